@@ -1,0 +1,69 @@
+/**
+ * `npm run build`: compiles the packages to `<package>/dist`, each a directory that `npm publish` takes as it is.
+ * In the repository everything runs from the TypeScript source; nothing reads `dist` but publishing.
+ */
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** In the order in which they are published: each depends on those before it. */
+export const PACKAGES = ['protocol', 'client', 'node'] as const
+
+/** Files beside the code that a package reads at run time. */
+const ASSETS: Partial<Record<(typeof PACKAGES)[number], string>> = { node: 'models/*.{gguf,json,md}' }
+
+type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
+
+/** Points an `exports` or `bin` entry at the compiled file; an export also at its declarations. */
+function compiled(entry: Json, declarations: boolean): Json {
+  if (typeof entry === 'string') {
+    if (!entry.endsWith('.ts')) return entry
+    const base = entry.slice(0, -'.ts'.length)
+    return declarations ? { types: `${base}.d.ts`, default: `${base}.js` } : `${base}.js`
+  }
+  if (entry === null || typeof entry !== 'object' || Array.isArray(entry)) return entry
+  return Object.fromEntries(Object.entries(entry).map(([key, value]) => [key, compiled(value, declarations)]))
+}
+
+function writeManifest(directory: string): void {
+  const manifest = JSON.parse(readFileSync(join(ROOT, directory, 'package.json'), 'utf8')) as Record<string, Json>
+  delete manifest.devDependencies
+  delete manifest.scripts
+  if (manifest.exports !== undefined) manifest.exports = compiled(manifest.exports, true)
+  if (manifest.bin !== undefined) manifest.bin = compiled(manifest.bin, false)
+  writeFileSync(join(ROOT, directory, 'dist', 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+}
+
+/** The compiler rewrites imports only: a worker started by `new URL('./child.ts')` would be missing from `dist`. */
+function refuseSourcePaths(dist: string): void {
+  for (const file of globSync('**/*.js', { cwd: dist })) {
+    const found = /new URL\(\s*['"`][^'"`]*\.ts['"`]/.exec(readFileSync(join(dist, file), 'utf8'))
+    if (found !== null) throw new Error(`${file} loads a TypeScript file at run time: ${found[0]}`)
+  }
+}
+
+export function build(): void {
+  for (const directory of PACKAGES) {
+    rmSync(join(ROOT, directory, 'dist'), { recursive: true, force: true })
+    rmSync(join(ROOT, '.cache', `${directory}.tsbuildinfo`), { force: true })
+  }
+  execFileSync('tsc', ['--build', 'node/tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' })
+  for (const directory of PACKAGES) {
+    const dist = join(ROOT, directory, 'dist')
+    refuseSourcePaths(dist)
+    writeManifest(directory)
+    cpSync(join(ROOT, 'LICENSE'), join(dist, 'LICENSE'))
+    const readme = join(ROOT, directory, 'README.md')
+    if (existsSync(readme)) cpSync(readme, join(dist, 'README.md'))
+    const assets = ASSETS[directory]
+    if (assets === undefined) continue
+    for (const file of globSync(assets, { cwd: join(ROOT, directory) })) {
+      cpSync(join(ROOT, directory, file), join(dist, file))
+    }
+  }
+}
+
+if (import.meta.main) build()

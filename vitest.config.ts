@@ -1,0 +1,17 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // A process for each file: an engine or a libp2p node that one file leaves behind cannot reach another file.
+    pool: 'forks',
+    // Engines are processes of their own with one thread each. More files at once than this only makes them wait.
+    maxWorkers: 2,
+    // A bound for a hang, not an expectation of speed: suites that start engines share two cores with others.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 20_000
+  }
+})
+
+export default config
