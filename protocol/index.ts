@@ -1,0 +1,20 @@
+/**
+ * @module @potluck/protocol
+ *
+ * What both sides of the wire agree on: identifiers and limits, errors, messages and their
+ * validation, frames over a stream, cards, receipts, the keys of the DHT, and the sampling contract.
+ */
+export * from './card.ts'
+export * from './constants.ts'
+export * from './dht.ts'
+export * from './digest.ts'
+export * from './errors.ts'
+export * from './frame-stream.ts'
+export * from './generation.ts'
+export * from './receipt.ts'
+export * from './sampler/index.ts'
+export { decodeCardReply, encodeCardReply, type CardReply } from './wire/card-reply.ts'
+export {
+  decodeClientFrame, encodeCredit, encodeRequest, type ClientFrame, type GenerateRequest
+} from './wire/client-frame.ts'
+export { decodeNodeFrame, encodeNodeFrame, type NodeFrame } from './wire/node-frame.ts'

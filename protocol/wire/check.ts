@@ -1,0 +1,59 @@
+/** Checks for decoded fields. Each gives the field's name in the error, never its value. */
+import { PotluckError, type ErrorCode } from '../errors.ts'
+
+/** Fails with one code for all fields of a message: whose fault it is depends on who sent it. */
+export class FieldCheck {
+  readonly #code: ErrorCode
+  readonly #message: string
+
+  constructor(code: ErrorCode, message: string) {
+    this.#code = code
+    this.#message = message
+  }
+
+  fail(field: string, rule: string): never {
+    throw new PotluckError(this.#code, `${this.#message}: ${field} ${rule}`)
+  }
+
+  /** Absent messages decode as undefined. */
+  present<T>(field: string, value: T | undefined): T {
+    return value ?? this.fail(field, 'is missing')
+  }
+
+  bytes(field: string, value: Uint8Array, length: number): Uint8Array {
+    return value.byteLength === length ? value : this.fail(field, `must have ${length} bytes`)
+  }
+
+  bytesUpTo(field: string, value: Uint8Array, most: number): Uint8Array {
+    return value.byteLength <= most ? value : this.fail(field, `must have at most ${most} bytes`)
+  }
+
+  text(field: string, value: string, most: number): string {
+    return value.length <= most ? value : this.fail(field, `must have at most ${most} characters`)
+  }
+
+  /** A short printable string: what a peer names itself must not steer a terminal or split a log line. */
+  label(field: string, value: string, most: number): string {
+    this.text(field, value, most)
+    return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(value) ? this.fail(field, 'must not hold control characters') : value
+  }
+
+  number(field: string, value: number, least: number, most: number): number {
+    // Written so that NaN fails.
+    return value >= least && value <= most ? value : this.fail(field, `must be between ${least} and ${most}`)
+  }
+
+  integer(field: string, value: bigint, most: number): number {
+    return value <= BigInt(most) ? Number(value) : this.fail(field, `must be at most ${most}`)
+  }
+
+  count(field: string, list: { length: number }, most: number): void {
+    if (list.length > most) this.fail(field, `must have at most ${most} entries`)
+  }
+
+  tokens(field: string, ids: readonly number[], most: number, exclusiveMost: number): readonly number[] {
+    this.count(field, ids, most)
+    for (const id of ids) if (id >= exclusiveMost) this.fail(field, 'holds an id beyond any vocabulary')
+    return ids
+  }
+}

@@ -1,0 +1,167 @@
+/** Client to node: the request and credit. */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { sha256 } from '@noble/hashes/sha2.js'
+
+import {
+  MAX_ANSWER_TOKENS, MAX_CREDIT, MAX_LOGIT_BIAS, MAX_MESSAGES, MAX_PROMPT_TOKENS, MAX_STOP_LENGTH,
+  MAX_STOP_SEQUENCES, MAX_TOKEN_ID, MAX_TOP_LOGPROBS, SAMPLING_CONTRACT
+} from '../constants.ts'
+import { PotluckError } from '../errors.ts'
+import type { ChatMessage, PromptInput, SamplingParameters } from '../generation.ts'
+import {
+  ClientFrameSchema, type ClientFrame as ClientFrameMessage, type GenerateRequest as RequestMessage,
+  type Sampling as SamplingMessage
+} from '../messages/potluck_pb.ts'
+import { FieldCheck } from './check.ts'
+
+export interface GenerateRequest {
+  /** 16 random bytes, new for every attempt. */
+  requestId: Uint8Array
+  /** SHA-256 of the GGUF file. */
+  modelDigest: Uint8Array
+  /** Always sent; a continuation is generated from its ids, and an auditor renders the input again. */
+  input: PromptInput
+  sampling: SamplingParameters
+  /** Most tokens of the whole answer, those of a continuation included. */
+  maxTokens: number
+  stop: readonly string[]
+  /** Alternatives per position, 0 to 20; undefined for no log-probabilities. */
+  topLogprobs?: number
+  /** Tokens that the caller takes before its first credit frame. */
+  credit: number
+  /** The caller allows third peers to see the request, for an audit. */
+  shareable: boolean
+  /** Another node's answer so far, to be continued at position `answerTokens.length`. */
+  continuation?: { promptTokens: readonly number[], answerTokens: readonly number[] }
+}
+
+export type ClientFrame =
+  /** `digest`: SHA-256 of the frame's bytes, which the receipt names. */
+  | { type: 'request', request: GenerateRequest, digest: Uint8Array }
+  | { type: 'credit', tokens: number }
+
+const check = new FieldCheck('invalid_request', 'invalid request')
+const ROLES: readonly string[] = ['system', 'user', 'assistant'] satisfies ChatMessage['role'][]
+
+export function encodeRequest(request: GenerateRequest): { bytes: Uint8Array, digest: Uint8Array } {
+  const { sampling, input, continuation } = request
+  const bytes = toBinary(ClientFrameSchema, create(ClientFrameSchema, {
+    body: {
+      case: 'request',
+      value: {
+        requestId: request.requestId,
+        modelDigest: request.modelDigest,
+        ...('prompt' in input ? { prompt: input.prompt } : { messages: [...input.messages] }),
+        sampling: {
+          ...sampling,
+          contract: SAMPLING_CONTRACT,
+          logitBias: [...sampling.logitBias].map(([token, bias]) => ({ token, bias }))
+        },
+        maxTokens: request.maxTokens,
+        stop: [...request.stop],
+        ...(request.topLogprobs === undefined ? {} : { topLogprobs: request.topLogprobs }),
+        credit: request.credit,
+        shareable: request.shareable,
+        promptTokens: [...continuation?.promptTokens ?? []],
+        answerTokens: [...continuation?.answerTokens ?? []]
+      }
+    }
+  }))
+  return { bytes, digest: sha256(bytes) }
+}
+
+export function encodeCredit(tokens: number): Uint8Array {
+  return toBinary(ClientFrameSchema, create(ClientFrameSchema, { body: { case: 'credit', value: { tokens } } }))
+}
+
+/**
+ * Decodes and validates what a caller sent.
+ *
+ * @throws PotluckError `invalid_request`, which names the field; `unsupported` for another sampling contract
+ */
+export function decodeClientFrame(bytes: Uint8Array): ClientFrame {
+  let frame: ClientFrameMessage
+  try {
+    frame = fromBinary(ClientFrameSchema, bytes, { readUnknownFields: false })
+  } catch (cause) {
+    throw new PotluckError('invalid_request', 'invalid request: not a client frame', { cause })
+  }
+  switch (frame.body.case) {
+    case 'request':
+      return { type: 'request', request: parseRequest(frame.body.value), digest: sha256(bytes) }
+    case 'credit':
+      return { type: 'credit', tokens: check.number('credit', frame.body.value.tokens, 1, MAX_CREDIT) }
+    case undefined:
+      return check.fail('frame', 'is empty')
+  }
+}
+
+function parseRequest(message: RequestMessage): GenerateRequest {
+  const sampling = parseSampling(check.present('sampling', message.sampling))
+  check.count('stop', message.stop, MAX_STOP_SEQUENCES)
+  for (const stop of message.stop) {
+    check.text('stop', stop, MAX_STOP_LENGTH)
+    if (stop === '') check.fail('stop', 'must not be empty')
+  }
+  const continuation = parseContinuation(message)
+  return {
+    requestId: check.bytes('request_id', message.requestId, 16),
+    modelDigest: check.bytes('model_digest', message.modelDigest, 32),
+    input: parseInput(message),
+    sampling,
+    maxTokens: check.number('max_tokens', message.maxTokens, 1, MAX_ANSWER_TOKENS),
+    stop: message.stop,
+    ...(message.topLogprobs === undefined
+      ? {}
+      : { topLogprobs: check.number('top_logprobs', message.topLogprobs, 0, MAX_TOP_LOGPROBS) }),
+    credit: check.number('credit', message.credit, 1, MAX_CREDIT),
+    shareable: message.shareable,
+    ...(continuation === undefined ? {} : { continuation })
+  }
+}
+
+function parseInput({ messages, prompt }: RequestMessage): PromptInput {
+  if (prompt !== undefined) {
+    if (messages.length > 0) check.fail('prompt', 'must not stand beside messages')
+    return { prompt }
+  }
+  check.count('messages', messages, MAX_MESSAGES)
+  if (messages.length === 0) check.fail('messages', 'must not be empty')
+  return { messages: messages.map(({ role, content }) => ({ role: parseRole(role), content })) }
+}
+
+function parseRole(role: string): ChatMessage['role'] {
+  return ROLES.includes(role) ? role as ChatMessage['role'] : check.fail('role', `must be one of ${ROLES.join(', ')}`)
+}
+
+function parseContinuation({ promptTokens, answerTokens, maxTokens }: RequestMessage): GenerateRequest['continuation'] {
+  if (promptTokens.length === 0) {
+    if (answerTokens.length > 0) check.fail('answer_tokens', 'must not stand without prompt_tokens')
+    return undefined
+  }
+  if (answerTokens.length >= maxTokens) check.fail('answer_tokens', 'must be fewer than max_tokens')
+  return {
+    promptTokens: check.tokens('prompt_tokens', promptTokens, MAX_PROMPT_TOKENS, MAX_TOKEN_ID),
+    answerTokens: check.tokens('answer_tokens', answerTokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID)
+  }
+}
+
+function parseSampling(message: SamplingMessage): SamplingParameters {
+  if (message.contract !== SAMPLING_CONTRACT) {
+    throw new PotluckError('unsupported', `sampling contract ${message.contract} is not ${SAMPLING_CONTRACT}`)
+  }
+  check.count('logit_bias', message.logitBias, MAX_LOGIT_BIAS)
+  return {
+    seed: message.seed,
+    temperature: check.number('temperature', message.temperature, 0, 100),
+    topK: message.topK,
+    topP: check.number('top_p', message.topP, 0, 1),
+    minP: check.number('min_p', message.minP, 0, 1),
+    presencePenalty: check.number('presence_penalty', message.presencePenalty, -100, 100),
+    frequencyPenalty: check.number('frequency_penalty', message.frequencyPenalty, -100, 100),
+    logitBias: new Map(message.logitBias.map(({ token, bias }) => [
+      check.number('logit_bias', token, 0, MAX_TOKEN_ID - 1),
+      check.number('logit_bias', bias, -100, 100)
+    ]))
+  }
+}

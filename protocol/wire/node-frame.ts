@@ -1,0 +1,164 @@
+/** Node to client: accepted, deltas and the terminal frame. */
+import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
+
+import {
+  MAX_ANSWER_TOKENS, MAX_ERROR_DETAIL, MAX_PROMPT_TOKENS, MAX_RECEIPT_BYTES, MAX_TOKEN_BYTES, MAX_TOKEN_ID,
+  MAX_TOP_LOGPROBS, MAX_WAIT_MS
+} from '../constants.ts'
+import { isWireCode, PotluckError, type WireCode } from '../errors.ts'
+import type { FinishReason, Load, PositionLogprobs, Timings, TokenDelta, TokenLogprob, Usage } from '../generation.ts'
+import {
+  NodeFrameSchema, type Accepted as AcceptedMessage, type Delta as DeltaMessage, type Done as DoneMessage,
+  type Failure as FailureMessage, type Load as LoadMessage, type NodeFrame as NodeFrameMessage,
+  type PositionLogprobs as PositionLogprobsMessage, type Timings as TimingsMessage,
+  type TokenLogprob as TokenLogprobMessage, type Usage as UsageMessage
+} from '../messages/potluck_pb.ts'
+import { FieldCheck } from './check.ts'
+
+export type NodeFrame =
+  | {
+    type: 'accepted'
+    promptTokens: readonly number[]
+    /** 0: starts at once. */
+    queuePosition: number
+    estimatedWaitMs: number
+    load: Load
+  }
+  | { type: 'delta', delta: TokenDelta }
+  /** `receipt`: a signed envelope, see receipt.ts. */
+  | { type: 'done', finishReason: FinishReason, usage: Usage, timings: Timings, load: Load, receipt: Uint8Array }
+  /** `detail` names fields and limits, never text of a prompt. */
+  | { type: 'error', code: WireCode, retryAfterMs?: number, load?: Load, detail: string }
+
+const check = new FieldCheck('protocol_violation', 'invalid frame from the node')
+const FINISH_REASONS: readonly string[] = ['stop', 'length'] satisfies FinishReason[]
+
+export function encodeNodeFrame(frame: NodeFrame): Uint8Array {
+  return toBinary(NodeFrameSchema, create(NodeFrameSchema, { body: toBody(frame) }))
+}
+
+type Body = NonNullable<MessageInitShape<typeof NodeFrameSchema>['body']>
+
+function toBody(frame: NodeFrame): Body {
+  switch (frame.type) {
+    case 'accepted':
+      return { case: 'accepted', value: { ...frame, promptTokens: [...frame.promptTokens] } }
+    case 'delta': {
+      const { tokens, text, logprobs } = frame.delta
+      return {
+        case: 'delta',
+        value: {
+          tokens: [...tokens],
+          text,
+          ...(logprobs === undefined ? {} : { logprobs: logprobs.map(({ chosen, top }) => ({ chosen, top: [...top] })) })
+        }
+      }
+    }
+    case 'done':
+      return { case: 'done', value: frame }
+    case 'error':
+      return { case: 'error', value: frame }
+  }
+}
+
+/**
+ * Decodes and validates what a node sent.
+ *
+ * @throws PotluckError `protocol_violation`, which names the field
+ */
+export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
+  let frame: NodeFrameMessage
+  try {
+    frame = fromBinary(NodeFrameSchema, bytes, { readUnknownFields: false })
+  } catch (cause) {
+    throw new PotluckError('protocol_violation', 'invalid frame from the node: cannot be decoded', { cause })
+  }
+  switch (frame.body.case) {
+    case 'accepted': return parseAccepted(frame.body.value)
+    case 'delta': return { type: 'delta', delta: parseDelta(frame.body.value) }
+    case 'done': return parseDone(frame.body.value)
+    case 'error': return parseFailure(frame.body.value)
+    case undefined: return check.fail('frame', 'is empty')
+  }
+}
+
+function parseAccepted(message: AcceptedMessage): NodeFrame {
+  return {
+    type: 'accepted',
+    promptTokens: check.tokens('prompt_tokens', message.promptTokens, MAX_PROMPT_TOKENS, MAX_TOKEN_ID),
+    queuePosition: message.queuePosition,
+    estimatedWaitMs: Math.min(message.estimatedWaitMs, MAX_WAIT_MS),
+    load: parseLoad(check.present('load', message.load))
+  }
+}
+
+function parseDelta({ tokens, text, logprobs }: DeltaMessage): TokenDelta {
+  if (tokens.length === 0 && text === '') check.fail('delta', 'is empty')
+  check.tokens('tokens', tokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID)
+  // A bound on the text that a few tokens may carry: what was held back, and their own.
+  check.text('text', text, MAX_TOKEN_BYTES * (tokens.length + 1))
+  if (logprobs.length === 0) return { tokens, text }
+  if (logprobs.length !== tokens.length) check.fail('logprobs', 'must be one for each token')
+  return { tokens, text, logprobs: logprobs.map(parsePosition) }
+}
+
+function parsePosition({ chosen, top }: PositionLogprobsMessage): PositionLogprobs {
+  check.count('top', top, MAX_TOP_LOGPROBS)
+  return { chosen: parseLogprob(check.present('chosen', chosen)), top: top.map(parseLogprob) }
+}
+
+function parseLogprob({ token, logprob, bytes }: TokenLogprobMessage): TokenLogprob {
+  return {
+    token: check.number('token', token, 0, MAX_TOKEN_ID - 1),
+    logprob: check.number('logprob', logprob, -1e6, 1e-3),
+    bytes: check.bytesUpTo('bytes', bytes, MAX_TOKEN_BYTES)
+  }
+}
+
+function parseDone(message: DoneMessage): NodeFrame {
+  return {
+    type: 'done',
+    finishReason: parseFinishReason(check, message.finishReason),
+    usage: parseUsage(check, message.usage),
+    timings: parseTimings(check, message.timings),
+    load: parseLoad(check.present('load', message.load)),
+    receipt: check.bytesUpTo('receipt', message.receipt, MAX_RECEIPT_BYTES)
+  }
+}
+
+function parseFailure({ code, retryAfterMs, load, detail }: FailureMessage): NodeFrame {
+  return {
+    type: 'error',
+    // A code of a later version: something that this client cannot ask for.
+    code: isWireCode(code) ? code : 'unsupported',
+    ...(retryAfterMs > 0 ? { retryAfterMs: Math.min(retryAfterMs, MAX_WAIT_MS) } : {}),
+    ...(load === undefined ? {} : { load: parseLoad(load) }),
+    detail: check.label('detail', detail, MAX_ERROR_DETAIL)
+  }
+}
+
+export function parseLoad({ active, queued, slots, estimatedWaitMs }: LoadMessage): Load {
+  return { active, queued, slots, estimatedWaitMs: Math.min(estimatedWaitMs, MAX_WAIT_MS) }
+}
+
+export function parseFinishReason(fields: FieldCheck, reason: string): FinishReason {
+  return FINISH_REASONS.includes(reason) ? reason as FinishReason : fields.fail('finish_reason', 'is not known')
+}
+
+export function parseUsage(fields: FieldCheck, usage: UsageMessage | undefined): Usage {
+  const { promptTokens, cachedTokens, completionTokens } = fields.present('usage', usage)
+  return {
+    promptTokens: fields.number('prompt_tokens', promptTokens, 0, MAX_PROMPT_TOKENS),
+    cachedTokens: fields.number('cached_tokens', cachedTokens, 0, promptTokens),
+    completionTokens: fields.number('completion_tokens', completionTokens, 0, MAX_ANSWER_TOKENS)
+  }
+}
+
+export function parseTimings(fields: FieldCheck, timings: TimingsMessage | undefined): Timings {
+  const { queueMs, prefillMs, decodeMs } = fields.present('timings', timings)
+  return {
+    queueMs: fields.number('queue_ms', queueMs, 0, MAX_WAIT_MS),
+    prefillMs: fields.number('prefill_ms', prefillMs, 0, MAX_WAIT_MS),
+    decodeMs: fields.number('decode_ms', decodeMs, 0, MAX_WAIT_MS)
+  }
+}
