@@ -54,8 +54,7 @@ export class FrameStream {
     stream.addEventListener('end', () => this.#end())
     stream.addEventListener('drain', () => this.#onWritable?.())
     stream.addEventListener('close', (event: StreamCloseEvent) => this.#end(event.error ?? undefined))
-    if (stream.status === 'aborted' || stream.status === 'reset') this.#end(new Error(`stream ${stream.status}`))
-    else if (stream.readableEnded) this.#end()
+    if (stream.status !== 'open' || stream.readableEnded) this.#end()
   }
 
   /**
@@ -121,13 +120,16 @@ export class FrameStream {
   }
 
   #end(error?: Error): void {
-    if (error !== undefined) this.#broken ??= error
+    const { status } = this.#stream
+    // After a reset libp2p says `end` first, like after a whole stream, and `close` with the error only then.
+    if (error !== undefined || status === 'reset' || status === 'aborted') {
+      this.#broken ??= error ?? new Error(`stream ${status}`)
+    }
     // A paused stream may be closed while it still holds bytes: it ends when they were delivered.
     if (this.#stream.readableEnded) this.#ended = true
     this.#onReadable?.()
     this.#onWritable?.()
-    const over = this.#stream.status !== 'open' && this.#stream.status !== 'closing'
-    if (over && !this.#closed.signal.aborted) this.#closed.abort(error)
+    if (status !== 'open' && status !== 'closing' && !this.closed.aborted) this.#closed.abort(this.#broken)
   }
 
   #takeFrame(): Uint8Array | undefined {

@@ -1,0 +1,174 @@
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { tcp } from '@libp2p/tcp'
+import type { Stream } from '@libp2p/interface'
+import { FrameStream, STREAM_WINDOW_BYTES, type FrameWait } from '@potluck/protocol'
+import { createLibp2p, type Libp2p } from 'libp2p'
+import { encode } from 'uint8-varint'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const PROTOCOL = '/test/frames/1.0.0'
+const MAX_FRAME_BYTES = 1024 * 1024
+const wait: FrameWait = { timeoutMs: 20_000, timeoutCode: 'token_timeout' }
+
+let server: Libp2p
+let client: Libp2p
+let accept: (stream: Stream) => void
+
+async function peer(listen: string[]): Promise<Libp2p> {
+  return await createLibp2p({
+    addresses: { listen },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } })]
+  })
+}
+
+beforeAll(async () => {
+  server = await peer(['/ip4/127.0.0.1/tcp/0'])
+  client = await peer([])
+  await server.handle(PROTOCOL, (stream) => accept(stream), { maxInboundStreams: 64 })
+})
+
+afterAll(async () => {
+  await client.stop()
+  await server.stop()
+})
+
+async function pair(): Promise<{ near: Stream, far: Stream }> {
+  const inbound = new Promise<Stream>((resolve) => { accept = resolve })
+  const near = await client.dialProtocol(server.getMultiaddrs(), PROTOCOL)
+  return { near, far: await inbound }
+}
+
+async function framePair(): Promise<{ near: FrameStream, far: FrameStream, raw: { near: Stream, far: Stream } }> {
+  const raw = await pair()
+  return {
+    near: new FrameStream(raw.near, { maxFrameBytes: MAX_FRAME_BYTES }),
+    far: new FrameStream(raw.far, { maxFrameBytes: MAX_FRAME_BYTES }),
+    raw
+  }
+}
+
+const filled = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value)
+
+describe('frames', () => {
+  test('of all sizes arrive whole and in order, then the end', async () => {
+    const { near, far } = await framePair()
+    const sizes = [0, 1, 127, 128, 16_383, 16_384, 70_000, MAX_FRAME_BYTES, 5]
+    const sending = (async () => {
+      for (const [index, size] of sizes.entries()) await near.send(filled(size, index), wait)
+      await near.close()
+    })()
+    for (const [index, size] of sizes.entries()) {
+      expect(Buffer.compare((await far.receive(wait))!, filled(size, index))).toBe(0)
+    }
+    expect(await far.receive(wait)).toBeUndefined()
+    await sending
+  })
+
+  test('that come byte by byte or many in one chunk are the same frames', async () => {
+    const { near: stream, far } = await pair()
+    const reader = new FrameStream(far, { maxFrameBytes: MAX_FRAME_BYTES })
+    const bytes = Uint8Array.from([...encode(3), 1, 2, 3, ...encode(0), ...encode(2), 4, 5])
+    for (const byte of bytes) stream.send(Uint8Array.of(byte))
+    stream.send(Uint8Array.from([...bytes, ...bytes]))
+    for (let round = 0; round < 3; round++) {
+      expect(await reader.receive(wait)).toEqual(Uint8Array.of(1, 2, 3))
+      expect(await reader.receive(wait)).toEqual(new Uint8Array())
+      expect(await reader.receive(wait)).toEqual(Uint8Array.of(4, 5))
+    }
+  })
+
+  test('sent before a close are read after it, also when reading had paused', async () => {
+    const { near, far, raw } = await framePair()
+    const frames = 40
+    for (let index = 0; index < frames; index++) await near.send(filled(4000, index), wait)
+    await near.close()
+    await expect.poll(() => raw.far.readStatus).toBe('paused')
+    for (let index = 0; index < frames; index++) expect((await far.receive(wait))![0]).toBe(index)
+    expect(await far.receive(wait)).toBeUndefined()
+  })
+})
+
+describe('backpressure', () => {
+  test('a sender waits for a reader that does not read, and goes on when it does', async () => {
+    const { near, far, raw } = await framePair()
+    const frame = filled(16_000, 1)
+    const total = 200
+    let sent = 0
+    const sending = (async () => {
+      for (; sent < total; sent++) await near.send(frame, wait)
+    })()
+    await expect.poll(() => raw.near.writableNeedsDrain).toBe(true)
+    const held = sent * frame.length
+    // What the reader holds, what the muxer's window lets through, and the frame in hand.
+    expect(held).toBeLessThan(2 * STREAM_WINDOW_BYTES + 64 * 1024 + frame.length)
+    expect(raw.near.writeBufferLength).toBeLessThanOrEqual(frame.length + 8)
+    for (let index = 0; index < total; index++) expect((await far.receive(wait))!.length).toBe(frame.length)
+    await sending
+  })
+})
+
+describe('ends', () => {
+  test('a reset fails a pending receive and fires closed', async () => {
+    const { near, far } = await framePair()
+    const pending = far.receive(wait)
+    await near.send(filled(3, 1), wait)
+    expect(await pending).toEqual(filled(3, 1))
+    const next = expect(far.receive(wait)).rejects.toMatchObject({ code: 'stream_cut' })
+    near.abort(new Error('caller left'))
+    await next
+    expect(far.closed.aborted).toBe(true)
+    await expect(far.send(filled(1, 1), wait)).rejects.toMatchObject({ code: 'stream_cut' })
+    await expect(near.receive(wait)).rejects.toMatchObject({ code: 'stream_cut' })
+  })
+
+  test('a reset fails a send that waits for the reader', async () => {
+    const { near, far, raw } = await framePair()
+    const sending = expect((async () => {
+      for (;;) await near.send(filled(64_000, 1), wait)
+    })()).rejects.toMatchObject({ code: 'stream_cut' })
+    await expect.poll(() => raw.near.writableNeedsDrain).toBe(true)
+    far.abort(new Error('node left'))
+    await sending
+  })
+
+  test('an end inside a frame is a cut', async () => {
+    const { near: stream, far } = await pair()
+    const reader = new FrameStream(far, { maxFrameBytes: MAX_FRAME_BYTES })
+    stream.send(Uint8Array.of(10, 1, 2, 3))
+    await stream.close()
+    await expect(reader.receive(wait)).rejects.toMatchObject({ code: 'stream_cut' })
+  })
+
+  test.each([
+    ['a length above the limit', encode(MAX_FRAME_BYTES + 1)],
+    ['a length that never ends', new Uint8Array(12).fill(0xff)]
+  ])('%s is refused at once', async (_, bytes) => {
+    const { near: stream, far } = await pair()
+    const reader = new FrameStream(far, { maxFrameBytes: MAX_FRAME_BYTES })
+    stream.send(bytes)
+    await expect(reader.receive(wait)).rejects.toMatchObject({ code: 'protocol_violation' })
+  })
+
+  test('silence fails with the code of its phase, an abort with its own', async () => {
+    const { far } = await framePair()
+    await expect(far.receive({ timeoutMs: 1, timeoutCode: 'admission_timeout' }))
+      .rejects.toMatchObject({ code: 'admission_timeout' })
+    const controller = new AbortController()
+    const pending = expect(far.receive({ ...wait, signal: controller.signal })).rejects.toMatchObject({ code: 'aborted' })
+    controller.abort()
+    await pending
+    await expect(far.receive({ ...wait, signal: controller.signal })).rejects.toMatchObject({ code: 'aborted' })
+  })
+
+  test('a lost connection fires closed and fails what waits', async () => {
+    const { far } = await framePair()
+    const pending = far.receive(wait).then(() => 'end', (error: { code: string }) => error.code)
+    await client.hangUp(server.peerId)
+    // libp2p tells a lost connection as an end or as a reset: either way no terminal frame came.
+    expect(['end', 'stream_cut']).toContain(await pending)
+    await expect.poll(() => far.closed.aborted).toBe(true)
+  })
+})
