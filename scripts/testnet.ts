@@ -1,0 +1,131 @@
+/**
+ * `npm run testnet [-- --nodes N --prompt "…" --json]`: a Potluck network on this machine. A relay and N nodes, each
+ * a process of its own; a client that knows only the relay's address finds them and asks one.
+ */
+import { createClient, type Client, type NodeView } from '@potluck/client'
+import { parseArgs } from 'node:util'
+import { crumb } from '../node/models/crumb.ts'
+import { startFleet } from './testnet/fleet.ts'
+import type { MemberSpec } from './testnet/messages.ts'
+import { HumanView, JsonView, type View } from './testnet/view.ts'
+
+/** Each node and its engine take some 250 MB. */
+const MAX_NODES = 24
+const PROMPT = 'Tell me a story about a fox.'
+/** A node that was started and advertised itself, but is not found by then, is a fault. */
+const FIND_MS = 15_000
+
+const HELP = `Usage: npm run testnet -- [options]
+
+Starts a relay and nodes as processes of this machine, finds the nodes through the
+DHT from the relay's address alone, asks one of them, and takes everything down again.
+
+  --nodes N       how many nodes (default 3, at most ${MAX_NODES})
+  --prompt TEXT   what to ask (default "${PROMPT}")
+  --json          one JSON object a line
+  --help          this text
+`
+
+function options(): { nodes: number; prompt: string; json: boolean } | undefined {
+  const { values } = parseArgs({
+    options: {
+      nodes: { type: 'string', default: '3' },
+      prompt: { type: 'string', default: PROMPT },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false }
+    }
+  })
+  if (values.help) return undefined
+  const nodes = Number(values.nodes)
+  if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES) {
+    throw new Error(`--nodes takes a number from 1 to ${MAX_NODES}, not "${values.nodes}".`)
+  }
+  return { nodes, prompt: values.prompt, json: values.json }
+}
+
+/** The third serves the coarser file, so that the table shows two digests. */
+function specs(count: number): Array<MemberSpec & { role: 'node' }> {
+  return Array.from({ length: count }, (_, index) => ({
+    name: `node-${index + 1}`,
+    role: 'node',
+    model: index === 2 ? 'crumb-Q4_0' : 'crumb-Q8_0',
+    slots: 2
+  }))
+}
+
+/** Asks the DHT until every node has been seen; a record may reach the client's peers a moment later than the relay. */
+async function findNodes(client: Client, count: number, signal: AbortSignal): Promise<NodeView[]> {
+  const found = new Map<string, NodeView>()
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(FIND_MS)])
+  while (found.size < count) {
+    bounded.throwIfAborted()
+    for await (const node of client.nodes({ signal: bounded })) found.set(node.card.peerId.toString(), node)
+  }
+  return [...found.values()]
+}
+
+async function run(view: View, count: number, prompt: string, signal: AbortSignal): Promise<void> {
+  const begin = performance.now()
+  const fleet = await startFleet({
+    nodes: specs(count),
+    onProgress: (member, stage, fraction) => view.progress(member, stage, fraction),
+    signal
+  })
+  try {
+    const client = await createClient({ bootstrap: [...fleet.relay.addresses], scope: 'local', mdns: false, signal })
+    try {
+      const findBegin = performance.now()
+      view.nodes(await findNodes(client, count, signal), performance.now() - findBegin)
+      view.prompt(prompt)
+      const answer = client.chat({
+        model: crumb('crumb-Q8_0').name,
+        messages: [{ role: 'user', content: prompt }],
+        signal
+      })
+      let firstToken = 0
+      for await (const part of answer) {
+        if (part.type !== 'delta') continue
+        firstToken ||= performance.now() - begin
+        view.text(part.text)
+      }
+      view.summary(await answer.result(), firstToken)
+    } finally {
+      await client.stop()
+    }
+  } finally {
+    await fleet.stop()
+  }
+}
+
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+
+async function main(): Promise<number> {
+  const chosen = options()
+  if (chosen === undefined) {
+    console.log(HELP)
+    return 0
+  }
+  const interrupted = new AbortController()
+  let code = 0
+  for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
+    process.on(signal, () => {
+      // The second one does not wait: the fleet's own exit handler kills what is left.
+      if (interrupted.signal.aborted) process.exit(exitCode)
+      code = exitCode
+      interrupted.abort(new Error(`Interrupted by ${signal}.`))
+    })
+  }
+  const view = chosen.json ? new JsonView() : new HumanView(process.stdout)
+  try {
+    await run(view, chosen.nodes, chosen.prompt, interrupted.signal)
+  } catch (error) {
+    view.failed(error instanceof Error ? error.message : String(error))
+    code ||= 1
+  }
+  return code
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : String(error))
+  return 2
+})

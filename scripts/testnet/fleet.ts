@@ -1,0 +1,151 @@
+/** A relay and nodes, each a process of its own: what `npm run testnet` and the network benchmarks run on. */
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import type { FromMember, MemberSpec, Stage, ToMember } from './messages.ts'
+
+const MEMBER = fileURLToPath(new URL('member.ts', import.meta.url))
+
+/** Longer than a member gives itself; then it is killed. */
+const STOP_MS = 6000
+/** Of a member's log, kept to say why it failed. */
+const LOG_TAIL = 4000
+
+export interface FleetOptions {
+  nodes: ReadonlyArray<MemberSpec & { role: 'node' }>
+  onProgress?: (member: string, stage: Stage | 'ready', fraction: number) => void
+  signal?: AbortSignal
+}
+
+export interface MemberUsage {
+  cpuMicros: number
+  rssBytes: number
+}
+
+export class Member {
+  readonly name: string
+  peerId = ''
+  addresses: readonly string[] = []
+  readonly #child: ChildProcess
+  readonly #ready = Promise.withResolvers<void>()
+  readonly #exited: Promise<unknown>
+  readonly #usages = new Map<number, (usage: MemberUsage) => void>()
+  #log = ''
+
+  constructor(spec: MemberSpec, onProgress: (stage: Stage, fraction: number) => void) {
+    this.name = spec.name
+    this.#child = fork(MEMBER, [JSON.stringify(spec)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    this.#exited = once(this.#child, 'exit')
+    this.#child.stderr?.on('data', (data: Buffer) => {
+      this.#log = (this.#log + data.toString()).slice(-LOG_TAIL)
+    })
+    this.#child.on('message', (message: FromMember) => {
+      if (message.type === 'progress') onProgress(message.stage, message.fraction)
+      else if (message.type === 'failed')
+        this.#ready.reject(new Error(`${spec.name} did not start: ${message.message}`))
+      else if (message.type === 'usage') this.#usages.get(message.id)?.(message)
+      else {
+        this.peerId = message.peerId
+        this.addresses = message.addresses
+        this.#ready.resolve()
+      }
+    })
+    this.#child.on('exit', (code) => this.#ready.reject(new Error(`${spec.name} ended (${code}).\n${this.#log}`)))
+    // Whoever waits gets the error; a member that is stopped before it was ready has nobody waiting.
+    this.#ready.promise.catch(() => undefined)
+  }
+
+  ready(): Promise<void> {
+    return this.#ready.promise
+  }
+
+  join(bootstrap: readonly string[]): void {
+    this.#send({ type: 'join', bootstrap: [...bootstrap] })
+  }
+
+  /** What the member's process has cost since its start. */
+  usage(): Promise<MemberUsage> {
+    const id = this.#usages.size
+    return new Promise((resolve) => {
+      this.#usages.set(id, resolve)
+      this.#send({ type: 'usage', id })
+    })
+  }
+
+  /** Closes the channel, which makes the member leave; resolves when its process is gone. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    if (this.#child.connected) this.#child.disconnect()
+    const timer = setTimeout(() => this.kill('SIGKILL'), STOP_MS)
+    await this.#exited
+    clearTimeout(timer)
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  #send(message: ToMember): void {
+    if (this.#child.connected) this.#child.send(message)
+  }
+}
+
+export interface Fleet {
+  readonly relay: Member
+  readonly nodes: readonly Member[]
+  /** Ends every process; safe to call more than once. */
+  stop: () => Promise<void>
+}
+
+/**
+ * Starts all processes, as many nodes at once as the machine has cores, and resolves when every node has advertised
+ * itself. Whatever fails, or an abort, ends all of them first.
+ */
+export async function startFleet({ nodes, onProgress, signal }: FleetOptions): Promise<Fleet> {
+  const members: Member[] = []
+  const killAll = (): void => members.forEach((member) => member.kill('SIGKILL'))
+  process.on('exit', killAll)
+  const stop = async (): Promise<void> => {
+    await Promise.all(members.map((member) => member.stop()))
+    process.off('exit', killAll)
+  }
+  const add = (spec: MemberSpec): Member => {
+    const member = new Member(spec, (stage, fraction) => onProgress?.(spec.name, stage, fraction))
+    members.push(member)
+    return member
+  }
+  const aborted = signal === undefined ? undefined : rejectOnAbort(signal)
+  try {
+    const relay = add({ name: 'relay', role: 'relay' })
+    const relayReady = relay.ready().then(() => onProgress?.('relay', 'ready', 1))
+    const waiting = [...nodes]
+    const started: Member[] = []
+    const startNext = async (): Promise<void> => {
+      for (let spec = waiting.shift(); spec !== undefined; spec = waiting.shift()) {
+        signal?.throwIfAborted()
+        const member = add(spec)
+        started.push(member)
+        await relayReady
+        member.join(relay.addresses)
+        await member.ready()
+        onProgress?.(spec.name, 'ready', 1)
+      }
+    }
+    const all = Promise.all([relayReady, ...Array.from({ length: availableParallelism() }, startNext)])
+    await (aborted === undefined ? all : Promise.race([all, aborted]))
+    return { relay, nodes: started, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  const rejection = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason as Error)
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+  })
+  rejection.catch(() => undefined)
+  return rejection
+}

@@ -1,0 +1,20 @@
+/** What a testnet's processes tell each other over Node's IPC channel. */
+
+export type CrumbFile = 'crumb-Q8_0' | 'crumb-Q4_0'
+
+/** What one process is to be. The relay comes first; nodes load their model while it starts. */
+export type MemberSpec =
+  | { name: string; role: 'relay' }
+  | { name: string; role: 'node'; model: CrumbFile; slots: number }
+
+/** `join` ends the wait for the relay's addresses; `usage` asks for the process's own cost so far. */
+export type ToMember = { type: 'join'; bootstrap: string[] } | { type: 'usage'; id: number }
+
+export type Stage = 'hash' | 'load' | 'measure'
+
+export type FromMember =
+  | { type: 'progress'; stage: Stage; fraction: number }
+  | { type: 'ready'; peerId: string; addresses: string[] }
+  | { type: 'failed'; message: string }
+  /** CPU time of all threads of the daemon; its engine is a process of its own and not in it. */
+  | { type: 'usage'; id: number; cpuMicros: number; rssBytes: number }

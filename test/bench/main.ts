@@ -1,0 +1,50 @@
+/** `npm run bench -- NAME [args] [--json]`. */
+import { createReporter, type BenchContext } from './report.ts'
+
+interface BenchModule {
+  run: (context: BenchContext) => Promise<void>
+}
+
+const BENCHES: Record<string, { help: string; load: () => Promise<BenchModule> }> = {
+  throughput: {
+    help: 'tokens per second of the engine alone, through the sampling contract, and over the network',
+    load: () => import('./throughput.ts')
+  },
+  overhead: {
+    help: 'what the network adds to one request: time to first token, CPU and bytes a token',
+    load: () => import('./overhead.ts')
+  },
+  discovery: {
+    help: 'from one relay address to providers, card and first token, among 20 node processes',
+    load: () => import('./discovery.ts')
+  }
+}
+
+function help(): string {
+  const names = Object.entries(BENCHES).map(([name, bench]) => `  ${name.padEnd(12)}${bench.help}`)
+  return `Usage: npm run bench -- NAME [args] [--json]\n\n${names.join('\n')}\n\n--json prints one object a line.`
+}
+
+async function main(): Promise<number> {
+  const [name, ...rest] = process.argv.slice(2)
+  const bench = name === undefined ? undefined : BENCHES[name]
+  if (name === undefined || bench === undefined) {
+    if (name === undefined || name === '--help') console.log(help())
+    else console.error(`There is no benchmark "${name}".\n\n${help()}`)
+    return name === undefined || name === '--help' ? 0 : 2
+  }
+  const interrupted = new AbortController()
+  process.once('SIGINT', () => interrupted.abort(new Error('Interrupted.')))
+  process.once('SIGTERM', () => interrupted.abort(new Error('Interrupted.')))
+  const args = rest.filter((argument) => argument !== '--json')
+  const reporter = createReporter(name, args, rest.includes('--json'), interrupted.signal)
+  const { run } = await bench.load()
+  await run(reporter.context)
+  reporter.finish()
+  return 0
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : String(error))
+  return 1
+})
