@@ -6,11 +6,22 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
 
 import {
-  CARD_TTL_MS, CLOCK_SKEW_MS, MAX_CARD_ADDRESSES, MAX_CARD_BYTES, MAX_CARD_FEATURES, MAX_CARD_MODELS,
-  MAX_CARD_STRING, MAX_PROMPT_TOKENS
+  CARD_TTL_MS,
+  CLOCK_SKEW_MS,
+  MAX_CARD_ADDRESSES,
+  MAX_CARD_BYTES,
+  MAX_CARD_FEATURES,
+  MAX_CARD_MODELS,
+  MAX_CARD_STRING,
+  MAX_PROMPT_TOKENS
 } from './constants.ts'
 import { open, seal, type EnvelopeKind } from './envelope.ts'
-import { CardSchema, type Card as CardMessage, type Hardware as HardwareMessage, type ModelCard as ModelCardMessage } from './messages/potluck_pb.ts'
+import {
+  CardSchema,
+  type Card as CardMessage,
+  type Hardware as HardwareMessage,
+  type ModelCard as ModelCardMessage
+} from './messages/potluck_pb.ts'
 import { FieldCheck } from './wire/check.ts'
 
 export interface ModelCard {
@@ -82,24 +93,27 @@ const check = new FieldCheck('protocol_violation', 'invalid card')
  * @throws PotluckError `protocol_violation` if others would refuse it, for instance for a name that is too long
  */
 export async function signCard(card: Card, key: PrivateKey): Promise<Uint8Array> {
-  const payload = toBinary(CardSchema, create(CardSchema, {
-    ...card,
-    peerId: card.peerId.toMultihash().bytes,
-    sequence: BigInt(card.sequence),
-    expiresAt: BigInt(card.expiresAt),
-    addresses: [...card.addresses],
-    models: card.models.map((model) => ({
-      ...model,
-      parameters: BigInt(model.parameters),
-      sizeBytes: BigInt(model.sizeBytes),
-      features: [...model.features]
-    })),
-    hardware: {
-      ...card.hardware,
-      vramBytes: BigInt(card.hardware.vramBytes),
-      ramBytes: BigInt(card.hardware.ramBytes)
-    }
-  }))
+  const payload = toBinary(
+    CardSchema,
+    create(CardSchema, {
+      ...card,
+      peerId: card.peerId.toMultihash().bytes,
+      sequence: BigInt(card.sequence),
+      expiresAt: BigInt(card.expiresAt),
+      addresses: [...card.addresses],
+      models: card.models.map((model) => ({
+        ...model,
+        parameters: BigInt(model.parameters),
+        sizeBytes: BigInt(model.sizeBytes),
+        features: [...model.features]
+      })),
+      hardware: {
+        ...card.hardware,
+        vramBytes: BigInt(card.hardware.vramBytes),
+        ramBytes: BigInt(card.hardware.ramBytes)
+      }
+    })
+  )
   const bytes = await seal(KIND, payload, key)
   await openCard(bytes, { now: card.sequence, peerId: card.peerId })
   return bytes
@@ -112,7 +126,7 @@ export async function signCard(card: Card, key: PrivateKey): Promise<Uint8Array>
  * @param options.peerId whose card it has to be; default: whoever signed it
  * @throws PotluckError `protocol_violation`: too large, malformed, forged, expired, from the future, another peer's
  */
-export async function openCard(bytes: Uint8Array, { now, peerId }: { now: number, peerId?: PeerId }): Promise<Card> {
+export async function openCard(bytes: Uint8Array, { now, peerId }: { now: number; peerId?: PeerId }): Promise<Card> {
   const { payload, signer } = await open(KIND, bytes)
   if (peerId !== undefined && !signer.equals(peerId)) check.fail('signer', 'is another peer')
   const card = parseCard(decode(payload), signer)

@@ -29,7 +29,7 @@ export async function seal(kind: EnvelopeKind, payload: Uint8Array, key: Private
  *
  * @throws PotluckError `protocol_violation` for anything but a valid envelope of that kind by an Ed25519 key
  */
-export async function open(kind: EnvelopeKind, bytes: Uint8Array): Promise<{ payload: Uint8Array, signer: PeerId }> {
+export async function open(kind: EnvelopeKind, bytes: Uint8Array): Promise<{ payload: Uint8Array; signer: PeerId }> {
   if (bytes.byteLength > kind.maxBytes) throw invalid(kind, `more than ${kind.maxBytes} bytes`)
   let envelope: RecordEnvelope
   try {

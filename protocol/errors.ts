@@ -16,13 +16,28 @@ export interface ErrorTraits {
 
 /** The codes that a node sends. */
 export type WireCode =
-  | 'busy' | 'rate_limited' | 'draining' | 'model_not_found' | 'context_length_exceeded' | 'invalid_request'
-  | 'unsupported' | 'engine_failed' | 'caller_stalled'
+  | 'busy'
+  | 'rate_limited'
+  | 'draining'
+  | 'model_not_found'
+  | 'context_length_exceeded'
+  | 'invalid_request'
+  | 'unsupported'
+  | 'engine_failed'
+  | 'caller_stalled'
 
 /** The codes that a client gives, from what it saw. */
 export type ClientCode =
-  | 'dial_failed' | 'dial_timeout' | 'request_timeout' | 'admission_timeout' | 'first_token_timeout'
-  | 'token_timeout' | 'stream_cut' | 'protocol_violation' | 'no_providers' | 'aborted'
+  | 'dial_failed'
+  | 'dial_timeout'
+  | 'request_timeout'
+  | 'admission_timeout'
+  | 'first_token_timeout'
+  | 'token_timeout'
+  | 'stream_cut'
+  | 'protocol_violation'
+  | 'no_providers'
+  | 'aborted'
 
 export type ErrorCode = WireCode | ClientCode
 
@@ -47,7 +62,7 @@ const WIRE_TRAITS: Record<WireCode, ErrorTraits> = {
   /** The engine crashed or gave an error. */
   engine_failed: { fault: 'node', retryable: true },
   /** The caller gave no credit for too long. */
-  caller_stalled: { fault: 'caller', retryable: false },
+  caller_stalled: { fault: 'caller', retryable: false }
 }
 
 const CLIENT_TRAITS: Record<ClientCode, ErrorTraits> = {

@@ -82,7 +82,9 @@ export class FrameStream {
         if (this.#stream.readStatus === 'paused') this.#stream.resume()
         return undefined
       },
-      (wake) => { this.#onReadable = wake }
+      (wake) => {
+        this.#onReadable = wake
+      }
     )
   }
 
@@ -105,7 +107,9 @@ export class FrameStream {
         }
         return this.#stream.writableNeedsDrain && this.#stream.writeBufferLength > 0 ? undefined : { value: undefined }
       },
-      (wake) => { this.#onWritable = wake }
+      (wake) => {
+        this.#onWritable = wake
+      }
     )
   }
 

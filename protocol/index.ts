@@ -15,6 +15,10 @@ export * from './receipt.ts'
 export * from './sampler/index.ts'
 export { decodeCardReply, encodeCardReply, type CardReply } from './wire/card-reply.ts'
 export {
-  decodeClientFrame, encodeCredit, encodeRequest, type ClientFrame, type GenerateRequest
+  decodeClientFrame,
+  encodeCredit,
+  encodeRequest,
+  type ClientFrame,
+  type GenerateRequest
 } from './wire/client-frame.ts'
 export { decodeNodeFrame, encodeNodeFrame, type NodeFrame } from './wire/node-frame.ts'

@@ -8,7 +8,13 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { sha256 } from '@noble/hashes/sha2.js'
 
-import { MAX_ANSWER_TOKENS, MAX_CARD_STRING, MAX_PROMPT_TOKENS, MAX_RECEIPT_BYTES, RECEIPT_WINDOW } from './constants.ts'
+import {
+  MAX_ANSWER_TOKENS,
+  MAX_CARD_STRING,
+  MAX_PROMPT_TOKENS,
+  MAX_RECEIPT_BYTES,
+  RECEIPT_WINDOW
+} from './constants.ts'
 import { open, seal, type EnvelopeKind } from './envelope.ts'
 import type { FinishReason, Timings, Usage } from './generation.ts'
 import { ReceiptSchema, type Backend as BackendMessage, type Receipt as ReceiptMessage } from './messages/potluck_pb.ts'
@@ -75,11 +81,14 @@ export function answerWindows(ids: readonly number[]): Uint8Array[] {
 }
 
 export async function signReceipt(receipt: Receipt, key: PrivateKey): Promise<Uint8Array> {
-  const payload = toBinary(ReceiptSchema, create(ReceiptSchema, {
-    ...receipt,
-    answerWindows: [...receipt.answerWindows],
-    issuedAt: BigInt(receipt.issuedAt)
-  }))
+  const payload = toBinary(
+    ReceiptSchema,
+    create(ReceiptSchema, {
+      ...receipt,
+      answerWindows: [...receipt.answerWindows],
+      issuedAt: BigInt(receipt.issuedAt)
+    })
+  )
   return await seal(KIND, payload, key)
 }
 

@@ -3,13 +3,23 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { sha256 } from '@noble/hashes/sha2.js'
 
 import {
-  MAX_ANSWER_TOKENS, MAX_CREDIT, MAX_LOGIT_BIAS, MAX_MESSAGES, MAX_PROMPT_TOKENS, MAX_STOP_LENGTH,
-  MAX_STOP_SEQUENCES, MAX_TOKEN_ID, MAX_TOP_LOGPROBS, SAMPLING_CONTRACT
+  MAX_ANSWER_TOKENS,
+  MAX_CREDIT,
+  MAX_LOGIT_BIAS,
+  MAX_MESSAGES,
+  MAX_PROMPT_TOKENS,
+  MAX_STOP_LENGTH,
+  MAX_STOP_SEQUENCES,
+  MAX_TOKEN_ID,
+  MAX_TOP_LOGPROBS,
+  SAMPLING_CONTRACT
 } from '../constants.ts'
 import { PotluckError } from '../errors.ts'
 import type { ChatMessage, PromptInput, SamplingParameters } from '../generation.ts'
 import {
-  ClientFrameSchema, type ClientFrame as ClientFrameMessage, type GenerateRequest as RequestMessage,
+  ClientFrameSchema,
+  type ClientFrame as ClientFrameMessage,
+  type GenerateRequest as RequestMessage,
   type Sampling as SamplingMessage
 } from '../messages/potluck_pb.ts'
 import { FieldCheck } from './check.ts'
@@ -32,41 +42,43 @@ export interface GenerateRequest {
   /** The caller allows third peers to see the request, for an audit. */
   shareable: boolean
   /** Another node's answer so far, to be continued at position `answerTokens.length`. */
-  continuation?: { promptTokens: readonly number[], answerTokens: readonly number[] }
+  continuation?: { promptTokens: readonly number[]; answerTokens: readonly number[] }
 }
 
 export type ClientFrame =
   /** `digest`: SHA-256 of the frame's bytes, which the receipt names. */
-  | { type: 'request', request: GenerateRequest, digest: Uint8Array }
-  | { type: 'credit', tokens: number }
+  { type: 'request'; request: GenerateRequest; digest: Uint8Array } | { type: 'credit'; tokens: number }
 
 const check = new FieldCheck('invalid_request', 'invalid request')
 const ROLES: readonly string[] = ['system', 'user', 'assistant'] satisfies ChatMessage['role'][]
 
-export function encodeRequest(request: GenerateRequest): { bytes: Uint8Array, digest: Uint8Array } {
+export function encodeRequest(request: GenerateRequest): { bytes: Uint8Array; digest: Uint8Array } {
   const { sampling, input, continuation } = request
-  const bytes = toBinary(ClientFrameSchema, create(ClientFrameSchema, {
-    body: {
-      case: 'request',
-      value: {
-        requestId: request.requestId,
-        modelDigest: request.modelDigest,
-        ...('prompt' in input ? { prompt: input.prompt } : { messages: [...input.messages] }),
-        sampling: {
-          ...sampling,
-          contract: SAMPLING_CONTRACT,
-          logitBias: [...sampling.logitBias].map(([token, bias]) => ({ token, bias }))
-        },
-        maxTokens: request.maxTokens,
-        stop: [...request.stop],
-        ...(request.topLogprobs === undefined ? {} : { topLogprobs: request.topLogprobs }),
-        credit: request.credit,
-        shareable: request.shareable,
-        promptTokens: [...continuation?.promptTokens ?? []],
-        answerTokens: [...continuation?.answerTokens ?? []]
+  const bytes = toBinary(
+    ClientFrameSchema,
+    create(ClientFrameSchema, {
+      body: {
+        case: 'request',
+        value: {
+          requestId: request.requestId,
+          modelDigest: request.modelDigest,
+          ...('prompt' in input ? { prompt: input.prompt } : { messages: [...input.messages] }),
+          sampling: {
+            ...sampling,
+            contract: SAMPLING_CONTRACT,
+            logitBias: [...sampling.logitBias].map(([token, bias]) => ({ token, bias }))
+          },
+          maxTokens: request.maxTokens,
+          stop: [...request.stop],
+          ...(request.topLogprobs === undefined ? {} : { topLogprobs: request.topLogprobs }),
+          credit: request.credit,
+          shareable: request.shareable,
+          promptTokens: [...(continuation?.promptTokens ?? [])],
+          answerTokens: [...(continuation?.answerTokens ?? [])]
+        }
       }
-    }
-  }))
+    })
+  )
   return { bytes, digest: sha256(bytes) }
 }
 
@@ -131,7 +143,7 @@ function parseInput({ messages, prompt }: RequestMessage): PromptInput {
 }
 
 function parseRole(role: string): ChatMessage['role'] {
-  return ROLES.includes(role) ? role as ChatMessage['role'] : check.fail('role', `must be one of ${ROLES.join(', ')}`)
+  return ROLES.includes(role) ? (role as ChatMessage['role']) : check.fail('role', `must be one of ${ROLES.join(', ')}`)
 }
 
 function parseContinuation({ promptTokens, answerTokens, maxTokens }: RequestMessage): GenerateRequest['continuation'] {
@@ -159,9 +171,11 @@ function parseSampling(message: SamplingMessage): SamplingParameters {
     minP: check.number('min_p', message.minP, 0, 1),
     presencePenalty: check.number('presence_penalty', message.presencePenalty, -100, 100),
     frequencyPenalty: check.number('frequency_penalty', message.frequencyPenalty, -100, 100),
-    logitBias: new Map(message.logitBias.map(({ token, bias }) => [
-      check.number('logit_bias', token, 0, MAX_TOKEN_ID - 1),
-      check.number('logit_bias', bias, -100, 100)
-    ]))
+    logitBias: new Map(
+      message.logitBias.map(({ token, bias }) => [
+        check.number('logit_bias', token, 0, MAX_TOKEN_ID - 1),
+        check.number('logit_bias', bias, -100, 100)
+      ])
+    )
   }
 }

@@ -2,33 +2,46 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
 
 import {
-  MAX_ANSWER_TOKENS, MAX_ERROR_DETAIL, MAX_PROMPT_TOKENS, MAX_RECEIPT_BYTES, MAX_TOKEN_BYTES, MAX_TOKEN_ID,
-  MAX_TOP_LOGPROBS, MAX_WAIT_MS
+  MAX_ANSWER_TOKENS,
+  MAX_ERROR_DETAIL,
+  MAX_PROMPT_TOKENS,
+  MAX_RECEIPT_BYTES,
+  MAX_TOKEN_BYTES,
+  MAX_TOKEN_ID,
+  MAX_TOP_LOGPROBS,
+  MAX_WAIT_MS
 } from '../constants.ts'
 import { isWireCode, PotluckError, type WireCode } from '../errors.ts'
 import type { FinishReason, Load, PositionLogprobs, Timings, TokenDelta, TokenLogprob, Usage } from '../generation.ts'
 import {
-  NodeFrameSchema, type Accepted as AcceptedMessage, type Delta as DeltaMessage, type Done as DoneMessage,
-  type Failure as FailureMessage, type Load as LoadMessage, type NodeFrame as NodeFrameMessage,
-  type PositionLogprobs as PositionLogprobsMessage, type Timings as TimingsMessage,
-  type TokenLogprob as TokenLogprobMessage, type Usage as UsageMessage
+  NodeFrameSchema,
+  type Accepted as AcceptedMessage,
+  type Delta as DeltaMessage,
+  type Done as DoneMessage,
+  type Failure as FailureMessage,
+  type Load as LoadMessage,
+  type NodeFrame as NodeFrameMessage,
+  type PositionLogprobs as PositionLogprobsMessage,
+  type Timings as TimingsMessage,
+  type TokenLogprob as TokenLogprobMessage,
+  type Usage as UsageMessage
 } from '../messages/potluck_pb.ts'
 import { FieldCheck } from './check.ts'
 
 export type NodeFrame =
   | {
-    type: 'accepted'
-    promptTokens: readonly number[]
-    /** 0: starts at once. */
-    queuePosition: number
-    estimatedWaitMs: number
-    load: Load
-  }
-  | { type: 'delta', delta: TokenDelta }
+      type: 'accepted'
+      promptTokens: readonly number[]
+      /** 0: starts at once. */
+      queuePosition: number
+      estimatedWaitMs: number
+      load: Load
+    }
+  | { type: 'delta'; delta: TokenDelta }
   /** `receipt`: a signed envelope, see receipt.ts. */
-  | { type: 'done', finishReason: FinishReason, usage: Usage, timings: Timings, load: Load, receipt: Uint8Array }
+  | { type: 'done'; finishReason: FinishReason; usage: Usage; timings: Timings; load: Load; receipt: Uint8Array }
   /** `detail` names fields and limits, never text of a prompt. */
-  | { type: 'error', code: WireCode, retryAfterMs?: number, load?: Load, detail: string }
+  | { type: 'error'; code: WireCode; retryAfterMs?: number; load?: Load; detail: string }
 
 const check = new FieldCheck('protocol_violation', 'invalid frame from the node')
 const FINISH_REASONS: readonly string[] = ['stop', 'length'] satisfies FinishReason[]
@@ -50,7 +63,9 @@ function toBody(frame: NodeFrame): Body {
         value: {
           tokens: [...tokens],
           text,
-          ...(logprobs === undefined ? {} : { logprobs: logprobs.map(({ chosen, top }) => ({ chosen, top: [...top] })) })
+          ...(logprobs === undefined
+            ? {}
+            : { logprobs: logprobs.map(({ chosen, top }) => ({ chosen, top: [...top] })) })
         }
       }
     }
@@ -74,11 +89,16 @@ export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
     throw new PotluckError('protocol_violation', 'invalid frame from the node: cannot be decoded', { cause })
   }
   switch (frame.body.case) {
-    case 'accepted': return parseAccepted(frame.body.value)
-    case 'delta': return { type: 'delta', delta: parseDelta(frame.body.value) }
-    case 'done': return parseDone(frame.body.value)
-    case 'error': return parseFailure(frame.body.value)
-    case undefined: return check.fail('frame', 'is empty')
+    case 'accepted':
+      return parseAccepted(frame.body.value)
+    case 'delta':
+      return { type: 'delta', delta: parseDelta(frame.body.value) }
+    case 'done':
+      return parseDone(frame.body.value)
+    case 'error':
+      return parseFailure(frame.body.value)
+    case undefined:
+      return check.fail('frame', 'is empty')
   }
 }
 
@@ -142,7 +162,7 @@ export function parseLoad({ active, queued, slots, estimatedWaitMs }: LoadMessag
 }
 
 export function parseFinishReason(fields: FieldCheck, reason: string): FinishReason {
-  return FINISH_REASONS.includes(reason) ? reason as FinishReason : fields.fail('finish_reason', 'is not known')
+  return FINISH_REASONS.includes(reason) ? (reason as FinishReason) : fields.fail('finish_reason', 'is not known')
 }
 
 export function parseUsage(fields: FieldCheck, usage: UsageMessage | undefined): Usage {

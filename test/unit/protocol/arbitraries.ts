@@ -20,43 +20,54 @@ const input = fc.oneof(
   })
 )
 
-export const request: fc.Arbitrary<GenerateRequest> = fc.record({
-  requestId: bytes(16),
-  modelDigest: bytes(32),
-  input,
-  sampling: fc.record({
-    seed: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
-    temperature: finite(0, 100),
-    topK: uint32,
-    topP: finite(0, 1),
-    minP: finite(0, 1),
-    presencePenalty: finite(-100, 100),
-    frequencyPenalty: finite(-100, 100),
-    logitBias: fc.array(fc.tuple(tokenId, finite(-100, 100)), { maxLength: 5 }).map((pairs) => new Map(pairs))
-  }),
-  maxTokens: fc.integer({ min: 20, max: 100_000 }),
-  stop: fc.array(fc.string({ minLength: 1, maxLength: 10 }), { maxLength: 4 }),
-  topLogprobs: fc.nat(20),
-  credit: fc.integer({ min: 1, max: 65_536 }),
-  shareable: fc.boolean(),
-  continuation: fc.record({
-    promptTokens: fc.array(tokenId, { minLength: 1, maxLength: 50 }),
-    answerTokens: fc.array(tokenId, { maxLength: 19 })
-  })
-}, { requiredKeys: ['requestId', 'modelDigest', 'input', 'sampling', 'maxTokens', 'stop', 'credit', 'shareable'] })
+export const request: fc.Arbitrary<GenerateRequest> = fc.record(
+  {
+    requestId: bytes(16),
+    modelDigest: bytes(32),
+    input,
+    sampling: fc.record({
+      seed: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
+      temperature: finite(0, 100),
+      topK: uint32,
+      topP: finite(0, 1),
+      minP: finite(0, 1),
+      presencePenalty: finite(-100, 100),
+      frequencyPenalty: finite(-100, 100),
+      logitBias: fc.array(fc.tuple(tokenId, finite(-100, 100)), { maxLength: 5 }).map((pairs) => new Map(pairs))
+    }),
+    maxTokens: fc.integer({ min: 20, max: 100_000 }),
+    stop: fc.array(fc.string({ minLength: 1, maxLength: 10 }), { maxLength: 4 }),
+    topLogprobs: fc.nat(20),
+    credit: fc.integer({ min: 1, max: 65_536 }),
+    shareable: fc.boolean(),
+    continuation: fc.record({
+      promptTokens: fc.array(tokenId, { minLength: 1, maxLength: 50 }),
+      answerTokens: fc.array(tokenId, { maxLength: 19 })
+    })
+  },
+  { requiredKeys: ['requestId', 'modelDigest', 'input', 'sampling', 'maxTokens', 'stop', 'credit', 'shareable'] }
+)
 
 const load = fc.record({ active: uint32, queued: uint32, slots: uint32, estimatedWaitMs: fc.nat(86_400_000) })
 const logprob = fc.record({ token: tokenId, logprob: finite(-1000, 0), bytes: fc.uint8Array({ maxLength: 12 }) })
-const delta = fc.array(tokenId, { minLength: 1, maxLength: 8 }).chain((tokens) => fc.record({
-  tokens: fc.constant(tokens),
-  text,
-  logprobs: fc.array(fc.record({ chosen: logprob, top: fc.array(logprob, { maxLength: 20 }) }), {
-    minLength: tokens.length, maxLength: tokens.length
-  })
-}, { requiredKeys: ['tokens', 'text'] }))
+const delta = fc.array(tokenId, { minLength: 1, maxLength: 8 }).chain((tokens) =>
+  fc.record(
+    {
+      tokens: fc.constant(tokens),
+      text,
+      logprobs: fc.array(fc.record({ chosen: logprob, top: fc.array(logprob, { maxLength: 20 }) }), {
+        minLength: tokens.length,
+        maxLength: tokens.length
+      })
+    },
+    { requiredKeys: ['tokens', 'text'] }
+  )
+)
 
 const usage = fc.tuple(fc.nat(10_000), fc.nat(10_000), fc.nat(10_000)).map(([a, b, completionTokens]) => ({
-  promptTokens: Math.max(a, b), cachedTokens: Math.min(a, b), completionTokens
+  promptTokens: Math.max(a, b),
+  cachedTokens: Math.min(a, b),
+  completionTokens
 }))
 
 export const nodeFrame: fc.Arbitrary<NodeFrame> = fc.oneof(
@@ -76,13 +87,16 @@ export const nodeFrame: fc.Arbitrary<NodeFrame> = fc.oneof(
     load,
     receipt: fc.uint8Array({ maxLength: 200 })
   }),
-  fc.record({
-    type: fc.constant('error' as const),
-    code: fc.constantFrom('busy' as const, 'engine_failed' as const, 'invalid_request' as const),
-    retryAfterMs: fc.integer({ min: 1, max: 86_400_000 }),
-    load,
-    detail: label
-  }, { requiredKeys: ['type', 'code', 'detail'] })
+  fc.record(
+    {
+      type: fc.constant('error' as const),
+      code: fc.constantFrom('busy' as const, 'engine_failed' as const, 'invalid_request' as const),
+      retryAfterMs: fc.integer({ min: 1, max: 86_400_000 }),
+      load,
+      detail: label
+    },
+    { requiredKeys: ['type', 'code', 'detail'] }
+  )
 )
 
 const model: fc.Arbitrary<ModelCard> = fc.record({

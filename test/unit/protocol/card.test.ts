@@ -2,8 +2,19 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import fc from 'fast-check'
 import {
-  anyNodeCid, cardKey, CARD_TTL_MS, CLOCK_SKEW_MS, createCardValidator, kadOptions, MAX_CARD_BYTES, modelCid, nameCid,
-  openCard, PotluckError, signCard, type Card
+  anyNodeCid,
+  cardKey,
+  CARD_TTL_MS,
+  CLOCK_SKEW_MS,
+  createCardValidator,
+  kadOptions,
+  MAX_CARD_BYTES,
+  modelCid,
+  nameCid,
+  openCard,
+  PotluckError,
+  signCard,
+  type Card
 } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
@@ -21,18 +32,20 @@ const plain: Card = {
   sequence: NOW,
   expiresAt: NOW + CARD_TTL_MS,
   addresses: ['/ip4/127.0.0.1/tcp/4001'],
-  models: [{
-    digest: new Uint8Array(32).fill(5),
-    name: 'potluck/crumb:Q8_0',
-    architecture: 'llama',
-    parameters: 3_000_000,
-    quantization: 'Q8_0',
-    contextLength: 1024,
-    features: ['chat'],
-    prefillTokensPerSecond: 1000,
-    decodeTokensPerSecond: 500,
-    sizeBytes: 4_000_000
-  }],
+  models: [
+    {
+      digest: new Uint8Array(32).fill(5),
+      name: 'potluck/crumb:Q8_0',
+      architecture: 'llama',
+      parameters: 3_000_000,
+      quantization: 'Q8_0',
+      contextLength: 1024,
+      features: ['chat'],
+      prefillTokensPerSecond: 1000,
+      decodeTokensPerSecond: 500,
+      sizeBytes: 4_000_000
+    }
+  ],
   hardware: { accelerator: 'cpu', device: 'a processor', vramBytes: 0, ramBytes: 8e9, cores: 4, os: 'linux x64' },
   slots: 4,
   engine: 'node-llama-cpp/3.22.1',
@@ -53,9 +66,11 @@ async function refusal(run: Promise<unknown>): Promise<string> {
 
 describe('card', () => {
   test('comes back as it was signed', async () => {
-    await fc.assert(fc.asyncProperty(anyCard(peerId, NOW), async (card) => {
-      expect(await openCard(await signCard(card, key), { now: NOW, peerId })).toEqual(card)
-    }))
+    await fc.assert(
+      fc.asyncProperty(anyCard(peerId, NOW), async (card) => {
+        expect(await openCard(await signCard(card, key), { now: NOW, peerId })).toEqual(card)
+      })
+    )
   })
 
   test('of another peer is refused', async () => {
@@ -142,8 +157,11 @@ describe('what storing peers check', () => {
     const bytes = await sign(NOW)
     await validate(cardKey(peerId), bytes)
     for (const bad of [
-      cardKey(otherPeer), new TextEncoder().encode('/potluck-card/nobody'), new TextEncoder().encode('/potluck-card'),
-      new TextEncoder().encode(`/potluck-card/${peerId.toString()}/x`), new TextEncoder().encode(`/pk/${peerId.toString()}`)
+      cardKey(otherPeer),
+      new TextEncoder().encode('/potluck-card/nobody'),
+      new TextEncoder().encode('/potluck-card'),
+      new TextEncoder().encode(`/potluck-card/${peerId.toString()}/x`),
+      new TextEncoder().encode(`/pk/${peerId.toString()}`)
     ]) {
       expect(await refusal(Promise.resolve(validate(bad, bytes)))).not.toBe('accepted')
     }

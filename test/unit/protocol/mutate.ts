@@ -15,10 +15,13 @@ export function randomBytes(random: () => number): Uint8Array {
 /** Overwrites up to four bytes, then cuts or repeats a part or leaves the length. */
 export function mutate(seed: Uint8Array, random: () => number): Uint8Array {
   const bytes = Uint8Array.from(seed)
-  for (let edits = 1 + random() % 4; edits > 0; edits--) bytes[random() % bytes.length] = random()
+  for (let edits = 1 + (random() % 4); edits > 0; edits--) bytes[random() % bytes.length] = random()
   switch (random() % 4) {
-    case 0: return bytes.slice(0, random() % bytes.length)
-    case 1: return Uint8Array.from([...bytes, ...bytes.slice(random() % bytes.length)])
-    default: return bytes
+    case 0:
+      return bytes.slice(0, random() % bytes.length)
+    case 1:
+      return Uint8Array.from([...bytes, ...bytes.slice(random() % bytes.length)])
+    default:
+      return bytes
   }
 }

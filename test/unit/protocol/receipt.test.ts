@@ -1,7 +1,14 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
-  answerWindows, formatDigest, openCard, openReceipt, parseDigest, signReceipt, tokensDigest, type Receipt
+  answerWindows,
+  formatDigest,
+  openCard,
+  openReceipt,
+  parseDigest,
+  signReceipt,
+  tokensDigest,
+  type Receipt
 } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
@@ -54,8 +61,11 @@ describe('receipt', () => {
 
   test('one changed token changes its window alone', () => {
     const changed = answerWindows(answer.with(70, 9999))
-    expect(changed.map((window, index) => Buffer.compare(window, receipt.answerWindows[index]!) === 0))
-      .toEqual([true, false, true])
+    expect(changed.map((window, index) => Buffer.compare(window, receipt.answerWindows[index]!) === 0)).toEqual([
+      true,
+      false,
+      true
+    ])
   })
 })
 

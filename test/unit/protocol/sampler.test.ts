@@ -38,7 +38,11 @@ function sample(vector: Vector): number {
 describe('philox4x32-10', () => {
   // The known answers that the authors publish with their library (Random123, kat_vectors).
   test.each([
-    [[0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
+    [
+      [0, 0, 0, 0],
+      [0, 0],
+      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]
+    ],
     [
       [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
       [0xffffffff, 0xffffffff],
@@ -95,7 +99,7 @@ describe('sampling contract 1', () => {
       seen[sampleToken(candidates, parameters, position, new Map())]!++
     }
     const chiSquare = weights.reduce((sum, weight, token) => {
-      const expected = draws * weight / mass
+      const expected = (draws * weight) / mass
       return sum + (seen[token]! - expected) ** 2 / expected
     }, 0)
     // 5 degrees of freedom: 20.5 is the 99.9 % quantile.

@@ -1,7 +1,18 @@
 import fc from 'fast-check'
 import {
-  CREDIT_WINDOW, decodeCardReply, decodeClientFrame, decodeNodeFrame, DEFAULT_SAMPLING, encodeCardReply, encodeCredit,
-  encodeNodeFrame, encodeRequest, MAX_ANSWER_TOKENS, MAX_LOGIT_BIAS, PotluckError, type GenerateRequest
+  CREDIT_WINDOW,
+  decodeCardReply,
+  decodeClientFrame,
+  decodeNodeFrame,
+  DEFAULT_SAMPLING,
+  encodeCardReply,
+  encodeCredit,
+  encodeNodeFrame,
+  encodeRequest,
+  MAX_ANSWER_TOKENS,
+  MAX_LOGIT_BIAS,
+  PotluckError,
+  type GenerateRequest
 } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
@@ -31,16 +42,20 @@ function codeOf(run: () => unknown): string {
 
 describe('round trips', () => {
   test('every request', () => {
-    fc.assert(fc.property(request, (value) => {
-      const { bytes, digest } = encodeRequest(value)
-      expect(decodeClientFrame(bytes)).toEqual({ type: 'request', request: value, digest })
-    }))
+    fc.assert(
+      fc.property(request, (value) => {
+        const { bytes, digest } = encodeRequest(value)
+        expect(decodeClientFrame(bytes)).toEqual({ type: 'request', request: value, digest })
+      })
+    )
   })
 
   test('every frame of a node', () => {
-    fc.assert(fc.property(nodeFrame, (value) => {
-      expect(decodeNodeFrame(encodeNodeFrame(value))).toEqual(value)
-    }))
+    fc.assert(
+      fc.property(nodeFrame, (value) => {
+        expect(decodeNodeFrame(encodeNodeFrame(value))).toEqual(value)
+      })
+    )
   })
 
   test('credit and card replies', () => {
@@ -53,35 +68,43 @@ describe('round trips', () => {
 describe('golden bytes', () => {
   const load = { active: 1, queued: 0, slots: 4, estimatedWaitMs: 0 }
   const frames: Record<string, () => Uint8Array> = {
-    'request': () => encodeRequest(plain).bytes,
-    'request, continued': () => encodeRequest({
-      ...plain,
-      input: { prompt: 'Once' },
-      topLogprobs: 5,
-      sampling: { ...plain.sampling, logitBias: new Map([[7, -1.5]]) },
-      continuation: { promptTokens: [1, 300], answerTokens: [70_000] }
-    }).bytes,
-    'credit': () => encodeCredit(64),
-    'accepted': () => encodeNodeFrame({
-      type: 'accepted', promptTokens: [1, 300, 70_000], queuePosition: 2, estimatedWaitMs: 250, load
-    }),
-    'delta': () => encodeNodeFrame({
-      type: 'delta',
-      delta: {
-        tokens: [300],
-        text: 'é',
-        logprobs: [{ chosen: { token: 300, logprob: -0.5, bytes: Uint8Array.of(0xc3, 0xa9) }, top: [] }]
-      }
-    }),
-    'done': () => encodeNodeFrame({
-      type: 'done',
-      finishReason: 'stop',
-      usage: { promptTokens: 3, cachedTokens: 2, completionTokens: 1 },
-      timings: { queueMs: 0, prefillMs: 1.5, decodeMs: 2.5 },
-      load,
-      receipt: Uint8Array.of(9)
-    }),
-    'error': () => encodeNodeFrame({ type: 'error', code: 'busy', retryAfterMs: 500, load, detail: 'queue full' })
+    request: () => encodeRequest(plain).bytes,
+    'request, continued': () =>
+      encodeRequest({
+        ...plain,
+        input: { prompt: 'Once' },
+        topLogprobs: 5,
+        sampling: { ...plain.sampling, logitBias: new Map([[7, -1.5]]) },
+        continuation: { promptTokens: [1, 300], answerTokens: [70_000] }
+      }).bytes,
+    credit: () => encodeCredit(64),
+    accepted: () =>
+      encodeNodeFrame({
+        type: 'accepted',
+        promptTokens: [1, 300, 70_000],
+        queuePosition: 2,
+        estimatedWaitMs: 250,
+        load
+      }),
+    delta: () =>
+      encodeNodeFrame({
+        type: 'delta',
+        delta: {
+          tokens: [300],
+          text: 'é',
+          logprobs: [{ chosen: { token: 300, logprob: -0.5, bytes: Uint8Array.of(0xc3, 0xa9) }, top: [] }]
+        }
+      }),
+    done: () =>
+      encodeNodeFrame({
+        type: 'done',
+        finishReason: 'stop',
+        usage: { promptTokens: 3, cachedTokens: 2, completionTokens: 1 },
+        timings: { queueMs: 0, prefillMs: 1.5, decodeMs: 2.5 },
+        load,
+        receipt: Uint8Array.of(9)
+      }),
+    error: () => encodeNodeFrame({ type: 'error', code: 'busy', retryAfterMs: 500, load, detail: 'queue full' })
   }
 
   // A change of this file is a change of the protocol, and needs a new version of its id.
@@ -112,7 +135,10 @@ describe('a request that breaks a rule is refused and the field named', () => {
       'logit_bias',
       {
         ...plain,
-        sampling: { ...plain.sampling, logitBias: new Map(Array.from({ length: MAX_LOGIT_BIAS + 1 }, (_, id) => [id, 1])) }
+        sampling: {
+          ...plain.sampling,
+          logitBias: new Map(Array.from({ length: MAX_LOGIT_BIAS + 1 }, (_, id) => [id, 1]))
+        }
       },
       'logit_bias'
     ],
@@ -140,10 +166,13 @@ describe('a request that breaks a rule is refused and the field named', () => {
 })
 
 describe('a node cannot choose its own blame', () => {
-  test.each(['aborted', 'no_providers', 'dial_failed', 'toString', 'code of version 9'])('%s reads as unsupported', (code) => {
-    const frame = encodeNodeFrame({ type: 'error', code: code as 'busy', detail: '' })
-    expect(decodeNodeFrame(frame)).toMatchObject({ type: 'error', code: 'unsupported' })
-  })
+  test.each(['aborted', 'no_providers', 'dial_failed', 'toString', 'code of version 9'])(
+    '%s reads as unsupported',
+    (code) => {
+      const frame = encodeNodeFrame({ type: 'error', code: code as 'busy', detail: '' })
+      expect(decodeNodeFrame(frame)).toMatchObject({ type: 'error', code: 'unsupported' })
+    }
+  )
 
   test('control characters in a detail are a violation', () => {
     const frame = encodeNodeFrame({ type: 'error', code: 'busy', detail: '\u001b[2J' })
@@ -153,11 +182,22 @@ describe('a node cannot choose its own blame', () => {
 
 describe('hostile bytes', () => {
   const decoders: [string, (bytes: Uint8Array) => unknown, Uint8Array[]][] = [
-    ['client frames', decodeClientFrame, fc.sample(request, { numRuns: 40, seed: 1 }).map((r) => encodeRequest(r).bytes)],
+    [
+      'client frames',
+      decodeClientFrame,
+      fc.sample(request, { numRuns: 40, seed: 1 }).map((r) => encodeRequest(r).bytes)
+    ],
     ['node frames', decodeNodeFrame, fc.sample(nodeFrame, { numRuns: 40, seed: 2 }).map(encodeNodeFrame)],
-    ['card replies', decodeCardReply, [encodeCardReply({
-      card: new Uint8Array(300).fill(7), load: { active: 1, queued: 1, slots: 1, estimatedWaitMs: 1 }
-    })]]
+    [
+      'card replies',
+      decodeCardReply,
+      [
+        encodeCardReply({
+          card: new Uint8Array(300).fill(7),
+          load: { active: 1, queued: 1, slots: 1, estimatedWaitMs: 1 }
+        })
+      ]
+    ]
   ]
 
   test.each(decoders)('60,000 random and mutated %s: decoded or refused with a code', (_, decode, seeds) => {
