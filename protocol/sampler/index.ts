@@ -1,2 +1,4 @@
-export { CANDIDATES, sampleToken, type Candidates } from './sampler.ts'
+export { tokenMargin } from './margin.ts'
 export { philox4x32, uniform } from './philox.ts'
+export { CANDIDATES, type Candidates } from './ranking.ts'
+export { sampleToken } from './sampler.ts'

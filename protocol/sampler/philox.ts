@@ -55,16 +55,26 @@ const block = new Uint32Array(4)
 /**
  * The uniform number of (seed, position, token), strictly between 0 and 1, with 52 random bits.
  *
- * @param seedLow lower 32 bits of the seed, unsigned
- * @param seedHigh upper 32 bits of the seed, unsigned
+ * @param seed 64 bits, unsigned
  * @param position index in the answer
  */
-export function uniform(seedLow: number, seedHigh: number, position: number, token: number): number {
+export function uniform(seed: bigint, position: number, token: number): number {
+  if (seed !== splitSeed) split(seed)
   block[0] = token
   block[1] = position
   block[2] = 0
   block[3] = 0
-  philox4x32(block, seedLow, seedHigh)
+  philox4x32(block, key[0]!, key[1]!)
   // 52 bits and half a step: 53 would round the largest to 1, whose Gumbel noise is infinite.
   return ((block[0]! >>> 6) * 0x4000000 + (block[1]! >>> 6) + 0.5) / 0x10000000000000
+}
+
+// A seed is split once for many draws: arithmetic on bigints costs more than the generator.
+const key = new Uint32Array(2)
+let splitSeed = -1n
+
+function split(seed: bigint): void {
+  key[0] = Number(seed & 0xffffffffn)
+  key[1] = Number(seed >> 32n)
+  splitSeed = seed
 }

@@ -17,25 +17,11 @@
  */
 import type { SamplingParameters } from '../generation.ts'
 import { uniform } from './philox.ts'
-
-/** How many candidates the contract looks at. */
-export const CANDIDATES = 64
-
-/** The highest raw logits at one position, best first, ties to the lower token id. */
-export interface Candidates {
-  tokens: Uint32Array
-  logits: Float32Array
-}
-
-// One call uses them at a time: sampling is synchronous, and allocating per token costs more than sampling.
-const tokens = new Uint32Array(CANDIDATES)
-const logits = new Float64Array(CANDIDATES)
-const weights = new Float64Array(CANDIDATES)
+import { rank, type Candidates } from './ranking.ts'
 
 /**
  * The token that contract 1 gives.
  *
- * @param candidates 1 to 64 of them; fewer where the vocabulary or a grammar allows no more
  * @param position index of the token in the answer, counted from its first token on any node
  * @param counts how often each token stands in the answer so far
  * @throws RangeError without candidates
@@ -46,87 +32,22 @@ export function sampleToken(
   position: number,
   counts: ReadonlyMap<number, number>
 ): number {
-  const size = Math.min(candidates.tokens.length, CANDIDATES)
-  if (size === 0) throw new RangeError('no candidate to sample from')
-  adjust(candidates, size, parameters, counts)
-  if (parameters.temperature === 0) return tokens[0]!
-  const kept = filter(size, parameters)
-  return drawGumbel(kept, parameters, position)
-}
-
-/** Step 2: fills `tokens` and `logits`, best first. */
-function adjust(
-  candidates: Candidates,
-  size: number,
-  { logitBias, presencePenalty, frequencyPenalty }: SamplingParameters,
-  counts: ReadonlyMap<number, number>
-): void {
-  const penalised = counts.size > 0 && (presencePenalty !== 0 || frequencyPenalty !== 0)
-  for (let index = 0; index < size; index++) {
-    const token = candidates.tokens[index]!
-    let logit: number = candidates.logits[index]!
-    if (logitBias.size > 0) logit += logitBias.get(token) ?? 0
-    if (penalised) {
-      const count = counts.get(token)
-      if (count !== undefined) logit -= presencePenalty + count * frequencyPenalty
-    }
-    // Insertion keeps the order: without bias and penalties each candidate is in its place already.
-    let place = index
-    while (place > 0 && comesBefore(logit, token, logits[place - 1]!, tokens[place - 1]!)) {
-      tokens[place] = tokens[place - 1]!
-      logits[place] = logits[place - 1]!
-      place--
-    }
-    tokens[place] = token
-    logits[place] = logit
-  }
-}
-
-function comesBefore(logit: number, token: number, otherLogit: number, otherToken: number): boolean {
-  return logit > otherLogit || (logit === otherLogit && token < otherToken)
-}
-
-/** Step 3: how many of the ordered candidates the filters keep, at least one. */
-function filter(size: number, { temperature, topK, minP, topP }: SamplingParameters): number {
-  let kept = topK > 0 ? Math.min(topK, size) : size
-  if (minP <= 0 && topP >= 1) return kept
-
-  // Weights relative to the first: the softmax's denominator cancels out of both filters.
-  let mass = 0
-  for (let index = 0; index < kept; index++) {
-    const weight = Math.exp((logits[index]! - logits[0]!) / temperature)
-    if (weight < minP) {
-      kept = index
-      break
-    }
-    weights[index] = weight
-    mass += weight
-  }
-  kept = Math.max(kept, 1)
-  if (topP >= 1) return kept
-
-  let cumulative = 0
-  for (let index = 0; index < kept; index++) {
-    cumulative += weights[index]!
-    if (cumulative >= topP * mass) return index + 1
-  }
-  return kept
-}
-
-/** Step 4. */
-function drawGumbel(kept: number, { seed, temperature }: SamplingParameters, position: number): number {
-  const seedLow = Number(seed & 0xffffffffn)
-  const seedHigh = Number((seed >> 32n) & 0xffffffffn)
-  let best = -Infinity
+  const { tokens, logits, kept } = rank(candidates, parameters, counts)
   let chosen = tokens[0]!
+  if (kept === 1) return chosen
+  let best = -Infinity
   for (let index = 0; index < kept; index++) {
     const token = tokens[index]!
-    const noise = -Math.log(-Math.log(uniform(seedLow, seedHigh, position, token)))
-    const score = logits[index]! / temperature + noise
+    const score = logits[index]! / parameters.temperature + gumbel(parameters.seed, position, token)
     if (score > best || (score === best && token < chosen)) {
       best = score
       chosen = token
     }
   }
   return chosen
+}
+
+/** The noise of step 4. */
+export function gumbel(seed: bigint, position: number, token: number): number {
+  return -Math.log(-Math.log(uniform(seed, position, token)))
 }

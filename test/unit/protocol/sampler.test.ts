@@ -63,7 +63,7 @@ describe('philox4x32-10', () => {
     const bins = new Uint32Array(16)
     const draws = 64_000
     for (let token = 0; token < draws; token++) {
-      const u = uniform(1, 2, 3, token)
+      const u = uniform(1n | (2n << 32n), 3, token)
       expect(u > 0 && u < 1).toBe(true)
       bins[Math.floor(u * bins.length)]!++
     }
