@@ -1,0 +1,55 @@
+/**
+ * Gathers tokens into deltas. The first goes out at once; later ones when `DELTA_INTERVAL_MS` have
+ * passed since the last message. A slow generation is sent token by token and waits for nothing; a
+ * fast one saves the work of a message per token, here, in the daemon and on the wire.
+ */
+import type { TokenDelta } from '@potluck/protocol'
+import { DELTA_INTERVAL_MS } from '../constants.ts'
+import type { Step } from './answer.ts'
+
+export class Deltas {
+  readonly #send: (delta: TokenDelta) => void
+  readonly #now: () => number
+  #tokens: number[] = []
+  #text = ''
+  #logprobs: NonNullable<Step['logprobs']>[] = []
+  #lastSent = -Infinity
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param now a monotonic clock in milliseconds */
+  constructor(send: (delta: TokenDelta) => void, now: () => number) {
+    this.#send = send
+    this.#now = now
+  }
+
+  push(step: Step): void {
+    this.#tokens.push(step.token)
+    this.#text += step.text
+    if (step.logprobs !== undefined) this.#logprobs.push(step.logprobs)
+    const wait = this.#lastSent + DELTA_INTERVAL_MS - this.#now()
+    if (wait <= 0) this.flush()
+    // The next token may take long: the timer bounds how late this one can be.
+    else this.#timer ??= setTimeout(() => this.flush(), wait)
+  }
+
+  /** Sends what is gathered, if anything. */
+  flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#tokens.length === 0) return
+    const delta: TokenDelta = { tokens: this.#tokens, text: this.#text }
+    if (this.#logprobs.length > 0) delta.logprobs = this.#logprobs
+    this.#tokens = []
+    this.#text = ''
+    this.#logprobs = []
+    this.#lastSent = this.#now()
+    this.#send(delta)
+  }
+
+  /** Drops what is gathered: nobody waits for it any more. */
+  discard(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#tokens = []
+  }
+}

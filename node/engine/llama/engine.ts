@@ -1,0 +1,86 @@
+/** The model in its process: slots, and what is asked of them. */
+import { PotluckError, type PromptInput } from '@potluck/protocol'
+import { Credit } from '../answer/credit.ts'
+import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
+import { generate } from './generate.ts'
+import type { LoadedModel } from './load.ts'
+import { Sequence, SlicePace } from './sequence.ts'
+import { chooseSlot } from './slots.ts'
+
+export class LlamaProcessEngine {
+  readonly #loaded: LoadedModel
+  readonly #sequences: readonly Sequence[]
+  readonly #counters = { prefillTokens: 0, decodeTokens: 0 }
+
+  constructor(loaded: LoadedModel) {
+    const pace = new SlicePace()
+    this.#loaded = loaded
+    this.#sequences = Array.from({ length: loaded.context.totalSequences }, (_, id) => {
+      const sequence = loaded.context.getSequence({
+        contextShift: {
+          strategy: () => {
+            throw new Error('an answer went beyond its context')
+          }
+        }
+      })
+      return new Sequence(id, sequence, { batching: loaded.batching, pace, counters: this.#counters })
+    })
+  }
+
+  tokenize(input: PromptInput): Uint32Array {
+    return Uint32Array.from(this.#loaded.prompts.tokenize(input))
+  }
+
+  /** Runs a generation to its end; returns its `done`, by when the slot is free. */
+  async generate(
+    job: GenerateJob,
+    credit: Credit,
+    emit: (event: EngineEvent) => void,
+    signal: AbortSignal
+  ): Promise<EngineEvent> {
+    this.#checkTokens(job)
+    const context = { vocabulary: this.#loaded.vocabulary, contextLength: this.#loaded.model.contextLength }
+    return this.#withSlot([...job.promptTokens, ...job.answerTokens], (sequence) =>
+      generate(job, sequence, credit, context, emit, signal)
+    )
+  }
+
+  async score(job: ScoreJob, signal: AbortSignal): Promise<PositionScores[]> {
+    this.#checkTokens(job)
+    if (job.promptTokens.length === 0 || job.answerTokens.length === 0) return []
+    // The last token's logits belong to the position after the answer.
+    const tokens = [...job.promptTokens, ...job.answerTokens].slice(0, -1)
+    if (tokens.length >= this.#loaded.model.contextLength) {
+      throw new PotluckError('context_length_exceeded', 'prompt and answer do not fit the context of this model')
+    }
+    return this.#withSlot(tokens, async (sequence) => {
+      const first = job.promptTokens.length - 1
+      const cached = await sequence.reuse(tokens, first)
+      return sequence.score(tokens.slice(cached), first - cached, signal)
+    })
+  }
+
+  counters(): Omit<EngineCounters, 'restarts'> {
+    return { ...this.#counters, activeSlots: this.#sequences.filter(({ busy }) => busy).length }
+  }
+
+  async #withSlot<T>(tokens: readonly number[], use: (sequence: Sequence) => Promise<T>): Promise<T> {
+    const sequence = chooseSlot(this.#sequences, tokens)
+    if (sequence === undefined) throw new PotluckError('busy', 'all slots of the engine are taken')
+    sequence.busy = true
+    try {
+      return await use(sequence)
+    } finally {
+      sequence.rest()
+      sequence.busy = false
+    }
+  }
+
+  /** Ids come from the network, and llama.cpp ends the process over one that the model does not have. */
+  #checkTokens({ promptTokens, answerTokens }: ScoreJob): void {
+    const size = this.#loaded.vocabulary.size
+    const valid = (token: number): boolean => Number.isInteger(token) && token >= 0 && token < size
+    if (!promptTokens.every(valid)) throw new PotluckError('invalid_request', 'prompt_tokens: an id is unknown')
+    if (!answerTokens.every(valid)) throw new PotluckError('invalid_request', 'answer_tokens: an id is unknown')
+  }
+}

@@ -1,0 +1,148 @@
+import { basename } from 'node:path'
+import { availableParallelism } from 'node:os'
+import {
+  getLlama,
+  getModuleVersion,
+  LlamaLogLevel,
+  readGgufFileInfo,
+  type GgufFileInfo,
+  type Llama,
+  type LlamaContext,
+  type LlamaModel
+} from 'node-llama-cpp'
+import type { FileIdentity, LoadOptions, LoadStage } from '../child/messages.ts'
+import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
+import type { EngineBackend, EngineModel } from '../interface.ts'
+import { Batching } from './batching.ts'
+import { modelFacts } from './facts.ts'
+import { identify } from './file.ts'
+import { PromptTokenizer } from './prompt.ts'
+import { LlamaVocabulary } from './vocabulary.ts'
+
+export interface LoadedModel {
+  context: LlamaContext
+  batching: Batching
+  vocabulary: LlamaVocabulary
+  prompts: PromptTokenizer
+  file: FileIdentity
+  model: EngineModel
+  backend: EngineBackend
+}
+
+export interface LoadReport {
+  progress: (stage: LoadStage, fraction: number) => void
+  log: (text: string) => void
+}
+
+/** The model cannot be used; the message is one line for the user. */
+export class ModelRefused extends Error {
+  override readonly name = 'ModelRefused'
+}
+
+/** Hashes the file, loads it and makes the context that all slots share. */
+export async function load(options: LoadOptions, report: LoadReport): Promise<LoadedModel> {
+  const { modelPath } = options
+  const info = await readInfo(modelPath)
+  const file = await identify(modelPath, options.known, (fraction) => report.progress('hash', fraction))
+  const threads = options.threads ?? defaultThreads(file.sizeBytes)
+  const { llama, lastError } = await startLlama(options, threads, report)
+  const model = await loadFile(llama, lastError, modelPath, report)
+  const contextLength = Math.min(model.trainContextSize, options.contextLength ?? DEFAULT_CONTEXT_LENGTH)
+  const batching = new Batching()
+  // Flash attention needs a kernel for the device: all GPUs have one.
+  const flashAttention = llama.gpu !== false && model.flashAttentionSupported
+  const context = await model.createContext({
+    sequences: options.slots,
+    contextSize: contextLength,
+    batchSize: Math.min(BATCH_TOKENS, contextLength * options.slots),
+    threads,
+    flashAttention,
+    experimentalKvCacheKeyType: 'F16',
+    experimentalKvCacheValueType: 'F16',
+    batching: batching.options,
+    // A smaller context than was asked for would be a surprise in the middle of a conversation.
+    failedCreationRemedy: false
+  })
+  const vocabulary = new LlamaVocabulary(model)
+  const prompts = new PromptTokenizer(model, contextLength * vocabulary.longestPiece())
+  return {
+    context,
+    batching,
+    vocabulary,
+    prompts,
+    file,
+    model: {
+      ...modelFacts(info),
+      digest: file.digest,
+      name: options.name ?? basename(modelPath, '.gguf'),
+      contextLength,
+      vocabularySize: vocabulary.size,
+      sizeBytes: file.sizeBytes,
+      features: [...(prompts.canChat ? (['chat'] as const) : []), 'completion', 'logprobs', 'score']
+    },
+    backend: {
+      accelerator: llama.gpu === false ? 'cpu' : llama.gpu,
+      engine: `node-llama-cpp/${await getModuleVersion()}`,
+      kvType: 'f16',
+      flashAttention
+    }
+  }
+}
+
+async function readInfo(modelPath: string): Promise<GgufFileInfo> {
+  let info: GgufFileInfo
+  try {
+    info = await readGgufFileInfo(modelPath, { sourceType: 'filesystem', logWarnings: false })
+  } catch (error) {
+    throw new ModelRefused(`${modelPath} is not a readable GGUF file: ${firstLine(error)}`)
+  }
+  if (info.splicedParts > 1) {
+    throw new ModelRefused(`${modelPath} is one of ${info.splicedParts} parts; merge them with llama-gguf-split first`)
+  }
+  return info
+}
+
+interface StartedLlama {
+  llama: Llama
+  /** What llama.cpp last complained about: its exceptions do not say. */
+  lastError: () => string | undefined
+}
+
+async function startLlama({ gpu }: LoadOptions, threads: number, { log }: LoadReport): Promise<StartedLlama> {
+  let lastError: string | undefined
+  const llama = await getLlama({
+    gpu,
+    // The default may compile llama.cpp on the user's machine.
+    build: 'never',
+    skipDownload: true,
+    maxThreads: threads,
+    logLevel: LlamaLogLevel.warn,
+    logger: (level, text) => {
+      if (level === LlamaLogLevel.error) lastError = text.trim()
+      log(text.trimEnd())
+    }
+  })
+  return { llama, lastError: () => lastError }
+}
+
+async function loadFile(
+  llama: Llama,
+  lastError: () => string | undefined,
+  modelPath: string,
+  { progress }: LoadReport
+): Promise<LlamaModel> {
+  try {
+    return await llama.loadModel({ modelPath, onLoadProgress: (fraction) => progress('load', fraction) })
+  } catch (error) {
+    throw new ModelRefused(`${modelPath} cannot be loaded: ${lastError() ?? firstLine(error)}`)
+  }
+}
+
+/** One core stays free: when anything else runs on llama.cpp's last core, all its threads wait for that one. */
+function defaultThreads(modelBytes: number): number {
+  return modelBytes < ONE_THREAD_MODEL_BYTES ? 1 : Math.max(1, availableParallelism() - 1)
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split('\n', 1)[0]!
+}
