@@ -1,11 +1,11 @@
 /** The model in its process: slots, and what is asked of them. */
 import { PotluckError, type PromptInput } from '@potluck/protocol'
-import { Credit } from '../answer/credit.ts'
+import type { Credit } from '../answer/credit.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { generate } from './generate.ts'
 import type { LoadedModel } from './load.ts'
 import { Sequence, SlicePace } from './sequence.ts'
-import { chooseSlot } from './slots.ts'
+import { chooseSlot } from '../slots.ts'
 
 export class LlamaProcessEngine {
   readonly #loaded: LoadedModel
