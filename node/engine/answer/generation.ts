@@ -1,5 +1,5 @@
-import { PotluckError } from '@potluck/protocol'
 import type { EngineEvent, GenerateJob, Generation } from '../interface.ts'
+import { abortedError } from './checks.ts'
 
 /** How a generation reaches whatever runs it. */
 export interface GenerationPort {
@@ -59,7 +59,7 @@ export class PushedGeneration implements Generation {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<EngineEvent, void, undefined> {
     if (this.#started) throw new Error('a generation is iterated once')
-    if (this.#signal?.aborted) throw aborted()
+    if (this.#signal?.aborted) throw abortedError()
     this.#port.start({ ...this.#job, credit: this.#credit })
     this.#started = true
     const abort = (): void => this.#port.abort()
@@ -79,7 +79,7 @@ export class PushedGeneration implements Generation {
         yield event
         if (event.type === 'done') return
       } else if (this.#error !== undefined) {
-        throw this.#signal?.aborted ? aborted() : this.#error
+        throw this.#signal?.aborted ? abortedError() : this.#error
       } else if (this.#over) {
         return
       } else {
@@ -101,8 +101,4 @@ export class PushedGeneration implements Generation {
     })
     this.#wake = undefined
   }
-}
-
-function aborted(): PotluckError {
-  return new PotluckError('aborted', 'the caller gave up')
 }

@@ -12,6 +12,7 @@ import type {
 } from '../interface.ts'
 import type { FromChild, LoadOptions, LoadStage, Result, ToChild } from './messages.ts'
 import type { Loaded } from './process.ts'
+import { abortedError } from '../answer/checks.ts'
 import { PushedGeneration } from '../answer/generation.ts'
 import { Supervisor } from './supervisor.ts'
 
@@ -142,7 +143,7 @@ export class RemoteEngine implements Engine {
     request: WithoutId<Request>,
     signal?: AbortSignal
   ): Promise<Extract<Result, { type: T }>> {
-    signal?.throwIfAborted()
+    if (signal?.aborted) throw abortedError()
     const id = ++this.#lastId
     const { promise, resolve, reject } = Promise.withResolvers<Extract<Result, { type: T }>>()
     this.#supervisor.process.send({ ...request, id })

@@ -12,6 +12,7 @@
 import { createHash } from 'node:crypto'
 import { PotluckError, type PromptInput } from '@potluck/protocol'
 import { Answer, type PositionLogits } from '../answer/answer.ts'
+import { abortedError, checkTokens } from '../answer/checks.ts'
 import { Credit } from '../answer/credit.ts'
 import { PushedGeneration } from '../answer/generation.ts'
 import { DEFAULT_SLOTS } from '../constants.ts'
@@ -124,7 +125,7 @@ export class ScriptedEngine implements Engine {
   }
 
   async tokenize(input: PromptInput, signal?: AbortSignal): Promise<number[]> {
-    signal?.throwIfAborted()
+    if (signal?.aborted) throw abortedError()
     this.#checkReady()
     return tokenize(input)
   }
@@ -142,7 +143,7 @@ export class ScriptedEngine implements Engine {
           void this.#run(started, credit, generation, abort)
         },
         grant: (tokens) => credit.grant(tokens),
-        abort: () => abort.abort(new PotluckError('aborted', 'the caller gave up'))
+        abort: () => abort.abort(abortedError())
       },
       signal
     )
@@ -150,7 +151,9 @@ export class ScriptedEngine implements Engine {
   }
 
   async score(job: ScoreJob, signal: AbortSignal = new AbortController().signal): Promise<PositionScores[]> {
+    if (signal.aborted) throw abortedError()
     this.#checkReady()
+    checkTokens(job, VOCABULARY_SIZE)
     return this.#withSlot(job, async (slot) => {
       await this.#step({ kind: 'score', job, position: 0 }, signal)
       const tokens = [...job.promptTokens, ...job.answerTokens]
@@ -172,6 +175,7 @@ export class ScriptedEngine implements Engine {
 
   async #run(job: GenerateJob, credit: Credit, generation: PushedGeneration, abort: AbortController): Promise<void> {
     try {
+      checkTokens(job, VOCABULARY_SIZE)
       const done = await this.#withSlot(job, (slot) => this.#answer(job, slot, credit, generation, abort.signal))
       if (done === undefined) generation.cut()
       else generation.accept(done)
@@ -223,9 +227,9 @@ export class ScriptedEngine implements Engine {
   }
 
   async #step(step: ScriptedStep, signal: AbortSignal): Promise<void | 'cut'> {
-    signal.throwIfAborted()
+    if (signal.aborted) throw reasonOf(signal)
     const { promise: aborted, reject } = Promise.withResolvers<never>()
-    const abort = (): void => reject(signal.reason as Error)
+    const abort = (): void => reject(reasonOf(signal))
     signal.addEventListener('abort', abort, { once: true })
     try {
       return await Promise.race([this.#options.before?.(step, signal), aborted])
@@ -261,4 +265,9 @@ export class ScriptedEngine implements Engine {
     this.#status = status
     for (const listener of this.#listeners) listener(status)
   }
+}
+
+/** A caller's signal carries whatever the caller put there; ours carries the error itself. */
+function reasonOf({ reason }: AbortSignal): PotluckError {
+  return reason instanceof PotluckError ? reason : abortedError()
 }
