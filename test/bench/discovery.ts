@@ -19,14 +19,12 @@ const CLIENTS = 12
 /** Asked by a client once it has found its way. */
 const WARM_REQUESTS = 5
 
-const MODEL = 'crumb-Q8_0'
-
 export async function run({ signal, report, note }: BenchContext): Promise<void> {
   note(`Starting a relay and ${NODES} nodes.`)
   const nodes: Array<MemberSpec & { role: 'node' }> = Array.from({ length: NODES }, (_, index) => ({
     name: `node-${index + 1}`,
     role: 'node',
-    model: MODEL,
+    crumb: 'Q8_0',
     slots: 1
   }))
   const fleet = await startFleet({ nodes, signal })
@@ -112,7 +110,7 @@ async function firstTokens(create: () => Promise<Client>, samples: Samples, sign
   const client = await create()
   const creation = performance.now() - begin
   try {
-    const ask = (): Promise<number> => throughNetwork(client, { messages: question(), signal }, crumb(MODEL).name)
+    const ask = (): Promise<number> => throughNetwork(client, { messages: question(), signal }, crumb.Q8_0.name)
     samples.add('cold', 'first_token_ms', creation + (await ask()))
     for (let index = 0; index < WARM_REQUESTS; index++) samples.add('warm', 'first_token_ms', await ask())
   } finally {
@@ -123,7 +121,7 @@ async function firstTokens(create: () => Promise<Client>, samples: Samples, sign
 /** The same requests to an engine of this process, without a network. */
 async function engineAlone(samples: Samples, signal: AbortSignal): Promise<void> {
   const engine = await startLlamaEngine({
-    modelPath: crumb(MODEL).path,
+    modelPath: crumb.Q8_0.path,
     slots: 1,
     threads: 1,
     gpu: false,

@@ -23,18 +23,17 @@ const STREAMED_TOKENS = 8000
 const INPUT = { messages: [{ role: 'user' as const, content: 'Tell me a story about a fox.' }] }
 
 export async function run({ signal, report, note }: BenchContext): Promise<void> {
-  const model = crumb('crumb-Q8_0')
   const sockets = new Set<Socket>()
   const onSocket = (message: unknown): void => void sockets.add((message as { socket: Socket }).socket)
   subscribe('net.client.socket', onSocket)
   note('Starting a relay, a node and an engine without a network.')
   const fleet = await startFleet({
-    nodes: [{ name: 'node-1', role: 'node', model: 'crumb-Q8_0', slots: 1 }],
+    nodes: [{ name: 'node-1', role: 'node', crumb: 'Q8_0', slots: 1 }],
     signal
   })
   try {
     const engine = await startLlamaEngine({
-      modelPath: model.path,
+      modelPath: crumb.Q8_0.path,
       slots: 1,
       threads: 1,
       gpu: false,
