@@ -1,0 +1,138 @@
+/** `potluck serve`: a model for the network, until Ctrl-C. */
+import { formatDigest } from '@potluck/protocol'
+
+import { startNode } from '../../daemon.ts'
+import { startLlamaEngine, type Engine } from '../../engine/index.ts'
+import type { NodeEvent, PotluckNode } from '../../node.ts'
+import { describeReachability } from '../../status.ts'
+import { bestAddress, reachOf, until } from '../daemon-options.ts'
+import { dataDirectories } from '../data-directory.ts'
+import { Failure } from '../failure.ts'
+import { createLogger } from '../log.ts'
+import { findModel, type FoundModel } from '../model/find.ts'
+import type { CommandContext } from '../program.ts'
+import { printJson, printLine, printNote } from '../terminal/output.ts'
+import { createProgress, type Progress } from '../terminal/progress.ts'
+import { parameters, rate } from '../terminal/units.ts'
+
+/** Free ports: nobody has to know them, and several nodes run on one machine. */
+const LISTEN = ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws']
+
+export async function serve(context: CommandContext): Promise<number> {
+  const { settings, env, interrupted } = context
+  const directories = dataDirectories(settings, env)
+  const reach = reachOf(settings, LISTEN)
+  const logger = createLogger(settings)
+  const model = await findModel(context)
+  const engine = await load(model, context)
+  try {
+    const node = await startNode({
+      ...reach,
+      engine,
+      logger,
+      dataDirectory: directories.node,
+      ...(settings.metricsPort === undefined ? {} : { metricsPort: settings.metricsPort })
+    })
+    node.onEvent((event) => report(event, settings.json))
+    if (settings.json) printJson(readyJson(node))
+    else printLine(banner(node))
+    await until(interrupted)
+    if (settings.json) printJson({ type: 'draining' })
+    else printNote(`finishing ${node.load().active} running answers; Ctrl-C again leaves at once`)
+    await node.drain()
+  } finally {
+    await engine.close()
+  }
+  if (settings.json) printJson({ type: 'stopped' })
+  return 0
+}
+
+async function load(model: FoundModel, { settings, interrupted }: CommandContext): Promise<Engine> {
+  const { slots, context, threads, gpu, json } = settings
+  const bars = new Map<string, Progress>()
+  const progress = (stage: string): Progress => {
+    const bar = bars.get(stage) ?? createProgress(stage, { json })
+    bars.set(stage, bar)
+    return bar
+  }
+  const engine = await startLlamaEngine({
+    modelPath: model.path,
+    ...(model.name === undefined ? {} : { name: model.name }),
+    ...(slots === undefined ? {} : { slots }),
+    ...(context === undefined ? {} : { contextLength: context }),
+    ...(threads === undefined ? {} : { threads }),
+    gpu: gpu === 'off' ? false : 'auto',
+    onProgress: (fraction, stage) => progress(stage).update(fraction),
+    logger: createLogger(settings),
+    signal: interrupted
+  })
+  for (const bar of bars.values()) bar.end()
+  const digest = formatDigest(engine.model.digest)
+  if (model.digest !== undefined && model.digest !== digest) {
+    await engine.close()
+    throw new Failure(`${model.path} has the digest ${digest}, not ${model.digest}; download it again`)
+  }
+  return engine
+}
+
+function report(event: NodeEvent, json: boolean): void {
+  switch (event.type) {
+    case 'advertised':
+      if (json) printJson({ type: 'advertised' })
+      break
+    case 'withdrawn':
+      if (json) printJson(event)
+      else printNote(`the model is withdrawn: ${event.reason}`)
+      break
+    case 'engine':
+      if (json) printJson(event)
+      else if (event.status.state === 'restarting') printNote('the engine crashed and starts again')
+      else if (event.status.state === 'failed') printNote(`the engine failed: ${event.status.reason}`)
+      else printNote('the engine is back')
+      break
+  }
+}
+
+function readyJson(node: PotluckNode): object {
+  const { models, hardware, slots } = node.card()
+  return {
+    type: 'ready',
+    peerId: node.peerId.toString(),
+    addresses: node.addresses(),
+    reachability: describeReachability(node.addresses()),
+    models: models.map((model) => ({ ...model, digest: formatDigest(model.digest) })),
+    hardware,
+    slots
+  }
+}
+
+function banner(node: PotluckNode): string {
+  const { models, hardware, slots } = node.card()
+  const [model] = models
+  const addresses = node.addresses()
+  const lines = [
+    ['peer', node.peerId.toString()],
+    ...(model === undefined
+      ? []
+      : [
+          ['model', model.name],
+          ['digest', formatDigest(model.digest)],
+          ['', `${parameters(model.parameters)} parameters, ${model.quantization}, context ${model.contextLength}`],
+          ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
+        ]),
+    ['slots', `${slots} answers at once`],
+    ['hardware', `${hardware.accelerator}, ${hardware.device}`],
+    ...addresses.map((address, index) => [index === 0 ? 'addresses' : '', address]),
+    ['reachable', describeReachability(addresses)]
+  ].map(([head = '', text = '']) => `  ${head.padEnd(10)}${text}`)
+  return [
+    `Serving ${model?.name ?? 'nothing'}`,
+    '',
+    ...lines,
+    '',
+    'Ask it, here or from another machine:',
+    `  potluck run --bootstrap ${bestAddress(addresses) ?? ''} "Hello"`,
+    '',
+    'Ctrl-C finishes running answers and leaves; twice, it leaves at once.'
+  ].join('\n')
+}
