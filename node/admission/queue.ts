@@ -86,7 +86,7 @@ export class FairQueue {
       active: this.#active.size,
       queued: this.#queued,
       slots,
-      estimatedWaitMs: free ? 0 : Math.ceil(this.#waitFor(this.#ring.size))
+      estimatedWaitMs: free ? 0 : Math.round(this.#waitFor(this.#ring.size))
     }
   }
 

@@ -72,7 +72,7 @@ async function serve(frames: FrameStream, peer: string, visit: Visit, service: G
   try {
     service.metrics.accepted(promptTokens.length)
     const queuePosition = place.position()
-    const estimatedWaitMs = Math.ceil(place.estimatedWaitMs())
+    const estimatedWaitMs = Math.round(place.estimatedWaitMs())
     const accepted = { type: 'accepted', promptTokens, queuePosition, estimatedWaitMs, load: queue.load() } as const
     await sendFrame(frames, accepted, over, limits.creditTimeoutMs)
     await untilOver(slot.promise, over)
