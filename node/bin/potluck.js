@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 22 || (major === 22 && minor < 18)) {
-  console.error(
-    `potluck needs Node 22.18 or newer, this is ${process.versions.node}: install one from https://nodejs.org`
+  process.stderr.write(
+    `potluck needs Node 22.18 or newer, this is ${process.versions.node}: install one from https://nodejs.org\n`
   )
   process.exit(1)
 }

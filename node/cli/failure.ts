@@ -72,7 +72,11 @@ function advice(code: ErrorCode, retryAfterMs = 0): string {
       return 'try again: another node may be chosen'
     case 'unsupported':
       return 'choose another --model: `potluck models` lists what is served'
-    default:
+    case 'aborted':
+    case 'caller_stalled':
+    case 'draining':
+    case 'invalid_request':
+    case 'model_not_found':
       return ''
   }
 }

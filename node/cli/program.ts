@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 
 import { AGENT } from '../agent.ts'
 import { envOf, flagOf, SETTINGS, type CommandName, type Settings } from './settings/table.ts'
-import { resolveSettings, type Environment } from './settings/resolve.ts'
+import type { Environment } from './settings/resolve.ts'
 
 /** What a command gets of the process around it. */
 export interface CommandContext {
