@@ -22,7 +22,8 @@ export async function chat(context: CommandContext): Promise<number> {
   const interactive = process.stdin.isTTY && !settings.json
   const lines = createInterface({
     input: process.stdin,
-    ...(interactive ? { output: process.stderr, prompt: '>>> ' } : {})
+    prompt: '>>> ',
+    ...(interactive ? { output: process.stderr } : {})
   })
   if (interactive) printNote('Ask away; /help says what else there is.')
   try {
@@ -41,6 +42,7 @@ class Conversation {
   /** The answer that Ctrl-C stops. */
   #answering: AbortController | undefined
   #warned = false
+  #closed = false
   #exitCode = 0
 
   constructor(client: Client, lines: Interface, context: CommandContext) {
@@ -53,8 +55,9 @@ class Conversation {
   /** Until the input ends, or the user leaves. */
   async hold(): Promise<number> {
     this.#lines.on('SIGINT', () => this.#interrupt())
+    this.#lines.on('close', () => (this.#closed = true))
     this.#context.interrupted.addEventListener('abort', () => this.#leave(EXIT_INTERRUPTED), { once: true })
-    this.#lines.prompt()
+    this.#prompt()
     for await (const line of this.#lines) {
       this.#warned = false
       const words = line.trim()
@@ -64,9 +67,14 @@ class Conversation {
       else if (words.startsWith('/')) printNote(`there is no ${words}; /help says what there is`)
       else if (words !== '') await this.#turn(line)
       if (this.#context.interrupted.aborted) break
-      this.#lines.prompt()
+      this.#prompt()
     }
     return this.#exitCode
+  }
+
+  /** The input may end while an answer is on its way. */
+  #prompt(): void {
+    if (!this.#closed) this.#lines.prompt()
   }
 
   #clear(): void {
@@ -114,7 +122,7 @@ class Conversation {
     if (this.#warned) return this.#leave(EXIT_INTERRUPTED)
     this.#warned = true
     printNote('\nCtrl-C again leaves')
-    this.#lines.prompt()
+    this.#prompt()
   }
 
   #leave(exitCode: number): void {

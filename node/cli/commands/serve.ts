@@ -2,7 +2,7 @@
 import { formatDigest } from '@potluck/protocol'
 
 import { startNode } from '../../daemon.ts'
-import { startLlamaEngine, type Engine } from '../../engine/index.ts'
+import { startLlamaEngine, type Engine, type EngineStatus } from '../../engine/index.ts'
 import type { NodeEvent, PotluckNode } from '../../node.ts'
 import { describeReachability } from '../../status.ts'
 import { bestAddress, reachOf, until } from '../daemon-options.ts'
@@ -33,10 +33,11 @@ export async function serve(context: CommandContext): Promise<number> {
       dataDirectory: directories.node,
       ...(settings.metricsPort === undefined ? {} : { metricsPort: settings.metricsPort })
     })
-    node.onEvent((event) => report(event, settings.json))
     if (settings.json) printJson(readyJson(node))
     else printLine(banner(node))
+    const unlisten = node.onEvent(reporter(settings.json))
     await until(interrupted)
+    unlisten()
     if (settings.json) printJson({ type: 'draining' })
     else printNote(`finishing ${node.load().active} running answers; Ctrl-C again leaves at once`)
     await node.drain()
@@ -75,21 +76,27 @@ async function load(model: FoundModel, { settings, interrupted }: CommandContext
   return engine
 }
 
-function report(event: NodeEvent, json: boolean): void {
-  switch (event.type) {
-    case 'advertised':
-      if (json) printJson({ type: 'advertised' })
-      break
-    case 'withdrawn':
-      if (json) printJson(event)
-      else printNote(`the model is withdrawn: ${event.reason}`)
-      break
-    case 'engine':
-      if (json) printJson(event)
-      else if (event.status.state === 'restarting') printNote('the engine crashed and starts again')
-      else if (event.status.state === 'failed') printNote(`the engine failed: ${event.status.reason}`)
-      else printNote('the engine is back')
-      break
+function reporter(json: boolean): (event: NodeEvent) => void {
+  let known = false
+  return (event) => {
+    if (json) printJson(event.type === 'advertised' ? { type: 'advertised' } : event)
+    else if (event.type === 'withdrawn') printNote(`the model is withdrawn: ${event.reason}`)
+    else if (event.type === 'engine') printNote(describeEngine(event.status))
+    else if (!known) {
+      known = true
+      printNote('Others can find it now.')
+    }
+  }
+}
+
+function describeEngine(status: EngineStatus): string {
+  switch (status.state) {
+    case 'ready':
+      return 'the engine is back'
+    case 'restarting':
+      return 'the engine crashed and starts again'
+    case 'failed':
+      return `the engine failed: ${status.reason}`
   }
 }
 
