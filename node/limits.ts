@@ -2,7 +2,7 @@
  * Every limit of a node, with its reason. Times are in milliseconds, sizes in bytes.
  * Those in `NodeLimits` may be set by the owner; the others follow from the protocol.
  */
-import { CREDIT_TIMEOUT_MS, REQUEST_READ_TIMEOUT_MS, type Scope } from '@potluck/protocol'
+import { CREDIT_TIMEOUT_MS, CREDIT_WINDOW, REQUEST_READ_TIMEOUT_MS, type Scope } from '@potluck/protocol'
 
 export interface NodeLimits {
   /** Requests that wait, for each slot. Default 8: behind eight answers a caller does better elsewhere. */
@@ -61,6 +61,12 @@ export const CARD_STREAMS_PER_CONNECTION = 8
 export const MUXED_STREAMS_PER_CONNECTION = 128
 /** Writing a card or an error to a peer that does not read. */
 export const SHORT_WRITE_TIMEOUT_MS = 10_000
+
+/**
+ * Tokens that the engine may compute ahead of the stream, whatever the caller granted: a caller that
+ * grants and does not read must not fill the memory. As much as a caller grants in the usual course.
+ */
+export const ENGINE_LEAD_TOKENS: number = CREDIT_WINDOW
 
 /** For the caller to end its side after the last frame: a round trip or two, also through a relay. */
 export const LINGER_MS = 2_000

@@ -49,12 +49,16 @@ export async function runAnswer(
       sampling: request.sampling,
       maxTokens: request.maxTokens,
       stop: request.stop,
-      credit: request.credit,
+      credit: account.lend(),
       ...(request.topLogprobs === undefined ? {} : { topLogprobs: request.topLogprobs })
     },
     signal
   )
-  const reading = readCredit(frames, account, (tokens) => generation.grant(tokens), {
+  const lend = (): void => {
+    const tokens = account.lend()
+    if (tokens > 0) generation.grant(tokens)
+  }
+  const reading = readCredit(frames, account, lend, {
     timeoutMs: limits.creditTimeoutMs,
     signal: AbortSignal.any([signal, ended.signal])
   }).catch((error: unknown) => fault.abort(error))
@@ -67,6 +71,7 @@ export async function runAnswer(
       account.spend(event.delta.tokens.length)
       answerTokens.push(...event.delta.tokens)
       await sendFrame(frames, event, signal, limits.creditTimeoutMs)
+      lend()
     }
     throw new PotluckError('engine_failed', 'the generation ended without a result')
   } catch (error) {

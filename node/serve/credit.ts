@@ -2,15 +2,19 @@
  * Backpressure counted in tokens: the caller grants them, the engine spends them.
  *
  * Bytes alone would not do: a transport window holds thousands of tokens, which a node would
- * compute for a caller that left. Credit is bounded too, as it is what the node has to buffer.
+ * compute for a caller that left. Nor does credit alone: a caller may grant much and not read, so
+ * the engine is only let a little ahead of what the stream took.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { decodeClientFrame, MAX_CREDIT, PotluckError, type FrameStream } from '@potluck/protocol'
 
-/** Tokens that the caller may still be sent. */
+import { ENGINE_LEAD_TOKENS } from '../limits.ts'
+
+/** What the caller may still be sent, and what of it the engine may compute ahead of the stream. */
 export class CreditAccount {
   #balance: number
+  #lent = 0
   #emptySince: number | undefined
   readonly #now: () => number
 
@@ -25,7 +29,9 @@ export class CreditAccount {
     return this.#emptySince === undefined ? 0 : this.#now() - this.#emptySince
   }
 
+  /** These tokens came from the engine, on their way to the caller. */
   spend(tokens: number): void {
+    this.#lent -= tokens
     this.#balance -= tokens
     if (this.#balance <= 0) this.#emptySince ??= this.#now()
   }
@@ -38,6 +44,14 @@ export class CreditAccount {
     this.#balance += tokens
     if (this.#balance > 0) this.#emptySince = undefined
   }
+
+  /** Tokens that the engine gets now; in batches, as each is a message to its process. */
+  lend(): number {
+    if (this.#lent > ENGINE_LEAD_TOKENS / 2) return 0
+    const tokens = Math.max(0, Math.min(this.#balance, ENGINE_LEAD_TOKENS) - this.#lent)
+    this.#lent += tokens
+    return tokens
+  }
 }
 
 /**
@@ -49,7 +63,7 @@ export class CreditAccount {
 export async function readCredit(
   frames: Pick<FrameStream, 'receive'>,
   account: CreditAccount,
-  grant: (tokens: number) => void,
+  onGrant: () => void,
   { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal }
 ): Promise<void> {
   let ended = false
@@ -61,7 +75,9 @@ export async function readCredit(
         ? await sleep(waitMs, undefined, { signal })
         : await frames.receive({ timeoutMs: waitMs, timeoutCode: 'caller_stalled', signal })
       ended = bytes === undefined
-      if (bytes !== undefined) grant(takeCredit(bytes, account))
+      if (bytes === undefined) continue
+      account.grant(decodeCredit(bytes))
+      onGrant()
     } catch (error) {
       if (signal.aborted) return
       // The wait began before the account was empty: the loop waits for the rest.
@@ -70,9 +86,8 @@ export async function readCredit(
   }
 }
 
-function takeCredit(bytes: Uint8Array, account: CreditAccount): number {
+function decodeCredit(bytes: Uint8Array): number {
   const frame = decodeClientFrame(bytes)
   if (frame.type !== 'credit') throw new PotluckError('invalid_request', 'a second request on one stream')
-  account.grant(frame.tokens)
   return frame.tokens
 }

@@ -14,13 +14,14 @@ import {
   FrameStream,
   GENERATE_PROTOCOL,
   MAX_NODE_FRAME_BYTES,
+  STREAM_WINDOW_BYTES,
   type GenerateRequest,
   type NodeFrame
 } from '@potluck/protocol'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { pino, type Logger } from 'pino'
-import { expect, onTestFinished, vi } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 
 import type { Engine } from '../../../node/engine/interface.ts'
 import {
@@ -112,7 +113,11 @@ export async function caller(): Promise<Libp2p> {
   const peer = await createLibp2p({
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [
+      yamux({
+        streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
+      })
+    ],
     services: { identify: identify(), ping: ping() },
     connectionManager: { inboundConnectionThreshold: 1000 }
   })
@@ -169,9 +174,10 @@ export class Call {
 
   async expect<T extends NodeFrame['type']>(type: T): Promise<Extract<NodeFrame, { type: T }>> {
     const frame = await this.next()
-    expect(frame?.type === 'error' ? `${frame.code} ${frame.detail}` : frame?.type).toBe(
-      type === 'error' && frame?.type === 'error' ? `${frame.code} ${frame.detail}` : type
-    )
+    if (frame?.type !== type) {
+      const got = frame?.type === 'error' ? `the error ${frame.code} ${frame.detail}` : frame?.type
+      throw new Error(`expected ${type}, got ${got}`)
+    }
     return frame as Extract<NodeFrame, { type: T }>
   }
 

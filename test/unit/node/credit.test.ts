@@ -1,6 +1,7 @@
 import { encodeCredit, encodeRequest, DEFAULT_SAMPLING, MAX_CREDIT, PotluckError } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 
+import { ENGINE_LEAD_TOKENS } from '../../../node/limits.ts'
 import { CreditAccount, readCredit } from '../../../node/serve/credit.ts'
 
 /** A stream that gives these frames and then ends, stays silent, or fails. */
@@ -24,7 +25,7 @@ function stream(frames: Uint8Array[], then: 'end' | 'silence' | PotluckError) {
 
 function read(frames: ReturnType<typeof stream>, account: CreditAccount, signal = new AbortController().signal) {
   const granted: number[] = []
-  const reading = readCredit(frames, account, (tokens) => granted.push(tokens), { timeoutMs: 40, signal })
+  const reading = readCredit(frames, account, () => granted.push(account.lend()), { timeoutMs: 40, signal })
   return { granted, reading }
 }
 
@@ -32,6 +33,7 @@ const clock = (): number => performance.now()
 
 test('credit is granted as it comes', async () => {
   const account = new CreditAccount(1, clock)
+  account.lend()
   account.spend(1)
   const cut = new PotluckError('stream_cut', 'reset')
   const { granted, reading } = read(stream([encodeCredit(3), encodeCredit(4)], cut), account)
@@ -75,4 +77,22 @@ test('a second request breaks the protocol', async () => {
   })
   const { reading } = read(stream([bytes], 'end'), new CreditAccount(1, clock))
   await expect(reading).rejects.toMatchObject({ code: 'invalid_request' })
+})
+
+test('the engine is let only so far ahead of the stream, in batches', () => {
+  const account = new CreditAccount(MAX_CREDIT, clock)
+  expect(account.lend()).toBe(ENGINE_LEAD_TOKENS)
+  account.spend(1)
+  expect(account.lend()).toBe(0)
+  account.spend(ENGINE_LEAD_TOKENS / 2)
+  expect(account.lend()).toBe(ENGINE_LEAD_TOKENS / 2 + 1)
+})
+
+test('the engine gets no more than the caller granted', () => {
+  const account = new CreditAccount(10, clock)
+  expect(account.lend()).toBe(10)
+  account.spend(10)
+  expect(account.lend()).toBe(0)
+  account.grant(5)
+  expect(account.lend()).toBe(5)
 })
