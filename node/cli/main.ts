@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `potluck` command: settings in, a command run, an exit code out. */
+import { PotluckError } from '@potluck/protocol'
 import { CommanderError } from 'commander'
 
 import { EXIT_INTERRUPTED, EXIT_USAGE, tell } from './failure.ts'
@@ -25,7 +26,17 @@ async function execute(
     })
   }
   const run = await load()
-  process.exitCode = await run({ settings, words, env: process.env, interrupted: interrupted.signal })
+  try {
+    process.exitCode = await run({ settings, words, env: process.env, interrupted: interrupted.signal })
+  } catch (error) {
+    if (!isAbort(error, interrupted.signal)) throw error
+    throw new PotluckError('aborted', 'interrupted', { cause: error })
+  }
+}
+
+/** Whether an error says no more than that the user interrupted. */
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && (error === signal.reason || (error instanceof Error && error.name === 'AbortError'))
 }
 
 try {

@@ -7,7 +7,6 @@ import type { NodeEvent, PotluckNode } from '../../node.ts'
 import { describeReachability } from '../../status.ts'
 import { bestAddress, reachOf, until } from '../daemon-options.ts'
 import { dataDirectories } from '../data-directory.ts'
-import { Failure } from '../failure.ts'
 import { createLogger } from '../log.ts'
 import { findModel, type FoundModel } from '../model/find.ts'
 import type { CommandContext } from '../program.ts'
@@ -68,11 +67,6 @@ async function load(model: FoundModel, { settings, interrupted }: CommandContext
     signal: interrupted
   })
   for (const bar of bars.values()) bar.end()
-  const digest = formatDigest(engine.model.digest)
-  if (model.digest !== undefined && model.digest !== digest) {
-    await engine.close()
-    throw new Failure(`${model.path} has the digest ${digest}, not ${model.digest}; download it again`)
-  }
   return engine
 }
 
