@@ -92,6 +92,9 @@ async function run(view: View, count: number, prompt: string, signal: AbortSigna
   }
 }
 
+/** Signals this close together are one. */
+const ECHO_MS = 500
+
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
 async function main(): Promise<number> {
@@ -100,22 +103,30 @@ async function main(): Promise<number> {
     console.log(HELP)
     return 0
   }
+  const view = chosen.json ? new JsonView() : new HumanView(process.stdout)
   const interrupted = new AbortController()
   let code = 0
+  let interruptedAt = 0
   for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
     process.on(signal, () => {
-      // The second one does not wait: the fleet's own exit handler kills what is left.
-      if (interrupted.signal.aborted) process.exit(exitCode)
+      if (interrupted.signal.aborted) {
+        // npm passes on what the terminal has sent already. A second one of the user's does not wait for anything:
+        // the fleet's exit handler kills what is left.
+        if (performance.now() - interruptedAt > ECHO_MS) process.exit(exitCode)
+        return
+      }
+      interruptedAt = performance.now()
       code = exitCode
-      interrupted.abort(new Error(`Interrupted by ${signal}.`))
+      view.failed(`Interrupted by ${signal}.`)
+      interrupted.abort()
     })
   }
-  const view = chosen.json ? new JsonView() : new HumanView(process.stdout)
   try {
     await run(view, chosen.nodes, chosen.prompt, interrupted.signal)
   } catch (error) {
+    if (interrupted.signal.aborted) return code
     view.failed(error instanceof Error ? error.message : String(error))
-    code ||= 1
+    return 1
   }
   return code
 }

@@ -20,6 +20,7 @@ const ms = (value: number): string => (value < 10 ? value.toFixed(1) : value.toF
 export class HumanView implements View {
   readonly #stages = new Map<string, string>()
   readonly #out: NodeJS.WriteStream
+  #lineIsOpen = false
 
   constructor(out: NodeJS.WriteStream) {
     this.#out = out
@@ -31,14 +32,14 @@ export class HumanView implements View {
     this.#stages.set(member, text)
     if (this.#out.isTTY) {
       const line = [...this.#stages].map(([name, state]) => `${name}: ${state}`).join('  ')
-      this.#out.write(`\r\u001b[K${line.slice(0, this.#out.columns - 1)}`)
+      this.#out.write(`\r\u001b[K${line.slice(0, (this.#out.columns || 80) - 1)}`)
     } else if (fraction === 0 || stage === 'ready') {
       this.#out.write(`${member}: ${stage}\n`)
     }
   }
 
   nodes(nodes: readonly NodeView[], foundMs: number): void {
-    if (this.#out.isTTY) this.#out.write('\r\u001b[K')
+    this.#endProgress()
     const rows = nodes.flatMap(({ card, roundTripMs }) =>
       card.models.map((model) => [
         shortPeer(card.peerId.toString()),
@@ -53,9 +54,7 @@ export class HumanView implements View {
     )
     const head = ['peer', 'model', 'quant', 'context', 'hardware', 'prefill t/s', 'decode t/s', 'round trip ms']
     this.#out.write(`\n${table(head, rows)}\n\n`)
-    this.#out.write(
-      `${nodes.length} nodes found through the DHT in ${ms(foundMs)} ms, from the relay's address alone.\n`
-    )
+    this.#out.write(`Found through the DHT in ${ms(foundMs)} ms, from the relay's address alone.\n`)
   }
 
   prompt(prompt: string): void {
@@ -63,6 +62,7 @@ export class HumanView implements View {
   }
 
   text(text: string): void {
+    this.#lineIsOpen = true
     this.#out.write(text)
   }
 
@@ -75,12 +75,18 @@ export class HumanView implements View {
       ['total', `${usage.completionTokens} tokens in ${ms(metadata.totalMs)} ms, ended by ${finishReason}`],
       ['first token after start', `${(firstTokenAfterStartMs / 1000).toFixed(1)} s`]
     ]
+    this.#lineIsOpen = false
     this.#out.write(`\n\n${rows.map(([name = '', value = '']) => `${name.padEnd(24)}${value}`).join('\n')}\n`)
   }
 
   failed(message: string): void {
-    if (this.#out.isTTY) this.#out.write('\r\u001b[K')
+    if (!this.#lineIsOpen) this.#endProgress()
+    else this.#out.write('\n')
     console.error(message)
+  }
+
+  #endProgress(): void {
+    if (this.#out.isTTY) this.#out.write('\r\u001b[K')
   }
 }
 
