@@ -1,5 +1,5 @@
 /** `potluck serve`: a model for the network, until Ctrl-C. */
-import { formatDigest } from '@potluck/protocol'
+import { formatDigest, type Load } from '@potluck/protocol'
 
 import { startNode } from '../../daemon.ts'
 import { startLlamaEngine, type Engine, type EngineStatus } from '../../engine/index.ts'
@@ -38,7 +38,7 @@ export async function serve(context: CommandContext): Promise<number> {
     await until(interrupted)
     unlisten()
     if (settings.json) printJson({ type: 'draining' })
-    else printNote(`finishing ${node.load().active} running answers; Ctrl-C again leaves at once`)
+    else printNote(leaving(node.load()))
     await node.drain()
   } finally {
     await engine.close()
@@ -105,6 +105,11 @@ function readyJson(node: PotluckNode): object {
     hardware,
     slots
   }
+}
+
+function leaving({ active, queued }: Load): string {
+  const left = active + queued
+  return left === 0 ? 'leaving' : `finishing ${left} ${left === 1 ? 'answer' : 'answers'}; Ctrl-C again leaves at once`
 }
 
 function banner(node: PotluckNode): string {

@@ -10,17 +10,18 @@ import { bytes } from '../terminal/units.ts'
 
 /** Of the free memory: the machine has other things to do. */
 const SHARE_OF_MEMORY = 0.7
+/** A processor reads some 20 to 40 GB of weights a second: beyond this, answers come slower than people read. */
+const MOST_ON_PROCESSOR = 4e9
 /** More would have to be scrolled through. */
 const MOST_OFFERED = 5
 
 /** @returns the URI of the chosen model, or undefined for crumb */
 export async function chooseModel(signal: AbortSignal): Promise<string | undefined> {
   const video = await freeVideoMemory()
-  const memory = video > 0 ? video : freemem() * SHARE_OF_MEMORY
+  const memory = video > 0 ? video : Math.min(freemem() * SHARE_OF_MEMORY, MOST_ON_PROCESSOR)
   const offered = fitting(memory).slice(0, MOST_OFFERED)
-  printNote(
-    `Models that fit ${bytes(memory)} of free ${video > 0 ? 'GPU memory' : 'memory'} (sizes as the hub shows them):`
-  )
+  const where = video > 0 ? `the GPU's ${bytes(memory)} of free memory` : "this machine's processor and memory"
+  printNote(`Models that fit ${where} (sizes as the hub shows them):`)
   for (const [index, { uri, licence, approximateBytes }] of offered.entries()) {
     printNote(`  ${index + 1}  ${uri.slice('hf:'.length).padEnd(52)}${bytes(approximateBytes).padStart(8)}  ${licence}`)
   }
@@ -28,12 +29,13 @@ export async function chooseModel(signal: AbortSignal): Promise<string | undefin
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   // In its raw mode the terminal sends no signal at Ctrl-C. An input that ends has chosen nothing.
   terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
-  const ended = new Promise<string>((resolve) => terminal.on('close', () => resolve('')))
+  const fallback = offered.length > 0 ? '1' : '0'
+  const ended = new Promise<string>((resolve) => terminal.on('close', () => resolve('0')))
   try {
     for (;;) {
-      const choice = (await Promise.race([terminal.question('Which one? [0] ', { signal }), ended])).trim()
-      if (choice === '' || choice === '0') return undefined
-      const entry = offered[Number(choice) - 1]
+      const choice = (await Promise.race([terminal.question(`Which one? [${fallback}] `, { signal }), ended])).trim()
+      const entry = offered[Number(choice || fallback) - 1]
+      if (choice === '0' || offered.length === 0) return undefined
       if (entry !== undefined) return entry.uri
       printNote(`a number from 0 to ${offered.length}, please`)
     }
