@@ -159,6 +159,8 @@ async function next(
   timeoutCode: ErrorCode,
   signal: AbortSignal
 ): Promise<NodeFrame> {
+  // What has arrived before the caller left is not delivered any more.
+  signal.throwIfAborted()
   const bytes = await frames.receive({ timeoutMs, timeoutCode, signal })
   if (bytes === undefined) throw new PotluckError('stream_cut', 'the stream ended without a terminal frame')
   return decodeNodeFrame(bytes)

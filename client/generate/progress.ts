@@ -72,7 +72,7 @@ export class Progress {
       muxer: this.#connection?.multiplexer ?? '',
       ttftMs: firstTokenAt - this.#startedAt,
       totalMs: now - this.#startedAt,
-      tokensPerSecond: seconds > 0 ? (tokens - 1) / seconds : 0
+      tokensPerSecond: seconds > 0 && tokens > 0 ? (tokens - 1) / seconds : 0
     }
   }
 }
