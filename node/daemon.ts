@@ -13,7 +13,7 @@ import { AGENT } from './agent.ts'
 import { detectHardware } from './hardware/detect.ts'
 import { measureRates } from './hardware/measure.ts'
 import { Lifetime } from './lifetime.ts'
-import { CARD_STREAMS_PER_CONNECTION, DEFAULT_LIMITS, REMEMBERED_PEERS, STREAMS_PER_CONNECTION } from './limits.ts'
+import { DEFAULT_LIMITS, REMEMBERED_PEERS, streamsPerConnection } from './limits.ts'
 import { startControl } from './metrics/control.ts'
 import { startMetricsHttp } from './metrics/http.ts'
 import { Metrics } from './metrics/metrics.ts'
@@ -54,8 +54,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   lifetime.onStop(identity.close)
 
   const hostOptions = { listen: options.listen, announce: options.announce ?? [], mdns: options.mdns ?? false }
-  const { connections } = limits
-  const host = await createNodeHost({ ...hostOptions, identity, scope, connections, agent: AGENT })
+  const bounds = { connections: limits.connections, streams: streamsPerConnection(limits) }
+  const host = await createNodeHost({ ...hostOptions, ...bounds, identity, scope, agent: AGENT })
   lifetime.onStop(async () => await host.stop())
   const addresses = (): string[] => host.getMultiaddrs().map(String)
 
@@ -83,7 +83,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   })
   lifetime.onStop(async () => await advertiser.stop())
 
-  await serveProtocols(host, lifetime, {
+  await serveProtocols(host, lifetime, bounds.streams, {
     generate: {
       engine,
       door,
@@ -164,14 +164,20 @@ interface Services {
   card: Parameters<typeof serveCard>[2]
 }
 
-async function serveProtocols(host: Host, lifetime: Lifetime, { generate, card }: Services): Promise<void> {
+async function serveProtocols(
+  host: Host,
+  lifetime: Lifetime,
+  maxInboundStreams: number,
+  { generate, card }: Services
+): Promise<void> {
+  const streamOptions = { runOnLimitedConnection: true, maxInboundStreams }
   await host.handle(
     GENERATE_PROTOCOL,
     async (stream, { remotePeer }) => {
       const frames = new FrameStream(stream, { maxFrameBytes: MAX_FRAME_BYTES })
       await lifetime.track(serveGenerate(frames, remotePeer.toString(), generate))
     },
-    { runOnLimitedConnection: true, maxInboundStreams: STREAMS_PER_CONNECTION }
+    streamOptions
   )
   await host.handle(
     CARD_PROTOCOL,
@@ -179,7 +185,7 @@ async function serveProtocols(host: Host, lifetime: Lifetime, { generate, card }
       // The caller sends nothing.
       await lifetime.track(serveCard(new FrameStream(stream, { maxFrameBytes: 0 }), remotePeer.toString(), card))
     },
-    { runOnLimitedConnection: true, maxInboundStreams: CARD_STREAMS_PER_CONNECTION }
+    streamOptions
   )
 }
 

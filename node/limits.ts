@@ -53,12 +53,18 @@ export const DEFAULT_LIMITS: NodeLimits = {
 /** Peers whose patience is remembered, the least recently seen forgotten first: some 400 KB. */
 export const REMEMBERED_PEERS = 4096
 
-/** Inbound generate streams of one connection: twice `streamsPerPeer`, so that the excess hears why. */
-export const STREAMS_PER_CONNECTION = 32
-/** Inbound card streams of one connection: a card is one small frame, answered at once. */
-export const CARD_STREAMS_PER_CONNECTION = 8
-/** Streams of all protocols on one connection, negotiated or not; yamux would allow 1,000. */
-export const MUXED_STREAMS_PER_CONNECTION = 128
+/**
+ * Inbound streams of one connection. Each may fill a window of 256 KiB before anybody looks at it, so
+ * this bounds the memory of a connection, to 16 MiB by default. No protocol has a lower bound of its
+ * own: of streams opened at once libp2p would reset all, and the peer would not hear why.
+ */
+export function streamsPerConnection({ streamsPerPeer }: Pick<NodeLimits, 'streamsPerPeer'>): number {
+  return 2 * streamsPerPeer + OTHER_STREAMS_PER_CONNECTION
+}
+/** For the DHT, identify, ping and cards. */
+const OTHER_STREAMS_PER_CONNECTION = 32
+/** Connections of one peer: TCP, WebSocket, relayed, and a new one beside a dead one. */
+export const CONNECTIONS_PER_PEER = 4
 /** Writing a card or an error to a peer that does not read. */
 export const SHORT_WRITE_TIMEOUT_MS = 10_000
 
@@ -84,8 +90,8 @@ export const RESTART_RETRY_MS = 2_000
 export const RELAY_CONNECTIONS = 2048
 /** Reservations a relay grants; libp2p's 15 would fill with a handful of homes. */
 export const RELAY_RESERVATIONS = 512
-/** Hop and stop streams of a relay: each relayed connection is one, and lives as long as it does. */
-export const RELAY_STREAMS = 1024
+/** Streams of one connection of a relay: each relayed connection is one, and lives as long as it does. */
+export const RELAY_STREAMS = 128
 /**
  * One relayed connection: 1 GiB and 2 h. A token stream is a few KB/s, so this carries a day's chat, and
  * ends what is not one. libp2p's default of 128 KiB cuts an answer of some 1,500 tokens.

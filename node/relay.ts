@@ -4,7 +4,7 @@ import type { Scope } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
 import { AGENT } from './agent.ts'
-import { RELAY_CONNECTIONS } from './limits.ts'
+import { RELAY_CONNECTIONS, RELAY_STREAMS } from './limits.ts'
 import { keepBootstrapped } from './network/bootstrap.ts'
 import { openIdentity } from './network/identity.ts'
 import { createRelayHost } from './network/libp2p.ts'
@@ -44,8 +44,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const identity = await openIdentity(options)
   const stopping = new AbortController()
   try {
-    const hostOptions = { identity, listen, announce, scope, mdns, connections: RELAY_CONNECTIONS, agent: AGENT }
-    const host = await createRelayHost(hostOptions)
+    const bounds = { connections: RELAY_CONNECTIONS, streams: RELAY_STREAMS }
+    const host = await createRelayHost({ identity, listen, announce, scope, mdns, ...bounds, agent: AGENT })
     const bootstrapping = keepBootstrapped(host, { addresses: bootstrap, logger, signal: stopping.signal })
     return {
       peerId: host.peerId,

@@ -17,11 +17,10 @@ import { kadOptions, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 
 import {
+  CONNECTIONS_PER_PEER,
   INBOUND_CONNECTIONS,
-  MUXED_STREAMS_PER_CONNECTION,
   RELAY_RESERVATIONS,
   RELAY_RESERVATIONS_WANTED,
-  RELAY_STREAMS,
   RELAYED_BYTES,
   RELAYED_DURATION_MS
 } from '../limits.ts'
@@ -46,6 +45,8 @@ export interface HostOptions {
   mdns: boolean
   /** Connections in all. */
   connections: number
+  /** Streams that a peer may open on one connection. */
+  streams: number
   /** "potluck/0.1.0", told to peers by identify. */
   agent: string
 }
@@ -54,60 +55,68 @@ export interface HostOptions {
 export async function createNodeHost(options: HostOptions): Promise<Host> {
   // Behind NAT a node is reached over relays, which it finds in the DHT; on a LAN there is no need.
   const reservations = options.scope === 'public' ? Array<string>(RELAY_RESERVATIONS_WANTED).fill('/p2p-circuit') : []
-  const base = hostOptions(options, { streams: MUXED_STREAMS_PER_CONNECTION })
-  return await createLibp2p({
-    ...base,
-    addresses: { ...base.addresses, listen: [...options.listen, ...reservations] },
-    transports: [...(base.transports ?? []), circuitRelayTransport({ maxInboundStopStreams: options.connections })],
+  return await createHost(options, {
+    listen: [...options.listen, ...reservations],
+    transports: [circuitRelayTransport({ maxInboundStopStreams: options.streams })],
     services: services(options)
   })
 }
 
 /** Starts the host of a relay: in the DHT from the start, and carrying the streams of others. */
 export async function createRelayHost(options: HostOptions): Promise<Host> {
-  return await createLibp2p({
-    ...hostOptions(options, { streams: RELAY_STREAMS }),
-    services: {
-      ...services(options, { clientMode: false }),
-      relay: circuitRelayServer({
-        maxInboundHopStreams: RELAY_STREAMS,
-        maxOutboundStopStreams: RELAY_STREAMS,
-        reservations: {
-          maxReservations: RELAY_RESERVATIONS,
-          defaultDataLimit: RELAYED_BYTES,
-          defaultDurationLimit: RELAYED_DURATION_MS
-        }
-      })
+  const relay = circuitRelayServer({
+    maxInboundHopStreams: options.streams,
+    maxOutboundStopStreams: options.streams,
+    reservations: {
+      maxReservations: RELAY_RESERVATIONS,
+      defaultDataLimit: RELAYED_BYTES,
+      defaultDurationLimit: RELAYED_DURATION_MS
     }
   })
+  const relayServices = { ...services(options, { clientMode: false }), relay }
+  return await createHost(options, { listen: [...options.listen], transports: [], services: relayServices })
 }
 
-function hostOptions(options: HostOptions, { streams }: { streams: number }): Libp2pOptions {
-  const { identity, scope } = options
+interface Role {
+  listen: string[]
+  transports: NonNullable<Libp2pOptions['transports']>
+  services: Services
+}
+
+async function createHost(options: HostOptions, role: Role): Promise<Host> {
+  const { identity, scope, streams } = options
   const inbound = INBOUND_CONNECTIONS[scope]
-  return {
+  const host: Host = await createLibp2p<HostServices>({
     privateKey: identity.privateKey,
     ...(identity.datastore === undefined ? {} : { datastore: identity.datastore }),
     nodeInfo: { userAgent: options.agent },
-    addresses: { listen: [...options.listen], announce: [...options.announce] },
-    transports: [tcp(), webSockets()],
+    addresses: { listen: role.listen, announce: [...options.announce] },
+    transports: [tcp(), webSockets(), ...role.transports],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
         maxInboundStreams: streams,
-        maxOutboundStreams: streams,
+        // With libp2p's 10, a client that begins with a dozen requests loses its connection to them.
+        maxEarlyStreams: streams,
         streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
       })
     ],
-    // Otherwise whoever writes a record could make the node knock at the doors of its own LAN.
-    connectionGater: { denyDialMultiaddr: (address) => scope === 'public' && isPrivate(address) },
+    connectionGater: {
+      // Otherwise whoever writes a record could make the node knock at the doors of its own LAN.
+      denyDialMultiaddr: (address) => scope === 'public' && isPrivate(address),
+      denyInboundEncryptedConnection: (peer) => host.getConnections(peer).length >= CONNECTIONS_PER_PEER
+    },
     connectionManager: {
       maxConnections: options.connections,
       inboundConnectionThreshold: inbound.perSecond,
       maxIncomingPendingConnections: inbound.pending
     },
-    peerDiscovery: options.mdns ? [mdns()] : []
-  }
+    peerDiscovery: options.mdns ? [mdns()] : [],
+    services: role.services,
+    start: false
+  })
+  await host.start()
+  return host
 }
 
 type Services = NonNullable<Libp2pOptions<HostServices>['services']>
