@@ -13,6 +13,7 @@ import { startAgainst } from './throughput/against.ts'
 import type { BenchModel, Contender, Prompt } from './throughput/contender.ts'
 import { startContract } from './throughput/contract.ts'
 import { startLibrary } from './throughput/library.ts'
+import { startNetwork } from './throughput/network.ts'
 import { distinctPrompts } from './throughput/prompts.ts'
 
 const STREAMS = [1, 4, 8] as const
@@ -36,7 +37,8 @@ export async function run(context: BenchContext): Promise<void> {
   const model: BenchModel = {
     path,
     slots: Math.max(...STREAMS),
-    contextLength: PROMPT_TOKENS + tokens,
+    // With room for a client that guesses a prompt's tokens from its length.
+    contextLength: 2 * (PROMPT_TOKENS + tokens),
     threads: Number(values.threads)
   }
   const { metadata } = await readGgufFileInfo(path, { sourceType: 'filesystem', readTensorInfo: false })
@@ -46,6 +48,7 @@ export async function run(context: BenchContext): Promise<void> {
   const contenders: Contender[] = [contract]
   try {
     contenders.unshift(await startLibrary(model))
+    contenders.push(await startNetwork(model, ends, context.signal))
     if (values.against !== undefined) contenders.push(startAgainst(values.against))
     const prompts = distinctPrompts(contract.engine, PROMPT_TOKENS)
     const rates = await measure(contenders, prompts, { rounds: Number(values.rounds), tokens }, context)

@@ -18,7 +18,7 @@ export async function startContract(model: BenchModel, ends: readonly number[]):
     gpu: false,
     logger: pino({ level: 'silent' })
   })
-  const bias = new Map(ends.map((token) => [token, -1000]))
+  const bias = new Map(ends.map((token) => [token, -100]))
   let runs = 0n
   const answer = async (prompt: Prompt, tokens: number, signal: AbortSignal): Promise<void> => {
     const job = {
