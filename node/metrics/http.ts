@@ -38,6 +38,10 @@ export async function startMetricsHttp({ port, text, ready }: MetricsHttpOptions
       () => reply(500, 'metrics failed\n')
     )
   })
-  await listen(server, { host: LOOPBACK, port })
+  try {
+    await listen(server, { host: LOOPBACK, port })
+  } catch (cause) {
+    throw new Error(`metrics cannot be served on port ${port}: it is in use or reserved; choose another`, { cause })
+  }
   return server
 }

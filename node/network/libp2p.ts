@@ -115,7 +115,14 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
     services: role.services,
     start: false
   })
-  await host.start()
+  try {
+    await host.start()
+  } catch (cause) {
+    // libp2p's own message holds a stack for each address.
+    if (!(cause instanceof Error && cause.name === 'UnsupportedListenAddressesError')) throw cause
+    const addresses = options.listen.join(' or ')
+    throw new Error(`cannot listen on ${addresses}: in use, or no address of this machine`, { cause })
+  }
   return host
 }
 
