@@ -5,13 +5,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { getLlama, LlamaLogLevel, readGgufFileInfo, type Token } from 'node-llama-cpp'
+import { getLlama, LlamaLogLevel, readGgufFileInfo, type Llama, type LlamaModel, type Token } from 'node-llama-cpp'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { formatDigest, PotluckError, type ChatMessage } from '@potluck/protocol'
 import { CRASH_LIMIT } from '../../node/engine/constants.ts'
 import { startLlamaEngine, type EngineStatus, type LlamaEngineOptions } from '../../node/engine/index.ts'
 import { Decoder } from '../../node/engine/llama/decoder.ts'
+import { LlamaVocabulary } from '../../node/engine/llama/vocabulary.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { collect, jobFor } from './engine.ts'
 
@@ -270,10 +271,27 @@ describe('prompts', () => {
   })
 })
 
-describe('the decoder on the internals of the library', () => {
-  it('gives what controlledEvaluate gives', async () => {
-    const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, logLevel: LlamaLogLevel.error })
-    const model = await llama.loadModel({ modelPath: crumb.Q8_0.path })
+describe("the library's model in this process", () => {
+  let llama: Llama
+  let model: LlamaModel
+  beforeAll(async () => {
+    llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, logLevel: LlamaLogLevel.error })
+    model = await llama.loadModel({ modelPath: crumb.Q8_0.path })
+  })
+  afterAll(() => llama.dispose())
+
+  it('has the bytes of every token where our vocabulary finds them', () => {
+    const vocabulary = new LlamaVocabulary(model)
+    const text = '  two spaces\n\ttab é 昔々 🐻‍❄️ <|im_end|> \u0000\uFEFFx'
+    const bytes = model.tokenize(text).map((token) => vocabulary.piece(token).bytes)
+    expect(Buffer.concat(bytes).toString()).toBe(text)
+    for (const token of model.iterateAllTokens()) {
+      const piece = vocabulary.piece(token).text
+      if (piece !== undefined) expect(piece).toBe(model.detokenize([token]))
+    }
+  })
+
+  it('gives our decoder, on its internals, what controlledEvaluate gives', async () => {
     const context = await model.createContext({ sequences: 2, contextSize: 256, threads: 1, flashAttention: false })
     const [ours, theirs] = [context.getSequence(), context.getSequence()]
     const decoder = new Decoder(ours, 0)
@@ -294,7 +312,7 @@ describe('the decoder on the internals of the library', () => {
     const best = scored!.tokens[0] as Token
     const probability = outputs.at(-1)!.next.probabilities!.get(best)!
     expect(Math.exp(scored!.logits[0]! - scored!.logNormaliser!)).toBeCloseTo(probability, 5)
-    await llama.dispose()
+    await context.dispose()
   })
 })
 

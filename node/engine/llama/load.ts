@@ -61,7 +61,7 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
     batching: batching.options
   })
   const vocabulary = new LlamaVocabulary(model)
-  const prompts = new PromptTokenizer(model, contextLength * vocabulary.longestPiece())
+  const prompts = new PromptTokenizer(model, contextLength * vocabulary.longestPiece(), report.log)
   return {
     context,
     batching,
