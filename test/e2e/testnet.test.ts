@@ -100,7 +100,7 @@ describe('testnet', () => {
     const [code] = await run.exit
     expect(code, run.output).toBe(0)
     const events = run.events()
-    const of = (name: string): Array<Record<string, unknown>> => events.filter(({ event }) => event === name)
+    const of = (name: string): Array<Record<string, unknown>> => events.filter(({ type }) => type === name)
     expect(of('node')).toHaveLength(3)
     const digests = of('node').flatMap(({ models }) =>
       (models as Array<{ digest: string }>).map(({ digest }) => digest)
@@ -138,7 +138,7 @@ describe('testnet', () => {
 
   test('no process outlives one that was killed', async () => {
     const run = start('--json', '--nodes', '1')
-    await run.shows(/"event":"text"/)
+    await run.shows(/"type":"text"/)
     run.child.kill('SIGKILL')
     await nothingIsLeft(run)
   })
