@@ -6,7 +6,9 @@ export async function nodes(bootstrap: readonly string[], write: (text: string) 
   try {
     for await (const { card, load, roundTripMs } of client.nodes()) {
       const models = card.models.map(({ name }) => name).join(', ')
-      write(`${card.peerId.toString()} serves ${models}: ${load.active} of ${load.slots} slots busy, ${roundTripMs} ms away\n`)
+      write(
+        `${card.peerId.toString()} serves ${models}: ${load.active} of ${load.slots} slots busy, ${roundTripMs} ms away\n`
+      )
     }
   } finally {
     await client.stop()

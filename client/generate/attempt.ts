@@ -29,7 +29,7 @@ import {
 } from '@potluck/protocol'
 
 import { MAX_OUTBOUND_STREAMS } from '../constants.ts'
-import type { Dialable, Network } from '../network.ts'
+import type { Dialable, Network } from '../network/network.ts'
 import { checkDone } from './check-done.ts'
 
 export type AttemptEvent = { type: 'connected'; connection: Connection } | Exclude<NodeFrame, { type: 'error' }>

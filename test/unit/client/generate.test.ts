@@ -317,3 +317,22 @@ test('without a way to find anybody there is no client', async () => {
   expect((await failure(createClient({ mdns: false }))).code).toBe('invalid_request')
   expect((await failure(createClient({ mdns: false, bootstrap: ['nonsense'] }))).message).toContain('nonsense')
 })
+
+test('a node alone is found through its own address, without a DHT', async () => {
+  const alone = await FakeNode.start()
+  nodes.push(alone)
+  const visitor = await createClient({ bootstrap: [alone.address], mdns: false })
+  const { metadata } = await visitor.chat({ messages: MESSAGES }).result()
+  expect(metadata.peerId).toBe(alone.peer)
+  await visitor.stop()
+})
+
+test('a libp2p of the caller’s can be used, and stays running', async () => {
+  const node = await add()
+  const libp2p = await startPeer()
+  const visitor = await createClient({ libp2p, bootstrap: [bootstrap] })
+  expect((await visitor.chat({ messages: MESSAGES }).result()).metadata.peerId).toBe(node.peer)
+  await visitor.stop()
+  expect(libp2p.status).toBe('started')
+  await libp2p.stop()
+})
