@@ -2,7 +2,14 @@
  * What every engine promises, whatever runs behind it. `interface.ts` says it in words.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DEFAULT_SAMPLING, PotluckError, sampleToken, type PositionLogprobs, type Usage } from '@potluck/protocol'
+import {
+  DEFAULT_SAMPLING,
+  PotluckError,
+  sampleToken,
+  type PositionLogprobs,
+  type SamplingParameters,
+  type Usage
+} from '@potluck/protocol'
 import type { Engine, EngineEvent, GenerateJob, Generation } from '../../node/engine/interface.ts'
 
 const PROMPT = 'Once upon a time'
@@ -98,8 +105,11 @@ async function stepwise(engine: Engine, job: GenerateJob): Promise<Collected> {
   return collect(granted())
 }
 
-/** @param start makes an engine with 4 slots, whose model answers the prompt with 24 tokens or more */
-export function describeEngine(name: string, start: () => Promise<Engine>): void {
+/**
+ * @param start makes an engine with 4 slots
+ * @param end the token with which its model ends an answer; most tests keep it away, to have answers of any length
+ */
+export function describeEngine(name: string, start: () => Promise<Engine>, end: number): void {
   describe(`engine: ${name}`, () => {
     let engine: Engine
     let prompt: number[]
@@ -110,11 +120,13 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
     })
     afterAll(() => engine.close())
 
-    const run = async (changes: Partial<GenerateJob> = {}): Promise<Collected> =>
-      collect(engine.generate(jobFor(prompt, changes)))
-    const seeded = (seed: bigint, more = {}): Pick<GenerateJob, 'sampling'> => ({
-      sampling: { ...DEFAULT_SAMPLING, seed, ...more }
+    const seeded = (seed: bigint, more: Partial<SamplingParameters> = {}): Pick<GenerateJob, 'sampling'> => ({
+      sampling: { ...DEFAULT_SAMPLING, seed, logitBias: new Map([[end, -1000]]), ...more }
     })
+    const jobOf = (promptTokens: readonly number[], changes: Partial<GenerateJob> = {}): GenerateJob =>
+      jobFor(promptTokens, { ...seeded(1n), ...changes })
+    const run = async (changes: Partial<GenerateJob> = {}): Promise<Collected> =>
+      collect(engine.generate(jobOf(prompt, changes)))
 
     describe('answers', () => {
       it('are the same for the same seed, and others for another', async () => {
@@ -131,6 +143,20 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
         expect(answer.usage).toMatchObject({ promptTokens: prompt.length, completionTokens: 5 })
       })
 
+      it('end with the token that ends them, which counts but has no text', async () => {
+        // The scores tell where the end is among the candidates.
+        const { tokens } = await run({ maxTokens: 100 })
+        const scores = await engine.score({ promptTokens: prompt, answerTokens: tokens })
+        const at = scores.findIndex((candidates) => candidates.tokens.includes(end))
+        expect(at).toBeGreaterThanOrEqual(0)
+        const answerTokens = tokens.slice(0, at)
+        const ended = await run({ ...seeded(1n, { logitBias: new Map([[end, 1000]]) }), answerTokens })
+        expect(ended).toMatchObject({ tokens: [end], text: '', finishReason: 'stop' })
+        expect(ended.usage?.completionTokens).toBe(at + 1)
+        const over = await run({ answerTokens: [...answerTokens, end] })
+        expect(over).toMatchObject({ tokens: [], text: '', finishReason: 'stop' })
+      })
+
       it('may be empty', async () => {
         const answer = await run({ maxTokens: 0 })
         expect(answer).toMatchObject({ tokens: [], text: '', finishReason: 'length' })
@@ -139,10 +165,10 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
       it('end with the context, which never shifts', async () => {
         const { contextLength } = engine.model
         const long = Array.from({ length: contextLength - 3 }, (_, index) => prompt[index % prompt.length]!)
-        const answer = await collect(engine.generate(jobFor(long, { maxTokens: PLENTY })))
+        const answer = await collect(engine.generate(jobOf(long, { maxTokens: PLENTY })))
         expect(answer.finishReason).toBe('length')
         expect(answer.tokens).toHaveLength(3)
-        const full = await failure(collect(engine.generate(jobFor([...long, ...prompt.slice(0, 3)]))))
+        const full = await failure(collect(engine.generate(jobOf([...long, ...prompt.slice(0, 3)]))))
         expect(full.code).toBe('context_length_exceeded')
       })
 
@@ -150,15 +176,15 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
         for (const text of ['Es war einmal ein Bär.', '昔々あるところに', '🐻‍❄️👩🏽‍🚀', 'שָׁלוֹם\u0000\uFEFF']) {
           const tokens = await engine.tokenize({ prompt: text })
           expect(await engine.tokenize({ prompt: text })).toEqual(tokens)
-          const answer = await collect(engine.generate(jobFor(tokens, { maxTokens: 4 })))
+          const answer = await collect(engine.generate(jobOf(tokens, { maxTokens: 4 })))
           expect(answer.usage?.promptTokens).toBe(tokens.length)
         }
       })
 
       it('are refused without a prompt, and for ids that the model does not have', async () => {
-        expect((await failure(collect(engine.generate(jobFor([]))))).code).toBe('invalid_request')
+        expect((await failure(collect(engine.generate(jobOf([]))))).code).toBe('invalid_request')
         for (const id of [engine.model.vocabularySize, -1, 0.5]) {
-          expect((await failure(collect(engine.generate(jobFor([id]))))).code).toBe('invalid_request')
+          expect((await failure(collect(engine.generate(jobOf([id]))))).code).toBe('invalid_request')
           expect((await failure(run({ answerTokens: [id] }))).code).toBe('invalid_request')
         }
       })
@@ -200,7 +226,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
       ])('at every token equal the uninterrupted answer: %s', async (_case, sampling, stopped) => {
         const free = await run({ ...seeded(11n, sampling) })
         const stop = stopped ? [free.text.slice(-9, -4)] : []
-        const job = jobFor(prompt, { ...seeded(11n, sampling), stop })
+        const job = jobOf(prompt, { ...seeded(11n, sampling), stop })
         const whole = await stepwise(engine, job)
         for (let cut = 0; cut <= whole.tokens.length; cut++) {
           const rest = await collect(engine.generate({ ...job, answerTokens: whole.tokens.slice(0, cut) }))
@@ -215,7 +241,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
     describe('ends early', () => {
       it('on an abort: nothing is evaluated any more and the slot is free', async () => {
         const controller = new AbortController()
-        const generation = engine.generate(jobFor(prompt, { maxTokens: PLENTY }), controller.signal)
+        const generation = engine.generate(jobOf(prompt, { maxTokens: PLENTY }), controller.signal)
         const iterator = generation[Symbol.asyncIterator]()
         await readTokens(iterator, 2)
         controller.abort()
@@ -224,21 +250,21 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
       })
 
       it('on a break', async () => {
-        for await (const event of engine.generate(jobFor(prompt, { maxTokens: PLENTY }))) {
+        for await (const event of engine.generate(jobOf(prompt, { maxTokens: PLENTY }))) {
           if (event.type === 'delta') break
         }
         await expectIdle(engine)
       })
 
       it('on an abort that came before', async () => {
-        const error = await failure(collect(engine.generate(jobFor(prompt), AbortSignal.abort())))
+        const error = await failure(collect(engine.generate(jobOf(prompt), AbortSignal.abort())))
         expect(error.code).toBe('aborted')
         await expectIdle(engine)
       })
 
       it('on an abort while it waits for credit', async () => {
         const controller = new AbortController()
-        const iterator = engine.generate(jobFor(prompt, { credit: 1 }), controller.signal)[Symbol.asyncIterator]()
+        const iterator = engine.generate(jobOf(prompt, { credit: 1 }), controller.signal)[Symbol.asyncIterator]()
         await readTokens(iterator, 1)
         controller.abort()
         expect((await failure(drain(iterator))).code).toBe('aborted')
@@ -250,7 +276,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
       it('bounds what is generated, and more of it lets the same answer go on', async () => {
         const whole = await run()
         const before = (await engine.counters()).decodeTokens
-        const generation = engine.generate(jobFor(prompt, { credit: 3 }))
+        const generation = engine.generate(jobOf(prompt, { credit: 3 }))
         const iterator = generation[Symbol.asyncIterator]()
         const first = await readTokens(iterator, 3)
         // Any round trip gives the engine the time to do what it should not.
@@ -263,7 +289,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
       })
 
       it('may be given before the first read', async () => {
-        const generation = engine.generate(jobFor(prompt, { credit: 0, maxTokens: 4 }))
+        const generation = engine.generate(jobOf(prompt, { credit: 0, maxTokens: 4 }))
         generation.grant(4)
         expect((await collect(generation)).tokens).toHaveLength(4)
       })
@@ -272,7 +298,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
     describe('slots', () => {
       it('give the same answers together as alone', async () => {
         const jobs = Array.from({ length: engine.slots }, (_, index) =>
-          jobFor(prompt, { ...seeded(BigInt(100 + index)), maxTokens: 40 })
+          jobOf(prompt, { ...seeded(BigInt(100 + index)), maxTokens: 40 })
         )
         const alone: Collected[] = []
         for (const job of jobs) alone.push(await collect(engine.generate(job)))
@@ -283,7 +309,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
 
       it('refuse one more than there are, and serve again afterwards', async () => {
         const iterators = Array.from({ length: engine.slots }, () =>
-          engine.generate(jobFor(prompt, { credit: 1 }))[Symbol.asyncIterator]()
+          engine.generate(jobOf(prompt, { credit: 1 }))[Symbol.asyncIterator]()
         )
         await Promise.all(iterators.map((iterator) => readTokens(iterator, 1)))
         expect((await engine.counters()).activeSlots).toBe(engine.slots)
@@ -294,9 +320,9 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
 
       it('reuse what they evaluated for the next turn', async () => {
         const fresh = await engine.tokenize({ prompt: 'A prompt that nobody has sent before, number one.' })
-        const first = await collect(engine.generate(jobFor(fresh, { maxTokens: 6 })))
+        const first = await collect(engine.generate(jobOf(fresh, { maxTokens: 6 })))
         const turn = [...fresh, ...first.tokens, ...prompt]
-        const second = await collect(engine.generate(jobFor(turn, { maxTokens: 2 })))
+        const second = await collect(engine.generate(jobOf(turn, { maxTokens: 2 })))
         // The last sampled token was never evaluated.
         expect(second.usage?.cachedTokens).toBeGreaterThanOrEqual(fresh.length + first.tokens.length - 1)
         expect(second.usage?.cachedTokens).toBeLessThan(turn.length)
@@ -311,8 +337,8 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
         answer.logprobs.forEach(({ chosen, top }, position) => {
           expect(chosen.token).toBe(answer.tokens[position])
           expect(top).toHaveLength(20)
-          // At temperature 0 the best is chosen.
-          expect(top[0]).toEqual(chosen)
+          // At temperature 0 the best is chosen, but for the end, which the sampling keeps away.
+          expect(top.find(({ token }) => token !== end)).toEqual(chosen)
           expect(top.map(({ logprob }) => logprob)).toEqual(top.map(({ logprob }) => logprob).toSorted((a, b) => b - a))
           const mass = top.reduce((sum, { logprob }) => sum + Math.exp(logprob), 0)
           expect(mass).toBeGreaterThan(0.2)
@@ -334,7 +360,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
 
     describe('score', () => {
       it('gives the logits from which the answer was sampled', async () => {
-        const sampling = { ...DEFAULT_SAMPLING, seed: 42n, frequencyPenalty: 0.2 }
+        const { sampling } = seeded(42n, { frequencyPenalty: 0.2 })
         const { tokens } = await run({ sampling, maxTokens: 60 })
         const scores = await engine.score({ promptTokens: prompt, answerTokens: tokens })
         expect(scores).toHaveLength(tokens.length)
@@ -364,7 +390,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>): void
     })
 
     it('is iterated once', async () => {
-      const generation = engine.generate(jobFor(prompt, { maxTokens: 1 }))
+      const generation = engine.generate(jobOf(prompt, { maxTokens: 1 }))
       await collect(generation)
       await expect(collect(generation)).rejects.toThrow('once')
     })
