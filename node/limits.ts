@@ -125,6 +125,8 @@ export const TOMBSTONE_TTL_MS: number = 10 * 60 * 1000
 /** Provider records are valid for 48 h; the peers closest to a key change faster than that. */
 export const PROVIDE_INTERVAL_MS: number = 12 * 60 * 60 * 1000
 
-/** What measuring the engine's rates may take at start, and the answers that are measured at most. */
-export const MEASURE_TIMEOUT_MS = 1_500
+/** What measuring the engine's rates at start should take, and the answers that are measured at most. */
+export const MEASURE_MS = 1_500
 export const MEASURE_RUNS = 5
+/** What it may take: a small prompt on a processor that is too slow for its model. */
+export const MEASURE_LIMIT_MS = 10_000

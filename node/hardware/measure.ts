@@ -2,7 +2,7 @@
 import { DEFAULT_SAMPLING } from '@potluck/protocol'
 
 import type { Engine } from '../engine/interface.ts'
-import { MEASURE_RUNS, MEASURE_TIMEOUT_MS } from '../limits.ts'
+import { MEASURE_LIMIT_MS, MEASURE_MS, MEASURE_RUNS } from '../limits.ts'
 
 export interface Rates {
   /** Prompt tokens evaluated per second; 0: could not be measured. */
@@ -11,68 +11,87 @@ export interface Rates {
   decodeTokensPerSecond: number
 }
 
-/** Long enough that the fixed cost of an evaluation does not count, short enough for a slow machine. */
-const PROMPT_TOKENS = 128
-const ANSWER_TOKENS = 32
+type MeasuredEngine = Pick<Engine, 'model' | 'tokenize' | 'generate'>
 
-/** Medians over a few answers, of what could be had within the time. Throws only if `signal` fires. */
-export async function measureRates(
-  engine: Pick<Engine, 'model' | 'tokenize' | 'generate'>,
-  signal: AbortSignal
-): Promise<Rates> {
-  const stop = AbortSignal.any([signal, AbortSignal.timeout(MEASURE_TIMEOUT_MS)])
-  const prefill: number[] = []
-  const decode: number[] = []
-  for (let run = 0; run < MEASURE_RUNS && !stop.aborted; run++) {
-    try {
-      await measureOnce(engine, run, prefill, decode, stop)
-    } catch {
-      // Out of time, or an engine that fails, which it says by its status: what was measured so far counts.
-      break
-    }
-  }
-  signal.throwIfAborted()
-  return { prefillTokensPerSecond: median(prefill), decodeTokensPerSecond: median(decode) }
+interface Run {
+  promptTokens: number
+  answerTokens: number
 }
 
-async function measureOnce(
-  engine: Pick<Engine, 'model' | 'tokenize' | 'generate'>,
-  run: number,
-  prefill: number[],
-  decode: number[],
-  signal: AbortSignal
-): Promise<void> {
-  const promptTokens = await prompt(engine, run, signal)
-  const generation = engine.generate(
-    {
-      promptTokens,
-      answerTokens: [],
-      sampling: { ...DEFAULT_SAMPLING, seed: BigInt(run), temperature: 1 },
-      maxTokens: ANSWER_TOKENS,
-      stop: [],
-      credit: ANSWER_TOKENS
-    },
-    signal
-  )
-  for await (const event of generation) {
-    if (event.type === 'prefill') add(prefill, promptTokens.length - event.cachedTokens, event.prefillMs)
-    // The first token comes with the prompt's evaluation.
-    if (event.type === 'done') add(decode, event.usage.completionTokens - 1, event.decodeMs)
+/** Done even by a slow machine; what it tells counts only if there is no time for more. */
+const SMALL: Run = { promptTokens: 32, answerTokens: 8 }
+/** Long enough that the fixed cost of an evaluation hardly counts. */
+const WHOLE: Run = { promptTokens: 256, answerTokens: 32 }
+
+/**
+ * Medians over as many runs as fit the time: a second or so, longer for an engine that is slow.
+ * Throws only if `signal` fires; an engine that fails says so by its status.
+ */
+export async function measureRates(engine: MeasuredEngine, signal: AbortSignal): Promise<Rates> {
+  const enough = AbortSignal.any([signal, AbortSignal.timeout(MEASURE_MS)])
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(MEASURE_LIMIT_MS)])
+  const small = await measureOnce(engine, SMALL, 0, limit)
+  const whole: Rates[] = []
+  for (let run = 1; run <= MEASURE_RUNS && !enough.aborted; run++) {
+    whole.push(await measureOnce(engine, WHOLE, run, enough))
   }
+  signal.throwIfAborted()
+  const rate = (name: keyof Rates): number => median(whole.map((rates) => rates[name])) ?? small[name]
+  return {
+    prefillTokensPerSecond: rate('prefillTokensPerSecond'),
+    decodeTokensPerSecond: rate('decodeTokensPerSecond')
+  }
+}
+
+/** What could be had until the signal. */
+async function measureOnce(
+  engine: MeasuredEngine,
+  { promptTokens, answerTokens }: Run,
+  run: number,
+  signal: AbortSignal
+): Promise<Rates> {
+  const rates: Rates = { prefillTokensPerSecond: 0, decodeTokensPerSecond: 0 }
+  try {
+    const prompt = await somePrompt(engine, promptTokens, run, signal)
+    const generation = engine.generate(
+      {
+        promptTokens: prompt,
+        answerTokens: [],
+        sampling: { ...DEFAULT_SAMPLING, seed: BigInt(run), temperature: 1 },
+        maxTokens: answerTokens,
+        stop: [],
+        credit: answerTokens
+      },
+      signal
+    )
+    for await (const event of generation) {
+      if (event.type === 'prefill') {
+        rates.prefillTokensPerSecond = perSecond(prompt.length - event.cachedTokens, event.prefillMs)
+      }
+      // The first token comes with the prompt's evaluation.
+      if (event.type === 'done') {
+        rates.decodeTokensPerSecond = perSecond(event.usage.completionTokens - 1, event.decodeMs)
+      }
+    }
+  } catch {
+    return rates
+  }
+  return rates
 }
 
 /** Another text each time, from its beginning, or the cache would be measured. */
-async function prompt(engine: Pick<Engine, 'model' | 'tokenize'>, run: number, signal: AbortSignal): Promise<number[]> {
-  const text = `${run} `.repeat(2) + 'The quick brown fox jumps over the lazy dog. '.repeat(PROMPT_TOKENS / 8)
+async function somePrompt(engine: MeasuredEngine, length: number, run: number, signal: AbortSignal): Promise<number[]> {
+  const text = `${run} ${run} ${'The quick brown fox jumps over the lazy dog. '.repeat(length / 8)}`
   const tokens = await engine.tokenize({ prompt: text }, signal)
-  return tokens.slice(0, Math.min(PROMPT_TOKENS, Math.floor(engine.model.contextLength / 2)))
+  return tokens.slice(0, Math.min(length, Math.floor(engine.model.contextLength / 2)))
 }
 
-function add(rates: number[], tokens: number, ms: number): void {
-  if (tokens > 0 && ms > 0) rates.push((tokens / ms) * 1000)
+function perSecond(tokens: number, ms: number): number {
+  return tokens > 0 && ms > 0 ? (tokens / ms) * 1000 : 0
 }
 
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? 0
+/** Of those that were measured; undefined if none was. */
+function median(values: readonly number[]): number | undefined {
+  const sorted = values.filter((value) => value > 0).toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)]
 }
