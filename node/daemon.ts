@@ -20,9 +20,10 @@ import { Metrics } from './metrics/metrics.ts'
 import { close } from './metrics/server.ts'
 import { keepBootstrapped } from './network/bootstrap.ts'
 import { openIdentity } from './network/identity.ts'
+import { meetDiscovered } from './network/lan.ts'
 import { createNodeHost, type Host } from './network/libp2p.ts'
 import type { NodeEvent, NodeOptions, PotluckNode } from './node.ts'
-import { serveCard } from './serve/card.ts'
+import { serveCard, type CardService } from './serve/card.ts'
 import { serveGenerate } from './serve/generate.ts'
 import type { GenerateService } from './serve/service.ts'
 import { describeReachability, toStatusCard } from './status.ts'
@@ -48,7 +49,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const clock = (): number => performance.now()
   const startedAt = clock()
   const events = new Events()
-  let draining = false
+  let leaving: Promise<void> | undefined
+  const draining = (): boolean => leaving !== undefined
 
   const identity = await openIdentity(options)
   lifetime.onStop(identity.close)
@@ -95,20 +97,16 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
       logger,
       now,
       clock,
-      draining: () => draining,
+      draining,
       stopping: lifetime.stopping
     },
-    card: { card: () => advertiser.signed.bytes, load, logger }
+    card: { card: () => advertiser.signed.bytes, load, logger, stopping: lifetime.stopping }
   })
   watchNetwork(host, advertiser)
   lifetime.onStop(watchEngine(options, advertiser, events))
 
-  const bootstrap = { addresses: options.bootstrap ?? [], logger, signal: lifetime.stopping }
-  const bootstrapping = keepBootstrapped(host, bootstrap)
-  lifetime.onStop(async () => await bootstrapping)
-
   if (options.metricsPort !== undefined) {
-    const ready = (): boolean => engine.status.state === 'ready' && !draining
+    const ready = (): boolean => engine.status.state === 'ready' && !draining()
     const server = await startMetricsHttp({ port: options.metricsPort, text: async () => await metrics.text(), ready })
     lifetime.onStop(async () => await close(server))
   }
@@ -120,7 +118,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
       reachability: describeReachability(addresses()),
       connections: host.getConnections().length,
       uptimeMs: Math.round(clock() - startedAt),
-      draining,
+      draining: draining(),
       engine: engine.status,
       load: load(),
       card: toStatusCard(advertiser.signed.card),
@@ -129,6 +127,18 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     lifetime.onStop(async () => await close(server))
   }
 
+  const leave = async (): Promise<void> => {
+    events.emit({ type: 'withdrawn', reason: 'the node leaves' })
+    await Promise.all([advertiser.withdraw(), lifetime.idle(limits.drainTimeoutMs)])
+    await lifetime.stop()
+  }
+
+  // Last, and nothing is awaited after it: whoever listens from here on hears every event.
+  const bootstrap = { addresses: options.bootstrap ?? [], logger, signal: lifetime.stopping }
+  if (hostOptions.mdns) meetDiscovered(host, bootstrap)
+  const bootstrapping = keepBootstrapped(host, bootstrap)
+  lifetime.onStop(async () => await bootstrapping)
+
   return {
     peerId: host.peerId,
     addresses,
@@ -136,12 +146,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     load,
     metrics: async () => await metrics.snapshot(),
     onEvent: (listener) => events.listen(listener),
-    drain: async () => {
-      draining = true
-      events.emit({ type: 'withdrawn', reason: 'the node leaves' })
-      await Promise.all([advertiser.withdraw(), lifetime.idle(limits.drainTimeoutMs)])
-      await lifetime.stop()
-    },
+    drain: async () => await (leaving ??= leave()),
     stop: async () => await lifetime.stop()
   }
 }
@@ -161,7 +166,7 @@ class Events {
 
 interface Services {
   generate: GenerateService
-  card: Parameters<typeof serveCard>[2]
+  card: CardService
 }
 
 async function serveProtocols(

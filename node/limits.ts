@@ -111,6 +111,13 @@ export const INBOUND_CONNECTIONS: Record<Scope, { perSecond: number; pending: nu
   local: { perSecond: 256, pending: 256 }
 }
 
+/**
+ * What a peer keeps of the DHT: cards of 16 KiB at most and some 1 KiB in fact, provider records of 100
+ * bytes. A storer is responsible for its share of twenty copies, so this does for 50,000 nodes.
+ */
+export const MAX_STORED_CARDS = 4_096
+export const MAX_STORED_PROVIDERS = 65_536
+
 /** Wait before bootstrap addresses are dialled again: doubled from the first to the last. */
 export const BOOTSTRAP_RETRY_MS: { first: number; last: number } = { first: 500, last: 60_000 }
 /** With this many connections the DHT holds by itself, and a lost bootstrap peer is left in peace. */

@@ -7,6 +7,7 @@ import { AGENT } from './agent.ts'
 import { RELAY_CONNECTIONS, RELAY_STREAMS } from './limits.ts'
 import { keepBootstrapped } from './network/bootstrap.ts'
 import { openIdentity } from './network/identity.ts'
+import { meetDiscovered } from './network/lan.ts'
 import { createRelayHost } from './network/libp2p.ts'
 
 export interface RelayOptions {
@@ -46,6 +47,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   try {
     const bounds = { connections: RELAY_CONNECTIONS, streams: RELAY_STREAMS }
     const host = await createRelayHost({ identity, listen, announce, scope, mdns, ...bounds, agent: AGENT })
+    if (mdns) meetDiscovered(host, { logger, signal: stopping.signal })
     const bootstrapping = keepBootstrapped(host, { addresses: bootstrap, logger, signal: stopping.signal })
     return {
       peerId: host.peerId,

@@ -5,12 +5,16 @@ import { join } from 'node:path'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { loadOrCreateSelfKey } from '@libp2p/config'
 import type { PrivateKey } from '@libp2p/interface'
+import { MemoryDatastore } from 'datastore-core'
 import { LevelDatastore } from 'datastore-level'
+import type { Datastore } from 'interface-datastore'
+
+import { MAX_STORED_CARDS, MAX_STORED_PROVIDERS } from '../limits.ts'
+import { BoundedDatastore } from './bounded-datastore.ts'
 
 export interface Identity {
   privateKey: PrivateKey
-  /** Undefined: libp2p keeps everything in memory. */
-  datastore: LevelDatastore | undefined
+  datastore: Datastore
   close: () => Promise<void>
 }
 
@@ -21,6 +25,9 @@ export interface IdentityOptions {
   privateKey?: PrivateKey | undefined
 }
 
+/** Where kad-dht keeps what others store with it. */
+const BOUNDS = { '/dht/record/': MAX_STORED_CARDS, '/dht/provider/': MAX_STORED_PROVIDERS }
+
 /**
  * Opens the data directory, which only one process can hold.
  *
@@ -28,21 +35,26 @@ export interface IdentityOptions {
  */
 export async function openIdentity({ dataDirectory, privateKey }: IdentityOptions): Promise<Identity> {
   if (dataDirectory === undefined) {
-    return { privateKey: privateKey ?? (await generateKeyPair('Ed25519')), datastore: undefined, close: async () => {} }
+    return {
+      privateKey: privateKey ?? (await generateKeyPair('Ed25519')),
+      datastore: await BoundedDatastore.over(new MemoryDatastore(), BOUNDS),
+      close: async () => {}
+    }
   }
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
-  const datastore = new LevelDatastore(join(dataDirectory, 'datastore'))
+  const level = new LevelDatastore(join(dataDirectory, 'datastore'))
   try {
-    // The level store itself says what went wrong; `datastore.open` would drop the code.
-    await datastore.db.open()
+    // The level store itself says what went wrong; `level.open` would drop the code.
+    await level.db.open()
   } catch (cause) {
     throw new Error(openFailure(dataDirectory, cause), { cause })
   }
+  const close = async (): Promise<void> => await level.close()
   try {
-    const key = privateKey ?? (await loadOrCreateSelfKey(datastore))
-    return { privateKey: key, datastore, close: async () => await datastore.close() }
+    const key = privateKey ?? (await loadOrCreateSelfKey(level))
+    return { privateKey: key, datastore: await BoundedDatastore.over(level, BOUNDS), close }
   } catch (error) {
-    await datastore.close()
+    await close()
     throw error
   }
 }

@@ -88,7 +88,7 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
   const inbound = INBOUND_CONNECTIONS[scope]
   const host: Host = await createLibp2p<HostServices>({
     privateKey: identity.privateKey,
-    ...(identity.datastore === undefined ? {} : { datastore: identity.datastore }),
+    datastore: identity.datastore,
     nodeInfo: { userAgent: options.agent },
     addresses: { listen: role.listen, announce: [...options.announce] },
     transports: [tcp(), webSockets(), ...role.transports],

@@ -22,9 +22,10 @@ import {
 } from '@potluck/protocol'
 
 import type { Visit } from '../admission/door.ts'
-import { LINGER_MS, SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
+import { SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
 import { runAnswer, sendFrame } from './answer.ts'
 import { checkContext, checkRequest } from './check.ts'
+import { linger, untilOver } from './over.ts'
 import { toErrorFrame, isCallersFault, toPotluckError } from './outcome.ts'
 import { issueReceipt } from './receipt.ts'
 import type { GenerateService } from './service.ts'
@@ -144,30 +145,5 @@ async function refuse(
   } catch (cause) {
     logger.debug({ peer, err: cause }, 'a peer did not take its error')
     frames.abort(error)
-  }
-}
-
-/** Lets the caller end its side in peace; a stream that stays half open would be held for ever. */
-async function linger(frames: FrameStream, stopping: AbortSignal): Promise<void> {
-  const late = Promise.withResolvers<void>()
-  const timer = setTimeout(() => {
-    frames.abort(new Error('the caller did not end its side'))
-    late.resolve()
-  }, LINGER_MS)
-  // Rejects if the stream ends by itself, as it should; a host that stops ends all streams.
-  await untilOver(late.promise, AbortSignal.any([frames.closed, stopping])).catch(() => undefined)
-  clearTimeout(timer)
-}
-
-/** Resolves as `promise` does, or rejects as soon as the stream is over. */
-async function untilOver(promise: Promise<void>, over: AbortSignal): Promise<void> {
-  const ended = Promise.withResolvers<never>()
-  const end = (): void => ended.reject(new PotluckError('aborted', 'the stream is over'))
-  over.addEventListener('abort', end, { once: true })
-  if (over.aborted) end()
-  try {
-    await Promise.race([promise, ended.promise])
-  } finally {
-    over.removeEventListener('abort', end)
   }
 }
