@@ -5,8 +5,8 @@ import { resolveModelFile } from 'node-llama-cpp'
 
 export interface DownloadOptions {
   directory: string
-  onProgress?: (downloadedBytes: number, totalBytes: number) => void
-  signal?: AbortSignal
+  onProgress: (downloadedBytes: number, totalBytes: number) => void
+  signal: AbortSignal
 }
 
 /**
@@ -16,18 +16,25 @@ export interface DownloadOptions {
  * @returns the file's path
  * @throws Error of the library or the network; the signal's reason
  */
-export async function downloadModel(uri: string, options: DownloadOptions): Promise<string> {
-  const { directory, onProgress, signal } = options
+export async function downloadModel(uri: string, { directory, onProgress, signal }: DownloadOptions): Promise<string> {
   await mkdir(directory, { recursive: true })
-  return await resolveModelFile(uri, {
+  const downloading = resolveModelFile(uri, {
     directory,
     cli: false,
     deleteTempFileOnCancel: false,
-    ...(onProgress === undefined
-      ? {}
-      : { onProgress: ({ downloadedSize, totalSize }) => onProgress(downloadedSize, totalSize) }),
-    ...(signal === undefined ? {} : { signal })
+    signal,
+    onProgress: ({ downloadedSize, totalSize }) => onProgress(downloadedSize, totalSize)
   })
+  // The library hears the signal, but goes on waiting for a server that went silent.
+  const aborted = Promise.withResolvers<never>()
+  const abort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([downloading, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+    downloading.catch(() => undefined)
+  }
 }
 
 /** The path of a model that was downloaded into the directory before, found without the network. */
