@@ -46,7 +46,7 @@ export class Answer implements AsyncIterable<AnswerPart> {
     this.#started = true
     const parts = this.#run()
     return {
-      next: async () => await parts.next(),
+      next: () => parts.next(),
       return: async () => {
         // The generator may be waiting for the network: it returns only when that wait ends.
         this.#cancelled.abort(new PotluckError('aborted', 'the reader left'))

@@ -124,6 +124,7 @@ class NetworkClient implements Client {
           directory: this.#directory,
           timeouts: this.#timeouts,
           random: Math.random,
+          now: Date.now,
           signal
         }),
       this.#until(options.signal)

@@ -107,7 +107,13 @@ export class Directory {
   /** A load that the node told along with an answer. */
   reportLoad(peer: string, load: Load): void {
     const sighting = this.#sightings.get(peer)
-    if (sighting !== undefined) this.#sightings.set(peer, { ...sighting, load })
+    if (sighting !== undefined) this.#sightings.set(peer, { ...sighting, load, loadAt: this.#now() })
+  }
+
+  /** The node refused for now: it comes after others until then. */
+  reportBusy(peer: string, waitMs: number): void {
+    const load = this.#sightings.get(peer)?.load
+    if (load !== undefined) this.reportLoad(peer, { ...load, estimatedWaitMs: waitMs })
   }
 
   /** The node is not what its card says, or not there: its card has to be asked for again. */

@@ -13,6 +13,8 @@ export interface CandidatesContext {
   directory: Pick<Directory, 'gather'>
   /** Uniform in [0, 1). */
   random: () => number
+  /** Milliseconds since the epoch. */
+  now: () => number
   signal: AbortSignal
 }
 
@@ -23,7 +25,7 @@ export interface CandidatesContext {
 export async function* candidates(
   ask: Ask,
   failures: readonly PotluckError[],
-  { directory, random, signal }: CandidatesContext
+  { directory, random, now, signal }: CandidatesContext
 ): AsyncGenerator<Offer, void, void> {
   const want = parseWant(ask.model)
   const requirements = { features: requiredFeatures(ask), maxTokens: ask.maxTokens }
@@ -40,7 +42,7 @@ export async function* candidates(
       want
     )
     if (offers.length === 0) break
-    for (const offer of order(offers, work, random)) {
+    for (const offer of order(offers, { ...work, now: now() }, random)) {
       tried.set(offer.sighting.card.peerId.toString(), offer)
       if (offer.model.contextLength > longestRefused(failures, tried)) yield offer
     }

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { IDLE, model } from './fake-node.ts'
 
 const NO_CHANCE = (): number => 0
-const WORK = { promptTokens: 100, maxTokens: undefined }
+const WORK = { promptTokens: 100, maxTokens: undefined, now: 0 }
 
 function sighting(
   models: readonly ModelCard[],
@@ -19,6 +19,7 @@ function sighting(
     card: { models, draining: false, contract: SAMPLING_CONTRACT, ...card } as Card,
     load,
     roundTripMs,
+    loadAt: 0,
     seenAt: 0
   }
 }
@@ -41,6 +42,12 @@ describe('a prediction', () => {
     expect(predictCompletionMs(offer({ load: { ...IDLE, estimatedWaitMs: 500 } }), WORK)).toBe(base + 500)
     expect(predictCompletionMs(offer({}, { prefillTokensPerSecond: 500 }), WORK)).toBeCloseTo(base + 100)
     expect(predictCompletionMs(offer({}, { decodeTokensPerSecond: 50 }), WORK)).toBeCloseTo(base + 2560)
+  })
+
+  test('forgets a wait as it passes', () => {
+    const waiting = offer({ load: { ...IDLE, estimatedWaitMs: 500 } })
+    expect(predictCompletionMs(waiting, { ...WORK, now: 200 })).toBe(base + 300)
+    expect(predictCompletionMs(waiting, { ...WORK, now: 9000 })).toBe(base)
   })
 
   test('counts the tokens asked for, where they are few', () => {
@@ -67,7 +74,7 @@ describe('the order', () => {
 
   test('puts contexts last that are likely too short', () => {
     const [short, long] = [offer({ roundTripMs: 1 }, { contextLength: 128 }), offer({}, { contextLength: 4096 })]
-    expect(order([short, long], { promptTokens: 100, maxTokens: 64 }, NO_CHANCE)).toEqual([long, short])
+    expect(order([short, long], { ...WORK, maxTokens: 64 }, NO_CHANCE)).toEqual([long, short])
   })
 })
 
