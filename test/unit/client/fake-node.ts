@@ -36,7 +36,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 
 export const IDLE: Load = { active: 0, queued: 0, slots: 2, estimatedWaitMs: 0 }
-export const PROMPT_TOKENS: readonly number[] = [1, 2, 3]
+const PROMPT_TOKENS: readonly number[] = [1, 2, 3]
 
 export function model(overrides: Partial<ModelCard> = {}): ModelCard {
   return {
