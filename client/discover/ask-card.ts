@@ -48,7 +48,11 @@ export async function askCard(network: Network, node: Dialable, { now, signal }:
   const stream = await connection.newStream(CARD_PROTOCOL, { signal: timeout, runOnLimitedConnection: true })
   const frames = new FrameStream(stream, { maxFrameBytes: MAX_REPLY_BYTES })
   try {
-    const frame = await frames.receive({ timeoutMs: CARD_TIMEOUT_MS, timeoutCode: 'admission_timeout', signal })
+    const frame = await frames.receive({
+      timeoutMs: CARD_TIMEOUT_MS,
+      timeoutCode: 'admission_timeout',
+      signal: timeout
+    })
     if (frame === undefined) throw new PotluckError('stream_cut', 'the node sent no card')
     const roundTripMs = performance.now() - startedAt
     const { card, load } = decodeCardReply(frame)
