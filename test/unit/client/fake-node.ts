@@ -11,6 +11,7 @@ import {
   answerWindows,
   anyNodeCid,
   CARD_PROTOCOL,
+  CARD_TTL_MS,
   decodeClientFrame,
   encodeCardReply,
   encodeNodeFrame,
@@ -210,7 +211,7 @@ export class FakeNode {
       {
         peerId: this.libp2p.peerId,
         sequence: now,
-        expiresAt: now + 60_000,
+        expiresAt: now + CARD_TTL_MS,
         addresses: this.libp2p.getMultiaddrs().map(String),
         models: this.#models,
         hardware: { accelerator: 'cpu', device: 'test', vramBytes: 0, ramBytes: 1, cores: 1, os: 'linux x64' },
