@@ -3,11 +3,12 @@ import type { PotluckError } from '@potluck/protocol'
 
 import { DEFAULT_BUSY_WAIT_MS, MAX_BUSY_WAIT_MS } from '../constants.ts'
 import type { Directory } from '../discover/directory.ts'
-import { parseWant, wantCid } from '../discover/want.ts'
+import { wantCid } from '../discover/want.ts'
 import { raceAbort } from '../race-abort.ts'
 import { estimatePromptTokens, requiredFeatures, type Ask } from '../request.ts'
 import { offersOf, settleModel, type Offer } from '../select/offers.ts'
 import { order } from '../select/order.ts'
+import type { Draft } from './draft.ts'
 
 export interface CandidatesContext {
   directory: Pick<Directory, 'gather'>
@@ -19,19 +20,21 @@ export interface CandidatesContext {
 }
 
 /**
- * The nodes to try, best first; looked for again when all that were known have failed. If all of
- * them were busy, they are given once more, after the soonest time that one of them named.
+ * The nodes to try, best first; looked for again when all that were known have failed. Those that
+ * were busy, or fell silent in the middle of an answer, are given once more at the end: after the
+ * soonest time that one of them named, since there is nobody else.
  */
 export async function* candidates(
   ask: Ask,
+  draft: Pick<Draft, 'want'>,
   failures: readonly PotluckError[],
   { directory, random, now, signal }: CandidatesContext
 ): AsyncGenerator<Offer, void, void> {
-  const want = parseWant(ask.model)
   const requirements = { features: requiredFeatures(ask), maxTokens: ask.maxTokens }
   const work = { promptTokens: estimatePromptTokens(ask), maxTokens: ask.maxTokens }
   const tried = new Map<string, Offer>()
   for (let fresh = false; ; fresh = true) {
+    const { want } = draft
     const sightings = await directory.gather(
       wantCid(want),
       (sighting) => !tried.has(sighting.card.peerId.toString()) && offersOf(sighting, want, requirements).length > 0,
@@ -47,11 +50,11 @@ export async function* candidates(
       if (offer.model.contextLength > longestRefused(failures, tried)) yield offer
     }
   }
-  const busy = failures.filter(isBusy)
-  if (busy.length === 0) return
-  const waits = busy.map(({ retryAfterMs }) => retryAfterMs ?? DEFAULT_BUSY_WAIT_MS)
+  const again = failures.filter((error) => isBusy(error) || error.code === 'token_timeout')
+  if (again.length === 0) return
+  const waits = again.map((error) => (isBusy(error) ? (error.retryAfterMs ?? DEFAULT_BUSY_WAIT_MS) : 0))
   await delay(Math.min(...waits, MAX_BUSY_WAIT_MS), signal)
-  yield* busy.flatMap(({ peer }) => tried.get(peer ?? '') ?? [])
+  yield* again.flatMap(({ peer }) => tried.get(peer ?? '') ?? [])
 }
 
 /** The longest context that was too short: a node that holds no more need not be asked. */
