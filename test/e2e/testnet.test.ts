@@ -80,7 +80,7 @@ class Run {
   }
 }
 
-describe('testnet', () => {
+describe('testnet', { timeout: 180_000 }, () => {
   let current: Run | undefined
 
   function start(...args: string[]): Run {
