@@ -8,7 +8,7 @@ test('without a name the benchmarks are listed', () => {
   const { status, stdout } = spawnSync(process.execPath, [MAIN])
   expect(status).toBe(0)
   for (const name of ['throughput', 'overhead', 'discovery'])
-    expect(stdout.toString()).toMatch(new RegExp(`^  ${name} `, 'm'))
+    expect(stdout.toString()).toMatch(new RegExp(`^  ${name}`, 'm'))
 })
 
 test('an unknown name is said, beside the list', () => {
