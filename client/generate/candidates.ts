@@ -20,7 +20,7 @@ export interface CandidatesContext {
 
 /**
  * The nodes to try, best first; looked for again when all that were known have failed. If all of
- * them were busy, they are given once more, after the soonest time that one of them named.
+ * them were busy, they are given once more, after the soonest time that one of them named, unless it is far.
  */
 export async function* candidates(
   ask: Ask,
@@ -49,8 +49,10 @@ export async function* candidates(
   }
   const busy = failures.filter(isBusy)
   if (busy.length === 0) return
-  const waits = busy.map(({ retryAfterMs }) => retryAfterMs ?? DEFAULT_BUSY_WAIT_MS)
-  await delay(Math.min(...waits, MAX_BUSY_WAIT_MS), signal)
+  const soonest = Math.min(...busy.map(({ retryAfterMs }) => retryAfterMs ?? DEFAULT_BUSY_WAIT_MS))
+  // The caller, who is told the time, knows better whether to wait that long.
+  if (soonest > MAX_BUSY_WAIT_MS) return
+  await delay(soonest, signal)
   yield* busy.flatMap(({ peer }) => tried.get(peer ?? '') ?? [])
 }
 
