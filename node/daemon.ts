@@ -200,6 +200,8 @@ function watchNetwork(host: Host, advertiser: Advertiser): void {
     if (protocols.includes(KAD_PROTOCOL)) advertiser.peerGained()
   })
   host.addEventListener('self:peer:update', () => advertiser.addressesChanged())
+  // Those who came while the rates were measured, or the relay that the node listens on.
+  if (host.getPeers().length > 0) advertiser.peerGained()
 }
 
 /** An engine that is given up takes its model off the network, and the owner hears why. */
