@@ -146,6 +146,6 @@ describe('testnet', { timeout: 180_000 }, () => {
   test('says what is wrong with an option', async () => {
     const run = start('--nodes', 'many')
     expect(await run.exit).toEqual([2, null])
-    expect(run.output).toBe('--nodes takes a number from 1 to 24, not "many".\n')
+    expect(run.output).toBe('--nodes takes a number from 1 to 20, not "many".\n')
   })
 })
