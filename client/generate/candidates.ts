@@ -2,11 +2,12 @@
 import type { PotluckError } from '@potluck/protocol'
 
 import { DEFAULT_BUSY_WAIT_MS, MAX_BUSY_WAIT_MS } from '../constants.ts'
+import type { Sighting } from '../discover/ask-card.ts'
 import type { Directory } from '../discover/directory.ts'
 import { parseWant, wantCid } from '../discover/want.ts'
 import { raceAbort } from '../race-abort.ts'
 import { estimatePromptTokens, requiredFeatures, type Ask } from '../request.ts'
-import { offersOf, settleModel, type Offer } from '../select/offers.ts'
+import { ambiguous, offersOf, settleModel, type Offer } from '../select/offers.ts'
 import { order } from '../select/order.ts'
 
 export interface CandidatesContext {
@@ -21,6 +22,8 @@ export interface CandidatesContext {
 /**
  * The nodes to try, best first; looked for again when all that were known have failed. If all of
  * them were busy, they are given once more, after the soonest time that one of them named, unless it is far.
+ *
+ * @throws PotluckError `invalid_request` where a name stands for several models, and what `gather` throws
  */
 export async function* candidates(
   ask: Ask,
@@ -31,16 +34,20 @@ export async function* candidates(
   const requirements = { features: requiredFeatures(ask), maxTokens: ask.maxTokens }
   const work = { promptTokens: estimatePromptTokens(ask), maxTokens: ask.maxTokens }
   const tried = new Map<string, Offer>()
+  const offersNow = async (options: { fresh: boolean; whole?: boolean }): Promise<Offer[]> => {
+    const suitable = (sighting: Sighting): boolean =>
+      !tried.has(sighting.card.peerId.toString()) && offersOf(sighting, want, requirements).length > 0
+    const sightings = await directory.gather(wantCid(want), suitable, { signal, ...options })
+    return sightings.flatMap((sighting) => offersOf(sighting, want, requirements))
+  }
   for (let fresh = false; ; fresh = true) {
-    const sightings = await directory.gather(
-      wantCid(want),
-      (sighting) => !tried.has(sighting.card.peerId.toString()) && offersOf(sighting, want, requirements).length > 0,
-      { signal, fresh }
-    )
-    const offers = settleModel(
-      sightings.flatMap((sighting) => offersOf(sighting, want, requirements)),
-      want
-    )
+    let offers = settleModel(await offersNow({ fresh }), want)
+    if (offers === undefined) {
+      // The nodes that are still to be found may make a majority.
+      const all = await offersNow({ fresh: false, whole: true })
+      offers = settleModel(all, want)
+      if (offers === undefined) throw ambiguous(all)
+    }
     if (offers.length === 0) break
     for (const offer of order(offers, { ...work, now: now() }, random)) {
       tried.set(offer.sighting.card.peerId.toString(), offer)
