@@ -15,7 +15,7 @@ import { toAsk, type ChatOptions, type CompletionOptions } from './request.ts'
 export interface ClientOptions {
   /** Multiaddrs of peers that lead into the network, with `/p2p/…`: relays or nodes. Default: none. */
   bootstrap?: readonly string[]
-  /** Find peers on the local network by multicast DNS. Default true; not in a browser. */
+  /** Find peers on the local network by multicast DNS; not in a browser. Default: where no bootstrap address is given. */
   mdns?: boolean
   /**
    * `local` dials private addresses, `public` does not. Default: `public` if a bootstrap address is public.
@@ -61,7 +61,7 @@ export interface Client {
 
 /** What `createClient` is on every platform. */
 export async function createClientOn(platform: Platform, options: ClientOptions): Promise<Client> {
-  const { bootstrap = [], mdns = true, scope, libp2p, timeouts, signal } = options
+  const { bootstrap = [], mdns = bootstrap.length === 0, scope, libp2p, timeouts, signal } = options
   signal?.throwIfAborted()
   const network =
     libp2p === undefined ? await createNetwork({ bootstrap, mdns, scope }, platform) : borrowNetwork(libp2p, bootstrap)

@@ -43,7 +43,7 @@ export const STALL_FACTOR: number = 20
 
 /** Nodes that one request may try. */
 export const MAX_ATTEMPTS: number = 8
-/** When every node is busy, the longest wait before they are asked once more. */
+/** When every node is busy, the longest wait before they are asked once more; beyond it the answer fails at once. */
 export const MAX_BUSY_WAIT_MS: number = 10_000
 /** Wait where a busy node named none. */
 export const DEFAULT_BUSY_WAIT_MS: number = 1_000

@@ -2,11 +2,12 @@
 import type { PotluckError } from '@potluck/protocol'
 
 import { DEFAULT_BUSY_WAIT_MS, MAX_BUSY_WAIT_MS } from '../constants.ts'
+import type { Sighting } from '../discover/ask-card.ts'
 import type { Directory } from '../discover/directory.ts'
-import { wantCid } from '../discover/want.ts'
+import { wantCid, type Want } from '../discover/want.ts'
 import { raceAbort } from '../race-abort.ts'
 import { estimatePromptTokens, requiredFeatures, type Ask } from '../request.ts'
-import { offersOf, settleModel, type Offer } from '../select/offers.ts'
+import { ambiguous, offersOf, settleModel, type Offer } from '../select/offers.ts'
 import { order } from '../select/order.ts'
 import type { Draft } from './draft.ts'
 
@@ -21,8 +22,10 @@ export interface CandidatesContext {
 
 /**
  * The nodes to try, best first; looked for again when all that were known have failed. Those that
- * were busy, or fell silent in the middle of an answer, are given once more at the end: after the
- * soonest time that one of them named, since there is nobody else.
+ * were busy, or fell silent in an answer, are given once more at the end, for there is nobody else:
+ * after the soonest time that one of them named, unless it is far.
+ *
+ * @throws PotluckError `invalid_request` where a name stands for several models, and what `gather` throws
  */
 export async function* candidates(
   ask: Ask,
@@ -33,17 +36,21 @@ export async function* candidates(
   const requirements = { features: requiredFeatures(ask), maxTokens: ask.maxTokens }
   const work = { promptTokens: estimatePromptTokens(ask), maxTokens: ask.maxTokens }
   const tried = new Map<string, Offer>()
+  const offersNow = async (want: Want, options: { fresh: boolean; whole?: boolean }): Promise<Offer[]> => {
+    const suitable = (sighting: Sighting): boolean =>
+      !tried.has(sighting.card.peerId.toString()) && offersOf(sighting, want, requirements).length > 0
+    const sightings = await directory.gather(wantCid(want), suitable, { signal, ...options })
+    return sightings.flatMap((sighting) => offersOf(sighting, want, requirements))
+  }
   for (let fresh = false; ; fresh = true) {
     const { want } = draft
-    const sightings = await directory.gather(
-      wantCid(want),
-      (sighting) => !tried.has(sighting.card.peerId.toString()) && offersOf(sighting, want, requirements).length > 0,
-      { signal, fresh }
-    )
-    const offers = settleModel(
-      sightings.flatMap((sighting) => offersOf(sighting, want, requirements)),
-      want
-    )
+    let offers = settleModel(await offersNow(want, { fresh }), want)
+    if (offers === undefined) {
+      // The nodes that are still to be found may make a majority.
+      const all = await offersNow(want, { fresh: false, whole: true })
+      offers = settleModel(all, want)
+      if (offers === undefined) throw ambiguous(all)
+    }
     if (offers.length === 0) break
     for (const offer of order(offers, { ...work, now: now() }, random)) {
       tried.set(offer.sighting.card.peerId.toString(), offer)
@@ -53,7 +60,10 @@ export async function* candidates(
   const again = failures.filter((error) => isBusy(error) || error.code === 'token_timeout')
   if (again.length === 0) return
   const waits = again.map((error) => (isBusy(error) ? (error.retryAfterMs ?? DEFAULT_BUSY_WAIT_MS) : 0))
-  await delay(Math.min(...waits, MAX_BUSY_WAIT_MS), signal)
+  const soonest = Math.min(...waits)
+  // The caller, who is told the time, knows better whether to wait that long.
+  if (soonest > MAX_BUSY_WAIT_MS) return
+  await delay(soonest, signal)
   yield* again.flatMap(({ peer }) => tried.get(peer ?? '') ?? [])
 }
 

@@ -19,6 +19,7 @@ import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import {
   CONNECTIONS_PER_PEER,
   INBOUND_CONNECTIONS,
+  PING_TIMEOUT_MS,
   RELAY_RESERVATIONS,
   RELAY_RESERVATIONS_WANTED,
   RELAYED_BYTES,
@@ -111,6 +112,7 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
       inboundConnectionThreshold: inbound.perSecond,
       maxIncomingPendingConnections: inbound.pending
     },
+    connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS } },
     peerDiscovery: options.mdns ? [mdns()] : [],
     services: role.services,
     start: false

@@ -2,7 +2,7 @@
 import { encodeCardReply, type FrameStream, type Load } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
-import { SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
+import { LINGER_MS, SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
 import { linger } from './over.ts'
 
 export interface CardService {
@@ -24,7 +24,7 @@ export async function serveCard(frames: FrameStream, peer: string, service: Card
       timeoutCode: 'caller_stalled'
     })
     await frames.close({ signal })
-    await linger(frames, stopping)
+    await linger(frames, LINGER_MS, stopping)
   } catch (error) {
     logger.debug({ peer, err: error }, 'a peer did not take the card')
     frames.abort(new Error('the card was not taken'))

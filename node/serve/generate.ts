@@ -22,7 +22,7 @@ import {
 } from '@potluck/protocol'
 
 import type { Visit } from '../admission/door.ts'
-import { SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
+import { DELIVERY_MS, LINGER_MS, SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
 import { runAnswer, sendFrame } from './answer.ts'
 import { checkContext, checkRequest } from './check.ts'
 import { linger, untilOver } from './over.ts'
@@ -42,6 +42,7 @@ interface Arrival {
 export async function serveGenerate(frames: FrameStream, peer: string, service: GenerateService): Promise<void> {
   let visit: Visit | undefined
   let served = true
+  let lingerMs = LINGER_MS
   try {
     visit = service.door.open(peer, () => {
       service.abuse.report(peer, 'unreadStreams')
@@ -49,6 +50,7 @@ export async function serveGenerate(frames: FrameStream, peer: string, service: 
     })
     await serve(frames, peer, visit, service)
     service.metrics.finished('done')
+    lingerMs = DELIVERY_MS
   } catch (cause) {
     const error = toPotluckError(cause, service)
     served = !isCallersFault(error.code)
@@ -56,7 +58,7 @@ export async function serveGenerate(frames: FrameStream, peer: string, service: 
   } finally {
     visit?.leave(served)
   }
-  await linger(frames, service.stopping)
+  await linger(frames, lingerMs, service.stopping)
 }
 
 async function serve(frames: FrameStream, peer: string, visit: Visit, service: GenerateService): Promise<void> {

@@ -1,15 +1,13 @@
 /** The end of a stream: waiting for it, and for its peer to agree. */
 import { PotluckError, type FrameStream } from '@potluck/protocol'
 
-import { LINGER_MS } from '../limits.ts'
-
 /** Lets the caller end its side in peace; a stream that stays half open would be held for ever. */
-export async function linger(frames: FrameStream, stopping: AbortSignal): Promise<void> {
+export async function linger(frames: FrameStream, timeoutMs: number, stopping: AbortSignal): Promise<void> {
   const late = Promise.withResolvers<void>()
   const timer = setTimeout(() => {
     frames.abort(new Error('the caller did not end its side'))
     late.resolve()
-  }, LINGER_MS)
+  }, timeoutMs)
   // Rejects if the stream ends by itself, as it should; a host that stops ends all streams.
   await untilOver(late.promise, AbortSignal.any([frames.closed, stopping])).catch(() => undefined)
   clearTimeout(timer)

@@ -94,6 +94,8 @@ export class Member {
 export interface Fleet {
   readonly relay: Member
   readonly nodes: readonly Member[]
+  /** Starts one more node, in the place of one that was killed; resolves when it has advertised itself. */
+  start: (spec: MemberSpec & { role: 'node' }) => Promise<Member>
   /** Ends every process; safe to call more than once. */
   stop: () => Promise<void>
 }
@@ -121,20 +123,22 @@ export async function startFleet({ nodes, onProgress, signal }: FleetOptions): P
     const relayReady = relay.ready().then(() => onProgress?.('relay', 'ready', 1))
     const waiting = [...nodes]
     const started: Member[] = []
+    const start: Fleet['start'] = async (spec) => {
+      signal?.throwIfAborted()
+      const member = add(spec)
+      started.push(member)
+      await relayReady
+      member.join(relay.addresses)
+      await member.ready()
+      onProgress?.(spec.name, 'ready', 1)
+      return member
+    }
     const startNext = async (): Promise<void> => {
-      for (let spec = waiting.shift(); spec !== undefined; spec = waiting.shift()) {
-        signal?.throwIfAborted()
-        const member = add(spec)
-        started.push(member)
-        await relayReady
-        member.join(relay.addresses)
-        await member.ready()
-        onProgress?.(spec.name, 'ready', 1)
-      }
+      for (let spec = waiting.shift(); spec !== undefined; spec = waiting.shift()) await start(spec)
     }
     const all = Promise.all([relayReady, ...Array.from({ length: availableParallelism() }, startNext)])
     await (aborted === undefined ? all : Promise.race([all, aborted]))
-    return { relay, nodes: started, stop }
+    return { relay, nodes: started, start, stop }
   } catch (error) {
     await stop()
     throw error

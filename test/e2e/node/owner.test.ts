@@ -143,3 +143,11 @@ test('an address that cannot be had is said in one line', async () => {
   const listen = [taken.slice(0, taken.indexOf('/p2p/'))]
   await expect(node(engine, { listen })).rejects.toThrow(`cannot listen on ${listen[0]}: in use`)
 })
+
+test('a start that is aborted leaves nothing behind', async () => {
+  const dataDirectory = await directory()
+  const engine = new ScriptedEngine({ reply: () => 'ok' })
+  const signal = AbortSignal.abort(new Error('interrupted'))
+  await expect(node(engine, { dataDirectory, signal })).rejects.toThrow('interrupted')
+  await node(engine, { dataDirectory })
+})

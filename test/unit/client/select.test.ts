@@ -1,8 +1,8 @@
 import type { Sighting } from '../../../client/discover/ask-card.ts'
 import { toModelViews } from '../../../client/discover/models.ts'
-import { offersOf, settleModel, type Offer } from '../../../client/select/offers.ts'
+import { ambiguous, offersOf, settleModel, type Offer } from '../../../client/select/offers.ts'
 import { order, predictCompletionMs } from '../../../client/select/order.ts'
-import { SAMPLING_CONTRACT, type Card, type Load, type ModelCard, type PotluckError } from '@potluck/protocol'
+import { SAMPLING_CONTRACT, type Card, type Load, type ModelCard } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
 import { IDLE, model } from './fake-node.ts'
@@ -120,9 +120,8 @@ describe('one model is settled on', () => {
 
   test('of one name, the majority', () => {
     expect(settleModel([small, large, small], { kind: 'name', name: 'x' })).toEqual([small, small])
-    expect(() => settleModel([small, large], { kind: 'name', name: 'x' })).toThrow(
-      expect.objectContaining({ code: 'invalid_request' } satisfies Partial<PotluckError>)
-    )
+    expect(settleModel([small, large], { kind: 'name', name: 'x' })).toBeUndefined()
+    expect(ambiguous([small, large])).toMatchObject({ code: 'invalid_request' })
   })
 })
 
