@@ -131,6 +131,12 @@ export const BOOTSTRAP_RETRY_MS: { first: number; last: number } = { first: 500,
 /** With this many connections the DHT holds by itself, and a lost bootstrap peer is left in peace. */
 export const ENOUGH_CONNECTIONS = 16
 
+/**
+ * Until a new peer of the DHT looks for its neighbours; all its other queries wait for that one. It waits
+ * for a first peer by itself, so that libp2p's second would only delay the first card.
+ */
+export const FIRST_SELF_QUERY_MS = 50
+
 /** One publication of the card and the provider records; a DHT query across the world takes seconds. */
 export const PUBLISH_TIMEOUT_MS = 60_000
 /** The tombstone of a node that leaves: a courtesy that must not hold up its end. */
