@@ -74,7 +74,7 @@ export const SHORT_WRITE_TIMEOUT_MS = 10_000
  */
 export const ENGINE_LEAD_TOKENS: number = CREDIT_WINDOW
 
-/** For the caller to end its side after a refusal or a card: a round trip or two, also through a relay. */
+/** To take a refusal or a card and end one's side: a round trip or two, also through a relay. */
 export const LINGER_MS = 2_000
 /** The same after an answer: what lies in windows and buffers, half a MB at 20 KB/s, has to arrive before. */
 export const DELIVERY_MS = 30_000
