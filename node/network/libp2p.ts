@@ -18,6 +18,7 @@ import { createLibp2p, type Libp2pOptions } from 'libp2p'
 
 import {
   CONNECTIONS_PER_PEER,
+  FIRST_SELF_QUERY_MS,
   INBOUND_CONNECTIONS,
   PING_TIMEOUT_MS,
   RELAY_RESERVATIONS,
@@ -135,6 +136,6 @@ function services({ scope }: HostOptions, kad: { clientMode?: boolean } = {}): S
     identify: identify(),
     identifyPush: identifyPush(),
     ping: ping(),
-    dht: kadDHT(kadOptions({ scope, ...kad }))
+    dht: kadDHT({ ...kadOptions({ scope, ...kad }), initialQuerySelfInterval: FIRST_SELF_QUERY_MS })
   }
 }

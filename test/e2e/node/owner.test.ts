@@ -118,6 +118,7 @@ test('a node that leaves finishes what it accepted and refuses the rest', async 
   expect(await refused.expect('error')).toMatchObject({ code: 'draining' })
   const frames = new FrameStream(await connection.newStream(CARD_PROTOCOL), { maxFrameBytes: 2 * MAX_CARD_BYTES })
   const reply = await frames.receive({ timeoutMs: 10_000, timeoutCode: 'admission_timeout' })
+  await frames.close()
   const { card } = decodeCardReply(reply ?? new Uint8Array())
   expect(await openCard(card, { now: Date.now() })).toMatchObject({ draining: true, models: [] })
 
