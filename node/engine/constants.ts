@@ -3,8 +3,9 @@
 /** Generations at once. Each holds a context of its own in memory, so a home machine affords a few. */
 export const DEFAULT_SLOTS = 4
 /**
- * Tokens of a slot's context unless told otherwise, or the model's own if that is less: four slots
- * of an 8B model's context then take 4 GiB on a GPU and 8 GiB in the memory of a processor. Train contexts of 128 Ki would take sixteen times that.
+ * Tokens of a slot's context unless told otherwise, or the model's own if that is less: four slots of
+ * an 8B model's context then take 4 GiB on a GPU, and 8 GiB in the memory of a processor. Train contexts
+ * of 128 Ki would take sixteen times that.
  */
 export const DEFAULT_CONTEXT_LENGTH = 8192
 
