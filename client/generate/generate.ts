@@ -76,9 +76,10 @@ function summary(want: Want, failures: readonly PotluckError[]): PotluckError {
   if (telling === undefined) {
     return new PotluckError('no_providers', `no node was found that can serve this request (${describe(want)})`)
   }
-  const { code, message, retryAfterMs } = telling
   const nodes = new Set(failures.map(({ peer }) => peer)).size
-  return new PotluckError(code, nodes === 1 ? message : `${nodes} nodes failed; ${message}`, {
+  if (nodes === 1) return telling
+  const { code, message, retryAfterMs } = telling
+  return new PotluckError(code, `${nodes} nodes failed; ${message}`, {
     cause: telling,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs })
   })
