@@ -11,7 +11,7 @@ import { startLlamaEngine, type Engine } from '../../node/engine/index.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { startFleet, type Member } from '../../scripts/testnet/fleet.ts'
 import { throughEngine, throughNetwork } from './first-token.ts'
-import { quantile, type BenchContext } from './report.ts'
+import { median, quantile, type BenchContext } from './report.ts'
 
 /** Enough for a p99 that is not the maximum. */
 const REQUESTS = 200
@@ -72,15 +72,16 @@ async function timeToFirstToken(client: Client, engine: Engine, { signal, report
     network.push(overNetwork)
     own.push(direct)
   }
+  const n = REQUESTS
+  // Of each request against the engine's own median: a difference of two tails would be neither's.
+  const added = network.map((value) => value - median(own))
   for (const [name, share] of [
     ['p50', 0.5],
     ['p99', 0.99]
   ] as const) {
-    const [ofNetwork, ofEngine] = [quantile(network, share), quantile(own, share)]
-    const n = REQUESTS
-    report({ case: 'network', metric: `ttft_ms_${name}`, value: ofNetwork, unit: 'ms', n })
-    report({ case: 'engine', metric: `ttft_ms_${name}`, value: ofEngine, unit: 'ms', n })
-    report({ case: 'warm', metric: `added_ttft_ms_${name}`, value: ofNetwork - ofEngine, unit: 'ms', n })
+    report({ case: 'network', metric: `ttft_ms_${name}`, value: quantile(network, share), unit: 'ms', n })
+    report({ case: 'engine', metric: `ttft_ms_${name}`, value: quantile(own, share), unit: 'ms', n })
+    report({ case: 'warm', metric: `added_ttft_ms_${name}`, value: quantile(added, share), unit: 'ms', n })
   }
 }
 
