@@ -126,6 +126,8 @@ export const MAX_STORED_PROVIDERS = 65_536
  */
 export const PING_TIMEOUT_MS = 15_000
 
+/** From a connection to a bootstrap peer to what it speaks: libp2p's own patience for that is 5 s, and once. */
+export const IDENTIFY_WAIT_MS = 10_000
 /** Wait before bootstrap addresses are dialled again: doubled from the first to the last. */
 export const BOOTSTRAP_RETRY_MS: { first: number; last: number } = { first: 500, last: 60_000 }
 /** With this many connections the DHT holds by itself, and a lost bootstrap peer is left in peace. */

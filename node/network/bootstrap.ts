@@ -7,13 +7,16 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { Libp2p, PeerId } from '@libp2p/interface'
+import type { IdentifyResult, Libp2p, PeerId } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Logger } from 'pino'
 
-import { BOOTSTRAP_RETRY_MS, ENOUGH_CONNECTIONS } from '../limits.ts'
+import { BOOTSTRAP_RETRY_MS, ENOUGH_CONNECTIONS, IDENTIFY_WAIT_MS } from '../limits.ts'
 
-export type BootstrapHost = Pick<Libp2p, 'dial' | 'getConnections' | 'addEventListener' | 'removeEventListener'>
+export type BootstrapHost = Pick<
+  Libp2p,
+  'dial' | 'hangUp' | 'getConnections' | 'peerStore' | 'addEventListener' | 'removeEventListener'
+>
 
 export interface BootstrapOptions {
   /** Multiaddrs with `/p2p/<peer id>`. */
@@ -33,6 +36,7 @@ async function keepOne(host: BootstrapHost, address: string, { logger, signal }:
   while (!signal.aborted) {
     try {
       const { remotePeer } = await host.dial(target, { signal })
+      await introduced(host, remotePeer, signal)
       logger.debug({ bootstrap: address }, 'connected to a bootstrap peer')
       waitMs = BOOTSTRAP_RETRY_MS.first
       await lost(host, remotePeer, signal)
@@ -46,6 +50,35 @@ async function keepOne(host: BootstrapHost, address: string, { logger, signal }:
       await sleep(waitMs, undefined, { signal }).catch(() => undefined)
       waitMs = Math.min(waitMs * 2, BOOTSTRAP_RETRY_MS.last)
     } while (!signal.aborted && host.getConnections().length >= ENOUGH_CONNECTIONS)
+  }
+}
+
+/**
+ * Resolves when it is known what the peer speaks, and so whether it belongs to the DHT. libp2p asks once
+ * for each connection: where the answer is lost on a loaded machine, the connection would stay, of no use.
+ *
+ * @throws if the peer does not say; then the connection is given up
+ */
+async function introduced(host: BootstrapHost, peer: PeerId, signal: AbortSignal): Promise<void> {
+  const heard = Promise.withResolvers<void>()
+  const onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
+    if (detail.peerId.equals(peer)) heard.resolve()
+  }
+  const either = AbortSignal.any([signal, AbortSignal.timeout(IDENTIFY_WAIT_MS)])
+  const onEnd = (): void => heard.reject(new Error('it is connected, but does not say what it speaks'))
+  host.addEventListener('peer:identify', onIdentify)
+  either.addEventListener('abort', onEnd, { once: true })
+  try {
+    if (either.aborted) onEnd()
+    const known = (await host.peerStore.has(peer)) && (await host.peerStore.get(peer)).protocols.length > 0
+    if (!known) await heard.promise
+  } catch (error) {
+    await host.hangUp(peer)
+    throw error
+  } finally {
+    host.removeEventListener('peer:identify', onIdentify)
+    either.removeEventListener('abort', onEnd)
+    heard.promise.catch(() => undefined)
   }
 }
 
