@@ -88,6 +88,30 @@ describe('the engine of llama.cpp', () => {
     expect(activeSlots).toBe(0)
   })
 
+  it('gives the same logits whether tokens come one by one, beside others, or as a prompt', async () => {
+    const engine = await start()
+    const prompt = await engine.tokenize({ prompt: 'Once upon a time' })
+    const logitBias = new Map([[2, -1000]])
+    const answers = await Promise.all(
+      [1n, 2n, 3n, 4n].map((seed) => {
+        const sampling = { ...jobFor(prompt).sampling, seed, logitBias }
+        return collect(engine.generate(jobFor(prompt, { maxTokens: 700, sampling, topLogprobs: 20 })))
+      })
+    )
+    for (const { tokens, logprobs } of answers) {
+      const scores = await engine.score({ promptTokens: prompt, answerTokens: tokens })
+      const different = logprobs.filter(({ top }, position) => {
+        const score = scores[position]!
+        // Only differences can be compared, as scores have no normaliser; the rest is this arithmetic's rounding.
+        return top.some(({ token, logprob }, rank) => {
+          const difference = logprob - top[0]!.logprob - (score.logits[rank]! - score.logits[0]!)
+          return token !== score.tokens[rank] || Math.abs(difference) > 1e-9
+        })
+      })
+      expect(different).toEqual([])
+    }
+  })
+
   it('lets a newcomer in while others answer', async () => {
     const engine = await start()
     const prompt = await engine.tokenize({ prompt: 'Once upon a time' })

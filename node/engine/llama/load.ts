@@ -12,15 +12,10 @@ import {
   type LlamaModel
 } from 'node-llama-cpp'
 import type { FileIdentity, LoadOptions, LoadStage } from '../child/messages.ts'
-import {
-  BATCH_TOKENS,
-  DEFAULT_CONTEXT_LENGTH,
-  EXACT_KV_TYPE,
-  GPU_KV_TYPE,
-  ONE_THREAD_MODEL_BYTES
-} from '../constants.ts'
+import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
 import type { EngineBackend, EngineModel } from '../interface.ts'
 import { Batching } from './batching.ts'
+import { cacheType } from './cache.ts'
 import { modelFacts } from './facts.ts'
 import { identify } from './file.ts'
 import { PromptTokenizer } from './prompt.ts'
@@ -56,17 +51,15 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const model = await loadFile(llama, lastError, modelPath, report)
   const contextLength = Math.min(model.trainContextSize, options.contextLength ?? DEFAULT_CONTEXT_LENGTH)
   const batching = new Batching()
-  // Flash attention needs a kernel for the device: all GPUs have one.
-  const flashAttention = llama.gpu !== false && model.flashAttentionSupported
-  const kvType = llama.gpu === false ? EXACT_KV_TYPE : GPU_KV_TYPE
+  const cache = cacheType(model)
   const context = await createContext(model, {
     sequences: options.slots,
     contextSize: contextLength,
     batchSize: Math.min(BATCH_TOKENS, contextLength * options.slots),
     threads,
-    flashAttention,
-    experimentalKvCacheKeyType: kvType,
-    experimentalKvCacheValueType: kvType,
+    flashAttention: cache.flashAttention,
+    experimentalKvCacheKeyType: cache.keys,
+    experimentalKvCacheValueType: cache.values,
     batching: batching.options
   })
   const vocabulary = new LlamaVocabulary(model)
@@ -89,8 +82,8 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
     backend: {
       accelerator: llama.gpu === false ? 'cpu' : llama.gpu,
       engine: `node-llama-cpp/${await getModuleVersion()}`,
-      kvType: kvType.toLowerCase(),
-      flashAttention,
+      kvType: `${cache.keys}/${cache.values}`.toLowerCase(),
+      flashAttention: cache.flashAttention,
       ...(llama.gpu === false
         ? {}
         : { device: (await llama.getGpuDeviceNames()).join(', '), vramBytes: (await llama.getVramState()).total })
@@ -154,8 +147,6 @@ async function createContext(
   try {
     return await model.createContext({
       ...options,
-      experimentalKvCacheKeyType: 'F16',
-      experimentalKvCacheValueType: 'F16',
       // A smaller context than was asked for would be a surprise in the middle of a conversation.
       failedCreationRemedy: false
     })

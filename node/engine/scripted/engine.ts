@@ -69,7 +69,12 @@ class ScriptedSlot implements SlotView {
 
 export class ScriptedEngine implements Engine {
   readonly model: EngineModel
-  readonly backend: EngineBackend = { accelerator: 'cpu', engine: 'scripted/1', kvType: 'f16', flashAttention: false }
+  readonly backend: EngineBackend = {
+    accelerator: 'cpu',
+    engine: 'scripted/1',
+    kvType: 'f16/f16',
+    flashAttention: false
+  }
   readonly slots: number
   readonly #options: ScriptedOptions
   readonly #slots: readonly ScriptedSlot[]

@@ -2,6 +2,7 @@ import { DEFAULT_SAMPLING } from '@potluck/protocol'
 import { getLlama, LlamaLogLevel, type EvaluationPriority, type LlamaContextSequence, type Token } from 'node-llama-cpp'
 import { BATCH_TOKENS } from '../../../node/engine/constants.ts'
 import { Batching } from '../../../node/engine/llama/batching.ts'
+import { cacheType } from '../../../node/engine/llama/cache.ts'
 import type { BenchModel } from './contender.ts'
 import type { ToLibrary } from './library.ts'
 
@@ -20,12 +21,15 @@ async function load({ path, slots, contextLength, threads }: BenchModel): Promis
     logLevel: LlamaLogLevel.error
   })
   const model = await llama.loadModel({ modelPath: path })
+  const cache = cacheType(model)
   const context = await model.createContext({
     sequences: slots,
     contextSize: contextLength,
     batchSize: BATCH_TOKENS,
     threads,
-    flashAttention: false,
+    flashAttention: cache.flashAttention,
+    experimentalKvCacheKeyType: cache.keys,
+    experimentalKvCacheValueType: cache.values,
     batching: batching.options
   })
   sequences = Array.from({ length: slots }, () => context.getSequence())
