@@ -49,7 +49,8 @@ export class FrameStream {
     stream.addEventListener('message', (event: StreamMessageEvent) => {
       this.#unread.append(event.data)
       if (this.#unread.byteLength >= PAUSE_AT_BYTES && stream.readStatus === 'readable') stream.pause()
-      this.#onReadable?.()
+      if (stream.readableEnded) this.#end()
+      else this.#onReadable?.()
     })
     stream.addEventListener('end', () => this.#end())
     stream.addEventListener('drain', () => this.#onWritable?.())
@@ -129,8 +130,9 @@ export class FrameStream {
     if (error !== undefined || status === 'reset' || status === 'aborted') {
       this.#broken ??= error ?? new Error(`stream ${status}`)
     }
-    // A paused stream may be closed while it still holds bytes: it ends when they were delivered.
-    if (this.#stream.readableEnded) this.#ended = true
+    // A stream ends when what it holds was delivered. That may come after `end`: the negotiation gives
+    // back what it read beyond itself, which is all there is where the other side speaks first and closes.
+    if (this.#stream.readableEnded && this.#stream.readBufferLength === 0) this.#ended = true
     this.#onReadable?.()
     this.#onWritable?.()
     if (status !== 'open' && status !== 'closing' && !this.closed.aborted) this.#closed.abort(this.#broken)

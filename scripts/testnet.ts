@@ -48,7 +48,7 @@ function specs(count: number): Array<MemberSpec & { role: 'node' }> {
   return Array.from({ length: count }, (_, index) => ({
     name: `node-${index + 1}`,
     role: 'node',
-    model: index === 2 ? 'crumb-Q4_0' : 'crumb-Q8_0',
+    crumb: index === 2 ? 'Q4_0' : 'Q8_0',
     slots: 2
   }))
 }
@@ -78,7 +78,7 @@ async function run(view: View, count: number, prompt: string, signal: AbortSigna
       view.nodes(await findNodes(client, count, signal), performance.now() - findBegin)
       view.prompt(prompt)
       const answer = client.chat({
-        model: crumb('crumb-Q8_0').name,
+        model: crumb.Q8_0.name,
         messages: [{ role: 'user', content: prompt }],
         signal
       })

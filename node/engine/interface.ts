@@ -33,6 +33,10 @@ export interface EngineBackend {
   /** Type of the KV cache, "f16". */
   kvType: string
   flashAttention: boolean
+  /** Name of the GPU; absent on a CPU. */
+  device?: string
+  /** Memory of the GPU; absent on a CPU. */
+  vramBytes?: number
 }
 
 /** `restarting`: crashed, comes back by itself. `failed`: crashed too often, see `reason`. */

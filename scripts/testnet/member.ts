@@ -52,7 +52,7 @@ async function start(): Promise<void> {
     tell({ type: 'ready', peerId: relay.peerId.toString(), addresses: relay.addresses() })
     return
   }
-  const model = crumb(spec.model)
+  const model = crumb[spec.crumb]
   const engine = await startLlamaEngine({
     modelPath: model.path,
     name: model.name,

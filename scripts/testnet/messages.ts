@@ -1,11 +1,10 @@
 /** What a testnet's processes tell each other over Node's IPC channel. */
-
-export type CrumbFile = 'crumb-Q8_0' | 'crumb-Q4_0'
+import type { EmbeddedModel } from '../../node/models/crumb.ts'
 
 /** What one process is to be. The relay comes first; nodes load their model while it starts. */
 export type MemberSpec =
   | { name: string; role: 'relay' }
-  | { name: string; role: 'node'; model: CrumbFile; slots: number }
+  | { name: string; role: 'node'; crumb: EmbeddedModel['quantization']; slots: number }
 
 /** `join` ends the wait for the relay's addresses; `usage` asks for the process's own cost so far. */
 export type ToMember = { type: 'join'; bootstrap: string[] } | { type: 'usage'; id: number }

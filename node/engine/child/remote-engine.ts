@@ -12,7 +12,8 @@ import type {
 } from '../interface.ts'
 import type { FromChild, LoadOptions, LoadStage, Result, ToChild } from './messages.ts'
 import type { Loaded } from './process.ts'
-import { RemoteGeneration } from './remote-generation.ts'
+import { abortedError } from '../answer/checks.ts'
+import { PushedGeneration } from '../answer/generation.ts'
 import { Supervisor } from './supervisor.ts'
 
 /** What the daemon's logger is used for: the engine's own output, which says nothing of prompts. */
@@ -105,7 +106,7 @@ export class RemoteEngine implements Engine {
 
   generate(job: GenerateJob, signal?: AbortSignal): Generation {
     const id = ++this.#lastId
-    const generation = new RemoteGeneration(
+    const generation = new PushedGeneration(
       job,
       {
         start: (started) => {
@@ -127,7 +128,7 @@ export class RemoteEngine implements Engine {
     await this.#supervisor.close()
   }
 
-  #deliver(generation: RemoteGeneration, message: Extract<FromChild, { id: number }>): void {
+  #deliver(generation: PushedGeneration, message: Extract<FromChild, { id: number }>): void {
     if (message.type === 'event') {
       if (message.event.type === 'done') this.#waiters.delete(message.id)
       generation.accept(message.event)
@@ -142,7 +143,7 @@ export class RemoteEngine implements Engine {
     request: WithoutId<Request>,
     signal?: AbortSignal
   ): Promise<Extract<Result, { type: T }>> {
-    signal?.throwIfAborted()
+    if (signal?.aborted) throw abortedError()
     const id = ++this.#lastId
     const { promise, resolve, reject } = Promise.withResolvers<Extract<Result, { type: T }>>()
     this.#supervisor.process.send({ ...request, id })

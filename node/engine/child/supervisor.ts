@@ -3,6 +3,7 @@
  * model that crashes it again and again is given up, and the reason told.
  */
 import { PotluckError } from '@potluck/protocol'
+import { abortedError } from '../answer/checks.ts'
 import { CRASH_LIMIT, CRASH_WINDOW_MS, RESTART_DELAY_MS } from '../constants.ts'
 import type { EngineStatus } from '../interface.ts'
 import type { LoadOptions } from './messages.ts'
@@ -47,7 +48,7 @@ export class Supervisor {
 
   /** The first start. If it fails there is no other: the model or the machine is at fault. */
   async start(signal?: AbortSignal): Promise<Loaded> {
-    signal?.throwIfAborted()
+    if (signal?.aborted) throw abortedError()
     const process = this.#launch()
     const abort = (): void => void this.close()
     signal?.addEventListener('abort', abort, { once: true })
@@ -57,8 +58,7 @@ export class Supervisor {
       return loaded
     } catch (error) {
       await this.close()
-      signal?.throwIfAborted()
-      throw error
+      throw signal?.aborted ? abortedError() : error
     } finally {
       signal?.removeEventListener('abort', abort)
     }

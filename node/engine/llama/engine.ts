@@ -1,11 +1,12 @@
 /** The model in its process: slots, and what is asked of them. */
 import { PotluckError, type PromptInput } from '@potluck/protocol'
-import { Credit } from '../answer/credit.ts'
+import { checkTokens } from '../answer/checks.ts'
+import type { Credit } from '../answer/credit.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { generate } from './generate.ts'
 import type { LoadedModel } from './load.ts'
 import { Sequence, SlicePace } from './sequence.ts'
-import { chooseSlot } from './slots.ts'
+import { chooseSlot } from '../slots.ts'
 
 export class LlamaProcessEngine {
   readonly #loaded: LoadedModel
@@ -38,7 +39,7 @@ export class LlamaProcessEngine {
     emit: (event: EngineEvent) => void,
     signal: AbortSignal
   ): Promise<EngineEvent> {
-    this.#checkTokens(job)
+    checkTokens(job, this.#loaded.vocabulary.size)
     const context = { vocabulary: this.#loaded.vocabulary, contextLength: this.#loaded.model.contextLength }
     return this.#withSlot([...job.promptTokens, ...job.answerTokens], (sequence) =>
       generate(job, sequence, credit, context, emit, signal)
@@ -46,7 +47,7 @@ export class LlamaProcessEngine {
   }
 
   async score(job: ScoreJob, signal: AbortSignal): Promise<PositionScores[]> {
-    this.#checkTokens(job)
+    checkTokens(job, this.#loaded.vocabulary.size)
     if (job.promptTokens.length === 0 || job.answerTokens.length === 0) return []
     // The last token's logits belong to the position after the answer.
     const tokens = [...job.promptTokens, ...job.answerTokens].slice(0, -1)
@@ -74,13 +75,5 @@ export class LlamaProcessEngine {
       sequence.rest()
       sequence.busy = false
     }
-  }
-
-  /** Ids come from the network, and llama.cpp ends the process over one that the model does not have. */
-  #checkTokens({ promptTokens, answerTokens }: ScoreJob): void {
-    const size = this.#loaded.vocabulary.size
-    const valid = (token: number): boolean => Number.isInteger(token) && token >= 0 && token < size
-    if (!promptTokens.every(valid)) throw new PotluckError('invalid_request', 'prompt_tokens: an id is unknown')
-    if (!answerTokens.every(valid)) throw new PotluckError('invalid_request', 'answer_tokens: an id is unknown')
   }
 }

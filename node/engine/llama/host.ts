@@ -1,5 +1,6 @@
 /** The engine's process: takes messages from the daemon, and dies with it. */
 import { PotluckError } from '@potluck/protocol'
+import { abortedError } from '../answer/checks.ts'
 import { Credit } from '../answer/credit.ts'
 import type { FromChild, Result, ToChild } from '../child/messages.ts'
 import { LlamaProcessEngine } from './engine.ts'
@@ -31,7 +32,7 @@ export class EngineHost {
         this.#jobs.get(message.id)?.credit.grant(message.tokens)
         return
       case 'abort':
-        this.#jobs.get(message.id)?.abort.abort(new PotluckError('aborted', 'the caller gave up'))
+        this.#jobs.get(message.id)?.abort.abort(abortedError())
         return
       case 'tokenize':
       case 'generate':

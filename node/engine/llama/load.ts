@@ -84,7 +84,10 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
       accelerator: llama.gpu === false ? 'cpu' : llama.gpu,
       engine: `node-llama-cpp/${await getModuleVersion()}`,
       kvType: 'f16',
-      flashAttention
+      flashAttention,
+      ...(llama.gpu === false
+        ? {}
+        : { device: (await llama.getGpuDeviceNames()).join(', '), vramBytes: (await llama.getVramState()).total })
     }
   }
 }

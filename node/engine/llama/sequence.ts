@@ -9,7 +9,7 @@ import { CANDIDATES } from '@potluck/protocol'
 import type { PositionLogits } from '../answer/answer.ts'
 import { BATCH_TOKENS, FIRST_SLICE_TOKENS, LEAST_SLICE_TOKENS, PREFILL_SLICE_MS } from '../constants.ts'
 import type { Batching } from './batching.ts'
-import { commonPrefix, type SlotView } from './slots.ts'
+import { commonPrefix, type SlotView } from '../slots.ts'
 
 type NextOptions = NonNullable<NonNullable<Exclude<ControlledEvaluateInputItem, Token>[1]>['generateNext']>
 type Outputs = Awaited<ReturnType<LlamaContextSequence['controlledEvaluate']>>

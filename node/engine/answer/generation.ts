@@ -1,19 +1,20 @@
-import { PotluckError } from '@potluck/protocol'
 import type { EngineEvent, GenerateJob, Generation } from '../interface.ts'
+import { abortedError } from './checks.ts'
 
-/** How a generation reaches the process that runs it. */
+/** How a generation reaches whatever runs it. */
 export interface GenerationPort {
-  /** Throws PotluckError `engine_failed` if there is no process. */
+  /** Throws PotluckError `engine_failed` if nothing can run it. */
   start: (job: GenerateJob) => void
   grant: (tokens: number) => void
   abort: () => void
 }
 
 /**
- * The daemon's end of a generation. What arrives before it is read waits here, which the credit
- * bounds. It begins with the iteration and is over, its slot free, when the iteration has ended.
+ * The reader's end of a generation that runs elsewhere, at its own pace. What arrives before it is
+ * read waits here, which the credit bounds. The generation begins with the iteration and is over,
+ * its slot free, when the iteration has ended.
  */
-export class RemoteGeneration implements Generation {
+export class PushedGeneration implements Generation {
   readonly #job: GenerateJob
   readonly #port: GenerationPort
   readonly #signal: AbortSignal | undefined
@@ -36,23 +37,29 @@ export class RemoteGeneration implements Generation {
     else this.#port.grant(tokens)
   }
 
-  /** An event from the process. */
+  /** The next event. */
   accept(event: EngineEvent): void {
     this.#events.push(event)
     if (event.type === 'done') this.#over = true
     this.#wake?.()
   }
 
-  /** The process ended the generation without `done`, or ended itself. */
+  /** The end without `done`. */
   fail(error: Error): void {
     this.#over = true
     this.#error = error
     this.#wake?.()
   }
 
+  /** The end without `done` or error: no engine does that, unless a test wants it. */
+  cut(): void {
+    this.#over = true
+    this.#wake?.()
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<EngineEvent, void, undefined> {
     if (this.#started) throw new Error('a generation is iterated once')
-    if (this.#signal?.aborted) throw aborted()
+    if (this.#signal?.aborted) throw abortedError()
     this.#port.start({ ...this.#job, credit: this.#credit })
     this.#started = true
     const abort = (): void => this.#port.abort()
@@ -72,7 +79,9 @@ export class RemoteGeneration implements Generation {
         yield event
         if (event.type === 'done') return
       } else if (this.#error !== undefined) {
-        throw this.#signal?.aborted ? aborted() : this.#error
+        throw this.#signal?.aborted ? abortedError() : this.#error
+      } else if (this.#over) {
+        return
       } else {
         await this.#next()
       }
@@ -92,8 +101,4 @@ export class RemoteGeneration implements Generation {
     })
     this.#wake = undefined
   }
-}
-
-function aborted(): PotluckError {
-  return new PotluckError('aborted', 'the caller gave up')
 }

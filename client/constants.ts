@@ -1,0 +1,56 @@
+/** Every bound of the client, each with its reason. Times in milliseconds. */
+
+/** Nodes taken from one lookup: Kademlia's own `k`. More would only be dialled, not chosen. */
+export const MAX_PROVIDERS: number = 20
+/** Cards asked for at once. A home router's connection table is small, and dials cost CPU. */
+export const PARALLEL_CARDS: number = 8
+/** From the dial to the card. A relayed dial takes several round trips; a dead address takes all of it. */
+export const CARD_TIMEOUT_MS: number = 5_000
+/** A whole lookup: the walk of the DHT and the cards of whoever was found. */
+export const LOOKUP_TIMEOUT_MS: number = 10_000
+/** The walk for one card on the DHT, made only for a provider that could not be reached. */
+export const CARD_RECORD_TIMEOUT_MS: number = 3_000
+/** After the first usable card, how long others may still arrive before the choice is made. */
+export const GATHER_MS: number = 60
+/** Age at which what a lookup found is still used, but looked up again beside it. */
+export const LOOKUP_REFRESH_MS: number = 60_000
+/** Age at which a card is asked for again by the next lookup that meets it. */
+export const CARD_REFRESH_MS: number = 15_000
+/** Age up to which a card may serve a request. Nodes leave without a word; rates and models hardly change. */
+export const CARD_USABLE_MS: number = 5 * 60_000
+/** Lookups remembered: one for each model that somebody asked for. */
+export const MAX_LOOKUPS: number = 256
+/** Cards remembered. */
+export const MAX_CARDS: number = 2_048
+
+/** LAN peers that mDNS may make us dial: anything on the LAN can claim to be thousands of peers. */
+export const MAX_LAN_PEERS: number = 16
+/**
+ * Streams for requests on one connection. libp2p's default of 64 is less than a gateway's callers
+ * who all ask the same node; that node's own limits are what should refuse.
+ */
+export const MAX_OUTBOUND_STREAMS: number = 1_024
+
+/** Nodes that one request may try. */
+export const MAX_ATTEMPTS: number = 8
+/** When every node is busy, the longest wait before they are asked once more. */
+export const MAX_BUSY_WAIT_MS: number = 10_000
+/** Wait where a busy node named none. */
+export const DEFAULT_BUSY_WAIT_MS: number = 1_000
+
+/** Answer tokens where the caller set no limit and the context has room. */
+export const DEFAULT_MAX_TOKENS: number = 1_024
+/** Characters a token stands for, in an estimate: English is near 4. */
+export const CHARACTERS_PER_TOKEN: number = 4
+/** The same, cautiously: code, small vocabularies and most other scripts stay above it. */
+export const LEAST_CHARACTERS_PER_TOKEN: number = 2
+/** Tokens by which answers are compared before anything of them is known. */
+export const TYPICAL_ANSWER_TOKENS: number = 256
+/** Decoding below this many tokens per second is slower than most people read. */
+export const READABLE_TOKENS_PER_SECOND: number = 8
+/** Nodes whose predictions differ by less share the load by chance. */
+export const CHOICE_SPREAD: number = 0.1
+/** One address of a peer. Several dead ones in a row have to leave time for the one that works. */
+export const ADDRESS_DIAL_TIMEOUT_MS: number = 2_500
+/** What kad-dht tags a peer with once it stands in the routing table: the sign that queries have where to start. */
+export const KAD_PEER_TAG: string = 'kad-peer'

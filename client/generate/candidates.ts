@@ -1,0 +1,74 @@
+/** Which nodes a request is tried at, and in which order. */
+import type { PotluckError } from '@potluck/protocol'
+
+import { DEFAULT_BUSY_WAIT_MS, MAX_BUSY_WAIT_MS } from '../constants.ts'
+import type { Directory } from '../discover/directory.ts'
+import { parseWant, wantCid } from '../discover/want.ts'
+import { raceAbort } from '../race-abort.ts'
+import { estimatePromptTokens, requiredFeatures, type Ask } from '../request.ts'
+import { offersOf, settleModel, type Offer } from '../select/offers.ts'
+import { order } from '../select/order.ts'
+
+export interface CandidatesContext {
+  directory: Pick<Directory, 'gather'>
+  /** Uniform in [0, 1). */
+  random: () => number
+  signal: AbortSignal
+}
+
+/**
+ * The nodes to try, best first; looked for again when all that were known have failed. If all of
+ * them were busy, they are given once more, after the soonest time that one of them named.
+ */
+export async function* candidates(
+  ask: Ask,
+  failures: readonly PotluckError[],
+  { directory, random, signal }: CandidatesContext
+): AsyncGenerator<Offer, void, void> {
+  const want = parseWant(ask.model)
+  const requirements = { features: requiredFeatures(ask), maxTokens: ask.maxTokens }
+  const work = { promptTokens: estimatePromptTokens(ask), maxTokens: ask.maxTokens }
+  const tried = new Map<string, Offer>()
+  for (let fresh = false; ; fresh = true) {
+    const sightings = await directory.gather(
+      wantCid(want),
+      (sighting) => !tried.has(sighting.card.peerId.toString()) && offersOf(sighting, want, requirements).length > 0,
+      { signal, fresh }
+    )
+    const offers = settleModel(
+      sightings.flatMap((sighting) => offersOf(sighting, want, requirements)),
+      want
+    )
+    if (offers.length === 0) break
+    for (const offer of order(offers, work, random)) {
+      tried.set(offer.sighting.card.peerId.toString(), offer)
+      if (offer.model.contextLength > longestRefused(failures, tried)) yield offer
+    }
+  }
+  const busy = failures.filter(isBusy)
+  if (busy.length === 0) return
+  const waits = busy.map(({ retryAfterMs }) => retryAfterMs ?? DEFAULT_BUSY_WAIT_MS)
+  await delay(Math.min(...waits, MAX_BUSY_WAIT_MS), signal)
+  yield* busy.flatMap(({ peer }) => tried.get(peer ?? '') ?? [])
+}
+
+/** The longest context that was too short: a node that holds no more need not be asked. */
+function longestRefused(failures: readonly PotluckError[], tried: ReadonlyMap<string, Offer>): number {
+  const refused = failures.filter(({ code }) => code === 'context_length_exceeded')
+  return Math.max(0, ...refused.map(({ peer }) => tried.get(peer ?? '')?.model.contextLength ?? 0))
+}
+
+/** Refused for now: the same node may take the request later. */
+export function isBusy({ code }: PotluckError): boolean {
+  return code === 'busy' || code === 'rate_limited'
+}
+
+async function delay(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  try {
+    await raceAbort(promise, signal)
+  } finally {
+    clearTimeout(timer)
+  }
+}

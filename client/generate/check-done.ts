@@ -1,0 +1,55 @@
+/** Whether a terminal `done` agrees with what was asked and what came: text is derived, sums and receipt bind the node. */
+import type { PeerId } from '@libp2p/interface'
+import {
+  answerWindows,
+  openReceipt,
+  PotluckError,
+  SAMPLING_CONTRACT,
+  tokensDigest,
+  type GenerateRequest,
+  type NodeFrame
+} from '@potluck/protocol'
+
+export interface Witnessed {
+  request: GenerateRequest
+  /** SHA-256 of the request's frame. */
+  digest: Uint8Array
+  promptTokens: readonly number[]
+  /** From position 0, those of a continuation included. */
+  answerTokens: readonly number[]
+}
+
+/** @throws PotluckError `protocol_violation`, which names what does not agree */
+export async function checkDone(
+  done: Extract<NodeFrame, { type: 'done' }>,
+  { request, digest, promptTokens, answerTokens }: Witnessed,
+  peerId: PeerId
+): Promise<void> {
+  const { usage } = done
+  expect('usage.promptTokens', usage.promptTokens === promptTokens.length)
+  expect('usage.completionTokens', usage.completionTokens === answerTokens.length)
+  const receipt = await openReceipt(done.receipt, { peerId })
+  expect('receipt.requestId', sameBytes(receipt.requestId, request.requestId))
+  expect('receipt.requestDigest', sameBytes(receipt.requestDigest, digest))
+  expect('receipt.modelDigest', sameBytes(receipt.modelDigest, request.modelDigest))
+  expect('receipt.contract', receipt.contract === SAMPLING_CONTRACT)
+  expect('receipt.promptTokens', receipt.promptTokens === promptTokens.length)
+  expect('receipt.promptDigest', sameBytes(receipt.promptDigest, tokensDigest(promptTokens)))
+  expect('receipt.answerTokens', receipt.answerTokens === answerTokens.length)
+  const windows = answerWindows(answerTokens)
+  expect(
+    'receipt.answerWindows',
+    receipt.answerWindows.every((window, index) => sameBytes(window, windows[index]))
+  )
+  expect('receipt.firstPosition', receipt.firstPosition === (request.continuation?.answerTokens.length ?? 0))
+  expect('receipt.finishReason', receipt.finishReason === done.finishReason)
+  expect('receipt.usage', receipt.usage.completionTokens === usage.completionTokens)
+}
+
+function expect(name: string, agrees: boolean): void {
+  if (!agrees) throw new PotluckError('protocol_violation', `${name} does not agree with the answer`)
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return b !== undefined && a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index])
+}

@@ -1,0 +1,66 @@
+/** What a caller gets of an answer, piece by piece and at its end. */
+import type { FinishReason, PositionLogprobs, Timings, Usage } from '@potluck/protocol'
+
+export type AnswerPart = AcceptedPart | DeltaPart | FinishPart
+
+/** A node took the request. Comes again if it fails before its first token and another takes over. */
+export interface AcceptedPart {
+  type: 'accepted'
+  peerId: string
+  model: { digest: string; name: string }
+  promptTokens: number
+  /** 0: it starts at once. */
+  queuePosition: number
+  estimatedWaitMs: number
+}
+
+/** A step of the answer. The text may lag behind the tokens, where a character or a stop sequence is incomplete. */
+export interface DeltaPart {
+  type: 'delta'
+  text: string
+  tokens: readonly number[]
+  /** One for each token, if asked for. */
+  logprobs?: readonly PositionLogprobs[]
+}
+
+/** The last part of every complete answer. */
+export interface FinishPart {
+  type: 'finish'
+  /** `stop`: the model ended or a stop sequence came; `length`: `maxTokens` was reached. */
+  finishReason: FinishReason
+  usage: Usage
+  metadata: AnswerMetadata
+}
+
+/** How the answer came about, as this client saw it. */
+export interface AnswerMetadata {
+  peerId: string
+  /** Digest as `sha256:…`, and the name that the node gives it. */
+  model: { digest: string; name: string }
+  /** The other end's multiaddr. */
+  address: string
+  /** Through a relay, which carries the bytes but cannot read them. */
+  relayed: boolean
+  /** Protocols of the connection, for instance `/noise` and `/yamux/1.0.0`. */
+  encryption: string
+  muxer: string
+  /** From the request to the first token, discovery and failed attempts included. */
+  ttftMs: number
+  totalMs: number
+  /** From the first token on; 0 for a single one. */
+  tokensPerSecond: number
+  /** With the same model, parameters and seed the answer is the same. */
+  seed: bigint
+  /** By the node's clock. */
+  timings: Timings
+  /** Nodes that were tried before and failed. */
+  failures: readonly AttemptFailure[]
+  /** The node's signed statement, for `openReceipt`. */
+  receipt: Uint8Array
+}
+
+export interface AttemptFailure {
+  peerId: string
+  /** One of the protocol's error codes. */
+  code: string
+}

@@ -1,0 +1,25 @@
+/**
+ * @module @potluck/client
+ *
+ * Finds nodes of a Potluck network and streams answers from them. Runs in Node and in browsers.
+ */
+import { createClientOn, type Client, type ClientOptions } from './client.ts'
+import { browserPlatform } from './platform/browser.ts'
+
+export { Answer, type AnswerResult } from './answer.ts'
+export type { Client, ClientOptions, FindOptions, NodeView } from './client.ts'
+export type { ModelView } from './discover/models.ts'
+export type {
+  AcceptedPart,
+  AnswerMetadata,
+  AnswerPart,
+  AttemptFailure,
+  DeltaPart,
+  FinishPart
+} from './generate/parts.ts'
+export type { ChatOptions, CompletionOptions, GenerationOptions } from './request.ts'
+
+/** As in Node, over WebSockets alone and without mDNS. */
+export async function createClient(options: ClientOptions = {}): Promise<Client> {
+  return await createClientOn(browserPlatform, options)
+}

@@ -1,0 +1,273 @@
+/**
+ * An engine without a model, for tests of faults and of time: every answer is known beforehand, and
+ * every evaluation can be made to wait, to fail or never to end. It samples by the contract from
+ * made-up logits, so that seeds, continuations and audits mean the same as with a real engine.
+ *
+ * @example
+ * const gate = new Gate()
+ * const engine = new ScriptedEngine({ reply: () => 'Hello!', before: (_step, signal) => gate.pass(signal) })
+ * // ... start a generation, then let it evaluate its prompt and two tokens:
+ * gate.step(3)
+ */
+import { createHash } from 'node:crypto'
+import { PotluckError, type PromptInput } from '@potluck/protocol'
+import { Answer, type PositionLogits } from '../answer/answer.ts'
+import { abortedError, checkTokens } from '../answer/checks.ts'
+import { Credit } from '../answer/credit.ts'
+import { PushedGeneration } from '../answer/generation.ts'
+import { DEFAULT_SLOTS } from '../constants.ts'
+import type {
+  Engine,
+  EngineBackend,
+  EngineCounters,
+  EngineEvent,
+  EngineModel,
+  EngineStatus,
+  GenerateJob,
+  Generation,
+  PositionScores,
+  ScoreJob
+} from '../interface.ts'
+import { chooseSlot, commonPrefix, type SlotView } from '../slots.ts'
+import { babbleLogits, certainLogits, promptText, tokenize, vocabulary, VOCABULARY_SIZE } from './model.ts'
+
+/** What is about to be evaluated. */
+export interface ScriptedStep {
+  kind: 'prefill' | 'token' | 'score'
+  job: ScoreJob
+  /** Index in the answer of the token to come. */
+  position: number
+}
+
+export interface ScriptedOptions {
+  /** Default 4. */
+  slots?: number
+  /** Default 512. */
+  contextLength?: number
+  /** What the answer to this prompt is; default: babble that depends on the seed. */
+  reply?: (prompt: string) => string
+  /**
+   * Called before every evaluation. Waiting makes the engine slow, a promise that never settles
+   * makes it stall until the signal, an exception fails the generation, `'cut'` ends it without `done`.
+   */
+  before?: (step: ScriptedStep, signal: AbortSignal) => void | 'cut' | Promise<void | 'cut'>
+  /** Overrides what the model says of itself. */
+  model?: Partial<EngineModel>
+  /** Milliseconds, for the timings in events. Default: always 0. */
+  now?: () => number
+}
+
+class ScriptedSlot implements SlotView {
+  readonly id: number
+  cached: number[] = []
+  busy = false
+
+  constructor(id: number) {
+    this.id = id
+  }
+}
+
+export class ScriptedEngine implements Engine {
+  readonly model: EngineModel
+  readonly backend: EngineBackend = { accelerator: 'cpu', engine: 'scripted/1', kvType: 'f16', flashAttention: false }
+  readonly slots: number
+  readonly #options: ScriptedOptions
+  readonly #slots: readonly ScriptedSlot[]
+  readonly #running = new Set<AbortController>()
+  readonly #listeners = new Set<(status: EngineStatus) => void>()
+  #status: EngineStatus = { state: 'ready' }
+  #counters = { prefillTokens: 0, decodeTokens: 0, restarts: 0 }
+
+  constructor(options: ScriptedOptions = {}) {
+    this.#options = options
+    this.slots = options.slots ?? DEFAULT_SLOTS
+    this.#slots = Array.from({ length: this.slots }, (_, id) => new ScriptedSlot(id))
+    this.model = {
+      digest: new Uint8Array(createHash('sha256').update('scripted').digest()),
+      name: 'potluck/scripted:F32',
+      architecture: 'scripted',
+      parameters: 0,
+      quantization: 'F32',
+      contextLength: options.contextLength ?? 512,
+      vocabularySize: VOCABULARY_SIZE,
+      sizeBytes: 0,
+      features: ['chat', 'completion', 'logprobs', 'score'],
+      ...options.model
+    }
+  }
+
+  get status(): EngineStatus {
+    return this.#status
+  }
+
+  onStatus(listener: (status: EngineStatus) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** As if the process had died: everything under way fails. */
+  crash(): void {
+    this.#setStatus({ state: 'restarting' })
+    this.#endAll('the scripted engine crashed')
+  }
+
+  /** The process is back after a crash. */
+  recover(): void {
+    this.#counters.restarts++
+    for (const slot of this.#slots) slot.cached = []
+    this.#setStatus({ state: 'ready' })
+  }
+
+  /** The engine is given up. */
+  giveUp(reason: string): void {
+    this.#setStatus({ state: 'failed', reason })
+    this.#endAll(reason)
+  }
+
+  async tokenize(input: PromptInput, signal?: AbortSignal): Promise<number[]> {
+    if (signal?.aborted) throw abortedError()
+    this.#checkReady()
+    return tokenize(input)
+  }
+
+  generate(job: GenerateJob, signal?: AbortSignal): Generation {
+    const abort = new AbortController()
+    const credit = new Credit(0)
+    const generation: PushedGeneration = new PushedGeneration(
+      job,
+      {
+        start: (started) => {
+          this.#checkReady()
+          credit.grant(started.credit)
+          this.#running.add(abort)
+          void this.#run(started, credit, generation, abort)
+        },
+        grant: (tokens) => credit.grant(tokens),
+        abort: () => abort.abort(abortedError())
+      },
+      signal
+    )
+    return generation
+  }
+
+  async score(job: ScoreJob, signal: AbortSignal = new AbortController().signal): Promise<PositionScores[]> {
+    if (signal.aborted) throw abortedError()
+    this.#checkReady()
+    checkTokens(job, VOCABULARY_SIZE)
+    return this.#withSlot(job, async (slot) => {
+      await this.#step({ kind: 'score', job, position: 0 }, signal)
+      const tokens = [...job.promptTokens, ...job.answerTokens]
+      this.#counters.prefillTokens += tokens.length
+      slot.cached = tokens
+      return job.answerTokens.map((_, position) => {
+        return this.#logits(tokens.slice(0, job.promptTokens.length + position), job.promptTokens.length)
+      })
+    })
+  }
+
+  async counters(): Promise<EngineCounters> {
+    return { ...this.#counters, activeSlots: this.#slots.filter(({ busy }) => busy).length }
+  }
+
+  async close(): Promise<void> {
+    this.#endAll('the engine was closed')
+  }
+
+  async #run(job: GenerateJob, credit: Credit, generation: PushedGeneration, abort: AbortController): Promise<void> {
+    try {
+      checkTokens(job, VOCABULARY_SIZE)
+      const done = await this.#withSlot(job, (slot) => this.#answer(job, slot, credit, generation, abort.signal))
+      if (done === undefined) generation.cut()
+      else generation.accept(done)
+    } catch (error) {
+      generation.fail(error instanceof Error ? error : new Error(String(error)))
+    } finally {
+      this.#running.delete(abort)
+    }
+  }
+
+  async #answer(
+    job: GenerateJob,
+    slot: ScriptedSlot,
+    credit: Credit,
+    generation: PushedGeneration,
+    signal: AbortSignal
+  ): Promise<EngineEvent | undefined> {
+    const began = this.#now()
+    const answer = new Answer(job, vocabulary, this.model.contextLength)
+    const tokens = [...job.promptTokens, ...job.answerTokens]
+    const cachedTokens = Math.min(commonPrefix(slot.cached, tokens), job.promptTokens.length)
+    if ((await this.#step({ kind: 'prefill', job, position: answer.length }, signal)) === 'cut') return undefined
+    this.#counters.prefillTokens += tokens.length - cachedTokens
+    const prefillMs = this.#now() - began
+    generation.accept({ type: 'prefill', cachedTokens, prefillMs })
+    slot.cached = tokens
+    while (answer.finished === undefined) {
+      if (!credit.take()) {
+        await credit.available(signal)
+        continue
+      }
+      if ((await this.#step({ kind: 'token', job, position: answer.length }, signal)) === 'cut') return undefined
+      this.#counters.decodeTokens++
+      const { token, text, logprobs } = answer.next(this.#logits(tokens, job.promptTokens.length))
+      tokens.push(token)
+      const delta = { tokens: [token], text, ...(logprobs === undefined ? {} : { logprobs: [logprobs] }) }
+      generation.accept({ type: 'delta', delta })
+    }
+    const usage = { promptTokens: job.promptTokens.length, cachedTokens, completionTokens: answer.length }
+    const decodeMs = this.#now() - began - prefillMs
+    return { type: 'done', finishReason: answer.finished, usage, prefillMs, decodeMs }
+  }
+
+  /** The logits after these tokens, of which the first are the prompt's. */
+  #logits(tokens: readonly number[], promptLength: number): PositionLogits {
+    const { reply } = this.#options
+    if (reply === undefined) return babbleLogits(tokens)
+    return certainLogits(reply(promptText(tokens.slice(0, promptLength))), tokens.length - promptLength)
+  }
+
+  async #step(step: ScriptedStep, signal: AbortSignal): Promise<void | 'cut'> {
+    if (signal.aborted) throw reasonOf(signal)
+    const { promise: aborted, reject } = Promise.withResolvers<never>()
+    const abort = (): void => reject(reasonOf(signal))
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      return await Promise.race([this.#options.before?.(step, signal), aborted])
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  async #withSlot<T>({ promptTokens, answerTokens }: ScoreJob, use: (slot: ScriptedSlot) => Promise<T>): Promise<T> {
+    const slot = chooseSlot(this.#slots, [...promptTokens, ...answerTokens])
+    if (slot === undefined) throw new PotluckError('busy', 'all slots of the engine are taken')
+    slot.busy = true
+    try {
+      return await use(slot)
+    } finally {
+      slot.busy = false
+    }
+  }
+
+  #now(): number {
+    return this.#options.now?.() ?? 0
+  }
+
+  #checkReady(): void {
+    if (this.#status.state !== 'ready') throw new PotluckError('engine_failed', `the engine is ${this.#status.state}`)
+  }
+
+  #endAll(reason: string): void {
+    for (const abort of this.#running) abort.abort(new PotluckError('engine_failed', reason))
+  }
+
+  #setStatus(status: EngineStatus): void {
+    this.#status = status
+    for (const listener of this.#listeners) listener(status)
+  }
+}
+
+/** A caller's signal carries whatever the caller put there; ours carries the error itself. */
+function reasonOf({ reason }: AbortSignal): PotluckError {
+  return reason instanceof PotluckError ? reason : abortedError()
+}

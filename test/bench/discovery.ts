@@ -1,0 +1,146 @@
+/**
+ * From one relay address to a first token, among 20 nodes, each a process of its own with its own engine. A cold client
+ * is a new libp2p that knows the relay's address and nothing else; its time begins before it is created.
+ */
+import { createClient, type Client } from '@potluck/client'
+import { anyNodeCid, type ChatMessage } from '@potluck/protocol'
+import pino from 'pino'
+import { createNetwork, type Network } from '../../client/network.ts'
+import { nodePlatform } from '../../client/platform/node.ts'
+import { startLlamaEngine } from '../../node/engine/index.ts'
+import { crumb } from '../../node/models/crumb.ts'
+import { startFleet } from '../../scripts/testnet/fleet.ts'
+import type { MemberSpec } from '../../scripts/testnet/messages.ts'
+import { throughEngine, throughNetwork } from './first-token.ts'
+import { median, type BenchContext } from './report.ts'
+
+const NODES = 20
+const CLIENTS = 12
+/** Asked by a client once it has found its way. */
+const WARM_REQUESTS = 5
+
+export async function run({ signal, report, note }: BenchContext): Promise<void> {
+  note(`Starting a relay and ${NODES} nodes.`)
+  const nodes: Array<MemberSpec & { role: 'node' }> = Array.from({ length: NODES }, (_, index) => ({
+    name: `node-${index + 1}`,
+    role: 'node',
+    crumb: 'Q8_0',
+    slots: 1
+  }))
+  const fleet = await startFleet({ nodes, signal })
+  try {
+    const options = { bootstrap: [...fleet.relay.addresses], scope: 'local', mdns: false } as const
+    const samples = new Samples()
+    for (let index = 0; index < CLIENTS; index++) {
+      note(`Client ${index + 1} of ${CLIENTS}.`)
+      signal.throwIfAborted()
+      await findProviders(() => createNetwork(options, nodePlatform), samples, signal)
+      await findCards(() => createClient(options), samples, signal)
+      await firstTokens(() => createClient(options), samples, signal)
+    }
+    await engineAlone(samples, signal)
+    samples.report(report)
+  } finally {
+    await fleet.stop()
+  }
+}
+
+type Case = 'cold' | 'warm' | 'engine'
+
+class Samples {
+  readonly #values = new Map<string, number[]>()
+
+  add(kind: Case, metric: string, value: number): void {
+    const key = `${kind} ${metric}`
+    this.#values.set(key, [...(this.#values.get(key) ?? []), value])
+  }
+
+  report(report: BenchContext['report']): void {
+    for (const [key, values] of this.#values) {
+      const [kind = '', metric = ''] = key.split(' ')
+      report({ case: kind, metric, value: median(values), unit: 'ms', n: values.length })
+    }
+    const own = median(this.#values.get('engine first_token_ms') ?? [])
+    for (const kind of ['cold', 'warm'] satisfies Case[]) {
+      const values = this.#values.get(`${kind} first_token_ms`) ?? []
+      report({ case: kind, metric: 'added_first_token_ms', value: median(values) - own, unit: 'ms', n: values.length })
+    }
+  }
+}
+
+/** Until the DHT has named every node. */
+async function findProviders(create: () => Promise<Network>, samples: Samples, signal: AbortSignal): Promise<void> {
+  let begin = performance.now()
+  const network = await create()
+  try {
+    for (const kind of ['cold', 'warm'] satisfies Case[]) {
+      const found = new Set<string>()
+      for await (const { peerId } of network.providers(anyNodeCid(), signal)) {
+        found.add(peerId.toString())
+        if (found.size === NODES) break
+      }
+      if (found.size < NODES) throw new Error(`The DHT named ${found.size} of ${NODES} nodes.`)
+      samples.add(kind, 'providers_ms', performance.now() - begin)
+      begin = performance.now()
+    }
+  } finally {
+    await network.stop()
+  }
+}
+
+/** Until the first card was verified. */
+async function findCards(create: () => Promise<Client>, samples: Samples, signal: AbortSignal): Promise<void> {
+  let begin = performance.now()
+  const client = await create()
+  try {
+    for (const kind of ['cold', 'warm'] satisfies Case[]) {
+      let first: number | undefined
+      for await (const _ of client.nodes({ signal })) first ??= performance.now() - begin
+      if (first === undefined) throw new Error('No card was found.')
+      samples.add(kind, 'card_ms', first)
+      begin = performance.now()
+    }
+  } finally {
+    await client.stop()
+  }
+}
+
+async function firstTokens(create: () => Promise<Client>, samples: Samples, signal: AbortSignal): Promise<void> {
+  const begin = performance.now()
+  const client = await create()
+  const creation = performance.now() - begin
+  try {
+    const ask = (): Promise<number> => throughNetwork(client, { messages: question(), signal }, crumb.Q8_0.name)
+    samples.add('cold', 'first_token_ms', creation + (await ask()))
+    for (let index = 0; index < WARM_REQUESTS; index++) samples.add('warm', 'first_token_ms', await ask())
+  } finally {
+    await client.stop()
+  }
+}
+
+/** The same requests to an engine of this process, without a network. */
+async function engineAlone(samples: Samples, signal: AbortSignal): Promise<void> {
+  const engine = await startLlamaEngine({
+    modelPath: crumb.Q8_0.path,
+    slots: 1,
+    threads: 1,
+    gpu: false,
+    logger: pino({ level: 'silent' }),
+    signal
+  })
+  try {
+    for (let index = 0; index < CLIENTS * WARM_REQUESTS; index++) {
+      samples.add('engine', 'first_token_ms', await throughEngine(engine, { messages: question(), signal }))
+    }
+  } finally {
+    await engine.close()
+  }
+}
+
+let asked = 0
+
+/** A new one each time, so that no node has the whole prompt in its cache. */
+function question(): ChatMessage[] {
+  asked++
+  return [{ role: 'user', content: `${asked} plus ${asked + 3} is what?` }]
+}
