@@ -1,0 +1,32 @@
+/** Every number of the selection, each with its reason. Times in milliseconds. */
+
+/** Of nodes ordered by requests in flight, those above this quantile are hot. Prequal's own: 2^-0.25. */
+export const HOT_QUANTILE: number = 0.84
+/** The least reliability a draw may give: dividing by it must not make a time endless. */
+export const LEAST_RELIABILITY: number = 0.02
+
+/**
+ * Hedges for each request that was sent: a second prefill costs the network as much as the first,
+ * and a hedge for every slow answer would double the load just when there is too much of it.
+ */
+export const HEDGE_SHARE: number = 0.03
+/** Hedges that may be saved up: a burst of slow answers, not a storm. */
+export const HEDGE_BURST: number = 2
+/** A hedge comes when the first token is later than this quantile of our recent waits, against their prediction. */
+export const HEDGE_QUANTILE: number = 0.95
+/** Recent waits that are remembered for it. */
+export const HEDGE_SAMPLES: number = 200
+/** Waits before the quantile means anything; until then nothing is hedged. */
+export const HEDGE_LEAST_SAMPLES: number = 20
+/** Sooner than this nothing is hedged: a round trip's jitter is not a straggler. */
+export const HEDGE_LEAST_MS: number = 300
+
+/** The longest a node's own retry-after is obeyed; a node must not put itself away for a day by mistake. */
+export const MAX_RETRY_AFTER_MS: number = 60_000
+/** After a refusal that named no time; doubled with each one in a row. */
+export const FIRST_BACKOFF_MS: number = 500
+
+/** Prefixes remembered: one for each conversation of a gateway with a thousand users. */
+export const MAX_PREFIXES: number = 4_096
+/** Age at which a node has most likely evaluated something else in that slot. */
+export const PREFIX_TTL_MS: number = 15 * 60_000
