@@ -1,14 +1,14 @@
 /** The client: what an application uses of a Potluck network. */
 import type { Libp2p } from '@libp2p/interface'
 import { anyNodeCid, DEFAULT_TIMEOUTS, PotluckError, type PhaseTimeouts, type Scope } from '@potluck/protocol'
-import { multiaddr } from '@multiformats/multiaddr'
 
 import { Answer } from './answer.ts'
 import { Directory } from './discover/directory.ts'
 import { toModelViews, type ModelView } from './discover/models.ts'
 import type { Sighting } from './discover/ask-card.ts'
 import { generate } from './generate/generate.ts'
-import { borrowNetwork, createNetwork, type Network } from './network.ts'
+import { borrowNetwork, createNetwork } from './network/create.ts'
+import type { Network } from './network/network.ts'
 import type { Platform } from './platform/platform.ts'
 import { toAsk, type ChatOptions, type CompletionOptions } from './request.ts'
 
@@ -73,12 +73,7 @@ export async function createClientOn(platform: Platform, options: ClientOptions)
   const { bootstrap = [], mdns = true, scope, libp2p, timeouts, signal } = options
   signal?.throwIfAborted()
   const network =
-    libp2p === undefined
-      ? await createNetwork({ bootstrap, mdns, scope }, platform)
-      : borrowNetwork(
-          libp2p,
-          bootstrap.map((address) => multiaddr(address))
-        )
+    libp2p === undefined ? await createNetwork({ bootstrap, mdns, scope }, platform) : borrowNetwork(libp2p, bootstrap)
   const client = new NetworkClient(network, { ...DEFAULT_TIMEOUTS, ...timeouts })
   signal?.addEventListener('abort', () => void client.stop(), { once: true })
   return client

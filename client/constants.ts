@@ -1,7 +1,7 @@
 /** Every bound of the client, each with its reason. Times in milliseconds. */
 
-/** Nodes taken from one lookup: Kademlia's own `k`. More would only be dialled, not chosen. */
-export const MAX_PROVIDERS: number = 20
+/** Peers asked for their card in one lookup: Kademlia's own `k` of 20, and as many entrances to the network. */
+export const MAX_PROVIDERS: number = 40
 /** Cards asked for at once. A home router's connection table is small, and dials cost CPU. */
 export const PARALLEL_CARDS: number = 8
 /** From the dial to the card. A relayed dial takes several round trips; a dead address takes all of it. */
@@ -23,6 +23,8 @@ export const MAX_LOOKUPS: number = 256
 /** Cards remembered. */
 export const MAX_CARDS: number = 2_048
 
+/** A node on the LAN answers mDNS at once; the question is repeated only after 10 s. */
+export const LAN_WAIT_MS: number = 4_000
 /** LAN peers that mDNS may make us dial: anything on the LAN can claim to be thousands of peers. */
 export const MAX_LAN_PEERS: number = 16
 /**

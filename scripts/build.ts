@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 export const PACKAGES = ['protocol', 'client', 'node'] as const
 
 /** Files beside the code that a package reads at run time. */
-const ASSETS: Partial<Record<(typeof PACKAGES)[number], string>> = { node: 'models/*.{gguf,json,md}' }
+const ASSETS: Partial<Record<(typeof PACKAGES)[number], string>> = { node: '{bin/*.js,models/*.{gguf,json,md}}' }
 
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
 

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PACKAGES } from './build.ts'
+import { configurationIsFresh } from './configuration.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const GENERATED = 'protocol/messages/potluck_pb.ts'
@@ -45,7 +46,11 @@ async function generatedIsFresh(): Promise<Outcome> {
     const outcome = await run('buf', 'generate', '--output', directory)
     if (!outcome.ok) return outcome
     const [fresh, committed] = [directory, ROOT].map((root) => readFileSync(join(root, GENERATED), 'utf8'))
-    return fresh === committed ? outcome : { ok: false, output: `${GENERATED} is stale: run npm run generate\n` }
+    const stale = [
+      ...(fresh === committed ? [] : [GENERATED]),
+      ...(configurationIsFresh() ? [] : ['docs/configuration.md'])
+    ]
+    return { ok: stale.length === 0, output: `Stale: ${stale.join(', ')}; run npm run generate.\n` }
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

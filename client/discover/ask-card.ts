@@ -13,7 +13,7 @@ import {
 } from '@potluck/protocol'
 
 import { CARD_RECORD_TIMEOUT_MS, CARD_TIMEOUT_MS } from '../constants.ts'
-import type { Dialable, Network } from '../network.ts'
+import type { Dialable, Network } from '../network/network.ts'
 
 /** A node as it was seen just now. */
 export interface Sighting {

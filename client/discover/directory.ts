@@ -18,7 +18,7 @@ import {
   MAX_PROVIDERS,
   PARALLEL_CARDS
 } from '../constants.ts'
-import type { Dialable, Network } from '../network.ts'
+import type { Dialable, Network } from '../network/network.ts'
 import { raceAbort } from '../race-abort.ts'
 import { askCard, type Sighting } from './ask-card.ts'
 

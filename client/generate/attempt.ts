@@ -29,7 +29,7 @@ import {
 } from '@potluck/protocol'
 
 import { MAX_OUTBOUND_STREAMS } from '../constants.ts'
-import type { Dialable, Network } from '../network.ts'
+import type { Dialable, Network } from '../network/network.ts'
 import { checkDone } from './check-done.ts'
 
 export type AttemptEvent = { type: 'connected'; connection: Connection } | Exclude<NodeFrame, { type: 'error' }>
@@ -159,6 +159,8 @@ async function next(
   timeoutCode: ErrorCode,
   signal: AbortSignal
 ): Promise<NodeFrame> {
+  // What has arrived before the caller left is not delivered any more.
+  signal.throwIfAborted()
   const bytes = await frames.receive({ timeoutMs, timeoutCode, signal })
   if (bytes === undefined) throw new PotluckError('stream_cut', 'the stream ended without a terminal frame')
   return decodeNodeFrame(bytes)

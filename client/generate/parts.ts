@@ -47,7 +47,7 @@ export interface AnswerMetadata {
   /** From the request to the first token, discovery and failed attempts included. */
   ttftMs: number
   totalMs: number
-  /** From the first token on; 0 for a single one. */
+  /** From the first token on, by this client's clock, or by the node's where it tells of more time; 0 for a single one. */
   tokensPerSecond: number
   /** With the same model, parameters and seed the answer is the same. */
   seed: bigint

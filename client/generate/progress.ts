@@ -1,5 +1,5 @@
 import type { Connection } from '@libp2p/interface'
-import { formatDigest, type PotluckError } from '@potluck/protocol'
+import { formatDigest, type PotluckError, type Timings } from '@potluck/protocol'
 
 import type { Ask } from '../request.ts'
 import type { Offer } from '../select/offers.ts'
@@ -12,7 +12,6 @@ export class Progress {
   #connection: Connection | undefined
   #firstTokenAt: number | undefined
   #lastTokenAt = 0
-  #firstTokens = 0
 
   constructor(startedAt: number) {
     this.#startedAt = startedAt
@@ -38,10 +37,7 @@ export class Progress {
       }
       case 'delta':
         this.#lastTokenAt = performance.now()
-        if (this.#firstTokenAt === undefined) {
-          this.#firstTokenAt = this.#lastTokenAt
-          this.#firstTokens = event.delta.tokens.length
-        }
+        this.#firstTokenAt ??= this.#lastTokenAt
         return { type: 'delta', ...event.delta }
       case 'done':
         return {
@@ -51,7 +47,7 @@ export class Progress {
           metadata: {
             peerId,
             model,
-            ...this.#measured(event.usage.completionTokens),
+            ...this.#measured(event.usage.completionTokens, event.timings),
             seed: ask.sampling.seed,
             timings: event.timings,
             failures: failures.map(({ code, peer }) => ({ peerId: peer ?? '', code })),
@@ -62,11 +58,13 @@ export class Progress {
   }
 
   #measured(
-    tokens: number
+    tokens: number,
+    { decodeMs }: Timings
   ): Pick<AnswerMetadata, 'address' | 'relayed' | 'encryption' | 'muxer' | 'ttftMs' | 'totalMs' | 'tokensPerSecond'> {
     const now = performance.now()
     const firstTokenAt = this.#firstTokenAt ?? now
-    const seconds = (this.#lastTokenAt - firstTokenAt) / 1000
+    // Tokens that arrive together took longer than their arrival. A node can only make itself slower by this.
+    const seconds = Math.max(this.#lastTokenAt - firstTokenAt, decodeMs) / 1000
     return {
       address: this.#connection?.remoteAddr.toString() ?? '',
       relayed: this.#connection?.direct === false,
@@ -74,7 +72,7 @@ export class Progress {
       muxer: this.#connection?.multiplexer ?? '',
       ttftMs: firstTokenAt - this.#startedAt,
       totalMs: now - this.#startedAt,
-      tokensPerSecond: seconds > 0 ? (tokens - this.#firstTokens) / seconds : 0
+      tokensPerSecond: seconds > 0 && tokens > 0 ? (tokens - 1) / seconds : 0
     }
   }
 }

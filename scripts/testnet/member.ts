@@ -4,7 +4,7 @@
  */
 import pino from 'pino'
 import { crumb } from '../../node/models/crumb.ts'
-import { startLlamaEngine, startNode, startRelay } from '../../node/index.ts'
+import { startLlamaEngine, startNode, startRelay, type PotluckNode } from '../../node/index.ts'
 import type { FromMember, MemberSpec, ToMember } from './messages.ts'
 
 /** For stopping in order; what hangs longer is ended by the exit. */
@@ -44,6 +44,17 @@ function usage(): { cpuMicros: number; rssBytes: number } {
   return { cpuMicros: user + system, rssBytes: process.memoryUsage.rss() }
 }
 
+/** Nothing can have been published before `startNode` resolved: a node that just started knows no peer yet. */
+function advertised(node: PotluckNode): Promise<void> {
+  return new Promise((resolve) => {
+    const off = node.onEvent(({ type }) => {
+      if (type !== 'advertised') return
+      off()
+      resolve()
+    })
+  })
+}
+
 async function start(): Promise<void> {
   const common = { listen: ['/ip4/127.0.0.1/tcp/0'], scope: 'local', mdns: false, logger } as const
   if (spec.role === 'relay') {
@@ -68,6 +79,7 @@ async function start(): Promise<void> {
   tell({ type: 'progress', stage: 'measure', fraction: 0 })
   const node = await startNode({ ...common, engine, bootstrap })
   stops.push(() => node.stop())
+  await advertised(node)
   tell({ type: 'ready', peerId: node.peerId.toString(), addresses: node.addresses() })
 }
 

@@ -5,7 +5,7 @@
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
-import { createClient, type Client } from '@potluck/client'
+import { createClient, type AnswerResult, type Client } from '@potluck/client'
 import pino from 'pino'
 import { startLlamaEngine, type Engine } from '../../node/engine/index.ts'
 import { crumb } from '../../node/models/crumb.ts'
@@ -17,8 +17,9 @@ import { quantile, type BenchContext } from './report.ts'
 const REQUESTS = 200
 /** Until both sides' caches, connections and compiled code are warm. */
 const WARM_UP = 30
-/** Streamed answers behind the figures per token, and the least tokens they have to come to. */
-const STREAMED_TOKENS = 8000
+/** What crumb's context has room for. */
+const LONG_ANSWER = 900
+const STREAMED_ANSWERS = 10
 
 const INPUT = { messages: [{ role: 'user' as const, content: 'Tell me a story about a fox.' }] }
 
@@ -83,31 +84,57 @@ async function timeToFirstToken(client: Client, engine: Engine, { signal, report
   }
 }
 
-/** CPU time of the node's daemon and of this process, which holds only the client, and bytes of its sockets. */
+interface Cost {
+  nodeMicros: number
+  clientMicros: number
+  wireBytes: number
+}
+
+/**
+ * CPU time of the node's daemon and of this process, which holds only the client and reads every part, and bytes of the
+ * client's sockets. Long answers show the cost of streaming, requests of one token that of a request.
+ */
 async function costPerToken(client: Client, node: Member, sockets: Set<Socket>, output: Output): Promise<void> {
   const { signal, report, note } = output
-  note(`Answers of ${STREAMED_TOKENS} tokens in all, streamed one after the other.`)
-  const stream = async (atLeast: number): Promise<number> => {
-    let tokens = 0
-    while (tokens < atLeast) {
-      const answer = client.chat({ ...INPUT, temperature: 1, signal })
-      await answer.text()
-      tokens += (await answer.result()).usage.completionTokens
-    }
-    return tokens
+  const ask = async (maxTokens: number, forbidden: number[]): Promise<AnswerResult> => {
+    const logitBias = new Map(forbidden.map((token) => [token, -100]))
+    const answer = client.chat({ ...INPUT, maxTokens, temperature: 1, logitBias, signal })
+    for await (const _ of answer);
+    return await answer.result()
   }
-  const bytes = (): number =>
-    [...sockets].reduce((sum, { bytesRead, bytesWritten }) => sum + bytesRead + bytesWritten, 0)
-  await stream(STREAMED_TOKENS / 8)
-  const before = { node: await node.usage(), client: process.cpuUsage(), bytes: bytes() }
-  const tokens = await stream(STREAMED_TOKENS)
-  const client_ = process.cpuUsage(before.client)
-  const clientMicros = client_.user + client_.system
-  const nodeMicros = (await node.usage()).cpuMicros - before.node.cpuMicros
-  const row = { unit: 'us', n: tokens, metric: 'cpu_us_per_token' }
-  report({ ...row, case: 'node', value: nodeMicros / tokens })
-  report({ ...row, case: 'client', value: clientMicros / tokens })
-  report({ ...row, case: 'node+client', value: (nodeMicros + clientMicros) / tokens })
-  const wire = (bytes() - before.bytes) / tokens
-  report({ case: 'client', metric: 'wire_bytes_per_token', value: wire, unit: 'bytes', n: tokens })
+  const cost = async (work: () => Promise<void>): Promise<Cost> => {
+    const before = { node: await node.usage(), client: process.cpuUsage(), bytes: bytesOf(sockets) }
+    await work()
+    const { user, system } = process.cpuUsage(before.client)
+    const nodeMicros = (await node.usage()).cpuMicros - before.node.cpuMicros
+    return { nodeMicros, clientMicros: user + system, wireBytes: bytesOf(sockets) - before.bytes }
+  }
+
+  // An answer that ended by itself ended with the end-of-turn token; without it the model goes on.
+  const endOfTurn = (await ask(LONG_ANSWER, [])).tokens.slice(-1)
+  note(`${STREAMED_ANSWERS} answers of ${LONG_ANSWER} tokens, one after the other.`)
+  await ask(LONG_ANSWER, endOfTurn)
+  let tokens = 0
+  const streamed = await cost(async () => {
+    for (let index = 0; index < STREAMED_ANSWERS; index++) {
+      tokens += (await ask(LONG_ANSWER, endOfTurn)).usage.completionTokens
+    }
+  })
+  const perToken = { metric: 'cpu_us_per_token', unit: 'us', n: tokens }
+  report({ ...perToken, case: 'node', value: streamed.nodeMicros / tokens })
+  report({ ...perToken, case: 'client', value: streamed.clientMicros / tokens })
+  report({ ...perToken, case: 'node+client', value: (streamed.nodeMicros + streamed.clientMicros) / tokens })
+  const wire = streamed.wireBytes / tokens
+  report({ case: 'node+client', metric: 'wire_bytes_per_token', value: wire, unit: 'bytes', n: tokens })
+
+  const single = await cost(async () => {
+    for (let index = 0; index < REQUESTS; index++) await ask(1, [])
+  })
+  const perRequest = { metric: 'cpu_us_per_request', unit: 'us', n: REQUESTS }
+  report({ ...perRequest, case: 'node', value: single.nodeMicros / REQUESTS })
+  report({ ...perRequest, case: 'client', value: single.clientMicros / REQUESTS })
+}
+
+function bytesOf(sockets: Set<Socket>): number {
+  return [...sockets].reduce((sum, { bytesRead, bytesWritten }) => sum + bytesRead + bytesWritten, 0)
 }

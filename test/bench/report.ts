@@ -1,5 +1,5 @@
 /** How every benchmark reports: rows, as a table for people or one JSON object a line (`--json`). */
-import { table } from '../../scripts/table.ts'
+import { table } from '../../node/cli/terminal/table.ts'
 
 /** One figure. `case` tells variants of one benchmark apart, `n` is how many samples stand behind the value. */
 export interface Row {

@@ -74,12 +74,14 @@ export class PushedGeneration implements Generation {
 
   async *#read(): AsyncGenerator<EngineEvent, void, undefined> {
     for (;;) {
+      // Also if the rest has arrived already: whoever aborts does not want it.
+      if (this.#signal?.aborted) throw abortedError()
       const event = this.#events.shift()
       if (event !== undefined) {
         yield event
         if (event.type === 'done') return
       } else if (this.#error !== undefined) {
-        throw this.#signal?.aborted ? abortedError() : this.#error
+        throw this.#error
       } else if (this.#over) {
         return
       } else {

@@ -80,8 +80,8 @@ export class Supervisor {
     this.#options.known = file
     this.#setStatus({ state: 'ready' })
     void process.ended.then((reason) => {
-      this.#events.lost(this.#closed ? 'the engine was closed' : reason)
       this.#crashed(reason)
+      this.#events.lost(this.#closed ? 'the engine was closed' : reason)
     })
   }
 

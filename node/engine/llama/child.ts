@@ -12,7 +12,14 @@ if (process.connected !== true) die()
 // Ctrl-C reaches the whole group of processes; the daemon drains first and then lets go of this one.
 process.on('SIGINT', () => undefined)
 
+/** A message that cannot be sent means that the daemon is gone, though `disconnect` has not come yet. */
+const send = (message: FromChild): void => {
+  process.send?.(message, undefined, undefined, (error) => {
+    if (error !== null) die()
+  })
+}
+
 // Messages wait in the channel until there is a listener; the library's modules take a moment to load.
 const { EngineHost } = await import('./host.ts')
-const host = new EngineHost((message: FromChild) => process.send?.(message))
+const host = new EngineHost(send)
 process.on('message', (message) => host.receive(message as ToChild))

@@ -6,17 +6,17 @@ import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob
 import { generate } from './generate.ts'
 import type { LoadedModel } from './load.ts'
 import { Sequence, SlicePace } from './sequence.ts'
-import { chooseSlot } from '../slots.ts'
+import { SlotPool } from '../slots.ts'
 
 export class LlamaProcessEngine {
   readonly #loaded: LoadedModel
-  readonly #sequences: readonly Sequence[]
+  readonly #slots: SlotPool<Sequence>
   readonly #counters = { prefillTokens: 0, decodeTokens: 0 }
 
   constructor(loaded: LoadedModel) {
     const pace = new SlicePace()
     this.#loaded = loaded
-    this.#sequences = Array.from({ length: loaded.context.totalSequences }, (_, id) => {
+    const sequences = Array.from({ length: loaded.context.totalSequences }, (_, id) => {
       const sequence = loaded.context.getSequence({
         contextShift: {
           strategy: () => {
@@ -26,6 +26,7 @@ export class LlamaProcessEngine {
       })
       return new Sequence(id, sequence, { batching: loaded.batching, pace, counters: this.#counters })
     })
+    this.#slots = new SlotPool(sequences)
   }
 
   tokenize(input: PromptInput): Uint32Array {
@@ -62,18 +63,16 @@ export class LlamaProcessEngine {
   }
 
   counters(): Omit<EngineCounters, 'restarts'> {
-    return { ...this.#counters, activeSlots: this.#sequences.filter(({ busy }) => busy).length }
+    return { ...this.#counters, activeSlots: this.#slots.active }
   }
 
-  async #withSlot<T>(tokens: readonly number[], use: (sequence: Sequence) => Promise<T>): Promise<T> {
-    const sequence = chooseSlot(this.#sequences, tokens)
-    if (sequence === undefined) throw new PotluckError('busy', 'all slots of the engine are taken')
-    sequence.busy = true
-    try {
-      return await use(sequence)
-    } finally {
-      sequence.rest()
-      sequence.busy = false
-    }
+  async #withSlot<T>(tokens: readonly number[], work: (sequence: Sequence) => Promise<T>): Promise<T> {
+    return this.#slots.use(tokens, async (sequence) => {
+      try {
+        return await work(sequence)
+      } finally {
+        sequence.rest()
+      }
+    })
   }
 }

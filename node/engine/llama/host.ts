@@ -4,7 +4,7 @@ import { abortedError } from '../answer/checks.ts'
 import { Credit } from '../answer/credit.ts'
 import type { FromChild, Result, ToChild } from '../child/messages.ts'
 import { LlamaProcessEngine } from './engine.ts'
-import { load, ModelRefused } from './load.ts'
+import { firstLine, load, ModelRefused } from './load.ts'
 
 interface Job {
   abort: AbortController
@@ -53,7 +53,7 @@ export class EngineHost {
       this.#send({ type: 'ready', model, backend, file })
     } catch (error) {
       const reason =
-        error instanceof ModelRefused ? error.message : `${options.modelPath} cannot be loaded: ${String(error)}`
+        error instanceof ModelRefused ? error.message : `${options.modelPath} cannot be loaded: ${firstLine(error)}`
       this.#send({ type: 'refused', reason })
     }
   }

@@ -8,6 +8,7 @@ import {
   type GgufFileInfo,
   type Llama,
   type LlamaContext,
+  type LlamaContextOptions,
   type LlamaModel
 } from 'node-llama-cpp'
 import type { FileIdentity, LoadOptions, LoadStage } from '../child/messages.ts'
@@ -51,20 +52,16 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const batching = new Batching()
   // Flash attention needs a kernel for the device: all GPUs have one.
   const flashAttention = llama.gpu !== false && model.flashAttentionSupported
-  const context = await model.createContext({
+  const context = await createContext(model, {
     sequences: options.slots,
     contextSize: contextLength,
     batchSize: Math.min(BATCH_TOKENS, contextLength * options.slots),
     threads,
     flashAttention,
-    experimentalKvCacheKeyType: 'F16',
-    experimentalKvCacheValueType: 'F16',
-    batching: batching.options,
-    // A smaller context than was asked for would be a surprise in the middle of a conversation.
-    failedCreationRemedy: false
+    batching: batching.options
   })
   const vocabulary = new LlamaVocabulary(model)
-  const prompts = new PromptTokenizer(model, contextLength * vocabulary.longestPiece())
+  const prompts = new PromptTokenizer(model, contextLength * vocabulary.longestPiece(), report.log)
   return {
     context,
     batching,
@@ -141,11 +138,29 @@ async function loadFile(
   }
 }
 
+async function createContext(
+  model: LlamaModel,
+  options: LlamaContextOptions & { contextSize: number }
+): Promise<LlamaContext> {
+  try {
+    return await model.createContext({
+      ...options,
+      experimentalKvCacheKeyType: 'F16',
+      experimentalKvCacheValueType: 'F16',
+      // A smaller context than was asked for would be a surprise in the middle of a conversation.
+      failedCreationRemedy: false
+    })
+  } catch (error) {
+    const wanted = `${options.sequences} slots of ${options.contextSize} tokens`
+    throw new ModelRefused(`there is no memory for ${wanted}; ask for fewer or shorter ones: ${firstLine(error)}`)
+  }
+}
+
 /** One core stays free: when anything else runs on llama.cpp's last core, all its threads wait for that one. */
 function defaultThreads(modelBytes: number): number {
   return modelBytes < ONE_THREAD_MODEL_BYTES ? 1 : Math.max(1, availableParallelism() - 1)
 }
 
-function firstLine(error: unknown): string {
+export function firstLine(error: unknown): string {
   return String(error instanceof Error ? error.message : error).split('\n', 1)[0]!
 }

@@ -9,10 +9,9 @@ export class PromptTokenizer {
   readonly #mostBytes: number
 
   /** @param mostBytes a longer input cannot fit the context, however it is tokenised */
-  constructor(model: LlamaModel, mostBytes: number) {
-    const source = model.fileInfo.metadata.tokenizer.chat_template
+  constructor(model: LlamaModel, mostBytes: number, log: (text: string) => void) {
     this.#model = model
-    this.#template = source === undefined || source === '' ? undefined : new ChatTemplate(source)
+    this.#template = templateOf(model, log)
     this.#mostBytes = mostBytes
   }
 
@@ -44,6 +43,18 @@ export class PromptTokenizer {
       throw new PotluckError('unsupported', 'this model has no chat template; send a prompt instead of messages')
     }
     return this.#template.render(messages).map(valueOf)
+  }
+}
+
+/** Without a template that we can read, the model still completes raw prompts. */
+function templateOf(model: LlamaModel, log: (text: string) => void): ChatTemplate | undefined {
+  const source = model.fileInfo.metadata.tokenizer.chat_template
+  if (source === undefined || source === '') return undefined
+  try {
+    return new ChatTemplate(source)
+  } catch (error) {
+    log(`the chat template cannot be parsed: ${error instanceof Error ? error.message : String(error)}`)
+    return undefined
   }
 }
 

@@ -1,30 +1,9 @@
-import type {
-  ControlledEvaluateInputItem,
-  EvaluationPriority,
-  LlamaContextSequence,
-  SequenceEvaluateOptions,
-  Token
-} from 'node-llama-cpp'
-import { CANDIDATES } from '@potluck/protocol'
+import type { LlamaContextSequence, Token } from 'node-llama-cpp'
 import type { PositionLogits } from '../answer/answer.ts'
 import { BATCH_TOKENS, FIRST_SLICE_TOKENS, LEAST_SLICE_TOKENS, PREFILL_SLICE_MS } from '../constants.ts'
-import type { Batching } from './batching.ts'
 import { commonPrefix, type SlotView } from '../slots.ts'
-
-type NextOptions = NonNullable<NonNullable<Exclude<ControlledEvaluateInputItem, Token>[1]>['generateNext']>
-type Outputs = Awaited<ReturnType<LlamaContextSequence['controlledEvaluate']>>
-
-/** Raw logits of the best 64. Every option is set: temperature 0, or none, would switch off the others. */
-const CANDIDATES_ONLY: NextOptions = {
-  logits: true,
-  options: { temperature: 1, topK: CANDIDATES, topP: 1, minP: 0, seed: 0 }
-}
-/** The same with the sum over the whole vocabulary, which costs a sort of it. */
-const WITH_NORMALISER: NextOptions = {
-  logits: { filter: { tokens: [], includeTop: CANDIDATES } },
-  totalLogitWeight: true,
-  options: { temperature: 1, topK: 0, topP: 1, minP: 0, seed: 0 }
-}
+import type { Batching } from './batching.ts'
+import { Decoder } from './decoder.ts'
 
 export interface SequenceCounters {
   prefillTokens: number
@@ -47,29 +26,27 @@ export class SlicePace {
   }
 }
 
+/** What all sequences of a context share. */
+export interface SequenceParts {
+  batching: Batching
+  pace: SlicePace
+  counters: SequenceCounters
+}
+
 /** One of the context's sequences: its cache of tokens, and their evaluation. */
 export class Sequence implements SlotView {
   readonly id: number
   busy = false
   readonly #sequence: LlamaContextSequence
-  readonly #pace: SlicePace
-  readonly #counters: SequenceCounters
-  readonly #batching: Batching
-  readonly #options: Pick<SequenceEvaluateOptions, 'evaluationPriority'>
-  readonly #nextInput: ControlledEvaluateInputItem[] = []
+  readonly #decoder: Decoder
+  readonly #parts: SequenceParts
   #cached: number[] = []
 
-  constructor(
-    id: number,
-    sequence: LlamaContextSequence,
-    { batching, pace, counters }: { batching: Batching; pace: SlicePace; counters: SequenceCounters }
-  ) {
+  constructor(id: number, sequence: LlamaContextSequence, parts: SequenceParts) {
     this.id = id
     this.#sequence = sequence
-    this.#batching = batching
-    this.#pace = pace
-    this.#counters = counters
-    this.#options = { evaluationPriority: id as EvaluationPriority }
+    this.#decoder = new Decoder(sequence, id)
+    this.#parts = parts
   }
 
   get cached(): readonly number[] {
@@ -78,93 +55,50 @@ export class Sequence implements SlotView {
 
   /**
    * Keeps what the cache and the tokens have in common, at most `most` tokens of it, and forgets
-   * the rest. Returns how many stayed: none where the model's memory cannot be cut.
+   * the rest. Returns how many stayed: fewer where the model's memory cannot be cut there.
    */
   async reuse(tokens: readonly number[], most: number): Promise<number> {
     const common = Math.min(commonPrefix(this.#cached, tokens), most)
     await this.#sequence.adaptStateToTokens(tokens.slice(0, common) as Token[], false)
-    this.#cached.length = this.#sequence.nextTokenIndex
+    this.#cached = this.#sequence.contextTokens
     return this.#cached.length
   }
 
   /** Evaluates tokens in slices, so that the signal is heard between them. */
   async prefill(tokens: readonly number[], signal: AbortSignal): Promise<void> {
-    await this.#inSlices(tokens, signal, (slice) => slice as Token[])
+    await this.score(tokens, tokens.length, signal)
   }
 
   /** As `prefill`, with the logits after each token from index `first` on. */
   async score(tokens: readonly number[], first: number, signal: AbortSignal): Promise<PositionLogits[]> {
+    const { batching, pace, counters } = this.#parts
     const scores: PositionLogits[] = []
-    await this.#inSlices(
-      tokens,
-      signal,
-      (slice, start) =>
-        slice.map((token, index): ControlledEvaluateInputItem =>
-          start + index < first ? (token as Token) : [token as Token, { generateNext: CANDIDATES_ONLY }]
-        ),
-      (outputs) => {
-        for (const output of outputs) if (output !== undefined) scores.push(positionLogits(output))
-      }
-    )
+    for (let start = 0; start < tokens.length;) {
+      signal.throwIfAborted()
+      await batching.turn(this.id)
+      const slice = tokens.slice(start, start + pace.tokens)
+      const began = performance.now()
+      scores.push(...(await this.#decoder.decode(slice, Math.max(first - start, 0), false)))
+      pace.observe(slice.length, performance.now() - began)
+      this.#cached.push(...slice)
+      counters.prefillTokens += slice.length
+      start += slice.length
+    }
+    signal.throwIfAborted()
     return scores
   }
 
   /** Evaluates one token and returns the logits after it. */
   async next(token: number, normaliser: boolean): Promise<PositionLogits> {
-    this.#nextInput[0] = [token as Token, { generateNext: normaliser ? WITH_NORMALISER : CANDIDATES_ONLY }]
-    await this.#batching.turn(this.id)
-    const outputs = await this.#sequence.controlledEvaluate(this.#nextInput, this.#options)
+    await this.#parts.batching.turn(this.id)
+    const [logits] = await this.#decoder.decode([token], 0, normaliser)
     this.#cached.push(token)
-    this.#counters.decodeTokens++
-    return positionLogits(outputs[0])
+    this.#parts.counters.decodeTokens++
+    return logits!
   }
 
   /** Nothing will be evaluated until something is asked for again: the others need not wait. */
   rest(): void {
-    this.#batching.leave(this.id)
+    this.#parts.batching.leave(this.id)
   }
-
-  async #inSlices(
-    tokens: readonly number[],
-    signal: AbortSignal,
-    input: (slice: readonly number[], start: number) => ControlledEvaluateInputItem[],
-    take?: (outputs: Outputs) => void
-  ): Promise<void> {
-    for (let start = 0; start < tokens.length;) {
-      signal.throwIfAborted()
-      const slice = tokens.slice(start, start + this.#pace.tokens)
-      await this.#batching.turn(this.id)
-      const began = performance.now()
-      const outputs = await this.#sequence.controlledEvaluate(input(slice, start), this.#options)
-      this.#pace.observe(slice.length, performance.now() - began)
-      this.#cached.push(...slice)
-      this.#counters.prefillTokens += slice.length
-      take?.(outputs)
-      start += slice.length
-    }
-    signal.throwIfAborted()
-  }
-}
-
-/** Best first, ties to the lower id: the library's order of equal logits is whatever its sort left. */
-function positionLogits(output: Outputs[number]): PositionLogits {
-  const next = output?.next
-  if (next?.logits === undefined) throw new Error('the engine gave no logits')
-  const size = Math.min(next.logits.size, CANDIDATES)
-  const tokens = new Uint32Array(size)
-  const logits = new Float32Array(size)
-  let count = 0
-  for (const [token, logit] of next.logits) {
-    let place = count
-    while (place > 0 && (logits[place - 1]! < logit || (logits[place - 1] === logit && tokens[place - 1]! > token))) {
-      tokens[place] = tokens[place - 1]!
-      logits[place] = logits[place - 1]!
-      place--
-    }
-    tokens[place] = token
-    logits[place] = logit
-    if (++count === size) break
-  }
-  if (next.totalLogitWeight === undefined) return { tokens, logits }
-  return { tokens, logits, logNormaliser: logits[0]! + Math.log(next.totalLogitWeight) }
 }

@@ -22,13 +22,18 @@ const PLACEHOLDER = new RegExp(`${OPEN}(bos|eos|\\d+)${CLOSE}`, 'u')
 
 /** The day that templates with a date in them get: a rendering must be the same for an auditor. */
 const TODAY = '26 Jul 2024'
+/**
+ * Puts our day in place of the library's own `strftime_now`, which cannot be declared twice. The empty
+ * expression keeps the library from trimming the template's first line.
+ */
+const PRELUDE = "{% set strftime_now = potluck_today %}{{ '' }}"
 
 export class ChatTemplate {
   readonly #template: Template
 
   /** @throws if the template cannot be parsed */
   constructor(source: string) {
-    this.#template = new Template(source)
+    this.#template = new Template(PRELUDE + source)
   }
 
   /**
@@ -55,7 +60,7 @@ export class ChatTemplate {
         bos_token: placeholder('bos'),
         eos_token: placeholder('eos'),
         date_string: TODAY,
-        strftime_now: () => TODAY
+        potluck_today: () => TODAY
       })
     } catch (error) {
       if (error instanceof Error) return undefined

@@ -28,7 +28,7 @@ import type {
   PositionScores,
   ScoreJob
 } from '../interface.ts'
-import { chooseSlot, commonPrefix, type SlotView } from '../slots.ts'
+import { commonPrefix, SlotPool, type SlotView } from '../slots.ts'
 import { babbleLogits, certainLogits, promptText, tokenize, vocabulary, VOCABULARY_SIZE } from './model.ts'
 
 /** What is about to be evaluated. */
@@ -73,6 +73,7 @@ export class ScriptedEngine implements Engine {
   readonly slots: number
   readonly #options: ScriptedOptions
   readonly #slots: readonly ScriptedSlot[]
+  readonly #pool: SlotPool<ScriptedSlot>
   readonly #running = new Set<AbortController>()
   readonly #listeners = new Set<(status: EngineStatus) => void>()
   #status: EngineStatus = { state: 'ready' }
@@ -82,6 +83,7 @@ export class ScriptedEngine implements Engine {
     this.#options = options
     this.slots = options.slots ?? DEFAULT_SLOTS
     this.#slots = Array.from({ length: this.slots }, (_, id) => new ScriptedSlot(id))
+    this.#pool = new SlotPool(this.#slots)
     this.model = {
       digest: new Uint8Array(createHash('sha256').update('scripted').digest()),
       name: 'potluck/scripted:F32',
@@ -154,9 +156,9 @@ export class ScriptedEngine implements Engine {
     if (signal.aborted) throw abortedError()
     this.#checkReady()
     checkTokens(job, VOCABULARY_SIZE)
-    return this.#withSlot(job, async (slot) => {
+    return this.#pool.use(allTokens(job), async (slot) => {
       await this.#step({ kind: 'score', job, position: 0 }, signal)
-      const tokens = [...job.promptTokens, ...job.answerTokens]
+      const tokens = allTokens(job)
       this.#counters.prefillTokens += tokens.length
       slot.cached = tokens
       return job.answerTokens.map((_, position) => {
@@ -166,7 +168,7 @@ export class ScriptedEngine implements Engine {
   }
 
   async counters(): Promise<EngineCounters> {
-    return { ...this.#counters, activeSlots: this.#slots.filter(({ busy }) => busy).length }
+    return { ...this.#counters, activeSlots: this.#pool.active }
   }
 
   async close(): Promise<void> {
@@ -176,7 +178,9 @@ export class ScriptedEngine implements Engine {
   async #run(job: GenerateJob, credit: Credit, generation: PushedGeneration, abort: AbortController): Promise<void> {
     try {
       checkTokens(job, VOCABULARY_SIZE)
-      const done = await this.#withSlot(job, (slot) => this.#answer(job, slot, credit, generation, abort.signal))
+      const done = await this.#pool.use(allTokens(job), (slot) =>
+        this.#answer(job, slot, credit, generation, abort.signal)
+      )
       if (done === undefined) generation.cut()
       else generation.accept(done)
     } catch (error) {
@@ -195,7 +199,7 @@ export class ScriptedEngine implements Engine {
   ): Promise<EngineEvent | undefined> {
     const began = this.#now()
     const answer = new Answer(job, vocabulary, this.model.contextLength)
-    const tokens = [...job.promptTokens, ...job.answerTokens]
+    const tokens = allTokens(job)
     const cachedTokens = Math.min(commonPrefix(slot.cached, tokens), job.promptTokens.length)
     if ((await this.#step({ kind: 'prefill', job, position: answer.length }, signal)) === 'cut') return undefined
     this.#counters.prefillTokens += tokens.length - cachedTokens
@@ -238,17 +242,6 @@ export class ScriptedEngine implements Engine {
     }
   }
 
-  async #withSlot<T>({ promptTokens, answerTokens }: ScoreJob, use: (slot: ScriptedSlot) => Promise<T>): Promise<T> {
-    const slot = chooseSlot(this.#slots, [...promptTokens, ...answerTokens])
-    if (slot === undefined) throw new PotluckError('busy', 'all slots of the engine are taken')
-    slot.busy = true
-    try {
-      return await use(slot)
-    } finally {
-      slot.busy = false
-    }
-  }
-
   #now(): number {
     return this.#options.now?.() ?? 0
   }
@@ -270,4 +263,8 @@ export class ScriptedEngine implements Engine {
 /** A caller's signal carries whatever the caller put there; ours carries the error itself. */
 function reasonOf({ reason }: AbortSignal): PotluckError {
   return reason instanceof PotluckError ? reason : abortedError()
+}
+
+function allTokens({ promptTokens, answerTokens }: ScoreJob): number[] {
+  return [...promptTokens, ...answerTokens]
 }

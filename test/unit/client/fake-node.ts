@@ -45,7 +45,7 @@ export function model(overrides: Partial<ModelCard> = {}): ModelCard {
     architecture: 'llama',
     parameters: 1_000_000,
     quantization: 'Q8_0',
-    contextLength: 512,
+    contextLength: 4096,
     features: ['chat', 'completion', 'logprobs'],
     prefillTokensPerSecond: 1000,
     decodeTokensPerSecond: 100,
@@ -226,14 +226,17 @@ export class FakeNode {
     )
   }
 
+  async cardReply(): Promise<Uint8Array> {
+    return encodeCardReply({ card: await this.card(), load: this.load })
+  }
+
   async stop(): Promise<void> {
     await this.libp2p.stop()
   }
 
   async #giveCard(frames: FrameStream): Promise<void> {
     this.cardsGiven++
-    const bytes =
-      this.reply === undefined ? encodeCardReply({ card: await this.card(), load: this.load }) : await this.reply()
+    const bytes = this.reply === undefined ? await this.cardReply() : await this.reply()
     await frames.send(bytes, { timeoutMs: 20_000, timeoutCode: 'token_timeout' })
     await frames.close()
   }

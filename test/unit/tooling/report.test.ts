@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { table } from '../../../scripts/table.ts'
 import { median, quantile } from '../../bench/report.ts'
 
 test('a quantile is a sample that the share does not exceed', () => {
@@ -9,16 +8,4 @@ test('a quantile is a sample that the share does not exceed', () => {
   expect(quantile(hundred, 0)).toBe(1)
   expect(median([3, 1, 2])).toBe(2)
   expect(() => median([])).toThrow('no samples')
-})
-
-test('a table aligns text to the left and numbers to the right', () => {
-  expect(
-    table(
-      ['peer', 'rate'],
-      [
-        ['alpha', '9.5'],
-        ['b', '120']
-      ]
-    )
-  ).toBe(['peer   rate', '─────  ────', 'alpha   9.5', 'b       120'].join('\n'))
 })

@@ -1,0 +1,19 @@
+import { createClient } from '@potluck/client'
+import { PotluckError } from '@potluck/protocol'
+
+/** Stops an answer after some words, and tells what kind of end that was. */
+export async function cancel(bootstrap: readonly string[], write: (text: string) => void): Promise<void> {
+  const client = await createClient({ bootstrap })
+  const stop = new AbortController()
+  try {
+    const messages = [{ role: 'user', content: 'Tell me a story about a fox.' }] as const
+    for await (const part of client.chat({ messages, signal: stop.signal })) {
+      if (part.type === 'delta') stop.abort()
+    }
+  } catch (error) {
+    if (!(error instanceof PotluckError)) throw error
+    write(`ended by ${error.code}; ${error.retryable ? 'worth another try' : 'not worth another try'}\n`)
+  } finally {
+    await client.stop()
+  }
+}

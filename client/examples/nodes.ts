@@ -1,0 +1,16 @@
+import { createClient } from '@potluck/client'
+
+/** Lists who serves now, each node as it is found. */
+export async function nodes(bootstrap: readonly string[], write: (text: string) => void): Promise<void> {
+  const client = await createClient({ bootstrap })
+  try {
+    for await (const { card, load, roundTripMs } of client.nodes()) {
+      const models = card.models.map(({ name }) => name).join(', ')
+      write(
+        `${card.peerId.toString()} serves ${models}: ${load.active} of ${load.slots} slots busy, ${roundTripMs} ms away\n`
+      )
+    }
+  } finally {
+    await client.stop()
+  }
+}

@@ -1,0 +1,16 @@
+import { createClient } from '@potluck/client'
+
+/** Asks one model twice with one seed: any node that holds these weights gives the same answer. */
+export async function repeat(bootstrap: readonly string[], write: (text: string) => void): Promise<void> {
+  const client = await createClient({ bootstrap })
+  try {
+    const [model] = await client.models()
+    if (model === undefined) throw new Error('no model is served now')
+    const question = { model: model.digest, prompt: 'Once upon a time', seed: 7n, maxTokens: 20 }
+    const first = await client.complete(question).text()
+    const second = await client.complete(question).text()
+    write(`${model.name}: ${first === second ? 'the same' : 'not the same'}\n`)
+  } finally {
+    await client.stop()
+  }
+}

@@ -1,0 +1,88 @@
+/** The libp2p of a client: it only asks, listens nowhere, and stores nothing for others. */
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { identify } from '@libp2p/identify'
+import type { Libp2p } from '@libp2p/interface'
+import { kadDHT } from '@libp2p/kad-dht'
+import { ping } from '@libp2p/ping'
+import { isPrivate } from '@libp2p/utils'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { kadOptions, PotluckError, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
+import { createLibp2p } from 'libp2p'
+
+import { ADDRESS_DIAL_TIMEOUT_MS } from '../constants.ts'
+import type { Platform } from '../platform/platform.ts'
+import { LanPeers } from './lan-peers.ts'
+import { Libp2pNetwork } from './libp2p-network.ts'
+import type { Network } from './network.ts'
+
+export interface NetworkOptions {
+  bootstrap: readonly string[]
+  mdns: boolean
+  scope: Scope | undefined
+}
+
+/** Over a libp2p of the caller's, which stays the caller's to stop; it has to run the network's DHT. */
+export function borrowNetwork(libp2p: Libp2p, bootstrap: readonly string[]): Network {
+  return new Libp2pNetwork({ libp2p, bootstrap: bootstrap.map(parseAddress), stop: async () => {} })
+}
+
+/** @throws PotluckError `invalid_request` for a bootstrap address that is none, or with no way to find anybody */
+export async function createNetwork(options: NetworkOptions, platform: Platform): Promise<Network> {
+  const bootstrap = options.bootstrap.map(parseAddress)
+  const lanDiscovery = options.mdns ? platform.lanDiscovery : undefined
+  if (bootstrap.length === 0 && lanDiscovery === undefined) {
+    throw new PotluckError('invalid_request', 'no way to find nodes: give a bootstrap address or allow mDNS')
+  }
+  const scope = options.scope ?? (bootstrap.every(isPrivate) ? 'local' : 'public')
+  const lan = new LanPeers()
+  // On the public network, records of strangers must not make us dial into our own LAN.
+  const trusted = new Set(bootstrap.map(String))
+  const libp2p = await createLibp2p({
+    addresses: { listen: [] },
+    transports: platform.transports,
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } })],
+    connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS },
+    connectionGater: {
+      denyDialMultiaddr: (address) => scope === 'public' && isPrivate(address) && !trusted.has(address.toString())
+    },
+    services: {
+      identify: identify(),
+      ping: ping(),
+      dht: kadDHT({
+        ...kadOptions({ scope, clientMode: true }),
+        // Else every first query waits a second, and then for a walk to our own id, which nobody looks for.
+        allowQueryWithZeroPeers: true
+      })
+    },
+    ...(lanDiscovery === undefined
+      ? {}
+      : {
+          peerDiscovery: [
+            (components) => {
+              const discovery = lanDiscovery(components)
+              discovery.addEventListener('peer', ({ detail }) => {
+                for (const address of detail.multiaddrs) trusted.add(address.toString())
+                lan.add(detail)
+              })
+              return discovery
+            }
+          ]
+        })
+  })
+  return new Libp2pNetwork({
+    libp2p,
+    bootstrap,
+    stop: async () => await libp2p.stop(),
+    ...(lanDiscovery === undefined ? {} : { lan })
+  })
+}
+
+function parseAddress(text: string): Multiaddr {
+  try {
+    return multiaddr(text)
+  } catch (cause) {
+    throw new PotluckError('invalid_request', `"${text}" is no multiaddr; expected /ip4/…/tcp/…/p2p/…`, { cause })
+  }
+}

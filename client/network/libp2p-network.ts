@@ -1,0 +1,131 @@
+/** The network over a libp2p: entered through bootstrap addresses and the local network, searched through the DHT. */
+import type { Connection, Libp2p, PeerId, PeerUpdate } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { cardKey, PotluckError } from '@potluck/protocol'
+import { pushable } from 'it-pushable'
+import type { CID } from 'multiformats/cid'
+
+import { KAD_PEER_TAG, LAN_WAIT_MS } from '../constants.ts'
+import { raceAbort } from '../race-abort.ts'
+import type { LanPeers } from './lan-peers.ts'
+import type { Dialable, Network } from './network.ts'
+
+export interface Libp2pNetworkInit {
+  libp2p: Libp2p
+  bootstrap: readonly Multiaddr[]
+  /** Undefined: the local network is not asked. */
+  lan?: LanPeers
+  stop: () => Promise<void>
+}
+
+export class Libp2pNetwork implements Network {
+  readonly stop: () => Promise<void>
+  readonly #libp2p: Libp2p
+  readonly #bootstrap: readonly Multiaddr[]
+  readonly #lan: LanPeers | undefined
+
+  constructor({ libp2p, bootstrap, lan, stop }: Libp2pNetworkInit) {
+    this.#libp2p = libp2p
+    this.#bootstrap = bootstrap
+    this.#lan = lan
+    this.stop = stop
+  }
+
+  async connect({ peerId, addresses }: Dialable, signal: AbortSignal): Promise<Connection> {
+    // libp2p's own search skips relayed connections, and would dial a home's private addresses at every request.
+    const open = this.#libp2p.getConnections(peerId).filter(({ status }) => status === 'open')
+    const existing = open.find(({ direct }) => direct) ?? open[0]
+    if (existing !== undefined) return existing
+    const suffix = `/p2p/${peerId.toString()}`
+    const targets = addresses.map((address) =>
+      address.toString().endsWith(suffix) ? address : address.encapsulate(suffix)
+    )
+    return await this.#libp2p.dial(targets.length > 0 ? targets : peerId, { signal })
+  }
+
+  async *providers(cid: CID, signal: AbortSignal): AsyncGenerator<Dialable> {
+    const found = pushable<Dialable>({ objectMode: true })
+    const left = new AbortController()
+    this.#search(cid, (peer) => found.push(peer), AbortSignal.any([signal, left.signal])).then(
+      () => found.end(),
+      (error: unknown) => found.end(error instanceof Error ? error : new Error(String(error)))
+    )
+    try {
+      yield* found
+    } finally {
+      left.abort(new Error('enough was found'))
+    }
+  }
+
+  async cardRecord(peerId: PeerId, signal: AbortSignal): Promise<Uint8Array> {
+    return await this.#libp2p.contentRouting.get(cardKey(peerId), { signal })
+  }
+
+  async #search(cid: CID, onFound: (peer: Dialable) => void, signal: AbortSignal): Promise<void> {
+    const inDht = this.#inDht(signal)
+    await Promise.race([
+      inDht,
+      this.#enter(onFound, signal).then(async (entered) => {
+        if (!entered) throw new PotluckError('no_providers', this.#nobodyThere())
+        await inDht
+      })
+    ])
+    for await (const { id, multiaddrs } of this.#libp2p.contentRouting.findProviders(cid, { signal })) {
+      if (!id.equals(this.#libp2p.peerId)) onFound({ peerId: id, addresses: multiaddrs })
+    }
+  }
+
+  /** Connects to the entrances; false if none can be had. An entrance may be a node, perhaps the only one. */
+  async #enter(onFound: (peer: Dialable) => void, signal: AbortSignal): Promise<boolean> {
+    const enter = async (dial: Promise<Connection>): Promise<boolean> => {
+      try {
+        const { remotePeer } = await dial
+        onFound({ peerId: remotePeer, addresses: [] })
+        return true
+      } catch {
+        return false
+      }
+    }
+    const onLan = Promise.withResolvers<boolean>()
+    this.#lan?.follow(({ id, multiaddrs }) => {
+      void enter(this.connect({ peerId: id, addresses: multiaddrs }, signal)).then((entered) => {
+        if (entered) onLan.resolve(true)
+      })
+    }, signal)
+    const dials = await Promise.all(
+      this.#bootstrap.map(async (address) => await enter(this.#libp2p.dial(address, { signal })))
+    )
+    if (dials.includes(true)) return true
+    if (this.#lan === undefined) return false
+    const patience = setTimeout(() => onLan.resolve(false), LAN_WAIT_MS)
+    try {
+      return await raceAbort(onLan.promise, signal)
+    } finally {
+      clearTimeout(patience)
+    }
+  }
+
+  /** Resolves when some peer stands in the DHT's routing table: a query before would end at once, with nothing. */
+  async #inDht(signal: AbortSignal): Promise<void> {
+    const isDhtPeer = ({ tags }: PeerUpdate['peer']): boolean => tags.has(KAD_PEER_TAG)
+    const joined = Promise.withResolvers<void>()
+    const onUpdate = ({ detail }: CustomEvent<PeerUpdate>): void => {
+      if (isDhtPeer(detail.peer)) joined.resolve()
+    }
+    this.#libp2p.addEventListener('peer:update', onUpdate)
+    try {
+      const known = await this.#libp2p.peerStore.all({ filters: [isDhtPeer], limit: 1 })
+      if (known.length === 0) await raceAbort(joined.promise, signal)
+    } finally {
+      this.#libp2p.removeEventListener('peer:update', onUpdate)
+    }
+  }
+
+  #nobodyThere(): string {
+    const tried = [
+      ...(this.#bootstrap.length > 0 ? ['no bootstrap address could be reached'] : []),
+      ...(this.#lan === undefined ? [] : ['no node was found on the local network'])
+    ]
+    return tried.join(' and ') || 'this libp2p knows no peer of the network'
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * Keeps the node's card and provider records on the DHT while it serves, and takes them back when it
+ * does not. What to publish and when is decided elsewhere (`card.ts`, `schedule.ts`); here is the loop.
+ */
+import { signCard, type Card } from '@potluck/protocol'
+import type { PrivateKey } from '@libp2p/interface'
+import type { Logger } from 'pino'
+
+import { PROVIDE_INTERVAL_MS, PUBLISH_TIMEOUT_MS, WITHDRAW_TIMEOUT_MS } from '../limits.ts'
+import { buildCard, selectAddresses, type CardFacts } from './card.ts'
+import { provide, providerKeys, putCard, stopProviding, type Dht } from './publish.ts'
+import { afterAttempt, afterChange, nextPublication, startState, type PublishState } from './schedule.ts'
+
+export interface AdvertiserOptions {
+  dht: Dht
+  facts: CardFacts
+  addresses: () => readonly string[]
+  privateKey: PrivateKey
+  logger: Logger
+  /** Milliseconds since the epoch. */
+  now: () => number
+  /** After every publication that reached a storer. */
+  onPublished: (card: Card) => void
+}
+
+export interface SignedCard {
+  card: Card
+  bytes: Uint8Array
+}
+
+export class Advertiser {
+  readonly #options: AdvertiserOptions
+  readonly #stopped = new AbortController()
+  #state: PublishState
+  #signed: SignedCard
+  #sequence: number
+  #draining = false
+  /** Whether any storer may hold a card of ours. */
+  #published = false
+  #providedAt = -Infinity
+  #timer: NodeJS.Timeout | undefined
+  #busy = false
+  #publishing: Promise<void> = Promise.resolve()
+
+  /** Signs the first card; nothing is published before peers are there. */
+  static async start(options: AdvertiserOptions): Promise<Advertiser> {
+    return new Advertiser(options, await signNow(options, { draining: false, sequence: options.now() }))
+  }
+
+  private constructor(options: AdvertiserOptions, signed: SignedCard) {
+    this.#options = options
+    this.#signed = signed
+    this.#sequence = signed.card.sequence
+    this.#state = startState(options.now())
+    this.#schedule()
+  }
+
+  /** The newest card, signed. */
+  get signed(): SignedCard {
+    return this.#signed
+  }
+
+  /** A peer of the DHT was gained: what lies with too few storers is put again soon. */
+  peerGained(): void {
+    this.#providedAt = -Infinity
+    this.#change(false)
+  }
+
+  /** The node may be reached elsewhere than the card says. */
+  addressesChanged(): void {
+    const { addresses, facts, logger } = this.#options
+    const known = this.#signed.card.addresses
+    const current = selectAddresses(addresses(), facts.scope)
+    if (current.length === known.length && current.every((address) => known.includes(address))) return
+    this.#sign().catch((error: unknown) => logger.warn({ err: error }, 'the card could not be signed'))
+    this.#change(false)
+  }
+
+  /** The node cannot serve what the card says: said at once, to those who ask and on the DHT. */
+  engineFailed(): void {
+    const { dht, logger } = this.#options
+    const keys = providerKeys(this.#signed.card.models)
+    Promise.all([this.#sign(), stopProviding(dht, keys, this.#stopped.signal)]).catch((error: unknown) => {
+      if (!this.#stopped.signal.aborted) logger.warn({ err: error }, 'the model could not be withdrawn')
+    })
+    this.#change(true)
+  }
+
+  /**
+   * Says that the node leaves: a tombstone in place of the card, no provider records any more.
+   * Takes at most `WITHDRAW_TIMEOUT_MS`; nothing is published afterwards.
+   */
+  async withdraw(): Promise<void> {
+    const keys = providerKeys(this.#signed.card.models)
+    this.#draining = true
+    this.#stopped.abort()
+    clearTimeout(this.#timer)
+    await this.#publishing
+    await this.#sign()
+    const { dht, logger } = this.#options
+    const signal = AbortSignal.timeout(WITHDRAW_TIMEOUT_MS)
+    try {
+      await stopProviding(dht, keys, signal)
+      // Where the card was never put nobody has to be told.
+      if (this.#published) await putCard(dht, this.#signed.card, this.#signed.bytes, signal)
+    } catch (error) {
+      logger.debug({ err: error }, 'the tombstone did not reach every storer')
+    }
+  }
+
+  /** Ends without a word. */
+  async stop(): Promise<void> {
+    this.#stopped.abort()
+    clearTimeout(this.#timer)
+    await this.#publishing
+  }
+
+  #change(urgent: boolean): void {
+    this.#state = afterChange(this.#state, { at: this.#options.now(), urgent })
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer)
+    if (this.#stopped.signal.aborted || this.#busy) return
+    const waitMs = Math.max(0, nextPublication(this.#state) - this.#options.now())
+    this.#timer = setTimeout(() => {
+      this.#publishing = this.#publish()
+    }, waitMs)
+    this.#timer.unref()
+  }
+
+  async #publish(): Promise<void> {
+    const { dht, logger, now, onPublished } = this.#options
+    const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(PUBLISH_TIMEOUT_MS)])
+    const before = this.#state
+    // What changes from here on is for the next publication.
+    this.#state = { ...before, changedAt: undefined, urgent: false }
+    this.#busy = true
+    let storers = 0
+    try {
+      await this.#sign()
+      const { card, bytes } = this.#signed
+      this.#published = true
+      const [put] = await Promise.all([putCard(dht, card, bytes, signal), this.#provide(signal)])
+      storers = put
+      logger.debug({ storers, models: card.models.length }, 'published the card')
+    } catch (error) {
+      logger.debug({ err: error }, 'publishing the card failed')
+    }
+    const { changedAt, urgent } = this.#state
+    this.#state = { ...afterAttempt(before, { at: now(), storers }), changedAt, urgent }
+    this.#busy = false
+    if (storers > 0) onPublished(this.#signed.card)
+    this.#schedule()
+  }
+
+  async #provide(signal: AbortSignal): Promise<void> {
+    const { dht, now } = this.#options
+    const keys = providerKeys(this.#signed.card.models)
+    const since = now()
+    if (since - this.#providedAt < PROVIDE_INTERVAL_MS || keys.length === 0) return
+    this.#providedAt = since
+    if ((await provide(dht, keys, signal)) === 0) this.#providedAt = -Infinity
+  }
+
+  async #sign(): Promise<void> {
+    // Two cards of one millisecond would be of one sequence, and either might win.
+    this.#sequence = Math.max(this.#options.now(), this.#sequence + 1)
+    const signed = await signNow(this.#options, { draining: this.#draining, sequence: this.#sequence })
+    if (signed.card.sequence > this.#signed.card.sequence) this.#signed = signed
+  }
+}
+
+async function signNow(
+  { facts, addresses, privateKey }: AdvertiserOptions,
+  now: { draining: boolean; sequence: number }
+): Promise<SignedCard> {
+  const card = buildCard(facts, { addresses: addresses(), ...now })
+  return { card, bytes: await signCard(card, privateKey) }
+}

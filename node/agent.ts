@@ -1,0 +1,6 @@
+/** Name and version of this software, told to peers and in cards. */
+import { readFileSync } from 'node:fs'
+
+const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8')) as { version: string }
+
+export const AGENT: string = `potluck/${version}`

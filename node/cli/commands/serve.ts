@@ -1,0 +1,144 @@
+/** `potluck serve`: a model for the network, until Ctrl-C. */
+import { formatDigest, type Load } from '@potluck/protocol'
+
+import { startNode } from '../../daemon.ts'
+import { startLlamaEngine, type Engine, type EngineStatus } from '../../engine/index.ts'
+import type { NodeEvent, PotluckNode } from '../../node.ts'
+import { describeReachability } from '../../status.ts'
+import { bestAddress, reachOf, until } from '../daemon-options.ts'
+import { dataDirectories } from '../data-directory.ts'
+import { createLogger } from '../log.ts'
+import { findModel, type FoundModel } from '../model/find.ts'
+import type { CommandContext } from '../program.ts'
+import { printJson, printLine, printNote } from '../terminal/output.ts'
+import { createProgress, type Progress } from '../terminal/progress.ts'
+import { parameters, rate } from '../terminal/units.ts'
+
+/** Free ports: nobody has to know them, and several nodes run on one machine. */
+const LISTEN = ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws']
+
+export async function serve(context: CommandContext): Promise<number> {
+  const { settings, env, interrupted } = context
+  const directories = dataDirectories(settings, env)
+  const reach = reachOf(settings, LISTEN)
+  const logger = createLogger(settings)
+  const model = await findModel(context)
+  const engine = await load(model, context)
+  try {
+    const node = await startNode({
+      ...reach,
+      engine,
+      logger,
+      dataDirectory: directories.node,
+      ...(settings.metricsPort === undefined ? {} : { metricsPort: settings.metricsPort })
+    })
+    if (settings.json) printJson(readyJson(node))
+    else printLine(banner(node))
+    const unlisten = node.onEvent(reporter(settings.json))
+    await until(interrupted)
+    unlisten()
+    if (settings.json) printJson({ type: 'draining' })
+    else printNote(leaving(node.load()))
+    await node.drain()
+  } finally {
+    await engine.close()
+  }
+  if (settings.json) printJson({ type: 'stopped' })
+  return 0
+}
+
+async function load(model: FoundModel, { settings, interrupted }: CommandContext): Promise<Engine> {
+  const { slots, context, threads, gpu, json } = settings
+  const bars = new Map<string, Progress>()
+  const progress = (stage: string): Progress => {
+    const bar = bars.get(stage) ?? createProgress(stage, { json })
+    bars.set(stage, bar)
+    return bar
+  }
+  const engine = await startLlamaEngine({
+    modelPath: model.path,
+    ...(model.name === undefined ? {} : { name: model.name }),
+    ...(slots === undefined ? {} : { slots }),
+    ...(context === undefined ? {} : { contextLength: context }),
+    ...(threads === undefined ? {} : { threads }),
+    gpu: gpu === 'off' ? false : 'auto',
+    onProgress: (fraction, stage) => progress(stage).update(fraction),
+    logger: createLogger(settings),
+    signal: interrupted
+  })
+  for (const bar of bars.values()) bar.end()
+  return engine
+}
+
+function reporter(json: boolean): (event: NodeEvent) => void {
+  let known = false
+  return (event) => {
+    if (json) printJson(event.type === 'advertised' ? { type: 'advertised' } : event)
+    else if (event.type === 'withdrawn') printNote(`the model is withdrawn: ${event.reason}`)
+    else if (event.type === 'engine') printNote(describeEngine(event.status))
+    else if (!known) {
+      known = true
+      printNote('Others can find it now.')
+    }
+  }
+}
+
+function describeEngine(status: EngineStatus): string {
+  switch (status.state) {
+    case 'ready':
+      return 'the engine is back'
+    case 'restarting':
+      return 'the engine crashed and starts again'
+    case 'failed':
+      return `the engine failed: ${status.reason}`
+  }
+}
+
+function readyJson(node: PotluckNode): object {
+  const { models, hardware, slots } = node.card()
+  return {
+    type: 'ready',
+    peerId: node.peerId.toString(),
+    addresses: node.addresses(),
+    reachability: describeReachability(node.addresses()),
+    models: models.map((model) => ({ ...model, digest: formatDigest(model.digest) })),
+    hardware,
+    slots
+  }
+}
+
+function leaving({ active, queued }: Load): string {
+  const left = active + queued
+  return left === 0 ? 'leaving' : `finishing ${left} ${left === 1 ? 'answer' : 'answers'}; Ctrl-C again leaves at once`
+}
+
+function banner(node: PotluckNode): string {
+  const { models, hardware, slots } = node.card()
+  const [model] = models
+  const addresses = node.addresses()
+  const lines = [
+    ['peer', node.peerId.toString()],
+    ...(model === undefined
+      ? []
+      : [
+          ['model', model.name],
+          ['digest', formatDigest(model.digest)],
+          ['', `${parameters(model.parameters)} parameters, ${model.quantization}, context ${model.contextLength}`],
+          ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
+        ]),
+    ['slots', `${slots} answers at once`],
+    ['hardware', `${hardware.accelerator}, ${hardware.device}`],
+    ...addresses.map((address, index) => [index === 0 ? 'addresses' : '', address]),
+    ['reachable', describeReachability(addresses)]
+  ].map(([head = '', text = '']) => `  ${head.padEnd(10)}${text}`)
+  return [
+    `Serving ${model?.name ?? 'nothing'}`,
+    '',
+    ...lines,
+    '',
+    'Ask it, here or from another machine:',
+    `  potluck run --bootstrap ${bestAddress(addresses) ?? ''} "Hello"`,
+    '',
+    'Ctrl-C finishes running answers and leaves; twice, it leaves at once.'
+  ].join('\n')
+}

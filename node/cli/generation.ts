@@ -1,0 +1,10 @@
+/** The settings that a question is asked with. */
+import type { GenerationOptions } from '@potluck/client'
+
+import type { Settings } from './settings/table.ts'
+
+export function generationOptions(settings: Settings, signal: AbortSignal): GenerationOptions {
+  const { model, seed, temperature, topK, topP, minP, presencePenalty, frequencyPenalty, maxTokens, stop } = settings
+  const given = { model, seed, temperature, topK, topP, minP, presencePenalty, frequencyPenalty, maxTokens }
+  return { ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)), stop, signal }
+}

@@ -1,0 +1,75 @@
+/**
+ * The SHA-256 that Hugging Face states for a file. Large files lie in LFS, whose key is that digest:
+ * the link to one names it in `x-linked-etag`.
+ */
+import { formatDigest, parseDigest } from '@potluck/protocol'
+
+/** A statement that does not come is done without. */
+const HUB_TIMEOUT_MS = 10_000
+/** The hub resolves a quantisation to a file only for llama.cpp's user agent. */
+const USER_AGENT = 'llama-cpp'
+
+/** @returns `sha256:…`, or undefined for what is not on the hub, or where it states none */
+export async function statedDigest(uri: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const timeout = AbortSignal.any([signal, AbortSignal.timeout(HUB_TIMEOUT_MS)])
+    const url = await fileUrl(uri, timeout)
+    if (url === undefined) return undefined
+    const response = await fetch(url, { method: 'HEAD', redirect: 'manual', signal: timeout })
+    const digest = parseDigest(response.headers.get('x-linked-etag')?.replaceAll('"', '') ?? '')
+    return digest === undefined ? undefined : formatDigest(digest)
+  } catch {
+    signal.throwIfAborted()
+    return undefined
+  }
+}
+
+/** `user/repo:QUANT` of a `hf:` URI; a file's name without its extension stands for the quantisation. */
+export function nameOf(uri: string): string | undefined {
+  const parts = parseHubUri(uri)
+  if (parts === undefined) return undefined
+  const { user, repo, tag, file } = parts
+  const last =
+    tag ??
+    file
+      ?.split('/')
+      .at(-1)
+      ?.replace(/\.gguf$/i, '')
+  return last === undefined ? `${user}/${repo}` : `${user}/${repo}:${last}`
+}
+
+async function fileUrl(uri: string, signal: AbortSignal): Promise<string | undefined> {
+  const parts = parseHubUri(uri)
+  if (parts === undefined) return uri.startsWith('http') ? uri.replace('/blob/', '/resolve/') : undefined
+  const { user, repo, tag = 'latest', file, branch = 'main' } = parts
+  const endpoint = (process.env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/$/, '')
+  const path = file ?? (await fileOfTag(`${endpoint}/v2/${user}/${repo}/manifests/${tag}`, signal))
+  return path === undefined ? undefined : `${endpoint}/${user}/${repo}/resolve/${branch}/${path}`
+}
+
+async function fileOfTag(manifestUrl: string, signal: AbortSignal): Promise<string | undefined> {
+  const response = await fetch(manifestUrl, { headers: { 'user-agent': USER_AGENT }, signal })
+  const manifest = (await response.json()) as { ggufFile?: { rfilename?: string } }
+  return manifest.ggufFile?.rfilename
+}
+
+interface HubUri {
+  user: string
+  repo: string
+  tag?: string
+  file?: string
+  branch?: string
+}
+
+function parseHubUri(uri: string): HubUri | undefined {
+  const match = /^(?:hf|huggingface):(?:\/\/)?([^/]+)\/([^/:#]+)(?::([^/#]+)|\/([^#]+)(?:#(.+))?)?$/.exec(uri)
+  if (match === null) return undefined
+  const [, user = '', repo = '', tag, file, branch] = match
+  return {
+    user,
+    repo,
+    ...(tag === undefined ? {} : { tag }),
+    ...(file === undefined ? {} : { file }),
+    ...(branch === undefined ? {} : { branch })
+  }
+}

@@ -1,0 +1,262 @@
+/**
+ * Every setting, once: its name gives the flag (`--data-dir`), the environment variable
+ * (`POTLUCK_DATA_DIR`) and the key of the config file (`data-dir`). Help, docs and checks derive from here.
+ */
+import type { Scope } from '@potluck/protocol'
+
+import { choice, integer, list, number, seed, text, toggle, type Kind } from './kinds.ts'
+
+export type CommandName = 'serve' | 'relay' | 'run' | 'chat' | 'nodes' | 'models' | 'status'
+
+export interface Settings {
+  bootstrap: readonly string[]
+  mdns: boolean
+  scope: Scope | undefined
+  listen: readonly string[]
+  announce: readonly string[]
+  dataDir: string | undefined
+  serveModel: string | undefined
+  model: string | undefined
+  name: string | undefined
+  sha256: string | undefined
+  slots: number | undefined
+  context: number | undefined
+  threads: number | undefined
+  gpu: 'auto' | 'off'
+  metricsPort: number | undefined
+  logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
+  system: string | undefined
+  maxTokens: number | undefined
+  temperature: number | undefined
+  topK: number | undefined
+  topP: number | undefined
+  minP: number | undefined
+  presencePenalty: number | undefined
+  frequencyPenalty: number | undefined
+  seed: bigint | undefined
+  stop: readonly string[]
+  raw: boolean
+  json: boolean
+}
+
+export interface Setting<T> {
+  kind: Kind<NonNullable<T>>
+  default: T
+  /** The default in words, where the value alone does not tell. */
+  defaultText?: string
+  doc: string
+  commands: readonly CommandName[]
+  /** Where it is not the name's own. */
+  flag?: string
+}
+
+const ASK: readonly CommandName[] = ['run', 'chat']
+const FIND: readonly CommandName[] = [...ASK, 'nodes', 'models']
+const DAEMON: readonly CommandName[] = ['serve', 'relay']
+const ALL: readonly CommandName[] = [...DAEMON, ...FIND, 'status']
+
+export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
+  bootstrap: {
+    kind: list('multiaddr'),
+    default: [],
+    defaultText: 'none: a node on this machine, and mDNS',
+    doc: 'peers that lead into the network, as /ip4/…/tcp/…/p2p/…',
+    commands: [...DAEMON, ...FIND]
+  },
+  mdns: {
+    kind: toggle,
+    default: true,
+    doc: 'find peers on the local network, and be found there',
+    commands: [...DAEMON, ...FIND]
+  },
+  scope: {
+    kind: choice<Scope>('local', 'public'),
+    default: undefined,
+    defaultText: 'public if a bootstrap or announced address is public',
+    doc: 'whether private addresses are used (a LAN, a testnet) or left out (the internet)',
+    commands: [...DAEMON, ...FIND]
+  },
+  listen: {
+    kind: list('multiaddr'),
+    default: [],
+    defaultText: 'TCP and WebSocket on all interfaces; a relay on ports 4001 and 4002, a node on free ones',
+    doc: 'addresses to listen on, as /ip4/0.0.0.0/tcp/4001',
+    commands: DAEMON
+  },
+  announce: {
+    kind: list('multiaddr'),
+    default: [],
+    defaultText: 'those listened on',
+    doc: 'addresses to tell others instead, for a forwarded port',
+    commands: DAEMON
+  },
+  dataDir: {
+    kind: text('path'),
+    default: undefined,
+    defaultText: '$XDG_DATA_HOME/potluck',
+    doc: 'where keys, what the DHT keeps, and downloaded models are kept',
+    commands: [...DAEMON, ...FIND, 'status']
+  },
+  serveModel: {
+    kind: text('model'),
+    default: undefined,
+    defaultText: 'asks what shall be downloaded, or serves crumb',
+    doc: 'what to serve: a GGUF file, a URL, or hf:user/repo:QUANT',
+    commands: ['serve'],
+    flag: '--model'
+  },
+  model: {
+    kind: text('model'),
+    default: undefined,
+    defaultText: 'auto, the best that is served now',
+    doc: 'what to ask: a name (user/repo:QUANT) or a digest (sha256:…), which alone says which weights',
+    commands: ASK
+  },
+  name: {
+    kind: text('user/repo:QUANT'),
+    default: undefined,
+    defaultText: 'from where it came',
+    doc: 'the name under which the model is offered',
+    commands: ['serve']
+  },
+  sha256: {
+    kind: text('digest'),
+    default: undefined,
+    doc: 'digest that the model file must have, or it is not served',
+    commands: ['serve']
+  },
+  slots: {
+    kind: integer(1, 256),
+    default: undefined,
+    defaultText: 'by the hardware',
+    doc: 'answers generated at once; each takes memory for a context of its own',
+    commands: ['serve']
+  },
+  context: {
+    kind: integer(16, 16_777_216),
+    default: undefined,
+    defaultText: 'by the model and the hardware',
+    doc: 'tokens of prompt and answer together that one slot holds',
+    commands: ['serve']
+  },
+  threads: {
+    kind: integer(1, 1024),
+    default: undefined,
+    defaultText: 'by the hardware',
+    doc: 'processor threads of the engine; leave one core free',
+    commands: ['serve']
+  },
+  gpu: {
+    kind: choice('auto', 'off'),
+    default: 'auto',
+    doc: 'whether a GPU may be used',
+    commands: ['serve']
+  },
+  metricsPort: {
+    kind: integer(0, 65_535),
+    default: undefined,
+    defaultText: 'no port',
+    doc: 'serve /metrics, /healthz and /readyz on 127.0.0.1; 0 takes a free port',
+    commands: ['serve']
+  },
+  system: {
+    kind: text('text'),
+    default: undefined,
+    doc: 'system message before the prompt',
+    commands: ASK
+  },
+  maxTokens: {
+    kind: integer(1, 131_072),
+    default: undefined,
+    defaultText: '1024, or what the context has room for',
+    doc: 'most tokens of the answer',
+    commands: ASK
+  },
+  temperature: {
+    kind: number(0, 100),
+    default: undefined,
+    defaultText: '0.8',
+    doc: 'how much chance may choose; 0 takes the most probable token',
+    commands: ASK
+  },
+  topK: {
+    kind: integer(0, 64),
+    default: undefined,
+    defaultText: '40',
+    doc: 'tokens to choose from; 0 means all 64 candidates',
+    commands: ASK
+  },
+  topP: {
+    kind: number(0, 1),
+    default: undefined,
+    defaultText: '0.95',
+    doc: 'choose from the fewest tokens whose probabilities reach this sum',
+    commands: ASK
+  },
+  minP: {
+    kind: number(0, 1),
+    default: undefined,
+    defaultText: '0.05',
+    doc: 'leave out tokens less probable than this share of the best',
+    commands: ASK
+  },
+  presencePenalty: {
+    kind: number(-100, 100),
+    default: undefined,
+    defaultText: '0',
+    doc: 'subtracted once from the score of tokens already in the answer',
+    commands: ASK
+  },
+  frequencyPenalty: {
+    kind: number(-100, 100),
+    default: undefined,
+    defaultText: '0',
+    doc: 'subtracted for each time a token is in the answer',
+    commands: ASK
+  },
+  seed: {
+    kind: seed,
+    default: undefined,
+    defaultText: 'random',
+    doc: 'fixes the answer, for the same model and settings',
+    commands: ASK
+  },
+  stop: {
+    kind: list('text'),
+    default: [],
+    defaultText: 'none',
+    doc: 'texts that end the answer',
+    commands: ASK
+  },
+  raw: {
+    kind: toggle,
+    default: false,
+    doc: 'continue the prompt as it is, without a chat template',
+    commands: ['run']
+  },
+  logLevel: {
+    kind: choice('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
+    default: 'warn',
+    doc: 'log lines (JSON, on stderr) from this level on',
+    commands: DAEMON
+  },
+  json: {
+    kind: toggle,
+    default: false,
+    doc: 'print one JSON object a line, for programs',
+    commands: ALL
+  }
+}
+
+export function flagOf(name: keyof Settings): string {
+  return SETTINGS[name].flag ?? `--${keyOf(name)}`
+}
+
+export function envOf(name: keyof Settings): string {
+  return `POTLUCK_${keyOf(name).replaceAll('-', '_').toUpperCase()}`
+}
+
+/** The key in the config file: `dataDir` is `data-dir`. */
+export function keyOf(name: keyof Settings): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}

@@ -1,0 +1,97 @@
+/** How fast the engine is, by a short run: what a card claims is measured, not looked up. */
+import { DEFAULT_SAMPLING } from '@potluck/protocol'
+
+import type { Engine } from '../engine/interface.ts'
+import { MEASURE_LIMIT_MS, MEASURE_MS, MEASURE_RUNS } from '../limits.ts'
+
+export interface Rates {
+  /** Prompt tokens evaluated per second; 0: could not be measured. */
+  prefillTokensPerSecond: number
+  /** Answer tokens per second, one answer at a time; 0: could not be measured. */
+  decodeTokensPerSecond: number
+}
+
+type MeasuredEngine = Pick<Engine, 'model' | 'tokenize' | 'generate'>
+
+interface Run {
+  promptTokens: number
+  answerTokens: number
+}
+
+/** Done even by a slow machine; what it tells counts only if there is no time for more. */
+const SMALL: Run = { promptTokens: 32, answerTokens: 8 }
+/** Long enough that the fixed cost of an evaluation hardly counts. */
+const WHOLE: Run = { promptTokens: 256, answerTokens: 32 }
+
+/**
+ * Medians over as many runs as fit the time: a second or so, longer for an engine that is slow.
+ * Throws only if `signal` fires; an engine that fails says so by its status.
+ */
+export async function measureRates(engine: MeasuredEngine, signal: AbortSignal): Promise<Rates> {
+  const enough = AbortSignal.any([signal, AbortSignal.timeout(MEASURE_MS)])
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(MEASURE_LIMIT_MS)])
+  const small = await measureOnce(engine, SMALL, 0, limit)
+  const whole: Rates[] = []
+  for (let run = 1; run <= MEASURE_RUNS && !enough.aborted; run++) {
+    whole.push(await measureOnce(engine, WHOLE, run, enough))
+  }
+  signal.throwIfAborted()
+  const rate = (name: keyof Rates): number => median(whole.map((rates) => rates[name])) ?? small[name]
+  return {
+    prefillTokensPerSecond: rate('prefillTokensPerSecond'),
+    decodeTokensPerSecond: rate('decodeTokensPerSecond')
+  }
+}
+
+/** What could be had until the signal. */
+async function measureOnce(
+  engine: MeasuredEngine,
+  { promptTokens, answerTokens }: Run,
+  run: number,
+  signal: AbortSignal
+): Promise<Rates> {
+  const rates: Rates = { prefillTokensPerSecond: 0, decodeTokensPerSecond: 0 }
+  try {
+    const prompt = await somePrompt(engine, promptTokens, run, signal)
+    const generation = engine.generate(
+      {
+        promptTokens: prompt,
+        answerTokens: [],
+        sampling: { ...DEFAULT_SAMPLING, seed: BigInt(run), temperature: 1 },
+        maxTokens: answerTokens,
+        stop: [],
+        credit: answerTokens
+      },
+      signal
+    )
+    for await (const event of generation) {
+      if (event.type === 'prefill') {
+        rates.prefillTokensPerSecond = perSecond(prompt.length - event.cachedTokens, event.prefillMs)
+      }
+      // The first token comes with the prompt's evaluation.
+      if (event.type === 'done') {
+        rates.decodeTokensPerSecond = perSecond(event.usage.completionTokens - 1, event.decodeMs)
+      }
+    }
+  } catch {
+    return rates
+  }
+  return rates
+}
+
+/** Another text each time, from its beginning, or the cache would be measured. */
+async function somePrompt(engine: MeasuredEngine, length: number, run: number, signal: AbortSignal): Promise<number[]> {
+  const text = `${run} ${run} ${'The quick brown fox jumps over the lazy dog. '.repeat(length / 8)}`
+  const tokens = await engine.tokenize({ prompt: text }, signal)
+  return tokens.slice(0, Math.min(length, Math.floor(engine.model.contextLength / 2)))
+}
+
+function perSecond(tokens: number, ms: number): number {
+  return tokens > 0 && ms > 0 ? (tokens / ms) * 1000 : 0
+}
+
+/** Of those that were measured; undefined if none was. */
+function median(values: readonly number[]): number | undefined {
+  const sorted = values.filter((value) => value > 0).toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)]
+}

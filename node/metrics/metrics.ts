@@ -1,0 +1,161 @@
+/**
+ * What the node counts. The names follow vLLM's, so that dashboards fit; no label holds a peer or
+ * anything else from the wire but the codes of the protocol.
+ */
+import type { ErrorCode, Load } from '@potluck/protocol'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+import type { EngineCounters } from '../engine/interface.ts'
+
+/** How a request ended: answered to its end, or with an error's code. */
+export type Outcome = ErrorCode | 'done'
+
+/** The numbers as an object, for `potluck status` and tests. All count from the node's start. */
+export interface NodeMetrics {
+  requestsRunning: number
+  requestsWaiting: number
+  slotsFree: number
+  /** Open generate streams, those whose request has not arrived included. */
+  streamsOpen: number
+  requestsFinished: Readonly<Partial<Record<Outcome, number>>>
+  /** Tokens of the prompts that were accepted, cached ones included. */
+  promptTokens: number
+  /** Tokens sent. */
+  generationTokens: number
+  /** From the request's arrival to its first token. */
+  timeToFirstTokenSeconds: Distribution
+  /** Between two deltas of one answer. */
+  interTokenLatencySeconds: Distribution
+  /** What the engine evaluated and holds; undefined while it is down. */
+  engine: EngineCounters | undefined
+}
+
+export interface Distribution {
+  count: number
+  sum: number
+}
+
+export interface MetricsSources {
+  load: () => Load
+  streamsOpen: () => number
+  engine: () => Promise<EngineCounters>
+}
+
+/** Follows one answer's deltas. */
+export interface AnswerObserver {
+  delta: (tokens: number) => void
+}
+
+const PREFIX = 'potluck_'
+/** Seconds, as vLLM has them: from a warm prefix on a GPU to a long prompt on a processor. */
+const FIRST_TOKEN_BUCKETS = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 40]
+const INTER_TOKEN_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]
+
+export class Metrics {
+  readonly #sources: MetricsSources
+  readonly #clock: () => number
+  readonly #registry = new Registry()
+  readonly #running = this.#gauge('num_requests_running', 'Requests in a slot')
+  readonly #waiting = this.#gauge('num_requests_waiting', 'Requests in the queue')
+  readonly #slotsFree = this.#gauge('num_slots_free', 'Slots without a request')
+  readonly #streams = this.#gauge('num_streams_open', 'Generate streams, silent ones included')
+  readonly #promptTokens = this.#counter('prompt_tokens_total', 'Tokens of accepted prompts, cached ones included')
+  readonly #generationTokens = this.#counter('generation_tokens_total', 'Tokens sent')
+  readonly #finished = this.#counter('requests_finished_total', 'Requests by how they ended', ['outcome'])
+  readonly #prefillTokens = this.#counter('engine_prefill_tokens_total', 'Prompt tokens evaluated')
+  readonly #decodeTokens = this.#counter('engine_decode_tokens_total', 'Answer tokens evaluated')
+  readonly #restarts = this.#counter('engine_restarts_total', 'Crashes of the engine')
+  readonly #firstToken = this.#histogram('time_to_first_token_seconds', FIRST_TOKEN_BUCKETS)
+  readonly #interToken = this.#histogram('inter_token_latency_seconds', INTER_TOKEN_BUCKETS)
+
+  /** @param clock milliseconds, monotonic */
+  constructor(sources: MetricsSources, clock: () => number) {
+    this.#sources = sources
+    this.#clock = clock
+  }
+
+  accepted(promptTokens: number): void {
+    this.#promptTokens.inc(promptTokens)
+  }
+
+  finished(outcome: Outcome): void {
+    this.#finished.inc({ outcome })
+  }
+
+  /** @param arrivedAt when the request came, by the monotonic clock */
+  observeAnswer(arrivedAt: number): AnswerObserver {
+    let last = arrivedAt
+    let histogram = this.#firstToken
+    return {
+      delta: (tokens) => {
+        const now = this.#clock()
+        histogram.observe((now - last) / 1000)
+        this.#generationTokens.inc(tokens)
+        last = now
+        histogram = this.#interToken
+      }
+    }
+  }
+
+  async snapshot(): Promise<NodeMetrics> {
+    const load = this.#sources.load()
+    return {
+      requestsRunning: load.active,
+      requestsWaiting: load.queued,
+      slotsFree: load.slots - load.active,
+      streamsOpen: this.#sources.streamsOpen(),
+      requestsFinished: Object.fromEntries(
+        (await this.#finished.get()).values.map(({ labels, value }) => [labels['outcome'], value])
+      ),
+      promptTokens: await total(this.#promptTokens),
+      generationTokens: await total(this.#generationTokens),
+      timeToFirstTokenSeconds: await distribution(this.#firstToken),
+      interTokenLatencySeconds: await distribution(this.#interToken),
+      engine: await this.#sources.engine().catch(() => undefined)
+    }
+  }
+
+  /** In Prometheus' text format. */
+  async text(): Promise<{ contentType: string; body: string }> {
+    const now = await this.snapshot()
+    this.#running.set(now.requestsRunning)
+    this.#waiting.set(now.requestsWaiting)
+    this.#slotsFree.set(now.slotsFree)
+    this.#streams.set(now.streamsOpen)
+    assign(this.#prefillTokens, now.engine?.prefillTokens)
+    assign(this.#decodeTokens, now.engine?.decodeTokens)
+    assign(this.#restarts, now.engine?.restarts)
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() }
+  }
+
+  #gauge(name: string, help: string): Gauge {
+    return new Gauge({ name: PREFIX + name, help, registers: [this.#registry] })
+  }
+
+  #counter(name: string, help: string, labelNames: string[] = []): Counter {
+    return new Counter({ name: PREFIX + name, help, labelNames, registers: [this.#registry] })
+  }
+
+  #histogram(name: string, buckets: number[]): Histogram {
+    const help = name.replaceAll('_', ' ')
+    return new Histogram({ name: PREFIX + name, help, buckets, registers: [this.#registry] })
+  }
+}
+
+/** A counter that the engine keeps; it starts anew with the engine's process. */
+function assign(counter: Counter, value: number | undefined): void {
+  if (value === undefined) return
+  counter.reset()
+  counter.inc(value)
+}
+
+async function total(counter: Counter): Promise<number> {
+  const { values } = await counter.get()
+  return values[0]?.value ?? 0
+}
+
+async function distribution(histogram: Histogram): Promise<Distribution> {
+  const { values } = await histogram.get()
+  const read = (suffix: string): number => values.find(({ metricName }) => metricName?.endsWith(suffix))?.value ?? 0
+  return { count: read('_count'), sum: read('_sum') }
+}

@@ -1,0 +1,71 @@
+/**
+ * A datastore in which what others store has a bound.
+ *
+ * kad-dht keeps every valid record and provider record for two days, and a key pair costs nothing:
+ * a peer could fill the memory or disk of everybody. Here the entry written least recently makes
+ * room. That may be an honest one, which its owner puts again; a node that is full up is gone.
+ */
+import { BaseDatastore } from 'datastore-core'
+import { Key, type Datastore, type KeyQuery, type Query } from 'interface-datastore'
+import type { AbortOptions } from '@libp2p/interface'
+
+interface Bounded {
+  prefix: string
+  most: number
+  /** The least recently written first. */
+  keys: Set<string>
+}
+
+export class BoundedDatastore extends BaseDatastore {
+  readonly #inner: Datastore
+  readonly #bounds: readonly Bounded[]
+
+  /** @param bounds prefix of the keys, and how many there may be */
+  static async over(inner: Datastore, bounds: Readonly<Record<string, number>>): Promise<BoundedDatastore> {
+    const entries = Object.entries(bounds).map(([prefix, most]) => ({ prefix, most, keys: new Set<string>() }))
+    for (const { prefix, keys } of entries) {
+      for await (const key of inner.queryKeys({ prefix })) keys.add(key.toString())
+    }
+    return new BoundedDatastore(inner, entries)
+  }
+
+  private constructor(inner: Datastore, bounds: readonly Bounded[]) {
+    super()
+    this.#inner = inner
+    this.#bounds = bounds
+  }
+
+  override async put(key: Key, value: Uint8Array, options?: AbortOptions): Promise<Key> {
+    await this.#inner.put(key, value, options)
+    const name = key.toString()
+    for (const { prefix, most, keys } of this.#bounds) {
+      if (!name.startsWith(prefix)) continue
+      keys.delete(name)
+      keys.add(name)
+      const oldest = keys.values().next()
+      if (keys.size > most && !oldest.done) await this.delete(new Key(oldest.value), options)
+    }
+    return key
+  }
+
+  override async get(key: Key, options?: AbortOptions): Promise<Uint8Array> {
+    return await this.#inner.get(key, options)
+  }
+
+  override async has(key: Key, options?: AbortOptions): Promise<boolean> {
+    return await this.#inner.has(key, options)
+  }
+
+  override async delete(key: Key, options?: AbortOptions): Promise<void> {
+    for (const { keys } of this.#bounds) keys.delete(key.toString())
+    await this.#inner.delete(key, options)
+  }
+
+  override query(query: Query, options?: AbortOptions): ReturnType<Datastore['query']> {
+    return this.#inner.query(query, options)
+  }
+
+  override queryKeys(query: KeyQuery, options?: AbortOptions): ReturnType<Datastore['queryKeys']> {
+    return this.#inner.queryKeys(query, options)
+  }
+}

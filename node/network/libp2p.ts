@@ -1,0 +1,138 @@
+/**
+ * The libp2p host of a node and of a relay: TCP, and WebSocket so that browsers reach a public peer;
+ * Noise, Yamux, identify, ping, the DHT of our own protocol id, and circuit relays to dial through.
+ */
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { identify, identifyPush, type Identify, type IdentifyPush } from '@libp2p/identify'
+import type { Libp2p, ServiceMap } from '@libp2p/interface'
+import { kadDHT, type KadDHT } from '@libp2p/kad-dht'
+import { mdns } from '@libp2p/mdns'
+import { ping, type Ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { isPrivate } from '@libp2p/utils'
+import { webSockets } from '@libp2p/websockets'
+import { kadOptions, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
+
+import {
+  CONNECTIONS_PER_PEER,
+  INBOUND_CONNECTIONS,
+  RELAY_RESERVATIONS,
+  RELAY_RESERVATIONS_WANTED,
+  RELAYED_BYTES,
+  RELAYED_DURATION_MS
+} from '../limits.ts'
+import type { Identity } from './identity.ts'
+
+export interface HostServices extends ServiceMap {
+  identify: Identify
+  identifyPush: IdentifyPush
+  ping: Ping
+  dht: KadDHT
+}
+
+export type Host = Libp2p<HostServices>
+
+export interface HostOptions {
+  identity: Identity
+  /** Multiaddrs, as `/ip4/0.0.0.0/tcp/4001` or `/ip4/0.0.0.0/tcp/4002/ws`. */
+  listen: readonly string[]
+  /** Multiaddrs to tell others in place of those listened on; empty: these. */
+  announce: readonly string[]
+  scope: Scope
+  mdns: boolean
+  /** Connections in all. */
+  connections: number
+  /** Streams that a peer may open on one connection. */
+  streams: number
+  /** "potluck/0.1.0", told to peers by identify. */
+  agent: string
+}
+
+/** Starts the host of a node. */
+export async function createNodeHost(options: HostOptions): Promise<Host> {
+  // Behind NAT a node is reached over relays, which it finds in the DHT; on a LAN there is no need.
+  const reservations = options.scope === 'public' ? Array<string>(RELAY_RESERVATIONS_WANTED).fill('/p2p-circuit') : []
+  return await createHost(options, {
+    listen: [...options.listen, ...reservations],
+    transports: [circuitRelayTransport({ maxInboundStopStreams: options.streams })],
+    services: services(options)
+  })
+}
+
+/** Starts the host of a relay: in the DHT from the start, and carrying the streams of others. */
+export async function createRelayHost(options: HostOptions): Promise<Host> {
+  const relay = circuitRelayServer({
+    maxInboundHopStreams: options.streams,
+    maxOutboundStopStreams: options.streams,
+    reservations: {
+      maxReservations: RELAY_RESERVATIONS,
+      defaultDataLimit: RELAYED_BYTES,
+      defaultDurationLimit: RELAYED_DURATION_MS
+    }
+  })
+  const relayServices = { ...services(options, { clientMode: false }), relay }
+  return await createHost(options, { listen: [...options.listen], transports: [], services: relayServices })
+}
+
+interface Role {
+  listen: string[]
+  transports: NonNullable<Libp2pOptions['transports']>
+  services: Services
+}
+
+async function createHost(options: HostOptions, role: Role): Promise<Host> {
+  const { identity, scope, streams } = options
+  const inbound = INBOUND_CONNECTIONS[scope]
+  const host: Host = await createLibp2p<HostServices>({
+    privateKey: identity.privateKey,
+    datastore: identity.datastore,
+    nodeInfo: { userAgent: options.agent },
+    addresses: { listen: role.listen, announce: [...options.announce] },
+    transports: [tcp(), webSockets(), ...role.transports],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: streams,
+        // With libp2p's 10, a client that begins with a dozen requests loses its connection to them.
+        maxEarlyStreams: streams,
+        streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
+      })
+    ],
+    connectionGater: {
+      // Otherwise whoever writes a record could make the node knock at the doors of its own LAN.
+      denyDialMultiaddr: (address) => scope === 'public' && isPrivate(address),
+      denyInboundEncryptedConnection: (peer) => host.getConnections(peer).length >= CONNECTIONS_PER_PEER
+    },
+    connectionManager: {
+      maxConnections: options.connections,
+      inboundConnectionThreshold: inbound.perSecond,
+      maxIncomingPendingConnections: inbound.pending
+    },
+    peerDiscovery: options.mdns ? [mdns()] : [],
+    services: role.services,
+    start: false
+  })
+  try {
+    await host.start()
+  } catch (cause) {
+    // libp2p's own message holds a stack for each address.
+    if (!(cause instanceof Error && cause.name === 'UnsupportedListenAddressesError')) throw cause
+    const addresses = options.listen.join(' or ')
+    throw new Error(`cannot listen on ${addresses}: in use, or no address of this machine`, { cause })
+  }
+  return host
+}
+
+type Services = NonNullable<Libp2pOptions<HostServices>['services']>
+
+function services({ scope }: HostOptions, kad: { clientMode?: boolean } = {}): Services {
+  return {
+    identify: identify(),
+    identifyPush: identifyPush(),
+    ping: ping(),
+    dht: kadDHT(kadOptions({ scope, ...kad }))
+  }
+}

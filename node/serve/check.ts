@@ -1,0 +1,74 @@
+/** Whether this node can serve a request that is well-formed: pure, against the model it holds. */
+import { PotluckError, type GenerateRequest } from '@potluck/protocol'
+
+import type { EngineModel, EngineStatus } from '../engine/interface.ts'
+import { MAX_BYTES_PER_TOKEN, RESTART_RETRY_MS } from '../limits.ts'
+
+export interface Serving {
+  model: EngineModel
+  status: EngineStatus
+  draining: boolean
+}
+
+/**
+ * What can be said before the prompt is tokenised.
+ *
+ * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts), `unsupported`,
+ *   `invalid_request`, `context_length_exceeded`
+ */
+export function checkRequest(request: GenerateRequest, { model, status, draining }: Serving): void {
+  if (draining) throw new PotluckError('draining', 'the node is leaving')
+  if (status.state === 'failed' || !sameBytes(request.modelDigest, model.digest)) {
+    throw new PotluckError('model_not_found', 'the node does not serve this model')
+  }
+  if (status.state === 'restarting') {
+    throw new PotluckError('busy', 'the engine restarts', { retryAfterMs: RESTART_RETRY_MS })
+  }
+  for (const feature of neededFeatures(request)) {
+    if (!model.features.includes(feature)) throw new PotluckError('unsupported', `the model lacks ${feature}`)
+  }
+  for (const token of request.sampling.logitBias.keys()) checkToken('logit_bias', token, model)
+  if (request.continuation === undefined) {
+    if (inputBytes(request) > model.contextLength * MAX_BYTES_PER_TOKEN) throw overflow(model)
+    return
+  }
+  const { promptTokens, answerTokens } = request.continuation
+  for (const token of promptTokens) checkToken('prompt_tokens', token, model)
+  for (const token of answerTokens) checkToken('answer_tokens', token, model)
+}
+
+/**
+ * Whether the prompt and the whole answer fit the context: an answer is never cut short by it.
+ *
+ * @throws PotluckError `context_length_exceeded`
+ */
+export function checkContext(promptTokens: number, maxTokens: number, model: EngineModel): void {
+  if (promptTokens + maxTokens > model.contextLength) {
+    throw overflow(model, `${promptTokens} tokens of prompt and ${maxTokens} of answer`)
+  }
+}
+
+function neededFeatures(request: GenerateRequest): EngineModel['features'][number][] {
+  return [
+    'messages' in request.input ? 'chat' : 'completion',
+    ...(request.topLogprobs === undefined ? [] : ['logprobs' as const])
+  ]
+}
+
+function checkToken(field: string, token: number, { vocabularySize }: EngineModel): void {
+  if (token >= vocabularySize) throw new PotluckError('invalid_request', `${field} holds an id outside the vocabulary`)
+}
+
+function overflow({ contextLength }: EngineModel, what: string = 'the prompt'): PotluckError {
+  const message = what === 'the prompt' ? `${what} does not fit` : `${what} do not fit`
+  return new PotluckError('context_length_exceeded', `${message} a context of ${contextLength}`)
+}
+
+function inputBytes({ input }: GenerateRequest): number {
+  const texts = 'prompt' in input ? [input.prompt] : input.messages.map(({ content }) => content)
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index])
+}

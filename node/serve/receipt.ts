@@ -1,0 +1,46 @@
+/** The node's signed statement of what it generated. */
+import {
+  answerWindows,
+  SAMPLING_CONTRACT,
+  signReceipt,
+  tokensDigest,
+  type GenerateRequest,
+  type Timings
+} from '@potluck/protocol'
+
+import type { Answered } from './answer.ts'
+import type { GenerateService } from './service.ts'
+
+export interface Statement extends Answered {
+  request: GenerateRequest
+  /** SHA-256 of the request's frame. */
+  digest: Uint8Array
+  promptTokens: readonly number[]
+  timings: Timings
+}
+
+export async function issueReceipt(
+  { request, digest, promptTokens, answerTokens, timings, done }: Statement,
+  { engine, privateKey, now }: Pick<GenerateService, 'engine' | 'privateKey' | 'now'>
+): Promise<Uint8Array> {
+  const { accelerator, engine: name, kvType, flashAttention } = engine.backend
+  return await signReceipt(
+    {
+      requestId: request.requestId,
+      requestDigest: digest,
+      modelDigest: engine.model.digest,
+      contract: SAMPLING_CONTRACT,
+      promptDigest: tokensDigest(promptTokens),
+      promptTokens: promptTokens.length,
+      answerWindows: answerWindows(answerTokens),
+      answerTokens: answerTokens.length,
+      firstPosition: request.continuation?.answerTokens.length ?? 0,
+      finishReason: done.finishReason,
+      backend: { accelerator, engine: name, kvType, flashAttention },
+      usage: done.usage,
+      timings,
+      issuedAt: now()
+    },
+    privateKey
+  )
+}

@@ -1,0 +1,24 @@
+/** What the node tells its owner, put together from its parts. */
+import { isPrivate } from '@libp2p/utils'
+import { formatDigest, type Card } from '@potluck/protocol'
+import { multiaddr } from '@multiformats/multiaddr'
+
+import type { StatusCard } from './metrics/control.ts'
+
+/**
+ * Who can reach these addresses, in plain words. A relay's own address is public and says nothing
+ * of the node behind it, so relayed addresses are told apart first.
+ */
+export function describeReachability(addresses: readonly string[]): string {
+  const relayed = addresses.filter((address) => address.includes('/p2p-circuit'))
+  const direct = addresses.filter((address) => !address.includes('/p2p-circuit'))
+  if (direct.some((address) => !isPrivate(multiaddr(address)))) return 'directly, at a public address'
+  if (relayed.length > 0) return `through ${relayed.length === 1 ? 'a relay' : `${relayed.length} relayed addresses`}`
+  if (direct.length > 0) return 'only from this machine and its local network'
+  return 'not at all: the node listens on no address'
+}
+
+export function toStatusCard(card: Card): StatusCard {
+  const models = card.models.map((model) => ({ ...model, digest: formatDigest(model.digest) }))
+  return { ...card, peerId: card.peerId.toString(), models }
+}

@@ -1,0 +1,47 @@
+/** `npm run generate`: docs/configuration.md from the table that the command line itself is made of. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { envOf, flagOf, keyOf, SETTINGS, type Settings } from '../node/cli/settings/table.ts'
+
+const FILE = fileURLToPath(new URL('../docs/configuration.md', import.meta.url))
+
+const INTRODUCTION = `# Configuration
+
+<!-- Made by \`npm run generate\` from node/cli/settings/table.ts. -->
+
+Every setting of \`potluck\` has a flag, an environment variable and a key in the config file; a flag wins over a variable,
+a variable over the file, the file over the default. The file is TOML: \`$XDG_CONFIG_HOME/potluck/config.toml\`
+(\`~/.config\` if that is not set), or the one that \`--config\` or \`POTLUCK_CONFIG\` names. A variable that holds a list
+separates its values by commas; the flag is repeated instead; the file has an array.
+
+\`\`\`toml
+bootstrap = ["/ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…"]
+data-dir = "/srv/potluck"
+slots = 4
+\`\`\`
+
+\`--config\` itself is a flag and a variable only.
+
+| key | flag | variable | value | default | commands | what it does |
+|---|---|---|---|---|---|---|
+`
+
+function row(name: keyof Settings): string {
+  const { kind, default: fallback, defaultText, doc, commands } = SETTINGS[name]
+  const shown = fallback === undefined || (Array.isArray(fallback) && fallback.length === 0) ? '' : String(fallback)
+  const value = kind.placeholder === undefined ? 'true or false' : `${kind.placeholder}${kind.many ? ', several' : ''}`
+  const flag = fallback === true ? `${flagOf(name)}, ${flagOf(name).replace('--', '--no-')}` : flagOf(name)
+  const cells = [keyOf(name), flag, envOf(name), value, defaultText ?? shown, commands.join(', '), doc]
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
+}
+
+function configuration(): string {
+  return INTRODUCTION + (Object.keys(SETTINGS) as Array<keyof Settings>).map(row).join('')
+}
+
+/** Whether the committed page says what the table says. */
+export function configurationIsFresh(): boolean {
+  return readFileSync(FILE, 'utf8') === configuration()
+}
+
+if (import.meta.main) writeFileSync(FILE, configuration())

@@ -1,0 +1,79 @@
+/** Says whether an answer is right. Pure functions over texts. */
+
+/** How an answer is judged; see `text/questions.py`, which writes the questions. */
+export type Match = 'word' | 'last number' | 'whole' | 'any' | 'refusal'
+
+export interface Question {
+  readonly category: string
+  readonly relation: string
+  readonly question: string
+  readonly expect: readonly string[]
+  /** Answers that are wrong, even beside a right one. */
+  readonly rivals: readonly string[]
+  readonly match: Match
+}
+
+/** Words and numbers in lower case; a single capital letter stays one, so that "A" the letter is not "a" the article. */
+function words(text: string): string[] {
+  const found = text.replaceAll("'", '').match(/[\p{L}\p{N}]+/gu) ?? []
+  return found.map((word) => (/^[A-Z]$/.test(word) ? word : word.toLowerCase()))
+}
+
+/** Whether the words of `part` stand in `text`, side by side and in order. */
+function contains(text: string, part: string): boolean {
+  return ` ${words(text).join(' ')} `.includes(` ${words(part).join(' ')} `)
+}
+
+function lastNumber(text: string): string | undefined {
+  return text.match(/\d+/g)?.at(-1)
+}
+
+const DOES_NOT_KNOW =
+  /\b(do not know|don't know|know nothing|cannot|can't|never learned|can only|only (add|do)|do not understand)\b|have never learned/i
+
+/** Sentences that may accompany a refusal, because they claim nothing about the world. */
+const HARMLESS = [
+  /^(i am|i'm) (only|just) a (very )?small model$/i,
+  /^(my world is small|that is outside my little world|that is too far from my small world)$/i,
+  /^(maybe|perhaps) (someone|somebody) else can (tell|help) you$/i,
+  /^(it is better to look it up|please look it up|a library may help|please ask (somebody|someone) who knows)$/i,
+  /^(please )?ask me (a question|something|about) ?[a-z ,]*( instead)?$/i,
+  /^you can ask me about [a-z ,]+$/i,
+  /^(i can|shall i) tell you a story instead$/i,
+  /^i can count or add small numbers for you$/i,
+  /^that sum is too hard for me$|^it is too hard for me$/i
+]
+
+/** A refusal says that it does not know, and every other sentence of it is harmless. */
+export function isRefusal(text: string): boolean {
+  const sentences = text
+    .split(/[.?!]+/)
+    .map((sentence) => sentence.trim())
+    .filter((sentence) => sentence !== '')
+  const refusing = sentences.filter((sentence) => DOES_NOT_KNOW.test(sentence))
+  const others = sentences.filter((sentence) => !DOES_NOT_KNOW.test(sentence))
+  // A fact hidden behind "I do not know, but ..." is no refusal.
+  const hedged = refusing.some((sentence) => /\b(know|learned|answer)\b.*\bbut\b/i.test(sentence))
+  return (
+    refusing.length > 0 && !hedged && others.every((sentence) => HARMLESS.some((pattern) => pattern.test(sentence)))
+  )
+}
+
+export function isRight({ match, expect, rivals }: Question, answer: string): boolean {
+  switch (match) {
+    case 'word':
+      return (
+        expect.some((word) => contains(answer, word)) &&
+        !rivals.some((word) => contains(answer, word)) &&
+        !isRefusal(answer)
+      )
+    case 'last number':
+      return lastNumber(answer) === expect[0]
+    case 'whole':
+      return words(answer).join(' ') === words(expect[0] ?? '').join(' ')
+    case 'any':
+      return expect.some((word) => contains(answer, word)) && !isRefusal(answer)
+    case 'refusal':
+      return isRefusal(answer)
+  }
+}

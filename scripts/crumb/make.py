@@ -1,0 +1,61 @@
+"""The whole recipe: text, tokenizer, training, GGUF files, the evaluation's questions.
+
+    python scripts/crumb/make.py            everything, about an hour on two cores
+    python scripts/crumb/make.py export     only the files, from the newest weights in the cache
+
+The evaluation itself is TypeScript: `node scripts/crumb/evaluate.ts`.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import corpus
+import export
+import train
+from model import Shape
+from text import questions
+
+HERE = Path(__file__).resolve().parent
+MODELS = HERE.parent.parent / "node" / "models"
+STAGES = ["tokenizer", "text", "train", "export", "questions"]
+SEED = 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stages", nargs="*", help=f"of {STAGES}; all without an argument")
+    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "crumb-cache", help="where text and checkpoints lie")
+    parser.add_argument("--models", type=Path, default=MODELS, help="where the GGUF files go")
+    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--tokens", type=float, default=22e6, help="size of the training text")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    arguments = parser.parse_args()
+    unknown = set(arguments.stages) - set(STAGES)
+    if unknown:
+        parser.error(f"no such stage: {', '.join(sorted(unknown))}")
+    stages, cache, shape = arguments.stages or STAGES, arguments.cache, Shape()
+    cache.mkdir(parents=True, exist_ok=True)
+    for stage in STAGES:
+        if stage not in stages:
+            continue
+        started = time.monotonic()
+        if stage == "tokenizer":
+            corpus.train_tokenizer(cache / "tokenizer.json", shape.vocabulary, SEED)
+        elif stage == "text":
+            corpus.write(cache, shape.context, int(arguments.tokens), SEED, processes=2)
+        elif stage == "train":
+            train.train(cache, shape, train.Plan(steps=arguments.steps), arguments.resume)
+        elif stage == "export":
+            arguments.models.mkdir(parents=True, exist_ok=True)
+            export.export(cache, cache / "weights.pt", shape, arguments.models)
+        else:
+            found = {"questions": questions.build(), "storyPrompts": questions.story_prompts()}
+            (HERE / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n")
+        print(f"{stage}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Sums and differences up to 20.
+
+crumb cannot keep a table of sums it has never seen, but it can count. Every answer therefore
+counts on (or back) in the open, with a running count in brackets, and ends with the result.
+One operand pair in five is kept for the evaluation, in both orders and for both operations.
+"""
+
+import random
+from dataclasses import dataclass
+
+from . import loosen
+from .facts_time import NUMBER_WORDS
+from .patterns import capital, draw, expand, pick
+
+LIMIT = 20
+HELD_SHARE = 0.2
+SUMS = [(a, b) for a in range(LIMIT + 1) for b in range(LIMIT + 1 - a)]
+DIFFERENCES = [(a, b) for a in range(LIMIT + 1) for b in range(a + 1)]
+THINGS = ["apples", "pears", "nuts", "stones", "books", "eggs", "coins", "stars", "balls", "cookies", "flowers", "pencils", "shells", "cards", "plums", "fish", "buttons", "cups", "stamps", "berries"]
+PEOPLE = ["Anna", "Ben", "Mia", "Tom", "Leo", "Ida", "Nora", "Sam", "Lena", "Max", "Ruth", "Paul", "Ella", "Finn", "Zoe", "Otto"]
+
+
+def held_pairs(seed: int = 20) -> frozenset[tuple[int, int]]:
+    """Unordered operand pairs, smaller first, that the training text never shows."""
+    rng = random.Random(seed)
+    pairs = sorted({(min(p), max(p)) for p in SUMS + DIFFERENCES})
+    # 0 and 1 as operands say hardly anything about the skill; they stay in training.
+    hard = [pair for pair in pairs if pair[0] > 1]
+    return frozenset(rng.sample(hard, int(HELD_SHARE * len(pairs))))
+
+
+HELD = held_pairs()
+
+
+def is_held(a: int, b: int) -> bool:
+    return (min(a, b), max(a, b)) in HELD
+
+
+@dataclass(frozen=True)
+class Problem:
+    a: int
+    b: int
+    plus: bool
+
+    @property
+    def result(self) -> int:
+        return self.a + self.b if self.plus else self.a - self.b
+
+
+TRAINING = [Problem(a, b, True) for a, b in SUMS if not is_held(a, b)] + [Problem(a, b, False) for a, b in DIFFERENCES if not is_held(a, b)]
+EVALUATION = [Problem(a, b, True) for a, b in SUMS if is_held(a, b)] + [Problem(a, b, False) for a, b in DIFFERENCES if is_held(a, b)]
+
+PLUS = [
+    "{a} + {b}", "{a} + {b} =", "{a}+{b}", "{a}+{b}=?", "[What is|What's|How much is|whats|Calculate|Compute|Work out|Tell me|Solve] {a} [+|plus] {b}?", "[How much|What] [is|do you get for|makes] {a} [plus|and] {b}?", "[Add|Please add] {a} and {b}.", "Add {b} to {a}.",
+    "What is the sum of {a} and {b}?", "[Can|Could|Will] you [add|sum up] {a} and {b}?", "{a} plus {b} [is|equals|makes] [what|how much]?", "I add {a} and {b}. What do I get?", "What do {a} and {b} make[ together|]?", "{a} and {b} together, how much is that?", "Sum: {a} and {b}",
+    "[{p} has|I have] {a} {t} and [gets|finds|buys] {b} more. How many {t} are there now?", "There are {a} {t} on the table and {b} in the box. How many {t} [are there|is that] [in all|together]?", "{p} has {a} {t} and {q} has {b}. How many {t} do they have together?",
+    "{a} {t} and {b} {t}, how many {t}?", "First I found {a} {t}, then {b} more. How many {t} did I find?", "Please do this sum: {a} + {b}", "I need the result of {a} + {b}.", "{a} plus {b}", "Do you know what {a} + {b} is?",
+    "[In the|There are] [box|bag|bowl|garden|room|pot] [are|there are|] {a} {t}. {p} [puts in|adds|brings|throws in|lays down] {b} more. How many [are there now|{t} are there|do I count]?", "{p} [bakes|paints|draws|collects|picks] {a} {t} in the morning and {b} in the evening. How many is that?",
+    "{a} {t} here, {b} {t} there. [How many|What is the number] in all?", "If I have {a} and get {b}, [how many do I have|what do I have then|which number is it]?", "What number is {b} more than {a}?", "Which number is {b} bigger than {a}?", "{p} is {a} years old. How old will [she|he] be in {b} years?",
+    "Put {b} on top of {a}. Which number is that?", "Start with {a} and go up {b}. Where are you?", "Help me to add {a} to {b}.", "Count {a} {t} and then {b} {t}. What is the number?", "Sum up {a} and {b}.", "I walk {a} steps and then {b} steps. How many steps?", "[Is|Does] {a} + {b} [make|equal] what number?", "The sum {a} + {b}, please.", "Can you tell me how much {a} and {b} make?",
+]
+MINUS = [
+    "{a} - {b}", "{a} - {b} =", "{a}-{b}", "{a}-{b}=?", "[What is|What's|How much is|whats|Calculate|Compute|Work out|Tell me|Solve] {a} [-|minus] {b}?", "[How much|What] is {a} [minus|less|take away] {b}?", "[Subtract|Take] {b} from {a}.", "Take {b} away from {a}.",
+    "What is the difference of {a} and {b}?", "[Can|Could|Will] you [subtract|take] {b} from {a}?", "{a} minus {b} [is|equals|makes] [what|how much]?", "I take {b} away from {a}. What is left?", "What is left of {a} without {b}?", "What remains if I take {b} from {a}?", "Difference: {a} minus {b}",
+    "[{p} has|I have] {a} {t} and [loses|gives away|eats|sells] {b}. How many {t} are left?", "There were {a} {t} on the table. {p} took {b}. How many {t} are left?", "{p} has {a} {t} and {q} has {b}. How many more does {p} have?",
+    "{a} {t} minus {b} {t}, how many {t}?", "Of {a} {t}, {b} are gone. How many {t} are still there?", "Please do this: {a} - {b}", "I need the result of {a} - {b}.", "{a} minus {b}", "Do you know what {a} - {b} is?",
+    "[In the|There are] [box|bag|bowl|garden|room|pot] [are|there are|] {a} {t}. {p} [takes out|takes away|removes|steals|eats] {b}. How many [are there now|{t} are there|do I count|stay]?", "{p} [had|got|bought] {a} {t} and [broke|lost|sold|gave me] {b} of them. How many is that now?",
+    "{a} {t}, but {b} [are bad|fall down|fly away|go home]. [How many|What is the number] in the end?", "If I have {a} and give away {b}, [how many do I have|what do I have then|which number is it]?", "What number is {b} less than {a}?", "Which number is {b} smaller than {a}?", "{p} is {a} years old. How old was [she|he] {b} years ago?",
+    "Start with {a} and go down {b}. Where are you?", "Help me to subtract {b} from {a}.", "Make {a} smaller by {b}. What is it?", "I have to walk {a} steps and did {b}. How many steps are left?", "[Is|Does] {a} - {b} [make|equal] what number?", "The difference {a} - {b}, please.", "Can you tell me how much {a} minus {b} is?", "How far is it from {b} to {a}?", "Cut {b} off {a}. What is left?",
+]
+HELD_PLUS = ["If you put {a} and {b} together, which number comes out?", "Give me the total of {a} and {b}.", "A basket holds {a} {t}; {p} drops in {b} more. What is the count now?", "Could you work {a} plus {b} out for me?", "What does {a} + {b} come to?"]
+HELD_MINUS = ["If {b} is removed from {a}, which number stays?", "Reduce {a} by {b}.", "A basket holds {a} {t}; {p} picks out {b}. What is the count now?", "Could you work {a} minus {b} out for me?", "What does {a} - {b} come to?"]
+ENDINGS = ["The answer is {r}.", "The result is {r}.", "That makes {r}.", "So it is {r}.", "{a} {o} {b} = {r}.", "So {a} {o} {b} is {r}."]
+
+
+def question(rng: random.Random, problem: Problem) -> str:
+    """A phrasing for training; one in four in words."""
+    pattern = draw(pick(PLUS if problem.plus else MINUS, rng), rng)
+    if rng.random() < loosen.SHARE:
+        pattern = loosen.loosen(pattern, rng)
+    return ask(rng, pattern, problem, rng.random() < 0.25)
+
+
+def ask(rng: random.Random, pattern: str, problem: Problem, in_words: bool) -> str:
+    a, b = (NUMBER_WORDS[problem.a], NUMBER_WORDS[problem.b]) if in_words else (str(problem.a), str(problem.b))
+    p, q = rng.sample(PEOPLE, 2)
+    return capital(expand(pattern, rng, {"a": a, "b": b, "p": p, "q": q, "t": pick(THINGS, rng)}))
+
+
+def working(problem: Problem) -> str:
+    """The count, e.g. "Start at 7: 8 (1), 9 (2)." It never takes more than ten steps."""
+    a, b = problem.a, problem.b
+    if problem.plus:
+        start, steps = max(a, b), min(a, b)
+        numbers = [start + i for i in range(1, steps + 1)]
+        head = f"Count on {steps} from {start}:"
+    elif b <= a - b:
+        numbers, head = [a - i for i in range(1, b + 1)], f"Count back {b} from {a}:"
+    else:
+        numbers, head = [b + i for i in range(1, a - b + 1)], f"Count from {b} up to {a}:"
+    if not numbers:
+        return f"{head} nothing to count."
+    return f"{head} " + ", ".join(f"{number} ({i})" for i, number in enumerate(numbers, 1)) + "."
+
+
+def answer(rng: random.Random, problem: Problem) -> str:
+    slots = {"a": str(problem.a), "b": str(problem.b), "o": "+" if problem.plus else "-", "r": str(problem.result)}
+    return f"{working(problem)} {expand(pick(ENDINGS, rng), rng, slots)}"

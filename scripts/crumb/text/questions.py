@@ -1,0 +1,80 @@
+"""The evaluation's questions, all of them held out: written by the recipe into `evaluation.json`.
+
+An item is {category, relation, question, expect, rivals, match}. `match` says how an answer is
+judged: "word" (an expected word stands in it and no rival does), "last number", "whole" (the whole
+answer), "any" (one of several key words), "refusal".
+"""
+
+import random
+
+from . import arithmetic, chats, numbers, refusals, stories
+from .patterns import capital, expand, pick, words
+
+PER_RELATION = 9
+SEED = 31
+
+
+def build() -> list[dict]:
+    rng = random.Random(SEED)
+    return [*_facts(rng), *_sums(rng), *_numbers(rng), *_potluck(rng), *_refusals()]
+
+
+def _item(category: str, relation: str, question: str, expect: list[str], match: str, rivals: list[str] = []) -> dict:
+    return {"category": category, "relation": relation, "question": question, "expect": expect, "rivals": rivals, "match": match}
+
+
+def _facts(rng: random.Random) -> list[dict]:
+    items = []
+    for relation in chats.RELATIONS:
+        candidates = sorted({answer for _, answer in relation.pairs}) if relation.rivals is None else relation.rivals
+        # Each held-out phrasing in turn, each time with another fact.
+        chosen = rng.sample(relation.pairs, min(PER_RELATION, len(relation.pairs)))
+        for index, (key, answer) in enumerate(chosen):
+            phrasings = relation.held_questions(relation.slots(key, answer))
+            question = phrasings[index % len(phrasings)]
+            accepted = sorted({a for k, a in relation.pairs if k == key})
+            asked = " " + " ".join(words(question)) + " "
+            rivals = [c for c in candidates if c not in accepted and f" {' '.join(words(c))} " not in asked]
+            if relation.name == "bigger":
+                rivals = [f"{other} is bigger" for other in key.split("|") if other != answer]
+            if relation.name == "temperature":
+                rivals = [other for other in ("hot", "cold") if other != answer]
+            items.append(_item(relation.category, relation.name, question, accepted, "word", rivals))
+    return items
+
+
+def _sums(rng: random.Random) -> list[dict]:
+    items = []
+    for problem in arithmetic.EVALUATION:
+        seen, new = (arithmetic.PLUS, arithmetic.HELD_PLUS) if problem.plus else (arithmetic.MINUS, arithmetic.HELD_MINUS)
+        name = "sum" if problem.plus else "difference"
+        for relation, patterns in ((name, seen), (f"{name}, new wording", new)):
+            question = arithmetic.ask(rng, pick(patterns, rng), problem, rng.random() < 0.25)
+            items.append(_item("sums and differences", relation, question, [str(problem.result)], "last number"))
+    return items
+
+
+def _numbers(rng: random.Random) -> list[dict]:
+    items = []
+    for kind, patterns in numbers.HELD.items():
+        for index in range(8):
+            slots, answer = numbers.draw(rng, kind, held=True)
+            match, expect = ("word", answer.split()[0]) if kind == "larger" else ("whole", answer)
+            rivals = [n for n in (slots["a"], slots["b"]) if n != expect] if kind == "larger" else []
+            rivals = [f"{rival} is larger" for rival in rivals]
+            items.append(_item("counting and sorting", kind, capital(expand(patterns[index % len(patterns)], rng, slots)), [expect], match, rivals))
+    return items
+
+
+def _potluck(rng: random.Random) -> list[dict]:
+    return [_item("potluck and itself", topic.name, question, topic.must, "any") for topic in chats.TOPICS for question in topic.held]
+
+
+def _refusals() -> list[dict]:
+    return [_item("does not know", "refusal", question, [], "refusal") for question, _ in refusals.HELD]
+
+
+def story_prompts() -> list[str]:
+    """Twenty requests for a story, in wordings of the training text."""
+    rng = random.Random(SEED + 1)
+    return [stories.request(rng)[0] for _ in range(20)]

@@ -1,0 +1,66 @@
+"""The tokenizer: byte-level BPE that splits every digit, and the chat format.
+
+The pre-tokenizer is the pair that llama.cpp knows as `smollm`: single digits first, then the
+pattern of GPT-2. Digits as tokens of their own make counting a matter of copying.
+"""
+
+import json
+from pathlib import Path
+from typing import Iterable
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+BEGIN, START, END, PAD = "<|begin|>", "<|im_start|>", "<|im_end|>", "<|pad|>"
+SPECIAL = [BEGIN, START, END, PAD]
+BEGIN_ID, START_ID, END_ID, PAD_ID = range(4)
+PRE_TOKENIZER = "smollm"
+"""llama.cpp's name of the split below."""
+
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+def train(texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=SPECIAL, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    assert tokenizer.get_vocab_size() == vocabulary, f"the text gives only {tokenizer.get_vocab_size()} tokens"
+    return tokenizer
+
+
+def load(path: Path) -> Tokenizer:
+    return Tokenizer.from_file(str(path))
+
+
+def vocabulary(path: Path) -> tuple[list[str], list[str]]:
+    """Tokens in the order of their ids, and merges as "left right"."""
+    model = json.loads(path.read_text())["model"]
+    tokens = [token for token, _ in sorted(model["vocab"].items(), key=lambda entry: entry[1])]
+    return tokens, [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+
+
+class ChatEncoder:
+    """Chats to token ids and a mask that is 1 where the network is to learn: answers and their ends."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._newline = tokenizer.encode("\n").ids
+        self._heads = {role: [START_ID, *tokenizer.encode(f"{role}\n").ids] for role in ("system", "user", "assistant")}
+
+    def encode(self, chats: list[list[dict[str, str]]]) -> list[tuple[list[int], list[int]]]:
+        bodies = iter(self._tokenizer.encode_batch([message["content"] for chat in chats for message in chat]))
+        encoded = []
+        for chat in chats:
+            ids, mask = [BEGIN_ID], [0]
+            for message in chat:
+                head, body = self._heads[message["role"]], next(bodies).ids
+                learn = int(message["role"] == "assistant")
+                ids += head + body + [END_ID] + self._newline
+                mask += [0] * len(head) + [learn] * (len(body) + 1) + [0] * len(self._newline)
+            encoded.append((ids, mask))
+        return encoded

@@ -1,0 +1,166 @@
+/**
+ * A model of the size that people run, with random weights: it talks nonsense at exactly the speed
+ * of a real one. It borrows the tokenizer of a small model and pads its vocabulary.
+ */
+import { mkdir, stat } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { readGgufFileInfo } from 'node-llama-cpp'
+import { Q4_0_BLOCK, writeGguf, type GgufTensor, type GgufValue } from './gguf.ts'
+
+export interface ModelShape {
+  width: number
+  layers: number
+  heads: number
+  /** Heads of keys and values, shared by several heads of queries. */
+  keyHeads: number
+  feedForward: number
+  vocabulary: number
+  context: number
+}
+
+/** 0.48 B parameters: the depth of Qwen2.5-0.5B with a vocabulary of common size. */
+export const HALF_BILLION: ModelShape = {
+  width: 1024,
+  layers: 24,
+  heads: 16,
+  keyHeads: 4,
+  feedForward: 4864,
+  vocabulary: 32_000,
+  context: 2048
+}
+
+const CACHE = new URL('../../.cache/bench/', import.meta.url)
+
+/**
+ * Path of the random model; written at the first use, which takes a few seconds.
+ *
+ * @param tokenizer GGUF file whose tokenizer and chat template it gets
+ */
+export async function randomModel(shape: ModelShape, tokenizer: string): Promise<string> {
+  const { width, layers, vocabulary } = shape
+  const { size } = await stat(tokenizer)
+  const path = fileURLToPath(new URL(`random-${width}x${layers}x${vocabulary}-${size}-Q4_0.gguf`, CACHE))
+  const exists = await stat(path).then(
+    () => true,
+    () => false
+  )
+  if (exists) return path
+  await mkdir(CACHE, { recursive: true })
+  await writeGguf(path, { ...describe(shape), ...(await tokenizerOf(tokenizer, vocabulary)) }, weights(shape))
+  return path
+}
+
+function describe(shape: ModelShape): Record<string, GgufValue> {
+  const uint32 = (value: number): GgufValue => ({ type: 'uint32', value })
+  return {
+    'general.architecture': { type: 'string', value: 'llama' },
+    'general.name': { type: 'string', value: 'random weights' },
+    'general.file_type': uint32(2),
+    'llama.context_length': uint32(shape.context),
+    'llama.embedding_length': uint32(shape.width),
+    'llama.block_count': uint32(shape.layers),
+    'llama.feed_forward_length': uint32(shape.feedForward),
+    'llama.attention.head_count': uint32(shape.heads),
+    'llama.attention.head_count_kv': uint32(shape.keyHeads),
+    'llama.attention.layer_norm_rms_epsilon': { type: 'float32', value: 1e-5 },
+    'llama.rope.dimension_count': uint32(shape.width / shape.heads),
+    'llama.rope.freq_base': { type: 'float32', value: 10_000 },
+    'llama.vocab_size': uint32(shape.vocabulary)
+  }
+}
+
+/** llama.cpp's number for tokens that no text contains. */
+const UNUSED = 5
+
+async function tokenizerOf(path: string, vocabulary: number): Promise<Record<string, GgufValue>> {
+  const { tokenizer } = (await readGgufFileInfo(path, { sourceType: 'filesystem', readTensorInfo: false })).metadata
+  const { ggml } = tokenizer
+  const filler = Array.from({ length: vocabulary - ggml.tokens.length }, (_, index) => `\u2581~${index.toString(36)}`)
+  const result: Record<string, GgufValue> = {
+    'tokenizer.ggml.tokens': { type: 'strings', value: [...ggml.tokens, ...filler] },
+    'tokenizer.ggml.token_type': { type: 'int32s', value: [...ggml.token_type, ...filler.map(() => UNUSED)] }
+  }
+  const known: Readonly<Record<string, unknown>> = { ...ggml }
+  for (const [key, value] of Object.entries(known)) {
+    const name = `tokenizer.ggml.${key}`
+    if (key === 'scores')
+      result[name] = { type: 'float32s', value: [...(value as number[]), ...filler.map(() => -1e4)] }
+    else if (key === 'merges') result[name] = { type: 'strings', value: value as string[] }
+    else if (typeof value === 'string') result[name] = { type: 'string', value }
+    else if (typeof value === 'boolean') result[name] = { type: 'bool', value }
+    else if (typeof value === 'number') result[name] = { type: 'uint32', value }
+  }
+  const template = tokenizer.chat_template
+  if (template !== undefined) result['tokenizer.chat_template'] = { type: 'string', value: template }
+  return result
+}
+
+function weights({ width, layers, heads, keyHeads, feedForward, vocabulary }: ModelShape): GgufTensor[] {
+  const keyWidth = (width / heads) * keyHeads
+  const random = createRandom()
+  const matrix = (name: string, columns: number, rows: number, gain = 1): GgufTensor => ({
+    name,
+    type: 'Q4_0',
+    dimensions: [columns, rows],
+    bytes: () => randomQ4(columns * rows, gain / Math.sqrt(columns), random)
+  })
+  const norm = (name: string): GgufTensor => ({
+    name,
+    type: 'F32',
+    dimensions: [width],
+    bytes: () => new Uint8Array(new Float32Array(width).fill(1).buffer)
+  })
+  const layer = (index: number): GgufTensor[] => [
+    norm(`blk.${index}.attn_norm.weight`),
+    matrix(`blk.${index}.attn_q.weight`, width, width),
+    matrix(`blk.${index}.attn_k.weight`, width, keyWidth),
+    matrix(`blk.${index}.attn_v.weight`, width, keyWidth),
+    matrix(`blk.${index}.attn_output.weight`, width, width),
+    norm(`blk.${index}.ffn_norm.weight`),
+    matrix(`blk.${index}.ffn_gate.weight`, width, feedForward),
+    matrix(`blk.${index}.ffn_up.weight`, width, feedForward),
+    matrix(`blk.${index}.ffn_down.weight`, feedForward, width)
+  ]
+  return [
+    matrix('token_embd.weight', width, vocabulary, Math.sqrt(width)),
+    ...Array.from({ length: layers }, (_, index) => layer(index)).flat(),
+    norm('output_norm.weight'),
+    // Logits spread by 3: as sure of itself as a real model, and of the end no surer than of anything else.
+    matrix('output.weight', width, vocabulary, 3)
+  ]
+}
+
+/** Standard deviation of a uniform nibble, less 8. */
+const NIBBLE_DEVIATION = 4.61
+
+/** Blocks of random nibbles, scaled to weights of this standard deviation. */
+function randomQ4(count: number, deviation: number, random: () => number): Uint8Array {
+  const blocks = count / Q4_0_BLOCK.weights
+  const bytes = new Uint8Array(Math.ceil((blocks * Q4_0_BLOCK.bytes) / 4) * 4)
+  const words = new Uint32Array(bytes.buffer)
+  for (let index = 0; index < words.length; index++) words[index] = random()
+  const scale = halfPrecision(deviation / NIBBLE_DEVIATION)
+  for (let block = 0; block < blocks; block++) {
+    bytes[block * Q4_0_BLOCK.bytes] = scale & 0xff
+    bytes[block * Q4_0_BLOCK.bytes + 1] = scale >> 8
+  }
+  return bytes.subarray(0, blocks * Q4_0_BLOCK.bytes)
+}
+
+/** Bits of a positive number in half precision, without subnormal ones. */
+function halfPrecision(value: number): number {
+  const exponent = Math.floor(Math.log2(value))
+  const mantissa = Math.round((value / 2 ** exponent - 1) * 1024)
+  return ((exponent + 15) << 10) + mantissa
+}
+
+/** xorshift32: the same file on every machine. */
+function createRandom(): () => number {
+  let state = 0x9e3779b9
+  return () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return state >>> 0
+  }
+}

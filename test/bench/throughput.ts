@@ -1,0 +1,139 @@
+/**
+ * Tokens per second of the same model: the engine library alone, our engine with the sampling
+ * contract, the whole path from client to node, and any other server. All take turns, so that
+ * whatever else the machine does meets all of them; figures are medians of the rounds.
+ */
+import { stat } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { readGgufFileInfo } from 'node-llama-cpp'
+import { crumb } from '../../node/models/crumb.ts'
+import { HALF_BILLION, randomModel } from './model.ts'
+import { median, type BenchContext } from './report.ts'
+import { startAgainst } from './throughput/against.ts'
+import type { BenchModel, Contender, Prompt } from './throughput/contender.ts'
+import { startContract } from './throughput/contract.ts'
+import { startLibrary } from './throughput/library.ts'
+import { startNetwork } from './throughput/network.ts'
+import { distinctPrompts } from './throughput/prompts.ts'
+
+const STREAMS = [1, 4, 8] as const
+const PROMPT_TOKENS = 128
+/** Long enough for a measurement to outlast the machine's moods: a tiny model gives 64 tokens in 40 ms. */
+const ANSWER_TOKENS = { tiny: 256, other: 64 }
+const TINY_BYTES = 64 * 1024 * 1024
+
+export async function run(context: BenchContext): Promise<void> {
+  const { values } = parseArgs({
+    args: [...context.args],
+    options: {
+      model: { type: 'string', default: '0.5b' },
+      against: { type: 'string' },
+      rounds: { type: 'string', default: '9' },
+      threads: { type: 'string', default: '1' }
+    }
+  })
+  const path = await resolveModel(values.model)
+  const tokens = (await stat(path)).size < TINY_BYTES ? ANSWER_TOKENS.tiny : ANSWER_TOKENS.other
+  const model: BenchModel = {
+    path,
+    slots: Math.max(...STREAMS),
+    // With room for a client that guesses a prompt's tokens from its length.
+    contextLength: 2 * (PROMPT_TOKENS + tokens),
+    threads: Number(values.threads)
+  }
+  const { metadata } = await readGgufFileInfo(path, { sourceType: 'filesystem', readTensorInfo: false })
+  const { eos_token_id, eot_token_id } = metadata.tokenizer.ggml
+  const ends = [eos_token_id, eot_token_id].filter((token) => token !== undefined)
+  const contract = await startContract(model, ends)
+  const contenders: Contender[] = [contract]
+  try {
+    contenders.unshift(await startLibrary(model))
+    contenders.push(await startNetwork(model, ends, context.signal))
+    if (values.against !== undefined) contenders.push(startAgainst(values.against))
+    const prompts = distinctPrompts(contract.engine, PROMPT_TOKENS)
+    const rates = await measure(contenders, prompts, { rounds: Number(values.rounds), tokens }, context)
+    tell(contenders, rates, context)
+  } finally {
+    await Promise.all(contenders.map((contender) => contender.close()))
+  }
+}
+
+async function resolveModel(name: string): Promise<string> {
+  if (name === 'crumb') return crumb.Q8_0.path
+  return name === '0.5b' ? randomModel(HALF_BILLION, crumb.Q8_0.path) : name
+}
+
+/** Tokens per second of each round, by `name/streams`. */
+type Rates = Map<string, number[]>
+
+async function measure(
+  contenders: readonly Contender[],
+  prompts: AsyncGenerator<Prompt, never, undefined>,
+  { rounds, tokens }: { rounds: number; tokens: number },
+  { signal, note }: BenchContext
+): Promise<Rates> {
+  const rates: Rates = new Map()
+  // The first round is not counted: compiled code, page cache and the slices of prefill settle in it.
+  for (let round = 0; round <= rounds; round++) {
+    note(round === 0 ? 'Warming up.' : `Round ${round} of ${rounds}.`)
+    for (const streams of STREAMS) {
+      for (let turn = 0; turn < contenders.length; turn++) {
+        signal.throwIfAborted()
+        const contender = contenders[(turn + round) % contenders.length]!
+        const batch = await take(prompts, streams)
+        const began = performance.now()
+        await contender.run(batch, tokens, signal)
+        const rate = (streams * tokens * 1000) / (performance.now() - began)
+        if (round > 0) push(rates, `${contender.name}/${streams}`, rate)
+      }
+    }
+  }
+  return rates
+}
+
+function tell(contenders: readonly Contender[], rates: Rates, { report }: BenchContext): void {
+  const of = (name: string, streams: number): number[] => rates.get(`${name}/${streams}`) ?? []
+  const names = contenders.map(({ name }) => name)
+  for (const name of names) {
+    for (const streams of STREAMS) {
+      const samples = of(name, streams)
+      report({
+        case: `${name}/${streams}`,
+        metric: 'tokens_per_second',
+        value: median(samples),
+        unit: 'tokens/s',
+        n: samples.length
+      })
+    }
+    const [least, most] = [of(name, STREAMS[0]), of(name, STREAMS.at(-1)!)]
+    ratio(`${name}: ${STREAMS.at(-1)!} streams / 1 stream`, most, least, report)
+  }
+  for (const [above, below] of [
+    ['contract', 'own-sampler'],
+    ['network', 'contract'],
+    ['contract', 'against'],
+    ['network', 'against']
+  ] as const) {
+    if (!names.includes(above) || !names.includes(below)) continue
+    for (const streams of STREAMS)
+      ratio(`${above} / ${below}, ${streams}`, of(above, streams), of(below, streams), report)
+  }
+}
+
+/** The median of the rounds' ratios: both sides of one ratio met the same mood of the machine. */
+function ratio(name: string, above: readonly number[], below: readonly number[], report: BenchContext['report']): void {
+  const ratios = above.map((value, round) => value / below[round]!)
+  report({ case: name, metric: 'ratio', value: median(ratios), unit: '', n: ratios.length })
+}
+
+async function take(prompts: AsyncGenerator<Prompt, never, undefined>, count: number): Promise<Prompt[]> {
+  const taken: Prompt[] = []
+  while (taken.length < count) taken.push((await prompts.next()).value)
+  return taken
+}
+
+function push(rates: Rates, key: string, rate: number): void {
+  const samples = rates.get(key)
+  if (samples === undefined) rates.set(key, [rate])
+  else samples.push(rate)
+}

@@ -1,0 +1,39 @@
+/**
+ * `own-sampler`: node-llama-cpp's `evaluate()` with its own sampler, in a process of its own with the
+ * same batching and settings as our engine. What is lost against it is the price of the contract.
+ */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { BenchModel, Contender } from './contender.ts'
+
+const ENTRY = fileURLToPath(new URL('library-process.ts', import.meta.url))
+
+export type ToLibrary =
+  | { type: 'load'; model: BenchModel }
+  | { type: 'run'; prompts: readonly (readonly number[])[]; tokens: number }
+
+export async function startLibrary(model: BenchModel): Promise<Contender> {
+  const child = fork(ENTRY, {
+    env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc']
+  })
+  const exited = once(child, 'exit').then(() => {
+    throw new Error('the process of own-sampler ended')
+  })
+  exited.catch(() => undefined)
+  const ask = async (message: ToLibrary): Promise<void> => {
+    child.send(message)
+    await Promise.race([once(child, 'message'), exited])
+  }
+  await ask({ type: 'load', model })
+  return {
+    name: 'own-sampler',
+    run: (prompts, tokens) => ask({ type: 'run', prompts: prompts.map((prompt) => prompt.tokens), tokens }),
+    close: async () => {
+      child.kill('SIGKILL')
+      await exited.catch(() => undefined)
+    }
+  }
+}

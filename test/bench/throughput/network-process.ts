@@ -1,0 +1,25 @@
+/** A relay and a node that serves the model; ends with the channel to its parent. */
+import { pino } from 'pino'
+import { startLlamaEngine, startNode, startRelay } from '../../../node/index.ts'
+import type { BenchModel } from './contender.ts'
+import type { Serving } from './network.ts'
+
+const { path, slots, contextLength, threads } = JSON.parse(process.argv[2] ?? '') as BenchModel
+const logger = pino({ level: 'warn' }, pino.destination(2))
+const common = { listen: ['/ip4/127.0.0.1/tcp/0'], scope: 'local', logger } as const
+
+const engine = await startLlamaEngine({ modelPath: path, slots, contextLength, threads, gpu: false, logger })
+const relay = await startRelay(common)
+const node = await startNode({ ...common, engine, bootstrap: relay.addresses() })
+
+async function leave(): Promise<void> {
+  await node.stop()
+  await relay.stop()
+  await engine.close()
+  process.exit(0)
+}
+
+process.once('disconnect', () => void leave())
+node.onEvent(({ type }) => {
+  if (type === 'advertised') process.send?.({ addresses: relay.addresses() } satisfies Serving)
+})

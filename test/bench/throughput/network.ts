@@ -1,0 +1,46 @@
+/** `network`: the whole path, from our client over libp2p to a node in a process of its own. */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { createClient } from '@potluck/client'
+import type { BenchModel, Contender, Prompt } from './contender.ts'
+
+const ENTRY = fileURLToPath(new URL('network-process.ts', import.meta.url))
+
+/** What the node's process says when it serves. */
+export interface Serving {
+  /** Of a peer that leads to the node. */
+  addresses: string[]
+}
+
+export async function startNetwork(
+  model: BenchModel,
+  ends: readonly number[],
+  signal: AbortSignal
+): Promise<Contender> {
+  const child = fork(ENTRY, [JSON.stringify(model)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+  const exited = once(child, 'exit').then(() => {
+    throw new Error("the node's process ended")
+  })
+  exited.catch(() => undefined)
+  const [{ addresses }] = (await Promise.race([once(child, 'message', { signal }), exited])) as [Serving]
+  const client = await createClient({ bootstrap: addresses, scope: 'local', mdns: false, signal })
+  const logitBias = new Map(ends.map((token) => [token, -100]))
+  const answer = async (prompt: Prompt, tokens: number): Promise<void> => {
+    let count = 0
+    const parts = client.complete({ prompt: prompt.text, maxTokens: tokens, logitBias, signal })
+    for await (const part of parts) if (part.type === 'delta') count += part.tokens.length
+    if (count !== tokens) throw new Error(`the node gave ${count} tokens instead of ${tokens}`)
+  }
+  return {
+    name: 'network',
+    run: async (prompts, tokens) => {
+      await Promise.all(prompts.map((prompt) => answer(prompt, tokens)))
+    },
+    close: async () => {
+      await client.stop()
+      child.disconnect()
+      await exited.catch(() => undefined)
+    }
+  }
+}

@@ -1,0 +1,410 @@
+/**
+ * What every engine promises, whatever runs behind it. `interface.ts` says it in words.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  DEFAULT_SAMPLING,
+  PotluckError,
+  sampleToken,
+  type PositionLogprobs,
+  type SamplingParameters,
+  type Usage
+} from '@potluck/protocol'
+import type { Engine, EngineEvent, GenerateJob, Generation } from '../../node/engine/interface.ts'
+
+const PROMPT = 'Once upon a time'
+/** Enough credit never to wait. */
+const PLENTY = 10_000
+
+export interface Collected {
+  tokens: number[]
+  text: string
+  /** The text of each delta. */
+  pieces: string[]
+  logprobs: PositionLogprobs[]
+  cachedTokens: number | undefined
+  finishReason: string | undefined
+  usage: Usage | undefined
+}
+
+/** Reads a generation to its end. */
+export async function collect(generation: AsyncIterable<EngineEvent>): Promise<Collected> {
+  const result: Collected = {
+    tokens: [],
+    text: '',
+    pieces: [],
+    logprobs: [],
+    cachedTokens: undefined,
+    finishReason: undefined,
+    usage: undefined
+  }
+  for await (const event of generation) {
+    if (event.type === 'prefill') {
+      result.cachedTokens = event.cachedTokens
+    } else if (event.type === 'done') {
+      result.finishReason = event.finishReason
+      result.usage = event.usage
+    } else {
+      result.tokens.push(...event.delta.tokens)
+      result.text += event.delta.text
+      result.pieces.push(event.delta.text)
+      result.logprobs.push(...(event.delta.logprobs ?? []))
+    }
+  }
+  return result
+}
+
+/** A job with explicit defaults. */
+export function jobFor(promptTokens: readonly number[], changes: Partial<GenerateJob> = {}): GenerateJob {
+  return {
+    promptTokens,
+    answerTokens: [],
+    sampling: { ...DEFAULT_SAMPLING, seed: 1n },
+    maxTokens: 24,
+    stop: [],
+    credit: PLENTY,
+    ...changes
+  }
+}
+
+/** Sampling that reaches unlikely tokens, pieces of characters among them. */
+const WILD = { temperature: 3, topK: 0, topP: 1, minP: 0 }
+
+async function failure(promise: Promise<unknown>): Promise<PotluckError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason
+  )
+  expect(error).toBeInstanceOf(PotluckError)
+  return error as PotluckError
+}
+
+/** Reads events until this many tokens have come; leaves the iteration open. */
+async function readTokens(iterator: AsyncIterator<EngineEvent>, count: number): Promise<Collected> {
+  let tokens = 0
+  async function* some(): AsyncGenerator<EngineEvent> {
+    while (tokens < count) {
+      const { value, done } = await iterator.next()
+      if (done) return
+      if (value.type === 'delta') tokens += value.delta.tokens.length
+      yield value
+    }
+  }
+  return collect(some())
+}
+
+/** One token at a time, by credit, so that the text that each adds is seen apart. */
+async function stepwise(engine: Engine, job: GenerateJob): Promise<Collected> {
+  const generation: Generation = engine.generate({ ...job, credit: 1 })
+  async function* granted(): AsyncGenerator<EngineEvent> {
+    for await (const event of generation) {
+      if (event.type === 'delta') generation.grant(event.delta.tokens.length)
+      yield event
+    }
+  }
+  return collect(granted())
+}
+
+/**
+ * @param start makes an engine with 4 slots
+ * @param end the token with which its model ends an answer; most tests keep it away, to have answers of any length
+ */
+export function describeEngine(name: string, start: () => Promise<Engine>, end: number): void {
+  describe(`engine: ${name}`, () => {
+    let engine: Engine
+    let prompt: number[]
+
+    beforeAll(async () => {
+      engine = await start()
+      prompt = await engine.tokenize({ prompt: PROMPT })
+    })
+    afterAll(() => engine.close())
+
+    const seeded = (seed: bigint, more: Partial<SamplingParameters> = {}): Pick<GenerateJob, 'sampling'> => ({
+      sampling: { ...DEFAULT_SAMPLING, seed, logitBias: new Map([[end, -1000]]), ...more }
+    })
+    const jobOf = (promptTokens: readonly number[], changes: Partial<GenerateJob> = {}): GenerateJob =>
+      jobFor(promptTokens, { ...seeded(1n), ...changes })
+    const run = async (changes: Partial<GenerateJob> = {}): Promise<Collected> =>
+      collect(engine.generate(jobOf(prompt, changes)))
+
+    describe('answers', () => {
+      it('are the same for the same seed, and others for another', async () => {
+        const [first, again, other] = [await run(seeded(7n)), await run(seeded(7n)), await run(seeded(8n))]
+        expect(again.tokens).toEqual(first.tokens)
+        expect(again.text).toBe(first.text)
+        expect(other.tokens).not.toEqual(first.tokens)
+      })
+
+      it('end at maxTokens, which usage counts', async () => {
+        const answer = await run({ maxTokens: 5 })
+        expect(answer.tokens).toHaveLength(5)
+        expect(answer.finishReason).toBe('length')
+        expect(answer.usage).toMatchObject({ promptTokens: prompt.length, completionTokens: 5 })
+      })
+
+      it('end with the token that ends them, which counts but has no text', async () => {
+        // The scores tell where the end is among the candidates.
+        const { tokens } = await run({ maxTokens: 100 })
+        const scores = await engine.score({ promptTokens: prompt, answerTokens: tokens })
+        const at = scores.findIndex((candidates) => candidates.tokens.includes(end))
+        expect(at).toBeGreaterThanOrEqual(0)
+        const answerTokens = tokens.slice(0, at)
+        const ended = await run({ ...seeded(1n, { logitBias: new Map([[end, 1000]]) }), answerTokens })
+        expect(ended).toMatchObject({ tokens: [end], text: '', finishReason: 'stop' })
+        expect(ended.usage?.completionTokens).toBe(at + 1)
+        const over = await run({ answerTokens: [...answerTokens, end] })
+        expect(over).toMatchObject({ tokens: [], text: '', finishReason: 'stop' })
+      })
+
+      it('may be empty', async () => {
+        const answer = await run({ maxTokens: 0 })
+        expect(answer).toMatchObject({ tokens: [], text: '', finishReason: 'length' })
+      })
+
+      it('end with the context, which never shifts', async () => {
+        const { contextLength } = engine.model
+        const long = Array.from({ length: contextLength - 3 }, (_, index) => prompt[index % prompt.length]!)
+        const answer = await collect(engine.generate(jobOf(long, { maxTokens: PLENTY })))
+        expect(answer.finishReason).toBe('length')
+        expect(answer.tokens).toHaveLength(3)
+        const full = await failure(collect(engine.generate(jobOf([...long, ...prompt.slice(0, 3)]))))
+        expect(full.code).toBe('context_length_exceeded')
+      })
+
+      it('follow prompts in any script', async () => {
+        for (const text of ['Es war einmal ein Bär.', '昔々あるところに', '🐻‍❄️👩🏽‍🚀', 'שָׁלוֹם\u0000\uFEFF']) {
+          const tokens = await engine.tokenize({ prompt: text })
+          expect(await engine.tokenize({ prompt: text })).toEqual(tokens)
+          const answer = await collect(engine.generate(jobOf(tokens, { maxTokens: 4 })))
+          expect(answer.usage?.promptTokens).toBe(tokens.length)
+        }
+      })
+
+      it('are refused without a prompt, and for ids that the model does not have', async () => {
+        expect((await failure(collect(engine.generate(jobOf([]))))).code).toBe('invalid_request')
+        for (const id of [engine.model.vocabularySize, -1, 0.5]) {
+          expect((await failure(collect(engine.generate(jobOf([id]))))).code).toBe('invalid_request')
+          expect((await failure(run({ answerTokens: [id] }))).code).toBe('invalid_request')
+        }
+      })
+    })
+
+    describe('text', () => {
+      it('is made of the tokens, with whole characters in every delta', async () => {
+        for (let seed = 0n; seed < 8n; seed++) {
+          const answer = await run({ ...seeded(seed, WILD), topLogprobs: 0 })
+          const bytes = Buffer.concat(answer.logprobs.map(({ chosen }) => chosen.bytes))
+          expect(answer.text).toBe(bytes.toString())
+          for (const piece of answer.pieces) expect(piece.isWellFormed()).toBe(true)
+        }
+      })
+
+      it('stops before a stop sequence, wherever the tokens break it', async () => {
+        const whole = await run(seeded(3n))
+        for (let start = 1; start + 6 <= whole.text.length; start += 5) {
+          const stop = whole.text.slice(start, start + 6)
+          const answer = await run({ ...seeded(3n), stop: ['\u{10FFFF}', stop] })
+          expect(answer.text).toBe(whole.text.slice(0, whole.text.indexOf(stop)))
+          expect(answer.finishReason).toBe('stop')
+          expect(answer.tokens).toEqual(whole.tokens.slice(0, answer.tokens.length))
+        }
+      })
+
+      it('that only begins a stop sequence is given out in the end', async () => {
+        const whole = await run(seeded(3n))
+        const answer = await run({ ...seeded(3n), stop: [`${whole.text.slice(-4)}\u{10FFFF}`] })
+        expect(answer.text).toBe(whole.text)
+      })
+    })
+
+    describe('continuations', () => {
+      it.each([
+        ['plain', {}, false],
+        ['across pieces of characters', WILD, false],
+        ['with penalties and a stop sequence', { frequencyPenalty: 0.7, presencePenalty: 0.3 }, true]
+      ])('at every token equal the uninterrupted answer: %s', async (_case, sampling, stopped) => {
+        const free = await run({ ...seeded(11n, sampling) })
+        const stop = stopped ? [free.text.slice(-9, -4)] : []
+        const job = jobOf(prompt, { ...seeded(11n, sampling), stop })
+        const whole = await stepwise(engine, job)
+        for (let cut = 0; cut <= whole.tokens.length; cut++) {
+          const rest = await collect(engine.generate({ ...job, answerTokens: whole.tokens.slice(0, cut) }))
+          expect(rest.tokens).toEqual(whole.tokens.slice(cut))
+          expect(rest.text).toBe(whole.pieces.slice(cut).join(''))
+          expect(rest.finishReason).toBe(whole.finishReason)
+          expect(rest.usage?.completionTokens).toBe(whole.tokens.length)
+        }
+      })
+    })
+
+    describe('ends early', () => {
+      it('on an abort: nothing is evaluated any more and the slot is free', async () => {
+        const controller = new AbortController()
+        const generation = engine.generate(jobOf(prompt, { maxTokens: PLENTY }), controller.signal)
+        const iterator = generation[Symbol.asyncIterator]()
+        await readTokens(iterator, 2)
+        controller.abort()
+        expect((await failure(drain(iterator))).code).toBe('aborted')
+        await expectIdle(engine)
+      })
+
+      it('on a break', async () => {
+        for await (const event of engine.generate(jobOf(prompt, { maxTokens: PLENTY }))) {
+          if (event.type === 'delta') break
+        }
+        await expectIdle(engine)
+      })
+
+      it('on an abort that came before', async () => {
+        const error = await failure(collect(engine.generate(jobOf(prompt), AbortSignal.abort())))
+        expect(error.code).toBe('aborted')
+        await expectIdle(engine)
+      })
+
+      it('on an abort while it waits for credit', async () => {
+        const controller = new AbortController()
+        const iterator = engine.generate(jobOf(prompt, { credit: 1 }), controller.signal)[Symbol.asyncIterator]()
+        await readTokens(iterator, 1)
+        controller.abort()
+        expect((await failure(drain(iterator))).code).toBe('aborted')
+        await expectIdle(engine)
+      })
+    })
+
+    describe('credit', () => {
+      it('bounds what is generated, and more of it lets the same answer go on', async () => {
+        const whole = await run()
+        const before = (await engine.counters()).decodeTokens
+        const generation = engine.generate(jobOf(prompt, { credit: 3 }))
+        const iterator = generation[Symbol.asyncIterator]()
+        const first = await readTokens(iterator, 3)
+        // Any round trip gives the engine the time to do what it should not.
+        await engine.tokenize({ prompt: PROMPT })
+        expect(await engine.counters()).toMatchObject({ decodeTokens: before + 3, activeSlots: 1 })
+        generation.grant(PLENTY)
+        const rest = await readTokens(iterator, PLENTY)
+        expect([...first.tokens, ...rest.tokens]).toEqual(whole.tokens)
+        expect(first.text + rest.text).toBe(whole.text)
+      })
+
+      it('may be given before the first read', async () => {
+        const generation = engine.generate(jobOf(prompt, { credit: 0, maxTokens: 4 }))
+        generation.grant(4)
+        expect((await collect(generation)).tokens).toHaveLength(4)
+      })
+    })
+
+    describe('slots', () => {
+      it('give the same answers together as alone', async () => {
+        const jobs = Array.from({ length: engine.slots }, (_, index) =>
+          jobOf(prompt, { ...seeded(BigInt(100 + index)), maxTokens: 40 })
+        )
+        const alone: Collected[] = []
+        for (const job of jobs) alone.push(await collect(engine.generate(job)))
+        const together = await Promise.all(jobs.map((job) => collect(engine.generate(job))))
+        expect(together.map(({ tokens }) => tokens)).toEqual(alone.map(({ tokens }) => tokens))
+        expect(together.map(({ text }) => text)).toEqual(alone.map(({ text }) => text))
+      })
+
+      it('refuse one more than there are, and serve again afterwards', async () => {
+        const iterators = Array.from({ length: engine.slots }, () =>
+          engine.generate(jobOf(prompt, { credit: 1 }))[Symbol.asyncIterator]()
+        )
+        await Promise.all(iterators.map((iterator) => readTokens(iterator, 1)))
+        expect((await engine.counters()).activeSlots).toBe(engine.slots)
+        expect((await failure(run())).code).toBe('busy')
+        await Promise.all(iterators.map(async (iterator) => iterator.return?.()))
+        expect((await run({ maxTokens: 3 })).tokens).toHaveLength(3)
+      })
+
+      it('reuse what they evaluated for the next turn', async () => {
+        const fresh = await engine.tokenize({ prompt: 'A prompt that nobody has sent before, number one.' })
+        const first = await collect(engine.generate(jobOf(fresh, { maxTokens: 6 })))
+        const turn = [...fresh, ...first.tokens, ...prompt]
+        const second = await collect(engine.generate(jobOf(turn, { maxTokens: 2 })))
+        // The last sampled token was never evaluated.
+        expect(second.usage?.cachedTokens).toBeGreaterThanOrEqual(fresh.length + first.tokens.length - 1)
+        expect(second.usage?.cachedTokens).toBeLessThan(turn.length)
+        expect(second.cachedTokens).toBe(second.usage?.cachedTokens)
+      })
+    })
+
+    describe('log-probabilities', () => {
+      it('are of the raw distribution, best first, one for each token', async () => {
+        const answer = await run({ ...seeded(5n, { temperature: 0 }), topLogprobs: 20 })
+        expect(answer.logprobs).toHaveLength(answer.tokens.length)
+        answer.logprobs.forEach(({ chosen, top }, position) => {
+          expect(chosen.token).toBe(answer.tokens[position])
+          expect(top).toHaveLength(20)
+          // At temperature 0 the best is chosen, but for the end, which the sampling keeps away.
+          expect(top.find(({ token }) => token !== end)).toEqual(chosen)
+          expect(top.map(({ logprob }) => logprob)).toEqual(top.map(({ logprob }) => logprob).toSorted((a, b) => b - a))
+          const mass = top.reduce((sum, { logprob }) => sum + Math.exp(logprob), 0)
+          expect(mass).toBeGreaterThan(0.2)
+          expect(mass).toBeLessThanOrEqual(1 + 1e-4)
+        })
+      })
+
+      it('do not change the answer, nor are they changed by the sampling', async () => {
+        const plain = await run(seeded(6n))
+        const asked = await run({ ...seeded(6n), topLogprobs: 1 })
+        expect(asked.tokens).toEqual(plain.tokens)
+        expect(plain.logprobs).toEqual([])
+        const bias = new Map([[asked.tokens[0]!, 50]])
+        const biased = await run({ ...seeded(6n, { logitBias: bias, temperature: 0.1 }), topLogprobs: 1, maxTokens: 1 })
+        expect(biased.tokens[0]).toBe(asked.tokens[0])
+        expect(biased.logprobs[0]?.chosen.logprob).toBeCloseTo(asked.logprobs[0]!.chosen.logprob, 3)
+      })
+    })
+
+    describe('score', () => {
+      it('gives the logits from which the answer was sampled', async () => {
+        const { sampling } = seeded(42n, { frequencyPenalty: 0.2 })
+        const { tokens } = await run({ sampling, maxTokens: 60 })
+        const scores = await engine.score({ promptTokens: prompt, answerTokens: tokens })
+        expect(scores).toHaveLength(tokens.length)
+        const counts = new Map<number, number>()
+        const sampled = scores.map((candidates, position) => {
+          const token = sampleToken(candidates, sampling, position, counts)
+          const claimed = tokens[position]!
+          counts.set(claimed, (counts.get(claimed) ?? 0) + 1)
+          return token
+        })
+        expect(sampled).toEqual(tokens)
+        for (const { tokens: candidates, logits } of scores) {
+          expect(candidates.length).toBeGreaterThan(0)
+          expect(logits).toEqual(logits.toSorted((a, b) => b - a))
+        }
+        await expectIdle(engine)
+      })
+
+      it('of an empty answer is empty', async () => {
+        expect(await engine.score({ promptTokens: prompt, answerTokens: [] })).toEqual([])
+      })
+
+      it('hears an abort', async () => {
+        const error = await failure(engine.score({ promptTokens: prompt, answerTokens: prompt }, AbortSignal.abort()))
+        expect(error.code).toBe('aborted')
+      })
+    })
+
+    it('is iterated once', async () => {
+      const generation = engine.generate(jobOf(prompt, { maxTokens: 1 }))
+      await collect(generation)
+      await expect(collect(generation)).rejects.toThrow('once')
+    })
+  })
+}
+
+async function drain(iterator: AsyncIterator<EngineEvent>): Promise<void> {
+  while (!(await iterator.next()).done);
+}
+
+/** No slot is taken and nothing is evaluated. */
+async function expectIdle(engine: Engine): Promise<void> {
+  const before = await engine.counters()
+  expect(before.activeSlots).toBe(0)
+  await engine.tokenize({ prompt: PROMPT })
+  expect(await engine.counters()).toEqual(before)
+}

@@ -1,0 +1,13 @@
+/** A daemon that starts an engine, tells its pid and waits to be killed. Forked by `engine-llama.test.ts`. */
+import { pino } from 'pino'
+import { startLlamaEngine } from '../../node/engine/index.ts'
+import { crumb } from '../../node/models/crumb.ts'
+
+const engine = await startLlamaEngine({
+  modelPath: crumb.Q8_0.path,
+  slots: 1,
+  threads: 1,
+  gpu: false,
+  logger: pino({ level: 'silent' })
+})
+process.send?.(engine.pid)

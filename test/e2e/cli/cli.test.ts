@@ -1,0 +1,180 @@
+/** The command as a user has it: a relay and a node as processes, asked by others. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { lines, potluck, Running, type Finished } from './command.ts'
+
+const LOCAL = ['--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0']
+
+let home: string
+let elsewhere: string
+let relay: Running
+let node: Running
+let bootstrap: string
+let peerId: string
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'potluck-cli-'))
+  elsewhere = await mkdtemp(join(tmpdir(), 'potluck-cli-'))
+  relay = new Running(['relay', ...LOCAL], { home })
+  bootstrap = String(((await relay.line('ready')).addresses as string[])[0])
+  node = new Running(['serve', ...LOCAL, '--threads', '1', '--slots', '2', '--bootstrap', bootstrap], { home })
+  const ready = await node.line('ready')
+  peerId = String(ready.peerId)
+  await node.line('advertised')
+})
+
+afterAll(async () => {
+  await Promise.all([node.stop(), relay.stop()])
+  await Promise.all([home, elsewhere].map(async (directory) => await rm(directory, { recursive: true, force: true })))
+})
+
+/** From another machine, as far as files can tell. */
+async function ask(
+  args: readonly string[],
+  options: { input?: string; env?: Record<string, string> } = {}
+): Promise<Finished> {
+  return await potluck(args, { home: elsewhere, ...options })
+}
+
+/** One line that starts with the command's name, and no stack. */
+function expectOneLine({ stderr }: Finished, ...says: string[]): void {
+  expect(stderr.trim().split('\n')).toHaveLength(1)
+  expect(stderr).not.toMatch(/\n\s+at /)
+  for (const words of says) expect(stderr).toContain(words)
+}
+
+describe('run', () => {
+  const network = ['--no-mdns', '--bootstrap']
+
+  test('prints the answer on stdout, and all about it on stderr', async () => {
+    const { code, stdout, stderr } = await ask(['run', ...network, bootstrap, '--max-tokens', '12', 'Hello', 'you'])
+    expect(code).toBe(0)
+    expect(stdout.trim()).not.toBe('')
+    expect(stderr).toContain(`potluck/crumb:Q8_0 on …${peerId.slice(-8)} · direct, noise, yamux`)
+  })
+
+  test('prints one object a line with --json', async () => {
+    const { code, stdout, stderr } = await ask([
+      'run',
+      ...network,
+      bootstrap,
+      '--json',
+      '--seed',
+      '7',
+      '--max-tokens',
+      '12',
+      'Hello'
+    ])
+    expect([code, stderr]).toEqual([0, ''])
+    const parts = lines(stdout)
+    expect(parts[0]).toMatchObject({ type: 'accepted', peerId, queuePosition: 0 })
+    expect(parts.slice(1, -1).every(({ type }) => type === 'delta')).toBe(true)
+    expect(parts.at(-1)).toMatchObject({
+      type: 'finish',
+      metadata: { peerId, seed: '7', relayed: false, encryption: '/noise' }
+    })
+  })
+
+  test('takes what is piped in as the prompt, and settings from the environment and the file', async () => {
+    await writeFile(join(elsewhere, 'settings.toml'), `bootstrap = ["${bootstrap}"]\nmax-tokens = 9\nmdns = false`)
+    const env = { POTLUCK_CONFIG: join(elsewhere, 'settings.toml'), POTLUCK_MAX_TOKENS: '2' }
+    const { stdout } = await ask(['run', '--raw', '--temperature', '0', '--json'], { input: 'Once upon a', env })
+    expect(lines(stdout).at(-1)).toMatchObject({ finishReason: 'length', usage: { completionTokens: 2 } })
+  })
+
+  test('asks the model that is named', async () => {
+    const args = ['run', ...network, bootstrap, '--model', 'potluck/crumb:Q8_0', '--json', '--max-tokens', '2', 'x']
+    expect((await ask(args)).code).toBe(0)
+  })
+
+  test('finds the node on its own machine without being told', async () => {
+    const { code, stdout } = await potluck(['run', '--no-mdns', '--json', '--max-tokens', '2', 'x'], { home })
+    expect(code).toBe(0)
+    expect(lines(stdout)[0]).toMatchObject({ peerId })
+  })
+
+  test('ends at Ctrl-C, with the code that shells expect', async () => {
+    const asking = new Running(['run', ...network, bootstrap, '--raw', '--max-tokens', '900', 'Once upon a time'], {
+      home: elsewhere
+    })
+    await asking.line('accepted')
+    asking.child.kill('SIGINT')
+    const { code, stdout } = await asking.ended
+    if (code === 0) return expect(lines(stdout).at(-1)?.type).toBe('finish')
+    expect(code).toBe(130)
+    expect(lines(stdout).at(-1)).toMatchObject({ type: 'error', code: 'aborted' })
+  })
+})
+
+describe('what cannot be done is told in one line', () => {
+  test('a flag that is none', async () => {
+    const finished = await ask(['run', '--colour', 'x'])
+    expect(finished.code).toBe(2)
+    expectOneLine(finished, '--colour')
+  })
+
+  test('a model that nobody serves', async () => {
+    const finished = await ask(['run', '--no-mdns', '--bootstrap', bootstrap, '--model', 'a/b:Q4_0', 'x'])
+    expect(finished.code).toBe(1)
+    expectOneLine(finished, 'a/b:Q4_0', 'potluck models')
+  })
+
+  test('a prompt that does not fit', async () => {
+    const finished = await ask(['run', '--no-mdns', '--bootstrap', bootstrap, '--max-tokens', '1023', 'x y z'])
+    expect(finished.code).toBe(1)
+    expectOneLine(finished, '--max-tokens')
+  })
+
+  test('no way to find anybody, as an object with --json', async () => {
+    const { code, stdout, stderr } = await ask(['run', '--no-mdns', '--json', 'x'])
+    expect([code, stderr]).toEqual([2, ''])
+    expect(lines(stdout)).toEqual([
+      { type: 'error', code: 'usage', message: expect.stringContaining('--bootstrap') as string }
+    ])
+  })
+})
+
+test('nodes lists who serves', async () => {
+  const found = lines((await ask(['nodes', '--no-mdns', '--bootstrap', bootstrap, '--json'])).stdout)
+  expect(found).toHaveLength(1)
+  expect(found[0]).toMatchObject({
+    peerId,
+    load: { slots: 2 },
+    models: [{ name: 'potluck/crumb:Q8_0', quantization: 'Q8_0' }]
+  })
+})
+
+test('status tells of the node on this machine', async () => {
+  const [status] = lines((await potluck(['status', '--json'], { home })).stdout)
+  expect(status).toMatchObject({ peerId, engine: { state: 'ready' }, load: { slots: 2 } })
+})
+
+test('a chat has several turns, and its own commands', async () => {
+  const input = 'My name is Ada.\n/nonsense\n/help\nWhat is my name?\n/bye\nnot asked any more\n'
+  const { code, stdout, stderr } = await ask(['chat', '--no-mdns', '--bootstrap', bootstrap, '--max-tokens', '8'], {
+    input
+  })
+  expect(code).toBe(0)
+  expect(stderr.match(/seed \d+/g)).toHaveLength(2)
+  expect(stderr).toContain('there is no /nonsense')
+  expect(stderr).toContain('Ctrl-C stops an answer')
+  expect(stdout.trim()).not.toBe('')
+})
+
+test('help has examples', async () => {
+  expect((await ask(['run', '--help'])).stdout).toContain('git diff | potluck run')
+})
+
+test('a node that is asked to leave finishes and says so', async () => {
+  const { code, stdout } = await node.stop()
+  expect(code).toBe(0)
+  expect(
+    lines(stdout)
+      .slice(-2)
+      .map(({ type }) => type)
+  ).toEqual(['draining', 'stopped'])
+})

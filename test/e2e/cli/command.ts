@@ -1,0 +1,87 @@
+/** Runs the real `potluck` command in processes of its own. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const BIN = fileURLToPath(new URL('../../../node/bin/potluck.js', import.meta.url))
+
+export interface Finished {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+export interface RunOptions {
+  /** Where config and data are looked for. */
+  home: string
+  input?: string
+  env?: Record<string, string>
+}
+
+/** A JSON object that `--json` printed. */
+export type Line = Record<string, unknown> & { type?: string }
+
+export function lines(stdout: string): Line[] {
+  return stdout
+    .trim()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Line)
+}
+
+/** Runs a command to its end. */
+export async function potluck(args: readonly string[], { home, input = '', env = {} }: RunOptions): Promise<Finished> {
+  const child = start(args, home, env)
+  child.stdin?.end(input)
+  return await finished(child)
+}
+
+/** A command that goes on: a relay, a node, a conversation. */
+export class Running {
+  readonly child: ChildProcess
+  readonly ended: Promise<Finished>
+  readonly #lines: Line[] = []
+  #wake = Promise.withResolvers<void>()
+
+  constructor(args: readonly string[], { home, env = {} }: RunOptions) {
+    this.child = start([...args, '--json'], home, env)
+    this.ended = finished(this.child)
+    if (this.child.stdout === null) throw new Error('no output')
+    createInterface({ input: this.child.stdout }).on('line', (line) => {
+      this.#lines.push(JSON.parse(line) as Line)
+      this.#wake.resolve()
+      this.#wake = Promise.withResolvers()
+    })
+  }
+
+  /** The first line of a type, waited for. */
+  async line(type: string): Promise<Line> {
+    for (;;) {
+      const found = this.#lines.find((line) => line.type === type)
+      if (found !== undefined) return found
+      const end = await Promise.race([this.#wake.promise, this.ended])
+      if (end !== undefined) throw new Error(`ended without ${type}: ${end.stdout}${end.stderr}`)
+    }
+  }
+
+  async stop(): Promise<Finished> {
+    this.child.kill('SIGTERM')
+    return await this.ended
+  }
+}
+
+function start(args: readonly string[], home: string, env: Record<string, string>): ChildProcess {
+  return spawn(process.execPath, [BIN, ...args], {
+    env: { PATH: process.env.PATH, HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, ...env },
+    stdio: ['pipe', 'pipe', 'pipe']
+  })
+}
+
+async function finished(child: ChildProcess): Promise<Finished> {
+  let [stdout, stderr] = ['', '']
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const { promise, resolve } = Promise.withResolvers<number | null>()
+  child.on('close', resolve)
+  return { code: await promise, stdout, stderr }
+}

@@ -1,0 +1,114 @@
+import { MAX_CREDIT } from '@potluck/protocol'
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+
+import { startLlamaEngine, type EngineCounters, type PotluckNode } from '../../../node/index.ts'
+import { ENGINE_LEAD_TOKENS } from '../../../node/limits.ts'
+import { crumb } from '../../../node/models/crumb.ts'
+import { Call, caller, dial, gatedNode, node, request, until } from './harness.ts'
+
+async function counters(of: PotluckNode): Promise<EngineCounters> {
+  const { engine } = await of.metrics()
+  if (engine === undefined) throw new Error('the engine is down')
+  return engine
+}
+
+test.each([0, 3])('an abort ends the generation before its step %i is over, and frees the slot', async (steps) => {
+  const { engine, gate, serving } = await gatedNode({ reply: () => 'a long answer' })
+  const before = await counters(serving)
+  const call = await Call.open(await dial(await caller(), serving), request(engine))
+  await call.expect('accepted')
+  gate.step(steps)
+  await gate.holds()
+  call.abort()
+  await until(serving, ({ requestsRunning, streamsOpen, engine: now }) => {
+    return requestsRunning === 0 && streamsOpen === 0 && now?.activeSlots === 0
+  })
+  const after = await counters(serving)
+  expect(after.decodeTokens - before.decodeTokens).toBe(Math.max(0, steps - 1))
+  expect((await serving.metrics()).requestsFinished).toEqual({ aborted: 1 })
+})
+
+test('an abort in the queue leaves the queue', async () => {
+  const { engine, gate, serving } = await gatedNode({ slots: 1 })
+  const connection = await dial(await caller(), serving)
+  const first = await Call.open(connection, request(engine))
+  await first.expect('accepted')
+  const second = await Call.open(connection, request(engine))
+  await second.expect('accepted')
+  second.abort()
+  await until(serving, ({ requestsWaiting, streamsOpen }) => requestsWaiting === 0 && streamsOpen === 1)
+  gate.open()
+  expect((await first.rest()).last).toMatchObject({ type: 'done' })
+})
+
+test('a caller that grants credit but does not read makes the node stop computing', async () => {
+  const long = 'x'.repeat(60_000)
+  const { engine, gate, serving } = await gatedNode(
+    { contextLength: 100_000, reply: () => long },
+    { limits: { creditTimeoutMs: 1_000 } }
+  )
+  const connection = await dial(await caller(), serving)
+  const asked = request(engine, { maxTokens: 65_000, credit: MAX_CREDIT, topLogprobs: 20 })
+  const call = await Call.open(connection, asked)
+  const { decodeTokens } = await counters(serving)
+  gate.open()
+  // Nobody reads: what the stream's windows and buffers hold, some 600 bytes a token, is all that is sent.
+  await until(serving, ({ requestsFinished }) => requestsFinished.caller_stalled === 1)
+  const { generationTokens, engine: now } = await serving.metrics()
+  expect(generationTokens).toBeLessThan(2_000)
+  expect((now?.decodeTokens ?? Infinity) - decodeTokens).toBeLessThanOrEqual(generationTokens + ENGINE_LEAD_TOKENS)
+  expect(now?.activeSlots).toBe(0)
+  call.abort()
+})
+
+test('a real engine stops in mid-answer and in mid-prefill, and serves on', async () => {
+  const engine = await startLlamaEngine({
+    modelPath: crumb.Q8_0.path,
+    threads: 1,
+    gpu: false,
+    logger: pino({ level: 'silent' })
+  })
+  try {
+    const serving = await node(engine)
+    const connection = await dial(await caller(), serving)
+    const idle = async (): Promise<void> => {
+      await until(serving, ({ requestsRunning, engine: now }) => requestsRunning === 0 && now?.activeSlots === 0)
+    }
+
+    // The end token is forbidden as far as it can be, so that the answer goes on until it is ended.
+    const endless = { maxTokens: 900, credit: 1000, sampling: { ...request(engine).sampling, temperature: 2 } }
+    const answer = await Call.open(connection, request(engine, endless))
+    await answer.expect('accepted')
+    await answer.expect('delta')
+    answer.abort()
+    await idle()
+    const stopped = await counters(serving)
+    expect(stopped.decodeTokens).toBe((await counters(serving)).decodeTokens)
+
+    // Caught in the middle of its prompt as soon as a part of it, and not all, was evaluated.
+    const length = 900
+    let caught = false
+    for (let attempt = 0; attempt < 30 && !caught; attempt++) {
+      const before = (await counters(serving)).prefillTokens
+      const prompt = `${attempt} ${'The quick brown fox jumps over the lazy dog. '.repeat(200)}`
+      const promptTokens = (await engine.tokenize({ prompt })).slice(0, length)
+      const call = await Call.open(
+        connection,
+        request(engine, { input: { prompt }, maxTokens: 10, continuation: { promptTokens, answerTokens: [] } })
+      )
+      await call.expect('accepted')
+      await until(serving, ({ engine: now }) => (now?.prefillTokens ?? 0) > before)
+      call.abort()
+      await idle()
+      caught = (await counters(serving)).prefillTokens - before < length - 1
+    }
+    expect(caught).toBe(true)
+
+    const call = await Call.open(connection, request(engine))
+    await call.expect('accepted')
+    expect((await call.rest()).last).toMatchObject({ type: 'done' })
+  } finally {
+    await engine.close()
+  }
+})

@@ -1,0 +1,48 @@
+/** The engine's process dies; the daemon does not. */
+import { pino } from 'pino'
+import { expect, onTestFinished, test, vi } from 'vitest'
+
+import { ScriptedEngine, startLlamaEngine } from '../../../node/index.ts'
+import { crumb } from '../../../node/models/crumb.ts'
+import { Call, caller, dial, event, node, request, until } from './harness.ts'
+
+test('killed in mid-answer: the caller is told, and the next one is served', async () => {
+  const logger = pino({ level: 'silent' })
+  const engine = await startLlamaEngine({ modelPath: crumb.Q8_0.path, threads: 1, gpu: false, logger })
+  onTestFinished(async () => await engine.close())
+  const serving = await node(engine)
+  const connection = await dial(await caller(), serving)
+
+  const asked = request(engine, { maxTokens: 900, sampling: { ...request(engine).sampling, temperature: 2 } })
+  const call = await Call.open(connection, asked)
+  await call.expect('accepted')
+  await call.expect('delta')
+  const died = event(serving, 'engine')
+  process.kill(engine.pid ?? 0, 'SIGKILL')
+  expect((await call.rest()).last).toMatchObject({ type: 'error', code: 'engine_failed', detail: '' })
+  expect((await died).status).toEqual({ state: 'restarting' })
+
+  await vi.waitUntil(() => engine.status.state === 'ready', { timeout: 30_000 })
+  const next = await Call.open(connection, request(engine))
+  await next.expect('accepted')
+  expect((await next.rest()).last).toMatchObject({ type: 'done' })
+  await until(serving, ({ slotsFree, engine: now }) => slotsFree === engine.slots && now?.restarts === 1)
+})
+
+test('while the engine restarts, callers are asked to come back; given up, they are sent elsewhere', async () => {
+  const engine = new ScriptedEngine({ reply: () => 'ok' })
+  const serving = await node(engine)
+  const connection = await dial(await caller(), serving)
+  engine.crash()
+  const busy = await (await Call.open(connection, request(engine))).expect('error')
+  expect(busy).toMatchObject({ code: 'busy', detail: 'the engine restarts' })
+  expect(busy.retryAfterMs).toBeGreaterThan(0)
+  engine.recover()
+  const call = await Call.open(connection, request(engine))
+  await call.expect('accepted')
+  expect((await call.rest()).last).toMatchObject({ type: 'done' })
+  engine.giveUp('it crashes')
+  expect(await (await Call.open(connection, request(engine))).expect('error')).toMatchObject({
+    code: 'model_not_found'
+  })
+})

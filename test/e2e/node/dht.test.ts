@@ -1,0 +1,238 @@
+/** What the storers of a real DHT take, and when a node puts it there. */
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { identify } from '@libp2p/identify'
+import type { PrivateKey } from '@libp2p/interface'
+import { kadDHT, type KadDHT } from '@libp2p/kad-dht'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import {
+  anyNodeCid,
+  CARD_TTL_MS,
+  cardKey,
+  kadOptions,
+  MAX_CARD_BYTES,
+  modelCid,
+  nameCid,
+  openCard,
+  signCard,
+  type Card
+} from '@potluck/protocol'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import type { CID } from 'multiformats/cid'
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+
+import { startRelay, ScriptedEngine, type PotluckNode, type Relay } from '../../../node/index.ts'
+import { event, LOOPBACK, node, relay, silent } from './harness.ts'
+
+/** A peer of the DHT that only asks. */
+async function join(to: readonly string[]): Promise<{ dht: KadDHT; leave: () => Promise<void> }> {
+  const peer = await createLibp2p({
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    services: { identify: identify(), ping: ping(), dht: kadDHT(kadOptions({ scope: 'local', clientMode: true })) }
+  })
+  await Promise.all(to.map(async (address) => await peer.dial(multiaddr(address))))
+  return { dht: peer.services.dht, leave: async () => await peer.stop() }
+}
+
+/** The same, for the rest of a test. */
+async function joined(to: readonly string[]): Promise<KadDHT> {
+  const { dht, leave } = await join(to)
+  onTestFinished(leave)
+  return dht
+}
+
+const signal = (): AbortSignal => AbortSignal.timeout(30_000)
+
+/** Storers that took the value. */
+async function put(dht: KadDHT, key: Uint8Array, value: Uint8Array): Promise<number> {
+  let storers = 0
+  for await (const happened of dht.put(key, value, { signal: signal() })) {
+    if (happened.name === 'PEER_RESPONSE' && happened.messageName === 'PUT_VALUE' && happened.record !== undefined) {
+      storers++
+    }
+  }
+  return storers
+}
+
+async function get(dht: KadDHT, key: Uint8Array): Promise<Uint8Array | undefined> {
+  let value: Uint8Array | undefined
+  for await (const happened of dht.get(key, { signal: signal() })) {
+    if (happened.name === 'VALUE') value = Uint8Array.from(happened.value)
+  }
+  return value
+}
+
+async function providers(dht: KadDHT, key: CID): Promise<string[]> {
+  const found = new Set<string>()
+  for await (const happened of dht.findProviders(key, { signal: signal() })) {
+    if (happened.name === 'PROVIDER') for (const { id } of happened.providers) found.add(id.toString())
+  }
+  return [...found]
+}
+
+function card(key: PrivateKey, changes: Partial<Card> = {}): Card {
+  const sequence = changes.sequence ?? Date.now()
+  return {
+    peerId: peerIdFromPrivateKey(key),
+    sequence,
+    expiresAt: sequence + CARD_TTL_MS,
+    addresses: [],
+    models: [],
+    hardware: { accelerator: 'cpu', device: 'test', vramBytes: 0, ramBytes: 1, cores: 1, os: 'test' },
+    slots: 1,
+    engine: 'test',
+    contract: 1,
+    agent: 'test',
+    draining: false,
+    ...changes
+  }
+}
+
+describe('storers', () => {
+  const storers: Relay[] = []
+  let writer: KadDHT
+  let attacker: KadDHT
+  let reader: KadDHT
+  beforeAll(async () => {
+    for (let index = 0; index < 4; index++) {
+      const bootstrap = storers.flatMap((storer) => storer.addresses())
+      storers.push(await startRelay({ listen: [LOOPBACK], scope: 'local', bootstrap, logger: silent }))
+    }
+    const everyone = storers.flatMap((storer) => storer.addresses())
+    const peers = await Promise.all([join(everyone), join(everyone), join(everyone)])
+    ;[writer, attacker, reader] = [peers[0].dht, peers[1].dht, peers[2].dht]
+    return async () => await Promise.all([...peers.map(({ leave }) => leave()), ...storers.map((it) => it.stop())])
+  })
+
+  test('take a valid card, and a newer one in its place', async () => {
+    const owner = await generateKeyPair('Ed25519')
+    const key = cardKey(peerIdFromPrivateKey(owner))
+    const now = Date.now()
+    for (const sequence of [now, now + 1]) {
+      expect(await put(writer, key, await signCard(card(owner, { sequence }), owner))).toBe(storers.length)
+    }
+    const found = await get(reader, key)
+    expect((await openCard(found ?? new Uint8Array(), { now })).sequence).toBe(now + 1)
+  })
+
+  test('refuse an older card than they hold', async () => {
+    const owner = await generateKeyPair('Ed25519')
+    const key = cardKey(peerIdFromPrivateKey(owner))
+    const old = await signCard(card(owner, { sequence: Date.now() - 1000 }), owner)
+    const tombstone = await signCard(card(owner, { draining: true }), owner)
+    expect(await put(writer, key, tombstone)).toBe(storers.length)
+    expect(await put(attacker, key, old)).toBe(0)
+    expect(await get(reader, key)).toEqual(tombstone)
+  })
+
+  test.each<[string, (owner: PrivateKey) => Promise<Uint8Array>]>([
+    [
+      'a forged card',
+      async () => {
+        const forger = await generateKeyPair('Ed25519')
+        return await signCard(card(forger), forger)
+      }
+    ],
+    [
+      'a card with a changed byte',
+      async (owner) => {
+        const bytes = await signCard(card(owner), owner)
+        return bytes.with(bytes.byteLength - 10, (bytes.at(-10) ?? 0) ^ 1)
+      }
+    ],
+    [
+      'an expired card',
+      async (owner) => {
+        const sequence = Date.now() - CARD_TTL_MS - 1000
+        return await signCard(card(owner, { sequence }), owner)
+      }
+    ],
+    [
+      'a card from the future',
+      async (owner) => await signCard(card(owner, { sequence: Date.now() + 3_600_000 }), owner)
+    ],
+    [
+      'an oversized card',
+      async (owner) => Uint8Array.from([...(await signCard(card(owner), owner)), ...new Uint8Array(MAX_CARD_BYTES)])
+    ],
+    ['what is no card', async () => crypto.getRandomValues(new Uint8Array(300))]
+  ])('refuse %s', async (_, value) => {
+    const owner = await generateKeyPair('Ed25519')
+    const key = cardKey(peerIdFromPrivateKey(owner))
+    expect(await put(attacker, key, await value(owner))).toBe(0)
+    expect(await get(reader, key)).toBeUndefined()
+  })
+})
+
+describe('a node', () => {
+  const scripted = (): ScriptedEngine => new ScriptedEngine({ reply: () => 'ok' })
+
+  async function found(dht: KadDHT, serving: PotluckNode): Promise<Card> {
+    const bytes = await get(dht, cardKey(serving.peerId))
+    return await openCard(bytes ?? new Uint8Array(), { now: Date.now(), peerId: serving.peerId })
+  }
+
+  test('stands under its model, its name and the key of all nodes, and leaves with a tombstone', async () => {
+    const start = await relay()
+    const engine = scripted()
+    const serving = await node(engine, { bootstrap: start.addresses() })
+    await event(serving, 'advertised')
+    const dht = await joined(start.addresses())
+    for (const key of [modelCid(engine.model.digest), nameCid(engine.model.name), anyNodeCid()]) {
+      expect(await providers(dht, key)).toEqual([serving.peerId.toString()])
+    }
+    expect(await found(dht, serving)).toMatchObject({ draining: false, models: [{ name: engine.model.name }] })
+    await serving.drain()
+    expect(await found(dht, serving)).toMatchObject({ draining: true, models: [], addresses: [] })
+  })
+
+  test('that starts before its bootstrap peer advertises when that is there', async () => {
+    const key = await generateKeyPair('Ed25519')
+    const first = await startRelay({ listen: [LOOPBACK], scope: 'local', privateKey: key, logger: silent })
+    const [address = ''] = first.addresses()
+    await first.stop()
+
+    const serving = await node(scripted(), { bootstrap: [address] })
+    const advertised = event(serving, 'advertised')
+    const listen = [address.slice(0, address.indexOf('/p2p/'))]
+    const later = await startRelay({ listen, scope: 'local', privateKey: key, logger: silent })
+    onTestFinished(async () => await later.stop())
+    expect((await advertised).card.addresses).toEqual(serving.addresses())
+    expect(await found(await joined([address]), serving)).toMatchObject({ draining: false })
+  })
+
+  test('whose bootstrap peer forgot everything advertises again', async () => {
+    const key = await generateKeyPair('Ed25519')
+    const first = await startRelay({ listen: [LOOPBACK], scope: 'local', privateKey: key, logger: silent })
+    const [address = ''] = first.addresses()
+    const serving = await node(scripted(), { bootstrap: [address] })
+    await event(serving, 'advertised')
+    await first.stop()
+    const listen = [address.slice(0, address.indexOf('/p2p/'))]
+    const later = await startRelay({ listen, scope: 'local', privateKey: key, logger: silent })
+    onTestFinished(async () => await later.stop())
+    await event(serving, 'advertised')
+    expect(await found(await joined([address]), serving)).toMatchObject({ draining: false })
+  })
+
+  test('whose engine is given up withdraws the model at once, and says why', async () => {
+    const start = await relay()
+    const engine = scripted()
+    const serving = await node(engine, { bootstrap: start.addresses() })
+    await event(serving, 'advertised')
+    const withdrawn = event(serving, 'withdrawn')
+    const again = event(serving, 'advertised')
+    engine.giveUp('it crashed three times within a minute')
+    expect((await withdrawn).reason).toBe('it crashed three times within a minute')
+    expect((await again).card.models).toEqual([])
+    expect(serving.card().models).toEqual([])
+    const dht = await joined(start.addresses())
+    await vi.waitUntil(async () => (await found(dht, serving)).models.length === 0, { timeout: 20_000 })
+  })
+})

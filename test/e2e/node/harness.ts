@@ -1,0 +1,199 @@
+/** A node, a relay and a caller in one process, over real libp2p on loopback. Everything ends with its test. */
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { identify } from '@libp2p/identify'
+import type { Connection, Libp2p } from '@libp2p/interface'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import {
+  CREDIT_WINDOW,
+  decodeNodeFrame,
+  DEFAULT_SAMPLING,
+  encodeCredit,
+  encodeRequest,
+  FrameStream,
+  GENERATE_PROTOCOL,
+  MAX_NODE_FRAME_BYTES,
+  STREAM_WINDOW_BYTES,
+  type GenerateRequest,
+  type NodeFrame
+} from '@potluck/protocol'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { pino, type Logger } from 'pino'
+import { onTestFinished, vi } from 'vitest'
+
+import type { Engine } from '../../../node/engine/interface.ts'
+import {
+  Gate,
+  ScriptedEngine,
+  startNode,
+  startRelay,
+  type NodeEvent,
+  type NodeMetrics,
+  type NodeOptions,
+  type PotluckNode,
+  type Relay,
+  type ScriptedOptions
+} from '../../../node/index.ts'
+
+export const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
+
+export interface LogLine {
+  level: number
+  msg: string
+  [field: string]: unknown
+}
+
+/** A logger whose lines a test can look at. */
+export function recordLog(): { logger: Logger; lines: LogLine[] } {
+  const lines: LogLine[] = []
+  const logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line) as LogLine) })
+  return { logger, lines }
+}
+
+export const silent: Logger = pino({ level: 'silent' })
+
+export async function relay(): Promise<Relay> {
+  const started = await startRelay({ listen: [LOOPBACK], scope: 'local', logger: silent })
+  onTestFinished(async () => await started.stop())
+  return started
+}
+
+export async function node(engine: Engine, options: Partial<NodeOptions> = {}): Promise<PotluckNode> {
+  const started = await startNode({ engine, listen: [LOOPBACK], scope: 'local', logger: silent, ...options })
+  onTestFinished(async () => await started.stop())
+  return started
+}
+
+/** A node whose engine waits at a gate before every evaluation; measuring at its start is let through. */
+export async function gatedNode(
+  scripted: ScriptedOptions = {},
+  options: Partial<NodeOptions> = {}
+): Promise<{ engine: ScriptedEngine; gate: Gate; serving: PotluckNode }> {
+  const gate = new Gate()
+  let armed = false
+  const engine = new ScriptedEngine({
+    reply: () => 'ok',
+    ...scripted,
+    before: async (_step, signal) => {
+      if (armed) await gate.pass(signal)
+    }
+  })
+  const serving = await node(engine, options)
+  armed = true
+  return { engine, gate, serving }
+}
+
+/** Resolves with the next event of this type. */
+export async function event<T extends NodeEvent['type']>(
+  from: PotluckNode,
+  type: T
+): Promise<Extract<NodeEvent, { type: T }>> {
+  return await new Promise((resolve) => {
+    const unlisten = from.onEvent((happened) => {
+      if (happened.type !== type) return
+      unlisten()
+      resolve(happened as Extract<NodeEvent, { type: T }>)
+    })
+  })
+}
+
+/** Waits until the metrics are so. */
+export async function until(
+  from: PotluckNode,
+  condition: (metrics: NodeMetrics) => boolean,
+  timeout = 10_000
+): Promise<void> {
+  await vi.waitUntil(async () => condition(await from.metrics()), { timeout, interval: 5 })
+}
+
+/** A peer that speaks the protocols by hand. */
+export async function caller(): Promise<Libp2p> {
+  const peer = await createLibp2p({
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
+      })
+    ],
+    services: { identify: identify(), ping: ping() },
+    connectionManager: { inboundConnectionThreshold: 1000 }
+  })
+  onTestFinished(async () => await peer.stop())
+  return peer
+}
+
+export async function dial(peer: Libp2p, to: PotluckNode): Promise<Connection> {
+  return await peer.dial(multiaddr(to.addresses()[0]))
+}
+
+/** A request for whatever the engine serves. */
+export function request(engine: Pick<Engine, 'model'>, overrides: Partial<GenerateRequest> = {}): GenerateRequest {
+  return {
+    requestId: crypto.getRandomValues(new Uint8Array(16)),
+    modelDigest: engine.model.digest,
+    input: { prompt: 'hello' },
+    sampling: { ...DEFAULT_SAMPLING, seed: 1n, temperature: 0 },
+    maxTokens: 64,
+    stop: [],
+    credit: CREDIT_WINDOW,
+    shareable: false,
+    ...overrides
+  }
+}
+
+const PATIENCE = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
+
+/** The caller's end of one generate stream. */
+export class Call {
+  readonly frames: FrameStream
+
+  constructor(frames: FrameStream) {
+    this.frames = frames
+  }
+
+  /** Opens a stream, and sends the request if there is one. */
+  static async open(connection: Connection, asked?: GenerateRequest): Promise<Call> {
+    const stream = await connection.newStream(GENERATE_PROTOCOL, { maxOutboundStreams: 10_000 })
+    const call = new Call(new FrameStream(stream, { maxFrameBytes: MAX_NODE_FRAME_BYTES }))
+    if (asked !== undefined) await call.frames.send(encodeRequest(asked).bytes, PATIENCE)
+    return call
+  }
+
+  async credit(tokens: number): Promise<void> {
+    await this.frames.send(encodeCredit(tokens), PATIENCE)
+  }
+
+  /** The next frame; undefined at the end. */
+  async next(): Promise<NodeFrame | undefined> {
+    const bytes = await this.frames.receive(PATIENCE)
+    return bytes === undefined ? undefined : decodeNodeFrame(bytes)
+  }
+
+  async expect<T extends NodeFrame['type']>(type: T): Promise<Extract<NodeFrame, { type: T }>> {
+    const frame = await this.next()
+    if (frame?.type !== type) {
+      const got = frame?.type === 'error' ? `the error ${frame.code} ${frame.detail}` : frame?.type
+      throw new Error(`expected ${type}, got ${got}`)
+    }
+    return frame as Extract<NodeFrame, { type: T }>
+  }
+
+  /** The text and tokens up to the terminal frame, which comes with them. */
+  async rest(): Promise<{ text: string; tokens: number[]; last: NodeFrame | undefined }> {
+    let text = ''
+    const tokens: number[] = []
+    for (;;) {
+      const frame = await this.next()
+      if (frame?.type !== 'delta') return { text, tokens, last: frame }
+      text += frame.delta.text
+      tokens.push(...frame.delta.tokens)
+    }
+  }
+
+  abort(): void {
+    this.frames.abort(new Error('the caller gave up'))
+  }
+}

@@ -1,0 +1,145 @@
+/** What the owner of a node sees and does: its data directory, status, metrics, health and drain. */
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { decodeCardReply, CARD_PROTOCOL, FrameStream, formatDigest, MAX_CARD_BYTES, openCard } from '@potluck/protocol'
+import { expect, onTestFinished, test, vi } from 'vitest'
+
+import { readStatus, ScriptedEngine } from '../../../node/index.ts'
+import { Call, caller, dial, event, gatedNode, node, relay, request } from './harness.ts'
+
+async function directory(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'potluck-'))
+  onTestFinished(async () => await rm(path, { recursive: true, force: true }))
+  return path
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+async function get(port: number, path: string, headers: Record<string, string> = {}): Promise<[number, string]> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    httpRequest({ host: '127.0.0.1', port, path, headers }, resolve).on('error', reject).end()
+  })
+  let body = ''
+  for await (const chunk of response) body += String(chunk)
+  return [response.statusCode ?? 0, body]
+}
+
+test('the identity stays with the data directory, which one daemon holds at a time', async () => {
+  const dataDirectory = await directory()
+  const engine = new ScriptedEngine({ reply: () => 'ok' })
+  const first = await node(engine, { dataDirectory })
+  await expect(node(engine, { dataDirectory })).rejects.toThrow(/^another potluck node uses .*: stop it, or give/)
+  await first.stop()
+  const second = await node(engine, { dataDirectory })
+  expect(second.peerId.toString()).toBe(first.peerId.toString())
+  await second.stop()
+  const third = await node(engine, { dataDirectory: await directory() })
+  expect(third.peerId.toString()).not.toBe(first.peerId.toString())
+})
+
+test.skipIf(process.platform === 'win32')('nobody else may read the directory or ask the daemon', async () => {
+  const dataDirectory = join(await directory(), 'node')
+  await node(new ScriptedEngine({ reply: () => 'ok' }), { dataDirectory })
+  expect((await stat(dataDirectory)).mode & 0o777).toBe(0o700)
+  expect((await stat(join(dataDirectory, 'control.sock'))).mode & 0o777).toBe(0o600)
+})
+
+test('the status tells what the node is and does', async () => {
+  const dataDirectory = await directory()
+  const engine = new ScriptedEngine({ reply: () => 'ok', slots: 2 })
+  const start = await relay()
+  const serving = await node(engine, { dataDirectory, bootstrap: start.addresses() })
+  await event(serving, 'advertised')
+  expect(await readStatus(dataDirectory)).toMatchObject({
+    peerId: serving.peerId.toString(),
+    addresses: serving.addresses(),
+    reachability: 'only from this machine and its local network',
+    connections: 1,
+    draining: false,
+    engine: { state: 'ready' },
+    load: { active: 0, queued: 0, slots: 2 },
+    card: { models: [{ digest: formatDigest(engine.model.digest), name: engine.model.name }] },
+    metrics: { requestsRunning: 0, slotsFree: 2 }
+  })
+  await serving.stop()
+  await expect(readStatus(dataDirectory)).rejects.toThrow(`no potluck node answers in ${dataDirectory}`)
+})
+
+test('metrics and health are served on loopback, to whoever names it', async () => {
+  const metricsPort = await freePort()
+  const engine = new ScriptedEngine({ reply: () => 'Hello' })
+  const serving = await node(engine, { metricsPort })
+  const call = await Call.open(await dial(await caller(), serving), request(engine))
+  await call.expect('accepted')
+  const { tokens } = await call.rest()
+
+  const [status, body] = await get(metricsPort, '/metrics')
+  expect(status).toBe(200)
+  for (const line of [
+    'potluck_num_requests_running 0',
+    'potluck_num_requests_waiting 0',
+    `potluck_generation_tokens_total ${tokens.length}`,
+    'potluck_time_to_first_token_seconds_count 1',
+    `potluck_inter_token_latency_seconds_count ${tokens.length - 1}`,
+    'potluck_requests_finished_total{outcome="done"} 1'
+  ]) {
+    expect(body.split('\n')).toContain(line)
+  }
+  expect(body).not.toContain(serving.peerId.toString())
+  expect(await get(metricsPort, '/healthz')).toEqual([200, 'ok\n'])
+  expect(await get(metricsPort, '/readyz')).toEqual([200, 'ready\n'])
+  engine.crash()
+  expect(await get(metricsPort, '/readyz')).toEqual([503, 'not ready\n'])
+  expect(await get(metricsPort, '/other')).toEqual([404, expect.stringContaining('/metrics')])
+  expect((await get(metricsPort, '/metrics', { host: 'evil.example' }))[0]).toBe(403)
+  await expect(node(engine, { metricsPort })).rejects.toThrow(`port ${metricsPort}: it is in use`)
+})
+
+test('a node that leaves finishes what it accepted and refuses the rest', async () => {
+  const { engine, gate, serving } = await gatedNode({ slots: 1 })
+  const connection = await dial(await caller(), serving)
+  const running = await Call.open(connection, request(engine))
+  await running.expect('accepted')
+  const queued = await Call.open(connection, request(engine))
+  await queued.expect('accepted')
+
+  const drained = serving.drain()
+  const refused = await Call.open(connection, request(engine))
+  expect(await refused.expect('error')).toMatchObject({ code: 'draining' })
+  const frames = new FrameStream(await connection.newStream(CARD_PROTOCOL), { maxFrameBytes: 2 * MAX_CARD_BYTES })
+  const reply = await frames.receive({ timeoutMs: 10_000, timeoutCode: 'admission_timeout' })
+  const { card } = decodeCardReply(reply ?? new Uint8Array())
+  expect(await openCard(card, { now: Date.now() })).toMatchObject({ draining: true, models: [] })
+
+  gate.open()
+  for (const call of [running, queued]) expect((await call.rest()).last).toMatchObject({ type: 'done' })
+  await drained
+  await vi.waitUntil(() => connection.status !== 'open')
+})
+
+test('a node that has to leave ends what is not done in time', async () => {
+  const { engine, gate, serving } = await gatedNode({}, { limits: { drainTimeoutMs: 50 } })
+  const call = await Call.open(await dial(await caller(), serving), request(engine))
+  await call.expect('accepted')
+  await gate.holds()
+  const drained = serving.drain()
+  expect(await call.expect('error')).toMatchObject({ code: 'draining' })
+  await drained
+})
+
+test('an address that cannot be had is said in one line', async () => {
+  const engine = new ScriptedEngine({ reply: () => 'ok' })
+  const [taken = ''] = (await node(engine)).addresses()
+  const listen = [taken.slice(0, taken.indexOf('/p2p/'))]
+  await expect(node(engine, { listen })).rejects.toThrow(`cannot listen on ${listen[0]}: in use`)
+})

@@ -1,0 +1,172 @@
+import {
+  answerWindows,
+  encodeRequest,
+  formatDigest,
+  openReceipt,
+  tokensDigest,
+  type GenerateRequest
+} from '@potluck/protocol'
+import { expect, test } from 'vitest'
+
+import { ScriptedEngine } from '../../../node/index.ts'
+import { Call, caller, dial, gatedNode, node, recordLog, request, until } from './harness.ts'
+
+test('a prompt is answered, with a receipt that holds against what was sent', async () => {
+  const engine = new ScriptedEngine({ reply: () => 'Hello, you!' })
+  const serving = await node(engine)
+  const asked = request(engine)
+  const call = await Call.open(await dial(await caller(), serving), asked)
+
+  const accepted = await call.expect('accepted')
+  expect(accepted).toMatchObject({ queuePosition: 0, estimatedWaitMs: 0, load: { active: 1, queued: 0, slots: 4 } })
+  const { text, tokens, last } = await call.rest()
+  expect(text).toBe('Hello, you!')
+  if (last?.type !== 'done') throw new Error(`ended with ${last?.type}`)
+  expect(last).toMatchObject({ finishReason: 'stop', usage: { completionTokens: tokens.length } })
+  expect(await call.next()).toBeUndefined()
+
+  const receipt = await openReceipt(last.receipt, { peerId: serving.peerId })
+  expect(receipt).toMatchObject({
+    requestId: asked.requestId,
+    requestDigest: encodeRequest(asked).digest,
+    promptDigest: tokensDigest(accepted.promptTokens),
+    answerWindows: answerWindows(tokens),
+    answerTokens: tokens.length,
+    firstPosition: 0,
+    finishReason: 'stop',
+    backend: engine.backend
+  })
+  expect(formatDigest(receipt.modelDigest)).toBe(formatDigest(engine.model.digest))
+
+  await until(serving, ({ streamsOpen }) => streamsOpen === 0)
+  expect(await serving.metrics()).toMatchObject({
+    requestsRunning: 0,
+    slotsFree: 4,
+    requestsFinished: { done: 1 },
+    promptTokens: accepted.promptTokens.length,
+    generationTokens: tokens.length,
+    timeToFirstTokenSeconds: { count: 1 }
+  })
+})
+
+test('an answer is continued where another node left it', async () => {
+  const engine = new ScriptedEngine()
+  const serving = await node(engine)
+  const connection = await dial(await caller(), serving)
+  const asked = request(engine, { sampling: { ...request(engine).sampling, temperature: 1, seed: 77n } })
+
+  const whole = await Call.open(connection, asked)
+  const { promptTokens } = await whole.expect('accepted')
+  const { tokens } = await whole.rest()
+
+  const continuation = { promptTokens, answerTokens: tokens.slice(0, 20) }
+  const continued = await Call.open(connection, { ...asked, continuation })
+  await continued.expect('accepted')
+  const rest = await continued.rest()
+  expect([...continuation.answerTokens, ...rest.tokens]).toEqual(tokens)
+  if (rest.last?.type !== 'done') throw new Error(`ended with ${rest.last?.type}`)
+  const receipt = await openReceipt(rest.last.receipt, { peerId: serving.peerId })
+  expect(receipt).toMatchObject({
+    firstPosition: 20,
+    answerTokens: tokens.length,
+    answerWindows: answerWindows(tokens)
+  })
+})
+
+test('the engine waits for credit, and goes on with it', async () => {
+  const engine = new ScriptedEngine({ reply: () => 'x'.repeat(50) })
+  const serving = await node(engine)
+  const call = await Call.open(await dial(await caller(), serving), request(engine, { credit: 10 }))
+  await call.expect('accepted')
+  for (let token = 0; token < 10; token++) await call.expect('delta')
+  expect((await serving.metrics()).engine).toMatchObject({ activeSlots: 1 })
+  expect((await serving.metrics()).generationTokens).toBe(10)
+  await call.credit(100)
+  expect(await call.rest()).toMatchObject({ text: 'x'.repeat(40), last: { type: 'done' } })
+})
+
+test('a caller that stops granting makes the node stop, and is told why', async () => {
+  const engine = new ScriptedEngine({ reply: () => 'x'.repeat(50) })
+  const { logger, lines } = recordLog()
+  const serving = await node(engine, { limits: { creditTimeoutMs: 100 }, logger })
+  const connection = await dial(await caller(), serving)
+  const call = await Call.open(connection, request(engine, { credit: 10 }))
+  await call.expect('accepted')
+  expect((await call.rest()).last).toMatchObject({ type: 'error', code: 'caller_stalled' })
+  await until(serving, ({ slotsFree, streamsOpen }) => slotsFree === 4 && streamsOpen === 0)
+  expect(lines).toContainEqual(expect.objectContaining({ limit: 'caller_stalled', level: 40 }))
+})
+
+test('those who wait are told their position, and start in turn', async () => {
+  const { engine, gate, serving } = await gatedNode({ slots: 1 }, { limits: { queuedPerSlot: 2 } })
+  const [one, two] = [await dial(await caller(), serving), await dial(await caller(), serving)]
+  const calls = []
+  for (const [connection, queuePosition] of [
+    [one, 0],
+    [one, 0],
+    [two, 1]
+  ] as const) {
+    const call = await Call.open(connection, request(engine))
+    expect(await call.expect('accepted')).toMatchObject({ queuePosition })
+    calls.push(call)
+  }
+  const refused = await Call.open(two, request(engine))
+  const refusal = await refused.expect('error')
+  expect(refusal).toMatchObject({ code: 'busy', load: { active: 1, queued: 2 } })
+  expect(refusal.retryAfterMs).toBeGreaterThan(0)
+
+  // Whoever leaves the queue makes room in it.
+  calls[1]?.abort()
+  await until(serving, ({ requestsWaiting }) => requestsWaiting === 1)
+  const late = await Call.open(one, request(engine))
+  expect(await late.expect('accepted')).toMatchObject({ queuePosition: 1 })
+
+  gate.open()
+  for (const call of [calls[0], calls[2], late]) expect((await call?.rest())?.last).toMatchObject({ type: 'done' })
+})
+
+test.each<[string, (good: GenerateRequest) => GenerateRequest]>([
+  ['model_not_found', (good) => ({ ...good, modelDigest: new Uint8Array(32) })],
+  ['context_length_exceeded', (good) => ({ ...good, maxTokens: 600 })],
+  ['context_length_exceeded', (good) => ({ ...good, input: { prompt: 'x'.repeat(200_000) } })],
+  ['invalid_request', (good) => ({ ...good, continuation: { promptTokens: [100_000], answerTokens: [] } })],
+  ['invalid_request', (good) => ({ ...good, maxTokens: 0 })]
+])('%s is said instead of accepted, and the stream ends', async (code, spoil) => {
+  const engine = new ScriptedEngine({ reply: () => 'ok' })
+  const serving = await node(engine)
+  const call = await Call.open(await dial(await caller(), serving), spoil(request(engine)))
+  expect(await call.expect('error')).toMatchObject({ code, load: { slots: 4 } })
+  expect(await call.next()).toBeUndefined()
+  await until(serving, ({ streamsOpen }) => streamsOpen === 0)
+  expect((await serving.metrics()).requestsFinished).toEqual({ [code]: 1 })
+})
+
+test("an engine's exception reaches the peer as a code, its text the log", async () => {
+  let failing = false
+  const engine = new ScriptedEngine({
+    reply: () => 'ok',
+    before: () => {
+      if (failing) throw new Error('secret internals')
+    }
+  })
+  const { logger, lines } = recordLog()
+  const serving = await node(engine, { logger })
+  failing = true
+  const call = await Call.open(await dial(await caller(), serving), request(engine))
+  await call.expect('accepted')
+  expect(await call.expect('error')).toMatchObject({ code: 'engine_failed', detail: '' })
+  expect(lines).toContainEqual(expect.objectContaining({ msg: 'serving a request failed' }))
+})
+
+test('an engine that ends without a result is a failure, not an answer', async () => {
+  let cut = false
+  const engine = new ScriptedEngine({
+    reply: () => 'a long answer',
+    before: ({ position }) => (cut && position === 5 ? 'cut' : undefined)
+  })
+  const serving = await node(engine)
+  cut = true
+  const call = await Call.open(await dial(await caller(), serving), request(engine))
+  await call.expect('accepted')
+  expect(await call.rest()).toMatchObject({ text: 'a lon', last: { type: 'error', code: 'engine_failed' } })
+})

@@ -1,0 +1,73 @@
+/** A model hub on loopback, as far as a download needs one. */
+import { createHash, randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+const FILE = 'tiny-Q8_0.gguf'
+
+export class Hub {
+  /** Content of the one file, `user/repo` with the quantisation Q8_0. */
+  readonly content: Buffer
+  readonly digest: string
+  /** What the hub states; may be a lie, or nothing. */
+  stated: string | undefined
+  /** Where the ranges began that were asked for. The library's first request, for all, only looks at the headers. */
+  readonly starts: number[] = []
+  /** What lies behind this place does not come; the connection stays. */
+  stallAt: number = Number.POSITIVE_INFINITY
+  readonly #server: Server
+
+  private constructor(bytes: number) {
+    this.content = randomBytes(bytes)
+    this.digest = `sha256:${createHash('sha256').update(this.content).digest('hex')}`
+    this.stated = this.digest
+    this.#server = createServer((request, response) => this.#answer(request, response))
+  }
+
+  static async start(bytes: number): Promise<Hub> {
+    const hub = new Hub(bytes)
+    await new Promise<void>((resolve) => hub.#server.listen(0, '127.0.0.1', resolve))
+    return hub
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const path = (request.url ?? '').split('?')[0]
+    if (path === '/v2/user/repo/manifests/Q8_0') {
+      response.end(JSON.stringify({ ggufFile: { rfilename: FILE } }))
+    } else if (path === `/user/repo/resolve/main/${FILE}`) {
+      // As the hub does: the link tells the digest, the file lies elsewhere.
+      const tag = this.stated === undefined ? {} : { 'x-linked-etag': `"${this.stated.slice('sha256:'.length)}"` }
+      response.writeHead(302, { location: `${this.url}/files/storage/${FILE}`, ...tag }).end()
+    } else if (path === `/files/storage/${FILE}`) this.#sendFile(request, response)
+    else response.writeHead(404).end()
+  }
+
+  #sendFile(request: IncomingMessage, response: ServerResponse): void {
+    const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '')
+    const start = Number(range?.[1] ?? 0)
+    const end = range?.[2] ? Number(range[2]) + 1 : this.content.length
+    response.writeHead(range === null ? 200 : 206, {
+      'accept-ranges': 'bytes',
+      'content-length': end - start,
+      'content-type': 'application/octet-stream',
+      etag: '"one"',
+      ...(range === null ? {} : { 'content-range': `bytes ${start}-${end - 1}/${this.content.length}` })
+    })
+    if (request.method === 'HEAD') {
+      response.end()
+      return
+    }
+    if (range !== null) this.starts.push(start)
+    if (end > this.stallAt) response.write(this.content.subarray(start, Math.max(start, this.stallAt)))
+    else response.end(this.content.subarray(start, end))
+  }
+}

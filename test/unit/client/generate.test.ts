@@ -1,0 +1,338 @@
+/** Which nodes a request is tried at, and what its caller can do with the answer. */
+import { createClient, type Client, type FinishPart } from '@potluck/client'
+import { PotluckError } from '@potluck/protocol'
+import type { Libp2p } from '@libp2p/interface'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+import { FakeNode, IDLE, model, sayHello, startPeer, type FakeNodeOptions, type Script } from './fake-node.ts'
+
+const MESSAGES = [{ role: 'user', content: 'hello' }] as const
+
+let relay: Libp2p
+let bootstrap: string
+let nodes: FakeNode[]
+let client: Client
+
+beforeEach(async () => {
+  relay = await startPeer()
+  bootstrap = String(relay.getMultiaddrs()[0])
+  nodes = []
+  client = await createClient({ bootstrap: [bootstrap], mdns: false })
+})
+
+afterEach(async () => {
+  await client.stop()
+  await Promise.all(nodes.map(async (node) => await node.stop()))
+  await relay.stop()
+})
+
+async function add(options: FakeNodeOptions = {}): Promise<FakeNode> {
+  const node = await FakeNode.start({ bootstrap, ...options })
+  nodes.push(node)
+  return node
+}
+
+/** Two nodes of which the first is preferred by what it claims. */
+async function pair(): Promise<{ first: FakeNode; second: FakeNode }> {
+  const first = await add({ models: [model({ decodeTokensPerSecond: 1000 })] })
+  const second = await add({ models: [model({ decodeTokensPerSecond: 10 })] })
+  // Both are known before the first is chosen.
+  expect((await client.models())[0]?.nodes).toBe(2)
+  return { first, second }
+}
+
+async function finish(options: { model?: string } = {}): Promise<FinishPart['metadata']> {
+  return (await client.chat({ messages: MESSAGES, ...options }).result()).metadata
+}
+
+async function failure(promise: Promise<unknown>): Promise<PotluckError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason
+  )
+  if (!(error instanceof PotluckError)) throw new Error('did not fail', { cause: error })
+  return error
+}
+
+describe('another node is tried', () => {
+  for (const code of ['draining', 'model_not_found', 'unsupported', 'engine_failed'] as const) {
+    test(`after ${code} in place of accepted`, async () => {
+      const { first, second } = await pair()
+      first.serve = async (script) => await script.error(code)
+      const { peerId, failures } = await finish()
+      expect(peerId).toBe(second.peer)
+      expect(failures).toEqual([{ peerId: first.peer, code }])
+    })
+  }
+
+  test('after a busy one, at once', async () => {
+    const { first, second } = await pair()
+    first.serve = async (script) => await script.error('busy', 3_600_000)
+    expect((await finish()).peerId).toBe(second.peer)
+  })
+
+  test('after one that is gone', async () => {
+    const { first, second } = await pair()
+    await first.stop()
+    expect((await finish()).peerId).toBe(second.peer)
+  })
+
+  test('after one that failed before its first token', async () => {
+    const { first, second } = await pair()
+    first.serve = async (script) => {
+      await script.accept()
+      await script.error('engine_failed')
+    }
+    expect((await finish()).peerId).toBe(second.peer)
+  })
+
+  test('but not after a token', async () => {
+    const { first, second } = await pair()
+    first.serve = async (script) => {
+      await script.accept()
+      await script.delta('Hel')
+      await script.error('engine_failed')
+    }
+    expect((await failure(finish())).code).toBe('engine_failed')
+    expect(second.requests).toHaveLength(0)
+  })
+
+  test("but not after the caller's own mistake", async () => {
+    const { first, second } = await pair()
+    first.serve = async (script) => await script.error('invalid_request')
+    expect((await failure(finish())).code).toBe('invalid_request')
+    expect(second.requests).toHaveLength(0)
+  })
+
+  test('with a longer context, where the first was too short', async () => {
+    const short = await add({ models: [model({ decodeTokensPerSecond: 1000 })] })
+    const equal = await add({ models: [model({ decodeTokensPerSecond: 900 })] })
+    const long = await add({ models: [model({ decodeTokensPerSecond: 10, contextLength: 8192 })] })
+    expect((await client.models())[0]?.nodes).toBe(3)
+    for (const node of [short, equal]) node.serve = async (script) => await script.error('context_length_exceeded')
+    expect((await finish()).peerId).toBe(long.peer)
+    expect(short.requests.length + equal.requests.length).toBe(1)
+  })
+})
+
+test('where all are busy, they are asked once more after the time they named', async () => {
+  const { first, second } = await pair()
+  let refusals = 0
+  const refuseTwice = async (script: Script): Promise<void> => {
+    refusals++
+    if (refusals <= 2) await script.error('busy', 20)
+    else await sayHello(script)
+  }
+  first.serve = refuseTwice
+  second.serve = refuseTwice
+  expect((await finish()).failures.map(({ code }) => code)).toEqual(['busy', 'busy'])
+})
+
+test('where all stay busy, the caller hears for how long', async () => {
+  const node = await add()
+  node.serve = async (script) => await script.error('busy', 30)
+  const error = await failure(finish())
+  expect(error).toMatchObject({ code: 'busy', retryAfterMs: 30 })
+  expect(node.requests).toHaveLength(2)
+})
+
+test('a node that is leaving or of another contract is not asked', async () => {
+  await add({ card: { draining: true } })
+  await add({ card: { contract: 99 } })
+  expect((await failure(finish())).code).toBe('no_providers')
+  expect(nodes.flatMap(({ requests }) => requests)).toHaveLength(0)
+})
+
+test('a card that is not the node’s own is not believed', async () => {
+  const liar = await add({ models: [model({ name: 'a/liar:Q8_0' })] })
+  const other = await FakeNode.start()
+  liar.reply = async () => await other.cardReply()
+  expect((await failure(finish())).code).toBe('no_providers')
+  await other.stop()
+})
+
+describe('the model', () => {
+  const small = model({ name: 'a/small:Q8_0', digest: new Uint8Array(32).fill(1), parameters: 1e6 })
+  const large = model({ name: 'a/large:Q8_0', digest: new Uint8Array(32).fill(2), parameters: 1e9 })
+
+  test('is found by its digest, with and without its prefix', async () => {
+    const [node] = [await add({ models: [small] }), await add({ models: [large] })]
+    expect((await finish({ model: `sha256:${'01'.repeat(32)}` })).peerId).toBe(node.peer)
+    expect((await finish({ model: '01'.repeat(32) })).peerId).toBe(node.peer)
+  })
+
+  test('is found by its name, in any case', async () => {
+    const [, node] = [await add({ models: [small] }), await add({ models: [large] })]
+    expect((await finish({ model: 'A/Large:Q8_0' })).peerId).toBe(node.peer)
+  })
+
+  test('is the largest that is fast enough, where none is named', async () => {
+    const [, node] = [await add({ models: [small] }), await add({ models: [large] })]
+    await client.models()
+    expect((await finish()).peerId).toBe(node.peer)
+  })
+
+  test('is not found: the failure names it', async () => {
+    await add({ models: [small] })
+    const error = await failure(finish({ model: 'a/nothing:Q4_0' }))
+    expect(error.code).toBe('no_providers')
+    expect(error.message).toContain('a/nothing:Q4_0')
+  })
+
+  test('with a name for several digests: the majority, or a failure that lists them', async () => {
+    const [one, two] = [small, { ...small, digest: large.digest }]
+    await add({ models: [one] })
+    const minority = await add({ models: [two] })
+    await client.models()
+    const error = await failure(finish({ model: small.name }))
+    expect(error.code).toBe('invalid_request')
+    expect(error.message).toContain('01'.repeat(32))
+    expect(error.message).toContain('02'.repeat(32))
+
+    await add({ models: [one] })
+    const fresh = await createClient({ bootstrap: [bootstrap], mdns: false })
+    expect((await fresh.models()).map((view) => view.nodes)).toEqual([2, 1])
+    const { metadata } = await fresh.chat({ messages: MESSAGES, model: small.name }).result()
+    expect(metadata.peerId).not.toBe(minority.peer)
+    await fresh.stop()
+  })
+})
+
+describe('the answer', () => {
+  test('is text, tokens, usage', async () => {
+    await add()
+    const answer = client.chat({ messages: MESSAGES, seed: 5n })
+    expect(await answer.text()).toBe('Hello')
+    expect(await answer.result()).toMatchObject({ tokens: [10, 11], finishReason: 'stop', metadata: { seed: 5n } })
+  })
+
+  test('can be read once', async () => {
+    await add()
+    const answer = client.chat({ messages: MESSAGES })
+    await answer.text()
+    expect(() => answer[Symbol.asyncIterator]()).toThrow('once')
+  })
+
+  test('is not asked for before it is read', async () => {
+    const node = await add()
+    client.chat({ messages: MESSAGES })
+    await client.chat({ messages: MESSAGES }).text()
+    expect(node.requests).toHaveLength(1)
+  })
+
+  test('ends on the node when its reader leaves', async () => {
+    const node = await add()
+    const closed = Promise.withResolvers<void>()
+    node.serve = async (script) => {
+      script.frames.closed.addEventListener('abort', () => closed.resolve())
+      await script.accept()
+      await script.delta('Hel')
+    }
+    const answer = client.chat({ messages: MESSAGES })
+    for await (const part of answer) if (part.type === 'delta') break
+    await closed.promise
+    expect((await failure(answer.result())).code).toBe('aborted')
+  })
+
+  test('ends on the node when its signal fires, also while nothing comes', async () => {
+    const node = await add()
+    const closed = Promise.withResolvers<void>()
+    const reached = Promise.withResolvers<void>()
+    node.serve = async (script) => {
+      script.frames.closed.addEventListener('abort', () => closed.resolve())
+      await script.accept()
+      reached.resolve()
+    }
+    const stop = new AbortController()
+    const answer = failure(client.chat({ messages: MESSAGES, signal: stop.signal }).text())
+    await reached.promise
+    stop.abort()
+    expect((await answer).code).toBe('aborted')
+    await closed.promise
+  })
+
+  test('of a signal that fired before is not asked for', async () => {
+    const node = await add()
+    const answer = client.chat({ messages: MESSAGES, signal: AbortSignal.abort() })
+    expect((await failure(answer.text())).code).toBe('aborted')
+    expect(node.requests).toHaveLength(0)
+  })
+
+  test('ends with the client', async () => {
+    const node = await add()
+    const reached = Promise.withResolvers<void>()
+    node.serve = async (script) => {
+      await script.accept()
+      reached.resolve()
+    }
+    const answer = failure(client.chat({ messages: MESSAGES }).text())
+    await reached.promise
+    await client.stop()
+    expect((await answer).code).toBe('aborted')
+  })
+
+  test('of a wrong request fails before anything is sent', () => {
+    for (const wrong of [
+      { temperature: -1 },
+      { topP: 2 },
+      { maxTokens: 0 },
+      { stop: [''] },
+      { topLogprobs: 21 },
+      { seed: 2n ** 64n }
+    ]) {
+      expect(() => client.chat({ messages: MESSAGES, ...wrong })).toThrow(PotluckError)
+    }
+    expect(() => client.chat({ messages: [] })).toThrow('messages')
+  })
+})
+
+test('a known node costs no card', async () => {
+  const node = await add()
+  await finish()
+  const given = node.cardsGiven
+  await finish()
+  expect(node.cardsGiven).toBe(given)
+})
+
+test('an overloaded node comes after an idle one', async () => {
+  const loaded = await add({ load: { ...IDLE, active: 2, queued: 5, estimatedWaitMs: 60_000 } })
+  const idle = await add()
+  expect((await client.models())[0]?.nodes).toBe(2)
+  expect((await finish()).peerId).toBe(idle.peer)
+  expect(loaded.requests).toHaveLength(0)
+})
+
+test('without a network the failure says what was tried', async () => {
+  const lost = await createClient({
+    bootstrap: ['/ip4/127.0.0.1/tcp/1/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'],
+    mdns: false
+  })
+  const error = await failure(lost.chat({ messages: MESSAGES }).text())
+  expect(error.code).toBe('no_providers')
+  expect(error.message).toContain('bootstrap')
+  await lost.stop()
+})
+
+test('without a way to find anybody there is no client', async () => {
+  expect((await failure(createClient({ mdns: false }))).code).toBe('invalid_request')
+  expect((await failure(createClient({ mdns: false, bootstrap: ['nonsense'] }))).message).toContain('nonsense')
+})
+
+test('a node alone is found through its own address, without a DHT', async () => {
+  const alone = await FakeNode.start()
+  nodes.push(alone)
+  const visitor = await createClient({ bootstrap: [alone.address], mdns: false })
+  const { metadata } = await visitor.chat({ messages: MESSAGES }).result()
+  expect(metadata.peerId).toBe(alone.peer)
+  await visitor.stop()
+})
+
+test('a libp2p of the caller’s can be used, and stays running', async () => {
+  const node = await add()
+  const libp2p = await startPeer()
+  const visitor = await createClient({ libp2p, bootstrap: [bootstrap] })
+  expect((await visitor.chat({ messages: MESSAGES }).result()).metadata.peerId).toBe(node.peer)
+  await visitor.stop()
+  expect(libp2p.status).toBe('started')
+  await libp2p.stop()
+})

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest'
+import type { BatchItem } from 'node-llama-cpp'
+import { Batching } from '../../../node/engine/llama/batching.ts'
+
+/** Whether a promise is settled once everything else has had its turn. */
+async function settled(promise: Promise<void>): Promise<boolean> {
+  let done = false
+  void promise.then(() => (done = true))
+  await new Promise((resolve) => setImmediate(resolve))
+  return done
+}
+
+const item = (id: number, length: number): BatchItem =>
+  ({ tokens: Array.from({ length }, () => 0), logits: [], evaluationPriority: id }) as unknown as BatchItem
+
+describe('a round of evaluations', () => {
+  it('waits for every active sequence', async () => {
+    const batching = new Batching()
+    await batching.turn(0)
+    const [first, second] = [batching.turn(1), batching.turn(2)]
+    expect(await settled(first)).toBe(false)
+    const third = batching.turn(0)
+    expect(await Promise.all([first, second, third].map(settled))).toEqual([true, true, true])
+  })
+
+  it('does not wait for one that has left', async () => {
+    const batching = new Batching()
+    await batching.turn(0)
+    const other = batching.turn(1)
+    expect(await settled(other)).toBe(false)
+    batching.leave(0)
+    expect(await settled(other)).toBe(true)
+  })
+
+  it('takes sequences in order, answers before prompts', () => {
+    const { itemPrioritizationStrategy } = new Batching().options
+    const items = [item(3, 1), item(1, 100), item(0, 1), item(2, 100)]
+    const order = (itemPrioritizationStrategy as Extract<typeof itemPrioritizationStrategy, CallableFunction>)({
+      items,
+      size: 102
+    })
+    expect(order.map(({ item: { evaluationPriority: id }, processAmount }) => [id, processAmount])).toEqual([
+      [0, 1],
+      [1, 100],
+      [3, 1]
+    ])
+  })
+})

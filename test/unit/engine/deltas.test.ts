@@ -1,0 +1,53 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { TokenDelta } from '@potluck/protocol'
+import { Deltas } from '../../../node/engine/answer/deltas.ts'
+import { DELTA_INTERVAL_MS } from '../../../node/engine/constants.ts'
+
+describe('deltas', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  function collector(): { deltas: Deltas; sent: TokenDelta[] } {
+    const sent: TokenDelta[] = []
+    return {
+      deltas: new Deltas(
+        (delta) => sent.push(delta),
+        () => performance.now()
+      ),
+      sent
+    }
+  }
+
+  it('send the first token at once and gather what follows closely', () => {
+    const { deltas, sent } = collector()
+    deltas.push({ token: 1, text: 'a' })
+    expect(sent).toEqual([{ tokens: [1], text: 'a' }])
+    deltas.push({ token: 2, text: 'b' })
+    deltas.push({ token: 3, text: 'c' })
+    expect(sent).toHaveLength(1)
+    // The next token may never come: what is gathered goes out by itself.
+    vi.advanceTimersByTime(DELTA_INTERVAL_MS)
+    expect(sent[1]).toEqual({ tokens: [2, 3], text: 'bc' })
+  })
+
+  it('gather nothing from a slow generation', () => {
+    const { deltas, sent } = collector()
+    for (let token = 0; token < 5; token++) {
+      deltas.push({ token, text: '' })
+      vi.advanceTimersByTime(DELTA_INTERVAL_MS + 1)
+    }
+    expect(sent.map(({ tokens }) => tokens)).toEqual([[0], [1], [2], [3], [4]])
+  })
+
+  it('send the rest at the end, and nothing after a discard', () => {
+    const { deltas, sent } = collector()
+    for (const token of [1, 2]) deltas.push({ token, text: '' })
+    deltas.flush()
+    deltas.flush()
+    expect(sent).toHaveLength(2)
+    deltas.push({ token: 3, text: '' })
+    deltas.discard()
+    vi.advanceTimersByTime(10 * DELTA_INTERVAL_MS)
+    expect(sent).toHaveLength(2)
+  })
+})

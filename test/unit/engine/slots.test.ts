@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import { chooseSlot, commonPrefix, type SlotView } from '../../../node/engine/slots.ts'
+
+const tokens = (length: number, salt: number): number[] => [
+  1,
+  2,
+  3,
+  ...Array.from({ length }, (_, index) => index + salt)
+]
+
+function slots(...held: (readonly number[] | 'busy')[]): SlotView[] {
+  return held.map((cached, id) => (cached === 'busy' ? { id, cached: [], busy: true } : { id, cached, busy: false }))
+}
+
+describe('the choice of a slot', () => {
+  it('is the one that holds most of the prompt', () => {
+    const prompt = tokens(100, 1000)
+    const choice = chooseSlot(slots([], tokens(100, 2000), prompt.slice(0, 60), prompt.slice(0, 40)), prompt)
+    expect(choice?.id).toBe(2)
+  })
+
+  it('is not one whose conversation only begins alike', () => {
+    expect(chooseSlot(slots(tokens(400, 2000), []), tokens(50, 1000))?.id).toBe(1)
+  })
+
+  it('destroys the least where nothing can be reused', () => {
+    expect(chooseSlot(slots(tokens(400, 2000), tokens(100, 3000)), tokens(50, 1000))?.id).toBe(1)
+  })
+
+  it('comes next to a busy slot, so that both are evaluated together', () => {
+    expect(chooseSlot(slots([], [], 'busy', []), tokens(50, 1000))?.id).toBe(1)
+    expect(chooseSlot(slots('busy', [], [], []), tokens(50, 1000))?.id).toBe(1)
+  })
+
+  it('prefers reuse to neighbourhood', () => {
+    const prompt = tokens(100, 1000)
+    expect(chooseSlot(slots('busy', [], [], prompt), prompt)?.id).toBe(3)
+  })
+
+  it('is the lowest of equals, and none if all are busy', () => {
+    expect(chooseSlot(slots([], [], []), [1])?.id).toBe(0)
+    expect(chooseSlot(slots('busy', 'busy'), [1])).toBeUndefined()
+  })
+})
+
+describe('a common prefix', () => {
+  it.each([
+    [[], [], 0],
+    [[1, 2], [1, 2, 3], 2],
+    [[1, 2, 3], [1, 9, 3], 1]
+  ])('of %j and %j is %d long', (a, b, length) => expect(commonPrefix(a, b)).toBe(length))
+})

@@ -1,0 +1,172 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+
+import { FairQueue, type Place } from '../../../node/admission/queue.ts'
+import { INITIAL_SERVICE_MS } from '../../../node/limits.ts'
+
+interface Started {
+  peer: string
+  place: Place | undefined
+}
+
+/** A queue whose starts are recorded in their order. */
+function record(options: { slots: number; capacity: number; now?: () => number }) {
+  const queue = new FairQueue({ now: () => 0, ...options })
+  const started: Started[] = []
+  const enter = (peer: string): Place | undefined => {
+    const entry: Started = { peer, place: undefined }
+    entry.place = queue.enter(peer, () => started.push(entry))
+    return entry.place
+  }
+  return { queue, started, enter }
+}
+
+test('a free slot is taken at once', () => {
+  const { started, enter } = record({ slots: 2, capacity: 8 })
+  const place = enter('a')
+  expect(started).toHaveLength(1)
+  expect(place?.position()).toBe(0)
+  expect(place?.estimatedWaitMs()).toBe(0)
+})
+
+test("one peer's hundred requests do not starve another's first", () => {
+  const { started, enter } = record({ slots: 1, capacity: 200 })
+  for (let request = 0; request < 100; request++) enter('flood')
+  const first = enter('guest')
+  // One runs; behind it the flood has one turn before the guest's.
+  expect(first?.position()).toBe(1)
+  started[0]?.place?.leave()
+  started[1]?.place?.leave()
+  expect(started.map(({ peer }) => peer)).toEqual(['flood', 'flood', 'guest'])
+})
+
+test('a full queue refuses, and says when half of it will have gone', () => {
+  const { queue, enter } = record({ slots: 1, capacity: 4 })
+  for (let request = 0; request < 5; request++) expect(enter(`peer ${request}`)).toBeDefined()
+  expect(queue.full).toBe(true)
+  expect(enter('late')).toBeUndefined()
+  expect(queue.retryAfterMs).toBe(3 * INITIAL_SERVICE_MS)
+})
+
+test('the estimated wait follows the service times that were seen', () => {
+  let now = 0
+  const { queue, started, enter } = record({ slots: 2, capacity: 100, now: () => now })
+  for (let request = 0; request < 200; request++) {
+    const place = enter('a')
+    now += 100
+    place?.leave()
+  }
+  started.length = 0
+  enter('a')
+  enter('b')
+  const third = enter('c')
+  const fourth = enter('d')
+  const fifth = enter('e')
+  expect(third?.estimatedWaitMs()).toBeCloseTo(100, 0)
+  expect(fourth?.estimatedWaitMs()).toBeCloseTo(100, 0)
+  expect(fifth?.estimatedWaitMs()).toBeCloseTo(200, 0)
+  expect(queue.load()).toEqual({ active: 2, queued: 3, slots: 2, estimatedWaitMs: 200 })
+  now += 60
+  expect(third?.estimatedWaitMs()).toBeCloseTo(40, 0)
+})
+
+test('leaving a place or a slot may be repeated', () => {
+  const { queue, started, enter } = record({ slots: 1, capacity: 8 })
+  const running = enter('a')
+  const waiting = enter('b')
+  waiting?.leave()
+  waiting?.leave()
+  running?.leave()
+  running?.leave()
+  expect(started).toHaveLength(1)
+  expect(queue.load()).toMatchObject({ active: 0, queued: 0 })
+})
+
+type Action = { type: 'enter'; peer: number } | { type: 'leave'; index: number }
+
+const actions = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.record({ type: fc.constant('enter' as const), peer: fc.nat(4) }) },
+    { weight: 2, arbitrary: fc.record({ type: fc.constant('leave' as const), index: fc.nat(200) }) }
+  ),
+  { maxLength: 200 }
+)
+
+test('no request is lost, doubled or started beyond the slots; positions are what happens', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 12 }), actions, (slots, capacity, list) => {
+      const { queue, started, enter } = record({ slots, capacity })
+      const here: Place[] = []
+      const isRunning = (place: Place): boolean => started.some((entry) => entry.place === place)
+      let accepted = 0
+      const act = (action: Action): void => {
+        if (action.type === 'enter') {
+          const wasFull = queue.full
+          const place = enter(`peer ${action.peer}`)
+          expect(place === undefined).toBe(wasFull)
+          if (place === undefined) return
+          accepted++
+          here.push(place)
+        } else {
+          const [place] = here.splice(action.index % Math.max(1, here.length), 1)
+          place?.leave()
+        }
+      }
+      for (const action of list) {
+        act(action)
+        const active = here.filter(isRunning).length
+        expect(queue.load()).toMatchObject({ active, queued: here.length - active })
+        expect(active).toBeLessThanOrEqual(slots)
+        expect(here.length - active).toBeLessThanOrEqual(capacity)
+        // Nobody waits while a slot is free.
+        expect(active === slots || here.length === active).toBe(true)
+        const positions = here.filter((place) => !isRunning(place)).map((place) => place.position())
+        expect(positions.toSorted((a, b) => a - b)).toEqual(positions.map((_, index) => index))
+      }
+      expect(new Set(started).size).toBe(started.length)
+      // In the order of their positions, all who wait get their turn.
+      const waiting = here.filter((place) => !isRunning(place)).toSorted((a, b) => a.position() - b.position())
+      const before = started.length
+      for (const place of here.filter(isRunning)) place.leave()
+      while (started.length < before + waiting.length) started.at(-1)?.place?.leave()
+      expect(started.slice(before).map(({ place }) => place)).toEqual(waiting)
+      expect(accepted).toBeGreaterThanOrEqual(started.length)
+    }),
+    { numRuns: 300 }
+  )
+})
+
+test('between two turns of a peer, every other that waited all the time had exactly one', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(4), { minLength: 2, maxLength: 60 }), (arrivals) => {
+      const { started, enter } = record({ slots: 1, capacity: 100 })
+      const waiting = new Map<string, number>()
+      enter('first')
+      for (const arrival of arrivals) {
+        const peer = `peer ${arrival}`
+        waiting.set(peer, (waiting.get(peer) ?? 0) + 1)
+        enter(peer)
+      }
+      const sinceLastTurn = new Map<string, string[]>()
+      for (let turn = 0; turn < arrivals.length; turn++) {
+        started.at(-1)?.place?.leave()
+        const peer = started.at(-1)?.peer ?? ''
+        const between = sinceLastTurn.get(peer)
+        if (between !== undefined) {
+          const others = [...waiting.keys()].filter((other) => other !== peer)
+          for (const other of others) {
+            expect(between.filter((served) => served === other)).toHaveLength(1)
+          }
+        }
+        for (const served of sinceLastTurn.values()) served.push(peer)
+        sinceLastTurn.set(peer, [])
+        const rest = (waiting.get(peer) ?? 0) - 1
+        if (rest > 0) waiting.set(peer, rest)
+        else {
+          waiting.delete(peer)
+          sinceLastTurn.delete(peer)
+        }
+      }
+    })
+  )
+})
