@@ -13,17 +13,21 @@ export interface Accusation<Proof> {
 
 /** Accusations that are kept: some 100 KB each with their tokens. */
 const MAX_ACCUSED = 512
-/** Sources remembered as false. */
-const MAX_SLANDERERS = 10_000
+/** Sources remembered, by what became of their accusations. */
+const MAX_SOURCES = 10_000
+
+/** What became of a source's accusations. One false one is enough: an honest source checks before it sends. */
+type Verdict = 'confirmed' | 'false'
 
 export class Accusations<Proof> {
   readonly #byAccused = new Map<string, Accusation<Proof>>()
-  readonly #slanderers = new Set<string>()
+  readonly #sources = new Map<string, Verdict>()
 
-  /** The first proof against a peer is kept until it was checked; a later one waits for its chance. */
+  /** One for each accused is kept, from a source that was right before where there is one. */
   add(accusation: Accusation<Proof>): void {
     const { accused, source } = accusation
-    if (this.#slanderers.has(source) || this.#byAccused.has(accused)) return
+    const known = this.#byAccused.get(accused)
+    if (this.#sources.get(source) === 'false' || (known !== undefined && !this.#outweighs(source, known.source))) return
     const oldest = this.#byAccused.keys().next()
     if (this.#byAccused.size >= MAX_ACCUSED && !oldest.done) this.#byAccused.delete(oldest.value)
     this.#byAccused.set(accused, accusation)
@@ -33,12 +37,21 @@ export class Accusations<Proof> {
     return this.#byAccused.get(peer)
   }
 
+  /** Whom the cost of a re-check goes to: sources are as free as keys, so unknown ones share a small budget. */
+  purpose({ source }: Accusation<Proof>): 'recheck' | 'recheck_stranger' {
+    return this.#sources.get(source) === 'confirmed' ? 'recheck' : 'recheck_stranger'
+  }
+
   /** After a re-check, whose result goes to the reputation as `proven`. */
   checked({ accused, source }: Accusation<Proof>, confirmed: boolean): void {
     this.#byAccused.delete(accused)
-    if (confirmed) return
-    const oldest = this.#slanderers.values().next()
-    if (this.#slanderers.size >= MAX_SLANDERERS && !oldest.done) this.#slanderers.delete(oldest.value)
-    this.#slanderers.add(source)
+    this.#sources.delete(source)
+    this.#sources.set(source, confirmed ? 'confirmed' : 'false')
+    const oldest = this.#sources.keys().next()
+    if (this.#sources.size > MAX_SOURCES && !oldest.done) this.#sources.delete(oldest.value)
+  }
+
+  #outweighs(source: string, other: string): boolean {
+    return this.#sources.get(source) === 'confirmed' && this.#sources.get(other) !== 'confirmed'
   }
 }

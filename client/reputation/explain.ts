@@ -13,6 +13,7 @@ export interface Explanation {
 
 const CAUSES: Record<Cause, string> = {
   complete: 'answers complete',
+  late: 'times left for another, later than it had promised',
   unreachable: 'times unreachable while others were not',
   silent: 'times silent after taking a request',
   crashed: 'times its engine failed',
@@ -39,7 +40,7 @@ export function explain(state: PeerState, parameters: ReputationParameters, now:
 
   function effect(cause: Cause): string {
     if (cause === 'praised') return ` (together ${state.reliability.praise.toFixed(2)} of an answer)`
-    if (cause === 'complete' || cause === 'audit') return ''
+    if (cause === 'complete' || cause === 'late' || cause === 'audit') return ''
     return ` (each weighs as ${penaltyWeight(cause satisfies Penalty, parameters)} failed answers${heldBack(cause)})`
   }
 }
@@ -85,6 +86,9 @@ function speedLines({ speed }: PeerState): string[] {
     said(speed.decodeKept, (ratio) => `${percent(ratio)} of the decode rate`)
   ].filter((part) => part !== undefined)
   if (kept.length > 0) lines.push(`keeps ${kept.join(' and ')} that its card claims`)
+  if (speed.hidden !== undefined && speed.hidden.mean >= 1) {
+    lines.push(`makes callers wait ${Math.round(speed.hidden.mean)} ms longer than it tells them`)
+  }
   const off = said(speed.off, (ratio) => `completion takes ${rounded(ratio)} times as long as predicted`)
   return off === undefined ? lines : [...lines, off]
 }

@@ -11,6 +11,7 @@ export interface Claims {
 
 export type Observation =
   | Complete
+  | Late
   | Failed
   | Audited
   /** A receipt of another contract version, or of a backend that cannot be compared. Speaks for and against nobody. */
@@ -37,6 +38,22 @@ export interface Complete {
   longestGapMs: number
   /** From sending the request to the end, as it was predicted when the peer was chosen. */
   predictedMs?: number
+  claims: Claims
+}
+
+/**
+ * A node that this client left before the first token, for another. No failure, but the wait was real:
+ * without it, a node that is always left would never look slow.
+ */
+export interface Late {
+  type: 'late'
+  promptTokens: number
+  /** Of these, what it was thought to hold. */
+  cachedTokens: number
+  roundTripMs: number
+  toldWaitMs: number
+  /** From sending the request until it was given up. */
+  waitedMs: number
   claims: Claims
 }
 

@@ -3,7 +3,7 @@ import type { Complete, Observation } from './observation.ts'
 import type { ReputationParameters } from './parameters.ts'
 import { penaltyOf, penaltyWeight } from './penalty.ts'
 import { addOutcome } from './reliability.ts'
-import { addTimes } from './speed.ts'
+import { addLateness, addTimes } from './speed.ts'
 import type { Cause, Conviction, Integrity, PeerState } from './state.ts'
 
 /** @param now milliseconds since the epoch */
@@ -16,6 +16,10 @@ export function observe(
   switch (observation.type) {
     case 'complete':
       return complete(state, observation, parameters, now)
+    case 'late': {
+      const speed = addLateness(state.speed, observation, parameters, now)
+      return speed === state.speed ? state : counted({ ...state, speed }, 'late', now)
+    }
     case 'failed': {
       const penalty = penaltyOf(observation.code)
       if (penalty === undefined) return state

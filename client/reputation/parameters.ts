@@ -18,7 +18,7 @@ export interface ReputationParameters {
 
   // Newcomers: keys are free, so a new one gets little and is watched.
 
-  /** Audited tokens after which a peer with clean audits is no newcomer any more. Default 600: a full substitution is convicted by then. */
+  /** Audited tokens after which a peer with clean audits is no newcomer any more. Default 1,000: some five answers, so that a peer that is honest half of the time gets through in 3 of 100 trials. */
   newcomerTokens: number
   /** Most of the requests that go to newcomers while an established peer is there, 0 to 1. Default 0.05. */
   newcomerShare: number
@@ -27,7 +27,7 @@ export interface ReputationParameters {
 
   // Audits: rate and cost.
 
-  /** Share of an established peer's answers that is audited however long it was honest, 0 to 1. Default 0.03. */
+  /** Share of an established peer's answers that is audited however long it was honest, 0 to 1. Default 0.05. */
   auditFloor: number
   /** Audits' share of all compute, 0 to 1. Default 0.025; with the allowance below it stays under 5 % from the 200th request on. */
   auditBudget: number
@@ -35,7 +35,10 @@ export interface ReputationParameters {
   auditAllowanceTokens: number
   /** Cost of one audited token in generated ones, above 0. Default 0.24: 1.2 prefills, each a fifth of a decode on a CPU; on a GPU it is far less. */
   auditTokenCost: number
-  /** Part of the audit budget that checking others' accusations may take, 0 to 1. Default 0.25: slander must not starve the audits. */
+  /**
+   * Part of the audit budget that checking others' accusations may take, and part of that for sources
+   * that were never right before, 0 to 1. Default 0.4: slander must not starve the audits.
+   */
   recheckShare: number
 
   // Reliability: complete against failed, decaying.
@@ -96,14 +99,14 @@ export const DEFAULT_REPUTATION: Readonly<ReputationParameters> = {
   setAsideEvidence: SET_ASIDE,
   convictionEvidence: CONVICT,
   releaseEvidence: 1,
-  newcomerTokens: 600,
+  newcomerTokens: 1_000,
   newcomerShare: 0.05,
   newcomerShareFloor: 0.004,
-  auditFloor: 0.03,
+  auditFloor: 0.05,
   auditBudget: 0.025,
   auditAllowanceTokens: 1_500,
   auditTokenCost: 0.24,
-  recheckShare: 0.25,
+  recheckShare: 0.4,
   weekHalfLifeMs: 7 * 24 * 3_600_000,
   dayHalfLifeMs: 24 * 3_600_000,
   recentHalfLifeMs: 30 * 60_000,

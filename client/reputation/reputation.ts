@@ -1,7 +1,7 @@
 /** What one client knows of all peers: the pure parts, held together by a store and a clock. */
 import { isWireCode } from '@potluck/protocol'
 
-import { auditCost, auditRate, earnAudits, freshAuditBudget, spendAudit, type AuditBudget } from './audits.ts'
+import { auditCost, auditRate, earnAudits, freshAuditBudget, spendAudit, type AuditBudget, type AuditPurpose } from './audits.ts'
 import { hold, isDoubtful, settle, type Run } from './blame.ts'
 import { explain, type Explanation } from './explain.ts'
 import type { Observation } from './observation.ts'
@@ -97,9 +97,10 @@ export class Reputation {
     return { score: current, lines: elsewhere ? ['convicted with another model', ...lines] : lines }
   }
 
-  /** The share of requests that newcomers may get now. */
+  /** The share of requests that newcomers may get now; none while nothing is left to audit them with. */
   newcomerShare(): number {
-    return newcomerShare(this.#strangers, this.parameters)
+    const auditable = this.#budget.tokens >= auditCost(this.parameters.newcomerTokens, this.parameters)
+    return auditable ? newcomerShare(this.#strangers, this.parameters) : 0
   }
 
   /**
@@ -111,7 +112,7 @@ export class Reputation {
    */
   takeAudit(peer: string, digest: string, tokens: number, random: () => number): boolean {
     const state = this.state(peer, digest)
-    if (random() >= auditRate(state, this.parameters)) return false
+    if (random() >= auditRate(state, this.#budget, this.parameters)) return false
     if (!this.takeBudget(auditCost(tokens, this.parameters), 'audit')) return false
     this.#awaited.set(peer, (this.#awaited.get(peer) ?? 0) + 1)
     return true
@@ -130,7 +131,7 @@ export class Reputation {
   }
 
   /** Pays for a probe or for the re-check of an accusation, in tokens of generation; false: not now. */
-  takeBudget(cost: number, purpose: 'audit' | 'probe' | 'recheck'): boolean {
+  takeBudget(cost: number, purpose: AuditPurpose): boolean {
     const left = spendAudit(this.#budget, cost, purpose)
     if (left === undefined) return false
     this.#budget = left

@@ -5,10 +5,10 @@
  * 10 s, and they are peak-sensitive as Finagle's PeakEwma: a worse sample weighs at once, a better
  * one slowly, so that a straggler is left quickly and has to earn its way back.
  */
-import type { Claims, Complete } from './observation.ts'
+import type { Claims, Complete, Late } from './observation.ts'
 import type { ReputationParameters } from './parameters.ts'
 
-/** Of natural logarithms. */
+/** Of natural logarithms, where not said otherwise. */
 export interface Average {
   mean: number
   /** Mean distance from it. */
@@ -22,7 +22,7 @@ export interface Average {
 export interface BucketSpeed {
   /** Time to the first token, as the caller felt it, ms. */
   ttft?: Average
-  /** Tokens per second of what was not cached, the told wait apart. A wait that was not told counts as slow prefill. */
+  /** Tokens per second of what was not cached, all waiting apart. */
   prefill?: Average
   /** Between two tokens, ms. */
   interToken?: Average
@@ -34,6 +34,10 @@ export interface Speed {
   /** Measured over claimed rates: 1 keeps its word. */
   prefillKept?: Average
   decodeKept?: Average
+  /** The wait that it told with `accepted`, ms itself: most are 0. */
+  wait?: Average
+  /** How much longer callers wait than it tells, ms itself. Who lies about its load shows here. */
+  hidden?: Average
   /** The longest gap of an answer, ms. */
   gap?: Average
   /** Actual over predicted completion time. */
@@ -58,6 +62,8 @@ export const PROMPT_BUCKETS: readonly number[] = [256, 1_024, 4_096, 16_384]
 const OVERHEAD_TOKENS = 64
 /** Where a card claims nothing: a slow CPU. */
 const UNCLAIMED: Claims = { prefillTokensPerSecond: 40, decodeTokensPerSecond: 8 }
+/** A prefill may take this many times as long as expected before the rest counts as a wait. */
+const PREFILL_TOLERANCE = 3
 /** Deviation before a second sample, of a logarithm: a factor of 1.3. */
 const FIRST_DEVIATION = 0.3
 /** More samples than this say no more: beyond it an average would stop moving. */
@@ -67,9 +73,7 @@ const LEAST_STALL_MS = 750
 /** How far over its usual longest gap a peer has to be. */
 const STALL_FACTOR = 3
 
-export function freshSpeed(): Speed {
-  return { buckets: Array.from({ length: PROMPT_BUCKETS.length + 1 }, () => ({})) }
-}
+export const FRESH_SPEED: Speed = { buckets: Array.from({ length: PROMPT_BUCKETS.length + 1 }, () => ({})) }
 
 export function bucketOf(tokens: number): number {
   const index = PROMPT_BUCKETS.findIndex((bound) => tokens <= bound)
@@ -86,7 +90,8 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
     learn(average, Math.log(Math.max(value, 0.01)), -1, parameters, now)
 
   const serviceMs = Math.max(1, seen.ttftMs - seen.toldWaitMs - seen.roundTripMs)
-  const prefillRate = ((uncached + OVERHEAD_TOKENS) * 1000) / serviceMs
+  const hiddenMs = hiddenWait(speed, { ...seen, waitedMs: seen.ttftMs }, parameters, now)
+  const prefillRate = ((uncached + OVERHEAD_TOKENS) * 1000) / Math.max(1, serviceMs - hiddenMs)
   const bucket = speed.buckets[index] ?? {}
   const next: BucketSpeed = {
     ...bucket,
@@ -96,6 +101,8 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
   const updated: Speed = {
     ...speed,
     buckets: speed.buckets.with(index, next),
+    wait: learn(speed.wait, seen.toldWaitMs, 0, parameters, now),
+    hidden: learn(speed.hidden, hiddenMs, 1, parameters, now),
     prefillKept: worseLow(speed.prefillKept, prefillRate / claims.prefillTokensPerSecond)
   }
   if (seen.completionTokens > 1) {
@@ -108,6 +115,23 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
     updated.off = worseHigh(speed.off, (seen.ttftMs + seen.decodeMs) / Math.max(1, seen.predictedMs))
   }
   return updated
+}
+
+/** A wait without a first token says at least how long it was; one within what was told says nothing. */
+export function addLateness(speed: Speed, seen: Late, parameters: ReputationParameters, now: number): Speed {
+  const hiddenMs = hiddenWait(speed, seen, parameters, now)
+  if (hiddenMs <= (speed.hidden?.mean ?? 0)) return speed
+  return { ...speed, hidden: learn(speed.hidden, hiddenMs, 1, parameters, now) }
+}
+
+/**
+ * What a wait is longer than told and than several times the prefill that was to be expected. Less
+ * than that is slow prefill: the two look alike, but only one grows with the prompt.
+ */
+function hiddenWait(speed: Speed, seen: Omit<Late, 'type'>, parameters: ReputationParameters, now: number): number {
+  const { prefillMs } = predict(speed, { ...seen, answerTokens: 0 }, seen.claims, parameters, now)
+  const beyond = seen.waitedMs - seen.toldWaitMs - seen.roundTripMs - PREFILL_TOLERANCE * prefillMs
+  return Math.max(0, beyond)
 }
 
 /** Prefill of what is not cached, and decode: the claim until something was measured, and less and less afterwards. */
@@ -132,6 +156,16 @@ export function predict(
   }
 }
 
+/** The wait that a request is told there usually, ms; 0 where nothing is known. */
+export function usualWaitMs({ wait }: Speed): number {
+  return wait?.mean ?? 0
+}
+
+/** How much longer callers wait there than they are told, ms. */
+export function hiddenWaitMs({ hidden }: Speed): number {
+  return hidden?.mean ?? 0
+}
+
 /**
  * A gap after which this peer has stalled, by its own longest gaps.
  *
@@ -150,11 +184,11 @@ function claimed({ prefillTokensPerSecond, decodeTokensPerSecond }: Claims): Cla
   }
 }
 
-/** @param worse the sign of a change for the worse */
+/** @param worse the sign of a change for the worse; 0: a change of either kind is as telling */
 function learn(
   average: Average | undefined,
   value: number,
-  worse: 1 | -1,
+  worse: 1 | 0 | -1,
   { speedHalfLifeMs, speedPeakGain, speedCalmGain }: ReputationParameters,
   now: number
 ): Average {

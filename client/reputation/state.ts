@@ -2,10 +2,10 @@
 import type { Evidence } from '../audit/evidence.ts'
 import type { Penalty } from './penalty.ts'
 import { freshReliability, type Reliability } from './reliability.ts'
-import { freshSpeed, type Speed } from './speed.ts'
+import { FRESH_SPEED, type Speed } from './speed.ts'
 
 /** What is counted for `explain`. */
-export type Cause = Penalty | 'complete' | 'audit' | 'praised'
+export type Cause = Penalty | 'complete' | 'late' | 'audit' | 'praised'
 
 export interface Integrity {
   /** The audit's e-process; absent before the first audit. Never decays. */
@@ -47,7 +47,7 @@ export function freshState(now: number): PeerState {
     firstSeen: now,
     integrity: { logEvidence: 0 },
     reliability: freshReliability(now),
-    speed: freshSpeed(),
+    speed: FRESH_SPEED,
     generatedTokens: 0,
     counts: {}
   }
@@ -77,7 +77,7 @@ function isState(value: unknown): value is PeerState {
     [state.reliability?.week, state.reliability?.day, state.reliability?.recent].every((tally) =>
       Number.isFinite(tally?.at)
     ) &&
-    state.speed?.buckets.length === freshSpeed().buckets.length &&
+    state.speed?.buckets.length === FRESH_SPEED.buckets.length &&
     typeof state.counts === 'object'
   )
 }

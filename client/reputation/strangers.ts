@@ -39,6 +39,7 @@ export function newcomerShare(
   { good, bad }: Strangers,
   { newcomerShare: most, newcomerShareFloor }: ReputationParameters
 ): number {
-  // One good stranger is assumed, so that the first bad one does not close the door.
-  return Math.max(newcomerShareFloor, (most * (good + 1)) / (good + bad + 1))
+  // One good stranger is assumed, so that the first bad one does not close the door. Squared: what is
+  // offered falls faster than the chance that a stranger is good, as what it costs rises.
+  return Math.max(newcomerShareFloor, most * ((good + 1) / (good + bad + 1)) ** 2)
 }

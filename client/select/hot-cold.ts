@@ -6,10 +6,12 @@
  */
 import { HOT_QUANTILE } from './constants.ts'
 import type { Contender } from './contender.ts'
+import { freshness } from './predict.ts'
 
-/** Requests in flight for each slot: what the node told, and at least what this client knows to be there. */
-export function inFlightPerSlot({ load, inFlight, sentSince }: Contender): number {
-  const told = load.active + load.queued + sentSince
+/** Requests in flight for each slot: what the node told, as far as it still holds, and at least what this client knows to be there. */
+export function inFlightPerSlot(contender: Contender, now: number): number {
+  const { load, inFlight, sentSince } = contender
+  const told = freshness(contender, now) * (load.active + load.queued) + sentSince
   return Math.max(told, inFlight) / Math.max(1, load.slots)
 }
 
@@ -17,8 +19,8 @@ export function inFlightPerSlot({ load, inFlight, sentSince }: Contender): numbe
  * The bound above which a node is hot. Never below one for each slot: a node with a free slot
  * makes nobody wait, however idle the others are.
  */
-export function hotBound(contenders: readonly Contender[]): number {
-  const sorted = contenders.map(inFlightPerSlot).sort((a, b) => a - b)
+export function hotBound(contenders: readonly Contender[], now: number): number {
+  const sorted = contenders.map((contender) => inFlightPerSlot(contender, now)).sort((a, b) => a - b)
   const quantile = sorted[Math.ceil(HOT_QUANTILE * sorted.length) - 1] ?? 0
   return Math.max(quantile, 1)
 }

@@ -4,7 +4,8 @@
  * 1. the gate: convicted, set aside, leaving, not suitable, not allowed by the mode
  * 2. the user's own node, while it has a free slot
  * 3. now and then a newcomer, by its bounded share
- * 4. established nodes: cold before hot, each by predicted completion over a Thompson draw of its reliability
+ * 4. established nodes: the one that holds the conversation's beginning; then cold before hot, each by
+ *    predicted completion over a Thompson draw of its reliability
  * 5. newcomers: those whose trial has begun before strangers, those with an audit under way last
  * 6. nodes that asked to be left alone for a while, soonest first
  *
@@ -13,7 +14,7 @@
 import { READABLE_TOKENS_PER_SECOND } from '../constants.ts'
 import type { ReputationParameters } from '../reputation/index.ts'
 import { drawBeta } from './beta.ts'
-import { LEAST_RELIABILITY } from './constants.ts'
+import { LEAST_RELIABILITY, PREFIX_PATIENCE } from './constants.ts'
 import type { Contender, Mode, Request } from './contender.ts'
 import { isEstablished, refusalOf } from './gate.ts'
 import { hotBound, inFlightPerSlot } from './hot-cold.ts'
@@ -22,7 +23,7 @@ import { predictTimes, type Times } from './predict.ts'
 export interface Choice<C extends Contender> {
   contender: C
   /** Why it stands here. */
-  why: 'local' | 'newcomer_share' | 'cold' | 'hot' | 'newcomer' | 'resting'
+  why: 'local' | 'newcomer_share' | 'holds_prefix' | 'cold' | 'hot' | 'newcomer' | 'resting'
   predicted: Times
 }
 
@@ -44,28 +45,31 @@ export function* rank<C extends Contender>(
   context: RankContext
 ): Generator<Choice<C>, void, void> {
   const { mode, now, random, newcomerShare } = context
-  const allowed = contenders.filter((contender) => refusalOf(contender, request, mode) === undefined)
-  const awake = allowed.filter(({ notBefore }) => notBefore <= now)
   const weigh = (contender: C, why: Choice<C>['why']): Choice<C> => ({
     contender,
     why,
     predicted: predictTimes(contender, request, context.parameters, now)
   })
+  let own: C | undefined
+  const established: C[] = []
+  const newcomers: C[] = []
+  const resting: C[] = []
+  for (const contender of contenders) {
+    if (refusalOf(contender, request, mode) !== undefined) continue
+    if (contender.notBefore > now) resting.push(contender)
+    else if (own === undefined && contender.local && hasFreeSlot(contender)) own = contender
+    else if (isEstablished(contender)) established.push(contender)
+    else newcomers.push(contender)
+  }
 
-  const own = awake.find(({ local, load, inFlight }) => local && Math.max(load.active, inFlight) < load.slots)
   if (own !== undefined) yield weigh(own, 'local')
-  const others = awake.filter((contender) => contender !== own)
-  const established = others.filter(isEstablished)
-  const newcomers = others.filter((contender) => !isEstablished(contender))
-
   let tried: C | undefined
   if (own === undefined && established.length > 0 && random() < newcomerShare) {
     tried = byTrial(newcomers, random).find(({ awaitedAudits }) => awaitedAudits === 0)
     if (tried !== undefined) yield weigh(tried, 'newcomer_share')
   }
-  yield* byTime(established, weigh, random)
+  yield* holderFirst(byTime(established, weigh, now, random))
   for (const contender of byTrial(newcomers, random)) if (contender !== tried) yield weigh(contender, 'newcomer')
-  const resting = allowed.filter(({ notBefore }) => notBefore > now)
   for (const contender of resting.sort((a, b) => a.notBefore - b.notBefore)) yield weigh(contender, 'resting')
 }
 
@@ -73,19 +77,31 @@ export function* rank<C extends Contender>(
 function byTime<C extends Contender>(
   contenders: readonly C[],
   weigh: (contender: C, why: Choice<C>['why']) => Choice<C>,
+  now: number,
   random: () => number
 ): Array<Choice<C>> {
-  const bound = hotBound(contenders)
+  const bound = hotBound(contenders, now)
   return contenders
     .map((contender) => {
-      const hot = inFlightPerSlot(contender) > bound
+      const inFlight = inFlightPerSlot(contender, now)
+      const hot = inFlight > bound
       const choice = weigh(contender, hot ? 'hot' : 'cold')
       // Of p tries one succeeds: dividing by p is the time with all failures before it.
       const cost = choice.predicted.totalMs / Math.max(LEAST_RELIABILITY, drawBeta(contender.reliability, random))
-      return { choice, hot, cost, load: hot ? inFlightPerSlot(contender) : 0 }
+      return { choice, hot, cost, load: hot ? inFlight : 0 }
     })
     .sort((a, b) => Number(a.hot) - Number(b.hot) || a.load - b.load || a.cost - b.cost)
     .map(({ choice }) => choice)
+}
+
+/** The node that holds the conversation's beginning comes first, unless it is much slower than the best. */
+function holderFirst<C extends Contender>(choices: Array<Choice<C>>): Array<Choice<C>> {
+  const [best] = choices
+  const holder = choices.findIndex(({ contender }) => contender.cachedTokens > 0)
+  const choice = choices[holder]
+  if (best === undefined || choice === undefined) return choices
+  if (choice.predicted.totalMs > PREFIX_PATIENCE * best.predicted.totalMs) return choices
+  return [{ ...choice, why: 'holds_prefix' }, ...choices.toSpliced(holder, 1)]
 }
 
 /**
@@ -108,4 +124,8 @@ function byTrial<C extends Contender>(newcomers: readonly C[], random: () => num
 
 function isSlow({ claims }: Contender): boolean {
   return claims.decodeTokensPerSecond < READABLE_TOKENS_PER_SECOND
+}
+
+function hasFreeSlot({ load, inFlight }: Contender): boolean {
+  return Math.max(load.active + load.queued, inFlight) < load.slots
 }

@@ -1,0 +1,10 @@
+/** Which node gets a request. Pure: clock and chance come from outside. */
+export { backOff, type Backoff } from './backoff.ts'
+export { LOOK_AROUND, LOOK_AROUND_MS, MAX_MOVES } from './constants.ts'
+export type { Contender, Mode, Request } from './contender.ts'
+export { refusalOf, type Refusal } from './gate.ts'
+export { earnHedge, FRESH_HEDGING, hedgeAfterMs, noteFirstToken, spendHedge, type Hedging } from './hedge.ts'
+export { isProven, remainingWaitMs, shouldMove } from './move.ts'
+export type { Times } from './predict.ts'
+export { conversationKeys, Prefixes } from './prefixes.ts'
+export { rank, type Choice, type RankContext } from './rank.ts'

@@ -1,0 +1,65 @@
+/** What load balancers commonly do. None of them knows anything of honesty. */
+import type { Candidate, Policy, PolicyContext, PublicPeer } from './policy.ts'
+
+export function randomChoice({ peers, random }: PolicyContext): Policy {
+  return { candidates: () => drawn(peers(), random) }
+}
+
+export function roundRobin({ peers, random }: PolicyContext): Policy {
+  // Clients that all began with the first peer would march in step.
+  let next = Math.floor(random() * peers().length)
+  return {
+    *candidates() {
+      const all = peers()
+      for (let tries = 0; tries < all.length; tries++) yield candidate(all[next++ % all.length]!)
+    }
+  }
+}
+
+/** Of two random peers, the one that tells of fewer requests, asked at that moment. */
+export function leastOfTwo({ peers, random }: PolicyContext): Policy {
+  return {
+    candidates: () =>
+      pairwise(drawn(peers(), random), ({ peer }) => {
+        const { active, queued } = peer.load()
+        return active + queued
+      })
+  }
+}
+
+/** Of two random peers, the one with fewer of this client's own requests: what proxies such as Envoy go by. */
+export function leastOwnOfTwo({ peers, random }: PolicyContext): Policy {
+  const inFlight = new Map<string, number>()
+  const count = (key: string): number => inFlight.get(key) ?? 0
+  return {
+    candidates: () => pairwise(drawn(peers(), random), ({ key }) => count(key)),
+    sent: ({ key }) => void inFlight.set(key, count(key) + 1),
+    complete: ({ candidate: { key } }) => void inFlight.set(key, count(key) - 1),
+    failed: ({ key }) => void inFlight.set(key, count(key) - 1)
+  }
+}
+
+function* pairwise(left: Iterator<Candidate>, weight: (candidate: Candidate) => number): Generator<Candidate> {
+  for (;;) {
+    const [first, second] = [left.next(), left.next()]
+    if (first.done === true) return
+    if (second.done === true) yield first.value
+    else yield weight(second.value) < weight(first.value) ? second.value : first.value
+  }
+}
+
+function candidate(peer: PublicPeer): Candidate {
+  return { peer, key: peer.key }
+}
+
+/** A random order, worked out as far as it is asked for. */
+function* drawn(peers: readonly PublicPeer[], random: () => number): Generator<Candidate, void, void> {
+  const left = [...peers]
+  while (left.length > 0) {
+    const index = Math.floor(random() * left.length)
+    const peer = left[index]!
+    left[index] = left.at(-1)!
+    left.pop()
+    yield candidate(peer)
+  }
+}

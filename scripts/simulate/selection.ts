@@ -1,0 +1,203 @@
+/**
+ * `simulate -- selection`: how long callers wait, with each way to choose a node.
+ *
+ * All peers are honest about their answers and known from earlier sessions (their audits are
+ * behind them); of their speed only what their cards claim is known. Of 50 peers 20 % are stragglers
+ * half of the time, 30 % always claim to be idle, all of them come and go. Chats of several turns
+ * arrive at 80 % of what the peers can do on average, stragglers and absences included, if every
+ * prompt were evaluated whole; a cache that is hit makes room. The first five minutes do not count.
+ */
+import { freshState, MemoryReputationStore, type ReputationStore } from '../../client/reputation/index.ts'
+import type { Attack } from './attacks/attack.ts'
+import { churn, CHURN_SHARE } from './attacks/churn.ts'
+import { lyingAboutLoad } from './attacks/lying-about-load.ts'
+import { STRAGGLER_SHARE, stragglers } from './attacks/stragglers.ts'
+import { Clock } from './clock.ts'
+import { leastOfTwo, leastOwnOfTwo, randomChoice, roundRobin } from './policies/baselines.ts'
+import { DIGEST, PotluckPolicy } from './policies/potluck.ts'
+import type { Ask, Policy, PolicyContext } from './policies/policy.ts'
+import { Random } from './random.ts'
+import { quantile } from '../../test/bench/report.ts'
+import type { Figure } from './report.ts'
+import { AuditModel } from './world/audit.ts'
+import { Directory } from './world/directory.ts'
+import { Network, type Member } from './world/network.ts'
+import { sender, type Outcome } from './world/request.ts'
+import { Rumours } from './world/rumours.ts'
+import { population } from './world/traits.ts'
+import { MEAN_ANSWER_TOKENS, MEAN_NEW_TOKENS, nextAsk } from './world/workload.ts'
+
+export interface SelectionOptions {
+  peers: number
+  clients: number
+  seeds: number
+}
+
+const LOAD = 0.8
+const STRAGGLERS = 0.2
+const LIARS = 0.3
+const WARM_UP_MS = 5 * 60_000
+const MEASURED_MS = 10 * 60_000
+const MEAN_TURNS = 4
+const MEAN_THINKING_MS = 15_000
+/** Conversations whose prefix a node keeps: what llama-server's prompt cache holds in some GB of RAM. */
+const CACHED_CONVERSATIONS = 32
+
+const BASELINES = {
+  random: randomChoice,
+  round_robin: roundRobin,
+  least_of_two: leastOfTwo,
+  least_own_of_two: leastOwnOfTwo
+} satisfies Record<string, (context: PolicyContext) => Policy>
+type PolicyName = 'potluck' | keyof typeof BASELINES
+
+interface Measured {
+  ttft: number[]
+  total: number[]
+  requests: number
+  duplicatePrefills: number
+  followUps: number
+  prefixHits: number
+  utilisation: number
+}
+
+function simulate(name: PolicyName, seed: number, options: SelectionOptions, cachedConversations: number): Measured {
+  const random = new Random(seed)
+  const clock = new Clock()
+  const traits = population({ peers: options.peers, maliciousShare: 0, cachedConversations }, random)
+  const network = new Network(traits, clock, random)
+  const troubles: Array<[Attack, number]> = [
+    [stragglers, STRAGGLERS],
+    [lyingAboutLoad, LIARS],
+    [churn, 1]
+  ]
+  let ratePerMs = 0
+  for (const [trouble, share] of troubles) {
+    const members = random.shuffled(network.members).slice(0, Math.round(share * options.peers))
+    trouble.begin(troubleContext(members, network, random))
+    if (trouble === stragglers) ratePerMs = LOAD * capacityPerMs(network.members, new Set(members))
+  }
+  const measured: Measured = {
+    ttft: [],
+    total: [],
+    requests: 0,
+    duplicatePrefills: 0,
+    followUps: 0,
+    prefixHits: 0,
+    utilisation: 0
+  }
+  const senders = Array.from({ length: options.clients }, (_, index) => {
+    const client = `client-${index}`
+    const { peers, forget } = new Directory(network)
+    const context = { client, peers, now: clock.now, random: random.next }
+    return name === 'potluck'
+      ? sender(network, client, new PotluckPolicy(context, acquainted(network.members, clock.now())), forget)
+      : sender(network, client, BASELINES[name](context), forget)
+  })
+
+  let conversations = 0
+  const turn = (send: (typeof senders)[number], conversation: string, before: Ask | undefined): void => {
+    const ask = nextAsk(conversation, before, random)
+    send(ask, (outcome) => {
+      if (outcome.startedAt >= WARM_UP_MS) note(measured, outcome, before)
+      if (random.chance(1 - 1 / MEAN_TURNS)) {
+        clock.after(random.exponential(MEAN_THINKING_MS), () => turn(send, conversation, ask))
+      }
+    })
+  }
+  const arrive = (): void => {
+    turn(random.pick(senders), `conversation-${conversations++}`, undefined)
+    clock.after(random.exponential(MEAN_TURNS / ratePerMs), arrive)
+  }
+  arrive()
+  clock.runUntil(WARM_UP_MS + MEASURED_MS)
+  const slots = network.members.reduce((sum, { peer }) => sum + peer.traits.slots, 0)
+  const busyMs = network.members.reduce((sum, { peer }) => sum + peer.busyMs, 0)
+  measured.utilisation = busyMs / (slots * CHURN_SHARE * clock.now())
+  return measured
+}
+
+function note(measured: Measured, outcome: Outcome, before: Ask | undefined): void {
+  measured.requests++
+  measured.ttft.push(outcome.ttftMs)
+  measured.total.push(outcome.totalMs)
+  measured.duplicatePrefills += outcome.duplicatePrefills
+  if (before === undefined) return
+  measured.followUps++
+  measured.prefixHits += Number(outcome.cachedTokens >= before.promptTokens + before.answerTokens)
+}
+
+/** Requests that the peers can serve in a millisecond, on average. */
+function capacityPerMs(members: readonly Member[], slow: ReadonlySet<Member>): number {
+  // The mean turn of a chat is as deep as the mean number of turns still to come.
+  const promptTokens = MEAN_NEW_TOKENS + (MEAN_TURNS - 1) * (MEAN_NEW_TOKENS + MEAN_ANSWER_TOKENS)
+  return members.reduce((sum, member) => {
+    const { slots, prefillTokensPerSecond, decodeTokensPerSecond } = member.peer.traits
+    const serviceMs = (promptTokens / prefillTokensPerSecond + MEAN_ANSWER_TOKENS / decodeTokensPerSecond) * 1000
+    return sum + (slots * CHURN_SHARE * (slow.has(member) ? STRAGGLER_SHARE : 1)) / serviceMs
+  }, 0)
+}
+
+function troubleContext(malicious: readonly Member[], network: Network, random: Random): Parameters<Attack['begin']>[0] {
+  const { clock } = network
+  const rumours = new Rumours(clock, random, AuditModel.load(), { shareProofs: false })
+  return { malicious, honest: [], cheats: [], rumours, clock, random }
+}
+
+/** A store in which every peer has passed its probation. */
+function acquainted(members: readonly Member[], now: number): ReputationStore {
+  const store = new MemoryReputationStore()
+  for (const { key } of members) {
+    const integrity = { evidence: { answers: 10, tokens: 2_000, tests: [], peak: 0 }, logEvidence: 0 }
+    const fresh = freshState(now)
+    const reliability = { ...fresh.reliability, week: { complete: 10, failed: 0, at: now } }
+    store.save({ peer: key, digest: DIGEST, state: { ...fresh, integrity, reliability } })
+  }
+  return store
+}
+
+export function selection(options: SelectionOptions, progress: (text: string) => void): Figure[] {
+  const figures: Figure[] = []
+  const seeds = Array.from({ length: options.seeds }, (_, index) => index + 1)
+  const run = (policy: PolicyName, cached = CACHED_CONVERSATIONS): Measured[] => {
+    const start = performance.now()
+    const runs = seeds.map((seed) => simulate(policy, seed, options, cached))
+    progress(`${policy}: ${((performance.now() - start) / 1000).toFixed(1)} s`)
+    return runs
+  }
+  const add = (name: string, runs: readonly Measured[], cached: boolean): void => {
+    const n = runs.reduce((sum, { requests }) => sum + requests, 0)
+    const figure = (metric: string, unit: string, of: (run: Measured) => number, end?: Figure['end']): void => {
+      figures.push({ case: name, metric, unit, values: runs.map(of), n, ...(end === undefined ? {} : { end }) })
+    }
+    figure('ttft_p50', 'ms', ({ ttft }) => quantile(ttft, 0.5))
+    figure('ttft_p99', 'ms', ({ ttft }) => quantile(ttft, 0.99))
+    figure('completion_p50', 'ms', ({ total }) => quantile(total, 0.5))
+    figure('completion_p99', 'ms', ({ total }) => quantile(total, 0.99))
+    const ours = name === 'potluck' && cached
+    figure('prefix_hits', 'share', (one) => one.prefixHits / one.followUps, ours ? { least: 0.9 } : undefined)
+    if (name.startsWith('potluck')) {
+      figure('duplicate_prefills', 'share', (one) => one.duplicatePrefills / one.requests, { most: 0.03 })
+    }
+    figure('slots_busy', 'share', ({ utilisation }) => utilisation)
+  }
+  const ours = run('potluck')
+  add('potluck', ours, true)
+  const theirs = (Object.keys(BASELINES) as Array<keyof typeof BASELINES>).map((name) => [name, run(name)] as const)
+  for (const [name, runs] of theirs) add(name, runs, true)
+
+  // Against the better of the two kinds of "least requests of two", seed by seed.
+  const rivals = theirs.filter(([name]) => name.startsWith('least')).map(([, runs]) => runs)
+  const ratio = (metric: string, of: (run: Measured) => number[], most: number): void => {
+    const values = ours.map((one, index) => {
+      const best = Math.min(...rivals.map((runs) => quantile(of(runs[index]!), 0.99)))
+      return quantile(of(one), 0.99) / best
+    })
+    const n = ours.reduce((sum, { requests }) => sum + requests, 0)
+    figures.push({ case: 'potluck / least of two', metric, unit: 'ratio', values, n, end: { most } })
+  }
+  ratio('ttft_p99_ratio', ({ ttft }) => ttft, 0.5)
+  ratio('completion_p99_ratio', ({ total }) => total, 0.6)
+  add('potluck, one prefix a slot', run('potluck', 0), false)
+  return figures
+}
