@@ -13,6 +13,18 @@ export * from './frame-stream.ts'
 export * from './generation.ts'
 export * from './receipt.ts'
 export * from './sampler/index.ts'
+export {
+  decodeAuditReply,
+  decodeAuditRequest,
+  encodeAuditReply,
+  encodeAuditRequest,
+  VIOLATIONS,
+  type AuditReply,
+  type AuditRequest,
+  type AuditResult,
+  type Violation
+} from './wire/audit.ts'
+export { type AnswerRecord } from './wire/answer-record.ts'
 export { decodeCardReply, encodeCardReply, type CardReply } from './wire/card-reply.ts'
 export {
   decodeClientFrame,
@@ -21,4 +33,5 @@ export {
   type ClientFrame,
   type GenerateRequest
 } from './wire/client-frame.ts'
+export { decodeFraudProof, encodeFraudProof, type FraudProof } from './wire/fraud-proof.ts'
 export { decodeNodeFrame, encodeNodeFrame, type NodeFrame } from './wire/node-frame.ts'

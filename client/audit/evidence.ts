@@ -23,6 +23,8 @@ export interface Evidence {
   tests: readonly number[]
   /** The highest natural logarithm of the evidence so far. */
   peak: number
+  /** Where tokens did not match, newest last: see `withAudit`. */
+  mismatches?: readonly string[]
 }
 
 /**
@@ -37,6 +39,12 @@ export function answerRatios(cells: Cells): number[] {
   return LOG_RATIOS.map((ratios) => cells.reduce((sum, count, cell) => (count > 0 ? sum + count * ratios[cell]! : sum), 0))
 }
 
+/** Natural logarithm of the evidence of one answer by itself. */
+export function answerEvidence(cells: Cells): number {
+  const ratios = answerRatios(cells)
+  return ratios.reduce(addLogs) - Math.log(ratios.length)
+}
+
 /** The evidence after one more answer. */
 export function withAnswer(evidence: Evidence, cells: Cells): Evidence {
   const answers = evidence.answers + 1
@@ -48,7 +56,7 @@ export function withAnswer(evidence: Evidence, cells: Cells): Evidence {
     })
   )
   const after = { answers, tokens: evidence.tokens + cells.reduce((sum, count) => sum + count, 0), tests }
-  return { ...after, peak: Math.max(evidence.peak, logEvidence(after)) }
+  return { ...evidence, ...after, peak: Math.max(evidence.peak, logEvidence(after)) }
 }
 
 /** Natural logarithm of the evidence as it stands. */

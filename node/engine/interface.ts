@@ -72,6 +72,19 @@ export interface ScoreJob {
   answerTokens: readonly number[]
 }
 
+export interface ReadJob {
+  answerTokens: readonly number[]
+  stop: readonly string[]
+}
+
+/** What answer tokens mean. */
+export interface Reading {
+  /** Up to where the answer ends: before a stop sequence, without control tokens. */
+  text: string
+  /** Tokens up to the model's end of turn or the end of a stop sequence, included; undefined if neither came. */
+  end?: number
+}
+
 /** Raw top-64 logits at one position, best first (ties: lower token id first). */
 export interface PositionScores {
   tokens: Uint32Array
@@ -101,6 +114,8 @@ export interface Engine {
   generate: (job: GenerateJob, signal?: AbortSignal) => Generation
   /** One prefill: the scores at every answer position, for an audit. */
   score: (job: ScoreJob, signal?: AbortSignal) => Promise<PositionScores[]>
+  /** Text and end of an answer's tokens, as `generate` would have given them. */
+  read: (job: ReadJob, signal?: AbortSignal) => Promise<Reading>
   counters: () => Promise<EngineCounters>
   close: () => Promise<void>
 }

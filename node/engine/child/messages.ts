@@ -13,6 +13,8 @@ import type {
   EngineModel,
   GenerateJob,
   PositionScores,
+  ReadJob,
+  Reading,
   ScoreJob
 } from '../interface.ts'
 
@@ -42,6 +44,7 @@ export type ToChild =
   | { type: 'generate'; id: number; job: GenerateJob }
   | { type: 'grant'; id: number; tokens: number }
   | { type: 'score'; id: number; job: ScoreJob }
+  | { type: 'read'; id: number; job: ReadJob }
   | { type: 'counters'; id: number }
   | { type: 'abort'; id: number }
 
@@ -58,4 +61,5 @@ export type FromChild =
 export type Result =
   | { type: 'tokens'; tokens: Uint32Array }
   | { type: 'scores'; scores: PositionScores[] }
+  | { type: 'reading'; reading: Reading }
   | { type: 'counters'; counters: Omit<EngineCounters, 'restarts'> }

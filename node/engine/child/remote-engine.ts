@@ -8,6 +8,8 @@ import type {
   GenerateJob,
   Generation,
   PositionScores,
+  ReadJob,
+  Reading,
   ScoreJob
 } from '../interface.ts'
 import type { FromChild, LoadOptions, LoadStage, Result, ToChild } from './messages.ts'
@@ -97,6 +99,10 @@ export class RemoteEngine implements Engine {
 
   async score(job: ScoreJob, signal?: AbortSignal): Promise<PositionScores[]> {
     return (await this.#ask('scores', { type: 'score', job }, signal)).scores
+  }
+
+  async read(job: ReadJob, signal?: AbortSignal): Promise<Reading> {
+    return (await this.#ask('reading', { type: 'read', job }, signal)).reading
   }
 
   async counters(): Promise<EngineCounters> {

@@ -2,7 +2,16 @@
 import { PotluckError, type PromptInput } from '@potluck/protocol'
 import { checkTokens } from '../answer/checks.ts'
 import type { Credit } from '../answer/credit.ts'
-import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
+import { readAnswer } from '../answer/read.ts'
+import type {
+  EngineCounters,
+  EngineEvent,
+  GenerateJob,
+  PositionScores,
+  ReadJob,
+  Reading,
+  ScoreJob
+} from '../interface.ts'
 import { generate } from './generate.ts'
 import type { LoadedModel } from './load.ts'
 import { Sequence, SlicePace } from './sequence.ts'
@@ -60,6 +69,11 @@ export class LlamaProcessEngine {
       const cached = await sequence.reuse(tokens, first)
       return sequence.score(tokens.slice(cached), first - cached, signal)
     })
+  }
+
+  read(job: ReadJob): Reading {
+    checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, this.#loaded.vocabulary.size)
+    return readAnswer(job, this.#loaded.vocabulary)
   }
 
   counters(): Omit<EngineCounters, 'restarts'> {

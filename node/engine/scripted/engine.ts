@@ -15,6 +15,7 @@ import { Answer, type PositionLogits } from '../answer/answer.ts'
 import { abortedError, checkTokens } from '../answer/checks.ts'
 import { Credit } from '../answer/credit.ts'
 import { PushedGeneration } from '../answer/generation.ts'
+import { readAnswer } from '../answer/read.ts'
 import { DEFAULT_SLOTS } from '../constants.ts'
 import type {
   Engine,
@@ -26,6 +27,8 @@ import type {
   GenerateJob,
   Generation,
   PositionScores,
+  ReadJob,
+  Reading,
   ScoreJob
 } from '../interface.ts'
 import { commonPrefix, SlotPool, type SlotView } from '../slots.ts'
@@ -165,6 +168,13 @@ export class ScriptedEngine implements Engine {
         return this.#logits(tokens.slice(0, job.promptTokens.length + position), job.promptTokens.length)
       })
     })
+  }
+
+  async read(job: ReadJob, signal?: AbortSignal): Promise<Reading> {
+    if (signal?.aborted) throw abortedError()
+    this.#checkReady()
+    checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, VOCABULARY_SIZE)
+    return readAnswer(job, vocabulary)
   }
 
   async counters(): Promise<EngineCounters> {

@@ -1,0 +1,28 @@
+/** What an audit needs of an engine that holds the model; the node's `Engine` has it. */
+import type { Candidates, PromptInput } from '@potluck/protocol'
+
+/** What an answer's tokens mean. */
+export interface Reading {
+  /** Up to the answer's end. */
+  text: string
+  /** Tokens up to the end, by the model's end of turn or a stop sequence; undefined if it did not come. */
+  end?: number
+}
+
+export interface Scorer {
+  readonly model: {
+    /** SHA-256 of the GGUF file. */
+    readonly digest: Uint8Array
+  }
+  /** The token ids that the model's own template and tokenizer give. */
+  tokenize: (input: PromptInput, signal?: AbortSignal) => Promise<number[]>
+  /** One prefill: raw logits at every answer position. */
+  score: (
+    job: { promptTokens: readonly number[]; answerTokens: readonly number[] },
+    signal?: AbortSignal
+  ) => Promise<readonly Candidates[]>
+  read: (
+    job: { answerTokens: readonly number[]; stop: readonly string[] },
+    signal?: AbortSignal
+  ) => Promise<Reading>
+}
