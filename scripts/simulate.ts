@@ -64,7 +64,8 @@ function main(): number {
 
 function number(name: string, text: string, least: number, most: number): number {
   const value = Number(text)
-  if (!(value >= least && value <= most)) throw new Error(`${name} takes a number from ${least} to ${most}, not "${text}".`)
+  if (!(value >= least && value <= most))
+    throw new Error(`${name} takes a number from ${least} to ${most}, not "${text}".`)
   return value
 }
 

@@ -1,7 +1,15 @@
 /** What one client knows of all peers: the pure parts, held together by a store and a clock. */
 import { isWireCode } from '@potluck/protocol'
 
-import { auditCost, auditRate, earnAudits, freshAuditBudget, spendAudit, type AuditBudget, type AuditPurpose } from './audits.ts'
+import {
+  auditCost,
+  auditRate,
+  earnAudits,
+  freshAuditBudget,
+  spendAudit,
+  type AuditBudget,
+  type AuditPurpose
+} from './audits.ts'
 import { hold, isDoubtful, settle, type Run } from './blame.ts'
 import { explain, type Explanation } from './explain.ts'
 import type { Observation } from './observation.ts'

@@ -12,7 +12,7 @@ export const LOAD_HALF_LIFE_MS: number = 10_000
  * How many times longer an answer may take with the node that holds the conversation's beginning.
  * What is evaluated twice is lost to everybody; a caller hardly feels half as much again.
  */
-export const PREFIX_PATIENCE: number = 2
+export const PREFIX_PATIENCE: number = 4
 
 /** How many times quicker another node has to look before a place in a queue is given up for it. */
 export const MOVE_GAIN: number = 1.3

@@ -2,7 +2,14 @@
  * Hedging before the first token: when a first token is late beyond what is usual, the same request
  * goes to a second node, and the first that answers wins. Pure state; the caller holds it.
  */
-import { HEDGE_BURST, HEDGE_LEAST_MS, HEDGE_LEAST_SAMPLES, HEDGE_QUANTILE, HEDGE_SHARE, HEDGE_STEP } from './constants.ts'
+import {
+  HEDGE_BURST,
+  HEDGE_LEAST_MS,
+  HEDGE_LEAST_SAMPLES,
+  HEDGE_QUANTILE,
+  HEDGE_SHARE,
+  HEDGE_STEP
+} from './constants.ts'
 
 export interface Hedging {
   /** The bucket: hedges that may be sent now. */

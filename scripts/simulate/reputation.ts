@@ -60,7 +60,13 @@ interface Tally {
   spentAudits: number
 }
 
-function simulate(attack: Attack, name: PolicyName, seed: number, options: ReputationOptions, shareProofs: boolean): Tally {
+function simulate(
+  attack: Attack,
+  name: PolicyName,
+  seed: number,
+  options: ReputationOptions,
+  shareProofs: boolean
+): Tally {
   const random = new Random(seed)
   const clock = new Clock()
   const model = AuditModel.load()
@@ -171,7 +177,13 @@ export function reputation(options: ReputationOptions, note: (text: string) => v
     const [most, mostLate] = ends[attack.name] ?? []
     const ours = run('potluck')
     const label = `${attack.name} / potluck`
-    add(label, ours, 'bad_answer_share', ({ bad, answers }) => [bad, answers], most === undefined ? undefined : { most })
+    add(
+      label,
+      ours,
+      'bad_answer_share',
+      ({ bad, answers }) => [bad, answers],
+      most === undefined ? undefined : { most }
+    )
     add(
       label,
       ours,

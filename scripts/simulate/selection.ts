@@ -40,8 +40,8 @@ const WARM_UP_MS = 5 * 60_000
 const MEASURED_MS = 10 * 60_000
 const MEAN_TURNS = 4
 const MEAN_THINKING_MS = 15_000
-/** Conversations whose prefix a node keeps: what llama-server's prompt cache holds in some GB of RAM. */
-const CACHED_CONVERSATIONS = 32
+/** Conversations whose prefix a node keeps: 8 GiB (llama-server's default) of 128 KiB a token, 1,000 tokens each. */
+const CACHED_CONVERSATIONS = 64
 
 const BASELINES = {
   random: randomChoice,
@@ -138,7 +138,11 @@ function capacityPerMs(members: readonly Member[], slow: ReadonlySet<Member>): n
   }, 0)
 }
 
-function troubleContext(malicious: readonly Member[], network: Network, random: Random): Parameters<Attack['begin']>[0] {
+function troubleContext(
+  malicious: readonly Member[],
+  network: Network,
+  random: Random
+): Parameters<Attack['begin']>[0] {
   const { clock } = network
   const rumours = new Rumours(clock, random, AuditModel.load(), { shareProofs: false })
   return { malicious, honest: [], cheats: [], rumours, clock, random }

@@ -41,16 +41,10 @@ export interface Policy<C extends Candidate = Candidate> {
   sent?: (candidate: C) => void
   accepted?: (candidate: C, load: Load) => void
   /**
-   * While a request waits: asks some other peers for their load, which takes `afterMs`, and then says
-   * for whom to give up the place, if for anybody.
+   * While a request waits: asks the next ones in the ranking for their load, which takes `afterMs`, and
+   * then says for whom to give up the place, if for anybody. `next` takes some from the ranking.
    */
-  lookAround?: (
-    candidate: C,
-    ask: Ask,
-    tried: ReadonlySet<string>,
-    toldWaitMs: number,
-    sinceMs: number
-  ) => Look<C> | undefined
+  lookAround?: (waiting: Waiting<C>, ask: Ask, next: (count: number) => C[]) => Look<C> | undefined
   firstToken?: (candidate: C, actualMs: number) => void
   complete?: (seen: Seen<C>) => void
   /** The attempt has ended without an answer. */
@@ -63,9 +57,16 @@ export interface Policy<C extends Candidate = Candidate> {
   takeHedge?: (other: C) => boolean
 }
 
+/** A request without a first token. */
+export interface Waiting<C extends Candidate> {
+  readonly candidate: C
+  readonly toldWaitMs: number
+  readonly sentAt: number
+}
+
 export interface Look<C extends Candidate> {
   afterMs: number
-  decide: (toldWaitMs: number, sinceMs: number) => C | undefined
+  decide: () => C | undefined
 }
 
 export interface PolicyContext {

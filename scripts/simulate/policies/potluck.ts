@@ -4,7 +4,12 @@
  * Assumption: loads come with every answer, and for all peers anew every minute, as cards are refreshed.
  */
 import type { Claims, PeerState, Score, Standing } from '../../../client/reputation/index.ts'
-import { auditedTokens, MemoryReputationStore, Reputation, type ReputationStore } from '../../../client/reputation/index.ts'
+import {
+  auditedTokens,
+  MemoryReputationStore,
+  Reputation,
+  type ReputationStore
+} from '../../../client/reputation/index.ts'
 import {
   backOff,
   earnHedge,
@@ -24,7 +29,7 @@ import {
   type Hedging
 } from '../../../client/select/index.ts'
 import { KnownLoad } from './loads.ts'
-import type { Ask, Candidate, Look, Policy, PolicyContext, PublicPeer, Seen } from './policy.ts'
+import type { Ask, Candidate, Look, Policy, PolicyContext, PublicPeer, Seen, Waiting } from './policy.ts'
 import type { ErrorCode, Load } from '@potluck/protocol'
 
 /** All peers of a simulation serve one model. */
@@ -54,13 +59,13 @@ export class PotluckPolicy implements Policy<PotluckCandidate> {
 
   candidates(ask: Ask): Generator<PotluckCandidate, void, void> {
     this.#hedging = earnHedge(this.#hedging)
-    return this.#ranked(ask)
+    return this.#ranked(ask, this.#view(ask))
   }
 
-  *#ranked(ask: Ask): Generator<PotluckCandidate, void, void> {
+  *#ranked(ask: Ask, contenders: readonly SimContender[]): Generator<PotluckCandidate, void, void> {
     const { now, random } = this.#context
     const request = { promptTokens: ask.promptTokens, maxTokens: undefined, answerTokens: ask.answerTokens }
-    const choices = rank(this.#view(ask), request, {
+    const choices = rank(contenders, request, {
       mode: 'any',
       parameters: this.reputation.parameters,
       newcomerShare: this.reputation.newcomerShare(),
@@ -84,31 +89,22 @@ export class PotluckPolicy implements Policy<PotluckCandidate> {
   }
 
   lookAround(
-    from: PotluckCandidate,
+    { candidate, toldWaitMs, sentAt }: Waiting<PotluckCandidate>,
     ask: Ask,
-    tried: ReadonlySet<string>,
-    toldWaitMs: number,
-    sinceMs: number
+    next: (count: number) => PotluckCandidate[]
   ): Look<PotluckCandidate> | undefined {
-    if (remainingWaitMs(from.choice, toldWaitMs, sinceMs) === 0) return undefined
-    const others: PotluckCandidate[] = []
-    for (const other of this.#ranked(ask)) {
-      if (!isProven(other.choice) || others.length === LOOK_AROUND) break
-      if (!tried.has(other.key)) others.push(other)
-    }
+    const waitMs = (): number => remainingWaitMs(candidate.choice, toldWaitMs, this.#context.now() - sentAt)
+    const others = waitMs() === 0 ? [] : next(LOOK_AROUND).filter(({ choice }) => isProven(choice))
     if (others.length === 0) return undefined
     return {
       afterMs: Math.max(...others.map(({ peer }) => peer.roundTripMs)),
-      decide: (told, since) => {
-        const waitMs = remainingWaitMs(from.choice, told, since)
-        const keys = new Set(others.map(({ key }) => key))
-        for (const { key, peer } of others) {
-          this.#contenders.get(key)?.known.told(peer.load(), this.#context.now())
-        }
-        for (const other of this.#ranked(ask)) {
-          if (keys.has(other.key)) return shouldMove(from.choice, waitMs, other.choice) ? other : undefined
-        }
-        return undefined
+      decide: () => {
+        for (const { key, peer } of others) this.#contenders.get(key)?.known.told(peer.load(), this.#context.now())
+        const [best] = this.#ranked(
+          ask,
+          others.map(({ choice }) => choice.contender)
+        )
+        return best !== undefined && shouldMove(candidate.choice, waitMs(), best.choice) ? best : undefined
       }
     }
   }

@@ -47,7 +47,7 @@ export class AuditModel {
   audit(served: string, tokens: number, before: Evidence | undefined, random: Random): Finding {
     const cumulated = this.#cumulated.get(served)
     if (cumulated === undefined) throw new Error(`No audit distribution for ${served}.`)
-    const cells = new Array<number>(Math.max(...this.#bins) + 1).fill(0)
+    const cells = Array.from({ length: Math.max(...this.#bins) + 1 }, () => 0)
     for (let token = 0; token < tokens; token++) {
       const share = random.next() * cumulated.at(-1)!
       const bin = this.#bins[cumulated.findIndex((sum) => share < sum)]!

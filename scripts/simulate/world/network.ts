@@ -125,9 +125,7 @@ export class Network {
         done: (decodeMs) => {
           const served = member.serves(client)
           member.answered(served)
-          end(() =>
-            events.done({ key, served, tokens: ask.answerTokens, promptTokens: ask.promptTokens }, decodeMs)
-          )
+          end(() => events.done({ key, served, tokens: ask.answerTokens, promptTokens: ask.promptTokens }, decodeMs))
         },
         cut: () => end(() => events.failed('stream_cut'))
       }

@@ -90,13 +90,16 @@ export class SimPeer {
       this.#running.delete(running)
       place.leave()
     }
-    events.accepted(this.tell({ ...this.#queue.load(), estimatedWaitMs: begun ? 0 : place.estimatedWaitMs() }).estimatedWaitMs)
+    events.accepted(
+      this.tell({ ...this.#queue.load(), estimatedWaitMs: begun ? 0 : place.estimatedWaitMs() }).estimatedWaitMs
+    )
     return { cancel: running.leave }
   }
 
   die(): void {
     this.alive = false
-    for (const { events, leave } of [...this.#running]) {
+    // `leave` takes a job out of the set; a set can be walked meanwhile.
+    for (const { events, leave } of this.#running) {
       leave()
       events.cut()
     }
@@ -138,6 +141,7 @@ export class SimPeer {
     this.#cache.delete(conversation)
     this.#cache.set(conversation, tokens)
     const oldest = this.#cache.keys().next()
-    if (this.#cache.size > Math.max(this.traits.slots, this.traits.cachedConversations) && !oldest.done) this.#cache.delete(oldest.value)
+    if (this.#cache.size > Math.max(this.traits.slots, this.traits.cachedConversations) && !oldest.done)
+      this.#cache.delete(oldest.value)
   }
 }

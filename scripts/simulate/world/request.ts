@@ -55,7 +55,9 @@ class Request<C extends Candidate> {
   /** Sent and neither failed nor given up: two while a hedge is under way. */
   readonly #attempts = new Set<Attempt<C>>()
   #candidates: Iterator<C>
-  #peeked: C | undefined
+  /** What was taken from `candidates`. */
+  #ranking: C[] = []
+  #looked = 0
   #tried = new Set<string>()
   #ttftMs: number | undefined
   /** Answer tokens of attempts that were cut. */
@@ -91,32 +93,48 @@ class Request<C extends Candidate> {
     }
     this.#network.clock.after(BUSY_WAIT_MS, () => {
       this.#tried.clear()
+      this.#ranking = []
+      this.#looked = 0
       this.#candidates = this.#policy.candidates(this.#rest())[Symbol.iterator]()
       this.next()
     })
   }
 
+  /** The best that was not tried yet. */
   #take(): C | undefined {
     const candidate = this.#peek()
-    this.#peeked = undefined
     if (candidate !== undefined) this.#tried.add(candidate.key)
     return candidate
   }
 
   #peek(): C | undefined {
-    while (this.#peeked === undefined) {
-      const { value, done } = this.#candidates.next()
-      if (done === true) return undefined
-      if (!this.#tried.has(value.key)) this.#peeked = value
+    return this.#untried(0, 1)[0]
+  }
+
+  /** So many from a place in the ranking on. */
+  #untried(from: number, count: number): C[] {
+    const found: C[] = []
+    for (let index = from; found.length < count; index++) {
+      if (index === this.#ranking.length) {
+        const { value, done } = this.#candidates.next()
+        if (done === true) break
+        this.#ranking.push(value)
+      }
+      const candidate = this.#ranking[index]!
+      if (!this.#tried.has(candidate.key)) found.push(candidate)
     }
-    return this.#peeked
+    return found
   }
 
   /** What is still to be generated: what was cut off becomes a prompt that nobody has in a cache. */
   #rest(): Ask {
     const { conversation, promptTokens, answerTokens } = this.#ask
     if (this.#done === 0) return this.#ask
-    return { conversation, promptTokens: promptTokens + this.#done, answerTokens: Math.max(1, answerTokens - this.#done) }
+    return {
+      conversation,
+      promptTokens: promptTokens + this.#done,
+      answerTokens: Math.max(1, answerTokens - this.#done)
+    }
   }
 
   #send(candidate: C): void {
@@ -162,13 +180,17 @@ class Request<C extends Candidate> {
   #lookAround(attempt: Attempt<C>): void {
     const { clock } = this.#network
     if (this.#moves >= MAX_MOVES || !this.#isAlone(attempt) || this.#policy.lookAround === undefined) return
-    const { candidate, toldWaitMs, sentAt } = attempt
     const again = (): void => clock.after(LOOK_AROUND_MS, () => this.#lookAround(attempt))
-    const look = this.#policy.lookAround(candidate, this.#rest(), this.#tried, toldWaitMs, clock.now() - sentAt)
+    const look = this.#policy.lookAround(attempt, this.#rest(), (count) => {
+      const others = this.#untried(this.#looked, count)
+      // When all were asked, the best are asked again.
+      this.#looked = others.length < count ? 0 : this.#looked + count
+      return others
+    })
     if (look === undefined) return again()
     clock.after(look.afterMs, () => {
       if (!this.#isAlone(attempt)) return
-      const other = look.decide(toldWaitMs, clock.now() - sentAt)
+      const other = look.decide()
       if (other === undefined) return again()
       this.#moves++
       this.#giveUp(attempt)
@@ -191,7 +213,7 @@ class Request<C extends Candidate> {
       const other = this.#peek()
       if (other === undefined || !(this.#policy.takeHedge?.(other) ?? false)) return
       this.#hedged = true
-      this.#take()
+      this.#tried.add(other.key)
       this.#send(other)
     })
   }
