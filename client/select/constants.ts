@@ -45,6 +45,9 @@ export const MAX_RETRY_AFTER_MS: number = 60_000
 /** After a refusal that named no time; doubled with each one in a row. */
 export const FIRST_BACKOFF_MS: number = 500
 
+/** Nodes whose refusals are remembered: one that was forgotten is asked again, and refuses again. */
+export const MAX_BACKOFFS: number = 1_024
+
 /** Prefixes remembered: one for each conversation of a gateway with a thousand users. */
 export const MAX_PREFIXES: number = 4_096
 /** Age at which a node has most likely evaluated something else in that slot. */

@@ -1,10 +1,9 @@
-/** Which node gets a request. Pure: clock and chance come from outside. */
-export { backOff, type Backoff } from './backoff.ts'
-export { LOOK_AROUND, LOOK_AROUND_MS, MAX_MOVES } from './constants.ts'
+/** Which node gets a request. Clock and chance come from outside; what is decided by pure functions is in their files. */
+export { AttemptRecord, type AttemptResult } from './attempt-record.ts'
+export { LOOK_AROUND_MS, MAX_MOVES } from './constants.ts'
 export type { Contender, Mode, Request } from './contender.ts'
 export { refusalOf, type Refusal } from './gate.ts'
-export { earnHedge, FRESH_HEDGING, hedgeAfterMs, noteFirstToken, spendHedge, type Hedging } from './hedge.ts'
-export { isProven, remainingWaitMs, shouldMove } from './move.ts'
-export type { Times } from './predict.ts'
-export { conversationKeys, Prefixes } from './prefixes.ts'
-export { rank, type Choice, type RankContext } from './rank.ts'
+export { isProven } from './move.ts'
+export { NodeView, type KnownNode } from './node-view.ts'
+export { conversationKeys } from './prefixes.ts'
+export { Selector, type NodeChoice, type SelectionRequest, type SelectorOptions } from './selector.ts'

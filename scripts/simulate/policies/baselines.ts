@@ -30,12 +30,14 @@ export function leastOfTwo({ peers, random }: PolicyContext): Policy {
 /** Of two random peers, the one with fewer of this client's own requests: what proxies such as Envoy go by. */
 export function leastOwnOfTwo({ peers, random }: PolicyContext): Policy {
   const inFlight = new Map<string, number>()
-  const count = (key: string): number => inFlight.get(key) ?? 0
+  const change = (key: string, by: number): void => void inFlight.set(key, (inFlight.get(key) ?? 0) + by)
   return {
-    candidates: () => pairwise(drawn(peers(), random), ({ key }) => count(key)),
-    sent: ({ key }) => void inFlight.set(key, count(key) + 1),
-    complete: ({ candidate: { key } }) => void inFlight.set(key, count(key) - 1),
-    failed: ({ key }) => void inFlight.set(key, count(key) - 1)
+    candidates: () => pairwise(drawn(peers(), random), ({ key }) => inFlight.get(key) ?? 0),
+    begin({ key }) {
+      change(key, 1)
+      const ended = (): void => change(key, -1)
+      return { accepted: () => undefined, firstToken: () => undefined, complete: ended, failed: ended, left: ended }
+    }
   }
 }
 

@@ -23,50 +23,35 @@ export interface Candidate {
   key: string
 }
 
-/** What a client saw of an answer; whether it was honest only an audit can tell. */
-export interface Seen<C extends Candidate> {
-  candidate: C
-  ask: Ask
-  cachedTokens: number
-  toldWaitMs: number
-  ttftMs: number
-  decodeMs: number
-  /** For the client's auditor. */
-  receipt: object
-}
-
-export interface Policy<C extends Candidate = Candidate> {
-  /** Best first. */
-  candidates: (ask: Ask) => Iterable<C>
-  sent?: (candidate: C) => void
-  accepted?: (candidate: C, load: Load) => void
+/** What a policy hears of one attempt; ends with one of the last three. */
+export interface Attempt {
+  accepted: (toldWaitMs: number, load: Load) => void
+  firstToken: () => void
+  complete: (cachedTokens: number, decodeMs: number) => void
+  failed: (code: ErrorCode, retryAfterMs?: number) => void
+  /** Given up by this client. */
+  left: () => void
+  /** After how long without a first token the request goes to a second peer. */
+  hedgeAfterMs?: () => number
   /**
-   * While a request waits: asks the next ones in the ranking for their load, which takes `afterMs`, and
-   * then says for whom to give up the place, if for anybody. `next` takes some from the ranking.
+   * While there is no first token: asks some of the next in the ranking for their load, which takes
+   * `afterMs`, and then says for whom to give up the place, if for anybody.
    */
-  lookAround?: (waiting: Waiting<C>, ask: Ask, next: (count: number) => C[]) => Look<C> | undefined
-  firstToken?: (candidate: C, actualMs: number) => void
-  complete?: (seen: Seen<C>) => void
-  /** The attempt has ended without an answer. */
-  failed?: (candidate: C, code: ErrorCode, retryAfterMs?: number) => void
-  /** Given up by this client before the first token. */
-  left?: (candidate: C, ask: Ask, toldWaitMs: number, waitedMs: number) => void
-  /** After how long a request without a first token goes to a second peer. */
-  hedgeAfterMs?: (candidate: C) => number
-  /** Whether that may happen now, and there. */
-  takeHedge?: (other: C) => boolean
+  lookAround?: (next: (count: number) => Candidate[]) => Look | undefined
 }
 
-/** A request without a first token. */
-export interface Waiting<C extends Candidate> {
-  readonly candidate: C
-  readonly toldWaitMs: number
-  readonly sentAt: number
-}
-
-export interface Look<C extends Candidate> {
+export interface Look {
   afterMs: number
-  decide: () => C | undefined
+  decide: () => Candidate | undefined
+}
+
+export interface Policy {
+  /** Best first. */
+  candidates: (ask: Ask) => Iterable<Candidate>
+  /** The request is sent there; `hedge`: beside one that is under way. */
+  begin?: (candidate: Candidate, ask: Ask, hedge: boolean) => Attempt
+  /** Whether a hedge may go there now. */
+  takeHedge?: (to: Candidate) => boolean
 }
 
 export interface PolicyContext {

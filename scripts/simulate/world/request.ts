@@ -1,10 +1,10 @@
 /**
  * One request of one client, to its end: candidates in turn, a hedge before the first token, a node
  * that died in mid-answer continued by the next. The same for every policy; what a policy does not
- * implement (moving, hedging) does not happen.
+ * implement (looking around, hedging) does not happen.
  */
 import { LOOK_AROUND_MS, MAX_MOVES } from '../../../client/select/index.ts'
-import type { Ask, Candidate, Policy } from '../policies/policy.ts'
+import type { Ask, Attempt, Candidate, Policy } from '../policies/policy.ts'
 import type { Member, Network, Receipt } from './network.ts'
 
 export interface Outcome {
@@ -17,14 +17,13 @@ export interface Outcome {
   receipt: Receipt
   /** Attempts whose prefill began, beyond the first and those after a failure. */
   duplicatePrefills: number
-  failures: number
-  moves: number
 }
 
-interface Attempt<C extends Candidate> {
-  candidate: C
+interface Sent {
+  candidate: Candidate
+  /** What the policy hears, if it listens. */
+  attempt: Attempt | undefined
   sentAt: number
-  toldWaitMs: number
   cachedTokens: number
   prefillBegan: boolean
   firstTokenAt: number | undefined
@@ -35,28 +34,28 @@ interface Attempt<C extends Candidate> {
 const BUSY_WAIT_MS = 1_000
 
 /** How one client with its policy sends its requests. `forget` hears of peers that could not be reached. */
-export function sender<C extends Candidate>(
+export function sender(
   network: Network,
   client: string,
-  policy: Policy<C>,
+  policy: Policy,
   forget: (key: string) => void = () => undefined
 ): (ask: Ask, finished: (outcome: Outcome) => void) => void {
   return (ask, finished) => new Request(network, client, policy, ask, finished, forget).next()
 }
 
-class Request<C extends Candidate> {
+class Request {
   readonly #network: Network
   readonly #client: string
-  readonly #policy: Policy<C>
+  readonly #policy: Policy
   readonly #ask: Ask
   readonly #finished: (outcome: Outcome) => void
   readonly #forget: (key: string) => void
   readonly #startedAt: number
   /** Sent and neither failed nor given up: two while a hedge is under way. */
-  readonly #attempts = new Set<Attempt<C>>()
-  #candidates: Iterator<C>
+  readonly #attempts = new Set<Sent>()
+  #candidates: Iterator<Candidate>
   /** What was taken from `candidates`. */
-  #ranking: C[] = []
+  #ranking: Candidate[] = []
   #looked = 0
   #tried = new Set<string>()
   #ttftMs: number | undefined
@@ -64,13 +63,12 @@ class Request<C extends Candidate> {
   #done = 0
   #hedged = false
   #duplicatePrefills = 0
-  #failures = 0
   #moves = 0
 
   constructor(
     network: Network,
     client: string,
-    policy: Policy<C>,
+    policy: Policy,
     ask: Ask,
     finished: (outcome: Outcome) => void,
     forget: (key: string) => void
@@ -86,9 +84,9 @@ class Request<C extends Candidate> {
   }
 
   next(): void {
-    const candidate = this.#take()
+    const candidate = this.#peek()
     if (candidate !== undefined) {
-      this.#send(candidate)
+      this.#send(candidate, false)
       return
     }
     this.#network.clock.after(BUSY_WAIT_MS, () => {
@@ -101,19 +99,13 @@ class Request<C extends Candidate> {
   }
 
   /** The best that was not tried yet. */
-  #take(): C | undefined {
-    const candidate = this.#peek()
-    if (candidate !== undefined) this.#tried.add(candidate.key)
-    return candidate
-  }
-
-  #peek(): C | undefined {
+  #peek(): Candidate | undefined {
     return this.#untried(0, 1)[0]
   }
 
   /** So many from a place in the ranking on. */
-  #untried(from: number, count: number): C[] {
-    const found: C[] = []
+  #untried(from: number, count: number): Candidate[] {
+    const found: Candidate[] = []
     for (let index = from; found.length < count; index++) {
       if (index === this.#ranking.length) {
         const { value, done } = this.#candidates.next()
@@ -137,51 +129,49 @@ class Request<C extends Candidate> {
     }
   }
 
-  #send(candidate: C): void {
+  #send(candidate: Candidate, hedge: boolean): void {
     const { clock } = this.#network
     const ask = this.#rest()
-    const attempt: Attempt<C> = {
+    this.#tried.add(candidate.key)
+    const sent: Sent = {
       candidate,
+      attempt: this.#policy.begin?.(candidate, ask, hedge),
       sentAt: clock.now(),
-      toldWaitMs: 0,
       cachedTokens: 0,
       prefillBegan: false,
       firstTokenAt: undefined,
       cancel: () => undefined
     }
-    this.#attempts.add(attempt)
-    this.#policy.sent?.(candidate)
+    this.#attempts.add(sent)
     // Only the network made these peers.
-    const sent = this.#network.send(this.#client, candidate.peer as Member, ask, {
+    const { cancel } = this.#network.send(this.#client, candidate.peer as Member, ask, {
       accepted: (toldWaitMs, load) => {
-        attempt.toldWaitMs = toldWaitMs
-        this.#policy.accepted?.(candidate, load)
-        this.#lookAround(attempt)
+        sent.attempt?.accepted(toldWaitMs, load)
+        this.#lookAround(sent)
       },
       started: () => {
-        attempt.prefillBegan = true
+        sent.prefillBegan = true
       },
-      firstToken: (cachedTokens) => this.#firstToken(attempt, cachedTokens),
-      done: (receipt, decodeMs) => this.#complete(attempt, ask, receipt, decodeMs),
+      firstToken: (cachedTokens) => this.#firstToken(sent, cachedTokens),
+      done: (receipt, decodeMs) => this.#complete(sent, receipt, decodeMs),
       failed: (code, retryAfterMs) => {
-        this.#attempts.delete(attempt)
-        this.#policy.failed?.(candidate, code, retryAfterMs)
+        this.#attempts.delete(sent)
+        sent.attempt?.failed(code, retryAfterMs)
         if (code === 'dial_failed') this.#forget(candidate.key)
-        this.#failures++
-        if (attempt.firstTokenAt !== undefined) this.#keepTokens(attempt, ask)
+        if (sent.firstTokenAt !== undefined) this.#keepTokens(sent, ask)
         if (this.#attempts.size === 0) this.next()
       }
     })
-    attempt.cancel = sent.cancel
-    this.#planHedge(attempt)
+    sent.cancel = cancel
+    this.#planHedge(sent)
   }
 
   /** Now and then while there is no first token. */
-  #lookAround(attempt: Attempt<C>): void {
+  #lookAround(sent: Sent): void {
     const { clock } = this.#network
-    if (this.#moves >= MAX_MOVES || !this.#isAlone(attempt) || this.#policy.lookAround === undefined) return
-    const again = (): void => clock.after(LOOK_AROUND_MS, () => this.#lookAround(attempt))
-    const look = this.#policy.lookAround(attempt, this.#rest(), (count) => {
+    if (this.#moves >= MAX_MOVES || !this.#isAlone(sent) || sent.attempt?.lookAround === undefined) return
+    const again = (): void => clock.after(LOOK_AROUND_MS, () => this.#lookAround(sent))
+    const look = sent.attempt.lookAround((count) => {
       const others = this.#untried(this.#looked, count)
       // When all were asked, the best are asked again.
       this.#looked = others.length < count ? 0 : this.#looked + count
@@ -189,74 +179,68 @@ class Request<C extends Candidate> {
     })
     if (look === undefined) return again()
     clock.after(look.afterMs, () => {
-      if (!this.#isAlone(attempt)) return
+      if (!this.#isAlone(sent)) return
       const other = look.decide()
       if (other === undefined) return again()
       this.#moves++
-      this.#giveUp(attempt)
-      this.#tried.add(other.key)
-      this.#send(other)
+      this.#giveUp(sent)
+      this.#send(other, false)
     })
   }
 
   /** The only attempt under way, and without a token yet. */
-  #isAlone(attempt: Attempt<C>): boolean {
-    return this.#attempts.size === 1 && this.#attempts.has(attempt) && attempt.firstTokenAt === undefined
+  #isAlone(sent: Sent): boolean {
+    return this.#attempts.size === 1 && this.#attempts.has(sent) && sent.firstTokenAt === undefined
   }
 
-  #planHedge(attempt: Attempt<C>): void {
-    if (this.#hedged || this.#policy.hedgeAfterMs === undefined) return
-    const afterMs = this.#policy.hedgeAfterMs(attempt.candidate)
+  #planHedge(sent: Sent): void {
+    const afterMs = this.#hedged ? Infinity : (sent.attempt?.hedgeAfterMs?.() ?? Infinity)
     if (afterMs === Infinity) return
     this.#network.clock.after(afterMs, () => {
-      if (this.#hedged || !this.#attempts.has(attempt) || attempt.firstTokenAt !== undefined) return
+      if (this.#hedged || !this.#attempts.has(sent) || sent.firstTokenAt !== undefined) return
       const other = this.#peek()
       if (other === undefined || !(this.#policy.takeHedge?.(other) ?? false)) return
       this.#hedged = true
-      this.#tried.add(other.key)
-      this.#send(other)
+      this.#send(other, true)
     })
   }
 
-  #firstToken(attempt: Attempt<C>, cachedTokens: number): void {
+  #firstToken(sent: Sent, cachedTokens: number): void {
     const now = this.#network.clock.now()
-    attempt.firstTokenAt = now
-    attempt.cachedTokens = cachedTokens
+    sent.firstTokenAt = now
+    sent.cachedTokens = cachedTokens
     this.#ttftMs ??= now - this.#startedAt
-    this.#policy.firstToken?.(attempt.candidate, now - attempt.sentAt)
-    for (const other of this.#attempts) if (other !== attempt) this.#giveUp(other)
+    sent.attempt?.firstToken()
+    for (const other of this.#attempts) if (other !== sent) this.#giveUp(other)
   }
 
-  #giveUp(attempt: Attempt<C>): void {
-    this.#attempts.delete(attempt)
-    attempt.cancel()
-    if (attempt.prefillBegan) this.#duplicatePrefills++
-    const waitedMs = this.#network.clock.now() - attempt.sentAt
-    this.#policy.left?.(attempt.candidate, this.#rest(), attempt.toldWaitMs, waitedMs)
+  #giveUp(sent: Sent): void {
+    this.#attempts.delete(sent)
+    sent.cancel()
+    if (sent.prefillBegan) this.#duplicatePrefills++
+    sent.attempt?.left()
   }
 
   /** By the rate so far nobody knows how many came: the share of the time that the rest would have taken. */
-  #keepTokens(attempt: Attempt<C>, ask: Ask): void {
-    const elapsed = this.#network.clock.now() - (attempt.firstTokenAt ?? 0)
-    const { decodeTokensPerSecond } = attempt.candidate.peer.claims
-    this.#done += Math.min(ask.answerTokens - 1, Math.floor((elapsed * decodeTokensPerSecond) / 1000))
+  #keepTokens({ firstTokenAt, candidate }: Sent, { answerTokens }: Ask): void {
+    const elapsedMs = this.#network.clock.now() - (firstTokenAt ?? 0)
+    const { decodeTokensPerSecond } = candidate.peer.claims
+    this.#done += Math.min(answerTokens - 1, Math.floor((elapsedMs * decodeTokensPerSecond) / 1000))
   }
 
-  #complete(attempt: Attempt<C>, ask: Ask, receipt: Receipt, decodeMs: number): void {
-    this.#attempts.delete(attempt)
-    const { candidate, toldWaitMs, cachedTokens } = attempt
-    const ttftMs = (attempt.firstTokenAt ?? this.#network.clock.now()) - attempt.sentAt
-    this.#policy.complete?.({ candidate, ask, cachedTokens, toldWaitMs, ttftMs, decodeMs, receipt })
+  #complete(sent: Sent, receipt: Receipt, decodeMs: number): void {
+    this.#attempts.delete(sent)
+    const { attempt, cachedTokens } = sent
+    attempt?.complete(cachedTokens, decodeMs)
+    const totalMs = this.#network.clock.now() - this.#startedAt
     this.#finished({
       ask: this.#ask,
       startedAt: this.#startedAt,
-      ttftMs: this.#ttftMs ?? ttftMs,
-      totalMs: this.#network.clock.now() - this.#startedAt,
+      ttftMs: this.#ttftMs ?? totalMs,
+      totalMs,
       cachedTokens,
       receipt,
-      duplicatePrefills: this.#duplicatePrefills,
-      failures: this.#failures,
-      moves: this.#moves
+      duplicatePrefills: this.#duplicatePrefills
     })
   }
 }

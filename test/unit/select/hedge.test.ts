@@ -6,7 +6,7 @@ import {
   noteFirstToken,
   spendHedge,
   type Hedging
-} from '../../../client/select/index.ts'
+} from '../../../client/select/hedge.ts'
 import { seeded } from './help.ts'
 
 test('nothing is hedged before anything is known, and nothing without a saved token', () => {

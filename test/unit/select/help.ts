@@ -1,6 +1,7 @@
 /** A contender with nothing remarkable. */
 import { freshState, reputationParameters, type ReputationParameters } from '../../../client/reputation/index.ts'
-import { rank, type Choice, type Contender, type RankContext, type Request } from '../../../client/select/index.ts'
+import type { Contender, Request } from '../../../client/select/index.ts'
+import { rank, type Choice, type RankContext } from '../../../client/select/rank.ts'
 
 export const NOW = 1_000_000_000_000
 export const PARAMETERS: ReputationParameters = reputationParameters()

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import type { ChatMessage } from '@potluck/protocol'
 import { drawBeta } from '../../../client/select/beta.ts'
-import { backOff, conversationKeys, Prefixes, type Backoff } from '../../../client/select/index.ts'
+import { backOff, type Backoff } from '../../../client/select/backoff.ts'
+import { conversationKeys, Prefixes } from '../../../client/select/prefixes.ts'
 import { NOW, seeded } from './help.ts'
 
 test("a node's own retry-after is honoured, up to a minute", () => {

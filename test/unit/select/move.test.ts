@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isProven, remainingWaitMs, shouldMove } from '../../../client/select/index.ts'
+import { isProven, remainingWaitMs, shouldMove } from '../../../client/select/move.ts'
 import { contender, ranked } from './help.ts'
 
 const [from] = ranked([contender('from')])
