@@ -42,6 +42,8 @@ export class Reputation {
   readonly #convicted = new Set<string>()
   /** Answers of newcomers whose audit has not come back. */
   readonly #awaited = new Map<string, number>()
+  /** Of whom nothing was seen: one for all, as hundreds are looked at for each request. */
+  readonly #unknown: PeerState
   #run: Run = []
   #budget: AuditBudget
   #strangers: Strangers
@@ -53,6 +55,7 @@ export class Reputation {
     this.#now = now
     this.#budget = freshAuditBudget(this.parameters)
     this.#strangers = freshStrangers(now())
+    this.#unknown = freshState(now())
     for (const { peer, digest, state } of store.load()) this.#take(peer, digest, state)
   }
 
@@ -84,7 +87,7 @@ export class Reputation {
   }
 
   state(peer: string, digest: string): PeerState {
-    return this.#models.get(digest)?.get(peer) ?? freshState(this.#now())
+    return this.#models.get(digest)?.get(peer) ?? this.#unknown
   }
 
   standing(peer: string, digest: string): Standing {
@@ -154,7 +157,7 @@ export class Reputation {
   #apply(peer: string, digest: string, observation: Observation): void {
     if (observation.type === 'audit' || observation.type === 'incomparable') this.auditFailed(peer)
     const now = this.#now()
-    const before = this.state(peer, digest)
+    const before = this.#models.get(digest)?.get(peer) ?? freshState(now)
     const after = observe(before, observation, this.parameters, now)
     if (after === before) return
     const standings = [before, after].map((state) => standingOf(state, this.parameters)) as [Standing, Standing]

@@ -111,13 +111,16 @@ function holderFirst<C extends Contender>(choices: Array<Choice<C>>): Array<Choi
  */
 function byTrial<C extends Contender>(newcomers: readonly C[], random: () => number): C[] {
   return newcomers
-    .map((contender) => ({ contender, chance: random() }))
+    .map((contender) => {
+      const { awaitedAudits, auditedTokens } = contender
+      return { contender, awaitedAudits, auditedTokens, slow: Number(isSlow(contender)), chance: random() }
+    })
     .sort(
-      ({ contender: a, chance: chanceA }, { contender: b, chance: chanceB }) =>
+      (a, b) =>
         a.awaitedAudits - b.awaitedAudits ||
         b.auditedTokens - a.auditedTokens ||
-        Number(isSlow(a)) - Number(isSlow(b)) ||
-        chanceA - chanceB
+        a.slow - b.slow ||
+        a.chance - b.chance
     )
     .map(({ contender }) => contender)
 }
