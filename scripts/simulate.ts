@@ -1,8 +1,8 @@
 /** `npm run simulate -- reputation|selection [options]`: the client's own pure code against many peers in virtual time. */
 import { parseArgs } from 'node:util'
 import { print, type Figure } from './simulate/report.ts'
-import { reputation } from './simulate/reputation.ts'
-import { selection } from './simulate/selection.ts'
+import { reputation } from './simulate/reputation/figures.ts'
+import { selection } from './simulate/selection/figures.ts'
 
 const HELP = `Usage: npm run simulate -- reputation|selection [options]
 

@@ -30,14 +30,15 @@ export function print(bench: string, figures: readonly Figure[], json: boolean):
     format(mean(values)),
     `${format(Math.min(...values))} - ${format(Math.max(...values))}`,
     unit,
-    String(n),
+    n.toFixed(0),
     end === undefined ? '' : verdict(mean(values), end)
   ])
   console.log(table(['case', 'metric', 'mean', 'least - most', 'unit', 'n', 'end'], cells))
 }
 
 function verdict(value: number, end: { most: number } | { least: number }): string {
-  const [met, bound] = 'most' in end ? [value <= end.most, `<= ${end.most}`] : [value >= end.least, `>= ${end.least}`]
+  const [met, bound] =
+    'most' in end ? [value <= end.most, `<= ${format(end.most)}`] : [value >= end.least, `>= ${format(end.least)}`]
   return `${bound} ${met ? 'met' : 'MISSED'}`
 }
 
@@ -46,5 +47,5 @@ export function mean(values: readonly number[]): number {
 }
 
 function format(value: number): string {
-  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3)
+  return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
 }

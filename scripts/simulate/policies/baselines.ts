@@ -1,11 +1,20 @@
 /** What load balancers commonly do. None of them knows anything of honesty. */
 import type { Candidate, Policy, PolicyContext, PublicPeer } from './policy.ts'
 
-export function randomChoice({ peers, random }: PolicyContext): Policy {
+export type BaselineName = 'random' | 'round_robin' | 'least_of_two' | 'least_own_of_two'
+
+export const BASELINES: Record<BaselineName, (context: PolicyContext) => Policy> = {
+  random: randomChoice,
+  round_robin: roundRobin,
+  least_of_two: leastOfTwo,
+  least_own_of_two: leastOwnOfTwo
+}
+
+function randomChoice({ peers, random }: PolicyContext): Policy {
   return { candidates: () => drawn(peers(), random) }
 }
 
-export function roundRobin({ peers, random }: PolicyContext): Policy {
+function roundRobin({ peers, random }: PolicyContext): Policy {
   // Clients that all began with the first peer would march in step.
   let next = Math.floor(random() * peers().length)
   return {
@@ -17,7 +26,7 @@ export function roundRobin({ peers, random }: PolicyContext): Policy {
 }
 
 /** Of two random peers, the one that tells of fewer requests, asked at that moment. */
-export function leastOfTwo({ peers, random }: PolicyContext): Policy {
+function leastOfTwo({ peers, random }: PolicyContext): Policy {
   return {
     candidates: () =>
       pairwise(drawn(peers(), random), ({ peer }) => {
@@ -28,7 +37,7 @@ export function leastOfTwo({ peers, random }: PolicyContext): Policy {
 }
 
 /** Of two random peers, the one with fewer of this client's own requests: what proxies such as Envoy go by. */
-export function leastOwnOfTwo({ peers, random }: PolicyContext): Policy {
+function leastOwnOfTwo({ peers, random }: PolicyContext): Policy {
   const inFlight = new Map<string, number>()
   const change = (key: string, by: number): void => void inFlight.set(key, (inFlight.get(key) ?? 0) + by)
   return {

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { Clock } from '../../../scripts/simulate/clock.ts'
 import { Random } from '../../../scripts/simulate/random.ts'
 import { mean, type Figure } from '../../../scripts/simulate/report.ts'
-import { reputation } from '../../../scripts/simulate/reputation.ts'
-import { selection } from '../../../scripts/simulate/selection.ts'
+import { reputation } from '../../../scripts/simulate/reputation/figures.ts'
+import { selection } from '../../../scripts/simulate/selection/figures.ts'
 
 test('events run in the order of their times, equal ones as they were planned', () => {
   const clock = new Clock()

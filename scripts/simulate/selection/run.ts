@@ -1,36 +1,31 @@
 /**
- * `simulate -- selection`: how long callers wait, with each way to choose a node.
- *
- * All peers are honest about their answers and known from earlier sessions (their audits are
+ * One run: all peers are honest about their answers and known from earlier sessions (their audits are
  * behind them); of their speed only what their cards claim is known. Of 50 peers 20 % are stragglers
  * half of the time, 30 % always claim to be idle, all of them come and go. Chats of several turns
  * arrive at 80 % of what the peers can do on average, stragglers and absences included, if every
  * prompt were evaluated whole; a cache that is hit makes room. The first five minutes do not count.
  */
-import { freshState, MemoryReputationStore, type ReputationStore } from '../../client/reputation/index.ts'
-import type { Attack } from './attacks/attack.ts'
-import { churn, CHURN_SHARE } from './attacks/churn.ts'
-import { lyingAboutLoad } from './attacks/lying-about-load.ts'
-import { STRAGGLER_SHARE, stragglers } from './attacks/stragglers.ts'
-import { Clock } from './clock.ts'
-import { leastOfTwo, leastOwnOfTwo, randomChoice, roundRobin } from './policies/baselines.ts'
-import { DIGEST, PotluckPolicy } from './policies/potluck.ts'
-import type { Ask, Policy, PolicyContext } from './policies/policy.ts'
-import { Random } from './random.ts'
-import { quantile } from '../../test/bench/report.ts'
-import type { Figure } from './report.ts'
-import { AuditModel } from './world/audit.ts'
-import { Directory } from './world/directory.ts'
-import { Network, type Member } from './world/network.ts'
-import { sender, type Outcome } from './world/request.ts'
-import { Rumours } from './world/rumours.ts'
-import { population } from './world/traits.ts'
-import { MEAN_ANSWER_TOKENS, MEAN_NEW_TOKENS, nextAsk } from './world/workload.ts'
+import { freshState, MemoryReputationStore, type ReputationStore } from '../../../client/reputation/index.ts'
+import type { Attack } from '../attacks/attack.ts'
+import { churn, CHURN_SHARE } from '../attacks/churn.ts'
+import { lyingAboutLoad } from '../attacks/lying-about-load.ts'
+import { STRAGGLER_SHARE, stragglers } from '../attacks/stragglers.ts'
+import { Clock } from '../clock.ts'
+import { BASELINES, type BaselineName } from '../policies/baselines.ts'
+import { DIGEST, PotluckPolicy } from '../policies/potluck.ts'
+import type { Ask } from '../policies/policy.ts'
+import { Random } from '../random.ts'
+import { AuditModel } from '../world/audit.ts'
+import { Directory } from '../world/directory.ts'
+import { Network, type Member } from '../world/network.ts'
+import { sender, type Outcome } from '../world/request.ts'
+import { Rumours } from '../world/rumours.ts'
+import { population } from '../world/traits.ts'
+import { MEAN_ANSWER_TOKENS, MEAN_NEW_TOKENS, nextAsk } from '../world/workload.ts'
 
-export interface SelectionOptions {
+export interface RunOptions {
   peers: number
   clients: number
-  seeds: number
 }
 
 const LOAD = 0.8
@@ -41,17 +36,11 @@ const MEASURED_MS = 10 * 60_000
 const MEAN_TURNS = 4
 const MEAN_THINKING_MS = 15_000
 /** Conversations whose prefix a node keeps: 8 GiB (llama-server's default) of 128 KiB a token, 1,000 tokens each. */
-const CACHED_CONVERSATIONS = 64
+export const CACHED_CONVERSATIONS: number = 64
 
-const BASELINES = {
-  random: randomChoice,
-  round_robin: roundRobin,
-  least_of_two: leastOfTwo,
-  least_own_of_two: leastOwnOfTwo
-} satisfies Record<string, (context: PolicyContext) => Policy>
-type PolicyName = 'potluck' | keyof typeof BASELINES
+export type PolicyName = 'potluck' | BaselineName
 
-interface Measured {
+export interface Measured {
   ttft: number[]
   total: number[]
   requests: number
@@ -61,7 +50,7 @@ interface Measured {
   utilisation: number
 }
 
-function simulate(name: PolicyName, seed: number, options: SelectionOptions, cachedConversations: number): Measured {
+export function simulate(name: PolicyName, seed: number, options: RunOptions, cachedConversations: number): Measured {
   const random = new Random(seed)
   const clock = new Clock()
   const traits = population({ peers: options.peers, maliciousShare: 0, cachedConversations }, random)
@@ -90,9 +79,11 @@ function simulate(name: PolicyName, seed: number, options: SelectionOptions, cac
     const client = `client-${index}`
     const { peers, forget } = new Directory(network)
     const context = { client, peers, now: clock.now, random: random.next }
-    return name === 'potluck'
-      ? sender(network, client, new PotluckPolicy(context, acquainted(network.members, clock.now())), forget)
-      : sender(network, client, BASELINES[name](context), forget)
+    const policy =
+      name === 'potluck'
+        ? new PotluckPolicy(context, acquainted(network.members, clock.now()))
+        : BASELINES[name](context)
+    return sender(network, client, policy, forget)
   })
 
   let conversations = 0
@@ -158,50 +149,4 @@ function acquainted(members: readonly Member[], now: number): ReputationStore {
     store.save({ peer: key, digest: DIGEST, state: { ...fresh, integrity, reliability } })
   }
   return store
-}
-
-export function selection(options: SelectionOptions, progress: (text: string) => void): Figure[] {
-  const figures: Figure[] = []
-  const seeds = Array.from({ length: options.seeds }, (_, index) => index + 1)
-  const run = (policy: PolicyName, cached = CACHED_CONVERSATIONS): Measured[] => {
-    const start = performance.now()
-    const runs = seeds.map((seed) => simulate(policy, seed, options, cached))
-    progress(`${policy}: ${((performance.now() - start) / 1000).toFixed(1)} s`)
-    return runs
-  }
-  const add = (name: string, runs: readonly Measured[], cached: boolean): void => {
-    const n = runs.reduce((sum, { requests }) => sum + requests, 0)
-    const figure = (metric: string, unit: string, of: (run: Measured) => number, end?: Figure['end']): void => {
-      figures.push({ case: name, metric, unit, values: runs.map(of), n, ...(end === undefined ? {} : { end }) })
-    }
-    figure('ttft_p50', 'ms', ({ ttft }) => quantile(ttft, 0.5))
-    figure('ttft_p99', 'ms', ({ ttft }) => quantile(ttft, 0.99))
-    figure('completion_p50', 'ms', ({ total }) => quantile(total, 0.5))
-    figure('completion_p99', 'ms', ({ total }) => quantile(total, 0.99))
-    const ours = name === 'potluck' && cached
-    figure('prefix_hits', 'share', (one) => one.prefixHits / one.followUps, ours ? { least: 0.9 } : undefined)
-    if (name.startsWith('potluck')) {
-      figure('duplicate_prefills', 'share', (one) => one.duplicatePrefills / one.requests, { most: 0.03 })
-    }
-    figure('slots_busy', 'share', ({ utilisation }) => utilisation)
-  }
-  const ours = run('potluck')
-  add('potluck', ours, true)
-  const theirs = (Object.keys(BASELINES) as Array<keyof typeof BASELINES>).map((name) => [name, run(name)] as const)
-  for (const [name, runs] of theirs) add(name, runs, true)
-
-  // Against the better of the two kinds of "least requests of two", seed by seed.
-  const rivals = theirs.filter(([name]) => name.startsWith('least')).map(([, runs]) => runs)
-  const ratio = (metric: string, of: (run: Measured) => number[], most: number): void => {
-    const values = ours.map((one, index) => {
-      const best = Math.min(...rivals.map((runs) => quantile(of(runs[index]!), 0.99)))
-      return quantile(of(one), 0.99) / best
-    })
-    const n = ours.reduce((sum, { requests }) => sum + requests, 0)
-    figures.push({ case: 'potluck / least of two', metric, unit: 'ratio', values, n, end: { most } })
-  }
-  ratio('ttft_p99_ratio', ({ ttft }) => ttft, 0.5)
-  ratio('completion_p99_ratio', ({ total }) => total, 0.6)
-  add('potluck, one prefix a slot', run('potluck', 0), false)
-  return figures
 }
