@@ -74,7 +74,7 @@ export function simulate(
     const policy = name === 'potluck' ? new PotluckPolicy(context) : BASELINES[name](context)
     const ours = policy instanceof PotluckPolicy ? policy : undefined
     const auditing = ours && new Auditing(client, ours, network, model, rumours)
-    const send = ours === undefined ? sender(network, client, BASELINES[name](context)) : sender(network, client, ours)
+    const send = sender(network, client, policy)
     let asked = 0
     const ask = (): void => {
       if (asked === options.requests) {
