@@ -46,10 +46,12 @@ export class Answer implements AsyncIterable<AnswerPart> {
     this.#started = true
     const parts = this.#run()
     return {
-      next: async () => await parts.next(),
+      next: () => parts.next(),
       return: async () => {
         // The generator may be waiting for the network: it returns only when that wait ends.
-        this.#cancelled.abort(new PotluckError('aborted', 'the reader left'))
+        const left = new PotluckError('aborted', 'the reader left')
+        this.#cancelled.abort(left)
+        this.#result.reject(left)
         await parts.return()
         return { done: true, value: undefined }
       }

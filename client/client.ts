@@ -15,7 +15,7 @@ import { toAsk, type ChatOptions, type CompletionOptions } from './request.ts'
 export interface ClientOptions {
   /** Multiaddrs of peers that lead into the network, with `/p2p/…`: relays or nodes. Default: none. */
   bootstrap?: readonly string[]
-  /** Find peers on the local network by multicast DNS. Default true; not in a browser. */
+  /** Find peers on the local network by multicast DNS; not in a browser. Default: where no bootstrap address is given. */
   mdns?: boolean
   /**
    * `local` dials private addresses, `public` does not. Default: `public` if a bootstrap address is public.
@@ -38,15 +38,17 @@ export type NodeView = Sighting
 
 export interface Client {
   /**
-   * Asks a chat model. Nothing is sent before the answer is read.
+   * Asks a chat model. Nothing is sent before the answer is read. `examples/chat.ts` streams one,
+   * `examples/cancel.ts` stops one.
    *
    * @throws PotluckError `invalid_request` at once for what no node would take; all else while reading
    */
   chat: (options: ChatOptions) => Answer
-  /** Continues a text as it is, without a chat template. Otherwise as `chat`. */
+  /** Continues a text as it is, without a chat template; see `examples/repeat.ts`. Otherwise as `chat`. */
   complete: (options: CompletionOptions) => Answer
   /**
-   * The nodes that serve now, each as it is found.
+   * The nodes that serve now, each as it is found; see `examples/nodes.ts`. What a lookup of the last
+   * minute found is given again without another.
    *
    * @throws PotluckError `no_providers` if the network could not be joined
    */
@@ -57,20 +59,9 @@ export interface Client {
   stop: () => Promise<void>
 }
 
-/**
- * Connects to a network. Resolves when the client can be used; finding nodes goes on with the first request.
- *
- * @example A chat, streamed: see `examples/chat.ts`
- * const client = await createClient({ bootstrap: ['/ip4/…/tcp/…/p2p/…'] })
- * for await (const part of client.chat({ messages: [{ role: 'user', content: 'Hello' }] })) {
- *   if (part.type === 'delta') process.stdout.write(part.text)
- * }
- * await client.stop()
- *
- * @throws PotluckError `invalid_request` for a bootstrap address that is none, or with no way to find anybody
- */
+/** What `createClient` is on every platform. */
 export async function createClientOn(platform: Platform, options: ClientOptions): Promise<Client> {
-  const { bootstrap = [], mdns = true, scope, libp2p, timeouts, signal } = options
+  const { bootstrap = [], mdns = bootstrap.length === 0, scope, libp2p, timeouts, signal } = options
   signal?.throwIfAborted()
   const network =
     libp2p === undefined ? await createNetwork({ bootstrap, mdns, scope }, platform) : borrowNetwork(libp2p, bootstrap)
@@ -124,6 +115,7 @@ class NetworkClient implements Client {
           directory: this.#directory,
           timeouts: this.#timeouts,
           random: Math.random,
+          now: Date.now,
           signal
         }),
       this.#until(options.signal)

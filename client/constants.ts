@@ -35,7 +35,7 @@ export const MAX_OUTBOUND_STREAMS: number = 1_024
 
 /** Nodes that one request may try. */
 export const MAX_ATTEMPTS: number = 8
-/** When every node is busy, the longest wait before they are asked once more. */
+/** When every node is busy, the longest wait before they are asked once more; beyond it the answer fails at once. */
 export const MAX_BUSY_WAIT_MS: number = 10_000
 /** Wait where a busy node named none. */
 export const DEFAULT_BUSY_WAIT_MS: number = 1_000

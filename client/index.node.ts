@@ -4,7 +4,18 @@ import { nodePlatform } from './platform/node.ts'
 
 export * from './index.ts'
 
-/** See `Client`; `examples/` holds programs to start from. */
+/**
+ * Connects to a network. Resolves when the client can be used; finding nodes goes on with the first request.
+ * `examples/` holds whole programs, which the tests run.
+ *
+ * @example
+ * const client = await createClient({ bootstrap: ['/ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'] })
+ * const answer = client.chat({ messages: [{ role: 'user', content: 'Tell me a story about a fox.' }] })
+ * for await (const part of answer) if (part.type === 'delta') process.stdout.write(part.text)
+ * await client.stop()
+ *
+ * @throws PotluckError `invalid_request` for a bootstrap address that is none, or with no way to find anybody
+ */
 export async function createClient(options: ClientOptions = {}): Promise<Client> {
   return await createClientOn(nodePlatform, options)
 }

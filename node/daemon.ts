@@ -31,7 +31,8 @@ import { describeReachability, toStatusCard } from './status.ts'
 /**
  * Starts a node: it serves the engine's model, and advertises it as soon as it knows a peer.
  *
- * @throws Error in one line, if the data directory is in use or an address or port cannot be listened on
+ * @throws Error in one line, if the data directory is in use or an address or port cannot be listened on;
+ *   the signal's reason
  */
 export async function startNode(options: NodeOptions): Promise<PotluckNode> {
   const lifetime = new Lifetime()
@@ -44,7 +45,7 @@ export async function startNode(options: NodeOptions): Promise<PotluckNode> {
 }
 
 async function compose(options: NodeOptions, lifetime: Lifetime): Promise<PotluckNode> {
-  const { engine, scope, logger, now = Date.now } = options
+  const { engine, scope, logger, now = Date.now, signal = lifetime.stopping } = options
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
   const clock = (): number => performance.now()
   const startedAt = clock()
@@ -59,6 +60,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const bounds = { connections: limits.connections, streams: streamsPerConnection(limits) }
   const host = await createNodeHost({ ...hostOptions, ...bounds, identity, scope, agent: AGENT })
   lifetime.onStop(async () => await host.stop())
+  signal.throwIfAborted()
   const addresses = (): string[] => host.getMultiaddrs().map(String)
 
   const queue = new FairQueue({ slots: engine.slots, capacity: engine.slots * limits.queuedPerSlot, now: clock })
@@ -74,7 +76,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
       agent: AGENT,
       engine,
       hardware: detectHardware(engine.backend),
-      rates: await measureRates(engine, lifetime.stopping),
+      rates: await measureRates(engine, signal),
       scope
     },
     addresses,
@@ -200,6 +202,8 @@ function watchNetwork(host: Host, advertiser: Advertiser): void {
     if (protocols.includes(KAD_PROTOCOL)) advertiser.peerGained()
   })
   host.addEventListener('self:peer:update', () => advertiser.addressesChanged())
+  // Those who came while the rates were measured, or the relay that the node listens on.
+  if (host.getPeers().length > 0) advertiser.peerGained()
 }
 
 /** An engine that is given up takes its model off the network, and the owner hears why. */

@@ -74,8 +74,10 @@ export const SHORT_WRITE_TIMEOUT_MS = 10_000
  */
 export const ENGINE_LEAD_TOKENS: number = CREDIT_WINDOW
 
-/** For the caller to end its side after the last frame: a round trip or two, also through a relay. */
+/** To take a refusal or a card and end one's side: a round trip or two, also through a relay. */
 export const LINGER_MS = 2_000
+/** The same after an answer: what lies in windows and buffers, half a MB at 20 KB/s, has to arrive before. */
+export const DELIVERY_MS = 30_000
 
 /** No token of a known vocabulary is longer: a longer prompt overflows the context without being counted. */
 export const MAX_BYTES_PER_TOKEN = 128
@@ -118,10 +120,22 @@ export const INBOUND_CONNECTIONS: Record<Scope, { perSecond: number; pending: nu
 export const MAX_STORED_CARDS = 4_096
 export const MAX_STORED_PROVIDERS = 65_536
 
+/**
+ * A connection whose ping takes longer is given up. A ping waits behind the window of an answer, 256 KiB,
+ * which takes 8 s at 256 kbit/s: libp2p's 5 s would end slow connections in mid-answer.
+ */
+export const PING_TIMEOUT_MS = 15_000
+
 /** Wait before bootstrap addresses are dialled again: doubled from the first to the last. */
 export const BOOTSTRAP_RETRY_MS: { first: number; last: number } = { first: 500, last: 60_000 }
 /** With this many connections the DHT holds by itself, and a lost bootstrap peer is left in peace. */
 export const ENOUGH_CONNECTIONS = 16
+
+/**
+ * Until a new peer of the DHT looks for its neighbours; all its other queries wait for that one. It waits
+ * for a first peer by itself, so that libp2p's second would only delay the first card.
+ */
+export const FIRST_SELF_QUERY_MS = 50
 
 /** One publication of the card and the provider records; a DHT query across the world takes seconds. */
 export const PUBLISH_TIMEOUT_MS = 60_000

@@ -31,6 +31,8 @@ export interface NodeOptions {
   logger: Logger
   /** Milliseconds since the epoch. Default: the system's clock. */
   now?: () => number
+  /** Aborts the start. A running node ends with `stop` or `drain`. */
+  signal?: AbortSignal
 }
 
 /** What a running node reports. */

@@ -11,9 +11,10 @@ import type { StatusCard } from './metrics/control.ts'
  */
 export function describeReachability(addresses: readonly string[]): string {
   const relayed = addresses.filter((address) => address.includes('/p2p-circuit'))
-  const direct = addresses.filter((address) => !address.includes('/p2p-circuit'))
+  const direct = addresses.filter((address) => !relayed.includes(address))
   if (direct.some((address) => !isPrivate(multiaddr(address)))) return 'directly, at a public address'
-  if (relayed.length > 0) return `through ${relayed.length === 1 ? 'a relay' : `${relayed.length} relayed addresses`}`
+  const relays = new Set(relayed.map((address) => /\/p2p\/([^/]+)\/p2p-circuit/.exec(address)?.[1]))
+  if (relays.size > 0) return `through ${relays.size === 1 ? 'a relay' : `${relays.size} relays`}`
   if (direct.length > 0) return 'only from this machine and its local network'
   return 'not at all: the node listens on no address'
 }

@@ -68,7 +68,8 @@ const STEPS: Record<string, () => Promise<Outcome>> = {
       ...PACKAGES.flatMap((directory): Array<[string, ...string[]]> => [
         ['publint', '--strict', `${directory}/dist`],
         ['attw', '--profile', 'esm-only', '--pack', `${directory}/dist`]
-      ])
+      ]),
+      ['node', 'scripts/packed.ts']
     )
 }
 

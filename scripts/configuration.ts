@@ -30,7 +30,10 @@ function row(name: keyof Settings): string {
   const { kind, default: fallback, defaultText, doc, commands } = SETTINGS[name]
   const shown = fallback === undefined || (Array.isArray(fallback) && fallback.length === 0) ? '' : String(fallback)
   const value = kind.placeholder === undefined ? 'true or false' : `${kind.placeholder}${kind.many ? ', several' : ''}`
-  const flag = fallback === true ? `${flagOf(name)}, ${flagOf(name).replace('--', '--no-')}` : flagOf(name)
+  const flag =
+    kind.placeholder === undefined && fallback !== false
+      ? `${flagOf(name)}, ${flagOf(name).replace('--', '--no-')}`
+      : flagOf(name)
   const cells = [keyOf(name), flag, envOf(name), value, defaultText ?? shown, commands.join(', '), doc]
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
 }

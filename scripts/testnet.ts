@@ -9,8 +9,8 @@ import { startFleet } from './testnet/fleet.ts'
 import type { MemberSpec } from './testnet/messages.ts'
 import { HumanView, JsonView, type View } from './testnet/view.ts'
 
-/** Each node and its engine take some 250 MB. */
-const MAX_NODES = 24
+/** A walk of the DHT names no more providers than this, Kademlia's k; and each node with its engine takes 300 MB. */
+const MAX_NODES = 20
 const PROMPT = 'Tell me a story about a fox.'
 
 const HELP = `Usage: npm run testnet -- [options]

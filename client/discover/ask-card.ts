@@ -19,9 +19,11 @@ import type { Dialable, Network } from '../network/network.ts'
 export interface Sighting {
   card: Card
   load: Load
+  /** When the load was told, milliseconds since the epoch. */
+  loadAt: number
   /** From the request for the card to the card, on an open connection: one round trip, little work. */
   roundTripMs: number
-  /** Milliseconds since the epoch. */
+  /** When the card was given, milliseconds since the epoch. */
   seenAt: number
 }
 
@@ -46,15 +48,21 @@ export async function askCard(network: Network, node: Dialable, { now, signal }:
   const stream = await connection.newStream(CARD_PROTOCOL, { signal: timeout, runOnLimitedConnection: true })
   const frames = new FrameStream(stream, { maxFrameBytes: MAX_REPLY_BYTES })
   try {
-    const frame = await frames.receive({ timeoutMs: CARD_TIMEOUT_MS, timeoutCode: 'admission_timeout', signal })
+    const frame = await frames.receive({
+      timeoutMs: CARD_TIMEOUT_MS,
+      timeoutCode: 'admission_timeout',
+      signal: timeout
+    })
     if (frame === undefined) throw new PotluckError('stream_cut', 'the node sent no card')
     const roundTripMs = performance.now() - startedAt
     const { card, load } = decodeCardReply(frame)
+    const seenAt = now()
     const sighting = {
-      card: await openCard(card, { now: now(), peerId: node.peerId }),
+      card: await openCard(card, { now: seenAt, peerId: node.peerId }),
       load,
+      loadAt: seenAt,
       roundTripMs,
-      seenAt: now()
+      seenAt
     }
     await frames.close()
     return sighting

@@ -38,6 +38,11 @@ export interface LookupOptions {
   fresh?: boolean
 }
 
+export interface GatherOptions extends LookupOptions {
+  /** Wait for the end of the lookup. */
+  whole?: boolean
+}
+
 export class Directory {
   readonly #network: Network
   readonly #now: () => number
@@ -79,19 +84,19 @@ export class Directory {
   async gather(
     cid: CID,
     suitable: (sighting: Sighting) => boolean,
-    { signal, fresh = false }: LookupOptions
+    { signal, fresh = false, whole = false }: GatherOptions
   ): Promise<Sighting[]> {
     const lookup = this.#lookup(cid, fresh)
     const choose = (): Sighting[] => lookup.peers.flatMap((peer) => this.#usable(peer) ?? []).filter(suitable)
     let found = choose()
-    if (found.length > 0) return found
+    if (found.length > 0 && !whole) return found
     let grace: ReturnType<typeof setTimeout> | undefined
     let over = false
     try {
       while (lookup.outcome === undefined && !over) {
         await raceAbort(lookup.changed.promise, signal)
         found = choose()
-        if (found.length === 0) continue
+        if (found.length === 0 || whole) continue
         grace ??= setTimeout(() => {
           over = true
           wake(lookup)
@@ -107,7 +112,13 @@ export class Directory {
   /** A load that the node told along with an answer. */
   reportLoad(peer: string, load: Load): void {
     const sighting = this.#sightings.get(peer)
-    if (sighting !== undefined) this.#sightings.set(peer, { ...sighting, load })
+    if (sighting !== undefined) this.#sightings.set(peer, { ...sighting, load, loadAt: this.#now() })
+  }
+
+  /** The node refused for now: it comes after others until then. */
+  reportBusy(peer: string, waitMs: number): void {
+    const load = this.#sightings.get(peer)?.load
+    if (load !== undefined) this.reportLoad(peer, { ...load, estimatedWaitMs: waitMs })
   }
 
   /** The node is not what its card says, or not there: its card has to be asked for again. */

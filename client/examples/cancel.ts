@@ -1,9 +1,9 @@
-import { createClient } from '@potluck/client'
+import { createClient, type ClientOptions } from '@potluck/client'
 import { PotluckError } from '@potluck/protocol'
 
 /** Stops an answer after some words, and tells what kind of end that was. */
-export async function cancel(bootstrap: readonly string[], write: (text: string) => void): Promise<void> {
-  const client = await createClient({ bootstrap })
+export async function cancel(options: ClientOptions, write: (text: string) => void): Promise<void> {
+  const client = await createClient(options)
   const stop = new AbortController()
   try {
     const messages = [{ role: 'user', content: 'Tell me a story about a fox.' }] as const

@@ -1,8 +1,8 @@
-import { createClient } from '@potluck/client'
+import { createClient, type ClientOptions } from '@potluck/client'
 
 /** Streams the answer of any chat model, then says who gave it. */
-export async function chat(bootstrap: readonly string[], write: (text: string) => void): Promise<void> {
-  const client = await createClient({ bootstrap })
+export async function chat(options: ClientOptions, write: (text: string) => void): Promise<void> {
+  const client = await createClient(options)
   try {
     const answer = client.chat({ messages: [{ role: 'user', content: 'Tell me a story about a fox.' }] })
     for await (const part of answer) {

@@ -1,8 +1,8 @@
-import { createClient } from '@potluck/client'
+import { createClient, type ClientOptions } from '@potluck/client'
 
 /** Lists who serves now, each node as it is found. */
-export async function nodes(bootstrap: readonly string[], write: (text: string) => void): Promise<void> {
-  const client = await createClient({ bootstrap })
+export async function nodes(options: ClientOptions, write: (text: string) => void): Promise<void> {
+  const client = await createClient(options)
   try {
     for await (const { card, load, roundTripMs } of client.nodes()) {
       const models = card.models.map(({ name }) => name).join(', ')

@@ -1,8 +1,8 @@
-import { createClient } from '@potluck/client'
+import { createClient, type ClientOptions } from '@potluck/client'
 
 /** Asks one model twice with one seed: any node that holds these weights gives the same answer. */
-export async function repeat(bootstrap: readonly string[], write: (text: string) => void): Promise<void> {
-  const client = await createClient({ bootstrap })
+export async function repeat(options: ClientOptions, write: (text: string) => void): Promise<void> {
+  const client = await createClient(options)
   try {
     const [model] = await client.models()
     if (model === undefined) throw new Error('no model is served now')

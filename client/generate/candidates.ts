@@ -2,53 +2,64 @@
 import type { PotluckError } from '@potluck/protocol'
 
 import { DEFAULT_BUSY_WAIT_MS, MAX_BUSY_WAIT_MS } from '../constants.ts'
+import type { Sighting } from '../discover/ask-card.ts'
 import type { Directory } from '../discover/directory.ts'
 import { parseWant, wantCid } from '../discover/want.ts'
 import { raceAbort } from '../race-abort.ts'
 import { estimatePromptTokens, requiredFeatures, type Ask } from '../request.ts'
-import { offersOf, settleModel, type Offer } from '../select/offers.ts'
+import { ambiguous, offersOf, settleModel, type Offer } from '../select/offers.ts'
 import { order } from '../select/order.ts'
 
 export interface CandidatesContext {
   directory: Pick<Directory, 'gather'>
   /** Uniform in [0, 1). */
   random: () => number
+  /** Milliseconds since the epoch. */
+  now: () => number
   signal: AbortSignal
 }
 
 /**
  * The nodes to try, best first; looked for again when all that were known have failed. If all of
- * them were busy, they are given once more, after the soonest time that one of them named.
+ * them were busy, they are given once more, after the soonest time that one of them named, unless it is far.
+ *
+ * @throws PotluckError `invalid_request` where a name stands for several models, and what `gather` throws
  */
 export async function* candidates(
   ask: Ask,
   failures: readonly PotluckError[],
-  { directory, random, signal }: CandidatesContext
+  { directory, random, now, signal }: CandidatesContext
 ): AsyncGenerator<Offer, void, void> {
   const want = parseWant(ask.model)
   const requirements = { features: requiredFeatures(ask), maxTokens: ask.maxTokens }
   const work = { promptTokens: estimatePromptTokens(ask), maxTokens: ask.maxTokens }
   const tried = new Map<string, Offer>()
+  const offersNow = async (options: { fresh: boolean; whole?: boolean }): Promise<Offer[]> => {
+    const suitable = (sighting: Sighting): boolean =>
+      !tried.has(sighting.card.peerId.toString()) && offersOf(sighting, want, requirements).length > 0
+    const sightings = await directory.gather(wantCid(want), suitable, { signal, ...options })
+    return sightings.flatMap((sighting) => offersOf(sighting, want, requirements))
+  }
   for (let fresh = false; ; fresh = true) {
-    const sightings = await directory.gather(
-      wantCid(want),
-      (sighting) => !tried.has(sighting.card.peerId.toString()) && offersOf(sighting, want, requirements).length > 0,
-      { signal, fresh }
-    )
-    const offers = settleModel(
-      sightings.flatMap((sighting) => offersOf(sighting, want, requirements)),
-      want
-    )
+    let offers = settleModel(await offersNow({ fresh }), want)
+    if (offers === undefined) {
+      // The nodes that are still to be found may make a majority.
+      const all = await offersNow({ fresh: false, whole: true })
+      offers = settleModel(all, want)
+      if (offers === undefined) throw ambiguous(all)
+    }
     if (offers.length === 0) break
-    for (const offer of order(offers, work, random)) {
+    for (const offer of order(offers, { ...work, now: now() }, random)) {
       tried.set(offer.sighting.card.peerId.toString(), offer)
       if (offer.model.contextLength > longestRefused(failures, tried)) yield offer
     }
   }
   const busy = failures.filter(isBusy)
   if (busy.length === 0) return
-  const waits = busy.map(({ retryAfterMs }) => retryAfterMs ?? DEFAULT_BUSY_WAIT_MS)
-  await delay(Math.min(...waits, MAX_BUSY_WAIT_MS), signal)
+  const soonest = Math.min(...busy.map(({ retryAfterMs }) => retryAfterMs ?? DEFAULT_BUSY_WAIT_MS))
+  // The caller, who is told the time, knows better whether to wait that long.
+  if (soonest > MAX_BUSY_WAIT_MS) return
+  await delay(soonest, signal)
   yield* busy.flatMap(({ peer }) => tried.get(peer ?? '') ?? [])
 }
 

@@ -8,7 +8,7 @@ import type { CID } from 'multiformats/cid'
 import { KAD_PEER_TAG, LAN_WAIT_MS } from '../constants.ts'
 import { raceAbort } from '../race-abort.ts'
 import type { LanPeers } from './lan-peers.ts'
-import type { Dialable, Network } from './network.ts'
+import type { Dialable, Found, Network } from './network.ts'
 
 export interface Libp2pNetworkInit {
   libp2p: Libp2p
@@ -43,8 +43,8 @@ export class Libp2pNetwork implements Network {
     return await this.#libp2p.dial(targets.length > 0 ? targets : peerId, { signal })
   }
 
-  async *providers(cid: CID, signal: AbortSignal): AsyncGenerator<Dialable> {
-    const found = pushable<Dialable>({ objectMode: true })
+  async *providers(cid: CID, signal: AbortSignal): AsyncGenerator<Found> {
+    const found = pushable<Found>({ objectMode: true })
     const left = new AbortController()
     this.#search(cid, (peer) => found.push(peer), AbortSignal.any([signal, left.signal])).then(
       () => found.end(),
@@ -61,7 +61,7 @@ export class Libp2pNetwork implements Network {
     return await this.#libp2p.contentRouting.get(cardKey(peerId), { signal })
   }
 
-  async #search(cid: CID, onFound: (peer: Dialable) => void, signal: AbortSignal): Promise<void> {
+  async #search(cid: CID, onFound: (peer: Found) => void, signal: AbortSignal): Promise<void> {
     const inDht = this.#inDht(signal)
     await Promise.race([
       inDht,
@@ -71,16 +71,16 @@ export class Libp2pNetwork implements Network {
       })
     ])
     for await (const { id, multiaddrs } of this.#libp2p.contentRouting.findProviders(cid, { signal })) {
-      if (!id.equals(this.#libp2p.peerId)) onFound({ peerId: id, addresses: multiaddrs })
+      if (!id.equals(this.#libp2p.peerId)) onFound({ peerId: id, addresses: multiaddrs, via: 'dht' })
     }
   }
 
   /** Connects to the entrances; false if none can be had. An entrance may be a node, perhaps the only one. */
-  async #enter(onFound: (peer: Dialable) => void, signal: AbortSignal): Promise<boolean> {
+  async #enter(onFound: (peer: Found) => void, signal: AbortSignal): Promise<boolean> {
     const enter = async (dial: Promise<Connection>): Promise<boolean> => {
       try {
         const { remotePeer } = await dial
-        onFound({ peerId: remotePeer, addresses: [] })
+        onFound({ peerId: remotePeer, addresses: [], via: 'entrance' })
         return true
       } catch {
         return false

@@ -8,6 +8,12 @@ export interface Dialable {
   addresses: readonly Multiaddr[]
 }
 
+/** A peer that may be a node. */
+export interface Found extends Dialable {
+  /** `entrance`: a bootstrap address or a peer on the local network, which may be a node or not. */
+  via: 'entrance' | 'dht'
+}
+
 /** What discovery and attempts need of the network. */
 export interface Network {
   /**
@@ -17,12 +23,12 @@ export interface Network {
    */
   connect: (peer: Dialable, signal: AbortSignal) => Promise<Connection>
   /**
-   * Peers that may serve what the key stands for, each given as it is found, perhaps more than once:
-   * the entrances to the network, which may be nodes themselves, and the providers that the DHT knows.
+   * Peers that may serve what the key stands for, each given as it is found, perhaps more than once: the
+   * entrances to the network, one of which may be the only node, and the providers that the DHT knows.
    *
    * @throws PotluckError `no_providers` if the network could not be entered at all
    */
-  providers: (cid: CID, signal: AbortSignal) => AsyncIterable<Dialable>
+  providers: (cid: CID, signal: AbortSignal) => AsyncIterable<Found>
   /** The bytes of the peer's card on the DHT: not verified, perhaps old. */
   cardRecord: (peerId: PeerId, signal: AbortSignal) => Promise<Uint8Array>
   stop: () => Promise<void>

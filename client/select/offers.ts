@@ -42,20 +42,26 @@ function matches(model: ModelCard, want: Want): boolean {
 
 /**
  * Keeps the offers of one model: answers have to come from weights of one digest, or no other node
- * could continue them and no audit compare them.
- *
- * @throws PotluckError `invalid_request` where a name stands for several digests and none has a majority
+ * could continue them and no audit compare them. Undefined where a name stands for several digests
+ * and none has a majority.
  */
-export function settleModel(offers: readonly Offer[], want: Want): Offer[] {
-  const byDigest = Map.groupBy(offers, ({ model }) => formatDigest(model.digest))
-  const groups = [...byDigest.values()]
-  const [only, ...others] = groups
-  if (only === undefined || others.length === 0) return [...offers]
+export function settleModel(offers: readonly Offer[], want: Want): Offer[] | undefined {
+  const groups = [...byDigest(offers).values()]
+  if (groups.length <= 1) return [...offers]
   if (want.kind === 'auto') return groups.reduce((best, group) => (isBetter(group, best) ? group : best))
-  const majority = groups.find((group) => group.length > offers.length / 2)
-  if (majority !== undefined) return majority
-  const digests = [...byDigest.keys()].join(', ')
-  throw new PotluckError('invalid_request', `the name stands for several models; ask for one by its digest: ${digests}`)
+  return groups.find((group) => group.length > offers.length / 2)
+}
+
+export function ambiguous(offers: readonly Offer[]): PotluckError {
+  const digests = [...byDigest(offers).keys()].join(', ')
+  return new PotluckError(
+    'invalid_request',
+    `the name stands for several models; ask for one by its digest: ${digests}`
+  )
+}
+
+function byDigest(offers: readonly Offer[]): Map<string, Offer[]> {
+  return Map.groupBy(offers, ({ model }) => formatDigest(model.digest))
 }
 
 /** The larger model, as long as one of its nodes is fast enough to read along. */

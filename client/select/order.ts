@@ -6,6 +6,8 @@ export interface Work {
   /** An estimate; only a node can count. */
   promptTokens: number
   maxTokens: number | undefined
+  /** Milliseconds since the epoch. */
+  now: number
 }
 
 /**
@@ -27,9 +29,11 @@ export function order(offers: readonly Offer[], work: Work, random: () => number
 }
 
 /** Round trip, queue, prefill and decode, by what the card claims. A rate that was not measured counts as 1 token/s. */
-export function predictCompletionMs({ sighting, model }: Offer, { promptTokens, maxTokens }: Work): number {
+export function predictCompletionMs({ sighting, model }: Offer, { promptTokens, maxTokens, now }: Work): number {
   const answerTokens = Math.min(maxTokens ?? TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
   const prefillSeconds = promptTokens / Math.max(1, model.prefillTokensPerSecond)
   const decodeSeconds = answerTokens / Math.max(1, model.decodeTokensPerSecond)
-  return sighting.roundTripMs + sighting.load.estimatedWaitMs + (prefillSeconds + decodeSeconds) * 1000
+  // A wait that was told some time ago has passed in part.
+  const waitMs = Math.max(0, sighting.load.estimatedWaitMs - Math.max(0, now - sighting.loadAt))
+  return sighting.roundTripMs + waitMs + (prefillSeconds + decodeSeconds) * 1000
 }

@@ -16,7 +16,7 @@ export interface Reach {
 
 /** @throws Failure for an address that is none */
 export function reachOf(settings: Settings, defaultListen: readonly string[]): Reach {
-  const { announce, bootstrap, mdns } = settings
+  const { announce, bootstrap, mdns = true } = settings
   const listen = settings.listen.length > 0 ? settings.listen : defaultListen
   const [, ...told] = [listen, announce, bootstrap].map((addresses) => addresses.map(parse))
   const scope = settings.scope ?? (told.flat().every((address) => isPrivate(address)) ? 'local' : 'public')

@@ -2,7 +2,7 @@
 import { PotluckError, type ErrorCode } from '@potluck/protocol'
 
 /** Exit codes: 1 for what failed, 2 for a command that was not understood, 130 after Ctrl-C as shells have it. */
-export const EXIT_FAILED = 1
+const EXIT_FAILED = 1
 export const EXIT_USAGE = 2
 export const EXIT_INTERRUPTED = 130
 

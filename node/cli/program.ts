@@ -144,7 +144,7 @@ function addOptions(command: Command, name: keyof Settings): string {
   if (kind.placeholder === undefined) {
     const option = new Option(flagOf(name), text)
     command.addOption(option)
-    if (fallback === true) command.option(flagOf(name).replace('--', '--no-'), 'the opposite')
+    if (fallback !== false) command.option(flagOf(name).replace('--', '--no-'), 'the opposite')
     return option.attributeName()
   }
   const option = new Option(`${flagOf(name)} <${kind.placeholder}>`, kind.many ? `${text}; may be repeated` : text)

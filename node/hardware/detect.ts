@@ -5,12 +5,13 @@ import { MAX_CARD_STRING, type Hardware } from '@potluck/protocol'
 
 import type { EngineBackend } from '../engine/interface.ts'
 
-export function detectHardware({ accelerator }: EngineBackend): Hardware {
-  const processor = cpus()[0]?.model.trim() ?? ''
+/** The GPU where one computes, else the processor. */
+export function detectHardware({ accelerator, device, vramBytes }: EngineBackend): Hardware {
+  const name = device ?? cpus()[0]?.model.trim() ?? ''
   return {
     accelerator,
-    device: processor === '' ? arch() : processor.slice(0, MAX_CARD_STRING),
-    vramBytes: 0,
+    device: name === '' ? arch() : name.slice(0, MAX_CARD_STRING),
+    vramBytes: vramBytes ?? 0,
     ramBytes: totalmem(),
     cores: availableParallelism(),
     os: `${platform()} ${arch()}`

@@ -38,7 +38,8 @@ async function keepOne(host: BootstrapHost, address: string, { logger, signal }:
       await lost(host, remotePeer, signal)
     } catch (error) {
       if (signal.aborted) return
-      logger.warn({ bootstrap: address, retryMs: waitMs, err: error }, 'a bootstrap peer does not answer')
+      const reason = error instanceof Error ? error.message : String(error)
+      logger.warn({ bootstrap: address, retryMs: waitMs, reason }, 'a bootstrap peer does not answer')
     }
     do {
       // The signal ends the sleep; the loop's condition does the rest.

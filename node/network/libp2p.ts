@@ -18,7 +18,9 @@ import { createLibp2p, type Libp2pOptions } from 'libp2p'
 
 import {
   CONNECTIONS_PER_PEER,
+  FIRST_SELF_QUERY_MS,
   INBOUND_CONNECTIONS,
+  PING_TIMEOUT_MS,
   RELAY_RESERVATIONS,
   RELAY_RESERVATIONS_WANTED,
   RELAYED_BYTES,
@@ -111,6 +113,7 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
       inboundConnectionThreshold: inbound.perSecond,
       maxIncomingPendingConnections: inbound.pending
     },
+    connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS } },
     peerDiscovery: options.mdns ? [mdns()] : [],
     services: role.services,
     start: false
@@ -133,6 +136,6 @@ function services({ scope }: HostOptions, kad: { clientMode?: boolean } = {}): S
     identify: identify(),
     identifyPush: identifyPush(),
     ping: ping(),
-    dht: kadDHT(kadOptions({ scope, ...kad }))
+    dht: kadDHT({ ...kadOptions({ scope, ...kad }), initialQuerySelfInterval: FIRST_SELF_QUERY_MS })
   }
 }

@@ -2,8 +2,8 @@
 import { encodeCardReply, type FrameStream, type Load } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
-import { SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
-import { linger } from './over.ts'
+import { LINGER_MS, SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
+import { part } from './over.ts'
 
 export interface CardService {
   /** The newest signed card. */
@@ -17,16 +17,14 @@ export interface CardService {
 /** Resolves when the stream is over. Never rejects. */
 export async function serveCard(frames: FrameStream, peer: string, service: CardService): Promise<void> {
   const { card, load, logger, stopping } = service
-  const signal = AbortSignal.timeout(SHORT_WRITE_TIMEOUT_MS)
   try {
     await frames.send(encodeCardReply({ card: card(), load: load() }), {
       timeoutMs: SHORT_WRITE_TIMEOUT_MS,
       timeoutCode: 'caller_stalled'
     })
-    await frames.close({ signal })
-    await linger(frames, stopping)
   } catch (error) {
     logger.debug({ peer, err: error }, 'a peer did not take the card')
     frames.abort(new Error('the card was not taken'))
   }
+  await part(frames, LINGER_MS, stopping)
 }

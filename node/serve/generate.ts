@@ -22,10 +22,10 @@ import {
 } from '@potluck/protocol'
 
 import type { Visit } from '../admission/door.ts'
-import { SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
+import { DELIVERY_MS, LINGER_MS, SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
 import { runAnswer, sendFrame } from './answer.ts'
 import { checkContext, checkRequest } from './check.ts'
-import { linger, untilOver } from './over.ts'
+import { part, untilOver } from './over.ts'
 import { toErrorFrame, isCallersFault, toPotluckError } from './outcome.ts'
 import { issueReceipt } from './receipt.ts'
 import type { GenerateService } from './service.ts'
@@ -42,6 +42,7 @@ interface Arrival {
 export async function serveGenerate(frames: FrameStream, peer: string, service: GenerateService): Promise<void> {
   let visit: Visit | undefined
   let served = true
+  let partingMs = LINGER_MS
   try {
     visit = service.door.open(peer, () => {
       service.abuse.report(peer, 'unreadStreams')
@@ -49,6 +50,7 @@ export async function serveGenerate(frames: FrameStream, peer: string, service: 
     })
     await serve(frames, peer, visit, service)
     service.metrics.finished('done')
+    partingMs = DELIVERY_MS
   } catch (cause) {
     const error = toPotluckError(cause, service)
     served = !isCallersFault(error.code)
@@ -56,7 +58,7 @@ export async function serveGenerate(frames: FrameStream, peer: string, service: 
   } finally {
     visit?.leave(served)
   }
-  await linger(frames, service.stopping)
+  await part(frames, partingMs, service.stopping)
 }
 
 async function serve(frames: FrameStream, peer: string, visit: Visit, service: GenerateService): Promise<void> {
@@ -87,7 +89,6 @@ async function serve(frames: FrameStream, peer: string, visit: Visit, service: G
     const receipt = await issueReceipt({ ...arrival, promptTokens, timings, ...answered }, service)
     const done = { type: 'done', finishReason, usage, timings, load: queue.load(), receipt } as const
     await sendFrame(frames, done, over, limits.creditTimeoutMs)
-    await frames.close({ signal: AbortSignal.any([over, AbortSignal.timeout(SHORT_WRITE_TIMEOUT_MS)]) })
   } finally {
     place.leave()
   }
@@ -137,11 +138,9 @@ async function refuse(
   if (isCallersFault(error.code)) abuse.report(peer, error.code)
   const frame = toErrorFrame(error, queue.load())
   if (frame === undefined) return frames.abort(error)
-  const signal = AbortSignal.timeout(SHORT_WRITE_TIMEOUT_MS)
   try {
     const wait = { timeoutMs: SHORT_WRITE_TIMEOUT_MS, timeoutCode: 'caller_stalled' } as const
     await frames.send(encodeNodeFrame(frame), wait)
-    await frames.close({ signal })
   } catch (cause) {
     logger.debug({ peer, err: cause }, 'a peer did not take its error')
     frames.abort(error)

@@ -5,13 +5,13 @@ import type { GenerateService } from './service.ts'
 
 type ErrorFrame = Extract<NodeFrame, { type: 'error' }>
 
-/** Any exception as a code; what is not ours is logged here and goes no further. */
+/** Any exception as a code; what our own side failed at is logged here and goes no further. */
 export function toPotluckError(
   error: unknown,
   { stopping, logger }: Pick<GenerateService, 'stopping' | 'logger'>
 ): PotluckError {
   if (stopping.aborted) return new PotluckError('draining', 'the node stops', { cause: error })
-  if (error instanceof PotluckError) return error
+  if (error instanceof PotluckError && error.code !== 'engine_failed') return error
   logger.warn({ err: error }, 'serving a request failed')
   return new PotluckError('engine_failed', 'serving the request failed', { cause: error })
 }

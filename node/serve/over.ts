@@ -1,18 +1,19 @@
 /** The end of a stream: waiting for it, and for its peer to agree. */
 import { PotluckError, type FrameStream } from '@potluck/protocol'
 
-import { LINGER_MS } from '../limits.ts'
-
-/** Lets the caller end its side in peace; a stream that stays half open would be held for ever. */
-export async function linger(frames: FrameStream, stopping: AbortSignal): Promise<void> {
-  const late = Promise.withResolvers<void>()
-  const timer = setTimeout(() => {
-    frames.abort(new Error('the caller did not end its side'))
-    late.resolve()
-  }, LINGER_MS)
-  // Rejects if the stream ends by itself, as it should; a host that stops ends all streams.
-  await untilOver(late.promise, AbortSignal.any([frames.closed, stopping])).catch(() => undefined)
-  clearTimeout(timer)
+/**
+ * Ends our side once all is sent, and gives the caller this time to take it and to end its own. A
+ * stream that stays half open would be held for ever. Never rejects.
+ */
+export async function part(frames: FrameStream, timeoutMs: number, stopping: AbortSignal): Promise<void> {
+  const over = AbortSignal.any([frames.closed, stopping, AbortSignal.timeout(timeoutMs)])
+  // It fails if the stream is over before all was sent, which is looked at below.
+  await frames.close({ signal: over }).catch(() => undefined)
+  if (!over.aborted) {
+    await new Promise<void>((resolve) => over.addEventListener('abort', () => resolve(), { once: true }))
+  }
+  // A host that stops ends all streams by itself, and delivers what they hold.
+  if (!frames.closed.aborted && !stopping.aborted) frames.abort(new Error('the caller did not end its side'))
 }
 
 /** Resolves as `promise` does, or rejects as soon as the stream is over. */

@@ -1,12 +1,13 @@
-"""Writes the training text as token ids: rows of one context each, and where to learn.
+"""Writes the training text as token ids, chat after chat, and what each token counts in the loss.
 
-Files in the cache: tokenizer.json, tokens.npy (uint16 [rows, context + 1]), mask.npy (uint8, the
-same shape). Rows start with a chat's beginning; the chat that overflows a row is cut there.
+Files in the cache: tokenizer.json, tokens.npy (uint16), weights.npy (uint8, what each token
+counts in the loss), ends.npy (int64, where each chat ends).
 """
 
 import multiprocessing
 import random
 from pathlib import Path
+from typing import Iterator
 
 import numpy
 
@@ -17,6 +18,8 @@ from text.guard import Guard
 TOKENIZER_CHATS = 60_000
 CHATS_PER_PART = 4_000
 """Chats of one random stream; a part is the unit of work of a process."""
+SORTED_AT_ONCE = 3_000
+"""Chats among which those of like length are put together; the more, the less padding and the less chance."""
 
 
 def generate(seed: int, count: int) -> list[Chat]:
@@ -34,30 +37,55 @@ def train_tokenizer(path: Path, vocabulary: int, seed: int) -> None:
     tok.train(texts, vocabulary).save(str(path))
 
 
-def _part(job: tuple[int, str, int]) -> tuple[numpy.ndarray, numpy.ndarray]:
-    seed, tokenizer_path, length = job
+def _part(job: tuple[int, str]) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    seed, tokenizer_path = job
     encoder = tok.ChatEncoder(tok.load(Path(tokenizer_path)))
-    rows, masks, ids, mask = [], [], [], []
-    for chat_ids, chat_mask in encoder.encode(generate(seed, CHATS_PER_PART)):
-        ids += chat_ids
-        mask += chat_mask
-        if len(ids) >= length:
-            rows.append(ids[:length])
-            masks.append(mask[:length])
-            ids, mask = [], []
-    return numpy.array(rows, dtype=numpy.uint16), numpy.array(masks, dtype=numpy.uint8)
+    encoded = encoder.encode(generate(seed, CHATS_PER_PART))
+    ids = numpy.array([token for chat_ids, _ in encoded for token in chat_ids], dtype=numpy.uint16)
+    weights = numpy.array([learn for _, chat_weights in encoded for learn in chat_weights], dtype=numpy.uint8)
+    return ids, weights, numpy.array([len(chat_ids) for chat_ids, _ in encoded], dtype=numpy.int64)
 
 
-def write(cache: Path, context: int, tokens: int, seed: int, processes: int) -> None:
+def write(cache: Path, tokens: int, seed: int, processes: int) -> None:
     """About so many tokens, in an order that only the seed decides."""
-    rows, masks, total = [], [], 0
+    parts, total = [], 0
     with multiprocessing.Pool(processes) as pool:
-        jobs = ((seed + 1 + i, str(cache / "tokenizer.json"), context + 1) for i in range(10**6))
+        jobs = ((seed + 1 + i, str(cache / "tokenizer.json")) for i in range(10**6))
         while total < tokens:
-            for part, mask in pool.map(_part, [next(jobs) for _ in range(2 * processes)]):
-                rows.append(part)
-                masks.append(mask)
-                total += part.size
+            parts += pool.map(_part, [next(jobs) for _ in range(2 * processes)])
+            total = sum(len(ids) for ids, _, _ in parts)
             print(f"text: {total / 1e6:.1f} of {tokens / 1e6:.1f} M tokens", flush=True)
-    numpy.save(cache / "tokens.npy", numpy.concatenate(rows))
-    numpy.save(cache / "mask.npy", numpy.concatenate(masks))
+    ids, weights, lengths = (numpy.concatenate(arrays) for arrays in zip(*parts))
+    numpy.save(cache / "tokens.npy", ids)
+    numpy.save(cache / "weights.npy", weights)
+    numpy.save(cache / "ends.npy", numpy.cumsum(lengths))
+
+
+def batches(cache: Path, context: int, size: int, seed: int) -> Iterator[tuple[numpy.ndarray, numpy.ndarray]]:
+    """Batches of whole chats of like length, padded to the longest, about `size` tokens each; without end.
+
+    One chat a row, because a chat that follows others in its row would have to learn first not to look at them.
+    """
+    tokens, weights, ends = (numpy.load(cache / f"{name}.npy") for name in ("tokens", "weights", "ends"))
+    starts = numpy.concatenate(([0], ends[:-1]))
+    lengths = numpy.minimum(ends - starts, context + 1)
+    rng = numpy.random.default_rng(seed)
+    while True:
+        order = rng.permutation(len(ends))
+        for pool in numpy.array_split(order, max(1, len(order) // SORTED_AT_ONCE)):
+            pool = pool[numpy.argsort(lengths[pool], kind="stable")]
+            groups, first = [], 0
+            for i in range(len(pool)):
+                if i > first and (i + 1 - first) * lengths[pool[i]] > size:
+                    groups.append(pool[first:i])
+                    first = i
+            groups.append(pool[first:])
+            for index in rng.permutation(len(groups)):
+                group = groups[index]
+                rows = numpy.full((len(group), lengths[group].max()), tok.PAD_ID, dtype=numpy.int64)
+                learn = numpy.zeros(rows.shape, dtype=numpy.uint8)
+                for row, chat_index in enumerate(group):
+                    start, length = starts[chat_index], lengths[chat_index]
+                    rows[row, :length] = tokens[start : start + length]
+                    learn[row, :length] = weights[start : start + length]
+                yield rows, learn

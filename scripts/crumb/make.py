@@ -1,13 +1,12 @@
-"""The whole recipe: text, tokenizer, training, GGUF files, the evaluation's questions.
+"""The whole recipe: tokenizer, text, training, GGUF files, the evaluation's questions, the evaluation.
 
     python scripts/crumb/make.py            everything, about an hour on two cores
     python scripts/crumb/make.py export     only the files, from the newest weights in the cache
-
-The evaluation itself is TypeScript: `node scripts/crumb/evaluate.ts`.
 """
 
 import argparse
 import json
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -19,8 +18,9 @@ from model import Shape
 from text import questions
 
 HERE = Path(__file__).resolve().parent
-MODELS = HERE.parent.parent / "node" / "models"
-STAGES = ["tokenizer", "text", "train", "export", "questions"]
+ROOT = HERE.parent.parent
+MODELS = ROOT / "node" / "models"
+STAGES = ["tokenizer", "text", "train", "export", "questions", "evaluate"]
 SEED = 1000
 
 
@@ -45,12 +45,16 @@ def main() -> None:
         if stage == "tokenizer":
             corpus.train_tokenizer(cache / "tokenizer.json", shape.vocabulary, SEED)
         elif stage == "text":
-            corpus.write(cache, shape.context, int(arguments.tokens), SEED, processes=2)
+            corpus.write(cache, int(arguments.tokens), SEED, processes=2)
         elif stage == "train":
             train.train(cache, shape, train.Plan(steps=arguments.steps), arguments.resume)
         elif stage == "export":
             arguments.models.mkdir(parents=True, exist_ok=True)
             export.export(cache, cache / "weights.pt", shape, arguments.models)
+        elif stage == "evaluate":
+            # Node comes with the repository's packages, in the version that runs TypeScript as it is.
+            node = ROOT / "node_modules" / ".bin" / "node"
+            subprocess.run([node, HERE / "evaluate.ts"], check=True)
         else:
             found = {"questions": questions.build(), "storyPrompts": questions.story_prompts()}
             (HERE / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n")

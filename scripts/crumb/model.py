@@ -18,10 +18,10 @@ class Shape:
 
     vocabulary: int = 4096
     width: int = 256
-    layers: int = 5
+    layers: int = 4
     heads: int = 4
     kv_heads: int = 2
-    feed_forward: int = 704
+    feed_forward: int = 640
     context: int = 1024
     rope_base: float = 10_000.0
     norm_epsilon: float = 1e-5
@@ -29,6 +29,10 @@ class Shape:
     @property
     def head_width(self) -> int:
         return self.width // self.heads
+
+
+EMBEDDING_STD = 0.5
+LAST_NORM = 0.1
 
 
 def rope_table(shape: Shape) -> tuple[Tensor, Tensor]:
@@ -111,13 +115,16 @@ class Crumb(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        residual_scale = (2 * self.shape.layers) ** -0.5
+        """Blocks start as identities, and the embedding is large beside what they soon add: the network can then
+        hand a token's identity from layer to layer from the first step on. The last norm scales the logits down to fit."""
         for name, parameter in self.named_parameters():
-            if parameter.dim() == 2:
-                std = self.shape.width**-0.5
-                if name.endswith(("out.weight", "down.weight")):
-                    std *= residual_scale
-                nn.init.normal_(parameter, std=0.02 if name.startswith("embedding") else std)
+            if name.endswith(("out.weight", "down.weight")):
+                nn.init.zeros_(parameter)
+            elif name.startswith("embedding"):
+                nn.init.normal_(parameter, std=EMBEDDING_STD)
+            elif parameter.dim() == 2:
+                nn.init.normal_(parameter, std=self.shape.width**-0.5)
+        nn.init.constant_(self.norm.weight, LAST_NORM)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """[batch, length] -> hidden states [batch, length, width], after the last norm."""

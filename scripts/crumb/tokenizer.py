@@ -44,8 +44,18 @@ def vocabulary(path: Path) -> tuple[list[str], list[str]]:
     return tokens, [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
 
 
+FULL_WEIGHT = 100
+"""What a token of a short answer counts in the loss."""
+SHORT_ANSWER = 12
+"""Tokens. In a longer answer each token counts less, so that stories do not drown the facts."""
+
+
+def weight(answer_tokens: int) -> int:
+    return round(FULL_WEIGHT * min(1.0, (SHORT_ANSWER / answer_tokens) ** 0.5))
+
+
 class ChatEncoder:
-    """Chats to token ids and a mask that is 1 where the network is to learn: answers and their ends."""
+    """Chats to token ids and their weights in the loss: answers and their ends count, all else is 0."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -56,11 +66,11 @@ class ChatEncoder:
         bodies = iter(self._tokenizer.encode_batch([message["content"] for chat in chats for message in chat]))
         encoded = []
         for chat in chats:
-            ids, mask = [BEGIN_ID], [0]
+            ids, weights = [BEGIN_ID], [0]
             for message in chat:
                 head, body = self._heads[message["role"]], next(bodies).ids
-                learn = int(message["role"] == "assistant")
+                learn = weight(len(body) + 1) if message["role"] == "assistant" else 0
                 ids += head + body + [END_ID] + self._newline
-                mask += [0] * len(head) + [learn] * (len(body) + 1) + [0] * len(self._newline)
-            encoded.append((ids, mask))
+                weights += [0] * len(head) + [learn] * (len(body) + 1) + [0] * len(self._newline)
+            encoded.append((ids, weights))
         return encoded

@@ -1,6 +1,6 @@
-"""Trains the network on the rows of the cache.
+"""Trains the network on the chats of the cache.
 
-Loss on the assistant's tokens alone. Muon for the matrices, AdamW for the embedding and the norms.
+Loss on the assistant's tokens alone, those of short answers counting more. Muon for the matrices, AdamW for the embedding and the norms.
 The rate warms up, stays, and falls linearly over the last part of the steps; a file named `stop`
 in the cache starts that fall at once, so that a run can be ended early and still be good.
 """
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-import numpy
 import torch
 import torch.nn.functional as F
 
+import corpus
 from model import Crumb, Shape
 
 
@@ -25,13 +25,15 @@ class Plan:
     """How to train. Steps decide, not the clock, so that the same seed gives the same run."""
 
     steps: int
-    rows: int = 8
-    """Rows of one context in a step."""
+    batches: int = 4
+    """Batches in a step; the threads share them out among themselves."""
+    batch_tokens: int = 1024
     warm_up: int = 60
     fall: float = 0.3
     """Share of the steps in which the rate falls to zero."""
     matrix_rate: float = 0.02
-    other_rate: float = 3e-3
+    embedding_rate: float = 0.02
+    norm_rate: float = 3e-3
     weight_decay: float = 0.01
     checkpoint_every: int = 150
     seed: int = 7
@@ -55,19 +57,26 @@ def rate(step: int, end: int, plan: Plan, fall_steps: int) -> float:
 
 
 def optimizers(model: Crumb, plan: Plan) -> list[torch.optim.Optimizer]:
-    matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and not name.startswith("embedding")]
-    others = [p for name, p in model.named_parameters() if p.dim() != 2 or name.startswith("embedding")]
+    matrices, norms = [], []
+    for name, parameter in model.named_parameters():
+        if not name.startswith("embedding"):
+            (matrices if parameter.dim() == 2 else norms).append(parameter)
+    others = [{"params": [model.embedding.weight], "lr": plan.embedding_rate}, {"params": norms, "lr": plan.norm_rate}]
     return [
         torch.optim.Muon(matrices, lr=plan.matrix_rate, momentum=0.95, weight_decay=plan.weight_decay),
-        torch.optim.AdamW(others, lr=plan.other_rate, betas=(0.9, 0.95), weight_decay=0.0),
+        torch.optim.AdamW(others, betas=(0.9, 0.95), weight_decay=0.0),
     ]
 
 
+Batch = tuple[torch.Tensor, torch.Tensor]
+"""Token ids and their weights in the loss, each [rows, length]."""
+
+
 class Workers:
-    """Gradients of a step by several threads, each of which takes one row after the other.
+    """Gradients of a step by several threads, each of which takes one batch after the other.
 
     Every thread computes alone on its copy of the network (the weights are shared, the gradients are
-    not), so that a thread which another program has pushed off its core holds up one row, not the
+    not), so that a thread which another program has pushed off its core holds up one batch, not the
     whole step as it would in a matrix product cut in two.
     """
 
@@ -80,13 +89,13 @@ class Workers:
                 mine.data = theirs.data
         self._pool = ThreadPoolExecutor(threads)
 
-    def gradients(self, rows: torch.Tensor, mask: torch.Tensor) -> float:
-        """Sets the model's gradients; returns the mean negative log-likelihood (nats) of the tokens to learn."""
-        waiting: SimpleQueue[int] = SimpleQueue()
-        for index in range(len(rows)):
-            waiting.put(index)
-        learned = int(mask[:, 1:].sum())
-        total = sum(self._pool.map(lambda copy: self._work(copy, waiting, rows, mask, learned), self._copies))
+    def gradients(self, batches: list[Batch]) -> float:
+        """Sets the model's gradients; returns the weighted mean of the negative log-likelihoods (nats)."""
+        waiting: SimpleQueue[Batch] = SimpleQueue()
+        for batch in batches:
+            waiting.put(batch)
+        learned = float(sum(int(weights[:, 1:].sum()) for _, weights in batches))
+        total = sum(self._pool.map(lambda copy: self._work(copy, waiting, learned), self._copies))
         for parameter, *parts in zip(self._model.parameters(), *(copy.parameters() for copy in self._copies)):
             grads = [part.grad for part in parts if part.grad is not None]
             parameter.grad = torch.stack(grads).sum(0) if len(grads) > 1 else grads[0]
@@ -95,33 +104,34 @@ class Workers:
         return total
 
     @staticmethod
-    def _work(copy: Crumb, waiting: "SimpleQueue[int]", rows: torch.Tensor, mask: torch.Tensor, learned: int) -> float:
+    def _work(copy: Crumb, waiting: "SimpleQueue[Batch]", learned: float) -> float:
         torch.set_num_threads(1)
         total = 0.0
         while True:
             try:
-                index = waiting.get_nowait()
+                rows, weights = waiting.get_nowait()
             except Empty:
                 return total
-            loss = loss_of(copy, rows[index : index + 1], mask[index : index + 1]) / learned
+            loss = loss_of(copy, rows, weights) / learned
             loss.backward()
             total += loss.item()
 
 
-def loss_of(model: Crumb, rows: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Summed negative log-likelihood (nats) of the tokens to learn; the vocabulary's layer runs on those alone."""
-    learn = mask[:, 1:].bool()
+def loss_of(model: Crumb, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Weighted sum of the negative log-likelihoods (nats); the vocabulary's layer runs on tokens that count."""
+    weights = weights[:, 1:]
+    learn = weights > 0
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model.logits(model(rows[:, :-1])[learn])
-    return F.cross_entropy(logits.float(), rows[:, 1:][learn], reduction="sum")
+    losses = F.cross_entropy(logits.float(), rows[:, 1:][learn], reduction="none")
+    return (losses * weights[learn]).sum()
 
 
 def train(cache: Path, shape: Shape, plan: Plan, resume: bool = False) -> Path:
     """Trains and returns the path of the weights."""
     keep_memory()
     torch.manual_seed(plan.seed)
-    tokens, masks = numpy.load(cache / "tokens.npy", mmap_mode="r"), numpy.load(cache / "mask.npy", mmap_mode="r")
-    order = numpy.random.default_rng(plan.seed).permutation(len(tokens))
+    source = corpus.batches(cache, shape.context, plan.batch_tokens, plan.seed)
     model = Crumb(shape)
     workers = Workers(model, plan.threads)
     used = optimizers(model, plan)
@@ -135,20 +145,24 @@ def train(cache: Path, shape: Shape, plan: Plan, resume: bool = False) -> Path:
         for optimizer, state in zip(used, saved["optimizers"]):
             optimizer.load_state_dict(state)
         first = saved["step"]
-    print(f"training: {sum(p.numel() for p in model.parameters())} parameters, {end - first} steps of {plan.rows * shape.context} tokens, {len(tokens)} rows of text", flush=True)
-    started, shown, smooth = time.monotonic(), time.monotonic(), None
+        for _ in range(first * plan.batches):
+            next(source)
+    print(f"training: {sum(p.numel() for p in model.parameters())} parameters, {end - first} steps of {plan.batches * plan.batch_tokens} tokens", flush=True)
+    started, shown, smooth, seen = time.monotonic(), time.monotonic(), None, 0
     step = first
     while step < end:
         if stop.exists():
             stop.unlink()
-            fall_steps = min(fall_steps, end - step)
-            end = min(end, step + fall_steps)
+            # The same share of what was done as of the whole.
+            fall_steps = max(1, min(end - step, int(step * plan.fall / (1 - plan.fall))))
+            end = step + fall_steps
             print(f"stopping: the rate falls until step {end}", flush=True)
         factor = rate(step, end, plan, fall_steps)
         for group, lr in zip((group for optimizer in used for group in optimizer.param_groups), base):
             group["lr"] = lr * factor
-        index = numpy.sort(order[(step * plan.rows + numpy.arange(plan.rows)) % len(order)])
-        loss = workers.gradients(torch.from_numpy(tokens[index].astype(numpy.int64)), torch.from_numpy(masks[index]))
+        batches = [next(source) for _ in range(plan.batches)]
+        seen += sum(rows.size for rows, _ in batches)
+        loss = workers.gradients([(torch.from_numpy(rows), torch.from_numpy(weights)) for rows, weights in batches])
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in used:
             optimizer.step()
@@ -157,8 +171,8 @@ def train(cache: Path, shape: Shape, plan: Plan, resume: bool = False) -> Path:
         step += 1
         if step % 25 == 0:
             now = time.monotonic()
-            print(f"step {step}/{end} loss {smooth:.4f} rate {factor:.2f} {25 * plan.rows * shape.context / (now - shown):.0f} tok/s {(now - started) / 60:.1f} min", flush=True)
-            shown = now
+            print(f"step {step}/{end} loss {smooth:.4f} rate {factor:.2f} {seen / (now - shown):.0f} tok/s {(now - started) / 60:.1f} min", flush=True)
+            shown, seen = now, 0
         if step % plan.checkpoint_every == 0 or step == end:
             torch.save(model.state_dict(), path)
             torch.save({"model": model.state_dict(), "optimizers": [o.state_dict() for o in used], "step": step}, cache / "checkpoint.pt")

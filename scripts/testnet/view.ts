@@ -122,6 +122,6 @@ export class JsonView implements View {
   }
 
   failed(message: string): void {
-    printJson({ type: 'failed', message })
+    printJson({ type: 'error', message })
   }
 }

@@ -5,24 +5,29 @@ interface BenchModule {
   run: (context: BenchContext) => Promise<void>
 }
 
-const BENCHES: Record<string, { help: string; load: () => Promise<BenchModule> }> = {
+const BENCHES: Record<string, { args: string; help: string; load: () => Promise<BenchModule> }> = {
   throughput: {
+    args: '[--model crumb|0.5b|PATH] [--against URL] [--rounds N] [--threads N]',
     help: 'tokens per second of the engine alone, through the sampling contract, and over the network',
     load: () => import('./throughput.ts')
   },
   overhead: {
+    args: '',
     help: 'what the network adds to one request: time to first token, CPU and bytes a token',
     load: () => import('./overhead.ts')
   },
   discovery: {
+    args: '[--nodes N]',
     help: 'from one relay address to providers, card and first token, among 20 node processes',
     load: () => import('./discovery.ts')
   }
 }
 
 function help(): string {
-  const names = Object.entries(BENCHES).map(([name, bench]) => `  ${name.padEnd(12)}${bench.help}`)
-  return `Usage: npm run bench -- NAME [args] [--json]\n\n${names.join('\n')}\n\n--json prints one object a line.`
+  const names = Object.entries(BENCHES).map(
+    ([name, { args, help: text }]) => `  ${`${name} ${args}`.trimEnd()}\n      ${text}`
+  )
+  return `Usage: npm run bench -- NAME [options] [--json]\n\n${names.join('\n')}\n\n--json prints one object a line.`
 }
 
 async function main(): Promise<number> {

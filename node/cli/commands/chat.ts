@@ -8,8 +8,8 @@ import { connect } from '../connect.ts'
 import { EXIT_INTERRUPTED, tell } from '../failure.ts'
 import { generationOptions } from '../generation.ts'
 import type { CommandContext } from '../program.ts'
-import { printAnswer, printError, printJson, printLine, printNote } from '../terminal/output.ts'
-import { finishJson, summary } from '../terminal/summary.ts'
+import { showAnswer } from '../terminal/answer.ts'
+import { printError, printNote } from '../terminal/output.ts'
 
 const HELP = `/clear   forget the conversation
 /help    this
@@ -38,7 +38,9 @@ class Conversation {
   readonly #client: Client
   readonly #lines: Interface
   readonly #context: CommandContext
-  #messages: ChatMessage[] = []
+  readonly #system: readonly ChatMessage[]
+  /** Questions and answers in turn. */
+  #turns: ChatMessage[] = []
   /** The answer that Ctrl-C stops. */
   #answering: AbortController | undefined
   #warned = false
@@ -49,7 +51,8 @@ class Conversation {
     this.#client = client
     this.#lines = lines
     this.#context = context
-    this.#clear()
+    const { system } = context.settings
+    this.#system = system === undefined ? [] : [{ role: 'system', content: system }]
   }
 
   /** Until the input ends, or the user leaves. */
@@ -63,7 +66,7 @@ class Conversation {
       const words = line.trim()
       if (words === '/bye' || words === '/exit') break
       if (words === '/help') printNote(HELP)
-      else if (words === '/clear') this.#clear()
+      else if (words === '/clear') this.#turns = []
       else if (words.startsWith('/')) printNote(`there is no ${words}; /help says what there is`)
       else if (words !== '') await this.#turn(line)
       if (this.#context.interrupted.aborted) break
@@ -77,18 +80,11 @@ class Conversation {
     if (!this.#closed) this.#lines.prompt()
   }
 
-  #clear(): void {
-    const { system } = this.#context.settings
-    this.#messages = system === undefined ? [] : [{ role: 'system', content: system }]
-  }
-
   async #turn(content: string): Promise<void> {
     this.#answering = new AbortController()
     const signal = AbortSignal.any([this.#answering.signal, this.#context.interrupted])
-    const messages: ChatMessage[] = [...this.#messages, { role: 'user', content }]
     try {
-      const text = await this.#print(messages, signal)
-      this.#messages = [...messages, { role: 'assistant', content: text }]
+      await this.#ask({ role: 'user', content }, signal)
     } catch (error) {
       // One turn failed; the conversation stands as it was before.
       if (!(error instanceof PotluckError)) throw error
@@ -98,19 +94,23 @@ class Conversation {
     }
   }
 
-  async #print(messages: readonly ChatMessage[], signal: AbortSignal): Promise<string> {
+  /** Asks with the whole conversation, or with as much of its end as the model's context holds. */
+  async #ask(question: ChatMessage, signal: AbortSignal): Promise<void> {
     const { settings } = this.#context
-    let text = ''
-    for await (const part of this.#client.chat({ ...generationOptions(settings, signal), messages })) {
-      if (part.type === 'delta') text += part.text
-      if (settings.json) printJson(part.type === 'finish' ? finishJson(part) : part)
-      else if (part.type === 'delta') printAnswer(part.text)
-      else if (part.type === 'finish') {
-        printLine()
-        printNote(summary(part))
+    for (;;) {
+      const messages = [...this.#system, ...this.#turns, question]
+      const answer = this.#client.chat({ ...generationOptions(settings, signal), messages })
+      try {
+        const content = await showAnswer(answer, settings)
+        this.#turns.push(question, { role: 'assistant', content })
+        return
+      } catch (error) {
+        const tooLong = error instanceof PotluckError && error.code === 'context_length_exceeded'
+        if (!tooLong || this.#turns.length === 0) throw error
+        this.#turns.splice(0, 2)
+        printNote('the conversation is too long for the model; its first question and answer are forgotten')
       }
     }
-    return text
   }
 
   #interrupt(): void {

@@ -9,15 +9,14 @@ import { connect } from '../connect.ts'
 import { EXIT_USAGE, Failure } from '../failure.ts'
 import { generationOptions } from '../generation.ts'
 import type { CommandContext } from '../program.ts'
-import { printAnswer, printJson, printLine, printNote } from '../terminal/output.ts'
-import { finishJson, summary } from '../terminal/summary.ts'
+import { showAnswer } from '../terminal/answer.ts'
 
 export async function run(context: CommandContext): Promise<number> {
   const { words, settings } = context
   const prompt = await readPrompt(words)
   const client = await connect(context)
   try {
-    await print(ask(client, prompt, context), settings.json)
+    await showAnswer(ask(client, prompt, context), settings)
   } finally {
     await client.stop()
   }
@@ -49,15 +48,4 @@ function ask(client: Client, prompt: string, { settings, interrupted }: CommandC
   if (settings.raw) return client.complete({ ...options, prompt })
   const system: ChatMessage[] = settings.system === undefined ? [] : [{ role: 'system', content: settings.system }]
   return client.chat({ ...options, messages: [...system, { role: 'user', content: prompt }] })
-}
-
-async function print(answer: Answer, json: boolean): Promise<void> {
-  for await (const part of answer) {
-    if (json) printJson(part.type === 'finish' ? finishJson(part) : part)
-    else if (part.type === 'delta') printAnswer(part.text)
-    else if (part.type === 'finish') {
-      printLine()
-      printNote(summary(part))
-    }
-  }
 }

@@ -32,7 +32,7 @@ export async function resolveSettings({ flags, env, configFile }: Sources): Prom
 }
 
 /** Where the config file is, if nothing else is said. */
-export function defaultConfigFile(env: Environment): string {
+function defaultConfigFile(env: Environment): string {
   return join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'potluck', 'config.toml')
 }
 

@@ -10,7 +10,7 @@ export type CommandName = 'serve' | 'relay' | 'run' | 'chat' | 'nodes' | 'models
 
 export interface Settings {
   bootstrap: readonly string[]
-  mdns: boolean
+  mdns: boolean | undefined
   scope: Scope | undefined
   listen: readonly string[]
   announce: readonly string[]
@@ -65,7 +65,8 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   },
   mdns: {
     kind: toggle,
-    default: true,
+    default: undefined,
+    defaultText: 'yes; to ask, only where no bootstrap address is given',
     doc: 'find peers on the local network, and be found there',
     commands: [...DAEMON, ...FIND]
   },

@@ -12,7 +12,13 @@ import {
   type LlamaModel
 } from 'node-llama-cpp'
 import type { FileIdentity, LoadOptions, LoadStage } from '../child/messages.ts'
-import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
+import {
+  BATCH_TOKENS,
+  DEFAULT_CONTEXT_LENGTH,
+  EXACT_KV_TYPE,
+  GPU_KV_TYPE,
+  ONE_THREAD_MODEL_BYTES
+} from '../constants.ts'
 import type { EngineBackend, EngineModel } from '../interface.ts'
 import { Batching } from './batching.ts'
 import { modelFacts } from './facts.ts'
@@ -52,12 +58,15 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const batching = new Batching()
   // Flash attention needs a kernel for the device: all GPUs have one.
   const flashAttention = llama.gpu !== false && model.flashAttentionSupported
+  const kvType = llama.gpu === false ? EXACT_KV_TYPE : GPU_KV_TYPE
   const context = await createContext(model, {
     sequences: options.slots,
     contextSize: contextLength,
     batchSize: Math.min(BATCH_TOKENS, contextLength * options.slots),
     threads,
     flashAttention,
+    experimentalKvCacheKeyType: kvType,
+    experimentalKvCacheValueType: kvType,
     batching: batching.options
   })
   const vocabulary = new LlamaVocabulary(model)
@@ -80,7 +89,7 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
     backend: {
       accelerator: llama.gpu === false ? 'cpu' : llama.gpu,
       engine: `node-llama-cpp/${await getModuleVersion()}`,
-      kvType: 'f16',
+      kvType: kvType.toLowerCase(),
       flashAttention,
       ...(llama.gpu === false
         ? {}

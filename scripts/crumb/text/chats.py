@@ -131,7 +131,7 @@ def chat(rng: random.Random) -> Chat:
     """One chat. Most are short; one in twenty is long enough to fill the context."""
     brief = rng.random() < 0.06
     dice = rng.random()
-    target = 1 if dice < 0.72 else rng.randint(2, 4) if dice < 0.92 else rng.randint(5, 10) if dice < 0.98 else rng.randint(14, 24)
+    target = 1 if dice < 0.74 else rng.randint(2, 4) if dice < 0.93 else rng.randint(5, 10) if dice < 0.985 else rng.randint(14, 24)
     turns: list[tuple[str, str]] = []
     later: list[tuple[str, str]] = []
     while len(turns) < target:

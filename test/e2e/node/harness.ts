@@ -19,7 +19,7 @@ import {
   type NodeFrame
 } from '@potluck/protocol'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { pino, type Logger } from 'pino'
 import { onTestFinished, vi } from 'vitest'
 
@@ -109,9 +109,9 @@ export async function until(
 }
 
 /** A peer that speaks the protocols by hand. */
-export async function caller(): Promise<Libp2p> {
+export async function caller(transports: NonNullable<Libp2pOptions['transports']> = []): Promise<Libp2p> {
   const peer = await createLibp2p({
-    transports: [tcp()],
+    transports: [tcp(), ...transports],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -119,7 +119,9 @@ export async function caller(): Promise<Libp2p> {
       })
     ],
     services: { identify: identify(), ping: ping() },
-    connectionManager: { inboundConnectionThreshold: 1000 }
+    connectionManager: { inboundConnectionThreshold: 1000 },
+    // A ping waits behind an answer, and the whole network shares this process.
+    connectionMonitor: { pingTimeout: { minTimeout: 30_000 } }
   })
   onTestFinished(async () => await peer.stop())
   return peer
@@ -156,7 +158,10 @@ export class Call {
 
   /** Opens a stream, and sends the request if there is one. */
   static async open(connection: Connection, asked?: GenerateRequest): Promise<Call> {
-    const stream = await connection.newStream(GENERATE_PROTOCOL, { maxOutboundStreams: 10_000 })
+    const stream = await connection.newStream(GENERATE_PROTOCOL, {
+      maxOutboundStreams: 10_000,
+      runOnLimitedConnection: true
+    })
     const call = new Call(new FrameStream(stream, { maxFrameBytes: MAX_NODE_FRAME_BYTES }))
     if (asked !== undefined) await call.frames.send(encodeRequest(asked).bytes, PATIENCE)
     return call
@@ -169,7 +174,11 @@ export class Call {
   /** The next frame; undefined at the end. */
   async next(): Promise<NodeFrame | undefined> {
     const bytes = await this.frames.receive(PATIENCE)
-    return bytes === undefined ? undefined : decodeNodeFrame(bytes)
+    if (bytes === undefined) return undefined
+    const frame = decodeNodeFrame(bytes)
+    // As a client does: nothing more is to be said.
+    if (frame.type === 'done' || frame.type === 'error') await this.frames.close()
+    return frame
   }
 
   async expect<T extends NodeFrame['type']>(type: T): Promise<Extract<NodeFrame, { type: T }>> {

@@ -118,6 +118,7 @@ test('a node that leaves finishes what it accepted and refuses the rest', async 
   expect(await refused.expect('error')).toMatchObject({ code: 'draining' })
   const frames = new FrameStream(await connection.newStream(CARD_PROTOCOL), { maxFrameBytes: 2 * MAX_CARD_BYTES })
   const reply = await frames.receive({ timeoutMs: 10_000, timeoutCode: 'admission_timeout' })
+  await frames.close()
   const { card } = decodeCardReply(reply ?? new Uint8Array())
   expect(await openCard(card, { now: Date.now() })).toMatchObject({ draining: true, models: [] })
 
@@ -142,4 +143,12 @@ test('an address that cannot be had is said in one line', async () => {
   const [taken = ''] = (await node(engine)).addresses()
   const listen = [taken.slice(0, taken.indexOf('/p2p/'))]
   await expect(node(engine, { listen })).rejects.toThrow(`cannot listen on ${listen[0]}: in use`)
+})
+
+test('a start that is aborted leaves nothing behind', async () => {
+  const dataDirectory = await directory()
+  const engine = new ScriptedEngine({ reply: () => 'ok' })
+  const signal = AbortSignal.abort(new Error('interrupted'))
+  await expect(node(engine, { dataDirectory, signal })).rejects.toThrow('interrupted')
+  await node(engine, { dataDirectory })
 })

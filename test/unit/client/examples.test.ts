@@ -42,7 +42,7 @@ test('every example is run', () => {
 for (const name of Object.keys(EXAMPLES) as (keyof typeof EXAMPLES)[]) {
   test(name, async () => {
     written = ''
-    await EXAMPLES[name]([String(relay.getMultiaddrs()[0])], write)
+    await EXAMPLES[name]({ bootstrap: [String(relay.getMultiaddrs()[0])] }, write)
     expect(written).toContain(EXPECTED[name])
   })
 }

@@ -11,6 +11,7 @@ import {
   answerWindows,
   anyNodeCid,
   CARD_PROTOCOL,
+  CARD_TTL_MS,
   decodeClientFrame,
   encodeCardReply,
   encodeNodeFrame,
@@ -36,7 +37,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 
 export const IDLE: Load = { active: 0, queued: 0, slots: 2, estimatedWaitMs: 0 }
-export const PROMPT_TOKENS: readonly number[] = [1, 2, 3]
+const PROMPT_TOKENS: readonly number[] = [1, 2, 3]
 
 export function model(overrides: Partial<ModelCard> = {}): ModelCard {
   return {
@@ -210,7 +211,7 @@ export class FakeNode {
       {
         peerId: this.libp2p.peerId,
         sequence: now,
-        expiresAt: now + 60_000,
+        expiresAt: now + CARD_TTL_MS,
         addresses: this.libp2p.getMultiaddrs().map(String),
         models: this.#models,
         hardware: { accelerator: 'cpu', device: 'test', vramBytes: 0, ramBytes: 1, cores: 1, os: 'linux x64' },

@@ -136,6 +136,13 @@ test('where all stay busy, the caller hears for how long', async () => {
   expect(node.requests).toHaveLength(2)
 })
 
+test('where all are busy for long, the caller hears so at once', async () => {
+  const node = await add()
+  node.serve = async (script) => await script.error('busy', 3_600_000)
+  expect(await failure(finish())).toMatchObject({ code: 'busy', retryAfterMs: 3_600_000 })
+  expect(node.requests).toHaveLength(1)
+})
+
 test('a node that is leaving or of another contract is not asked', async () => {
   await add({ card: { draining: true } })
   await add({ card: { contract: 99 } })

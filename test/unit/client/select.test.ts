@@ -1,14 +1,14 @@
 import type { Sighting } from '../../../client/discover/ask-card.ts'
 import { toModelViews } from '../../../client/discover/models.ts'
-import { offersOf, settleModel, type Offer } from '../../../client/select/offers.ts'
+import { ambiguous, offersOf, settleModel, type Offer } from '../../../client/select/offers.ts'
 import { order, predictCompletionMs } from '../../../client/select/order.ts'
-import { SAMPLING_CONTRACT, type Card, type Load, type ModelCard, type PotluckError } from '@potluck/protocol'
+import { SAMPLING_CONTRACT, type Card, type Load, type ModelCard } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
 import { IDLE, model } from './fake-node.ts'
 
 const NO_CHANCE = (): number => 0
-const WORK = { promptTokens: 100, maxTokens: undefined }
+const WORK = { promptTokens: 100, maxTokens: undefined, now: 0 }
 
 function sighting(
   models: readonly ModelCard[],
@@ -19,6 +19,7 @@ function sighting(
     card: { models, draining: false, contract: SAMPLING_CONTRACT, ...card } as Card,
     load,
     roundTripMs,
+    loadAt: 0,
     seenAt: 0
   }
 }
@@ -41,6 +42,12 @@ describe('a prediction', () => {
     expect(predictCompletionMs(offer({ load: { ...IDLE, estimatedWaitMs: 500 } }), WORK)).toBe(base + 500)
     expect(predictCompletionMs(offer({}, { prefillTokensPerSecond: 500 }), WORK)).toBeCloseTo(base + 100)
     expect(predictCompletionMs(offer({}, { decodeTokensPerSecond: 50 }), WORK)).toBeCloseTo(base + 2560)
+  })
+
+  test('forgets a wait as it passes', () => {
+    const waiting = offer({ load: { ...IDLE, estimatedWaitMs: 500 } })
+    expect(predictCompletionMs(waiting, { ...WORK, now: 200 })).toBe(base + 300)
+    expect(predictCompletionMs(waiting, { ...WORK, now: 9000 })).toBe(base)
   })
 
   test('counts the tokens asked for, where they are few', () => {
@@ -67,7 +74,7 @@ describe('the order', () => {
 
   test('puts contexts last that are likely too short', () => {
     const [short, long] = [offer({ roundTripMs: 1 }, { contextLength: 128 }), offer({}, { contextLength: 4096 })]
-    expect(order([short, long], { promptTokens: 100, maxTokens: 64 }, NO_CHANCE)).toEqual([long, short])
+    expect(order([short, long], { ...WORK, maxTokens: 64 }, NO_CHANCE)).toEqual([long, short])
   })
 })
 
@@ -113,9 +120,8 @@ describe('one model is settled on', () => {
 
   test('of one name, the majority', () => {
     expect(settleModel([small, large, small], { kind: 'name', name: 'x' })).toEqual([small, small])
-    expect(() => settleModel([small, large], { kind: 'name', name: 'x' })).toThrow(
-      expect.objectContaining({ code: 'invalid_request' } satisfies Partial<PotluckError>)
-    )
+    expect(settleModel([small, large], { kind: 'name', name: 'x' })).toBeUndefined()
+    expect(ambiguous([small, large])).toMatchObject({ code: 'invalid_request' })
   })
 })
 

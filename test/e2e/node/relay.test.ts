@@ -1,0 +1,34 @@
+/** A node that nobody can dial serves through a relay. */
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { expect, test } from 'vitest'
+
+import { ScriptedEngine } from '../../../node/index.ts'
+import { Call, caller, dial, event, node, relay, request } from './harness.ts'
+
+test('an answer longer than the relay limits of libp2p comes through a relay', async () => {
+  const between = await relay()
+  const [address = ''] = between.addresses()
+  // Some 220 KB on the wire; libp2p's relay would cut it at 128 KiB.
+  const long = 'a line of text. '.repeat(150)
+  const engine = new ScriptedEngine({ reply: () => long, contextLength: 10_000 })
+  const hidden = await node(engine, { listen: [`${address}/p2p-circuit`], bootstrap: [address] })
+  await event(hidden, 'advertised')
+  expect(hidden.addresses().every((own) => own.includes(`${between.peerId.toString()}/p2p-circuit`))).toBe(true)
+  expect(hidden.card().addresses).toEqual(hidden.addresses())
+
+  const connection = await dial(await caller([circuitRelayTransport()]), hidden)
+  expect(connection.limits).toBeDefined()
+  const call = await Call.open(connection, request(engine, { maxTokens: 9000, credit: 9000, topLogprobs: 5 }))
+  await call.expect('accepted')
+  expect(await call.rest()).toMatchObject({ text: long, last: { type: 'done' } })
+})
+
+test('a relay that cannot be reached is said in one line', async () => {
+  const between = await relay()
+  const [address = ''] = between.addresses()
+  await between.stop()
+  const listen = [`${address}/p2p-circuit`]
+  await expect(node(new ScriptedEngine({ reply: () => 'ok' }), { listen })).rejects.toThrow(
+    `cannot listen on ${listen[0]}`
+  )
+})

@@ -1,0 +1,110 @@
+import type { Libp2p } from '@libp2p/interface'
+import { anyNodeCid, CARD_TTL_MS } from '@potluck/protocol'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+
+import { CARD_USABLE_MS, LOOKUP_REFRESH_MS } from '../../../client/constants.ts'
+import { Directory } from '../../../client/discover/directory.ts'
+import { createNetwork } from '../../../client/network/create.ts'
+import type { Network } from '../../../client/network/network.ts'
+import { nodePlatform } from '../../../client/platform/node.ts'
+import { FakeNode, IDLE, startPeer } from './fake-node.ts'
+
+const { signal } = new AbortController()
+
+let relay: Libp2p
+let node: FakeNode
+let network: Network
+let directory: Directory
+let now: number
+
+beforeEach(async () => {
+  now = Date.now()
+  relay = await startPeer()
+  const bootstrap = String(relay.getMultiaddrs()[0])
+  node = await FakeNode.start({ bootstrap })
+  network = await createNetwork({ bootstrap: [bootstrap], mdns: false, scope: 'local' }, nodePlatform)
+  directory = new Directory(network, () => now)
+})
+
+afterEach(async () => {
+  directory.stop()
+  await network.stop()
+  await node.stop()
+  await relay.stop()
+})
+
+async function peers(fresh = false): Promise<string[]> {
+  const sightings = await directory.gather(anyNodeCid(), () => true, { signal, fresh })
+  return sightings.map(({ card }) => card.peerId.toString())
+}
+
+test('a node that is known is given without asking', async () => {
+  expect(await peers()).toEqual([node.peer])
+  now += LOOKUP_REFRESH_MS - 1
+  expect(await peers()).toEqual([node.peer])
+  expect(node.cardsGiven).toBe(1)
+})
+
+test('after a minute it is given as it was, and asked again beside', async () => {
+  await peers()
+  now += LOOKUP_REFRESH_MS
+  node.load = { ...IDLE, active: 1 }
+  const [before] = await directory.gather(anyNodeCid(), () => true, { signal })
+  expect(before?.load.active).toBe(0)
+  await vi.waitUntil(() => node.cardsGiven === 2)
+  await vi.waitUntil(async () => (await directory.gather(anyNodeCid(), () => true, { signal }))[0]?.load.active === 1)
+})
+
+test('a node that left is given until its card is too old', async () => {
+  await peers()
+  await node.stop()
+  now += CARD_USABLE_MS - 1
+  expect(await peers()).toEqual([node.peer])
+  now += 1
+  expect(await peers()).toEqual([])
+})
+
+test('an expired card is not used, however new', async () => {
+  now += 2 * CARD_TTL_MS
+  expect(await peers()).toEqual([])
+  expect(node.cardsGiven).toBe(1)
+})
+
+test('what was forgotten is asked again', async () => {
+  await peers()
+  directory.forget(node.peer)
+  expect(await peers()).toEqual([node.peer])
+  expect(node.cardsGiven).toBe(2)
+})
+
+test('those who look at the same time share a lookup', async () => {
+  const all = await Promise.all([peers(), peers(), peers()])
+  expect(all).toEqual([[node.peer], [node.peer], [node.peer]])
+  expect(node.cardsGiven).toBe(1)
+})
+
+test('loads that were told with answers count', async () => {
+  await peers()
+  directory.reportLoad(node.peer, { ...IDLE, active: 2 })
+  directory.reportBusy(node.peer, 700)
+  const [sighting] = await directory.gather(anyNodeCid(), () => true, { signal })
+  expect(sighting).toMatchObject({ load: { active: 2, estimatedWaitMs: 700 }, loadAt: now })
+})
+
+test('where nothing suits, the whole lookup is waited for, and nothing comes', async () => {
+  expect(await directory.gather(anyNodeCid(), () => false, { signal })).toEqual([])
+})
+
+test('a caller who leaves does not wait', async () => {
+  const left = directory.gather(anyNodeCid(), () => true, { signal: AbortSignal.abort() })
+  await expect(left).rejects.toMatchObject({ code: 'aborted' })
+})
+
+test('a lookup goes on for others when one that looks is done', async () => {
+  for await (const sighting of directory.find(anyNodeCid(), { signal })) {
+    expect(sighting.card.peerId.toString()).toBe(node.peer)
+    break
+  }
+  expect(await peers()).toEqual([node.peer])
+  expect(node.cardsGiven).toBe(1)
+})
