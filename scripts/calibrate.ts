@@ -1,21 +1,21 @@
 /**
- * `node scripts/calibrate.ts [MODEL] [TOKENS]`: measures how far honest nodes differ in the same file,
- * and writes `client/audit/honest.ts`. Again after every change of the engine or of the embedded model.
+ * `node scripts/calibrate.ts [TOKENS]`: measures how far honest nodes differ with crumb, and writes
+ * `client/audit/honest.ts`. Again after every change of the engine or of the embedded model.
  *
- * MODEL: a Q8_0 file (default: crumb). TOKENS: for each variation (default 40,000).
+ * TOKENS: for each way to compute (default 40,000).
  */
-process.env.UV_THREADPOOL_SIZE = '1'
-
 import { writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { BINS, cellOf, OUTCOMES } from '../client/audit/bins.ts'
 import { measureAnswer } from '../client/audit/measure.ts'
 import { crumb } from '../node/models/crumb.ts'
-import { answers } from './calibrate/answers.ts'
-import type { Generated } from './calibrate/engine.ts'
+import { answers, everySampling } from './calibrate/answers.ts'
+import type { Generated, LabEngine } from './calibrate/engine.ts'
 import { honestHistogram } from './calibrate/histogram.ts'
 import { HONEST_VARIATIONS, startVariation } from './calibrate/variations.ts'
 
 const TARGET = new URL('../client/audit/honest.ts', import.meta.url)
+/** The benchmark's answers have other seeds. */
 const SEED = 1
 
 /**
@@ -23,53 +23,62 @@ const SEED = 1
  * twice its size the histogram is that of nodes with twice the noise.
  */
 const HEADROOM = 2
+/** Tokens of a variation that is like another, of those that the others get. */
+const LIKE_SHARE = 0.02
 
-/** Every step of the contract takes part: temperatures, filters on and off, penalties. */
-const sampling = (index: number): object => ({
-  temperature: [0, 0.7, 1][index % 3]!,
-  ...(index % 5 === 0 ? { topK: 0, topP: 1, minP: 0 } : {}),
-  ...(index % 7 === 0 ? { presencePenalty: 0.2, frequencyPenalty: 0.3 } : {})
-})
-
-const [modelPath = crumb.Q8_0.path, tokens = '40000'] = process.argv.slice(2)
-const interrupted = new AbortController()
-process.once('SIGINT', () => interrupted.abort(new Error('Interrupted.')))
-const { signal } = interrupted
-
-const pool = new Map<string, Generated[]>()
-for (const [name, variation] of Object.entries(HONEST_VARIATIONS)) {
-  const engine = await startVariation(modelPath, variation)
-  pool.set(name, await answers(engine, { tokens: Number(tokens), seed: SEED, sampling }, signal))
-  await engine.close()
-  console.error(`${name}: answers made`)
-}
-
-const pairs: number[][] = []
-for (const [auditor, variation] of Object.entries(HONEST_VARIATIONS)) {
-  const engine = await startVariation(modelPath, variation)
-  for (const [node, made] of pool) {
-    const cells = new Array<number>(BINS * OUTCOMES).fill(0)
-    let largest = 0
-    for (const answer of made) {
-      const scores = await engine.score(answer, signal)
-      for (const { gap, margin } of measureAnswer(scores, answer.sampling, answer.answerTokens)) {
-        cells[cellOf(HEADROOM * gap, HEADROOM * margin)]!++
-        largest = Math.max(largest, margin)
-      }
-    }
-    pairs.push(cells)
-    const all = cells.reduce((sum, count) => sum + count, 0)
-    const exact = cells.filter((_, cell) => cell % OUTCOMES === 0).reduce((sum, count) => sum + count, 0)
-    const share = ((100 * exact) / all).toFixed(2)
-    console.log(`${node} | audited: ${auditor} | ${all} tokens | ${share} % exact | largest margin ${largest.toFixed(3)}`)
+async function makeAnswers(tokens: number, signal: AbortSignal): Promise<Map<string, Generated[]>> {
+  const made = new Map<string, Generated[]>()
+  for (const [name, variation] of Object.entries(HONEST_VARIATIONS)) {
+    const engine = await startVariation(crumb.Q8_0.path, variation)
+    const wanted = { tokens: variation.like === undefined ? tokens : tokens * LIKE_SHARE, seed: SEED, sampling: everySampling }
+    made.set(name, await answers(engine, wanted, signal))
+    await engine.close()
+    console.error(`${name}: answers made`)
   }
-  await engine.close()
+  return made
 }
 
-const rows = honestHistogram(pairs).map((row) => `  [${row.join(', ')}]`)
-await writeFile(
-  TARGET,
-  `/**
+/** Prints what it sees; returns the counts by cell. */
+async function measure(label: string, auditor: LabEngine, made: readonly Generated[], signal: AbortSignal): Promise<number[]> {
+  const cells = new Array<number>(BINS * OUTCOMES).fill(0)
+  let tokens = 0
+  let exact = 0
+  let largest = 0
+  for (const answer of made) {
+    const scores = await auditor.score(answer, signal)
+    for (const { gap, margin } of measureAnswer(scores, answer.sampling, answer.answerTokens)) {
+      cells[cellOf(HEADROOM * gap, HEADROOM * margin)]!++
+      tokens++
+      if (margin === 0) exact++
+      largest = Math.max(largest, margin)
+    }
+  }
+  const share = ((100 * exact) / tokens).toFixed(2)
+  console.log(`${label}: ${tokens} tokens, ${share} % exact, largest margin ${largest.toFixed(3)}`)
+  return cells
+}
+
+async function main(): Promise<void> {
+  const tokens = Number(process.argv[2] ?? 40_000)
+  const interrupted = new AbortController()
+  process.once('SIGINT', () => interrupted.abort(new Error('Interrupted.')))
+  const made = await makeAnswers(tokens, interrupted.signal)
+  const pairs = new Map<string, number[]>()
+  for (const [name, variation] of Object.entries(HONEST_VARIATIONS)) {
+    if (variation.like !== undefined) continue
+    const auditor = await startVariation(crumb.Q8_0.path, { ...variation, slots: 1 })
+    for (const [node, pool] of made) {
+      const cells = await measure(`${node}, audited ${name}`, auditor, pool, interrupted.signal)
+      const pair = `${HONEST_VARIATIONS[node]?.like ?? node}, ${name}`
+      const others = pairs.get(pair)
+      pairs.set(pair, others === undefined ? cells : cells.map((count, cell) => count + others[cell]!))
+    }
+    await auditor.close()
+  }
+  const rows = honestHistogram([...pairs.values()]).map((row) => `  [${row.join(', ')}]`)
+  await writeFile(
+    TARGET,
+    `/**
  * How far honest nodes differ: by gap, the probabilities of an exact token and of a margin in each bin.
  * Written by \`node scripts/calibrate.ts\`, which says how; not to be edited.
  */
@@ -77,4 +86,10 @@ export const HONEST: readonly (readonly number[])[] = [
 ${rows.join(',\n')}
 ]
 `
-)
+  )
+  console.error(`written: ${fileURLToPath(TARGET)}`)
+}
+
+// Before llama.cpp is loaded: its decodes wander over the pool's threads, which halves its speed.
+process.env.UV_THREADPOOL_SIZE = '1'
+await main()

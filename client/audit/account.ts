@@ -7,47 +7,51 @@ import { withAnswer, type Evidence } from './evidence.ts'
 
 type Tokens = Pick<AnswerRecord, 'promptTokens' | 'answerTokens'>
 
+/** An answer's tokens, counted. */
+export interface Counted {
+  cells: Cells
+  /** Those that did not match, by what came before them. */
+  mismatches: readonly { context: string; cell: number }[]
+}
+
+/** The evidence after one more audit. */
+export function withAudit(evidence: Evidence, tokens: Tokens, measured: readonly TokenMargin[]): Evidence {
+  return withCounted(evidence, countTokens(tokens, measured))
+}
+
+/** @param measured for the last tokens of the answer, those that the node generated */
+export function countTokens({ promptTokens, answerTokens }: Tokens, measured: readonly TokenMargin[]): Counted {
+  const cells = new Array<number>(BINS * OUTCOMES).fill(0)
+  const mismatches: Counted['mismatches'][number][] = []
+  const first = answerTokens.length - measured.length
+  measured.forEach(({ gap, margin }, index) => {
+    const cell = cellOf(gap, margin)
+    cells[cell]!++
+    if (margin === 0) return
+    mismatches.push({ context: contextName([...promptTokens, ...answerTokens.slice(0, first + index)]), cell })
+  })
+  return { cells, mismatches }
+}
+
 /**
- * The evidence after one more audit.
- *
  * A mismatch counts once for what came before it, whatever the seed: two honest machines differ in
  * the logits behind one context in the same way every time, so that asking again shows nothing new.
  * Otherwise a program that asks one question every minute, or a slanderer, would convict anybody.
  */
-export function withAudit(evidence: Evidence, tokens: Tokens, measured: readonly TokenMargin[]): Evidence {
-  const { cells, mismatches } = countCells(tokens, measured, new Set(evidence.mismatches ?? []))
-  return withCells(evidence, cells, mismatches)
+export function newCells(evidence: Evidence, { cells, mismatches }: Counted): Cells {
+  const known = new Set(evidence.mismatches)
+  const left = [...cells]
+  for (const { context, cell } of mismatches) if (known.has(context)) left[cell]!--
+  return left
 }
 
-/** With what `countCells` gave. */
-export function withCells(evidence: Evidence, cells: Cells, mismatches: readonly string[]): Evidence {
+/** The evidence after one more answer. */
+export function withCounted(evidence: Evidence, counted: Counted): Evidence {
+  const known = new Set([...(evidence.mismatches ?? []), ...counted.mismatches.map(({ context }) => context)])
   return {
-    ...withAnswer(evidence, cells),
-    mismatches: [...(evidence.mismatches ?? []), ...mismatches].slice(-MAX_REMEMBERED_MISMATCHES)
+    ...withAnswer(evidence, newCells(evidence, counted)),
+    mismatches: [...known].slice(-MAX_REMEMBERED_MISMATCHES)
   }
-}
-
-/**
- * @param measured for the last tokens of the answer, those that the node generated
- * @param known mismatches that counted before
- */
-export function countCells(
-  { promptTokens, answerTokens }: Tokens,
-  measured: readonly TokenMargin[],
-  known: ReadonlySet<string> = new Set()
-): { cells: Cells; mismatches: string[] } {
-  const cells = new Array<number>(BINS * OUTCOMES).fill(0)
-  const mismatches: string[] = []
-  const first = answerTokens.length - measured.length
-  measured.forEach(({ gap, margin }, index) => {
-    if (margin > 0) {
-      const context = contextName([...promptTokens, ...answerTokens.slice(0, first + index)])
-      if (known.has(context) || mismatches.includes(context)) return
-      mismatches.push(context)
-    }
-    cells[cellOf(gap, margin)]!++
-  })
-  return { cells, mismatches }
 }
 
 /** 64 bits of the ids' hash. Who finds another context of that name has one mismatch less counted. */

@@ -24,4 +24,4 @@ export const ALTERNATIVE_SCALES: readonly number[] = [0.1, 0.3, 1]
 export const CHEATED_SHARES: readonly number[] = [1, 0.3, 0.1]
 
 /** Mismatches remembered, so that one that comes again counts once. A peer is convicted long before. */
-export const MAX_REMEMBERED_MISMATCHES = 4096
+export const MAX_REMEMBERED_MISMATCHES = 1024

@@ -9,7 +9,7 @@
 import type { PeerId } from '@libp2p/interface'
 import { decodeFraudProof, PotluckError, type Violation } from '@potluck/protocol'
 
-import { countCells, withCells } from './account.ts'
+import { countTokens, newCells, withCounted } from './account.ts'
 import { audit } from './audit.ts'
 import { CONVICT, PROOF_SELECTION } from './constants.ts'
 import { answerEvidence, NO_EVIDENCE } from './evidence.ts'
@@ -55,10 +55,9 @@ export async function checkProof(bytes: Uint8Array, scorer: Scorer, signal?: Abo
   for (const record of answers) {
     const result = await audit(record, peerId, scorer, signal === undefined ? {} : { signal })
     for (const violation of result.violations) violations.add(violation)
-    // An answer that is shown twice counts once: all its mismatches are known by then.
-    const { cells, mismatches } = countCells(record, result.measured, new Set(evidence.mismatches ?? []))
-    evidence = withCells(evidence, cells, mismatches)
-    selected += Math.max(0, answerEvidence(cells) - Math.log(PROOF_SELECTION))
+    const counted = countTokens(record, result.measured)
+    selected += Math.max(0, answerEvidence(newCells(evidence, counted)) - Math.log(PROOF_SELECTION))
+    evidence = withCounted(evidence, counted)
   }
   const logEvidence = violations.size > 0 ? Infinity : evidence.peak
   return {

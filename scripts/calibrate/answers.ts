@@ -16,6 +16,15 @@ export interface Wanted {
   evaluated?: (promptTokens: readonly number[]) => readonly number[]
 }
 
+/** Every step of the contract takes part: temperatures, filters on and off, penalties. */
+export function everySampling(index: number): Partial<SamplingParameters> {
+  return {
+    temperature: [0, 0.7, 1][index % 3]!,
+    ...(index % 5 === 0 ? { topK: 0, topP: 1, minP: 0 } : {}),
+    ...(index % 7 === 0 ? { presencePenalty: 0.2, frequencyPenalty: 0.3 } : {})
+  }
+}
+
 /** Fills all slots of the engine, so that answers share batches as they do on a busy node. */
 export async function answers(engine: LabEngine, wanted: Wanted, signal: AbortSignal): Promise<Generated[]> {
   const random = createRandom(wanted.seed)

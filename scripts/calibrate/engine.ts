@@ -9,11 +9,13 @@ import { load } from '../../node/engine/llama/load.ts'
 /** How a backend computes; what is left out is as the product has it. */
 export interface Variation {
   /** Default 1. */
+  slots?: number
+  /** Default 1. */
   threads?: number
   /** Tokens of one evaluation; default 512. */
   batchSize?: number
   /** Type of the KV cache; default F16. */
-  kv?: 'F16' | 'Q8_0' | 'F32'
+  kv?: 'F16' | 'Q8_0'
   /** Default false, as on every CPU. */
   flashAttention?: boolean
 }
@@ -31,13 +33,13 @@ export class LabEngine {
   readonly #close: () => Promise<void>
 
   private constructor(engine: LlamaProcessEngine, slots: number, close: () => Promise<void>) {
-    this.slots = slots
     this.#engine = engine
+    this.slots = slots
     this.#close = close
   }
 
-  static async start(modelPath: string, variation: Variation, slots: number): Promise<LabEngine> {
-    const { threads = 1, batchSize = 512, kv = 'F16', flashAttention = false } = variation
+  static async start(modelPath: string, variation: Variation = {}): Promise<LabEngine> {
+    const { slots = 1, threads = 1, batchSize = 512, kv = 'F16', flashAttention = false } = variation
     const loaded = await load({ modelPath, slots, threads, gpu: false }, { progress: () => {}, log: () => {} })
     await loaded.context.dispose()
     const batching = new Batching()

@@ -2,10 +2,10 @@
 import { BINS, OUTCOMES } from '../../client/audit/bins.ts'
 
 /**
- * An honest token may be anything once in so many, whatever was measured: a calibration has seen
- * some machines, and a conviction is for good.
+ * Added for each bin, whatever was measured: an honest token may be anything once in so many. A
+ * calibration has seen some machines, and a conviction is for good.
  */
-const LEAST_TAIL = 1e-4
+const LEAST = 1e-4
 /** At a tie it is the toss of a coin which token comes. */
 const MOST_TAIL = 0.5
 
@@ -24,11 +24,14 @@ export function honestHistogram(pairs: readonly (readonly number[])[]): number[]
   })
 }
 
-/** Upper bound on the probability of a margin in this bin or beyond: Poisson, about two deviations; 3 / n where none was seen. */
+/**
+ * Upper bound on the probability of a margin in this bin or beyond: by Poisson's law two deviations
+ * above what was seen, 3 / n where nothing was.
+ */
 function tailBound(row: readonly number[], bin: number): number {
   const seen = row.reduce((sum, count) => sum + count, 0)
   const beyond = row.slice(1 + bin).reduce((sum, count) => sum + count, 0)
-  return Math.min(MOST_TAIL, Math.max(LEAST_TAIL, (beyond + 2 * Math.sqrt(beyond) + 3) / seen))
+  return Math.min(MOST_TAIL, (beyond + 2 * Math.sqrt(beyond) + 3) / seen) + LEAST * (BINS - bin)
 }
 
 const rounded = (probability: number): number => Number(probability.toPrecision(6))
