@@ -30,6 +30,11 @@ export interface Choice<C extends Contender> {
 export interface RankContext {
   mode: Mode
   parameters: ReputationParameters
+  /**
+   * Whether newcomers stand apart. False where this client cannot audit: nobody could ever pass a
+   * probation, and all would stay strangers, chosen by chance.
+   */
+  probation: boolean
   /** From `Reputation.newcomerShare`. */
   newcomerShare: number
   /** Milliseconds since the epoch. */
@@ -44,7 +49,7 @@ export function* rank<C extends Contender>(
   request: Request,
   context: RankContext
 ): Generator<Choice<C>, void, void> {
-  const { mode, now, random, newcomerShare } = context
+  const { mode, now, random, newcomerShare, probation } = context
   const weigh = (contender: C, why: Choice<C>['why']): Choice<C> => ({
     contender,
     why,
@@ -58,7 +63,7 @@ export function* rank<C extends Contender>(
     if (refusalOf(contender, request, mode) !== undefined) continue
     if (contender.notBefore > now) resting.push(contender)
     else if (own === undefined && contender.local && hasFreeSlot(contender)) own = contender
-    else if (isEstablished(contender)) established.push(contender)
+    else if (!probation || isEstablished(contender)) established.push(contender)
     else newcomers.push(contender)
   }
 
@@ -117,10 +122,7 @@ function byTrial<C extends Contender>(newcomers: readonly C[], random: () => num
     })
     .sort(
       (a, b) =>
-        a.awaitedAudits - b.awaitedAudits ||
-        b.auditedTokens - a.auditedTokens ||
-        a.slow - b.slow ||
-        a.chance - b.chance
+        a.awaitedAudits - b.awaitedAudits || b.auditedTokens - a.auditedTokens || a.slow - b.slow || a.chance - b.chance
     )
     .map(({ contender }) => contender)
 }

@@ -15,6 +15,8 @@ import { rank, type Choice } from './rank.ts'
 
 export interface SelectorOptions {
   reputation: Reputation
+  /** Whether this client audits, with an engine of its own or through others; see `RankContext.probation`. */
+  canAudit: boolean
   /** Default `any`. */
   mode?: Mode
   /** Milliseconds since the epoch. */
@@ -32,6 +34,7 @@ export type NodeChoice<N extends KnownNode> = Choice<NodeView<N>>
 
 export class Selector {
   readonly #reputation: Reputation
+  readonly #canAudit: boolean
   readonly #mode: Mode
   readonly #now: () => number
   readonly #random: () => number
@@ -41,8 +44,9 @@ export class Selector {
   readonly #underWay = new Map<string, number[]>()
   #hedging: Hedging = FRESH_HEDGING
 
-  constructor({ reputation, mode = 'any', now, random }: SelectorOptions) {
+  constructor({ reputation, canAudit, mode = 'any', now, random }: SelectorOptions) {
     this.#reputation = reputation
+    this.#canAudit = canAudit
     this.#mode = mode
     this.#now = now
     this.#random = random
@@ -61,6 +65,7 @@ export class Selector {
     yield* rank(views, request, {
       mode: this.#mode,
       parameters: this.#reputation.parameters,
+      probation: this.#canAudit,
       newcomerShare: this.#reputation.newcomerShare(),
       now,
       random: this.#random

@@ -29,7 +29,12 @@ export class PotluckPolicy implements Policy {
   constructor(context: PolicyContext, store: ReputationStore = new MemoryReputationStore()) {
     this.#context = context
     this.reputation = new Reputation({ store, now: context.now })
-    this.#selector = new Selector({ reputation: this.reputation, now: context.now, random: context.random })
+    this.#selector = new Selector({
+      reputation: this.reputation,
+      canAudit: true,
+      now: context.now,
+      random: context.random
+    })
   }
 
   *candidates(ask: Ask): Generator<SimCandidate, void, void> {

@@ -38,7 +38,14 @@ export function ranked(
   context: Partial<RankContext> = {},
   request: Request = REQUEST
 ): Array<Choice<Contender>> {
-  const defaults: RankContext = { mode: 'any', parameters: PARAMETERS, newcomerShare: 0, now: NOW, random: seeded() }
+  const defaults: RankContext = {
+    mode: 'any',
+    parameters: PARAMETERS,
+    probation: true,
+    newcomerShare: 0,
+    now: NOW,
+    random: seeded()
+  }
   return [...rank(contenders, request, { ...defaults, ...context })]
 }
 

@@ -126,6 +126,17 @@ test('where nobody is established newcomers serve: a trial that has begun first,
   expect(names(ranked(all))).toEqual(['begun', 'stranger', 'unreadable', 'awaited'])
 })
 
+test('a client that cannot audit weighs newcomers like all others', () => {
+  const fresh = { standing: 'newcomer', auditedTokens: 0 } as const
+  const all = [
+    contender('slow', { claims: SLOW }),
+    contender('new', fresh),
+    contender('slower', { ...fresh, claims: SLOW, roundTripMs: 900 })
+  ]
+  expect(names(ranked(all, { probation: false }))).toEqual(['new', 'slow', 'slower'])
+  expect(names(ranked(all))[0]).toBe('slow')
+})
+
 test('every stranger has its turn: cards that claim more do not come first', () => {
   const random = seeded(5)
   const fresh = { standing: 'newcomer', auditedTokens: 0 } as const

@@ -20,7 +20,12 @@ const RESULT: AttemptResult = {
 class World {
   at = NOW
   readonly reputation = new Reputation({ store: new MemoryReputationStore(), now: () => this.at })
-  readonly selector = new Selector({ reputation: this.reputation, now: () => this.at, random: seeded() })
+  readonly selector = new Selector({
+    reputation: this.reputation,
+    canAudit: true,
+    now: () => this.at,
+    random: seeded()
+  })
 
   node(peer: string, changes: Partial<KnownNode> = {}): KnownNode {
     return {
