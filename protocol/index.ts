@@ -4,6 +4,11 @@
  * What both sides of the wire agree on: identifiers and limits, errors, messages and their
  * validation, frames over a stream, cards, receipts, the keys of the DHT, and the sampling contract.
  */
+export { auditAnswer, type Audit, type AuditOptions } from './audit/audit.ts'
+export { measureAnswer } from './audit/measure.ts'
+export type { ReadJob, Reading, Scorer } from './audit/scorer.ts'
+export { openStatement, type Statement } from './audit/statement.ts'
+export type { Heard, Misstatement } from './audit/structure.ts'
 export * from './card.ts'
 export * from './constants.ts'
 export * from './dht.ts'

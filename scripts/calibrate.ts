@@ -6,8 +6,8 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { measureAnswer } from '@potluck/protocol'
 import { BINS, cellOf, OUTCOMES } from '../client/audit/bins.ts'
-import { measureAnswer } from '../client/audit/measure.ts'
 import { crumb } from '../node/models/crumb.ts'
 import { answers, everySampling } from './calibrate/answers.ts'
 import type { Generated, LabEngine } from './calibrate/engine.ts'
@@ -30,7 +30,11 @@ async function makeAnswers(tokens: number, signal: AbortSignal): Promise<Map<str
   const made = new Map<string, Generated[]>()
   for (const [name, variation] of Object.entries(HONEST_VARIATIONS)) {
     const engine = await startVariation(crumb.Q8_0.path, variation)
-    const wanted = { tokens: variation.like === undefined ? tokens : tokens * LIKE_SHARE, seed: SEED, sampling: everySampling }
+    const wanted = {
+      tokens: variation.like === undefined ? tokens : tokens * LIKE_SHARE,
+      seed: SEED,
+      sampling: everySampling
+    }
     made.set(name, await answers(engine, wanted, signal))
     await engine.close()
     console.error(`${name}: answers made`)
@@ -39,7 +43,12 @@ async function makeAnswers(tokens: number, signal: AbortSignal): Promise<Map<str
 }
 
 /** Prints what it sees; returns the counts by cell. */
-async function measure(label: string, auditor: LabEngine, made: readonly Generated[], signal: AbortSignal): Promise<number[]> {
+async function measure(
+  label: string,
+  auditor: LabEngine,
+  made: readonly Generated[],
+  signal: AbortSignal
+): Promise<number[]> {
   const cells = new Array<number>(BINS * OUTCOMES).fill(0)
   let tokens = 0
   let exact = 0

@@ -36,7 +36,9 @@ export const NO_EVIDENCE: Evidence = { answers: 0, tokens: 0, tests: [], peak: 0
 
 /** Natural logarithm of an answer's likelihood ratio, by alternative. The order of its tokens does not matter. */
 export function answerRatios(cells: Cells): number[] {
-  return LOG_RATIOS.map((ratios) => cells.reduce((sum, count, cell) => (count > 0 ? sum + count * ratios[cell]! : sum), 0))
+  return LOG_RATIOS.map((ratios) =>
+    cells.reduce((sum, count, cell) => (count > 0 ? sum + count * ratios[cell]! : sum), 0)
+  )
 }
 
 /** Natural logarithm of the evidence of one answer by itself. */

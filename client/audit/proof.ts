@@ -7,14 +7,18 @@
  * that showed all it had; and `convincing` for evidence that stands although it was selected.
  */
 import type { PeerId } from '@libp2p/interface'
-import { decodeFraudProof, PotluckError, type Violation } from '@potluck/protocol'
+import {
+  auditAnswer,
+  decodeFraudProof,
+  openStatement,
+  PotluckError,
+  type Scorer,
+  type Violation
+} from '@potluck/protocol'
 
 import { countTokens, newCells, withCounted } from './account.ts'
-import { audit } from './audit.ts'
 import { CONVICT, PROOF_SELECTION } from './constants.ts'
 import { answerEvidence, NO_EVIDENCE } from './evidence.ts'
-import type { Scorer } from './scorer.ts'
-import { openStatement } from './statement.ts'
 
 export interface ProofFinding {
   peerId: PeerId
@@ -53,7 +57,7 @@ export async function checkProof(bytes: Uint8Array, scorer: Scorer, signal?: Abo
   let evidence = NO_EVIDENCE
   let selected = 0
   for (const record of answers) {
-    const result = await audit(record, peerId, scorer, signal === undefined ? {} : { signal })
+    const result = await auditAnswer(record, peerId, scorer, signal === undefined ? {} : { signal })
     for (const violation of result.violations) violations.add(violation)
     const counted = countTokens(record, result.measured)
     selected += Math.max(0, answerEvidence(newCells(evidence, counted)) - Math.log(PROOF_SELECTION))

@@ -6,7 +6,15 @@
  * the last is `done`. Ending the iteration early, or aborting the signal, stops the evaluation and
  * frees the slot. The engine queues nothing: the caller never runs more than `slots` generations.
  */
-import type { FinishReason, PromptInput, SamplingParameters, TokenDelta, Usage } from '@potluck/protocol'
+import type {
+  FinishReason,
+  PromptInput,
+  ReadJob,
+  Reading,
+  SamplingParameters,
+  TokenDelta,
+  Usage
+} from '@potluck/protocol'
 
 export interface EngineModel {
   /** SHA-256 of the GGUF file, 32 bytes. */
@@ -70,19 +78,6 @@ export interface Generation extends AsyncIterable<EngineEvent> {
 export interface ScoreJob {
   promptTokens: readonly number[]
   answerTokens: readonly number[]
-}
-
-export interface ReadJob {
-  answerTokens: readonly number[]
-  stop: readonly string[]
-}
-
-/** What answer tokens mean. */
-export interface Reading {
-  /** Up to where the answer ends: before a stop sequence, without control tokens. */
-  text: string
-  /** Tokens up to the model's end of turn or the end of a stop sequence, included; undefined if neither came. */
-  end?: number
 }
 
 /** Raw top-64 logits at one position, best first (ties: lower token id first). */

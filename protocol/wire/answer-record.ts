@@ -4,13 +4,7 @@ import { peerIdFromMultihash } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
 import { decode as decodeMultihash } from 'multiformats/hashes/digest'
 
-import {
-  MAX_ANSWER_TOKENS,
-  MAX_FRAME_BYTES,
-  MAX_PROMPT_TOKENS,
-  MAX_RECEIPT_BYTES,
-  MAX_TOKEN_ID
-} from '../constants.ts'
+import { MAX_ANSWER_TOKENS, MAX_FRAME_BYTES, MAX_PROMPT_TOKENS, MAX_RECEIPT_BYTES, MAX_TOKEN_ID } from '../constants.ts'
 import type { AnswerRecord as AnswerRecordMessage, AnswerRecordSchema } from '../messages/potluck_pb.ts'
 import type { FieldCheck } from './check.ts'
 

@@ -103,7 +103,9 @@ function parseResult({ comparable, violations, margins, gaps }: AuditResultMessa
   if (gaps.length !== margins.length) replied.fail('gaps', 'must be one for each margin')
   return {
     comparable,
-    violations: violations.map((name) => VIOLATIONS.find((known) => known === name) ?? replied.fail('violations', 'holds one that is not known')),
+    violations: violations.map(
+      (name) => VIOLATIONS.find((known) => known === name) ?? replied.fail('violations', 'holds one that is not known')
+    ),
     measured: margins.map((margin, index) => ({
       margin: replied.number('margins', margin, 0, Infinity),
       gap: replied.number('gaps', gaps[index]!, 0, Infinity)

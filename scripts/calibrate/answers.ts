@@ -46,7 +46,8 @@ export async function answers(engine: LabEngine, wanted: Wanted, signal: AbortSi
     while (tokens < wanted.tokens) {
       const first = await ask(engine.tokenize(writePrompt(random)))
       // Every other chat has a second turn, whose beginning is in the cache.
-      if (asked % 2 === 0) await ask([...first.promptTokens, ...first.answerTokens, ...engine.tokenize(writePrompt(random))])
+      if (asked % 2 === 0)
+        await ask([...first.promptTokens, ...first.answerTokens, ...engine.tokenize(writePrompt(random))])
     }
   }
   await Promise.all(Array.from({ length: engine.slots }, converse))

@@ -47,7 +47,12 @@ export async function derive(source: string, derivation: Derivation): Promise<st
     const dimensions = tensor.dimensions.map(Number)
     const start = Number(tensor.filePart === 1 ? tensor.fileOffset : 0)
     const length = sizeOf(tensor.ggmlType, dimensions)
-    return { name: tensor.name, dimensions, type: tensor.ggmlType, bytes: Buffer.from(file.subarray(start, start + length)) }
+    return {
+      name: tensor.name,
+      dimensions,
+      type: tensor.ggmlType,
+      bytes: Buffer.from(file.subarray(start, start + length))
+    }
   })
   const derived = tensors.map((tensor) => change(tensor, derivation))
   await mkdir(CACHE, { recursive: true })
@@ -92,7 +97,8 @@ function asSingles(bytes: Buffer): Buffer {
 
 function onGrid(block: DataView, most: number): void {
   let largest = 0
-  for (let weight = 0; weight < BLOCK.weights; weight++) largest = Math.max(largest, Math.abs(block.getInt8(2 + weight)))
+  for (let weight = 0; weight < BLOCK.weights; weight++)
+    largest = Math.max(largest, Math.abs(block.getInt8(2 + weight)))
   const step = largest / most
   if (step === 0) return
   block.setFloat16(0, block.getFloat16(0, true) * step, true)

@@ -59,7 +59,8 @@ async function honestPools({ note, signal }: BenchContext, scale: number): Promi
   const pools = new Map<string, Audited[]>()
   for (const [name, variation] of variations) {
     const auditor = await startVariation(crumb.Q8_0.path, { ...variation, slots: 1 })
-    for (const [node, answered] of made) pools.set(`${node}, audited ${name}`, await auditAll(auditor, answered, signal))
+    for (const [node, answered] of made)
+      pools.set(`${node}, audited ${name}`, await auditAll(auditor, answered, signal))
     await auditor.close()
     note(`honest audits: ${name}`)
   }
@@ -86,7 +87,13 @@ function reportHonest({ report }: BenchContext, pools: ReadonlyMap<string, reado
   report({ ...row, metric: 'false_convictions', value: fates.convicted, n: lives })
   report({ ...row, metric: 'false_set_asides', value: fates.setAside, n: lives })
   // Rule of three: nothing was seen in so many trials.
-  report({ ...row, metric: 'false_convictions_bound_95', value: upperBound(fates.convicted) / lives, unit: 'per life', n: lives })
+  report({
+    ...row,
+    metric: 'false_convictions_bound_95',
+    value: upperBound(fates.convicted) / lives,
+    unit: 'per life',
+    n: lives
+  })
   report({ ...row, metric: 'highest_evidence', value: Math.exp(fates.highest), n: lives })
 }
 
@@ -119,17 +126,34 @@ async function cheatedPools({ note, signal }: BenchContext, scale: number): Prom
   return pools
 }
 
-function reportCheat({ report }: BenchContext, label: string, pool: readonly Audited[], honest: readonly Audited[]): void {
+function reportCheat(
+  { report }: BenchContext,
+  label: string,
+  pool: readonly Audited[],
+  honest: readonly Audited[]
+): void {
   report({ case: label, metric: 'exact_share', value: exactShare(pool), unit: '', n: tokensOf(pool) })
   for (const share of [1, PART]) {
     const random = createRandom(4)
     const runs = Array.from({ length: RUNS }, () => live(mixed(honest, pool, share, random)))
     const name = share === 1 ? label : `${label}, in ${100 * share} %`
     const rows = {
-      tokens_to_set_aside_p50: quantile(runs.map(({ setAside }) => setAside), 0.5),
-      tokens_to_set_aside_p99: quantile(runs.map(({ setAside }) => setAside), 0.99),
-      tokens_to_conviction_p50: quantile(runs.map(({ convicted }) => convicted), 0.5),
-      tokens_to_conviction_p99: quantile(runs.map(({ convicted }) => convicted), 0.99)
+      tokens_to_set_aside_p50: quantile(
+        runs.map(({ setAside }) => setAside),
+        0.5
+      ),
+      tokens_to_set_aside_p99: quantile(
+        runs.map(({ setAside }) => setAside),
+        0.99
+      ),
+      tokens_to_conviction_p50: quantile(
+        runs.map(({ convicted }) => convicted),
+        0.5
+      ),
+      tokens_to_conviction_p99: quantile(
+        runs.map(({ convicted }) => convicted),
+        0.99
+      )
     }
     for (const [metric, value] of Object.entries(rows)) report({ case: name, metric, value, unit: 'tokens', n: RUNS })
   }

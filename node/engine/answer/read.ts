@@ -1,4 +1,4 @@
-import type { ReadJob, Reading } from '../interface.ts'
+import type { ReadJob, Reading } from '@potluck/protocol'
 import { AnswerText } from './text.ts'
 import type { Vocabulary } from './vocabulary.ts'
 

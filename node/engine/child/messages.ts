@@ -5,7 +5,7 @@
  * The daemon sends `load` first and waits for `ready` or `refused`. Then it asks with ids of its own
  * choosing; every id ends with exactly one `result`, `done` or `error`. The process dies with the channel.
  */
-import type { ErrorCode, PromptInput } from '@potluck/protocol'
+import type { ErrorCode, PromptInput, ReadJob, Reading } from '@potluck/protocol'
 import type {
   EngineBackend,
   EngineCounters,
@@ -13,8 +13,6 @@ import type {
   EngineModel,
   GenerateJob,
   PositionScores,
-  ReadJob,
-  Reading,
   ScoreJob
 } from '../interface.ts'
 

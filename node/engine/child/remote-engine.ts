@@ -1,4 +1,4 @@
-import { PotluckError, type PromptInput } from '@potluck/protocol'
+import { PotluckError, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
 import type {
   Engine,
   EngineBackend,
@@ -8,8 +8,6 @@ import type {
   GenerateJob,
   Generation,
   PositionScores,
-  ReadJob,
-  Reading,
   ScoreJob
 } from '../interface.ts'
 import type { FromChild, LoadOptions, LoadStage, Result, ToChild } from './messages.ts'

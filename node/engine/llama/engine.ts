@@ -1,17 +1,9 @@
 /** The model in its process: slots, and what is asked of them. */
-import { PotluckError, type PromptInput } from '@potluck/protocol'
+import { PotluckError, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
 import { checkTokens } from '../answer/checks.ts'
 import type { Credit } from '../answer/credit.ts'
 import { readAnswer } from '../answer/read.ts'
-import type {
-  EngineCounters,
-  EngineEvent,
-  GenerateJob,
-  PositionScores,
-  ReadJob,
-  Reading,
-  ScoreJob
-} from '../interface.ts'
+import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { generate } from './generate.ts'
 import type { LoadedModel } from './load.ts'
 import { Sequence, SlicePace } from './sequence.ts'

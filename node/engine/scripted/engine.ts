@@ -10,7 +10,7 @@
  * gate.step(3)
  */
 import { createHash } from 'node:crypto'
-import { PotluckError, type PromptInput } from '@potluck/protocol'
+import { PotluckError, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
 import { Answer, type PositionLogits } from '../answer/answer.ts'
 import { abortedError, checkTokens } from '../answer/checks.ts'
 import { Credit } from '../answer/credit.ts'
@@ -27,8 +27,6 @@ import type {
   GenerateJob,
   Generation,
   PositionScores,
-  ReadJob,
-  Reading,
   ScoreJob
 } from '../interface.ts'
 import { commonPrefix, SlotPool, type SlotView } from '../slots.ts'

@@ -1,6 +1,5 @@
 /** What an audit costs: against a plain prefill of the same tokens, and against generating them. */
-import { DEFAULT_SAMPLING } from '@potluck/protocol'
-import { measureAnswer } from '../../../client/audit/measure.ts'
+import { DEFAULT_SAMPLING, measureAnswer } from '@potluck/protocol'
 import { LabEngine } from '../../../scripts/calibrate/engine.ts'
 import { createRandom } from '../../../scripts/calibrate/prompts.ts'
 import { median } from '../report.ts'

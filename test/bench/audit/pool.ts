@@ -1,14 +1,18 @@
 /** Audited answers: a few hundred of each kind, of which lives of peers are made. */
+import { measureAnswer } from '@potluck/protocol'
 import { countTokens, withCounted, type Counted } from '../../../client/audit/account.ts'
 import { NO_EVIDENCE, standing, type Evidence } from '../../../client/audit/evidence.ts'
-import { measureAnswer } from '../../../client/audit/measure.ts'
 import type { Generated, LabEngine } from '../../../scripts/calibrate/engine.ts'
 
 export interface Audited extends Counted {
   tokens: number
 }
 
-export async function auditAll(auditor: LabEngine, made: readonly Generated[], signal: AbortSignal): Promise<Audited[]> {
+export async function auditAll(
+  auditor: LabEngine,
+  made: readonly Generated[],
+  signal: AbortSignal
+): Promise<Audited[]> {
   const audited: Audited[] = []
   for (const answer of made) {
     const scores = await auditor.score(answer, signal)
@@ -56,7 +60,12 @@ export function shuffled<T>(pool: readonly T[], random: () => number): T[] {
 }
 
 /** Answers of a peer that cheats in this share of them, in a random order. */
-export function* mixed<T>(honest: readonly T[], cheated: readonly T[], share: number, random: () => number): Generator<T> {
+export function* mixed<T>(
+  honest: readonly T[],
+  cheated: readonly T[],
+  share: number,
+  random: () => number
+): Generator<T> {
   const [good, bad] = [shuffled(honest, random), shuffled(cheated, random)]
   for (;;) {
     const next = (random() / 2 ** 32 < share ? bad : good).pop()

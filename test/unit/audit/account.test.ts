@@ -43,7 +43,11 @@ describe('a mismatch that comes again', () => {
 
   test('is remembered within a bound', () => {
     const long = { promptTokens: [1], answerTokens: Array.from({ length: 1100 }, (_, token) => token) }
-    const evidence = withAudit(NO_EVIDENCE, long, long.answerTokens.map(() => off))
+    const evidence = withAudit(
+      NO_EVIDENCE,
+      long,
+      long.answerTokens.map(() => off)
+    )
     expect(evidence.mismatches).toHaveLength(1024)
   })
 })

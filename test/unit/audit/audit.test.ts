@@ -1,7 +1,6 @@
-import { MAX_ANSWER_TOKENS, PotluckError } from '@potluck/protocol'
+import { auditAnswer as audit, MAX_ANSWER_TOKENS, PotluckError } from '@potluck/protocol'
 import { beforeAll, describe, expect, test } from 'vitest'
 
-import { audit } from '../../../client/audit/audit.ts'
 import { ScriptedEngine } from '../../../node/engine/index.ts'
 import { newPeer, requestFor, serve, type Peer } from './records.ts'
 
@@ -40,7 +39,9 @@ describe('an honest answer', () => {
       continuation: { promptTokens, answerTokens: answerTokens.slice(0, 10) }
     })
     const { record, text } = await serve(engine, peer, request)
-    const result = await audit(record, peer.peerId, engine, { heard: { text: `told by another${text}`, contextLength: 512 } })
+    const result = await audit(record, peer.peerId, engine, {
+      heard: { text: `told by another${text}`, contextLength: 512 }
+    })
     expect(result).toMatchObject({ violations: [], misstatements: [] })
     expect(result.measured).toHaveLength(30)
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
@@ -64,7 +65,11 @@ describe('what is certain', () => {
   test.each([
     ['a prompt that was cut', 'prompt', { promptTokens: cut }],
     ['a prompt with one token more', 'prompt', { promptTokens: (tokens: number[]) => [...tokens, tokens.at(-1)!] }],
-    ['tokens behind the end that was asked for', 'finish', { answerTokens: (tokens: number[]) => [...tokens, ...tokens] }],
+    [
+      'tokens behind the end that was asked for',
+      'finish',
+      { answerTokens: (tokens: number[]) => [...tokens, ...tokens] }
+    ],
     ['an end that did not come', 'finish', { receipt: { finishReason: 'stop' as const } }],
     [
       'more tokens than there are',

@@ -72,7 +72,9 @@ describe('likelihood ratios', () => {
   test('never fall with the margin', () => {
     for (const ratios of LOG_RATIOS) {
       for (let gap = 0; gap < BINS; gap++) {
-        row(ratios, gap).forEach((ratio, outcome, all) => expect(ratio).toBeGreaterThanOrEqual(all[outcome - 1] ?? -Infinity))
+        row(ratios, gap).forEach((ratio, outcome, all) =>
+          expect(ratio).toBeGreaterThanOrEqual(all[outcome - 1] ?? -Infinity)
+        )
       }
     }
   })
@@ -83,7 +85,9 @@ describe('likelihood ratios', () => {
       fc.property(fc.nat(BINS - 1), weights, (gap, moved) => {
         // Part of the probability of each outcome goes to the exact one.
         const honest = HONEST[gap]!
-        const smaller = honest.map((probability, outcome) => (outcome === 0 ? probability : probability * moved[outcome]!))
+        const smaller = honest.map((probability, outcome) =>
+          outcome === 0 ? probability : probability * moved[outcome]!
+        )
         smaller[0]! += 1 - smaller.reduce((sum, probability) => sum + probability, 0)
         for (const ratios of LOG_RATIOS) expect(expectation(smaller, row(ratios, gap))).toBeLessThan(1 + 1e-4)
       })
@@ -114,7 +118,9 @@ describe('evidence', () => {
     ALTERNATIVE_SCALES.forEach((_, index) => {
       for (const share of CHEATED_SHARES) {
         for (let begin = 1; begin <= 6; begin++) {
-          const product = ratios.slice(begin - 1).reduce((held, answer) => held * (1 - share + share * answer[index]!), 1)
+          const product = ratios
+            .slice(begin - 1)
+            .reduce((held, answer) => held * (1 - share + share * answer[index]!), 1)
           mean += product / (begin * (begin + 1)) / (ALTERNATIVE_SCALES.length * CHEATED_SHARES.length)
         }
       }
@@ -137,7 +143,8 @@ describe('evidence', () => {
   test('is not bought off by an honest past', () => {
     const cheat = xorshift(6)
     let evidence = NO_EVIDENCE
-    for (const cells of Array.from({ length: 2000 }, () => draw(60, HONEST, cheat))) evidence = withAnswer(evidence, cells)
+    for (const cells of Array.from({ length: 2000 }, () => draw(60, HONEST, cheat)))
+      evidence = withAnswer(evidence, cells)
     expect(standing(evidence)).toBe('clear')
     let cheated = 0
     while (standing(evidence) !== 'convicted') {

@@ -59,7 +59,12 @@ export interface Served {
 }
 
 /** A request, answered and signed. */
-export async function serve(engine: Engine, { key }: Peer, request: GenerateRequest, twist: Twist = {}): Promise<Served> {
+export async function serve(
+  engine: Engine,
+  { key }: Peer,
+  request: GenerateRequest,
+  twist: Twist = {}
+): Promise<Served> {
   const { bytes, digest } = encodeRequest(request)
   const rendered = request.continuation?.promptTokens ?? (await engine.tokenize(request.input))
   const promptTokens = twist.promptTokens?.([...rendered]) ?? [...rendered]

@@ -1,5 +1,5 @@
-/** From an engine's scores and an answer to the cells of its tokens. */
-import { tokenMargin, type Candidates, type SamplingParameters, type TokenMargin } from '@potluck/protocol'
+import type { SamplingParameters } from '../generation.ts'
+import { tokenMargin, type Candidates, type TokenMargin } from '../sampler/index.ts'
 
 /**
  * Margin and gap of each token from `first` on.

@@ -1,6 +1,5 @@
 /** What can be seen for certain, without an evaluation: whether a statement agrees with itself and with the request. */
-import type { Violation } from '@potluck/protocol'
-
+import type { Violation } from '../wire/audit.ts'
 import type { Reading } from './scorer.ts'
 import type { Statement } from './statement.ts'
 

@@ -1,15 +1,10 @@
 /** An answer with its receipt, opened: everything in it is what the node signed. */
-import {
-  answerWindows,
-  decodeClientFrame,
-  openReceipt,
-  PotluckError,
-  tokensDigest,
-  type AnswerRecord,
-  type GenerateRequest,
-  type Receipt
-} from '@potluck/protocol'
 import type { PeerId } from '@libp2p/interface'
+
+import { PotluckError } from '../errors.ts'
+import { answerWindows, openReceipt, tokensDigest, type Receipt } from '../receipt.ts'
+import type { AnswerRecord } from '../wire/answer-record.ts'
+import { decodeClientFrame, type GenerateRequest } from '../wire/client-frame.ts'
 
 export interface Statement {
   request: GenerateRequest

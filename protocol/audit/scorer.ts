@@ -1,5 +1,5 @@
-/** What an audit needs of an engine that holds the model; the node's `Engine` has it. */
-import type { Candidates, PromptInput } from '@potluck/protocol'
+import type { PromptInput } from '../generation.ts'
+import type { Candidates } from '../sampler/index.ts'
 
 /** What an answer's tokens mean. */
 export interface Reading {
@@ -9,6 +9,12 @@ export interface Reading {
   end?: number
 }
 
+export interface ReadJob {
+  answerTokens: readonly number[]
+  stop: readonly string[]
+}
+
+/** What an audit needs of an engine that holds the model; the node's `Engine` has it. */
 export interface Scorer {
   readonly model: {
     /** SHA-256 of the GGUF file. */
@@ -21,8 +27,6 @@ export interface Scorer {
     job: { promptTokens: readonly number[]; answerTokens: readonly number[] },
     signal?: AbortSignal
   ) => Promise<readonly Candidates[]>
-  read: (
-    job: { answerTokens: readonly number[]; stop: readonly string[] },
-    signal?: AbortSignal
-  ) => Promise<Reading>
+  /** Text and end of an answer's tokens, as `generate` would have given them. */
+  read: (job: ReadJob, signal?: AbortSignal) => Promise<Reading>
 }

@@ -2,11 +2,14 @@
  * An audit: one prefill of the same model over a prompt and the answer that a node signed for it.
  *
  * First what is certain (see structure.ts), then what is measured: how far each token that the node
- * generated lies from the contract's. The evidence of many audits together is in evidence.ts.
+ * generated lies from the contract's. What many audits say together is the client's to judge.
  */
 import type { PeerId } from '@libp2p/interface'
-import { PotluckError, SAMPLING_CONTRACT, type AnswerRecord, type AuditResult } from '@potluck/protocol'
 
+import { SAMPLING_CONTRACT } from '../constants.ts'
+import { PotluckError } from '../errors.ts'
+import type { AnswerRecord } from '../wire/answer-record.ts'
+import type { AuditResult } from '../wire/audit.ts'
 import { measureAnswer } from './measure.ts'
 import type { Scorer } from './scorer.ts'
 import { openStatement, sameBytes } from './statement.ts'
@@ -28,7 +31,7 @@ export interface AuditOptions {
  * @throws PotluckError `model_not_found` if the scorer holds another model; of `openStatement` for a
  *   record that is none; the engine's own
  */
-export async function audit(
+export async function auditAnswer(
   record: AnswerRecord,
   peerId: PeerId,
   scorer: Scorer,
