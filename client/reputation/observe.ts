@@ -39,6 +39,8 @@ export function observe(
       return { ...state, integrity: { ...state.integrity, convicted: state.integrity.convicted ?? conviction } }
     }
     case 'praised': {
+      // A ring that praises all day must not write all day.
+      if (state.reliability.praise >= parameters.praiseCap) return state
       const praise = Math.min(parameters.praiseCap, state.reliability.praise + parameters.praiseWeight)
       return counted({ ...state, reliability: { ...state.reliability, praise } }, 'praised', now)
     }

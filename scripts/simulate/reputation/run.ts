@@ -10,6 +10,7 @@ import { BASELINES, type BaselineName } from '../policies/baselines.ts'
 import { DIGEST, PotluckPolicy } from '../policies/potluck.ts'
 import { Random } from '../random.ts'
 import { AuditModel, HONEST } from '../world/audit.ts'
+import { Directory } from '../world/directory.ts'
 import { Network } from '../world/network.ts'
 import { sender } from '../world/request.ts'
 import { Rumours } from '../world/rumours.ts'
@@ -70,7 +71,8 @@ export function simulate(
   let running = options.clients
   for (let index = 0; index < options.clients; index++) {
     const client = `client-${index}`
-    const context = { client, peers: () => network.members, now: clock.now, random: random.next }
+    const { peers } = new Directory(network)
+    const context = { client, peers, now: clock.now, random: random.next }
     const policy = name === 'potluck' ? new PotluckPolicy(context) : BASELINES[name](context)
     const ours = policy instanceof PotluckPolicy ? policy : undefined
     const auditing = ours && new Auditing(client, ours, network, model, rumours)
