@@ -25,3 +25,14 @@ export const CHEATED_SHARES: readonly number[] = [1, 0.3, 0.1]
 
 /** Mismatches remembered, so that one that comes again counts once. A peer is convicted long before. */
 export const MAX_REMEMBERED_MISMATCHES = 1024
+
+/** Strangers asked about one answer, until two agree. More than three are needed only where some lie. */
+export const MAX_AUDITORS = 5
+/** Two honest auditors measure a margin alike to within this, in logits: twice the most that was ever seen. */
+export const AUDITORS_DIFFER = 0.5
+/** Share of an answer's tokens at which two auditors that agree may still differ by more. */
+export const MAX_DISPUTED_SHARE = 0.01
+/** Writing an answer to an auditor: as a request. Milliseconds. */
+export const AUDIT_REQUEST_TIMEOUT_MS = 10_000
+/** An auditor queues, and evaluates the prompt and the answer on a CPU. Milliseconds. */
+export const AUDIT_REPLY_TIMEOUT_MS = 60_000

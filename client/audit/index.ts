@@ -8,4 +8,5 @@
 export { withAudit } from './account.ts'
 export { CONVICT, SET_ASIDE } from './constants.ts'
 export { logEvidence, NO_EVIDENCE, standing, type Evidence, type Standing } from './evidence.ts'
+export { auditByOthers, type JuryContext } from './jury.ts'
 export { checkProof, proofModel, type ProofFinding } from './proof.ts'

@@ -22,10 +22,11 @@ export function violationsOf(statement: Statement, rendered: readonly number[], 
       sameTokens(answerTokens.slice(0, earlier.length), earlier) &&
       (continuation === undefined || sameTokens(promptTokens, continuation.promptTokens)),
     usage: usage.promptTokens === promptTokens.length && usage.completionTokens === answerTokens.length,
+    // No node takes a request that its context may cut short.
     finish:
-      answerTokens.length <= request.maxTokens &&
-      // Fewer tokens than were asked for may be the node's context, which no receipt tells: see 'cut'.
-      (receipt.finishReason === 'stop' ? end === answerTokens.length : end === undefined)
+      receipt.finishReason === 'stop'
+        ? end === answerTokens.length && answerTokens.length <= request.maxTokens
+        : end === undefined && answerTokens.length === request.maxTokens
   }
   return (Object.keys(holds) as Violation[]).filter((violation) => !holds[violation])
 }
@@ -34,26 +35,18 @@ export function violationsOf(statement: Statement, rendered: readonly number[], 
 export interface Heard {
   /** The answer's text as it came, whole. */
   text: string
-  /** Of the model, by the node's card. */
-  contextLength: number
 }
 
 /**
  * What a node told but did not sign; certain for whoever heard it, and no proof for others.
  *
  * - `text`: another text than that of the tokens
- * - `cut`: "length" before the answer was over or the context full
  */
-export type Misstatement = 'text' | 'cut'
+export type Misstatement = 'text'
 
-export function misstatementsOf({ request, receipt }: Statement, reading: Reading, heard: Heard): Misstatement[] {
-  const { finishReason, promptTokens, answerTokens, firstPosition } = receipt
-  const full = answerTokens >= request.maxTokens || promptTokens + answerTokens >= heard.contextLength
-  const found: Misstatement[] = []
+export function misstatementsOf({ receipt }: Statement, reading: Reading, heard: Heard): Misstatement[] {
   // The beginning of a continued answer was told by another node.
-  if (firstPosition === 0 && heard.text !== reading.text) found.push('text')
-  if (finishReason === 'length' && !full) found.push('cut')
-  return found
+  return receipt.firstPosition > 0 || heard.text === reading.text ? [] : ['text']
 }
 
 function sameTokens(a: readonly number[], b: readonly number[]): boolean {

@@ -21,7 +21,7 @@ import { parseFailure, type Refusal } from './node-frame.ts'
  * - `prompt`: other token ids than the model's template and tokenizer give for the request
  * - `continuation`: not the ids that it was asked to continue, or another first position
  * - `usage`: sums that are not those of the ids
- * - `finish`: an answer that goes on behind its end, or says to be over for a reason that is not there
+ * - `finish`: an answer that goes on behind its end, or is over for a reason that is not there: cut short
  */
 export type Violation = 'prompt' | 'continuation' | 'usage' | 'finish'
 

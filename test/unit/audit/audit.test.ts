@@ -1,4 +1,4 @@
-import { auditAnswer as audit, MAX_ANSWER_TOKENS, PotluckError } from '@potluck/protocol'
+import { auditAnswer, MAX_ANSWER_TOKENS, PotluckError } from '@potluck/protocol'
 import { beforeAll, describe, expect, test } from 'vitest'
 
 import { ScriptedEngine } from '../../../node/engine/index.ts'
@@ -25,7 +25,7 @@ describe('an honest answer', () => {
   ])('%s has no violations, and every token is exact', async (_, change) => {
     const request = requestFor(engine, change)
     const { record, text } = await serve(engine, peer, request)
-    const result = await audit(record, peer.peerId, engine, { heard: { text, contextLength: 512 } })
+    const result = await auditAnswer(record, peer.peerId, engine, { heard: { text } })
     expect(result).toMatchObject({ comparable: true, violations: [], misstatements: [] })
     expect(result.measured).toHaveLength(record.answerTokens.length)
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
@@ -39,8 +39,8 @@ describe('an honest answer', () => {
       continuation: { promptTokens, answerTokens: answerTokens.slice(0, 10) }
     })
     const { record, text } = await serve(engine, peer, request)
-    const result = await audit(record, peer.peerId, engine, {
-      heard: { text: `told by another${text}`, contextLength: 512 }
+    const result = await auditAnswer(record, peer.peerId, engine, {
+      heard: { text: `told by another${text}` }
     })
     expect(result).toMatchObject({ violations: [], misstatements: [] })
     expect(result.measured).toHaveLength(30)
@@ -49,13 +49,17 @@ describe('an honest answer', () => {
 
   test('by a later contract is not comparable', async () => {
     const { record } = await serve(engine, peer, requestFor(engine), { receipt: { contract: 2 } })
-    expect(await audit(record, peer.peerId, engine)).toMatchObject({ comparable: false, violations: [], measured: [] })
+    expect(await auditAnswer(record, peer.peerId, engine)).toMatchObject({
+      comparable: false,
+      violations: [],
+      measured: []
+    })
   })
 
   test('of another model is refused, not judged', async () => {
     const other = new ScriptedEngine({ model: { digest: new Uint8Array(32) } })
     const { record } = await serve(engine, peer, requestFor(engine))
-    expect(await code(audit(record, peer.peerId, other))).toBe('model_not_found')
+    expect(await code(auditAnswer(record, peer.peerId, other))).toBe('model_not_found')
   })
 })
 
@@ -79,7 +83,7 @@ describe('what is certain', () => {
     ['a beginning that is another', 'continuation', { receipt: { firstPosition: 3 } }]
   ])('%s is a violation: %s', async (_, violation, twist) => {
     const { record } = await serve(engine, peer, requestFor(engine), twist)
-    const result = await audit(record, peer.peerId, engine)
+    const result = await auditAnswer(record, peer.peerId, engine)
     expect(result.violations).toContain(violation)
     expect(result.measured).toEqual([])
   })
@@ -91,18 +95,18 @@ describe('what is certain', () => {
     const changed = await serve(engine, peer, requestFor(engine, { continuation }), {
       answerTokens: (tokens) => [tokens[0]! ^ 1, ...tokens.slice(1)]
     })
-    expect((await audit(changed.record, peer.peerId, engine)).violations).toEqual(['continuation'])
+    expect((await auditAnswer(changed.record, peer.peerId, engine)).violations).toEqual(['continuation'])
   })
 
-  test('text that is not that of the tokens, and an answer cut short, are told apart from what was signed', async () => {
-    const { record, text } = await serve(engine, peer, requestFor(engine, { maxTokens: 100 }), {
-      answerTokens: (tokens) => tokens.slice(0, 20)
-    })
-    const options = (heard: string, contextLength: number): object => ({ heard: { text: heard, contextLength } })
-    const result = await audit(record, peer.peerId, engine, options(`${text}!`, 512))
-    expect(result).toMatchObject({ violations: [], misstatements: ['text', 'cut'] })
-    const full = await audit(record, peer.peerId, engine, options(text, record.promptTokens.length + 20))
-    expect(full.misstatements).not.toContain('cut')
+  test('an answer cut short is a violation', async () => {
+    const { record } = await serve(engine, peer, requestFor(engine), { answerTokens: (tokens) => tokens.slice(0, 20) })
+    expect((await auditAnswer(record, peer.peerId, engine)).violations).toEqual(['finish'])
+  })
+
+  test('text that is not that of the tokens is told apart from what was signed', async () => {
+    const { record, text } = await serve(engine, peer, requestFor(engine))
+    const result = await auditAnswer(record, peer.peerId, engine, { heard: { text: `${text}!` } })
+    expect(result).toMatchObject({ violations: [], misstatements: ['text'] })
   })
 })
 
@@ -119,7 +123,8 @@ describe('a record that is not what was signed', () => {
       { ...record, receipt: other.record.receipt },
       { ...record, receipt: change(record.receipt) }
     ]
-    for (const forgery of forged) expect(await code(audit(forgery, peer.peerId, engine))).toBe('protocol_violation')
-    expect(await code(audit(record, (await newPeer()).peerId, engine))).toBe('protocol_violation')
+    for (const forgery of forged)
+      expect(await code(auditAnswer(forgery, peer.peerId, engine))).toBe('protocol_violation')
+    expect(await code(auditAnswer(record, (await newPeer()).peerId, engine))).toBe('protocol_violation')
   })
 })
