@@ -1,6 +1,6 @@
 /** Local first: what this client saw of its peers, and what follows from it. */
 export { Accusations, type Accusation } from './accusations.ts'
-export { auditCost, auditRate } from './audits.ts'
+export { auditCost } from './audits.ts'
 export type { Explanation } from './explain.ts'
 export type { Audited, Claims, Complete, Failed, Late, Observation, Proven } from './observation.ts'
 export { observe } from './observe.ts'

@@ -75,7 +75,7 @@ const STALL_FACTOR = 3
 
 export const FRESH_SPEED: Speed = { buckets: Array.from({ length: PROMPT_BUCKETS.length + 1 }, () => ({})) }
 
-export function bucketOf(tokens: number): number {
+function bucketOf(tokens: number): number {
   const index = PROMPT_BUCKETS.findIndex((bound) => tokens <= bound)
   return index === -1 ? PROMPT_BUCKETS.length : index
 }
