@@ -4,101 +4,10 @@
  *
  * TOKENS: for each way to compute (default 40,000).
  */
-import { writeFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
-import { measureAnswer } from '@potluck/protocol'
-import { BINS, cellOf, OUTCOMES } from '../client/audit/bins.ts'
-import { crumb } from '../node/models/crumb.ts'
-import { answers, everySampling } from './calibrate/answers.ts'
-import type { Generated, LabEngine } from './calibrate/engine.ts'
-import { honestHistogram } from './calibrate/histogram.ts'
-import { HONEST_VARIATIONS, startVariation } from './calibrate/variations.ts'
+const interrupted = new AbortController()
+process.once('SIGINT', () => interrupted.abort(new Error('Interrupted.')))
 
-const TARGET = new URL('../client/audit/honest.ts', import.meta.url)
-/** The benchmark's answers have other seeds. */
-const SEED = 1
-
-/**
- * Backends that could not be measured may differ by more. With every margin and gap counted as
- * twice its size the histogram is that of nodes with twice the noise.
- */
-const HEADROOM = 2
-/** Tokens of a variation that is like another, of those that the others get. */
-const LIKE_SHARE = 0.02
-
-async function makeAnswers(tokens: number, signal: AbortSignal): Promise<Map<string, Generated[]>> {
-  const made = new Map<string, Generated[]>()
-  for (const [name, variation] of Object.entries(HONEST_VARIATIONS)) {
-    const engine = await startVariation(crumb.Q8_0.path, variation)
-    const wanted = {
-      tokens: variation.like === undefined ? tokens : tokens * LIKE_SHARE,
-      seed: SEED,
-      sampling: everySampling
-    }
-    made.set(name, await answers(engine, wanted, signal))
-    await engine.close()
-    console.error(`${name}: answers made`)
-  }
-  return made
-}
-
-/** Prints what it sees; returns the counts by cell. */
-async function measure(
-  label: string,
-  auditor: LabEngine,
-  made: readonly Generated[],
-  signal: AbortSignal
-): Promise<number[]> {
-  const cells = new Array<number>(BINS * OUTCOMES).fill(0)
-  let tokens = 0
-  let exact = 0
-  let largest = 0
-  for (const answer of made) {
-    const scores = await auditor.score(answer, signal)
-    for (const { gap, margin } of measureAnswer(scores, answer.sampling, answer.answerTokens)) {
-      cells[cellOf(HEADROOM * gap, HEADROOM * margin)]!++
-      tokens++
-      if (margin === 0) exact++
-      largest = Math.max(largest, margin)
-    }
-  }
-  const share = ((100 * exact) / tokens).toFixed(2)
-  console.log(`${label}: ${tokens} tokens, ${share} % exact, largest margin ${largest.toFixed(3)}`)
-  return cells
-}
-
-async function main(): Promise<void> {
-  const tokens = Number(process.argv[2] ?? 40_000)
-  const interrupted = new AbortController()
-  process.once('SIGINT', () => interrupted.abort(new Error('Interrupted.')))
-  const made = await makeAnswers(tokens, interrupted.signal)
-  const pairs = new Map<string, number[]>()
-  for (const [name, variation] of Object.entries(HONEST_VARIATIONS)) {
-    if (variation.like !== undefined) continue
-    const auditor = await startVariation(crumb.Q8_0.path, { ...variation, slots: 1 })
-    for (const [node, pool] of made) {
-      const cells = await measure(`${node}, audited ${name}`, auditor, pool, interrupted.signal)
-      const pair = `${HONEST_VARIATIONS[node]?.like ?? node}, ${name}`
-      const others = pairs.get(pair)
-      pairs.set(pair, others === undefined ? cells : cells.map((count, cell) => count + others[cell]!))
-    }
-    await auditor.close()
-  }
-  const rows = honestHistogram([...pairs.values()]).map((row) => `  [${row.join(', ')}]`)
-  await writeFile(
-    TARGET,
-    `/**
- * How far honest nodes differ: by gap, the probabilities of an exact token and of a margin in each bin.
- * Written by \`node scripts/calibrate.ts\`, which says how; not to be edited.
- */
-export const HONEST: readonly (readonly number[])[] = [
-${rows.join(',\n')}
-]
-`
-  )
-  console.error(`written: ${fileURLToPath(TARGET)}`)
-}
-
-// Before llama.cpp is loaded: its decodes wander over the pool's threads, which halves its speed.
-process.env.UV_THREADPOOL_SIZE = '1'
-await main()
+// Before the library is loaded: decodes that wander over the pool's threads take twice as long.
+process.env.UV_THREADPOOL_SIZE ??= '1'
+const { calibrate } = await import('./calibrate/calibrate.ts')
+await calibrate(Number(process.argv[2] ?? 40_000), interrupted.signal)

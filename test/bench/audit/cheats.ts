@@ -2,6 +2,7 @@
 import { answers } from '../../../scripts/calibrate/answers.ts'
 import { derive, type Derivation } from '../../../scripts/calibrate/derive.ts'
 import { LabEngine, type Generated } from '../../../scripts/calibrate/engine.ts'
+import { SLOTS } from '../../../scripts/calibrate/variations.ts'
 import { crumb } from '../../../node/models/crumb.ts'
 
 export interface Cheat {
@@ -41,7 +42,7 @@ export async function cheat(
   signal: AbortSignal
 ): Promise<Generated[]> {
   const { temperature, ...rest } = wanted
-  const engine = await LabEngine.start(await served(), { slots: 4 })
+  const engine = await LabEngine.start(await served(), { slots: SLOTS })
   const made = await answers(
     engine,
     { ...rest, sampling: () => ({ temperature }), ...(evaluated === undefined ? {} : { evaluated }) },

@@ -1,7 +1,7 @@
 /** Audited answers: a few hundred of each kind, of which lives of peers are made. */
-import { measureAnswer } from '@potluck/protocol'
 import { countTokens, withCounted, type Counted } from '../../../client/audit/account.ts'
 import { NO_EVIDENCE, standing, type Evidence } from '../../../client/audit/evidence.ts'
+import { measureAll } from '../../../scripts/calibrate/audits.ts'
 import type { Generated, LabEngine } from '../../../scripts/calibrate/engine.ts'
 
 export interface Audited extends Counted {
@@ -13,13 +13,8 @@ export async function auditAll(
   made: readonly Generated[],
   signal: AbortSignal
 ): Promise<Audited[]> {
-  const audited: Audited[] = []
-  for (const answer of made) {
-    const scores = await auditor.score(answer, signal)
-    const measured = measureAnswer(scores, answer.sampling, answer.answerTokens)
-    audited.push({ tokens: measured.length, ...countTokens(answer, measured) })
-  }
-  return audited
+  const measured = await measureAll(auditor, made, signal)
+  return made.map((answer, index) => ({ tokens: measured[index]!.length, ...countTokens(answer, measured[index]!) }))
 }
 
 /** Audited tokens until a peer was set aside and convicted; Infinity where it was not. */
