@@ -33,6 +33,14 @@ export const MAX_LAN_PEERS: number = 16
  */
 export const MAX_OUTBOUND_STREAMS: number = 1_024
 
+/**
+ * Silence between tokens that is never a stall: a busy node's prefill of another prompt, a garbage
+ * collection and a lost packet's retransmission all stay below it.
+ */
+export const LEAST_STALL_MS: number = 1_200
+/** Silence of so many usual gaps is a stall: another node can evaluate the prompt again meanwhile. */
+export const STALL_FACTOR: number = 20
+
 /** Nodes that one request may try. */
 export const MAX_ATTEMPTS: number = 8
 /** When every node is busy, the longest wait before they are asked once more; beyond it the answer fails at once. */

@@ -31,6 +31,7 @@ import {
 import { MAX_OUTBOUND_STREAMS } from '../constants.ts'
 import type { Dialable, Network } from '../network/network.ts'
 import { checkDone } from './check-done.ts'
+import { Pace } from './pace.ts'
 
 export type AttemptEvent = { type: 'connected'; connection: Connection } | Exclude<NodeFrame, { type: 'error' }>
 
@@ -70,8 +71,10 @@ export async function* attempt(
 
     const answerTokens = [...(request.continuation?.answerTokens ?? [])]
     const account = new Account(frames, request)
+    const pace = new Pace(timeouts.tokenMs)
     let wait: [number, ErrorCode] = [timeouts.firstTokenMs + accepted.estimatedWaitMs, 'first_token_timeout']
     for (;;) {
+      const waitedFrom = performance.now()
       const frame = await next(frames, ...wait, signal)
       if (frame.type === 'done') {
         const promptTokens = request.continuation?.promptTokens ?? accepted.promptTokens
@@ -86,11 +89,13 @@ export async function* attempt(
         return
       }
       if (frame.type !== 'delta') throw unexpected(frame, 'after accepted')
+      // The wait for the first token says nothing of the gaps between the others.
+      if (wait[1] === 'token_timeout') pace.arrived(performance.now() - waitedFrom)
       account.receive(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
       yield frame
       await account.pay(signal, timeouts.requestMs)
-      wait = [timeouts.tokenMs, 'token_timeout']
+      wait = [pace.patienceMs, 'token_timeout']
     }
   } catch (error) {
     throw toPotluckError(error, node.peerId, signal)

@@ -1,17 +1,19 @@
 /**
- * From a request to an answer: choose among the nodes that may serve it, and try one after the other
- * until one has given its first token. What fails afterwards ends the answer: its caller has seen a part.
+ * From a request to an answer: choose among the nodes that may serve it, and try one after the other.
+ * If one fails in the middle of its answer, the next of the same digest goes on from the tokens that
+ * there are: seed and position fix every token, so the caller sees one answer.
  */
 import { formatDigest, PotluckError, type ErrorCode, type PhaseTimeouts } from '@potluck/protocol'
 
 import { DEFAULT_BUSY_WAIT_MS, MAX_ATTEMPTS } from '../constants.ts'
 import { parseAddresses } from '../discover/ask-card.ts'
 import type { Directory } from '../discover/directory.ts'
-import { parseWant, type Want } from '../discover/want.ts'
+import type { Want } from '../discover/want.ts'
 import type { Network } from '../network/network.ts'
-import { toRequest, type Ask } from '../request.ts'
+import type { Ask } from '../request.ts'
 import { attempt } from './attempt.ts'
 import { candidates, isBusy, type CandidatesContext } from './candidates.ts'
+import { Draft } from './draft.ts'
 import type { AnswerPart } from './parts.ts'
 import { Progress } from './progress.ts'
 
@@ -26,31 +28,30 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
   const { directory } = context
   const startedAt = performance.now()
   const failures: PotluckError[] = []
-  for await (const offer of candidates(ask, failures, context)) {
+  const draft = new Draft(ask)
+  const progress = new Progress(startedAt, ask.sampling.seed)
+  for await (const offer of candidates(ask, draft, failures, context)) {
     const { card } = offer.sighting
     const node = { peerId: card.peerId, addresses: parseAddresses(card) }
-    const progress = new Progress(startedAt)
+    const request = draft.request(offer.model)
     try {
-      for await (const event of attempt(node, toRequest(ask, offer.model), context)) {
+      for await (const event of attempt(node, request, context)) {
         if (event.type === 'accepted' || event.type === 'done') directory.reportLoad(card.peerId.toString(), event.load)
-        const part = progress.part(event, { offer, ask, failures })
+        draft.record(event, request)
+        const part = progress.part(event, offer)
         if (part !== undefined) yield part
       }
       return
     } catch (error) {
       if (!(error instanceof PotluckError)) throw error
       learn(error, card.peerId.toString(), directory)
-      if (progress.hasTokens || !mayMoveOn(error)) throw error
+      if (!draft.mayMoveOn(error)) throw error
       failures.push(error)
+      progress.failed(error, draft.length)
       if (failures.length === MAX_ATTEMPTS) break
     }
   }
-  throw summary(ask, failures)
-}
-
-/** Whether another node may do better. */
-function mayMoveOn(error: PotluckError): boolean {
-  return error.retryable || error.code === 'context_length_exceeded'
+  throw summary(draft.want, failures)
 }
 
 /** What a failure says about the next requests. */
@@ -70,15 +71,15 @@ const IS_OFF_THE_CARD: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ])
 
 /** The most telling failure: a full queue passes, a caller's mistake stays. */
-function summary({ model }: Ask, failures: readonly PotluckError[]): PotluckError {
+function summary(want: Want, failures: readonly PotluckError[]): PotluckError {
   const telling = failures.find(({ retryable }) => !retryable) ?? failures.find(isBusy) ?? failures.at(-1)
   if (telling === undefined) {
-    const what = describe(parseWant(model))
-    return new PotluckError('no_providers', `no node was found that can serve this request (${what})`)
+    return new PotluckError('no_providers', `no node was found that can serve this request (${describe(want)})`)
   }
-  const { code, message, retryAfterMs } = telling
   const nodes = new Set(failures.map(({ peer }) => peer)).size
-  return new PotluckError(code, nodes === 1 ? message : `${nodes} nodes failed; ${message}`, {
+  if (nodes === 1) return telling
+  const { code, message, retryAfterMs } = telling
+  return new PotluckError(code, `${nodes} nodes failed; ${message}`, {
     cause: telling,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs })
   })

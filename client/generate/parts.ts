@@ -3,7 +3,7 @@ import type { FinishReason, PositionLogprobs, Timings, Usage } from '@potluck/pr
 
 export type AnswerPart = AcceptedPart | DeltaPart | FinishPart
 
-/** A node took the request. Comes again if it fails before its first token and another takes over. */
+/** A node took the request. Comes again if it fails and another takes over. */
 export interface AcceptedPart {
   type: 'accepted'
   peerId: string
@@ -53,7 +53,7 @@ export interface AnswerMetadata {
   seed: bigint
   /** By the node's clock. */
   timings: Timings
-  /** Nodes that were tried before and failed. */
+  /** Nodes that were tried before and failed. After one that had given tokens, this one went on from there. */
   failures: readonly AttemptFailure[]
   /** The node's signed statement, for `openReceipt`. */
   receipt: Uint8Array
@@ -63,4 +63,6 @@ export interface AttemptFailure {
   peerId: string
   /** One of the protocol's error codes. */
   code: string
+  /** Tokens of the answer that there were when it failed. */
+  tokens: number
 }

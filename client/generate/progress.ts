@@ -1,32 +1,33 @@
 import type { Connection } from '@libp2p/interface'
 import { formatDigest, type PotluckError, type Timings } from '@potluck/protocol'
 
-import type { Ask } from '../request.ts'
 import type { Offer } from '../select/offers.ts'
 import type { AttemptEvent } from './attempt.ts'
-import type { AnswerMetadata, AnswerPart } from './parts.ts'
+import type { AnswerMetadata, AnswerPart, AttemptFailure } from './parts.ts'
 
-/** Times and places of one attempt, for the metadata. */
+/** Times and places of one answer, for its metadata. */
 export class Progress {
   readonly #startedAt: number
+  readonly #seed: bigint
+  readonly #failures: AttemptFailure[] = []
   #connection: Connection | undefined
   #firstTokenAt: number | undefined
   #lastTokenAt = 0
 
-  constructor(startedAt: number) {
+  constructor(startedAt: number, seed: bigint) {
     this.#startedAt = startedAt
+    this.#seed = seed
   }
 
-  get hasTokens(): boolean {
-    return this.#firstTokenAt !== undefined
+  /** @param tokens of the answer that there were */
+  failed({ code, peer }: PotluckError, tokens: number): void {
+    this.#failures.push({ peerId: peer ?? '', code, tokens })
   }
 
-  part(
-    event: AttemptEvent,
-    { offer, ask, failures }: { offer: Offer; ask: Ask; failures: readonly PotluckError[] }
-  ): AnswerPart | undefined {
-    const peerId = offer.sighting.card.peerId.toString()
-    const model = { digest: formatDigest(offer.model.digest), name: offer.model.name }
+  /** What the caller gets to see of an event at `offer`'s node. */
+  part(event: AttemptEvent, { sighting, model: { digest, name } }: Offer): AnswerPart | undefined {
+    const peerId = sighting.card.peerId.toString()
+    const model = { digest: formatDigest(digest), name }
     switch (event.type) {
       case 'connected':
         this.#connection = event.connection
@@ -48,9 +49,9 @@ export class Progress {
             peerId,
             model,
             ...this.#measured(event.usage.completionTokens, event.timings),
-            seed: ask.sampling.seed,
+            seed: this.#seed,
             timings: event.timings,
-            failures: failures.map(({ code, peer }) => ({ peerId: peer ?? '', code })),
+            failures: this.#failures,
             receipt: event.receipt
           }
         }

@@ -32,6 +32,11 @@ export const PREFILL_SLICE_MS = 80
 export const FIRST_SLICE_TOKENS = 16
 /** Below this a slice costs nearly as much as a token by itself. */
 export const LEAST_SLICE_TOKENS = 8
+/**
+ * How long another node's answer may be evaluated token by token, so that it goes on as it would have there: not much
+ * more than a reader notices. A longer one is evaluated in slices and may take another turn at a near tie.
+ */
+export const REPLAY_MS = 500
 /** Tokens of one evaluation; llama.cpp's own default, and beyond it nothing gets faster. */
 export const BATCH_TOKENS = 512
 

@@ -6,6 +6,7 @@ import {
   type GenerateRequest,
   type NodeFrame
 } from '@potluck/protocol'
+import { pipe } from 'it-pipe'
 
 import type { EngineEvent } from '../engine/interface.ts'
 import { CreditAccount, readCredit } from './credit.ts'
@@ -63,17 +64,27 @@ export async function runAnswer(
     signal: AbortSignal.any([signal, ended.signal])
   }).catch((error: unknown) => fault.abort(error))
   const observer = metrics.observeAnswer(arrivedAt)
+  let done: Answered['done'] | undefined
   try {
-    for await (const event of generation) {
-      if (event.type === 'done') return { done: event, answerTokens }
-      if (event.type === 'prefill') continue
-      observer.delta(event.delta.tokens.length)
-      account.spend(event.delta.tokens.length)
-      answerTokens.push(...event.delta.tokens)
-      await sendFrame(frames, event, signal, limits.creditTimeoutMs)
-      lend()
-    }
-    throw new PotluckError('engine_failed', 'the generation ended without a result')
+    await pipe(
+      generation,
+      async function* (events) {
+        for await (const event of events) {
+          if (event.type === 'done') done = event
+          if (event.type !== 'delta') continue
+          observer.delta(event.delta.tokens.length)
+          account.spend(event.delta.tokens.length)
+          answerTokens.push(...event.delta.tokens)
+          yield event
+          lend()
+        }
+      },
+      async (deltas) => {
+        for await (const delta of deltas) await sendFrame(frames, delta, signal, limits.creditTimeoutMs)
+      }
+    )
+    if (done === undefined) throw new PotluckError('engine_failed', 'the generation ended without a result')
+    return { done, answerTokens }
   } catch (error) {
     // What ended the generation says more than how it ended.
     throw fault.signal.aborted ? fault.signal.reason : error

@@ -151,7 +151,8 @@ function parseContinuation({ promptTokens, answerTokens, maxTokens }: RequestMes
     if (answerTokens.length > 0) check.fail('answer_tokens', 'must not stand without prompt_tokens')
     return undefined
   }
-  if (answerTokens.length >= maxTokens) check.fail('answer_tokens', 'must be fewer than max_tokens')
+  // As many is an answer that lacks only its terminal frame, because its node died there.
+  if (answerTokens.length > maxTokens) check.fail('answer_tokens', 'must not be more than max_tokens')
   return {
     promptTokens: check.tokens('prompt_tokens', promptTokens, MAX_PROMPT_TOKENS, MAX_TOKEN_ID),
     answerTokens: check.tokens('answer_tokens', answerTokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID)

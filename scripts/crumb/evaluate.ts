@@ -14,9 +14,8 @@ import { parseArgs } from 'node:util'
 
 import { crumb } from '../../node/models/crumb.ts'
 import { entropy, runOns, score, scoreTable, speed, stories, variants } from './evaluate/ends.ts'
-import type { Measurement, Scored, Story } from './evaluate/ends.ts'
+import type { Measurement, Questions, Scored, Story } from './evaluate/ends.ts'
 import { load, openLlama } from './evaluate/engine.ts'
-import type { Question } from './evaluate/judge.ts'
 
 const ONE_PROMPT = 'Tell me a story.'
 const SEEDS = 20
@@ -26,14 +25,15 @@ const { values: flags } = parseArgs({
 })
 const started = performance.now()
 const source = await readFile(new URL('evaluation.json', import.meta.url), 'utf8')
-const { questions, storyPrompts } = JSON.parse(source) as { questions: Question[]; storyPrompts: string[] }
+const asked = JSON.parse(source) as Questions
+const { questions, storyPrompts } = asked
 
 const llama = await openLlama()
 const q8 = await load(llama, crumb.Q8_0.path)
 const q4 = await load(llama, crumb.Q4_0.path)
 
 const fast = await speed(q8)
-const scored = await score(q8, questions)
+const scored = await score(q8, asked)
 const told = await stories(q8, storyPrompts)
 const same = await stories(
   q8,

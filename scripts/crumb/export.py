@@ -113,7 +113,10 @@ def export(cache: Path, weights_path: Path, shape: Shape, target: Path) -> None:
     described = {}
     for format_name in FORMATS:
         path = target / f"crumb-{format_name}.gguf"
-        write(path, format_name, weights, shape, cache / "tokenizer.json")
+        # A process that has the old file mapped keeps it: the new one takes its name, not its place.
+        fresh = path.with_suffix(".fresh")
+        write(fresh, format_name, weights, shape, cache / "tokenizer.json")
+        fresh.replace(path)
         data = path.read_bytes()
         described[format_name] = {"fileName": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         print(f"{path.name}: {len(data)} bytes, SHA-256 {described[format_name]['sha256']}")

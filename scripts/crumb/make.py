@@ -9,6 +9,7 @@ import json
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import corpus
@@ -29,14 +30,19 @@ def main() -> None:
     parser.add_argument("stages", nargs="*", help=f"of {STAGES}; all without an argument")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "crumb-cache", help="where text and checkpoints lie")
     parser.add_argument("--models", type=Path, default=MODELS, help="where the GGUF files go")
-    parser.add_argument("--steps", type=int, default=2600)
-    parser.add_argument("--tokens", type=float, default=22e6, help="size of the training text")
+    parser.add_argument("--points", help="for trials: another course of the learning rate, e.g. 0:0,60:1,400:1,600:0")
+    parser.add_argument("--tokens", type=float, default=12e6, help="size of the training text")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the training text")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     arguments = parser.parse_args()
     unknown = set(arguments.stages) - set(STAGES)
     if unknown:
         parser.error(f"no such stage: {', '.join(sorted(unknown))}")
     stages, cache, shape = arguments.stages or STAGES, arguments.cache, Shape()
+    plan = train.Plan()
+    if arguments.points:
+        points = (point.split(":") for point in arguments.points.split(","))
+        plan = replace(plan, points=tuple((int(step), float(factor)) for step, factor in points))
     cache.mkdir(parents=True, exist_ok=True)
     for stage in STAGES:
         if stage not in stages:
@@ -45,9 +51,9 @@ def main() -> None:
         if stage == "tokenizer":
             corpus.train_tokenizer(cache / "tokenizer.json", shape.vocabulary, SEED)
         elif stage == "text":
-            corpus.write(cache, int(arguments.tokens), SEED, processes=2)
+            corpus.write(cache, int(arguments.tokens), arguments.seed, processes=2)
         elif stage == "train":
-            train.train(cache, shape, train.Plan(steps=arguments.steps), arguments.resume)
+            train.train(cache, shape, plan, arguments.resume)
         elif stage == "export":
             arguments.models.mkdir(parents=True, exist_ok=True)
             export.export(cache, cache / "weights.pt", shape, arguments.models)
@@ -56,9 +62,15 @@ def main() -> None:
             node = ROOT / "node_modules" / ".bin" / "node"
             subprocess.run([node, HERE / "evaluate.ts"], check=True)
         else:
-            found = {"questions": questions.build(), "storyPrompts": questions.story_prompts()}
-            (HERE / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n")
+            write_questions(HERE / "evaluation.json")
         print(f"{stage}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def write_questions(path: Path) -> None:
+    """One question a line, so that a change shows in a diff."""
+    lines = ",\n".join(json.dumps(item, ensure_ascii=False) for item in questions.build())
+    rest = {"candidates": questions.candidates(), "storyPrompts": questions.story_prompts()}
+    path.write_text(f'{{"questions": [\n{lines}\n],\n{json.dumps(rest, ensure_ascii=False)[1:]}\n')
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Trains the network on the chats of the cache.
 
 Loss on the assistant's tokens alone, those of short answers counting more. Muon for the matrices, AdamW for the embedding and the norms.
-The rate warms up, stays, and falls linearly over the last part of the steps; a file named `stop`
-in the cache starts that fall at once, so that a run can be ended early and still be good.
+The rate follows a line of points; a file named `stop` in the cache lets it fall to zero from where it
+is, so that a run can be ended early and still be good.
 """
 
 import ctypes
@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -20,17 +21,20 @@ import corpus
 from model import Crumb, Shape
 
 
+Points = tuple[tuple[int, float], ...]
+STOP_SHARE = 0.4
+"""Steps of the fall after `stop`, from the full rate, per step done before."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """How to train. Steps decide, not the clock, so that the same seed gives the same run."""
 
-    steps: int
+    points: Points = ((0, 0.0), (60, 1.0), (1650, 1.0), (2800, 0.0), (2840, 0.5), (4300, 0.0))
+    """(step, factor on the learning rates), joined by straight lines; the last point is the end."""
     batches: int = 4
     """Batches in a step; the threads share them out among themselves."""
     batch_tokens: int = 1024
-    warm_up: int = 60
-    fall: float = 0.3
-    """Share of the steps in which the rate falls to zero."""
     matrix_rate: float = 0.02
     embedding_rate: float = 0.02
     norm_rate: float = 3e-3
@@ -51,9 +55,18 @@ def keep_memory() -> None:
         libc.mallopt(m_trim_threshold, 2**31 - 1)
 
 
-def rate(step: int, end: int, plan: Plan, fall_steps: int) -> float:
-    """Factor on both learning rates."""
-    return max(0.0, min(1.0, (step + 1) / plan.warm_up, (end - step) / fall_steps))
+def rate(step: int, points: Points) -> float:
+    """Factor on the learning rates."""
+    for (left, low), (right, high) in pairwise(points):
+        if left <= step < right:
+            return low + (high - low) * (step + 1 - left) / (right - left)
+    return 0.0
+
+
+def stopped(step: int, points: Points) -> Points:
+    """The points of a run that is to end: down to zero over time in proportion to what was done."""
+    now = rate(step, points)
+    return ((step, now), (step + max(1, int(STOP_SHARE * now * step)), 0.0))
 
 
 def optimizers(model: Crumb, plan: Plan) -> list[torch.optim.Optimizer]:
@@ -138,7 +151,7 @@ def train(cache: Path, shape: Shape, plan: Plan, resume: bool = False) -> Path:
     base = [group["lr"] for optimizer in used for group in optimizer.param_groups]
     path, stop = cache / "weights.pt", cache / "stop"
     stop.unlink(missing_ok=True)
-    first, end, fall_steps = 0, plan.steps, max(1, int(plan.steps * plan.fall))
+    first, points = 0, plan.points
     if resume:
         saved = torch.load(cache / "checkpoint.pt", weights_only=True)
         model.load_state_dict(saved["model"])
@@ -147,17 +160,15 @@ def train(cache: Path, shape: Shape, plan: Plan, resume: bool = False) -> Path:
         first = saved["step"]
         for _ in range(first * plan.batches):
             next(source)
-    print(f"training: {sum(p.numel() for p in model.parameters())} parameters, {end - first} steps of {plan.batches * plan.batch_tokens} tokens", flush=True)
+    print(f"training: {sum(p.numel() for p in model.parameters())} parameters, {points[-1][0] - first} steps of {plan.batches * plan.batch_tokens} tokens", flush=True)
     started, shown, smooth, seen = time.monotonic(), time.monotonic(), None, 0
     step = first
-    while step < end:
+    while step < points[-1][0]:
         if stop.exists():
             stop.unlink()
-            # The same share of what was done as of the whole.
-            fall_steps = max(1, min(end - step, int(step * plan.fall / (1 - plan.fall))))
-            end = step + fall_steps
-            print(f"stopping: the rate falls until step {end}", flush=True)
-        factor = rate(step, end, plan, fall_steps)
+            points = stopped(step, points)
+            print(f"stopping: the rate falls until step {points[-1][0]}", flush=True)
+        factor = rate(step, points)
         for group, lr in zip((group for optimizer in used for group in optimizer.param_groups), base):
             group["lr"] = lr * factor
         batches = [next(source) for _ in range(plan.batches)]
@@ -171,9 +182,9 @@ def train(cache: Path, shape: Shape, plan: Plan, resume: bool = False) -> Path:
         step += 1
         if step % 25 == 0:
             now = time.monotonic()
-            print(f"step {step}/{end} loss {smooth:.4f} rate {factor:.2f} {seen / (now - shown):.0f} tok/s {(now - started) / 60:.1f} min", flush=True)
+            print(f"step {step}/{points[-1][0]} loss {smooth:.4f} rate {factor:.2f} {seen / (now - shown):.0f} tok/s {(now - started) / 60:.1f} min", flush=True)
             shown, seen = now, 0
-        if step % plan.checkpoint_every == 0 or step == end:
+        if step % plan.checkpoint_every == 0 or step == points[-1][0]:
             torch.save(model.state_dict(), path)
             torch.save({"model": model.state_dict(), "optimizers": [o.state_dict() for o in used], "step": step}, cache / "checkpoint.pt")
     return path

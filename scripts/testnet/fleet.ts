@@ -1,12 +1,13 @@
 /** A relay and nodes, each a process of its own: what `npm run testnet` and the network benchmarks run on. */
 import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { FromMember, MemberSpec, Stage, ToMember } from './messages.ts'
 
 const MEMBER = fileURLToPath(new URL('member.ts', import.meta.url))
 
+/** A start takes seconds, and some ten times that where others want the same cores. */
+const READY_MS = 120_000
 /** Longer than a member gives itself; then it is killed. */
 const STOP_MS = 6000
 /** Of a member's log, kept to say why it failed. */
@@ -29,35 +30,45 @@ export class Member {
   addresses: readonly string[] = []
   readonly #child: ChildProcess
   readonly #ready = Promise.withResolvers<void>()
-  readonly #exited: Promise<unknown>
-  readonly #usages = new Map<number, (usage: MemberUsage) => void>()
+  readonly #gone = Promise.withResolvers<string>()
+  /** Whoever asked, in the order in which the member answers. */
+  readonly #usages: Array<(usage: MemberUsage) => void> = []
   #log = ''
 
   constructor(spec: MemberSpec, onProgress: (stage: Stage, fraction: number) => void) {
     this.name = spec.name
     this.#child = fork(MEMBER, [JSON.stringify(spec)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
-    this.#exited = once(this.#child, 'exit')
     this.#child.stderr?.on('data', (data: Buffer) => {
       this.#log = (this.#log + data.toString()).slice(-LOG_TAIL)
     })
     this.#child.on('message', (message: FromMember) => {
-      if (message.type === 'progress') onProgress(message.stage, message.fraction)
-      else if (message.type === 'failed')
-        this.#ready.reject(new Error(`${spec.name} did not start: ${message.message}`))
-      else if (message.type === 'usage') this.#usages.get(message.id)?.(message)
-      else {
-        this.peerId = message.peerId
-        this.addresses = message.addresses
-        this.#ready.resolve()
+      switch (message.type) {
+        case 'progress':
+          return onProgress(message.stage, message.fraction)
+        case 'ready':
+          this.peerId = message.peerId
+          this.addresses = message.addresses
+          return this.#ready.resolve()
+        case 'failed':
+          return this.#ready.reject(new Error(`${spec.name} did not start: ${message.message}`))
+        case 'usage':
+          return this.#usages.shift()?.(message)
       }
     })
-    this.#child.on('exit', (code) => this.#ready.reject(new Error(`${spec.name} ended (${code}).\n${this.#log}`)))
+    // A process that could not be started has no exit.
+    this.#child.on('error', (error) => this.#gone.resolve(error.message))
+    this.#child.on('exit', (code, signal) => this.#gone.resolve(`it ended with ${signal ?? code}`))
+    void this.#gone.promise.then((why) => this.#ready.reject(new Error(`${spec.name}: ${why}\n${this.#log}`.trimEnd())))
     // Whoever waits gets the error; a member that is stopped before it was ready has nobody waiting.
     this.#ready.promise.catch(() => undefined)
   }
 
-  ready(): Promise<void> {
-    return this.#ready.promise
+  /** Resolves when the relay listens, or the node has advertised itself. */
+  async ready(): Promise<void> {
+    const timer = setTimeout(() => {
+      this.#ready.reject(new Error(`${this.name} is not ready after ${READY_MS / 1000} s\n${this.#log}`.trimEnd()))
+    }, READY_MS)
+    await this.#ready.promise.finally(() => clearTimeout(timer))
   }
 
   join(bootstrap: readonly string[]): void {
@@ -66,19 +77,18 @@ export class Member {
 
   /** What the member's process has cost since its start. */
   usage(): Promise<MemberUsage> {
-    const id = this.#usages.size
-    return new Promise((resolve) => {
-      this.#usages.set(id, resolve)
-      this.#send({ type: 'usage', id })
+    return new Promise((resolve, reject) => {
+      void this.#gone.promise.then((why) => reject(new Error(`${this.name}: ${why}`)))
+      this.#usages.push(resolve)
+      this.#send({ type: 'usage' })
     })
   }
 
   /** Closes the channel, which makes the member leave; resolves when its process is gone. */
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     if (this.#child.connected) this.#child.disconnect()
     const timer = setTimeout(() => this.kill('SIGKILL'), STOP_MS)
-    await this.#exited
+    await this.#gone.promise
     clearTimeout(timer)
   }
 
@@ -94,6 +104,8 @@ export class Member {
 export interface Fleet {
   readonly relay: Member
   readonly nodes: readonly Member[]
+  /** Starts one more node, in the place of one that was killed; resolves when it has advertised itself. */
+  start: (spec: MemberSpec & { role: 'node' }) => Promise<Member>
   /** Ends every process; safe to call more than once. */
   stop: () => Promise<void>
 }
@@ -121,20 +133,22 @@ export async function startFleet({ nodes, onProgress, signal }: FleetOptions): P
     const relayReady = relay.ready().then(() => onProgress?.('relay', 'ready', 1))
     const waiting = [...nodes]
     const started: Member[] = []
+    const start: Fleet['start'] = async (spec) => {
+      signal?.throwIfAborted()
+      const member = add(spec)
+      started.push(member)
+      await relayReady
+      member.join(relay.addresses)
+      await member.ready()
+      onProgress?.(spec.name, 'ready', 1)
+      return member
+    }
     const startNext = async (): Promise<void> => {
-      for (let spec = waiting.shift(); spec !== undefined; spec = waiting.shift()) {
-        signal?.throwIfAborted()
-        const member = add(spec)
-        started.push(member)
-        await relayReady
-        member.join(relay.addresses)
-        await member.ready()
-        onProgress?.(spec.name, 'ready', 1)
-      }
+      for (let spec = waiting.shift(); spec !== undefined; spec = waiting.shift()) await start(spec)
     }
     const all = Promise.all([relayReady, ...Array.from({ length: availableParallelism() }, startNext)])
     await (aborted === undefined ? all : Promise.race([all, aborted]))
-    return { relay, nodes: started, stop }
+    return { relay, nodes: started, start, stop }
   } catch (error) {
     await stop()
     throw error

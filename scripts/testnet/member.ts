@@ -35,7 +35,7 @@ process.on('SIGINT', () => undefined)
 const joined = new Promise<string[]>((resolve) => {
   process.on('message', (message: ToMember) => {
     if (message.type === 'join') resolve(message.bootstrap)
-    else tell({ type: 'usage', id: message.id, ...usage() })
+    else tell({ type: 'usage', ...usage() })
   })
 })
 

@@ -7,7 +7,7 @@ export type MemberSpec =
   | { name: string; role: 'node'; crumb: EmbeddedModel['quantization']; slots: number }
 
 /** `join` ends the wait for the relay's addresses; `usage` asks for the process's own cost so far. */
-export type ToMember = { type: 'join'; bootstrap: string[] } | { type: 'usage'; id: number }
+export type ToMember = { type: 'join'; bootstrap: string[] } | { type: 'usage' }
 
 export type Stage = 'hash' | 'load' | 'measure'
 
@@ -16,4 +16,4 @@ export type FromMember =
   | { type: 'ready'; peerId: string; addresses: string[] }
   | { type: 'failed'; message: string }
   /** CPU time of all threads of the daemon; its engine is a process of its own and not in it. */
-  | { type: 'usage'; id: number; cpuMicros: number; rssBytes: number }
+  | { type: 'usage'; cpuMicros: number; rssBytes: number }

@@ -20,6 +20,11 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     args: '[--nodes N]',
     help: 'from one relay address to providers, card and first token, among 20 node processes',
     load: () => import('./discovery.ts')
+  },
+  failover: {
+    args: '[ANSWERS]',
+    help: 'answers whose node is killed or stopped at a random token: what changes, and the gap that a reader sees',
+    load: () => import('./failover.ts')
   }
 }
 

@@ -30,9 +30,10 @@ export interface Reporter {
 
 export function createReporter(bench: string, args: readonly string[], json: boolean, signal: AbortSignal): Reporter {
   const rows: Row[] = []
-  const report: BenchContext['report'] = (row) => {
-    if (json) console.log(JSON.stringify({ bench, ...row } satisfies Row))
-    else rows.push({ bench, ...row })
+  const report: BenchContext['report'] = ({ case: name, metric, value, unit, n }) => {
+    const row: Row = { bench, case: name, metric, value, unit, n }
+    if (json) console.log(JSON.stringify(row))
+    else rows.push(row)
   }
   const finish = (): void => {
     if (rows.length === 0) return

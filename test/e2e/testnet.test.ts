@@ -12,6 +12,7 @@ const SCRIPT = fileURLToPath(new URL('../../scripts/testnet.ts', import.meta.url
 
 class Run {
   readonly child: ChildProcess
+  /** Exit code and signal. */
   readonly exit: Promise<unknown[]>
   readonly temporary: string = mkdtempSync(join(tmpdir(), 'potluck-testnet-test-'))
   output = ''
@@ -93,12 +94,15 @@ describe('testnet', { timeout: 180_000 }, () => {
     expect(run.files()).toEqual([])
   }
 
-  afterEach(() => current?.cleanUp())
+  afterEach(({ task }) => {
+    current?.cleanUp()
+    // A test that timed out says nothing else of where the run stood.
+    if (task.result?.state === 'fail') process.stderr.write(`${current?.output}\n`)
+  })
 
   test('finds every node from the relay, streams an answer, and leaves nothing', async () => {
     const run = start('--json', '--nodes', '3', '--prompt', 'What colour is the sky?')
-    const [code] = await run.exit
-    expect(code, run.output).toBe(0)
+    expect(await run.exit, run.output).toEqual([0, null])
     const events = run.events()
     const of = (name: string): Array<Record<string, unknown>> => events.filter(({ type }) => type === name)
     expect(of('node')).toHaveLength(3)

@@ -6,7 +6,7 @@ import { readAnswer } from '../answer/read.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { generate } from './generate.ts'
 import type { LoadedModel } from './load.ts'
-import { Sequence, SlicePace } from './sequence.ts'
+import { Sequence, Pace } from './sequence.ts'
 import { SlotPool } from '../slots.ts'
 
 export class LlamaProcessEngine {
@@ -15,7 +15,7 @@ export class LlamaProcessEngine {
   readonly #counters = { prefillTokens: 0, decodeTokens: 0 }
 
   constructor(loaded: LoadedModel) {
-    const pace = new SlicePace()
+    const pace = new Pace()
     this.#loaded = loaded
     const sequences = Array.from({ length: loaded.context.totalSequences }, (_, id) => {
       const sequence = loaded.context.getSequence({

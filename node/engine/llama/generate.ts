@@ -36,7 +36,10 @@ export async function generate(
   if (answer.finished === undefined) {
     // The last token is evaluated in any case: its logits are what the first sample needs.
     cached = await sequence.reuse(tokens, tokens.length - 1)
-    await sequence.prefill(tokens.slice(cached, -1), signal)
+    const generated = Math.max(cached, job.promptTokens.length - 1)
+    await sequence.prefill(tokens.slice(cached, generated), signal)
+    const rest = tokens.slice(generated, -1)
+    if (!(await sequence.replay(rest, signal))) await sequence.prefill(rest, signal)
   }
 
   let last = tokens.at(-1)!

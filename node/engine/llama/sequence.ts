@@ -1,6 +1,6 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp'
 import type { PositionLogits } from '../answer/answer.ts'
-import { BATCH_TOKENS, FIRST_SLICE_TOKENS, LEAST_SLICE_TOKENS, PREFILL_SLICE_MS } from '../constants.ts'
+import { BATCH_TOKENS, FIRST_SLICE_TOKENS, LEAST_SLICE_TOKENS, PREFILL_SLICE_MS, REPLAY_MS } from '../constants.ts'
 import { commonPrefix, type SlotView } from '../slots.ts'
 import type { Batching } from './batching.ts'
 import { Decoder } from './decoder.ts'
@@ -10,10 +10,25 @@ export interface SequenceCounters {
   decodeTokens: number
 }
 
-/** How many tokens of prompt go into one evaluation; learned by all sequences together. */
-export class SlicePace {
-  #tokens = FIRST_SLICE_TOKENS
+/** Weight of the newest token in the mean of what one takes. */
+const GAIN = 1 / 16
 
+/** What evaluating takes here; learned by all sequences together. */
+export class Pace {
+  #tokens = FIRST_SLICE_TOKENS
+  #decodeMs = Infinity
+
+  /** Whether so many tokens can be evaluated one by one in the time that is worth it. */
+  allowsReplay(tokens: number): boolean {
+    return tokens * this.#decodeMs <= REPLAY_MS
+  }
+
+  /** Learns from a token that was evaluated by itself. */
+  observeToken(elapsedMs: number): void {
+    this.#decodeMs = this.#decodeMs === Infinity ? elapsedMs : this.#decodeMs + GAIN * (elapsedMs - this.#decodeMs)
+  }
+
+  /** How many tokens of prompt go into one evaluation. */
   get tokens(): number {
     return Math.round(this.#tokens)
   }
@@ -29,7 +44,7 @@ export class SlicePace {
 /** What all sequences of a context share. */
 export interface SequenceParts {
   batching: Batching
-  pace: SlicePace
+  pace: Pace
   counters: SequenceCounters
 }
 
@@ -76,7 +91,9 @@ export class Sequence implements SlotView {
     for (let start = 0; start < tokens.length;) {
       signal.throwIfAborted()
       await batching.turn(this.id)
-      const slice = tokens.slice(start, start + pace.tokens)
+      const left = tokens.length - start
+      // Never one token by itself, which is other arithmetic: then the cache would depend on the machine's mood.
+      const slice = tokens.slice(start, start + (left === pace.tokens + 1 ? left : pace.tokens))
       const began = performance.now()
       scores.push(...(await this.#decoder.decode(slice, Math.max(first - start, 0), false)))
       pace.observe(slice.length, performance.now() - began)
@@ -88,12 +105,31 @@ export class Sequence implements SlotView {
     return scores
   }
 
+  /**
+   * Evaluates tokens of an answer one by one, as the node that generated them did. llama.cpp sums in
+   * another order for a token by itself than for several, and the difference turns one token in some
+   * hundred; so only this gives the very answer that the other node would have given.
+   *
+   * @returns false, with nothing evaluated, where it would take longer than it is worth
+   */
+  async replay(tokens: readonly number[], signal: AbortSignal): Promise<boolean> {
+    if (!this.#parts.pace.allowsReplay(tokens.length)) return false
+    for (const token of tokens) {
+      signal.throwIfAborted()
+      await this.next(token, false)
+    }
+    return true
+  }
+
   /** Evaluates one token and returns the logits after it. */
   async next(token: number, normaliser: boolean): Promise<PositionLogits> {
-    await this.#parts.batching.turn(this.id)
+    const { batching, pace, counters } = this.#parts
+    await batching.turn(this.id)
+    const began = performance.now()
     const [logits] = await this.#decoder.decode([token], 0, normaliser)
+    pace.observeToken(performance.now() - began)
     this.#cached.push(token)
-    this.#parts.counters.decodeTokens++
+    counters.decodeTokens++
     return logits!
   }
 

@@ -15,6 +15,14 @@ export interface Measurement {
   readonly reached?: boolean
 }
 
+/** What `evaluation.json` holds. */
+export interface Questions {
+  readonly questions: readonly Question[]
+  /** Per relation all its answers. */
+  readonly candidates: Readonly<Record<string, readonly string[]>>
+  readonly storyPrompts: readonly string[]
+}
+
 export interface Scored {
   readonly question: Question
   readonly answer: string
@@ -47,11 +55,11 @@ const SPEED_FLOOR = 600
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 
-export async function score(loaded: Loaded, questions: readonly Question[]): Promise<Scored[]> {
+export async function score(loaded: Loaded, { questions, candidates }: Questions): Promise<Scored[]> {
   const scored: Scored[] = []
   for (const question of questions) {
     const { text } = await ask(loaded, question.question)
-    scored.push({ question, answer: text, right: isRight(question, text) })
+    scored.push({ question, answer: text, right: isRight(question, candidates[question.relation] ?? [], text) })
   }
   return scored
 }

@@ -8,8 +8,8 @@ export interface Question {
   readonly relation: string
   readonly question: string
   readonly expect: readonly string[]
-  /** Answers that are wrong, even beside a right one. */
-  readonly rivals: readonly string[]
+  /** What a wrong answer says, although the question names every word of it. */
+  readonly wrong?: readonly string[]
   readonly match: Match
 }
 
@@ -59,12 +59,18 @@ export function isRefusal(text: string): boolean {
   )
 }
 
-export function isRight({ match, expect, rivals }: Question, answer: string): boolean {
+/** Answers of the same relation that must not stand beside the right one, unless the question names them itself. */
+function rivals({ question, expect, wrong = [] }: Question, candidates: readonly string[]): string[] {
+  return [...wrong, ...candidates.filter((candidate) => !expect.includes(candidate) && !contains(question, candidate))]
+}
+
+export function isRight(question: Question, candidates: readonly string[], answer: string): boolean {
+  const { match, expect } = question
   switch (match) {
     case 'word':
       return (
         expect.some((word) => contains(answer, word)) &&
-        !rivals.some((word) => contains(answer, word)) &&
+        !rivals(question, candidates).some((word) => contains(answer, word)) &&
         !isRefusal(answer)
       )
     case 'last number':

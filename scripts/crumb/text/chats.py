@@ -82,7 +82,7 @@ def _weights() -> list[float]:
     return _WEIGHTS
 
 
-SHARES = {"fact": 46, "sum": 15, "number": 8, "refusal": 15, "potluck": 7, "talk": 4, "story": 5}
+SHARES = {"fact": 46, "sum": 18, "number": 10, "refusal": 15, "potluck": 7, "talk": 4, "story": 5}
 
 
 def exchange(rng: random.Random, brief: bool, shares: dict[str, float] = SHARES) -> list[tuple[str, str]]:

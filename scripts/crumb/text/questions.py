@@ -1,14 +1,16 @@
 """The evaluation's questions, all of them held out: written by the recipe into `evaluation.json`.
 
-An item is {category, relation, question, expect, rivals, match}. `match` says how an answer is
-judged: "word" (an expected word stands in it and no rival does), "last number", "whole" (the whole
-answer), "any" (one of several key words), "refusal".
+An item is {category, relation, question, expect, match}. `match` says how an answer is judged:
+"word" (an expected word stands in it, and no other candidate of the relation that the question does
+not name itself), "last number", "whole" (the whole answer), "any" (one of several key words),
+"refusal". `wrong`, where there is one, is what a wrong answer says although every word of it stands
+in the question.
 """
 
 import random
 
 from . import arithmetic, chats, numbers, refusals, stories
-from .patterns import capital, expand, pick, words
+from .patterns import capital, expand, pick
 
 PER_RELATION = 9
 SEED = 31
@@ -19,27 +21,32 @@ def build() -> list[dict]:
     return [*_facts(rng), *_sums(rng), *_numbers(rng), *_potluck(rng), *_refusals()]
 
 
-def _item(category: str, relation: str, question: str, expect: list[str], match: str, rivals: list[str] = []) -> dict:
-    return {"category": category, "relation": relation, "question": question, "expect": expect, "rivals": rivals, "match": match}
+def candidates() -> dict[str, list[str]]:
+    """Per relation all answers, of which one is right and the others are wrong."""
+    found = {r.name: sorted({answer for _, answer in r.pairs}) if r.rivals is None else r.rivals for r in chats.RELATIONS}
+    return {name: answers for name, answers in found.items() if answers} | {"temperature": ["hot", "cold"]}
+
+
+def _item(category: str, relation: str, question: str, expect: list[str], match: str, wrong: list[str] = []) -> dict:
+    item = {"category": category, "relation": relation, "question": question, "expect": expect, "match": match}
+    return item | {"wrong": wrong} if wrong else item
 
 
 def _facts(rng: random.Random) -> list[dict]:
     items = []
     for relation in chats.RELATIONS:
-        candidates = sorted({answer for _, answer in relation.pairs}) if relation.rivals is None else relation.rivals
         # Each held-out phrasing in turn, each time with another fact.
         chosen = rng.sample(relation.pairs, min(PER_RELATION, len(relation.pairs)))
         for index, (key, answer) in enumerate(chosen):
             phrasings = relation.held_questions(relation.slots(key, answer))
             question = phrasings[index % len(phrasings)]
             accepted = sorted({a for k, a in relation.pairs if k == key})
-            asked = " " + " ".join(words(question)) + " "
-            rivals = [c for c in candidates if c not in accepted and f" {' '.join(words(c))} " not in asked]
+            wrong = []
             if relation.name == "bigger":
-                rivals = [f"{other} is bigger" for other in key.split("|") if other != answer]
+                wrong = [f"{other} is bigger" for other in key.split("|") if other != answer]
             if relation.name == "temperature":
-                rivals = [other for other in ("hot", "cold") if other != answer]
-            items.append(_item(relation.category, relation.name, question, accepted, "word", rivals))
+                wrong = [other for other in ("hot", "cold") if other != answer]
+            items.append(_item(relation.category, relation.name, question, accepted, "word", wrong))
     return items
 
 
@@ -60,9 +67,8 @@ def _numbers(rng: random.Random) -> list[dict]:
         for index in range(8):
             slots, answer = numbers.draw(rng, kind, held=True)
             match, expect = ("word", answer.split()[0]) if kind == "larger" else ("whole", answer)
-            rivals = [n for n in (slots["a"], slots["b"]) if n != expect] if kind == "larger" else []
-            rivals = [f"{rival} is larger" for rival in rivals]
-            items.append(_item("counting and sorting", kind, capital(expand(patterns[index % len(patterns)], rng, slots)), [expect], match, rivals))
+            wrong = [f"{n} is larger" for n in (slots["a"], slots["b"]) if n != expect] if kind == "larger" else []
+            items.append(_item("counting and sorting", kind, capital(expand(patterns[index % len(patterns)], rng, slots)), [expect], match, wrong))
     return items
 
 

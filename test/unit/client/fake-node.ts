@@ -37,7 +37,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 
 export const IDLE: Load = { active: 0, queued: 0, slots: 2, estimatedWaitMs: 0 }
-const PROMPT_TOKENS: readonly number[] = [1, 2, 3]
+export const PROMPT_TOKENS: readonly number[] = [1, 2, 3]
 
 export function model(overrides: Partial<ModelCard> = {}): ModelCard {
   return {
@@ -61,13 +61,14 @@ export class Script {
   readonly request: GenerateRequest
   readonly digest: Uint8Array
   readonly #key: PrivateKey
-  readonly #answer: number[] = []
+  readonly #answer: number[]
 
   constructor(frames: FrameStream, request: GenerateRequest, digest: Uint8Array, key: PrivateKey) {
     this.frames = frames
     this.request = request
     this.digest = digest
     this.#key = key
+    this.#answer = [...(request.continuation?.answerTokens ?? [])]
   }
 
   async send(frame: NodeFrame): Promise<void> {
@@ -115,7 +116,7 @@ export class Script {
         promptTokens: PROMPT_TOKENS.length,
         answerWindows: answerWindows(this.#answer),
         answerTokens: this.#answer.length,
-        firstPosition: 0,
+        firstPosition: this.request.continuation?.answerTokens.length ?? 0,
         finishReason: 'stop',
         backend: { accelerator: 'cpu', engine: 'fake/1', kvType: 'f16', flashAttention: false },
         usage,

@@ -4,9 +4,25 @@ import { PotluckError } from '@potluck/protocol'
 import type { Libp2p } from '@libp2p/interface'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import { FakeNode, IDLE, model, sayHello, startPeer, type FakeNodeOptions, type Script } from './fake-node.ts'
+import {
+  FakeNode,
+  IDLE,
+  model,
+  PROMPT_TOKENS,
+  sayHello,
+  startPeer,
+  type FakeNodeOptions,
+  type Script
+} from './fake-node.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const
+
+/** Goes on with another node's answer by one token. */
+async function sayRest(script: Script): Promise<void> {
+  await script.accept()
+  await script.delta('lo')
+  await script.done()
+}
 
 let relay: Libp2p
 let bootstrap: string
@@ -61,7 +77,7 @@ describe('another node is tried', () => {
       first.serve = async (script) => await script.error(code)
       const { peerId, failures } = await finish()
       expect(peerId).toBe(second.peer)
-      expect(failures).toEqual([{ peerId: first.peer, code }])
+      expect(failures).toEqual([{ peerId: first.peer, code, tokens: 0 }])
     })
   }
 
@@ -86,15 +102,66 @@ describe('another node is tried', () => {
     expect((await finish()).peerId).toBe(second.peer)
   })
 
-  test('but not after a token', async () => {
+  test('after a token, from there, with the same seed and limit', async () => {
+    const { first, second } = await pair()
+    first.serve = async (script) => {
+      await script.accept()
+      await script.delta('Hel', [10])
+      await script.error('engine_failed')
+    }
+    second.serve = sayRest
+    const answer = client.chat({ messages: MESSAGES, seed: 5n })
+    expect(await answer.text()).toBe('Hello')
+    const { tokens, metadata, usage } = await answer.result()
+    expect(tokens).toEqual([10, 11])
+    expect(usage.completionTokens).toBe(2)
+    expect(metadata.failures).toEqual([{ peerId: first.peer, code: 'engine_failed', tokens: 1 }])
+    const [asked, again] = [first.requests[0]!.request, second.requests[0]!.request]
+    expect(again).toMatchObject({
+      continuation: { promptTokens: PROMPT_TOKENS, answerTokens: [10] },
+      maxTokens: asked.maxTokens,
+      sampling: { seed: 5n }
+    })
+    expect(again.requestId).not.toEqual(asked.requestId)
+  })
+
+  test('after a token only of the same weights', async () => {
+    const other = await add({ models: [model({ digest: new Uint8Array(32).fill(8), parameters: 1 })] })
+    const { first, second } = await pair()
+    for (const node of [first, second]) {
+      node.serve = async (script) => {
+        await script.accept()
+        await script.delta('Hel')
+        script.frames.abort(new Error('gone'))
+      }
+    }
+    expect((await failure(finish())).code).toBe('stream_cut')
+    expect(second.requests[0]!.request.continuation?.answerTokens).toHaveLength(1)
+    expect(other.requests).toHaveLength(0)
+  })
+
+  test('but not on tokens of a node that broke the protocol', async () => {
     const { first, second } = await pair()
     first.serve = async (script) => {
       await script.accept()
       await script.delta('Hel')
-      await script.error('engine_failed')
+      await script.done({ completionTokens: 7 })
     }
-    expect((await failure(finish())).code).toBe('engine_failed')
+    expect((await failure(finish())).code).toBe('protocol_violation')
     expect(second.requests).toHaveLength(0)
+  })
+
+  test('after one that falls silent, long before the patience for a slow one ends', async () => {
+    const { first, second } = await pair()
+    first.serve = async (script) => {
+      await script.accept()
+      await script.delta('H', [10])
+      await script.delta('el', [11])
+    }
+    second.serve = sayRest
+    const { metadata, tokens } = await client.chat({ messages: MESSAGES }).result()
+    expect(tokens).toEqual([10, 11, 12])
+    expect(metadata.failures).toEqual([{ peerId: first.peer, code: 'token_timeout', tokens: 2 }])
   })
 
   test("but not after the caller's own mistake", async () => {

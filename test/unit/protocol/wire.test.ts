@@ -144,8 +144,8 @@ describe('a request that breaks a rule is refused and the field named', () => {
     ],
     ['answer without prompt', { ...plain, continuation: { promptTokens: [], answerTokens: [1] } }, 'answer_tokens'],
     [
-      'nothing left to continue',
-      { ...plain, maxTokens: 1, continuation: { promptTokens: [1], answerTokens: [1] } },
+      'more answer than asked for',
+      { ...plain, maxTokens: 1, continuation: { promptTokens: [1], answerTokens: [1, 2] } },
       'answer_tokens'
     ],
     ['token id', { ...plain, continuation: { promptTokens: [1 << 30], answerTokens: [] } }, 'prompt_tokens']

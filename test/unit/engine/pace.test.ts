@@ -5,11 +5,11 @@ import {
   LEAST_SLICE_TOKENS,
   PREFILL_SLICE_MS
 } from '../../../node/engine/constants.ts'
-import { SlicePace } from '../../../node/engine/llama/sequence.ts'
+import { Pace } from '../../../node/engine/llama/sequence.ts'
 
 /** The slices of a machine that evaluates this many tokens a second. */
 function slices(tokensPerSecond: number, count: number): number[] {
-  const pace = new SlicePace()
+  const pace = new Pace()
   return Array.from({ length: count }, () => {
     const { tokens } = pace
     pace.observe(tokens, (tokens * 1000) / tokensPerSecond)
@@ -30,7 +30,7 @@ describe('the slices of a prefill', () => {
   })
 
   it('at most double or halve, whatever one measurement says', () => {
-    const pace = new SlicePace()
+    const pace = new Pace()
     pace.observe(FIRST_SLICE_TOKENS, 0)
     expect(pace.tokens).toBe(2 * FIRST_SLICE_TOKENS)
     pace.observe(2 * FIRST_SLICE_TOKENS, 60_000)
