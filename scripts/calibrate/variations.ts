@@ -18,6 +18,8 @@ export const HONEST_VARIATIONS: Readonly<Record<string, HonestVariation>> = {
   'as shipped': { slots: SLOTS },
   'one slot, small batches': { slots: 1, batchSize: 32 },
   // A hundred times slower where both threads have to share a core.
+  // Very slow where both threads have to share a core, as on a busy machine.
+  'two threads': { slots: 1, threads: 2, like: 'as shipped' },
   'Q8 KV': { slots: SLOTS, kv: 'Q8_0', flashAttention: true },
   'wide activations': { slots: SLOTS, wideActivations: true },
   'wide activations, Q8 KV': { slots: SLOTS, wideActivations: true, kv: 'Q8_0', flashAttention: true }
