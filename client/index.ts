@@ -7,6 +7,7 @@ import { createClientOn, type Client, type ClientOptions } from './client.ts'
 import { browserPlatform } from './platform/browser.ts'
 
 export { Answer, type AnswerResult } from './answer.ts'
+export * from './audit/index.ts'
 export type { Client, ClientOptions, FindOptions, NodeView } from './client.ts'
 export type { ModelView } from './discover/models.ts'
 export type {

@@ -1,9 +1,16 @@
 /**
- * The node daemon: composes identity, host, admission, advertisement, metrics and the two protocols
+ * The node daemon: composes identity, host, admission, advertisement, metrics and the three protocols
  * around an engine. Each part does its own work; here they only meet.
  */
 import type { IdentifyResult } from '@libp2p/interface'
-import { CARD_PROTOCOL, FrameStream, GENERATE_PROTOCOL, KAD_PROTOCOL, MAX_FRAME_BYTES } from '@potluck/protocol'
+import {
+  AUDIT_PROTOCOL,
+  CARD_PROTOCOL,
+  FrameStream,
+  GENERATE_PROTOCOL,
+  KAD_PROTOCOL,
+  MAX_FRAME_BYTES
+} from '@potluck/protocol'
 
 import { AbuseLog } from './admission/abuse.ts'
 import { Door } from './admission/door.ts'
@@ -23,6 +30,7 @@ import { openIdentity } from './network/identity.ts'
 import { meetDiscovered } from './network/lan.ts'
 import { createNodeHost, type Host } from './network/libp2p.ts'
 import type { NodeEvent, NodeOptions, PotluckNode } from './node.ts'
+import { serveAudit, type AuditService } from './serve/audit.ts'
 import { serveCard, type CardService } from './serve/card.ts'
 import { serveGenerate } from './serve/generate.ts'
 import type { GenerateService } from './serve/service.ts'
@@ -87,21 +95,23 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   })
   lifetime.onStop(async () => await advertiser.stop())
 
+  const service = {
+    engine,
+    door,
+    queue,
+    abuse: new AbuseLog(logger, clock),
+    metrics,
+    limits,
+    privateKey: identity.privateKey,
+    logger,
+    now,
+    clock,
+    draining,
+    stopping: lifetime.stopping
+  }
   await serveProtocols(host, lifetime, bounds.streams, {
-    generate: {
-      engine,
-      door,
-      queue,
-      abuse: new AbuseLog(logger, clock),
-      metrics,
-      limits,
-      privateKey: identity.privateKey,
-      logger,
-      now,
-      clock,
-      draining,
-      stopping: lifetime.stopping
-    },
+    generate: service,
+    audit: service,
     card: { card: () => advertiser.signed.bytes, load, logger, stopping: lifetime.stopping }
   })
   watchNetwork(host, advertiser)
@@ -168,6 +178,7 @@ class Events {
 
 interface Services {
   generate: GenerateService
+  audit: AuditService
   card: CardService
 }
 
@@ -175,7 +186,7 @@ async function serveProtocols(
   host: Host,
   lifetime: Lifetime,
   maxInboundStreams: number,
-  { generate, card }: Services
+  { generate, audit, card }: Services
 ): Promise<void> {
   const streamOptions = { runOnLimitedConnection: true, maxInboundStreams }
   await host.handle(
@@ -183,6 +194,14 @@ async function serveProtocols(
     async (stream, { remotePeer }) => {
       const frames = new FrameStream(stream, { maxFrameBytes: MAX_FRAME_BYTES })
       await lifetime.track(serveGenerate(frames, remotePeer.toString(), generate))
+    },
+    streamOptions
+  )
+  await host.handle(
+    AUDIT_PROTOCOL,
+    async (stream, { remotePeer }) => {
+      const frames = new FrameStream(stream, { maxFrameBytes: MAX_FRAME_BYTES })
+      await lifetime.track(serveAudit(frames, remotePeer.toString(), audit))
     },
     streamOptions
   )

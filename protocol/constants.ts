@@ -12,6 +12,9 @@ export const KAD_PROTOCOL = '/potluck/kad/1.0.0'
 /** DHT namespace of cards: the key is `/potluck-card/<peer id multihash>`. */
 export const CARD_NAMESPACE = 'potluck-card'
 
+/** Somebody else's answer, measured by a node that holds the same model. */
+export const AUDIT_PROTOCOL = '/potluck/audit/1.0.0'
+
 /** Version of the sampling contract in `sampler/`. Another version is not comparable, never fraud. */
 export const SAMPLING_CONTRACT: number = 1
 
@@ -69,6 +72,10 @@ export const MAX_RECEIPT_BYTES: number = 128 * 1024
 export const MAX_ERROR_DETAIL: number = 256
 /** Waits and durations beyond a day are not told apart: a peer's number must not become a timer of years. */
 export const MAX_WAIT_MS: number = 24 * 60 * 60 * 1000
+/** Answers in a fraud proof: one is enough to convict, a few hundred are a cheat at 1 %. */
+export const MAX_PROOF_ANSWERS: number = 256
+/** A fraud proof as a file: convicting answers are a few KB each. */
+export const MAX_PROOF_BYTES: number = 8 * 1024 * 1024
 /** Tokens under one hash of a receipt: a dispute about one window shows 64 tokens, not the answer. */
 export const RECEIPT_WINDOW: number = 64
 

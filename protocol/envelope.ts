@@ -37,6 +37,8 @@ export async function open(kind: EnvelopeKind, bytes: Uint8Array): Promise<{ pay
   } catch (cause) {
     throw invalid(kind, 'cannot be decoded', cause)
   }
+  // One statement has one form: bytes outside the signature could make many of one that is shown as a proof.
+  if (!sameBytes(envelope.marshal(), bytes)) throw invalid(kind, 'not in its only form')
   // Other key types are legal in libp2p, but an RSA key of a stranger's choice makes verifying costly.
   if (envelope.publicKey.type !== 'Ed25519') throw invalid(kind, 'not signed by an Ed25519 key')
   if (!sameBytes(envelope.payloadType, kind.payloadType)) throw invalid(kind, 'of another payload type')

@@ -4,6 +4,11 @@
  * What both sides of the wire agree on: identifiers and limits, errors, messages and their
  * validation, frames over a stream, cards, receipts, the keys of the DHT, and the sampling contract.
  */
+export { auditAnswer, type Audit, type AuditOptions } from './audit/audit.ts'
+export { measureAnswer } from './audit/measure.ts'
+export type { ReadJob, Reading, Scorer } from './audit/scorer.ts'
+export { openStatement, type Statement } from './audit/statement.ts'
+export type { Heard, Misstatement } from './audit/structure.ts'
 export * from './card.ts'
 export * from './constants.ts'
 export * from './dht.ts'
@@ -13,6 +18,18 @@ export * from './frame-stream.ts'
 export * from './generation.ts'
 export * from './receipt.ts'
 export * from './sampler/index.ts'
+export {
+  decodeAuditReply,
+  decodeAuditRequest,
+  encodeAuditReply,
+  encodeAuditRequest,
+  VIOLATIONS,
+  type AuditReply,
+  type AuditRequest,
+  type AuditResult,
+  type Violation
+} from './wire/audit.ts'
+export { type AnswerRecord } from './wire/answer-record.ts'
 export { decodeCardReply, encodeCardReply, type CardReply } from './wire/card-reply.ts'
 export {
   decodeClientFrame,
@@ -21,4 +38,5 @@ export {
   type ClientFrame,
   type GenerateRequest
 } from './wire/client-frame.ts'
+export { decodeFraudProof, encodeFraudProof, type FraudProof } from './wire/fraud-proof.ts'
 export { decodeNodeFrame, encodeNodeFrame, type NodeFrame } from './wire/node-frame.ts'

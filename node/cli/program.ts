@@ -74,6 +74,12 @@ const COMMANDS: Record<CommandName, CommandSpec> = {
     summary: 'how the node on this machine is doing',
     examples: ['potluck status', 'potluck status --data-dir /srv/potluck --json'],
     load: async () => (await import('./commands/status.ts')).status
+  },
+  audit: {
+    summary: 'check a fraud proof, from the file and the model alone',
+    words: ['<proof>', 'the file with the proof'],
+    examples: ['potluck audit 12D3KooW….proof', 'potluck audit 12D3KooW….proof --model ./qwen3-0.6b-q8_0.gguf'],
+    load: async () => (await import('./commands/audit.ts')).audit
   }
 }
 

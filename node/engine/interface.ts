@@ -6,7 +6,15 @@
  * the last is `done`. Ending the iteration early, or aborting the signal, stops the evaluation and
  * frees the slot. The engine queues nothing: the caller never runs more than `slots` generations.
  */
-import type { FinishReason, PromptInput, SamplingParameters, TokenDelta, Usage } from '@potluck/protocol'
+import type {
+  FinishReason,
+  PromptInput,
+  ReadJob,
+  Reading,
+  SamplingParameters,
+  TokenDelta,
+  Usage
+} from '@potluck/protocol'
 
 export interface EngineModel {
   /** SHA-256 of the GGUF file, 32 bytes. */
@@ -101,6 +109,8 @@ export interface Engine {
   generate: (job: GenerateJob, signal?: AbortSignal) => Generation
   /** One prefill: the scores at every answer position, for an audit. */
   score: (job: ScoreJob, signal?: AbortSignal) => Promise<PositionScores[]>
+  /** Text and end of an answer's tokens, as `generate` would have given them. */
+  read: (job: ReadJob, signal?: AbortSignal) => Promise<Reading>
   counters: () => Promise<EngineCounters>
   close: () => Promise<void>
 }

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file potluck.proto.
  */
 export const file_potluck: GenFile = /*@__PURE__*/
-  fileDesc("Cg1wb3RsdWNrLnByb3RvIlUKC0NsaWVudEZyYW1lEiMKB3JlcXVlc3QYASABKAsyEC5HZW5lcmF0ZVJlcXVlc3RIABIZCgZjcmVkaXQYAiABKAsyBy5DcmVkaXRIAEIGCgRib2R5In0KCU5vZGVGcmFtZRIdCghhY2NlcHRlZBgBIAEoCzIJLkFjY2VwdGVkSAASFwoFZGVsdGEYAiABKAsyBi5EZWx0YUgAEhUKBGRvbmUYAyABKAsyBS5Eb25lSAASGQoFZXJyb3IYBCABKAsyCC5GYWlsdXJlSABCBgoEYm9keSIYCgZDcmVkaXQSDgoGdG9rZW5zGAEgASgNIiwKC0NoYXRNZXNzYWdlEgwKBHJvbGUYASABKAkSDwoHY29udGVudBgCIAEoCSIoCglMb2dpdEJpYXMSDQoFdG9rZW4YASABKA0SDAoEYmlhcxgCIAEoASLBAQoIU2FtcGxpbmcSEAoIY29udHJhY3QYASABKA0SDAoEc2VlZBgCIAEoBBITCgt0ZW1wZXJhdHVyZRgDIAEoARINCgV0b3BfaxgEIAEoDRINCgV0b3BfcBgFIAEoARINCgVtaW5fcBgGIAEoARIYChBwcmVzZW5jZV9wZW5hbHR5GAcgASgBEhkKEWZyZXF1ZW5jeV9wZW5hbHR5GAggASgBEh4KCmxvZ2l0X2JpYXMYCSADKAsyCi5Mb2dpdEJpYXMitwIKD0dlbmVyYXRlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgMEhQKDG1vZGVsX2RpZ2VzdBgCIAEoDBIeCghtZXNzYWdlcxgDIAMoCzIMLkNoYXRNZXNzYWdlEhMKBnByb21wdBgEIAEoCUgAiAEBEhsKCHNhbXBsaW5nGAUgASgLMgkuU2FtcGxpbmcSEgoKbWF4X3Rva2VucxgGIAEoDRIMCgRzdG9wGAcgAygJEhkKDHRvcF9sb2dwcm9icxgIIAEoDUgBiAEBEg4KBmNyZWRpdBgJIAEoDRIRCglzaGFyZWFibGUYCiABKAgSFQoNcHJvbXB0X3Rva2VucxgLIAMoDRIVCg1hbnN3ZXJfdG9rZW5zGAwgAygNQgkKB19wcm9tcHRCDwoNX3RvcF9sb2dwcm9icyJQCgRMb2FkEg4KBmFjdGl2ZRgBIAEoDRIOCgZxdWV1ZWQYAiABKA0SDQoFc2xvdHMYAyABKA0SGQoRZXN0aW1hdGVkX3dhaXRfbXMYBCABKA0iaQoIQWNjZXB0ZWQSFQoNcHJvbXB0X3Rva2VucxgBIAMoDRIWCg5xdWV1ZV9wb3NpdGlvbhgCIAEoDRIZChFlc3RpbWF0ZWRfd2FpdF9tcxgDIAEoDRITCgRsb2FkGAQgASgLMgUuTG9hZCI9CgxUb2tlbkxvZ3Byb2ISDQoFdG9rZW4YASABKA0SDwoHbG9ncHJvYhgCIAEoARINCgVieXRlcxgDIAEoDCJNChBQb3NpdGlvbkxvZ3Byb2JzEh0KBmNob3NlbhgBIAEoCzINLlRva2VuTG9ncHJvYhIaCgN0b3AYAiADKAsyDS5Ub2tlbkxvZ3Byb2IiSgoFRGVsdGESDgoGdG9rZW5zGAEgAygNEgwKBHRleHQYAiABKAkSIwoIbG9ncHJvYnMYAyADKAsyES5Qb3NpdGlvbkxvZ3Byb2JzIlAKBVVzYWdlEhUKDXByb21wdF90b2tlbnMYASABKA0SFQoNY2FjaGVkX3Rva2VucxgCIAEoDRIZChFjb21wbGV0aW9uX3Rva2VucxgDIAEoDSJCCgdUaW1pbmdzEhAKCHF1ZXVlX21zGAEgASgBEhIKCnByZWZpbGxfbXMYAiABKAESEQoJZGVjb2RlX21zGAMgASgBInUKBERvbmUSFQoNZmluaXNoX3JlYXNvbhgBIAEoCRIVCgV1c2FnZRgCIAEoCzIGLlVzYWdlEhkKB3RpbWluZ3MYAyABKAsyCC5UaW1pbmdzEhMKBGxvYWQYBCABKAsyBS5Mb2FkEg8KB3JlY2VpcHQYBSABKAwiVAoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEhYKDnJldHJ5X2FmdGVyX21zGAIgASgNEhMKBGxvYWQYAyABKAsyBS5Mb2FkEg4KBmRldGFpbBgEIAEoCSJYCgdCYWNrZW5kEhMKC2FjY2VsZXJhdG9yGAEgASgJEg4KBmVuZ2luZRgCIAEoCRIPCgdrdl90eXBlGAMgASgJEhcKD2ZsYXNoX2F0dGVudGlvbhgEIAEoCCLJAgoHUmVjZWlwdBISCgpyZXF1ZXN0X2lkGAEgASgMEhYKDnJlcXVlc3RfZGlnZXN0GAIgASgMEhQKDG1vZGVsX2RpZ2VzdBgDIAEoDBIQCghjb250cmFjdBgEIAEoDRIVCg1wcm9tcHRfZGlnZXN0GAUgASgMEhUKDXByb21wdF90b2tlbnMYBiABKA0SFgoOYW5zd2VyX3dpbmRvd3MYByADKAwSFQoNYW5zd2VyX3Rva2VucxgIIAEoDRIWCg5maXJzdF9wb3NpdGlvbhgJIAEoDRIVCg1maW5pc2hfcmVhc29uGAogASgJEhkKB2JhY2tlbmQYCyABKAsyCC5CYWNrZW5kEhUKBXVzYWdlGAwgASgLMgYuVXNhZ2USGQoHdGltaW5ncxgNIAEoCzIILlRpbWluZ3MSEQoJaXNzdWVkX2F0GA4gASgEIuwBCglNb2RlbENhcmQSDgoGZGlnZXN0GAEgASgMEgwKBG5hbWUYAiABKAkSFAoMYXJjaGl0ZWN0dXJlGAMgASgJEhIKCnBhcmFtZXRlcnMYBCABKAQSFAoMcXVhbnRpemF0aW9uGAUgASgJEhYKDmNvbnRleHRfbGVuZ3RoGAYgASgNEhAKCGZlYXR1cmVzGAcgAygJEiEKGXByZWZpbGxfdG9rZW5zX3Blcl9zZWNvbmQYCCABKAESIAoYZGVjb2RlX3Rva2Vuc19wZXJfc2Vjb25kGAkgASgBEhIKCnNpemVfYnl0ZXMYCiABKAQicQoISGFyZHdhcmUSEwoLYWNjZWxlcmF0b3IYASABKAkSDgoGZGV2aWNlGAIgASgJEhIKCnZyYW1fYnl0ZXMYAyABKAQSEQoJcmFtX2J5dGVzGAQgASgEEg0KBWNvcmVzGAUgASgNEgoKAm9zGAYgASgJItsBCgRDYXJkEg8KB3BlZXJfaWQYASABKAwSEAoIc2VxdWVuY2UYAiABKAQSEgoKZXhwaXJlc19hdBgDIAEoBBIRCglhZGRyZXNzZXMYBCADKAkSGgoGbW9kZWxzGAUgAygLMgouTW9kZWxDYXJkEhsKCGhhcmR3YXJlGAYgASgLMgkuSGFyZHdhcmUSDQoFc2xvdHMYByABKA0SDgoGZW5naW5lGAggASgJEhAKCGNvbnRyYWN0GAkgASgNEg0KBWFnZW50GAogASgJEhAKCGRyYWluaW5nGAsgASgIIi4KCUNhcmRSZXBseRIMCgRjYXJkGAEgASgMEhMKBGxvYWQYAiABKAsyBS5Mb2FkYgZwcm90bzM");
+  fileDesc("Cg1wb3RsdWNrLnByb3RvIlUKC0NsaWVudEZyYW1lEiMKB3JlcXVlc3QYASABKAsyEC5HZW5lcmF0ZVJlcXVlc3RIABIZCgZjcmVkaXQYAiABKAsyBy5DcmVkaXRIAEIGCgRib2R5In0KCU5vZGVGcmFtZRIdCghhY2NlcHRlZBgBIAEoCzIJLkFjY2VwdGVkSAASFwoFZGVsdGEYAiABKAsyBi5EZWx0YUgAEhUKBGRvbmUYAyABKAsyBS5Eb25lSAASGQoFZXJyb3IYBCABKAsyCC5GYWlsdXJlSABCBgoEYm9keSIYCgZDcmVkaXQSDgoGdG9rZW5zGAEgASgNIiwKC0NoYXRNZXNzYWdlEgwKBHJvbGUYASABKAkSDwoHY29udGVudBgCIAEoCSIoCglMb2dpdEJpYXMSDQoFdG9rZW4YASABKA0SDAoEYmlhcxgCIAEoASLBAQoIU2FtcGxpbmcSEAoIY29udHJhY3QYASABKA0SDAoEc2VlZBgCIAEoBBITCgt0ZW1wZXJhdHVyZRgDIAEoARINCgV0b3BfaxgEIAEoDRINCgV0b3BfcBgFIAEoARINCgVtaW5fcBgGIAEoARIYChBwcmVzZW5jZV9wZW5hbHR5GAcgASgBEhkKEWZyZXF1ZW5jeV9wZW5hbHR5GAggASgBEh4KCmxvZ2l0X2JpYXMYCSADKAsyCi5Mb2dpdEJpYXMitwIKD0dlbmVyYXRlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgMEhQKDG1vZGVsX2RpZ2VzdBgCIAEoDBIeCghtZXNzYWdlcxgDIAMoCzIMLkNoYXRNZXNzYWdlEhMKBnByb21wdBgEIAEoCUgAiAEBEhsKCHNhbXBsaW5nGAUgASgLMgkuU2FtcGxpbmcSEgoKbWF4X3Rva2VucxgGIAEoDRIMCgRzdG9wGAcgAygJEhkKDHRvcF9sb2dwcm9icxgIIAEoDUgBiAEBEg4KBmNyZWRpdBgJIAEoDRIRCglzaGFyZWFibGUYCiABKAgSFQoNcHJvbXB0X3Rva2VucxgLIAMoDRIVCg1hbnN3ZXJfdG9rZW5zGAwgAygNQgkKB19wcm9tcHRCDwoNX3RvcF9sb2dwcm9icyJQCgRMb2FkEg4KBmFjdGl2ZRgBIAEoDRIOCgZxdWV1ZWQYAiABKA0SDQoFc2xvdHMYAyABKA0SGQoRZXN0aW1hdGVkX3dhaXRfbXMYBCABKA0iaQoIQWNjZXB0ZWQSFQoNcHJvbXB0X3Rva2VucxgBIAMoDRIWCg5xdWV1ZV9wb3NpdGlvbhgCIAEoDRIZChFlc3RpbWF0ZWRfd2FpdF9tcxgDIAEoDRITCgRsb2FkGAQgASgLMgUuTG9hZCI9CgxUb2tlbkxvZ3Byb2ISDQoFdG9rZW4YASABKA0SDwoHbG9ncHJvYhgCIAEoARINCgVieXRlcxgDIAEoDCJNChBQb3NpdGlvbkxvZ3Byb2JzEh0KBmNob3NlbhgBIAEoCzINLlRva2VuTG9ncHJvYhIaCgN0b3AYAiADKAsyDS5Ub2tlbkxvZ3Byb2IiSgoFRGVsdGESDgoGdG9rZW5zGAEgAygNEgwKBHRleHQYAiABKAkSIwoIbG9ncHJvYnMYAyADKAsyES5Qb3NpdGlvbkxvZ3Byb2JzIlAKBVVzYWdlEhUKDXByb21wdF90b2tlbnMYASABKA0SFQoNY2FjaGVkX3Rva2VucxgCIAEoDRIZChFjb21wbGV0aW9uX3Rva2VucxgDIAEoDSJCCgdUaW1pbmdzEhAKCHF1ZXVlX21zGAEgASgBEhIKCnByZWZpbGxfbXMYAiABKAESEQoJZGVjb2RlX21zGAMgASgBInUKBERvbmUSFQoNZmluaXNoX3JlYXNvbhgBIAEoCRIVCgV1c2FnZRgCIAEoCzIGLlVzYWdlEhkKB3RpbWluZ3MYAyABKAsyCC5UaW1pbmdzEhMKBGxvYWQYBCABKAsyBS5Mb2FkEg8KB3JlY2VpcHQYBSABKAwiVAoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEhYKDnJldHJ5X2FmdGVyX21zGAIgASgNEhMKBGxvYWQYAyABKAsyBS5Mb2FkEg4KBmRldGFpbBgEIAEoCSJYCgdCYWNrZW5kEhMKC2FjY2VsZXJhdG9yGAEgASgJEg4KBmVuZ2luZRgCIAEoCRIPCgdrdl90eXBlGAMgASgJEhcKD2ZsYXNoX2F0dGVudGlvbhgEIAEoCCLJAgoHUmVjZWlwdBISCgpyZXF1ZXN0X2lkGAEgASgMEhYKDnJlcXVlc3RfZGlnZXN0GAIgASgMEhQKDG1vZGVsX2RpZ2VzdBgDIAEoDBIQCghjb250cmFjdBgEIAEoDRIVCg1wcm9tcHRfZGlnZXN0GAUgASgMEhUKDXByb21wdF90b2tlbnMYBiABKA0SFgoOYW5zd2VyX3dpbmRvd3MYByADKAwSFQoNYW5zd2VyX3Rva2VucxgIIAEoDRIWCg5maXJzdF9wb3NpdGlvbhgJIAEoDRIVCg1maW5pc2hfcmVhc29uGAogASgJEhkKB2JhY2tlbmQYCyABKAsyCC5CYWNrZW5kEhUKBXVzYWdlGAwgASgLMgYuVXNhZ2USGQoHdGltaW5ncxgNIAEoCzIILlRpbWluZ3MSEQoJaXNzdWVkX2F0GA4gASgEIl4KDEFuc3dlclJlY29yZBIPCgdyZXF1ZXN0GAEgASgMEhUKDXByb21wdF90b2tlbnMYAiADKA0SFQoNYW5zd2VyX3Rva2VucxgDIAMoDRIPCgdyZWNlaXB0GAQgASgMIk4KCkZyYXVkUHJvb2YSDwoHdmVyc2lvbhgBIAEoDRIPCgdwZWVyX2lkGAIgASgMEh4KB2Fuc3dlcnMYAyADKAsyDS5BbnN3ZXJSZWNvcmQiPgoMQXVkaXRSZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAwSHQoGYW5zd2VyGAIgASgLMg0uQW5zd2VyUmVjb3JkIk8KCkF1ZGl0UmVwbHkSHgoGcmVzdWx0GAEgASgLMgwuQXVkaXRSZXN1bHRIABIZCgVlcnJvchgCIAEoCzIILkZhaWx1cmVIAEIGCgRib2R5IlQKC0F1ZGl0UmVzdWx0EhIKCmNvbXBhcmFibGUYASABKAgSEgoKdmlvbGF0aW9ucxgCIAMoCRIPCgdtYXJnaW5zGAMgAygCEgwKBGdhcHMYBCADKAIi7AEKCU1vZGVsQ2FyZBIOCgZkaWdlc3QYASABKAwSDAoEbmFtZRgCIAEoCRIUCgxhcmNoaXRlY3R1cmUYAyABKAkSEgoKcGFyYW1ldGVycxgEIAEoBBIUCgxxdWFudGl6YXRpb24YBSABKAkSFgoOY29udGV4dF9sZW5ndGgYBiABKA0SEAoIZmVhdHVyZXMYByADKAkSIQoZcHJlZmlsbF90b2tlbnNfcGVyX3NlY29uZBgIIAEoARIgChhkZWNvZGVfdG9rZW5zX3Blcl9zZWNvbmQYCSABKAESEgoKc2l6ZV9ieXRlcxgKIAEoBCJxCghIYXJkd2FyZRITCgthY2NlbGVyYXRvchgBIAEoCRIOCgZkZXZpY2UYAiABKAkSEgoKdnJhbV9ieXRlcxgDIAEoBBIRCglyYW1fYnl0ZXMYBCABKAQSDQoFY29yZXMYBSABKA0SCgoCb3MYBiABKAki2wEKBENhcmQSDwoHcGVlcl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBISCgpleHBpcmVzX2F0GAMgASgEEhEKCWFkZHJlc3NlcxgEIAMoCRIaCgZtb2RlbHMYBSADKAsyCi5Nb2RlbENhcmQSGwoIaGFyZHdhcmUYBiABKAsyCS5IYXJkd2FyZRINCgVzbG90cxgHIAEoDRIOCgZlbmdpbmUYCCABKAkSEAoIY29udHJhY3QYCSABKA0SDQoFYWdlbnQYCiABKAkSEAoIZHJhaW5pbmcYCyABKAgiLgoJQ2FyZFJlcGx5EgwKBGNhcmQYASABKAwSEwoEbG9hZBgCIAEoCzIFLkxvYWRiBnByb3RvMw");
 
 /**
  * Client to node. The first frame is `request`, every later one is `credit`.
@@ -726,6 +726,173 @@ export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
   messageDesc(file_potluck, 17);
 
 /**
+ * An answer as its client kept it: everything that the receipt names by its hash, and the receipt.
+ *
+ * @generated from message AnswerRecord
+ */
+export type AnswerRecord = Message<"AnswerRecord"> & {
+  /**
+   * the ClientFrame that held the request, as it was sent
+   *
+   * @generated from field: bytes request = 1;
+   */
+  request: Uint8Array;
+
+  /**
+   * @generated from field: repeated uint32 prompt_tokens = 2;
+   */
+  promptTokens: number[];
+
+  /**
+   * from position 0, those of a continuation included
+   *
+   * @generated from field: repeated uint32 answer_tokens = 3;
+   */
+  answerTokens: number[];
+
+  /**
+   * signed envelope over Receipt
+   *
+   * @generated from field: bytes receipt = 4;
+   */
+  receipt: Uint8Array;
+};
+
+/**
+ * Describes the message AnswerRecord.
+ * Use `create(AnswerRecordSchema)` to create a new message.
+ */
+export const AnswerRecordSchema: GenMessage<AnswerRecord> = /*@__PURE__*/
+  messageDesc(file_potluck, 18);
+
+/**
+ * A file that convicts a node for everybody who has the model: `potluck audit FILE`.
+ *
+ * @generated from message FraudProof
+ */
+export type FraudProof = Message<"FraudProof"> & {
+  /**
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * who signed the receipts, as bytes of its multihash
+   *
+   * @generated from field: bytes peer_id = 2;
+   */
+  peerId: Uint8Array;
+
+  /**
+   * @generated from field: repeated AnswerRecord answers = 3;
+   */
+  answers: AnswerRecord[];
+};
+
+/**
+ * Describes the message FraudProof.
+ * Use `create(FraudProofSchema)` to create a new message.
+ */
+export const FraudProofSchema: GenMessage<FraudProof> = /*@__PURE__*/
+  messageDesc(file_potluck, 19);
+
+/**
+ * The client sends this one frame: a request that its caller marked as shareable, and what a node made of it.
+ *
+ * @generated from message AuditRequest
+ */
+export type AuditRequest = Message<"AuditRequest"> & {
+  /**
+   * who signed the receipt
+   *
+   * @generated from field: bytes peer_id = 1;
+   */
+  peerId: Uint8Array;
+
+  /**
+   * @generated from field: AnswerRecord answer = 2;
+   */
+  answer?: AnswerRecord | undefined;
+};
+
+/**
+ * Describes the message AuditRequest.
+ * Use `create(AuditRequestSchema)` to create a new message.
+ */
+export const AuditRequestSchema: GenMessage<AuditRequest> = /*@__PURE__*/
+  messageDesc(file_potluck, 20);
+
+/**
+ * The auditing node's answer, in one frame. Measured at each position from the receipt's first_position
+ * on; none where the receipt is of another contract, or the violations say enough.
+ *
+ * @generated from message AuditReply
+ */
+export type AuditReply = Message<"AuditReply"> & {
+  /**
+   * @generated from oneof AuditReply.body
+   */
+  body: {
+    /**
+     * @generated from field: AuditResult result = 1;
+     */
+    value: AuditResult;
+    case: "result";
+  } | {
+    /**
+     * @generated from field: Failure error = 2;
+     */
+    value: Failure;
+    case: "error";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message AuditReply.
+ * Use `create(AuditReplySchema)` to create a new message.
+ */
+export const AuditReplySchema: GenMessage<AuditReply> = /*@__PURE__*/
+  messageDesc(file_potluck, 21);
+
+/**
+ * @generated from message AuditResult
+ */
+export type AuditResult = Message<"AuditResult"> & {
+  /**
+   * false: another version of the sampling contract
+   *
+   * @generated from field: bool comparable = 1;
+   */
+  comparable: boolean;
+
+  /**
+   * "prompt", "continuation", "usage", "finish"
+   *
+   * @generated from field: repeated string violations = 2;
+   */
+  violations: string[];
+
+  /**
+   * logits; infinity outside the candidates
+   *
+   * @generated from field: repeated float margins = 3;
+   */
+  margins: number[];
+
+  /**
+   * @generated from field: repeated float gaps = 4;
+   */
+  gaps: number[];
+};
+
+/**
+ * Describes the message AuditResult.
+ * Use `create(AuditResultSchema)` to create a new message.
+ */
+export const AuditResultSchema: GenMessage<AuditResult> = /*@__PURE__*/
+  messageDesc(file_potluck, 22);
+
+/**
  * @generated from message ModelCard
  */
 export type ModelCard = Message<"ModelCard"> & {
@@ -789,7 +956,7 @@ export type ModelCard = Message<"ModelCard"> & {
  * Use `create(ModelCardSchema)` to create a new message.
  */
 export const ModelCardSchema: GenMessage<ModelCard> = /*@__PURE__*/
-  messageDesc(file_potluck, 18);
+  messageDesc(file_potluck, 23);
 
 /**
  * @generated from message Hardware
@@ -835,7 +1002,7 @@ export type Hardware = Message<"Hardware"> & {
  * Use `create(HardwareSchema)` to create a new message.
  */
 export const HardwareSchema: GenMessage<Hardware> = /*@__PURE__*/
-  messageDesc(file_potluck, 19);
+  messageDesc(file_potluck, 24);
 
 /**
  * What a node advertises (libp2p signed envelope, domain and payload type in protocol/card.ts).
@@ -918,7 +1085,7 @@ export type Card = Message<"Card"> & {
  * Use `create(CardSchema)` to create a new message.
  */
 export const CardSchema: GenMessage<Card> = /*@__PURE__*/
-  messageDesc(file_potluck, 20);
+  messageDesc(file_potluck, 25);
 
 /**
  * /potluck/card/1.0.0: the client opens a stream, the node sends this one frame and closes.
@@ -944,5 +1111,5 @@ export type CardReply = Message<"CardReply"> & {
  * Use `create(CardReplySchema)` to create a new message.
  */
 export const CardReplySchema: GenMessage<CardReply> = /*@__PURE__*/
-  messageDesc(file_potluck, 21);
+  messageDesc(file_potluck, 26);
 

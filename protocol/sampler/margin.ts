@@ -3,17 +3,25 @@
  *
  * Two honest computations of one logit differ a little (another backend, batch size or cache), and
  * near a tie that turns one token into another: where two scores are close, and where a filter's
- * edge is. The margin is the change of logits, to first order, that would make the contract give
- * the claimed token; so honest noise gives small margins wherever it strikes.
+ * edge is. The margin of a token is the change of logits, to first order, that would make the
+ * contract give it; so honest noise gives small margins wherever it strikes. The gap is the least
+ * margin of any other token: how small a change could have shown at this position at all.
  */
 import type { SamplingParameters } from '../generation.ts'
-import { rank, type Candidates, type Ranking } from './ranking.ts'
+import { CANDIDATES, rank, type Candidates, type Ranking } from './ranking.ts'
 import { gumbel, sampleToken } from './sampler.ts'
+
+/** In units of logits. */
+export interface TokenMargin {
+  /** 0 for the contract's token; Infinity for one that is not among the candidates. */
+  margin: number
+  /** Of the closest other token; a function of everything but the claim. Infinity without rivals. */
+  gap: number
+}
 
 /**
  * @param candidates the auditor's own
  * @param claimed the token in the receipt's answer
- * @returns units of logits; 0 for the contract's token; Infinity for one that is not among the candidates
  * @throws RangeError without candidates
  */
 export function tokenMargin(
@@ -22,39 +30,58 @@ export function tokenMargin(
   position: number,
   counts: ReadonlyMap<number, number>,
   claimed: number
-): number {
-  if (sampleToken(candidates, parameters, position, counts) === claimed) return 0
+): TokenMargin {
+  const chosen = sampleToken(candidates, parameters, position, counts)
   const ranking = rank(candidates, parameters, counts)
-  const place = ranking.tokens.subarray(0, ranking.size).indexOf(claimed)
-  if (place === -1) return Infinity
-  if (parameters.temperature === 0) return ranking.logits[0]! - ranking.logits[place]!
+  const places = ranking.tokens.subarray(0, ranking.size)
+  const costs = parameters.temperature === 0 ? greedyCosts(ranking) : samplingCosts(ranking, parameters, position)
+  const winner = places.indexOf(chosen)
+  let gap = Infinity
+  for (let place = 0; place < ranking.size; place++) {
+    if (place !== winner) gap = Math.min(gap, costs(place, gap))
+  }
+  if (claimed === chosen) return { margin: 0, gap }
+  const place = places.indexOf(claimed)
+  return { margin: place === -1 ? Infinity : costs(place, Infinity), gap }
+}
 
+/** The change that gives the candidate at a place, exact where it is below the bound. */
+type Costs = (place: number, bound: number) => number
+
+function greedyCosts({ logits }: Readonly<Ranking>): Costs {
+  return (place) => logits[0]! - logits[place]!
+}
+
+/** Whatever prefix the filters might have kept: what it costs that they do, and that the token wins in it. */
+function samplingCosts(ranking: Readonly<Ranking>, parameters: SamplingParameters, position: number): Costs {
   const noise = Float64Array.from(
     { length: ranking.size },
     (_, index) => parameters.temperature * gumbel(parameters.seed, position, ranking.tokens[index]!)
   )
-  const { topK, minP } = parameters
-  const most = topK > 0 ? Math.min(topK, ranking.size) : ranking.size
-  // Whatever prefix the filters might have kept: what it costs that they do, and that the token wins in it.
-  let margin = Infinity
-  for (let kept = 1; kept <= most; kept++) {
-    const win = costToWin(ranking, noise, kept, place)
-    for (let weighted = minP > 0 ? kept : most; weighted <= most && win < margin; weighted++) {
-      const filters = Math.max(
-        costOfMinP(ranking, parameters, weighted, most),
-        costOfTopP(ranking, parameters, kept, weighted)
-      )
-      margin = Math.min(margin, Math.max(win, filters))
+  const most = parameters.topK > 0 ? Math.min(parameters.topK, ranking.size) : ranking.size
+  const filters = filterCosts(ranking, parameters, most)
+  return (place, bound) => {
+    let least = bound
+    for (let kept = 1; kept <= most; kept++) {
+      if (filters[kept]! < least) {
+        least = Math.min(least, Math.max(filters[kept]!, costToWin(ranking, noise, kept, place, least)))
+      }
     }
+    return least
   }
-  return margin
 }
 
 /** The change that lets the candidate at `place` win, if the filters keep the first `kept`. */
-function costToWin({ logits, size }: Readonly<Ranking>, noise: Float64Array, kept: number, place: number): number {
+function costToWin(
+  { logits, size }: Readonly<Ranking>,
+  noise: Float64Array,
+  kept: number,
+  place: number,
+  bound: number
+): number {
   let cost = place < kept ? 0 : logits[kept - 1]! - logits[place]!
   const own = logits[place]! + noise[place]!
-  for (let rival = 0; rival < kept; rival++) {
+  for (let rival = 0; rival < kept && cost < bound; rival++) {
     if (rival === place) continue
     const deficit = logits[rival]! + noise[rival]! - own
     // A rival is beaten by a better score, or falls past the first that is filtered out.
@@ -62,6 +89,28 @@ function costToWin({ logits, size }: Readonly<Ranking>, noise: Float64Array, kep
     cost = Math.max(cost, Math.min(deficit, fall))
   }
   return cost
+}
+
+/** By how many the filters keep: the change with which they do. Reused, as one call uses it at a time. */
+const costsOfKeeping = new Float64Array(CANDIDATES + 1)
+/** By how many are looked at: their weight, relative to the first. */
+const masses = new Float64Array(CANDIDATES + 1)
+
+function filterCosts(ranking: Readonly<Ranking>, parameters: SamplingParameters, most: number): Float64Array {
+  const { logits } = ranking
+  const { temperature, minP } = parameters
+  for (let index = 0; index < most; index++) {
+    masses[index + 1] = masses[index]! + Math.exp((logits[index]! - logits[0]!) / temperature)
+  }
+  for (let kept = 1; kept <= most; kept++) {
+    let least = Infinity
+    for (let weighted = minP > 0 ? kept : most; weighted <= most; weighted++) {
+      const minPCost = costOfMinP(ranking, parameters, weighted, most)
+      if (minPCost < least) least = Math.min(least, Math.max(minPCost, costOfTopP(parameters, kept, weighted)))
+    }
+    costsOfKeeping[kept] = least
+  }
+  return costsOfKeeping
 }
 
 /** The change with which min-p keeps the first `weighted` of the `most` that top-k keeps. */
@@ -79,29 +128,16 @@ function costOfMinP(
 }
 
 /** The change with which top-p keeps the first `kept` of `weighted`. */
-function costOfTopP(
-  { logits }: Readonly<Ranking>,
-  { temperature, topP }: SamplingParameters,
-  kept: number,
-  weighted: number
-): number {
+function costOfTopP({ temperature, topP }: SamplingParameters, kept: number, weighted: number): number {
   if (topP >= 1) return kept === weighted ? 0 : Infinity
-  const share = (end: number): number => {
-    let part = 0
-    let mass = 0
-    for (let index = 0; index < weighted; index++) {
-      const weight = Math.exp((logits[index]! - logits[0]!) / temperature)
-      mass += weight
-      if (index < end) part += weight
-    }
-    return logOdds(part / mass)
-  }
   // A common shift of some logits moves the log-odds of their share by shift / temperature.
-  const drop = kept < weighted ? temperature * (logOdds(topP) - share(kept)) : 0
-  const keep = kept > 1 ? temperature * (share(kept - 1) - logOdds(topP)) : 0
+  const edge = Math.log(topP / (1 - topP))
+  const drop = kept < weighted ? temperature * (edge - logOddsOfFirst(kept, weighted)) : 0
+  const keep = kept > 1 ? temperature * (logOddsOfFirst(kept - 1, weighted) - edge) : 0
   return Math.max(0, drop, keep)
 }
 
-function logOdds(share: number): number {
-  return Math.log(share / (1 - share))
+/** Log-odds of the share that the first `count` of `weighted` have. */
+function logOddsOfFirst(count: number, weighted: number): number {
+  return Math.log(masses[count]! / (masses[weighted]! - masses[count]!))
 }

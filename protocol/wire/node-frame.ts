@@ -43,6 +43,9 @@ export type NodeFrame =
   /** `detail` names fields and limits, never text of a prompt. */
   | { type: 'error'; code: WireCode; retryAfterMs?: number; load?: Load; detail: string }
 
+/** The terminal frame of what failed. */
+export type Refusal = Extract<NodeFrame, { type: 'error' }>
+
 const check = new FieldCheck('protocol_violation', 'invalid frame from the node')
 const FINISH_REASONS: readonly string[] = ['stop', 'length'] satisfies FinishReason[]
 
@@ -146,7 +149,7 @@ function parseDone(message: DoneMessage): NodeFrame {
   }
 }
 
-function parseFailure({ code, retryAfterMs, load, detail }: FailureMessage): NodeFrame {
+export function parseFailure({ code, retryAfterMs, load, detail }: FailureMessage): Refusal {
   return {
     type: 'error',
     // A code of a later version: something that this client cannot ask for.

@@ -6,7 +6,7 @@ import type { Scope } from '@potluck/protocol'
 
 import { choice, integer, list, number, seed, text, toggle, type Kind } from './kinds.ts'
 
-export type CommandName = 'serve' | 'relay' | 'run' | 'chat' | 'nodes' | 'models' | 'status'
+export type CommandName = 'serve' | 'relay' | 'run' | 'chat' | 'nodes' | 'models' | 'status' | 'audit'
 
 export interface Settings {
   bootstrap: readonly string[]
@@ -16,6 +16,7 @@ export interface Settings {
   announce: readonly string[]
   dataDir: string | undefined
   serveModel: string | undefined
+  auditModel: string | undefined
   model: string | undefined
   name: string | undefined
   sha256: string | undefined
@@ -53,7 +54,8 @@ export interface Setting<T> {
 const ASK: readonly CommandName[] = ['run', 'chat']
 const FIND: readonly CommandName[] = [...ASK, 'nodes', 'models']
 const DAEMON: readonly CommandName[] = ['serve', 'relay']
-const ALL: readonly CommandName[] = [...DAEMON, ...FIND, 'status']
+const EVALUATE: readonly CommandName[] = ['serve', 'audit']
+const ALL: readonly CommandName[] = [...DAEMON, ...FIND, 'status', 'audit']
 
 export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
   bootstrap: {
@@ -106,6 +108,14 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     commands: ['serve'],
     flag: '--model'
   },
+  auditModel: {
+    kind: text('file'),
+    default: undefined,
+    defaultText: 'crumb, if the proof is about it',
+    doc: 'GGUF file of the model that the proof is about',
+    commands: ['audit'],
+    flag: '--model'
+  },
   model: {
     kind: text('model'),
     default: undefined,
@@ -145,13 +155,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: undefined,
     defaultText: 'by the hardware',
     doc: 'processor threads of the engine; leave one core free',
-    commands: ['serve']
+    commands: EVALUATE
   },
   gpu: {
     kind: choice('auto', 'off'),
     default: 'auto',
     doc: 'whether a GPU may be used',
-    commands: ['serve']
+    commands: EVALUATE
   },
   metricsPort: {
     kind: integer(0, 65_535),
@@ -239,7 +249,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: choice('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
     default: 'warn',
     doc: 'log lines (JSON, on stderr) from this level on',
-    commands: DAEMON
+    commands: [...DAEMON, 'audit']
   },
   json: {
     kind: toggle,

@@ -5,7 +5,7 @@
  * The daemon sends `load` first and waits for `ready` or `refused`. Then it asks with ids of its own
  * choosing; every id ends with exactly one `result`, `done` or `error`. The process dies with the channel.
  */
-import type { ErrorCode, PromptInput } from '@potluck/protocol'
+import type { ErrorCode, PromptInput, ReadJob, Reading } from '@potluck/protocol'
 import type {
   EngineBackend,
   EngineCounters,
@@ -42,6 +42,7 @@ export type ToChild =
   | { type: 'generate'; id: number; job: GenerateJob }
   | { type: 'grant'; id: number; tokens: number }
   | { type: 'score'; id: number; job: ScoreJob }
+  | { type: 'read'; id: number; job: ReadJob }
   | { type: 'counters'; id: number }
   | { type: 'abort'; id: number }
 
@@ -58,4 +59,5 @@ export type FromChild =
 export type Result =
   | { type: 'tokens'; tokens: Uint32Array }
   | { type: 'scores'; scores: PositionScores[] }
+  | { type: 'reading'; reading: Reading }
   | { type: 'counters'; counters: Omit<EngineCounters, 'restarts'> }

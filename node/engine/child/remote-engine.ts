@@ -1,4 +1,4 @@
-import { PotluckError, type PromptInput } from '@potluck/protocol'
+import { PotluckError, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
 import type {
   Engine,
   EngineBackend,
@@ -97,6 +97,10 @@ export class RemoteEngine implements Engine {
 
   async score(job: ScoreJob, signal?: AbortSignal): Promise<PositionScores[]> {
     return (await this.#ask('scores', { type: 'score', job }, signal)).scores
+  }
+
+  async read(job: ReadJob, signal?: AbortSignal): Promise<Reading> {
+    return (await this.#ask('reading', { type: 'read', job }, signal)).reading
   }
 
   async counters(): Promise<EngineCounters> {

@@ -1,7 +1,8 @@
 /** The model in its process: slots, and what is asked of them. */
-import { PotluckError, type PromptInput } from '@potluck/protocol'
+import { PotluckError, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
 import { checkTokens } from '../answer/checks.ts'
 import type { Credit } from '../answer/credit.ts'
+import { readAnswer } from '../answer/read.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { generate } from './generate.ts'
 import type { LoadedModel } from './load.ts'
@@ -60,6 +61,11 @@ export class LlamaProcessEngine {
       const cached = await sequence.reuse(tokens, first)
       return sequence.score(tokens.slice(cached), first - cached, signal)
     })
+  }
+
+  read(job: ReadJob): Reading {
+    checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, this.#loaded.vocabulary.size)
+    return readAnswer(job, this.#loaded.vocabulary)
   }
 
   counters(): Omit<EngineCounters, 'restarts'> {

@@ -37,6 +37,7 @@ export class EngineHost {
       case 'tokenize':
       case 'generate':
       case 'score':
+      case 'read':
       case 'counters':
         void this.#answer(message)
     }
@@ -79,6 +80,8 @@ export class EngineHost {
     switch (request.type) {
       case 'tokenize':
         return result({ type: 'tokens', tokens: engine.tokenize(request.input) })
+      case 'read':
+        return result({ type: 'reading', reading: engine.read(request.job) })
       case 'counters':
         return result({ type: 'counters', counters: engine.counters() })
       case 'score': {

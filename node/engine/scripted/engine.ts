@@ -10,11 +10,12 @@
  * gate.step(3)
  */
 import { createHash } from 'node:crypto'
-import { PotluckError, type PromptInput } from '@potluck/protocol'
+import { PotluckError, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
 import { Answer, type PositionLogits } from '../answer/answer.ts'
 import { abortedError, checkTokens } from '../answer/checks.ts'
 import { Credit } from '../answer/credit.ts'
 import { PushedGeneration } from '../answer/generation.ts'
+import { readAnswer } from '../answer/read.ts'
 import { DEFAULT_SLOTS } from '../constants.ts'
 import type {
   Engine,
@@ -170,6 +171,13 @@ export class ScriptedEngine implements Engine {
         return this.#logits(tokens.slice(0, job.promptTokens.length + position), job.promptTokens.length)
       })
     })
+  }
+
+  async read(job: ReadJob, signal?: AbortSignal): Promise<Reading> {
+    if (signal?.aborted) throw abortedError()
+    this.#checkReady()
+    checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, VOCABULARY_SIZE)
+    return readAnswer(job, vocabulary)
   }
 
   async counters(): Promise<EngineCounters> {

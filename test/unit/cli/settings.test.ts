@@ -122,7 +122,7 @@ test('a name gives flag, variable and key', () => {
 
 test('no two settings of a command share a flag', () => {
   const names = Object.keys(SETTINGS) as (keyof Settings)[]
-  for (const command of ['serve', 'relay', 'run', 'chat', 'nodes', 'models', 'status'] as const) {
+  for (const command of ['serve', 'relay', 'run', 'chat', 'nodes', 'models', 'status', 'audit'] as const) {
     const flags = names.filter((name) => SETTINGS[name].commands.includes(command)).map(flagOf)
     expect(new Set(flags).size).toBe(flags.length)
   }

@@ -55,7 +55,7 @@ describe('margin', () => {
     for (let run = 0; run < 5000; run++) {
       const { candidates, parameters, position, counts } = randomPosition(random)
       const token = sampleToken(candidates, parameters, position, counts)
-      expect(tokenMargin(candidates, parameters, position, counts, token)).toBe(0)
+      expect(tokenMargin(candidates, parameters, position, counts, token).margin).toBe(0)
     }
   })
 
@@ -66,10 +66,22 @@ describe('margin', () => {
       const token = sampleToken(candidates, parameters, position, counts)
       for (const other of candidates.tokens) {
         if (other !== token) {
-          expect(tokenMargin(candidates, parameters, position, counts, other)).toBeGreaterThan(0)
+          expect(tokenMargin(candidates, parameters, position, counts, other).margin).toBeGreaterThan(0)
         }
       }
-      expect(tokenMargin(candidates, parameters, position, counts, 64)).toBe(Infinity)
+      expect(tokenMargin(candidates, parameters, position, counts, 64).margin).toBe(Infinity)
+    }
+  })
+
+  test('has as its gap the least margin of all other tokens, whatever was claimed', () => {
+    const random = xorshift(4)
+    for (let run = 0; run < 300; run++) {
+      const { candidates, parameters, position, counts } = randomPosition(random)
+      const measured = [...candidates.tokens].map((token) =>
+        tokenMargin(candidates, parameters, position, counts, token)
+      )
+      const least = Math.min(...measured.map(({ margin }) => margin).filter((margin) => margin > 0))
+      for (const { gap } of measured) expect(gap).toBe(least)
     }
   })
 
@@ -79,7 +91,7 @@ describe('margin', () => {
     for (let run = 0; run < 20_000; run++) {
       const { candidates, parameters, position, counts } = randomPosition(random)
       const token = sampleToken(withNoise(candidates, size, random), parameters, position, counts)
-      const margin = tokenMargin(candidates, parameters, position, counts, token)
+      const { margin } = tokenMargin(candidates, parameters, position, counts, token)
       if (margin > 0) changed++
       expect(margin).toBeLessThanOrEqual(4 * size)
     }

@@ -1,0 +1,54 @@
+/** Asks another node of the same model to audit an answer, over `/potluck/audit/1.0.0`. */
+import {
+  AUDIT_PROTOCOL,
+  decodeAuditReply,
+  encodeAuditRequest,
+  FrameStream,
+  MAX_NODE_FRAME_BYTES,
+  PotluckError,
+  type AuditRequest,
+  type AuditResult
+} from '@potluck/protocol'
+
+import type { Dialable, Network } from '../network/network.ts'
+import { AUDIT_REPLY_TIMEOUT_MS, AUDIT_REQUEST_TIMEOUT_MS } from './constants.ts'
+
+/**
+ * What that node finds. It is a stranger's word: see `agreed`.
+ *
+ * @throws PotluckError what the node refused with; `stream_cut`, `protocol_violation`, a timeout's code,
+ *   or libp2p's own errors where it cannot be reached
+ */
+export async function askAudit(
+  network: Pick<Network, 'connect'>,
+  auditor: Dialable,
+  request: AuditRequest,
+  signal: AbortSignal
+): Promise<AuditResult> {
+  const connection = await network.connect(auditor, signal)
+  const stream = await connection.newStream(AUDIT_PROTOCOL, { signal, runOnLimitedConnection: true })
+  const frames = new FrameStream(stream, { maxFrameBytes: MAX_NODE_FRAME_BYTES })
+  try {
+    await frames.send(encodeAuditRequest(request), {
+      timeoutMs: AUDIT_REQUEST_TIMEOUT_MS,
+      timeoutCode: 'request_timeout',
+      signal
+    })
+    const bytes = await frames.receive({
+      timeoutMs: AUDIT_REPLY_TIMEOUT_MS,
+      timeoutCode: 'first_token_timeout',
+      signal
+    })
+    if (bytes === undefined) throw new PotluckError('stream_cut', 'the auditor sent nothing')
+    const reply = decodeAuditReply(bytes)
+    if (reply.type === 'error') {
+      const { code, detail, retryAfterMs } = reply
+      throw new PotluckError(code, detail === '' ? code : detail, retryAfterMs === undefined ? {} : { retryAfterMs })
+    }
+    await frames.close({ signal })
+    return reply.result
+  } catch (error) {
+    frames.abort(new Error('the audit ended'))
+    throw error
+  }
+}

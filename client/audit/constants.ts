@@ -1,0 +1,38 @@
+/** Every number of the audit's policy, with its reason. What was measured stands in `honest.ts`. */
+
+/**
+ * Evidence at which a peer gets no more requests. By Ville's inequality an honest peer ever gets
+ * there with a probability below 1/30 in its whole life, and much below it in practice: the
+ * calibration allows honest peers more than any was seen to need.
+ */
+export const SET_ASIDE = 30
+/** Evidence at which a key is convicted for good: below 1/1000 for an honest peer, in its whole life. */
+export const CONVICT = 1000
+
+/**
+ * What an accuser has to pay for every answer in a proof: it chose which to show. Somebody who picks
+ * from N answers of an honest peer reaches `CONVICT` with a probability below e^(N / 1000) / 1000.
+ */
+export const PROOF_SELECTION = 1000
+
+/**
+ * Sizes of the noise, in logits, that the alternatives add to every score. On crumb, 5 bits a weight
+ * act as about 0.1, 4 bits as 0.3, a model without one of its layers as 1.
+ */
+export const ALTERNATIVE_SCALES: readonly number[] = [0.1, 0.3, 1]
+/** Shares of cheated answers that are tested for. A cheat at 10 % earns little and is still found. */
+export const CHEATED_SHARES: readonly number[] = [1, 0.3, 0.1]
+
+/** Mismatches remembered, so that one that comes again counts once. A peer is convicted long before. */
+export const MAX_REMEMBERED_MISMATCHES = 1024
+
+/** Strangers asked about one answer, until two agree. More than three are needed only where some lie. */
+export const MAX_AUDITORS = 5
+/** Two honest auditors measure a margin alike to within this, in logits: twice the most that was ever seen. */
+export const AUDITORS_DIFFER = 0.5
+/** Share of an answer's tokens at which two auditors that agree may still differ by more. */
+export const MAX_DISPUTED_SHARE = 0.01
+/** Writing an answer to an auditor: as a request. Milliseconds. */
+export const AUDIT_REQUEST_TIMEOUT_MS = 10_000
+/** An auditor queues, and evaluates the prompt and the answer on a CPU. Milliseconds. */
+export const AUDIT_REPLY_TIMEOUT_MS = 60_000

@@ -1,0 +1,12 @@
+/** Local first: what this client saw of its peers, and what follows from it. */
+export { Accusations, type Accusation } from './accusations.ts'
+export { auditCost } from './audits.ts'
+export type { Explanation } from './explain.ts'
+export type { Audited, Claims, Complete, Failed, Late, Observation, Proven } from './observation.ts'
+export { observe } from './observe.ts'
+export { DEFAULT_REPUTATION, reputationParameters, type ReputationParameters } from './parameters.ts'
+export { Reputation, type ReputationOptions } from './reputation.ts'
+export { score, type Score, type Standing } from './score.ts'
+export { hiddenWaitMs, predict, stallAfterMs, usualWaitMs, type Prediction, type Speed, type Work } from './speed.ts'
+export { auditedTokens, freshState, parseState, type PeerState } from './state.ts'
+export { MemoryReputationStore, type ReputationStore, type StoredPeer } from './store.ts'

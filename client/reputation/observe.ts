@@ -1,0 +1,77 @@
+/** (state, observation, now) -> state. Pure; returns the very same state for what moves nothing. */
+import type { Complete, Observation } from './observation.ts'
+import type { ReputationParameters } from './parameters.ts'
+import { penaltyOf, penaltyWeight } from './penalty.ts'
+import { addOutcome } from './reliability.ts'
+import { addLateness, addTimes } from './speed.ts'
+import type { Cause, Conviction, Integrity, PeerState } from './state.ts'
+
+/** @param now milliseconds since the epoch */
+export function observe(
+  state: PeerState,
+  observation: Observation,
+  parameters: ReputationParameters,
+  now: number
+): PeerState {
+  switch (observation.type) {
+    case 'complete':
+      return complete(state, observation, parameters, now)
+    case 'late': {
+      const speed = addLateness(state.speed, observation, parameters, now)
+      return speed === state.speed ? state : counted({ ...state, speed }, 'late', now)
+    }
+    case 'failed': {
+      const penalty = penaltyOf(observation.code)
+      if (penalty === undefined) return state
+      const outcome = { complete: 0, failed: penaltyWeight(penalty, parameters) }
+      const reliability = addOutcome(state.reliability, outcome, parameters, now)
+      return counted({ ...state, reliability }, penalty, now)
+    }
+    case 'audit': {
+      const { evidence, logEvidence } = observation
+      const integrity = judged({ ...state.integrity, evidence, logEvidence }, parameters, now)
+      return counted({ ...state, integrity }, 'audit', now)
+    }
+    case 'proven': {
+      // Beside our own audits, not added to them: the same answers may stand behind both.
+      if (observation.logEvidence < Math.log(parameters.convictionEvidence)) return state
+      const conviction: Conviction = { at: now, logEvidence: observation.logEvidence, by: 'proof' }
+      return { ...state, integrity: { ...state.integrity, convicted: state.integrity.convicted ?? conviction } }
+    }
+    case 'praised': {
+      // A ring that praises all day must not write all day.
+      if (state.reliability.praise >= parameters.praiseCap) return state
+      const praise = Math.min(parameters.praiseCap, state.reliability.praise + parameters.praiseWeight)
+      return counted({ ...state, reliability: { ...state.reliability, praise } }, 'praised', now)
+    }
+    case 'incomparable':
+      return state
+  }
+}
+
+function complete(state: PeerState, seen: Complete, parameters: ReputationParameters, now: number): PeerState {
+  const next = {
+    ...state,
+    reliability: addOutcome(state.reliability, { complete: 1, failed: 0 }, parameters, now),
+    speed: addTimes(state.speed, seen, parameters, now),
+    generatedTokens: state.generatedTokens + seen.completionTokens
+  }
+  return counted(next, 'complete', now)
+}
+
+function judged(integrity: Integrity, parameters: ReputationParameters, now: number): Integrity {
+  const { logEvidence, convicted, setAsideAt } = integrity
+  if (convicted === undefined && logEvidence >= Math.log(parameters.convictionEvidence)) {
+    return { ...integrity, setAsideAt: setAsideAt ?? now, convicted: { at: now, logEvidence, by: 'audit' } }
+  }
+  if (logEvidence >= Math.log(parameters.setAsideEvidence)) return { ...integrity, setAsideAt: setAsideAt ?? now }
+  if (setAsideAt !== undefined && logEvidence < Math.log(parameters.releaseEvidence)) {
+    return { ...integrity, setAsideAt: undefined }
+  }
+  return integrity
+}
+
+function counted(state: PeerState, cause: Cause, now: number): PeerState {
+  const count = (state.counts[cause]?.count ?? 0) + 1
+  return { ...state, counts: { ...state.counts, [cause]: { count, last: now } } }
+}

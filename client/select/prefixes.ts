@@ -1,0 +1,63 @@
+/**
+ * Which node holds the beginning of a conversation in its cache. Kept in memory alone, as hashes:
+ * a prompt reaches no disk.
+ */
+import type { PromptInput } from '@potluck/protocol'
+
+import { MAX_PREFIXES, PREFIX_TTL_MS } from './constants.ts'
+
+interface Entry {
+  peer: string
+  tokens: number
+  at: number
+}
+
+export class Prefixes {
+  /** Oldest first. */
+  readonly #entries = new Map<string, Entry>()
+
+  /**
+   * An answer is complete: the node holds prompt and answer now.
+   *
+   * @param key of the conversation with the answer, from `conversationKeys`
+   * @param now milliseconds since the epoch
+   */
+  remember(key: string, peer: string, tokens: number, now: number): void {
+    this.#entries.delete(key)
+    this.#entries.set(key, { peer, tokens, at: now })
+    const oldest = this.#entries.keys().next()
+    if (this.#entries.size > MAX_PREFIXES && !oldest.done) this.#entries.delete(oldest.value)
+  }
+
+  /**
+   * Who holds the longest known beginning, and how many tokens of it.
+   *
+   * @param keys of the conversation so far, shortest first
+   */
+  holder(keys: readonly string[], now: number): { peer: string; tokens: number } | undefined {
+    const key = keys.findLast((candidate) => this.#entries.has(candidate))
+    const entry = key === undefined ? undefined : this.#entries.get(key)
+    return entry === undefined || now - entry.at > PREFIX_TTL_MS ? undefined : entry
+  }
+}
+
+/** A key for each beginning of a conversation, shortest first; a raw prompt has one. */
+export function conversationKeys(digest: string, input: PromptInput): string[] {
+  if ('prompt' in input) return [hash(digest, input.prompt)]
+  let key = digest
+  return input.messages.map(({ role, content }) => (key = hash(key, `${role}\n${content}`)))
+}
+
+/** 2 x 32 bits of FNV-1a: a collision costs one wrong guess about a cache. */
+function hash(before: string, text: string): string {
+  let a = 0x811c9dc5
+  let b = 0x1b873593
+  for (const part of [before, '\0', text]) {
+    for (let index = 0; index < part.length; index++) {
+      const unit = part.charCodeAt(index)
+      a = Math.imul(a ^ unit, 0x01000193)
+      b = Math.imul(b ^ unit, 0x85ebca6b)
+    }
+  }
+  return `${(a >>> 0).toString(16)}${(b >>> 0).toString(16).padStart(8, '0')}`
+}

@@ -1,0 +1,160 @@
+/// <reference lib="esnext.float16" />
+/**
+ * Other models out of one Q8_0 file, with its tokenizer and template: what an impostor might serve
+ * in its place, and the same weights in a format that makes every backend compute otherwise.
+ */
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { GgmlType, readGgufFileInfo } from 'node-llama-cpp'
+
+/** Q8_0: a half-precision scale and 32 signed bytes. */
+const BLOCK = { weights: 32, bytes: 34 }
+const ALIGNMENT = 32
+const CACHE = new URL('../../.cache/audit/', import.meta.url)
+
+export type Derivation =
+  /** Every weight as it is, in single precision: activations are then not quantised, as on many GPUs. */
+  | { kind: 'f32' }
+  /** Every block of weights on a grid of so many bits, as a smaller quantisation has them. */
+  | { kind: 'bits'; bits: number }
+  /** Weights moved by this share of their block's largest: another fine-tune of the same model. */
+  | { kind: 'noise'; share: number }
+  /** One layer adds nothing: a cheaper model. */
+  | { kind: 'without'; layer: number }
+
+interface Tensor {
+  name: string
+  dimensions: readonly number[]
+  type: GgmlType
+  bytes: Buffer
+}
+
+/** Path of the derived model; written at the first use. */
+export async function derive(source: string, derivation: Derivation): Promise<string> {
+  const { kind, ...parameters } = derivation
+  const { size, mtimeMs } = await stat(source)
+  const label = [kind, ...Object.values(parameters), size, Math.round(mtimeMs)].join('-')
+  const path = fileURLToPath(new URL(`${basename(source, '.gguf')}-${label}.gguf`, CACHE))
+  const exists = await stat(path).then(
+    () => true,
+    () => false
+  )
+  if (exists) return path
+  const info = await readGgufFileInfo(source, { sourceType: 'filesystem', logWarnings: false })
+  const file = await readFile(source)
+  const tensors = (info.fullTensorInfo ?? []).map((tensor): Tensor => {
+    const dimensions = tensor.dimensions.map(Number)
+    const start = Number(tensor.filePart === 1 ? tensor.fileOffset : 0)
+    const length = sizeOf(tensor.ggmlType, dimensions)
+    return {
+      name: tensor.name,
+      dimensions,
+      type: tensor.ggmlType,
+      bytes: Buffer.from(file.subarray(start, start + length))
+    }
+  })
+  const derived = tensors.map((tensor) => change(tensor, derivation))
+  await mkdir(CACHE, { recursive: true })
+  await writeFile(path, assemble(file.subarray(0, info.metadataSize), derived))
+  return path
+}
+
+function change(tensor: Tensor, derivation: Derivation): Tensor {
+  if (tensor.type !== GgmlType.Q8_0) return tensor
+  switch (derivation.kind) {
+    case 'f32':
+      return { ...tensor, type: GgmlType.F32, bytes: asSingles(tensor.bytes) }
+    case 'bits':
+      eachBlock(tensor.bytes, (block) => onGrid(block, 2 ** (derivation.bits - 1) - 1))
+      return tensor
+    case 'noise': {
+      const random = createRandom(tensor.name)
+      eachBlock(tensor.bytes, (block) => move(block, derivation.share, random))
+      return tensor
+    }
+    case 'without':
+      if (new RegExp(`^blk\\.${derivation.layer}\\.(attn_output|ffn_down)\\.`).test(tensor.name)) tensor.bytes.fill(0)
+      return tensor
+  }
+}
+
+function eachBlock(bytes: Buffer, use: (block: DataView) => void): void {
+  for (let start = 0; start < bytes.length; start += BLOCK.bytes) {
+    use(new DataView(bytes.buffer, bytes.byteOffset + start, BLOCK.bytes))
+  }
+}
+
+function asSingles(bytes: Buffer): Buffer {
+  const values = new Float32Array((bytes.length / BLOCK.bytes) * BLOCK.weights)
+  let index = 0
+  eachBlock(bytes, (block) => {
+    const scale = block.getFloat16(0, true)
+    for (let weight = 0; weight < BLOCK.weights; weight++) values[index++] = scale * block.getInt8(2 + weight)
+  })
+  return Buffer.from(values.buffer)
+}
+
+function onGrid(block: DataView, most: number): void {
+  let largest = 0
+  for (let weight = 0; weight < BLOCK.weights; weight++)
+    largest = Math.max(largest, Math.abs(block.getInt8(2 + weight)))
+  const step = largest / most
+  if (step === 0) return
+  block.setFloat16(0, block.getFloat16(0, true) * step, true)
+  for (let weight = 0; weight < BLOCK.weights; weight++) {
+    block.setInt8(2 + weight, Math.round(block.getInt8(2 + weight) / step))
+  }
+}
+
+function move(block: DataView, share: number, random: () => number): void {
+  for (let weight = 0; weight < BLOCK.weights; weight++) {
+    const moved = block.getInt8(2 + weight) + 127 * share * normal(random)
+    block.setInt8(2 + weight, Math.max(-127, Math.min(127, Math.round(moved))))
+  }
+}
+
+/** Box and Muller's transform. */
+function normal(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+}
+
+/** xorshift32 between 0 and 1, seeded by a name: the same file on every machine. */
+function createRandom(name: string): () => number {
+  let state = [...name].reduce((hash, character) => Math.imul(hash ^ character.charCodeAt(0), 0x01000193), 0x811c9dc5)
+  return () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) / 2 ** 32
+  }
+}
+
+/** The metadata as it was, the list of tensors anew. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
+function assemble(metadata: Buffer, tensors: readonly Tensor[]): Buffer {
+  const parts: Buffer[] = [metadata]
+  let offset = 0
+  for (const { name, dimensions, type, bytes } of tensors) {
+    const entry = Buffer.alloc(8 + name.length + 4 + dimensions.length * 8 + 4 + 8)
+    let at = entry.writeBigUInt64LE(BigInt(name.length))
+    at += entry.write(name, at)
+    at = entry.writeUInt32LE(dimensions.length, at)
+    for (const size of dimensions) at = entry.writeBigUInt64LE(BigInt(size), at)
+    at = entry.writeUInt32LE(type, at)
+    entry.writeBigUInt64LE(BigInt(offset), at)
+    parts.push(entry)
+    offset += bytes.length + padding(bytes.length)
+  }
+  const head = Buffer.concat(parts)
+  const data = tensors.flatMap(({ bytes }) => [bytes, Buffer.alloc(padding(bytes.length))])
+  return Buffer.concat([head, Buffer.alloc(padding(head.length)), ...data])
+}
+
+const padding = (size: number): number => (ALIGNMENT - (size % ALIGNMENT)) % ALIGNMENT
+
+function sizeOf(type: GgmlType, dimensions: readonly number[]): number {
+  const weights = dimensions.reduce((product, size) => product * size, 1)
+  if (type === GgmlType.Q8_0) return (weights / BLOCK.weights) * BLOCK.bytes
+  if (type === GgmlType.F32) return weights * 4
+  throw new Error(`tensors of type ${GgmlType[type]} cannot be derived from`)
+}

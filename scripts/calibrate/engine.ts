@@ -1,0 +1,87 @@
+/** An engine in this process, with the ways to compute that honest nodes differ in. */
+import type { Candidates, PromptInput, SamplingParameters } from '@potluck/protocol'
+import { Credit } from '../../node/engine/answer/credit.ts'
+import type { EngineEvent } from '../../node/engine/index.ts'
+import { Batching } from '../../node/engine/llama/batching.ts'
+import { LlamaProcessEngine } from '../../node/engine/llama/engine.ts'
+import { load } from '../../node/engine/llama/load.ts'
+
+/** How a backend computes; what is left out is as the product has it. */
+export interface Variation {
+  /** Default 1. */
+  slots?: number
+  /** Default 1. */
+  threads?: number
+  /** Tokens of one evaluation; default 512. */
+  batchSize?: number
+  /** Type of the KV cache; default F16. */
+  kv?: 'F16' | 'Q8_0'
+  /** Default false, as on every CPU. */
+  flashAttention?: boolean
+}
+
+/** What was asked and what came. */
+export interface Generated {
+  promptTokens: readonly number[]
+  answerTokens: readonly number[]
+  sampling: SamplingParameters
+}
+
+export class LabEngine {
+  readonly slots: number
+  readonly #engine: LlamaProcessEngine
+  readonly #close: () => Promise<void>
+
+  private constructor(engine: LlamaProcessEngine, slots: number, close: () => Promise<void>) {
+    this.#engine = engine
+    this.slots = slots
+    this.#close = close
+  }
+
+  static async start(modelPath: string, variation: Variation = {}): Promise<LabEngine> {
+    const { slots = 1, threads = 1, batchSize = 512, kv = 'F16', flashAttention = false } = variation
+    const loaded = await load({ modelPath, slots, threads, gpu: false }, { progress: () => {}, log: () => {} })
+    await loaded.context.dispose()
+    const batching = new Batching()
+    const context = await loaded.context.model.createContext({
+      sequences: slots,
+      contextSize: loaded.model.contextLength,
+      batchSize,
+      threads,
+      flashAttention,
+      experimentalKvCacheKeyType: kv,
+      experimentalKvCacheValueType: kv,
+      batching: batching.options
+    })
+    const close = async (): Promise<void> => context.model.llama.dispose()
+    return new LabEngine(new LlamaProcessEngine({ ...loaded, context, batching }), slots, close)
+  }
+
+  tokenize(input: PromptInput): number[] {
+    return [...this.#engine.tokenize(input)]
+  }
+
+  /** The answer's tokens. */
+  async generate(
+    promptTokens: readonly number[],
+    sampling: SamplingParameters,
+    maxTokens: number,
+    signal: AbortSignal
+  ): Promise<number[]> {
+    const tokens: number[] = []
+    const collect = (event: EngineEvent): void => {
+      if (event.type === 'delta') tokens.push(...event.delta.tokens)
+    }
+    const job = { promptTokens, answerTokens: [], sampling, maxTokens, stop: [], credit: maxTokens }
+    await this.#engine.generate(job, new Credit(maxTokens), collect, signal)
+    return tokens
+  }
+
+  async score(job: Pick<Generated, 'promptTokens' | 'answerTokens'>, signal: AbortSignal): Promise<Candidates[]> {
+    return this.#engine.score(job, signal)
+  }
+
+  async close(): Promise<void> {
+    await this.#close()
+  }
+}

@@ -1,0 +1,38 @@
+/** Prompts of the kind that the embedded model is made for, without end and the same on every machine. */
+import type { PromptInput } from '@potluck/protocol'
+
+const ANIMALS = ['fox', 'hen', 'bear', 'mouse', 'frog', 'goat', 'owl', 'dog', 'cat', 'duck', 'horse', 'snail']
+const PLACES = ['farm', 'beach', 'garden', 'forest', 'town', 'river', 'mountain', 'market', 'kitchen', 'island']
+const THINGS = ['lamp', 'boat', 'kite', 'drum', 'key', 'hat', 'bell', 'map', 'ladder', 'basket']
+const COUNTRIES = ['France', 'Italy', 'Japan', 'Egypt', 'Peru', 'Norway', 'Kenya', 'Spain', 'Greece', 'Canada']
+
+type Writer = (pick: <T>(choices: readonly T[]) => T) => string
+
+/** Most are stories: their answers are long, and have several ways to go on. */
+const WRITERS: readonly Writer[] = [
+  (pick) => `Tell me a story about a ${pick(ANIMALS)}.`,
+  (pick) => `Write a short story about a ${pick(ANIMALS)} and a ${pick(THINGS)}.`,
+  (pick) => `Make up a story about a ${pick(ANIMALS)} who lives near the ${pick(PLACES)}.`,
+  (pick) => `Write a story about a ${pick(PLACES)}.`,
+  (pick) => `Story about a ${pick(ANIMALS)} and a ${pick(ANIMALS)}`,
+  (pick) => `What is the capital of ${pick(COUNTRIES)}?`,
+  (pick) => `What is ${pick([2, 3, 4, 5, 6, 7, 8, 9])} + ${pick([2, 3, 4, 5, 6, 7, 8, 9])}?`,
+  (pick) => `What is a ${pick([...ANIMALS, ...THINGS])}?`
+]
+
+/** @param random 32 bits a call */
+export function writePrompt(random: () => number): PromptInput {
+  const pick = <T>(choices: readonly T[]): T => choices[random() % choices.length]!
+  return { messages: [{ role: 'user', content: pick(WRITERS)(pick) }] }
+}
+
+/** xorshift32: the same prompts on every machine. */
+export function createRandom(seed: number): () => number {
+  let state = (Math.imul(seed + 1, 0x9e3779b9) | 1) >>> 0
+  return () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return state >>> 0
+  }
+}

@@ -1,0 +1,77 @@
+/** `npm run simulate -- reputation|selection [options]`: the client's own pure code against many peers in virtual time. */
+import { parseArgs } from 'node:util'
+import { print, type Figure } from './simulate/report.ts'
+import { reputation } from './simulate/reputation/figures.ts'
+import { selection } from './simulate/selection/figures.ts'
+
+const HELP = `Usage: npm run simulate -- reputation|selection [options]
+
+Runs the client's own scoring and selection against simulated peers, in virtual time, beside
+the usual load balancers. Prints the mean over seeds, with the least and the most.
+
+  --seeds N        runs of each case (default 20)
+  --peers N        100 to 5,000 (default 100 for reputation, 50 for selection)
+  --malicious F    share of the peers (reputation only, default 0.7)
+  --attack NAME    one attack only (reputation only)
+  --json           one JSON object a line
+  --help           this text
+`
+
+function main(): number {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seeds: { type: 'string', default: '20' },
+      peers: { type: 'string' },
+      malicious: { type: 'string', default: '0.7' },
+      attack: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false }
+    }
+  })
+  const [bench] = positionals
+  if (values.help || bench === undefined) {
+    console.log(HELP)
+    return 0
+  }
+  const note = (text: string): void => console.error(text)
+  const seeds = number('--seeds', values.seeds, 1, 1_000)
+  let figures: Figure[]
+  switch (bench) {
+    case 'reputation':
+      figures = reputation(
+        {
+          peers: number('--peers', values.peers ?? '100', 10, 5_000),
+          maliciousShare: number('--malicious', values.malicious, 0, 0.99),
+          clients: 50,
+          requests: 200,
+          seeds,
+          ...(values.attack === undefined ? {} : { attack: values.attack })
+        },
+        note
+      )
+      break
+    case 'selection':
+      figures = selection({ peers: number('--peers', values.peers ?? '50', 10, 5_000), clients: 40, seeds }, note)
+      break
+    default:
+      console.error(`There is no simulation "${bench}".\n\n${HELP}`)
+      return 2
+  }
+  print(bench, figures, values.json)
+  return 0
+}
+
+function number(name: string, text: string, least: number, most: number): number {
+  const value = Number(text)
+  if (!(value >= least && value <= most))
+    throw new Error(`${name} takes a number from ${least} to ${most}, not "${text}".`)
+  return value
+}
+
+try {
+  process.exitCode = main()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error))
+  process.exitCode = 2
+}

@@ -1,0 +1,23 @@
+import type { Attack } from './attack.ts'
+
+const FACTOR = 8
+const SLOW_MS = 3 * 60_000
+const WELL_MS = 3 * 60_000
+
+/** Not malice: a game is started, a laptop gets hot. Eight times slower, for minutes, half of the time. */
+export const stragglers: Attack = {
+  name: 'stragglers',
+  about: `${FACTOR} times slower, half of the time`,
+  begin({ malicious, clock, random }) {
+    for (const { peer } of malicious) {
+      const turn = (slow: boolean): void => {
+        peer.slowdown = slow ? FACTOR : 1
+        clock.after(random.exponential(slow ? SLOW_MS : WELL_MS), () => turn(!slow))
+      }
+      turn(random.chance(0.5))
+    }
+  }
+}
+
+/** Mean share of its rates that a straggler delivers. */
+export const STRAGGLER_SHARE: number = 0.5 + 0.5 / FACTOR

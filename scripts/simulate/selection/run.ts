@@ -1,0 +1,152 @@
+/**
+ * One run: all peers are honest about their answers and known from earlier sessions (their audits are
+ * behind them); of their speed only what their cards claim is known. Of 50 peers 20 % are stragglers
+ * half of the time, 30 % always claim to be idle, all of them come and go. Chats of several turns
+ * arrive at 80 % of what the peers can do on average, stragglers and absences included, if every
+ * prompt were evaluated whole; a cache that is hit makes room. The first five minutes do not count.
+ */
+import { freshState, MemoryReputationStore, type ReputationStore } from '../../../client/reputation/index.ts'
+import type { Attack } from '../attacks/attack.ts'
+import { churn, CHURN_SHARE } from '../attacks/churn.ts'
+import { lyingAboutLoad } from '../attacks/lying-about-load.ts'
+import { STRAGGLER_SHARE, stragglers } from '../attacks/stragglers.ts'
+import { Clock } from '../clock.ts'
+import { BASELINES, type BaselineName } from '../policies/baselines.ts'
+import { DIGEST, PotluckPolicy } from '../policies/potluck.ts'
+import type { Ask } from '../policies/policy.ts'
+import { Random } from '../random.ts'
+import { AuditModel } from '../world/audit.ts'
+import { Directory } from '../world/directory.ts'
+import { Network, type Member } from '../world/network.ts'
+import { sender, type Outcome } from '../world/request.ts'
+import { Rumours } from '../world/rumours.ts'
+import { population } from '../world/traits.ts'
+import { MEAN_ANSWER_TOKENS, MEAN_NEW_TOKENS, nextAsk } from '../world/workload.ts'
+
+export interface RunOptions {
+  peers: number
+  clients: number
+}
+
+const LOAD = 0.8
+const STRAGGLERS = 0.2
+const LIARS = 0.3
+const WARM_UP_MS = 5 * 60_000
+const MEASURED_MS = 10 * 60_000
+const MEAN_TURNS = 4
+const MEAN_THINKING_MS = 15_000
+/** Conversations whose prefix a node keeps: 8 GiB (llama-server's default) of 128 KiB a token, 1,000 tokens each. */
+export const CACHED_CONVERSATIONS: number = 64
+
+export type PolicyName = 'potluck' | BaselineName
+
+export interface Measured {
+  ttft: number[]
+  total: number[]
+  requests: number
+  duplicatePrefills: number
+  followUps: number
+  prefixHits: number
+  utilisation: number
+}
+
+export function simulate(name: PolicyName, seed: number, options: RunOptions, cachedConversations: number): Measured {
+  const random = new Random(seed)
+  const clock = new Clock()
+  const traits = population({ peers: options.peers, maliciousShare: 0, cachedConversations }, random)
+  const network = new Network(traits, clock, random)
+  const troubles: Array<[Attack, number]> = [
+    [stragglers, STRAGGLERS],
+    [lyingAboutLoad, LIARS],
+    [churn, 1]
+  ]
+  let ratePerMs = 0
+  for (const [trouble, share] of troubles) {
+    const members = random.shuffled(network.members).slice(0, Math.round(share * options.peers))
+    trouble.begin(troubleContext(members, network, random))
+    if (trouble === stragglers) ratePerMs = LOAD * capacityPerMs(network.members, new Set(members))
+  }
+  const measured: Measured = {
+    ttft: [],
+    total: [],
+    requests: 0,
+    duplicatePrefills: 0,
+    followUps: 0,
+    prefixHits: 0,
+    utilisation: 0
+  }
+  const senders = Array.from({ length: options.clients }, (_, index) => {
+    const client = `client-${index}`
+    const { peers, forget } = new Directory(network)
+    const context = { client, peers, now: clock.now, random: random.next }
+    const policy =
+      name === 'potluck'
+        ? new PotluckPolicy(context, acquainted(network.members, clock.now()))
+        : BASELINES[name](context)
+    return sender(network, client, policy, forget)
+  })
+
+  let conversations = 0
+  const turn = (send: (typeof senders)[number], conversation: string, before: Ask | undefined): void => {
+    const ask = nextAsk(conversation, before, random)
+    send(ask, (outcome) => {
+      if (outcome.startedAt >= WARM_UP_MS) note(measured, outcome, before)
+      if (random.chance(1 - 1 / MEAN_TURNS)) {
+        clock.after(random.exponential(MEAN_THINKING_MS), () => turn(send, conversation, ask))
+      }
+    })
+  }
+  const arrive = (): void => {
+    turn(random.pick(senders), `conversation-${conversations++}`, undefined)
+    clock.after(random.exponential(MEAN_TURNS / ratePerMs), arrive)
+  }
+  arrive()
+  clock.runUntil(WARM_UP_MS + MEASURED_MS)
+  const slots = network.members.reduce((sum, { peer }) => sum + peer.traits.slots, 0)
+  const busyMs = network.members.reduce((sum, { peer }) => sum + peer.busyMs, 0)
+  measured.utilisation = busyMs / (slots * CHURN_SHARE * clock.now())
+  return measured
+}
+
+function note(measured: Measured, outcome: Outcome, before: Ask | undefined): void {
+  measured.requests++
+  measured.ttft.push(outcome.ttftMs)
+  measured.total.push(outcome.totalMs)
+  measured.duplicatePrefills += outcome.duplicatePrefills
+  if (before === undefined) return
+  measured.followUps++
+  measured.prefixHits += Number(outcome.cachedTokens >= before.promptTokens + before.answerTokens)
+}
+
+/** Requests that the peers can serve in a millisecond, on average. */
+function capacityPerMs(members: readonly Member[], slow: ReadonlySet<Member>): number {
+  // The mean turn of a chat is as deep as the mean number of turns still to come.
+  const promptTokens = MEAN_NEW_TOKENS + (MEAN_TURNS - 1) * (MEAN_NEW_TOKENS + MEAN_ANSWER_TOKENS)
+  return members.reduce((sum, member) => {
+    const { slots, prefillTokensPerSecond, decodeTokensPerSecond } = member.peer.traits
+    const serviceMs = (promptTokens / prefillTokensPerSecond + MEAN_ANSWER_TOKENS / decodeTokensPerSecond) * 1000
+    return sum + (slots * CHURN_SHARE * (slow.has(member) ? STRAGGLER_SHARE : 1)) / serviceMs
+  }, 0)
+}
+
+function troubleContext(
+  malicious: readonly Member[],
+  network: Network,
+  random: Random
+): Parameters<Attack['begin']>[0] {
+  const { clock } = network
+  const rumours = new Rumours(clock, random, AuditModel.load(), { shareProofs: false })
+  return { malicious, honest: [], cheats: [], rumours, clock, random }
+}
+
+/** A store in which every peer has passed its probation. */
+function acquainted(members: readonly Member[], now: number): ReputationStore {
+  const store = new MemoryReputationStore()
+  for (const { key } of members) {
+    const integrity = { evidence: { answers: 10, tokens: 2_000, tests: [], peak: 0 }, logEvidence: 0 }
+    const fresh = freshState(now)
+    const reliability = { ...fresh.reliability, week: { complete: 10, failed: 0, at: now } }
+    store.save({ peer: key, digest: DIGEST, state: { ...fresh, integrity, reliability } })
+  }
+  return store
+}

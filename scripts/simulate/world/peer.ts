@@ -1,0 +1,147 @@
+/**
+ * A node of the simulation: the real queue of `node/admission` in front of slots that work at fixed
+ * rates. Assumptions: a slot's rates do not depend on the others' work; prefill and decode take time
+ * in proportion to their tokens; what a node evaluated stays in its cache until `cachedConversations`
+ * others came (llama-server's prompt cache in RAM does that; a node that keeps one prefix a slot is
+ * the case `one prefix a slot` of the selection bench).
+ */
+import type { Load } from '@potluck/protocol'
+import { FairQueue } from '../../../node/admission/queue.ts'
+import type { Clock } from '../clock.ts'
+
+export interface PeerTraits {
+  /** Its place among the peers; stays when its key changes. */
+  index: number
+  honest: boolean
+  prefillTokensPerSecond: number
+  decodeTokensPerSecond: number
+  slots: number
+  roundTripMs: number
+  /** Prefixes that it keeps; at least one for each slot. */
+  cachedConversations: number
+}
+
+/** Behind eight answers a caller does better elsewhere: the node's own default. */
+const QUEUED_PER_SLOT = 8
+/** Rendering, admission and one evaluation. */
+const OVERHEAD_MS = 20
+
+export interface Job {
+  client: string
+  conversation: string
+  promptTokens: number
+  answerTokens: number
+}
+
+export interface JobEvents {
+  accepted: (toldWaitMs: number) => void
+  started: (cachedTokens: number) => void
+  firstToken: () => void
+  done: (decodeMs: number) => void
+  /** The node died. */
+  cut: () => void
+}
+
+interface Running {
+  events: JobEvents
+  leave: () => void
+}
+
+export class SimPeer {
+  readonly traits: PeerTraits
+  /** The public key; a whitewasher takes a new one. */
+  key: string
+  alive = true
+  /** How many times slower than its traits, at this moment. Attacks and stragglers set it. */
+  slowdown = 1
+  /** What it tells of its load. Attacks replace it. */
+  tell: (load: Load) => Load = (load) => load
+  /** Milliseconds of slots busy, for the utilisation. */
+  busyMs = 0
+  readonly #clock: Clock
+  readonly #cache = new Map<string, number>()
+  readonly #running = new Set<Running>()
+  #queue: FairQueue
+
+  constructor(traits: PeerTraits, clock: Clock) {
+    this.traits = traits
+    this.key = `peer-${traits.index}`
+    this.#clock = clock
+    this.#queue = this.#freshQueue()
+  }
+
+  load(): Load {
+    return this.tell(this.#queue.load())
+  }
+
+  /** Milliseconds until it wants to be asked again, or undefined if the job was taken. */
+  take(job: Job, events: JobEvents): { cancel: () => void } | { retryAfterMs: number } {
+    if (this.#queue.full) return { retryAfterMs: this.#queue.retryAfterMs }
+    const running: Running = { events, leave: () => undefined }
+    this.#running.add(running)
+    let begun = false
+    const place = this.#queue.enter(job.client, () => {
+      begun = true
+      // `enter` may start at once, before `accepted` was told.
+      this.#clock.after(0, () => this.#serve(job, running))
+    })
+    if (place === undefined) throw new Error('The queue was not full.')
+    running.leave = () => {
+      this.#running.delete(running)
+      place.leave()
+    }
+    events.accepted(
+      this.tell({ ...this.#queue.load(), estimatedWaitMs: begun ? 0 : place.estimatedWaitMs() }).estimatedWaitMs
+    )
+    return { cancel: running.leave }
+  }
+
+  die(): void {
+    this.alive = false
+    // `leave` takes a job out of the set; a set can be walked meanwhile.
+    for (const { events, leave } of this.#running) {
+      leave()
+      events.cut()
+    }
+    this.#queue = this.#freshQueue()
+    this.#cache.clear()
+  }
+
+  #freshQueue(): FairQueue {
+    const { slots } = this.traits
+    return new FairQueue({ slots, capacity: slots * QUEUED_PER_SLOT, now: this.#clock.now })
+  }
+
+  #serve(job: Job, running: Running): void {
+    if (!this.#running.has(running)) return
+    const { prefillTokensPerSecond, decodeTokensPerSecond } = this.traits
+    const cached = Math.min(this.#cache.get(job.conversation) ?? 0, job.promptTokens)
+    const prefillMs = OVERHEAD_MS + ((job.promptTokens - cached) * 1000 * this.slowdown) / prefillTokensPerSecond
+    const decodeMs = (job.answerTokens * 1000 * this.slowdown) / decodeTokensPerSecond
+    const startedAt = this.#clock.now()
+    running.events.started(cached)
+    const { leave } = running
+    running.leave = () => {
+      this.busyMs += this.#clock.now() - startedAt
+      leave()
+    }
+    this.#remember(job.conversation, job.promptTokens)
+    this.#clock.after(prefillMs, () => {
+      if (this.#running.has(running)) running.events.firstToken()
+    })
+    this.#clock.after(prefillMs + decodeMs, () => {
+      if (!this.#running.has(running)) return
+      this.#remember(job.conversation, job.promptTokens + job.answerTokens)
+      running.leave()
+      running.events.done(decodeMs)
+    })
+  }
+
+  #remember(conversation: string, tokens: number): void {
+    this.#cache.delete(conversation)
+    this.#cache.set(conversation, tokens)
+    const oldest = this.#cache.keys().next()
+    if (this.#cache.size > Math.max(this.traits.slots, this.traits.cachedConversations) && !oldest.done)
+      this.#cache.delete(oldest.value)
+  }
+}

@@ -1,0 +1,70 @@
+/** Audited answers: a few hundred of each kind, of which lives of peers are made. */
+import { countTokens, withCounted, type Counted } from '../../../client/audit/account.ts'
+import { NO_EVIDENCE, standing, type Evidence } from '../../../client/audit/evidence.ts'
+import { measureAll } from '../../../scripts/calibrate/audits.ts'
+import type { Generated, LabEngine } from '../../../scripts/calibrate/engine.ts'
+
+export interface Audited extends Counted {
+  tokens: number
+}
+
+export async function auditAll(
+  auditor: LabEngine,
+  made: readonly Generated[],
+  signal: AbortSignal
+): Promise<Audited[]> {
+  const measured = await measureAll(auditor, made, signal)
+  return made.map((answer, index) => ({ tokens: measured[index]!.length, ...countTokens(answer, measured[index]!) }))
+}
+
+/** Audited tokens until a peer was set aside and convicted; Infinity where it was not. */
+export interface Life {
+  setAside: number
+  convicted: number
+  /** Natural logarithm of the evidence at its height. */
+  peak: number
+}
+
+/** One peer's answers, audited one after the other until it is convicted. */
+export function live(answers: Iterable<Audited>): Life {
+  let evidence: Evidence = NO_EVIDENCE
+  let tokens = 0
+  const life: Life = { setAside: Infinity, convicted: Infinity, peak: 0 }
+  for (const answer of answers) {
+    evidence = withCounted(evidence, answer)
+    tokens += answer.tokens
+    life.peak = evidence.peak
+    const now = standing(evidence)
+    if (now !== 'clear') life.setAside = Math.min(life.setAside, tokens)
+    if (now === 'convicted') {
+      life.convicted = tokens
+      break
+    }
+  }
+  return life
+}
+
+/** A random order of the pool, each answer once. */
+export function shuffled<T>(pool: readonly T[], random: () => number): T[] {
+  const order = [...pool]
+  for (let last = order.length - 1; last > 0; last--) {
+    const other = random() % (last + 1)
+    ;[order[last], order[other]] = [order[other]!, order[last]!]
+  }
+  return order
+}
+
+/** Answers of a peer that cheats in this share of them, in a random order. */
+export function* mixed<T>(
+  honest: readonly T[],
+  cheated: readonly T[],
+  share: number,
+  random: () => number
+): Generator<T> {
+  const [good, bad] = [shuffled(honest, random), shuffled(cheated, random)]
+  for (;;) {
+    const next = (random() / 2 ** 32 < share ? bad : good).pop()
+    if (next === undefined) return
+    yield next
+  }
+}

@@ -1,0 +1,53 @@
+import { describe, expect, test } from 'vitest'
+
+import { countTokens, withAudit } from '../../../client/audit/account.ts'
+import { cellOf } from '../../../client/audit/bins.ts'
+import { logEvidence, NO_EVIDENCE, type Evidence } from '../../../client/audit/evidence.ts'
+
+const exact = { gap: 0.5, margin: 0 }
+const off = { gap: 0.2, margin: 0.5 }
+const answer = { promptTokens: [1, 2, 3], answerTokens: [4, 5, 6, 7] }
+
+describe('tokens', () => {
+  test('are counted by cell, from where the node began', () => {
+    const { cells, mismatches } = countTokens(answer, [exact, off])
+    expect(cells[cellOf(0.5, 0)]).toBe(1)
+    expect(cells[cellOf(0.2, 0.5)]).toBe(1)
+    expect(mismatches).toHaveLength(1)
+    // Named by what came before it, and by nothing else.
+    const [, same] = countTokens({ promptTokens: [1, 2, 3, 4], answerTokens: [5, 6, 9] }, [off, off, off]).mismatches
+    expect(countTokens(answer, [exact, exact, off, exact]).mismatches[0]?.context).toBe(
+      countTokens({ promptTokens: [1, 2, 3, 4], answerTokens: [5, 99] }, [exact, off]).mismatches[0]?.context
+    )
+    expect(same?.context).not.toBe(mismatches[0]?.context)
+  })
+})
+
+describe('a mismatch that comes again', () => {
+  test('counts once for its context', () => {
+    const measured = [exact, off, exact, exact]
+    const once = withAudit(NO_EVIDENCE, answer, measured)
+    const again = withAudit(once, answer, measured)
+    const elsewhere = withAudit(once, { ...answer, promptTokens: [1, 2, 2] }, measured)
+    expect(again.tokens).toBe(7)
+    expect(elsewhere.tokens).toBe(8)
+    expect(logEvidence(elsewhere)).toBeGreaterThan(logEvidence(again))
+    expect(again.mismatches).toEqual(once.mismatches)
+  })
+
+  test('convicts nobody, however often it comes', () => {
+    let evidence: Evidence = NO_EVIDENCE
+    for (let time = 0; time < 1000; time++) evidence = withAudit(evidence, answer, [exact, off, exact, exact])
+    expect(evidence.peak).toBe(withAudit(NO_EVIDENCE, answer, [exact, off, exact, exact]).peak)
+  })
+
+  test('is remembered within a bound', () => {
+    const long = { promptTokens: [1], answerTokens: Array.from({ length: 1100 }, (_, token) => token) }
+    const evidence = withAudit(
+      NO_EVIDENCE,
+      long,
+      long.answerTokens.map(() => off)
+    )
+    expect(evidence.mismatches).toHaveLength(1024)
+  })
+})

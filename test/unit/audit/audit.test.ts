@@ -1,0 +1,130 @@
+import { auditAnswer, MAX_ANSWER_TOKENS, PotluckError } from '@potluck/protocol'
+import { beforeAll, describe, expect, test } from 'vitest'
+
+import { ScriptedEngine } from '../../../node/engine/index.ts'
+import { newPeer, requestFor, serve, type Peer } from './records.ts'
+
+const engine = new ScriptedEngine()
+let peer: Peer
+
+beforeAll(async () => {
+  peer = await newPeer()
+})
+
+const code = async (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'none',
+    (error: unknown) => (error instanceof PotluckError ? error.code : String(error))
+  )
+
+describe('an honest answer', () => {
+  test.each([
+    ['at temperature 1', {}],
+    ['with penalties', { maxTokens: 60 }],
+    ['up to a stop sequence', { stop: ['e', 'a', 'o'], maxTokens: 200 }]
+  ])('%s has no violations, and every token is exact', async (_, change) => {
+    const request = requestFor(engine, change)
+    const { record, text } = await serve(engine, peer, request)
+    const result = await auditAnswer(record, peer.peerId, engine, { heard: { text } })
+    expect(result).toMatchObject({ comparable: true, violations: [], misstatements: [] })
+    expect(result.measured).toHaveLength(record.answerTokens.length)
+    expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
+  })
+
+  test('that was continued is measured from where its node began', async () => {
+    const whole = await serve(engine, peer, requestFor(engine))
+    const { promptTokens, answerTokens } = whole.record
+    const request = requestFor(engine, {
+      maxTokens: 40,
+      continuation: { promptTokens, answerTokens: answerTokens.slice(0, 10) }
+    })
+    const { record, text } = await serve(engine, peer, request)
+    const result = await auditAnswer(record, peer.peerId, engine, {
+      heard: { text: `told by another${text}` }
+    })
+    expect(result).toMatchObject({ violations: [], misstatements: [] })
+    expect(result.measured).toHaveLength(30)
+    expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
+  })
+
+  test('by a later contract is not comparable', async () => {
+    const { record } = await serve(engine, peer, requestFor(engine), { receipt: { contract: 2 } })
+    expect(await auditAnswer(record, peer.peerId, engine)).toMatchObject({
+      comparable: false,
+      violations: [],
+      measured: []
+    })
+  })
+
+  test('of another model is refused, not judged', async () => {
+    const other = new ScriptedEngine({ model: { digest: new Uint8Array(32) } })
+    const { record } = await serve(engine, peer, requestFor(engine))
+    expect(await code(auditAnswer(record, peer.peerId, other))).toBe('model_not_found')
+  })
+})
+
+describe('what is certain', () => {
+  const cut = (tokens: number[]): number[] => [tokens[0]!, ...tokens.slice(Math.ceil(tokens.length / 2))]
+
+  test.each([
+    ['a prompt that was cut', 'prompt', { promptTokens: cut }],
+    ['a prompt with one token more', 'prompt', { promptTokens: (tokens: number[]) => [...tokens, tokens.at(-1)!] }],
+    [
+      'tokens behind the end that was asked for',
+      'finish',
+      { answerTokens: (tokens: number[]) => [...tokens, ...tokens] }
+    ],
+    ['an end that did not come', 'finish', { receipt: { finishReason: 'stop' as const } }],
+    [
+      'more tokens than there are',
+      'usage',
+      { receipt: { usage: { promptTokens: 9, cachedTokens: 0, completionTokens: MAX_ANSWER_TOKENS } } }
+    ],
+    ['a beginning that is another', 'continuation', { receipt: { firstPosition: 3 } }]
+  ])('%s is a violation: %s', async (_, violation, twist) => {
+    const { record } = await serve(engine, peer, requestFor(engine), twist)
+    const result = await auditAnswer(record, peer.peerId, engine)
+    expect(result.violations).toContain(violation)
+    expect(result.measured).toEqual([])
+  })
+
+  test('a continuation of other tokens than those that were given is a violation', async () => {
+    const { record } = await serve(engine, peer, requestFor(engine))
+    const { promptTokens, answerTokens } = record
+    const continuation = { promptTokens, answerTokens: answerTokens.slice(0, 8) }
+    const changed = await serve(engine, peer, requestFor(engine, { continuation }), {
+      answerTokens: (tokens) => [tokens[0]! ^ 1, ...tokens.slice(1)]
+    })
+    expect((await auditAnswer(changed.record, peer.peerId, engine)).violations).toEqual(['continuation'])
+  })
+
+  test('an answer cut short is a violation', async () => {
+    const { record } = await serve(engine, peer, requestFor(engine), { answerTokens: (tokens) => tokens.slice(0, 20) })
+    expect((await auditAnswer(record, peer.peerId, engine)).violations).toEqual(['finish'])
+  })
+
+  test('text that is not that of the tokens is told apart from what was signed', async () => {
+    const { record, text } = await serve(engine, peer, requestFor(engine))
+    const result = await auditAnswer(record, peer.peerId, engine, { heard: { text: `${text}!` } })
+    expect(result).toMatchObject({ violations: [], misstatements: ['text'] })
+  })
+})
+
+describe('a record that is not what was signed', () => {
+  test('is refused, whatever part of it was changed', async () => {
+    const { record } = await serve(engine, peer, requestFor(engine))
+    const other = await serve(engine, peer, requestFor(engine))
+    const change = (bytes: Uint8Array): Uint8Array => bytes.map((byte, index) => (index === 40 ? byte ^ 1 : byte))
+    const forged = [
+      { ...record, request: other.record.request },
+      { ...record, promptTokens: [...record.promptTokens, 5] },
+      { ...record, answerTokens: record.answerTokens.with(3, 7) },
+      { ...record, answerTokens: record.answerTokens.slice(0, -1) },
+      { ...record, receipt: other.record.receipt },
+      { ...record, receipt: change(record.receipt) }
+    ]
+    for (const forgery of forged)
+      expect(await code(auditAnswer(forgery, peer.peerId, engine))).toBe('protocol_violation')
+    expect(await code(auditAnswer(record, (await newPeer()).peerId, engine))).toBe('protocol_violation')
+  })
+})

@@ -1,0 +1,210 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+import { BINS, cellOf, EDGES, OUTCOMES } from '../../../client/audit/bins.ts'
+import { ALTERNATIVE_SCALES, CHEATED_SHARES, CONVICT, SET_ASIDE } from '../../../client/audit/constants.ts'
+import {
+  answerEvidence,
+  answerRatios,
+  logEvidence,
+  NO_EVIDENCE,
+  standing,
+  withAnswer,
+  type Evidence
+} from '../../../client/audit/evidence.ts'
+import { HONEST } from '../../../client/audit/honest.ts'
+import { LOG_RATIOS } from '../../../client/audit/likelihood.ts'
+import { xorshift } from '../protocol/mutate.ts'
+
+const CELLS = BINS * OUTCOMES
+const none = (): number[] => new Array<number>(CELLS).fill(0)
+const row = (ratios: readonly number[], gap: number): readonly number[] =>
+  ratios.slice(gap * OUTCOMES, (gap + 1) * OUTCOMES)
+const expectation = (probabilities: readonly number[], logs: readonly number[]): number =>
+  probabilities.reduce((sum, probability, outcome) => sum + probability * Math.exp(logs[outcome]!), 0)
+
+/** Cells of an answer of so many tokens, drawn from a distribution over outcomes by row. */
+function draw(tokens: number, outcomes: readonly (readonly number[])[], random: () => number): number[] {
+  const cells = none()
+  for (let token = 0; token < tokens; token++) {
+    const gap = random() % BINS
+    let point = (random() + 0.5) / 2 ** 32
+    const found = outcomes[gap]!.findIndex((probability) => (point -= probability) < 0)
+    const outcome = found === -1 ? 0 : found
+    cells[gap * OUTCOMES + outcome]!++
+  }
+  return cells
+}
+
+describe('cells', () => {
+  test.each([
+    [0.0001, 0, 0],
+    [0.003, 0.003, 1],
+    [0.0031, 0.02, OUTCOMES + 3],
+    [5, 0, 7 * OUTCOMES],
+    [Infinity, Infinity, CELLS - 1]
+  ])('gap %d and margin %d', (gap, margin, cell) => {
+    expect(cellOf(gap, margin)).toBe(cell)
+  })
+})
+
+describe('the honest histogram', () => {
+  test('has a row of probabilities for each gap, and none for margins below it', () => {
+    expect(HONEST).toHaveLength(BINS)
+    HONEST.forEach((outcomes, gap) => {
+      expect(outcomes).toHaveLength(OUTCOMES)
+      expect(outcomes.reduce((sum, probability) => sum + probability, 0)).toBeCloseTo(1, 4)
+      outcomes.forEach((probability, outcome) => {
+        if (outcome === 0 || outcome > gap) expect(probability).toBeGreaterThan(0)
+        else expect(probability).toBe(0)
+      })
+    })
+  })
+})
+
+describe('likelihood ratios', () => {
+  test('have the expectation 1 under the honest histogram, in every row', () => {
+    for (const ratios of LOG_RATIOS) {
+      HONEST.forEach((honest, gap) => expect(expectation(honest, row(ratios, gap))).toBeCloseTo(1, 4))
+    }
+  })
+
+  test('never fall with the margin', () => {
+    for (const ratios of LOG_RATIOS) {
+      for (let gap = 0; gap < BINS; gap++) {
+        row(ratios, gap).forEach((ratio, outcome, all) =>
+          expect(ratio).toBeGreaterThanOrEqual(all[outcome - 1] ?? -Infinity)
+        )
+      }
+    }
+  })
+
+  test('have at most the expectation 1 for every node whose margins are stochastically smaller', () => {
+    const weights = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: OUTCOMES, maxLength: OUTCOMES })
+    fc.assert(
+      fc.property(fc.nat(BINS - 1), weights, (gap, moved) => {
+        // Part of the probability of each outcome goes to the exact one.
+        const honest = HONEST[gap]!
+        const smaller = honest.map((probability, outcome) =>
+          outcome === 0 ? probability : probability * moved[outcome]!
+        )
+        smaller[0]! += 1 - smaller.reduce((sum, probability) => sum + probability, 0)
+        for (const ratios of LOG_RATIOS) expect(expectation(smaller, row(ratios, gap))).toBeLessThan(1 + 1e-4)
+      })
+    )
+  })
+
+  test('say next to nothing at a tie, whatever token came', () => {
+    for (const ratios of LOG_RATIOS) {
+      const atTie = row(ratios, 0)
+      expect(Math.abs(atTie[0]!)).toBeLessThan(0.5)
+      expect(Math.abs(atTie[1]!)).toBeLessThan(0.5)
+    }
+  })
+})
+
+describe('evidence', () => {
+  const random = xorshift(5)
+  const answers = Array.from({ length: 40 }, () => draw(60, HONEST, random))
+  const alternative = HONEST.map((honest, gap) => {
+    const logs = row(LOG_RATIOS.at(-1)!, gap)
+    return honest.map((probability, outcome) => probability * Math.exp(logs[outcome]!))
+  })
+
+  test('is that of the tests by hand', () => {
+    // Alternative by share by beginning, each a product, weighted with 1 / (n (n + 1)).
+    const ratios = answers.slice(0, 6).map((cells) => answerRatios(cells).map(Math.exp))
+    let mean = 0
+    ALTERNATIVE_SCALES.forEach((_, index) => {
+      for (const share of CHEATED_SHARES) {
+        for (let begin = 1; begin <= 6; begin++) {
+          const product = ratios
+            .slice(begin - 1)
+            .reduce((held, answer) => held * (1 - share + share * answer[index]!), 1)
+          mean += product / (begin * (begin + 1)) / (ALTERNATIVE_SCALES.length * CHEATED_SHARES.length)
+        }
+      }
+    })
+    const evidence = answers.slice(0, 6).reduce<Evidence>(withAnswer, NO_EVIDENCE)
+    expect(logEvidence(evidence)).toBeCloseTo(Math.log(mean + 1 / 7), 9)
+  })
+
+  test('begins at 1, and every answer can at most lower it towards what tests that begin later hold', () => {
+    expect(logEvidence(NO_EVIDENCE)).toBeCloseTo(0)
+    const exact = none()
+    exact[cellOf(0.02, 0)] = 1000
+    let evidence = NO_EVIDENCE
+    for (let count = 1; count <= 500; count++) {
+      evidence = withAnswer(evidence, exact)
+      expect(logEvidence(evidence)).toBeGreaterThanOrEqual(-Math.log(count + 1) - 1e-9)
+    }
+  })
+
+  test('is not bought off by an honest past', () => {
+    const cheat = xorshift(6)
+    let evidence = NO_EVIDENCE
+    for (const cells of Array.from({ length: 2000 }, () => draw(60, HONEST, cheat)))
+      evidence = withAnswer(evidence, cells)
+    expect(standing(evidence)).toBe('clear')
+    let cheated = 0
+    while (standing(evidence) !== 'convicted') {
+      evidence = withAnswer(evidence, draw(60, alternative, cheat))
+      cheated++
+    }
+    expect(cheated).toBeLessThan(10)
+  })
+
+  test('does not depend on the order of the tokens in an answer', () => {
+    // Cells are counts: there is no order left to depend on, and sums of the same numbers are the same.
+    const [cells] = answers
+    expect(answerEvidence(cells!)).toBe(answerEvidence([...cells!]))
+    const first = none()
+    const last = none()
+    cells!.forEach((count, cell) => {
+      first[cell] = Math.floor(count / 2)
+      last[cell] = count - first[cell]!
+    })
+    const whole = answerRatios(cells!)
+    const parts = answerRatios(first).map((ratio, index) => ratio + answerRatios(last)[index]!)
+    whole.forEach((ratio, index) => expect(ratio).toBeCloseTo(parts[index]!, 9))
+  })
+
+  test('is the same from stored data as from memory', () => {
+    const straight = answers.reduce<Evidence>(withAnswer, NO_EVIDENCE)
+    const stored = answers.reduce<Evidence>(
+      (evidence, cells) => JSON.parse(JSON.stringify(withAnswer(evidence, cells))) as Evidence,
+      NO_EVIDENCE
+    )
+    expect(stored).toEqual(straight)
+  })
+
+  test('sets aside at 30 while it lasts, and convicts at 1,000 for good', () => {
+    const flagrant = none()
+    flagrant[cellOf(0.2, 0.2)] = 1
+    const clean = none()
+    for (const gap of [0.005, 0.02, 0.05, 0.2, 0.5]) clean[cellOf(gap, 0)] = 20
+    let evidence = NO_EVIDENCE
+    while (standing(evidence) === 'clear') evidence = withAnswer(evidence, flagrant)
+    expect(logEvidence(evidence)).toBeGreaterThanOrEqual(Math.log(SET_ASIDE))
+    let rehabilitated = evidence
+    while (standing(rehabilitated) === 'set-aside') rehabilitated = withAnswer(rehabilitated, clean)
+    expect(standing(rehabilitated)).toBe('clear')
+    while (standing(evidence) !== 'convicted') evidence = withAnswer(evidence, flagrant)
+    expect(evidence.peak).toBeGreaterThanOrEqual(Math.log(CONVICT))
+    for (let count = 0; count < 100; count++) evidence = withAnswer(evidence, clean)
+    expect(logEvidence(evidence)).toBeLessThan(Math.log(SET_ASIDE))
+    expect(standing(evidence)).toBe('convicted')
+  })
+
+  test('convicts few nodes that are as bad as the honest histogram allows, in 200 lives', () => {
+    const lives = xorshift(7)
+    const reached = Array.from({ length: 200 }, () => {
+      let evidence = NO_EVIDENCE
+      for (let count = 0; count < 100; count++) evidence = withAnswer(evidence, draw(50, HONEST, lives))
+      return evidence.peak
+    })
+    // Ville: 200 / 30 and 200 / 1000 at most, on average.
+    expect(reached.filter((peak) => peak >= Math.log(SET_ASIDE)).length).toBeLessThanOrEqual(7)
+    expect(reached.filter((peak) => peak >= Math.log(CONVICT)).length).toBeLessThanOrEqual(1)
+  })
+})

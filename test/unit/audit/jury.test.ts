@@ -1,0 +1,91 @@
+import { decodeAuditReply, encodeAuditReply, type AuditResult } from '@potluck/protocol'
+import { describe, expect, test } from 'vitest'
+
+import { agreed, auditByOthers, juryOrder } from '../../../client/audit/jury.ts'
+import { ScriptedEngine } from '../../../node/engine/index.ts'
+import { newPeer, requestFor, serve } from './records.ts'
+
+const exact = { margin: 0, gap: 2 }
+const result = (...measured: AuditResult['measured']): AuditResult => ({ comparable: true, violations: [], measured })
+
+describe('the order of auditors', () => {
+  test('is another for every receipt and every client, and never holds the accused', async () => {
+    const candidates = await Promise.all(Array.from({ length: 20 }, newPeer))
+    const accused = candidates[3]!.peerId
+    const order = async (receipt: number, nonce: number): Promise<string> => {
+      const options = { receipt: Uint8Array.of(receipt), nonce: Uint8Array.of(nonce), accused }
+      return (await juryOrder(candidates, options)).map(({ peerId }) => peerId.toString()).join()
+    }
+    expect(await order(1, 1)).toBe(await order(1, 1))
+    expect(await order(1, 1)).not.toBe(await order(2, 1))
+    expect(await order(1, 1)).not.toBe(await order(1, 2))
+    expect(await order(1, 1)).not.toContain(accused.toString())
+    const firsts = await Promise.all(
+      Array.from({ length: 200 }, async (_, nonce) => (await order(7, nonce)).split(',')[0])
+    )
+    expect(new Set(firsts).size).toBeGreaterThan(15)
+  })
+})
+
+describe('two auditors', () => {
+  test('agree in spite of honest noise, and the smaller margin counts', () => {
+    const one = result(exact, { margin: 0.04, gap: 0.04 }, { margin: Infinity, gap: 1 })
+    const other = result({ margin: 0.02, gap: 0.02 }, { margin: 0, gap: 0.01 }, { margin: Infinity, gap: 1.1 })
+    expect(agreed(one, other)?.measured).toEqual([
+      { margin: 0, gap: 0.02 },
+      { margin: 0, gap: 0.01 },
+      { margin: Infinity, gap: 1 }
+    ])
+  })
+
+  test.each([
+    [
+      'a friend that clears',
+      result(...Array.from({ length: 20 }, () => exact)),
+      result(...Array.from({ length: 20 }, () => ({ margin: 2, gap: 1 })))
+    ],
+    ['another length', result(exact), result(exact, exact)],
+    ['a violation that one invents', result(), { ...result(), violations: ['prompt'] }],
+    ['what can be compared', result(), { ...result(), comparable: false }]
+  ] satisfies [string, AuditResult, AuditResult][])('contradict each other: %s', (_, one, other) => {
+    expect(agreed(one, other)).toBeUndefined()
+    expect(agreed(other, one)).toBeUndefined()
+  })
+})
+
+describe('what leaves the client', () => {
+  test('a request that is not shareable goes to nobody', async () => {
+    const engine = new ScriptedEngine()
+    const peer = await newPeer()
+    const { record } = await serve(engine, peer, requestFor(engine, { shareable: false }))
+    const connect = (): never => {
+      throw new Error('somebody was dialled')
+    }
+    const context = { network: { connect }, nonce: new Uint8Array(16), signal: new AbortController().signal }
+    const asked = auditByOthers(
+      [{ ...(await newPeer()), addresses: [] }],
+      { peerId: peer.peerId, answer: record },
+      context
+    )
+    await expect(asked).rejects.toMatchObject({ code: 'invalid_request' })
+  })
+})
+
+describe('a reply', () => {
+  test('comes back as it was sent, to single precision', () => {
+    const sent = { ...result({ margin: 0.5, gap: 0.25 }, { margin: Infinity, gap: 3 }), violations: ['usage' as const] }
+    expect(decodeAuditReply(encodeAuditReply({ type: 'result', result: sent }))).toEqual({
+      type: 'result',
+      result: sent
+    })
+  })
+
+  test.each([
+    ['margins without gaps', [{ margin: 1, gap: Number.NaN }]],
+    ['a margin below zero', [{ margin: -1, gap: 1 }]]
+  ])('%s is refused', (_, measured) => {
+    expect(() => decodeAuditReply(encodeAuditReply({ type: 'result', result: result(...measured) }))).toThrow(
+      /audit reply/
+    )
+  })
+})

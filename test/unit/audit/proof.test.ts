@@ -1,0 +1,99 @@
+import { decodeFraudProof, encodeFraudProof, PotluckError, type AnswerRecord } from '@potluck/protocol'
+import { beforeAll, describe, expect, test } from 'vitest'
+
+import { checkProof, proofModel } from '../../../client/audit/proof.ts'
+import { ScriptedEngine } from '../../../node/engine/index.ts'
+import { newPeer, requestFor, serve, type Peer } from './records.ts'
+
+const engine = new ScriptedEngine()
+/** Says something else than the model would, token by token. */
+const impostor = new ScriptedEngine({ reply: () => 'Something else entirely, and at some length.' })
+let peer: Peer
+let honest: AnswerRecord
+let cheated: AnswerRecord[]
+
+beforeAll(async () => {
+  peer = await newPeer()
+  honest = (await serve(engine, peer, requestFor(engine))).record
+  cheated = []
+  for (const content of ['One', 'Two', 'Three']) {
+    const input = { messages: [{ role: 'user' as const, content }] }
+    cheated.push((await serve(engine, peer, requestFor(engine, { input }), { engine: impostor })).record)
+  }
+})
+
+const proofOf = (...answers: AnswerRecord[]): Uint8Array => encodeFraudProof({ peerId: peer.peerId, answers })
+const refused = async (bytes: Uint8Array): Promise<unknown> =>
+  checkProof(bytes, engine).then(
+    () => 'taken',
+    (error: unknown) => (error instanceof PotluckError ? error.code : error)
+  )
+
+describe('a fraud proof', () => {
+  test('comes back as it was written', () => {
+    const bytes = proofOf(...cheated)
+    const { peerId, answers } = decodeFraudProof(bytes)
+    expect(peerId.equals(peer.peerId)).toBe(true)
+    expect(answers).toEqual(cheated)
+    expect(encodeFraudProof({ peerId, answers })).toEqual(bytes)
+  })
+
+  test('convicts from its bytes and the model alone, the same every time', async () => {
+    const bytes = proofOf(...cheated)
+    expect(await proofModel(bytes)).toEqual(engine.model.digest)
+    const finding = await checkProof(bytes, engine)
+    expect(finding).toMatchObject({ answers: 3, violations: [], confirmed: true, convincing: true })
+    expect(await checkProof(bytes, new ScriptedEngine())).toEqual(finding)
+  })
+
+  test('of honest answers confirms nothing', async () => {
+    expect(await checkProof(proofOf(honest), engine)).toMatchObject({ confirmed: false, convincing: false })
+  })
+
+  test('is not stronger for showing an answer twice', async () => {
+    const [first] = cheated
+    const once = await checkProof(proofOf(first!), engine)
+    const twice = await checkProof(proofOf(first!, first!), engine)
+    expect(twice.logEvidence).toBe(once.logEvidence)
+    expect(twice.convincing).toBe(once.convincing)
+  })
+
+  test('of a violation is certain', async () => {
+    const { record } = await serve(engine, peer, requestFor(engine), { promptTokens: (tokens) => tokens.slice(0, 9) })
+    const finding = await checkProof(proofOf(record), engine)
+    expect(finding).toMatchObject({ violations: ['prompt'], logEvidence: Infinity, confirmed: true, convincing: true })
+  })
+})
+
+describe('what is no fraud proof', () => {
+  test('every changed byte is refused', async () => {
+    const bytes = proofOf(cheated[0]!)
+    const taken: number[] = []
+    for (let index = 0; index < bytes.length; index++) {
+      const changed = bytes.with(index, bytes[index]! ^ 1)
+      if ((await refused(changed)) === 'taken') taken.push(index)
+    }
+    expect(taken).toEqual([])
+  })
+
+  test('every cut is refused, and everything added', async () => {
+    const bytes = proofOf(cheated[0]!)
+    for (let length = 0; length < bytes.length; length += 7) {
+      expect(await refused(bytes.slice(0, length))).toBe('protocol_violation')
+    }
+    expect(await refused(Uint8Array.of(...bytes, 0))).toBe('protocol_violation')
+    // A field that nobody knows.
+    expect(await refused(Uint8Array.of(...bytes, 0x78, 0x01))).toBe('protocol_violation')
+  })
+
+  test('answers of two peers, or none', async () => {
+    const other = await serve(engine, await newPeer(), requestFor(engine))
+    expect(await refused(proofOf(cheated[0]!, other.record))).toBe('protocol_violation')
+    expect(await refused(proofOf())).toBe('protocol_violation')
+  })
+
+  test('a proof about a model that the checker does not hold', async () => {
+    const elsewhere = new ScriptedEngine({ model: { digest: new Uint8Array(32) } })
+    await expect(checkProof(proofOf(cheated[0]!), elsewhere)).rejects.toMatchObject({ code: 'model_not_found' })
+  })
+})

@@ -1,0 +1,158 @@
+/** One test for each parameter: what it does, and that values out of its range are refused. */
+import { expect, test } from 'vitest'
+import { auditCost, auditRate, earnAudits, freshAuditBudget, spendAudit } from '../../../client/reputation/audits.ts'
+import { isDoubtful, settle } from '../../../client/reputation/blame.ts'
+import {
+  DEFAULT_REPUTATION,
+  freshState,
+  hiddenWaitMs,
+  observe,
+  predict,
+  reputationParameters,
+  score,
+  type Observation,
+  type ReputationParameters
+} from '../../../client/reputation/index.ts'
+import { PARAMETER_RANGES } from '../../../client/reputation/parameters.ts'
+import { newcomerShare } from '../../../client/reputation/strangers.ts'
+import { audit, complete, HOUR } from './help.ts'
+
+type Name = keyof ReputationParameters
+
+const NOW = 1_000_000_000_000
+
+/** What a parameter decides, as a number. */
+type Effect = (parameters: ReputationParameters) => number
+
+const reliabilityAfter =
+  (observations: readonly Observation[], laterMs = 0): Effect =>
+  (parameters) => {
+    const state = observations.reduce((before, one) => observe(before, one, parameters, NOW), freshState(NOW))
+    return score(state, parameters, NOW + laterMs).reliabilityMean
+  }
+
+const failed = (
+  code: 'dial_failed' | 'first_token_timeout' | 'engine_failed' | 'token_timeout' | 'stream_cut' | 'protocol_violation'
+): Observation => ({
+  type: 'failed',
+  code
+})
+
+const cutAfterGoodWeek: Effect = (parameters) => {
+  const days = Array.from({ length: 20 }, (_, index) => NOW - (index + 1) * 6 * HOUR)
+  const good = days.reduceRight((before, at) => observe(before, complete(), parameters, at), freshState(NOW))
+  return score(observe(good, failed('stream_cut'), parameters, NOW), parameters, NOW).reliabilityMean
+}
+
+const standingAfter =
+  (...evidence: number[]): Effect =>
+  (parameters) => {
+    const state = evidence.reduce((before, one) => observe(before, audit(one, 2_000), parameters, NOW), freshState(NOW))
+    return ['newcomer', 'established', 'set_aside', 'convicted'].indexOf(score(state, parameters, NOW).standing)
+  }
+
+const decodeMsAfter =
+  (decodeMs: readonly number[], laterMs = 0): Effect =>
+  (parameters) => {
+    const state = decodeMs.reduce(
+      (before, ms) => observe(before, complete({ decodeMs: ms }), parameters, NOW),
+      freshState(NOW)
+    )
+    const work = { promptTokens: 200, cachedTokens: 0, answerTokens: 101 }
+    return predict(state.speed, work, complete().claims, parameters, NOW + laterMs).decodeMs
+  }
+
+const rateOfEstablished: Effect = (parameters) => {
+  const audited = observe(freshState(NOW), audit(0.1, 1_200), parameters, NOW)
+  const spent = { tokens: 0, recheckTokens: 0, strangerTokens: 0 }
+  return auditRate({ ...audited, generatedTokens: 4_000 }, spent, parameters)
+}
+
+const blamed = (failures: number, sinceMs: number): Effect => {
+  const run = Array.from({ length: failures }, (_, index) => ({
+    peer: `peer-${index}`,
+    digest: 'd',
+    observation: failed('dial_failed'),
+    at: NOW
+  }))
+  return (parameters) => settle(run, parameters, NOW + sinceMs).length
+}
+
+/** A value other than the default, and how the effect changes when it is set. */
+const CASES: Record<Name, { value: number; effect: Effect; change: 'more' | 'less' }> = {
+  setAsideEvidence: { value: 10, effect: standingAfter(20), change: 'more' },
+  convictionEvidence: { value: 100, effect: standingAfter(200), change: 'more' },
+  releaseEvidence: { value: 20, effect: standingAfter(40, 10), change: 'less' },
+  newcomerTokens: { value: 5_000, effect: standingAfter(0.5), change: 'less' },
+  newcomerShare: { value: 0.2, effect: (p) => newcomerShare({ good: 0, bad: 0, at: NOW }, p), change: 'more' },
+  newcomerShareFloor: { value: 0.02, effect: (p) => newcomerShare({ good: 0, bad: 99, at: NOW }, p), change: 'more' },
+  auditFloor: { value: 0.2, effect: rateOfEstablished, change: 'more' },
+  auditBudget: { value: 0.1, effect: (p) => earnAudits(freshAuditBudget(p), 1_000, p).tokens, change: 'more' },
+  auditAllowanceTokens: { value: 5_000, effect: (p) => freshAuditBudget(p).tokens, change: 'more' },
+  auditTokenCost: { value: 0.012, effect: (p) => auditCost(500, p), change: 'less' },
+  recheckShare: { value: 0.1, effect: (p) => freshAuditBudget(p).recheckTokens, change: 'less' },
+  weekHalfLifeMs: {
+    value: 30 * 24 * HOUR,
+    effect: reliabilityAfter([failed('stream_cut')], 14 * 24 * HOUR),
+    change: 'less'
+  },
+  dayHalfLifeMs: { value: 3 * 24 * HOUR, effect: reliabilityAfter([failed('stream_cut')], 48 * HOUR), change: 'less' },
+  recentHalfLifeMs: { value: 6 * HOUR, effect: reliabilityAfter([failed('stream_cut')], 2 * HOUR), change: 'less' },
+  priorComplete: { value: 10, effect: reliabilityAfter([]), change: 'more' },
+  priorFailed: { value: 5, effect: reliabilityAfter([]), change: 'less' },
+  carriedEvidence: { value: 1, effect: cutAfterGoodWeek, change: 'less' },
+  unreachablePenalty: { value: 5, effect: reliabilityAfter([failed('dial_failed')]), change: 'less' },
+  silentPenalty: { value: 5, effect: reliabilityAfter([failed('first_token_timeout')]), change: 'less' },
+  crashedPenalty: { value: 5, effect: reliabilityAfter([failed('engine_failed')]), change: 'less' },
+  stalledPenalty: { value: 5, effect: reliabilityAfter([failed('token_timeout')]), change: 'less' },
+  cutPenalty: { value: 5, effect: reliabilityAfter([failed('stream_cut')]), change: 'less' },
+  violationPenalty: { value: 9, effect: reliabilityAfter([failed('protocol_violation')]), change: 'less' },
+  praiseWeight: { value: 0.4, effect: reliabilityAfter([{ type: 'praised' }]), change: 'more' },
+  praiseCap: {
+    value: 1,
+    effect: reliabilityAfter(Array.from({ length: 30 }, () => ({ type: 'praised' }))),
+    change: 'more'
+  },
+  speedHalfLifeMs: { value: 24 * HOUR, effect: decodeMsAfter([8_000], 2 * HOUR), change: 'more' },
+  speedPeakGain: { value: 0.9, effect: decodeMsAfter([...Array<number>(9).fill(2_000), 8_000]), change: 'more' },
+  speedCalmGain: { value: 0.5, effect: decodeMsAfter([...Array<number>(20).fill(8_000), 2_000]), change: 'less' },
+  claimWeight: { value: 20, effect: decodeMsAfter([8_000]), change: 'less' },
+  lossPeers: { value: 5, effect: blamed(3, 1_000), change: 'more' },
+  blameWindowMs: { value: 300_000, effect: blamed(2, 120_000), change: 'more' }
+}
+
+test.each(Object.entries(CASES) as Array<[Name, (typeof CASES)[Name]]>)('%s', (name, { value, effect, change }) => {
+  const usual = effect(reputationParameters())
+  const changed = effect(reputationParameters({ [name]: value }))
+  if (change === 'more') expect(changed).toBeGreaterThan(usual)
+  else expect(changed).toBeLessThan(usual)
+
+  const { least, most } = PARAMETER_RANGES[name]
+  for (const wrong of [least - 1, most * 2 + 1, Number.NaN]) {
+    expect(() => reputationParameters({ [name]: wrong })).toThrow(name)
+  }
+})
+
+test('the defaults are valid, and one parameter that crosses another is refused', () => {
+  expect(reputationParameters()).toEqual(DEFAULT_REPUTATION)
+  expect(() => reputationParameters({ setAsideEvidence: 2_000 })).toThrow('convictionEvidence')
+  expect(() => reputationParameters({ dayHalfLifeMs: 1_000 })).toThrow('recentHalfLifeMs')
+  expect(() => reputationParameters({ newcomerShareFloor: 0.5 })).toThrow('newcomerShare')
+})
+
+test('the budget: what it does not hold is refused, and strangers cannot spend what is for others', () => {
+  const parameters = reputationParameters({ auditAllowanceTokens: 1_000, recheckShare: 0.5 })
+  const budget = freshAuditBudget(parameters)
+  expect(spendAudit(budget, 1_001, 'audit')).toBeUndefined()
+  expect(spendAudit(budget, 300, 'recheck_stranger')).toBeUndefined()
+  expect(spendAudit(budget, 300, 'recheck')?.recheckTokens).toBe(200)
+  expect(spendAudit(budget, 1_000, 'probe')?.tokens).toBe(0)
+})
+
+test('doubt is for what a lost network of our own could explain', () => {
+  expect(isDoubtful(failed('dial_failed'))).toBe(true)
+  expect(isDoubtful(failed('stream_cut'))).toBe(true)
+  expect(isDoubtful(failed('engine_failed'))).toBe(false)
+  expect(isDoubtful({ type: 'failed', code: 'busy' })).toBe(false)
+  expect(hiddenWaitMs(freshState(NOW).speed)).toBe(0)
+})

@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest'
+import { hiddenWaitMs, predict, stallAfterMs, usualWaitMs, type Claims } from '../../../client/reputation/index.ts'
+import { complete, DIGEST, HOUR, reputationAt, TestClock } from './help.ts'
+
+const PEER = 'peer-a'
+const WORK = { promptTokens: 200, cachedTokens: 0, answerTokens: 101 }
+const CLAIMS: Claims = complete().claims
+
+test('nothing measured: the claim; a claim of nothing: a slow processor', () => {
+  const { parameters, ...rest } = fresh()
+  const { prefillMs, decodeMs } = predict(rest.speed(), WORK, CLAIMS, parameters, 0)
+  expect(prefillMs).toBeCloseTo(264, 0)
+  expect(decodeMs).toBeCloseTo(2_000, 0)
+  const unknown = { prefillTokensPerSecond: 0, decodeTokensPerSecond: 0 }
+  expect(predict(rest.speed(), WORK, unknown, parameters, 0).decodeMs).toBeGreaterThan(10_000)
+})
+
+test('what was measured beats what was claimed, and shows in the explanation', () => {
+  const { reputation, clock, speed } = fresh()
+  for (let answer = 0; answer < 20; answer++) {
+    reputation.observe(PEER, DIGEST, complete({ decodeMs: 10_000, ttftMs: 2_000, predictedMs: 3_000 }))
+  }
+  const { decodeMs } = predict(speed(), WORK, CLAIMS, reputation.parameters, clock.at)
+  expect(decodeMs).toBeGreaterThan(9_000)
+  const lines = reputation.explain(PEER, DIGEST).lines.join('\n')
+  expect(lines).toContain('20 % of the decode rate')
+  expect(lines).toContain('4.0 times as long as predicted')
+})
+
+test('one slow answer counts at once, one fast answer hardly', () => {
+  const { reputation, clock, speed } = fresh()
+  const predicted = (): number => predict(speed(), WORK, CLAIMS, reputation.parameters, clock.at).decodeMs
+  for (let answer = 0; answer < 20; answer++) reputation.observe(PEER, DIGEST, complete())
+  const before = predicted()
+  reputation.observe(PEER, DIGEST, complete({ decodeMs: 16_000 }))
+  const peak = predicted()
+  expect(peak / before).toBeGreaterThan(2)
+  reputation.observe(PEER, DIGEST, complete())
+  expect(predicted() / peak).toBeGreaterThan(0.8)
+})
+
+test('lengths are learnt apart, and an unknown length takes over how a claim is kept', () => {
+  const { reputation, clock, speed } = fresh()
+  for (let answer = 0; answer < 20; answer++) {
+    reputation.observe(PEER, DIGEST, complete({ promptTokens: 8_000, ttftMs: 16_050 }))
+  }
+  const { parameters } = reputation
+  const long = predict(speed(), { ...WORK, promptTokens: 8_000 }, CLAIMS, parameters, clock.at)
+  const short = predict(speed(), WORK, CLAIMS, parameters, clock.at)
+  expect(long.prefillMs).toBeGreaterThan(14_000)
+  expect(short.prefillMs / 264).toBeCloseTo(long.prefillMs / 8_064, 0)
+})
+
+test('who tells no wait and lets wait is found out; a slow prefill that grows with the prompt is no lie', () => {
+  const liar = fresh()
+  const slow = fresh()
+  for (let answer = 0; answer < 5; answer++) {
+    liar.reputation.observe(PEER, DIGEST, complete({ ttftMs: 20_000 }))
+    slow.reputation.observe(PEER, DIGEST, complete({ ttftMs: 800 }))
+  }
+  expect(hiddenWaitMs(liar.speed())).toBeGreaterThan(5_000)
+  expect(hiddenWaitMs(slow.speed())).toBe(0)
+  const told = fresh()
+  told.reputation.observe(PEER, DIGEST, complete({ ttftMs: 20_000, toldWaitMs: 19_500 }))
+  expect(hiddenWaitMs(told.speed())).toBe(0)
+  expect(usualWaitMs(told.speed())).toBe(19_500)
+})
+
+test('a node that is left before its first token still looks as slow as it was', () => {
+  const { reputation, speed } = fresh()
+  const late = { ...complete(), type: 'late', waitedMs: 15_000 } as const
+  reputation.observe(PEER, DIGEST, late)
+  expect(hiddenWaitMs(speed())).toBeGreaterThan(5_000)
+  expect(reputation.state(PEER, DIGEST).counts.late?.count).toBe(1)
+  const state = reputation.state(PEER, DIGEST)
+  reputation.observe(PEER, DIGEST, { ...late, waitedMs: 100 })
+  expect(reputation.state(PEER, DIGEST)).toBe(state)
+  expect(reputation.state(PEER, DIGEST).reliability.week.failed).toBe(0)
+})
+
+test('speed is forgotten: after hours the claim counts again', () => {
+  const { reputation, clock, speed } = fresh()
+  reputation.observe(PEER, DIGEST, complete({ decodeMs: 20_000 }))
+  clock.pass(10 * HOUR)
+  expect(predict(speed(), WORK, CLAIMS, reputation.parameters, clock.at).decodeMs).toBeCloseTo(2_000, -1)
+})
+
+test("a stall is judged by the peer's own gaps", () => {
+  const { reputation, speed } = fresh()
+  expect(stallAfterMs(speed(), 20_000)).toBe(20_000)
+  for (let answer = 0; answer < 10; answer++) reputation.observe(PEER, DIGEST, complete({ longestGapMs: 20 }))
+  expect(stallAfterMs(speed(), 20_000)).toBe(750)
+  for (let answer = 0; answer < 10; answer++) reputation.observe(PEER, DIGEST, complete({ longestGapMs: 1_000 }))
+  expect(stallAfterMs(speed(), 20_000)).toBeGreaterThan(3_000)
+})
+
+function fresh(): {
+  reputation: ReturnType<typeof reputationAt>
+  parameters: ReturnType<typeof reputationAt>['parameters']
+  clock: TestClock
+  speed: () => ReturnType<ReturnType<typeof reputationAt>['state']>['speed']
+} {
+  const clock = new TestClock()
+  const reputation = reputationAt(clock)
+  return { reputation, parameters: reputation.parameters, clock, speed: () => reputation.state(PEER, DIGEST).speed }
+}

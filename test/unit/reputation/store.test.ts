@@ -1,0 +1,107 @@
+/** Both stores, and that the one on disk survives a kill -9 in the middle of writing. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { SqliteReputationStore } from '../../../client/platform/node-reputation-store.ts'
+import { MemoryReputationStore, Reputation, type ReputationStore } from '../../../client/reputation/index.ts'
+import { audit, complete, DIGEST, HOUR, TestClock } from './help.ts'
+
+let directory: string
+let path: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'potluck-reputation-'))
+  path = join(directory, 'reputation.sqlite')
+})
+
+afterEach(() => rmSync(directory, { recursive: true }))
+
+const STORES: Record<string, () => { open: () => ReputationStore }> = {
+  memory: () => {
+    const store = new MemoryReputationStore()
+    return { open: () => store }
+  },
+  sqlite: () => ({ open: () => new SqliteReputationStore(path) })
+}
+
+test.each(Object.entries(STORES))('%s: what was learnt is there after opening again', (name, make) => {
+  const { open } = make()
+  const clock = new TestClock()
+  const first = new Reputation({ store: open(), now: clock.now })
+  first.observe('liar', DIGEST, audit(5_000))
+  first.observe('good', DIGEST, complete())
+  first.observe('good', DIGEST, audit(0.3, 1_200))
+  const score = first.score('good', DIGEST)
+  if (name !== 'memory') first.close()
+  const second = new Reputation({ store: open(), now: clock.now })
+  expect(second.score('good', DIGEST)).toEqual(score)
+  expect(second.standing('good', DIGEST)).toBe('established')
+  expect(second.standing('liar', DIGEST)).toBe('convicted')
+  second.close()
+})
+
+test('sqlite: rows that say nothing any more are dropped, suspicion and conviction never', () => {
+  const clock = new TestClock()
+  const first = new Reputation({ store: new SqliteReputationStore(path), now: clock.now })
+  first.observe('forgotten', DIGEST, complete())
+  first.observe('suspect', DIGEST, audit(5))
+  first.observe('liar', DIGEST, audit(5_000))
+  first.close()
+  clock.pass(365 * 24 * HOUR)
+  new Reputation({ store: new SqliteReputationStore(path), now: clock.now }).close()
+  const store = new SqliteReputationStore(path)
+  expect([...store.load()].map(({ peer }) => peer).sort()).toEqual(['liar', 'suspect'])
+  store.close()
+})
+
+test('sqlite: a damaged row is left out, a newer file refused, a file that is none refused', () => {
+  const store = new SqliteReputationStore(path)
+  store.close()
+  const database = new DatabaseSync(path)
+  const insert = database.prepare('INSERT INTO peers VALUES (?, ?, ?)')
+  for (const json of ['', '{', 'null', '[]', '{"integrity":{}}', '{"firstSeen":1}'])
+    insert.run(`p${json}`, DIGEST, json)
+  const reopened = new SqliteReputationStore(path)
+  expect([...reopened.load()]).toEqual([])
+  reopened.close()
+  database.exec('PRAGMA user_version = 99')
+  database.close()
+  expect(() => new SqliteReputationStore(path)).toThrow('newer version')
+  writeFileSync(join(directory, 'none'), 'this is no database, whatever its name may say'.repeat(50))
+  expect(() => new SqliteReputationStore(join(directory, 'none'))).toThrow('not a database')
+})
+
+test('sqlite: survives kill -9 in the middle of writing', async () => {
+  for (let round = 0; round < 2; round++) {
+    const { confirmed, conviction } = await writeUntilKilled()
+    const store = new SqliteReputationStore(path)
+    const rows = new Map([...store.load()].map(({ peer, state }) => [peer, state]))
+    store.close()
+    // Whatever was confirmed is there, nothing is torn, and the file is sound.
+    expect(rows.get('counted')?.counts.complete?.count).toBeGreaterThanOrEqual(confirmed)
+    expect(rows.get(conviction)?.integrity.convicted).toBeDefined()
+    const database = new DatabaseSync(path)
+    expect(database.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
+    database.close()
+  }
+})
+
+/** Lets a process write observations and kills it with SIGKILL while it does. */
+async function writeUntilKilled(): Promise<{ confirmed: number; conviction: string }> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./writer.ts', import.meta.url)), path], {
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  let output = ''
+  child.stdout.on('data', (data: Buffer) => {
+    output += data.toString()
+    if (output.split('\n').length > 150) child.kill('SIGKILL')
+  })
+  const signal = await new Promise((resolve) => child.on('close', (_, by) => resolve(by)))
+  expect(signal).toBe('SIGKILL')
+  const [conviction, ...counts] = output.split('\n').slice(0, -1)
+  return { confirmed: Number(counts.at(-1)), conviction: conviction ?? '' }
+}

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import {
+  earnHedge,
+  FRESH_HEDGING,
+  hedgeAfterMs,
+  noteFirstToken,
+  spendHedge,
+  type Hedging
+} from '../../../client/select/hedge.ts'
+import { seeded } from './help.ts'
+
+test('nothing is hedged before anything is known, and nothing without a saved token', () => {
+  expect(hedgeAfterMs(FRESH_HEDGING, 1_000)).toBe(Infinity)
+  expect(spendHedge(FRESH_HEDGING)).toBeUndefined()
+})
+
+test('at most 3 of 100 requests are hedged, and 2 more in a burst', () => {
+  let hedging: Hedging = FRESH_HEDGING
+  let hedged = 0
+  for (let request = 0; request < 10_000; request++) {
+    hedging = earnHedge(hedging)
+    const left = spendHedge(hedging)
+    if (left === undefined) continue
+    hedging = left
+    hedged++
+  }
+  expect(hedged).toBeGreaterThan(290)
+  expect(hedged).toBeLessThanOrEqual(302)
+  for (let request = 0; request < 10_000; request++) hedging = earnHedge(hedging)
+  expect(hedging.tokens).toBe(2)
+})
+
+test('the time to hedge follows the latest twentieth of our own waits', () => {
+  const random = seeded(11)
+  let hedging: Hedging = FRESH_HEDGING
+  let beyond = 0
+  for (let request = 0; request < 4_000; request++) {
+    const actualMs = 1_000 * (1 + 9 * random() ** 4)
+    if (request > 1_000 && actualMs > hedgeAfterMs(hedging, 1_000)) beyond++
+    hedging = noteFirstToken(hedging, actualMs, 1_000)
+  }
+  expect(beyond / 3_000).toBeGreaterThan(0.03)
+  expect(beyond / 3_000).toBeLessThan(0.08)
+})
+
+test("a round trip's jitter is no straggler", () => {
+  let hedging: Hedging = FRESH_HEDGING
+  for (let request = 0; request < 500; request++) hedging = noteFirstToken(hedging, 5, 10)
+  expect(hedgeAfterMs(hedging, 10)).toBe(300)
+})

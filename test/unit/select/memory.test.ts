@@ -1,0 +1,59 @@
+/** What selection remembers between requests: refusals and prefixes. And the draw. */
+import { expect, test } from 'vitest'
+import type { ChatMessage } from '@potluck/protocol'
+import { drawBeta } from '../../../client/select/beta.ts'
+import { backOff, type Backoff } from '../../../client/select/backoff.ts'
+import { conversationKeys, Prefixes } from '../../../client/select/prefixes.ts'
+import { NOW, seeded } from './help.ts'
+
+test("a node's own retry-after is honoured, up to a minute", () => {
+  expect(backOff(undefined, 3_000, NOW).notBefore).toBe(NOW + 3_000)
+  expect(backOff(undefined, 86_400_000, NOW).notBefore).toBe(NOW + 60_000)
+})
+
+test('without one the wait doubles with each refusal', () => {
+  let backoff: Backoff | undefined
+  const waits = Array.from({ length: 9 }, () => (backoff = backOff(backoff, undefined, NOW)).notBefore - NOW)
+  expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
+})
+
+test('a node that always asks to come back at once is asked ever less often', () => {
+  let backoff: Backoff | undefined
+  for (let refusal = 0; refusal < 10; refusal++) backoff = backOff(backoff, 1, NOW)
+  expect((backoff?.notBefore ?? 0) - NOW).toBe(60_000)
+})
+
+const say = (role: ChatMessage['role'], content: string): ChatMessage => ({ role, content })
+
+test('the next turn finds who served the last one, another conversation does not', () => {
+  const prefixes = new Prefixes()
+  const first = [say('system', 'Be kind.'), say('user', 'Hello')]
+  const answered = [...first, say('assistant', 'Hi!')]
+  prefixes.remember(conversationKeys('d', { messages: answered }).at(-1)!, 'peer-a', 40, NOW)
+  const next = conversationKeys('d', { messages: [...answered, say('user', 'And now?')] })
+  expect(prefixes.holder(next, NOW)).toMatchObject({ peer: 'peer-a', tokens: 40 })
+  expect(prefixes.holder(conversationKeys('other', { messages: answered }), NOW)).toBeUndefined()
+  expect(prefixes.holder(conversationKeys('d', { messages: first }), NOW)).toBeUndefined()
+  expect(prefixes.holder(next, NOW + 16 * 60_000)).toBeUndefined()
+})
+
+test('prefixes are bounded: the oldest leaves', () => {
+  const prefixes = new Prefixes()
+  for (let index = 0; index < 5_000; index++) prefixes.remember(`key-${index}`, 'peer-a', 1, NOW)
+  expect(prefixes.holder(['key-0'], NOW)).toBeUndefined()
+  expect(prefixes.holder(['key-4999'], NOW)).toBeDefined()
+})
+
+test.each([
+  [1, 0.25],
+  [8, 2],
+  [0.3, 0.3],
+  [200, 5]
+])('draws of Beta(%d, %d) have its mean and spread', (alpha, beta) => {
+  const random = seeded(13)
+  const draws = Array.from({ length: 20_000 }, () => drawBeta({ alpha, beta }, random))
+  const mean = draws.reduce((sum, draw) => sum + draw, 0) / draws.length
+  const variance = draws.reduce((sum, draw) => sum + (draw - mean) ** 2, 0) / draws.length
+  expect(mean).toBeCloseTo(alpha / (alpha + beta), 1.5)
+  expect(variance).toBeCloseTo((alpha * beta) / ((alpha + beta) ** 2 * (alpha + beta + 1)), 1.5)
+})

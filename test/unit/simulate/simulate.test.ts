@@ -1,0 +1,57 @@
+/** The simulator's own parts, and small runs of it whose outcome is beyond doubt. */
+import { expect, test } from 'vitest'
+import { Clock } from '../../../scripts/simulate/clock.ts'
+import { Random } from '../../../scripts/simulate/random.ts'
+import { mean, type Figure } from '../../../scripts/simulate/report.ts'
+import { reputation } from '../../../scripts/simulate/reputation/figures.ts'
+import { selection } from '../../../scripts/simulate/selection/figures.ts'
+
+test('events run in the order of their times, equal ones as they were planned', () => {
+  const clock = new Clock()
+  const random = new Random(1)
+  const seen: number[] = []
+  const times = Array.from({ length: 500 }, () => random.integer(100))
+  for (const time of times) clock.after(time, () => seen.push(clock.now()))
+  const ties: string[] = []
+  for (const name of ['a', 'b', 'c']) clock.after(50, () => ties.push(name))
+  clock.after(10, () => clock.after(5, () => ties.push('later')))
+  clock.runUntil(1_000)
+  expect(seen).toEqual([...times].sort((a, b) => a - b))
+  expect(ties).toEqual(['later', 'a', 'b', 'c'])
+  expect(clock.now()).toBe(1_000)
+})
+
+test('the same seed gives the same chance, another seed another', () => {
+  const draw = (seed: number): number[] => Array.from({ length: 5 }, new Random(seed).next)
+  expect(draw(7)).toEqual(draw(7))
+  expect(draw(7)).not.toEqual(draw(8))
+  const random = new Random(3)
+  const sample = Array.from({ length: 20_000 }, () => random.exponential(10))
+  expect(mean(sample)).toBeCloseTo(10, 0)
+})
+
+const value = (figures: readonly Figure[], name: string, metric: string): number =>
+  mean(figures.find((figure) => figure.case === name && figure.metric === metric)!.values)
+
+test('reputation: liars are found out, and a run can be repeated', () => {
+  const options = { peers: 20, maliciousShare: 0.5, clients: 4, requests: 60, seeds: 1, attack: 'liars' }
+  const figures = reputation(options, () => undefined)
+  const ours = value(figures, 'liars / potluck', 'bad_answer_share')
+  expect(ours).toBeLessThan(0.2)
+  expect(value(figures, 'liars / random', 'bad_answer_share')).toBeGreaterThan(0.35)
+  expect(value(figures, 'liars / potluck', 'false_set_asides')).toBe(0)
+  expect(
+    value(
+      reputation(options, () => undefined),
+      'liars / potluck',
+      'bad_answer_share'
+    )
+  ).toBe(ours)
+})
+
+test('selection: shorter waits than the baselines, and turns that find their prefix', () => {
+  const figures = selection({ peers: 10, clients: 4, seeds: 1 }, () => undefined)
+  expect(value(figures, 'potluck / least of two', 'ttft_p99_ratio')).toBeLessThan(1)
+  expect(value(figures, 'potluck', 'prefix_hits')).toBeGreaterThan(0.6)
+  expect(value(figures, 'least_of_two', 'prefix_hits')).toBeLessThan(0.4)
+})
