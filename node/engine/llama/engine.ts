@@ -6,7 +6,8 @@ import { readAnswer } from '../answer/read.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { generate } from './generate.ts'
 import type { LoadedModel } from './load.ts'
-import { Sequence, Pace } from './sequence.ts'
+import { SlicePace } from './pace.ts'
+import { Sequence } from './sequence.ts'
 import { SlotPool } from '../slots.ts'
 
 export class LlamaProcessEngine {
@@ -15,7 +16,7 @@ export class LlamaProcessEngine {
   readonly #counters = { prefillTokens: 0, decodeTokens: 0 }
 
   constructor(loaded: LoadedModel) {
-    const pace = new Pace()
+    const pace = new SlicePace()
     this.#loaded = loaded
     const sequences = Array.from({ length: loaded.context.totalSequences }, (_, id) => {
       const sequence = loaded.context.getSequence({
@@ -59,7 +60,7 @@ export class LlamaProcessEngine {
     return this.#withSlot(tokens, async (sequence) => {
       const first = job.promptTokens.length - 1
       const cached = await sequence.reuse(tokens, first)
-      return sequence.score(tokens.slice(cached), first - cached, signal)
+      return sequence.prefill(tokens.slice(cached), first - cached, false, signal)
     })
   }
 

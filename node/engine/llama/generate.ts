@@ -3,7 +3,7 @@
  * slices, then token by token as far as the credit reaches.
  */
 import type { Usage } from '@potluck/protocol'
-import { Answer } from '../answer/answer.ts'
+import { Answer, type PositionLogits } from '../answer/answer.ts'
 import type { Credit } from '../answer/credit.ts'
 import { Deltas } from '../answer/deltas.ts'
 import type { Vocabulary } from '../answer/vocabulary.ts'
@@ -32,20 +32,20 @@ export async function generate(
   const answer = new Answer(job, vocabulary, contextLength)
   const tokens = [...job.promptTokens, ...job.answerTokens]
   const deltas = new Deltas((delta) => emit({ type: 'delta', delta }), performance.now.bind(performance))
+  const normaliser = job.topLogprobs !== undefined
   let cached = 0
-  if (answer.finished === undefined) {
-    // The last token is evaluated in any case: its logits are what the first sample needs.
-    cached = await sequence.reuse(tokens, tokens.length - 1)
-    const generated = Math.max(cached, job.promptTokens.length - 1)
-    await sequence.prefill(tokens.slice(cached, generated), signal)
-    const rest = tokens.slice(generated, -1)
-    if (!(await sequence.replay(rest, signal))) await sequence.prefill(rest, signal)
-  }
-
-  let last = tokens.at(-1)!
-  let prefillMs = performance.now() - began
-  let prefilled = false
+  let prefillMs = 0
+  let logits: PositionLogits | undefined
   try {
+    if (answer.finished === undefined) {
+      // The last token is evaluated in any case: its logits are what the first sample needs.
+      cached = await sequence.reuse(tokens, tokens.length - 1)
+      const rest = tokens.slice(cached)
+      ;[logits] = await sequence.prefill(rest, rest.length - 1, normaliser, signal)
+      prefillMs = performance.now() - began
+      emit({ type: 'prefill', cachedTokens: Math.min(cached, job.promptTokens.length), prefillMs })
+    }
+    let last = tokens.at(-1)!
     while (answer.finished === undefined) {
       if (!credit.take()) {
         deltas.flush()
@@ -53,15 +53,11 @@ export async function generate(
         await credit.available(signal)
         continue
       }
-      const logits = await sequence.next(last, job.topLogprobs !== undefined)
+      logits ??= await sequence.next(last, normaliser)
       signal.throwIfAborted()
-      if (!prefilled) {
-        prefillMs = performance.now() - began
-        emit({ type: 'prefill', cachedTokens: Math.min(cached, job.promptTokens.length), prefillMs })
-        prefilled = true
-      }
       const step = answer.next(logits)
       deltas.push(step)
+      logits = undefined
       last = step.token
     }
     deltas.flush()
