@@ -21,7 +21,7 @@ export function withAudit(evidence: Evidence, tokens: Tokens, measured: readonly
 
 /** @param measured for the last tokens of the answer, those that the node generated */
 export function countTokens({ promptTokens, answerTokens }: Tokens, measured: readonly TokenMargin[]): Counted {
-  const cells = new Array<number>(BINS * OUTCOMES).fill(0)
+  const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
   const mismatches: Counted['mismatches'][number][] = []
   const first = answerTokens.length - measured.length
   measured.forEach(({ gap, margin }, index) => {

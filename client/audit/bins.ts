@@ -13,7 +13,7 @@ export const OUTCOMES: number = BINS + 1
 export type Cells = readonly number[]
 
 /** @param size above zero, in logits */
-export function binOf(size: number): number {
+function binOf(size: number): number {
   const bin = EDGES.findIndex((edge) => size <= edge)
   return bin === -1 ? EDGES.length : bin
 }

@@ -31,7 +31,7 @@ function sizeOf(bin: number): number {
 }
 
 /** @internal exported for its property tests */
-export function logRatios(honest: readonly number[], other: readonly number[]): number[] {
+function logRatios(honest: readonly number[], other: readonly number[]): number[] {
   const ratios: number[] = []
   let highest = 0
   for (let outcome = 0; outcome < OUTCOMES; outcome++) {

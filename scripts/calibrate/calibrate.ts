@@ -44,7 +44,7 @@ async function measure(
   made: readonly Generated[],
   signal: AbortSignal
 ): Promise<number[]> {
-  const cells = new Array<number>(BINS * OUTCOMES).fill(0)
+  const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
   let tokens = 0
   let exact = 0
   let largest = 0

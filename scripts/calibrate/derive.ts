@@ -121,7 +121,10 @@ function normal(random: () => number): number {
 
 /** xorshift32 between 0 and 1, seeded by a name: the same file on every machine. */
 function createRandom(name: string): () => number {
-  let state = [...name].reduce((hash, character) => Math.imul(hash ^ character.charCodeAt(0), 0x01000193), 0x811c9dc5)
+  let state = Array.from(name).reduce(
+    (hash, character) => Math.imul(hash ^ character.charCodeAt(0), 0x01000193),
+    0x811c9dc5
+  )
   return () => {
     state ^= state << 13
     state ^= state >>> 17

@@ -21,6 +21,11 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     help: 'from one relay address to providers, card and first token, among 20 node processes',
     load: () => import('./discovery.ts')
   },
+  audit: {
+    args: '[SCALE] [--write-distribution]',
+    help: 'tokens to set a cheat aside and to convict it, false convictions, and what an audit costs',
+    load: () => import('./audit.ts')
+  },
   failover: {
     args: '[ANSWERS]',
     help: 'answers whose node is killed or stopped at a random token: what changes, and the gap that a reader sees',

@@ -193,7 +193,7 @@ async function writeDistribution(
 }
 
 function sumOf(pool: readonly Audited[]): number[] {
-  const sum = new Array<number>(pool[0]!.cells.length).fill(0)
+  const sum = Array.from({ length: pool[0]!.cells.length }, () => 0)
   for (const { cells } of pool) cells.forEach((count, cell) => (sum[cell]! += count))
   return sum
 }

@@ -45,7 +45,7 @@ export function live(answers: Iterable<Audited>): Life {
 }
 
 /** A random order of the pool, each answer once. */
-export function shuffled<T>(pool: readonly T[], random: () => number): T[] {
+function shuffled<T>(pool: readonly T[], random: () => number): T[] {
   const order = [...pool]
   for (let last = order.length - 1; last > 0; last--) {
     const other = random() % (last + 1)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { BINS, cellOf, EDGES, OUTCOMES } from '../../../client/audit/bins.ts'
+import { BINS, cellOf, OUTCOMES } from '../../../client/audit/bins.ts'
 import { ALTERNATIVE_SCALES, CHEATED_SHARES, CONVICT, SET_ASIDE } from '../../../client/audit/constants.ts'
 import {
   answerEvidence,
@@ -17,7 +17,7 @@ import { LOG_RATIOS } from '../../../client/audit/likelihood.ts'
 import { xorshift } from '../protocol/mutate.ts'
 
 const CELLS = BINS * OUTCOMES
-const none = (): number[] => new Array<number>(CELLS).fill(0)
+const none = (): number[] => Array.from({ length: CELLS }, () => 0)
 const row = (ratios: readonly number[], gap: number): readonly number[] =>
   ratios.slice(gap * OUTCOMES, (gap + 1) * OUTCOMES)
 const expectation = (probabilities: readonly number[], logs: readonly number[]): number =>

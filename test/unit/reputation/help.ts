@@ -3,14 +3,12 @@ import { NO_EVIDENCE } from '../../../client/audit/evidence.ts'
 import {
   MemoryReputationStore,
   Reputation,
-  reputationParameters,
   type Audited,
   type Complete,
   type ReputationParameters
 } from '../../../client/reputation/index.ts'
 
 export const DIGEST = 'sha256:aa'
-export const PARAMETERS: ReputationParameters = reputationParameters()
 
 export const SECOND = 1_000
 export const HOUR = 3_600_000

@@ -4,7 +4,7 @@ import type { Contender, Request } from '../../../client/select/index.ts'
 import { rank, type Choice, type RankContext } from '../../../client/select/rank.ts'
 
 export const NOW = 1_000_000_000_000
-export const PARAMETERS: ReputationParameters = reputationParameters()
+const PARAMETERS: ReputationParameters = reputationParameters()
 export const REQUEST: Request = { promptTokens: 200, maxTokens: 500, answerTokens: 200 }
 
 export function contender(peer: string, changes: Partial<Contender> = {}): Contender {
