@@ -1,16 +1,34 @@
 /** The client: what an application uses of a Potluck network. */
 import type { Libp2p } from '@libp2p/interface'
-import { anyNodeCid, DEFAULT_TIMEOUTS, PotluckError, type PhaseTimeouts, type Scope } from '@potluck/protocol'
+import {
+  anyNodeCid,
+  DEFAULT_TIMEOUTS,
+  parseDigest,
+  PotluckError,
+  type PhaseTimeouts,
+  type Scope
+} from '@potluck/protocol'
 
 import { Answer } from './answer.ts'
+import { Auditing, type Judged, type Proof } from './audit/auditing.ts'
+import type { Auditor } from './audit/auditor.ts'
 import { Directory } from './discover/directory.ts'
 import { toModelViews, type ModelView } from './discover/models.ts'
-import type { Sighting } from './discover/ask-card.ts'
+import { parseAddresses, type Sighting } from './discover/ask-card.ts'
+import { askOne } from './generate/ask-one.ts'
 import { generate } from './generate/generate.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
-import type { Network } from './network/network.ts'
+import type { Dialable, Network } from './network/network.ts'
 import type { Platform } from './platform/platform.ts'
+import {
+  MemoryReputationStore,
+  Reputation,
+  type ReputationParameters,
+  type ReputationStore
+} from './reputation/index.ts'
 import { toAsk, type ChatOptions, type CompletionOptions } from './request.ts'
+import { offersOf, Selector, type Friends, type Mode } from './select/index.ts'
+import { peerStandings, type PeerStanding } from './standing.ts'
 
 export interface ClientOptions {
   /** Multiaddrs of peers that lead into the network, with `/p2p/…`: relays or nodes. Default: none. */
@@ -23,10 +41,32 @@ export interface ClientOptions {
   scope?: Scope
   /** A libp2p of the caller's that runs the network's DHT, in place of one of our own. It is not stopped. */
   libp2p?: Libp2p
+  /**
+   * Who may get a request. `open` (the default): all but those whom audits speak against. `trusted`: the user's own node
+   * and the trusted ones. `local`: the own node alone, so that nothing leaves the machine.
+   */
+  mode?: Mode
+  /** Peer id of the user's own node, on this machine: asked first while it has a free slot, and not judged. */
+  localNode?: string
+  /** Peer ids of nodes that the user trusts: they need no trial, but are audited like all. */
+  trusted?: readonly string[]
+  /** What is remembered of nodes, and where. Default: in memory. */
+  reputation?: ReputationSettings
+  /** Measures answers with an engine or a node of the user's own; see `auditorOf`. Default: others judge what is shareable. */
+  auditor?: Auditor
   /** Patience in each phase of an attempt. Default `DEFAULT_TIMEOUTS`. */
   timeouts?: Partial<PhaseTimeouts>
   /** Stops the client. */
   signal?: AbortSignal
+}
+
+export interface ReputationSettings {
+  /** The client closes it when it stops. */
+  store?: ReputationStore
+  /** What differs from `DEFAULT_REPUTATION`. */
+  parameters?: Partial<ReputationParameters>
+  /** Hears when something learnt could not be kept; the client goes on with what it knows. Default: a warning on the console. */
+  onStoreError?: (error: Error) => void
 }
 
 export interface FindOptions {
@@ -55,31 +95,72 @@ export interface Client {
   nodes: (options?: FindOptions) => AsyncIterable<NodeView>
   /** What is served now, one entry for each digest. Takes as long as the whole lookup. */
   models: (options?: FindOptions) => Promise<ModelView[]>
-  /** Ends what runs, and the connections. */
+  /** What this client thinks of every node that it knows, and why. */
+  standing: () => PeerStanding[]
+  /** Why it thinks so of one node: sentences, most telling first; none where nothing is known. */
+  explain: (peerId: string) => string[]
+  /** For each node that this client has convicted by answers that may be shown: these, as a file for `potluck audit`. */
+  proofs: () => Proof[]
+  /** Calls back after every audit; returns the way to stop it. */
+  onJudged: (listener: (judged: Judged) => void) => () => void
+  /** Resolves when no audit is under way: they go on behind the answers. */
+  audited: () => Promise<void>
+  /** Ends what runs, audits included, and the connections. */
   stop: () => Promise<void>
 }
 
 /** What `createClient` is on every platform. */
 export async function createClientOn(platform: Platform, options: ClientOptions): Promise<Client> {
-  const { bootstrap = [], mdns = bootstrap.length === 0, scope, libp2p, timeouts, signal } = options
+  const { bootstrap = [], mdns = bootstrap.length === 0, scope, libp2p, signal } = options
   signal?.throwIfAborted()
+  // Before anything is opened: parameters may be wrong.
+  const reputation = openReputation(options.reputation)
   const network =
     libp2p === undefined ? await createNetwork({ bootstrap, mdns, scope }, platform) : borrowNetwork(libp2p, bootstrap)
-  const client = new NetworkClient(network, { ...DEFAULT_TIMEOUTS, ...timeouts })
+  const client = new NetworkClient(network, reputation, options)
   signal?.addEventListener('abort', () => void client.stop(), { once: true })
   return client
+}
+
+function openReputation({ store = new MemoryReputationStore(), ...options }: ReputationSettings = {}): Reputation {
+  // An answer must not fail because a disk is full.
+  const onStoreError = ({ message }: Error): void => console.warn(`potluck: what was learnt is not kept: ${message}`)
+  return new Reputation({ onStoreError, ...options, store })
 }
 
 class NetworkClient implements Client {
   readonly #network: Network
   readonly #directory: Directory
+  readonly #reputation: Reputation
+  readonly #selector: Selector
+  readonly #auditing: Auditing
+  readonly #friends: Friends
   readonly #timeouts: PhaseTimeouts
+  readonly #listeners = new Set<(judged: Judged) => void>()
   readonly #stopped = new AbortController()
 
-  constructor(network: Network, timeouts: PhaseTimeouts) {
+  constructor(network: Network, reputation: Reputation, options: ClientOptions) {
+    const { mode, localNode, trusted = [], auditor, timeouts } = options
     this.#network = network
     this.#directory = new Directory(network)
-    this.#timeouts = timeouts
+    this.#reputation = reputation
+    this.#selector = new Selector({ reputation, now: Date.now, random: Math.random, ...(mode && { mode }) })
+    this.#friends = { localNode, trusted: new Set(trusted) }
+    this.#timeouts = { ...DEFAULT_TIMEOUTS, ...timeouts }
+    this.#auditing = new Auditing({
+      reputation,
+      auditor,
+      network,
+      jurors: (digest, accused) => this.#jurors(digest, accused),
+      ask: async (peer, digest, ask, signal) => {
+        const offer = this.#offers(digest).find((one) => one.peer === peer)
+        if (offer === undefined) throw new PotluckError('no_providers', 'the node is not there now')
+        return await askOne(offer, ask, { network, timeouts: this.#timeouts, signal })
+      },
+      isOwn: (peer) => peer === localNode,
+      onJudged: (judged) => this.#listeners.forEach((listener) => listener(judged)),
+      random: Math.random
+    })
   }
 
   chat(options: ChatOptions): Answer {
@@ -100,10 +181,35 @@ class NetworkClient implements Client {
     return toModelViews(nodes)
   }
 
+  standing(): PeerStanding[] {
+    return peerStandings(this.#reputation, this.#directory.known(), this.#friends)
+  }
+
+  explain(peerId: string): string[] {
+    return this.standing()
+      .filter((one) => one.peerId === peerId)
+      .flatMap(({ reasons }) => reasons)
+  }
+
+  proofs(): Proof[] {
+    return this.#auditing.proofs()
+  }
+
+  onJudged(listener: (judged: Judged) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async audited(): Promise<void> {
+    await this.#auditing.idle()
+  }
+
   async stop(): Promise<void> {
     this.#stopped.abort(new PotluckError('aborted', 'the client was stopped'))
     this.#directory.stop()
+    await this.#auditing.stop()
     await this.#network.stop()
+    this.#reputation.close()
   }
 
   #ask(options: ChatOptions | CompletionOptions): Answer {
@@ -113,13 +219,31 @@ class NetworkClient implements Client {
         generate(ask, {
           network: this.#network,
           directory: this.#directory,
+          selector: this.#selector,
+          friends: this.#friends,
           timeouts: this.#timeouts,
-          random: Math.random,
+          auditable: (asked, offers) => this.#auditing.canAudit(asked, offers[0]?.digest ?? '', offers.length),
+          answered: (answer) => this.#auditing.answered(answer),
           now: Date.now,
           signal
         }),
       this.#until(options.signal)
     )
+  }
+
+  #offers(digest: string): ReturnType<typeof offersOf> {
+    const bytes = parseDigest(digest)
+    if (bytes === undefined) return []
+    return this.#directory.known().flatMap((sighting) => {
+      return offersOf(sighting, { kind: 'digest', digest: bytes }, [], this.#friends)
+    })
+  }
+
+  #jurors(digest: string, accused: string): Dialable[] {
+    return this.#offers(digest)
+      .filter(({ peer, draining, model }) => peer !== accused && !draining && model.features.includes('score'))
+      .filter(({ peer }) => !['set_aside', 'convicted'].includes(this.#reputation.standing(peer, digest)))
+      .map(({ sighting: { card } }) => ({ peerId: card.peerId, addresses: parseAddresses(card) }))
   }
 
   #until(signal: AbortSignal | undefined): AbortSignal {

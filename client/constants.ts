@@ -33,14 +33,6 @@ export const MAX_LAN_PEERS: number = 16
  */
 export const MAX_OUTBOUND_STREAMS: number = 1_024
 
-/**
- * Silence between tokens that is never a stall: a busy node's prefill of another prompt, a garbage
- * collection and a lost packet's retransmission all stay below it.
- */
-export const LEAST_STALL_MS: number = 1_200
-/** Silence of so many usual gaps is a stall: another node can evaluate the prompt again meanwhile. */
-export const STALL_FACTOR: number = 20
-
 /** Nodes that one request may try. */
 export const MAX_ATTEMPTS: number = 8
 /** When every node is busy, the longest wait before they are asked once more; beyond it the answer fails at once. */
@@ -58,8 +50,6 @@ export const LEAST_CHARACTERS_PER_TOKEN: number = 2
 export const TYPICAL_ANSWER_TOKENS: number = 256
 /** Decoding below this many tokens per second is slower than most people read. */
 export const READABLE_TOKENS_PER_SECOND: number = 8
-/** Nodes whose predictions differ by less share the load by chance. */
-export const CHOICE_SPREAD: number = 0.1
 /** One address of a peer. Several dead ones in a row have to leave time for the one that works. */
 export const ADDRESS_DIAL_TIMEOUT_MS: number = 2_500
 /** What kad-dht tags a peer with once it stands in the routing table: the sign that queries have where to start. */

@@ -3,6 +3,7 @@ import { createClientOn, type Client, type ClientOptions } from './client.ts'
 import { nodePlatform } from './platform/node.ts'
 
 export * from './index.ts'
+export { SqliteReputationStore } from './platform/node-reputation-store.ts'
 
 /**
  * Connects to a network. Resolves when the client can be used; finding nodes goes on with the first request.

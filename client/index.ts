@@ -8,7 +8,7 @@ import { browserPlatform } from './platform/browser.ts'
 
 export { Answer, type AnswerResult } from './answer.ts'
 export * from './audit/index.ts'
-export type { Client, ClientOptions, FindOptions, NodeView } from './client.ts'
+export type { Client, ClientOptions, FindOptions, NodeView, ReputationSettings } from './client.ts'
 export type { ModelView } from './discover/models.ts'
 export type {
   AcceptedPart,
@@ -18,7 +18,16 @@ export type {
   DeltaPart,
   FinishPart
 } from './generate/parts.ts'
+export {
+  MemoryReputationStore,
+  type ReputationParameters,
+  type ReputationStore,
+  type Standing,
+  type StoredPeer
+} from './reputation/index.ts'
 export type { ChatOptions, CompletionOptions, GenerationOptions } from './request.ts'
+export type { Mode } from './select/index.ts'
+export type { PeerSpeed, PeerStanding } from './standing.ts'
 
 /** As in Node, over WebSockets alone and without mDNS. */
 export async function createClient(options: ClientOptions = {}): Promise<Client> {

@@ -45,6 +45,11 @@ export interface GenerationOptions {
   topLogprobs?: number
   /** Allows that third peers see this request, to audit its answer. Default false. */
   shareable?: boolean
+  /**
+   * When nobody is left who has the model, lets another go on with the answer, from the text so far; the
+   * metadata's `beginning` then says so. Default false.
+   */
+  otherModels?: boolean
   /** Ends the answer; the node stops at once. */
   signal?: AbortSignal
 }
@@ -67,6 +72,7 @@ export interface Ask {
   stop: readonly string[]
   topLogprobs: number | undefined
   shareable: boolean
+  otherModels: boolean
 }
 
 /**
@@ -95,7 +101,8 @@ export function toAsk(options: ChatOptions | CompletionOptions): Ask {
     maxTokens: options.maxTokens,
     stop: options.stop ?? [],
     topLogprobs: options.topLogprobs,
-    shareable: options.shareable ?? false
+    shareable: options.shareable ?? false,
+    otherModels: options.otherModels ?? false
   }
   validate(ask)
   return ask

@@ -36,3 +36,12 @@ export const MAX_DISPUTED_SHARE = 0.01
 export const AUDIT_REQUEST_TIMEOUT_MS = 10_000
 /** An auditor queues, and evaluates the prompt and the answer on a CPU. Milliseconds. */
 export const AUDIT_REPLY_TIMEOUT_MS = 60_000
+
+/** Natural logarithm of the evidence of a violation, which is certain; finite, so that a store can hold it. */
+export const CERTAIN = 700
+/** Other nodes of a model that can judge: two have to agree. */
+export const LEAST_JURY = 2
+/** Answers that wait for their audit: more come than can be audited only where the budget is large. */
+export const MAX_QUEUED_AUDITS = 32
+/** Mean time between probes of a node that was set aside: as its ordinary callers come. Milliseconds. */
+export const PROBE_GAP_MS = 20_000

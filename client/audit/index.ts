@@ -6,7 +6,9 @@
  * its peer, `standing` says what follows; `checkProof` does it all for a stranger's accusation.
  */
 export { withAudit } from './account.ts'
+export type { Judged, Proof } from './auditing.ts'
+export { auditorOf, type Auditor, type AuditJob } from './auditor.ts'
 export { CONVICT, SET_ASIDE } from './constants.ts'
-export { logEvidence, NO_EVIDENCE, standing, type Evidence, type Standing } from './evidence.ts'
+export { logEvidence, NO_EVIDENCE, standing, type Evidence } from './evidence.ts'
 export { auditByOthers, type JuryContext } from './jury.ts'
 export { checkProof, proofModel, type ProofFinding } from './proof.ts'

@@ -20,7 +20,7 @@ import {
 } from '../constants.ts'
 import type { Dialable, Network } from '../network/network.ts'
 import { raceAbort } from '../race-abort.ts'
-import { askCard, type Sighting } from './ask-card.ts'
+import { askCard, parseAddresses, type Sighting } from './ask-card.ts'
 
 interface Lookup {
   startedAt: number
@@ -115,10 +115,25 @@ export class Directory {
     if (sighting !== undefined) this.#sightings.set(peer, { ...sighting, load, loadAt: this.#now() })
   }
 
-  /** The node refused for now: it comes after others until then. */
-  reportBusy(peer: string, waitMs: number): void {
-    const load = this.#sightings.get(peer)?.load
-    if (load !== undefined) this.reportLoad(peer, { ...load, estimatedWaitMs: waitMs })
+  /** The nodes that are known now. */
+  known(): Sighting[] {
+    return [...this.#sightings.keys()].flatMap((peer) => this.#usable(peer) ?? [])
+  }
+
+  /** What is known now of one node. */
+  sighting(peer: string): Sighting | undefined {
+    return this.#usable(peer)
+  }
+
+  /** Asks nodes that are known for their card and load; gives those that answer. */
+  async look(peers: readonly string[], signal: AbortSignal): Promise<Sighting[]> {
+    const looks = peers.map(async (peer) => {
+      const sighting = this.#usable(peer)
+      if (sighting === undefined) return undefined
+      const { card } = sighting
+      return await this.#ask({ peerId: card.peerId, addresses: parseAddresses(card) }, signal)
+    })
+    return (await Promise.all(looks)).filter((sighting) => sighting !== undefined)
   }
 
   /** The node is not what its card says, or not there: its card has to be asked for again. */
@@ -189,13 +204,19 @@ export class Directory {
     const peer = node.peerId.toString()
     const known = this.#usable(peer)
     if (known !== undefined && this.#now() - known.seenAt < CARD_REFRESH_MS) return true
+    return (await this.#ask(node, signal)) !== undefined
+  }
+
+  async #ask(node: Dialable, signal: AbortSignal): Promise<Sighting | undefined> {
+    const peer = node.peerId.toString()
     try {
-      remember(this.#sightings, peer, await askCard(this.#network, node, { now: this.#now, signal }), MAX_CARDS)
-      return true
+      const sighting = await askCard(this.#network, node, { now: this.#now, signal })
+      remember(this.#sightings, peer, sighting, MAX_CARDS)
+      return sighting
     } catch {
       // Provider records outlive their nodes by up to two days: a dead one is ordinary.
       if (!signal.aborted) this.#sightings.delete(peer)
-      return false
+      return undefined
     }
   }
 }

@@ -22,6 +22,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_NODE_FRAME_BYTES,
   PotluckError,
+  type AnswerRecord,
   type ErrorCode,
   type GenerateRequest,
   type NodeFrame,
@@ -31,13 +32,21 @@ import {
 import { MAX_OUTBOUND_STREAMS } from '../constants.ts'
 import type { Dialable, Network } from '../network/network.ts'
 import { checkDone } from './check-done.ts'
-import { Pace } from './pace.ts'
+import type { Gaps } from './gaps.ts'
 
-export type AttemptEvent = { type: 'connected'; connection: Connection } | Exclude<NodeFrame, { type: 'error' }>
+export type AttemptEvent =
+  | { type: 'connected'; connection: Connection }
+  | Extract<NodeFrame, { type: 'accepted' | 'delta' }>
+  /** `record`: everything that the node has signed, for an audit. */
+  | (Extract<NodeFrame, { type: 'done' }> & { record: AnswerRecord })
 
 export interface AttemptContext {
   network: Pick<Network, 'connect'>
   timeouts: PhaseTimeouts
+  /** Notes the waits between the tokens. */
+  gaps: Gaps
+  /** The silence after which the node has stalled, by those; milliseconds. */
+  stallAfterMs: (gaps: Gaps) => number
   /** The caller's. */
   signal: AbortSignal
 }
@@ -51,7 +60,7 @@ export interface AttemptContext {
 export async function* attempt(
   node: Dialable,
   request: GenerateRequest,
-  { network, timeouts, signal }: AttemptContext
+  { network, timeouts, gaps, stallAfterMs, signal }: AttemptContext
 ): AsyncGenerator<AttemptEvent, void, void> {
   const { bytes, digest } = encodeRequest(request)
   if (bytes.byteLength > MAX_FRAME_BYTES) {
@@ -69,15 +78,14 @@ export async function* attempt(
     if (accepted.type !== 'accepted') throw unexpected(accepted, 'before accepted')
     yield accepted
 
+    const promptTokens = request.continuation?.promptTokens ?? accepted.promptTokens
     const answerTokens = [...(request.continuation?.answerTokens ?? [])]
     const account = new Account(frames, request)
-    const pace = new Pace(timeouts.tokenMs)
     let wait: [number, ErrorCode] = [timeouts.firstTokenMs + accepted.estimatedWaitMs, 'first_token_timeout']
     for (;;) {
       const waitedFrom = performance.now()
       const frame = await next(frames, ...wait, signal)
       if (frame.type === 'done') {
-        const promptTokens = request.continuation?.promptTokens ?? accepted.promptTokens
         await checkDone(frame, { request, digest, promptTokens, answerTokens }, node.peerId)
         const finished = frames
         frames = undefined
@@ -85,17 +93,17 @@ export async function* attempt(
         await finished
           .close({ signal: AbortSignal.timeout(timeouts.requestMs) })
           .catch((error: Error) => finished.abort(error))
-        yield frame
+        yield { ...frame, record: { request: bytes, promptTokens, answerTokens, receipt: frame.receipt } }
         return
       }
       if (frame.type !== 'delta') throw unexpected(frame, 'after accepted')
       // The wait for the first token says nothing of the gaps between the others.
-      if (wait[1] === 'token_timeout') pace.arrived(performance.now() - waitedFrom)
+      if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom)
       account.receive(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
       yield frame
       await account.pay(signal, timeouts.requestMs)
-      wait = [pace.patienceMs, 'token_timeout']
+      wait = [stallAfterMs(gaps), 'token_timeout']
     }
   } catch (error) {
     throw toPotluckError(error, node.peerId, signal)

@@ -1,6 +1,8 @@
 /** What a caller gets of an answer, piece by piece and at its end. */
 import type { FinishReason, PositionLogprobs, Timings, Usage } from '@potluck/protocol'
 
+import type { Beginning } from './draft.ts'
+
 export type AnswerPart = AcceptedPart | DeltaPart | FinishPart
 
 /** A node took the request. Comes again if it fails and another takes over. */
@@ -55,6 +57,11 @@ export interface AnswerMetadata {
   timings: Timings
   /** Nodes that were tried before and failed. After one that had given tokens, this one went on from there. */
   failures: readonly AttemptFailure[]
+  /**
+   * Only where `otherModels` was allowed and needed: by which model the answer was begun. Its tokens are of another
+   * vocabulary, and no seed gives the answer again; usage and receipt are of what `model` went on with.
+   */
+  beginning?: Beginning
   /** The node's signed statement, for `openReceipt`. */
   receipt: Uint8Array
 }

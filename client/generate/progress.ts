@@ -1,16 +1,15 @@
-import type { Connection } from '@libp2p/interface'
-import { formatDigest, type PotluckError, type Timings } from '@potluck/protocol'
+import type { PotluckError, Timings } from '@potluck/protocol'
 
-import type { Offer } from '../select/offers.ts'
 import type { AttemptEvent } from './attempt.ts'
-import type { AnswerMetadata, AnswerPart, AttemptFailure } from './parts.ts'
+import type { Beginning } from './draft.ts'
+import type { AcceptedPart, AnswerMetadata, AnswerPart, AttemptFailure } from './parts.ts'
+import type { Trial } from './trial.ts'
 
 /** Times and places of one answer, for its metadata. */
 export class Progress {
   readonly #startedAt: number
   readonly #seed: bigint
   readonly #failures: AttemptFailure[] = []
-  #connection: Connection | undefined
   #firstTokenAt: number | undefined
   #lastTokenAt = 0
 
@@ -24,18 +23,16 @@ export class Progress {
     this.#failures.push({ peerId: peer ?? '', code, tokens })
   }
 
-  /** What the caller gets to see of an event at `offer`'s node. */
-  part(event: AttemptEvent, { sighting, model: { digest, name } }: Offer): AnswerPart | undefined {
-    const peerId = sighting.card.peerId.toString()
-    const model = { digest: formatDigest(digest), name }
+  accepted(
+    trial: Trial,
+    { promptTokens, queuePosition, estimatedWaitMs }: Extract<AttemptEvent, { type: 'accepted' }>
+  ): AcceptedPart {
+    return { type: 'accepted', ...placeOf(trial), promptTokens: promptTokens.length, queuePosition, estimatedWaitMs }
+  }
+
+  /** What the caller gets to see from the first token on. */
+  part(event: AttemptEvent, trial: Trial, beginning: Beginning | undefined): AnswerPart | undefined {
     switch (event.type) {
-      case 'connected':
-        this.#connection = event.connection
-        return undefined
-      case 'accepted': {
-        const { promptTokens, queuePosition, estimatedWaitMs } = event
-        return { type: 'accepted', peerId, model, promptTokens: promptTokens.length, queuePosition, estimatedWaitMs }
-      }
       case 'delta':
         this.#lastTokenAt = performance.now()
         this.#firstTokenAt ??= this.#lastTokenAt
@@ -46,19 +43,22 @@ export class Progress {
           finishReason: event.finishReason,
           usage: event.usage,
           metadata: {
-            peerId,
-            model,
-            ...this.#measured(event.usage.completionTokens, event.timings),
+            ...placeOf(trial),
+            ...this.#measured(trial, event.usage.completionTokens, event.timings),
             seed: this.#seed,
             timings: event.timings,
             failures: this.#failures,
+            ...(beginning === undefined ? {} : { beginning }),
             receipt: event.receipt
           }
         }
+      default:
+        return undefined
     }
   }
 
   #measured(
+    { connection }: Trial,
     tokens: number,
     { decodeMs }: Timings
   ): Pick<AnswerMetadata, 'address' | 'relayed' | 'encryption' | 'muxer' | 'ttftMs' | 'totalMs' | 'tokensPerSecond'> {
@@ -67,13 +67,17 @@ export class Progress {
     // Tokens that arrive together took longer than their arrival. A node can only make itself slower by this.
     const seconds = Math.max(this.#lastTokenAt - firstTokenAt, decodeMs) / 1000
     return {
-      address: this.#connection?.remoteAddr.toString() ?? '',
-      relayed: this.#connection?.direct === false,
-      encryption: this.#connection?.encryption ?? '',
-      muxer: this.#connection?.multiplexer ?? '',
+      address: connection?.remoteAddr.toString() ?? '',
+      relayed: connection?.direct === false,
+      encryption: connection?.encryption ?? '',
+      muxer: connection?.multiplexer ?? '',
       ttftMs: firstTokenAt - this.#startedAt,
       totalMs: now - this.#startedAt,
       tokensPerSecond: seconds > 0 && tokens > 0 ? (tokens - 1) / seconds : 0
     }
   }
+}
+
+function placeOf({ offer: { peer, digest, model } }: Trial): Pick<AnswerMetadata, 'peerId' | 'model'> {
+  return { peerId: peer, model: { digest, name: model.name } }
 }

@@ -1,7 +1,7 @@
 /** Reputations in an SQLite file, for Node. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 
-import { parseState, type ReputationStore, type StoredPeer } from '../reputation/index.ts'
+import { MAX_KEPT_ANSWERS, parseState, type ReputationStore, type StoredPeer } from '../reputation/index.ts'
 
 /** Counts up when rows of before cannot be read any more. */
 const SCHEMA_VERSION = 1
@@ -17,6 +17,8 @@ export class SqliteReputationStore implements ReputationStore {
   readonly #database: DatabaseSync
   readonly #save: StatementSync
   readonly #remove: StatementSync
+  readonly #keep: StatementSync
+  readonly #trim: StatementSync
 
   /**
    * @param path a file, made if it is not there
@@ -30,6 +32,10 @@ export class SqliteReputationStore implements ReputationStore {
         'INSERT INTO peers (peer, digest, state) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state'
       )
       this.#remove = this.#database.prepare('DELETE FROM peers WHERE peer = ? AND digest = ?')
+      this.#keep = this.#database.prepare('INSERT INTO answers (peer, digest, answer) VALUES (?, ?, ?)')
+      this.#trim = this.#database.prepare(
+        'DELETE FROM answers WHERE id IN (SELECT id FROM answers WHERE peer = ? AND digest = ? ORDER BY id DESC LIMIT -1 OFFSET ?)'
+      )
     } catch (error) {
       this.#database.close()
       throw error
@@ -52,6 +58,19 @@ export class SqliteReputationStore implements ReputationStore {
 
   remove(peer: string, digest: string): void {
     this.#remove.run(peer, digest)
+    this.#trim.run(peer, digest, 0)
+  }
+
+  keep(peer: string, digest: string, answer: Uint8Array): void {
+    this.#keep.run(peer, digest, answer)
+    this.#trim.run(peer, digest, MAX_KEPT_ANSWERS)
+  }
+
+  kept(peer: string, digest: string): Uint8Array[] {
+    const rows = this.#database
+      .prepare('SELECT answer FROM answers WHERE peer = ? AND digest = ? ORDER BY id')
+      .all(peer, digest)
+    return rows.flatMap(({ answer }) => (answer instanceof Uint8Array ? [answer] : []))
   }
 
   close(): void {
@@ -68,6 +87,10 @@ export class SqliteReputationStore implements ReputationStore {
       CREATE TABLE IF NOT EXISTS peers (
         peer TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (peer, digest)
       ) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS answers (
+        id INTEGER PRIMARY KEY, peer TEXT NOT NULL, digest TEXT NOT NULL, answer BLOB NOT NULL
+      );
+      CREATE INDEX IF NOT EXISTS answers_of ON answers (peer, digest);
       PRAGMA user_version = ${SCHEMA_VERSION}
     `)
   }

@@ -27,6 +27,8 @@ export interface ReputationOptions {
   parameters?: Partial<ReputationParameters>
   /** Milliseconds since the epoch. Default `Date.now`. */
   now?: () => number
+  /** Hears that something learnt could not be written; it is remembered until the end. Default: throws. */
+  onStoreError?: (error: Error) => void
 }
 
 /** Below this, answers of long ago say nothing any more, and an unsuspected peer's row is dropped. */
@@ -36,6 +38,7 @@ export class Reputation {
   readonly parameters: ReputationParameters
   readonly #store: ReputationStore
   readonly #now: () => number
+  readonly #onStoreError: (error: Error) => void
   /** By digest, then by peer. */
   readonly #models = new Map<string, Map<string, PeerState>>()
   /** A conviction is the key's, whatever model it was for. */
@@ -49,10 +52,11 @@ export class Reputation {
   #strangers: Strangers
 
   /** @throws RangeError for a parameter out of its range; Error from the store */
-  constructor({ store, parameters, now = Date.now }: ReputationOptions) {
+  constructor({ store, parameters, now = Date.now, onStoreError = rethrow }: ReputationOptions) {
     this.parameters = reputationParameters(parameters)
     this.#store = store
     this.#now = now
+    this.#onStoreError = onStoreError
     this.#budget = freshAuditBudget(this.parameters)
     this.#strangers = freshStrangers(now())
     this.#unknown = freshState(now())
@@ -63,7 +67,7 @@ export class Reputation {
    * Learns from one outcome. A failure that the client's own network might explain counts only when
    * a sign of life (`reached`) has proven that network.
    *
-   * @throws Error if the store could not write
+   * @throws Error if the store could not write, and nobody hears of it otherwise
    */
   observe(peer: string, digest: string, observation: Observation): void {
     if (isDoubtful(observation)) {
@@ -84,6 +88,11 @@ export class Reputation {
     const blamed = settle(this.#run, this.parameters, this.#now())
     this.#run = []
     for (const { peer, digest, observation } of blamed) this.#apply(peer, digest, observation)
+  }
+
+  /** All of whom something is known, with the model that it is known of. */
+  *peers(): Generator<{ peer: string; digest: string; state: PeerState }, void, void> {
+    for (const [digest, peers] of this.#models) for (const [peer, state] of peers) yield { peer, digest, state }
   }
 
   state(peer: string, digest: string): PeerState {
@@ -149,6 +158,16 @@ export class Reputation {
     return true
   }
 
+  /** Keeps an audited answer that the user marked as shareable, as bytes of the caller's own form. */
+  keep(peer: string, digest: string, answer: Uint8Array): void {
+    this.#write(() => this.#store.keep(peer, digest, answer))
+  }
+
+  /** The answers that were kept of it, oldest first. */
+  kept(peer: string, digest: string): Uint8Array[] {
+    return this.#store.kept(peer, digest)
+  }
+
   /** Writes nothing more. */
   close(): void {
     this.#store.close()
@@ -163,7 +182,15 @@ export class Reputation {
     const standings = [before, after].map((state) => standingOf(state, this.parameters)) as [Standing, Standing]
     this.#strangers = noteTransition(this.#strangers, ...standings, this.parameters, now)
     this.#set(peer, digest, after)
-    this.#store.save({ peer, digest, state: after })
+    this.#write(() => this.#store.save({ peer, digest, state: after }))
+  }
+
+  #write(write: () => void): void {
+    try {
+      write()
+    } catch (error) {
+      this.#onStoreError(error instanceof Error ? error : new Error(String(error)))
+    }
   }
 
   /** A loaded row; one that says nothing any more is dropped, or free keys would fill the store. */
@@ -181,4 +208,8 @@ export class Reputation {
     peers.set(peer, state)
     if (state.integrity.convicted !== undefined) this.#convicted.add(peer)
   }
+}
+
+function rethrow(error: Error): never {
+  throw error
 }

@@ -68,10 +68,15 @@ const PREFILL_TOLERANCE = 3
 const FIRST_DEVIATION = 0.3
 /** More samples than this say no more: beyond it an average would stop moving. */
 const MAX_WEIGHT = 50
-/** The least stall: a garbage collection or a relay's hiccup is shorter. */
-const LEAST_STALL_MS = 750
-/** How far over its usual longest gap a peer has to be. */
-const STALL_FACTOR = 3
+/**
+ * Silence between tokens that is never a stall: a busy node's prefill of another prompt, a garbage
+ * collection and a lost packet's retransmission all stay below it.
+ */
+const LEAST_STALL_MS = 1_200
+/** How far over the longest gap of its usual answer a peer has to be. */
+const LONGEST_GAPS = 3
+/** And over the usual gap of this answer: another node can evaluate the prompt again meanwhile. */
+const USUAL_GAPS = 20
 
 export const FRESH_SPEED: Speed = { buckets: Array.from({ length: PROMPT_BUCKETS.length + 1 }, () => ({})) }
 
@@ -167,14 +172,18 @@ export function hiddenWaitMs({ hidden }: Speed): number {
 }
 
 /**
- * A gap after which this peer has stalled, by its own longest gaps.
+ * A gap after which this peer has stalled. A node that stopped looks like one that is slow, so silence
+ * is measured against the peer's own gaps: one that gives a token each second may pause for longer
+ * than one that gives a hundred.
  *
- * @param mostMs the patience with a peer of which nothing is known
+ * @param usualGapMs of this answer so far, undefined before its second token
+ * @param mostMs the patience with a peer of which nothing is known, and the bound
  */
-export function stallAfterMs(speed: Speed, mostMs: number): number {
-  if (speed.gap === undefined) return mostMs
-  const usual = Math.exp(speed.gap.mean + STALL_FACTOR * speed.gap.deviation)
-  return Math.min(mostMs, Math.max(LEAST_STALL_MS, STALL_FACTOR * usual))
+export function stallAfterMs({ gap }: Speed, usualGapMs: number | undefined, mostMs: number): number {
+  if (gap === undefined && usualGapMs === undefined) return mostMs
+  const before = gap === undefined ? 0 : LONGEST_GAPS * Math.exp(gap.mean + LONGEST_GAPS * gap.deviation)
+  const now = USUAL_GAPS * (usualGapMs ?? 0)
+  return Math.min(mostMs, Math.max(LEAST_STALL_MS, before, now))
 }
 
 function claimed({ prefillTokensPerSecond, decodeTokensPerSecond }: Claims): Claims {

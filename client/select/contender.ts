@@ -10,7 +10,7 @@ export interface Contender {
   /** On the user's list of trusted peers. */
   readonly trusted: boolean
   readonly draining: boolean
-  /** All that the request needs is among the model's features, and the contract is ours. */
+  /** The model offers all that the request needs, and the sampling contract is ours. */
   readonly suitable: boolean
   /** Tokens of prompt and answer together. */
   readonly contextLength: number
@@ -36,6 +36,7 @@ export interface Contender {
 
 /** What is asked, as far as it is known beforehand. */
 export interface Request {
+  /** An estimate: only a node can count. */
   promptTokens: number
   /** The most, as the caller set it. */
   maxTokens: number | undefined
@@ -43,5 +44,5 @@ export interface Request {
   answerTokens: number
 }
 
-/** Whom the user allows. `any`; `trusted`: the own node and the trusted list; `local`: the own node alone. */
-export type Mode = 'any' | 'trusted' | 'local'
+/** Whom the user allows. `open`: everybody; `trusted`: the own node and the trusted list; `local`: the own node alone. */
+export type Mode = 'open' | 'trusted' | 'local'

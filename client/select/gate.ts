@@ -11,7 +11,11 @@ export type Refusal =
   | 'not_local'
 
 /** Why a contender must not get the request; undefined if it may. */
-export function refusalOf(contender: Contender, { promptTokens, maxTokens }: Request, mode: Mode): Refusal | undefined {
+export function refusalOf(
+  contender: Contender,
+  { maxTokens = 0 }: Pick<Request, 'maxTokens'>,
+  mode: Mode
+): Refusal | undefined {
   if (mode === 'local' && !contender.local) return 'not_local'
   if (mode === 'trusted' && !contender.local && !contender.trusted) return 'not_trusted'
   // The user's own node is not judged: whoever controls it controls this client too.
@@ -19,7 +23,8 @@ export function refusalOf(contender: Contender, { promptTokens, maxTokens }: Req
   if (!contender.local && contender.standing === 'set_aside') return 'set_aside'
   if (contender.draining) return 'draining'
   if (!contender.suitable) return 'not_suitable'
-  if (contender.contextLength < promptTokens + (maxTokens ?? 1)) return 'context_too_short'
+  // Beside the answer some prompt has to fit; how much, only the node can count.
+  if (contender.contextLength <= maxTokens) return 'context_too_short'
   return undefined
 }
 

@@ -1,31 +1,72 @@
-/** Which nodes and models can serve a request at all, and which model it means. Pure functions. */
-import { formatDigest, PotluckError, SAMPLING_CONTRACT, type ModelCard } from '@potluck/protocol'
+/** What nodes offer, as selection sees it, and which model a request means. Pure functions. */
+import { formatDigest, PotluckError, SAMPLING_CONTRACT, type Load, type ModelCard } from '@potluck/protocol'
 
 import { READABLE_TOKENS_PER_SECOND } from '../constants.ts'
 import type { Sighting } from '../discover/ask-card.ts'
 import type { Want } from '../discover/want.ts'
+import type { Claims } from '../reputation/index.ts'
+import type { KnownNode } from './node-view.ts'
+
+/** Whom the user named beforehand. */
+export interface Friends {
+  /** Peer id of the user's own node. */
+  localNode: string | undefined
+  /** Peer ids of nodes that the user trusts. */
+  trusted: ReadonlySet<string>
+}
 
 /** One model on one node. */
-export interface Offer {
-  sighting: Sighting
-  model: ModelCard
+export class Offer implements KnownNode {
+  readonly sighting: Sighting
+  readonly model: ModelCard
+  readonly peer: string
+  readonly digest: string
+  readonly local: boolean
+  readonly trusted: boolean
+  readonly suitable: boolean
+
+  /** @param features that the request needs */
+  constructor(sighting: Sighting, model: ModelCard, features: readonly string[], { localNode, trusted }: Friends) {
+    this.sighting = sighting
+    this.model = model
+    this.peer = sighting.card.peerId.toString()
+    this.digest = formatDigest(model.digest)
+    this.local = this.peer === localNode
+    this.trusted = trusted.has(this.peer)
+    this.suitable =
+      sighting.card.contract === SAMPLING_CONTRACT && features.every((feature) => model.features.includes(feature))
+  }
+
+  get draining(): boolean {
+    return this.sighting.card.draining
+  }
+
+  get contextLength(): number {
+    return this.model.contextLength
+  }
+
+  get claims(): Claims {
+    return this.model
+  }
+
+  get roundTripMs(): number {
+    return this.sighting.roundTripMs
+  }
+
+  get load(): Load {
+    return this.sighting.load
+  }
+
+  get loadAt(): number {
+    return this.sighting.loadAt
+  }
 }
 
-export interface Requirements {
-  /** All of them have to be among the model's features. */
-  features: readonly string[]
-  /** Tokens of the answer, which have to fit the context beside some prompt. */
-  maxTokens: number | undefined
-}
-
-/** The offers of one node that satisfy the request; none where it is leaving. */
-export function offersOf(sighting: Sighting, want: Want, { features, maxTokens = 0 }: Requirements): Offer[] {
-  const { card } = sighting
-  if (card.draining || card.contract !== SAMPLING_CONTRACT) return []
-  return card.models
+/** What one node offers of what is wanted; whether it may be asked is the gate's to say. */
+export function offersOf(sighting: Sighting, want: Want, features: readonly string[], friends: Friends): Offer[] {
+  return sighting.card.models
     .filter((model) => matches(model, want))
-    .filter((model) => features.every((feature) => model.features.includes(feature)) && model.contextLength > maxTokens)
-    .map((model) => ({ sighting, model }))
+    .map((model) => new Offer(sighting, model, features, friends))
 }
 
 function matches(model: ModelCard, want: Want): boolean {
@@ -61,7 +102,7 @@ export function ambiguous(offers: readonly Offer[]): PotluckError {
 }
 
 function byDigest(offers: readonly Offer[]): Map<string, Offer[]> {
-  return Map.groupBy(offers, ({ model }) => formatDigest(model.digest))
+  return Map.groupBy(offers, ({ digest }) => digest)
 }
 
 /** The larger model, as long as one of its nodes is fast enough to read along. */

@@ -7,7 +7,8 @@
  * 4. established nodes: the one that holds the conversation's beginning; then cold before hot, each by
  *    predicted completion over a Thompson draw of its reliability
  * 5. newcomers: those whose trial has begun before strangers, those with an audit under way last
- * 6. nodes that asked to be left alone for a while, soonest first
+ * 6. nodes whose context is likely too short
+ * 7. nodes that asked to be left alone for a while, soonest first
  *
  * Later steps are worked out only when the caller asks for them.
  */
@@ -23,7 +24,7 @@ import { predictTimes, type Times } from './predict.ts'
 export interface Choice<C extends Contender> {
   contender: C
   /** Why it stands here. */
-  why: 'local' | 'newcomer_share' | 'holds_prefix' | 'cold' | 'hot' | 'newcomer' | 'resting'
+  why: 'local' | 'newcomer_share' | 'holds_prefix' | 'cold' | 'hot' | 'newcomer' | 'tight' | 'resting'
   predicted: Times
 }
 
@@ -58,10 +59,12 @@ export function* rank<C extends Contender>(
   let own: C | undefined
   const established: C[] = []
   const newcomers: C[] = []
+  const tight: C[] = []
   const resting: C[] = []
   for (const contender of contenders) {
     if (refusalOf(contender, request, mode) !== undefined) continue
     if (contender.notBefore > now) resting.push(contender)
+    else if (isTight(contender, request)) tight.push(contender)
     else if (own === undefined && contender.local && hasFreeSlot(contender)) own = contender
     else if (!probation || isEstablished(contender)) established.push(contender)
     else newcomers.push(contender)
@@ -75,6 +78,7 @@ export function* rank<C extends Contender>(
   }
   yield* holderFirst(byTime(established, weigh, now, random))
   for (const contender of byTrial(newcomers, random)) if (contender !== tried) yield weigh(contender, 'newcomer')
+  for (const choice of byTime(tight, (contender) => weigh(contender, 'tight'), now, random)) yield choice
   for (const contender of resting.sort((a, b) => a.notBefore - b.notBefore)) yield weigh(contender, 'resting')
 }
 
@@ -125,6 +129,10 @@ function byTrial<C extends Contender>(newcomers: readonly C[], random: () => num
         a.awaitedAudits - b.awaitedAudits || b.auditedTokens - a.auditedTokens || a.slow - b.slow || a.chance - b.chance
     )
     .map(({ contender }) => contender)
+}
+
+function isTight({ contextLength }: Contender, { promptTokens, maxTokens = 1 }: Request): boolean {
+  return contextLength < promptTokens + maxTokens
 }
 
 function isSlow({ claims }: Contender): boolean {

@@ -7,6 +7,7 @@ import { AttemptRecord } from './attempt-record.ts'
 import { backOff, type Backoff } from './backoff.ts'
 import { LOOK_AROUND, MAX_BACKOFFS } from './constants.ts'
 import type { Mode, Request } from './contender.ts'
+import { refusalOf, type Refusal } from './gate.ts'
 import { earnHedge, FRESH_HEDGING, hedgeAfterMs, noteFirstToken, spendHedge, type Hedging } from './hedge.ts'
 import { isProven, remainingWaitMs, shouldMove } from './move.ts'
 import { NodeView, type KnownNode } from './node-view.ts'
@@ -15,9 +16,7 @@ import { rank, type Choice } from './rank.ts'
 
 export interface SelectorOptions {
   reputation: Reputation
-  /** Whether this client audits, with an engine of its own or through others; see `RankContext.probation`. */
-  canAudit: boolean
-  /** Default `any`. */
+  /** Default `open`. */
   mode?: Mode
   /** Milliseconds since the epoch. */
   now: () => number
@@ -28,13 +27,14 @@ export interface SelectorOptions {
 export interface SelectionRequest extends Request {
   /** From `conversationKeys`: the beginnings of the conversation, shortest first. */
   prefixKeys: readonly string[]
+  /** Whether the answer can be audited, by this client or through others; see `RankContext.probation`. */
+  auditable: boolean
 }
 
 export type NodeChoice<N extends KnownNode> = Choice<NodeView<N>>
 
 export class Selector {
   readonly #reputation: Reputation
-  readonly #canAudit: boolean
   readonly #mode: Mode
   readonly #now: () => number
   readonly #random: () => number
@@ -44,9 +44,8 @@ export class Selector {
   readonly #underWay = new Map<string, number[]>()
   #hedging: Hedging = FRESH_HEDGING
 
-  constructor({ reputation, canAudit, mode = 'any', now, random }: SelectorOptions) {
+  constructor({ reputation, mode = 'open', now, random }: SelectorOptions) {
     this.#reputation = reputation
-    this.#canAudit = canAudit
     this.#mode = mode
     this.#now = now
     this.#random = random
@@ -56,20 +55,20 @@ export class Selector {
   *order<N extends KnownNode>(nodes: readonly N[], request: SelectionRequest): Generator<NodeChoice<N>, void, void> {
     const now = this.#now()
     const holder = this.#prefixes.holder(request.prefixKeys, now)
-    const views = nodes.map((node) => {
-      const cachedTokens = holder?.peer === node.peer ? holder.tokens : 0
-      const notBefore = this.#backoffs.get(node.peer)?.notBefore ?? 0
-      const sentAt = this.#underWay.get(node.peer) ?? []
-      return new NodeView(node, this.#reputation, { cachedTokens, notBefore, sentAt })
-    })
+    const views = nodes.map((node) => this.#view(node, holder?.peer === node.peer ? holder.tokens : 0))
     yield* rank(views, request, {
       mode: this.#mode,
       parameters: this.#reputation.parameters,
-      probation: this.#canAudit,
+      probation: request.auditable,
       newcomerShare: this.#reputation.newcomerShare(),
       now,
       random: this.#random
     })
+  }
+
+  /** Why the node must not get such a request, whatever the others are; undefined if it may. */
+  refusal(node: KnownNode, request: Pick<Request, 'maxTokens'>): Refusal | undefined {
+    return refusalOf(this.#view(node, 0), request, this.#mode)
   }
 
   /**
@@ -126,6 +125,12 @@ export class Selector {
     const { value: best } = this.order(others, request).next()
     if (best === undefined) return undefined
     return shouldMove(record.choice, this.#remainingMs(record), best) ? best : undefined
+  }
+
+  #view<N extends KnownNode>(node: N, cachedTokens: number): NodeView<N> {
+    const notBefore = this.#backoffs.get(node.peer)?.notBefore ?? 0
+    const sentAt = this.#underWay.get(node.peer) ?? []
+    return new NodeView(node, this.#reputation, { cachedTokens, notBefore, sentAt })
   }
 
   #remainingMs<N extends KnownNode>({ choice, toldWaitMs, sentAt }: AttemptRecord<N>): number {

@@ -31,7 +31,6 @@ export class PotluckPolicy implements Policy {
     this.reputation = new Reputation({ store, now: context.now })
     this.#selector = new Selector({
       reputation: this.reputation,
-      canAudit: true,
       now: context.now,
       random: context.random
     })
@@ -110,7 +109,7 @@ function own(candidate: Candidate): SimCandidate {
 }
 
 function toRequest({ conversation, promptTokens, answerTokens }: Ask): SelectionRequest {
-  return { promptTokens, maxTokens: undefined, answerTokens, prefixKeys: [conversation] }
+  return { promptTokens, maxTokens: undefined, answerTokens, prefixKeys: [conversation], auditable: true }
 }
 
 export class SimNode implements KnownNode {

@@ -85,10 +85,19 @@ test('those who look at the same time share a lookup', async () => {
 
 test('loads that were told with answers count', async () => {
   await peers()
-  directory.reportLoad(node.peer, { ...IDLE, active: 2 })
-  directory.reportBusy(node.peer, 700)
+  directory.reportLoad(node.peer, { ...IDLE, active: 2, estimatedWaitMs: 700 })
   const [sighting] = await directory.gather(anyNodeCid(), () => true, { signal })
   expect(sighting).toMatchObject({ load: { active: 2, estimatedWaitMs: 700 }, loadAt: now })
+})
+
+test('a node that is looked at tells its load anew; one that is gone is forgotten', async () => {
+  await peers()
+  node.load = { ...IDLE, queued: 3 }
+  expect(await directory.look([node.peer, 'nobody'], signal)).toMatchObject([{ load: { queued: 3 } }])
+  expect(directory.sighting(node.peer)).toMatchObject({ load: { queued: 3 } })
+  await node.stop()
+  expect(await directory.look([node.peer], signal)).toEqual([])
+  expect(directory.known()).toEqual([])
 })
 
 test('where nothing suits, the whole lookup is waited for, and nothing comes', async () => {

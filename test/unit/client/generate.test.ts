@@ -369,7 +369,7 @@ test('a known node costs no card', async () => {
 })
 
 test('an overloaded node comes after an idle one', async () => {
-  const loaded = await add({ load: { ...IDLE, active: 2, queued: 5, estimatedWaitMs: 60_000 } })
+  const loaded = await add({ load: { ...IDLE, active: 2, queued: 5, estimatedWaitMs: 600_000 } })
   const idle = await add()
   expect((await client.models())[0]?.nodes).toBe(2)
   expect((await finish()).peerId).toBe(idle.peer)

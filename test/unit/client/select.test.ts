@@ -1,14 +1,13 @@
 import type { Sighting } from '../../../client/discover/ask-card.ts'
 import { toModelViews } from '../../../client/discover/models.ts'
-import { ambiguous, offersOf, settleModel, type Offer } from '../../../client/select/offers.ts'
-import { order, predictCompletionMs } from '../../../client/select/order.ts'
+import { ambiguous, Offer, offersOf, settleModel } from '../../../client/select/offers.ts'
 import { SAMPLING_CONTRACT, type Card, type Load, type ModelCard } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
 import { IDLE, model } from './fake-node.ts'
 
-const NO_CHANCE = (): number => 0
-const WORK = { promptTokens: 100, maxTokens: undefined, now: 0 }
+const PEER = 'peer-a'
+const FRIENDS = { localNode: undefined, trusted: new Set<string>() }
 
 function sighting(
   models: readonly ModelCard[],
@@ -16,7 +15,7 @@ function sighting(
 ): Sighting {
   const { card, load = IDLE, roundTripMs = 10 } = changes
   return {
-    card: { models, draining: false, contract: SAMPLING_CONTRACT, ...card } as Card,
+    card: { models, peerId: { toString: () => PEER }, draining: false, contract: SAMPLING_CONTRACT, ...card } as Card,
     load,
     roundTripMs,
     loadAt: 0,
@@ -26,81 +25,39 @@ function sighting(
 
 function offer(changes: Parameters<typeof sighting>[1] = {}, of: Partial<ModelCard> = {}): Offer {
   const served = model(of)
-  return { sighting: sighting([served], changes), model: served }
+  return new Offer(sighting([served], changes), served, [], FRIENDS)
 }
 
-describe('a prediction', () => {
-  const base = predictCompletionMs(offer(), WORK)
-
-  test('is round trip, queue, prefill and decode', () => {
-    // 10 ms, 100 tokens at 1,000/s, 256 at 100/s.
-    expect(base).toBe(10 + 100 + 2560)
-  })
-
-  test('grows with each of them', () => {
-    expect(predictCompletionMs(offer({ roundTripMs: 20 }), WORK)).toBe(base + 10)
-    expect(predictCompletionMs(offer({ load: { ...IDLE, estimatedWaitMs: 500 } }), WORK)).toBe(base + 500)
-    expect(predictCompletionMs(offer({}, { prefillTokensPerSecond: 500 }), WORK)).toBeCloseTo(base + 100)
-    expect(predictCompletionMs(offer({}, { decodeTokensPerSecond: 50 }), WORK)).toBeCloseTo(base + 2560)
-  })
-
-  test('forgets a wait as it passes', () => {
-    const waiting = offer({ load: { ...IDLE, estimatedWaitMs: 500 } })
-    expect(predictCompletionMs(waiting, { ...WORK, now: 200 })).toBe(base + 300)
-    expect(predictCompletionMs(waiting, { ...WORK, now: 9000 })).toBe(base)
-  })
-
-  test('counts the tokens asked for, where they are few', () => {
-    expect(predictCompletionMs(offer(), { ...WORK, maxTokens: 10 })).toBe(10 + 100 + 100)
-  })
-
-  test('holds a rate that was not measured for slow', () => {
-    expect(predictCompletionMs(offer({}, { decodeTokensPerSecond: 0 }), WORK)).toBeGreaterThan(200_000)
-  })
-})
-
-describe('the order', () => {
-  test('is by prediction', () => {
-    const [slow, fast] = [offer({ roundTripMs: 5000 }), offer()]
-    expect(order([slow, fast], WORK, NO_CHANCE)).toEqual([fast, slow])
-  })
-
-  test('leaves nodes that are near to each other to chance, and no others', () => {
-    const [a, b, slow] = [offer(), offer({ roundTripMs: 11 }), offer({ roundTripMs: 5000 })]
-    const draws = [0.9, 0, 0]
-    expect(order([a, b, slow], WORK, () => draws.shift() ?? 0)).toEqual([b, a, slow])
-    expect(order([slow, a, b], WORK, NO_CHANCE)).toEqual([a, b, slow])
-  })
-
-  test('puts contexts last that are likely too short', () => {
-    const [short, long] = [offer({ roundTripMs: 1 }, { contextLength: 128 }), offer({}, { contextLength: 4096 })]
-    expect(order([short, long], { ...WORK, maxTokens: 64 }, NO_CHANCE)).toEqual([long, short])
-  })
-})
-
 describe('offers', () => {
-  const any = { features: ['chat'], maxTokens: undefined }
+  const any = ['chat']
 
   test('are of the model wanted', () => {
     const [a, b] = [model({ name: 'x/a:Q8_0' }), model({ name: 'x/b:Q8_0', digest: new Uint8Array(32).fill(9) })]
     const node = sighting([a, b])
-    expect(offersOf(node, { kind: 'auto' }, any)).toHaveLength(2)
-    expect(offersOf(node, { kind: 'name', name: 'X/A:q8_0' }, any).map((found) => found.model)).toEqual([a])
-    expect(offersOf(node, { kind: 'digest', digest: b.digest }, any).map((found) => found.model)).toEqual([b])
+    expect(offersOf(node, { kind: 'auto' }, any, FRIENDS)).toHaveLength(2)
+    expect(offersOf(node, { kind: 'name', name: 'X/A:q8_0' }, any, FRIENDS).map((found) => found.model)).toEqual([a])
+    const ofDigest = offersOf(node, { kind: 'digest', digest: b.digest }, any, FRIENDS)
+    expect(ofDigest.map((found) => found.model)).toEqual([b])
   })
 
-  test('lack nothing that is asked for', () => {
-    const node = sighting([model({ features: ['completion'], contextLength: 100 })])
-    expect(offersOf(node, { kind: 'auto' }, any)).toEqual([])
-    expect(offersOf(node, { kind: 'auto' }, { features: ['completion'], maxTokens: 100 })).toEqual([])
-    expect(offersOf(node, { kind: 'auto' }, { features: ['completion'], maxTokens: 99 })).toHaveLength(1)
+  test('say whether they have what is needed, by the contract that is ours', () => {
+    const suitable = (node: Sighting, features: readonly string[]): boolean | undefined =>
+      offersOf(node, { kind: 'auto' }, features, FRIENDS)[0]?.suitable
+    const node = sighting([model({ features: ['completion'] })])
+    expect(suitable(node, ['completion'])).toBe(true)
+    expect(suitable(node, ['completion', 'chat'])).toBe(false)
+    expect(suitable(sighting([model()], { card: { contract: SAMPLING_CONTRACT + 1 } }), any)).toBe(false)
+    expect(offer({ card: { draining: true } }).draining).toBe(true)
   })
 
-  test('are none of a node that leaves, or of another contract', () => {
-    expect(offersOf(sighting([model()], { card: { draining: true } }), { kind: 'auto' }, any)).toEqual([])
-    expect(offersOf(sighting([model()], { card: { contract: SAMPLING_CONTRACT + 1 } }), { kind: 'auto' }, any)).toEqual(
-      []
-    )
+  test("know the user's own node and the trusted ones", () => {
+    const [own] = offersOf(sighting([model()]), { kind: 'auto' }, any, { localNode: PEER, trusted: new Set() })
+    expect(own).toMatchObject({ peer: PEER, local: true, trusted: false })
+    const [friend] = offersOf(sighting([model()]), { kind: 'auto' }, any, {
+      localNode: undefined,
+      trusted: new Set([PEER])
+    })
+    expect(friend).toMatchObject({ local: false, trusted: true })
   })
 })
 

@@ -87,11 +87,14 @@ test('speed is forgotten: after hours the claim counts again', () => {
 
 test("a stall is judged by the peer's own gaps", () => {
   const { reputation, speed } = fresh()
-  expect(stallAfterMs(speed(), 20_000)).toBe(20_000)
+  expect(stallAfterMs(speed(), undefined, 20_000)).toBe(20_000)
+  expect(stallAfterMs(speed(), 10, 20_000)).toBe(1_200)
+  expect(stallAfterMs(speed(), 500, 20_000)).toBe(10_000)
+  expect(stallAfterMs(speed(), 5_000, 20_000)).toBe(20_000)
   for (let answer = 0; answer < 10; answer++) reputation.observe(PEER, DIGEST, complete({ longestGapMs: 20 }))
-  expect(stallAfterMs(speed(), 20_000)).toBe(750)
+  expect(stallAfterMs(speed(), undefined, 20_000)).toBe(1_200)
   for (let answer = 0; answer < 10; answer++) reputation.observe(PEER, DIGEST, complete({ longestGapMs: 1_000 }))
-  expect(stallAfterMs(speed(), 20_000)).toBeGreaterThan(3_000)
+  expect(stallAfterMs(speed(), 10, 20_000)).toBeGreaterThan(3_000)
 })
 
 function fresh(): {

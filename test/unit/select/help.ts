@@ -39,7 +39,7 @@ export function ranked(
   request: Request = REQUEST
 ): Array<Choice<Contender>> {
   const defaults: RankContext = {
-    mode: 'any',
+    mode: 'open',
     parameters: PARAMETERS,
     probation: true,
     newcomerShare: 0,

@@ -9,13 +9,13 @@ const REFUSED: Array<[string, Partial<Contender>, string]> = [
   ['set aside', { standing: 'set_aside' }, 'set_aside'],
   ['leaving', { draining: true }, 'draining'],
   ['without a feature', { suitable: false }, 'not_suitable'],
-  ['with too short a context', { contextLength: 699 }, 'context_too_short']
+  ['with too short a context', { contextLength: 500 }, 'context_too_short']
 ]
 
 test.each(REFUSED)('the gate: a node that is %s gets nothing, however fast it is', (_, changes, refusal) => {
   const fast = { claims: { prefillTokensPerSecond: 1e6, decodeTokensPerSecond: 1e4 } }
   const bad = contender('bad', { ...fast, ...changes })
-  expect(refusalOf(bad, REQUEST, 'any')).toBe(refusal)
+  expect(refusalOf(bad, REQUEST, 'open')).toBe(refusal)
   expect(names(ranked([bad, contender('good', { claims: SLOW })]))).toEqual(['good'])
 })
 

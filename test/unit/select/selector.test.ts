@@ -6,7 +6,13 @@ import { complete } from '../reputation/help.ts'
 import { NOW, seeded } from './help.ts'
 
 const DIGEST = 'sha256:aa'
-const REQUEST: SelectionRequest = { promptTokens: 2_000, maxTokens: 500, answerTokens: 200, prefixKeys: ['turn-1'] }
+const REQUEST: SelectionRequest = {
+  promptTokens: 2_000,
+  maxTokens: 500,
+  answerTokens: 200,
+  prefixKeys: ['turn-1'],
+  auditable: true
+}
 const CLAIMS = { prefillTokensPerSecond: 600, decodeTokensPerSecond: 50 }
 const RESULT: AttemptResult = {
   promptTokens: 2_000,
@@ -22,7 +28,6 @@ class World {
   readonly reputation = new Reputation({ store: new MemoryReputationStore(), now: () => this.at })
   readonly selector = new Selector({
     reputation: this.reputation,
-    canAudit: true,
     now: () => this.at,
     random: seeded()
   })
