@@ -117,13 +117,19 @@ export interface Client {
 export async function createClientOn(platform: Platform, options: ClientOptions): Promise<Client> {
   const { bootstrap = [], mdns = bootstrap.length === 0, scope, libp2p, signal } = options
   signal?.throwIfAborted()
-  // Before anything is opened: parameters may be wrong.
   const reputation = openReputation(options.reputation)
-  const network =
-    libp2p === undefined ? await createNetwork({ bootstrap, mdns, scope }, platform) : borrowNetwork(libp2p, bootstrap)
-  const client = new NetworkClient(network, reputation, options)
-  signal?.addEventListener('abort', () => void client.stop(), { once: true })
-  return client
+  try {
+    const network =
+      libp2p === undefined
+        ? await createNetwork({ bootstrap, mdns, scope }, platform)
+        : borrowNetwork(libp2p, bootstrap)
+    const client = new NetworkClient(network, reputation, options)
+    signal?.addEventListener('abort', () => void client.stop(), { once: true })
+    return client
+  } catch (error) {
+    reputation.close()
+    throw error
+  }
 }
 
 function openReputation(settings: ReputationSettings = {}): Reputation {
@@ -140,6 +146,7 @@ class NetworkClient implements Client {
   readonly #timeouts: PhaseTimeouts
   readonly #listeners = new Set<(judged: Judged) => void>()
   readonly #stopped = new AbortController()
+  #stopping: Promise<void> | undefined
 
   constructor(network: Network, reputation: Reputation, options: ClientOptions) {
     const { mode, localNode, trusted = [], auditor, timeouts } = options
@@ -207,6 +214,10 @@ class NetworkClient implements Client {
   }
 
   async stop(): Promise<void> {
+    await (this.#stopping ??= this.#stop())
+  }
+
+  async #stop(): Promise<void> {
     this.#stopped.abort(new PotluckError('aborted', 'the client was stopped'))
     this.#directory.stop()
     await this.#auditing.stop()

@@ -54,7 +54,7 @@ describe('run', () => {
     const { code, stdout, stderr } = await ask(['run', ...network, bootstrap, '--max-tokens', '12', 'Hello', 'you'])
     expect(code).toBe(0)
     expect(stdout.trim()).not.toBe('')
-    expect(stderr).toContain(`potluck/crumb:Q8_0 on …${peerId.slice(-8)} · direct, noise, yamux`)
+    expect(stderr).toContain(`potluck/crumb:Q8_0 on …${peerId.slice(-8)} (newcomer) · direct, noise, yamux`)
   })
 
   test('prints one object a line with --json', async () => {
@@ -145,6 +145,44 @@ test('nodes lists who serves', async () => {
     peerId,
     load: { slots: 2 },
     models: [{ name: 'potluck/crumb:Q8_0', quantization: 'Q8_0' }]
+  })
+})
+
+describe('what was seen of a node', () => {
+  const network = ['--no-mdns', '--bootstrap']
+
+  test('is remembered by the next command, and told with its reasons', async () => {
+    await ask(['run', ...network, bootstrap, '--max-tokens', '4', 'Hello'])
+    const [node] = lines((await ask(['nodes', ...network, bootstrap, '--json'])).stdout)
+    const [standing] = node?.standing as Array<{ answers: number; standing: string }>
+    expect(standing).toMatchObject({ standing: 'newcomer', local: false, seen: true })
+    expect(standing?.answers).toBeGreaterThan(0)
+    const { stdout } = await ask(['nodes', peerId.slice(-8), ...network, bootstrap])
+    expect(stdout).toContain(`${peerId} with`)
+    expect(stdout).toMatch(/answers complete, the last \d+ s ago/)
+  })
+
+  test('stays with the machine that saw it, which knows its own node', async () => {
+    const [node] = lines((await potluck(['nodes', '--no-mdns', '--json'], { home })).stdout)
+    expect(node?.standing).toMatchObject([{ local: true }])
+    const { stderr } = await potluck(['run', '--no-mdns', '--max-tokens', '2', 'x'], { home })
+    expect(stderr).toContain(`…${peerId.slice(-8)} (own)`)
+  })
+
+  test('is no proof where nobody was convicted', async () => {
+    const file = join(elsewhere, 'none.proof')
+    const none = await ask(['nodes', peerId, ...network, bootstrap, '--proof', file])
+    expect(none.code).toBe(1)
+    expectOneLine(none, 'there is no proof')
+    const whose = await ask(['nodes', ...network, bootstrap, '--proof', file])
+    expect(whose.code).toBe(2)
+    expectOneLine(whose, 'nodes PEER --proof FILE')
+  })
+
+  test('a node that the user forbids is not asked', async () => {
+    const { code, stderr } = await ask(['run', ...network, bootstrap, '--mode', 'local', 'x'])
+    expect(code).toBe(1)
+    expect(stderr).toContain("not the user's own")
   })
 })
 

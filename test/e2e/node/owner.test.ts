@@ -9,6 +9,8 @@ import { decodeCardReply, CARD_PROTOCOL, FrameStream, formatDigest, MAX_CARD_BYT
 import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { readStatus, ScriptedEngine } from '../../../node/index.ts'
+import { findLocalNode } from '../../../node/cli/local-node.ts'
+import { newPeer, requestFor, serve } from '../../unit/audit/records.ts'
 import { Call, caller, dial, event, gatedNode, node, relay, request } from './harness.ts'
 
 async function directory(): Promise<string> {
@@ -151,4 +153,26 @@ test('a start that is aborted leaves nothing behind', async () => {
   const signal = AbortSignal.abort(new Error('interrupted'))
   await expect(node(engine, { dataDirectory, signal })).rejects.toThrow('interrupted')
   await node(engine, { dataDirectory })
+})
+
+test("the owner's client has answers audited that nobody else may see", async () => {
+  const dataDir = await directory()
+  const engine = new ScriptedEngine()
+  const serving = await node(engine, { dataDirectory: join(dataDir, 'node') })
+  const own = await findLocalNode({ dataDir }, {}, AbortSignal.timeout(10_000))
+  expect(own?.peerId).toBe(serving.peerId.toString())
+  expect(own?.auditor.holds(formatDigest(engine.model.digest))).toBe(true)
+  expect(own?.auditor.holds('sha256:aa')).toBe(false)
+
+  const peer = await newPeer()
+  const { record, text } = await serve(engine, peer, requestFor(engine, { shareable: false }))
+  const job = { peerId: peer.peerId, answer: record }
+  const signal = AbortSignal.timeout(10_000)
+  const honest = await own?.auditor.audit({ ...job, heard: { text } }, signal)
+  expect(honest).toMatchObject({ comparable: true, violations: [], misstatements: [] })
+  expect(honest?.measured.every(({ margin }) => margin === 0)).toBe(true)
+  const heard = { text: `${text} and more` }
+  expect(await own?.auditor.audit({ ...job, heard }, signal)).toMatchObject({ misstatements: ['text'] })
+  const broken = { ...job, answer: { ...record, answerTokens: [1, 2, 3] } }
+  await expect(own?.auditor.audit(broken, signal)).rejects.toThrow('500')
 })

@@ -48,9 +48,14 @@ const CASES: Record<string, { fails: () => Promise<Told>; exitCode: number; says
     says: ['"relay"', '/ip4/']
   },
   'a bootstrap peer that is not there': {
-    fails: async () => await failure(nodes, { bootstrap: [NOBODY] }),
+    fails: async () => await failure(nodes, { bootstrap: [NOBODY] }, []),
     exitCode: 1,
     says: ['bootstrap', 'potluck serve']
+  },
+  'a node of which nothing is known': {
+    fails: async () => await failure(nodes, { bootstrap: [NOBODY] }),
+    exitCode: 1,
+    says: ['node x', 'potluck nodes']
   },
   'an address to announce that is none': {
     fails: async () => await failure(serve, { announce: ['here'] }),

@@ -1,0 +1,52 @@
+/** An answer whose node fails in the middle, against the same answer undisturbed. */
+import { createClient, type AnswerResult, type GenerationOptions } from '@potluck/client'
+import { PotluckError } from '@potluck/protocol'
+import { describe, expect, onTestFinished, test } from 'vitest'
+
+import { ScriptedEngine } from '../../../node/index.ts'
+import { event, node, relay } from '../node/harness.ts'
+
+const ANSWER = 'The quick brown fox jumps over the lazy dog.'
+
+/** The answer of a network whose first node to be asked fails at this token. */
+async function failingAt(cut: number, options: GenerationOptions): Promise<AnswerResult> {
+  const { addresses } = await relay()
+  // Not while the nodes measure themselves.
+  let armed = false
+  const engine = (): ScriptedEngine =>
+    new ScriptedEngine({
+      reply: () => ANSWER,
+      before: ({ kind, position }) => {
+        if (!armed || kind !== 'token' || position !== cut) return
+        armed = false
+        throw new PotluckError('engine_failed', 'the engine crashed')
+      }
+    })
+  for (const serving of [engine(), engine()]) {
+    const started = await node(serving, { bootstrap: addresses() })
+    await event(started, 'advertised')
+  }
+  armed = true
+  const client = await createClient({ bootstrap: addresses(), mdns: false })
+  onTestFinished(async () => await client.stop())
+  const answer = client.chat({ messages: [{ role: 'user', content: 'hello' }], ...options })
+  let streamed = ''
+  for await (const part of answer) if (part.type === 'delta') streamed += part.text
+  const result = await answer.result()
+  expect(armed).toBe(false)
+  expect(streamed).toBe(result.text)
+  return result
+}
+
+describe('a stop sequence that the failure cuts in two', () => {
+  test.each([17, 20])('still ends the answer, at token %i', async (cut) => {
+    const { text, finishReason, metadata } = await failingAt(cut, { stop: ['fox jumps'] })
+    expect([text, finishReason]).toEqual(['The quick brown ', 'stop'])
+    expect(metadata.failures).toMatchObject([{ code: 'engine_failed', tokens: cut }])
+  })
+
+  test('that does not come after all is text, once', async () => {
+    const { text, finishReason } = await failingAt(18, { stop: ['fox sleeps'] })
+    expect([text, finishReason]).toEqual([ANSWER, 'stop'])
+  })
+})
