@@ -154,9 +154,8 @@ describe('what was seen of a node', () => {
   test('is remembered by the next command, and told with its reasons', async () => {
     await ask(['run', ...network, bootstrap, '--max-tokens', '4', 'Hello'])
     const [node] = lines((await ask(['nodes', ...network, bootstrap, '--json'])).stdout)
-    const [standing] = node?.standing as Array<{ answers: number; standing: string }>
-    expect(standing).toMatchObject({ standing: 'newcomer', local: false, seen: true })
-    expect(standing?.answers).toBeGreaterThan(0)
+    const answers = expect.any(Number) as number
+    expect(node?.standing).toMatchObject([{ standing: 'newcomer', local: false, seen: true, answers }])
     const { stdout } = await ask(['nodes', peerId.slice(-8), ...network, bootstrap])
     expect(stdout).toContain(`${peerId} with`)
     expect(stdout).toMatch(/answers complete, the last \d+ s ago/)
