@@ -60,14 +60,18 @@ export interface ClientOptions {
   signal?: AbortSignal
 }
 
-export interface ReputationSettings {
-  /** The client closes it when it stops. */
-  store?: ReputationStore
+export type ReputationSettings = {
   /** What differs from `DEFAULT_REPUTATION`. */
   parameters?: Partial<ReputationParameters>
-  /** Hears when something learnt could not be kept; the client goes on with what it knows. Default: a warning on the console. */
-  onStoreError?: (error: Error) => void
-}
+} & (
+  | { store?: undefined }
+  | {
+      /** Where it is kept. The client closes it when it stops. */
+      store: ReputationStore
+      /** Hears when something learnt could not be kept; the client goes on with what it knows. */
+      onStoreError: (error: Error) => void
+    }
+)
 
 export interface FindOptions {
   signal?: AbortSignal
@@ -122,10 +126,8 @@ export async function createClientOn(platform: Platform, options: ClientOptions)
   return client
 }
 
-function openReputation({ store = new MemoryReputationStore(), ...options }: ReputationSettings = {}): Reputation {
-  // An answer must not fail because a disk is full.
-  const onStoreError = ({ message }: Error): void => console.warn(`potluck: what was learnt is not kept: ${message}`)
-  return new Reputation({ onStoreError, ...options, store })
+function openReputation(settings: ReputationSettings = {}): Reputation {
+  return new Reputation({ ...settings, store: settings.store ?? new MemoryReputationStore() })
 }
 
 class NetworkClient implements Client {

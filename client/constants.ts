@@ -37,8 +37,6 @@ export const MAX_OUTBOUND_STREAMS: number = 1_024
 export const MAX_ATTEMPTS: number = 8
 /** When every node is busy, the longest wait before they are asked once more; beyond it the answer fails at once. */
 export const MAX_BUSY_WAIT_MS: number = 10_000
-/** Wait where a busy node named none. */
-export const DEFAULT_BUSY_WAIT_MS: number = 1_000
 
 /** Answer tokens where the caller set no limit and the context has room. */
 export const DEFAULT_MAX_TOKENS: number = 1_024

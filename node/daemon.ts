@@ -33,6 +33,7 @@ import type { NodeEvent, NodeOptions, PotluckNode } from './node.ts'
 import { serveAudit, type AuditService } from './serve/audit.ts'
 import { serveCard, type CardService } from './serve/card.ts'
 import { serveGenerate } from './serve/generate.ts'
+import { auditForOwner } from './serve/owner-audit.ts'
 import type { GenerateService } from './serve/service.ts'
 import { describeReachability, toStatusCard } from './status.ts'
 
@@ -123,19 +124,22 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     lifetime.onStop(async () => await close(server))
   }
   if (options.dataDirectory !== undefined) {
-    const server = await startControl(options.dataDirectory, async () => ({
-      peerId: host.peerId.toString(),
-      agent: AGENT,
-      addresses: addresses(),
-      reachability: describeReachability(addresses()),
-      connections: host.getConnections().length,
-      uptimeMs: Math.round(clock() - startedAt),
-      draining: draining(),
-      engine: engine.status,
-      load: load(),
-      card: toStatusCard(advertiser.signed.card),
-      metrics: await metrics.snapshot()
-    }))
+    const server = await startControl(options.dataDirectory, {
+      status: async () => ({
+        peerId: host.peerId.toString(),
+        agent: AGENT,
+        addresses: addresses(),
+        reachability: describeReachability(addresses()),
+        connections: host.getConnections().length,
+        uptimeMs: Math.round(clock() - startedAt),
+        draining: draining(),
+        engine: engine.status,
+        load: load(),
+        card: toStatusCard(advertiser.signed.card),
+        metrics: await metrics.snapshot()
+      }),
+      audit: async (job) => await auditForOwner(job, service)
+    })
     lifetime.onStop(async () => await close(server))
   }
 

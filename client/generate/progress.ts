@@ -52,7 +52,8 @@ export class Progress {
             receipt: event.receipt
           }
         }
-      default:
+      case 'connected':
+      case 'accepted':
         return undefined
     }
   }

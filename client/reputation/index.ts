@@ -7,5 +7,5 @@ export { DEFAULT_REPUTATION, reputationParameters, type ReputationParameters } f
 export { Reputation } from './reputation.ts'
 export { score, type Score, type Standing } from './score.ts'
 export { hiddenWaitMs, predict, stallAfterMs, usualWaitMs, type Speed } from './speed.ts'
-export { auditedTokens, freshState, parseState, type PeerState } from './state.ts'
+export { auditedTokens, freshState, parseState } from './state.ts'
 export { MAX_KEPT_ANSWERS, MemoryReputationStore, type ReputationStore, type StoredPeer } from './store.ts'

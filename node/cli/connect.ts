@@ -1,16 +1,22 @@
 /** A client by the settings. */
-import { createClient, type Client } from '@potluck/client'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 
+import { createClient, SqliteReputationStore, type Client, type ReputationSettings } from '@potluck/client'
+
+import { dataDirectories } from './data-directory.ts'
 import { EXIT_USAGE, Failure } from './failure.ts'
-import { localNodeAddresses } from './local-node.ts'
+import { findLocalNode } from './local-node.ts'
 import type { CommandContext } from './program.ts'
+import { printNote } from './terminal/output.ts'
 
 /** @throws Failure with no way to find anybody; PotluckError for an address that is none */
-export async function connect({ settings, env, interrupted }: CommandContext): Promise<Client> {
-  const { scope } = settings
+export async function connect(context: CommandContext): Promise<Client> {
+  const { settings, env, interrupted } = context
+  const { scope, mode, trusted } = settings
+  const local = await findLocalNode(settings, env, interrupted)
   // A node on this machine leads into the network, also where multicast is blocked.
-  const bootstrap =
-    settings.bootstrap.length > 0 ? settings.bootstrap : await localNodeAddresses(settings, env, interrupted)
+  const bootstrap = [...settings.bootstrap, ...(local?.addresses ?? [])]
   const mdns = settings.mdns ?? bootstrap.length === 0
   if (bootstrap.length === 0 && !mdns) {
     throw new Failure(
@@ -21,7 +27,27 @@ export async function connect({ settings, env, interrupted }: CommandContext): P
   return await createClient({
     bootstrap,
     mdns,
+    mode,
+    trusted,
+    reputation: await rememberedIn(dataDirectories(settings, env).client),
     signal: interrupted,
+    ...(local === undefined ? {} : { localNode: local.peerId, auditor: local.auditor }),
     ...(scope === undefined ? {} : { scope })
   })
+}
+
+/** What was learnt of nodes before, and is to be kept. A disk that fails is told once, and stops nobody from asking. */
+async function rememberedIn(directory: string): Promise<ReputationSettings> {
+  let told = false
+  const onStoreError = ({ message }: Error): void => {
+    if (!told) printNote(`potluck: what is learnt of nodes cannot be kept in ${directory}: ${message}`)
+    told = true
+  }
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    return { store: new SqliteReputationStore(join(directory, 'reputation.sqlite')), onStoreError }
+  } catch (error) {
+    onStoreError(error instanceof Error ? error : new Error(String(error)))
+    return {}
+  }
 }

@@ -5,6 +5,7 @@ import { defaultDataDirectory, type Environment } from './settings/resolve.ts'
 import type { Settings } from './settings/table.ts'
 
 export interface DataDirectories {
+  client: string
   node: string
   relay: string
   models: string
@@ -12,5 +13,10 @@ export interface DataDirectories {
 
 export function dataDirectories({ dataDir }: Pick<Settings, 'dataDir'>, env: Environment): DataDirectories {
   const root = dataDir ?? defaultDataDirectory(env)
-  return { node: join(root, 'node'), relay: join(root, 'relay'), models: join(root, 'models') }
+  return {
+    client: join(root, 'client'),
+    node: join(root, 'node'),
+    relay: join(root, 'relay'),
+    models: join(root, 'models')
+  }
 }

@@ -4,7 +4,14 @@ import type { GenerationOptions } from '@potluck/client'
 import type { Settings } from './settings/table.ts'
 
 export function generationOptions(settings: Settings, signal: AbortSignal): GenerationOptions {
-  const { model, seed, temperature, topK, topP, minP, presencePenalty, frequencyPenalty, maxTokens, stop } = settings
+  const { model, seed, temperature, topK, topP, minP, presencePenalty, frequencyPenalty, maxTokens } = settings
+  const { stop, shareable, otherModels } = settings
   const given = { model, seed, temperature, topK, topP, minP, presencePenalty, frequencyPenalty, maxTokens }
-  return { ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)), stop, signal }
+  return {
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    stop,
+    shareable,
+    otherModels,
+    signal
+  }
 }

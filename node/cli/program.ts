@@ -61,8 +61,14 @@ const COMMANDS: Record<CommandName, CommandSpec> = {
     load: async () => (await import('./commands/chat.ts')).chat
   },
   nodes: {
-    summary: 'list the nodes that serve now, with hardware, load and round trip',
-    examples: ['potluck nodes', 'potluck nodes --json'],
+    summary: 'list the nodes that serve now, and what this machine thinks of them',
+    words: ['[peer]', 'a peer id, or the end of one: why this machine thinks so of it'],
+    examples: [
+      'potluck nodes',
+      'potluck nodes …8JhkT2qA',
+      'potluck nodes 8JhkT2qA --proof cheat.proof',
+      'potluck nodes --json'
+    ],
     load: async () => (await import('./commands/nodes.ts')).nodes
   },
   models: {

@@ -8,7 +8,7 @@ import { connect } from '../connect.ts'
 import { EXIT_INTERRUPTED, tell } from '../failure.ts'
 import { generationOptions } from '../generation.ts'
 import type { CommandContext } from '../program.ts'
-import { showAnswer } from '../terminal/answer.ts'
+import { showAnswer, summary } from '../terminal/answer.ts'
 import { printError, printNote } from '../terminal/output.ts'
 
 const HELP = `/clear   forget the conversation
@@ -101,8 +101,9 @@ class Conversation {
       const messages = [...this.#system, ...this.#turns, question]
       const answer = this.#client.chat({ ...generationOptions(settings, signal), messages })
       try {
-        const content = await showAnswer(answer, settings)
-        this.#turns.push(question, { role: 'assistant', content })
+        const { text, finish } = await showAnswer(answer, settings)
+        if (!settings.json) printNote(summary(finish, this.#client.standing()))
+        this.#turns.push(question, { role: 'assistant', content: text })
         return
       } catch (error) {
         const tooLong = error instanceof PotluckError && error.code === 'context_length_exceeded'

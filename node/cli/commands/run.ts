@@ -9,18 +9,31 @@ import { connect } from '../connect.ts'
 import { EXIT_USAGE, Failure } from '../failure.ts'
 import { generationOptions } from '../generation.ts'
 import type { CommandContext } from '../program.ts'
-import { showAnswer } from '../terminal/answer.ts'
+import { showAnswer, summary } from '../terminal/answer.ts'
+import { printNote } from '../terminal/output.ts'
+
+/** An audit is one prefill of prompt and answer; a shell's prompt must not be waited for longer. */
+const AUDIT_PATIENCE_MS = 3_000
 
 export async function run(context: CommandContext): Promise<number> {
   const { words, settings } = context
   const prompt = await readPrompt(words)
   const client = await connect(context)
   try {
-    await showAnswer(ask(client, prompt, context), settings)
+    const { finish } = await showAnswer(ask(client, prompt, context), settings)
+    await audited(client, context)
+    if (!settings.json) printNote(summary(finish, client.standing()))
   } finally {
     await client.stop()
   }
   return 0
+}
+
+/** The answer is out; its audit would end with this process. */
+async function audited(client: Client, { interrupted }: CommandContext): Promise<void> {
+  const enough = AbortSignal.any([interrupted, AbortSignal.timeout(AUDIT_PATIENCE_MS)])
+  const left = new Promise<void>((resolve) => enough.addEventListener('abort', () => resolve(), { once: true }))
+  await Promise.race([client.audited(), left])
 }
 
 async function readPrompt(words: readonly string[]): Promise<string> {

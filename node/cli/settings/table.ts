@@ -2,6 +2,7 @@
  * Every setting, once: its name gives the flag (`--data-dir`), the environment variable
  * (`POTLUCK_DATA_DIR`) and the key of the config file (`data-dir`). Help, docs and checks derive from here.
  */
+import type { Mode } from '@potluck/client'
 import type { Scope } from '@potluck/protocol'
 
 import { choice, integer, list, number, seed, text, toggle, type Kind } from './kinds.ts'
@@ -12,6 +13,8 @@ export interface Settings {
   bootstrap: readonly string[]
   mdns: boolean | undefined
   scope: Scope | undefined
+  mode: Mode
+  trusted: readonly string[]
   listen: readonly string[]
   announce: readonly string[]
   dataDir: string | undefined
@@ -36,7 +39,10 @@ export interface Settings {
   frequencyPenalty: number | undefined
   seed: bigint | undefined
   stop: readonly string[]
+  shareable: boolean
+  otherModels: boolean
   raw: boolean
+  proof: string | undefined
   json: boolean
 }
 
@@ -78,6 +84,19 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     defaultText: 'public if a bootstrap or announced address is public',
     doc: 'whether private addresses are used (a LAN, a testnet) or left out (the internet)',
     commands: [...DAEMON, ...FIND]
+  },
+  mode: {
+    kind: choice<Mode>('open', 'trusted', 'local'),
+    default: 'open',
+    doc: 'who may be asked: all but those whom audits speak against, only trusted nodes and the own one, or that alone',
+    commands: FIND
+  },
+  trusted: {
+    kind: list('peer id'),
+    default: [],
+    defaultText: 'none',
+    doc: 'nodes that need no trial before they are asked like others',
+    commands: FIND
   },
   listen: {
     kind: list('multiaddr'),
@@ -239,11 +258,29 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     doc: 'texts that end the answer',
     commands: ASK
   },
+  shareable: {
+    kind: toggle,
+    default: false,
+    doc: 'allow that other nodes see the prompt and the answer, to audit who gave it',
+    commands: ASK
+  },
+  otherModels: {
+    kind: toggle,
+    default: false,
+    doc: 'when nobody is left who has the model, let another model go on with the answer',
+    commands: ASK
+  },
   raw: {
     kind: toggle,
     default: false,
     doc: 'continue the prompt as it is, without a chat template',
     commands: ['run']
+  },
+  proof: {
+    kind: text('file'),
+    default: undefined,
+    doc: 'write the answers that convicted the named node, for `potluck audit`',
+    commands: ['nodes']
   },
   logLevel: {
     kind: choice('fatal', 'error', 'warn', 'info', 'debug', 'silent'),

@@ -3,7 +3,7 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
-import type { Libp2p, PrivateKey } from '@libp2p/interface'
+import type { ConnectionGater, Libp2p, PrivateKey } from '@libp2p/interface'
 import { kadDHT } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
@@ -255,9 +255,10 @@ export class FakeNode {
 }
 
 /** A peer of the DHT that serves no model. */
-export async function startPeer(key?: PrivateKey): Promise<Libp2p> {
+export async function startPeer(key?: PrivateKey, connectionGater: ConnectionGater = {}): Promise<Libp2p> {
   return await createLibp2p({
     ...(key === undefined ? {} : { privateKey: key }),
+    connectionGater,
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
     connectionEncrypters: [noise()],

@@ -1,0 +1,106 @@
+/** Audits over a real network: who serves another model is found out, by the client's own engine or by others. */
+import { auditorOf, checkProof, createClient, type Client, type ClientOptions } from '@potluck/client'
+import { formatDigest } from '@potluck/protocol'
+import { expect, onTestFinished, test } from 'vitest'
+
+import { ScriptedEngine, type PotluckNode } from '../../../node/index.ts'
+import { event, node, relay } from '../node/harness.ts'
+
+const HONEST = 'The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes.'
+const OTHER = 'A slow green snail creeps under the busy bee, and then it hides until the morning is there.'
+
+const engine = (reply: string): ScriptedEngine => new ScriptedEngine({ reply: () => reply, slots: 2 })
+const DIGEST = formatDigest(engine(HONEST).model.digest)
+
+/** A cheat, and so many honest nodes. */
+async function network(honest: number): Promise<{ bootstrap: string[]; cheat: PotluckNode; others: PotluckNode[] }> {
+  const { addresses } = await relay()
+  const start = async (reply: string): Promise<PotluckNode> => {
+    const started = await node(engine(reply), { bootstrap: addresses() })
+    await event(started, 'advertised')
+    return started
+  }
+  const cheat = await start(OTHER)
+  const others = await Promise.all(Array.from({ length: honest }, async () => await start(HONEST)))
+  return { bootstrap: addresses(), cheat, others }
+}
+
+async function connect(options: ClientOptions, serving: number): Promise<Client> {
+  // All are newcomers, and all have their turn: a cheat is to be met within a few answers.
+  const parameters = { newcomerShare: 1, auditAllowanceTokens: 1e6 }
+  const client = await createClient({ mdns: false, reputation: { parameters }, ...options })
+  onTestFinished(async () => await client.stop())
+  expect((await client.models())[0]?.nodes).toBe(serving)
+  return client
+}
+
+/** Asks until the peer has this standing; bounded, so that a test that would never end fails. */
+async function askUntil(client: Client, peer: string, standing: string, shareable: boolean): Promise<string[]> {
+  const peers: string[] = []
+  const now = (): string | undefined => client.standing().find(({ peerId }) => peerId === peer)?.standing
+  for (let asked = 0; now() !== standing; asked++) {
+    if (asked === 40) throw new Error(`after 40 answers it is ${now()}: ${client.explain(peer).join('; ')}`)
+    const messages = [{ role: 'user' as const, content: `question ${asked}` }]
+    const { metadata } = await client.chat({ messages, shareable }).result()
+    peers.push(metadata.peerId)
+    await client.audited()
+  }
+  return peers
+}
+
+test('by its own engine: a cheat is convicted by answers that nobody else has seen, and asked no more', async () => {
+  const { bootstrap, cheat, others } = await network(1)
+  const client = await connect({ bootstrap, auditor: auditorOf(engine(HONEST)) }, 2)
+  const judged: string[] = []
+  client.onJudged(({ peerId, after }) => judged.push(`${peerId} ${after}`))
+  const cheater = cheat.peerId.toString()
+  await askUntil(client, cheater, 'convicted', false)
+  expect(judged.at(-1)).toBe(`${cheater} convicted`)
+  expect(client.explain(cheater)[0]).toMatch(/^convicted \d+ s ago: evidence/)
+  // What was shared with nobody is no proof.
+  expect(client.proofs()).toEqual([])
+  const { metadata, text } = await client.chat({ messages: [{ role: 'user', content: 'and now?' }] }).result()
+  expect([metadata.peerId, text]).toEqual([others[0]?.peerId.toString(), HONEST])
+})
+
+test('by others: two that agree convict, with a proof that holds from its bytes and the model alone', async () => {
+  const { bootstrap, cheat, others } = await network(3)
+  const client = await connect({ bootstrap }, 4)
+  const cheater = cheat.peerId.toString()
+  await askUntil(client, cheater, 'convicted', true)
+  const [proof] = client.proofs()
+  expect(proof).toMatchObject({ peerId: cheater, digest: DIGEST })
+  expect(await checkProof(proof!.bytes, engine(HONEST))).toMatchObject({ confirmed: true, violations: [] })
+  for (const other of others) {
+    const standing = client.standing().find(({ peerId }) => peerId === other.peerId.toString())?.standing
+    expect(['newcomer', 'established']).toContain(standing)
+  }
+})
+
+test('stopping the client ends its audits', async () => {
+  const { bootstrap } = await network(0)
+  const started = Promise.withResolvers<void>()
+  const ended = Promise.withResolvers<void>()
+  const client = await connect(
+    {
+      bootstrap,
+      auditor: {
+        holds: () => true,
+        audit: async (_job, signal) => {
+          started.resolve()
+          return await new Promise((_, reject) => {
+            signal.addEventListener('abort', () => {
+              ended.resolve()
+              reject(new Error('stopped'))
+            })
+          })
+        }
+      }
+    },
+    1
+  )
+  await client.chat({ messages: [{ role: 'user', content: 'hello' }] }).text()
+  await started.promise
+  await client.stop()
+  await ended.promise
+})

@@ -1,0 +1,216 @@
+/** Which answers the client audits, by whom, and what follows. */
+import type { AnswerRecord, Audit } from '@potluck/protocol'
+import { expect, onTestFinished, test } from 'vitest'
+
+import { Auditing, type AuditingContext, type Judged } from '../../../client/audit/auditing.ts'
+import {
+  auditorOf,
+  checkProof,
+  logEvidence,
+  NO_EVIDENCE,
+  withAudit,
+  type Auditor
+} from '../../../client/audit/index.ts'
+import { MAX_QUEUED_AUDITS } from '../../../client/audit/constants.ts'
+import type { Answered } from '../../../client/generate/generate.ts'
+import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
+import { toAsk, type Ask } from '../../../client/request.ts'
+import { ScriptedEngine } from '../../../node/engine/index.ts'
+import { newPeer, requestFor, serve, type Peer } from './records.ts'
+
+const DIGEST = 'sha256:aa'
+const HONEST: Audit = { comparable: true, violations: [], misstatements: [], measured: [] }
+const EXACT = { margin: 0, gap: 1 }
+const FAR = { margin: 4, gap: 1 }
+
+/** Answers whose tokens nobody looks at. */
+class World {
+  readonly reputation = new Reputation({ store: new MemoryReputationStore() })
+  readonly judged: Judged[] = []
+  readonly probes: Array<{ peer: string; ask: Ask }> = []
+  readonly peer: Peer
+  readonly auditing: Auditing
+
+  constructor(peer: Peer, changes: Partial<AuditingContext> = {}) {
+    this.peer = peer
+    this.auditing = new Auditing({
+      reputation: this.reputation,
+      auditor: undefined,
+      network: { connect: () => Promise.reject(new Error('nobody is there')) },
+      jurors: () => [],
+      ask: async (probed, _digest, ask) => {
+        this.probes.push({ peer: probed, ask })
+        const answer = this.answer(ask)
+        // Another context each time, or a mismatch would count once.
+        return { ...answer, record: { ...answer.record, promptTokens: [this.probes.length] } }
+      },
+      isOwn: () => false,
+      onJudged: (judged) => this.judged.push(judged),
+      random: () => 0,
+      ...changes
+    })
+    onTestFinished(async () => await this.auditing.stop())
+  }
+
+  answer(ask: Partial<Ask> = {}): Answered {
+    const full = { ...toAsk({ messages: [{ role: 'user', content: 'a secret' }] }), ...ask }
+    const record: AnswerRecord = {
+      request: new Uint8Array(),
+      promptTokens: [1, 2, 3],
+      answerTokens: Array.from({ length: 40 }, (_, index) => index),
+      receipt: new Uint8Array()
+    }
+    return { peerId: this.peer.peerId, digest: DIGEST, ask: full, record, text: 'said' }
+  }
+
+  get standing(): string {
+    return this.reputation.standing(this.peer.peerId.toString(), DIGEST)
+  }
+}
+
+function auditorThat(audit: (job: Parameters<Auditor['audit']>[0]) => Promise<Audit> | Audit): Auditor {
+  return { holds: (digest) => digest === DIGEST, audit: async (job) => await audit(job) }
+}
+
+test("the user's own engine audits what nobody else may see, and hears what was said", async () => {
+  const heard: unknown[] = []
+  const auditor = auditorThat(({ heard: said }) => {
+    heard.push(said)
+    return { ...HONEST, measured: Array.from({ length: 40 }, () => EXACT) }
+  })
+  const world = new World(await newPeer(), { auditor })
+  world.auditing.answered(world.answer())
+  // It does not keep the answer waiting.
+  expect(heard).toEqual([])
+  await world.auditing.idle()
+  expect(heard).toEqual([{ text: 'said' }])
+  expect(world.judged).toMatchObject([{ tokens: 40, before: 'newcomer', after: 'newcomer' }])
+  expect(world.reputation.kept(world.peer.peerId.toString(), DIGEST)).toEqual([])
+})
+
+test('tokens of another model add up to a conviction', async () => {
+  const measured = Array.from({ length: 40 }, (_, index) => (index % 8 === 0 ? FAR : EXACT))
+  const world = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, measured })) })
+  for (let answers = 0; answers < 10 && world.standing !== 'convicted'; answers++) {
+    // Another context each time, or the mismatches would count once.
+    const answer = world.answer()
+    world.auditing.answered({ ...answer, record: { ...answer.record, promptTokens: [answers] } })
+    await world.auditing.idle()
+  }
+  expect(world.standing).toBe('convicted')
+})
+
+test('a violation convicts at once; another text than that of the tokens is a broken protocol', async () => {
+  const violator = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, violations: ['prompt'] })) })
+  violator.auditing.answered(violator.answer())
+  await violator.auditing.idle()
+  expect(violator.standing).toBe('convicted')
+
+  const talker = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, misstatements: ['text'] })) })
+  talker.auditing.answered(talker.answer())
+  await talker.auditing.idle()
+  expect(talker.reputation.state(talker.peer.peerId.toString(), DIGEST).counts.violation?.count).toBe(1)
+})
+
+test('what cannot be compared or measured speaks for and against nobody', async () => {
+  for (const audit of [
+    (): Audit => ({ ...HONEST, comparable: false }),
+    (): never => expect.fail('the engine crashed')
+  ]) {
+    const world = new World(await newPeer(), { auditor: auditorThat(audit) })
+    world.auditing.answered(world.answer())
+    await world.auditing.idle()
+    expect(world.reputation.awaitedAudits(world.peer.peerId.toString())).toBe(0)
+    expect([...world.reputation.peers()]).toEqual([])
+  }
+})
+
+test("the user's own node is not judged", async () => {
+  const auditor = auditorThat(() => expect.fail('it was audited'))
+  const world = new World(await newPeer(), { auditor, isOwn: () => true })
+  world.auditing.answered(world.answer())
+  await world.auditing.idle()
+})
+
+test('without a model of its own and without others that could judge, nothing is audited or asked', async () => {
+  const world = new World(await newPeer())
+  world.auditing.answered(world.answer())
+  world.auditing.answered(world.answer({ shareable: true }))
+  await world.auditing.idle()
+  expect([world.probes, world.judged]).toEqual([[], []])
+})
+
+test('for what nobody may see, the node gets a question of the client’s own, asked as the user asks', async () => {
+  const [peer, ...others] = await Promise.all([newPeer(), newPeer(), newPeer()])
+  const jurors = others.map(({ peerId }) => ({ peerId, addresses: [] }))
+  const world = new World(peer!, { jurors: () => jurors })
+  const { sampling } = world.answer().ask
+  const mine = { ...sampling, temperature: 1.5, logitBias: new Map([[7, 3]]) }
+  world.auditing.answered(world.answer({ sampling: mine, stop: ['secret'] }))
+  await world.auditing.idle()
+  const [probe] = world.probes
+  expect(probe?.ask).toMatchObject({ shareable: true, stop: [], sampling: { temperature: 1.5, logitBias: new Map() } })
+  expect(JSON.stringify(probe?.ask.input)).not.toContain('secret')
+  expect(probe?.ask.sampling.seed).not.toBe(mine.seed)
+  // What may be shown is shown itself.
+  world.auditing.answered(world.answer({ shareable: true }))
+  await world.auditing.idle()
+  expect(world.probes).toHaveLength(1)
+})
+
+test('what waits is bounded, and stopping ends it', async () => {
+  const started = Promise.withResolvers<void>()
+  let audits = 0
+  const auditor: Auditor = {
+    holds: () => true,
+    audit: async (_job, signal) => {
+      audits++
+      started.resolve()
+      return await new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true })
+      })
+    }
+  }
+  const world = new World(await newPeer(), { auditor })
+  for (let answers = 0; answers < 3 * MAX_QUEUED_AUDITS; answers++) world.auditing.answered(world.answer())
+  await started.promise
+  expect(world.reputation.awaitedAudits(world.peer.peerId.toString())).toBeLessThanOrEqual(MAX_QUEUED_AUDITS + 1)
+  await world.auditing.stop()
+  expect(audits).toBe(1)
+})
+
+test('a node that was set aside is asked again, until it is cleared or convicted', async () => {
+  const measured = Array.from({ length: 40 }, (_, index) => (index % 13 === 0 ? FAR : EXACT))
+  const first = Math.exp(logEvidence(withAudit(NO_EVIDENCE, { promptTokens: [], answerTokens: [] }, measured)))
+  const reputation = new Reputation({
+    store: new MemoryReputationStore(),
+    // One such answer sets aside, a few convict.
+    parameters: { setAsideEvidence: first / 2, releaseEvidence: first / 4, convictionEvidence: first ** 2 }
+  })
+  const world = new World(await newPeer(), { reputation, auditor: auditorThat(() => ({ ...HONEST, measured })) })
+  world.auditing.answered(world.answer())
+  const peer = world.peer.peerId.toString()
+  await expect.poll(() => reputation.standing(peer, DIGEST)).toBe('convicted')
+  expect(world.judged[0]?.after).toBe('set_aside')
+  expect(world.probes.length).toBe(world.judged.length - 1)
+  expect(world.probes.every((probe) => probe.peer === peer)).toBe(true)
+})
+
+test('what convicted and may be shown becomes a proof that holds from its bytes alone', async () => {
+  const reply = (text: string) => (): string => text
+  const honest = new ScriptedEngine({ reply: reply('The quick brown fox jumps over the lazy dog.') })
+  const other = new ScriptedEngine({ reply: reply('A slow green snail creeps under the busy bee.') })
+  const peer = await newPeer()
+  const digest = `sha256:${Buffer.from(honest.model.digest).toString('hex')}`
+  const world = new World(peer, { auditor: auditorOf(honest) })
+  for (const shareable of [false, true, true]) {
+    const { record, text } = await serve(honest, peer, requestFor(honest, { shareable }), { engine: other })
+    const ask = { ...world.answer().ask, shareable }
+    world.auditing.answered({ peerId: peer.peerId, digest, ask, record, text })
+    await world.auditing.idle()
+  }
+  expect(world.reputation.standing(peer.peerId.toString(), digest)).toBe('convicted')
+  const [proof] = world.auditing.proofs()
+  expect(proof).toMatchObject({ peerId: peer.peerId.toString(), digest, answers: 2 })
+  expect(await checkProof(proof!.bytes, honest)).toMatchObject({ confirmed: true, answers: 2 })
+})
