@@ -35,7 +35,7 @@ export class HumanKillView extends HumanScreen implements KillView {
   }
 
   killed(name: string): void {
-    this.out.write(`\n\n── ${name}, which gives this answer, is killed: SIGKILL ──\n\n`)
+    this.out.write(`\n\n── ${name}, which gives this answer, is killed: SIGKILL. What it had sent still arrives ──\n\n`)
   }
 
   goesOn(name: string): void {

@@ -1,4 +1,4 @@
-/** What is asked: most answers are long enough to be cut, and to show which model gave them. */
+/** What is asked: stories, whose answers are long enough to be cut, and to show which model gave them. */
 import type { ChatOptions } from '@potluck/client'
 
 const HEROES = ['fox', 'hen', 'bear', 'mouse', 'frog', 'goat', 'owl', 'dog', 'cat', 'duck', 'horse', 'snail']
@@ -10,9 +10,7 @@ type Writer = (hero: string, place: string) => string
 const WRITERS: readonly Writer[] = [
   (hero) => `Tell me a story about a ${hero}.`,
   (hero, place) => `Write a short story about a ${hero} and a ${place}.`,
-  (hero, place) => `Make up a story about a ${hero} who lives near the ${place}.`,
-  (_, place) => `Write a story about a ${place}.`,
-  (hero) => `What is a ${hero}?`
+  (_, place) => `Write a story about a ${place}.`
 ]
 
 /** Long enough for every story of crumb. */

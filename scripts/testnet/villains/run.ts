@@ -17,10 +17,10 @@ import { isKept, judge, rows, type Actor, type Asked, type Row } from './tally.t
 import type { Outcome, VillainsView } from './view.ts'
 
 /**
- * Requests under way at once: a household. A client that asks one by one settles on the first node that its audits
- * clear, and meets the others too seldom for a conviction within so few requests.
+ * Callers of the one client, a household: each asks, reads while the client audits, and asks again. A single one
+ * would settle on the first node that its audits clear, and meet the others too seldom for a conviction so soon.
  */
-const AT_ONCE = 4
+const CALLERS = 6
 /** A suspect is probed at times that it cannot foresee, 20 s apart on average; here is how long that is waited for. */
 const PROBE_WAIT_MS = 90_000
 
@@ -79,10 +79,10 @@ class Scene {
           this.#asked.push(asked)
           this.#look()
           this.#view.asked(asked, this.#actors)
+          await this.#client.audited()
         }
       }
-      await Promise.all(Array.from({ length: AT_ONCE }, caller))
-      await this.#client.audited()
+      await Promise.all(Array.from({ length: CALLERS }, caller))
       await this.#suspectIsProbed(signal)
       const table = this.#look()
       const promised = judge(table, this.#asked)

@@ -170,6 +170,8 @@ function odds(evidence: number): string {
 }
 
 function short(value: number): string {
+  // What overflows was certain long before.
+  if (value === Infinity) return '10^300'
   if (value >= 1e6) return `10^${Math.floor(Math.log10(value))}`
   return value < 10 ? value.toPrecision(2) : value.toFixed(0)
 }
