@@ -1,16 +1,21 @@
 /**
- * `npm run testnet [-- --nodes N --prompt "…" --json]`: a Potluck network on this machine. A relay and N nodes, each
- * a process of its own; a client that knows only the relay's address finds them and asks one.
+ * `npm run testnet`: a Potluck network on this machine. A relay and nodes, each a process of its own; a client
+ * that knows only the relay's address finds them. What then happens is one of three scenarios.
  */
-import { createClient, type Client, type NodeView } from '@potluck/client'
 import { parseArgs } from 'node:util'
-import { crumb } from '../node/models/crumb.ts'
-import { startFleet } from './testnet/fleet.ts'
-import type { MemberSpec } from './testnet/messages.ts'
-import { HumanView, JsonView, type View } from './testnet/view.ts'
+import { HumanKillView, JsonKillView } from './testnet/kill/view.ts'
+import { runKill } from './testnet/kill/run.ts'
+import { HumanPromptView, JsonPromptView } from './testnet/prompt/view.ts'
+import { runPrompt } from './testnet/prompt/run.ts'
+import type { Screen } from './testnet/screen.ts'
+import { runMany } from './testnet/villains/many.ts'
+import { runVillains } from './testnet/villains/run.ts'
+import { BriefVillainsView, HumanVillainsView, JsonVillainsView } from './testnet/villains/view.ts'
 
 /** A walk of the DHT names no more providers than this, Kademlia's k; and each node with its engine takes 300 MB. */
 const MAX_NODES = 20
+const MAX_REQUESTS = 10_000
+const MAX_RUNS = 1000
 const PROMPT = 'Tell me a story about a fox.'
 
 const HELP = `Usage: npm run testnet -- [options]
@@ -22,73 +27,82 @@ DHT from the relay's address alone, asks one of them, and takes everything down 
   --prompt TEXT   what to ask (default "${PROMPT}")
   --json          one JSON object a line
   --help          this text
+
+  --kill          kills the node that answers, in mid-answer, and shows how another goes on
+
+  --villains      three honest nodes, and one each that serves a smaller model than it says,
+                  answers noise, is slow, and cuts its answers: how the client sorts them out.
+                  The exit code is 1 where an honest node was set aside, or where after 80
+                  requests too many go to villains or the impostor is not convicted
+  --requests N    how many (default 80)
+  --runs N        as often, each with a new network and a new client (default 1)
 `
 
-function options(): { nodes: number; prompt: string; json: boolean } | undefined {
+interface Options {
+  scenario: 'prompt' | 'kill' | 'villains'
+  nodes: number
+  prompt: string
+  requests: number
+  runs: number
+  json: boolean
+}
+
+function options(): Options | undefined {
   const { values } = parseArgs({
     options: {
       nodes: { type: 'string', default: '3' },
       prompt: { type: 'string', default: PROMPT },
+      kill: { type: 'boolean', default: false },
+      villains: { type: 'boolean', default: false },
+      requests: { type: 'string', default: '80' },
+      runs: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false }
     }
   })
   if (values.help) return undefined
-  const nodes = Number(values.nodes)
-  if (!Number.isInteger(nodes) || nodes < 1 || nodes > MAX_NODES) {
-    throw new Error(`--nodes takes a number from 1 to ${MAX_NODES}, not "${values.nodes}".`)
+  if (values.kill && values.villains) throw new Error('Give either --kill or --villains.')
+  return {
+    scenario: values.kill ? 'kill' : values.villains ? 'villains' : 'prompt',
+    // Somebody has to go on.
+    nodes: number('--nodes', values.nodes, values.kill ? 2 : 1, MAX_NODES),
+    prompt: values.prompt,
+    requests: number('--requests', values.requests, 1, MAX_REQUESTS),
+    runs: number('--runs', values.runs, 1, MAX_RUNS),
+    json: values.json
   }
-  return { nodes, prompt: values.prompt, json: values.json }
 }
 
-/** The third serves the coarser file, so that the table shows two digests. */
-function specs(count: number): Array<MemberSpec & { role: 'node' }> {
-  return Array.from({ length: count }, (_, index) => ({
-    name: `node-${index + 1}`,
-    role: 'node',
-    crumb: index === 2 ? 'Q4_0' : 'Q8_0',
-    slots: 2
-  }))
+function number(name: string, text: string, least: number, most: number): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw new Error(`${name} takes a number from ${least} to ${most}, not "${text}".`)
 }
 
-/** Every node has advertised itself by now: one that the DHT does not name is a fault, not a delay. */
-async function findNodes(client: Client, count: number, signal: AbortSignal): Promise<NodeView[]> {
-  const found: NodeView[] = []
-  for await (const node of client.nodes({ signal })) found.push(node)
-  if (found.length < count) throw new Error(`The DHT led to ${found.length} of ${count} nodes.`)
-  return found
+interface Scenario {
+  screen: Screen
+  /** Resolves to the exit code. */
+  run: (signal: AbortSignal) => Promise<number>
 }
 
-async function run(view: View, count: number, prompt: string, signal: AbortSignal): Promise<void> {
-  const begin = performance.now()
-  const fleet = await startFleet({
-    nodes: specs(count),
-    onProgress: (member, stage, fraction) => view.progress(member, stage, fraction),
-    signal
-  })
-  try {
-    const client = await createClient({ bootstrap: [...fleet.relay.addresses], scope: 'local', mdns: false, signal })
-    try {
-      const findBegin = performance.now()
-      view.nodes(await findNodes(client, count, signal), performance.now() - findBegin)
-      view.prompt(prompt)
-      const answer = client.chat({
-        model: crumb.Q8_0.name,
-        messages: [{ role: 'user', content: prompt }],
-        signal
-      })
-      let firstToken = 0
-      for await (const part of answer) {
-        if (part.type !== 'delta') continue
-        firstToken ||= performance.now() - begin
-        view.text(part.text)
-      }
-      view.summary(await answer.result(), firstToken)
-    } finally {
-      await client.stop()
+function toScenario({ scenario, json, runs, requests, ...rest }: Options): Scenario {
+  const out = process.stdout
+  switch (scenario) {
+    case 'prompt': {
+      const screen = json ? new JsonPromptView() : new HumanPromptView(out)
+      return { screen, run: async (signal) => await runPrompt(rest, screen, signal).then(() => 0) }
     }
-  } finally {
-    await fleet.stop()
+    case 'kill': {
+      const screen = json ? new JsonKillView() : new HumanKillView(out)
+      return { screen, run: async (signal) => ((await runKill(rest, screen, signal)) ? 0 : 1) }
+    }
+    case 'villains': {
+      const human = runs > 1 ? new BriefVillainsView(out) : new HumanVillainsView(out)
+      const screen = json ? new JsonVillainsView() : human
+      const one = async (signal: AbortSignal): Promise<boolean | undefined> =>
+        (await runVillains({ requests }, screen, signal)).kept
+      return { screen, run: async (signal) => ((await runMany(runs, one, { json, signal })) ? 0 : 1) }
+    }
   }
 }
 
@@ -103,7 +117,7 @@ async function main(): Promise<number> {
     console.log(HELP)
     return 0
   }
-  const view = chosen.json ? new JsonView() : new HumanView(process.stdout)
+  const { screen, run } = toScenario(chosen)
   const interrupted = new AbortController()
   let code = 0
   let interruptedAt = 0
@@ -117,18 +131,18 @@ async function main(): Promise<number> {
       }
       interruptedAt = performance.now()
       code = exitCode
-      view.failed(`Interrupted by ${signal}.`)
+      screen.failed(`Interrupted by ${signal}.`)
       interrupted.abort()
     })
   }
   try {
-    await run(view, chosen.nodes, chosen.prompt, interrupted.signal)
+    const outcome = await run(interrupted.signal)
+    return interrupted.signal.aborted ? code : outcome
   } catch (error) {
     if (interrupted.signal.aborted) return code
-    view.failed(error instanceof Error ? error.message : String(error))
+    screen.failed(error instanceof Error ? error.message : String(error))
     return 1
   }
-  return code
 }
 
 process.exitCode = await main().catch((error: unknown) => {

@@ -47,16 +47,21 @@ const SUBJECTS: readonly string[] = [
 ]
 
 /**
- * One of some hundreds of questions, with the sampling of a request that the user made.
+ * The user's own question once more, if others may see it and its answer is not the same each time; else one of
+ * some hundreds, with the sampling of a request that the user made.
  *
  * @param random uniform in [0, 1)
  */
-export function probeLike({ input, model, sampling, maxTokens }: Ask, random: () => number): Ask {
+export function probeLike(like: Ask, random: () => number): Ask {
+  const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1))
+  // Nothing looks more like the ordinary traffic, in length too: what a model does not know it answers in few tokens.
+  if (like.shareable && like.sampling.temperature > 0)
+    return { ...like, sampling: { ...like.sampling, seed }, otherModels: false }
+  const { input, model, sampling, maxTokens } = like
   const pick = (from: readonly string[]): string => from[Math.floor(random() * from.length)] ?? ''
   const question = pick(OPENINGS).replace('{}', pick(SUBJECTS))
   const asked: PromptInput =
     'prompt' in input ? { prompt: question } : { messages: [{ role: 'user', content: question }] }
-  const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1))
   return {
     input: asked,
     model,

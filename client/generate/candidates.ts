@@ -61,18 +61,21 @@ export class Candidates {
    * were busy, or fell silent in an answer, are given once more, for there is nobody else: after the
    * time that they named, unless it is far.
    *
+   * @param start is given the choice in the same turn in which it was made: of requests that come at
+   *   once, each has to see where the others went, or all go to the same node
    * @throws PotluckError the most telling failure when nobody is left, `invalid_request` where a name
    *   stands for several models, and what `gather` throws
    */
-  async next(): Promise<NodeChoice<Offer>> {
+  async next(start: (choice: NodeChoice<Offer>) => void): Promise<void> {
     const { length } = this.#failures
     for (const fresh of [false, true]) {
       if (length >= MAX_ATTEMPTS) break
       this.#offers = await this.#settled(fresh)
       const [choice] = this.peek(0, 1)
-      if (choice !== undefined && (await this.#rested(choice))) return this.take(choice)
+      if (choice === undefined) continue
+      if (choice.why !== 'resting' || (await this.#rested(choice))) return start(this.take(choice))
     }
-    if (length < MAX_ATTEMPTS && (this.#askAgain() || this.#draft.letOtherModels())) return await this.next()
+    if (length < MAX_ATTEMPTS && (this.#askAgain() || this.#draft.letOtherModels())) return await this.next(start)
     throw nobodyLeft(this.#draft.want, this.#failures, { refused: this.#refused, restingMs: this.#restingMs })
   }
 
@@ -147,9 +150,8 @@ export class Candidates {
     return Math.max(0, ...refused.map(({ peer }) => this.#tried.get(peer ?? '')?.contextLength ?? 0))
   }
 
-  /** Waits where all that are left asked to be left alone; false where that is for too long. */
-  async #rested({ why, contender: { notBefore } }: NodeChoice<Offer>): Promise<boolean> {
-    if (why !== 'resting') return true
+  /** Waits as long as all that are left asked to be left alone; false where that is too long. */
+  async #rested({ contender: { notBefore } }: NodeChoice<Offer>): Promise<boolean> {
     const { now, signal } = this.#context
     const waitMs = notBefore - now()
     // The caller, who is told the time, knows better whether to wait that long.

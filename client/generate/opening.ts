@@ -74,7 +74,7 @@ export class Opening {
   async *run(): AsyncGenerator<AcceptedPart, Opened, void> {
     try {
       for (;;) {
-        if (this.#running.size === 0) this.#start(await this.#candidates.next(), false)
+        if (this.#running.size === 0) await this.#candidates.next((choice) => this.#start(choice, false))
         const { value: happening } = await this.#happenings.next()
         // Nobody ends the queue, and what was left may still be heard of.
         if (happening === undefined || !this.#running.has(happening.trial)) continue

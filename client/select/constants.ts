@@ -4,6 +4,8 @@
 export const HOT_QUANTILE: number = 0.84
 /** The least reliability a draw may give: dividing by it must not make a time endless. */
 export const LEAST_RELIABILITY: number = 0.02
+/** A newcomer below this is tried last: it cut two answers, say, and completed none. */
+export const FAILING_RELIABILITY: number = 0.2
 
 /** Half-life of a told load: an answer takes seconds, and in its time the queue is another one. */
 export const LOAD_HALF_LIFE_MS: number = 10_000

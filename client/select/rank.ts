@@ -6,7 +6,8 @@
  * 3. now and then a newcomer, by its bounded share
  * 4. established nodes: the one that holds the conversation's beginning; then cold before hot, each by
  *    predicted completion over a Thompson draw of its reliability
- * 5. newcomers: those whose trial has begun before strangers, those with an audit under way last
+ * 5. newcomers: those whose trial has begun before strangers, those with answers still to be audited after
+ *    them, those that fail most of the time last
  * 6. nodes whose context is likely too short
  * 7. nodes that asked to be left alone for a while, soonest first
  *
@@ -15,7 +16,7 @@
 import { READABLE_TOKENS_PER_SECOND } from '../constants.ts'
 import type { ReputationParameters } from '../reputation/index.ts'
 import { drawBeta } from './beta.ts'
-import { LEAST_RELIABILITY, PREFIX_PATIENCE } from './constants.ts'
+import { FAILING_RELIABILITY, LEAST_RELIABILITY, PREFIX_PATIENCE } from './constants.ts'
 import type { Contender, Mode, Request } from './contender.ts'
 import { isEstablished, refusalOf } from './gate.ts'
 import { hotBound, inFlightPerSlot } from './hot-cold.ts'
@@ -73,7 +74,7 @@ export function* rank<C extends Contender>(
   if (own !== undefined) yield weigh(own, 'local')
   let tried: C | undefined
   if (own === undefined && established.length > 0 && random() < newcomerShare) {
-    tried = byTrial(newcomers, random).find(({ awaitedAudits }) => awaitedAudits === 0)
+    tried = byTrial(newcomers, random).find((contender) => unaudited(contender) === 0 && !isFailing(contender))
     if (tried !== undefined) yield weigh(tried, 'newcomer_share')
   }
   yield* holderFirst(byTime(established, weigh, now, random))
@@ -116,19 +117,39 @@ function holderFirst<C extends Contender>(choices: Array<Choice<C>>): Array<Choi
 /**
  * A trial that has begun is brought to its end first: what was audited already is lost on a peer
  * that is never asked again. Among strangers chance decides, since what their cards claim costs
- * nothing; only who admits to being too slow to read along comes last.
+ * nothing; only who admits to being too slow to read along comes after them.
+ *
+ * Callers who come at once are spread: none is audited before its answer is there. And who cuts all
+ * its answers is never audited, so that its trial would go on for ever.
  */
 function byTrial<C extends Contender>(newcomers: readonly C[], random: () => number): C[] {
   return newcomers
-    .map((contender) => {
-      const { awaitedAudits, auditedTokens } = contender
-      return { contender, awaitedAudits, auditedTokens, slow: Number(isSlow(contender)), chance: random() }
-    })
+    .map((contender) => ({
+      contender,
+      failing: Number(isFailing(contender)),
+      unaudited: unaudited(contender),
+      auditedTokens: contender.auditedTokens,
+      slow: Number(isSlow(contender)),
+      chance: random()
+    }))
     .sort(
       (a, b) =>
-        a.awaitedAudits - b.awaitedAudits || b.auditedTokens - a.auditedTokens || a.slow - b.slow || a.chance - b.chance
+        a.failing - b.failing ||
+        a.unaudited - b.unaudited ||
+        b.auditedTokens - a.auditedTokens ||
+        a.slow - b.slow ||
+        a.chance - b.chance
     )
     .map(({ contender }) => contender)
+}
+
+/** Answers whose audit is awaited, or that are still being given. */
+function unaudited({ awaitedAudits, inFlight }: Contender): number {
+  return awaitedAudits + inFlight
+}
+
+function isFailing({ reliability: { alpha, beta } }: Contender): boolean {
+  return alpha / (alpha + beta) < FAILING_RELIABILITY
 }
 
 function isTight({ contextLength }: Contender, { promptTokens, maxTokens = 1 }: Request): boolean {

@@ -2,7 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import type { FromMember, MemberSpec, Stage, ToMember } from './messages.ts'
+import type { FromMember, MemberSpec, NodeSpec, Stage, ToMember } from './messages.ts'
 
 const MEMBER = fileURLToPath(new URL('member.ts', import.meta.url))
 
@@ -14,7 +14,7 @@ const STOP_MS = 6000
 const LOG_TAIL = 4000
 
 export interface FleetOptions {
-  nodes: ReadonlyArray<MemberSpec & { role: 'node' }>
+  nodes: readonly NodeSpec[]
   onProgress?: (member: string, stage: Stage | 'ready', fraction: number) => void
   signal?: AbortSignal
 }
@@ -105,7 +105,7 @@ export interface Fleet {
   readonly relay: Member
   readonly nodes: readonly Member[]
   /** Starts one more node, in the place of one that was killed; resolves when it has advertised itself. */
-  start: (spec: MemberSpec & { role: 'node' }) => Promise<Member>
+  start: (spec: NodeSpec) => Promise<Member>
   /** Ends every process; safe to call more than once. */
   stop: () => Promise<void>
 }

@@ -6,6 +6,7 @@ import pino from 'pino'
 import { crumb } from '../../node/models/crumb.ts'
 import { startLlamaEngine, startNode, startRelay, type PotluckNode } from '../../node/index.ts'
 import type { FromMember, MemberSpec, ToMember } from './messages.ts'
+import { VILLAINS } from './villains/engines/index.ts'
 
 /** For stopping in order; what hangs longer is ended by the exit. */
 const LEAVE_MS = 4000
@@ -64,7 +65,7 @@ async function start(): Promise<void> {
     return
   }
   const model = crumb[spec.crumb]
-  const engine = await startLlamaEngine({
+  const real = await startLlamaEngine({
     modelPath: model.path,
     name: model.name,
     slots: spec.slots,
@@ -74,7 +75,8 @@ async function start(): Promise<void> {
     logger,
     signal: leaving.signal
   })
-  stops.push(() => engine.close())
+  stops.push(() => real.close())
+  const engine = spec.villain === undefined ? real : VILLAINS[spec.villain](real)
   const bootstrap = await joined
   tell({ type: 'progress', stage: 'measure', fraction: 0 })
   const node = await startNode({ ...common, engine, bootstrap })

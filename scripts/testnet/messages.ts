@@ -1,10 +1,19 @@
 /** What a testnet's processes tell each other over Node's IPC channel. */
 import type { EmbeddedModel } from '../../node/models/crumb.ts'
+import type { Villain } from './villains/engines/index.ts'
 
 /** What one process is to be. The relay comes first; nodes load their model while it starts. */
-export type MemberSpec =
-  | { name: string; role: 'relay' }
-  | { name: string; role: 'node'; crumb: EmbeddedModel['quantization']; slots: number }
+export type MemberSpec = { name: string; role: 'relay' } | NodeSpec
+
+export interface NodeSpec {
+  name: string
+  role: 'node'
+  /** The file that it runs. */
+  crumb: EmbeddedModel['quantization']
+  slots: number
+  /** How it cheats; honest without. */
+  villain?: Villain
+}
 
 /** `join` ends the wait for the relay's addresses; `usage` asks for the process's own cost so far. */
 export type ToMember = { type: 'join'; bootstrap: string[] } | { type: 'usage' }

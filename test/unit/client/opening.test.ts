@@ -51,7 +51,11 @@ async function open(decisions: Partial<OpeningContext['selector']>): Promise<Res
   const failures: PotluckError[] = []
   const opening = new Opening(
     {
-      next: async () => choices.shift() ?? Promise.reject(new PotluckError('no_providers', 'nobody is left')),
+      next: async (start) => {
+        const choice = choices.shift()
+        if (choice === undefined) throw new PotluckError('no_providers', 'nobody is left')
+        start(choice)
+      },
       peek: (from, count) => choices.slice(from, from + count),
       take: (choice) => {
         const index = choices.findIndex(({ contender }) => contender.peer === choice.contender.peer)

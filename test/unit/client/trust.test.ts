@@ -241,6 +241,14 @@ test('the next turn goes to the node that gave the last', async () => {
   expect(peers.size).toBe(1)
 })
 
+test('requests that come at once are spread over nodes of which nothing is known', async () => {
+  for (let count = 0; count < 4; count++) await add()
+  const client = await connected()
+  const answers = nodes.map(() => client.chat({ messages: MESSAGES, shareable: true }).result())
+  const peers = (await Promise.all(answers)).map(({ metadata }) => metadata.peerId)
+  expect(new Set(peers).size).toBe(4)
+})
+
 test('a node that asked to be left alone is left alone by the next requests too', async () => {
   const busy = await add({ models: [model({ decodeTokensPerSecond: 10_000 })] })
   const other = await add()

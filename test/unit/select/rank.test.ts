@@ -126,6 +126,16 @@ test('where nobody is established newcomers serve: a trial that has begun first,
   expect(names(ranked(all))).toEqual(['begun', 'stranger', 'unreadable', 'awaited'])
 })
 
+test('newcomers: callers who come at once are spread, and who cuts its answers comes last', () => {
+  const fresh = { standing: 'newcomer', auditedTokens: 0 } as const
+  const begun = contender('begun', { ...fresh, auditedTokens: 400 })
+  const answering = contender('answering', { ...fresh, auditedTokens: 400, inFlight: 1 })
+  const cutting = contender('cutting', { ...fresh, reliability: { alpha: 1, beta: 6.25 } })
+  expect(names(ranked([cutting, answering, begun]))).toEqual(['begun', 'answering', 'cutting'])
+  const [first] = ranked([contender('known'), answering, cutting], { newcomerShare: 1 })
+  expect(first).toMatchObject({ contender: { peer: 'known' } })
+})
+
 test('a client that cannot audit weighs newcomers like all others', () => {
   const fresh = { standing: 'newcomer', auditedTokens: 0 } as const
   const all = [

@@ -1,42 +1,21 @@
-/** What a run of the testnet shows: for a person, or one JSON object a line. */
+/** What the way of one prompt shows: for a person, or one JSON object a line. */
 import type { AnswerResult, NodeView } from '@potluck/client'
 import { formatDigest } from '@potluck/protocol'
-import { printAnswer, printJson } from '../../node/cli/terminal/output.ts'
-import { table } from '../../node/cli/terminal/table.ts'
-import { bytes, duration, rate, shortPeer } from '../../node/cli/terminal/units.ts'
+import { printAnswer, printJson } from '../../../node/cli/terminal/output.ts'
+import { table } from '../../../node/cli/terminal/table.ts'
+import { bytes, duration, rate, shortPeer } from '../../../node/cli/terminal/units.ts'
+import { HumanScreen, JsonScreen, type Screen } from '../screen.ts'
 
-export interface View {
-  progress: (member: string, stage: string, fraction: number) => void
+export interface PromptView extends Screen {
   nodes: (nodes: readonly NodeView[], foundMs: number) => void
   prompt: (prompt: string) => void
   text: (text: string) => void
   summary: (result: AnswerResult, firstTokenAfterStartMs: number) => void
-  failed: (message: string) => void
 }
 
-export class HumanView implements View {
-  readonly #stages = new Map<string, string>()
-  readonly #out: NodeJS.WriteStream
-  #lineIsOpen = false
-
-  constructor(out: NodeJS.WriteStream) {
-    this.#out = out
-  }
-
-  progress(member: string, stage: string, fraction: number): void {
-    const text = stage === 'load' || stage === 'hash' ? `${stage} ${Math.round(fraction * 100)} %` : stage
-    if (this.#stages.get(member) === text) return
-    this.#stages.set(member, text)
-    if (this.#out.isTTY) {
-      const line = [...this.#stages].map(([name, state]) => `${name}: ${state}`).join('  ')
-      this.#out.write(`\r\u001b[K${line.slice(0, (this.#out.columns || 80) - 1)}`)
-    } else if (fraction === 0 || stage === 'ready') {
-      this.#out.write(`${member}: ${stage}\n`)
-    }
-  }
-
+export class HumanPromptView extends HumanScreen implements PromptView {
   nodes(nodes: readonly NodeView[], foundMs: number): void {
-    this.#endProgress()
+    this.endProgress()
     const heads = ['node', 'model', 'quant', 'context', 'hardware', 'memory', 'prefill', 'decode', 'round trip']
     const rows = nodes.flatMap(({ card, roundTripMs }) =>
       card.models.map((model) => [
@@ -51,16 +30,16 @@ export class HumanView implements View {
         duration(roundTripMs)
       ])
     )
-    this.#out.write(`\n${table(heads, rows)}\n\n`)
-    this.#out.write(`Found through the DHT in ${duration(foundMs)}, from the relay's address alone.\n`)
+    this.out.write(`\n${table(heads, rows)}\n\n`)
+    this.out.write(`Found through the DHT in ${duration(foundMs)}, from the relay's address alone.\n`)
   }
 
   prompt(prompt: string): void {
-    this.#out.write(`\n> ${prompt}\n\n`)
+    this.out.write(`\n> ${prompt}\n\n`)
   }
 
   text(text: string): void {
-    this.#lineIsOpen = true
+    this.lineIsOpen = true
     printAnswer(text)
   }
 
@@ -73,26 +52,12 @@ export class HumanView implements View {
       ['total', `${usage.completionTokens} tokens in ${duration(metadata.totalMs)}, ended by ${finishReason}`],
       ['first token after start', duration(firstTokenAfterStartMs)]
     ]
-    this.#lineIsOpen = false
-    this.#out.write(`\n\n${rows.map(([name = '', value = '']) => `${name.padEnd(24)}${value}`).join('\n')}\n`)
-  }
-
-  failed(message: string): void {
-    if (!this.#lineIsOpen) this.#endProgress()
-    else this.#out.write('\n')
-    console.error(message)
-  }
-
-  #endProgress(): void {
-    if (this.#out.isTTY) this.#out.write('\r\u001b[K')
+    this.lineIsOpen = false
+    this.out.write(`\n\n${rows.map(([name = '', value = '']) => `${name.padEnd(24)}${value}`).join('\n')}\n`)
   }
 }
 
-export class JsonView implements View {
-  progress(member: string, stage: string, fraction: number): void {
-    printJson({ type: 'progress', member, stage, fraction })
-  }
-
+export class JsonPromptView extends JsonScreen implements PromptView {
   nodes(nodes: readonly NodeView[], foundMs: number): void {
     for (const { card, load, roundTripMs } of nodes) {
       printJson({
@@ -119,9 +84,5 @@ export class JsonView implements View {
     const { peerId, encryption, muxer, ttftMs, tokensPerSecond, totalMs } = metadata
     const shown = { peer: peerId, encryption, muxer, ttftMs, tokensPerSecond, totalMs, usage, finishReason }
     printJson({ type: 'summary', ...shown, firstTokenAfterStartMs })
-  }
-
-  failed(message: string): void {
-    printJson({ type: 'error', message })
   }
 }

@@ -1,0 +1,21 @@
+import type { Engine } from '../../../../node/engine/interface.ts'
+
+/** Another engine that does all as this one, but for what it is given. */
+export function disguise(engine: Engine, changes: Partial<Pick<Engine, 'model' | 'generate'>>): Engine {
+  return {
+    model: engine.model,
+    backend: engine.backend,
+    slots: engine.slots,
+    get status() {
+      return engine.status
+    },
+    onStatus: (listener) => engine.onStatus(listener),
+    tokenize: async (input, signal) => await engine.tokenize(input, signal),
+    generate: (job, signal) => engine.generate(job, signal),
+    score: async (job, signal) => await engine.score(job, signal),
+    read: async (job, signal) => await engine.read(job, signal),
+    counters: async () => await engine.counters(),
+    close: async () => await engine.close(),
+    ...changes
+  }
+}
