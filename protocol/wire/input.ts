@@ -25,6 +25,8 @@ type RequestFields = Extract<MessageInitShape<typeof GenerateRequestSchema>, { $
 
 const ROLES: readonly string[] = ['system', 'user', 'assistant', 'tool'] satisfies ChatMessage['role'][]
 const CHOICES: readonly string[] = ['auto', 'none', 'required'] satisfies ToolChoice[]
+/** Characters of a path or keyword in an error, of which `MAX_ERROR_DETAIL` holds both. */
+const MAX_NAMED = 80
 /** What the OpenAI API allows, and the dot that some apps put between a server and its tool. */
 const TOOL_NAME = /^[\w.-]+$/
 
@@ -150,6 +152,11 @@ function parseSchema(check: FieldCheck, field: string, text: string, options: { 
     return check.fail(field, 'is not JSON')
   }
   const issue = checkSchema(schema, options)
-  if (issue !== undefined) check.fail(field, `${issue.path} ${issue.keyword} ${issue.reason}`)
+  if (issue !== undefined) check.fail(field, [printable(issue.path), printable(issue.keyword), issue.reason].join(' '))
   return schema as JsonSchema
+}
+
+/** Names within a schema are the caller's: in an error they must fit its bounds. */
+function printable(name: string): string {
+  return name.replaceAll(/[^ -~]/g, '?').slice(0, MAX_NAMED)
 }
