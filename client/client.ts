@@ -15,6 +15,7 @@ import type { Auditor } from './audit/auditor.ts'
 import { Directory } from './discover/directory.ts'
 import { toModelViews, type ModelView } from './discover/models.ts'
 import { parseAddresses, type Sighting } from './discover/ask-card.ts'
+import { embed, type EmbedOptions, type EmbedResult } from './embed/embed.ts'
 import { askOne } from './generate/ask-one.ts'
 import { generate } from './generate/generate.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
@@ -90,6 +91,12 @@ export interface Client {
   chat: (options: ChatOptions) => Answer
   /** Continues a text as it is, without a chat template; see `examples/repeat.ts`. Otherwise as `chat`. */
   complete: (options: CompletionOptions) => Answer
+  /**
+   * Gives each text a vector, by which texts of like meaning can be found.
+   *
+   * @throws PotluckError `invalid_request` for no text or an empty one, `no_providers`, or the last node's failure
+   */
+  embed: (options: EmbedOptions) => Promise<EmbedResult>
   /**
    * The nodes that serve now, each as it is found; see `examples/nodes.ts`. What a lookup of the last
    * minute found is given again without another.
@@ -178,6 +185,17 @@ class NetworkClient implements Client {
 
   complete(options: CompletionOptions): Answer {
     return this.#ask(options)
+  }
+
+  async embed(options: EmbedOptions): Promise<EmbedResult> {
+    return await embed(options, {
+      network: this.#network,
+      directory: this.#directory,
+      selector: this.#selector,
+      friends: this.#friends,
+      timeouts: this.#timeouts,
+      signal: this.#until(options.signal)
+    })
   }
 
   async *nodes({ signal }: FindOptions = {}): AsyncGenerator<NodeView> {

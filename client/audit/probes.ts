@@ -68,6 +68,7 @@ export function probeLike(like: Ask, random: () => number): Ask {
     sampling: { ...sampling, seed, logitBias: new Map() },
     maxTokens,
     stop: [],
+    responseFormat: undefined,
     topLogprobs: undefined,
     shareable: true,
     otherModels: false

@@ -120,5 +120,5 @@ export class Draft {
 /** The conversation, or the text, with so much of an answer. */
 function continued(input: PromptInput, text: string): PromptInput {
   if ('prompt' in input) return { prompt: input.prompt + text }
-  return { messages: [...input.messages, { role: 'assistant', content: text }] }
+  return { ...input, messages: [...input.messages, { role: 'assistant', content: text }] }
 }

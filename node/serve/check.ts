@@ -1,7 +1,8 @@
 /** Whether this node can serve a request that is well-formed: pure, against the model it holds. */
-import { PotluckError, type GenerateRequest } from '@potluck/protocol'
+import { offeredTools, PotluckError, type Feature, type GenerateRequest } from '@potluck/protocol'
 
 import type { EngineModel, EngineStatus } from '../engine/interface.ts'
+import { inputBytes } from '../engine/shape/input-bytes.ts'
 import { MAX_BYTES_PER_TOKEN, RESTART_RETRY_MS } from '../limits.ts'
 
 export interface Serving {
@@ -16,25 +17,35 @@ export interface Serving {
  * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts), `unsupported`,
  *   `invalid_request`, `context_length_exceeded`
  */
-export function checkRequest(request: GenerateRequest, { model, status, draining }: Serving): void {
-  if (draining) throw new PotluckError('draining', 'the node is leaving')
-  if (status.state === 'failed' || !sameBytes(request.modelDigest, model.digest)) {
-    throw new PotluckError('model_not_found', 'the node does not serve this model')
-  }
-  if (status.state === 'restarting') {
-    throw new PotluckError('busy', 'the engine restarts', { retryAfterMs: RESTART_RETRY_MS })
-  }
+export function checkRequest(request: GenerateRequest, serving: Serving): void {
+  checkModel(request.modelDigest, serving)
+  const { model } = serving
   for (const feature of neededFeatures(request)) {
     if (!model.features.includes(feature)) throw new PotluckError('unsupported', `the model lacks ${feature}`)
   }
   for (const token of request.sampling.logitBias.keys()) checkToken('logit_bias', token, model)
   if (request.continuation === undefined) {
-    if (inputBytes(request) > model.contextLength * MAX_BYTES_PER_TOKEN) throw overflow(model)
+    if (inputBytes(request.input) > model.contextLength * MAX_BYTES_PER_TOKEN) throw overflow(model)
     return
   }
   const { promptTokens, answerTokens } = request.continuation
   for (const token of promptTokens) checkToken('prompt_tokens', token, model)
   for (const token of answerTokens) checkToken('answer_tokens', token, model)
+}
+
+/**
+ * Whether the node serves this model now.
+ *
+ * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts)
+ */
+export function checkModel(digest: Uint8Array, { model, status, draining }: Serving): void {
+  if (draining) throw new PotluckError('draining', 'the node is leaving')
+  if (status.state === 'failed' || !sameBytes(digest, model.digest)) {
+    throw new PotluckError('model_not_found', 'the node does not serve this model')
+  }
+  if (status.state === 'restarting') {
+    throw new PotluckError('busy', 'the engine restarts', { retryAfterMs: RESTART_RETRY_MS })
+  }
 }
 
 /**
@@ -48,10 +59,12 @@ export function checkContext(promptTokens: number, maxTokens: number, model: Eng
   }
 }
 
-function neededFeatures(request: GenerateRequest): EngineModel['features'][number][] {
+function neededFeatures({ input, topLogprobs, responseFormat }: GenerateRequest): Feature[] {
   return [
-    'messages' in request.input ? 'chat' : 'completion',
-    ...(request.topLogprobs === undefined ? [] : ['logprobs' as const])
+    'messages' in input ? 'chat' : 'completion',
+    ...(topLogprobs === undefined ? [] : (['logprobs'] as const)),
+    ...(responseFormat === undefined ? [] : (['json'] as const)),
+    ...('messages' in input && offeredTools(input).length > 0 ? (['tools'] as const) : [])
   ]
 }
 
@@ -62,11 +75,6 @@ function checkToken(field: string, token: number, { vocabularySize }: EngineMode
 function overflow({ contextLength }: EngineModel, what: string = 'the prompt'): PotluckError {
   const message = what === 'the prompt' ? `${what} does not fit` : `${what} do not fit`
   return new PotluckError('context_length_exceeded', `${message} a context of ${contextLength}`)
-}
-
-function inputBytes({ input }: GenerateRequest): number {
-  const texts = 'prompt' in input ? [input.prompt] : input.messages.map(({ content }) => content)
-  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

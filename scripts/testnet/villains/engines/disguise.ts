@@ -13,6 +13,7 @@ export function disguise(engine: Engine, changes: Partial<Pick<Engine, 'model' |
     tokenize: async (input, signal) => await engine.tokenize(input, signal),
     generate: (job, signal) => engine.generate(job, signal),
     score: async (job, signal) => await engine.score(job, signal),
+    embed: async (job, signal) => await engine.embed(job, signal),
     read: async (job, signal) => await engine.read(job, signal),
     counters: async () => await engine.counters(),
     close: async () => await engine.close(),

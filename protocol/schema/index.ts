@@ -1,0 +1,1 @@
+export { checkSchema, compileSchema, type SchemaIssue, type SchemaOptions } from './check.ts'
