@@ -43,15 +43,36 @@ function sizeOf(bin: number): number {
   return bin < EDGES.length ? EDGES[bin]! / Math.sqrt(step) : EDGES.at(-1)! * Math.sqrt(step)
 }
 
-/** Raised to where they never fall with the margin, then lowered to the expectation 1. */
+/** Outcomes that lie next to each other, with their probabilities. */
+interface Block {
+  outcomes: number
+  honest: number
+  other: number
+}
+
+/**
+ * The likelihood ratios, one for all outcomes among which they would fall: of all that never fall with
+ * the margin, those that grow fastest under the alternative. (Isotonic regression by pooling adjacent
+ * violators: Ayer et al., 1955.) Their expectation under the honest histogram is 1.
+ */
 function ratios(honest: readonly number[], other: readonly number[]): number[] {
-  const rising: number[] = []
-  let highest = 0
+  const blocks: Block[] = []
   for (let outcome = 0; outcome < OUTCOMES; outcome++) {
-    // A margin below its gap does not exist.
-    if (honest[outcome]! > 0) highest = Math.max(highest, other[outcome]! / honest[outcome]!)
-    rising.push(highest)
+    let block: Block = { outcomes: 1, honest: honest[outcome]!, other: other[outcome]! }
+    for (let last = blocks.at(-1); last !== undefined && !isHigher(block, last); last = blocks.at(-1)) {
+      blocks.pop()
+      block = {
+        outcomes: last.outcomes + block.outcomes,
+        honest: last.honest + block.honest,
+        other: last.other + block.other
+      }
+    }
+    blocks.push(block)
   }
-  const expected = honest.reduce((sum, probability, outcome) => sum + probability * rising[outcome]!, 0)
-  return rising.map((ratio) => ratio / expected)
+  return blocks.flatMap(({ outcomes: count, honest: h, other: o }) => Array.from({ length: count }, () => o / h))
+}
+
+/** A margin below its gap does not exist: both probabilities are 0 then. */
+function isHigher(block: Block, before: Block): boolean {
+  return block.honest > 0 && block.other * before.honest > before.other * block.honest
 }

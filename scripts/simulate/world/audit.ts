@@ -9,14 +9,10 @@ import { logEvidence, NO_EVIDENCE, withAnswer, type Evidence } from '../../../cl
 import type { Random } from '../random.ts'
 
 /**
- * Probabilities of a token's cell (see `client/audit/bins.ts`), by what was served as the claimed model.
+ * By what was served as the claimed model, by cell (see `client/audit/bins.ts`) its probability for a token.
  * Measured, and written by `npm run bench -- audit --write-distribution`.
  */
-export interface Distribution {
-  /** The cells that occur. */
-  cells: readonly number[]
-  cases: Readonly<Record<string, readonly number[]>>
-}
+export type Distribution = Readonly<Record<string, Readonly<Record<string, number>>>>
 
 export interface Finding {
   evidence: Evidence
@@ -24,6 +20,12 @@ export interface Finding {
 }
 
 export const HONEST = 'honest'
+
+/** A cell, and the probability of it or one before it. */
+interface Step {
+  cell: number
+  upTo: number
+}
 
 export function readDistribution(): Distribution {
   const file = new URL('../audit-distribution.json', import.meta.url)
@@ -33,16 +35,14 @@ export function readDistribution(): Distribution {
 export class AuditModel {
   /** What may be served in place of the claimed model. */
   readonly cheats: readonly string[]
-  readonly #cells: readonly number[]
-  readonly #cumulated: ReadonlyMap<string, readonly number[]>
+  readonly #cases: ReadonlyMap<string, readonly Step[]>
 
   constructor(distribution: Distribution) {
-    this.#cells = distribution.cells
-    this.cheats = Object.keys(distribution.cases).filter((name) => name !== HONEST)
-    this.#cumulated = new Map(
-      Object.entries(distribution.cases).map(([name, shares]) => {
-        let sum = 0
-        return [name, shares.map((share) => (sum += share))]
+    this.cheats = Object.keys(distribution).filter((name) => name !== HONEST)
+    this.#cases = new Map(
+      Object.entries(distribution).map(([name, shares]) => {
+        let upTo = 0
+        return [name, Object.entries(shares).map(([cell, share]) => ({ cell: Number(cell), upTo: (upTo += share) }))]
       })
     )
   }
@@ -53,12 +53,12 @@ export class AuditModel {
 
   /** The evidence after one more audited answer. */
   audit(served: string, tokens: number, before: Evidence | undefined, random: Random): Finding {
-    const cumulated = this.#cumulated.get(served)
-    if (cumulated === undefined) throw new Error(`No audit distribution for ${served}.`)
+    const steps = this.#cases.get(served)
+    if (steps === undefined) throw new Error(`No audit distribution for ${served}.`)
     const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
     for (let token = 0; token < tokens; token++) {
-      const share = random.next() * cumulated.at(-1)!
-      cells[this.#cells[cumulated.findIndex((sum) => share < sum)]!]!++
+      const point = random.next() * steps.at(-1)!.upTo
+      cells[steps.find(({ upTo }) => point < upTo)!.cell]!++
     }
     const evidence = withAnswer(before ?? NO_EVIDENCE, cells)
     return { evidence, logEvidence: logEvidence(evidence) }

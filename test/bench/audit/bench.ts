@@ -23,11 +23,12 @@ export async function benchAudits(context: BenchContext): Promise<void> {
   const wanted = { tokens: scale * CHEATED_TOKENS, seed: SEED }
   const cheated = await cheatedPools({ ...CHEATS, ...FAINT_CHEATS }, wanted, laboratory)
   reportCheats(context, cheated, honest[0]!.pool)
+  if (args.includes('--write-distribution')) {
+    await writeDistribution(
+      honest.flatMap(({ pool }) => pool),
+      cheated.filter(({ name }) => name in CHEATS)
+    )
+    note('written: scripts/simulate/audit-distribution.json')
+  }
   await reportCosts(context)
-  if (!args.includes('--write-distribution')) return
-  await writeDistribution(
-    honest.flatMap(({ pool }) => pool),
-    cheated.filter(({ name }) => name in CHEATS)
-  )
-  note('written: scripts/simulate/audit-distribution.json')
 }

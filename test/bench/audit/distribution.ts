@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { HONEST, type Distribution } from '../../../scripts/simulate/world/audit.ts'
 import type { CheatedPool } from './cheated.ts'
-import { sumOf, type Audited } from './pool.ts'
+import { sumOf, tokensOf, type Audited } from './pool.ts'
 
 const TARGET = new URL('../../../scripts/simulate/audit-distribution.json', import.meta.url)
 
@@ -10,12 +10,12 @@ const TARGET = new URL('../../../scripts/simulate/audit-distribution.json', impo
 export async function writeDistribution(honest: readonly Audited[], cheated: readonly CheatedPool[]): Promise<void> {
   const pools = new Map<string, readonly Audited[]>([[HONEST, honest]])
   for (const { name, pool } of cheated) pools.set(name, [...(pools.get(name) ?? []), ...pool])
-  const sums = [...pools].map(([name, pool]) => [name, sumOf(pool)] as const)
-  const cells = [...sumOf([...pools.values()].flat()).entries()].flatMap(([cell, count]) => (count > 0 ? [cell] : []))
-  const cases = sums.map(([name, counts]) => {
-    const all = counts.reduce((sum, count) => sum + count, 0)
-    return [name, cells.map((cell) => Number((counts[cell]! / all).toPrecision(4)))] as const
-  })
-  const distribution: Distribution = { cells, cases: Object.fromEntries(cases) }
+  const distribution: Distribution = Object.fromEntries([...pools].map(([name, pool]) => [name, sharesOf(pool)]))
   await writeFile(TARGET, `${JSON.stringify(distribution, undefined, 2)}\n`)
+}
+
+function sharesOf(pool: readonly Audited[]): Record<string, number> {
+  const tokens = tokensOf(pool)
+  const seen = [...sumOf(pool).entries()].filter(([, count]) => count > 0)
+  return Object.fromEntries(seen.map(([cell, count]) => [cell, Number((count / tokens).toPrecision(4))]))
 }

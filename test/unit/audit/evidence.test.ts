@@ -116,12 +116,12 @@ describe('evidence', () => {
     const ratios = answers.slice(0, 6).map((cells) => answerRatios(cells).map(Math.exp))
     let mean = 0
     ALTERNATIVES.forEach((_, index) => {
-      for (const share of CHEATED_SHARES) {
+      for (const { share, stake } of CHEATED_SHARES) {
         for (let begin = 1; begin <= 6; begin++) {
           const product = ratios
             .slice(begin - 1)
             .reduce((held, answer) => held * (1 - share + share * answer[index]!), 1)
-          mean += product / (begin * (begin + 1)) / (ALTERNATIVES.length * CHEATED_SHARES.length)
+          mean += (product * stake) / (begin * (begin + 1)) / ALTERNATIVES.length
         }
       }
     })
@@ -203,7 +203,8 @@ describe('evidence', () => {
       expect(worst ** 100).toBeLessThan(1.01)
     }
     // A mean of bets, each of which keeps a share back, holds no more than 1 either.
-    for (const share of CHEATED_SHARES) expect(share).toBeLessThanOrEqual(1)
+    for (const { share } of CHEATED_SHARES) expect(share).toBeLessThanOrEqual(1)
+    expect(CHEATED_SHARES.reduce((sum, { stake }) => sum + stake, 0)).toBeCloseTo(1, 12)
     expect(Math.exp(answerEvidence(none()))).toBeCloseTo(1)
   })
 
