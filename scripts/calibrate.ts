@@ -4,10 +4,9 @@
  *
  * TOKENS: for each way to compute (default 40,000).
  */
+import { calibrate } from './calibrate/calibrate.ts'
+
 const interrupted = new AbortController()
 process.once('SIGINT', () => interrupted.abort(new Error('Interrupted.')))
 
-// Before the library is loaded: decodes that wander over the pool's threads take twice as long.
-process.env.UV_THREADPOOL_SIZE ??= '1'
-const { calibrate } = await import('./calibrate/calibrate.ts')
 await calibrate(Number(process.argv[2] ?? 40_000), interrupted.signal)

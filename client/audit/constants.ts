@@ -15,13 +15,36 @@ export const CONVICT = 1000
  */
 export const PROOF_SELECTION = 1000
 
+/** How a cheat's scores may differ from the model's. */
+export interface Alternative {
+  /** Logistic noise on every score, in logits. */
+  scale: number
+  /** Share of the positions that have it. */
+  share: number
+}
+
 /**
- * Sizes of the noise, in logits, that the alternatives add to every score. On crumb, 5 bits a weight
- * act as about 0.1, 4 bits as 0.3, a model without one of its layers as 1.
+ * The alternatives that are tested for. On crumb, 5 bits a weight act like the first, 4 bits like the
+ * second, 3 bits and a model without one of its layers like the third, half of the prompt like the last.
  */
-export const ALTERNATIVE_SCALES: readonly number[] = [0.1, 0.3, 1]
-/** Shares of cheated answers that are tested for. A cheat at 10 % earns little and is still found. */
-export const CHEATED_SHARES: readonly number[] = [1, 0.3, 0.1]
+export const ALTERNATIVES: readonly Alternative[] = [
+  { scale: 0.15, share: 0.6 },
+  { scale: 0.3, share: 0.7 },
+  { scale: 1, share: 0.8 },
+  { scale: 1, share: 0.2 }
+]
+/** Of the tokens that a cheat gets wrong, those beyond the runner-up. On crumb 0.1 to 0.3. */
+export const BEYOND_RUNNER_UP = 0.15
+
+/**
+ * Shares of cheated answers that are tested for, with what is staked on each: together 1. A cheat at
+ * 10 % earns little and is still found.
+ */
+export const CHEATED_SHARES: ReadonlyArray<{ share: number; stake: number }> = [
+  { share: 1, stake: 0.6 },
+  { share: 0.3, stake: 0.3 },
+  { share: 0.1, stake: 0.1 }
+]
 
 /** Mismatches remembered, so that one that comes again counts once. A peer is convicted long before. */
 export const MAX_REMEMBERED_MISMATCHES = 1024

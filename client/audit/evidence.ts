@@ -10,7 +10,7 @@
  * (Shafer, "Testing by betting", 2021; Ramdas et al., "Game-theoretic statistics and safe anytime-valid
  * inference", 2023.)
  */
-import { CHEATED_SHARES, CONVICT, SET_ASIDE } from './constants.ts'
+import { ALTERNATIVES, CHEATED_SHARES, CONVICT, SET_ASIDE } from './constants.ts'
 import type { Cells } from './bins.ts'
 import { LOG_RATIOS } from './likelihood.ts'
 
@@ -52,7 +52,7 @@ export function withAnswer(evidence: Evidence, cells: Cells): Evidence {
   const answers = evidence.answers + 1
   const begins = -Math.log(answers * (answers + 1))
   const tests = answerRatios(cells).flatMap((ratio, alternative) =>
-    CHEATED_SHARES.map((share, index) => {
+    CHEATED_SHARES.map(({ share }, index) => {
       const before = evidence.tests[alternative * CHEATED_SHARES.length + index] ?? -Infinity
       return addLogs(before, begins) + addLogs(Math.log(1 - share), Math.log(share) + ratio)
     })
@@ -66,7 +66,8 @@ export function logEvidence({ answers, tests }: Pick<Evidence, 'answers' | 'test
   // Tests that begin later hold 1, and the sum of their weights.
   const yetToBegin = -Math.log(answers + 1)
   if (tests.length === 0) return yetToBegin
-  return addLogs(tests.reduce(addLogs) - Math.log(tests.length), yetToBegin)
+  const stakes = tests.map((test, index) => test + Math.log(CHEATED_SHARES[index % CHEATED_SHARES.length]!.stake))
+  return addLogs(stakes.reduce(addLogs) - Math.log(ALTERNATIVES.length), yetToBegin)
 }
 
 export function standing(evidence: Evidence): Standing {

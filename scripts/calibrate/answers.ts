@@ -10,14 +10,14 @@ export interface Wanted {
   /** At least so many tokens in all. */
   tokens: number
   seed: number
-  /** By the number of the answer. */
-  sampling: (index: number) => Partial<SamplingParameters>
-  /** What the engine is given in place of the prompt; default: the prompt. */
-  evaluated?: (promptTokens: readonly number[]) => readonly number[]
+  /** `every`: each step of the contract takes part. */
+  sampling: 'every' | Partial<SamplingParameters>
+  /** The engine is given the prompt's second half, so that the answer still begins as one. Default false. */
+  halfPrompt?: boolean
 }
 
-/** Every step of the contract takes part: temperatures, filters on and off, penalties. */
-export function everySampling(index: number): Partial<SamplingParameters> {
+/** Temperatures, filters on and off, penalties. */
+function everySampling(index: number): Partial<SamplingParameters> {
   return {
     temperature: [0, 0.7, 1][index % 3]!,
     ...(index % 5 === 0 ? { topK: 0, topP: 1, minP: 0 } : {}),
@@ -34,8 +34,12 @@ export async function answers(engine: LabEngine, wanted: Wanted, signal: AbortSi
   const ask = async (promptTokens: readonly number[]): Promise<Generated> => {
     const index = asked++
     const seed = (BigInt(wanted.seed) << 32n) + BigInt(index)
-    const sampling = { ...DEFAULT_SAMPLING, ...wanted.sampling(index), seed }
-    const evaluated = wanted.evaluated?.(promptTokens) ?? promptTokens
+    const sampling = {
+      ...DEFAULT_SAMPLING,
+      ...(wanted.sampling === 'every' ? everySampling(index) : wanted.sampling),
+      seed
+    }
+    const evaluated = wanted.halfPrompt === true ? secondHalf(promptTokens) : promptTokens
     const answerTokens = await engine.generate(evaluated, sampling, MAX_TOKENS, signal)
     const answer = { promptTokens, answerTokens, sampling }
     tokens += answerTokens.length
@@ -52,4 +56,9 @@ export async function answers(engine: LabEngine, wanted: Wanted, signal: AbortSi
   }
   await Promise.all(Array.from({ length: engine.slots }, converse))
   return made
+}
+
+/** After the token that begins every text. */
+function secondHalf(promptTokens: readonly number[]): number[] {
+  return [promptTokens[0]!, ...promptTokens.slice(Math.ceil(promptTokens.length / 2))]
 }

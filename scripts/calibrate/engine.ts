@@ -1,23 +1,23 @@
 /** An engine in this process, with the ways to compute that honest nodes differ in. */
 import type { Candidates, PromptInput, SamplingParameters } from '@potluck/protocol'
 import { Credit } from '../../node/engine/answer/credit.ts'
+import { BATCH_TOKENS } from '../../node/engine/constants.ts'
 import type { EngineEvent } from '../../node/engine/index.ts'
 import { Batching } from '../../node/engine/llama/batching.ts'
+import { cacheType } from '../../node/engine/llama/cache.ts'
 import { LlamaProcessEngine } from '../../node/engine/llama/engine.ts'
 import { load } from '../../node/engine/llama/load.ts'
 
-/** How a backend computes; what is left out is as the product has it. */
-export interface Variation {
+/** A file, and how a backend computes it; what is left out is as the product has it. */
+export interface Setup {
+  modelPath: string
   /** Default 1. */
   slots?: number
   /** Default 1. */
   threads?: number
-  /** Tokens of one evaluation; default 512. */
+  /** Tokens of one evaluation; default `BATCH_TOKENS`. */
   batchSize?: number
-  /** Type of the KV cache; default F16. */
-  kv?: 'F16' | 'Q8_0'
-  /** Default false, as on every CPU. */
-  flashAttention?: boolean
+  cache?: { keys: 'F16' | 'Q8_0'; values: 'F16' | 'Q8_0'; flashAttention: boolean }
 }
 
 /** What was asked and what came. */
@@ -38,22 +38,29 @@ export class LabEngine {
     this.#close = close
   }
 
-  static async start(modelPath: string, variation: Variation = {}): Promise<LabEngine> {
-    const { slots = 1, threads = 1, batchSize = 512, kv = 'F16', flashAttention = false } = variation
+  static async start({
+    modelPath,
+    slots = 1,
+    threads = 1,
+    batchSize = BATCH_TOKENS,
+    cache
+  }: Setup): Promise<LabEngine> {
     const loaded = await load({ modelPath, slots, threads, gpu: false }, { progress: () => {}, log: () => {} })
+    const { model } = loaded.context
+    const { keys, values, flashAttention } = cache ?? cacheType(model)
     await loaded.context.dispose()
     const batching = new Batching()
-    const context = await loaded.context.model.createContext({
+    const context = await model.createContext({
       sequences: slots,
       contextSize: loaded.model.contextLength,
       batchSize,
       threads,
       flashAttention,
-      experimentalKvCacheKeyType: kv,
-      experimentalKvCacheValueType: kv,
+      experimentalKvCacheKeyType: keys,
+      experimentalKvCacheValueType: values,
       batching: batching.options
     })
-    const close = async (): Promise<void> => context.model.llama.dispose()
+    const close = async (): Promise<void> => model.llama.dispose()
     return new LabEngine(new LlamaProcessEngine({ ...loaded, context, batching }), slots, close)
   }
 

@@ -5,7 +5,8 @@
  * A run is the life of a peer: answers of its pools in a random order, each at most once, until it
  * is convicted. So runs share answers, and their spread is that of the order and the choice of them.
  *
- * SCALE multiplies the sizes of the pools; below 1 for a quick look. `--write-distribution` updates
+ * Engines run in processes of their own, as many at once as there are cores; what an audit costs is
+ * measured last, alone. SCALE multiplies the sizes of the pools; below 1 for a quick look. `--write-distribution` updates
  * what the simulator draws its audits from.
  */
 import type { BenchContext } from './report.ts'

@@ -2,7 +2,7 @@
 import { quantile } from '../../../test/bench/report.ts'
 import { BASELINES, type BaselineName } from '../policies/baselines.ts'
 import type { Figure } from '../report.ts'
-import { CACHED_CONVERSATIONS, simulate, type Measured, type PolicyName, type RunOptions } from './run.ts'
+import { MORE_SEQUENCES, SEQUENCES, simulate, type Measured, type PolicyName, type RunOptions } from './run.ts'
 
 export interface SelectionOptions extends RunOptions {
   seeds: number
@@ -11,13 +11,13 @@ export interface SelectionOptions extends RunOptions {
 export function selection(options: SelectionOptions, progress: (text: string) => void): Figure[] {
   const figures: Figure[] = []
   const seeds = Array.from({ length: options.seeds }, (_, index) => index + 1)
-  const run = (policy: PolicyName, cached = CACHED_CONVERSATIONS): Measured[] => {
+  const run = (policy: PolicyName, sequences = SEQUENCES): Measured[] => {
     const start = performance.now()
-    const runs = seeds.map((seed) => simulate(policy, seed, options, cached))
-    progress(`${policy}: ${((performance.now() - start) / 1000).toFixed(1)} s`)
+    const runs = seeds.map((seed) => simulate(policy, seed, options, sequences))
+    progress(`${policy}, ${sequences} sequences: ${((performance.now() - start) / 1000).toFixed(1)} s`)
     return runs
   }
-  const add = (name: string, runs: readonly Measured[], cached: boolean): void => {
+  const add = (name: string, runs: readonly Measured[]): void => {
     const n = runs.reduce((sum, { requests }) => sum + requests, 0)
     const figure = (metric: string, unit: string, of: (run: Measured) => number, end?: Figure['end']): void => {
       figures.push({ case: name, metric, unit, values: runs.map(of), n, ...(end === undefined ? {} : { end }) })
@@ -26,7 +26,7 @@ export function selection(options: SelectionOptions, progress: (text: string) =>
     figure('ttft_p99', 'ms', ({ ttft }) => quantile(ttft, 0.99))
     figure('completion_p50', 'ms', ({ total }) => quantile(total, 0.5))
     figure('completion_p99', 'ms', ({ total }) => quantile(total, 0.99))
-    const ours = name === 'potluck' && cached
+    const ours = name === 'potluck'
     figure('prefix_hits', 'share', (one) => one.prefixHits / one.followUps, ours ? { least: 0.9 } : undefined)
     if (name.startsWith('potluck')) {
       figure('duplicate_prefills', 'share', (one) => one.duplicatePrefills / one.requests, { most: 0.03 })
@@ -34,9 +34,9 @@ export function selection(options: SelectionOptions, progress: (text: string) =>
     figure('slots_busy', 'share', ({ utilisation }) => utilisation)
   }
   const ours = run('potluck')
-  add('potluck', ours, true)
+  add('potluck', ours)
   const theirs = (Object.keys(BASELINES) as BaselineName[]).map((name) => [name, run(name)] as const)
-  for (const [name, runs] of theirs) add(name, runs, true)
+  for (const [name, runs] of theirs) add(name, runs)
 
   // Against the better of the two kinds of "least requests of two", seed by seed.
   const rivals = theirs.filter(([name]) => name.startsWith('least')).map(([, runs]) => runs)
@@ -50,6 +50,6 @@ export function selection(options: SelectionOptions, progress: (text: string) =>
   }
   ratio('ttft_p99_ratio', ({ ttft }) => ttft, 0.5)
   ratio('completion_p99_ratio', ({ total }) => total, 0.6)
-  add('potluck, one prefix a slot', run('potluck', 0), false)
+  for (const sequences of MORE_SEQUENCES) add(`potluck, ${sequences} sequences a node`, run('potluck', sequences))
   return figures
 }

@@ -35,8 +35,13 @@ const WARM_UP_MS = 5 * 60_000
 const MEASURED_MS = 10 * 60_000
 const MEAN_TURNS = 4
 const MEAN_THINKING_MS = 15_000
-/** Conversations whose prefix a node keeps: 8 GiB (llama-server's default) of 128 KiB a token, 1,000 tokens each. */
-export const CACHED_CONVERSATIONS: number = 64
+/** Sequences of a node, if it has not more slots: the product's engine gives each slot one (`node/engine/llama/load.ts`). */
+export const SEQUENCES = 0
+/**
+ * What a node might have. Each holds a whole context, which a model of 3 B parameters with 36 KiB a
+ * token and 4,096 tokens fills with 144 MiB: 16 take 2.3 GiB, 32 take 4.5.
+ */
+export const MORE_SEQUENCES: readonly number[] = [8, 16, 32]
 
 export type PolicyName = 'potluck' | BaselineName
 
@@ -50,10 +55,10 @@ export interface Measured {
   utilisation: number
 }
 
-export function simulate(name: PolicyName, seed: number, options: RunOptions, cachedConversations: number): Measured {
+export function simulate(name: PolicyName, seed: number, options: RunOptions, sequences: number): Measured {
   const random = new Random(seed)
   const clock = new Clock()
-  const traits = population({ peers: options.peers, maliciousShare: 0, cachedConversations }, random)
+  const traits = population({ peers: options.peers, maliciousShare: 0, sequences }, random)
   const network = new Network(traits, clock, random)
   const troubles: Array<[Attack, number]> = [
     [stragglers, STRAGGLERS],

@@ -4,15 +4,15 @@
  * the same e-process as a real one.
  */
 import { readFileSync } from 'node:fs'
-import type { Evidence } from '../../../client/audit/evidence.ts'
-import { logEvidence, NO_EVIDENCE, withAnswer } from './evidence-provisional.ts'
+import { BINS, OUTCOMES } from '../../../client/audit/bins.ts'
+import { logEvidence, NO_EVIDENCE, withAnswer, type Evidence } from '../../../client/audit/evidence.ts'
 import type { Random } from '../random.ts'
 
-/** Probabilities of a token's cell (see `client/audit/bins.ts`), by what was served as the claimed model. */
-interface Distribution {
-  bins: readonly number[]
-  cases: Readonly<Record<string, readonly number[]>>
-}
+/**
+ * By what was served as the claimed model, by cell (see `client/audit/bins.ts`) its probability for a token.
+ * Measured, and written by `npm run bench -- audit --write-distribution`.
+ */
+export type Distribution = Readonly<Record<string, Readonly<Record<string, number>>>>
 
 export interface Finding {
   evidence: Evidence
@@ -21,37 +21,44 @@ export interface Finding {
 
 export const HONEST = 'honest'
 
+/** A cell, and the probability of it or one before it. */
+interface Step {
+  cell: number
+  upTo: number
+}
+
+export function readDistribution(): Distribution {
+  const file = new URL('../audit-distribution.json', import.meta.url)
+  return JSON.parse(readFileSync(file, 'utf8')) as Distribution
+}
+
 export class AuditModel {
   /** What may be served in place of the claimed model. */
   readonly cheats: readonly string[]
-  readonly #cumulated: ReadonlyMap<string, readonly number[]>
-  readonly #bins: readonly number[]
+  readonly #cases: ReadonlyMap<string, readonly Step[]>
 
   constructor(distribution: Distribution) {
-    this.#bins = distribution.bins
-    this.cheats = Object.keys(distribution.cases).filter((name) => name !== HONEST)
-    this.#cumulated = new Map(
-      Object.entries(distribution.cases).map(([name, shares]) => {
-        let sum = 0
-        return [name, shares.map((share) => (sum += share))]
+    this.cheats = Object.keys(distribution).filter((name) => name !== HONEST)
+    this.#cases = new Map(
+      Object.entries(distribution).map(([name, shares]) => {
+        let upTo = 0
+        return [name, Object.entries(shares).map(([cell, share]) => ({ cell: Number(cell), upTo: (upTo += share) }))]
       })
     )
   }
 
   static load(): AuditModel {
-    const file = new URL('../audit-distribution.json', import.meta.url)
-    return new AuditModel(JSON.parse(readFileSync(file, 'utf8')) as Distribution)
+    return new AuditModel(readDistribution())
   }
 
   /** The evidence after one more audited answer. */
   audit(served: string, tokens: number, before: Evidence | undefined, random: Random): Finding {
-    const cumulated = this.#cumulated.get(served)
-    if (cumulated === undefined) throw new Error(`No audit distribution for ${served}.`)
-    const cells = Array.from({ length: Math.max(...this.#bins) + 1 }, () => 0)
+    const steps = this.#cases.get(served)
+    if (steps === undefined) throw new Error(`No audit distribution for ${served}.`)
+    const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
     for (let token = 0; token < tokens; token++) {
-      const share = random.next() * cumulated.at(-1)!
-      const bin = this.#bins[cumulated.findIndex((sum) => share < sum)]!
-      cells[bin] = cells[bin]! + 1
+      const point = random.next() * steps.at(-1)!.upTo
+      cells[steps.find(({ upTo }) => point < upTo)!.cell]!++
     }
     const evidence = withAnswer(before ?? NO_EVIDENCE, cells)
     return { evidence, logEvidence: logEvidence(evidence) }

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { Ask, PublicPeer } from '../policies/policy.ts'
 import type { Random } from '../random.ts'
 import { HONEST } from './audit.ts'
+import { Conversations } from './conversations.ts'
 import { SimPeer, type PeerTraits } from './peer.ts'
 
 /** Signed by the key that answered. `served` is for the audit model alone. */
@@ -61,7 +62,8 @@ export class Network {
   constructor(traits: readonly PeerTraits[], clock: Clock, random: Random) {
     this.clock = clock
     this.random = random
-    this.members = traits.map((one) => new Member(new SimPeer(one, clock)))
+    const conversations = new Conversations()
+    this.members = traits.map((one) => new Member(new SimPeer(one, clock, conversations)))
   }
 
   /** Sends one request; `cancel` resets the stream. */

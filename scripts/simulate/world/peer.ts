@@ -1,13 +1,14 @@
 /**
- * A node of the simulation: the real queue of `node/admission` in front of slots that work at fixed
- * rates. Assumptions: a slot's rates do not depend on the others' work; prefill and decode take time
- * in proportion to their tokens; what a node evaluated stays in its cache until `cachedConversations`
- * others came (llama-server's prompt cache in RAM does that; a node that keeps one prefix a slot is
- * the case `one prefix a slot` of the selection bench).
+ * A node of the simulation: the real queue of `node/admission` in front of sequences that are chosen
+ * by the engine's own rule (`node/engine/slots.ts`) and work at fixed rates. Assumptions: a slot's rates do
+ * not depend on the others' work; prefill and decode take time in proportion to their tokens; what a
+ * sequence evaluated stays in its cache until another conversation gets it.
  */
 import type { Load } from '@potluck/protocol'
 import { FairQueue } from '../../../node/admission/queue.ts'
+import { chooseSlot, commonPrefix } from '../../../node/engine/slots.ts'
 import type { Clock } from '../clock.ts'
+import type { Conversations } from './conversations.ts'
 
 export interface PeerTraits {
   /** Its place among the peers; stays when its key changes. */
@@ -17,8 +18,8 @@ export interface PeerTraits {
   decodeTokensPerSecond: number
   slots: number
   roundTripMs: number
-  /** Prefixes that it keeps; at least one for each slot. */
-  cachedConversations: number
+  /** Sequences with a cache of their own: one for each slot, and those that only remember. */
+  sequences: number
 }
 
 /** Behind eight answers a caller does better elsewhere: the node's own default. */
@@ -42,6 +43,12 @@ export interface JobEvents {
   cut: () => void
 }
 
+interface Sequence {
+  readonly id: number
+  cached: readonly number[]
+  busy: boolean
+}
+
 interface Running {
   events: JobEvents
   leave: () => void
@@ -59,11 +66,14 @@ export class SimPeer {
   /** Milliseconds of slots busy, for the utilisation. */
   busyMs = 0
   readonly #clock: Clock
-  readonly #cache = new Map<string, number>()
+  readonly #conversations: Conversations
+  #sequences: readonly Sequence[]
   readonly #running = new Set<Running>()
   #queue: FairQueue
 
-  constructor(traits: PeerTraits, clock: Clock) {
+  constructor(traits: PeerTraits, clock: Clock, conversations: Conversations) {
+    this.#conversations = conversations
+    this.#sequences = freshSequences(traits)
     this.traits = traits
     this.key = `peer-${traits.index}`
     this.#clock = clock
@@ -93,7 +103,7 @@ export class SimPeer {
     events.accepted(
       this.tell({ ...this.#queue.load(), estimatedWaitMs: begun ? 0 : place.estimatedWaitMs() }).estimatedWaitMs
     )
-    return { cancel: running.leave }
+    return { cancel: () => running.leave() }
   }
 
   die(): void {
@@ -104,7 +114,7 @@ export class SimPeer {
       events.cut()
     }
     this.#queue = this.#freshQueue()
-    this.#cache.clear()
+    this.#sequences = freshSequences(this.traits)
   }
 
   #freshQueue(): FairQueue {
@@ -115,7 +125,12 @@ export class SimPeer {
   #serve(job: Job, running: Running): void {
     if (!this.#running.has(running)) return
     const { prefillTokensPerSecond, decodeTokensPerSecond } = this.traits
-    const cached = Math.min(this.#cache.get(job.conversation) ?? 0, job.promptTokens)
+    const tokens = this.#conversations.tokens(job.conversation, job.promptTokens)
+    const sequence = chooseSlot(this.#sequences, tokens)
+    if (sequence === undefined) throw new Error('The queue let in more than there are slots.')
+    const cached = commonPrefix(sequence.cached, tokens)
+    sequence.busy = true
+    sequence.cached = tokens
     const prefillMs = OVERHEAD_MS + ((job.promptTokens - cached) * 1000 * this.slowdown) / prefillTokensPerSecond
     const decodeMs = (job.answerTokens * 1000 * this.slowdown) / decodeTokensPerSecond
     const startedAt = this.#clock.now()
@@ -123,25 +138,21 @@ export class SimPeer {
     const { leave } = running
     running.leave = () => {
       this.busyMs += this.#clock.now() - startedAt
+      sequence.busy = false
       leave()
     }
-    this.#remember(job.conversation, job.promptTokens)
     this.#clock.after(prefillMs, () => {
       if (this.#running.has(running)) running.events.firstToken()
     })
     this.#clock.after(prefillMs + decodeMs, () => {
       if (!this.#running.has(running)) return
-      this.#remember(job.conversation, job.promptTokens + job.answerTokens)
+      sequence.cached = this.#conversations.tokens(job.conversation, job.promptTokens + job.answerTokens)
       running.leave()
       running.events.done(decodeMs)
     })
   }
+}
 
-  #remember(conversation: string, tokens: number): void {
-    this.#cache.delete(conversation)
-    this.#cache.set(conversation, tokens)
-    const oldest = this.#cache.keys().next()
-    if (this.#cache.size > Math.max(this.traits.slots, this.traits.cachedConversations) && !oldest.done)
-      this.#cache.delete(oldest.value)
-  }
+function freshSequences({ sequences }: PeerTraits): Sequence[] {
+  return Array.from({ length: sequences }, (_, id) => ({ id, cached: [], busy: false }))
 }

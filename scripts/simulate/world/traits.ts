@@ -5,7 +5,8 @@ import type { PeerTraits } from './peer.ts'
 export interface Population {
   peers: number
   maliciousShare: number
-  cachedConversations: number
+  /** Sequences of a node, if it has not more slots than that. */
+  sequences: number
 }
 
 /** Medians: a small GPU with a model of some billions of parameters. */
@@ -16,19 +17,20 @@ const PREFILL_LEAST = 5
 const PREFILL_MOST = 100
 const ROUND_TRIP_MEDIAN_MS = 60
 
-export function population({ peers, maliciousShare, cachedConversations }: Population, random: Random): PeerTraits[] {
+export function population({ peers, maliciousShare, sequences }: Population, random: Random): PeerTraits[] {
   const malicious = Math.round(peers * maliciousShare)
   const honesty = random.shuffled(Array.from({ length: peers }, (_, index) => index >= malicious))
   return honesty.map((honest, index) => {
+    const slots = 1 + random.integer(4)
     const decodeTokensPerSecond = random.lognormal(DECODE_MEDIAN, DECODE_SIGMA)
     return {
       index,
       honest,
       decodeTokensPerSecond,
       prefillTokensPerSecond: decodeTokensPerSecond * PREFILL_LEAST * (PREFILL_MOST / PREFILL_LEAST) ** random.next(),
-      slots: 1 + random.integer(4),
+      slots,
       roundTripMs: random.lognormal(ROUND_TRIP_MEDIAN_MS, 0.5),
-      cachedConversations
+      sequences: Math.max(slots, sequences)
     }
   })
 }

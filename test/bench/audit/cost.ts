@@ -2,17 +2,21 @@
 import { DEFAULT_SAMPLING, measureAnswer } from '@potluck/protocol'
 import { LabEngine } from '../../../scripts/calibrate/engine.ts'
 import { createRandom } from '../../../scripts/calibrate/prompts.ts'
-import { median } from '../report.ts'
+import { crumb } from '../../../node/models/crumb.ts'
+import { HALF_BILLION, randomModel } from '../model.ts'
+import { median, type BenchContext } from '../report.ts'
 
 /** Milliseconds. */
-export interface Cost {
+interface Cost {
   audit: number
   prefill: number
   generation: number
-  rounds: number
 }
 
 const PROMPT_TOKENS = 64
+const ANSWER_TOKENS = 256
+/** Token ids that crumb and the random model with its tokenizer have, but for those that are no words. */
+const WORDS = { first: 300, count: 3796 }
 const SAMPLING = { ...DEFAULT_SAMPLING, seed: 1n, temperature: 1 }
 
 interface Document {
@@ -20,32 +24,41 @@ interface Document {
   answerTokens: number[]
 }
 
-/**
- * Medians over rounds that do all three in turn, each on tokens that are not in the cache.
- *
- * @param vocabulary token ids that the model has
- */
-export async function measureCost(
-  modelPath: string,
-  { vocabulary, answerTokens, rounds }: { vocabulary: number; answerTokens: number; rounds: number },
-  signal: AbortSignal
-): Promise<Cost> {
-  const engine = await LabEngine.start(modelPath)
+export async function reportCosts({ report, note, signal }: BenchContext): Promise<void> {
+  const half = await randomModel(HALF_BILLION, crumb.Q8_0.path)
+  const models = [
+    { name: 'crumb', path: crumb.Q8_0.path, rounds: 15 },
+    { name: '0.5B, random weights', path: half, rounds: 5 }
+  ]
+  for (const { name, path, rounds } of models) {
+    const { audit, prefill, generation } = await measureCost(path, rounds, signal)
+    const row = { case: name, unit: '', n: rounds }
+    report({ ...row, metric: 'audit_over_prefill', value: audit / prefill })
+    report({ ...row, metric: 'audit_over_generation', value: audit / generation })
+    report({ ...row, metric: 'audit', value: audit, unit: 'ms' })
+    note(`cost: ${name}`)
+  }
+}
+
+/** Medians over rounds that do all three in turn, each on tokens that are not in the cache. */
+async function measureCost(modelPath: string, rounds: number, signal: AbortSignal): Promise<Cost> {
+  const engine = await LabEngine.start({ modelPath })
   const random = createRandom(3)
   const fresh = (): Document => {
-    const tokens = Array.from({ length: PROMPT_TOKENS + answerTokens }, () => 300 + (random() % (vocabulary - 300)))
+    const length = PROMPT_TOKENS + ANSWER_TOKENS
+    const tokens = Array.from({ length }, () => WORDS.first + (random() % WORDS.count))
     return { promptTokens: tokens.slice(0, PROMPT_TOKENS), answerTokens: tokens.slice(PROMPT_TOKENS) }
   }
   // Whatever ends an answer must not come.
   const endless = { ...SAMPLING, logitBias: new Map([0, 1, 2, 3].map((token) => [token, -100])) }
-  const audit = async ({ promptTokens, answerTokens: claimed }: Document): Promise<void> => {
-    measureAnswer(await engine.score({ promptTokens, answerTokens: claimed }, signal), SAMPLING, claimed)
+  const audit = async ({ promptTokens, answerTokens }: Document): Promise<void> => {
+    measureAnswer(await engine.score({ promptTokens, answerTokens }, signal), SAMPLING, answerTokens)
   }
   const prefill = async (document: Document): Promise<void> => {
     await engine.generate([...document.promptTokens, ...document.answerTokens], SAMPLING, 1, signal)
   }
   const generation = async ({ promptTokens }: Document): Promise<void> => {
-    await engine.generate(promptTokens, endless, answerTokens, signal)
+    await engine.generate(promptTokens, endless, ANSWER_TOKENS, signal)
   }
   const time = async (work: (document: Document) => Promise<void>): Promise<number> => {
     const document = fresh()
@@ -63,10 +76,5 @@ export async function measureCost(
     times.generation.push(taken.generation)
   }
   await engine.close()
-  return {
-    audit: median(times.audit),
-    prefill: median(times.prefill),
-    generation: median(times.generation),
-    rounds
-  }
+  return { audit: median(times.audit), prefill: median(times.prefill), generation: median(times.generation) }
 }

@@ -1,20 +1,40 @@
 /** Audited answers: a few hundred of each kind, of which lives of peers are made. */
+import type { TokenMargin } from '@potluck/protocol'
 import { countTokens, withCounted, type Counted } from '../../../client/audit/account.ts'
+import { BINS, OUTCOMES } from '../../../client/audit/bins.ts'
 import { NO_EVIDENCE, standing, type Evidence } from '../../../client/audit/evidence.ts'
-import { measureAll } from '../../../scripts/calibrate/audits.ts'
-import type { Generated, LabEngine } from '../../../scripts/calibrate/engine.ts'
+import type { Generated } from '../../../scripts/calibrate/engine.ts'
 
 export interface Audited extends Counted {
   tokens: number
 }
 
-export async function auditAll(
-  auditor: LabEngine,
-  made: readonly Generated[],
-  signal: AbortSignal
-): Promise<Audited[]> {
-  const measured = await measureAll(auditor, made, signal)
-  return made.map((answer, index) => ({ tokens: measured[index]!.length, ...countTokens(answer, measured[index]!) }))
+/**
+ * @param measured by answer and position
+ * @param noise how many times larger every margin and gap is taken to be, as a noisier machine has them
+ */
+export function audited(
+  answers: readonly Generated[],
+  measured: readonly (readonly TokenMargin[])[],
+  noise = 1
+): Audited[] {
+  return answers.map((answer, index) => {
+    const tokens = measured[index]!.map(({ margin, gap }) => ({ margin: noise * margin, gap: noise * gap }))
+    return { tokens: tokens.length, ...countTokens(answer, tokens) }
+  })
+}
+
+export const tokensOf = (pool: readonly Audited[]): number => pool.reduce((sum, { tokens }) => sum + tokens, 0)
+
+export function exactShare(pool: readonly Audited[]): number {
+  return 1 - pool.reduce((sum, { mismatches }) => sum + mismatches.length, 0) / tokensOf(pool)
+}
+
+/** All answers' cells together. */
+export function sumOf(pool: readonly Audited[]): number[] {
+  const sum = Array.from({ length: BINS * OUTCOMES }, () => 0)
+  for (const { cells } of pool) cells.forEach((count, cell) => (sum[cell]! += count))
+  return sum
 }
 
 /** Audited tokens until a peer was set aside and convicted; Infinity where it was not. */

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { BINS, cellOf, OUTCOMES } from '../../../client/audit/bins.ts'
-import { ALTERNATIVE_SCALES, CHEATED_SHARES, CONVICT, SET_ASIDE } from '../../../client/audit/constants.ts'
+import { ALTERNATIVES, CHEATED_SHARES, CONVICT, SET_ASIDE } from '../../../client/audit/constants.ts'
 import {
   answerEvidence,
   answerRatios,
@@ -115,13 +115,13 @@ describe('evidence', () => {
     // Alternative by share by beginning, each a product, weighted with 1 / (n (n + 1)).
     const ratios = answers.slice(0, 6).map((cells) => answerRatios(cells).map(Math.exp))
     let mean = 0
-    ALTERNATIVE_SCALES.forEach((_, index) => {
-      for (const share of CHEATED_SHARES) {
+    ALTERNATIVES.forEach((_, index) => {
+      for (const { share, stake } of CHEATED_SHARES) {
         for (let begin = 1; begin <= 6; begin++) {
           const product = ratios
             .slice(begin - 1)
             .reduce((held, answer) => held * (1 - share + share * answer[index]!), 1)
-          mean += product / (begin * (begin + 1)) / (ALTERNATIVE_SCALES.length * CHEATED_SHARES.length)
+          mean += (product * stake) / (begin * (begin + 1)) / ALTERNATIVES.length
         }
       }
     })
@@ -195,6 +195,32 @@ describe('evidence', () => {
     expect(logEvidence(evidence)).toBeLessThan(Math.log(SET_ASIDE))
     expect(standing(evidence)).toBe('convicted')
   })
+
+  test('of one answer has the expectation 1 under the honest histogram, whatever the rows and however long', () => {
+    // Rows are given, tokens independent: the expectation of a product is the product of the rows' expectations.
+    for (const ratios of LOG_RATIOS) {
+      const worst = Math.max(...HONEST.map((honest, gap) => expectation(honest, row(ratios, gap))))
+      expect(worst ** 100).toBeLessThan(1.01)
+    }
+    // A mean of bets, each of which keeps a share back, holds no more than 1 either.
+    for (const { share } of CHEATED_SHARES) expect(share).toBeLessThanOrEqual(1)
+    expect(CHEATED_SHARES.reduce((sum, { stake }) => sum + stake, 0)).toBeCloseTo(1, 12)
+    expect(Math.exp(answerEvidence(none()))).toBeCloseTo(1)
+  })
+
+  test.each(ALTERNATIVES.map((alternative, index) => ({ ...alternative, index })))(
+    'convicts a cheat whose noise is of scale $scale at a share of $share',
+    ({ index }) => {
+      const chance = xorshift(8 + index)
+      const tilted = HONEST.map((honest, gap) => {
+        const logs = row(LOG_RATIOS[index]!, gap)
+        return honest.map((probability, outcome) => probability * Math.exp(logs[outcome]!))
+      })
+      let evidence = NO_EVIDENCE
+      for (let count = 0; count < 20; count++) evidence = withAnswer(evidence, draw(100, tilted, chance))
+      expect(standing(evidence)).toBe('convicted')
+    }
+  )
 
   test('convicts few nodes that are as bad as the honest histogram allows, in 200 lives', () => {
     const lives = xorshift(7)

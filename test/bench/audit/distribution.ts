@@ -1,0 +1,21 @@
+/** What the simulator draws its audits from. */
+import { writeFile } from 'node:fs/promises'
+import { HONEST, type Distribution } from '../../../scripts/simulate/world/audit.ts'
+import type { CheatedPool } from './cheated.ts'
+import { sumOf, tokensOf, type Audited } from './pool.ts'
+
+const TARGET = new URL('../../../scripts/simulate/audit-distribution.json', import.meta.url)
+
+/** Probabilities of a token's cell: honest over all pairs, cheats over all temperatures. */
+export async function writeDistribution(honest: readonly Audited[], cheated: readonly CheatedPool[]): Promise<void> {
+  const pools = new Map<string, readonly Audited[]>([[HONEST, honest]])
+  for (const { name, pool } of cheated) pools.set(name, [...(pools.get(name) ?? []), ...pool])
+  const distribution: Distribution = Object.fromEntries([...pools].map(([name, pool]) => [name, sharesOf(pool)]))
+  await writeFile(TARGET, `${JSON.stringify(distribution, undefined, 2)}\n`)
+}
+
+function sharesOf(pool: readonly Audited[]): Record<string, number> {
+  const tokens = tokensOf(pool)
+  const seen = [...sumOf(pool).entries()].filter(([, count]) => count > 0)
+  return Object.fromEntries(seen.map(([cell, count]) => [cell, Number((count / tokens).toPrecision(4))]))
+}

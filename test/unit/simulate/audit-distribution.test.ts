@@ -1,0 +1,41 @@
+/** What the simulator draws its audits from: measured, and such that the real evidence can tell. */
+import { describe, expect, test } from 'vitest'
+import { BINS, OUTCOMES } from '../../../client/audit/bins.ts'
+import { LOG_RATIOS } from '../../../client/audit/likelihood.ts'
+import { Random } from '../../../scripts/simulate/random.ts'
+import { AuditModel, HONEST, readDistribution } from '../../../scripts/simulate/world/audit.ts'
+
+const distribution = readDistribution()
+const mean = (shares: Readonly<Record<string, number>>, of: (cell: number) => number): number =>
+  Object.entries(shares).reduce((sum, [cell, share]) => sum + share * of(Number(cell)), 0)
+
+describe.each(Object.entries(distribution))('%s', (name, shares) => {
+  test('is a distribution over cells', () => {
+    for (const [cell, share] of Object.entries(shares)) {
+      expect(Number(cell)).toBeLessThan(BINS * OUTCOMES)
+      expect(share).toBeGreaterThan(0)
+    }
+    expect(mean(shares, () => 1)).toBeCloseTo(1, 3)
+  })
+
+  test.skipIf(name === HONEST)('lets the evidence of some alternative grow', () => {
+    const growth = LOG_RATIOS.map((ratios) => mean(shares, (cell) => ratios[cell]!))
+    expect(Math.max(...growth)).toBeGreaterThan(0)
+  })
+})
+
+test('honest nodes are within the calibrated histogram: no bet wins against them on average', () => {
+  const shares = distribution[HONEST]!
+  for (const ratios of LOG_RATIOS) expect(mean(shares, (cell) => Math.exp(ratios[cell]!))).toBeLessThan(1)
+})
+
+test('drawn from it, cheats are convicted and the honest are not', () => {
+  const model = new AuditModel(distribution)
+  const random = new Random(11)
+  for (const served of [HONEST, ...model.cheats]) {
+    let finding: ReturnType<AuditModel['audit']> | undefined
+    for (let answer = 0; answer < 40; answer++) finding = model.audit(served, 100, finding?.evidence, random)
+    if (served === HONEST) expect(finding!.evidence.peak).toBeLessThan(Math.log(30))
+    else expect(finding!.evidence.peak).toBeGreaterThan(Math.log(1000))
+  }
+})
