@@ -15,6 +15,7 @@ export type {
   AnswerMetadata,
   AnswerPart,
   AttemptFailure,
+  Beginning,
   DeltaPart,
   FinishPart
 } from './generate/parts.ts'

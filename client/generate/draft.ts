@@ -6,14 +6,8 @@ import { parseWant, type Want } from '../discover/want.ts'
 import { estimatePromptTokens, toRequest, type Ask } from '../request.ts'
 import { conversationKeys, type SelectionRequest } from '../select/index.ts'
 import type { AttemptEvent } from './attempt.ts'
+import type { Beginning } from './parts.ts'
 import type { Trial } from './trial.ts'
-
-/** The beginning of an answer, by another model than its end. */
-export interface Beginning {
-  model: { digest: string; name: string }
-  /** Of that model's vocabulary. */
-  tokens: number
-}
 
 export class Draft {
   readonly #ask: Ask
@@ -119,6 +113,6 @@ export class Draft {
 
 /** The conversation, or the text, with so much of an answer. */
 function continued(input: PromptInput, text: string): PromptInput {
-  if ('prompt' in input) return { prompt: input.prompt + text }
-  return { messages: [...input.messages, { role: 'assistant', content: text }] }
+  if ('prompt' in input) return { ...input, prompt: input.prompt + text }
+  return { ...input, messages: [...input.messages, { role: 'assistant', content: text }] }
 }
