@@ -43,6 +43,7 @@ export interface Settings {
   otherModels: boolean
   raw: boolean
   proof: string | undefined
+  remember: boolean
   json: boolean
 }
 
@@ -117,7 +118,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: undefined,
     defaultText: '$XDG_DATA_HOME/potluck',
     doc: 'where keys, what the DHT keeps, and downloaded models are kept',
-    commands: [...DAEMON, ...FIND, 'status']
+    commands: [...DAEMON, ...FIND, 'status', 'audit']
   },
   serveModel: {
     kind: text('model'),
@@ -281,6 +282,12 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: undefined,
     doc: 'write the answers that convicted the named node, for `potluck audit`',
     commands: ['nodes']
+  },
+  remember: {
+    kind: toggle,
+    default: false,
+    doc: 'ask the node no more from this machine, if the proof convicts it whatever else its accuser has',
+    commands: ['audit']
   },
   logLevel: {
     kind: choice('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
