@@ -1,10 +1,21 @@
 /** One answer, as the caller holds it: read once, as a stream, as text or as a result. */
-import { PotluckError, type FinishReason, type PositionLogprobs, type Usage } from '@potluck/protocol'
+import {
+  PotluckError,
+  type FinishReason,
+  type PositionLogprobs,
+  type ToolCall,
+  type ToolCallDelta,
+  type Usage
+} from '@potluck/protocol'
 
 import type { AnswerMetadata, AnswerPart } from './generate/parts.ts'
 
 export interface AnswerResult {
   text: string
+  /** What the model thought before it answered; empty if it did not. */
+  reasoning: string
+  /** Whole, but for a last one where `finishReason` is `length`. */
+  toolCalls: readonly ToolCall[]
   tokens: readonly number[]
   /** One for each token, if asked for; else empty. */
   logprobs: readonly PositionLogprobs[]
@@ -80,17 +91,21 @@ export class Answer implements AsyncIterable<AnswerPart> {
 
   async *#run(): AsyncGenerator<AnswerPart, void, void> {
     let text = ''
+    let reasoning = ''
+    const toolCalls: ToolCall[] = []
     const tokens: number[] = []
     const logprobs: PositionLogprobs[] = []
     try {
       for await (const part of this.#start(this.#signal)) {
         if (part.type === 'delta') {
           text += part.text
+          reasoning += part.reasoning ?? ''
+          for (const piece of part.toolCalls ?? []) addPiece(toolCalls, piece)
           tokens.push(...part.tokens)
           logprobs.push(...(part.logprobs ?? []))
         } else if (part.type === 'finish') {
           const { finishReason, usage, metadata } = part
-          this.#result.resolve({ text, tokens, logprobs, finishReason, usage, metadata })
+          this.#result.resolve({ text, reasoning, toolCalls, tokens, logprobs, finishReason, usage, metadata })
         }
         yield part
       }
@@ -102,6 +117,13 @@ export class Answer implements AsyncIterable<AnswerPart> {
       this.#result.reject(new PotluckError('aborted', 'the answer was not read to its end'))
     }
   }
+}
+
+function addPiece(calls: ToolCall[], { index, id, name, arguments: text }: ToolCallDelta): void {
+  if (id !== undefined && name !== undefined && index === calls.length) calls.push({ id, name, arguments: '' })
+  const call = calls[index]
+  if (call === undefined) throw new PotluckError('protocol_violation', "a tool call's piece came before the call")
+  call.arguments += text
 }
 
 async function drain(parts: AsyncIterable<AnswerPart>): Promise<void> {

@@ -6,6 +6,7 @@ import { Answer } from './answer.ts'
 import { Directory } from './discover/directory.ts'
 import { toModelViews, type ModelView } from './discover/models.ts'
 import type { Sighting } from './discover/ask-card.ts'
+import { embed, type EmbedOptions, type EmbedResult } from './embed/embed.ts'
 import { generate } from './generate/generate.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
 import type { Network } from './network/network.ts'
@@ -46,6 +47,12 @@ export interface Client {
   chat: (options: ChatOptions) => Answer
   /** Continues a text as it is, without a chat template; see `examples/repeat.ts`. Otherwise as `chat`. */
   complete: (options: CompletionOptions) => Answer
+  /**
+   * Gives each text a vector, by which texts of like meaning can be found.
+   *
+   * @throws PotluckError `invalid_request` for no text or an empty one, `no_providers`, or the last node's failure
+   */
+  embed: (options: EmbedOptions) => Promise<EmbedResult>
   /**
    * The nodes that serve now, each as it is found; see `examples/nodes.ts`. What a lookup of the last
    * minute found is given again without another.
@@ -88,6 +95,15 @@ class NetworkClient implements Client {
 
   complete(options: CompletionOptions): Answer {
     return this.#ask(options)
+  }
+
+  async embed(options: EmbedOptions): Promise<EmbedResult> {
+    return await embed(options, {
+      network: this.#network,
+      directory: this.#directory,
+      timeouts: this.#timeouts,
+      signal: this.#until(options.signal)
+    })
   }
 
   async *nodes({ signal }: FindOptions = {}): AsyncGenerator<NodeView> {

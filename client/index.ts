@@ -10,6 +10,7 @@ export { Answer, type AnswerResult } from './answer.ts'
 export * from './audit/index.ts'
 export type { Client, ClientOptions, FindOptions, NodeView } from './client.ts'
 export type { ModelView } from './discover/models.ts'
+export type { EmbedOptions, EmbedResult } from './embed/embed.ts'
 export type {
   AcceptedPart,
   AnswerMetadata,

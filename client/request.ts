@@ -5,12 +5,17 @@ import {
   decodeClientFrame,
   encodeRequest,
   MAX_FRAME_BYTES,
+  offeredTools,
   PotluckError,
   type ChatMessage,
+  type Feature,
   type GenerateRequest,
   type ModelCard,
   type PromptInput,
-  type SamplingParameters
+  type ResponseFormat,
+  type SamplingParameters,
+  type Tool,
+  type ToolChoice
 } from '@potluck/protocol'
 
 import { CHARACTERS_PER_TOKEN, DEFAULT_MAX_TOKENS, LEAST_CHARACTERS_PER_TOKEN } from './constants.ts'
@@ -41,6 +46,11 @@ export interface GenerationOptions {
   maxTokens?: number
   /** Texts that end the answer and are not part of it; at most 16. */
   stop?: readonly string[]
+  /**
+   * Makes the text a JSON document, with the schema enforced token by token. The model is not told of it: ask for
+   * JSON in the messages too. `checkSchema` names what a schema holds beyond the supported subset.
+   */
+  responseFormat?: ResponseFormat
   /** Asks for log-probabilities, with this many alternatives a token, 0 to 20. */
   topLogprobs?: number
   /** Allows that third peers see this request, to audit its answer. Default false. */
@@ -51,6 +61,12 @@ export interface GenerationOptions {
 
 export interface ChatOptions extends GenerationOptions {
   messages: readonly ChatMessage[]
+  /** What the model may call; the calls come as `toolCalls`, their arguments valid by the tool's schema. */
+  tools?: readonly Tool[]
+  /** Default `auto`. */
+  toolChoice?: ToolChoice
+  /** Several calls in one answer. Default true. */
+  parallelToolCalls?: boolean
 }
 
 export interface CompletionOptions extends GenerationOptions {
@@ -65,6 +81,7 @@ export interface Ask {
   sampling: SamplingParameters
   maxTokens: number | undefined
   stop: readonly string[]
+  responseFormat: ResponseFormat | undefined
   topLogprobs: number | undefined
   shareable: boolean
 }
@@ -75,13 +92,9 @@ export interface Ask {
  * @throws PotluckError `invalid_request`, which names the field
  */
 export function toAsk(options: ChatOptions | CompletionOptions): Ask {
-  const { messages, prompt } = options as Partial<ChatOptions & CompletionOptions>
-  if ((messages === undefined) === (prompt === undefined)) {
-    throw new PotluckError('invalid_request', 'invalid request: give either messages or a prompt')
-  }
   const ask: Ask = {
     model: options.model ?? 'auto',
-    input: messages === undefined ? { prompt: prompt ?? '' } : { messages },
+    input: toInput(options),
     sampling: {
       seed: options.seed ?? randomSeed(),
       temperature: options.temperature ?? DEFAULT_SAMPLING.temperature,
@@ -94,11 +107,26 @@ export function toAsk(options: ChatOptions | CompletionOptions): Ask {
     },
     maxTokens: options.maxTokens,
     stop: options.stop ?? [],
+    responseFormat: options.responseFormat,
     topLogprobs: options.topLogprobs,
     shareable: options.shareable ?? false
   }
   validate(ask)
   return ask
+}
+
+function toInput(options: ChatOptions | CompletionOptions): PromptInput {
+  const { messages, prompt, tools, toolChoice, parallelToolCalls }: Partial<ChatOptions & CompletionOptions> = options
+  if ((messages === undefined) === (prompt === undefined)) {
+    throw new PotluckError('invalid_request', 'invalid request: give either messages or a prompt')
+  }
+  if (messages === undefined) return { prompt: prompt ?? '' }
+  return {
+    messages,
+    ...(tools === undefined ? {} : { tools }),
+    ...(toolChoice === undefined ? {} : { toolChoice }),
+    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls })
+  }
 }
 
 /** One attempt's request; every attempt has an id of its own. */
@@ -110,6 +138,7 @@ export function toRequest(ask: Ask, model: Pick<ModelCard, 'digest' | 'contextLe
     sampling: ask.sampling,
     maxTokens: ask.maxTokens ?? defaultMaxTokens(ask, model.contextLength),
     stop: ask.stop,
+    ...(ask.responseFormat === undefined ? {} : { responseFormat: ask.responseFormat }),
     ...(ask.topLogprobs === undefined ? {} : { topLogprobs: ask.topLogprobs }),
     credit: CREDIT_WINDOW,
     shareable: ask.shareable
@@ -128,14 +157,21 @@ function defaultMaxTokens(ask: Pick<Ask, 'input'>, contextLength: number): numbe
   return Math.max(1, Math.min(most, Math.max(room, Math.floor(contextLength / 8))))
 }
 
+/** What the template renders: contents, calls and tools. */
 function characters({ input }: Pick<Ask, 'input'>): number {
-  return 'prompt' in input ? input.prompt.length : input.messages.reduce((sum, { content }) => sum + content.length, 0)
+  if ('prompt' in input) return input.prompt.length
+  const { messages, tools = [] } = input
+  const texts = messages.flatMap(({ content, toolCalls = [] }) => [content, ...toolCalls.map((call) => call.arguments)])
+  return texts.reduce((sum, text) => sum + text.length, tools.length === 0 ? 0 : JSON.stringify(tools).length)
 }
 
 /** What a model has to offer for this request. */
-export function requiredFeatures(ask: Pick<Ask, 'input' | 'topLogprobs'>): string[] {
-  const features = ['prompt' in ask.input ? 'completion' : 'chat']
-  if (ask.topLogprobs !== undefined) features.push('logprobs')
+export function requiredFeatures(ask: Pick<Ask, 'input' | 'responseFormat' | 'topLogprobs'>): Feature[] {
+  const { input, responseFormat, topLogprobs } = ask
+  const features: Feature[] = ['prompt' in input ? 'completion' : 'chat']
+  if (topLogprobs !== undefined) features.push('logprobs')
+  if (responseFormat !== undefined) features.push('json')
+  if ('messages' in input && offeredTools(input).length > 0) features.push('tools')
   return features
 }
 

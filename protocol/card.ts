@@ -24,6 +24,17 @@ import {
 } from './messages/potluck_pb.ts'
 import { FieldCheck } from './wire/check.ts'
 
+/**
+ * What a node can do with a model:
+ *
+ * - `chat`: messages, by the file's own template; `completion`: raw prompts
+ * - `logprobs`, and `score` for audits
+ * - `json`: answers by a JSON schema; `tools`: tool calls, in chats
+ * - `reasoning`: the model may think before it answers, and that comes apart from the text
+ * - `embeddings`: `/potluck/embed/1.0.0`
+ */
+export type Feature = 'chat' | 'completion' | 'logprobs' | 'score' | 'json' | 'tools' | 'reasoning' | 'embeddings'
+
 export interface ModelCard {
   /** SHA-256 of the GGUF file. */
   digest: Uint8Array
@@ -34,7 +45,7 @@ export interface ModelCard {
   quantization: string
   /** Tokens of prompt and answer together. */
   contextLength: number
-  /** "chat", "completion", "logprobs", "score". */
+  /** `Feature`s, and those of later versions. */
   features: readonly string[]
   /** Measured by the node at its start; 0: not measured. */
   prefillTokensPerSecond: number

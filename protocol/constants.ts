@@ -15,6 +15,9 @@ export const CARD_NAMESPACE = 'potluck-card'
 /** Somebody else's answer, measured by a node that holds the same model. */
 export const AUDIT_PROTOCOL = '/potluck/audit/1.0.0'
 
+/** Texts to vectors. */
+export const EMBED_PROTOCOL = '/potluck/embed/1.0.0'
+
 /** Version of the sampling contract in `sampler/`. Another version is not comparable, never fraud. */
 export const SAMPLING_CONTRACT: number = 1
 
@@ -25,6 +28,12 @@ export const SAMPLING_CONTRACT: number = 1
 export const MAX_FRAME_BYTES: number = 2 * 1024 * 1024
 /** What a node sends is small but for `accepted`, which carries the prompt's ids. */
 export const MAX_NODE_FRAME_BYTES: number = 1024 * 1024
+/** Texts in one request for embeddings: one prefill each, for which the node gives one slot. */
+export const MAX_EMBED_TEXTS: number = 32
+/** Dimensions of an embedding; the largest of today's models have 8,192. */
+export const MAX_EMBED_DIMENSIONS: number = 16_384
+/** A reply to such a request: its vectors, and as much again as nobody needs. */
+export const MAX_EMBED_REPLY_BYTES: number = MAX_EMBED_TEXTS * MAX_EMBED_DIMENSIONS * 4 + 1024
 /** A signed card: a few hundred bytes a model. DHT storers keep it, so it has to stay small. */
 export const MAX_CARD_BYTES: number = 16 * 1024
 /** Models a card may list. */
@@ -48,6 +57,16 @@ export const MAX_ANSWER_TOKENS: number = 131_072
 export const MAX_STOP_SEQUENCES: number = 16
 /** Characters of one stop sequence: the text that may be held back while one is incomplete. */
 export const MAX_STOP_LENGTH: number = 256
+/** Tools in one request, as the OpenAI API allows. */
+export const MAX_TOOLS: number = 128
+/** Characters of a tool's name, as the OpenAI API allows. */
+export const MAX_TOOL_NAME: number = 64
+/** Calls in one message or answer: more than any agent asks for at once. */
+export const MAX_TOOL_CALLS: number = 128
+/** Characters of a call's id; those of known servers have 9 to 40. */
+export const MAX_TOOL_CALL_ID: number = 128
+/** Bytes of all JSON schemas of a request: they are parsed and checked in the process that holds libp2p. */
+export const MAX_SCHEMA_BYTES: number = 256 * 1024
 /** Entries of `logit_bias`, as the OpenAI API allows. */
 export const MAX_LOGIT_BIAS: number = 1024
 /** Alternatives a position of `top_logprobs`, as the OpenAI API allows. */

@@ -1,9 +1,42 @@
 /** The request and answer types that client, node and engine share, after validation. */
 
-export interface ChatMessage {
-  role: 'system' | 'user' | 'assistant'
-  content: string
+/** A call of a tool that the model made. */
+export interface ToolCall {
+  /** Names the call in the `tool` message that answers it. */
+  id: string
+  name: string
+  /** JSON text of an object. */
+  arguments: string
 }
+
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant' | 'tool'
+  content: string
+  /** Of an assistant's message: what it called. */
+  toolCalls?: readonly ToolCall[]
+  /** Of a tool's message: the call that it answers. */
+  toolCallId?: string
+}
+
+/** A JSON schema, draft 2020-12; what of it is enforced stands in `schema/compile.ts`. */
+export type JsonSchema = boolean | { readonly [keyword: string]: unknown }
+
+/** What the model may call. */
+export interface Tool {
+  /** Letters, digits, `_`, `-` and `.`; at most 64. */
+  name: string
+  description?: string
+  /** Of its arguments, an object's. Default: any object. */
+  parameters?: JsonSchema
+  /** Refuse a schema that cannot be enforced whole. Default false: keywords beyond the subset are not enforced. */
+  strict?: boolean
+}
+
+/** `required`: some tool; a name: that tool; `none`: the model is not told of any. */
+export type ToolChoice = 'auto' | 'none' | 'required' | { name: string }
+
+/** Makes the answer's text one JSON document: any object, or one of the schema. */
+export type ResponseFormat = { type: 'json_object' } | { type: 'json_schema'; schema: JsonSchema }
 
 /** Parameters of sampling contract 1; the formulas stand in `sampler/`. */
 export interface SamplingParameters {
@@ -35,10 +68,29 @@ export const DEFAULT_SAMPLING: Omit<SamplingParameters, 'seed'> = {
   logitBias: new Map()
 }
 
-/** A chat, rendered with the model's own template, or a raw prompt. */
-export type PromptInput = { messages: readonly ChatMessage[] } | { prompt: string }
+/** A chat, rendered with the model's own template. */
+export interface ChatInput {
+  messages: readonly ChatMessage[]
+  /** Default: none. */
+  tools?: readonly Tool[]
+  /** Default `auto`. */
+  toolChoice?: ToolChoice
+  /** Several calls in one answer, if the model's template knows how. Default true. */
+  parallelToolCalls?: boolean
+}
 
-export type FinishReason = 'stop' | 'length'
+/** A chat, or a raw prompt. */
+export type PromptInput = ChatInput | { prompt: string }
+
+/** What a request makes of its answer: how it parts into text, reasoning and calls, and what a grammar enforces. */
+export interface AnswerShape extends Omit<ChatInput, 'messages'> {
+  /** The answer to a raw prompt is one text; that to a chat may hold reasoning and calls. */
+  chat: boolean
+  responseFormat?: ResponseFormat
+}
+
+/** `tool_calls`: the model ended after at least one whole call. */
+export type FinishReason = 'stop' | 'length' | 'tool_calls'
 
 export interface Usage {
   promptTokens: number
@@ -69,10 +121,27 @@ export interface PositionLogprobs {
   top: readonly TokenLogprob[]
 }
 
-/** A step of the answer: token ids are the truth, text what they add (it may lag behind them). */
+/** A piece of a tool call. */
+export interface ToolCallDelta {
+  /** Of the call in the answer, from 0. */
+  index: number
+  /** Both in the first piece of a call, and in no other. */
+  id?: string
+  name?: string
+  /** What this piece adds to the JSON text of the arguments. */
+  arguments: string
+}
+
+/**
+ * A step of the answer: token ids are the truth; text, reasoning and tool calls what they add (they may
+ * lag behind them).
+ */
 export interface TokenDelta {
   tokens: readonly number[]
   text: string
+  /** What the model thought before it answered, apart from the text. */
+  reasoning?: string
+  toolCalls?: readonly ToolCallDelta[]
   /** One for each token, when asked. */
   logprobs?: readonly PositionLogprobs[]
 }

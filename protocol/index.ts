@@ -18,6 +18,8 @@ export * from './frame-stream.ts'
 export * from './generation.ts'
 export * from './receipt.ts'
 export * from './sampler/index.ts'
+export * from './schema/index.ts'
+export { offeredTools, shapeOf } from './shape.ts'
 export {
   decodeAuditReply,
   decodeAuditRequest,
@@ -38,5 +40,14 @@ export {
   type ClientFrame,
   type GenerateRequest
 } from './wire/client-frame.ts'
+export {
+  decodeEmbedReply,
+  decodeEmbedRequest,
+  encodeEmbedReply,
+  encodeEmbedRequest,
+  type EmbedReply,
+  type EmbedRequest,
+  type Embeddings
+} from './wire/embed.ts'
 export { decodeFraudProof, encodeFraudProof, type FraudProof } from './wire/fraud-proof.ts'
 export { decodeNodeFrame, encodeNodeFrame, type NodeFrame } from './wire/node-frame.ts'

@@ -1,5 +1,5 @@
 /** What a caller gets of an answer, piece by piece and at its end. */
-import type { FinishReason, PositionLogprobs, Timings, Usage } from '@potluck/protocol'
+import type { FinishReason, PositionLogprobs, Timings, ToolCallDelta, Usage } from '@potluck/protocol'
 
 export type AnswerPart = AcceptedPart | DeltaPart | FinishPart
 
@@ -19,6 +19,10 @@ export interface DeltaPart {
   type: 'delta'
   text: string
   tokens: readonly number[]
+  /** What the model thought before it answered. */
+  reasoning?: string
+  /** Pieces of tool calls, in order. */
+  toolCalls?: readonly ToolCallDelta[]
   /** One for each token, if asked for. */
   logprobs?: readonly PositionLogprobs[]
 }
@@ -26,7 +30,7 @@ export interface DeltaPart {
 /** The last part of every complete answer. */
 export interface FinishPart {
   type: 'finish'
-  /** `stop`: the model ended or a stop sequence came; `length`: `maxTokens` was reached. */
+  /** `stop`: the model ended or a stop sequence came; `tool_calls`: it ended after a call; `length`: `maxTokens` was reached. */
   finishReason: FinishReason
   usage: Usage
   metadata: AnswerMetadata

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file potluck.proto.
  */
 export const file_potluck: GenFile = /*@__PURE__*/
-  fileDesc("Cg1wb3RsdWNrLnByb3RvIlUKC0NsaWVudEZyYW1lEiMKB3JlcXVlc3QYASABKAsyEC5HZW5lcmF0ZVJlcXVlc3RIABIZCgZjcmVkaXQYAiABKAsyBy5DcmVkaXRIAEIGCgRib2R5In0KCU5vZGVGcmFtZRIdCghhY2NlcHRlZBgBIAEoCzIJLkFjY2VwdGVkSAASFwoFZGVsdGEYAiABKAsyBi5EZWx0YUgAEhUKBGRvbmUYAyABKAsyBS5Eb25lSAASGQoFZXJyb3IYBCABKAsyCC5GYWlsdXJlSABCBgoEYm9keSIYCgZDcmVkaXQSDgoGdG9rZW5zGAEgASgNIiwKC0NoYXRNZXNzYWdlEgwKBHJvbGUYASABKAkSDwoHY29udGVudBgCIAEoCSIoCglMb2dpdEJpYXMSDQoFdG9rZW4YASABKA0SDAoEYmlhcxgCIAEoASLBAQoIU2FtcGxpbmcSEAoIY29udHJhY3QYASABKA0SDAoEc2VlZBgCIAEoBBITCgt0ZW1wZXJhdHVyZRgDIAEoARINCgV0b3BfaxgEIAEoDRINCgV0b3BfcBgFIAEoARINCgVtaW5fcBgGIAEoARIYChBwcmVzZW5jZV9wZW5hbHR5GAcgASgBEhkKEWZyZXF1ZW5jeV9wZW5hbHR5GAggASgBEh4KCmxvZ2l0X2JpYXMYCSADKAsyCi5Mb2dpdEJpYXMitwIKD0dlbmVyYXRlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgMEhQKDG1vZGVsX2RpZ2VzdBgCIAEoDBIeCghtZXNzYWdlcxgDIAMoCzIMLkNoYXRNZXNzYWdlEhMKBnByb21wdBgEIAEoCUgAiAEBEhsKCHNhbXBsaW5nGAUgASgLMgkuU2FtcGxpbmcSEgoKbWF4X3Rva2VucxgGIAEoDRIMCgRzdG9wGAcgAygJEhkKDHRvcF9sb2dwcm9icxgIIAEoDUgBiAEBEg4KBmNyZWRpdBgJIAEoDRIRCglzaGFyZWFibGUYCiABKAgSFQoNcHJvbXB0X3Rva2VucxgLIAMoDRIVCg1hbnN3ZXJfdG9rZW5zGAwgAygNQgkKB19wcm9tcHRCDwoNX3RvcF9sb2dwcm9icyJQCgRMb2FkEg4KBmFjdGl2ZRgBIAEoDRIOCgZxdWV1ZWQYAiABKA0SDQoFc2xvdHMYAyABKA0SGQoRZXN0aW1hdGVkX3dhaXRfbXMYBCABKA0iaQoIQWNjZXB0ZWQSFQoNcHJvbXB0X3Rva2VucxgBIAMoDRIWCg5xdWV1ZV9wb3NpdGlvbhgCIAEoDRIZChFlc3RpbWF0ZWRfd2FpdF9tcxgDIAEoDRITCgRsb2FkGAQgASgLMgUuTG9hZCI9CgxUb2tlbkxvZ3Byb2ISDQoFdG9rZW4YASABKA0SDwoHbG9ncHJvYhgCIAEoARINCgVieXRlcxgDIAEoDCJNChBQb3NpdGlvbkxvZ3Byb2JzEh0KBmNob3NlbhgBIAEoCzINLlRva2VuTG9ncHJvYhIaCgN0b3AYAiADKAsyDS5Ub2tlbkxvZ3Byb2IiSgoFRGVsdGESDgoGdG9rZW5zGAEgAygNEgwKBHRleHQYAiABKAkSIwoIbG9ncHJvYnMYAyADKAsyES5Qb3NpdGlvbkxvZ3Byb2JzIlAKBVVzYWdlEhUKDXByb21wdF90b2tlbnMYASABKA0SFQoNY2FjaGVkX3Rva2VucxgCIAEoDRIZChFjb21wbGV0aW9uX3Rva2VucxgDIAEoDSJCCgdUaW1pbmdzEhAKCHF1ZXVlX21zGAEgASgBEhIKCnByZWZpbGxfbXMYAiABKAESEQoJZGVjb2RlX21zGAMgASgBInUKBERvbmUSFQoNZmluaXNoX3JlYXNvbhgBIAEoCRIVCgV1c2FnZRgCIAEoCzIGLlVzYWdlEhkKB3RpbWluZ3MYAyABKAsyCC5UaW1pbmdzEhMKBGxvYWQYBCABKAsyBS5Mb2FkEg8KB3JlY2VpcHQYBSABKAwiVAoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEhYKDnJldHJ5X2FmdGVyX21zGAIgASgNEhMKBGxvYWQYAyABKAsyBS5Mb2FkEg4KBmRldGFpbBgEIAEoCSJYCgdCYWNrZW5kEhMKC2FjY2VsZXJhdG9yGAEgASgJEg4KBmVuZ2luZRgCIAEoCRIPCgdrdl90eXBlGAMgASgJEhcKD2ZsYXNoX2F0dGVudGlvbhgEIAEoCCLJAgoHUmVjZWlwdBISCgpyZXF1ZXN0X2lkGAEgASgMEhYKDnJlcXVlc3RfZGlnZXN0GAIgASgMEhQKDG1vZGVsX2RpZ2VzdBgDIAEoDBIQCghjb250cmFjdBgEIAEoDRIVCg1wcm9tcHRfZGlnZXN0GAUgASgMEhUKDXByb21wdF90b2tlbnMYBiABKA0SFgoOYW5zd2VyX3dpbmRvd3MYByADKAwSFQoNYW5zd2VyX3Rva2VucxgIIAEoDRIWCg5maXJzdF9wb3NpdGlvbhgJIAEoDRIVCg1maW5pc2hfcmVhc29uGAogASgJEhkKB2JhY2tlbmQYCyABKAsyCC5CYWNrZW5kEhUKBXVzYWdlGAwgASgLMgYuVXNhZ2USGQoHdGltaW5ncxgNIAEoCzIILlRpbWluZ3MSEQoJaXNzdWVkX2F0GA4gASgEIl4KDEFuc3dlclJlY29yZBIPCgdyZXF1ZXN0GAEgASgMEhUKDXByb21wdF90b2tlbnMYAiADKA0SFQoNYW5zd2VyX3Rva2VucxgDIAMoDRIPCgdyZWNlaXB0GAQgASgMIk4KCkZyYXVkUHJvb2YSDwoHdmVyc2lvbhgBIAEoDRIPCgdwZWVyX2lkGAIgASgMEh4KB2Fuc3dlcnMYAyADKAsyDS5BbnN3ZXJSZWNvcmQiPgoMQXVkaXRSZXF1ZXN0Eg8KB3BlZXJfaWQYASABKAwSHQoGYW5zd2VyGAIgASgLMg0uQW5zd2VyUmVjb3JkIk8KCkF1ZGl0UmVwbHkSHgoGcmVzdWx0GAEgASgLMgwuQXVkaXRSZXN1bHRIABIZCgVlcnJvchgCIAEoCzIILkZhaWx1cmVIAEIGCgRib2R5IlQKC0F1ZGl0UmVzdWx0EhIKCmNvbXBhcmFibGUYASABKAgSEgoKdmlvbGF0aW9ucxgCIAMoCRIPCgdtYXJnaW5zGAMgAygCEgwKBGdhcHMYBCADKAIi7AEKCU1vZGVsQ2FyZBIOCgZkaWdlc3QYASABKAwSDAoEbmFtZRgCIAEoCRIUCgxhcmNoaXRlY3R1cmUYAyABKAkSEgoKcGFyYW1ldGVycxgEIAEoBBIUCgxxdWFudGl6YXRpb24YBSABKAkSFgoOY29udGV4dF9sZW5ndGgYBiABKA0SEAoIZmVhdHVyZXMYByADKAkSIQoZcHJlZmlsbF90b2tlbnNfcGVyX3NlY29uZBgIIAEoARIgChhkZWNvZGVfdG9rZW5zX3Blcl9zZWNvbmQYCSABKAESEgoKc2l6ZV9ieXRlcxgKIAEoBCJxCghIYXJkd2FyZRITCgthY2NlbGVyYXRvchgBIAEoCRIOCgZkZXZpY2UYAiABKAkSEgoKdnJhbV9ieXRlcxgDIAEoBBIRCglyYW1fYnl0ZXMYBCABKAQSDQoFY29yZXMYBSABKA0SCgoCb3MYBiABKAki2wEKBENhcmQSDwoHcGVlcl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBISCgpleHBpcmVzX2F0GAMgASgEEhEKCWFkZHJlc3NlcxgEIAMoCRIaCgZtb2RlbHMYBSADKAsyCi5Nb2RlbENhcmQSGwoIaGFyZHdhcmUYBiABKAsyCS5IYXJkd2FyZRINCgVzbG90cxgHIAEoDRIOCgZlbmdpbmUYCCABKAkSEAoIY29udHJhY3QYCSABKA0SDQoFYWdlbnQYCiABKAkSEAoIZHJhaW5pbmcYCyABKAgiLgoJQ2FyZFJlcGx5EgwKBGNhcmQYASABKAwSEwoEbG9hZBgCIAEoCzIFLkxvYWRiBnByb3RvMw");
+  fileDesc("Cg1wb3RsdWNrLnByb3RvIlUKC0NsaWVudEZyYW1lEiMKB3JlcXVlc3QYASABKAsyEC5HZW5lcmF0ZVJlcXVlc3RIABIZCgZjcmVkaXQYAiABKAsyBy5DcmVkaXRIAEIGCgRib2R5In0KCU5vZGVGcmFtZRIdCghhY2NlcHRlZBgBIAEoCzIJLkFjY2VwdGVkSAASFwoFZGVsdGEYAiABKAsyBi5EZWx0YUgAEhUKBGRvbmUYAyABKAsyBS5Eb25lSAASGQoFZXJyb3IYBCABKAsyCC5GYWlsdXJlSABCBgoEYm9keSIYCgZDcmVkaXQSDgoGdG9rZW5zGAEgASgNImEKC0NoYXRNZXNzYWdlEgwKBHJvbGUYASABKAkSDwoHY29udGVudBgCIAEoCRIdCgp0b29sX2NhbGxzGAMgAygLMgkuVG9vbENhbGwSFAoMdG9vbF9jYWxsX2lkGAQgASgJIjcKCFRvb2xDYWxsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJYXJndW1lbnRzGAMgASgJIk0KBFRvb2wSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRISCgpwYXJhbWV0ZXJzGAMgASgJEg4KBnN0cmljdBgEIAEoCCIoCgpUb29sQ2hvaWNlEgwKBG1vZGUYASABKAkSDAoEbmFtZRgCIAEoCSIuCg5SZXNwb25zZUZvcm1hdBIMCgR0eXBlGAEgASgJEg4KBnNjaGVtYRgCIAEoCSIoCglMb2dpdEJpYXMSDQoFdG9rZW4YASABKA0SDAoEYmlhcxgCIAEoASLBAQoIU2FtcGxpbmcSEAoIY29udHJhY3QYASABKA0SDAoEc2VlZBgCIAEoBBITCgt0ZW1wZXJhdHVyZRgDIAEoARINCgV0b3BfaxgEIAEoDRINCgV0b3BfcBgFIAEoARINCgVtaW5fcBgGIAEoARIYChBwcmVzZW5jZV9wZW5hbHR5GAcgASgBEhkKEWZyZXF1ZW5jeV9wZW5hbHR5GAggASgBEh4KCmxvZ2l0X2JpYXMYCSADKAsyCi5Mb2dpdEJpYXMi0wMKD0dlbmVyYXRlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgMEhQKDG1vZGVsX2RpZ2VzdBgCIAEoDBIeCghtZXNzYWdlcxgDIAMoCzIMLkNoYXRNZXNzYWdlEhMKBnByb21wdBgEIAEoCUgAiAEBEhsKCHNhbXBsaW5nGAUgASgLMgkuU2FtcGxpbmcSEgoKbWF4X3Rva2VucxgGIAEoDRIMCgRzdG9wGAcgAygJEhkKDHRvcF9sb2dwcm9icxgIIAEoDUgBiAEBEg4KBmNyZWRpdBgJIAEoDRIRCglzaGFyZWFibGUYCiABKAgSFQoNcHJvbXB0X3Rva2VucxgLIAMoDRIVCg1hbnN3ZXJfdG9rZW5zGAwgAygNEhQKBXRvb2xzGA0gAygLMgUuVG9vbBIgCgt0b29sX2Nob2ljZRgOIAEoCzILLlRvb2xDaG9pY2USIAoTcGFyYWxsZWxfdG9vbF9jYWxscxgPIAEoCEgCiAEBEigKD3Jlc3BvbnNlX2Zvcm1hdBgQIAEoCzIPLlJlc3BvbnNlRm9ybWF0QgkKB19wcm9tcHRCDwoNX3RvcF9sb2dwcm9ic0IWChRfcGFyYWxsZWxfdG9vbF9jYWxscyJQCgRMb2FkEg4KBmFjdGl2ZRgBIAEoDRIOCgZxdWV1ZWQYAiABKA0SDQoFc2xvdHMYAyABKA0SGQoRZXN0aW1hdGVkX3dhaXRfbXMYBCABKA0iaQoIQWNjZXB0ZWQSFQoNcHJvbXB0X3Rva2VucxgBIAMoDRIWCg5xdWV1ZV9wb3NpdGlvbhgCIAEoDRIZChFlc3RpbWF0ZWRfd2FpdF9tcxgDIAEoDRITCgRsb2FkGAQgASgLMgUuTG9hZCI9CgxUb2tlbkxvZ3Byb2ISDQoFdG9rZW4YASABKA0SDwoHbG9ncHJvYhgCIAEoARINCgVieXRlcxgDIAEoDCJNChBQb3NpdGlvbkxvZ3Byb2JzEh0KBmNob3NlbhgBIAEoCzINLlRva2VuTG9ncHJvYhIaCgN0b3AYAiADKAsyDS5Ub2tlbkxvZ3Byb2IiSwoNVG9vbENhbGxEZWx0YRINCgVpbmRleBgBIAEoDRIKCgJpZBgCIAEoCRIMCgRuYW1lGAMgASgJEhEKCWFyZ3VtZW50cxgEIAEoCSKBAQoFRGVsdGESDgoGdG9rZW5zGAEgAygNEgwKBHRleHQYAiABKAkSIwoIbG9ncHJvYnMYAyADKAsyES5Qb3NpdGlvbkxvZ3Byb2JzEhEKCXJlYXNvbmluZxgEIAEoCRIiCgp0b29sX2NhbGxzGAUgAygLMg4uVG9vbENhbGxEZWx0YSJQCgVVc2FnZRIVCg1wcm9tcHRfdG9rZW5zGAEgASgNEhUKDWNhY2hlZF90b2tlbnMYAiABKA0SGQoRY29tcGxldGlvbl90b2tlbnMYAyABKA0iQgoHVGltaW5ncxIQCghxdWV1ZV9tcxgBIAEoARISCgpwcmVmaWxsX21zGAIgASgBEhEKCWRlY29kZV9tcxgDIAEoASJ1CgREb25lEhUKDWZpbmlzaF9yZWFzb24YASABKAkSFQoFdXNhZ2UYAiABKAsyBi5Vc2FnZRIZCgd0aW1pbmdzGAMgASgLMgguVGltaW5ncxITCgRsb2FkGAQgASgLMgUuTG9hZBIPCgdyZWNlaXB0GAUgASgMIlQKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgCIAEoDRITCgRsb2FkGAMgASgLMgUuTG9hZBIOCgZkZXRhaWwYBCABKAkiWAoHQmFja2VuZBITCgthY2NlbGVyYXRvchgBIAEoCRIOCgZlbmdpbmUYAiABKAkSDwoHa3ZfdHlwZRgDIAEoCRIXCg9mbGFzaF9hdHRlbnRpb24YBCABKAgiyQIKB1JlY2VpcHQSEgoKcmVxdWVzdF9pZBgBIAEoDBIWCg5yZXF1ZXN0X2RpZ2VzdBgCIAEoDBIUCgxtb2RlbF9kaWdlc3QYAyABKAwSEAoIY29udHJhY3QYBCABKA0SFQoNcHJvbXB0X2RpZ2VzdBgFIAEoDBIVCg1wcm9tcHRfdG9rZW5zGAYgASgNEhYKDmFuc3dlcl93aW5kb3dzGAcgAygMEhUKDWFuc3dlcl90b2tlbnMYCCABKA0SFgoOZmlyc3RfcG9zaXRpb24YCSABKA0SFQoNZmluaXNoX3JlYXNvbhgKIAEoCRIZCgdiYWNrZW5kGAsgASgLMgguQmFja2VuZBIVCgV1c2FnZRgMIAEoCzIGLlVzYWdlEhkKB3RpbWluZ3MYDSABKAsyCC5UaW1pbmdzEhEKCWlzc3VlZF9hdBgOIAEoBCJeCgxBbnN3ZXJSZWNvcmQSDwoHcmVxdWVzdBgBIAEoDBIVCg1wcm9tcHRfdG9rZW5zGAIgAygNEhUKDWFuc3dlcl90b2tlbnMYAyADKA0SDwoHcmVjZWlwdBgEIAEoDCJOCgpGcmF1ZFByb29mEg8KB3ZlcnNpb24YASABKA0SDwoHcGVlcl9pZBgCIAEoDBIeCgdhbnN3ZXJzGAMgAygLMg0uQW5zd2VyUmVjb3JkIj4KDEF1ZGl0UmVxdWVzdBIPCgdwZWVyX2lkGAEgASgMEh0KBmFuc3dlchgCIAEoCzINLkFuc3dlclJlY29yZCJPCgpBdWRpdFJlcGx5Eh4KBnJlc3VsdBgBIAEoCzIMLkF1ZGl0UmVzdWx0SAASGQoFZXJyb3IYAiABKAsyCC5GYWlsdXJlSABCBgoEYm9keSJUCgtBdWRpdFJlc3VsdBISCgpjb21wYXJhYmxlGAEgASgIEhIKCnZpb2xhdGlvbnMYAiADKAkSDwoHbWFyZ2lucxgDIAMoAhIMCgRnYXBzGAQgAygCIjMKDEVtYmVkUmVxdWVzdBIUCgxtb2RlbF9kaWdlc3QYASABKAwSDQoFdGV4dHMYAiADKAkiTgoKRW1iZWRSZXBseRIdCgZyZXN1bHQYASABKAsyCy5FbWJlZGRpbmdzSAASGQoFZXJyb3IYAiABKAsyCC5GYWlsdXJlSABCBgoEYm9keSI0CgpFbWJlZGRpbmdzEg8KB3ZlY3RvcnMYASADKAwSFQoNcHJvbXB0X3Rva2VucxgCIAEoDSLsAQoJTW9kZWxDYXJkEg4KBmRpZ2VzdBgBIAEoDBIMCgRuYW1lGAIgASgJEhQKDGFyY2hpdGVjdHVyZRgDIAEoCRISCgpwYXJhbWV0ZXJzGAQgASgEEhQKDHF1YW50aXphdGlvbhgFIAEoCRIWCg5jb250ZXh0X2xlbmd0aBgGIAEoDRIQCghmZWF0dXJlcxgHIAMoCRIhChlwcmVmaWxsX3Rva2Vuc19wZXJfc2Vjb25kGAggASgBEiAKGGRlY29kZV90b2tlbnNfcGVyX3NlY29uZBgJIAEoARISCgpzaXplX2J5dGVzGAogASgEInEKCEhhcmR3YXJlEhMKC2FjY2VsZXJhdG9yGAEgASgJEg4KBmRldmljZRgCIAEoCRISCgp2cmFtX2J5dGVzGAMgASgEEhEKCXJhbV9ieXRlcxgEIAEoBBINCgVjb3JlcxgFIAEoDRIKCgJvcxgGIAEoCSLbAQoEQ2FyZBIPCgdwZWVyX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhIKCmV4cGlyZXNfYXQYAyABKAQSEQoJYWRkcmVzc2VzGAQgAygJEhoKBm1vZGVscxgFIAMoCzIKLk1vZGVsQ2FyZBIbCghoYXJkd2FyZRgGIAEoCzIJLkhhcmR3YXJlEg0KBXNsb3RzGAcgASgNEg4KBmVuZ2luZRgIIAEoCRIQCghjb250cmFjdBgJIAEoDRINCgVhZ2VudBgKIAEoCRIQCghkcmFpbmluZxgLIAEoCCIuCglDYXJkUmVwbHkSDAoEY2FyZBgBIAEoDBITCgRsb2FkGAIgASgLMgUuTG9hZGIGcHJvdG8z");
 
 /**
  * Client to node. The first frame is `request`, every later one is `credit`.
@@ -112,7 +112,7 @@ export const CreditSchema: GenMessage<Credit> = /*@__PURE__*/
  */
 export type ChatMessage = Message<"ChatMessage"> & {
   /**
-   * "system", "user" or "assistant"
+   * "system", "user", "assistant" or "tool"
    *
    * @generated from field: string role = 1;
    */
@@ -122,6 +122,20 @@ export type ChatMessage = Message<"ChatMessage"> & {
    * @generated from field: string content = 2;
    */
   content: string;
+
+  /**
+   * of an assistant's message
+   *
+   * @generated from field: repeated ToolCall tool_calls = 3;
+   */
+  toolCalls: ToolCall[];
+
+  /**
+   * of a tool's message: the call that it answers
+   *
+   * @generated from field: string tool_call_id = 4;
+   */
+  toolCallId: string;
 };
 
 /**
@@ -130,6 +144,123 @@ export type ChatMessage = Message<"ChatMessage"> & {
  */
 export const ChatMessageSchema: GenMessage<ChatMessage> = /*@__PURE__*/
   messageDesc(file_potluck, 3);
+
+/**
+ * @generated from message ToolCall
+ */
+export type ToolCall = Message<"ToolCall"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * JSON text of an object
+   *
+   * @generated from field: string arguments = 3;
+   */
+  arguments: string;
+};
+
+/**
+ * Describes the message ToolCall.
+ * Use `create(ToolCallSchema)` to create a new message.
+ */
+export const ToolCallSchema: GenMessage<ToolCall> = /*@__PURE__*/
+  messageDesc(file_potluck, 4);
+
+/**
+ * @generated from message Tool
+ */
+export type Tool = Message<"Tool"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string description = 2;
+   */
+  description: string;
+
+  /**
+   * JSON text of a schema; empty: any object
+   *
+   * @generated from field: string parameters = 3;
+   */
+  parameters: string;
+
+  /**
+   * refuse a schema that cannot be enforced whole
+   *
+   * @generated from field: bool strict = 4;
+   */
+  strict: boolean;
+};
+
+/**
+ * Describes the message Tool.
+ * Use `create(ToolSchema)` to create a new message.
+ */
+export const ToolSchema: GenMessage<Tool> = /*@__PURE__*/
+  messageDesc(file_potluck, 5);
+
+/**
+ * @generated from message ToolChoice
+ */
+export type ToolChoice = Message<"ToolChoice"> & {
+  /**
+   * "auto", "none", "required" or "named"
+   *
+   * @generated from field: string mode = 1;
+   */
+  mode: string;
+
+  /**
+   * with "named"
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message ToolChoice.
+ * Use `create(ToolChoiceSchema)` to create a new message.
+ */
+export const ToolChoiceSchema: GenMessage<ToolChoice> = /*@__PURE__*/
+  messageDesc(file_potluck, 6);
+
+/**
+ * @generated from message ResponseFormat
+ */
+export type ResponseFormat = Message<"ResponseFormat"> & {
+  /**
+   * "json_object" or "json_schema"
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * JSON text, with "json_schema"
+   *
+   * @generated from field: string schema = 2;
+   */
+  schema: string;
+};
+
+/**
+ * Describes the message ResponseFormat.
+ * Use `create(ResponseFormatSchema)` to create a new message.
+ */
+export const ResponseFormatSchema: GenMessage<ResponseFormat> = /*@__PURE__*/
+  messageDesc(file_potluck, 7);
 
 /**
  * @generated from message LogitBias
@@ -151,7 +282,7 @@ export type LogitBias = Message<"LogitBias"> & {
  * Use `create(LogitBiasSchema)` to create a new message.
  */
 export const LogitBiasSchema: GenMessage<LogitBias> = /*@__PURE__*/
-  messageDesc(file_potluck, 4);
+  messageDesc(file_potluck, 8);
 
 /**
  * Parameters of sampling contract `contract`; see protocol/sampler.
@@ -210,7 +341,7 @@ export type Sampling = Message<"Sampling"> & {
  * Use `create(SamplingSchema)` to create a new message.
  */
 export const SamplingSchema: GenMessage<Sampling> = /*@__PURE__*/
-  messageDesc(file_potluck, 5);
+  messageDesc(file_potluck, 9);
 
 /**
  * @generated from message GenerateRequest
@@ -292,6 +423,34 @@ export type GenerateRequest = Message<"GenerateRequest"> & {
    * @generated from field: repeated uint32 answer_tokens = 12;
    */
   answerTokens: number[];
+
+  /**
+   * With messages only.
+   *
+   * @generated from field: repeated Tool tools = 13;
+   */
+  tools: Tool[];
+
+  /**
+   * absent: "auto"
+   *
+   * @generated from field: ToolChoice tool_choice = 14;
+   */
+  toolChoice?: ToolChoice | undefined;
+
+  /**
+   * absent: true
+   *
+   * @generated from field: optional bool parallel_tool_calls = 15;
+   */
+  parallelToolCalls?: boolean | undefined;
+
+  /**
+   * absent: text
+   *
+   * @generated from field: ResponseFormat response_format = 16;
+   */
+  responseFormat?: ResponseFormat | undefined;
 };
 
 /**
@@ -299,7 +458,7 @@ export type GenerateRequest = Message<"GenerateRequest"> & {
  * Use `create(GenerateRequestSchema)` to create a new message.
  */
 export const GenerateRequestSchema: GenMessage<GenerateRequest> = /*@__PURE__*/
-  messageDesc(file_potluck, 6);
+  messageDesc(file_potluck, 10);
 
 /**
  * @generated from message Load
@@ -335,7 +494,7 @@ export type Load = Message<"Load"> & {
  * Use `create(LoadSchema)` to create a new message.
  */
 export const LoadSchema: GenMessage<Load> = /*@__PURE__*/
-  messageDesc(file_potluck, 7);
+  messageDesc(file_potluck, 11);
 
 /**
  * @generated from message Accepted
@@ -369,7 +528,7 @@ export type Accepted = Message<"Accepted"> & {
  * Use `create(AcceptedSchema)` to create a new message.
  */
 export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
-  messageDesc(file_potluck, 8);
+  messageDesc(file_potluck, 12);
 
 /**
  * @generated from message TokenLogprob
@@ -398,7 +557,7 @@ export type TokenLogprob = Message<"TokenLogprob"> & {
  * Use `create(TokenLogprobSchema)` to create a new message.
  */
 export const TokenLogprobSchema: GenMessage<TokenLogprob> = /*@__PURE__*/
-  messageDesc(file_potluck, 9);
+  messageDesc(file_potluck, 13);
 
 /**
  * @generated from message PositionLogprobs
@@ -420,11 +579,49 @@ export type PositionLogprobs = Message<"PositionLogprobs"> & {
  * Use `create(PositionLogprobsSchema)` to create a new message.
  */
 export const PositionLogprobsSchema: GenMessage<PositionLogprobs> = /*@__PURE__*/
-  messageDesc(file_potluck, 10);
+  messageDesc(file_potluck, 14);
 
 /**
- * `tokens` are the truth; `text` is what they add to the answer. Text may lag behind the tokens
- * while a character or a possible stop sequence is incomplete.
+ * @generated from message ToolCallDelta
+ */
+export type ToolCallDelta = Message<"ToolCallDelta"> & {
+  /**
+   * of the call in the answer
+   *
+   * @generated from field: uint32 index = 1;
+   */
+  index: number;
+
+  /**
+   * id and name stand in the first piece of a call, and in no other
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * what this piece adds to the JSON text
+   *
+   * @generated from field: string arguments = 4;
+   */
+  arguments: string;
+};
+
+/**
+ * Describes the message ToolCallDelta.
+ * Use `create(ToolCallDeltaSchema)` to create a new message.
+ */
+export const ToolCallDeltaSchema: GenMessage<ToolCallDelta> = /*@__PURE__*/
+  messageDesc(file_potluck, 15);
+
+/**
+ * `tokens` are the truth; `text`, `reasoning` and `tool_calls` are what they add to the answer. They may
+ * lag behind the tokens while a character, a possible stop sequence or a call's name is incomplete.
  *
  * @generated from message Delta
  */
@@ -445,6 +642,16 @@ export type Delta = Message<"Delta"> & {
    * @generated from field: repeated PositionLogprobs logprobs = 3;
    */
   logprobs: PositionLogprobs[];
+
+  /**
+   * @generated from field: string reasoning = 4;
+   */
+  reasoning: string;
+
+  /**
+   * @generated from field: repeated ToolCallDelta tool_calls = 5;
+   */
+  toolCalls: ToolCallDelta[];
 };
 
 /**
@@ -452,7 +659,7 @@ export type Delta = Message<"Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_potluck, 11);
+  messageDesc(file_potluck, 16);
 
 /**
  * @generated from message Usage
@@ -483,7 +690,7 @@ export type Usage = Message<"Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_potluck, 12);
+  messageDesc(file_potluck, 17);
 
 /**
  * milliseconds, by the node's clock
@@ -512,14 +719,14 @@ export type Timings = Message<"Timings"> & {
  * Use `create(TimingsSchema)` to create a new message.
  */
 export const TimingsSchema: GenMessage<Timings> = /*@__PURE__*/
-  messageDesc(file_potluck, 13);
+  messageDesc(file_potluck, 18);
 
 /**
  * @generated from message Done
  */
 export type Done = Message<"Done"> & {
   /**
-   * "stop" or "length"
+   * "stop", "length" or "tool_calls"
    *
    * @generated from field: string finish_reason = 1;
    */
@@ -553,7 +760,7 @@ export type Done = Message<"Done"> & {
  * Use `create(DoneSchema)` to create a new message.
  */
 export const DoneSchema: GenMessage<Done> = /*@__PURE__*/
-  messageDesc(file_potluck, 14);
+  messageDesc(file_potluck, 19);
 
 /**
  * @generated from message Failure
@@ -589,7 +796,7 @@ export type Failure = Message<"Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_potluck, 15);
+  messageDesc(file_potluck, 20);
 
 /**
  * @generated from message Backend
@@ -627,7 +834,7 @@ export type Backend = Message<"Backend"> & {
  * Use `create(BackendSchema)` to create a new message.
  */
 export const BackendSchema: GenMessage<Backend> = /*@__PURE__*/
-  messageDesc(file_potluck, 16);
+  messageDesc(file_potluck, 21);
 
 /**
  * What a node signs (libp2p signed envelope, domain and payload type in protocol/receipt.ts).
@@ -723,7 +930,7 @@ export type Receipt = Message<"Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_potluck, 17);
+  messageDesc(file_potluck, 22);
 
 /**
  * An answer as its client kept it: everything that the receipt names by its hash, and the receipt.
@@ -763,7 +970,7 @@ export type AnswerRecord = Message<"AnswerRecord"> & {
  * Use `create(AnswerRecordSchema)` to create a new message.
  */
 export const AnswerRecordSchema: GenMessage<AnswerRecord> = /*@__PURE__*/
-  messageDesc(file_potluck, 18);
+  messageDesc(file_potluck, 23);
 
 /**
  * A file that convicts a node for everybody who has the model: `potluck audit FILE`.
@@ -794,7 +1001,7 @@ export type FraudProof = Message<"FraudProof"> & {
  * Use `create(FraudProofSchema)` to create a new message.
  */
 export const FraudProofSchema: GenMessage<FraudProof> = /*@__PURE__*/
-  messageDesc(file_potluck, 19);
+  messageDesc(file_potluck, 24);
 
 /**
  * The client sends this one frame: a request that its caller marked as shareable, and what a node made of it.
@@ -820,7 +1027,7 @@ export type AuditRequest = Message<"AuditRequest"> & {
  * Use `create(AuditRequestSchema)` to create a new message.
  */
 export const AuditRequestSchema: GenMessage<AuditRequest> = /*@__PURE__*/
-  messageDesc(file_potluck, 20);
+  messageDesc(file_potluck, 25);
 
 /**
  * The auditing node's answer, in one frame. Measured at each position from the receipt's first_position
@@ -852,7 +1059,7 @@ export type AuditReply = Message<"AuditReply"> & {
  * Use `create(AuditReplySchema)` to create a new message.
  */
 export const AuditReplySchema: GenMessage<AuditReply> = /*@__PURE__*/
-  messageDesc(file_potluck, 21);
+  messageDesc(file_potluck, 26);
 
 /**
  * @generated from message AuditResult
@@ -890,7 +1097,88 @@ export type AuditResult = Message<"AuditResult"> & {
  * Use `create(AuditResultSchema)` to create a new message.
  */
 export const AuditResultSchema: GenMessage<AuditResult> = /*@__PURE__*/
-  messageDesc(file_potluck, 22);
+  messageDesc(file_potluck, 27);
+
+/**
+ * The client sends this one frame.
+ *
+ * @generated from message EmbedRequest
+ */
+export type EmbedRequest = Message<"EmbedRequest"> & {
+  /**
+   * @generated from field: bytes model_digest = 1;
+   */
+  modelDigest: Uint8Array;
+
+  /**
+   * @generated from field: repeated string texts = 2;
+   */
+  texts: string[];
+};
+
+/**
+ * Describes the message EmbedRequest.
+ * Use `create(EmbedRequestSchema)` to create a new message.
+ */
+export const EmbedRequestSchema: GenMessage<EmbedRequest> = /*@__PURE__*/
+  messageDesc(file_potluck, 28);
+
+/**
+ * The node answers with one frame.
+ *
+ * @generated from message EmbedReply
+ */
+export type EmbedReply = Message<"EmbedReply"> & {
+  /**
+   * @generated from oneof EmbedReply.body
+   */
+  body: {
+    /**
+     * @generated from field: Embeddings result = 1;
+     */
+    value: Embeddings;
+    case: "result";
+  } | {
+    /**
+     * @generated from field: Failure error = 2;
+     */
+    value: Failure;
+    case: "error";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message EmbedReply.
+ * Use `create(EmbedReplySchema)` to create a new message.
+ */
+export const EmbedReplySchema: GenMessage<EmbedReply> = /*@__PURE__*/
+  messageDesc(file_potluck, 29);
+
+/**
+ * @generated from message Embeddings
+ */
+export type Embeddings = Message<"Embeddings"> & {
+  /**
+   * one a text: float32, little-endian, of length 1
+   *
+   * @generated from field: repeated bytes vectors = 1;
+   */
+  vectors: Uint8Array[];
+
+  /**
+   * of all texts
+   *
+   * @generated from field: uint32 prompt_tokens = 2;
+   */
+  promptTokens: number;
+};
+
+/**
+ * Describes the message Embeddings.
+ * Use `create(EmbeddingsSchema)` to create a new message.
+ */
+export const EmbeddingsSchema: GenMessage<Embeddings> = /*@__PURE__*/
+  messageDesc(file_potluck, 30);
 
 /**
  * @generated from message ModelCard
@@ -929,7 +1217,7 @@ export type ModelCard = Message<"ModelCard"> & {
   contextLength: number;
 
   /**
-   * "chat", "completion", "logprobs", "score"
+   * see protocol/card.ts
    *
    * @generated from field: repeated string features = 7;
    */
@@ -956,7 +1244,7 @@ export type ModelCard = Message<"ModelCard"> & {
  * Use `create(ModelCardSchema)` to create a new message.
  */
 export const ModelCardSchema: GenMessage<ModelCard> = /*@__PURE__*/
-  messageDesc(file_potluck, 23);
+  messageDesc(file_potluck, 31);
 
 /**
  * @generated from message Hardware
@@ -1002,7 +1290,7 @@ export type Hardware = Message<"Hardware"> & {
  * Use `create(HardwareSchema)` to create a new message.
  */
 export const HardwareSchema: GenMessage<Hardware> = /*@__PURE__*/
-  messageDesc(file_potluck, 24);
+  messageDesc(file_potluck, 32);
 
 /**
  * What a node advertises (libp2p signed envelope, domain and payload type in protocol/card.ts).
@@ -1085,7 +1373,7 @@ export type Card = Message<"Card"> & {
  * Use `create(CardSchema)` to create a new message.
  */
 export const CardSchema: GenMessage<Card> = /*@__PURE__*/
-  messageDesc(file_potluck, 25);
+  messageDesc(file_potluck, 33);
 
 /**
  * /potluck/card/1.0.0: the client opens a stream, the node sends this one frame and closes.
@@ -1111,5 +1399,5 @@ export type CardReply = Message<"CardReply"> & {
  * Use `create(CardReplySchema)` to create a new message.
  */
 export const CardReplySchema: GenMessage<CardReply> = /*@__PURE__*/
-  messageDesc(file_potluck, 26);
+  messageDesc(file_potluck, 34);
 

@@ -6,7 +6,6 @@ import {
   MAX_ANSWER_TOKENS,
   MAX_CREDIT,
   MAX_LOGIT_BIAS,
-  MAX_MESSAGES,
   MAX_PROMPT_TOKENS,
   MAX_STOP_LENGTH,
   MAX_STOP_SEQUENCES,
@@ -15,7 +14,7 @@ import {
   SAMPLING_CONTRACT
 } from '../constants.ts'
 import { PotluckError } from '../errors.ts'
-import type { ChatMessage, PromptInput, SamplingParameters } from '../generation.ts'
+import type { PromptInput, ResponseFormat, SamplingParameters } from '../generation.ts'
 import {
   ClientFrameSchema,
   type ClientFrame as ClientFrameMessage,
@@ -23,6 +22,7 @@ import {
   type Sampling as SamplingMessage
 } from '../messages/potluck_pb.ts'
 import { FieldCheck } from './check.ts'
+import { parseInput, parseResponseFormat, writeInput, writeResponseFormat } from './input.ts'
 
 export interface GenerateRequest {
   /** 16 random bytes, new for every attempt. */
@@ -35,6 +35,8 @@ export interface GenerateRequest {
   /** Most tokens of the whole answer, those of a continuation included. */
   maxTokens: number
   stop: readonly string[]
+  /** Absent: text. */
+  responseFormat?: ResponseFormat
   /** Alternatives per position, 0 to 20; undefined for no log-probabilities. */
   topLogprobs?: number
   /** Tokens that the caller takes before its first credit frame. */
@@ -50,10 +52,9 @@ export type ClientFrame =
   { type: 'request'; request: GenerateRequest; digest: Uint8Array } | { type: 'credit'; tokens: number }
 
 const check = new FieldCheck('invalid_request', 'invalid request')
-const ROLES: readonly string[] = ['system', 'user', 'assistant'] satisfies ChatMessage['role'][]
 
 export function encodeRequest(request: GenerateRequest): { bytes: Uint8Array; digest: Uint8Array } {
-  const { sampling, input, continuation } = request
+  const { sampling, input, responseFormat, continuation } = request
   const bytes = toBinary(
     ClientFrameSchema,
     create(ClientFrameSchema, {
@@ -62,7 +63,7 @@ export function encodeRequest(request: GenerateRequest): { bytes: Uint8Array; di
         value: {
           requestId: request.requestId,
           modelDigest: request.modelDigest,
-          ...('prompt' in input ? { prompt: input.prompt } : { messages: [...input.messages] }),
+          ...writeInput(input),
           sampling: {
             ...sampling,
             contract: SAMPLING_CONTRACT,
@@ -70,6 +71,7 @@ export function encodeRequest(request: GenerateRequest): { bytes: Uint8Array; di
           },
           maxTokens: request.maxTokens,
           stop: [...request.stop],
+          ...(responseFormat === undefined ? {} : { responseFormat: writeResponseFormat(responseFormat) }),
           ...(request.topLogprobs === undefined ? {} : { topLogprobs: request.topLogprobs }),
           credit: request.credit,
           shareable: request.shareable,
@@ -119,10 +121,13 @@ function parseRequest(message: RequestMessage): GenerateRequest {
   return {
     requestId: check.bytes('request_id', message.requestId, 16),
     modelDigest: check.bytes('model_digest', message.modelDigest, 32),
-    input: parseInput(message),
+    input: parseInput(check, message),
     sampling,
     maxTokens: check.number('max_tokens', message.maxTokens, 1, MAX_ANSWER_TOKENS),
     stop: message.stop,
+    ...(message.responseFormat === undefined
+      ? {}
+      : { responseFormat: parseResponseFormat(check, message.responseFormat) }),
     ...(message.topLogprobs === undefined
       ? {}
       : { topLogprobs: check.number('top_logprobs', message.topLogprobs, 0, MAX_TOP_LOGPROBS) }),
@@ -130,20 +135,6 @@ function parseRequest(message: RequestMessage): GenerateRequest {
     shareable: message.shareable,
     ...(continuation === undefined ? {} : { continuation })
   }
-}
-
-function parseInput({ messages, prompt }: RequestMessage): PromptInput {
-  if (prompt !== undefined) {
-    if (messages.length > 0) check.fail('prompt', 'must not stand beside messages')
-    return { prompt }
-  }
-  check.count('messages', messages, MAX_MESSAGES)
-  if (messages.length === 0) check.fail('messages', 'must not be empty')
-  return { messages: messages.map(({ role, content }) => ({ role: parseRole(role), content })) }
-}
-
-function parseRole(role: string): ChatMessage['role'] {
-  return ROLES.includes(role) ? (role as ChatMessage['role']) : check.fail('role', `must be one of ${ROLES.join(', ')}`)
 }
 
 function parseContinuation({ promptTokens, answerTokens, maxTokens }: RequestMessage): GenerateRequest['continuation'] {

@@ -8,11 +8,23 @@ import {
   MAX_RECEIPT_BYTES,
   MAX_TOKEN_BYTES,
   MAX_TOKEN_ID,
+  MAX_TOOL_CALL_ID,
+  MAX_TOOL_CALLS,
+  MAX_TOOL_NAME,
   MAX_TOP_LOGPROBS,
   MAX_WAIT_MS
 } from '../constants.ts'
 import { isWireCode, PotluckError, type WireCode } from '../errors.ts'
-import type { FinishReason, Load, PositionLogprobs, Timings, TokenDelta, TokenLogprob, Usage } from '../generation.ts'
+import type {
+  FinishReason,
+  Load,
+  PositionLogprobs,
+  Timings,
+  TokenDelta,
+  TokenLogprob,
+  ToolCallDelta,
+  Usage
+} from '../generation.ts'
 import {
   NodeFrameSchema,
   type Accepted as AcceptedMessage,
@@ -24,6 +36,7 @@ import {
   type PositionLogprobs as PositionLogprobsMessage,
   type Timings as TimingsMessage,
   type TokenLogprob as TokenLogprobMessage,
+  type ToolCallDelta as ToolCallDeltaMessage,
   type Usage as UsageMessage
 } from '../messages/potluck_pb.ts'
 import { FieldCheck } from './check.ts'
@@ -47,7 +60,7 @@ export type NodeFrame =
 export type Refusal = Extract<NodeFrame, { type: 'error' }>
 
 const check = new FieldCheck('protocol_violation', 'invalid frame from the node')
-const FINISH_REASONS: readonly string[] = ['stop', 'length'] satisfies FinishReason[]
+const FINISH_REASONS: readonly string[] = ['stop', 'length', 'tool_calls'] satisfies FinishReason[]
 
 export function encodeNodeFrame(frame: NodeFrame): Uint8Array {
   return toBinary(NodeFrameSchema, create(NodeFrameSchema, { body: toBody(frame) }))
@@ -60,12 +73,14 @@ function toBody(frame: NodeFrame): Body {
     case 'accepted':
       return { case: 'accepted', value: { ...frame, promptTokens: [...frame.promptTokens] } }
     case 'delta': {
-      const { tokens, text, logprobs } = frame.delta
+      const { tokens, text, reasoning, toolCalls = [], logprobs } = frame.delta
       return {
         case: 'delta',
         value: {
           tokens: [...tokens],
           text,
+          ...(reasoning === undefined ? {} : { reasoning }),
+          toolCalls: [...toolCalls],
           ...(logprobs === undefined
             ? {}
             : { logprobs: logprobs.map(({ chosen, top }) => ({ chosen, top: [...top] })) })
@@ -115,14 +130,36 @@ function parseAccepted(message: AcceptedMessage): NodeFrame {
   }
 }
 
-function parseDelta({ tokens, text, logprobs }: DeltaMessage): TokenDelta {
-  if (tokens.length === 0 && text === '') check.fail('delta', 'is empty')
-  check.tokens('tokens', tokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID)
+function parseDelta({ tokens, text, reasoning, toolCalls, logprobs }: DeltaMessage): TokenDelta {
+  check.count('tool_calls', toolCalls, MAX_TOOL_CALLS)
+  const delta: TokenDelta = {
+    tokens: check.tokens('tokens', tokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID),
+    text,
+    ...(reasoning === '' ? {} : { reasoning }),
+    ...(toolCalls.length === 0 ? {} : { toolCalls: toolCalls.map(parseToolCall) })
+  }
+  const characters = [text, reasoning, ...toolCalls.flatMap((call) => [call.id, call.name, call.arguments])]
+  const length = characters.reduce((sum, part) => sum + part.length, 0)
+  if (tokens.length === 0 && length === 0) check.fail('delta', 'is empty')
   // A bound on the text that a few tokens may carry: what was held back, and their own.
-  check.text('text', text, MAX_TOKEN_BYTES * (tokens.length + 1))
-  if (logprobs.length === 0) return { tokens, text }
+  check.number('text', length, 0, MAX_TOKEN_BYTES * (tokens.length + 1))
+  if (logprobs.length === 0) return delta
   if (logprobs.length !== tokens.length) check.fail('logprobs', 'must be one for each token')
-  return { tokens, text, logprobs: logprobs.map(parsePosition) }
+  return { ...delta, logprobs: logprobs.map(parsePosition) }
+}
+
+function parseToolCall({ index, id, name, arguments: text }: ToolCallDeltaMessage): ToolCallDelta {
+  if ((id === '') !== (name === '')) check.fail('tool_calls', 'must have an id and a name together')
+  return {
+    index: check.number('tool_calls.index', index, 0, MAX_TOOL_CALLS - 1),
+    ...(id === ''
+      ? {}
+      : {
+          id: check.label('tool_calls.id', id, MAX_TOOL_CALL_ID),
+          name: check.label('tool_calls.name', name, MAX_TOOL_NAME)
+        }),
+    arguments: text
+  }
 }
 
 function parsePosition({ chosen, top }: PositionLogprobsMessage): PositionLogprobs {

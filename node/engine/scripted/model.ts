@@ -5,8 +5,8 @@ import { pieceOf, type Vocabulary } from '../answer/vocabulary.ts'
 
 const BEGIN = 256
 const END = 257
-const ROLES = { system: 258, user: 259, assistant: 260 } as const
-export const VOCABULARY_SIZE = 261
+const ROLES = { system: 258, user: 259, assistant: 260, tool: 261 } as const
+export const VOCABULARY_SIZE = 262
 
 /** How far the scripted token lies above all others: at any temperature in use it is certain. */
 const CERTAIN = 1000

@@ -1,0 +1,1 @@
+export { checkSchema, type SchemaIssue } from './check.ts'

@@ -1,0 +1,155 @@
+/** The part of a request that the chat template and the grammar see: messages, tools and schemas. */
+import type { MessageInitShape } from '@bufbuild/protobuf'
+
+import {
+  MAX_MESSAGES,
+  MAX_SCHEMA_BYTES,
+  MAX_TOOL_CALL_ID,
+  MAX_TOOL_CALLS,
+  MAX_TOOL_NAME,
+  MAX_TOOLS
+} from '../constants.ts'
+import type { ChatMessage, JsonSchema, PromptInput, ResponseFormat, Tool, ToolChoice } from '../generation.ts'
+import type {
+  ChatMessage as MessageMessage,
+  GenerateRequest as RequestMessage,
+  GenerateRequestSchema,
+  ResponseFormat as FormatMessage,
+  Tool as ToolMessage,
+  ToolChoice as ChoiceMessage
+} from '../messages/potluck_pb.ts'
+import { checkSchema } from '../schema/index.ts'
+import type { FieldCheck } from './check.ts'
+
+type RequestFields = Extract<MessageInitShape<typeof GenerateRequestSchema>, { $typeName?: never }>
+
+const ROLES: readonly string[] = ['system', 'user', 'assistant', 'tool'] satisfies ChatMessage['role'][]
+const CHOICES: readonly string[] = ['auto', 'none', 'required'] satisfies ToolChoice[]
+/** What the OpenAI API allows, and the dot that some apps put between a server and its tool. */
+const TOOL_NAME = /^[\w.-]+$/
+
+export function writeInput(input: PromptInput): RequestFields {
+  if ('prompt' in input) return { prompt: input.prompt }
+  const { messages, tools = [], toolChoice, parallelToolCalls } = input
+  return {
+    messages: messages.map(({ role, content, toolCalls = [], toolCallId = '' }) => ({
+      role,
+      content,
+      toolCalls: [...toolCalls],
+      toolCallId
+    })),
+    tools: tools.map(({ name, description = '', parameters, strict = false }) => ({
+      name,
+      description,
+      parameters: parameters === undefined ? '' : JSON.stringify(parameters),
+      strict
+    })),
+    ...(toolChoice === undefined ? {} : { toolChoice: writeChoice(toolChoice) }),
+    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls })
+  }
+}
+
+function writeChoice(choice: ToolChoice): NonNullable<RequestFields['toolChoice']> {
+  return typeof choice === 'string' ? { mode: choice } : { mode: 'named', name: choice.name }
+}
+
+export function writeResponseFormat(format: ResponseFormat): NonNullable<RequestFields['responseFormat']> {
+  return format.type === 'json_object'
+    ? { type: 'json_object' }
+    : { type: 'json_schema', schema: JSON.stringify(format.schema) }
+}
+
+export function parseInput(check: FieldCheck, message: RequestMessage): PromptInput {
+  const { messages, prompt, parallelToolCalls } = message
+  if (prompt !== undefined) {
+    if (messages.length > 0) check.fail('prompt', 'must not stand beside messages')
+    if (message.tools.length > 0) check.fail('tools', 'must not stand beside prompt')
+    return { prompt }
+  }
+  check.count('messages', messages, MAX_MESSAGES)
+  if (messages.length === 0) check.fail('messages', 'must not be empty')
+  const tools = parseTools(check, message.tools)
+  return {
+    messages: messages.map((one) => parseMessage(check, one)),
+    ...(tools.length === 0 ? {} : { tools }),
+    ...(message.toolChoice === undefined ? {} : { toolChoice: parseChoice(check, message.toolChoice, tools) }),
+    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls })
+  }
+}
+
+function parseMessage(check: FieldCheck, { role, content, toolCalls, toolCallId }: MessageMessage): ChatMessage {
+  if (!ROLES.includes(role)) check.fail('role', `must be one of ${ROLES.join(', ')}`)
+  check.count('tool_calls', toolCalls, MAX_TOOL_CALLS)
+  if (toolCalls.length > 0 && role !== 'assistant') check.fail('tool_calls', 'must stand in a message of the assistant')
+  if (toolCallId !== '' && role !== 'tool') check.fail('tool_call_id', 'must stand in a message of a tool')
+  return {
+    role: role as ChatMessage['role'],
+    content,
+    ...(toolCalls.length === 0
+      ? {}
+      : {
+          toolCalls: toolCalls.map((call) => ({
+            id: check.label('tool_calls.id', call.id, MAX_TOOL_CALL_ID),
+            name: parseName(check, 'tool_calls.name', call.name),
+            arguments: call.arguments
+          }))
+        }),
+    ...(toolCallId === '' ? {} : { toolCallId: check.label('tool_call_id', toolCallId, MAX_TOOL_CALL_ID) })
+  }
+}
+
+function parseTools(check: FieldCheck, messages: readonly ToolMessage[]): Tool[] {
+  check.count('tools', messages, MAX_TOOLS)
+  check.number(
+    'tools',
+    messages.reduce((sum, { parameters }) => sum + parameters.length, 0),
+    0,
+    MAX_SCHEMA_BYTES
+  )
+  const tools = messages.map(({ name, description, parameters, strict }): Tool => {
+    parseName(check, 'tools.name', name)
+    const field = `tools.${name}.parameters`
+    return {
+      name,
+      ...(description === '' ? {} : { description }),
+      ...(parameters === '' ? {} : { parameters: parseSchema(check, field, parameters, { lenient: !strict }) }),
+      ...(strict ? { strict } : {})
+    }
+  })
+  if (new Set(tools.map(({ name }) => name)).size < tools.length) check.fail('tools', 'must have different names')
+  return tools
+}
+
+function parseName(check: FieldCheck, field: string, name: string): string {
+  if (!TOOL_NAME.test(name)) check.fail(field, 'must be of letters, digits, _, - and .')
+  return check.text(field, name, MAX_TOOL_NAME)
+}
+
+function parseChoice(check: FieldCheck, { mode, name }: ChoiceMessage, tools: readonly Tool[]): ToolChoice {
+  if (mode === 'named') {
+    if (!tools.some((tool) => tool.name === name)) check.fail('tool_choice', 'must name one of the tools')
+    return { name }
+  }
+  if (!CHOICES.includes(mode)) check.fail('tool_choice', `must be one of ${CHOICES.join(', ')}, named`)
+  if (mode === 'required' && tools.length === 0) check.fail('tool_choice', 'must not be required without tools')
+  return mode as Extract<ToolChoice, string>
+}
+
+export function parseResponseFormat(check: FieldCheck, { type, schema }: FormatMessage): ResponseFormat {
+  if (type === 'json_object') return { type }
+  if (type !== 'json_schema') return check.fail('response_format', 'must be json_object or json_schema')
+  check.text('response_format', schema, MAX_SCHEMA_BYTES)
+  return { type, schema: parseSchema(check, 'response_format', schema, { lenient: false }) }
+}
+
+function parseSchema(check: FieldCheck, field: string, text: string, options: { lenient: boolean }): JsonSchema {
+  let schema: unknown
+  try {
+    schema = JSON.parse(text)
+  } catch {
+    return check.fail(field, 'is not JSON')
+  }
+  const issue = checkSchema(schema, options)
+  if (issue !== undefined) check.fail(field, `${issue.path} ${issue.keyword} ${issue.reason}`)
+  return schema as JsonSchema
+}
