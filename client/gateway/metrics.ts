@@ -15,6 +15,7 @@ const REQUEST_BUCKETS = [0.1, 0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 
 /** Follows one request. */
 export interface RequestMetrics {
   part: (part: IndexedPart) => void
+  embedded: (promptTokens: number) => void
   /** @param outcome `done`, or an error's code */
   ended: (outcome: string) => void
 }
@@ -67,6 +68,7 @@ export class GatewayMetrics {
           this.#failovers.inc(part.metadata.failures.length)
         }
       },
+      embedded: (promptTokens) => this.#promptTokens.inc(promptTokens),
       ended: (outcome) => {
         place.dec()
         this.#finished.inc({ endpoint, outcome })

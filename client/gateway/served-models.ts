@@ -34,8 +34,8 @@ export class ServedModels {
   }
 
   /** A model by its digest, or the one that most nodes serve under the name. */
-  async find(id: string, signal: AbortSignal): Promise<ModelView | undefined> {
-    return named(await this.list(signal), id)[0]
+  choose(served: readonly ModelView[], id: string): ModelView | undefined {
+    return named(served, id)[0]
   }
 
   /** An error as the caller gets it: what could not be found is told with what can. */

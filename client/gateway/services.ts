@@ -15,4 +15,6 @@ export interface Services {
   stopping: AbortSignal
   /** Seconds since the epoch. */
   now: () => number
+  /** As `now`: the network does not know when a model was made. */
+  startedAt: number
 }

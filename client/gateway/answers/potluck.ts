@@ -59,11 +59,16 @@ export function potluckUsage({
   }
 }
 
-/** Tokens of one request: its prompt once, all answers. */
-export function sumUsage(answers: readonly { usage: Usage }[]): Usage {
+/**
+ * Tokens of one request: each prompt once, all answers.
+ *
+ * @param copies answers to one prompt, which stand side by side
+ */
+export function sumUsage(answers: readonly { usage: Usage }[], copies: number = answers.length): Usage {
+  const prompts = answers.filter((_, index) => index % copies === 0)
   return {
-    promptTokens: Math.max(0, ...answers.map(({ usage }) => usage.promptTokens)),
-    cachedTokens: Math.max(0, ...answers.map(({ usage }) => usage.cachedTokens)),
+    promptTokens: prompts.reduce((sum, { usage }) => sum + usage.promptTokens, 0),
+    cachedTokens: prompts.reduce((sum, { usage }) => sum + usage.cachedTokens, 0),
     completionTokens: answers.reduce((sum, { usage }) => sum + usage.completionTokens, 0)
   }
 }

@@ -6,6 +6,8 @@ export interface WholeAnswer {
   model: AcceptedPart['model']
   text: string
   reasoning: string
+  /** Of the tokens those that came with reasoning. */
+  reasoningTokens: number
   toolCalls: ToolCall[]
   logprobs: PositionLogprobs[]
   finishReason: FinishReason
@@ -16,6 +18,7 @@ export interface WholeAnswer {
 export class Collector {
   #text = ''
   #reasoning = ''
+  #reasoningTokens = 0
   readonly #toolCalls: ToolCall[] = []
   readonly #logprobs: PositionLogprobs[] = []
   #whole: WholeAnswer | undefined
@@ -28,7 +31,10 @@ export class Collector {
   take(part: AnswerPart): void {
     if (part.type === 'delta') {
       this.#text += part.text
-      this.#reasoning += part.reasoning ?? ''
+      if (part.reasoning !== undefined) {
+        this.#reasoning += part.reasoning
+        this.#reasoningTokens += part.tokens.length
+      }
       this.#logprobs.push(...(part.logprobs ?? []))
       for (const { index, id = '', name = '', arguments: piece } of part.toolCalls ?? []) {
         const call = (this.#toolCalls[index] ??= { id, name, arguments: '' })
@@ -40,6 +46,7 @@ export class Collector {
         model: metadata.model,
         text: this.#text,
         reasoning: this.#reasoning,
+        reasoningTokens: this.#reasoningTokens,
         toolCalls: this.#toolCalls,
         logprobs: this.#logprobs,
         finishReason,

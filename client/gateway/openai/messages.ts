@@ -4,8 +4,21 @@ import { z } from 'zod'
 
 import { optional } from './validate.ts'
 
+type Content = string | { type: string; text: string | undefined; refusal: string | undefined }[]
+
+export type MessageRequest =
+  | { role: 'system' | 'developer' | 'user'; content: Content }
+  | { role: 'assistant'; content: Content | undefined; tool_calls: ToolCallRequest[] | undefined }
+  | { role: 'tool'; content: Content; tool_call_id: string }
+
+interface ToolCallRequest {
+  id: string
+  type: 'function'
+  function: { name: string; arguments: string }
+}
+
 /** Text, or parts of which only texts can be taken: no model here sees or hears. */
-const content = z.union([
+const content: z.ZodType<Content> = z.union([
   z.string(),
   z.array(
     z.looseObject({ type: z.string(), text: optional(z.string()), refusal: optional(z.string()) }).check((context) => {
@@ -30,8 +43,7 @@ const toolCall = z.looseObject({
 })
 
 const message = z.discriminatedUnion('role', [
-  z.looseObject({ role: z.enum(['system', 'developer']), content, name: nobody }),
-  z.looseObject({ role: z.literal('user'), content, name: nobody }),
+  z.looseObject({ role: z.enum(['system', 'developer', 'user']), content, name: nobody }),
   z.looseObject({
     role: z.literal('assistant'),
     content: optional(content),
@@ -41,9 +53,9 @@ const message = z.discriminatedUnion('role', [
   z.looseObject({ role: z.literal('tool'), content, tool_call_id: z.string().min(1) })
 ])
 
-export const messagesField = z.array(message).min(1)
+export const messagesField: z.ZodType<MessageRequest[]> = z.array(message).min(1)
 
-export function toMessages(messages: z.output<typeof messagesField>): ChatMessage[] {
+export function toMessages(messages: readonly MessageRequest[]): ChatMessage[] {
   return messages.map((given): ChatMessage => {
     const text = textOf(given.content)
     switch (given.role) {
@@ -65,7 +77,7 @@ export function toMessages(messages: z.output<typeof messagesField>): ChatMessag
 }
 
 /** Parts stand on lines of their own, as other servers join them. */
-function textOf(given: z.output<typeof content> | undefined): string {
+function textOf(given: Content | undefined): string {
   if (given === undefined || typeof given === 'string') return given ?? ''
   return given.map(({ text, refusal }) => text ?? refusal ?? '').join('\n')
 }

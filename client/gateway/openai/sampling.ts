@@ -4,12 +4,29 @@ import { CANDIDATES, MAX_ANSWER_TOKENS, MAX_LOGIT_BIAS, MAX_STOP_LENGTH, MAX_STO
 import { z } from 'zod'
 
 import { invalid } from '../errors.ts'
-import { defined, optional, type Refusal } from './validate.ts'
+import { defined, optional, type Fields, type Refusal } from './validate.ts'
 
 const stopText = z.string().min(1).max(MAX_STOP_LENGTH)
 
+export interface SamplingRequest {
+  model: string | undefined
+  temperature: number | undefined
+  top_p: number | undefined
+  top_k: number | undefined
+  min_p: number | undefined
+  presence_penalty: number | undefined
+  frequency_penalty: number | undefined
+  logit_bias: Record<string, number> | undefined
+  seed: number | undefined
+  stop: string | string[] | undefined
+  n: number | undefined
+  stream: boolean | undefined
+  stream_options: { include_usage: boolean | undefined } | undefined
+  user: string | undefined
+}
+
 /** The fields, in what the contract of the network can do: more than OpenAI allows, in places. */
-export const samplingFields = {
+export const samplingFields: Fields<SamplingRequest> = {
   model: optional(z.string().min(1)),
   temperature: optional(z.number().min(0).max(100)),
   top_p: optional(z.number().min(0).max(1)),
@@ -33,10 +50,7 @@ export const samplingFields = {
   user: optional(z.string())
 }
 
-const samplingSchema = z.looseObject(samplingFields)
-export type SamplingRequest = z.output<typeof samplingSchema>
-
-export const maxTokens = optional(z.int().min(1).max(MAX_ANSWER_TOKENS))
+export const maxTokens: z.ZodType<number | undefined> = optional(z.int().min(1).max(MAX_ANSWER_TOKENS))
 
 /** Fields of OpenAI's that none of the endpoints can honour. */
 export const REFUSED: Readonly<Record<string, Refusal>> = {
@@ -45,7 +59,7 @@ export const REFUSED: Readonly<Record<string, Refusal>> = {
 }
 
 /** How the tokens are chosen, with OpenAI's defaults: the model's own distribution, not cut or bent. */
-export function samplingOptions(request: SamplingRequest): GenerationOptions {
+export function samplingOptions(request: Omit<SamplingRequest, 'stream_options'>): GenerationOptions {
   const { model, temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty, logit_bias, stop } = request
   return {
     model: model ?? 'auto',

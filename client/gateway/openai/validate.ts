@@ -12,10 +12,11 @@ export function parse<T>(schema: z.ZodType<T>, body: unknown): T {
   throw invalid(param === '' ? null : param, `Invalid '${param}': ${uncapitalized(message)}.`, 'invalid_value')
 }
 
+/** Schemas for the fields of a request. */
+export type Fields<T> = { readonly [K in keyof T]-?: z.ZodType<T[K]> }
+
 /** Absent, or null as many clients write it. */
-export function optional<T extends z.ZodType>(
-  schema: T
-): z.ZodPipe<z.ZodOptional<z.ZodNullable<T>>, z.ZodTransform<z.output<T> | undefined, z.output<T> | null | undefined>> {
+export function optional<T>(schema: z.ZodType<T>): z.ZodType<T | undefined> {
   return schema.nullish().transform((value) => value ?? undefined)
 }
 
