@@ -40,7 +40,8 @@ export class ServedModels {
 
   /** An error as the caller gets it: what could not be found is told with what can. */
   async explain(error: unknown, model: string, signal: AbortSignal): Promise<ApiError> {
-    const searched = error instanceof PotluckError && (error.code === 'no_providers' || error.code === 'model_not_found')
+    const searched =
+      error instanceof PotluckError && (error.code === 'no_providers' || error.code === 'model_not_found')
     if (!searched || signal.aborted) return toApiError(error)
     const served = await this.list(signal).catch(() => [])
     if (served.length === 0) return nothingServed(error)

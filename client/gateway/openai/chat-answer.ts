@@ -41,7 +41,10 @@ export interface ChatShow {
 }
 
 /** @param answers at least one */
-export function chatCompletion(answers: readonly WholeAnswer[], { model, created, logprobs }: ChatShow): ChatCompletion {
+export function chatCompletion(
+  answers: readonly WholeAnswer[],
+  { model, created, logprobs }: ChatShow
+): ChatCompletion {
   const [{ model: answering } = { model: { name: '', digest: '' } }] = answers
   return {
     id: newId('chatcmpl-'),

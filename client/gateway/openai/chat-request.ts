@@ -96,7 +96,9 @@ export function chatOptions(request: ChatRequest): ChatOptions {
   return {
     ...samplingOptions(request),
     messages: toMessages(request.messages),
-    ...(tools.length === 0 ? {} : { tools, ...defined({ toolChoice, parallelToolCalls: request.parallel_tool_calls }) }),
+    ...(tools.length === 0
+      ? {}
+      : { tools, ...defined({ toolChoice, parallelToolCalls: request.parallel_tool_calls }) }),
     ...defined({
       maxTokens: request.max_completion_tokens ?? request.max_tokens,
       topLogprobs: request.logprobs === true ? (request.top_logprobs ?? 0) : undefined,

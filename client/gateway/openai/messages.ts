@@ -69,7 +69,11 @@ export function toMessages(messages: readonly MessageRequest[]): ChatMessage[] {
       case 'assistant': {
         const { tool_calls = [] } = given
         if (tool_calls.length === 0) return { role: 'assistant', content: text }
-        const toolCalls = tool_calls.map(({ id, function: { name, arguments: args } }) => ({ id, name, arguments: args }))
+        const toolCalls = tool_calls.map(({ id, function: { name, arguments: args } }) => ({
+          id,
+          name,
+          arguments: args
+        }))
         return { role: 'assistant', content: text, toolCalls }
       }
     }

@@ -112,7 +112,5 @@ export function responsesOptions(request: ResponsesRequest): ChatOptions {
 function formatOf({ text }: ResponsesRequest): ResponseFormat | undefined {
   const format = text?.format
   if (format === undefined || format.type === 'text') return undefined
-  return format.type === 'json_object'
-    ? { type: 'json_object' }
-    : toSchemaFormat(format.schema, 'text.format.schema')
+  return format.type === 'json_object' ? { type: 'json_object' } : toSchemaFormat(format.schema, 'text.format.schema')
 }

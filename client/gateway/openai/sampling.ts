@@ -37,7 +37,8 @@ export const samplingFields: Fields<SamplingRequest> = {
   frequency_penalty: optional(z.number().min(-100).max(100)),
   logit_bias: optional(
     z
-      .record(z.string().regex(/^\d+$/, 'the keys must be token ids'), z.number().min(-100).max(100))
+      .record(z.string(), z.number().min(-100).max(100))
+      .refine((bias) => Object.keys(bias).every((token) => /^\d+$/.test(token)), 'its keys must be token ids')
       .refine((bias) => Object.keys(bias).length <= MAX_LOGIT_BIAS, `at most ${MAX_LOGIT_BIAS} tokens`)
   ),
   seed: optional(z.int()),
@@ -71,7 +72,8 @@ export function samplingOptions(request: Omit<SamplingRequest, 'stream_options'>
       presencePenalty: presence_penalty,
       frequencyPenalty: frequency_penalty,
       logitBias:
-        logit_bias && new Map(Object.entries(logit_bias).map(([token, bias]): [number, number] => [Number(token), bias]))
+        logit_bias &&
+        new Map(Object.entries(logit_bias).map(([token, bias]): [number, number] => [Number(token), bias]))
     }),
     stop: typeof stop === 'string' ? [stop] : (stop ?? [])
   }

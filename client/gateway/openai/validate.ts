@@ -1,5 +1,5 @@
 /** Requests against their schemas; the first thing that is wrong becomes a 400 that names the field. */
-import { z } from 'zod'
+import type { z } from 'zod'
 
 import { invalid, unsupported } from '../errors.ts'
 

@@ -24,9 +24,7 @@ test('a whole answer, with who gave it', async () => {
   expect(body).toMatchObject({
     object: 'chat.completion',
     model: 'potluck/scripted:F32',
-    choices: [
-      { index: 0, message: { role: 'assistant', content: ANSWER }, logprobs: null, finish_reason: 'stop' }
-    ],
+    choices: [{ index: 0, message: { role: 'assistant', content: ANSWER }, logprobs: null, finish_reason: 'stop' }],
     usage: {
       prompt_tokens: 8,
       completion_tokens: ANSWER.length + 1,
@@ -43,10 +41,10 @@ test('a stream: one id, the role first and once, an empty finish, usage only whe
   const plain = await ask({})
   expect(plain.done).toBe(true)
   expect(new Set(plain.chunks.map(({ id }) => id)).size).toBe(1)
-  expect(plain.chunks.every(({ choices }) => (choices as unknown[]).length === 1)).toBe(true)
-  const deltas = plain.chunks.flatMap(({ choices }) => choices as { delta: { role?: string; content?: string } }[])
-  expect(deltas.map(({ delta }) => delta.role)).toEqual(['assistant', ...Array(deltas.length - 1).fill(undefined)])
-  expect(deltas.map(({ delta }) => delta.content ?? '').join('')).toBe(ANSWER)
+  expect(plain.chunks.every(({ choices }) => choices.length === 1)).toBe(true)
+  const deltas = plain.chunks.flatMap(({ choices }) => choices)
+  expect(deltas.map(({ delta }) => delta?.role)).toEqual(['assistant', ...Array(deltas.length - 1).fill(undefined)])
+  expect(deltas.map(({ delta }) => delta?.content ?? '').join('')).toBe(ANSWER)
   expect(deltas.at(-1)).toEqual({ index: 0, delta: {}, logprobs: null, finish_reason: 'stop' })
   const counted = await ask({ stream_options: { include_usage: true } })
   expect(counted.chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: ANSWER.length + 1 } })
@@ -105,7 +103,7 @@ test('a text is continued, echoed, and cut', async () => {
   expect(new Set(choices.map(({ finish_reason }) => finish_reason))).toEqual(new Set(['length']))
   expect(usage).toMatchObject({ prompt_tokens: 6 + 7, completion_tokens: 12 })
   const streamed = await chunks(await post(url, 'completions', { ...body, prompt: 'Once ', n: 1, stream: true }))
-  const texts = streamed.chunks.map(({ choices: [choice] }) => (choice as { text: string }).text)
+  const texts = streamed.chunks.map(({ choices: [choice] }) => choice?.text)
   expect(texts.join('')).toBe('Once The')
 })
 

@@ -62,13 +62,21 @@ export async function* events(response: Response): AsyncGenerator<Event> {
   }
 }
 
+/** What tests look at of chats' and texts' chunks. */
+export interface Chunk {
+  id: string
+  choices: { index: number; text?: string; delta?: { role?: string; content?: string }; finish_reason: string | null }[]
+  usage?: object
+  error?: object
+}
+
 /** All events of a stream, parsed, without `[DONE]`; whether that came is told beside them. */
-export async function chunks(response: Response): Promise<{ chunks: Record<string, never>[]; done: boolean }> {
-  const found: Record<string, never>[] = []
+export async function chunks(response: Response): Promise<{ chunks: Chunk[]; done: boolean }> {
+  const found: Chunk[] = []
   let done = false
   for await (const { data } of events(response)) {
     if (data === '[DONE]') done = true
-    else if (data.startsWith('{')) found.push(JSON.parse(data) as Record<string, never>)
+    else if (data.startsWith('{')) found.push(JSON.parse(data) as Chunk)
   }
   return { chunks: found, done }
 }
