@@ -42,3 +42,12 @@ export const BATCH_TOKENS = 512
 
 /** A model smaller than this runs on one thread: with two, the threads' meetings cost more than they save. */
 export const ONE_THREAD_MODEL_BYTES: number = 64 * 1024 * 1024
+
+/** Sets of allowed tokens that are kept: 19 KB each with a vocabulary of 150,000. */
+export const MASKS_KEPT = 512
+/** Bytes tried for one such set; some 200 ms, in which no other answer goes on. An honest schema needs a tenth. */
+export const MASK_STEPS = 1_000_000
+/** Grammars that are kept: an application sends one schema again and again. */
+export const GRAMMARS_KEPT = 64
+/** Native samplers of one slot that have a set of allowed tokens: 3 MB each with a vocabulary of 150,000. */
+export const MASKED_SAMPLERS = 4

@@ -7,6 +7,8 @@
  * frees the slot. The engine queues nothing: the caller never runs more than `slots` generations.
  */
 import type {
+  AnswerShape,
+  Feature,
   FinishReason,
   PromptInput,
   ReadJob,
@@ -29,7 +31,7 @@ export interface EngineModel {
   vocabularySize: number
   sizeBytes: number
   /** "chat" only if the file holds a chat template. */
-  features: readonly ('chat' | 'completion' | 'logprobs' | 'score')[]
+  features: readonly Feature[]
 }
 
 /** How the engine computes; part of receipts, as honest noise depends on it. */
@@ -58,6 +60,8 @@ export interface GenerateJob {
   /** Most tokens of the whole answer, those of `answerTokens` included. */
   maxTokens: number
   stop: readonly string[]
+  /** Undefined: one text, and any. */
+  shape?: AnswerShape
   /** Alternatives per position, or undefined for no log-probabilities. */
   topLogprobs?: number
   /** Tokens that may be generated before the first `grant`. */
@@ -78,6 +82,10 @@ export interface Generation extends AsyncIterable<EngineEvent> {
 export interface ScoreJob {
   promptTokens: readonly number[]
   answerTokens: readonly number[]
+  /** The first position to score. Default 0. */
+  first?: number
+  /** As of the request: under a grammar the candidates are those that it allows. */
+  shape?: AnswerShape
 }
 
 /** Raw top-64 logits at one position, best first (ties: lower token id first). */
@@ -107,7 +115,7 @@ export interface Engine {
   tokenize: (input: PromptInput, signal?: AbortSignal) => Promise<number[]>
   /** Throws `PotluckError` `engine_failed` from the iteration if the process dies. */
   generate: (job: GenerateJob, signal?: AbortSignal) => Generation
-  /** One prefill: the scores at every answer position, for an audit. */
+  /** One prefill: the scores at every answer position from the first on, for an audit. */
   score: (job: ScoreJob, signal?: AbortSignal) => Promise<PositionScores[]>
   /** Text and end of an answer's tokens, as `generate` would have given them. */
   read: (job: ReadJob, signal?: AbortSignal) => Promise<Reading>

@@ -2,6 +2,7 @@
 import {
   encodeNodeFrame,
   PotluckError,
+  shapeOf,
   type FrameStream,
   type GenerateRequest,
   type NodeFrame
@@ -50,6 +51,7 @@ export async function runAnswer(
       sampling: request.sampling,
       maxTokens: request.maxTokens,
       stop: request.stop,
+      shape: shapeOf(request),
       credit: account.lend(),
       ...(request.topLogprobs === undefined ? {} : { topLogprobs: request.topLogprobs })
     },

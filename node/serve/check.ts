@@ -1,7 +1,8 @@
 /** Whether this node can serve a request that is well-formed: pure, against the model it holds. */
-import { PotluckError, type GenerateRequest } from '@potluck/protocol'
+import { offeredTools, PotluckError, type Feature, type GenerateRequest } from '@potluck/protocol'
 
 import type { EngineModel, EngineStatus } from '../engine/interface.ts'
+import { inputBytes } from '../engine/shape/input-bytes.ts'
 import { MAX_BYTES_PER_TOKEN, RESTART_RETRY_MS } from '../limits.ts'
 
 export interface Serving {
@@ -29,7 +30,7 @@ export function checkRequest(request: GenerateRequest, { model, status, draining
   }
   for (const token of request.sampling.logitBias.keys()) checkToken('logit_bias', token, model)
   if (request.continuation === undefined) {
-    if (inputBytes(request) > model.contextLength * MAX_BYTES_PER_TOKEN) throw overflow(model)
+    if (inputBytes(request.input) > model.contextLength * MAX_BYTES_PER_TOKEN) throw overflow(model)
     return
   }
   const { promptTokens, answerTokens } = request.continuation
@@ -48,10 +49,12 @@ export function checkContext(promptTokens: number, maxTokens: number, model: Eng
   }
 }
 
-function neededFeatures(request: GenerateRequest): EngineModel['features'][number][] {
+function neededFeatures({ input, topLogprobs, responseFormat }: GenerateRequest): Feature[] {
   return [
-    'messages' in request.input ? 'chat' : 'completion',
-    ...(request.topLogprobs === undefined ? [] : ['logprobs' as const])
+    'messages' in input ? 'chat' : 'completion',
+    ...(topLogprobs === undefined ? [] : (['logprobs'] as const)),
+    ...(responseFormat === undefined ? [] : (['json'] as const)),
+    ...('messages' in input && offeredTools(input).length > 0 ? (['tools'] as const) : [])
   ]
 }
 
@@ -62,11 +65,6 @@ function checkToken(field: string, token: number, { vocabularySize }: EngineMode
 function overflow({ contextLength }: EngineModel, what: string = 'the prompt'): PotluckError {
   const message = what === 'the prompt' ? `${what} does not fit` : `${what} do not fit`
   return new PotluckError('context_length_exceeded', `${message} a context of ${contextLength}`)
-}
-
-function inputBytes({ input }: GenerateRequest): number {
-  const texts = 'prompt' in input ? [input.prompt] : input.messages.map(({ content }) => content)
-  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

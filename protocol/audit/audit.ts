@@ -8,6 +8,7 @@ import type { PeerId } from '@libp2p/interface'
 
 import { SAMPLING_CONTRACT } from '../constants.ts'
 import { PotluckError } from '../errors.ts'
+import { shapeOf } from '../shape.ts'
 import type { AnswerRecord } from '../wire/answer-record.ts'
 import type { AuditResult } from '../wire/audit.ts'
 import { measureAnswer } from './measure.ts'
@@ -46,15 +47,13 @@ export async function auditAnswer(
   if (receipt.contract !== SAMPLING_CONTRACT) return { ...nothing, comparable: false }
 
   const rendered = await scorer.tokenize(request.input, signal)
-  const reading = await scorer.read({ answerTokens, stop: request.stop }, signal)
+  const shape = shapeOf(request)
+  const reading = await scorer.read({ answerTokens, stop: request.stop, shape }, signal)
   const violations = violationsOf(statement, rendered, reading)
   const misstatements = heard === undefined ? [] : misstatementsOf(statement, reading, heard)
   const first = receipt.firstPosition
   if (violations.length > 0 || first === answerTokens.length) return { ...nothing, violations, misstatements }
 
-  const scores = await scorer.score(
-    { promptTokens: [...promptTokens, ...answerTokens.slice(0, first)], answerTokens: answerTokens.slice(first) },
-    signal
-  )
+  const scores = await scorer.score({ promptTokens, answerTokens, first, shape }, signal)
   return { ...nothing, misstatements, measured: measureAnswer(scores, request.sampling, answerTokens, first) }
 }

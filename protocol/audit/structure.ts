@@ -24,9 +24,9 @@ export function violationsOf(statement: Statement, rendered: readonly number[], 
     usage: usage.promptTokens === promptTokens.length && usage.completionTokens === answerTokens.length,
     // No node takes a request that its context may cut short.
     finish:
-      receipt.finishReason === 'stop'
-        ? end === answerTokens.length && answerTokens.length <= request.maxTokens
-        : end === undefined && answerTokens.length === request.maxTokens
+      receipt.finishReason === 'length'
+        ? end === undefined && answerTokens.length === request.maxTokens
+        : end === answerTokens.length && answerTokens.length <= request.maxTokens
   }
   return (Object.keys(holds) as Violation[]).filter((violation) => !holds[violation])
 }

@@ -1,1 +1,1 @@
-export { checkSchema, type SchemaIssue } from './check.ts'
+export { checkSchema, compileSchema, type SchemaIssue, type SchemaOptions } from './check.ts'

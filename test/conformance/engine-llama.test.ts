@@ -319,20 +319,21 @@ describe("the library's model in this process", () => {
     const context = await model.createContext({ sequences: 2, contextSize: 256, threads: 1, flashAttention: false })
     const [ours, theirs] = [context.getSequence(), context.getSequence()]
     const decoder = new Decoder(ours, 0)
+    const whole = { normaliser: true, allowed: () => undefined }
     const tokens = model.tokenize('Once upon a time there was a fox.')
     const options = { temperature: 1, topK: 64, topP: 1, minP: 0, seed: 0 }
     for (const token of tokens) {
-      const [mine] = await decoder.decode([token], 0, true)
+      const [mine] = await decoder.decode([token], 0, whole)
       const [plain] = await theirs.controlledEvaluate([[token, { generateNext: { logits: true, options } }]])
       expect(new Map(plain?.next.logits)).toEqual(pairs(mine!))
     }
     // The sum of the weights: a softmax over everything.
     await theirs.eraseContextTokenRanges([{ start: 0, end: theirs.nextTokenIndex }])
-    const whole = { probabilities: true, options: { ...options, topK: 0 } }
+    const distribution = { probabilities: true, options: { ...options, topK: 0 } }
     const last = tokens.at(-1)!
-    const outputs = await theirs.controlledEvaluate([...tokens.slice(0, -1), [last, { generateNext: whole }]])
+    const outputs = await theirs.controlledEvaluate([...tokens.slice(0, -1), [last, { generateNext: distribution }]])
     await ours.eraseContextTokenRanges([{ start: 0, end: ours.nextTokenIndex }])
-    const [scored] = await decoder.decode(tokens, tokens.length - 1, true)
+    const [scored] = await decoder.decode(tokens, tokens.length - 1, whole)
     const best = scored!.tokens[0] as Token
     const probability = outputs.at(-1)!.next.probabilities!.get(best)!
     expect(Math.exp(scored!.logits[0]! - scored!.logNormaliser!)).toBeCloseTo(probability, 5)

@@ -3,7 +3,7 @@
  * passed since the last message. A slow generation is sent token by token and waits for nothing; a
  * fast one saves the work of a message per token, here, in the daemon and on the wire.
  */
-import type { TokenDelta } from '@potluck/protocol'
+import type { TokenDelta, ToolCallDelta } from '@potluck/protocol'
 import { DELTA_INTERVAL_MS } from '../constants.ts'
 import type { Step } from './answer.ts'
 
@@ -12,6 +12,8 @@ export class Deltas {
   readonly #now: () => number
   #tokens: number[] = []
   #text = ''
+  #reasoning = ''
+  #calls: ToolCallDelta[] = []
   #logprobs: NonNullable<Step['logprobs']>[] = []
   #lastSent = -Infinity
   #timer: NodeJS.Timeout | undefined
@@ -25,6 +27,8 @@ export class Deltas {
   push(step: Step): void {
     this.#tokens.push(step.token)
     this.#text += step.text
+    this.#reasoning += step.reasoning
+    for (const call of step.calls) this.#addCall(call)
     if (step.logprobs !== undefined) this.#logprobs.push(step.logprobs)
     const wait = this.#lastSent + DELTA_INTERVAL_MS - this.#now()
     if (wait <= 0) this.flush()
@@ -38,9 +42,13 @@ export class Deltas {
     this.#timer = undefined
     if (this.#tokens.length === 0) return
     const delta: TokenDelta = { tokens: this.#tokens, text: this.#text }
+    if (this.#reasoning !== '') delta.reasoning = this.#reasoning
+    if (this.#calls.length > 0) delta.toolCalls = this.#calls
     if (this.#logprobs.length > 0) delta.logprobs = this.#logprobs
     this.#tokens = []
     this.#text = ''
+    this.#reasoning = ''
+    this.#calls = []
     this.#logprobs = []
     this.#lastSent = this.#now()
     this.#send(delta)
@@ -51,5 +59,12 @@ export class Deltas {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#tokens = []
+  }
+
+  /** Pieces of one call's arguments become one. */
+  #addCall(call: ToolCallDelta): void {
+    const last = this.#calls.at(-1)
+    if (last?.index === call.index) last.arguments += call.arguments
+    else this.#calls.push({ ...call })
   }
 }

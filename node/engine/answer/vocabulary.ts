@@ -8,6 +8,8 @@ export interface Piece {
 
 /** The narrow view of a model's vocabulary that makes text from token ids. */
 export interface Vocabulary {
+  /** Ids are below it. */
+  readonly size: number
   piece: (token: number) => Piece
   /** Whether the model ends its answer with this token. */
   isEnd: (token: number) => boolean

@@ -9,10 +9,14 @@
 import type { LlamaContextSequence } from 'node-llama-cpp'
 import { CANDIDATES } from '@potluck/protocol'
 import type { PositionLogits } from '../answer/answer.ts'
+import type { TokenSet } from '../grammar/token-set.ts'
+import { MaskedSamplers } from './masked-samplers.ts'
 
 /** `[token, probabilities, confidence, logits, totalLogitWeight]`; the logits are pairs of token and logit. */
 type NativeSample = [unknown, unknown, unknown, readonly number[] | undefined, number | undefined]
-type NativeSampler = object
+export interface NativeSampler {
+  applyConfig: (config: object) => void
+}
 type LogitsFilter = boolean | [tokens: number[], max: boolean, min: boolean, selected: boolean, top: number]
 
 interface SequenceInternals {
@@ -25,7 +29,7 @@ interface SequenceInternals {
     priority: number,
     meter: unknown,
     contextShift: unknown,
-    sample: (batchIndex: number) => Promise<NativeSample>,
+    sample: (batchIndex: number, tokenIndex: number) => Promise<NativeSample>,
     afterBatch: unknown
   ) => Promise<(NativeSample | undefined)[]>
   context: {
@@ -43,7 +47,7 @@ interface SequenceInternals {
   model: {
     _model: object
     _llama: {
-      _bindings: { AddonSampler: new (model: object) => NativeSampler & { applyConfig: (config: object) => void } }
+      _bindings: { AddonSampler: new (model: object) => NativeSampler }
     }
   }
 }
@@ -51,11 +55,19 @@ interface SequenceInternals {
 /** With temperature 0, or none, the other filters would not be applied. */
 const EVERY_OPTION = { temperature: 1, topP: 1, minP: 0, seed: 0 }
 
+export interface LogitsWanted {
+  /** Whether to sum over the whole vocabulary, which costs a sort of it. */
+  normaliser: boolean
+  /** The tokens whose logits count; asked for each position in order. Undefined: all. */
+  allowed: () => TokenSet | undefined
+}
+
 export class Decoder {
   readonly #sequence: SequenceInternals
   readonly #id: number
   readonly #best: NativeSampler
   readonly #all: NativeSampler
+  readonly #masked: MaskedSamplers
 
   /** @param id the sequence's, by which batches are ordered */
   constructor(sequence: LlamaContextSequence, id: number) {
@@ -63,34 +75,51 @@ export class Decoder {
     this.#id = id
     this.#best = this.#sampler(CANDIDATES)
     this.#all = this.#sampler(0)
+    this.#masked = new MaskedSamplers(() => this.#sampler(CANDIDATES), { ...EVERY_OPTION, topK: CANDIDATES })
   }
 
   /**
    * Appends tokens to the sequence. One call at a time.
    *
    * @param first index of the first token after which logits are wanted; none before it
-   * @param normaliser whether to sum over the whole vocabulary, which costs a sort of it
    */
-  async decode(tokens: readonly number[], first: number, normaliser: boolean): Promise<PositionLogits[]> {
+  async decode(
+    tokens: readonly number[],
+    first: number,
+    { normaliser, allowed }: LogitsWanted
+  ): Promise<PositionLogits[]> {
     const sequence = this.#sequence
     const wanted = tokens.map((_, index) => (index >= first ? true : undefined))
+    const masks = tokens.slice(first).map(() => allowed())
     const samples = await sequence._decodeTokens(
       tokens,
       wanted,
       this.#id,
       sequence._tokenMeter,
       sequence._contextShift,
-      (batchIndex) => this.#sample(batchIndex, normaliser),
+      (batchIndex, tokenIndex) => this.#sample(batchIndex, normaliser, masks[tokenIndex - first]),
       sequence._takeIntervalCheckpointIfNeededAfterBatch
     )
     return samples.slice(first).map((sample) => positionLogits(sample))
   }
 
-  #sample(batchIndex: number, normaliser: boolean): Promise<NativeSample> {
+  async #sample(batchIndex: number, normaliser: boolean, mask: TokenSet | undefined): Promise<NativeSample> {
     const { _ctx: context } = this.#sequence.context
-    return normaliser
+    const whole = normaliser
       ? context.sampleToken(batchIndex, this.#all, false, false, [[], false, false, false, CANDIDATES], true)
-      : context.sampleToken(batchIndex, this.#best, false, false, true, false)
+      : undefined
+    if (mask !== undefined) {
+      const [token, , , logits] = await this.#masked.use(mask, (sampler) =>
+        context.sampleToken(batchIndex, sampler, false, false, true, false)
+      )
+      const possible = logits?.filter((_, index) => logits[index | 1] !== -Infinity)
+      return [token, undefined, undefined, possible, logNormaliser(await whole)]
+    }
+    if (whole !== undefined) {
+      const [token, , , logits] = await whole
+      return [token, undefined, undefined, logits, logNormaliser(await whole)]
+    }
+    return await context.sampleToken(batchIndex, this.#best, false, false, true, false)
   }
 
   #sampler(topK: number): NativeSampler {
@@ -120,6 +149,12 @@ function positionLogits(sample: NativeSample | undefined): PositionLogits {
     tokens[place] = token
     logits[place] = logit
   }
-  const weight = sample?.[4]
-  return weight === undefined ? { tokens, logits } : { tokens, logits, logNormaliser: logits[0]! + Math.log(weight) }
+  const normaliser = sample?.[4]
+  return normaliser === undefined ? { tokens, logits } : { tokens, logits, logNormaliser: normaliser }
+}
+
+/** Of the whole vocabulary, from the highest logit and the sum of all weights relative to it. */
+function logNormaliser(sample: NativeSample | undefined): number | undefined {
+  const [highest, weight] = [sample?.[3]?.[1], sample?.[4]]
+  return highest === undefined || weight === undefined ? undefined : highest + Math.log(weight)
 }

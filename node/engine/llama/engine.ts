@@ -3,6 +3,7 @@ import { PotluckError, type PromptInput, type ReadJob, type Reading } from '@pot
 import { checkTokens } from '../answer/checks.ts'
 import type { Credit } from '../answer/credit.ts'
 import { readAnswer } from '../answer/read.ts'
+import type { TokenSet } from '../grammar/token-set.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { generate } from './generate.ts'
 import type { LoadedModel } from './load.ts'
@@ -43,7 +44,8 @@ export class LlamaProcessEngine {
     signal: AbortSignal
   ): Promise<EngineEvent> {
     checkTokens(job, this.#loaded.vocabulary.size)
-    const context = { vocabulary: this.#loaded.vocabulary, contextLength: this.#loaded.model.contextLength }
+    const { vocabulary, shaper, model } = this.#loaded
+    const context = { vocabulary, shaper, contextLength: model.contextLength }
     return this.#withSlot([...job.promptTokens, ...job.answerTokens], (sequence) =>
       generate(job, sequence, credit, context, emit, signal)
     )
@@ -51,22 +53,31 @@ export class LlamaProcessEngine {
 
   async score(job: ScoreJob, signal: AbortSignal): Promise<PositionScores[]> {
     checkTokens(job, this.#loaded.vocabulary.size)
-    if (job.promptTokens.length === 0 || job.answerTokens.length === 0) return []
+    const { first: from = 0 } = job
+    if (job.promptTokens.length === 0 || job.answerTokens.length <= from) return []
     // The last token's logits belong to the position after the answer.
     const tokens = [...job.promptTokens, ...job.answerTokens].slice(0, -1)
     if (tokens.length >= this.#loaded.model.contextLength) {
       throw new PotluckError('context_length_exceeded', 'prompt and answer do not fit the context of this model')
     }
+    const constraint = this.#loaded.shaper.constraint(job.shape)
+    for (const token of job.answerTokens.slice(0, from)) constraint?.accept(token)
+    let position = from
+    const allowed = (): TokenSet | undefined => {
+      const mask = constraint?.mask()
+      constraint?.accept(job.answerTokens[position++]!)
+      return mask
+    }
     return this.#withSlot(tokens, async (sequence) => {
-      const first = job.promptTokens.length - 1
+      const first = job.promptTokens.length - 1 + from
       const cached = await sequence.reuse(tokens, first)
-      return sequence.prefill(tokens.slice(cached), first - cached, false, signal)
+      return sequence.prefill(tokens.slice(cached), first - cached, { normaliser: false, allowed }, signal)
     })
   }
 
   read(job: ReadJob): Reading {
     checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, this.#loaded.vocabulary.size)
-    return readAnswer(job, this.#loaded.vocabulary)
+    return readAnswer(job, this.#loaded.vocabulary, this.#loaded.shaper)
   }
 
   counters(): Omit<EngineCounters, 'restarts'> {

@@ -3,17 +3,11 @@
  * slices, then token by token as far as the credit reaches.
  */
 import type { Usage } from '@potluck/protocol'
-import { Answer, type PositionLogits } from '../answer/answer.ts'
+import { Answer, type AnswerContext, type PositionLogits } from '../answer/answer.ts'
 import type { Credit } from '../answer/credit.ts'
 import { Deltas } from '../answer/deltas.ts'
-import type { Vocabulary } from '../answer/vocabulary.ts'
 import type { EngineEvent, GenerateJob } from '../interface.ts'
 import type { Sequence } from './sequence.ts'
-
-export interface GenerateContext {
-  vocabulary: Vocabulary
-  contextLength: number
-}
 
 /**
  * @param emit takes the events in order, but for `done`, which is returned: the slot is to be free
@@ -24,12 +18,12 @@ export async function generate(
   job: GenerateJob,
   sequence: Sequence,
   credit: Credit,
-  { vocabulary, contextLength }: GenerateContext,
+  context: AnswerContext,
   emit: (event: EngineEvent) => void,
   signal: AbortSignal
 ): Promise<EngineEvent> {
   const began = performance.now()
-  const answer = new Answer(job, vocabulary, contextLength)
+  const answer = new Answer(job, context)
   const tokens = [...job.promptTokens, ...job.answerTokens]
   const deltas = new Deltas((delta) => emit({ type: 'delta', delta }), performance.now.bind(performance))
   const normaliser = job.topLogprobs !== undefined
@@ -41,7 +35,7 @@ export async function generate(
       // The last token is evaluated in any case: its logits are what the first sample needs.
       cached = await sequence.reuse(tokens, tokens.length - 1)
       const rest = tokens.slice(cached)
-      ;[logits] = await sequence.prefill(rest, rest.length - 1, normaliser, signal)
+      ;[logits] = await sequence.prefill(rest, rest.length - 1, { normaliser, allowed: () => answer.allowed() }, signal)
       prefillMs = performance.now() - began
       emit({ type: 'prefill', cachedTokens: Math.min(cached, job.promptTokens.length), prefillMs })
     }
@@ -53,7 +47,7 @@ export async function generate(
         await credit.available(signal)
         continue
       }
-      logits ??= await sequence.next(last, normaliser)
+      logits ??= await sequence.next(last, { normaliser, allowed: () => answer.allowed() })
       signal.throwIfAborted()
       const step = answer.next(logits)
       deltas.push(step)

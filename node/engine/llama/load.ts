@@ -11,6 +11,7 @@ import {
   type LlamaContextOptions,
   type LlamaModel
 } from 'node-llama-cpp'
+import type { Feature } from '@potluck/protocol'
 import type { FileIdentity, LoadOptions, LoadStage } from '../child/messages.ts'
 import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
 import type { EngineBackend, EngineModel } from '../interface.ts'
@@ -19,6 +20,7 @@ import { cacheType } from './cache.ts'
 import { modelFacts } from './facts.ts'
 import { identify } from './file.ts'
 import { PromptTokenizer } from './prompt.ts'
+import { Shaper } from '../shape/shaper.ts'
 import { LlamaVocabulary } from './vocabulary.ts'
 
 export interface LoadedModel {
@@ -26,6 +28,7 @@ export interface LoadedModel {
   batching: Batching
   vocabulary: LlamaVocabulary
   prompts: PromptTokenizer
+  shaper: Shaper
   file: FileIdentity
   model: EngineModel
   backend: EngineBackend
@@ -63,12 +66,14 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
     batching: batching.options
   })
   const vocabulary = new LlamaVocabulary(model)
-  const prompts = new PromptTokenizer(model, contextLength * vocabulary.longestPiece(), report.log)
+  const prompts = new PromptTokenizer(model, vocabulary, contextLength * vocabulary.longestPiece(), report.log)
+  const shaper = new Shaper(vocabulary, prompts.format)
   return {
     context,
     batching,
     vocabulary,
     prompts,
+    shaper,
     file,
     model: {
       ...modelFacts(info),
@@ -77,7 +82,7 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
       contextLength,
       vocabularySize: vocabulary.size,
       sizeBytes: file.sizeBytes,
-      features: [...(prompts.canChat ? (['chat'] as const) : []), 'completion', 'logprobs', 'score']
+      features: featuresOf(prompts, shaper)
     },
     backend: {
       accelerator: llama.gpu === false ? 'cpu' : llama.gpu,
@@ -89,6 +94,18 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
         : { device: (await llama.getGpuDeviceNames()).join(', '), vramBytes: (await llama.getVramState()).total })
     }
   }
+}
+
+function featuresOf({ canChat, format }: PromptTokenizer, { canEnforce }: Shaper): Feature[] {
+  return [
+    ...(canChat ? (['chat'] as const) : []),
+    'completion',
+    'logprobs',
+    'score',
+    ...(canEnforce ? (['json'] as const) : []),
+    ...(canChat && canEnforce ? (['tools'] as const) : []),
+    ...(format.reasoning === undefined ? [] : (['reasoning'] as const))
+  ]
 }
 
 async function readInfo(modelPath: string): Promise<GgufFileInfo> {

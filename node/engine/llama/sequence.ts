@@ -2,7 +2,7 @@ import type { LlamaContextSequence, Token } from 'node-llama-cpp'
 import type { PositionLogits } from '../answer/answer.ts'
 import { commonPrefix, type SlotView } from '../slots.ts'
 import type { Batching } from './batching.ts'
-import { Decoder } from './decoder.ts'
+import { Decoder, type LogitsWanted } from './decoder.ts'
 import type { SlicePace } from './pace.ts'
 
 export interface SequenceCounters {
@@ -52,12 +52,12 @@ export class Sequence implements SlotView {
    * Evaluates tokens in slices, so that the signal is heard between them.
    *
    * @param first index of the first token after which logits are wanted
-   * @param normaliser as in `Decoder.decode`
+   * @param wanted as in `Decoder.decode`
    */
   async prefill(
     tokens: readonly number[],
     first: number,
-    normaliser: boolean,
+    wanted: LogitsWanted,
     signal: AbortSignal
   ): Promise<PositionLogits[]> {
     const { batching, pace, counters } = this.#parts
@@ -69,7 +69,7 @@ export class Sequence implements SlotView {
         await batching.turn(this.id)
         const slice = tokens.slice(start, start + pace.share)
         const began = performance.now()
-        logits.push(...(await this.#decoder.decode(slice, Math.max(first - start, 0), normaliser)))
+        logits.push(...(await this.#decoder.decode(slice, Math.max(first - start, 0), wanted)))
         pace.observe(slice.length, performance.now() - began)
         this.#cached.push(...slice)
         counters.prefillTokens += slice.length
@@ -83,9 +83,9 @@ export class Sequence implements SlotView {
   }
 
   /** Evaluates one token and returns the logits after it. */
-  async next(token: number, normaliser: boolean): Promise<PositionLogits> {
+  async next(token: number, wanted: LogitsWanted): Promise<PositionLogits> {
     await this.#parts.batching.turn(this.id)
-    const [logits] = await this.#decoder.decode([token], 0, normaliser)
+    const [logits] = await this.#decoder.decode([token], 0, wanted)
     this.#cached.push(token)
     this.#parts.counters.decodeTokens++
     return logits!

@@ -1,10 +1,10 @@
 /**
- * The model's own chat template, with the messages' text kept apart from the template's: only the
- * template may speak control tokens. A user who writes `<|im_end|>` gets those characters, not the
- * end of a turn.
+ * The model's own chat template, with what people wrote kept apart from the template's text: only the
+ * template may speak control tokens. A user who writes `<|im_end|>` gets those characters, not the end of
+ * a turn. The same holds for the words in tools' descriptions and in the arguments of calls.
  */
 import { Template } from '@huggingface/jinja'
-import { PotluckError, type ChatMessage } from '@potluck/protocol'
+import { PotluckError, type ChatMessage, type Tool } from '@potluck/protocol'
 
 /** A part of a rendered chat. */
 export type RenderedPart =
@@ -18,7 +18,9 @@ export type RenderedPart =
 // Noncharacters: they stand for nothing, so no template holds them.
 const OPEN = '\uFDD0'
 const CLOSE = '\uFDD1'
-const PLACEHOLDER = new RegExp(`${OPEN}(bos|eos|\\d+)${CLOSE}`, 'u')
+/** A template that writes a text as JSON escapes this character, and so shows that the text has to be escaped. */
+const CONTROL = '\u0001'
+const PLACEHOLDER = new RegExp(`(?:${OPEN}|\\\\ufdd0)(bos|eos|\\d+)(${CONTROL}|\\\\u0001)?(?:${CLOSE}|\\\\ufdd1)`, 'u')
 
 /** The day that templates with a date in them get: a rendering must be the same for an auditor. */
 const TODAY = '26 Jul 2024'
@@ -28,35 +30,54 @@ const TODAY = '26 Jul 2024'
  */
 const PRELUDE = "{% set strftime_now = potluck_today %}{{ '' }}"
 
+/** Keywords of a schema whose strings are names that templates compare, and not somebody's words. */
+const NAMES: ReadonlySet<string> = new Set(['type', 'required', '$ref'])
+
+export interface RenderOptions {
+  /** Default: none. */
+  tools?: readonly Tool[]
+  /** Whether to render up to where the assistant is to speak. Default true. */
+  prompt?: boolean
+}
+
 export class ChatTemplate {
+  /** As it stands in the file. */
+  readonly source: string
   readonly #template: Template
 
   /** @throws if the template cannot be parsed */
   constructor(source: string) {
+    this.source = source
     this.#template = new Template(PRELUDE + source)
   }
 
   /**
-   * Renders a chat up to where the assistant is to speak.
+   * Renders a chat.
    *
    * @throws PotluckError `invalid_request` if the template refuses the conversation
    */
-  render(messages: readonly ChatMessage[]): RenderedPart[] {
-    const plain = messages.map(({ role, content }) => ({ role, content }))
+  render(messages: readonly ChatMessage[], options: RenderOptions = {}): RenderedPart[] {
     // Some templates know no system role, and say so by an exception.
-    const rendered = this.#tryRender(plain) ?? this.#tryRender(withoutSystem(plain))
+    const rendered = this.tryRender(messages, options) ?? this.tryRender(withoutSystem(messages), options)
     if (rendered === undefined) {
       throw new PotluckError('invalid_request', "messages: the model's chat template does not take this order of roles")
     }
     return rendered
   }
 
-  #tryRender(messages: readonly ChatMessage[]): RenderedPart[] | undefined {
-    let text: string
+  /** Undefined if the template refuses the conversation. */
+  tryRender(
+    messages: readonly ChatMessage[],
+    { tools = [], prompt = true }: RenderOptions
+  ): RenderedPart[] | undefined {
+    const texts: string[] = []
+    const hide = (text: string): string => placeholder(texts.push(text) - 1)
+    let rendered: string
     try {
-      text = this.#template.render({
-        messages: messages.map(({ role }, index) => ({ role, content: placeholder(index) })),
-        add_generation_prompt: true,
+      rendered = this.#template.render({
+        messages: toTemplate(messages, hide),
+        ...(tools.length === 0 ? {} : { tools: tools.map((tool) => toFunction(tool, hide)) }),
+        add_generation_prompt: prompt,
         bos_token: placeholder('bos'),
         eos_token: placeholder('eos'),
         date_string: TODAY,
@@ -66,21 +87,83 @@ export class ChatTemplate {
       if (error instanceof Error) return undefined
       throw error
     }
-    return split(text, messages)
+    return split(rendered, texts)
+  }
+}
+
+type Hide = (text: string) => string
+
+/** The messages as templates expect them: those that follow the OpenAI API, with arguments as objects. */
+function toTemplate(messages: readonly ChatMessage[], hide: Hide): object[] {
+  const names = new Map(messages.flatMap(({ toolCalls = [] }) => toolCalls.map(({ id, name }) => [id, name])))
+  return messages.map(({ role, content, toolCalls, toolCallId }) => ({
+    role,
+    content: hide(content),
+    ...(toolCalls === undefined
+      ? {}
+      : {
+          tool_calls: toolCalls.map((call) => ({
+            id: hide(call.id),
+            type: 'function',
+            function: { name: call.name, arguments: hideWords(parsed(call.arguments), hide) }
+          }))
+        }),
+    ...(toolCallId === undefined ? {} : { tool_call_id: hide(toolCallId), name: names.get(toolCallId) ?? '' })
+  }))
+}
+
+function toFunction({ name, description = '', parameters }: Tool, hide: Hide): object {
+  const schema = typeof parameters === 'object' ? parameters : { type: 'object', properties: {} }
+  return {
+    type: 'function',
+    function: { name, description: hide(description), parameters: hideWords(schema, hide, NAMES) }
+  }
+}
+
+/** Every string within, but for those under the keys to keep. */
+function hideWords(value: unknown, hide: Hide, keep: ReadonlySet<string> = new Set()): unknown {
+  if (typeof value === 'string') return hide(value)
+  if (Array.isArray(value)) return value.map((item) => hideWords(item, hide, keep))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]: [string, unknown]) => [
+      key,
+      keep.has(key) && isNames(item) ? item : hideWords(item, hide, keep)
+    ])
+  )
+}
+
+function isNames(value: unknown): boolean {
+  return typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string'))
+}
+
+/** A model may have broken off in its arguments: then they stay text. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
   }
 }
 
 function placeholder(name: number | 'bos' | 'eos'): string {
-  return `${OPEN}${name}${CLOSE}`
+  return `${OPEN}${name}${typeof name === 'number' ? CONTROL : ''}${CLOSE}`
 }
 
-function split(text: string, messages: readonly ChatMessage[]): RenderedPart[] {
-  // A split by a pattern with a group alternates between text and what the group caught.
-  return text.split(PLACEHOLDER).flatMap((part, index): RenderedPart[] => {
-    if (index % 2 === 0) return part === '' ? [] : [{ type: 'template', text: part }]
-    if (part === 'bos' || part === 'eos') return [{ type: part }]
-    return [{ type: 'content', text: messages[Number(part)]?.content ?? '' }]
-  })
+function split(rendered: string, texts: readonly string[]): RenderedPart[] {
+  // A split by a pattern with two groups gives text and what the groups caught, in turns.
+  const pieces = rendered.split(PLACEHOLDER)
+  const parts: RenderedPart[] = []
+  for (let index = 0; index < pieces.length; index += 3) {
+    const [text = '', name, control] = pieces.slice(index, index + 3)
+    if (text !== '') parts.push({ type: 'template', text })
+    if (name === 'bos' || name === 'eos') parts.push({ type: name })
+    else if (name !== undefined) {
+      const content = texts[Number(name)] ?? ''
+      parts.push({ type: 'content', text: control === CONTROL ? content : JSON.stringify(content).slice(1, -1) })
+    }
+  }
+  return parts
 }
 
 /** Puts what the system says at the head of the first message of the user. */

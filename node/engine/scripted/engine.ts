@@ -10,8 +10,8 @@
  * gate.step(3)
  */
 import { createHash } from 'node:crypto'
-import { PotluckError, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
-import { Answer, type PositionLogits } from '../answer/answer.ts'
+import { PotluckError, type PromptInput, type ReadJob, type Reading, type TokenDelta } from '@potluck/protocol'
+import { Answer, type PositionLogits, type Step } from '../answer/answer.ts'
 import { abortedError, checkTokens } from '../answer/checks.ts'
 import { Credit } from '../answer/credit.ts'
 import { PushedGeneration } from '../answer/generation.ts'
@@ -29,8 +29,9 @@ import type {
   PositionScores,
   ScoreJob
 } from '../interface.ts'
+import type { TokenSet } from '../grammar/token-set.ts'
 import { commonPrefix, SlotPool, type SlotView } from '../slots.ts'
-import { babbleLogits, certainLogits, promptText, tokenize, vocabulary, VOCABULARY_SIZE } from './model.ts'
+import { babbleLogits, certainLogits, promptText, shaper, tokenize, vocabulary, VOCABULARY_SIZE } from './model.ts'
 
 /** What is about to be evaluated. */
 export interface ScriptedStep {
@@ -99,7 +100,7 @@ export class ScriptedEngine implements Engine {
       contextLength: options.contextLength ?? 512,
       vocabularySize: VOCABULARY_SIZE,
       sizeBytes: 0,
-      features: ['chat', 'completion', 'logprobs', 'score'],
+      features: ['chat', 'completion', 'logprobs', 'score', 'json', 'tools', 'reasoning', 'embeddings'],
       ...options.model
     }
   }
@@ -162,13 +163,18 @@ export class ScriptedEngine implements Engine {
     if (signal.aborted) throw abortedError()
     this.#checkReady()
     checkTokens(job, VOCABULARY_SIZE)
+    const { first = 0 } = job
     return this.#pool.use(allTokens(job), async (slot) => {
       await this.#step({ kind: 'score', job, position: 0 }, signal)
       const tokens = allTokens(job)
       this.#counters.prefillTokens += tokens.length
       slot.cached = tokens
-      return job.answerTokens.map((_, position) => {
-        return this.#logits(tokens.slice(0, job.promptTokens.length + position), job.promptTokens.length)
+      const constraint = shaper.constraint(job.shape)
+      return job.answerTokens.flatMap((token, position) => {
+        const allowed = constraint?.mask()
+        constraint?.accept(token)
+        if (position < first) return []
+        return this.#logits(tokens.slice(0, job.promptTokens.length + position), job.promptTokens.length, allowed)
       })
     })
   }
@@ -177,7 +183,7 @@ export class ScriptedEngine implements Engine {
     if (signal?.aborted) throw abortedError()
     this.#checkReady()
     checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, VOCABULARY_SIZE)
-    return readAnswer(job, vocabulary)
+    return readAnswer(job, vocabulary, shaper)
   }
 
   async counters(): Promise<EngineCounters> {
@@ -211,7 +217,7 @@ export class ScriptedEngine implements Engine {
     signal: AbortSignal
   ): Promise<EngineEvent | undefined> {
     const began = this.#now()
-    const answer = new Answer(job, vocabulary, this.model.contextLength)
+    const answer = new Answer(job, { vocabulary, shaper, contextLength: this.model.contextLength })
     const tokens = allTokens(job)
     const cachedTokens = Math.min(commonPrefix(slot.cached, tokens), job.promptTokens.length)
     if ((await this.#step({ kind: 'prefill', job, position: answer.length }, signal)) === 'cut') return undefined
@@ -226,10 +232,9 @@ export class ScriptedEngine implements Engine {
       }
       if ((await this.#step({ kind: 'token', job, position: answer.length }, signal)) === 'cut') return undefined
       this.#counters.decodeTokens++
-      const { token, text, logprobs } = answer.next(this.#logits(tokens, job.promptTokens.length))
-      tokens.push(token)
-      const delta = { tokens: [token], text, ...(logprobs === undefined ? {} : { logprobs: [logprobs] }) }
-      generation.accept({ type: 'delta', delta })
+      const step = answer.next(this.#logits(tokens, job.promptTokens.length, answer.allowed()))
+      tokens.push(step.token)
+      generation.accept({ type: 'delta', delta: toDelta(step) })
     }
     const usage = { promptTokens: job.promptTokens.length, cachedTokens, completionTokens: answer.length }
     const decodeMs = this.#now() - began - prefillMs
@@ -237,10 +242,10 @@ export class ScriptedEngine implements Engine {
   }
 
   /** The logits after these tokens, of which the first are the prompt's. */
-  #logits(tokens: readonly number[], promptLength: number): PositionLogits {
+  #logits(tokens: readonly number[], promptLength: number, allowed: TokenSet | undefined): PositionLogits {
     const { reply } = this.#options
-    if (reply === undefined) return babbleLogits(tokens)
-    return certainLogits(reply(promptText(tokens.slice(0, promptLength))), tokens.length - promptLength)
+    if (reply === undefined) return babbleLogits(tokens, allowed)
+    return certainLogits(reply(promptText(tokens.slice(0, promptLength))), tokens.length - promptLength, allowed)
   }
 
   async #step(step: ScriptedStep, signal: AbortSignal): Promise<void | 'cut'> {
@@ -270,6 +275,16 @@ export class ScriptedEngine implements Engine {
   #setStatus(status: EngineStatus): void {
     this.#status = status
     for (const listener of this.#listeners) listener(status)
+  }
+}
+
+function toDelta({ token, text, reasoning, calls, logprobs }: Step): TokenDelta {
+  return {
+    tokens: [token],
+    text,
+    ...(reasoning === '' ? {} : { reasoning }),
+    ...(calls.length === 0 ? {} : { toolCalls: calls }),
+    ...(logprobs === undefined ? {} : { logprobs: [logprobs] })
   }
 }
 

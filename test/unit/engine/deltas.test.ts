@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { TokenDelta } from '@potluck/protocol'
+import type { Step } from '../../../node/engine/answer/answer.ts'
 import { Deltas } from '../../../node/engine/answer/deltas.ts'
 import { DELTA_INTERVAL_MS } from '../../../node/engine/constants.ts'
 
@@ -18,12 +19,14 @@ describe('deltas', () => {
     }
   }
 
+  const step = (token: number, text = ''): Step => ({ token, text, reasoning: '', calls: [] })
+
   it('send the first token at once and gather what follows closely', () => {
     const { deltas, sent } = collector()
-    deltas.push({ token: 1, text: 'a' })
+    deltas.push(step(1, 'a'))
     expect(sent).toEqual([{ tokens: [1], text: 'a' }])
-    deltas.push({ token: 2, text: 'b' })
-    deltas.push({ token: 3, text: 'c' })
+    deltas.push(step(2, 'b'))
+    deltas.push(step(3, 'c'))
     expect(sent).toHaveLength(1)
     // The next token may never come: what is gathered goes out by itself.
     vi.advanceTimersByTime(DELTA_INTERVAL_MS)
@@ -33,7 +36,7 @@ describe('deltas', () => {
   it('gather nothing from a slow generation', () => {
     const { deltas, sent } = collector()
     for (let token = 0; token < 5; token++) {
-      deltas.push({ token, text: '' })
+      deltas.push(step(token))
       vi.advanceTimersByTime(DELTA_INTERVAL_MS + 1)
     }
     expect(sent.map(({ tokens }) => tokens)).toEqual([[0], [1], [2], [3], [4]])
@@ -41,11 +44,11 @@ describe('deltas', () => {
 
   it('send the rest at the end, and nothing after a discard', () => {
     const { deltas, sent } = collector()
-    for (const token of [1, 2]) deltas.push({ token, text: '' })
+    for (const token of [1, 2]) deltas.push(step(token))
     deltas.flush()
     deltas.flush()
     expect(sent).toHaveLength(2)
-    deltas.push({ token: 3, text: '' })
+    deltas.push(step(3, ''))
     deltas.discard()
     vi.advanceTimersByTime(10 * DELTA_INTERVAL_MS)
     expect(sent).toHaveLength(2)

@@ -1,0 +1,55 @@
+/**
+ * Tokens in the order of their bytes, so that one walk tries them all and tries what several have in
+ * common once. A flat list and not a tree: 150,000 tokens as objects would take 40 MB.
+ */
+import { step, type Ways } from '@potluck/protocol'
+
+/** A token and its bytes; at least one. */
+export interface Spelling {
+  token: number
+  bytes: Uint8Array
+}
+
+export class TokenIndex {
+  readonly #spellings: readonly Spelling[]
+  /** Bytes that each has in common with the one before it. */
+  readonly #shared: Uint16Array
+
+  constructor(spellings: readonly Spelling[]) {
+    this.#spellings = spellings.toSorted((a, b) => Buffer.compare(a.bytes, b.bytes))
+    this.#shared = Uint16Array.from(this.#spellings, ({ bytes }, index) =>
+      index === 0 ? 0 : commonLength(this.#spellings[index - 1]!.bytes, bytes)
+    )
+  }
+
+  /**
+   * Calls back for every token that is allowed from this state.
+   *
+   * @param spend called for every byte that is tried
+   */
+  walk(from: Ways, spend: () => void, allow: (token: number) => void): void {
+    /** States after each byte of the current token. */
+    const states: Ways[] = [from]
+    for (let index = 0; index < this.#spellings.length; index++) {
+      const { token, bytes } = this.#spellings[index]!
+      const shared = this.#shared[index]!
+      // What the one before could not begin with, this one cannot either.
+      if (index > 0 && shared >= states.length) continue
+      states.length = shared + 1
+      for (let at = shared; at < bytes.length; at++) {
+        spend()
+        const after = step(states[at]!, bytes[at]!)
+        if (after === undefined) break
+        states.push(after)
+      }
+      if (states.length === bytes.length + 1) allow(token)
+    }
+  }
+}
+
+function commonLength(a: Uint8Array, b: Uint8Array): number {
+  const most = Math.min(a.length, b.length)
+  let length = 0
+  while (length < most && a[length] === b[length]) length++
+  return length
+}

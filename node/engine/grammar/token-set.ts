@@ -1,0 +1,31 @@
+/** A set of token ids, one bit each. */
+export class TokenSet {
+  readonly size: number
+  readonly #words: Uint32Array
+
+  /** @param size of the vocabulary */
+  constructor(size: number) {
+    this.size = size
+    this.#words = new Uint32Array((size + 31) >>> 5)
+  }
+
+  has(token: number): boolean {
+    return ((this.#words[token >>> 5]! >>> (token & 31)) & 1) === 1
+  }
+
+  add(token: number): void {
+    this.#words[token >>> 5]! |= 1 << (token & 31)
+  }
+
+  addAll(other: TokenSet): void {
+    for (let index = 0; index < this.#words.length; index++) this.#words[index]! |= other.#words[index]!
+  }
+
+  /** Ids of the vocabulary that are not in it, ascending. */
+  others(): Uint32Array {
+    const ids = new Uint32Array(this.size)
+    let count = 0
+    for (let token = 0; token < this.size; token++) if (!this.has(token)) ids[count++] = token
+    return ids.slice(0, count)
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * The terminal of JSON numbers between two bounds, in plain decimals: after every byte there is a number
+ * within the bounds that begins so. The state is the text so far.
+ */
+import { MAX_NUMBER_DIGITS, USUAL_DECIMALS } from './limits.ts'
+import { Terminal, type Status } from './machine.ts'
+
+/** Bounds of the schema; `exclusive`: the number itself is not allowed. */
+export interface NumberBound {
+  value: number
+  exclusive: boolean
+}
+
+export interface NumberBounds {
+  least?: NumberBound
+  most?: NumberBound
+  /** Without a fraction. */
+  integer: boolean
+}
+
+const LARGEST = 10n ** BigInt(MAX_NUMBER_DIGITS) - 1n
+
+export class JsonNumber extends Terminal {
+  override readonly start = ''
+  /** Digits after the point at most. Bounds are counted in units of the last one. */
+  readonly #decimals: number
+  readonly #least: bigint
+  readonly #most: bigint
+
+  /** Undefined where no number of at most `MAX_NUMBER_DIGITS` digits lies between the bounds. */
+  static between({ least, most, integer }: NumberBounds): JsonNumber | undefined {
+    // Bounds that are closer than the usual decimals need more of them.
+    for (let decimals = integer ? 0 : USUAL_DECIMALS; decimals < MAX_NUMBER_DIGITS; decimals++) {
+      const number = new JsonNumber(
+        least === undefined ? -LARGEST * power(decimals) : scaledLeast(least, decimals),
+        most === undefined ? LARGEST * power(decimals) : -scaledLeast(negated(most), decimals),
+        decimals
+      )
+      if (number.#isViable('')) return number
+      if (integer) return undefined
+    }
+    return undefined
+  }
+
+  private constructor(least: bigint, most: bigint, decimals: number) {
+    super()
+    this.#least = least
+    this.#most = most
+    this.#decimals = decimals
+  }
+
+  override step(state: string, byte: number): string | undefined {
+    const text = state + String.fromCharCode(byte)
+    return /^-?(?:(?:0|[1-9]\d*)(?:\.\d*)?)?$/.test(text) && this.#isViable(text) ? text : undefined
+  }
+
+  override status(state: string): Status {
+    if (!/\d$/.test(state)) return 'open'
+    const { digits, fraction, least, most } = this.#parts(state)
+    const value = BigInt(digits + (fraction ?? '')) * power(this.#decimals - (fraction?.length ?? 0))
+    return value >= least && value <= most ? 'whole' : 'open'
+  }
+
+  override keyOf(state: string): string {
+    return state
+  }
+
+  /** The digits, and what their value without the sign has to lie between. */
+  #parts(text: string): { digits: string; fraction: string | undefined; least: bigint; most: bigint } {
+    const negative = text.startsWith('-')
+    const [digits = '', fraction] = text.slice(negative ? 1 : 0).split('.')
+    // There is no negative zero: it would be another spelling.
+    const least = negative ? max(1n, -this.#most) : max(0n, this.#least)
+    return { digits, fraction, least, most: negative ? -this.#least : this.#most }
+  }
+
+  /** Whether some number within the bounds begins like this. */
+  #isViable(text: string): boolean {
+    if (text === '' && this.#isViable('-')) return true
+    const { digits, fraction, least, most } = this.#parts(text)
+    if (fraction !== undefined) {
+      const finest = Math.min(this.#decimals, MAX_NUMBER_DIGITS - digits.length)
+      if (finest < Math.max(1, fraction.length)) return false
+      const first = BigInt(digits + fraction) * power(this.#decimals - fraction.length)
+      return this.#meets(first, power(this.#decimals - fraction.length), finest, least, most)
+    }
+    const longest = digits === '0' ? 1 : MAX_NUMBER_DIGITS
+    for (let length = Math.max(1, digits.length); length <= longest; length++) {
+      const tail = power(length - digits.length)
+      // The first digit is 0 only in a number below 1.
+      const first = digits === '' ? (length === 1 ? 0n : tail / 10n) : BigInt(digits) * tail
+      const end = digits === '' ? tail : first + tail
+      const finest = Math.min(this.#decimals, MAX_NUMBER_DIGITS - length)
+      const unit = power(this.#decimals)
+      if (this.#meets(first * unit, (end - first) * unit, finest, least, most)) return true
+    }
+    return false
+  }
+
+  /** Whether a multiple of the finest unit lies in `[first, first + width)` and within the bounds. */
+  #meets(first: bigint, width: bigint, finest: number, least: bigint, most: bigint): boolean {
+    const unit = power(this.#decimals - finest)
+    const low = max(first, least)
+    const lowest = ((low + unit - 1n) / unit) * unit
+    return lowest < first + width && lowest <= most
+  }
+}
+
+function negated({ value, exclusive }: NumberBound): NumberBound {
+  return { value: -value, exclusive }
+}
+
+/** The least multiple of 10^-decimals that a lower bound allows, in units of that. */
+function scaledLeast({ value, exclusive }: NumberBound, decimals: number): bigint {
+  const [mantissa = '0', exponent = '0'] = String(value).split('e')
+  const [integer = '0', fraction = ''] = mantissa.split('.')
+  const shift = Number(exponent) - fraction.length + decimals
+  const digits = BigInt(integer + fraction)
+  if (shift >= 0) return digits * power(shift) + (exclusive ? 1n : 0n)
+  const unit = power(-shift)
+  const floor = digits / unit - (digits < 0n && digits % unit !== 0n ? 1n : 0n)
+  const isExact = floor * unit === digits
+  return isExact && !exclusive ? floor : floor + 1n
+}
+
+function power(exponent: number): bigint {
+  return 10n ** BigInt(exponent)
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
+}

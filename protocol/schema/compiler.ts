@@ -1,0 +1,280 @@
+/** JSON schemas to grammars. */
+import type { JsonSchema } from '../generation.ts'
+import { JsonKey, JsonString } from '../grammar/json-string.ts'
+import { JsonNumber, type NumberBound } from '../grammar/json-number.ts'
+import { MAX_SCHEMA_DEPTH, MAX_SCHEMA_NODES, MAX_STRING_LENGTH } from '../grammar/limits.ts'
+import type { Node } from '../grammar/machine.ts'
+import { Choice, Members, Nested, Reference, Repeat, Sequence, type Member } from '../grammar/structure.ts'
+import { Literal } from '../grammar/text.ts'
+import { areDisjoint } from './disjoint.ts'
+import { SchemaError } from './error.ts'
+import { impliedTypes, isType, TYPES, unenforced, type Type } from './keywords.ts'
+import { resolvePointer } from './pointer.ts'
+
+type Keywords = Readonly<Record<string, unknown>>
+
+const SPACE = new Choice(new Literal(' '), new Sequence())
+const COMMA = new Sequence(new Literal(','), SPACE)
+const QUOTE = new Literal('"')
+
+export class SchemaCompiler {
+  readonly #root: JsonSchema
+  readonly #lenient: boolean
+  readonly #nodes: Node[] = []
+  readonly #references = new Map<unknown, Reference>()
+  #any: Reference | undefined
+  #schemas = 0
+
+  constructor(root: JsonSchema, lenient: boolean) {
+    this.#root = root
+    this.#lenient = lenient
+  }
+
+  /** @throws SchemaError */
+  compile(schema: unknown, path: string, depth: number): Node {
+    if (depth > MAX_SCHEMA_DEPTH) throw new SchemaError(path, '', `is deeper than ${MAX_SCHEMA_DEPTH} schemas`)
+    if (++this.#schemas > MAX_SCHEMA_NODES) throw new SchemaError(path, '', `has more than ${MAX_SCHEMA_NODES} schemas`)
+    if (schema === true) return this.#anything()
+    if (schema === false) throw new SchemaError(path, '', 'allows nothing')
+    if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
+      throw new SchemaError(path, '', 'must be an object or a boolean')
+    }
+    const keywords = schema as Keywords
+    const has = (keyword: string): boolean => Object.hasOwn(keywords, keyword)
+    if (has('$ref')) return this.#reference(keywords, path, depth)
+    if (has('const')) return this.#values(keywords, 'const', [keywords.const], path)
+    if (has('enum')) return this.#values(keywords, 'enum', keywords.enum, path)
+    for (const keyword of ['anyOf', 'oneOf', 'allOf'] as const) {
+      if (has(keyword)) return this.#combined(keywords, keyword, path, depth)
+    }
+    const types = this.#types(keywords, path)
+    this.#refuseOthers(keywords, ['type'], path, types)
+    if (types.length === 0) return this.#anything()
+    return this.#choice(types.map((type) => this.#ofType(type, keywords, path, depth)))
+  }
+
+  /** Once all is compiled: how deep every node is at least, and that none begins with itself. */
+  finish(): void {
+    // From above, as shortest paths are found: what has no end stays infinite. A node's parts stand before
+    // it, but for references within what they refer to, which take another pass for every level.
+    for (let pass = 0, changed = true; changed && pass < MAX_SCHEMA_DEPTH; pass++) {
+      changed = false
+      for (const node of this.#nodes) {
+        const nesting = node.measure()
+        changed ||= nesting !== node.nesting
+        node.nesting = nesting
+      }
+    }
+    const open = new Set<Node>()
+    const sound = new Set<Node>()
+    const visit = (node: Node): void => {
+      if (sound.has(node)) return
+      if (open.has(node)) throw new SchemaError('#', '$ref', 'leads back to itself')
+      open.add(node)
+      for (const head of node.heads()) visit(head)
+      open.delete(node)
+      sound.add(node)
+    }
+    for (const node of this.#nodes) visit(node)
+  }
+
+  #ofType(type: Type, keywords: Keywords, path: string, depth: number): Node {
+    switch (type) {
+      case 'null':
+        return new Literal('null')
+      case 'boolean':
+        return this.#choice([new Literal('true'), new Literal('false')])
+      case 'integer':
+      case 'number':
+        return numberOf(type, keywords, path)
+      case 'string':
+        return stringOf(keywords, path)
+      case 'array':
+        return this.#array(keywords, path, depth)
+      case 'object':
+        return this.#object(keywords, path, depth)
+    }
+  }
+
+  #array(keywords: Keywords, path: string, depth: number): Node {
+    const least = countOf(keywords, 'minItems', path) ?? 0
+    const most = countOf(keywords, 'maxItems', path) ?? Infinity
+    if (least > most) throw new SchemaError(path, 'minItems', 'is above maxItems')
+    const open = new Literal('[')
+    const close = new Literal(']')
+    if (most === 0) return this.#keep(new Nested(this.#sequence(open, close)))
+    const item = this.compile(keywords.items ?? true, `${path}/items`, depth + 1)
+    return this.#keep(new Nested(this.#sequence(open, this.#keep(new Repeat(item, COMMA, least, most)), close)))
+  }
+
+  #object(keywords: Keywords, path: string, depth: number): Node {
+    const properties = keywords.properties ?? {}
+    if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) {
+      throw new SchemaError(path, 'properties', 'must be an object')
+    }
+    const required = keywords.required ?? []
+    if (!Array.isArray(required) || !required.every((name) => typeof name === 'string')) {
+      throw new SchemaError(path, 'required', 'must be a list of names')
+    }
+    const { additionalProperties = !Object.hasOwn(keywords, 'properties') } = keywords
+    const undeclared = required.filter((name: string) => !Object.hasOwn(properties, name))
+    if (undeclared.length > 0 && additionalProperties === false) {
+      throw new SchemaError(path, 'required', 'names what additionalProperties forbids')
+    }
+    const members = Object.entries(properties).map(([name, schema]): Member => ({
+      entry: this.#entry(name, this.compile(schema, `${path}/properties/${escapePointer(name)}`, depth + 1)),
+      required: required.includes(name)
+    }))
+    const others =
+      additionalProperties === false
+        ? undefined
+        : this.compile(additionalProperties, `${path}/additionalProperties`, depth + 1)
+    for (const name of new Set<string>(undeclared)) {
+      members.push({ entry: this.#entry(name, others ?? this.#anything()), required: true })
+    }
+    const taken = [...Object.keys(properties), ...undeclared]
+    const additional =
+      others === undefined ? undefined : this.#sequence(QUOTE, new JsonKey(taken), new Literal(':'), SPACE, others)
+    const inside = this.#keep(new Members(members, additional, COMMA))
+    return this.#keep(new Nested(this.#sequence(new Literal('{'), inside, new Literal('}'))))
+  }
+
+  #entry(name: string, value: Node): Node {
+    return this.#sequence(new Literal(`${JSON.stringify(name)}:`), SPACE, value)
+  }
+
+  #values(keywords: Keywords, keyword: 'const' | 'enum', values: unknown, path: string): Node {
+    if (!Array.isArray(values)) throw new SchemaError(path, keyword, 'must be a list of values')
+    this.#refuseOthers(keywords, [keyword, 'type'], path)
+    const types = this.#types({ type: keywords.type ?? TYPES }, path)
+    const allowed = values.filter((value) => types.some((type) => isOfType(value, type)))
+    if (allowed.length === 0) throw new SchemaError(path, keyword, 'allows nothing')
+    this.#schemas += allowed.length
+    const texts = new Set(allowed.map((value) => JSON.stringify(value)))
+    return this.#choice([...texts].map((text) => new Literal(text)))
+  }
+
+  #combined(keywords: Keywords, keyword: 'anyOf' | 'oneOf' | 'allOf', path: string, depth: number): Node {
+    const schemas = keywords[keyword]
+    if (!Array.isArray(schemas) || schemas.length === 0)
+      throw new SchemaError(path, keyword, 'must be a list of schemas')
+    this.#refuseOthers(keywords, [keyword], path)
+    if (keyword === 'allOf' && schemas.length > 1) {
+      if (this.#lenient) return this.#anything()
+      throw new SchemaError(path, keyword, 'of several schemas is not supported')
+    }
+    if (keyword === 'oneOf' && !this.#lenient && !areDisjoint(schemas, this.#root)) {
+      throw new SchemaError(path, keyword, 'of schemas that may hold at once is not supported; anyOf is')
+    }
+    return this.#choice(schemas.map((schema, index) => this.compile(schema, `${path}/${keyword}/${index}`, depth + 1)))
+  }
+
+  #reference(keywords: Keywords, path: string, depth: number): Node {
+    this.#refuseOthers(keywords, ['$ref'], path)
+    const target = resolvePointer(this.#root, keywords.$ref)
+    if (target === undefined) throw new SchemaError(path, '$ref', 'leads nowhere within the schema')
+    const known = this.#references.get(target)
+    if (known !== undefined) return known
+    const reference = new Reference()
+    this.#references.set(target, reference)
+    reference.nesting = Infinity
+    reference.target = this.compile(target, String(keywords.$ref), depth + 1)
+    return this.#keep(reference)
+  }
+
+  /** Any JSON value. */
+  #anything(): Node {
+    if (this.#any !== undefined) return this.#any
+    const any = new Reference()
+    this.#any = any
+    any.nesting = Infinity
+    any.target = this.#choice(TYPES.filter((type) => type !== 'integer').map((type) => this.#ofType(type, {}, '#', 0)))
+    return this.#keep(any)
+  }
+
+  #types({ type, ...others }: Keywords, path: string): readonly Type[] {
+    if (type === undefined) return impliedTypes(others)
+    const types = Array.isArray(type) ? type : [type]
+    if (types.length === 0 || !types.every(isType)) throw new SchemaError(path, 'type', 'must name JSON types')
+    return types
+  }
+
+  #refuseOthers(keywords: Keywords, enforced: readonly string[], path: string, types?: readonly Type[]): void {
+    const keyword = unenforced(keywords, enforced, types)
+    if (keyword === undefined || this.#lenient) return
+    const beside = types === undefined ? ` beside ${enforced[0]}` : ''
+    throw new SchemaError(path, keyword, `is not supported${beside}`)
+  }
+
+  #choice(nodes: readonly Node[]): Node {
+    return nodes.length === 1 ? nodes[0]! : this.#keep(new Choice(...nodes))
+  }
+
+  #sequence(...nodes: readonly Node[]): Node {
+    return this.#keep(new Sequence(...nodes))
+  }
+
+  #keep<N extends Node>(node: N): N {
+    node.nesting = Infinity
+    this.#nodes.push(node)
+    return node
+  }
+}
+
+function numberOf(type: 'number' | 'integer', keywords: Keywords, path: string): Node {
+  const bound = (inclusive: string, exclusive: string, sign: 1 | -1): NumberBound | undefined => {
+    const bounds = [inclusive, exclusive].flatMap((keyword, index) => {
+      const value = keywords[keyword]
+      if (value === undefined) return []
+      if (typeof value !== 'number' || !Number.isFinite(value)) throw new SchemaError(path, keyword, 'must be a number')
+      return [{ value, exclusive: index === 1 }]
+    })
+    // The tighter of two; of equals, the exclusive one.
+    return bounds.toSorted((a, b) => sign * (b.value - a.value) || Number(b.exclusive) - Number(a.exclusive))[0]
+  }
+  const least = bound('minimum', 'exclusiveMinimum', 1)
+  const most = bound('maximum', 'exclusiveMaximum', -1)
+  const number = JsonNumber.between({
+    integer: type === 'integer',
+    ...(least === undefined ? {} : { least }),
+    ...(most === undefined ? {} : { most })
+  })
+  if (number !== undefined) return number
+  throw new SchemaError(path, least === undefined ? 'maximum' : 'minimum', 'leaves no number of at most 15 digits')
+}
+
+function stringOf(keywords: Keywords, path: string): Node {
+  const least = countOf(keywords, 'minLength', path) ?? 0
+  const most = countOf(keywords, 'maxLength', path) ?? Infinity
+  if (least > most) throw new SchemaError(path, 'minLength', 'is above maxLength')
+  if (least > MAX_STRING_LENGTH) throw new SchemaError(path, 'minLength', `is above ${MAX_STRING_LENGTH}`)
+  return new Sequence(QUOTE, new JsonString(least, Math.min(most, MAX_STRING_LENGTH)))
+}
+
+function countOf(keywords: Keywords, keyword: string, path: string): number | undefined {
+  const value = keywords[keyword]
+  if (value === undefined) return undefined
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value
+  throw new SchemaError(path, keyword, 'must be a whole number of at least 0')
+}
+
+function isOfType(value: unknown, type: Type): boolean {
+  switch (type) {
+    case 'null':
+      return value === null
+    case 'array':
+      return Array.isArray(value)
+    case 'object':
+      return typeof value === 'object' && value !== null && !Array.isArray(value)
+    case 'integer':
+      return Number.isInteger(value)
+    case 'boolean':
+    case 'number':
+    case 'string':
+      return typeof value === type
+  }
+}
+
+function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+}
