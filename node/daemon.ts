@@ -6,6 +6,7 @@ import type { IdentifyResult } from '@libp2p/interface'
 import {
   AUDIT_PROTOCOL,
   CARD_PROTOCOL,
+  EMBED_PROTOCOL,
   FrameStream,
   GENERATE_PROTOCOL,
   KAD_PROTOCOL,
@@ -32,6 +33,7 @@ import { createNodeHost, type Host } from './network/libp2p.ts'
 import type { NodeEvent, NodeOptions, PotluckNode } from './node.ts'
 import { serveAudit, type AuditService } from './serve/audit.ts'
 import { serveCard, type CardService } from './serve/card.ts'
+import { serveEmbed, type EmbedService } from './serve/embed.ts'
 import { serveGenerate } from './serve/generate.ts'
 import type { GenerateService } from './serve/service.ts'
 import { describeReachability, toStatusCard } from './status.ts'
@@ -112,6 +114,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   await serveProtocols(host, lifetime, bounds.streams, {
     generate: service,
     audit: service,
+    embed: service,
     card: { card: () => advertiser.signed.bytes, load, logger, stopping: lifetime.stopping }
   })
   watchNetwork(host, advertiser)
@@ -179,6 +182,7 @@ class Events {
 interface Services {
   generate: GenerateService
   audit: AuditService
+  embed: EmbedService
   card: CardService
 }
 
@@ -186,7 +190,7 @@ async function serveProtocols(
   host: Host,
   lifetime: Lifetime,
   maxInboundStreams: number,
-  { generate, audit, card }: Services
+  { generate, audit, embed, card }: Services
 ): Promise<void> {
   const streamOptions = { runOnLimitedConnection: true, maxInboundStreams }
   await host.handle(
@@ -202,6 +206,14 @@ async function serveProtocols(
     async (stream, { remotePeer }) => {
       const frames = new FrameStream(stream, { maxFrameBytes: MAX_FRAME_BYTES })
       await lifetime.track(serveAudit(frames, remotePeer.toString(), audit))
+    },
+    streamOptions
+  )
+  await host.handle(
+    EMBED_PROTOCOL,
+    async (stream, { remotePeer }) => {
+      const frames = new FrameStream(stream, { maxFrameBytes: MAX_FRAME_BYTES })
+      await lifetime.track(serveEmbed(frames, remotePeer.toString(), embed))
     },
     streamOptions
   )

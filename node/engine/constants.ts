@@ -51,3 +51,6 @@ export const MASK_STEPS = 1_000_000
 export const GRAMMARS_KEPT = 64
 /** Native samplers of one slot that have a set of allowed tokens: 3 MB each with a vocabulary of 150,000. */
 export const MASKED_SAMPLERS = 4
+
+/** Tokens of a text that gets a vector: longer ones are cut by whoever searches in them. 0.25 GiB for an 8B model. */
+export const EMBED_CONTEXT_LENGTH = 2048

@@ -8,6 +8,7 @@
  */
 import type {
   AnswerShape,
+  Embeddings,
   Feature,
   FinishReason,
   PromptInput,
@@ -119,6 +120,8 @@ export interface Engine {
   score: (job: ScoreJob, signal?: AbortSignal) => Promise<PositionScores[]>
   /** Text and end of an answer's tokens, as `generate` would have given them. */
   read: (job: ReadJob, signal?: AbortSignal) => Promise<Reading>
+  /** A vector of length 1 for each text; throws `PotluckError` `context_length_exceeded` for one that is too long. */
+  embed: (texts: readonly string[], signal?: AbortSignal) => Promise<Embeddings>
   counters: () => Promise<EngineCounters>
   close: () => Promise<void>
 }

@@ -17,14 +17,9 @@ export interface Serving {
  * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts), `unsupported`,
  *   `invalid_request`, `context_length_exceeded`
  */
-export function checkRequest(request: GenerateRequest, { model, status, draining }: Serving): void {
-  if (draining) throw new PotluckError('draining', 'the node is leaving')
-  if (status.state === 'failed' || !sameBytes(request.modelDigest, model.digest)) {
-    throw new PotluckError('model_not_found', 'the node does not serve this model')
-  }
-  if (status.state === 'restarting') {
-    throw new PotluckError('busy', 'the engine restarts', { retryAfterMs: RESTART_RETRY_MS })
-  }
+export function checkRequest(request: GenerateRequest, serving: Serving): void {
+  checkModel(request.modelDigest, serving)
+  const { model } = serving
   for (const feature of neededFeatures(request)) {
     if (!model.features.includes(feature)) throw new PotluckError('unsupported', `the model lacks ${feature}`)
   }
@@ -36,6 +31,21 @@ export function checkRequest(request: GenerateRequest, { model, status, draining
   const { promptTokens, answerTokens } = request.continuation
   for (const token of promptTokens) checkToken('prompt_tokens', token, model)
   for (const token of answerTokens) checkToken('answer_tokens', token, model)
+}
+
+/**
+ * Whether the node serves this model now.
+ *
+ * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts)
+ */
+export function checkModel(digest: Uint8Array, { model, status, draining }: Serving): void {
+  if (draining) throw new PotluckError('draining', 'the node is leaving')
+  if (status.state === 'failed' || !sameBytes(digest, model.digest)) {
+    throw new PotluckError('model_not_found', 'the node does not serve this model')
+  }
+  if (status.state === 'restarting') {
+    throw new PotluckError('busy', 'the engine restarts', { retryAfterMs: RESTART_RETRY_MS })
+  }
 }
 
 /**

@@ -19,6 +19,8 @@ export const REACH = 64
 export const STRING_REACH = 256
 /** Ways in which one text may be read at once. A schema beyond it is ambiguous by intention. */
 export const MAX_WAYS = 512
+/** Choices and references that are followed for one byte: some 2 ms. */
+export const MAX_CHOICES = 16_384
 /** Schemas within each other, and schemas in all: some 100 us to compile for a thousand. */
 export const MAX_SCHEMA_DEPTH = 64
 export const MAX_SCHEMA_NODES = 8192

@@ -6,7 +6,7 @@
  * several readings of a text are possible, the state holds all of them: each is a way, a terminal with
  * its own state and the path of nodes that are still to be finished after it.
  */
-import { MAX_NESTING, MAX_WAYS, REACH } from './limits.ts'
+import { MAX_CHOICES, MAX_NESTING, MAX_WAYS, REACH } from './limits.ts'
 
 let lastId = 0
 
@@ -117,6 +117,16 @@ export class Ways {
   /** The text may end here. */
   mayEnd = false
   #known: Set<string> | undefined
+  #choices = 0
+
+  /**
+   * Counts what is looked at to find the ways: many short references may mean billions.
+   *
+   * @throws TooManyWays
+   */
+  choose(): void {
+    if (++this.#choices > MAX_CHOICES) throw new TooManyWays(`more than ${MAX_CHOICES} choices for one byte`)
+  }
 
   /** @throws TooManyWays */
   add(way: Way): void {

@@ -35,6 +35,7 @@ export class Choice extends Node {
   }
 
   override enter(_at: number, next: Path | undefined, ways: Ways): void {
+    ways.choose()
     for (const item of this.#items) if (fits(item, next)) item.enter(0, next, ways)
   }
 
@@ -52,6 +53,7 @@ export class Reference extends Node {
   target: Node | undefined
 
   override enter(at: number, next: Path | undefined, ways: Ways): void {
+    ways.choose()
     this.target!.enter(at, next, ways)
   }
 

@@ -166,7 +166,12 @@ export class SchemaCompiler {
     if (keyword === 'oneOf' && !this.#lenient && !areDisjoint(schemas, this.#root)) {
       throw new SchemaError(path, keyword, 'of schemas that may hold at once is not supported; anyOf is')
     }
-    return this.#choice(schemas.map((schema, index) => this.compile(schema, `${path}/${keyword}/${index}`, depth + 1)))
+    // The same twice would double the readings at every level.
+    const texts = schemas.map((schema) => JSON.stringify(schema))
+    const nodes = schemas.flatMap((schema, index) =>
+      texts.indexOf(texts[index]!) < index ? [] : [this.compile(schema, `${path}/${keyword}/${index}`, depth + 1)]
+    )
+    return this.#choice(nodes)
   }
 
   #reference(keywords: Keywords, path: string, depth: number): Node {

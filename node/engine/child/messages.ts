@@ -5,7 +5,7 @@
  * The daemon sends `load` first and waits for `ready` or `refused`. Then it asks with ids of its own
  * choosing; every id ends with exactly one `result`, `done` or `error`. The process dies with the channel.
  */
-import type { ErrorCode, PromptInput, ReadJob, Reading } from '@potluck/protocol'
+import type { Embeddings, ErrorCode, PromptInput, ReadJob, Reading } from '@potluck/protocol'
 import type {
   EngineBackend,
   EngineCounters,
@@ -43,6 +43,7 @@ export type ToChild =
   | { type: 'grant'; id: number; tokens: number }
   | { type: 'score'; id: number; job: ScoreJob }
   | { type: 'read'; id: number; job: ReadJob }
+  | { type: 'embed'; id: number; texts: readonly string[] }
   | { type: 'counters'; id: number }
   | { type: 'abort'; id: number }
 
@@ -60,4 +61,5 @@ export type Result =
   | { type: 'tokens'; tokens: Uint32Array }
   | { type: 'scores'; scores: PositionScores[] }
   | { type: 'reading'; reading: Reading }
+  | { type: 'embeddings'; embeddings: Embeddings }
   | { type: 'counters'; counters: Omit<EngineCounters, 'restarts'> }

@@ -1,4 +1,4 @@
-import { PotluckError, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
+import { PotluckError, type Embeddings, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
 import type {
   Engine,
   EngineBackend,
@@ -101,6 +101,10 @@ export class RemoteEngine implements Engine {
 
   async read(job: ReadJob, signal?: AbortSignal): Promise<Reading> {
     return (await this.#ask('reading', { type: 'read', job }, signal)).reading
+  }
+
+  async embed(texts: readonly string[], signal?: AbortSignal): Promise<Embeddings> {
+    return (await this.#ask('embeddings', { type: 'embed', texts }, signal)).embeddings
   }
 
   async counters(): Promise<EngineCounters> {

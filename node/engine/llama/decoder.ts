@@ -109,9 +109,9 @@ export class Decoder {
       ? context.sampleToken(batchIndex, this.#all, false, false, [[], false, false, false, CANDIDATES], true)
       : undefined
     if (mask !== undefined) {
-      const [token, , , logits] = await this.#masked.use(mask, (sampler) =>
-        context.sampleToken(batchIndex, sampler, false, false, true, false)
-      )
+      // The library samples one position after another, so that no sampler is at work here.
+      const sampler = this.#masked.of(mask)
+      const [token, , , logits] = await context.sampleToken(batchIndex, sampler, false, false, true, false)
       const possible = logits?.filter((_, index) => logits[index | 1] !== -Infinity)
       return [token, undefined, undefined, possible, logNormaliser(await whole)]
     }

@@ -1,5 +1,5 @@
 /** The model in its process: slots, and what is asked of them. */
-import { PotluckError, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
+import { PotluckError, type Embeddings, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
 import { checkTokens } from '../answer/checks.ts'
 import type { Credit } from '../answer/credit.ts'
 import { readAnswer } from '../answer/read.ts'
@@ -78,6 +78,12 @@ export class LlamaProcessEngine {
   read(job: ReadJob): Reading {
     checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, this.#loaded.vocabulary.size)
     return readAnswer(job, this.#loaded.vocabulary, this.#loaded.shaper)
+  }
+
+  async embed(texts: readonly string[], signal: AbortSignal): Promise<Embeddings> {
+    const embeddings = await this.#loaded.embedder.embed(texts, signal)
+    this.#counters.prefillTokens += embeddings.promptTokens
+    return embeddings
   }
 
   counters(): Omit<EngineCounters, 'restarts'> {

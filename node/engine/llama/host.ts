@@ -38,6 +38,7 @@ export class EngineHost {
       case 'generate':
       case 'score':
       case 'read':
+      case 'embed':
       case 'counters':
         void this.#answer(message)
     }
@@ -87,6 +88,10 @@ export class EngineHost {
       case 'score': {
         const { abort } = this.#begin(id, 0)
         return result({ type: 'scores', scores: await engine.score(request.job, abort.signal) })
+      }
+      case 'embed': {
+        const { abort } = this.#begin(id, 0)
+        return result({ type: 'embeddings', embeddings: await engine.embed(request.texts, abort.signal) })
       }
       case 'generate': {
         const { abort, credit } = this.#begin(id, request.job.credit)

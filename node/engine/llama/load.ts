@@ -17,6 +17,7 @@ import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, ONE_THREAD_MODEL_BYTES } from '..
 import type { EngineBackend, EngineModel } from '../interface.ts'
 import { Batching } from './batching.ts'
 import { cacheType } from './cache.ts'
+import { Embedder } from './embedder.ts'
 import { modelFacts } from './facts.ts'
 import { identify } from './file.ts'
 import { PromptTokenizer } from './prompt.ts'
@@ -29,6 +30,7 @@ export interface LoadedModel {
   vocabulary: LlamaVocabulary
   prompts: PromptTokenizer
   shaper: Shaper
+  embedder: Embedder
   file: FileIdentity
   model: EngineModel
   backend: EngineBackend
@@ -68,12 +70,14 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const vocabulary = new LlamaVocabulary(model)
   const prompts = new PromptTokenizer(model, vocabulary, contextLength * vocabulary.longestPiece(), report.log)
   const shaper = new Shaper(vocabulary, prompts.format)
+  const embedder = new Embedder(model, { threads, longestPiece: vocabulary.longestPiece() })
   return {
     context,
     batching,
     vocabulary,
     prompts,
     shaper,
+    embedder,
     file,
     model: {
       ...modelFacts(info),
@@ -82,7 +86,7 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
       contextLength,
       vocabularySize: vocabulary.size,
       sizeBytes: file.sizeBytes,
-      features: featuresOf(prompts, shaper)
+      features: featuresOf({ prompts, shaper, embedder })
     },
     backend: {
       accelerator: llama.gpu === false ? 'cpu' : llama.gpu,
@@ -96,7 +100,11 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   }
 }
 
-function featuresOf({ canChat, format }: PromptTokenizer, { canEnforce }: Shaper): Feature[] {
+function featuresOf({
+  prompts: { canChat, format },
+  shaper: { canEnforce },
+  embedder
+}: Pick<LoadedModel, 'prompts' | 'shaper' | 'embedder'>): Feature[] {
   return [
     ...(canChat ? (['chat'] as const) : []),
     'completion',
@@ -104,7 +112,8 @@ function featuresOf({ canChat, format }: PromptTokenizer, { canEnforce }: Shaper
     'score',
     ...(canEnforce ? (['json'] as const) : []),
     ...(canChat && canEnforce ? (['tools'] as const) : []),
-    ...(format.reasoning === undefined ? [] : (['reasoning'] as const))
+    ...(format.reasoning === undefined ? [] : (['reasoning'] as const)),
+    ...(embedder.supported ? (['embeddings'] as const) : [])
   ]
 }
 

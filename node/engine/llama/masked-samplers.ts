@@ -13,7 +13,6 @@ export class MaskedSamplers {
   readonly #options: object
   /** The least recently used first. */
   readonly #masked: Masked[] = []
-  #busy: Promise<unknown> = Promise.resolve()
 
   /** @param options of every sampler, beside its mask */
   constructor(make: () => NativeSampler, options: object) {
@@ -21,14 +20,8 @@ export class MaskedSamplers {
     this.#options = options
   }
 
-  /** One after the other: a sampler must not be set up anew while it works in another thread. */
-  async use<T>(mask: TokenSet, work: (sampler: NativeSampler) => Promise<T>): Promise<T> {
-    const turn = this.#busy.then(() => work(this.#samplerOf(mask)))
-    this.#busy = turn.catch(() => undefined)
-    return await turn
-  }
-
-  #samplerOf(mask: TokenSet): NativeSampler {
+  /** To be used at once: the next call may set up the same sampler for another mask. */
+  of(mask: TokenSet): NativeSampler {
     const index = this.#masked.findIndex((entry) => entry.mask === mask)
     const [known] = index < 0 ? [] : this.#masked.splice(index, 1)
     const entry = known ?? { mask, sampler: this.#reused(mask) }

@@ -10,7 +10,14 @@
  * gate.step(3)
  */
 import { createHash } from 'node:crypto'
-import { PotluckError, type PromptInput, type ReadJob, type Reading, type TokenDelta } from '@potluck/protocol'
+import {
+  PotluckError,
+  type Embeddings,
+  type PromptInput,
+  type ReadJob,
+  type Reading,
+  type TokenDelta
+} from '@potluck/protocol'
 import { Answer, type PositionLogits, type Step } from '../answer/answer.ts'
 import { abortedError, checkTokens } from '../answer/checks.ts'
 import { Credit } from '../answer/credit.ts'
@@ -31,6 +38,7 @@ import type {
 } from '../interface.ts'
 import type { TokenSet } from '../grammar/token-set.ts'
 import { commonPrefix, SlotPool, type SlotView } from '../slots.ts'
+import { embeddingsOf } from './embeddings.ts'
 import { babbleLogits, certainLogits, promptText, shaper, tokenize, vocabulary, VOCABULARY_SIZE } from './model.ts'
 
 /** What is about to be evaluated. */
@@ -184,6 +192,12 @@ export class ScriptedEngine implements Engine {
     this.#checkReady()
     checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, VOCABULARY_SIZE)
     return readAnswer(job, vocabulary, shaper)
+  }
+
+  async embed(texts: readonly string[], signal?: AbortSignal): Promise<Embeddings> {
+    if (signal?.aborted) throw abortedError()
+    this.#checkReady()
+    return embeddingsOf(texts, this.model.contextLength)
   }
 
   async counters(): Promise<EngineCounters> {

@@ -1,0 +1,207 @@
+import {
+  begin,
+  checkSchema,
+  compileSchema,
+  MAX_NESTING,
+  step,
+  TooManyWays,
+  type JsonSchema,
+  type Ways
+} from '@potluck/protocol'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+import { schema, validatorOf } from './schemas.ts'
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+/** The state after a text; undefined where the grammar does not have it. */
+function after(from: JsonSchema, text: string): Ways | undefined {
+  let state: Ways | undefined = begin(compileSchema(from))
+  for (const byte of bytesOf(text)) state = state && step(state, byte)
+  return state
+}
+
+const accepts = (from: JsonSchema, text: string): boolean => after(from, text)?.mayEnd === true
+
+/** A document by chance: any byte that is allowed, and an end as soon as the length is reached and it may be. */
+function walk(from: JsonSchema, chance: () => number, length: number): Uint8Array {
+  let state = begin(compileSchema(from))
+  const bytes: number[] = []
+  const closing = [...bytesOf('"}]n0')]
+  for (;;) {
+    const next = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => step(state, byte) !== undefined)
+    if (state.mayEnd && (next.length === 0 || chance() < 0.3 || bytes.length > length)) return Uint8Array.from(bytes)
+    // A state without a way on would leave a model with nothing to say.
+    expect(next, new TextDecoder().decode(Uint8Array.from(bytes))).not.toHaveLength(0)
+    const soon = bytes.length > length ? next.filter((byte) => closing.includes(byte)) : []
+    const choice = soon.length > 0 ? soon : next
+    const byte = choice[Math.floor(chance() * choice.length)]!
+    bytes.push(byte)
+    state = step(state, byte)!
+  }
+}
+
+describe('a grammar of a schema', () => {
+  test('gives only valid documents, in UTF-8, and never a dead end', () => {
+    fc.assert(
+      fc.property(schema, fc.infiniteStream(fc.double({ min: 0, max: 0.999_999, noNaN: true })), (from, chances) => {
+        const bytes = walk(from, () => chances.next().value, 120)
+        const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+        const validate = validatorOf(from)
+        expect(validate(JSON.parse(text)), `${JSON.stringify(from)} gave ${text}`).toBe(true)
+      }),
+      { numRuns: 60 }
+    )
+  })
+
+  test.each<[string, JsonSchema, string[], string[]]>([
+    [
+      'integers',
+      { type: 'integer', minimum: -3, maximum: 12 },
+      ['-3', '0', '7', '12'],
+      ['-4', '13', '1.0', '07', '-0', '+1']
+    ],
+    [
+      'open bounds',
+      { type: 'number', exclusiveMinimum: 0, exclusiveMaximum: 0.5 },
+      ['0.1', '0.499999'],
+      ['0', '0.5', '1', '-0.1', '1e-3']
+    ],
+    [
+      'bounds closer than the usual decimals',
+      { type: 'number', minimum: 1e-9, maximum: 2e-9 },
+      ['0.000000001'],
+      ['0', '0.000000003']
+    ],
+    [
+      'bounds beyond 15 digits',
+      { type: 'integer', minimum: -9007199254740991, maximum: 9007199254740991 },
+      ['999999999999999'],
+      ['1000000000000000']
+    ],
+    [
+      'strings by characters',
+      { type: 'string', minLength: 2, maxLength: 3 },
+      ['"ab"', '"🐻🐻🐻"', '"\\u00e9\\n"'],
+      ['"a"', '"abcd"', '"\\ud83d\\udc3b\\n"', '"a\nb"', '"ab']
+    ],
+    ['constants', { const: { a: [1, 'x'] } }, ['{"a":[1,"x"]}'], ['{"a":[1]}', '{"a": [1,"x"]}']],
+    ['enumerations by type', { type: ['string', 'null'], enum: ['a', 1, null] }, ['"a"', 'null'], ['1']],
+    [
+      'lists',
+      { type: 'array', items: { type: 'boolean' }, minItems: 1, maxItems: 2 },
+      ['[true]', '[true, false]', '[true,false]'],
+      ['[]', '[true,true,true]', '[true,  true]', '[ true]']
+    ],
+    ['an empty list', { type: 'array', maxItems: 0 }, ['[]'], ['[1]']],
+    [
+      'members in their order, optional ones left out',
+      {
+        type: 'object',
+        properties: { a: { type: 'null' }, b: { type: 'null' }, c: { type: 'null' } },
+        required: ['b']
+      },
+      ['{"b":null}', '{"a":null,"b": null}', '{"b":null, "c":null}'],
+      ['{}', '{"a":null}', '{"b":null,"a":null}', '{"b":null,"d":null}', '{"b":null,"b":null}', '{,"b":null}']
+    ],
+    [
+      'other members, but no second spelling of a named one',
+      { type: 'object', properties: { ab: { type: 'null' } }, additionalProperties: { type: 'integer' } },
+      ['{"ab":null,"a":1,"abc":2}', '{"é":1}', '{}'],
+      ['{"a":null}', '{"a":1,"ab":2}', '{"\\u0061b":2}']
+    ],
+    ['a required member without a schema', { type: 'object', required: ['x'] }, ['{"x":[{}]}'], ['{}', '{"y":1}']],
+    ['types by their keywords', { properties: { a: true }, maxItems: 1 }, ['{"a":1}', '[2]'], ['1', '[1,2]']],
+    [
+      'either',
+      { anyOf: [{ type: 'integer' }, { type: 'array', items: { $ref: '#' } }] },
+      ['1', '[[],[2,[3]]]'],
+      ['""', '["x"]']
+    ],
+    [
+      'one of several that differ by a tag',
+      {
+        oneOf: [
+          { type: 'object', properties: { kind: { const: 'a' }, n: { type: 'integer' } }, required: ['kind', 'n'] },
+          { type: 'object', properties: { kind: { const: 'b' } }, required: ['kind'] }
+        ]
+      },
+      ['{"kind":"a","n":1}', '{"kind":"b"}'],
+      ['{"kind":"b","n":1}', '{"kind":"a"}']
+    ],
+    ['anything', true, ['{"a":[1,"x",null,{}]}', '-1.5', '"x"'], ['', 'nul', '{a:1}', '[1,]']]
+  ])('takes %s', (_, from, good, bad) => {
+    for (const text of good) expect([text, accepts(from, text)]).toEqual([text, true])
+    for (const text of bad) expect([text, accepts(from, text)]).toEqual([text, false])
+  })
+
+  test('ends nesting, and never begins what it could not end', () => {
+    expect(accepts({ type: 'array' }, '['.repeat(MAX_NESTING) + ']'.repeat(MAX_NESTING))).toBe(true)
+    expect(after({ type: 'array' }, '['.repeat(MAX_NESTING + 1))).toBeUndefined()
+    const list = { type: 'object', properties: { next: { $ref: '#' } } }
+    expect(after(list, '{"next":'.repeat(MAX_NESTING - 1))).toBeDefined()
+    expect(after(list, `${'{"next":'.repeat(MAX_NESTING - 1)}{"`)).toBeUndefined()
+  })
+
+  test('stays small where a schema says the same twice, and gives up where it has too many readings', () => {
+    const lists = (...items: object[]): JsonSchema => ({ anyOf: items.map((item) => ({ type: 'array', items: item })) })
+    expect(after(lists({ $ref: '#' }, { $ref: '#' }), '['.repeat(20))!.list.length).toBeLessThan(10)
+    const ambiguous = lists({ $ref: '#' }, { $ref: '#', title: 'another' })
+    expect(() => after(ambiguous, '['.repeat(20))).toThrow(TooManyWays)
+  })
+})
+
+describe('a schema beyond the subset', () => {
+  test.each<[unknown, string, string]>([
+    [{ type: 'string', pattern: '^a' }, '#', 'pattern'],
+    [{ type: 'object', properties: { 'a/b': { type: 'string', format: 'email' } } }, '#/properties/a~1b', 'format'],
+    [{ type: 'array', items: { multipleOf: 2 } }, '#/items', 'multipleOf'],
+    [{ type: 'array', uniqueItems: true }, '#', 'uniqueItems'],
+    [{ allOf: [{ type: 'string' }, { maxLength: 2 }] }, '#', 'allOf'],
+    [{ not: {} }, '#', 'not'],
+    [{ anyOf: [{ type: 'string' }], maxLength: 3 }, '#', 'maxLength'],
+    [{ oneOf: [{ type: 'integer' }, { type: 'number' }] }, '#', 'oneOf'],
+    [{ type: 'text' }, '#', 'type'],
+    [{ type: 'integer', minimum: 1.2, maximum: 1.8 }, '#', 'minimum'],
+    [{ type: 'integer', minimum: 1e18 }, '#', 'minimum'],
+    [{ type: 'string', minLength: 3, maxLength: 2 }, '#', 'minLength'],
+    [{ type: 'array', maxItems: -1 }, '#', 'maxItems'],
+    [{ $ref: '#/$defs/none' }, '#', '$ref'],
+    [{ $ref: 'https://example.org/schema' }, '#', '$ref'],
+    [{ anyOf: [{ $ref: '#' }, { type: 'null' }] }, '#', '$ref'],
+    [{ type: 'object', properties: { a: false } }, '#/properties/a', ''],
+    [{ type: 'object', properties: { a: { $ref: '#' } }, required: ['a'] }, '#', ''],
+    [{ enum: [] }, '#', 'enum'],
+    ['object', '#', '']
+  ])('%j is refused with its path and keyword', (bad, path, keyword) => {
+    expect(checkSchema(bad)).toMatchObject({ path, keyword })
+  })
+
+  test('is left open where it may be', () => {
+    const loose = {
+      type: 'object',
+      properties: { mail: { type: 'string', format: 'email', maxLength: 2 }, any: { allOf: [{}, {}] } }
+    }
+    expect(checkSchema(loose, { lenient: true })).toBeUndefined()
+    const root = compileSchema(loose, { lenient: true })
+    let state: Ways | undefined = begin(root)
+    for (const byte of bytesOf('{"mail":"xx","any":[1]}')) state = state && step(state, byte)
+    expect(state?.mayEnd).toBe(true)
+  })
+
+  test('costs little to refuse, however it is made', () => {
+    let deep: unknown = {}
+    for (let level = 0; level < 10_000; level++) deep = { items: deep }
+    expect(checkSchema(deep)?.reason).toMatch(/deeper/)
+    expect(checkSchema({ enum: Array.from({ length: 9000 }, (_, index) => index) })?.reason).toMatch(
+      /alternatives|schemas/
+    )
+    // Sixty ways to each of sixty ways: a few hundred schemas that mean millions of readings.
+    const many = (target: string): object => ({
+      anyOf: Array.from({ length: 60 }, (_, index) => ({ $ref: target, title: String(index) }))
+    })
+    const wide = { ...many('#/$defs/a'), $defs: { a: many('#/$defs/b'), b: many('#/$defs/c'), c: { type: 'null' } } }
+    expect(checkSchema(wide)?.reason).toMatch(/alternatives/)
+  })
+})

@@ -1,0 +1,86 @@
+/** Random JSON schemas of the supported subset, and what checks documents against them. */
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import fc from 'fast-check'
+
+type Schema = Record<string, unknown>
+
+const ajv = new Ajv2020({ strict: false })
+
+export function validatorOf(schema: Schema | boolean): ValidateFunction {
+  return ajv.compile(schema)
+}
+
+const name = fc.oneof(
+  fc.constantFrom('name', 'age', 'tags', 'x', 'größe', 'a"b', 'back\\slash', 'with space', '1'),
+  // ajv does not see that name in `properties`.
+  fc.string({ unit: 'grapheme', minLength: 1, maxLength: 5 }).filter((text) => text !== '__proto__')
+)
+
+const scalar = fc.oneof(
+  fc.constant(null),
+  fc.boolean(),
+  fc.integer({ min: -1000, max: 1000 }),
+  fc.string({ unit: 'grapheme', maxLength: 8 })
+)
+
+const bound = fc.oneof(
+  fc.integer({ min: -1_000_000, max: 1_000_000 }),
+  fc.integer({ min: -20, max: 20 }),
+  fc.integer({ min: -1000, max: 1000 }).map((value) => value / 8)
+)
+
+const bounds = fc.tuple(bound, bound, fc.boolean(), fc.boolean(), fc.nat(3)).map(([a, b, openA, openB, which]) => {
+  const [least, most] = [Math.min(a, b), Math.max(a, b) + 2]
+  return {
+    ...((which & 1) === 0 ? { [openA ? 'exclusiveMinimum' : 'minimum']: least } : {}),
+    ...((which & 2) === 0 ? { [openB ? 'exclusiveMaximum' : 'maximum']: most } : {})
+  }
+})
+
+const leaf: fc.Arbitrary<Schema> = fc.oneof(
+  fc.record({ type: fc.constant('integer') }).chain((type) => bounds.map((more) => ({ ...type, ...more }))),
+  fc.record({ type: fc.constant('number') }).chain((type) => bounds.map((more) => ({ ...type, ...more }))),
+  fc
+    .tuple(fc.nat(4), fc.nat(8))
+    .map(([least, more]) => ({ type: 'string', minLength: least, maxLength: least + more })),
+  fc.record({ enum: fc.uniqueArray(scalar, { minLength: 1, maxLength: 5 }) }),
+  fc.record({ const: scalar }),
+  fc.constantFrom({ type: 'boolean' }, { type: 'null' }, { type: ['integer', 'null'], minimum: 0, maximum: 9 })
+)
+
+const { schema: tree } = fc.letrec<{ schema: Schema }>((tie) => ({
+  schema: fc.oneof(
+    { maxDepth: 3, withCrossShrink: true },
+    leaf,
+    fc
+      .record({
+        members: fc.uniqueArray(fc.tuple(name, tie('schema'), fc.boolean()), {
+          maxLength: 4,
+          selector: ([key]) => key
+        }),
+        additional: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: leaf })
+      })
+      .map(({ members, additional }) => ({
+        type: 'object',
+        properties: Object.fromEntries(members.map(([key, value]) => [key, value])),
+        required: members.filter(([, , required]) => required).map(([key]) => key),
+        additionalProperties: additional
+      })),
+    fc
+      .tuple(tie('schema'), fc.nat(2), fc.nat(2))
+      .map(([items, least, more]) => ({ type: 'array', items, minItems: least, maxItems: least + more })),
+    fc.array(tie('schema'), { minLength: 1, maxLength: 3 }).map((anyOf) => ({ anyOf }))
+  )
+}))
+
+/** Objects at the root, as structured output asks for, or anything; some refer to a part of themselves. */
+export const schema: fc.Arbitrary<Schema> = fc.oneof(
+  tree,
+  fc.tuple(tree, tree).map(([a, b]) => ({
+    type: 'object',
+    properties: { first: { $ref: '#/$defs/a~1b' }, rest: { anyOf: [{ $ref: '#' }, { type: 'null' }] }, other: b },
+    required: ['first', 'rest'],
+    additionalProperties: false,
+    $defs: { 'a/b': a }
+  }))
+)

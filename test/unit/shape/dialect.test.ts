@@ -1,0 +1,101 @@
+/** Templates written in the manner of known ones; none is copied. */
+import { expect, describe, test } from 'vitest'
+import type { ChatMessage, Tool } from '@potluck/protocol'
+
+import { dialectOf } from '../../../node/engine/llama/dialect.ts'
+import { ChatTemplate, type RenderedPart } from '../../../node/engine/llama/template.ts'
+import { withoutTools } from '../../../node/engine/shape/convention.ts'
+import { GENERIC_CALLS } from '../../../node/engine/shape/format.ts'
+
+const PLAIN =
+  "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+/** ChatML with tools: a tag around each call. */
+const TAGGED = `{% if tools %}<|im_start|>system
+{% for tool in tools %}{{ tool | tojson }}
+{% endfor %}<|im_end|>
+{% endif %}{% for m in messages %}<|im_start|>{{ m.role }}
+{{ m.content }}{% if m.tool_calls %}{% for c in m.tool_calls %}{% if m.content or not loop.first %}{{ '\\n' }}{% endif %}<tool_call>
+{"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}
+</tool_call>{% endfor %}{% endif %}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}`
+/** One list of calls, and the prompt opens the reasoning. */
+const LISTED = `{% if tools %}[TOOLS]{{ tools | tojson }}[/TOOLS]{% endif %}{% for m in messages %}{% if m.role == 'assistant' %}<think>
+</think>
+{% if m.tool_calls %}[CALLS][{% for c in m.tool_calls %}{{ {'name': c.function.name, 'parameters': c.function.arguments} | tojson }}{% if not loop.last %}, {% endif %}{% endfor %}]{% else %}{{ m.content }}{% endif %}</s>{% else %}[{{ m.role }}]{{ m.content }}{% endif %}{% endfor %}{% if add_generation_prompt %}<think>
+{% endif %}`
+const SINGLE = TAGGED.replace(
+  '{% for m in messages %}',
+  "{% for m in messages %}{% if m.tool_calls and m.tool_calls | length > 1 %}{{ raise_exception('one') }}{% endif %}"
+)
+
+const everything = (): boolean => true
+const tool: Tool = {
+  name: 'find',
+  description: 'Finds <|im_end|> "things".',
+  parameters: {
+    type: 'object',
+    properties: { what: { type: 'string', description: 'say <|im_end|>' } },
+    required: ['what']
+  }
+}
+const chat: ChatMessage[] = [
+  { role: 'user', content: 'Find it.' },
+  {
+    role: 'assistant',
+    content: '',
+    toolCalls: [{ id: 'call_1', name: 'find', arguments: '{"what":"a <|im_end|> \\"b\\""}' }]
+  },
+  { role: 'tool', content: 'found', toolCallId: 'call_1' }
+]
+
+const said = (parts: readonly RenderedPart[]): string => parts.map((part) => ('text' in part ? part.text : '')).join('')
+
+describe("a template's way with tools", () => {
+  test('is learnt from it', () => {
+    const tagged = dialectOf(new ChatTemplate(TAGGED), everything)
+    expect(tagged).toEqual({ native: true, calls: { ...GENERIC_CALLS } })
+    expect(dialectOf(new ChatTemplate(LISTED), everything)).toEqual({
+      native: true,
+      calls: { opening: '[CALLS][', between: ', ', closing: ']', name: 'name', arguments: 'parameters' },
+      reasoning: { open: '<think>', close: '</think>', begun: true }
+    })
+    const { native, calls } = dialectOf(new ChatTemplate(SINGLE), everything)
+    expect([native, calls.between]).toEqual([true, undefined])
+  })
+
+  test('is the generic one where it knows none, or where its marks are not text', () => {
+    expect(dialectOf(new ChatTemplate(PLAIN), everything)).toEqual({ native: false, calls: GENERIC_CALLS })
+    const unseen = dialectOf(new ChatTemplate(LISTED), (text) => !/\[CALLS\]|think/.test(text))
+    expect(unseen).toEqual({ native: false, calls: GENERIC_CALLS })
+  })
+})
+
+describe('a chat with tools', () => {
+  test('keeps the words of tools, arguments and results apart from the template', () => {
+    const parts = new ChatTemplate(TAGGED).render(chat, { tools: [tool] })
+    const spoken = parts.filter(({ type }) => type === 'template')
+    // The template's own: the system's turn and one for each message.
+    expect(said(spoken).match(/<\|im_end\|>/g)).toHaveLength(4)
+    const whole = said(parts)
+    expect(whole).toContain('"description": "Finds <|im_end|> \\"things\\"."')
+    expect(whole).toContain('"type": "object"')
+    expect(whole).toContain('"arguments": {"what": "a <|im_end|> \\"b\\""}')
+    expect(whole).toContain('found')
+  })
+
+  test('is plain text for a template that knows none', () => {
+    const whole = said(new ChatTemplate(PLAIN).render(withoutTools(chat, [tool])))
+    expect(whole).toContain('{"name":"find","description":"Finds <|im_end|> \\"things\\".","parameters":')
+    expect(whole).toContain('<tool_call>\n{"name": "find", "arguments": {"what":"a <|im_end|> \\"b\\""}}\n</tool_call>')
+    expect(whole).toContain('<|im_start|>user\n<tool_response>\nfound\n</tool_response>')
+    expect(whole).not.toContain('<|im_start|>tool')
+  })
+
+  test('takes arguments that are no JSON as they are', () => {
+    const broken: ChatMessage[] = [
+      { role: 'assistant', content: '', toolCalls: [{ id: 'x', name: 'find', arguments: '{"wh' }] }
+    ]
+    expect(said(new ChatTemplate(TAGGED).render(broken))).toContain('"arguments": "{\\"wh"')
+  })
+})
