@@ -13,7 +13,8 @@ export async function gateway(context: CommandContext): Promise<number> {
   const { settings, interrupted } = context
   const serving = settings.localNode ? await startServing(context) : undefined
   try {
-    const client = await connect(serving === undefined ? context : through(serving, context))
+    // Finds the node of this machine, ours included, by its data directory.
+    const client = await connect(context)
     try {
       const started = await start(client, context)
       tell(started, serving, context)
@@ -30,14 +31,6 @@ export async function gateway(context: CommandContext): Promise<number> {
   }
   if (settings.json) printJson({ type: 'stopped' })
   return 0
-}
-
-/** The local node is the first way into the network, and the only one where nothing else is given. */
-function through({ node }: Serving, context: CommandContext): CommandContext {
-  const { settings } = context
-  const own = node.addresses().filter((address) => /^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//.test(address))
-  const bootstrap = [...(own.length === 0 ? node.addresses() : own), ...settings.bootstrap]
-  return { ...context, settings: { ...settings, bootstrap } }
 }
 
 async function start(client: Client, { settings }: CommandContext): Promise<Gateway> {
