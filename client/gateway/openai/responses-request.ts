@@ -87,7 +87,7 @@ export function parseResponses(body: Record<string, unknown>): ResponsesRequest 
   return parse(responsesSchema, body)
 }
 
-export function wantsLogprobs({ include = [], top_logprobs }: ResponsesRequest): boolean {
+function wantsLogprobs({ include = [], top_logprobs }: ResponsesRequest): boolean {
   return include.length > 0 || top_logprobs !== undefined
 }
 

@@ -155,6 +155,37 @@ test('what fails in mid-answer is told in the stream, which then has no end mark
   expect(got.at(-1)).toMatchObject({ error: { type: 'server_error', code: 'engine_failed' } })
 })
 
+test('when all nodes are busy a 429 says when the soonest is free', async () => {
+  const { serving } = await gatedNode({ slots: 1 })
+  const { url } = await gateway([serving])
+  const leaving = new AbortController()
+  // One that runs, and as many as may wait.
+  const more = { messages: MESSAGES, n: 9, stream: true }
+  const first = await post(url, 'chat/completions', more, { signal: leaving.signal })
+  await until(serving, ({ requestsWaiting }) => requestsWaiting === 8)
+  const refused = await post(url, 'chat/completions', { messages: MESSAGES, stream: true })
+  expect([refused.status, refused.headers.get('x-should-retry')]).toEqual([429, 'true'])
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(10)
+  expect(await refused.json()).toMatchObject({ error: { type: 'rate_limit_error', code: 'rate_limit_exceeded' } })
+  leaving.abort()
+  await expect(first.text()).rejects.toThrow('abort')
+})
+
+test('a node that fails in mid-answer is followed by another, which is told; when all fail it is a 502', async () => {
+  let cuts = 0
+  const cutting = (): ScriptedEngine =>
+    scripted({ before: ({ kind, position }) => (kind === 'token' && position === 5 && cuts-- > 0 ? 'cut' : undefined) })
+  const nodes = [await node(cutting()), await node(cutting())]
+  const { url } = await gateway(nodes)
+  cuts = 1
+  const response = await post(url, 'chat/completions', { messages: MESSAGES })
+  expect([response.status, response.headers.get('x-potluck-failovers')]).toEqual([200, '1'])
+  expect(await response.json()).toMatchObject({ choices: [{ message: { content: ANSWER } }] })
+  cuts = Infinity
+  const failed = await post(url, 'chat/completions', { messages: MESSAGES })
+  expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([502, 'false'])
+})
+
 test('counts what passed, and holds no name of anybody', async () => {
   const serving = await node(scripted())
   const { url } = await gateway([serving])

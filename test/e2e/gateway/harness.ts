@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest'
 
 import type { PotluckNode } from '../../../node/index.ts'
 
-export async function clientOf(nodes: readonly PotluckNode[], options: ClientOptions = {}): Promise<Client> {
+async function clientOf(nodes: readonly PotluckNode[], options: ClientOptions = {}): Promise<Client> {
   const bootstrap = nodes.flatMap((node) => node.addresses().slice(0, 1))
   const client = await createClient({ bootstrap, mdns: false, scope: 'local', ...options })
   onTestFinished(async () => await client.stop())

@@ -60,7 +60,7 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     let usage: unknown
     for await (const chunk of stream) {
       text += chunk.choices[0]?.delta.content ?? ''
-      if (chunk.usage != null) usage = chunk.usage
+      usage = chunk.usage ?? usage
     }
     expect(text).toBe(choices[0]?.message.content)
     expect(usage).toMatchObject({ completion_tokens: 12, potluck: { failovers: 0 } })
