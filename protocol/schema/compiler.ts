@@ -6,6 +6,7 @@ import { MAX_SCHEMA_DEPTH, MAX_SCHEMA_NODES, MAX_STRING_LENGTH } from '../gramma
 import type { Node } from '../grammar/machine.ts'
 import { Choice, Members, Nested, Reference, Repeat, Sequence, type Member } from '../grammar/structure.ts'
 import { Literal } from '../grammar/text.ts'
+import type { SchemaBudget, SchemaOptions } from './check.ts'
 import { areDisjoint } from './disjoint.ts'
 import { SchemaError } from './error.ts'
 import { impliedTypes, isType, TYPES, unenforced, type Type } from './keywords.ts'
@@ -22,18 +23,20 @@ export class SchemaCompiler {
   readonly #lenient: boolean
   readonly #nodes: Node[] = []
   readonly #references = new Map<unknown, Reference>()
+  readonly #numbers = new Map<string, Node>()
+  readonly #budget: SchemaBudget
   #any: Reference | undefined
-  #schemas = 0
 
-  constructor(root: JsonSchema, lenient: boolean) {
+  constructor(root: JsonSchema, { lenient = false, budget = { schemas: MAX_SCHEMA_NODES } }: SchemaOptions) {
     this.#root = root
     this.#lenient = lenient
+    this.#budget = budget
   }
 
   /** @throws SchemaError */
   compile(schema: unknown, path: string, depth: number): Node {
     if (depth > MAX_SCHEMA_DEPTH) throw new SchemaError(path, '', `is deeper than ${MAX_SCHEMA_DEPTH} schemas`)
-    if (++this.#schemas > MAX_SCHEMA_NODES) throw new SchemaError(path, '', `has more than ${MAX_SCHEMA_NODES} schemas`)
+    this.#spend(1, path)
     if (schema === true) return this.#anything()
     if (schema === false) throw new SchemaError(path, '', 'allows nothing')
     if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
@@ -48,7 +51,7 @@ export class SchemaCompiler {
       if (has(keyword)) return this.#combined(keywords, keyword, path, depth)
     }
     const types = this.#types(keywords, path)
-    this.#refuseOthers(keywords, ['type'], path, types)
+    this.#refuseOthers(keywords, ['type'], path, types.length > 0)
     if (types.length === 0) return this.#anything()
     return this.#choice(types.map((type) => this.#ofType(type, keywords, path, depth)))
   }
@@ -86,7 +89,7 @@ export class SchemaCompiler {
         return this.#choice([new Literal('true'), new Literal('false')])
       case 'integer':
       case 'number':
-        return numberOf(type, keywords, path)
+        return this.#number(type, keywords, path)
       case 'string':
         return stringOf(keywords, path)
       case 'array':
@@ -149,7 +152,7 @@ export class SchemaCompiler {
     const types = this.#types({ type: keywords.type ?? TYPES }, path)
     const allowed = values.filter((value) => types.some((type) => isOfType(value, type)))
     if (allowed.length === 0) throw new SchemaError(path, keyword, 'allows nothing')
-    this.#schemas += allowed.length
+    this.#spend(allowed.length, path)
     const texts = new Set(allowed.map((value) => JSON.stringify(value)))
     return this.#choice([...texts].map((text) => new Literal(text)))
   }
@@ -187,6 +190,11 @@ export class SchemaCompiler {
     return this.#keep(reference)
   }
 
+  #spend(schemas: number, path: string): void {
+    this.#budget.schemas -= schemas
+    if (this.#budget.schemas < 0) throw new SchemaError(path, '', `is one of more than ${MAX_SCHEMA_NODES} schemas`)
+  }
+
   /** Any JSON value. */
   #anything(): Node {
     if (this.#any !== undefined) return this.#any
@@ -204,11 +212,22 @@ export class SchemaCompiler {
     return types
   }
 
-  #refuseOthers(keywords: Keywords, enforced: readonly string[], path: string, types?: readonly Type[]): void {
-    const keyword = unenforced(keywords, enforced, types)
+  #refuseOthers(keywords: Keywords, enforced: readonly string[], path: string, typed?: boolean): void {
+    const keyword = unenforced(keywords, enforced, typed === true)
     if (keyword === undefined || this.#lenient) return
-    const beside = types === undefined ? ` beside ${enforced[0]}` : ''
+    const beside = typed === undefined ? ` beside ${enforced[0]}` : ''
     throw new SchemaError(path, keyword, `is not supported${beside}`)
+  }
+
+  /** Made once for the same bounds: to see that there is a number between them takes a while. */
+  #number(type: 'number' | 'integer', keywords: Keywords, path: string): Node {
+    const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = keywords
+    const key = JSON.stringify([type, minimum, maximum, exclusiveMinimum, exclusiveMaximum])
+    const known = this.#numbers.get(key)
+    if (known !== undefined) return known
+    const number = numberOf(type, keywords, path)
+    this.#numbers.set(key, number)
+    return number
   }
 
   #choice(nodes: readonly Node[]): Node {

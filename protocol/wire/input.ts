@@ -18,13 +18,16 @@ import type {
   Tool as ToolMessage,
   ToolChoice as ChoiceMessage
 } from '../messages/potluck_pb.ts'
-import { checkSchema } from '../schema/index.ts'
+import { MAX_SCHEMA_NODES } from '../grammar/limits.ts'
+import { checkSchema, type SchemaOptions } from '../schema/index.ts'
 import type { FieldCheck } from './check.ts'
 
 type RequestFields = Extract<MessageInitShape<typeof GenerateRequestSchema>, { $typeName?: never }>
 
 const ROLES: readonly string[] = ['system', 'user', 'assistant', 'tool'] satisfies ChatMessage['role'][]
 const CHOICES: readonly string[] = ['auto', 'none', 'required'] satisfies ToolChoice[]
+/** Characters of a path or keyword in an error, of which `MAX_ERROR_DETAIL` holds both. */
+const MAX_NAMED = 80
 /** What the OpenAI API allows, and the dot that some apps put between a server and its tool. */
 const TOOL_NAME = /^[\w.-]+$/
 
@@ -106,13 +109,14 @@ function parseTools(check: FieldCheck, messages: readonly ToolMessage[]): Tool[]
     0,
     MAX_SCHEMA_BYTES
   )
+  const budget = { schemas: MAX_SCHEMA_NODES }
   const tools = messages.map(({ name, description, parameters, strict }): Tool => {
     parseName(check, 'tools.name', name)
     const field = `tools.${name}.parameters`
     return {
       name,
       ...(description === '' ? {} : { description }),
-      ...(parameters === '' ? {} : { parameters: parseSchema(check, field, parameters, { lenient: !strict }) }),
+      ...(parameters === '' ? {} : { parameters: parseSchema(check, field, parameters, { lenient: !strict, budget }) }),
       ...(strict ? { strict } : {})
     }
   })
@@ -139,10 +143,10 @@ export function parseResponseFormat(check: FieldCheck, { type, schema }: FormatM
   if (type === 'json_object') return { type }
   if (type !== 'json_schema') return check.fail('response_format', 'must be json_object or json_schema')
   check.text('response_format', schema, MAX_SCHEMA_BYTES)
-  return { type, schema: parseSchema(check, 'response_format', schema, { lenient: false }) }
+  return { type, schema: parseSchema(check, 'response_format', schema, {}) }
 }
 
-function parseSchema(check: FieldCheck, field: string, text: string, options: { lenient: boolean }): JsonSchema {
+function parseSchema(check: FieldCheck, field: string, text: string, options: SchemaOptions): JsonSchema {
   let schema: unknown
   try {
     schema = JSON.parse(text)
@@ -150,6 +154,11 @@ function parseSchema(check: FieldCheck, field: string, text: string, options: { 
     return check.fail(field, 'is not JSON')
   }
   const issue = checkSchema(schema, options)
-  if (issue !== undefined) check.fail(field, `${issue.path} ${issue.keyword} ${issue.reason}`)
+  if (issue !== undefined) check.fail(field, [printable(issue.path), printable(issue.keyword), issue.reason].join(' '))
   return schema as JsonSchema
+}
+
+/** Names within a schema are the caller's: in an error they must fit its bounds. */
+function printable(name: string): string {
+  return name.replaceAll(/[^ -~]/g, '?').slice(0, MAX_NAMED)
 }

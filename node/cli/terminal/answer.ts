@@ -1,7 +1,7 @@
 /** An answer as it is shown: its text as it comes, then one line about it; or each part as JSON. */
 import type { Answer, FinishPart } from '@potluck/client'
 
-import { printAnswer, printJson, printLine, printNote } from './output.ts'
+import { printAnswer, printJson, printLine, printNote, printThought } from './output.ts'
 import { duration, rate, shortPeer } from './units.ts'
 
 /**
@@ -15,8 +15,10 @@ export async function showAnswer(answer: Answer, { json }: { json: boolean }): P
     for await (const part of answer) {
       if (part.type === 'delta') text += part.text
       if (json) printJson(part.type === 'finish' ? finishJson(part) : part)
-      else if (part.type === 'delta') printAnswer(part.text)
-      else if (part.type === 'finish') {
+      else if (part.type === 'delta') {
+        if (part.reasoning !== undefined) printThought(part.reasoning)
+        printAnswer(part.text)
+      } else if (part.type === 'finish') {
         printLine()
         printNote(summary(part))
       }

@@ -29,7 +29,7 @@ export class Lexicon {
       else if (bytes.length > 0) {
         spellings.push({ token, bytes })
         if (bytes.length <= STRING_REACH && text !== undefined && isStringContent(text)) {
-          this.#characters[token] = [...text].length
+          this.#characters[token] = Array.from(text).length
         }
       }
     }

@@ -37,9 +37,19 @@ import type {
   ScoreJob
 } from '../interface.ts'
 import type { TokenSet } from '../grammar/token-set.ts'
+import type { Shaper } from '../shape/shaper.ts'
 import { commonPrefix, SlotPool, type SlotView } from '../slots.ts'
 import { embeddingsOf } from './embeddings.ts'
-import { babbleLogits, certainLogits, promptText, shaper, tokenize, vocabulary, VOCABULARY_SIZE } from './model.ts'
+import {
+  babbleLogits,
+  babbleShaper,
+  certainLogits,
+  promptText,
+  replyShaper,
+  tokenize,
+  vocabulary,
+  VOCABULARY_SIZE
+} from './model.ts'
 
 /** What is about to be evaluated. */
 export interface ScriptedStep {
@@ -87,6 +97,7 @@ export class ScriptedEngine implements Engine {
   }
   readonly slots: number
   readonly #options: ScriptedOptions
+  readonly #shaper: Shaper
   readonly #slots: readonly ScriptedSlot[]
   readonly #pool: SlotPool<ScriptedSlot>
   readonly #running = new Set<AbortController>()
@@ -96,6 +107,7 @@ export class ScriptedEngine implements Engine {
 
   constructor(options: ScriptedOptions = {}) {
     this.#options = options
+    this.#shaper = options.reply === undefined ? babbleShaper : replyShaper
     this.slots = options.slots ?? DEFAULT_SLOTS
     this.#slots = Array.from({ length: this.slots }, (_, id) => new ScriptedSlot(id))
     this.#pool = new SlotPool(this.#slots)
@@ -177,7 +189,7 @@ export class ScriptedEngine implements Engine {
       const tokens = allTokens(job)
       this.#counters.prefillTokens += tokens.length
       slot.cached = tokens
-      const constraint = shaper.constraint(job.shape)
+      const constraint = this.#shaper.constraint(job.shape)
       return job.answerTokens.flatMap((token, position) => {
         const allowed = constraint?.mask()
         constraint?.accept(token)
@@ -191,7 +203,7 @@ export class ScriptedEngine implements Engine {
     if (signal?.aborted) throw abortedError()
     this.#checkReady()
     checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, VOCABULARY_SIZE)
-    return readAnswer(job, vocabulary, shaper)
+    return readAnswer(job, vocabulary, this.#shaper)
   }
 
   async embed(texts: readonly string[], signal?: AbortSignal): Promise<Embeddings> {
@@ -231,7 +243,7 @@ export class ScriptedEngine implements Engine {
     signal: AbortSignal
   ): Promise<EngineEvent | undefined> {
     const began = this.#now()
-    const answer = new Answer(job, { vocabulary, shaper, contextLength: this.model.contextLength })
+    const answer = new Answer(job, { vocabulary, shaper: this.#shaper, contextLength: this.model.contextLength })
     const tokens = allTokens(job)
     const cachedTokens = Math.min(commonPrefix(slot.cached, tokens), job.promptTokens.length)
     if ((await this.#step({ kind: 'prefill', job, position: answer.length }, signal)) === 'cut') return undefined

@@ -31,8 +31,10 @@ export const vocabulary: Vocabulary = {
   isEnd: (token) => token === END
 }
 
-/** It reasons between marks of its own, and calls tools by the generic convention. */
-export const shaper: Shaper = new Shaper(vocabulary, {
+/** Calls tools by the generic convention. What babbles does not reason: it would not find the way back. */
+export const babbleShaper: Shaper = new Shaper(vocabulary, { calls: GENERIC_CALLS })
+/** For replies, which may hold reasoning. */
+export const replyShaper: Shaper = new Shaper(vocabulary, {
   calls: GENERIC_CALLS,
   reasoning: { open: '<think>', close: '</think>', begun: false }
 })

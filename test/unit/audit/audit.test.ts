@@ -11,6 +11,18 @@ beforeAll(async () => {
   peer = await newPeer()
 })
 
+const SCHEMA = {
+  type: 'object',
+  properties: { name: { type: 'string', minLength: 2, maxLength: 9 }, age: { type: 'integer', minimum: 0 } },
+  required: ['name', 'age']
+}
+const CHAT = {
+  messages: [{ role: 'user' as const, content: 'Tell me a story.' }],
+  tools: [
+    { name: 'tell', parameters: { type: 'object', properties: { what: { enum: ['a', 'b'] } }, required: ['what'] } }
+  ]
+}
+
 const code = async (promise: Promise<unknown>): Promise<string> =>
   promise.then(
     () => 'none',
@@ -21,13 +33,33 @@ describe('an honest answer', () => {
   test.each([
     ['at temperature 1', {}],
     ['with penalties', { maxTokens: 60 }],
-    ['up to a stop sequence', { stop: ['e', 'a', 'o'], maxTokens: 200 }]
+    ['up to a stop sequence', { stop: ['e', 'a', 'o'], maxTokens: 200 }],
+    ['by a schema', { maxTokens: 100, responseFormat: { type: 'json_schema' as const, schema: SCHEMA } }],
+    ['by a schema, cut off', { maxTokens: 9, responseFormat: { type: 'json_schema' as const, schema: SCHEMA } }],
+    [
+      'with a tool call',
+      { maxTokens: 200, input: { ...CHAT, toolChoice: 'required' as const, parallelToolCalls: false } }
+    ],
+    ['with tools and none called', { input: CHAT }]
   ])('%s has no violations, and every token is exact', async (_, change) => {
     const request = requestFor(engine, change)
     const { record, text } = await serve(engine, peer, request)
     const result = await auditAnswer(record, peer.peerId, engine, { heard: { text } })
     expect(result).toMatchObject({ comparable: true, violations: [], misstatements: [] })
     expect(result.measured).toHaveLength(record.answerTokens.length)
+    expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
+  })
+
+  test('by a schema is measured from where its node went on', async () => {
+    const format = { responseFormat: { type: 'json_schema' as const, schema: SCHEMA }, maxTokens: 100 }
+    const whole = await serve(engine, peer, requestFor(engine, format))
+    const { promptTokens, answerTokens } = whole.record
+    const first = answerTokens.length - 8
+    const continuation = { promptTokens, answerTokens: answerTokens.slice(0, first) }
+    const { record } = await serve(engine, peer, requestFor(engine, { ...format, continuation }))
+    const result = await auditAnswer(record, peer.peerId, engine)
+    expect(result.violations).toEqual([])
+    expect(result.measured).toHaveLength(record.answerTokens.length - first)
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
   })
 
@@ -64,6 +96,15 @@ describe('an honest answer', () => {
 })
 
 describe('what is certain', () => {
+  test('is a token that the schema forbids', async () => {
+    const format = { responseFormat: { type: 'json_schema' as const, schema: SCHEMA }, maxTokens: 20 }
+    const freely = (tokens: number[]): number[] => [...Buffer.from('It is ')].slice(0, tokens.length)
+    const twist = { answerTokens: (tokens: number[]) => [...freely(tokens), ...tokens].slice(0, 20) }
+    const { record } = await serve(engine, peer, requestFor(engine, format), twist)
+    const { measured } = await auditAnswer(record, peer.peerId, engine)
+    expect(measured[0]?.margin).toBe(Infinity)
+  })
+
   const cut = (tokens: number[]): number[] => [tokens[0]!, ...tokens.slice(Math.ceil(tokens.length / 2))]
 
   test.each([

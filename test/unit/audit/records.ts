@@ -7,6 +7,7 @@ import {
   DEFAULT_SAMPLING,
   encodeRequest,
   SAMPLING_CONTRACT,
+  shapeOf,
   signReceipt,
   tokensDigest,
   type AnswerRecord,
@@ -73,7 +74,8 @@ export async function serve(
   let text = ''
   let finishReason: FinishReason = 'length'
   const { sampling, maxTokens, stop } = request
-  const job = { promptTokens, answerTokens: earlier, sampling, maxTokens, stop, credit: maxTokens }
+  const shape = shapeOf(request)
+  const job = { promptTokens, answerTokens: earlier, sampling, maxTokens, stop, shape, credit: maxTokens }
   for await (const event of (twist.engine ?? engine).generate(job)) {
     if (event.type === 'delta') {
       tokens.push(...event.delta.tokens)

@@ -1,6 +1,18 @@
 /** Valid protocol values of every shape, for property tests. */
 import fc from 'fast-check'
-import type { Card, GenerateRequest, Hardware, ModelCard, NodeFrame } from '@potluck/protocol'
+import type {
+  Card,
+  ChatMessage,
+  Embeddings,
+  EmbedRequest,
+  GenerateRequest,
+  Hardware,
+  JsonSchema,
+  ModelCard,
+  NodeFrame,
+  PromptInput,
+  Tool
+} from '@potluck/protocol'
 import type { PeerId } from '@libp2p/interface'
 
 const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length })
@@ -10,14 +22,49 @@ const label = fc.string({ unit: 'grapheme-ascii', maxLength: 40 })
 const uint32 = fc.nat(0xffff_ffff)
 const finite = (min: number, max: number): fc.Arbitrary<number> => fc.double({ min, max, noNaN: true })
 
-const input = fc.oneof(
-  fc.record({ prompt: text }),
+const toolName = fc.stringMatching(/^[\w.-]{1,20}$/)
+const message: fc.Arbitrary<ChatMessage> = fc.oneof(
+  fc.record({ role: fc.constantFrom('system' as const, 'user' as const, 'assistant' as const), content: text }),
   fc.record({
-    messages: fc.array(
-      fc.record({ role: fc.constantFrom('system' as const, 'user' as const, 'assistant' as const), content: text }),
-      { minLength: 1, maxLength: 6 }
+    role: fc.constant('assistant' as const),
+    content: text,
+    toolCalls: fc.array(fc.record({ id: label, name: toolName, arguments: text }), { minLength: 1, maxLength: 3 })
+  }),
+  fc.record({ role: fc.constant('tool' as const), content: text, toolCallId: label.filter((id) => id !== '') })
+)
+const schema: fc.Arbitrary<JsonSchema> = fc.constantFrom<JsonSchema>(
+  true,
+  { type: 'object', properties: { a: { type: 'integer', minimum: 1 }, 'ä b': { enum: ['x', null] } }, required: ['a'] },
+  { $ref: '#/$defs/list', $defs: { list: { type: 'array', items: { $ref: '#/$defs/list' }, maxItems: 2 } } }
+)
+const tools: fc.Arbitrary<Tool[]> = fc.uniqueArray(
+  fc.record(
+    {
+      name: toolName,
+      description: text.filter((words) => words !== ''),
+      parameters: schema,
+      strict: fc.constant(true)
+    },
+    { requiredKeys: ['name'] }
+  ),
+  { minLength: 1, maxLength: 4, selector: ({ name }) => name }
+)
+const choice = fc.constantFrom('auto' as const, 'none' as const, 'required' as const)
+
+const input: fc.Arbitrary<PromptInput> = fc.oneof(
+  fc.record({ prompt: text }),
+  fc.record({ messages: fc.array(message, { minLength: 1, maxLength: 6 }) }),
+  tools.chain((offered) =>
+    fc.record(
+      {
+        messages: fc.array(message, { minLength: 1, maxLength: 3 }),
+        tools: fc.constant(offered),
+        toolChoice: fc.oneof(choice, fc.constant({ name: offered[0]!.name })),
+        parallelToolCalls: fc.boolean()
+      },
+      { requiredKeys: ['messages', 'tools'] }
     )
-  })
+  )
 )
 
 export const request: fc.Arbitrary<GenerateRequest> = fc.record(
@@ -37,6 +84,10 @@ export const request: fc.Arbitrary<GenerateRequest> = fc.record(
     }),
     maxTokens: fc.integer({ min: 20, max: 100_000 }),
     stop: fc.array(fc.string({ minLength: 1, maxLength: 10 }), { maxLength: 4 }),
+    responseFormat: fc.oneof(
+      fc.constant({ type: 'json_object' as const }),
+      fc.record({ type: fc.constant('json_schema' as const), schema })
+    ),
     topLogprobs: fc.nat(20),
     credit: fc.integer({ min: 1, max: 65_536 }),
     shareable: fc.boolean(),
@@ -55,6 +106,14 @@ const delta = fc.array(tokenId, { minLength: 1, maxLength: 8 }).chain((tokens) =
     {
       tokens: fc.constant(tokens),
       text,
+      reasoning: text.filter((words) => words !== ''),
+      toolCalls: fc.array(
+        fc.oneof(
+          fc.record({ index: fc.nat(9), arguments: text }),
+          fc.record({ index: fc.nat(9), id: fc.constant('call_1'), name: toolName, arguments: text })
+        ),
+        { minLength: 1, maxLength: 3 }
+      ),
       logprobs: fc.array(fc.record({ chosen: logprob, top: fc.array(logprob, { maxLength: 20 }) }), {
         minLength: tokens.length,
         maxLength: tokens.length
@@ -81,7 +140,7 @@ export const nodeFrame: fc.Arbitrary<NodeFrame> = fc.oneof(
   fc.record({ type: fc.constant('delta' as const), delta }),
   fc.record({
     type: fc.constant('done' as const),
-    finishReason: fc.constantFrom('stop' as const, 'length' as const),
+    finishReason: fc.constantFrom('stop' as const, 'length' as const, 'tool_calls' as const),
     usage,
     timings: fc.record({ queueMs: finite(0, 1e7), prefillMs: finite(0, 1e7), decodeMs: finite(0, 1e7) }),
     load,
@@ -98,6 +157,32 @@ export const nodeFrame: fc.Arbitrary<NodeFrame> = fc.oneof(
     { requiredKeys: ['type', 'code', 'detail'] }
   )
 )
+
+export const embedRequest: fc.Arbitrary<EmbedRequest> = fc.record({
+  modelDigest: bytes(32),
+  texts: fc.array(
+    text.filter((words) => words !== ''),
+    { minLength: 1, maxLength: 32 }
+  )
+})
+
+function direction(values: readonly number[]): Float32Array {
+  const length = Math.hypot(...values)
+  if (length < 0.01) return Float32Array.from(values, (_, index) => (index === 0 ? 1 : 0))
+  return Float32Array.from(values, (value) => value / length)
+}
+
+export const embeddings: fc.Arbitrary<Embeddings> = fc
+  .tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 6 }))
+  .chain(([dimensions, count]) =>
+    fc.record({
+      vectors: fc.array(fc.array(finite(-1, 1), { minLength: dimensions, maxLength: dimensions }).map(direction), {
+        minLength: count,
+        maxLength: count
+      }),
+      promptTokens: fc.integer({ min: 1, max: 10_000 })
+    })
+  )
 
 const model: fc.Arbitrary<ModelCard> = fc.record({
   digest: bytes(32),

@@ -3,26 +3,32 @@ import {
   CREDIT_WINDOW,
   decodeCardReply,
   decodeClientFrame,
+  decodeEmbedReply,
+  decodeEmbedRequest,
   decodeNodeFrame,
   DEFAULT_SAMPLING,
   encodeCardReply,
   encodeCredit,
+  encodeEmbedReply,
+  encodeEmbedRequest,
   encodeNodeFrame,
   encodeRequest,
   MAX_ANSWER_TOKENS,
   MAX_LOGIT_BIAS,
+  MAX_SCHEMA_BYTES,
   PotluckError,
   type GenerateRequest
 } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
-import { nodeFrame, request } from './arbitraries.ts'
+import { embeddings, embedRequest, nodeFrame, request } from './arbitraries.ts'
 import { mutate, randomBytes, xorshift } from './mutate.ts'
 
+const HI = { role: 'user', content: 'hi' } as const
 const plain: GenerateRequest = {
   requestId: new Uint8Array(16).fill(1),
   modelDigest: new Uint8Array(32).fill(2),
-  input: { messages: [{ role: 'user', content: 'hi' }] },
+  input: { messages: [HI] },
   sampling: { ...DEFAULT_SAMPLING, seed: 3n },
   maxTokens: 64,
   stop: ['\n\n'],
@@ -54,6 +60,16 @@ describe('round trips', () => {
     fc.assert(
       fc.property(nodeFrame, (value) => {
         expect(decodeNodeFrame(encodeNodeFrame(value))).toEqual(value)
+      })
+    )
+  })
+
+  test('every request for embeddings, and its reply', () => {
+    fc.assert(
+      fc.property(embedRequest, embeddings, (asked, result) => {
+        expect(decodeEmbedRequest(encodeEmbedRequest(asked))).toEqual(asked)
+        const reply = { type: 'result', result } as const
+        expect(decodeEmbedReply(encodeEmbedReply(reply), result.vectors.length)).toEqual(reply)
       })
     )
   })
@@ -104,6 +120,37 @@ describe('golden bytes', () => {
         load,
         receipt: Uint8Array.of(9)
       }),
+    'request, shaped': () =>
+      encodeRequest({
+        ...plain,
+        input: {
+          messages: [
+            HI,
+            { role: 'assistant', content: '', toolCalls: [{ id: 'call_1', name: 'find', arguments: '{}' }] },
+            { role: 'tool', content: 'found', toolCallId: 'call_1' }
+          ],
+          tools: [{ name: 'find', description: 'Finds.', parameters: { type: 'object' }, strict: true }],
+          toolChoice: { name: 'find' },
+          parallelToolCalls: false
+        },
+        responseFormat: { type: 'json_schema', schema: { type: 'integer' } }
+      }).bytes,
+    'delta, shaped': () =>
+      encodeNodeFrame({
+        type: 'delta',
+        delta: {
+          tokens: [5],
+          text: '',
+          reasoning: 'Hm.',
+          toolCalls: [
+            { index: 0, id: 'call_1', name: 'find', arguments: '{' },
+            { index: 0, arguments: '}' }
+          ]
+        }
+      }),
+    'request for embeddings': () => encodeEmbedRequest({ modelDigest: new Uint8Array(32).fill(2), texts: ['a', 'é'] }),
+    embeddings: () =>
+      encodeEmbedReply({ type: 'result', result: { vectors: [Float32Array.of(0.6, -0.8)], promptTokens: 3 } }),
     error: () => encodeNodeFrame({ type: 'error', code: 'busy', retryAfterMs: 500, load, detail: 'queue full' })
   }
 
@@ -119,7 +166,52 @@ describe('a request that breaks a rule is refused and the field named', () => {
     ['request_id', { ...plain, requestId: new Uint8Array(15) }, 'request_id'],
     ['model_digest', { ...plain, modelDigest: new Uint8Array(33) }, 'model_digest'],
     ['no messages', { ...plain, input: { messages: [] } }, 'messages'],
-    ['role', { ...plain, input: { messages: [{ role: 'tool' as 'user', content: '' }] } }, 'role'],
+    ['role', { ...plain, input: { messages: [{ role: 'robot' as 'user', content: '' }] } }, 'role'],
+    [
+      'calls of a user',
+      {
+        ...plain,
+        input: { messages: [{ role: 'user', content: '', toolCalls: [{ id: 'a', name: 'b', arguments: '' }] }] }
+      },
+      'tool_calls'
+    ],
+    ['an answer to a call by a user', { ...plain, input: { messages: [{ ...HI, toolCallId: 'a' }] } }, 'tool_call_id'],
+    ['tool name', { ...plain, input: { messages: [HI], tools: [{ name: 'a b' }] } }, 'tools.name'],
+    ['long tool name', { ...plain, input: { messages: [HI], tools: [{ name: 'a'.repeat(65) }] } }, 'tools.name'],
+    ['two tools of a name', { ...plain, input: { messages: [HI], tools: [{ name: 'a' }, { name: 'a' }] } }, 'tools'],
+    [
+      'many tools',
+      {
+        ...plain,
+        input: { messages: [HI], tools: Array.from({ length: 129 }, (_, index) => ({ name: `t${index}` })) }
+      },
+      'tools'
+    ],
+    [
+      'large schemas',
+      {
+        ...plain,
+        input: { messages: [HI], tools: [{ name: 'a', parameters: { title: 'x'.repeat(MAX_SCHEMA_BYTES) } }] }
+      },
+      'tools'
+    ],
+    [
+      'a strict tool beyond the subset',
+      { ...plain, input: { messages: [HI], tools: [{ name: 'a', strict: true, parameters: { not: {} } }] } },
+      'tools.a.parameters # not'
+    ],
+    ['a choice without tools', { ...plain, input: { messages: [HI], toolChoice: 'required' } }, 'tool_choice'],
+    [
+      'a choice of none of them',
+      { ...plain, input: { messages: [HI], tools: [{ name: 'a' }], toolChoice: { name: 'b' } } },
+      'tool_choice'
+    ],
+    [
+      'a schema beyond the subset',
+      { ...plain, responseFormat: { type: 'json_schema', schema: { properties: { a: { pattern: 'x' } } } } },
+      'response_format #/properties/a pattern'
+    ],
+    ['a format of another kind', { ...plain, responseFormat: { type: 'yaml' as 'json_object' } }, 'response_format'],
     ['max_tokens 0', { ...plain, maxTokens: 0 }, 'max_tokens'],
     ['max_tokens', { ...plain, maxTokens: MAX_ANSWER_TOKENS + 1 }, 'max_tokens'],
     ['credit', { ...plain, credit: 0 }, 'credit'],
@@ -165,6 +257,29 @@ describe('a request that breaks a rule is refused and the field named', () => {
   })
 })
 
+describe('embeddings that are none are a violation', () => {
+  const vector = Float32Array.of(1, 0)
+  const reply = (...vectors: Float32Array[]): Uint8Array =>
+    encodeEmbedReply({ type: 'result', result: { vectors, promptTokens: 1 } })
+
+  test.each<[string, Uint8Array]>([
+    ['too few', reply(vector)],
+    ['of different dimensions', reply(vector, Float32Array.of(1))],
+    ['not of length 1', reply(vector, Float32Array.of(1, 1))],
+    ['not numbers', reply(vector, Float32Array.of(Number.NaN, 1))],
+    ['without dimensions', reply(new Float32Array(), new Float32Array())]
+  ])('%s', (_, bytes) => {
+    expect(codeOf(() => decodeEmbedReply(bytes, 2))).toBe('protocol_violation')
+  })
+
+  test('and so are texts that are none', () => {
+    const ask = (...texts: string[]): Uint8Array => encodeEmbedRequest({ modelDigest: new Uint8Array(32), texts })
+    for (const bytes of [ask(), ask(''), ask(...Array.from({ length: 33 }, () => 'a'))]) {
+      expect(codeOf(() => decodeEmbedRequest(bytes))).toBe('invalid_request')
+    }
+  })
+})
+
 describe('a node cannot choose its own blame', () => {
   test.each(['aborted', 'no_providers', 'dial_failed', 'toString', 'code of version 9'])(
     '%s reads as unsupported',
@@ -188,6 +303,16 @@ describe('hostile bytes', () => {
       fc.sample(request, { numRuns: 40, seed: 1 }).map((r) => encodeRequest(r).bytes)
     ],
     ['node frames', decodeNodeFrame, fc.sample(nodeFrame, { numRuns: 40, seed: 2 }).map(encodeNodeFrame)],
+    [
+      'requests for embeddings',
+      decodeEmbedRequest,
+      fc.sample(embedRequest, { numRuns: 20, seed: 3 }).map(encodeEmbedRequest)
+    ],
+    [
+      'embeddings',
+      (bytes) => decodeEmbedReply(bytes, 2),
+      fc.sample(embeddings, { numRuns: 40, seed: 4 }).map((result) => encodeEmbedReply({ type: 'result', result }))
+    ],
     [
       'card replies',
       decodeCardReply,

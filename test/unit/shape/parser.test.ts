@@ -89,7 +89,7 @@ describe('an answer is parted', () => {
   test.each(cases)('%s', (_, options, text, expected) => {
     const whole = parse(options, [text])
     expect(whole).toMatchObject(expected)
-    expect(parse(options, [...text])).toEqual(whole)
+    expect(parse(options, Array.from(text))).toEqual(whole)
   })
 
   test('the same way however its text comes', () => {

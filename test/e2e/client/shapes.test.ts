@@ -1,0 +1,147 @@
+/** Documents, tool calls, reasoning and embeddings across the network. */
+import { createClient, type AnswerPart, type Client } from '@potluck/client'
+import { PotluckError, type Tool } from '@potluck/protocol'
+import { expect, onTestFinished, test } from 'vitest'
+
+import { ScriptedEngine, type ScriptedOptions } from '../../../node/index.ts'
+import { event, node, relay } from '../node/harness.ts'
+
+const MESSAGES = [{ role: 'user', content: 'hello' }] as const
+const SCHEMA = {
+  type: 'object',
+  properties: {
+    name: { type: 'string', minLength: 4, maxLength: 12 },
+    tags: { type: 'array', items: { enum: ['a', 'b'] } }
+  },
+  required: ['name', 'tags'],
+  additionalProperties: false
+}
+const FIND: Tool = {
+  name: 'find',
+  parameters: { type: 'object', properties: { q: { type: 'string' } }, required: ['q'] }
+}
+
+async function client(bootstrap: readonly string[]): Promise<Client> {
+  const made = await createClient({ bootstrap, mdns: false })
+  onTestFinished(async () => await made.stop())
+  return made
+}
+
+/** A relay with nodes on these engines, and a client that finds them all. */
+async function network(...engines: ScriptedOptions[]): Promise<{ asking: Client; peers: string[] }> {
+  const { addresses } = await relay()
+  const peers: string[] = []
+  for (const options of engines) {
+    const serving = await node(new ScriptedEngine(options), { bootstrap: addresses() })
+    await event(serving, 'advertised')
+    peers.push(serving.peerId.toString())
+  }
+  return { asking: await client(addresses()), peers }
+}
+
+test('an answer by a schema is a document, and goes on as one when its node fails', async () => {
+  const seeded = {
+    messages: MESSAGES,
+    seed: 5n,
+    maxTokens: 120,
+    responseFormat: { type: 'json_schema', schema: SCHEMA }
+  } as const
+  const { asking: undisturbed } = await network({})
+  const whole = await undisturbed.chat(seeded).result()
+  expect(whole.finishReason).toBe('stop')
+  expect(JSON.parse(whole.text)).toEqual({ name: expect.any(String), tags: expect.any(Array) })
+
+  let failures = 0
+  const failing: ScriptedOptions = {
+    before: ({ job, position }) => {
+      if (job.shape?.responseFormat === undefined || position !== 11 || failures > 0) return
+      failures++
+      throw new PotluckError('engine_failed', 'the engine crashed')
+    }
+  }
+  const { asking } = await network(failing, failing)
+  const moved = await asking.chat(seeded).result()
+  expect(moved.metadata.failures).toMatchObject([{ code: 'engine_failed', tokens: 11 }])
+  expect(moved).toMatchObject({ text: whole.text, tokens: whole.tokens, finishReason: 'stop' })
+})
+
+test('reasoning and calls come apart from the text, as they are made', async () => {
+  const call = '<tool_call>\n{"name": "find", "arguments": {"q": "a fox"}}\n</tool_call>'
+  const { asking } = await network({
+    contextLength: 2048,
+    reply: () => `<think>\nHm.\n</think>\n\nLet me look.\n${call}`
+  })
+  const answer = asking.chat({ messages: MESSAGES, tools: [FIND] })
+  const parts: AnswerPart[] = []
+  for await (const part of answer) parts.push(part)
+  const { text, reasoning, toolCalls, finishReason } = await answer.result()
+  expect({ text, reasoning, finishReason }).toEqual({
+    text: 'Let me look.',
+    reasoning: 'Hm.',
+    finishReason: 'tool_calls'
+  })
+  expect(toolCalls).toEqual([
+    { id: expect.stringMatching(/^call_[0-9a-f]{24}$/), name: 'find', arguments: '{"q": "a fox"}' }
+  ])
+  const pieces = parts.flatMap((part) => (part.type === 'delta' ? (part.toolCalls ?? []) : []))
+  expect(pieces.length).toBeGreaterThan(2)
+  expect(pieces.map(({ name }) => name)).toEqual(['find', ...pieces.slice(1).map(() => undefined)])
+
+  // The conversation goes on with what the tool said.
+  const { id } = toolCalls[0]!
+  const next = asking.chat({
+    messages: [
+      ...MESSAGES,
+      { role: 'assistant', content: text, toolCalls },
+      { role: 'tool', content: 'no fox', toolCallId: id }
+    ],
+    tools: [FIND]
+  })
+  expect((await next.result()).toolCalls[0]?.id).not.toBe(id)
+})
+
+test('what no node can do is said at once, and what none does after a search', async () => {
+  const { asking } = await network({ model: { features: ['chat'] } })
+  const beyond = { type: 'json_schema', schema: { type: 'string', pattern: 'x' } } as const
+  expect(() => asking.chat({ messages: MESSAGES, responseFormat: beyond })).toThrow(
+    /response_format # pattern is not supported/
+  )
+  const wanted = [
+    asking.chat({ messages: MESSAGES, responseFormat: { type: 'json_object' } }).result(),
+    asking.chat({ messages: MESSAGES, tools: [FIND] }).result(),
+    asking.embed({ input: ['a'] })
+  ]
+  for (const answer of wanted) await expect(answer).rejects.toMatchObject({ code: 'no_providers' })
+  // Without being told of the tools, a model can be asked like any other.
+  expect(
+    (await asking.chat({ messages: MESSAGES, tools: [FIND], toolChoice: 'none', maxTokens: 3 }).result()).tokens
+  ).toHaveLength(3)
+})
+
+test('embeddings come for many texts, from another node of the digest where one fails', async () => {
+  const { asking, peers } = await network({}, {})
+  const input = Array.from({ length: 70 }, (_, index) => `text ${index}`)
+  const { vectors, promptTokens, model } = await asking.embed({ input })
+  expect(vectors).toHaveLength(70)
+  expect(promptTokens).toBe(input.reduce((sum, text) => sum + text.length, 0))
+  const again = await asking.embed({ input: ['text 69', 'text 0'], model: model.digest })
+  expect(again.vectors).toEqual([vectors[69], vectors[0]])
+  expect(peers).toContain(again.peerId)
+  await expect(asking.embed({ input: [] })).rejects.toMatchObject({ code: 'invalid_request' })
+  await expect(asking.embed({ input: ['a', ''] })).rejects.toMatchObject({ code: 'invalid_request' })
+  await expect(asking.embed({ input: ['x'.repeat(600)] })).rejects.toMatchObject({ code: 'context_length_exceeded' })
+})
+
+test('a node whose engine is down is left for another', async () => {
+  const { addresses } = await relay()
+  const broken = new ScriptedEngine()
+  const serving = [
+    await node(broken, { bootstrap: addresses() }),
+    await node(new ScriptedEngine(), { bootstrap: addresses() })
+  ]
+  for (const one of serving) await event(one, 'advertised')
+  broken.crash()
+  const asking = await client(addresses())
+  const { peerId } = await asking.embed({ input: ['a'] })
+  expect(peerId).toBe(serving[1]!.peerId.toString())
+})

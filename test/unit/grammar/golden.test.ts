@@ -1,0 +1,46 @@
+/** What a schema allows after some texts, byte by byte: a change of it is another sampling contract. */
+import { begin, compileSchema, step, type JsonSchema, type Ways } from '@potluck/protocol'
+import { expect, test } from 'vitest'
+
+const CASES: readonly [JsonSchema, readonly string[]][] = [
+  [true, ['', '-', '0', '1.', '"', '"\\', '"\\u', '"\\ud', '[', '{', '{"', 'tr']],
+  [{ type: 'object' }, ['', '{', '{"a":', '{"a":1', '{"a":1,']],
+  [{ type: 'string', minLength: 1, maxLength: 2 }, ['"', '"a', '"aé']],
+  [{ type: 'integer', minimum: -12, maximum: 105 }, ['', '-', '-1', '0', '1', '10', '11']],
+  [{ type: 'number', exclusiveMinimum: 0.5, maximum: 0.75 }, ['', '0.', '0.5', '0.50', '0.75', '0.7500000']],
+  [{ type: 'number' }, ['123456789', '1234567890', '12345678901234', '0.12345', '0.123456']],
+  [{ type: 'array', items: { type: 'null' }, minItems: 1, maxItems: 2 }, ['[', '[null', '[null,', '[null,null']],
+  [
+    { type: 'object', properties: { a: { const: 1 }, b: { enum: ['x', 2] }, ä: true }, required: ['b'] },
+    ['{', '{"', '{"a":1', '{"a":1, "b":', '{"b":2', '{"b":"x","']
+  ],
+  [
+    { type: 'object', properties: { ab: true }, additionalProperties: { type: 'boolean' } },
+    ['{"', '{"a', '{"ab', '{"abc']
+  ]
+]
+
+function after(schema: JsonSchema, text: string): Ways | undefined {
+  let state: Ways | undefined = begin(compileSchema(schema))
+  for (const byte of new TextEncoder().encode(text)) state = state && step(state, byte)
+  return state
+}
+
+/** Bytes as ranges in hexadecimal, and a dot where the document may end. */
+function described(state: Ways | undefined): string {
+  if (state === undefined) return 'impossible'
+  const bytes = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => step(state, byte) !== undefined)
+  const first = bytes.filter((byte) => !bytes.includes(byte - 1))
+  const last = bytes.filter((byte) => !bytes.includes(byte + 1))
+  const hex = (byte: number): string => byte.toString(16).padStart(2, '0')
+  const ranges = first.map((byte, index) => (byte === last[index] ? hex(byte) : `${hex(byte)}-${hex(last[index]!)}`))
+  return [...ranges, ...(state.mayEnd ? ['.'] : [])].join(' ')
+}
+
+test('what grammars of contract 1 allow', async () => {
+  const lines = CASES.flatMap(([schema, texts]) => [
+    JSON.stringify(schema),
+    ...texts.map((text) => `  ${JSON.stringify(text)}: ${described(after(schema, text))}`)
+  ])
+  await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('../../vectors/grammar-1.txt')
+})
