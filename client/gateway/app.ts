@@ -19,15 +19,13 @@ export interface AppOptions extends HostRules {
   keys: readonly string[]
   /** Milliseconds, monotonic. */
   clock: () => number
-  /** Hears of errors that nobody foresaw. */
-  onFailure: (error: unknown) => void
 }
 
-export function createApp(services: Services, { keys, hosts, origins, clock, onFailure }: AppOptions): GatewayApp {
+export function createApp(services: Services, { keys, hosts, origins, clock }: AppOptions): GatewayApp {
   const app = new Hono<Environment>()
   app.onError((error, context) => {
     const shown = toApiError(error)
-    if (shown.status === 500) onFailure(error)
+    if (shown.status === 500) services.onFailure(error)
     return context.json(shown.body, { status: shown.status as 500, headers: shown.headers })
   })
   app.notFound(({ req }) => {

@@ -62,10 +62,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     limits,
     stopping: stopping.signal,
     now,
-    startedAt: now()
+    startedAt: now(),
+    onFailure: options.onFailure ?? (() => undefined)
   }
-  const { onFailure = () => undefined } = options
-  const server = await listen(createApp(services, { keys, hosts, origins, clock, onFailure }), { host, port, limits })
+  const server = await listen(createApp(services, { keys, hosts, origins, clock }), { host, port, limits })
   let stopped: Promise<void> | undefined
   return {
     url: urlOf(server),

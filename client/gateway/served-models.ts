@@ -7,6 +7,12 @@ import { ApiError, invalid, type ApiErrorOptions } from './errors.ts'
 import { toApiError } from './failure.ts'
 import { DEFAULT_RETRY_MS, LIST_WAIT_MS, NAMED_MODELS } from './limits.ts'
 
+/** What a request that found nobody had asked for. */
+export interface Wanted {
+  model: string
+  maxTokens?: number | undefined
+}
+
 export class ServedModels {
   readonly #client: Pick<Client, 'nodes'>
   readonly #waitMs: number
@@ -39,7 +45,7 @@ export class ServedModels {
   }
 
   /** An error as the caller gets it: what could not be found is told with what can. */
-  async explain(error: unknown, model: string, signal: AbortSignal): Promise<ApiError> {
+  async explain(error: unknown, { model, maxTokens = 0 }: Wanted, signal: AbortSignal): Promise<ApiError> {
     const searched =
       error instanceof PotluckError && (error.code === 'no_providers' || error.code === 'model_not_found')
     if (!searched || signal.aborted) return toApiError(error)
@@ -47,10 +53,12 @@ export class ServedModels {
     if (served.length === 0) return nothingServed(error)
     const same = model === 'auto' ? served : named(served, model)
     if (same.length === 0) return notServed(model, served)
+    const offers = same.slice(0, NAMED_MODELS).map(abilities).join('; ')
+    const tooLong = same.every(({ contextLength }) => contextLength <= maxTokens)
     return invalid(
-      null,
-      `No node that serves ${model} can do what the request asks for: ${same.map(abilities).join('; ')}.`,
-      'unsupported'
+      tooLong ? 'max_tokens' : null,
+      `No node that serves ${model} can do what the request asks for: ${offers}.`,
+      tooLong ? 'context_length_exceeded' : 'unsupported'
     )
   }
 }

@@ -17,4 +17,6 @@ export interface Services {
   now: () => number
   /** As `now`: the network does not know when a model was made. */
   startedAt: number
+  /** Hears of errors that nobody foresaw. */
+  onFailure: (error: unknown) => void
 }

@@ -13,6 +13,7 @@ import type { ApiError } from '../errors.ts'
 import { untilGone, type GatewayContext } from '../http/context.ts'
 import { SseStream, type SseEvent } from '../http/sse.ts'
 import type { RequestMetrics } from '../metrics.ts'
+import type { Wanted } from '../served-models.ts'
 import type { Services } from '../services.ts'
 import { merge, type IndexedPart } from './merge.ts'
 import { acceptedHeaders, finishedHeaders } from './potluck.ts'
@@ -34,8 +35,8 @@ export interface AnswerEvents {
 export interface Work {
   /** For the metrics. */
   endpoint: string
-  /** What the caller named, for the error if nobody serves it. */
-  model: string
+  /** For the error if nobody serves it. */
+  wanted: Wanted
   /** How many answers there will be. */
   count: number
   /** @throws PotluckError `invalid_request` for what no node would take */
@@ -61,7 +62,7 @@ export async function respond(context: GatewayContext, services: Services, work:
     measured.ended(failed?.code ?? 'done')
     return RESPONSE_ALREADY_SENT
   } catch (error) {
-    const shown = await services.models.explain(error, work.model, signal)
+    const shown = await services.models.explain(error, work.wanted, signal)
     measured.ended(shown.code ?? 'failed')
     throw shown
   } finally {
@@ -95,7 +96,7 @@ async function streamed(
   context: GatewayContext,
   parts: AsyncGenerator<IndexedPart, void, void>,
   events: AnswerEvents,
-  { limits }: Services
+  { limits, onFailure }: Services
 ): Promise<ApiError | undefined> {
   const first = await parts.next()
   if (first.done) throw new Error('an answer without parts')
@@ -118,6 +119,7 @@ async function streamed(
     return undefined
   } catch (error) {
     const shown = toApiError(error)
+    if (shown.status === 500) onFailure(error)
     // Who reads nothing, or has left, is told nothing.
     if (shown.code !== 'caller_stalled' && sse.open) sse.end(events.fail(shown))
     else sse.destroy()

@@ -18,7 +18,7 @@ export function embeddings(services: Services): Handler {
       const headers = { 'x-potluck-node': result.peerId, 'x-potluck-model': result.model.digest }
       return context.json(embeddingList(result, request), 200, headers)
     } catch (error) {
-      const shown = await services.models.explain(error, model, signal)
+      const shown = await services.models.explain(error, { model }, signal)
       measured.ended(shown.code ?? 'failed')
       throw shown
     } finally {

@@ -22,7 +22,7 @@ export function chatCompletions(services: Services): Handler {
     const show = { model, created: services.now(), logprobs: request.logprobs === true }
     return await respond(context, services, {
       endpoint: 'chat',
-      model,
+      wanted: { model, maxTokens: options.maxTokens },
       count,
       answers: (signal) => seeds(request.seed, count).map((seed) => services.client.chat({ ...options, seed, signal })),
       events: stream === true ? new ChatChunks({ ...show, usage: stream_options?.include_usage === true }) : undefined,
@@ -46,7 +46,7 @@ export function completions(services: Services): Handler {
     }
     return await respond(context, services, {
       endpoint: 'completions',
-      model,
+      wanted: { model, maxTokens: request.max_tokens },
       count: texts.length,
       answers: (signal) => {
         const each = seeds(request.seed, copies)
@@ -68,7 +68,7 @@ export function responses(services: Services): Handler {
     const created = services.now()
     return await respond(context, services, {
       endpoint: 'responses',
-      model: request.model ?? 'auto',
+      wanted: { model: request.model ?? 'auto', maxTokens: options.maxTokens },
       count: 1,
       answers: (signal) => seeds(request.seed, 1).map((seed) => services.client.chat({ ...options, seed, signal })),
       events: request.stream === true ? new ResponseEvents(request, created) : undefined,

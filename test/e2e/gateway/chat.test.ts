@@ -127,6 +127,18 @@ test('a model is found by its name, by its digest, encoded or not, and as auto',
   expect([absent.status, await absent.json()]).toMatchObject([404, { error: { code: 'model_not_found' } }])
 })
 
+test('what no node of the model can do is a 400, which says what they can', async () => {
+  const { url } = await gateway([await node(scripted({ model: { features: ['chat'] } }))])
+  const ask = async (more: object): Promise<unknown> =>
+    await (await post(url, 'chat/completions', { messages: MESSAGES, model: 'potluck/scripted:F32', ...more })).json()
+  expect(await ask({ logprobs: true })).toMatchObject({
+    error: { code: 'unsupported', message: expect.stringContaining('offers chat within 512 tokens') }
+  })
+  expect(await ask({ max_tokens: 4096 })).toMatchObject({
+    error: { code: 'context_length_exceeded', param: 'max_tokens' }
+  })
+})
+
 test('a reader who leaves frees the slot', async () => {
   const { serving } = await gatedNode({ slots: 1 })
   const { url } = await gateway([serving])
