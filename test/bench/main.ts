@@ -16,6 +16,16 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     help: 'what the network adds to one request: time to first token, CPU and bytes a token',
     load: () => import('./overhead.ts')
   },
+  gateway: {
+    args: '',
+    help: 'what HTTP adds to the SDK: time to first token, and CPU a token',
+    load: () => import('./gateway.ts')
+  },
+  'gateway-load': {
+    args: '[MINUTES] [STREAMS]',
+    help: 'many streams at once through SDK and gateway: nothing lost, latency of a token, memory',
+    load: () => import('./gateway-load.ts')
+  },
   discovery: {
     args: '[--nodes N]',
     help: 'from one relay address to providers, card and first token, among 20 node processes',

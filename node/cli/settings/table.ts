@@ -7,7 +7,7 @@ import type { Scope } from '@potluck/protocol'
 
 import { choice, integer, list, number, seed, text, toggle, type Kind } from './kinds.ts'
 
-export type CommandName = 'serve' | 'relay' | 'run' | 'chat' | 'nodes' | 'models' | 'status' | 'audit'
+export type CommandName = 'serve' | 'relay' | 'run' | 'chat' | 'gateway' | 'nodes' | 'models' | 'status' | 'audit'
 
 export interface Settings {
   bootstrap: readonly string[]
@@ -28,6 +28,13 @@ export interface Settings {
   threads: number | undefined
   gpu: 'auto' | 'off'
   metricsPort: number | undefined
+  host: string
+  port: number
+  apiKey: readonly string[]
+  allowHost: readonly string[]
+  allowOrigin: readonly string[]
+  requestsPerMinute: number
+  localNode: boolean
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
   system: string | undefined
   maxTokens: number | undefined
@@ -59,9 +66,11 @@ export interface Setting<T> {
 }
 
 const ASK: readonly CommandName[] = ['run', 'chat']
-const FIND: readonly CommandName[] = [...ASK, 'nodes', 'models']
+const FIND: readonly CommandName[] = [...ASK, 'gateway', 'nodes', 'models']
+/** A gateway may have a node of its own. */
+const SERVE: readonly CommandName[] = ['serve', 'gateway']
 const DAEMON: readonly CommandName[] = ['serve', 'relay']
-const EVALUATE: readonly CommandName[] = ['serve', 'audit']
+const EVALUATE: readonly CommandName[] = [...SERVE, 'audit']
 const ALL: readonly CommandName[] = [...DAEMON, ...FIND, 'status', 'audit']
 
 export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
@@ -104,14 +113,14 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: [],
     defaultText: 'TCP and WebSocket on all interfaces; a relay on ports 4001 and 4002, a node on free ones',
     doc: 'addresses to listen on, as /ip4/0.0.0.0/tcp/4001',
-    commands: DAEMON
+    commands: [...DAEMON, 'gateway']
   },
   announce: {
     kind: list('multiaddr'),
     default: [],
     defaultText: 'those listened on',
     doc: 'addresses to tell others instead, for a forwarded port',
-    commands: DAEMON
+    commands: [...DAEMON, 'gateway']
   },
   dataDir: {
     kind: text('path'),
@@ -125,7 +134,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: undefined,
     defaultText: 'asks what shall be downloaded, or serves crumb',
     doc: 'what to serve: a GGUF file, a URL, or hf:user/repo:QUANT',
-    commands: ['serve'],
+    commands: SERVE,
     flag: '--model'
   },
   auditModel: {
@@ -148,27 +157,27 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: undefined,
     defaultText: 'from where it came',
     doc: 'the name under which the model is offered',
-    commands: ['serve']
+    commands: SERVE
   },
   sha256: {
     kind: text('digest'),
     default: undefined,
     doc: 'digest that the model file must have, or it is not served',
-    commands: ['serve']
+    commands: SERVE
   },
   slots: {
     kind: integer(1, 256),
     default: undefined,
     defaultText: 'by the hardware',
     doc: 'answers generated at once; each takes memory for a context of its own',
-    commands: ['serve']
+    commands: SERVE
   },
   context: {
     kind: integer(16, 16_777_216),
     default: undefined,
     defaultText: 'by the model and the hardware',
     doc: 'tokens of prompt and answer together that one slot holds',
-    commands: ['serve']
+    commands: SERVE
   },
   threads: {
     kind: integer(1, 1024),
@@ -189,6 +198,51 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     defaultText: 'no port',
     doc: 'serve /metrics, /healthz and /readyz on 127.0.0.1; 0 takes a free port',
     commands: ['serve']
+  },
+  host: {
+    kind: text('address'),
+    default: '127.0.0.1',
+    doc: "where OpenAI's API listens; any address but this machine's own needs a key",
+    commands: ['gateway']
+  },
+  port: {
+    kind: integer(0, 65_535),
+    default: 4003,
+    doc: "port of OpenAI's API; 0 takes a free one",
+    commands: ['gateway']
+  },
+  apiKey: {
+    kind: list('key'),
+    default: [],
+    defaultText: 'none: any is accepted',
+    doc: 'keys that callers have to send; better in the environment, where others do not see them',
+    commands: ['gateway']
+  },
+  allowHost: {
+    kind: list('name'),
+    default: [],
+    defaultText: 'localhost, and addresses',
+    doc: 'names under which the gateway may be called, such as potluck.lan',
+    commands: ['gateway']
+  },
+  allowOrigin: {
+    kind: list('origin'),
+    default: [],
+    defaultText: 'none',
+    doc: 'web pages that may use the gateway, as https://app.example',
+    commands: ['gateway']
+  },
+  requestsPerMinute: {
+    kind: integer(1, 1_000_000),
+    default: 600,
+    doc: 'most requests a minute for each key, or for all callers where there is none',
+    commands: ['gateway']
+  },
+  localNode: {
+    kind: toggle,
+    default: false,
+    doc: 'serve a model from this machine too, as `potluck serve` does',
+    commands: ['gateway']
   },
   system: {
     kind: text('text'),
@@ -293,7 +347,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: choice('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
     default: 'warn',
     doc: 'log lines (JSON, on stderr) from this level on',
-    commands: [...DAEMON, 'audit']
+    commands: [...DAEMON, 'gateway', 'audit']
   },
   json: {
     kind: toggle,
