@@ -57,8 +57,9 @@ export function probeLike(like: Ask, random: () => number): Ask {
     return { ...like, sampling: { ...like.sampling, seed }, otherModels: false }
   }
   const { input, model, maxTokens } = like
-  // A seed that the user chose would mark the answer, and what is added to tokens may tell of the user's question.
-  const { seed: _seed, logitBias: _logitBias, ...sampling } = like.sampling
+  // Not the seed, which the user may have chosen, nor what is added to tokens, which may tell of the question.
+  const { temperature, topK, topP, minP, presencePenalty, frequencyPenalty } = like.sampling
+  const sampling = { temperature, topK, topP, minP, presencePenalty, frequencyPenalty }
   const pick = (from: readonly string[]): string => from[Math.floor(random() * from.length)] ?? ''
   const question = pick(OPENINGS).replace('{}', pick(SUBJECTS))
   const options = { model, shareable: true, ...sampling, ...(maxTokens === undefined ? {} : { maxTokens }) }
