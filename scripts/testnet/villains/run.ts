@@ -2,13 +2,13 @@
  * Honest nodes and villains, and one client that was told nothing: how its view of each changes, answer by
  * answer, until it asks honest nodes alone and can prove the fraud to others.
  */
-import { createClient, type Client } from '@potluck/client'
+import type { Client } from '@potluck/client'
 import { PotluckError } from '@potluck/protocol'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crumb } from '../../../node/models/crumb.ts'
-import { findNodes } from '../find-nodes.ts'
+import { clientOf } from '../find-nodes.ts'
 import { startFleet } from '../fleet.ts'
 import { writeAndCheck } from './proof.ts'
 import { question } from './questions.ts'
@@ -35,9 +35,8 @@ export async function runVillains(
     signal
   })
   try {
-    const client = await createClient({ bootstrap: [...fleet.relay.addresses], scope: 'local', mdns: false, signal })
+    const client = await clientOf(fleet, signal)
     try {
-      await findNodes(client, ROSTER.length, signal)
       const actors = ROSTER.map(({ name, villain }): Actor => {
         const peerId = fleet.nodes.find((member) => member.name === name)?.peerId ?? ''
         return { name, peerId, villain }
