@@ -24,9 +24,9 @@ export const STDERR_TAIL_BYTES = 4096
 
 /**
  * A prefill cannot be interrupted inside one evaluation. Slices of at most this length keep an abort
- * within 200 ms, with the messages to and from the process.
+ * within 200 ms, with the messages to and from the process; shorter ones cost more a token.
  */
-export const PREFILL_SLICE_MS = 150
+export const PREFILL_SLICE_MS = 185
 /** The first slice, before anything was measured: 0.8 s on the slowest machine we can imagine. */
 export const FIRST_SLICE_TOKENS = 16
 /**

@@ -3,7 +3,6 @@ import type { PositionLogits } from '../answer/answer.ts'
 import { commonPrefix, type SlotView } from '../slots.ts'
 import type { Batching } from './batching.ts'
 import { Decoder } from './decoder.ts'
-import type { SlicePace } from './pace.ts'
 
 export interface SequenceCounters {
   prefillTokens: number
@@ -13,7 +12,6 @@ export interface SequenceCounters {
 /** What all sequences of a context share. */
 export interface SequenceParts {
   batching: Batching
-  pace: SlicePace
   counters: SequenceCounters
 }
 
@@ -60,23 +58,20 @@ export class Sequence implements SlotView {
     normaliser: boolean,
     signal: AbortSignal
   ): Promise<PositionLogits[]> {
-    const { batching, pace, counters } = this.#parts
+    const { batching, counters } = this.#parts
     const logits: PositionLogits[] = []
-    pace.begin()
-    try {
-      for (let start = 0; start < tokens.length;) {
-        signal.throwIfAborted()
-        await batching.turn(this.id)
-        const slice = tokens.slice(start, start + pace.share)
-        const began = performance.now()
-        logits.push(...(await this.#decoder.decode(slice, Math.max(first - start, 0), normaliser)))
-        pace.observe(slice.length, performance.now() - began)
-        this.#cached.push(...slice)
-        counters.prefillTokens += slice.length
-        start += slice.length
-      }
-    } finally {
-      pace.end()
+    for (let start = 0; start < tokens.length;) {
+      signal.throwIfAborted()
+      const turn = await batching.turn(this.id, tokens.length - start)
+      // The round may have begun long after this sequence asked for it.
+      signal.throwIfAborted()
+      const slice = tokens.slice(start, start + turn.tokens)
+      const began = performance.now()
+      logits.push(...(await this.#decoder.decode(slice, Math.max(first - start, 0), normaliser)))
+      turn.took(performance.now() - began)
+      this.#cached.push(...slice)
+      counters.prefillTokens += slice.length
+      start += slice.length
     }
     signal.throwIfAborted()
     return logits
@@ -84,7 +79,7 @@ export class Sequence implements SlotView {
 
   /** Evaluates one token and returns the logits after it. */
   async next(token: number, normaliser: boolean): Promise<PositionLogits> {
-    await this.#parts.batching.turn(this.id)
+    await this.#parts.batching.turn(this.id, 1)
     const [logits] = await this.#decoder.decode([token], 0, normaliser)
     this.#cached.push(token)
     this.#parts.counters.decodeTokens++
