@@ -18,7 +18,7 @@ import { SlicePace } from './pace.ts'
 export interface Turn {
   /** Tokens it may evaluate now: 1 to as many as it wanted. */
   tokens: number
-  /** Says what the evaluation took, which steers the size of the next ones; the first that says it is believed. */
+  /** Says what a prompt's evaluation took, which steers the size of the next; the first that says it is believed. */
   took: (elapsedMs: number) => void
 }
 
@@ -71,19 +71,23 @@ export class Batching {
     this.#beginning = false
     const round = [...this.#waiting.values()]
     this.#waiting.clear()
-    const shares = this.#pace.divide(round.map(({ wanted }) => wanted))
-    const total = shares.reduce((sum, share) => sum + share, 0)
+    const { shares, prompts } = this.#pace.divide(round.map(({ wanted }) => wanted))
     let told = false
     const took = (elapsedMs: number): void => {
-      if (!told) this.#pace.observe(total, elapsedMs)
+      if (!told) this.#pace.observe(prompts, elapsedMs)
       told = true
     }
     for (const [index, { go }] of round.entries()) go({ tokens: shares[index]!, took })
   }
 }
 
+/**
+ * By sequence, and answers before prompts: the library comes again for what it was not given. llama.cpp would cut a
+ * batch of both into one token of each and the rest of the prompts, whose size then misses the kernels' steps.
+ */
 function inOrder(items: readonly BatchItem[]): PrioritizedBatchItem[] {
-  return items
+  const answers = items.filter(({ tokens }) => tokens.length === 1)
+  return (answers.length > 0 ? answers : items)
     .toSorted((a, b) => sequenceOf(a) - sequenceOf(b))
     .map((item) => ({ item, processAmount: item.tokens.length }))
 }

@@ -6,31 +6,37 @@ import {
   SLICE_STEP_TOKENS
 } from '../constants.ts'
 
-/** How many tokens go into an evaluation that prompts take part in. */
+/** What everybody gets of an evaluation. */
+export interface Division {
+  /** Tokens of each, in the order in which they were asked for. */
+  shares: number[]
+  /** How many of them are of prompts. */
+  prompts: number
+}
+
+/** How many tokens of prompts go into an evaluation. */
 export class SlicePace {
   #tokens = FIRST_SLICE_TOKENS
 
   /**
-   * What each gets of the next evaluation: answers their token, prompts equal shares of the rest. A prompt that needs
-   * less leaves it to the others.
+   * Answers get their token, prompts equal shares of a slice. A prompt that needs less leaves it to the others.
    *
    * @param wanted tokens that each has left, at least 1
    */
-  divide(wanted: readonly number[]): number[] {
+  divide(wanted: readonly number[]): Division {
     const shares = wanted.map(() => 1)
     const prompts = [...wanted.keys()].filter((index) => wanted[index]! > 1)
-    const answers = wanted.length - prompts.length
-    let left = Math.max(this.#whole - answers, LEAST_SLICE_TOKENS)
     prompts.sort((a, b) => wanted[a]! - wanted[b]!)
+    let left = this.#whole
     for (const [place, index] of prompts.entries()) {
       const share = Math.max(1, Math.floor(left / (prompts.length - place)))
       shares[index] = Math.min(wanted[index]!, share)
       left -= shares[index]
     }
-    return shares
+    return { shares, prompts: prompts.reduce((sum, index) => sum + shares[index]!, 0) }
   }
 
-  /** An evaluation of so many tokens took so long; steers towards `PREFILL_SLICE_MS`. */
+  /** An evaluation with so many tokens of prompts took so long; steers towards `PREFILL_SLICE_MS`. */
   observe(tokens: number, elapsedMs: number): void {
     // The end of a prompt is small for another reason, and small ones cost more a token.
     if (tokens < this.#whole && elapsedMs <= PREFILL_SLICE_MS) return

@@ -1,5 +1,6 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp'
 import type { PositionLogits } from '../answer/answer.ts'
+import { KERNEL_ROWS, SLICE_STEP_TOKENS } from '../constants.ts'
 import { commonPrefix, type SlotView } from '../slots.ts'
 import type { Batching } from './batching.ts'
 import { Decoder } from './decoder.ts'
@@ -40,7 +41,9 @@ export class Sequence implements SlotView {
    * the rest. Returns how many stayed: fewer where the model's memory cannot be cut there.
    */
   async reuse(tokens: readonly number[], most: number): Promise<number> {
-    const common = Math.min(commonPrefix(this.#cached, tokens), most)
+    let common = Math.min(commonPrefix(this.#cached, tokens), most)
+    const rest = tokens.length - common
+    if (rest > SLICE_STEP_TOKENS) common = Math.max(0, common - (-rest & (KERNEL_ROWS - 1)))
     await this.#sequence.adaptStateToTokens(tokens.slice(0, common) as Token[], false)
     this.#cached = this.#sequence.contextTokens
     return this.#cached.length

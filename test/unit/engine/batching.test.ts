@@ -47,17 +47,24 @@ describe('a round of evaluations', () => {
     expect((await batching.turn(0, 1000)).tokens).toBe(2 * FIRST_SLICE_TOKENS)
   })
 
-  it('takes sequences in order', () => {
+  it('takes sequences in order, answers before prompts', () => {
     const { itemPrioritizationStrategy } = new Batching().options
-    const items = [item(3, 1), item(1, 100), item(0, 1)]
-    const order = (itemPrioritizationStrategy as Extract<typeof itemPrioritizationStrategy, CallableFunction>)({
-      items,
-      size: 102
-    })
-    expect(order.map(({ item: { evaluationPriority: id }, processAmount }) => [id, processAmount])).toEqual([
+    const order = (items: BatchItem[]): number[][] =>
+      (itemPrioritizationStrategy as Extract<typeof itemPrioritizationStrategy, CallableFunction>)({
+        items,
+        size: 512
+      }).map(({ item: { evaluationPriority: id }, processAmount }) => [id, processAmount])
+    const [answers, prompts] = [
+      [item(3, 1), item(0, 1)],
+      [item(2, 100), item(1, 90)]
+    ]
+    expect(order([...prompts, ...answers])).toEqual([
       [0, 1],
-      [1, 100],
       [3, 1]
+    ])
+    expect(order(prompts)).toEqual([
+      [1, 90],
+      [2, 100]
     ])
   })
 })

@@ -10,53 +10,56 @@ import { SlicePace } from '../../../node/engine/llama/pace.ts'
 
 const LONG = 10_000
 
+/** What a long prompt by itself gets. */
+const slice = (pace: SlicePace): number => pace.divide([LONG]).shares[0]!
+
 /** A pace that has met a machine which evaluates this many tokens a second. */
 function learned(tokensPerSecond: number): SlicePace {
   const pace = new SlicePace()
   for (let round = 0; round < 20; round++) {
-    const [tokens] = pace.divide([LONG])
-    pace.observe(tokens!, (tokens! * 1000) / tokensPerSecond)
+    const tokens = slice(pace)
+    pace.observe(tokens, (tokens * 1000) / tokensPerSecond)
   }
   return pace
 }
 
 describe('the slices of a prefill', () => {
   it('begin small and come to take the time that an abort allows, in whole steps', () => {
-    expect(new SlicePace().divide([LONG])).toEqual([FIRST_SLICE_TOKENS])
+    expect(slice(new SlicePace())).toBe(FIRST_SLICE_TOKENS)
     const expected = Math.floor(PREFILL_SLICE_MS / SLICE_STEP_TOKENS) * SLICE_STEP_TOKENS
-    expect(learned(1000).divide([LONG])).toEqual([expected])
+    expect(slice(learned(1000))).toBe(expected)
   })
 
   it('never exceed a batch, nor become too small to be worth it', () => {
-    expect(learned(1_000_000).divide([LONG])).toEqual([BATCH_TOKENS])
-    expect(learned(5).divide([LONG])).toEqual([LEAST_SLICE_TOKENS])
+    expect(slice(learned(1_000_000))).toBe(BATCH_TOKENS)
+    expect(slice(learned(5))).toBe(LEAST_SLICE_TOKENS)
   })
 
   it('are shared by the prompts that are evaluated together, and what one does not need is the others', () => {
-    expect(learned(5).divide(Array.from({ length: 100 }, () => LONG))).toEqual(Array.from({ length: 100 }, () => 1))
-    expect(learned(1_000_000).divide([LONG, 12, LONG, 1])).toEqual([249, 12, 250, 1])
+    const many = Array.from({ length: 100 }, () => LONG)
+    expect(learned(5).divide(many)).toEqual({ shares: many.map(() => 1), prompts: many.length })
+    expect(learned(1_000_000).divide([LONG, 12, LONG])).toEqual({ shares: [250, 12, 250], prompts: BATCH_TOKENS })
   })
 
-  it('make whole steps together with the tokens of answers', () => {
-    const shares = learned(300).divide([1, LONG, 1, LONG, LONG])
-    expect(shares.reduce((sum, share) => sum + share, 0) % SLICE_STEP_TOKENS).toBe(0)
-    expect(learned(5).divide([1, 1, 1, 1, 1, 1, LONG])).toEqual([1, 1, 1, 1, 1, 1, LEAST_SLICE_TOKENS])
+  it('leave to each answer its token', () => {
+    expect(learned(1_000_000).divide([1, LONG, 1])).toEqual({ shares: [1, BATCH_TOKENS, 1], prompts: BATCH_TOKENS })
+    expect(learned(5).divide([1, 1])).toEqual({ shares: [1, 1], prompts: 0 })
   })
 
   it('at most double or halve, whatever one measurement says', () => {
     const pace = new SlicePace()
     pace.observe(FIRST_SLICE_TOKENS, 0)
-    expect(pace.divide([LONG])).toEqual([2 * FIRST_SLICE_TOKENS])
+    expect(slice(pace)).toBe(2 * FIRST_SLICE_TOKENS)
     pace.observe(2 * FIRST_SLICE_TOKENS, 60_000)
-    expect(pace.divide([LONG])).toEqual([FIRST_SLICE_TOKENS])
+    expect(slice(pace)).toBe(FIRST_SLICE_TOKENS)
   })
 
   it('do not shrink because the end of a prompt was small and not quick', () => {
     const pace = learned(1000)
-    const before = pace.divide([LONG])
+    const before = slice(pace)
     pace.observe(SLICE_STEP_TOKENS, PREFILL_SLICE_MS)
-    expect(pace.divide([LONG])).toEqual(before)
+    expect(slice(pace)).toBe(before)
     pace.observe(SLICE_STEP_TOKENS, 2 * PREFILL_SLICE_MS)
-    expect(pace.divide([LONG])[0]).toBeLessThan(before[0]!)
+    expect(slice(pace)).toBeLessThan(before)
   })
 })
