@@ -7,7 +7,6 @@ import type { TokenSet } from '../grammar/token-set.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { generate } from './generate.ts'
 import type { LoadedModel } from './load.ts'
-import { SlicePace } from './pace.ts'
 import { Sequence } from './sequence.ts'
 import { SlotPool } from '../slots.ts'
 
@@ -17,7 +16,6 @@ export class LlamaProcessEngine {
   readonly #counters = { prefillTokens: 0, decodeTokens: 0 }
 
   constructor(loaded: LoadedModel) {
-    const pace = new SlicePace()
     this.#loaded = loaded
     const sequences = Array.from({ length: loaded.context.totalSequences }, (_, id) => {
       const sequence = loaded.context.getSequence({
@@ -27,7 +25,7 @@ export class LlamaProcessEngine {
           }
         }
       })
-      return new Sequence(id, sequence, { batching: loaded.batching, pace, counters: this.#counters })
+      return new Sequence(id, sequence, { batching: loaded.batching, counters: this.#counters })
     })
     this.#slots = new SlotPool(sequences)
   }
