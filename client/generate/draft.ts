@@ -20,6 +20,8 @@ export class Draft {
   #text = ''
   #promptTokens: readonly number[] = []
   #beginning: Beginning | undefined
+  /** Of the conversation, for the model of this digest: it may be long, and is asked for often. */
+  #prefixes: { digest: string; keys: readonly string[] } | undefined
 
   /** @throws PotluckError `invalid_request` for a model that nothing can be meant by */
   constructor(ask: Ask) {
@@ -64,7 +66,7 @@ export class Draft {
       promptTokens: promptTokens + this.length,
       maxTokens: this.#maxTokens,
       answerTokens: Math.max(1, most - this.length),
-      prefixKeys: conversationKeys(digest, this.#input),
+      prefixKeys: this.#prefixKeys(digest),
       auditable
     }
   }
@@ -103,11 +105,17 @@ export class Draft {
     if (this.#model === undefined) return true
     this.#beginning = { model: this.#model, tokens: (this.#beginning?.tokens ?? 0) + this.length }
     this.#input = continued(this.#input, this.#text)
+    this.#prefixes = undefined
     this.#maxTokens = Math.max(1, (this.#maxTokens ?? 1) - this.length)
     this.#tokens = []
     this.#text = ''
     this.#model = undefined
     return true
+  }
+
+  #prefixKeys(digest: string): readonly string[] {
+    if (this.#prefixes?.digest !== digest) this.#prefixes = { digest, keys: conversationKeys(digest, this.#input) }
+    return this.#prefixes.keys
   }
 }
 
