@@ -4,6 +4,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import {
   MAX_MESSAGES,
   MAX_SCHEMA_BYTES,
+  MAX_SCHEMA_JSON_DEPTH,
   MAX_TOOL_CALL_ID,
   MAX_TOOL_CALLS,
   MAX_TOOL_NAME,
@@ -21,6 +22,7 @@ import type {
 import { MAX_SCHEMA_NODES } from '../grammar/limits.ts'
 import { checkSchema, type SchemaOptions } from '../schema/index.ts'
 import type { FieldCheck } from './check.ts'
+import { jsonDepth } from './json-depth.ts'
 
 type RequestFields = Extract<MessageInitShape<typeof GenerateRequestSchema>, { $typeName?: never }>
 
@@ -147,6 +149,8 @@ export function parseResponseFormat(check: FieldCheck, { type, schema }: FormatM
 }
 
 function parseSchema(check: FieldCheck, field: string, text: string, options: SchemaOptions): JsonSchema {
+  // Whatever walks through a deeper one would run out of stack.
+  if (jsonDepth(text) > MAX_SCHEMA_JSON_DEPTH) check.fail(field, `is deeper than ${MAX_SCHEMA_JSON_DEPTH} levels`)
   let schema: unknown
   try {
     schema = JSON.parse(text)
