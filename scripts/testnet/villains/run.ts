@@ -13,7 +13,7 @@ import { startFleet } from '../fleet.ts'
 import { writeAndCheck } from './proof.ts'
 import { question } from './questions.ts'
 import { ROSTER } from './roster.ts'
-import { isKept, judge, rows, type Actor, type Asked, type Row } from './tally.ts'
+import { isKept, judge, PROMISED_AFTER, rows, type Actor, type Asked, type Row } from './tally.ts'
 import type { Outcome, VillainsView } from './view.ts'
 
 /**
@@ -82,7 +82,7 @@ class Scene {
         }
       }
       await Promise.all(Array.from({ length: CALLERS }, caller))
-      await this.#suspectIsProbed(signal)
+      if (this.#requests >= PROMISED_AFTER) await this.#suspectIsProbed(signal)
       const table = this.#look()
       const promised = judge(table, this.#asked)
       const proofs = await this.#proofs(signal)

@@ -18,7 +18,7 @@ afterEach(({ task }) => {
 test(
   'noise is convicted by a proof for everybody, who cuts is left, and nobody honest is blamed',
   {
-    timeout: 240_000
+    timeout: 300_000
   },
   async () => {
     run = new Run('--villains', '--requests', '18', '--json')
