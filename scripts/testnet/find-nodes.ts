@@ -1,4 +1,4 @@
-import { createClient, type Client, type NodeView } from '@potluck/client'
+import { createClient, type Client, type ClientOptions, type NodeView } from '@potluck/client'
 import type { Fleet } from './fleet.ts'
 
 /** On a machine with much else to do a lookup may run out of time; the client would look again after a minute. */
@@ -9,9 +9,18 @@ const LOOKUPS = 3
  *
  * @throws Error if some stay missing
  */
-export async function clientOf({ relay, nodes }: Fleet, signal: AbortSignal): Promise<Client> {
+export async function clientOf(
+  { relay, nodes }: Fleet,
+  { signal, ...options }: Pick<ClientOptions, 'reputation'> & { signal: AbortSignal }
+): Promise<Client> {
   for (let lookup = 1; ; lookup++) {
-    const client = await createClient({ bootstrap: relay.addresses, scope: 'local', mdns: false, signal })
+    const client = await createClient({
+      ...options,
+      bootstrap: relay.addresses,
+      scope: 'local',
+      mdns: false,
+      signal
+    })
     try {
       await findNodes(client, nodes.length, signal)
       return client

@@ -24,7 +24,7 @@ export async function runKill({ nodes, prompt }: KillOptions, view: KillView, si
     signal
   })
   try {
-    const client = await clientOf(fleet, signal)
+    const client = await clientOf(fleet, { signal })
     try {
       const input = { model: crumb.Q8_0.name, messages: [{ role: 'user' as const, content: prompt }] }
       const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1))

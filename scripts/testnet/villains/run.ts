@@ -21,8 +21,13 @@ import type { Outcome, VillainsView } from './view.ts'
  * would settle on the first node that its audits clear, and meet the others too seldom for a conviction so soon.
  */
 const CALLERS = 6
+/**
+ * What the client may spend on audits beforehand, in tokens of generation: twice the default, which is enough to try
+ * the newcomers of a first session, but not six at once and then a probe or two of a suspect.
+ */
+const AUDIT_ALLOWANCE = 3000
 /** A suspect is probed at times that it cannot foresee, 20 s apart on average; here is how long that is waited for. */
-const PROBE_WAIT_MS = 90_000
+const PROBE_WAIT_MS = 120_000
 
 export async function runVillains(
   { requests }: { requests: number },
@@ -35,7 +40,10 @@ export async function runVillains(
     signal
   })
   try {
-    const client = await clientOf(fleet, signal)
+    const client = await clientOf(fleet, {
+      reputation: { parameters: { auditAllowanceTokens: AUDIT_ALLOWANCE } },
+      signal
+    })
     try {
       const actors = ROSTER.map(({ name, villain }): Actor => {
         const peerId = fleet.nodes.find((member) => member.name === name)?.peerId ?? ''
