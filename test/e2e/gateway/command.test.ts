@@ -3,23 +3,27 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { potluck, Running } from '../cli/command.ts'
 import { post } from './harness.ts'
 
-async function directory(): Promise<string> {
-  const home = await mkdtemp(join(tmpdir(), 'potluck-gateway-'))
-  onTestFinished(async () => await rm(home, { recursive: true, force: true }))
-  return home
-}
+let home: string
+let running: Running
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'potluck-gateway-'))
+  const local = ['--local-node', '--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0', '--threads', '1', '--slots', '1']
+  running = new Running(['gateway', ...local, '--port', '0'], { home, env: { POTLUCK_API_KEY: 'secret' } })
+  await running.line('ready')
+})
+
+afterAll(async () => {
+  await running.stop()
+  await rm(home, { recursive: true, force: true })
+})
 
 test('with a node of its own: serves, answers, and ends when asked', async () => {
-  const home = await directory()
-  const local = ['--local-node', '--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0', '--threads', '1', '--slots', '1']
-  const env = { POTLUCK_API_KEY: 'secret' }
-  const running = new Running(['gateway', ...local, '--port', '0'], { home, env })
-  onTestFinished(async () => void (await running.stop()))
   const { url, node, model } = await running.line('ready')
   expect(model).toBe('potluck/crumb:Q8_0')
   const body = { messages: [{ role: 'user', content: 'Hello' }], max_tokens: 4 }
@@ -32,7 +36,6 @@ test('with a node of its own: serves, answers, and ends when asked', async () =>
 })
 
 test('what cannot be is said in one line', async () => {
-  const home = await directory()
   const bootstrap = [
     '--no-mdns',
     '--bootstrap',
