@@ -9,6 +9,25 @@ export const DEFAULT_SLOTS = 4
 export const DEFAULT_CONTEXT_LENGTH = 8192
 
 /**
+ * Conversations that a node remembers beside those in its slots, unless told otherwise: with them a chat
+ * of one turn a minute finds its prefix again behind eight others a slot (`npm run simulate -- selection`).
+ */
+export const MOST_REMEMBERED = 32
+/** Of the memory that is free beside model and slots: other programs, and a context for embeddings, want some too. */
+export const SHARE_FOR_MEMORY = 0.5
+/** Sequences of a context; llama.cpp's LLAMA_MAX_SEQ. */
+export const MOST_SEQUENCES = 256
+/**
+ * A copy between sequences takes the whole context along, and is worth it for a prefix of at least this
+ * fraction of the context. MEASURED
+ */
+export const COPIED_PER_PREFILLED = 64
+/** A prefix that is shorter costs one evaluation in any case. */
+export const LEAST_COPIED_TOKENS = 16
+/** With which a template opens an answer: what a prompt ends with and the next one need not contain. */
+export const OPENING_TOKENS = 8
+
+/**
  * Least time between two messages about one generation. 100 tokens a second then go out one by
  * one; at 2,000 a second a message carries 16, and a reader cannot see 8 ms.
  */

@@ -26,6 +26,7 @@ export async function audit({ settings, words, interrupted }: CommandContext): P
   const engine = await startLlamaEngine({
     modelPath,
     slots: 1,
+    remember: 0,
     gpu: settings.gpu === 'off' ? false : 'auto',
     ...(settings.threads === undefined ? {} : { threads: settings.threads }),
     logger: createLogger(settings),

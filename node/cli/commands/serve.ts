@@ -32,8 +32,8 @@ export async function serve(context: CommandContext): Promise<number> {
       dataDirectory: directories.node,
       ...(settings.metricsPort === undefined ? {} : { metricsPort: settings.metricsPort })
     })
-    if (settings.json) printJson(readyJson(node))
-    else printLine(banner(node))
+    if (settings.json) printJson(readyJson(node, engine))
+    else printLine(banner(node, engine))
     const unlisten = node.onEvent(reporter(settings.json))
     await until(interrupted)
     unlisten()
@@ -48,7 +48,7 @@ export async function serve(context: CommandContext): Promise<number> {
 }
 
 async function load(model: FoundModel, { settings, interrupted }: CommandContext): Promise<Engine> {
-  const { slots, context, threads, gpu, json } = settings
+  const { slots, remember, context, threads, gpu, json } = settings
   const bars = new Map<string, Progress>()
   const progress = (stage: string): Progress => {
     const bar = bars.get(stage) ?? createProgress(stage, { json })
@@ -59,6 +59,7 @@ async function load(model: FoundModel, { settings, interrupted }: CommandContext
     modelPath: model.path,
     ...(model.name === undefined ? {} : { name: model.name }),
     ...(slots === undefined ? {} : { slots }),
+    ...(remember === undefined ? {} : { remember }),
     ...(context === undefined ? {} : { contextLength: context }),
     ...(threads === undefined ? {} : { threads }),
     gpu: gpu === 'off' ? false : 'auto',
@@ -94,7 +95,7 @@ function describeEngine(status: EngineStatus): string {
   }
 }
 
-function readyJson(node: PotluckNode): object {
+function readyJson(node: PotluckNode, { remembered }: Engine): object {
   const { models, hardware, slots } = node.card()
   return {
     type: 'ready',
@@ -103,7 +104,8 @@ function readyJson(node: PotluckNode): object {
     reachability: describeReachability(node.addresses()),
     models: models.map((model) => ({ ...model, digest: formatDigest(model.digest) })),
     hardware,
-    slots
+    slots,
+    remembered
   }
 }
 
@@ -112,7 +114,7 @@ function leaving({ active, queued }: Load): string {
   return left === 0 ? 'leaving' : `finishing ${left} ${left === 1 ? 'answer' : 'answers'}; Ctrl-C again leaves at once`
 }
 
-function banner(node: PotluckNode): string {
+function banner(node: PotluckNode, { remembered }: Engine): string {
   const { models, hardware, slots } = node.card()
   const [model] = models
   const addresses = node.addresses()
@@ -126,7 +128,7 @@ function banner(node: PotluckNode): string {
           ['', `${parameters(model.parameters)} parameters, ${model.quantization}, context ${model.contextLength}`],
           ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
         ]),
-    ['slots', `${slots} answers at once`],
+    ['slots', `${slots} answers at once, ${remembered} conversations remembered beside them`],
     ['hardware', `${hardware.accelerator}, ${hardware.device}`],
     ...addresses.map((address, index) => [index === 0 ? 'addresses' : '', address]),
     ['reachable', describeReachability(addresses)]

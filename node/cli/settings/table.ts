@@ -24,6 +24,7 @@ export interface Settings {
   name: string | undefined
   sha256: string | undefined
   slots: number | undefined
+  remember: number | undefined
   context: number | undefined
   threads: number | undefined
   gpu: 'auto' | 'off'
@@ -160,6 +161,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: undefined,
     defaultText: 'by the hardware',
     doc: 'answers generated at once; each takes memory for a context of its own',
+    commands: ['serve']
+  },
+  remember: {
+    kind: integer(0, 255),
+    default: undefined,
+    defaultText: 'as many as fit half of the free memory, up to 32',
+    doc: 'conversations kept beside those in the slots, so that their next turn is quick; each takes memory for a context',
     commands: ['serve']
   },
   context: {

@@ -9,7 +9,8 @@ import { generate } from './generate.ts'
 import type { LoadedModel } from './load.ts'
 import { SlicePace } from './pace.ts'
 import { Sequence } from './sequence.ts'
-import { SlotPool } from '../slots.ts'
+import { ConversationMemory, leastWorthCopying } from '../memory.ts'
+import { SlotPool } from '../pool.ts'
 
 export class LlamaProcessEngine {
   readonly #loaded: LoadedModel
@@ -29,7 +30,9 @@ export class LlamaProcessEngine {
       })
       return new Sequence(id, sequence, { batching: loaded.batching, pace, counters: this.#counters })
     })
-    this.#slots = new SlotPool(sequences)
+    const { slots, model } = loaded
+    const least = leastWorthCopying(model.contextLength)
+    this.#slots = new SlotPool(new ConversationMemory(sequences.slice(0, slots), sequences.slice(slots), least))
   }
 
   tokenize(input: PromptInput): Uint32Array {
