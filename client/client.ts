@@ -253,7 +253,7 @@ class NetworkClient implements Client {
           selector: this.#selector,
           friends: this.#friends,
           timeouts: this.#timeouts,
-          auditable: (asked, offers) => this.#auditing.canAudit(asked, offers[0]?.digest ?? '', offers.length),
+          auditable: (asked, digest, serving) => this.#auditing.canAudit(asked, digest, serving),
           answered: (answer) => this.#auditing.answered(answer),
           now: Date.now,
           signal

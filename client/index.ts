@@ -16,6 +16,7 @@ export type {
   AnswerMetadata,
   AnswerPart,
   AttemptFailure,
+  Beginning,
   DeltaPart,
   FinishPart
 } from './generate/parts.ts'

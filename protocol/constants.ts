@@ -67,6 +67,8 @@ export const MAX_TOOL_CALLS: number = 128
 export const MAX_TOOL_CALL_ID: number = 128
 /** Bytes of all JSON schemas of a request: they are parsed and checked in the process that holds libp2p. */
 export const MAX_SCHEMA_BYTES: number = 256 * 1024
+/** Brackets within each other in a schema's text: three for each schema within another, and a listed value. */
+export const MAX_SCHEMA_JSON_DEPTH: number = 256
 /** Entries of `logit_bias`, as the OpenAI API allows. */
 export const MAX_LOGIT_BIAS: number = 1024
 /** Alternatives a position of `top_logprobs`, as the OpenAI API allows. */

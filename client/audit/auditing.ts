@@ -84,8 +84,9 @@ export class Auditing {
     const peer = answer.peerId.toString()
     this.#probeSuspects(digest, ask)
     if (isOwn(peer) || this.#queue.length >= MAX_QUEUED_AUDITS) return
-    const direct = this.canAudit(ask, digest, this.#context.jurors(digest, peer).length + 1)
-    if (!direct && this.#context.jurors(digest, peer).length < LEAST_JURY) return
+    const jury = this.#context.jurors(digest, peer).length
+    const direct = this.canAudit(ask, digest, jury + 1)
+    if (!direct && jury < LEAST_JURY) return
     const tokens = direct ? record.promptTokens.length + record.answerTokens.length : PROBE_TOKENS
     if (!reputation.takeAudit(peer, digest, tokens, random)) return
     if (direct) this.#enqueue(async () => await this.#audit(answer))

@@ -3,9 +3,7 @@
  * have to look like what people ask, and be asked as this user asks: a node that knew them apart
  * would answer only them honestly.
  */
-import type { PromptInput } from '@potluck/protocol'
-
-import type { Ask } from '../request.ts'
+import { toAsk, type Ask } from '../request.ts'
 
 /** Tokens that a probe and its answer are counted for before they are known. */
 export const PROBE_TOKENS: number = 250
@@ -53,24 +51,19 @@ const SUBJECTS: readonly string[] = [
  * @param random uniform in [0, 1)
  */
 export function probeLike(like: Ask, random: () => number): Ask {
-  const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1))
   // Nothing looks more like the ordinary traffic, in length too: what a model does not know it answers in few tokens.
-  if (like.shareable && like.sampling.temperature > 0)
+  if (like.shareable && like.sampling.temperature > 0) {
+    const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1))
     return { ...like, sampling: { ...like.sampling, seed }, otherModels: false }
-  const { input, model, sampling, maxTokens } = like
+  }
+  const { input, model, maxTokens } = like
+  // Not the seed, which the user may have chosen, nor what is added to tokens, which may tell of the question.
+  const { temperature, topK, topP, minP, presencePenalty, frequencyPenalty } = like.sampling
+  const sampling = { temperature, topK, topP, minP, presencePenalty, frequencyPenalty }
   const pick = (from: readonly string[]): string => from[Math.floor(random() * from.length)] ?? ''
   const question = pick(OPENINGS).replace('{}', pick(SUBJECTS))
-  const asked: PromptInput =
-    'prompt' in input ? { prompt: question } : { messages: [{ role: 'user', content: question }] }
-  return {
-    input: asked,
-    model,
-    sampling: { ...sampling, seed, logitBias: new Map() },
-    maxTokens,
-    stop: [],
-    responseFormat: undefined,
-    topLogprobs: undefined,
-    shareable: true,
-    otherModels: false
-  }
+  const options = { model, shareable: true, ...sampling, ...(maxTokens === undefined ? {} : { maxTokens }) }
+  return 'prompt' in input
+    ? toAsk({ ...options, prompt: question })
+    : toAsk({ ...options, messages: [{ role: 'user', content: question }] })
 }

@@ -10,6 +10,7 @@ import type { PeerId } from '@libp2p/interface'
 import {
   auditAnswer,
   decodeFraudProof,
+  formatDigest,
   openStatement,
   PotluckError,
   type Scorer,
@@ -17,7 +18,8 @@ import {
 } from '@potluck/protocol'
 
 import { countTokens, newCells, withCounted } from './account.ts'
-import { CONVICT, PROOF_SELECTION } from './constants.ts'
+import { Reputation, type ReputationStore } from '../reputation/index.ts'
+import { CERTAIN, CONVICT, PROOF_SELECTION } from './constants.ts'
 import { answerEvidence, NO_EVIDENCE } from './evidence.ts'
 
 export interface ProofFinding {
@@ -35,6 +37,15 @@ export interface ProofFinding {
   confirmed: boolean
   /** It convicts, whatever else the accuser has. */
   convincing: boolean
+}
+
+/** Remembers a proof that convinces: clients with this store ask its peer no more. False for one that does not. */
+export function rememberProof(finding: ProofFinding, store: ReputationStore): boolean {
+  const { peerId, modelDigest, logEvidence, convincing } = finding
+  if (!convincing) return false
+  const proven = { type: 'proven', logEvidence: Math.min(logEvidence, CERTAIN) } as const
+  new Reputation({ store }).observe(peerId.toString(), formatDigest(modelDigest), proven)
+  return true
 }
 
 /** The model that a proof is about, from its first answer. */

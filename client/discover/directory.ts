@@ -76,8 +76,8 @@ export class Directory {
   }
 
   /**
-   * The nodes to choose from: those known already, else those that come within `GATHER_MS` of the
-   * first that is suitable. Empty where a whole lookup found none.
+   * The nodes to choose from: those known already, by whatever lookup, else those that come within
+   * `GATHER_MS` of the first that is suitable. Empty where a whole lookup found none.
    *
    * @throws PotluckError `no_providers` if the network could not be joined, `aborted` by the signal
    */
@@ -87,7 +87,7 @@ export class Directory {
     { signal, fresh = false, whole = false }: GatherOptions
   ): Promise<Sighting[]> {
     const lookup = this.#lookup(cid, fresh)
-    const choose = (): Sighting[] => lookup.peers.flatMap((peer) => this.#usable(peer) ?? []).filter(suitable)
+    const choose = (): Sighting[] => this.known().filter(suitable)
     let found = choose()
     if (found.length > 0 && !whole) return found
     let grace: ReturnType<typeof setTimeout> | undefined

@@ -22,11 +22,11 @@ import type { Draft } from './draft.ts'
 import { isBusy, nobodyLeft } from './nobody-left.ts'
 
 export interface CandidatesContext {
-  directory: Pick<Directory, 'gather'>
+  directory: Pick<Directory, 'gather' | 'known'>
   selector: Pick<Selector, 'order' | 'refusal'>
   friends: Friends
-  /** Whether an answer by one of these, which all serve one model, could be audited. */
-  auditable: (ask: Ask, offers: readonly Offer[]) => boolean
+  /** Whether an answer by one of so many nodes that serve the model could be audited; `digest` is `sha256:…`. */
+  auditable: (ask: Ask, digest: string, serving: number) => boolean
   /** Milliseconds since the epoch. */
   now: () => number
   signal: AbortSignal
@@ -100,17 +100,21 @@ export class Candidates {
   /** What is asked, as selection sees it. */
   get selection(): SelectionRequest {
     const digest = this.#offers[0]?.digest ?? ''
-    return this.#draft.selection(digest, this.#context.auditable(this.#ask, this.#offers))
+    const serving = this.#offers.length + this.#tried.size
+    return this.#draft.selection(digest, this.#context.auditable(this.#ask, digest, serving))
   }
 
   /** The offers of nodes that were seen anew. */
   renewed(sightings: readonly Sighting[]): Offer[] {
-    const [{ model }] = this.#offers as readonly [Offer, ...Offer[]]
-    return this.#offersOf(sightings, { kind: 'digest', digest: model.digest })
+    const digest = this.#offers[0]?.model.digest
+    return digest === undefined ? [] : this.#offersOf(sightings, { kind: 'digest', digest })
   }
 
   async #settled(fresh: boolean): Promise<readonly Offer[]> {
     const { want } = this.#draft
+    // A node that fails is followed at once by another that is known to have the model.
+    const known = fresh ? [] : this.renewed(this.#context.directory.known())
+    if (known.length > 0) return known
     const offers = await this.#gather(want, { fresh })
     const settled = settleModel(offers, want)
     if (settled !== undefined) return settled

@@ -6,14 +6,8 @@ import { parseWant, type Want } from '../discover/want.ts'
 import { estimatePromptTokens, toRequest, type Ask } from '../request.ts'
 import { conversationKeys, type SelectionRequest } from '../select/index.ts'
 import type { AttemptEvent } from './attempt.ts'
+import type { Beginning } from './parts.ts'
 import type { Trial } from './trial.ts'
-
-/** The beginning of an answer, by another model than its end. */
-export interface Beginning {
-  model: { digest: string; name: string }
-  /** Of that model's vocabulary. */
-  tokens: number
-}
 
 export class Draft {
   readonly #ask: Ask
@@ -26,6 +20,8 @@ export class Draft {
   #text = ''
   #promptTokens: readonly number[] = []
   #beginning: Beginning | undefined
+  /** Of the conversation, for the model of this digest: it may be long, and is asked for often. */
+  #prefixes: { digest: string; keys: readonly string[] } | undefined
 
   /** @throws PotluckError `invalid_request` for a model that nothing can be meant by */
   constructor(ask: Ask) {
@@ -70,7 +66,7 @@ export class Draft {
       promptTokens: promptTokens + this.length,
       maxTokens: this.#maxTokens,
       answerTokens: Math.max(1, most - this.length),
-      prefixKeys: conversationKeys(digest, this.#input),
+      prefixKeys: this.#prefixKeys(digest),
       auditable
     }
   }
@@ -109,16 +105,22 @@ export class Draft {
     if (this.#model === undefined) return true
     this.#beginning = { model: this.#model, tokens: (this.#beginning?.tokens ?? 0) + this.length }
     this.#input = continued(this.#input, this.#text)
+    this.#prefixes = undefined
     this.#maxTokens = Math.max(1, (this.#maxTokens ?? 1) - this.length)
     this.#tokens = []
     this.#text = ''
     this.#model = undefined
     return true
   }
+
+  #prefixKeys(digest: string): readonly string[] {
+    if (this.#prefixes?.digest !== digest) this.#prefixes = { digest, keys: conversationKeys(digest, this.#input) }
+    return this.#prefixes.keys
+  }
 }
 
 /** The conversation, or the text, with so much of an answer. */
 function continued(input: PromptInput, text: string): PromptInput {
-  if ('prompt' in input) return { prompt: input.prompt + text }
+  if ('prompt' in input) return { ...input, prompt: input.prompt + text }
   return { ...input, messages: [...input.messages, { role: 'assistant', content: text }] }
 }

@@ -1,8 +1,6 @@
 /** What a caller gets of an answer, piece by piece and at its end. */
 import type { FinishReason, PositionLogprobs, Timings, ToolCallDelta, Usage } from '@potluck/protocol'
 
-import type { Beginning } from './draft.ts'
-
 export type AnswerPart = AcceptedPart | DeltaPart | FinishPart
 
 /** A node took the request. Comes again if it fails and another takes over. */
@@ -68,6 +66,13 @@ export interface AnswerMetadata {
   beginning?: Beginning
   /** The node's signed statement, for `openReceipt`. */
   receipt: Uint8Array
+}
+
+/** The beginning of an answer, by another model than its end. */
+export interface Beginning {
+  model: { digest: string; name: string }
+  /** Of that model's vocabulary. */
+  tokens: number
 }
 
 export interface AttemptFailure {

@@ -1,8 +1,7 @@
 import type { PotluckError, Timings } from '@potluck/protocol'
 
 import type { AttemptEvent } from './attempt.ts'
-import type { Beginning } from './draft.ts'
-import type { AcceptedPart, AnswerMetadata, AnswerPart, AttemptFailure } from './parts.ts'
+import type { AcceptedPart, AnswerMetadata, AnswerPart, AttemptFailure, Beginning } from './parts.ts'
 import type { Trial } from './trial.ts'
 
 /** Times and places of one answer, for its metadata. */

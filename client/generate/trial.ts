@@ -109,7 +109,7 @@ export class Trial {
     switch (event.type) {
       case 'connected':
         this.connection = event.connection
-        return this.record.connected()
+        return
       case 'accepted':
         this.accepted = event
         this.#directory.reportLoad(this.offer.peer, event.load)

@@ -82,7 +82,7 @@ export class Reputation {
     this.#apply(peer, digest, observation)
   }
 
-  /** A sign of life: some peer was connected to, accepted a request, or sent a token. */
+  /** A sign of life: some peer accepted a request, or sent a token. */
   reached(): void {
     if (this.#run.length === 0) return
     const blamed = settle(this.#run, this.parameters, this.#now())

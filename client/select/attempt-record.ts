@@ -53,13 +53,9 @@ export class AttemptRecord<N extends KnownNode> {
     this.#events = events
   }
 
-  /** The connection stands: a sign of life. */
-  connected(): void {
-    this.#reputation.reached()
-  }
-
   accepted(estimatedWaitMs: number): void {
     this.toldWaitMs = estimatedWaitMs
+    // An open connection alone is no sign of life: it may be from before the network was lost.
     this.#reputation.reached()
     this.#events.accepted()
   }

@@ -1,13 +1,10 @@
 /** A client by the settings. */
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { createClient, type Client, type ReputationSettings } from '@potluck/client'
 
-import { createClient, SqliteReputationStore, type Client, type ReputationSettings } from '@potluck/client'
-
-import { dataDirectories } from './data-directory.ts'
 import { EXIT_USAGE, Failure } from './failure.ts'
 import { findLocalNode } from './local-node.ts'
 import type { CommandContext } from './program.ts'
+import { openStore } from './store.ts'
 import { printNote } from './terminal/output.ts'
 
 /** @throws Failure with no way to find anybody; PotluckError for an address that is none */
@@ -29,23 +26,22 @@ export async function connect(context: CommandContext): Promise<Client> {
     mdns,
     mode,
     trusted,
-    reputation: await rememberedIn(dataDirectories(settings, env).client),
+    reputation: await remembered(context),
     signal: interrupted,
     ...(local === undefined ? {} : { localNode: local.peerId, auditor: local.auditor }),
     ...(scope === undefined ? {} : { scope })
   })
 }
 
-/** What was learnt of nodes before, and is to be kept. A disk that fails is told once, and stops nobody from asking. */
-async function rememberedIn(directory: string): Promise<ReputationSettings> {
+/** A disk that fails is told once, and stops nobody from asking. */
+async function remembered(context: CommandContext): Promise<ReputationSettings> {
   let told = false
   const onStoreError = ({ message }: Error): void => {
-    if (!told) printNote(`potluck: what is learnt of nodes cannot be kept in ${directory}: ${message}`)
+    if (!told) printNote(`potluck: what is learnt of nodes cannot be kept: ${message}`)
     told = true
   }
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-    return { store: new SqliteReputationStore(join(directory, 'reputation.sqlite')), onStoreError }
+    return { store: await openStore(context), onStoreError }
   } catch (error) {
     onStoreError(error instanceof Error ? error : new Error(String(error)))
     return {}

@@ -60,6 +60,15 @@ const COMMANDS: Record<CommandName, CommandSpec> = {
     examples: ['potluck chat', 'potluck chat --model sha256:… --system "Answer in rhymes."'],
     load: async () => (await import('./commands/chat.ts')).chat
   },
+  gateway: {
+    summary: "serve OpenAI's API on this machine, answered by the network",
+    examples: [
+      'potluck gateway                       then set the base URL of an app to http://127.0.0.1:4003/v1',
+      'potluck gateway --local-node          serves a model too, and answers from it where nobody else does',
+      'POTLUCK_API_KEY=… potluck gateway --host 0.0.0.0 --allow-host potluck.lan'
+    ],
+    load: async () => (await import('./commands/gateway.ts')).gateway
+  },
   nodes: {
     summary: 'list the nodes that serve now, and what this machine thinks of them',
     words: ['[peer]', 'a peer id, or the end of one: why this machine thinks so of it'],
@@ -99,6 +108,7 @@ Start:
   potluck serve                 serve a model from this machine
   potluck run "Hello"           ask, from this machine or another on the network
   potluck chat                  talk
+  potluck gateway               use it from apps, through OpenAI's API
 
 Settings come from flags, then POTLUCK_… variables, then the config file
 ($XDG_CONFIG_HOME/potluck/config.toml, or --config), then defaults.

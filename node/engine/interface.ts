@@ -41,7 +41,7 @@ export interface EngineBackend {
   accelerator: string
   /** Name and version, "node-llama-cpp/3.22.1". */
   engine: string
-  /** Types of the KV cache's keys and values, "q8_0/f16". */
+  /** Types of the KV cache's keys and values, "bf16/f16". */
   kvType: string
   flashAttention: boolean
   /** Name of the GPU; absent on a CPU. */

@@ -76,7 +76,8 @@ export class ConversationMemory<S extends SlotView> {
     let most = least
     for (const kept of this.#kept) {
       const length = commonPrefix(kept.cached, tokens)
-      if (length < most || (length === most && longest !== undefined && this.#used(kept) < this.#used(longest))) continue
+      if (length < most || (length === most && longest !== undefined && this.#used(kept) < this.#used(longest)))
+        continue
       longest = kept
       most = length
     }

@@ -26,18 +26,22 @@ export class Literal extends Terminal {
   }
 }
 
+/** The text has begun otherwise than with the marker: anything may come. */
+const UNLIKE = -1
+
 /**
- * Any text. `until`: up to the first marker and with it; `without`: as long as the marker does not come.
- * The state is how much of the marker the text's end holds (Knuth, Morris and Pratt, 1977).
+ * Any text. `until`: up to the first marker and with it; `without`: as long as the marker does not come;
+ * `unlike`: that does not begin with it. The state is how much of the marker the text's end holds (Knuth,
+ * Morris and Pratt, 1977).
  */
 export class FreeText extends Terminal {
   override readonly start = 0
-  readonly kind: 'until' | 'without'
+  readonly kind: 'until' | 'without' | 'unlike'
   readonly #marker: Uint8Array
   /** For each length of a beginning of the marker, the longest shorter one that it ends with. */
   readonly #borders: readonly number[]
 
-  constructor(kind: 'until' | 'without', marker: string) {
+  constructor(kind: 'until' | 'without' | 'unlike', marker: string) {
     super()
     this.kind = kind
     this.#marker = encoder.encode(marker)
@@ -50,14 +54,15 @@ export class FreeText extends Terminal {
   }
 
   override step(state: number, byte: number): number | undefined {
+    if (state === UNLIKE || (this.kind === 'unlike' && this.#marker[state] !== byte)) return UNLIKE
     let length = state
     while (length > 0 && this.#marker[length] !== byte) length = this.#borders[length]!
     if (this.#marker[length] === byte) length++
-    return length === this.#marker.length && this.kind === 'without' ? undefined : length
+    return length === this.#marker.length && this.kind !== 'until' ? undefined : length
   }
 
   override status(state: number): Status {
-    if (this.kind === 'without') return 'whole'
+    if (this.kind !== 'until') return 'whole'
     return state === this.#marker.length ? 'over' : 'open'
   }
 

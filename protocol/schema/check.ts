@@ -21,6 +21,13 @@ export interface SchemaOptions {
    * combined any value may stand. Default false.
    */
   lenient?: boolean
+  /** Shared by the schemas of one request. Default: `MAX_SCHEMA_NODES` for each. */
+  budget?: SchemaBudget
+}
+
+/** Schemas, and values that they list, that may still be compiled. */
+export interface SchemaBudget {
+  schemas: number
 }
 
 /** The first keyword that cannot be enforced; undefined for a schema of the supported subset. */
@@ -40,8 +47,8 @@ export function checkSchema(schema: unknown, options: SchemaOptions = {}): Schem
  *
  * @throws SchemaError for what `checkSchema` names
  */
-export function compileSchema(schema: JsonSchema, { lenient = false }: SchemaOptions = {}): Node {
-  const compiler = new SchemaCompiler(schema, lenient)
+export function compileSchema(schema: JsonSchema, options: SchemaOptions = {}): Node {
+  const compiler = new SchemaCompiler(schema, options)
   const root = compiler.compile(schema, '#', 0)
   compiler.finish()
   if (root.nesting > MAX_NESTING) throw new SchemaError('#', '', `allows no document of at most ${MAX_NESTING} levels`)

@@ -1,39 +1,40 @@
 /** JSON schemas to grammars. */
 import type { JsonSchema } from '../generation.ts'
-import { JsonKey, JsonString } from '../grammar/json-string.ts'
-import { JsonNumber, type NumberBound } from '../grammar/json-number.ts'
-import { MAX_SCHEMA_DEPTH, MAX_SCHEMA_NODES, MAX_STRING_LENGTH } from '../grammar/limits.ts'
+import { JsonKey } from '../grammar/json-string.ts'
+import { MAX_SCHEMA_DEPTH, MAX_SCHEMA_NODES } from '../grammar/limits.ts'
 import type { Node } from '../grammar/machine.ts'
+import { settle } from '../grammar/settle.ts'
 import { Choice, Members, Nested, Reference, Repeat, Sequence, type Member } from '../grammar/structure.ts'
 import { Literal } from '../grammar/text.ts'
+import type { SchemaBudget, SchemaOptions } from './check.ts'
 import { areDisjoint } from './disjoint.ts'
 import { SchemaError } from './error.ts'
 import { impliedTypes, isType, TYPES, unenforced, type Type } from './keywords.ts'
-import { resolvePointer } from './pointer.ts'
-
-type Keywords = Readonly<Record<string, unknown>>
+import { escapePointer, resolvePointer } from './pointer.ts'
+import { countOf, isOfType, numberOf, stringOf, type Keywords } from './scalars.ts'
 
 const SPACE = new Choice(new Literal(' '), new Sequence())
 const COMMA = new Sequence(new Literal(','), SPACE)
-const QUOTE = new Literal('"')
 
 export class SchemaCompiler {
   readonly #root: JsonSchema
   readonly #lenient: boolean
   readonly #nodes: Node[] = []
   readonly #references = new Map<unknown, Reference>()
+  readonly #numbers = new Map<string, Node>()
+  readonly #budget: SchemaBudget
   #any: Reference | undefined
-  #schemas = 0
 
-  constructor(root: JsonSchema, lenient: boolean) {
+  constructor(root: JsonSchema, { lenient = false, budget = { schemas: MAX_SCHEMA_NODES } }: SchemaOptions) {
     this.#root = root
     this.#lenient = lenient
+    this.#budget = budget
   }
 
   /** @throws SchemaError */
   compile(schema: unknown, path: string, depth: number): Node {
     if (depth > MAX_SCHEMA_DEPTH) throw new SchemaError(path, '', `is deeper than ${MAX_SCHEMA_DEPTH} schemas`)
-    if (++this.#schemas > MAX_SCHEMA_NODES) throw new SchemaError(path, '', `has more than ${MAX_SCHEMA_NODES} schemas`)
+    this.#spend(1, path)
     if (schema === true) return this.#anything()
     if (schema === false) throw new SchemaError(path, '', 'allows nothing')
     if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
@@ -48,34 +49,15 @@ export class SchemaCompiler {
       if (has(keyword)) return this.#combined(keywords, keyword, path, depth)
     }
     const types = this.#types(keywords, path)
-    this.#refuseOthers(keywords, ['type'], path, types)
+    this.#refuseOthers(keywords, ['type'], path, types.length > 0)
     if (types.length === 0) return this.#anything()
     return this.#choice(types.map((type) => this.#ofType(type, keywords, path, depth)))
   }
 
-  /** Once all is compiled: how deep every node is at least, and that none begins with itself. */
+  /** Once all is compiled; see `settle`. */
   finish(): void {
-    // From above, as shortest paths are found: what has no end stays infinite. A node's parts stand before
-    // it, but for references within what they refer to, which take another pass for every level.
-    for (let pass = 0, changed = true; changed && pass < MAX_SCHEMA_DEPTH; pass++) {
-      changed = false
-      for (const node of this.#nodes) {
-        const nesting = node.measure()
-        changed ||= nesting !== node.nesting
-        node.nesting = nesting
-      }
-    }
-    const open = new Set<Node>()
-    const sound = new Set<Node>()
-    const visit = (node: Node): void => {
-      if (sound.has(node)) return
-      if (open.has(node)) throw new SchemaError('#', '$ref', 'leads back to itself')
-      open.add(node)
-      for (const head of node.heads()) visit(head)
-      open.delete(node)
-      sound.add(node)
-    }
-    for (const node of this.#nodes) visit(node)
+    const cycle = settle(this.#nodes)
+    if (cycle !== undefined) throw new SchemaError('#', '$ref', 'leads back to itself')
   }
 
   #ofType(type: Type, keywords: Keywords, path: string, depth: number): Node {
@@ -86,7 +68,7 @@ export class SchemaCompiler {
         return this.#choice([new Literal('true'), new Literal('false')])
       case 'integer':
       case 'number':
-        return numberOf(type, keywords, path)
+        return this.#number(type, keywords, path)
       case 'string':
         return stringOf(keywords, path)
       case 'array':
@@ -134,7 +116,9 @@ export class SchemaCompiler {
     }
     const taken = [...Object.keys(properties), ...undeclared]
     const additional =
-      others === undefined ? undefined : this.#sequence(QUOTE, new JsonKey(taken), new Literal(':'), SPACE, others)
+      others === undefined
+        ? undefined
+        : this.#sequence(new Literal('"'), new JsonKey(taken), new Literal(':'), SPACE, others)
     const inside = this.#keep(new Members(members, additional, COMMA))
     return this.#keep(new Nested(this.#sequence(new Literal('{'), inside, new Literal('}'))))
   }
@@ -149,7 +133,7 @@ export class SchemaCompiler {
     const types = this.#types({ type: keywords.type ?? TYPES }, path)
     const allowed = values.filter((value) => types.some((type) => isOfType(value, type)))
     if (allowed.length === 0) throw new SchemaError(path, keyword, 'allows nothing')
-    this.#schemas += allowed.length
+    this.#spend(allowed.length, path)
     const texts = new Set(allowed.map((value) => JSON.stringify(value)))
     return this.#choice([...texts].map((text) => new Literal(text)))
   }
@@ -187,6 +171,11 @@ export class SchemaCompiler {
     return this.#keep(reference)
   }
 
+  #spend(schemas: number, path: string): void {
+    this.#budget.schemas -= schemas
+    if (this.#budget.schemas < 0) throw new SchemaError(path, '', `is one of more than ${MAX_SCHEMA_NODES} schemas`)
+  }
+
   /** Any JSON value. */
   #anything(): Node {
     if (this.#any !== undefined) return this.#any
@@ -204,11 +193,22 @@ export class SchemaCompiler {
     return types
   }
 
-  #refuseOthers(keywords: Keywords, enforced: readonly string[], path: string, types?: readonly Type[]): void {
-    const keyword = unenforced(keywords, enforced, types)
+  #refuseOthers(keywords: Keywords, enforced: readonly string[], path: string, typed?: boolean): void {
+    const keyword = unenforced(keywords, enforced, typed === true)
     if (keyword === undefined || this.#lenient) return
-    const beside = types === undefined ? ` beside ${enforced[0]}` : ''
+    const beside = typed === undefined ? ` beside ${enforced[0]}` : ''
     throw new SchemaError(path, keyword, `is not supported${beside}`)
+  }
+
+  /** Made once for the same bounds: to see that there is a number between them takes a while. */
+  #number(type: 'number' | 'integer', keywords: Keywords, path: string): Node {
+    const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = keywords
+    const key = JSON.stringify([type, minimum, maximum, exclusiveMinimum, exclusiveMaximum])
+    const known = this.#numbers.get(key)
+    if (known !== undefined) return known
+    const number = numberOf(type, keywords, path)
+    this.#numbers.set(key, number)
+    return number
   }
 
   #choice(nodes: readonly Node[]): Node {
@@ -224,62 +224,4 @@ export class SchemaCompiler {
     this.#nodes.push(node)
     return node
   }
-}
-
-function numberOf(type: 'number' | 'integer', keywords: Keywords, path: string): Node {
-  const bound = (inclusive: string, exclusive: string, sign: 1 | -1): NumberBound | undefined => {
-    const bounds = [inclusive, exclusive].flatMap((keyword, index) => {
-      const value = keywords[keyword]
-      if (value === undefined) return []
-      if (typeof value !== 'number' || !Number.isFinite(value)) throw new SchemaError(path, keyword, 'must be a number')
-      return [{ value, exclusive: index === 1 }]
-    })
-    // The tighter of two; of equals, the exclusive one.
-    return bounds.toSorted((a, b) => sign * (b.value - a.value) || Number(b.exclusive) - Number(a.exclusive))[0]
-  }
-  const least = bound('minimum', 'exclusiveMinimum', 1)
-  const most = bound('maximum', 'exclusiveMaximum', -1)
-  const number = JsonNumber.between({
-    integer: type === 'integer',
-    ...(least === undefined ? {} : { least }),
-    ...(most === undefined ? {} : { most })
-  })
-  if (number !== undefined) return number
-  throw new SchemaError(path, least === undefined ? 'maximum' : 'minimum', 'leaves no number of at most 15 digits')
-}
-
-function stringOf(keywords: Keywords, path: string): Node {
-  const least = countOf(keywords, 'minLength', path) ?? 0
-  const most = countOf(keywords, 'maxLength', path) ?? Infinity
-  if (least > most) throw new SchemaError(path, 'minLength', 'is above maxLength')
-  if (least > MAX_STRING_LENGTH) throw new SchemaError(path, 'minLength', `is above ${MAX_STRING_LENGTH}`)
-  return new Sequence(QUOTE, new JsonString(least, Math.min(most, MAX_STRING_LENGTH)))
-}
-
-function countOf(keywords: Keywords, keyword: string, path: string): number | undefined {
-  const value = keywords[keyword]
-  if (value === undefined) return undefined
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return value
-  throw new SchemaError(path, keyword, 'must be a whole number of at least 0')
-}
-
-function isOfType(value: unknown, type: Type): boolean {
-  switch (type) {
-    case 'null':
-      return value === null
-    case 'array':
-      return Array.isArray(value)
-    case 'object':
-      return typeof value === 'object' && value !== null && !Array.isArray(value)
-    case 'integer':
-      return Number.isInteger(value)
-    case 'boolean':
-    case 'number':
-    case 'string':
-      return typeof value === type
-  }
-}
-
-function escapePointer(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1')
 }

@@ -1,1 +1,1 @@
-export { checkSchema, compileSchema, type SchemaIssue, type SchemaOptions } from './check.ts'
+export { checkSchema, compileSchema, type SchemaBudget, type SchemaIssue, type SchemaOptions } from './check.ts'

@@ -1,7 +1,7 @@
 /** Keywords of JSON schema, draft 2020-12, and how far they go. */
 
 /** Say nothing of what is valid. */
-const ANNOTATIONS: readonly string[] = [
+const ANNOTATIONS: ReadonlySet<string> = new Set([
   '$schema',
   '$id',
   '$comment',
@@ -16,7 +16,7 @@ const ANNOTATIONS: readonly string[] = [
   'readOnly',
   'writeOnly',
   'discriminator'
-]
+])
 
 export type Type = 'object' | 'array' | 'string' | 'number' | 'integer' | 'boolean' | 'null'
 
@@ -39,27 +39,24 @@ export function isType(name: unknown): name is Type {
   return TYPES.some((type) => type === name)
 }
 
+/** The keywords of all types. */
+const OF_VALUES: ReadonlySet<string> = new Set(TYPES.flatMap((type) => BY_TYPE[type]))
+
 /** The types that a schema without `type` means by its other keywords. */
 export function impliedTypes(schema: object): Type[] {
+  const keywords = Object.keys(schema).filter((keyword) => OF_VALUES.has(keyword))
   // An integer's keywords are a number's.
-  return TYPES.filter((type) => type !== 'integer' && BY_TYPE[type].some((keyword) => Object.hasOwn(schema, keyword)))
+  return TYPES.filter((type) => type !== 'integer' && keywords.some((keyword) => BY_TYPE[type].includes(keyword)))
 }
 
 /**
  * The first keyword that is neither an annotation nor among the enforced ones. Keywords of other types
  * than the value's say nothing of it.
  *
- * @param enforced beside those of the types
+ * @param typed the value has types, so that their keywords are enforced
  */
-export function unenforced(
-  schema: object,
-  enforced: readonly string[],
-  types: readonly Type[] = []
-): string | undefined {
-  const known = new Set([
-    ...ANNOTATIONS,
-    ...enforced,
-    ...(types.length === 0 ? [] : TYPES.flatMap((type) => BY_TYPE[type]))
-  ])
-  return Object.keys(schema).find((keyword) => !known.has(keyword))
+export function unenforced(schema: object, enforced: readonly string[], typed: boolean): string | undefined {
+  return Object.keys(schema).find(
+    (keyword) => !ANNOTATIONS.has(keyword) && !enforced.includes(keyword) && !(typed && OF_VALUES.has(keyword))
+  )
 }

@@ -15,6 +15,11 @@ export function resolvePointer(root: unknown, reference: unknown): unknown {
   return target
 }
 
+/** A name as it stands in a pointer. */
+export function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
 function decode(part: string): string {
   try {
     return decodeURIComponent(part)

@@ -4,6 +4,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import {
   MAX_MESSAGES,
   MAX_SCHEMA_BYTES,
+  MAX_SCHEMA_JSON_DEPTH,
   MAX_TOOL_CALL_ID,
   MAX_TOOL_CALLS,
   MAX_TOOL_NAME,
@@ -18,8 +19,10 @@ import type {
   Tool as ToolMessage,
   ToolChoice as ChoiceMessage
 } from '../messages/potluck_pb.ts'
-import { checkSchema } from '../schema/index.ts'
+import { MAX_SCHEMA_NODES } from '../grammar/limits.ts'
+import { checkSchema, type SchemaOptions } from '../schema/index.ts'
 import type { FieldCheck } from './check.ts'
+import { jsonDepth } from './json-depth.ts'
 
 type RequestFields = Extract<MessageInitShape<typeof GenerateRequestSchema>, { $typeName?: never }>
 
@@ -108,13 +111,14 @@ function parseTools(check: FieldCheck, messages: readonly ToolMessage[]): Tool[]
     0,
     MAX_SCHEMA_BYTES
   )
+  const budget = { schemas: MAX_SCHEMA_NODES }
   const tools = messages.map(({ name, description, parameters, strict }): Tool => {
     parseName(check, 'tools.name', name)
     const field = `tools.${name}.parameters`
     return {
       name,
       ...(description === '' ? {} : { description }),
-      ...(parameters === '' ? {} : { parameters: parseSchema(check, field, parameters, { lenient: !strict }) }),
+      ...(parameters === '' ? {} : { parameters: parseSchema(check, field, parameters, { lenient: !strict, budget }) }),
       ...(strict ? { strict } : {})
     }
   })
@@ -141,10 +145,12 @@ export function parseResponseFormat(check: FieldCheck, { type, schema }: FormatM
   if (type === 'json_object') return { type }
   if (type !== 'json_schema') return check.fail('response_format', 'must be json_object or json_schema')
   check.text('response_format', schema, MAX_SCHEMA_BYTES)
-  return { type, schema: parseSchema(check, 'response_format', schema, { lenient: false }) }
+  return { type, schema: parseSchema(check, 'response_format', schema, {}) }
 }
 
-function parseSchema(check: FieldCheck, field: string, text: string, options: { lenient: boolean }): JsonSchema {
+function parseSchema(check: FieldCheck, field: string, text: string, options: SchemaOptions): JsonSchema {
+  // Whatever walks through a deeper one would run out of stack.
+  if (jsonDepth(text) > MAX_SCHEMA_JSON_DEPTH) check.fail(field, `is deeper than ${MAX_SCHEMA_JSON_DEPTH} levels`)
   let schema: unknown
   try {
     schema = JSON.parse(text)

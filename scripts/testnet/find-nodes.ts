@@ -1,4 +1,26 @@
-import type { Client, NodeView } from '@potluck/client'
+import { createClient, type Client, type NodeView } from '@potluck/client'
+import type { Fleet } from './fleet.ts'
+
+/** On a machine with much else to do a lookup may run out of time; the client would look again after a minute. */
+const LOOKUPS = 3
+
+/**
+ * A client that was told the relay's address and has found all nodes.
+ *
+ * @throws Error if some stay missing
+ */
+export async function clientOf({ relay, nodes }: Fleet, signal: AbortSignal): Promise<Client> {
+  for (let lookup = 1; ; lookup++) {
+    const client = await createClient({ bootstrap: relay.addresses, scope: 'local', mdns: false, signal })
+    try {
+      await findNodes(client, nodes.length, signal)
+      return client
+    } catch (error) {
+      await client.stop()
+      if (signal.aborted || lookup === LOOKUPS) throw error
+    }
+  }
+}
 
 /**
  * Every node has advertised itself by now: one that the DHT does not name is a fault, not a delay.

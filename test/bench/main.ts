@@ -16,6 +16,21 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     help: 'what the network adds to one request: time to first token, CPU and bytes a token',
     load: () => import('./overhead.ts')
   },
+  gateway: {
+    args: '',
+    help: 'what HTTP adds to the SDK: time to first token, and CPU a token',
+    load: () => import('./gateway.ts')
+  },
+  'gateway-load': {
+    args: '[MINUTES] [STREAMS]',
+    help: 'many streams at once through SDK and gateway: nothing lost, latency of a token, memory',
+    load: () => import('./gateway-load.ts')
+  },
+  cancel: {
+    args: '[--model crumb|0.5b|PATH] [--threads N] [--aborts N]',
+    help: 'from an abort to a node that rests, in the middle of an answer and of a long prompt',
+    load: () => import('./cancel.ts')
+  },
   discovery: {
     args: '[--nodes N]',
     help: 'from one relay address to providers, card and first token, among 20 node processes',

@@ -5,6 +5,7 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { readGgufFileInfo } from 'node-llama-cpp'
+import { crumb } from '../../node/models/crumb.ts'
 import { Q4_0_BLOCK, writeGguf, type GgufTensor, type GgufValue } from './gguf.ts'
 
 export interface ModelShape {
@@ -30,6 +31,19 @@ export const HALF_BILLION: ModelShape = {
 }
 
 const CACHE = new URL('../../.cache/bench/', import.meta.url)
+
+/** Path of a model by the name that a benchmark takes: `crumb`, `0.5b` for the random one, or a path. */
+export async function resolveModel(name: string): Promise<string> {
+  if (name === 'crumb') return crumb.Q8_0.path
+  return name === '0.5b' ? randomModel(HALF_BILLION, crumb.Q8_0.path) : name
+}
+
+/** Tokens that end an answer: a bias keeps them away where answers have to be of one length. */
+export async function endTokens(path: string): Promise<number[]> {
+  const { metadata } = await readGgufFileInfo(path, { sourceType: 'filesystem', readTensorInfo: false })
+  const { eos_token_id, eot_token_id } = metadata.tokenizer.ggml
+  return [eos_token_id, eot_token_id].filter((token) => token !== undefined)
+}
 
 /**
  * Path of the random model; written at the first use, which takes a few seconds.

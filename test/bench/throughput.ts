@@ -5,9 +5,7 @@
  */
 import { stat } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { readGgufFileInfo } from 'node-llama-cpp'
-import { crumb } from '../../node/models/crumb.ts'
-import { HALF_BILLION, randomModel } from './model.ts'
+import { endTokens, resolveModel } from './model.ts'
 import { median, type BenchContext } from './report.ts'
 import { startAgainst } from './throughput/against.ts'
 import type { BenchModel, Contender, Prompt } from './throughput/contender.ts'
@@ -41,9 +39,7 @@ export async function run(context: BenchContext): Promise<void> {
     contextLength: 2 * (PROMPT_TOKENS + tokens),
     threads: Number(values.threads)
   }
-  const { metadata } = await readGgufFileInfo(path, { sourceType: 'filesystem', readTensorInfo: false })
-  const { eos_token_id, eot_token_id } = metadata.tokenizer.ggml
-  const ends = [eos_token_id, eot_token_id].filter((token) => token !== undefined)
+  const ends = await endTokens(path)
   const contract = await startContract(model, ends)
   const contenders: Contender[] = [contract]
   try {
@@ -56,11 +52,6 @@ export async function run(context: BenchContext): Promise<void> {
   } finally {
     await Promise.all(contenders.map((contender) => contender.close()))
   }
-}
-
-async function resolveModel(name: string): Promise<string> {
-  if (name === 'crumb') return crumb.Q8_0.path
-  return name === '0.5b' ? randomModel(HALF_BILLION, crumb.Q8_0.path) : name
 }
 
 /** Tokens per second of each round, by `name/streams`. */

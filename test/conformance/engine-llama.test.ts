@@ -8,9 +8,16 @@ import { fileURLToPath } from 'node:url'
 import { getLlama, LlamaLogLevel, readGgufFileInfo, type Llama, type LlamaModel, type Token } from 'node-llama-cpp'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { formatDigest, PotluckError, type ChatMessage } from '@potluck/protocol'
+import { CANDIDATES, formatDigest, PotluckError, type ChatMessage } from '@potluck/protocol'
+import type { PositionLogits } from '../../node/engine/answer/answer.ts'
 import { CRASH_LIMIT } from '../../node/engine/constants.ts'
-import { startLlamaEngine, type EngineStatus, type GenerateJob, type LlamaEngineOptions } from '../../node/engine/index.ts'
+import {
+  startLlamaEngine,
+  type EngineStatus,
+  type GenerateJob,
+  type LlamaEngineOptions
+} from '../../node/engine/index.ts'
+import { TokenSet } from '../../node/engine/grammar/token-set.ts'
 import { Decoder } from '../../node/engine/llama/decoder.ts'
 import { LlamaVocabulary } from '../../node/engine/llama/vocabulary.ts'
 import { crumb } from '../../node/models/crumb.ts'
@@ -69,7 +76,7 @@ describe('the engine of llama.cpp', () => {
       quantization: 'Q8_0',
       contextLength: 256,
       sizeBytes: crumb.Q8_0.bytes,
-      features: ['chat', 'completion', 'logprobs', 'score']
+      features: ['chat', 'completion', 'logprobs', 'score', 'json', 'tools', 'embeddings']
     })
     expect(engine.model.parameters).toBeGreaterThan(1e6)
     expect(engine.backend).toMatchObject({ accelerator: 'cpu', engine: 'node-llama-cpp/3.22.1' })
@@ -125,8 +132,10 @@ describe('the engine of llama.cpp', () => {
       ...(await Promise.all(chats.slice(0, 2).map(ask))),
       ...(await Promise.all(chats.slice(2).map(ask)))
     ]
-    let chats = [...'abcd'].map((name): ChatMessage[] => [{ role: 'user', content: `${name} is here. `.repeat(20) }])
-    for (const turn of [1, 2, 3]) {
+    let chats = ['a', 'b', 'c', 'd'].map((name): ChatMessage[] => [
+      { role: 'user', content: `${name} is here. `.repeat(20) }
+    ])
+    for (const turn of [1, 2]) {
       const answers = await round(chats)
       for (const { job, answer } of answers) {
         // With one slot, another conversation was in it before.
@@ -368,6 +377,39 @@ describe("the library's model in this process", () => {
     const best = scored!.tokens[0] as Token
     const probability = outputs.at(-1)!.next.probabilities!.get(best)!
     expect(Math.exp(scored!.logits[0]! - scored!.logNormaliser!)).toBeCloseTo(probability, 5)
+    await context.dispose()
+  })
+
+  it('sees the best of the allowed tokens alone', async () => {
+    const context = await model.createContext({ sequences: 1, contextSize: 256, threads: 1 })
+    const sequence = context.getSequence()
+    const decoder = new Decoder(sequence, 0)
+    const tokens = model.tokenize('Once upon a time there was a fox.')
+    const vocabulary = new LlamaVocabulary(model)
+    const thirds = [0, 1, 2].map((rest) => {
+      const set = new TokenSet(vocabulary.size)
+      for (let token = rest; token < vocabulary.size; token += 3) set.add(token)
+      return set
+    })
+    const decode = async (masks: readonly (TokenSet | undefined)[]): Promise<PositionLogits[]> => {
+      await sequence.eraseContextTokenRanges([{ start: 0, end: sequence.nextTokenIndex }])
+      const rest = [...masks]
+      return decoder.decode(tokens, 0, { normaliser: true, allowed: () => rest.shift() })
+    }
+    const plain = await decode(tokens.map(() => undefined))
+    // Another third at every position, and each sampler used again and again.
+    const parts = [0, 1, 2].map((turn) => tokens.map((_, position) => thirds[(position + turn) % 3]))
+    const masked = [await decode(parts[0]!), await decode(parts[1]!), await decode(parts[2]!)]
+    for (const [position, { tokens: best, logits, logNormaliser }] of plain.entries()) {
+      const found = masked.flatMap((scores) => [...pairs(scores[position]!)])
+      const merged = found.toSorted(([a, x], [b, y]) => y - x || a - b).slice(0, CANDIDATES)
+      expect(merged).toEqual(Array.from(best, (token, index) => [token, logits[index]]))
+      for (const scores of masked) expect(scores[position]!.logNormaliser).toBe(logNormaliser)
+    }
+    const two = new TokenSet(vocabulary.size)
+    for (const token of [7, 300]) two.add(token)
+    const [few] = await decode(tokens.map(() => two))
+    expect(few!.tokens.toSorted()).toEqual(Uint32Array.of(7, 300))
     await context.dispose()
   })
 })

@@ -1,6 +1,6 @@
 /** `potluck audit`: checks a fraud proof, from the file and the model alone. */
 import { readFile, stat } from 'node:fs/promises'
-import { checkProof, CONVICT, proofModel, type ProofFinding } from '@potluck/client'
+import { checkProof, CONVICT, proofModel, rememberProof, type ProofFinding } from '@potluck/client'
 import { formatDigest, MAX_PROOF_BYTES, type Violation } from '@potluck/protocol'
 
 import { startLlamaEngine } from '../../engine/index.ts'
@@ -8,7 +8,8 @@ import { crumb } from '../../models/crumb.ts'
 import { EXIT_USAGE, Failure } from '../failure.ts'
 import { createLogger } from '../log.ts'
 import type { CommandContext } from '../program.ts'
-import { printJson, printLine } from '../terminal/output.ts'
+import { openStore } from '../store.ts'
+import { printJson, printLine, printNote } from '../terminal/output.ts'
 
 const SAYS: Readonly<Record<Violation, string>> = {
   prompt: 'the prompt is not the one that was asked',
@@ -18,7 +19,8 @@ const SAYS: Readonly<Record<Violation, string>> = {
 }
 
 /** Exit code 0: confirmed. 1: the proof shows nothing, or is none. */
-export async function audit({ settings, words, interrupted }: CommandContext): Promise<number> {
+export async function audit(context: CommandContext): Promise<number> {
+  const { settings, words, interrupted } = context
   const [file] = words
   if (file === undefined) throw new Failure('name the file with the proof', { exitCode: EXIT_USAGE })
   const proof = await readProof(file)
@@ -36,9 +38,22 @@ export async function audit({ settings, words, interrupted }: CommandContext): P
     const finding = await checkProof(proof, engine, interrupted)
     if (settings.json) printJson(toJson(finding))
     else printLine(describe(finding))
+    if (settings.remember) await remember(finding, context)
     return finding.confirmed ? 0 : 1
   } finally {
     await engine.close()
+  }
+}
+
+async function remember(finding: ProofFinding, context: CommandContext): Promise<void> {
+  const store = await openStore(context)
+  try {
+    const remembered = rememberProof(finding, store)
+    printNote(
+      remembered ? 'This machine asks it no more.' : 'Not remembered: the accuser may have chosen what to show.'
+    )
+  } finally {
+    store.close()
   }
 }
 

@@ -1,37 +1,19 @@
 /** `potluck serve`: a model for the network, until Ctrl-C. */
 import { formatDigest, type Load } from '@potluck/protocol'
 
-import { startNode } from '../../daemon.ts'
-import { startLlamaEngine, type Engine, type EngineStatus } from '../../engine/index.ts'
+import type { Engine, EngineStatus } from '../../engine/index.ts'
 import type { NodeEvent, PotluckNode } from '../../node.ts'
 import { describeReachability } from '../../status.ts'
-import { bestAddress, reachOf, until } from '../daemon-options.ts'
-import { dataDirectories } from '../data-directory.ts'
-import { createLogger } from '../log.ts'
-import { findModel, type FoundModel } from '../model/find.ts'
+import { bestAddress, until } from '../daemon-options.ts'
 import type { CommandContext } from '../program.ts'
+import { startServing } from '../serving.ts'
 import { printJson, printLine, printNote } from '../terminal/output.ts'
-import { createProgress, type Progress } from '../terminal/progress.ts'
 import { parameters, rate } from '../terminal/units.ts'
 
-/** Free ports: nobody has to know them, and several nodes run on one machine. */
-const LISTEN = ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws']
-
 export async function serve(context: CommandContext): Promise<number> {
-  const { settings, env, interrupted } = context
-  const directories = dataDirectories(settings, env)
-  const reach = reachOf(settings, LISTEN)
-  const logger = createLogger(settings)
-  const model = await findModel(context)
-  const engine = await load(model, context)
+  const { settings, interrupted } = context
+  const { node, engine } = await startServing(context)
   try {
-    const node = await startNode({
-      ...reach,
-      engine,
-      logger,
-      dataDirectory: directories.node,
-      ...(settings.metricsPort === undefined ? {} : { metricsPort: settings.metricsPort })
-    })
     if (settings.json) printJson(readyJson(node, engine))
     else printLine(banner(node, engine))
     const unlisten = node.onEvent(reporter(settings.json))
@@ -45,30 +27,6 @@ export async function serve(context: CommandContext): Promise<number> {
   }
   if (settings.json) printJson({ type: 'stopped' })
   return 0
-}
-
-async function load(model: FoundModel, { settings, interrupted }: CommandContext): Promise<Engine> {
-  const { slots, remember, context, threads, gpu, json } = settings
-  const bars = new Map<string, Progress>()
-  const progress = (stage: string): Progress => {
-    const bar = bars.get(stage) ?? createProgress(stage, { json })
-    bars.set(stage, bar)
-    return bar
-  }
-  const engine = await startLlamaEngine({
-    modelPath: model.path,
-    ...(model.name === undefined ? {} : { name: model.name }),
-    ...(slots === undefined ? {} : { slots }),
-    ...(remember === undefined ? {} : { remember }),
-    ...(context === undefined ? {} : { contextLength: context }),
-    ...(threads === undefined ? {} : { threads }),
-    gpu: gpu === 'off' ? false : 'auto',
-    onProgress: (fraction, stage) => progress(stage).update(fraction),
-    logger: createLogger(settings),
-    signal: interrupted
-  })
-  for (const bar of bars.values()) bar.end()
-  return engine
 }
 
 function reporter(json: boolean): (event: NodeEvent) => void {

@@ -21,7 +21,7 @@ export async function chooseModel(signal: AbortSignal): Promise<string | undefin
   const memory = video > 0 ? video : Math.min(freemem() * SHARE_OF_MEMORY, MOST_ON_PROCESSOR)
   const offered = fitting(memory).slice(0, MOST_OFFERED)
   const where = video > 0 ? `the GPU's ${bytes(memory)} of free memory` : "this machine's processor and memory"
-  printNote(`Models that fit ${where} (sizes as the hub shows them):`)
+  printNote(`Models that fit ${where} (sizes are estimates):`)
   for (const [index, { uri, licence, approximateBytes }] of offered.entries()) {
     printNote(`  ${index + 1}  ${uri.slice('hf:'.length).padEnd(52)}${bytes(approximateBytes).padStart(8)}  ${licence}`)
   }

@@ -7,7 +7,7 @@ import type { Scope } from '@potluck/protocol'
 
 import { choice, integer, list, number, seed, text, toggle, type Kind } from './kinds.ts'
 
-export type CommandName = 'serve' | 'relay' | 'run' | 'chat' | 'nodes' | 'models' | 'status' | 'audit'
+export type CommandName = 'serve' | 'relay' | 'run' | 'chat' | 'gateway' | 'nodes' | 'models' | 'status' | 'audit'
 
 export interface Settings {
   bootstrap: readonly string[]
@@ -24,11 +24,18 @@ export interface Settings {
   name: string | undefined
   sha256: string | undefined
   slots: number | undefined
-  remember: number | undefined
+  conversations: number | undefined
   context: number | undefined
   threads: number | undefined
   gpu: 'auto' | 'off'
   metricsPort: number | undefined
+  host: string
+  port: number
+  apiKey: readonly string[]
+  allowHost: readonly string[]
+  allowOrigin: readonly string[]
+  requestsPerMinute: number
+  localNode: boolean
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
   system: string | undefined
   maxTokens: number | undefined
@@ -44,6 +51,7 @@ export interface Settings {
   otherModels: boolean
   raw: boolean
   proof: string | undefined
+  remember: boolean
   json: boolean
 }
 
@@ -59,9 +67,11 @@ export interface Setting<T> {
 }
 
 const ASK: readonly CommandName[] = ['run', 'chat']
-const FIND: readonly CommandName[] = [...ASK, 'nodes', 'models']
+const FIND: readonly CommandName[] = [...ASK, 'gateway', 'nodes', 'models']
+/** A gateway may have a node of its own. */
+const SERVE: readonly CommandName[] = ['serve', 'gateway']
 const DAEMON: readonly CommandName[] = ['serve', 'relay']
-const EVALUATE: readonly CommandName[] = ['serve', 'audit']
+const EVALUATE: readonly CommandName[] = [...SERVE, 'audit']
 const ALL: readonly CommandName[] = [...DAEMON, ...FIND, 'status', 'audit']
 
 export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
@@ -104,28 +114,28 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: [],
     defaultText: 'TCP and WebSocket on all interfaces; a relay on ports 4001 and 4002, a node on free ones',
     doc: 'addresses to listen on, as /ip4/0.0.0.0/tcp/4001',
-    commands: DAEMON
+    commands: [...DAEMON, 'gateway']
   },
   announce: {
     kind: list('multiaddr'),
     default: [],
     defaultText: 'those listened on',
     doc: 'addresses to tell others instead, for a forwarded port',
-    commands: DAEMON
+    commands: [...DAEMON, 'gateway']
   },
   dataDir: {
     kind: text('path'),
     default: undefined,
     defaultText: '$XDG_DATA_HOME/potluck',
     doc: 'where keys, what the DHT keeps, and downloaded models are kept',
-    commands: [...DAEMON, ...FIND, 'status']
+    commands: [...DAEMON, ...FIND, 'status', 'audit']
   },
   serveModel: {
     kind: text('model'),
     default: undefined,
     defaultText: 'asks what shall be downloaded, or serves crumb',
     doc: 'what to serve: a GGUF file, a URL, or hf:user/repo:QUANT',
-    commands: ['serve'],
+    commands: SERVE,
     flag: '--model'
   },
   auditModel: {
@@ -148,34 +158,34 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: undefined,
     defaultText: 'from where it came',
     doc: 'the name under which the model is offered',
-    commands: ['serve']
+    commands: SERVE
   },
   sha256: {
     kind: text('digest'),
     default: undefined,
     doc: 'digest that the model file must have, or it is not served',
-    commands: ['serve']
+    commands: SERVE
   },
   slots: {
     kind: integer(1, 256),
     default: undefined,
     defaultText: 'by the hardware',
     doc: 'answers generated at once; each takes memory for a context of its own',
-    commands: ['serve']
+    commands: SERVE
   },
-  remember: {
+  conversations: {
     kind: integer(0, 255),
     default: undefined,
     defaultText: 'as many as fit half of the free memory, up to 32',
-    doc: 'conversations kept beside those in the slots, so that their next turn is quick; each takes memory for a context',
-    commands: ['serve']
+    doc: 'conversations remembered beside those in the slots, whose next turn is quick; each takes memory for a context',
+    commands: SERVE
   },
   context: {
     kind: integer(16, 16_777_216),
     default: undefined,
     defaultText: 'by the model and the hardware',
     doc: 'tokens of prompt and answer together that one slot holds',
-    commands: ['serve']
+    commands: SERVE
   },
   threads: {
     kind: integer(1, 1024),
@@ -196,6 +206,51 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     defaultText: 'no port',
     doc: 'serve /metrics, /healthz and /readyz on 127.0.0.1; 0 takes a free port',
     commands: ['serve']
+  },
+  host: {
+    kind: text('address'),
+    default: '127.0.0.1',
+    doc: "where OpenAI's API listens; any address but this machine's own needs a key",
+    commands: ['gateway']
+  },
+  port: {
+    kind: integer(0, 65_535),
+    default: 4003,
+    doc: "port of OpenAI's API; 0 takes a free one",
+    commands: ['gateway']
+  },
+  apiKey: {
+    kind: list('key'),
+    default: [],
+    defaultText: 'none: any is accepted',
+    doc: 'keys that callers have to send; better in the environment, where others do not see them',
+    commands: ['gateway']
+  },
+  allowHost: {
+    kind: list('name'),
+    default: [],
+    defaultText: 'localhost, and addresses',
+    doc: 'names under which the gateway may be called, such as potluck.lan',
+    commands: ['gateway']
+  },
+  allowOrigin: {
+    kind: list('origin'),
+    default: [],
+    defaultText: 'none',
+    doc: 'web pages that may use the gateway, as https://app.example',
+    commands: ['gateway']
+  },
+  requestsPerMinute: {
+    kind: integer(1, 1_000_000),
+    default: 600,
+    doc: 'most requests a minute for each key, or for all callers where there is none',
+    commands: ['gateway']
+  },
+  localNode: {
+    kind: toggle,
+    default: false,
+    doc: 'serve a model from this machine too, as `potluck serve` does',
+    commands: ['gateway']
   },
   system: {
     kind: text('text'),
@@ -290,11 +345,17 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     doc: 'write the answers that convicted the named node, for `potluck audit`',
     commands: ['nodes']
   },
+  remember: {
+    kind: toggle,
+    default: false,
+    doc: 'ask the node no more from this machine, if the proof convicts it whatever else its accuser has',
+    commands: ['audit']
+  },
   logLevel: {
     kind: choice('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
     default: 'warn',
     doc: 'log lines (JSON, on stderr) from this level on',
-    commands: [...DAEMON, 'audit']
+    commands: [...DAEMON, 'gateway', 'audit']
   },
   json: {
     kind: toggle,

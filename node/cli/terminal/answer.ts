@@ -1,7 +1,7 @@
 /** An answer as it is shown: its text as it comes, then one line about it; or each part as JSON. */
 import type { Answer, FinishPart, PeerStanding } from '@potluck/client'
 
-import { printAnswer, printJson, printLine } from './output.ts'
+import { printAnswer, printJson, printLine, printThought } from './output.ts'
 import { standingWord } from './standing.ts'
 import { duration, rate, shortPeer } from './units.ts'
 
@@ -24,7 +24,10 @@ export async function showAnswer(answer: Answer, { json }: { json: boolean }): P
       if (part.type === 'delta') text += part.text
       if (part.type === 'finish') finish = part
       if (json) printJson(part.type === 'finish' ? finishJson(part) : part)
-      else if (part.type === 'delta') printAnswer(part.text)
+      else if (part.type === 'delta') {
+        if (part.reasoning !== undefined) printThought(part.reasoning)
+        printAnswer(part.text)
+      }
     }
   } finally {
     if (!json && (text !== '' || finish !== undefined)) printLine()

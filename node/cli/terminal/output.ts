@@ -30,6 +30,11 @@ export function printAnswer(text: string): void {
   process.stdout.write(process.stdout.isTTY ? withoutControls(text) : text)
 }
 
+/** Writes a piece of what the model thinks before it answers: a remark, beside the result. */
+export function printThought(text: string): void {
+  process.stderr.write(process.stderr.isTTY ? withoutControls(text) : text)
+}
+
 /** Without control characters other than newline and tab. */
 export function withoutControls(text: string): string {
   return text.replaceAll(/[^\P{Cc}\n\t]/gu, '')

@@ -3,6 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { PotluckError } from '@potluck/protocol'
 import { STDERR_TAIL_BYTES } from '../constants.ts'
 import type { EngineBackend, EngineModel } from '../interface.ts'
+import { engineEnvironment } from './environment.ts'
 import type { FileIdentity, FromChild, LoadOptions, LoadStage, ToChild } from './messages.ts'
 
 /** What a process that is ready has told about itself. */
@@ -31,8 +32,7 @@ export class EngineProcess {
 
   constructor(entry: URL, options: LoadOptions, events: ProcessEvents) {
     this.#child = fork(entry, {
-      // libuv's threads evaluate the batches; a second one costs half the speed (measured: 49 for 86-98 tokens a second).
-      env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+      env: engineEnvironment(),
       execArgv: [],
       serialization: 'advanced',
       // llama.cpp and failed assertions write past every logger: the terminal is the user's.

@@ -1,6 +1,6 @@
 /**
  * How sequences share an evaluation: in rounds. A round begins when every active sequence has said
- * what it wants evaluated, one token of an answer or one slice of a prompt.
+ * what it wants evaluated, one token of an answer or the rest of a prompt, of which it gets a slice.
  *
  * Two properties of node-llama-cpp 3.22 and llama.cpp make this necessary. llama.cpp takes sequences
  * together only if their ids ascend without gaps, and evaluating seven tokens apart costs seven times
@@ -10,53 +10,86 @@
  *
  * Measured on 0.5B, 4 streams: 73 tokens a second with the library's strategy, 132 with this one.
  */
+import process from 'node:process'
 import type { BatchingOptions, BatchItem, PrioritizedBatchItem } from 'node-llama-cpp'
+import { SlicePace } from './pace.ts'
+
+/** A sequence's part of a round. */
+export interface Turn {
+  /** Tokens it may evaluate now: 1 to as many as it wanted. */
+  tokens: number
+  /** Says what a prompt's evaluation took, which steers the size of the next; the first that says it is believed. */
+  took: (elapsedMs: number) => void
+}
+
+interface Waiting {
+  wanted: number
+  go: (turn: Turn) => void
+}
 
 export class Batching {
+  readonly #pace = new SlicePace()
   /** Sequences that evaluate one thing after another, with or without a request in hand. */
   readonly #active = new Set<number>()
-  readonly #waiting = new Map<number, () => void>()
+  readonly #waiting = new Map<number, Waiting>()
+  #beginning = false
 
   /** For `createContext`. */
   readonly options: BatchingOptions = {
-    itemPrioritizationStrategy: ({ items, size }) => inOrder(items, size)
+    // All of a round queue their parts within the microtasks that follow its beginning.
+    dispatchSchedule: (dispatch) => process.nextTick(dispatch),
+    itemPrioritizationStrategy: ({ items }) => inOrder(items)
   }
 
-  /** Resolves when the next round begins. From now on rounds wait for this sequence. */
-  async turn(id: number): Promise<void> {
+  /**
+   * Resolves when the next round begins. From now on rounds wait for this sequence.
+   *
+   * @param wanted tokens that are left to evaluate
+   */
+  async turn(id: number, wanted: number): Promise<Turn> {
     this.#active.add(id)
-    return new Promise((resolve) => {
-      this.#waiting.set(id, resolve)
-      this.#begin()
+    return new Promise((go) => {
+      this.#waiting.set(id, { wanted, go })
+      this.#check()
     })
   }
 
   /** This sequence evaluates nothing for now. */
   leave(id: number): void {
     this.#active.delete(id)
-    this.#begin()
+    this.#check()
+  }
+
+  #check(): void {
+    if (this.#beginning || this.#waiting.size < Math.max(this.#active.size, 1)) return
+    this.#beginning = true
+    // Requests that arrived together begin together: those apart would end apart, in batches that cost more a token.
+    setImmediate(() => this.#begin())
   }
 
   #begin(): void {
-    if (this.#waiting.size < this.#active.size) return
+    this.#beginning = false
     const round = [...this.#waiting.values()]
     this.#waiting.clear()
-    for (const go of round) go()
+    const { shares, prompts } = this.#pace.divide(round.map(({ wanted }) => wanted))
+    let told = false
+    const took = (elapsedMs: number): void => {
+      if (!told) this.#pace.observe(prompts, elapsedMs)
+      told = true
+    }
+    for (const [index, { go }] of round.entries()) go({ tokens: shares[index]!, took })
   }
 }
 
-/** By sequence; tokens of answers take precedence over prompts where the batch is too small for all. */
-function inOrder(items: readonly BatchItem[], size: number): PrioritizedBatchItem[] {
-  let left = size - items.filter(({ tokens }) => tokens.length === 1).length
-  return items
+/**
+ * By sequence, and answers before prompts: the library comes again for what it was not given. llama.cpp would cut a
+ * batch of both into one token of each and the rest of the prompts, whose size then misses the kernels' steps.
+ */
+function inOrder(items: readonly BatchItem[]): PrioritizedBatchItem[] {
+  const answers = items.filter(({ tokens }) => tokens.length === 1)
+  return (answers.length > 0 ? answers : items)
     .toSorted((a, b) => sequenceOf(a) - sequenceOf(b))
-    .map((item) => {
-      if (item.tokens.length === 1) return { item, processAmount: 1 }
-      const processAmount = Math.min(item.tokens.length, left)
-      left -= processAmount
-      return { item, processAmount }
-    })
-    .filter(({ processAmount }) => processAmount > 0)
+    .map((item) => ({ item, processAmount: item.tokens.length }))
 }
 
 /** The only field of an item that its sequence can choose: `Sequence` puts its id there. */

@@ -13,6 +13,10 @@ interface SequenceInternals {
  * @param length tokens in the other sequence
  * @returns whether it worked; if not, it is undefined what the sequence holds
  */
-export async function copyState(to: LlamaContextSequence, from: LlamaContextSequence, length: number): Promise<boolean> {
+export async function copyState(
+  to: LlamaContextSequence,
+  from: LlamaContextSequence,
+  length: number
+): Promise<boolean> {
   return await (to as unknown as SequenceInternals)._copyStateFromOtherSequence(from, length)
 }

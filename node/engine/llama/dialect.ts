@@ -39,21 +39,18 @@ function knowsTools(template: ChatTemplate): boolean {
 
 function callFormat(template: ChatTemplate): CallFormat | undefined {
   const plain = textOf(template, [QUESTION, { role: 'assistant', content: ANSWER }], false)
-  const prompt = textOf(template, [QUESTION], true)
   const one = textOf(template, [QUESTION, called(1)], false)
-  if (plain === undefined || prompt === undefined || one?.startsWith(prompt) !== true) return undefined
-  const end = plain.slice(plain.indexOf(ANSWER) + ANSWER.length)
-  const call = findCall(one, prompt.length)
-  if (call === undefined || !one.endsWith(end)) return undefined
+  if (plain === undefined || one === undefined) return undefined
+  const [start = '', end = ''] = plain.split(ANSWER)
+  const call = findCall(one, start.length)
+  if (call === undefined || !one.startsWith(start) || !one.endsWith(end)) return undefined
   // A template may write empty reasoning before the call.
-  const opening = one.slice(prompt.length, call.start).split(THINK.close).at(-1)!
-  if (opening.trim() === '') return undefined
-  const closing = one.slice(call.end, one.length - end.length)
-  const between = betweenCalls(template, prompt.length)
+  const opening = one.slice(start.length, call.start).split(THINK.close).at(-1)!
+  const between = betweenCalls(template, start.length)
   return {
     opening: opening.trimStart(),
     ...(between === undefined ? {} : { between }),
-    closing,
+    closing: one.slice(call.end, one.length - end.length),
     name: call.name,
     arguments: call.arguments
   }

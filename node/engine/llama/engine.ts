@@ -5,12 +5,11 @@ import type { Credit } from '../answer/credit.ts'
 import { readAnswer } from '../answer/read.ts'
 import type { TokenSet } from '../grammar/token-set.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
-import { generate } from './generate.ts'
-import type { LoadedModel } from './load.ts'
-import { SlicePace } from './pace.ts'
-import { Sequence } from './sequence.ts'
 import { ConversationMemory, leastWorthCopying } from '../memory.ts'
 import { SlotPool } from '../pool.ts'
+import { generate } from './generate.ts'
+import type { LoadedModel } from './load.ts'
+import { Sequence } from './sequence.ts'
 
 export class LlamaProcessEngine {
   readonly #loaded: LoadedModel
@@ -18,7 +17,6 @@ export class LlamaProcessEngine {
   readonly #counters = { prefillTokens: 0, decodeTokens: 0 }
 
   constructor(loaded: LoadedModel) {
-    const pace = new SlicePace()
     this.#loaded = loaded
     const sequences = Array.from({ length: loaded.context.totalSequences }, (_, id) => {
       const sequence = loaded.context.getSequence({
@@ -28,7 +26,7 @@ export class LlamaProcessEngine {
           }
         }
       })
-      return new Sequence(id, sequence, { batching: loaded.batching, pace, counters: this.#counters })
+      return new Sequence(id, sequence, { batching: loaded.batching, counters: this.#counters })
     })
     const { slots, model } = loaded
     const least = leastWorthCopying(model.contextLength)

@@ -1,11 +1,11 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp'
 import type { PositionLogits } from '../answer/answer.ts'
+import { KERNEL_ROWS, SLICE_STEP_TOKENS } from '../constants.ts'
 import type { Slot } from '../pool.ts'
 import { commonPrefix } from '../slots.ts'
 import type { Batching } from './batching.ts'
 import { copyState } from './copy.ts'
 import { Decoder, type LogitsWanted } from './decoder.ts'
-import type { SlicePace } from './pace.ts'
 
 export interface SequenceCounters {
   prefillTokens: number
@@ -15,7 +15,6 @@ export interface SequenceCounters {
 /** What all sequences of a context share. */
 export interface SequenceParts {
   batching: Batching
-  pace: SlicePace
   counters: SequenceCounters
 }
 
@@ -52,7 +51,9 @@ export class Sequence implements Slot<Sequence> {
    * the rest. Returns how many stayed: fewer where the model's memory cannot be cut there.
    */
   async reuse(tokens: readonly number[], most: number): Promise<number> {
-    const common = Math.min(commonPrefix(this.#cached, tokens), most)
+    let common = Math.min(commonPrefix(this.#cached, tokens), most)
+    const rest = tokens.length - common
+    if (rest > SLICE_STEP_TOKENS) common = Math.max(0, common - (-rest & (KERNEL_ROWS - 1)))
     await this.#sequence.adaptStateToTokens(tokens.slice(0, common) as Token[], false)
     this.#cached = this.#sequence.contextTokens
     return this.#cached.length
@@ -70,23 +71,20 @@ export class Sequence implements Slot<Sequence> {
     wanted: LogitsWanted,
     signal: AbortSignal
   ): Promise<PositionLogits[]> {
-    const { batching, pace, counters } = this.#parts
+    const { batching, counters } = this.#parts
     const logits: PositionLogits[] = []
-    pace.begin()
-    try {
-      for (let start = 0; start < tokens.length;) {
-        signal.throwIfAborted()
-        await batching.turn(this.id)
-        const slice = tokens.slice(start, start + pace.share)
-        const began = performance.now()
-        logits.push(...(await this.#decoder.decode(slice, Math.max(first - start, 0), wanted)))
-        pace.observe(slice.length, performance.now() - began)
-        this.#cached.push(...slice)
-        counters.prefillTokens += slice.length
-        start += slice.length
-      }
-    } finally {
-      pace.end()
+    for (let start = 0; start < tokens.length;) {
+      signal.throwIfAborted()
+      const turn = await batching.turn(this.id, tokens.length - start)
+      // The round may have begun long after this sequence asked for it.
+      signal.throwIfAborted()
+      const slice = tokens.slice(start, start + turn.tokens)
+      const began = performance.now()
+      logits.push(...(await this.#decoder.decode(slice, Math.max(first - start, 0), wanted)))
+      turn.took(performance.now() - began)
+      this.#cached.push(...slice)
+      counters.prefillTokens += slice.length
+      start += slice.length
     }
     signal.throwIfAborted()
     return logits
@@ -94,7 +92,7 @@ export class Sequence implements Slot<Sequence> {
 
   /** Evaluates one token and returns the logits after it. */
   async next(token: number, wanted: LogitsWanted): Promise<PositionLogits> {
-    await this.#parts.batching.turn(this.id)
+    await this.#parts.batching.turn(this.id, 1)
     const [logits] = await this.#decoder.decode([token], 0, wanted)
     this.#cached.push(token)
     this.#parts.counters.decodeTokens++

@@ -2,7 +2,7 @@
 
 /** `opening`, the calls with `between` between them, `closing`; each call an object with these two keys first. */
 export interface CallFormat {
-  /** Not empty but for blanks: it tells a call from text. */
+  /** Tells a call from text. Empty: an answer that begins with a call's brace and first key is one. */
   opening: string
   /** Undefined where the model makes one call at a time. */
   between?: string
@@ -10,6 +10,11 @@ export interface CallFormat {
   /** Keys of the tool's name and of the arguments, in this order. */
   name: string
   arguments: string
+}
+
+/** How a call begins where no mark opens it. */
+export function bareOpening({ name }: CallFormat): string {
+  return `{"${name}":`
 }
 
 export interface ReasoningFormat {

@@ -14,7 +14,7 @@ import {
   type ResponseFormat,
   type Tool
 } from '@potluck/protocol'
-import type { CallFormat, ChatFormat, ReasoningFormat } from './format.ts'
+import { bareOpening, type CallFormat, type ChatFormat, type ReasoningFormat } from './format.ts'
 
 /**
  * Undefined for plain text. Reasoning comes first where the model reasons; then the document, or calls
@@ -33,17 +33,23 @@ export function grammarOf(shape: AnswerShape, { calls, reasoning }: ChatFormat):
   if (document !== undefined) {
     return afterReasoning(new Choice(document, new Sequence(loose(calls.opening), called)), shape, reasoning)
   }
-  const marker = calls.opening.trim()
-  const opened = new Sequence(
-    new FreeText('until', marker),
-    loose(calls.opening.trimStart().slice(marker.length)),
-    called
-  )
-  const text = new Choice(new FreeText('without', marker), opened)
+  const text = orCalls(calls, called)
   if (reasoning?.begun !== true) return text
   // What it thinks about tools is no call yet.
   const { close } = reasoning
   return new Choice(new FreeText('without', close), new Sequence(new FreeText('until', close), text))
+}
+
+/** Text, until the model begins a call by itself. */
+function orCalls(format: CallFormat, called: Node): Node {
+  const marker = format.opening.trim()
+  if (marker === '') return new Choice(new FreeText('unlike', bareOpening(format)), called)
+  const opened = new Sequence(
+    new FreeText('until', marker),
+    loose(format.opening.trimStart().slice(marker.length)),
+    called
+  )
+  return new Choice(new FreeText('without', marker), opened)
 }
 
 function documentOf(format: ResponseFormat): Node {

@@ -4,7 +4,7 @@
  * pushing the same pieces.
  */
 import type { ToolCallDelta } from '@potluck/protocol'
-import type { CallFormat, ReasoningFormat } from './format.ts'
+import { bareOpening, type CallFormat, type ReasoningFormat } from './format.ts'
 import { JsonEnd } from './json-end.ts'
 
 /** What some text adds. */
@@ -53,6 +53,12 @@ export class AnswerParser {
     return this.#calls > 0 && this.#place === 'tail'
   }
 
+  /** What looked like a call without a mark may have been a document with the same first key. */
+  get #maybeText(): boolean {
+    const bare = this.#options.calls?.opening.trim() === ''
+    return bare && (this.#place === 'answering' || (this.#place === 'head' && this.#calls === 0))
+  }
+
   push(text: string): Parts {
     const parts: Parts = { text: '', reasoning: '', calls: [] }
     this.#pending += text
@@ -66,7 +72,7 @@ export class AnswerParser {
     this.#pending = ''
     const parts: Parts = { text: '', reasoning: '', calls: [] }
     if (this.#place === 'reasoning') parts.reasoning = rest
-    if (this.#place === 'opening' || this.#place === 'content') parts.text = rest
+    if (this.#place === 'opening' || this.#place === 'content' || this.#maybeText) parts.text = rest
     return parts
   }
 
@@ -79,7 +85,7 @@ export class AnswerParser {
       case 'thinking':
         return this.#skipBlanks('reasoning')
       case 'answering':
-        return this.#skipBlanks('content')
+        return this.#skipBlanks('content') && this.#begin()
       case 'reasoning':
         return this.#until(reasoning?.close ?? '', 'answering', (text) => (parts.reasoning += text))
       case 'content':
@@ -100,8 +106,19 @@ export class AnswerParser {
       return true
     }
     if (begun === '' || reasoning?.open.startsWith(begun) === true) return false
-    this.#place = 'content'
-    return true
+    return this.#begin()
+  }
+
+  /** The answer itself begins: with a call, if that needs no mark, or with text. */
+  #begin(): boolean {
+    const { calls } = this.#options
+    if (calls === undefined || calls.opening.trim() !== '') {
+      this.#place = 'content'
+      return true
+    }
+    const [begun, bare] = [this.#pending.trimStart(), bareOpening(calls)]
+    this.#place = bare.startsWith(begun) ? 'answering' : begun.startsWith(bare) ? 'head' : 'content'
+    return this.#place !== 'answering'
   }
 
   #skipBlanks(then: Place): boolean {

@@ -1,7 +1,6 @@
 /** One answer twice, at the same seed: whole, and with its node killed in the middle. */
-import { createClient } from '@potluck/client'
 import { crumb } from '../../../node/models/crumb.ts'
-import { findNodes } from '../find-nodes.ts'
+import { clientOf } from '../find-nodes.ts'
 import { startFleet } from '../fleet.ts'
 import { endless, isSameAnswer, strikeAt } from './strike.ts'
 import type { KillView } from './view.ts'
@@ -25,9 +24,8 @@ export async function runKill({ nodes, prompt }: KillOptions, view: KillView, si
     signal
   })
   try {
-    const client = await createClient({ bootstrap: [...fleet.relay.addresses], scope: 'local', mdns: false, signal })
+    const client = await clientOf(fleet, signal)
     try {
-      await findNodes(client, nodes, signal)
       const input = { model: crumb.Q8_0.name, messages: [{ role: 'user' as const, content: prompt }] }
       const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1))
       const ask = { ...(await endless(client, input)), seed, maxTokens: ANSWER_TOKENS, signal }

@@ -2,18 +2,18 @@
  * Honest nodes and villains, and one client that was told nothing: how its view of each changes, answer by
  * answer, until it asks honest nodes alone and can prove the fraud to others.
  */
-import { createClient, type Client } from '@potluck/client'
+import type { Client } from '@potluck/client'
 import { PotluckError } from '@potluck/protocol'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crumb } from '../../../node/models/crumb.ts'
-import { findNodes } from '../find-nodes.ts'
+import { clientOf } from '../find-nodes.ts'
 import { startFleet } from '../fleet.ts'
 import { writeAndCheck } from './proof.ts'
 import { question } from './questions.ts'
 import { ROSTER } from './roster.ts'
-import { isKept, judge, rows, type Actor, type Asked, type Row } from './tally.ts'
+import { isKept, judge, PROMISED_AFTER, rows, type Actor, type Asked, type Row } from './tally.ts'
 import type { Outcome, VillainsView } from './view.ts'
 
 /**
@@ -35,9 +35,8 @@ export async function runVillains(
     signal
   })
   try {
-    const client = await createClient({ bootstrap: [...fleet.relay.addresses], scope: 'local', mdns: false, signal })
+    const client = await clientOf(fleet, signal)
     try {
-      await findNodes(client, ROSTER.length, signal)
       const actors = ROSTER.map(({ name, villain }): Actor => {
         const peerId = fleet.nodes.find((member) => member.name === name)?.peerId ?? ''
         return { name, peerId, villain }
@@ -83,7 +82,7 @@ class Scene {
         }
       }
       await Promise.all(Array.from({ length: CALLERS }, caller))
-      await this.#suspectIsProbed(signal)
+      if (this.#requests >= PROMISED_AFTER) await this.#suspectIsProbed(signal)
       const table = this.#look()
       const promised = judge(table, this.#asked)
       const proofs = await this.#proofs(signal)

@@ -49,7 +49,7 @@ async function answer(id: number, prompt: readonly number[], tokens: number): Pr
     evaluationPriority: id as EvaluationPriority
   })
   for (let count = 0; count < tokens; count++) {
-    await batching.turn(id)
+    await batching.turn(id, 1)
     await iterator.next()
   }
   batching.leave(id)

@@ -5,6 +5,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { engineEnvironment } from '../../../node/engine/child/environment.ts'
 import type { BenchModel, Contender } from './contender.ts'
 
 const ENTRY = fileURLToPath(new URL('library-process.ts', import.meta.url))
@@ -15,7 +16,7 @@ export type ToLibrary =
 
 export async function startLibrary(model: BenchModel): Promise<Contender> {
   const child = fork(ENTRY, {
-    env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+    env: engineEnvironment(),
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc']
   })

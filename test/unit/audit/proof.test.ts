@@ -1,7 +1,8 @@
-import { decodeFraudProof, encodeFraudProof, PotluckError, type AnswerRecord } from '@potluck/protocol'
+import { decodeFraudProof, encodeFraudProof, formatDigest, PotluckError, type AnswerRecord } from '@potluck/protocol'
 import { beforeAll, describe, expect, test } from 'vitest'
 
-import { checkProof, proofModel } from '../../../client/audit/proof.ts'
+import { checkProof, proofModel, rememberProof } from '../../../client/audit/proof.ts'
+import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
 import { ScriptedEngine } from '../../../node/engine/index.ts'
 import { newPeer, requestFor, serve, type Peer } from './records.ts'
 
@@ -28,6 +29,17 @@ const refused = async (bytes: Uint8Array): Promise<unknown> =>
     () => 'taken',
     (error: unknown) => (error instanceof PotluckError ? error.code : error)
   )
+
+test('a proof that convinces is remembered, one that does not is not', async () => {
+  const standing = async (...answers: AnswerRecord[]): Promise<string> => {
+    const store = new MemoryReputationStore()
+    const finding = await checkProof(proofOf(...answers), engine)
+    expect(rememberProof(finding, store)).toBe(finding.convincing)
+    return new Reputation({ store }).standing(peer.peerId.toString(), formatDigest(engine.model.digest))
+  }
+  expect(await standing(...cheated)).toBe('convicted')
+  expect(await standing(honest)).toBe('newcomer')
+})
 
 describe('a fraud proof', () => {
   test('comes back as it was written', () => {

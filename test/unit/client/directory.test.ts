@@ -1,5 +1,5 @@
 import type { Libp2p } from '@libp2p/interface'
-import { anyNodeCid, CARD_TTL_MS } from '@potluck/protocol'
+import { anyNodeCid, CARD_TTL_MS, nameCid } from '@potluck/protocol'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
 import { CARD_USABLE_MS, LOOKUP_REFRESH_MS } from '../../../client/constants.ts'
@@ -98,6 +98,12 @@ test('a node that is looked at tells its load anew; one that is gone is forgotte
   await node.stop()
   expect(await directory.look([node.peer], signal)).toEqual([])
   expect(directory.known()).toEqual([])
+})
+
+test('a node that any lookup found is there for all', async () => {
+  await peers()
+  const found = await directory.gather(nameCid('a/nother:Q8_0'), () => true, { signal })
+  expect(found.map(({ card }) => card.peerId.toString())).toEqual([node.peer])
 })
 
 test('where nothing suits, the whole lookup is waited for, and nothing comes', async () => {

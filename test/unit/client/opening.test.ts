@@ -42,7 +42,10 @@ interface Result {
 }
 
 /** Runs an opening over the nodes in their order, with what the selector decides changed. */
-async function open(decisions: Partial<OpeningContext['selector']>): Promise<Result> {
+async function open(
+  decisions: Partial<OpeningContext['selector']>,
+  onFailure: () => void = () => undefined
+): Promise<Result> {
   const sightings = await Promise.all(nodes.map(sight))
   const offers = sightings.map((sighting) => new Offer(sighting, sighting.card.models[0]!, [], FRIENDS))
   const selector = new Selector({ reputation, now: Date.now, random: () => 0.5 })
@@ -67,7 +70,10 @@ async function open(decisions: Partial<OpeningContext['selector']>): Promise<Res
     },
     {
       sent: ({ contender: { node } }) => ({ request: toRequest(ASK, node.model), selection: SELECTION }),
-      failed: (_, error) => void failures.push(error),
+      failed: (_, error) => {
+        failures.push(error)
+        onFailure()
+      },
       part: ({ offer: { peer, digest } }, { promptTokens, queuePosition, estimatedWaitMs }) => ({
         type: 'accepted',
         peerId: peer,
@@ -195,7 +201,6 @@ test('when one of two fails, the other goes on, and nobody else is asked', async
     await script.accept()
     await hedged.promise
     await script.error('engine_failed')
-    failed.resolve()
   }
   other.serve = async (script) => {
     await script.accept()
@@ -203,7 +208,7 @@ test('when one of two fails, the other goes on, and nobody else is asked', async
     await failed.promise
     await script.delta('Hel')
   }
-  const { opened, failures } = await open({ hedgeAfterMs: () => 20, takeHedge: () => true })
+  const { opened, failures } = await open({ hedgeAfterMs: () => 20, takeHedge: () => true }, failed.resolve)
   expect(opened.trial.offer.peer).toBe(other.peer)
   expect(failures.map(({ code }) => code)).toEqual(['engine_failed'])
   await opened.trial.close()

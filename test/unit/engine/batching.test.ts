@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { BatchItem } from 'node-llama-cpp'
+import { FIRST_SLICE_TOKENS } from '../../../node/engine/constants.ts'
 import { Batching } from '../../../node/engine/llama/batching.ts'
 
 /** Whether a promise is settled once everything else has had its turn. */
-async function settled(promise: Promise<void>): Promise<boolean> {
+async function settled(promise: Promise<unknown>): Promise<boolean> {
   let done = false
   void promise.then(() => (done = true))
   await new Promise((resolve) => setImmediate(resolve))
@@ -16,33 +17,54 @@ const item = (id: number, length: number): BatchItem =>
 describe('a round of evaluations', () => {
   it('waits for every active sequence', async () => {
     const batching = new Batching()
-    await batching.turn(0)
-    const [first, second] = [batching.turn(1), batching.turn(2)]
+    await batching.turn(0, 1)
+    const [first, second] = [batching.turn(1, 1), batching.turn(2, 1)]
     expect(await settled(first)).toBe(false)
-    const third = batching.turn(0)
+    const third = batching.turn(0, 1)
     expect(await Promise.all([first, second, third].map(settled))).toEqual([true, true, true])
   })
 
   it('does not wait for one that has left', async () => {
     const batching = new Batching()
-    await batching.turn(0)
-    const other = batching.turn(1)
+    await batching.turn(0, 1)
+    const other = batching.turn(1, 1)
     expect(await settled(other)).toBe(false)
     batching.leave(0)
     expect(await settled(other)).toBe(true)
   })
 
+  it('is shared by all who came before the loop turned', async () => {
+    const batching = new Batching()
+    const turns = await Promise.all([batching.turn(0, 1000), batching.turn(1, 1000)])
+    expect(turns.map(({ tokens }) => tokens)).toEqual([FIRST_SLICE_TOKENS / 2, FIRST_SLICE_TOKENS / 2])
+  })
+
+  it('is measured once', async () => {
+    const batching = new Batching()
+    const first = await batching.turn(0, 1000)
+    first.took(1)
+    first.took(1)
+    expect((await batching.turn(0, 1000)).tokens).toBe(2 * FIRST_SLICE_TOKENS)
+  })
+
   it('takes sequences in order, answers before prompts', () => {
     const { itemPrioritizationStrategy } = new Batching().options
-    const items = [item(3, 1), item(1, 100), item(0, 1), item(2, 100)]
-    const order = (itemPrioritizationStrategy as Extract<typeof itemPrioritizationStrategy, CallableFunction>)({
-      items,
-      size: 102
-    })
-    expect(order.map(({ item: { evaluationPriority: id }, processAmount }) => [id, processAmount])).toEqual([
+    const order = (items: BatchItem[]): number[][] =>
+      (itemPrioritizationStrategy as Extract<typeof itemPrioritizationStrategy, CallableFunction>)({
+        items,
+        size: 512
+      }).map(({ item: { evaluationPriority: id }, processAmount }) => [id, processAmount])
+    const [answers, prompts] = [
+      [item(3, 1), item(0, 1)],
+      [item(2, 100), item(1, 90)]
+    ]
+    expect(order([...prompts, ...answers])).toEqual([
       [0, 1],
-      [1, 100],
       [3, 1]
+    ])
+    expect(order(prompts)).toEqual([
+      [1, 90],
+      [2, 100]
     ])
   })
 })

@@ -135,9 +135,9 @@ describe('conversations that lost their slot', () => {
     }
     engine.ask(text(5))
     engine.begin(text(6))
-    const [copied] = [1, 2, 3, 4, 5].map((salt) => engine.memory.place([...text(salt), 1])!).filter(({ copies }) =>
-      copies.some(({ from }) => from.id >= 4)
-    )
+    const [copied] = [1, 2, 3, 4, 5]
+      .map((salt) => engine.memory.place([...text(salt), 1])!)
+      .filter(({ copies }) => copies.some(({ from }) => from.id >= 4))
     expect(copied!.slot.id).toBeLessThanOrEqual(1)
   })
 })

@@ -8,41 +8,58 @@ import {
 } from '../../../node/engine/constants.ts'
 import { SlicePace } from '../../../node/engine/llama/pace.ts'
 
-/** The shares of sequences that begin together on a machine that evaluates this many tokens a second. */
-function shares(tokensPerSecond: number, rounds: number, sequences = 1): number[] {
+const LONG = 10_000
+
+/** What a long prompt by itself gets. */
+const slice = (pace: SlicePace): number => pace.divide([LONG]).shares[0]!
+
+/** A pace that has met a machine which evaluates this many tokens a second. */
+function learned(tokensPerSecond: number): SlicePace {
   const pace = new SlicePace()
-  for (let sequence = 0; sequence < sequences; sequence++) pace.begin()
-  return Array.from({ length: rounds }, () => {
-    const { share } = pace
-    const elapsedMs = (share * sequences * 1000) / tokensPerSecond
-    for (let sequence = 0; sequence < sequences; sequence++) pace.observe(share, elapsedMs)
-    return share
-  })
+  for (let round = 0; round < 20; round++) {
+    const tokens = slice(pace)
+    pace.observe(tokens, (tokens * 1000) / tokensPerSecond)
+  }
+  return pace
 }
 
 describe('the slices of a prefill', () => {
-  it('begin small and come to take the time that an abort allows', () => {
-    const [first, ...others] = shares(1000, 10)
-    expect(first).toBe(FIRST_SLICE_TOKENS)
-    expect(others.at(-1)).toBe(Math.floor(PREFILL_SLICE_MS / SLICE_STEP_TOKENS) * SLICE_STEP_TOKENS)
+  it('begin small and come to take the time that an abort allows, in whole steps', () => {
+    expect(slice(new SlicePace())).toBe(FIRST_SLICE_TOKENS)
+    const expected = Math.floor(PREFILL_SLICE_MS / SLICE_STEP_TOKENS) * SLICE_STEP_TOKENS
+    expect(slice(learned(1000))).toBe(expected)
   })
 
   it('never exceed a batch, nor become too small to be worth it', () => {
-    expect(shares(1_000_000, 20).at(-1)).toBe(BATCH_TOKENS)
-    expect(shares(5, 20).at(-1)).toBe(LEAST_SLICE_TOKENS)
+    expect(slice(learned(1_000_000))).toBe(BATCH_TOKENS)
+    expect(slice(learned(5))).toBe(LEAST_SLICE_TOKENS)
   })
 
-  it('are shared by the prompts that are evaluated together', () => {
-    expect(shares(1000, 10, 4).at(-1)).toBe(shares(1000, 10).at(-1)! / 4)
-    expect(shares(5, 10, 100).at(-1)).toBe(1)
+  it('are shared by the prompts that are evaluated together, and what one does not need is the others', () => {
+    const many = Array.from({ length: 100 }, () => LONG)
+    expect(learned(5).divide(many)).toEqual({ shares: many.map(() => 1), prompts: many.length })
+    expect(learned(1_000_000).divide([LONG, 12, LONG])).toEqual({ shares: [250, 12, 250], prompts: BATCH_TOKENS })
+  })
+
+  it('leave to each answer its token', () => {
+    expect(learned(1_000_000).divide([1, LONG, 1])).toEqual({ shares: [1, BATCH_TOKENS, 1], prompts: BATCH_TOKENS })
+    expect(learned(5).divide([1, 1])).toEqual({ shares: [1, 1], prompts: 0 })
   })
 
   it('at most double or halve, whatever one measurement says', () => {
     const pace = new SlicePace()
-    pace.begin()
     pace.observe(FIRST_SLICE_TOKENS, 0)
-    expect(pace.share).toBe(2 * FIRST_SLICE_TOKENS)
+    expect(slice(pace)).toBe(2 * FIRST_SLICE_TOKENS)
     pace.observe(2 * FIRST_SLICE_TOKENS, 60_000)
-    expect(pace.share).toBe(FIRST_SLICE_TOKENS)
+    expect(slice(pace)).toBe(FIRST_SLICE_TOKENS)
+  })
+
+  it('do not shrink because the end of a prompt was small and not quick', () => {
+    const pace = learned(1000)
+    const before = slice(pace)
+    pace.observe(SLICE_STEP_TOKENS, PREFILL_SLICE_MS)
+    expect(slice(pace)).toBe(before)
+    pace.observe(SLICE_STEP_TOKENS, 2 * PREFILL_SLICE_MS)
+    expect(slice(pace)).toBeLessThan(before)
   })
 })

@@ -1,4 +1,14 @@
-import { begin, compileSchema, FreeText, Literal, Sequence, step, type Node, type Ways } from '@potluck/protocol'
+import {
+  begin,
+  Choice,
+  compileSchema,
+  FreeText,
+  Literal,
+  Sequence,
+  step,
+  type Node,
+  type Ways
+} from '@potluck/protocol'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
@@ -128,6 +138,36 @@ describe('the set of allowed tokens', () => {
       false
     ])
     expect(masks.of(after(near, token('k>'))!).others()).toHaveLength(vocabulary.size - 1)
+  })
+
+  test('leaves text alone that begins otherwise than a call does', () => {
+    const root = new Choice(new FreeText('unlike', '{"name":'), new Literal('{"name":1'))
+    const chances = fc.infiniteStream(fc.double({ min: 0, max: 0.999_999, noNaN: true }))
+    fc.assert(
+      fc.property(chances, (stream) =>
+        expectExact(
+          root,
+          () => stream.next().value,
+          4,
+          () => true
+        )
+      ),
+      { numRuns: 10 }
+    )
+    const masks = new Masks(new Lexicon(vocabulary))
+    const call = ['{"', 'n', 'a', 'm', 'e'].reduce(
+      (state, text) =>
+        after(
+          state,
+          SPELLINGS.findIndex((bytes) => new TextDecoder().decode(bytes) === text)
+        )!,
+      begin(root)
+    )
+    const begun = after(
+      call,
+      SPELLINGS.findIndex((bytes) => new TextDecoder().decode(bytes) === '":')
+    )!
+    expect(masks.of(begun).others()).toHaveLength(vocabulary.size - 1)
   })
 
   test('needs a token for every byte that JSON may hold', () => {

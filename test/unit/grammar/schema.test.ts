@@ -197,6 +197,9 @@ describe('a schema beyond the subset', () => {
     expect(checkSchema({ enum: Array.from({ length: 9000 }, (_, index) => index) })?.reason).toMatch(
       /alternatives|schemas/
     )
+    const shared = { schemas: 10 }
+    const one = { type: 'array', items: { enum: [1, 2, 3] } }
+    expect([1, 2, 3].map(() => checkSchema(one, { budget: shared }) === undefined)).toEqual([true, true, false])
     // Sixty ways to each of sixty ways: a few hundred schemas that mean millions of readings.
     const many = (target: string): object => ({
       anyOf: Array.from({ length: 60 }, (_, index) => ({ $ref: target, title: String(index) }))

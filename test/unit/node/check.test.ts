@@ -42,6 +42,10 @@ const continued = (promptTokens: number[], answerTokens: number[]): GenerateRequ
   return { ...good, continuation: { promptTokens, answerTokens } }
 }
 
+const chat = (toolChoice: 'auto' | 'none' = 'auto'): GenerateRequest['input'] => {
+  return { messages: [{ role: 'user', content: 'hello' }], tools: [{ name: 'find' }], toolChoice }
+}
+
 test.each<[string, string]>([
   ['a good request', codeOf(good)],
   ['draining', codeOf(good, ready, true)],
@@ -50,6 +54,9 @@ test.each<[string, string]>([
   ['busy', codeOf(good, { state: 'restarting' })],
   ['unsupported', codeOf({ ...good, input: { messages: [{ role: 'user', content: 'hello' }] } })],
   ['unsupported', codeOf({ ...good, topLogprobs: 0 })],
+  ['unsupported', codeOf({ ...good, responseFormat: { type: 'json_object' } })],
+  ['unsupported', codeOf({ ...good, input: chat() }, ready, false, { ...model, features: ['chat'] })],
+  ['a good request', codeOf({ ...good, input: chat('none') }, ready, false, { ...model, features: ['chat'] })],
   ['invalid_request', codeOf({ ...good, sampling: { ...good.sampling, logitBias: new Map([[256, 1]]) } })],
   ['invalid_request', codeOf(continued([256], []))],
   ['invalid_request', codeOf(continued([1], [1, 300]))],

@@ -17,7 +17,8 @@ import {
   MAX_LOGIT_BIAS,
   MAX_SCHEMA_BYTES,
   PotluckError,
-  type GenerateRequest
+  type GenerateRequest,
+  type JsonSchema
 } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
@@ -34,6 +35,11 @@ const plain: GenerateRequest = {
   stop: ['\n\n'],
   credit: CREDIT_WINDOW,
   shareable: false
+}
+
+/** Lists within lists. */
+function deep(levels: number): JsonSchema {
+  return { const: JSON.parse('['.repeat(levels) + ']'.repeat(levels)) }
 }
 
 function codeOf(run: () => unknown): string {
@@ -210,6 +216,11 @@ describe('a request that breaks a rule is refused and the field named', () => {
       'a schema beyond the subset',
       { ...plain, responseFormat: { type: 'json_schema', schema: { properties: { a: { pattern: 'x' } } } } },
       'response_format #/properties/a pattern'
+    ],
+    [
+      'a bottomless schema',
+      { ...plain, responseFormat: { type: 'json_schema', schema: deep(300) } },
+      'response_format'
     ],
     ['a format of another kind', { ...plain, responseFormat: { type: 'yaml' as 'json_object' } }, 'response_format'],
     ['max_tokens 0', { ...plain, maxTokens: 0 }, 'max_tokens'],

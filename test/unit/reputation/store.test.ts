@@ -7,7 +7,12 @@ import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { SqliteReputationStore } from '../../../client/platform/node-reputation-store.ts'
-import { MemoryReputationStore, Reputation, type ReputationStore } from '../../../client/reputation/index.ts'
+import {
+  MAX_KEPT_ANSWERS,
+  MemoryReputationStore,
+  Reputation,
+  type ReputationStore
+} from '../../../client/reputation/index.ts'
 import { audit, complete, DIGEST, HOUR, TestClock } from './help.ts'
 
 let directory: string
@@ -43,6 +48,23 @@ test.each(Object.entries(STORES))('%s: what was learnt is there after opening ag
   expect(second.standing('liar', DIGEST)).toBe('convicted')
   second.close()
 })
+
+test.each(Object.entries(STORES))(
+  '%s: keeps the newest answers of each peer, until the peer is forgotten',
+  (_, make) => {
+    const store = make().open()
+    const answer = (index: number): Uint8Array => Uint8Array.of(index)
+    for (let index = 0; index < MAX_KEPT_ANSWERS + 2; index++) store.keep('liar', DIGEST, answer(index))
+    store.keep('other', DIGEST, answer(200))
+    const kept = store.kept('liar', DIGEST)
+    expect(kept).toHaveLength(MAX_KEPT_ANSWERS)
+    expect([kept[0], kept.at(-1)].map((bytes) => bytes?.[0])).toEqual([2, MAX_KEPT_ANSWERS + 1])
+    store.remove('liar', DIGEST)
+    expect(store.kept('liar', DIGEST)).toEqual([])
+    expect(store.kept('other', DIGEST)).toHaveLength(1)
+    store.close()
+  }
+)
 
 test('sqlite: rows that say nothing any more are dropped, suspicion and conviction never', () => {
   const clock = new TestClock()

@@ -29,6 +29,8 @@ const SINGLE = TAGGED.replace(
   "{% for m in messages %}{% if m.tool_calls and m.tool_calls | length > 1 %}{{ raise_exception('one') }}{% endif %}"
 )
 
+const BARE = SINGLE.replace('<tool_call>\n', '').replace('\n</tool_call>', '').replace('"arguments":', '"parameters":')
+
 const everything = (): boolean => true
 const tool: Tool = {
   name: 'find',
@@ -62,6 +64,10 @@ describe("a template's way with tools", () => {
     })
     const { native, calls } = dialectOf(new ChatTemplate(SINGLE), everything)
     expect([native, calls.between]).toEqual([true, undefined])
+    expect(dialectOf(new ChatTemplate(BARE), everything)).toEqual({
+      native: true,
+      calls: { opening: '', closing: '', name: 'name', arguments: 'parameters' }
+    })
   })
 
   test('is the generic one where it knows none, or where its marks are not text', () => {

@@ -6,6 +6,7 @@ import { AnswerParser, type Parts, type ParserOptions } from '../../../node/engi
 
 const THINK = { open: '<think>', close: '</think>' }
 const BOTH: Omit<ParserOptions, 'callId'> = { calls: GENERIC_CALLS, reasoning: { ...THINK, begun: false } }
+const BARE = { opening: '', closing: '', name: 'name', arguments: 'parameters' }
 const call = (name: string, json: string): string => `{"name": "${name}", "arguments": ${json}}`
 
 interface Parsed {
@@ -82,6 +83,15 @@ const cases: [string, Omit<ParserOptions, 'callId'>, string, Partial<Parsed>][] 
     { calls: [{ id: 'id0', name: 'a', arguments: '{"x": "y' }], called: false }
   ],
   ['a call that did not begin', BOTH, 'Hm <tool_call>{"na', { text: 'Hm', calls: [], called: false }],
+  [
+    'a call without a mark',
+    { calls: BARE },
+    '{"name": "a", "parameters": {"x": {}}}',
+    { text: '', calls: [{ id: 'id0', name: 'a', arguments: '{"x": {}}' }], called: true }
+  ],
+  ['text that only begins like one', { calls: BARE }, '{"nam": 1}', { text: '{"nam": 1}', calls: [] }],
+  ['a document that begins like one', { calls: BARE }, '{"name": 1}', { text: '{"name": 1}', calls: [] }],
+  ['text before what would be one', { calls: BARE }, 'So: {"name": "a"', { text: 'So: {"name": "a"', calls: [] }],
   ['a marker without tools', { reasoning: { ...THINK, begun: false } }, '<tool_call>x', { text: '<tool_call>x' }]
 ]
 

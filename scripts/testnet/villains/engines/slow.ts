@@ -9,7 +9,7 @@ import { disguise } from './disguise.ts'
 /** 40 tokens a second, where crumb gives some thousand. */
 const TOKEN_MS = 25
 /** So many times slower than its engine, where the machine has so much to do that this is not slow. */
-const SLOWDOWN = 8
+const SLOWDOWN = 4
 /** More would be a stall. */
 const MAX_PAUSE_MS = 1000
 

@@ -1,0 +1,83 @@
+/** The endpoints that generate: chats, texts and responses. */
+import { respond } from '../answers/respond.ts'
+import { invalid } from '../errors.ts'
+import { readJson } from '../http/body.ts'
+import type { Handler } from '../http/context.ts'
+import { ChatChunks, chatCompletion } from '../openai/chat-answer.ts'
+import { chatOptions, parseChat } from '../openai/chat-request.ts'
+import { completion, CompletionChunks } from '../openai/completion-answer.ts'
+import { completionOptions, parseCompletion, prompts } from '../openai/completion-request.ts'
+import { wholeResponse } from '../openai/responses-answer.ts'
+import { ResponseEvents } from '../openai/responses-events.ts'
+import { parseResponses, responsesOptions } from '../openai/responses-request.ts'
+import { seeds } from '../openai/sampling.ts'
+import type { Services } from '../services.ts'
+
+export function chatCompletions(services: Services): Handler {
+  return async (context) => {
+    const request = parseChat(await readJson(context.env.incoming, services.limits.bodyBytes))
+    const { model = 'auto', stream, stream_options, n: count = 1 } = request
+    checkCount(count, services)
+    const options = chatOptions(request)
+    const show = { model, created: services.now(), logprobs: request.logprobs === true }
+    return await respond(context, services, {
+      endpoint: 'chat',
+      wanted: { model, maxTokens: options.maxTokens },
+      count,
+      answers: (signal) => seeds(request.seed, count).map((seed) => services.client.chat({ ...options, seed, signal })),
+      events: stream === true ? new ChatChunks({ ...show, usage: stream_options?.include_usage === true }) : undefined,
+      whole: (answers) => chatCompletion(answers, show)
+    })
+  }
+}
+
+export function completions(services: Services): Handler {
+  return async (context) => {
+    const request = parseCompletion(await readJson(context.env.incoming, services.limits.bodyBytes))
+    const { model = 'auto', stream, stream_options, n: copies = 1, logprobs, echo } = request
+    const texts = prompts(request).flatMap((prompt) => Array.from({ length: copies }, () => prompt))
+    checkCount(texts.length, services)
+    const show = {
+      model,
+      created: services.now(),
+      logprobs: logprobs !== undefined,
+      echo: echo === true ? texts : [],
+      copies
+    }
+    return await respond(context, services, {
+      endpoint: 'completions',
+      wanted: { model, maxTokens: request.max_tokens },
+      count: texts.length,
+      answers: (signal) => {
+        const each = seeds(request.seed, copies)
+        return prompts(request).flatMap((prompt) =>
+          each.map((seed) => services.client.complete({ ...completionOptions(request, prompt), seed, signal }))
+        )
+      },
+      events:
+        stream === true ? new CompletionChunks({ ...show, usage: stream_options?.include_usage === true }) : undefined,
+      whole: (answers) => completion(answers, show)
+    })
+  }
+}
+
+export function responses(services: Services): Handler {
+  return async (context) => {
+    const request = parseResponses(await readJson(context.env.incoming, services.limits.bodyBytes))
+    const options = responsesOptions(request)
+    const created = services.now()
+    return await respond(context, services, {
+      endpoint: 'responses',
+      wanted: { model: request.model ?? 'auto', maxTokens: options.maxTokens },
+      count: 1,
+      answers: (signal) => seeds(request.seed, 1).map((seed) => services.client.chat({ ...options, seed, signal })),
+      events: request.stream === true ? new ResponseEvents(request, created) : undefined,
+      whole: ([answer]) => (answer === undefined ? {} : wholeResponse(answer, request, created))
+    })
+  }
+}
+
+function checkCount(count: number, { limits: { answersPerRequest } }: Services): void {
+  if (count <= answersPerRequest) return
+  throw invalid('n', `Invalid 'n': at most ${answersPerRequest} answers to one request.`, 'invalid_value')
+}

@@ -1,0 +1,59 @@
+/** Errors as OpenAI shapes them, and what makes SDKs do the right thing about them. */
+
+export interface ApiErrorOptions {
+  status: number
+  type: 'invalid_request_error' | 'authentication_error' | 'permission_error' | 'rate_limit_error' | 'server_error'
+  code: string | null
+  /** The field at fault, as `messages[0].content`. */
+  param?: string | null
+  /** When another try makes sense, milliseconds from now. */
+  retryAfterMs?: number
+  /** Whether the SDKs should try again by themselves. Default false. */
+  shouldRetry?: boolean
+  cause?: unknown
+}
+
+/** What the body of an error, or of an error event in a stream, holds. */
+export interface ErrorBody {
+  error: { message: string; type: string; param: string | null; code: string | null }
+}
+
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  readonly status: number
+  readonly code: string | null
+  readonly #options: ApiErrorOptions
+
+  constructor(message: string, options: ApiErrorOptions) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.status = options.status
+    this.code = options.code
+    this.#options = options
+  }
+
+  get body(): ErrorBody {
+    const { type, param = null, code } = this.#options
+    return { error: { message: this.message, type, param, code } }
+  }
+
+  /** `x-should-retry` overrules the SDKs' own rules by status. */
+  get headers(): Record<string, string> {
+    const { retryAfterMs, shouldRetry = false } = this.#options
+    return {
+      'x-should-retry': String(shouldRetry),
+      ...(retryAfterMs === undefined
+        ? {}
+        : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)), 'retry-after-ms': String(Math.ceil(retryAfterMs)) })
+    }
+  }
+}
+
+/** A 400 that names the field. */
+export function invalid(param: string | null, message: string, code: string | null = null): ApiError {
+  return new ApiError(message, { status: 400, type: 'invalid_request_error', code, param })
+}
+
+/** A 400 for what is well-formed, and can be honoured neither here nor by any node. */
+export function unsupported(param: string, message: string): ApiError {
+  return invalid(param, message, 'unsupported_parameter')
+}

@@ -1,0 +1,38 @@
+/** A token bucket for each caller: as many requests at once as a minute gives, then as they come back. */
+import type { MiddlewareHandler } from 'hono'
+
+import { ApiError } from '../errors.ts'
+import type { Environment } from '../http/context.ts'
+import { LONGEST_RETRY_MS } from '../limits.ts'
+
+const MINUTE_MS = 60_000
+
+/**
+ * @param now milliseconds, monotonic
+ * @throws ApiError 429 with the time until there is one more
+ */
+export function guardRate(perMinute: number, now: () => number): MiddlewareHandler<Environment> {
+  const msPerRequest = MINUTE_MS / perMinute
+  // One for each key, which the owner gave: bounded by them.
+  const buckets = new Map<string, { left: number; at: number }>()
+  return async (context, next) => {
+    const caller = context.get('caller')
+    const bucket = buckets.get(caller) ?? { left: perMinute, at: now() }
+    const at = now()
+    const left = Math.min(perMinute, bucket.left + (at - bucket.at) / msPerRequest)
+    const allowed = left >= 1
+    buckets.set(caller, { left: allowed ? left - 1 : left, at })
+    if (!allowed) throw tooMany(perMinute, (1 - left) * msPerRequest)
+    await next()
+  }
+}
+
+function tooMany(perMinute: number, retryAfterMs: number): ApiError {
+  return new ApiError(`More than ${perMinute} requests a minute; wait, or raise --requests-per-minute.`, {
+    status: 429,
+    type: 'rate_limit_error',
+    code: 'rate_limit_exceeded',
+    retryAfterMs,
+    shouldRetry: retryAfterMs < LONGEST_RETRY_MS
+  })
+}

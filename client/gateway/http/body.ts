@@ -1,0 +1,60 @@
+/** A request's body as JSON: bounded, and read from Node's own stream. */
+import type { IncomingMessage } from 'node:http'
+
+import { ApiError, invalid } from '../errors.ts'
+
+/**
+ * @throws ApiError 413 beyond the bound, without reading further; 415 for another content type; 400 for
+ *   what is no JSON object
+ */
+export async function readJson(incoming: IncomingMessage, maxBytes: number): Promise<Record<string, unknown>> {
+  const type = incoming.headers['content-type']
+  if (type !== undefined && !/^application\/([\w.-]+\+)?json\b/i.test(type)) {
+    throw new ApiError('The body must be JSON: send it with the content type application/json.', {
+      status: 415,
+      type: 'invalid_request_error',
+      code: 'unsupported_media_type'
+    })
+  }
+  const text = await readText(incoming, maxBytes)
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch {
+    // The parser's own words would quote the prompt.
+    throw invalid(null, 'The body is no JSON: it could not be parsed.', 'invalid_json')
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw invalid(null, 'The body must be a JSON object.', 'invalid_json')
+  }
+  return body as Record<string, unknown>
+}
+
+async function readText(incoming: IncomingMessage, maxBytes: number): Promise<string> {
+  if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  const chunks: Buffer[] = []
+  let bytes = 0
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  incoming.on('data', (chunk: Buffer) => {
+    bytes += chunk.byteLength
+    if (bytes <= maxBytes) chunks.push(chunk)
+    else {
+      incoming.pause()
+      reject(tooLarge(maxBytes))
+    }
+  })
+  incoming
+    .once('end', resolve)
+    .once('error', reject)
+    .once('close', () => reject(invalid(null, 'The body ended early.', 'invalid_json')))
+  await promise
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function tooLarge(maxBytes: number): ApiError {
+  return new ApiError(`The body is larger than ${maxBytes} bytes; shorten the prompt.`, {
+    status: 413,
+    type: 'invalid_request_error',
+    code: 'request_too_large'
+  })
+}

@@ -1,0 +1,108 @@
+/** `POST /v1/chat/completions`: what may stand in a request, and what it means to the network. */
+import type { ChatOptions } from '@potluck/client'
+import { MAX_TOP_LOGPROBS } from '@potluck/protocol'
+import { z } from 'zod'
+
+import { invalid } from '../errors.ts'
+import { messagesField, toMessages, type MessageRequest } from './messages.ts'
+import {
+  checkStreamOptions,
+  maxTokens,
+  REFUSED,
+  samplingFields,
+  samplingOptions,
+  type SamplingRequest
+} from './sampling.ts'
+import {
+  checkToolChoice,
+  responseFormatField,
+  toolChoiceField,
+  toolsField,
+  toResponseFormat,
+  toTool,
+  toToolChoice,
+  type FormatRequest,
+  type FunctionRequest,
+  type ToolChoiceRequest
+} from './tools.ts'
+import { defined, optional, parse, refuse, type Refusal } from './validate.ts'
+
+export interface ChatRequest extends SamplingRequest {
+  messages: MessageRequest[]
+  max_tokens: number | undefined
+  max_completion_tokens: number | undefined
+  logprobs: boolean | undefined
+  top_logprobs: number | undefined
+  response_format: FormatRequest | undefined
+  tools: { function: FunctionRequest }[] | undefined
+  tool_choice: ToolChoiceRequest | undefined
+  parallel_tool_calls: boolean | undefined
+}
+
+const chatSchema: z.ZodType<ChatRequest> = z.looseObject({
+  ...samplingFields,
+  messages: messagesField,
+  max_tokens: maxTokens,
+  max_completion_tokens: maxTokens,
+  logprobs: optional(z.boolean()),
+  top_logprobs: optional(z.int().min(0).max(MAX_TOP_LOGPROBS)),
+  response_format: responseFormatField,
+  tools: toolsField,
+  tool_choice: toolChoiceField,
+  parallel_tool_calls: optional(z.boolean())
+})
+
+const CHAT_REFUSED: Readonly<Record<string, Refusal>> = {
+  ...REFUSED,
+  audio: { why: 'the models answer with text' },
+  modalities: { except: [['text']], why: 'the models answer with text' },
+  functions: { why: "it is deprecated; use 'tools'" },
+  function_call: { why: "it is deprecated; use 'tool_choice'" },
+  prediction: { why: 'no node takes predicted output' },
+  reasoning_effort: { except: ['medium'], why: 'each model thinks as much as it was trained to' },
+  verbosity: { except: ['medium'], why: 'each model says as much as it was trained to; ask for it in the messages' },
+  web_search_options: { why: 'the nodes do not search the web' },
+  moderation: { why: 'there is no moderation service' }
+}
+
+/** @throws ApiError 400 */
+export function parseChat(body: Record<string, unknown>): ChatRequest {
+  refuse(body, CHAT_REFUSED)
+  const request = parse(chatSchema, body)
+  checkStreamOptions(request)
+  const { max_tokens, max_completion_tokens, logprobs, top_logprobs } = request
+  if (max_tokens !== undefined && max_completion_tokens !== undefined && max_tokens !== max_completion_tokens) {
+    throw invalid(
+      'max_tokens',
+      "Invalid 'max_tokens': it differs from 'max_completion_tokens'; give one of them.",
+      'invalid_value'
+    )
+  }
+  if (top_logprobs !== undefined && logprobs !== true) {
+    throw invalid('top_logprobs', "Invalid 'top_logprobs': only with 'logprobs': true.", 'invalid_value')
+  }
+  return request
+}
+
+/**
+ * All but the seed and the signal.
+ *
+ * @throws ApiError 400 for a schema that cannot be enforced
+ */
+export function chatOptions(request: ChatRequest): ChatOptions {
+  const tools = (request.tools ?? []).map((tool, index) => toTool(tool.function, `tools[${index}].function`))
+  const toolChoice = toToolChoice(request.tool_choice)
+  checkToolChoice(toolChoice, tools)
+  return {
+    ...samplingOptions(request),
+    messages: toMessages(request.messages),
+    ...(tools.length === 0
+      ? {}
+      : { tools, ...defined({ toolChoice, parallelToolCalls: request.parallel_tool_calls }) }),
+    ...defined({
+      maxTokens: request.max_completion_tokens ?? request.max_tokens,
+      topLogprobs: request.logprobs === true ? (request.top_logprobs ?? 0) : undefined,
+      responseFormat: toResponseFormat(request.response_format)
+    })
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * A response as a stream of named, numbered events: each item of the output is added, filled and done before
+ * the next begins.
+ */
+import type { AcceptedPart, DeltaPart, FinishPart } from '../../index.ts'
+import type { PositionLogprobs } from '@potluck/protocol'
+
+import type { AnswerEvents } from '../answers/respond.ts'
+import type { ApiError } from '../errors.ts'
+import type { SseEvent } from '../http/sse.ts'
+import { newId } from './head.ts'
+import { responseEnd, responseHead } from './responses-answer.ts'
+import {
+  messageItem,
+  outputText,
+  reasoningItem,
+  textLogprobs,
+  type CallItem,
+  type OutputItem
+} from './responses-items.ts'
+import type { ResponsesRequest } from './responses-request.ts'
+
+/** The item that is being filled. */
+type Open =
+  | { type: 'reasoning'; id: string; text: string }
+  | { type: 'message'; id: string; text: string; logprobs: PositionLogprobs[] }
+  | { type: 'call'; index: number; item: CallItem }
+
+export class ResponseEvents implements AnswerEvents {
+  readonly #request: ResponsesRequest
+  readonly #created: number
+  readonly #output: OutputItem[] = []
+  #head: object = {}
+  #open: Open | undefined
+  #reasoningTokens = 0
+  #sequence = 0
+  #end: FinishPart | undefined
+
+  /** @param created seconds since the epoch */
+  constructor(request: ResponsesRequest, created: number) {
+    this.#request = request
+    this.#created = created
+  }
+
+  begin(_index: number, { model }: AcceptedPart): SseEvent[] {
+    this.#head = responseHead(this.#request, { id: newId('resp_'), created: this.#created, model })
+    return [
+      this.#event('response.created', { response: this.#head }),
+      this.#event('response.in_progress', { response: this.#head })
+    ]
+  }
+
+  delta(_index: number, { text, reasoning = '', toolCalls = [], logprobs = [], tokens }: DeltaPart): SseEvent[] {
+    const events: SseEvent[] = []
+    if (reasoning !== '') {
+      this.#reasoningTokens += tokens.length
+      events.push(...this.#reasoning(reasoning))
+    }
+    if (text !== '' || (logprobs.length > 0 && reasoning === '' && toolCalls.length === 0)) {
+      events.push(...this.#text(text, logprobs))
+    }
+    for (const piece of toolCalls) events.push(...this.#call(piece))
+    return events
+  }
+
+  finish(_index: number, part: FinishPart): SseEvent[] {
+    this.#end = part
+    const cut = part.finishReason === 'length'
+    // An empty answer is a message too.
+    const empty = this.#open === undefined && this.#output.length === 0 ? this.#text('', []) : []
+    return [...empty, ...this.#close(cut ? 'incomplete' : 'completed')]
+  }
+
+  end(): SseEvent[] {
+    if (this.#end === undefined) return []
+    const end = responseEnd(this.#output, { ...this.#end, reasoningTokens: this.#reasoningTokens })
+    const type = this.#end.finishReason === 'length' ? 'response.incomplete' : 'response.completed'
+    return [this.#event(type, { response: { ...this.#head, ...end } })]
+  }
+
+  fail({ body: { error } }: ApiError): SseEvent[] {
+    const { message, code, param } = error
+    return [this.#event('error', { code, message, param })]
+  }
+
+  #reasoning(delta: string): SseEvent[] {
+    const events: SseEvent[] = []
+    if (this.#open?.type !== 'reasoning') {
+      events.push(...this.#close())
+      this.#open = { type: 'reasoning', id: newId('rs_'), text: '' }
+      events.push(this.#added(reasoningItem(this.#open.id, '', 'in_progress')))
+    }
+    this.#open.text += delta
+    return [...events, this.#inItem('response.reasoning_text.delta', this.#open.id, { content_index: 0, delta })]
+  }
+
+  #text(delta: string, logprobs: readonly PositionLogprobs[]): SseEvent[] {
+    const events: SseEvent[] = []
+    if (this.#open?.type !== 'message') {
+      events.push(...this.#close())
+      this.#open = { type: 'message', id: newId('msg_'), text: '', logprobs: [] }
+      const { id } = this.#open
+      events.push(this.#added(messageItem(id, [], 'in_progress')))
+      events.push(this.#inItem('response.content_part.added', id, { content_index: 0, part: outputText('', []) }))
+    }
+    this.#open.text += delta
+    this.#open.logprobs.push(...logprobs)
+    const fields = { content_index: 0, delta, logprobs: textLogprobs(logprobs) }
+    return [...events, this.#inItem('response.output_text.delta', this.#open.id, fields)]
+  }
+
+  #call({ index, id = '', name = '', arguments: delta }: NonNullable<DeltaPart['toolCalls']>[number]): SseEvent[] {
+    const events: SseEvent[] = []
+    if (this.#open?.type !== 'call' || this.#open.index !== index) {
+      events.push(...this.#close())
+      const item: CallItem = {
+        type: 'function_call',
+        id: newId('fc_'),
+        call_id: id,
+        name,
+        arguments: '',
+        status: 'in_progress'
+      }
+      this.#open = { type: 'call', index, item }
+      events.push(this.#added({ ...item }))
+    }
+    const { item } = this.#open
+    item.arguments += delta
+    if (delta === '') return events
+    return [...events, this.#inItem('response.function_call_arguments.delta', item.id, { delta })]
+  }
+
+  /** Ends the open item; only the last can be cut off. */
+  #close(status: 'completed' | 'incomplete' = 'completed'): SseEvent[] {
+    const open = this.#open
+    this.#open = undefined
+    switch (open?.type) {
+      case undefined:
+        return []
+      case 'reasoning': {
+        const { id, text } = open
+        const done = this.#inItem('response.reasoning_text.done', id, { content_index: 0, text })
+        return [done, this.#done(reasoningItem(id, text, status))]
+      }
+      case 'message': {
+        const { id, text, logprobs } = open
+        const part = outputText(text, logprobs)
+        return [
+          this.#inItem('response.output_text.done', id, { content_index: 0, text, logprobs: part.logprobs }),
+          this.#inItem('response.content_part.done', id, { content_index: 0, part }),
+          this.#done(messageItem(id, [part], status))
+        ]
+      }
+      case 'call': {
+        const { item } = open
+        const { name, arguments: args } = item
+        const done = this.#inItem('response.function_call_arguments.done', item.id, { name, arguments: args })
+        return [done, this.#done({ ...item, status })]
+      }
+    }
+  }
+
+  #added(item: OutputItem): SseEvent {
+    return this.#event('response.output_item.added', { output_index: this.#output.length, item })
+  }
+
+  #done(item: OutputItem): SseEvent {
+    const event = this.#event('response.output_item.done', { output_index: this.#output.length, item })
+    this.#output.push(item)
+    return event
+  }
+
+  #inItem(type: string, itemId: string, fields: object): SseEvent {
+    return this.#event(type, { item_id: itemId, output_index: this.#output.length, ...fields })
+  }
+
+  #event(type: string, fields: object): SseEvent {
+    return { event: type, data: { type, sequence_number: this.#sequence++, ...fields } }
+  }
+}

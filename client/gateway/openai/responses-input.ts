@@ -1,0 +1,78 @@
+/** The items of a response's input as the network's messages. */
+import type { ChatMessage, ToolCall } from '@potluck/protocol'
+import { z } from 'zod'
+
+import { optional } from './validate.ts'
+
+type Content = string | { text: string | undefined; refusal: string | undefined }[]
+
+export type InputItem =
+  | { type: 'message' | undefined; role: 'system' | 'developer' | 'user' | 'assistant'; content: Content }
+  | { type: 'function_call'; call_id: string; name: string; arguments: string }
+  | { type: 'function_call_output'; call_id: string; output: Content }
+  | { type: 'reasoning' }
+
+const parts = z.array(
+  z.looseObject({
+    type: z.enum(['input_text', 'output_text', 'refusal'], 'only texts can be taken'),
+    text: optional(z.string()),
+    refusal: optional(z.string())
+  })
+)
+const content: z.ZodType<Content> = z.union([z.string(), parts])
+
+const item = z.union([
+  z.looseObject({
+    type: optional(z.literal('message')),
+    role: z.enum(['system', 'developer', 'user', 'assistant']),
+    content
+  }),
+  z.looseObject({
+    type: z.literal('function_call'),
+    call_id: z.string().min(1),
+    name: z.string().min(1),
+    arguments: z.string()
+  }),
+  z.looseObject({ type: z.literal('function_call_output'), call_id: z.string().min(1), output: content }),
+  z.looseObject({ type: z.literal('reasoning') })
+])
+
+export const inputField: z.ZodType<string | InputItem[]> = z.union([z.string(), z.array(item).min(1)])
+
+/** @param instructions go before all else */
+export function toInputMessages(input: string | InputItem[], instructions: string | undefined): ChatMessage[] {
+  const messages: ChatMessage[] = instructions === undefined ? [] : [{ role: 'system', content: instructions }]
+  if (typeof input === 'string') return [...messages, { role: 'user', content: input }]
+  for (const given of input) {
+    switch (given.type) {
+      case 'message':
+      case undefined:
+        messages.push({
+          role: given.role === 'developer' ? 'system' : given.role,
+          content: textOf(given.content)
+        })
+        break
+      case 'function_call':
+        addCall(messages, { id: given.call_id, name: given.name, arguments: given.arguments })
+        break
+      case 'function_call_output':
+        messages.push({ role: 'tool', content: textOf(given.output), toolCallId: given.call_id })
+        break
+      // What the model thought earlier: no template shows it to the model again.
+      case 'reasoning':
+    }
+  }
+  return messages
+}
+
+/** Calls are items of their own here, and part of the assistant's message in a chat. */
+function addCall(messages: ChatMessage[], call: ToolCall): void {
+  const last = messages.at(-1)
+  if (last?.role !== 'assistant') messages.push({ role: 'assistant', content: '', toolCalls: [call] })
+  else messages[messages.length - 1] = { ...last, toolCalls: [...(last.toolCalls ?? []), call] }
+}
+
+function textOf(given: Content): string {
+  if (typeof given === 'string') return given
+  return given.map(({ text, refusal }) => text ?? refusal ?? '').join('\n')
+}

@@ -1,0 +1,58 @@
+/** The items that a response's output consists of, as objects. */
+import { chatLogprobs, type ChatLogprob } from './logprobs.ts'
+import type { PositionLogprobs } from '@potluck/protocol'
+
+type Status = 'in_progress' | 'completed' | 'incomplete'
+
+export interface ReasoningItem {
+  type: 'reasoning'
+  id: string
+  summary: []
+  content: { type: 'reasoning_text'; text: string }[]
+  status: Status
+}
+
+export interface OutputText {
+  type: 'output_text'
+  text: string
+  annotations: []
+  logprobs: TextLogprob[]
+}
+
+export interface MessageItem {
+  type: 'message'
+  id: string
+  role: 'assistant'
+  status: Status
+  content: OutputText[]
+}
+
+export interface CallItem {
+  type: 'function_call'
+  id: string
+  call_id: string
+  name: string
+  arguments: string
+  status: Status
+}
+
+export type OutputItem = ReasoningItem | MessageItem | CallItem
+
+type TextLogprob = ChatLogprob & { top_logprobs: ChatLogprob[] }
+
+export function reasoningItem(id: string, text: string, status: Status): ReasoningItem {
+  const content = status === 'in_progress' ? [] : [{ type: 'reasoning_text' as const, text }]
+  return { type: 'reasoning', id, summary: [], content, status }
+}
+
+export function messageItem(id: string, content: OutputText[], status: Status): MessageItem {
+  return { type: 'message', id, role: 'assistant', status, content }
+}
+
+export function outputText(text: string, logprobs: readonly PositionLogprobs[]): OutputText {
+  return { type: 'output_text', text, annotations: [], logprobs: textLogprobs(logprobs) }
+}
+
+export function textLogprobs(logprobs: readonly PositionLogprobs[]): TextLogprob[] {
+  return chatLogprobs(logprobs).content
+}

@@ -1,0 +1,56 @@
+/**
+ * Many streams at once, through the SDK and through the gateway: whether anything is lost, how long a token takes from
+ * the engine to its reader, and whether memory stays where it is. All in one process, so that one clock times both ends.
+ */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+import { runLoad } from './gateway/load.ts'
+import { quantile, type BenchContext } from './report.ts'
+
+const STREAMS = 200
+/** Ten tokens a second each: some 2,000 a second together, as a busy machine's nodes give. */
+const PACE_MS = 100
+const TOKENS = 200
+/** Memory is looked at as often as this, after a collection. */
+const LOOK_MS = 10_000
+/** Until the heap has its size: code is compiled, buffers have grown. */
+const WARM_UP_MS = 20_000
+
+export async function run({ args, signal, report, note }: BenchContext): Promise<void> {
+  const minutes = Number(args[0] ?? 1)
+  const streams = Number(args[1] ?? STREAMS)
+  if (!(minutes > 0) || !Number.isInteger(streams)) throw new Error('Usage: gateway-load [MINUTES] [STREAMS]')
+  const collect = collector()
+  for (const through of ['sdk', 'gateway'] as const) {
+    note(`${streams} streams through the ${through}, for ${through === 'sdk' ? 'a fifth of ' : ''}${minutes} minutes.`)
+    const lasting = minutes * 60_000 * (through === 'sdk' ? 0.2 : 1)
+    const heap: number[] = []
+    const startedAt = performance.now()
+    const look = setInterval(
+      () => {
+        collect()
+        if (performance.now() - startedAt > Math.min(WARM_UP_MS, lasting / 3)) heap.push(process.memoryUsage().heapUsed)
+      },
+      Math.min(LOOK_MS, lasting / 6)
+    )
+    const until = AbortSignal.any([signal, AbortSignal.timeout(lasting)])
+    const options = { streams, answers: Infinity, tokens: TOKENS, paceMs: PACE_MS, through, until }
+    const { answers, tokens, latenciesMs } = await runLoad(options).finally(() => clearInterval(look))
+    const n = tokens
+    report({ case: through, metric: 'answers', value: answers, unit: '', n: answers })
+    report({ case: through, metric: 'token_ms_p50', value: quantile([...latenciesMs], 0.5), unit: 'ms', n })
+    report({ case: through, metric: 'token_ms_p99', value: quantile([...latenciesMs], 0.99), unit: 'ms', n })
+    const [first = 0] = heap
+    const megabytes = { case: through, unit: 'MB', n: heap.length }
+    report({ ...megabytes, metric: 'heap_mb_first', value: first / 1e6 })
+    report({ ...megabytes, metric: 'heap_mb_last', value: (heap.at(-1) ?? 0) / 1e6 })
+    report({ ...megabytes, metric: 'heap_mb_most', value: Math.max(0, ...heap) / 1e6 })
+  }
+}
+
+/** Without a flag on the command line. */
+function collector(): () => void {
+  setFlagsFromString('--expose-gc')
+  return runInNewContext('gc') as () => void
+}

@@ -1,0 +1,150 @@
+/**
+ * What HTTP adds to the SDK. A relay, a node with crumb, and a process with a client and a gateway; the same requests go
+ * through the SDK and through the gateway in turn, so that whatever else the machine does meets both.
+ */
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+import { createClient, type Client } from '@potluck/client'
+
+import { startFleet } from '../../scripts/testnet/fleet.ts'
+import { throughNetwork } from './first-token.ts'
+import { INPUT, type FromGateway, type ToGateway } from './gateway/messages.ts'
+import { median, quantile, type BenchContext } from './report.ts'
+
+const REQUESTS = 200
+const WARM_UP = 30
+/** What crumb's context has room for. */
+const LONG_ANSWER = 900
+const STREAMED_ANSWERS = 10
+const PROCESS = fileURLToPath(new URL('gateway/process.ts', import.meta.url))
+
+export async function run({ signal, report, note }: BenchContext): Promise<void> {
+  note('Starting a relay, a node and a gateway.')
+  const fleet = await startFleet({ nodes: [{ name: 'node-1', role: 'node', crumb: 'Q8_0', slots: 1 }], signal })
+  try {
+    const bootstrap = [...fleet.relay.addresses]
+    const child = fork(PROCESS, [JSON.stringify(bootstrap)], { signal })
+    try {
+      const { url } = await heard(child, 'ready')
+      const client = await createClient({ bootstrap, scope: 'local', mdns: false, signal })
+      try {
+        await timeToFirstToken(client, url, { signal, report, note })
+      } finally {
+        await client.stop()
+      }
+      await costPerToken(child, url, { signal, report, note })
+    } finally {
+      child.disconnect()
+    }
+  } finally {
+    await fleet.stop()
+  }
+}
+
+type Output = Pick<BenchContext, 'signal' | 'report' | 'note'>
+
+async function timeToFirstToken(client: Client, url: string, { signal, report, note }: Output): Promise<void> {
+  note(`${REQUESTS} requests of one token, HTTP and SDK in turn.`)
+  const [http, sdk]: [number[], number[]] = [[], []]
+  for (let index = 0; index < WARM_UP + REQUESTS; index++) {
+    const overHttp = await throughHttp(url, signal)
+    const direct = await throughNetwork(client, { ...INPUT, signal })
+    if (index < WARM_UP) continue
+    http.push(overHttp)
+    sdk.push(direct)
+  }
+  const n = REQUESTS
+  // Of each request against the SDK's own median: a difference of two tails would be neither's.
+  const added = http.map((value) => value - median(sdk))
+  for (const [name, share] of [
+    ['p50', 0.5],
+    ['p99', 0.99]
+  ] as const) {
+    report({ case: 'http', metric: `ttft_ms_${name}`, value: quantile(http, share), unit: 'ms', n })
+    report({ case: 'sdk', metric: `ttft_ms_${name}`, value: quantile(sdk, share), unit: 'ms', n })
+    report({ case: 'http', metric: `added_ttft_ms_${name}`, value: quantile(added, share), unit: 'ms', n })
+  }
+}
+
+/** Milliseconds from the request to the first chunk with text. */
+async function throughHttp(url: string, signal: AbortSignal): Promise<number> {
+  const begin = performance.now()
+  let first: number | undefined
+  for await (const chunk of ask(url, { max_tokens: 1, temperature: 0 }, signal)) {
+    if (/"content":"[^"]/.test(chunk)) first ??= performance.now() - begin
+  }
+  if (first === undefined) throw new Error('An answer without a token.')
+  return first
+}
+
+async function* ask(url: string, more: object, signal: AbortSignal): AsyncGenerator<string> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...INPUT, stream: true, stream_options: { include_usage: true }, ...more }),
+    signal
+  })
+  if (!response.ok || response.body === null) throw new Error(`HTTP ${response.status}: ${await response.text()}`)
+  yield* response.body.pipeThrough(new TextDecoderStream())
+}
+
+/**
+ * Processor time of the gateway's process for long answers that it streams, less what the same answers cost it through
+ * its client alone.
+ */
+async function costPerToken(child: ChildProcess, url: string, { signal, report, note }: Output): Promise<void> {
+  note(`${STREAMED_ANSWERS} answers of ${LONG_ANSWER} tokens through each, in turn.`)
+  const cpu = async (): Promise<number> => (await asked(child, { type: 'usage' }, 'usage')).cpuMicros
+  const overHttp = async (): Promise<number> => {
+    let text = ''
+    const more = { max_tokens: LONG_ANSWER, logit_bias: Object.fromEntries(forbidden.map((token) => [token, -100])) }
+    for await (const chunk of ask(url, more, signal)) text = (text + chunk).slice(-2_000)
+    return Number(/"completion_tokens":(\d+)/.exec(text)?.[1])
+  }
+  const direct = async (): Promise<number> =>
+    (await asked(child, { type: 'ask', maxTokens: LONG_ANSWER, forbidden }, 'answered')).tokens
+  // An answer that ended by itself ended with the end-of-turn token; without it the model goes on.
+  const { last } = await asked(child, { type: 'ask', maxTokens: LONG_ANSWER, forbidden: [] }, 'answered')
+  const forbidden = [last]
+  const costs = { http: { micros: 0, tokens: 0 }, sdk: { micros: 0, tokens: 0 } }
+  for (let index = -1; index < STREAMED_ANSWERS; index++) {
+    for (const [name, work] of [
+      ['http', overHttp],
+      ['sdk', direct]
+    ] as const) {
+      const before = await cpu()
+      const tokens = await work()
+      const micros = (await cpu()) - before
+      // The first of each warms up.
+      if (index < 0) continue
+      costs[name].micros += micros
+      costs[name].tokens += tokens
+    }
+  }
+  const [http, sdk] = [costs.http, costs.sdk].map(({ micros, tokens }) => micros / tokens)
+  const row = { metric: 'cpu_us_per_token', unit: 'us', n: costs.http.tokens }
+  report({ ...row, case: 'gateway+client', value: http ?? 0 })
+  report({ ...row, case: 'client', value: sdk ?? 0 })
+  report({ ...row, case: 'http', value: (http ?? 0) - (sdk ?? 0) })
+}
+
+async function asked<T extends FromGateway['type']>(
+  child: ChildProcess,
+  message: ToGateway,
+  type: T
+): Promise<Extract<FromGateway, { type: T }>> {
+  const answer = heard(child, type)
+  child.send(message)
+  return await answer
+}
+
+async function heard<T extends FromGateway['type']>(
+  child: ChildProcess,
+  type: T
+): Promise<Extract<FromGateway, { type: T }>> {
+  const [message] = (await once(child, 'message')) as [FromGateway]
+  if (message.type !== type) throw new Error(`expected ${type}, got ${message.type}`)
+  return message as Extract<FromGateway, { type: T }>
+}

@@ -1,0 +1,226 @@
+/** The gateway's own words: what stands in answers, chunks, headers and errors, in front of nodes that say what they are told. */
+import { expect, test, vi } from 'vitest'
+
+import { ScriptedEngine } from '../../../node/index.ts'
+import { createClient } from '@potluck/client'
+import { caller, gatedNode, node, until } from '../node/harness.ts'
+import { chunks, events, gateway, post } from './harness.ts'
+
+const MESSAGES = [{ role: 'user', content: 'hello' }]
+const ANSWER = 'The quick brown fox.'
+
+const scripted = (options: ConstructorParameters<typeof ScriptedEngine>[0] = {}): ScriptedEngine =>
+  new ScriptedEngine({ reply: () => ANSWER, ...options })
+
+test('a whole answer, with who gave it', async () => {
+  const serving = await node(scripted())
+  const { url } = await gateway([serving])
+  const response = await post(url, 'chat/completions', { model: 'potluck/scripted:F32', messages: MESSAGES })
+  expect(response.status).toBe(200)
+  expect(response.headers.get('x-potluck-node')).toBe(serving.peerId.toString())
+  expect(response.headers.get('x-potluck-route')).toBe('direct')
+  expect(response.headers.get('x-request-id')).toMatch(/^[\w-]+$/)
+  const body = (await response.json()) as Record<string, unknown>
+  expect(body).toMatchObject({
+    object: 'chat.completion',
+    model: 'potluck/scripted:F32',
+    choices: [{ index: 0, message: { role: 'assistant', content: ANSWER }, logprobs: null, finish_reason: 'stop' }],
+    usage: {
+      prompt_tokens: 8,
+      completion_tokens: ANSWER.length + 1,
+      prompt_tokens_details: { cached_tokens: expect.any(Number) },
+      potluck: { node: serving.peerId.toString(), route: 'direct', failovers: 0 }
+    }
+  })
+})
+
+test('a stream: one id, the role first and once, an empty finish, usage only when asked', async () => {
+  const { url } = await gateway([await node(scripted())])
+  const ask = async (more: object): ReturnType<typeof chunks> =>
+    await chunks(await post(url, 'chat/completions', { messages: MESSAGES, stream: true, ...more }))
+  const plain = await ask({})
+  expect(plain.done).toBe(true)
+  expect(new Set(plain.chunks.map(({ id }) => id)).size).toBe(1)
+  expect(plain.chunks.every(({ choices }) => choices.length === 1)).toBe(true)
+  const deltas = plain.chunks.flatMap(({ choices }) => choices)
+  expect(deltas.map(({ delta }) => delta?.role)).toEqual(['assistant', ...Array(deltas.length - 1).fill(undefined)])
+  expect(deltas.map(({ delta }) => delta?.content ?? '').join('')).toBe(ANSWER)
+  expect(deltas.at(-1)).toEqual({ index: 0, delta: {}, logprobs: null, finish_reason: 'stop' })
+  const counted = await ask({ stream_options: { include_usage: true } })
+  expect(counted.chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: ANSWER.length + 1 } })
+})
+
+test('the headers of a stream come while the request waits in the queue of the node, and comments keep it', async () => {
+  const { gate, serving } = await gatedNode({ slots: 1 })
+  const { url } = await gateway([serving], { limits: { keepAliveMs: 20 } })
+  const first = await post(url, 'chat/completions', { messages: MESSAGES, stream: true })
+  const second = await post(url, 'chat/completions', { messages: MESSAGES, stream: true })
+  await until(serving, ({ requestsWaiting }) => requestsWaiting === 1)
+  expect(second.headers.get('content-type')).toContain('text/event-stream')
+  const heard: string[] = []
+  for await (const { event } of events(second)) {
+    heard.push(event ?? 'chunk')
+    if (event === ':') gate.open()
+  }
+  expect(heard).toContain(':')
+  expect((await chunks(first)).done).toBe(true)
+})
+
+test('several answers have seeds of their own, derived from the one that was given', async () => {
+  const { url } = await gateway([await node(new ScriptedEngine())])
+  const ask = async (more: object): Promise<string[]> => {
+    const response = await post(url, 'chat/completions', { messages: MESSAGES, max_tokens: 24, seed: 7, ...more })
+    const { choices } = (await response.json()) as { choices: { index: number; message: { content: string } }[] }
+    expect(choices.map(({ index }) => index)).toEqual([...choices.keys()])
+    return choices.map(({ message }) => message.content)
+  }
+  const three = await ask({ n: 3 })
+  expect(new Set(three).size).toBe(3)
+  expect(await ask({ n: 3 })).toEqual(three)
+  expect(await ask({})).toEqual(three.slice(0, 1))
+})
+
+test('log-probabilities are of the text, with as many others as asked for', async () => {
+  const { url } = await gateway([await node(scripted())])
+  const response = await post(url, 'chat/completions', { messages: MESSAGES, logprobs: true, top_logprobs: 3 })
+  const { choices } = (await response.json()) as {
+    choices: { logprobs: { content: { token: string; bytes: number[]; top_logprobs: unknown[] }[] } }[]
+  }
+  const content = choices[0]?.logprobs.content ?? []
+  expect(content.map(({ token }) => token).join('')).toBe(ANSWER)
+  for (const { top_logprobs } of content) expect(top_logprobs).toHaveLength(3)
+})
+
+test('a text is continued, echoed, and cut', async () => {
+  const { url } = await gateway([await node(scripted())])
+  const body = { prompt: ['Once ', 'Twice '], max_tokens: 3, echo: true, n: 2 }
+  const response = await post(url, 'completions', body)
+  const { choices, usage } = (await response.json()) as {
+    choices: { text: string; finish_reason: string }[]
+    usage: { prompt_tokens: number; completion_tokens: number }
+  }
+  expect(choices.map(({ text }) => text)).toEqual(['Once The', 'Once The', 'Twice The', 'Twice The'])
+  expect(new Set(choices.map(({ finish_reason }) => finish_reason))).toEqual(new Set(['length']))
+  expect(usage).toMatchObject({ prompt_tokens: 6 + 7, completion_tokens: 12 })
+  const streamed = await chunks(await post(url, 'completions', { ...body, prompt: 'Once ', n: 1, stream: true }))
+  const texts = streamed.chunks.map(({ choices: [choice] }) => choice?.text)
+  expect(texts.join('')).toBe('Once The')
+})
+
+test('a model is found by its name, by its digest, encoded or not, and as auto', async () => {
+  const engine = scripted()
+  const { url } = await gateway([await node(engine)])
+  const list = (await (await fetch(`${url}/v1/models`)).json()) as {
+    data: { id: string; potluck: { digest: string } | null }[]
+  }
+  expect(list.data.map(({ id }) => id)).toEqual(['auto', 'potluck/scripted:F32'])
+  const digest = list.data[1]?.potluck?.digest ?? ''
+  for (const id of ['potluck/scripted:F32', 'potluck%2Fscripted%3AF32', digest, encodeURIComponent(digest), 'auto']) {
+    const found = await fetch(`${url}/v1/models/${id}`)
+    expect([id, found.status]).toEqual([id, 200])
+  }
+  for (const model of ['POTLUCK/scripted:f32', digest, 'auto']) {
+    const response = await post(url, 'chat/completions', { model, messages: MESSAGES })
+    expect([model, response.status]).toEqual([model, 200])
+  }
+  const absent = await fetch(`${url}/v1/models/nobody/has:it`)
+  expect([absent.status, await absent.json()]).toMatchObject([404, { error: { code: 'model_not_found' } }])
+})
+
+test('what no node of the model can do is a 400, which says what they can', async () => {
+  const { url } = await gateway([await node(scripted({ model: { features: ['chat'] } }))])
+  const ask = async (more: object): Promise<unknown> =>
+    await (await post(url, 'chat/completions', { messages: MESSAGES, model: 'potluck/scripted:F32', ...more })).json()
+  expect(await ask({ logprobs: true })).toMatchObject({
+    error: { code: 'unsupported', message: expect.stringContaining('offers chat within 512 tokens') }
+  })
+  expect(await ask({ max_tokens: 4096 })).toMatchObject({
+    error: { code: 'context_length_exceeded', param: 'max_tokens' }
+  })
+})
+
+test('a reader who leaves frees the slot', async () => {
+  const { serving } = await gatedNode({ slots: 1 })
+  const { url } = await gateway([serving])
+  for (const stream of [true, false]) {
+    const leaving = new AbortController()
+    const reading = post(url, 'chat/completions', { messages: MESSAGES, stream }, { signal: leaving.signal })
+      .then(async (response) => await response.text())
+      .catch(() => 'left')
+    await until(serving, ({ requestsRunning }) => requestsRunning === 1)
+    leaving.abort()
+    await until(serving, ({ requestsRunning }) => requestsRunning === 0)
+    expect(await reading).toBe('left')
+  }
+})
+
+test('what fails in mid-answer is told in the stream, which then has no end mark', async () => {
+  let crash = false
+  const engine = scripted({
+    before: ({ position }) => (crash && position === 5 ? 'cut' : undefined)
+  })
+  const serving = await node(engine)
+  const { url } = await gateway([serving])
+  crash = true
+  const { chunks: got, done } = await chunks(await post(url, 'chat/completions', { messages: MESSAGES, stream: true }))
+  expect(done).toBe(false)
+  expect(got.at(-1)).toMatchObject({ error: { type: 'server_error', code: 'engine_failed' } })
+})
+
+test('when all nodes are busy a 429 says when the soonest is free', async () => {
+  const { serving } = await gatedNode({ slots: 1 })
+  const { url } = await gateway([serving])
+  const leaving = new AbortController()
+  // One that runs, and as many as may wait.
+  const more = { messages: MESSAGES, n: 9, stream: true }
+  const first = await post(url, 'chat/completions', more, { signal: leaving.signal })
+  await until(serving, ({ requestsWaiting }) => requestsWaiting === 8)
+  const refused = await post(url, 'chat/completions', { messages: MESSAGES, stream: true })
+  expect([refused.status, refused.headers.get('x-should-retry')]).toEqual([429, 'true'])
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(10)
+  expect(await refused.json()).toMatchObject({ error: { type: 'rate_limit_error', code: 'rate_limit_exceeded' } })
+  leaving.abort()
+  await expect(first.text()).rejects.toThrow('abort')
+})
+
+test('a node that fails in mid-answer is followed by another, which is told; when all fail it is a 502', async () => {
+  let cuts = 0
+  const cutting = (): ScriptedEngine =>
+    scripted({ before: ({ kind, position }) => (kind === 'token' && position === 5 && cuts-- > 0 ? 'cut' : undefined) })
+  const nodes = [await node(cutting()), await node(cutting())]
+  const { url } = await gateway(nodes)
+  cuts = 1
+  const response = await post(url, 'chat/completions', { messages: MESSAGES })
+  expect([response.status, response.headers.get('x-potluck-failovers')]).toEqual([200, '1'])
+  expect(await response.json()).toMatchObject({ choices: [{ message: { content: ANSWER } }] })
+  cuts = Infinity
+  const failed = await post(url, 'chat/completions', { messages: MESSAGES })
+  expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([502, 'false'])
+})
+
+test('counts what passed, and holds no name of anybody', async () => {
+  const serving = await node(scripted())
+  const { url } = await gateway([serving])
+  await (await post(url, 'chat/completions', { messages: MESSAGES })).json()
+  await post(url, 'chat/completions', { messages: MESSAGES, model: 'nobody/has:it' })
+  const metrics = await vi.waitFor(async () => {
+    const text = await (await fetch(`${url}/metrics`)).text()
+    expect(text).toContain('potluck_gateway_requests_finished_total{endpoint="chat",outcome="model_not_found"} 1')
+    return text
+  })
+  expect(metrics).toContain('potluck_gateway_requests_finished_total{endpoint="chat",outcome="done"} 1')
+  expect(metrics).toContain(`potluck_gateway_generation_tokens_total ${ANSWER.length + 1}`)
+  expect(metrics).toContain('potluck_gateway_time_to_first_token_seconds_count 1')
+  expect(metrics).not.toContain(serving.peerId.toString())
+  expect((await fetch(`${url}/healthz`)).status).toBe(200)
+  expect((await fetch(`${url}/readyz`)).status).toBe(200)
+})
+
+test('a network of nobody: not ready, nothing listed, and a 503 that says what to do', async () => {
+  const client = await createClient({ bootstrap: [], libp2p: await caller() })
+  const { url } = await gateway([], { client })
+  expect((await fetch(`${url}/readyz`)).status).toBe(503)
+  expect(await (await fetch(`${url}/v1/models`)).json()).toEqual({ object: 'list', data: [] })
+  const response = await post(url, 'chat/completions', { messages: MESSAGES })
+  expect([response.status, response.headers.get('x-should-retry')]).toEqual([503, 'true'])
+})

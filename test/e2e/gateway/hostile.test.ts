@@ -1,0 +1,167 @@
+/** What comes from web pages, and from programs that mean no good or know no better. */
+import { once } from 'node:events'
+import { request, type ClientRequest, type IncomingMessage } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
+
+import { expect, onTestFinished, test } from 'vitest'
+
+import { ScriptedEngine } from '../../../node/index.ts'
+import { gatedNode, node, until } from '../node/harness.ts'
+import { gateway, post } from './harness.ts'
+
+const ASK = { messages: [{ role: 'user', content: 'hello' }] }
+
+const serving = async (): ReturnType<typeof node> => await node(new ScriptedEngine({ reply: () => 'ok' }))
+
+/** A request by hand: `fetch` sets `Host` and `Origin` itself. */
+function open(url: string, path: string, headers: Record<string, string> = {}, method = 'POST'): ClientRequest {
+  const asked = request(`${url}${path}`, { method, headers: { 'content-type': 'application/json', ...headers } })
+  onTestFinished(() => void asked.destroy())
+  return asked
+}
+
+async function answer(asked: ClientRequest, body?: object): Promise<{ response: IncomingMessage; body: string }> {
+  asked.end(body === undefined ? undefined : JSON.stringify(body))
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  return { response, body: await text(response) }
+}
+
+function raw(url: string): Socket {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  onTestFinished(() => void socket.destroy())
+  return socket
+}
+
+test('a web page of another origin is refused, one that is allowed is not', async () => {
+  const { url } = await gateway([await serving()], { origins: ['https://mine.example'] })
+  const ask = async (headers: Record<string, string>): ReturnType<typeof answer> =>
+    await answer(open(url, '/v1/chat/completions', headers), ASK)
+  const foreign = await ask({ origin: 'https://evil.example' })
+  expect([foreign.response.statusCode, JSON.parse(foreign.body)]).toMatchObject([
+    403,
+    { error: { code: 'origin_not_allowed' } }
+  ])
+  expect(foreign.response.headers['access-control-allow-origin']).toBeUndefined()
+  expect((await ask({ origin: 'null' })).response.statusCode).toBe(403)
+  expect((await ask({ 'sec-fetch-site': 'cross-site' })).response.statusCode).toBe(403)
+  const mine = await ask({ origin: 'https://mine.example' })
+  expect(mine.response.statusCode).toBe(200)
+  expect(mine.response.headers['access-control-allow-origin']).toBe('https://mine.example')
+  const preflight = { origin: 'https://mine.example', 'access-control-request-method': 'POST' }
+  const asked = await answer(open(url, '/v1/chat/completions', preflight, 'OPTIONS'))
+  expect([asked.response.statusCode, asked.response.headers['access-control-allow-methods']]).toEqual([
+    204,
+    expect.stringContaining('POST')
+  ])
+})
+
+test('a name that was rebound to our address is refused, an allowed one is not', async () => {
+  const { url } = await gateway([await serving()], { hosts: ['potluck.lan'] })
+  const status = async (host: string): Promise<number | undefined> =>
+    (await answer(open(url, '/v1/models', { host }, 'GET'))).response.statusCode
+  expect(await status('evil.example')).toBe(403)
+  expect(await status('localhost.evil.example:80')).toBe(403)
+  for (const host of ['potluck.lan', 'localhost:4003', '127.0.0.1', '[::1]:4003', 'LOCALHOST']) {
+    expect([host, await status(host)]).toEqual([host, 200])
+  }
+})
+
+test('beyond loopback only with a key, which is asked for in either header', async () => {
+  const node = await serving()
+  await expect(gateway([node], { host: '0.0.0.0' })).rejects.toThrow('set a key')
+  const { url } = await gateway([node], { keys: ['first', 'second'] })
+  const status = async (headers: Record<string, string>): Promise<number> =>
+    (await post(url, 'chat/completions', ASK, { headers })).status
+  expect(await status({})).toBe(401)
+  expect(await status({ authorization: 'Bearer third' })).toBe(401)
+  expect(await status({ authorization: 'Bearer first' })).toBe(200)
+  expect(await status({ 'x-api-key': 'second' })).toBe(200)
+  expect((await fetch(`${url}/metrics`)).status).toBe(401)
+  expect((await fetch(`${url}/healthz`)).status).toBe(200)
+})
+
+test('a body of a gigabyte is refused before it is read, also one that does not say its size', async () => {
+  const { url } = await gateway([await serving()])
+  const told = open(url, '/v1/chat/completions', { 'content-length': String(1024 ** 3) })
+  told.flushHeaders()
+  const [refused] = (await once(told, 'response')) as [IncomingMessage]
+  expect([refused.statusCode, JSON.parse(await text(refused))]).toMatchObject([
+    413,
+    { error: { code: 'request_too_large' } }
+  ])
+
+  const endless = open(url, '/v1/chat/completions')
+  let sent = 0
+  const pieces = function* (): Generator<Buffer> {
+    for (const piece = Buffer.alloc(256 * 1024, 'x'); sent < 1024 ** 3; sent += piece.length) yield piece
+  }
+  const [[response]] = await Promise.all([
+    once(endless, 'response') as Promise<[IncomingMessage]>,
+    pipeline(pieces, endless).catch(() => 'cut')
+  ])
+  expect(response.statusCode).toBe(413)
+  // What the gateway took, and what lay in buffers when the connection was cut.
+  expect(sent).toBeLessThan(128 * 1024 ** 2)
+})
+
+test('ten thousand headers are refused', async () => {
+  const { url } = await gateway([await serving()])
+  const many = Array.from({ length: 10_000 }, (_, index) => `x-${index}: y\r\n`).join('')
+  const socket = raw(url)
+  socket.write(`GET /v1/models HTTP/1.1\r\nHost: localhost\r\n${many}\r\n`)
+  // The rest of them is not read, so that the system may reset the connection before the refusal is.
+  const reply = await text(socket).catch((error: NodeJS.ErrnoException) => error.code ?? '')
+  expect(reply).toMatch(/^HTTP\/1.1 431|^ECONNRESET/)
+  expect((await fetch(`${url}/v1/models`)).status).toBe(200)
+})
+
+test('a connection that never says what it wants is closed, and one whose body never ends', async () => {
+  const limits = { headersTimeoutMs: 100, requestTimeoutMs: 200 }
+  const { url } = await gateway([await serving()], { limits })
+  for (const words of [
+    'POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nX-Half',
+    'POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{'
+  ]) {
+    const socket = raw(url)
+    socket.write(words)
+    expect(await text(socket)).toContain('408 Request Timeout')
+  }
+})
+
+test('a reader that takes nothing is cut, and the node is free again', async () => {
+  const engine = new ScriptedEngine({ slots: 1, contextLength: 65_536 })
+  const slow = await node(engine)
+  const { url } = await gateway([slow], { limits: { readerTimeoutMs: 300 } })
+  const socket = raw(url)
+  const more = { stream: true, logprobs: true, top_logprobs: 20, max_tokens: 60_000, logit_bias: { 257: -100 } }
+  const body = JSON.stringify({ ...ASK, ...more })
+  const head = ['POST /v1/chat/completions HTTP/1.1', 'Host: localhost', 'Content-Type: application/json']
+  socket.pause()
+  socket.write(`${[...head, `Content-Length: ${body.length}`].join('\r\n')}\r\n\r\n${body}`)
+  await until(slow, ({ requestsRunning }) => requestsRunning === 1)
+  await until(slow, ({ requestsRunning }) => requestsRunning === 0, 30_000)
+  expect((await slow.metrics()).generationTokens).toBeLessThan(60_000)
+  expect((await post(url, 'chat/completions', { ...ASK, max_tokens: 1 })).status).toBe(200)
+})
+
+test('more requests than a minute allows are told when to come back', async () => {
+  const { url } = await gateway([await serving()], { limits: { requestsPerMinute: 2 } })
+  const statuses = []
+  for (let index = 0; index < 3; index++) statuses.push(await post(url, 'chat/completions', ASK))
+  expect(statuses.map(({ status }) => status)).toEqual([200, 200, 429])
+  expect(Number(statuses[2]?.headers.get('retry-after-ms'))).toBeGreaterThan(0)
+  expect(statuses[2]?.headers.get('x-should-retry')).toBe('true')
+})
+
+test('more answers than the gateway runs are refused, and stopping ends those that run with a word', async () => {
+  const { serving: held } = await gatedNode({ slots: 2 })
+  const running = await gateway([held], { limits: { answers: 1 } })
+  const first = await post(running.url, 'chat/completions', { ...ASK, stream: true })
+  expect((await post(running.url, 'chat/completions', ASK)).status).toBe(429)
+  const [told] = await Promise.all([first.text(), running.stop()])
+  expect(told).toContain('The gateway is stopping.')
+  expect(running.failures).toEqual([])
+})

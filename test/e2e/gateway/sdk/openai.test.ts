@@ -1,0 +1,237 @@
+/** OpenAI's own SDK, in the majors that people use, as a black box: one suite for both. */
+import OpenAI from 'openai'
+import { zodFunction, zodResponseFormat, zodTextFormat } from 'openai/helpers/zod'
+import OpenAI6 from 'openai6'
+import * as helpers6 from 'openai6/helpers/zod'
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+
+import { crumbNetwork, MODEL, nodeShows, PROMPT } from './network.ts'
+
+const network = crumbNetwork()
+
+const HELPERS = { zodFunction, zodResponseFormat, zodTextFormat }
+// The types of the two majors differ in what is not used here.
+const SDKS = [
+  { name: 'openai 7', Sdk: OpenAI, ...HELPERS },
+  { name: 'openai 6', Sdk: OpenAI6 as unknown as typeof OpenAI, ...(helpers6 as unknown as typeof HELPERS) }
+]
+
+const messages = [{ role: 'user' as const, content: PROMPT }]
+const short = { model: MODEL, messages, temperature: 0, max_tokens: 12 }
+
+const weather = z.object({ city: z.enum(['Oslo', 'Rome']), days: z.number().int().min(1).max(3) })
+const animal = z.object({ name: z.enum(['fox', 'owl']), legs: z.number().int().min(0).max(8), wild: z.boolean() })
+
+/** The SDK's type knows calls of other tools too. */
+function functionOf(call: object | undefined): { name: string; arguments: string; parsed_arguments: unknown } {
+  return (call as { function: ReturnType<typeof functionOf> }).function
+}
+
+describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextFormat }) => {
+  const sdk = (options: ConstructorParameters<typeof OpenAI>[0] = {}): OpenAI =>
+    new Sdk({ baseURL: network.baseURL, apiKey: 'any', maxRetries: 0, ...options })
+
+  test('models: a list, and each by its id with slash and colon', async () => {
+    const listed = await sdk().models.list()
+    expect(listed.data.map(({ id }) => id)).toEqual(['auto', MODEL])
+    expect((await sdk().models.retrieve(MODEL)).id).toBe(MODEL)
+  })
+
+  test('a chat, whole and with the response itself', async () => {
+    const { data, response, request_id } = await sdk().chat.completions.create(short).withResponse()
+    expect(data.choices[0]?.message.content).toMatch(/\w/)
+    expect(data.choices[0]?.finish_reason).toBe('length')
+    expect(data.usage).toMatchObject({ completion_tokens: 12, potluck: { node: network.node.peerId.toString() } })
+    expect([response.headers.get('x-potluck-node'), request_id]).toEqual([
+      network.node.peerId.toString(),
+      expect.any(String)
+    ])
+  })
+
+  test('a stream says what the whole answer says, and its usage when asked', async () => {
+    const { choices } = await sdk().chat.completions.create(short)
+    const stream = await sdk().chat.completions.create({
+      ...short,
+      stream: true,
+      stream_options: { include_usage: true }
+    })
+    let text = ''
+    let usage: unknown
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta.content ?? ''
+      usage = chunk.usage ?? usage
+    }
+    expect(text).toBe(choices[0]?.message.content)
+    expect(usage).toMatchObject({ completion_tokens: 12, potluck: { failovers: 0 } })
+  })
+
+  test("the SDK's stream helper puts the answer together", async () => {
+    const stream = sdk().chat.completions.stream(short)
+    const heard: string[] = []
+    stream.on('content', (delta) => void heard.push(delta))
+    const { choices } = await stream.finalChatCompletion()
+    expect(heard.join('')).toBe(choices[0]?.message.content)
+  })
+
+  test('tools: required and named, whole and streamed, with arguments that fit the schema', async () => {
+    const tools = [
+      zodFunction({ name: 'weather', parameters: weather }),
+      zodFunction({ name: 'rain', parameters: weather })
+    ]
+    const question = [{ role: 'user' as const, content: 'What is the weather in Oslo?' }]
+    const ask = { model: MODEL, messages: question, tools, temperature: 0, max_tokens: 200 }
+    // crumb would call again and again.
+    const once = { ...ask, parallel_tool_calls: false }
+    const required = await sdk().chat.completions.parse({ ...once, tool_choice: 'required' })
+    const [call] = required.choices[0]?.message.tool_calls ?? []
+    expect(required.choices[0]?.finish_reason).toBe('tool_calls')
+    weather.parse(functionOf(call).parsed_arguments)
+
+    const tool_choice = { type: 'function' as const, function: { name: 'rain' } }
+    const named = sdk().chat.completions.stream({ ...once, tool_choice })
+    const pieces: string[] = []
+    named.on('tool_calls.function.arguments.delta', ({ arguments_delta }) => void pieces.push(arguments_delta))
+    const { choices } = await named.finalChatCompletion()
+    const [streamed] = choices[0]?.message.tool_calls ?? []
+    expect(functionOf(streamed).name).toBe('rain')
+    expect(pieces.join('')).toBe(functionOf(streamed).arguments)
+    expect(pieces.length).toBeGreaterThan(1)
+    weather.parse(functionOf(streamed).parsed_arguments)
+  })
+
+  test('the result of a tool goes back to the model', async () => {
+    const call = {
+      id: 'call_1',
+      type: 'function' as const,
+      function: { name: 'weather', arguments: '{"city":"Oslo","days":1}' }
+    }
+    const answer = await sdk().chat.completions.create({
+      ...short,
+      tools: [zodFunction({ name: 'weather', parameters: weather })],
+      messages: [
+        ...messages,
+        { role: 'assistant', tool_calls: [call] },
+        { role: 'tool', tool_call_id: 'call_1', content: 'sunny' }
+      ]
+    })
+    expect(answer.choices[0]?.message.role).toBe('assistant')
+  })
+
+  test("structured output, parsed by the SDK's own zod helper", async () => {
+    const answer = await sdk().chat.completions.parse({
+      model: MODEL,
+      messages: [{ role: 'user', content: 'Describe an animal as JSON.' }],
+      response_format: zodResponseFormat(animal, 'animal'),
+      temperature: 1,
+      max_tokens: 200
+    })
+    animal.parse(answer.choices[0]?.message.parsed)
+  })
+
+  test('a schema that cannot be enforced is a 400 that names the keyword', async () => {
+    const schema = { type: 'object', properties: { a: { not: { type: 'string' } } } }
+    const format = { type: 'json_schema' as const, json_schema: { name: 'a', schema, strict: true } }
+    const error = await sdk()
+      .chat.completions.create({ ...short, response_format: format })
+      .catch((cause: unknown) => cause)
+    expect(error).toBeInstanceOf(Sdk.BadRequestError)
+    expect(error).toMatchObject({ code: 'unsupported_parameter', param: 'response_format.json_schema.schema' })
+    expect(String(error)).toContain("'not'")
+  })
+
+  test('log-probabilities, of which the chosen is the best at temperature 0', async () => {
+    const answer = await sdk().chat.completions.create({ ...short, logprobs: true, top_logprobs: 3 })
+    const content = answer.choices[0]?.logprobs?.content ?? []
+    expect(content.map(({ token }) => token).join('')).toContain(answer.choices[0]?.message.content)
+    for (const { token, logprob, top_logprobs } of content) {
+      expect(top_logprobs.map((top) => top.token)).toContain(token)
+      expect(logprob).toBeCloseTo(top_logprobs[0]?.logprob ?? 0, 6)
+      expect(top_logprobs).toHaveLength(3)
+    }
+  })
+
+  test('embeddings: as the SDK asks by default (base64) the same as in plain numbers, and of length 1', async () => {
+    const input = ['a fox', 'an owl']
+    const { data, usage } = await sdk().embeddings.create({ model: MODEL, input })
+    const plain = await sdk().embeddings.create({ model: MODEL, input, encoding_format: 'float' })
+    expect(data.map(({ index }) => index)).toEqual([0, 1])
+    expect(usage.prompt_tokens).toBeGreaterThan(1)
+    for (const { index, embedding } of data) {
+      expect(embedding.reduce((sum, value) => sum + value * value, 0)).toBeCloseTo(1, 3)
+      plain.data[index]?.embedding.forEach((value, at) => expect(embedding[at]).toBeCloseTo(value, 6))
+    }
+  })
+
+  test('a text is continued', async () => {
+    const answer = await sdk().completions.create({
+      model: MODEL,
+      prompt: 'Once upon a',
+      max_tokens: 5,
+      temperature: 0
+    })
+    expect(answer.choices[0]?.text).toMatch(/\w/)
+  })
+
+  test('an abort in mid-stream frees the slot', async () => {
+    const stream = await sdk().chat.completions.create({ ...short, max_tokens: 400, temperature: 1, stream: true })
+    for await (const chunk of stream) {
+      if ((chunk.choices[0]?.delta.content ?? '') !== '') break
+    }
+    await nodeShows(network, ({ requestsRunning }) => requestsRunning === 0)
+  })
+
+  test('errors are of the classes that apps catch', async () => {
+    const fail = async (more: object, options = {}): Promise<unknown> =>
+      await sdk(options)
+        .chat.completions.create({ ...short, ...more })
+        .catch((cause: unknown) => cause)
+    const absent = await fail({ model: 'nobody/has:it' })
+    expect(absent).toBeInstanceOf(Sdk.NotFoundError)
+    expect(absent).toMatchObject({ status: 404, code: 'model_not_found', param: 'model' })
+    expect(String(absent)).toContain(MODEL)
+    expect(await fail({ temperature: -1 })).toBeInstanceOf(Sdk.BadRequestError)
+    const long = await fail({ messages: [{ role: 'user', content: 'fox '.repeat(20_000) }] })
+    expect(long).toBeInstanceOf(Sdk.BadRequestError)
+    expect(long).toMatchObject({ code: 'context_length_exceeded' })
+  })
+
+  test('retries stop when told', async () => {
+    let calls = 0
+    const counted: typeof fetch = async (...of) => {
+      calls++
+      return await fetch(...of)
+    }
+    const ask = sdk({ maxRetries: 3, fetch: counted }).chat.completions.create({ ...short, model: 'nobody/has:it' })
+    await expect(ask).rejects.toThrow('404')
+    expect(calls).toBe(1)
+  })
+
+  test('responses: whole, streamed, a call, and parsed by the zod helper', async () => {
+    const ask = { model: MODEL, input: PROMPT, temperature: 0, max_output_tokens: 12 }
+    const whole = await sdk().responses.create(ask)
+    expect([whole.status, whole.incomplete_details]).toEqual(['incomplete', { reason: 'max_output_tokens' }])
+    expect(whole.output_text).toMatch(/\w/)
+    const stream = sdk().responses.stream(ask)
+    let text = ''
+    stream.on('response.output_text.delta', ({ delta }) => void (text += delta))
+    expect((await stream.finalResponse()).output_text).toBe(whole.output_text)
+    expect(text).toBe(whole.output_text)
+    const parameters = { type: 'object', properties: { city: { enum: ['Oslo', 'Rome'] } }, required: ['city'] }
+    const tool = { type: 'function' as const, name: 'weather', parameters, strict: false }
+    const called = await sdk().responses.create({
+      ...ask,
+      max_output_tokens: 200,
+      tools: [tool],
+      tool_choice: { type: 'function', name: 'weather' }
+    })
+    const call = called.output.find((item) => item.type === 'function_call')
+    expect(JSON.parse(call?.arguments ?? '')).toMatchObject({ city: expect.stringMatching(/Oslo|Rome/) })
+    const parsed = await sdk().responses.parse({
+      ...ask,
+      max_output_tokens: 200,
+      text: { format: zodTextFormat(animal, 'animal') }
+    })
+    animal.parse(parsed.output_parsed)
+  })
+})

@@ -1,0 +1,126 @@
+/** What becomes of parts that crumb does not give: reasoning, and several calls. */
+import type { AnswerMetadata, DeltaPart, FinishPart } from '@potluck/client'
+import type OpenAI from 'openai'
+import { expect, test } from 'vitest'
+
+import { Collector } from '../../../client/gateway/answers/whole.ts'
+import type { AnswerEvents } from '../../../client/gateway/answers/respond.ts'
+import { chatCompletion, ChatChunks } from '../../../client/gateway/openai/chat-answer.ts'
+import { wholeResponse } from '../../../client/gateway/openai/responses-answer.ts'
+import { ResponseEvents } from '../../../client/gateway/openai/responses-events.ts'
+import { parseResponses } from '../../../client/gateway/openai/responses-request.ts'
+
+const model = { digest: `sha256:${'a'.repeat(64)}`, name: 'a/b:Q4_0' }
+const metadata = { peerId: 'peer', model, relayed: true, ttftMs: 1, tokensPerSecond: 2, failures: [], seed: 3n }
+const accepted = {
+  type: 'accepted',
+  peerId: 'peer',
+  model,
+  promptTokens: 4,
+  queuePosition: 0,
+  estimatedWaitMs: 0
+} as const
+
+const DELTAS: Partial<DeltaPart>[] = [
+  { reasoning: 'Let me ' },
+  { reasoning: 'see.' },
+  { text: 'I ask.' },
+  { toolCalls: [{ index: 0, id: 'call_1', name: 'add', arguments: '' }] },
+  { toolCalls: [{ index: 0, arguments: '{"a":' }] },
+  {
+    toolCalls: [
+      { index: 0, arguments: '1}' },
+      { index: 1, id: 'call_2', name: 'sub', arguments: '{}' }
+    ]
+  }
+]
+const deltas = DELTAS.map((delta): DeltaPart => ({ type: 'delta', text: '', tokens: [1], ...delta }))
+const finish: FinishPart = {
+  type: 'finish',
+  finishReason: 'tool_calls',
+  usage: { promptTokens: 4, cachedTokens: 1, completionTokens: 6 },
+  metadata: metadata as unknown as AnswerMetadata
+}
+
+function all(events: AnswerEvents): object[] {
+  const sent = [
+    ...events.begin(0, accepted),
+    ...deltas.flatMap((delta) => events.delta(0, delta)),
+    ...events.finish(0, finish),
+    ...events.end()
+  ]
+  return sent.flatMap(({ data }) => (typeof data === 'string' ? [] : [data]))
+}
+
+function whole(): NonNullable<Collector['whole']> {
+  const collector = new Collector()
+  for (const part of [accepted, ...deltas, finish]) collector.take(part)
+  if (collector.whole === undefined) throw new Error('not whole')
+  return collector.whole
+}
+
+test('a chat: reasoning and calls apart from the content', () => {
+  const answer = chatCompletion([whole()], { model: 'auto', created: 1, logprobs: false })
+  expect(answer satisfies OpenAI.ChatCompletion).toMatchObject({
+    model: model.name,
+    choices: [
+      {
+        message: {
+          content: 'I ask.',
+          reasoning_content: 'Let me see.',
+          tool_calls: [
+            { id: 'call_1', type: 'function', function: { name: 'add', arguments: '{"a":1}' } },
+            { id: 'call_2', type: 'function', function: { name: 'sub', arguments: '{}' } }
+          ]
+        },
+        finish_reason: 'tool_calls'
+      }
+    ],
+    usage: { potluck: { route: 'relayed', seed: '3' } }
+  })
+})
+
+test('chunks: a call has its head once, and its arguments in pieces', () => {
+  const chunks = all(new ChatChunks({ model: 'auto', created: 1, logprobs: false, usage: false }))
+  const sent = chunks.flatMap((chunk) => (chunk as OpenAI.ChatCompletionChunk).choices.map(({ delta }) => delta))
+  expect(sent.slice(1)).toEqual([
+    { reasoning_content: 'Let me ' },
+    { reasoning_content: 'see.' },
+    { content: 'I ask.' },
+    { tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: { name: 'add', arguments: '' } }] },
+    { tool_calls: [{ index: 0, function: { arguments: '{"a":' } }] },
+    {
+      tool_calls: [
+        { index: 0, function: { arguments: '1}' } },
+        { index: 1, id: 'call_2', type: 'function', function: { name: 'sub', arguments: '{}' } }
+      ]
+    },
+    {}
+  ])
+})
+
+test('a response: an item for each, the next only when the one before is done', () => {
+  const request = parseResponses({ input: 'hello' })
+  const events = all(new ResponseEvents(request, 1)) as OpenAI.Responses.ResponseStreamEvent[]
+  expect(events.map(({ sequence_number }) => sequence_number)).toEqual([...events.keys()])
+  const items = events.filter(({ type }) => type.startsWith('response.output_item'))
+  expect(
+    items.map((event) => [event.type.slice('response.output_item.'.length), 'item' in event && event.item.type])
+  ).toEqual(
+    ['reasoning', 'message', 'function_call', 'function_call'].flatMap((type) => [
+      ['added', type],
+      ['done', type]
+    ])
+  )
+  const last = events.at(-1)
+  if (last?.type !== 'response.completed') throw new Error('not completed')
+  const ids = (value: object): unknown => JSON.parse(JSON.stringify(value).replaceAll(/"(rs|msg|fc|resp)_\w+"/g, '""'))
+  expect(ids(last.response)).toEqual(ids(wholeResponse(whole(), request, 1)))
+  expect(last.response.output).toMatchObject([
+    { content: [{ text: 'Let me see.' }] },
+    { content: [{ text: 'I ask.' }] },
+    { call_id: 'call_1', arguments: '{"a":1}' },
+    { call_id: 'call_2', arguments: '{}' }
+  ])
+  expect(last.response.usage).toMatchObject({ input_tokens: 4, output_tokens_details: { reasoning_tokens: 2 } })
+})
