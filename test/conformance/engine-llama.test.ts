@@ -79,6 +79,7 @@ describe('the engine of llama.cpp', () => {
       features: ['chat', 'completion', 'logprobs', 'score', 'json', 'tools', 'embeddings']
     })
     expect(engine.model.parameters).toBeGreaterThan(1e6)
+    expect(engine.remembered).toBeGreaterThan(0)
     expect(engine.backend).toMatchObject({ accelerator: 'cpu', engine: 'node-llama-cpp/3.22.1' })
     expect(new Set(progress)).toEqual(new Set(['hash', 'load']))
   })

@@ -176,7 +176,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   conversations: {
     kind: integer(0, 255),
     default: undefined,
-    defaultText: 'as many as fit half of the free memory, up to 32',
+    defaultText: 'as many as fit half of the free memory, up to 48',
     doc: 'conversations remembered beside those in the slots, whose next turn is quick; each takes memory for a context',
     commands: SERVE
   },

@@ -38,15 +38,15 @@ const MEAN_TURNS = 4
 const MEAN_THINKING_MS = 15_000
 
 const GIB = 2 ** 30
-/** A model of 3 B parameters with 4 bits a weight, on a device of 12 GiB of which 1 GiB is taken. */
-const FREE_BYTES = (12 - 1 - 2) * GIB
+/** A model of 3 B parameters with 4 bits a weight, on a device of 16 GiB of which 1 GiB is taken. */
+const FREE_BYTES = (16 - 1 - 2) * GIB
 /** Its contexts of 4,096 tokens, 36 KiB each. */
 const CONTEXT_BYTES = 4_096 * 36 * 1024
 /** Conversations that such a node remembers beside its slots, by the product's own rule. */
 export const REMEMBERED: number = conversationsThatFit([
   { freeBytes: FREE_BYTES - MOST_SLOTS * CONTEXT_BYTES, bytesEach: CONTEXT_BYTES }
 ])
-/** What nodes with less or more memory have. */
+/** What nodes with less memory have: those with 12 GiB 30, those with 8 GiB 15. */
 export const OTHERS_REMEMBER: readonly number[] = [0, 8, 16, 32]
 
 export type PolicyName = 'potluck' | BaselineName
