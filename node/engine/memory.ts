@@ -7,7 +7,7 @@
  * decided here, and nothing else: the engine does it, and the simulator counts what it is good for.
  */
 
-import { COPIED_PER_PREFILLED, LEAST_COPIED_TOKENS, OPENING_TOKENS } from './constants.ts'
+import { CONTEXT_PER_COPY, LEAST_COPIED_TOKENS, OPENING_TOKENS } from './constants.ts'
 import { chooseSlot, commonPrefix, type SlotView } from './slots.ts'
 
 /** Where a request goes. */
@@ -19,7 +19,7 @@ export interface Placement<S> {
 
 /** Tokens that a copy must be worth, as it takes the whole context along however little is in it. */
 export function leastWorthCopying(contextLength: number): number {
-  return Math.max(LEAST_COPIED_TOKENS, Math.ceil(contextLength / COPIED_PER_PREFILLED))
+  return Math.max(LEAST_COPIED_TOKENS, Math.ceil(contextLength / CONTEXT_PER_COPY))
 }
 
 /** Remembers what was used last. Without sequences to remember in, it only chooses slots. */
