@@ -57,8 +57,8 @@ export const FIRST_SLICE_TOKENS = 16
  */
 export const SLICE_STEP_TOKENS = 16
 /**
- * Rows that llama.cpp's matrix kernels take together at least; what is left over goes one by one, at the price of a
- * token by itself: 127 tokens of a prompt cost 7 % more than 128. So the cache is used up to where the rest is even.
+ * Tokens that llama.cpp's matrix kernels take together at least; what is left over goes one by one, at the price of a
+ * token by itself. 127 tokens of a prompt cost 7 % more than 128, so the cache is used to where such a rest begins.
  */
 export const KERNEL_ROWS = 4
 /** Below this a slice costs nearly as much as a token by itself. */

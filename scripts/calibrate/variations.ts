@@ -19,6 +19,8 @@ export const SLOTS = 16
 /** What llama.cpp does unless told otherwise, without and with flash attention, and what saves the most memory. */
 const F16 = { keys: 'F16', values: 'F16', flashAttention: false } as const
 const F16_FLASH = { ...F16, flashAttention: true } as const
+/** What the product takes on processors other than x86 (`node/engine/llama/cache.ts`). */
+const Q8_KEYS = { keys: 'Q8_0', values: 'F16', flashAttention: true } as const
 const Q8_FLASH = { keys: 'Q8_0', values: 'Q8_0', flashAttention: true } as const
 
 const HONEST_VARIATIONS: Readonly<Record<string, HonestVariation>> = {
@@ -26,6 +28,7 @@ const HONEST_VARIATIONS: Readonly<Record<string, HonestVariation>> = {
   'batches of 32': { slots: 1, batchSize: 32, like: 'as shipped' },
   // Very slow where both threads have to share a core, as on a busy machine.
   'two threads': { slots: 1, threads: 2, like: 'as shipped' },
+  'as shipped, not on x86': { slots: SLOTS, cache: Q8_KEYS },
   'F16 KV': { slots: SLOTS, cache: F16 },
   'F16 KV, flash attention': { slots: SLOTS, cache: F16_FLASH },
   'Q8 KV': { slots: SLOTS, cache: Q8_FLASH },

@@ -29,9 +29,14 @@ export class SlicePace {
     prompts.sort((a, b) => wanted[a]! - wanted[b]!)
     let left = this.#whole
     for (const [place, index] of prompts.entries()) {
-      const share = Math.max(1, Math.floor(left / (prompts.length - place)))
-      shares[index] = Math.min(wanted[index]!, share)
-      left -= shares[index]
+      const share = Math.floor(left / (prompts.length - place))
+      if (wanted[index]! >= share) {
+        // All that follow get as much: llama.cpp evaluates apart what some have more than others.
+        for (const rest of prompts.slice(place)) shares[rest] = Math.max(1, share)
+        break
+      }
+      shares[index] = wanted[index]!
+      left -= wanted[index]!
     }
     return { shares, prompts: prompts.reduce((sum, index) => sum + shares[index]!, 0) }
   }

@@ -48,12 +48,14 @@ export class Sequence implements Slot<Sequence> {
 
   /**
    * Keeps what the cache and the tokens have in common, at most `most` tokens of it, and forgets
-   * the rest. Returns how many stayed: fewer where the model's memory cannot be cut there.
+   * the rest. Returns how many stayed: fewer where the model's memory cannot be cut there, or where
+   * a few more to evaluate are quicker.
    */
   async reuse(tokens: readonly number[], most: number): Promise<number> {
     let common = Math.min(commonPrefix(this.#cached, tokens), most)
     const rest = tokens.length - common
-    if (rest > SLICE_STEP_TOKENS) common = Math.max(0, common - (-rest & (KERNEL_ROWS - 1)))
+    const missing = (KERNEL_ROWS - (rest % KERNEL_ROWS)) % KERNEL_ROWS
+    if (rest > SLICE_STEP_TOKENS) common = Math.max(0, common - missing)
     await this.#sequence.adaptStateToTokens(tokens.slice(0, common) as Token[], false)
     this.#cached = this.#sequence.contextTokens
     return this.#cached.length

@@ -27,7 +27,7 @@ export interface VillainsView extends Screen {
   outcome: (outcome: Outcome) => void
 }
 
-const HEADS = ['node', 'standing', 'odds', 'audited', 'requests', 'reliable', 'first token', 'decode']
+const HEADS = ['node', 'standing', 'odds of fraud', 'audited', 'requests', 'reliable', 'first token', 'decode']
 /** Where nothing is redrawn, a line for so many requests. */
 const LINE_EVERY = 10
 

@@ -27,7 +27,7 @@ async function network(honest: number): Promise<{ bootstrap: string[]; cheat: Po
 
 async function connect(options: ClientOptions, serving: number): Promise<Client> {
   // All are newcomers, and all have their turn: a cheat is to be met within a few answers.
-  const parameters = { newcomerShare: 1, auditAllowanceTokens: 1e6 }
+  const parameters = { newcomerShare: 1, newcomerTokens: 150, auditAllowanceTokens: 1e6 }
   const client = await createClient({ mdns: false, reputation: { parameters }, ...options })
   onTestFinished(async () => await client.stop())
   expect((await client.models())[0]?.nodes).toBe(serving)
@@ -64,8 +64,8 @@ test('by its own engine: a cheat is convicted by answers that nobody else has se
 })
 
 test('by others: two that agree convict, with a proof that holds from its bytes and the model alone', async () => {
-  const { bootstrap, cheat, others } = await network(3)
-  const client = await connect({ bootstrap }, 4)
+  const { bootstrap, cheat, others } = await network(2)
+  const client = await connect({ bootstrap }, 3)
   const cheater = cheat.peerId.toString()
   await askUntil(client, cheater, 'convicted', true)
   const [proof] = client.proofs()

@@ -21,11 +21,11 @@ test(
     timeout: 300_000
   },
   async () => {
-    run = new Run('--villains', '--requests', '12', '--json')
+    run = new Run('--villains', '--requests', '18', '--json')
     expect(await run.exit, run.output).toEqual([0, null])
 
     const answered = run.of('request')
-    expect(answered).toHaveLength(12)
+    expect(answered).toHaveLength(18)
     expect(answered.filter(({ failure }) => failure !== undefined)).toEqual([])
     const nodes = new Map(run.of('node').map((node) => [node.node, node]))
     expect(nodes.get('noise')).toMatchObject({ villain: 'noise', standing: 'convicted' })
@@ -33,7 +33,7 @@ test(
     for (const name of ['honest-1', 'honest-2', 'honest-3', 'slow']) {
       expect(['newcomer', 'established']).toContain(nodes.get(name)?.standing)
     }
-    expect(run.of('outcome')).toEqual([expect.objectContaining({ requests: 12, honestSetAside: [] })])
+    expect(run.of('outcome')).toEqual([expect.objectContaining({ requests: 18, honestSetAside: [] })])
 
     const proof = run.of('proof').find(({ node }) => node === 'noise')
     expect(proof).toMatchObject({ confirmed: true })

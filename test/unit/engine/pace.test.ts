@@ -39,6 +39,7 @@ describe('the slices of a prefill', () => {
     const many = Array.from({ length: 100 }, () => LONG)
     expect(learned(5).divide(many)).toEqual({ shares: many.map(() => 1), prompts: many.length })
     expect(learned(1_000_000).divide([LONG, 12, LONG])).toEqual({ shares: [250, 12, 250], prompts: BATCH_TOKENS })
+    expect(learned(1_000_000).divide([LONG, LONG, LONG]).shares).toEqual([170, 170, 170])
   })
 
   it('leave to each answer its token', () => {
