@@ -40,7 +40,7 @@ export async function startServing(context: CommandContext): Promise<Serving> {
 }
 
 async function load(model: FoundModel, { settings, interrupted }: CommandContext): Promise<Engine> {
-  const { slots, context, threads, gpu, json } = settings
+  const { slots, conversations, context, threads, gpu, json } = settings
   const bars = new Map<string, Progress>()
   const progress = (stage: string): Progress => {
     const bar = bars.get(stage) ?? createProgress(stage, { json })
@@ -51,6 +51,7 @@ async function load(model: FoundModel, { settings, interrupted }: CommandContext
     modelPath: model.path,
     ...(model.name === undefined ? {} : { name: model.name }),
     ...(slots === undefined ? {} : { slots }),
+    ...(conversations === undefined ? {} : { remember: conversations }),
     ...(context === undefined ? {} : { contextLength: context }),
     ...(threads === undefined ? {} : { threads }),
     gpu: gpu === 'off' ? false : 'auto',

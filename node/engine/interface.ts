@@ -109,6 +109,8 @@ export interface Engine {
   readonly backend: EngineBackend
   /** Generations that may run at once. */
   readonly slots: number
+  /** Conversations kept beside those in the slots, whose next turn costs only what is new. */
+  readonly remembered: number
   readonly status: EngineStatus
   /** Calls back on every change of `status`; returns the way to stop it. */
   onStatus: (listener: (status: EngineStatus) => void) => () => void

@@ -3,8 +3,6 @@
  * conversation costs only what is new.
  */
 
-import { PotluckError } from '@potluck/protocol'
-
 /** What the choice looks at. */
 export interface SlotView {
   /** Place in the batch. */
@@ -12,36 +10,6 @@ export interface SlotView {
   /** Tokens in its cache. */
   readonly cached: readonly number[]
   readonly busy: boolean
-}
-
-/** The slots of an engine, each for one request at a time. */
-export class SlotPool<S extends SlotView & { busy: boolean }> {
-  readonly #slots: readonly S[]
-
-  constructor(slots: readonly S[]) {
-    this.#slots = slots
-  }
-
-  /** Slots in use. */
-  get active(): number {
-    return this.#slots.filter(({ busy }) => busy).length
-  }
-
-  /**
-   * Runs `work` on the best slot for these tokens.
-   *
-   * @throws PotluckError `busy` if all are taken: whoever asks is to know how many there are
-   */
-  async use<T>(tokens: readonly number[], work: (slot: S) => Promise<T>): Promise<T> {
-    const slot = chooseSlot(this.#slots, tokens)
-    if (slot === undefined) throw new PotluckError('busy', 'all slots of the engine are taken')
-    slot.busy = true
-    try {
-      return await work(slot)
-    } finally {
-      slot.busy = false
-    }
-  }
 }
 
 /** How many tokens at their beginnings are the same. */

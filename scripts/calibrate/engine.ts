@@ -45,7 +45,10 @@ export class LabEngine {
     batchSize = BATCH_TOKENS,
     cache
   }: Setup): Promise<LabEngine> {
-    const loaded = await load({ modelPath, slots, threads, gpu: false }, { progress: () => {}, log: () => {} })
+    const loaded = await load(
+      { modelPath, slots, remember: 0, threads, gpu: false },
+      { progress: () => {}, log: () => {} }
+    )
     const { model } = loaded.context
     const { keys, values, flashAttention } = cache ?? cacheType(model)
     await loaded.context.dispose()

@@ -11,12 +11,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { CANDIDATES, formatDigest, PotluckError, type ChatMessage } from '@potluck/protocol'
 import type { PositionLogits } from '../../node/engine/answer/answer.ts'
 import { CRASH_LIMIT } from '../../node/engine/constants.ts'
-import { startLlamaEngine, type EngineStatus, type LlamaEngineOptions } from '../../node/engine/index.ts'
+import {
+  startLlamaEngine,
+  type EngineStatus,
+  type GenerateJob,
+  type LlamaEngineOptions
+} from '../../node/engine/index.ts'
 import { TokenSet } from '../../node/engine/grammar/token-set.ts'
 import { Decoder } from '../../node/engine/llama/decoder.ts'
 import { LlamaVocabulary } from '../../node/engine/llama/vocabulary.ts'
 import { crumb } from '../../node/models/crumb.ts'
-import { collect, jobFor } from './engine.ts'
+import { collect, jobFor, type Collected } from './engine.ts'
 
 type LlamaEngine = Awaited<ReturnType<typeof startLlamaEngine>>
 
@@ -74,6 +79,7 @@ describe('the engine of llama.cpp', () => {
       features: ['chat', 'completion', 'logprobs', 'score', 'json', 'tools', 'embeddings']
     })
     expect(engine.model.parameters).toBeGreaterThan(1e6)
+    expect(engine.remembered).toBeGreaterThan(0)
     expect(engine.backend).toMatchObject({ accelerator: 'cpu', engine: 'node-llama-cpp/3.22.1' })
     expect(new Set(progress)).toEqual(new Set(['hash', 'load']))
   })
@@ -111,6 +117,39 @@ describe('the engine of llama.cpp', () => {
         })
       })
       expect(different).toEqual([])
+    }
+  })
+
+  it('remembers conversations whose slots others took, to the bit', async () => {
+    const engine = await start({ slots: 2, remember: 4 })
+    const fresh = await start({ slots: 1, remember: 0 })
+    expect([engine.remembered, fresh.remembered]).toEqual([4, 0])
+    const ask = async (messages: ChatMessage[]): Promise<{ job: GenerateJob; answer: Collected }> => {
+      const job = jobFor(await engine.tokenize({ messages }), { maxTokens: 40, topLogprobs: 20 })
+      return { job, answer: await collect(engine.generate(job)) }
+    }
+    // Both slots at once, then both again with other conversations.
+    const round = async (chats: ChatMessage[][]): Promise<Array<Awaited<ReturnType<typeof ask>>>> => [
+      ...(await Promise.all(chats.slice(0, 2).map(ask))),
+      ...(await Promise.all(chats.slice(2).map(ask)))
+    ]
+    let chats = ['a', 'b', 'c', 'd'].map((name): ChatMessage[] => [
+      { role: 'user', content: `${name} is here. `.repeat(20) }
+    ])
+    for (const turn of [1, 2]) {
+      const answers = await round(chats)
+      for (const { job, answer } of answers) {
+        // With one slot, another conversation was in it before.
+        const { tokens, logprobs, usage } = await collect(fresh.generate(job))
+        expect([answer.tokens, answer.logprobs]).toEqual([tokens, logprobs])
+        expect(usage!.cachedTokens).toBeLessThan(20)
+        if (turn > 1) expect(answer.usage!.cachedTokens).toBeGreaterThan(job.promptTokens.length - 60)
+      }
+      chats = chats.map((messages, index) => [
+        ...messages,
+        { role: 'assistant', content: answers[index]!.answer.text },
+        { role: 'user', content: 'And?' }
+      ])
     }
   })
 

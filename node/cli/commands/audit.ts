@@ -28,6 +28,7 @@ export async function audit(context: CommandContext): Promise<number> {
   const engine = await startLlamaEngine({
     modelPath,
     slots: 1,
+    remember: 0,
     gpu: settings.gpu === 'off' ? false : 'auto',
     ...(settings.threads === undefined ? {} : { threads: settings.threads }),
     logger: createLogger(settings),

@@ -1,7 +1,7 @@
 /** `potluck serve`: a model for the network, until Ctrl-C. */
 import { formatDigest, type Load } from '@potluck/protocol'
 
-import type { EngineStatus } from '../../engine/index.ts'
+import type { Engine, EngineStatus } from '../../engine/index.ts'
 import type { NodeEvent, PotluckNode } from '../../node.ts'
 import { describeReachability } from '../../status.ts'
 import { bestAddress, until } from '../daemon-options.ts'
@@ -14,8 +14,8 @@ export async function serve(context: CommandContext): Promise<number> {
   const { settings, interrupted } = context
   const { node, engine } = await startServing(context)
   try {
-    if (settings.json) printJson(readyJson(node))
-    else printLine(banner(node))
+    if (settings.json) printJson(readyJson(node, engine))
+    else printLine(banner(node, engine))
     const unlisten = node.onEvent(reporter(settings.json))
     await until(interrupted)
     unlisten()
@@ -53,7 +53,7 @@ function describeEngine(status: EngineStatus): string {
   }
 }
 
-function readyJson(node: PotluckNode): object {
+function readyJson(node: PotluckNode, { remembered }: Engine): object {
   const { models, hardware, slots } = node.card()
   return {
     type: 'ready',
@@ -62,7 +62,8 @@ function readyJson(node: PotluckNode): object {
     reachability: describeReachability(node.addresses()),
     models: models.map((model) => ({ ...model, digest: formatDigest(model.digest) })),
     hardware,
-    slots
+    slots,
+    remembered
   }
 }
 
@@ -71,7 +72,7 @@ function leaving({ active, queued }: Load): string {
   return left === 0 ? 'leaving' : `finishing ${left} ${left === 1 ? 'answer' : 'answers'}; Ctrl-C again leaves at once`
 }
 
-function banner(node: PotluckNode): string {
+function banner(node: PotluckNode, { remembered }: Engine): string {
   const { models, hardware, slots } = node.card()
   const [model] = models
   const addresses = node.addresses()
@@ -85,7 +86,7 @@ function banner(node: PotluckNode): string {
           ['', `${parameters(model.parameters)} parameters, ${model.quantization}, context ${model.contextLength}`],
           ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
         ]),
-    ['slots', `${slots} answers at once`],
+    ['slots', `${slots} answers at once, ${remembered} conversations remembered beside them`],
     ['hardware', `${hardware.accelerator}, ${hardware.device}`],
     ...addresses.map((address, index) => [index === 0 ? 'addresses' : '', address]),
     ['reachable', describeReachability(addresses)]

@@ -24,6 +24,7 @@ export interface Settings {
   name: string | undefined
   sha256: string | undefined
   slots: number | undefined
+  conversations: number | undefined
   context: number | undefined
   threads: number | undefined
   gpu: 'auto' | 'off'
@@ -170,6 +171,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: undefined,
     defaultText: 'by the hardware',
     doc: 'answers generated at once; each takes memory for a context of its own',
+    commands: SERVE
+  },
+  conversations: {
+    kind: integer(0, 255),
+    default: undefined,
+    defaultText: 'as many as fit half of the free memory, up to 48',
+    doc: 'conversations remembered beside those in the slots, whose next turn is quick; each takes memory for a context',
     commands: SERVE
   },
   context: {

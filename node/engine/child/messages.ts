@@ -20,6 +20,8 @@ export interface LoadOptions {
   modelPath: string
   name?: string
   slots: number
+  /** Default: as many as fit the memory. */
+  remember?: number
   contextLength?: number
   threads?: number
   gpu: 'auto' | false
@@ -49,7 +51,7 @@ export type ToChild =
 
 export type FromChild =
   | { type: 'progress'; stage: LoadStage; fraction: number }
-  | { type: 'ready'; model: EngineModel; backend: EngineBackend; file: FileIdentity }
+  | { type: 'ready'; model: EngineModel; backend: EngineBackend; file: FileIdentity; remembered: number }
   /** The model cannot be loaded; one line for the user. */
   | { type: 'refused'; reason: string }
   | { type: 'log'; text: string }

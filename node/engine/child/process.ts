@@ -11,6 +11,8 @@ export interface Loaded {
   model: EngineModel
   backend: EngineBackend
   file: FileIdentity
+  /** Conversations that it remembers beside those in its slots. */
+  remembered: number
 }
 
 export interface ProcessEvents {
@@ -79,7 +81,12 @@ export class EngineProcess {
       case 'log':
         return events.log(message.text)
       case 'ready':
-        return resolve({ model: message.model, backend: message.backend, file: message.file })
+        return resolve({
+          model: message.model,
+          backend: message.backend,
+          file: message.file,
+          remembered: message.remembered
+        })
       case 'refused':
         return reject(new PotluckError('engine_failed', message.reason))
       case 'event':

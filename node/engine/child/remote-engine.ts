@@ -76,6 +76,10 @@ export class RemoteEngine implements Engine {
     return this.#loaded.backend
   }
 
+  get remembered(): number {
+    return this.#loaded.remembered
+  }
+
   get status(): EngineStatus {
     return this.#supervisor.status
   }

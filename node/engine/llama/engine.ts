@@ -5,10 +5,11 @@ import type { Credit } from '../answer/credit.ts'
 import { readAnswer } from '../answer/read.ts'
 import type { TokenSet } from '../grammar/token-set.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
+import { ConversationMemory, leastWorthCopying } from '../memory.ts'
+import { SlotPool } from '../pool.ts'
 import { generate } from './generate.ts'
 import type { LoadedModel } from './load.ts'
 import { Sequence } from './sequence.ts'
-import { SlotPool } from '../slots.ts'
 
 export class LlamaProcessEngine {
   readonly #loaded: LoadedModel
@@ -27,7 +28,9 @@ export class LlamaProcessEngine {
       })
       return new Sequence(id, sequence, { batching: loaded.batching, counters: this.#counters })
     })
-    this.#slots = new SlotPool(sequences)
+    const { slots, model } = loaded
+    const least = leastWorthCopying(model.contextLength)
+    this.#slots = new SlotPool(new ConversationMemory(sequences.slice(0, slots), sequences.slice(slots), least))
   }
 
   tokenize(input: PromptInput): Uint32Array {

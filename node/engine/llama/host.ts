@@ -51,8 +51,8 @@ export class EngineHost {
         log: (text) => this.#send({ type: 'log', text })
       })
       this.#engine = new LlamaProcessEngine(loaded)
-      const { model, backend, file } = loaded
-      this.#send({ type: 'ready', model, backend, file })
+      const { model, backend, file, remembered } = loaded
+      this.#send({ type: 'ready', model, backend, file, remembered })
     } catch (error) {
       const reason =
         error instanceof ModelRefused ? error.message : `${options.modelPath} cannot be loaded: ${firstLine(error)}`

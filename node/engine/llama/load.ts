@@ -13,7 +13,7 @@ import {
 } from 'node-llama-cpp'
 import type { Feature } from '@potluck/protocol'
 import type { FileIdentity, LoadOptions, LoadStage } from '../child/messages.ts'
-import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
+import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, MOST_SEQUENCES, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
 import type { EngineBackend, EngineModel } from '../interface.ts'
 import { Batching } from './batching.ts'
 import { cacheType } from './cache.ts'
@@ -21,11 +21,16 @@ import { Embedder } from './embedder.ts'
 import { modelFacts } from './facts.ts'
 import { identify } from './file.ts'
 import { PromptTokenizer } from './prompt.ts'
+import { canBeCut, conversationsFor } from './remember.ts'
 import { Shaper } from '../shape/shaper.ts'
 import { LlamaVocabulary } from './vocabulary.ts'
 
 export interface LoadedModel {
   context: LlamaContext
+  /** Sequences of the context that requests are evaluated on, its first ones. */
+  slots: number
+  /** Its other sequences. */
+  remembered: number
   batching: Batching
   vocabulary: LlamaVocabulary
   prompts: PromptTokenizer
@@ -57,22 +62,32 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const contextLength = Math.min(model.trainContextSize, options.contextLength ?? DEFAULT_CONTEXT_LENGTH)
   const batching = new Batching()
   const cache = cacheType(model)
-  const context = await createContext(model, {
-    sequences: options.slots,
-    contextSize: contextLength,
-    batchSize: Math.min(BATCH_TOKENS, contextLength * options.slots),
-    threads,
-    flashAttention: cache.flashAttention,
-    experimentalKvCacheKeyType: cache.keys,
-    experimentalKvCacheValueType: cache.values,
-    batching: batching.options
-  })
+  const { slots } = options
+  const most = canBeCut(model) ? MOST_SEQUENCES - slots : 0
+  const create = async (remembered: number): Promise<LlamaContext> =>
+    createContext(model, slots, Math.min(remembered, most), {
+      contextSize: contextLength,
+      batchSize: Math.min(BATCH_TOKENS, contextLength * slots),
+      threads,
+      flashAttention: cache.flashAttention,
+      experimentalKvCacheKeyType: cache.keys,
+      experimentalKvCacheValueType: cache.values,
+      batching: batching.options
+    })
+  const fitting = async (): Promise<number> => conversationsFor(model, { slots, contextLength, cache }, file.sizeBytes)
+  const context =
+    options.remember === undefined
+      ? // What nobody asked for must not keep the model from being served.
+        await create(await fitting()).catch(() => create(0))
+      : await create(options.remember)
   const vocabulary = new LlamaVocabulary(model)
   const prompts = new PromptTokenizer(model, vocabulary, contextLength * vocabulary.longestPiece(), report.log)
   const shaper = new Shaper(vocabulary, prompts.format)
   const embedder = new Embedder(model, { threads, longestPiece: vocabulary.longestPiece() })
   return {
     context,
+    slots,
+    remembered: context.totalSequences - slots,
     batching,
     vocabulary,
     prompts,
@@ -168,16 +183,19 @@ async function loadFile(
 
 async function createContext(
   model: LlamaModel,
+  slots: number,
+  remembered: number,
   options: LlamaContextOptions & { contextSize: number }
 ): Promise<LlamaContext> {
   try {
     return await model.createContext({
       ...options,
+      sequences: slots + remembered,
       // A smaller context than was asked for would be a surprise in the middle of a conversation.
       failedCreationRemedy: false
     })
   } catch (error) {
-    const wanted = `${options.sequences} slots of ${options.contextSize} tokens`
+    const wanted = `${slots} slots and ${remembered} remembered conversations of ${options.contextSize} tokens`
     throw new ModelRefused(`there is no memory for ${wanted}; ask for fewer or shorter ones: ${firstLine(error)}`)
   }
 }

@@ -1,8 +1,10 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp'
 import type { PositionLogits } from '../answer/answer.ts'
 import { KERNEL_ROWS, SLICE_STEP_TOKENS } from '../constants.ts'
-import { commonPrefix, type SlotView } from '../slots.ts'
+import type { Slot } from '../pool.ts'
+import { commonPrefix } from '../slots.ts'
 import type { Batching } from './batching.ts'
+import { copyState } from './copy.ts'
 import { Decoder, type LogitsWanted } from './decoder.ts'
 
 export interface SequenceCounters {
@@ -17,23 +19,31 @@ export interface SequenceParts {
 }
 
 /** One of the context's sequences: its cache of tokens, and their evaluation. */
-export class Sequence implements SlotView {
+export class Sequence implements Slot<Sequence> {
   readonly id: number
   busy = false
   readonly #sequence: LlamaContextSequence
-  readonly #decoder: Decoder
   readonly #parts: SequenceParts
   #cached: number[] = []
+  /** Made when it is needed: its samplers take megabytes, and a sequence that only remembers needs none. */
+  #evaluator: Decoder | undefined
 
   constructor(id: number, sequence: LlamaContextSequence, parts: SequenceParts) {
     this.id = id
     this.#sequence = sequence
-    this.#decoder = new Decoder(sequence, id)
     this.#parts = parts
   }
 
   get cached(): readonly number[] {
     return this.#cached
+  }
+
+  /** Takes over what another sequence holds. If that cannot be done, this one holds nothing. */
+  async copy(from: Sequence): Promise<void> {
+    this.#cached = [...from.cached]
+    if (await copyState(this.#sequence, from.#sequence, from.cached.length)) return
+    await this.#sequence.clearHistory()
+    this.#cached = []
   }
 
   /**
@@ -89,6 +99,10 @@ export class Sequence implements SlotView {
     this.#cached.push(token)
     this.#parts.counters.decodeTokens++
     return logits!
+  }
+
+  get #decoder(): Decoder {
+    return (this.#evaluator ??= new Decoder(this.#sequence, this.id))
   }
 
   /** Nothing will be evaluated until something is asked for again: the others need not wait. */

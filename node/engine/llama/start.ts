@@ -10,6 +10,11 @@ export interface LlamaEngineOptions {
   name?: string
   /** Generations at once, each with a context of its own. Default `DEFAULT_SLOTS`. */
   slots?: number
+  /**
+   * Conversations kept beside those in the slots, each in a context of its own. Default: as many as fit half of the
+   * memory that is left, at most `MOST_REMEMBERED`. 0 for models whose memory cannot be cut to a prefix.
+   */
+  remember?: number
   /** Tokens of prompt and answer in each slot. Default and maximum: the model's own, default at most `DEFAULT_CONTEXT_LENGTH`. */
   contextLength?: number
   /** Default: all cores but one; one for a tiny model. */
@@ -30,7 +35,7 @@ export interface LlamaEngineOptions {
 export async function startLlamaEngine(
   options: LlamaEngineOptions
 ): Promise<Engine & { readonly pid: number | undefined }> {
-  const { modelPath, name, slots = DEFAULT_SLOTS, contextLength, threads, gpu = 'auto' } = options
+  const { modelPath, name, slots = DEFAULT_SLOTS, remember, contextLength, threads, gpu = 'auto' } = options
   return RemoteEngine.start({
     // The module beside this one: TypeScript when run from source, JavaScript when built.
     entry: new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url),
@@ -39,6 +44,7 @@ export async function startLlamaEngine(
       slots,
       gpu,
       ...(name === undefined ? {} : { name }),
+      ...(remember === undefined ? {} : { remember }),
       ...(contextLength === undefined ? {} : { contextLength }),
       ...(threads === undefined ? {} : { threads })
     },

@@ -38,7 +38,9 @@ import type {
 } from '../interface.ts'
 import type { TokenSet } from '../grammar/token-set.ts'
 import type { Shaper } from '../shape/shaper.ts'
-import { commonPrefix, SlotPool, type SlotView } from '../slots.ts'
+import { ConversationMemory } from '../memory.ts'
+import { SlotPool, type Slot } from '../pool.ts'
+import { commonPrefix } from '../slots.ts'
 import { embeddingsOf } from './embeddings.ts'
 import {
   babbleLogits,
@@ -77,13 +79,17 @@ export interface ScriptedOptions {
   now?: () => number
 }
 
-class ScriptedSlot implements SlotView {
+class ScriptedSlot implements Slot<ScriptedSlot> {
   readonly id: number
   cached: number[] = []
   busy = false
 
   constructor(id: number) {
     this.id = id
+  }
+
+  async copy({ cached }: ScriptedSlot): Promise<void> {
+    this.cached = [...cached]
   }
 }
 
@@ -96,6 +102,7 @@ export class ScriptedEngine implements Engine {
     flashAttention: false
   }
   readonly slots: number
+  readonly remembered = 0
   readonly #options: ScriptedOptions
   readonly #shaper: Shaper
   readonly #slots: readonly ScriptedSlot[]
@@ -110,7 +117,7 @@ export class ScriptedEngine implements Engine {
     this.#shaper = options.reply === undefined ? babbleShaper : replyShaper
     this.slots = options.slots ?? DEFAULT_SLOTS
     this.#slots = Array.from({ length: this.slots }, (_, id) => new ScriptedSlot(id))
-    this.#pool = new SlotPool(this.#slots)
+    this.#pool = new SlotPool(new ConversationMemory(this.#slots, [], 0))
     this.model = {
       digest: new Uint8Array(createHash('sha256').update('scripted').digest()),
       name: 'potluck/scripted:F32',

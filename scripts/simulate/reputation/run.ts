@@ -51,7 +51,7 @@ export function simulate(
   const random = new Random(seed)
   const clock = new Clock()
   const model = AuditModel.load()
-  const traits = population({ ...options, sequences: 0 }, random)
+  const traits = population({ ...options, remembered: 0 }, random)
   const network = new Network(traits, clock, random)
   const rumours = new Rumours(clock, random, model, { shareProofs })
   const tally: Tally = {

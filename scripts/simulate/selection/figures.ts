@@ -2,7 +2,7 @@
 import { quantile } from '../../../test/bench/report.ts'
 import { BASELINES, type BaselineName } from '../policies/baselines.ts'
 import type { Figure } from '../report.ts'
-import { MORE_SEQUENCES, SEQUENCES, simulate, type Measured, type PolicyName, type RunOptions } from './run.ts'
+import { OTHERS_REMEMBER, REMEMBERED, simulate, type Measured, type PolicyName, type RunOptions } from './run.ts'
 
 export interface SelectionOptions extends RunOptions {
   seeds: number
@@ -11,10 +11,10 @@ export interface SelectionOptions extends RunOptions {
 export function selection(options: SelectionOptions, progress: (text: string) => void): Figure[] {
   const figures: Figure[] = []
   const seeds = Array.from({ length: options.seeds }, (_, index) => index + 1)
-  const run = (policy: PolicyName, sequences = SEQUENCES): Measured[] => {
+  const run = (policy: PolicyName, remembered = REMEMBERED): Measured[] => {
     const start = performance.now()
-    const runs = seeds.map((seed) => simulate(policy, seed, options, sequences))
-    progress(`${policy}, ${sequences} sequences: ${((performance.now() - start) / 1000).toFixed(1)} s`)
+    const runs = seeds.map((seed) => simulate(policy, seed, options, remembered))
+    progress(`${policy}, ${remembered} remembered: ${((performance.now() - start) / 1000).toFixed(1)} s`)
     return runs
   }
   const add = (name: string, runs: readonly Measured[]): void => {
@@ -50,6 +50,6 @@ export function selection(options: SelectionOptions, progress: (text: string) =>
   }
   ratio('ttft_p99_ratio', ({ ttft }) => ttft, 0.5)
   ratio('completion_p99_ratio', ({ total }) => total, 0.6)
-  for (const sequences of MORE_SEQUENCES) add(`potluck, ${sequences} sequences a node`, run('potluck', sequences))
+  for (const remembered of OTHERS_REMEMBER) add(`potluck, ${remembered} remembered`, run('potluck', remembered))
   return figures
 }

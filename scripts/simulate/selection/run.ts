@@ -5,6 +5,7 @@
  * arrive at 80 % of what the peers can do on average, stragglers and absences included, if every
  * prompt were evaluated whole; a cache that is hit makes room. The first five minutes do not count.
  */
+import { conversationsThatFit } from '../../../node/engine/capacity.ts'
 import { freshState, MemoryReputationStore, type ReputationStore } from '../../../client/reputation/index.ts'
 import type { Attack } from '../attacks/attack.ts'
 import { churn, CHURN_SHARE } from '../attacks/churn.ts'
@@ -20,7 +21,7 @@ import { Directory } from '../world/directory.ts'
 import { Network, type Member } from '../world/network.ts'
 import { sender, type Outcome } from '../world/request.ts'
 import { Rumours } from '../world/rumours.ts'
-import { population } from '../world/traits.ts'
+import { MOST_SLOTS, population } from '../world/traits.ts'
 import { MEAN_ANSWER_TOKENS, MEAN_NEW_TOKENS, nextAsk } from '../world/workload.ts'
 
 export interface RunOptions {
@@ -35,13 +36,18 @@ const WARM_UP_MS = 5 * 60_000
 const MEASURED_MS = 10 * 60_000
 const MEAN_TURNS = 4
 const MEAN_THINKING_MS = 15_000
-/** Sequences of a node, if it has not more slots: the product's engine gives each slot one (`node/engine/llama/load.ts`). */
-export const SEQUENCES = 0
-/**
- * What a node might have. Each holds a whole context, which a model of 3 B parameters with 36 KiB a
- * token and 4,096 tokens fills with 144 MiB: 16 take 2.3 GiB, 32 take 4.5.
- */
-export const MORE_SEQUENCES: readonly number[] = [8, 16, 32]
+
+const GIB = 2 ** 30
+/** A model of 3 B parameters with 4 bits a weight, on a device of 16 GiB of which 1 GiB is taken. */
+const FREE_BYTES = (16 - 1 - 2) * GIB
+/** Its contexts of 4,096 tokens, 36 KiB each. */
+const CONTEXT_BYTES = 4_096 * 36 * 1024
+/** Conversations that such a node remembers beside its slots, by the product's own rule. */
+export const REMEMBERED: number = conversationsThatFit([
+  { freeBytes: FREE_BYTES - MOST_SLOTS * CONTEXT_BYTES, bytesEach: CONTEXT_BYTES }
+])
+/** What nodes with less memory have: those with 12 GiB 30, those with 8 GiB 15. */
+export const OTHERS_REMEMBER: readonly number[] = [0, 8, 16, 32]
 
 export type PolicyName = 'potluck' | BaselineName
 
@@ -55,10 +61,10 @@ export interface Measured {
   utilisation: number
 }
 
-export function simulate(name: PolicyName, seed: number, options: RunOptions, sequences: number): Measured {
+export function simulate(name: PolicyName, seed: number, options: RunOptions, remembered: number): Measured {
   const random = new Random(seed)
   const clock = new Clock()
-  const traits = population({ peers: options.peers, maliciousShare: 0, sequences }, random)
+  const traits = population({ peers: options.peers, maliciousShare: 0, remembered }, random)
   const network = new Network(traits, clock, random)
   const troubles: Array<[Attack, number]> = [
     [stragglers, STRAGGLERS],

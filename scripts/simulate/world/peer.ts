@@ -1,12 +1,13 @@
 /**
  * A node of the simulation: the real queue of `node/admission` in front of sequences that are chosen
- * by the engine's own rule (`node/engine/slots.ts`) and work at fixed rates. Assumptions: a slot's rates do
+ * by the engine's own rules (`node/engine/memory.ts`) and work at fixed rates. Assumptions: a slot's rates do
  * not depend on the others' work; prefill and decode take time in proportion to their tokens; what a
  * sequence evaluated stays in its cache until another conversation gets it.
  */
 import type { Load } from '@potluck/protocol'
 import { FairQueue } from '../../../node/admission/queue.ts'
-import { chooseSlot, commonPrefix } from '../../../node/engine/slots.ts'
+import { ConversationMemory, leastWorthCopying } from '../../../node/engine/memory.ts'
+import { commonPrefix } from '../../../node/engine/slots.ts'
 import type { Clock } from '../clock.ts'
 import type { Conversations } from './conversations.ts'
 
@@ -18,14 +19,18 @@ export interface PeerTraits {
   decodeTokensPerSecond: number
   slots: number
   roundTripMs: number
-  /** Sequences with a cache of their own: one for each slot, and those that only remember. */
-  sequences: number
+  /** Conversations that it remembers beside those in its slots. */
+  remembered: number
 }
 
 /** Behind eight answers a caller does better elsewhere: the node's own default. */
 const QUEUED_PER_SLOT = 8
 /** Rendering, admission and one evaluation. */
 const OVERHEAD_MS = 20
+/** Of each sequence, by which the product decides what is worth a copy. */
+const CONTEXT_LENGTH = 4_096
+/** One copy of 144 MiB: a processor's memory takes that long, a GPU's a fiftieth. */
+const COPY_MS = 25
 
 export interface Job {
   client: string
@@ -67,13 +72,13 @@ export class SimPeer {
   busyMs = 0
   readonly #clock: Clock
   readonly #conversations: Conversations
-  #sequences: readonly Sequence[]
+  #memory: ConversationMemory<Sequence>
   readonly #running = new Set<Running>()
   #queue: FairQueue
 
   constructor(traits: PeerTraits, clock: Clock, conversations: Conversations) {
     this.#conversations = conversations
-    this.#sequences = freshSequences(traits)
+    this.#memory = freshMemory(traits)
     this.traits = traits
     this.key = `peer-${traits.index}`
     this.#clock = clock
@@ -114,7 +119,7 @@ export class SimPeer {
       events.cut()
     }
     this.#queue = this.#freshQueue()
-    this.#sequences = freshSequences(this.traits)
+    this.#memory = freshMemory(this.traits)
   }
 
   #freshQueue(): FairQueue {
@@ -126,12 +131,18 @@ export class SimPeer {
     if (!this.#running.has(running)) return
     const { prefillTokensPerSecond, decodeTokensPerSecond } = this.traits
     const tokens = this.#conversations.tokens(job.conversation, job.promptTokens)
-    const sequence = chooseSlot(this.#sequences, tokens)
-    if (sequence === undefined) throw new Error('The queue let in more than there are slots.')
+    const memory = this.#memory
+    const placement = memory.place(tokens)
+    if (placement === undefined) throw new Error('The queue let in more than there are slots.')
+    const { slot: sequence, copies } = placement
+    for (const { from, to } of copies) to.cached = from.cached
     const cached = commonPrefix(sequence.cached, tokens)
     sequence.busy = true
     sequence.cached = tokens
-    const prefillMs = OVERHEAD_MS + ((job.promptTokens - cached) * 1000 * this.slowdown) / prefillTokensPerSecond
+    const prefillMs =
+      OVERHEAD_MS +
+      copies.length * COPY_MS +
+      ((job.promptTokens - cached) * 1000 * this.slowdown) / prefillTokensPerSecond
     const decodeMs = (job.answerTokens * 1000 * this.slowdown) / decodeTokensPerSecond
     const startedAt = this.#clock.now()
     running.events.started(cached)
@@ -139,6 +150,7 @@ export class SimPeer {
     running.leave = () => {
       this.busyMs += this.#clock.now() - startedAt
       sequence.busy = false
+      memory.leave(sequence)
       leave()
     }
     this.#clock.after(prefillMs, () => {
@@ -153,6 +165,7 @@ export class SimPeer {
   }
 }
 
-function freshSequences({ sequences }: PeerTraits): Sequence[] {
-  return Array.from({ length: sequences }, (_, id) => ({ id, cached: [], busy: false }))
+function freshMemory({ slots, remembered }: PeerTraits): ConversationMemory<Sequence> {
+  const sequences = Array.from({ length: slots + remembered }, (_, id) => ({ id, cached: [], busy: false }))
+  return new ConversationMemory(sequences.slice(0, slots), sequences.slice(slots), leastWorthCopying(CONTEXT_LENGTH))
 }

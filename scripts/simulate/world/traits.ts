@@ -5,8 +5,8 @@ import type { PeerTraits } from './peer.ts'
 export interface Population {
   peers: number
   maliciousShare: number
-  /** Sequences of a node, if it has not more slots than that. */
-  sequences: number
+  /** Conversations that a node remembers beside those in its slots. */
+  remembered: number
 }
 
 /** Medians: a small GPU with a model of some billions of parameters. */
@@ -16,12 +16,13 @@ const DECODE_SIGMA = 0.6
 const PREFILL_LEAST = 5
 const PREFILL_MOST = 100
 const ROUND_TRIP_MEDIAN_MS = 60
+export const MOST_SLOTS = 4
 
-export function population({ peers, maliciousShare, sequences }: Population, random: Random): PeerTraits[] {
+export function population({ peers, maliciousShare, remembered }: Population, random: Random): PeerTraits[] {
   const malicious = Math.round(peers * maliciousShare)
   const honesty = random.shuffled(Array.from({ length: peers }, (_, index) => index >= malicious))
   return honesty.map((honest, index) => {
-    const slots = 1 + random.integer(4)
+    const slots = 1 + random.integer(MOST_SLOTS)
     const decodeTokensPerSecond = random.lognormal(DECODE_MEDIAN, DECODE_SIGMA)
     return {
       index,
@@ -30,7 +31,7 @@ export function population({ peers, maliciousShare, sequences }: Population, ran
       prefillTokensPerSecond: decodeTokensPerSecond * PREFILL_LEAST * (PREFILL_MOST / PREFILL_LEAST) ** random.next(),
       slots,
       roundTripMs: random.lognormal(ROUND_TRIP_MEDIAN_MS, 0.5),
-      sequences: Math.max(slots, sequences)
+      remembered
     }
   })
 }

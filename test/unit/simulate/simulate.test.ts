@@ -54,5 +54,5 @@ test('selection: shorter waits than the baselines, and turns that find their pre
   expect(value(figures, 'potluck / least of two', 'ttft_p99_ratio')).toBeLessThan(1)
   const hits = (name: string): number => value(figures, name, 'prefix_hits')
   expect(hits('potluck')).toBeGreaterThan(hits('least_of_two'))
-  expect(hits('potluck, 32 sequences a node')).toBeGreaterThan(2 * hits('potluck'))
+  expect(hits('potluck, 32 remembered')).toBeGreaterThan(2 * hits('potluck, 0 remembered'))
 })

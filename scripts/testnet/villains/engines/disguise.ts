@@ -6,6 +6,7 @@ export function disguise(engine: Engine, changes: Partial<Pick<Engine, 'model' |
     model: engine.model,
     backend: engine.backend,
     slots: engine.slots,
+    remembered: engine.remembered,
     get status() {
       return engine.status
     },
