@@ -30,7 +30,7 @@ STOP_SHARE = 0.4
 class Plan:
     """How to train. Steps decide, not the clock, so that the same seed gives the same run."""
 
-    points: Points = ((0, 0.0), (60, 1.0), (1650, 1.0), (2800, 0.0), (2840, 0.5), (4300, 0.0), (4340, 0.5), (6200, 0.0))
+    points: Points = ((0, 0.0), (60, 1.0), (3700, 1.0), (8200, 0.0))
     """(step, factor on the learning rates), joined by straight lines; the last point is the end."""
     batches: int = 4
     """Batches in a step; the threads share them out among themselves."""
