@@ -1,6 +1,6 @@
 """The whole recipe: tokenizer, text, training, GGUF files, the evaluation's questions, the evaluation.
 
-    python scripts/crumb/make.py            everything, about an hour on two cores
+    python scripts/crumb/make.py            everything, about an hour on two idle cores
     python scripts/crumb/make.py export     only the files, from the newest weights in the cache
 """
 
