@@ -1,13 +1,13 @@
 /**
  * Models that `potluck serve` offers where none is named: chat models under Apache-2.0 or MIT, from
- * small to large. Sizes are those that the hub showed when this list was written; nothing here was
- * downloaded or tried by this project.
+ * small to large. Sizes are estimates (parameters times the quantisation's bits per weight): good
+ * enough to choose by; the download itself tells the true one. None was downloaded or tried by this project.
  */
 export interface CatalogueEntry {
   /** For node-llama-cpp's downloader. */
   uri: string
   licence: 'Apache-2.0' | 'MIT'
-  /** The file's size as the hub shows it, rounded; not verified. */
+  /** The file's size, estimated. */
   approximateBytes: number
 }
 
