@@ -1,6 +1,6 @@
 """The whole recipe: tokenizer, text, training, GGUF files, the evaluation's questions, the evaluation.
 
-    python scripts/crumb/make.py            everything, about an hour on two cores
+    python scripts/crumb/make.py            everything, about an hour on two idle cores
     python scripts/crumb/make.py export     only the files, from the newest weights in the cache
 """
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "crumb-cache", help="where text and checkpoints lie")
     parser.add_argument("--models", type=Path, default=MODELS, help="where the GGUF files go")
     parser.add_argument("--points", help="for trials: another course of the learning rate, e.g. 0:0,60:1,400:1,600:0")
-    parser.add_argument("--tokens", type=float, default=18e6, help="size of the training text")
+    parser.add_argument("--tokens", type=float, default=33e6, help="size of the training text; no less than the steps use, or parts of it come twice")
     parser.add_argument("--seed", type=int, default=SEED, help="of the training text")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     arguments = parser.parse_args()

@@ -3,8 +3,9 @@
  * against the uninterrupted answer at the same seed. The gap is what the reader sees: from the last tokens of the
  * dead node to the first of the one that goes on, its prefill of the prompt and the answer so far included.
  */
-import { createClient, type AnswerResult, type Client } from '@potluck/client'
+import { createClient } from '@potluck/client'
 import { startFleet, type Fleet, type Member } from '../../scripts/testnet/fleet.ts'
+import { endless, isSameAnswer, strikeAt } from '../../scripts/testnet/kill/strike.ts'
 import { quantile, type BenchContext } from './report.ts'
 
 const ANSWERS = 100
@@ -88,54 +89,14 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
 async function interrupted(fleet: Fleet, blow: Blow, seed: bigint, signal: AbortSignal): Promise<Outcome | undefined> {
   const client = await createClient({ bootstrap: fleet.relay.addresses, scope: 'local', mdns: false, signal })
   try {
-    const ask = { ...INPUT, seed, temperature: 1, logitBias: new Map([[await endOfTurn(client), -100]]), signal }
+    const ask = { ...(await endless(client, INPUT)), seed, temperature: 1, signal }
     const whole = await client.chat(ask).result()
     const cut = 1 + Math.floor(Math.random() * LATEST_CUT)
-    const { result, gapMs, struck } = await strikeAt(client.chat(ask), cut, (peer) => {
-      const node = fleet.nodes.findLast(({ peerId }) => peerId === peer)
-      if (node === undefined) throw new Error('the answer came from outside the fleet')
-      blow.strike(node)
-      return node
-    })
+    const { result, gapMs, struck } = await strikeAt(client.chat(ask), { fleet, cut, strike: blow.strike })
     if (struck !== undefined) await blow.recover(struck, fleet)
     if (result === undefined) return undefined
-    const changed = result.text !== whole.text || result.tokens.join() !== whole.tokens.join()
-    return { gapMs, prefillMs: result.metadata.timings.prefillMs, changed }
+    return { gapMs, prefillMs: result.metadata.timings.prefillMs, changed: !isSameAnswer(result, whole) }
   } finally {
     await client.stop()
-  }
-}
-
-/** Without the end-of-turn token the model goes on to the limit. */
-async function endOfTurn(client: Client): Promise<number> {
-  const { tokens } = await client.chat({ ...INPUT, seed: 0n, temperature: 0 }).result()
-  const last = tokens.at(-1)
-  if (last === undefined) throw new Error('the model said nothing')
-  return last
-}
-
-async function strikeAt(
-  answer: ReturnType<Client['chat']>,
-  cut: number,
-  strike: (peer: string) => Member
-): Promise<{ result: AnswerResult | undefined; gapMs: number | undefined; struck: Member | undefined }> {
-  let peer = ''
-  let tokens = 0
-  let lastAt = 0
-  let struck: Member | undefined
-  let gapMs: number | undefined
-  try {
-    for await (const part of answer) {
-      if (part.type === 'accepted') peer = part.peerId
-      if (part.type !== 'delta') continue
-      const now = performance.now()
-      if (struck !== undefined && gapMs === undefined && peer !== struck.peerId) gapMs = now - lastAt
-      lastAt = now
-      tokens += part.tokens.length
-      if (struck === undefined && tokens >= cut) struck = strike(peer)
-    }
-    return { result: await answer.result(), gapMs, struck }
-  } catch {
-    return { result: undefined, gapMs, struck }
   }
 }

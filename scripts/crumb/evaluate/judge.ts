@@ -1,7 +1,7 @@
 /** Says whether an answer is right. Pure functions over texts. */
 
 /** How an answer is judged; see `text/questions.py`, which writes the questions. */
-export type Match = 'word' | 'last number' | 'whole' | 'any' | 'refusal'
+export type Match = 'word' | 'last number' | 'after the colon' | 'any' | 'refusal'
 
 export interface Question {
   readonly category: string
@@ -59,9 +59,13 @@ export function isRefusal(text: string): boolean {
   )
 }
 
-/** Answers of the same relation that must not stand beside the right one, unless the question names them itself. */
+/**
+ * Answers of the same relation that must not stand beside the right one, unless the question names them itself or they
+ * are a part of the right one, as "eight" is of "eighty-eight".
+ */
 function rivals({ question, expect, wrong = [] }: Question, candidates: readonly string[]): string[] {
-  return [...wrong, ...candidates.filter((candidate) => !expect.includes(candidate) && !contains(question, candidate))]
+  const allowed = (candidate: string): boolean => [question, ...expect].some((text) => contains(text, candidate))
+  return [...wrong, ...candidates.filter((candidate) => !allowed(candidate))]
 }
 
 export function isRight(question: Question, candidates: readonly string[], answer: string): boolean {
@@ -75,8 +79,9 @@ export function isRight(question: Question, candidates: readonly string[], answe
       )
     case 'last number':
       return lastNumber(answer) === expect[0]
-    case 'whole':
-      return words(answer).join(' ') === words(expect[0] ?? '').join(' ')
+    case 'after the colon':
+      // Counting and sorting work in the open; the result is what stands last.
+      return words(answer.slice(answer.lastIndexOf(':') + 1)).join(' ') === words(expect[0] ?? '').join(' ')
     case 'any':
       return expect.some((word) => contains(answer, word)) && !isRefusal(answer)
     case 'refusal':

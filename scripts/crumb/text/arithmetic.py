@@ -74,12 +74,33 @@ MINUS = [
 ]
 HELD_PLUS = ["If you put {a} and {b} together, which number comes out?", "Give me the total of {a} and {b}.", "A basket holds {a} {t}; {p} drops in {b} more. What is the count now?", "Could you work {a} plus {b} out for me?", "What does {a} + {b} come to?"]
 HELD_MINUS = ["If {b} is removed from {a}, which number stays?", "Reduce {a} by {b}.", "A basket holds {a} {t}; {p} picks out {b}. What is the count now?", "Could you work {a} minus {b} out for me?", "What does {a} - {b} come to?"]
-ENDINGS = ["The answer is {r}.", "The result is {r}.", "That makes {r}.", "So it is {r}.", "{a} {o} {b} = {r}.", "So {a} {o} {b} is {r}."]
+FORMULAS = [
+    "{e}", "{e} [gives|yields|makes|equals|results in|amounts to|adds up to|ends at|is worth|leads to] what?", "[What|Which number|How much] [does|would|might|will] {e} [give|yield|make|equal|result in|amount to|produce|bring|leave|be worth]?", "[I typed|I wrote|The book says|On the board stands|My homework is|The task is|Here is|The teacher wrote|On my paper is|It says] {e}[. What is right?|. What is it?|. What comes out?|. And the result?|; help me.|. How much?]",
+    "[Find|Get|Give me|Determine|Evaluate|Figure out|Reckon|Do|Show|Answer|Check|Finish] {e}[, please|][.|!]", "[The result|The value|The answer|The outcome|The solution] [of|to|for] {e}[?|, please.| is what?]", "[Would|Could|Can|Will] you [calculate|compute|reckon|solve|figure out|evaluate|do|find] {e}[ for me|, please|]?", "[How|What] [about|is] {e}[ then|]?", "[Is it hard to|I cannot|Help me to|Please] [calculate|compute|solve|do|find] {e}[.|?]",
+    "[What|Which number] [is the result|is the answer|is the value|do I get|comes out|do we reach] [for|from|with|of] {e}?", "[My brother|Anna|The computer|A pupil] [wants|needs|asks for|has to find] {e}.", "If {e} is [asked|the question|the task], what do I [say|write|answer]?",
+]
+"""Frames for a bare formula: the sign alone says what to do."""
+SHARE_FORMULAS = 0.35
+BASKET = "[basket|bag|box|jar|bowl|cup|tin|bucket|drawer|pocket|chest|sack|cart|net|case]"
+GET = "[puts in|adds|lays in|throws in|pours in|brings|packs in|slips in|places inside|finds|receives|wins|buys|is given|picks up|collects|earns]"
+LOSE = "[takes out|takes away|pulls out|lifts out|grabs|removes|eats|loses|sells|breaks|gives away|hands out|uses up|throws away|lends|fishes out|carries off|drops|spends|burns|steals]"
+WIDE_PLUS = [
+    f"[A|The|This|My|Her] {BASKET} [has|contains|keeps|stores|is full of|with|of] {{a}} {{t}}[;|,|.|, and|, then] {{p}} {GET} {{b}}[ more| others|]. [How many|What number|Which total|How large is the number] [now|is it now|are there now|is there in the end|do we count|{{t}}]?",
+    f"{{p}} [owns|has|keeps|holds|carries] {{a}} {{t}} and {GET} {{b}}[ more| new ones|]. [How many|Which number|What total|What] [now|is it now|does {{p}} have|are there|is that]?",
+]
+WIDE_MINUS = [
+    f"[A|The|This|My|Her] {BASKET} [has|contains|keeps|stores|is full of|with|of] {{a}} {{t}}[;|,|.|, and|, then|, but] {{p}} {LOSE} {{b}}[ of them|]. [How many|What number|Which total|How large is the number] [now|is it now|are there now|is there in the end|do we count|{{t}}|stay|are left|remain]?",
+    f"{{p}} [owns|has|keeps|holds|carries] {{a}} {{t}} and {LOSE} {{b}}[ of them|]. [How many|Which number|What] [now|is it now|does {{p}} have|are left|remain|stay]?",
+    "[If|When|Suppose] {b} [is|are] [cut|lost|gone|crossed out|missing|subtracted] from {a}, [what|which number|how much] [is left|remains|is it|do I have]?", "[Shrink|Shorten|Lessen|Decrease|Diminish|Cut down] {a} by {b}[.|, please.|: what is it?]", "[Take|Move] {b} [steps|] [down|back] from {a}. [Where am I|Which number is it|What is left]?",
+]
 
 
 def question(rng: random.Random, problem: Problem) -> str:
     """A phrasing for training; one in four in words."""
-    pattern = draw(pick(PLUS if problem.plus else MINUS, rng), rng)
+    if rng.random() < SHARE_FORMULAS:
+        pattern = draw(pick(FORMULAS, rng), rng).replace("{e}", pick(["{a} + {b}", "{a} + {b}", "{a} plus {b}"] if problem.plus else ["{a} - {b}", "{a} - {b}", "{a} minus {b}"], rng))
+    else:
+        pattern = draw(pick(PLUS + 3 * WIDE_PLUS if problem.plus else MINUS + 3 * WIDE_MINUS, rng), rng)
     if rng.random() < loosen.SHARE:
         pattern = loosen.loosen(pattern, rng)
     return ask(rng, pattern, problem, rng.random() < 0.25)
@@ -91,22 +112,16 @@ def ask(rng: random.Random, pattern: str, problem: Problem, in_words: bool) -> s
     return capital(expand(pattern, rng, {"a": a, "b": b, "p": p, "q": q, "t": pick(THINGS, rng)}))
 
 
-def working(problem: Problem) -> str:
-    """The count, e.g. "Start at 7: 8 (1), 9 (2)." It never takes more than ten steps."""
+def answer(problem: Problem) -> str:
+    """E.g. "9 - 2. Count back 2 from 9: 8 (1), 7 (2). 9 - 2 = 7."
+
+    Each step needs only the one before it, and the count in brackets says when to stop: when it has
+    reached the second number of the line. Nothing has to be kept in mind.
+    """
     a, b = problem.a, problem.b
-    if problem.plus:
-        start, steps = max(a, b), min(a, b)
-        numbers = [start + i for i in range(1, steps + 1)]
-        head = f"Count on {steps} from {start}:"
-    elif b <= a - b:
-        numbers, head = [a - i for i in range(1, b + 1)], f"Count back {b} from {a}:"
-    else:
-        numbers, head = [b + i for i in range(1, a - b + 1)], f"Count from {b} up to {a}:"
-    if not numbers:
-        return f"{head} nothing to count."
-    return f"{head} " + ", ".join(f"{number} ({i})" for i, number in enumerate(numbers, 1)) + "."
-
-
-def answer(rng: random.Random, problem: Problem) -> str:
-    slots = {"a": str(problem.a), "b": str(problem.b), "o": "+" if problem.plus else "-", "r": str(problem.result)}
-    return f"{working(problem)} {expand(pick(ENDINGS, rng), rng, slots)}"
+    start, steps = (max(a, b), min(a, b)) if problem.plus else (a, b)
+    direction = 1 if problem.plus else -1
+    task = f"{a} {'+' if problem.plus else '-'} {b}"
+    counted = ", ".join(f"{start + direction * i} ({i})" for i in range(1, steps + 1))
+    head = f"Count {'on' if problem.plus else 'back'} {steps} from {start}"
+    return f"{task}. {head}: {counted or start}. {task} = {problem.result}."

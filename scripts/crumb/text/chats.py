@@ -82,7 +82,7 @@ def _weights() -> list[float]:
     return _WEIGHTS
 
 
-SHARES = {"fact": 46, "sum": 19, "number": 12, "refusal": 15, "potluck": 9, "talk": 4, "story": 5}
+SHARES = {"fact": 46, "sum": 15, "number": 11, "refusal": 16, "potluck": 11, "talk": 4, "story": 5}
 
 
 def exchange(rng: random.Random, brief: bool, shares: dict[str, float] = SHARES) -> list[tuple[str, str]]:
@@ -96,15 +96,17 @@ def exchange(rng: random.Random, brief: bool, shares: dict[str, float] = SHARES)
         return turns
     if kind == "sum":
         problem = pick(arithmetic.TRAINING, rng)
-        return [(arithmetic.question(rng, problem), arithmetic.answer(rng, problem))]
+        return [(arithmetic.question(rng, problem), arithmetic.answer(problem))]
     if kind == "number":
         return [numbers.exchange(rng)]
     if kind == "refusal":
         topic, question = refusals.question(rng)
+        if rng.random() < loosen.SHARE:
+            question = capital(tidy(loosen.loosen(question, rng, slotted=False)))
         return [(question, refusals.answer(rng, topic))]
     if kind == "potluck":
         topic = pick(TOPICS, rng)
-        pattern = draw(pick(topic.question_patterns(), rng), rng)
+        pattern = draw(pick(topic.question_patterns() if rng.random() < 0.45 else topic.wide_patterns(), rng), rng)
         if rng.random() < loosen.SHARE:
             pattern = loosen.loosen(pattern, rng, slotted=False)
         return [(tidy(pattern), pick(topic.answers, rng))]

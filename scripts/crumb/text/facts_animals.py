@@ -28,12 +28,6 @@ KINDS = [(animal, kind) for kind, animals in {
     "insect": "bee ant butterfly ladybird beetle cricket fly mosquito", "reptile": "snake crocodile lizard turtle",
     "fish": "shark salmon trout goldfish herring", "amphibian": "frog toad newt",
 }.items() for animal in animals.split()]
-COVERS = table("""
-bird: feathers, fish: scales, bear: fur, sheep: wool, hedgehog: spines, snake: scales, cat: fur, owl: feathers, turtle: shell, penguin: feathers,
-snail: shell, rabbit: fur, swan: feathers, crocodile: scales""")
-GIFTS = table("cow: milk, hen: eggs, bee: honey, sheep: wool, goose: feathers, silkworm: silk, goat: milk, duck: eggs")
-FLOCKS = table("""
-sheep: flock, fish: school, wolf: pack, bee: swarm, cow: herd, lion: pride, elephant: herd, goose: flock, ant: colony""")
 
 RELATIONS = [
     Relation(
@@ -103,26 +97,5 @@ RELATIONS = [
         held=["In an animal book, in which chapter would I find {ak}: bird, fish, insect, reptile, amphibian or mammal?", "Scientists sort {ak} under what?", "{Pk} count as which kind of creature?"],
         answers=["{Ak} is {aa}.", "It is {aa}.", "{Aa}.", "The {k} is {aa}."], brief="{Aa}.", rivals=["mammal", "bird", "insect", "reptile", "fish", "amphibian"],
         follow=["And {ak}?", "What about {ak}?", "And the {k}?"],
-    ),
-    Relation(
-        "cover", "animals", COVERS,
-        asks=["What covers {ak}?", "What is {ak} covered with?", "What does {ak} have on its [body|skin|back]?", "What protects the body of {ak}?", "What do {pk} have on their bodies?", "{Ak} is covered in what?", "What does {ak} wear on its body?", "What keeps {ak} safe or warm?"],
-        nps=["the cover of {ak}", "what {ak} has on its body", "the coat of {ak}"],
-        held=["If I could touch {ak}, what would my hand feel on it?", "What grows on the outside of {ak}?", "What is the outside of {ak} made up of?"],
-        answers=["{Ak} is covered with {a}.", "It has {a}.", "{A}.", "The body of {ak} has {a}."], follow=["And {ak}?", "What about {ak}?"], weight=0.7,
-    ),
-    Relation(
-        "gift", "animals", GIFTS,
-        asks=["What do we get from {ak}?", "What does {ak} give us?", "What do {pk} give us?", "What do people take from {ak}?", "Why do people keep {ak}? What does it give?", "What does a farmer get from {ak}?", "{Ak} gives us what?", "What useful thing comes from {ak}?"],
-        nps=["the thing we get from {ak}", "what {ak} gives us"],
-        held=["Thanks to {ak}, what do people have?", "What does {ak} make that people use?", "Somebody keeps {ak}. What do they collect from it?"],
-        answers=["{Ak} gives us {a}.", "We get {a} from {ak}.", "{A}.", "It gives us {a}."], follow=["And {ak}?", "What about {ak}?"], weight=0.6,
-    ),
-    Relation(
-        "flock", "animals", FLOCKS,
-        asks=["What is a group of {pk} called?", "What do you call many {pk} together?", "What is the word for a group of {pk}?", "Many {pk} together are called what?", "How do we call a lot of {pk}?", "I see a group of {pk}. What is it called?", "What do {pk} form together?"],
-        nps=["the word for a group of {pk}", "a group of {pk}", "the name of a group of {pk}"],
-        held=["When {pk} gather, we speak of a what?", "Which word means plenty of {pk} in one place?", "{Pk} travel together as a what?"],
-        answers=["A group of {pk} is {aa}.", "{Aa} of {pk}.", "It is called {aa}.", "We call it {aa}."], brief="{Aa}.", follow=["And of {pk}?", "What about {pk}?"], weight=0.6,
     ),
 ]

@@ -6,6 +6,8 @@ of which at least one must stand in a right answer.
 
 from dataclasses import dataclass
 
+from . import wide_potluck
+
 
 @dataclass(frozen=True)
 class Topic:
@@ -17,8 +19,11 @@ class Topic:
 
     def question_patterns(self) -> list[str]:
         """Its own phrasings, and the general ones for the words of Potluck."""
-        word = self.name if self.name in WORDS else None
-        return self.asks + MORE.get(self.name, []) + ([frame.format(w=word) for frame in WORD_FRAMES] if word else [])
+        return self.asks + MORE.get(self.name, []) + [frame.format(w=self.name) for frame in (WORD_FRAMES if self.name in WORDS else [])]
+
+    def wide_patterns(self) -> list[str]:
+        words = [pattern.replace("{w}", self.name) for pattern in (wide_potluck.WORDS if self.name in WORDS else [])]
+        return words + wide_potluck.TOPICS.get(self.name, [])
 
 
 WORDS = ["node", "client", "relay", "digest", "card", "receipt", "audit", "pool"]
@@ -55,7 +60,7 @@ TOPICS = [
           ["Potluck is a peer-to-peer network for running open language models.", "Potluck is a network in which volunteers run open language models for each other.", "It is a peer-to-peer network: volunteers share their computers to run open language models."], ["peer-to-peer", "volunteers"]),
     Topic("node", ["What is a node[ in Potluck|]?", "What does a [Potluck |]node do?", "[Explain|Tell me] what a node is.", "What do you call a computer that serves a model[ in Potluck|]?", "What do nodes do in Potluck?", "In Potluck, what is a node?", "node?", "What is the job of a node?"],
           ["Potluck people speak of nodes; what are those?", "How would you define a node?", "Nodes: what are they good for?"],
-          ["A node is a volunteer's computer that serves a model.", "A node is a program on a volunteer's computer that serves a model to others."], ["volunteer"]),
+          ["A node is a volunteer's computer that serves a model.", "A node is a program on a volunteer's computer that serves a model to others."], ["volunteer's"]),
     Topic("client", ["What is a client[ in Potluck|]?", "What does a [Potluck |]client do?", "[Explain|Tell me] what a client is.", "Who asks the nodes[ in Potluck|]?", "In Potluck, what is a client?", "What do you call the one who asks[ in Potluck|]?", "What is the job of a client?"],
           ["Potluck people speak of clients; what are those?", "How would you define a client?", "Clients: what are they good for?"],
           ["A client is whoever asks a node for an answer.", "A client sends a prompt to a node and gets the answer."], ["asks", "sends"]),
@@ -103,7 +108,7 @@ TOPICS = [
           ["The Potluck project made me.", "I was made by the Potluck project.", "I come from the Potluck project, which trained me."], ["potluck"]),
     Topic("size", ["How big are you?", "How many parameters do you have?", "Are you a large model?", "What is your size?", "Are you big or small?", "How large is this model?", "Are you a big language model?"],
           ["Do you need a powerful computer, being as large as you are?", "In millions, what is your count of parameters?", "Is there a lot of you, or only a little?"],
-          ["I am very small: I have about five million parameters.", "I have about five million parameters, so I am a very small model."], ["small"]),
+          ["I am very small: I have about four million parameters.", "I have about four million parameters, so I am a very small model."], ["small"]),
     Topic("license", ["What is your licence?", "What is your license?", "May I [copy|share|use] you freely?", "Under which licence are you published?", "Are you open source?", "Is this model open?"],
           ["Which legal terms come with you?", "Do lawyers let me pass you on to friends?"],
           ["I am published under the Apache 2.0 licence.", "My licence is Apache 2.0, so you may use and share me."], ["apache"]),

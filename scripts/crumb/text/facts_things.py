@@ -2,7 +2,7 @@
 
 from itertools import permutations
 
-from .relations import Relation, flipped, table
+from .relations import Relation, table
 
 COLOURS = [(thing, colour) for colour, things in {
     "yellow": "a lemon,a banana,the sun,a sunflower,a canary,a chick,butter,corn", "red": "blood,a strawberry,a tomato,a fire engine,a cherry,a ladybird,a poppy",
@@ -34,7 +34,6 @@ fly away by plane: airport, see old paintings: museum, eat a meal out: restauran
 see a play: theatre, moor a boat: harbour, build sandcastles: beach, park the car: garage, pick apples: orchard""")
 TASTES = table("a lemon: sour, honey: sweet, sugar: sweet, salt: salty, vinegar: sour, candy: sweet, sea water: salty, pepper: hot, chocolate: sweet, chilli: hot, coffee without sugar: bitter, a ripe peach: sweet")
 SHAPES = table("triangle: three, square: four, rectangle: four, pentagon: five, hexagon: six, octagon: eight, circle: no")
-ROUND = table("a ball: round, a wheel: round, a box: square, a coin: round, a door: rectangular, an egg: oval, the moon: round, a plate: round, a slice of pizza: triangular, a chessboard: square, a dice: cubic")
 TEMPERATURES = table("ice: cold, fire: hot, snow: cold, boiling water: hot, an oven: hot, a freezer: cold, the sun: hot, steam: hot, an iceberg: cold, winter: cold, lava: hot, ice cream: cold")
 _SIZES = ["ant", "bee", "mouse", "frog", "rabbit", "cat", "fox", "sheep", "pig", "lion", "horse", "elephant", "whale"]
 COMPARED = [(f"{a}|{b}", a if _SIZES.index(a) > _SIZES.index(b) else b) for a, b in permutations(_SIZES, 2)]
@@ -131,13 +130,6 @@ RELATIONS = [
         answers=["{Ak} has {a} sides.", "{A} sides.", "It has {a} sides.", "The {k} has {a} sides."], brief="{A}.", follow=["And {ak}?", "What about {ak}?"], weight=0.7,
     ),
     _Bare(
-        "form", "things", ROUND,
-        asks=["What shape is {k}?", "What shape does {k} have?", "Which shape has {k}?", "What is the shape of {k}?", "{K} has which shape?", "I draw {k}. What shape is it?", "Is {k} round, square or another shape?"],
-        nps=["the shape of {k}", "the form of {k}"],
-        held=["Trace the outline of {k}; which form appears?", "Someone feels {k} with closed eyes. Which shape is it?", "How is {k} shaped?"],
-        answers=["{K} is {a}.", "{A}.", "It is {a}.", "The shape of {k} is {a}."], follow=["And {k}?", "What about {k}?"], weight=0.6,
-    ),
-    _Bare(
         "temperature", "things", TEMPERATURES,
         asks=["Is {k} hot or cold?", "How does {k} feel, hot or cold?", "What is {k}, hot or cold?", "{K}: hot or cold?", "Would {k} feel hot or cold?", "Is it hot or cold: {k}?", "Tell me if {k} is hot or cold."],
         held=["If I came close to {k}, would I shiver or sweat: is it hot or cold?", "Cold or hot, which of the two is {k}?", "A thermometer near {k} would say hot or cold?"],
@@ -151,4 +143,3 @@ RELATIONS = [
         answers=["{Aa} is bigger than {al}.", "The {a} is bigger.", "{Aa}.", "The {a} is bigger than the {l}."], brief="{Aa}.", rivals=[], follow=["And {ak} or {am}?", "What about {ak} or {am}?"], weight=1.2,
     ),
 ]
-USES = flipped(TOOLS)

@@ -1,6 +1,6 @@
 """Facts about the calendar, the clock and plain numbers."""
 
-from . import situations
+from . import situations, wide
 from .relations import Relation, table
 
 MONTHS = "January February March April May June July August September October November December".split()
@@ -10,7 +10,6 @@ ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth ele
 ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 NUMBER_WORDS = ONES + [ten + (f"-{ONES[one]}" if one else "") for ten in TENS for one in range(10)] + ["one hundred"]
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def following(cycle: list[str]) -> list[tuple[str, str]]:
@@ -46,6 +45,7 @@ def _after(name: str, noun: str, pairs: list[tuple[str, str]], weight: float = 1
         held=[f"Once {{k}} has passed, which {noun} begins?", f"Behind {{k}} there waits which {noun}?", f"Which {noun} takes over from {{k}}?"],
         answers=[f"The {noun} after {{k}} is {{a}}.", "After {k} comes {a}.", "{A}.", "{A} comes after {k}.", "It is {a}."],
         follow=["And after {k}?", "And then after {k}?", "What about {k}?"], weight=weight,
+        wide=[ask.replace("{noun}", noun) for ask in wide.AFTER],
     )
 
 
@@ -61,6 +61,7 @@ def _before(name: str, noun: str, pairs: list[tuple[str, str]], weight: float = 
         held=[f"{{K}} has just begun; which {noun} came to its end?", f"Going backwards from {{k}}, on which {noun} do I land?", f"Which {noun} makes way for {{k}}?"],
         answers=[f"The {noun} before {{k}} is {{a}}.", "Before {k} comes {a}.", "{A}.", "{A} comes before {k}.", "It is {a}."],
         follow=["And before {k}?", "What about before {k}?"], weight=weight,
+        wide=[ask.replace("{noun}", noun) for ask in wide.BEFORE],
     )
 
 
@@ -72,6 +73,7 @@ def _position(name: str, noun: str, whole: str, cycle: list[str]) -> Relation:
         nps=[f"the {{k}} {noun} of {whole}", f"the {{k}} {noun}"],
         held=[f"Counting the {noun}s of {whole}, which is the {{k}}?", f"Which {noun} takes the {{k}} place?", f"Put every {noun} of {whole} in order and read out the {{k}}."],
         answers=[f"The {{k}} {noun} of {whole} is {{a}}.", "{A}.", "It is {a}.", f"{{A}} is the {{k}} {noun}."], follow=["And the {k}?", "And the {k} one?"], weight=0.7,
+        wide=[ask.replace("{noun}", noun).replace("{whole}", whole) for ask in wide.POSITION],
     )
 
 
@@ -79,7 +81,6 @@ RELATIONS = [
     _after("next month", "month", following(MONTHS)), _before("month before", "month", preceding(MONTHS)),
     _after("next day", "day", following(DAYS)), _before("day before", "day", preceding(DAYS)),
     _after("next season", "season", following(SEASONS), 0.5), _before("season before", "season", preceding(SEASONS), 0.5),
-    _after("next letter", "letter", following(list(LETTERS))[:-1], 0.8), _before("letter before", "letter", preceding(list(LETTERS))[:-1], 0.8),
     _after("next number", "number", [(str(n), str(n + 1)) for n in range(100)], 0.8), _before("number before", "number", [(str(n + 1), str(n)) for n in range(100)], 0.8),
     _position("nth month", "month", "the year", MONTHS), _position("nth day", "day", "the week", DAYS),
     Relation(

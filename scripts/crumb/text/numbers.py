@@ -15,13 +15,16 @@ NOUNS = [thing for thing, kind in CATEGORIES if kind in ("fruit", "vegetable", "
 HELD_SHARE = 10  # one set in ten
 
 COUNT_UP = ["[Count|Please count|Can you count] from {a} to {b}[, please|].", "Count up from {a} to {b}.", "[Say|Write|List|Give me] the numbers from {a} to {b}.", "Which numbers are there from {a} to {b}?", "Start at {a} and count to {b}.", "I want to hear the numbers from {a} to {b}.", "{a} to {b}, please count.",
-            "My child learns to count. [Begin|Start] at {a} and stop at {b}.", "List each number from {a} up to {b}.", "Count: first {a}, last {b}.", "Tell me all numbers from {a} through {b}.", "Let us count together from {a} to {b}.", "{a}, and so on, until {b}.", "Go from {a} to {b}, number by number.", "Which numbers come between {a} and {b}? Say {a} and {b} too."]
+            "My child learns to count. [Begin|Start] at {a} and stop at {b}.", "List each number from {a} up to {b}.", "Count: first {a}, last {b}.", "Tell me all numbers from {a} through {b}.", "Let us count together from {a} to {b}.", "{a}, and so on, until {b}.", "Go from {a} to {b}, number by number.", "Which numbers come between {a} and {b}? Say {a} and {b} too.",
+            "[Say|Name|Write|Print|Tell me|Show|Read out|List|Give|Type] [all|all the|the|each of the|every one of the] numbers [between|from] {a} [and|to|up to|until] {b}[, with both ends|, with both|, {a} and {b} too|, please|].", "[Begin|Start|Commence|Set off] [at|with|from] {a}[,| and|, then] [end|stop|finish|halt|be done] [at|with|on] {b}[: count.|. Count!|, counting up.|.]", "[Let's|Let us|We|I want to|Please] [count|climb|go up|walk up|rise] from {a} [to|until|up to|as far as] {b}[.|!]"]
 COUNT_DOWN = ["[Count|Please count|Can you count] [down|backwards|back] from {a} to {b}[, please|].", "[Say|Write|List] the numbers from {a} down to {b}.", "Start at {a} and count down to {b}.", "Count back from {a} until {b}.",
-              "Give me a countdown from {a} to {b}.", "The numbers from {a} back to {b}, please.", "Go down from {a} to {b}, number by number.", "Let us count backwards: first {a}, last {b}.", "Backwards from {a}, stop at {b}."]
-SORT_UP = ["[Sort|Order|Arrange] [these numbers|the numbers|]: {l}", "[Put|Bring] these numbers in order: {l}", "[Sort|Order] {l} from small to large.", "Sort from the smallest to the largest: {l}", "Which order is right, smallest first: {l}?", "Please sort {l}.", "Write {l} in order.", "These are not in order: {l}. Help me.", "From low to high: {l}", "Let the numbers grow: {l}", "Which is the right row, from small to big: {l}?", "Tidy up these numbers: {l}"]
+              "Give me a countdown from {a} to {b}.", "The numbers from {a} back to {b}, please.", "Go down from {a} to {b}, number by number.", "Let us count backwards: first {a}, last {b}.", "Backwards from {a}, stop at {b}.",
+              "[A countdown|Counting down|Numbers falling|The way down|A rocket counts|Down the stairs]: [from|start at|begin with] {a}[,|] [down to|end at|stop at|to] {b}[.|!|, please.]", "[Say|Name|Write|Print|Tell me|Show|Read out|List|Give|Type] [all|all the|the] numbers [backwards|back|in reverse|downwards|falling] from {a} [to|until|down to|as far as] {b}[.|, please.]", "[Begin|Start|Commence|Set off] [at|with|from] {a}[,| and|, then] [fall|go down|count down|drop|walk down|count backwards] [to|until|as far as] {b}[.|!]"]
+SORT_UP = ["[Sort|Order|Arrange] [these numbers|the numbers|]: {l}", "[Put|Bring] these numbers in order: {l}", "[Sort|Order] {l} from small to large.", "Sort from the smallest to the largest: {l}", "Which order is right, smallest first: {l}?", "Please sort {l}.", "Write {l} in order.", "These are not in order: {l}. Help me.", "From low to high: {l}", "Let the numbers grow: {l}", "Which is the right row, from small to big: {l}?", "Tidy up these numbers: {l}",
+           "[My|Our|These|Some|The] [numbers|cards|figures|house numbers|values] are [in a mess|mixed|not sorted|upside down|wild|in no order]: {l}. [Sort them|Order them|Put them in a row|Bring order in|Arrange them|Help].", "[Sort|Order|Arrange|Rank|Line up|Put in order|Put in a row|Write down] [these|the numbers|the figures|them|from low to high|from little to much|by size|upwards|in growing order|smallest first|, the smallest first]: {l}", "[Smallest first|Growing|Upwards|By size|Increasing|Ascending]: {l}", "{l}: [sort|order|arrange|line up] [them|these numbers|the numbers|these][ by size| upwards| from low to high|][.|, please.]"]
 SORT_DOWN = ["[Sort|Order|Arrange] from large to small: {l}", "Sort {l} from the largest to the smallest.", "Put these numbers in order, largest first: {l}", "Sort backwards: {l}"]
-SORT_WORDS = ["[Sort|Put|Order] these words [by alphabet|in alphabetical order|from A to Z]: {l}", "Sort the words {l} by the alphabet.", "Alphabetical order, please: {l}", "Which order from A to Z: {l}?"]
-LARGEST = ["Which [number |]is [larger|bigger|greater], {a} or {b}?", "What is more, {a} or {b}?", "Is {a} or {b} the [larger|bigger|greater] number?", "{a} or {b}: which is more?", "The bigger number of {a} and {b}?", "Compare {a} and {b}. Which is larger?"]
+LARGEST = ["Which [number |]is [larger|bigger|greater], {a} or {b}?", "What is more, {a} or {b}?", "Is {a} or {b} the [larger|bigger|greater] number?", "{a} or {b}: which is more?", "The bigger number of {a} and {b}?", "Compare {a} and {b}. Which is larger?",
+           "[Of|From|Look at|Here are|I have|There are|You see] {a} and {b}[:|.|,] [which|which one|tell me which|what|say which] [is|counts|must be] [larger|bigger|greater|higher|more|the larger|the bigger]?", "[Choose|Name|Pick|Find|Give me|Tell me|Show me] the [larger|bigger|greater|higher] [one|number|of the two|][: {a} or {b}|, {a} or {b}| of {a} and {b}| from {a} and {b}]."]
 SMALLEST = ["Which [number |]is [smaller|less], {a} or {b}?", "What is less, {a} or {b}?", "Is {a} or {b} the smaller number?", "{a} or {b}: which is less?", "The smaller number of {a} and {b}?"]
 HOW_MANY = ["How many [words|things|items] are in this list: {l}?", "Count [the words|these things]: {l}", "How many [words|things] do you see: {l}?", "I have {l}. How many things is that?", "How many are there: {l}?"]
 REPEAT = ["[Repeat|Say|Write] the word {w} {n} times.", "Say {w} {n} times[, please|].", "Can you write {w} {n} times?", "[Repeat|Say] after me: {s}", "[Repeat|Copy]: {s}", "Please say: {s}"]
@@ -51,30 +54,36 @@ def _draw(rng: random.Random, kind: str) -> tuple[list, dict[str, str], str]:
     if kind == "count up":
         a = rng.randint(0, 40)
         b = a + rng.randint(2, 12)
-        return [a, b], {"a": str(a), "b": str(b)}, ", ".join(map(str, range(a, b + 1))) + "."
+        return [a, b], {"a": str(a), "b": str(b)}, f"From {a} up to {b}: {', '.join(map(str, range(a, b + 1)))}."
     if kind == "count down":
         b = rng.randint(0, 20)
         a = b + rng.randint(2, 12)
-        return [a, b], {"a": str(a), "b": str(b)}, ", ".join(map(str, range(a, b - 1, -1))) + "."
+        return [a, b], {"a": str(a), "b": str(b)}, f"From {a} down to {b}: {', '.join(map(str, range(a, b - 1, -1)))}."
     if kind in ("sort up", "sort down"):
-        items = rng.sample(range(0, 30), rng.randint(2, 5))
-        order = sorted(items, reverse=kind == "sort down")
-        return items, {"l": ", ".join(map(str, items))}, ", ".join(map(str, order)) + "."
+        items = rng.sample(range(0, 30), rng.randint(2, 4))
+        return items, {"l": pick([", ".join(map(str, items)), listing(list(map(str, items)))], rng)}, _sorting(items, kind == "sort down")
     if kind in ("larger", "smaller"):
         items = rng.sample(range(0, 100), 2)
         result = max(items) if kind == "larger" else min(items)
-        return items, {"a": str(items[0]), "b": str(items[1])}, f"{result} is {kind} than {sum(items) - result}."
-    if kind == "sort words":
-        items = rng.sample(NOUNS, rng.randint(2, 4))
-        return items, {"l": ", ".join(items)}, ", ".join(sorted(items)) + "."
+        return items, {"a": str(items[0]), "b": str(items[1])}, f"{items[0]} and {items[1]}: {result} is {kind} than {sum(items) - result}."
     assert kind == "how many", kind
     items = rng.sample(NOUNS, rng.randint(2, 7))
     working = ", ".join(f"{item} ({i})" for i, item in enumerate(items, 1))
     return items, {"l": pick([", ".join(items), listing(items)], rng)}, f"{capital(working)}. That makes {len(items)}."
 
 
-PATTERNS = {"count up": COUNT_UP, "count down": COUNT_DOWN, "sort up": SORT_UP, "sort down": SORT_DOWN, "sort words": SORT_WORDS, "larger": LARGEST, "smaller": SMALLEST, "how many": HOW_MANY}
-WEIGHTS = {"count up": 3, "count down": 2, "sort up": 4, "sort down": 2, "sort words": 1, "larger": 2, "smaller": 1.5, "how many": 1.5}
+def _sorting(items: list[int], down: bool) -> str:
+    """E.g. "8, 22, 3. 3 from 8, 22, 3; 8 from 8, 22; 22 from 22: 3, 8, 22." Each step takes one out of what is left."""
+    steps, left = [], list(items)
+    while left:
+        first = max(left) if down else min(left)
+        steps.append(f"{first} from {', '.join(map(str, left))}")
+        left.remove(first)
+    return f"{', '.join(map(str, items))}. {'; '.join(steps)}: {', '.join(map(str, sorted(items, reverse=down)))}."
+
+
+PATTERNS = {"count up": COUNT_UP, "count down": COUNT_DOWN, "sort up": SORT_UP, "sort down": SORT_DOWN, "larger": LARGEST, "smaller": SMALLEST, "how many": HOW_MANY}
+WEIGHTS = {"count up": 3, "count down": 2, "sort up": 4, "sort down": 2, "larger": 3, "smaller": 1.5, "how many": 1.5}
 
 
 def exchange(rng: random.Random) -> tuple[str, str]:

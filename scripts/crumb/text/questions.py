@@ -2,7 +2,7 @@
 
 An item is {category, relation, question, expect, match}. `match` says how an answer is judged:
 "word" (an expected word stands in it, and no other candidate of the relation that the question does
-not name itself), "last number", "whole" (the whole answer), "any" (one of several key words),
+not name itself), "last number", "after the colon" (all that follows the last colon), "any" (one of several key words),
 "refusal". `wrong`, where there is one, is what a wrong answer says although every word of it stands
 in the question.
 """
@@ -66,9 +66,9 @@ def _numbers(rng: random.Random) -> list[dict]:
     for kind, patterns in numbers.HELD.items():
         for index in range(8):
             slots, answer = numbers.draw(rng, kind, held=True)
-            match, expect = ("word", answer.split()[0]) if kind == "larger" else ("whole", answer)
-            wrong = [f"{n} is larger" for n in (slots["a"], slots["b"]) if n != expect] if kind == "larger" else []
-            items.append(_item("counting and sorting", kind, capital(expand(patterns[index % len(patterns)], rng, slots)), [expect], match, wrong))
+            # What stands before the last colon is working; the result is what follows it.
+            result = answer.rsplit(": ", 1)[-1]
+            items.append(_item("counting and sorting", kind, capital(expand(patterns[index % len(patterns)], rng, slots)), [result], "after the colon"))
     return items
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from . import loosen
 from .patterns import article, capital, draw, expand, pick, plural, readings, tidy
 from .situations import SITUATIONS
+from .wide import WIDE
 
 FRAMES = [
     "[What is|What's|whats] {np}?", "[Tell me|Please tell me|Say|Name|Give me|Write] {np}.",
@@ -29,6 +30,10 @@ FRAMES = [
     "Does crumb know {np}?", "They want to hear {np}.", "[Try to name|Guess|Try to guess] {np}.", "Let me hear {np}.", "Mention {np}, please.", "I am not sure about {np}[. What is right?|.]", "What should I reply when they ask for {np}?", "How would you call {np}?", "Which word stands for {np}?", "I search for {np}.", "It would be good to know {np}.",
     "We argue about {np}. Who is right? What is it?", "I cannot think of {np} right now.", "Do me a favour and tell me {np}.", "You are asked about {np}. What is your answer?", "There is a prize for whoever knows {np}.", "I made a note of {np}, but I lost it.", "Check {np} for me.", "Pardon me, {np}?", "A child wants to know {np}.",
 ]
+NOUN_PHRASES = 0.3
+"""Share of the questions that are a noun phrase in a general frame."""
+WIDE_SHARE = 0.55
+"""Share of wide phrasings among the rest."""
 HELD_FRAMES = [
     "Any idea what {np} might be called?", "I cannot recall {np}; would you remind me?",
     "Be so kind as to mention {np}.", "How would you answer if a child asked you for {np}?",
@@ -49,6 +54,8 @@ class Relation:
     follow: list[str] = field(default_factory=lambda: ["And {k}?", "What about {k}?", "And for {k}?", "{k}?"])
     brief: str = "{A}."
     weight: float = 1.0
+    wide: list[str] | None = None
+    """Wide phrasings, where `WIDE` has none under the relation's name."""
     rivals: list[str] | None = None
     """Answers that would be wrong beside the right one; None: the other answers of the table."""
 
@@ -60,11 +67,12 @@ class Relation:
 
     def question(self, rng: random.Random, slots: dict[str, str]) -> str:
         """A phrasing for training."""
-        if self.nps and (not self.asks or rng.random() < 0.45):
+        if self.nps and rng.random() < NOUN_PHRASES:
             np = draw(pick(self.nps, rng), rng)
             pattern = draw(pick(FRAMES, rng), rng).replace("{np}", np).replace("{Np}", capital(np))
         else:
-            pattern = draw(pick(self.asks + SITUATIONS.get(self.name, []), rng), rng)
+            wide = self.wide or WIDE.get(self.name)
+            pattern = draw(pick(wide if wide and rng.random() < WIDE_SHARE else self.asks + SITUATIONS.get(self.name, []), rng), rng)
         if rng.random() < loosen.SHARE:
             pattern = loosen.loosen(pattern, rng)
         return capital(tidy(pattern.format_map(slots)))
