@@ -6,8 +6,9 @@ counts in the loss), ends.npy (int64, where each chat ends).
 
 import multiprocessing
 import random
+import re
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 import numpy
 
@@ -20,6 +21,8 @@ CHATS_PER_PART = 4_000
 """Chats of one random stream; a part is the unit of work of a process."""
 SORTED_AT_ONCE = 3_000
 """Chats among which those of like length are put together; the more, the less padding and the less chance."""
+DECODED_AT_ONCE = 2_000_000
+"""Tokens; a question across the seam of two stretches would be overlooked, which one of a million is."""
 
 
 def generate(seed: int, count: int) -> list[Chat]:
@@ -59,6 +62,17 @@ def write(cache: Path, tokens: int, seed: int, processes: int) -> None:
     numpy.save(cache / "tokens.npy", ids)
     numpy.save(cache / "weights.npy", weights)
     numpy.save(cache / "ends.npy", numpy.cumsum(lengths))
+
+
+def finder(cache: Path) -> Callable[[str], bool]:
+    """Whether a wording, by its words alone, stands anywhere in the training text of the cache."""
+    tokenizer, ids = tok.load(cache / "tokenizer.json"), numpy.load(cache / "tokens.npy")
+    pieces = [_words(tokenizer.decode(ids[i : i + DECODED_AT_ONCE].tolist(), skip_special_tokens=False)) for i in range(0, len(ids), DECODED_AT_ONCE)]
+    return lambda wording: any(_words(wording) in piece for piece in pieces)
+
+
+def _words(text: str) -> str:
+    return " " + " ".join(re.findall(r"[a-z0-9']+", text.lower())) + " "
 
 
 def batches(cache: Path, context: int, size: int, seed: int) -> Iterator[tuple[numpy.ndarray, numpy.ndarray]]:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Callable
 
 import corpus
 import export
@@ -62,13 +63,13 @@ def main() -> None:
             node = ROOT / "node_modules" / ".bin" / "node"
             subprocess.run([node, HERE / "evaluate.ts"], check=True)
         else:
-            write_questions(HERE / "evaluation.json")
+            write_questions(HERE / "evaluation.json", corpus.finder(cache))
         print(f"{stage}: {time.monotonic() - started:.0f} s", flush=True)
 
 
-def write_questions(path: Path) -> None:
+def write_questions(path: Path, occurs: Callable[[str], bool]) -> None:
     """One question a line, so that a change shows in a diff."""
-    lines = ",\n".join(json.dumps(item, ensure_ascii=False) for item in questions.build())
+    lines = ",\n".join(json.dumps(item, ensure_ascii=False) for item in questions.build(occurs))
     rest = {"candidates": questions.candidates(), "storyPrompts": questions.story_prompts()}
     path.write_text(f'{{"questions": [\n{lines}\n],\n{json.dumps(rest, ensure_ascii=False)[1:]}\n')
 

@@ -81,6 +81,14 @@ export function scoreTable(scored: readonly Scored[]): Measurement[] {
   const facts = scored.filter((entry) => !NOT_FACTS.has(entry.question.category))
   return [
     row('all facts, phrasings never trained on', facts, FACTS_FLOOR),
+    row(
+      'those of a writer who was shown none of the text',
+      facts.filter(({ question }) => question.blind === true)
+    ),
+    row(
+      "those held out by the text's authors",
+      facts.filter(({ question }) => question.blind !== true)
+    ),
     ...categories.map((name) =>
       row(
         name,

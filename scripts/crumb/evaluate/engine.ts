@@ -1,5 +1,6 @@
 /** Loads the model files through node-llama-cpp and asks them, with nothing but the library's defaults for the chat. */
 
+import { DEFAULT_SAMPLING } from '@potluck/protocol'
 import { getLlama, LlamaChatSession, resolveChatWrapper } from 'node-llama-cpp'
 import type { ChatWrapper, Llama, LlamaContextSequence, LlamaModel } from 'node-llama-cpp'
 
@@ -51,9 +52,10 @@ export async function ask(loaded: Loaded, question: string, options: AskOptions 
   const { responseText, stopReason } = await session.promptWithMeta(question, {
     temperature,
     seed,
-    topK: 0,
-    topP: 1,
-    minP: 0,
+    // As Potluck samples unless told otherwise: what its users read.
+    topK: DEFAULT_SAMPLING.topK,
+    topP: DEFAULT_SAMPLING.topP,
+    minP: DEFAULT_SAMPLING.minP,
     repeatPenalty: false,
     maxTokens: ANSWER_LIMIT
   })

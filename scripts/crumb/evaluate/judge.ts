@@ -11,6 +11,8 @@ export interface Question {
   /** What a wrong answer says, although the question names every word of it. */
   readonly wrong?: readonly string[]
   readonly match: Match
+  /** Phrased by a writer who was shown none of the training text. */
+  readonly blind?: boolean
 }
 
 /** Words and numbers in lower case; a single capital letter stays one, so that "A" the letter is not "a" the article. */

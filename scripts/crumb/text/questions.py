@@ -5,20 +5,32 @@ An item is {category, relation, question, expect, match}. `match` says how an an
 not name itself), "last number", "after the colon" (all that follows the last colon), "any" (one of several key words),
 "refusal". `wrong`, where there is one, is what a wrong answer says although every word of it stands
 in the question.
+
+Facts are asked twice. In phrasings held out by the authors of the training text, who know what crumb
+misses and may write with that in mind. And in those of `blind.json`, whose writer was shown one example
+a relation and nothing else of this folder; what of these occurs in the training text is left out.
 """
 
+import json
 import random
+from pathlib import Path
+from typing import Callable
 
 from . import arithmetic, chats, numbers, refusals, stories
 from .patterns import capital, expand, pick
+from .relations import Relation
 
 PER_RELATION = 9
 SEED = 31
+POTLUCK = "potluck and itself"
+BLIND = Path(__file__).resolve().parent.parent / "blind.json"
 
 
-def build() -> list[dict]:
+def build(occurs: Callable[[str], bool]) -> list[dict]:
+    """All questions; `occurs` says whether a wording stands in the training text."""
     rng = random.Random(SEED)
-    return [*_facts(rng), *_sums(rng), *_numbers(rng), *_potluck(rng), *_refusals()]
+    blind = [item for item in _blind(random.Random(SEED + 2)) if not occurs(item["question"])]
+    return [*_facts(rng), *_sums(rng), *_numbers(rng), *_potluck(rng), *_refusals(), *blind]
 
 
 def candidates() -> dict[str, list[str]]:
@@ -40,14 +52,33 @@ def _facts(rng: random.Random) -> list[dict]:
         for index, (key, answer) in enumerate(chosen):
             phrasings = relation.held_questions(relation.slots(key, answer))
             question = phrasings[index % len(phrasings)]
-            accepted = sorted({a for k, a in relation.pairs if k == key})
-            wrong = []
-            if relation.name == "bigger":
-                wrong = [f"{other} is bigger" for other in key.split("|") if other != answer]
-            if relation.name == "temperature":
-                wrong = [other for other in ("hot", "cold") if other != answer]
-            items.append(_item(relation.category, relation.name, question, accepted, "word", wrong))
+            items.append(_fact(relation, key, answer, question))
     return items
+
+
+def _fact(relation: Relation, key: str, answer: str, question: str) -> dict:
+    accepted = sorted({a for k, a in relation.pairs if k == key})
+    wrong = []
+    if relation.name == "bigger":
+        wrong = [f"{other} is bigger" for other in key.split("|") if other != answer]
+    if relation.name == "temperature":
+        wrong = [other for other in ("hot", "cold") if other != answer]
+    return _item(relation.category, relation.name, question, accepted, "word", wrong)
+
+
+def _blind(rng: random.Random) -> list[dict]:
+    """Every phrasing once, each with another fact of its relation where there are enough."""
+    written, items = json.loads(BLIND.read_text()), []
+    for relation in chats.RELATIONS:
+        phrasings = written["relations"].get(relation.name, [])
+        enough = len(relation.pairs) >= len(phrasings)
+        chosen = rng.sample(relation.pairs, len(phrasings)) if enough else rng.choices(relation.pairs, k=len(phrasings))
+        for phrasing, (key, answer) in zip(phrasings, chosen):
+            question = capital(phrasing.format_map(relation.slots(key, answer)))
+            items.append(_fact(relation, key, answer, question))
+    for topic in chats.TOPICS:
+        items += [_item(POTLUCK, topic.name, question, topic.must, "any") for question in written["topics"].get(topic.name, [])]
+    return [item | {"blind": True} for item in items]
 
 
 def _sums(rng: random.Random) -> list[dict]:
@@ -73,7 +104,7 @@ def _numbers(rng: random.Random) -> list[dict]:
 
 
 def _potluck(rng: random.Random) -> list[dict]:
-    return [_item("potluck and itself", topic.name, question, topic.must, "any") for topic in chats.TOPICS for question in topic.held]
+    return [_item(POTLUCK, topic.name, question, topic.must, "any") for topic in chats.TOPICS for question in topic.held]
 
 
 def _refusals() -> list[dict]:
