@@ -111,7 +111,7 @@ test('what no node can do is said at once, and what none does after a search', a
     asking.chat({ messages: MESSAGES, tools: [FIND] }).result(),
     asking.embed({ input: ['a'] })
   ]
-  for (const answer of wanted) await expect(answer).rejects.toMatchObject({ code: 'no_providers' })
+  await Promise.all(wanted.map(async (answer) => expect(answer).rejects.toMatchObject({ code: 'no_providers' })))
   // Without being told of the tools, a model can be asked like any other.
   expect(
     (await asking.chat({ messages: MESSAGES, tools: [FIND], toolChoice: 'none', maxTokens: 3 }).result()).tokens

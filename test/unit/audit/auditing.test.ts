@@ -184,8 +184,8 @@ test('a node that was set aside is asked again, until it is cleared or convicted
   const first = Math.exp(logEvidence(withAudit(NO_EVIDENCE, { promptTokens: [], answerTokens: [] }, measured)))
   const reputation = new Reputation({
     store: new MemoryReputationStore(),
-    // One such answer sets aside, a few convict.
-    parameters: { setAsideEvidence: first / 2, releaseEvidence: first / 4, convictionEvidence: first ** 2 }
+    // One such answer sets aside, two convict.
+    parameters: { setAsideEvidence: first / 2, releaseEvidence: first / 4, convictionEvidence: first * 2 }
   })
   const world = new World(await newPeer(), { reputation, auditor: auditorThat(() => ({ ...HONEST, measured })) })
   world.auditing.answered(world.answer())
