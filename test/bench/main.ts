@@ -42,7 +42,7 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     load: () => import('./audit.ts')
   },
   failover: {
-    args: '[ANSWERS]',
+    args: '[ANSWERS] [kill|stall]',
     help: 'answers whose node is killed or stopped at a random token: what changes, and the gap that a reader sees',
     load: () => import('./failover.ts')
   }
