@@ -5,6 +5,7 @@ import { isIP } from 'node:net'
 import { PotluckError } from '@potluck/protocol'
 
 import type { Client } from '../index.ts'
+import { auditsOf } from './answers/potluck.ts'
 import { createApp } from './app.ts'
 import type { HostRules } from './guard/host.ts'
 import { Turnstile } from './guard/turnstile.ts'
@@ -15,7 +16,7 @@ import { ServedModels } from './served-models.ts'
 
 export interface GatewayOptions extends Partial<HostRules> {
   /** Stays the caller's: stopping the gateway does not stop it. */
-  client: Pick<Client, 'chat' | 'complete' | 'embed' | 'nodes'>
+  client: Pick<Client, 'chat' | 'complete' | 'embed' | 'nodes' | 'standing'>
   /** Address to listen on. Default 127.0.0.1; any other than this machine's own needs a key. */
   host?: string
   /** Default 4003; 0 takes a free one. */
@@ -57,6 +58,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const services = {
     client,
     models: new ServedModels(client),
+    audits: auditsOf(client),
     metrics: new GatewayMetrics(clock),
     turnstile: new Turnstile(limits.answers),
     limits,

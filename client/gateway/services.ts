@@ -1,5 +1,6 @@
 /** What the endpoints share. */
 import type { Client } from '../index.ts'
+import type { Audits } from './answers/potluck.ts'
 import type { GatewayLimits } from './limits.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { ServedModels } from './served-models.ts'
@@ -8,6 +9,7 @@ import type { Turnstile } from './guard/turnstile.ts'
 export interface Services {
   client: Pick<Client, 'chat' | 'complete' | 'embed'>
   models: ServedModels
+  audits: Audits
   metrics: GatewayMetrics
   turnstile: Turnstile
   limits: GatewayLimits

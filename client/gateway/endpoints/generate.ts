@@ -19,7 +19,7 @@ export function chatCompletions(services: Services): Handler {
     const { model = 'auto', stream, stream_options, n: count = 1 } = request
     checkCount(count, services)
     const options = chatOptions(request)
-    const show = { model, created: services.now(), logprobs: request.logprobs === true }
+    const show = { model, created: services.now(), logprobs: request.logprobs === true, audits: services.audits }
     return await respond(context, services, {
       endpoint: 'chat',
       wanted: { model, maxTokens: options.maxTokens },
@@ -42,7 +42,8 @@ export function completions(services: Services): Handler {
       created: services.now(),
       logprobs: logprobs !== undefined,
       echo: echo === true ? texts : [],
-      copies
+      copies,
+      audits: services.audits
     }
     return await respond(context, services, {
       endpoint: 'completions',
@@ -65,14 +66,14 @@ export function responses(services: Services): Handler {
   return async (context) => {
     const request = parseResponses(await readJson(context.env.incoming, services.limits.bodyBytes))
     const options = responsesOptions(request)
-    const created = services.now()
+    const show = { created: services.now(), audits: services.audits }
     return await respond(context, services, {
       endpoint: 'responses',
       wanted: { model: request.model ?? 'auto', maxTokens: options.maxTokens },
       count: 1,
       answers: (signal) => seeds(request.seed, 1).map((seed) => services.client.chat({ ...options, seed, signal })),
-      events: request.stream === true ? new ResponseEvents(request, created) : undefined,
-      whole: ([answer]) => (answer === undefined ? {} : wholeResponse(answer, request, created))
+      events: request.stream === true ? new ResponseEvents(request, show) : undefined,
+      whole: ([answer]) => (answer === undefined ? {} : wholeResponse(answer, request, show))
     })
   }
 }

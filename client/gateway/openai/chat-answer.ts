@@ -2,6 +2,7 @@
 import type { AcceptedPart, DeltaPart, FinishPart } from '../../index.ts'
 import type { FinishReason, ToolCall } from '@potluck/protocol'
 
+import type { Audits } from '../answers/potluck.ts'
 import type { AnswerEvents } from '../answers/respond.ts'
 import type { WholeAnswer } from '../answers/whole.ts'
 import type { ApiError } from '../errors.ts'
@@ -38,13 +39,12 @@ export interface ChatShow {
   /** Seconds since the epoch. */
   created: number
   logprobs: boolean
+  audits: Audits
 }
 
 /** @param answers at least one */
-export function chatCompletion(
-  answers: readonly WholeAnswer[],
-  { model, created, logprobs }: ChatShow
-): ChatCompletion {
+export function chatCompletion(answers: readonly WholeAnswer[], show: ChatShow): ChatCompletion {
+  const { model, created, logprobs, audits } = show
   const [{ model: answering } = { model: { name: '', digest: '' } }] = answers
   return {
     id: newId('chatcmpl-'),
@@ -64,7 +64,7 @@ export function chatCompletion(
       logprobs: logprobs ? chatLogprobs(answer.logprobs) : null,
       finish_reason: answer.finishReason
     })),
-    usage: completionUsage(answers)
+    usage: completionUsage(answers, audits)
   }
 }
 
@@ -114,7 +114,7 @@ export class ChatChunks implements AnswerEvents {
   }
 
   end(): SseEvent[] {
-    const usage = { ...this.#head, choices: [], usage: completionUsage(this.#finished) }
+    const usage = { ...this.#head, choices: [], usage: completionUsage(this.#finished, this.#show.audits) }
     return [...(this.#show.usage ? [{ data: usage }] : []), { data: '[DONE]' }]
   }
 

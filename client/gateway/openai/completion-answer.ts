@@ -2,6 +2,7 @@
 import type { AcceptedPart, DeltaPart, FinishPart } from '../../index.ts'
 import type { FinishReason } from '@potluck/protocol'
 
+import type { Audits } from '../answers/potluck.ts'
 import type { AnswerEvents } from '../answers/respond.ts'
 import type { WholeAnswer } from '../answers/whole.ts'
 import type { ApiError } from '../errors.ts'
@@ -32,6 +33,7 @@ export interface CompletionShow {
   echo: readonly string[]
   /** Answers to one prompt. */
   copies: number
+  audits: Audits
 }
 
 /** @param answers at least one */
@@ -45,7 +47,7 @@ export function completion(answers: readonly WholeAnswer[], show: CompletionShow
       logprobs: show.logprobs ? completionLogprobs(logprobs, 0) : null,
       finish_reason: finishReason
     })),
-    usage: completionUsage(answers, show.copies)
+    usage: completionUsage(answers, show.audits, show.copies)
   }
 }
 
@@ -81,7 +83,11 @@ export class CompletionChunks implements AnswerEvents {
   }
 
   end(): SseEvent[] {
-    const usage = { ...this.#head, choices: [], usage: completionUsage(this.#finished, this.#show.copies) }
+    const usage = {
+      ...this.#head,
+      choices: [],
+      usage: completionUsage(this.#finished, this.#show.audits, this.#show.copies)
+    }
     return [...(this.#show.usage ? [{ data: usage }] : []), { data: '[DONE]' }]
   }
 

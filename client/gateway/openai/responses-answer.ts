@@ -2,7 +2,7 @@
 import type { AnswerMetadata } from '../../index.ts'
 import type { FinishReason, Usage } from '@potluck/protocol'
 
-import { potluckUsage, type PotluckUsage } from '../answers/potluck.ts'
+import { potluckUsage, type Audits, type PotluckUsage } from '../answers/potluck.ts'
 import type { WholeAnswer } from '../answers/whole.ts'
 import { newId, shownModel } from './head.ts'
 import { messageItem, outputText, reasoningItem, type OutputItem } from './responses-items.ts'
@@ -58,7 +58,11 @@ export interface Ending {
 }
 
 /** What changes in the head when the answer is complete. */
-export function responseEnd(output: readonly OutputItem[], { finishReason, usage, ...end }: Ending): object {
+export function responseEnd(
+  output: readonly OutputItem[],
+  { finishReason, usage, ...end }: Ending,
+  audits: Audits
+): object {
   const cut = finishReason === 'length'
   const counts: ResponsesUsage = {
     input_tokens: usage.promptTokens,
@@ -66,7 +70,7 @@ export function responseEnd(output: readonly OutputItem[], { finishReason, usage
     output_tokens: usage.completionTokens,
     output_tokens_details: { reasoning_tokens: end.reasoningTokens },
     total_tokens: usage.promptTokens + usage.completionTokens,
-    potluck: potluckUsage(end.metadata)
+    potluck: potluckUsage(end.metadata, audits)
   }
   return {
     status: cut ? 'incomplete' : 'completed',
@@ -76,7 +80,13 @@ export function responseEnd(output: readonly OutputItem[], { finishReason, usage
   }
 }
 
-export function wholeResponse(answer: WholeAnswer, request: ResponsesRequest, created: number): object {
+export interface ResponseShow {
+  /** Seconds since the epoch. */
+  created: number
+  audits: Audits
+}
+
+export function wholeResponse(answer: WholeAnswer, request: ResponsesRequest, show: ResponseShow): object {
   const status = answer.finishReason === 'length' ? 'incomplete' : 'completed'
   const output: OutputItem[] = []
   if (answer.reasoning !== '') output.push(reasoningItem(newId('rs_'), answer.reasoning, status))
@@ -87,7 +97,7 @@ export function wholeResponse(answer: WholeAnswer, request: ResponsesRequest, cr
     output.push({ type: 'function_call', id: newId('fc_'), call_id: id, name, arguments: args, status })
   }
   return {
-    ...responseHead(request, { id: newId('resp_'), created, model: answer.model }),
-    ...responseEnd(output, answer)
+    ...responseHead(request, { id: newId('resp_'), created: show.created, model: answer.model }),
+    ...responseEnd(output, answer, show.audits)
   }
 }

@@ -9,7 +9,7 @@ import type { AnswerEvents } from '../answers/respond.ts'
 import type { ApiError } from '../errors.ts'
 import type { SseEvent } from '../http/sse.ts'
 import { newId } from './head.ts'
-import { responseEnd, responseHead } from './responses-answer.ts'
+import { responseEnd, responseHead, type ResponseShow } from './responses-answer.ts'
 import {
   messageItem,
   outputText,
@@ -28,7 +28,7 @@ type Open =
 
 export class ResponseEvents implements AnswerEvents {
   readonly #request: ResponsesRequest
-  readonly #created: number
+  readonly #show: ResponseShow
   readonly #output: OutputItem[] = []
   #head: object = {}
   #open: Open | undefined
@@ -36,14 +36,13 @@ export class ResponseEvents implements AnswerEvents {
   #sequence = 0
   #end: FinishPart | undefined
 
-  /** @param created seconds since the epoch */
-  constructor(request: ResponsesRequest, created: number) {
+  constructor(request: ResponsesRequest, show: ResponseShow) {
     this.#request = request
-    this.#created = created
+    this.#show = show
   }
 
   begin(_index: number, { model }: AcceptedPart): SseEvent[] {
-    this.#head = responseHead(this.#request, { id: newId('resp_'), created: this.#created, model })
+    this.#head = responseHead(this.#request, { id: newId('resp_'), created: this.#show.created, model })
     return [
       this.#event('response.created', { response: this.#head }),
       this.#event('response.in_progress', { response: this.#head })
@@ -73,7 +72,7 @@ export class ResponseEvents implements AnswerEvents {
 
   end(): SseEvent[] {
     if (this.#end === undefined) return []
-    const end = responseEnd(this.#output, { ...this.#end, reasoningTokens: this.#reasoningTokens })
+    const end = responseEnd(this.#output, { ...this.#end, reasoningTokens: this.#reasoningTokens }, this.#show.audits)
     const type = this.#end.finishReason === 'length' ? 'response.incomplete' : 'response.completed'
     return [this.#event(type, { response: { ...this.#head, ...end } })]
   }

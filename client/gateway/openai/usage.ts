@@ -2,7 +2,7 @@
 import type { AnswerMetadata } from '../../index.ts'
 import type { Usage } from '@potluck/protocol'
 
-import { potluckUsage, sumUsage, type PotluckUsage } from '../answers/potluck.ts'
+import { potluckUsage, sumUsage, type Audits, type PotluckUsage } from '../answers/potluck.ts'
 
 export interface CompletionUsage {
   prompt_tokens: number
@@ -19,10 +19,11 @@ export interface CompletionUsage {
  */
 export function completionUsage(
   answers: readonly { usage: Usage; metadata: AnswerMetadata }[],
+  audits: Audits,
   copies?: number
 ): CompletionUsage {
   const { promptTokens, cachedTokens, completionTokens } = sumUsage(answers, copies)
-  const [first, ...others] = answers.map(({ metadata }) => potluckUsage(metadata))
+  const [first, ...others] = answers.map(({ metadata }) => potluckUsage(metadata, audits))
   if (first === undefined) throw new Error('a usage of no answers')
   return {
     prompt_tokens: promptTokens,

@@ -29,7 +29,12 @@ test('a whole answer, with who gave it', async () => {
       prompt_tokens: 8,
       completion_tokens: ANSWER.length + 1,
       prompt_tokens_details: { cached_tokens: expect.any(Number) },
-      potluck: { node: serving.peerId.toString(), route: 'direct', failovers: 0 }
+      potluck: {
+        node: serving.peerId.toString(),
+        route: 'direct',
+        failovers: 0,
+        audit: { standing: 'newcomer', audited_tokens: 0 }
+      }
     }
   })
 })

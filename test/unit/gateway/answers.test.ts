@@ -10,6 +10,7 @@ import { wholeResponse } from '../../../client/gateway/openai/responses-answer.t
 import { ResponseEvents } from '../../../client/gateway/openai/responses-events.ts'
 import { parseResponses } from '../../../client/gateway/openai/responses-request.ts'
 
+const audits = (): null => null
 const model = { digest: `sha256:${'a'.repeat(64)}`, name: 'a/b:Q4_0' }
 const metadata = { peerId: 'peer', model, relayed: true, ttftMs: 1, tokensPerSecond: 2, failures: [], seed: 3n }
 const accepted = {
@@ -60,7 +61,7 @@ function whole(): NonNullable<Collector['whole']> {
 }
 
 test('a chat: reasoning and calls apart from the content', () => {
-  const answer = chatCompletion([whole()], { model: 'auto', created: 1, logprobs: false })
+  const answer = chatCompletion([whole()], { model: 'auto', created: 1, logprobs: false, audits })
   expect(answer satisfies OpenAI.ChatCompletion).toMatchObject({
     model: model.name,
     choices: [
@@ -81,7 +82,7 @@ test('a chat: reasoning and calls apart from the content', () => {
 })
 
 test('chunks: a call has its head once, and its arguments in pieces', () => {
-  const chunks = all(new ChatChunks({ model: 'auto', created: 1, logprobs: false, usage: false }))
+  const chunks = all(new ChatChunks({ model: 'auto', created: 1, logprobs: false, audits, usage: false }))
   const sent = chunks.flatMap((chunk) => (chunk as OpenAI.ChatCompletionChunk).choices.map(({ delta }) => delta))
   expect(sent.slice(1)).toEqual([
     { reasoning_content: 'Let me ' },
@@ -101,7 +102,7 @@ test('chunks: a call has its head once, and its arguments in pieces', () => {
 
 test('a response: an item for each, the next only when the one before is done', () => {
   const request = parseResponses({ input: 'hello' })
-  const events = all(new ResponseEvents(request, 1)) as OpenAI.Responses.ResponseStreamEvent[]
+  const events = all(new ResponseEvents(request, { created: 1, audits })) as OpenAI.Responses.ResponseStreamEvent[]
   expect(events.map(({ sequence_number }) => sequence_number)).toEqual([...events.keys()])
   const items = events.filter(({ type }) => type.startsWith('response.output_item'))
   expect(
@@ -115,7 +116,7 @@ test('a response: an item for each, the next only when the one before is done', 
   const last = events.at(-1)
   if (last?.type !== 'response.completed') throw new Error('not completed')
   const ids = (value: object): unknown => JSON.parse(JSON.stringify(value).replaceAll(/"(rs|msg|fc|resp)_\w+"/g, '""'))
-  expect(ids(last.response)).toEqual(ids(wholeResponse(whole(), request, 1)))
+  expect(ids(last.response)).toEqual(ids(wholeResponse(whole(), request, { created: 1, audits })))
   expect(last.response.output).toMatchObject([
     { content: [{ text: 'Let me see.' }] },
     { content: [{ text: 'I ask.' }] },
