@@ -127,7 +127,8 @@ describe('moves no score:', () => {
     await unmoved(client, async () => {
       lost = true
       await Promise.all(own.getConnections().map(async (connection) => await connection.close()))
-      expect(await codeOf(ask(client))).toBe('no_providers')
+      // Whether the last card was forgotten before or after the last dial is chance.
+      expect(['no_providers', 'dial_failed']).toContain(await codeOf(ask(client)))
       lost = false
       // It counts an answer, but for nobody that it was kept from.
       await Promise.all(nodes.map(async ({ libp2p }) => await own.dial(libp2p.getMultiaddrs())))
