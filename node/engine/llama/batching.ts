@@ -12,18 +12,18 @@
  */
 import process from 'node:process'
 import type { BatchingOptions, BatchItem, PrioritizedBatchItem } from 'node-llama-cpp'
-import { SlicePace } from './pace.ts'
+import { SlicePace, type Wanted } from './pace.ts'
 
 /** A sequence's part of a round. */
 export interface Turn {
-  /** Tokens it may evaluate now: 1 to as many as it wanted. */
+  /** Tokens it may evaluate now, at most as many as it wanted; 0: it asks again. */
   tokens: number
   /** Says what a prompt's evaluation took, which steers the size of the next; the first that says it is believed. */
   took: (elapsedMs: number) => void
 }
 
 interface Waiting {
-  wanted: number
+  wanted: Wanted
   go: (turn: Turn) => void
 }
 
@@ -44,12 +44,13 @@ export class Batching {
   /**
    * Resolves when the next round begins. From now on rounds wait for this sequence.
    *
-   * @param wanted tokens that are left to evaluate
+   * @param left tokens to evaluate
+   * @param done tokens of the same prompt that were evaluated before
    */
-  async turn(id: number, wanted: number): Promise<Turn> {
+  async turn(id: number, left: number, done = 0): Promise<Turn> {
     this.#active.add(id)
     return new Promise((go) => {
-      this.#waiting.set(id, { wanted, go })
+      this.#waiting.set(id, { wanted: { left, done }, go })
       this.#check()
     })
   }

@@ -2,13 +2,22 @@ import {
   BATCH_TOKENS,
   FIRST_SLICE_TOKENS,
   LEAST_SLICE_TOKENS,
+  LEVELLED_SLICES,
   PREFILL_SLICE_MS,
   SLICE_STEP_TOKENS
 } from '../constants.ts'
 
+/** What a sequence asks for. */
+export interface Wanted {
+  /** Tokens that are left to evaluate, at least 1; more are of a prompt. */
+  left: number
+  /** Tokens of the prompt that were evaluated already, those of the cache aside. */
+  done: number
+}
+
 /** What everybody gets of an evaluation. */
 export interface Division {
-  /** Tokens of each, in the order in which they were asked for. */
+  /** Tokens of each, in the order in which they were asked for; 0 for a prompt that sits out. */
   shares: number[]
   /** How many of them are of prompts. */
   prompts: number
@@ -21,22 +30,31 @@ export class SlicePace {
   /**
    * Answers get their token, prompts equal shares of a slice. A prompt that needs less leaves it to the others.
    *
-   * @param wanted tokens that each has left, at least 1
+   * One that began a little earlier than another sits out until they are level. Requests that come milliseconds apart
+   * then begin to answer together: each step of the first one alone would cost three eighths of a step for eight
+   * (8 streams on 0.5B: 65 tokens a second apart, 70 together).
    */
-  divide(wanted: readonly number[]): Division {
-    const shares = wanted.map(() => 1)
-    const prompts = [...wanted.keys()].filter((index) => wanted[index]! > 1)
-    prompts.sort((a, b) => wanted[a]! - wanted[b]!)
-    let left = this.#whole
-    for (const [place, index] of prompts.entries()) {
-      const share = Math.floor(left / (prompts.length - place))
-      if (wanted[index]! >= share) {
+  divide(wanted: readonly Wanted[]): Division {
+    const prompts = [...wanted.keys()].filter((index) => wanted[index]!.left > 1)
+    const shares: number[] = wanted.map(({ left }) => (left > 1 ? 0 : 1))
+    const leads = (index: number): number[] =>
+      prompts
+        .map((other) => wanted[index]!.done - wanted[other]!.done)
+        .filter((lead) => Math.abs(lead) <= LEVELLED_SLICES * this.#whole)
+    const last = prompts.filter((index) => leads(index).every((lead) => lead <= 0))
+    const level = -Math.max(...last.flatMap((index) => leads(index).filter((lead) => lead < 0)))
+    last.sort((a, b) => wanted[a]!.left - wanted[b]!.left)
+    let whole = this.#whole
+    for (const [place, index] of last.entries()) {
+      const { left } = wanted[index]!
+      const share = Math.min(Math.max(1, Math.floor(whole / (last.length - place))), level)
+      if (left >= share) {
         // All that follow get as much: llama.cpp evaluates apart what some have more than others.
-        for (const rest of prompts.slice(place)) shares[rest] = Math.max(1, share)
+        for (const rest of last.slice(place)) shares[rest] = share
         break
       }
-      shares[index] = wanted[index]!
-      left -= wanted[index]!
+      shares[index] = left
+      whole -= left
     }
     return { shares, prompts: prompts.reduce((sum, index) => sum + shares[index]!, 0) }
   }

@@ -77,9 +77,10 @@ export class Sequence implements Slot<Sequence> {
     const logits: PositionLogits[] = []
     for (let start = 0; start < tokens.length;) {
       signal.throwIfAborted()
-      const turn = await batching.turn(this.id, tokens.length - start)
+      const turn = await batching.turn(this.id, tokens.length - start, start)
       // The round may have begun long after this sequence asked for it.
       signal.throwIfAborted()
+      if (turn.tokens === 0) continue
       const slice = tokens.slice(start, start + turn.tokens)
       const began = performance.now()
       logits.push(...(await this.#decoder.decode(slice, Math.max(first - start, 0), wanted)))

@@ -39,6 +39,12 @@ describe('a round of evaluations', () => {
     expect(turns.map(({ tokens }) => tokens)).toEqual([FIRST_SLICE_TOKENS / 2, FIRST_SLICE_TOKENS / 2])
   })
 
+  it('has no part for a prompt that waits for a later one, which asks again', async () => {
+    const batching = new Batching()
+    const turns = await Promise.all([batching.turn(0, 990, 10), batching.turn(1, 1000)])
+    expect(turns.map(({ tokens }) => tokens)).toEqual([0, 10])
+  })
+
   it('is measured once', async () => {
     const batching = new Batching()
     const first = await batching.turn(0, 1000)

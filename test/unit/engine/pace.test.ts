@@ -3,15 +3,19 @@ import {
   BATCH_TOKENS,
   FIRST_SLICE_TOKENS,
   LEAST_SLICE_TOKENS,
+  LEVELLED_SLICES,
   PREFILL_SLICE_MS,
   SLICE_STEP_TOKENS
 } from '../../../node/engine/constants.ts'
-import { SlicePace } from '../../../node/engine/llama/pace.ts'
+import { SlicePace, type Wanted } from '../../../node/engine/llama/pace.ts'
 
 const LONG = 10_000
 
+/** Prompts and answers that begin. */
+const fresh = (...left: number[]): Wanted[] => left.map((tokens) => ({ left: tokens, done: 0 }))
+
 /** What a long prompt by itself gets. */
-const slice = (pace: SlicePace): number => pace.divide([LONG]).shares[0]!
+const slice = (pace: SlicePace): number => pace.divide(fresh(LONG)).shares[0]!
 
 /** A pace that has met a machine which evaluates this many tokens a second. */
 function learned(tokensPerSecond: number): SlicePace {
@@ -37,14 +41,48 @@ describe('the slices of a prefill', () => {
 
   it('are shared by the prompts that are evaluated together, and what one does not need is the others', () => {
     const many = Array.from({ length: 100 }, () => LONG)
-    expect(learned(5).divide(many)).toEqual({ shares: many.map(() => 1), prompts: many.length })
-    expect(learned(1_000_000).divide([LONG, 12, LONG])).toEqual({ shares: [250, 12, 250], prompts: BATCH_TOKENS })
-    expect(learned(1_000_000).divide([LONG, LONG, LONG]).shares).toEqual([170, 170, 170])
+    expect(learned(5).divide(fresh(...many))).toEqual({ shares: many.map(() => 1), prompts: many.length })
+    expect(learned(1_000_000).divide(fresh(LONG, 12, LONG))).toEqual({ shares: [250, 12, 250], prompts: BATCH_TOKENS })
+    expect(learned(1_000_000).divide(fresh(LONG, LONG, LONG)).shares).toEqual([170, 170, 170])
+  })
+
+  it('go first to those that began a little later, until they are level', () => {
+    const pace = learned(1_000_000)
+    const prompts = [
+      { left: 2000, done: 300 },
+      { left: 1000, done: 0 },
+      { left: 1500, done: 0 }
+    ]
+    const given: number[][] = []
+    while (given.length < 3) {
+      const { shares } = pace.divide(prompts)
+      given.push(shares)
+      for (const [index, share] of shares.entries()) {
+        prompts[index]!.left -= share
+        prompts[index]!.done += share
+      }
+    }
+    expect(given).toEqual([
+      [0, 256, 256],
+      [0, 44, 44],
+      [170, 170, 170]
+    ])
+  })
+
+  it('are not kept from one that is far ahead, nor from an answer', () => {
+    const pace = learned(1_000_000)
+    const ahead = { left: LONG, done: LEVELLED_SLICES * BATCH_TOKENS + 1 }
+    const begins = { left: LONG, done: 0 }
+    expect(pace.divide([ahead, begins]).shares).toEqual([BATCH_TOKENS / 2, BATCH_TOKENS / 2])
+    expect(pace.divide([{ left: 1, done: 100 }, begins]).shares).toEqual([1, BATCH_TOKENS])
   })
 
   it('leave to each answer its token', () => {
-    expect(learned(1_000_000).divide([1, LONG, 1])).toEqual({ shares: [1, BATCH_TOKENS, 1], prompts: BATCH_TOKENS })
-    expect(learned(5).divide([1, 1])).toEqual({ shares: [1, 1], prompts: 0 })
+    expect(learned(1_000_000).divide(fresh(1, LONG, 1))).toEqual({
+      shares: [1, BATCH_TOKENS, 1],
+      prompts: BATCH_TOKENS
+    })
+    expect(learned(5).divide(fresh(1, 1))).toEqual({ shares: [1, 1], prompts: 0 })
   })
 
   it('at most double or halve, whatever one measurement says', () => {
