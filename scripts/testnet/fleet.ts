@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import type { NodeMetrics } from '../../node/index.ts'
 import type { FromMember, MemberSpec, NodeSpec, Stage, ToMember } from './messages.ts'
 
 const MEMBER = fileURLToPath(new URL('member.ts', import.meta.url))
@@ -33,6 +34,7 @@ export class Member {
   readonly #gone = Promise.withResolvers<string>()
   /** Whoever asked, in the order in which the member answers. */
   readonly #usages: Array<(usage: MemberUsage) => void> = []
+  readonly #metrics: Array<(metrics: NodeMetrics) => void> = []
   #log = ''
 
   constructor(spec: MemberSpec, onProgress: (stage: Stage, fraction: number) => void) {
@@ -53,6 +55,8 @@ export class Member {
           return this.#ready.reject(new Error(`${spec.name} did not start: ${message.message}`))
         case 'usage':
           return this.#usages.shift()?.(message)
+        case 'metrics':
+          return this.#metrics.shift()?.(message.metrics)
       }
     })
     // A process that could not be started has no exit.
@@ -76,12 +80,13 @@ export class Member {
   }
 
   /** What the member's process has cost since its start. */
-  usage(): Promise<MemberUsage> {
-    return new Promise((resolve, reject) => {
-      void this.#gone.promise.then((why) => reject(new Error(`${this.name}: ${why}`)))
-      this.#usages.push(resolve)
-      this.#send({ type: 'usage' })
-    })
+  async usage(): Promise<MemberUsage> {
+    return await this.#ask('usage', this.#usages)
+  }
+
+  /** What the node counts; waits for it to have started. */
+  async metrics(): Promise<NodeMetrics> {
+    return await this.#ask('metrics', this.#metrics)
   }
 
   /** Closes the channel, which makes the member leave; resolves when its process is gone. */
@@ -94,6 +99,14 @@ export class Member {
 
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal)
+  }
+
+  async #ask<T>(type: 'usage' | 'metrics', asking: Array<(answer: T) => void>): Promise<T> {
+    return await new Promise((resolve, reject) => {
+      void this.#gone.promise.then((why) => reject(new Error(`${this.name}: ${why}`)))
+      asking.push(resolve)
+      this.#send({ type })
+    })
   }
 
   #send(message: ToMember): void {

@@ -15,6 +15,7 @@ const spec = JSON.parse(process.argv[2] ?? '') as MemberSpec
 const logger = pino({ level: 'warn', name: spec.name }, pino.destination(2))
 const leaving = new AbortController()
 const stops: Array<() => Promise<void>> = []
+const serving = Promise.withResolvers<PotluckNode>()
 
 function tell(message: FromMember): void {
   if (process.connected) process.send?.(message)
@@ -36,7 +37,8 @@ process.on('SIGINT', () => undefined)
 const joined = new Promise<string[]>((resolve) => {
   process.on('message', (message: ToMember) => {
     if (message.type === 'join') resolve(message.bootstrap)
-    else tell({ type: 'usage', ...usage() })
+    else if (message.type === 'usage') tell({ type: 'usage', ...usage() })
+    else void serving.promise.then(async (node) => tell({ type: 'metrics', metrics: await node.metrics() }))
   })
 })
 
@@ -81,6 +83,7 @@ async function start(): Promise<void> {
   tell({ type: 'progress', stage: 'measure', fraction: 0 })
   const node = await startNode({ ...common, engine, bootstrap })
   stops.push(() => node.stop())
+  serving.resolve(node)
   await advertised(node)
   tell({ type: 'ready', peerId: node.peerId.toString(), addresses: node.addresses() })
 }

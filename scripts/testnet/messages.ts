@@ -1,4 +1,5 @@
 /** What a testnet's processes tell each other over Node's IPC channel. */
+import type { NodeMetrics } from '../../node/index.ts'
 import type { EmbeddedModel } from '../../node/models/crumb.ts'
 import type { Villain } from './villains/engines/index.ts'
 
@@ -15,8 +16,8 @@ export interface NodeSpec {
   villain?: Villain
 }
 
-/** `join` ends the wait for the relay's addresses; `usage` asks for the process's own cost so far. */
-export type ToMember = { type: 'join'; bootstrap: string[] } | { type: 'usage' }
+/** `join` ends the wait for the relay's addresses; the others ask for what they are named after. */
+export type ToMember = { type: 'join'; bootstrap: string[] } | { type: 'usage' | 'metrics' }
 
 export type Stage = 'hash' | 'load' | 'measure'
 
@@ -26,3 +27,5 @@ export type FromMember =
   | { type: 'failed'; message: string }
   /** CPU time of all threads of the daemon; its engine is a process of its own and not in it. */
   | { type: 'usage'; cpuMicros: number; rssBytes: number }
+  /** Of a node. */
+  | { type: 'metrics'; metrics: NodeMetrics }

@@ -4,11 +4,12 @@
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { createClient, type Client } from '@potluck/client'
 
-import { startFleet } from '../../scripts/testnet/fleet.ts'
+import { startFleet, type Member } from '../../scripts/testnet/fleet.ts'
 import { throughNetwork } from './first-token.ts'
 import { INPUT, type FromGateway, type ToGateway } from './gateway/messages.ts'
 import { median, quantile, type BenchContext } from './report.ts'
@@ -18,6 +19,7 @@ const WARM_UP = 30
 /** What crumb's context has room for. */
 const LONG_ANSWER = 900
 const STREAMED_ANSWERS = 10
+const ABORTS = 50
 const PROCESS = fileURLToPath(new URL('gateway/process.ts', import.meta.url))
 
 export async function run({ signal, report, note }: BenchContext): Promise<void> {
@@ -35,6 +37,7 @@ export async function run({ signal, report, note }: BenchContext): Promise<void>
         await client.stop()
       }
       await costPerToken(child, url, { signal, report, note })
+      for (const node of fleet.nodes) await timeToFreeSlot(node, url, { signal, report, note })
     } finally {
       child.disconnect()
     }
@@ -128,6 +131,39 @@ async function costPerToken(child: ChildProcess, url: string, { signal, report, 
   report({ ...row, case: 'gateway+client', value: http ?? 0 })
   report({ ...row, case: 'client', value: sdk ?? 0 })
   report({ ...row, case: 'http', value: (http ?? 0) - (sdk ?? 0) })
+}
+
+/** From the moment when a caller drops its connection in mid-answer until the node's own metrics show its slot free. */
+async function timeToFreeSlot(node: Member, url: string, { signal, report, note }: Output): Promise<void> {
+  note(`${ABORTS} callers that leave in the middle of an answer.`)
+  const samples: number[] = []
+  for (let index = 0; index < ABORTS; index++) {
+    const { requestsFinished } = await node.metrics()
+    const leaving = new AbortController()
+    let began = Infinity
+    const more = { max_tokens: LONG_ANSWER, temperature: 1, seed: index }
+    try {
+      for await (const chunk of ask(url, more, AbortSignal.any([signal, leaving.signal]))) {
+        if (!/"content":"[^"]/.test(chunk) || leaving.signal.aborted) continue
+        began = performance.now()
+        leaving.abort()
+      }
+    } catch (error) {
+      if (!leaving.signal.aborted) throw error
+    }
+    for (;;) {
+      const shown = await node.metrics()
+      if (shown.requestsRunning === 0 && shown.engine?.activeSlots === 0) {
+        if (shown.requestsFinished.aborted === requestsFinished.aborted) throw new Error('An answer ended by itself.')
+        break
+      }
+      await setTimeout(1, undefined, { signal })
+    }
+    samples.push(performance.now() - began)
+  }
+  const row = { case: 'http', unit: 'ms', n: samples.length }
+  report({ ...row, metric: 'abort_ms_p50', value: quantile(samples, 0.5) })
+  report({ ...row, metric: 'abort_ms_p95', value: quantile(samples, 0.95) })
 }
 
 async function asked<T extends FromGateway['type']>(

@@ -1,11 +1,10 @@
-/** A node with crumb and a gateway before it: what the SDKs' tests run against. */
+/** A testnet of crumb, each node a process, and a gateway before it: what the SDKs' tests run against. */
 import { createClient } from '@potluck/client'
 import { startGateway } from '@potluck/client/gateway'
-import { afterAll, beforeAll, vi } from 'vitest'
+import { afterAll, beforeAll } from 'vitest'
 
-import { startLlamaEngine, startNode, type NodeMetrics, type PotluckNode } from '../../../../node/index.ts'
 import { crumb } from '../../../../node/models/crumb.ts'
-import { LOOPBACK, silent } from '../../node/harness.ts'
+import { startFleet, type Member } from '../../../../scripts/testnet/fleet.ts'
 
 export const MODEL: string = crumb.Q8_0.name
 export const PROMPT = 'Tell me a story about a fox.'
@@ -13,7 +12,7 @@ export const PROMPT = 'Tell me a story about a fox.'
 export interface CrumbNetwork {
   /** For the SDKs: with `/v1`. */
   baseURL: string
-  node: PotluckNode
+  nodes: readonly Member[]
 }
 
 /** Started before the tests of a file and stopped after them; to be read inside them. */
@@ -21,17 +20,14 @@ export function crumbNetwork(): CrumbNetwork {
   const network = {} as CrumbNetwork
   const stops: (() => Promise<void>)[] = []
   beforeAll(async () => {
-    const { path, name } = crumb.Q8_0
-    const options = { modelPath: path, name, slots: 2, threads: 1, gpu: false, logger: silent } as const
-    const engine = await startLlamaEngine(options)
-    stops.push(async () => await engine.close())
-    const node = await startNode({ engine, listen: [LOOPBACK], scope: 'local', logger: silent })
-    stops.push(async () => await node.stop())
-    const client = await createClient({ bootstrap: node.addresses(), mdns: false })
+    const spec = { role: 'node', crumb: 'Q8_0', slots: 2 } as const
+    const fleet = await startFleet({ nodes: [1, 2].map((number) => ({ ...spec, name: `node-${number}` })) })
+    stops.push(async () => await fleet.stop())
+    const client = await createClient({ bootstrap: fleet.relay.addresses, scope: 'local', mdns: false })
     stops.push(async () => await client.stop())
     const gateway = await startGateway({ client, port: 0 })
     stops.push(async () => await gateway.stop())
-    Object.assign(network, { node, baseURL: `${gateway.url}/v1` })
+    Object.assign(network, { nodes: fleet.nodes, baseURL: `${gateway.url}/v1` })
   })
   afterAll(async () => {
     for (const stop of stops.toReversed()) await stop()
@@ -39,7 +35,11 @@ export function crumbNetwork(): CrumbNetwork {
   return network
 }
 
-/** Waits until the node's metrics are so. */
-export async function nodeShows({ node }: CrumbNetwork, shows: (metrics: NodeMetrics) => boolean): Promise<void> {
-  await vi.waitUntil(async () => shows(await node.metrics()), { timeout: 20_000, interval: 5 })
+/** Answers that the nodes gave up because their callers left: of those none can have come to its own end. */
+export async function abortedAnswers({ nodes }: CrumbNetwork): Promise<number> {
+  const metrics = await Promise.all(nodes.map(async (node) => await node.metrics()))
+  return metrics.reduce((sum, { requestsFinished }) => sum + (requestsFinished.aborted ?? 0), 0)
 }
+
+/** For what nodes do within milliseconds, unless others want the cores. */
+export const PATIENCE = { timeout: 20_000, interval: 5 }

@@ -1,0 +1,74 @@
+/** A node that is killed while it writes a document for a gateway's caller: real processes, the real engine. */
+import { createClient } from '@potluck/client'
+import { expect, onTestFinished, test } from 'vitest'
+
+import { startFleet } from '../../../scripts/testnet/fleet.ts'
+import { validatorOf } from '../../unit/grammar/schemas.ts'
+import { events, gateway, post, type Chunk } from './harness.ts'
+
+/** Long enough that its node dies in the middle of it. */
+const SCHEMA = {
+  type: 'object',
+  properties: {
+    title: { type: 'string', minLength: 20, maxLength: 40 },
+    animals: {
+      type: 'array',
+      minItems: 8,
+      maxItems: 8,
+      items: {
+        type: 'object',
+        properties: {
+          name: { type: 'string', minLength: 10, maxLength: 20 },
+          legs: { type: 'integer', minimum: 0, maximum: 8 },
+          wild: { type: 'boolean' }
+        },
+        required: ['name', 'legs', 'wild'],
+        additionalProperties: false
+      }
+    }
+  },
+  required: ['title', 'animals'],
+  additionalProperties: false
+}
+
+test('a document goes on where its node was killed, and is the one that it would have been', async () => {
+  const spec = { role: 'node', crumb: 'Q8_0', slots: 1 } as const
+  const fleet = await startFleet({ nodes: [1, 2].map((number) => ({ ...spec, name: `node-${number}` })) })
+  onTestFinished(async () => await fleet.stop())
+  const client = await createClient({ bootstrap: fleet.relay.addresses, scope: 'local', mdns: false })
+  onTestFinished(async () => await client.stop())
+  const { url } = await gateway([], { client })
+
+  /** The document, and how many nodes fell out. */
+  const ask = async (kill: boolean): Promise<{ text: string; failovers: number | undefined }> => {
+    const response = await post(url, 'chat/completions', {
+      messages: [{ role: 'user', content: 'Name some animals.' }],
+      response_format: { type: 'json_schema', json_schema: { name: 'animals', strict: true, schema: SCHEMA } },
+      temperature: 1,
+      seed: 5,
+      max_tokens: 700,
+      stream: true,
+      stream_options: { include_usage: true }
+    })
+    let text = ''
+    let killed = false
+    let failovers: number | undefined
+    for await (const { data } of events(response)) {
+      if (!data.startsWith('{')) continue
+      const chunk = JSON.parse(data) as Chunk & { usage?: { potluck: { failovers: number } } }
+      expect(chunk.error).toBeUndefined()
+      text += chunk.choices[0]?.delta?.content ?? ''
+      failovers = chunk.usage?.potluck.failovers ?? failovers
+      if (!kill || killed || text === '') continue
+      killed = true
+      const serving = fleet.nodes.find(({ peerId }) => peerId === response.headers.get('x-potluck-node'))
+      serving?.kill('SIGKILL')
+    }
+    return { text, failovers }
+  }
+
+  const whole = await ask(false)
+  const continued = await ask(true)
+  expect(validatorOf(SCHEMA)(JSON.parse(continued.text))).toBe(true)
+  expect(continued).toEqual({ text: whole.text, failovers: 1 })
+})
