@@ -1,9 +1,19 @@
 /** Every bound of the client, each with its reason. Times in milliseconds. */
 
-/** Peers asked for their card in one lookup: Kademlia's own `k` of 20, and as many entrances to the network. */
+/** Nodes found in one lookup: Kademlia's own `k` of 20, and as many entrances to the network. */
 export const MAX_PROVIDERS: number = 40
+/**
+ * Peers asked in one lookup, those included that are no nodes or gone: records outlive nodes by a day, and whoever
+ * wants nobody to be found can make up more. What is slow to ask is bounded by the lookup's time.
+ */
+export const MAX_ASKED: number = 400
 /** Cards asked for at once. A home router's connection table is small, and dials cost CPU. */
 export const PARALLEL_CARDS: number = 8
+/**
+ * After this, others are asked beside a peer that has not given its card: an address that swallows what is sent takes
+ * all of `CARD_TIMEOUT_MS`, and eight of them would hold up whoever stands behind them.
+ */
+export const SLOW_CARD_MS: number = 1_000
 /** From the dial to the card. A relayed dial takes several round trips; a dead address takes all of it. */
 export const CARD_TIMEOUT_MS: number = 5_000
 /** A whole lookup: the walk of the DHT and the cards of whoever was found. */

@@ -13,10 +13,12 @@ import {
   GATHER_MS,
   LOOKUP_REFRESH_MS,
   LOOKUP_TIMEOUT_MS,
+  MAX_ASKED,
   MAX_CARDS,
   MAX_LOOKUPS,
   MAX_PROVIDERS,
-  PARALLEL_CARDS
+  PARALLEL_CARDS,
+  SLOW_CARD_MS
 } from '../constants.ts'
 import type { Dialable, Network } from '../network/network.ts'
 import { raceAbort } from '../race-abort.ts'
@@ -173,7 +175,8 @@ export class Directory {
   async #run(cid: CID, lookup: Lookup): Promise<void> {
     const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(LOOKUP_TIMEOUT_MS)])
     const seen = new Set<string>()
-    const asking = new Set<Promise<void>>()
+    const asked: Promise<void>[] = []
+    const slots = new Set<Promise<void>>()
     const outcome: Lookup['outcome'] = {}
     try {
       for await (const node of this.#network.providers(cid, signal)) {
@@ -181,20 +184,21 @@ export class Directory {
         if (seen.has(peer)) continue
         seen.add(peer)
         const ask = this.#refresh(node, signal).then((known) => {
-          asking.delete(ask)
           if (!known || lookup.peers.includes(peer)) return
           lookup.peers.push(peer)
           wake(lookup)
         })
-        asking.add(ask)
-        if (seen.size >= MAX_PROVIDERS) break
-        if (asking.size >= PARALLEL_CARDS) await Promise.race(asking)
+        asked.push(ask)
+        const slot = within(ask, SLOW_CARD_MS).finally(() => slots.delete(slot))
+        slots.add(slot)
+        if (lookup.peers.length >= MAX_PROVIDERS || seen.size >= MAX_ASKED) break
+        if (slots.size >= PARALLEL_CARDS) await Promise.race(slots)
       }
     } catch (error) {
       // A lookup that ran out of time is not a failure: what it found stays.
       if (error instanceof Error && (error instanceof PotluckError || !signal.aborted)) outcome.error = error
     }
-    await Promise.all(asking)
+    await Promise.all(asked)
     lookup.outcome = outcome
     wake(lookup)
   }
@@ -219,6 +223,14 @@ export class Directory {
       return undefined
     }
   }
+}
+
+/** Resolves with the promise, or after the time. */
+async function within(promise: Promise<void>, ms: number): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const timer = setTimeout(late.resolve, ms)
+  await Promise.race([promise, late.promise])
+  clearTimeout(timer)
 }
 
 /** Adds at the end; the oldest leaves a full map. */

@@ -1,8 +1,11 @@
+import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Libp2p } from '@libp2p/interface'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { multiaddr } from '@multiformats/multiaddr'
 import { anyNodeCid, CARD_TTL_MS, nameCid } from '@potluck/protocol'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
-import { CARD_USABLE_MS, LOOKUP_REFRESH_MS } from '../../../client/constants.ts'
+import { CARD_USABLE_MS, LOOKUP_REFRESH_MS, MAX_PROVIDERS, PARALLEL_CARDS } from '../../../client/constants.ts'
 import { Directory } from '../../../client/discover/directory.ts'
 import { createNetwork } from '../../../client/network/create.ts'
 import type { Network } from '../../../client/network/network.ts'
@@ -122,4 +125,34 @@ test('a lookup goes on for others when one that looks is done', async () => {
   }
   expect(await peers()).toEqual([node.peer])
   expect(node.cardsGiven).toBe(1)
+})
+
+/** The network with peers before the node, of which `connect` makes what it will. */
+async function behind(crowd: number, connect: Network['connect']): Promise<string[]> {
+  const others = await Promise.all(
+    Array.from({ length: crowd }, async () => {
+      const peerId = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
+      return { peerId, addresses: [multiaddr('/ip4/127.0.0.1/tcp/1')], via: 'dht' as const }
+    })
+  )
+  const crowded: Network = {
+    connect: async (peer, until) =>
+      await (others.includes(peer as never) ? connect : network.connect.bind(network))(peer, until),
+    cardRecord: async (...of) => await network.cardRecord(...of),
+    stop: async () => await network.stop(),
+    async *providers(...of) {
+      yield* others
+      yield* network.providers(...of)
+    }
+  }
+  directory = new Directory(crowded, () => now)
+  return await peers()
+}
+
+test('a node is found behind a crowd of dead ones', async () => {
+  expect(await behind(3 * MAX_PROVIDERS, async (...of) => await network.connect(...of))).toEqual([node.peer])
+})
+
+test('a node is found behind those that never answer', async () => {
+  expect(await behind(PARALLEL_CARDS, async () => await new Promise(() => undefined))).toEqual([node.peer])
 })
