@@ -35,6 +35,9 @@ export const OPENING_TOKENS = 8
  */
 export const DELTA_INTERVAL_MS = 8
 
+/** Longest that an event waits for a round to begin, where none does. */
+export const OUTBOX_MS = 2
+
 /** So many crashes within the window and the engine stays down: it is the model, not bad luck. */
 export const CRASH_LIMIT = 3
 export const CRASH_WINDOW_MS = 60_000

@@ -3,7 +3,7 @@
  * `serialization: 'advanced'`: typed arrays, maps and bigints travel as they are.
  *
  * The daemon sends `load` first and waits for `ready` or `refused`. Then it asks with ids of its own
- * choosing; every id ends with exactly one `result`, `done` or `error`. The process dies with the channel.
+ * choosing; every id ends with exactly one `result`, `error` or event `done`. The process dies with the channel.
  */
 import type { Embeddings, ErrorCode, PromptInput, ReadJob, Reading } from '@potluck/protocol'
 import type {
@@ -55,7 +55,7 @@ export type FromChild =
   /** The model cannot be loaded; one line for the user. */
   | { type: 'refused'; reason: string }
   | { type: 'log'; text: string }
-  | { type: 'event'; id: number; event: EngineEvent }
+  | { type: 'events'; events: readonly { id: number; event: EngineEvent }[] }
   | { type: 'result'; id: number; result: Result }
   | { type: 'error'; id: number; code: ErrorCode; message: string }
 

@@ -2,7 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { PotluckError } from '@potluck/protocol'
 import { STDERR_TAIL_BYTES } from '../constants.ts'
-import type { EngineBackend, EngineModel } from '../interface.ts'
+import type { EngineBackend, EngineEvent, EngineModel } from '../interface.ts'
 import { engineEnvironment } from './environment.ts'
 import type { FileIdentity, FromChild, LoadOptions, LoadStage, ToChild } from './messages.ts'
 
@@ -18,7 +18,9 @@ export interface Loaded {
 export interface ProcessEvents {
   progress: (stage: LoadStage, fraction: number) => void
   log: (text: string) => void
-  /** Everything that is about a request. */
+  /** Of a generation. */
+  event: (id: number, event: EngineEvent) => void
+  /** How a request ended otherwise. */
   message: (message: Extract<FromChild, { id: number }>) => void
 }
 
@@ -89,7 +91,9 @@ export class EngineProcess {
         })
       case 'refused':
         return reject(new PotluckError('engine_failed', message.reason))
-      case 'event':
+      case 'events':
+        for (const { id, event } of message.events) events.event(id, event)
+        return
       case 'result':
       case 'error':
         return events.message(message)

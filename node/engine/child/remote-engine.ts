@@ -3,6 +3,7 @@ import type {
   Engine,
   EngineBackend,
   EngineCounters,
+  EngineEvent,
   EngineModel,
   EngineStatus,
   GenerateJob,
@@ -35,6 +36,8 @@ type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never
 
 /** Somebody who waits for an answer from the process. */
 interface Waiter {
+  /** Of a generation. */
+  event?: (event: EngineEvent) => void
   settle: (message: Extract<FromChild, { id: number }>) => void
   fail: (error: Error) => void
 }
@@ -60,6 +63,7 @@ export class RemoteEngine implements Engine {
     this.#supervisor = new Supervisor(entry, load, {
       progress: (stage, fraction) => onProgress?.(fraction, stage),
       log: (text) => logger.debug({ engine: text }, 'llama.cpp'),
+      event: (id, event) => this.#waiters.get(id)?.event?.(event),
       message: (message) => this.#waiters.get(message.id)?.settle(message),
       status: (status) => {
         for (const listener of this.#listeners) listener(status)
@@ -125,7 +129,15 @@ export class RemoteEngine implements Engine {
           this.#supervisor.process.send({ type: 'generate', id, job: started })
           this.#waiters.set(id, {
             fail: (error) => generation.fail(error),
-            settle: (message) => this.#deliver(generation, message)
+            event: (event) => {
+              if (event.type === 'done') this.#waiters.delete(id)
+              generation.accept(event)
+            },
+            settle: (message) => {
+              if (message.type !== 'error') return
+              this.#waiters.delete(id)
+              generation.fail(new PotluckError(message.code, message.message))
+            }
           })
         },
         grant: (tokens) => this.#tell({ type: 'grant', id, tokens }),
@@ -138,16 +150,6 @@ export class RemoteEngine implements Engine {
 
   async close(): Promise<void> {
     await this.#supervisor.close()
-  }
-
-  #deliver(generation: PushedGeneration, message: Extract<FromChild, { id: number }>): void {
-    if (message.type === 'event') {
-      if (message.event.type === 'done') this.#waiters.delete(message.id)
-      generation.accept(message.event)
-    } else if (message.type === 'error') {
-      this.#waiters.delete(message.id)
-      generation.fail(new PotluckError(message.code, message.message))
-    }
   }
 
   async #ask<T extends Result['type']>(

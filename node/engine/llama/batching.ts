@@ -28,11 +28,17 @@ interface Waiting {
 }
 
 export class Batching {
+  readonly #evaluating: () => void
   readonly #pace = new SlicePace()
   /** Sequences that evaluate one thing after another, with or without a request in hand. */
   readonly #active = new Set<number>()
   readonly #waiting = new Map<number, Waiting>()
   #beginning = false
+
+  /** @param evaluating called whenever a round's evaluation has begun, and leaves this thread idle */
+  constructor(evaluating: () => void = () => undefined) {
+    this.#evaluating = evaluating
+  }
 
   /** For `createContext`. */
   readonly options: BatchingOptions = {
@@ -79,6 +85,7 @@ export class Batching {
       told = true
     }
     for (const [index, { go }] of round.entries()) go({ tokens: shares[index]!, took })
+    setImmediate(this.#evaluating)
   }
 }
 

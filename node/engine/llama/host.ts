@@ -3,8 +3,10 @@ import { PotluckError } from '@potluck/protocol'
 import { abortedError } from '../answer/checks.ts'
 import { Credit } from '../answer/credit.ts'
 import type { FromChild, Result, ToChild } from '../child/messages.ts'
+import type { EngineEvent } from '../interface.ts'
 import { LlamaProcessEngine } from './engine.ts'
 import { firstLine, load, ModelRefused } from './load.ts'
+import { Outbox } from './outbox.ts'
 
 interface Job {
   abort: AbortController
@@ -15,12 +17,14 @@ type Request = Exclude<ToChild, { type: 'load' | 'grant' | 'abort' }>
 
 /** @param send to the daemon */
 export class EngineHost {
-  readonly #send: (message: FromChild) => void
+  readonly #toDaemon: (message: FromChild) => void
+  readonly #outbox: Outbox
   readonly #jobs = new Map<number, Job>()
   #engine: LlamaProcessEngine | undefined
 
   constructor(send: (message: FromChild) => void) {
-    this.#send = send
+    this.#toDaemon = send
+    this.#outbox = new Outbox(send)
   }
 
   receive(message: ToChild): void {
@@ -48,7 +52,8 @@ export class EngineHost {
     try {
       const loaded = await load(options, {
         progress: (stage, fraction) => this.#send({ type: 'progress', stage, fraction }),
-        log: (text) => this.#send({ type: 'log', text })
+        log: (text) => this.#send({ type: 'log', text }),
+        evaluating: () => this.#outbox.flush()
       })
       this.#engine = new LlamaProcessEngine(loaded)
       const { model, backend, file, remembered } = loaded
@@ -95,9 +100,9 @@ export class EngineHost {
       }
       case 'generate': {
         const { abort, credit } = this.#begin(id, request.job.credit)
-        const send = (event: Extract<FromChild, { type: 'event' }>['event']): void =>
-          this.#send({ type: 'event', id, event })
-        send(await engine.generate(request.job, credit, send, abort.signal))
+        const emit = (event: EngineEvent): void => this.#outbox.push(id, event)
+        emit(await engine.generate(request.job, credit, emit, abort.signal))
+        this.#outbox.flush()
       }
     }
   }
@@ -106,5 +111,10 @@ export class EngineHost {
     const job: Job = { abort: new AbortController(), credit: new Credit(credit) }
     this.#jobs.set(id, job)
     return job
+  }
+
+  #send(message: FromChild): void {
+    this.#outbox.flush()
+    this.#toDaemon(message)
   }
 }

@@ -44,6 +44,8 @@ export interface LoadedModel {
 export interface LoadReport {
   progress: (stage: LoadStage, fraction: number) => void
   log: (text: string) => void
+  /** The kernels are at work, and nobody waits for this thread. */
+  evaluating?: () => void
 }
 
 /** The model cannot be used; the message is one line for the user. */
@@ -60,7 +62,7 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const { llama, lastError } = await startLlama(options, threads, report)
   const model = await loadFile(llama, lastError, modelPath, report)
   const contextLength = Math.min(model.trainContextSize, options.contextLength ?? DEFAULT_CONTEXT_LENGTH)
-  const batching = new Batching()
+  const batching = new Batching(report.evaluating)
   const cache = cacheType(model)
   const { slots } = options
   const most = canBeCut(model) ? MOST_SEQUENCES - slots : 0

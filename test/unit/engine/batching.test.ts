@@ -45,6 +45,14 @@ describe('a round of evaluations', () => {
     expect(turns.map(({ tokens }) => tokens)).toEqual([0, 10])
   })
 
+  it('is told when its evaluation has begun', async () => {
+    const { promise, resolve } = Promise.withResolvers<string>()
+    const batching = new Batching(() => resolve('begun'))
+    const turn = batching.turn(0, 1)
+    expect(await Promise.race([promise, turn.then(() => 'turn')])).toBe('turn')
+    expect(await promise).toBe('begun')
+  })
+
   it('is measured once', async () => {
     const batching = new Batching()
     const first = await batching.turn(0, 1000)
