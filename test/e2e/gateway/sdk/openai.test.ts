@@ -198,6 +198,15 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     const long = await fail({ messages: [{ role: 'user', content: 'fox '.repeat(20_000) }] })
     expect(long).toBeInstanceOf(Sdk.BadRequestError)
     expect(long).toMatchObject({ code: 'context_length_exceeded' })
+    const { url } = await gateway([await node(new ScriptedEngine())], {
+      keys: ['mine'],
+      limits: { requestsPerMinute: 1 }
+    })
+    const baseURL = `${url}/v1`
+    expect(await fail({ model: 'auto' }, { baseURL })).toBeInstanceOf(Sdk.AuthenticationError)
+    const known = { baseURL, apiKey: 'mine' }
+    await sdk(known).models.list()
+    expect(await fail({ model: 'auto' }, known)).toBeInstanceOf(Sdk.RateLimitError)
   })
 
   test('retries stop when told, though the status alone would bring them', async () => {
@@ -211,7 +220,9 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
       return await fetch(...of)
     }
     const ask = sdk({ baseURL: `${url}/v1`, maxRetries: 3, fetch: counted }).chat.completions.create(any)
-    await expect(ask).rejects.toMatchObject({ status: 502 })
+    const error: unknown = await ask.catch((cause: unknown) => cause)
+    expect(error).toBeInstanceOf(Sdk.InternalServerError)
+    expect(error).toMatchObject({ status: 502, code: 'engine_failed' })
     expect(calls).toBe(1)
   })
 
