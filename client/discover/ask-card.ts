@@ -2,14 +2,15 @@
 import type { Connection, PeerId } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import {
+  type Card,
   CARD_PROTOCOL,
+  deadline,
   decodeCardReply,
   FrameStream,
+  type Load,
   MAX_CARD_BYTES,
   openCard,
-  PotluckError,
-  type Card,
-  type Load
+  PotluckError
 } from '@potluck/protocol'
 
 import { CARD_RECORD_TIMEOUT_MS, CARD_TIMEOUT_MS } from '../constants.ts'
@@ -43,7 +44,7 @@ export interface AskCardOptions {
  */
 export async function askCard(network: Network, node: Dialable, { now, signal }: AskCardOptions): Promise<Sighting> {
   const connection = await reach(network, node, { now, signal })
-  const timeout = AbortSignal.any([signal, AbortSignal.timeout(CARD_TIMEOUT_MS)])
+  const timeout = deadline(CARD_TIMEOUT_MS, signal)
   const startedAt = performance.now()
   const stream = await connection.newStream(CARD_PROTOCOL, { signal: timeout, runOnLimitedConnection: true })
   const frames = new FrameStream(stream, { maxFrameBytes: MAX_REPLY_BYTES })
@@ -74,16 +75,13 @@ export async function askCard(network: Network, node: Dialable, { now, signal }:
 
 async function reach(network: Network, node: Dialable, { now, signal }: AskCardOptions): Promise<Connection> {
   try {
-    return await network.connect(node, AbortSignal.any([signal, AbortSignal.timeout(CARD_TIMEOUT_MS)]))
+    return await network.connect(node, deadline(CARD_TIMEOUT_MS, signal))
   } catch (dialError) {
     signal.throwIfAborted()
     const addresses = await recordedAddresses(network, node.peerId, { now, signal })
     const unknown = addresses.filter((address) => !node.addresses.some((known) => known.equals(address)))
     if (unknown.length === 0) throw dialError
-    return await network.connect(
-      { peerId: node.peerId, addresses: unknown },
-      AbortSignal.any([signal, AbortSignal.timeout(CARD_TIMEOUT_MS)])
-    )
+    return await network.connect({ peerId: node.peerId, addresses: unknown }, deadline(CARD_TIMEOUT_MS, signal))
   }
 }
 
@@ -92,7 +90,7 @@ async function recordedAddresses(
   peerId: PeerId,
   { now, signal }: AskCardOptions
 ): Promise<Multiaddr[]> {
-  const bytes = await network.cardRecord(peerId, AbortSignal.any([signal, AbortSignal.timeout(CARD_RECORD_TIMEOUT_MS)]))
+  const bytes = await network.cardRecord(peerId, deadline(CARD_RECORD_TIMEOUT_MS, signal))
   return parseAddresses(await openCard(bytes, { now: now(), peerId }))
 }
 

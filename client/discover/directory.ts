@@ -4,7 +4,7 @@
  * A lookup streams: whoever waits for it can act on the first card. It is shared by all requests for
  * the same key, and goes on for them when one of them has what it needs.
  */
-import { PotluckError, type Load } from '@potluck/protocol'
+import { deadline, type Load, PotluckError } from '@potluck/protocol'
 import type { CID } from 'multiformats/cid'
 
 import {
@@ -173,7 +173,7 @@ export class Directory {
   }
 
   async #run(cid: CID, lookup: Lookup): Promise<void> {
-    const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(LOOKUP_TIMEOUT_MS)])
+    const signal = deadline(LOOKUP_TIMEOUT_MS, this.#stopped.signal)
     const seen = new Set<string>()
     const asked: Promise<void>[] = []
     const slots = new Set<Promise<void>>()

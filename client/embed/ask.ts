@@ -1,16 +1,17 @@
 /** Asks one node for the vectors of some texts, over `/potluck/embed/1.0.0`. */
 import {
+  deadline,
   decodeEmbedReply,
   decodeEmbedRequest,
   EMBED_PROTOCOL,
+  type Embeddings,
+  type EmbedRequest,
   encodeEmbedRequest,
   FrameStream,
   MAX_EMBED_REPLY_BYTES,
   MAX_FRAME_BYTES,
-  PotluckError,
-  type Embeddings,
-  type EmbedRequest,
-  type PhaseTimeouts
+  type PhaseTimeouts,
+  PotluckError
 } from '@potluck/protocol'
 
 import type { Dialable, Network } from '../network/network.ts'
@@ -56,7 +57,7 @@ export function toFrame(request: EmbedRequest): Uint8Array {
 }
 
 async function open(node: Dialable, { network, timeouts, signal }: AskEmbedContext): Promise<FrameStream> {
-  const either = AbortSignal.any([signal, AbortSignal.timeout(timeouts.dialMs)])
+  const either = deadline(timeouts.dialMs, signal)
   try {
     const connection = await network.connect(node, either)
     const stream = await connection.newStream(EMBED_PROTOCOL, { signal: either, runOnLimitedConnection: true })

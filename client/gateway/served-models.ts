@@ -1,5 +1,5 @@
 /** What the network serves now, and errors that say so. */
-import { formatDigest, parseDigest, PotluckError } from '@potluck/protocol'
+import { deadline, formatDigest, parseDigest, PotluckError } from '@potluck/protocol'
 
 import type { Client, NodeView } from '../index.ts'
 import { toModelViews, type ModelView } from '../discover/models.ts'
@@ -28,10 +28,9 @@ export class ServedModels {
    * @throws PotluckError `aborted` by the signal
    */
   async list(signal: AbortSignal): Promise<ModelView[]> {
-    const late = AbortSignal.timeout(this.#waitMs)
     const nodes: NodeView[] = []
     try {
-      for await (const node of this.#client.nodes({ signal: AbortSignal.any([signal, late]) })) nodes.push(node)
+      for await (const node of this.#client.nodes({ signal: deadline(this.#waitMs, signal) })) nodes.push(node)
     } catch (error) {
       // A network that cannot be entered serves nothing, and a slow lookup what it found so far.
       if (signal.aborted || !(error instanceof PotluckError)) throw error

@@ -2,7 +2,7 @@
  * Keeps the node's card and provider records on the DHT while it serves, and takes them back when it
  * does not. What to publish and when is decided elsewhere (`card.ts`, `schedule.ts`); here is the loop.
  */
-import { signCard, type Card } from '@potluck/protocol'
+import { type Card, deadline, signCard } from '@potluck/protocol'
 import type { PrivateKey } from '@libp2p/interface'
 import type { Logger } from 'pino'
 
@@ -132,7 +132,7 @@ export class Advertiser {
 
   async #publish(): Promise<void> {
     const { dht, logger, now, onPublished } = this.#options
-    const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(PUBLISH_TIMEOUT_MS)])
+    const signal = deadline(PUBLISH_TIMEOUT_MS, this.#stopped.signal)
     const before = this.#state
     // What changes from here on is for the next publication.
     this.#state = { ...before, changedAt: undefined, urgent: false }

@@ -1,5 +1,5 @@
 /** How fast the engine is, by a short run: what a card claims is measured, not looked up. */
-import { DEFAULT_SAMPLING } from '@potluck/protocol'
+import { deadline, DEFAULT_SAMPLING } from '@potluck/protocol'
 
 import type { Engine } from '../engine/interface.ts'
 import { MEASURE_LIMIT_MS, MEASURE_MS, MEASURE_RUNS } from '../limits.ts'
@@ -28,8 +28,8 @@ const WHOLE: Run = { promptTokens: 256, answerTokens: 32 }
  * Throws only if `signal` fires; an engine that fails says so by its status.
  */
 export async function measureRates(engine: MeasuredEngine, signal: AbortSignal): Promise<Rates> {
-  const enough = AbortSignal.any([signal, AbortSignal.timeout(MEASURE_MS)])
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(MEASURE_LIMIT_MS)])
+  const enough = deadline(MEASURE_MS, signal)
+  const limit = deadline(MEASURE_LIMIT_MS, signal)
   const small = await measureOnce(engine, SMALL, 0, limit)
   const whole: Rates[] = []
   for (let run = 1; run <= MEASURE_RUNS && !enough.aborted; run++) {

@@ -5,6 +5,7 @@
  * starts anew with an empty routing table, would stay alone. Here they are dialled again, ever more
  * slowly, until one answers, and again when it is lost, unless the DHT holds well without it.
  */
+import { deadline } from '@potluck/protocol'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { IdentifyResult, Libp2p, PeerId } from '@libp2p/interface'
@@ -64,7 +65,7 @@ async function introduced(host: BootstrapHost, peer: PeerId, signal: AbortSignal
   const onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
     if (detail.peerId.equals(peer)) heard.resolve()
   }
-  const either = AbortSignal.any([signal, AbortSignal.timeout(IDENTIFY_WAIT_MS)])
+  const either = deadline(IDENTIFY_WAIT_MS, signal)
   const onEnd = (): void => heard.reject(new Error('it is connected, but does not say what it speaks'))
   host.addEventListener('peer:identify', onIdentify)
   either.addEventListener('abort', onEnd, { once: true })

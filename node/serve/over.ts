@@ -1,12 +1,12 @@
 /** The end of a stream: waiting for it, and for its peer to agree. */
-import { PotluckError, type FrameStream } from '@potluck/protocol'
+import { deadline, type FrameStream, PotluckError } from '@potluck/protocol'
 
 /**
  * Ends our side once all is sent, and gives the caller this time to take it and to end its own. A
  * stream that stays half open would be held for ever. Never rejects.
  */
 export async function part(frames: FrameStream, timeoutMs: number, stopping: AbortSignal): Promise<void> {
-  const over = AbortSignal.any([frames.closed, stopping, AbortSignal.timeout(timeoutMs)])
+  const over = deadline(timeoutMs, frames.closed, stopping)
   // It fails if the stream is over before all was sent, which is looked at below.
   await frames.close({ signal: over }).catch(() => undefined)
   if (!over.aborted) {

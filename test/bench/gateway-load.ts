@@ -2,6 +2,7 @@
  * Many streams at once, through the SDK and through the gateway: whether anything is lost, how long a token takes from
  * the engine to its reader, and whether memory stays where it is. All in one process, so that one clock times both ends.
  */
+import { deadline } from '@potluck/protocol'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -35,7 +36,7 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
       },
       Math.min(LOOK_MS, lasting / 6)
     )
-    const until = AbortSignal.any([signal, AbortSignal.timeout(lasting)])
+    const until = deadline(lasting, signal)
     const options = { streams, answers: Infinity, tokens: TOKENS, paceMs: PACE_MS, through, until }
     const { answers, tokens, latenciesMs } = await runLoad(options).finally(() => clearInterval(look))
     const n = tokens

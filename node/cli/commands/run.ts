@@ -1,4 +1,5 @@
 /** `potluck run "prompt"`: one question, one answer. */
+import { deadline } from '@potluck/protocol'
 import { fstatSync } from 'node:fs'
 import { text as readText } from 'node:stream/consumers'
 
@@ -31,7 +32,7 @@ export async function run(context: CommandContext): Promise<number> {
 
 /** The answer is out; its audit would end with this process. */
 async function audited(client: Client, { interrupted }: CommandContext): Promise<void> {
-  const enough = AbortSignal.any([interrupted, AbortSignal.timeout(AUDIT_PATIENCE_MS)])
+  const enough = deadline(AUDIT_PATIENCE_MS, interrupted)
   const left = new Promise<void>((resolve) => enough.addEventListener('abort', () => resolve(), { once: true }))
   await Promise.race([client.audited(), left])
 }

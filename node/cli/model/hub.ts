@@ -2,7 +2,7 @@
  * The SHA-256 that Hugging Face states for a file. Large files lie in LFS, whose key is that digest:
  * the link to one names it in `x-linked-etag`.
  */
-import { formatDigest, parseDigest } from '@potluck/protocol'
+import { deadline, formatDigest, parseDigest } from '@potluck/protocol'
 
 /** A statement that does not come is done without. */
 const HUB_TIMEOUT_MS = 10_000
@@ -12,7 +12,7 @@ const USER_AGENT = 'llama-cpp'
 /** @returns `sha256:…`, or undefined for what is not on the hub, or where it states none */
 export async function statedDigest(uri: string, signal: AbortSignal): Promise<string | undefined> {
   try {
-    const timeout = AbortSignal.any([signal, AbortSignal.timeout(HUB_TIMEOUT_MS)])
+    const timeout = deadline(HUB_TIMEOUT_MS, signal)
     const url = await fileUrl(uri, timeout)
     if (url === undefined) return undefined
     const response = await fetch(url, { method: 'HEAD', redirect: 'manual', signal: timeout })

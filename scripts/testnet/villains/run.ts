@@ -3,7 +3,7 @@
  * answer, until it asks honest nodes alone and can prove the fraud to others.
  */
 import type { Client } from '@potluck/client'
-import { PotluckError } from '@potluck/protocol'
+import { deadline, PotluckError } from '@potluck/protocol'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -135,7 +135,7 @@ class Scene {
       this.#look().some(({ villain, view }) => villain === 'impostor' && view?.standing === 'set_aside')
     if (!isSuspect()) return
     this.#view.waiting()
-    const over = AbortSignal.any([signal, AbortSignal.timeout(PROBE_WAIT_MS)])
+    const over = deadline(PROBE_WAIT_MS, signal)
     await new Promise<void>((resolve) => {
       over.addEventListener('abort', () => resolve(), { once: true })
       const off = this.#client.onJudged(() => {

@@ -1,0 +1,23 @@
+import { deadline } from '@potluck/protocol'
+import { expect, test, vi } from 'vitest'
+
+test('fires though nobody listens and memory is tidied up', async () => {
+  const { signal } = new AbortController()
+  const waiting = deadline(20, signal)
+  await vi.waitUntil(
+    () => {
+      globalThis.gc?.()
+      return waiting.aborted
+    },
+    { timeout: 5_000, interval: 1 }
+  )
+  expect(waiting.reason).toMatchObject({ name: 'TimeoutError' })
+  expect(signal.aborted).toBe(false)
+})
+
+test('fires with any of the signals', () => {
+  const [first, second] = [new AbortController(), new AbortController()]
+  const signal = deadline(60_000, first.signal, second.signal)
+  second.abort('enough')
+  expect([signal.aborted, signal.reason]).toEqual([true, 'enough'])
+})
