@@ -64,8 +64,8 @@ export const SLICE_STEP_TOKENS = 16
  * token by itself. 127 tokens of a prompt cost 7 % more than 128, so the cache is used to where such a rest begins.
  */
 export const KERNEL_ROWS = 4
-/** By how many slices the prefill of one request may be ahead of another's, for it to wait. */
-export const LEVELLED_SLICES = 2
+/** Rounds after a prefill's first in which others that begin are brought level with it: they came while it ran. */
+export const COHORT_ROUNDS = 2
 /** Below this a slice costs nearly as much as a token by itself. */
 export const LEAST_SLICE_TOKENS = 8
 /** Tokens of one evaluation; llama.cpp's own default, and beyond it nothing gets faster. */

@@ -12,6 +12,7 @@
  */
 import process from 'node:process'
 import type { BatchingOptions, BatchItem, PrioritizedBatchItem } from 'node-llama-cpp'
+import { COHORT_ROUNDS } from '../constants.ts'
 import { SlicePace, type Wanted } from './pace.ts'
 
 /** A sequence's part of a round. */
@@ -33,6 +34,11 @@ export class Batching {
   /** Sequences that evaluate one thing after another, with or without a request in hand. */
   readonly #active = new Set<number>()
   readonly #waiting = new Map<number, Waiting>()
+  /** By sequence, for prompts. */
+  readonly #cohorts = new Map<number, number>()
+  /** The newest, named after its first round. */
+  #cohort = -Infinity
+  #round = 0
   #beginning = false
 
   /** @param evaluating called whenever a round's evaluation has begun, and leaves this thread idle */
@@ -55,8 +61,10 @@ export class Batching {
    */
   async turn(id: number, left: number, done = 0): Promise<Turn> {
     this.#active.add(id)
+    if (left > 1 && done === 0) this.#cohorts.set(id, this.#join())
+    const cohort = this.#cohorts.get(id) ?? 0
     return new Promise((go) => {
-      this.#waiting.set(id, { wanted: { left, done }, go })
+      this.#waiting.set(id, { wanted: { left, done, cohort }, go })
       this.#check()
     })
   }
@@ -65,6 +73,11 @@ export class Batching {
   leave(id: number): void {
     this.#active.delete(id)
     this.#check()
+  }
+
+  #join(): number {
+    if (this.#round - this.#cohort > COHORT_ROUNDS) this.#cohort = this.#round
+    return this.#cohort
   }
 
   #check(): void {
@@ -76,6 +89,7 @@ export class Batching {
 
   #begin(): void {
     this.#beginning = false
+    this.#round++
     const round = [...this.#waiting.values()]
     this.#waiting.clear()
     const { shares, prompts } = this.#pace.divide(round.map(({ wanted }) => wanted))

@@ -2,7 +2,6 @@ import {
   BATCH_TOKENS,
   FIRST_SLICE_TOKENS,
   LEAST_SLICE_TOKENS,
-  LEVELLED_SLICES,
   PREFILL_SLICE_MS,
   SLICE_STEP_TOKENS
 } from '../constants.ts'
@@ -13,6 +12,8 @@ export interface Wanted {
   left: number
   /** Tokens of the prompt that were evaluated already, those of the cache aside. */
   done: number
+  /** The same for prompts that began at about the same time. */
+  cohort: number
 }
 
 /** What everybody gets of an evaluation. */
@@ -30,17 +31,18 @@ export class SlicePace {
   /**
    * Answers get their token, prompts equal shares of a slice. A prompt that needs less leaves it to the others.
    *
-   * One that began a little earlier than another sits out until they are level. Requests that come milliseconds apart
-   * then begin to answer together: each step of the first one alone would cost three eighths of a step for eight
-   * (8 streams on 0.5B: 65 tokens a second apart, 70 together).
+   * Within a cohort the first sits out until the later ones are level. Requests that come milliseconds apart then begin
+   * to answer together: each step of the first one alone would cost three eighths of a step for eight (8 streams on
+   * 0.5B: 65 tokens a second apart, 70 together). Nobody waits for those that come later still, or a busy node would
+   * serve the newest only.
    */
   divide(wanted: readonly Wanted[]): Division {
     const prompts = [...wanted.keys()].filter((index) => wanted[index]!.left > 1)
     const shares: number[] = wanted.map(({ left }) => (left > 1 ? 0 : 1))
     const leads = (index: number): number[] =>
       prompts
+        .filter((other) => wanted[other]!.cohort === wanted[index]!.cohort)
         .map((other) => wanted[index]!.done - wanted[other]!.done)
-        .filter((lead) => Math.abs(lead) <= LEVELLED_SLICES * this.#whole)
     const last = prompts.filter((index) => leads(index).every((lead) => lead <= 0))
     const level = -Math.max(...last.flatMap((index) => leads(index).filter((lead) => lead < 0)))
     last.sort((a, b) => wanted[a]!.left - wanted[b]!.left)

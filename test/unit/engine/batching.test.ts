@@ -39,10 +39,26 @@ describe('a round of evaluations', () => {
     expect(turns.map(({ tokens }) => tokens)).toEqual([FIRST_SLICE_TOKENS / 2, FIRST_SLICE_TOKENS / 2])
   })
 
-  it('has no part for a prompt that waits for a later one, which asks again', async () => {
+  it('has no part for a prompt that waits for one that came a little later, which asks again', async () => {
     const batching = new Batching()
-    const turns = await Promise.all([batching.turn(0, 990, 10), batching.turn(1, 1000)])
-    expect(turns.map(({ tokens }) => tokens)).toEqual([0, 10])
+    const first = await batching.turn(0, 1000)
+    expect(first.tokens).toBe(FIRST_SLICE_TOKENS)
+    const turns = await Promise.all([batching.turn(0, 984, FIRST_SLICE_TOKENS), batching.turn(1, 1000)])
+    expect(turns.map(({ tokens }) => tokens)).toEqual([0, FIRST_SLICE_TOKENS])
+  })
+
+  it('is shared with a prompt that comes later, however many follow each other', async () => {
+    const batching = new Batching()
+    let done = 0
+    for (let round = 0; round < 20; round++) {
+      // Whoever is new has a prompt of one slice, and is gone behind it.
+      const [{ tokens }] = await Promise.all([
+        batching.turn(0, 1000 - done, done),
+        batching.turn(1, FIRST_SLICE_TOKENS)
+      ])
+      done += tokens
+    }
+    expect(done).toBeGreaterThanOrEqual((17 * FIRST_SLICE_TOKENS) / 2)
   })
 
   it('is told when its evaluation has begun', async () => {

@@ -3,7 +3,6 @@ import {
   BATCH_TOKENS,
   FIRST_SLICE_TOKENS,
   LEAST_SLICE_TOKENS,
-  LEVELLED_SLICES,
   PREFILL_SLICE_MS,
   SLICE_STEP_TOKENS
 } from '../../../node/engine/constants.ts'
@@ -12,7 +11,7 @@ import { SlicePace, type Wanted } from '../../../node/engine/llama/pace.ts'
 const LONG = 10_000
 
 /** Prompts and answers that begin. */
-const fresh = (...left: number[]): Wanted[] => left.map((tokens) => ({ left: tokens, done: 0 }))
+const fresh = (...left: number[]): Wanted[] => left.map((tokens) => ({ left: tokens, done: 0, cohort: 0 }))
 
 /** What a long prompt by itself gets. */
 const slice = (pace: SlicePace): number => pace.divide(fresh(LONG)).shares[0]!
@@ -49,9 +48,9 @@ describe('the slices of a prefill', () => {
   it('go first to those that began a little later, until they are level', () => {
     const pace = learned(1_000_000)
     const prompts = [
-      { left: 2000, done: 300 },
-      { left: 1000, done: 0 },
-      { left: 1500, done: 0 }
+      { left: 2000, done: 300, cohort: 0 },
+      { left: 1000, done: 0, cohort: 0 },
+      { left: 1500, done: 0, cohort: 0 }
     ]
     const given: number[][] = []
     while (given.length < 3) {
@@ -69,12 +68,11 @@ describe('the slices of a prefill', () => {
     ])
   })
 
-  it('are not kept from one that is far ahead, nor from an answer', () => {
+  it('are not kept from those that began long before, nor from an answer', () => {
     const pace = learned(1_000_000)
-    const ahead = { left: LONG, done: LEVELLED_SLICES * BATCH_TOKENS + 1 }
-    const begins = { left: LONG, done: 0 }
-    expect(pace.divide([ahead, begins]).shares).toEqual([BATCH_TOKENS / 2, BATCH_TOKENS / 2])
-    expect(pace.divide([{ left: 1, done: 100 }, begins]).shares).toEqual([1, BATCH_TOKENS])
+    const begins = { left: LONG, done: 0, cohort: 1 }
+    expect(pace.divide([{ left: LONG, done: 10, cohort: 0 }, begins]).shares).toEqual([256, 256])
+    expect(pace.divide([{ left: 1, done: 100, cohort: 1 }, begins]).shares).toEqual([1, BATCH_TOKENS])
   })
 
   it('leave to each answer its token', () => {
