@@ -13,18 +13,17 @@ const ANSWERS = 100
 const ANSWER_TOKENS = 500
 const LATEST_CUT = 300
 const NODES = 3
-/**
- * Answers until the fleet is made anew. A killed node comes back under another key here, and the DHT keeps the records
- * of the dead ones for a day: after some forty, a new client finds nobody else.
- */
-const FLEET_ANSWERS = 10
+const PROGRESS_ANSWERS = 10
 
 const INPUT = {
   messages: [{ role: 'user' as const, content: 'Tell me a story about a fox.' }],
   maxTokens: ANSWER_TOKENS
 }
 
-/** How a node falls out, and how it comes back for the next answer. */
+/**
+ * How a node falls out, and how it comes back for the next answer. A killed one does so under another key: the DHT fills
+ * with records of the dead, through which each new client has to find the living.
+ */
 interface Blow {
   name: string
   strike: (node: Member) => void
@@ -58,22 +57,20 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
     note(`${answers} answers, each interrupted by a ${blow.name}.`)
     const outcomes: Outcome[] = []
     let failed = 0
-    for (let first = 0; first < answers; first += FLEET_ANSWERS) {
-      const fleet = await startFleet({
-        nodes: Array.from({ length: NODES }, (_, index) => spec(`node-${index + 1}`)),
-        signal
-      })
-      try {
-        for (let index = first; index < Math.min(first + FLEET_ANSWERS, answers); index++) {
-          signal.throwIfAborted()
-          const outcome = await interrupted(fleet, blow, BigInt(index), signal)
-          if (outcome === undefined) failed++
-          else outcomes.push(outcome)
-        }
-      } finally {
-        await fleet.stop()
+    const fleet = await startFleet({
+      nodes: Array.from({ length: NODES }, (_, index) => spec(`node-${index + 1}`)),
+      signal
+    })
+    try {
+      for (let index = 0; index < answers; index++) {
+        signal.throwIfAborted()
+        const outcome = await interrupted(fleet, blow, BigInt(index), signal)
+        if (outcome === undefined) failed++
+        else outcomes.push(outcome)
+        if ((index + 1) % PROGRESS_ANSWERS === 0) note(`${index + 1} of ${answers}`)
       }
-      note(`${Math.min(first + FLEET_ANSWERS, answers)} of ${answers}`)
+    } finally {
+      await fleet.stop()
     }
     const row = { case: blow.name, n: answers }
     report({ ...row, metric: 'failed_answers', value: failed, unit: 'answers' })
