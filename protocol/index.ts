@@ -22,6 +22,7 @@ export * from './receipt.ts'
 export * from './sampler/index.ts'
 export * from './schema/index.ts'
 export { offeredTools, shapeOf } from './shape.ts'
+export { sparingWindows } from './sparing-windows.ts'
 export {
   decodeAuditReply,
   decodeAuditRequest,

@@ -7,7 +7,7 @@ import { kadDHT } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import { isPrivate } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { kadOptions, PotluckError, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
+import { kadOptions, PotluckError, sparingWindows, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
 import { createLibp2p } from 'libp2p'
 
 import { ADDRESS_DIAL_TIMEOUT_MS } from '../constants.ts'
@@ -42,7 +42,7 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
     addresses: { listen: [] },
     transports: platform.transports,
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } })],
+    streamMuxers: [sparingWindows(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
     connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS },
     connectionGater: {
       denyDialMultiaddr: (address) => scope === 'public' && isPrivate(address) && !trusted.has(address.toString())

@@ -13,7 +13,7 @@ import { ping, type Ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { isPrivate } from '@libp2p/utils'
 import { webSockets } from '@libp2p/websockets'
-import { kadOptions, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
+import { kadOptions, sparingWindows, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 
 import {
@@ -96,12 +96,14 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
     transports: [tcp(), webSockets(), ...role.transports],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      yamux({
-        maxInboundStreams: streams,
-        // With libp2p's 10, a client that begins with a dozen requests loses its connection to them.
-        maxEarlyStreams: streams,
-        streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
-      })
+      sparingWindows(
+        yamux({
+          maxInboundStreams: streams,
+          // With libp2p's 10, a client that begins with a dozen requests loses its connection to them.
+          maxEarlyStreams: streams,
+          streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
+        })
+      )
     ],
     connectionGater: {
       // Otherwise whoever writes a record could make the node knock at the doors of its own LAN.
