@@ -78,8 +78,9 @@ test('an abort in mid-stream frees the slot', async () => {
   const leaving = new AbortController()
   const stream = streamText({
     ...short,
-    maxOutputTokens: 400,
+    maxOutputTokens: 900,
     model: provider()(MODEL),
+    providerOptions: { potluck: network.endless },
     abortSignal: leaving.signal
   })
   for await (const part of stream.stream) if (part.type === 'text-delta') leaving.abort()

@@ -80,7 +80,8 @@ test('an abort in mid-stream frees the slot', async () => {
   const before = await abortedAnswers(network)
   const leaving = new AbortController()
   const reading = (async () => {
-    for await (const chunk of await chat({ maxTokens: 400 }).stream(PROMPT, { signal: leaving.signal })) {
+    const endless = chat({ maxTokens: 900, modelKwargs: network.endless })
+    for await (const chunk of await endless.stream(PROMPT, { signal: leaving.signal })) {
       if (chunk.text !== '') leaving.abort()
     }
   })()

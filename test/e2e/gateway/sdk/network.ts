@@ -13,6 +13,8 @@ export interface CrumbNetwork {
   /** For the SDKs: with `/v1`. */
   baseURL: string
   nodes: readonly Member[]
+  /** Forbids what ends an answer: it goes on until somebody leaves. */
+  endless: { logit_bias: Record<string, number> }
 }
 
 /** Started before the tests of a file and stopped after them; to be read inside them. */
@@ -27,7 +29,9 @@ export function crumbNetwork(): CrumbNetwork {
     stops.push(async () => await client.stop())
     const gateway = await startGateway({ client, port: 0 })
     stops.push(async () => await gateway.stop())
-    Object.assign(network, { nodes: fleet.nodes, baseURL: `${gateway.url}/v1` })
+    const { tokens } = await client.chat({ messages: [{ role: 'user', content: PROMPT }], temperature: 0 }).result()
+    const endless = { logit_bias: { [tokens.at(-1) ?? 0]: -100 } }
+    Object.assign(network, { nodes: fleet.nodes, baseURL: `${gateway.url}/v1`, endless })
   })
   afterAll(async () => {
     for (const stop of stops.toReversed()) await stop()

@@ -178,7 +178,8 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
 
   test('an abort in mid-stream frees the slot', async () => {
     const before = await abortedAnswers(network)
-    const stream = await sdk().chat.completions.create({ ...short, max_tokens: 400, temperature: 1, stream: true })
+    const more = { ...network.endless, max_tokens: 900, stream: true } as const
+    const stream = await sdk().chat.completions.create({ ...short, ...more })
     for await (const chunk of stream) {
       if ((chunk.choices[0]?.delta.content ?? '') !== '') break
     }
