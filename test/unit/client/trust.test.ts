@@ -142,25 +142,28 @@ describe('moves no score:', () => {
       const probe = client.chat({ messages: MESSAGES })[Symbol.asyncIterator]()
       expect((await probe.next()).value).toMatchObject({ type: 'accepted' })
       await probe.return?.()
+      // The cards were forgotten with the dials that failed; the first that came back was enough for the answer.
+      expect((await client.models())[0]?.nodes).toBe(nodes.length)
     })
     await own.stop()
   })
 })
 
 test('a node that cuts its answers is blamed once another shows that the network works, and left', async () => {
-  const bad = await add({ models: [model({ decodeTokensPerSecond: 10_000 })] })
-  const good = await add({ models: [model({ decodeTokensPerSecond: 100 })] })
+  const bad = await add()
   bad.serve = async (script) => {
     await script.accept()
     await script.delta('Hel')
     script.frames.abort(new Error('gone'))
   }
+  // Among newcomers chance decides: there is one to begin with.
+  const client = await connected()
+  const good = await add()
   good.serve = async (script) => {
     await script.accept()
     await script.delta('lo')
     await script.done()
   }
-  const client = await connected()
   expect(await ask(client)).toBe(good.peer)
   expect(standingOf(client, bad).reasons.join()).toContain('1 answers cut off')
   expect(standingOf(client, good)).toMatchObject({ answers: 1, share: 1 })
@@ -258,10 +261,10 @@ test('requests that come at once are spread over nodes of which nothing is known
 })
 
 test('a node that asked to be left alone is left alone by the next requests too', async () => {
-  const busy = await add({ models: [model({ decodeTokensPerSecond: 10_000 })] })
-  const other = await add()
+  const busy = await add()
   busy.serve = async (script) => await script.error('busy', 60_000)
   const client = await connected()
+  const other = await add()
   for (let requests = 0; requests < 5; requests++) expect(await ask(client)).toBe(other.peer)
   expect(busy.requests).toHaveLength(1)
 })
