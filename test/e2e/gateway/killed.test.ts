@@ -1,10 +1,11 @@
 /** A node that is killed while it writes a document for a gateway's caller: real processes, the real engine. */
-import { createClient } from '@potluck/client'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 
-import { startFleet } from '../../../scripts/testnet/fleet.ts'
 import { validatorOf } from '../../unit/grammar/schemas.ts'
-import { events, gateway, post, type Chunk } from './harness.ts'
+import { events, post, type Chunk } from './harness.ts'
+import { crumbNetwork } from './sdk/network.ts'
+
+const network = crumbNetwork()
 
 /** Long enough that its node dies in the middle of it. */
 const SCHEMA = {
@@ -32,16 +33,9 @@ const SCHEMA = {
 }
 
 test('a document goes on where its node was killed, and is the one that it would have been', async () => {
-  const spec = { role: 'node', crumb: 'Q8_0', slots: 1 } as const
-  const fleet = await startFleet({ nodes: [1, 2].map((number) => ({ ...spec, name: `node-${number}` })) })
-  onTestFinished(async () => await fleet.stop())
-  const client = await createClient({ bootstrap: fleet.relay.addresses, scope: 'local', mdns: false })
-  onTestFinished(async () => await client.stop())
-  const { url } = await gateway([], { client })
-
   /** The document, and how many nodes fell out. */
   const ask = async (kill: boolean): Promise<{ text: string; failovers: number | undefined }> => {
-    const response = await post(url, 'chat/completions', {
+    const response = await post(network.url, 'chat/completions', {
       messages: [{ role: 'user', content: 'Name some animals.' }],
       response_format: { type: 'json_schema', json_schema: { name: 'animals', strict: true, schema: SCHEMA } },
       temperature: 1,
@@ -61,7 +55,7 @@ test('a document goes on where its node was killed, and is the one that it would
       failovers = chunk.usage?.potluck.failovers ?? failovers
       if (!kill || killed || text === '') continue
       killed = true
-      const serving = fleet.nodes.find(({ peerId }) => peerId === response.headers.get('x-potluck-node'))
+      const serving = network.nodes.find(({ peerId }) => peerId === response.headers.get('x-potluck-node'))
       serving?.kill('SIGKILL')
     }
     return { text, failovers }

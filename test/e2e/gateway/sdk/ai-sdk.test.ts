@@ -4,7 +4,7 @@ import { APICallError, embedMany, generateText, Output, streamText, tool, type T
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 
-import { abortedAnswers, crumbNetwork, MODEL, PATIENCE, PROMPT } from './network.ts'
+import { crumbNetwork, MODEL, PATIENCE, PROMPT, workOf } from './network.ts'
 
 const network = crumbNetwork()
 
@@ -74,7 +74,7 @@ test('embeddings', async () => {
 })
 
 test('an abort in mid-stream frees the slot', async () => {
-  const before = await abortedAnswers(network)
+  const { aborted } = await workOf(network)
   const leaving = new AbortController()
   const stream = streamText({
     ...short,
@@ -84,7 +84,7 @@ test('an abort in mid-stream frees the slot', async () => {
     abortSignal: leaving.signal
   })
   for await (const part of stream.stream) if (part.type === 'text-delta') leaving.abort()
-  await expect.poll(async () => await abortedAnswers(network), PATIENCE).toBe(before + 1)
+  await expect.poll(async () => await workOf(network), PATIENCE).toEqual({ active: 0, aborted: aborted + 1 })
 })
 
 test('errors, which say whether another try helps', async () => {

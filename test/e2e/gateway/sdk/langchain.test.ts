@@ -4,7 +4,7 @@ import { ChatOpenAI, OpenAIEmbeddings, type ChatOpenAIFields } from '@langchain/
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 
-import { abortedAnswers, crumbNetwork, MODEL, PATIENCE, PROMPT } from './network.ts'
+import { crumbNetwork, MODEL, PATIENCE, PROMPT, workOf } from './network.ts'
 
 const network = crumbNetwork()
 
@@ -77,7 +77,7 @@ test('embeddings', async () => {
 })
 
 test('an abort in mid-stream frees the slot', async () => {
-  const before = await abortedAnswers(network)
+  const { aborted } = await workOf(network)
   const leaving = new AbortController()
   const reading = (async () => {
     const endless = chat({ maxTokens: 900, modelKwargs: network.endless })
@@ -86,7 +86,7 @@ test('an abort in mid-stream frees the slot', async () => {
     }
   })()
   await expect(reading).rejects.toThrow('bort')
-  await expect.poll(async () => await abortedAnswers(network), PATIENCE).toBe(before + 1)
+  await expect.poll(async () => await workOf(network), PATIENCE).toEqual({ active: 0, aborted: aborted + 1 })
 })
 
 test('errors keep their status', async () => {

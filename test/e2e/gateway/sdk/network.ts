@@ -1,15 +1,17 @@
 /** A testnet of crumb, each node a process, and a gateway before it: what the SDKs' tests run against. */
-import { createClient } from '@potluck/client'
 import { startGateway } from '@potluck/client/gateway'
 import { afterAll, beforeAll } from 'vitest'
 
+import type { NodeMetrics } from '../../../../node/index.ts'
 import { crumb } from '../../../../node/models/crumb.ts'
+import { clientOf } from '../../../../scripts/testnet/find-nodes.ts'
 import { startFleet, type Member } from '../../../../scripts/testnet/fleet.ts'
 
 export const MODEL: string = crumb.Q8_0.name
 export const PROMPT = 'Tell me a story about a fox.'
 
 export interface CrumbNetwork {
+  url: string
   /** For the SDKs: with `/v1`. */
   baseURL: string
   nodes: readonly Member[]
@@ -25,13 +27,14 @@ export function crumbNetwork(): CrumbNetwork {
     const spec = { role: 'node', crumb: 'Q8_0', slots: 2 } as const
     const fleet = await startFleet({ nodes: [1, 2].map((number) => ({ ...spec, name: `node-${number}` })) })
     stops.push(async () => await fleet.stop())
-    const client = await createClient({ bootstrap: fleet.relay.addresses, scope: 'local', mdns: false })
+    const client = await clientOf(fleet, { signal: new AbortController().signal })
     stops.push(async () => await client.stop())
     const gateway = await startGateway({ client, port: 0 })
     stops.push(async () => await gateway.stop())
     const { tokens } = await client.chat({ messages: [{ role: 'user', content: PROMPT }], temperature: 0 }).result()
     const endless = { logit_bias: { [tokens.at(-1) ?? 0]: -100 } }
-    Object.assign(network, { nodes: fleet.nodes, baseURL: `${gateway.url}/v1`, endless })
+    const { url } = gateway
+    Object.assign(network, { nodes: fleet.nodes, url, baseURL: `${url}/v1`, endless })
   })
   afterAll(async () => {
     for (const stop of stops.toReversed()) await stop()
@@ -39,10 +42,15 @@ export function crumbNetwork(): CrumbNetwork {
   return network
 }
 
-/** Answers that the nodes gave up because their callers left: of those none can have come to its own end. */
-export async function abortedAnswers({ nodes }: CrumbNetwork): Promise<number> {
+/** What the nodes say of their work: slots that are taken, and answers given up because the caller left. */
+export async function workOf({ nodes }: CrumbNetwork): Promise<{ active: number; aborted: number }> {
   const metrics = await Promise.all(nodes.map(async (node) => await node.metrics()))
-  return metrics.reduce((sum, { requestsFinished }) => sum + (requestsFinished.aborted ?? 0), 0)
+  const sum = (count: (one: NodeMetrics) => number | undefined): number =>
+    metrics.reduce((total, one) => total + (count(one) ?? 0), 0)
+  return {
+    active: sum(({ requestsRunning, engine }) => requestsRunning + (engine?.activeSlots ?? 0)),
+    aborted: sum(({ requestsFinished }) => requestsFinished.aborted)
+  }
 }
 
 /** For what nodes do within milliseconds, unless others want the cores. */

@@ -9,7 +9,7 @@ import { z } from 'zod'
 import { ScriptedEngine } from '../../../../node/index.ts'
 import { gatedNode, node, until } from '../../node/harness.ts'
 import { gateway, post } from '../harness.ts'
-import { abortedAnswers, crumbNetwork, MODEL, PATIENCE, PROMPT } from './network.ts'
+import { crumbNetwork, MODEL, PATIENCE, PROMPT, workOf } from './network.ts'
 
 const network = crumbNetwork()
 
@@ -177,13 +177,13 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
   })
 
   test('an abort in mid-stream frees the slot', async () => {
-    const before = await abortedAnswers(network)
+    const { aborted } = await workOf(network)
     const more = { ...network.endless, max_tokens: 900, stream: true } as const
     const stream = await sdk().chat.completions.create({ ...short, ...more })
     for await (const chunk of stream) {
       if ((chunk.choices[0]?.delta.content ?? '') !== '') break
     }
-    await expect.poll(async () => await abortedAnswers(network), PATIENCE).toBe(before + 1)
+    await expect.poll(async () => await workOf(network), PATIENCE).toEqual({ active: 0, aborted: aborted + 1 })
   })
 
   test('errors are of the classes that apps catch', async () => {
