@@ -17,13 +17,11 @@ type Request = Exclude<ToChild, { type: 'load' | 'grant' | 'abort' }>
 
 /** @param send to the daemon */
 export class EngineHost {
-  readonly #toDaemon: (message: FromChild) => void
   readonly #outbox: Outbox
   readonly #jobs = new Map<number, Job>()
   #engine: LlamaProcessEngine | undefined
 
   constructor(send: (message: FromChild) => void) {
-    this.#toDaemon = send
     this.#outbox = new Outbox(send)
   }
 
@@ -51,17 +49,17 @@ export class EngineHost {
   async #load(options: Extract<ToChild, { type: 'load' }>['options']): Promise<void> {
     try {
       const loaded = await load(options, {
-        progress: (stage, fraction) => this.#send({ type: 'progress', stage, fraction }),
-        log: (text) => this.#send({ type: 'log', text }),
+        progress: (stage, fraction) => this.#outbox.send({ type: 'progress', stage, fraction }),
+        log: (text) => this.#outbox.send({ type: 'log', text }),
         evaluating: () => this.#outbox.flush()
       })
       this.#engine = new LlamaProcessEngine(loaded)
       const { model, backend, file, remembered } = loaded
-      this.#send({ type: 'ready', model, backend, file, remembered })
+      this.#outbox.send({ type: 'ready', model, backend, file, remembered })
     } catch (error) {
       const reason =
         error instanceof ModelRefused ? error.message : `${options.modelPath} cannot be loaded: ${firstLine(error)}`
-      this.#send({ type: 'refused', reason })
+      this.#outbox.send({ type: 'refused', reason })
     }
   }
 
@@ -72,7 +70,7 @@ export class EngineHost {
     } catch (error) {
       const { code, message } =
         error instanceof PotluckError ? error : new PotluckError('engine_failed', `the engine failed: ${String(error)}`)
-      this.#send({ type: 'error', id, code, message })
+      this.#outbox.send({ type: 'error', id, code, message })
     } finally {
       this.#jobs.delete(id)
     }
@@ -82,7 +80,7 @@ export class EngineHost {
     const engine = this.#engine
     if (engine === undefined) throw new PotluckError('engine_failed', 'no model is loaded')
     const { id } = request
-    const result = (value: Result): void => this.#send({ type: 'result', id, result: value })
+    const result = (value: Result): void => this.#outbox.send({ type: 'result', id, result: value })
     switch (request.type) {
       case 'tokenize':
         return result({ type: 'tokens', tokens: engine.tokenize(request.input) })
@@ -111,10 +109,5 @@ export class EngineHost {
     const job: Job = { abort: new AbortController(), credit: new Credit(credit) }
     this.#jobs.set(id, job)
     return job
-  }
-
-  #send(message: FromChild): void {
-    this.#outbox.flush()
-    this.#toDaemon(message)
   }
 }

@@ -16,6 +16,12 @@ export class Outbox {
     this.#send = send
   }
 
+  /** Sends it at once, behind what is gathered. */
+  send(message: FromChild): void {
+    this.flush()
+    this.#send(message)
+  }
+
   /** Sends it soon, behind what was said before. */
   push(id: number, event: EngineEvent): void {
     this.#events.push({ id, event })

@@ -39,12 +39,14 @@ export class SlicePace {
   divide(wanted: readonly Wanted[]): Division {
     const prompts = [...wanted.keys()].filter((index) => wanted[index]!.left > 1)
     const shares: number[] = wanted.map(({ left }) => (left > 1 ? 0 : 1))
-    const leads = (index: number): number[] =>
-      prompts
-        .filter((other) => wanted[other]!.cohort === wanted[index]!.cohort)
-        .map((other) => wanted[index]!.done - wanted[other]!.done)
-    const last = prompts.filter((index) => leads(index).every((lead) => lead <= 0))
-    const level = -Math.max(...last.flatMap((index) => leads(index).filter((lead) => lead < 0)))
+    const least = new Map<number, number>()
+    for (const index of prompts) {
+      const { cohort, done } = wanted[index]!
+      least.set(cohort, Math.min(done, least.get(cohort) ?? done))
+    }
+    const lead = (index: number): number => wanted[index]!.done - least.get(wanted[index]!.cohort)!
+    const last = prompts.filter((index) => lead(index) === 0)
+    const level = Math.min(...prompts.map(lead).filter((tokens) => tokens > 0))
     last.sort((a, b) => wanted[a]!.left - wanted[b]!.left)
     let whole = this.#whole
     for (const [place, index] of last.entries()) {
