@@ -2,15 +2,15 @@
 import type { Connection, PeerId } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import {
-  type Card,
   CARD_PROTOCOL,
   deadline,
   decodeCardReply,
   FrameStream,
-  type Load,
   MAX_CARD_BYTES,
   openCard,
-  PotluckError
+  PotluckError,
+  type Card,
+  type Load
 } from '@potluck/protocol'
 
 import { CARD_RECORD_TIMEOUT_MS, CARD_TIMEOUT_MS } from '../constants.ts'

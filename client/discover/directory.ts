@@ -4,7 +4,7 @@
  * A lookup streams: whoever waits for it can act on the first card. It is shared by all requests for
  * the same key, and goes on for them when one of them has what it needs.
  */
-import { deadline, type Load, PotluckError } from '@potluck/protocol'
+import { deadline, PotluckError, type Load } from '@potluck/protocol'
 import type { CID } from 'multiformats/cid'
 
 import {

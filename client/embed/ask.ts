@@ -4,14 +4,14 @@ import {
   decodeEmbedReply,
   decodeEmbedRequest,
   EMBED_PROTOCOL,
-  type Embeddings,
-  type EmbedRequest,
   encodeEmbedRequest,
   FrameStream,
   MAX_EMBED_REPLY_BYTES,
   MAX_FRAME_BYTES,
-  type PhaseTimeouts,
-  PotluckError
+  PotluckError,
+  type Embeddings,
+  type EmbedRequest,
+  type PhaseTimeouts
 } from '@potluck/protocol'
 
 import type { Dialable, Network } from '../network/network.ts'

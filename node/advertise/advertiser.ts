@@ -2,7 +2,7 @@
  * Keeps the node's card and provider records on the DHT while it serves, and takes them back when it
  * does not. What to publish and when is decided elsewhere (`card.ts`, `schedule.ts`); here is the loop.
  */
-import { type Card, deadline, signCard } from '@potluck/protocol'
+import { deadline, signCard, type Card } from '@potluck/protocol'
 import type { PrivateKey } from '@libp2p/interface'
 import type { Logger } from 'pino'
 

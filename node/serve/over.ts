@@ -1,5 +1,5 @@
 /** The end of a stream: waiting for it, and for its peer to agree. */
-import { deadline, type FrameStream, PotluckError } from '@potluck/protocol'
+import { deadline, PotluckError, type FrameStream } from '@potluck/protocol'
 
 /**
  * Ends our side once all is sent, and gives the caller this time to take it and to end its own. A

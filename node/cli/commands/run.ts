@@ -1,7 +1,8 @@
 /** `potluck run "prompt"`: one question, one answer. */
-import { deadline } from '@potluck/protocol'
 import { fstatSync } from 'node:fs'
 import { text as readText } from 'node:stream/consumers'
+
+import { deadline } from '@potluck/protocol'
 
 import type { Answer, Client } from '@potluck/client'
 import type { ChatMessage } from '@potluck/protocol'
