@@ -12,6 +12,7 @@ import { startLlamaEngine, startNode, startRelay, type PotluckNode } from '../..
 import type { Engine } from '../../node/engine/index.ts'
 import { endTokens, resolveModel } from './model.ts'
 import { quantile, type BenchContext } from './report.ts'
+import { until } from './until.ts'
 
 /** Share of the context that a long prompt takes: seconds on a processor, and room for the answer. */
 const LONG_PROMPT = 0.8
@@ -118,10 +119,6 @@ async function abortIn(
   const ended = await outcome
   if (ended !== 'aborted') throw new Error(`an answer that was aborted came to ${ended}`)
   return elapsed
-}
-
-async function until(condition: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
-  while (!(await condition())) await setTimeout(1, undefined, { signal })
 }
 
 /** Prompts that share no beginning, so that no cache shortens them. */

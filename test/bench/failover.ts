@@ -53,7 +53,11 @@ interface Outcome {
 
 export async function run({ args, signal, report, note }: BenchContext): Promise<void> {
   const answers = Number(args[0] ?? ANSWERS)
-  for (const blow of [KILL, STALL].filter(({ name }) => args[1] === undefined || args[1] === name)) {
+  const blows = [KILL, STALL].filter(({ name }) => args[1] === undefined || args[1] === name)
+  if (!Number.isInteger(answers) || answers < 1 || blows.length === 0) {
+    throw new Error('Usage: failover [ANSWERS] [kill|stall]')
+  }
+  for (const blow of blows) {
     note(`${answers} answers, each interrupted by a ${blow.name}.`)
     const outcomes: Outcome[] = []
     let failed = 0

@@ -2,9 +2,10 @@
  * Many streams at once, through the SDK and through the gateway: whether anything is lost, how long a token takes from
  * the engine to its reader, and whether memory stays where it is. All in one process, so that one clock times both ends.
  */
-import { deadline } from '@potluck/protocol'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+
+import { deadline } from '@potluck/protocol'
 
 import { runLoad } from './gateway/load.ts'
 import { quantile, type BenchContext } from './report.ts'

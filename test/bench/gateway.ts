@@ -4,7 +4,6 @@
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { createClient, type Client } from '@potluck/client'
@@ -13,6 +12,7 @@ import { startFleet, type Member } from '../../scripts/testnet/fleet.ts'
 import { throughNetwork } from './first-token.ts'
 import { INPUT, type FromGateway, type ToGateway } from './gateway/messages.ts'
 import { median, quantile, type BenchContext } from './report.ts'
+import { until } from './until.ts'
 
 const REQUESTS = 200
 const WARM_UP = 30
@@ -138,7 +138,7 @@ async function timeToFreeSlot(node: Member, url: string, { signal, report, note 
   note(`${ABORTS} callers that leave in the middle of an answer.`)
   const samples: number[] = []
   for (let index = 0; index < ABORTS; index++) {
-    const { requestsFinished } = await node.metrics()
+    const before = await node.metrics()
     const leaving = new AbortController()
     let began = Infinity
     const more = { max_tokens: LONG_ANSWER, temperature: 1, seed: index }
@@ -151,15 +151,13 @@ async function timeToFreeSlot(node: Member, url: string, { signal, report, note 
     } catch (error) {
       if (!leaving.signal.aborted) throw error
     }
-    for (;;) {
-      const shown = await node.metrics()
-      if (shown.requestsRunning === 0 && shown.engine?.activeSlots === 0) {
-        if (shown.requestsFinished.aborted === requestsFinished.aborted) throw new Error('An answer ended by itself.')
-        break
-      }
-      await setTimeout(1, undefined, { signal })
-    }
+    let now = before
+    await until(async () => {
+      now = await node.metrics()
+      return now.requestsRunning === 0 && now.engine?.activeSlots === 0
+    }, signal)
     samples.push(performance.now() - began)
+    if (now.requestsFinished.aborted === before.requestsFinished.aborted) throw new Error('An answer ended by itself.')
   }
   const row = { case: 'http', unit: 'ms', n: samples.length }
   report({ ...row, metric: 'abort_ms_p50', value: quantile(samples, 0.5) })
