@@ -2,9 +2,9 @@
 import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
 
-import { ScriptedEngine, startLlamaEngine } from '../../../node/index.ts'
-import { crumb } from '../../../node/models/crumb.ts'
-import { Call, caller, dial, event, node, request, until } from './harness.ts'
+import { ScriptedEngine, startLlamaEngine } from '../../node/index.ts'
+import { crumb } from '../../node/models/crumb.ts'
+import { Call, caller, dial, event, node, request, until } from '../e2e/node/harness.ts'
 
 test('killed in mid-answer: the caller is told, and the next one is served', async () => {
   const logger = pino({ level: 'silent' })

@@ -20,9 +20,9 @@ import {
 import { encode as encodeVarint } from 'uint8-varint'
 import { expect, test } from 'vitest'
 
-import { DEFAULT_LIMITS, ScriptedEngine, type NodeLimits, type PotluckNode } from '../../../node/index.ts'
-import { mutate, randomBytes, xorshift } from '../../unit/protocol/mutate.ts'
-import { Call, caller, dial, gatedNode, node, recordLog, request, until, type LogLine } from './harness.ts'
+import { DEFAULT_LIMITS, ScriptedEngine, type NodeLimits, type PotluckNode } from '../../node/index.ts'
+import { mutate, randomBytes, xorshift } from '../unit/protocol/mutate.ts'
+import { Call, caller, dial, gatedNode, node, recordLog, request, until, type LogLine } from '../e2e/node/harness.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

@@ -2,10 +2,10 @@ import { MAX_CREDIT } from '@potluck/protocol'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 
-import { startLlamaEngine, type EngineCounters, type PotluckNode } from '../../../node/index.ts'
-import { ENGINE_LEAD_TOKENS } from '../../../node/limits.ts'
-import { crumb } from '../../../node/models/crumb.ts'
-import { Call, caller, dial, gatedNode, node, request, until } from './harness.ts'
+import { startLlamaEngine, type EngineCounters, type PotluckNode } from '../../node/index.ts'
+import { ENGINE_LEAD_TOKENS } from '../../node/limits.ts'
+import { crumb } from '../../node/models/crumb.ts'
+import { Call, caller, dial, gatedNode, node, request, until } from '../e2e/node/harness.ts'
 
 async function counters(of: PotluckNode): Promise<EngineCounters> {
   const { engine } = await of.metrics()

@@ -1,9 +1,9 @@
 /** A node that is killed while it writes a document for a gateway's caller: real processes, the real engine. */
 import { expect, test } from 'vitest'
 
-import { validatorOf } from '../../unit/grammar/schemas.ts'
-import { events, post, type Chunk } from './harness.ts'
-import { crumbNetwork } from './sdk/network.ts'
+import { validatorOf } from '../unit/grammar/schemas.ts'
+import { events, post, type Chunk } from '../e2e/gateway/harness.ts'
+import { crumbNetwork } from '../e2e/gateway/sdk/network.ts'
 
 const network = crumbNetwork()
 

@@ -7,9 +7,9 @@ import { pipeline } from 'node:stream/promises'
 
 import { expect, onTestFinished, test } from 'vitest'
 
-import { ScriptedEngine } from '../../../node/index.ts'
-import { gatedNode, node, until } from '../node/harness.ts'
-import { gateway, post } from './harness.ts'
+import { ScriptedEngine } from '../../node/index.ts'
+import { gatedNode, node, until } from '../e2e/node/harness.ts'
+import { gateway, post } from '../e2e/gateway/harness.ts'
 
 const ASK = { messages: [{ role: 'user', content: 'hello' }] }
 
