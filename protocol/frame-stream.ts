@@ -50,7 +50,7 @@ export class FrameStream {
       this.#unread.append(event.data)
       if (this.#unread.byteLength >= PAUSE_AT_BYTES && stream.readStatus === 'readable') stream.pause()
       if (stream.readableEnded) this.#end()
-      else this.#onReadable?.()
+      else this.#wake()
     })
     stream.addEventListener('end', () => this.#end())
     stream.addEventListener('drain', () => this.#onWritable?.())
@@ -95,6 +95,20 @@ export class FrameStream {
    * @throws as `receive`
    */
   async send(frame: Uint8Array, wait: FrameWait): Promise<void> {
+    await this.#send(frame, wait, () => false)
+  }
+
+  /**
+   * The same for a frame that may be refused before the other side has read it whole: resolves also
+   * when something has come in, for which nobody would look while the rest waits to be taken.
+   *
+   * @throws as `receive`
+   */
+  async sendRequest(frame: Uint8Array, wait: FrameWait): Promise<void> {
+    await this.#send(frame, wait, () => this.#unread.byteLength > 0)
+  }
+
+  async #send(frame: Uint8Array, wait: FrameWait, answered: () => boolean): Promise<void> {
     if (this.#broken !== undefined || this.#stream.writeStatus !== 'writable') {
       throw new PotluckError('stream_cut', 'the stream is closed', { cause: this.#broken })
     }
@@ -103,6 +117,7 @@ export class FrameStream {
     await this.#wait(
       wait,
       () => {
+        if (answered()) return { value: undefined }
         if (this.#broken !== undefined || this.#stream.writeStatus === 'closed') {
           throw new PotluckError('stream_cut', 'the stream was reset', { cause: this.#broken })
         }
@@ -133,9 +148,13 @@ export class FrameStream {
     // A stream ends when what it holds was delivered. That may come after `end`: the negotiation gives
     // back what it read beyond itself, which is all there is where the other side speaks first and closes.
     if (this.#stream.readableEnded && this.#stream.readBufferLength === 0) this.#ended = true
+    this.#wake()
+    if (status !== 'open' && status !== 'closing' && !this.closed.aborted) this.#closed.abort(this.#broken)
+  }
+
+  #wake(): void {
     this.#onReadable?.()
     this.#onWritable?.()
-    if (status !== 'open' && status !== 'closing' && !this.closed.aborted) this.#closed.abort(this.#broken)
   }
 
   #takeFrame(): Uint8Array | undefined {

@@ -29,7 +29,7 @@ export async function askAudit(
   const stream = await connection.newStream(AUDIT_PROTOCOL, { signal, runOnLimitedConnection: true })
   const frames = new FrameStream(stream, { maxFrameBytes: MAX_NODE_FRAME_BYTES })
   try {
-    await frames.send(encodeAuditRequest(request), {
+    await frames.sendRequest(encodeAuditRequest(request), {
       timeoutMs: AUDIT_REQUEST_TIMEOUT_MS,
       timeoutCode: 'request_timeout',
       signal

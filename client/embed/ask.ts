@@ -30,7 +30,11 @@ export async function askEmbed(node: Dialable, request: EmbedRequest, context: A
   const { timeouts, signal } = context
   const frames = await open(node, context)
   try {
-    await frames.send(toFrame(request), { timeoutMs: timeouts.requestMs, timeoutCode: 'request_timeout', signal })
+    await frames.sendRequest(toFrame(request), {
+      timeoutMs: timeouts.requestMs,
+      timeoutCode: 'request_timeout',
+      signal
+    })
     const bytes = await frames.receive({ timeoutMs: timeouts.firstTokenMs, timeoutCode: 'first_token_timeout', signal })
     if (bytes === undefined) throw new PotluckError('stream_cut', 'the node sent no embeddings')
     const reply = decodeEmbedReply(bytes, request.texts.length)

@@ -72,7 +72,7 @@ export async function* attempt(
     frames = dialled.frames
     yield { type: 'connected', connection: dialled.connection }
 
-    await frames.send(bytes, { timeoutMs: timeouts.requestMs, timeoutCode: 'request_timeout', signal })
+    await frames.sendRequest(bytes, { timeoutMs: timeouts.requestMs, timeoutCode: 'request_timeout', signal })
 
     const accepted = await next(frames, timeouts.admissionMs, 'admission_timeout', signal)
     if (accepted.type !== 'accepted') throw unexpected(accepted, 'before accepted')

@@ -1,6 +1,6 @@
 /** The client against real nodes: what only both sides together can show. */
 import { createClient, type Client, type ClientOptions } from '@potluck/client'
-import { PotluckError } from '@potluck/protocol'
+import { PotluckError, STREAM_WINDOW_BYTES } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { createClient as createBrowserClient } from '../../../client/index.ts'
@@ -8,6 +8,8 @@ import { ScriptedEngine } from '../../../node/index.ts'
 import { event, gatedNode, LOOPBACK, node, relay, until } from '../node/harness.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const
+/** More than a stream's window takes: the node reads it no further once it has refused. */
+const LONG = 'x'.repeat(4 * STREAM_WINDOW_BYTES)
 const ANSWER = 'The quick brown fox jumps over the lazy dog.'
 
 async function client(
@@ -78,6 +80,16 @@ test('a reader who leaves frees the slot', async () => {
   await until(serving, ({ engine }) => engine?.activeSlots === 0)
   gate.open()
   expect(await asking.chat({ messages: MESSAGES }).text()).toBe('ok')
+})
+
+test('a refusal is heard while a long prompt is on its way', async () => {
+  const { gate, serving } = await gatedNode({ contextLength: LONG.length }, { limits: { streamsPerPeer: 1 } })
+  const asking = await client(serving.addresses())
+  const running = asking.chat({ messages: MESSAGES }).text()
+  await until(serving, ({ engine }) => engine?.activeSlots === 1)
+  await expect(asking.complete({ prompt: LONG }).text()).rejects.toMatchObject({ code: 'rate_limited' })
+  gate.open()
+  expect(await running).toBe('ok')
 })
 
 test('when the node drains, running answers end well and new ones go elsewhere', async () => {

@@ -123,6 +123,23 @@ describe('backpressure', () => {
   })
 })
 
+describe('a request', () => {
+  test('gives way to a refusal of somebody who reads no further', async () => {
+    const { near, far } = await framePair()
+    const sending = near.sendRequest(filled(MAX_FRAME_BYTES, 1), wait)
+    await far.send(filled(3, 7), wait)
+    await sending
+    expect(await near.receive(wait)).toEqual(filled(3, 7))
+  })
+
+  test('is taken whole where nobody refuses it', async () => {
+    const { near, far } = await framePair()
+    const sending = near.sendRequest(filled(MAX_FRAME_BYTES, 1), wait)
+    expect((await far.receive(wait))!.length).toBe(MAX_FRAME_BYTES)
+    await sending
+  })
+})
+
 describe('ends', () => {
   test('a reset fails a pending receive and fires closed', async () => {
     const { near, far } = await framePair()
