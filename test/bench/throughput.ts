@@ -2,6 +2,9 @@
  * Tokens per second of the same model: the engine library alone, our engine with the sampling
  * contract, the whole path from client to node, and any other server. All take turns, so that
  * whatever else the machine does meets all of them; figures are medians of the rounds.
+ *
+ * With `--inexact` the library's keys are F16, the type that it takes by itself: what is lost against that is also the
+ * price of a cache in which a token's logits do not depend on its neighbours (`node/engine/llama/cache.ts`).
  */
 import { stat } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -27,7 +30,8 @@ export async function run(context: BenchContext): Promise<void> {
       model: { type: 'string', default: '0.5b' },
       against: { type: 'string' },
       rounds: { type: 'string', default: '9' },
-      threads: { type: 'string', default: '1' }
+      threads: { type: 'string', default: '1' },
+      inexact: { type: 'boolean', default: false }
     }
   })
   const path = await resolveModel(values.model)
@@ -43,7 +47,7 @@ export async function run(context: BenchContext): Promise<void> {
   const contract = await startContract(model, ends)
   const contenders: Contender[] = [contract]
   try {
-    contenders.unshift(await startLibrary(model))
+    contenders.unshift(await startLibrary({ ...model, inexact: values.inexact }))
     contenders.push(await startNetwork(model, ends, context.signal))
     if (values.against !== undefined) contenders.push(startAgainst(values.against))
     const prompts = distinctPrompts(contract.engine, PROMPT_TOKENS)
@@ -102,6 +106,7 @@ function tell(contenders: readonly Contender[], rates: Rates, { report }: BenchC
   for (const [above, below] of [
     ['contract', 'own-sampler'],
     ['network', 'contract'],
+    ['own-sampler', 'against'],
     ['contract', 'against'],
     ['network', 'against']
   ] as const) {

@@ -18,4 +18,6 @@ export interface BenchModel {
   slots: number
   contextLength: number
   threads: number
+  /** own-sampler keeps keys as the library would. Default false: as our engine does. */
+  inexact?: boolean
 }

@@ -12,7 +12,7 @@ const batching = new Batching()
 let sequences: LlamaContextSequence[] = []
 let runs = 0
 
-async function load({ path, slots, contextLength, threads }: BenchModel): Promise<void> {
+async function load({ path, slots, contextLength, threads, inexact = false }: BenchModel): Promise<void> {
   const llama = await getLlama({
     gpu: false,
     build: 'never',
@@ -28,7 +28,7 @@ async function load({ path, slots, contextLength, threads }: BenchModel): Promis
     batchSize: BATCH_TOKENS,
     threads,
     flashAttention: cache.flashAttention,
-    experimentalKvCacheKeyType: cache.keys,
+    experimentalKvCacheKeyType: inexact ? 'F16' : cache.keys,
     experimentalKvCacheValueType: cache.values,
     batching: batching.options
   })
