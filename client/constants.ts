@@ -60,5 +60,10 @@ export const TYPICAL_ANSWER_TOKENS: number = 256
 export const READABLE_TOKENS_PER_SECOND: number = 8
 /** One address of a peer. Several dead ones in a row have to leave time for the one that works. */
 export const ADDRESS_DIAL_TIMEOUT_MS: number = 2_500
+/**
+ * After this a relayed address is dialled beside a direct one. A direct connection takes four round trips of TCP, Noise
+ * and Yamux: 400 ms to the other side of an ocean.
+ */
+export const DIRECT_HEAD_START_MS: number = 500
 /** What kad-dht tags a peer with once it stands in the routing table: the sign that queries have where to start. */
 export const KAD_PEER_TAG: string = 'kad-peer'

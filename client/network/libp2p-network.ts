@@ -7,6 +7,7 @@ import type { CID } from 'multiformats/cid'
 
 import { KAD_PEER_TAG, LAN_WAIT_MS } from '../constants.ts'
 import { raceAbort } from '../race-abort.ts'
+import { dial } from './dial.ts'
 import type { LanPeers } from './lan-peers.ts'
 import type { Dialable, Found, Network } from './network.ts'
 
@@ -36,11 +37,7 @@ export class Libp2pNetwork implements Network {
     const open = this.#libp2p.getConnections(peerId).filter(({ status }) => status === 'open')
     const existing = open.find(({ direct }) => direct) ?? open[0]
     if (existing !== undefined) return existing
-    const suffix = `/p2p/${peerId.toString()}`
-    const targets = addresses.map((address) =>
-      address.toString().endsWith(suffix) ? address : address.encapsulate(suffix)
-    )
-    return await this.#libp2p.dial(targets.length > 0 ? targets : peerId, { signal })
+    return await dial(this.#libp2p, { peerId, addresses }, signal)
   }
 
   async *providers(cid: CID, signal: AbortSignal): AsyncGenerator<Found> {
