@@ -16,7 +16,7 @@ export interface NodeOptions {
   privateKey?: PrivateKey
   /** Multiaddrs to listen on. */
   listen: readonly string[]
-  /** Multiaddrs to tell others in place of those listened on. */
+  /** Multiaddrs at which others reach it; on a LAN in place of those listened on. */
   announce?: readonly string[]
   /** Multiaddrs of peers that introduce the node. Default: none. */
   bootstrap?: readonly string[]

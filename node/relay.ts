@@ -17,7 +17,7 @@ export interface RelayOptions {
   privateKey?: PrivateKey
   /** Multiaddrs to listen on. */
   listen: readonly string[]
-  /** Multiaddrs to tell others in place of those listened on. */
+  /** Multiaddrs at which others reach it; on a LAN in place of those listened on. */
   announce?: readonly string[]
   /** Multiaddrs of other relays. Default: none, the first peer of a network. */
   bootstrap?: readonly string[]

@@ -3,6 +3,7 @@ import { isPrivate } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Scope } from '@potluck/protocol'
 
+import { listensInPublic } from '../network/own-addresses.ts'
 import { EXIT_USAGE, Failure } from './failure.ts'
 import type { Settings } from './settings/table.ts'
 
@@ -14,12 +15,18 @@ export interface Reach {
   mdns: boolean
 }
 
-/** @throws Failure for an address that is none */
-export function reachOf(settings: Settings, defaultListen: readonly string[]): Reach {
+/**
+ * @param isOpen who starts this says that its interfaces can be reached from wherever they are
+ * @throws Failure for an address that is none
+ */
+export function reachOf(settings: Settings, defaultListen: readonly string[], isOpen: boolean): Reach {
   const { announce, bootstrap, mdns = true } = settings
   const listen = settings.listen.length > 0 ? settings.listen : defaultListen
-  const [, ...told] = [listen, announce, bootstrap].map((addresses) => addresses.map(parse))
-  const scope = settings.scope ?? (told.flat().every((address) => isPrivate(address)) ? 'local' : 'public')
+  for (const address of listen) parse(address)
+  const told = [...announce, ...bootstrap].map(parse)
+  const isPublic =
+    told.some((address) => !isPrivate(address)) || (isOpen && told.length === 0 && listensInPublic(listen))
+  const scope = settings.scope ?? (isPublic ? 'public' : 'local')
   return { listen, announce, bootstrap, scope, mdns }
 }
 

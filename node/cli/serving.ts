@@ -21,7 +21,7 @@ export interface Serving {
 /** @throws Failure, or Error in one line, for a model or an address that cannot be had */
 export async function startServing(context: CommandContext): Promise<Serving> {
   const { settings, env } = context
-  const reach = reachOf(settings, LISTEN)
+  const reach = reachOf(settings, LISTEN, false)
   const logger = createLogger(settings)
   const engine = await load(await findModel(context), context)
   try {

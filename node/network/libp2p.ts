@@ -27,6 +27,7 @@ import {
   RELAYED_DURATION_MS
 } from '../limits.ts'
 import type { Identity } from './identity.ts'
+import { ownAddresses } from './own-addresses.ts'
 
 export interface HostServices extends ServiceMap {
   identify: Identify
@@ -41,7 +42,7 @@ export interface HostOptions {
   identity: Identity
   /** Multiaddrs, as `/ip4/0.0.0.0/tcp/4001` or `/ip4/0.0.0.0/tcp/4002/ws`. */
   listen: readonly string[]
-  /** Multiaddrs to tell others in place of those listened on; empty: these. */
+  /** Multiaddrs to tell others: in scope `local` in place of those listened on, in `public` beside the relayed ones. */
   announce: readonly string[]
   scope: Scope
   mdns: boolean
@@ -75,7 +76,7 @@ export async function createRelayHost(options: HostOptions): Promise<Host> {
       defaultDurationLimit: RELAYED_DURATION_MS
     }
   })
-  const relayServices = { ...services(options, { clientMode: false }), relay }
+  const relayServices = { ...services(options, { clientMode: false }), ownAddresses, relay }
   return await createHost(options, { listen: [...options.listen], transports: [], services: relayServices })
 }
 
@@ -92,7 +93,8 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
     privateKey: identity.privateKey,
     datastore: identity.datastore,
     nodeInfo: { userAgent: options.agent },
-    addresses: { listen: role.listen, announce: [...options.announce] },
+    // On the internet beside the relayed ones, which do where the announced one turns out to be shut.
+    addresses: { listen: role.listen, [scope === 'public' ? 'appendAnnounce' : 'announce']: [...options.announce] },
     transports: [tcp(), webSockets(), ...role.transports],
     connectionEncrypters: [noise()],
     streamMuxers: [

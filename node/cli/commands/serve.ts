@@ -15,8 +15,8 @@ export async function serve(context: CommandContext): Promise<number> {
   const { node, engine } = await startServing(context)
   try {
     if (settings.json) printJson(readyJson(node, engine))
-    else printLine(banner(node, engine))
-    const unlisten = node.onEvent(reporter(settings.json))
+    else printLine(banner(node, engine, settings.bootstrap))
+    const unlisten = node.onEvent(reporter(node, settings.json))
     await until(interrupted)
     unlisten()
     if (settings.json) printJson({ type: 'draining' })
@@ -29,16 +29,18 @@ export async function serve(context: CommandContext): Promise<number> {
   return 0
 }
 
-function reporter(json: boolean): (event: NodeEvent) => void {
-  let known = false
+function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void {
+  let told: string | undefined
   return (event) => {
-    if (json) printJson(event.type === 'advertised' ? { type: 'advertised' } : event)
+    if (event.type === 'advertised') {
+      // A place on a relay is found after the start, and may be lost and found again.
+      const reachability = describeReachability(node.addresses())
+      if (json) printJson({ type: 'advertised', reachability })
+      else if (reachability !== told) printNote(`Others can find it now. Reachable ${reachability}.`)
+      told = reachability
+    } else if (json) printJson(event)
     else if (event.type === 'withdrawn') printNote(`the model is withdrawn: ${event.reason}`)
-    else if (event.type === 'engine') printNote(describeEngine(event.status))
-    else if (!known) {
-      known = true
-      printNote('Others can find it now.')
-    }
+    else printNote(describeEngine(event.status))
   }
 }
 
@@ -72,7 +74,8 @@ function leaving({ active, queued }: Load): string {
   return left === 0 ? 'leaving' : `finishing ${left} ${left === 1 ? 'answer' : 'answers'}; Ctrl-C again leaves at once`
 }
 
-function banner(node: PotluckNode, { remembered }: Engine): string {
+/** @param bootstrap what leads others to this node too, wherever they are; its own addresses may not */
+function banner(node: PotluckNode, { remembered }: Engine, [bootstrap]: readonly string[]): string {
   const { models, hardware, slots } = node.card()
   const [model] = models
   const addresses = node.addresses()
@@ -97,7 +100,7 @@ function banner(node: PotluckNode, { remembered }: Engine): string {
     ...lines,
     '',
     'Ask it, here or from another machine:',
-    `  potluck run --bootstrap ${bestAddress(addresses) ?? ''} "Hello"`,
+    `  potluck run --bootstrap ${bootstrap ?? bestAddress(addresses) ?? ''} "Hello"`,
     '',
     'Ctrl-C finishes running answers and leaves; twice, it leaves at once.'
   ].join('\n')

@@ -92,7 +92,8 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   scope: {
     kind: choice<Scope>('local', 'public'),
     default: undefined,
-    defaultText: 'public if a bootstrap or announced address is public',
+    defaultText:
+      'public if a bootstrap or announced address is public, or an interface of a relay that is given neither',
     doc: 'whether private addresses are used (a LAN, a testnet) or left out (the internet)',
     commands: [...DAEMON, ...FIND]
   },
@@ -119,8 +120,8 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   announce: {
     kind: list('multiaddr'),
     default: [],
-    defaultText: 'those listened on',
-    doc: 'addresses to tell others instead, for a forwarded port',
+    defaultText: 'those listened on; on the internet those of relays',
+    doc: 'addresses at which others reach this one: a public one, or that of a forwarded port',
     commands: [...DAEMON, 'gateway']
   },
   dataDir: {

@@ -16,6 +16,8 @@ export interface RunOptions {
   home: string
   input?: string
   env?: Record<string, string>
+  /** Of the network, as `ip netns` knows it. Default: this process's own. */
+  namespace?: string
 }
 
 /** A JSON object that `--json` printed. */
@@ -30,8 +32,8 @@ export function lines(stdout: string): Line[] {
 }
 
 /** Runs a command to its end. */
-export async function potluck(args: readonly string[], { home, input = '', env = {} }: RunOptions): Promise<Finished> {
-  const child = start(args, home, env)
+export async function potluck(args: readonly string[], { input = '', ...options }: RunOptions): Promise<Finished> {
+  const child = start(args, options)
   child.stdin?.end(input)
   return await finished(child)
 }
@@ -43,8 +45,8 @@ export class Running {
   readonly #lines: Line[] = []
   #wake = Promise.withResolvers<void>()
 
-  constructor(args: readonly string[], { home, env = {} }: RunOptions) {
-    this.child = start([...args, '--json'], home, env)
+  constructor(args: readonly string[], options: RunOptions) {
+    this.child = start([...args, '--json'], options)
     this.ended = finished(this.child)
     if (this.child.stdout === null) throw new Error('no output')
     createInterface({ input: this.child.stdout }).on('line', (line) => {
@@ -70,8 +72,10 @@ export class Running {
   }
 }
 
-function start(args: readonly string[], home: string, env: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, [BIN, ...args], {
+function start(args: readonly string[], { home, env = {}, namespace }: RunOptions): ChildProcess {
+  const inside = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
+  const [command = '', ...rest] = [...inside, process.execPath, BIN, ...args]
+  return spawn(command, rest, {
     env: { PATH: process.env.PATH, HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, ...env },
     stdio: ['pipe', 'pipe', 'pipe']
   })
