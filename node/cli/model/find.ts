@@ -36,6 +36,8 @@ export async function findModel(context: CommandContext): Promise<FoundModel> {
 
 async function find(model: string, { settings, env, interrupted }: CommandContext): Promise<FoundModel> {
   const { name, json } = settings
+  const embedded = model === 'crumb' ? crumb.Q8_0 : Object.values(crumb).find((each) => each.name === model)
+  if (embedded !== undefined) return { path: embedded.path, name: name ?? embedded.name }
   const expected = expectedDigest(settings.sha256)
   if (/^(hf|huggingface|https?):/.test(model)) {
     const directory = dataDirectories(settings, env).models
@@ -43,7 +45,7 @@ async function find(model: string, { settings, env, interrupted }: CommandContex
     return { path, name: name ?? nameOf(model) }
   }
   const file = await stat(model).catch((cause: unknown) => {
-    throw new Failure(`there is no model file ${model}; give a GGUF file, a URL, or hf:user/repo:QUANT`, {
+    throw new Failure(`there is no model file ${model}; give a GGUF file, a URL, hf:user/repo:QUANT, or crumb`, {
       exitCode: EXIT_USAGE,
       cause
     })

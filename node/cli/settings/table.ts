@@ -135,7 +135,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: text('model'),
     default: undefined,
     defaultText: 'asks what shall be downloaded, or serves crumb',
-    doc: 'what to serve: a GGUF file, a URL, or hf:user/repo:QUANT',
+    doc: 'what to serve: a GGUF file, a URL, hf:user/repo:QUANT, or crumb',
     commands: SERVE,
     flag: '--model'
   },

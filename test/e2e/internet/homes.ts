@@ -45,7 +45,7 @@ async function meet(directory: string): Promise<Seen> {
   const relay = new Running(['relay'], { home: join(directory, 'relay') })
   const { addresses, reachability } = await relay.line('ready')
   const bootstrap = (addresses as string[]).find((address) => address.startsWith(`/ip4/${PUBLIC}/tcp/4001/`)) ?? ''
-  const serve = ['serve', '--threads', '1', '--slots', '1', '--bootstrap', bootstrap]
+  const serve = ['serve', '--model', 'crumb', '--threads', '1', '--slots', '1', '--bootstrap', bootstrap]
   const node = new Running(serve, { home: join(directory, 'node'), namespace: 'home1' })
   const advertised = await node.line('advertised')
   const caller = { home: join(directory, 'caller'), namespace: 'home2' }
