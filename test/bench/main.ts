@@ -7,7 +7,7 @@ interface BenchModule {
 
 const BENCHES: Record<string, { args: string; help: string; load: () => Promise<BenchModule> }> = {
   throughput: {
-    args: '[--model crumb|0.5b|PATH] [--against URL] [--rounds N] [--threads N]',
+    args: '[--model crumb|0.5b|PATH] [--against URL] [--rounds N] [--threads N] [--inexact]',
     help: 'tokens per second of the engine alone, through the sampling contract, and over the network',
     load: () => import('./throughput.ts')
   },
