@@ -1,5 +1,5 @@
 /** Which nodes a request may go to, and which of them is next. */
-import type { PotluckError } from '@potluck/protocol'
+import type { ErrorCode, PotluckError } from '@potluck/protocol'
 
 import { MAX_ATTEMPTS, MAX_BUSY_WAIT_MS } from '../constants.ts'
 import type { Sighting } from '../discover/ask-card.ts'
@@ -32,6 +32,9 @@ export interface CandidatesContext {
   signal: AbortSignal
 }
 
+/** What a network does, too, that comes back: a relay that restarts, a home that gets another address. */
+const PASSES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['token_timeout', 'stream_cut'])
+
 type DraftView = Pick<Draft, 'want' | 'selection' | 'letOtherModels'>
 
 export class Candidates {
@@ -58,8 +61,8 @@ export class Candidates {
 
   /**
    * The best that was not tried; looked for again when all that were known have failed. Those that
-   * were busy, or fell silent in an answer, are given once more, for there is nobody else: after the
-   * time that they named, unless it is far.
+   * were busy, fell silent or were cut off in an answer are given once more, for there is nobody else:
+   * after the time that they named, unless it is far.
    *
    * @param start is given the choice in the same turn in which it was made: of requests that come at
    *   once, each has to see where the others went, or all go to the same node
@@ -168,7 +171,7 @@ export class Candidates {
   }
 
   #askAgain(): boolean {
-    const passing = this.#failures.filter((error) => isBusy(error) || error.code === 'token_timeout')
+    const passing = this.#failures.filter((error) => isBusy(error) || PASSES.has(error.code))
     const again = passing.flatMap(({ peer }) => peer ?? [])
     const first = again.filter((peer) => this.#tried.has(peer) && !this.#askedAgain.has(peer))
     for (const peer of first) {

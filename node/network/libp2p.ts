@@ -58,9 +58,16 @@ export interface HostOptions {
 export async function createNodeHost(options: HostOptions): Promise<Host> {
   // Behind NAT a node is reached over relays, which it finds in the DHT; on a LAN there is no need.
   const reservations = options.scope === 'public' ? Array<string>(RELAY_RESERVATIONS_WANTED).fill('/p2p-circuit') : []
+  const listen = [...options.listen, ...reservations]
   return await createHost(options, {
-    listen: [...options.listen, ...reservations],
-    transports: [circuitRelayTransport({ maxInboundStopStreams: options.streams })],
+    listen,
+    transports: [
+      circuitRelayTransport({
+        maxInboundStopStreams: options.streams,
+        // Of two relays named by their addresses libp2p forgets the one that waits for its turn, and never ends to start.
+        reservationConcurrency: Math.max(1, listen.length)
+      })
+    ],
     services: services(options)
   })
 }

@@ -273,7 +273,7 @@ describe('another model', () => {
   const begin = async (script: Script): Promise<void> => {
     await script.accept()
     await script.delta('Hel')
-    script.frames.abort(new Error('gone'))
+    await script.error('engine_failed')
   }
 
   test('goes on only if the caller allows it, and the metadata says so', async () => {
@@ -287,7 +287,7 @@ describe('another model', () => {
     }
     const client = await connect()
     await client.models()
-    expect(await codeOf(client.chat({ messages: MESSAGES, model: large.name }).text())).toBe('stream_cut')
+    expect(await codeOf(client.chat({ messages: MESSAGES, model: large.name }).text())).toBe('engine_failed')
     expect(other.requests).toHaveLength(0)
 
     await client.models()
@@ -297,7 +297,7 @@ describe('another model', () => {
     expect(metadata).toMatchObject({
       peerId: other.peer,
       beginning: { model: { name: large.name }, tokens: 1 },
-      failures: [{ peerId: first.peer, code: 'stream_cut', tokens: 1 }]
+      failures: [{ peerId: first.peer, code: 'engine_failed', tokens: 1 }]
     })
     expect(other.requests[0]?.request).toMatchObject({
       maxTokens: 99,
