@@ -61,8 +61,12 @@ export async function openIdentity({ dataDirectory, privateKey }: IdentityOption
 
 function openFailure(dataDirectory: string, error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined
-  if (cause instanceof Error && 'code' in cause && cause.code === 'LEVEL_LOCKED') {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (code === 'LEVEL_LOCKED') {
     return `another potluck node uses ${dataDirectory}: stop it, or give this one a directory of its own`
   }
-  return `cannot open the data in ${dataDirectory}: ${cause instanceof Error ? cause.message : String(error)}`
+  const what = `cannot open the data in ${dataDirectory}: ${cause instanceof Error ? cause.message : String(error)}`
+  return code === 'LEVEL_CORRUPTION'
+    ? `${what}; restore it, or move its datastore away and start as a new peer that nobody knows yet`
+    : what
 }

@@ -1,6 +1,6 @@
 /** What the owner of a node sees and does: its data directory, status, metrics, health and drain. */
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,6 +47,17 @@ test('the identity stays with the data directory, which one daemon holds at a ti
   await second.stop()
   const third = await node(engine, { dataDirectory: await directory() })
   expect(third.peerId.toString()).not.toBe(first.peerId.toString())
+})
+
+test('data that a failing disk has damaged is said, with what to do', async () => {
+  const dataDirectory = await directory()
+  const engine = new ScriptedEngine({ reply: () => 'ok' })
+  await (await node(engine, { dataDirectory })).stop()
+  const datastore = join(dataDirectory, 'datastore')
+  for (const file of await readdir(datastore)) {
+    if (file.startsWith('MANIFEST')) await writeFile(join(datastore, file), 'no manifest any more')
+  }
+  await expect(node(engine, { dataDirectory })).rejects.toThrow(/^cannot open the data in .*; restore it, or move/)
 })
 
 test.skipIf(process.platform === 'win32')('nobody else may read the directory or ask the daemon', async () => {
