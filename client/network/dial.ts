@@ -3,7 +3,6 @@ import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
 import { DIRECT_HEAD_START_MS } from '../constants.ts'
-import { raceAbort } from '../race-abort.ts'
 import type { Dialable } from './network.ts'
 
 /**
@@ -30,16 +29,15 @@ export async function dial(
     return await libp2p.dial(pinned.length > 0 ? pinned : peerId, { signal })
   }
   const arrived = new AbortController()
-  const directly = dialDirectly(libp2p, peerId, direct, signal)
   const late = Promise.withResolvers<void>()
   const timer = setTimeout(late.resolve, headStartMs)
+  const directly = dialDirectly(libp2p, peerId, direct, signal)
   directly.then(() => arrived.abort(new Error('directly connected')), late.resolve)
-  const throughRelay = async (): Promise<Connection> => {
-    await raceAbort(late.promise, arrived.signal)
-    return await libp2p.dial(relayed, { signal: AbortSignal.any([signal, arrived.signal]) })
-  }
+  const throughRelay = late.promise.then(
+    async () => await libp2p.dial(relayed, { signal: AbortSignal.any([signal, arrived.signal]) })
+  )
   try {
-    return await Promise.any([directly, throughRelay()])
+    return await Promise.any([directly, throughRelay])
   } finally {
     clearTimeout(timer)
   }
