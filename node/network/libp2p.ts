@@ -42,7 +42,7 @@ export interface HostOptions {
   identity: Identity
   /** Multiaddrs, as `/ip4/0.0.0.0/tcp/4001` or `/ip4/0.0.0.0/tcp/4002/ws`. */
   listen: readonly string[]
-  /** Multiaddrs to tell others: in scope `local` in place of those listened on, in `public` beside the relayed ones. */
+  /** Multiaddrs to tell others: in scope `local` in place of those listened on, in `public` beside them. */
   announce: readonly string[]
   scope: Scope
   mdns: boolean

@@ -20,12 +20,13 @@ export async function relay({ settings, env, interrupted }: CommandContext): Pro
     logger: createLogger(settings)
   })
   const [peerId, addresses] = [peer.peerId.toString(), peer.addresses()]
-  if (settings.json) printJson({ type: 'ready', peerId, addresses, reachability: describeReachability(addresses) })
+  const reachability = describeReachability(addresses)
+  if (settings.json) printJson({ type: 'ready', peerId, addresses, reachability })
   else {
     printLine(`Relay ${peerId}`)
     for (const address of addresses) printLine(`  ${address}`)
     printLine(`\nNodes and clients start from it:\n  potluck serve --bootstrap ${bestAddress(addresses) ?? ''}`)
-    printLine(`\nReachable ${describeReachability(addresses)}.`)
+    printLine(`\nReachable ${reachability}.`)
     if (addresses.every((address) => isPrivate(multiaddr(address)))) {
       printLine('For the internet, say where it is found there: --announce /ip4/PUBLIC-ADDRESS/tcp/4001')
     }

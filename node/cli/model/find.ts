@@ -36,23 +36,23 @@ export async function findModel(context: CommandContext): Promise<FoundModel> {
 
 async function find(model: string, { settings, env, interrupted }: CommandContext): Promise<FoundModel> {
   const { name, json } = settings
-  const embedded = model === 'crumb' ? crumb.Q8_0 : Object.values(crumb).find((each) => each.name === model)
-  if (embedded !== undefined) return { path: embedded.path, name: name ?? embedded.name }
   const expected = expectedDigest(settings.sha256)
   if (/^(hf|huggingface|https?):/.test(model)) {
     const directory = dataDirectories(settings, env).models
     const path = await fetchModel(model, { directory, expected, json, signal: interrupted })
     return { path, name: name ?? nameOf(model) }
   }
-  const file = await stat(model).catch((cause: unknown) => {
+  const embedded = model === 'crumb' ? crumb.Q8_0 : Object.values(crumb).find((each) => each.name === model)
+  const path = embedded?.path ?? model
+  const file = await stat(path).catch((cause: unknown) => {
     throw new Failure(`there is no model file ${model}; give a GGUF file, a URL, hf:user/repo:QUANT, or crumb`, {
       exitCode: EXIT_USAGE,
       cause
     })
   })
   if (!file.isFile()) throw new Failure(`${model} is no file; give a GGUF file`, { exitCode: EXIT_USAGE })
-  if (expected !== undefined) await checkFile(model, expected, { json, signal: interrupted })
-  return { path: model, name }
+  if (expected !== undefined) await checkFile(path, expected, { json, signal: interrupted })
+  return { path, name: name ?? embedded?.name }
 }
 
 function expectedDigest(text: string | undefined): string | undefined {

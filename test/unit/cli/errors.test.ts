@@ -82,6 +82,11 @@ const CASES: Record<string, { fails: () => Promise<Told>; exitCode: number; says
     exitCode: 1,
     says: [`sha256:${'0'.repeat(64)}`, 'not served']
   },
+  'a digest that is not crumb’s': {
+    fails: async () => await failure(serve, { serveModel: 'crumb', sha256: '0'.repeat(64) }),
+    exitCode: 1,
+    says: [`sha256:${'0'.repeat(64)}`, 'not served']
+  },
   'a digest that is none': {
     fails: async () => await failure(serve, { serveModel: noise, sha256: 'abc' }),
     exitCode: 2,
