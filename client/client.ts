@@ -110,7 +110,7 @@ export interface Client {
   standing: () => PeerStanding[]
   /** Why it thinks so of one node: sentences, most telling first; none where nothing is known. */
   explain: (peerId: string) => string[]
-  /** For each node that this client has convicted by answers that may be shown: these, as a file for `potluck audit`. */
+  /** For each node that this client has banned by answers that may be shown: these, as a file for `potluck audit`. */
   proofs: () => Proof[]
   /** Calls back after every audit; returns the way to stop it. */
   onJudged: (listener: (judged: Judged) => void) => () => void
@@ -273,7 +273,7 @@ class NetworkClient implements Client {
   #jurors(digest: string, accused: string): Dialable[] {
     return this.#offers(digest)
       .filter(({ peer, draining, model }) => peer !== accused && !draining && model.features.includes('score'))
-      .filter(({ peer }) => !['set_aside', 'convicted'].includes(this.#reputation.standing(peer, digest)))
+      .filter(({ peer }) => !['quarantined', 'banned'].includes(this.#reputation.standing(peer, digest)))
       .map(({ sighting: { card } }) => ({ peerId: card.peerId, addresses: parseAddresses(card) }))
   }
 

@@ -18,7 +18,7 @@ export interface PeerStanding {
   seen: boolean
   /** The chance that its next answer is complete, 0 to 1, as far as it is known. */
   reliability: number
-  /** Odds of what its audits showed, under another model to under this one; `setAsideEvidence` and `convictionEvidence` are the limits. */
+  /** Odds of what its audits showed, under another model to under this one; `quarantineEvidence` and `banEvidence` are the limits. */
   evidence: number
   auditedTokens: number
   /** Complete answers that this client had from it, and their share of all that it had of the model, 0 to 1. */

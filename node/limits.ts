@@ -15,7 +15,7 @@ export interface NodeLimits {
   /**
    * Streams whose request has not arrived yet, over all peers. Default 64: an honest request arrives within
    * a round trip, and 64 unread frames of 2 MiB are what a node may have to hold. The one that has been
-   * silent longest is cut for a newcomer, so that silent streams cannot shut others out.
+   * silent longest is cut for a probationary peer, so that silent streams cannot shut others out.
    */
   unreadStreams: number
   /** From the stream's opening to a whole request. Default of the protocol: 10 s. */

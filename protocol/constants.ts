@@ -93,9 +93,9 @@ export const MAX_RECEIPT_BYTES: number = 128 * 1024
 export const MAX_ERROR_DETAIL: number = 256
 /** Waits and durations beyond a day are not told apart: a peer's number must not become a timer of years. */
 export const MAX_WAIT_MS: number = 24 * 60 * 60 * 1000
-/** Answers in a fraud proof: one is enough to convict, a few hundred are a cheat at 1 %. */
+/** Answers in a fraud proof: one is enough to ban, a few hundred are a cheat at 1 %. */
 export const MAX_PROOF_ANSWERS: number = 256
-/** A fraud proof as a file: convicting answers are a few KB each. */
+/** A fraud proof as a file: banning answers are a few KB each. */
 export const MAX_PROOF_BYTES: number = 8 * 1024 * 1024
 /** Tokens under one hash of a receipt: a dispute about one window shows 64 tokens, not the answer. */
 export const RECEIPT_WINDOW: number = 64

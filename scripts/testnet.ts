@@ -32,8 +32,8 @@ DHT from the relay's address alone, asks one of them, and takes everything down 
 
   --villains      three honest nodes, and one each that serves a smaller model than it says,
                   answers noise, is slow, and cuts its answers: how the client sorts them out.
-                  The exit code is 1 where an honest node was set aside, or where after 80
-                  requests too many go to villains or the impostor is not convicted
+                  The exit code is 1 where an honest node was quarantined, or where after 80
+                  requests too many go to villains or the impostor is not banned
   --requests N    how many (default 80)
   --runs N        as often, each with a new network and a new client (default 1)
 `

@@ -36,7 +36,7 @@ export function countTokens({ promptTokens, answerTokens }: Tokens, measured: re
 /**
  * A mismatch counts once for what came before it, whatever the seed: two honest machines differ in
  * the logits behind one context in the same way every time, so that asking again shows nothing new.
- * Otherwise a program that asks one question every minute, or a slanderer, would convict anybody.
+ * Otherwise a program that asks one question every minute, or a slanderer, would ban anybody.
  */
 export function newCells(evidence: Evidence, { cells, mismatches }: Counted): Cells {
   const known = new Set(evidence.mismatches)

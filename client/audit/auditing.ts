@@ -31,7 +31,7 @@ export interface Judged {
   after: Standing
 }
 
-/** The answers that convicted a node, for `potluck audit` and for `checkProof`. They show prompts that were shareable. */
+/** The answers that banned a node, for `potluck audit` and for `checkProof`. They show prompts that were shareable. */
 export interface Proof {
   peerId: string
   /** `sha256:…` of the model that it claimed. */
@@ -107,11 +107,11 @@ export class Auditing {
     await this.idle()
   }
 
-  /** Of every convicted peer of whom shareable answers were audited. */
+  /** Of every banned peer of whom shareable answers were audited. */
   proofs(): Proof[] {
     const { reputation } = this.#context
     return [...reputation.peers()].flatMap(({ peer, digest, state }) => {
-      if (state.integrity.convicted?.by !== 'audit') return []
+      if (state.integrity.banned?.by !== 'audit') return []
       return proofOf(peer, digest, reputation.kept(peer, digest)) ?? []
     })
   }
@@ -135,7 +135,7 @@ export class Auditing {
     // Whoever could not measure has said nothing.
     if (result === undefined) return reputation.auditFailed(peer)
     this.#learn(answer, result)
-    if (reputation.standing(peer, answer.digest) === 'set_aside') this.#probeLater(peer, answer.digest, answer.ask)
+    if (reputation.standing(peer, answer.digest) === 'quarantined') this.#probeLater(peer, answer.digest, answer.ask)
   }
 
   async #measure({ peerId, digest, record, text, ask }: Answered): Promise<(AuditResult & Partial<Audit>) | undefined> {
@@ -175,14 +175,14 @@ export class Auditing {
     const answer = await ask(peer, digest, probe, this.#stopped.signal).catch(() => undefined)
     if (answer !== undefined) return await this.#audit(answer)
     reputation.auditFailed(peer)
-    if (reputation.standing(peer, digest) === 'set_aside') this.#probeLater(peer, digest, like)
+    if (reputation.standing(peer, digest) === 'quarantined') this.#probeLater(peer, digest, like)
   }
 
-  /** Those who were set aside before this client began are given their chance, when their model is asked for. */
+  /** Those who were quarantined before this client began are given their chance, when their model is asked for. */
   #probeSuspects(digest: string, like: Ask): void {
     for (const known of this.#context.reputation.peers()) {
-      if (known.digest !== digest || known.state.integrity.setAsideAt === undefined) continue
-      if (this.#context.reputation.standing(known.peer, digest) === 'set_aside')
+      if (known.digest !== digest || known.state.integrity.quarantinedAt === undefined) continue
+      if (this.#context.reputation.standing(known.peer, digest) === 'quarantined')
         this.#probeLater(known.peer, digest, like)
     }
   }
@@ -196,7 +196,7 @@ export class Auditing {
       this.#probing.delete(key)
       const { reputation } = this.#context
       const cost = PROBE_TOKENS + auditCost(PROBE_TOKENS, reputation.parameters)
-      if (reputation.standing(peer, digest) !== 'set_aside') return
+      if (reputation.standing(peer, digest) !== 'quarantined') return
       if (reputation.takeBudget(cost, 'probe')) this.#enqueue(async () => await this.#probe(peer, digest, like))
       else this.#probeLater(peer, digest, like)
     }, afterMs)

@@ -5,13 +5,13 @@
  * there with a probability below 1/30 in its whole life, and much below it in practice: the
  * calibration allows honest peers more than any was seen to need.
  */
-export const SET_ASIDE = 30
-/** Evidence at which a key is convicted for good: below 1/1000 for an honest peer, in its whole life. */
-export const CONVICT = 1000
+export const QUARANTINE = 30
+/** Evidence at which a key is banned for good: below 1/1000 for an honest peer, in its whole life. */
+export const BAN = 1000
 
 /**
  * What an accuser has to pay for every answer in a proof: it chose which to show. Somebody who picks
- * from N answers of an honest peer reaches `CONVICT` with a probability below e^(N / 1000) / 1000.
+ * from N answers of an honest peer reaches `BAN` with a probability below e^(N / 1000) / 1000.
  */
 export const PROOF_SELECTION = 1000
 
@@ -46,7 +46,7 @@ export const CHEATED_SHARES: ReadonlyArray<{ share: number; stake: number }> = [
   { share: 0.1, stake: 0.1 }
 ]
 
-/** Mismatches remembered, so that one that comes again counts once. A peer is convicted long before. */
+/** Mismatches remembered, so that one that comes again counts once. A peer is banned long before. */
 export const MAX_REMEMBERED_MISMATCHES = 1024
 
 /** Strangers asked about one answer, until two agree. More than three are needed only where some lie. */
@@ -66,5 +66,5 @@ export const CERTAIN = 700
 export const LEAST_JURY = 2
 /** Answers that wait for their audit: more come than can be audited only where the budget is large. */
 export const MAX_QUEUED_AUDITS = 32
-/** Mean time between probes of a node that was set aside: as its ordinary callers come. Milliseconds. */
+/** Mean time between probes of a node that was quarantined: as its ordinary callers come. Milliseconds. */
 export const PROBE_GAP_MS = 20_000

@@ -10,7 +10,7 @@
  * (Shafer, "Testing by betting", 2021; Ramdas et al., "Game-theoretic statistics and safe anytime-valid
  * inference", 2023.)
  */
-import { ALTERNATIVES, CHEATED_SHARES, CONVICT, SET_ASIDE } from './constants.ts'
+import { ALTERNATIVES, CHEATED_SHARES, BAN, QUARANTINE } from './constants.ts'
 import type { Cells } from './bins.ts'
 import { LOG_RATIOS } from './likelihood.ts'
 
@@ -28,9 +28,9 @@ export interface Evidence {
 }
 
 /**
- * `convicted` stays for good; `set-aside` lasts while the evidence does.
+ * `banned` stays for good; `quarantined` lasts while the evidence does.
  */
-export type Standing = 'clear' | 'set-aside' | 'convicted'
+export type Standing = 'clear' | 'quarantined' | 'banned'
 
 export const NO_EVIDENCE: Evidence = { answers: 0, tokens: 0, tests: [], peak: 0 }
 
@@ -71,8 +71,8 @@ export function logEvidence({ answers, tests }: Pick<Evidence, 'answers' | 'test
 }
 
 export function standing(evidence: Evidence): Standing {
-  if (evidence.peak >= Math.log(CONVICT)) return 'convicted'
-  return logEvidence(evidence) >= Math.log(SET_ASIDE) ? 'set-aside' : 'clear'
+  if (evidence.peak >= Math.log(BAN)) return 'banned'
+  return logEvidence(evidence) >= Math.log(QUARANTINE) ? 'quarantined' : 'clear'
 }
 
 /** ln(e^a + e^b). */

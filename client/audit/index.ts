@@ -8,7 +8,7 @@
 export { withAudit } from './account.ts'
 export type { Judged, Proof } from './auditing.ts'
 export { auditorOf, type Auditor, type AuditJob } from './auditor.ts'
-export { CONVICT, SET_ASIDE } from './constants.ts'
+export { BAN, QUARANTINE } from './constants.ts'
 export { logEvidence, NO_EVIDENCE, standing, type Evidence } from './evidence.ts'
 export { auditByOthers, type JuryContext } from './jury.ts'
 export { checkProof, proofModel, rememberProof, type ProofFinding } from './proof.ts'

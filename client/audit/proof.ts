@@ -1,5 +1,5 @@
 /**
- * Fraud proofs: answers that convict a node, for anybody who has the model.
+ * Fraud proofs: answers that ban a node, for anybody who has the model.
  *
  * A proof is worth what a check of it gives; nothing in it is believed. The accuser has chosen which
  * answers to show, and may have searched for prompts at which honest machines differ. So a check
@@ -19,7 +19,7 @@ import {
 
 import { countTokens, newCells, withCounted } from './account.ts'
 import { Reputation, type ReputationStore } from '../reputation/index.ts'
-import { CERTAIN, CONVICT, PROOF_SELECTION } from './constants.ts'
+import { CERTAIN, BAN, PROOF_SELECTION } from './constants.ts'
 import { answerEvidence, NO_EVIDENCE } from './evidence.ts'
 
 export interface ProofFinding {
@@ -33,9 +33,9 @@ export interface ProofFinding {
   violations: readonly Violation[]
   /** Natural logarithm of the evidence, at its height; infinite for a violation. */
   logEvidence: number
-  /** It convicts, if the accuser showed all that it has. */
+  /** It bans, if the accuser showed all that it has. */
   confirmed: boolean
-  /** It convicts, whatever else the accuser has. */
+  /** It bans, whatever else the accuser has. */
   convincing: boolean
 }
 
@@ -82,7 +82,7 @@ export async function checkProof(bytes: Uint8Array, scorer: Scorer, signal?: Abo
     tokens: evidence.tokens,
     violations: [...violations],
     logEvidence,
-    confirmed: logEvidence >= Math.log(CONVICT),
-    convincing: violations.size > 0 || selected >= Math.log(CONVICT)
+    confirmed: logEvidence >= Math.log(BAN),
+    convincing: violations.size > 0 || selected >= Math.log(BAN)
   }
 }

@@ -42,8 +42,8 @@ export function isBusy({ code }: PotluckError): boolean {
 }
 
 const SAYS: Readonly<Record<Refusal, string>> = {
-  convicted: 'convicted of serving another model',
-  set_aside: 'set aside by audits',
+  banned: 'banned for serving another model',
+  quarantined: 'quarantined by audits',
   draining: 'leaving',
   not_suitable: 'without what it needs',
   context_too_short: 'with too short a context',

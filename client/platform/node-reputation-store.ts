@@ -4,7 +4,10 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { MAX_KEPT_ANSWERS, parseState, type ReputationStore, type StoredPeer } from '../reputation/index.ts'
 
 /** Counts up when rows of before cannot be read any more. */
-const SCHEMA_VERSION = 1
+const SCHEMA_VERSION = 2
+/** From version 1, which used other words for a ban and a quarantine. A ban must outlive the rename. */
+const RENAME_STANDINGS = `
+  UPDATE peers SET state = replace(replace(state, '"convicted":', '"banned":'), '"setAsideAt":', '"quarantinedAt":');`
 /** Another process of the same user may be writing: a row takes well below a millisecond. */
 const BUSY_TIMEOUT_MS = 2_000
 
@@ -91,6 +94,7 @@ export class SqliteReputationStore implements ReputationStore {
         id INTEGER PRIMARY KEY, peer TEXT NOT NULL, digest TEXT NOT NULL, answer BLOB NOT NULL
       );
       CREATE INDEX IF NOT EXISTS answers_of ON answers (peer, digest);
+      ${version === 1 ? RENAME_STANDINGS : ''}
       PRAGMA user_version = ${SCHEMA_VERSION}
     `)
   }

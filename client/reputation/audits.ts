@@ -4,21 +4,21 @@ import { standingOf } from './score.ts'
 import type { PeerState } from './state.ts'
 
 /**
- * The chance that a peer's next answer is audited: 1 for a newcomer, then falling with the square of
+ * The chance that a peer's next answer is audited: 1 for a probationary peer, then falling with the square of
  * what it generated, so that this part of a peer's whole life costs about twice its probation. Never
  * below the floor, which no length of good conduct buys off, nor below what the budget has left over
  * beyond its reserve for newcomers: what is not spent protects nobody.
  */
 export function auditRate(state: PeerState, budget: AuditBudget, parameters: ReputationParameters): number {
   if (standingOf(state, parameters) !== 'established') return 1
-  const { newcomerTokens, auditFloor, auditAllowanceTokens } = parameters
-  const share = newcomerTokens / Math.max(1, state.generatedTokens)
-  const leftOver = budget.tokens / Math.max(1, auditAllowanceTokens) - NEWCOMERS_RESERVE
+  const { probationTokens, auditFloor, auditAllowanceTokens } = parameters
+  const share = probationTokens / Math.max(1, state.generatedTokens)
+  const leftOver = budget.tokens / Math.max(1, auditAllowanceTokens) - PROBATION_RESERVE
   return Math.min(1, Math.max(auditFloor, share * share, leftOver))
 }
 
 /** Part of the allowance that is kept for the next newcomers. */
-const NEWCOMERS_RESERVE = 0.3
+const PROBATION_RESERVE = 0.3
 
 /** What audits may still cost, in tokens of generation. */
 export interface AuditBudget {

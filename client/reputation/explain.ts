@@ -55,18 +55,18 @@ function standingLine(
   parameters: ReputationParameters,
   now: number
 ): string {
-  const { logEvidence, convicted, setAsideAt = now } = integrity
+  const { logEvidence, banned, quarantinedAt = now } = integrity
   const reliable = `reliable ${percent(reliabilityMean)} on ${(reliability.alpha + reliability.beta).toFixed(1)} answers`
   const audited = `evidence ${evidence(logEvidence)} over ${auditedTokens} audited tokens`
   switch (standing) {
-    case 'convicted': {
-      if (convicted?.by !== 'proof') return `convicted ${ago(now - (convicted?.at ?? now))}: ${audited}`
-      return `convicted ${ago(now - convicted.at)} by another's proof, checked here: evidence ${evidence(convicted.logEvidence)}`
+    case 'banned': {
+      if (banned?.by !== 'proof') return `banned ${ago(now - (banned?.at ?? now))}: ${audited}`
+      return `banned ${ago(now - banned.at)} by another's proof, checked here: evidence ${evidence(banned.logEvidence)}`
     }
-    case 'set_aside':
-      return `set aside ${ago(now - setAsideAt)}: ${audited}, the limit is ${parameters.setAsideEvidence}`
-    case 'newcomer':
-      return `newcomer: ${auditedTokens} of ${parameters.newcomerTokens} tokens audited, ${reliable}`
+    case 'quarantined':
+      return `quarantined ${ago(now - quarantinedAt)}: ${audited}, the limit is ${parameters.quarantineEvidence}`
+    case 'probationary':
+      return `probationary: ${auditedTokens} of ${parameters.probationTokens} tokens audited, ${reliable}`
     case 'established':
       return `established: ${audited}, ${reliable}`
   }

@@ -4,7 +4,7 @@ import type { ReputationParameters } from './parameters.ts'
 import { penaltyOf, penaltyWeight } from './penalty.ts'
 import { addOutcome } from './reliability.ts'
 import { addLateness, addTimes } from './speed.ts'
-import type { Cause, Conviction, Integrity, PeerState } from './state.ts'
+import type { Cause, Ban, Integrity, PeerState } from './state.ts'
 
 /** @param now milliseconds since the epoch */
 export function observe(
@@ -34,9 +34,9 @@ export function observe(
     }
     case 'proven': {
       // Beside our own audits, not added to them: the same answers may stand behind both.
-      if (observation.logEvidence < Math.log(parameters.convictionEvidence)) return state
-      const conviction: Conviction = { at: now, logEvidence: observation.logEvidence, by: 'proof' }
-      return { ...state, integrity: { ...state.integrity, convicted: state.integrity.convicted ?? conviction } }
+      if (observation.logEvidence < Math.log(parameters.banEvidence)) return state
+      const ban: Ban = { at: now, logEvidence: observation.logEvidence, by: 'proof' }
+      return { ...state, integrity: { ...state.integrity, banned: state.integrity.banned ?? ban } }
     }
     case 'praised': {
       // A ring that praises all day must not write all day.
@@ -60,13 +60,14 @@ function complete(state: PeerState, seen: Complete, parameters: ReputationParame
 }
 
 function judged(integrity: Integrity, parameters: ReputationParameters, now: number): Integrity {
-  const { logEvidence, convicted, setAsideAt } = integrity
-  if (convicted === undefined && logEvidence >= Math.log(parameters.convictionEvidence)) {
-    return { ...integrity, setAsideAt: setAsideAt ?? now, convicted: { at: now, logEvidence, by: 'audit' } }
+  const { logEvidence, banned, quarantinedAt } = integrity
+  if (banned === undefined && logEvidence >= Math.log(parameters.banEvidence)) {
+    return { ...integrity, quarantinedAt: quarantinedAt ?? now, banned: { at: now, logEvidence, by: 'audit' } }
   }
-  if (logEvidence >= Math.log(parameters.setAsideEvidence)) return { ...integrity, setAsideAt: setAsideAt ?? now }
-  if (setAsideAt !== undefined && logEvidence < Math.log(parameters.releaseEvidence)) {
-    return { ...integrity, setAsideAt: undefined }
+  if (logEvidence >= Math.log(parameters.quarantineEvidence))
+    return { ...integrity, quarantinedAt: quarantinedAt ?? now }
+  if (quarantinedAt !== undefined && logEvidence < Math.log(parameters.releaseEvidence)) {
+    return { ...integrity, quarantinedAt: undefined }
   }
   return integrity
 }

@@ -3,27 +3,27 @@
  * reputation is opened, so that a typo in a configuration cannot silently let liars in.
  */
 
-import { CONVICT, SET_ASIDE } from '../audit/constants.ts'
+import { BAN, QUARANTINE } from '../audit/constants.ts'
 
 export interface ReputationParameters {
   // Integrity: the evidence of audits. Evidence is an e-value: by Ville's inequality an honest peer's
   // exceeds E at any time of its life with a probability of at most 1/E.
 
-  /** Evidence at which a peer gets no more requests, only probes. Above 1. Default `SET_ASIDE` of the audit, 30. */
-  setAsideEvidence: number
-  /** Evidence at which a key is convicted for good. Not below `setAsideEvidence`. Default `CONVICT` of the audit, 1,000. */
-  convictionEvidence: number
-  /** A peer that was set aside comes back when later audits bring its evidence below this. Default 1, at most `setAsideEvidence`. */
+  /** Evidence at which a peer gets no more requests, only probes. Above 1. Default `QUARANTINE` of the audit, 30. */
+  quarantineEvidence: number
+  /** Evidence at which a key is banned for good. Not below `quarantineEvidence`. Default `BAN` of the audit, 1,000. */
+  banEvidence: number
+  /** A peer that was quarantined comes back when later audits bring its evidence below this. Default 1, at most `quarantineEvidence`. */
   releaseEvidence: number
 
   // Newcomers: keys are free, so a new one gets little and is watched.
 
   /** Audited tokens after which a peer with clean audits is no newcomer any more. Default 1,000: some five answers, so that a peer that is honest half of the time gets through in 3 of 100 trials. */
-  newcomerTokens: number
+  probationTokens: number
   /** Most of the requests that go to newcomers while an established peer is there, 0 to 1. Default 0.05. */
-  newcomerShare: number
-  /** What is left of it where newcomers were bad every time, 0 to `newcomerShare`. Default 0.004: a network of liars must stay open to the honest. */
-  newcomerShareFloor: number
+  probationShare: number
+  /** What is left of it where newcomers were bad every time, 0 to `probationShare`. Default 0.004: a network of liars must stay open to the honest. */
+  probationShareFloor: number
 
   // Audits: rate and cost.
 
@@ -96,12 +96,12 @@ export interface ReputationParameters {
 }
 
 export const DEFAULT_REPUTATION: Readonly<ReputationParameters> = {
-  setAsideEvidence: SET_ASIDE,
-  convictionEvidence: CONVICT,
+  quarantineEvidence: QUARANTINE,
+  banEvidence: BAN,
   releaseEvidence: 1,
-  newcomerTokens: 1_000,
-  newcomerShare: 0.05,
-  newcomerShareFloor: 0.004,
+  probationTokens: 1_000,
+  probationShare: 0.05,
+  probationShareFloor: 0.004,
   auditFloor: 0.05,
   auditBudget: 0.025,
   auditAllowanceTokens: 1_500,
@@ -148,12 +148,12 @@ const DURATION: Range = { least: 1_000, most: 366 * 24 * 3_600_000 }
 const TOKENS: Range = { least: 0, most: 1e9 }
 
 export const PARAMETER_RANGES: Readonly<Record<Name, Range>> = {
-  setAsideEvidence: { least: 1, most: 1e12, above: true, within: 'convictionEvidence' },
-  convictionEvidence: { least: 1, most: 1e12, above: true },
-  releaseEvidence: { least: 0, most: 1e12, above: true, within: 'setAsideEvidence' },
-  newcomerTokens: TOKENS,
-  newcomerShare: SHARE,
-  newcomerShareFloor: { ...SHARE, within: 'newcomerShare' },
+  quarantineEvidence: { least: 1, most: 1e12, above: true, within: 'banEvidence' },
+  banEvidence: { least: 1, most: 1e12, above: true },
+  releaseEvidence: { least: 0, most: 1e12, above: true, within: 'quarantineEvidence' },
+  probationTokens: TOKENS,
+  probationShare: SHARE,
+  probationShareFloor: { ...SHARE, within: 'probationShare' },
   auditFloor: SHARE,
   auditBudget: SHARE,
   auditAllowanceTokens: TOKENS,

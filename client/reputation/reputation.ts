@@ -19,7 +19,7 @@ import { evidenceLeft } from './reliability.ts'
 import { score, standingOf, type Score, type Standing } from './score.ts'
 import { freshState, type PeerState } from './state.ts'
 import type { ReputationStore } from './store.ts'
-import { freshStrangers, newcomerShare, noteTransition, type Strangers } from './strangers.ts'
+import { freshStrangers, probationShare, noteTransition, type Strangers } from './strangers.ts'
 
 export interface ReputationOptions {
   store: ReputationStore
@@ -41,8 +41,8 @@ export class Reputation {
   readonly #onStoreError: (error: Error) => void
   /** By digest, then by peer. */
   readonly #models = new Map<string, Map<string, PeerState>>()
-  /** A conviction is the key's, whatever model it was for. */
-  readonly #convicted = new Set<string>()
+  /** A ban is the key's, whatever model it was for. */
+  readonly #banned = new Set<string>()
   /** Answers of newcomers whose audit has not come back. */
   readonly #awaited = new Map<string, number>()
   /** Of whom nothing was seen: one for all, as hundreds are looked at for each request. */
@@ -100,27 +100,27 @@ export class Reputation {
   }
 
   standing(peer: string, digest: string): Standing {
-    if (this.#convicted.has(peer)) return 'convicted'
+    if (this.#banned.has(peer)) return 'banned'
     const state = this.#models.get(digest)?.get(peer)
-    return state === undefined ? 'newcomer' : standingOf(state, this.parameters)
+    return state === undefined ? 'probationary' : standingOf(state, this.parameters)
   }
 
   score(peer: string, digest: string): Score {
     const current = score(this.state(peer, digest), this.parameters, this.#now())
-    return this.#convicted.has(peer) ? { ...current, standing: 'convicted' } : current
+    return this.#banned.has(peer) ? { ...current, standing: 'banned' } : current
   }
 
   explain(peer: string, digest: string): Explanation {
     const { lines } = explain(this.state(peer, digest), this.parameters, this.#now())
     const current = this.score(peer, digest)
-    const elsewhere = current.standing === 'convicted' && this.state(peer, digest).integrity.convicted === undefined
-    return { score: current, lines: elsewhere ? ['convicted with another model', ...lines] : lines }
+    const elsewhere = current.standing === 'banned' && this.state(peer, digest).integrity.banned === undefined
+    return { score: current, lines: elsewhere ? ['banned with another model', ...lines] : lines }
   }
 
   /** The share of requests that newcomers may get now; none while nothing is left to audit them with. */
-  newcomerShare(): number {
-    const auditable = this.#budget.tokens >= auditCost(this.parameters.newcomerTokens, this.parameters)
-    return auditable ? newcomerShare(this.#strangers, this.parameters) : 0
+  probationShare(): number {
+    const auditable = this.#budget.tokens >= auditCost(this.parameters.probationTokens, this.parameters)
+    return auditable ? probationShare(this.#strangers, this.parameters) : 0
   }
 
   /**
@@ -195,8 +195,8 @@ export class Reputation {
 
   /** A loaded row; one that says nothing any more is dropped, or free keys would fill the store. */
   #take(peer: string, digest: string, state: PeerState): void {
-    const { convicted, setAsideAt, logEvidence } = state.integrity
-    const unsuspected = convicted === undefined && setAsideAt === undefined && logEvidence <= 0
+    const { banned, quarantinedAt, logEvidence } = state.integrity
+    const unsuspected = banned === undefined && quarantinedAt === undefined && logEvidence <= 0
     if (unsuspected && evidenceLeft(state.reliability, this.parameters, this.#now()) < FORGOTTEN_EVIDENCE) {
       this.#store.remove(peer, digest)
     } else this.#set(peer, digest, state)
@@ -206,7 +206,7 @@ export class Reputation {
     let peers = this.#models.get(digest)
     if (peers === undefined) this.#models.set(digest, (peers = new Map()))
     peers.set(peer, state)
-    if (state.integrity.convicted !== undefined) this.#convicted.add(peer)
+    if (state.integrity.banned !== undefined) this.#banned.add(peer)
   }
 }
 

@@ -4,10 +4,10 @@ import { betaMean, reliabilityBeta, type Beta } from './reliability.ts'
 import { auditedTokens, type PeerState } from './state.ts'
 
 /**
- * `newcomer`: little is known, a bounded share of requests. `set_aside`: audits speak against it, probes only.
- * `convicted`: never again, with this key.
+ * `probationary`: little is known, a bounded share of requests. `quarantined`: audits speak against it, probes only.
+ * `banned`: never again, with this key.
  */
-export type Standing = 'newcomer' | 'established' | 'set_aside' | 'convicted'
+export type Standing = 'probationary' | 'established' | 'quarantined' | 'banned'
 
 export interface Score {
   standing: Standing
@@ -31,9 +31,9 @@ export function score(state: PeerState, parameters: ReputationParameters, now: n
   }
 }
 
-export function standingOf(state: PeerState, { newcomerTokens }: ReputationParameters): Standing {
+export function standingOf(state: PeerState, { probationTokens }: ReputationParameters): Standing {
   const { integrity } = state
-  if (integrity.convicted !== undefined) return 'convicted'
-  if (integrity.setAsideAt !== undefined) return 'set_aside'
-  return auditedTokens(state) >= newcomerTokens ? 'established' : 'newcomer'
+  if (integrity.banned !== undefined) return 'banned'
+  if (integrity.quarantinedAt !== undefined) return 'quarantined'
+  return auditedTokens(state) >= probationTokens ? 'established' : 'probationary'
 }

@@ -13,12 +13,12 @@ export interface Integrity {
   /** Its natural logarithm; 0: none. */
   logEvidence: number
   /** Since when it gets no requests, milliseconds since the epoch. */
-  setAsideAt?: number | undefined
-  /** Conviction is for good. */
-  convicted?: Conviction
+  quarantinedAt?: number | undefined
+  /** Ban is for good. */
+  banned?: Ban
 }
 
-export interface Conviction {
+export interface Ban {
   /** Milliseconds since the epoch. */
   at: number
   logEvidence: number

@@ -29,7 +29,7 @@ export interface ReputationStore {
   close: () => void
 }
 
-/** Of one peer with one model: a cheat at 10 % is convicted within less. Some 10 KB each. */
+/** Of one peer with one model: a cheat at 10 % is banned within less. Some 10 KB each. */
 export const MAX_KEPT_ANSWERS: number = 64
 
 /** Forgets with the process: for browsers, and for tests. */

@@ -1,6 +1,6 @@
 /**
  * How far strangers are trusted: as far as strangers were good so far. Where keys are free, a
- * convicted peer comes back as a newcomer, and a fixed share for newcomers would be its pasture for
+ * banned peer comes back as a probationary peer, and a fixed share for newcomers would be its pasture for
  * ever. (The adaptive stranger policy of Feldman, Lai, Stoica and Chuang, "Robust Incentive
  * Techniques for Peer-to-Peer Networks", EC 2004.) Pure.
  */
@@ -8,7 +8,7 @@ import type { ReputationParameters } from './parameters.ts'
 import type { Standing } from './score.ts'
 
 export interface Strangers {
-  /** Newcomers that became established; and that were set aside or convicted. Decaying. */
+  /** Newcomers that became established; and that were quarantined or banned. Decaying. */
   good: number
   bad: number
   /** Milliseconds since the epoch. */
@@ -19,7 +19,7 @@ export function freshStrangers(now: number): Strangers {
   return { good: 0, bad: 0, at: now }
 }
 
-/** A newcomer's trial came to its end, or an established peer turned out bad. */
+/** A probationary peer's trial came to its end, or an established peer turned out bad. */
 export function noteTransition(
   strangers: Strangers,
   before: Standing,
@@ -27,19 +27,19 @@ export function noteTransition(
   { dayHalfLifeMs }: ReputationParameters,
   now: number
 ): Strangers {
-  const good = before === 'newcomer' && after === 'established'
-  const bad = (before === 'newcomer' || before === 'established') && (after === 'set_aside' || after === 'convicted')
+  const good = before === 'probationary' && after === 'established'
+  const bad = (before === 'probationary' || before === 'established') && (after === 'quarantined' || after === 'banned')
   if (!good && !bad) return strangers
   const kept = 2 ** (-Math.max(0, now - strangers.at) / dayHalfLifeMs)
   return { good: strangers.good * kept + Number(good), bad: strangers.bad * kept + Number(bad), at: now }
 }
 
 /** The share of requests for newcomers, while an established peer is there. */
-export function newcomerShare(
+export function probationShare(
   { good, bad }: Strangers,
-  { newcomerShare: most, newcomerShareFloor }: ReputationParameters
+  { probationShare: most, probationShareFloor }: ReputationParameters
 ): number {
   // One good stranger is assumed, so that the first bad one does not close the door. Squared: what is
   // offered falls faster than the chance that a stranger is good, as what it costs rises.
-  return Math.max(newcomerShareFloor, most * ((good + 1) / (good + bad + 1)) ** 2)
+  return Math.max(probationShareFloor, most * ((good + 1) / (good + bad + 1)) ** 2)
 }

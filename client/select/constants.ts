@@ -4,7 +4,7 @@
 export const HOT_QUANTILE: number = 0.84
 /** The least reliability a draw may give: dividing by it must not make a time endless. */
 export const LEAST_RELIABILITY: number = 0.02
-/** A newcomer below this is tried last: it cut two answers, say, and completed none. */
+/** A probationary peer below this is tried last: it cut two answers, say, and completed none. */
 export const FAILING_RELIABILITY: number = 0.2
 
 /** Half-life of a told load: an answer takes seconds, and in its time the queue is another one. */

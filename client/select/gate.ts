@@ -2,8 +2,8 @@
 import type { Contender, Mode, Request } from './contender.ts'
 
 export type Refusal =
-  | 'convicted'
-  | 'set_aside'
+  | 'banned'
+  | 'quarantined'
   | 'draining'
   | 'not_suitable'
   | 'context_too_short'
@@ -19,8 +19,8 @@ export function refusalOf(
   if (mode === 'local' && !contender.local) return 'not_local'
   if (mode === 'trusted' && !contender.local && !contender.trusted) return 'not_trusted'
   // The user's own node is not judged: whoever controls it controls this client too.
-  if (!contender.local && contender.standing === 'convicted') return 'convicted'
-  if (!contender.local && contender.standing === 'set_aside') return 'set_aside'
+  if (!contender.local && contender.standing === 'banned') return 'banned'
+  if (!contender.local && contender.standing === 'quarantined') return 'quarantined'
   if (contender.draining) return 'draining'
   if (!contender.suitable) return 'not_suitable'
   // Beside the answer some prompt has to fit; how much, only the node can count.

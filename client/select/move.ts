@@ -36,5 +36,5 @@ export function shouldMove<C extends Contender>(from: Choice<C>, waitMs: number,
 
 /** Whether a request may go there beyond its first choice: a full queue must not drive it to strangers. */
 export function isProven<C extends Contender>({ why }: Choice<C>): boolean {
-  return why !== 'newcomer' && why !== 'newcomer_share' && why !== 'resting'
+  return why !== 'probationary' && why !== 'probation_share' && why !== 'resting'
 }

@@ -1,9 +1,9 @@
 /**
  * In which order nodes are asked: gate, then trade off. Pure, but for the random source that is passed in.
  *
- * 1. the gate: convicted, set aside, leaving, not suitable, not allowed by the mode
+ * 1. the gate: banned, quarantined, leaving, not suitable, not allowed by the mode
  * 2. the user's own node, while it has a free slot
- * 3. now and then a newcomer, by its bounded share
+ * 3. now and then a probationary peer, by its bounded share
  * 4. established nodes: the one that holds the conversation's beginning; then cold before hot, each by
  *    predicted completion over a Thompson draw of its reliability
  * 5. newcomers: those whose trial has begun before strangers, those with answers still to be audited after
@@ -25,7 +25,7 @@ import { predictTimes, type Times } from './predict.ts'
 export interface Choice<C extends Contender> {
   contender: C
   /** Why it stands here. */
-  why: 'local' | 'newcomer_share' | 'holds_prefix' | 'cold' | 'hot' | 'newcomer' | 'tight' | 'resting'
+  why: 'local' | 'probation_share' | 'holds_prefix' | 'cold' | 'hot' | 'probationary' | 'tight' | 'resting'
   predicted: Times
 }
 
@@ -37,8 +37,8 @@ export interface RankContext {
    * probation, and all would stay strangers, chosen by chance.
    */
   probation: boolean
-  /** From `Reputation.newcomerShare`. */
-  newcomerShare: number
+  /** From `Reputation.probationShare`. */
+  probationShare: number
   /** Milliseconds since the epoch. */
   now: number
   /** Uniform in [0, 1). */
@@ -51,7 +51,7 @@ export function* rank<C extends Contender>(
   request: Request,
   context: RankContext
 ): Generator<Choice<C>, void, void> {
-  const { mode, now, random, newcomerShare, probation } = context
+  const { mode, now, random, probationShare, probation } = context
   const weigh = (contender: C, why: Choice<C>['why']): Choice<C> => ({
     contender,
     why,
@@ -59,7 +59,7 @@ export function* rank<C extends Contender>(
   })
   let own: C | undefined
   const established: C[] = []
-  const newcomers: C[] = []
+  const probationary: C[] = []
   const tight: C[] = []
   const resting: C[] = []
   for (const contender of contenders) {
@@ -68,17 +68,17 @@ export function* rank<C extends Contender>(
     else if (isTight(contender, request)) tight.push(contender)
     else if (own === undefined && contender.local && hasFreeSlot(contender)) own = contender
     else if (!probation || isEstablished(contender)) established.push(contender)
-    else newcomers.push(contender)
+    else probationary.push(contender)
   }
 
   if (own !== undefined) yield weigh(own, 'local')
   let tried: C | undefined
-  if (own === undefined && established.length > 0 && random() < newcomerShare) {
-    tried = byTrial(newcomers, random).find((contender) => unaudited(contender) === 0 && !isFailing(contender))
-    if (tried !== undefined) yield weigh(tried, 'newcomer_share')
+  if (own === undefined && established.length > 0 && random() < probationShare) {
+    tried = byTrial(probationary, random).find((contender) => unaudited(contender) === 0 && !isFailing(contender))
+    if (tried !== undefined) yield weigh(tried, 'probation_share')
   }
   yield* holderFirst(byTime(established, weigh, now, random))
-  for (const contender of byTrial(newcomers, random)) if (contender !== tried) yield weigh(contender, 'newcomer')
+  for (const contender of byTrial(probationary, random)) if (contender !== tried) yield weigh(contender, 'probationary')
   for (const choice of byTime(tight, (contender) => weigh(contender, 'tight'), now, random)) yield choice
   for (const contender of resting.sort((a, b) => a.notBefore - b.notBefore)) yield weigh(contender, 'resting')
 }

@@ -60,7 +60,7 @@ export class Selector {
       mode: this.#mode,
       parameters: this.#reputation.parameters,
       probation: request.auditable,
-      newcomerShare: this.#reputation.newcomerShare(),
+      probationShare: this.#reputation.probationShare(),
       now,
       random: this.#random
     })

@@ -973,7 +973,7 @@ export const AnswerRecordSchema: GenMessage<AnswerRecord> = /*@__PURE__*/
   messageDesc(file_potluck, 23);
 
 /**
- * A file that convicts a node for everybody who has the model: `potluck audit FILE`.
+ * A file that bans a node for everybody who has the model: `potluck audit FILE`.
  *
  * @generated from message FraudProof
  */

@@ -1,5 +1,5 @@
 /**
- * A fraud proof as a file: who, and the answers that convict it. It holds no verdict: whoever has the
+ * A fraud proof as a file: who, and the answers that ban it. It holds no verdict: whoever has the
  * model finds that again from what the accused signed, or does not believe it.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'

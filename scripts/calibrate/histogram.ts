@@ -8,7 +8,7 @@ import { BINS, OUTCOMES } from '../../client/audit/bins.ts'
 const MORE_OFTEN = 2
 /**
  * Added for each bin, whatever was measured: an honest token may be anything once in so many. A
- * calibration has seen some machines, and a conviction is for good.
+ * calibration has seen some machines, and a ban is for good.
  */
 const LEAST = 3e-5
 /** At a tie it is the toss of a coin which token comes. */

@@ -3,7 +3,7 @@
  *
  * For every way to cheat and every honest way to compute, a pool of answers is generated and audited.
  * A run is the life of a peer: answers of its pools in a random order, each at most once, until it
- * is convicted. So runs share answers, and their spread is that of the order and the choice of them.
+ * is banned. So runs share answers, and their spread is that of the order and the choice of them.
  *
  * Engines run in processes of their own, as many at once as there are cores; what an audit costs is
  * measured last, alone. SCALE multiplies the sizes of the pools; below 1 for a quick look. `--write-distribution` updates

@@ -38,7 +38,7 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
   },
   audit: {
     args: '[SCALE] [--write-distribution]',
-    help: 'tokens to set a cheat aside and to convict it, false convictions, and what an audit costs',
+    help: 'tokens to set a cheat aside and to ban it, false bans, and what an audit costs',
     load: () => import('./audit.ts')
   },
   failover: {

@@ -1,6 +1,6 @@
 /** `potluck audit`: checks a fraud proof, from the file and the model alone. */
 import { readFile, stat } from 'node:fs/promises'
-import { checkProof, CONVICT, proofModel, rememberProof, type ProofFinding } from '@potluck/client'
+import { checkProof, BAN, proofModel, rememberProof, type ProofFinding } from '@potluck/client'
 import { formatDigest, MAX_PROOF_BYTES, type Violation } from '@potluck/protocol'
 
 import { startLlamaEngine } from '../../engine/index.ts'
@@ -82,7 +82,7 @@ function describe({ peerId, modelDigest, answers, tokens, violations, logEvidenc
     ['model', formatDigest(modelDigest)],
     ['answers', `${answers}, of which ${tokens} tokens were measured`],
     ...violations.map((violation) => ['violation', SAYS[violation]]),
-    ...(violations.length > 0 ? [] : [['evidence', `${odds(logEvidence)}; ${CONVICT} to 1 convict`]])
+    ...(violations.length > 0 ? [] : [['evidence', `${odds(logEvidence)}; ${BAN} to 1 ban`]])
   ].map(([head = '', text = '']) => `  ${head.padEnd(11)}${text}`)
   return [...lines, '', conclusion(verdict)].join('\n')
 }

@@ -60,7 +60,7 @@ async function explain(client: Client, peer: string, { settings }: CommandContex
   const proof = client.proofs().find(({ peerId }) => peerId.endsWith(end))
   if (settings.proof !== undefined) {
     if (proof === undefined) {
-      throw new Failure(`there is no proof against ${peer}: a proof is made of shareable answers that convicted a node`)
+      throw new Failure(`there is no proof against ${peer}: a proof is made of shareable answers that banned a node`)
     }
     await writeFile(settings.proof, proof.bytes)
     printNote(`${settings.proof} shows ${proof.answers} questions and answers; \`potluck audit\` checks it`)

@@ -343,13 +343,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   proof: {
     kind: text('file'),
     default: undefined,
-    doc: 'write the answers that convicted the named node, for `potluck audit`',
+    doc: 'write the answers that banned the named node, for `potluck audit`',
     commands: ['nodes']
   },
   remember: {
     kind: toggle,
     default: false,
-    doc: 'ask the node no more from this machine, if the proof convicts it whatever else its accuser has',
+    doc: 'ask the node no more from this machine, if the proof bans it whatever else its accuser has',
     commands: ['audit']
   },
   logLevel: {

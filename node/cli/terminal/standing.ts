@@ -3,8 +3,8 @@ import type { PeerStanding } from '@potluck/client'
 
 export function standingWord({ standing, local, trusted }: PeerStanding): string {
   if (local) return 'own'
-  if (standing === 'set_aside') return 'set aside'
-  return trusted && standing !== 'convicted' ? 'trusted' : standing
+  if (standing === 'quarantined') return 'quarantined'
+  return trusted && standing !== 'banned' ? 'trusted' : standing
 }
 
 /** The most telling reason; where nothing was seen yet, that. */

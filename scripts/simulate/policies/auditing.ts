@@ -1,6 +1,6 @@
 /**
- * The client's audits: by its own engine, 2 s after the answer; probes of who was set aside, until
- * they are convicted or cleared; others' proofs checked before the accused is asked.
+ * The client's audits: by its own engine, 2 s after the answer; probes of who was quarantined, until
+ * they are banned or cleared; others' proofs checked before the accused is asked.
  *
  * Assumption: every client has an engine for the model, or a friend's that it trusts. A client
  * without one has to believe a majority of strangers, and here the majority lies.
@@ -72,9 +72,9 @@ export class Auditing {
       const receipts = this.#receipts.get(key) ?? []
       this.#receipts.set(key, [...receipts, receipt])
       const after = reputation.standing(key, DIGEST)
-      if (after === 'convicted' && before !== 'convicted') {
+      if (after === 'banned' && before !== 'banned') {
         this.#rumours.accuse(this.#client, this.#receipts.get(key) ?? [])
-      } else if (after === 'set_aside') this.#probe(key)
+      } else if (after === 'quarantined') this.#probe(key)
     })
   }
 
@@ -83,7 +83,7 @@ export class Auditing {
     const { reputation } = this.#policy
     const { clock } = this.#network
     const member = this.#network.members.find((one) => one.key === key)
-    if (member === undefined || reputation.standing(key, DIGEST) !== 'set_aside') return
+    if (member === undefined || reputation.standing(key, DIGEST) !== 'quarantined') return
     const again = (): void => clock.after(this.#random.exponential(PROBE_GAP_MS), () => this.#probe(key))
     const ask = nextAsk(`probe-${this.#client}-${key}`, undefined, this.#random)
     const generation = ask.promptTokens * PREFILL_COST + ask.answerTokens
@@ -105,7 +105,7 @@ export class Auditing {
   #screen({ key }: Candidate): boolean {
     const accusation = this.#accusations.against(key)
     if (accusation !== undefined && !this.#checking.has(key)) this.#recheck(accusation)
-    return !this.#checking.has(key) || this.#policy.reputation.standing(key, DIGEST) !== 'newcomer'
+    return !this.#checking.has(key) || this.#policy.reputation.standing(key, DIGEST) !== 'probationary'
   }
 
   #recheck(accusation: Accusation<Proof>): void {
@@ -118,7 +118,7 @@ export class Auditing {
     this.#network.clock.after(AUDIT_MS, () => {
       this.#checking.delete(accused)
       reputation.observe(accused, DIGEST, { type: 'proven', logEvidence: proof.logEvidence })
-      this.#accusations.checked(accusation, reputation.standing(accused, DIGEST) === 'convicted')
+      this.#accusations.checked(accusation, reputation.standing(accused, DIGEST) === 'banned')
     })
   }
 }

@@ -73,7 +73,9 @@ export function reputation(options: ReputationOptions, note: (text: string) => v
       ({ lateBad, lateAnswers }) => [lateBad, lateAnswers],
       mostLate === undefined ? undefined : { most: mostLate }
     )
-    add(label, ours, 'false_set_asides', ({ setAside, audited }) => [setAside.size, audited.size], { most: 0.001 })
+    add(label, ours, 'false_quarantines', ({ quarantined, audited }) => [quarantined.size, audited.size], {
+      most: 0.001
+    })
     add(label, ours, 'audit_share', ({ spentAudits, spentAnswers }) => [spentAudits, spentAnswers], { most: 0.05 })
     const shares = ours.map(({ bad, answers }) => bad / answers)
     if (attack === liars) undisturbed = shares

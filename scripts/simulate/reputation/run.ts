@@ -34,9 +34,9 @@ export interface Tally {
   bad: number
   lateAnswers: number
   lateBad: number
-  /** (client, honest peer) pairs that met in an audit, and those that were ever set aside. */
+  /** (client, honest peer) pairs that met in an audit, and those that were ever quarantined. */
   audited: Set<string>
-  setAside: Set<string>
+  quarantined: Set<string>
   spentAnswers: number
   spentAudits: number
 }
@@ -60,7 +60,7 @@ export function simulate(
     lateAnswers: 0,
     lateBad: 0,
     audited: new Set(),
-    setAside: new Set(),
+    quarantined: new Set(),
     spentAnswers: 0,
     spentAudits: 0
   }
@@ -105,9 +105,9 @@ export function simulate(
       for (const { key, peer } of honest) {
         const pair = `${client} ${peer.traits.index}`
         const { integrity } = potluck.reputation.state(key, DIGEST)
-        const { setAsideEvidence } = potluck.reputation.parameters
-        const wronged = (integrity.evidence?.peak ?? 0) >= Math.log(setAsideEvidence) || integrity.convicted
-        if (wronged) tally.setAside.add(pair)
+        const { quarantineEvidence } = potluck.reputation.parameters
+        const wronged = (integrity.evidence?.peak ?? 0) >= Math.log(quarantineEvidence) || integrity.banned
+        if (wronged) tally.quarantined.add(pair)
         if (wronged || integrity.evidence !== undefined) tally.audited.add(pair)
       }
     }

@@ -18,7 +18,7 @@ import type { Outcome, VillainsView } from './view.ts'
 
 /**
  * Callers of the one client, a household: each asks, reads while the client audits, and asks again. A single one
- * would settle on the first node that its audits clear, and meet the others too seldom for a conviction so soon.
+ * would settle on the first node that its audits clear, and meet the others too seldom for a ban so soon.
  */
 const CALLERS = 6
 /**
@@ -67,7 +67,7 @@ class Scene {
   readonly #view: VillainsView
   readonly #asked: Asked[] = []
   readonly #standings = new Map<string, string>()
-  #convictedAfter: number | undefined
+  #bannedAfter: number | undefined
 
   constructor(client: Client, actors: readonly Actor[], requests: number, view: VillainsView) {
     this.#client = client
@@ -94,8 +94,8 @@ class Scene {
       const table = this.#look()
       const promised = judge(table, this.#asked)
       const proofs = await this.#proofs(signal)
-      const convicted = proofs.some(({ name, confirmed }) => name === 'impostor' && confirmed)
-      return { table, promised, proofs, convictedAfter: this.#convictedAfter, kept: isKept(promised, convicted) }
+      const banned = proofs.some(({ name, confirmed }) => name === 'impostor' && confirmed)
+      return { table, promised, proofs, bannedAfter: this.#bannedAfter, kept: isKept(promised, banned) }
     } finally {
       off()
     }
@@ -120,10 +120,10 @@ class Scene {
     for (const row of table) {
       const { standing } = row.view ?? {}
       if (standing === undefined) continue
-      const before = this.#standings.get(row.peerId) ?? 'newcomer'
+      const before = this.#standings.get(row.peerId) ?? 'probationary'
       this.#standings.set(row.peerId, standing)
       if (standing === before) continue
-      if (row.villain === 'impostor' && standing === 'convicted') this.#convictedAfter = this.#asked.length
+      if (row.villain === 'impostor' && standing === 'banned') this.#bannedAfter = this.#asked.length
       this.#view.changed(row, before, this.#asked.length)
     }
     this.#view.table(table, this.#asked.length, this.#requests)
@@ -132,7 +132,7 @@ class Scene {
 
   async #suspectIsProbed(signal: AbortSignal): Promise<void> {
     const isSuspect = (): boolean =>
-      this.#look().some(({ villain, view }) => villain === 'impostor' && view?.standing === 'set_aside')
+      this.#look().some(({ villain, view }) => villain === 'impostor' && view?.standing === 'quarantined')
     if (!isSuspect()) return
     this.#view.waiting()
     const over = deadline(PROBE_WAIT_MS, signal)

@@ -41,7 +41,7 @@ export interface Promised {
   of: number
   enough: boolean
   /** Names. */
-  honestSetAside: readonly string[]
+  honestQuarantined: readonly string[]
 }
 
 export function rows(actors: readonly Actor[], asked: readonly Asked[], views: readonly PeerStanding[]): Row[] {
@@ -58,22 +58,22 @@ export function judge(table: readonly Row[], asked: readonly Asked[]): Promised 
     failure === undefined && peers.every((peer) => honestPeers.has(peer))
   const last = asked.toSorted((a, b) => a.index - b.index).slice(-PROMISED_LAST)
   const honest = last.filter(isHonest).length
-  const against = (row: Row): boolean => row.view?.standing === 'set_aside' || row.view?.standing === 'convicted'
+  const against = (row: Row): boolean => row.view?.standing === 'quarantined' || row.view?.standing === 'banned'
   return {
     requests: asked.length,
     honest,
     of: last.length,
     enough: honest >= PROMISED_SHARE * last.length,
-    honestSetAside: table.filter((row) => row.villain === undefined && against(row)).map(({ name }) => name)
+    honestQuarantined: table.filter((row) => row.villain === undefined && against(row)).map(({ name }) => name)
   }
 }
 
 /**
  * Whether the promise was kept; undefined after fewer requests than it speaks of.
  *
- * @param convicted the impostor, by a proof that was confirmed
+ * @param banned the impostor, by a proof that was confirmed
  */
-export function isKept({ requests, enough, honestSetAside }: Promised, convicted: boolean): boolean | undefined {
-  if (honestSetAside.length > 0) return false
-  return requests < PROMISED_AFTER ? undefined : enough && convicted
+export function isKept({ requests, enough, honestQuarantined }: Promised, banned: boolean): boolean | undefined {
+  if (honestQuarantined.length > 0) return false
+  return requests < PROMISED_AFTER ? undefined : enough && banned
 }

@@ -9,10 +9,10 @@ import { PROMISED_AFTER, type Actor, type Asked, type Promised, type Row } from 
 export interface Outcome {
   table: readonly Row[]
   promised: Promised
-  /** One for each node that stands convicted. */
+  /** One for each node that stands banned. */
   proofs: ReadonlyArray<ProofCheck & { name: string }>
-  /** Requests that had been answered when the impostor was convicted. */
-  convictedAfter: number | undefined
+  /** Requests that had been answered when the impostor was banned. */
+  bannedAfter: number | undefined
   /** See `isKept`. */
   kept: boolean | undefined
 }
@@ -83,14 +83,14 @@ export class BriefVillainsView extends HumanScreen implements VillainsView {
 
   waiting(): void {}
 
-  outcome({ promised, proofs, convictedAfter, kept }: Outcome): void {
-    const { requests, honest, of, honestSetAside } = promised
+  outcome({ promised, proofs, bannedAfter, kept }: Outcome): void {
+    const { requests, honest, of, honestQuarantined } = promised
     const confirmed = proofs.filter((proof) => proof.confirmed).map(({ name }) => name)
     const facts = [
       `${honest} of the last ${of} of ${requests} to honest nodes`,
-      convictedAfter === undefined ? 'impostor not convicted' : `impostor convicted after ${convictedAfter}`,
+      bannedAfter === undefined ? 'impostor not banned' : `impostor banned after ${bannedAfter}`,
       `proofs confirmed: ${confirmed.join(', ') || 'none'}`,
-      `honest set aside: ${honestSetAside.join(', ') || 'none'}`
+      `honest quarantined: ${honestQuarantined.join(', ') || 'none'}`
     ]
     this.out.write(`${kept === true ? 'kept' : kept === false ? 'BROKEN' : '-'}: ${facts.join(' · ')}\n`)
   }
@@ -139,20 +139,20 @@ function lines(rows: readonly Row[], asked: number, requests: number): string[] 
   return [...table(HEADS, cells).split('\n'), '', ...why, '', `${asked} of ${requests} requests answered`]
 }
 
-function conclusion({ promised, proofs, convictedAfter, kept }: Outcome): string[] {
-  const { honest, of, honestSetAside } = promised
+function conclusion({ promised, proofs, bannedAfter, kept }: Outcome): string[] {
+  const { honest, of, honestQuarantined } = promised
   return [
     `${honest} of the last ${of} requests (${percent(honest / Math.max(1, of))}) went to honest nodes alone; promised are 95 %.`,
-    convictedAfter === undefined
-      ? 'The impostor is NOT convicted.'
-      : `The impostor was convicted after ${convictedAfter} requests.`,
+    bannedAfter === undefined
+      ? 'The impostor is NOT banned.'
+      : `The impostor was banned after ${bannedAfter} requests.`,
     ...proofs.flatMap(({ name, file, answers, confirmed, said: complaint }) => [
       `Proof against ${name}, ${answers} answers: ${file}`,
       confirmed
         ? '  npx potluck audit, from the file alone: confirmed'
         : `  npx potluck audit: NOT confirmed: ${complaint}`
     ]),
-    `Honest nodes set aside: ${honestSetAside.join(', ') || 'none'}.`,
+    `Honest nodes quarantined: ${honestQuarantined.join(', ') || 'none'}.`,
     kept === undefined
       ? `The promise is for ${PROMISED_AFTER} requests and more.`
       : `The promise is ${kept ? 'kept' : 'BROKEN'}.`

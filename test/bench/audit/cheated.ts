@@ -48,8 +48,8 @@ export function reportCheats(
       const runs = Array.from({ length: RUNS }, () => live(mixed(honest, pool, share, random)))
       const row = { case: share === 1 ? label : `${label}, in ${100 * share} %`, unit: 'tokens', n: RUNS }
       for (const [metric, values] of [
-        ['tokens_to_set_aside', runs.map(({ setAside }) => setAside)],
-        ['tokens_to_conviction', runs.map(({ convicted }) => convicted)]
+        ['tokens_to_quarantine', runs.map(({ quarantined }) => quarantined)],
+        ['tokens_to_ban', runs.map(({ banned }) => banned)]
       ] as const) {
         report({ ...row, metric: `${metric}_p50`, value: quantile(values, 0.5) })
         report({ ...row, metric: `${metric}_p99`, value: quantile(values, 0.99) })

@@ -9,7 +9,7 @@ export interface HonestPool extends HonestAudit {
   pool: Audited[]
 }
 
-/** Tokens of one honest life: more than an end gives for the conviction of a cheat. The pair's answers as one life come beside it. */
+/** Tokens of one honest life: more than an end gives for the ban of a cheat. The pair's answers as one life come beside it. */
 const LIFE_TOKENS = 1000
 /** A machine of which nobody measured anything: half as much noise again. */
 const NOISIER = 1.5
@@ -42,15 +42,15 @@ function reportLives({ report }: BenchContext, name: string, pools: ReadonlyArra
   const lives = pools.flatMap((pool) => [...livesOf(pool)])
   const short = lives.map(live)
   const long = pools.map(live)
-  const convicted = [...short, ...long].filter((life) => Number.isFinite(life.convicted)).length
-  const setAside = [...short, ...long].filter((life) => Number.isFinite(life.setAside)).length
+  const banned = [...short, ...long].filter((life) => Number.isFinite(life.banned)).length
+  const quarantined = [...short, ...long].filter((life) => Number.isFinite(life.quarantined)).length
   const row = { case: name, unit: '' }
   const n = short.length + long.length
   report({ ...row, metric: 'honest_tokens', value: tokens, n: pools.length })
   report({ ...row, metric: 'exact_share', value: exactShare(all), n: tokens })
-  report({ ...row, metric: 'false_convictions', value: convicted, n })
-  report({ ...row, metric: 'false_convictions_bound_95', value: upperBound(convicted) / n, unit: 'per life', n })
-  report({ ...row, metric: 'false_set_asides', value: setAside, n })
+  report({ ...row, metric: 'false_bans', value: banned, n })
+  report({ ...row, metric: 'false_bans_bound_95', value: upperBound(banned) / n, unit: 'per life', n })
+  report({ ...row, metric: 'false_quarantines', value: quarantined, n })
   report({
     ...row,
     metric: 'highest_evidence',

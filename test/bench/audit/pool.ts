@@ -37,27 +37,27 @@ export function sumOf(pool: readonly Audited[]): number[] {
   return sum
 }
 
-/** Audited tokens until a peer was set aside and convicted; Infinity where it was not. */
+/** Audited tokens until a peer was quarantined and banned; Infinity where it was not. */
 export interface Life {
-  setAside: number
-  convicted: number
+  quarantined: number
+  banned: number
   /** Natural logarithm of the evidence at its height. */
   peak: number
 }
 
-/** One peer's answers, audited one after the other until it is convicted. */
+/** One peer's answers, audited one after the other until it is banned. */
 export function live(answers: Iterable<Audited>): Life {
   let evidence: Evidence = NO_EVIDENCE
   let tokens = 0
-  const life: Life = { setAside: Infinity, convicted: Infinity, peak: 0 }
+  const life: Life = { quarantined: Infinity, banned: Infinity, peak: 0 }
   for (const answer of answers) {
     evidence = withCounted(evidence, answer)
     tokens += answer.tokens
     life.peak = evidence.peak
     const now = standing(evidence)
-    if (now !== 'clear') life.setAside = Math.min(life.setAside, tokens)
-    if (now === 'convicted') {
-      life.convicted = tokens
+    if (now !== 'clear') life.quarantined = Math.min(life.quarantined, tokens)
+    if (now === 'banned') {
+      life.banned = tokens
       break
     }
   }

@@ -54,7 +54,7 @@ describe('run', () => {
     const { code, stdout, stderr } = await ask(['run', ...network, bootstrap, '--max-tokens', '12', 'Hello', 'you'])
     expect(code).toBe(0)
     expect(stdout.trim()).not.toBe('')
-    expect(stderr).toContain(`potluck/crumb:Q8_0 on …${peerId.slice(-8)} (newcomer) · direct, noise, yamux`)
+    expect(stderr).toContain(`potluck/crumb:Q8_0 on …${peerId.slice(-8)} (probationary) · direct, noise, yamux`)
   })
 
   test('prints one object a line with --json', async () => {
@@ -155,7 +155,7 @@ describe('what was seen of a node', () => {
     await ask(['run', ...network, bootstrap, '--max-tokens', '4', 'Hello'])
     const [node] = lines((await ask(['nodes', ...network, bootstrap, '--json'])).stdout)
     const answers = expect.any(Number) as number
-    expect(node?.standing).toMatchObject([{ standing: 'newcomer', local: false, seen: true, answers }])
+    expect(node?.standing).toMatchObject([{ standing: 'probationary', local: false, seen: true, answers }])
     const { stdout } = await ask(['nodes', peerId.slice(-8), ...network, bootstrap])
     expect(stdout).toContain(`${peerId} with`)
     expect(stdout).toMatch(/answers complete, the last \d+ s ago/)
@@ -168,7 +168,7 @@ describe('what was seen of a node', () => {
     expect(stderr).toContain(`…${peerId.slice(-8)} (own)`)
   })
 
-  test('is no proof where nobody was convicted', async () => {
+  test('is no proof where nobody was banned', async () => {
     const file = join(elsewhere, 'none.proof')
     const none = await ask(['nodes', peerId, ...network, bootstrap, '--proof', file])
     expect(none.code).toBe(1)

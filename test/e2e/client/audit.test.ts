@@ -27,7 +27,7 @@ async function network(honest: number): Promise<{ bootstrap: string[]; cheat: Po
 
 async function connect(options: ClientOptions, serving: number): Promise<Client> {
   // All are newcomers, and all have their turn: a cheat is to be met within a few answers.
-  const parameters = { newcomerShare: 1, newcomerTokens: 150, auditAllowanceTokens: 1e6 }
+  const parameters = { probationShare: 1, probationTokens: 150, auditAllowanceTokens: 1e6 }
   const client = await createClient({ mdns: false, reputation: { parameters }, ...options })
   onTestFinished(async () => await client.stop())
   expect((await client.models())[0]?.nodes).toBe(serving)
@@ -48,32 +48,32 @@ async function askUntil(client: Client, peer: string, standing: string, shareabl
   return peers
 }
 
-test('by its own engine: a cheat is convicted by answers that nobody else has seen, and asked no more', async () => {
+test('by its own engine: a cheat is banned by answers that nobody else has seen, and asked no more', async () => {
   const { bootstrap, cheat, others } = await network(1)
   const client = await connect({ bootstrap, auditor: auditorOf(engine(HONEST)) }, 2)
   const judged: string[] = []
   client.onJudged(({ peerId, after }) => judged.push(`${peerId} ${after}`))
   const cheater = cheat.peerId.toString()
-  await askUntil(client, cheater, 'convicted', false)
-  expect(judged.at(-1)).toBe(`${cheater} convicted`)
-  expect(client.explain(cheater)[0]).toMatch(/^convicted \d+ s ago: evidence/)
+  await askUntil(client, cheater, 'banned', false)
+  expect(judged.at(-1)).toBe(`${cheater} banned`)
+  expect(client.explain(cheater)[0]).toMatch(/^banned \d+ s ago: evidence/)
   // What was shared with nobody is no proof.
   expect(client.proofs()).toEqual([])
   const { metadata, text } = await client.chat({ messages: [{ role: 'user', content: 'and now?' }] }).result()
   expect([metadata.peerId, text]).toEqual([others[0]?.peerId.toString(), HONEST])
 })
 
-test('by others: two that agree convict, with a proof that holds from its bytes and the model alone', async () => {
+test('by others: two that agree ban, with a proof that holds from its bytes and the model alone', async () => {
   const { bootstrap, cheat, others } = await network(2)
   const client = await connect({ bootstrap }, 3)
   const cheater = cheat.peerId.toString()
-  await askUntil(client, cheater, 'convicted', true)
+  await askUntil(client, cheater, 'banned', true)
   const [proof] = client.proofs()
   expect(proof).toMatchObject({ peerId: cheater, digest: DIGEST })
   expect(await checkProof(proof!.bytes, engine(HONEST))).toMatchObject({ confirmed: true, violations: [] })
   for (const other of others) {
     const standing = client.standing().find(({ peerId }) => peerId === other.peerId.toString())?.standing
-    expect(['newcomer', 'established']).toContain(standing)
+    expect(['probationary', 'established']).toContain(standing)
   }
 })
 

@@ -33,7 +33,7 @@ test('a whole answer, with who gave it', async () => {
         node: serving.peerId.toString(),
         route: 'direct',
         failovers: 0,
-        audit: { standing: 'newcomer', audited_tokens: 0 }
+        audit: { standing: 'probationary', audited_tokens: 0 }
       }
     }
   })

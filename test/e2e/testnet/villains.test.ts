@@ -16,7 +16,7 @@ afterEach(({ task }) => {
 })
 
 test(
-  'noise is convicted by a proof for everybody, who cuts is left, and nobody honest is blamed',
+  'noise is banned by a proof for everybody, who cuts is left, and nobody honest is blamed',
   {
     timeout: 300_000
   },
@@ -28,12 +28,12 @@ test(
     expect(answered).toHaveLength(18)
     expect(answered.filter(({ failure }) => failure !== undefined)).toEqual([])
     const nodes = new Map(run.of('node').map((node) => [node.node, node]))
-    expect(nodes.get('noise')).toMatchObject({ villain: 'noise', standing: 'convicted' })
+    expect(nodes.get('noise')).toMatchObject({ villain: 'noise', standing: 'banned' })
     expect(nodes.get('cutter')?.reliability).toBeLessThan(0.2)
     for (const name of ['honest-1', 'honest-2', 'honest-3', 'slow']) {
-      expect(['newcomer', 'established']).toContain(nodes.get(name)?.standing)
+      expect(['probationary', 'established']).toContain(nodes.get(name)?.standing)
     }
-    expect(run.of('outcome')).toEqual([expect.objectContaining({ requests: 18, honestSetAside: [] })])
+    expect(run.of('outcome')).toEqual([expect.objectContaining({ requests: 18, honestQuarantined: [] })])
 
     const proof = run.of('proof').find(({ node }) => node === 'noise')
     expect(proof).toMatchObject({ confirmed: true })

@@ -35,7 +35,7 @@ describe('a mismatch that comes again', () => {
     expect(again.mismatches).toEqual(once.mismatches)
   })
 
-  test('convicts nobody, however often it comes', () => {
+  test('bans nobody, however often it comes', () => {
     let evidence: Evidence = NO_EVIDENCE
     for (let time = 0; time < 1000; time++) evidence = withAudit(evidence, answer, [exact, off, exact, exact])
     expect(evidence.peak).toBe(withAudit(NO_EVIDENCE, answer, [exact, off, exact, exact]).peak)

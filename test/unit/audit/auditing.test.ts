@@ -84,27 +84,27 @@ test("the user's own engine audits what nobody else may see, and hears what was 
   expect(heard).toEqual([])
   await world.auditing.idle()
   expect(heard).toEqual([{ text: 'said' }])
-  expect(world.judged).toMatchObject([{ tokens: 40, before: 'newcomer', after: 'newcomer' }])
+  expect(world.judged).toMatchObject([{ tokens: 40, before: 'probationary', after: 'probationary' }])
   expect(world.reputation.kept(world.peer.peerId.toString(), DIGEST)).toEqual([])
 })
 
-test('tokens of another model add up to a conviction', async () => {
+test('tokens of another model add up to a ban', async () => {
   const measured = Array.from({ length: 40 }, (_, index) => (index % 8 === 0 ? FAR : EXACT))
   const world = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, measured })) })
-  for (let answers = 0; answers < 10 && world.standing !== 'convicted'; answers++) {
+  for (let answers = 0; answers < 10 && world.standing !== 'banned'; answers++) {
     // Another context each time, or the mismatches would count once.
     const answer = world.answer()
     world.auditing.answered({ ...answer, record: { ...answer.record, promptTokens: [answers] } })
     await world.auditing.idle()
   }
-  expect(world.standing).toBe('convicted')
+  expect(world.standing).toBe('banned')
 })
 
-test('a violation convicts at once; another text than that of the tokens is a broken protocol', async () => {
+test('a violation bans at once; another text than that of the tokens is a broken protocol', async () => {
   const violator = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, violations: ['prompt'] })) })
   violator.auditing.answered(violator.answer())
   await violator.auditing.idle()
-  expect(violator.standing).toBe('convicted')
+  expect(violator.standing).toBe('banned')
 
   const talker = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, misstatements: ['text'] })) })
   talker.auditing.answered(talker.answer())
@@ -179,24 +179,24 @@ test('what waits is bounded, and stopping ends it', async () => {
   expect(audits).toBe(1)
 })
 
-test('a node that was set aside is asked again, until it is cleared or convicted', async () => {
+test('a node that was quarantined is asked again, until it is cleared or banned', async () => {
   const measured = Array.from({ length: 40 }, (_, index) => (index % 13 === 0 ? FAR : EXACT))
   const first = Math.exp(logEvidence(withAudit(NO_EVIDENCE, { promptTokens: [], answerTokens: [] }, measured)))
   const reputation = new Reputation({
     store: new MemoryReputationStore(),
-    // One such answer sets aside, two convict.
-    parameters: { setAsideEvidence: first / 2, releaseEvidence: first / 4, convictionEvidence: first * 2 }
+    // One such answer quarantines, two ban.
+    parameters: { quarantineEvidence: first / 2, releaseEvidence: first / 4, banEvidence: first * 2 }
   })
   const world = new World(await newPeer(), { reputation, auditor: auditorThat(() => ({ ...HONEST, measured })) })
   world.auditing.answered(world.answer())
   const peer = world.peer.peerId.toString()
-  await expect.poll(() => reputation.standing(peer, DIGEST)).toBe('convicted')
-  expect(world.judged[0]?.after).toBe('set_aside')
+  await expect.poll(() => reputation.standing(peer, DIGEST)).toBe('banned')
+  expect(world.judged[0]?.after).toBe('quarantined')
   expect(world.probes.length).toBe(world.judged.length - 1)
   expect(world.probes.every((probe) => probe.peer === peer)).toBe(true)
 })
 
-test('what convicted and may be shown becomes a proof that holds from its bytes alone', async () => {
+test('what banned and may be shown becomes a proof that holds from its bytes alone', async () => {
   const reply = (text: string) => (): string => text
   const honest = new ScriptedEngine({ reply: reply('The quick brown fox jumps over the lazy dog.') })
   const other = new ScriptedEngine({ reply: reply('A slow green snail creeps under the busy bee.') })
@@ -209,7 +209,7 @@ test('what convicted and may be shown becomes a proof that holds from its bytes 
     world.auditing.answered({ peerId: peer.peerId, digest, ask, record, text })
     await world.auditing.idle()
   }
-  expect(world.reputation.standing(peer.peerId.toString(), digest)).toBe('convicted')
+  expect(world.reputation.standing(peer.peerId.toString(), digest)).toBe('banned')
   const [proof] = world.auditing.proofs()
   expect(proof).toMatchObject({ peerId: peer.peerId.toString(), digest, answers: 2 })
   expect(await checkProof(proof!.bytes, honest)).toMatchObject({ confirmed: true, answers: 2 })

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { BINS, cellOf, OUTCOMES } from '../../../client/audit/bins.ts'
-import { ALTERNATIVES, CHEATED_SHARES, CONVICT, SET_ASIDE } from '../../../client/audit/constants.ts'
+import { ALTERNATIVES, CHEATED_SHARES, BAN, QUARANTINE } from '../../../client/audit/constants.ts'
 import {
   answerEvidence,
   answerRatios,
@@ -147,7 +147,7 @@ describe('evidence', () => {
       evidence = withAnswer(evidence, cells)
     expect(standing(evidence)).toBe('clear')
     let cheated = 0
-    while (standing(evidence) !== 'convicted') {
+    while (standing(evidence) !== 'banned') {
       evidence = withAnswer(evidence, draw(60, alternative, cheat))
       cheated++
     }
@@ -178,22 +178,22 @@ describe('evidence', () => {
     expect(stored).toEqual(straight)
   })
 
-  test('sets aside at 30 while it lasts, and convicts at 1,000 for good', () => {
+  test('quarantines at 30 while it lasts, and bans at 1,000 for good', () => {
     const flagrant = none()
     flagrant[cellOf(0.2, 0.2)] = 1
     const clean = none()
     for (const gap of [0.005, 0.02, 0.05, 0.2, 0.5]) clean[cellOf(gap, 0)] = 20
     let evidence = NO_EVIDENCE
     while (standing(evidence) === 'clear') evidence = withAnswer(evidence, flagrant)
-    expect(logEvidence(evidence)).toBeGreaterThanOrEqual(Math.log(SET_ASIDE))
+    expect(logEvidence(evidence)).toBeGreaterThanOrEqual(Math.log(QUARANTINE))
     let rehabilitated = evidence
-    while (standing(rehabilitated) === 'set-aside') rehabilitated = withAnswer(rehabilitated, clean)
+    while (standing(rehabilitated) === 'quarantined') rehabilitated = withAnswer(rehabilitated, clean)
     expect(standing(rehabilitated)).toBe('clear')
-    while (standing(evidence) !== 'convicted') evidence = withAnswer(evidence, flagrant)
-    expect(evidence.peak).toBeGreaterThanOrEqual(Math.log(CONVICT))
+    while (standing(evidence) !== 'banned') evidence = withAnswer(evidence, flagrant)
+    expect(evidence.peak).toBeGreaterThanOrEqual(Math.log(BAN))
     for (let count = 0; count < 100; count++) evidence = withAnswer(evidence, clean)
-    expect(logEvidence(evidence)).toBeLessThan(Math.log(SET_ASIDE))
-    expect(standing(evidence)).toBe('convicted')
+    expect(logEvidence(evidence)).toBeLessThan(Math.log(QUARANTINE))
+    expect(standing(evidence)).toBe('banned')
   })
 
   test('of one answer has the expectation 1 under the honest histogram, whatever the rows and however long', () => {
@@ -209,7 +209,7 @@ describe('evidence', () => {
   })
 
   test.each(ALTERNATIVES.map((alternative, index) => ({ ...alternative, index })))(
-    'convicts a cheat whose noise is of scale $scale at a share of $share',
+    'bans a cheat whose noise is of scale $scale at a share of $share',
     ({ index }) => {
       const chance = xorshift(8 + index)
       const tilted = HONEST.map((honest, gap) => {
@@ -218,11 +218,11 @@ describe('evidence', () => {
       })
       let evidence = NO_EVIDENCE
       for (let count = 0; count < 20; count++) evidence = withAnswer(evidence, draw(100, tilted, chance))
-      expect(standing(evidence)).toBe('convicted')
+      expect(standing(evidence)).toBe('banned')
     }
   )
 
-  test('convicts few nodes that are as bad as the honest histogram allows, in 200 lives', () => {
+  test('bans few nodes that are as bad as the honest histogram allows, in 200 lives', () => {
     const lives = xorshift(7)
     const reached = Array.from({ length: 200 }, () => {
       let evidence = NO_EVIDENCE
@@ -230,7 +230,7 @@ describe('evidence', () => {
       return evidence.peak
     })
     // Ville: 200 / 30 and 200 / 1000 at most, on average.
-    expect(reached.filter((peak) => peak >= Math.log(SET_ASIDE)).length).toBeLessThanOrEqual(7)
-    expect(reached.filter((peak) => peak >= Math.log(CONVICT)).length).toBeLessThanOrEqual(1)
+    expect(reached.filter((peak) => peak >= Math.log(QUARANTINE)).length).toBeLessThanOrEqual(7)
+    expect(reached.filter((peak) => peak >= Math.log(BAN)).length).toBeLessThanOrEqual(1)
   })
 })

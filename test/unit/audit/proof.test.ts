@@ -37,8 +37,8 @@ test('a proof that convinces is remembered, one that does not is not', async () 
     expect(rememberProof(finding, store)).toBe(finding.convincing)
     return new Reputation({ store }).standing(peer.peerId.toString(), formatDigest(engine.model.digest))
   }
-  expect(await standing(...cheated)).toBe('convicted')
-  expect(await standing(honest)).toBe('newcomer')
+  expect(await standing(...cheated)).toBe('banned')
+  expect(await standing(honest)).toBe('probationary')
 })
 
 describe('a fraud proof', () => {
@@ -50,7 +50,7 @@ describe('a fraud proof', () => {
     expect(encodeFraudProof({ peerId, answers })).toEqual(bytes)
   })
 
-  test('convicts from its bytes and the model alone, the same every time', async () => {
+  test('bans from its bytes and the model alone, the same every time', async () => {
     const bytes = proofOf(...cheated)
     expect(await proofModel(bytes)).toEqual(engine.model.digest)
     const finding = await checkProof(bytes, engine)

@@ -4,25 +4,25 @@ import { audit, complete, DIGEST, HOUR, reputationAt, TestClock } from './help.t
 
 const PEER = 'peer-a'
 
-test('evidence below 30 leaves a peer alone, above it is set aside, above 1,000 convicted', () => {
+test('evidence below 30 leaves a peer alone, above it is quarantined, above 1,000 banned', () => {
   const reputation = reputationAt(new TestClock())
   const standings = [29, 31, 999, 1_001].map((evidence) => {
     reputation.observe(PEER, DIGEST, audit(evidence))
     return reputation.standing(PEER, DIGEST)
   })
-  expect(standings).toEqual(['newcomer', 'set_aside', 'set_aside', 'convicted'])
+  expect(standings).toEqual(['probationary', 'quarantined', 'quarantined', 'banned'])
 })
 
-test('later audits bring back who was set aside, but never who was convicted', () => {
+test('later audits bring back who was quarantined, but never who was banned', () => {
   const reputation = reputationAt(new TestClock())
   reputation.observe(PEER, DIGEST, audit(31, 2_000))
   reputation.observe(PEER, DIGEST, audit(2, 3_000))
-  expect(reputation.standing(PEER, DIGEST)).toBe('set_aside')
+  expect(reputation.standing(PEER, DIGEST)).toBe('quarantined')
   reputation.observe(PEER, DIGEST, audit(0.5, 4_000))
   expect(reputation.standing(PEER, DIGEST)).toBe('established')
   reputation.observe(PEER, DIGEST, audit(2_000, 5_000))
   reputation.observe(PEER, DIGEST, audit(0.5, 6_000))
-  expect(reputation.standing(PEER, DIGEST)).toBe('convicted')
+  expect(reputation.standing(PEER, DIGEST)).toBe('banned')
 })
 
 test('neither time nor speed nor complete answers wash off evidence', () => {
@@ -31,33 +31,33 @@ test('neither time nor speed nor complete answers wash off evidence', () => {
   reputation.observe(PEER, DIGEST, audit(40))
   for (let answer = 0; answer < 500; answer++) reputation.observe(PEER, DIGEST, complete({ ttftMs: 60, decodeMs: 100 }))
   clock.pass(365 * 24 * HOUR)
-  expect(reputation.score(PEER, DIGEST)).toMatchObject({ standing: 'set_aside', logEvidence: Math.log(40) })
+  expect(reputation.score(PEER, DIGEST)).toMatchObject({ standing: 'quarantined', logEvidence: Math.log(40) })
 })
 
-test('a conviction is of the key: with every model, and after a restart', () => {
+test('a ban is of the key: with every model, and after a restart', () => {
   const clock = new TestClock()
   const store = new MemoryReputationStore()
   const first = new Reputation({ store, now: clock.now })
   first.observe(PEER, DIGEST, audit(5_000))
-  expect(first.standing(PEER, 'sha256:bb')).toBe('convicted')
+  expect(first.standing(PEER, 'sha256:bb')).toBe('banned')
   clock.pass(400 * 24 * HOUR)
   const second = new Reputation({ store, now: clock.now })
-  expect(second.standing(PEER, 'sha256:bb')).toBe('convicted')
+  expect(second.standing(PEER, 'sha256:bb')).toBe('banned')
   expect(second.explain(PEER, 'sha256:bb').lines[0]).toContain('another model')
 })
 
-test("another's proof convicts only if our own check of it reached the evidence", () => {
+test("another's proof bans only if our own check of it reached the evidence", () => {
   const reputation = reputationAt(new TestClock())
   reputation.observe(PEER, DIGEST, { type: 'proven', logEvidence: Math.log(999) })
-  expect(reputation.standing(PEER, DIGEST)).toBe('newcomer')
+  expect(reputation.standing(PEER, DIGEST)).toBe('probationary')
   reputation.observe(PEER, DIGEST, { type: 'proven', logEvidence: Math.log(1_001) })
-  expect(reputation.standing(PEER, DIGEST)).toBe('convicted')
+  expect(reputation.standing(PEER, DIGEST)).toBe('banned')
 })
 
-test('a newcomer is established by audited tokens, not by answers', () => {
+test('a probationary peer is established by audited tokens, not by answers', () => {
   const reputation = reputationAt(new TestClock())
   for (let answer = 0; answer < 100; answer++) reputation.observe(PEER, DIGEST, complete())
-  expect(reputation.standing(PEER, DIGEST)).toBe('newcomer')
+  expect(reputation.standing(PEER, DIGEST)).toBe('probationary')
   reputation.observe(PEER, DIGEST, audit(0.2, 1_000))
   expect(reputation.standing(PEER, DIGEST)).toBe('established')
 })
@@ -68,5 +68,5 @@ test('praise is capped below half an answer, and establishes nobody', () => {
   for (let praise = 0; praise < 10_000; praise++) reputation.observe(PEER, DIGEST, { type: 'praised' })
   const after = reputation.score(PEER, DIGEST)
   expect(after.reliability.alpha - before.alpha).toBeCloseTo(0.5, 10)
-  expect(after.standing).toBe('newcomer')
+  expect(after.standing).toBe('probationary')
 })

@@ -40,27 +40,27 @@ test('accusations are bounded: the oldest leaves', () => {
 
 test('strangers are trusted as far as strangers were good', () => {
   const reputation = reputationAt(new TestClock())
-  const shares = [reputation.newcomerShare()]
+  const shares = [reputation.probationShare()]
   for (const peer of ['a', 'b', 'c']) {
     reputation.observe(peer, DIGEST, audit(5_000))
-    shares.push(reputation.newcomerShare())
+    shares.push(reputation.probationShare())
   }
   expect(shares[0]).toBe(0.05)
   expect(shares[1]! / shares[0]!).toBeCloseTo(1 / 4)
   expect(shares[3]! / shares[0]!).toBeCloseTo(1 / 12.5, 1)
   for (let index = 0; index < 30; index++) reputation.observe(`good-${index}`, DIGEST, audit(0.1, 2_000))
-  expect(reputation.newcomerShare()).toBeGreaterThan(0.03)
+  expect(reputation.probationShare()).toBeGreaterThan(0.03)
 })
 
 test('without anything to audit them with, no newcomer gets a share', () => {
   const reputation = reputationAt(new TestClock())
   while (reputation.takeBudget(100, 'probe'));
-  expect(reputation.newcomerShare()).toBe(0)
+  expect(reputation.probationShare()).toBe(0)
   for (let answer = 0; answer < 200; answer++) reputation.observe(PEER, DIGEST, complete())
-  expect(reputation.newcomerShare()).toBeGreaterThan(0)
+  expect(reputation.probationShare()).toBeGreaterThan(0)
 })
 
-test('a newcomer is audited fully, an established peer less and less, and never not at all', () => {
+test('a probationary peer is audited fully, an established peer less and less, and never not at all', () => {
   const reputation = reputationAt(new TestClock(), { auditAllowanceTokens: 1e6, auditBudget: 0 })
   const audited = (): number => {
     let count = 0
@@ -102,9 +102,9 @@ test('the explanation says which observations made the score', () => {
   reputation.observe(PEER, DIGEST, audit(45, 600))
   clock.pass(90 * SECOND)
   const { score, lines } = reputation.explain(PEER, DIGEST)
-  expect(score.standing).toBe('set_aside')
+  expect(score.standing).toBe('quarantined')
   expect(lines).toEqual([
-    'set aside 90 s ago: evidence 45 over 600 audited tokens, the limit is 30',
+    'quarantined 90 s ago: evidence 45 over 600 audited tokens, the limit is 30',
     '12 answers complete, the last 90 s ago',
     '1 answers cut off, the last 90 s ago (each weighs as 3 failed answers, once the own network was proven)',
     '1 answers audited, the last 90 s ago',

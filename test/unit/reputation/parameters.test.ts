@@ -14,7 +14,7 @@ import {
   type ReputationParameters
 } from '../../../client/reputation/index.ts'
 import { PARAMETER_RANGES } from '../../../client/reputation/parameters.ts'
-import { newcomerShare } from '../../../client/reputation/strangers.ts'
+import { probationShare } from '../../../client/reputation/strangers.ts'
 import { audit, complete, HOUR } from './help.ts'
 
 type Name = keyof ReputationParameters
@@ -48,7 +48,7 @@ const standingAfter =
   (...evidence: number[]): Effect =>
   (parameters) => {
     const state = evidence.reduce((before, one) => observe(before, audit(one, 2_000), parameters, NOW), freshState(NOW))
-    return ['newcomer', 'established', 'set_aside', 'convicted'].indexOf(score(state, parameters, NOW).standing)
+    return ['probationary', 'established', 'quarantined', 'banned'].indexOf(score(state, parameters, NOW).standing)
   }
 
 const decodeMsAfter =
@@ -80,12 +80,12 @@ const blamed = (failures: number, sinceMs: number): Effect => {
 
 /** A value other than the default, and how the effect changes when it is set. */
 const CASES: Record<Name, { value: number; effect: Effect; change: 'more' | 'less' }> = {
-  setAsideEvidence: { value: 10, effect: standingAfter(20), change: 'more' },
-  convictionEvidence: { value: 100, effect: standingAfter(200), change: 'more' },
+  quarantineEvidence: { value: 10, effect: standingAfter(20), change: 'more' },
+  banEvidence: { value: 100, effect: standingAfter(200), change: 'more' },
   releaseEvidence: { value: 20, effect: standingAfter(40, 10), change: 'less' },
-  newcomerTokens: { value: 5_000, effect: standingAfter(0.5), change: 'less' },
-  newcomerShare: { value: 0.2, effect: (p) => newcomerShare({ good: 0, bad: 0, at: NOW }, p), change: 'more' },
-  newcomerShareFloor: { value: 0.02, effect: (p) => newcomerShare({ good: 0, bad: 99, at: NOW }, p), change: 'more' },
+  probationTokens: { value: 5_000, effect: standingAfter(0.5), change: 'less' },
+  probationShare: { value: 0.2, effect: (p) => probationShare({ good: 0, bad: 0, at: NOW }, p), change: 'more' },
+  probationShareFloor: { value: 0.02, effect: (p) => probationShare({ good: 0, bad: 99, at: NOW }, p), change: 'more' },
   auditFloor: { value: 0.2, effect: rateOfEstablished, change: 'more' },
   auditBudget: { value: 0.1, effect: (p) => earnAudits(freshAuditBudget(p), 1_000, p).tokens, change: 'more' },
   auditAllowanceTokens: { value: 5_000, effect: (p) => freshAuditBudget(p).tokens, change: 'more' },
@@ -135,9 +135,9 @@ test.each(Object.entries(CASES) as Array<[Name, (typeof CASES)[Name]]>)('%s', (n
 
 test('the defaults are valid, and one parameter that crosses another is refused', () => {
   expect(reputationParameters()).toEqual(DEFAULT_REPUTATION)
-  expect(() => reputationParameters({ setAsideEvidence: 2_000 })).toThrow('convictionEvidence')
+  expect(() => reputationParameters({ quarantineEvidence: 2_000 })).toThrow('banEvidence')
   expect(() => reputationParameters({ dayHalfLifeMs: 1_000 })).toThrow('recentHalfLifeMs')
-  expect(() => reputationParameters({ newcomerShareFloor: 0.5 })).toThrow('newcomerShare')
+  expect(() => reputationParameters({ probationShareFloor: 0.5 })).toThrow('probationShare')
 })
 
 test('the budget: what it does not hold is refused, and strangers cannot spend what is for others', () => {

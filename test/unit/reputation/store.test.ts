@@ -45,7 +45,7 @@ test.each(Object.entries(STORES))('%s: what was learnt is there after opening ag
   const second = new Reputation({ store: open(), now: clock.now })
   expect(second.score('good', DIGEST)).toEqual(score)
   expect(second.standing('good', DIGEST)).toBe('established')
-  expect(second.standing('liar', DIGEST)).toBe('convicted')
+  expect(second.standing('liar', DIGEST)).toBe('banned')
   second.close()
 })
 
@@ -66,7 +66,7 @@ test.each(Object.entries(STORES))(
   }
 )
 
-test('sqlite: rows that say nothing any more are dropped, suspicion and conviction never', () => {
+test('sqlite: rows that say nothing any more are dropped, suspicion and ban never', () => {
   const clock = new TestClock()
   const first = new Reputation({ store: new SqliteReputationStore(path), now: clock.now })
   first.observe('forgotten', DIGEST, complete())
@@ -99,13 +99,13 @@ test('sqlite: a damaged row is left out, a newer file refused, a file that is no
 
 test('sqlite: survives kill -9 in the middle of writing', async () => {
   for (let round = 0; round < 2; round++) {
-    const { confirmed, conviction } = await writeUntilKilled()
+    const { confirmed, ban } = await writeUntilKilled()
     const store = new SqliteReputationStore(path)
     const rows = new Map([...store.load()].map(({ peer, state }) => [peer, state]))
     store.close()
     // Whatever was confirmed is there, nothing is torn, and the file is sound.
     expect(rows.get('counted')?.counts.complete?.count).toBeGreaterThanOrEqual(confirmed)
-    expect(rows.get(conviction)?.integrity.convicted).toBeDefined()
+    expect(rows.get(ban)?.integrity.banned).toBeDefined()
     const database = new DatabaseSync(path)
     expect(database.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
     database.close()
@@ -113,7 +113,7 @@ test('sqlite: survives kill -9 in the middle of writing', async () => {
 })
 
 /** Lets a process write observations and kills it with SIGKILL while it does. */
-async function writeUntilKilled(): Promise<{ confirmed: number; conviction: string }> {
+async function writeUntilKilled(): Promise<{ confirmed: number; ban: string }> {
   const child = spawn(process.execPath, [fileURLToPath(new URL('./writer.ts', import.meta.url)), path], {
     stdio: ['ignore', 'pipe', 'inherit']
   })
@@ -124,6 +124,6 @@ async function writeUntilKilled(): Promise<{ confirmed: number; conviction: stri
   })
   const signal = await new Promise((resolve) => child.on('close', (_, by) => resolve(by)))
   expect(signal).toBe('SIGKILL')
-  const [conviction, ...counts] = output.split('\n').slice(0, -1)
-  return { confirmed: Number(counts.at(-1)), conviction: conviction ?? '' }
+  const [ban, ...counts] = output.split('\n').slice(0, -1)
+  return { confirmed: Number(counts.at(-1)), ban: ban ?? '' }
 }

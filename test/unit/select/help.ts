@@ -42,7 +42,7 @@ export function ranked(
     mode: 'open',
     parameters: PARAMETERS,
     probation: true,
-    newcomerShare: 0,
+    probationShare: 0,
     now: NOW,
     random: seeded()
   }

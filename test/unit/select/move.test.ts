@@ -20,7 +20,7 @@ test('a held prefix is worth a longer wait', () => {
 })
 
 test('a full queue drives nobody to strangers', () => {
-  for (const why of ['newcomer', 'newcomer_share', 'resting'] as const) {
+  for (const why of ['probationary', 'probation_share', 'resting'] as const) {
     expect(isProven({ ...to, why })).toBe(false)
     expect(shouldMove(from, 1e6, { ...to, why })).toBe(false)
   }

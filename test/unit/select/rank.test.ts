@@ -5,8 +5,8 @@ import { contender, names, NOW, ranked, REQUEST, seeded } from './help.ts'
 const SLOW = { prefillTokensPerSecond: 100, decodeTokensPerSecond: 10 }
 
 const REFUSED: Array<[string, Partial<Contender>, string]> = [
-  ['convicted', { standing: 'convicted' }, 'convicted'],
-  ['set aside', { standing: 'set_aside' }, 'set_aside'],
+  ['banned', { standing: 'banned' }, 'banned'],
+  ['quarantined', { standing: 'quarantined' }, 'quarantined'],
   ['leaving', { draining: true }, 'draining'],
   ['without a feature', { suitable: false }, 'not_suitable'],
   ['with too short a context', { contextLength: 500 }, 'context_too_short']
@@ -102,21 +102,21 @@ test('newcomers get their share and no more while an established node is there',
   const random = seeded(3)
   const newcomers = Array.from({ length: 20 }, (_, index) =>
     contender(`new-${index}`, {
-      standing: 'newcomer',
+      standing: 'probationary',
       auditedTokens: 0,
       claims: { prefillTokensPerSecond: 1e6, decodeTokensPerSecond: 1e4 }
     })
   )
-  const first = (newcomerShare: number): string =>
-    ranked([contender('known'), ...newcomers], { random, newcomerShare })[0]!.why
-  const drawn = Array.from({ length: 1_000 }, () => first(0.05)).filter((why) => why === 'newcomer_share')
+  const first = (probationShare: number): string =>
+    ranked([contender('known'), ...newcomers], { random, probationShare })[0]!.why
+  const drawn = Array.from({ length: 1_000 }, () => first(0.05)).filter((why) => why === 'probation_share')
   expect(drawn.length).toBeGreaterThan(25)
   expect(drawn.length).toBeLessThan(80)
-  expect(Array.from({ length: 200 }, () => first(0))).not.toContain('newcomer_share')
+  expect(Array.from({ length: 200 }, () => first(0))).not.toContain('probation_share')
 })
 
 test('where nobody is established newcomers serve: a trial that has begun first, an awaited audit last', () => {
-  const fresh = { standing: 'newcomer', auditedTokens: 0 } as const
+  const fresh = { standing: 'probationary', auditedTokens: 0 } as const
   const all = [
     contender('stranger', fresh),
     contender('unreadable', { ...fresh, claims: { prefillTokensPerSecond: 50, decodeTokensPerSecond: 2 } }),
@@ -127,17 +127,17 @@ test('where nobody is established newcomers serve: a trial that has begun first,
 })
 
 test('newcomers: callers who come at once are spread, and who cuts its answers comes last', () => {
-  const fresh = { standing: 'newcomer', auditedTokens: 0 } as const
+  const fresh = { standing: 'probationary', auditedTokens: 0 } as const
   const begun = contender('begun', { ...fresh, auditedTokens: 400 })
   const answering = contender('answering', { ...fresh, auditedTokens: 400, inFlight: 1 })
   const cutting = contender('cutting', { ...fresh, reliability: { alpha: 1, beta: 6.25 } })
   expect(names(ranked([cutting, answering, begun]))).toEqual(['begun', 'answering', 'cutting'])
-  const [first] = ranked([contender('known'), answering, cutting], { newcomerShare: 1 })
+  const [first] = ranked([contender('known'), answering, cutting], { probationShare: 1 })
   expect(first).toMatchObject({ contender: { peer: 'known' } })
 })
 
 test('a client that cannot audit weighs newcomers like all others', () => {
-  const fresh = { standing: 'newcomer', auditedTokens: 0 } as const
+  const fresh = { standing: 'probationary', auditedTokens: 0 } as const
   const all = [
     contender('slow', { claims: SLOW }),
     contender('new', fresh),
@@ -149,7 +149,7 @@ test('a client that cannot audit weighs newcomers like all others', () => {
 
 test('every stranger has its turn: cards that claim more do not come first', () => {
   const random = seeded(5)
-  const fresh = { standing: 'newcomer', auditedTokens: 0 } as const
+  const fresh = { standing: 'probationary', auditedTokens: 0 } as const
   const boaster = contender('boaster', {
     ...fresh,
     claims: { prefillTokensPerSecond: 1e6, decodeTokensPerSecond: 1e4 }

@@ -29,7 +29,7 @@ test('honest nodes are within the calibrated histogram: no bet wins against them
   for (const ratios of LOG_RATIOS) expect(mean(shares, (cell) => Math.exp(ratios[cell]!))).toBeLessThan(1)
 })
 
-test('drawn from it, cheats are convicted and the honest are not', () => {
+test('drawn from it, cheats are banned and the honest are not', () => {
   const model = new AuditModel(distribution)
   const random = new Random(11)
   for (const served of [HONEST, ...model.cheats]) {

@@ -39,7 +39,7 @@ test('reputation: liars are found out, and a run can be repeated', () => {
   const ours = value(figures, 'liars / potluck', 'bad_answer_share')
   expect(ours).toBeLessThan(0.2)
   expect(value(figures, 'liars / random', 'bad_answer_share')).toBeGreaterThan(0.35)
-  expect(value(figures, 'liars / potluck', 'false_set_asides')).toBe(0)
+  expect(value(figures, 'liars / potluck', 'false_quarantines')).toBe(0)
   expect(
     value(
       reputation(options, () => undefined),

@@ -34,16 +34,16 @@ test('requests count in the order in which they were asked', () => {
   expect(judged(asked(80, { 0: ['C'], 1: ['C'], 2: ['C'] }).toReversed()).enough).toBe(true)
 })
 
-test('the promise: enough, the impostor convicted, nobody honest set aside', () => {
+test('the promise: enough, the impostor banned, nobody honest quarantined', () => {
   const promised = judged(asked(80))
   expect(isKept(promised, true)).toBe(true)
   expect(isKept(promised, false)).toBe(false)
   expect(isKept({ ...promised, enough: false }, true)).toBe(false)
-  expect(isKept({ ...promised, honestSetAside: ['honest'] }, true)).toBe(false)
+  expect(isKept({ ...promised, honestQuarantined: ['honest'] }, true)).toBe(false)
 })
 
 test('after fewer requests only the blame of an honest node breaks it', () => {
   const promised = judged(asked(79))
   expect(isKept(promised, false)).toBeUndefined()
-  expect(isKept({ ...promised, honestSetAside: ['honest'] }, false)).toBe(false)
+  expect(isKept({ ...promised, honestQuarantined: ['honest'] }, false)).toBe(false)
 })
