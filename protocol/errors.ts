@@ -1,18 +1,7 @@
 /**
- * What can go wrong, whose fault it is, and whether another try may help.
- *
- * The code travels in a `Failure` frame or is given by the client itself; reputation, retries and
- * HTTP statuses all derive from this one table, so no layer has to read messages.
+ * Every error code, and in one table what each layer does about it: whose fault it is, what the client does next,
+ * what it costs the node's reputation, and what HTTP and the command line answer. No layer reads messages.
  */
-
-/** Who a failure speaks against. `nobody`: an honest refusal, a mismatch or the network between. */
-export type Fault = 'node' | 'caller' | 'network' | 'nobody'
-
-export interface ErrorTraits {
-  fault: Fault
-  /** Another attempt, at this node later or at another node now, may succeed. */
-  retryable: boolean
-}
 
 /** The codes that a node sends. */
 export type WireCode =
@@ -26,7 +15,7 @@ export type WireCode =
   | 'engine_failed'
   | 'caller_stalled'
 
-/** The codes that a client gives, from what it saw. */
+/** The codes that a client assigns, from what it observed. */
 export type ClientCode =
   | 'dial_failed'
   | 'dial_timeout'
@@ -41,68 +30,197 @@ export type ClientCode =
 
 export type ErrorCode = WireCode | ClientCode
 
-const WIRE_TRAITS: Record<WireCode, ErrorTraits> = {
+/** The side that caused a failure. `nobody`: an honest refusal, or a mismatch of versions. */
+export type Fault = 'node' | 'caller' | 'network' | 'nobody'
+
+/** The names under which failures count against a node's reputation. `client/reputation` gives each a weight. */
+export type Penalty = 'unreachable' | 'silent' | 'crashed' | 'stalled' | 'cut' | 'violation'
+
+export interface ErrorPolicy {
+  fault: Fault
+  /** The caller may send the same request again, now or later. */
+  retryable: boolean
+  /**
+   * What the client does with the request.
+   *
+   * - `fail`: it reports the error to its caller.
+   * - `next_node`: it tries another node.
+   * - `longer_context`: it tries a node whose context is longer.
+   * - `ask_again`: it tries the other nodes, then this one once more. The failure is temporary.
+   */
+  next: 'fail' | 'next_node' | 'longer_context' | 'ask_again'
+  /** The client does not continue an answer from tokens that this node sent. */
+  discardTokens?: true
+  /** The node asks for a pause: the client's backoff starts. */
+  backoff?: true
+  /** What it costs the node's reputation. Absent: nothing, so that a node can refuse honestly. */
+  penalty?: Penalty
+  /** A lost network of the client looks the same, so the penalty waits for a sign of life: `client/reputation/blame.ts`. */
+  doubtful?: true
+  /** The node differs from its card, or is gone: the directory drops the card. */
+  evict?: true
+  /** The caller broke a rule or wasted work: the node counts it against the caller's rate limit. */
+  strike?: true
+  httpStatus: 400 | 404 | 408 | 429 | 502 | 503
+  /** Of the `potluck` command. 1: it failed, 130: it was interrupted (128 + SIGINT). */
+  exitCode: 1 | 130
+}
+
+const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
   // Refusals, in place of `accepted`.
   /** The queue is full; `retryAfterMs` says when to come back. */
-  busy: { fault: 'nobody', retryable: true },
+  busy: { fault: 'nobody', retryable: true, next: 'ask_again', backoff: true, httpStatus: 429, exitCode: 1 },
   /** This caller has too many requests in this node already. */
-  rate_limited: { fault: 'caller', retryable: true },
-  /** The node is leaving and takes no new work. */
-  draining: { fault: 'nobody', retryable: true },
+  rate_limited: {
+    fault: 'caller',
+    retryable: true,
+    next: 'ask_again',
+    backoff: true,
+    strike: true,
+    httpStatus: 429,
+    exitCode: 1
+  },
+  /** The node shuts down and takes no new work. */
+  draining: { fault: 'nobody', retryable: true, next: 'next_node', evict: true, httpStatus: 503, exitCode: 1 },
   /** The node does not serve that digest (any more): a provider record was stale. */
-  model_not_found: { fault: 'nobody', retryable: true },
+  model_not_found: { fault: 'nobody', retryable: true, next: 'next_node', evict: true, httpStatus: 404, exitCode: 1 },
   /** Prompt and answer do not fit the model's context. */
-  context_length_exceeded: { fault: 'caller', retryable: false },
+  context_length_exceeded: {
+    fault: 'caller',
+    retryable: false,
+    next: 'longer_context',
+    strike: true,
+    httpStatus: 400,
+    exitCode: 1
+  },
   /** The request breaks a rule; the detail names the field. */
-  invalid_request: { fault: 'caller', retryable: false },
-  /** Well-formed, but this node cannot do it (a feature or contract version it lacks). */
-  unsupported: { fault: 'nobody', retryable: true },
+  invalid_request: { fault: 'caller', retryable: false, next: 'fail', strike: true, httpStatus: 400, exitCode: 1 },
+  /** The request is valid, but this node lacks a feature or a contract version that it needs. */
+  unsupported: { fault: 'nobody', retryable: true, next: 'next_node', evict: true, httpStatus: 400, exitCode: 1 },
 
-  // Failures after the request was taken.
-  /** The engine crashed or gave an error. */
-  engine_failed: { fault: 'node', retryable: true },
+  // Failures after the request was accepted.
+  /** The engine crashed or reported an error. */
+  engine_failed: {
+    fault: 'node',
+    retryable: true,
+    next: 'next_node',
+    penalty: 'crashed',
+    httpStatus: 502,
+    exitCode: 1
+  },
   /** The caller gave no credit for too long. */
-  caller_stalled: { fault: 'caller', retryable: false }
+  caller_stalled: { fault: 'caller', retryable: false, next: 'fail', strike: true, httpStatus: 408, exitCode: 1 }
 }
 
-const CLIENT_TRAITS: Record<ClientCode, ErrorTraits> = {
-  dial_failed: { fault: 'network', retryable: true },
-  dial_timeout: { fault: 'network', retryable: true },
-  request_timeout: { fault: 'network', retryable: true },
-  admission_timeout: { fault: 'node', retryable: true },
-  first_token_timeout: { fault: 'node', retryable: true },
-  token_timeout: { fault: 'node', retryable: true },
+const CLIENT_POLICY: Readonly<Record<ClientCode, ErrorPolicy>> = {
+  dial_failed: {
+    fault: 'network',
+    retryable: true,
+    next: 'next_node',
+    penalty: 'unreachable',
+    doubtful: true,
+    evict: true,
+    httpStatus: 503,
+    exitCode: 1
+  },
+  dial_timeout: {
+    fault: 'network',
+    retryable: true,
+    next: 'next_node',
+    penalty: 'unreachable',
+    doubtful: true,
+    evict: true,
+    httpStatus: 503,
+    exitCode: 1
+  },
+  request_timeout: {
+    fault: 'network',
+    retryable: true,
+    next: 'next_node',
+    penalty: 'unreachable',
+    doubtful: true,
+    strike: true,
+    httpStatus: 503,
+    exitCode: 1
+  },
+  admission_timeout: {
+    fault: 'node',
+    retryable: true,
+    next: 'next_node',
+    penalty: 'silent',
+    doubtful: true,
+    httpStatus: 502,
+    exitCode: 1
+  },
+  first_token_timeout: {
+    fault: 'node',
+    retryable: true,
+    next: 'next_node',
+    penalty: 'silent',
+    doubtful: true,
+    httpStatus: 502,
+    exitCode: 1
+  },
+  /** Restarted relays and home connections cause it too, and come back. */
+  token_timeout: {
+    fault: 'node',
+    retryable: true,
+    next: 'ask_again',
+    penalty: 'stalled',
+    doubtful: true,
+    httpStatus: 502,
+    exitCode: 1
+  },
   /** The stream ended without a terminal frame. */
-  stream_cut: { fault: 'node', retryable: true },
+  stream_cut: {
+    fault: 'node',
+    retryable: true,
+    next: 'ask_again',
+    penalty: 'cut',
+    doubtful: true,
+    evict: true,
+    strike: true,
+    httpStatus: 502,
+    exitCode: 1
+  },
   /** Bytes or an order of frames that no honest node sends. */
-  protocol_violation: { fault: 'node', retryable: true },
+  protocol_violation: {
+    fault: 'node',
+    retryable: true,
+    next: 'next_node',
+    discardTokens: true,
+    penalty: 'violation',
+    strike: true,
+    httpStatus: 502,
+    exitCode: 1
+  },
   /** No node that serves the request was found. */
-  no_providers: { fault: 'nobody', retryable: true },
-  /** The caller's own signal. */
-  aborted: { fault: 'caller', retryable: false }
+  no_providers: { fault: 'nobody', retryable: true, next: 'fail', httpStatus: 503, exitCode: 1 },
+  /** The caller's own signal fired. */
+  aborted: { fault: 'caller', retryable: false, next: 'fail', strike: true, httpStatus: 503, exitCode: 130 }
 }
 
-/** Fault and retryability of every code. */
-export const ERROR_TRAITS: Readonly<Record<ErrorCode, ErrorTraits>> = { ...WIRE_TRAITS, ...CLIENT_TRAITS }
+/** The policy table. The compiler complains when a code is missing. */
+export const ERROR_POLICY: Readonly<Record<ErrorCode, ErrorPolicy>> = { ...WIRE_POLICY, ...CLIENT_POLICY }
 
 /**
- * Whether a string from the wire is a code that a node may send. A node that named one of the
- * client's own (`aborted`, `no_providers`) would choose its own blame.
+ * Whether a string from the wire is a code that a node can send. A node that sent one of the client's codes
+ * (`aborted`, `no_providers`) would choose its own blame.
  */
 export function isWireCode(code: string): code is WireCode {
-  return Object.hasOwn(WIRE_TRAITS, code)
+  return Object.hasOwn(WIRE_POLICY, code)
 }
 
 export interface PotluckErrorOptions {
   cause?: unknown
-  /** When another try makes sense, milliseconds from now. */
+  /** The caller should wait this long before it tries again, milliseconds. */
   retryAfterMs?: number
-  /** The node it concerns, as a peer id string. */
+  /** Peer id of the node that failed. */
   peer?: string
 }
 
 /**
- * The one error type of the protocol and the client.
+ * The only error type of the protocol and the client.
  *
  * @example
  * try {
@@ -125,10 +243,10 @@ export class PotluckError extends Error {
   }
 
   get fault(): Fault {
-    return ERROR_TRAITS[this.code].fault
+    return ERROR_POLICY[this.code].fault
   }
 
   get retryable(): boolean {
-    return ERROR_TRAITS[this.code].retryable
+    return ERROR_POLICY[this.code].retryable
   }
 }

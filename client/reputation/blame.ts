@@ -1,14 +1,16 @@
 /**
- * Whose network was it? When the client's own is lost, every peer seems to fail at once.
+ * Decides which failures count when the client's own network may have caused them. A client that loses its network
+ * sees every peer fail at once.
  *
- * A failure that the client's network could explain is held back until a sign of life of any peer
- * proves that network. If by then several peers in a row had failed, it was the network that came
- * back, and none of them is blamed; nor where no sign of life comes at all. A peer that cuts its
- * answers cannot hide in such a run: each `accepted` of the next peer is a sign of life.
+ * A doubtful failure is held back until any peer gives a sign of life, which proves the network. If several peers in
+ * a row had failed by then, the network was lost and has come back, so none of them is blamed. Without a sign of life
+ * none is blamed either. A peer that cuts its answers cannot hide in such a run, because each `accepted` of the next
+ * peer is a sign of life.
  */
+import { ERROR_POLICY } from '@potluck/protocol'
+
 import type { Observation } from './observation.ts'
 import type { ReputationParameters } from './parameters.ts'
-import { mayBeOwnNetwork, penaltyOf } from './penalty.ts'
 
 export interface Held {
   peer: string
@@ -26,9 +28,7 @@ const MAX_RUN = 100
 
 /** Whether an observation has to wait for a sign of life. */
 export function isDoubtful(observation: Observation): boolean {
-  if (observation.type !== 'failed') return false
-  const penalty = penaltyOf(observation.code)
-  return penalty !== undefined && mayBeOwnNetwork(penalty)
+  return observation.type === 'failed' && ERROR_POLICY[observation.code].doubtful === true
 }
 
 export function hold(run: Run, held: Held): Run {

@@ -1,6 +1,8 @@
 /** Says in words and numbers which observations made a score. */
+import type { Penalty } from '@potluck/protocol'
+
 import type { ReputationParameters } from './parameters.ts'
-import { mayBeOwnNetwork, penaltyWeight, type Penalty } from './penalty.ts'
+import { isHeldBack, penaltyWeight } from './penalty.ts'
 import { score, type Score } from './score.ts'
 import { PROMPT_BUCKETS, type Average } from './speed.ts'
 import type { Cause, PeerState } from './state.ts'
@@ -46,7 +48,7 @@ export function explain(state: PeerState, parameters: ReputationParameters, now:
 }
 
 function heldBack(penalty: Penalty): string {
-  return mayBeOwnNetwork(penalty) ? ', once the own network was proven' : ''
+  return isHeldBack(penalty) ? ', once the own network was proven' : ''
 }
 
 function standingLine(

@@ -1,6 +1,7 @@
 /** What is kept of one peer with one model. Plain data: a store writes it as JSON. */
+import type { Penalty } from '@potluck/protocol'
+
 import type { Evidence } from '../audit/evidence.ts'
-import type { Penalty } from './penalty.ts'
 import { freshReliability, type Reliability } from './reliability.ts'
 import { FRESH_SPEED, type Speed } from './speed.ts'
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { ERROR_TRAITS, PotluckError, type ErrorCode } from '@potluck/protocol'
+import { ERROR_POLICY, PotluckError, type ErrorCode } from '@potluck/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { nodes } from '../../../node/cli/commands/nodes.ts'
@@ -106,7 +106,7 @@ for (const [what, { fails, exitCode, says }] of Object.entries(CASES)) {
 
 describe('the protocol’s errors', () => {
   test('are one line with an exit code', () => {
-    for (const code of Object.keys(ERROR_TRAITS) as ErrorCode[]) {
+    for (const code of Object.keys(ERROR_POLICY) as ErrorCode[]) {
       const told = tell(new PotluckError(code, 'what\n  happened'))
       expect(told.message).not.toContain('\n')
       expect(told.exitCode).toBe(code === 'aborted' ? 130 : 1)

@@ -1,5 +1,5 @@
 /** The network's failures as HTTP, and the guards that need no network. */
-import { ERROR_TRAITS, PotluckError, type ErrorCode } from '@potluck/protocol'
+import { ERROR_POLICY, PotluckError, type ErrorCode } from '@potluck/protocol'
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
 
@@ -30,7 +30,7 @@ const STATUS: Record<ErrorCode, number> = {
   aborted: 503
 }
 
-test.each(Object.keys(ERROR_TRAITS) as ErrorCode[])(
+test.each(Object.keys(ERROR_POLICY) as ErrorCode[])(
   '%s has its status, and the caller is told of no retry in vain',
   (code) => {
     const error = toApiError(new PotluckError(code, 'what happened', { retryAfterMs: 1_500 }))

@@ -1,8 +1,8 @@
-import { ERROR_TRAITS, type ErrorCode } from '@potluck/protocol'
+import { ERROR_POLICY, type ErrorCode } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 import { penaltyOf } from '../../../client/reputation/penalty.ts'
 
-test.each(Object.entries(ERROR_TRAITS))(
+test.each(Object.entries(ERROR_POLICY))(
   '%s: a penalty only where the node or the network failed',
   (code, { fault }) => {
     const expected = fault === 'node' || fault === 'network'
