@@ -3,21 +3,24 @@ import type { Libp2p } from '@libp2p/interface'
 import {
   anyNodeCid,
   DEFAULT_TIMEOUTS,
-  parseDigest,
+  formatDigest,
   PotluckError,
   type PhaseTimeouts,
   type Scope
 } from '@potluck/protocol'
 
 import { Answer } from './answer.ts'
+import { SYSTEM_CLOCK } from './base/clock.ts'
 import { Auditing, type Judged, type Proof } from './audit/auditing.ts'
 import type { Auditor } from './audit/auditor.ts'
 import { Directory } from './discover/directory.ts'
 import { toModelViews, type ModelView } from './discover/models.ts'
-import { parseAddresses, type Sighting } from './discover/ask-card.ts'
-import { embed, type EmbedOptions, type EmbedResult } from './embed/embed.ts'
-import { askOne } from './generate/ask-one.ts'
+import { dialable, type KnownNode } from './discover/known-node.ts'
+import { embed, type EmbedOptions, type EmbedResult } from './embed.ts'
+import { askNode, workloadOf } from './generate/ask-node.ts'
+import type { AttemptContext } from './generate/attempt.ts'
 import { generate } from './generate/generate.ts'
+import { sendRequest } from './generate/wire.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
 import type { Dialable, Network } from './network/network.ts'
 import type { Platform } from './platform/platform.ts'
@@ -27,8 +30,8 @@ import {
   type ReputationParameters,
   type ReputationStore
 } from './reputation/index.ts'
-import { toAsk, type ChatOptions, type CompletionOptions } from './request.ts'
-import { offersOf, Selector, type Friends, type Mode } from './select/index.ts'
+import { toAsk, type ChatOptions, type CompletionOptions } from './base/request.ts'
+import { Selector, type Candidate, type Mode, type UserNodes } from './select/index.ts'
 import { peerStandings, type PeerStanding } from './standing.ts'
 
 export interface ClientOptions {
@@ -78,9 +81,6 @@ export interface FindOptions {
   signal?: AbortSignal
 }
 
-/** A node with its card, its load and the round trip to it. */
-export type NodeView = Sighting
-
 export interface Client {
   /**
    * Asks a chat model. Nothing is sent before the answer is read. `examples/chat.ts` streams one,
@@ -103,7 +103,7 @@ export interface Client {
    *
    * @throws PotluckError `no_providers` if the network could not be joined
    */
-  nodes: (options?: FindOptions) => AsyncIterable<NodeView>
+  nodes: (options?: FindOptions) => AsyncIterable<KnownNode>
   /** What is served now, one entry for each digest. Takes as long as the whole lookup. */
   models: (options?: FindOptions) => Promise<ModelView[]>
   /** What this client thinks of every node that it knows, and why. */
@@ -149,7 +149,7 @@ class NetworkClient implements Client {
   readonly #reputation: Reputation
   readonly #selector: Selector
   readonly #auditing: Auditing
-  readonly #friends: Friends
+  readonly #user: UserNodes
   readonly #timeouts: PhaseTimeouts
   readonly #listeners = new Set<(judged: Judged) => void>()
   readonly #stopped = new AbortController()
@@ -160,18 +160,26 @@ class NetworkClient implements Client {
     this.#network = network
     this.#directory = new Directory(network)
     this.#reputation = reputation
-    this.#selector = new Selector({ reputation, now: Date.now, random: Math.random, ...(mode && { mode }) })
-    this.#friends = { localNode, trusted: new Set(trusted) }
+    this.#user = { localNode, trusted: new Set(trusted) }
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...timeouts }
+    this.#selector = new Selector({
+      reputation,
+      directory: this.#directory,
+      user: this.#user,
+      now: SYSTEM_CLOCK.now,
+      random: Math.random,
+      ...(mode && { mode })
+    })
     this.#auditing = new Auditing({
       reputation,
       auditor,
       network,
-      jurors: (digest, accused) => this.#jurors(digest, accused),
+      jurors: (digest, accused) => this.#auditors(digest, accused),
       ask: async (peer, digest, ask, signal) => {
-        const offer = this.#offers(digest).find((one) => one.peer === peer)
-        if (offer === undefined) throw new PotluckError('no_providers', 'the node is not there now')
-        return await askOne(offer, ask, { network, timeouts: this.#timeouts, signal })
+        const candidate = this.#candidates(digest).find((one) => one.peer === peer)
+        if (candidate === undefined) throw new PotluckError('no_providers', 'the node is not known now')
+        const { value: ranked } = this.#selector.rank([candidate], workloadOf(ask)).next()
+        return await askNode(ranked!, ask, this.#attempts(signal))
       },
       isOwn: (peer) => peer === localNode,
       onJudged: (judged) => this.#listeners.forEach((listener) => listener(judged)),
@@ -192,24 +200,24 @@ class NetworkClient implements Client {
       network: this.#network,
       directory: this.#directory,
       selector: this.#selector,
-      friends: this.#friends,
+      clock: SYSTEM_CLOCK,
       timeouts: this.#timeouts,
       signal: this.#until(options.signal)
     })
   }
 
-  async *nodes({ signal }: FindOptions = {}): AsyncGenerator<NodeView> {
+  async *nodes({ signal }: FindOptions = {}): AsyncGenerator<KnownNode> {
     yield* this.#directory.find(anyNodeCid(), { signal: this.#until(signal) })
   }
 
   async models(options: FindOptions = {}): Promise<ModelView[]> {
-    const nodes: NodeView[] = []
+    const nodes: KnownNode[] = []
     for await (const node of this.nodes(options)) nodes.push(node)
     return toModelViews(nodes)
   }
 
   standing(): PeerStanding[] {
-    return peerStandings(this.#reputation, this.#directory.known(), this.#friends)
+    return peerStandings(this.#reputation, this.#directory.known(), this.#user)
   }
 
   explain(peerId: string): string[] {
@@ -248,33 +256,39 @@ class NetworkClient implements Client {
     return new Answer(
       (signal) =>
         generate(ask, {
-          network: this.#network,
+          ...this.#attempts(signal),
           directory: this.#directory,
           selector: this.#selector,
-          friends: this.#friends,
-          timeouts: this.#timeouts,
-          auditable: (asked, digest, serving) => this.#auditing.canAudit(asked, digest, serving),
-          answered: (answer) => this.#auditing.answered(answer),
-          now: Date.now,
-          signal
+          canAudit: (asked, digest, serving) => this.#auditing.canAudit(asked, digest, serving),
+          onAnswer: (answer) => this.#auditing.answered(answer)
         }),
       this.#until(options.signal)
     )
   }
 
-  #offers(digest: string): ReturnType<typeof offersOf> {
-    const bytes = parseDigest(digest)
-    if (bytes === undefined) return []
-    return this.#directory.known().flatMap((sighting) => {
-      return offersOf(sighting, { kind: 'digest', digest: bytes }, [], this.#friends)
+  #attempts(signal: AbortSignal): AttemptContext {
+    return {
+      send: (node, request, options) => sendRequest(node, request, { ...options, network: this.#network }),
+      selector: this.#selector,
+      clock: SYSTEM_CLOCK,
+      timeouts: this.#timeouts,
+      signal
+    }
+  }
+
+  /** The nodes that serve the digest now, whatever their standing. */
+  #candidates(digest: string): Candidate[] {
+    return this.#directory.known().flatMap((node) => {
+      const model = node.card.models.find((one) => formatDigest(one.digest) === digest)
+      return model === undefined ? [] : [this.#selector.candidate(node, model)]
     })
   }
 
-  #jurors(digest: string, accused: string): Dialable[] {
-    return this.#offers(digest)
-      .filter(({ peer, draining, model }) => peer !== accused && !draining && model.features.includes('score'))
-      .filter(({ peer }) => !['quarantined', 'banned'].includes(this.#reputation.standing(peer, digest)))
-      .map(({ sighting: { card } }) => ({ peerId: card.peerId, addresses: parseAddresses(card) }))
+  #auditors(digest: string, accused: string): Dialable[] {
+    return this.#candidates(digest)
+      .filter(({ peer, node, model }) => peer !== accused && !node.card.draining && model.features.includes('score'))
+      .filter(({ standing }) => standing !== 'quarantined' && standing !== 'banned')
+      .map(({ node }) => dialable(node.card))
   }
 
   #until(signal: AbortSignal | undefined): AbortSignal {

@@ -8,9 +8,10 @@ import { browserPlatform } from './platform/browser.ts'
 
 export { Answer, type AnswerResult } from './answer.ts'
 export * from './audit/index.ts'
-export type { Client, ClientOptions, FindOptions, NodeView, ReputationSettings } from './client.ts'
+export type { Client, ClientOptions, FindOptions, ReputationSettings } from './client.ts'
+export type { KnownNode } from './discover/known-node.ts'
 export type { ModelView } from './discover/models.ts'
-export type { EmbedOptions, EmbedResult } from './embed/embed.ts'
+export type { EmbedOptions, EmbedResult } from './embed.ts'
 export type {
   AcceptedPart,
   AnswerMetadata,
@@ -27,7 +28,7 @@ export {
   type Standing,
   type StoredPeer
 } from './reputation/index.ts'
-export type { ChatOptions, CompletionOptions, GenerationOptions } from './request.ts'
+export type { ChatOptions, CompletionOptions, GenerationOptions } from './base/request.ts'
 export type { Mode } from './select/index.ts'
 export type { PeerSpeed, PeerStanding } from './standing.ts'
 

@@ -1,9 +1,9 @@
 /** What a client thinks of the nodes it knows, for people: one entry for each node and model. */
 import { formatDigest } from '@potluck/protocol'
 
-import type { Sighting } from './discover/ask-card.ts'
+import type { KnownNode } from './discover/known-node.ts'
 import type { Reputation, Speed, Standing } from './reputation/index.ts'
-import type { Friends } from './select/index.ts'
+import type { UserNodes } from './select/index.ts'
 
 export interface PeerStanding {
   peerId: string
@@ -42,10 +42,10 @@ export interface PeerSpeed {
 /** Those that serve now and those that are remembered; the most used first. */
 export function peerStandings(
   reputation: Reputation,
-  sightings: readonly Sighting[],
-  { localNode, trusted }: Friends
+  nodes: readonly KnownNode[],
+  { localNode, trusted }: UserNodes
 ): PeerStanding[] {
-  const seen = sightings.flatMap(({ card }) =>
+  const seen = nodes.flatMap(({ card }) =>
     card.models.map(({ digest, name }) => ({ peer: card.peerId.toString(), digest: formatDigest(digest), name }))
   )
   const known = new Map(

@@ -9,10 +9,10 @@
  */
 import { decodeFraudProof, encodeFraudProof, MAX_PROOF_BYTES, type Audit, type AuditResult } from '@potluck/protocol'
 
-import type { Answered } from '../generate/generate.ts'
+import type { CompleteAnswer } from '../generate/generate.ts'
 import type { Dialable, Network } from '../network/network.ts'
 import { auditCost, type Reputation, type Standing } from '../reputation/index.ts'
-import type { Ask } from '../request.ts'
+import type { Ask } from '../base/request.ts'
 import { withAudit } from './account.ts'
 import type { Auditor } from './auditor.ts'
 import { CERTAIN, LEAST_JURY, MAX_QUEUED_AUDITS, PROBE_GAP_MS } from './constants.ts'
@@ -49,7 +49,7 @@ export interface AuditingContext {
   /** Nodes that serve the model and can audit, but for the one that is audited. */
   jurors: (digest: string, accused: string) => readonly Dialable[]
   /** Asks this node alone. */
-  ask: (peer: string, digest: string, ask: Ask, signal: AbortSignal) => Promise<Answered>
+  ask: (peer: string, digest: string, ask: Ask, signal: AbortSignal) => Promise<CompleteAnswer>
   /** Whether the node is the user's own: it is not judged. */
   isOwn: (peer: string) => boolean
   onJudged: (judged: Judged) => void
@@ -78,7 +78,7 @@ export class Auditing {
   }
 
   /** An answer is complete. Returns at once. */
-  answered(answer: Answered): void {
+  answered(answer: CompleteAnswer): void {
     const { reputation, random, isOwn } = this.#context
     const { digest, ask, record } = answer
     const peer = answer.peerId.toString()
@@ -128,7 +128,7 @@ export class Auditing {
     this.#working = undefined
   }
 
-  async #audit(answer: Answered): Promise<void> {
+  async #audit(answer: CompleteAnswer): Promise<void> {
     const { reputation } = this.#context
     const peer = answer.peerId.toString()
     const result = await this.#measure(answer).catch(() => undefined)
@@ -138,7 +138,13 @@ export class Auditing {
     if (reputation.standing(peer, answer.digest) === 'quarantined') this.#probeLater(peer, answer.digest, answer.ask)
   }
 
-  async #measure({ peerId, digest, record, text, ask }: Answered): Promise<(AuditResult & Partial<Audit>) | undefined> {
+  async #measure({
+    peerId,
+    digest,
+    record,
+    text,
+    ask
+  }: CompleteAnswer): Promise<(AuditResult & Partial<Audit>) | undefined> {
     const { auditor, network, jurors } = this.#context
     const { signal } = this.#stopped
     const request = { peerId, answer: record }
@@ -149,7 +155,7 @@ export class Auditing {
     return await auditByOthers(jurors(digest, peerId.toString()), request, { network, nonce: this.#nonce, signal })
   }
 
-  #learn({ peerId, digest, record, ask }: Answered, result: AuditResult & Partial<Audit>): void {
+  #learn({ peerId, digest, record, ask }: CompleteAnswer, result: AuditResult & Partial<Audit>): void {
     const { reputation, onJudged } = this.#context
     const peer = peerId.toString()
     const { comparable, violations, misstatements = [], measured } = result

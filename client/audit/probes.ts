@@ -3,7 +3,7 @@
  * have to look like what people ask, and be asked as this user asks: a node that knew them apart
  * would answer only them honestly.
  */
-import { toAsk, type Ask } from '../request.ts'
+import { toAsk, type Ask } from '../base/request.ts'
 
 /** Tokens that a probe and its answer are counted for before they are known. */
 export const PROBE_TOKENS: number = 250

@@ -1,10 +1,11 @@
 /**
- * What the client knows of the nodes: cards, the lookups that found them, and both refreshed.
+ * The nodes that the client knows: their cards, and the DHT lookups that found them. Keeps both fresh.
  *
- * A lookup streams: whoever waits for it can act on the first card. It is shared by all requests for
- * the same key, and goes on for them when one of them has what it needs.
+ * A lookup streams, so a request can act on the first card. All requests for a key share one lookup. It continues for
+ * the others when one of them has what it needs.
  */
 import { deadline, PotluckError, type Load } from '@potluck/protocol'
+import { LRUCache } from 'lru-cache'
 import type { CID } from 'multiformats/cid'
 
 import {
@@ -19,14 +20,14 @@ import {
   MAX_PROVIDERS,
   PARALLEL_CARDS,
   SLOW_CARD_MS
-} from '../constants.ts'
+} from '../base/constants.ts'
 import type { Dialable, Network } from '../network/network.ts'
-import { raceAbort } from '../race-abort.ts'
-import { askCard, parseAddresses, type Sighting } from './ask-card.ts'
+import { raceAbort } from '../base/race-abort.ts'
+import { askCard, dialable, type KnownNode } from './known-node.ts'
 
 interface Lookup {
   startedAt: number
-  /** Peer ids, in the order in which their cards came. */
+  /** Peer ids, in the order in which their cards arrived. */
   peers: string[]
   /** Set at the end. */
   outcome: { error?: Error } | undefined
@@ -36,12 +37,12 @@ interface Lookup {
 
 export interface LookupOptions {
   signal: AbortSignal
-  /** Forget what the last lookup found and walk the DHT again. */
+  /** Walk the DHT again even if a recent lookup is known. Default false. */
   fresh?: boolean
 }
 
 export interface GatherOptions extends LookupOptions {
-  /** Wait for the end of the lookup. */
+  /** Wait for the end of the lookup. Default false. */
   whole?: boolean
 }
 
@@ -49,8 +50,10 @@ export class Directory {
   readonly #network: Network
   readonly #now: () => number
   readonly #stopped = new AbortController()
-  readonly #sightings = new Map<string, Sighting>()
-  readonly #lookups = new Map<string, Lookup>()
+  /** By peer id. */
+  readonly #nodes = new LRUCache<string, KnownNode>({ max: MAX_CARDS })
+  /** By DHT key. */
+  readonly #lookups = new LRUCache<string, Lookup>({ max: MAX_LOOKUPS })
 
   /** @param now milliseconds since the epoch */
   constructor(network: Network, now: () => number = Date.now) {
@@ -59,11 +62,11 @@ export class Directory {
   }
 
   /**
-   * Every node found under the key, as its card comes in.
+   * Yields every node found under the key, as its card arrives.
    *
    * @throws PotluckError `no_providers` if the network could not be joined, `aborted` by the signal
    */
-  async *find(cid: CID, { signal, fresh = false }: LookupOptions): AsyncGenerator<Sighting> {
+  async *find(cid: CID, { signal, fresh = false }: LookupOptions): AsyncGenerator<KnownNode> {
     const lookup = this.#lookup(cid, fresh)
     for (let index = 0; ; index++) {
       while (index >= lookup.peers.length && lookup.outcome === undefined) {
@@ -71,36 +74,36 @@ export class Directory {
       }
       const peer = lookup.peers[index]
       if (peer === undefined) break
-      const sighting = this.#usable(peer)
-      if (sighting !== undefined) yield sighting
+      const node = this.#usable(peer)
+      if (node !== undefined) yield node
     }
     if (lookup.outcome?.error !== undefined && lookup.peers.length === 0) throw lookup.outcome.error
   }
 
   /**
-   * The nodes to choose from: those known already, by whatever lookup, else those that come within
-   * `GATHER_MS` of the first that is suitable. Empty where a whole lookup found none.
+   * Returns the suitable nodes to choose from: the nodes that any lookup has found already, or else the nodes that
+   * arrive within `GATHER_MS` of the first suitable one. Empty if the whole lookup found none.
    *
    * @throws PotluckError `no_providers` if the network could not be joined, `aborted` by the signal
    */
   async gather(
     cid: CID,
-    suitable: (sighting: Sighting) => boolean,
+    suitable: (node: KnownNode) => boolean,
     { signal, fresh = false, whole = false }: GatherOptions
-  ): Promise<Sighting[]> {
+  ): Promise<KnownNode[]> {
     const lookup = this.#lookup(cid, fresh)
-    const choose = (): Sighting[] => this.known().filter(suitable)
+    const choose = (): KnownNode[] => this.known().filter(suitable)
     let found = choose()
     if (found.length > 0 && !whole) return found
     let grace: ReturnType<typeof setTimeout> | undefined
-    let over = false
+    let enough = false
     try {
-      while (lookup.outcome === undefined && !over) {
+      while (lookup.outcome === undefined && !enough) {
         await raceAbort(lookup.changed.promise, signal)
         found = choose()
         if (found.length === 0 || whole) continue
         grace ??= setTimeout(() => {
-          over = true
+          enough = true
           wake(lookup)
         }, GATHER_MS)
       }
@@ -111,50 +114,43 @@ export class Directory {
     return found
   }
 
-  /** A load that the node told along with an answer. */
+  /** Stores the load that a node reported with an answer. */
   reportLoad(peer: string, load: Load): void {
-    const sighting = this.#sightings.get(peer)
-    if (sighting !== undefined) this.#sightings.set(peer, { ...sighting, load, loadAt: this.#now() })
+    const node = this.#nodes.get(peer)
+    if (node !== undefined) this.#nodes.set(peer, { ...node, load, loadAt: this.#now() })
   }
 
-  /** The nodes that are known now. */
-  known(): Sighting[] {
-    return [...this.#sightings.keys()].flatMap((peer) => this.#usable(peer) ?? [])
+  /** The nodes whose cards are fresh enough to use now. */
+  known(): KnownNode[] {
+    return [...this.#nodes.rkeys()].flatMap((peer) => this.#usable(peer) ?? [])
   }
 
-  /** What is known now of one node. */
-  sighting(peer: string): Sighting | undefined {
-    return this.#usable(peer)
-  }
-
-  /** Asks nodes that are known for their card and load; gives those that answer. */
-  async look(peers: readonly string[], signal: AbortSignal): Promise<Sighting[]> {
-    const looks = peers.map(async (peer) => {
-      const sighting = this.#usable(peer)
-      if (sighting === undefined) return undefined
-      const { card } = sighting
-      return await this.#ask({ peerId: card.peerId, addresses: parseAddresses(card) }, signal)
+  /** Asks known nodes for their card and load again. Returns the nodes that reply. */
+  async refresh(peers: readonly string[], signal: AbortSignal): Promise<KnownNode[]> {
+    const replies = peers.map(async (peer) => {
+      const node = this.#usable(peer)
+      return node === undefined ? undefined : await this.#ask(dialable(node.card), signal)
     })
-    return (await Promise.all(looks)).filter((sighting) => sighting !== undefined)
+    return (await Promise.all(replies)).filter((node) => node !== undefined)
   }
 
-  /** The node is not what its card says, or not there: its card has to be asked for again. */
-  forget(peer: string): void {
-    this.#sightings.delete(peer)
+  /** Drops a card that turned out wrong. The next lookup asks the node again. */
+  evict(peer: string): void {
+    this.#nodes.delete(peer)
   }
 
   stop(): void {
     this.#stopped.abort(new Error('the client was stopped'))
   }
 
-  #usable(peer: string): Sighting | undefined {
-    const sighting = this.#sightings.get(peer)
-    if (sighting === undefined) return undefined
-    const until = Math.min(sighting.card.expiresAt, sighting.seenAt + CARD_USABLE_MS)
-    return this.#now() < until ? sighting : undefined
+  #usable(peer: string): KnownNode | undefined {
+    const node = this.#nodes.peek(peer)
+    if (node === undefined) return undefined
+    const until = Math.min(node.card.expiresAt, node.seenAt + CARD_USABLE_MS)
+    return this.#now() < until ? node : undefined
   }
 
-  /** The lookup under way or the last one; an old one is used and renewed beside it. */
+  /** The running lookup, or the last one if it is recent. Otherwise starts a new one, which begins with the known nodes. */
   #lookup(cid: CID, fresh: boolean): Lookup {
     const key = cid.toString()
     const last = this.#lookups.get(key)
@@ -167,7 +163,7 @@ export class Directory {
       outcome: undefined,
       changed: Promise.withResolvers()
     }
-    remember(this.#lookups, key, lookup, MAX_LOOKUPS)
+    this.#lookups.set(key, lookup)
     void this.#run(cid, lookup)
     return lookup
   }
@@ -183,7 +179,7 @@ export class Directory {
         const peer = node.peerId.toString()
         if (seen.has(peer)) continue
         seen.add(peer)
-        const ask = this.#refresh(node, signal).then((known) => {
+        const ask = this.#confirm(node, signal).then((known) => {
           if (!known || lookup.peers.includes(peer)) return
           lookup.peers.push(peer)
           wake(lookup)
@@ -195,7 +191,7 @@ export class Directory {
         if (slots.size >= PARALLEL_CARDS) await Promise.race(slots)
       }
     } catch (error) {
-      // A lookup that ran out of time is not a failure: what it found stays.
+      // A lookup that ran out of time keeps what it found, so it is not a failure.
       if (error instanceof Error && (error instanceof PotluckError || !signal.aborted)) outcome.error = error
     }
     await Promise.all(asked)
@@ -203,29 +199,29 @@ export class Directory {
     wake(lookup)
   }
 
-  /** Asks for the card unless a recent one is known; false where the node gives none. */
-  async #refresh(node: Dialable, signal: AbortSignal): Promise<boolean> {
+  /** Asks for the card unless a recent one is known. False if the node sends none. */
+  async #confirm(node: Dialable, signal: AbortSignal): Promise<boolean> {
     const peer = node.peerId.toString()
     const known = this.#usable(peer)
     if (known !== undefined && this.#now() - known.seenAt < CARD_REFRESH_MS) return true
     return (await this.#ask(node, signal)) !== undefined
   }
 
-  async #ask(node: Dialable, signal: AbortSignal): Promise<Sighting | undefined> {
+  async #ask(node: Dialable, signal: AbortSignal): Promise<KnownNode | undefined> {
     const peer = node.peerId.toString()
     try {
-      const sighting = await askCard(this.#network, node, { now: this.#now, signal })
-      remember(this.#sightings, peer, sighting, MAX_CARDS)
-      return sighting
+      const known = await askCard(this.#network, node, { now: this.#now, signal })
+      this.#nodes.set(peer, known)
+      return known
     } catch {
-      // Provider records outlive their nodes by up to two days: a dead one is ordinary.
-      if (!signal.aborted) this.#sightings.delete(peer)
+      // A provider record outlives its node by up to two days, so a dead node is ordinary.
+      if (!signal.aborted) this.#nodes.delete(peer)
       return undefined
     }
   }
 }
 
-/** Resolves with the promise, or after the time. */
+/** Resolves with the promise, or after this time. */
 async function within(promise: Promise<void>, ms: number): Promise<void> {
   const late = Promise.withResolvers<void>()
   const timer = setTimeout(late.resolve, ms)
@@ -233,15 +229,7 @@ async function within(promise: Promise<void>, ms: number): Promise<void> {
   clearTimeout(timer)
 }
 
-/** Adds at the end; the oldest leaves a full map. */
-function remember<V>(map: Map<string, V>, key: string, value: V, most: number): void {
-  map.delete(key)
-  map.set(key, value)
-  const oldest = map.keys().next()
-  if (map.size > most && !oldest.done) map.delete(oldest.value)
-}
-
-/** Lets everybody look again who waits for a change. */
+/** Wakes every request that waits for a change of the lookup. */
 function wake(lookup: Lookup): void {
   lookup.changed.resolve()
   lookup.changed = Promise.withResolvers()

@@ -1,40 +1,40 @@
-/** What the network serves, seen by model. A pure function. */
+/** The models that the network serves. A pure function of the known nodes. */
 import { formatDigest } from '@potluck/protocol'
 
-import type { Sighting } from './ask-card.ts'
+import type { KnownNode } from './known-node.ts'
 
 export interface ModelView {
   /** `sha256:…`: the model's identity. */
   digest: string
-  /** The name that most of its nodes give it. */
+  /** The name that most of its nodes use. */
   name: string
   architecture: string
   parameters: number
   quantization: string
-  /** Tokens of prompt and answer together, on the node that holds most. */
+  /** Tokens of prompt and answer together, on the node with the longest context. */
   contextLength: number
   features: readonly string[]
   sizeBytes: number
-  /** Nodes that serve it and are not leaving. */
+  /** Nodes that serve it and are not draining. */
   nodes: number
-  /** Slots of these nodes that are free now. */
+  /** Free slots of these nodes. */
   freeSlots: number
-  /** The best rates that one of them measured of itself. */
+  /** The best rates that any of these nodes claims, tokens per second. */
   prefillTokensPerSecond: number
   decodeTokensPerSecond: number
 }
 
-/** One entry for each digest, those with most nodes first. */
-export function toModelViews(sightings: readonly Sighting[]): ModelView[] {
-  const served = sightings
+/** One entry per digest, sorted by the number of nodes. */
+export function toModelViews(nodes: readonly KnownNode[]): ModelView[] {
+  const served = nodes
     .filter(({ card }) => !card.draining)
     .flatMap(({ card, load }) => card.models.map((model) => ({ model, load })))
   const groups = Map.groupBy(served, ({ model }) => formatDigest(model.digest))
   return [...groups]
-    .flatMap(([digest, offers]) => {
-      const [first] = offers
+    .flatMap(([digest, copies]) => {
+      const [first] = copies
       if (first === undefined) return []
-      const models = offers.map(({ model }) => model)
+      const models = copies.map(({ model }) => model)
       const { architecture, parameters, quantization, sizeBytes } = first.model
       return [
         {
@@ -46,8 +46,8 @@ export function toModelViews(sightings: readonly Sighting[]): ModelView[] {
           sizeBytes,
           contextLength: Math.max(...models.map(({ contextLength }) => contextLength)),
           features: [...new Set(models.flatMap(({ features }) => features))],
-          nodes: offers.length,
-          freeSlots: offers.reduce((sum, { load }) => sum + Math.max(0, load.slots - load.active), 0),
+          nodes: copies.length,
+          freeSlots: copies.reduce((sum, { load }) => sum + Math.max(0, load.slots - load.active), 0),
           prefillTokensPerSecond: Math.max(...models.map(({ prefillTokensPerSecond }) => prefillTokensPerSecond)),
           decodeTokensPerSecond: Math.max(...models.map(({ decodeTokensPerSecond }) => decodeTokensPerSecond))
         }

@@ -1,7 +1,7 @@
 /** What the network serves now, and errors that say so. */
 import { deadline, formatDigest, parseDigest, PotluckError } from '@potluck/protocol'
 
-import type { Client, NodeView } from '../index.ts'
+import type { Client, KnownNode } from '../index.ts'
 import { toModelViews, type ModelView } from '../discover/models.ts'
 import { ApiError, invalid, type ApiErrorOptions } from './errors.ts'
 import { toApiError } from './failure.ts'
@@ -28,7 +28,7 @@ export class ServedModels {
    * @throws PotluckError `aborted` by the signal
    */
   async list(signal: AbortSignal): Promise<ModelView[]> {
-    const nodes: NodeView[] = []
+    const nodes: KnownNode[] = []
     try {
       for await (const node of this.#client.nodes({ signal: deadline(this.#waitMs, signal) })) nodes.push(node)
     } catch (error) {

@@ -1,4 +1,4 @@
-/** Whether a terminal `done` agrees with what was asked and what came: text is derived, sums and receipt bind the node. */
+/** Whether a `done` frame agrees with the request and the tokens. Counts and receipt bind the node; text is derived from the ids. */
 import type { PeerId } from '@libp2p/interface'
 import {
   answerWindows,
@@ -10,19 +10,19 @@ import {
   type NodeFrame
 } from '@potluck/protocol'
 
-export interface Witnessed {
+export interface ReceivedAnswer {
   request: GenerateRequest
   /** SHA-256 of the request's frame. */
   digest: Uint8Array
   promptTokens: readonly number[]
-  /** From position 0, those of a continuation included. */
+  /** From position 0, with the tokens of the answer that was continued. */
   answerTokens: readonly number[]
 }
 
-/** @throws PotluckError `protocol_violation`, which names what does not agree */
+/** @throws PotluckError `protocol_violation`, which names the value that does not agree */
 export async function checkDone(
   done: Extract<NodeFrame, { type: 'done' }>,
-  { request, digest, promptTokens, answerTokens }: Witnessed,
+  { request, digest, promptTokens, answerTokens }: ReceivedAnswer,
   peerId: PeerId
 ): Promise<void> {
   const { usage } = done

@@ -1,89 +1,74 @@
 /**
- * From a request to an answer: until the first token several nodes may be asked (see `Opening`), then
- * one of them answers. If it fails in the middle, another of the same digest goes on from the tokens
- * that there are: seed and position fix every token, so the caller sees one answer.
+ * One answer, from the request to its end:
+ *
+ * 1. pick: a pool of candidates finds nodes on the DHT and ranks them (`select/pool.ts`)
+ * 2. race: the best candidate gets the request; others follow, until one produces the first token (`race.ts`)
+ * 3. stream: the rest of that node's answer
+ * 4. resume: if the node fails, another node with the same weights continues at that token, from step 1 on
  */
 import type { PeerId } from '@libp2p/interface'
-import { PotluckError, type AnswerRecord, type ErrorCode } from '@potluck/protocol'
+import { PotluckError, type AnswerRecord } from '@potluck/protocol'
 
-import type { Directory } from '../discover/directory.ts'
-import type { Ask } from '../request.ts'
-import { Candidates, type CandidatesContext } from './candidates.ts'
-import { Draft } from './draft.ts'
-import { Opening, type OpeningContext } from './opening.ts'
+import { log } from '../base/log.ts'
+import type { Ask } from '../base/request.ts'
+import { CandidatePool, type PoolContext, type Selector } from '../select/index.ts'
+import type { Attempt } from './attempt.ts'
+import { AnswerTimes, toFinishPart } from './finish.ts'
 import type { AnswerPart } from './parts.ts'
-import { Progress } from './progress.ts'
-import type { Trial } from './trial.ts'
+import { raceToFirstToken, type RaceContext } from './race.ts'
+import { ResumableAnswer, type CanAudit } from './resumable-answer.ts'
 
-export interface GenerateContext extends Omit<OpeningContext & CandidatesContext, 'directory' | 'selector'> {
-  directory: OpeningContext['directory'] & CandidatesContext['directory'] & Pick<Directory, 'forget'>
-  selector: OpeningContext['selector'] & CandidatesContext['selector']
-  /** Hears of every answer that a node completed. */
-  answered: (answer: Answered) => void
+export interface GenerateContext extends Omit<RaceContext & PoolContext, 'directory' | 'selector'> {
+  directory: RaceContext['directory'] & PoolContext['directory']
+  selector: Pick<Selector, 'candidates' | 'rank' | 'begin' | 'hedgeAfterMs' | 'takeHedge' | 'worthAsking' | 'better'>
+  canAudit: CanAudit
+  /** Called for every answer that a node completed. */
+  onAnswer: (answer: CompleteAnswer) => void
 }
 
 /** An answer as an audit needs it. */
-export interface Answered {
+export interface CompleteAnswer {
   peerId: PeerId
   /** `sha256:…` of the model. */
   digest: string
   ask: Ask
   record: AnswerRecord
-  /** As it came; undefined where another node had begun it. */
+  /** As the node sent it. Undefined if another node began the answer. */
   text: string | undefined
 }
 
-/** @throws PotluckError, for instance `no_providers`, `busy` where every node is, or the last node's failure */
+/** @throws PotluckError for instance `no_providers`, `busy` if every node is, or the last node's failure */
 export async function* generate(ask: Ask, context: GenerateContext): AsyncGenerator<AnswerPart, void, void> {
-  const progress = new Progress(performance.now(), ask.sampling.seed)
-  const draft = new Draft(ask)
-  const failures: PotluckError[] = []
-  const candidates = new Candidates(ask, draft, failures, context)
-  const failed = ({ offer: { peer } }: Trial, error: PotluckError): void => {
-    if (IS_OFF_THE_CARD.has(error.code)) context.directory.forget(peer)
-    if (!draft.mayMoveOn(error)) throw error
-    failures.push(error)
-    progress.failed(error, draft.length)
+  const answer = new ResumableAnswer(ask, context.canAudit)
+  const pool = new CandidatePool(answer, context)
+  const times = new AnswerTimes(context.clock)
+  const failed = (attempt: Attempt, error: PotluckError): void => {
+    answer.failed(error)
+    pool.failed(error)
+    log.generate('…%s failed: %s, resuming elsewhere', attempt.candidate.peer.slice(-8), error.code)
   }
   for (;;) {
-    const opening = new Opening(
-      candidates,
-      {
-        sent: ({ contender: { node } }) => ({ request: draft.request(node.model), selection: candidates.selection }),
-        failed,
-        part: (trial, accepted) => progress.accepted(trial, accepted)
-      },
-      context
-    )
-    const { trial, first } = yield* opening.run()
+    const { attempt, first } = yield* raceToFirstToken(pool, answer, failed, context)
     try {
-      for (let event = first; ; event = await trial.next()) {
-        draft.record(event, trial)
-        if (event.type === 'done') {
-          const { digest, sighting } = trial.offer
-          trial.complete(event, draft.conversationKey(digest))
-          const text = trial.request.continuation === undefined ? draft.text : undefined
-          context.answered({ peerId: sighting.card.peerId, digest, ask, record: event.record, text })
+      for (let event = first; ; event = await attempt.next()) {
+        if (event.type === 'delta') {
+          answer.add(event, attempt)
+          times.token()
+          yield { type: 'delta', ...event.delta }
+        } else if (event.type === 'done') {
+          const { peerId } = attempt.candidate.node.card
+          const { digest } = attempt.candidate
+          attempt.complete(event, answer.conversationKey(digest))
+          context.onAnswer({ peerId, digest, ask, record: event.record, text: answer.textOf(attempt) })
+          yield toFinishPart(event, attempt, { ask, answer, times })
+          return
         }
-        const part = progress.part(event, trial, draft.beginning)
-        if (part !== undefined) yield part
-        if (event.type === 'done') return
       }
     } catch (error) {
       if (!(error instanceof PotluckError)) throw error
-      failed(trial, error)
+      failed(attempt, error)
     } finally {
-      await trial.close()
+      await attempt.close()
     }
   }
 }
-
-/** The node is not what its card says, or not there. */
-const IS_OFF_THE_CARD: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'draining',
-  'model_not_found',
-  'unsupported',
-  'dial_failed',
-  'dial_timeout',
-  'stream_cut'
-])

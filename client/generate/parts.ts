@@ -1,77 +1,77 @@
-/** What a caller gets of an answer, piece by piece and at its end. */
+/** The parts of an answer, as a caller reads them. */
 import type { FinishReason, PositionLogprobs, Timings, ToolCallDelta, Usage } from '@potluck/protocol'
 
 export type AnswerPart = AcceptedPart | DeltaPart | FinishPart
 
-/** A node took the request. Comes again if it fails and another takes over. */
+/** A node accepted the request. Comes again when that node fails and another one accepts. */
 export interface AcceptedPart {
   type: 'accepted'
   peerId: string
   model: { digest: string; name: string }
   promptTokens: number
-  /** 0: it starts at once. */
+  /** 0: the node starts at once. */
   queuePosition: number
   estimatedWaitMs: number
 }
 
-/** A step of the answer. The text may lag behind the tokens, where a character or a stop sequence is incomplete. */
+/** A step of the answer. The text can lag behind the tokens while a character or a stop sequence is incomplete. */
 export interface DeltaPart {
   type: 'delta'
   text: string
   tokens: readonly number[]
-  /** What the model thought before it answered. */
+  /** The model's reasoning before its answer. */
   reasoning?: string
   /** Pieces of tool calls, in order. */
   toolCalls?: readonly ToolCallDelta[]
-  /** One for each token, if asked for. */
+  /** One per token, if the request asked for them. */
   logprobs?: readonly PositionLogprobs[]
 }
 
 /** The last part of every complete answer. */
 export interface FinishPart {
   type: 'finish'
-  /** `stop`: the model ended or a stop sequence came; `tool_calls`: it ended after a call; `length`: `maxTokens` was reached. */
+  /** `stop`: the model ended, or wrote a stop sequence; `tool_calls`: it ended after a call; `length`: it reached `maxTokens`. */
   finishReason: FinishReason
   usage: Usage
   metadata: AnswerMetadata
 }
 
-/** How the answer came about, as this client saw it. */
+/** Which nodes answered, how fast, and the proof of it. */
 export interface AnswerMetadata {
   peerId: string
-  /** Digest as `sha256:…`, and the name that the node gives it. */
+  /** Digest as `sha256:…`, and the name on the node's card. */
   model: { digest: string; name: string }
-  /** The other end's multiaddr. */
+  /** Multiaddr of the node, as it was dialled. */
   address: string
-  /** Through a relay, which carries the bytes but cannot read them. */
+  /** Whether a relay carried the connection. A relay cannot read it. */
   relayed: boolean
-  /** Protocols of the connection, for instance `/noise` and `/yamux/1.0.0`. */
+  /** Protocols of the connection: for instance `/noise` and `/yamux/1.0.0`. */
   encryption: string
   muxer: string
-  /** From the request to the first token, discovery and failed attempts included. */
+  /** From the request to the first token, with discovery and failed attempts; milliseconds. */
   ttftMs: number
   totalMs: number
-  /** From the first token on, by this client's clock, or by the node's where it tells of more time; 0 for a single one. */
+  /** From the first token on, by the slower of the two clocks, this client's and the node's. 0 for a single token. */
   tokensPerSecond: number
-  /** With the same model, parameters and seed the answer is the same. */
+  /** The same model file, parameters and seed give the same answer on the same kind of hardware. */
   seed: bigint
-  /** By the node's clock. */
+  /** Times by the node's clock. */
   timings: Timings
-  /** Nodes that were tried before and failed. After one that had given tokens, this one went on from there. */
+  /** The attempts that failed before. If one had produced tokens, the next node continued from there. */
   failures: readonly AttemptFailure[]
   /**
-   * Only where `otherModels` was allowed and needed: by which model the answer was begun. Its tokens are of another
-   * vocabulary, and no seed gives the answer again; usage and receipt are of what `model` went on with.
+   * Set only if the caller allowed `otherModels` and one was needed: the model that began the answer. Its tokens belong
+   * to another vocabulary, so no seed repeats the answer. Usage and receipt cover only the part that `model` gave.
    */
   beginning?: Beginning
   /** The node's signed statement, for `openReceipt`. */
   receipt: Uint8Array
 }
 
-/** The beginning of an answer, by another model than its end. */
+/** The first part of an answer that another model finished. */
 export interface Beginning {
   model: { digest: string; name: string }
-  /** Of that model's vocabulary. */
+  /** Counted in that model's vocabulary. */
   tokens: number
 }
 
@@ -79,6 +79,6 @@ export interface AttemptFailure {
   peerId: string
   /** One of the protocol's error codes. */
   code: string
-  /** Tokens of the answer that there were when it failed. */
+  /** Tokens of the answer when the attempt failed. */
   tokens: number
 }

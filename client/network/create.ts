@@ -10,7 +10,7 @@ import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { kadOptions, PotluckError, sparingWindows, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
 import { createLibp2p } from 'libp2p'
 
-import { ADDRESS_DIAL_TIMEOUT_MS } from '../constants.ts'
+import { ADDRESS_DIAL_TIMEOUT_MS } from '../base/constants.ts'
 import type { Platform } from '../platform/platform.ts'
 import { LanPeers } from './lan-peers.ts'
 import { Libp2pNetwork } from './libp2p-network.ts'

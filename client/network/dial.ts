@@ -2,7 +2,7 @@
 import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
-import { DIRECT_HEAD_START_MS } from '../constants.ts'
+import { DIRECT_HEAD_START_MS } from '../base/constants.ts'
 import type { Dialable } from './network.ts'
 
 /**

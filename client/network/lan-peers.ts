@@ -1,6 +1,6 @@
 import type { PeerInfo } from '@libp2p/interface'
 
-import { MAX_LAN_PEERS } from '../constants.ts'
+import { MAX_LAN_PEERS } from '../base/constants.ts'
 
 /** Peers that announced themselves on the local network, remembered for every lookup. */
 export class LanPeers {

@@ -15,6 +15,7 @@ export interface Explanation {
 
 const CAUSES: Record<Cause, string> = {
   complete: 'answers complete',
+  served: 'embeddings and audits',
   late: 'times left for another, later than it had promised',
   unreachable: 'times unreachable while others were not',
   silent: 'times silent after taking a request',
@@ -42,7 +43,7 @@ export function explain(state: PeerState, parameters: ReputationParameters, now:
 
   function effect(cause: Cause): string {
     if (cause === 'praised') return ` (together ${state.reliability.praise.toFixed(2)} of an answer)`
-    if (cause === 'complete' || cause === 'late' || cause === 'audit') return ''
+    if (cause === 'complete' || cause === 'served' || cause === 'late' || cause === 'audit') return ''
     return ` (each weighs as ${penaltyWeight(cause satisfies Penalty, parameters)} failed answers${heldBack(cause)})`
   }
 }

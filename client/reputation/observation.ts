@@ -13,6 +13,8 @@ export type Observation =
   | Complete
   | Late
   | Failed
+  /** A complete reply without tokens to time: embeddings, or an audit. */
+  | { type: 'served' }
   | Audited
   /** A receipt of another contract version, or of a backend that cannot be compared. Speaks for and against nobody. */
   | { type: 'incomparable' }

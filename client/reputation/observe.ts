@@ -16,6 +16,10 @@ export function observe(
   switch (observation.type) {
     case 'complete':
       return complete(state, observation, parameters, now)
+    case 'served': {
+      const reliability = addOutcome(state.reliability, { complete: 1, failed: 0 }, parameters, now)
+      return counted({ ...state, reliability }, 'served', now)
+    }
     case 'late': {
       const speed = addLateness(state.speed, observation, parameters, now)
       return speed === state.speed ? state : counted({ ...state, speed }, 'late', now)

@@ -75,6 +75,7 @@ export class Reputation {
       return
     }
     if (observation.type === 'failed' && isWireCode(observation.code)) this.reached()
+    if (observation.type === 'served') this.reached()
     if (observation.type === 'complete') {
       this.reached()
       this.#budget = earnAudits(this.#budget, observation.completionTokens, this.parameters)

@@ -6,7 +6,7 @@ import { freshReliability, type Reliability } from './reliability.ts'
 import { FRESH_SPEED, type Speed } from './speed.ts'
 
 /** What is counted for `explain`. */
-export type Cause = Penalty | 'complete' | 'late' | 'audit' | 'praised'
+export type Cause = Penalty | 'complete' | 'served' | 'late' | 'audit' | 'praised'
 
 export interface Integrity {
   /** The audit's e-process; absent before the first audit. Never decays. */

@@ -1,111 +1,134 @@
-/** One attempt at one node, as it becomes observations: the only place that turns events into them. */
-import type { ErrorCode } from '@potluck/protocol'
+/** The bookkeeping of one attempt at one node. Every attempt ends with one observation, and this is where it is made. */
+import { ERROR_POLICY, type Load, type PotluckError } from '@potluck/protocol'
 
+import type { Directory } from '../discover/directory.ts'
+import { log } from '../base/log.ts'
 import type { Reputation } from '../reputation/index.ts'
-import type { KnownNode, NodeView } from './node-view.ts'
-import type { Choice } from './rank.ts'
-import type { SelectionRequest } from './selector.ts'
+import type { RankedCandidate, Workload } from './candidate.ts'
 
-/** What the selector remembers of it. */
-export interface RecordEvents {
+/** What the selector keeps of an attempt for the next requests. */
+export interface SelectorMemory {
   accepted: () => void
   firstToken: (waitedMs: number) => void
-  refused: (retryAfterMs: number | undefined) => void
-  complete: (prefixKey: string, tokens: number) => void
+  backoff: (retryAfterMs: number | undefined) => void
+  /** The node has the conversation in its cache now. */
+  cached: (prefixKey: string, tokens: number) => void
   ended: () => void
 }
 
-/** What the terminal frame and the tokens' arrival told. */
-export interface AttemptResult {
+export interface RecordContext {
+  reputation: Reputation
+  directory: Pick<Directory, 'reportLoad' | 'evict'>
+  /** Milliseconds since the epoch. */
+  now: () => number
+  memory: SelectorMemory
+}
+
+/** What a complete answer shows. */
+export interface AnswerOutcome {
   promptTokens: number
+  /** Of these, what the node found in its cache. */
   cachedTokens: number
   completionTokens: number
-  /** From the first token to the last, and the longest time between two; milliseconds. */
+  /** From the first token to the last, milliseconds. */
   decodeMs: number
+  /** The longest time between two tokens, milliseconds. */
   longestGapMs: number
   /** Of the conversation with this answer, from `conversationKeys`. */
   prefixKey: string
 }
 
-export class AttemptRecord<N extends KnownNode> {
-  readonly choice: Choice<NodeView<N>>
+/** Exactly one of `complete`, `served`, `failed` and `abandoned` takes effect: the first. */
+export class AttemptRecord {
+  readonly candidate: RankedCandidate
+  /** Milliseconds since the epoch. */
   readonly sentAt: number
-  /** The wait that `accepted` told; 0 before. */
-  toldWaitMs: number = 0
-  readonly #request: SelectionRequest
-  readonly #reputation: Reputation
-  readonly #now: () => number
-  readonly #events: RecordEvents
+  /** The wait that `accepted` reported, milliseconds. 0 before. */
+  reportedWaitMs: number = 0
+  readonly #work: Workload
+  readonly #context: RecordContext
   #firstTokenAt: number | undefined
+  #ended = false
 
-  constructor(
-    choice: Choice<NodeView<N>>,
-    request: SelectionRequest,
-    reputation: Reputation,
-    now: () => number,
-    events: RecordEvents
-  ) {
-    this.choice = choice
-    this.sentAt = now()
-    this.#request = request
-    this.#reputation = reputation
-    this.#now = now
-    this.#events = events
+  constructor(candidate: RankedCandidate, work: Workload, context: RecordContext) {
+    this.candidate = candidate
+    this.sentAt = context.now()
+    this.#work = work
+    this.#context = context
   }
 
-  accepted(estimatedWaitMs: number): void {
-    this.toldWaitMs = estimatedWaitMs
-    // An open connection alone is no sign of life: it may be from before the network was lost.
-    this.#reputation.reached()
-    this.#events.accepted()
+  accepted(estimatedWaitMs: number, load: Load): void {
+    this.reportedWaitMs = estimatedWaitMs
+    this.#context.directory.reportLoad(this.candidate.peer, load)
+    // An open connection alone is not a sign of life: it can be older than a loss of the network.
+    this.#context.reputation.reached()
+    this.#context.memory.accepted()
   }
 
   firstToken(): void {
-    this.#firstTokenAt = this.#now()
-    this.#events.firstToken(this.#firstTokenAt - this.sentAt)
+    this.#firstTokenAt = this.#context.now()
+    this.#context.memory.firstToken(this.#firstTokenAt - this.sentAt)
   }
 
-  complete(result: AttemptResult): void {
-    const { promptTokens, cachedTokens, completionTokens, decodeMs, longestGapMs, prefixKey } = result
-    const { node } = this.choice.contender
-    this.#events.ended()
-    this.#events.complete(prefixKey, promptTokens + completionTokens)
-    this.#reputation.observe(node.peer, node.digest, {
+  /** A whole answer. */
+  complete(outcome: AnswerOutcome, load: Load | undefined): void {
+    if (!this.#end()) return
+    const { promptTokens, cachedTokens, completionTokens, decodeMs, longestGapMs, prefixKey } = outcome
+    const { peer, digest, node, model, predicted } = this.candidate
+    if (load !== undefined) this.#context.directory.reportLoad(peer, load)
+    this.#context.memory.cached(prefixKey, promptTokens + completionTokens)
+    this.#context.reputation.observe(peer, digest, {
       type: 'complete',
       promptTokens,
       cachedTokens,
       completionTokens,
       roundTripMs: node.roundTripMs,
-      toldWaitMs: this.toldWaitMs,
-      ttftMs: (this.#firstTokenAt ?? this.#now()) - this.sentAt,
+      toldWaitMs: this.reportedWaitMs,
+      ttftMs: (this.#firstTokenAt ?? this.#context.now()) - this.sentAt,
       decodeMs,
       longestGapMs,
-      predictedMs: this.choice.predicted.totalMs,
-      claims: node.claims
+      predictedMs: predicted.totalMs,
+      claims: model
     })
   }
 
-  /** Refused, failed, or aborted by the caller: the code says what it means. */
-  failed(code: ErrorCode, retryAfterMs?: number): void {
-    const { node } = this.choice.contender
-    this.#events.ended()
-    if (code === 'busy' || code === 'rate_limited') this.#events.refused(retryAfterMs)
-    this.#reputation.observe(node.peer, node.digest, { type: 'failed', code })
+  /** A complete reply that has no tokens to time: embeddings, or an audit. */
+  served(): void {
+    if (!this.#end()) return
+    this.#context.memory.accepted()
+    this.#context.reputation.observe(this.candidate.peer, this.candidate.digest, { type: 'served' })
   }
 
-  /** Given up by this client for another node: before the first token that speaks of the wait, after it of nothing. */
-  left(): void {
-    const { node, cachedTokens } = this.choice.contender
-    this.#events.ended()
-    if (this.#firstTokenAt !== undefined) return
-    this.#reputation.observe(node.peer, node.digest, {
+  /** The node refused, failed, or the caller aborted: the policy table says what follows. */
+  failed({ code, retryAfterMs }: Pick<PotluckError, 'code' | 'retryAfterMs'>): void {
+    if (!this.#end()) return
+    const { peer, digest } = this.candidate
+    const { backoff, evict } = ERROR_POLICY[code]
+    log.select('…%s ended with %s after %d ms', peer.slice(-8), code, Math.round(this.#context.now() - this.sentAt))
+    if (backoff) this.#context.memory.backoff(retryAfterMs)
+    if (evict) this.#context.directory.evict(peer)
+    this.#context.reputation.observe(peer, digest, { type: 'failed', code })
+  }
+
+  /** This client left the node for another. Before the first token that shows how long the wait was. */
+  abandoned(): void {
+    if (!this.#end() || this.#firstTokenAt !== undefined) return
+    const { peer, digest, node, model, cachedTokens } = this.candidate
+    this.#context.reputation.observe(peer, digest, {
       type: 'late',
-      promptTokens: this.#request.promptTokens,
+      promptTokens: this.#work.promptTokens,
       cachedTokens,
       roundTripMs: node.roundTripMs,
-      toldWaitMs: this.toldWaitMs,
-      waitedMs: this.#now() - this.sentAt,
-      claims: node.claims
+      toldWaitMs: this.reportedWaitMs,
+      waitedMs: this.#context.now() - this.sentAt,
+      claims: model
     })
+  }
+
+  #end(): boolean {
+    if (this.#ended) return false
+    this.#ended = true
+    this.#context.memory.ended()
+    return true
   }
 }

@@ -1,4 +1,4 @@
-/** When a node that refused may be asked again. Pure. */
+/** When a node that refused can be asked again. Pure. */
 import { FIRST_BACKOFF_MS, MAX_RETRY_AFTER_MS } from './constants.ts'
 
 export interface Backoff {
@@ -9,8 +9,8 @@ export interface Backoff {
 }
 
 /**
- * After a refusal. The node's own time is honoured; a node that keeps refusing at the times it
- * named itself is asked ever less often.
+ * The state after a refusal. The client obeys the node's retry-after. It asks a node less and less often that keeps
+ * refusing at the times it named.
  */
 export function backOff(before: Backoff | undefined, retryAfterMs: number | undefined, now: number): Backoff {
   const refusals = (before?.refusals ?? 0) + 1

@@ -5,7 +5,7 @@ import type { Score } from '../reputation/index.ts'
 export function drawBeta({ alpha, beta }: Score['reliability'], random: () => number): number {
   const complete = drawGamma(alpha, random)
   const failed = drawGamma(beta, random)
-  // Both can vanish for tiny shapes; then the draw says nothing.
+  // Both can underflow to 0 for tiny parameters. Such a draw carries no information.
   return complete + failed === 0 ? 0.5 : complete / (complete + failed)
 }
 

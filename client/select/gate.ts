@@ -1,7 +1,14 @@
-/** Who may serve at all. Nothing that passes the gate is weighed against what the gate is for. */
-import type { Contender, Mode, Request } from './contender.ts'
+/** Which nodes may get a request at all. A node that passes is never weighed against the reasons of the gate. */
+import type { Feature, ModelCard } from '@potluck/protocol'
 
-export type Refusal =
+import type { KnownNode } from '../discover/known-node.ts'
+import type { Standing } from '../reputation/index.ts'
+import { supports } from './candidate.ts'
+
+/** The nodes that the user allows. `open`: all; `trusted`: the user's own node and the trusted list; `local`: the own node only. */
+export type Mode = 'open' | 'trusted' | 'local'
+
+export type GateReason =
   | 'banned'
   | 'quarantined'
   | 'draining'
@@ -10,25 +17,34 @@ export type Refusal =
   | 'not_trusted'
   | 'not_local'
 
-/** Why a contender must not get the request; undefined if it may. */
-export function refusalOf(
-  contender: Contender,
-  { maxTokens = 0 }: Pick<Request, 'maxTokens'>,
-  mode: Mode
-): Refusal | undefined {
-  if (mode === 'local' && !contender.local) return 'not_local'
-  if (mode === 'trusted' && !contender.local && !contender.trusted) return 'not_trusted'
-  // The user's own node is not judged: whoever controls it controls this client too.
-  if (!contender.local && contender.standing === 'banned') return 'banned'
-  if (!contender.local && contender.standing === 'quarantined') return 'quarantined'
-  if (contender.draining) return 'draining'
-  if (!contender.suitable) return 'not_suitable'
-  // Beside the answer some prompt has to fit; how much, only the node can count.
-  if (contender.contextLength <= maxTokens) return 'context_too_short'
-  return undefined
+export interface GateInput {
+  node: KnownNode
+  model: ModelCard
+  local: boolean
+  trusted: boolean
+  standing: Standing
 }
 
-/** Known well enough for an ordinary share: by its audits, by the user's word, or as the user's own. */
-export function isEstablished({ standing, trusted, local }: Contender): boolean {
-  return standing === 'established' || trusted || local
+export interface Requirements {
+  features: readonly Feature[]
+  /** The caller's limit, if it set one. */
+  maxTokens: number | undefined
+}
+
+/** Why the model on this node must not get the request. Undefined: it may. */
+export function gateReason(
+  { node, model, local, trusted, standing }: GateInput,
+  { features, maxTokens = 0 }: Requirements,
+  mode: Mode
+): GateReason | undefined {
+  if (mode === 'local' && !local) return 'not_local'
+  if (mode === 'trusted' && !local && !trusted) return 'not_trusted'
+  // The user's own node is not judged, because whoever controls it controls this client too.
+  if (!local && standing === 'banned') return 'banned'
+  if (!local && standing === 'quarantined') return 'quarantined'
+  if (node.card.draining) return 'draining'
+  if (!supports(node, model, features)) return 'not_suitable'
+  // Some prompt must fit beside the answer. Only the node can count how much.
+  if (model.contextLength <= maxTokens) return 'context_too_short'
+  return undefined
 }

@@ -1,9 +1,15 @@
-/** Which node gets a request. Clock and chance come from outside; what is decided by pure functions is in their files. */
-export { AttemptRecord, type AttemptResult } from './attempt-record.ts'
+/** Which node gets a request. The clock and the random source are passed in; the decisions are pure functions. */
+export type { AnswerOutcome, AttemptRecord } from './attempt-record.ts'
+export {
+  settleDigest,
+  type Candidate,
+  type PredictedTimes,
+  type RankedCandidate,
+  type UserNodes,
+  type Workload
+} from './candidate.ts'
 export { LOOK_AROUND_MS, MAX_MOVES } from './constants.ts'
-export type { Contender, Mode, Request } from './contender.ts'
-export { refusalOf, type Refusal } from './gate.ts'
-export type { KnownNode } from './node-view.ts'
-export { ambiguous, Offer, offersOf, settleModel, type Friends } from './offers.ts'
+export type { GateReason, Mode } from './gate.ts'
+export { CandidatePool, type PoolContext, type PooledRequest } from './pool.ts'
 export { conversationKeys } from './prefixes.ts'
-export { Selector, type NodeChoice, type SelectionRequest } from './selector.ts'
+export { Selector } from './selector.ts'

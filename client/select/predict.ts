@@ -1,41 +1,36 @@
-/** When an answer would be complete: round trip, queue, uncached prefill, decode. */
+/** When an answer would be complete: round trip, queue, prefill of the tokens that are not cached, decode. Pure. */
 import { hiddenWaitMs, predict, usualWaitMs, type ReputationParameters } from '../reputation/index.ts'
+import type { Candidate, PredictedTimes, Workload } from './candidate.ts'
 import { LOAD_HALF_LIFE_MS } from './constants.ts'
-import type { Contender, Request } from './contender.ts'
 
-export interface Times {
-  /** Of the time to the first token, the queue. */
-  waitMs: number
-  ttftMs: number
-  totalMs: number
-}
-
+/** @param now milliseconds since the epoch */
 export function predictTimes(
-  contender: Contender,
-  { promptTokens, answerTokens }: Request,
+  candidate: Candidate,
+  { promptTokens, answerTokens }: Pick<Workload, 'promptTokens' | 'answerTokens'>,
   parameters: ReputationParameters,
   now: number
-): Times {
-  const { cachedTokens, claims, speed, roundTripMs } = contender
+): PredictedTimes {
+  const { cachedTokens, model, speed, node } = candidate
   const work = { promptTokens, cachedTokens: Math.min(cachedTokens, promptTokens), answerTokens }
-  const { prefillMs, decodeMs } = predict(speed, work, claims, parameters, now)
-  const waitMs = predictWaitMs(contender, prefillMs + decodeMs, now)
-  const ttftMs = roundTripMs + waitMs + prefillMs
+  const { prefillMs, decodeMs } = predict(speed, work, model, parameters, now)
+  const waitMs = predictWaitMs(candidate, prefillMs + decodeMs, now)
+  const ttftMs = node.roundTripMs + waitMs + prefillMs
   return { waitMs, ttftMs, totalMs: ttftMs + decodeMs }
 }
 
-/** How much of a told load still holds, 0 to 1. */
-export function freshness({ loadAt }: Pick<Contender, 'loadAt'>, now: number): number {
-  return 2 ** (-Math.max(0, now - loadAt) / LOAD_HALF_LIFE_MS)
+/** How much of a reported load still holds, 0 to 1. */
+export function freshness({ node }: Pick<Candidate, 'node'>, now: number): number {
+  return 2 ** (-Math.max(0, now - node.loadAt) / LOAD_HALF_LIFE_MS)
 }
 
 /**
- * The queue: what the node told, worn off by the time since towards what is usual there; what its
- * callers wait beyond that; and what this client sent afterwards, which the node could not know yet.
+ * The queue is the sum of three waits: the wait that the node reported, which fades towards the usual wait there; the
+ * wait that its callers see beyond its reports; and the requests that this client sent after the report.
  */
-function predictWaitMs(contender: Contender, serviceMs: number, now: number): number {
-  const { load, sentSince, speed } = contender
-  const fresh = freshness(contender, now)
+function predictWaitMs(candidate: Candidate, serviceMs: number, now: number): number {
+  const { node, sentSince, speed } = candidate
+  const { load } = node
+  const fresh = freshness(candidate, now)
   const slots = Math.max(1, load.slots)
   const free = Math.max(0, slots - load.active - load.queued)
   const own = (Math.max(0, sentSince - free) * serviceMs) / slots

@@ -1,7 +1,8 @@
 /**
- * Which node holds the beginning of a conversation in its cache. Kept in memory alone, as hashes:
- * a prompt reaches no disk.
+ * Which node holds the prefix of a conversation in its cache. Kept in memory only, and as hashes: a prompt never reaches
+ * the disk.
  */
+import { LRUCache } from 'lru-cache'
 import type { PromptInput } from '@potluck/protocol'
 
 import { MAX_PREFIXES, PREFIX_TTL_MS } from './constants.ts'
@@ -13,24 +14,20 @@ interface Entry {
 }
 
 export class Prefixes {
-  /** Oldest first. */
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new LRUCache<string, Entry>({ max: MAX_PREFIXES })
 
   /**
-   * An answer is complete: the node holds prompt and answer now.
+   * Called when an answer is complete: the node holds the prompt and the answer now.
    *
    * @param key of the conversation with the answer, from `conversationKeys`
    * @param now milliseconds since the epoch
    */
   remember(key: string, peer: string, tokens: number, now: number): void {
-    this.#entries.delete(key)
     this.#entries.set(key, { peer, tokens, at: now })
-    const oldest = this.#entries.keys().next()
-    if (this.#entries.size > MAX_PREFIXES && !oldest.done) this.#entries.delete(oldest.value)
   }
 
   /**
-   * Who holds the longest known beginning, and how many tokens of it.
+   * The node that holds the longest known prefix, and how many tokens of it.
    *
    * @param keys of the conversation so far, shortest first
    */
@@ -41,14 +38,14 @@ export class Prefixes {
   }
 }
 
-/** A key for each beginning of a conversation, shortest first; a raw prompt has one. */
+/** One key for each prefix of a conversation, shortest first. A raw prompt has one key. */
 export function conversationKeys(digest: string, input: PromptInput): string[] {
   if ('prompt' in input) return [hash(digest, input.prompt)]
   let key = digest
   return input.messages.map(({ role, content }) => (key = hash(key, `${role}\n${content}`)))
 }
 
-/** 2 x 32 bits of FNV-1a: a collision costs one wrong guess about a cache. */
+/** Twice 32 bits of FNV-1a. A collision costs one wrong guess about a cache. */
 function hash(before: string, text: string): string {
   let a = 0x811c9dc5
   let b = 0x1b873593

@@ -1,43 +1,28 @@
 /**
- * In which order nodes are asked: gate, then trade off. Pure, but for the random source that is passed in.
+ * The order in which candidates are asked. The gate has excluded all others before. Pure: the clock and the random
+ * source are passed in.
  *
- * 1. the gate: banned, quarantined, leaving, not suitable, not allowed by the mode
- * 2. the user's own node, while it has a free slot
- * 3. now and then a probationary peer, by its bounded share
- * 4. established nodes: the one that holds the conversation's beginning; then cold before hot, each by
- *    predicted completion over a Thompson draw of its reliability
- * 5. newcomers: those whose trial has begun before strangers, those with answers still to be audited after
- *    them, those that fail most of the time last
- * 6. nodes whose context is likely too short
- * 7. nodes that asked to be left alone for a while, soonest first
+ * 1. the user's own node, while it has a free slot
+ * 2. now and then a probationary peer, within its bounded share of the requests
+ * 3. established peers: the node that holds the conversation's prefix, then cold before hot nodes, each by its
+ *    predicted time to completion divided by a Thompson draw of its reliability
+ * 4. probationary peers: those whose audits have begun first, those that wait for an audit later, those that fail last
+ * 5. nodes whose context is probably too short
+ * 6. nodes that asked for a pause, in the order in which the pauses end
  *
- * Later steps are worked out only when the caller asks for them.
+ * Each step is computed only when the caller asks for it.
  */
-import { READABLE_TOKENS_PER_SECOND } from '../constants.ts'
+import { READABLE_TOKENS_PER_SECOND } from '../base/constants.ts'
 import type { ReputationParameters } from '../reputation/index.ts'
 import { drawBeta } from './beta.ts'
-import { FAILING_RELIABILITY, LEAST_RELIABILITY, PREFIX_PATIENCE } from './constants.ts'
-import type { Contender, Mode, Request } from './contender.ts'
-import { isEstablished, refusalOf } from './gate.ts'
+import type { Candidate, RankedCandidate, Workload } from './candidate.ts'
+import { FAILING_RELIABILITY, LEAST_RELIABILITY, PREFIX_GAIN } from './constants.ts'
 import { hotBound, inFlightPerSlot } from './hot-cold.ts'
-import { predictTimes, type Times } from './predict.ts'
-
-export interface Choice<C extends Contender> {
-  contender: C
-  /** Why it stands here. */
-  why: 'local' | 'probation_share' | 'holds_prefix' | 'cold' | 'hot' | 'probationary' | 'tight' | 'resting'
-  predicted: Times
-}
+import { predictTimes } from './predict.ts'
 
 export interface RankContext {
-  mode: Mode
   parameters: ReputationParameters
-  /**
-   * Whether newcomers stand apart. False where this client cannot audit: nobody could ever pass a
-   * probation, and all would stay strangers, chosen by chance.
-   */
-  probation: boolean
-  /** From `Reputation.probationShare`. */
+  /** The share of the requests for probationary peers, 0 to 1: see `Reputation.probationShare`. */
   probationShare: number
   /** Milliseconds since the epoch. */
   now: number
@@ -45,91 +30,86 @@ export interface RankContext {
   random: () => number
 }
 
+type Weigh = (candidate: Candidate, why: RankedCandidate['why']) => RankedCandidate
+
 /** Best first. */
-export function* rank<C extends Contender>(
-  contenders: readonly C[],
-  request: Request,
-  context: RankContext
-): Generator<Choice<C>, void, void> {
-  const { mode, now, random, probationShare, probation } = context
-  const weigh = (contender: C, why: Choice<C>['why']): Choice<C> => ({
-    contender,
+export function* rank(
+  candidates: readonly Candidate[],
+  work: Workload,
+  { now, random, probationShare, parameters }: RankContext
+): Generator<RankedCandidate, void, void> {
+  const weigh: Weigh = (candidate, why) => ({
+    ...candidate,
     why,
-    predicted: predictTimes(contender, request, context.parameters, now)
+    predicted: predictTimes(candidate, work, parameters, now)
   })
-  let own: C | undefined
-  const established: C[] = []
-  const probationary: C[] = []
-  const tight: C[] = []
-  const resting: C[] = []
-  for (const contender of contenders) {
-    if (refusalOf(contender, request, mode) !== undefined) continue
-    if (contender.notBefore > now) resting.push(contender)
-    else if (isTight(contender, request)) tight.push(contender)
-    else if (own === undefined && contender.local && hasFreeSlot(contender)) own = contender
-    else if (!probation || isEstablished(contender)) established.push(contender)
-    else probationary.push(contender)
+  let own: Candidate | undefined
+  const established: Candidate[] = []
+  const probationary: Candidate[] = []
+  const tight: Candidate[] = []
+  const resting: Candidate[] = []
+  for (const candidate of candidates) {
+    if (candidate.notBefore > now) resting.push(candidate)
+    else if (isTight(candidate, work)) tight.push(candidate)
+    else if (own === undefined && candidate.local && hasFreeSlot(candidate)) own = candidate
+    else if (!work.auditable || isEstablished(candidate)) established.push(candidate)
+    else probationary.push(candidate)
   }
 
   if (own !== undefined) yield weigh(own, 'local')
-  let tried: C | undefined
+  let tried: Candidate | undefined
   if (own === undefined && established.length > 0 && random() < probationShare) {
-    tried = byTrial(probationary, random).find((contender) => unaudited(contender) === 0 && !isFailing(contender))
+    tried = byProbation(probationary, random).find((one) => unaudited(one) === 0 && !isFailing(one))
     if (tried !== undefined) yield weigh(tried, 'probation_share')
   }
-  yield* holderFirst(byTime(established, weigh, now, random))
-  for (const contender of byTrial(probationary, random)) if (contender !== tried) yield weigh(contender, 'probationary')
-  for (const choice of byTime(tight, (contender) => weigh(contender, 'tight'), now, random)) yield choice
-  for (const contender of resting.sort((a, b) => a.notBefore - b.notBefore)) yield weigh(contender, 'resting')
+  yield* prefixHolderFirst(byTime(established, weigh, now, random))
+  for (const one of byProbation(probationary, random)) if (one !== tried) yield weigh(one, 'probationary')
+  for (const one of byTime(tight, (candidate) => weigh(candidate, 'tight'), now, random)) yield one
+  for (const one of resting.sort((a, b) => a.notBefore - b.notBefore)) yield weigh(one, 'resting')
 }
 
-/** Cold by time, then hot by requests in flight. */
-function byTime<C extends Contender>(
-  contenders: readonly C[],
-  weigh: (contender: C, why: Choice<C>['why']) => Choice<C>,
-  now: number,
-  random: () => number
-): Array<Choice<C>> {
-  const bound = hotBound(contenders, now)
-  return contenders
-    .map((contender) => {
-      const inFlight = inFlightPerSlot(contender, now)
+/** Cold nodes by time, then hot nodes by requests in flight. */
+function byTime(candidates: readonly Candidate[], weigh: Weigh, now: number, random: () => number): RankedCandidate[] {
+  const bound = hotBound(candidates, now)
+  return candidates
+    .map((candidate) => {
+      const inFlight = inFlightPerSlot(candidate, now)
       const hot = inFlight > bound
-      const choice = weigh(contender, hot ? 'hot' : 'cold')
-      // Of p tries one succeeds: dividing by p is the time with all failures before it.
-      const cost = choice.predicted.totalMs / Math.max(LEAST_RELIABILITY, drawBeta(contender.reliability, random))
-      return { choice, hot, cost, load: hot ? inFlight : 0 }
+      const weighed = weigh(candidate, hot ? 'hot' : 'cold')
+      // One of 1/p attempts succeeds, so the time divided by p includes the failures before it.
+      const cost = weighed.predicted.totalMs / Math.max(LEAST_RELIABILITY, drawBeta(candidate.reliability, random))
+      return { weighed, hot, cost, load: hot ? inFlight : 0 }
     })
     .sort((a, b) => Number(a.hot) - Number(b.hot) || a.load - b.load || a.cost - b.cost)
-    .map(({ choice }) => choice)
+    .map(({ weighed }) => weighed)
 }
 
-/** The node that holds the conversation's beginning comes first, unless it is much slower than the best. */
-function holderFirst<C extends Contender>(choices: Array<Choice<C>>): Array<Choice<C>> {
-  const [best] = choices
-  const holder = choices.findIndex(({ contender }) => contender.cachedTokens > 0)
-  const choice = choices[holder]
-  if (best === undefined || choice === undefined) return choices
-  if (choice.predicted.totalMs > PREFIX_PATIENCE * best.predicted.totalMs) return choices
-  return [{ ...choice, why: 'holds_prefix' }, ...choices.toSpliced(holder, 1)]
+/** The node that holds the conversation's prefix comes first, unless it is much slower than the best. */
+function prefixHolderFirst(ranked: RankedCandidate[]): RankedCandidate[] {
+  const [best] = ranked
+  const index = ranked.findIndex(({ cachedTokens }) => cachedTokens > 0)
+  const holder = ranked[index]
+  if (best === undefined || holder === undefined) return ranked
+  if (holder.predicted.totalMs > PREFIX_GAIN * best.predicted.totalMs) return ranked
+  return [{ ...holder, why: 'holds_prefix' }, ...ranked.toSpliced(index, 1)]
 }
 
 /**
- * A trial that has begun is brought to its end first: what was audited already is lost on a peer
- * that is never asked again. Among strangers chance decides, since what their cards claim costs
- * nothing; only who admits to being too slow to read along comes after them.
+ * A probation that has begun is finished first, because audits of a peer that is never asked again are lost. Chance
+ * decides among unknown peers, because claims on a card cost nothing. Only peers that admit to be slower than people
+ * read come later.
  *
- * Callers who come at once are spread: none is audited before its answer is there. And who cuts all
- * its answers is never audited, so that its trial would go on for ever.
+ * Concurrent requests go to different peers, because no answer is audited before it is complete. A peer that cuts all
+ * its answers is never audited, so its probation would never end: it comes last.
  */
-function byTrial<C extends Contender>(newcomers: readonly C[], random: () => number): C[] {
-  return newcomers
-    .map((contender) => ({
-      contender,
-      failing: Number(isFailing(contender)),
-      unaudited: unaudited(contender),
-      auditedTokens: contender.auditedTokens,
-      slow: Number(isSlow(contender)),
+function byProbation(candidates: readonly Candidate[], random: () => number): Candidate[] {
+  return candidates
+    .map((candidate) => ({
+      candidate,
+      failing: Number(isFailing(candidate)),
+      unaudited: unaudited(candidate),
+      auditedTokens: candidate.auditedTokens,
+      slow: Number(isSlow(candidate)),
       chance: random()
     }))
     .sort(
@@ -140,26 +120,31 @@ function byTrial<C extends Contender>(newcomers: readonly C[], random: () => num
         a.slow - b.slow ||
         a.chance - b.chance
     )
-    .map(({ contender }) => contender)
+    .map(({ candidate }) => candidate)
 }
 
-/** Answers whose audit is awaited, or that are still being given. */
-function unaudited({ awaitedAudits, inFlight }: Contender): number {
+/** Known well enough for an ordinary share: by its audits, or because the user names it. */
+function isEstablished({ standing, trusted, local }: Candidate): boolean {
+  return standing === 'established' || trusted || local
+}
+
+/** Answers that still run, or whose audit has no result yet. */
+function unaudited({ awaitedAudits, inFlight }: Candidate): number {
   return awaitedAudits + inFlight
 }
 
-function isFailing({ reliability: { alpha, beta } }: Contender): boolean {
+function isFailing({ reliability: { alpha, beta } }: Candidate): boolean {
   return alpha / (alpha + beta) < FAILING_RELIABILITY
 }
 
-function isTight({ contextLength }: Contender, { promptTokens, maxTokens = 1 }: Request): boolean {
-  return contextLength < promptTokens + maxTokens
+function isTight({ model }: Candidate, { promptTokens, maxTokens = 1 }: Workload): boolean {
+  return model.contextLength < promptTokens + maxTokens
 }
 
-function isSlow({ claims }: Contender): boolean {
-  return claims.decodeTokensPerSecond < READABLE_TOKENS_PER_SECOND
+function isSlow({ model }: Candidate): boolean {
+  return model.decodeTokensPerSecond < READABLE_TOKENS_PER_SECOND
 }
 
-function hasFreeSlot({ load, inFlight }: Contender): boolean {
+function hasFreeSlot({ node: { load }, inFlight }: Candidate): boolean {
   return Math.max(load.active + load.queued, inFlight) < load.slots
 }

@@ -1,21 +1,29 @@
 /**
- * What selection remembers from one request to the next: who holds which prefix, who asked to be left
- * alone, what is under way where, when to hedge. The decisions are the pure functions beside it.
+ * Chooses nodes, and remembers from one request to the next what the choice needs: which node holds which prefix, which
+ * node asked for a pause, which requests run where, and when to hedge. The decisions are pure functions beside it.
  */
-import type { Reputation } from '../reputation/index.ts'
+import { LRUCache } from 'lru-cache'
+import { formatDigest, type ModelCard } from '@potluck/protocol'
+
+import type { Directory } from '../discover/directory.ts'
+import type { KnownNode } from '../discover/known-node.ts'
+import type { ModelSelector } from '../discover/model-selector.ts'
+import { log } from '../base/log.ts'
+import { auditedTokens, type Reputation } from '../reputation/index.ts'
 import { AttemptRecord } from './attempt-record.ts'
 import { backOff, type Backoff } from './backoff.ts'
+import { matchingModels, type Candidate, type RankedCandidate, type UserNodes, type Workload } from './candidate.ts'
 import { LOOK_AROUND, MAX_BACKOFFS } from './constants.ts'
-import type { Mode, Request } from './contender.ts'
-import { refusalOf, type Refusal } from './gate.ts'
+import { gateReason, type GateReason, type Mode, type Requirements } from './gate.ts'
 import { earnHedge, FRESH_HEDGING, hedgeAfterMs, noteFirstToken, spendHedge, type Hedging } from './hedge.ts'
 import { isProven, remainingWaitMs, shouldMove } from './move.ts'
-import { NodeView, type KnownNode } from './node-view.ts'
 import { Prefixes } from './prefixes.ts'
-import { rank, type Choice } from './rank.ts'
+import { rank } from './rank.ts'
 
 export interface SelectorOptions {
   reputation: Reputation
+  directory: Pick<Directory, 'reportLoad' | 'evict'>
+  user: UserNodes
   /** Default `open`. */
   mode?: Mode
   /** Milliseconds since the epoch. */
@@ -24,131 +32,179 @@ export interface SelectorOptions {
   random: () => number
 }
 
-export interface SelectionRequest extends Request {
-  /** From `conversationKeys`: the beginnings of the conversation, shortest first. */
-  prefixKeys: readonly string[]
-  /** Whether the answer can be audited, by this client or through others; see `RankContext.probation`. */
-  auditable: boolean
-}
-
-export type NodeChoice<N extends KnownNode> = Choice<NodeView<N>>
+type Identity = Pick<Candidate, 'peer' | 'digest' | 'local' | 'trusted' | 'standing'>
 
 export class Selector {
   readonly #reputation: Reputation
+  readonly #directory: SelectorOptions['directory']
+  readonly #user: UserNodes
   readonly #mode: Mode
   readonly #now: () => number
   readonly #random: () => number
   readonly #prefixes = new Prefixes()
-  readonly #backoffs = new Map<string, Backoff>()
-  /** When each request that is under way was sent, by peer. */
-  readonly #underWay = new Map<string, number[]>()
+  readonly #backoffs = new LRUCache<string, Backoff>({ max: MAX_BACKOFFS })
+  /** When each running request was sent, by peer. */
+  readonly #running = new Map<string, number[]>()
   #hedging: Hedging = FRESH_HEDGING
 
-  constructor({ reputation, mode = 'open', now, random }: SelectorOptions) {
+  constructor({ reputation, directory, user, mode = 'open', now, random }: SelectorOptions) {
     this.#reputation = reputation
+    this.#directory = directory
+    this.#user = user
     this.#mode = mode
     this.#now = now
     this.#random = random
   }
 
-  /** Best first. Worked out as far as it is asked for. */
-  *order<N extends KnownNode>(nodes: readonly N[], request: SelectionRequest): Generator<NodeChoice<N>, void, void> {
+  /**
+   * The candidates among these nodes that pass the gate, as they are now.
+   *
+   * @param onRefused called for each matching model that does not pass
+   */
+  candidates(
+    nodes: readonly KnownNode[],
+    selector: ModelSelector,
+    requirements: Requirements,
+    onRefused: (peer: string, reason: GateReason) => void = () => undefined
+  ): Candidate[] {
+    const found: Candidate[] = []
+    for (const node of nodes) {
+      for (const model of matchingModels(node, selector)) {
+        const identity = this.#identity(node, model)
+        const reason = gateReason({ node, model, ...identity }, requirements, this.#mode)
+        if (reason === undefined) found.push(this.#candidate(node, model, identity))
+        else onRefused(identity.peer, reason)
+      }
+    }
+    return found
+  }
+
+  /** One model on one node, whether it passes the gate or not: a probe must reach quarantined nodes. */
+  candidate(node: KnownNode, model: ModelCard): Candidate {
+    return this.#candidate(node, model, this.#identity(node, model))
+  }
+
+  /**
+   * Best first. Takes new snapshots, because concurrent requests may have chosen nodes meanwhile. Computes the order
+   * only as far as the caller asks.
+   */
+  *rank(candidates: readonly Candidate[], work: Workload): Generator<RankedCandidate, void, void> {
     const now = this.#now()
-    const holder = this.#prefixes.holder(request.prefixKeys, now)
-    const views = nodes.map((node) => this.#view(node, holder?.peer === node.peer ? holder.tokens : 0))
-    yield* rank(views, request, {
-      mode: this.#mode,
+    const holder = this.#prefixes.holder(work.prefixKeys, now)
+    const current = candidates.map((one) => ({
+      ...this.candidate(one.node, one.model),
+      cachedTokens: holder?.peer === one.peer ? holder.tokens : 0
+    }))
+    yield* rank(current, work, {
       parameters: this.#reputation.parameters,
-      probation: request.auditable,
       probationShare: this.#reputation.probationShare(),
       now,
       random: this.#random
     })
   }
 
-  /** Why the node must not get such a request, whatever the others are; undefined if it may. */
-  refusal(node: KnownNode, request: Pick<Request, 'maxTokens'>): Refusal | undefined {
-    return refusalOf(this.#view(node, 0), request, this.#mode)
-  }
-
   /**
-   * A request is sent to the chosen node. What becomes of it has to be told to the record, and ends
-   * with one of `complete`, `failed` and `left`.
+   * Begins an attempt, which counts as in flight until its record ends.
    *
-   * @param hedge this is a second attempt beside one that is under way
+   * @param hedge this is a second attempt beside a running one
    */
-  begin<N extends KnownNode>(choice: NodeChoice<N>, request: SelectionRequest, hedge = false): AttemptRecord<N> {
-    const { peer } = choice.contender
+  begin(candidate: RankedCandidate, work: Workload, { hedge = false }: { hedge?: boolean } = {}): AttemptRecord {
+    const { peer, why, predicted } = candidate
     const sentAt = this.#now()
+    log.select(
+      '%s …%s as %s, predicted %d ms to the first token and %d ms in all',
+      hedge ? 'hedge to' : 'pick',
+      peer.slice(-8),
+      why,
+      Math.round(predicted.ttftMs),
+      Math.round(predicted.totalMs)
+    )
     if (!hedge) this.#hedging = earnHedge(this.#hedging)
-    this.#underWay.set(peer, [...(this.#underWay.get(peer) ?? []), sentAt])
-    return new AttemptRecord(choice, request, this.#reputation, this.#now, {
-      accepted: () => this.#backoffs.delete(peer),
-      firstToken: (waitedMs) => {
-        this.#hedging = noteFirstToken(this.#hedging, waitedMs, choice.predicted.ttftMs)
-      },
-      refused: (retryAfterMs) => this.#backOff(peer, retryAfterMs),
-      complete: (key, tokens) => this.#prefixes.remember(key, peer, tokens, this.#now()),
-      ended: () => this.#end(peer, sentAt)
+    this.#running.set(peer, [...(this.#running.get(peer) ?? []), sentAt])
+    return new AttemptRecord(candidate, work, {
+      reputation: this.#reputation,
+      directory: this.#directory,
+      now: this.#now,
+      memory: {
+        accepted: () => void this.#backoffs.delete(peer),
+        firstToken: (waitedMs) => {
+          this.#hedging = noteFirstToken(this.#hedging, waitedMs, predicted.ttftMs)
+        },
+        backoff: (retryAfterMs) => {
+          this.#backoffs.set(peer, backOff(this.#backoffs.get(peer), retryAfterMs, this.#now()))
+        },
+        cached: (prefixKey, tokens) => this.#prefixes.remember(prefixKey, peer, tokens, this.#now()),
+        ended: () => this.#ended(peer, sentAt)
+      }
     })
   }
 
-  /** After how long without a first token the request goes to a second node. */
-  hedgeAfterMs<N extends KnownNode>({ predicted }: NodeChoice<N>): number {
+  /** After how long without a first token the request goes to a second node, milliseconds. */
+  hedgeAfterMs({ predicted }: RankedCandidate): number {
     return hedgeAfterMs(this.#hedging, predicted.ttftMs)
   }
 
-  /** Whether a hedge may go to this node now; takes it from the budget if so. */
-  takeHedge<N extends KnownNode>(to: NodeChoice<N>): boolean {
+  /** Whether a hedge may go to this node now. If so, it is taken from the budget. */
+  takeHedge(to: RankedCandidate): boolean {
     const left = isProven(to) ? spendHedge(this.#hedging) : undefined
     if (left !== undefined) this.#hedging = left
     return left !== undefined
   }
 
   /**
-   * The nodes that a request without a first token may look around at: some of the next in the order, to
-   * be asked for their load. Empty while there is no reason to.
+   * The candidates that a waiting request may ask for their load. Empty while it has no reason to.
+   *
+   * @param next returns that many of the next candidates in the order
    */
-  lookAround<N extends KnownNode>(record: AttemptRecord<N>, next: (count: number) => Array<NodeChoice<N>>): N[] {
-    if (this.#remainingMs(record) === 0) return []
-    return next(LOOK_AROUND)
-      .filter(isProven)
-      .map(({ contender }) => contender.node)
+  worthAsking(record: AttemptRecord, next: (count: number) => RankedCandidate[]): RankedCandidate[] {
+    return this.#remainingMs(record) === 0 ? [] : next(LOOK_AROUND).filter(isProven)
   }
 
-  /** For whom to give up the place, of nodes whose load was just asked for; undefined: stay. */
-  better<N extends KnownNode>(
-    record: AttemptRecord<N>,
-    others: readonly N[],
-    request: SelectionRequest
-  ): NodeChoice<N> | undefined {
-    const { value: best } = this.order(others, request).next()
+  /** The candidate, with a fresh load, that the request should move to. Undefined: it stays. */
+  better(record: AttemptRecord, others: readonly Candidate[], work: Workload): RankedCandidate | undefined {
+    const { value: best } = this.rank(others, work).next()
     if (best === undefined) return undefined
-    return shouldMove(record.choice, this.#remainingMs(record), best) ? best : undefined
+    return shouldMove(record.candidate, this.#remainingMs(record), best) ? best : undefined
   }
 
-  #view<N extends KnownNode>(node: N, cachedTokens: number): NodeView<N> {
-    const notBefore = this.#backoffs.get(node.peer)?.notBefore ?? 0
-    const sentAt = this.#underWay.get(node.peer) ?? []
-    return new NodeView(node, this.#reputation, { cachedTokens, notBefore, sentAt })
+  #identity(node: KnownNode, model: ModelCard): Identity {
+    const peer = node.card.peerId.toString()
+    const digest = formatDigest(model.digest)
+    return {
+      peer,
+      digest,
+      local: peer === this.#user.localNode,
+      trusted: this.#user.trusted.has(peer),
+      standing: this.#reputation.standing(peer, digest)
+    }
   }
 
-  #remainingMs<N extends KnownNode>({ choice, toldWaitMs, sentAt }: AttemptRecord<N>): number {
-    return remainingWaitMs(choice, toldWaitMs, this.#now() - sentAt)
+  #candidate(node: KnownNode, model: ModelCard, identity: Identity): Candidate {
+    const { peer, digest } = identity
+    const state = this.#reputation.state(peer, digest)
+    const sentAt = this.#running.get(peer) ?? []
+    return {
+      ...identity,
+      node,
+      model,
+      reliability: this.#reputation.score(peer, digest).reliability,
+      speed: state.speed,
+      auditedTokens: auditedTokens(state),
+      awaitedAudits: this.#reputation.awaitedAudits(peer),
+      inFlight: sentAt.length,
+      sentSince: sentAt.filter((at) => at > node.loadAt).length,
+      notBefore: this.#backoffs.peek(peer)?.notBefore ?? 0,
+      cachedTokens: 0
+    }
   }
 
-  #backOff(peer: string, retryAfterMs: number | undefined): void {
-    const backoff = backOff(this.#backoffs.get(peer), retryAfterMs, this.#now())
-    this.#backoffs.delete(peer)
-    this.#backoffs.set(peer, backoff)
-    const oldest = this.#backoffs.keys().next()
-    if (this.#backoffs.size > MAX_BACKOFFS && !oldest.done) this.#backoffs.delete(oldest.value)
+  #remainingMs({ candidate, reportedWaitMs, sentAt }: AttemptRecord): number {
+    return remainingWaitMs(candidate, reportedWaitMs, this.#now() - sentAt)
   }
 
-  #end(peer: string, sentAt: number): void {
-    const times = this.#underWay.get(peer) ?? []
-    const index = times.indexOf(sentAt)
-    if (times.length > 1) this.#underWay.set(peer, times.toSpliced(index, 1))
-    else this.#underWay.delete(peer)
+  #ended(peer: string, sentAt: number): void {
+    const times = this.#running.get(peer) ?? []
+    if (times.length > 1) this.#running.set(peer, times.toSpliced(times.indexOf(sentAt), 1))
+    else this.#running.delete(peer)
   }
 }

@@ -1,4 +1,4 @@
-import { createClient, type Client, type ClientOptions, type NodeView } from '@potluck/client'
+import { createClient, type Client, type ClientOptions, type KnownNode } from '@potluck/client'
 import type { Fleet } from './fleet.ts'
 
 /** On a machine with much else to do a lookup may run out of time; the client would look again after a minute. */
@@ -36,8 +36,8 @@ export async function clientOf(
  *
  * @throws Error if one is missing
  */
-export async function findNodes(client: Client, count: number, signal: AbortSignal): Promise<NodeView[]> {
-  const found: NodeView[] = []
+export async function findNodes(client: Client, count: number, signal: AbortSignal): Promise<KnownNode[]> {
+  const found: KnownNode[] = []
   for await (const node of client.nodes({ signal })) found.push(node)
   if (found.length < count) throw new Error(`The DHT led to ${found.length} of ${count} nodes.`)
   return found

@@ -1,7 +1,7 @@
 /** `potluck nodes`: who serves now, and what this machine thinks of them; of one of them, why. */
 import { writeFile } from 'node:fs/promises'
 
-import type { Client, NodeView, PeerStanding } from '@potluck/client'
+import type { Client, KnownNode, PeerStanding } from '@potluck/client'
 import { formatDigest } from '@potluck/protocol'
 
 import { connect } from '../connect.ts'
@@ -29,8 +29,8 @@ export async function nodes(context: CommandContext): Promise<number> {
 }
 
 async function list(client: Client, { settings, interrupted }: CommandContext): Promise<void> {
-  const found: NodeView[] = []
-  const standingsOf = ({ card }: NodeView): PeerStanding[] =>
+  const found: KnownNode[] = []
+  const standingsOf = ({ card }: KnownNode): PeerStanding[] =>
     client.standing().filter(({ peerId }) => peerId === card.peerId.toString())
   for await (const node of client.nodes({ signal: interrupted })) {
     found.push(node)
@@ -94,7 +94,7 @@ const HEADS = [
   'round trip'
 ]
 
-function nodeRows({ card, load, roundTripMs }: NodeView, standings: readonly PeerStanding[]): string[][] {
+function nodeRows({ card, load, roundTripMs }: KnownNode, standings: readonly PeerStanding[]): string[][] {
   const { hardware } = card
   return card.models.map((model) => {
     const digest = formatDigest(model.digest)
@@ -115,7 +115,7 @@ function nodeRows({ card, load, roundTripMs }: NodeView, standings: readonly Pee
   })
 }
 
-function nodeJson({ card, load, roundTripMs }: NodeView): object {
+function nodeJson({ card, load, roundTripMs }: KnownNode): object {
   return {
     ...card,
     peerId: card.peerId.toString(),

@@ -1,5 +1,5 @@
 /** What the way of one prompt shows: for a person, or one JSON object a line. */
-import type { AnswerResult, NodeView } from '@potluck/client'
+import type { AnswerResult, KnownNode } from '@potluck/client'
 import { formatDigest } from '@potluck/protocol'
 import { printAnswer, printJson } from '../../../node/cli/terminal/output.ts'
 import { table } from '../../../node/cli/terminal/table.ts'
@@ -7,14 +7,14 @@ import { bytes, duration, rate, shortPeer } from '../../../node/cli/terminal/uni
 import { HumanScreen, JsonScreen, type Screen } from '../screen.ts'
 
 export interface PromptView extends Screen {
-  nodes: (nodes: readonly NodeView[], foundMs: number) => void
+  nodes: (nodes: readonly KnownNode[], foundMs: number) => void
   prompt: (prompt: string) => void
   text: (text: string) => void
   summary: (result: AnswerResult, firstTokenAfterStartMs: number) => void
 }
 
 export class HumanPromptView extends HumanScreen implements PromptView {
-  nodes(nodes: readonly NodeView[], foundMs: number): void {
+  nodes(nodes: readonly KnownNode[], foundMs: number): void {
     this.endProgress()
     const heads = ['node', 'model', 'quant', 'context', 'hardware', 'memory', 'prefill', 'decode', 'round trip']
     const rows = nodes.flatMap(({ card, roundTripMs }) =>
@@ -58,7 +58,7 @@ export class HumanPromptView extends HumanScreen implements PromptView {
 }
 
 export class JsonPromptView extends JsonScreen implements PromptView {
-  nodes(nodes: readonly NodeView[], foundMs: number): void {
+  nodes(nodes: readonly KnownNode[], foundMs: number): void {
     for (const { card, load, roundTripMs } of nodes) {
       printJson({
         type: 'node',

@@ -12,9 +12,9 @@ import {
   type Auditor
 } from '../../../client/audit/index.ts'
 import { MAX_QUEUED_AUDITS } from '../../../client/audit/constants.ts'
-import type { Answered } from '../../../client/generate/generate.ts'
+import type { CompleteAnswer } from '../../../client/generate/generate.ts'
 import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
-import { toAsk, type Ask } from '../../../client/request.ts'
+import { toAsk, type Ask } from '../../../client/base/request.ts'
 import { ScriptedEngine } from '../../../node/engine/index.ts'
 import { newPeer, requestFor, serve, type Peer } from './records.ts'
 
@@ -52,7 +52,7 @@ class World {
     onTestFinished(async () => await this.auditing.stop())
   }
 
-  answer(ask: Partial<Ask> = {}): Answered {
+  answer(ask: Partial<Ask> = {}): CompleteAnswer {
     const full = { ...toAsk({ messages: [{ role: 'user', content: 'a secret' }] }), ...ask }
     const record: AnswerRecord = {
       request: new Uint8Array(),

@@ -2,7 +2,7 @@ import { encodeCardReply, MAX_CARD_BYTES, type ErrorCode } from '@potluck/protoc
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
-import { askCard, type Sighting } from '../../../client/discover/ask-card.ts'
+import { askCard, type Sighting } from '../../../client/discover/known-node.ts'
 import { createNetwork } from '../../../client/network/create.ts'
 import type { Network } from '../../../client/network/network.ts'
 import { nodePlatform } from '../../../client/platform/node.ts'

@@ -5,7 +5,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { anyNodeCid, CARD_TTL_MS, nameCid } from '@potluck/protocol'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
-import { CARD_USABLE_MS, LOOKUP_REFRESH_MS, MAX_PROVIDERS, PARALLEL_CARDS } from '../../../client/constants.ts'
+import { CARD_USABLE_MS, LOOKUP_REFRESH_MS, MAX_PROVIDERS, PARALLEL_CARDS } from '../../../client/base/constants.ts'
 import { Directory } from '../../../client/discover/directory.ts'
 import { createNetwork } from '../../../client/network/create.ts'
 import type { Network } from '../../../client/network/network.ts'

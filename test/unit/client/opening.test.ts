@@ -3,11 +3,11 @@ import { openCard, PotluckError, DEFAULT_TIMEOUTS } from '@potluck/protocol'
 import type { Libp2p } from '@libp2p/interface'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
-import type { Sighting } from '../../../client/discover/ask-card.ts'
+import type { Sighting } from '../../../client/discover/known-node.ts'
 import { Opening, type Opened, type OpeningContext } from '../../../client/generate/opening.ts'
 import type { AcceptedPart } from '../../../client/generate/parts.ts'
 import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
-import { toAsk, toRequest } from '../../../client/request.ts'
+import { toAsk, toRequest } from '../../../client/base/request.ts'
 import { Offer, Selector, type NodeChoice, type SelectionRequest } from '../../../client/select/index.ts'
 import { FakeNode, IDLE, startPeer, type Script } from './fake-node.ts'
 

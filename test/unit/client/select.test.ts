@@ -1,4 +1,4 @@
-import type { Sighting } from '../../../client/discover/ask-card.ts'
+import type { Sighting } from '../../../client/discover/known-node.ts'
 import { toModelViews } from '../../../client/discover/models.ts'
 import { ambiguous, Offer, offersOf, settleModel } from '../../../client/select/offers.ts'
 import { SAMPLING_CONTRACT, type Card, type Load, type ModelCard } from '@potluck/protocol'

@@ -15,7 +15,7 @@ const FORBIDDEN = [
   ['client/client.ts', '@potluck/node'],
   ['client/select/order.ts', '../../node/index.ts'],
   ['client/answer.ts', 'node:fs'],
-  ['client/request.ts', 'node-llama-cpp'],
+  ['client/base/request.ts', 'node-llama-cpp'],
   ['client/index.ts', '../protocol/card.ts'],
   ['node/node.ts', '@potluck/client'],
   ['node/serve/serve.ts', '../../client/index.ts'],
@@ -25,7 +25,7 @@ const FORBIDDEN = [
 ] as const
 
 const ALLOWED = [
-  ['client/constants.ts', '@potluck/protocol'],
+  ['client/base/constants.ts', '@potluck/protocol'],
   ['node/daemon.ts', '@potluck/protocol'],
   ['node/limits.ts', 'node:fs'],
   ['node/cli/program.ts', '@potluck/client'],

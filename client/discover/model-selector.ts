@@ -1,31 +1,35 @@
-/** What the caller's `model` asks for, and where on the DHT nodes that may have it stand. */
 import { anyNodeCid, modelCid, nameCid, parseDigest, PotluckError } from '@potluck/protocol'
 import type { CID } from 'multiformats/cid'
 
-export type Want =
+/** Which models a request accepts. */
+export type ModelSelector =
   /** The best model that is served now. */
   | { kind: 'auto' }
-  /** These weights and no others. */
+  /** Exactly these weights. */
   | { kind: 'digest'; digest: Uint8Array }
-  /** Whatever is served under this name. */
+  /** Any model under this name. Case does not matter. */
   | { kind: 'name'; name: string }
 
-/** @throws PotluckError `invalid_request` for an empty name */
-export function parseWant(model: string): Want {
+/**
+ * Reads the `model` of a request: `auto`, a digest (`sha256:…`) or a name.
+ *
+ * @throws PotluckError `invalid_request` for an empty name
+ */
+export function parseModelSelector(model: string): ModelSelector {
   if (model === 'auto') return { kind: 'auto' }
   if (model === '') throw new PotluckError('invalid_request', 'invalid request: model must not be empty')
   const digest = parseDigest(model)
   return digest === undefined ? { kind: 'name', name: model } : { kind: 'digest', digest }
 }
 
-/** The provider key to look under. */
-export function wantCid(want: Want): CID {
-  switch (want.kind) {
+/** The DHT key under which nodes with such a model are listed. */
+export function providerKey(selector: ModelSelector): CID {
+  switch (selector.kind) {
     case 'auto':
       return anyNodeCid()
     case 'digest':
-      return modelCid(want.digest)
+      return modelCid(selector.digest)
     case 'name':
-      return nameCid(want.name)
+      return nameCid(selector.name)
   }
 }

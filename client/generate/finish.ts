@@ -1,0 +1,64 @@
+/** The last part of an answer: its usage, and how it came about. */
+import type { Clock } from '../base/clock.ts'
+import type { Ask } from '../base/request.ts'
+import type { Attempt } from './attempt.ts'
+import type { FinishPart } from './parts.ts'
+import type { ResumableAnswer } from './resumable-answer.ts'
+import type { AttemptEvent } from './wire.ts'
+
+/** When the answer began and when its tokens arrived, by the monotonic clock; milliseconds. */
+export class AnswerTimes {
+  readonly #clock: Clock
+  readonly #startedAt: number
+  #firstTokenAt: number | undefined
+  #lastTokenAt = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#startedAt = clock.monotonic()
+  }
+
+  token(): void {
+    this.#lastTokenAt = this.#clock.monotonic()
+    this.#firstTokenAt ??= this.#lastTokenAt
+  }
+
+  /** @param nodeDecodeMs by the node's clock */
+  measure(tokens: number, nodeDecodeMs: number): { ttftMs: number; totalMs: number; tokensPerSecond: number } {
+    const now = this.#clock.monotonic()
+    const firstTokenAt = this.#firstTokenAt ?? now
+    // Tokens that arrive together took longer than their arrival. By its own time a node can only look slower.
+    const seconds = Math.max(this.#lastTokenAt - firstTokenAt, nodeDecodeMs) / 1000
+    return {
+      ttftMs: firstTokenAt - this.#startedAt,
+      totalMs: now - this.#startedAt,
+      tokensPerSecond: seconds > 0 && tokens > 0 ? (tokens - 1) / seconds : 0
+    }
+  }
+}
+
+export function toFinishPart(
+  { finishReason, usage, timings, receipt }: Extract<AttemptEvent, { type: 'done' }>,
+  { candidate: { peer, digest, model }, connection }: Attempt,
+  { ask, answer, times }: { ask: Ask; answer: ResumableAnswer; times: AnswerTimes }
+): FinishPart {
+  return {
+    type: 'finish',
+    finishReason,
+    usage,
+    metadata: {
+      peerId: peer,
+      model: { digest, name: model.name },
+      address: connection?.remoteAddr.toString() ?? '',
+      relayed: connection?.direct === false,
+      encryption: connection?.encryption ?? '',
+      muxer: connection?.multiplexer ?? '',
+      ...times.measure(usage.completionTokens, timings.decodeMs),
+      seed: ask.sampling.seed,
+      timings,
+      failures: answer.failures,
+      ...(answer.beginning === undefined ? {} : { beginning: answer.beginning }),
+      receipt
+    }
+  }
+}

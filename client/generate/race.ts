@@ -1,0 +1,175 @@
+/**
+ * From the choice of a node to the first token. Until then nothing is lost but time, so several nodes can take part:
+ *
+ * - If a node refuses or fails, the next one is asked.
+ * - If the first token is later than usual, a second node is asked beside the first: a hedge, within a budget.
+ * - While a node makes the request wait, others are asked for their load, and the request moves to a faster one.
+ *
+ * The first token decides. All other attempts are abandoned.
+ */
+import { PotluckError } from '@potluck/protocol'
+
+import type { Directory } from '../discover/directory.ts'
+import { log } from '../base/log.ts'
+import {
+  LOOK_AROUND_MS,
+  MAX_MOVES,
+  type Candidate,
+  type CandidatePool,
+  type RankedCandidate,
+  type Selector
+} from '../select/index.ts'
+import { Attempt, type AttemptContext } from './attempt.ts'
+import type { AcceptedPart } from './parts.ts'
+import type { ResumableAnswer } from './resumable-answer.ts'
+import type { AttemptEvent } from './wire.ts'
+
+export interface RaceContext extends AttemptContext {
+  directory: Pick<Directory, 'refresh'>
+  selector: Pick<Selector, 'begin' | 'hedgeAfterMs' | 'takeHedge' | 'worthAsking' | 'better'>
+}
+
+/** The attempt that produced the first token or an empty answer's end, and that event. */
+export interface RaceResult {
+  attempt: Attempt
+  first: AttemptEvent
+}
+
+/** What the race waits for. */
+type RaceEvent =
+  | { type: 'event'; attempt: Attempt; event: AttemptEvent }
+  | { type: 'failed'; attempt: Attempt; error: unknown }
+  | { type: 'late'; attempt: Attempt }
+  | { type: 'looked'; attempt: Attempt; others: readonly Candidate[] }
+
+/**
+ * Yields an `accepted` part when a node has accepted and no other attempt runs: the answer will probably come from it.
+ *
+ * @param failed throws the failure if no other node can help
+ * @throws PotluckError when no candidate is left, or another node cannot help
+ */
+export async function* raceToFirstToken(
+  pool: Pick<CandidatePool, 'start' | 'next' | 'take' | 'among' | 'workload'>,
+  answer: Pick<ResumableAnswer, 'requestFor'>,
+  failed: (attempt: Attempt, error: PotluckError) => void,
+  context: RaceContext
+): AsyncGenerator<AcceptedPart, RaceResult, void> {
+  const { selector, directory, clock } = context
+  const running = new Set<Attempt>()
+  /** The pending events. Abandoned attempts can still produce one, which is ignored. */
+  const pending = new Set<Promise<RaceEvent>>()
+  const finished = new AbortController()
+  const signal = AbortSignal.any([context.signal, finished.signal])
+  let announced: Attempt | undefined
+  let hedged = false
+  let moves = 0
+  let looked = 0
+
+  const expect = (event: Promise<RaceEvent>): void => {
+    // Without a handler, a wait that the end of the race cancels would be an unhandled rejection.
+    event.catch(() => undefined)
+    pending.add(event)
+  }
+  const expectNext = (attempt: Attempt): void =>
+    expect(
+      attempt.next().then(
+        (event) => ({ type: 'event', attempt, event }),
+        (error: unknown) => ({ type: 'failed', attempt, error })
+      )
+    )
+  const begin = (candidate: RankedCandidate, hedge: boolean): void => {
+    const attempt = new Attempt(candidate, answer.requestFor(candidate), { work: pool.workload, hedge }, context)
+    running.add(attempt)
+    expectNext(attempt)
+    const lateMs = hedged ? Infinity : selector.hedgeAfterMs(candidate)
+    if (lateMs !== Infinity) expect(clock.sleep(lateMs, signal).then(() => ({ type: 'late', attempt })))
+  }
+  const abandon = (attempt: Attempt): void => {
+    running.delete(attempt)
+    attempt.abandon()
+  }
+  const lookAround = async (attempt: Attempt): Promise<RaceEvent> => {
+    await clock.sleep(LOOK_AROUND_MS, signal)
+    if (running.size > 1 || moves >= MAX_MOVES) return { type: 'looked', attempt, others: [] }
+    const others = selector.worthAsking(attempt.record, (count) => {
+      const next = pool.next(looked, count)
+      // After the last candidate it begins again with the best.
+      looked = next.length < count ? 0 : looked + count
+      return next
+    })
+    if (others.length === 0) return { type: 'looked', attempt, others }
+    const nodes = await directory.refresh(
+      others.map(({ peer }) => peer),
+      signal
+    )
+    return { type: 'looked', attempt, others: pool.among(nodes) }
+  }
+
+  try {
+    for (;;) {
+      if (running.size === 0) await pool.start((candidate) => begin(candidate, false))
+      const { done, next } = await firstOf(pending)
+      pending.delete(done)
+      if (!running.has(next.attempt)) continue
+      const { attempt } = next
+
+      if (next.type === 'failed') {
+        running.delete(attempt)
+        if (!(next.error instanceof PotluckError)) throw next.error
+        failed(attempt, next.error)
+      } else if (next.type === 'late') {
+        const [other] = pool.next(0, 1)
+        if (!hedged && other !== undefined && selector.takeHedge(other)) {
+          hedged = true
+          begin(pool.take(other), true)
+        }
+      } else if (next.type === 'looked') {
+        const better = running.size > 1 ? undefined : selector.better(attempt.record, next.others, pool.workload)
+        if (better === undefined) expect(lookAround(attempt))
+        else if (moves < MAX_MOVES) {
+          moves++
+          log.generate('move from …%s to …%s', attempt.candidate.peer.slice(-8), better.peer.slice(-8))
+          abandon(attempt)
+          begin(pool.take(better), false)
+        }
+      } else if (next.event.type === 'delta' || next.event.type === 'done') {
+        for (const other of running) if (other !== attempt) abandon(other)
+        if (attempt !== announced) yield* acceptedPart(attempt)
+        running.delete(attempt)
+        return { attempt, first: next.event }
+      } else {
+        if (next.event.type === 'accepted') expect(lookAround(attempt))
+        expectNext(attempt)
+      }
+
+      // While two attempts run, the caller does not learn of the second: the first can still win.
+      const [only] = running.size === 1 ? running : []
+      if (only?.accepted !== undefined && only !== announced) {
+        announced = only
+        yield* acceptedPart(only)
+      }
+    }
+  } finally {
+    finished.abort(new PotluckError('aborted', 'the race has ended'))
+    await Promise.all([...running].map(async (attempt) => await attempt.close()))
+  }
+}
+
+async function firstOf(
+  pending: ReadonlySet<Promise<RaceEvent>>
+): Promise<{ done: Promise<RaceEvent>; next: RaceEvent }> {
+  return await Promise.race([...pending].map(async (done) => ({ done, next: await done })))
+}
+
+function* acceptedPart({ candidate, accepted }: Attempt): Generator<AcceptedPart, void, void> {
+  if (accepted === undefined) return
+  const { promptTokens, queuePosition, estimatedWaitMs } = accepted
+  yield {
+    type: 'accepted',
+    peerId: candidate.peer,
+    model: { digest: candidate.digest, name: candidate.model.name },
+    promptTokens: promptTokens.length,
+    queuePosition,
+    estimatedWaitMs
+  }
+}

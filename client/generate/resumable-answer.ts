@@ -1,0 +1,141 @@
+/**
+ * What there is of an answer, whichever nodes gave it: all that another node needs to continue it. Seed and position fix
+ * every token, so the caller sees one answer.
+ */
+import {
+  ERROR_POLICY,
+  type Feature,
+  type GenerateRequest,
+  type ModelCard,
+  type PotluckError,
+  type PromptInput
+} from '@potluck/protocol'
+
+import { TYPICAL_ANSWER_TOKENS } from '../base/constants.ts'
+import { parseModelSelector, type ModelSelector } from '../discover/model-selector.ts'
+import { estimatePromptTokens, requiredFeatures, toRequest, type Ask } from '../base/request.ts'
+import { conversationKeys, type PooledRequest, type Workload } from '../select/index.ts'
+import type { Attempt } from './attempt.ts'
+import type { AttemptFailure, Beginning } from './parts.ts'
+import type { AttemptEvent } from './wire.ts'
+
+/** Whether an answer to this request can be audited; `digest` is `sha256:…`, `serving` the nodes that serve it. */
+export type CanAudit = (ask: Ask, digest: string, serving: number) => boolean
+
+export class ResumableAnswer implements PooledRequest {
+  readonly features: readonly Feature[]
+  readonly failures: AttemptFailure[] = []
+  readonly #ask: Ask
+  readonly #canAudit: CanAudit
+  #selector: ModelSelector
+  /** The input for the model that answers now. It includes the text that another model began with. */
+  #input: PromptInput
+  #maxTokens: number | undefined
+  #model: Beginning['model'] | undefined
+  #tokens: number[] = []
+  #text = ''
+  #promptTokens: readonly number[] = []
+  #beginning: Beginning | undefined
+  /** Computed once per digest: a conversation can be long, and its keys are needed often. */
+  #prefixes: { digest: string; keys: readonly string[] } | undefined
+
+  /** @throws PotluckError `invalid_request` for an empty model name */
+  constructor(ask: Ask, canAudit: CanAudit) {
+    this.#ask = ask
+    this.#canAudit = canAudit
+    this.#selector = parseModelSelector(ask.model)
+    this.#input = ask.input
+    this.#maxTokens = ask.maxTokens
+    this.features = requiredFeatures(ask)
+  }
+
+  /** After the first token: its digest, because no other weights give the same answer. */
+  get model(): ModelSelector {
+    return this.#selector
+  }
+
+  get maxTokens(): number | undefined {
+    return this.#ask.maxTokens
+  }
+
+  /** The part that another model gave, if the caller allowed other models. */
+  get beginning(): Beginning | undefined {
+    return this.#beginning
+  }
+
+  /** The request for the next attempt. */
+  requestFor({ model }: { model: Pick<ModelCard, 'digest' | 'contextLength'> }): GenerateRequest {
+    const request = toRequest({ ...this.#ask, input: this.#input, maxTokens: this.#maxTokens }, model)
+    if (this.#tokens.length === 0) return request
+    return { ...request, continuation: { promptTokens: this.#promptTokens, answerTokens: [...this.#tokens] } }
+  }
+
+  workload(digest: string, serving: number): Workload {
+    const begun = this.#tokens.length
+    const promptTokens = begun === 0 ? estimatePromptTokens({ input: this.#input }) : this.#promptTokens.length
+    const expected = Math.min(this.#maxTokens ?? TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
+    return {
+      promptTokens: promptTokens + begun,
+      maxTokens: this.#maxTokens,
+      answerTokens: Math.max(1, expected - begun),
+      prefixKeys: this.#prefixKeys(digest),
+      auditable: this.#canAudit(this.#ask, digest, serving)
+    }
+  }
+
+  add({ delta }: Extract<AttemptEvent, { type: 'delta' }>, { candidate, request, promptTokens }: Attempt): void {
+    if (this.#tokens.length === 0) this.#promptTokens = promptTokens
+    this.#tokens.push(...delta.tokens)
+    this.#text += delta.text
+    this.#model = { digest: candidate.digest, name: candidate.model.name }
+    this.#selector = { kind: 'digest', digest: request.modelDigest }
+    // Chosen by the first model's context. It must not change with the node.
+    this.#maxTokens = request.maxTokens
+  }
+
+  /** The text of one node's whole answer. Undefined if another node began it. */
+  textOf({ request }: Attempt): string | undefined {
+    return request.continuation === undefined ? this.#text : undefined
+  }
+
+  /** The key of the conversation with this answer, for the next turn. */
+  conversationKey(digest: string): string {
+    return conversationKeys(digest, continued(this.#input, this.#text)).at(-1) ?? ''
+  }
+
+  /** @throws PotluckError this failure, if the node sent tokens that must not be trusted */
+  failed(error: PotluckError): void {
+    const { code, peer = '' } = error
+    if (this.#tokens.length > 0 && ERROR_POLICY[code].discardTokens) throw error
+    this.failures.push({ peerId: peer, code, tokens: this.#tokens.length })
+  }
+
+  /**
+   * When no node with the model is left: accepts any model, if the caller allows it. The next model reads the answer so
+   * far as text, because token ids mean something else to it.
+   */
+  acceptAnyModel(): boolean {
+    if (!this.#ask.otherModels || this.#selector.kind === 'auto') return false
+    this.#selector = { kind: 'auto' }
+    if (this.#model === undefined) return true
+    this.#beginning = { model: this.#model, tokens: (this.#beginning?.tokens ?? 0) + this.#tokens.length }
+    this.#input = continued(this.#input, this.#text)
+    this.#prefixes = undefined
+    this.#maxTokens = Math.max(1, (this.#maxTokens ?? 1) - this.#tokens.length)
+    this.#tokens = []
+    this.#text = ''
+    this.#model = undefined
+    return true
+  }
+
+  #prefixKeys(digest: string): readonly string[] {
+    if (this.#prefixes?.digest !== digest) this.#prefixes = { digest, keys: conversationKeys(digest, this.#input) }
+    return this.#prefixes.keys
+  }
+}
+
+/** The conversation, or the raw prompt, with the answer so far. */
+function continued(input: PromptInput, text: string): PromptInput {
+  if ('prompt' in input) return { ...input, prompt: input.prompt + text }
+  return { ...input, messages: [...input.messages, { role: 'assistant', content: text }] }
+}

@@ -1,0 +1,173 @@
+/**
+ * One request for an answer, and the node's frames, over one exchange:
+ *
+ * 1. dial
+ * 2. send the request
+ * 3. admission: `accepted`, or an error in its place, which is a refusal
+ * 4. first token: the node evaluates the prompt, after the wait that `accepted` reported
+ * 5. tokens; the client grants credit for each batch when the caller has taken it
+ * 6. `done`, whose receipt and counts must agree with what came before
+ *
+ * Each phase has its own timeout and error code. Anything that ends the request before `done` resets the stream, so
+ * that the node stops at once.
+ */
+import type { Connection } from '@libp2p/interface'
+import {
+  CREDIT_BATCH,
+  decodeNodeFrame,
+  encodeCredit,
+  encodeRequest,
+  GENERATE_PROTOCOL,
+  MAX_FRAME_BYTES,
+  MAX_NODE_FRAME_BYTES,
+  PotluckError,
+  type AnswerRecord,
+  type ErrorCode,
+  type GenerateRequest,
+  type NodeFrame,
+  type PhaseTimeouts
+} from '@potluck/protocol'
+
+import { Exchange, refusal } from '../network/exchange.ts'
+import type { Dialable, Network } from '../network/network.ts'
+import { checkDone } from './check-done.ts'
+
+export type AttemptEvent =
+  | { type: 'connected'; connection: Connection }
+  | Extract<NodeFrame, { type: 'accepted' | 'delta' }>
+  | (Extract<NodeFrame, { type: 'done' }> & {
+      /** Everything that the node signed, for an audit. */
+      record: AnswerRecord
+      /** The longest time between two deltas, milliseconds. */
+      longestGapMs: number
+    })
+
+export interface WireOptions {
+  timeouts: PhaseTimeouts
+  /** The silence after which the node has stalled, from the usual gap between deltas; milliseconds. */
+  stallAfterMs: (usualGapMs: number | undefined) => number
+  /** The caller's. */
+  signal: AbortSignal
+}
+
+/** Sends the request to the node and yields its events in the order above; ends after `done`. */
+export type SendRequest = (
+  node: Dialable,
+  request: GenerateRequest,
+  options: WireOptions
+) => AsyncGenerator<AttemptEvent, void, void>
+
+/** @throws PotluckError of the phase that failed; its `peer` is the node */
+export async function* sendRequest(
+  node: Dialable,
+  request: GenerateRequest,
+  { network, timeouts, stallAfterMs, signal }: WireOptions & { network: Pick<Network, 'connect'> }
+): AsyncGenerator<AttemptEvent, void, void> {
+  const { bytes, digest } = encodeRequest(request)
+  if (bytes.byteLength > MAX_FRAME_BYTES) {
+    throw new PotluckError('invalid_request', `invalid request: more than ${MAX_FRAME_BYTES} bytes`)
+  }
+  const exchange = await Exchange.open(node, {
+    network,
+    protocol: GENERATE_PROTOCOL,
+    maxFrameBytes: MAX_NODE_FRAME_BYTES,
+    dialMs: timeouts.dialMs,
+    signal
+  })
+  let complete = false
+  try {
+    yield { type: 'connected', connection: exchange.connection }
+
+    await exchange.sendRequest(bytes, timeouts.requestMs)
+
+    const accepted = await receive(exchange, timeouts.admissionMs, 'admission_timeout')
+    if (accepted.type !== 'accepted') throw unexpected(accepted, 'before accepted')
+    yield accepted
+
+    const promptTokens = request.continuation?.promptTokens ?? accepted.promptTokens
+    const answerTokens = [...(request.continuation?.answerTokens ?? [])]
+    const credit = new Credit(exchange, request)
+    const gaps = new Gaps()
+    let wait: [number, ErrorCode] = [timeouts.firstTokenMs + accepted.estimatedWaitMs, 'first_token_timeout']
+    for (;;) {
+      const waitedFrom = performance.now()
+      const frame = await receive(exchange, ...wait)
+      if (frame.type === 'done') {
+        await checkDone(frame, { request, digest, promptTokens, answerTokens }, node.peerId)
+        complete = true
+        await exchange.close(timeouts.requestMs)
+        const record = { request: bytes, promptTokens, answerTokens, receipt: frame.receipt }
+        yield { ...frame, record, longestGapMs: gaps.longestMs }
+        return
+      }
+      if (frame.type !== 'delta') throw unexpected(frame, 'after accepted')
+      // The wait for the first token says nothing about the gaps after it.
+      if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom)
+      credit.spend(frame.delta.tokens.length)
+      answerTokens.push(...frame.delta.tokens)
+      yield frame
+      await credit.grant(timeouts.requestMs)
+      wait = [stallAfterMs(gaps.usualMs), 'token_timeout']
+    }
+  } catch (cause) {
+    throw exchange.failure(cause)
+  } finally {
+    if (!complete) exchange.abort()
+  }
+}
+
+async function receive(exchange: Exchange, timeoutMs: number, code: ErrorCode): Promise<NodeFrame> {
+  return decodeNodeFrame(await exchange.receive(timeoutMs, code))
+}
+
+function unexpected(frame: NodeFrame, where: string): PotluckError {
+  if (frame.type === 'error') return refusal(frame)
+  return new PotluckError('protocol_violation', `a ${frame.type} frame ${where}`)
+}
+
+/** The tokens that the node may send. */
+class Credit {
+  readonly #exchange: Exchange
+  readonly #most: number
+  #granted: number
+  #received = 0
+  #taken = 0
+
+  constructor(exchange: Exchange, { credit, maxTokens, continuation }: GenerateRequest) {
+    this.#exchange = exchange
+    this.#granted = credit
+    this.#most = maxTokens - (continuation?.answerTokens.length ?? 0)
+  }
+
+  /** @throws PotluckError `protocol_violation` for tokens that were not granted */
+  spend(tokens: number): void {
+    this.#received += tokens
+    this.#taken += tokens
+    if (this.#received > this.#granted) throw new PotluckError('protocol_violation', 'tokens beyond the credit')
+    if (this.#received > this.#most) throw new PotluckError('protocol_violation', 'tokens beyond max_tokens')
+  }
+
+  /** Called when the caller has taken what was received: grants as much again, in batches. */
+  async grant(timeoutMs: number): Promise<void> {
+    if (this.#taken < CREDIT_BATCH || this.#granted >= this.#most || this.#exchange.closed) return
+    const tokens = this.#taken
+    this.#taken = 0
+    this.#granted += tokens
+    await this.#exchange.send(encodeCredit(tokens), timeoutMs, 'token_timeout')
+  }
+}
+
+/** Weight of the newest gap: TCP's smoothing of round trips, RFC 6298. */
+const GAP_GAIN = 1 / 8
+
+/** The times between an answer's deltas, milliseconds. */
+class Gaps {
+  /** Undefined before the second delta. */
+  usualMs: number | undefined
+  longestMs: number = 0
+
+  add(gapMs: number): void {
+    this.usualMs = this.usualMs === undefined ? gapMs : this.usualMs + GAP_GAIN * (gapMs - this.usualMs)
+    this.longestMs = Math.max(this.longestMs, gapMs)
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * One stream to one node. Every protocol of the client runs over an exchange: generate, embed, audit and card.
+ *
+ * 1. dial: an open connection to the node, or a new one, and a stream on it
+ * 2. send the request
+ * 3. receive frames, each within its own timeout
+ * 4. close after the last frame, or abort, which resets the stream so that the node stops at once
+ *
+ * Every failure is a PotluckError whose code names the phase and whose `peer` is the node.
+ */
+import type { Connection, PeerId } from '@libp2p/interface'
+import { deadline, FrameStream, PotluckError, type ErrorCode, type WireCode } from '@potluck/protocol'
+
+import { MAX_OUTBOUND_STREAMS } from '../base/constants.ts'
+import type { Dialable, Network } from './network.ts'
+
+export interface ExchangeOptions {
+  network: Pick<Network, 'connect'>
+  /** The libp2p protocol id. */
+  protocol: string
+  /** The largest frame that the node may send, bytes. */
+  maxFrameBytes: number
+  /** From the dial to the open stream, milliseconds. */
+  dialMs: number
+  /** The caller's. */
+  signal: AbortSignal
+}
+
+/** What a node sends instead of a reply. */
+export interface ErrorReply {
+  code: WireCode
+  detail: string
+  retryAfterMs?: number
+}
+
+export class Exchange {
+  readonly connection: Connection
+  /** When the connection was open and the stream was not, by the monotonic clock; milliseconds. */
+  readonly connectedAt: number
+  readonly #frames: FrameStream
+  readonly #peerId: PeerId
+  readonly #signal: AbortSignal
+
+  private constructor(connection: Connection, connectedAt: number, frames: FrameStream, signal: AbortSignal) {
+    this.connection = connection
+    this.connectedAt = connectedAt
+    this.#frames = frames
+    this.#peerId = connection.remotePeer
+    this.#signal = signal
+  }
+
+  /** @throws PotluckError `dial_failed`, `dial_timeout`, `aborted` */
+  static async open(
+    node: Dialable,
+    { network, protocol, maxFrameBytes, dialMs, signal }: ExchangeOptions
+  ): Promise<Exchange> {
+    const untilOpen = deadline(dialMs, signal)
+    try {
+      const connection = await network.connect(node, untilOpen)
+      const connectedAt = performance.now()
+      const stream = await connection.newStream(protocol, {
+        signal: untilOpen,
+        runOnLimitedConnection: true,
+        maxOutboundStreams: MAX_OUTBOUND_STREAMS
+      })
+      return new Exchange(connection, connectedAt, new FrameStream(stream, { maxFrameBytes }), signal)
+    } catch (cause) {
+      const error = untilOpen.aborted
+        ? new PotluckError('dial_timeout', `the node could not be reached within ${dialMs} ms`, { cause })
+        : new PotluckError('dial_failed', 'the node could not be reached', { cause })
+      throw withPeer(error, node.peerId, signal)
+    }
+  }
+
+  /** The other side or the network closed the stream. */
+  get closed(): boolean {
+    return this.#frames.closed.aborted
+  }
+
+  /** Sends the first frame. Returns early when a reply arrives, because a node can refuse a long request half read. */
+  async sendRequest(bytes: Uint8Array, timeoutMs: number): Promise<void> {
+    await this.#frames.sendRequest(bytes, { timeoutMs, timeoutCode: 'request_timeout', signal: this.#signal })
+  }
+
+  async send(bytes: Uint8Array, timeoutMs: number, timeoutCode: ErrorCode): Promise<void> {
+    await this.#frames.send(bytes, { timeoutMs, timeoutCode, signal: this.#signal })
+  }
+
+  /** @throws PotluckError `timeoutCode`; `stream_cut` also where the node ended the stream; `protocol_violation` */
+  async receive(timeoutMs: number, timeoutCode: ErrorCode): Promise<Uint8Array> {
+    // Frames that arrived before the caller aborted are not delivered after it.
+    this.#signal.throwIfAborted()
+    const bytes = await this.#frames.receive({ timeoutMs, timeoutCode, signal: this.#signal })
+    if (bytes === undefined) throw new PotluckError('stream_cut', 'the stream ended without a terminal frame')
+    return bytes
+  }
+
+  /** The exchange is complete. Never rejects: a failed close must not undo a complete answer. */
+  async close(timeoutMs: number): Promise<void> {
+    await this.#frames
+      .close({ signal: deadline(timeoutMs, this.#signal) })
+      .catch((error: Error) => this.#frames.abort(error))
+  }
+
+  /** Resets the stream unless it is closed. */
+  abort(): void {
+    this.#frames.abort(new Error('the exchange ended early'))
+  }
+
+  /** The failure of this exchange as the caller sees it. */
+  failure(cause: unknown): PotluckError {
+    const error = cause instanceof PotluckError ? cause : new PotluckError('stream_cut', 'the stream failed', { cause })
+    return withPeer(error, this.#peerId, this.#signal)
+  }
+}
+
+export interface AskOptions<T> extends ExchangeOptions {
+  /** Undefined: the node speaks first. */
+  request?: { bytes: Uint8Array; timeoutMs: number }
+  /** From the sent request to the reply, milliseconds. */
+  replyMs: number
+  /** The code when no reply comes in time. */
+  timeoutCode: ErrorCode
+  /** @throws PotluckError `protocol_violation` for other bytes, and a node's error reply by `refusal` */
+  decode: (bytes: Uint8Array) => T
+}
+
+/** One request and one reply. `elapsedMs`: from the open connection to the reply. */
+export async function askOnce<T>(
+  node: Dialable,
+  options: AskOptions<T>
+): Promise<{ reply: T; connection: Connection; elapsedMs: number }> {
+  const exchange = await Exchange.open(node, options)
+  try {
+    const { request, replyMs, timeoutCode } = options
+    if (request !== undefined) await exchange.sendRequest(request.bytes, request.timeoutMs)
+    const bytes = await exchange.receive(replyMs, timeoutCode)
+    const elapsedMs = performance.now() - exchange.connectedAt
+    const reply = options.decode(bytes)
+    await exchange.close(replyMs)
+    return { reply, connection: exchange.connection, elapsedMs }
+  } catch (cause) {
+    exchange.abort()
+    throw exchange.failure(cause)
+  }
+}
+
+/** A node's error reply as an error. */
+export function refusal({ code, detail, retryAfterMs }: ErrorReply): PotluckError {
+  return new PotluckError(code, detail === '' ? code : detail, retryAfterMs === undefined ? {} : { retryAfterMs })
+}
+
+function withPeer(error: PotluckError, peerId: PeerId, signal: AbortSignal): PotluckError {
+  const peer = peerId.toString()
+  if (signal.aborted) return new PotluckError('aborted', 'aborted by the caller', { cause: signal.reason, peer })
+  const { code, message, retryAfterMs } = error
+  return new PotluckError(code, `node ${peer.slice(-8)}: ${message}`, {
+    cause: error,
+    peer,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs })
+  })
+}

@@ -1,0 +1,134 @@
+/** One model on one node, from discovery to the end of an attempt. Pure functions. */
+import { formatDigest, PotluckError, SAMPLING_CONTRACT, type Feature, type ModelCard } from '@potluck/protocol'
+
+import { READABLE_TOKENS_PER_SECOND } from '../base/constants.ts'
+import type { KnownNode } from '../discover/known-node.ts'
+import type { ModelSelector } from '../discover/model-selector.ts'
+import type { Score, Speed } from '../reputation/index.ts'
+
+/** A snapshot, taken when the client chooses. */
+export interface Candidate {
+  /** Peer id of the node. */
+  readonly peer: string
+  /** `sha256:…` of the model. */
+  readonly digest: string
+  readonly node: KnownNode
+  readonly model: ModelCard
+  /** The user's own node. */
+  readonly local: boolean
+  /** On the user's list of trusted peers. */
+  readonly trusted: boolean
+  readonly standing: Score['standing']
+  /** The chance that the next answer is complete, as a Beta distribution. */
+  readonly reliability: Score['reliability']
+  readonly speed: Speed
+  /** Answer tokens that were audited so far. */
+  readonly auditedTokens: number
+  /** Answers whose audit has no result yet. */
+  readonly awaitedAudits: number
+  /** This client's requests that run on the node. */
+  readonly inFlight: number
+  /** Those of them that were sent after the node reported its load. */
+  readonly sentSince: number
+  /** The node or the client's backoff asks not to send before this time, milliseconds since the epoch. 0: no pause. */
+  readonly notBefore: number
+  /** Tokens of this prompt that the node probably has in its cache. */
+  readonly cachedTokens: number
+}
+
+/** A candidate in its place in the order. */
+export interface RankedCandidate extends Candidate {
+  /** The rule that put it here: see `rank`. */
+  readonly why: 'local' | 'probation_share' | 'holds_prefix' | 'cold' | 'hot' | 'probationary' | 'tight' | 'resting'
+  readonly predicted: PredictedTimes
+}
+
+/** Milliseconds from sending the request. */
+export interface PredictedTimes {
+  /** Of the time to the first token, the queue. */
+  waitMs: number
+  ttftMs: number
+  totalMs: number
+}
+
+/** The work that selection weighs candidates for. */
+export interface Workload {
+  /** An estimate. Only a node can count. */
+  promptTokens: number
+  /** The caller's limit, if it set one. */
+  maxTokens: number | undefined
+  /** Expected tokens of the answer. */
+  answerTokens: number
+  /** Keys of the conversation's prefixes, shortest first: see `conversationKeys`. */
+  prefixKeys: readonly string[]
+  /** The client can have the answer audited. If it cannot, probation would never end, so the order ignores it. */
+  auditable: boolean
+}
+
+/** Which nodes the user named. */
+export interface UserNodes {
+  /** Peer id of the user's own node. */
+  localNode: string | undefined
+  /** Peer ids. */
+  trusted: ReadonlySet<string>
+}
+
+/** The models of a node that the selector accepts. */
+export function matchingModels({ card }: KnownNode, selector: ModelSelector): ModelCard[] {
+  return card.models.filter((model) => {
+    switch (selector.kind) {
+      case 'auto':
+        return true
+      // The DHT key of a name ignores case too.
+      case 'name':
+        return model.name.toLowerCase() === selector.name.toLowerCase()
+      case 'digest':
+        return formatDigest(model.digest) === formatDigest(selector.digest)
+    }
+  })
+}
+
+/** Whether the model has every feature, under the sampling contract of this client. */
+export function supports({ card }: KnownNode, model: ModelCard, features: readonly Feature[]): boolean {
+  return card.contract === SAMPLING_CONTRACT && features.every((feature) => model.features.includes(feature))
+}
+
+/**
+ * Chooses one digest and returns its candidates. Other weights cannot continue an answer, and no audit can compare
+ * them. Undefined if a name stands for several digests and none has a majority of the nodes.
+ */
+export function settleDigest<C extends Pick<Candidate, 'digest' | 'model'>>(
+  candidates: readonly C[],
+  selector: ModelSelector
+): readonly C[] | undefined {
+  const groups = [...Map.groupBy(candidates, ({ digest }) => digest).values()]
+  if (groups.length <= 1) return candidates
+  if (selector.kind === 'auto') return groups.reduce((best, group) => (isBetterModel(group, best) ? group : best))
+  return groups.find((group) => group.length > candidates.length / 2)
+}
+
+export function ambiguousName(candidates: ReadonlyArray<Pick<Candidate, 'digest'>>): PotluckError {
+  const digests = [...new Set(candidates.map(({ digest }) => digest))].join(', ')
+  return new PotluckError(
+    'invalid_request',
+    `the name stands for several models; ask for one of them by its digest: ${digests}`
+  )
+}
+
+type Models = ReadonlyArray<Pick<Candidate, 'model'>>
+
+/** The larger model is better, if one of its nodes writes as fast as people read. */
+function isBetterModel(a: Models, b: Models): boolean {
+  const [readableA, readableB] = [pace(a) >= READABLE_TOKENS_PER_SECOND, pace(b) >= READABLE_TOKENS_PER_SECOND]
+  if (readableA !== readableB) return readableA
+  if (!readableA) return pace(a) > pace(b)
+  return size(a) > size(b)
+}
+
+function pace(models: Models): number {
+  return Math.max(...models.map(({ model }) => model.decodeTokensPerSecond))
+}
+
+function size(models: Models): number {
+  return Math.max(...models.map(({ model }) => model.parameters))
+}

@@ -1,0 +1,230 @@
+/**
+ * The candidates of one request: finds nodes, ranks them, starts one attempt after the other, and decides after each
+ * failure whether another attempt follows. Answers and embeddings both use it.
+ */
+import { ERROR_POLICY, formatDigest, PotluckError, type Feature } from '@potluck/protocol'
+
+import type { Clock } from '../base/clock.ts'
+import { MAX_ATTEMPTS, MAX_BUSY_WAIT_MS } from '../base/constants.ts'
+import type { Directory } from '../discover/directory.ts'
+import type { KnownNode } from '../discover/known-node.ts'
+import { providerKey, type ModelSelector } from '../discover/model-selector.ts'
+import { log } from '../base/log.ts'
+import { ambiguousName, settleDigest, type Candidate, type RankedCandidate, type Workload } from './candidate.ts'
+import type { GateReason } from './gate.ts'
+import type { Selector } from './selector.ts'
+
+export interface PoolContext {
+  directory: Pick<Directory, 'gather' | 'known'>
+  selector: Pick<Selector, 'candidates' | 'rank'>
+  clock: Clock
+  /** The caller's. */
+  signal: AbortSignal
+}
+
+/** The request, as it is now: after the first token of an answer only one digest can continue it. */
+export interface PooledRequest {
+  readonly model: ModelSelector
+  readonly features: readonly Feature[]
+  /** The caller's limit, if it set one. */
+  readonly maxTokens: number | undefined
+  /** @param serving the number of nodes that serve the digest */
+  workload: (digest: string, serving: number) => Workload
+  /** Accepts any model, where the caller allows it. False: it does not, or the request accepts any already. */
+  acceptAnyModel: () => boolean
+}
+
+export class CandidatePool {
+  readonly failures: PotluckError[] = []
+  readonly #request: PooledRequest
+  readonly #context: PoolContext
+  /** The candidates that were found last, of one digest. */
+  #found: readonly Candidate[] = []
+  /** By peer id. */
+  readonly #tried = new Map<string, Candidate>()
+  readonly #askedAgain = new Set<string>()
+  /** Nodes that have the model but did not pass the gate, by peer id. */
+  readonly #gated = new Map<string, GateReason>()
+  /** The shortest remaining pause, where all that are left asked for one; milliseconds. */
+  #pauseMs: number | undefined
+
+  constructor(request: PooledRequest, context: PoolContext) {
+    this.#request = request
+    this.#context = context
+  }
+
+  /**
+   * Starts an attempt at the best candidate. If all known candidates failed, it looks for new ones, then asks those
+   * whose failure was temporary once more, then accepts other models if the caller allows it.
+   *
+   * @param start called in the same turn as the choice: each of several concurrent requests must see where the others
+   *   went, or all would choose the same node
+   * @throws PotluckError the most informative failure when no candidate is left, `invalid_request` for an ambiguous
+   *   name, and what `Directory.gather` throws
+   */
+  async start<T>(start: (candidate: RankedCandidate) => T): Promise<T> {
+    for (;;) {
+      for (const fresh of [false, true]) {
+        if (this.failures.length >= MAX_ATTEMPTS) break
+        this.#found = await this.#find(fresh)
+        const [best] = this.next(0, 1)
+        if (best === undefined) continue
+        if (best.why !== 'resting' || (await this.#pause(best))) return start(this.take(best))
+      }
+      const goesOn = this.failures.length < MAX_ATTEMPTS && (this.#askAgain() || this.#request.acceptAnyModel())
+      if (!goesOn) throw this.#exhausted()
+    }
+  }
+
+  /** The next candidates in the order, from a place on. They are not taken. */
+  next(from: number, count: number): RankedCandidate[] {
+    const open = this.#found.filter((one) => this.#isOpen(one))
+    const ranked: RankedCandidate[] = []
+    for (const candidate of this.#context.selector.rank(open, this.workload)) {
+      ranked.push(candidate)
+      // The order is computed only as far as it is needed.
+      if (ranked.length === from + count) break
+    }
+    return ranked.slice(from)
+  }
+
+  /** Marks the candidate as tried. */
+  take(candidate: RankedCandidate): RankedCandidate {
+    this.#tried.set(candidate.peer, candidate)
+    return candidate
+  }
+
+  /** The candidates among nodes whose card was asked for again, of the digest that is chosen. */
+  among(nodes: readonly KnownNode[]): Candidate[] {
+    const [first] = this.#found
+    return first === undefined ? [] : this.#candidates(nodes, { kind: 'digest', digest: first.model.digest })
+  }
+
+  get workload(): Workload {
+    return this.#request.workload(this.#found[0]?.digest ?? '', this.#found.length + this.#tried.size)
+  }
+
+  /**
+   * An attempt failed.
+   *
+   * @throws PotluckError this failure, where another node cannot help
+   */
+  failed(error: PotluckError): void {
+    if (ERROR_POLICY[error.code].next === 'fail') throw error
+    this.failures.push(error)
+  }
+
+  async #find(fresh: boolean): Promise<readonly Candidate[]> {
+    const { model } = this.#request
+    // After a failure, another known node with the model is asked at once.
+    const known = fresh ? [] : this.among(this.#context.directory.known())
+    if (known.length > 0) return known
+    const found = await this.#gather(model, { fresh })
+    const settled = settleDigest(found, model)
+    if (settled !== undefined) return settled
+    // The rest of the lookup can still make a majority.
+    const all = await this.#gather(model, { fresh: false, whole: true })
+    const settledOfAll = settleDigest(all, model)
+    if (settledOfAll === undefined) throw ambiguousName(all)
+    return settledOfAll
+  }
+
+  async #gather(model: ModelSelector, options: { fresh: boolean; whole?: boolean }): Promise<Candidate[]> {
+    const { directory, signal } = this.#context
+    const suitable = (node: KnownNode): boolean => this.#candidates([node], model).length > 0
+    const nodes = await directory.gather(providerKey(model), suitable, { signal, ...options })
+    return this.#candidates(nodes, model)
+  }
+
+  #candidates(nodes: readonly KnownNode[], model: ModelSelector): Candidate[] {
+    const found = this.#context.selector.candidates(nodes, model, this.#request, (peer, reason) => {
+      if (this.#gated.get(peer) === reason) return
+      log.select('gate …%s: %s', peer.slice(-8), reason)
+      this.#gated.set(peer, reason)
+    })
+    return found.filter((one) => this.#isOpen(one))
+  }
+
+  #isOpen({ peer, model }: Candidate): boolean {
+    return !this.#tried.has(peer) && model.contextLength > this.#tooShort()
+  }
+
+  /** The longest context that was too short. A node with no more need not be asked. */
+  #tooShort(): number {
+    const refused = this.failures.filter(({ code }) => ERROR_POLICY[code].next === 'longer_context')
+    return Math.max(0, ...refused.map(({ peer }) => this.#tried.get(peer ?? '')?.model.contextLength ?? 0))
+  }
+
+  /** Waits as long as the candidate asked. False: that is too long, and the caller decides better whether to wait. */
+  async #pause({ notBefore }: RankedCandidate): Promise<boolean> {
+    const { clock, signal } = this.#context
+    const waitMs = notBefore - clock.now()
+    if (waitMs > MAX_BUSY_WAIT_MS) {
+      this.#pauseMs = waitMs
+      return false
+    }
+    log.select('all nodes are busy, waiting %d ms', Math.round(waitMs))
+    await clock.sleep(waitMs, signal)
+    return true
+  }
+
+  /** Opens the nodes again whose failure was temporary, each once. */
+  #askAgain(): boolean {
+    const temporary = this.failures.filter(({ code }) => ERROR_POLICY[code].next === 'ask_again')
+    const again = temporary
+      .flatMap(({ peer }) => peer ?? [])
+      .filter((peer) => this.#tried.has(peer) && !this.#askedAgain.has(peer))
+    for (const peer of again) {
+      this.#askedAgain.add(peer)
+      this.#tried.delete(peer)
+    }
+    return again.length > 0
+  }
+
+  /** The most informative failure: the caller's mistake lasts, and a full queue passes. */
+  #exhausted(): PotluckError {
+    const { failures } = this
+    const model = describe(this.#request.model)
+    const main =
+      failures.find(({ retryable }) => !retryable) ??
+      failures.find(({ code }) => ERROR_POLICY[code].backoff) ??
+      failures.at(-1)
+    if (main === undefined && this.#pauseMs !== undefined) {
+      return new PotluckError('busy', `all nodes with ${model} are busy`, { retryAfterMs: this.#pauseMs })
+    }
+    if (main === undefined) {
+      const reasons = [...Map.groupBy(this.#gated.values(), (reason) => reason)]
+      const excluded = reasons.map(([reason, { length }]) => `${length} ${EXCLUDED[reason]}`).join(', ')
+      const nobody = `no node was found that can serve this request (${model})`
+      return new PotluckError('no_providers', excluded === '' ? nobody : `${nobody}: ${excluded}`)
+    }
+    const nodes = new Set(failures.map(({ peer }) => peer)).size
+    if (nodes === 1) return main
+    const { code, message, retryAfterMs } = main
+    return new PotluckError(code, `${nodes} nodes failed; ${message}`, {
+      cause: main,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs })
+    })
+  }
+}
+
+const EXCLUDED: Readonly<Record<GateReason, string>> = {
+  banned: 'banned for serving another model',
+  quarantined: 'quarantined by audits',
+  draining: 'shutting down',
+  not_suitable: 'without a feature that it needs',
+  context_too_short: 'with too short a context',
+  not_trusted: 'not among the trusted',
+  not_local: "not the user's own"
+}
+
+function describe(model: ModelSelector): string {
+  switch (model.kind) {
+    case 'auto':
+      return 'any model'
+    case 'name':
+      return `model ${model.name}`
+    case 'digest':
+      return `model ${formatDigest(model.digest)}`
+  }
+}
