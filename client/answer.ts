@@ -1,4 +1,4 @@
-/** One answer, as the caller holds it: read once, as a stream, as text or as a result. */
+/** One answer, which the caller reads once: as a stream of parts, as text, or as a result. */
 import {
   PotluckError,
   type FinishReason,
@@ -12,25 +12,24 @@ import type { AnswerMetadata, AnswerPart } from './generate/parts.ts'
 
 export interface AnswerResult {
   text: string
-  /** What the model thought before it answered; empty if it did not. */
+  /** The model's reasoning before the answer. Empty if there is none. */
   reasoning: string
-  /** Whole, but for a last one where `finishReason` is `length`. */
+  /** Complete calls. If `finishReason` is `length`, the last one can be cut. */
   toolCalls: readonly ToolCall[]
   tokens: readonly number[]
-  /** One for each token, if asked for; else empty. */
+  /** One per token, if the request asked for them. Otherwise empty. */
   logprobs: readonly PositionLogprobs[]
   finishReason: FinishReason
   usage: Usage
   metadata: AnswerMetadata
 }
 
-/** Starts the answer; the signal is the answer's own, which fires when its caller leaves. */
+/** Starts the answer. The signal fires when the caller stops reading. */
 export type Start = (signal: AbortSignal) => AsyncGenerator<AnswerPart, void, void>
 
 /**
- * Nothing is sent before the answer is read, so one that nobody reads costs nothing. A reader that
- * stops reading stops the node, which sends no more than the credit it was given; one that leaves
- * the loop, or aborts, cancels the work on the node.
+ * Nothing is sent before the answer is read, so an unread answer costs nothing. If the reader pauses, the node pauses
+ * too, because it sends no more tokens than the client granted. If the reader leaves the loop or aborts, the node stops.
  */
 export class Answer implements AsyncIterable<AnswerPart> {
   readonly #start: Start
@@ -43,14 +42,14 @@ export class Answer implements AsyncIterable<AnswerPart> {
   constructor(start: Start, signal: AbortSignal) {
     this.#start = start
     this.#signal = AbortSignal.any([signal, this.#cancelled.signal])
-    // A caller who only iterates gets the failure there; it must not count as unhandled here too.
+    // A caller that only iterates gets the failure there. It must not be an unhandled rejection here too.
     this.#result.promise.catch(() => undefined)
   }
 
   /**
-   * The parts, the last of which is `finish`. Can be iterated once.
+   * The parts. The last one is `finish`. They can be iterated once.
    *
-   * @throws PotluckError as the answer fails, `aborted` after the signal
+   * @throws PotluckError when the answer fails; `aborted` after the signal
    */
   [Symbol.asyncIterator](): AsyncIterator<AnswerPart, void, void> {
     if (this.#started) throw new TypeError('an answer can be read once; keep its parts, or use result()')
@@ -59,7 +58,7 @@ export class Answer implements AsyncIterable<AnswerPart> {
     return {
       next: () => parts.next(),
       return: async () => {
-        // The generator may be waiting for the network: it returns only when that wait ends.
+        // The generator can be waiting for the network. It returns only when that wait ends.
         const left = new PotluckError('aborted', 'the reader left')
         this.#cancelled.abort(left)
         this.#result.reject(left)
@@ -70,19 +69,18 @@ export class Answer implements AsyncIterable<AnswerPart> {
   }
 
   /**
-   * The whole text. Reads the answer, unless somebody does.
+   * The whole text. Reads the answer, unless another reader does.
    *
-   * @throws PotluckError as the answer fails
+   * @throws PotluckError when the answer fails
    */
   async text(): Promise<string> {
     return (await this.result()).text
   }
 
   /**
-   * The whole answer with its usage and metadata. Reads it, unless somebody does; then it waits for
-   * the end of that reading.
+   * The whole answer with its usage and metadata. Reads the answer, or waits for the reader that already does.
    *
-   * @throws PotluckError as the answer fails
+   * @throws PotluckError when the answer fails
    */
   async result(): Promise<AnswerResult> {
     if (!this.#started) await drain(this)
@@ -113,7 +111,7 @@ export class Answer implements AsyncIterable<AnswerPart> {
       this.#result.reject(cause)
       throw cause
     } finally {
-      // Settles what a reader left unfinished; without effect otherwise.
+      // Settles the result if the reader stopped early. Otherwise without effect.
       this.#result.reject(new PotluckError('aborted', 'the answer was not read to its end'))
     }
   }
@@ -122,7 +120,7 @@ export class Answer implements AsyncIterable<AnswerPart> {
 function addPiece(calls: ToolCall[], { index, id, name, arguments: text }: ToolCallDelta): void {
   if (id !== undefined && name !== undefined && index === calls.length) calls.push({ id, name, arguments: '' })
   const call = calls[index]
-  if (call === undefined) throw new PotluckError('protocol_violation', "a tool call's piece came before the call")
+  if (call === undefined) throw new PotluckError('protocol_violation', 'a piece of a tool call arrived before the call')
   call.arguments += text
 }
 

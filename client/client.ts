@@ -1,18 +1,9 @@
-/** The client: what an application uses of a Potluck network. */
-import type { Libp2p } from '@libp2p/interface'
-import {
-  anyNodeCid,
-  DEFAULT_TIMEOUTS,
-  formatDigest,
-  PotluckError,
-  type PhaseTimeouts,
-  type Scope
-} from '@potluck/protocol'
+/** The client: how an application uses a Potluck network. */
+import { anyNodeCid, DEFAULT_TIMEOUTS, formatDigest, PotluckError, type PhaseTimeouts } from '@potluck/protocol'
 
 import { Answer } from './answer.ts'
 import { SYSTEM_CLOCK } from './base/clock.ts'
 import { Auditing, type Judged, type Proof } from './audit/auditing.ts'
-import type { Auditor } from './audit/auditor.ts'
 import { Directory } from './discover/directory.ts'
 import { toModelViews, type ModelView } from './discover/models.ts'
 import { dialable, type KnownNode } from './discover/known-node.ts'
@@ -24,103 +15,51 @@ import { sendRequest } from './generate/wire.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
 import type { Dialable, Network } from './network/network.ts'
 import type { Platform } from './platform/platform.ts'
-import {
-  MemoryReputationStore,
-  Reputation,
-  type ReputationParameters,
-  type ReputationStore
-} from './reputation/index.ts'
+import type { ClientOptions, FindOptions, ReputationSettings } from './options.ts'
+import { MemoryReputationStore, Reputation } from './reputation/index.ts'
 import { toAsk, type ChatOptions, type CompletionOptions } from './base/request.ts'
-import { Selector, type Candidate, type Mode, type UserNodes } from './select/index.ts'
+import { Selector, type Candidate, type UserNodes } from './select/index.ts'
 import { peerStandings, type PeerStanding } from './standing.ts'
-
-export interface ClientOptions {
-  /** Multiaddrs of peers that lead into the network, with `/p2p/…`: relays or nodes. Default: none. */
-  bootstrap?: readonly string[]
-  /** Find peers on the local network by multicast DNS; not in a browser. Default: where no bootstrap address is given. */
-  mdns?: boolean
-  /**
-   * `local` dials private addresses, `public` does not. Default: `public` if a bootstrap address is public.
-   */
-  scope?: Scope
-  /** A libp2p of the caller's that runs the network's DHT, in place of one of our own. It is not stopped. */
-  libp2p?: Libp2p
-  /**
-   * Who may get a request. `open` (the default): all but those whom audits speak against. `trusted`: the user's own node
-   * and the trusted ones. `local`: the own node alone, so that nothing leaves the machine.
-   */
-  mode?: Mode
-  /** Peer id of the user's own node, on this machine: asked first while it has a free slot, and not judged. */
-  localNode?: string
-  /** Peer ids of nodes that the user trusts: they need no trial, but are audited like all. */
-  trusted?: readonly string[]
-  /** What is remembered of nodes, and where. Default: in memory. */
-  reputation?: ReputationSettings
-  /** Measures answers with an engine or a node of the user's own; see `auditorOf`. Default: others judge what is shareable. */
-  auditor?: Auditor
-  /** Patience in each phase of an attempt. Default `DEFAULT_TIMEOUTS`. */
-  timeouts?: Partial<PhaseTimeouts>
-  /** Stops the client. */
-  signal?: AbortSignal
-}
-
-export type ReputationSettings = {
-  /** What differs from `DEFAULT_REPUTATION`. */
-  parameters?: Partial<ReputationParameters>
-} & (
-  | { store?: undefined }
-  | {
-      /** Where it is kept. The client closes it when it stops. */
-      store: ReputationStore
-      /** Hears when something learnt could not be kept; the client goes on with what it knows. */
-      onStoreError: (error: Error) => void
-    }
-)
-
-export interface FindOptions {
-  signal?: AbortSignal
-}
 
 export interface Client {
   /**
-   * Asks a chat model. Nothing is sent before the answer is read. `examples/chat.ts` streams one,
-   * `examples/cancel.ts` stops one.
+   * Asks a chat model. Nothing is sent before the answer is read. `examples/chat.ts` streams an answer,
+   * `examples/cancel.ts` cancels one.
    *
-   * @throws PotluckError `invalid_request` at once for what no node would take; all else while reading
+   * @throws PotluckError `invalid_request` at once for a request that every node refuses; other errors while reading
    */
   chat: (options: ChatOptions) => Answer
-  /** Continues a text as it is, without a chat template; see `examples/repeat.ts`. Otherwise as `chat`. */
+  /** Continues a text without a chat template: see `examples/repeat.ts`. Otherwise like `chat`. */
   complete: (options: CompletionOptions) => Answer
   /**
-   * Gives each text a vector, by which texts of like meaning can be found.
+   * Computes one vector per text. Texts with similar meaning have similar vectors.
    *
-   * @throws PotluckError `invalid_request` for no text or an empty one, `no_providers`, or the last node's failure
+   * @throws PotluckError `invalid_request` without a text or for an empty one, `no_providers`, or the last node's failure
    */
   embed: (options: EmbedOptions) => Promise<EmbedResult>
   /**
-   * The nodes that serve now, each as it is found; see `examples/nodes.ts`. What a lookup of the last
-   * minute found is given again without another.
+   * Yields the nodes that serve now, as they are found: see `examples/nodes.ts`. Reuses a lookup of the last minute.
    *
    * @throws PotluckError `no_providers` if the network could not be joined
    */
   nodes: (options?: FindOptions) => AsyncIterable<KnownNode>
-  /** What is served now, one entry for each digest. Takes as long as the whole lookup. */
+  /** The models that are served now, one entry per digest. Takes as long as the whole lookup. */
   models: (options?: FindOptions) => Promise<ModelView[]>
-  /** What this client thinks of every node that it knows, and why. */
+  /** The standing of every node that this client knows, with the reasons. */
   standing: () => PeerStanding[]
-  /** Why it thinks so of one node: sentences, most telling first; none where nothing is known. */
+  /** The reasons for one node's standing, the most important first. Empty for an unknown node. */
   explain: (peerId: string) => string[]
-  /** For each node that this client has banned by answers that may be shown: these, as a file for `potluck audit`. */
+  /** For each node that this client banned by shareable answers: a fraud proof for `potluck audit`. */
   proofs: () => Proof[]
-  /** Calls back after every audit; returns the way to stop it. */
+  /** Calls the listener after every audit. Returns a function that removes the listener. */
   onJudged: (listener: (judged: Judged) => void) => () => void
-  /** Resolves when no audit is under way: they go on behind the answers. */
+  /** Resolves when no audit runs. Audits run in the background. */
   audited: () => Promise<void>
-  /** Ends what runs, audits included, and the connections. */
+  /** Cancels all answers and audits, and closes the connections. */
   stop: () => Promise<void>
 }
 
-/** What `createClient` is on every platform. */
+/** `createClient` on any platform. */
 export async function createClientOn(platform: Platform, options: ClientOptions): Promise<Client> {
   const { bootstrap = [], mdns = bootstrap.length === 0, scope, libp2p, signal } = options
   signal?.throwIfAborted()

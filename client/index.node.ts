@@ -1,13 +1,14 @@
-/** The package in Node: everything of `index.ts`, with TCP and mDNS. */
-import { createClientOn, type Client, type ClientOptions } from './client.ts'
+/** The package in Node: `index.ts` with TCP, mDNS and a store on disk. */
+import { createClientOn, type Client } from './client.ts'
+import type { ClientOptions } from './options.ts'
 import { nodePlatform } from './platform/node.ts'
 
 export * from './index.ts'
 export { SqliteReputationStore } from './platform/node-reputation-store.ts'
 
 /**
- * Connects to a network. Resolves when the client can be used; finding nodes goes on with the first request.
- * `examples/` holds whole programs, which the tests run.
+ * Connects to a network. Resolves when the client can be used. The first request starts to look for nodes.
+ * `examples/` has whole programs, which the tests run.
  *
  * @example
  * const client = await createClient({ bootstrap: ['/ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'] })
@@ -15,7 +16,7 @@ export { SqliteReputationStore } from './platform/node-reputation-store.ts'
  * for await (const part of answer) if (part.type === 'delta') process.stdout.write(part.text)
  * await client.stop()
  *
- * @throws PotluckError `invalid_request` for a bootstrap address that is none, or with no way to find anybody
+ * @throws PotluckError `invalid_request` for a malformed bootstrap address, or if neither bootstrap nor mDNS is available
  */
 export async function createClient(options: ClientOptions = {}): Promise<Client> {
   return await createClientOn(nodePlatform, options)

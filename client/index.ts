@@ -3,12 +3,13 @@
  *
  * Finds nodes of a Potluck network and streams answers from them. Runs in Node and in browsers.
  */
-import { createClientOn, type Client, type ClientOptions } from './client.ts'
+import { createClientOn, type Client } from './client.ts'
+import type { ClientOptions } from './options.ts'
 import { browserPlatform } from './platform/browser.ts'
 
 export { Answer, type AnswerResult } from './answer.ts'
 export * from './audit/index.ts'
-export type { Client, ClientOptions, FindOptions, ReputationSettings } from './client.ts'
+export type { Client } from './client.ts'
 export type { KnownNode } from './discover/known-node.ts'
 export type { ModelView } from './discover/models.ts'
 export type { EmbedOptions, EmbedResult } from './embed.ts'
@@ -28,11 +29,12 @@ export {
   type Standing,
   type StoredPeer
 } from './reputation/index.ts'
+export type { ClientOptions, FindOptions, ReputationSettings } from './options.ts'
 export type { ChatOptions, CompletionOptions, GenerationOptions } from './base/request.ts'
 export type { Mode } from './select/index.ts'
 export type { PeerSpeed, PeerStanding } from './standing.ts'
 
-/** As in Node, over WebSockets alone and without mDNS. */
+/** Connects to a network from a browser: over WebSockets only, and without mDNS. */
 export async function createClient(options: ClientOptions = {}): Promise<Client> {
   return await createClientOn(browserPlatform, options)
 }

@@ -1,4 +1,4 @@
-/** What a client thinks of the nodes it knows, for people: one entry for each node and model. */
+/** The standing of the nodes that a client knows, for people to read: one entry per node and model. */
 import { formatDigest } from '@potluck/protocol'
 
 import type { KnownNode } from './discover/known-node.ts'
@@ -7,39 +7,39 @@ import type { UserNodes } from './select/index.ts'
 
 export interface PeerStanding {
   peerId: string
-  /** `name` is what the node calls it; undefined where no card is known now. */
+  /** `name` is from the node's card. Undefined if no card is known now. */
   model: { digest: string; name?: string }
   standing: Standing
-  /** The user's own node: first while it is free, and not judged. */
+  /** The user's own node. It is asked first while it has a free slot, and is not judged. */
   local: boolean
-  /** On the user's list. */
+  /** On the user's list of trusted peers. */
   trusted: boolean
-  /** A card is known that may be used now. */
+  /** The client knows a card that it can use now. */
   seen: boolean
-  /** The chance that its next answer is complete, 0 to 1, as far as it is known. */
+  /** The estimated chance that its next answer is complete, 0 to 1. */
   reliability: number
   /** Odds of what its audits showed, under another model to under this one; `quarantineEvidence` and `banEvidence` are the limits. */
   evidence: number
   auditedTokens: number
-  /** Complete answers that this client had from it, and their share of all that it had of the model, 0 to 1. */
+  /** Complete answers from it, and their share of all answers of the model that this client got, 0 to 1. */
   answers: number
   share: number
-  /** As measured by this client; undefined before an answer. */
+  /** Measured by this client. Undefined before the first answer. */
   speed: PeerSpeed | undefined
-  /** One sentence each, most telling first. Nothing in them was written by a peer. */
+  /** One sentence each, the most important first. They hold no text from a peer. */
   reasons: readonly string[]
 }
 
 export interface PeerSpeed {
-  /** From sending a request to its first token, for prompts as they mostly were; milliseconds. */
+  /** From sending a request to its first token, for prompts of the usual length; milliseconds. */
   ttftMs: number
-  /** 0 where no answer had two tokens. */
+  /** 0 if no answer had two tokens. */
   tokensPerSecond: number
-  /** How many times longer an answer takes than was predicted. */
+  /** The time of an answer divided by its prediction. */
   overPredicted: number
 }
 
-/** Those that serve now and those that are remembered; the most used first. */
+/** The nodes that serve now and the remembered ones, the most used first. */
 export function peerStandings(
   reputation: Reputation,
   nodes: readonly KnownNode[],

@@ -2,7 +2,7 @@ import { PotluckError } from '@potluck/protocol'
 import { raceSignal } from 'race-signal'
 
 /**
- * Waits for the promise or the caller's signal.
+ * Resolves with the promise, or rejects when the caller's signal fires first.
  *
  * @throws PotluckError `aborted`
  */

@@ -1,4 +1,4 @@
-/** What a caller asks for, and how it becomes a request on the wire. */
+/** A caller's options, and the request on the wire that they become. */
 import {
   CREDIT_WINDOW,
   DEFAULT_SAMPLING,
@@ -22,15 +22,15 @@ import { CHARACTERS_PER_TOKEN, DEFAULT_MAX_TOKENS, LEAST_CHARACTERS_PER_TOKEN } 
 
 export interface GenerationOptions {
   /**
-   * `auto` (the default: the best that is served now), a digest (`sha256:…`) or a name (`user/repo:QUANT`).
-   * Only a digest says which weights answer; a name is an alias that anybody may claim.
+   * `auto` (default: the best model that is served now), a digest (`sha256:…`) or a name (`user/repo:QUANT`).
+   * Only a digest fixes the weights. Any node can claim a name.
    */
   model?: string
-  /** 64 bits that fix the answer, for the same model and parameters. Default: random. */
+  /** 64 bits that fix the answer for the same model and parameters. Default: random. */
   seed?: bigint
-  /** 0 to 100; 0 takes the most probable token each time. Default 0.8. */
+  /** 0 to 100. 0 takes the most probable token each time. Default 0.8. */
   temperature?: number
-  /** Default 40; 0: all of the contract's 64 candidates. */
+  /** Default 40. 0: all of the sampling contract's 64 candidates. */
   topK?: number
   /** 0 to 1, default 0.95. */
   topP?: number
@@ -40,46 +40,46 @@ export interface GenerationOptions {
   presencePenalty?: number
   /** -100 to 100, default 0. */
   frequencyPenalty?: number
-  /** Token id to what is added to its logit, -100 to 100. */
+  /** From a token id to the number that is added to its logit, -100 to 100. */
   logitBias?: ReadonlyMap<number, number>
-  /** Most tokens of the answer. Default 1,024, or what the model's context has room for beside the prompt. */
+  /** The most tokens of the answer. Default 1,024, or fewer if the model's context is short. */
   maxTokens?: number
-  /** Texts that end the answer and are not part of it; at most 16. */
+  /** Texts that end the answer and are not part of it. At most 16. */
   stop?: readonly string[]
   /**
-   * Makes the text a JSON document, with the schema enforced token by token. The model is not told of it: ask for
-   * JSON in the messages too. `checkSchema` names what a schema holds beyond the supported subset.
+   * Makes the text a JSON document. The node enforces the schema token by token. The model does not see the schema, so
+   * ask for JSON in the messages too. `checkSchema` names the parts of a schema that are not supported.
    */
   responseFormat?: ResponseFormat
-  /** Asks for log-probabilities, with this many alternatives a token, 0 to 20. */
+  /** Asks for log-probabilities, with this many alternatives per token, 0 to 20. */
   topLogprobs?: number
-  /** Allows that third peers see this request, to audit its answer. Default false. */
+  /** Allows other nodes to see this request and its answer, to audit it. Default false. */
   shareable?: boolean
   /**
-   * When nobody is left who has the model, lets another go on with the answer, from the text so far; the
-   * metadata's `beginning` then says so. Default false.
+   * If no node with the model is left, lets another model continue the answer from its text. The metadata's `beginning`
+   * reports it. Default false.
    */
   otherModels?: boolean
-  /** Ends the answer; the node stops at once. */
+  /** Cancels the answer. The node stops at once. */
   signal?: AbortSignal
 }
 
 export interface ChatOptions extends GenerationOptions {
   messages: readonly ChatMessage[]
-  /** What the model may call; the calls come as `toolCalls`, their arguments valid by the tool's schema. */
+  /** The tools that the model may call. Calls arrive as `toolCalls`; their arguments are valid by the tool's schema. */
   tools?: readonly Tool[]
   /** Default `auto`. */
   toolChoice?: ToolChoice
-  /** Several calls in one answer. Default true. */
+  /** Allows several calls in one answer. Default true. */
   parallelToolCalls?: boolean
 }
 
 export interface CompletionOptions extends GenerationOptions {
-  /** Continued as it is, without a chat template. */
+  /** The text to continue, without a chat template. */
   prompt: string
 }
 
-/** A request before a node is chosen for it. */
+/** A request before a node is chosen. */
 export interface Ask {
   model: string
   input: PromptInput
@@ -93,9 +93,9 @@ export interface Ask {
 }
 
 /**
- * Fills in the defaults and refuses what every node would refuse.
+ * Fills in the defaults, and refuses a request that every node would refuse.
  *
- * @throws PotluckError `invalid_request`, which names the field
+ * @throws PotluckError `invalid_request`; the message names the field
  */
 export function toAsk(options: ChatOptions | CompletionOptions): Ask {
   const ask: Ask = {
@@ -136,7 +136,7 @@ function toInput(options: ChatOptions | CompletionOptions): PromptInput {
   }
 }
 
-/** One attempt's request; every attempt has an id of its own. */
+/** The request of one attempt. Every attempt has its own id. */
 export function toRequest(ask: Ask, model: Pick<ModelCard, 'digest' | 'contextLength'>): GenerateRequest {
   return {
     requestId: crypto.getRandomValues(new Uint8Array(16)),
@@ -152,19 +152,19 @@ export function toRequest(ask: Ask, model: Pick<ModelCard, 'digest' | 'contextLe
   }
 }
 
-/** A guess at the prompt's tokens: only the node, which holds the tokenizer, knows. */
+/** An estimate of the prompt's tokens. Only the node has the tokenizer. */
 export function estimatePromptTokens(ask: Pick<Ask, 'input'>): number {
   return Math.ceil(characters(ask) / CHARACTERS_PER_TOKEN)
 }
 
-/** Half of the context, or less for a long prompt, since a node refuses what might not fit. */
+/** Half of the context, or less for a long prompt: a node refuses a request that might not fit. */
 function defaultMaxTokens(ask: Pick<Ask, 'input'>, contextLength: number): number {
   const room = contextLength - Math.ceil(characters(ask) / LEAST_CHARACTERS_PER_TOKEN)
   const most = Math.min(DEFAULT_MAX_TOKENS, Math.floor(contextLength / 2))
   return Math.max(1, Math.min(most, Math.max(room, Math.floor(contextLength / 8))))
 }
 
-/** What the template renders: contents, calls and tools. */
+/** The characters that the template renders: contents, calls and tools. */
 function characters({ input }: Pick<Ask, 'input'>): number {
   if ('prompt' in input) return input.prompt.length
   const { messages, tools = [] } = input
@@ -172,7 +172,7 @@ function characters({ input }: Pick<Ask, 'input'>): number {
   return texts.reduce((sum, text) => sum + text.length, tools.length === 0 ? 0 : JSON.stringify(tools).length)
 }
 
-/** What a model has to offer for this request. */
+/** The features that a model must have for this request. */
 export function requiredFeatures(ask: Pick<Ask, 'input' | 'responseFormat' | 'topLogprobs'>): Feature[] {
   const { input, responseFormat, topLogprobs } = ask
   const features: Feature[] = ['prompt' in input ? 'completion' : 'chat']
@@ -182,7 +182,7 @@ export function requiredFeatures(ask: Pick<Ask, 'input' | 'responseFormat' | 'to
   return features
 }
 
-/** The nodes' own rules, applied before anything is sent. */
+/** Applies the nodes' rules before anything is sent. */
 function validate(ask: Ask): void {
   const { bytes } = encode(toRequest(ask, { digest: new Uint8Array(32), contextLength: 2 * DEFAULT_MAX_TOKENS }))
   if (bytes.byteLength > MAX_FRAME_BYTES) {
@@ -195,7 +195,7 @@ function encode(request: GenerateRequest): ReturnType<typeof encodeRequest> {
   try {
     return encodeRequest(request)
   } catch (cause) {
-    // The encoder refuses what no field can hold, such as a seed of more than 64 bits.
+    // The encoder refuses a value that no field can hold, such as a seed of more than 64 bits.
     throw new PotluckError('invalid_request', 'invalid request: a value does not fit its field', { cause })
   }
 }

@@ -10,7 +10,7 @@ import {
   type NodeFrame
 } from '@potluck/protocol'
 
-export interface ReceivedAnswer {
+export interface AnswerSoFar {
   request: GenerateRequest
   /** SHA-256 of the request's frame. */
   digest: Uint8Array
@@ -22,7 +22,7 @@ export interface ReceivedAnswer {
 /** @throws PotluckError `protocol_violation`, which names the value that does not agree */
 export async function checkDone(
   done: Extract<NodeFrame, { type: 'done' }>,
-  { request, digest, promptTokens, answerTokens }: ReceivedAnswer,
+  { request, digest, promptTokens, answerTokens }: AnswerSoFar,
   peerId: PeerId
 ): Promise<void> {
   const { usage } = done

@@ -1,4 +1,4 @@
-/** The libp2p of a client: it only asks, listens nowhere, and stores nothing for others. */
+/** Creates a client's libp2p node. It dials, but it does not listen and stores nothing for other peers. */
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
@@ -22,21 +22,21 @@ export interface NetworkOptions {
   scope: Scope | undefined
 }
 
-/** Over a libp2p of the caller's, which stays the caller's to stop; it has to run the network's DHT. */
+/** Uses a libp2p node that the caller made and stops. It must run the network's DHT. */
 export function borrowNetwork(libp2p: Libp2p, bootstrap: readonly string[]): Network {
   return new Libp2pNetwork({ libp2p, bootstrap: bootstrap.map(parseAddress), stop: async () => {} })
 }
 
-/** @throws PotluckError `invalid_request` for a bootstrap address that is none, or with no way to find anybody */
+/** @throws PotluckError `invalid_request` for a malformed bootstrap address, or if neither bootstrap nor mDNS is available */
 export async function createNetwork(options: NetworkOptions, platform: Platform): Promise<Network> {
   const bootstrap = options.bootstrap.map(parseAddress)
   const lanDiscovery = options.mdns ? platform.lanDiscovery : undefined
   if (bootstrap.length === 0 && lanDiscovery === undefined) {
-    throw new PotluckError('invalid_request', 'no way to find nodes: give a bootstrap address or allow mDNS')
+    throw new PotluckError('invalid_request', 'no way to find nodes: give a bootstrap address, or allow mDNS')
   }
   const scope = options.scope ?? (bootstrap.every(isPrivate) ? 'local' : 'public')
   const lan = new LanPeers()
-  // On the public network, records of strangers must not make us dial into our own LAN.
+  // On the public network, a record from another peer must not make the client dial into its own LAN.
   const trusted = new Set(bootstrap.map(String))
   const libp2p = await createLibp2p({
     addresses: { listen: [] },
@@ -52,7 +52,7 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
       ping: ping(),
       dht: kadDHT({
         ...kadOptions({ scope, clientMode: true }),
-        // Else every first query waits a second, and then for a walk to our own id, which nobody looks for.
+        // Without this every first query waits for a second and for a walk to the client's own id, which nobody looks up.
         allowQueryWithZeroPeers: true
       })
     },
@@ -83,6 +83,6 @@ function parseAddress(text: string): Multiaddr {
   try {
     return multiaddr(text)
   } catch (cause) {
-    throw new PotluckError('invalid_request', `"${text}" is no multiaddr; expected /ip4/…/tcp/…/p2p/…`, { cause })
+    throw new PotluckError('invalid_request', `"${text}" is not a multiaddr; expected /ip4/…/tcp/…/p2p/…`, { cause })
   }
 }

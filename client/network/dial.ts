@@ -1,4 +1,4 @@
-/** Opens a connection to a peer that may be reached directly, through a relay, or both. */
+/** Opens a connection to a peer directly, through a relay, or both at once. */
 import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
@@ -6,12 +6,12 @@ import { DIRECT_HEAD_START_MS } from '../base/constants.ts'
 import type { Dialable } from './network.ts'
 
 /**
- * As browsers do between IPv6 and IPv4 (RFC 8305): the relay is asked beside a direct address that is
- * late. One behind a firewall, or of a machine that has moved, swallows what is sent to it, and libp2p
- * would wait for each of them in turn. A direct connection that comes later still is the next request's.
+ * Dials the direct addresses first and the relayed ones after a head start, as RFC 8305 does for IPv6 and IPv4. An
+ * address behind a firewall, or of a machine that has moved, drops every packet, and libp2p would wait for each such
+ * address in turn. A direct connection that opens later serves the next request.
  *
- * @param headStartMs of the direct addresses
- * @throws whatever libp2p's dial throws, or an AggregateError of such
+ * @param headStartMs milliseconds that the direct addresses have before the relayed ones are dialled
+ * @throws the errors of libp2p's dial, or an AggregateError of them
  */
 export async function dial(
   libp2p: Pick<Libp2p, 'dial'>,
@@ -43,7 +43,7 @@ export async function dial(
   }
 }
 
-/** Without the peer's id in the dial: libp2p would take a second dial to the same id for a part of the first. */
+/** Dials without the peer id, because libp2p would merge a second dial to the same id into the first. */
 async function dialDirectly(
   libp2p: Pick<Libp2p, 'dial'>,
   peerId: Dialable['peerId'],

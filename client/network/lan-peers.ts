@@ -14,7 +14,7 @@ export class LanPeers {
     for (const listener of this.#listeners) listener(peer)
   }
 
-  /** Calls back for every peer known and to come, until the signal fires. */
+  /** Calls the listener for every known peer and every new one, until the signal fires. */
   follow(listener: (peer: PeerInfo) => void, signal: AbortSignal): void {
     if (signal.aborted) return
     for (const peer of this.#peers.values()) listener(peer)

@@ -1,4 +1,4 @@
-/** The network over a libp2p: entered through bootstrap addresses and the local network, searched through the DHT. */
+/** The network through libp2p: joined by bootstrap addresses and the local network, searched by the DHT. */
 import type { Connection, Libp2p, PeerId, PeerUpdate } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { cardKey, PotluckError } from '@potluck/protocol'
@@ -14,7 +14,7 @@ import type { Dialable, Found, Network } from './network.ts'
 export interface Libp2pNetworkInit {
   libp2p: Libp2p
   bootstrap: readonly Multiaddr[]
-  /** Undefined: the local network is not asked. */
+  /** Undefined: the client does not search the local network. */
   lan?: LanPeers
   stop: () => Promise<void>
 }
@@ -33,7 +33,7 @@ export class Libp2pNetwork implements Network {
   }
 
   async connect({ peerId, addresses }: Dialable, signal: AbortSignal): Promise<Connection> {
-    // libp2p's own search skips relayed connections, and would dial a home's private addresses at every request.
+    // libp2p's own choice skips relayed connections. It would dial a home's private addresses again for every request.
     const open = this.#libp2p.getConnections(peerId).filter(({ status }) => status === 'open')
     const existing = open.find(({ direct }) => direct) ?? open[0]
     if (existing !== undefined) return existing
@@ -62,8 +62,8 @@ export class Libp2pNetwork implements Network {
     const inDht = this.#inDht(signal)
     await Promise.race([
       inDht,
-      this.#enter(onFound, signal).then(async (entered) => {
-        if (!entered) throw new PotluckError('no_providers', this.#nobodyThere())
+      this.#join(onFound, signal).then(async (joined) => {
+        if (!joined) throw new PotluckError('no_providers', this.#noEntry())
         await inDht
       })
     ])
@@ -72,12 +72,12 @@ export class Libp2pNetwork implements Network {
     }
   }
 
-  /** Connects to the entrances; false if none can be had. An entrance may be a node, perhaps the only one. */
-  async #enter(onFound: (peer: Found) => void, signal: AbortSignal): Promise<boolean> {
-    const enter = async (dial: Promise<Connection>): Promise<boolean> => {
+  /** Connects to the entry peers. False if it reaches none. An entry peer can be a node, perhaps the only one. */
+  async #join(onFound: (peer: Found) => void, signal: AbortSignal): Promise<boolean> {
+    const joinThrough = async (dial: Promise<Connection>): Promise<boolean> => {
       try {
         const { remotePeer } = await dial
-        onFound({ peerId: remotePeer, addresses: [], via: 'entrance' })
+        onFound({ peerId: remotePeer, addresses: [], via: 'entry' })
         return true
       } catch {
         return false
@@ -85,24 +85,24 @@ export class Libp2pNetwork implements Network {
     }
     const onLan = Promise.withResolvers<boolean>()
     this.#lan?.follow(({ id, multiaddrs }) => {
-      void enter(this.connect({ peerId: id, addresses: multiaddrs }, signal)).then((entered) => {
-        if (entered) onLan.resolve(true)
+      void joinThrough(this.connect({ peerId: id, addresses: multiaddrs }, signal)).then((joined) => {
+        if (joined) onLan.resolve(true)
       })
     }, signal)
     const dials = await Promise.all(
-      this.#bootstrap.map(async (address) => await enter(this.#libp2p.dial(address, { signal })))
+      this.#bootstrap.map(async (address) => await joinThrough(this.#libp2p.dial(address, { signal })))
     )
     if (dials.includes(true)) return true
     if (this.#lan === undefined) return false
-    const patience = setTimeout(() => onLan.resolve(false), LAN_WAIT_MS)
+    const timer = setTimeout(() => onLan.resolve(false), LAN_WAIT_MS)
     try {
       return await raceAbort(onLan.promise, signal)
     } finally {
-      clearTimeout(patience)
+      clearTimeout(timer)
     }
   }
 
-  /** Resolves when some peer stands in the DHT's routing table: a query before would end at once, with nothing. */
+  /** Resolves when a peer is in the DHT's routing table. A query before that would end at once without a result. */
   async #inDht(signal: AbortSignal): Promise<void> {
     const isDhtPeer = ({ tags }: PeerUpdate['peer']): boolean => tags.has(KAD_PEER_TAG)
     const joined = Promise.withResolvers<void>()
@@ -118,11 +118,11 @@ export class Libp2pNetwork implements Network {
     }
   }
 
-  #nobodyThere(): string {
+  #noEntry(): string {
     const tried = [
       ...(this.#bootstrap.length > 0 ? ['no bootstrap address could be reached'] : []),
       ...(this.#lan === undefined ? [] : ['no node was found on the local network'])
     ]
-    return tried.join(' and ') || 'this libp2p knows no peer of the network'
+    return tried.join(' and ') || 'this libp2p node knows no peer of the network'
   }
 }

@@ -1,0 +1,52 @@
+/** What an application can set of a client. */
+import type { Libp2p } from '@libp2p/interface'
+import type { PhaseTimeouts, Scope } from '@potluck/protocol'
+
+import type { Auditor } from './audit/auditor.ts'
+import type { ReputationParameters, ReputationStore } from './reputation/index.ts'
+import type { Mode } from './select/index.ts'
+
+export interface ClientOptions {
+  /** Multiaddrs, with `/p2p/…`, of relays or nodes through which the client joins the network. Default: none. */
+  bootstrap?: readonly string[]
+  /** Find peers on the local network by multicast DNS. Not in a browser. Default: only without a bootstrap address. */
+  mdns?: boolean
+  /** `local` dials private addresses, `public` does not. Default: `public` if a bootstrap address is public. */
+  scope?: Scope
+  /** The application's own libp2p node, which must run the network's DHT. The client does not stop it. */
+  libp2p?: Libp2p
+  /**
+   * Which nodes may get a request. `open` (default): all nodes except the quarantined and banned ones. `trusted`: the
+   * user's own node and the trusted ones. `local`: only the user's own node, so nothing leaves the machine.
+   */
+  mode?: Mode
+  /** Peer id of the user's own node on this machine. It is asked first while it has a free slot, and is not judged. */
+  localNode?: string
+  /** Peer ids of nodes that the user trusts. They skip probation, but are audited like all others. */
+  trusted?: readonly string[]
+  /** Where the client keeps what it learns about nodes. Default: in memory. */
+  reputation?: ReputationSettings
+  /** Audits answers with the user's own engine or node: see `auditorOf`. Default: other nodes audit shareable answers. */
+  auditor?: Auditor
+  /** The timeout of each phase of an attempt. Default `DEFAULT_TIMEOUTS`. */
+  timeouts?: Partial<PhaseTimeouts>
+  /** Stops the client. */
+  signal?: AbortSignal
+}
+
+export type ReputationSettings = {
+  /** Changes to `DEFAULT_REPUTATION`. */
+  parameters?: Partial<ReputationParameters>
+} & (
+  | { store?: undefined }
+  | {
+      /** The client closes it when it stops. */
+      store: ReputationStore
+      /** Called when the store fails. The client continues with what it has in memory. */
+      onStoreError: (error: Error) => void
+    }
+)
+
+export interface FindOptions {
+  signal?: AbortSignal
+}
