@@ -1,10 +1,16 @@
-import { DEFAULT_SAMPLING, sampleToken, tokenMargin, type Candidates, type SamplingParameters } from '@potluck/protocol'
+import {
+  DEFAULT_SAMPLING,
+  sampleToken,
+  tokenMargin,
+  type TokenCandidates,
+  type SamplingParameters
+} from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
 import { xorshift } from './mutate.ts'
 
 interface Position {
-  candidates: Candidates
+  candidates: TokenCandidates
   parameters: SamplingParameters
   position: number
   counts: Map<number, number>
@@ -36,12 +42,12 @@ function randomPosition(random: () => number): Position {
   }
 }
 
-function ordered(tokens: number[], logits: number[]): Candidates {
+function ordered(tokens: number[], logits: number[]): TokenCandidates {
   const order = tokens.toSorted((a, b) => logits[b]! - logits[a]! || a - b)
   return { tokens: Uint32Array.from(order), logits: Float32Array.from(order, (token) => logits[token]!) }
 }
 
-function withNoise({ tokens, logits }: Candidates, size: number, random: () => number): Candidates {
+function withNoise({ tokens, logits }: TokenCandidates, size: number, random: () => number): TokenCandidates {
   const noisy: number[] = []
   tokens.forEach((token, index) => {
     noisy[token] = logits[index]! + size * (2 * uniformFrom(random) - 1)
