@@ -9,6 +9,7 @@ import { passthroughMapper, removePrivateAddressesMapper, type KadDHTInit, type 
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { LRUCache } from 'lru-cache'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create as createMultihash } from 'multiformats/hashes/digest'
@@ -70,7 +71,7 @@ export function kadOptions({ scope, clientMode }: KadSettings): KadDHTInit {
  * that has withdrawn since.
  */
 export function createCardValidator(now: () => number = Date.now): ValidateFn {
-  const newest = new Map<string, number>()
+  const newest = new LRUCache<string, number>({ max: MAX_REMEMBERED_CARDS })
   return async (key, value) => {
     const peerId = parseCardKey(key)
     const card = await openCard(value, { now: now(), peerId })
@@ -80,10 +81,7 @@ export function createCardValidator(now: () => number = Date.now): ValidateFn {
         peer: name
       })
     }
-    newest.delete(name)
     newest.set(name, card.sequence)
-    const oldest = newest.keys().next()
-    if (newest.size > MAX_REMEMBERED_CARDS && !oldest.done) newest.delete(oldest.value)
   }
 }
 
