@@ -13,7 +13,6 @@ export * from './constants.ts'
 export { deadline } from './deadline.ts'
 export * from './digest.ts'
 export * from './errors.ts'
-export * from './frame-stream.ts'
 export * from './generation.ts'
 export * from './grammar/index.ts'
 export * from './records/card.ts'
@@ -23,6 +22,7 @@ export * from './sampler/index.ts'
 export * from './schema/index.ts'
 export { offeredTools, shapeOf } from './shape.ts'
 export { sparingWindows } from './sparing-windows.ts'
+export * from './transport/frame-stream.ts'
 export {
   decodeAuditReply,
   decodeAuditRequest,

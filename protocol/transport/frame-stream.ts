@@ -9,8 +9,8 @@ import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/inter
 import { Uint8ArrayList } from 'uint8arraylist'
 import { decode as decodeVarint, encode as encodeVarint, encodingLength } from 'uint8-varint'
 
-import { MAX_FRAME_PREFIX_BYTES, PAUSE_AT_BYTES } from './constants.ts'
-import { PotluckError, type ErrorCode } from './errors.ts'
+import { MAX_FRAME_PREFIX_BYTES, PAUSE_AT_BYTES } from '../constants.ts'
+import { PotluckError, type ErrorCode } from '../errors.ts'
 
 export interface FrameStreamOptions {
   /** A frame that announces more bytes is refused before it is read. */
