@@ -96,7 +96,7 @@ export const CREDIT_BATCH: number = 64
 /** Largest credit of a caller: a node must be ready to buffer this many tokens. */
 export const MAX_CREDIT: number = 65_536
 
-/** Text of one token; the longest in today's vocabularies is a run of 256 spaces. */
+/** Size of one token's text; the longest in today's vocabularies is a run of 256 spaces. */
 export const MAX_TOKEN_BYTES: number = 1024
 /** Range of a log-probability. The maximum is above 0 because rounding can make a probability exceed 1. */
 export const MIN_LOGPROB: number = -1e6
@@ -152,7 +152,10 @@ export const MAX_REMEMBERED_CARDS: number = 10_000
 export const MAX_RECEIPT_BYTES: number = 128 * 1024
 /** Tokens under one hash of a receipt: a dispute about one window reveals 64 tokens, not the whole answer. */
 export const RECEIPT_WINDOW: number = 64
-/** Answers in a fraud proof. One can be enough; a proof against a node that cheats in 1 % of its answers needs a few hundred. */
+/**
+ * Answers in a fraud proof. One can be enough, but a proof against a node that cheats in 1 % of its answers needs a few
+ * hundred.
+ */
 export const MAX_PROOF_ANSWERS: number = 256
 /** A fraud proof as a file: each answer takes a few KB. */
 export const MAX_PROOF_BYTES: number = 8 * 1024 * 1024
@@ -167,7 +170,10 @@ export interface PhaseTimeouts {
   requestMs: number
   /** From the request to `accepted` or an error: rendering and tokenising. Default 10 s. */
   admissionMs: number
-  /** From `accepted` to the first token, in addition to the wait that `accepted` announced. Default 60 s: prefill on a CPU. */
+  /**
+   * From `accepted` to the first token, in addition to the wait that `accepted` announced. Default 60 s: prefill on a
+   * CPU.
+   */
   firstTokenMs: number
   /** Between two tokens. Default 20 s. */
   tokenMs: number

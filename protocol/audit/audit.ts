@@ -1,8 +1,9 @@
 /**
  * Audits one answer: one prefill of the same model over the prompt and the answer that a node signed.
  *
- * The audit first checks what is certain (see structure.ts). It then measures how far each token that the node generated
- * is from the token that the sampling contract gives. The client decides what the results of many audits mean.
+ * The audit first checks what is certain (see structure.ts). It then measures how far each token that the node
+ * generated is from the token that the sampling contract gives. The client decides what the results of many audits
+ * mean.
  */
 import type { PeerId } from '@libp2p/interface'
 import { equals } from 'uint8arrays/equals'
@@ -32,8 +33,8 @@ export interface AuditOptions {
  * Audits one answer.
  *
  * @param peerId the node that signed the receipt
- * @throws PotluckError `model_not_found` if the scorer has another model; the errors of `openAnswerRecord` if the record
- *   is not valid; the errors of the scorer
+ * @throws PotluckError `model_not_found` if the scorer has another model; the errors of `openAnswerRecord` if the
+ *   record is not valid; the errors of the scorer
  */
 export async function auditAnswer(
   record: AnswerRecord,
@@ -44,7 +45,7 @@ export async function auditAnswer(
   const answer = await openAnswerRecord(record, peerId)
   const { request, receipt, promptTokens, answerTokens } = answer
   if (!equals(receipt.modelDigest, scorer.model.digest)) {
-    throw new PotluckError('model_not_found', 'another model gave the answer')
+    throw new PotluckError('model_not_found', 'the answer is from another model')
   }
   const clean = { comparable: true, violations: [], misstatements: [], measured: [] }
   if (receipt.contract !== SAMPLING_CONTRACT) return { ...clean, comparable: false }

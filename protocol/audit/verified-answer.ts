@@ -15,8 +15,8 @@ export interface VerifiedAnswer {
 }
 
 /**
- * Verifies the signature of the receipt, and that the receipt is for this request and these tokens. A record can come from
- * any peer, so its bytes are untrusted.
+ * Verifies the signature of the receipt, and that the receipt is for this request and these tokens. A record can come
+ * from any peer, so its bytes are untrusted.
  *
  * @throws PotluckError `protocol_violation` if the record is not valid, `invalid_request` if the request in it is not
  */

@@ -79,7 +79,7 @@ export interface Card {
   sequence: number
   /** Milliseconds since the epoch. */
   expiresAt: number
-  /** Multiaddrs; nobody checked that they are reachable. */
+  /** Multiaddrs. No peer has checked that they are reachable. */
   addresses: readonly string[]
   models: readonly ModelCard[]
   hardware: Hardware

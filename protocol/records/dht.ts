@@ -66,9 +66,9 @@ export function kadOptions({ scope, clientMode }: KadSettings): KadDHTInit {
 }
 
 /**
- * Returns a validator that refuses a card if it is malformed, forged, expired, stored under another peer's key, or older
- * than one that this validator accepted before. Otherwise an attacker could replay an old, still valid card of a node
- * that has withdrawn since.
+ * Returns a validator that refuses a card if it is malformed, forged, expired, stored under another peer's key, or
+ * older than one that this validator accepted before. Otherwise an attacker could replay an old, still valid card of
+ * a node that has withdrawn since.
  */
 export function createCardValidator(now: () => number = Date.now): ValidateFn {
   const newest = new LRUCache<string, number>({ max: MAX_REMEMBERED_CARDS })

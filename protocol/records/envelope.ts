@@ -29,7 +29,8 @@ export async function sealEnvelope(kind: EnvelopeKind, payload: Uint8Array, key:
 /**
  * Verifies an envelope and returns its payload and signer.
  *
- * @throws PotluckError `protocol_violation` unless the bytes are a valid envelope of this kind, signed by an Ed25519 key
+ * @throws PotluckError `protocol_violation` unless the bytes are a valid envelope of this kind, signed by an Ed25519
+ *   key
  */
 export async function openEnvelope(
   kind: EnvelopeKind,

@@ -1,10 +1,11 @@
 /**
  * Measures how far a claimed token is from the token that the contract gives. Audits use these measurements.
  *
- * Two honest computations of the same logit differ slightly, because of another backend, batch size or cache. Where two
- * scores are close, or a candidate is near the edge of a filter, this noise can change the token. The margin of a token
- * is the change of logits, to first order, that makes the contract give this token. So honest noise always gives small
- * margins. The gap is the smallest margin of any other token: a smaller change of logits shows no effect at this position.
+ * Two honest computations of the same logit differ slightly, because of another backend, batch size or cache. Where
+ * two scores are close, or a candidate is near the edge of a filter, this noise can change the token. The margin of a
+ * token is the change of logits, to first order, that makes the contract give this token. So honest noise always
+ * gives small margins. The gap is the smallest margin of any other token: a smaller change of logits shows no effect
+ * at this position.
  */
 import type { SamplingParameters } from '../generation.ts'
 import { CANDIDATES, rank, type TokenCandidates, type Ranking } from './ranking.ts'

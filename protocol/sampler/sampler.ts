@@ -7,14 +7,15 @@
  * 3. Filters: temperature 0 takes the first candidate. Otherwise compute the softmax of logit / temperature over the
  *    candidates. Top-k keeps the first k. Min-p keeps those with at least minP of the first candidate's probability.
  *    Top-p keeps the shortest prefix that has topP of the remaining mass.
- * 4. Draw: the token is the argmax of logit / temperature + g over the kept candidates; of equal scores, the lower token
- *    id. g = -ln(-ln u) is Gumbel noise, and u comes from Philox4x32-10 with the seed as its key and (token, position) as
- *    its counter.
+ * 4. Draw: the token is the argmax of logit / temperature + g over the kept candidates; of equal scores, the lower
+ *    token id. g = -ln(-ln u) is Gumbel noise, and u comes from Philox4x32-10 with the seed as its key and (token,
+ *    position) as its counter.
  *
  * Step 4 draws from the softmax exactly (Gumbel 1954; Maddison, Tarlow and Minka, "A* sampling", 2014). The score of a
  * candidate depends only on its own logit, so an auditor can measure how far a claimed token is below the best score.
  *
- * `docs/sampling.md` specifies the contract, and golden vectors in `test/vectors/` fix it. A change needs a new version.
+ * `docs/sampling.md` specifies the contract, and golden vectors in `test/vectors/` fix it. A change needs a new
+ * version.
  */
 import type { SamplingParameters } from '../generation.ts'
 import { uniform } from './philox.ts'

@@ -142,7 +142,8 @@ export class FrameStream {
       this.#broken ??= error ?? new Error(`stream ${status}`)
     }
     // The stream has ended only when its buffered bytes are delivered, which can happen after `end`: the protocol
-    // negotiation puts back the bytes that it read too far. These are all bytes if the other side sends first and closes.
+    // negotiation puts back the bytes that it read beyond its own messages. If the other side sends first and closes,
+    // these are all bytes of the stream.
     if (this.#stream.readableEnded && this.#stream.readBufferLength === 0) this.#ended = true
     this.#wake()
     if (status !== 'open' && status !== 'closing' && !this.closed.aborted) this.#closed.abort(this.#broken)

@@ -20,8 +20,7 @@ import { parseFailure, type ErrorFrame } from './node-frame.ts'
  * the model can verify the violation.
  *
  * - `prompt`: the prompt's token ids are not those that the model's template and tokenizer give for the request
- * - `continuation`: the answer does not begin with the ids that the request requestCheck to continue, or the first position
- *   is wrong
+ * - `continuation`: the answer does not begin with the ids in the request, or the first position is wrong
  * - `usage`: the token counts are not those of the ids
  * - `finish`: the answer continues after its end, or its finish reason is not true (for example, it was cut short)
  */
