@@ -1,119 +1,179 @@
 /**
- * Every limit and identifier that both sides of the wire share, each with its reason.
- * Times are in milliseconds, sizes in bytes, unless the name says otherwise.
+ * Protocol ids, limits and timeouts that client and node share, each with its reason.
+ * Times are in milliseconds and sizes in bytes, unless the name or the comment says otherwise.
+ *
+ * The numbers that define the sampling contract are beside the algorithm instead, in `sampler/` and
+ * `grammar/limits.ts`: a change of one of them needs a new version of the contract.
  */
+
+// ---------------------------------------------------------------- protocol ids and versions
 
 /** One request, one answer; see `messages/potluck.proto`. */
 export const GENERATE_PROTOCOL = '/potluck/generate/1.0.0'
-/** The node's own signed card with its live load. */
+/** The node's own signed card with its current load. */
 export const CARD_PROTOCOL = '/potluck/card/1.0.0'
-/** A Kademlia of our own: values need every storing peer to know our validator. */
+/** An audit of another node's answer, by a node that serves the same model. */
+export const AUDIT_PROTOCOL = '/potluck/audit/1.0.0'
+/** Embeddings: texts in, vectors out. */
+export const EMBED_PROTOCOL = '/potluck/embed/1.0.0'
+/** A separate Kademlia DHT, because every peer that stores a card must run the validator of cards. */
 export const KAD_PROTOCOL = '/potluck/kad/1.0.0'
-/** DHT namespace of cards: the key is `/potluck-card/<peer id multihash>`. */
+/** DHT namespace of cards: the key is `/potluck-card/<peer id>`. */
 export const CARD_NAMESPACE = 'potluck-card'
 
-/** Somebody else's answer, measured by a node that holds the same model. */
-export const AUDIT_PROTOCOL = '/potluck/audit/1.0.0'
-
-/** Texts to vectors. */
-export const EMBED_PROTOCOL = '/potluck/embed/1.0.0'
-
-/** Version of the sampling contract in `sampler/`. Another version is not comparable, never fraud. */
+/** Version of the sampling contract. Answers of different versions are not comparable; a mismatch is never fraud. */
 export const SAMPLING_CONTRACT: number = 1
+/** Version of the file format of fraud proofs. */
+export const FRAUD_PROOF_VERSION: number = 1
+
+// ---------------------------------------------------------------- frames
 
 /**
- * A frame's most bytes. The largest honest frame is a request whose prompt fills a context of
- * 256 Ki tokens at some 4 bytes each, and a continuation that carries their ids.
+ * Largest frame that a client can send. The largest honest one is a request whose prompt fills a context of
+ * 256 Ki tokens, at about 4 bytes a token, and that continues an answer and so also carries the token ids.
  */
 export const MAX_FRAME_BYTES: number = 2 * 1024 * 1024
-/** What a node sends is small but for `accepted`, which carries the prompt's ids. */
+/** Largest frame that a node can send. The largest honest one is `accepted`, which carries the prompt's token ids. */
 export const MAX_NODE_FRAME_BYTES: number = 1024 * 1024
-/** Texts in one request for embeddings: one prefill each, for which the node gives one slot. */
-export const MAX_EMBED_TEXTS: number = 32
-/** Dimensions of an embedding; the largest of today's models have 8,192. */
-export const MAX_EMBED_DIMENSIONS: number = 16_384
-/** A reply to such a request: its vectors, and as much again as nobody needs. */
-export const MAX_EMBED_REPLY_BYTES: number = MAX_EMBED_TEXTS * MAX_EMBED_DIMENSIONS * 4 + 1024
-/** A signed card: a few hundred bytes a model. DHT storers keep it, so it has to stay small. */
-export const MAX_CARD_BYTES: number = 16 * 1024
-/** Models a card may list. */
-export const MAX_CARD_MODELS: number = 16
-/** Addresses a card may list. */
-export const MAX_CARD_ADDRESSES: number = 16
-/** Features a model may list. */
-export const MAX_CARD_FEATURES: number = 16
-/** Peers whose newest card a DHT validator remembers, against replay: some 100 bytes each. */
-export const MAX_REMEMBERED_CARDS: number = 10_000
-/** Any string in a card. */
-export const MAX_CARD_STRING: number = 256
+/** Length of a frame's varint prefix. A longer one announces more than 2^35 bytes. */
+export const MAX_FRAME_PREFIX_BYTES: number = 5
+/** Unread bytes at which a stream is paused: enough that a reader in a loop never waits for the wire. */
+export const PAUSE_AT_BYTES: number = 64 * 1024
+/**
+ * Receive window of one stream, the smallest that Yamux allows. The default grows to 16 MiB, four times what libp2p
+ * buffers for a paused stream before it aborts the stream.
+ */
+export const STREAM_WINDOW_BYTES: number = 256 * 1024
 
-/** Messages in one chat request; agents with long tool loops stay below. */
+// ---------------------------------------------------------------- requests
+
+/** Length of a request id, which is random. */
+export const REQUEST_ID_BYTES: number = 16
+/** Length of a SHA-256 digest. */
+export const DIGEST_BYTES: number = 32
+/** Messages in a chat request; agents with long tool loops stay below. */
 export const MAX_MESSAGES: number = 1024
-/** Prompt tokens in a request or in `accepted`: the largest context we frame. */
+/** Prompt tokens in a request or in `accepted`: the largest context that fits the frames above. */
 export const MAX_PROMPT_TOKENS: number = 262_144
-/** Tokens one request may ask for. */
+/** Tokens of an answer. */
 export const MAX_ANSWER_TOKENS: number = 131_072
-/** Stop sequences in one request. OpenAI allows 4; llama.cpp apps use a few more. */
+/** Stop sequences in a request. OpenAI allows 4; llama.cpp apps use a few more. */
 export const MAX_STOP_SEQUENCES: number = 16
-/** Characters of one stop sequence: the text that may be held back while one is incomplete. */
+/** Characters of a stop sequence: the node holds back this much text while a stop sequence is incomplete. */
 export const MAX_STOP_LENGTH: number = 256
-/** Tools in one request, as the OpenAI API allows. */
+/** Temperature. OpenAI allows 2; at 100, sampling is nearly uniform. */
+export const MAX_TEMPERATURE: number = 100
+/** Absolute value of a `logit_bias` entry, as the OpenAI API allows, and of a penalty (OpenAI allows 2). */
+export const MAX_BIAS: number = 100
+/** Entries of `logit_bias`, as the OpenAI API allows. */
+export const MAX_LOGIT_BIAS: number = 1024
+/** Alternatives for each position in `top_logprobs`, as the OpenAI API allows. */
+export const MAX_TOP_LOGPROBS: number = 20
+/** Exclusive upper bound of a token id, far above any vocabulary (the largest today has 262,144 tokens). */
+export const MAX_TOKEN_ID: number = 1 << 24
+
+/** Tools in a request, as the OpenAI API allows. */
 export const MAX_TOOLS: number = 128
 /** Characters of a tool's name, as the OpenAI API allows. */
 export const MAX_TOOL_NAME: number = 64
-/** Calls in one message or answer: more than any agent asks for at once. */
+/** Tool calls in a message or an answer: more than any known agent makes at once. */
 export const MAX_TOOL_CALLS: number = 128
-/** Characters of a call's id; those of known servers have 9 to 40. */
+/** Characters of a tool call's id; known servers use 9 to 40. */
 export const MAX_TOOL_CALL_ID: number = 128
-/** Bytes of all JSON schemas of a request: they are parsed and checked in the process that holds libp2p. */
+/** Size of all JSON schemas of a request together: the process that holds libp2p parses and checks them. */
 export const MAX_SCHEMA_BYTES: number = 256 * 1024
-/** Brackets within each other in a schema's text: three for each schema within another, and a listed value. */
+/** Nested brackets in a schema's text: a schema within a schema adds three levels, and a listed value adds its own. */
 export const MAX_SCHEMA_JSON_DEPTH: number = 256
-/** Entries of `logit_bias`, as the OpenAI API allows. */
-export const MAX_LOGIT_BIAS: number = 1024
-/** Alternatives a position of `top_logprobs`, as the OpenAI API allows. */
-export const MAX_TOP_LOGPROBS: number = 20
-/** A token id's exclusive upper bound: far above any vocabulary (the largest today is 262,144). */
-export const MAX_TOKEN_ID: number = 1 << 24
+
+// ---------------------------------------------------------------- answers
 
 /**
- * Tokens that a node may send ahead of its caller, and the batch in which a caller gives credit
- * back. 256 tokens hide a round trip of 500 ms at 512 tokens per second.
+ * Tokens that a node can send before its caller must grant more, and the batch in which a caller grants them.
+ * 256 tokens hide a round trip of 500 ms at 512 tokens per second.
  */
 export const CREDIT_WINDOW: number = 256
 export const CREDIT_BATCH: number = 64
-/** The most credit a caller may hold: what a node has to be ready to buffer. */
+/** Largest credit of a caller: a node must be ready to buffer this many tokens. */
 export const MAX_CREDIT: number = 65_536
 
-/** Bytes of one token's text; the longest in today's vocabularies is a run of 256 spaces. */
+/** Size of one token's text; the longest in today's vocabularies is a run of 256 spaces. */
 export const MAX_TOKEN_BYTES: number = 1024
-/** A receipt holds one hash for 64 tokens of the answer, and some 300 bytes. */
-export const MAX_RECEIPT_BYTES: number = 128 * 1024
-/** Characters in the detail of a failure. */
+/** Range of a log-probability. The maximum is above 0 because rounding can make a probability exceed 1. */
+export const MIN_LOGPROB: number = -1e6
+export const MAX_LOGPROB: number = 1e-3
+/** Characters in the detail of an error. */
 export const MAX_ERROR_DETAIL: number = 256
-/** Waits and durations beyond a day are not told apart: a peer's number must not become a timer of years. */
+/** Characters of a schema's path and of its keyword in an error's detail, which holds both. */
+export const MAX_SCHEMA_ERROR_NAME: number = 80
+/** A longer wait or duration is read as one day, so that a peer's number never becomes a timer of years. */
 export const MAX_WAIT_MS: number = 24 * 60 * 60 * 1000
-/** Answers in a fraud proof: one is enough to ban, a few hundred are a cheat at 1 %. */
-export const MAX_PROOF_ANSWERS: number = 256
-/** A fraud proof as a file: banning answers are a few KB each. */
-export const MAX_PROOF_BYTES: number = 8 * 1024 * 1024
-/** Tokens under one hash of a receipt: a dispute about one window shows 64 tokens, not the answer. */
-export const RECEIPT_WINDOW: number = 64
 
-/** A card's life. Nodes sign anew at half of it, so a storer always holds a fresh one. */
+// ---------------------------------------------------------------- embeddings
+
+/** Texts in a request. Each takes one prefill, and all of them run in one slot of the node. */
+export const MAX_EMBED_TEXTS: number = 32
+/** Dimensions of an embedding; the largest of today's models have 8,192. */
+export const MAX_EMBED_DIMENSIONS: number = 16_384
+/** A reply: the vectors as float32, and 1 KiB for the other fields. */
+export const MAX_EMBED_REPLY_BYTES: number = MAX_EMBED_TEXTS * MAX_EMBED_DIMENSIONS * 4 + 1024
+/** How far a vector's squared length can be from 1, because of rounding. */
+export const EMBED_LENGTH_TOLERANCE: number = 1e-3
+
+// ---------------------------------------------------------------- cards
+
+/** A signed card: a few hundred bytes for each model. DHT peers store it, so it must stay small. */
+export const MAX_CARD_BYTES: number = 16 * 1024
+/** Models in a card. */
+export const MAX_CARD_MODELS: number = 16
+/** Addresses in a card. */
+export const MAX_CARD_ADDRESSES: number = 16
+/** Features of a model in a card. */
+export const MAX_CARD_FEATURES: number = 16
+/** Characters of any string in a card or a receipt. */
+export const MAX_CARD_STRING: number = 256
+/** Context length in a card, in tokens. It can exceed what a request can hold. */
+export const MAX_CARD_CONTEXT: number = MAX_PROMPT_TOKENS * 64
+/** Tokens per second in a card: far above today's fastest servers. */
+export const MAX_CARD_RATE: number = 1e7
+/** Slots in a card. */
+export const MAX_CARD_SLOTS: number = 4096
+/** Processor cores in a card. */
+export const MAX_CARD_CORES: number = 65_536
+/** Lifetime of a card. Nodes sign a new one after half of it, so that storing peers always hold a valid one. */
 export const CARD_TTL_MS: number = 2 * 60 * 60 * 1000
-/** Clocks of home machines drift: a card from this far in the future is still taken. */
+/** Clocks of home machines drift: a card that was signed this far in the future is still accepted. */
 export const CLOCK_SKEW_MS: number = 5 * 60 * 1000
+/** Peers whose newest card a DHT validator remembers to refuse older ones: about 100 bytes each. */
+export const MAX_REMEMBERED_CARDS: number = 10_000
 
-/** The client's patience for each phase of an attempt. Each has an error code of its own. */
+// ---------------------------------------------------------------- receipts and proofs
+
+/** A receipt: one hash for every 64 tokens of the answer, and about 300 bytes. */
+export const MAX_RECEIPT_BYTES: number = 128 * 1024
+/** Tokens under one hash of a receipt: a dispute about one window reveals 64 tokens, not the whole answer. */
+export const RECEIPT_WINDOW: number = 64
+/**
+ * Answers in a fraud proof. One can be enough, but a proof against a node that cheats in 1 % of its answers needs a few
+ * hundred.
+ */
+export const MAX_PROOF_ANSWERS: number = 256
+/** A fraud proof as a file: each answer takes a few KB. */
+export const MAX_PROOF_BYTES: number = 8 * 1024 * 1024
+
+// ---------------------------------------------------------------- timeouts
+
+/** The client's timeout for each phase of an attempt. Each has its own error code. */
 export interface PhaseTimeouts {
   /** Connection and protocol negotiation. Default 10 s: a relayed dial takes several round trips. */
   dialMs: number
-  /** Writing the request. Default 10 s: 2 MiB at a home's 2 Mbit/s upload. */
+  /** Writing the request. Default 10 s: 2 MiB take 8.4 s at a home's upload of 2 Mbit/s. */
   requestMs: number
-  /** From the request to `accepted` or a refusal: rendering and tokenising. Default 10 s. */
+  /** From the request to `accepted` or an error: rendering and tokenising. Default 10 s. */
   admissionMs: number
-  /** From `accepted` to the first token, beyond the wait that `accepted` told. Default 60 s: prefill on a CPU. */
+  /**
+   * From `accepted` to the first token, in addition to the wait that `accepted` announced. Default 60 s: prefill on a
+   * CPU.
+   */
   firstTokenMs: number
   /** Between two tokens. Default 20 s. */
   tokenMs: number
@@ -127,13 +187,7 @@ export const DEFAULT_TIMEOUTS: PhaseTimeouts = {
   tokenMs: 20_000
 }
 
-/** The node's patience with a caller: from the stream's opening to a whole request. */
+/** The node's timeout for a caller, from the opening of the stream to the end of the request. */
 export const REQUEST_READ_TIMEOUT_MS: number = 10_000
-/** How long a caller without credit may hold a slot before the node ends the answer. */
+/** How long a caller without credit can hold a slot before the node ends the answer. */
 export const CREDIT_TIMEOUT_MS: number = 30_000
-
-/**
- * Receive window of one stream, Yamux's least. Its default grows to 16 MiB, four times what a paused
- * stream may buffer before libp2p aborts it.
- */
-export const STREAM_WINDOW_BYTES: number = 256 * 1024

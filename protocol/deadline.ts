@@ -1,11 +1,11 @@
 /**
- * A signal that fires when any of these does, or after the time.
+ * Returns a signal that aborts when one of `signals` does, and at the latest after `ms`.
  *
- * The same by `AbortSignal.any` and `AbortSignal.timeout` alone is not: as long as nobody listens, the runtime may
- * collect the timeout inside, and the signal never fires (Node 24.21). Whoever looks at `aborted` between two steps
- * would go on for ever.
+ * `AbortSignal.any([..., AbortSignal.timeout(ms)])` alone is not enough: while the signal has no listener, the garbage
+ * collector can free the timeout inside it, and then the signal never aborts (Node 24.21). Code that checks `aborted`
+ * between two steps would never stop.
  *
- * @param ms from now, milliseconds
+ * @param ms milliseconds from now
  */
 export function deadline(ms: number, ...signals: readonly AbortSignal[]): AbortSignal {
   const signal = AbortSignal.any([...signals, AbortSignal.timeout(ms)])

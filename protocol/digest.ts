@@ -1,14 +1,15 @@
-/** A model digest as text: `sha256:` and 64 hexadecimal digits, as Ollama and the model hubs write it. */
+/** Model digests as text: `sha256:` and 64 hexadecimal digits, as Ollama and the model hubs write them. */
+import { fromString } from 'uint8arrays/from-string'
+import { toString } from 'uint8arrays/to-string'
 
 const PATTERN = /^(?:sha256[:-])?([0-9a-f]{64})$/i
 
-/** The 32 bytes, or undefined where the text is no digest. */
+/** Returns the 32 bytes, or undefined if the text is not a digest. The prefix is optional. */
 export function parseDigest(text: string): Uint8Array | undefined {
   const hex = PATTERN.exec(text)?.[1]
-  if (hex === undefined) return undefined
-  return Uint8Array.from({ length: 32 }, (_, index) => Number.parseInt(hex.slice(index * 2, index * 2 + 2), 16))
+  return hex === undefined ? undefined : fromString(hex.toLowerCase(), 'hex')
 }
 
 export function formatDigest(digest: Uint8Array): string {
-  return `sha256:${Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')}`
+  return `sha256:${toString(digest, 'hex')}`
 }

@@ -1,8 +1,8 @@
 /** The request and answer types that client, node and engine share, after validation. */
 
-/** A call of a tool that the model made. */
+/** A tool call that the model made. */
 export interface ToolCall {
-  /** Names the call in the `tool` message that answers it. */
+  /** The `tool` message that answers the call refers to this id. */
   id: string
   name: string
   /** JSON text of an object. */
@@ -12,47 +12,47 @@ export interface ToolCall {
 export interface ChatMessage {
   role: 'system' | 'user' | 'assistant' | 'tool'
   content: string
-  /** Of an assistant's message: what it called. */
+  /** In an assistant's message only: the calls that it made. */
   toolCalls?: readonly ToolCall[]
-  /** Of a tool's message: the call that it answers. */
+  /** In a tool's message only: the id of the call that it answers. */
   toolCallId?: string
 }
 
-/** A JSON schema, draft 2020-12; what of it is enforced stands in `schema/compile.ts`. */
+/** A JSON schema, draft 2020-12. `docs/sampling.md` lists the keywords that are enforced. */
 export type JsonSchema = boolean | { readonly [keyword: string]: unknown }
 
-/** What the model may call. */
+/** A tool that the model can call. */
 export interface Tool {
-  /** Letters, digits, `_`, `-` and `.`; at most 64. */
+  /** Letters, digits, `_`, `-` and `.`; at most 64 characters. */
   name: string
   description?: string
-  /** Of its arguments, an object's. Default: any object. */
+  /** Schema of the arguments, which are an object. Default: any object. */
   parameters?: JsonSchema
-  /** Refuse a schema that cannot be enforced whole. Default false: keywords beyond the subset are not enforced. */
+  /** Refuse a schema with an unsupported keyword. Default false: unsupported keywords are not enforced. */
   strict?: boolean
 }
 
-/** `required`: some tool; a name: that tool; `none`: the model is not told of any. */
+/** `required`: the model must call a tool; a name: it must call that tool; `none`: the prompt lists no tools. */
 export type ToolChoice = 'auto' | 'none' | 'required' | { name: string }
 
-/** Makes the answer's text one JSON document: any object, or one of the schema. */
+/** Makes the answer's text one JSON document: any object, or a value of the schema. */
 export type ResponseFormat = { type: 'json_object' } | { type: 'json_schema'; schema: JsonSchema }
 
-/** Parameters of sampling contract 1; the formulas stand in `sampler/`. */
+/** Parameters of sampling contract 1. `docs/sampling.md` has the formulas. */
 export interface SamplingParameters {
-  /** Key of the counter-based generator, 64 bits. The client chooses it, fresh for every request. */
+  /** Key of the random number generator, 64 bits. The client chooses a new one for every request. */
   seed: bigint
-  /** 0: the highest score. */
+  /** 0 to 100. 0: always the token with the highest logit. */
   temperature: number
-  /** Candidates kept, 0: all 64. */
+  /** Number of candidates to keep; 0: all 64. */
   topK: number
-  /** Smallest set of candidates whose probabilities reach it; 1: all. */
+  /** Keeps the smallest set of candidates whose probabilities sum to this; 1: all. */
   topP: number
-  /** Least probability relative to the best candidate's; 0: all. */
+  /** Keeps candidates with at least this probability, relative to the best candidate's; 0: all. */
   minP: number
-  /** Subtracted once from the logit of each token that the answer holds already. */
+  /** Subtracted once from the logit of each token that is already in the answer. */
   presencePenalty: number
-  /** Subtracted as often as the answer holds the token. */
+  /** Subtracted from the logit of a token as many times as the token is already in the answer. */
   frequencyPenalty: number
   /** Added to a token's logit, by token id. */
   logitBias: ReadonlyMap<number, number>
@@ -75,32 +75,32 @@ export interface ChatInput {
   tools?: readonly Tool[]
   /** Default `auto`. */
   toolChoice?: ToolChoice
-  /** Several calls in one answer, if the model's template knows how. Default true. */
+  /** Allow several calls in one answer, if the model's template supports it. Default true. */
   parallelToolCalls?: boolean
 }
 
 /** A chat, or a raw prompt. */
 export type PromptInput = ChatInput | { prompt: string }
 
-/** What a request makes of its answer: how it parts into text, reasoning and calls, and what a grammar enforces. */
+/** The fields of a request that constrain its answer: the split into text, reasoning and calls, and the grammar. */
 export interface AnswerShape extends Omit<ChatInput, 'messages'> {
-  /** The answer to a raw prompt is one text; that to a chat may hold reasoning and calls. */
+  /** False: the answer to a raw prompt, which is only text. True: the answer can contain reasoning and tool calls. */
   chat: boolean
   responseFormat?: ResponseFormat
 }
 
-/** `tool_calls`: the model ended after at least one whole call. */
+/** Why an answer ended. `tool_calls`: the model ended it after at least one complete call. */
 export type FinishReason = 'stop' | 'length' | 'tool_calls'
 
 export interface Usage {
   promptTokens: number
-  /** Of the prompt's tokens, those that were in the KV cache already. */
+  /** Tokens of the prompt that were already in the KV cache. */
   cachedTokens: number
-  /** Includes the end-of-turn token, if it was sampled. */
+  /** Tokens of the answer, including the end-of-turn token if the model sampled it. */
   completionTokens: number
 }
 
-/** Milliseconds by the node's clock. */
+/** Durations in milliseconds, measured by the node. */
 export interface Timings {
   queueMs: number
   prefillMs: number
@@ -109,9 +109,9 @@ export interface Timings {
 
 export interface TokenLogprob {
   token: number
-  /** Natural logarithm of the raw distribution's probability, before bias, penalties and temperature. */
+  /** Natural logarithm of the token's probability before bias, penalties and temperature. */
   logprob: number
-  /** The token's own bytes, which may be part of a character. */
+  /** The token's bytes, which can be a part of a character. */
   bytes: Uint8Array
 }
 
@@ -123,33 +123,34 @@ export interface PositionLogprobs {
 
 /** A piece of a tool call. */
 export interface ToolCallDelta {
-  /** Of the call in the answer, from 0. */
+  /** Index of the call in the answer, from 0. */
   index: number
-  /** Both in the first piece of a call, and in no other. */
+  /** The first piece of a call has `id` and `name`; later pieces have neither. */
   id?: string
   name?: string
-  /** What this piece adds to the JSON text of the arguments. */
+  /** The text that this piece adds to the JSON text of the arguments. */
   arguments: string
 }
 
 /**
- * A step of the answer: token ids are the truth; text, reasoning and tool calls what they add (they may
- * lag behind them).
+ * A step of the answer. The token ids are authoritative. Text, reasoning and tool calls are derived from them and can
+ * lag behind.
  */
 export interface TokenDelta {
   tokens: readonly number[]
   text: string
-  /** What the model thought before it answered, apart from the text. */
+  /** The model's reasoning before its answer, separate from the text. */
   reasoning?: string
   toolCalls?: readonly ToolCallDelta[]
-  /** One for each token, when asked. */
+  /** One for each token, if the request asked for them. */
   logprobs?: readonly PositionLogprobs[]
 }
 
 export interface Load {
+  /** Requests that run now. */
   active: number
   queued: number
   slots: number
-  /** For a request that came now. */
+  /** For a request that arrives now. */
   estimatedWaitMs: number
 }

@@ -1,28 +1,28 @@
 /**
  * @module @potluck/protocol
  *
- * What both sides of the wire agree on: identifiers and limits, errors, messages and their
- * validation, frames over a stream, cards, receipts, the keys of the DHT, and the sampling contract.
+ * The part that client and node share: protocol ids and limits, errors, messages and their validation, frames over a
+ * stream, cards, receipts, the keys of the DHT, and the sampling contract.
  */
 export { auditAnswer, type Audit, type AuditOptions } from './audit/audit.ts'
 export { measureAnswer } from './audit/measure.ts'
-export type { ReadJob, Reading, Scorer } from './audit/scorer.ts'
-export { openStatement, type Statement } from './audit/statement.ts'
-export type { Heard, Misstatement } from './audit/structure.ts'
-export * from './card.ts'
+export type { ParsedAnswer, ReadJob, Scorer } from './audit/scorer.ts'
+export type { Misstatement, ReceivedAnswer } from './audit/structure.ts'
+export { openAnswerRecord, type VerifiedAnswer } from './audit/verified-answer.ts'
 export * from './constants.ts'
 export { deadline } from './deadline.ts'
-export * from './dht.ts'
 export * from './digest.ts'
 export * from './errors.ts'
-export * from './frame-stream.ts'
 export * from './generation.ts'
 export * from './grammar/index.ts'
-export * from './receipt.ts'
+export * from './records/card.ts'
+export * from './records/dht.ts'
+export * from './records/receipt.ts'
 export * from './sampler/index.ts'
 export * from './schema/index.ts'
 export { offeredTools, shapeOf } from './shape.ts'
 export { sparingWindows } from './sparing-windows.ts'
+export * from './transport/frame-stream.ts'
 export {
   decodeAuditReply,
   decodeAuditRequest,

@@ -2,17 +2,17 @@
 import {
   auditAnswer,
   formatDigest,
-  openStatement,
+  openAnswerRecord,
   PotluckError,
   type Audit,
   type AuditRequest,
-  type Heard,
+  type ReceivedAnswer,
   type Scorer
 } from '@potluck/protocol'
 
 export interface AuditJob extends AuditRequest {
   /** What only the client that asked knows. */
-  heard?: Heard
+  heard?: ReceivedAnswer
 }
 
 export interface Auditor {
@@ -28,10 +28,10 @@ export function auditorOf(...scorers: readonly Scorer[]): Auditor {
   return {
     holds: (digest) => byDigest.has(digest),
     audit: async ({ peerId, answer, heard }, signal) => {
-      const { receipt } = await openStatement(answer, peerId)
+      const { receipt } = await openAnswerRecord(answer, peerId)
       const scorer = byDigest.get(formatDigest(receipt.modelDigest))
       if (scorer === undefined) throw new PotluckError('model_not_found', 'no engine holds the model of the answer')
-      return await auditAnswer(answer, peerId, scorer, { signal, ...(heard === undefined ? {} : { heard }) })
+      return await auditAnswer(answer, peerId, scorer, { signal, ...(heard === undefined ? {} : { received: heard }) })
     }
   }
 }

@@ -11,7 +11,7 @@ import {
   auditAnswer,
   decodeFraudProof,
   formatDigest,
-  openStatement,
+  openAnswerRecord,
   PotluckError,
   type Scorer,
   type Violation
@@ -53,7 +53,7 @@ export async function proofModel(bytes: Uint8Array): Promise<Uint8Array> {
   const { peerId, answers } = decodeFraudProof(bytes)
   const [first] = answers
   if (first === undefined) throw new PotluckError('protocol_violation', 'invalid fraud proof: it shows no answer')
-  return (await openStatement(first, peerId)).receipt.modelDigest
+  return (await openAnswerRecord(first, peerId)).receipt.modelDigest
 }
 
 /**

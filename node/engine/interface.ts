@@ -13,7 +13,7 @@ import type {
   FinishReason,
   PromptInput,
   ReadJob,
-  Reading,
+  ParsedAnswer,
   SamplingParameters,
   TokenDelta,
   Usage
@@ -121,7 +121,7 @@ export interface Engine {
   /** One prefill: the scores at every answer position from the first on, for an audit. */
   score: (job: ScoreJob, signal?: AbortSignal) => Promise<PositionScores[]>
   /** Text and end of an answer's tokens, as `generate` would have given them. */
-  read: (job: ReadJob, signal?: AbortSignal) => Promise<Reading>
+  read: (job: ReadJob, signal?: AbortSignal) => Promise<ParsedAnswer>
   /** A vector of length 1 for each text; throws `PotluckError` `context_length_exceeded` for one that is too long. */
   embed: (texts: readonly string[], signal?: AbortSignal) => Promise<Embeddings>
   counters: () => Promise<EngineCounters>

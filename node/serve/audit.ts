@@ -8,7 +8,7 @@ import {
   auditAnswer,
   decodeAuditRequest,
   encodeAuditReply,
-  openStatement,
+  openAnswerRecord,
   PotluckError,
   type AuditRequest,
   type FrameStream
@@ -73,7 +73,7 @@ async function serve(frames: FrameStream, peer: string, visit: Visit, service: A
 
 /** Before it waits for a slot: whoever asked this node something may forbid that a third one sees it. */
 async function check({ answer, peerId }: AuditRequest, { engine, draining }: AuditService): Promise<void> {
-  const { request } = await openStatement(answer, peerId)
+  const { request } = await openAnswerRecord(answer, peerId)
   if (!request.shareable) throw new PotluckError('invalid_request', 'the request is not marked as shareable')
   checkRequest(request, { model: engine.model, status: engine.status, draining: draining() })
 }

@@ -11,7 +11,7 @@ import {
   PotluckError,
   type Audit,
   type AuditRequest,
-  type Heard,
+  type ReceivedAnswer,
   type Misstatement
 } from '@potluck/protocol'
 
@@ -19,7 +19,7 @@ import type { AuditService } from './audit.ts'
 import { untilOver } from './over.ts'
 
 export interface OwnerAuditJob extends AuditRequest {
-  heard?: Heard
+  heard?: ReceivedAnswer
 }
 
 /** In the queue's eyes a peer of its own. */
@@ -40,7 +40,7 @@ export async function auditForOwner(
   if (place === undefined) throw new PotluckError('busy', 'the queue is full', { retryAfterMs: queue.retryAfterMs })
   try {
     await untilOver(slot.promise, stopping)
-    const options = { signal: stopping, ...(heard === undefined ? {} : { heard }) }
+    const options = { signal: stopping, ...(heard === undefined ? {} : { received: heard }) }
     return encodeAudit(await auditAnswer(answer, peerId, engine, options))
   } finally {
     place.leave()

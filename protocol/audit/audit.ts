@@ -1,10 +1,12 @@
 /**
- * An audit: one prefill of the same model over a prompt and the answer that a node signed for it.
+ * Audits one answer: one prefill of the same model over the prompt and the answer that a node signed.
  *
- * First what is certain (see structure.ts), then what is measured: how far each token that the node
- * generated lies from the contract's. What many audits say together is the client's to judge.
+ * The audit first checks what is certain (see structure.ts). It then measures how far each token that the node
+ * generated is from the token that the sampling contract gives. The client decides what the results of many audits
+ * mean.
  */
 import type { PeerId } from '@libp2p/interface'
+import { equals } from 'uint8arrays/equals'
 
 import { SAMPLING_CONTRACT } from '../constants.ts'
 import { PotluckError } from '../errors.ts'
@@ -13,47 +15,49 @@ import type { AnswerRecord } from '../wire/answer-record.ts'
 import type { AuditResult } from '../wire/audit.ts'
 import { measureAnswer } from './measure.ts'
 import type { Scorer } from './scorer.ts'
-import { openStatement, sameBytes } from './statement.ts'
-import { misstatementsOf, violationsOf, type Heard, type Misstatement } from './structure.ts'
+import { misstatementsOf, violationsOf, type Misstatement, type ReceivedAnswer } from './structure.ts'
+import { openAnswerRecord } from './verified-answer.ts'
 
 export interface Audit extends AuditResult {
-  /** What the node told this client beside what it signed. */
+  /** False unsigned statements of the node to this client. */
   misstatements: readonly Misstatement[]
 }
 
 export interface AuditOptions {
-  /** What only the client that asked knows. */
-  heard?: Heard
+  /** What the node sent without a signature. Only the client that made the request knows it. */
+  received?: ReceivedAnswer
   signal?: AbortSignal
 }
 
 /**
- * @param peerId who signed the receipt
- * @throws PotluckError `model_not_found` if the scorer holds another model; of `openStatement` for a
- *   record that is none; the engine's own
+ * Audits one answer.
+ *
+ * @param peerId the node that signed the receipt
+ * @throws PotluckError `model_not_found` if the scorer has another model; the errors of `openAnswerRecord` if the
+ *   record is not valid; the errors of the scorer
  */
 export async function auditAnswer(
   record: AnswerRecord,
   peerId: PeerId,
   scorer: Scorer,
-  { heard, signal }: AuditOptions = {}
+  { received, signal }: AuditOptions = {}
 ): Promise<Audit> {
-  const statement = await openStatement(record, peerId)
-  const { request, receipt, promptTokens, answerTokens } = statement
-  if (!sameBytes(receipt.modelDigest, scorer.model.digest)) {
-    throw new PotluckError('model_not_found', 'the answer is of another model')
+  const answer = await openAnswerRecord(record, peerId)
+  const { request, receipt, promptTokens, answerTokens } = answer
+  if (!equals(receipt.modelDigest, scorer.model.digest)) {
+    throw new PotluckError('model_not_found', 'the answer is from another model')
   }
-  const nothing = { comparable: true, violations: [], misstatements: [], measured: [] }
-  if (receipt.contract !== SAMPLING_CONTRACT) return { ...nothing, comparable: false }
+  const clean = { comparable: true, violations: [], misstatements: [], measured: [] }
+  if (receipt.contract !== SAMPLING_CONTRACT) return { ...clean, comparable: false }
 
   const rendered = await scorer.tokenize(request.input, signal)
   const shape = shapeOf(request)
-  const reading = await scorer.read({ answerTokens, stop: request.stop, shape }, signal)
-  const violations = violationsOf(statement, rendered, reading)
-  const misstatements = heard === undefined ? [] : misstatementsOf(statement, reading, heard)
+  const parsed = await scorer.read({ answerTokens, stop: request.stop, shape }, signal)
+  const violations = violationsOf(answer, rendered, parsed)
+  const misstatements = received === undefined ? [] : misstatementsOf(answer, parsed, received)
   const first = receipt.firstPosition
-  if (violations.length > 0 || first === answerTokens.length) return { ...nothing, violations, misstatements }
+  if (violations.length > 0 || first === answerTokens.length) return { ...clean, violations, misstatements }
 
   const scores = await scorer.score({ promptTokens, answerTokens, first, shape }, signal)
-  return { ...nothing, misstatements, measured: measureAnswer(scores, request.sampling, answerTokens, first) }
+  return { ...clean, misstatements, measured: measureAnswer(scores, request.sampling, answerTokens, first) }
 }

@@ -1,14 +1,15 @@
 import type { SamplingParameters } from '../generation.ts'
-import { tokenMargin, type Candidates, type TokenMargin } from '../sampler/index.ts'
+import { tokenMargin, type TokenCandidates, type TokenMargin } from '../sampler/index.ts'
 
 /**
- * Margin and gap of each token from `first` on.
+ * Returns the margin and the gap of each token from position `first` on.
  *
- * @param answer the whole answer: penalties count what came before
- * @param first the position that `scores` begin at
+ * @param scores the auditor's own candidates for each of these positions
+ * @param answer the whole answer, because penalties count its earlier tokens
+ * @param first the position of `scores[0]`
  */
 export function measureAnswer(
-  scores: readonly Candidates[],
+  scores: readonly TokenCandidates[],
   sampling: SamplingParameters,
   answer: readonly number[],
   first = 0

@@ -1,40 +1,40 @@
 import type { AnswerShape, PromptInput } from '../generation.ts'
-import type { Candidates } from '../sampler/index.ts'
+import type { TokenCandidates } from '../sampler/index.ts'
 
-/** What an answer's tokens mean. */
-export interface Reading {
-  /** The content, without reasoning and calls, up to the answer's end. */
+/** The text and the end of an answer, parsed from its tokens. */
+export interface ParsedAnswer {
+  /** The content up to the answer's end, without reasoning and tool calls. */
   text: string
-  /** Tokens up to the end, by the model's end of turn or a stop sequence; undefined if it did not come. */
+  /** Number of tokens up to the end of turn or a stop sequence; undefined if the answer has neither. */
   end?: number
 }
 
 export interface ReadJob {
   answerTokens: readonly number[]
   stop: readonly string[]
-  /** Of the request; undefined: one text. */
+  /** The request's constraints; undefined: plain text. */
   shape?: AnswerShape
 }
 
-export interface ScoreJob {
+export interface AuditScoreJob {
   promptTokens: readonly number[]
-  /** The whole answer: a grammar counts from its beginning. */
+  /** The whole answer, because a grammar starts at its beginning. */
   answerTokens: readonly number[]
-  /** The position to begin at. */
+  /** The first position to score. */
   first: number
   shape: AnswerShape
 }
 
-/** What an audit needs of an engine that holds the model; the node's `Engine` has it. */
+/** What an audit needs from an engine that holds the model. The node's `Engine` implements it. */
 export interface Scorer {
   readonly model: {
     /** SHA-256 of the GGUF file. */
     readonly digest: Uint8Array
   }
-  /** The token ids that the model's own template and tokenizer give. */
+  /** Returns the token ids that the model's own template and tokenizer give. */
   tokenize: (input: PromptInput, signal?: AbortSignal) => Promise<number[]>
-  /** One prefill: raw logits at every answer position from `first` on, of the tokens that the shape allows. */
-  score: (job: ScoreJob, signal?: AbortSignal) => Promise<readonly Candidates[]>
-  /** Content and end of an answer's tokens, as `generate` would have given them. */
-  read: (job: ReadJob, signal?: AbortSignal) => Promise<Reading>
+  /** Returns the candidates at every answer position from `first` on: raw logits of the allowed tokens. One prefill. */
+  score: (job: AuditScoreJob, signal?: AbortSignal) => Promise<readonly TokenCandidates[]>
+  /** Returns the text and the end of an answer, exactly as `generate` would have. */
+  read: (job: ReadJob, signal?: AbortSignal) => Promise<ParsedAnswer>
 }

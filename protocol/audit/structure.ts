@@ -1,20 +1,21 @@
-/** What can be seen for certain, without an evaluation: whether a statement agrees with itself and with the request. */
+/** The checks that need no evaluation and are certain: whether the signed answer is consistent with its request. */
 import type { Violation } from '../wire/audit.ts'
-import type { Reading } from './scorer.ts'
-import type { Statement } from './statement.ts'
+import type { ParsedAnswer } from './scorer.ts'
+import type { VerifiedAnswer } from './verified-answer.ts'
 
 /**
- * Without an order; empty for every honest node.
+ * Returns the rules that the answer violates, in no particular order. The list is empty for every honest node.
  *
- * @param rendered the request's input by the model's template and tokenizer
- * @param reading of the answer's tokens
+ * @param rendered the token ids that the model's template and tokenizer give for the request's input
+ * @param parsed parsed from the answer's tokens
  */
-export function violationsOf(statement: Statement, rendered: readonly number[], { end }: Reading): Violation[] {
-  const { request, receipt, promptTokens, answerTokens } = statement
+export function violationsOf(answer: VerifiedAnswer, rendered: readonly number[], parsed: ParsedAnswer): Violation[] {
+  const { request, receipt, promptTokens, answerTokens } = answer
+  const { end } = parsed
   const { continuation } = request
   const earlier = continuation?.answerTokens ?? []
   const { usage } = receipt
-  // Who continues takes the ids as they came; whether those are the template's is the caller's affair.
+  // A node that continues an answer uses the prompt ids of the request. The caller must make sure that they are right.
   const holds: Record<Violation, boolean> = {
     prompt: continuation !== undefined || sameTokens(promptTokens, rendered),
     continuation:
@@ -22,7 +23,7 @@ export function violationsOf(statement: Statement, rendered: readonly number[], 
       sameTokens(answerTokens.slice(0, earlier.length), earlier) &&
       (continuation === undefined || sameTokens(promptTokens, continuation.promptTokens)),
     usage: usage.promptTokens === promptTokens.length && usage.completionTokens === answerTokens.length,
-    // No node takes a request that its context may cut short.
+    // An honest node refuses a request that does not fit its context, so the context never cuts an answer short.
     finish:
       receipt.finishReason === 'length'
         ? end === undefined && answerTokens.length === request.maxTokens
@@ -31,22 +32,27 @@ export function violationsOf(statement: Statement, rendered: readonly number[], 
   return (Object.keys(holds) as Violation[]).filter((violation) => !holds[violation])
 }
 
-/** What the client that asked knows beside the receipt. */
-export interface Heard {
-  /** The answer's text as it came, whole. */
+/** What the client received from the node without a signature. */
+export interface ReceivedAnswer {
+  /** The whole text of the answer, as the node sent it. */
   text: string
 }
 
 /**
- * What a node told but did not sign; certain for whoever heard it, and no proof for others.
+ * A false statement that the node sent but did not sign. It is certain for the client that received it, but proves
+ * nothing to others.
  *
- * - `text`: another text than that of the tokens
+ * - `text`: the node sent another text than that of the tokens
  */
 export type Misstatement = 'text'
 
-export function misstatementsOf({ receipt }: Statement, reading: Reading, heard: Heard): Misstatement[] {
-  // The beginning of a continued answer was told by another node.
-  return receipt.firstPosition > 0 || heard.text === reading.text ? [] : ['text']
+export function misstatementsOf(
+  { receipt }: VerifiedAnswer,
+  parsed: ParsedAnswer,
+  received: ReceivedAnswer
+): Misstatement[] {
+  // Another node sent the beginning of a continued answer.
+  return receipt.firstPosition > 0 || received.text === parsed.text ? [] : ['text']
 }
 
 function sameTokens(a: readonly number[], b: readonly number[]): boolean {

@@ -13,7 +13,7 @@ export const file_potluck: GenFile = /*@__PURE__*/
   fileDesc("Cg1wb3RsdWNrLnByb3RvIlUKC0NsaWVudEZyYW1lEiMKB3JlcXVlc3QYASABKAsyEC5HZW5lcmF0ZVJlcXVlc3RIABIZCgZjcmVkaXQYAiABKAsyBy5DcmVkaXRIAEIGCgRib2R5In0KCU5vZGVGcmFtZRIdCghhY2NlcHRlZBgBIAEoCzIJLkFjY2VwdGVkSAASFwoFZGVsdGEYAiABKAsyBi5EZWx0YUgAEhUKBGRvbmUYAyABKAsyBS5Eb25lSAASGQoFZXJyb3IYBCABKAsyCC5GYWlsdXJlSABCBgoEYm9keSIYCgZDcmVkaXQSDgoGdG9rZW5zGAEgASgNImEKC0NoYXRNZXNzYWdlEgwKBHJvbGUYASABKAkSDwoHY29udGVudBgCIAEoCRIdCgp0b29sX2NhbGxzGAMgAygLMgkuVG9vbENhbGwSFAoMdG9vbF9jYWxsX2lkGAQgASgJIjcKCFRvb2xDYWxsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJYXJndW1lbnRzGAMgASgJIk0KBFRvb2wSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRISCgpwYXJhbWV0ZXJzGAMgASgJEg4KBnN0cmljdBgEIAEoCCIoCgpUb29sQ2hvaWNlEgwKBG1vZGUYASABKAkSDAoEbmFtZRgCIAEoCSIuCg5SZXNwb25zZUZvcm1hdBIMCgR0eXBlGAEgASgJEg4KBnNjaGVtYRgCIAEoCSIoCglMb2dpdEJpYXMSDQoFdG9rZW4YASABKA0SDAoEYmlhcxgCIAEoASLBAQoIU2FtcGxpbmcSEAoIY29udHJhY3QYASABKA0SDAoEc2VlZBgCIAEoBBITCgt0ZW1wZXJhdHVyZRgDIAEoARINCgV0b3BfaxgEIAEoDRINCgV0b3BfcBgFIAEoARINCgVtaW5fcBgGIAEoARIYChBwcmVzZW5jZV9wZW5hbHR5GAcgASgBEhkKEWZyZXF1ZW5jeV9wZW5hbHR5GAggASgBEh4KCmxvZ2l0X2JpYXMYCSADKAsyCi5Mb2dpdEJpYXMi0wMKD0dlbmVyYXRlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgMEhQKDG1vZGVsX2RpZ2VzdBgCIAEoDBIeCghtZXNzYWdlcxgDIAMoCzIMLkNoYXRNZXNzYWdlEhMKBnByb21wdBgEIAEoCUgAiAEBEhsKCHNhbXBsaW5nGAUgASgLMgkuU2FtcGxpbmcSEgoKbWF4X3Rva2VucxgGIAEoDRIMCgRzdG9wGAcgAygJEhkKDHRvcF9sb2dwcm9icxgIIAEoDUgBiAEBEg4KBmNyZWRpdBgJIAEoDRIRCglzaGFyZWFibGUYCiABKAgSFQoNcHJvbXB0X3Rva2VucxgLIAMoDRIVCg1hbnN3ZXJfdG9rZW5zGAwgAygNEhQKBXRvb2xzGA0gAygLMgUuVG9vbBIgCgt0b29sX2Nob2ljZRgOIAEoCzILLlRvb2xDaG9pY2USIAoTcGFyYWxsZWxfdG9vbF9jYWxscxgPIAEoCEgCiAEBEigKD3Jlc3BvbnNlX2Zvcm1hdBgQIAEoCzIPLlJlc3BvbnNlRm9ybWF0QgkKB19wcm9tcHRCDwoNX3RvcF9sb2dwcm9ic0IWChRfcGFyYWxsZWxfdG9vbF9jYWxscyJQCgRMb2FkEg4KBmFjdGl2ZRgBIAEoDRIOCgZxdWV1ZWQYAiABKA0SDQoFc2xvdHMYAyABKA0SGQoRZXN0aW1hdGVkX3dhaXRfbXMYBCABKA0iaQoIQWNjZXB0ZWQSFQoNcHJvbXB0X3Rva2VucxgBIAMoDRIWCg5xdWV1ZV9wb3NpdGlvbhgCIAEoDRIZChFlc3RpbWF0ZWRfd2FpdF9tcxgDIAEoDRITCgRsb2FkGAQgASgLMgUuTG9hZCI9CgxUb2tlbkxvZ3Byb2ISDQoFdG9rZW4YASABKA0SDwoHbG9ncHJvYhgCIAEoARINCgVieXRlcxgDIAEoDCJNChBQb3NpdGlvbkxvZ3Byb2JzEh0KBmNob3NlbhgBIAEoCzINLlRva2VuTG9ncHJvYhIaCgN0b3AYAiADKAsyDS5Ub2tlbkxvZ3Byb2IiSwoNVG9vbENhbGxEZWx0YRINCgVpbmRleBgBIAEoDRIKCgJpZBgCIAEoCRIMCgRuYW1lGAMgASgJEhEKCWFyZ3VtZW50cxgEIAEoCSKBAQoFRGVsdGESDgoGdG9rZW5zGAEgAygNEgwKBHRleHQYAiABKAkSIwoIbG9ncHJvYnMYAyADKAsyES5Qb3NpdGlvbkxvZ3Byb2JzEhEKCXJlYXNvbmluZxgEIAEoCRIiCgp0b29sX2NhbGxzGAUgAygLMg4uVG9vbENhbGxEZWx0YSJQCgVVc2FnZRIVCg1wcm9tcHRfdG9rZW5zGAEgASgNEhUKDWNhY2hlZF90b2tlbnMYAiABKA0SGQoRY29tcGxldGlvbl90b2tlbnMYAyABKA0iQgoHVGltaW5ncxIQCghxdWV1ZV9tcxgBIAEoARISCgpwcmVmaWxsX21zGAIgASgBEhEKCWRlY29kZV9tcxgDIAEoASJ1CgREb25lEhUKDWZpbmlzaF9yZWFzb24YASABKAkSFQoFdXNhZ2UYAiABKAsyBi5Vc2FnZRIZCgd0aW1pbmdzGAMgASgLMgguVGltaW5ncxITCgRsb2FkGAQgASgLMgUuTG9hZBIPCgdyZWNlaXB0GAUgASgMIlQKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgCIAEoDRITCgRsb2FkGAMgASgLMgUuTG9hZBIOCgZkZXRhaWwYBCABKAkiWAoHQmFja2VuZBITCgthY2NlbGVyYXRvchgBIAEoCRIOCgZlbmdpbmUYAiABKAkSDwoHa3ZfdHlwZRgDIAEoCRIXCg9mbGFzaF9hdHRlbnRpb24YBCABKAgiyQIKB1JlY2VpcHQSEgoKcmVxdWVzdF9pZBgBIAEoDBIWCg5yZXF1ZXN0X2RpZ2VzdBgCIAEoDBIUCgxtb2RlbF9kaWdlc3QYAyABKAwSEAoIY29udHJhY3QYBCABKA0SFQoNcHJvbXB0X2RpZ2VzdBgFIAEoDBIVCg1wcm9tcHRfdG9rZW5zGAYgASgNEhYKDmFuc3dlcl93aW5kb3dzGAcgAygMEhUKDWFuc3dlcl90b2tlbnMYCCABKA0SFgoOZmlyc3RfcG9zaXRpb24YCSABKA0SFQoNZmluaXNoX3JlYXNvbhgKIAEoCRIZCgdiYWNrZW5kGAsgASgLMgguQmFja2VuZBIVCgV1c2FnZRgMIAEoCzIGLlVzYWdlEhkKB3RpbWluZ3MYDSABKAsyCC5UaW1pbmdzEhEKCWlzc3VlZF9hdBgOIAEoBCJeCgxBbnN3ZXJSZWNvcmQSDwoHcmVxdWVzdBgBIAEoDBIVCg1wcm9tcHRfdG9rZW5zGAIgAygNEhUKDWFuc3dlcl90b2tlbnMYAyADKA0SDwoHcmVjZWlwdBgEIAEoDCJOCgpGcmF1ZFByb29mEg8KB3ZlcnNpb24YASABKA0SDwoHcGVlcl9pZBgCIAEoDBIeCgdhbnN3ZXJzGAMgAygLMg0uQW5zd2VyUmVjb3JkIj4KDEF1ZGl0UmVxdWVzdBIPCgdwZWVyX2lkGAEgASgMEh0KBmFuc3dlchgCIAEoCzINLkFuc3dlclJlY29yZCJPCgpBdWRpdFJlcGx5Eh4KBnJlc3VsdBgBIAEoCzIMLkF1ZGl0UmVzdWx0SAASGQoFZXJyb3IYAiABKAsyCC5GYWlsdXJlSABCBgoEYm9keSJUCgtBdWRpdFJlc3VsdBISCgpjb21wYXJhYmxlGAEgASgIEhIKCnZpb2xhdGlvbnMYAiADKAkSDwoHbWFyZ2lucxgDIAMoAhIMCgRnYXBzGAQgAygCIjMKDEVtYmVkUmVxdWVzdBIUCgxtb2RlbF9kaWdlc3QYASABKAwSDQoFdGV4dHMYAiADKAkiTgoKRW1iZWRSZXBseRIdCgZyZXN1bHQYASABKAsyCy5FbWJlZGRpbmdzSAASGQoFZXJyb3IYAiABKAsyCC5GYWlsdXJlSABCBgoEYm9keSI0CgpFbWJlZGRpbmdzEg8KB3ZlY3RvcnMYASADKAwSFQoNcHJvbXB0X3Rva2VucxgCIAEoDSLsAQoJTW9kZWxDYXJkEg4KBmRpZ2VzdBgBIAEoDBIMCgRuYW1lGAIgASgJEhQKDGFyY2hpdGVjdHVyZRgDIAEoCRISCgpwYXJhbWV0ZXJzGAQgASgEEhQKDHF1YW50aXphdGlvbhgFIAEoCRIWCg5jb250ZXh0X2xlbmd0aBgGIAEoDRIQCghmZWF0dXJlcxgHIAMoCRIhChlwcmVmaWxsX3Rva2Vuc19wZXJfc2Vjb25kGAggASgBEiAKGGRlY29kZV90b2tlbnNfcGVyX3NlY29uZBgJIAEoARISCgpzaXplX2J5dGVzGAogASgEInEKCEhhcmR3YXJlEhMKC2FjY2VsZXJhdG9yGAEgASgJEg4KBmRldmljZRgCIAEoCRISCgp2cmFtX2J5dGVzGAMgASgEEhEKCXJhbV9ieXRlcxgEIAEoBBINCgVjb3JlcxgFIAEoDRIKCgJvcxgGIAEoCSLbAQoEQ2FyZBIPCgdwZWVyX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhIKCmV4cGlyZXNfYXQYAyABKAQSEQoJYWRkcmVzc2VzGAQgAygJEhoKBm1vZGVscxgFIAMoCzIKLk1vZGVsQ2FyZBIbCghoYXJkd2FyZRgGIAEoCzIJLkhhcmR3YXJlEg0KBXNsb3RzGAcgASgNEg4KBmVuZ2luZRgIIAEoCRIQCghjb250cmFjdBgJIAEoDRINCgVhZ2VudBgKIAEoCRIQCghkcmFpbmluZxgLIAEoCCIuCglDYXJkUmVwbHkSDAoEY2FyZBgBIAEoDBITCgRsb2FkGAIgASgLMgUuTG9hZGIGcHJvdG8z");
 
 /**
- * Client to node. The first frame is `request`, every later one is `credit`.
+ * Client to node. The first frame is `request`, all later frames are `credit`.
  *
  * @generated from message ClientFrame
  */
@@ -44,8 +44,8 @@ export const ClientFrameSchema: GenMessage<ClientFrame> = /*@__PURE__*/
   messageDesc(file_potluck, 0);
 
 /**
- * Node to client: `accepted`, then any number of `delta`, then exactly one of `done` and `error`.
- * A refusal is an `error` without `accepted`. A stream that ends without `done` or `error` failed.
+ * Node to client: `accepted`, then any number of `delta`, then exactly one `done` or `error`.
+ * A refusal is an `error` without `accepted`. A stream that ends without `done` or `error` has failed.
  *
  * @generated from message NodeFrame
  */
@@ -88,8 +88,8 @@ export const NodeFrameSchema: GenMessage<NodeFrame> = /*@__PURE__*/
   messageDesc(file_potluck, 1);
 
 /**
- * How many more tokens the caller is ready to take. Backpressure is counted in tokens, not in
- * bytes: a transport window of 256 KiB would hold some 8,000 tokens of GPU time for a caller who left.
+ * Allows the node to send this many more tokens. Backpressure counts tokens, not bytes: a transport window of 256 KiB
+ * holds about 8,000 tokens, which a GPU would generate for a caller that no longer reads.
  *
  * @generated from message Credit
  */
@@ -124,14 +124,14 @@ export type ChatMessage = Message<"ChatMessage"> & {
   content: string;
 
   /**
-   * of an assistant's message
+   * in an assistant's message only
    *
    * @generated from field: repeated ToolCall tool_calls = 3;
    */
   toolCalls: ToolCall[];
 
   /**
-   * of a tool's message: the call that it answers
+   * in a tool's message only: the call that it answers
    *
    * @generated from field: string tool_call_id = 4;
    */
@@ -196,7 +196,7 @@ export type Tool = Message<"Tool"> & {
   parameters: string;
 
   /**
-   * refuse a schema that cannot be enforced whole
+   * refuse a schema with an unsupported keyword
    *
    * @generated from field: bool strict = 4;
    */
@@ -222,7 +222,7 @@ export type ToolChoice = Message<"ToolChoice"> & {
   mode: string;
 
   /**
-   * with "named"
+   * with "named" only
    *
    * @generated from field: string name = 2;
    */
@@ -248,7 +248,7 @@ export type ResponseFormat = Message<"ResponseFormat"> & {
   type: string;
 
   /**
-   * JSON text, with "json_schema"
+   * JSON text, with "json_schema" only
    *
    * @generated from field: string schema = 2;
    */
@@ -285,12 +285,14 @@ export const LogitBiasSchema: GenMessage<LogitBias> = /*@__PURE__*/
   messageDesc(file_potluck, 8);
 
 /**
- * Parameters of sampling contract `contract`; see protocol/sampler.
+ * Parameters of the sampling contract; see docs/sampling.md.
  *
  * @generated from message Sampling
  */
 export type Sampling = Message<"Sampling"> & {
   /**
+   * version of the contract
+   *
    * @generated from field: uint32 contract = 1;
    */
   contract: number;
@@ -348,7 +350,7 @@ export const SamplingSchema: GenMessage<Sampling> = /*@__PURE__*/
  */
 export type GenerateRequest = Message<"GenerateRequest"> & {
   /**
-   * 16 random bytes, chosen by the client for every attempt
+   * 16 random bytes, new for every attempt
    *
    * @generated from field: bytes request_id = 1;
    */
@@ -362,7 +364,7 @@ export type GenerateRequest = Message<"GenerateRequest"> & {
   modelDigest: Uint8Array;
 
   /**
-   * either messages, rendered with the model's own chat template,
+   * either messages, which the node renders with the model's chat template,
    *
    * @generated from field: repeated ChatMessage messages = 3;
    */
@@ -391,29 +393,29 @@ export type GenerateRequest = Message<"GenerateRequest"> & {
   stop: string[];
 
   /**
-   * absent: no log-probabilities; 0 to 20 alternatives a token
+   * 0 to 20 alternatives for each token; absent: no log-probabilities
    *
    * @generated from field: optional uint32 top_logprobs = 8;
    */
   topLogprobs?: number | undefined;
 
   /**
-   * tokens the caller takes before the first `credit` frame
+   * tokens that the node can send before the first `credit` frame
    *
    * @generated from field: uint32 credit = 9;
    */
   credit: number;
 
   /**
-   * the caller allows third peers to see this request, for an audit
+   * the caller allows other nodes to see this request, for an audit
    *
    * @generated from field: bool shareable = 10;
    */
   shareable: boolean;
 
   /**
-   * Continuation of an answer that another node began: the ids of the prompt as `accepted` gave
-   * them, and of the answer so far. Generation goes on at position len(answer_tokens).
+   * Continues an answer that another node began: the prompt's token ids from `accepted`, and the ids of the answer so
+   * far. The node generates from position len(answer_tokens) on.
    *
    * @generated from field: repeated uint32 prompt_tokens = 11;
    */
@@ -425,7 +427,7 @@ export type GenerateRequest = Message<"GenerateRequest"> & {
   answerTokens: number[];
 
   /**
-   * With messages only.
+   * With `messages` only.
    *
    * @generated from field: repeated Tool tools = 13;
    */
@@ -446,7 +448,7 @@ export type GenerateRequest = Message<"GenerateRequest"> & {
   parallelToolCalls?: boolean | undefined;
 
   /**
-   * absent: text
+   * absent: any text
    *
    * @generated from field: ResponseFormat response_format = 16;
    */
@@ -465,7 +467,7 @@ export const GenerateRequestSchema: GenMessage<GenerateRequest> = /*@__PURE__*/
  */
 export type Load = Message<"Load"> & {
   /**
-   * requests in a slot now
+   * requests that run now
    *
    * @generated from field: uint32 active = 1;
    */
@@ -482,7 +484,7 @@ export type Load = Message<"Load"> & {
   slots: number;
 
   /**
-   * for a request that came now
+   * for a request that arrives now
    *
    * @generated from field: uint32 estimated_wait_ms = 4;
    */
@@ -506,7 +508,7 @@ export type Accepted = Message<"Accepted"> & {
   promptTokens: number[];
 
   /**
-   * 0: starts at once
+   * 0: the request starts at once
    *
    * @generated from field: uint32 queue_position = 2;
    */
@@ -545,7 +547,7 @@ export type TokenLogprob = Message<"TokenLogprob"> & {
   logprob: number;
 
   /**
-   * the token's own bytes, which may be part of a character
+   * the token's bytes, which can be a part of a character
    *
    * @generated from field: bytes bytes = 3;
    */
@@ -586,14 +588,14 @@ export const PositionLogprobsSchema: GenMessage<PositionLogprobs> = /*@__PURE__*
  */
 export type ToolCallDelta = Message<"ToolCallDelta"> & {
   /**
-   * of the call in the answer
+   * of the call in the answer, from 0
    *
    * @generated from field: uint32 index = 1;
    */
   index: number;
 
   /**
-   * id and name stand in the first piece of a call, and in no other
+   * only the first piece of a call has an id and a name
    *
    * @generated from field: string id = 2;
    */
@@ -605,7 +607,7 @@ export type ToolCallDelta = Message<"ToolCallDelta"> & {
   name: string;
 
   /**
-   * what this piece adds to the JSON text
+   * the text that this piece adds to the JSON text
    *
    * @generated from field: string arguments = 4;
    */
@@ -620,8 +622,8 @@ export const ToolCallDeltaSchema: GenMessage<ToolCallDelta> = /*@__PURE__*/
   messageDesc(file_potluck, 15);
 
 /**
- * `tokens` are the truth; `text`, `reasoning` and `tool_calls` are what they add to the answer. They may
- * lag behind the tokens while a character, a possible stop sequence or a call's name is incomplete.
+ * `tokens` are authoritative. `text`, `reasoning` and `tool_calls` are derived from them, and can lag behind while a
+ * character, a possible stop sequence or the name of a call is incomplete.
  *
  * @generated from message Delta
  */
@@ -637,7 +639,7 @@ export type Delta = Message<"Delta"> & {
   text: string;
 
   /**
-   * one for each token, when asked
+   * one for each token, if the request has top_logprobs
    *
    * @generated from field: repeated PositionLogprobs logprobs = 3;
    */
@@ -671,14 +673,14 @@ export type Usage = Message<"Usage"> & {
   promptTokens: number;
 
   /**
-   * of the prompt, not evaluated again
+   * tokens of the prompt that were already in the KV cache
    *
    * @generated from field: uint32 cached_tokens = 2;
    */
   cachedTokens: number;
 
   /**
-   * includes the end-of-turn token, if it was sampled
+   * includes the end-of-turn token, if the model sampled it
    *
    * @generated from field: uint32 completion_tokens = 3;
    */
@@ -693,7 +695,7 @@ export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
   messageDesc(file_potluck, 17);
 
 /**
- * milliseconds, by the node's clock
+ * milliseconds, measured by the node
  *
  * @generated from message Timings
  */
@@ -748,7 +750,7 @@ export type Done = Message<"Done"> & {
   load?: Load | undefined;
 
   /**
-   * signed envelope over Receipt
+   * signed envelope with a Receipt
    *
    * @generated from field: bytes receipt = 5;
    */
@@ -767,7 +769,7 @@ export const DoneSchema: GenMessage<Done> = /*@__PURE__*/
  */
 export type Failure = Message<"Failure"> & {
   /**
-   * see protocol/errors.ts
+   * a WireCode of protocol/errors.ts
    *
    * @generated from field: string code = 1;
    */
@@ -784,7 +786,7 @@ export type Failure = Message<"Failure"> & {
   load?: Load | undefined;
 
   /**
-   * names of fields and limits only, never text of the prompt or exceptions
+   * names fields and limits; never contains text of a prompt or an exception
    *
    * @generated from field: string detail = 4;
    */
@@ -837,7 +839,7 @@ export const BackendSchema: GenMessage<Backend> = /*@__PURE__*/
   messageDesc(file_potluck, 21);
 
 /**
- * What a node signs (libp2p signed envelope, domain and payload type in protocol/receipt.ts).
+ * The node signs it in a libp2p signed envelope: domain "potluck-receipt", payload type "/potluck/receipt".
  *
  * @generated from message Receipt
  */
@@ -848,7 +850,7 @@ export type Receipt = Message<"Receipt"> & {
   requestId: Uint8Array;
 
   /**
-   * SHA-256 of the ClientFrame that held the request, as it was sent
+   * SHA-256 of the request's ClientFrame, exactly as the client sent it
    *
    * @generated from field: bytes request_digest = 2;
    */
@@ -865,7 +867,7 @@ export type Receipt = Message<"Receipt"> & {
   contract: number;
 
   /**
-   * SHA-256 of the prompt's token ids, each 4 bytes little-endian
+   * SHA-256 of the prompt's token ids, each encoded as 4 bytes, little-endian
    *
    * @generated from field: bytes prompt_digest = 5;
    */
@@ -877,21 +879,21 @@ export type Receipt = Message<"Receipt"> & {
   promptTokens: number;
 
   /**
-   * SHA-256 of each window of 64 answer ids, same encoding
+   * SHA-256 of each window of 64 answer ids, in the same encoding
    *
    * @generated from field: repeated bytes answer_windows = 7;
    */
   answerWindows: Uint8Array[];
 
   /**
-   * from position 0, those of a continuation included
+   * of the whole answer, including those of other nodes
    *
    * @generated from field: uint32 answer_tokens = 8;
    */
   answerTokens: number;
 
   /**
-   * where this node began; above 0 in a continuation
+   * of the first token that this node generated; above 0 in a continuation
    *
    * @generated from field: uint32 first_position = 9;
    */
@@ -933,13 +935,13 @@ export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
   messageDesc(file_potluck, 22);
 
 /**
- * An answer as its client kept it: everything that the receipt names by its hash, and the receipt.
+ * An answer as the client kept it: the receipt, and all data that the receipt has hashes of.
  *
  * @generated from message AnswerRecord
  */
 export type AnswerRecord = Message<"AnswerRecord"> & {
   /**
-   * the ClientFrame that held the request, as it was sent
+   * the request's ClientFrame, exactly as the client sent it
    *
    * @generated from field: bytes request = 1;
    */
@@ -951,14 +953,14 @@ export type AnswerRecord = Message<"AnswerRecord"> & {
   promptTokens: number[];
 
   /**
-   * from position 0, those of a continuation included
+   * the whole answer, including tokens of other nodes
    *
    * @generated from field: repeated uint32 answer_tokens = 3;
    */
   answerTokens: number[];
 
   /**
-   * signed envelope over Receipt
+   * signed envelope with a Receipt
    *
    * @generated from field: bytes receipt = 4;
    */
@@ -973,7 +975,7 @@ export const AnswerRecordSchema: GenMessage<AnswerRecord> = /*@__PURE__*/
   messageDesc(file_potluck, 23);
 
 /**
- * A file that bans a node for everybody who has the model: `potluck audit FILE`.
+ * A file that proves the fraud of a node. Every peer that has the model can check it: `potluck audit FILE`.
  *
  * @generated from message FraudProof
  */
@@ -984,7 +986,7 @@ export type FraudProof = Message<"FraudProof"> & {
   version: number;
 
   /**
-   * who signed the receipts, as bytes of its multihash
+   * the node that signed the receipts, as multihash bytes
    *
    * @generated from field: bytes peer_id = 2;
    */
@@ -1004,13 +1006,13 @@ export const FraudProofSchema: GenMessage<FraudProof> = /*@__PURE__*/
   messageDesc(file_potluck, 24);
 
 /**
- * The client sends this one frame: a request that its caller marked as shareable, and what a node made of it.
+ * The client sends this one frame: a request that its caller marked as shareable, and a node's answer.
  *
  * @generated from message AuditRequest
  */
 export type AuditRequest = Message<"AuditRequest"> & {
   /**
-   * who signed the receipt
+   * the node that signed the receipt, as multihash bytes
    *
    * @generated from field: bytes peer_id = 1;
    */
@@ -1030,8 +1032,7 @@ export const AuditRequestSchema: GenMessage<AuditRequest> = /*@__PURE__*/
   messageDesc(file_potluck, 25);
 
 /**
- * The auditing node's answer, in one frame. Measured at each position from the receipt's first_position
- * on; none where the receipt is of another contract, or the violations say enough.
+ * The auditing node returns this one frame.
  *
  * @generated from message AuditReply
  */
@@ -1062,11 +1063,14 @@ export const AuditReplySchema: GenMessage<AuditReply> = /*@__PURE__*/
   messageDesc(file_potluck, 26);
 
 /**
+ * `margins` and `gaps` have one entry for each position from the receipt's first_position on. Both are empty if the
+ * answer is not comparable or has violations.
+ *
  * @generated from message AuditResult
  */
 export type AuditResult = Message<"AuditResult"> & {
   /**
-   * false: another version of the sampling contract
+   * false: the receipt has another version of the sampling contract
    *
    * @generated from field: bool comparable = 1;
    */
@@ -1080,13 +1084,15 @@ export type AuditResult = Message<"AuditResult"> & {
   violations: string[];
 
   /**
-   * logits; infinity outside the candidates
+   * in logits; infinity if the token is not a candidate
    *
    * @generated from field: repeated float margins = 3;
    */
   margins: number[];
 
   /**
+   * in logits; the smallest margin of any other token
+   *
    * @generated from field: repeated float gaps = 4;
    */
   gaps: number[];
@@ -1124,7 +1130,7 @@ export const EmbedRequestSchema: GenMessage<EmbedRequest> = /*@__PURE__*/
   messageDesc(file_potluck, 28);
 
 /**
- * The node answers with one frame.
+ * The node returns this one frame.
  *
  * @generated from message EmbedReply
  */
@@ -1159,14 +1165,14 @@ export const EmbedReplySchema: GenMessage<EmbedReply> = /*@__PURE__*/
  */
 export type Embeddings = Message<"Embeddings"> & {
   /**
-   * one a text: float32, little-endian, of length 1
+   * one for each text: float32 values, little-endian; the vector's length is 1
    *
    * @generated from field: repeated bytes vectors = 1;
    */
   vectors: Uint8Array[];
 
   /**
-   * of all texts
+   * of all texts together
    *
    * @generated from field: uint32 prompt_tokens = 2;
    */
@@ -1185,6 +1191,8 @@ export const EmbeddingsSchema: GenMessage<Embeddings> = /*@__PURE__*/
  */
 export type ModelCard = Message<"ModelCard"> & {
   /**
+   * SHA-256 of the GGUF file
+   *
    * @generated from field: bytes digest = 1;
    */
   digest: Uint8Array;
@@ -1212,18 +1220,22 @@ export type ModelCard = Message<"ModelCard"> & {
   quantization: string;
 
   /**
+   * tokens of prompt and answer together
+   *
    * @generated from field: uint32 context_length = 6;
    */
   contextLength: number;
 
   /**
-   * see protocol/card.ts
+   * see Feature in protocol/records/card.ts
    *
    * @generated from field: repeated string features = 7;
    */
   features: string[];
 
   /**
+   * the node measures both rates when it starts; 0: not measured
+   *
    * @generated from field: double prefill_tokens_per_second = 8;
    */
   prefillTokensPerSecond: number;
@@ -1256,7 +1268,7 @@ export type Hardware = Message<"Hardware"> & {
   accelerator: string;
 
   /**
-   * name of the GPU, or of the processor
+   * name of the GPU, or of the processor if there is none
    *
    * @generated from field: string device = 2;
    */
@@ -1293,20 +1305,21 @@ export const HardwareSchema: GenMessage<Hardware> = /*@__PURE__*/
   messageDesc(file_potluck, 32);
 
 /**
- * What a node advertises (libp2p signed envelope, domain and payload type in protocol/card.ts).
+ * What a node advertises. The node signs it in a libp2p signed envelope: domain "potluck-card", payload type
+ * "/potluck/card".
  *
  * @generated from message Card
  */
 export type Card = Message<"Card"> & {
   /**
-   * the signer's, as bytes of its multihash
+   * the node that signs the card, as multihash bytes
    *
    * @generated from field: bytes peer_id = 1;
    */
   peerId: Uint8Array;
 
   /**
-   * milliseconds since the epoch at signing; the higher wins
+   * milliseconds since the epoch at signing; the highest one is valid
    *
    * @generated from field: uint64 sequence = 2;
    */
@@ -1337,6 +1350,8 @@ export type Card = Message<"Card"> & {
   hardware?: Hardware | undefined;
 
   /**
+   * requests that the node runs at once
+   *
    * @generated from field: uint32 slots = 7;
    */
   slots: number;
@@ -1361,7 +1376,7 @@ export type Card = Message<"Card"> & {
   agent: string;
 
   /**
-   * leaving: take no new work to it
+   * the node is shutting down and takes no new requests
    *
    * @generated from field: bool draining = 11;
    */
@@ -1376,13 +1391,13 @@ export const CardSchema: GenMessage<Card> = /*@__PURE__*/
   messageDesc(file_potluck, 33);
 
 /**
- * /potluck/card/1.0.0: the client opens a stream, the node sends this one frame and closes.
+ * /potluck/card/1.0.0: the client opens a stream. The node sends this one frame and closes the stream.
  *
  * @generated from message CardReply
  */
 export type CardReply = Message<"CardReply"> & {
   /**
-   * signed envelope over Card
+   * signed envelope with a Card
    *
    * @generated from field: bytes card = 1;
    */

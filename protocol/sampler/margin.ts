@@ -1,31 +1,33 @@
 /**
- * How far a claimed token lies from the one that the contract gives: what an audit measures.
+ * Measures how far a claimed token is from the token that the contract gives. Audits use these measurements.
  *
- * Two honest computations of one logit differ a little (another backend, batch size or cache), and
- * near a tie that turns one token into another: where two scores are close, and where a filter's
- * edge is. The margin of a token is the change of logits, to first order, that would make the
- * contract give it; so honest noise gives small margins wherever it strikes. The gap is the least
- * margin of any other token: how small a change could have shown at this position at all.
+ * Two honest computations of the same logit differ slightly, because of another backend, batch size or cache. Where
+ * two scores are close, or a candidate is near the edge of a filter, this noise can change the token. The margin of a
+ * token is the change of logits, to first order, that makes the contract give this token. So honest noise always
+ * gives small margins. The gap is the smallest margin of any other token: a smaller change of logits shows no effect
+ * at this position.
  */
 import type { SamplingParameters } from '../generation.ts'
-import { CANDIDATES, rank, type Candidates, type Ranking } from './ranking.ts'
+import { CANDIDATES, rank, type TokenCandidates, type Ranking } from './ranking.ts'
 import { gumbel, sampleToken } from './sampler.ts'
 
 /** In units of logits. */
 export interface TokenMargin {
-  /** 0 for the contract's token; Infinity for one that is not among the candidates. */
+  /** 0 for the token that the contract gives; Infinity for a token that is not a candidate. */
   margin: number
-  /** Of the closest other token; a function of everything but the claim. Infinity without rivals. */
+  /** Smallest margin of any other token. Does not depend on the claimed token. Infinity if there is one candidate. */
   gap: number
 }
 
 /**
+ * Returns the margin of a claimed token, and the gap at its position.
+ *
  * @param candidates the auditor's own
  * @param claimed the token in the receipt's answer
- * @throws RangeError without candidates
+ * @throws RangeError if there are no candidates
  */
 export function tokenMargin(
-  candidates: Candidates,
+  candidates: TokenCandidates,
   parameters: SamplingParameters,
   position: number,
   counts: ReadonlyMap<number, number>,
@@ -45,14 +47,14 @@ export function tokenMargin(
   return { margin: place === -1 ? Infinity : costs(place, Infinity), gap }
 }
 
-/** The change that gives the candidate at a place, exact where it is below the bound. */
+/** Returns the change that makes the candidate at `place` win. The result is exact only if it is below `bound`. */
 type Costs = (place: number, bound: number) => number
 
 function greedyCosts({ logits }: Readonly<Ranking>): Costs {
   return (place) => logits[0]! - logits[place]!
 }
 
-/** Whatever prefix the filters might have kept: what it costs that they do, and that the token wins in it. */
+/** Takes the cheapest of all prefixes that the filters could keep: the change that keeps it and lets the token win. */
 function samplingCosts(ranking: Readonly<Ranking>, parameters: SamplingParameters, position: number): Costs {
   const noise = Float64Array.from(
     { length: ranking.size },
@@ -84,18 +86,19 @@ function costToWin(
   for (let rival = 0; rival < kept && cost < bound; rival++) {
     if (rival === place) continue
     const deficit = logits[rival]! + noise[rival]! - own
-    // A rival is beaten by a better score, or falls past the first that is filtered out.
+    // A rival loses if the candidate's score exceeds its score, or if the filters drop the rival.
     const fall = kept < size ? logits[rival]! - logits[kept]! : Infinity
     cost = Math.max(cost, Math.min(deficit, fall))
   }
   return cost
 }
 
-/** By how many the filters keep: the change with which they do. Reused, as one call uses it at a time. */
+/** Index: how many candidates the filters keep; value: the change that makes them do so. Reused by every call. */
 const costsOfKeeping = new Float64Array(CANDIDATES + 1)
-/** By how many are looked at: their weight, relative to the first. */
+/** Index: a number of candidates; value: the sum of the weights of the first ones, relative to the first weight. */
 const masses = new Float64Array(CANDIDATES + 1)
 
+/** Fills `costsOfKeeping`. Min-p leaves the first `weighted` candidates, of which top-p keeps the first `kept`. */
 function filterCosts(ranking: Readonly<Ranking>, parameters: SamplingParameters, most: number): Float64Array {
   const { logits } = ranking
   const { temperature, minP } = parameters
@@ -113,7 +116,7 @@ function filterCosts(ranking: Readonly<Ranking>, parameters: SamplingParameters,
   return costsOfKeeping
 }
 
-/** The change with which min-p keeps the first `weighted` of the `most` that top-k keeps. */
+/** Returns the change that makes min-p keep the first `weighted` of the `most` candidates that top-k keeps. */
 function costOfMinP(
   { logits }: Readonly<Ranking>,
   { temperature, minP }: SamplingParameters,
@@ -127,17 +130,17 @@ function costOfMinP(
   return Math.max(0, drop, keep)
 }
 
-/** The change with which top-p keeps the first `kept` of `weighted`. */
+/** Returns the change that makes top-p keep the first `kept` of `weighted` candidates. */
 function costOfTopP({ temperature, topP }: SamplingParameters, kept: number, weighted: number): number {
   if (topP >= 1) return kept === weighted ? 0 : Infinity
-  // A common shift of some logits moves the log-odds of their share by shift / temperature.
+  // If the same shift is added to some logits, the log-odds of their share change by shift / temperature.
   const edge = Math.log(topP / (1 - topP))
   const drop = kept < weighted ? temperature * (edge - logOddsOfFirst(kept, weighted)) : 0
   const keep = kept > 1 ? temperature * (logOddsOfFirst(kept - 1, weighted) - edge) : 0
   return Math.max(0, drop, keep)
 }
 
-/** Log-odds of the share that the first `count` of `weighted` have. */
+/** Returns the log-odds of the share that the first `count` of `weighted` candidates have. */
 function logOddsOfFirst(count: number, weighted: number): number {
   return Math.log(masses[count]! / (masses[weighted]! - masses[count]!))
 }

@@ -1,7 +1,7 @@
 /**
- * Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random
- * numbers: as easy as 1, 2, 3" (SC 2011). A counter and a key give the random words, with no state:
- * any node can draw the noise of any position, and any auditor can draw it again.
+ * Philox4x32-10, the counter-based random number generator of Salmon, Moraes, Dror and Shaw, "Parallel random numbers:
+ * as easy as 1, 2, 3" (SC 2011). It has no state: a key and a counter determine the random words. So any node can draw
+ * the noise of any position, and any auditor can draw the same noise again.
  */
 
 const M0 = 0xd2511f53
@@ -10,7 +10,7 @@ const W0 = 0x9e3779b9
 const W1 = 0xbb67ae85
 const ROUNDS = 10
 
-/** Upper 32 bits of the product of two unsigned 32-bit integers. */
+/** Returns the upper 32 bits of the product of two unsigned 32-bit integers. */
 function multiplyHigh(a: number, b: number): number {
   const aLow = a & 0xffff
   const aHigh = a >>> 16
@@ -22,9 +22,9 @@ function multiplyHigh(a: number, b: number): number {
 }
 
 /**
- * One block of the generator.
+ * Computes one block of the generator.
  *
- * @param counter four unsigned 32-bit words; overwritten with the block's four random words
+ * @param counter four unsigned 32-bit words; the function overwrites them with the four random words of the block
  * @param key two unsigned 32-bit words
  */
 export function philox4x32(counter: Uint32Array, key0: number, key1: number): void {
@@ -53,10 +53,10 @@ export function philox4x32(counter: Uint32Array, key0: number, key1: number): vo
 const block = new Uint32Array(4)
 
 /**
- * The uniform number of (seed, position, token), strictly between 0 and 1, with 52 random bits.
+ * Returns the uniform random number of (seed, position, token), strictly between 0 and 1, with 52 random bits.
  *
  * @param seed 64 bits, unsigned
- * @param position index in the answer
+ * @param position index of the token in the answer
  */
 export function uniform(seed: bigint, position: number, token: number): number {
   if (seed !== splitSeed) split(seed)
@@ -65,11 +65,11 @@ export function uniform(seed: bigint, position: number, token: number): number {
   block[2] = 0
   block[3] = 0
   philox4x32(block, key[0]!, key[1]!)
-  // 52 bits and half a step: 53 would round the largest to 1, whose Gumbel noise is infinite.
+  // 52 bits and half a step. With 53 bits the largest number would round to 1, and its Gumbel noise is infinite.
   return ((block[0]! >>> 6) * 0x4000000 + (block[1]! >>> 6) + 0.5) / 0x10000000000000
 }
 
-// A seed is split once for many draws: arithmetic on bigints costs more than the generator.
+// The seed is split once for many draws, because arithmetic on bigints is slower than the generator.
 const key = new Uint32Array(2)
 let splitSeed = -1n
 

@@ -1,28 +1,28 @@
-/** Steps 2 and 3 of sampling contract 1: what the sampler draws from, and the auditor measures against. */
+/** Steps 2 and 3 of sampling contract 1: ranks and filters the candidates, for the sampler and for audits. */
 import type { SamplingParameters } from '../generation.ts'
 
-/** How many candidates the contract looks at. */
+/** Number of candidates that the contract uses. */
 export const CANDIDATES = 64
 
-/** The highest raw logits at one position, best first, ties to the lower token id. */
-export interface Candidates {
+/** The tokens with the highest raw logits at one position, best first. Of equal logits, the lower token id is first. */
+export interface TokenCandidates {
   tokens: Uint32Array
   logits: Float32Array
 }
 
-/** Valid until the next ranking: the arrays are reused. */
+/** Ranked candidates. The next call of `rank` overwrites them. */
 export interface Ranking {
-  /** Candidates that there are. */
+  /** Number of candidates. */
   size: number
-  /** Of them, the prefix that the filters keep; at least 1. */
+  /** Number of candidates that the filters keep, at least 1. They are the first ones. */
   kept: number
   /** Best first. */
   tokens: Uint32Array
-  /** With bias and penalties, in the order of `tokens`. */
+  /** Logits with bias and penalties, in the order of `tokens`. */
   logits: Float64Array
 }
 
-// One call uses it at a time: sampling is synchronous, and allocating for every token costs more than sampling.
+// All calls share these arrays: sampling is synchronous, and allocating for every token is slower than sampling.
 const ranking: Ranking = {
   size: 0,
   kept: 0,
@@ -32,19 +32,19 @@ const ranking: Ranking = {
 const weights = new Float64Array(CANDIDATES)
 
 /**
- * Bias, penalties and filters.
+ * Applies bias, penalties and filters.
  *
- * @param candidates 1 to 64 of them; fewer where the vocabulary or a grammar allows no more
- * @param counts how often each token stands in the answer so far
- * @throws RangeError without candidates
+ * @param candidates 1 to 64; fewer than 64 only if the vocabulary or a grammar allows fewer tokens
+ * @param counts how often each token occurs in the answer so far
+ * @throws RangeError if there are no candidates
  */
 export function rank(
-  candidates: Candidates,
+  candidates: TokenCandidates,
   parameters: SamplingParameters,
   counts: ReadonlyMap<number, number>
 ): Readonly<Ranking> {
   ranking.size = Math.min(candidates.tokens.length, CANDIDATES)
-  if (ranking.size === 0) throw new RangeError('no candidate to sample from')
+  if (ranking.size === 0) throw new RangeError('there are no candidates to sample from')
   adjust(candidates, parameters, counts)
   if (parameters.temperature === 0) ranking.kept = 1
   else filter(parameters)
@@ -52,7 +52,7 @@ export function rank(
 }
 
 function adjust(
-  candidates: Candidates,
+  candidates: TokenCandidates,
   { logitBias, presencePenalty, frequencyPenalty }: SamplingParameters,
   counts: ReadonlyMap<number, number>
 ): void {
@@ -66,7 +66,7 @@ function adjust(
       const count = counts.get(token)
       if (count !== undefined) logit -= presencePenalty + count * frequencyPenalty
     }
-    // Insertion keeps the order: without bias and penalties each candidate is in its place already.
+    // Insertion sort: without bias and penalties, each candidate is already in its place.
     let place = index
     while (place > 0 && comesBefore(logit, token, logits[place - 1]!, tokens[place - 1]!)) {
       tokens[place] = tokens[place - 1]!
@@ -88,7 +88,7 @@ function filter({ temperature, topK, minP, topP }: SamplingParameters): void {
   ranking.kept = most
   if (minP <= 0 && topP >= 1) return
 
-  // Weights relative to the first: the softmax's denominator cancels out of both filters.
+  // The weights are relative to the first, because the denominator of the softmax cancels out in both filters.
   let weighted = 0
   let mass = 0
   for (; weighted < most; weighted++) {

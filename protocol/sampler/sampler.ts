@@ -1,33 +1,35 @@
 /**
- * Sampling contract, version 1: raw logits to a token, the same in node and auditor.
+ * Sampling contract, version 1: chooses a token from raw logits. Node and auditor run this same code.
  *
- * 1. The candidates are the 64 highest raw logits, ties to the lower token id.
- * 2. `logitBias` is added; the presence penalty is subtracted once, the frequency penalty as often
- *    as the answer so far holds the token. All in float64. The order is made anew, by the same rule.
- * 3. Temperature 0 takes the first. Otherwise softmax of logit / temperature over the candidates,
- *    of which the filters keep a prefix: top-k the first k; then min-p those with at least minP of
- *    the first's probability; then top-p the shortest prefix that holds topP of the mass left.
- * 4. The token is the argmax of logit / temperature + g, where g = -ln(-ln u) is Gumbel noise and u
- *    comes from Philox4x32-10 keyed by the seed and counted by (token, position); ties to the lower id.
- *    This draws from the softmax exactly (Gumbel 1954; Maddison, Tarlow and Minka, "A* sampling",
- *    2014), and each candidate's score depends on nothing but its own logit, so that an auditor can
- *    say how far a claimed token lies under the best.
+ * 1. Candidates: the 64 tokens with the highest raw logits. Of equal logits, the lower token id is first.
+ * 2. Bias and penalties, in float64: add `logitBias`. If the answer so far contains the token, subtract the presence
+ *    penalty once, and the frequency penalty once for each time. Sort the candidates again by the same rule.
+ * 3. Filters: temperature 0 takes the first candidate. Otherwise compute the softmax of logit / temperature over the
+ *    candidates. Top-k keeps the first k. Min-p keeps those with at least minP of the first candidate's probability.
+ *    Top-p keeps the shortest prefix that has topP of the remaining mass.
+ * 4. Draw: the token is the argmax of logit / temperature + g over the kept candidates; of equal scores, the lower
+ *    token id. g = -ln(-ln u) is Gumbel noise, and u comes from Philox4x32-10 with the seed as its key and (token,
+ *    position) as its counter.
  *
- * Golden vectors in test/unit/protocol/sampler.test.ts fix it. A change is another version.
+ * Step 4 draws from the softmax exactly (Gumbel 1954; Maddison, Tarlow and Minka, "A* sampling", 2014). The score of a
+ * candidate depends only on its own logit, so an auditor can measure how far a claimed token is below the best score.
+ *
+ * `docs/sampling.md` specifies the contract, and golden vectors in `test/vectors/` fix it. A change needs a new
+ * version.
  */
 import type { SamplingParameters } from '../generation.ts'
 import { uniform } from './philox.ts'
-import { rank, type Candidates } from './ranking.ts'
+import { rank, type TokenCandidates } from './ranking.ts'
 
 /**
- * The token that contract 1 gives.
+ * Returns the token that contract 1 gives.
  *
- * @param position index of the token in the answer, counted from its first token on any node
- * @param counts how often each token stands in the answer so far
- * @throws RangeError without candidates
+ * @param position index of the token in the whole answer, including tokens of other nodes
+ * @param counts how often each token occurs in the answer so far
+ * @throws RangeError if there are no candidates
  */
 export function sampleToken(
-  candidates: Candidates,
+  candidates: TokenCandidates,
   parameters: SamplingParameters,
   position: number,
   counts: ReadonlyMap<number, number>
@@ -47,7 +49,7 @@ export function sampleToken(
   return chosen
 }
 
-/** The noise of step 4. */
+/** Returns the noise of step 4. */
 export function gumbel(seed: bigint, position: number, token: number): number {
   return -Math.log(-Math.log(uniform(seed, position, token)))
 }

@@ -1,4 +1,4 @@
-/** An answer as its client kept it, for an audit by somebody else. */
+/** An answer and its receipt as the client kept them, for an audit by another peer. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
@@ -8,13 +8,13 @@ import { MAX_ANSWER_TOKENS, MAX_FRAME_BYTES, MAX_PROMPT_TOKENS, MAX_RECEIPT_BYTE
 import type { AnswerRecord as AnswerRecordMessage, AnswerRecordSchema } from '../messages/potluck_pb.ts'
 import type { FieldCheck } from './check.ts'
 
-/** Everything that a receipt names by its hash, and the receipt. It shows the prompt and the answer. */
+/** A receipt and all data that it has hashes of. The record reveals the prompt and the answer. */
 export interface AnswerRecord {
-  /** The request's frame, as it was sent. */
+  /** The request's frame, exactly as the client sent it. */
   request: Uint8Array
-  /** As `accepted` gave them, or as the continuation carried them. */
+  /** From `accepted`, or from the continuation in the request. */
   promptTokens: readonly number[]
-  /** From position 0, those of a continuation included. */
+  /** The whole answer from position 0, including tokens of other nodes. */
   answerTokens: readonly number[]
   /** Signed envelope, see `openReceipt`. */
   receipt: Uint8Array
@@ -33,6 +33,7 @@ export function parseAnswerRecord(check: FieldCheck, message: AnswerRecordMessag
   }
 }
 
+/** Decodes the multihash bytes of a peer id. */
 export function parsePeerId(check: FieldCheck, bytes: Uint8Array): PeerId {
   try {
     return peerIdFromMultihash(decodeMultihash(bytes))

@@ -1,4 +1,4 @@
-/** `/potluck/audit/1.0.0`: somebody else's answer, and what a node that holds the same model makes of it. */
+/** Messages of `/potluck/audit/1.0.0`: a node audits an answer of another node that serves the same model. */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { PeerId } from '@libp2p/interface'
 
@@ -13,38 +13,39 @@ import {
 import type { TokenMargin } from '../sampler/index.ts'
 import { parseAnswerRecord, parsePeerId, toAnswerRecord, type AnswerRecord } from './answer-record.ts'
 import { FieldCheck } from './check.ts'
-import { parseFailure, type Refusal } from './node-frame.ts'
+import { parseFailure, type ErrorFrame } from './node-frame.ts'
 
 /**
- * What no honest node signs, whatever its backend; each can be shown to anybody.
+ * A rule that the signed answer violates. No honest node signs such an answer, on any backend, and every peer that has
+ * the model can verify the violation.
  *
- * - `prompt`: other token ids than the model's template and tokenizer give for the request
- * - `continuation`: not the ids that it was asked to continue, or another first position
- * - `usage`: sums that are not those of the ids
- * - `finish`: an answer that goes on behind its end, or is over for a reason that is not there: cut short
+ * - `prompt`: the prompt's token ids are not those that the model's template and tokenizer give for the request
+ * - `continuation`: the answer does not begin with the ids in the request, or the first position is wrong
+ * - `usage`: the token counts are not those of the ids
+ * - `finish`: the answer continues after its end, or its finish reason is not true (for example, it was cut short)
  */
 export type Violation = 'prompt' | 'continuation' | 'usage' | 'finish'
 
 export const VIOLATIONS: readonly Violation[] = ['prompt', 'continuation', 'usage', 'finish']
 
 export interface AuditRequest {
-  /** Who signed the receipt. */
+  /** The node that signed the receipt. */
   peerId: PeerId
   answer: AnswerRecord
 }
 
 export interface AuditResult {
-  /** False: the receipt is of another version of the sampling contract, which says nothing. */
+  /** False: the receipt has another version of the sampling contract, so the audit has no result. */
   comparable: boolean
   violations: readonly Violation[]
-  /** One for each token that the node generated; none where it is not comparable or was not needed. */
+  /** One for each token that the node generated. Empty if the answer is not comparable or has violations. */
   measured: readonly TokenMargin[]
 }
 
-export type AuditReply = { type: 'result'; result: AuditResult } | Refusal
+export type AuditReply = { type: 'result'; result: AuditResult } | ErrorFrame
 
-const asked = new FieldCheck('invalid_request', 'invalid audit request')
-const replied = new FieldCheck('protocol_violation', 'invalid audit reply')
+const requestCheck = new FieldCheck('invalid_request', 'invalid audit request')
+const replyCheck = new FieldCheck('protocol_violation', 'invalid audit reply')
 
 export function encodeAuditRequest({ peerId, answer }: AuditRequest): Uint8Array {
   const message = create(AuditRequestSchema, { peerId: peerId.toMultihash().bytes, answer: toAnswerRecord(answer) })
@@ -57,11 +58,11 @@ export function decodeAuditRequest(bytes: Uint8Array): AuditRequest {
   try {
     message = fromBinary(AuditRequestSchema, bytes, { readUnknownFields: false })
   } catch {
-    return asked.fail('frame', 'cannot be decoded')
+    return requestCheck.fail('frame', 'cannot be decoded')
   }
   return {
-    peerId: parsePeerId(asked, message.peerId),
-    answer: parseAnswerRecord(asked, asked.present('answer', message.answer))
+    peerId: parsePeerId(requestCheck, message.peerId),
+    answer: parseAnswerRecord(requestCheck, requestCheck.present('answer', message.answer))
   }
 }
 
@@ -85,7 +86,7 @@ export function decodeAuditReply(bytes: Uint8Array): AuditReply {
   try {
     message = fromBinary(AuditReplySchema, bytes, { readUnknownFields: false })
   } catch {
-    return replied.fail('frame', 'cannot be decoded')
+    return replyCheck.fail('frame', 'cannot be decoded')
   }
   switch (message.body.case) {
     case 'result':
@@ -93,22 +94,22 @@ export function decodeAuditReply(bytes: Uint8Array): AuditReply {
     case 'error':
       return parseFailure(message.body.value)
     case undefined:
-      return replied.fail('frame', 'is empty')
+      return replyCheck.fail('frame', 'is empty')
   }
 }
 
 function parseResult({ comparable, violations, margins, gaps }: AuditResultMessage): AuditResult {
-  replied.count('violations', violations, VIOLATIONS.length)
-  replied.count('margins', margins, MAX_ANSWER_TOKENS)
-  if (gaps.length !== margins.length) replied.fail('gaps', 'must be one for each margin')
+  replyCheck.count('violations', violations, VIOLATIONS.length)
+  replyCheck.count('margins', margins, MAX_ANSWER_TOKENS)
+  if (gaps.length !== margins.length) replyCheck.fail('gaps', 'must have one entry for each margin')
   return {
     comparable,
     violations: violations.map(
-      (name) => VIOLATIONS.find((known) => known === name) ?? replied.fail('violations', 'holds one that is not known')
+      (name) => VIOLATIONS.find((known) => known === name) ?? replyCheck.fail('violations', 'has an unknown entry')
     ),
     measured: margins.map((margin, index) => ({
-      margin: replied.number('margins', margin, 0, Infinity),
-      gap: replied.number('gaps', gaps[index]!, 0, Infinity)
+      margin: replyCheck.number('margins', margin, 0, Infinity),
+      gap: replyCheck.number('gaps', gaps[index]!, 0, Infinity)
     }))
   }
 }

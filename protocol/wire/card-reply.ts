@@ -1,4 +1,4 @@
-/** `/potluck/card/1.0.0`: the node's card with its load at this moment. */
+/** The message of `/potluck/card/1.0.0`: the node's card and its current load. */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 
 import { MAX_CARD_BYTES } from '../constants.ts'

@@ -1,7 +1,7 @@
-/** Checks for decoded fields. Each gives the field's name in the error, never its value. */
+/** Checks of decoded fields. An error names the field and never contains its value. */
 import { PotluckError, type ErrorCode } from '../errors.ts'
 
-/** Fails with one code for all fields of a message: whose fault it is depends on who sent it. */
+/** Checks the fields of one message. All failures have one code, which depends on the side that sent the message. */
 export class FieldCheck {
   readonly #code: ErrorCode
   readonly #message: string
@@ -15,7 +15,7 @@ export class FieldCheck {
     throw new PotluckError(this.#code, `${this.#message}: ${field} ${rule}`)
   }
 
-  /** Absent messages decode as undefined. */
+  /** Fails for a missing message field, which decodes as undefined. */
   present<T>(field: string, value: T | undefined): T {
     return value ?? this.fail(field, 'is missing')
   }
@@ -32,14 +32,14 @@ export class FieldCheck {
     return value.length <= most ? value : this.fail(field, `must have at most ${most} characters`)
   }
 
-  /** A short printable string: what a peer names itself must not steer a terminal or split a log line. */
+  /** A short printable string. A peer's text must not control a terminal or split a log line. */
   label(field: string, value: string, most: number): string {
     this.text(field, value, most)
-    return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(value) ? this.fail(field, 'must not hold control characters') : value
+    return /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(value) ? this.fail(field, 'must not contain control characters') : value
   }
 
   number(field: string, value: number, least: number, most: number): number {
-    // Written so that NaN fails.
+    // These comparisons also refuse NaN.
     return value >= least && value <= most ? value : this.fail(field, `must be between ${least} and ${most}`)
   }
 
@@ -53,7 +53,7 @@ export class FieldCheck {
 
   tokens(field: string, ids: readonly number[], most: number, exclusiveMost: number): readonly number[] {
     this.count(field, ids, most)
-    for (const id of ids) if (id >= exclusiveMost) this.fail(field, 'holds an id beyond any vocabulary')
+    for (const id of ids) if (id >= exclusiveMost) this.fail(field, `must have ids below ${exclusiveMost}`)
     return ids
   }
 }

@@ -1,16 +1,20 @@
-/** Client to node: the request and credit. */
+/** Frames from client to node: the request, and credit. */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { sha256 } from '@noble/hashes/sha2.js'
 
 import {
+  DIGEST_BYTES,
   MAX_ANSWER_TOKENS,
+  MAX_BIAS,
   MAX_CREDIT,
   MAX_LOGIT_BIAS,
   MAX_PROMPT_TOKENS,
   MAX_STOP_LENGTH,
   MAX_STOP_SEQUENCES,
+  MAX_TEMPERATURE,
   MAX_TOKEN_ID,
   MAX_TOP_LOGPROBS,
+  REQUEST_ID_BYTES,
   SAMPLING_CONTRACT
 } from '../constants.ts'
 import { PotluckError } from '../errors.ts'
@@ -29,26 +33,26 @@ export interface GenerateRequest {
   requestId: Uint8Array
   /** SHA-256 of the GGUF file. */
   modelDigest: Uint8Array
-  /** Always sent; a continuation is generated from its ids, and an auditor renders the input again. */
+  /** Sent in a continuation too: the node uses the continuation's ids, but an auditor renders the input again. */
   input: PromptInput
   sampling: SamplingParameters
-  /** Most tokens of the whole answer, those of a continuation included. */
+  /** Maximum number of tokens of the whole answer, including those of a continuation. */
   maxTokens: number
   stop: readonly string[]
-  /** Absent: text. */
+  /** Absent: any text. */
   responseFormat?: ResponseFormat
-  /** Alternatives per position, 0 to 20; undefined for no log-probabilities. */
+  /** Number of alternatives for each position, 0 to 20. Undefined: no log-probabilities. */
   topLogprobs?: number
-  /** Tokens that the caller takes before its first credit frame. */
+  /** Tokens that the node can send before the first credit frame. */
   credit: number
-  /** The caller allows third peers to see the request, for an audit. */
+  /** The caller allows other nodes to see the request, for an audit. */
   shareable: boolean
-  /** Another node's answer so far, to be continued at position `answerTokens.length`. */
+  /** Another node's answer so far. The node continues it at position `answerTokens.length`. */
   continuation?: { promptTokens: readonly number[]; answerTokens: readonly number[] }
 }
 
 export type ClientFrame =
-  /** `digest`: SHA-256 of the frame's bytes, which the receipt names. */
+  /** `digest`: SHA-256 of the frame's bytes. The receipt has the same digest. */
   { type: 'request'; request: GenerateRequest; digest: Uint8Array } | { type: 'credit'; tokens: number }
 
 const check = new FieldCheck('invalid_request', 'invalid request')
@@ -89,9 +93,9 @@ export function encodeCredit(tokens: number): Uint8Array {
 }
 
 /**
- * Decodes and validates what a caller sent.
+ * Decodes and validates a client's frame.
  *
- * @throws PotluckError `invalid_request`, which names the field; `unsupported` for another sampling contract
+ * @throws PotluckError `invalid_request`, which names the field; `unsupported` if the sampling contract is another one
  */
 export function decodeClientFrame(bytes: Uint8Array): ClientFrame {
   let frame: ClientFrameMessage
@@ -119,8 +123,8 @@ function parseRequest(message: RequestMessage): GenerateRequest {
   }
   const continuation = parseContinuation(message)
   return {
-    requestId: check.bytes('request_id', message.requestId, 16),
-    modelDigest: check.bytes('model_digest', message.modelDigest, 32),
+    requestId: check.bytes('request_id', message.requestId, REQUEST_ID_BYTES),
+    modelDigest: check.bytes('model_digest', message.modelDigest, DIGEST_BYTES),
     input: parseInput(check, message),
     sampling,
     maxTokens: check.number('max_tokens', message.maxTokens, 1, MAX_ANSWER_TOKENS),
@@ -139,11 +143,11 @@ function parseRequest(message: RequestMessage): GenerateRequest {
 
 function parseContinuation({ promptTokens, answerTokens, maxTokens }: RequestMessage): GenerateRequest['continuation'] {
   if (promptTokens.length === 0) {
-    if (answerTokens.length > 0) check.fail('answer_tokens', 'must not stand without prompt_tokens')
+    if (answerTokens.length > 0) check.fail('answer_tokens', 'needs prompt_tokens')
     return undefined
   }
-  // As many is an answer that lacks only its terminal frame, because its node died there.
-  if (answerTokens.length > maxTokens) check.fail('answer_tokens', 'must not be more than max_tokens')
+  // Equality is allowed: the first node can fail after the last token and before the terminal frame.
+  if (answerTokens.length > maxTokens) check.fail('answer_tokens', 'must not have more entries than max_tokens')
   return {
     promptTokens: check.tokens('prompt_tokens', promptTokens, MAX_PROMPT_TOKENS, MAX_TOKEN_ID),
     answerTokens: check.tokens('answer_tokens', answerTokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID)
@@ -152,21 +156,24 @@ function parseContinuation({ promptTokens, answerTokens, maxTokens }: RequestMes
 
 function parseSampling(message: SamplingMessage): SamplingParameters {
   if (message.contract !== SAMPLING_CONTRACT) {
-    throw new PotluckError('unsupported', `sampling contract ${message.contract} is not ${SAMPLING_CONTRACT}`)
+    throw new PotluckError(
+      'unsupported',
+      `sampling contract ${message.contract} is not supported, only ${SAMPLING_CONTRACT}`
+    )
   }
   check.count('logit_bias', message.logitBias, MAX_LOGIT_BIAS)
   return {
     seed: message.seed,
-    temperature: check.number('temperature', message.temperature, 0, 100),
+    temperature: check.number('temperature', message.temperature, 0, MAX_TEMPERATURE),
     topK: message.topK,
     topP: check.number('top_p', message.topP, 0, 1),
     minP: check.number('min_p', message.minP, 0, 1),
-    presencePenalty: check.number('presence_penalty', message.presencePenalty, -100, 100),
-    frequencyPenalty: check.number('frequency_penalty', message.frequencyPenalty, -100, 100),
+    presencePenalty: check.number('presence_penalty', message.presencePenalty, -MAX_BIAS, MAX_BIAS),
+    frequencyPenalty: check.number('frequency_penalty', message.frequencyPenalty, -MAX_BIAS, MAX_BIAS),
     logitBias: new Map(
       message.logitBias.map(({ token, bias }) => [
         check.number('logit_bias', token, 0, MAX_TOKEN_ID - 1),
-        check.number('logit_bias', bias, -100, 100)
+        check.number('logit_bias', bias, -MAX_BIAS, MAX_BIAS)
       ])
     )
   }

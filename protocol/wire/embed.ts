@@ -1,7 +1,13 @@
-/** Texts to a node, vectors back. */
+/** Messages of `/potluck/embed/1.0.0`: the client sends texts, the node returns vectors. */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 
-import { MAX_EMBED_DIMENSIONS, MAX_EMBED_TEXTS, MAX_PROMPT_TOKENS } from '../constants.ts'
+import {
+  DIGEST_BYTES,
+  EMBED_LENGTH_TOLERANCE,
+  MAX_EMBED_DIMENSIONS,
+  MAX_EMBED_TEXTS,
+  MAX_PROMPT_TOKENS
+} from '../constants.ts'
 import { PotluckError } from '../errors.ts'
 import {
   EmbedReplySchema,
@@ -11,7 +17,7 @@ import {
   type EmbedRequest as RequestMessage
 } from '../messages/potluck_pb.ts'
 import { FieldCheck } from './check.ts'
-import { parseFailure, type Refusal } from './node-frame.ts'
+import { parseFailure, type ErrorFrame } from './node-frame.ts'
 
 export interface EmbedRequest {
   /** SHA-256 of the GGUF file. */
@@ -21,18 +27,16 @@ export interface EmbedRequest {
 }
 
 export interface Embeddings {
-  /** One a text, all of the same dimensions, each of length 1. */
+  /** One for each text. All have the same number of dimensions, and each has length 1. */
   vectors: readonly Float32Array[]
-  /** Of all texts. */
+  /** Tokens of all texts together. */
   promptTokens: number
 }
 
-export type EmbedReply = { type: 'result'; result: Embeddings } | Refusal
+export type EmbedReply = { type: 'result'; result: Embeddings } | ErrorFrame
 
-const request = new FieldCheck('invalid_request', 'invalid request')
-const reply = new FieldCheck('protocol_violation', 'invalid embeddings from the node')
-/** How far rounding may take a vector's squared length from 1. */
-const LENGTH_TOLERANCE = 1e-3
+const requestCheck = new FieldCheck('invalid_request', 'invalid request')
+const replyCheck = new FieldCheck('protocol_violation', 'invalid embeddings from the node')
 
 export function encodeEmbedRequest({ modelDigest, texts }: EmbedRequest): Uint8Array {
   return toBinary(EmbedRequestSchema, create(EmbedRequestSchema, { modelDigest, texts: [...texts] }))
@@ -47,25 +51,27 @@ export function decodeEmbedRequest(bytes: Uint8Array): EmbedRequest {
     throw new PotluckError('invalid_request', 'invalid request: not a request for embeddings', { cause })
   }
   const { modelDigest, texts } = message
-  request.count('texts', texts, MAX_EMBED_TEXTS)
-  if (texts.length === 0) request.fail('texts', 'must not be empty')
-  if (texts.includes('')) request.fail('texts', 'must not hold an empty one')
-  return { modelDigest: request.bytes('model_digest', modelDigest, 32), texts }
+  requestCheck.count('texts', texts, MAX_EMBED_TEXTS)
+  if (texts.length === 0) requestCheck.fail('texts', 'must not be empty')
+  if (texts.includes('')) requestCheck.fail('texts', 'must not contain an empty text')
+  return { modelDigest: requestCheck.bytes('model_digest', modelDigest, DIGEST_BYTES), texts }
 }
 
-export function encodeEmbedReply(frame: EmbedReply): Uint8Array {
+export function encodeEmbedReply(reply: EmbedReply): Uint8Array {
   const body =
-    frame.type === 'error'
-      ? ({ case: 'error', value: frame } as const)
+    reply.type === 'error'
+      ? ({ case: 'error', value: reply } as const)
       : ({
           case: 'result',
-          value: { vectors: frame.result.vectors.map(toBytes), promptTokens: frame.result.promptTokens }
+          value: { vectors: reply.result.vectors.map(toBytes), promptTokens: reply.result.promptTokens }
         } as const)
   return toBinary(EmbedReplySchema, create(EmbedReplySchema, { body }))
 }
 
 /**
- * @param count how many texts were sent
+ * Decodes and validates a node's reply.
+ *
+ * @param count number of texts in the request
  * @throws PotluckError `protocol_violation`, which names the field
  */
 export function decodeEmbedReply(bytes: Uint8Array, count: number): EmbedReply {
@@ -77,18 +83,19 @@ export function decodeEmbedReply(bytes: Uint8Array, count: number): EmbedReply {
   }
   const { body } = message
   if (body.case === 'error') return parseFailure(body.value)
-  if (body.case === undefined) return reply.fail('frame', 'is empty')
+  if (body.case === undefined) return replyCheck.fail('frame', 'is empty')
   return { type: 'result', result: parseEmbeddings(body.value, count) }
 }
 
 function parseEmbeddings({ vectors, promptTokens }: EmbeddingsMessage, count: number): Embeddings {
-  if (vectors.length !== count) reply.fail('vectors', 'must be one for each text')
+  if (vectors.length !== count) replyCheck.fail('vectors', 'must have one entry for each text')
   const dimensions = (vectors[0]?.byteLength ?? 0) / 4
-  reply.number('dimensions', dimensions, 1, MAX_EMBED_DIMENSIONS)
-  if (vectors.some(({ byteLength }) => byteLength !== dimensions * 4)) reply.fail('vectors', 'differ in dimensions')
+  replyCheck.number('dimensions', dimensions, 1, MAX_EMBED_DIMENSIONS)
+  if (vectors.some(({ byteLength }) => byteLength !== dimensions * 4))
+    replyCheck.fail('vectors', 'must have the same number of dimensions')
   return {
     vectors: vectors.map(parseVector),
-    promptTokens: reply.number('prompt_tokens', promptTokens, 1, MAX_PROMPT_TOKENS * MAX_EMBED_TEXTS)
+    promptTokens: replyCheck.number('prompt_tokens', promptTokens, 1, MAX_PROMPT_TOKENS * MAX_EMBED_TEXTS)
   }
 }
 
@@ -98,7 +105,7 @@ function parseVector(bytes: Uint8Array): Float32Array {
     view.getFloat32(index * 4, true)
   )
   const length = vector.reduce((sum, value) => sum + value * value, 0)
-  reply.number('vectors.length', length, 1 - LENGTH_TOLERANCE, 1 + LENGTH_TOLERANCE)
+  replyCheck.number('vectors.length', length, 1 - EMBED_LENGTH_TOLERANCE, 1 + EMBED_LENGTH_TOLERANCE)
   return vector
 }
 

@@ -1,29 +1,29 @@
 /**
- * A fraud proof as a file: who, and the answers that ban it. It holds no verdict: whoever has the
- * model finds that again from what the accused signed, or does not believe it.
+ * The file format of a fraud proof: a node's peer id, and the signed answers that prove its fraud. A proof contains no
+ * verdict. A reader that has the model repeats the audits and decides from their results.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { PeerId } from '@libp2p/interface'
+import { equals } from 'uint8arrays/equals'
 
-import { MAX_PROOF_ANSWERS, MAX_PROOF_BYTES } from '../constants.ts'
+import { FRAUD_PROOF_VERSION, MAX_PROOF_ANSWERS, MAX_PROOF_BYTES } from '../constants.ts'
 import { FraudProofSchema, type FraudProof as FraudProofMessage } from '../messages/potluck_pb.ts'
 import { parseAnswerRecord, parsePeerId, toAnswerRecord, type AnswerRecord } from './answer-record.ts'
 import { FieldCheck } from './check.ts'
 
 export interface FraudProof {
-  /** Who signed the receipts. */
+  /** The node that signed the receipts. */
   peerId: PeerId
   answers: readonly AnswerRecord[]
 }
 
-const VERSION = 1
 const check = new FieldCheck('protocol_violation', 'invalid fraud proof')
 
 export function encodeFraudProof({ peerId, answers }: FraudProof): Uint8Array {
   return toBinary(
     FraudProofSchema,
     create(FraudProofSchema, {
-      version: VERSION,
+      version: FRAUD_PROOF_VERSION,
       peerId: peerId.toMultihash().bytes,
       answers: answers.map(toAnswerRecord)
     })
@@ -31,28 +31,25 @@ export function encodeFraudProof({ peerId, answers }: FraudProof): Uint8Array {
 }
 
 /**
- * Checks the form only; see `checkProof` of the client for the rest.
+ * Decodes a fraud proof and validates its form. `checkProof` of the client repeats the audits.
  *
- * @throws PotluckError `protocol_violation`
+ * @throws PotluckError `protocol_violation` if the file is not valid
  */
 export function decodeFraudProof(bytes: Uint8Array): FraudProof {
-  if (bytes.byteLength > MAX_PROOF_BYTES) check.fail('file', `has more than ${MAX_PROOF_BYTES} bytes`)
+  if (bytes.byteLength > MAX_PROOF_BYTES) check.fail('file', `must have at most ${MAX_PROOF_BYTES} bytes`)
   let message: FraudProofMessage
   try {
     message = fromBinary(FraudProofSchema, bytes, { readUnknownFields: false })
   } catch {
     return check.fail('file', 'cannot be decoded')
   }
-  if (message.version !== VERSION) check.fail('version', `is not ${VERSION}`)
+  if (message.version !== FRAUD_PROOF_VERSION) check.fail('version', `must be ${FRAUD_PROOF_VERSION}`)
   check.count('answers', message.answers, MAX_PROOF_ANSWERS)
   const proof = {
     peerId: parsePeerId(check, message.peerId),
     answers: message.answers.map((answer) => parseAnswerRecord(check, answer))
   }
-  // One proof, one file: nobody can make many out of it by bytes that mean nothing.
-  const canonical = encodeFraudProof(proof)
-  if (canonical.byteLength !== bytes.byteLength || canonical.some((byte, index) => byte !== bytes[index])) {
-    check.fail('file', 'is not in its only form')
-  }
+  // Each proof has exactly one encoding. Otherwise meaningless bytes could turn one proof into many files.
+  if (!equals(encodeFraudProof(proof), bytes)) check.fail('file', 'is not in canonical form')
   return proof
 }

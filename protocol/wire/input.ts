@@ -1,9 +1,10 @@
-/** The part of a request that the chat template and the grammar see: messages, tools and schemas. */
+/** The fields of a request that the chat template and the grammar use: messages, tools and schemas. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 
 import {
   MAX_MESSAGES,
   MAX_SCHEMA_BYTES,
+  MAX_SCHEMA_ERROR_NAME,
   MAX_SCHEMA_JSON_DEPTH,
   MAX_TOOL_CALL_ID,
   MAX_TOOL_CALLS,
@@ -28,9 +29,7 @@ type RequestFields = Extract<MessageInitShape<typeof GenerateRequestSchema>, { $
 
 const ROLES: readonly string[] = ['system', 'user', 'assistant', 'tool'] satisfies ChatMessage['role'][]
 const CHOICES: readonly string[] = ['auto', 'none', 'required'] satisfies ToolChoice[]
-/** Characters of a path or keyword in an error, of which `MAX_ERROR_DETAIL` holds both. */
-const MAX_NAMED = 80
-/** What the OpenAI API allows, and the dot that some apps put between a server and its tool. */
+/** The characters that the OpenAI API allows, and the dot that some apps put between a server and its tool. */
 const TOOL_NAME = /^[\w.-]+$/
 
 export function writeInput(input: PromptInput): RequestFields {
@@ -67,8 +66,8 @@ export function writeResponseFormat(format: ResponseFormat): NonNullable<Request
 export function parseInput(check: FieldCheck, message: RequestMessage): PromptInput {
   const { messages, prompt, parallelToolCalls } = message
   if (prompt !== undefined) {
-    if (messages.length > 0) check.fail('prompt', 'must not stand beside messages')
-    if (message.tools.length > 0) check.fail('tools', 'must not stand beside prompt')
+    if (messages.length > 0) check.fail('prompt', 'must not be combined with messages')
+    if (message.tools.length > 0) check.fail('tools', 'must not be combined with prompt')
     return { prompt }
   }
   check.count('messages', messages, MAX_MESSAGES)
@@ -85,8 +84,8 @@ export function parseInput(check: FieldCheck, message: RequestMessage): PromptIn
 function parseMessage(check: FieldCheck, { role, content, toolCalls, toolCallId }: MessageMessage): ChatMessage {
   if (!ROLES.includes(role)) check.fail('role', `must be one of ${ROLES.join(', ')}`)
   check.count('tool_calls', toolCalls, MAX_TOOL_CALLS)
-  if (toolCalls.length > 0 && role !== 'assistant') check.fail('tool_calls', 'must stand in a message of the assistant')
-  if (toolCallId !== '' && role !== 'tool') check.fail('tool_call_id', 'must stand in a message of a tool')
+  if (toolCalls.length > 0 && role !== 'assistant') check.fail('tool_calls', 'must be in a message of the assistant')
+  if (toolCallId !== '' && role !== 'tool') check.fail('tool_call_id', 'must be in a message of a tool')
   return {
     role: role as ChatMessage['role'],
     content,
@@ -127,7 +126,7 @@ function parseTools(check: FieldCheck, messages: readonly ToolMessage[]): Tool[]
 }
 
 function parseName(check: FieldCheck, field: string, name: string): string {
-  if (!TOOL_NAME.test(name)) check.fail(field, 'must be of letters, digits, _, - and .')
+  if (!TOOL_NAME.test(name)) check.fail(field, 'must have only letters, digits, _, - and .')
   return check.text(field, name, MAX_TOOL_NAME)
 }
 
@@ -137,7 +136,7 @@ function parseChoice(check: FieldCheck, { mode, name }: ChoiceMessage, tools: re
     return { name }
   }
   if (!CHOICES.includes(mode)) check.fail('tool_choice', `must be one of ${CHOICES.join(', ')}, named`)
-  if (mode === 'required' && tools.length === 0) check.fail('tool_choice', 'must not be required without tools')
+  if (mode === 'required' && tools.length === 0) check.fail('tool_choice', 'must not be required if there are no tools')
   return mode as Extract<ToolChoice, string>
 }
 
@@ -149,8 +148,9 @@ export function parseResponseFormat(check: FieldCheck, { type, schema }: FormatM
 }
 
 function parseSchema(check: FieldCheck, field: string, text: string, options: SchemaOptions): JsonSchema {
-  // Whatever walks through a deeper one would run out of stack.
-  if (jsonDepth(text) > MAX_SCHEMA_JSON_DEPTH) check.fail(field, `is deeper than ${MAX_SCHEMA_JSON_DEPTH} levels`)
+  // Recursive code would overflow the stack on a deeper schema.
+  if (jsonDepth(text) > MAX_SCHEMA_JSON_DEPTH)
+    check.fail(field, `must have at most ${MAX_SCHEMA_JSON_DEPTH} nested levels`)
   let schema: unknown
   try {
     schema = JSON.parse(text)
@@ -162,7 +162,7 @@ function parseSchema(check: FieldCheck, field: string, text: string, options: Sc
   return schema as JsonSchema
 }
 
-/** Names within a schema are the caller's: in an error they must fit its bounds. */
+/** Makes a name from the caller's schema printable and short enough for an error. */
 function printable(name: string): string {
-  return name.replaceAll(/[^ -~]/g, '?').slice(0, MAX_NAMED)
+  return name.replaceAll(/[^ -~]/g, '?').slice(0, MAX_SCHEMA_ERROR_NAME)
 }

@@ -1,4 +1,4 @@
-/** How many brackets of a JSON text are open at once at most. */
+/** Returns the nesting depth of a JSON text: the maximum number of brackets that are open at once. */
 export function jsonDepth(text: string): number {
   let depth = 0
   let most = 0

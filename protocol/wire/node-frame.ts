@@ -1,9 +1,10 @@
-/** Node to client: accepted, deltas and the terminal frame. */
+/** Frames from node to client: `accepted`, deltas and the terminal frame. */
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
 
 import {
   MAX_ANSWER_TOKENS,
   MAX_ERROR_DETAIL,
+  MAX_LOGPROB,
   MAX_PROMPT_TOKENS,
   MAX_RECEIPT_BYTES,
   MAX_TOKEN_BYTES,
@@ -12,7 +13,8 @@ import {
   MAX_TOOL_CALLS,
   MAX_TOOL_NAME,
   MAX_TOP_LOGPROBS,
-  MAX_WAIT_MS
+  MAX_WAIT_MS,
+  MIN_LOGPROB
 } from '../constants.ts'
 import { isWireCode, PotluckError, type WireCode } from '../errors.ts'
 import type {
@@ -45,7 +47,7 @@ export type NodeFrame =
   | {
       type: 'accepted'
       promptTokens: readonly number[]
-      /** 0: starts at once. */
+      /** 0: the request starts at once. */
       queuePosition: number
       estimatedWaitMs: number
       load: Load
@@ -53,11 +55,11 @@ export type NodeFrame =
   | { type: 'delta'; delta: TokenDelta }
   /** `receipt`: a signed envelope, see receipt.ts. */
   | { type: 'done'; finishReason: FinishReason; usage: Usage; timings: Timings; load: Load; receipt: Uint8Array }
-  /** `detail` names fields and limits, never text of a prompt. */
+  /** `detail` names fields and limits. It never contains text of a prompt. */
   | { type: 'error'; code: WireCode; retryAfterMs?: number; load?: Load; detail: string }
 
-/** The terminal frame of what failed. */
-export type Refusal = Extract<NodeFrame, { type: 'error' }>
+/** A refusal, or the terminal frame of an answer that failed. */
+export type ErrorFrame = Extract<NodeFrame, { type: 'error' }>
 
 const check = new FieldCheck('protocol_violation', 'invalid frame from the node')
 const FINISH_REASONS: readonly string[] = ['stop', 'length', 'tool_calls'] satisfies FinishReason[]
@@ -95,7 +97,7 @@ function toBody(frame: NodeFrame): Body {
 }
 
 /**
- * Decodes and validates what a node sent.
+ * Decodes and validates a node's frame.
  *
  * @throws PotluckError `protocol_violation`, which names the field
  */
@@ -141,15 +143,15 @@ function parseDelta({ tokens, text, reasoning, toolCalls, logprobs }: DeltaMessa
   const characters = [text, reasoning, ...toolCalls.flatMap((call) => [call.id, call.name, call.arguments])]
   const length = characters.reduce((sum, part) => sum + part.length, 0)
   if (tokens.length === 0 && length === 0) check.fail('delta', 'is empty')
-  // A bound on the text that a few tokens may carry: what was held back, and their own.
+  // Limits the text of a delta: the text that the node held back before, and the text of these tokens.
   check.number('text', length, 0, MAX_TOKEN_BYTES * (tokens.length + 1))
   if (logprobs.length === 0) return delta
-  if (logprobs.length !== tokens.length) check.fail('logprobs', 'must be one for each token')
+  if (logprobs.length !== tokens.length) check.fail('logprobs', 'must have one entry for each token')
   return { ...delta, logprobs: logprobs.map(parsePosition) }
 }
 
 function parseToolCall({ index, id, name, arguments: text }: ToolCallDeltaMessage): ToolCallDelta {
-  if ((id === '') !== (name === '')) check.fail('tool_calls', 'must have an id and a name together')
+  if ((id === '') !== (name === '')) check.fail('tool_calls', 'must have both an id and a name, or neither')
   return {
     index: check.number('tool_calls.index', index, 0, MAX_TOOL_CALLS - 1),
     ...(id === ''
@@ -170,7 +172,7 @@ function parsePosition({ chosen, top }: PositionLogprobsMessage): PositionLogpro
 function parseLogprob({ token, logprob, bytes }: TokenLogprobMessage): TokenLogprob {
   return {
     token: check.number('token', token, 0, MAX_TOKEN_ID - 1),
-    logprob: check.number('logprob', logprob, -1e6, 1e-3),
+    logprob: check.number('logprob', logprob, MIN_LOGPROB, MAX_LOGPROB),
     bytes: check.bytesUpTo('bytes', bytes, MAX_TOKEN_BYTES)
   }
 }
@@ -186,10 +188,10 @@ function parseDone(message: DoneMessage): NodeFrame {
   }
 }
 
-export function parseFailure({ code, retryAfterMs, load, detail }: FailureMessage): Refusal {
+export function parseFailure({ code, retryAfterMs, load, detail }: FailureMessage): ErrorFrame {
   return {
     type: 'error',
-    // A code of a later version: something that this client cannot ask for.
+    // An unknown code belongs to a later version of the protocol.
     code: isWireCode(code) ? code : 'unsupported',
     ...(retryAfterMs > 0 ? { retryAfterMs: Math.min(retryAfterMs, MAX_WAIT_MS) } : {}),
     ...(load === undefined ? {} : { load: parseLoad(load) }),
@@ -202,7 +204,7 @@ export function parseLoad({ active, queued, slots, estimatedWaitMs }: LoadMessag
 }
 
 export function parseFinishReason(fields: FieldCheck, reason: string): FinishReason {
-  return FINISH_REASONS.includes(reason) ? (reason as FinishReason) : fields.fail('finish_reason', 'is not known')
+  return FINISH_REASONS.includes(reason) ? (reason as FinishReason) : fields.fail('finish_reason', 'is unknown')
 }
 
 export function parseUsage(fields: FieldCheck, usage: UsageMessage | undefined): Usage {

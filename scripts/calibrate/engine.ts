@@ -1,5 +1,5 @@
 /** An engine in this process, with the ways to compute that honest nodes differ in. */
-import type { Candidates, PromptInput, SamplingParameters } from '@potluck/protocol'
+import type { TokenCandidates, PromptInput, SamplingParameters } from '@potluck/protocol'
 import { Credit } from '../../node/engine/answer/credit.ts'
 import { BATCH_TOKENS } from '../../node/engine/constants.ts'
 import type { EngineEvent } from '../../node/engine/index.ts'
@@ -87,7 +87,7 @@ export class LabEngine {
     return tokens
   }
 
-  async score(job: Pick<Generated, 'promptTokens' | 'answerTokens'>, signal: AbortSignal): Promise<Candidates[]> {
+  async score(job: Pick<Generated, 'promptTokens' | 'answerTokens'>, signal: AbortSignal): Promise<TokenCandidates[]> {
     return this.#engine.score(job, signal)
   }
 

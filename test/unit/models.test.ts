@@ -6,21 +6,21 @@ import { describe, expect, test } from 'vitest'
 
 import { crumb } from '../../node/models/crumb.ts'
 
-/** What the issue allows for one file. */
-const MOST_BYTES = 6_000_000
+/** Size limit of a model file in the repository. */
+const MAX_BYTES = 6_000_000
 
-/** llama.cpp's numbers of the file types. */
+/** llama.cpp's numbers for the file types. */
 const FILE_TYPES = { Q8_0: 7, Q4_0: 2 }
 
 describe.each([crumb.Q8_0, crumb.Q4_0])('$fileName', (model) => {
   test('is the file that crumb.json describes', async () => {
     const data = await readFile(model.path)
     expect(data.length).toBe(model.bytes)
-    expect(data.length).toBeLessThan(MOST_BYTES)
+    expect(data.length).toBeLessThan(MAX_BYTES)
     expect(createHash('sha256').update(data).digest('hex')).toBe(model.sha256)
   })
 
-  test('says what it is, as a published model does', async () => {
+  test('has the metadata of a published model', async () => {
     const { metadata } = await readGgufFileInfo(model.path, { readTensorInfo: false })
     expect(metadata.general).toMatchObject({
       architecture: 'llama',
@@ -32,7 +32,7 @@ describe.each([crumb.Q8_0, crumb.Q4_0])('$fileName', (model) => {
     expect(metadata.llama?.context_length).toBeGreaterThanOrEqual(1024)
   })
 
-  test('carries its chat format: a template, an end of turn, control tokens that text cannot forge', async () => {
+  test('has a chat template, an end of turn, and control tokens that text cannot contain', async () => {
     const { metadata } = await readGgufFileInfo(model.path, { readTensorInfo: false })
     const { tokens, token_type: types, ...tokenizer } = metadata.tokenizer.ggml
     const end = tokens.indexOf('<|im_end|>')
@@ -44,7 +44,7 @@ describe.each([crumb.Q8_0, crumb.Q4_0])('$fileName', (model) => {
     expect(metadata.tokenizer.chat_template).toContain('<|im_end|>')
   })
 
-  test('is cut to its format in every matrix', async () => {
+  test('has every matrix in its quantization format', async () => {
     const { fullTensorInfo } = await readGgufFileInfo(model.path)
     const ggmlTypes = { Q8_0: 8, Q4_0: 2 }
     const matrices = fullTensorInfo?.filter((tensor) => tensor.dimensions.length === 2) ?? []

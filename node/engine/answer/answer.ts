@@ -5,7 +5,7 @@
 import {
   PotluckError,
   sampleToken,
-  type Candidates,
+  type TokenCandidates,
   type FinishReason,
   type PositionLogprobs,
   type TokenLogprob
@@ -19,7 +19,7 @@ import { AnswerText } from './text.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 /** Raw logits at one position. */
-export interface PositionLogits extends Candidates {
+export interface PositionLogits extends TokenCandidates {
   /** Natural logarithm of the sum of exp(logit) over the whole vocabulary; only where it was asked for. */
   logNormaliser?: number
 }

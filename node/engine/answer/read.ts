@@ -1,10 +1,14 @@
-import type { ReadJob, Reading } from '@potluck/protocol'
+import type { ReadJob, ParsedAnswer } from '@potluck/protocol'
 import { AnswerText } from './text.ts'
 import type { Shaper } from '../shape/shaper.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 /** What an answer's tokens mean, by the same code that made text of them when they were generated. */
-export function readAnswer({ answerTokens, stop, shape }: ReadJob, vocabulary: Vocabulary, shaper: Shaper): Reading {
+export function readAnswer(
+  { answerTokens, stop, shape }: ReadJob,
+  vocabulary: Vocabulary,
+  shaper: Shaper
+): ParsedAnswer {
   const answer = new AnswerText(stop)
   // The ids of calls are no part of the text.
   const parser = shaper.parser(shape, { promptTokens: [], seed: 0n })

@@ -5,7 +5,7 @@
  * The daemon sends `load` first and waits for `ready` or `refused`. Then it asks with ids of its own
  * choosing; every id ends with exactly one `result`, `error` or event `done`. The process dies with the channel.
  */
-import type { Embeddings, ErrorCode, PromptInput, ReadJob, Reading } from '@potluck/protocol'
+import type { Embeddings, ErrorCode, PromptInput, ReadJob, ParsedAnswer } from '@potluck/protocol'
 import type {
   EngineBackend,
   EngineCounters,
@@ -62,6 +62,6 @@ export type FromChild =
 export type Result =
   | { type: 'tokens'; tokens: Uint32Array }
   | { type: 'scores'; scores: PositionScores[] }
-  | { type: 'reading'; reading: Reading }
+  | { type: 'reading'; reading: ParsedAnswer }
   | { type: 'embeddings'; embeddings: Embeddings }
   | { type: 'counters'; counters: Omit<EngineCounters, 'restarts'> }

@@ -1,4 +1,4 @@
-import { PotluckError, type Embeddings, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
+import { PotluckError, type Embeddings, type PromptInput, type ReadJob, type ParsedAnswer } from '@potluck/protocol'
 import type {
   Engine,
   EngineBackend,
@@ -107,7 +107,7 @@ export class RemoteEngine implements Engine {
     return (await this.#ask('scores', { type: 'score', job }, signal)).scores
   }
 
-  async read(job: ReadJob, signal?: AbortSignal): Promise<Reading> {
+  async read(job: ReadJob, signal?: AbortSignal): Promise<ParsedAnswer> {
     return (await this.#ask('reading', { type: 'read', job }, signal)).reading
   }
 

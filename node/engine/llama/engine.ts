@@ -1,5 +1,5 @@
 /** The model in its process: slots, and what is asked of them. */
-import { PotluckError, type Embeddings, type PromptInput, type ReadJob, type Reading } from '@potluck/protocol'
+import { PotluckError, type Embeddings, type PromptInput, type ReadJob, type ParsedAnswer } from '@potluck/protocol'
 import { checkTokens } from '../answer/checks.ts'
 import type { Credit } from '../answer/credit.ts'
 import { readAnswer } from '../answer/read.ts'
@@ -76,7 +76,7 @@ export class LlamaProcessEngine {
     })
   }
 
-  read(job: ReadJob): Reading {
+  read(job: ReadJob): ParsedAnswer {
     checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, this.#loaded.vocabulary.size)
     return readAnswer(job, this.#loaded.vocabulary, this.#loaded.shaper)
   }

@@ -15,7 +15,7 @@ import {
   type Embeddings,
   type PromptInput,
   type ReadJob,
-  type Reading,
+  type ParsedAnswer,
   type TokenDelta
 } from '@potluck/protocol'
 import { Answer, type PositionLogits, type Step } from '../answer/answer.ts'
@@ -206,7 +206,7 @@ export class ScriptedEngine implements Engine {
     })
   }
 
-  async read(job: ReadJob, signal?: AbortSignal): Promise<Reading> {
+  async read(job: ReadJob, signal?: AbortSignal): Promise<ParsedAnswer> {
     if (signal?.aborted) throw abortedError()
     this.#checkReady()
     checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, VOCABULARY_SIZE)

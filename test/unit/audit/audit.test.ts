@@ -44,7 +44,7 @@ describe('an honest answer', () => {
   ])('%s has no violations, and every token is exact', async (_, change) => {
     const request = requestFor(engine, change)
     const { record, text } = await serve(engine, peer, request)
-    const result = await auditAnswer(record, peer.peerId, engine, { heard: { text } })
+    const result = await auditAnswer(record, peer.peerId, engine, { received: { text } })
     expect(result).toMatchObject({ comparable: true, violations: [], misstatements: [] })
     expect(result.measured).toHaveLength(record.answerTokens.length)
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
@@ -72,7 +72,7 @@ describe('an honest answer', () => {
     })
     const { record, text } = await serve(engine, peer, request)
     const result = await auditAnswer(record, peer.peerId, engine, {
-      heard: { text: `told by another${text}` }
+      received: { text: `told by another${text}` }
     })
     expect(result).toMatchObject({ violations: [], misstatements: [] })
     expect(result.measured).toHaveLength(30)
@@ -146,7 +146,7 @@ describe('what is certain', () => {
 
   test('text that is not that of the tokens is told apart from what was signed', async () => {
     const { record, text } = await serve(engine, peer, requestFor(engine))
-    const result = await auditAnswer(record, peer.peerId, engine, { heard: { text: `${text}!` } })
+    const result = await auditAnswer(record, peer.peerId, engine, { received: { text: `${text}!` } })
     expect(result).toMatchObject({ violations: [], misstatements: ['text'] })
   })
 })

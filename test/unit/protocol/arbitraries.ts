@@ -1,4 +1,4 @@
-/** Valid protocol values of every shape, for property tests. */
+/** Generators of valid protocol values, for property tests. */
 import fc from 'fast-check'
 import type {
   Card,
@@ -206,7 +206,7 @@ const hardware: fc.Arbitrary<Hardware> = fc.record({
   os: label
 })
 
-/** A peer's card that is valid at `now`. */
+/** Generates cards of a peer that are valid at `now`. */
 export function card(peerId: PeerId, now: number): fc.Arbitrary<Card> {
   return fc.record({
     peerId: fc.constant(peerId),

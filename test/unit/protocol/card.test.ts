@@ -65,7 +65,7 @@ async function refusal(run: Promise<unknown>): Promise<string> {
 }
 
 describe('card', () => {
-  test('comes back as it was signed', async () => {
+  test('is unchanged after signing and opening', async () => {
     await fc.assert(
       fc.asyncProperty(anyCard(peerId, NOW), async (card) => {
         expect(await openCard(await signCard(card, key), { now: NOW, peerId })).toEqual(card)
@@ -78,23 +78,23 @@ describe('card', () => {
     expect(await refusal(openCard(bytes, { now: NOW, peerId: otherPeer }))).toContain('signer')
   })
 
-  test('that names another peer cannot be signed', async () => {
+  test('cannot be signed for another peer', async () => {
     expect(await refusal(signCard({ ...plain, peerId: otherPeer }, key))).toMatch(/signer|peer_id/)
   })
 
-  test('ends at its expiry', async () => {
+  test('is refused from its expiry on', async () => {
     const bytes = await signCard(plain, key)
     expect(await refusal(openCard(bytes, { now: plain.expiresAt - 1 }))).toBe('accepted')
     expect(await refusal(openCard(bytes, { now: plain.expiresAt }))).toContain('expires_at')
   })
 
-  test('from the future is refused beyond the skew of home clocks', async () => {
+  test('is refused if it was signed further in the future than clocks drift', async () => {
     const bytes = await signCard(plain, key)
     expect(await refusal(openCard(bytes, { now: NOW - CLOCK_SKEW_MS }))).toBe('accepted')
     expect(await refusal(openCard(bytes, { now: NOW - CLOCK_SKEW_MS - 1 }))).toContain('sequence')
   })
 
-  test('cannot live longer than its time', async () => {
+  test('cannot be signed for longer than the lifetime of cards', async () => {
     expect(await refusal(signCard({ ...plain, expiresAt: NOW + CARD_TTL_MS + 1 }, key))).toContain('expires_at')
   })
 
@@ -107,15 +107,15 @@ describe('card', () => {
     ['digest', { models: [{ ...plain.models[0]!, digest: new Uint8Array(31) }] }],
     ['decode_tokens_per_second', { models: [{ ...plain.models[0]!, decodeTokensPerSecond: Number.NaN }] }],
     ['context_length', { models: [{ ...plain.models[0]!, contextLength: 0 }] }]
-  ])('with bad %s is refused', async (field, part) => {
+  ])('with an invalid %s is refused', async (field, part) => {
     expect(await refusal(signCard({ ...plain, ...part }, key))).toContain(field)
   })
 
-  test('is refused before decoding when it is too large', async () => {
+  test('is refused before decoding if it is too large', async () => {
     expect(await refusal(openCard(new Uint8Array(MAX_CARD_BYTES + 1), { now: NOW }))).toContain('bytes')
   })
 
-  /** An encoding may say the same in other bytes (an unsigned field's tag); what it says must not change. */
+  /** Different bytes can encode the same card (the tag of an unsigned field), but the card must not change. */
   async function refusedOrSame(bytes: Uint8Array): Promise<boolean> {
     try {
       expect(await openCard(bytes, { now: NOW, peerId })).toEqual(plain)
@@ -126,7 +126,7 @@ describe('card', () => {
     }
   }
 
-  test('with any changed bit is refused or still says the same', async () => {
+  test('with any changed bit is refused or is still the same card', async () => {
     const bytes = await signCard(plain, key)
     let refused = 0
     for (let bit = 0; bit < bytes.length * 8; bit++) {
@@ -137,7 +137,7 @@ describe('card', () => {
     expect(refused).toBeGreaterThan(bytes.length * 8 * 0.95)
   })
 
-  test('40,000 random and mutated cards are refused with a code or still say the same', async () => {
+  test('40,000 random and mutated cards are refused with a code or are still the same card', async () => {
     const random = xorshift(0x2545f491)
     const seed = await signCard(plain, key)
     let refused = 0
@@ -148,11 +148,11 @@ describe('card', () => {
   })
 })
 
-describe('what storing peers check', () => {
+describe('the validator of storing peers', () => {
   const sign = async (sequence: number): Promise<Uint8Array> =>
     await signCard({ ...plain, sequence, expiresAt: sequence + 60_000 }, key)
 
-  test('a card under its own key passes, under another or a bad key not', async () => {
+  test('accepts a card under its own key only', async () => {
     const validate = createCardValidator(() => NOW)
     const bytes = await sign(NOW)
     await validate(cardKey(peerId), bytes)
@@ -167,7 +167,7 @@ describe('what storing peers check', () => {
     }
   })
 
-  test('an older card is a replay once a newer one was seen; the same one may come again', async () => {
+  test('refuses a card that is older than the newest known one, and accepts the newest one again', async () => {
     const validate = createCardValidator(() => NOW)
     const old = await sign(NOW - 1000)
     const current = await sign(NOW)
@@ -177,7 +177,7 @@ describe('what storing peers check', () => {
     expect(await refusal(Promise.resolve(validate(cardKey(peerId), old)))).toContain('older')
   })
 
-  test('the newest of several is selected, whatever their order and rubbish among them', async () => {
+  test('selects the newest of several cards in any order, and skips malformed ones', async () => {
     const select = kadOptions({ scope: 'local' }).selectors!['potluck-card']!
     const records = [await sign(NOW - 2000), Uint8Array.of(1, 2, 3), await sign(NOW), await sign(NOW - 1000)]
     expect(await select(cardKey(peerId), records)).toBe(2)
@@ -186,13 +186,13 @@ describe('what storing peers check', () => {
 })
 
 describe('provider keys', () => {
-  test('a model stands under the CID of its file', () => {
+  test('the key of a model is the CID of its file', () => {
     const digest = new Uint8Array(32).fill(5)
     expect(Buffer.compare(modelCid(digest).multihash.digest, digest)).toBe(0)
     expect(modelCid(digest).toString().startsWith('bafkrei')).toBe(true)
   })
 
-  test('a name does not depend on case, and is apart from the rendezvous of all nodes', () => {
+  test('the key of a name ignores case, and differs from the key of all nodes', () => {
     expect(nameCid('User/Repo:Q4_K_M').equals(nameCid('user/repo:q4_k_m'))).toBe(true)
     expect(nameCid('node').equals(anyNodeCid())).toBe(false)
   })

@@ -1,7 +1,7 @@
 import { deadline } from '@potluck/protocol'
 import { expect, test, vi } from 'vitest'
 
-test('fires though nobody listens and memory is tidied up', async () => {
+test('aborts after the timeout although it has no listener and the garbage collector runs', async () => {
   const { signal } = new AbortController()
   const waiting = deadline(20, signal)
   await vi.waitUntil(
@@ -15,7 +15,7 @@ test('fires though nobody listens and memory is tidied up', async () => {
   expect(signal.aborted).toBe(false)
 })
 
-test('fires with any of the signals', () => {
+test('aborts when one of its signals aborts', () => {
   const [first, second] = [new AbortController(), new AbortController()]
   const signal = deadline(60_000, first.signal, second.signal)
   second.abort('enough')

@@ -1,10 +1,16 @@
-import { DEFAULT_SAMPLING, sampleToken, tokenMargin, type Candidates, type SamplingParameters } from '@potluck/protocol'
+import {
+  DEFAULT_SAMPLING,
+  sampleToken,
+  tokenMargin,
+  type TokenCandidates,
+  type SamplingParameters
+} from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
 import { xorshift } from './mutate.ts'
 
 interface Position {
-  candidates: Candidates
+  candidates: TokenCandidates
   parameters: SamplingParameters
   position: number
   counts: Map<number, number>
@@ -12,12 +18,12 @@ interface Position {
 
 const uniformFrom = (random: () => number): number => (random() + 0.5) / 2 ** 32
 
-/** Raw logits as a language model gives them: a few likely tokens and a long tail. */
+/** Generates raw logits that are similar to those of a language model: a few likely tokens and a long tail. */
 function randomPosition(random: () => number): Position {
   const pick = <T>(values: T[]): T => values[random() % values.length]!
   const spread = pick([0.5, 2, 6])
   const logits = Array.from({ length: 64 }, () => 10 + spread * Math.log(uniformFrom(random)))
-  // Candidates that are tied may stand for each other at no margin.
+  // Candidates with equal logits can have margin 0 for each other.
   if (new Set(Float32Array.from(logits)).size < logits.length) return randomPosition(random)
   return {
     candidates: ordered([...logits.keys()], logits),
@@ -36,12 +42,12 @@ function randomPosition(random: () => number): Position {
   }
 }
 
-function ordered(tokens: number[], logits: number[]): Candidates {
+function ordered(tokens: number[], logits: number[]): TokenCandidates {
   const order = tokens.toSorted((a, b) => logits[b]! - logits[a]! || a - b)
   return { tokens: Uint32Array.from(order), logits: Float32Array.from(order, (token) => logits[token]!) }
 }
 
-function withNoise({ tokens, logits }: Candidates, size: number, random: () => number): Candidates {
+function withNoise({ tokens, logits }: TokenCandidates, size: number, random: () => number): TokenCandidates {
   const noisy: number[] = []
   tokens.forEach((token, index) => {
     noisy[token] = logits[index]! + size * (2 * uniformFrom(random) - 1)
@@ -50,7 +56,7 @@ function withNoise({ tokens, logits }: Candidates, size: number, random: () => n
 }
 
 describe('margin', () => {
-  test('is zero for the token that the contract gives', () => {
+  test('is 0 for the token that the contract gives', () => {
     const random = xorshift(1)
     for (let run = 0; run < 5000; run++) {
       const { candidates, parameters, position, counts } = randomPosition(random)
@@ -59,7 +65,7 @@ describe('margin', () => {
     }
   })
 
-  test('is above zero for every other token, and infinite beyond the candidates', () => {
+  test('is above 0 for every other candidate, and infinite for other tokens', () => {
     const random = xorshift(2)
     for (let run = 0; run < 500; run++) {
       const { candidates, parameters, position, counts } = randomPosition(random)
@@ -73,7 +79,7 @@ describe('margin', () => {
     }
   })
 
-  test('has as its gap the least margin of all other tokens, whatever was claimed', () => {
+  test('the gap is the smallest margin of all other tokens, for any claimed token', () => {
     const random = xorshift(4)
     for (let run = 0; run < 300; run++) {
       const { candidates, parameters, position, counts } = randomPosition(random)
@@ -85,7 +91,7 @@ describe('margin', () => {
     }
   })
 
-  test.each([0.001, 0.01, 0.1])('noise of %d in the logits never makes a margin above four times as much', (size) => {
+  test.each([0.001, 0.01, 0.1])('noise of %d in the logits gives margins of at most four times the noise', (size) => {
     const random = xorshift(3)
     let changed = 0
     for (let run = 0; run < 20_000; run++) {
@@ -95,7 +101,7 @@ describe('margin', () => {
       if (margin > 0) changed++
       expect(margin).toBeLessThanOrEqual(4 * size)
     }
-    // The noise does turn tokens: otherwise the bound above would say nothing.
+    // The noise must change some tokens. Otherwise the check above would test nothing.
     expect(changed).toBeGreaterThan(size * 500)
   })
 })

@@ -1,4 +1,4 @@
-/** Marsaglia's xorshift32: the same hostile bytes in every run. */
+/** Returns Marsaglia's xorshift32 generator, so that every run has the same hostile bytes. */
 export function xorshift(state: number): () => number {
   return () => {
     state ^= state << 13
@@ -12,7 +12,7 @@ export function randomBytes(random: () => number): Uint8Array {
   return Uint8Array.from({ length: random() % 200 }, () => random())
 }
 
-/** Overwrites up to four bytes, then cuts or repeats a part or leaves the length. */
+/** Overwrites up to four bytes. Then removes the end, repeats a part, or leaves the length unchanged. */
 export function mutate(seed: Uint8Array, random: () => number): Uint8Array {
   const bytes = Uint8Array.from(seed)
   for (let edits = 1 + (random() % 4); edits > 0; edits--) bytes[random() % bytes.length] = random()

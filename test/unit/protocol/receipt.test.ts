@@ -34,11 +34,11 @@ const receipt: Receipt = {
 }
 
 describe('receipt', () => {
-  test('comes back as it was signed', async () => {
+  test('is unchanged after signing and opening', async () => {
     expect(await openReceipt(await signReceipt(receipt, key), { peerId })).toEqual(receipt)
   })
 
-  test('of another signer, or with a changed byte, is refused', async () => {
+  test('is refused if another peer signed it or a byte was changed', async () => {
     const bytes = await signReceipt(receipt, key)
     const other = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
     await expect(openReceipt(bytes, { peerId: other })).rejects.toMatchObject({ code: 'protocol_violation' })
@@ -49,17 +49,17 @@ describe('receipt', () => {
     }
   })
 
-  test('is no card, though the same key signed it', async () => {
+  test('is not accepted as a card, although the same key signed it', async () => {
     const bytes = await signReceipt(receipt, key)
     await expect(openCard(bytes, { now: receipt.issuedAt })).rejects.toMatchObject({ code: 'protocol_violation' })
   })
 
-  test('must have a window for every 64 tokens', async () => {
+  test('must have one hash for every 64 tokens', async () => {
     const bytes = await signReceipt({ ...receipt, answerTokens: 200 }, key)
     await expect(openReceipt(bytes, { peerId })).rejects.toThrow('answer_windows')
   })
 
-  test('one changed token changes its window alone', () => {
+  test('a changed token changes only the hash of its window', () => {
     const changed = answerWindows(answer.with(70, 9999))
     expect(changed.map((window, index) => Buffer.compare(window, receipt.answerWindows[index]!) === 0)).toEqual([
       true,
@@ -72,13 +72,13 @@ describe('receipt', () => {
 describe('digest', () => {
   const text = `sha256:${'0123456789abcdef'.repeat(4)}`
 
-  test('as text and back, with and without its prefix', () => {
+  test('can be parsed with and without its prefix', () => {
     expect(formatDigest(parseDigest(text)!)).toBe(text)
     expect(formatDigest(parseDigest(text.slice(7).toUpperCase())!)).toBe(text)
     expect(formatDigest(parseDigest(text.replace(':', '-'))!)).toBe(text)
   })
 
-  test.each(['', 'llama', text.slice(0, -1), `${text}0`, text.replace('0', 'g')])('%j is none', (bad) => {
+  test.each(['', 'llama', text.slice(0, -1), `${text}0`, text.replace('0', 'g')])('%j is not a digest', (bad) => {
     expect(parseDigest(bad)).toBeUndefined()
   })
 })

@@ -36,7 +36,7 @@ function sample(vector: Vector): number {
 }
 
 describe('philox4x32-10', () => {
-  // The known answers that the authors publish with their library (Random123, kat_vectors).
+  // Known answers from the authors' library (Random123, kat_vectors).
   test.each([
     [
       [0, 0, 0, 0],
@@ -53,13 +53,13 @@ describe('philox4x32-10', () => {
       [0xa4093822, 0x299f31d0],
       [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]
     ]
-  ])('gives the published words for %s', (counter, [key0, key1], expected) => {
+  ])('returns the published words for %s', (counter, [key0, key1], expected) => {
     const block = Uint32Array.from(counter)
     philox4x32(block, key0!, key1!)
     expect([...block]).toEqual(expected)
   })
 
-  test('uniform numbers lie strictly between 0 and 1 and fill the interval evenly', () => {
+  test('uniform numbers are strictly between 0 and 1 and evenly distributed', () => {
     const bins = new Uint32Array(16)
     const draws = 64_000
     for (let token = 0; token < draws; token++) {
@@ -67,20 +67,20 @@ describe('philox4x32-10', () => {
       expect(u > 0 && u < 1).toBe(true)
       bins[Math.floor(u * bins.length)]!++
     }
-    // Chi-square with 15 degrees of freedom: 37.7 is its 99.9 % quantile.
+    // 37.7 is the 99.9 % quantile of chi-square with 15 degrees of freedom.
     const expected = draws / bins.length
     expect(bins.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0)).toBeLessThan(37.7)
   })
 })
 
 describe('sampling contract 1', () => {
-  test('agrees with a second implementation on all golden vectors', () => {
+  test('gives the same tokens as a second implementation for all golden vectors', () => {
     const cases = vectors()
     expect(cases.length).toBe(200)
     expect(cases.map(sample)).toEqual(cases.map(({ chosen }) => chosen))
   })
 
-  test('does not depend on the calls before it', () => {
+  test('does not depend on earlier calls', () => {
     const cases = vectors()
     const forwards = cases.map(sample)
     expect(cases.toReversed().map(sample).toReversed()).toEqual(forwards)
@@ -102,11 +102,11 @@ describe('sampling contract 1', () => {
       const expected = (draws * weight) / mass
       return sum + (seen[token]! - expected) ** 2 / expected
     }, 0)
-    // 5 degrees of freedom: 20.5 is the 99.9 % quantile.
+    // 20.5 is the 99.9 % quantile of chi-square with 5 degrees of freedom.
     expect(chiSquare).toBeLessThan(20.5)
   })
 
-  test('another seed or position draws anew, both halves of the seed count', () => {
+  test('depends on the position and on both halves of the seed', () => {
     const candidates = {
       tokens: Uint32Array.from({ length: CANDIDATES }, (_, token) => token),
       logits: new Float32Array(CANDIDATES)
@@ -121,7 +121,7 @@ describe('sampling contract 1', () => {
     expect(run(1n)).toEqual(run(1n))
   })
 
-  test('refuses to choose from nothing', () => {
+  test('throws if there are no candidates', () => {
     const none = { tokens: new Uint32Array(), logits: new Float32Array() }
     expect(() => sampleToken(none, { ...DEFAULT_SAMPLING, seed: 0n }, 0, new Map())).toThrow(RangeError)
   })

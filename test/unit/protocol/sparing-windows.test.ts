@@ -1,4 +1,4 @@
-/** Against the real Yamux, whose internals are used: a new version has to be looked at. */
+/** Runs the real Yamux, because `sparingWindows` uses its internals, which can change with its version. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 
@@ -13,7 +13,7 @@ import { expect, onTestFinished, test } from 'vitest'
 const PROTOCOL = '/test/1.0.0'
 const FRAME_BYTES = 1024
 const FRAMES = (8 * STREAM_WINDOW_BYTES) / FRAME_BYTES
-const patience = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
+const wait = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
 
 async function peer(): Promise<Libp2p> {
   const streamOptions = { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
@@ -27,27 +27,27 @@ async function peer(): Promise<Libp2p> {
   return made
 }
 
-test('a stream of many windows arrives, with an update for each half of one', async () => {
+test('a stream of many windows arrives, with one window update for each half window', async () => {
   const [sender, reader] = [await peer(), await peer()]
   const received = Promise.withResolvers<number>()
   await reader.handle(PROTOCOL, async (stream) => {
     const frames = new FrameStream(stream, { maxFrameBytes: FRAME_BYTES })
     let bytes = 0
-    for (let count = 0; count < FRAMES; count++) bytes += (await frames.receive(patience))?.byteLength ?? 0
+    for (let count = 0; count < FRAMES; count++) bytes += (await frames.receive(wait))?.byteLength ?? 0
     received.resolve(bytes)
     await frames.close()
   })
   const sockets: Socket[] = []
-  const note = (message: unknown): void => void sockets.push((message as { socket: Socket }).socket)
-  subscribe('net.client.socket', note)
+  const record = (message: unknown): void => void sockets.push((message as { socket: Socket }).socket)
+  subscribe('net.client.socket', record)
   const connection = await sender.dial(reader.getMultiaddrs())
-  unsubscribe('net.client.socket', note)
+  unsubscribe('net.client.socket', record)
   const frames = new FrameStream(await connection.newStream(PROTOCOL), { maxFrameBytes: FRAME_BYTES })
-  await frames.send(new Uint8Array(FRAME_BYTES), patience)
+  await frames.send(new Uint8Array(FRAME_BYTES), wait)
   const before = sockets[0]!.bytesRead
-  for (let count = 1; count < FRAMES; count++) await frames.send(new Uint8Array(FRAME_BYTES), patience)
+  for (let count = 1; count < FRAMES; count++) await frames.send(new Uint8Array(FRAME_BYTES), wait)
   expect(await received.promise).toBe(FRAMES * FRAME_BYTES)
-  // Sixteen updates of 30 bytes, and what opens the stream; one for each frame would be 60 KB.
+  // 16 updates of 30 bytes, and the frames that open the stream. One update for each frame would be 60 KB.
   expect(sockets[0]!.bytesRead - before).toBeLessThan(2_000)
   await frames.close()
 })

@@ -37,7 +37,7 @@ const plain: GenerateRequest = {
   shareable: false
 }
 
-/** Lists within lists. */
+/** Returns a schema with nested lists. */
 function deep(levels: number): JsonSchema {
   return { const: JSON.parse('['.repeat(levels) + ']'.repeat(levels)) }
 }
@@ -62,7 +62,7 @@ describe('round trips', () => {
     )
   })
 
-  test('every frame of a node', () => {
+  test('every node frame', () => {
     fc.assert(
       fc.property(nodeFrame, (value) => {
         expect(decodeNodeFrame(encodeNodeFrame(value))).toEqual(value)
@@ -70,7 +70,7 @@ describe('round trips', () => {
     )
   })
 
-  test('every request for embeddings, and its reply', () => {
+  test('every embedding request and reply', () => {
     fc.assert(
       fc.property(embedRequest, embeddings, (asked, result) => {
         expect(decodeEmbedRequest(encodeEmbedRequest(asked))).toEqual(asked)
@@ -160,33 +160,41 @@ describe('golden bytes', () => {
     error: () => encodeNodeFrame({ type: 'error', code: 'busy', retryAfterMs: 500, load, detail: 'queue full' })
   }
 
-  // A change of this file is a change of the protocol, and needs a new version of its id.
+  // A change of this file is a change of the protocol, and needs a new protocol id.
   test('are those of version 1', async () => {
     const lines = Object.entries(frames).map(([name, encode]) => `${name}: ${Buffer.from(encode()).toString('hex')}\n`)
     await expect(lines.join('')).toMatchFileSnapshot('../../vectors/wire-1.txt')
   })
 })
 
-describe('a request that breaks a rule is refused and the field named', () => {
+describe('an invalid request is refused, and the error names the field', () => {
   test.each<[string, GenerateRequest, string]>([
     ['request_id', { ...plain, requestId: new Uint8Array(15) }, 'request_id'],
     ['model_digest', { ...plain, modelDigest: new Uint8Array(33) }, 'model_digest'],
     ['no messages', { ...plain, input: { messages: [] } }, 'messages'],
     ['role', { ...plain, input: { messages: [{ role: 'robot' as 'user', content: '' }] } }, 'role'],
     [
-      'calls of a user',
+      'a tool call in a user message',
       {
         ...plain,
         input: { messages: [{ role: 'user', content: '', toolCalls: [{ id: 'a', name: 'b', arguments: '' }] }] }
       },
       'tool_calls'
     ],
-    ['an answer to a call by a user', { ...plain, input: { messages: [{ ...HI, toolCallId: 'a' }] } }, 'tool_call_id'],
-    ['tool name', { ...plain, input: { messages: [HI], tools: [{ name: 'a b' }] } }, 'tools.name'],
-    ['long tool name', { ...plain, input: { messages: [HI], tools: [{ name: 'a'.repeat(65) }] } }, 'tools.name'],
-    ['two tools of a name', { ...plain, input: { messages: [HI], tools: [{ name: 'a' }, { name: 'a' }] } }, 'tools'],
     [
-      'many tools',
+      'a tool call id in a user message',
+      { ...plain, input: { messages: [{ ...HI, toolCallId: 'a' }] } },
+      'tool_call_id'
+    ],
+    ['a tool name with a space', { ...plain, input: { messages: [HI], tools: [{ name: 'a b' }] } }, 'tools.name'],
+    ['a long tool name', { ...plain, input: { messages: [HI], tools: [{ name: 'a'.repeat(65) }] } }, 'tools.name'],
+    [
+      'two tools with the same name',
+      { ...plain, input: { messages: [HI], tools: [{ name: 'a' }, { name: 'a' }] } },
+      'tools'
+    ],
+    [
+      'too many tools',
       {
         ...plain,
         input: { messages: [HI], tools: Array.from({ length: 129 }, (_, index) => ({ name: `t${index}` })) }
@@ -194,7 +202,7 @@ describe('a request that breaks a rule is refused and the field named', () => {
       'tools'
     ],
     [
-      'large schemas',
+      'schemas that are too large',
       {
         ...plain,
         input: { messages: [HI], tools: [{ name: 'a', parameters: { title: 'x'.repeat(MAX_SCHEMA_BYTES) } }] }
@@ -202,37 +210,41 @@ describe('a request that breaks a rule is refused and the field named', () => {
       'tools'
     ],
     [
-      'a strict tool beyond the subset',
+      'a strict tool with an unsupported keyword',
       { ...plain, input: { messages: [HI], tools: [{ name: 'a', strict: true, parameters: { not: {} } }] } },
       'tools.a.parameters # not'
     ],
-    ['a choice without tools', { ...plain, input: { messages: [HI], toolChoice: 'required' } }, 'tool_choice'],
     [
-      'a choice of none of them',
+      'tool_choice required without tools',
+      { ...plain, input: { messages: [HI], toolChoice: 'required' } },
+      'tool_choice'
+    ],
+    [
+      'tool_choice of a tool that is not in the request',
       { ...plain, input: { messages: [HI], tools: [{ name: 'a' }], toolChoice: { name: 'b' } } },
       'tool_choice'
     ],
     [
-      'a schema beyond the subset',
+      'a schema with an unsupported keyword',
       { ...plain, responseFormat: { type: 'json_schema', schema: { properties: { a: { pattern: 'x' } } } } },
       'response_format #/properties/a pattern'
     ],
     [
-      'a bottomless schema',
+      'a schema that is too deep',
       { ...plain, responseFormat: { type: 'json_schema', schema: deep(300) } },
       'response_format'
     ],
-    ['a format of another kind', { ...plain, responseFormat: { type: 'yaml' as 'json_object' } }, 'response_format'],
+    ['an unknown response format', { ...plain, responseFormat: { type: 'yaml' as 'json_object' } }, 'response_format'],
     ['max_tokens 0', { ...plain, maxTokens: 0 }, 'max_tokens'],
-    ['max_tokens', { ...plain, maxTokens: MAX_ANSWER_TOKENS + 1 }, 'max_tokens'],
-    ['credit', { ...plain, credit: 0 }, 'credit'],
-    ['empty stop', { ...plain, stop: [''] }, 'stop'],
-    ['long stop', { ...plain, stop: ['x'.repeat(257)] }, 'stop'],
-    ['many stops', { ...plain, stop: Array.from({ length: 17 }, () => 'x') }, 'stop'],
+    ['too many max_tokens', { ...plain, maxTokens: MAX_ANSWER_TOKENS + 1 }, 'max_tokens'],
+    ['credit 0', { ...plain, credit: 0 }, 'credit'],
+    ['an empty stop sequence', { ...plain, stop: [''] }, 'stop'],
+    ['a long stop sequence', { ...plain, stop: ['x'.repeat(257)] }, 'stop'],
+    ['too many stop sequences', { ...plain, stop: Array.from({ length: 17 }, () => 'x') }, 'stop'],
     ['top_logprobs', { ...plain, topLogprobs: 21 }, 'top_logprobs'],
-    ['NaN', { ...plain, sampling: { ...plain.sampling, temperature: Number.NaN } }, 'temperature'],
-    ['infinite', { ...plain, sampling: { ...plain.sampling, temperature: Infinity } }, 'temperature'],
-    ['negative', { ...plain, sampling: { ...plain.sampling, temperature: -1 } }, 'temperature'],
+    ['temperature NaN', { ...plain, sampling: { ...plain.sampling, temperature: Number.NaN } }, 'temperature'],
+    ['an infinite temperature', { ...plain, sampling: { ...plain.sampling, temperature: Infinity } }, 'temperature'],
+    ['a negative temperature', { ...plain, sampling: { ...plain.sampling, temperature: -1 } }, 'temperature'],
     ['top_p', { ...plain, sampling: { ...plain.sampling, topP: 1.1 } }, 'top_p'],
     [
       'logit_bias',
@@ -245,20 +257,28 @@ describe('a request that breaks a rule is refused and the field named', () => {
       },
       'logit_bias'
     ],
-    ['answer without prompt', { ...plain, continuation: { promptTokens: [], answerTokens: [1] } }, 'answer_tokens'],
     [
-      'more answer than asked for',
+      'a continuation without prompt tokens',
+      { ...plain, continuation: { promptTokens: [], answerTokens: [1] } },
+      'answer_tokens'
+    ],
+    [
+      'a continuation of more than max_tokens',
       { ...plain, maxTokens: 1, continuation: { promptTokens: [1], answerTokens: [1, 2] } },
       'answer_tokens'
     ],
-    ['token id', { ...plain, continuation: { promptTokens: [1 << 30], answerTokens: [] } }, 'prompt_tokens']
+    [
+      'a token id that is too large',
+      { ...plain, continuation: { promptTokens: [1 << 30], answerTokens: [] } },
+      'prompt_tokens'
+    ]
   ])('%s', (_, bad, field) => {
     const decode = (): unknown => decodeClientFrame(encodeRequest(bad).bytes)
     expect(decode).toThrow(new RegExp(`^invalid request: ${field} `))
     expect(codeOf(decode)).toBe('invalid_request')
   })
 
-  test('another sampling contract is unsupported, not invalid', () => {
+  test('another sampling contract is unsupported', () => {
     const { bytes } = encodeRequest(plain)
     // Field 1 of Sampling (contract) is the first of its message: tag 0x08, value 1.
     const at = Buffer.from(bytes).indexOf(Buffer.from([0x08, 0x01, 0x10, 0x03]))
@@ -268,22 +288,22 @@ describe('a request that breaks a rule is refused and the field named', () => {
   })
 })
 
-describe('embeddings that are none are a violation', () => {
+describe('invalid embeddings are a protocol violation', () => {
   const vector = Float32Array.of(1, 0)
   const reply = (...vectors: Float32Array[]): Uint8Array =>
     encodeEmbedReply({ type: 'result', result: { vectors, promptTokens: 1 } })
 
   test.each<[string, Uint8Array]>([
-    ['too few', reply(vector)],
-    ['of different dimensions', reply(vector, Float32Array.of(1))],
-    ['not of length 1', reply(vector, Float32Array.of(1, 1))],
-    ['not numbers', reply(vector, Float32Array.of(Number.NaN, 1))],
-    ['without dimensions', reply(new Float32Array(), new Float32Array())]
+    ['too few vectors', reply(vector)],
+    ['vectors with different numbers of dimensions', reply(vector, Float32Array.of(1))],
+    ['a vector that is not of length 1', reply(vector, Float32Array.of(1, 1))],
+    ['a vector with NaN', reply(vector, Float32Array.of(Number.NaN, 1))],
+    ['vectors without dimensions', reply(new Float32Array(), new Float32Array())]
   ])('%s', (_, bytes) => {
     expect(codeOf(() => decodeEmbedReply(bytes, 2))).toBe('protocol_violation')
   })
 
-  test('and so are texts that are none', () => {
+  test('invalid texts are an invalid request', () => {
     const ask = (...texts: string[]): Uint8Array => encodeEmbedRequest({ modelDigest: new Uint8Array(32), texts })
     for (const bytes of [ask(), ask(''), ask(...Array.from({ length: 33 }, () => 'a'))]) {
       expect(codeOf(() => decodeEmbedRequest(bytes))).toBe('invalid_request')
@@ -291,16 +311,16 @@ describe('embeddings that are none are a violation', () => {
   })
 })
 
-describe('a node cannot choose its own blame', () => {
+describe('an error frame', () => {
   test.each(['aborted', 'no_providers', 'dial_failed', 'toString', 'code of version 9'])(
-    '%s reads as unsupported',
+    'with the code %s, which a node cannot send, is read as unsupported',
     (code) => {
       const frame = encodeNodeFrame({ type: 'error', code: code as 'busy', detail: '' })
       expect(decodeNodeFrame(frame)).toMatchObject({ type: 'error', code: 'unsupported' })
     }
   )
 
-  test('control characters in a detail are a violation', () => {
+  test('with control characters in its detail is a protocol violation', () => {
     const frame = encodeNodeFrame({ type: 'error', code: 'busy', detail: '\u001b[2J' })
     expect(codeOf(() => decodeNodeFrame(frame))).toBe('protocol_violation')
   })
@@ -315,7 +335,7 @@ describe('hostile bytes', () => {
     ],
     ['node frames', decodeNodeFrame, fc.sample(nodeFrame, { numRuns: 40, seed: 2 }).map(encodeNodeFrame)],
     [
-      'requests for embeddings',
+      'embedding requests',
       decodeEmbedRequest,
       fc.sample(embedRequest, { numRuns: 20, seed: 3 }).map(encodeEmbedRequest)
     ],
@@ -336,7 +356,7 @@ describe('hostile bytes', () => {
     ]
   ]
 
-  test.each(decoders)('60,000 random and mutated %s: decoded or refused with a code', (_, decode, seeds) => {
+  test.each(decoders)('60,000 random and mutated %s are decoded or refused with a code', (_, decode, seeds) => {
     const random = xorshift(0x9e3779b9)
     let refused = 0
     for (let run = 0; run < 60_000; run++) {

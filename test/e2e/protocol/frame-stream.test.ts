@@ -52,7 +52,7 @@ async function framePair(): Promise<{ near: FrameStream; far: FrameStream; raw: 
   }
 }
 
-/** The code that a promise fails with. */
+/** Returns the code that the promise fails with. */
 async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | 'none'> {
   try {
     await promise
@@ -66,7 +66,7 @@ async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | 'none'> {
 const filled = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value)
 
 describe('frames', () => {
-  test('of all sizes arrive whole and in order, then the end', async () => {
+  test('of all sizes arrive complete and in order, then the end', async () => {
     const { near, far } = await framePair()
     const sizes = [0, 1, 127, 128, 16_383, 16_384, 70_000, MAX_FRAME_BYTES, 5]
     const sending = (async () => {
@@ -80,7 +80,7 @@ describe('frames', () => {
     await sending
   })
 
-  test('that come byte by byte or many in one chunk are the same frames', async () => {
+  test('are the same if they arrive byte by byte or many in one chunk', async () => {
     const { near: stream, far } = await pair()
     const reader = new FrameStream(far, { maxFrameBytes: MAX_FRAME_BYTES })
     const bytes = Uint8Array.from([...encode(3), 1, 2, 3, ...encode(0), ...encode(2), 4, 5])
@@ -93,7 +93,7 @@ describe('frames', () => {
     }
   })
 
-  test('sent before a close are read after it, also when reading had paused', async () => {
+  test('that were sent before a close can be read after it, even if the stream is paused', async () => {
     const { near, far, raw } = await framePair()
     const frames = 40
     for (let index = 0; index < frames; index++) await near.send(filled(4000, index), wait)
@@ -105,7 +105,7 @@ describe('frames', () => {
 })
 
 describe('backpressure', () => {
-  test('a sender waits for a reader that does not read, and goes on when it does', async () => {
+  test('a sender waits until its reader reads', async () => {
     const { near, far, raw } = await framePair()
     const frame = filled(16_000, 1)
     const total = 200
@@ -115,7 +115,7 @@ describe('backpressure', () => {
     })()
     await expect.poll(() => raw.near.writableNeedsDrain).toBe(true)
     const held = sent * frame.length
-    // What the reader holds, what the muxer's window lets through, and the frame in hand.
+    // The reader's buffer, the muxer's windows and the frame that the sender sends now.
     expect(held).toBeLessThan(2 * STREAM_WINDOW_BYTES + 64 * 1024 + frame.length)
     expect(raw.near.writeBufferLength).toBeLessThanOrEqual(frame.length + 8)
     for (let index = 0; index < total; index++) expect((await far.receive(wait))!.length).toBe(frame.length)
@@ -123,8 +123,8 @@ describe('backpressure', () => {
   })
 })
 
-describe('a request', () => {
-  test('gives way to a refusal of somebody who reads no further', async () => {
+describe('sendRequest', () => {
+  test('resolves when a refusal arrives, although the other side reads no further', async () => {
     const { near, far } = await framePair()
     const sending = near.sendRequest(filled(MAX_FRAME_BYTES, 1), wait)
     await far.send(filled(3, 7), wait)
@@ -132,7 +132,7 @@ describe('a request', () => {
     expect(await near.receive(wait)).toEqual(filled(3, 7))
   })
 
-  test('is taken whole where nobody refuses it', async () => {
+  test('sends the whole request if the other side does not refuse it', async () => {
     const { near, far } = await framePair()
     const sending = near.sendRequest(filled(MAX_FRAME_BYTES, 1), wait)
     expect((await far.receive(wait))!.length).toBe(MAX_FRAME_BYTES)
@@ -140,21 +140,21 @@ describe('a request', () => {
   })
 })
 
-describe('ends', () => {
-  test('a reset fails a pending receive and fires closed', async () => {
+describe('the end of a stream', () => {
+  test('a reset rejects a pending receive and aborts closed', async () => {
     const { near, far } = await framePair()
     const pending = far.receive(wait)
     await near.send(filled(3, 1), wait)
     expect(await pending).toEqual(filled(3, 1))
     const next = codeOf(far.receive(wait))
-    near.abort(new Error('caller left'))
+    near.abort(new Error('the caller cancelled'))
     expect(await next).toBe('stream_cut')
     expect(far.closed.aborted).toBe(true)
     expect(await codeOf(far.send(filled(1, 1), wait))).toBe('stream_cut')
     expect(await codeOf(near.receive(wait))).toBe('stream_cut')
   })
 
-  test('a reset fails a send that waits for the reader', async () => {
+  test('a reset rejects a send that waits for the reader', async () => {
     const { near, far, raw } = await framePair()
     const sending = codeOf(
       (async () => {
@@ -162,11 +162,11 @@ describe('ends', () => {
       })()
     )
     await expect.poll(() => raw.near.writableNeedsDrain).toBe(true)
-    far.abort(new Error('node left'))
+    far.abort(new Error('the node stopped'))
     expect(await sending).toBe('stream_cut')
   })
 
-  test('an end inside a frame is a cut', async () => {
+  test('an end inside a frame is stream_cut', async () => {
     const { near: stream, far } = await pair()
     const reader = new FrameStream(far, { maxFrameBytes: MAX_FRAME_BYTES })
     stream.send(Uint8Array.of(10, 1, 2, 3))
@@ -184,7 +184,7 @@ describe('ends', () => {
     expect(await codeOf(reader.receive(wait))).toBe('protocol_violation')
   })
 
-  test('silence fails with the code of its phase, an abort with its own', async () => {
+  test('a timeout rejects with the given code, an abort with aborted', async () => {
     const { far } = await framePair()
     expect(await codeOf(far.receive({ timeoutMs: 1, timeoutCode: 'admission_timeout' }))).toBe('admission_timeout')
     const controller = new AbortController()
@@ -194,11 +194,11 @@ describe('ends', () => {
     expect(await codeOf(far.receive({ ...wait, signal: controller.signal }))).toBe('aborted')
   })
 
-  test('a lost connection fires closed and fails what waits', async () => {
+  test('a lost connection ends a pending receive and aborts closed', async () => {
     const { far } = await framePair()
     const pending = codeOf(far.receive(wait))
     await client.hangUp(server.peerId)
-    // libp2p tells a lost connection as an end or as a reset: either way no terminal frame came.
+    // libp2p reports a lost connection as an end or as a reset. In both cases there was no terminal frame.
     expect(['none', 'stream_cut']).toContain(await pending)
     await expect.poll(() => far.closed.aborted).toBe(true)
   })

@@ -1,35 +1,31 @@
 /**
  * Length-prefixed frames over one libp2p stream, with backpressure in both directions.
  *
- * libp2p's own async iterator gives no read backpressure: it buffered 32 MiB while its reader had
- * taken 448 KiB. Here the stream is paused while a reader is behind, so that the muxer's window
- * closes and the sender waits; and `send` waits for `drain` when the window of the other side is full.
+ * libp2p's own async iterator has no read backpressure: it buffered 32 MiB while its reader had taken 448 KiB. This
+ * class pauses the stream while its reader is behind, so the muxer's window closes and the sender waits. `send` waits
+ * for `drain` when the window of the other side is full.
  */
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { decode as decodeVarint, encode as encodeVarint, encodingLength } from 'uint8-varint'
 
-import { PotluckError, type ErrorCode } from './errors.ts'
-
-/** Unread bytes at which the stream is paused: enough that a reader in a loop never waits for the wire. */
-const PAUSE_AT_BYTES = 64 * 1024
-/** A varint longer than this announces more than 2^35 bytes. */
-const MAX_PREFIX_BYTES = 5
+import { MAX_FRAME_PREFIX_BYTES, PAUSE_AT_BYTES } from '../constants.ts'
+import { PotluckError, type ErrorCode } from '../errors.ts'
 
 export interface FrameStreamOptions {
-  /** A frame that announces more is refused before it is read. */
+  /** A frame that announces more bytes is refused before it is read. */
   maxFrameBytes: number
 }
 
 export interface FrameWait {
-  /** From the call until the frame is there (or the bytes are taken). */
+  /** Milliseconds from the call until the frame has arrived, or until the stream has taken the bytes. */
   timeoutMs: number
   timeoutCode: ErrorCode
   signal?: AbortSignal | undefined
 }
 
 export class FrameStream {
-  /** Fires when the stream is over in both directions, or was reset. */
+  /** Aborts when the stream is closed in both directions, or reset. */
   readonly closed: AbortSignal
 
   readonly #stream: Stream
@@ -38,7 +34,7 @@ export class FrameStream {
   readonly #closed = new AbortController()
   #ended = false
   #broken: Error | undefined
-  /** Wakes the one `receive` or `send` that waits for each. */
+  /** Each wakes the one `receive` or `send` that waits. */
   #onReadable: (() => void) | undefined
   #onWritable: (() => void) | undefined
 
@@ -59,11 +55,11 @@ export class FrameStream {
   }
 
   /**
-   * The next frame's bytes, or undefined where the other side ended its stream between two frames.
-   * One call at a time.
+   * Returns the next frame's bytes, or undefined if the other side ended its stream between two frames.
+   * Only one call can wait at a time.
    *
-   * @throws PotluckError `timeoutCode`; `stream_cut` after a reset or in the middle of a frame;
-   *   `protocol_violation` for a frame that is too large; `aborted` by the signal
+   * @throws PotluckError `timeoutCode` after the timeout; `stream_cut` if the stream was reset or ended inside a frame;
+   *   `protocol_violation` if the frame is too large; `aborted` if the signal aborted
    */
   async receive(wait: FrameWait): Promise<Uint8Array | undefined> {
     const buffered = this.#takeFrame()
@@ -90,19 +86,19 @@ export class FrameStream {
   }
 
   /**
-   * Sends one frame and resolves when the stream can take another. One call at a time.
+   * Sends one frame and resolves when the stream can take another. Only one call can wait at a time.
    *
-   * @throws as `receive`
+   * @throws PotluckError as `receive`
    */
   async send(frame: Uint8Array, wait: FrameWait): Promise<void> {
     await this.#send(frame, wait, () => false)
   }
 
   /**
-   * The same for a frame that may be refused before the other side has read it whole: resolves also
-   * when something has come in, for which nobody would look while the rest waits to be taken.
+   * Sends a frame that the other side can refuse before it has read the whole frame. Also resolves as soon as bytes
+   * arrive, so that the caller reads the refusal instead of waiting for a node that no longer reads.
    *
-   * @throws as `receive`
+   * @throws PotluckError as `receive`
    */
   async sendRequest(frame: Uint8Array, wait: FrameWait): Promise<void> {
     await this.#send(frame, wait, () => this.#unread.byteLength > 0)
@@ -129,24 +125,25 @@ export class FrameStream {
     )
   }
 
-  /** Ends our side after what was sent; the other side may go on. */
+  /** Ends this side of the stream after the sent frames. The other side can still send. */
   async close(options: { signal?: AbortSignal } = {}): Promise<void> {
     await this.#stream.close(options)
   }
 
-  /** Resets the stream: the other side sees it at once, unread bytes are dropped. */
+  /** Resets the stream: the other side sees it at once, and unread bytes are dropped. */
   abort(reason: Error): void {
     this.#stream.abort(reason)
   }
 
   #end(error?: Error): void {
     const { status } = this.#stream
-    // After a reset libp2p says `end` first, like after a whole stream, and `close` with the error only then.
+    // After a reset, libp2p first emits `end`, as for a complete stream, and then `close` with the error.
     if (error !== undefined || status === 'reset' || status === 'aborted') {
       this.#broken ??= error ?? new Error(`stream ${status}`)
     }
-    // A stream ends when what it holds was delivered. That may come after `end`: the negotiation gives
-    // back what it read beyond itself, which is all there is where the other side speaks first and closes.
+    // The stream has ended only when its buffered bytes are delivered, which can happen after `end`: the protocol
+    // negotiation puts back the bytes that it read beyond its own messages. If the other side sends first and closes,
+    // these are all bytes of the stream.
     if (this.#stream.readableEnded && this.#stream.readBufferLength === 0) this.#ended = true
     this.#wake()
     if (status !== 'open' && status !== 'closing' && !this.closed.aborted) this.#closed.abort(this.#broken)
@@ -170,19 +167,19 @@ export class FrameStream {
     return frame
   }
 
-  /** Bytes of the varint at the front, or undefined while it is incomplete. */
+  /** Returns the length of the varint at the front, or undefined while it is incomplete. */
   #prefixLength(): number | undefined {
-    for (let index = 0; index < MAX_PREFIX_BYTES; index++) {
+    for (let index = 0; index < MAX_FRAME_PREFIX_BYTES; index++) {
       if (index >= this.#unread.byteLength) return undefined
       if (this.#unread.get(index) < 0x80) return index + 1
     }
     throw oversized(this.#maxFrameBytes)
   }
 
-  /** Runs `attempt` now and at every wake-up until it gives a value or throws. */
+  /** Runs `poll` now and after every wake-up, until it returns a value or throws. */
   #wait<T>(
     { timeoutMs, timeoutCode, signal }: FrameWait,
-    attempt: () => { value: T } | undefined,
+    poll: () => { value: T } | undefined,
     onWake: (wake: (() => void) | undefined) => void
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -197,14 +194,14 @@ export class FrameStream {
       }
       const wake = (): void => {
         try {
-          const result = attempt()
+          const result = poll()
           if (result !== undefined) finish(() => resolve(result.value))
         } catch (error) {
           finish(() => reject(error))
         }
       }
       const timer = setTimeout(() => {
-        finish(() => reject(new PotluckError(timeoutCode, `nothing came for ${timeoutMs} ms`)))
+        finish(() => reject(new PotluckError(timeoutCode, `timed out after ${timeoutMs} ms`)))
       }, timeoutMs)
       if (signal?.aborted === true) {
         abort()
@@ -218,5 +215,5 @@ export class FrameStream {
 }
 
 function oversized(limit: number): PotluckError {
-  return new PotluckError('protocol_violation', `a frame of more than ${limit} bytes`)
+  return new PotluckError('protocol_violation', `a frame has more than ${limit} bytes`)
 }

@@ -1,27 +1,33 @@
 /**
  * The receipt: a node's signed statement of what it generated, sent in `done`.
  *
- * Hashes stand for the ids, so a receipt stays small and shows nothing of the text; whoever holds
- * the ids can check them, and a dispute about one window shows 64 tokens, not the answer.
+ * A receipt has hashes instead of token ids, so it stays small and reveals nothing of the text. A peer that has the ids
+ * can check the hashes, and a dispute about one window reveals 64 tokens, not the whole answer.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { sha256 } from '@noble/hashes/sha2.js'
 
 import {
+  DIGEST_BYTES,
   MAX_ANSWER_TOKENS,
   MAX_CARD_STRING,
   MAX_PROMPT_TOKENS,
   MAX_RECEIPT_BYTES,
-  RECEIPT_WINDOW
-} from './constants.ts'
-import { open, seal, type EnvelopeKind } from './envelope.ts'
-import type { FinishReason, Timings, Usage } from './generation.ts'
-import { ReceiptSchema, type Backend as BackendMessage, type Receipt as ReceiptMessage } from './messages/potluck_pb.ts'
-import { FieldCheck } from './wire/check.ts'
-import { parseFinishReason, parseTimings, parseUsage } from './wire/node-frame.ts'
+  RECEIPT_WINDOW,
+  REQUEST_ID_BYTES
+} from '../constants.ts'
+import { openEnvelope, sealEnvelope, type EnvelopeKind } from './envelope.ts'
+import type { FinishReason, Timings, Usage } from '../generation.ts'
+import {
+  ReceiptSchema,
+  type Backend as BackendMessage,
+  type Receipt as ReceiptMessage
+} from '../messages/potluck_pb.ts'
+import { FieldCheck } from '../wire/check.ts'
+import { parseFinishReason, parseTimings, parseUsage } from '../wire/node-frame.ts'
 
-/** How the engine computed; honest noise depends on it. */
+/** How the engine computed. The honest noise of its logits depends on it. */
 export interface Backend {
   /** "cpu", "cuda", "metal" or "vulkan". */
   accelerator: string
@@ -34,7 +40,7 @@ export interface Backend {
 
 export interface Receipt {
   requestId: Uint8Array
-  /** SHA-256 of the request's frame as the client sent it. */
+  /** SHA-256 of the request's frame, exactly as the client sent it. */
   requestDigest: Uint8Array
   modelDigest: Uint8Array
   /** Version of the sampling contract. */
@@ -44,9 +50,9 @@ export interface Receipt {
   promptTokens: number
   /** See `answerWindows`. */
   answerWindows: readonly Uint8Array[]
-  /** From position 0, those of a continuation included. */
+  /** Tokens of the whole answer, including those that another node generated before a continuation. */
   answerTokens: number
-  /** Where this node began: above 0 in a continuation. */
+  /** Position of the first token that this node generated; above 0 in a continuation. */
   firstPosition: number
   finishReason: FinishReason
   backend: Backend
@@ -64,14 +70,14 @@ const KIND: EnvelopeKind = {
 
 const check = new FieldCheck('protocol_violation', 'invalid receipt')
 
-/** SHA-256 of token ids, each 4 bytes, little-endian. */
+/** SHA-256 of token ids, each encoded as 4 bytes, little-endian. */
 export function tokensDigest(ids: readonly number[]): Uint8Array {
   const bytes = new DataView(new ArrayBuffer(ids.length * 4))
   ids.forEach((id, index) => bytes.setUint32(index * 4, id, true))
   return sha256(new Uint8Array(bytes.buffer))
 }
 
-/** `tokensDigest` of each window of 64 ids; the last may be shorter. */
+/** `tokensDigest` of each window of 64 ids. The last window can be shorter. */
 export function answerWindows(ids: readonly number[]): Uint8Array[] {
   const windows: Uint8Array[] = []
   for (let start = 0; start < ids.length; start += RECEIPT_WINDOW) {
@@ -80,6 +86,7 @@ export function answerWindows(ids: readonly number[]): Uint8Array[] {
   return windows
 }
 
+/** Signs a receipt and returns the envelope's bytes. */
 export async function signReceipt(receipt: Receipt, key: PrivateKey): Promise<Uint8Array> {
   const payload = toBinary(
     ReceiptSchema,
@@ -89,17 +96,17 @@ export async function signReceipt(receipt: Receipt, key: PrivateKey): Promise<Ui
       issuedAt: BigInt(receipt.issuedAt)
     })
   )
-  return await seal(KIND, payload, key)
+  return await sealEnvelope(KIND, payload, key)
 }
 
 /**
- * Verifies and validates a receipt. Whether its digests are those of the ids at hand is the caller's to compare.
+ * Verifies and validates a receipt. It does not compare the digests with token ids: the caller must do that.
  *
- * @param options.peerId who has to have signed it
- * @throws PotluckError `protocol_violation`
+ * @param options.peerId the node that must have signed it
+ * @throws PotluckError `protocol_violation` if it is malformed, forged or signed by another peer
  */
 export async function openReceipt(bytes: Uint8Array, { peerId }: { peerId: PeerId }): Promise<Receipt> {
-  const { payload, signer } = await open(KIND, bytes)
+  const { payload, signer } = await openEnvelope(KIND, bytes)
   if (!signer.equals(peerId)) check.fail('signer', 'is another peer')
   let message: ReceiptMessage
   try {
@@ -109,16 +116,16 @@ export async function openReceipt(bytes: Uint8Array, { peerId }: { peerId: PeerI
   }
   const answerTokens = check.number('answer_tokens', message.answerTokens, 0, MAX_ANSWER_TOKENS)
   if (message.answerWindows.length !== Math.ceil(answerTokens / RECEIPT_WINDOW)) {
-    check.fail('answer_windows', 'are not one for each 64 tokens')
+    check.fail('answer_windows', 'must have one hash for every 64 tokens')
   }
   return {
-    requestId: check.bytes('request_id', message.requestId, 16),
-    requestDigest: check.bytes('request_digest', message.requestDigest, 32),
-    modelDigest: check.bytes('model_digest', message.modelDigest, 32),
+    requestId: check.bytes('request_id', message.requestId, REQUEST_ID_BYTES),
+    requestDigest: check.bytes('request_digest', message.requestDigest, DIGEST_BYTES),
+    modelDigest: check.bytes('model_digest', message.modelDigest, DIGEST_BYTES),
     contract: message.contract,
-    promptDigest: check.bytes('prompt_digest', message.promptDigest, 32),
+    promptDigest: check.bytes('prompt_digest', message.promptDigest, DIGEST_BYTES),
     promptTokens: check.number('prompt_tokens', message.promptTokens, 0, MAX_PROMPT_TOKENS),
-    answerWindows: message.answerWindows.map((window) => check.bytes('answer_windows', window, 32)),
+    answerWindows: message.answerWindows.map((window) => check.bytes('answer_windows', window, DIGEST_BYTES)),
     answerTokens,
     firstPosition: check.number('first_position', message.firstPosition, 0, answerTokens),
     finishReason: parseFinishReason(check, message.finishReason),

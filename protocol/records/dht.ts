@@ -1,35 +1,37 @@
 /**
- * Where things stand on the Kademlia DHT, and what its peers have to check.
+ * The keys of the Kademlia DHT, and the validator that its peers must run.
  *
- * Provider records say who may hold a model; they are unsigned hints that outlive their node. Cards
- * are values under a namespace of our own, so every storing peer has to know their validator: that
- * is why the DHT runs under its own protocol id.
+ * Provider records name the nodes that may serve a model. They are unsigned hints, and a record can outlive its node.
+ * Cards are values in a namespace that only Potluck has. Every peer that stores one must run their validator, so the
+ * DHT has its own protocol id.
  */
 import { passthroughMapper, removePrivateAddressesMapper, type KadDHTInit, type ValidateFn } from '@libp2p/kad-dht'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { LRUCache } from 'lru-cache'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create as createMultihash } from 'multiformats/hashes/digest'
 
 import { cardSequence, openCard } from './card.ts'
-import { CARD_NAMESPACE, KAD_PROTOCOL, MAX_REMEMBERED_CARDS } from './constants.ts'
-import { PotluckError } from './errors.ts'
+import { CARD_NAMESPACE, KAD_PROTOCOL, MAX_REMEMBERED_CARDS } from '../constants.ts'
+import { PotluckError } from '../errors.ts'
 
+/** Code of SHA2-256 in the multicodec table. */
 const SHA2_256 = 0x12
 
-/** The provider key of a model: the CID of the file itself, for its identity is its SHA-256. */
+/** The provider key of a model: the CID of its file, because a file's SHA-256 identifies the model. */
 export function modelCid(digest: Uint8Array): CID {
   return CID.createV1(raw.code, createMultihash(SHA2_256, digest))
 }
 
-/** The provider key of a model's name. */
+/** The provider key of a model's name. Names are compared without case. */
 export function nameCid(name: string): CID {
   return modelCid(sha256(new TextEncoder().encode(`/potluck/name/${name.toLowerCase()}`)))
 }
 
-/** The provider key under which every serving node stands. */
+/** The provider key that every serving node announces. */
 export function anyNodeCid(): CID {
   return modelCid(sha256(new TextEncoder().encode('/potluck/node')))
 }
@@ -40,18 +42,18 @@ export function cardKey(peerId: PeerId): Uint8Array {
 }
 
 /**
- * `local`: loopback, a LAN or a testnet; private addresses are kept and every peer serves the DHT.
- * `public`: private addresses are dropped, and a peer serves the DHT once it has a public address.
+ * - `local`: loopback, a LAN or a testnet. The DHT keeps private addresses, and every peer serves it.
+ * - `public`: the DHT drops private addresses, and a peer serves it as soon as it has a public address.
  */
 export type Scope = 'local' | 'public'
 
 export interface KadSettings {
   scope: Scope
-  /** Only asks, stores nothing. Default: false in scope `local`, else up to the DHT. */
+  /** The peer sends queries and stores nothing. Default: false in scope `local`; in `public` the DHT decides. */
   clientMode?: boolean
 }
 
-/** Options for `kadDHT` that all peers of the network have to share. */
+/** Options of `kadDHT` that all peers of the network must share. */
 export function kadOptions({ scope, clientMode }: KadSettings): KadDHTInit {
   const mode = clientMode ?? (scope === 'local' ? false : undefined)
   return {
@@ -64,22 +66,22 @@ export function kadOptions({ scope, clientMode }: KadSettings): KadDHTInit {
 }
 
 /**
- * Refuses cards that are malformed, forged, expired, filed under another peer, or older than one
- * seen before: an old card that is still valid would otherwise bring a withdrawn node back.
+ * Returns a validator that refuses a card if it is malformed, forged, expired, stored under another peer's key, or
+ * older than one that this validator accepted before. Otherwise an attacker could replay an old, still valid card of
+ * a node that has withdrawn since.
  */
 export function createCardValidator(now: () => number = Date.now): ValidateFn {
-  const newest = new Map<string, number>()
+  const newest = new LRUCache<string, number>({ max: MAX_REMEMBERED_CARDS })
   return async (key, value) => {
     const peerId = parseCardKey(key)
     const card = await openCard(value, { now: now(), peerId })
     const name = peerId.toString()
     if (card.sequence < (newest.get(name) ?? 0)) {
-      throw new PotluckError('protocol_violation', 'invalid card: older than the one seen before', { peer: name })
+      throw new PotluckError('protocol_violation', 'invalid card: older than the newest known card of this node', {
+        peer: name
+      })
     }
-    newest.delete(name)
     newest.set(name, card.sequence)
-    const oldest = newest.keys().next()
-    if (newest.size > MAX_REMEMBERED_CARDS && !oldest.done) newest.delete(oldest.value)
   }
 }
 
@@ -92,10 +94,10 @@ function parseCardKey(key: Uint8Array): PeerId {
       throw new PotluckError('protocol_violation', 'invalid card key: not a peer id', { cause })
     }
   }
-  throw new PotluckError('protocol_violation', 'invalid card key')
+  throw new PotluckError('protocol_violation', `invalid card key: must be /${CARD_NAMESPACE}/ and a peer id`)
 }
 
-/** Index of the card with the highest sequence. */
+/** Returns the index of the card with the highest sequence. */
 async function selectCard(_key: Uint8Array, records: Uint8Array[]): Promise<number> {
   const sequences = await Promise.all(records.map(async (record) => await cardSequence(record).catch(() => -1)))
   return sequences.indexOf(Math.max(...sequences))

@@ -1,0 +1,46 @@
+/** Verifies an answer and its receipt: the node signed every field of the result. */
+import type { PeerId } from '@libp2p/interface'
+import { equals } from 'uint8arrays/equals'
+
+import { PotluckError } from '../errors.ts'
+import { answerWindows, openReceipt, tokensDigest, type Receipt } from '../records/receipt.ts'
+import type { AnswerRecord } from '../wire/answer-record.ts'
+import { decodeClientFrame, type GenerateRequest } from '../wire/client-frame.ts'
+
+export interface VerifiedAnswer {
+  request: GenerateRequest
+  receipt: Receipt
+  promptTokens: readonly number[]
+  answerTokens: readonly number[]
+}
+
+/**
+ * Verifies the signature of the receipt, and that the receipt is for this request and these tokens. A record can come
+ * from any peer, so its bytes are untrusted.
+ *
+ * @throws PotluckError `protocol_violation` if the record is not valid, `invalid_request` if the request in it is not
+ */
+export async function openAnswerRecord(record: AnswerRecord, peerId: PeerId): Promise<VerifiedAnswer> {
+  const { promptTokens, answerTokens } = record
+  const frame = decodeClientFrame(record.request)
+  if (frame.type !== 'request') return fail('the first frame is not a request')
+  const { request, digest } = frame
+  const receipt = await openReceipt(record.receipt, { peerId })
+  if (!equals(receipt.requestDigest, digest)) fail('the receipt is for another request')
+  if (!equals(receipt.modelDigest, request.modelDigest)) fail('the receipt is for another model')
+  if (receipt.promptTokens !== promptTokens.length || !equals(receipt.promptDigest, tokensDigest(promptTokens))) {
+    fail('the receipt is for another prompt')
+  }
+  const windows = answerWindows(answerTokens)
+  if (
+    receipt.answerTokens !== answerTokens.length ||
+    !windows.every((window, index) => equals(window, receipt.answerWindows[index]!))
+  ) {
+    fail('the receipt is for another answer')
+  }
+  return { request, receipt, promptTokens, answerTokens }
+}
+
+function fail(reason: string): never {
+  throw new PotluckError('protocol_violation', `invalid answer record: ${reason}`)
+}
