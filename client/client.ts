@@ -167,7 +167,7 @@ class NetworkClient implements Client {
       reputation,
       auditor,
       network,
-      jurors: (digest, accused) => this.#jurors(digest, accused),
+      otherAuditors: (digest, audited) => this.#jurors(digest, audited),
       ask: async (peer, digest, ask, signal) => {
         const offer = this.#offers(digest).find((one) => one.peer === peer)
         if (offer === undefined) throw new PotluckError('no_providers', 'the node is not there now')

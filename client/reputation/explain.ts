@@ -20,8 +20,7 @@ const CAUSES: Record<Cause, string> = {
   stalled: 'answers stalled',
   cut: 'answers cut off',
   violation: 'times it broke the protocol',
-  audit: 'answers audited',
-  praised: 'times praised by others'
+  audit: 'answers audited'
 }
 
 /** @param now milliseconds since the epoch */
@@ -39,7 +38,6 @@ export function explain(state: PeerState, parameters: ReputationParameters, now:
   }
 
   function effect(cause: Cause): string {
-    if (cause === 'praised') return ` (together ${state.reliability.praise.toFixed(2)} of an answer)`
     if (cause === 'complete' || cause === 'late' || cause === 'audit') return ''
     return ` (each weighs as ${penaltyWeight(cause satisfies Penalty, parameters)} failed answers${heldBack(cause)})`
   }

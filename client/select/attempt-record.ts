@@ -76,7 +76,7 @@ export class AttemptRecord<N extends KnownNode> {
       cachedTokens,
       completionTokens,
       roundTripMs: node.roundTripMs,
-      toldWaitMs: this.toldWaitMs,
+      estimatedWaitMs: this.toldWaitMs,
       ttftMs: (this.#firstTokenAt ?? this.#now()) - this.sentAt,
       decodeMs,
       longestGapMs,
@@ -103,7 +103,7 @@ export class AttemptRecord<N extends KnownNode> {
       promptTokens: this.#request.promptTokens,
       cachedTokens,
       roundTripMs: node.roundTripMs,
-      toldWaitMs: this.toldWaitMs,
+      estimatedWaitMs: this.toldWaitMs,
       waitedMs: this.#now() - this.sentAt,
       claims: node.claims
     })
