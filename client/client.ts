@@ -113,7 +113,7 @@ class NetworkClient implements Client {
       reputation,
       auditor,
       network,
-      jurors: (digest, accused) => this.#auditors(digest, accused),
+      otherAuditors: (digest, audited) => this.#auditors(digest, audited),
       ask: async (peer, digest, ask, signal) => {
         const candidate = this.#candidates(digest).find((one) => one.peer === peer)
         if (candidate === undefined) throw new PotluckError('no_providers', 'the node is not known now')

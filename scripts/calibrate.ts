@@ -1,6 +1,6 @@
 /**
  * `node scripts/calibrate.ts [TOKENS]`: measures how far honest nodes differ with crumb, and writes
- * `client/audit/honest.ts`. Again after every change of the engine or of the embedded model.
+ * `client/evidence/honest.ts`. Again after every change of the engine or of the embedded model.
  *
  * TOKENS: for each way to compute (default 40,000).
  */

@@ -1,4 +1,4 @@
-/** Asks another node of the same model to audit an answer, over `/potluck/audit/1.0.0`. */
+/** Asks another node that serves the same model to audit an answer, over `/potluck/audit/1.0.0`. */
 import {
   AUDIT_PROTOCOL,
   decodeAuditReply,
@@ -14,10 +14,10 @@ import type { Dialable, Network } from '../network/network.ts'
 import { AUDIT_REPLY_TIMEOUT_MS, AUDIT_REQUEST_TIMEOUT_MS } from './constants.ts'
 
 /**
- * What that node finds. It is a stranger's word: see `agreed`.
+ * Returns the result of that node. The node can lie, so one result is not enough; see `agreed`.
  *
- * @throws PotluckError what the node refused with; `stream_cut`, `protocol_violation`, a timeout's code,
- *   or libp2p's own errors where it cannot be reached
+ * @throws PotluckError with the code of the node's refusal, `stream_cut`, `protocol_violation` or the code
+ *   of a timeout; an error of libp2p if the node cannot be reached
  */
 export async function askAudit(
   network: Pick<Network, 'connect'>,

@@ -1,40 +1,47 @@
 /**
- * The client's audits, behind its answers: which answers are audited, by whom, and what follows.
+ * Audits answers in the background: decides which answers to audit and which auditor measures them, and
+ * applies the result.
  *
- * 1. by the user's own engine or node, where it has the model
- * 2. else, for what the user marked as shareable, by other nodes of the model: see jury.ts
- * 3. else the node gets a question of the client's own, which others may see
+ * 1. If the user's own engine or node has the model, it audits the answer.
+ * 2. Otherwise, if the user marked the request as shareable, other nodes with the model audit the answer;
+ *    see `quorum.ts`.
+ * 3. Otherwise the client sends the node a probe, which other nodes may see, and they audit its answer.
  *
- * One at a time, within the budget of the reputation, and never before its answer was given.
+ * The client runs one audit at a time, within the budget of the reputation, and only after the caller has
+ * the answer.
  */
+import { Queue } from '@libp2p/utils'
 import { decodeFraudProof, encodeFraudProof, MAX_PROOF_BYTES, type Audit, type AuditResult } from '@potluck/protocol'
 
+import { CERTAIN, logEvidence, NO_EVIDENCE, withAudit } from '../evidence/index.ts'
 import type { CompleteAnswer } from '../generate/generate.ts'
 import type { Dialable, Network } from '../network/network.ts'
 import { auditCost, type Reputation, type Standing } from '../reputation/index.ts'
 import type { Ask } from '../base/request.ts'
-import { withAudit } from './account.ts'
 import type { Auditor } from './auditor.ts'
-import { CERTAIN, LEAST_JURY, MAX_QUEUED_AUDITS, PROBE_GAP_MS } from './constants.ts'
-import { logEvidence, NO_EVIDENCE } from './evidence.ts'
-import { auditByOthers } from './jury.ts'
+import { MAX_QUEUED_AUDITS, PROBE_GAP_MS, QUORUM } from './constants.ts'
 import { PROBE_TOKENS, probeLike } from './probes.ts'
+import { auditByOthers } from './quorum.ts'
 
-/** What an audit came to. */
+/** The result of an audit. */
 export interface Judged {
   peerId: string
   /** `sha256:…` of the model. */
   digest: string
-  /** Of this answer. */
+  /** Measured tokens of this answer. */
   tokens: number
+  /** The standing of the node before and after the audit. */
   before: Standing
   after: Standing
 }
 
-/** The answers that banned a node, for `potluck audit` and for `checkProof`. They show prompts that were shareable. */
+/**
+ * The answers that banned a node, for `potluck audit` and for `checkProof`. The proof reveals their prompts,
+ * which the user marked as shareable.
+ */
 export interface Proof {
   peerId: string
-  /** `sha256:…` of the model that it claimed. */
+  /** `sha256:…` of the model that the node claimed to serve. */
   digest: string
   answers: number
   /** See `encodeFraudProof`. */
@@ -43,14 +50,14 @@ export interface Proof {
 
 export interface AuditingContext {
   reputation: Reputation
-  /** The user's own. */
+  /** The user's own auditor. */
   auditor: Auditor | undefined
   network: Pick<Network, 'connect'>
-  /** Nodes that serve the model and can audit, but for the one that is audited. */
-  jurors: (digest: string, accused: string) => readonly Dialable[]
-  /** Asks this node alone. */
+  /** Returns the nodes that serve the model and can audit, without the audited node. */
+  otherAuditors: (digest: string, audited: string) => readonly Dialable[]
+  /** Asks this node and no other. */
   ask: (peer: string, digest: string, ask: Ask, signal: AbortSignal) => Promise<CompleteAnswer>
-  /** Whether the node is the user's own: it is not judged. */
+  /** Returns whether the node is the user's own. The client does not audit it. */
   isOwn: (peer: string) => boolean
   onJudged: (judged: Judged) => void
   /** Uniform in [0, 1). */
@@ -59,55 +66,52 @@ export interface AuditingContext {
 
 export class Auditing {
   readonly #context: AuditingContext
-  /** The client's secret: nobody can foresee who audits. */
+  /** A secret of this client, so that no node can predict its auditors. */
   readonly #nonce = crypto.getRandomValues(new Uint8Array(32))
   readonly #stopped = new AbortController()
-  readonly #queue: Array<() => Promise<void>> = []
-  /** Set while audits are under way. */
-  #working: Promise<void> | undefined
-  /** Set-aside peers that will be probed, by model and peer. */
+  readonly #queue = new Queue({ concurrency: 1 })
+  /** Timers of the next probe of quarantined peers, by model and peer. */
   readonly #probing = new Map<string, ReturnType<typeof setTimeout>>()
 
   constructor(context: AuditingContext) {
     this.#context = context
   }
 
-  /** Whether answers to such a request can be audited, as they are. */
+  /** Returns whether the client can audit answers to such a request without a probe. */
   canAudit({ shareable }: Pick<Ask, 'shareable'>, digest: string, serving: number): boolean {
-    return (this.#context.auditor?.holds(digest) ?? false) || (shareable && serving > LEAST_JURY)
+    return (this.#context.auditor?.holds(digest) ?? false) || (shareable && serving > QUORUM)
   }
 
-  /** An answer is complete. Returns at once. */
+  /** Call this for every complete answer. Returns at once. */
   answered(answer: CompleteAnswer): void {
     const { reputation, random, isOwn } = this.#context
     const { digest, ask, record } = answer
     const peer = answer.peerId.toString()
     this.#probeSuspects(digest, ask)
-    if (isOwn(peer) || this.#queue.length >= MAX_QUEUED_AUDITS) return
-    const jury = this.#context.jurors(digest, peer).length
-    const direct = this.canAudit(ask, digest, jury + 1)
-    if (!direct && jury < LEAST_JURY) return
+    if (isOwn(peer) || this.#queue.queued >= MAX_QUEUED_AUDITS) return
+    const others = this.#context.otherAuditors(digest, peer).length
+    const direct = this.canAudit(ask, digest, others + 1)
+    if (!direct && others < QUORUM) return
     const tokens = direct ? record.promptTokens.length + record.answerTokens.length : PROBE_TOKENS
     if (!reputation.takeAudit(peer, digest, tokens, random)) return
     if (direct) this.#enqueue(async () => await this.#audit(answer))
-    else if (reputation.takeBudget(PROBE_TOKENS, 'probe'))
-      this.#enqueue(async () => await this.#probe(peer, digest, ask))
+    else if (reputation.takeBudget(PROBE_TOKENS)) this.#enqueue(async () => await this.#probe(peer, digest, ask))
     else reputation.auditFailed(peer)
   }
 
-  /** Resolves when no audit is under way. */
+  /** Resolves when no audit is queued or running. */
   async idle(): Promise<void> {
-    while (this.#working !== undefined) await this.#working
+    await this.#queue.onIdle()
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('the client was stopped'))
     for (const timer of this.#probing.values()) clearTimeout(timer)
-    this.#queue.length = 0
+    this.#queue.clear()
     await this.idle()
   }
 
-  /** Of every banned peer of whom shareable answers were audited. */
+  /** Returns a proof for every banned peer with audited answers that are shareable. */
   proofs(): Proof[] {
     const { reputation } = this.#context
     return [...reputation.peers()].flatMap(({ peer, digest, state }) => {
@@ -117,24 +121,19 @@ export class Auditing {
   }
 
   #enqueue(job: () => Promise<void>): void {
-    this.#queue.push(job)
-    this.#working ??= this.#work()
-  }
-
-  async #work(): Promise<void> {
-    // What follows the answer comes first.
-    await Promise.resolve()
-    for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) await job()
-    this.#working = undefined
+    void this.#queue.add(async () => {
+      // The caller gets the end of its answer before the audit begins.
+      await Promise.resolve()
+      await job()
+    })
   }
 
   async #audit(answer: CompleteAnswer): Promise<void> {
     const { reputation } = this.#context
     const peer = answer.peerId.toString()
     const result = await this.#measure(answer).catch(() => undefined)
-    // Whoever could not measure has said nothing.
     if (result === undefined) return reputation.auditFailed(peer)
-    this.#learn(answer, result)
+    this.#apply(answer, result)
     if (reputation.standing(peer, answer.digest) === 'quarantined') this.#probeLater(peer, answer.digest, answer.ask)
   }
 
@@ -145,23 +144,24 @@ export class Auditing {
     text,
     ask
   }: CompleteAnswer): Promise<(AuditResult & Partial<Audit>) | undefined> {
-    const { auditor, network, jurors } = this.#context
+    const { auditor, network, otherAuditors } = this.#context
     const { signal } = this.#stopped
     const request = { peerId, answer: record }
     if (auditor?.holds(digest)) {
-      return await auditor.audit(text === undefined ? request : { ...request, heard: { text } }, signal)
+      return await auditor.audit(text === undefined ? request : { ...request, received: { text } }, signal)
     }
     if (!ask.shareable) return undefined
-    return await auditByOthers(jurors(digest, peerId.toString()), request, { network, nonce: this.#nonce, signal })
+    const others = otherAuditors(digest, peerId.toString())
+    return await auditByOthers(others, request, { network, nonce: this.#nonce, signal })
   }
 
-  #learn({ peerId, digest, record, ask }: CompleteAnswer, result: AuditResult & Partial<Audit>): void {
+  #apply({ peerId, digest, record, ask }: CompleteAnswer, result: AuditResult & Partial<Audit>): void {
     const { reputation, onJudged } = this.#context
     const peer = peerId.toString()
     const { comparable, violations, misstatements = [], measured } = result
     const before = reputation.standing(peer, digest)
     if (!comparable) return reputation.observe(peer, digest, { type: 'incomparable' })
-    // Certain for this client, but nothing that it could show.
+    // Certain for this client, but the node did not sign it, so it is no proof for other clients.
     if (misstatements.length > 0) reputation.observe(peer, digest, { type: 'failed', code: 'protocol_violation' })
     if (ask.shareable) reputation.keep(peer, digest, encodeFraudProof({ peerId, answers: [record] }))
     const known = reputation.state(peer, digest).integrity.evidence ?? NO_EVIDENCE
@@ -177,14 +177,17 @@ export class Auditing {
   async #probe(peer: string, digest: string, like: Ask): Promise<void> {
     const { reputation, ask, random } = this.#context
     const probe = probeLike(like, random)
-    // A node that is busy or gone is no liar.
+    // A busy or unreachable node is not a reason for suspicion.
     const answer = await ask(peer, digest, probe, this.#stopped.signal).catch(() => undefined)
     if (answer !== undefined) return await this.#audit(answer)
     reputation.auditFailed(peer)
     if (reputation.standing(peer, digest) === 'quarantined') this.#probeLater(peer, digest, like)
   }
 
-  /** Those who were quarantined before this client began are given their chance, when their model is asked for. */
+  /**
+   * Schedules probes of peers that were quarantined before this client started, as soon as the user asks for
+   * their model.
+   */
   #probeSuspects(digest: string, like: Ask): void {
     for (const known of this.#context.reputation.peers()) {
       if (known.digest !== digest || known.state.integrity.quarantinedAt === undefined) continue
@@ -196,21 +199,21 @@ export class Auditing {
   #probeLater(peer: string, digest: string, like: Ask): void {
     const key = `${digest} ${peer}`
     if (this.#stopped.signal.aborted || this.#probing.has(key)) return
-    // At times that cannot be foreseen.
+    // The time is random, so that the node cannot predict it.
     const afterMs = -Math.log(1 - this.#context.random()) * PROBE_GAP_MS
     const timer = setTimeout(() => {
       this.#probing.delete(key)
       const { reputation } = this.#context
       const cost = PROBE_TOKENS + auditCost(PROBE_TOKENS, reputation.parameters)
       if (reputation.standing(peer, digest) !== 'quarantined') return
-      if (reputation.takeBudget(cost, 'probe')) this.#enqueue(async () => await this.#probe(peer, digest, like))
+      if (reputation.takeBudget(cost)) this.#enqueue(async () => await this.#probe(peer, digest, like))
       else this.#probeLater(peer, digest, like)
     }, afterMs)
     this.#probing.set(key, timer)
   }
 }
 
-/** The newest answers that fit one file. */
+/** Returns a proof with the newest answers that fit into one file. */
 function proofOf(peer: string, digest: string, kept: readonly Uint8Array[]): Proof | undefined {
   const chosen: Uint8Array[] = []
   let left = MAX_PROOF_BYTES

@@ -1,4 +1,4 @@
-/** Who measures answers for this client alone: an engine, or a node, of the user's own. */
+/** Measures answers for this client alone, with an engine or a node of the same user. */
 import {
   auditAnswer,
   formatDigest,
@@ -11,27 +11,27 @@ import {
 } from '@potluck/protocol'
 
 export interface AuditJob extends AuditRequest {
-  /** What only the client that asked knows. */
-  heard?: ReceivedAnswer
+  /** What the node sent but did not sign. Only the client that received it knows it. */
+  received?: ReceivedAnswer
 }
 
 export interface Auditor {
   /** @param digest `sha256:…` of a model */
   holds: (digest: string) => boolean
-  /** @throws PotluckError of `auditAnswer`, or whatever keeps it from measuring */
+  /** @throws PotluckError from `auditAnswer`, or the error of the engine or node that cannot measure */
   audit: (job: AuditJob, signal: AbortSignal) => Promise<Audit>
 }
 
-/** An auditor that measures with engines of this process. */
+/** Returns an auditor that measures with engines of this process. */
 export function auditorOf(...scorers: readonly Scorer[]): Auditor {
   const byDigest = new Map(scorers.map((scorer) => [formatDigest(scorer.model.digest), scorer]))
   return {
     holds: (digest) => byDigest.has(digest),
-    audit: async ({ peerId, answer, heard }, signal) => {
+    audit: async ({ peerId, answer, received }, signal) => {
       const { receipt } = await openAnswerRecord(answer, peerId)
       const scorer = byDigest.get(formatDigest(receipt.modelDigest))
-      if (scorer === undefined) throw new PotluckError('model_not_found', 'no engine holds the model of the answer')
-      return await auditAnswer(answer, peerId, scorer, { signal, ...(heard === undefined ? {} : { received: heard }) })
+      if (scorer === undefined) throw new PotluckError('model_not_found', 'no engine has the model of the answer')
+      return await auditAnswer(answer, peerId, scorer, { signal, ...(received === undefined ? {} : { received }) })
     }
   }
 }

@@ -1,14 +1,23 @@
 /**
  * @module client/audit
  *
- * Whether a node served the model that it said: from an answer and its signed receipt, with one
- * prefill of the same file. `auditAnswer` of the protocol measures one answer, `withAudit` adds it to the evidence against
- * its peer, `standing` says what follows; `checkProof` does it all for a stranger's accusation.
+ * Checks whether a node served the model that it claimed, from an answer and its signed receipt, with one
+ * prefill of the same file. `auditAnswer` of the protocol measures one answer. `withAudit` adds it to the
+ * evidence against the node, and `verdict` compares the evidence with the limits. `checkProof` does all of
+ * this for a fraud proof from another client.
  */
-export { withAudit } from './account.ts'
+export {
+  BAN,
+  chanceOfMistake,
+  logEvidence,
+  NO_EVIDENCE,
+  QUARANTINE,
+  verdict,
+  withAudit,
+  type Evidence,
+  type Verdict
+} from '../evidence/index.ts'
 export type { Judged, Proof } from './auditing.ts'
 export { auditorOf, type Auditor, type AuditJob } from './auditor.ts'
-export { BAN, QUARANTINE } from './constants.ts'
-export { logEvidence, NO_EVIDENCE, standing, type Evidence } from './evidence.ts'
-export { auditByOthers, type JuryContext } from './jury.ts'
 export { checkProof, proofModel, rememberProof, type ProofFinding } from './proof.ts'
+export { auditByOthers, type QuorumContext } from './quorum.ts'

@@ -1,11 +1,11 @@
 /**
- * Questions of the client's own, for audits where what the user asked may be shown to nobody. They
- * have to look like what people ask, and be asked as this user asks: a node that knew them apart
- * would answer only them honestly.
+ * Probes: questions that the client invents, for audits when no other node may see what the user asked. A
+ * probe must look like a question of a person and use the sampling options of this user. A malicious node
+ * that recognises probes would answer only those honestly.
  */
 import { toAsk, type Ask } from '../base/request.ts'
 
-/** Tokens that a probe and its answer are counted for before they are known. */
+/** Estimate of the tokens of a probe and its answer, charged to the budget before the real number is known. */
 export const PROBE_TOKENS: number = 250
 
 const OPENINGS: readonly string[] = [
@@ -45,19 +45,20 @@ const SUBJECTS: readonly string[] = [
 ]
 
 /**
- * The user's own question once more, if others may see it and its answer is not the same each time; else one of
- * some hundreds, with the sampling of a request that the user made.
+ * Returns a probe that resembles a request of the user. If other nodes may see the question, and its answer
+ * differs from seed to seed, the probe repeats the question. Otherwise the probe is one of 200 invented
+ * questions, with the sampling options of the request.
  *
  * @param random uniform in [0, 1)
  */
 export function probeLike(like: Ask, random: () => number): Ask {
-  // Nothing looks more like the ordinary traffic, in length too: what a model does not know it answers in few tokens.
+  // A repeated question looks most like ordinary traffic, also in the length of its answer.
   if (like.shareable && like.sampling.temperature > 0) {
     const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1))
     return { ...like, sampling: { ...like.sampling, seed }, otherModels: false }
   }
   const { input, model, maxTokens } = like
-  // Not the seed, which the user may have chosen, nor what is added to tokens, which may tell of the question.
+  // The seed can be the user's choice, and a logit bias can reveal the question: leave both out.
   const { temperature, topK, topP, minP, presencePenalty, frequencyPenalty } = like.sampling
   const sampling = { temperature, topK, topP, minP, presencePenalty, frequencyPenalty }
   const pick = (from: readonly string[]): string => from[Math.floor(random() * from.length)] ?? ''

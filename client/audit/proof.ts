@@ -1,10 +1,10 @@
 /**
- * Fraud proofs: answers that ban a node, for anybody who has the model.
+ * Fraud proofs: answers that ban a node, for every client that has the model.
  *
- * A proof is worth what a check of it gives; nothing in it is believed. The accuser has chosen which
- * answers to show, and may have searched for prompts at which honest machines differ. So a check
- * knows two results: `confirmed` for the evidence as it stands, which is what the accuser may go by
- * that showed all it had; and `convincing` for evidence that stands although it was selected.
+ * A proof is worth only what a check of it finds; the checker believes nothing in it. The accuser chose
+ * which answers to show, and can have searched for prompts at which honest machines differ. So a check has
+ * two results. `confirmed` assumes that the accuser showed every answer that it audited. `convincing` holds
+ * even if the accuser selected the answers.
  */
 import type { PeerId } from '@libp2p/interface'
 import {
@@ -17,29 +17,31 @@ import {
   type Violation
 } from '@potluck/protocol'
 
-import { countTokens, newCells, withCounted } from './account.ts'
+import { answerEvidence, BAN, CERTAIN, countTokens, newCells, NO_EVIDENCE, withCounted } from '../evidence/index.ts'
 import { Reputation, type ReputationStore } from '../reputation/index.ts'
-import { CERTAIN, BAN, PROOF_SELECTION } from './constants.ts'
-import { answerEvidence, NO_EVIDENCE } from './evidence.ts'
+import { PROOF_SELECTION } from './constants.ts'
 
 export interface ProofFinding {
   peerId: PeerId
-  /** Of the model that was claimed. */
+  /** The model that the node claimed to serve. */
   modelDigest: Uint8Array
   answers: number
   /** Tokens that were measured. */
   tokens: number
-  /** Certain ones, of all answers. */
+  /** Violations of the protocol in any of the answers. A violation is certain. */
   violations: readonly Violation[]
-  /** Natural logarithm of the evidence, at its height; infinite for a violation. */
+  /** Natural logarithm of the evidence at its peak; infinite for a violation. */
   logEvidence: number
-  /** It bans, if the accuser showed all that it has. */
+  /** The answers justify a ban if the accuser showed every answer that it audited. */
   confirmed: boolean
-  /** It bans, whatever else the accuser has. */
+  /** The answers justify a ban, whatever other answers the accuser has. */
   convincing: boolean
 }
 
-/** Remembers a proof that convinces: clients with this store ask its peer no more. False for one that does not. */
+/**
+ * Writes a convincing proof to the store: clients with this store never ask the node again. Returns false for a
+ * proof that is not convincing.
+ */
 export function rememberProof(finding: ProofFinding, store: ReputationStore): boolean {
   const { peerId, modelDigest, logEvidence, convincing } = finding
   if (!convincing) return false
@@ -48,18 +50,19 @@ export function rememberProof(finding: ProofFinding, store: ReputationStore): bo
   return true
 }
 
-/** The model that a proof is about, from its first answer. */
+/** Returns the digest of the model that a proof is about, from its first answer. */
 export async function proofModel(bytes: Uint8Array): Promise<Uint8Array> {
   const { peerId, answers } = decodeFraudProof(bytes)
   const [first] = answers
-  if (first === undefined) throw new PotluckError('protocol_violation', 'invalid fraud proof: it shows no answer')
+  if (first === undefined) throw new PotluckError('protocol_violation', 'invalid fraud proof: it has no answers')
   return (await openAnswerRecord(first, peerId)).receipt.modelDigest
 }
 
 /**
  * Checks a proof from nothing but its bytes and the model.
  *
- * @throws PotluckError `protocol_violation` for what is no proof, `model_not_found` if the scorer holds another model
+ * @throws PotluckError `protocol_violation` for bytes that are not a valid proof, `model_not_found` if the
+ *   scorer has another model
  */
 export async function checkProof(bytes: Uint8Array, scorer: Scorer, signal?: AbortSignal): Promise<ProofFinding> {
   const { peerId, answers } = decodeFraudProof(bytes)

@@ -1,4 +1,4 @@
-/** How a browser reaches nodes: WebSockets, directly or through a relay. */
+/** A browser reaches nodes over WebSockets, directly or through a relay. */
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { webSockets } from '@libp2p/websockets'
 

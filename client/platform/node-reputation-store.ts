@@ -1,20 +1,20 @@
-/** Reputations in an SQLite file, for Node. */
+/** A reputation store in an SQLite file, for Node. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 
 import { MAX_KEPT_ANSWERS, parseState, type ReputationStore, type StoredPeer } from '../reputation/index.ts'
 
-/** Counts up when rows of before cannot be read any more. */
+/** Increases when older rows need a migration. */
 const SCHEMA_VERSION = 2
-/** From version 1, which used other words for a ban and a quarantine. A ban must outlive the rename. */
+/** The migration from version 1, which had other names for a ban and a quarantine. Both must survive the rename. */
 const RENAME_STANDINGS = `
   UPDATE peers SET state = replace(replace(state, '"convicted":', '"banned":'), '"setAsideAt":', '"quarantinedAt":');`
-/** Another process of the same user may be writing: a row takes well below a millisecond. */
+/** How long to wait for another process of the same user that writes. A row takes far less than a millisecond. */
 const BUSY_TIMEOUT_MS = 2_000
 
 /**
- * One row for each (peer, digest), written as it is learnt. In WAL mode a killed process leaves either
- * the old row or the new one, and what `save` returned for survives it; a power cut may take the last
- * moments along, which costs some observations and no consistency.
+ * One row for each (peer, digest), written with every change. In WAL mode a killed process leaves either
+ * the old row or the new one, and a state survives once `save` has returned. A power cut can lose the last
+ * moments: some observations are lost, but the file stays consistent.
  */
 export class SqliteReputationStore implements ReputationStore {
   readonly #database: DatabaseSync
@@ -24,8 +24,8 @@ export class SqliteReputationStore implements ReputationStore {
   readonly #trim: StatementSync
 
   /**
-   * @param path a file, made if it is not there
-   * @throws Error if the file cannot be opened, is no database, or was written by a newer version
+   * @param path the file; created if it does not exist
+   * @throws Error if the file cannot be opened, is not a database, or was written by a newer version
    */
   constructor(path: string) {
     this.#database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
@@ -45,7 +45,7 @@ export class SqliteReputationStore implements ReputationStore {
     }
   }
 
-  /** Rows that no longer read are left out: a peer whose row is damaged begins anew. */
+  /** Skips damaged rows: a peer with a damaged row is unknown again. */
   *load(): Generator<StoredPeer, void, void> {
     for (const row of this.#database.prepare('SELECT peer, digest, state FROM peers').all()) {
       const { peer, digest, state: json } = row
@@ -84,7 +84,9 @@ export class SqliteReputationStore implements ReputationStore {
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
     const version = Number(this.#database.prepare('PRAGMA user_version').get()?.user_version)
     if (version > SCHEMA_VERSION) {
-      throw new Error(`${path} was written by a newer version of Potluck; update, or name another file`)
+      throw new Error(
+        `Cannot open ${path}: a newer version of Potluck wrote it. Update Potluck, or choose another file.`
+      )
     }
     this.#database.exec(`
       CREATE TABLE IF NOT EXISTS peers (

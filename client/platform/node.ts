@@ -1,4 +1,4 @@
-/** What Node adds to a browser's means: TCP, and finding nodes on the LAN. */
+/** Node has two things that a browser lacks: TCP, and discovery of nodes on the LAN. */
 import { mdns } from '@libp2p/mdns'
 import { tcp } from '@libp2p/tcp'
 

@@ -1,112 +1,141 @@
-/** Says in words and numbers which observations made a score. */
+/** Explains a score to people: the observations behind it, in numbers with a unit and a meaning. Pure. */
 import type { Penalty } from '@potluck/protocol'
 
+import { chanceOfMistake } from '../evidence/index.ts'
 import type { ReputationParameters } from './parameters.ts'
 import { isHeldBack, penaltyWeight } from './penalty.ts'
 import { score, type Score } from './score.ts'
 import { PROMPT_BUCKETS, type Average } from './speed.ts'
-import type { Cause, PeerState } from './state.ts'
+import type { PeerState } from './state.ts'
 
 export interface Explanation {
   score: Score
-  /** One sentence each, most telling first. Nothing in them was written by a peer. */
+  /** One statement each, the most important first. No text in them comes from a peer. */
   lines: string[]
 }
 
-const CAUSES: Record<Cause, string> = {
-  complete: 'answers complete',
-  served: 'embeddings and audits',
-  late: 'times left for another, later than it had promised',
-  unreachable: 'times unreachable while others were not',
-  silent: 'times silent after taking a request',
-  crashed: 'times its engine failed',
-  stalled: 'answers stalled',
-  cut: 'answers cut off',
-  violation: 'times it broke the protocol',
-  audit: 'answers audited',
-  praised: 'times praised by others'
+/** For each penalty what happened, and the unit of its count. */
+const FAILURES: Readonly<Record<Penalty, { what: string; unit: string }>> = {
+  unreachable: { what: 'unreachable', unit: 'time' },
+  silent: { what: 'no reply', unit: 'request' },
+  crashed: { what: 'engine failed', unit: 'time' },
+  stalled: { what: 'stalled', unit: 'answer' },
+  cut: { what: 'cut off', unit: 'answer' },
+  violation: { what: 'protocol violated', unit: 'time' }
 }
+const PENALTIES = Object.keys(FAILURES) as Penalty[]
 
 /** @param now milliseconds since the epoch */
 export function explain(state: PeerState, parameters: ReputationParameters, now: number): Explanation {
   const current = score(state, parameters, now)
-  return {
-    score: current,
-    lines: [standingLine(state, current, parameters, now), ...causeLines(), ...speedLines(state)]
-  }
-
-  function causeLines(): string[] {
-    return (Object.entries(state.counts) as Array<[Cause, { count: number; last: number }]>).map(
-      ([cause, { count, last }]) => `${count} ${CAUSES[cause]}, the last ${ago(now - last)}${effect(cause)}`
-    )
-  }
-
-  function effect(cause: Cause): string {
-    if (cause === 'praised') return ` (together ${state.reliability.praise.toFixed(2)} of an answer)`
-    if (cause === 'complete' || cause === 'served' || cause === 'late' || cause === 'audit') return ''
-    return ` (each weighs as ${penaltyWeight(cause satisfies Penalty, parameters)} failed answers${heldBack(cause)})`
-  }
-}
-
-function heldBack(penalty: Penalty): string {
-  return isHeldBack(penalty) ? ', once the own network was proven' : ''
+  const lines = [
+    standingLine(state, current, parameters, now),
+    ...completeLine(state, current, now),
+    ...failureLines(state, parameters, now),
+    ...speedLines(state)
+  ]
+  return { score: current, lines }
 }
 
 function standingLine(
   { integrity }: PeerState,
-  { standing, auditedTokens, reliabilityMean, reliability }: Score,
-  parameters: ReputationParameters,
+  { standing, auditedTokens, logEvidence }: Score,
+  { quarantineEvidence, banEvidence, probationTokens }: ReputationParameters,
   now: number
 ): string {
-  const { logEvidence, banned, quarantinedAt = now } = integrity
-  const reliable = `reliable ${percent(reliabilityMean)} on ${(reliability.alpha + reliability.beta).toFixed(1)} answers`
-  const audited = `evidence ${evidence(logEvidence)} over ${auditedTokens} audited tokens`
+  const { banned, quarantinedAt = now } = integrity
+  const audited = `${count(auditedTokens)} tokens audited`
   switch (standing) {
     case 'banned': {
-      if (banned?.by !== 'proof') return `banned ${ago(now - (banned?.at ?? now))}: ${audited}`
-      return `banned ${ago(now - banned.at)} by another's proof, checked here: evidence ${evidence(banned.logEvidence)}`
+      const source = banned?.by === 'proof' ? 'a fraud proof that this client checked' : audited
+      return `banned ${ago(now - (banned?.at ?? now))}: ${wrongModel(banned?.logEvidence ?? logEvidence)} (${source})`
     }
-    case 'quarantined':
-      return `quarantined ${ago(now - quarantinedAt)}: ${audited}, the limit is ${parameters.quarantineEvidence}`
+    case 'quarantined': {
+      const since = `quarantined ${ago(now - quarantinedAt)}`
+      return `${since}: ${wrongModel(logEvidence)} (${audited}); ban at 1 in ${count(banEvidence)}`
+    }
     case 'probationary':
-      return `probationary: ${auditedTokens} of ${parameters.probationTokens} tokens audited, ${reliable}`
+      return `probationary: ${count(auditedTokens)} of ${count(probationTokens)} tokens audited, ${signs()}`
     case 'established':
-      return `established: ${audited}, ${reliable}`
+      return `established: ${audited}, ${signs()}`
   }
+
+  function signs(): string {
+    const chance = chanceOfMistake(logEvidence)
+    if (chance === undefined) return 'no sign of a wrong model'
+    return `weak signs of a wrong model (${chance} chance of a mistake; quarantine at 1 in ${count(quarantineEvidence)})`
+  }
+}
+
+function wrongModel(logEvidence: number): string {
+  const chance = chanceOfMistake(logEvidence)
+  return chance === undefined ? 'later audits weakened the evidence' : `wrong model, ${chance} chance of a mistake`
+}
+
+function completeLine({ counts }: PeerState, { reliabilityMean }: Score, now: number): string[] {
+  const { count: complete, last } = counts.complete ?? { count: 0, last: undefined }
+  const all = PENALTIES.reduce((sum, penalty) => sum + (counts[penalty]?.count ?? 0), complete)
+  if (all === 0) return []
+  const when = last === undefined ? '' : `, the last ${ago(now - last)}`
+  return [
+    `complete: ${count(complete)} of ${amount(all, 'answer')}${when}; chance that the next is complete: ${percent(reliabilityMean)}`
+  ]
+}
+
+function failureLines({ counts }: PeerState, parameters: ReputationParameters, now: number): string[] {
+  const lines = PENALTIES.flatMap((penalty) => {
+    const failures = counts[penalty]
+    if (failures === undefined) return []
+    const { what, unit } = FAILURES[penalty]
+    const weight = `each counts as ${amount(penaltyWeight(penalty, parameters), 'failed answer')}`
+    const proven = isHeldBack(penalty) ? " (this machine's network worked)" : ''
+    return [`${what}: ${amount(failures.count, unit)}, the last ${ago(now - failures.last)}; ${weight}${proven}`]
+  })
+  const { late } = counts
+  if (late === undefined) return lines
+  const slow = `too slow: ${amount(late.count, 'request')} moved to another node, the last ${ago(now - late.last)}`
+  return [...lines, slow]
 }
 
 function speedLines({ speed }: PeerState): string[] {
   const lines = speed.buckets.flatMap(({ ttft, prefill, interToken }, index) => {
     const parts = [
-      said(ttft, (ms) => `first token after ${Math.round(ms)} ms`),
-      said(prefill, (rate) => `prefill ${rounded(rate)} tokens/s`),
-      said(interToken, (ms) => `decode ${rounded(1000 / ms)} tokens/s`)
-    ].filter((part) => part !== undefined)
+      described(ttft, (ms) => `first token after ${duration(ms)}`),
+      described(prefill, (rate) => `prefill ${rounded(rate)} tokens/s`),
+      described(interToken, (ms) => `decode ${rounded(1000 / ms)} tokens/s`)
+    ].flat()
     return parts.length === 0 ? [] : [`prompts ${bucketName(index)}: ${parts.join(', ')}`]
   })
-  const kept = [
-    said(speed.prefillKept, (ratio) => `${percent(ratio)} of the prefill`),
-    said(speed.decodeKept, (ratio) => `${percent(ratio)} of the decode rate`)
-  ].filter((part) => part !== undefined)
-  if (kept.length > 0) lines.push(`keeps ${kept.join(' and ')} that its card claims`)
-  if (speed.hidden !== undefined && speed.hidden.mean >= 1) {
-    lines.push(`makes callers wait ${Math.round(speed.hidden.mean)} ms longer than it tells them`)
-  }
-  const off = said(speed.off, (ratio) => `completion takes ${rounded(ratio)} times as long as predicted`)
-  return off === undefined ? lines : [...lines, off]
+  const rates = [
+    described(speed.prefillKept, (ratio) => `${ofClaim(ratio)} prefill rate`),
+    described(speed.decodeKept, (ratio) => `${ofClaim(ratio)} decode rate`)
+  ].flat()
+  if (rates.length > 0) lines.push(`compared with its card: ${rates.join(', ')}`)
+  const hiddenMs = speed.hidden?.mean ?? 0
+  if (hiddenMs >= 1) lines.push(`waits last ${duration(hiddenMs)} longer than it estimates`)
+  return [...lines, ...described(speed.off, (ratio) => `answers take ${rounded(ratio)} times as long as predicted`)]
 }
 
-function said(average: Average | undefined, say: (value: number) => string): string | undefined {
-  return average === undefined ? undefined : say(Math.exp(average.mean))
+/** Describes the mean of an average of logarithms; nothing without a sample. */
+function described(average: Average | undefined, describe: (value: number) => string): string[] {
+  return average === undefined ? [] : [describe(Math.exp(average.mean))]
+}
+
+function ofClaim(ratio: number): string {
+  return ratio < 2 ? `${percent(ratio)} of the` : `${rounded(ratio)} times the`
 }
 
 function bucketName(index: number): string {
   const most = PROMPT_BUCKETS[index]
-  return most === undefined ? `over ${PROMPT_BUCKETS.at(-1)} tokens` : `up to ${most} tokens`
+  return most === undefined ? `over ${count(PROMPT_BUCKETS.at(-1) ?? 0)} tokens` : `up to ${count(most)} tokens`
 }
 
-function evidence(logEvidence: number): string {
-  return logEvidence > 20 ? `e^${Math.round(logEvidence)}` : rounded(Math.exp(logEvidence))
+function amount(value: number, unit: string): string {
+  return `${count(value)} ${unit}${value === 1 ? '' : 's'}`
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en')
 }
 
 function percent(share: number): string {
@@ -114,7 +143,12 @@ function percent(share: number): string {
 }
 
 function rounded(value: number): string {
-  return value >= 10 ? value.toFixed(0) : value.toPrecision(2)
+  return value >= 10 ? count(Math.round(value)) : value.toPrecision(2)
+}
+
+function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`
+  return `${rounded(ms / 1_000)} s`
 }
 
 function ago(ms: number): string {

@@ -1,5 +1,4 @@
-/** Local first: what this client saw of its peers, and what follows from it. */
-export { Accusations, type Accusation } from './accusations.ts'
+/** The reputation of peers, from what this client itself saw of them. */
 export { auditCost } from './audits.ts'
 export type { Audited, Claims, Complete, Observation } from './observation.ts'
 export { observe } from './observe.ts'

@@ -1,9 +1,9 @@
-/** What a client learns of a peer. Everything that the reputation knows comes in as one of these. */
+/** What a client observes of a peer. Observations are the only input of the reputation. */
 import type { ErrorCode } from '@potluck/protocol'
 
-import type { Evidence } from '../audit/evidence.ts'
+import type { Evidence } from '../evidence/index.ts'
 
-/** The rates on a peer's card, tokens per second; 0: not measured. */
+/** The rates on a peer's card, in tokens per second. 0 means that the peer did not measure them. */
 export interface Claims {
   prefillTokensPerSecond: number
   decodeTokensPerSecond: number
@@ -16,67 +16,66 @@ export type Observation =
   /** A complete reply without tokens to time: embeddings, or an audit. */
   | { type: 'served' }
   | Audited
-  /** A receipt of another contract version, or of a backend that cannot be compared. Speaks for and against nobody. */
+  /** The receipt has another version of the sampling contract, or a backend that cannot be compared. Changes no score. */
   | { type: 'incomparable' }
   | Proven
-  /** Somebody else says that the peer did well. Worth little, and capped. */
-  | { type: 'praised' }
 
-/** An answer with its terminal frame. Times in milliseconds, as this client measured them. */
+/** An answer with its terminal frame. This client measured the times, in milliseconds. */
 export interface Complete {
   type: 'complete'
   promptTokens: number
-  /** Of these, what the node found in its cache. */
+  /** The part of the prompt tokens that was in the cache of the node. */
   cachedTokens: number
   completionTokens: number
   roundTripMs: number
-  /** The wait that `accepted` told. */
-  toldWaitMs: number
+  /** The wait that the node estimated in `accepted`. */
+  estimatedWaitMs: number
   /** From sending the request to the first token. */
   ttftMs: number
   /** From the first token to the last. */
   decodeMs: number
   /** The longest time between two tokens. */
   longestGapMs: number
-  /** From sending the request to the end, as it was predicted when the peer was chosen. */
+  /** From sending the request to the end, as the client predicted it when it chose the peer. */
   predictedMs?: number
   claims: Claims
 }
 
 /**
- * A node that this client left before the first token, for another. No failure, but the wait was real:
- * without it, a node that is always left would never look slow.
+ * The client cancelled the attempt before the first token and used another node. This is not a failure,
+ * but the wait counts. Otherwise a node whose attempts are always cancelled would never look slow.
  */
 export interface Late {
   type: 'late'
   promptTokens: number
-  /** Of these, what it was thought to hold. */
+  /** The part of the prompt tokens that the client expected in the cache of the node. */
   cachedTokens: number
   roundTripMs: number
-  toldWaitMs: number
-  /** From sending the request until it was given up. */
+  /** The wait that the node estimated in `accepted`; 0 without `accepted`. */
+  estimatedWaitMs: number
+  /** From sending the request until the client cancelled it. */
   waitedMs: number
   claims: Claims
 }
 
-/** An attempt that ended without a terminal frame, or was refused. */
+/** An attempt that the node refused, or that ended without a terminal frame. */
 export interface Failed {
   type: 'failed'
   code: ErrorCode
 }
 
-/** This client's own audit of one receipt, or one by peers that it lets speak for it. */
+/** An audit of one answer, by this client or by a quorum of other nodes. */
 export interface Audited {
   type: 'audit'
-  /** The e-process over all of the peer's audits, this one included. */
+  /** The e-process over all audits of the peer, including this one. */
   evidence: Evidence
-  /** Its natural logarithm, as `logEvidence` of the audit gives it. */
+  /** The natural logarithm of the evidence, from `logEvidence`; `CERTAIN` for a violation. */
   logEvidence: number
 }
 
-/** A fraud proof of somebody else's that this client has checked again by itself. */
+/** A fraud proof of another client that this client has checked. */
 export interface Proven {
   type: 'proven'
-  /** Natural logarithm of the evidence that the re-check gave. */
+  /** Natural logarithm of the evidence that the check found. */
   logEvidence: number
 }

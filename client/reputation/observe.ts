@@ -1,4 +1,4 @@
-/** (state, observation, now) -> state. Pure; returns the very same state for what moves nothing. */
+/** (state, observation, now) -> state. Pure. Returns the same object if the observation changes nothing. */
 import type { Complete, Observation } from './observation.ts'
 import type { ReputationParameters } from './parameters.ts'
 import { penaltyOf, penaltyWeight } from './penalty.ts'
@@ -33,20 +33,14 @@ export function observe(
     }
     case 'audit': {
       const { evidence, logEvidence } = observation
-      const integrity = judged({ ...state.integrity, evidence, logEvidence }, parameters, now)
+      const integrity = withLimits({ ...state.integrity, evidence, logEvidence }, parameters, now)
       return counted({ ...state, integrity }, 'audit', now)
     }
     case 'proven': {
-      // Beside our own audits, not added to them: the same answers may stand behind both.
+      // The proof is not added to the evidence of this client's own audits, because both can contain the same answers.
       if (observation.logEvidence < Math.log(parameters.banEvidence)) return state
       const ban: Ban = { at: now, logEvidence: observation.logEvidence, by: 'proof' }
       return { ...state, integrity: { ...state.integrity, banned: state.integrity.banned ?? ban } }
-    }
-    case 'praised': {
-      // A ring that praises all day must not write all day.
-      if (state.reliability.praise >= parameters.praiseCap) return state
-      const praise = Math.min(parameters.praiseCap, state.reliability.praise + parameters.praiseWeight)
-      return counted({ ...state, reliability: { ...state.reliability, praise } }, 'praised', now)
     }
     case 'incomparable':
       return state
@@ -63,7 +57,8 @@ function complete(state: PeerState, seen: Complete, parameters: ReputationParame
   return counted(next, 'complete', now)
 }
 
-function judged(integrity: Integrity, parameters: ReputationParameters, now: number): Integrity {
+/** Quarantines, bans or releases the peer, by the limits of the evidence. */
+function withLimits(integrity: Integrity, parameters: ReputationParameters, now: number): Integrity {
   const { logEvidence, banned, quarantinedAt } = integrity
   if (banned === undefined && logEvidence >= Math.log(parameters.banEvidence)) {
     return { ...integrity, quarantinedAt: quarantinedAt ?? now, banned: { at: now, logEvidence, by: 'audit' } }

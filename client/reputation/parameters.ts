@@ -1,95 +1,106 @@
 /**
- * Every number of the reputation in one place: meaning, unit, allowed range. Validated when a
- * reputation is opened, so that a typo in a configuration cannot silently let liars in.
+ * Every number of the reputation, with its meaning, unit and allowed range. The reputation validates them
+ * when it is opened, so that a typo in a configuration cannot silently disable a protection.
  */
-
-import { BAN, QUARANTINE } from '../audit/constants.ts'
+import { BAN, QUARANTINE } from '../evidence/index.ts'
 
 export interface ReputationParameters {
-  // Integrity: the evidence of audits. Evidence is an e-value: by Ville's inequality an honest peer's
-  // exceeds E at any time of its life with a probability of at most 1/E.
+  // Integrity: the evidence of audits. Evidence is an e-value: by Ville's inequality the evidence against
+  // an honest peer exceeds E within its lifetime with a probability of at most 1/E.
 
-  /** Evidence at which a peer gets no more requests, only probes. Above 1. Default `QUARANTINE` of the audit, 30. */
+  /** Evidence at which a peer gets no more requests, only probes. Above 1. Default `QUARANTINE`, 30. */
   quarantineEvidence: number
-  /** Evidence at which a key is banned for good. Not below `quarantineEvidence`. Default `BAN` of the audit, 1,000. */
+  /** Evidence at which a key is banned for good. Not below `quarantineEvidence`. Default `BAN`, 1,000. */
   banEvidence: number
-  /** A peer that was quarantined comes back when later audits bring its evidence below this. Default 1, at most `quarantineEvidence`. */
+  /** Evidence below which a quarantined peer is released. Above 0, at most `quarantineEvidence`. Default 1. */
   releaseEvidence: number
 
-  // Newcomers: keys are free, so a new one gets little and is watched.
+  // Probation: keys are free, so a new key gets few requests and many audits.
 
-  /** Audited tokens after which a peer with clean audits is no newcomer any more. Default 1,000: some five answers, so that a peer that is honest half of the time gets through in 3 of 100 trials. */
+  /**
+   * Audited tokens after which a probationary peer is established. Default 1,000, about five answers: a peer
+   * that cheats in half of its answers passes in 3 of 100 cases.
+   */
   probationTokens: number
-  /** Most of the requests that go to newcomers while an established peer is there, 0 to 1. Default 0.05. */
+  /** The largest share of requests for probationary peers while an established peer is available, 0 to 1. Default 0.05. */
   probationShare: number
-  /** What is left of it where newcomers were bad every time, 0 to `probationShare`. Default 0.004: a network of liars must stay open to the honest. */
+  /**
+   * The share that remains if every probationary peer so far was bad, 0 to `probationShare`. Default 0.004:
+   * honest peers must be able to join a network full of malicious nodes.
+   */
   probationShareFloor: number
 
   // Audits: rate and cost.
 
-  /** Share of an established peer's answers that is audited however long it was honest, 0 to 1. Default 0.05. */
+  /** The least share of the answers of an established peer that is audited, 0 to 1. Default 0.05. */
   auditFloor: number
-  /** Audits' share of all compute, 0 to 1. Default 0.025; with the allowance below it stays under 5 % from the 200th request on. */
-  auditBudget: number
-  /** What may be spent on audits beforehand, tokens of generation. Default 1,500: the newcomers of a first session. */
-  auditAllowanceTokens: number
-  /** Cost of one audited token in generated ones, above 0. Default 0.24: 1.2 prefills, each a fifth of a decode on a CPU; on a GPU it is far less. */
-  auditTokenCost: number
   /**
-   * Part of the audit budget that checking others' accusations may take, and part of that for sources
-   * that were never right before, 0 to 1. Default 0.4: slander must not starve the audits.
+   * Share of all compute that audits can use, 0 to 1. Default 0.025. Together with the allowance the share stays
+   * below 5 % from the 200th request on.
    */
-  recheckShare: number
+  auditBudget: number
+  /**
+   * What audits can spend in advance, in tokens of generation. Default 1,500: enough for the probationary peers
+   * of a first session.
+   */
+  auditAllowanceTokens: number
+  /**
+   * Cost of one audited token, in generated tokens. Above 0. Default 0.24: 1.2 prefilled tokens, each a fifth of
+   * a generated token on a CPU. On a GPU the cost is far lower.
+   */
+  auditTokenCost: number
 
-  // Reliability: complete against failed, decaying.
+  // Reliability: complete and failed answers, decaying.
 
   /** Half-lives of the three horizons, milliseconds, each longer than the next. Defaults 7 d, 24 h, 30 min. */
   weekHalfLifeMs: number
   dayHalfLifeMs: number
   recentHalfLifeMs: number
-  /** Evidence that a peer begins with, answers. Above 0. Defaults 1 complete and 0.25 failed: tried, but below any peer that is known to work. */
+  /**
+   * Complete and failed answers that every peer begins with. Above 0. Defaults 1 and 0.25: an unknown peer is
+   * tried, but ranks below every peer that is known to work.
+   */
   priorComplete: number
   priorFailed: number
-  /** The most evidence that a longer horizon lends to a shorter one, answers. Default 8: a new fault shows within a few answers. */
+  /**
+   * The most evidence that a longer horizon passes to a shorter one, in answers. Default 8: a new fault shows
+   * within a few answers.
+   */
   carriedEvidence: number
 
-  // Penalties, in failed answers; 0 or more. Against the ten complete answers of a good half hour:
-  // about three cut answers halve a peer's reliability.
+  // Penalties, in failed answers, 0 or more. For comparison: after the ten complete answers of a good half
+  // hour, about three cut answers halve the reliability of a peer.
 
-  /** Could not be dialled, though others could. Default 1. */
+  /** The peer could not be dialled, though others could. Default 1. */
   unreachablePenalty: number
-  /** Took the request and sent no word, or no first token. Default 2. */
+  /** The peer took the request and sent no reply, or no first token. Default 2. */
   silentPenalty: number
-  /** Its engine failed, and it said so. Default 2. */
+  /** The peer reported that its engine failed. Default 2. */
   crashedPenalty: number
-  /** Stopped in the middle of an answer. Default 3. */
+  /** The peer stopped sending tokens in the middle of an answer. Default 3. */
   stalledPenalty: number
-  /** Ended the stream without a terminal frame. Default 3. */
+  /** The peer ended the stream without a terminal frame. Default 3. */
   cutPenalty: number
-  /** Sent what no honest node sends. Default 6. */
+  /** The peer sent something that no honest node sends. Default 6. */
   violationPenalty: number
 
-  // Others' praise.
+  // Speed: averages of logarithms that follow a worse sample quickly (Finagle's PeakEwma).
 
-  /** What one attestation adds to the complete answers a peer begins with. Default 0.05. */
-  praiseWeight: number
-  /** All praise together, answers. Default 0.5: a thousand invented friends are worth half an answer. */
-  praiseCap: number
-
-  // Speed: averages of logarithms, quick to believe bad news (Finagle's PeakEwma).
-
-  /** Half-life of what is known of a peer's speed, milliseconds. Default 30 min. */
+  /** Half-life of the measured speed of a peer, milliseconds. Default 30 min. */
   speedHalfLifeMs: number
   /** Weight of a new sample that is worse than the average, 0 to 1. Default 0.5. */
   speedPeakGain: number
-  /** The least weight of one that is better, 0 to `speedPeakGain`. Default 0.1. */
+  /** The least weight of a new sample that is better than the average, 0 to `speedPeakGain`. Default 0.1. */
   speedCalmGain: number
-  /** How many samples a card's claim is worth, above 0. Default 1. */
+  /** How many samples the claim on a card is worth. Above 0. Default 1. */
   claimWeight: number
 
-  // Blame: a failure of the client's own network looks like one of every peer.
+  // Blame: when the client's own network fails, every peer seems to fail.
 
-  /** Peers failing in a row, without a sign of life from any, that mean the client's own network. 2 or more. Default 3. */
+  /**
+   * The number of peers that fail in a row, without a sign of life from any peer, at which the client blames its
+   * own network. 2 or more. Default 3.
+   */
   lossPeers: number
   /** How long a failure waits for a sign of life that proves the client's network, milliseconds. Default 60 s. */
   blameWindowMs: number
@@ -106,7 +117,6 @@ export const DEFAULT_REPUTATION: Readonly<ReputationParameters> = {
   auditBudget: 0.025,
   auditAllowanceTokens: 1_500,
   auditTokenCost: 0.24,
-  recheckShare: 0.4,
   weekHalfLifeMs: 7 * 24 * 3_600_000,
   dayHalfLifeMs: 24 * 3_600_000,
   recentHalfLifeMs: 30 * 60_000,
@@ -119,8 +129,6 @@ export const DEFAULT_REPUTATION: Readonly<ReputationParameters> = {
   stalledPenalty: 3,
   cutPenalty: 3,
   violationPenalty: 6,
-  praiseWeight: 0.05,
-  praiseCap: 0.5,
   speedHalfLifeMs: 30 * 60_000,
   speedPeakGain: 0.5,
   speedCalmGain: 0.1,
@@ -131,13 +139,13 @@ export const DEFAULT_REPUTATION: Readonly<ReputationParameters> = {
 
 type Name = keyof ReputationParameters
 
-/** Inclusive, but for `above`. */
+/** An allowed range. Both ends are allowed, unless `above` is set. */
 interface Range {
   least: number
   most: number
-  /** The least value itself is not allowed. */
+  /** The value `least` itself is not allowed. */
   above?: true
-  /** Another parameter that this one must not exceed. */
+  /** The name of a parameter that this one must not exceed. */
   within?: Name
 }
 
@@ -158,7 +166,6 @@ export const PARAMETER_RANGES: Readonly<Record<Name, Range>> = {
   auditBudget: SHARE,
   auditAllowanceTokens: TOKENS,
   auditTokenCost: POSITIVE,
-  recheckShare: SHARE,
   weekHalfLifeMs: DURATION,
   dayHalfLifeMs: { ...DURATION, within: 'weekHalfLifeMs' },
   recentHalfLifeMs: { ...DURATION, within: 'dayHalfLifeMs' },
@@ -171,9 +178,6 @@ export const PARAMETER_RANGES: Readonly<Record<Name, Range>> = {
   stalledPenalty: WEIGHT,
   cutPenalty: WEIGHT,
   violationPenalty: WEIGHT,
-  praiseWeight: { ...WEIGHT, within: 'praiseCap' },
-  // A praised stranger must never weigh like one complete answer.
-  praiseCap: { least: 0, most: 1 },
   speedHalfLifeMs: DURATION,
   speedPeakGain: SHARE,
   speedCalmGain: { ...SHARE, above: true, within: 'speedPeakGain' },
@@ -183,9 +187,9 @@ export const PARAMETER_RANGES: Readonly<Record<Name, Range>> = {
 }
 
 /**
- * The defaults with what differs from them.
+ * Returns the defaults with these changes.
  *
- * @throws RangeError that names the parameter, its value and its range
+ * @throws RangeError with the name of the parameter, its value and its range
  */
 export function reputationParameters(changes: Partial<ReputationParameters> = {}): ReputationParameters {
   const parameters = { ...DEFAULT_REPUTATION, ...changes }
@@ -194,11 +198,11 @@ export function reputationParameters(changes: Partial<ReputationParameters> = {}
     const low = range.above === true ? value > range.least : value >= range.least
     if (!low || !(value <= range.most)) {
       const from = range.above === true ? `above ${range.least}` : `from ${range.least}`
-      throw new RangeError(`reputation parameter ${name} is ${value}; it has to be ${from} to ${range.most}`)
+      throw new RangeError(`reputation parameter ${name} is ${value}; it must be ${from} to ${range.most}`)
     }
     if (range.within !== undefined && value > parameters[range.within]) {
       throw new RangeError(
-        `reputation parameter ${name} is ${value}, above ${range.within} (${parameters[range.within]})`
+        `reputation parameter ${name} is ${value}; it must not exceed ${range.within}, which is ${parameters[range.within]}`
       )
     }
   }

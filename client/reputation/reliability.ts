@@ -1,14 +1,15 @@
 /**
- * Reliability: Beta evidence over three horizons. Each horizon counts complete and failed answers
- * and halves them in its own time; a longer one is the shorter one's prior. So a peer that fails
- * now shows it within a few answers, and one that failed this morning is not forgiven by a lunch break.
+ * Reliability: a Beta distribution from three horizons. Each horizon counts complete and failed answers
+ * with its own half-life, and a longer horizon is the prior of the next shorter one. So a peer that
+ * begins to fail loses reliability within a few answers, and a peer that failed this morning does not
+ * recover within an hour.
  */
 import type { ReputationParameters } from './parameters.ts'
 
 export interface Tally {
   complete: number
   failed: number
-  /** When it was last brought up to date, milliseconds since the epoch. */
+  /** When the counts were last updated, milliseconds since the epoch. */
   at: number
 }
 
@@ -16,8 +17,6 @@ export interface Reliability {
   week: Tally
   day: Tally
   recent: Tally
-  /** What others' praise adds to the prior, answers. */
-  praise: number
 }
 
 /** A Beta distribution over the chance that the next answer is complete. */
@@ -28,7 +27,7 @@ export interface Beta {
 
 export function freshReliability(now: number): Reliability {
   const none = { complete: 0, failed: 0, at: now }
-  return { week: none, day: none, recent: none, praise: 0 }
+  return { week: none, day: none, recent: none }
 }
 
 export function addOutcome(
@@ -44,8 +43,7 @@ export function addOutcome(
   return {
     week: add(reliability.week, parameters.weekHalfLifeMs),
     day: add(reliability.day, parameters.dayHalfLifeMs),
-    recent: add(reliability.recent, parameters.recentHalfLifeMs),
-    praise: reliability.praise
+    recent: add(reliability.recent, parameters.recentHalfLifeMs)
   }
 }
 
@@ -56,7 +54,7 @@ export function reliabilityBeta(reliability: Reliability, parameters: Reputation
     [reliability.day, parameters.dayHalfLifeMs],
     [reliability.recent, parameters.recentHalfLifeMs]
   ]
-  let belief: Beta = { alpha: priorComplete + reliability.praise, beta: priorFailed }
+  let belief: Beta = { alpha: priorComplete, beta: priorFailed }
   for (const [tally, halfLifeMs] of horizons) {
     const { complete, failed } = decayed(tally, halfLifeMs, now)
     const prior = shrunk(belief, carriedEvidence)
@@ -69,19 +67,19 @@ export function betaMean({ alpha, beta }: Beta): number {
   return alpha / (alpha + beta)
 }
 
-/** Answers that still count in the longest horizon. */
+/** Returns how many answers still count in the longest horizon. */
 export function evidenceLeft(reliability: Reliability, parameters: ReputationParameters, now: number): number {
   const { complete, failed } = decayed(reliability.week, parameters.weekHalfLifeMs, now)
   return complete + failed
 }
 
 function decayed(tally: Tally, halfLifeMs: number, now: number): Tally {
-  // A clock that was set back must not make evidence grow.
+  // If the clock was set back, the counts must not grow.
   const kept = 2 ** (-Math.max(0, now - tally.at) / halfLifeMs)
   return { complete: tally.complete * kept, failed: tally.failed * kept, at: now }
 }
 
-/** The same mean, with no more than so much evidence. */
+/** Returns a distribution with the same mean and at most `most` answers of evidence. */
 function shrunk({ alpha, beta }: Beta, most: number): Beta {
   const scale = Math.min(1, most / (alpha + beta))
   return { alpha: alpha * scale, beta: beta * scale }

@@ -1,37 +1,29 @@
-/** What one client knows of all peers: the pure parts, held together by a store and a clock. */
+/** What one client knows of all peers. Combines the pure parts of this folder with a store and a clock. */
 import { isWireCode } from '@potluck/protocol'
 
-import {
-  auditCost,
-  auditRate,
-  earnAudits,
-  freshAuditBudget,
-  spendAudit,
-  type AuditBudget,
-  type AuditPurpose
-} from './audits.ts'
+import { auditCost, auditRate } from './audits.ts'
 import { hold, isDoubtful, settle, type Run } from './blame.ts'
 import { explain, type Explanation } from './explain.ts'
 import type { Observation } from './observation.ts'
 import { observe } from './observe.ts'
 import { reputationParameters, type ReputationParameters } from './parameters.ts'
+import { freshProbationHistory, noteTransition, probationShare, type ProbationHistory } from './probation.ts'
 import { evidenceLeft } from './reliability.ts'
 import { score, standingOf, type Score, type Standing } from './score.ts'
 import { freshState, type PeerState } from './state.ts'
 import type { ReputationStore } from './store.ts'
-import { freshStrangers, probationShare, noteTransition, type Strangers } from './strangers.ts'
 
 export interface ReputationOptions {
   store: ReputationStore
-  /** What differs from `DEFAULT_REPUTATION`. */
+  /** Changes to `DEFAULT_REPUTATION`. */
   parameters?: Partial<ReputationParameters>
   /** Milliseconds since the epoch. Default `Date.now`. */
   now?: () => number
-  /** Hears that something learnt could not be written; it is remembered until the end. Default: throws. */
+  /** Called when the store cannot write. The reputation keeps the change in memory. Default: throws the error. */
   onStoreError?: (error: Error) => void
 }
 
-/** Below this, answers of long ago say nothing any more, and an unsuspected peer's row is dropped. */
+/** The number of answers that still count, below which the row of an unsuspected peer is deleted. */
 const FORGOTTEN_EVIDENCE = 0.05
 
 export class Reputation {
@@ -41,33 +33,34 @@ export class Reputation {
   readonly #onStoreError: (error: Error) => void
   /** By digest, then by peer. */
   readonly #models = new Map<string, Map<string, PeerState>>()
-  /** A ban is the key's, whatever model it was for. */
+  /** A ban applies to the key, with every model. */
   readonly #banned = new Set<string>()
-  /** Answers of newcomers whose audit has not come back. */
+  /** By peer, the number of audits without a result yet. */
   readonly #awaited = new Map<string, number>()
-  /** Of whom nothing was seen: one for all, as hundreds are looked at for each request. */
+  /** The state of every unknown peer: a shared object, because selection reads hundreds for each request. */
   readonly #unknown: PeerState
   #run: Run = []
-  #budget: AuditBudget
-  #strangers: Strangers
+  /** What audits may still cost, in tokens of generation. */
+  #budget: number
+  #probation: ProbationHistory
 
-  /** @throws RangeError for a parameter out of its range; Error from the store */
+  /** @throws RangeError for a parameter outside its range; Error from the store */
   constructor({ store, parameters, now = Date.now, onStoreError = rethrow }: ReputationOptions) {
     this.parameters = reputationParameters(parameters)
     this.#store = store
     this.#now = now
     this.#onStoreError = onStoreError
-    this.#budget = freshAuditBudget(this.parameters)
-    this.#strangers = freshStrangers(now())
+    this.#budget = this.parameters.auditAllowanceTokens
+    this.#probation = freshProbationHistory(now())
     this.#unknown = freshState(now())
-    for (const { peer, digest, state } of store.load()) this.#take(peer, digest, state)
+    for (const { peer, digest, state } of store.load()) this.#restore(peer, digest, state)
   }
 
   /**
-   * Learns from one outcome. A failure that the client's own network might explain counts only when
-   * a sign of life (`reached`) has proven that network.
+   * Applies one observation. A failure that the client's own network could explain counts only after a sign
+   * of life (`reached`) has proven that network.
    *
-   * @throws Error if the store could not write, and nobody hears of it otherwise
+   * @throws Error if the store cannot write and there is no `onStoreError`
    */
   observe(peer: string, digest: string, observation: Observation): void {
     if (isDoubtful(observation)) {
@@ -78,12 +71,13 @@ export class Reputation {
     if (observation.type === 'served') this.reached()
     if (observation.type === 'complete') {
       this.reached()
-      this.#budget = earnAudits(this.#budget, observation.completionTokens, this.parameters)
+      // The evaluation of the prompt does not count: it costs little, and so the audits stay within their share.
+      this.#budget += observation.completionTokens * this.parameters.auditBudget
     }
     this.#apply(peer, digest, observation)
   }
 
-  /** A sign of life: some peer accepted a request, or sent a token. */
+  /** Reports a sign of life: a peer accepted a request or sent a token, so the client's own network works. */
   reached(): void {
     if (this.#run.length === 0) return
     const blamed = settle(this.#run, this.parameters, this.#now())
@@ -91,7 +85,7 @@ export class Reputation {
     for (const { peer, digest, observation } of blamed) this.#apply(peer, digest, observation)
   }
 
-  /** All of whom something is known, with the model that it is known of. */
+  /** Returns every known peer, with one entry for each of its models. */
   *peers(): Generator<{ peer: string; digest: string; state: PeerState }, void, void> {
     for (const [digest, peers] of this.#models) for (const [peer, state] of peers) yield { peer, digest, state }
   }
@@ -118,15 +112,18 @@ export class Reputation {
     return { score: current, lines: elsewhere ? ['banned with another model', ...lines] : lines }
   }
 
-  /** The share of requests that newcomers may get now; none while nothing is left to audit them with. */
+  /**
+   * Returns the share of requests that probationary peers may get now; 0 while the budget cannot pay for the
+   * audits of a probation.
+   */
   probationShare(): number {
-    const auditable = this.#budget.tokens >= auditCost(this.parameters.probationTokens, this.parameters)
-    return auditable ? probationShare(this.#strangers, this.parameters) : 0
+    const auditable = this.#budget >= auditCost(this.parameters.probationTokens, this.parameters)
+    return auditable ? probationShare(this.#probation, this.parameters) : 0
   }
 
   /**
-   * Whether to audit an answer that has just completed, and takes its cost from the budget if so.
-   * Then `observe` an `audit` or `incomparable`, or call `auditFailed`.
+   * Decides whether to audit an answer that has just completed, and if so takes the cost from the budget.
+   * After the audit, `observe` an `audit` or `incomparable`, or call `auditFailed`.
    *
    * @param tokens of prompt and answer together
    * @param random uniform in [0, 1)
@@ -134,42 +131,44 @@ export class Reputation {
   takeAudit(peer: string, digest: string, tokens: number, random: () => number): boolean {
     const state = this.state(peer, digest)
     if (random() >= auditRate(state, this.#budget, this.parameters)) return false
-    if (!this.takeBudget(auditCost(tokens, this.parameters), 'audit')) return false
+    if (!this.takeBudget(auditCost(tokens, this.parameters))) return false
     this.#awaited.set(peer, (this.#awaited.get(peer) ?? 0) + 1)
     return true
   }
 
-  /** An audit that was taken came to no result. */
+  /** Reports that an audit ended without a result. */
   auditFailed(peer: string): void {
     const awaited = (this.#awaited.get(peer) ?? 0) - 1
     if (awaited > 0) this.#awaited.set(peer, awaited)
     else this.#awaited.delete(peer)
   }
 
-  /** Audits of this peer that are under way. */
+  /** Returns the number of audits of this peer without a result yet. */
   awaitedAudits(peer: string): number {
     return this.#awaited.get(peer) ?? 0
   }
 
-  /** Pays for a probe or for the re-check of an accusation, in tokens of generation; false: not now. */
-  takeBudget(cost: number, purpose: AuditPurpose): boolean {
-    const left = spendAudit(this.#budget, cost, purpose)
-    if (left === undefined) return false
-    this.#budget = left
+  /**
+   * Takes a cost from the audit budget, in tokens of generation. Returns false, and takes nothing, if the budget
+   * is too small.
+   */
+  takeBudget(cost: number): boolean {
+    if (cost > this.#budget) return false
+    this.#budget -= cost
     return true
   }
 
-  /** Keeps an audited answer that the user marked as shareable, as bytes of the caller's own form. */
+  /** Keeps an audited answer that the user marked as shareable. The reputation does not interpret the bytes. */
   keep(peer: string, digest: string, answer: Uint8Array): void {
     this.#write(() => this.#store.keep(peer, digest, answer))
   }
 
-  /** The answers that were kept of it, oldest first. */
+  /** Returns the kept answers of the peer, oldest first. */
   kept(peer: string, digest: string): Uint8Array[] {
     return this.#store.kept(peer, digest)
   }
 
-  /** Writes nothing more. */
+  /** Closes the store. */
   close(): void {
     this.#store.close()
   }
@@ -181,7 +180,7 @@ export class Reputation {
     const after = observe(before, observation, this.parameters, now)
     if (after === before) return
     const standings = [before, after].map((state) => standingOf(state, this.parameters)) as [Standing, Standing]
-    this.#strangers = noteTransition(this.#strangers, ...standings, this.parameters, now)
+    this.#probation = noteTransition(this.#probation, ...standings, this.parameters, now)
     this.#set(peer, digest, after)
     this.#write(() => this.#store.save({ peer, digest, state: after }))
   }
@@ -194,8 +193,8 @@ export class Reputation {
     }
   }
 
-  /** A loaded row; one that says nothing any more is dropped, or free keys would fill the store. */
-  #take(peer: string, digest: string, state: PeerState): void {
+  /** Takes over a loaded row, or deletes it if it has no information left. Otherwise free keys would fill the store. */
+  #restore(peer: string, digest: string, state: PeerState): void {
     const { banned, quarantinedAt, logEvidence } = state.integrity
     const unsuspected = banned === undefined && quarantinedAt === undefined && logEvidence <= 0
     if (unsuspected && evidenceLeft(state.reliability, this.parameters, this.#now()) < FORGOTTEN_EVIDENCE) {

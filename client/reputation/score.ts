@@ -1,20 +1,24 @@
-/** (state, parameters, now) -> score. Pure. A gate first, then what selection may trade off. */
+/** (state, parameters, now) -> score. Pure. The standing is a gate; selection weighs only the rest. */
 import type { ReputationParameters } from './parameters.ts'
 import { betaMean, reliabilityBeta, type Beta } from './reliability.ts'
 import { auditedTokens, type PeerState } from './state.ts'
 
 /**
- * `probationary`: little is known, a bounded share of requests. `quarantined`: audits speak against it, probes only.
- * `banned`: never again, with this key.
+ * `probationary`: few of the peer's tokens are audited, so it gets a bounded share of the requests.
+ * `established`: enough tokens are audited. `quarantined`: the audits speak against the peer, so it gets
+ * probes only. `banned`: the key never gets a request again.
  */
 export type Standing = 'probationary' | 'established' | 'quarantined' | 'banned'
 
 export interface Score {
   standing: Standing
-  /** Natural logarithm of the evidence against its integrity. Never mixed with the rest. */
+  /**
+   * Natural logarithm of the evidence against the integrity of the peer. Selection never weighs it against speed
+   * or reliability.
+   */
   logEvidence: number
   auditedTokens: number
-  /** The chance that the next answer is complete: to draw from, and its mean. */
+  /** The chance that the next answer is complete, as a distribution and as its mean. */
   reliability: Beta
   reliabilityMean: number
 }

@@ -1,52 +1,55 @@
 /**
- * Speed: what this client measured, against what the card claims.
+ * Speed: what this client measured, compared with what the card claims.
  *
- * Averages are of logarithms, since a peer that is ten times slower matters as much at 10 ms as at
- * 10 s, and they are peak-sensitive as Finagle's PeakEwma: a worse sample weighs at once, a better
- * one slowly, so that a straggler is left quickly and has to earn its way back.
+ * The averages are averages of logarithms, because ten times slower matters as much at 10 ms as at 10 s.
+ * They are peak-sensitive like Finagle's PeakEwma: they follow a worse sample at once and a better sample
+ * slowly. So the client stops using a slow peer quickly and returns to it only after several good answers.
  */
 import type { Claims, Complete, Late } from './observation.ts'
 import type { ReputationParameters } from './parameters.ts'
 
-/** Of natural logarithms, where not said otherwise. */
+/** An average of natural logarithms, unless the field's comment says otherwise. */
 export interface Average {
   mean: number
-  /** Mean distance from it. */
+  /** Mean distance from the mean. */
   deviation: number
-  /** Samples behind it, decaying. */
+  /** Number of samples, decaying with time. */
   weight: number
-  /** Milliseconds since the epoch. */
+  /** When it was last updated, milliseconds since the epoch. */
   at: number
 }
 
 export interface BucketSpeed {
-  /** Time to the first token, as the caller felt it, ms. */
+  /** Time from the request to the first token, including all waits, ms. */
   ttft?: Average
-  /** Tokens per second of what was not cached, all waiting apart. */
+  /** Prefilled tokens per second, without cached tokens and without waits. */
   prefill?: Average
-  /** Between two tokens, ms. */
+  /** Time between two tokens, ms. */
   interToken?: Average
 }
 
 export interface Speed {
-  /** By tokens of the prompt that were not cached, see `PROMPT_BUCKETS`. */
+  /** By the number of prompt tokens that were not cached; see `PROMPT_BUCKETS`. */
   buckets: readonly BucketSpeed[]
-  /** Measured over claimed rates: 1 keeps its word. */
+  /** Measured rate divided by the claimed rate: 1 if the peer is as fast as it claims. */
   prefillKept?: Average
   decodeKept?: Average
-  /** The wait that it told with `accepted`, ms itself: most are 0. */
+  /** The wait that the node estimated in `accepted`, an average of ms (most are 0). */
   wait?: Average
-  /** How much longer callers wait than it tells, ms itself. Who lies about its load shows here. */
+  /**
+   * How much longer callers wait than the node estimated, an average of ms. A node that lies about its load has
+   * a high value.
+   */
   hidden?: Average
   /** The longest gap of an answer, ms. */
   gap?: Average
-  /** Actual over predicted completion time. */
+  /** Actual completion time divided by the predicted one. */
   off?: Average
 }
 
 export interface Work {
   promptTokens: number
-  /** Of these, what the peer is thought to hold. */
+  /** The part of the prompt tokens that the client expects in the cache of the peer. */
   cachedTokens: number
   answerTokens: number
 }
@@ -56,26 +59,35 @@ export interface Prediction {
   decodeMs: number
 }
 
-/** Upper bounds in tokens; the last bucket has none. Attention makes long prompts slower per token. */
+/**
+ * Upper bounds of the buckets, in tokens. The last bucket has no bound. Attention makes long prompts slower per
+ * token.
+ */
 export const PROMPT_BUCKETS: readonly number[] = [256, 1_024, 4_096, 16_384]
-/** What any prompt costs at least, in tokens: rendering, admission, one evaluation. Keeps a rate over 3 tokens from looking tiny. */
+/**
+ * The least cost of any prompt, in tokens: rendering, admission, one evaluation. Without it, a prompt of 3
+ * tokens would show a tiny rate.
+ */
 const OVERHEAD_TOKENS = 64
-/** Where a card claims nothing: a slow CPU. */
+/** Rates for a card without rates: a slow CPU. */
 const UNCLAIMED: Claims = { prefillTokensPerSecond: 40, decodeTokensPerSecond: 8 }
 /** A prefill may take this many times as long as expected before the rest counts as a wait. */
 const PREFILL_TOLERANCE = 3
-/** Deviation before a second sample, of a logarithm: a factor of 1.3. */
+/** Deviation of a logarithm before the second sample: a factor of 1.3. */
 const FIRST_DEVIATION = 0.3
-/** More samples than this say no more: beyond it an average would stop moving. */
+/** The most samples that an average counts. With more, it would stop moving. */
 const MAX_WEIGHT = 50
 /**
- * Silence between tokens that is never a stall: a busy node's prefill of another prompt, a garbage
- * collection and a lost packet's retransmission all stay below it.
+ * A shorter silence between tokens is never a stall: prefill of another prompt on a busy node, garbage
+ * collection and the retransmission of a lost packet all take less.
  */
 const LEAST_STALL_MS = 1_200
-/** How far over the longest gap of its usual answer a peer has to be. */
+/** A stall is longer than this many times the longest gap of the peer's usual answers (with as many deviations). */
 const LONGEST_GAPS = 3
-/** And over the usual gap of this answer: another node can evaluate the prompt again meanwhile. */
+/**
+ * A stall is longer than this many times the usual gap of this answer. In that time another node can evaluate
+ * the prompt again.
+ */
 const USUAL_GAPS = 20
 
 export const FRESH_SPEED: Speed = { buckets: Array.from({ length: PROMPT_BUCKETS.length + 1 }, () => ({})) }
@@ -94,7 +106,7 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
   const worseLow = (average: Average | undefined, value: number): Average =>
     learn(average, Math.log(Math.max(value, 0.01)), -1, parameters, now)
 
-  const serviceMs = Math.max(1, seen.ttftMs - seen.toldWaitMs - seen.roundTripMs)
+  const serviceMs = Math.max(1, seen.ttftMs - seen.estimatedWaitMs - seen.roundTripMs)
   const hiddenMs = hiddenWait(speed, { ...seen, waitedMs: seen.ttftMs }, parameters, now)
   const prefillRate = ((uncached + OVERHEAD_TOKENS) * 1000) / Math.max(1, serviceMs - hiddenMs)
   const bucket = speed.buckets[index] ?? {}
@@ -106,7 +118,7 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
   const updated: Speed = {
     ...speed,
     buckets: speed.buckets.with(index, next),
-    wait: learn(speed.wait, seen.toldWaitMs, 0, parameters, now),
+    wait: learn(speed.wait, seen.estimatedWaitMs, 0, parameters, now),
     hidden: learn(speed.hidden, hiddenMs, 1, parameters, now),
     prefillKept: worseLow(speed.prefillKept, prefillRate / claims.prefillTokensPerSecond)
   }
@@ -122,7 +134,10 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
   return updated
 }
 
-/** A wait without a first token says at least how long it was; one within what was told says nothing. */
+/**
+ * Learns from a wait without a first token: the true wait is at least as long. A wait within the node's estimate
+ * changes nothing.
+ */
 export function addLateness(speed: Speed, seen: Late, parameters: ReputationParameters, now: number): Speed {
   const hiddenMs = hiddenWait(speed, seen, parameters, now)
   if (hiddenMs <= (speed.hidden?.mean ?? 0)) return speed
@@ -130,16 +145,19 @@ export function addLateness(speed: Speed, seen: Late, parameters: ReputationPara
 }
 
 /**
- * What a wait is longer than told and than several times the prefill that was to be expected. Less
- * than that is slow prefill: the two look alike, but only one grows with the prompt.
+ * Returns the part of a wait that exceeds the node's estimate and several times the expected prefill. A
+ * shorter excess counts as slow prefill. The two look alike, but only slow prefill grows with the prompt.
  */
 function hiddenWait(speed: Speed, seen: Omit<Late, 'type'>, parameters: ReputationParameters, now: number): number {
   const { prefillMs } = predict(speed, { ...seen, answerTokens: 0 }, seen.claims, parameters, now)
-  const beyond = seen.waitedMs - seen.toldWaitMs - seen.roundTripMs - PREFILL_TOLERANCE * prefillMs
+  const beyond = seen.waitedMs - seen.estimatedWaitMs - seen.roundTripMs - PREFILL_TOLERANCE * prefillMs
   return Math.max(0, beyond)
 }
 
-/** Prefill of what is not cached, and decode: the claim until something was measured, and less and less afterwards. */
+/**
+ * Predicts prefill of the tokens that are not cached, and decode. The claim of the card counts fully before the
+ * first measurement and less with every sample.
+ */
 export function predict(
   speed: Speed,
   work: Work,
@@ -150,7 +168,7 @@ export function predict(
   const uncached = Math.max(0, work.promptTokens - work.cachedTokens)
   const bucket = speed.buckets[bucketOf(uncached)] ?? {}
   const { prefillTokensPerSecond, decodeTokensPerSecond } = claimed(claims)
-  // A bucket without samples: the claim, corrected by how well the peer keeps it elsewhere.
+  // For a bucket without samples: the claim, corrected by the ratio of measured to claimed rates in other buckets.
   const prefillClaim = Math.log(prefillTokensPerSecond) + blend(speed.prefillKept, 0, parameters, now)
   const decodeClaim = -Math.log(decodeTokensPerSecond / 1000) - blend(speed.decodeKept, 0, parameters, now)
   const prefillRate = Math.exp(blend(bucket.prefill, prefillClaim, parameters, now))
@@ -161,23 +179,23 @@ export function predict(
   }
 }
 
-/** The wait that a request is told there usually, ms; 0 where nothing is known. */
+/** Returns the wait that the node usually estimates, ms; 0 if nothing is known. */
 export function usualWaitMs({ wait }: Speed): number {
   return wait?.mean ?? 0
 }
 
-/** How much longer callers wait there than they are told, ms. */
+/** Returns how much longer callers wait than the node estimates, ms. */
 export function hiddenWaitMs({ hidden }: Speed): number {
   return hidden?.mean ?? 0
 }
 
 /**
- * A gap after which this peer has stalled. A node that stopped looks like one that is slow, so silence
- * is measured against the peer's own gaps: one that gives a token each second may pause for longer
- * than one that gives a hundred.
+ * Returns the gap between tokens after which this peer has stalled. A stopped node looks like a slow node,
+ * so the limit depends on the peer's own gaps: a peer with one token per second can pause for longer than
+ * a peer with a hundred.
  *
  * @param usualGapMs of this answer so far, undefined before its second token
- * @param mostMs the patience with a peer of which nothing is known, and the bound
+ * @param mostMs the timeout for a peer with no measured gaps, and the upper bound for every peer
  */
 export function stallAfterMs({ gap }: Speed, usualGapMs: number | undefined, mostMs: number): number {
   if (gap === undefined && usualGapMs === undefined) return mostMs
@@ -193,7 +211,7 @@ function claimed({ prefillTokensPerSecond, decodeTokensPerSecond }: Claims): Cla
   }
 }
 
-/** @param worse the sign of a change for the worse; 0: a change of either kind is as telling */
+/** @param worse the sign of a change for the worse; 0 if both directions weigh the same */
 function learn(
   average: Average | undefined,
   value: number,

@@ -1,21 +1,21 @@
-/** What is kept of one peer with one model. Plain data: a store writes it as JSON. */
+/** What the client keeps of one peer with one model. Plain data: a store writes it as JSON. */
 import type { Penalty } from '@potluck/protocol'
 
-import type { Evidence } from '../audit/evidence.ts'
+import type { Evidence } from '../evidence/index.ts'
 import { freshReliability, type Reliability } from './reliability.ts'
 import { FRESH_SPEED, type Speed } from './speed.ts'
 
-/** What is counted for `explain`. */
-export type Cause = Penalty | 'complete' | 'served' | 'late' | 'audit' | 'praised'
+/** The events that are counted for `explain`. */
+export type Cause = Penalty | 'complete' | 'served' | 'late' | 'audit'
 
 export interface Integrity {
-  /** The audit's e-process; absent before the first audit. Never decays. */
+  /** The e-process over all audits; absent before the first audit. Never decays. */
   evidence?: Evidence
-  /** Its natural logarithm; 0: none. */
+  /** The natural logarithm of the evidence; 0 before the first audit. */
   logEvidence: number
-  /** Since when it gets no requests, milliseconds since the epoch. */
+  /** When the quarantine began, milliseconds since the epoch; undefined without a quarantine. */
   quarantinedAt?: number | undefined
-  /** Ban is for good. */
+  /** A ban is permanent. */
   banned?: Ban
 }
 
@@ -23,7 +23,7 @@ export interface Ban {
   /** Milliseconds since the epoch. */
   at: number
   logEvidence: number
-  /** By our own audits, or by another's proof that we checked again. */
+  /** By this client's own audits, or by a fraud proof of another client that this client has checked. */
   by: 'audit' | 'proof'
 }
 
@@ -33,12 +33,12 @@ export interface PeerState {
   integrity: Integrity
   reliability: Reliability
   speed: Speed
-  /** Answer tokens that this client got from it. */
+  /** Answer tokens that this client received from the peer. */
   generatedTokens: number
   counts: Readonly<Partial<Record<Cause, { count: number; last: number }>>>
 }
 
-/** Answer tokens of the peer that were audited. */
+/** Returns how many answer tokens of the peer were audited. */
 export function auditedTokens({ integrity }: Pick<PeerState, 'integrity'>): number {
   return integrity.evidence?.tokens ?? 0
 }
@@ -55,8 +55,8 @@ export function freshState(now: number): PeerState {
 }
 
 /**
- * A state that a store held, or undefined for one that no longer reads: an older layout, a damaged
- * row. Shallow: our own process wrote it.
+ * Parses a state from a store. Returns undefined for an older layout or a damaged row. The check is
+ * shallow, because only this program writes the store.
  */
 export function parseState(json: string): PeerState | undefined {
   let value: unknown

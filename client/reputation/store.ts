@@ -1,4 +1,4 @@
-/** Where reputations outlive the process. */
+/** Keeps reputations when the process ends. */
 import type { PeerState } from './state.ts'
 
 export interface StoredPeer {
@@ -9,30 +9,33 @@ export interface StoredPeer {
 }
 
 /**
- * Keeps states by (peer, digest). What `save` returned for must be there after the process was
- * killed at any later moment, and a row is either the old or the new one.
+ * Keeps states by (peer, digest). After `save` returns, the state must survive a kill of the process at
+ * any later time. A row is either the old or the new state, never a mixture.
  */
 export interface ReputationStore {
   load: () => Iterable<StoredPeer>
-  /** @throws Error if it could not be written */
+  /** @throws Error if the store cannot write */
   save: (entry: StoredPeer) => void
   remove: (peer: string, digest: string) => void
   /**
-   * Keeps an audited answer, for a proof, beside the peer's others; the oldest leaves when there are more than
-   * `MAX_KEPT_ANSWERS`. Only answers that the user marked as shareable come here.
+   * Keeps an audited answer of the peer for a fraud proof, and deletes the oldest when there are more than
+   * `MAX_KEPT_ANSWERS`. The client passes only answers that the user marked as shareable.
    *
-   * @throws Error if it could not be written
+   * @throws Error if the store cannot write
    */
   keep: (peer: string, digest: string, answer: Uint8Array) => void
-  /** Oldest first. */
+  /** Returns the kept answers, oldest first. */
   kept: (peer: string, digest: string) => Uint8Array[]
   close: () => void
 }
 
-/** Of one peer with one model: a cheat at 10 % is banned within less. Some 10 KB each. */
+/**
+ * Answers to keep of one peer with one model, about 10 KB each. A node that cheats in 10 % of its answers is
+ * banned within fewer.
+ */
 export const MAX_KEPT_ANSWERS: number = 64
 
-/** Forgets with the process: for browsers, and for tests. */
+/** Keeps everything in memory only: for browsers and tests. */
 export class MemoryReputationStore implements ReputationStore {
   readonly #entries = new Map<string, StoredPeer>()
   readonly #answers = new Map<string, Uint8Array[]>()

@@ -83,7 +83,7 @@ export class AttemptRecord {
       cachedTokens,
       completionTokens,
       roundTripMs: node.roundTripMs,
-      toldWaitMs: this.reportedWaitMs,
+      estimatedWaitMs: this.reportedWaitMs,
       ttftMs: (this.#firstTokenAt ?? this.#context.now()) - this.sentAt,
       decodeMs,
       longestGapMs,
@@ -119,7 +119,7 @@ export class AttemptRecord {
       promptTokens: this.#work.promptTokens,
       cachedTokens,
       roundTripMs: node.roundTripMs,
-      toldWaitMs: this.reportedWaitMs,
+      estimatedWaitMs: this.reportedWaitMs,
       waitedMs: this.#context.now() - this.sentAt,
       claims: model
     })

@@ -19,7 +19,7 @@ import type { AuditService } from './audit.ts'
 import { untilOver } from './over.ts'
 
 export interface OwnerAuditJob extends AuditRequest {
-  heard?: ReceivedAnswer
+  received?: ReceivedAnswer
 }
 
 /** In the queue's eyes a peer of its own. */
@@ -34,13 +34,13 @@ export async function auditForOwner(
   job: Uint8Array,
   { engine, queue, stopping }: Pick<AuditService, 'engine' | 'queue' | 'stopping'>
 ): Promise<Uint8Array> {
-  const { peerId, answer, heard } = decodeJob(job)
+  const { peerId, answer, received } = decodeJob(job)
   const slot = Promise.withResolvers<void>()
   const place = queue.enter(OWNER, slot.resolve)
   if (place === undefined) throw new PotluckError('busy', 'the queue is full', { retryAfterMs: queue.retryAfterMs })
   try {
     await untilOver(slot.promise, stopping)
-    const options = { signal: stopping, ...(heard === undefined ? {} : { received: heard }) }
+    const options = { signal: stopping, ...(received === undefined ? {} : { received: received }) }
     return encodeAudit(await auditAnswer(answer, peerId, engine, options))
   } finally {
     place.leave()
@@ -53,15 +53,15 @@ interface JobMessage {
   text?: string
 }
 
-export function encodeJob({ heard, ...request }: OwnerAuditJob): Uint8Array {
-  const message: JobMessage = { request: toBase64(encodeAuditRequest(request)), ...heard }
+export function encodeJob({ received, ...request }: OwnerAuditJob): Uint8Array {
+  const message: JobMessage = { request: toBase64(encodeAuditRequest(request)), ...received }
   return Buffer.from(JSON.stringify(message))
 }
 
 function decodeJob(bytes: Uint8Array): OwnerAuditJob {
   const { request, text } = JSON.parse(Buffer.from(bytes).toString()) as JobMessage
   const decoded = decodeAuditRequest(Buffer.from(request, 'base64'))
-  return text === undefined ? decoded : { ...decoded, heard: { text } }
+  return text === undefined ? decoded : { ...decoded, received: { text } }
 }
 
 interface AuditMessage {

@@ -1,13 +1,13 @@
 /** The calibration, see `../calibrate.ts`. */
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { BINS, cellOf, OUTCOMES } from '../../client/audit/bins.ts'
+import { BINS, cellOf, OUTCOMES } from '../../client/evidence/bins.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { honestHistogram } from './histogram.ts'
 import { Laboratory } from './laboratory.ts'
 import { areAlike, honestAnswers, honestAudits, type HonestAudit } from './variations.ts'
 
-const TARGET = new URL('../../client/audit/honest.ts', import.meta.url)
+const TARGET = new URL('../../client/evidence/honest.ts', import.meta.url)
 /** The benchmark's answers have other seeds. */
 const SEED = 1
 
@@ -23,8 +23,8 @@ export async function calibrate(tokens: number, signal: AbortSignal): Promise<vo
   await writeFile(
     TARGET,
     `/**
- * How far honest nodes differ: by gap, the probabilities of an exact token and of a margin in each bin.
- * Written by \`node scripts/calibrate.ts\`, which says how; not to be edited.
+ * How far honest nodes differ. One row for each gap: the probability of an exact token, then of a margin
+ * in each bin. Written by \`node scripts/calibrate.ts\`, which explains how. Do not edit it.
  */
 export const HONEST: readonly (readonly number[])[] = [
 ${rows.join(',\n')}

@@ -1,5 +1,5 @@
 /** From counts of honest tokens to a histogram that no honest node exceeds. */
-import { BINS, OUTCOMES } from '../../client/audit/bins.ts'
+import { BINS, OUTCOMES } from '../../client/evidence/bins.ts'
 
 /**
  * Backends that could not be measured may differ by more: a margin of any size comes so much more often.

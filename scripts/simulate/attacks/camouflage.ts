@@ -1,10 +1,9 @@
 import { HONEST } from '../world/audit.ts'
 import type { Attack } from './attack.ts'
 
-/** A coin for every answer: half of the work saved, and half as much evidence. */
+/** Cheats in a random half of the answers: saves half of the work and leaves half of the evidence. */
 export const camouflage: Attack = {
   name: 'camouflage',
-  about: 'honest half of the time',
   begin({ malicious, cheats, random }) {
     for (const member of malicious) {
       const cheat = random.pick(cheats)

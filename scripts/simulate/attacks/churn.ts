@@ -3,10 +3,12 @@ import type { Attack } from './attack.ts'
 const UP_MS = 15 * 60_000
 const DOWN_MS = 2 * 60_000
 
-/** Homes are switched off in mid-answer, and come back with an empty cache. */
+/**
+ * Nodes are switched off in mid-answer and come back with an empty cache: up for 15 minutes, down for two, on
+ * average.
+ */
 export const churn: Attack = {
   name: 'churn',
-  about: 'up for a quarter of an hour, down for two minutes',
   begin({ malicious, clock, random }) {
     for (const { peer } of malicious) {
       const rise = (): void => {
@@ -22,5 +24,5 @@ export const churn: Attack = {
   }
 }
 
-/** Mean share of the time that a peer is there. */
+/** Mean share of the time that a peer is up. */
 export const CHURN_SHARE: number = UP_MS / (UP_MS + DOWN_MS)

@@ -1,9 +1,8 @@
 import type { Attack } from './attack.ts'
 
-/** Each serves one cheaper file for all answers, and claims twice its speed. */
+/** Each serves one cheaper model file for all answers, and claims twice its real speed. */
 export const liars: Attack = {
   name: 'liars',
-  about: 'another file behind every answer',
   begin({ malicious, cheats, random }) {
     for (const member of malicious) {
       const cheat = random.pick(cheats)

@@ -4,10 +4,9 @@ const FACTOR = 8
 const SLOW_MS = 3 * 60_000
 const WELL_MS = 3 * 60_000
 
-/** Not malice: a game is started, a laptop gets hot. Eight times slower, for minutes, half of the time. */
+/** Not an attack: the user starts a game, or a laptop gets hot. Eight times slower for minutes, half of the time. */
 export const stragglers: Attack = {
   name: 'stragglers',
-  about: `${FACTOR} times slower, half of the time`,
   begin({ malicious, clock, random }) {
     for (const { peer } of malicious) {
       const turn = (slow: boolean): void => {
@@ -19,5 +18,5 @@ export const stragglers: Attack = {
   }
 }
 
-/** Mean share of its rates that a straggler delivers. */
+/** Mean speed of a straggler, as a share of its full speed. */
 export const STRAGGLER_SHARE: number = 0.5 + 0.5 / FACTOR

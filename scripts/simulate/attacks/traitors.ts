@@ -1,13 +1,12 @@
 import { HONEST } from '../world/audit.ts'
 import type { Attack } from './attack.ts'
 
-/** Answers that each client gets honestly first: more than its probation. */
+/** Honest answers to each client before the first cheat: more than its probation takes. */
 const HONEST_ANSWERS = 10
 
-/** Earns each client's trust, then spends it. */
+/** Serves each client honestly until the client trusts it, then cheats in every answer. */
 export const traitors: Attack = {
   name: 'traitors',
-  about: `honest for a client's first ${HONEST_ANSWERS} answers, never after`,
   begin({ malicious, cheats, random }) {
     for (const member of malicious) {
       const cheat = random.pick(cheats)

@@ -1,10 +1,9 @@
 import type { Attack } from './attack.ts'
 import { liars } from './liars.ts'
 
-/** Liars that take a new key after every answer: no evidence ever finds the one that it is about. */
+/** Liars that take a new key after every answer: evidence against the old key is useless. */
 export const whitewashing: Attack = {
   name: 'whitewashing',
-  about: 'liars with a new key after every answer',
   begin(context) {
     liars.begin(context)
     let keys = 0

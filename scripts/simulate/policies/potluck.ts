@@ -1,7 +1,8 @@
 /**
- * The client's own code (`client/reputation`, `client/select`) behind the simulator's interface.
+ * Adapts the client's own code (`client/reputation`, `client/select`) to the simulator's interface.
  *
- * Assumption: loads come with every answer, and for all peers anew every minute, as cards are refreshed.
+ * Assumption: the client receives the load of a peer with every answer, and the loads of all peers every
+ * minute, because it refreshes the cards.
  */
 import type { Load } from '@potluck/protocol'
 import {
@@ -19,8 +20,6 @@ const LOAD_REFRESH_MS = 60_000
 
 export class PotluckPolicy implements Policy {
   readonly reputation: Reputation
-  /** A last look before a peer is asked; false passes it over. */
-  screen: (candidate: Candidate) => boolean = () => true
   readonly #context: PolicyContext
   readonly #selector: Selector
   readonly #nodes = new Map<string, SimNode>()
@@ -38,8 +37,7 @@ export class PotluckPolicy implements Policy {
 
   *candidates(ask: Ask): Generator<SimCandidate, void, void> {
     for (const choice of this.#selector.order(this.#known(), toRequest(ask))) {
-      const candidate = { peer: choice.contender.node.subject, key: choice.contender.peer, choice }
-      if (this.screen(candidate)) yield candidate
+      yield { peer: choice.contender.node.subject, key: choice.contender.peer, choice }
     }
   }
 
@@ -50,9 +48,9 @@ export class PotluckPolicy implements Policy {
     const request = toRequest(ask)
     const record = this.#selector.begin(choice, request, hedge)
     return {
-      accepted: (toldWaitMs, load) => {
-        node.told(load, now())
-        record.accepted(toldWaitMs)
+      accepted: (estimatedWaitMs, load) => {
+        node.reported(load, now())
+        record.accepted(estimatedWaitMs)
       },
       firstToken: () => record.firstToken(),
       complete: (cachedTokens, decodeMs) =>
@@ -73,7 +71,7 @@ export class PotluckPolicy implements Policy {
         return {
           afterMs: Math.max(...others.map(({ roundTripMs }) => roundTripMs)),
           decide: () => {
-            for (const other of others) other.told(other.subject.load(), now())
+            for (const other of others) other.reported(other.subject.load(), now())
             const better = this.#selector.better(record, others, request)
             return better && { peer: better.contender.node.subject, key: better.contender.peer, choice: better }
           }
@@ -93,7 +91,7 @@ export class PotluckPolicy implements Policy {
     return this.#context.peers().map((peer) => {
       let node = this.#nodes.get(peer.key)
       if (node === undefined) this.#nodes.set(peer.key, (node = new SimNode(peer, now)))
-      else if (refresh) node.told(peer.load(), now)
+      else if (refresh) node.reported(peer.load(), now)
       return node
     })
   }
@@ -103,7 +101,7 @@ export interface SimCandidate extends Candidate {
   choice: NodeChoice<SimNode>
 }
 
-/** The candidates that come back to this policy are those that it made. */
+/** The simulator passes only candidates back that this policy created. */
 function own(candidate: Candidate): SimCandidate {
   return candidate as SimCandidate
 }
@@ -139,7 +137,7 @@ export class SimNode implements KnownNode {
     return this.subject.roundTripMs
   }
 
-  told(load: Load, now: number): void {
+  reported(load: Load, now: number): void {
     this.load = load
     this.loadAt = now
   }

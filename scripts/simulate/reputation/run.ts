@@ -1,7 +1,7 @@
 /**
- * One run: peers serve one model; a share of them is malicious. Each client asks 200 times, one request after
- * the other, and knows nothing of any peer at first. A bad answer is one that the caller saw and that
- * came from another file than the one claimed.
+ * One run: all peers serve one model, and a share of them is malicious. Each client asks 200 times, one
+ * request after the other, and knows no peer at the beginning. Clients do not share what they find. A bad
+ * answer is an answer that the caller received and that came from another model file than the claimed one.
  */
 import type { Attack } from '../attacks/attack.ts'
 import { Clock } from '../clock.ts'
@@ -13,7 +13,6 @@ import { AuditModel, HONEST } from '../world/audit.ts'
 import { Directory } from '../world/directory.ts'
 import { Network } from '../world/network.ts'
 import { sender } from '../world/request.ts'
-import { Rumours } from '../world/rumours.ts'
 import { population } from '../world/traits.ts'
 import { nextAsk } from '../world/workload.ts'
 
@@ -26,7 +25,7 @@ export interface RunOptions {
 
 export type PolicyName = 'potluck' | BaselineName
 const MEAN_PAUSE_MS = 20_000
-/** The first requests of a client, in which it has to learn. */
+/** The first requests of a client, in which it does not know the peers yet. */
 const LEARNING = 50
 
 export interface Tally {
@@ -34,26 +33,19 @@ export interface Tally {
   bad: number
   lateAnswers: number
   lateBad: number
-  /** (client, honest peer) pairs that met in an audit, and those that were ever quarantined. */
+  /** Pairs (client, honest peer) with an audit, and the pairs of them in which the client ever quarantined the peer. */
   audited: Set<string>
   quarantined: Set<string>
   spentAnswers: number
   spentAudits: number
 }
 
-export function simulate(
-  attack: Attack,
-  name: PolicyName,
-  seed: number,
-  options: RunOptions,
-  shareProofs: boolean
-): Tally {
+export function simulate(attack: Attack, name: PolicyName, seed: number, options: RunOptions): Tally {
   const random = new Random(seed)
   const clock = new Clock()
   const model = AuditModel.load()
   const traits = population({ ...options, remembered: 0 }, random)
   const network = new Network(traits, clock, random)
-  const rumours = new Rumours(clock, random, model, { shareProofs })
   const tally: Tally = {
     answers: 0,
     bad: 0,
@@ -66,7 +58,7 @@ export function simulate(
   }
   const honest = network.members.filter(({ peer }) => peer.traits.honest)
   const malicious = network.members.filter(({ peer }) => !peer.traits.honest)
-  attack.begin({ malicious, honest, cheats: model.cheats, rumours, clock, random })
+  attack.begin({ malicious, cheats: model.cheats, clock, random })
 
   let running = options.clients
   for (let index = 0; index < options.clients; index++) {
@@ -75,7 +67,7 @@ export function simulate(
     const context = { client, peers, now: clock.now, random: random.next }
     const policy = name === 'potluck' ? new PotluckPolicy(context) : BASELINES[name](context)
     const ours = policy instanceof PotluckPolicy ? policy : undefined
-    const auditing = ours && new Auditing(client, ours, network, model, rumours)
+    const auditing = ours && new Auditing(client, ours, network, model)
     const send = sender(network, client, policy)
     let asked = 0
     const ask = (): void => {
@@ -113,7 +105,7 @@ export function simulate(
     }
     clock.after(random.exponential(MEAN_PAUSE_MS), ask)
   }
-  // Rumours and probes would go on for ever.
+  // Probes would go on for ever, so the run ends with the last request.
   while (running > 0) clock.runUntil(clock.now() + 60_000)
   return tally
 }

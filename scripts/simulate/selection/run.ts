@@ -16,11 +16,9 @@ import { BASELINES, type BaselineName } from '../policies/baselines.ts'
 import { DIGEST, PotluckPolicy } from '../policies/potluck.ts'
 import type { Ask } from '../policies/policy.ts'
 import { Random } from '../random.ts'
-import { AuditModel } from '../world/audit.ts'
 import { Directory } from '../world/directory.ts'
 import { Network, type Member } from '../world/network.ts'
 import { sender, type Outcome } from '../world/request.ts'
-import { Rumours } from '../world/rumours.ts'
 import { MOST_SLOTS, population } from '../world/traits.ts'
 import { MEAN_ANSWER_TOKENS, MEAN_NEW_TOKENS, nextAsk } from '../world/workload.ts'
 
@@ -74,7 +72,7 @@ export function simulate(name: PolicyName, seed: number, options: RunOptions, re
   let ratePerMs = 0
   for (const [trouble, share] of troubles) {
     const members = random.shuffled(network.members).slice(0, Math.round(share * options.peers))
-    trouble.begin(troubleContext(members, network, random))
+    trouble.begin({ malicious: members, cheats: [], clock, random })
     if (trouble === stragglers) ratePerMs = LOAD * capacityPerMs(network.members, new Set(members))
   }
   const measured: Measured = {
@@ -138,16 +136,6 @@ function capacityPerMs(members: readonly Member[], slow: ReadonlySet<Member>): n
     const serviceMs = (promptTokens / prefillTokensPerSecond + MEAN_ANSWER_TOKENS / decodeTokensPerSecond) * 1000
     return sum + (slots * CHURN_SHARE * (slow.has(member) ? STRAGGLER_SHARE : 1)) / serviceMs
   }, 0)
-}
-
-function troubleContext(
-  malicious: readonly Member[],
-  network: Network,
-  random: Random
-): Parameters<Attack['begin']>[0] {
-  const { clock } = network
-  const rumours = new Rumours(clock, random, AuditModel.load(), { shareProofs: false })
-  return { malicious, honest: [], cheats: [], rumours, clock, random }
 }
 
 /** A store in which every peer has passed its probation. */

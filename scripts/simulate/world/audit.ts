@@ -1,16 +1,17 @@
 /**
- * What an audit would find. Nothing of a peer's honesty reaches a client but through here: each
- * audited token is drawn from the distribution of the file that the peer really used, and goes into
- * the same e-process as a real one.
+ * Simulates audits. Audits are the only way for a client to learn about the honesty of a peer. Each
+ * audited token is drawn from the measured distribution of the model file that the peer really used, and
+ * enters the client's own e-process.
  */
 import { readFileSync } from 'node:fs'
-import { BINS, OUTCOMES } from '../../../client/audit/bins.ts'
-import { logEvidence, NO_EVIDENCE, withAnswer, type Evidence } from '../../../client/audit/evidence.ts'
+import { BINS, OUTCOMES } from '../../../client/evidence/bins.ts'
+import { logEvidence, NO_EVIDENCE, withAnswer, type Evidence } from '../../../client/evidence/evidence.ts'
 import type { Random } from '../random.ts'
 
 /**
- * By what was served as the claimed model, by cell (see `client/audit/bins.ts`) its probability for a token.
- * Measured, and written by `npm run bench -- audit --write-distribution`.
+ * For each model file that can be served as the claimed one, the probability of each cell for a token. The
+ * cells are those of `client/evidence/bins.ts`. Measured and written by
+ * `npm run bench -- audit --write-distribution`.
  */
 export type Distribution = Readonly<Record<string, Readonly<Record<string, number>>>>
 
@@ -21,7 +22,7 @@ export interface Finding {
 
 export const HONEST = 'honest'
 
-/** A cell, and the probability of it or one before it. */
+/** A cell, and the cumulative probability up to it. */
 interface Step {
   cell: number
   upTo: number
@@ -33,7 +34,7 @@ export function readDistribution(): Distribution {
 }
 
 export class AuditModel {
-  /** What may be served in place of the claimed model. */
+  /** Names of the model files that can be served instead of the claimed one. */
   readonly cheats: readonly string[]
   readonly #cases: ReadonlyMap<string, readonly Step[]>
 
@@ -51,10 +52,10 @@ export class AuditModel {
     return new AuditModel(readDistribution())
   }
 
-  /** The evidence after one more audited answer. */
+  /** Returns the evidence after one more audited answer. */
   audit(served: string, tokens: number, before: Evidence | undefined, random: Random): Finding {
     const steps = this.#cases.get(served)
-    if (steps === undefined) throw new Error(`No audit distribution for ${served}.`)
+    if (steps === undefined) throw new Error(`There is no audit distribution for ${served}.`)
     const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
     for (let token = 0; token < tokens; token++) {
       const point = random.next() * steps.at(-1)!.upTo

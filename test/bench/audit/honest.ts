@@ -1,5 +1,5 @@
 /** Honest nodes: every variation audited by every other, and what the evidence makes of it. */
-import { LOG_RATIOS } from '../../../client/audit/likelihood.ts'
+import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
 import type { Laboratory } from '../../../scripts/calibrate/laboratory.ts'
 import { areAlike, honestAnswers, honestAudits, type HonestAudit } from '../../../scripts/calibrate/variations.ts'
 import type { BenchContext } from '../report.ts'

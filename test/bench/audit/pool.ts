@@ -1,8 +1,8 @@
 /** Audited answers: a few hundred of each kind, of which lives of peers are made. */
 import type { TokenMargin } from '@potluck/protocol'
-import { countTokens, withCounted, type Counted } from '../../../client/audit/account.ts'
-import { BINS, OUTCOMES } from '../../../client/audit/bins.ts'
-import { NO_EVIDENCE, standing, type Evidence } from '../../../client/audit/evidence.ts'
+import { countTokens, withCounted, type Counted } from '../../../client/evidence/count.ts'
+import { BINS, OUTCOMES } from '../../../client/evidence/bins.ts'
+import { NO_EVIDENCE, verdict, type Evidence } from '../../../client/evidence/evidence.ts'
 import type { Generated } from '../../../scripts/calibrate/engine.ts'
 
 export interface Audited extends Counted {
@@ -54,7 +54,7 @@ export function live(answers: Iterable<Audited>): Life {
     evidence = withCounted(evidence, answer)
     tokens += answer.tokens
     life.peak = evidence.peak
-    const now = standing(evidence)
+    const now = verdict(evidence)
     if (now !== 'clear') life.quarantined = Math.min(life.quarantined, tokens)
     if (now === 'banned') {
       life.banned = tokens

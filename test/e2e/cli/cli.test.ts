@@ -158,7 +158,7 @@ describe('what was seen of a node', () => {
     expect(node?.standing).toMatchObject([{ standing: 'probationary', local: false, seen: true, answers }])
     const { stdout } = await ask(['nodes', peerId.slice(-8), ...network, bootstrap])
     expect(stdout).toContain(`${peerId} with`)
-    expect(stdout).toMatch(/answers complete, the last \d+ s ago/)
+    expect(stdout).toMatch(/complete: \d+ of \d+ answers?, the last \d+ s ago/)
   })
 
   test('stays with the machine that saw it, which knows its own node', async () => {

@@ -56,7 +56,7 @@ test('by its own engine: a cheat is banned by answers that nobody else has seen,
   const cheater = cheat.peerId.toString()
   await askUntil(client, cheater, 'banned', false)
   expect(judged.at(-1)).toBe(`${cheater} banned`)
-  expect(client.explain(cheater)[0]).toMatch(/^banned \d+ s ago: evidence/)
+  expect(client.explain(cheater)[0]).toMatch(/^banned \d+ s ago: wrong model, 1 in \S+ chance of a mistake/)
   // What was shared with nobody is no proof.
   expect(client.proofs()).toEqual([])
   const { metadata, text } = await client.chat({ messages: [{ role: 'user', content: 'and now?' }] }).result()

@@ -179,11 +179,11 @@ test("the owner's client has answers audited that nobody else may see", async ()
   const { record, text } = await serve(engine, peer, requestFor(engine, { shareable: false }))
   const job = { peerId: peer.peerId, answer: record }
   const signal = AbortSignal.timeout(10_000)
-  const honest = await own?.auditor.audit({ ...job, heard: { text } }, signal)
+  const honest = await own?.auditor.audit({ ...job, received: { text } }, signal)
   expect(honest).toMatchObject({ comparable: true, violations: [], misstatements: [] })
   expect(honest?.measured.every(({ margin }) => margin === 0)).toBe(true)
-  const heard = { text: `${text} and more` }
-  expect(await own?.auditor.audit({ ...job, heard }, signal)).toMatchObject({ misstatements: ['text'] })
+  const received = { text: `${text} and more` }
+  expect(await own?.auditor.audit({ ...job, received }, signal)).toMatchObject({ misstatements: ['text'] })
   const broken = { ...job, answer: { ...record, answerTokens: [1, 2, 3] } }
   await expect(own?.auditor.audit(broken, signal)).rejects.toThrow('500')
 })

@@ -50,7 +50,7 @@ describe('an honest answer', () => {
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
   })
 
-  test('by a schema is measured from where its node went on', async () => {
+  test('by a schema that continues another is measured from its first new token', async () => {
     const format = { responseFormat: { type: 'json_schema' as const, schema: SCHEMA }, maxTokens: 100 }
     const whole = await serve(engine, peer, requestFor(engine, format))
     const { promptTokens, answerTokens } = whole.record
@@ -63,7 +63,7 @@ describe('an honest answer', () => {
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
   })
 
-  test('that was continued is measured from where its node began', async () => {
+  test('that continues another is measured from its first new token', async () => {
     const whole = await serve(engine, peer, requestFor(engine))
     const { promptTokens, answerTokens } = whole.record
     const request = requestFor(engine, {
@@ -72,14 +72,14 @@ describe('an honest answer', () => {
     })
     const { record, text } = await serve(engine, peer, request)
     const result = await auditAnswer(record, peer.peerId, engine, {
-      received: { text: `told by another${text}` }
+      received: { text: `sent by another node${text}` }
     })
     expect(result).toMatchObject({ violations: [], misstatements: [] })
     expect(result.measured).toHaveLength(30)
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
   })
 
-  test('by a later contract is not comparable', async () => {
+  test('by a later version of the contract is not comparable', async () => {
     const { record } = await serve(engine, peer, requestFor(engine), { receipt: { contract: 2 } })
     expect(await auditAnswer(record, peer.peerId, engine)).toMatchObject({
       comparable: false,
@@ -88,15 +88,15 @@ describe('an honest answer', () => {
     })
   })
 
-  test('of another model is refused, not judged', async () => {
+  test('of another model is refused and not measured', async () => {
     const other = new ScriptedEngine({ model: { digest: new Uint8Array(32) } })
     const { record } = await serve(engine, peer, requestFor(engine))
     expect(await code(auditAnswer(record, peer.peerId, other))).toBe('model_not_found')
   })
 })
 
-describe('what is certain', () => {
-  test('is a token that the schema forbids', async () => {
+describe('certain fraud', () => {
+  test('a token that the schema forbids has an infinite margin', async () => {
     const format = { responseFormat: { type: 'json_schema' as const, schema: SCHEMA }, maxTokens: 20 }
     const freely = (tokens: number[]): number[] => [...Buffer.from('It is ')].slice(0, tokens.length)
     const twist = { answerTokens: (tokens: number[]) => [...freely(tokens), ...tokens].slice(0, 20) }
@@ -109,19 +109,15 @@ describe('what is certain', () => {
 
   test.each([
     ['a prompt that was cut', 'prompt', { promptTokens: cut }],
-    ['a prompt with one token more', 'prompt', { promptTokens: (tokens: number[]) => [...tokens, tokens.at(-1)!] }],
+    ['a prompt with one more token', 'prompt', { promptTokens: (tokens: number[]) => [...tokens, tokens.at(-1)!] }],
+    ['tokens after the requested end', 'finish', { answerTokens: (tokens: number[]) => [...tokens, ...tokens] }],
+    ['a claimed stop that did not happen', 'finish', { receipt: { finishReason: 'stop' as const } }],
     [
-      'tokens behind the end that was asked for',
-      'finish',
-      { answerTokens: (tokens: number[]) => [...tokens, ...tokens] }
-    ],
-    ['an end that did not come', 'finish', { receipt: { finishReason: 'stop' as const } }],
-    [
-      'more tokens than there are',
+      'a count of more tokens than there are',
       'usage',
       { receipt: { usage: { promptTokens: 9, cachedTokens: 0, completionTokens: MAX_ANSWER_TOKENS } } }
     ],
-    ['a beginning that is another', 'continuation', { receipt: { firstPosition: 3 } }]
+    ['a different first position', 'continuation', { receipt: { firstPosition: 3 } }]
   ])('%s is a violation: %s', async (_, violation, twist) => {
     const { record } = await serve(engine, peer, requestFor(engine), twist)
     const result = await auditAnswer(record, peer.peerId, engine)
@@ -129,7 +125,7 @@ describe('what is certain', () => {
     expect(result.measured).toEqual([])
   })
 
-  test('a continuation of other tokens than those that were given is a violation', async () => {
+  test('a continuation of tokens other than the given ones is a violation', async () => {
     const { record } = await serve(engine, peer, requestFor(engine))
     const { promptTokens, answerTokens } = record
     const continuation = { promptTokens, answerTokens: answerTokens.slice(0, 8) }
@@ -144,15 +140,15 @@ describe('what is certain', () => {
     expect((await auditAnswer(record, peer.peerId, engine)).violations).toEqual(['finish'])
   })
 
-  test('text that is not that of the tokens is told apart from what was signed', async () => {
+  test('text that differs from the tokens is a misstatement, because the node did not sign it', async () => {
     const { record, text } = await serve(engine, peer, requestFor(engine))
     const result = await auditAnswer(record, peer.peerId, engine, { received: { text: `${text}!` } })
     expect(result).toMatchObject({ violations: [], misstatements: ['text'] })
   })
 })
 
-describe('a record that is not what was signed', () => {
-  test('is refused, whatever part of it was changed', async () => {
+describe('a record that differs from what the node signed', () => {
+  test('is refused, whichever part of it was changed', async () => {
     const { record } = await serve(engine, peer, requestFor(engine))
     const other = await serve(engine, peer, requestFor(engine))
     const change = (bytes: Uint8Array): Uint8Array => bytes.map((byte, index) => (index === 40 ? byte ^ 1 : byte))

@@ -1,4 +1,4 @@
-/** Which answers the client audits, by whom, and what follows. */
+/** Which answers the client audits, which auditor measures them, and what follows. */
 import type { AnswerRecord, Audit } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
 
@@ -23,7 +23,7 @@ const HONEST: Audit = { comparable: true, violations: [], misstatements: [], mea
 const EXACT = { margin: 0, gap: 1 }
 const FAR = { margin: 4, gap: 1 }
 
-/** Answers whose tokens nobody looks at. */
+/** A client with its audits, and one node. The tests' auditors ignore the tokens of its answers. */
 class World {
   readonly reputation = new Reputation({ store: new MemoryReputationStore() })
   readonly judged: Judged[] = []
@@ -36,12 +36,12 @@ class World {
     this.auditing = new Auditing({
       reputation: this.reputation,
       auditor: undefined,
-      network: { connect: () => Promise.reject(new Error('nobody is there')) },
-      jurors: () => [],
+      network: { connect: () => Promise.reject(new Error('no node is there')) },
+      otherAuditors: () => [],
       ask: async (probed, _digest, ask) => {
         this.probes.push({ peer: probed, ask })
         const answer = this.answer(ask)
-        // Another context each time, or a mismatch would count once.
+        // A different context each time, or a mismatch would count only once.
         return { ...answer, record: { ...answer.record, promptTokens: [this.probes.length] } }
       },
       isOwn: () => false,
@@ -72,15 +72,15 @@ function auditorThat(audit: (job: Parameters<Auditor['audit']>[0]) => Promise<Au
   return { holds: (digest) => digest === DIGEST, audit: async (job) => await audit(job) }
 }
 
-test("the user's own engine audits what nobody else may see, and hears what was said", async () => {
+test("the user's own engine audits answers that no other node may see, with the text that the node sent", async () => {
   const heard: unknown[] = []
-  const auditor = auditorThat(({ heard: said }) => {
+  const auditor = auditorThat(({ received: said }) => {
     heard.push(said)
     return { ...HONEST, measured: Array.from({ length: 40 }, () => EXACT) }
   })
   const world = new World(await newPeer(), { auditor })
   world.auditing.answered(world.answer())
-  // It does not keep the answer waiting.
+  // The audit does not delay the answer.
   expect(heard).toEqual([])
   await world.auditing.idle()
   expect(heard).toEqual([{ text: 'said' }])
@@ -88,11 +88,11 @@ test("the user's own engine audits what nobody else may see, and hears what was 
   expect(world.reputation.kept(world.peer.peerId.toString(), DIGEST)).toEqual([])
 })
 
-test('tokens of another model add up to a ban', async () => {
+test('mismatched tokens of several answers add up to a ban', async () => {
   const measured = Array.from({ length: 40 }, (_, index) => (index % 8 === 0 ? FAR : EXACT))
   const world = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, measured })) })
   for (let answers = 0; answers < 10 && world.standing !== 'banned'; answers++) {
-    // Another context each time, or the mismatches would count once.
+    // A different context each time, or the mismatches would count only once.
     const answer = world.answer()
     world.auditing.answered({ ...answer, record: { ...answer.record, promptTokens: [answers] } })
     await world.auditing.idle()
@@ -100,7 +100,7 @@ test('tokens of another model add up to a ban', async () => {
   expect(world.standing).toBe('banned')
 })
 
-test('a violation bans at once; another text than that of the tokens is a broken protocol', async () => {
+test('a violation bans at once; a text that differs from the tokens is a protocol violation', async () => {
   const violator = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, violations: ['prompt'] })) })
   violator.auditing.answered(violator.answer())
   await violator.auditing.idle()
@@ -112,7 +112,7 @@ test('a violation bans at once; another text than that of the tokens is a broken
   expect(talker.reputation.state(talker.peer.peerId.toString(), DIGEST).counts.violation?.count).toBe(1)
 })
 
-test('what cannot be compared or measured speaks for and against nobody', async () => {
+test('an answer that cannot be compared or measured changes no score', async () => {
   for (const audit of [
     (): Audit => ({ ...HONEST, comparable: false }),
     (): never => expect.fail('the engine crashed')
@@ -125,14 +125,14 @@ test('what cannot be compared or measured speaks for and against nobody', async 
   }
 })
 
-test("the user's own node is not judged", async () => {
+test("the user's own node is not audited", async () => {
   const auditor = auditorThat(() => expect.fail('it was audited'))
   const world = new World(await newPeer(), { auditor, isOwn: () => true })
   world.auditing.answered(world.answer())
   await world.auditing.idle()
 })
 
-test('without a model of its own and without others that could judge, nothing is audited or asked', async () => {
+test('a client without the model and without other auditors neither audits nor probes', async () => {
   const world = new World(await newPeer())
   world.auditing.answered(world.answer())
   world.auditing.answered(world.answer({ shareable: true }))
@@ -140,10 +140,10 @@ test('without a model of its own and without others that could judge, nothing is
   expect([world.probes, world.judged]).toEqual([[], []])
 })
 
-test('for what nobody may see, the node gets a question of the client’s own, asked as the user asks', async () => {
+test('for a private question, the node gets a probe with the sampling options of the user', async () => {
   const [peer, ...others] = await Promise.all([newPeer(), newPeer(), newPeer()])
-  const jurors = others.map(({ peerId }) => ({ peerId, addresses: [] }))
-  const world = new World(peer!, { jurors: () => jurors })
+  const auditors = others.map(({ peerId }) => ({ peerId, addresses: [] }))
+  const world = new World(peer!, { otherAuditors: () => auditors })
   const { sampling } = world.answer().ask
   const mine = { ...sampling, temperature: 1.5, logitBias: new Map([[7, 3]]) }
   world.auditing.answered(world.answer({ sampling: mine, stop: ['secret'] }))
@@ -152,13 +152,13 @@ test('for what nobody may see, the node gets a question of the client’s own, a
   expect(probe?.ask).toMatchObject({ shareable: true, stop: [], sampling: { temperature: 1.5, logitBias: new Map() } })
   expect(JSON.stringify(probe?.ask.input)).not.toContain('secret')
   expect(probe?.ask.sampling.seed).not.toBe(mine.seed)
-  // What may be shown is shown itself.
+  // A shareable answer is audited itself, without a probe.
   world.auditing.answered(world.answer({ shareable: true }))
   await world.auditing.idle()
   expect(world.probes).toHaveLength(1)
 })
 
-test('what waits is bounded, and stopping ends it', async () => {
+test('the queue of audits is bounded, and `stop` cancels it', async () => {
   const started = Promise.withResolvers<void>()
   let audits = 0
   const auditor: Auditor = {
@@ -179,12 +179,12 @@ test('what waits is bounded, and stopping ends it', async () => {
   expect(audits).toBe(1)
 })
 
-test('a node that was quarantined is asked again, until it is cleared or banned', async () => {
+test('a quarantined node gets probes until it is released or banned', async () => {
   const measured = Array.from({ length: 40 }, (_, index) => (index % 13 === 0 ? FAR : EXACT))
   const first = Math.exp(logEvidence(withAudit(NO_EVIDENCE, { promptTokens: [], answerTokens: [] }, measured)))
   const reputation = new Reputation({
     store: new MemoryReputationStore(),
-    // One such answer quarantines, two ban.
+    // One such answer causes a quarantine, two a ban.
     parameters: { quarantineEvidence: first / 2, releaseEvidence: first / 4, banEvidence: first * 2 }
   })
   const world = new World(await newPeer(), { reputation, auditor: auditorThat(() => ({ ...HONEST, measured })) })
@@ -196,7 +196,7 @@ test('a node that was quarantined is asked again, until it is cleared or banned'
   expect(world.probes.every((probe) => probe.peer === peer)).toBe(true)
 })
 
-test('what banned and may be shown becomes a proof that holds from its bytes alone', async () => {
+test('shareable answers of a banned node become a proof, which is valid from its bytes alone', async () => {
   const reply = (text: string) => (): string => text
   const honest = new ScriptedEngine({ reply: reply('The quick brown fox jumps over the lazy dog.') })
   const other = new ScriptedEngine({ reply: reply('A slow green snail creeps under the busy bee.') })

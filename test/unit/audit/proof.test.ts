@@ -7,7 +7,7 @@ import { ScriptedEngine } from '../../../node/engine/index.ts'
 import { newPeer, requestFor, serve, type Peer } from './records.ts'
 
 const engine = new ScriptedEngine()
-/** Says something else than the model would, token by token. */
+/** Generates tokens that the model would not generate. */
 const impostor = new ScriptedEngine({ reply: () => 'Something else entirely, and at some length.' })
 let peer: Peer
 let honest: AnswerRecord
@@ -30,7 +30,7 @@ const refused = async (bytes: Uint8Array): Promise<unknown> =>
     (error: unknown) => (error instanceof PotluckError ? error.code : error)
   )
 
-test('a proof that convinces is remembered, one that does not is not', async () => {
+test('only a convincing proof is remembered', async () => {
   const standing = async (...answers: AnswerRecord[]): Promise<string> => {
     const store = new MemoryReputationStore()
     const finding = await checkProof(proofOf(...answers), engine)
@@ -42,7 +42,7 @@ test('a proof that convinces is remembered, one that does not is not', async () 
 })
 
 describe('a fraud proof', () => {
-  test('comes back as it was written', () => {
+  test('decodes to what was encoded', () => {
     const bytes = proofOf(...cheated)
     const { peerId, answers } = decodeFraudProof(bytes)
     expect(peerId.equals(peer.peerId)).toBe(true)
@@ -50,7 +50,7 @@ describe('a fraud proof', () => {
     expect(encodeFraudProof({ peerId, answers })).toEqual(bytes)
   })
 
-  test('bans from its bytes and the model alone, the same every time', async () => {
+  test('is checked from its bytes and the model alone, with the same result every time', async () => {
     const bytes = proofOf(...cheated)
     expect(await proofModel(bytes)).toEqual(engine.model.digest)
     const finding = await checkProof(bytes, engine)
@@ -58,11 +58,11 @@ describe('a fraud proof', () => {
     expect(await checkProof(bytes, new ScriptedEngine())).toEqual(finding)
   })
 
-  test('of honest answers confirms nothing', async () => {
+  test('of honest answers is not confirmed', async () => {
     expect(await checkProof(proofOf(honest), engine)).toMatchObject({ confirmed: false, convincing: false })
   })
 
-  test('is not stronger for showing an answer twice', async () => {
+  test('is not stronger if it shows an answer twice', async () => {
     const [first] = cheated
     const once = await checkProof(proofOf(first!), engine)
     const twice = await checkProof(proofOf(first!, first!), engine)
@@ -77,8 +77,8 @@ describe('a fraud proof', () => {
   })
 })
 
-describe('what is no fraud proof', () => {
-  test('every changed byte is refused', async () => {
+describe('bytes that are not a valid fraud proof', () => {
+  test('one changed byte is refused, at every position', async () => {
     const bytes = proofOf(cheated[0]!)
     const taken: number[] = []
     for (let index = 0; index < bytes.length; index++) {
@@ -88,23 +88,23 @@ describe('what is no fraud proof', () => {
     expect(taken).toEqual([])
   })
 
-  test('every cut is refused, and everything added', async () => {
+  test('a truncated proof is refused, and one with added bytes', async () => {
     const bytes = proofOf(cheated[0]!)
     for (let length = 0; length < bytes.length; length += 7) {
       expect(await refused(bytes.slice(0, length))).toBe('protocol_violation')
     }
     expect(await refused(Uint8Array.of(...bytes, 0))).toBe('protocol_violation')
-    // A field that nobody knows.
+    // An unknown field.
     expect(await refused(Uint8Array.of(...bytes, 0x78, 0x01))).toBe('protocol_violation')
   })
 
-  test('answers of two peers, or none', async () => {
+  test('answers of two peers are refused, and a proof without answers', async () => {
     const other = await serve(engine, await newPeer(), requestFor(engine))
     expect(await refused(proofOf(cheated[0]!, other.record))).toBe('protocol_violation')
     expect(await refused(proofOf())).toBe('protocol_violation')
   })
 
-  test('a proof about a model that the checker does not hold', async () => {
+  test('a proof about a model that the checker does not have is refused', async () => {
     const elsewhere = new ScriptedEngine({ model: { digest: new Uint8Array(32) } })
     await expect(checkProof(proofOf(cheated[0]!), elsewhere)).rejects.toMatchObject({ code: 'model_not_found' })
   })

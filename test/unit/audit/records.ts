@@ -1,4 +1,4 @@
-/** Answers with their receipts, honest or not, as a client keeps them. */
+/** Makes answers with their receipts, honest or not, as a client keeps them. */
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
@@ -44,9 +44,9 @@ export function requestFor(engine: Pick<Engine, 'model'>, change: Partial<Genera
   }
 }
 
-/** What a node may do otherwise than an honest one. */
+/** How a node differs from an honest one. */
 export interface Twist {
-  /** Evaluates the prompt. Default: the auditor's own engine. */
+  /** Generates the answer. Default: the auditor's own engine. */
   engine?: Engine
   promptTokens?: (honest: number[]) => number[]
   answerTokens?: (honest: number[]) => number[]
@@ -59,7 +59,7 @@ export interface Served {
   finishReason: FinishReason
 }
 
-/** A request, answered and signed. */
+/** Answers a request and signs the receipt. */
 export async function serve(
   engine: Engine,
   { key }: Peer,

@@ -164,7 +164,7 @@ test('a node that cuts its answers is blamed once another shows that the network
     await script.done()
   }
   expect(await ask(client)).toBe(good.peer)
-  expect(standingOf(client, bad).reasons.join()).toContain('1 answers cut off')
+  expect(standingOf(client, bad).reasons.join()).toContain('cut off: 1 answer,')
   expect(standingOf(client, good)).toMatchObject({ answers: 1, share: 1 })
   expect(client.explain(bad.peer)).toEqual(standingOf(client, bad).reasons)
   expect(client.explain('nobody')).toEqual([])

@@ -1,4 +1,4 @@
-/** What is not the peer's fault moves no score. */
+/** What is not the peer's fault does not change its score. */
 import { expect, test } from 'vitest'
 import type { ErrorCode } from '@potluck/protocol'
 import { DIGEST, reputationAt, SECOND, TestClock, complete } from './help.ts'
@@ -17,11 +17,11 @@ function untouchedBy(code: ErrorCode): void {
   expect(reputation.state(PEER, DIGEST)).toBe(state)
 }
 
-test("a caller's abort moves no score", () => untouchedBy('aborted'))
+test('an abort of the caller does not change the score', () => untouchedBy('aborted'))
 
-test('an honest busy moves no score', () => untouchedBy('busy'))
+test('an honest refusal with `busy` does not change the score', () => untouchedBy('busy'))
 
-test('a version mismatch moves no score', () => {
+test('a version mismatch does not change the score', () => {
   untouchedBy('unsupported')
   const reputation = reputationAt(new TestClock())
   reputation.observe(PEER, DIGEST, complete())
@@ -30,13 +30,13 @@ test('a version mismatch moves no score', () => {
   expect(reputation.state(PEER, DIGEST)).toBe(state)
 })
 
-test("the client's own network loss moves no score", () => {
+test("a loss of the client's own network does not change any score", () => {
   const clock = new TestClock()
   const reputation = reputationAt(clock)
   const peers = ['a', 'b', 'c', 'd']
   for (const peer of peers) reputation.observe(peer, DIGEST, complete())
   const states = peers.map((peer) => reputation.state(peer, DIGEST))
-  // A stream is cut, and nobody can be dialled until the network is back.
+  // A stream is cut, and no peer can be dialled until the network is back.
   reputation.observe('a', DIGEST, { type: 'failed', code: 'stream_cut' })
   for (const peer of ['b', 'c', 'd']) {
     clock.pass(SECOND)
@@ -47,7 +47,7 @@ test("the client's own network loss moves no score", () => {
   expect(peers.map((peer) => reputation.state(peer, DIGEST))).toEqual(states)
 })
 
-test('a network that never comes back blames nobody', () => {
+test("while the client's network stays down, no peer is blamed", () => {
   const clock = new TestClock()
   const reputation = reputationAt(clock)
   reputation.observe(PEER, DIGEST, { type: 'failed', code: 'dial_timeout' })
@@ -56,7 +56,7 @@ test('a network that never comes back blames nobody', () => {
   expect(reputation.state(PEER, DIGEST).counts).toEqual({})
 })
 
-test('one peer that fails while another answers is blamed', () => {
+test('a peer that fails while another answers is blamed', () => {
   const reputation = reputationAt(new TestClock())
   const before = reputation.score(PEER, DIGEST).reliabilityMean
   reputation.observe(PEER, DIGEST, { type: 'failed', code: 'stream_cut' })
@@ -66,7 +66,7 @@ test('one peer that fails while another answers is blamed', () => {
   expect(reputation.state(PEER, DIGEST).counts.cut?.count).toBe(1)
 })
 
-test('peers that cut their answers cannot hide among each other: each accepted is a sign of life', () => {
+test('peers that cut their answers in a row are all blamed, because each `accepted` is a sign of life', () => {
   const reputation = reputationAt(new TestClock())
   for (const peer of ['a', 'b', 'c', 'd']) {
     reputation.reached()
@@ -75,7 +75,7 @@ test('peers that cut their answers cannot hide among each other: each accepted i
   for (const peer of ['a', 'b', 'c']) expect(reputation.state(peer, DIGEST).counts.cut?.count).toBe(1)
 })
 
-test('what the peer itself sent is blamed at once', () => {
+test('a failure that the peer itself reported or sent is blamed at once', () => {
   const reputation = reputationAt(new TestClock())
   reputation.observe(PEER, DIGEST, { type: 'failed', code: 'engine_failed' })
   reputation.observe(PEER, DIGEST, { type: 'failed', code: 'protocol_violation' })

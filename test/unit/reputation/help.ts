@@ -1,5 +1,5 @@
-/** Small parts that the tests of the reputation share. */
-import { NO_EVIDENCE } from '../../../client/audit/evidence.ts'
+/** Helpers of the reputation tests. */
+import { NO_EVIDENCE } from '../../../client/evidence/index.ts'
 import {
   MemoryReputationStore,
   Reputation,
@@ -20,7 +20,7 @@ export function complete(changes: Partial<Complete> = {}): Complete {
     cachedTokens: 0,
     completionTokens: 101,
     roundTripMs: 50,
-    toldWaitMs: 0,
+    estimatedWaitMs: 0,
     ttftMs: 450,
     decodeMs: 2_000,
     longestGapMs: 60,
@@ -29,7 +29,7 @@ export function complete(changes: Partial<Complete> = {}): Complete {
   }
 }
 
-/** An audit after which the evidence stands there. */
+/** An audit that leaves this much evidence. */
 export function audit(evidence: number, tokens = 300): Audited {
   const logEvidence = Math.log(evidence)
   return { type: 'audit', evidence: { ...NO_EVIDENCE, answers: 1, tokens, peak: logEvidence }, logEvidence }

@@ -1,6 +1,6 @@
-/** One test for each parameter: what it does, and that values out of its range are refused. */
+/** One test for each parameter: its effect, and that values outside its range are refused. */
 import { expect, test } from 'vitest'
-import { auditCost, auditRate, earnAudits, freshAuditBudget, spendAudit } from '../../../client/reputation/audits.ts'
+import { auditCost, auditRate } from '../../../client/reputation/audits.ts'
 import { isDoubtful, settle } from '../../../client/reputation/blame.ts'
 import {
   DEFAULT_REPUTATION,
@@ -10,18 +10,19 @@ import {
   predict,
   reputationParameters,
   score,
+  type Complete,
   type Observation,
   type ReputationParameters
 } from '../../../client/reputation/index.ts'
 import { PARAMETER_RANGES } from '../../../client/reputation/parameters.ts'
-import { probationShare } from '../../../client/reputation/strangers.ts'
-import { audit, complete, HOUR } from './help.ts'
+import { probationShare } from '../../../client/reputation/probation.ts'
+import { audit, complete, HOUR, reputationAt, TestClock } from './help.ts'
 
 type Name = keyof ReputationParameters
 
 const NOW = 1_000_000_000_000
 
-/** What a parameter decides, as a number. */
+/** The effect of the parameters, as a number. */
 type Effect = (parameters: ReputationParameters) => number
 
 const reliabilityAfter =
@@ -64,9 +65,19 @@ const decodeMsAfter =
 
 const rateOfEstablished: Effect = (parameters) => {
   const audited = observe(freshState(NOW), audit(0.1, 1_200), parameters, NOW)
-  const spent = { tokens: 0, recheckTokens: 0, strangerTokens: 0 }
-  return auditRate({ ...audited, generatedTokens: 4_000 }, spent, parameters)
+  return auditRate({ ...audited, generatedTokens: 4_000 }, 0, parameters)
 }
+
+/** Tokens in the audit budget after these answers. */
+const budgetAfter =
+  (...answers: readonly Complete[]): Effect =>
+  (parameters) => {
+    const reputation = reputationAt(new TestClock(), parameters)
+    for (const answer of answers) reputation.observe('peer-a', 'd', answer)
+    let tokens = 0
+    while (reputation.takeBudget(10)) tokens += 10
+    return tokens
+  }
 
 const blamed = (failures: number, sinceMs: number): Effect => {
   const run = Array.from({ length: failures }, (_, index) => ({
@@ -78,7 +89,7 @@ const blamed = (failures: number, sinceMs: number): Effect => {
   return (parameters) => settle(run, parameters, NOW + sinceMs).length
 }
 
-/** A value other than the default, and how the effect changes when it is set. */
+/** By parameter: a value other than the default, an effect of it, and how the effect changes. */
 const CASES: Record<Name, { value: number; effect: Effect; change: 'more' | 'less' }> = {
   quarantineEvidence: { value: 10, effect: standingAfter(20), change: 'more' },
   banEvidence: { value: 100, effect: standingAfter(200), change: 'more' },
@@ -87,10 +98,9 @@ const CASES: Record<Name, { value: number; effect: Effect; change: 'more' | 'les
   probationShare: { value: 0.2, effect: (p) => probationShare({ good: 0, bad: 0, at: NOW }, p), change: 'more' },
   probationShareFloor: { value: 0.02, effect: (p) => probationShare({ good: 0, bad: 99, at: NOW }, p), change: 'more' },
   auditFloor: { value: 0.2, effect: rateOfEstablished, change: 'more' },
-  auditBudget: { value: 0.1, effect: (p) => earnAudits(freshAuditBudget(p), 1_000, p).tokens, change: 'more' },
-  auditAllowanceTokens: { value: 5_000, effect: (p) => freshAuditBudget(p).tokens, change: 'more' },
+  auditBudget: { value: 0.1, effect: budgetAfter(complete({ completionTokens: 1_000 })), change: 'more' },
+  auditAllowanceTokens: { value: 5_000, effect: budgetAfter(), change: 'more' },
   auditTokenCost: { value: 0.012, effect: (p) => auditCost(500, p), change: 'less' },
-  recheckShare: { value: 0.1, effect: (p) => freshAuditBudget(p).recheckTokens, change: 'less' },
   weekHalfLifeMs: {
     value: 30 * 24 * HOUR,
     effect: reliabilityAfter([failed('stream_cut')], 14 * 24 * HOUR),
@@ -107,12 +117,6 @@ const CASES: Record<Name, { value: number; effect: Effect; change: 'more' | 'les
   stalledPenalty: { value: 5, effect: reliabilityAfter([failed('token_timeout')]), change: 'less' },
   cutPenalty: { value: 5, effect: reliabilityAfter([failed('stream_cut')]), change: 'less' },
   violationPenalty: { value: 9, effect: reliabilityAfter([failed('protocol_violation')]), change: 'less' },
-  praiseWeight: { value: 0.4, effect: reliabilityAfter([{ type: 'praised' }]), change: 'more' },
-  praiseCap: {
-    value: 1,
-    effect: reliabilityAfter(Array.from({ length: 30 }, () => ({ type: 'praised' }))),
-    change: 'more'
-  },
   speedHalfLifeMs: { value: 24 * HOUR, effect: decodeMsAfter([8_000], 2 * HOUR), change: 'more' },
   speedPeakGain: { value: 0.9, effect: decodeMsAfter([...Array<number>(9).fill(2_000), 8_000]), change: 'more' },
   speedCalmGain: { value: 0.5, effect: decodeMsAfter([...Array<number>(20).fill(8_000), 2_000]), change: 'less' },
@@ -133,23 +137,14 @@ test.each(Object.entries(CASES) as Array<[Name, (typeof CASES)[Name]]>)('%s', (n
   }
 })
 
-test('the defaults are valid, and one parameter that crosses another is refused', () => {
+test('the defaults are valid, and a parameter that crosses another one is refused', () => {
   expect(reputationParameters()).toEqual(DEFAULT_REPUTATION)
   expect(() => reputationParameters({ quarantineEvidence: 2_000 })).toThrow('banEvidence')
   expect(() => reputationParameters({ dayHalfLifeMs: 1_000 })).toThrow('recentHalfLifeMs')
   expect(() => reputationParameters({ probationShareFloor: 0.5 })).toThrow('probationShare')
 })
 
-test('the budget: what it does not hold is refused, and strangers cannot spend what is for others', () => {
-  const parameters = reputationParameters({ auditAllowanceTokens: 1_000, recheckShare: 0.5 })
-  const budget = freshAuditBudget(parameters)
-  expect(spendAudit(budget, 1_001, 'audit')).toBeUndefined()
-  expect(spendAudit(budget, 300, 'recheck_stranger')).toBeUndefined()
-  expect(spendAudit(budget, 300, 'recheck')?.recheckTokens).toBe(200)
-  expect(spendAudit(budget, 1_000, 'probe')?.tokens).toBe(0)
-})
-
-test('doubt is for what a lost network of our own could explain', () => {
+test("a failure is doubtful only if a loss of the client's own network could explain it", () => {
   expect(isDoubtful(failed('dial_failed'))).toBe(true)
   expect(isDoubtful(failed('stream_cut'))).toBe(true)
   expect(isDoubtful(failed('engine_failed'))).toBe(false)

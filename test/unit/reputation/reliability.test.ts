@@ -36,7 +36,7 @@ test('about three cut answers halve the reliability of a good peer', () => {
   expect(mean()).toBeLessThan(0.6)
 })
 
-test('a good week does not hide a bad half hour', () => {
+test('many good answers do not hide a bad half hour', () => {
   const { answer, cut, clock, mean } = peer()
   answer(500)
   clock.pass(24 * HOUR)
@@ -45,7 +45,7 @@ test('a good week does not hide a bad half hour', () => {
   expect(mean()).toBeLessThan(0.5)
 })
 
-test('failures are forgotten in days, not in minutes', () => {
+test('failures fade over days, not over minutes', () => {
   const { answer, cut, clock, mean } = peer()
   answer(5)
   cut(5)
@@ -56,7 +56,7 @@ test('failures are forgotten in days, not in minutes', () => {
   expect(mean()).toBeGreaterThan(0.75)
 })
 
-test('a clock that was set back does not make evidence grow', () => {
+test('evidence does not grow when the clock is set back', () => {
   const { answer, cut, clock, mean } = peer()
   answer(5)
   cut(1)

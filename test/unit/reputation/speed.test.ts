@@ -6,7 +6,7 @@ const PEER = 'peer-a'
 const WORK = { promptTokens: 200, cachedTokens: 0, answerTokens: 101 }
 const CLAIMS: Claims = complete().claims
 
-test('nothing measured: the claim; a claim of nothing: a slow processor', () => {
+test('without measurements the prediction uses the claim, and without a claim the rates of a slow processor', () => {
   const { parameters, ...rest } = fresh()
   const { prefillMs, decodeMs } = predict(rest.speed(), WORK, CLAIMS, parameters, 0)
   expect(prefillMs).toBeCloseTo(264, 0)
@@ -15,7 +15,7 @@ test('nothing measured: the claim; a claim of nothing: a slow processor', () => 
   expect(predict(rest.speed(), WORK, unknown, parameters, 0).decodeMs).toBeGreaterThan(10_000)
 })
 
-test('what was measured beats what was claimed, and shows in the explanation', () => {
+test('measurements outweigh the claim, and the explanation shows both', () => {
   const { reputation, clock, speed } = fresh()
   for (let answer = 0; answer < 20; answer++) {
     reputation.observe(PEER, DIGEST, complete({ decodeMs: 10_000, ttftMs: 2_000, predictedMs: 3_000 }))
@@ -27,7 +27,7 @@ test('what was measured beats what was claimed, and shows in the explanation', (
   expect(lines).toContain('4.0 times as long as predicted')
 })
 
-test('one slow answer counts at once, one fast answer hardly', () => {
+test('one slow answer counts at once, one fast answer hardly at all', () => {
   const { reputation, clock, speed } = fresh()
   const predicted = (): number => predict(speed(), WORK, CLAIMS, reputation.parameters, clock.at).decodeMs
   for (let answer = 0; answer < 20; answer++) reputation.observe(PEER, DIGEST, complete())
@@ -39,7 +39,7 @@ test('one slow answer counts at once, one fast answer hardly', () => {
   expect(predicted() / peak).toBeGreaterThan(0.8)
 })
 
-test('lengths are learnt apart, and an unknown length takes over how a claim is kept', () => {
+test('each prompt length has its own average; a length without samples uses the ratio to the claim of other lengths', () => {
   const { reputation, clock, speed } = fresh()
   for (let answer = 0; answer < 20; answer++) {
     reputation.observe(PEER, DIGEST, complete({ promptTokens: 8_000, ttftMs: 16_050 }))
@@ -51,7 +51,7 @@ test('lengths are learnt apart, and an unknown length takes over how a claim is 
   expect(short.prefillMs / 264).toBeCloseTo(long.prefillMs / 8_064, 0)
 })
 
-test('who tells no wait and lets wait is found out; a slow prefill that grows with the prompt is no lie', () => {
+test("a wait beyond the node's estimate is detected; a slow prefill that grows with the prompt is not such a wait", () => {
   const liar = fresh()
   const slow = fresh()
   for (let answer = 0; answer < 5; answer++) {
@@ -60,13 +60,13 @@ test('who tells no wait and lets wait is found out; a slow prefill that grows wi
   }
   expect(hiddenWaitMs(liar.speed())).toBeGreaterThan(5_000)
   expect(hiddenWaitMs(slow.speed())).toBe(0)
-  const told = fresh()
-  told.reputation.observe(PEER, DIGEST, complete({ ttftMs: 20_000, toldWaitMs: 19_500 }))
-  expect(hiddenWaitMs(told.speed())).toBe(0)
-  expect(usualWaitMs(told.speed())).toBe(19_500)
+  const honest = fresh()
+  honest.reputation.observe(PEER, DIGEST, complete({ ttftMs: 20_000, estimatedWaitMs: 19_500 }))
+  expect(hiddenWaitMs(honest.speed())).toBe(0)
+  expect(usualWaitMs(honest.speed())).toBe(19_500)
 })
 
-test('a node that is left before its first token still looks as slow as it was', () => {
+test('an attempt cancelled before its first token still counts as slow', () => {
   const { reputation, speed } = fresh()
   const late = { ...complete(), type: 'late', waitedMs: 15_000 } as const
   reputation.observe(PEER, DIGEST, late)
@@ -78,14 +78,14 @@ test('a node that is left before its first token still looks as slow as it was',
   expect(reputation.state(PEER, DIGEST).reliability.week.failed).toBe(0)
 })
 
-test('speed is forgotten: after hours the claim counts again', () => {
+test('measured speed fades: after hours the claim counts again', () => {
   const { reputation, clock, speed } = fresh()
   reputation.observe(PEER, DIGEST, complete({ decodeMs: 20_000 }))
   clock.pass(10 * HOUR)
   expect(predict(speed(), WORK, CLAIMS, reputation.parameters, clock.at).decodeMs).toBeCloseTo(2_000, -1)
 })
 
-test("a stall is judged by the peer's own gaps", () => {
+test("the stall limit depends on the peer's own gaps", () => {
   const { reputation, speed } = fresh()
   expect(stallAfterMs(speed(), undefined, 20_000)).toBe(20_000)
   expect(stallAfterMs(speed(), 10, 20_000)).toBe(1_200)

@@ -1,4 +1,4 @@
-/** Both stores, and that the one on disk survives a kill -9 in the middle of writing. */
+/** Both stores; the store on disk survives a kill -9 in the middle of writing. */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -33,7 +33,7 @@ const STORES: Record<string, () => { open: () => ReputationStore }> = {
   sqlite: () => ({ open: () => new SqliteReputationStore(path) })
 }
 
-test.each(Object.entries(STORES))('%s: what was learnt is there after opening again', (name, make) => {
+test.each(Object.entries(STORES))('%s: states are there after opening the store again', (name, make) => {
   const { open } = make()
   const clock = new TestClock()
   const first = new Reputation({ store: open(), now: clock.now })
@@ -49,24 +49,21 @@ test.each(Object.entries(STORES))('%s: what was learnt is there after opening ag
   second.close()
 })
 
-test.each(Object.entries(STORES))(
-  '%s: keeps the newest answers of each peer, until the peer is forgotten',
-  (_, make) => {
-    const store = make().open()
-    const answer = (index: number): Uint8Array => Uint8Array.of(index)
-    for (let index = 0; index < MAX_KEPT_ANSWERS + 2; index++) store.keep('liar', DIGEST, answer(index))
-    store.keep('other', DIGEST, answer(200))
-    const kept = store.kept('liar', DIGEST)
-    expect(kept).toHaveLength(MAX_KEPT_ANSWERS)
-    expect([kept[0], kept.at(-1)].map((bytes) => bytes?.[0])).toEqual([2, MAX_KEPT_ANSWERS + 1])
-    store.remove('liar', DIGEST)
-    expect(store.kept('liar', DIGEST)).toEqual([])
-    expect(store.kept('other', DIGEST)).toHaveLength(1)
-    store.close()
-  }
-)
+test.each(Object.entries(STORES))('%s: keeps the newest answers of each peer until the peer is removed', (_, make) => {
+  const store = make().open()
+  const answer = (index: number): Uint8Array => Uint8Array.of(index)
+  for (let index = 0; index < MAX_KEPT_ANSWERS + 2; index++) store.keep('liar', DIGEST, answer(index))
+  store.keep('other', DIGEST, answer(200))
+  const kept = store.kept('liar', DIGEST)
+  expect(kept).toHaveLength(MAX_KEPT_ANSWERS)
+  expect([kept[0], kept.at(-1)].map((bytes) => bytes?.[0])).toEqual([2, MAX_KEPT_ANSWERS + 1])
+  store.remove('liar', DIGEST)
+  expect(store.kept('liar', DIGEST)).toEqual([])
+  expect(store.kept('other', DIGEST)).toHaveLength(1)
+  store.close()
+})
 
-test('sqlite: rows that say nothing any more are dropped, suspicion and ban never', () => {
+test('sqlite: rows without information are deleted, suspicions and bans never', () => {
   const clock = new TestClock()
   const first = new Reputation({ store: new SqliteReputationStore(path), now: clock.now })
   first.observe('forgotten', DIGEST, complete())
@@ -80,7 +77,7 @@ test('sqlite: rows that say nothing any more are dropped, suspicion and ban neve
   store.close()
 })
 
-test('sqlite: a damaged row is left out, a newer file refused, a file that is none refused', () => {
+test('sqlite: skips damaged rows, refuses a file of a newer version and a file that is not a database', () => {
   const store = new SqliteReputationStore(path)
   store.close()
   const database = new DatabaseSync(path)
@@ -93,8 +90,34 @@ test('sqlite: a damaged row is left out, a newer file refused, a file that is no
   database.exec('PRAGMA user_version = 99')
   database.close()
   expect(() => new SqliteReputationStore(path)).toThrow('newer version')
-  writeFileSync(join(directory, 'none'), 'this is no database, whatever its name may say'.repeat(50))
+  writeFileSync(join(directory, 'none'), 'This text is not a database.'.repeat(50))
   expect(() => new SqliteReputationStore(join(directory, 'none'))).toThrow('not a database')
+})
+
+test('sqlite: a file of version 1 keeps its ban and its quarantine', () => {
+  const clock = new TestClock()
+  const first = new Reputation({ store: new SqliteReputationStore(path), now: clock.now })
+  first.observe('liar', DIGEST, audit(5_000))
+  first.observe('suspect', DIGEST, audit(50))
+  first.close()
+  // Version 1 had other names for the two fields, in the same layout.
+  const database = new DatabaseSync(path)
+  const toVersion1 = `replace(replace(state, '"banned":', '"convicted":'), '"quarantinedAt":', '"setAsideAt":')`
+  database.exec(`UPDATE peers SET state = ${toVersion1}; PRAGMA user_version = 1`)
+  const states = database.prepare('SELECT state FROM peers ORDER BY peer').all()
+  expect(states.map(({ state }) => String(state).match(/convicted|setAsideAt|banned|quarantinedAt/g))).toEqual([
+    ['setAsideAt', 'convicted'],
+    ['setAsideAt']
+  ])
+  database.close()
+  for (let opened = 0; opened < 2; opened++) {
+    const reputation = new Reputation({ store: new SqliteReputationStore(path), now: clock.now })
+    expect(reputation.standing('liar', 'sha256:bb')).toBe('banned')
+    expect(reputation.state('liar', DIGEST).integrity.banned).toMatchObject({ by: 'audit', at: clock.at })
+    expect(reputation.standing('suspect', DIGEST)).toBe('quarantined')
+    expect(reputation.state('suspect', DIGEST).integrity.quarantinedAt).toBe(clock.at)
+    reputation.close()
+  }
 })
 
 test('sqlite: survives kill -9 in the middle of writing', async () => {
@@ -103,7 +126,7 @@ test('sqlite: survives kill -9 in the middle of writing', async () => {
     const store = new SqliteReputationStore(path)
     const rows = new Map([...store.load()].map(({ peer, state }) => [peer, state]))
     store.close()
-    // Whatever was confirmed is there, nothing is torn, and the file is sound.
+    // Every confirmed state is there, no row is damaged, and the file passes its own check.
     expect(rows.get('counted')?.counts.complete?.count).toBeGreaterThanOrEqual(confirmed)
     expect(rows.get(ban)?.integrity.banned).toBeDefined()
     const database = new DatabaseSync(path)
@@ -112,7 +135,7 @@ test('sqlite: survives kill -9 in the middle of writing', async () => {
   }
 })
 
-/** Lets a process write observations and kills it with SIGKILL while it does. */
+/** Starts a process that writes observations, and kills it with SIGKILL while it writes. */
 async function writeUntilKilled(): Promise<{ confirmed: number; ban: string }> {
   const child = spawn(process.execPath, [fileURLToPath(new URL('./writer.ts', import.meta.url)), path], {
     stdio: ['ignore', 'pipe', 'inherit']

@@ -1,4 +1,4 @@
-/** Writes observations as fast as it can, and prints a line after each that was saved, until it is killed. */
+/** Writes observations as fast as possible and prints a line after each saved one, until the test kills the process. */
 import { writeSync } from 'node:fs'
 import { SqliteReputationStore } from '../../../client/platform/node-reputation-store.ts'
 import { Reputation } from '../../../client/reputation/index.ts'

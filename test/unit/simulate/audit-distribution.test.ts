@@ -1,7 +1,7 @@
 /** What the simulator draws its audits from: measured, and such that the real evidence can tell. */
 import { describe, expect, test } from 'vitest'
-import { BINS, OUTCOMES } from '../../../client/audit/bins.ts'
-import { LOG_RATIOS } from '../../../client/audit/likelihood.ts'
+import { BINS, OUTCOMES } from '../../../client/evidence/bins.ts'
+import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
 import { Random } from '../../../scripts/simulate/random.ts'
 import { AuditModel, HONEST, readDistribution } from '../../../scripts/simulate/world/audit.ts'
 

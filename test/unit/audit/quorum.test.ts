@@ -1,7 +1,7 @@
 import { decodeAuditReply, encodeAuditReply, type AuditResult } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
-import { agreed, auditByOthers, juryOrder } from '../../../client/audit/jury.ts'
+import { agreed, auditByOthers, auditorOrder } from '../../../client/audit/quorum.ts'
 import { ScriptedEngine } from '../../../node/engine/index.ts'
 import { newPeer, requestFor, serve } from './records.ts'
 
@@ -9,17 +9,17 @@ const exact = { margin: 0, gap: 2 }
 const result = (...measured: AuditResult['measured']): AuditResult => ({ comparable: true, violations: [], measured })
 
 describe('the order of auditors', () => {
-  test('is another for every receipt and every client, and never holds the accused', async () => {
+  test('differs for every receipt and every client, and never contains the audited node', async () => {
     const candidates = await Promise.all(Array.from({ length: 20 }, newPeer))
-    const accused = candidates[3]!.peerId
+    const audited = candidates[3]!.peerId
     const order = async (receipt: number, nonce: number): Promise<string> => {
-      const options = { receipt: Uint8Array.of(receipt), nonce: Uint8Array.of(nonce), accused }
-      return (await juryOrder(candidates, options)).map(({ peerId }) => peerId.toString()).join()
+      const options = { receipt: Uint8Array.of(receipt), nonce: Uint8Array.of(nonce), audited }
+      return (await auditorOrder(candidates, options)).map(({ peerId }) => peerId.toString()).join()
     }
     expect(await order(1, 1)).toBe(await order(1, 1))
     expect(await order(1, 1)).not.toBe(await order(2, 1))
     expect(await order(1, 1)).not.toBe(await order(1, 2))
-    expect(await order(1, 1)).not.toContain(accused.toString())
+    expect(await order(1, 1)).not.toContain(audited.toString())
     const firsts = await Promise.all(
       Array.from({ length: 200 }, async (_, nonce) => (await order(7, nonce)).split(',')[0])
     )
@@ -28,7 +28,7 @@ describe('the order of auditors', () => {
 })
 
 describe('two auditors', () => {
-  test('agree in spite of honest noise, and the smaller margin counts', () => {
+  test('agree despite honest noise, and the smaller margin counts', () => {
     const one = result(exact, { margin: 0.04, gap: 0.04 }, { margin: Infinity, gap: 1 })
     const other = result({ margin: 0.02, gap: 0.02 }, { margin: 0, gap: 0.01 }, { margin: Infinity, gap: 1.1 })
     expect(agreed(one, other)?.measured).toEqual([
@@ -40,26 +40,26 @@ describe('two auditors', () => {
 
   test.each([
     [
-      'a friend that clears',
+      'one that colludes and reports no mismatch',
       result(...Array.from({ length: 20 }, () => exact)),
       result(...Array.from({ length: 20 }, () => ({ margin: 2, gap: 1 })))
     ],
-    ['another length', result(exact), result(exact, exact)],
-    ['a violation that one invents', result(), { ...result(), violations: ['prompt'] }],
-    ['what can be compared', result(), { ...result(), comparable: false }]
+    ['a different number of tokens', result(exact), result(exact, exact)],
+    ['a violation that one invented', result(), { ...result(), violations: ['prompt'] }],
+    ['whether the answer is comparable', result(), { ...result(), comparable: false }]
   ] satisfies [string, AuditResult, AuditResult][])('contradict each other: %s', (_, one, other) => {
     expect(agreed(one, other)).toBeUndefined()
     expect(agreed(other, one)).toBeUndefined()
   })
 })
 
-describe('what leaves the client', () => {
-  test('a request that is not shareable goes to nobody', async () => {
+describe('privacy', () => {
+  test('a request that is not shareable is not sent to any node', async () => {
     const engine = new ScriptedEngine()
     const peer = await newPeer()
     const { record } = await serve(engine, peer, requestFor(engine, { shareable: false }))
     const connect = (): never => {
-      throw new Error('somebody was dialled')
+      throw new Error('a node was dialled')
     }
     const context = { network: { connect }, nonce: new Uint8Array(16), signal: new AbortController().signal }
     const asked = auditByOthers(
@@ -72,7 +72,7 @@ describe('what leaves the client', () => {
 })
 
 describe('a reply', () => {
-  test('comes back as it was sent, to single precision', () => {
+  test('decodes to what was encoded, to single precision', () => {
     const sent = { ...result({ margin: 0.5, gap: 0.25 }, { margin: Infinity, gap: 3 }), violations: ['usage' as const] }
     expect(decodeAuditReply(encodeAuditReply({ type: 'result', result: sent }))).toEqual({
       type: 'result',

@@ -1,19 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { BINS, cellOf, OUTCOMES } from '../../../client/audit/bins.ts'
-import { ALTERNATIVES, CHEATED_SHARES, BAN, QUARANTINE } from '../../../client/audit/constants.ts'
+import { BINS, cellOf, OUTCOMES } from '../../../client/evidence/bins.ts'
+import { ALTERNATIVES, CHEATED_SHARES, BAN, QUARANTINE } from '../../../client/evidence/constants.ts'
 import {
   answerEvidence,
   answerRatios,
+  chanceOfMistake,
   logEvidence,
   NO_EVIDENCE,
-  standing,
+  verdict,
   withAnswer,
   type Evidence
-} from '../../../client/audit/evidence.ts'
-import { HONEST } from '../../../client/audit/honest.ts'
-import { LOG_RATIOS } from '../../../client/audit/likelihood.ts'
+} from '../../../client/evidence/evidence.ts'
+import { HONEST } from '../../../client/evidence/honest.ts'
+import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
 import { xorshift } from '../protocol/mutate.ts'
 
 const CELLS = BINS * OUTCOMES
@@ -23,7 +24,7 @@ const row = (ratios: readonly number[], gap: number): readonly number[] =>
 const expectation = (probabilities: readonly number[], logs: readonly number[]): number =>
   probabilities.reduce((sum, probability, outcome) => sum + probability * Math.exp(logs[outcome]!), 0)
 
-/** Cells of an answer of so many tokens, drawn from a distribution over outcomes by row. */
+/** Draws the cells of an answer with this many tokens from a distribution over the outcomes of each row. */
 function draw(tokens: number, outcomes: readonly (readonly number[])[], random: () => number): number[] {
   const cells = none()
   for (let token = 0; token < tokens; token++) {
@@ -49,7 +50,7 @@ describe('cells', () => {
 })
 
 describe('the honest histogram', () => {
-  test('has a row of probabilities for each gap, and none for margins below it', () => {
+  test('has a row of probabilities for each gap, with 0 for margins below the gap', () => {
     expect(HONEST).toHaveLength(BINS)
     HONEST.forEach((outcomes, gap) => {
       expect(outcomes).toHaveLength(OUTCOMES)
@@ -83,7 +84,7 @@ describe('likelihood ratios', () => {
     const weights = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: OUTCOMES, maxLength: OUTCOMES })
     fc.assert(
       fc.property(fc.nat(BINS - 1), weights, (gap, moved) => {
-        // Part of the probability of each outcome goes to the exact one.
+        // Move part of the probability of each outcome to the exact token.
         const honest = HONEST[gap]!
         const smaller = honest.map((probability, outcome) =>
           outcome === 0 ? probability : probability * moved[outcome]!
@@ -94,7 +95,7 @@ describe('likelihood ratios', () => {
     )
   })
 
-  test('say next to nothing at a tie, whatever token came', () => {
+  test('are close to 1 at a tie, for every token', () => {
     for (const ratios of LOG_RATIOS) {
       const atTie = row(ratios, 0)
       expect(Math.abs(atTie[0]!)).toBeLessThan(0.5)
@@ -111,8 +112,8 @@ describe('evidence', () => {
     return honest.map((probability, outcome) => probability * Math.exp(logs[outcome]!))
   })
 
-  test('is that of the tests by hand', () => {
-    // Alternative by share by beginning, each a product, weighted with 1 / (n (n + 1)).
+  test('equals the mean of the tests computed one by one', () => {
+    // One product for each alternative, share and beginning, weighted with 1 / (n (n + 1)).
     const ratios = answers.slice(0, 6).map((cells) => answerRatios(cells).map(Math.exp))
     let mean = 0
     ALTERNATIVES.forEach((_, index) => {
@@ -129,7 +130,7 @@ describe('evidence', () => {
     expect(logEvidence(evidence)).toBeCloseTo(Math.log(mean + 1 / 7), 9)
   })
 
-  test('begins at 1, and every answer can at most lower it towards what tests that begin later hold', () => {
+  test('begins at 1, and falls at most to the weight of the tests that begin later', () => {
     expect(logEvidence(NO_EVIDENCE)).toBeCloseTo(0)
     const exact = none()
     exact[cellOf(0.02, 0)] = 1000
@@ -140,14 +141,14 @@ describe('evidence', () => {
     }
   })
 
-  test('is not bought off by an honest past', () => {
+  test('grows quickly even after a long honest past', () => {
     const cheat = xorshift(6)
     let evidence = NO_EVIDENCE
     for (const cells of Array.from({ length: 2000 }, () => draw(60, HONEST, cheat)))
       evidence = withAnswer(evidence, cells)
-    expect(standing(evidence)).toBe('clear')
+    expect(verdict(evidence)).toBe('clear')
     let cheated = 0
-    while (standing(evidence) !== 'banned') {
+    while (verdict(evidence) !== 'banned') {
       evidence = withAnswer(evidence, draw(60, alternative, cheat))
       cheated++
     }
@@ -155,7 +156,7 @@ describe('evidence', () => {
   })
 
   test('does not depend on the order of the tokens in an answer', () => {
-    // Cells are counts: there is no order left to depend on, and sums of the same numbers are the same.
+    // Cells are counts, so the order of the tokens is lost. Sums over the same counts are equal.
     const [cells] = answers
     expect(answerEvidence(cells!)).toBe(answerEvidence([...cells!]))
     const first = none()
@@ -169,7 +170,7 @@ describe('evidence', () => {
     whole.forEach((ratio, index) => expect(ratio).toBeCloseTo(parts[index]!, 9))
   })
 
-  test('is the same from stored data as from memory', () => {
+  test('is the same after a round trip through JSON', () => {
     const straight = answers.reduce<Evidence>(withAnswer, NO_EVIDENCE)
     const stored = answers.reduce<Evidence>(
       (evidence, cells) => JSON.parse(JSON.stringify(withAnswer(evidence, cells))) as Evidence,
@@ -178,38 +179,38 @@ describe('evidence', () => {
     expect(stored).toEqual(straight)
   })
 
-  test('quarantines at 30 while it lasts, and bans at 1,000 for good', () => {
+  test('quarantines while it is at least 30, and bans permanently at 1,000', () => {
     const flagrant = none()
     flagrant[cellOf(0.2, 0.2)] = 1
     const clean = none()
     for (const gap of [0.005, 0.02, 0.05, 0.2, 0.5]) clean[cellOf(gap, 0)] = 20
     let evidence = NO_EVIDENCE
-    while (standing(evidence) === 'clear') evidence = withAnswer(evidence, flagrant)
+    while (verdict(evidence) === 'clear') evidence = withAnswer(evidence, flagrant)
     expect(logEvidence(evidence)).toBeGreaterThanOrEqual(Math.log(QUARANTINE))
     let rehabilitated = evidence
-    while (standing(rehabilitated) === 'quarantined') rehabilitated = withAnswer(rehabilitated, clean)
-    expect(standing(rehabilitated)).toBe('clear')
-    while (standing(evidence) !== 'banned') evidence = withAnswer(evidence, flagrant)
+    while (verdict(rehabilitated) === 'quarantined') rehabilitated = withAnswer(rehabilitated, clean)
+    expect(verdict(rehabilitated)).toBe('clear')
+    while (verdict(evidence) !== 'banned') evidence = withAnswer(evidence, flagrant)
     expect(evidence.peak).toBeGreaterThanOrEqual(Math.log(BAN))
     for (let count = 0; count < 100; count++) evidence = withAnswer(evidence, clean)
     expect(logEvidence(evidence)).toBeLessThan(Math.log(QUARANTINE))
-    expect(standing(evidence)).toBe('banned')
+    expect(verdict(evidence)).toBe('banned')
   })
 
-  test('of one answer has the expectation 1 under the honest histogram, whatever the rows and however long', () => {
-    // Rows are given, tokens independent: the expectation of a product is the product of the rows' expectations.
+  test('of one answer has the expectation 1 under the honest histogram, for all rows and lengths', () => {
+    // Tokens are independent within given rows, so the expectation of a product is the product of the expectations.
     for (const ratios of LOG_RATIOS) {
       const worst = Math.max(...HONEST.map((honest, gap) => expectation(honest, row(ratios, gap))))
       expect(worst ** 100).toBeLessThan(1.01)
     }
-    // A mean of bets, each of which keeps a share back, holds no more than 1 either.
+    // Each bet stakes only a share, and the evidence is a mean of bets, so its expectation is at most 1 too.
     for (const { share } of CHEATED_SHARES) expect(share).toBeLessThanOrEqual(1)
     expect(CHEATED_SHARES.reduce((sum, { stake }) => sum + stake, 0)).toBeCloseTo(1, 12)
     expect(Math.exp(answerEvidence(none()))).toBeCloseTo(1)
   })
 
   test.each(ALTERNATIVES.map((alternative, index) => ({ ...alternative, index })))(
-    'bans a cheat whose noise is of scale $scale at a share of $share',
+    'bans a node with noise of scale $scale at a share of $share of the positions',
     ({ index }) => {
       const chance = xorshift(8 + index)
       const tilted = HONEST.map((honest, gap) => {
@@ -218,19 +219,34 @@ describe('evidence', () => {
       })
       let evidence = NO_EVIDENCE
       for (let count = 0; count < 20; count++) evidence = withAnswer(evidence, draw(100, tilted, chance))
-      expect(standing(evidence)).toBe('banned')
+      expect(verdict(evidence)).toBe('banned')
     }
   )
 
-  test('bans few nodes that are as bad as the honest histogram allows, in 200 lives', () => {
-    const lives = xorshift(7)
+  test('bans few of 200 nodes that are as noisy as the honest histogram allows', () => {
+    const chance = xorshift(7)
     const reached = Array.from({ length: 200 }, () => {
       let evidence = NO_EVIDENCE
-      for (let count = 0; count < 100; count++) evidence = withAnswer(evidence, draw(50, HONEST, lives))
+      for (let count = 0; count < 100; count++) evidence = withAnswer(evidence, draw(50, HONEST, chance))
       return evidence.peak
     })
-    // Ville: 200 / 30 and 200 / 1000 at most, on average.
+    // By Ville's inequality at most 200 / 30 and 200 / 1000 on average.
     expect(reached.filter((peak) => peak >= Math.log(QUARANTINE)).length).toBeLessThanOrEqual(7)
     expect(reached.filter((peak) => peak >= Math.log(BAN)).length).toBeLessThanOrEqual(1)
   })
+})
+
+test.each([
+  [0, undefined],
+  [Math.log(1.9), undefined],
+  [Math.log(2), '1 in 2'],
+  [Math.log(45), '1 in 45'],
+  [Math.log(1_200), '1 in 1,200'],
+  [Math.log(999_000), '1 in 999,000'],
+  [Math.log(3e6), '1 in 10^6'],
+  [28, '1 in 10^12'],
+  [1_191, '1 in 10^12'],
+  [Infinity, '1 in 10^12']
+])('a logarithm of %d is stated as %s', (logOdds, text) => {
+  expect(chanceOfMistake(logOdds)).toBe(text)
 })

@@ -1,5 +1,6 @@
-/** From what an audit measured to evidence. */
+/** Adds the tokens that an audit measured to the evidence. */
 import { tokensDigest, type AnswerRecord, type TokenMargin } from '@potluck/protocol'
+import { toHex } from 'multiformats/bytes'
 
 import { BINS, cellOf, OUTCOMES, type Cells } from './bins.ts'
 import { MAX_REMEMBERED_MISMATCHES } from './constants.ts'
@@ -7,19 +8,19 @@ import { withAnswer, type Evidence } from './evidence.ts'
 
 type Tokens = Pick<AnswerRecord, 'promptTokens' | 'answerTokens'>
 
-/** An answer's tokens, counted. */
+/** The tokens of one answer, counted. */
 export interface Counted {
   cells: Cells
-  /** Those that did not match, by what came before them. */
+  /** The tokens that did not match, with the name of the context before each. */
   mismatches: readonly { context: string; cell: number }[]
 }
 
-/** The evidence after one more audit. */
+/** Returns the evidence after one more audited answer. */
 export function withAudit(evidence: Evidence, tokens: Tokens, measured: readonly TokenMargin[]): Evidence {
   return withCounted(evidence, countTokens(tokens, measured))
 }
 
-/** @param measured for the last tokens of the answer, those that the node generated */
+/** @param measured for the last tokens of the answer, which this node generated */
 export function countTokens({ promptTokens, answerTokens }: Tokens, measured: readonly TokenMargin[]): Counted {
   const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
   const mismatches: Counted['mismatches'][number][] = []
@@ -34,9 +35,10 @@ export function countTokens({ promptTokens, answerTokens }: Tokens, measured: re
 }
 
 /**
- * A mismatch counts once for what came before it, whatever the seed: two honest machines differ in
- * the logits behind one context in the same way every time, so that asking again shows nothing new.
- * Otherwise a program that asks one question every minute, or a slanderer, would ban anybody.
+ * Returns the cells without the mismatches that are already in the evidence. A mismatch counts once for
+ * its context, whatever the seed: two honest machines differ in the logits behind one context in the
+ * same way every time, so a repeated question shows nothing new. If every repetition counted, a program
+ * that asks one question every minute would ban honest peers, and so would an attacker on purpose.
  */
 export function newCells(evidence: Evidence, { cells, mismatches }: Counted): Cells {
   const known = new Set(evidence.mismatches)
@@ -45,7 +47,7 @@ export function newCells(evidence: Evidence, { cells, mismatches }: Counted): Ce
   return left
 }
 
-/** The evidence after one more answer. */
+/** Returns the evidence after one more counted answer. */
 export function withCounted(evidence: Evidence, counted: Counted): Evidence {
   const known = new Set([...(evidence.mismatches ?? []), ...counted.mismatches.map(({ context }) => context)])
   return {
@@ -54,7 +56,7 @@ export function withCounted(evidence: Evidence, counted: Counted): Evidence {
   }
 }
 
-/** 64 bits of the ids' hash. Who finds another context of that name has one mismatch less counted. */
+/** The first 64 bits of the hash of the token ids. A peer that finds a collision hides one mismatch. */
 function contextName(tokens: readonly number[]): string {
-  return Array.from(tokensDigest(tokens).subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  return toHex(tokensDigest(tokens).subarray(0, 8))
 }

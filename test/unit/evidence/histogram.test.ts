@@ -1,11 +1,11 @@
-/** From what a calibration counted to the histogram that evidence is held against. */
+/** Turns the counts of a calibration into the histogram of honest nodes. */
 import { expect, test } from 'vitest'
 
-import { BINS, OUTCOMES } from '../../../client/audit/bins.ts'
+import { BINS, OUTCOMES } from '../../../client/evidence/bins.ts'
 import { honestHistogram } from '../../../scripts/calibrate/histogram.ts'
 import { xorshift } from '../protocol/mutate.ts'
 
-/** Tokens by cell: most are exact, and the others no closer than the gap. */
+/** Random tokens by cell: most are exact, and no margin is smaller than its gap. */
 function counts(tokens: number, random: () => number): number[] {
   const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
   for (let token = 0; token < tokens; token++) {
@@ -18,7 +18,7 @@ function counts(tokens: number, random: () => number): number[] {
 
 const tail = (row: readonly number[], bin: number): number => row.slice(1 + bin).reduce((sum, value) => sum + value, 0)
 
-test('every row is a distribution, and gives each margin twice the chance that was measured', () => {
+test('every row is a distribution, and gives each margin at least twice the measured chance', () => {
   const cells = counts(40_000, xorshift(3))
   honestHistogram(cells).forEach((row, gap) => {
     const seen = cells.slice(gap * OUTCOMES, (gap + 1) * OUTCOMES)
@@ -28,7 +28,7 @@ test('every row is a distribution, and gives each margin twice the chance that w
   })
 })
 
-test('what was never seen keeps a chance, the smaller the more was looked at', () => {
+test('a margin that was never measured keeps a chance, which is smaller after more measurements', () => {
   const exact = (tokens: number): number[] =>
     Array.from({ length: BINS * OUTCOMES }, (_, cell) => (cell % OUTCOMES === 0 ? tokens : 0))
   const [few, many] = [honestHistogram(exact(1_000)), honestHistogram(exact(1_000_000))]
@@ -36,6 +36,6 @@ test('what was never seen keeps a chance, the smaller the more was looked at', (
     expect(tail(many[gap]!, gap)).toBeGreaterThan(0)
     expect(tail(many[gap]!, gap)).toBeLessThan(tail(few[gap]!, gap))
   }
-  // A row without any token says nothing: at a tie it is the toss of a coin.
+  // A row without any token has no information: at a tie both tokens are equally likely.
   expect(tail(honestHistogram(exact(0))[0]!, 0)).toBeCloseTo(0.5, 2)
 })

@@ -1,12 +1,12 @@
 /**
- * What one token says: for each alternative the likelihood ratio of a cell, alternative to honest,
- * given the row.
+ * The weight of one token: for each alternative, the likelihood ratio of a cell (alternative to honest)
+ * within its row.
  *
- * Within a row a ratio never falls with the margin, and its expectation under the honest histogram
- * is 1. So under every peer whose margins are stochastically smaller than that histogram's it is at
- * most 1, whatever came before: products of these ratios are bets that nobody honest can lose often.
- * As the row is given, it does not matter who chose the prompt and the seed: at a near tie, which a
- * slanderer may grind for, a mismatch says nothing.
+ * Within a row a ratio never falls as the margin grows, and its expectation under the honest histogram
+ * is 1. So for every peer whose margins are stochastically smaller than the histogram's, the expectation
+ * is at most 1, whatever came before. Products of these ratios are bets that an honest peer rarely loses.
+ * Each row is tested separately, so it does not matter who chose the prompt and the seed: at a near tie,
+ * which an attacker can search for, a mismatch weighs almost nothing.
  */
 import { BINS, EDGES, OUTCOMES } from './bins.ts'
 import { ALTERNATIVES, BEYOND_RUNNER_UP, type Alternative } from './constants.ts'
@@ -18,14 +18,14 @@ export const LOG_RATIOS: readonly (readonly number[])[] = ALTERNATIVES.map((alte
 )
 
 /**
- * At this share of the positions the likelihood ratio, at the others 1: so an exact token where the
- * alternative expects none costs little, as a cheat's noise is not the same everywhere.
+ * Uses the likelihood ratio at `share` of the positions and 1 at the others. The noise of a cheating
+ * node is not the same everywhere, so an exact token that the alternative does not expect costs little.
  */
 function bets(honest: readonly number[], gap: number, { scale, share }: Alternative): number[] {
   return ratios(honest, outcomes(gap, scale)).map((ratio) => 1 - share + share * ratio)
 }
 
-/** Probabilities of the outcomes in a row under this noise. */
+/** Probabilities of the outcomes of a row under this noise. */
 function outcomes(gap: number, scale: number): number[] {
   const atLeast = (bin: number): number => (bin >= BINS ? 0 : 1 / (1 + Math.exp(sizeOf(bin) / scale)))
   const missed = atLeast(gap)
@@ -43,7 +43,7 @@ function sizeOf(bin: number): number {
   return bin < EDGES.length ? EDGES[bin]! / Math.sqrt(step) : EDGES.at(-1)! * Math.sqrt(step)
 }
 
-/** Outcomes that lie next to each other, with their probabilities. */
+/** Adjacent outcomes, with the sums of their probabilities. */
 interface Block {
   outcomes: number
   honest: number
@@ -51,9 +51,9 @@ interface Block {
 }
 
 /**
- * The likelihood ratios, one for all outcomes among which they would fall: of all that never fall with
- * the margin, those that grow fastest under the alternative. (Isotonic regression by pooling adjacent
- * violators: Ayer et al., 1955.) Their expectation under the honest histogram is 1.
+ * The likelihood ratios of a row. Adjacent outcomes whose ratios would fall share one ratio. Of all
+ * ratios that never fall with the margin, these grow fastest under the alternative. (Isotonic regression
+ * by pooling adjacent violators: Ayer et al., 1955.) Their expectation under the honest histogram is 1.
  */
 function ratios(honest: readonly number[], other: readonly number[]): number[] {
   const blocks: Block[] = []
@@ -72,7 +72,7 @@ function ratios(honest: readonly number[], other: readonly number[]): number[] {
   return blocks.flatMap(({ outcomes: count, honest: h, other: o }) => Array.from({ length: count }, () => o / h))
 }
 
-/** A margin below its gap does not exist: both probabilities are 0 then. */
+/** Both probabilities are 0 for a margin below the gap, which cannot occur. */
 function isHigher(block: Block, before: Block): boolean {
   return block.honest > 0 && block.other * before.honest > before.other * block.honest
 }

@@ -1,15 +1,18 @@
 /**
- * Cells: what an audit remembers of one token. A row for how close its position was (the gap), a
- * column for how far off the claim is (the margin); see `tokenMargin` of the protocol.
+ * Cells: what an audit keeps of one token. The row is how close the position was (the gap). The column
+ * is how far the claimed token is from the expected one (the margin). See `tokenMargin` of the protocol.
  */
 
-/** Upper edges in logits, half a decade each; beyond the last, or outside the candidates, is a bin too. */
+/**
+ * Upper edges of the bins in logits, half a decade each. One more bin holds everything beyond the last edge, and
+ * tokens outside the candidates.
+ */
 export const EDGES: readonly number[] = [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3]
 export const BINS: number = EDGES.length + 1
-/** Exact, or one of the bins. */
+/** An exact token, or one of the bins. */
 export const OUTCOMES: number = BINS + 1
 
-/** How many tokens of an answer fell into each cell, row by row. */
+/** How many tokens of an answer are in each cell, row by row. */
 export type Cells = readonly number[]
 
 /** @param size above zero, in logits */
@@ -18,7 +21,7 @@ function binOf(size: number): number {
   return bin === -1 ? EDGES.length : bin
 }
 
-/** Place in `Cells`. */
+/** Returns the index in `Cells`. */
 export function cellOf(gap: number, margin: number): number {
   return binOf(gap) * OUTCOMES + (margin === 0 ? 0 : 1 + binOf(margin))
 }

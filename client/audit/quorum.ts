@@ -1,41 +1,42 @@
 /**
- * Audits by strangers, for a client without the model: who is asked, and what is believed.
+ * Audits by other nodes, for a client without the model: which nodes to ask, and which results to believe.
  *
- * A node that cheats would like to be audited by its friends. So the auditors follow from a hash of
- * the receipt, which the node signs without knowing the client's nonce: it cannot pick them. And no
- * single one is believed: it takes two who agree.
+ * A malicious node prefers auditors that collude with it. So the client derives the order of the auditors
+ * from a hash of the receipt and a secret nonce. The node signs the receipt without knowing the nonce, so
+ * it cannot choose the auditors. A single auditor can lie, so the client believes only what two agree on.
  */
 import type { PeerId } from '@libp2p/interface'
 import { decodeClientFrame, PotluckError, type AuditRequest, type AuditResult } from '@potluck/protocol'
+import { toHex } from 'multiformats/bytes'
 
 import type { Dialable, Network } from '../network/network.ts'
 import { askAudit } from './ask.ts'
 import { AUDITORS_DIFFER, MAX_AUDITORS, MAX_DISPUTED_SHARE } from './constants.ts'
 
-export interface JuryContext {
+export interface QuorumContext {
   network: Pick<Network, 'connect'>
-  /** The client's own secret bytes. */
+  /** Secret bytes of this client. */
   nonce: Uint8Array
   signal: AbortSignal
 }
 
 /**
- * What two auditors agree on; undefined if no two do.
+ * Returns the result that two auditors agree on; undefined if no two agree.
  *
- * @param candidates nodes that serve the model, the accused perhaps among them
+ * @param candidates nodes that serve the model; the audited node can be among them
  * @throws PotluckError `invalid_request` if the request is not marked as shareable; `aborted`
  */
 export async function auditByOthers(
   candidates: readonly Dialable[],
   request: AuditRequest,
-  { network, nonce, signal }: JuryContext
+  { network, nonce, signal }: QuorumContext
 ): Promise<AuditResult | undefined> {
   const frame = decodeClientFrame(request.answer.request)
   if (frame.type !== 'request' || !frame.request.shareable) {
-    throw new PotluckError('invalid_request', 'the request is not marked as shareable: nobody else may see it')
+    throw new PotluckError('invalid_request', 'the request is not marked as shareable: no other node may see it')
   }
   const { receipt } = request.answer
-  const order = await juryOrder(candidates, { receipt, nonce, accused: request.peerId })
+  const order = await auditorOrder(candidates, { receipt, nonce, audited: request.peerId })
   const results: AuditResult[] = []
   for (const auditor of order.slice(0, MAX_AUDITORS)) {
     signal.throwIfAborted()
@@ -43,7 +44,7 @@ export async function auditByOthers(
     try {
       result = await askAudit(network, auditor, request, signal)
     } catch (error) {
-      // One that is busy or gone says nothing about the answer.
+      // An auditor that is busy or gone says nothing about the answer.
       if (error instanceof Error) continue
       throw error
     }
@@ -56,26 +57,26 @@ export async function auditByOthers(
   return undefined
 }
 
-/** All who could audit, in the order in which they are to be asked. */
-export async function juryOrder<T extends { peerId: PeerId }>(
+/** Returns all possible auditors in the order in which the client asks them. */
+export async function auditorOrder<T extends { peerId: PeerId }>(
   candidates: readonly T[],
-  { receipt, nonce, accused }: { receipt: Uint8Array; nonce: Uint8Array; accused: PeerId }
+  { receipt, nonce, audited }: { receipt: Uint8Array; nonce: Uint8Array; audited: PeerId }
 ): Promise<T[]> {
   const ranked = await Promise.all(
     candidates
-      .filter(({ peerId }) => !peerId.equals(accused))
+      .filter(({ peerId }) => !peerId.equals(audited))
       .map(async (candidate) => {
         const bytes = Uint8Array.of(...nonce, ...receipt, ...candidate.peerId.toMultihash().bytes)
-        return { candidate, rank: new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)) }
+        return { candidate, rank: toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))) }
       })
   )
-  return ranked.sort((a, b) => compareBytes(a.rank, b.rank)).map(({ candidate }) => candidate)
+  return ranked.sort((a, b) => (a.rank < b.rank ? -1 : 1)).map(({ candidate }) => candidate)
 }
 
 /**
- * What two auditors say together: of each token the smaller margin at the closer position, and only
- * violations that both found. Undefined where they contradict each other: one of them lies then,
- * and it is not known which.
+ * Combines two results: for each token the smaller margin at the closer position, and only violations
+ * that both found. Returns undefined if the results contradict each other. Then one auditor lies, and
+ * the client does not know which.
  */
 export function agreed(one: AuditResult, other: AuditResult): AuditResult | undefined {
   const names = (result: AuditResult): string => [...result.violations].sort().join()
@@ -91,9 +92,4 @@ export function agreed(one: AuditResult, other: AuditResult): AuditResult | unde
   if (disputed.length > MAX_DISPUTED_SHARE * pairs.length) return undefined
   const measured = pairs.map(([a, b]) => ({ margin: Math.min(a.margin, b.margin), gap: Math.min(a.gap, b.gap) }))
   return { ...one, measured }
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const index = a.findIndex((byte, at) => byte !== b[at])
-  return index === -1 ? 0 : a[index]! - b[index]!
 }

@@ -1,20 +1,20 @@
 import { describe, expect, test } from 'vitest'
 
-import { countTokens, withAudit } from '../../../client/audit/account.ts'
-import { cellOf } from '../../../client/audit/bins.ts'
-import { logEvidence, NO_EVIDENCE, type Evidence } from '../../../client/audit/evidence.ts'
+import { countTokens, withAudit } from '../../../client/evidence/count.ts'
+import { cellOf } from '../../../client/evidence/bins.ts'
+import { logEvidence, NO_EVIDENCE, type Evidence } from '../../../client/evidence/evidence.ts'
 
 const exact = { gap: 0.5, margin: 0 }
 const off = { gap: 0.2, margin: 0.5 }
 const answer = { promptTokens: [1, 2, 3], answerTokens: [4, 5, 6, 7] }
 
 describe('tokens', () => {
-  test('are counted by cell, from where the node began', () => {
+  test('are counted by cell, from the first token of the node', () => {
     const { cells, mismatches } = countTokens(answer, [exact, off])
     expect(cells[cellOf(0.5, 0)]).toBe(1)
     expect(cells[cellOf(0.2, 0.5)]).toBe(1)
     expect(mismatches).toHaveLength(1)
-    // Named by what came before it, and by nothing else.
+    // The name depends on the context before the token, and on nothing else.
     const [, same] = countTokens({ promptTokens: [1, 2, 3, 4], answerTokens: [5, 6, 9] }, [off, off, off]).mismatches
     expect(countTokens(answer, [exact, exact, off, exact]).mismatches[0]?.context).toBe(
       countTokens({ promptTokens: [1, 2, 3, 4], answerTokens: [5, 99] }, [exact, off]).mismatches[0]?.context
@@ -23,7 +23,7 @@ describe('tokens', () => {
   })
 })
 
-describe('a mismatch that comes again', () => {
+describe('a repeated mismatch', () => {
   test('counts once for its context', () => {
     const measured = [exact, off, exact, exact]
     const once = withAudit(NO_EVIDENCE, answer, measured)
@@ -35,13 +35,13 @@ describe('a mismatch that comes again', () => {
     expect(again.mismatches).toEqual(once.mismatches)
   })
 
-  test('bans nobody, however often it comes', () => {
+  test('never leads to a ban, however often it is repeated', () => {
     let evidence: Evidence = NO_EVIDENCE
     for (let time = 0; time < 1000; time++) evidence = withAudit(evidence, answer, [exact, off, exact, exact])
     expect(evidence.peak).toBe(withAudit(NO_EVIDENCE, answer, [exact, off, exact, exact]).peak)
   })
 
-  test('is remembered within a bound', () => {
+  test('is remembered up to a bound', () => {
     const long = { promptTokens: [1], answerTokens: Array.from({ length: 1100 }, (_, token) => token) }
     const evidence = withAudit(
       NO_EVIDENCE,

@@ -1,0 +1,51 @@
+/** Every number of the statistical test, with its reason. The measured honest noise is in `honest.ts`. */
+
+/**
+ * Evidence at which a peer gets no more requests. By Ville's inequality an honest peer reaches it at
+ * any time of its lifetime with a probability below 1/30. In practice the probability is much lower,
+ * because the calibration allows honest peers more noise than was ever measured.
+ */
+export const QUARANTINE = 30
+/** Evidence at which a key is banned for good: a probability below 1/1000 for an honest peer, over its lifetime. */
+export const BAN = 1000
+
+/** How the scores of a cheating node can differ from the scores of the model. */
+export interface Alternative {
+  /** Logistic noise on every score, in logits. */
+  scale: number
+  /** Share of the positions that have the noise. */
+  share: number
+}
+
+/**
+ * The alternatives that the test looks for. On crumb, quantization to 5 bits acts like the first, to
+ * 4 bits like the second, to 3 bits or dropping one layer like the third, and cutting the prompt in
+ * half like the last.
+ */
+export const ALTERNATIVES: readonly Alternative[] = [
+  { scale: 0.15, share: 0.6 },
+  { scale: 0.3, share: 0.7 },
+  { scale: 1, share: 0.8 },
+  { scale: 1, share: 0.2 }
+]
+/**
+ * Of the tokens that a cheating node gets wrong, the share that is beyond the runner-up. Measured on crumb: 0.1
+ * to 0.3.
+ */
+export const BEYOND_RUNNER_UP = 0.15
+
+/**
+ * Shares of cheated answers that the test looks for, with the stake on each. The stakes sum to 1. A
+ * node that cheats in 10 % of its answers saves little work and is still detected.
+ */
+export const CHEATED_SHARES: ReadonlyArray<{ share: number; stake: number }> = [
+  { share: 1, stake: 0.6 },
+  { share: 0.3, stake: 0.3 },
+  { share: 0.1, stake: 0.1 }
+]
+
+/** Mismatches to remember, so that a repeated mismatch counts once. A cheating peer is banned long before this many. */
+export const MAX_REMEMBERED_MISMATCHES = 1024
+
+/** Natural logarithm of the evidence of a violation, which is certain. Finite, so that a store can hold it. */
+export const CERTAIN = 700
