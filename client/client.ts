@@ -1,24 +1,32 @@
 /** The client: how an application uses a Potluck network. */
-import { anyNodeCid, DEFAULT_TIMEOUTS, formatDigest, PotluckError, type PhaseTimeouts } from '@potluck/protocol'
+import {
+  anyNodeCid,
+  DEFAULT_TIMEOUTS,
+  formatDigest,
+  parseDigest,
+  PotluckError,
+  type PhaseTimeouts
+} from '@potluck/protocol'
 
 import { Answer } from './answer.ts'
 import { SYSTEM_CLOCK } from './base/clock.ts'
+import { AUDIT_WORKLOAD, otherAuditor, type OtherAuditor } from './audit/ask.ts'
 import { Auditing, type Judged, type Proof } from './audit/auditing.ts'
 import { Directory } from './discover/directory.ts'
 import { toModelViews, type ModelView } from './discover/models.ts'
-import { dialable, type KnownNode } from './discover/known-node.ts'
+import type { KnownNode } from './discover/known-node.ts'
 import { embed, type EmbedOptions, type EmbedResult } from './embed.ts'
 import { askNode, workloadOf } from './generate/ask-node.ts'
 import type { AttemptContext } from './generate/attempt.ts'
 import { generate } from './generate/generate.ts'
 import { sendRequest } from './generate/wire.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
-import type { Dialable, Network } from './network/network.ts'
+import type { Network } from './network/network.ts'
 import type { Platform } from './platform/platform.ts'
 import type { ClientOptions, FindOptions, ReputationSettings } from './options.ts'
 import { MemoryReputationStore, Reputation } from './reputation/index.ts'
 import { toAsk, type ChatOptions, type CompletionOptions } from './base/request.ts'
-import { Selector, type Candidate, type UserNodes } from './select/index.ts'
+import { Selector, type Candidate, type RankedCandidate, type UserNodes, type Workload } from './select/index.ts'
 import { peerStandings, type PeerStanding } from './standing.ts'
 
 export interface Client {
@@ -112,13 +120,11 @@ class NetworkClient implements Client {
     this.#auditing = new Auditing({
       reputation,
       auditor,
-      network,
-      otherAuditors: (digest, audited) => this.#auditors(digest, audited),
+      otherAuditors: (digest, audited) => this.#otherAuditors(digest, audited),
       ask: async (peer, digest, ask, signal) => {
-        const candidate = this.#candidates(digest).find((one) => one.peer === peer)
+        const candidate = this.#serving(digest).find((one) => one.peer === peer)
         if (candidate === undefined) throw new PotluckError('no_providers', 'the node is not known now')
-        const { value: ranked } = this.#selector.rank([candidate], workloadOf(ask)).next()
-        return await askNode(ranked!, ask, this.#attempts(signal))
+        return await askNode(this.#ranked(candidate, workloadOf(ask)), ask, this.#attempts(signal))
       },
       isOwn: (peer) => peer === localNode,
       onJudged: (judged) => this.#listeners.forEach((listener) => listener(judged)),
@@ -215,19 +221,39 @@ class NetworkClient implements Client {
     }
   }
 
-  /** The nodes that serve the digest now, whatever their standing. */
-  #candidates(digest: string): Candidate[] {
+  /** The nodes that serve the digest now, whatever their standing: a probe must reach quarantined nodes. */
+  #serving(digest: string): Candidate[] {
     return this.#directory.known().flatMap((node) => {
       const model = node.card.models.find((one) => formatDigest(one.digest) === digest)
       return model === undefined ? [] : [this.#selector.candidate(node, model)]
     })
   }
 
-  #auditors(digest: string, accused: string): Dialable[] {
-    return this.#candidates(digest)
-      .filter(({ peer, node, model }) => peer !== accused && !node.card.draining && model.features.includes('score'))
-      .filter(({ standing }) => standing !== 'quarantined' && standing !== 'banned')
-      .map(({ node }) => dialable(node.card))
+  #otherAuditors(digest: string, audited: string): OtherAuditor[] {
+    const bytes = parseDigest(digest)
+    if (bytes === undefined) return []
+    const requirements = { features: ['score'] as const, maxTokens: undefined }
+    const candidates = this.#selector.candidates(
+      this.#directory.known(),
+      { kind: 'digest', digest: bytes },
+      requirements
+    )
+    return candidates
+      .filter(({ peer, notBefore }) => peer !== audited && notBefore <= SYSTEM_CLOCK.now())
+      .map((candidate) =>
+        otherAuditor(this.#ranked(candidate, AUDIT_WORKLOAD), AUDIT_WORKLOAD, {
+          network: this.#network,
+          selector: this.#selector,
+          timeouts: this.#timeouts
+        })
+      )
+  }
+
+  /** A candidate that is chosen by something other than the order. */
+  #ranked(candidate: Candidate, work: Workload): RankedCandidate {
+    const [ranked] = this.#selector.rank([candidate], work)
+    if (ranked === undefined) throw new TypeError('the order lost its only candidate')
+    return ranked
   }
 
   #until(signal: AbortSignal | undefined): AbortSignal {

@@ -1,54 +1,80 @@
 /** Asks another node that serves the same model to audit an answer, over `/potluck/audit/1.0.0`. */
+import type { PeerId } from '@libp2p/interface'
 import {
   AUDIT_PROTOCOL,
   decodeAuditReply,
   encodeAuditRequest,
-  FrameStream,
   MAX_NODE_FRAME_BYTES,
   PotluckError,
   type AuditRequest,
-  type AuditResult
+  type AuditResult,
+  type PhaseTimeouts
 } from '@potluck/protocol'
 
-import type { Dialable, Network } from '../network/network.ts'
+import { dialable } from '../discover/known-node.ts'
+import { askOnce, refusal } from '../network/exchange.ts'
+import type { Network } from '../network/network.ts'
+import type { RankedCandidate, Selector, Workload } from '../select/index.ts'
 import { AUDIT_REPLY_TIMEOUT_MS, AUDIT_REQUEST_TIMEOUT_MS } from './constants.ts'
 
-/**
- * Returns the result of that node. The node can lie, so one result is not enough; see `agreed`.
- *
- * @throws PotluckError with the code of the node's refusal, `stream_cut`, `protocol_violation` or the code
- *   of a timeout; an error of libp2p if the node cannot be reached
- */
-export async function askAudit(
-  network: Pick<Network, 'connect'>,
-  auditor: Dialable,
-  request: AuditRequest,
-  signal: AbortSignal
-): Promise<AuditResult> {
-  const connection = await network.connect(auditor, signal)
-  const stream = await connection.newStream(AUDIT_PROTOCOL, { signal, runOnLimitedConnection: true })
-  const frames = new FrameStream(stream, { maxFrameBytes: MAX_NODE_FRAME_BYTES })
-  try {
-    await frames.sendRequest(encodeAuditRequest(request), {
-      timeoutMs: AUDIT_REQUEST_TIMEOUT_MS,
-      timeoutCode: 'request_timeout',
-      signal
-    })
-    const bytes = await frames.receive({
-      timeoutMs: AUDIT_REPLY_TIMEOUT_MS,
-      timeoutCode: 'first_token_timeout',
-      signal
-    })
-    if (bytes === undefined) throw new PotluckError('stream_cut', 'the auditor sent nothing')
-    const reply = decodeAuditReply(bytes)
-    if (reply.type === 'error') {
-      const { code, detail, retryAfterMs } = reply
-      throw new PotluckError(code, detail === '' ? code : detail, retryAfterMs === undefined ? {} : { retryAfterMs })
+/** A node that can audit an answer for this client. */
+export interface OtherAuditor {
+  peerId: PeerId
+  /**
+   * Returns the result of that node. The node can lie, so one result is not enough: see `agreed`.
+   *
+   * @throws PotluckError the node's refusal, or the code of the phase that failed
+   */
+  audit: (request: AuditRequest, signal: AbortSignal) => Promise<AuditResult>
+}
+
+export interface AskAuditContext {
+  network: Pick<Network, 'connect'>
+  selector: Pick<Selector, 'begin'>
+  timeouts: Pick<PhaseTimeouts, 'dialMs'>
+}
+
+/** One prefill of a prompt and an answer, which no node has in its cache. */
+export const AUDIT_WORKLOAD: Workload = {
+  promptTokens: 0,
+  maxTokens: undefined,
+  answerTokens: 1,
+  prefixKeys: [],
+  auditable: false
+}
+
+/** An audit counts as in flight on the auditor, and its outcome is remembered, like every attempt. */
+export function otherAuditor(
+  candidate: RankedCandidate,
+  work: Workload,
+  { network, selector, timeouts }: AskAuditContext
+): OtherAuditor {
+  return {
+    peerId: candidate.node.card.peerId,
+    audit: async (request, signal) => {
+      const record = selector.begin(candidate, work)
+      try {
+        const { reply } = await askOnce(dialable(candidate.node.card), {
+          network,
+          protocol: AUDIT_PROTOCOL,
+          maxFrameBytes: MAX_NODE_FRAME_BYTES,
+          dialMs: timeouts.dialMs,
+          request: { bytes: encodeAuditRequest(request), timeoutMs: AUDIT_REQUEST_TIMEOUT_MS },
+          replyMs: AUDIT_REPLY_TIMEOUT_MS,
+          timeoutCode: 'first_token_timeout',
+          decode: (bytes) => {
+            const decoded = decodeAuditReply(bytes)
+            if (decoded.type === 'error') throw refusal(decoded)
+            return decoded.result
+          },
+          signal
+        })
+        record.served()
+        return reply
+      } catch (error) {
+        if (error instanceof PotluckError) record.failed(error)
+        throw error
+      }
     }
-    await frames.close({ signal })
-    return reply.result
-  } catch (error) {
-    frames.abort(new Error('the audit ended'))
-    throw error
   }
 }

@@ -15,9 +15,10 @@ import { decodeFraudProof, encodeFraudProof, MAX_PROOF_BYTES, type Audit, type A
 
 import { CERTAIN, logEvidence, NO_EVIDENCE, withAudit } from '../evidence/index.ts'
 import type { CompleteAnswer } from '../generate/generate.ts'
-import type { Dialable, Network } from '../network/network.ts'
 import { auditCost, type Reputation, type Standing } from '../reputation/index.ts'
+import { log } from '../base/log.ts'
 import type { Ask } from '../base/request.ts'
+import type { OtherAuditor } from './ask.ts'
 import type { Auditor } from './auditor.ts'
 import { MAX_QUEUED_AUDITS, PROBE_GAP_MS, QUORUM } from './constants.ts'
 import { PROBE_TOKENS, probeLike } from './probes.ts'
@@ -52,9 +53,8 @@ export interface AuditingContext {
   reputation: Reputation
   /** The user's own auditor. */
   auditor: Auditor | undefined
-  network: Pick<Network, 'connect'>
   /** Returns the nodes that serve the model and can audit, without the audited node. */
-  otherAuditors: (digest: string, audited: string) => readonly Dialable[]
+  otherAuditors: (digest: string, audited: string) => readonly OtherAuditor[]
   /** Asks this node and no other. */
   ask: (peer: string, digest: string, ask: Ask, signal: AbortSignal) => Promise<CompleteAnswer>
   /** Returns whether the node is the user's own. The client does not audit it. */
@@ -132,7 +132,10 @@ export class Auditing {
     const { reputation } = this.#context
     const peer = answer.peerId.toString()
     const result = await this.#measure(answer).catch(() => undefined)
-    if (result === undefined) return reputation.auditFailed(peer)
+    if (result === undefined) {
+      log.audit('…%s: no result', peer.slice(-8))
+      return reputation.auditFailed(peer)
+    }
     this.#apply(answer, result)
     if (reputation.standing(peer, answer.digest) === 'quarantined') this.#probeLater(peer, answer.digest, answer.ask)
   }
@@ -144,7 +147,7 @@ export class Auditing {
     text,
     ask
   }: CompleteAnswer): Promise<(AuditResult & Partial<Audit>) | undefined> {
-    const { auditor, network, otherAuditors } = this.#context
+    const { auditor, otherAuditors } = this.#context
     const { signal } = this.#stopped
     const request = { peerId, answer: record }
     if (auditor?.holds(digest)) {
@@ -152,7 +155,7 @@ export class Auditing {
     }
     if (!ask.shareable) return undefined
     const others = otherAuditors(digest, peerId.toString())
-    return await auditByOthers(others, request, { network, nonce: this.#nonce, signal })
+    return await auditByOthers(others, request, { nonce: this.#nonce, signal })
   }
 
   #apply({ peerId, digest, record, ask }: CompleteAnswer, result: AuditResult & Partial<Audit>): void {
@@ -171,12 +174,14 @@ export class Auditing {
       evidence,
       logEvidence: violations.length > 0 ? CERTAIN : logEvidence(evidence)
     })
+    log.audit('…%s: %d tokens, log evidence %d', peer.slice(-8), measured.length, logEvidence(evidence))
     onJudged({ peerId: peer, digest, tokens: measured.length, before, after: reputation.standing(peer, digest) })
   }
 
   async #probe(peer: string, digest: string, like: Ask): Promise<void> {
     const { reputation, ask, random } = this.#context
     const probe = probeLike(like, random)
+    log.audit('probe …%s', peer.slice(-8))
     // A busy or unreachable node is not a reason for suspicion.
     const answer = await ask(peer, digest, probe, this.#stopped.signal).catch(() => undefined)
     if (answer !== undefined) return await this.#audit(answer)

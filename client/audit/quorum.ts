@@ -9,12 +9,10 @@ import type { PeerId } from '@libp2p/interface'
 import { decodeClientFrame, PotluckError, type AuditRequest, type AuditResult } from '@potluck/protocol'
 import { toHex } from 'multiformats/bytes'
 
-import type { Dialable, Network } from '../network/network.ts'
-import { askAudit } from './ask.ts'
+import type { OtherAuditor } from './ask.ts'
 import { AUDITORS_DIFFER, MAX_AUDITORS, MAX_DISPUTED_SHARE } from './constants.ts'
 
 export interface QuorumContext {
-  network: Pick<Network, 'connect'>
   /** Secret bytes of this client. */
   nonce: Uint8Array
   signal: AbortSignal
@@ -27,9 +25,9 @@ export interface QuorumContext {
  * @throws PotluckError `invalid_request` if the request is not marked as shareable; `aborted`
  */
 export async function auditByOthers(
-  candidates: readonly Dialable[],
+  candidates: readonly OtherAuditor[],
   request: AuditRequest,
-  { network, nonce, signal }: QuorumContext
+  { nonce, signal }: QuorumContext
 ): Promise<AuditResult | undefined> {
   const frame = decodeClientFrame(request.answer.request)
   if (frame.type !== 'request' || !frame.request.shareable) {
@@ -42,7 +40,7 @@ export async function auditByOthers(
     signal.throwIfAborted()
     let result: AuditResult
     try {
-      result = await askAudit(network, auditor, request, signal)
+      result = await auditor.audit(request, signal)
     } catch (error) {
       // An auditor that is busy or gone says nothing about the answer.
       if (error instanceof Error) continue

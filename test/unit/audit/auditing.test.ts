@@ -36,7 +36,6 @@ class World {
     this.auditing = new Auditing({
       reputation: this.reputation,
       auditor: undefined,
-      network: { connect: () => Promise.reject(new Error('no node is there')) },
       otherAuditors: () => [],
       ask: async (probed, _digest, ask) => {
         this.probes.push({ peer: probed, ask })
@@ -142,7 +141,7 @@ test('a client without the model and without other auditors neither audits nor p
 
 test('for a private question, the node gets a probe with the sampling options of the user', async () => {
   const [peer, ...others] = await Promise.all([newPeer(), newPeer(), newPeer()])
-  const auditors = others.map(({ peerId }) => ({ peerId, addresses: [] }))
+  const auditors = others.map(({ peerId }) => ({ peerId, audit: () => expect.fail('it was asked') }))
   const world = new World(peer!, { otherAuditors: () => auditors })
   const { sampling } = world.answer().ask
   const mine = { ...sampling, temperature: 1.5, logitBias: new Map([[7, 3]]) }

@@ -58,15 +58,9 @@ describe('privacy', () => {
     const engine = new ScriptedEngine()
     const peer = await newPeer()
     const { record } = await serve(engine, peer, requestFor(engine, { shareable: false }))
-    const connect = (): never => {
-      throw new Error('a node was dialled')
-    }
-    const context = { network: { connect }, nonce: new Uint8Array(16), signal: new AbortController().signal }
-    const asked = auditByOthers(
-      [{ ...(await newPeer()), addresses: [] }],
-      { peerId: peer.peerId, answer: record },
-      context
-    )
+    const audit = (): never => expect.fail('a node was asked')
+    const context = { nonce: new Uint8Array(16), signal: new AbortController().signal }
+    const asked = auditByOthers([{ ...(await newPeer()), audit }], { peerId: peer.peerId, answer: record }, context)
     await expect(asked).rejects.toMatchObject({ code: 'invalid_request' })
   })
 })
