@@ -1,23 +1,23 @@
 /**
- * `npm run build`: compiles the packages to `<package>/dist`, each a directory that `npm publish` takes as it is.
- * In the repository everything runs from the TypeScript source; nothing reads `dist` but publishing.
+ * `npm run build`: compiles each package to `<package>/dist`, a directory that `npm publish` can publish unchanged.
+ * In the repository everything runs from the TypeScript source. Only publishing and `packed.ts` read `dist`.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
-/** In the order in which they are published: each depends on those before it. */
-export const PACKAGES = ['protocol', 'client', 'node'] as const
+/** The directories of the packages in the order of publishing: each package depends only on earlier ones. */
+export const PACKAGES = ['protocol', 'client', 'client/gateway', 'node'] as const
 
 /** Files beside the code that a package reads at run time. */
 const ASSETS: Partial<Record<(typeof PACKAGES)[number], string>> = { node: '{bin/*.js,models/*.{gguf,json,md}}' }
 
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
 
-/** Points an `exports` or `bin` entry at the compiled file; an export also at its declarations. */
+/** Makes an `exports` or `bin` entry name the compiled file. An export also names its declarations. */
 function compiled(entry: Json, declarations: boolean): Json {
   if (typeof entry === 'string') {
     if (!entry.endsWith('.ts')) return entry
@@ -37,7 +37,7 @@ function writeManifest(directory: string): void {
   writeFileSync(join(ROOT, directory, 'dist', 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
 }
 
-/** The compiler rewrites imports only: a worker started by `new URL('./child.ts')` would be missing from `dist`. */
+/** Refuses paths that the compiler does not rewrite: `dist` has no file for `new URL('./child.ts')`. */
 function refuseSourcePaths(dist: string): void {
   for (const file of globSync('**/*.js', { cwd: dist })) {
     const found = /new URL\(\s*['"`][^'"`]*\.ts['"`]/.exec(readFileSync(join(dist, file), 'utf8'))
@@ -48,7 +48,7 @@ function refuseSourcePaths(dist: string): void {
 export function build(): void {
   for (const directory of PACKAGES) {
     rmSync(join(ROOT, directory, 'dist'), { recursive: true, force: true })
-    rmSync(join(ROOT, '.cache', `${directory}.tsbuildinfo`), { force: true })
+    rmSync(join(ROOT, '.cache', `${basename(directory)}.tsbuildinfo`), { force: true })
   }
   execFileSync('tsc', ['--build', 'node/tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' })
   for (const directory of PACKAGES) {

@@ -1,4 +1,4 @@
-/** The routes, and what every request passes on its way to them. */
+/** The routes, and the checks that every request passes first. */
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { requestId } from 'hono/request-id'
@@ -12,17 +12,17 @@ import { toApiError } from './failure.ts'
 import { guardHost, type HostRules } from './guard/host.ts'
 import { guardKey } from './guard/key.ts'
 import { guardRate } from './guard/rate.ts'
-import type { Environment, GatewayApp } from './http/context.ts'
+import type { GatewayApp, HttpEnvironment } from './http/context.ts'
 import type { Services } from './services.ts'
 
 export interface AppOptions extends HostRules {
   keys: readonly string[]
-  /** Milliseconds, monotonic. */
+  /** Monotonic time in milliseconds. */
   clock: () => number
 }
 
 export function createApp(services: Services, { keys, hosts, origins, clock }: AppOptions): GatewayApp {
-  const app = new Hono<Environment>()
+  const app = new Hono<HttpEnvironment>()
   app.onError((error, context) => {
     const shown = toApiError(error)
     if (shown.status === 500) services.onFailure(error)
@@ -38,7 +38,7 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
 
   app.use(requestId())
   app.use(guardHost({ hosts, origins }))
-  // Only pages that may call come as far as this.
+  // guardHost has refused every other origin by now.
   app.use(cors({ origin: (origin) => origin, exposeHeaders: EXPOSED, maxAge: PREFLIGHT_SECONDS }))
   app.get('/healthz', health())
   app.get('/readyz', readiness(services))
@@ -46,7 +46,7 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   app.get('/metrics', metricsText(services))
   app.use(guardRate(services.limits.requestsPerMinute, clock))
   app.get('/v1/models', listModels(services))
-  // Ids hold slashes and colons, which some clients encode and some do not.
+  // Model ids contain slashes and colons. Some clients percent-encode them, others do not.
   app.get('/v1/models/:id{.+}', getModel(services))
   app.post('/v1/chat/completions', chatCompletions(services))
   app.post('/v1/completions', completions(services))
@@ -55,7 +55,7 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   return app
 }
 
-/** What a page's script may read beside the body. */
+/** Headers that a web page's script may read. */
 const EXPOSED = [
   'x-request-id',
   'x-should-retry',
@@ -66,4 +66,5 @@ const EXPOSED = [
   'x-potluck-route',
   'x-potluck-failovers'
 ]
+/** Seconds for which a browser may keep the result of a preflight request. */
 const PREFLIGHT_SECONDS = 600

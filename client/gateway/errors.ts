@@ -1,19 +1,19 @@
-/** Errors as OpenAI shapes them, and what makes SDKs do the right thing about them. */
+/** Errors in the form of OpenAI's API, with the headers that control the retries of SDKs. */
 
 export interface ApiErrorOptions {
   status: number
   type: 'invalid_request_error' | 'authentication_error' | 'permission_error' | 'rate_limit_error' | 'server_error'
   code: string | null
-  /** The field at fault, as `messages[0].content`. */
+  /** The field that caused the error, such as `messages[0].content`. */
   param?: string | null
-  /** When another try makes sense, milliseconds from now. */
+  /** Milliseconds from now until a retry can succeed. */
   retryAfterMs?: number
-  /** Whether the SDKs should try again by themselves. Default false. */
+  /** Whether SDKs should retry on their own. Default false. */
   shouldRetry?: boolean
   cause?: unknown
 }
 
-/** What the body of an error, or of an error event in a stream, holds. */
+/** The body of an error response, and the data of an error event in a stream. */
 export interface ErrorBody {
   error: { message: string; type: string; param: string | null; code: string | null }
 }
@@ -36,7 +36,7 @@ export class ApiError extends Error {
     return { error: { message: this.message, type, param, code } }
   }
 
-  /** `x-should-retry` overrules the SDKs' own rules by status. */
+  /** `x-should-retry` overrides the decision that SDKs derive from the status. */
   get headers(): Record<string, string> {
     const { retryAfterMs, shouldRetry = false } = this.#options
     return {
@@ -53,7 +53,7 @@ export function invalid(param: string | null, message: string, code: string | nu
   return new ApiError(message, { status: 400, type: 'invalid_request_error', code, param })
 }
 
-/** A 400 for what is well-formed, and can be honoured neither here nor by any node. */
+/** A 400 for a well-formed value that neither the gateway nor any node supports. */
 export function unsupported(param: string, message: string): ApiError {
   return invalid(param, message, 'unsupported_parameter')
 }

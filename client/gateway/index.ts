@@ -1,9 +1,9 @@
 /**
- * @module @potluck/client/gateway
+ * @module @potluck/gateway
  *
- * An HTTP server in front of the client, which speaks OpenAI's API: `/v1/models`, `/v1/chat/completions`,
- * `/v1/completions`, `/v1/responses` (without a memory) and `/v1/embeddings`, beside `/healthz`, `/readyz`
- * and `/metrics`. Only in Node. `docs/gateway.md` says what apps need to know.
+ * An HTTP server that answers OpenAI's API with a Potluck client: `/v1/models`, `/v1/chat/completions`,
+ * `/v1/completions`, `/v1/responses` (stateless) and `/v1/embeddings`, and also `/healthz`, `/readyz` and `/metrics`.
+ * It runs in Node only. `docs/gateway.md` describes the API for users.
  */
 export { startGateway, type Gateway, type GatewayOptions } from './gateway.ts'
-export { DEFAULT_LIMITS, DEFAULT_PORT, type GatewayLimits } from './limits.ts'
+export { DEFAULT_GATEWAY_LIMITS, DEFAULT_GATEWAY_PORT, type GatewayLimits } from './limits.ts'

@@ -1,33 +1,36 @@
-/** Every limit of the gateway, with its reason. Times in milliseconds, sizes in bytes. */
+/** Every limit of the gateway, with its reason. Times are in milliseconds, sizes in bytes. */
 import { CREDIT_TIMEOUT_MS } from '@potluck/protocol'
 
 export interface GatewayLimits {
   /**
-   * A request's body. Default 8 MiB: the 2 MiB that fit a frame of the network, with room for what JSON
-   * makes of them (six bytes for an escaped character).
+   * Size of a request's body. Default 8 MiB: a frame of the network carries 2 MiB, and JSON escapes can make that
+   * larger (six bytes for one escaped character).
    */
   bodyBytes: number
-  /** All headers of a request together. Default 16 KiB, Node's own. */
+  /** Size of all headers of a request together. Default 16 KiB, Node's own default. */
   headerBytes: number
-  /** From a connection's first byte to the end of the headers. Default 10 s: whoever is slower is stuck, or holds on to be. */
+  /** From a connection's first byte to the end of the headers. Default 10 s: a slower sender is broken or malicious. */
   headersTimeoutMs: number
-  /** From the first byte to the end of the body. Default 60 s: 8 MiB at 1 Mbit/s. */
+  /** From the first byte to the end of the body. Default 60 s: 8 MiB take that long at 1 Mbit/s. */
   requestTimeoutMs: number
-  /** How long a reader of a stream may take nothing. Default 30 s, the patience of the nodes with their callers. */
+  /** How long the reader of a stream may read nothing. Default 30 s, as long as a node waits for credit. */
   readerTimeoutMs: number
-  /** Connections at once. Default 1,024, Node's descriptors on most systems. */
+  /** Open connections. Default 1,024, the usual limit of file descriptors of a process. */
   connections: number
-  /** Answers at once, over all callers. Default 512: each holds a stream to a node. */
+  /** Answers at once, for all callers together. Default 512: each answer holds a stream to a node. */
   answers: number
-  /** Answers of one request (`n`). Default 16, the streams that one node takes from one peer. */
+  /** Answers to one request (`n`). Default 16, the number of streams that a node accepts from one peer. */
   answersPerRequest: number
-  /** Requests a minute for each key, or for all callers where no key is asked for. Default 600. */
+  /** Requests per minute for each key, or for all callers together if no key is set. Default 600. */
   requestsPerMinute: number
-  /** Silence after which a comment keeps a stream from being cut by a proxy. Default 15 s; many cut after 30. */
+  /**
+   * Silence after which the gateway sends a comment, so that no proxy closes the stream. Default 15 s: many proxies
+   * close a connection after 30 s of silence.
+   */
   keepAliveMs: number
 }
 
-export const DEFAULT_LIMITS: GatewayLimits = {
+export const DEFAULT_GATEWAY_LIMITS: GatewayLimits = {
   bodyBytes: 8 * 1024 * 1024,
   headerBytes: 16 * 1024,
   headersTimeoutMs: 10_000,
@@ -40,19 +43,22 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   keepAliveMs: 15_000
 }
 
-/** Behind the relay's 4001 and 4002. */
-export const DEFAULT_PORT = 4003
-/** Bytes that wait for a slow reader before the answer is slowed down: some 80 tokens. */
+/** The next free number after the relay's 4001 and 4002. */
+export const DEFAULT_GATEWAY_PORT = 4003
+/** Bytes that may wait for a slow reader before the gateway slows the answer: about 80 tokens. */
 export const WRITE_BUFFER_BYTES: number = 16 * 1024
-/** How often stuck connections are looked for, at most: Node's 30 s would quadruple a limit of 10 s. */
+/** Longest interval between two checks for slow senders. Node's default of 30 s would turn a limit of 10 s into 40 s. */
 export const LONGEST_CHECK_MS = 1_000
-/** After `stop`, what running answers get to say that they were ended. */
+/** How long `stop` waits for the running responses to end before it closes their connections. */
 export const STOP_GRACE_MS = 2_000
-/** A lookup of what is served is answered with what came until then; it goes on for the next one. */
+/** How long a request for the model list waits. The list then contains the models found so far. */
 export const LIST_WAIT_MS = 4_000
-/** Models that an error names. */
+/** How many models an error message names. */
 export const NAMED_MODELS = 10
-/** Wait where a refusal names none. */
+/** The wait that the gateway suggests if the refusal suggests none. */
 export const DEFAULT_RETRY_MS = 1_000
-/** SDKs obey a wait below a minute, and for a longer one guess their own: then it is better said that no retry helps. */
+/**
+ * Longest wait for which the gateway asks SDKs to retry. SDKs replace a longer wait by a shorter one of their own, and
+ * would retry too early.
+ */
 export const LONGEST_RETRY_MS = 60_000

@@ -1,40 +1,46 @@
 /**
- * What the gateway counts. The names follow vLLM's, so that dashboards fit; no label holds a peer, a caller or
- * anything else that somebody wrote.
+ * The gateway's metrics. Their names follow vLLM's, so that vLLM's dashboards work. No label contains a peer, a caller
+ * or a text that a caller or a peer wrote.
  */
+import type { AnswerPart } from '@potluck/client'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-import type { IndexedPart } from './answers/merge.ts'
-
 const PREFIX = 'potluck_gateway_'
-/** Seconds, as vLLM has them. */
+/** vLLM's buckets, in seconds. */
 const FIRST_TOKEN_BUCKETS = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 40]
 const INTER_TOKEN_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]
 const REQUEST_BUCKETS = [0.1, 0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480]
 
-/** Follows one request. */
+/** Records one request. */
 export interface RequestMetrics {
-  part: (part: IndexedPart) => void
+  /** @param index which answer to the request the part belongs to */
+  part: (index: number, part: AnswerPart) => void
   embedded: (promptTokens: number) => void
-  /** @param outcome `done`, or an error's code */
-  ended: (outcome: string) => void
+  /** @param outcome `done`, or the code of the error */
+  finished: (outcome: string) => void
 }
 
 export class GatewayMetrics {
   readonly #now: () => number
   readonly #registry = new Registry()
-  readonly #running = this.#gauge('num_requests_running', 'Requests that a node generates for')
-  readonly #waiting = this.#gauge('num_requests_waiting', 'Requests that no node has accepted, or that queue there')
-  readonly #promptTokens = this.#counter('prompt_tokens_total', 'Tokens of prompts, cached ones included')
-  readonly #cachedTokens = this.#counter('prompt_tokens_cached_total', 'Tokens of prompts that a node had in its cache')
-  readonly #generationTokens = this.#counter('generation_tokens_total', 'Tokens of answers')
-  readonly #failovers = this.#counter('failovers_total', 'Nodes that failed before another answered')
-  readonly #finished = this.#counter('requests_finished_total', 'Requests by how they ended', ['endpoint', 'outcome'])
+  readonly #running = this.#gauge('num_requests_running', 'Requests for which a node is generating')
+  readonly #waiting = this.#gauge(
+    'num_requests_waiting',
+    'Requests that no node has accepted yet, or that wait in a queue of a node'
+  )
+  readonly #promptTokens = this.#counter('prompt_tokens_total', 'Prompt tokens, including cached ones')
+  readonly #cachedTokens = this.#counter('prompt_tokens_cached_total', 'Prompt tokens that a node had in its cache')
+  readonly #generationTokens = this.#counter('generation_tokens_total', 'Generated tokens')
+  readonly #failovers = this.#counter('failovers_total', 'Nodes that failed before another node answered')
+  readonly #finished = this.#counter('requests_finished_total', 'Finished requests by endpoint and outcome', [
+    'endpoint',
+    'outcome'
+  ])
   readonly #firstToken = this.#histogram('time_to_first_token_seconds', FIRST_TOKEN_BUCKETS)
   readonly #interToken = this.#histogram('inter_token_latency_seconds', INTER_TOKEN_BUCKETS)
   readonly #latency = this.#histogram('e2e_request_latency_seconds', REQUEST_BUCKETS)
 
-  /** @param now milliseconds, monotonic */
+  /** @param now monotonic time in milliseconds */
   constructor(now: () => number) {
     this.#now = now
   }
@@ -42,20 +48,20 @@ export class GatewayMetrics {
   request(endpoint: string): RequestMetrics {
     const startedAt = this.#now()
     const last = new Map<number, number>()
-    let place: Gauge = this.#waiting
-    place.inc()
-    const run = (): void => {
-      if (place === this.#running) return
-      place.dec()
-      place = this.#running
-      place.inc()
+    let state: Gauge = this.#waiting
+    state.inc()
+    const setRunning = (): void => {
+      if (state === this.#running) return
+      state.dec()
+      state = this.#running
+      state.inc()
     }
     return {
-      part: ({ index, part }) => {
+      part: (index, part) => {
         if (part.type === 'accepted') {
-          if (part.queuePosition === 0) run()
+          if (part.queuePosition === 0) setRunning()
         } else if (part.type === 'delta') {
-          run()
+          setRunning()
           const now = this.#now()
           const before = last.get(index)
           if (before === undefined) this.#firstToken.observe((now - startedAt) / 1000)
@@ -69,15 +75,15 @@ export class GatewayMetrics {
         }
       },
       embedded: (promptTokens) => this.#promptTokens.inc(promptTokens),
-      ended: (outcome) => {
-        place.dec()
+      finished: (outcome) => {
+        state.dec()
         this.#finished.inc({ endpoint, outcome })
         this.#latency.observe((this.#now() - startedAt) / 1000)
       }
     }
   }
 
-  /** In Prometheus' text format. */
+  /** The metrics in Prometheus' text format. */
   async text(): Promise<{ contentType: string; body: string }> {
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() }
   }

@@ -1,14 +1,14 @@
-/** What the network serves now, and errors that say so. */
+/** The models that the network serves now, and the errors that name them. */
+import { toModelViews, type Client, type KnownNode, type ModelView } from '@potluck/client'
 import { deadline, formatDigest, parseDigest, PotluckError } from '@potluck/protocol'
 
-import type { Client, KnownNode } from '../index.ts'
-import { toModelViews, type ModelView } from '../discover/models.ts'
 import { ApiError, invalid, type ApiErrorOptions } from './errors.ts'
 import { toApiError } from './failure.ts'
 import { DEFAULT_RETRY_MS, LIST_WAIT_MS, NAMED_MODELS } from './limits.ts'
 
-/** What a request that found nobody had asked for. */
-export interface Wanted {
+/** The model that a request names, and the answer length that it asks for. */
+export interface RequestedModel {
+  /** A name, a digest or `auto`. */
   model: string
   maxTokens?: number | undefined
 }
@@ -23,40 +23,41 @@ export class ServedModels {
   }
 
   /**
-   * What is found within some seconds. The lookup itself goes on, for whoever asks next.
+   * The models that the client finds within `LIST_WAIT_MS`. The lookup continues after that, so that the next call
+   * returns more.
    *
-   * @throws PotluckError `aborted` by the signal
+   * @throws PotluckError `aborted` after the signal
    */
   async list(signal: AbortSignal): Promise<ModelView[]> {
     const nodes: KnownNode[] = []
     try {
       for await (const node of this.#client.nodes({ signal: deadline(this.#waitMs, signal) })) nodes.push(node)
     } catch (error) {
-      // A network that cannot be entered serves nothing, and a slow lookup what it found so far.
+      // A lookup that fails or is too slow gives the nodes found so far.
       if (signal.aborted || !(error instanceof PotluckError)) throw error
     }
     return toModelViews(nodes)
   }
 
-  /** A model by its digest, or the one that most nodes serve under the name. */
+  /** The model with this digest, or the model that most nodes serve under this name. */
   choose(served: readonly ModelView[], id: string): ModelView | undefined {
     return named(served, id)[0]
   }
 
-  /** An error as the caller gets it: what could not be found is told with what can. */
-  async explain(error: unknown, { model, maxTokens = 0 }: Wanted, signal: AbortSignal): Promise<ApiError> {
-    const searched =
+  /** The error that the caller gets. If no node was found, the error names what the network does serve. */
+  async explain(error: unknown, { model, maxTokens = 0 }: RequestedModel, signal: AbortSignal): Promise<ApiError> {
+    const notFound =
       error instanceof PotluckError && (error.code === 'no_providers' || error.code === 'model_not_found')
-    if (!searched || signal.aborted) return toApiError(error)
+    if (!notFound || signal.aborted) return toApiError(error)
     const served = await this.list(signal).catch(() => [])
     if (served.length === 0) return nothingServed(error)
     const same = model === 'auto' ? served : named(served, model)
     if (same.length === 0) return notServed(model, served)
-    const offers = same.slice(0, NAMED_MODELS).map(abilities).join('; ')
+    const supported = same.slice(0, NAMED_MODELS).map(capabilities).join('; ')
     const tooLong = same.every(({ contextLength }) => contextLength <= maxTokens)
     return invalid(
       tooLong ? 'max_tokens' : null,
-      `No node that serves ${model} can do what the request asks for: ${offers}.`,
+      `No node that serves ${model} supports this request. Available: ${supported}.`,
       tooLong ? 'context_length_exceeded' : 'unsupported'
     )
   }
@@ -66,7 +67,7 @@ export function notServed(model: string, served: readonly ModelView[]): ApiError
   const names = [...new Set(served.map(({ name }) => name))]
   const others = names.length > NAMED_MODELS ? ` and ${names.length - NAMED_MODELS} more` : ''
   const now = names.length === 0 ? 'no model' : `${names.slice(0, NAMED_MODELS).join(', ')}${others}`
-  return new ApiError(`No node serves the model ${JSON.stringify(model)} now; served are: ${now}.`, {
+  return new ApiError(`No node serves the model ${JSON.stringify(model)} now; nodes serve ${now}.`, {
     status: 404,
     type: 'invalid_request_error',
     code: 'model_not_found',
@@ -83,7 +84,7 @@ function nothingServed(cause: PotluckError): ApiError {
     shouldRetry: true,
     cause
   }
-  return new ApiError('No node was found that serves any model; start one with `potluck serve`.', options)
+  return new ApiError('Found no node that serves a model. Start one with `potluck serve`.', options)
 }
 
 function named(served: readonly ModelView[], id: string): ModelView[] {
@@ -92,6 +93,6 @@ function named(served: readonly ModelView[], id: string): ModelView[] {
   return served.filter(({ name }) => name.toLowerCase() === id.toLowerCase())
 }
 
-function abilities({ name, features, contextLength }: ModelView): string {
-  return `${name} offers ${features.join(', ')} within ${contextLength} tokens`
+function capabilities({ name, features, contextLength }: ModelView): string {
+  return `${name} (${features.join(', ')}; up to ${contextLength} tokens)`
 }

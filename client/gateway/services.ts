@@ -1,24 +1,28 @@
-/** What the endpoints share. */
-import type { Client } from '../index.ts'
-import type { Audits } from './answers/potluck.ts'
+/** What all endpoints use. */
+import type { Client } from '@potluck/client'
+
+import type { AuditLookup } from './audits.ts'
+import type { ConcurrencyLimit } from './guard/concurrency.ts'
 import type { GatewayLimits } from './limits.ts'
 import type { GatewayMetrics } from './metrics.ts'
 import type { ServedModels } from './served-models.ts'
-import type { Turnstile } from './guard/turnstile.ts'
 
 export interface Services {
   client: Pick<Client, 'chat' | 'complete' | 'embed'>
   models: ServedModels
-  audits: Audits
+  audits: AuditLookup
   metrics: GatewayMetrics
-  turnstile: Turnstile
+  concurrency: ConcurrencyLimit
   limits: GatewayLimits
   /** Fires when the gateway stops. */
   stopping: AbortSignal
   /** Seconds since the epoch. */
   now: () => number
-  /** As `now`: the network does not know when a model was made. */
+  /**
+   * Start of the gateway in seconds since the epoch. Models show it as their `created`, because the network does not
+   * record when a model was made.
+   */
   startedAt: number
-  /** Hears of errors that nobody foresaw. */
+  /** Called with each unexpected error. */
   onFailure: (error: unknown) => void
 }

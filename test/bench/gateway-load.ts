@@ -1,6 +1,7 @@
 /**
- * Many streams at once, through the SDK and through the gateway: whether anything is lost, how long a token takes from
- * the engine to its reader, and whether memory stays where it is. All in one process, so that one clock times both ends.
+ * Runs many streams at once, through the SDK and through the gateway. It checks that nothing is lost, and measures the
+ * time of a token from the engine to its reader, and the heap. Everything runs in one process, so that one clock
+ * measures both ends.
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -11,12 +12,12 @@ import { runLoad } from './gateway/load.ts'
 import { quantile, type BenchContext } from './report.ts'
 
 const STREAMS = 200
-/** Ten tokens a second each: some 2,000 a second together, as a busy machine's nodes give. */
+/** Ten tokens per second and stream: about 2,000 tokens per second together, as many as busy nodes generate. */
 const PACE_MS = 100
 const TOKENS = 200
-/** Memory is looked at as often as this, after a collection. */
+/** Interval between two measurements of the heap, each after a garbage collection. */
 const LOOK_MS = 10_000
-/** Until the heap has its size: code is compiled, buffers have grown. */
+/** Time until the code is compiled, the buffers have grown, and the heap is stable. */
 const WARM_UP_MS = 20_000
 
 export async function run({ args, signal, report, note }: BenchContext): Promise<void> {
@@ -46,7 +47,7 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
     report({ case: through, metric: 'token_ms_p50', value: p50, unit: 'ms', n })
     report({ case: through, metric: 'token_ms_p99', value: p99, unit: 'ms', n })
     if (through === 'sdk') sdkMedian = p50
-    // Against the SDK's median: a difference of two tails would be neither's.
+    // Subtracts the SDK's median. The difference of two tails would mean nothing.
     else report({ case: through, metric: 'added_token_ms_p99', value: p99 - sdkMedian, unit: 'ms', n })
     const [first = 0] = heap
     const megabytes = { case: through, unit: 'MB', n: heap.length }
@@ -56,7 +57,7 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
   }
 }
 
-/** Without a flag on the command line. */
+/** Makes the garbage collector callable without a flag on the command line. */
 function collector(): () => void {
   setFlagsFromString('--expose-gc')
   return runInNewContext('gc') as () => void

@@ -1,6 +1,6 @@
 /**
- * What HTTP adds to the SDK. A relay, a node with crumb, and a process with a client and a gateway; the same requests go
- * through the SDK and through the gateway in turn, so that whatever else the machine does meets both.
+ * Measures what HTTP adds to the SDK. It runs a relay, a node with crumb, and a process with a client and a gateway. The
+ * same requests go through the SDK and through the gateway in turn, so that other load on the machine affects both.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,7 +16,7 @@ import { until } from './until.ts'
 
 const REQUESTS = 200
 const WARM_UP = 30
-/** What crumb's context has room for. */
+/** Tokens of an answer that crumb's context has room for. */
 const LONG_ANSWER = 900
 const STREAMED_ANSWERS = 10
 const ABORTS = 50
@@ -29,7 +29,7 @@ export async function run({ signal, report, note }: BenchContext): Promise<void>
     const bootstrap = [...fleet.relay.addresses]
     const child = fork(PROCESS, [JSON.stringify(bootstrap)], { signal })
     try {
-      const { url } = await heard(child, 'ready')
+      const { url } = await received(child, 'ready')
       const client = await createClient({ bootstrap, scope: 'local', mdns: false, signal })
       try {
         await timeToFirstToken(client, url, { signal, report, note })
@@ -59,7 +59,7 @@ async function timeToFirstToken(client: Client, url: string, { signal, report, n
     sdk.push(direct)
   }
   const n = REQUESTS
-  // Of each request against the SDK's own median: a difference of two tails would be neither's.
+  // Subtracts the SDK's median from each request. The difference of two tails would mean nothing.
   const added = http.map((value) => value - median(sdk))
   for (const [name, share] of [
     ['p50', 0.5],
@@ -78,7 +78,7 @@ async function throughHttp(url: string, signal: AbortSignal): Promise<number> {
   for await (const chunk of ask(url, { max_tokens: 1, temperature: 0 }, signal)) {
     if (/"content":"[^"]/.test(chunk)) first ??= performance.now() - begin
   }
-  if (first === undefined) throw new Error('An answer without a token.')
+  if (first === undefined) throw new Error('The answer has no token.')
   return first
 }
 
@@ -94,12 +94,12 @@ async function* ask(url: string, more: object, signal: AbortSignal): AsyncGenera
 }
 
 /**
- * Processor time of the gateway's process for long answers that it streams, less what the same answers cost it through
- * its client alone.
+ * Measures the processor time of the gateway's process for long streamed answers, and subtracts the time of the same
+ * answers through the client alone.
  */
 async function costPerToken(child: ChildProcess, url: string, { signal, report, note }: Output): Promise<void> {
   note(`${STREAMED_ANSWERS} answers of ${LONG_ANSWER} tokens through each, in turn.`)
-  const cpu = async (): Promise<number> => (await asked(child, { type: 'usage' }, 'usage')).cpuMicros
+  const cpu = async (): Promise<number> => (await request(child, { type: 'usage' }, 'usage')).cpuMicros
   const overHttp = async (): Promise<number> => {
     let text = ''
     const more = { max_tokens: LONG_ANSWER, logit_bias: Object.fromEntries(forbidden.map((token) => [token, -100])) }
@@ -107,9 +107,9 @@ async function costPerToken(child: ChildProcess, url: string, { signal, report, 
     return Number(/"completion_tokens":(\d+)/.exec(text)?.[1])
   }
   const direct = async (): Promise<number> =>
-    (await asked(child, { type: 'ask', maxTokens: LONG_ANSWER, forbidden }, 'answered')).tokens
-  // An answer that ended by itself ended with the end-of-turn token; without it the model goes on.
-  const { last } = await asked(child, { type: 'ask', maxTokens: LONG_ANSWER, forbidden: [] }, 'answered')
+    (await request(child, { type: 'ask', maxTokens: LONG_ANSWER, forbidden }, 'answered')).tokens
+  // A complete answer ends with the end-of-turn token. Without that token the model continues.
+  const { last } = await request(child, { type: 'ask', maxTokens: LONG_ANSWER, forbidden: [] }, 'answered')
   const forbidden = [last]
   const costs = { http: { micros: 0, tokens: 0 }, sdk: { micros: 0, tokens: 0 } }
   for (let index = -1; index < STREAMED_ANSWERS; index++) {
@@ -120,7 +120,7 @@ async function costPerToken(child: ChildProcess, url: string, { signal, report, 
       const before = await cpu()
       const tokens = await work()
       const micros = (await cpu()) - before
-      // The first of each warms up.
+      // The first answer of each kind is a warm-up.
       if (index < 0) continue
       costs[name].micros += micros
       costs[name].tokens += tokens
@@ -133,23 +133,23 @@ async function costPerToken(child: ChildProcess, url: string, { signal, report, 
   report({ ...row, case: 'http', value: (http ?? 0) - (sdk ?? 0) })
 }
 
-/** From the moment when a caller drops its connection in mid-answer until the node's own metrics show its slot free. */
+/** Measures the time from a caller's disconnect in mid-answer until the node's metrics show a free slot. */
 async function timeToFreeSlot(node: Member, url: string, { signal, report, note }: Output): Promise<void> {
-  note(`${ABORTS} callers that leave in the middle of an answer.`)
+  note(`${ABORTS} callers that disconnect in the middle of an answer.`)
   const samples: number[] = []
   for (let index = 0; index < ABORTS; index++) {
     const before = await node.metrics()
-    const leaving = new AbortController()
+    const disconnect = new AbortController()
     let began = Infinity
     const more = { max_tokens: LONG_ANSWER, temperature: 1, seed: index }
     try {
-      for await (const chunk of ask(url, more, AbortSignal.any([signal, leaving.signal]))) {
-        if (!/"content":"[^"]/.test(chunk) || leaving.signal.aborted) continue
+      for await (const chunk of ask(url, more, AbortSignal.any([signal, disconnect.signal]))) {
+        if (!/"content":"[^"]/.test(chunk) || disconnect.signal.aborted) continue
         began = performance.now()
-        leaving.abort()
+        disconnect.abort()
       }
     } catch (error) {
-      if (!leaving.signal.aborted) throw error
+      if (!disconnect.signal.aborted) throw error
     }
     let now = before
     await until(async () => {
@@ -157,24 +157,25 @@ async function timeToFreeSlot(node: Member, url: string, { signal, report, note 
       return now.requestsRunning === 0 && now.engine?.activeSlots === 0
     }, signal)
     samples.push(performance.now() - began)
-    if (now.requestsFinished.aborted === before.requestsFinished.aborted) throw new Error('An answer ended by itself.')
+    if (now.requestsFinished.aborted === before.requestsFinished.aborted)
+      throw new Error('The answer was complete before the caller disconnected.')
   }
   const row = { case: 'http', unit: 'ms', n: samples.length }
   report({ ...row, metric: 'abort_ms_p50', value: quantile(samples, 0.5) })
   report({ ...row, metric: 'abort_ms_p95', value: quantile(samples, 0.95) })
 }
 
-async function asked<T extends FromGateway['type']>(
+async function request<T extends FromGateway['type']>(
   child: ChildProcess,
   message: ToGateway,
   type: T
 ): Promise<Extract<FromGateway, { type: T }>> {
-  const answer = heard(child, type)
+  const answer = received(child, type)
   child.send(message)
   return await answer
 }
 
-async function heard<T extends FromGateway['type']>(
+async function received<T extends FromGateway['type']>(
   child: ChildProcess,
   type: T
 ): Promise<Extract<FromGateway, { type: T }>> {

@@ -1,15 +1,19 @@
-/** Several answers to one request, read side by side. */
-import type { Answer, AnswerPart } from '../../index.ts'
+/**
+ * Reads several answers to one request at the same time. A generic library such as it-merge does not fit: adding the
+ * index takes a generator around each answer, and a generator that waits for a part cannot be cancelled.
+ */
+import type { Answer, AnswerPart } from '@potluck/client'
 
-/** A part, and which of the answers it belongs to. */
+/** A part, and the index of the answer that it belongs to. */
 export interface IndexedPart {
   index: number
   part: AnswerPart
 }
 
 /**
- * The parts of all answers as they come; each answer's own stay in order. One part of each is asked for
- * at a time, so that a reader who stops here stops all nodes. The first failure ends them all.
+ * Yields the parts of all answers as they arrive. The parts of each answer stay in order. The function requests one
+ * part of each answer at a time, so that a reader that stops reading stops all nodes. The first failure cancels all
+ * answers.
  *
  * @throws PotluckError of the answer that failed
  */
@@ -28,7 +32,7 @@ export async function* merge(answers: readonly Answer[]): AsyncGenerator<Indexed
       const parts = iterators[index]
       if (result.done || parts === undefined) continue
       yield { index, part: result.value }
-      // Behind the others, so that one that always has a part ready holds up nobody.
+      // Goes to the end of the map, so that an answer that always has a part ready does not delay the others.
       pending.set(index, next(parts, index))
     }
   } finally {

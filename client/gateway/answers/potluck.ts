@@ -1,45 +1,38 @@
-/** Who answered and how, for those who look: in headers and in `usage.potluck`. */
-import type { AnswerMetadata, AnswerPart, Client, Standing } from '../../index.ts'
+/** Reports which node answered and how, in response headers and in `usage.potluck`. */
+import type { AnswerMetadata, AnswerPart } from '@potluck/client'
 import type { Usage } from '@potluck/protocol'
 
-import type { WholeAnswer } from './whole.ts'
+import type { AuditLookup, AuditSummary } from '../audits.ts'
 
-/** In the usage of an answer. */
+/** What the usage of an answer reports about its node. */
 export interface PotluckUsage {
   /** The peer id of the node. */
   node: string
-  /** Of the model's file, as `sha256:…`. */
+  /** SHA-256 digest of the model's file, as `sha256:…`. */
   digest: string
-  /** Through a relay, or directly. */
+  /** Whether the connection to the node went through a relay. */
   route: 'direct' | 'relayed'
-  /** From the request to the first token, milliseconds. */
+  /** Milliseconds from the request to the first token. */
   ttft_ms: number
   tokens_per_second: number
-  /** Nodes that were tried before. */
+  /** How many nodes failed before this node answered. */
   failovers: number
-  /** What audits of its earlier answers say of the node; null before the client knows it. This answer's own come later. */
-  audit: { standing: Standing; audited_tokens: number } | null
-  /** Fixes the answer, with the same model and parameters; a string, since it has 64 bits. */
+  /**
+   * What audits of the node's earlier answers showed, or null if the client does not know the node yet. An audit of
+   * this answer follows later.
+   */
+  audit: AuditSummary | null
+  /** The same seed, model and parameters give the same answer. A string, because the seed has 64 bits. */
   seed: string
 }
 
-/** What the client's audits found, by node and digest. */
-export type Audits = (peerId: string, digest: string) => PotluckUsage['audit']
-
-export function auditsOf(client: Pick<Client, 'standing'>): Audits {
-  return (peerId, digest) => {
-    const known = client.standing().find((one) => one.peerId === peerId && one.model.digest === digest)
-    return known === undefined ? null : { standing: known.standing, audited_tokens: known.auditedTokens }
-  }
-}
-
-/** What the headers of a stream can tell: it begins when a node accepts it. */
+/** Headers of a streamed answer, which are sent when a node accepts the request. */
 export function acceptedHeaders(part: AnswerPart): Record<string, string> {
   if (part.type !== 'accepted') return {}
   return { 'x-potluck-node': part.peerId, 'x-potluck-model': part.model.digest }
 }
 
-export function finishedHeaders(answers: readonly WholeAnswer[]): Record<string, string> {
+export function finishedHeaders(answers: readonly { metadata: AnswerMetadata }[]): Record<string, string> {
   const [first] = answers
   if (first === undefined) return {}
   const { peerId, model, relayed, failures } = first.metadata
@@ -51,7 +44,7 @@ export function finishedHeaders(answers: readonly WholeAnswer[]): Record<string,
   }
 }
 
-export function potluckUsage(metadata: AnswerMetadata, audits: Audits): PotluckUsage {
+export function potluckUsage(metadata: AnswerMetadata, audits: AuditLookup): PotluckUsage {
   const { peerId, model, relayed, ttftMs, tokensPerSecond, failures, seed } = metadata
   return {
     node: peerId,
@@ -70,9 +63,9 @@ function routeOf(relayed: boolean): PotluckUsage['route'] {
 }
 
 /**
- * Tokens of one request: each prompt once, all answers.
+ * Tokens of one request. Each prompt counts once, and every answer counts.
  *
- * @param copies answers to one prompt, which stand side by side
+ * @param copies how many answers each prompt has; answers to the same prompt are adjacent
  */
 export function sumUsage(answers: readonly { usage: Usage }[], copies: number = answers.length): Usage {
   const prompts = answers.filter((_, index) => index % copies === 0)

@@ -1,96 +1,96 @@
 /**
- * From answers to a response, streamed or whole, for every endpoint that generates.
+ * Turns answers into a response, streamed or whole, for every endpoint that generates.
  *
- * The status is decided when a node accepts the request: what fails before (no node, all busy, a prompt that
- * is too long) is an error with its own status, what fails after it an event in the stream. Then the headers
- * go out, while the request may still wait in the node's queue.
+ * The gateway chooses the status when a node accepts the request. A failure before that (no node, all nodes busy, a
+ * prompt that is too long) is a response with an error status. A failure after that is an event in the stream. The
+ * headers of a stream are sent when a node accepts the request, even if the request still waits in the node's queue.
  */
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { AcceptedPart, Answer, AnswerResult, DeltaPart, FinishPart } from '@potluck/client'
 
-import type { AcceptedPart, Answer, DeltaPart, FinishPart } from '../../index.ts'
 import { toApiError } from '../failure.ts'
 import type { ApiError } from '../errors.ts'
-import { untilGone, type GatewayContext } from '../http/context.ts'
+import type { GatewayContext } from '../http/context.ts'
 import { SseStream, type SseEvent } from '../http/sse.ts'
 import type { RequestMetrics } from '../metrics.ts'
-import type { Wanted } from '../served-models.ts'
 import type { Services } from '../services.ts'
+import { trackRequest, type TrackedRequest } from '../tracked-request.ts'
 import { merge, type IndexedPart } from './merge.ts'
 import { acceptedHeaders, finishedHeaders } from './potluck.ts'
-import { Collector, type WholeAnswer } from './whole.ts'
 
-/** What an endpoint makes of the parts of a stream. Each gives the events to send, perhaps none. */
+/** Converts the parts of the answers to one request into events. Each method returns the events to send, or none. */
 export interface AnswerEvents {
-  /** A node took the answer; once for each of them. */
+  /** A node accepted the answer. Called once for each answer. */
   begin: (index: number, part: AcceptedPart) => SseEvent[]
   delta: (index: number, part: DeltaPart) => SseEvent[]
   finish: (index: number, part: FinishPart) => SseEvent[]
-  /** All are finished. */
+  /** All answers are finished. */
   end: () => SseEvent[]
-  /** In place of what would have followed. */
+  /** An answer failed. These events end the stream. */
   fail: (error: ApiError) => SseEvent[]
 }
 
-/** What an endpoint wants answered. */
-export interface Work {
-  /** For the metrics. */
-  endpoint: string
-  /** For the error if nobody serves it. */
-  wanted: Wanted
-  /** How many answers there will be. */
-  count: number
-  /** @throws PotluckError `invalid_request` for what no node would take */
+/** A complete answer. */
+export interface WholeAnswer extends AnswerResult {
+  /** How many of the answer's tokens came with reasoning. */
+  reasoningTokens: number
+}
+
+/** The answers that an endpoint needs, and their form. */
+export interface GenerationJob extends TrackedRequest {
+  /** @throws PotluckError `invalid_request` for what no node would accept */
   answers: (signal: AbortSignal) => Answer[]
-  /** Undefined: one object at the end. */
+  /** Undefined: the response is one object. */
   events: AnswerEvents | undefined
   whole: (answers: readonly WholeAnswer[]) => object
 }
 
-/** @throws ApiError as long as nothing was sent */
-export async function respond(context: GatewayContext, services: Services, work: Work): Promise<Response> {
-  const leave = services.turnstile.enter(work.count)
-  const measured = services.metrics.request(work.endpoint)
-  const signal = untilGone(context, services.stopping)
-  try {
-    const parts = observed(merge(work.answers(signal)), measured)
-    if (work.events === undefined) {
-      const response = await whole(context, parts, work)
-      measured.ended('done')
-      return response
-    }
-    const failed = await streamed(context, parts, work.events, services)
-    measured.ended(failed?.code ?? 'done')
-    return RESPONSE_ALREADY_SENT
-  } catch (error) {
-    const shown = await services.models.explain(error, work.wanted, signal)
-    measured.ended(shown.code ?? 'failed')
-    throw shown
-  } finally {
-    leave()
-  }
+/** @throws ApiError before the headers are sent */
+export async function respond(context: GatewayContext, services: Services, job: GenerationJob): Promise<Response> {
+  return await trackRequest(context, services, job, async (signal, metrics) => {
+    const answers = job.answers(signal)
+    const parts = recorded(merge(answers), metrics)
+    if (job.events === undefined) return { response: await whole(context, answers, parts, job) }
+    const failed = await streamed(context, parts, job.events, services)
+    return { response: RESPONSE_ALREADY_SENT, outcome: failed?.code ?? 'done' }
+  })
 }
 
-async function* observed(
+async function* recorded(
   parts: AsyncGenerator<IndexedPart, void, void>,
-  measured: RequestMetrics
+  metrics: RequestMetrics
 ): AsyncGenerator<IndexedPart, void, void> {
   for await (const indexed of parts) {
-    measured.part(indexed)
+    metrics.part(indexed.index, indexed.part)
     yield indexed
   }
 }
 
-async function whole(context: GatewayContext, parts: AsyncIterable<IndexedPart>, work: Work): Promise<Response> {
-  const collectors = Array.from({ length: work.count }, () => new Collector())
-  for await (const { index, part } of parts) collectors[index]?.take(part)
-  const answers = collectors.flatMap((collector) => collector.whole ?? [])
-  return context.json(work.whole(answers), 200, finishedHeaders(answers))
+async function whole(
+  context: GatewayContext,
+  answers: readonly Answer[],
+  parts: AsyncIterable<IndexedPart>,
+  job: GenerationJob
+): Promise<Response> {
+  const reasoningTokens = answers.map(() => 0)
+  for await (const { index, part } of parts) {
+    if (part.type === 'delta' && part.reasoning !== undefined) {
+      reasoningTokens[index] = (reasoningTokens[index] ?? 0) + part.tokens.length
+    }
+  }
+  const results = await Promise.all(
+    answers.map(async (answer, index) => ({
+      ...(await answer.result()),
+      reasoningTokens: reasoningTokens[index] ?? 0
+    }))
+  )
+  return context.json(job.whole(results), 200, finishedHeaders(results))
 }
 
 /**
- * Returns what went wrong after the headers were sent.
+ * Returns the error that happened after the headers were sent.
  *
- * @throws what went wrong before
+ * @throws the error that happened before
  */
 async function streamed(
   context: GatewayContext,
@@ -103,7 +103,7 @@ async function streamed(
   const headers = Object.fromEntries([...context.res.headers, ...Object.entries(acceptedHeaders(first.value.part))])
   const sse = new SseStream(context.env.outgoing, { headers, ...limits })
   const begun = new Set<number>()
-  const take = async ({ index, part }: IndexedPart): Promise<void> => {
+  const send = async ({ index, part }: IndexedPart): Promise<void> => {
     if (part.type === 'delta') await sse.sendAll(events.delta(index, part))
     else if (part.type === 'finish') await sse.sendAll(events.finish(index, part))
     else if (!begun.has(index)) {
@@ -112,15 +112,15 @@ async function streamed(
     }
   }
   try {
-    await take(first.value)
-    for await (const part of parts) await take(part)
+    await send(first.value)
+    for await (const part of parts) await send(part)
     await sse.sendAll(events.end())
     sse.end()
     return undefined
   } catch (error) {
     const shown = toApiError(error)
     if (shown.status === 500) onFailure(error)
-    // Who reads nothing, or has left, is told nothing.
+    // A stalled or disconnected reader cannot receive the error.
     if (shown.code !== 'caller_stalled' && sse.open) sse.end(events.fail(shown))
     else sse.destroy()
     return shown

@@ -1,4 +1,4 @@
-/** The endpoints that generate: chats, texts and responses. */
+/** The endpoints that generate text: chat completions, text completions and responses. */
 import { respond } from '../answers/respond.ts'
 import { invalid } from '../errors.ts'
 import { readJson } from '../http/body.ts'
@@ -19,14 +19,15 @@ export function chatCompletions(services: Services): Handler {
     const { model = 'auto', stream, stream_options, n: count = 1 } = request
     checkCount(count, services)
     const options = chatOptions(request)
-    const show = { model, created: services.now(), logprobs: request.logprobs === true, audits: services.audits }
+    const format = { model, created: services.now(), logprobs: request.logprobs === true, audits: services.audits }
     return await respond(context, services, {
       endpoint: 'chat',
-      wanted: { model, maxTokens: options.maxTokens },
+      requested: { model, maxTokens: options.maxTokens },
       count,
       answers: (signal) => seeds(request.seed, count).map((seed) => services.client.chat({ ...options, seed, signal })),
-      events: stream === true ? new ChatChunks({ ...show, usage: stream_options?.include_usage === true }) : undefined,
-      whole: (answers) => chatCompletion(answers, show)
+      events:
+        stream === true ? new ChatChunks({ ...format, usage: stream_options?.include_usage === true }) : undefined,
+      whole: (answers) => chatCompletion(answers, format)
     })
   }
 }
@@ -37,7 +38,7 @@ export function completions(services: Services): Handler {
     const { model = 'auto', stream, stream_options, n: copies = 1, logprobs, echo } = request
     const texts = prompts(request).flatMap((prompt) => Array.from({ length: copies }, () => prompt))
     checkCount(texts.length, services)
-    const show = {
+    const format = {
       model,
       created: services.now(),
       logprobs: logprobs !== undefined,
@@ -47,7 +48,7 @@ export function completions(services: Services): Handler {
     }
     return await respond(context, services, {
       endpoint: 'completions',
-      wanted: { model, maxTokens: request.max_tokens },
+      requested: { model, maxTokens: request.max_tokens },
       count: texts.length,
       answers: (signal) => {
         const each = seeds(request.seed, copies)
@@ -56,8 +57,10 @@ export function completions(services: Services): Handler {
         )
       },
       events:
-        stream === true ? new CompletionChunks({ ...show, usage: stream_options?.include_usage === true }) : undefined,
-      whole: (answers) => completion(answers, show)
+        stream === true
+          ? new CompletionChunks({ ...format, usage: stream_options?.include_usage === true })
+          : undefined,
+      whole: (answers) => completion(answers, format)
     })
   }
 }
@@ -66,19 +69,19 @@ export function responses(services: Services): Handler {
   return async (context) => {
     const request = parseResponses(await readJson(context.env.incoming, services.limits.bodyBytes))
     const options = responsesOptions(request)
-    const show = { created: services.now(), audits: services.audits }
+    const format = { created: services.now(), audits: services.audits }
     return await respond(context, services, {
       endpoint: 'responses',
-      wanted: { model: request.model ?? 'auto', maxTokens: options.maxTokens },
+      requested: { model: request.model ?? 'auto', maxTokens: options.maxTokens },
       count: 1,
       answers: (signal) => seeds(request.seed, 1).map((seed) => services.client.chat({ ...options, seed, signal })),
-      events: request.stream === true ? new ResponseEvents(request, show) : undefined,
-      whole: ([answer]) => (answer === undefined ? {} : wholeResponse(answer, request, show))
+      events: request.stream === true ? new ResponseEvents(request, format) : undefined,
+      whole: ([answer]) => (answer === undefined ? {} : wholeResponse(answer, request, format))
     })
   }
 }
 
 function checkCount(count: number, { limits: { answersPerRequest } }: Services): void {
   if (count <= answersPerRequest) return
-  throw invalid('n', `Invalid 'n': at most ${answersPerRequest} answers to one request.`, 'invalid_value')
+  throw invalid('n', `Invalid 'n': a request may ask for at most ${answersPerRequest} answers.`, 'invalid_value')
 }

@@ -1,16 +1,16 @@
-/** For whoever watches over the gateway. Looking asks nodes for their cards at most, and wakes no model. */
-import { untilGone, type Handler } from '../http/context.ts'
+/** Endpoints for monitoring. They ask nodes at most for their cards, and start no generation. */
+import { callerSignal, type Handler } from '../http/context.ts'
 import type { Services } from '../services.ts'
 
 export function health(): Handler {
   return async (context) => context.text('ok\n')
 }
 
-/** Whether a request would find a node. */
+/** Reports whether a request would find a node. */
 export function readiness(services: Services): Handler {
   return async (context) => {
-    const served = await services.models.list(untilGone(context, services.stopping))
-    return served.length > 0 ? context.text('ready\n') : context.text('no node was found that serves a model\n', 503)
+    const served = await services.models.list(callerSignal(context, services.stopping))
+    return served.length > 0 ? context.text('ready\n') : context.text('found no node that serves a model\n', 503)
   }
 }
 

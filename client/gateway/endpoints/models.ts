@@ -1,6 +1,7 @@
-/** What can be asked for now. */
-import type { ModelView } from '../../discover/models.ts'
-import { untilGone, type Handler } from '../http/context.ts'
+/** Lists the models that nodes serve now. */
+import type { ModelView } from '@potluck/client'
+
+import { callerSignal, type Handler } from '../http/context.ts'
 import { notServed } from '../served-models.ts'
 import type { Services } from '../services.ts'
 
@@ -12,33 +13,33 @@ interface ModelObject {
   potluck: ModelView | null
 }
 
-/** Named by name; where one name stands for several models, the less served of them by their digests. */
+/** The id of a model is its name. If models share a name, only the most served one has it; the others get their digest. */
 export function listModels(services: Services): Handler {
   return async (context) => {
-    const served = await services.models.list(untilGone(context, services.stopping))
+    const served = await services.models.list(callerSignal(context, services.stopping))
     const names = new Set<string>()
     const listed = served.map((model) => {
       const taken = names.has(model.name)
       names.add(model.name)
-      return object(taken ? model.digest : model.name, model, services)
+      return toObject(taken ? model.digest : model.name, model, services)
     })
-    const data = listed.length === 0 ? [] : [object('auto', undefined, services), ...listed]
+    const data = listed.length === 0 ? [] : [toObject('auto', undefined, services), ...listed]
     return context.json({ object: 'list', data })
   }
 }
 
-/** By a name, a digest, or `auto`. */
+/** Accepts a name, a digest, or `auto`. */
 export function getModel(services: Services): Handler {
   return async (context) => {
     const id = context.req.param('id') ?? ''
-    const served = await services.models.list(untilGone(context, services.stopping))
+    const served = await services.models.list(callerSignal(context, services.stopping))
     const model = services.models.choose(served, id)
     if (model === undefined && (id !== 'auto' || served.length === 0)) throw notServed(id, served)
-    return context.json(object(id, model, services))
+    return context.json(toObject(id, model, services))
   }
 }
 
-/** @param model undefined for `auto`, which is whatever is best at the time */
-function object(id: string, model: ModelView | undefined, { startedAt }: Services): ModelObject {
+/** @param model undefined for `auto`, which selects the best model at the time of each request */
+function toObject(id: string, model: ModelView | undefined, { startedAt }: Services): ModelObject {
   return { id, object: 'model', created: startedAt, owned_by: 'potluck', potluck: model ?? null }
 }

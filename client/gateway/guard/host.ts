@@ -1,44 +1,45 @@
 /**
- * Keeps web pages out. A browser lets any page send requests to this machine: a foreign one shows in `Origin`
- * or in `Sec-Fetch-Site`, and one whose name was rebound to our address (DNS rebinding) shows in `Host`.
+ * Refuses requests from web pages. A browser lets every page send requests to this machine. The headers `Origin` and
+ * `Sec-Fetch-Site` reveal a page of another site. The header `Host` reveals a page whose name an attacker pointed at
+ * this machine's address (DNS rebinding).
  */
 import { isIP } from 'node:net'
 
 import type { MiddlewareHandler } from 'hono'
 
 import { ApiError } from '../errors.ts'
-import type { Environment } from '../http/context.ts'
+import type { HttpEnvironment } from '../http/context.ts'
 
 export interface HostRules {
-  /** Names, beside `localhost`, under which the gateway may be called. */
+  /** Host names, beside `localhost`, by which callers may address the gateway. */
   hosts: readonly string[]
-  /** Origins of web pages that may call it, as `https://app.example`. */
+  /** Origins of web pages that may call the gateway, such as `https://app.example`. */
   origins: readonly string[]
 }
 
 /** @throws ApiError 403 */
-export function guardHost({ hosts, origins }: HostRules): MiddlewareHandler<Environment> {
+export function guardHost({ hosts, origins }: HostRules): MiddlewareHandler<HttpEnvironment> {
   const names = new Set(['localhost', ...hosts].map((name) => name.toLowerCase()))
   return async ({ env: { incoming } }, next) => {
     const { host = '', origin, 'sec-fetch-site': site } = incoming.headers
-    // An address cannot be rebound; a name can.
+    // DNS rebinding needs a name, so every IP address is allowed.
     const name = nameOf(host)
     if (!names.has(name) && isIP(name) === 0) {
-      throw refused(`The gateway is not called by this name; allow it with --allow-host if it is yours.`, 'host')
+      throw refused('The gateway refuses this host name; if it is yours, allow it with --allow-host.', 'host')
     }
     const own = origin === undefined || origin === `http://${host}`
     if (!own && !origins.includes(origin)) {
-      throw refused(`This web page may not use the gateway; allow its origin with --allow-origin.`, 'origin')
+      throw refused('The gateway refuses this web page; allow its origin with --allow-origin.', 'origin')
     }
-    // A page that leaves out the origin, as an image or a link does.
+    // A browser sends no origin for an image or a link.
     if (origin === undefined && (site === 'cross-site' || site === 'same-site')) {
-      throw refused('A web page of another site may not use the gateway.', 'origin')
+      throw refused('The gateway refuses web pages of other sites.', 'origin')
     }
     await next()
   }
 }
 
-/** Without the port, and without the brackets of IPv6. */
+/** The host without its port and without the brackets of IPv6. */
 function nameOf(host: string): string {
   return host
     .replace(/:\d+$/, '')

@@ -1,18 +1,18 @@
-/** Who may call: anybody, or whoever has one of the keys. */
+/** Checks the API key and tells callers apart by it. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
 import type { MiddlewareHandler } from 'hono'
 
 import { ApiError } from '../errors.ts'
-import type { Environment } from '../http/context.ts'
+import type { HttpEnvironment } from '../http/context.ts'
 
 /**
- * Without keys every key is accepted: SDKs insist on sending one.
+ * If no key is set, the gateway accepts every key, because SDKs always send one.
  *
  * @throws ApiError 401
  */
-export function guardKey(keys: readonly string[]): MiddlewareHandler<Environment> {
+export function guardKey(keys: readonly string[]): MiddlewareHandler<HttpEnvironment> {
   const known = keys.map(hash)
   return async (context, next) => {
     const given = keyOf(context.env.incoming.headers)
@@ -20,8 +20,8 @@ export function guardKey(keys: readonly string[]): MiddlewareHandler<Environment
     if (known.length > 0 && index < 0) {
       throw new ApiError(
         given === undefined
-          ? 'A key is needed: send it as `Authorization: Bearer …` or `X-Api-Key`.'
-          : 'The key is not one of this gateway.',
+          ? 'The API key is missing: send it as `Authorization: Bearer …` or `X-Api-Key`.'
+          : 'The gateway does not know this API key.',
         { status: 401, type: 'authentication_error', code: 'invalid_api_key' }
       )
     }
@@ -40,7 +40,7 @@ function hash(key: string): Buffer {
   return createHash('sha256').update(key).digest()
 }
 
-/** Looks at all of them, so that the time tells nothing. */
+/** Compares with every key, so that the time reveals nothing about them. */
 function indexOf(known: readonly Buffer[], given: Buffer): number {
   return known.reduce((found, key, index) => (timingSafeEqual(key, given) ? index : found), -1)
 }

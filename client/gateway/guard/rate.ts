@@ -1,19 +1,19 @@
-/** A token bucket for each caller: as many requests at once as a minute gives, then as they come back. */
+/** Limits the requests of each caller by a token bucket, which holds the requests of one minute. */
 import type { MiddlewareHandler } from 'hono'
 
 import { ApiError } from '../errors.ts'
-import type { Environment } from '../http/context.ts'
+import type { HttpEnvironment } from '../http/context.ts'
 import { LONGEST_RETRY_MS } from '../limits.ts'
 
 const MINUTE_MS = 60_000
 
 /**
- * @param now milliseconds, monotonic
- * @throws ApiError 429 with the time until there is one more
+ * @param now monotonic time in milliseconds
+ * @throws ApiError 429 with the time until the next request is allowed
  */
-export function guardRate(perMinute: number, now: () => number): MiddlewareHandler<Environment> {
+export function guardRate(perMinute: number, now: () => number): MiddlewareHandler<HttpEnvironment> {
   const msPerRequest = MINUTE_MS / perMinute
-  // One for each key, which the owner gave: bounded by them.
+  // At most one entry for each configured key.
   const buckets = new Map<string, { left: number; at: number }>()
   return async (context, next) => {
     const caller = context.get('caller')
@@ -28,7 +28,7 @@ export function guardRate(perMinute: number, now: () => number): MiddlewareHandl
 }
 
 function tooMany(perMinute: number, retryAfterMs: number): ApiError {
-  return new ApiError(`More than ${perMinute} requests a minute; wait, or raise --requests-per-minute.`, {
+  return new ApiError(`More than ${perMinute} requests per minute; wait, or raise --requests-per-minute.`, {
     status: 429,
     type: 'rate_limit_error',
     code: 'rate_limit_exceeded',

@@ -1,11 +1,11 @@
-/** A request's body as JSON: bounded, and read from Node's own stream. */
+/** Reads a request's body as JSON from Node's own stream, up to a limit. */
 import type { IncomingMessage } from 'node:http'
 
 import { ApiError, invalid } from '../errors.ts'
 
 /**
- * @throws ApiError 413 beyond the bound, without reading further; 415 for another content type; 400 for
- *   what is no JSON object
+ * @throws ApiError 413 for a larger body, which it does not read further; 415 for another content type; 400 for a body
+ *   that is not a JSON object
  */
 export async function readJson(incoming: IncomingMessage, maxBytes: number): Promise<Record<string, unknown>> {
   const type = incoming.headers['content-type']
@@ -21,8 +21,8 @@ export async function readJson(incoming: IncomingMessage, maxBytes: number): Pro
   try {
     body = JSON.parse(text)
   } catch {
-    // The parser's own words would quote the prompt.
-    throw invalid(null, 'The body is no JSON: it could not be parsed.', 'invalid_json')
+    // The parser's message would quote the prompt.
+    throw invalid(null, 'The body is not valid JSON.', 'invalid_json')
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw invalid(null, 'The body must be a JSON object.', 'invalid_json')
@@ -46,7 +46,7 @@ async function readText(incoming: IncomingMessage, maxBytes: number): Promise<st
   incoming
     .once('end', resolve)
     .once('error', reject)
-    .once('close', () => reject(invalid(null, 'The body ended early.', 'invalid_json')))
+    .once('close', () => reject(invalid(null, 'The connection closed before the end of the body.', 'invalid_json')))
   await promise
   return Buffer.concat(chunks).toString('utf8')
 }

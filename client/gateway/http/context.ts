@@ -1,28 +1,28 @@
-/** What handlers get of a request beside Hono's own. */
+/** What handlers get beside Hono's own context. */
 import type { HttpBindings } from '@hono/node-server'
 import type { Context, Hono } from 'hono'
 import { PotluckError } from '@potluck/protocol'
 
-export interface Environment {
+export interface HttpEnvironment {
   Bindings: HttpBindings
   Variables: {
     requestId: string
-    /** Which bucket of the rate limit the caller draws from. */
+    /** Selects the caller's bucket in the rate limit. */
     caller: string
   }
 }
 
-export type GatewayApp = Hono<Environment>
-export type GatewayContext = Context<Environment>
+export type GatewayApp = Hono<HttpEnvironment>
+export type GatewayContext = Context<HttpEnvironment>
 export type Handler = (context: GatewayContext) => Promise<Response>
 
-/** Fires when the caller leaves before its answer is written, or when the gateway stops. */
-export function untilGone({ env: { outgoing } }: GatewayContext, stopping: AbortSignal): AbortSignal {
-  const gone = new AbortController()
-  const leave = (): void => {
-    if (!outgoing.writableFinished) gone.abort(new PotluckError('aborted', 'the caller left'))
+/** Fires when the caller disconnects before it has the whole response, or when the gateway stops. */
+export function callerSignal({ env: { outgoing } }: GatewayContext, stopping: AbortSignal): AbortSignal {
+  const disconnected = new AbortController()
+  const onClose = (): void => {
+    if (!outgoing.writableFinished) disconnected.abort(new PotluckError('aborted', 'the caller disconnected'))
   }
-  if (outgoing.destroyed) leave()
-  else outgoing.once('close', leave)
-  return AbortSignal.any([gone.signal, stopping])
+  if (outgoing.destroyed) onClose()
+  else outgoing.once('close', onClose)
+  return AbortSignal.any([disconnected.signal, stopping])
 }

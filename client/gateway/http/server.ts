@@ -1,4 +1,4 @@
-/** The HTTP server under the app, with the limits that Node itself enforces. */
+/** The HTTP server that runs the app, with the limits that Node itself enforces. */
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -7,18 +7,18 @@ import { createAdaptorServer } from '@hono/node-server'
 import { LONGEST_CHECK_MS, WRITE_BUFFER_BYTES, type GatewayLimits } from '../limits.ts'
 import type { GatewayApp } from './context.ts'
 
-export interface ListenOptions {
+export interface ServerOptions {
   host: string
   port: number
   limits: GatewayLimits
 }
 
-/** @throws Error in one line if the address cannot be had */
-export async function listen(app: GatewayApp, { host, port, limits }: ListenOptions): Promise<Server> {
+/** @throws Error with a one-line message if the server cannot listen on the address */
+export async function startServer(app: GatewayApp, { host, port, limits }: ServerOptions): Promise<Server> {
   const { headersTimeoutMs, requestTimeoutMs, headerBytes } = limits
   const server = createAdaptorServer({
     fetch: app.fetch,
-    // The process belongs to whoever started the gateway: its `Request` and `Response` stay as they are.
+    // The rest of the process keeps its own global `Request` and `Response`.
     overrideGlobalObjects: false,
     serverOptions: {
       maxHeaderSize: headerBytes,
@@ -26,7 +26,7 @@ export async function listen(app: GatewayApp, { host, port, limits }: ListenOpti
       requestTimeout: requestTimeoutMs,
       connectionsCheckingInterval: Math.min(LONGEST_CHECK_MS, headersTimeoutMs),
       highWaterMark: WRITE_BUFFER_BYTES,
-      // Finds readers that vanished without a word.
+      // TCP keep-alive detects callers that disappear without closing the connection.
       keepAlive: true
     }
   }) as Server
@@ -46,6 +46,6 @@ export function urlOf(server: Server): string {
 }
 
 function reasonOf(error: Error): string {
-  if ('code' in error && error.code === 'EADDRINUSE') return 'it is in use; choose another with --port'
+  if ('code' in error && error.code === 'EADDRINUSE') return 'another program uses it; choose another port with --port'
   return error.message
 }

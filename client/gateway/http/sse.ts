@@ -1,6 +1,6 @@
 /**
- * Server-sent events, written straight to Node's response: a reader that is slower than the answer
- * makes `send` wait, and through it the node, which gets no more credit.
+ * Server-sent events, written directly to Node's response. If the reader is slower than the answer, `sendAll` waits.
+ * The client then grants the node no more credit, and the node waits too.
  */
 import type { ServerResponse } from 'node:http'
 
@@ -12,8 +12,9 @@ export interface SseOptions {
   readerTimeoutMs: number
 }
 
-/** A stream's event: its `data`, as JSON or as it is, and a name where the API has them. */
+/** An event of a stream. An object becomes JSON, a string is sent unchanged. */
 export interface SseEvent {
+  /** Name of the event, if the API names its events. */
   event?: string
   data: object | string
 }
@@ -21,10 +22,10 @@ export interface SseEvent {
 export class SseStream {
   readonly #outgoing: ServerResponse
   readonly #options: SseOptions
-  readonly #heart: ReturnType<typeof setInterval>
+  readonly #keepAlive: ReturnType<typeof setInterval>
   #wrote = false
 
-  /** Sends the headers at once, so that the caller knows that it was heard while it waits in a queue. */
+  /** Sends the headers at once, so that the caller sees that its request was accepted while it waits in a queue. */
   constructor(outgoing: ServerResponse, options: SseOptions) {
     this.#outgoing = outgoing
     this.#options = options
@@ -32,44 +33,44 @@ export class SseStream {
       ...options.headers,
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache, no-transform',
-      // nginx would collect the events and deliver them together.
+      // Without this header, nginx buffers the events and delivers them together.
       'x-accel-buffering': 'no'
     })
     outgoing.flushHeaders()
-    this.#heart = setInterval(() => this.#beat(), options.keepAliveMs)
+    this.#keepAlive = setInterval(() => this.#sendKeepAlive(), options.keepAliveMs)
   }
 
-  /** Whether there is still a reader. */
+  /** Whether the connection is still open. */
   get open(): boolean {
     return !this.#outgoing.destroyed
   }
 
   /**
-   * Resolves when there is room for the next ones.
+   * Resolves when the write buffer has room for more events.
    *
-   * @throws PotluckError `aborted` if the reader left, `caller_stalled` if it takes nothing for too long
+   * @throws PotluckError `aborted` if the reader disconnected, `caller_stalled` if it reads nothing for too long
    */
   async sendAll(events: readonly SseEvent[]): Promise<void> {
     for (const event of events) {
-      if (!this.open) throw left()
+      if (!this.open) throw disconnected()
       this.#wrote = true
-      if (!this.#outgoing.write(written(event))) await this.#drained()
+      if (!this.#outgoing.write(encode(event))) await this.#drained()
     }
   }
 
-  /** Ends with these, which the reader gets if it still reads. */
+  /** Sends these last events and ends the response. */
   end(events: readonly SseEvent[] = []): void {
-    clearInterval(this.#heart)
-    this.#outgoing.end(events.map(written).join(''))
+    clearInterval(this.#keepAlive)
+    this.#outgoing.end(events.map(encode).join(''))
   }
 
-  /** Ends the connection with it: what a stalled reader has not taken is given up. */
+  /** Closes the connection and discards what the reader has not read. */
   destroy(): void {
-    clearInterval(this.#heart)
+    clearInterval(this.#keepAlive)
     this.#outgoing.destroy()
   }
 
-  #beat(): void {
+  #sendKeepAlive(): void {
     if (!this.#wrote && !this.#outgoing.writableNeedDrain) this.#outgoing.write(': keep-alive\n\n')
     this.#wrote = false
   }
@@ -77,26 +78,26 @@ export class SseStream {
   async #drained(): Promise<void> {
     const outgoing = this.#outgoing
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const gone = (): void => reject(left())
+    const onClose = (): void => reject(disconnected())
     const timer = setTimeout(
-      () => reject(new PotluckError('caller_stalled', 'the reader takes nothing')),
+      () => reject(new PotluckError('caller_stalled', 'the reader reads nothing')),
       this.#options.readerTimeoutMs
     )
-    outgoing.once('drain', resolve).once('close', gone)
+    outgoing.once('drain', resolve).once('close', onClose)
     try {
       await promise
     } finally {
       clearTimeout(timer)
-      outgoing.off('drain', resolve).off('close', gone)
+      outgoing.off('drain', resolve).off('close', onClose)
     }
   }
 }
 
-function written({ event, data }: SseEvent): string {
+function encode({ event, data }: SseEvent): string {
   const name = event === undefined ? '' : `event: ${event}\n`
   return `${name}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`
 }
 
-function left(): PotluckError {
-  return new PotluckError('aborted', 'the reader left')
+function disconnected(): PotluckError {
+  return new PotluckError('aborted', 'the reader disconnected')
 }

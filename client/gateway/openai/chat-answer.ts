@@ -1,13 +1,12 @@
-/** A chat's answer as OpenAI's clients read it: whole, or as chunks. */
-import type { AcceptedPart, DeltaPart, FinishPart } from '../../index.ts'
-import type { FinishReason, ToolCall } from '@potluck/protocol'
+/** Formats the answers to a chat for OpenAI's clients, whole or as chunks. */
+import type { AcceptedPart, DeltaPart, FinishPart } from '@potluck/client'
+import type { FinishReason, ToolCall, ToolCallDelta } from '@potluck/protocol'
 
-import type { Audits } from '../answers/potluck.ts'
-import type { AnswerEvents } from '../answers/respond.ts'
-import type { WholeAnswer } from '../answers/whole.ts'
+import type { AnswerEvents, WholeAnswer } from '../answers/respond.ts'
+import type { AuditLookup } from '../audits.ts'
 import type { ApiError } from '../errors.ts'
 import type { SseEvent } from '../http/sse.ts'
-import { fingerprint, newId, shownModel, type Head } from './head.ts'
+import { head, modelOf, newId, type Head, type HeadOptions } from './head.ts'
 import { chatLogprobs, type ChatLogprobs } from './logprobs.ts'
 import { completionUsage, type CompletionUsage } from './usage.ts'
 
@@ -33,25 +32,15 @@ interface ChatCompletion extends Head<'chat.completion'> {
   usage: CompletionUsage
 }
 
-export interface ChatShow {
-  /** As the caller wrote it. */
-  model: string
-  /** Seconds since the epoch. */
-  created: number
+export interface ChatAnswerFormat extends HeadOptions {
   logprobs: boolean
-  audits: Audits
+  audits: AuditLookup
 }
 
 /** @param answers at least one */
-export function chatCompletion(answers: readonly WholeAnswer[], show: ChatShow): ChatCompletion {
-  const { model, created, logprobs, audits } = show
-  const [{ model: answering } = { model: { name: '', digest: '' } }] = answers
+export function chatCompletion(answers: readonly WholeAnswer[], format: ChatAnswerFormat): ChatCompletion {
   return {
-    id: newId('chatcmpl-'),
-    object: 'chat.completion',
-    created,
-    model: shownModel(model, answering),
-    system_fingerprint: fingerprint(answering),
+    ...head('chat.completion', newId('chatcmpl-'), format, modelOf(answers)),
     choices: answers.map((answer, index) => ({
       index,
       message: {
@@ -59,50 +48,45 @@ export function chatCompletion(answers: readonly WholeAnswer[], show: ChatShow):
         content: answer.text === '' && answer.toolCalls.length > 0 ? null : answer.text,
         refusal: null,
         ...(answer.reasoning === '' ? {} : { reasoning_content: answer.reasoning }),
-        ...(answer.toolCalls.length === 0 ? {} : { tool_calls: answer.toolCalls.map(shownCall) })
+        ...(answer.toolCalls.length === 0 ? {} : { tool_calls: answer.toolCalls.map(toChatCall) })
       },
-      logprobs: logprobs ? chatLogprobs(answer.logprobs) : null,
+      logprobs: format.logprobs ? chatLogprobs(answer.logprobs) : null,
       finish_reason: answer.finishReason
     })),
-    usage: completionUsage(answers, audits)
+    usage: completionUsage(answers, format.audits)
   }
 }
 
-function shownCall({ id, name, arguments: args }: ToolCall): ChatToolCall {
+function toChatCall({ id, name, arguments: args }: ToolCall): ChatToolCall {
   return { id, type: 'function', function: { name, arguments: args } }
 }
 
 /**
- * Chunks. The role stands in a choice's first and in no other, the finish reason in one without content, and
- * the usage, if it was asked for, in one without choices. `[DONE]` comes after a whole answer only.
+ * The chunks of a streamed chat. Only the first chunk of a choice has the role. The finish reason comes in a chunk
+ * without content. The usage, if the caller asked for it, comes in a chunk without choices. `[DONE]` follows only when
+ * every answer is complete.
  */
 export class ChatChunks implements AnswerEvents {
-  readonly #show: ChatShow & { usage: boolean }
+  readonly #format: ChatAnswerFormat & { usage: boolean }
   readonly #id = newId('chatcmpl-')
   readonly #finished: FinishPart[] = []
   #head: Head<'chat.completion.chunk'> | undefined
 
-  constructor(show: ChatShow & { usage: boolean }) {
-    this.#show = show
+  constructor(format: ChatAnswerFormat & { usage: boolean }) {
+    this.#format = format
   }
 
   begin(index: number, { model }: AcceptedPart): SseEvent[] {
-    this.#head ??= {
-      id: this.#id,
-      object: 'chat.completion.chunk',
-      created: this.#show.created,
-      model: shownModel(this.#show.model, model),
-      system_fingerprint: fingerprint(model)
-    }
+    this.#head ??= head('chat.completion.chunk', this.#id, this.#format, model)
     return [this.#chunk(index, { role: 'assistant', content: '', refusal: null })]
   }
 
   delta(index: number, { text, reasoning = '', toolCalls = [], logprobs = [] }: DeltaPart): SseEvent[] {
-    const shown = this.#show.logprobs && logprobs.length > 0 ? chatLogprobs(logprobs) : null
+    const shown = this.#format.logprobs && logprobs.length > 0 ? chatLogprobs(logprobs) : null
     if (text === '' && reasoning === '' && toolCalls.length === 0 && shown === null) return []
     const delta = {
       ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
-      ...(toolCalls.length === 0 ? {} : { tool_calls: toolCalls.map(shownPiece) }),
+      ...(toolCalls.length === 0 ? {} : { tool_calls: toolCalls.map(toChatCallDelta) }),
       ...(text === '' && (reasoning !== '' || toolCalls.length > 0) ? {} : { content: text })
     }
     return [this.#chunk(index, delta, shown)]
@@ -114,8 +98,8 @@ export class ChatChunks implements AnswerEvents {
   }
 
   end(): SseEvent[] {
-    const usage = { ...this.#head, choices: [], usage: completionUsage(this.#finished, this.#show.audits) }
-    return [...(this.#show.usage ? [{ data: usage }] : []), { data: '[DONE]' }]
+    const usage = { ...this.#head, choices: [], usage: completionUsage(this.#finished, this.#format.audits) }
+    return [...(this.#format.usage ? [{ data: usage }] : []), { data: '[DONE]' }]
   }
 
   fail({ body }: ApiError): SseEvent[] {
@@ -132,8 +116,8 @@ export class ChatChunks implements AnswerEvents {
   }
 }
 
-function shownPiece({ index, id, name, arguments: args }: NonNullable<DeltaPart['toolCalls']>[number]): object {
-  // Clients take the first piece of a call for its head, and all others for more of its arguments.
+function toChatCallDelta({ index, id, name, arguments: args }: ToolCallDelta): object {
+  // Clients read the name from the first delta of a call, and only arguments from the others.
   if (id === undefined) return { index, function: { arguments: args } }
   return { index, id, type: 'function', function: { name, arguments: args } }
 }

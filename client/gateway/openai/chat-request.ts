@@ -1,4 +1,4 @@
-/** `POST /v1/chat/completions`: what may stand in a request, and what it means to the network. */
+/** `POST /v1/chat/completions`: validates a request and converts it to the client's options. */
 import type { ChatOptions } from '@potluck/client'
 import { MAX_TOP_LOGPROBS } from '@potluck/protocol'
 import { z } from 'zod'
@@ -25,7 +25,7 @@ import {
   type FunctionRequest,
   type ToolChoiceRequest
 } from './tools.ts'
-import { defined, optional, parse, refuse, type Refusal } from './validate.ts'
+import { defined, optional, parse, refuseFields, type RefusedField } from './validate.ts'
 
 export interface ChatRequest extends SamplingRequest {
   messages: MessageRequest[]
@@ -52,42 +52,42 @@ const chatSchema: z.ZodType<ChatRequest> = z.looseObject({
   parallel_tool_calls: optional(z.boolean())
 })
 
-const CHAT_REFUSED: Readonly<Record<string, Refusal>> = {
+const CHAT_REFUSED: Readonly<Record<string, RefusedField>> = {
   ...REFUSED,
-  audio: { why: 'the models answer with text' },
-  modalities: { except: [['text']], why: 'the models answer with text' },
+  audio: { why: 'the models generate only text' },
+  modalities: { except: [['text']], why: 'the models generate only text' },
   functions: { why: "it is deprecated; use 'tools'" },
   function_call: { why: "it is deprecated; use 'tool_choice'" },
-  prediction: { why: 'no node takes predicted output' },
-  reasoning_effort: { except: ['medium'], why: 'each model thinks as much as it was trained to' },
-  verbosity: { except: ['medium'], why: 'each model says as much as it was trained to; ask for it in the messages' },
+  prediction: { why: 'no node supports predicted output' },
+  reasoning_effort: { except: ['medium'], why: 'no node can change how long a model reasons' },
+  verbosity: { except: ['medium'], why: 'no node can change how long a model writes; ask for it in the messages' },
   web_search_options: { why: 'the nodes do not search the web' },
-  moderation: { why: 'there is no moderation service' }
+  moderation: { why: 'the network has no moderation service' }
 }
 
 /** @throws ApiError 400 */
 export function parseChat(body: Record<string, unknown>): ChatRequest {
-  refuse(body, CHAT_REFUSED)
+  refuseFields(body, CHAT_REFUSED)
   const request = parse(chatSchema, body)
   checkStreamOptions(request)
   const { max_tokens, max_completion_tokens, logprobs, top_logprobs } = request
   if (max_tokens !== undefined && max_completion_tokens !== undefined && max_tokens !== max_completion_tokens) {
     throw invalid(
       'max_tokens',
-      "Invalid 'max_tokens': it differs from 'max_completion_tokens'; give one of them.",
+      "Invalid 'max_tokens': it differs from 'max_completion_tokens'; send only one of them.",
       'invalid_value'
     )
   }
   if (top_logprobs !== undefined && logprobs !== true) {
-    throw invalid('top_logprobs', "Invalid 'top_logprobs': only with 'logprobs': true.", 'invalid_value')
+    throw invalid('top_logprobs', "Invalid 'top_logprobs': it requires 'logprobs': true.", 'invalid_value')
   }
   return request
 }
 
 /**
- * All but the seed and the signal.
+ * The client's options, without the seed and the signal.
  *
- * @throws ApiError 400 for a schema that cannot be enforced
+ * @throws ApiError 400 for a schema that the nodes cannot enforce
  */
 export function chatOptions(request: ChatRequest): ChatOptions {
   const tools = (request.tools ?? []).map((tool, index) => toTool(tool.function, `tools[${index}].function`))

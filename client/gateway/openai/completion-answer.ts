@@ -1,13 +1,12 @@
-/** A continued text as OpenAI's clients read it: whole, or as chunks of the same form. */
-import type { AcceptedPart, DeltaPart, FinishPart } from '../../index.ts'
+/** Formats text completions for OpenAI's clients, whole or as chunks of the same form. */
+import type { AcceptedPart, DeltaPart, FinishPart } from '@potluck/client'
 import type { FinishReason } from '@potluck/protocol'
 
-import type { Audits } from '../answers/potluck.ts'
-import type { AnswerEvents } from '../answers/respond.ts'
-import type { WholeAnswer } from '../answers/whole.ts'
+import type { AnswerEvents, WholeAnswer } from '../answers/respond.ts'
+import type { AuditLookup } from '../audits.ts'
 import type { ApiError } from '../errors.ts'
 import type { SseEvent } from '../http/sse.ts'
-import { fingerprint, newId, shownModel, type Head } from './head.ts'
+import { head, modelOf, newId, type Head, type HeadOptions } from './head.ts'
 import { completionLogprobs, type CompletionLogprobs } from './logprobs.ts'
 import { completionUsage, type CompletionUsage } from './usage.ts'
 
@@ -23,55 +22,51 @@ interface Choice {
   finish_reason: FinishReason | null
 }
 
-export interface CompletionShow {
-  /** As the caller wrote it. */
-  model: string
-  /** Seconds since the epoch. */
-  created: number
+export interface CompletionAnswerFormat extends HeadOptions {
   logprobs: boolean
-  /** The prompts to show before the answers, one for each; none where they are not asked for. */
+  /** The prompt to repeat before each answer, one entry per answer. Empty if the caller did not ask for it. */
   echo: readonly string[]
-  /** Answers to one prompt. */
+  /** How many answers each prompt has. */
   copies: number
-  audits: Audits
+  audits: AuditLookup
 }
 
 /** @param answers at least one */
-export function completion(answers: readonly WholeAnswer[], show: CompletionShow): Completion {
-  const [{ model: answering } = { model: { name: '', digest: '' } }] = answers
+export function completion(answers: readonly WholeAnswer[], format: CompletionAnswerFormat): Completion {
   return {
-    ...head(show, answering, newId('cmpl-')),
+    ...head('text_completion', newId('cmpl-'), format, modelOf(answers)),
     choices: answers.map(({ text, logprobs, finishReason }, index) => ({
       index,
-      text: (show.echo[index] ?? '') + text,
-      logprobs: show.logprobs ? completionLogprobs(logprobs, 0) : null,
+      text: (format.echo[index] ?? '') + text,
+      logprobs: format.logprobs ? completionLogprobs(logprobs, 0) : null,
       finish_reason: finishReason
     })),
-    usage: completionUsage(answers, show.audits, show.copies)
+    usage: completionUsage(answers, format.audits, format.copies)
   }
 }
 
+/** The chunks of a streamed text completion. `[DONE]` follows only when every answer is complete. */
 export class CompletionChunks implements AnswerEvents {
-  readonly #show: CompletionShow & { usage: boolean }
+  readonly #format: CompletionAnswerFormat & { usage: boolean }
   readonly #id = newId('cmpl-')
   readonly #finished: FinishPart[] = []
-  /** Characters that each answer has so far. */
+  /** Length of each answer so far, in characters. */
   readonly #lengths: number[] = []
   #head: Head<'text_completion'> | undefined
 
-  constructor(show: CompletionShow & { usage: boolean }) {
-    this.#show = show
+  constructor(format: CompletionAnswerFormat & { usage: boolean }) {
+    this.#format = format
   }
 
   begin(index: number, { model }: AcceptedPart): SseEvent[] {
-    this.#head ??= head(this.#show, model, this.#id)
-    const echo = this.#show.echo[index] ?? ''
+    this.#head ??= head('text_completion', this.#id, this.#format, model)
+    const echo = this.#format.echo[index] ?? ''
     return echo === '' ? [] : [this.#chunk({ index, text: echo, logprobs: null, finish_reason: null })]
   }
 
   delta(index: number, { text, logprobs = [] }: DeltaPart): SseEvent[] {
     const offset = this.#lengths[index] ?? 0
-    const shown = this.#show.logprobs && logprobs.length > 0 ? completionLogprobs(logprobs, offset) : null
+    const shown = this.#format.logprobs && logprobs.length > 0 ? completionLogprobs(logprobs, offset) : null
     if (text === '' && shown === null) return []
     this.#lengths[index] = offset + (shown?.tokens.join('').length ?? 0)
     return [this.#chunk({ index, text, logprobs: shown, finish_reason: null })]
@@ -86,9 +81,9 @@ export class CompletionChunks implements AnswerEvents {
     const usage = {
       ...this.#head,
       choices: [],
-      usage: completionUsage(this.#finished, this.#show.audits, this.#show.copies)
+      usage: completionUsage(this.#finished, this.#format.audits, this.#format.copies)
     }
-    return [...(this.#show.usage ? [{ data: usage }] : []), { data: '[DONE]' }]
+    return [...(this.#format.usage ? [{ data: usage }] : []), { data: '[DONE]' }]
   }
 
   fail({ body }: ApiError): SseEvent[] {
@@ -97,19 +92,5 @@ export class CompletionChunks implements AnswerEvents {
 
   #chunk(choice: Choice): SseEvent {
     return { data: { ...this.#head, choices: [choice] } }
-  }
-}
-
-function head(
-  { model, created }: CompletionShow,
-  answering: AcceptedPart['model'],
-  id: string
-): Head<'text_completion'> {
-  return {
-    id,
-    object: 'text_completion',
-    created,
-    model: shownModel(model, answering),
-    system_fingerprint: fingerprint(answering)
   }
 }

@@ -1,4 +1,4 @@
-/** `POST /v1/completions`: the older API, which continues a text as it is. */
+/** `POST /v1/completions`: validates a request of the older API, which continues a text without a chat template. */
 import type { CompletionOptions } from '@potluck/client'
 import { z } from 'zod'
 
@@ -11,15 +11,13 @@ import {
   samplingOptions,
   type SamplingRequest
 } from './sampling.ts'
-import { defined, optional, parse, refuse, type Refusal } from './validate.ts'
+import { defined, optional, parse, refuseFields, textOnly, type RefusedField } from './validate.ts'
 
-/** OpenAI's own default. */
+/** OpenAI's default. */
 const DEFAULT_MAX_TOKENS = 16
-/** What OpenAI allows. */
+/** OpenAI's limit. */
 const MAX_LOGPROBS = 5
 const MAX_PROMPTS = 16
-
-const text = z.string('only texts can be taken, as each model has token ids of its own')
 
 export interface CompletionRequest extends SamplingRequest {
   prompt: string | string[]
@@ -30,26 +28,30 @@ export interface CompletionRequest extends SamplingRequest {
 
 const completionSchema: z.ZodType<CompletionRequest> = z.looseObject({
   ...samplingFields,
-  prompt: z.union([text, z.array(text).min(1).max(MAX_PROMPTS)]),
+  prompt: z.union([textOnly, z.array(textOnly).min(1).max(MAX_PROMPTS)]),
   max_tokens: maxTokens,
   logprobs: optional(z.int().min(0).max(MAX_LOGPROBS)),
   echo: optional(z.boolean())
 })
 
-const COMPLETION_REFUSED: Readonly<Record<string, Refusal>> = {
+const COMPLETION_REFUSED: Readonly<Record<string, RefusedField>> = {
   ...REFUSED,
-  suffix: { except: [''], why: 'the nodes continue texts, they do not fill gaps' },
-  best_of: { except: [1], why: "all answers are returned; use 'n'" }
+  suffix: { except: [''], why: 'the nodes can only continue a text, not fill a gap in it' },
+  best_of: { except: [1], why: "the gateway returns every answer; use 'n'" }
 }
 
 /** @throws ApiError 400 */
 export function parseCompletion(body: Record<string, unknown>): CompletionRequest {
-  // The best of n of n is all of them.
-  refuse(body.best_of === body.n ? { ...body, best_of: null } : body, COMPLETION_REFUSED)
+  // `best_of` equal to `n` asks for all answers, which `n` alone gives.
+  refuseFields(body.best_of === body.n ? { ...body, best_of: null } : body, COMPLETION_REFUSED)
   const request = parse(completionSchema, body)
   checkStreamOptions(request)
   if (request.echo === true && request.logprobs !== undefined) {
-    throw invalid('echo', "Invalid 'echo': with 'logprobs' it would need those of the prompt.", 'invalid_value')
+    throw invalid(
+      'echo',
+      "Invalid 'echo': it cannot be combined with 'logprobs', because nodes give no log-probabilities of the prompt.",
+      'invalid_value'
+    )
   }
   return request
 }
@@ -58,7 +60,7 @@ export function prompts({ prompt }: CompletionRequest): string[] {
   return typeof prompt === 'string' ? [prompt] : prompt
 }
 
-/** All but the seed and the signal, for one of the prompts. */
+/** The client's options for one prompt, without the seed and the signal. */
 export function completionOptions(request: CompletionRequest, prompt: string): CompletionOptions {
   return {
     ...samplingOptions(request),

@@ -1,14 +1,14 @@
-/** `POST /v1/embeddings`: request and reply. */
+/** `POST /v1/embeddings`: validates the request and formats the response. */
 import type { EmbedResult } from '@potluck/client'
 import { z } from 'zod'
 
 import { shownModel } from './head.ts'
-import { optional, parse, refuse, type Refusal } from './validate.ts'
+import { optional, parse, refuseFields, textOnly, type RefusedField } from './validate.ts'
 
-/** What OpenAI allows in one request. */
+/** OpenAI's limit of texts in one request. */
 const MAX_INPUTS = 2048
 
-const text = z.string('only texts can be taken, as each model has token ids of its own').min(1)
+const text = textOnly.min(1)
 
 export interface EmbeddingsRequest {
   model: string | undefined
@@ -23,13 +23,13 @@ const embeddingsSchema: z.ZodType<EmbeddingsRequest> = z.looseObject({
   user: optional(z.string())
 })
 
-const EMBEDDINGS_REFUSED: Readonly<Record<string, Refusal>> = {
-  dimensions: { why: 'vectors come as the model makes them' }
+const EMBEDDINGS_REFUSED: Readonly<Record<string, RefusedField>> = {
+  dimensions: { why: 'the model decides the length of its vectors' }
 }
 
 /** @throws ApiError 400 */
 export function parseEmbeddings(body: Record<string, unknown>): EmbeddingsRequest {
-  refuse(body, EMBEDDINGS_REFUSED)
+  refuseFields(body, EMBEDDINGS_REFUSED)
   return parse(embeddingsSchema, body)
 }
 
@@ -56,7 +56,7 @@ export function embeddingList(
   }
 }
 
-/** The numbers' own bytes, little-endian, on whatever machine. */
+/** The numbers as 32-bit floats, little-endian on every machine. */
 function base64(vector: Float32Array): string {
   const bytes = Buffer.alloc(vector.length * 4)
   vector.forEach((value, index) => bytes.writeFloatLE(value, index * 4))

@@ -1,4 +1,5 @@
-/** What every object of one completion begins with. */
+/** The fields that every object of one completion begins with. */
+import type { AnswerMetadata } from '@potluck/client'
 
 export interface Head<Kind extends string> {
   id: string
@@ -6,20 +7,44 @@ export interface Head<Kind extends string> {
   /** Seconds since the epoch. */
   created: number
   model: string
-  /** Changes with the weights: with the same one and the same seed, answers are the same. */
+  /** Identifies the weights. The same weights and the same seed give the same answer. */
   system_fingerprint: string
 }
 
-/** An id as OpenAI's look, by which clients tell answers apart. */
+export interface HeadOptions {
+  /** The model as the caller wrote it. */
+  model: string
+  /** Seconds since the epoch. */
+  created: number
+}
+
+/** @param answering the model that answers */
+export function head<Kind extends string>(
+  object: Kind,
+  id: string,
+  { model, created }: HeadOptions,
+  answering: { name: string; digest: string }
+): Head<Kind> {
+  return { id, object, created, model: shownModel(model, answering), system_fingerprint: fingerprint(answering) }
+}
+
+/** @param answers at least one, all of the same request */
+export function modelOf(answers: readonly { metadata: AnswerMetadata }[]): AnswerMetadata['model'] {
+  const [first] = answers
+  if (first === undefined) throw new Error('a completion without answers')
+  return first.metadata.model
+}
+
+/** A unique id in the form of OpenAI's ids. */
 export function newId(prefix: string): string {
   return `${prefix}${crypto.randomUUID().replaceAll('-', '')}`
 }
 
-/** `auto` becomes the name of what answers; a name or digest stays as the caller wrote it. */
+/** Replaces `auto` by the name of the model that answers. A name or digest stays as the caller wrote it. */
 export function shownModel(asked: string, answering: { name: string }): string {
   return asked === 'auto' ? answering.name : asked
 }
 
-export function fingerprint({ digest }: { digest: string }): string {
+function fingerprint({ digest }: { digest: string }): string {
   return `fp_${digest.slice('sha256:'.length, 'sha256:'.length + 12)}`
 }

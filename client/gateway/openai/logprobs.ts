@@ -1,4 +1,4 @@
-/** Log-probabilities as the two APIs show them. */
+/** Formats log-probabilities for both APIs. */
 import type { PositionLogprobs, TokenLogprob } from '@potluck/protocol'
 
 export interface ChatLogprob {
@@ -9,21 +9,23 @@ export interface ChatLogprob {
 
 export type ChatLogprobs = { content: (ChatLogprob & { top_logprobs: ChatLogprob[] })[]; refusal: null }
 
-/** What ends a turn is no part of the text: it has no bytes. */
-function ofText({ chosen }: PositionLogprobs): boolean {
+/** The token that ends a turn has no bytes, because it is not part of the text. */
+function isText({ chosen }: PositionLogprobs): boolean {
   return chosen.bytes.length > 0
 }
 
 export function chatLogprobs(positions: readonly PositionLogprobs[]): ChatLogprobs {
-  const content = positions.filter(ofText).map(({ chosen, top }) => ({ ...one(chosen), top_logprobs: top.map(one) }))
+  const content = positions
+    .filter(isText)
+    .map(({ chosen, top }) => ({ ...toChatLogprob(chosen), top_logprobs: top.map(toChatLogprob) }))
   return { content, refusal: null }
 }
 
-function one({ bytes, logprob }: TokenLogprob): ChatLogprob {
+function toChatLogprob({ bytes, logprob }: TokenLogprob): ChatLogprob {
   return { token: textOf(bytes), logprob, bytes: [...bytes] }
 }
 
-/** As the older API has them: columns. */
+/** The form of the older API: one array per field. */
 export interface CompletionLogprobs {
   tokens: string[]
   token_logprobs: number[]
@@ -31,11 +33,11 @@ export interface CompletionLogprobs {
   text_offset: number[]
 }
 
-/** @param offset characters of the text before the first of them */
+/** @param offset how many characters of the text come before the first position */
 export function completionLogprobs(positions: readonly PositionLogprobs[], offset: number): CompletionLogprobs {
   const columns: CompletionLogprobs = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] }
   let at = offset
-  for (const { chosen, top } of positions.filter(ofText)) {
+  for (const { chosen, top } of positions.filter(isText)) {
     const token = textOf(chosen.bytes)
     columns.tokens.push(token)
     columns.token_logprobs.push(chosen.logprob)
@@ -46,7 +48,7 @@ export function completionLogprobs(positions: readonly PositionLogprobs[], offse
   return columns
 }
 
-/** A token may be a part of a character, which no string can hold. */
+/** A token can end within a character. The decoder then writes U+FFFD for the incomplete character. */
 function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes)
 }

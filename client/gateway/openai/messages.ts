@@ -1,10 +1,15 @@
-/** OpenAI's chat messages as the network's. */
+/** Converts OpenAI's chat messages to the network's messages. */
 import type { ChatMessage } from '@potluck/protocol'
 import { z } from 'zod'
 
 import { optional } from './validate.ts'
 
-type Content = string | { type: string; text: string | undefined; refusal: string | undefined }[]
+export interface ContentPart {
+  text: string | undefined
+  refusal: string | undefined
+}
+
+type Content = string | ({ type: string } & ContentPart)[]
 
 export type MessageRequest =
   | { role: 'system' | 'developer' | 'user'; content: Content }
@@ -17,7 +22,7 @@ interface ToolCallRequest {
   function: { name: string; arguments: string }
 }
 
-/** Text, or parts of which only texts can be taken: no model here sees or hears. */
+/** A text, or a list of parts. Only text parts are supported, because no node serves a model for images or sound. */
 const content: z.ZodType<Content> = z.union([
   z.string(),
   z.array(
@@ -26,15 +31,15 @@ const content: z.ZodType<Content> = z.union([
       if ((type === 'text' && text !== undefined) || (type === 'refusal' && refusal !== undefined)) return
       const message =
         type === 'text' || type === 'refusal'
-          ? `a ${type} part needs its '${type}'`
-          : `a part of type ${JSON.stringify(type)} cannot be taken; only text can`
+          ? `a part of type '${type}' requires the field '${type}'`
+          : `parts of type ${JSON.stringify(type)} are not supported; only text is`
       context.issues.push({ code: 'custom', input: type, path: ['type'], message })
     })
   )
 ])
 
-/** Whose name a speaker has reaches no template, so that it could only be dropped. */
-const nobody = optional(z.never('names of participants reach no model; write them into the content'))
+/** No chat template uses the name of a participant, so the gateway refuses it rather than drop it. */
+const noName = optional(z.never('no model receives names of participants; write them into the content'))
 
 const toolCall = z.looseObject({
   id: z.string().min(1),
@@ -43,12 +48,12 @@ const toolCall = z.looseObject({
 })
 
 const message = z.discriminatedUnion('role', [
-  z.looseObject({ role: z.enum(['system', 'developer', 'user']), content, name: nobody }),
+  z.looseObject({ role: z.enum(['system', 'developer', 'user']), content, name: noName }),
   z.looseObject({
     role: z.literal('assistant'),
     content: optional(content),
     tool_calls: optional(z.array(toolCall)),
-    name: nobody
+    name: noName
   }),
   z.looseObject({ role: z.literal('tool'), content, tool_call_id: z.string().min(1) })
 ])
@@ -80,8 +85,8 @@ export function toMessages(messages: readonly MessageRequest[]): ChatMessage[] {
   })
 }
 
-/** Parts stand on lines of their own, as other servers join them. */
-function textOf(given: Content | undefined): string {
+/** Puts each part on its own line, as other servers do. */
+export function textOf(given: string | ContentPart[] | undefined): string {
   if (given === undefined || typeof given === 'string') return given ?? ''
   return given.map(({ text, refusal }) => text ?? refusal ?? '').join('\n')
 }

@@ -1,9 +1,10 @@
-/** A response as OpenAI's clients read it. */
-import type { AnswerMetadata } from '../../index.ts'
+/** Formats a response for OpenAI's clients. */
+import type { AnswerMetadata } from '@potluck/client'
 import type { FinishReason, Usage } from '@potluck/protocol'
 
-import { potluckUsage, type Audits, type PotluckUsage } from '../answers/potluck.ts'
-import type { WholeAnswer } from '../answers/whole.ts'
+import { potluckUsage, type PotluckUsage } from '../answers/potluck.ts'
+import type { WholeAnswer } from '../answers/respond.ts'
+import type { AuditLookup } from '../audits.ts'
 import { newId, shownModel } from './head.ts'
 import { messageItem, outputText, reasoningItem, type OutputItem } from './responses-items.ts'
 import type { ResponsesRequest } from './responses-request.ts'
@@ -17,7 +18,7 @@ interface ResponsesUsage {
   potluck: PotluckUsage
 }
 
-/** What a response says before its answer is known: mostly the request's own words. */
+/** The fields that are known before the answer: mostly those of the request. */
 export function responseHead(
   request: ResponsesRequest,
   { id, created, model }: { id: string; created: number; model: { name: string } }
@@ -50,20 +51,20 @@ export function responseHead(
   }
 }
 
-export interface Ending {
+export interface FinishedAnswer {
   finishReason: FinishReason
   usage: Usage
   reasoningTokens: number
   metadata: AnswerMetadata
 }
 
-/** What changes in the head when the answer is complete. */
+/** The fields that change when the answer is complete. */
 export function responseEnd(
   output: readonly OutputItem[],
-  { finishReason, usage, ...end }: Ending,
-  audits: Audits
+  { finishReason, usage, ...end }: FinishedAnswer,
+  audits: AuditLookup
 ): object {
-  const cut = finishReason === 'length'
+  const incomplete = finishReason === 'length'
   const counts: ResponsesUsage = {
     input_tokens: usage.promptTokens,
     input_tokens_details: { cached_tokens: usage.cachedTokens },
@@ -73,20 +74,20 @@ export function responseEnd(
     potluck: potluckUsage(end.metadata, audits)
   }
   return {
-    status: cut ? 'incomplete' : 'completed',
-    incomplete_details: cut ? { reason: 'max_output_tokens' } : null,
+    status: incomplete ? 'incomplete' : 'completed',
+    incomplete_details: incomplete ? { reason: 'max_output_tokens' } : null,
     output,
     usage: counts
   }
 }
 
-export interface ResponseShow {
+export interface ResponseFormatOptions {
   /** Seconds since the epoch. */
   created: number
-  audits: Audits
+  audits: AuditLookup
 }
 
-export function wholeResponse(answer: WholeAnswer, request: ResponsesRequest, show: ResponseShow): object {
+export function wholeResponse(answer: WholeAnswer, request: ResponsesRequest, options: ResponseFormatOptions): object {
   const status = answer.finishReason === 'length' ? 'incomplete' : 'completed'
   const output: OutputItem[] = []
   if (answer.reasoning !== '') output.push(reasoningItem(newId('rs_'), answer.reasoning, status))
@@ -97,7 +98,7 @@ export function wholeResponse(answer: WholeAnswer, request: ResponsesRequest, sh
     output.push({ type: 'function_call', id: newId('fc_'), call_id: id, name, arguments: args, status })
   }
   return {
-    ...responseHead(request, { id: newId('resp_'), created: show.created, model: answer.model }),
-    ...responseEnd(output, answer, show.audits)
+    ...responseHead(request, { id: newId('resp_'), created: options.created, model: answer.metadata.model }),
+    ...responseEnd(output, answer, options.audits)
   }
 }

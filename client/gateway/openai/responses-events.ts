@@ -1,15 +1,15 @@
 /**
- * A response as a stream of named, numbered events: each item of the output is added, filled and done before
- * the next begins.
+ * Formats a response as a stream of named, numbered events. Each item of the output is added, filled and done before
+ * the next item begins.
  */
-import type { AcceptedPart, DeltaPart, FinishPart } from '../../index.ts'
-import type { PositionLogprobs } from '@potluck/protocol'
+import type { AcceptedPart, DeltaPart, FinishPart } from '@potluck/client'
+import type { PositionLogprobs, ToolCallDelta } from '@potluck/protocol'
 
 import type { AnswerEvents } from '../answers/respond.ts'
 import type { ApiError } from '../errors.ts'
 import type { SseEvent } from '../http/sse.ts'
 import { newId } from './head.ts'
-import { responseEnd, responseHead, type ResponseShow } from './responses-answer.ts'
+import { responseEnd, responseHead, type ResponseFormatOptions } from './responses-answer.ts'
 import {
   messageItem,
   outputText,
@@ -20,29 +20,29 @@ import {
 } from './responses-items.ts'
 import type { ResponsesRequest } from './responses-request.ts'
 
-/** The item that is being filled. */
-type Open =
+/** The item that receives the next parts. */
+type OpenItem =
   | { type: 'reasoning'; id: string; text: string }
   | { type: 'message'; id: string; text: string; logprobs: PositionLogprobs[] }
   | { type: 'call'; index: number; item: CallItem }
 
 export class ResponseEvents implements AnswerEvents {
   readonly #request: ResponsesRequest
-  readonly #show: ResponseShow
+  readonly #options: ResponseFormatOptions
   readonly #output: OutputItem[] = []
   #head: object = {}
-  #open: Open | undefined
+  #open: OpenItem | undefined
   #reasoningTokens = 0
   #sequence = 0
   #end: FinishPart | undefined
 
-  constructor(request: ResponsesRequest, show: ResponseShow) {
+  constructor(request: ResponsesRequest, options: ResponseFormatOptions) {
     this.#request = request
-    this.#show = show
+    this.#options = options
   }
 
   begin(_index: number, { model }: AcceptedPart): SseEvent[] {
-    this.#head = responseHead(this.#request, { id: newId('resp_'), created: this.#show.created, model })
+    this.#head = responseHead(this.#request, { id: newId('resp_'), created: this.#options.created, model })
     return [
       this.#event('response.created', { response: this.#head }),
       this.#event('response.in_progress', { response: this.#head })
@@ -64,15 +64,19 @@ export class ResponseEvents implements AnswerEvents {
 
   finish(_index: number, part: FinishPart): SseEvent[] {
     this.#end = part
-    const cut = part.finishReason === 'length'
-    // An empty answer is a message too.
+    const status = part.finishReason === 'length' ? 'incomplete' : 'completed'
+    // An empty answer is an empty message.
     const empty = this.#open === undefined && this.#output.length === 0 ? this.#text('', []) : []
-    return [...empty, ...this.#close(cut ? 'incomplete' : 'completed')]
+    return [...empty, ...this.#close(status)]
   }
 
   end(): SseEvent[] {
     if (this.#end === undefined) return []
-    const end = responseEnd(this.#output, { ...this.#end, reasoningTokens: this.#reasoningTokens }, this.#show.audits)
+    const end = responseEnd(
+      this.#output,
+      { ...this.#end, reasoningTokens: this.#reasoningTokens },
+      this.#options.audits
+    )
     const type = this.#end.finishReason === 'length' ? 'response.incomplete' : 'response.completed'
     return [this.#event(type, { response: { ...this.#head, ...end } })]
   }
@@ -108,7 +112,7 @@ export class ResponseEvents implements AnswerEvents {
     return [...events, this.#inItem('response.output_text.delta', this.#open.id, fields)]
   }
 
-  #call({ index, id = '', name = '', arguments: delta }: NonNullable<DeltaPart['toolCalls']>[number]): SseEvent[] {
+  #call({ index, id = '', name = '', arguments: delta }: ToolCallDelta): SseEvent[] {
     const events: SseEvent[] = []
     if (this.#open?.type !== 'call' || this.#open.index !== index) {
       events.push(...this.#close())
@@ -129,7 +133,7 @@ export class ResponseEvents implements AnswerEvents {
     return [...events, this.#inItem('response.function_call_arguments.delta', item.id, { delta })]
   }
 
-  /** Ends the open item; only the last can be cut off. */
+  /** Ends the open item. Only the last item of a response can be incomplete. */
   #close(status: 'completed' | 'incomplete' = 'completed'): SseEvent[] {
     const open = this.#open
     this.#open = undefined

@@ -1,10 +1,11 @@
-/** The items of a response's input as the network's messages. */
+/** Converts the input items of a response to the network's messages. */
 import type { ChatMessage, ToolCall } from '@potluck/protocol'
 import { z } from 'zod'
 
+import { textOf, type ContentPart } from './messages.ts'
 import { optional } from './validate.ts'
 
-type Content = string | { text: string | undefined; refusal: string | undefined }[]
+type Content = string | ContentPart[]
 
 export type InputItem =
   | { type: 'message' | undefined; role: 'system' | 'developer' | 'user' | 'assistant'; content: Content }
@@ -14,7 +15,7 @@ export type InputItem =
 
 const parts = z.array(
   z.looseObject({
-    type: z.enum(['input_text', 'output_text', 'refusal'], 'only texts can be taken'),
+    type: z.enum(['input_text', 'output_text', 'refusal'], 'only text is supported'),
     text: optional(z.string()),
     refusal: optional(z.string())
   })
@@ -39,7 +40,7 @@ const item = z.union([
 
 export const inputField: z.ZodType<string | InputItem[]> = z.union([z.string(), z.array(item).min(1)])
 
-/** @param instructions go before all else */
+/** @param instructions become the first message */
 export function toInputMessages(input: string | InputItem[], instructions: string | undefined): ChatMessage[] {
   const messages: ChatMessage[] = instructions === undefined ? [] : [{ role: 'system', content: instructions }]
   if (typeof input === 'string') return [...messages, { role: 'user', content: input }]
@@ -58,21 +59,16 @@ export function toInputMessages(input: string | InputItem[], instructions: strin
       case 'function_call_output':
         messages.push({ role: 'tool', content: textOf(given.output), toolCallId: given.call_id })
         break
-      // What the model thought earlier: no template shows it to the model again.
+      // No chat template repeats earlier reasoning to the model.
       case 'reasoning':
     }
   }
   return messages
 }
 
-/** Calls are items of their own here, and part of the assistant's message in a chat. */
+/** In this API each call is a separate item. In a chat, calls belong to the assistant's message. */
 function addCall(messages: ChatMessage[], call: ToolCall): void {
   const last = messages.at(-1)
   if (last?.role !== 'assistant') messages.push({ role: 'assistant', content: '', toolCalls: [call] })
   else messages[messages.length - 1] = { ...last, toolCalls: [...(last.toolCalls ?? []), call] }
-}
-
-function textOf(given: Content): string {
-  if (typeof given === 'string') return given
-  return given.map(({ text, refusal }) => text ?? refusal ?? '').join('\n')
 }

@@ -1,4 +1,4 @@
-/** The items that a response's output consists of, as objects. */
+/** Builds the items of a response's output. */
 import { chatLogprobs, type ChatLogprob } from './logprobs.ts'
 import type { PositionLogprobs } from '@potluck/protocol'
 

@@ -1,4 +1,4 @@
-/** `POST /v1/responses`, without a memory: what may stand in a request, and what it means to the network. */
+/** `POST /v1/responses`, stateless: validates a request and converts it to the client's options. */
 import type { ChatOptions } from '@potluck/client'
 import { MAX_TOP_LOGPROBS, type ResponseFormat, type ToolChoice } from '@potluck/protocol'
 import { z } from 'zod'
@@ -14,12 +14,12 @@ import {
   type FunctionRequest,
   type SchemaRequest
 } from './tools.ts'
-import { defined, optional, parse, refuse, type Refusal } from './validate.ts'
+import { defined, optional, parse, refuseFields, type RefusedField } from './validate.ts'
 
 const LOGPROBS = 'message.output_text.logprobs'
 
 const toolField = z.looseObject({
-  type: z.literal('function', 'only tools of type "function" can be offered: the caller runs them'),
+  type: z.literal('function', 'only tools of type "function" are supported: the caller must run them'),
   ...functionFields
 })
 
@@ -59,31 +59,31 @@ const responsesSchema: z.ZodType<ResponsesRequest> = z.looseObject({
     ])
   ),
   parallel_tool_calls: optional(z.boolean()),
-  include: optional(z.array(z.literal(LOGPROBS, 'only log-probabilities can be included'))),
+  include: optional(z.array(z.literal(LOGPROBS, 'only log-probabilities are supported'))),
   top_logprobs: optional(z.int().min(0).max(MAX_TOP_LOGPROBS))
 })
 
-const RESPONSES_REFUSED: Readonly<Record<string, Refusal>> = {
+const RESPONSES_REFUSED: Readonly<Record<string, RefusedField>> = {
   ...REFUSED,
-  previous_response_id: { why: 'nothing is kept here; send the whole conversation as input' },
-  conversation: { why: 'nothing is kept here; send the whole conversation as input' },
-  prompt: { why: 'nothing is kept here; send the prompt itself' },
-  background: { except: [false], why: 'nothing is kept here' },
-  truncation: { except: ['disabled'], why: 'nothing is left out of a conversation; shorten it' },
+  previous_response_id: { why: 'the gateway stores nothing; send the whole conversation as input' },
+  conversation: { why: 'the gateway stores nothing; send the whole conversation as input' },
+  prompt: { why: 'the gateway stores nothing; send the prompt itself' },
+  background: { except: [false], why: 'the gateway stores nothing' },
+  truncation: { except: ['disabled'], why: 'the gateway never truncates a conversation; shorten it' },
   reasoning: {
     except: [{}, { effort: null }, { effort: 'medium' }],
-    why: 'each model thinks as much as it was trained to'
+    why: 'no node can change how long a model reasons'
   },
   max_tool_calls: { why: 'the caller runs all tools' },
-  context_management: { why: 'nothing is left out of a conversation; shorten it' },
-  image: { why: 'the models answer with text' },
-  moderation: { why: 'there is no moderation service' },
-  n: { except: [1], why: 'a response is one answer' }
+  context_management: { why: 'the gateway never truncates a conversation; shorten it' },
+  image: { why: 'the models generate only text' },
+  moderation: { why: 'the network has no moderation service' },
+  n: { except: [1], why: 'a response has one answer' }
 }
 
 /** @throws ApiError 400 */
 export function parseResponses(body: Record<string, unknown>): ResponsesRequest {
-  refuse(body, RESPONSES_REFUSED)
+  refuseFields(body, RESPONSES_REFUSED)
   return parse(responsesSchema, body)
 }
 
@@ -91,7 +91,7 @@ function wantsLogprobs({ include = [], top_logprobs }: ResponsesRequest): boolea
   return include.length > 0 || top_logprobs !== undefined
 }
 
-/** All but the seed and the signal. */
+/** The client's options, without the seed and the signal. */
 export function responsesOptions(request: ResponsesRequest): ChatOptions {
   const { input, instructions, tool_choice, parallel_tool_calls, max_output_tokens, top_logprobs = 0 } = request
   const tools = (request.tools ?? []).map((tool, index) => toTool(tool, `tools[${index}]`))

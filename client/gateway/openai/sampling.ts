@@ -1,10 +1,10 @@
-/** What all generating endpoints have in common: the model, and how its tokens are chosen. */
+/** The fields that all generating endpoints have in common: the model and the sampling parameters. */
 import type { GenerationOptions } from '@potluck/client'
 import { CANDIDATES, MAX_ANSWER_TOKENS, MAX_LOGIT_BIAS, MAX_STOP_LENGTH, MAX_STOP_SEQUENCES } from '@potluck/protocol'
 import { z } from 'zod'
 
 import { invalid } from '../errors.ts'
-import { defined, optional, type Fields, type Refusal } from './validate.ts'
+import { defined, optional, type Fields, type RefusedField } from './validate.ts'
 
 const stopText = z.string().min(1).max(MAX_STOP_LENGTH)
 
@@ -25,12 +25,12 @@ export interface SamplingRequest {
   user: string | undefined
 }
 
-/** The fields, in what the contract of the network can do: more than OpenAI allows, in places. */
+/** The ranges are those of the network's sampling contract. Some are wider than OpenAI's. */
 export const samplingFields: Fields<SamplingRequest> = {
   model: optional(z.string().min(1)),
   temperature: optional(z.number().min(0).max(100)),
   top_p: optional(z.number().min(0).max(1)),
-  // Of llama.cpp and vLLM, where -1 means all.
+  // llama.cpp and vLLM define `top_k` and `min_p`. A `top_k` of -1 means all tokens.
   top_k: optional(z.int().min(-1).max(CANDIDATES)),
   min_p: optional(z.number().min(0).max(1)),
   presence_penalty: optional(z.number().min(-100).max(100)),
@@ -53,13 +53,13 @@ export const samplingFields: Fields<SamplingRequest> = {
 
 export const maxTokens: z.ZodType<number | undefined> = optional(z.int().min(1).max(MAX_ANSWER_TOKENS))
 
-/** Fields of OpenAI's that none of the endpoints can honour. */
-export const REFUSED: Readonly<Record<string, Refusal>> = {
-  service_tier: { except: ['auto', 'default'], why: 'there is one tier' },
-  store: { except: [false], why: 'nothing is kept here' }
+/** OpenAI's fields that no endpoint supports. */
+export const REFUSED: Readonly<Record<string, RefusedField>> = {
+  service_tier: { except: ['auto', 'default'], why: 'the gateway has only one tier' },
+  store: { except: [false], why: 'the gateway stores nothing' }
 }
 
-/** How the tokens are chosen, with OpenAI's defaults: the model's own distribution, not cut or bent. */
+/** The sampling parameters. OpenAI's defaults sample from the model's own distribution, unchanged. */
 export function samplingOptions(request: Omit<SamplingRequest, 'stream_options'>): GenerationOptions {
   const { model, temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty, logit_bias, stop } = request
   return {
@@ -82,14 +82,14 @@ export function samplingOptions(request: Omit<SamplingRequest, 'stream_options'>
 /** @throws ApiError 400 */
 export function checkStreamOptions({ stream, stream_options }: SamplingRequest): void {
   if (stream_options !== undefined && stream !== true) {
-    throw invalid('stream_options', "Invalid 'stream_options': only with 'stream': true.", 'invalid_value')
+    throw invalid('stream_options', "Invalid 'stream_options': it requires 'stream': true.", 'invalid_value')
   }
 }
 
-/** Odd, so that no two answers of a request meet at the same seed: 2^64 by the golden ratio. */
+/** 2^64 divided by the golden ratio. The number is odd, so that all answers to a request have different seeds. */
 const SEED_STEP = 0x9e3779b97f4a7c15n
 
-/** A seed for each of the answers, the first the caller's own. */
+/** A seed for each answer. The first is the caller's seed, or a random one. */
 export function seeds(seed: number | undefined, answers: number): bigint[] {
   const first = seed === undefined ? (crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n) : BigInt(seed)
   return Array.from({ length: answers }, (_, index) => BigInt.asUintN(64, first + BigInt(index) * SEED_STEP))

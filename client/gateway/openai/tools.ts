@@ -1,4 +1,4 @@
-/** Tools, the choice among them, and the form of the text, as OpenAI writes them and as the network takes them. */
+/** Converts OpenAI's tools, tool choice and response format to the network's. */
 import { checkSchema, type ResponseFormat, type Tool, type ToolChoice } from '@potluck/protocol'
 import { z } from 'zod'
 
@@ -8,7 +8,7 @@ import { defined, optional, type Fields } from './validate.ts'
 const name = z.string().regex(/^[\w.-]{1,64}$/, "must be letters, digits, '_', '-' or '.', at most 64")
 const schema = z.record(z.string(), z.unknown())
 
-/** A function, as it stands in chat completions under `function`, and in responses by itself. */
+/** A function that the model may call. Chat completions nest it under `function`, responses do not. */
 export interface FunctionRequest {
   name: string
   description: string | undefined
@@ -25,7 +25,7 @@ export const functionFields: Fields<FunctionRequest> = {
 
 export type ToolChoiceRequest = 'none' | 'auto' | 'required' | { function: { name: string } }
 
-/** A schema with its name, as both endpoints have it. */
+/** A schema and its name, the same for both endpoints. */
 export interface SchemaRequest {
   name: string
   schema: Record<string, unknown> | undefined
@@ -57,7 +57,7 @@ export const responseFormatField: z.ZodType<FormatRequest | undefined> = optiona
   ])
 )
 
-/** @param path of the function in the request, for errors */
+/** @param path path of the function in the request, for error messages */
 export function toTool({ name: called, description, parameters, strict }: FunctionRequest, path: string): Tool {
   if (parameters !== undefined) check(parameters, `${path}.parameters`, { lenient: strict !== true })
   return { name: called, ...defined({ description, parameters, strict }) }
@@ -68,27 +68,27 @@ export function toToolChoice(choice: ToolChoiceRequest | undefined): ToolChoice 
 }
 
 /**
- * A choice without tools asks for nothing, unless it asks for one of them.
+ * Refuses a choice that no tool can satisfy.
  *
  * @throws ApiError 400
  */
 export function checkToolChoice(choice: ToolChoice | undefined, tools: readonly Tool[]): void {
   if (choice === 'required' && tools.length === 0) {
-    throw invalid('tool_choice', "Invalid 'tool_choice': 'required' needs tools.", 'invalid_value')
+    throw invalid('tool_choice', "Invalid 'tool_choice': 'required' needs tools; send 'tools'.", 'invalid_value')
   }
   if (typeof choice === 'object' && !tools.some((tool) => tool.name === choice.name)) {
     throw invalid('tool_choice', `Invalid 'tool_choice': no tool is called '${choice.name}'.`, 'invalid_value')
   }
 }
 
-/** `text` is what an answer is anyway; a format without a schema allows any object. */
+/** Returns undefined for `text`, which every answer is. A format without a schema allows any object. */
 export function toResponseFormat(format: FormatRequest | undefined): ResponseFormat | undefined {
   if (format === undefined || format.type === 'text') return undefined
   if (format.type === 'json_object') return { type: 'json_object' }
   return toSchemaFormat(format.json_schema.schema, 'response_format.json_schema.schema')
 }
 
-/** @throws ApiError 400 that names the keyword which cannot be enforced */
+/** @throws ApiError 400 that names the keyword that the nodes cannot enforce */
 export function toSchemaFormat(json: Record<string, unknown> | undefined, path: string): ResponseFormat {
   if (json === undefined) return { type: 'json_object' }
   check(json, path, {})

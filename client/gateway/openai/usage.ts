@@ -1,30 +1,31 @@
-/** Token counts as chat and text completions show them. */
-import type { AnswerMetadata } from '../../index.ts'
+/** Formats the token counts of chat and text completions. */
+import type { AnswerMetadata } from '@potluck/client'
 import type { Usage } from '@potluck/protocol'
 
-import { potluckUsage, sumUsage, type Audits, type PotluckUsage } from '../answers/potluck.ts'
+import { potluckUsage, sumUsage, type PotluckUsage } from '../answers/potluck.ts'
+import type { AuditLookup } from '../audits.ts'
 
 export interface CompletionUsage {
   prompt_tokens: number
   completion_tokens: number
   total_tokens: number
   prompt_tokens_details: { cached_tokens: number }
-  /** Of the first answer; the others follow where there are several. */
+  /** Describes the first answer. If there are several, `others` describes the rest. */
   potluck: PotluckUsage & { others?: PotluckUsage[] }
 }
 
 /**
  * @param answers at least one
- * @param copies answers to one prompt, which stand side by side; default: all
+ * @param copies how many answers each prompt has; default: all answers are to one prompt
  */
 export function completionUsage(
   answers: readonly { usage: Usage; metadata: AnswerMetadata }[],
-  audits: Audits,
+  audits: AuditLookup,
   copies?: number
 ): CompletionUsage {
   const { promptTokens, cachedTokens, completionTokens } = sumUsage(answers, copies)
   const [first, ...others] = answers.map(({ metadata }) => potluckUsage(metadata, audits))
-  if (first === undefined) throw new Error('a usage of no answers')
+  if (first === undefined) throw new Error('a usage without answers')
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,

@@ -1,5 +1,5 @@
-/** Requests against their schemas; the first thing that is wrong becomes a 400 that names the field. */
-import type { z } from 'zod'
+/** Checks requests against their schemas. The first fault becomes a 400 that names the field. */
+import { z } from 'zod'
 
 import { invalid, unsupported } from '../errors.ts'
 
@@ -7,38 +7,44 @@ import { invalid, unsupported } from '../errors.ts'
 export function parse<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body)
   if (result.success) return result.data
-  const { path, message } = furthest(result.error.issues)
-  const param = written(path)
+  const { path, message } = deepest(result.error.issues)
+  const param = formatPath(path)
   throw invalid(param === '' ? null : param, `Invalid '${param}': ${uncapitalized(message)}.`, 'invalid_value')
 }
 
-/** Schemas for the fields of a request. */
+/** The schemas of a request's fields. */
 export type Fields<T> = { readonly [K in keyof T]-?: z.ZodType<T[K]> }
 
-/** Absent, or null as many clients write it. */
+/** Accepts an absent field, and null, which many clients send instead. */
 export function optional<T>(schema: z.ZodType<T>): z.ZodType<T | undefined> {
   return schema.nullish().transform((value) => value ?? undefined)
 }
 
-/** A field that the API has and this gateway cannot honour, unless it says what happens anyway. */
-export interface Refusal {
-  /** Values that ask for nothing else. */
+/** Token ids are not supported, because they mean different texts to each model. */
+export const textOnly: z.ZodString = z.string('only text is supported, because each model has its own token ids')
+
+/** A field of OpenAI's API that the gateway does not support. */
+export interface RefusedField {
+  /** Values that the gateway accepts, because they do not change its behaviour. */
   except?: readonly unknown[]
   why: string
 }
 
-/** @throws ApiError 400 for a field that could only be ignored */
-export function refuse(body: Readonly<Record<string, unknown>>, refusals: Readonly<Record<string, Refusal>>): void {
-  for (const [name, { except = [], why }] of Object.entries(refusals)) {
+/** @throws ApiError 400 for a field that the gateway would have to ignore */
+export function refuseFields(
+  body: Readonly<Record<string, unknown>>,
+  refused: Readonly<Record<string, RefusedField>>
+): void {
+  for (const [name, { except = [], why }] of Object.entries(refused)) {
     const value = body[name]
     if (value === undefined || value === null) continue
     const written = JSON.stringify(value)
     if (except.some((allowed) => JSON.stringify(allowed) === written)) continue
-    throw unsupported(name, `'${name}' cannot be honoured: ${why}.`)
+    throw unsupported(name, `'${name}' is not supported: ${why}.`)
   }
 }
 
-/** Without the fields that were not given: options take a missing field for the default. */
+/** Removes undefined fields, because the client's options use the default only if a field is missing. */
 export function defined<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>
@@ -50,12 +56,12 @@ interface Issue {
   message: string
 }
 
-/** Of a union's alternatives the one that went furthest is what was meant. */
-function furthest(issues: readonly z.core.$ZodIssue[]): Issue {
+/** The caller probably meant the alternative of a union whose first fault lies deepest. */
+function deepest(issues: readonly z.core.$ZodIssue[]): Issue {
   const [first] = issues
   if (first === undefined) return { path: [], message: 'is invalid' }
   if (first.code !== 'invalid_union') return first
-  const alternatives = first.errors.filter((errors) => errors.length > 0).map((errors) => furthest(errors))
+  const alternatives = first.errors.filter((errors) => errors.length > 0).map((errors) => deepest(errors))
   const best = alternatives.reduce<Issue | undefined>(
     (found, issue) => (issue.path.length > (found?.path.length ?? -1) ? issue : found),
     undefined
@@ -64,8 +70,8 @@ function furthest(issues: readonly z.core.$ZodIssue[]): Issue {
   return { path: [...first.path, ...best.path], message: best.message }
 }
 
-/** `messages[0].content`. */
-function written(path: readonly PropertyKey[]): string {
+/** Writes a path as `messages[0].content`. */
+function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`
     return text === '' ? String(key) : `${text}.${String(key)}`

@@ -1,6 +1,6 @@
 /** `potluck gateway`: the network for every app that speaks OpenAI's API, until Ctrl-C. */
 import type { Client } from '@potluck/client'
-import { startGateway, type Gateway } from '@potluck/client/gateway'
+import { startGateway, type Gateway } from '@potluck/gateway'
 
 import { connect } from '../connect.ts'
 import { until } from '../daemon-options.ts'

@@ -1,28 +1,28 @@
 /**
- * Many streams at once through a gateway, its client and a node whose engine knows every answer beforehand: whether
- * each character comes, once and in its place, and how long it takes from the engine to the reader.
+ * Runs many streams at once through a gateway, its client and a node with a scripted engine. It checks that each
+ * character arrives once and in order, and measures the time from the engine to the reader.
  */
 import { request, type IncomingMessage } from 'node:http'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { createClient, type Client } from '@potluck/client'
-import { DEFAULT_LIMITS, startGateway } from '@potluck/client/gateway'
+import { startGateway } from '@potluck/gateway'
 import pino from 'pino'
 
 import { ScriptedEngine, startNode } from '../../../node/index.ts'
 
 export interface LoadOptions {
   streams: number
-  /** Answers that each stream asks for, one after the other; it ends sooner when `until` fires. */
+  /** How many answers each stream requests, one after the other. `until` can end the stream earlier. */
   answers: number
-  /** Tokens of an answer, each one character. */
+  /** Tokens of an answer. Each token is one character. */
   tokens: number
-  /** From one token to the next of the same answer; 0: as fast as the engine can. */
+  /** Milliseconds between two tokens of the same answer. 0: as fast as the engine can. */
   paceMs: number
-  /** `sdk`: the same without HTTP. */
+  /** `sdk` uses the client directly, without HTTP. */
   through: 'gateway' | 'sdk'
-  /** Ends the load after the answers that run. */
+  /** Ends the load when the running answers are complete. */
   until?: AbortSignal
   /** Called after each answer. */
   onAnswer?: () => void
@@ -31,14 +31,14 @@ export interface LoadOptions {
 export interface LoadResult {
   answers: number
   tokens: number
-  /** Of each token, from the engine's evaluation to its reader. */
+  /** The time of each token from the engine's evaluation to its reader. */
   latenciesMs: Float64Array
 }
 
-/** Latencies kept; beyond them each new one takes the place of an old one. */
+/** How many latencies are kept. Beyond that, each new latency replaces the oldest. */
 const MAX_SAMPLES = 200_000
 
-/** @throws Error for a character that is lost, doubled or out of its place */
+/** @throws Error for a character that is lost, repeated or out of order */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const { streams, tokens, paceMs, through } = options
   const text = numbered(tokens)
@@ -62,7 +62,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const gateway = await startGateway({
     client,
     port: 0,
-    limits: { ...DEFAULT_LIMITS, answers: streams, connections: streams + 8, requestsPerMinute: 1_000_000 }
+    limits: { answers: streams, connections: streams + 8, requestsPerMinute: 1_000_000 }
   })
   const latencies = new Samples(MAX_SAMPLES)
   let answers = 0
@@ -75,7 +75,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
       let at = 0
       const ask = { seed, tokens, url: gateway.url, client }
       for await (const piece of through === 'sdk' ? overSdk(ask) : overHttp(ask)) {
-        if (piece !== text.slice(at, at + piece.length)) throw new Error(`stream ${index}: not what belongs at ${at}`)
+        if (piece !== text.slice(at, at + piece.length)) throw new Error(`stream ${index}: wrong text at ${at}`)
         const now = performance.now()
         for (const end = at + piece.length; at < end; at++) latencies.add(now - (times[at] ?? now))
       }
@@ -96,21 +96,21 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   }
 }
 
-interface Asked {
+interface LoadRequest {
   seed: number
   tokens: number
   url: string
   client: Client
 }
 
-async function* overSdk({ seed, tokens, client }: Asked): AsyncGenerator<string> {
+async function* overSdk({ seed, tokens, client }: LoadRequest): AsyncGenerator<string> {
   const messages = [{ role: 'user' as const, content: String(seed) }]
   for await (const part of client.chat({ messages, seed: BigInt(seed), maxTokens: tokens })) {
     if (part.type === 'delta' && part.text !== '') yield part.text
   }
 }
 
-async function* overHttp({ seed, tokens, url }: Asked): AsyncGenerator<string> {
+async function* overHttp({ seed, tokens, url }: LoadRequest): AsyncGenerator<string> {
   const asked = request(`${url}/v1/chat/completions`, { method: 'POST', agent: false })
   const messages = [{ role: 'user', content: String(seed) }]
   asked.end(JSON.stringify({ messages, seed, max_tokens: tokens, stream: true }))
@@ -123,22 +123,22 @@ async function* overHttp({ seed, tokens, url }: Asked): AsyncGenerator<string> {
       if (line === 'data: [DONE]') return
       if (!line.startsWith('data: ')) continue
       const chunk = JSON.parse(line.slice('data: '.length)) as { choices?: { delta: { content?: string } }[] }
-      if (chunk.choices === undefined) throw new Error(`not an answer: ${line}`)
+      if (chunk.choices === undefined) throw new Error(`not a chunk of an answer: ${line}`)
       const content = chunk.choices[0]?.delta.content ?? ''
       if (content !== '') yield content
     }
   }
-  throw new Error('a stream without its end')
+  throw new Error('the stream ended without [DONE]')
 }
 
-/** Text in which no two places look alike for long: `0,1,2,…`. */
+/** The text `0,1,2,…`, in which every longer substring occurs only once. */
 function numbered(length: number): string {
   let text = ''
   for (let number = 0; text.length < length; number++) text += `${number},`
   return text.slice(0, length)
 }
 
-/** The latest samples, in bounded memory. */
+/** The latest samples. Its memory is bounded. */
 class Samples {
   readonly #values: Float64Array
   #count = 0

@@ -1,4 +1,4 @@
-/** What the benchmark and its gateway's process tell each other. */
+/** The messages between the benchmark and the process of its gateway. */
 
 export const INPUT: { messages: [{ role: 'user'; content: string }] } = {
   messages: [{ role: 'user', content: 'Tell me a story about a fox.' }]

@@ -1,4 +1,4 @@
-/** The gateway's own words: what stands in answers, chunks, headers and errors, in front of nodes that say what they are told. */
+/** The gateway's answers, chunks, headers and errors, tested with nodes that run scripted engines. */
 import { expect, test, vi } from 'vitest'
 
 import { ScriptedEngine } from '../../../node/index.ts'
@@ -12,7 +12,7 @@ const ANSWER = 'The quick brown fox.'
 const scripted = (options: ConstructorParameters<typeof ScriptedEngine>[0] = {}): ScriptedEngine =>
   new ScriptedEngine({ reply: () => ANSWER, ...options })
 
-test('a whole answer, with who gave it', async () => {
+test('a whole answer names the node that gave it', async () => {
   const serving = await node(scripted())
   const { url } = await gateway([serving])
   const response = await post(url, 'chat/completions', { model: 'potluck/scripted:F32', messages: MESSAGES })
@@ -39,7 +39,7 @@ test('a whole answer, with who gave it', async () => {
   })
 })
 
-test('a stream: one id, the role first and once, an empty finish, usage only when asked', async () => {
+test('a stream has one id, the role only in the first chunk, an empty last delta, and usage only on request', async () => {
   const { url } = await gateway([await node(scripted())])
   const ask = async (more: object): ReturnType<typeof chunks> =>
     await chunks(await post(url, 'chat/completions', { messages: MESSAGES, stream: true, ...more }))
@@ -55,23 +55,23 @@ test('a stream: one id, the role first and once, an empty finish, usage only whe
   expect(counted.chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: ANSWER.length + 1 } })
 })
 
-test('the headers of a stream come while the request waits in the queue of the node, and comments keep it', async () => {
+test('the headers of a stream arrive while the request waits in the queue of the node, and comments keep it alive', async () => {
   const { gate, serving } = await gatedNode({ slots: 1 })
   const { url } = await gateway([serving], { limits: { keepAliveMs: 20 } })
   const first = await post(url, 'chat/completions', { messages: MESSAGES, stream: true })
   const second = await post(url, 'chat/completions', { messages: MESSAGES, stream: true })
   await until(serving, ({ requestsWaiting }) => requestsWaiting === 1)
   expect(second.headers.get('content-type')).toContain('text/event-stream')
-  const heard: string[] = []
+  const received: string[] = []
   for await (const { event } of events(second)) {
-    heard.push(event ?? 'chunk')
+    received.push(event ?? 'chunk')
     if (event === ':') gate.open()
   }
-  expect(heard).toContain(':')
+  expect(received).toContain(':')
   expect((await chunks(first)).done).toBe(true)
 })
 
-test('several answers have seeds of their own, derived from the one that was given', async () => {
+test('several answers have different seeds, derived from the given seed', async () => {
   const { url } = await gateway([await node(new ScriptedEngine())])
   const ask = async (more: object): Promise<string[]> => {
     const response = await post(url, 'chat/completions', { messages: MESSAGES, max_tokens: 24, seed: 7, ...more })
@@ -85,7 +85,7 @@ test('several answers have seeds of their own, derived from the one that was giv
   expect(await ask({})).toEqual(three.slice(0, 1))
 })
 
-test('log-probabilities are of the text, with as many others as asked for', async () => {
+test('log-probabilities cover the text, with the requested number of alternatives', async () => {
   const { url } = await gateway([await node(scripted())])
   const response = await post(url, 'chat/completions', { messages: MESSAGES, logprobs: true, top_logprobs: 3 })
   const { choices } = (await response.json()) as {
@@ -96,7 +96,7 @@ test('log-probabilities are of the text, with as many others as asked for', asyn
   for (const { top_logprobs } of content) expect(top_logprobs).toHaveLength(3)
 })
 
-test('a text is continued, echoed, and cut', async () => {
+test('a text completion continues each prompt, echoes it, and stops at max_tokens', async () => {
   const { url } = await gateway([await node(scripted())])
   const body = { prompt: ['Once ', 'Twice '], max_tokens: 3, echo: true, n: 2 }
   const response = await post(url, 'completions', body)
@@ -112,7 +112,7 @@ test('a text is continued, echoed, and cut', async () => {
   expect(texts.join('')).toBe('Once The')
 })
 
-test('a model is found by its name, by its digest, encoded or not, and as auto', async () => {
+test('the gateway finds a model by its name, by its digest, encoded or not, and as auto', async () => {
   const engine = scripted()
   const { url } = await gateway([await node(engine)])
   const list = (await (await fetch(`${url}/v1/models`)).json()) as {
@@ -132,34 +132,34 @@ test('a model is found by its name, by its digest, encoded or not, and as auto',
   expect([absent.status, await absent.json()]).toMatchObject([404, { error: { code: 'model_not_found' } }])
 })
 
-test('what no node of the model can do is a 400, which says what they can', async () => {
+test('a request that no node of the model supports is a 400, which lists what the nodes support', async () => {
   const { url } = await gateway([await node(scripted({ model: { features: ['chat'] } }))])
   const ask = async (more: object): Promise<unknown> =>
     await (await post(url, 'chat/completions', { messages: MESSAGES, model: 'potluck/scripted:F32', ...more })).json()
   expect(await ask({ logprobs: true })).toMatchObject({
-    error: { code: 'unsupported', message: expect.stringContaining('offers chat within 512 tokens') }
+    error: { code: 'unsupported', message: expect.stringContaining('potluck/scripted:F32 (chat; up to 512 tokens)') }
   })
   expect(await ask({ max_tokens: 4096 })).toMatchObject({
     error: { code: 'context_length_exceeded', param: 'max_tokens' }
   })
 })
 
-test('a reader who leaves frees the slot', async () => {
+test('a caller that disconnects frees the slot', async () => {
   const { serving } = await gatedNode({ slots: 1 })
   const { url } = await gateway([serving])
   for (const stream of [true, false]) {
-    const leaving = new AbortController()
-    const reading = post(url, 'chat/completions', { messages: MESSAGES, stream }, { signal: leaving.signal })
+    const disconnect = new AbortController()
+    const reading = post(url, 'chat/completions', { messages: MESSAGES, stream }, { signal: disconnect.signal })
       .then(async (response) => await response.text())
-      .catch(() => 'left')
+      .catch(() => 'disconnected')
     await until(serving, ({ requestsRunning }) => requestsRunning === 1)
-    leaving.abort()
+    disconnect.abort()
     await until(serving, ({ requestsRunning }) => requestsRunning === 0)
-    expect(await reading).toBe('left')
+    expect(await reading).toBe('disconnected')
   }
 })
 
-test('what fails in mid-answer is told in the stream, which then has no end mark', async () => {
+test('a failure in mid-answer is an event in the stream, which then has no [DONE]', async () => {
   let crash = false
   const engine = scripted({
     before: ({ position }) => (crash && position === 5 ? 'cut' : undefined)
@@ -172,23 +172,23 @@ test('what fails in mid-answer is told in the stream, which then has no end mark
   expect(got.at(-1)).toMatchObject({ error: { type: 'server_error', code: 'engine_failed' } })
 })
 
-test('when all nodes are busy a 429 says when the soonest is free', async () => {
+test('if all nodes are busy, a 429 gives the shortest wait', async () => {
   const { serving } = await gatedNode({ slots: 1 })
   const { url } = await gateway([serving])
-  const leaving = new AbortController()
-  // One that runs, and as many as may wait.
+  const disconnect = new AbortController()
+  // One answer runs, and eight fill the queue.
   const more = { messages: MESSAGES, n: 9, stream: true }
-  const first = await post(url, 'chat/completions', more, { signal: leaving.signal })
+  const first = await post(url, 'chat/completions', more, { signal: disconnect.signal })
   await until(serving, ({ requestsWaiting }) => requestsWaiting === 8)
   const refused = await post(url, 'chat/completions', { messages: MESSAGES, stream: true })
   expect([refused.status, refused.headers.get('x-should-retry')]).toEqual([429, 'true'])
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(10)
   expect(await refused.json()).toMatchObject({ error: { type: 'rate_limit_error', code: 'rate_limit_exceeded' } })
-  leaving.abort()
+  disconnect.abort()
   await expect(first.text()).rejects.toThrow('abort')
 })
 
-test('a node that fails in mid-answer is followed by another, which is told; when all fail it is a 502', async () => {
+test('another node continues an answer whose node fails, and the answer reports it; if all nodes fail, it is a 502', async () => {
   let cuts = 0
   const cutting = (): ScriptedEngine =>
     scripted({ before: ({ kind, position }) => (kind === 'token' && position === 5 && cuts-- > 0 ? 'cut' : undefined) })
@@ -203,7 +203,7 @@ test('a node that fails in mid-answer is followed by another, which is told; whe
   expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([502, 'false'])
 })
 
-test('counts what passed, and holds no name of anybody', async () => {
+test('the metrics count requests and tokens, and contain no peer id', async () => {
   const serving = await node(scripted())
   const { url } = await gateway([serving])
   await (await post(url, 'chat/completions', { messages: MESSAGES })).json()
@@ -221,7 +221,7 @@ test('counts what passed, and holds no name of anybody', async () => {
   expect((await fetch(`${url}/readyz`)).status).toBe(200)
 })
 
-test('a network of nobody: not ready, nothing listed, and a 503 that says what to do', async () => {
+test('an empty network: not ready, no models, and a 503 that allows a retry', async () => {
   const client = await createClient({ bootstrap: [], libp2p: await caller() })
   const { url } = await gateway([], { client })
   expect((await fetch(`${url}/readyz`)).status).toBe(503)

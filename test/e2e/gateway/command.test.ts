@@ -1,4 +1,4 @@
-/** `potluck gateway` as a user has it. */
+/** Runs the command `potluck gateway` as a user does. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ afterAll(async () => {
   await rm(home, { recursive: true, force: true })
 })
 
-test('with a node of its own: serves, answers, and ends when asked', async () => {
+test('--local-node: the gateway serves a model, answers, and stops on request', async () => {
   const { url, node, model } = await running.line('ready')
   expect(model).toBe('potluck/crumb:Q8_0')
   const body = { messages: [{ role: 'user', content: 'Hello' }], max_tokens: 4 }
@@ -35,7 +35,7 @@ test('with a node of its own: serves, answers, and ends when asked', async () =>
   expect((await running.stop()).code).toBe(0)
 })
 
-test('what cannot be is said in one line', async () => {
+test('an address without a key fails with a one-line message', async () => {
   const bootstrap = [
     '--no-mdns',
     '--bootstrap',
@@ -44,6 +44,6 @@ test('what cannot be is said in one line', async () => {
   const open = await potluck(['gateway', ...bootstrap, '--host', '0.0.0.0'], { home })
   expect([open.code, open.stderr.trim()]).toEqual([
     1,
-    'potluck: others could use the gateway at 0.0.0.0: set a key, or listen on 127.0.0.1'
+    'potluck: other machines could use the gateway at 0.0.0.0 without a key: set a key, or listen on 127.0.0.1'
   ])
 })

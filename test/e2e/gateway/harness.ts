@@ -1,6 +1,6 @@
-/** A gateway before a client of a real network on loopback. Everything ends with its test. */
+/** Starts a gateway and its client in a real network on loopback. Both stop with the test. */
 import { createClient, type Client, type ClientOptions } from '@potluck/client'
-import { startGateway, type Gateway, type GatewayOptions } from '@potluck/client/gateway'
+import { startGateway, type Gateway, type GatewayOptions } from '@potluck/gateway'
 import { onTestFinished } from 'vitest'
 
 import type { PotluckNode } from '../../../node/index.ts'
@@ -12,7 +12,7 @@ async function clientOf(nodes: readonly PotluckNode[], options: ClientOptions = 
   return client
 }
 
-/** On a free port, in front of these nodes. */
+/** Starts a gateway on a free port with a client that knows these nodes. */
 export async function gateway(
   nodes: readonly PotluckNode[],
   options: Partial<GatewayOptions> = {}
@@ -38,13 +38,13 @@ export async function post(
   })
 }
 
-export interface Event {
+export interface ReceivedEvent {
   event: string | undefined
   data: string
 }
 
-/** The events of a stream, and its comments as events named `:`. */
-export async function* events(response: Response): AsyncGenerator<Event> {
+/** The events of a stream. A comment becomes an event named `:`. */
+export async function* events(response: Response): AsyncGenerator<ReceivedEvent> {
   let text = ''
   for await (const piece of (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream())) {
     text += piece
@@ -62,7 +62,7 @@ export async function* events(response: Response): AsyncGenerator<Event> {
   }
 }
 
-/** What tests look at of chats' and texts' chunks. */
+/** The fields of chunks that tests check, for chats and text completions. */
 export interface Chunk {
   id: string
   choices: { index: number; text?: string; delta?: { role?: string; content?: string }; finish_reason: string | null }[]
@@ -70,7 +70,7 @@ export interface Chunk {
   error?: object
 }
 
-/** All events of a stream, parsed, without `[DONE]`; whether that came is told beside them. */
+/** Parses all events of a stream. `done` reports whether `[DONE]` arrived. */
 export async function chunks(response: Response): Promise<{ chunks: Chunk[]; done: boolean }> {
   const found: Chunk[] = []
   let done = false

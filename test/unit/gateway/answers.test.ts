@@ -1,10 +1,9 @@
-/** What becomes of parts that crumb does not give: reasoning, and several calls. */
-import type { AnswerMetadata, DeltaPart, FinishPart } from '@potluck/client'
+/** How the gateway formats parts that crumb never generates: reasoning, and several tool calls. */
+import { Answer, type AnswerMetadata, type AnswerPart, type DeltaPart, type FinishPart } from '@potluck/client'
 import type OpenAI from 'openai'
 import { expect, test } from 'vitest'
 
-import { Collector } from '../../../client/gateway/answers/whole.ts'
-import type { AnswerEvents } from '../../../client/gateway/answers/respond.ts'
+import type { AnswerEvents, WholeAnswer } from '../../../client/gateway/answers/respond.ts'
 import { chatCompletion, ChatChunks } from '../../../client/gateway/openai/chat-answer.ts'
 import { wholeResponse } from '../../../client/gateway/openai/responses-answer.ts'
 import { ResponseEvents } from '../../../client/gateway/openai/responses-events.ts'
@@ -53,15 +52,16 @@ function all(events: AnswerEvents): object[] {
   return sent.flatMap(({ data }) => (typeof data === 'string' ? [] : [data]))
 }
 
-function whole(): NonNullable<Collector['whole']> {
-  const collector = new Collector()
-  for (const part of [accepted, ...deltas, finish]) collector.take(part)
-  if (collector.whole === undefined) throw new Error('not whole')
-  return collector.whole
+async function whole(): Promise<WholeAnswer> {
+  async function* parts(): AsyncGenerator<AnswerPart, void, void> {
+    yield* [accepted, ...deltas, finish]
+  }
+  const answer = new Answer(parts, new AbortController().signal)
+  return { ...(await answer.result()), reasoningTokens: 2 }
 }
 
-test('a chat: reasoning and calls apart from the content', () => {
-  const answer = chatCompletion([whole()], { model: 'auto', created: 1, logprobs: false, audits })
+test('a chat completion separates reasoning and tool calls from the content', async () => {
+  const answer = chatCompletion([await whole()], { model: 'auto', created: 1, logprobs: false, audits })
   expect(answer satisfies OpenAI.ChatCompletion).toMatchObject({
     model: model.name,
     choices: [
@@ -81,7 +81,7 @@ test('a chat: reasoning and calls apart from the content', () => {
   })
 })
 
-test('chunks: a call has its head once, and its arguments in pieces', () => {
+test('the first chunk of a tool call has its name, and later chunks have more arguments', () => {
   const chunks = all(new ChatChunks({ model: 'auto', created: 1, logprobs: false, audits, usage: false }))
   const sent = chunks.flatMap((chunk) => (chunk as OpenAI.ChatCompletionChunk).choices.map(({ delta }) => delta))
   expect(sent.slice(1)).toEqual([
@@ -100,7 +100,7 @@ test('chunks: a call has its head once, and its arguments in pieces', () => {
   ])
 })
 
-test('a response: an item for each, the next only when the one before is done', () => {
+test('a streamed response finishes each item before the next, and ends with the same response as a whole one', async () => {
   const request = parseResponses({ input: 'hello' })
   const events = all(new ResponseEvents(request, { created: 1, audits })) as OpenAI.Responses.ResponseStreamEvent[]
   expect(events.map(({ sequence_number }) => sequence_number)).toEqual([...events.keys()])
@@ -116,7 +116,7 @@ test('a response: an item for each, the next only when the one before is done', 
   const last = events.at(-1)
   if (last?.type !== 'response.completed') throw new Error('not completed')
   const ids = (value: object): unknown => JSON.parse(JSON.stringify(value).replaceAll(/"(rs|msg|fc|resp)_\w+"/g, '""'))
-  expect(ids(last.response)).toEqual(ids(wholeResponse(whole(), request, { created: 1, audits })))
+  expect(ids(last.response)).toEqual(ids(wholeResponse(await whole(), request, { created: 1, audits })))
   expect(last.response.output).toMatchObject([
     { content: [{ text: 'Let me see.' }] },
     { content: [{ text: 'I ask.' }] },

@@ -1,12 +1,12 @@
-/** The network's failures as HTTP, and the guards that need no network. */
+/** Maps the network's failures to HTTP errors, and tests the guards that need no network. */
 import { ERROR_POLICY, PotluckError, type ErrorCode } from '@potluck/protocol'
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
 
 import { toApiError } from '../../../client/gateway/failure.ts'
 import { guardRate } from '../../../client/gateway/guard/rate.ts'
-import { Turnstile } from '../../../client/gateway/guard/turnstile.ts'
-import type { Environment } from '../../../client/gateway/http/context.ts'
+import { ConcurrencyLimit } from '../../../client/gateway/guard/concurrency.ts'
+import type { HttpEnvironment } from '../../../client/gateway/http/context.ts'
 
 const STATUS: Record<ErrorCode, number> = {
   busy: 429,
@@ -31,7 +31,7 @@ const STATUS: Record<ErrorCode, number> = {
 }
 
 test.each(Object.keys(ERROR_POLICY) as ErrorCode[])(
-  '%s has its status, and the caller is told of no retry in vain',
+  '%s has its status, and suggests a retry only if it can succeed',
   (code) => {
     const error = toApiError(new PotluckError(code, 'what happened', { retryAfterMs: 1_500 }))
     expect(error.status).toBe(STATUS[code])
@@ -44,21 +44,21 @@ test.each(Object.keys(ERROR_POLICY) as ErrorCode[])(
   }
 )
 
-test('all busy: the soonest time, and no retry where the SDKs would guess their own', () => {
+test('busy nodes: the error gives the shortest wait, and no retry for a wait that SDKs ignore', () => {
   const soon = toApiError(new PotluckError('busy', 'busy', { retryAfterMs: 1_500 }))
   expect(soon.headers).toEqual({ 'x-should-retry': 'true', 'retry-after': '2', 'retry-after-ms': '1500' })
   const late = toApiError(new PotluckError('busy', 'busy', { retryAfterMs: 120_000 }))
   expect(late.headers).toMatchObject({ 'x-should-retry': 'false', 'retry-after': '120' })
 })
 
-test('what nobody foresaw says nothing of itself', () => {
+test('an unexpected error does not reveal its text', () => {
   const error = toApiError(new Error('the prompt was: secret'))
-  expect([error.status, error.body.error.message]).toEqual([500, 'The gateway failed; its log says why.'])
+  expect([error.status, error.body.error.message]).toEqual([500, 'The gateway failed. Its log has the reason.'])
 })
 
-test('a bucket for each caller, which fills again', async () => {
+test('each caller has its own bucket, which fills again', async () => {
   let now = 0
-  const app = new Hono<Environment>()
+  const app = new Hono<HttpEnvironment>()
   app.onError((error, context) => context.json(toApiError(error).headers, 429))
   app.use(async (context, next) => {
     context.set('caller', context.req.header('x-caller') ?? '')
@@ -74,10 +74,10 @@ test('a bucket for each caller, which fills again', async () => {
   expect([(await ask('a')).status, (await ask('a')).status]).toEqual([200, 429])
 })
 
-test('a turnstile lets in all answers of a request or none', () => {
-  const turnstile = new Turnstile(3)
-  const leave = turnstile.enter(2)
-  expect(() => turnstile.enter(2)).toThrow('2 answers already')
-  leave()
-  turnstile.enter(3)
+test('the limit of answers accepts all answers of a request or none', () => {
+  const limit = new ConcurrencyLimit(3)
+  const release = limit.acquire(2)
+  expect(() => limit.acquire(2)).toThrow('already runs 2 of at most 3 answers')
+  release()
+  limit.acquire(3)
 })

@@ -1,4 +1,4 @@
-/** What may stand in requests: honoured, or refused with a 400 that names the field. */
+/** Request fields: the gateway honours each, or refuses it with a 400 that names the field. */
 import { expect, test } from 'vitest'
 
 import { ApiError } from '../../../client/gateway/errors.ts'
@@ -21,7 +21,7 @@ function refusal(parse: () => unknown): { param: string | null; message: string;
   throw new Error('nothing was refused')
 }
 
-test("OpenAI's defaults: the model's own distribution", () => {
+test("OpenAI's defaults sample from the model's own distribution", () => {
   expect(chatOptions(parseChat({ messages }))).toEqual({
     model: 'auto',
     messages,
@@ -33,7 +33,7 @@ test("OpenAI's defaults: the model's own distribution", () => {
   })
 })
 
-test('everything that can be honoured becomes an option; null is as good as nothing, unknown fields pass', () => {
+test('every supported field becomes an option; null counts as absent, and unknown fields are ignored', () => {
   const request = parseChat({
     model: 'a/b:Q4_0',
     messages,
@@ -53,8 +53,8 @@ test('everything that can be honoured becomes an option; null is as good as noth
     tool_choice: { type: 'function', function: { name: 'add' } },
     parallel_tool_calls: false,
     reasoning_effort: null,
-    user: 'somebody',
-    metadata: { of: 'the caller' },
+    user: 'user-1',
+    metadata: { tag: 'value' },
     keep_alive: '5m'
   })
   expect(chatOptions(request)).toEqual({
@@ -77,7 +77,7 @@ test('everything that can be honoured becomes an option; null is as good as noth
   })
 })
 
-test('messages: parts are joined, a developer is a system, calls and their results keep their ids', () => {
+test('messages: parts are joined, the role developer becomes system, tool calls and results keep their ids', () => {
   const parts = [
     { type: 'text', text: 'one' },
     { type: 'text', text: 'two' }
@@ -126,16 +126,16 @@ test.each([
   [{ messages, response_format: { type: 'json_schema' } }, 'response_format.json_schema', ''],
   [{ messages, functions: [] }, 'functions', "use 'tools'"],
   [{ messages, modalities: ['text', 'audio'] }, 'modalities', 'text'],
-  [{ messages, reasoning_effort: 'high' }, 'reasoning_effort', 'trained'],
-  [{ messages, store: true }, 'store', 'nothing is kept'],
+  [{ messages, reasoning_effort: 'high' }, 'reasoning_effort', 'how long a model reasons'],
+  [{ messages, store: true }, 'store', 'stores nothing'],
   [{ messages, service_tier: 'priority' }, 'service_tier', 'one tier']
-])('a chat with %j is refused for %s', (body, param, says) => {
+])('a chat with %j is refused because of the field %s', (body, param, words) => {
   const found = refusal(() => chatOptions(parseChat(body)))
   expect(found.param).toBe(param)
-  expect(found.message).toContain(says)
+  expect(found.message).toContain(words)
 })
 
-test('texts: several prompts, and what can only be refused', () => {
+test('text completions: several prompts, and the fields that are refused', () => {
   const request = parseCompletion({ prompt: ['a', 'b'], logprobs: 2, n: 2, best_of: 2 })
   expect(prompts(request)).toEqual(['a', 'b'])
   expect(completionOptions(request, 'a')).toMatchObject({ prompt: 'a', maxTokens: 16, topLogprobs: 2, temperature: 1 })
@@ -145,13 +145,13 @@ test('texts: several prompts, and what can only be refused', () => {
   expect(refusal(() => parseCompletion({ prompt: 'a', echo: true, logprobs: 1 })).param).toBe('echo')
 })
 
-test('embeddings: one text or several', () => {
+test('embeddings: one text, but not an empty list', () => {
   expect(parseEmbeddings({ input: 'a' }).input).toBe('a')
   expect(refusal(() => parseEmbeddings({ input: [] })).param).toBe('input')
   expect(refusal(() => parseEmbeddings({ input: 'a', dimensions: 8 })).param).toBe('dimensions')
 })
 
-test('responses: items become messages, and what needs a memory is refused', () => {
+test('responses: items become messages, and fields that need stored state are refused', () => {
   const request = parseResponses({
     instructions: 'be brief',
     input: [
@@ -190,7 +190,7 @@ test('responses: items become messages, and what needs a memory is refused', () 
   expect(refusal(() => parseResponses({ input: 'x', tools: [{ type: 'web_search' }] })).param).toBe('tools[0].type')
 })
 
-test('seeds: the first is the given one, all differ, and each is 64 bits', () => {
+test('seeds: the first is the given seed, all differ, and each has 64 bits', () => {
   const [first, ...others] = seeds(-1, 4)
   expect(first).toBe(2n ** 64n - 1n)
   expect(new Set([first, ...others]).size).toBe(4)

@@ -1,10 +1,10 @@
-/** Vercel's AI SDK with its provider for servers that speak OpenAI's API, as a black box. */
+/** Tests the gateway with Vercel's AI SDK and its provider for servers with OpenAI's API. */
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { APICallError, embedMany, generateText, Output, streamText, tool, type ToolSet } from 'ai'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 
-import { crumbNetwork, MODEL, PATIENCE, PROMPT, workOf } from './network.ts'
+import { crumbNetwork, MODEL, POLL, PROMPT, workOf } from './network.ts'
 
 const network = crumbNetwork()
 
@@ -19,19 +19,19 @@ const provider = (): ReturnType<typeof createOpenAICompatible> =>
 
 const short = { prompt: PROMPT, temperature: 0, maxOutputTokens: 12, maxRetries: 0 }
 
-// Its type does not go with `exactOptionalPropertyTypes`.
+// The SDK's type is not compatible with `exactOptionalPropertyTypes`.
 const weather = tool({
   description: 'The weather of a city',
   inputSchema: z.object({ city: z.enum(['Oslo', 'Rome']) })
 }) as ToolSet[string]
 
-test('a chat, whole', async () => {
+test('a whole chat completion', async () => {
   const { text, usage, finishReason } = await generateText({ ...short, model: provider()(MODEL) })
   expect(text).toMatch(/\w/)
   expect([usage.outputTokens, finishReason]).toEqual([12, 'length'])
 })
 
-test('a stream, with usage', async () => {
+test('a stream with usage', async () => {
   const { text } = await generateText({ ...short, model: provider()(MODEL) })
   const stream = streamText({ ...short, model: provider()(MODEL) })
   let streamed = ''
@@ -40,7 +40,7 @@ test('a stream, with usage', async () => {
   expect((await stream.usage).outputTokens).toBe(12)
 })
 
-test('tools: required and named, whole and streamed', async () => {
+test('tool calls: required and named, whole and streamed', async () => {
   const ask = { ...short, maxOutputTokens: 200, tools: { weather } }
   const { toolCalls } = await generateText({ ...ask, model: provider()(MODEL), toolChoice: 'required' })
   expect(toolCalls).toMatchObject([{ toolName: 'weather', input: { city: expect.stringMatching(/Oslo|Rome/) } }])
@@ -73,21 +73,21 @@ test('embeddings', async () => {
   for (const vector of embeddings) expect(vector.reduce((sum, value) => sum + value * value, 0)).toBeCloseTo(1, 3)
 })
 
-test('an abort in mid-stream frees the slot', async () => {
+test('cancelling a stream frees the slot', async () => {
   const { aborted } = await workOf(network)
-  const leaving = new AbortController()
+  const disconnect = new AbortController()
   const stream = streamText({
     ...short,
     maxOutputTokens: 900,
     model: provider()(MODEL),
     providerOptions: { potluck: network.endless },
-    abortSignal: leaving.signal
+    abortSignal: disconnect.signal
   })
-  for await (const part of stream.stream) if (part.type === 'text-delta') leaving.abort()
-  await expect.poll(async () => await workOf(network), PATIENCE).toEqual({ active: 0, aborted: aborted + 1 })
+  for await (const part of stream.stream) if (part.type === 'text-delta') disconnect.abort()
+  await expect.poll(async () => await workOf(network), POLL).toEqual({ active: 0, aborted: aborted + 1 })
 })
 
-test('errors, which say whether another try helps', async () => {
+test('errors say whether a retry can help', async () => {
   const error = await generateText({ ...short, model: provider()('nobody/has:it') }).catch((cause: unknown) => cause)
   expect(APICallError.isInstance(error)).toBe(true)
   expect(error).toMatchObject({ statusCode: 404, isRetryable: false })

@@ -1,10 +1,10 @@
-/** LangChain's OpenAI classes, as a black box. */
+/** Tests the gateway with LangChain's classes for OpenAI. */
 import { tool } from '@langchain/core/tools'
 import { ChatOpenAI, OpenAIEmbeddings, type ChatOpenAIFields } from '@langchain/openai'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 
-import { crumbNetwork, MODEL, PATIENCE, PROMPT, workOf } from './network.ts'
+import { crumbNetwork, MODEL, POLL, PROMPT, workOf } from './network.ts'
 
 const network = crumbNetwork()
 
@@ -25,12 +25,12 @@ const weather = tool(() => 'sunny', {
   schema: z.object({ city: z.enum(['Oslo', 'Rome']) })
 })
 
-/** Its type does not go with ours. */
+/** Accepts `unknown`, because LangChain's type does not fit this project's compiler options. */
 function outputTokens({ usage_metadata }: { usage_metadata?: unknown }): number | undefined {
   return (usage_metadata as { output_tokens: number } | undefined)?.output_tokens
 }
 
-test('a chat, whole and streamed, with usage', async () => {
+test('a chat completion with usage, whole and streamed', async () => {
   const whole = await chat().invoke(PROMPT)
   expect(whole.text).toMatch(/\w/)
   expect(outputTokens(whole)).toBe(12)
@@ -43,14 +43,14 @@ test('a chat, whole and streamed, with usage', async () => {
   expect([streamed, tokens]).toEqual([whole.text, 12])
 })
 
-test('tools, required and named', async () => {
+test('tool calls, required and named', async () => {
   for (const tool_choice of ['required', 'weather']) {
     const { tool_calls } = await chat({ maxTokens: 200 }).bindTools([weather], { tool_choice }).invoke(PROMPT)
     expect(tool_calls).toMatchObject([{ name: 'weather', args: { city: expect.stringMatching(/Oslo|Rome/) } }])
   }
 })
 
-test('structured output, by a schema and by a tool', async () => {
+test('structured output by a schema and by a tool', async () => {
   const schema = z.object({ name: z.enum(['fox', 'owl']), legs: z.number().int().min(0).max(8) })
   for (const method of ['jsonSchema', 'functionCalling'] as const) {
     const model = chat({ maxTokens: 200 }).withStructuredOutput(schema, { name: 'animal', method })
@@ -76,17 +76,17 @@ test('embeddings', async () => {
   for (const vector of vectors) expect(vector.reduce((sum, value) => sum + value * value, 0)).toBeCloseTo(1, 3)
 })
 
-test('an abort in mid-stream frees the slot', async () => {
+test('cancelling a stream frees the slot', async () => {
   const { aborted } = await workOf(network)
-  const leaving = new AbortController()
+  const disconnect = new AbortController()
   const reading = (async () => {
     const endless = chat({ maxTokens: 900, modelKwargs: network.endless })
-    for await (const chunk of await endless.stream(PROMPT, { signal: leaving.signal })) {
-      if (chunk.text !== '') leaving.abort()
+    for await (const chunk of await endless.stream(PROMPT, { signal: disconnect.signal })) {
+      if (chunk.text !== '') disconnect.abort()
     }
   })()
   await expect(reading).rejects.toThrow('bort')
-  await expect.poll(async () => await workOf(network), PATIENCE).toEqual({ active: 0, aborted: aborted + 1 })
+  await expect.poll(async () => await workOf(network), POLL).toEqual({ active: 0, aborted: aborted + 1 })
 })
 
 test('errors keep their status', async () => {

@@ -1,5 +1,5 @@
-/** A testnet of crumb, each node a process, and a gateway before it: what the SDKs' tests run against. */
-import { startGateway } from '@potluck/client/gateway'
+/** The network for the tests of SDKs: nodes that serve crumb, each in its own process, and a gateway. */
+import { startGateway } from '@potluck/gateway'
 import { afterAll, beforeAll } from 'vitest'
 
 import type { NodeMetrics } from '../../../../node/index.ts'
@@ -12,14 +12,14 @@ export const PROMPT = 'Tell me a story about a fox.'
 
 export interface CrumbNetwork {
   url: string
-  /** For the SDKs: with `/v1`. */
+  /** The base URL for SDKs, which ends in `/v1`. */
   baseURL: string
   nodes: readonly Member[]
-  /** Forbids what ends an answer: it goes on until somebody leaves. */
+  /** Forbids the end-of-turn token, so that an answer continues until it is cancelled. */
   endless: { logit_bias: Record<string, number> }
 }
 
-/** Started before the tests of a file and stopped after them; to be read inside them. */
+/** Starts the network before the tests of a file and stops it after them. Read its fields only inside tests. */
 export function crumbNetwork(): CrumbNetwork {
   const network = {} as CrumbNetwork
   const stops: (() => Promise<void>)[] = []
@@ -42,7 +42,7 @@ export function crumbNetwork(): CrumbNetwork {
   return network
 }
 
-/** What the nodes say of their work: slots that are taken, and answers given up because the caller left. */
+/** What the nodes report: how many slots are busy, and how many answers they cancelled because the caller closed. */
 export async function workOf({ nodes }: CrumbNetwork): Promise<{ active: number; aborted: number }> {
   const metrics = await Promise.all(nodes.map(async (node) => await node.metrics()))
   const sum = (count: (one: NodeMetrics) => number | undefined): number =>
@@ -53,5 +53,5 @@ export async function workOf({ nodes }: CrumbNetwork): Promise<{ active: number;
   }
 }
 
-/** For what nodes do within milliseconds, unless others want the cores. */
-export const PATIENCE = { timeout: 20_000, interval: 5 }
+/** How to wait for changes on nodes. They take milliseconds, but longer on a busy machine. */
+export const POLL = { timeout: 20_000, interval: 5 }

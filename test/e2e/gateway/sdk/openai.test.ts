@@ -1,4 +1,4 @@
-/** OpenAI's own SDK, in the majors that people use, as a black box: one suite for both. */
+/** Tests the gateway with OpenAI's SDK. The same suite runs with both major versions that are in use. */
 import OpenAI from 'openai'
 import { zodFunction, zodResponseFormat, zodTextFormat } from 'openai/helpers/zod'
 import OpenAI6 from 'openai6'
@@ -9,12 +9,12 @@ import { z } from 'zod'
 import { ScriptedEngine } from '../../../../node/index.ts'
 import { gatedNode, node, until } from '../../node/harness.ts'
 import { gateway, post } from '../harness.ts'
-import { crumbNetwork, MODEL, PATIENCE, PROMPT, workOf } from './network.ts'
+import { crumbNetwork, MODEL, POLL, PROMPT, workOf } from './network.ts'
 
 const network = crumbNetwork()
 
 const HELPERS = { zodFunction, zodResponseFormat, zodTextFormat }
-// The types of the two majors differ in what is not used here.
+// The types of the two versions differ only where this suite does not use them.
 const SDKS = [
   { name: 'openai 7', Sdk: OpenAI, ...HELPERS },
   { name: 'openai 6', Sdk: OpenAI6 as unknown as typeof OpenAI, ...(helpers6 as unknown as typeof HELPERS) }
@@ -25,11 +25,11 @@ const any = { model: 'auto', messages }
 const short = { model: MODEL, messages, temperature: 0, max_tokens: 12 }
 
 const weather = z.object({ city: z.enum(['Oslo', 'Rome']), days: z.number().int().min(1).max(3) })
-/** Arguments that several messages of a node carry: each gathers what 20 ms give. */
+/** Long arguments, so that a node sends them in several messages: each message has the tokens of 20 ms. */
 const rain = weather.extend({ millimetres: z.array(z.number().int().min(0).max(9)).length(100) })
 const animal = z.object({ name: z.enum(['fox', 'owl']), legs: z.number().int().min(0).max(8), wild: z.boolean() })
 
-/** The SDK's type knows calls of other tools too. */
+/** Narrows the SDK's type, which also describes calls of other tools. */
 function functionOf(call: object | undefined): { name: string; arguments: string; parsed_arguments: unknown } {
   return (call as { function: ReturnType<typeof functionOf> }).function
 }
@@ -38,13 +38,13 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
   const sdk = (options: ConstructorParameters<typeof OpenAI>[0] = {}): OpenAI =>
     new Sdk({ baseURL: network.baseURL, apiKey: 'any', maxRetries: 0, ...options })
 
-  test('models: a list, and each by its id with slash and colon', async () => {
+  test('models: a list, and one model by an id with slash and colon', async () => {
     const listed = await sdk().models.list()
     expect(listed.data.map(({ id }) => id)).toEqual(['auto', MODEL])
     expect((await sdk().models.retrieve(MODEL)).id).toBe(MODEL)
   })
 
-  test('a chat, whole and with the response itself', async () => {
+  test('a whole chat completion, and its HTTP response', async () => {
     const { data, response, request_id } = await sdk().chat.completions.create(short).withResponse()
     expect(data.choices[0]?.message.content).toMatch(/\w/)
     expect(data.choices[0]?.finish_reason).toBe('length')
@@ -54,7 +54,7 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     expect(request_id).toEqual(expect.any(String))
   })
 
-  test('a stream says what the whole answer says, and its usage when asked', async () => {
+  test('a stream gives the same text as a whole answer, and its usage on request', async () => {
     const { choices } = await sdk().chat.completions.create(short)
     const stream = await sdk().chat.completions.create({
       ...short,
@@ -71,22 +71,22 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     expect(usage).toMatchObject({ completion_tokens: 12, potluck: { failovers: 0 } })
   })
 
-  test("the SDK's stream helper puts the answer together", async () => {
+  test("the SDK's stream helper assembles the answer", async () => {
     const stream = sdk().chat.completions.stream(short)
-    const heard: string[] = []
-    stream.on('content', (delta) => void heard.push(delta))
+    const deltas: string[] = []
+    stream.on('content', (delta) => void deltas.push(delta))
     const { choices } = await stream.finalChatCompletion()
-    expect(heard.join('')).toBe(choices[0]?.message.content)
+    expect(deltas.join('')).toBe(choices[0]?.message.content)
   })
 
-  test('tools: required and named, whole and streamed, with arguments that fit the schema', async () => {
+  test('tool calls: required and named, whole and streamed, with arguments that match the schema', async () => {
     const tools = [
       zodFunction({ name: 'weather', parameters: weather }),
       zodFunction({ name: 'rain', parameters: rain })
     ]
     const question = [{ role: 'user' as const, content: 'What is the weather in Oslo?' }]
     const ask = { model: MODEL, messages: question, tools, temperature: 0, max_tokens: 450 }
-    // crumb would call again and again.
+    // Without this limit crumb calls tools again and again.
     const once = { ...ask, parallel_tool_calls: false }
     const required = await sdk().chat.completions.parse({ ...once, tool_choice: 'required' })
     const [call] = required.choices[0]?.message.tool_calls ?? []
@@ -105,7 +105,7 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     rain.parse(functionOf(streamed).parsed_arguments)
   })
 
-  test('the result of a tool goes back to the model', async () => {
+  test('the model gets the result of a tool', async () => {
     const call = {
       id: 'call_1',
       type: 'function' as const,
@@ -123,7 +123,7 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     expect(answer.choices[0]?.message.role).toBe('assistant')
   })
 
-  test("structured output, parsed by the SDK's own zod helper", async () => {
+  test("structured output, parsed by the SDK's zod helper", async () => {
     const answer = await sdk().chat.completions.parse({
       model: MODEL,
       messages: [{ role: 'user', content: 'Describe an animal as JSON.' }],
@@ -134,7 +134,7 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     animal.parse(answer.choices[0]?.message.parsed)
   })
 
-  test('a schema that cannot be enforced is a 400 that names the keyword', async () => {
+  test('a schema that nodes cannot enforce is a 400 that names the keyword', async () => {
     const schema = { type: 'object', properties: { a: { not: { type: 'string' } } } }
     const format = { type: 'json_schema' as const, json_schema: { name: 'a', schema, strict: true } }
     const error = await sdk()
@@ -145,7 +145,7 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     expect(String(error)).toContain("'not'")
   })
 
-  test('log-probabilities, of which the chosen is the best at temperature 0', async () => {
+  test('log-probabilities: at temperature 0 the chosen token is the most probable', async () => {
     const answer = await sdk().chat.completions.create({ ...short, logprobs: true, top_logprobs: 3 })
     const content = answer.choices[0]?.logprobs?.content ?? []
     expect(content.map(({ token }) => token).join('')).toContain(answer.choices[0]?.message.content)
@@ -156,7 +156,7 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     }
   })
 
-  test('embeddings: as the SDK asks by default (base64) the same as in plain numbers, and of length 1', async () => {
+  test('embeddings: base64, the default of the SDK, gives the same vectors as plain numbers, of length 1', async () => {
     const input = ['a fox', 'an owl']
     const { data, usage } = await sdk().embeddings.create({ model: MODEL, input })
     const plain = await sdk().embeddings.create({ model: MODEL, input, encoding_format: 'float' })
@@ -168,7 +168,7 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     }
   })
 
-  test('a text is continued', async () => {
+  test('a text completion', async () => {
     const answer = await sdk().completions.create({
       model: MODEL,
       prompt: 'Once upon a',
@@ -178,17 +178,17 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     expect(answer.choices[0]?.text).toMatch(/\w/)
   })
 
-  test('an abort in mid-stream frees the slot', async () => {
+  test('cancelling a stream frees the slot', async () => {
     const { aborted } = await workOf(network)
     const more = { ...network.endless, max_tokens: 900, stream: true } as const
     const stream = await sdk().chat.completions.create({ ...short, ...more })
     for await (const chunk of stream) {
       if ((chunk.choices[0]?.delta.content ?? '') !== '') break
     }
-    await expect.poll(async () => await workOf(network), PATIENCE).toEqual({ active: 0, aborted: aborted + 1 })
+    await expect.poll(async () => await workOf(network), POLL).toEqual({ active: 0, aborted: aborted + 1 })
   })
 
-  test('errors are of the classes that apps catch', async () => {
+  test('errors have the classes that apps catch', async () => {
     const fail = async (more: object, options = {}): Promise<unknown> =>
       await sdk(options)
         .chat.completions.create({ ...short, ...more })
@@ -212,7 +212,7 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     expect(await fail({ model: 'auto' }, known)).toBeInstanceOf(Sdk.RateLimitError)
   })
 
-  test('retries stop when told, though the status alone would bring them', async () => {
+  test('the SDK does not retry a 502, because the gateway forbids it', async () => {
     let failing = false
     const engine = new ScriptedEngine({ before: ({ kind }) => (failing && kind === 'token' ? 'cut' : undefined) })
     const { url } = await gateway([await node(engine)])
@@ -229,7 +229,7 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     expect(calls).toBe(1)
   })
 
-  test('retries come when told', async () => {
+  test('the SDK retries a 429, because the gateway allows it', async () => {
     const { gate, serving } = await gatedNode()
     const { url } = await gateway([serving], { limits: { answers: 1 } })
     const first = post(url, 'chat/completions', any)
@@ -247,7 +247,7 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     expect(statuses).toEqual([429, 200])
   })
 
-  test('responses: whole, streamed, a call, and parsed by the zod helper', async () => {
+  test('responses: whole, streamed, with a tool call, and parsed by the zod helper', async () => {
     const ask = { model: MODEL, input: PROMPT, temperature: 0, max_output_tokens: 12 }
     const whole = await sdk().responses.create(ask)
     expect([whole.status, whole.incomplete_details]).toEqual(['incomplete', { reason: 'max_output_tokens' }])
