@@ -20,7 +20,10 @@ import { ResumableAnswer, type CanAudit } from './resumable-answer.ts'
 
 export interface GenerateContext extends Omit<RaceContext & PoolContext, 'directory' | 'selector'> {
   directory: RaceContext['directory'] & PoolContext['directory']
-  selector: Pick<Selector, 'candidates' | 'rank' | 'begin' | 'hedgeAfterMs' | 'takeHedge' | 'worthAsking' | 'better'>
+  selector: Pick<
+    Selector,
+    'candidates' | 'passes' | 'rank' | 'begin' | 'hedgeAfterMs' | 'takeHedge' | 'worthAsking' | 'better'
+  >
   canAudit: CanAudit
   /** Called for every answer that a node completed. */
   onAnswer: (answer: CompleteAnswer) => void

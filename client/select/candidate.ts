@@ -1,6 +1,8 @@
 /** One model on one node, from discovery to the end of an attempt. Pure functions. */
 import { formatDigest, PotluckError, SAMPLING_CONTRACT, type Feature, type ModelCard } from '@potluck/protocol'
 
+import { equals } from 'uint8arrays/equals'
+
 import { READABLE_TOKENS_PER_SECOND } from '../base/constants.ts'
 import type { KnownNode } from '../discover/known-node.ts'
 import type { ModelSelector } from '../discover/model-selector.ts'
@@ -83,9 +85,18 @@ export function matchingModels({ card }: KnownNode, selector: ModelSelector): Mo
       case 'name':
         return model.name.toLowerCase() === selector.name.toLowerCase()
       case 'digest':
-        return formatDigest(model.digest) === formatDigest(selector.digest)
+        return equals(model.digest, selector.digest)
     }
   })
+}
+
+const DIGESTS = new WeakMap<ModelCard, string>()
+
+/** `sha256:…` of the model. Computed once per card, because hundreds of candidates are built for each request. */
+export function digestOf(model: ModelCard): string {
+  let digest = DIGESTS.get(model)
+  if (digest === undefined) DIGESTS.set(model, (digest = formatDigest(model.digest)))
+  return digest
 }
 
 /** Whether the model has every feature, under the sampling contract of this client. */

@@ -16,7 +16,7 @@ import type { Selector } from './selector.ts'
 
 export interface PoolContext {
   directory: Pick<Directory, 'gather' | 'known'>
-  selector: Pick<Selector, 'candidates' | 'rank'>
+  selector: Pick<Selector, 'candidates' | 'passes' | 'rank'>
   clock: Clock
   /** The caller's. */
   signal: AbortSignal
@@ -130,19 +130,25 @@ export class CandidatePool {
   }
 
   async #gather(model: ModelSelector, options: { fresh: boolean; whole?: boolean }): Promise<Candidate[]> {
-    const { directory, signal } = this.#context
-    const suitable = (node: KnownNode): boolean => this.#candidates([node], model).length > 0
+    const { directory, selector, signal } = this.#context
+    const suitable = (node: KnownNode): boolean => {
+      return (
+        !this.#tried.has(node.card.peerId.toString()) && selector.passes(node, model, this.#request, this.#noteGate)
+      )
+    }
     const nodes = await directory.gather(providerKey(model), suitable, { signal, ...options })
     return this.#candidates(nodes, model)
   }
 
   #candidates(nodes: readonly KnownNode[], model: ModelSelector): Candidate[] {
-    const found = this.#context.selector.candidates(nodes, model, this.#request, (peer, reason) => {
-      if (this.#gated.get(peer) === reason) return
-      log.select('gate …%s: %s', peer.slice(-8), reason)
-      this.#gated.set(peer, reason)
-    })
+    const found = this.#context.selector.candidates(nodes, model, this.#request, this.#noteGate)
     return found.filter((one) => this.#isOpen(one))
+  }
+
+  readonly #noteGate = (peer: string, reason: GateReason): void => {
+    if (this.#gated.get(peer) === reason) return
+    log.select('gate …%s: %s', peer.slice(-8), reason)
+    this.#gated.set(peer, reason)
   }
 
   #isOpen({ peer, model }: Candidate): boolean {

@@ -3,7 +3,7 @@
  * node asked for a pause, which requests run where, and when to hedge. The decisions are pure functions beside it.
  */
 import { LRUCache } from 'lru-cache'
-import { formatDigest, type ModelCard } from '@potluck/protocol'
+import type { ModelCard } from '@potluck/protocol'
 
 import type { Directory } from '../discover/directory.ts'
 import type { KnownNode } from '../discover/known-node.ts'
@@ -12,7 +12,14 @@ import { log } from '../base/log.ts'
 import { auditedTokens, type Reputation } from '../reputation/index.ts'
 import { AttemptRecord } from './attempt-record.ts'
 import { backOff, type Backoff } from './backoff.ts'
-import { matchingModels, type Candidate, type RankedCandidate, type UserNodes, type Workload } from './candidate.ts'
+import {
+  digestOf,
+  matchingModels,
+  type Candidate,
+  type RankedCandidate,
+  type UserNodes,
+  type Workload
+} from './candidate.ts'
 import { LOOK_AROUND, MAX_BACKOFFS } from './constants.ts'
 import { gateReason, type GateReason, type Mode, type Requirements } from './gate.ts'
 import { earnHedge, FRESH_HEDGING, hedgeAfterMs, noteFirstToken, spendHedge, type Hedging } from './hedge.ts'
@@ -32,7 +39,11 @@ export interface SelectorOptions {
   random: () => number
 }
 
-type Identity = Pick<Candidate, 'peer' | 'digest' | 'local' | 'trusted' | 'standing'>
+type Identity = Pick<Candidate, 'peer' | 'digest' | 'model' | 'local' | 'trusted' | 'standing'>
+/** Called with the reason for each matching model that does not pass the gate. */
+type OnRefused = (peer: string, reason: GateReason) => void
+
+const NONE: readonly number[] = []
 
 export class Selector {
   readonly #reputation: Reputation
@@ -58,41 +69,38 @@ export class Selector {
 
   /**
    * The candidates among these nodes that pass the gate, as they are now.
-   *
-   * @param onRefused called for each matching model that does not pass
    */
   candidates(
     nodes: readonly KnownNode[],
     selector: ModelSelector,
     requirements: Requirements,
-    onRefused: (peer: string, reason: GateReason) => void = () => undefined
+    onRefused: OnRefused = () => undefined
   ): Candidate[] {
-    const found: Candidate[] = []
-    for (const node of nodes) {
-      for (const model of matchingModels(node, selector)) {
-        const identity = this.#identity(node, model)
-        const reason = gateReason({ node, model, ...identity }, requirements, this.#mode)
-        if (reason === undefined) found.push(this.#candidate(node, model, identity))
-        else onRefused(identity.peer, reason)
-      }
-    }
-    return found
+    return nodes.flatMap((node) =>
+      this.#gate(node, selector, requirements, onRefused).map((open) => this.#candidate(node, open))
+    )
   }
 
   /** One model on one node, whether it passes the gate or not: a probe must reach quarantined nodes. */
   candidate(node: KnownNode, model: ModelCard): Candidate {
-    return this.#candidate(node, model, this.#identity(node, model))
+    return this.#candidate(node, this.#identity(node, model))
+  }
+
+  /** Whether a model of the node passes the gate. */
+  passes(node: KnownNode, selector: ModelSelector, requirements: Requirements, onRefused: OnRefused): boolean {
+    return this.#gate(node, selector, requirements, onRefused).length > 0
   }
 
   /**
-   * Best first. Takes new snapshots, because concurrent requests may have chosen nodes meanwhile. Computes the order
-   * only as far as the caller asks.
+   * Best first. Looks at the requests in flight again, because concurrent requests may have chosen nodes meanwhile.
+   * Computes the order only as far as the caller asks.
    */
   *rank(candidates: readonly Candidate[], work: Workload): Generator<RankedCandidate, void, void> {
     const now = this.#now()
     const holder = this.#prefixes.holder(work.prefixKeys, now)
     const current = candidates.map((one) => ({
-      ...this.candidate(one.node, one.model),
+      ...one,
+      ...this.#inFlight(one),
       cachedTokens: holder?.peer === one.peer ? holder.tokens : 0
     }))
     yield* rank(current, work, {
@@ -167,34 +175,55 @@ export class Selector {
     return shouldMove(record.candidate, this.#remainingMs(record), best) ? best : undefined
   }
 
+  /** The models of the node that match and pass. */
+  #gate(node: KnownNode, selector: ModelSelector, requirements: Requirements, onRefused: OnRefused): Identity[] {
+    const passed: Identity[] = []
+    for (const model of matchingModels(node, selector)) {
+      const identity = this.#identity(node, model)
+      const reason = gateReason({ node, ...identity }, requirements, this.#mode)
+      if (reason === undefined) passed.push(identity)
+      else onRefused(identity.peer, reason)
+    }
+    return passed
+  }
+
   #identity(node: KnownNode, model: ModelCard): Identity {
     const peer = node.card.peerId.toString()
-    const digest = formatDigest(model.digest)
+    const digest = digestOf(model)
     return {
       peer,
       digest,
+      model,
       local: peer === this.#user.localNode,
       trusted: this.#user.trusted.has(peer),
       standing: this.#reputation.standing(peer, digest)
     }
   }
 
-  #candidate(node: KnownNode, model: ModelCard, identity: Identity): Candidate {
+  #candidate(node: KnownNode, identity: Identity): Candidate {
     const { peer, digest } = identity
     const state = this.#reputation.state(peer, digest)
-    const sentAt = this.#running.get(peer) ?? []
     return {
       ...identity,
+      ...this.#inFlight({ peer, node }),
       node,
-      model,
       reliability: this.#reputation.score(peer, digest).reliability,
       speed: state.speed,
       auditedTokens: auditedTokens(state),
+      cachedTokens: 0
+    }
+  }
+
+  #inFlight({
+    peer,
+    node
+  }: Pick<Candidate, 'peer' | 'node'>): Pick<Candidate, 'awaitedAudits' | 'inFlight' | 'sentSince' | 'notBefore'> {
+    const sentAt = this.#running.get(peer) ?? NONE
+    return {
       awaitedAudits: this.#reputation.awaitedAudits(peer),
       inFlight: sentAt.length,
-      sentSince: sentAt.filter((at) => at > node.loadAt).length,
-      notBefore: this.#backoffs.peek(peer)?.notBefore ?? 0,
-      cachedTokens: 0
+      sentSince: sentAt.length === 0 ? 0 : sentAt.filter((at) => at > node.loadAt).length,
+      notBefore: this.#backoffs.peek(peer)?.notBefore ?? 0
     }
   }
 
