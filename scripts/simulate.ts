@@ -17,7 +17,7 @@ the usual load balancers. Prints the mean over seeds, with the least and the mos
   --help           this text
 `
 
-function main(): number {
+async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -39,7 +39,7 @@ function main(): number {
   let figures: Figure[]
   switch (bench) {
     case 'reputation':
-      figures = reputation(
+      figures = await reputation(
         {
           peers: number('--peers', values.peers ?? '100', 10, 5_000),
           maliciousShare: number('--malicious', values.malicious, 0, 0.99),
@@ -52,7 +52,7 @@ function main(): number {
       )
       break
     case 'selection':
-      figures = selection({ peers: number('--peers', values.peers ?? '50', 10, 5_000), clients: 40, seeds }, note)
+      figures = await selection({ peers: number('--peers', values.peers ?? '50', 10, 5_000), clients: 40, seeds }, note)
       break
     default:
       console.error(`There is no simulation "${bench}".\n\n${HELP}`)
@@ -70,7 +70,7 @@ function number(name: string, text: string, least: number, most: number): number
 }
 
 try {
-  process.exitCode = main()
+  process.exitCode = await main()
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error))
   process.exitCode = 2

@@ -1,4 +1,6 @@
-/** Virtual time: events in a binary heap, equal times in the order of their planning. */
+/** Virtual time: events in a binary heap. Events of the same time run in the order in which they were planned. */
+import type { Clock as ClientClock } from '../../client/base/clock.ts'
+import { raceAbort } from '../../client/base/race-abort.ts'
 
 interface Event {
   at: number
@@ -6,7 +8,8 @@ interface Event {
   run: () => void
 }
 
-export class Clock {
+/** Also the clock that the simulator passes to the client's code. */
+export class Clock implements ClientClock {
   readonly #heap: Event[] = []
   #now = 0
   #planned = 0
@@ -14,18 +17,30 @@ export class Clock {
   /** Milliseconds. */
   readonly now = (): number => this.#now
 
+  readonly monotonic = (): number => this.#now
+
+  readonly sleep = async (ms: number, signal: AbortSignal): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.after(ms, resolve)
+    await raceAbort(promise, signal)
+  }
+
   after(delayMs: number, run: () => void): void {
     this.#push({ at: this.#now + Math.max(0, delayMs), order: this.#planned++, run })
   }
 
-  /** Runs everything, also what is planned meanwhile, up to a time. */
-  runUntil(end: number): void {
+  /**
+   * Runs every event up to a time, including events that are planned meanwhile. After each event it waits until all
+   * promise callbacks have run: the client's code is asynchronous, and must run at the virtual time of its event.
+   */
+  async runUntil(end: number): Promise<void> {
     for (let event = this.#heap[0]; event !== undefined && event.at <= end; event = this.#heap[0]) {
       this.#pop()
       this.#now = event.at
       event.run()
+      await new Promise<void>((resolve) => setImmediate(resolve))
     }
-    this.#now = Math.max(this.#now, end === Infinity ? this.#now : end)
+    this.#now = Math.max(this.#now, end)
   }
 
   #push(event: Event): void {

@@ -5,12 +5,25 @@
  * Assumption: every client has an engine for the model, or a trusted peer with one. A client without one
  * depends on a quorum of other nodes, and here most of them lie.
  */
+<<<<<<< HEAD
 import { auditCost } from '../../../client/reputation/index.ts'
 import type { Random } from '../random.ts'
 import type { AuditModel } from '../world/audit.ts'
 import type { Network, Receipt } from '../world/network.ts'
 import { nextAsk } from '../world/workload.ts'
 import { DIGEST, type PotluckPolicy } from './potluck.ts'
+=======
+import { formatDigest } from '@potluck/protocol'
+
+import { auditCost, type Reputation } from '../../../client/reputation/index.ts'
+import type { Random } from '../random.ts'
+import type { AuditModel } from '../world/audit.ts'
+import type { Network, Receipt } from '../world/network.ts'
+import { MODEL_DIGEST } from '../world/directory.ts'
+import { nextTurn } from '../world/workload.ts'
+
+export const DIGEST: string = formatDigest(MODEL_DIGEST)
+>>>>>>> 0e7235a (wip)
 
 const AUDIT_MS = 2_000
 const PROBE_GAP_MS = 20_000
@@ -26,21 +39,25 @@ export interface Spent {
 export class Auditing {
   readonly spent: Spent = { answers: 0, audits: 0 }
   readonly #client: string
-  readonly #policy: PotluckPolicy
+  readonly #reputation: Reputation
   readonly #network: Network
   readonly #model: AuditModel
   readonly #random: Random
 
+<<<<<<< HEAD
   constructor(client: string, policy: PotluckPolicy, network: Network, model: AuditModel) {
+=======
+  constructor(client: string, reputation: Reputation, network: Network, model: AuditModel) {
+>>>>>>> 0e7235a (wip)
     this.#client = client
-    this.#policy = policy
+    this.#reputation = reputation
     this.#network = network
     this.#model = model
     this.#random = network.random
   }
 
   answered(receipt: Receipt, cachedTokens: number): void {
-    const { reputation } = this.#policy
+    const reputation = this.#reputation
     const tokens = receipt.promptTokens + receipt.tokens
     this.spent.answers += (receipt.promptTokens - cachedTokens) * PREFILL_COST + receipt.tokens
     if (!reputation.takeAudit(receipt.key, DIGEST, tokens, this.#random.next)) return
@@ -48,7 +65,11 @@ export class Auditing {
   }
 
   #audit({ key, served, tokens, promptTokens }: Receipt): void {
+<<<<<<< HEAD
     const { reputation } = this.#policy
+=======
+    const reputation = this.#reputation
+>>>>>>> 0e7235a (wip)
     this.spent.audits += auditCost(promptTokens + tokens, reputation.parameters)
     this.#network.clock.after(AUDIT_MS, () => {
       const known = reputation.state(key, DIGEST).integrity.evidence
@@ -59,20 +80,25 @@ export class Auditing {
 
   /** Sends an ordinary request to a quarantined peer. The answer is only audited. */
   #probe(key: string): void {
-    const { reputation } = this.#policy
+    const reputation = this.#reputation
     const { clock } = this.#network
-    const member = this.#network.members.find((one) => one.key === key)
-    if (member === undefined || reputation.standing(key, DIGEST) !== 'quarantined') return
+    if (!this.#network.members.some((one) => one.key === key) || reputation.standing(key, DIGEST) !== 'quarantined')
+      return
     const again = (): void => clock.after(this.#random.exponential(PROBE_GAP_MS), () => this.#probe(key))
-    const ask = nextAsk(`probe-${this.#client}-${key}`, undefined, this.#random)
+    const ask = nextTurn(`probe-${this.#client}-${key}`, undefined, this.#random)
     const generation = ask.promptTokens * PREFILL_COST + ask.answerTokens
     const audit = auditCost(ask.promptTokens + ask.answerTokens, reputation.parameters)
+<<<<<<< HEAD
     if (!reputation.takeBudget(generation + audit)) return again()
     this.#network.send(this.#client, member, ask, {
+=======
+    if (!reputation.takeBudget(generation + audit)) return again()
+    this.#network.send(this.#client, key, ask, {
+>>>>>>> 0e7235a (wip)
       accepted: () => undefined,
       started: () => undefined,
       firstToken: () => undefined,
-      failed: again,
+      failed: () => again(),
       done: (receipt) => {
         this.spent.audits += generation
         this.#audit(receipt)

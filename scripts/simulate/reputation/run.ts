@@ -3,18 +3,22 @@
  * request after the other, and knows no peer at the beginning. Clients do not share what they find. A bad
  * answer is an answer that the caller received and that came from another model file than the claimed one.
  */
+import type { Reputation } from '../../../client/reputation/index.ts'
 import type { Attack } from '../attacks/attack.ts'
 import { Clock } from '../clock.ts'
-import { Auditing } from '../policies/auditing.ts'
-import { BASELINES, type BaselineName } from '../policies/baselines.ts'
-import { DIGEST, PotluckPolicy } from '../policies/potluck.ts'
+import { Auditing, DIGEST } from '../policies/auditing.ts'
+import { createPolicy, type PolicyName } from '../policies/selectors.ts'
 import { Random } from '../random.ts'
 import { AuditModel, HONEST } from '../world/audit.ts'
+import { SimClient } from '../world/client.ts'
 import { Directory } from '../world/directory.ts'
 import { Network } from '../world/network.ts'
+<<<<<<< HEAD
 import { sender } from '../world/request.ts'
+=======
+>>>>>>> 0e7235a (wip)
 import { population } from '../world/traits.ts'
-import { nextAsk } from '../world/workload.ts'
+import { nextTurn } from '../world/workload.ts'
 
 export interface RunOptions {
   peers: number
@@ -23,8 +27,11 @@ export interface RunOptions {
   requests: number
 }
 
-export type PolicyName = 'potluck' | BaselineName
 const MEAN_PAUSE_MS = 20_000
+<<<<<<< HEAD
+=======
+const neverAborted = new AbortController().signal
+>>>>>>> 0e7235a (wip)
 /** The first requests of a client, in which it does not know the peers yet. */
 const LEARNING = 50
 
@@ -38,9 +45,15 @@ export interface Tally {
   quarantined: Set<string>
   spentAnswers: number
   spentAudits: number
+  /** Requests that failed and were sent again. */
+  failures: number
 }
 
+<<<<<<< HEAD
 export function simulate(attack: Attack, name: PolicyName, seed: number, options: RunOptions): Tally {
+=======
+export async function simulate(attack: Attack, name: PolicyName, seed: number, options: RunOptions): Promise<Tally> {
+>>>>>>> 0e7235a (wip)
   const random = new Random(seed)
   const clock = new Clock()
   const model = AuditModel.load()
@@ -54,11 +67,13 @@ export function simulate(attack: Attack, name: PolicyName, seed: number, options
     audited: new Set(),
     quarantined: new Set(),
     spentAnswers: 0,
-    spentAudits: 0
+    spentAudits: 0,
+    failures: 0
   }
   const honest = network.members.filter(({ peer }) => peer.traits.honest)
   const malicious = network.members.filter(({ peer }) => !peer.traits.honest)
   attack.begin({ malicious, cheats: model.cheats, clock, random })
+<<<<<<< HEAD
 
   let running = options.clients
   for (let index = 0; index < options.clients; index++) {
@@ -107,5 +122,54 @@ export function simulate(attack: Attack, name: PolicyName, seed: number, options
   }
   // Probes would go on for ever, so the run ends with the last request.
   while (running > 0) clock.runUntil(clock.now() + 60_000)
+=======
+
+  const run = async (name: string, policyName: PolicyName): Promise<void> => {
+    const directory = new Directory(network)
+    const context = { directory, loadOf: network.loadOf, now: clock.now, random: random.next }
+    const { selector, reputation } = createPolicy(policyName, context)
+    const audits = policyName === 'potluck'
+    const auditing = new Auditing(name, reputation, network, model)
+    const client = new SimClient(name, network, directory, selector, { canAudit: () => audits })
+    const pause = async (): Promise<void> => await clock.sleep(random.exponential(MEAN_PAUSE_MS), neverAborted)
+    await pause()
+    for (let number = 1; number <= options.requests; number++) {
+      const turn = nextTurn(`${name}-${number}`, undefined, random)
+      const { receipt, cachedTokens, failures } = await client.ask(turn)
+      const bad = receipt.served !== HONEST
+      tally.answers++
+      tally.bad += Number(bad)
+      tally.failures += failures
+      if (number > LEARNING) {
+        tally.lateAnswers++
+        tally.lateBad += Number(bad)
+      }
+      if (audits) auditing.answered(receipt, cachedTokens)
+      await pause()
+    }
+    if (audits) close(name, reputation, auditing)
+  }
+  const close = (name: string, reputation: Reputation, { spent }: Auditing): void => {
+    tally.spentAnswers += spent.answers
+    tally.spentAudits += spent.audits
+    for (const { key, peer } of honest) {
+      const pair = `${name} ${peer.traits.index}`
+      const { integrity } = reputation.state(key, DIGEST)
+      const { quarantineEvidence } = reputation.parameters
+      const wronged = (integrity.evidence?.peak ?? 0) >= Math.log(quarantineEvidence) || integrity.banned
+      if (wronged) tally.quarantined.add(pair)
+      if (wronged || integrity.evidence !== undefined) tally.audited.add(pair)
+    }
+  }
+
+  let running = options.clients
+  const runs = Array.from({ length: options.clients }, async (_, index) => {
+    await run(`client-${index}`, name)
+    running--
+  })
+  // Probes would go on for ever, so the run ends with the last request.
+  while (running > 0) await clock.runUntil(clock.now() + 60_000)
+  await Promise.all(runs)
+>>>>>>> 0e7235a (wip)
   return tally
 }

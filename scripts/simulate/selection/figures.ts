@@ -1,19 +1,20 @@
 /** `simulate -- selection`: how long callers wait, with each way to choose a node. */
 import { quantile } from '../../../test/bench/report.ts'
-import { BASELINES, type BaselineName } from '../policies/baselines.ts'
+import { BASELINES, type PolicyName } from '../policies/selectors.ts'
 import type { Figure } from '../report.ts'
-import { OTHERS_REMEMBER, REMEMBERED, simulate, type Measured, type PolicyName, type RunOptions } from './run.ts'
+import { OTHERS_REMEMBER, REMEMBERED, simulate, type Measured, type RunOptions } from './run.ts'
 
 export interface SelectionOptions extends RunOptions {
   seeds: number
 }
 
-export function selection(options: SelectionOptions, progress: (text: string) => void): Figure[] {
+export async function selection(options: SelectionOptions, progress: (text: string) => void): Promise<Figure[]> {
   const figures: Figure[] = []
   const seeds = Array.from({ length: options.seeds }, (_, index) => index + 1)
-  const run = (policy: PolicyName, remembered = REMEMBERED): Measured[] => {
+  const run = async (policy: PolicyName, remembered = REMEMBERED): Promise<Measured[]> => {
     const start = performance.now()
-    const runs = seeds.map((seed) => simulate(policy, seed, options, remembered))
+    const runs: Measured[] = []
+    for (const seed of seeds) runs.push(await simulate(policy, seed, options, remembered))
     progress(`${policy}, ${remembered} remembered: ${((performance.now() - start) / 1000).toFixed(1)} s`)
     return runs
   }
@@ -31,11 +32,13 @@ export function selection(options: SelectionOptions, progress: (text: string) =>
     if (name.startsWith('potluck')) {
       figure('duplicate_prefills', 'share', (one) => one.duplicatePrefills / one.requests, { most: 0.03 })
     }
+    figure('failed_requests', 'share', (one) => one.failures / one.requests)
     figure('slots_busy', 'share', ({ utilisation }) => utilisation)
   }
-  const ours = run('potluck')
+  const ours = await run('potluck')
   add('potluck', ours)
-  const theirs = (Object.keys(BASELINES) as BaselineName[]).map((name) => [name, run(name)] as const)
+  const theirs: Array<readonly [string, Measured[]]> = []
+  for (const name of BASELINES) theirs.push([name, await run(name)])
   for (const [name, runs] of theirs) add(name, runs)
 
   // Against the better of the two kinds of "least requests of two", seed by seed.
@@ -50,6 +53,8 @@ export function selection(options: SelectionOptions, progress: (text: string) =>
   }
   ratio('ttft_p99_ratio', ({ ttft }) => ttft, 0.5)
   ratio('completion_p99_ratio', ({ total }) => total, 0.6)
-  for (const remembered of OTHERS_REMEMBER) add(`potluck, ${remembered} remembered`, run('potluck', remembered))
+  for (const remembered of OTHERS_REMEMBER) {
+    add(`potluck, ${remembered} remembered`, await run('potluck', remembered))
+  }
   return figures
 }

@@ -12,15 +12,20 @@ import { churn, CHURN_SHARE } from '../attacks/churn.ts'
 import { lyingAboutLoad } from '../attacks/lying-about-load.ts'
 import { STRAGGLER_SHARE, stragglers } from '../attacks/stragglers.ts'
 import { Clock } from '../clock.ts'
-import { BASELINES, type BaselineName } from '../policies/baselines.ts'
-import { DIGEST, PotluckPolicy } from '../policies/potluck.ts'
-import type { Ask } from '../policies/policy.ts'
+import { DIGEST } from '../policies/auditing.ts'
+import { createPolicy, type PolicyName } from '../policies/selectors.ts'
 import { Random } from '../random.ts'
+<<<<<<< HEAD
 import { Directory } from '../world/directory.ts'
 import { Network, type Member } from '../world/network.ts'
 import { sender, type Outcome } from '../world/request.ts'
+=======
+import { SimClient, type Outcome } from '../world/client.ts'
+import { Directory } from '../world/directory.ts'
+import { Network, type Member } from '../world/network.ts'
+>>>>>>> 0e7235a (wip)
 import { MOST_SLOTS, population } from '../world/traits.ts'
-import { MEAN_ANSWER_TOKENS, MEAN_NEW_TOKENS, nextAsk } from '../world/workload.ts'
+import { MEAN_ANSWER_TOKENS, MEAN_NEW_TOKENS, nextTurn, type Turn } from '../world/workload.ts'
 
 export interface RunOptions {
   peers: number
@@ -34,6 +39,7 @@ const WARM_UP_MS = 5 * 60_000
 const MEASURED_MS = 10 * 60_000
 const MEAN_TURNS = 4
 const MEAN_THINKING_MS = 15_000
+const neverAborted = new AbortController().signal
 
 const GIB = 2 ** 30
 /** A model of 3 B parameters with 4 bits a weight, on a device of 16 GiB of which 1 GiB is taken. */
@@ -47,8 +53,6 @@ export const REMEMBERED: number = conversationsThatFit([
 /** What nodes with less memory have: those with 12 GiB 30, those with 8 GiB 15. */
 export const OTHERS_REMEMBER: readonly number[] = [0, 8, 16, 32]
 
-export type PolicyName = 'potluck' | BaselineName
-
 export interface Measured {
   ttft: number[]
   total: number[]
@@ -57,9 +61,16 @@ export interface Measured {
   followUps: number
   prefixHits: number
   utilisation: number
+  /** Requests that failed and were sent again. */
+  failures: number
 }
 
-export function simulate(name: PolicyName, seed: number, options: RunOptions, remembered: number): Measured {
+export async function simulate(
+  name: PolicyName,
+  seed: number,
+  options: RunOptions,
+  remembered: number
+): Promise<Measured> {
   const random = new Random(seed)
   const clock = new Clock()
   const traits = population({ peers: options.peers, maliciousShare: 0, remembered }, random)
@@ -82,46 +93,46 @@ export function simulate(name: PolicyName, seed: number, options: RunOptions, re
     duplicatePrefills: 0,
     followUps: 0,
     prefixHits: 0,
-    utilisation: 0
+    utilisation: 0,
+    failures: 0
   }
-  const senders = Array.from({ length: options.clients }, (_, index) => {
-    const client = `client-${index}`
-    const { peers, forget } = new Directory(network)
-    const context = { client, peers, now: clock.now, random: random.next }
-    const policy =
-      name === 'potluck'
-        ? new PotluckPolicy(context, acquainted(network.members, clock.now()))
-        : BASELINES[name](context)
-    return sender(network, client, policy, forget)
+  const clients = Array.from({ length: options.clients }, (_, index) => {
+    const directory = new Directory(network)
+    const context = { directory, loadOf: network.loadOf, now: clock.now, random: random.next }
+    const { selector } = createPolicy(name, context, acquainted(network.members, clock.now()))
+    return new SimClient(`client-${index}`, network, directory, selector, { canAudit: () => true })
   })
 
   let conversations = 0
-  const turn = (send: (typeof senders)[number], conversation: string, before: Ask | undefined): void => {
-    const ask = nextAsk(conversation, before, random)
-    send(ask, (outcome) => {
+  const converse = async (client: SimClient, conversation: string): Promise<void> => {
+    for (let before: Turn | undefined; ;) {
+      const turn = nextTurn(conversation, before, random)
+      const outcome = await client.ask(turn)
       if (outcome.startedAt >= WARM_UP_MS) note(measured, outcome, before)
-      if (random.chance(1 - 1 / MEAN_TURNS)) {
-        clock.after(random.exponential(MEAN_THINKING_MS), () => turn(send, conversation, ask))
-      }
-    })
+      if (!random.chance(1 - 1 / MEAN_TURNS)) return
+      await clock.sleep(random.exponential(MEAN_THINKING_MS), neverAborted)
+      before = turn
+    }
   }
   const arrive = (): void => {
-    turn(random.pick(senders), `conversation-${conversations++}`, undefined)
+    // A conversation that the end of the run cuts is not measured.
+    void converse(random.pick(clients), `conversation-${conversations++}`)
     clock.after(random.exponential(MEAN_TURNS / ratePerMs), arrive)
   }
   arrive()
-  clock.runUntil(WARM_UP_MS + MEASURED_MS)
+  await clock.runUntil(WARM_UP_MS + MEASURED_MS)
   const slots = network.members.reduce((sum, { peer }) => sum + peer.traits.slots, 0)
   const busyMs = network.members.reduce((sum, { peer }) => sum + peer.busyMs, 0)
   measured.utilisation = busyMs / (slots * CHURN_SHARE * clock.now())
   return measured
 }
 
-function note(measured: Measured, outcome: Outcome, before: Ask | undefined): void {
+function note(measured: Measured, outcome: Outcome, before: Turn | undefined): void {
   measured.requests++
   measured.ttft.push(outcome.ttftMs)
   measured.total.push(outcome.totalMs)
   measured.duplicatePrefills += outcome.duplicatePrefills
+  measured.failures += outcome.failures
   if (before === undefined) return
   measured.followUps++
   measured.prefixHits += Number(outcome.cachedTokens >= before.promptTokens + before.answerTokens)

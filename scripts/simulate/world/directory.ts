@@ -1,16 +1,23 @@
 /**
- * Which peers a client knows of, whatever its policy: looked up every minute, as the real directory does.
- * Of thousands it knows some: a lookup gives 20, and what is known lasts for a while.
+ * The nodes that a simulated client knows, in place of `client/discover`: a lookup every minute, which also refreshes
+ * the cards. Of thousands of nodes a client knows some, because a lookup finds a limited number.
  */
+import { SAMPLING_CONTRACT, type Card, type Load, type ModelCard } from '@potluck/protocol'
+
+import type { KnownNode } from '../../../client/discover/known-node.ts'
+import type { GenerateContext } from '../../../client/generate/generate.ts'
 import type { Member, Network } from './network.ts'
 
 const LOOKUP_MS = 60_000
 const MOST_KNOWN = 100
 
+/** All nodes of a simulation claim to serve one model. */
+export const MODEL_DIGEST: Uint8Array = new Uint8Array(32).fill(1)
+
 export class Directory {
   readonly #network: Network
   readonly #members: readonly Member[]
-  #known: readonly Member[] = []
+  readonly #known = new Map<string, KnownNode>()
   #lookedUpAt = -Infinity
 
   constructor(network: Network) {
@@ -19,17 +26,70 @@ export class Directory {
     this.#members = members.length <= MOST_KNOWN ? members : random.shuffled(members).slice(0, MOST_KNOWN)
   }
 
-  readonly peers: () => readonly Member[] = () => {
-    const now = this.#network.clock.now()
-    if (now - this.#lookedUpAt >= LOOKUP_MS) {
-      this.#lookedUpAt = now
-      this.#known = this.#members.filter(({ peer }) => peer.alive)
-    }
-    return this.#known
+  known(): KnownNode[] {
+    if (this.#network.clock.now() - this.#lookedUpAt >= LOOKUP_MS) this.#lookUp()
+    return [...this.#known.values()]
   }
 
-  /** It could not be reached. */
-  readonly forget: (key: string) => void = (key) => {
-    this.#known = this.#known.filter((member) => member.key !== key)
+  readonly gather: GenerateContext['directory']['gather'] = async (_key, suitable, { fresh = false }) => {
+    if (fresh) this.#lookUp()
+    return this.known().filter(suitable)
+  }
+
+  readonly refresh: GenerateContext['directory']['refresh'] = async (peers, signal) => {
+    const members = this.#members.filter(({ key, peer }) => peers.includes(key) && peer.alive)
+    await this.#network.clock.sleep(Math.max(0, ...members.map(({ roundTripMs }) => roundTripMs)), signal)
+    const nodes = members.map((member) => this.#see(member))
+    for (const node of nodes) this.#known.set(node.card.peerId.toString(), node)
+    return nodes
+  }
+
+  reportLoad(peer: string, load: Load): void {
+    const node = this.#known.get(peer)
+    if (node !== undefined) this.#known.set(peer, { ...node, load, loadAt: this.#network.clock.now() })
+  }
+
+  evict(peer: string): void {
+    this.#known.delete(peer)
+  }
+
+  #lookUp(): void {
+    this.#lookedUpAt = this.#network.clock.now()
+    this.#known.clear()
+    for (const member of this.#members) if (member.peer.alive) this.#known.set(member.key, this.#see(member))
+  }
+
+  #see(member: Member): KnownNode {
+    const now = this.#network.clock.now()
+    const { key, roundTripMs } = member
+    return { card: cardOf(key, member.claims), load: member.load(), loadAt: now, roundTripMs, seenAt: now }
+  }
+}
+
+function cardOf(key: string, claims: Member['claims']): Card {
+  const model: ModelCard = {
+    digest: MODEL_DIGEST,
+    name: 'simulated',
+    architecture: 'llama',
+    parameters: 3e9,
+    quantization: 'Q4_K_M',
+    contextLength: 131_072,
+    features: ['chat', 'completion', 'score'],
+    sizeBytes: 2e9,
+    ...claims
+  }
+  return {
+    // Only its text is read: the simulation signs nothing.
+    peerId: { toString: () => key } as Card['peerId'],
+    sequence: 0,
+    expiresAt: Infinity,
+    addresses: [],
+    models: [model],
+    hardware: { accelerator: 'cpu', device: '', vramBytes: 0, ramBytes: 0, cores: 0, os: '' },
+    slots: 0,
+    engine: '',
+    contract: SAMPLING_CONTRACT,
+    agent: '',
+    draining: false
   }
 }

@@ -1,39 +1,50 @@
-/** Peers and the wires to them. Knows the truth; clients see what comes through `Attempt`'s events. */
+/** The peers of a simulation and the wires to them. It knows the truth; clients learn only what the events report. */
 import type { ErrorCode, Load } from '@potluck/protocol'
+import type { Claims } from '../../../client/reputation/index.ts'
 import type { Clock } from '../clock.ts'
-import type { Ask, PublicPeer } from '../policies/policy.ts'
 import type { Random } from '../random.ts'
 import { HONEST } from './audit.ts'
 import { Conversations } from './conversations.ts'
 import { SimPeer, type PeerTraits } from './peer.ts'
 
-/** Signed by the key that answered. `served` is for the audit model alone. */
+/** Signed by the key that answered. Only the simulated audit reads `served`. */
 export interface Receipt {
   key: string
+  /** The model file that the peer used. */
   served: string
   tokens: number
   promptTokens: number
 }
 
-export interface AttemptEvents {
-  accepted: (toldWaitMs: number, load: Load) => void
-  started: () => void
-  firstToken: (cachedTokens: number) => void
-  done: (receipt: Receipt, decodeMs: number) => void
-  failed: (code: ErrorCode, retryAfterMs?: number) => void
+/** What one request asks of a peer. */
+export interface Job {
+  conversation: string
+  promptTokens: number
+  answerTokens: number
 }
 
-/** A dead address takes this long: the client's own patience with one. */
+/** What the client sees of one request, half a round trip after it happened. */
+export interface WireEvents {
+  accepted: (estimatedWaitMs: number, load: Load) => void
+  /** The prefill began. The client does not see this event. */
+  started: () => void
+  firstToken: () => void
+  done: (receipt: Receipt, result: { cachedTokens: number; decodeMs: number; load: Load }) => void
+  failed: (code: ErrorCode, details?: { retryAfterMs?: number; decodedTokens?: number }) => void
+}
+
+/** A dial to a dead address takes this long: the client's own timeout for one address. */
 const DIAL_TIMEOUT_MS = 2_500
 
-/** A `SimPeer` that is in the network, with what its owner makes of it. */
-export class Member implements PublicPeer {
+/** A `SimPeer` in the network, with what its owner makes of it. */
+export class Member {
   readonly peer: SimPeer
-  /** Which file it serves for this client's request. */
+  /** The model file that it uses for this client's request. */
   serves: (client: string) => string = () => HONEST
-  /** After each answer it gave. */
+  /** Called after each of its answers. */
   answered: (served: string) => void = () => undefined
-  claims: PublicPeer['claims']
+  /** The rates on its card. */
+  claims: Claims
 
   constructor(peer: SimPeer) {
     this.peer = peer
@@ -41,6 +52,7 @@ export class Member implements PublicPeer {
     this.claims = { prefillTokensPerSecond, decodeTokensPerSecond }
   }
 
+  /** Its public key. A whitewasher changes it. */
   get key(): string {
     return this.peer.key
   }
@@ -49,6 +61,7 @@ export class Member implements PublicPeer {
     return this.peer.traits.roundTripMs
   }
 
+  /** The load that it reports. */
   load(): Load {
     return this.peer.load()
   }
@@ -66,32 +79,38 @@ export class Network {
     this.members = traits.map((one) => new Member(new SimPeer(one, clock, conversations)))
   }
 
-  /** Sends one request; `cancel` resets the stream. */
-  send(client: string, member: Member, ask: Ask, events: AttemptEvents): { cancel: () => void } {
-    const { peer } = member
-    const half = peer.traits.roundTripMs / 2
-    let over = false
+  /** The load that a peer reports now. */
+  readonly loadOf = (key: string): Load => {
+    const member = this.members.find((one) => one.key === key)
+    return member?.load() ?? { active: 0, queued: 0, slots: 1, estimatedWaitMs: 0 }
+  }
+
+  /** Sends one request to the peer with this key. `cancel` resets the stream. */
+  send(client: string, key: string, job: Job, events: WireEvents): { cancel: () => void } {
+    const member = this.members.find((one) => one.key === key)
+    const half = (member?.roundTripMs ?? 0) / 2
+    let closed = false
     let cancel = (): void => undefined
     const back = (run: () => void): void => {
       this.clock.after(half, () => {
-        if (!over) run()
+        if (!closed) run()
       })
     }
     const end = (run: () => void): void =>
       back(() => {
-        over = true
+        closed = true
         run()
       })
-    if (!peer.alive) {
+    if (member === undefined || !member.peer.alive) {
       this.clock.after(DIAL_TIMEOUT_MS - half, () => end(() => events.failed('dial_failed')))
     } else {
       this.clock.after(half, () => {
-        if (!over) cancel = this.#arrive(client, member, ask, events, back, end)
+        if (!closed) cancel = this.#arrive(client, member, job, events, back, end)
       })
     }
     return {
       cancel: () => {
-        over = true
+        closed = true
         this.clock.after(half, () => cancel())
       }
     }
@@ -100,8 +119,8 @@ export class Network {
   #arrive(
     client: string,
     member: Member,
-    ask: Ask,
-    events: AttemptEvents,
+    job: Job,
+    events: WireEvents,
     back: (run: () => void) => void,
     end: (run: () => void) => void
   ): () => void {
@@ -112,29 +131,45 @@ export class Network {
     }
     const { key } = peer
     let cachedTokens = 0
+    let firstTokenAt: number | undefined
     const taken = peer.take(
-      { client, ...ask },
+      { client, ...job },
       {
-        accepted: (toldWaitMs) => {
+        accepted: (estimatedWaitMs) => {
           const load = peer.load()
-          back(() => events.accepted(toldWaitMs, load))
+          back(() => events.accepted(estimatedWaitMs, load))
         },
         started: (cached) => {
           cachedTokens = cached
           events.started()
         },
-        firstToken: () => back(() => events.firstToken(cachedTokens)),
+        firstToken: () => {
+          firstTokenAt = this.clock.now()
+          back(() => events.firstToken())
+        },
         done: (decodeMs) => {
           const served = member.serves(client)
+          const load = peer.load()
           member.answered(served)
-          end(() => events.done({ key, served, tokens: ask.answerTokens, promptTokens: ask.promptTokens }, decodeMs))
+          const receipt = { key, served, tokens: job.answerTokens, promptTokens: job.promptTokens }
+          end(() => events.done(receipt, { cachedTokens, decodeMs, load }))
         },
-        cut: () => end(() => events.failed('stream_cut'))
+        cut: () => {
+          const decodedTokens = firstTokenAt === undefined ? 0 : this.#decoded(member, job, firstTokenAt)
+          end(() => events.failed('stream_cut', { decodedTokens }))
+        }
       }
     )
     if ('cancel' in taken) return taken.cancel
     const { retryAfterMs } = taken
-    end(() => events.failed('busy', retryAfterMs))
+    end(() => events.failed('busy', { retryAfterMs }))
     return () => undefined
+  }
+
+  /** The tokens that left the peer before it died, at its real rate. */
+  #decoded({ peer }: Member, { answerTokens }: Job, firstTokenAt: number): number {
+    const elapsedMs = this.clock.now() - firstTokenAt
+    const tokens = 1 + Math.floor((elapsedMs * peer.traits.decodeTokensPerSecond) / (1000 * peer.slowdown))
+    return Math.min(answerTokens - 1, tokens)
   }
 }

@@ -10,6 +10,7 @@ import { ConversationMemory, leastWorthCopying } from '../../../node/engine/memo
 import { commonPrefix } from '../../../node/engine/slots.ts'
 import type { Clock } from '../clock.ts'
 import type { Conversations } from './conversations.ts'
+import type { Job } from './network.ts'
 
 export interface PeerTraits {
   /** Its place among the peers; stays when its key changes. */
@@ -32,11 +33,8 @@ const CONTEXT_LENGTH = 4_096
 /** One copy of 144 MiB: a processor's memory takes that long, a GPU's a fiftieth. */
 const COPY_MS = 25
 
-export interface Job {
+export interface QueuedJob extends Job {
   client: string
-  conversation: string
-  promptTokens: number
-  answerTokens: number
 }
 
 export interface JobEvents {
@@ -90,7 +88,7 @@ export class SimPeer {
   }
 
   /** Milliseconds until it wants to be asked again, or undefined if the job was taken. */
-  take(job: Job, events: JobEvents): { cancel: () => void } | { retryAfterMs: number } {
+  take(job: QueuedJob, events: JobEvents): { cancel: () => void } | { retryAfterMs: number } {
     if (this.#queue.full) return { retryAfterMs: this.#queue.retryAfterMs }
     const running: Running = { events, leave: () => undefined }
     this.#running.add(running)
@@ -127,7 +125,7 @@ export class SimPeer {
     return new FairQueue({ slots, capacity: slots * QUEUED_PER_SLOT, now: this.#clock.now })
   }
 
-  #serve(job: Job, running: Running): void {
+  #serve(job: QueuedJob, running: Running): void {
     if (!this.#running.has(running)) return
     const { prefillTokensPerSecond, decodeTokensPerSecond } = this.traits
     const tokens = this.#conversations.tokens(job.conversation, job.promptTokens)

@@ -1,0 +1,101 @@
+/** The product's selector, and what load balancers commonly do instead. The baselines know nothing of honesty. */
+import type { Load } from '@potluck/protocol'
+
+import { MemoryReputationStore, Reputation, type ReputationStore } from '../../../client/reputation/index.ts'
+import type { GenerateContext } from '../../../client/generate/generate.ts'
+import { Selector, type Candidate, type RankedCandidate } from '../../../client/select/index.ts'
+import type { Directory } from '../world/directory.ts'
+
+export type PolicyName = 'potluck' | BaselineName
+export type BaselineName = 'random' | 'round_robin' | 'least_of_two' | 'least_own_of_two'
+export const BASELINES: readonly BaselineName[] = ['random', 'round_robin', 'least_of_two', 'least_own_of_two']
+
+export interface SelectorContext {
+  directory: Directory
+  /** The load that a node reports at this moment. */
+  loadOf: (peer: string) => Load
+  now: () => number
+  /** Uniform in [0, 1). */
+  random: () => number
+}
+
+export interface Policy {
+  selector: GenerateContext['selector']
+  reputation: Reputation
+}
+
+export function createPolicy(
+  name: PolicyName,
+  { directory, loadOf, now, random }: SelectorContext,
+  store: ReputationStore = new MemoryReputationStore()
+): Policy {
+  const reputation = new Reputation({ store, now })
+  const user = { localNode: undefined, trusted: new Set<string>() }
+  const selector = new Selector({ reputation, directory, user, now, random })
+  return { selector: name === 'potluck' ? selector : baseline(ORDERS[name](random, loadOf), selector), reputation }
+}
+
+/** Puts the candidates into an order, computed only as far as it is asked for. */
+type Order = (candidates: readonly Candidate[]) => Iterable<Candidate>
+
+const ORDERS: Readonly<Record<BaselineName, (random: () => number, loadOf: SelectorContext['loadOf']) => Order>> = {
+  random: (random) => (candidates) => shuffled(candidates, random),
+  round_robin: roundRobin,
+  /** Of two random nodes, the one that reports fewer requests when it is asked. */
+  least_of_two: (random, loadOf) => (candidates) =>
+    pairwise(shuffled(candidates, random), ({ peer }) => {
+      const { active, queued } = loadOf(peer)
+      return active + queued
+    }),
+  /** Of two random nodes, the one with fewer of this client's own requests. Proxies such as Envoy do this. */
+  least_own_of_two: (random) => (candidates) => pairwise(shuffled(candidates, random), ({ inFlight }) => inFlight)
+}
+
+/** The product's bookkeeping with another order, and without hedges and moves. */
+function baseline(order: Order, selector: Selector): GenerateContext['selector'] {
+  return {
+    candidates: (...call) => selector.candidates(...call),
+    begin: (...call) => selector.begin(...call),
+    *rank(candidates) {
+      const current = candidates.map(({ node, model }) => selector.candidate(node, model))
+      for (const candidate of order(current)) yield asRanked(candidate)
+    },
+    hedgeAfterMs: () => Infinity,
+    takeHedge: () => false,
+    worthAsking: () => [],
+    better: () => undefined
+  }
+}
+
+function asRanked(candidate: Candidate): RankedCandidate {
+  return { ...candidate, why: 'cold', predicted: { waitMs: 0, ttftMs: 0, totalMs: 0 } }
+}
+
+function roundRobin(random: () => number): Order {
+  let next: number | undefined
+  return function* (candidates) {
+    // If every client began with the first node, all would ask the same node at the same time.
+    next ??= Math.floor(random() * candidates.length)
+    for (let tries = 0; tries < candidates.length; tries++) yield candidates[next++ % candidates.length]!
+  }
+}
+
+function* pairwise(all: Iterator<Candidate>, weight: (candidate: Candidate) => number): Generator<Candidate> {
+  for (;;) {
+    const [first, second] = [all.next(), all.next()]
+    if (first.done === true) return
+    if (second.done === true) yield first.value
+    else yield weight(second.value) < weight(first.value) ? second.value : first.value
+  }
+}
+
+function* shuffled(candidates: readonly Candidate[], random: () => number): Generator<Candidate, void, void> {
+  const left = [...candidates]
+  while (left.length > 0) {
+    const index = Math.floor(random() * left.length)
+    const candidate = left[index]!
+    left[index] = left.at(-1)!
+    left.pop()
+    yield candidate
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * A simulated client: the product's own request path (`client/generate`) on the virtual clock, over the simulated
+ * network. Only discovery and the wire are replaced.
+ */
+import { DEFAULT_TIMEOUTS, PotluckError, type AnswerRecord, type PromptInput } from '@potluck/protocol'
+import { pushable } from 'it-pushable'
+
+import { toAsk } from '../../../client/base/request.ts'
+import { generate, type GenerateContext } from '../../../client/generate/generate.ts'
+import type { AttemptEvent, SendRequest } from '../../../client/generate/wire.ts'
+import type { Directory } from './directory.ts'
+import type { Network, Receipt } from './network.ts'
+import { textOf, type Turn } from './workload.ts'
+
+export interface Outcome {
+  turn: Turn
+  startedAt: number
+  ttftMs: number
+  totalMs: number
+  /** Of the attempt that completed. After a failover the answer so far counts as prompt. */
+  cachedTokens: number
+  receipt: Receipt
+  /** Prefills that began in attempts which the client abandoned for another node. */
+  duplicatePrefills: number
+  /** Times that the request failed and the caller sent it again. */
+  failures: number
+}
+
+/** After a failed request the caller waits this long, unless the error names another time. */
+const RETRY_MS = 1_000
+
+interface Running {
+  turn: Turn
+  duplicatePrefills: number
+}
+
+export class SimClient {
+  readonly #name: string
+  readonly #network: Network
+  readonly #context: GenerateContext
+  /** The requests that run, by the input that the client sends. */
+  readonly #running = new WeakMap<PromptInput, Running>()
+  readonly #receipts = new WeakMap<Uint8Array, Receipt>()
+
+  constructor(
+    name: string,
+    network: Network,
+    directory: Directory,
+    selector: GenerateContext['selector'],
+    { canAudit }: Pick<GenerateContext, 'canAudit'>
+  ) {
+    this.#name = name
+    this.#network = network
+    this.#context = {
+      directory,
+      selector,
+      clock: network.clock,
+      send: (...call) => this.#send(...call),
+      timeouts: DEFAULT_TIMEOUTS,
+      signal: new AbortController().signal,
+      canAudit,
+      onAnswer: () => undefined
+    }
+  }
+
+  /** Sends the request until it is answered, as the SDKs do. Its times count from the first time. */
+  async ask(turn: Turn): Promise<Outcome> {
+    const startedAt = this.#network.clock.now()
+    const ask = toAsk({ messages: turn.messages, seed: 0n })
+    const running: Running = { turn, duplicatePrefills: 0 }
+    this.#running.set(ask.input, running)
+    for (let failures = 0; ; failures++) {
+      const sentAt = this.#network.clock.now()
+      try {
+        for await (const part of generate(ask, this.#context)) {
+          if (part.type !== 'finish') continue
+          const { ttftMs, receipt } = part.metadata
+          return {
+            turn,
+            startedAt,
+            ttftMs: sentAt - startedAt + ttftMs,
+            totalMs: this.#network.clock.now() - startedAt,
+            cachedTokens: part.usage.cachedTokens,
+            receipt: this.#receipts.get(receipt)!,
+            duplicatePrefills: running.duplicatePrefills,
+            failures
+          }
+        }
+      } catch (error) {
+        if (!(error instanceof PotluckError)) throw error
+        await this.#network.clock.sleep(error.retryAfterMs ?? RETRY_MS, this.#context.signal)
+      }
+    }
+  }
+
+  async *#send(...[node, request, { signal }]: Parameters<SendRequest>): ReturnType<SendRequest> {
+    const running = this.#running.get(request.input)!
+    const begun = request.continuation?.answerTokens.length ?? 0
+    const promptTokens = running.turn.promptTokens + begun
+    const answerTokens = running.turn.answerTokens - begun
+    const events = pushable<AttemptEvent>({ objectMode: true })
+    let prefilling = false
+    let sent = 0
+    const delta = (tokens: number): void => {
+      const count = Math.max(0, tokens - sent)
+      sent += count
+      if (count > 0) {
+        events.push({ type: 'delta', delta: { tokens: new Array<number>(count).fill(0), text: textOf(count) } })
+      }
+    }
+    const { cancel } = this.#network.send(
+      this.#name,
+      node.peerId.toString(),
+      { conversation: running.turn.conversation, promptTokens, answerTokens },
+      {
+        accepted: (estimatedWaitMs, load) =>
+          events.push({
+            type: 'accepted',
+            promptTokens: new Array<number>(running.turn.promptTokens).fill(0),
+            queuePosition: load.queued,
+            estimatedWaitMs,
+            load
+          }),
+        started: () => {
+          prefilling = true
+        },
+        firstToken: () => delta(1),
+        done: (receipt, { cachedTokens, decodeMs, load }) => {
+          delta(answerTokens)
+          const signed = new Uint8Array()
+          this.#receipts.set(signed, receipt)
+          const record: AnswerRecord = { request: signed, promptTokens: [], answerTokens: [], receipt: signed }
+          events.push({
+            type: 'done',
+            finishReason: 'stop',
+            usage: {
+              promptTokens: running.turn.promptTokens,
+              cachedTokens,
+              completionTokens: running.turn.answerTokens
+            },
+            timings: { queueMs: 0, prefillMs: 0, decodeMs },
+            load,
+            receipt: signed,
+            record,
+            longestGapMs: (2 * decodeMs) / answerTokens
+          })
+          events.end()
+        },
+        failed: (code, { retryAfterMs, decodedTokens = 0 } = {}) => {
+          delta(decodedTokens)
+          const peer = node.peerId.toString()
+          events.end(new PotluckError(code, code, { peer, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }))
+        }
+      }
+    )
+    const abort = (): void => {
+      if (prefilling && sent === 0) running.duplicatePrefills++
+      cancel()
+      events.end(new PotluckError('aborted', 'aborted', { peer: node.peerId.toString() }))
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      yield* events
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+}
