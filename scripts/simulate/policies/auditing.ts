@@ -5,14 +5,6 @@
  * Assumption: every client has an engine for the model, or a trusted peer with one. A client without one
  * depends on a quorum of other nodes, and here most of them lie.
  */
-<<<<<<< HEAD
-import { auditCost } from '../../../client/reputation/index.ts'
-import type { Random } from '../random.ts'
-import type { AuditModel } from '../world/audit.ts'
-import type { Network, Receipt } from '../world/network.ts'
-import { nextAsk } from '../world/workload.ts'
-import { DIGEST, type PotluckPolicy } from './potluck.ts'
-=======
 import { formatDigest } from '@potluck/protocol'
 
 import { auditCost, type Reputation } from '../../../client/reputation/index.ts'
@@ -23,7 +15,6 @@ import { MODEL_DIGEST } from '../world/directory.ts'
 import { nextTurn } from '../world/workload.ts'
 
 export const DIGEST: string = formatDigest(MODEL_DIGEST)
->>>>>>> 0e7235a (wip)
 
 const AUDIT_MS = 2_000
 const PROBE_GAP_MS = 20_000
@@ -44,11 +35,7 @@ export class Auditing {
   readonly #model: AuditModel
   readonly #random: Random
 
-<<<<<<< HEAD
-  constructor(client: string, policy: PotluckPolicy, network: Network, model: AuditModel) {
-=======
   constructor(client: string, reputation: Reputation, network: Network, model: AuditModel) {
->>>>>>> 0e7235a (wip)
     this.#client = client
     this.#reputation = reputation
     this.#network = network
@@ -65,11 +52,7 @@ export class Auditing {
   }
 
   #audit({ key, served, tokens, promptTokens }: Receipt): void {
-<<<<<<< HEAD
-    const { reputation } = this.#policy
-=======
     const reputation = this.#reputation
->>>>>>> 0e7235a (wip)
     this.spent.audits += auditCost(promptTokens + tokens, reputation.parameters)
     this.#network.clock.after(AUDIT_MS, () => {
       const known = reputation.state(key, DIGEST).integrity.evidence
@@ -88,13 +71,8 @@ export class Auditing {
     const ask = nextTurn(`probe-${this.#client}-${key}`, undefined, this.#random)
     const generation = ask.promptTokens * PREFILL_COST + ask.answerTokens
     const audit = auditCost(ask.promptTokens + ask.answerTokens, reputation.parameters)
-<<<<<<< HEAD
-    if (!reputation.takeBudget(generation + audit)) return again()
-    this.#network.send(this.#client, member, ask, {
-=======
     if (!reputation.takeBudget(generation + audit)) return again()
     this.#network.send(this.#client, key, ask, {
->>>>>>> 0e7235a (wip)
       accepted: () => undefined,
       started: () => undefined,
       firstToken: () => undefined,

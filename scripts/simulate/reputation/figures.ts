@@ -5,12 +5,8 @@ import { traitors } from '../attacks/traitors.ts'
 import { whitewashing } from '../attacks/whitewashing.ts'
 import type { Attack } from '../attacks/attack.ts'
 import type { Figure } from '../report.ts'
-<<<<<<< HEAD
-import { simulate, type PolicyName, type RunOptions, type Tally } from './run.ts'
-=======
 import type { PolicyName } from '../policies/selectors.ts'
 import { simulate, type RunOptions, type Tally } from './run.ts'
->>>>>>> 0e7235a (wip)
 
 export interface ReputationOptions extends RunOptions {
   seeds: number
@@ -49,34 +45,21 @@ export async function reputation(options: ReputationOptions, note: (text: string
   const seeds = Array.from({ length: options.seeds }, (_, index) => index + 1)
   for (const attack of ATTACKS) {
     if (options.attack !== undefined && options.attack !== attack.name) continue
-<<<<<<< HEAD
-    const run = (policy: PolicyName): Tally[] => {
-      const start = performance.now()
-      const tallies = seeds.map((seed) => simulate(attack, policy, seed, options))
-=======
     const run = async (policy: PolicyName): Promise<Tally[]> => {
       const start = performance.now()
       const tallies: Tally[] = []
       for (const seed of seeds) tallies.push(await simulate(attack, policy, seed, options))
->>>>>>> 0e7235a (wip)
       note(`${attack.name}, ${policy}: ${((performance.now() - start) / 1000).toFixed(1)} s`)
       return tallies
     }
     const { all, late } = ENDS[attack.name] ?? {}
-<<<<<<< HEAD
-    const ours = run('potluck')
-=======
     const ours = await run('potluck')
->>>>>>> 0e7235a (wip)
     const label = `${attack.name} / potluck`
     add(label, ours, 'bad_answer_share', ({ bad, answers }) => [bad, answers], atMost(all))
     add(label, ours, 'bad_answer_share_after_50', ({ lateBad, lateAnswers }) => [lateBad, lateAnswers], atMost(late))
     add(label, ours, 'false_quarantines', ({ quarantined, audited }) => [quarantined.size, audited.size], atMost(0.001))
     add(label, ours, 'audit_share', ({ spentAudits, spentAnswers }) => [spentAudits, spentAnswers], atMost(0.05))
-<<<<<<< HEAD
-=======
     add(label, ours, 'failed_requests', ({ failures, answers }) => [failures, answers])
->>>>>>> 0e7235a (wip)
     for (const baseline of BESIDE) {
       add(`${attack.name} / ${baseline}`, await run(baseline), 'bad_answer_share', ({ bad, answers }) => [bad, answers])
     }

@@ -13,10 +13,6 @@ import { AuditModel, HONEST } from '../world/audit.ts'
 import { SimClient } from '../world/client.ts'
 import { Directory } from '../world/directory.ts'
 import { Network } from '../world/network.ts'
-<<<<<<< HEAD
-import { sender } from '../world/request.ts'
-=======
->>>>>>> 0e7235a (wip)
 import { population } from '../world/traits.ts'
 import { nextTurn } from '../world/workload.ts'
 
@@ -28,10 +24,7 @@ export interface RunOptions {
 }
 
 const MEAN_PAUSE_MS = 20_000
-<<<<<<< HEAD
-=======
 const neverAborted = new AbortController().signal
->>>>>>> 0e7235a (wip)
 /** The first requests of a client, in which it does not know the peers yet. */
 const LEARNING = 50
 
@@ -49,11 +42,7 @@ export interface Tally {
   failures: number
 }
 
-<<<<<<< HEAD
-export function simulate(attack: Attack, name: PolicyName, seed: number, options: RunOptions): Tally {
-=======
 export async function simulate(attack: Attack, name: PolicyName, seed: number, options: RunOptions): Promise<Tally> {
->>>>>>> 0e7235a (wip)
   const random = new Random(seed)
   const clock = new Clock()
   const model = AuditModel.load()
@@ -73,56 +62,6 @@ export async function simulate(attack: Attack, name: PolicyName, seed: number, o
   const honest = network.members.filter(({ peer }) => peer.traits.honest)
   const malicious = network.members.filter(({ peer }) => !peer.traits.honest)
   attack.begin({ malicious, cheats: model.cheats, clock, random })
-<<<<<<< HEAD
-
-  let running = options.clients
-  for (let index = 0; index < options.clients; index++) {
-    const client = `client-${index}`
-    const { peers } = new Directory(network)
-    const context = { client, peers, now: clock.now, random: random.next }
-    const policy = name === 'potluck' ? new PotluckPolicy(context) : BASELINES[name](context)
-    const ours = policy instanceof PotluckPolicy ? policy : undefined
-    const auditing = ours && new Auditing(client, ours, network, model)
-    const send = sender(network, client, policy)
-    let asked = 0
-    const ask = (): void => {
-      if (asked === options.requests) {
-        if (ours !== undefined && auditing !== undefined) close(ours, auditing)
-        running--
-        return
-      }
-      asked++
-      const number = asked
-      const next = nextAsk(`${client}-${number}`, undefined, random)
-      send(next, ({ receipt, cachedTokens }) => {
-        const bad = receipt.served !== HONEST
-        tally.answers++
-        tally.bad += Number(bad)
-        if (number > LEARNING) {
-          tally.lateAnswers++
-          tally.lateBad += Number(bad)
-        }
-        auditing?.answered(receipt, cachedTokens)
-        clock.after(random.exponential(MEAN_PAUSE_MS), ask)
-      })
-    }
-    const close = (potluck: PotluckPolicy, { spent }: Auditing): void => {
-      tally.spentAnswers += spent.answers
-      tally.spentAudits += spent.audits
-      for (const { key, peer } of honest) {
-        const pair = `${client} ${peer.traits.index}`
-        const { integrity } = potluck.reputation.state(key, DIGEST)
-        const { quarantineEvidence } = potluck.reputation.parameters
-        const wronged = (integrity.evidence?.peak ?? 0) >= Math.log(quarantineEvidence) || integrity.banned
-        if (wronged) tally.quarantined.add(pair)
-        if (wronged || integrity.evidence !== undefined) tally.audited.add(pair)
-      }
-    }
-    clock.after(random.exponential(MEAN_PAUSE_MS), ask)
-  }
-  // Probes would go on for ever, so the run ends with the last request.
-  while (running > 0) clock.runUntil(clock.now() + 60_000)
-=======
 
   const run = async (name: string, policyName: PolicyName): Promise<void> => {
     const directory = new Directory(network)
@@ -170,6 +109,5 @@ export async function simulate(attack: Attack, name: PolicyName, seed: number, o
   // Probes would go on for ever, so the run ends with the last request.
   while (running > 0) await clock.runUntil(clock.now() + 60_000)
   await Promise.all(runs)
->>>>>>> 0e7235a (wip)
   return tally
 }

@@ -15,15 +15,9 @@ import { Clock } from '../clock.ts'
 import { DIGEST } from '../policies/auditing.ts'
 import { createPolicy, type PolicyName } from '../policies/selectors.ts'
 import { Random } from '../random.ts'
-<<<<<<< HEAD
-import { Directory } from '../world/directory.ts'
-import { Network, type Member } from '../world/network.ts'
-import { sender, type Outcome } from '../world/request.ts'
-=======
 import { SimClient, type Outcome } from '../world/client.ts'
 import { Directory } from '../world/directory.ts'
 import { Network, type Member } from '../world/network.ts'
->>>>>>> 0e7235a (wip)
 import { MOST_SLOTS, population } from '../world/traits.ts'
 import { MEAN_ANSWER_TOKENS, MEAN_NEW_TOKENS, nextTurn, type Turn } from '../world/workload.ts'
 

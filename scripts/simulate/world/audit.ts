@@ -10,11 +10,7 @@ import type { Random } from '../random.ts'
 
 /**
  * For each model file that can be served as the claimed one, the probability of each cell for a token. The
-<<<<<<< HEAD
  * cells are those of `client/evidence/bins.ts`. Measured and written by
-=======
- * cells are those of `client/evidence/bins.ts`. Measured and written by
->>>>>>> 0e7235a (wip)
  * `npm run bench -- audit --write-distribution`.
  */
 export type Distribution = Readonly<Record<string, Readonly<Record<string, number>>>>
