@@ -55,6 +55,7 @@ const ORDERS: Readonly<Record<BaselineName, (random: () => number, loadOf: Selec
 function baseline(order: Order, selector: Selector): GenerateContext['selector'] {
   return {
     candidates: (...call) => selector.candidates(...call),
+    passes: (...call) => selector.passes(...call),
     begin: (...call) => selector.begin(...call),
     *rank(candidates) {
       const current = candidates.map(({ node, model }) => selector.candidate(node, model))

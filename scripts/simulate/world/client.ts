@@ -100,6 +100,7 @@ export class SimClient {
     const answerTokens = running.turn.answerTokens - begun
     const events = pushable<AttemptEvent>({ objectMode: true })
     let prefilling = false
+    let ended = false
     let sent = 0
     const delta = (tokens: number): void => {
       const count = Math.max(0, tokens - sent)
@@ -126,6 +127,7 @@ export class SimClient {
         },
         firstToken: () => delta(1),
         done: (receipt, { cachedTokens, decodeMs, load }) => {
+          ended = true
           delta(answerTokens)
           const signed = new Uint8Array()
           this.#receipts.set(signed, receipt)
@@ -147,6 +149,7 @@ export class SimClient {
           events.end()
         },
         failed: (code, { retryAfterMs, decodedTokens = 0 } = {}) => {
+          ended = true
           delta(decodedTokens)
           const peer = node.peerId.toString()
           events.end(new PotluckError(code, code, { peer, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }))
@@ -154,6 +157,9 @@ export class SimClient {
       }
     )
     const abort = (): void => {
+      // The client closes every attempt, also one that is complete.
+      if (ended) return
+      ended = true
       if (prefilling && sent === 0) running.duplicatePrefills++
       cancel()
       events.end(new PotluckError('aborted', 'aborted', { peer: node.peerId.toString() }))
