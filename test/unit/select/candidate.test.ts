@@ -56,6 +56,8 @@ describe('one digest is settled on', () => {
   test('the failure for a name without a majority lists each digest once', () => {
     const error = ambiguousName([small, large, small])
     expect(error.code).toBe('invalid_request')
-    expect(error.message.match(/sha256:[0-9a-f]{64}/g)).toEqual([small, large].map(({ model: { digest } }) => formatDigest(digest)))
+    expect(error.message.match(/sha256:[0-9a-f]{64}/g)).toEqual(
+      [small, large].map(({ model: { digest } }) => formatDigest(digest))
+    )
   })
 })

@@ -71,7 +71,10 @@ test('the modes "trusted" and "local" exclude all other nodes', () => {
     passed: ['own'],
     refused: { trusted: 'not_local', other: 'not_local' }
   })
-  expect(gate(all, { mode: 'trusted', user })).toEqual({ passed: ['own', 'trusted'], refused: { other: 'not_trusted' } })
+  expect(gate(all, { mode: 'trusted', user })).toEqual({
+    passed: ['own', 'trusted'],
+    refused: { other: 'not_trusted' }
+  })
   expect(gate(all, { user }).passed).toEqual(['own', 'trusted', 'other'])
 })
 
@@ -80,7 +83,9 @@ test("audits do not exclude the user's own node", () => {
 })
 
 test('audits exclude a trusted node', () => {
-  expect(gate([knownNode('bad')], { user: { trusted: new Set(['bad']) }, learn: ban }).refused).toEqual({ bad: 'banned' })
+  expect(gate([knownNode('bad')], { user: { trusted: new Set(['bad']) }, learn: ban }).refused).toEqual({
+    bad: 'banned'
+  })
 })
 
 test('without a limit of the caller, every context is long enough', () => {

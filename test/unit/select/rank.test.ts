@@ -120,11 +120,7 @@ test('a client that cannot audit ranks probationary peers like all others', () =
 
 test('chance decides among unknown peers: a card that claims more does not come first', () => {
   const random = seeded(5)
-  const all = [
-    candidate('boastful', { ...UNKNOWN, model: BOASTFUL }),
-    candidate('a', UNKNOWN),
-    candidate('b', UNKNOWN)
-  ]
+  const all = [candidate('boastful', { ...UNKNOWN, model: BOASTFUL }), candidate('a', UNKNOWN), candidate('b', UNKNOWN)]
   const firsts = Array.from({ length: 300 }, () => peers(ranked(all, { random }))[0])
   expect(firsts.filter((peer) => peer === 'boastful').length).toBeLessThan(140)
 })
