@@ -7,13 +7,7 @@ import { toAsk, type ChatOptions } from '../../../client/base/request.ts'
 import type { KnownNode } from '../../../client/discover/known-node.ts'
 import { ResumableAnswer } from '../../../client/generate/resumable-answer.ts'
 import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
-import {
-  CandidatePool,
-  Selector,
-  type AttemptRecord,
-  type Mode,
-  type PoolContext
-} from '../../../client/select/index.ts'
+import { CandidatePool, Selector, type AttemptRecord, type Mode } from '../../../client/select/index.ts'
 import { FakeClock, IDLE, knownNode, model, NOW, peers } from './help.ts'
 
 const OTHER_DIGEST = new Uint8Array(32).fill(8)
