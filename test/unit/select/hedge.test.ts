@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+
 import {
   earnHedge,
   FRESH_HEDGING,
@@ -9,7 +10,7 @@ import {
 } from '../../../client/select/hedge.ts'
 import { seeded } from './help.ts'
 
-test('nothing is hedged before anything is known, and nothing without a saved token', () => {
+test('there is no hedge before first tokens were observed, and none without a saved token', () => {
   expect(hedgeAfterMs(FRESH_HEDGING, 1_000)).toBe(Infinity)
   expect(spendHedge(FRESH_HEDGING)).toBeUndefined()
 })
@@ -30,7 +31,7 @@ test('at most 3 of 100 requests are hedged, and 2 more in a burst', () => {
   expect(hedging.tokens).toBe(2)
 })
 
-test('the time to hedge follows the latest twentieth of our own waits', () => {
+test('about 1 in 20 of the waits for a first token exceeds the time to hedge', () => {
   const random = seeded(11)
   let hedging: Hedging = FRESH_HEDGING
   let beyond = 0
@@ -43,7 +44,7 @@ test('the time to hedge follows the latest twentieth of our own waits', () => {
   expect(beyond / 3_000).toBeLessThan(0.08)
 })
 
-test("a round trip's jitter is no straggler", () => {
+test('no hedge is sent within the jitter of a round trip', () => {
   let hedging: Hedging = FRESH_HEDGING
   for (let request = 0; request < 500; request++) hedging = noteFirstToken(hedging, 5, 10)
   expect(hedgeAfterMs(hedging, 10)).toBe(300)

@@ -1,60 +1,113 @@
-/** A contender with nothing remarkable. */
-import { freshState, reputationParameters, type ReputationParameters } from '../../../client/reputation/index.ts'
-import type { Contender, Request } from '../../../client/select/index.ts'
-import { rank, type Choice, type RankContext } from '../../../client/select/rank.ts'
+/** Cards, known nodes and candidates without anything remarkable, and a clock that no test waits for. */
+import { formatDigest, SAMPLING_CONTRACT, type Card, type Load, type ModelCard } from '@potluck/protocol'
+
+import type { Clock } from '../../../client/base/clock.ts'
+import type { KnownNode } from '../../../client/discover/known-node.ts'
+import { freshState, reputationParameters } from '../../../client/reputation/index.ts'
+import type { Candidate, RankedCandidate, Workload } from '../../../client/select/index.ts'
+import { rank, type RankContext } from '../../../client/select/rank.ts'
 
 export const NOW = 1_000_000_000_000
-const PARAMETERS: ReputationParameters = reputationParameters()
-export const REQUEST: Request = { promptTokens: 200, maxTokens: 500, answerTokens: 200 }
+export const WORK: Workload = {
+  promptTokens: 200,
+  maxTokens: 500,
+  answerTokens: 200,
+  prefixKeys: [],
+  auditable: true
+}
+export const IDLE: Load = { active: 0, queued: 0, slots: 2, estimatedWaitMs: 0 }
+const PARAMETERS = reputationParameters()
 
-export function contender(peer: string, changes: Partial<Contender> = {}): Contender {
+export function model(changes: Partial<ModelCard> = {}): ModelCard {
   return {
-    peer,
-    local: false,
-    trusted: false,
-    draining: false,
-    suitable: true,
-    contextLength: 8_192,
-    claims: { prefillTokensPerSecond: 1_000, decodeTokensPerSecond: 50 },
-    load: { active: 0, queued: 0, slots: 2, estimatedWaitMs: 0 },
-    loadAt: NOW,
-    roundTripMs: 40,
-    inFlight: 0,
-    sentSince: 0,
-    cachedTokens: 0,
-    notBefore: 0,
-    standing: 'established',
-    // So sure that the draw hardly matters.
-    reliability: { alpha: 1e6, beta: 1 },
-    auditedTokens: 2_000,
-    awaitedAudits: 0,
-    speed: freshState(NOW).speed,
+    digest: new Uint8Array(32).fill(7),
+    name: 'test/model:Q8_0',
+    architecture: 'llama',
+    parameters: 1_000_000,
+    quantization: 'Q8_0',
+    contextLength: 4096,
+    features: ['chat', 'completion', 'logprobs'],
+    prefillTokensPerSecond: 1000,
+    decodeTokensPerSecond: 100,
+    sizeBytes: 1_000_000,
     ...changes
   }
 }
 
-export function ranked(
-  contenders: readonly Contender[],
-  context: Partial<RankContext> = {},
-  request: Request = REQUEST
-): Array<Choice<Contender>> {
-  const defaults: RankContext = {
-    mode: 'open',
-    parameters: PARAMETERS,
-    probation: true,
-    probationShare: 0,
-    now: NOW,
-    random: seeded()
+/** A node as discovery knows it. Nothing in selection reads the rest of the card. */
+export function knownNode(
+  peer: string,
+  { card, ...changes }: Partial<Omit<KnownNode, 'card'>> & { card?: Partial<Card> } = {}
+): KnownNode {
+  const peerId = { toString: () => peer } as Card['peerId']
+  return {
+    card: { peerId, addresses: [], models: [model()], draining: false, contract: SAMPLING_CONTRACT, ...card } as Card,
+    load: IDLE,
+    loadAt: NOW,
+    roundTripMs: 40,
+    seenAt: NOW,
+    ...changes
   }
-  return [...rank(contenders, request, { ...defaults, ...context })]
 }
 
-export function names(choices: ReadonlyArray<Choice<Contender>>): string[] {
-  return choices.map(({ contender: { peer } }) => peer)
+export type CandidateChanges = Partial<Omit<Candidate, 'peer' | 'digest' | 'node' | 'model'>> & {
+  model?: Partial<ModelCard>
+} & Partial<Pick<KnownNode, 'load' | 'loadAt' | 'roundTripMs'>>
+
+export function candidate(peer: string, changes: CandidateChanges = {}): Candidate {
+  const { model: of, load = IDLE, loadAt = NOW, roundTripMs = 40, ...others } = changes
+  const served = model({ contextLength: 8_192, decodeTokensPerSecond: 50, ...of })
+  return {
+    peer,
+    digest: formatDigest(served.digest),
+    node: knownNode(peer, { card: { models: [served] }, load, loadAt, roundTripMs }),
+    model: served,
+    local: false,
+    trusted: false,
+    standing: 'established',
+    // So certain that the draw of the reliability hardly changes the order.
+    reliability: { alpha: 1e6, beta: 1 },
+    speed: freshState(NOW).speed,
+    auditedTokens: 2_000,
+    awaitedAudits: 0,
+    inFlight: 0,
+    sentSince: 0,
+    notBefore: 0,
+    cachedTokens: 0,
+    ...others
+  }
 }
 
-/** A small linear congruence: enough to draw from, the same each time. */
+export function ranked(
+  candidates: readonly Candidate[],
+  context: Partial<RankContext> = {},
+  work: Workload = WORK
+): RankedCandidate[] {
+  const defaults: RankContext = { parameters: PARAMETERS, probationShare: 0, now: NOW, random: seeded() }
+  return [...rank(candidates, work, { ...defaults, ...context })]
+}
+
+export function peers(candidates: ReadonlyArray<Pick<Candidate, 'peer'>>): string[] {
+  return candidates.map(({ peer }) => peer)
+}
+
+/** A small linear congruential generator: the same numbers in every run. */
 export function seeded(seed = 1): () => number {
   let state = seed
   return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
+}
+
+/** Virtual time: a sleep ends at once and moves the clock. */
+export class FakeClock implements Clock {
+  at: number = NOW
+  /** The length of every sleep, milliseconds. */
+  readonly slept: number[] = []
+  readonly now = (): number => this.at
+  readonly monotonic = (): number => this.at
+
+  async sleep(ms: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    this.slept.push(ms)
+    this.at += ms
+  }
 }

@@ -1,23 +1,24 @@
-/** What selection remembers between requests: refusals and prefixes. And the draw. */
-import { expect, test } from 'vitest'
+/** What selection remembers between requests (refusals and prefixes), and the draws of the reliability. */
 import type { ChatMessage } from '@potluck/protocol'
+import { expect, test } from 'vitest'
+
 import { drawBeta } from '../../../client/select/beta.ts'
 import { backOff, type Backoff } from '../../../client/select/backoff.ts'
 import { conversationKeys, Prefixes } from '../../../client/select/prefixes.ts'
 import { NOW, seeded } from './help.ts'
 
-test("a node's own retry-after is honoured, up to a minute", () => {
+test("the client obeys a node's retry-after, up to a minute", () => {
   expect(backOff(undefined, 3_000, NOW).notBefore).toBe(NOW + 3_000)
   expect(backOff(undefined, 86_400_000, NOW).notBefore).toBe(NOW + 60_000)
 })
 
-test('without one the wait doubles with each refusal', () => {
+test('without a retry-after, the pause doubles with each refusal', () => {
   let backoff: Backoff | undefined
-  const waits = Array.from({ length: 9 }, () => (backoff = backOff(backoff, undefined, NOW)).notBefore - NOW)
-  expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
+  const pauses = Array.from({ length: 9 }, () => (backoff = backOff(backoff, undefined, NOW)).notBefore - NOW)
+  expect(pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
 })
 
-test('a node that always asks to come back at once is asked ever less often', () => {
+test('a node that keeps refusing with a short retry-after is asked less and less often', () => {
   let backoff: Backoff | undefined
   for (let refusal = 0; refusal < 10; refusal++) backoff = backOff(backoff, 1, NOW)
   expect((backoff?.notBefore ?? 0) - NOW).toBe(60_000)
@@ -25,7 +26,7 @@ test('a node that always asks to come back at once is asked ever less often', ()
 
 const say = (role: ChatMessage['role'], content: string): ChatMessage => ({ role, content })
 
-test('the next turn finds who served the last one, another conversation does not', () => {
+test('the next turn finds the node that served the last one; another conversation does not', () => {
   const prefixes = new Prefixes()
   const first = [say('system', 'Be kind.'), say('user', 'Hello')]
   const answered = [...first, say('assistant', 'Hi!')]
@@ -37,7 +38,7 @@ test('the next turn finds who served the last one, another conversation does not
   expect(prefixes.holder(next, NOW + 16 * 60_000)).toBeUndefined()
 })
 
-test('prefixes are bounded: the oldest leaves', () => {
+test('the number of prefixes is bounded: the oldest is dropped', () => {
   const prefixes = new Prefixes()
   for (let index = 0; index < 5_000; index++) prefixes.remember(`key-${index}`, 'peer-a', 1, NOW)
   expect(prefixes.holder(['key-0'], NOW)).toBeUndefined()

@@ -1,20 +1,31 @@
-/** The selector's memory: one request after the other, as the client makes them. */
+/** What the selector remembers from one request to the next, and what an attempt's record reports. */
+import { formatDigest, type Load } from '@potluck/protocol'
 import { expect, test } from 'vitest'
-import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
-import { Selector, type AttemptResult, type KnownNode, type SelectionRequest } from '../../../client/select/index.ts'
-import { complete } from '../reputation/help.ts'
-import { NOW, seeded } from './help.ts'
 
-const DIGEST = 'sha256:aa'
-const REQUEST: SelectionRequest = {
+import type { KnownNode } from '../../../client/discover/known-node.ts'
+import { MemoryReputationStore, Reputation, type Claims } from '../../../client/reputation/index.ts'
+import {
+  Selector,
+  type AnswerOutcome,
+  type AttemptRecord,
+  type Candidate,
+  type RankedCandidate,
+  type Workload
+} from '../../../client/select/index.ts'
+import { complete } from '../reputation/help.ts'
+import { FakeClock, IDLE, knownNode, model, NOW, peers, seeded } from './help.ts'
+
+const CLAIMS = { prefillTokensPerSecond: 600, decodeTokensPerSecond: 50 }
+const DIGEST = formatDigest(model().digest)
+const BUSY: Load = { active: 2, queued: 1, slots: 2, estimatedWaitMs: 500 }
+const WORK: Workload = {
   promptTokens: 2_000,
   maxTokens: 500,
   answerTokens: 200,
   prefixKeys: ['turn-1'],
   auditable: true
 }
-const CLAIMS = { prefillTokensPerSecond: 600, decodeTokensPerSecond: 50 }
-const RESULT: AttemptResult = {
+const OUTCOME: AnswerOutcome = {
   promptTokens: 2_000,
   cachedTokens: 0,
   completionTokens: 200,
@@ -24,136 +35,209 @@ const RESULT: AttemptResult = {
 }
 
 class World {
-  at = NOW
-  readonly reputation = new Reputation({ store: new MemoryReputationStore(), now: () => this.at })
+  readonly clock = new FakeClock()
+  readonly reputation = new Reputation({ store: new MemoryReputationStore(), now: this.clock.now })
+  readonly loads: Array<[peer: string, load: Load]> = []
+  readonly evicted: string[] = []
+  readonly trusted = new Set<string>()
   readonly selector = new Selector({
     reputation: this.reputation,
-    now: () => this.at,
+    directory: {
+      reportLoad: (peer, load) => void this.loads.push([peer, load]),
+      evict: (peer) => void this.evicted.push(peer)
+    },
+    user: { localNode: 'own', trusted: this.trusted },
+    now: this.clock.now,
     random: seeded()
   })
 
-  node(peer: string, changes: Partial<KnownNode> = {}): KnownNode {
-    return {
-      peer,
-      digest: DIGEST,
-      local: false,
-      trusted: true,
-      draining: false,
-      suitable: true,
-      contextLength: 8_192,
-      claims: CLAIMS,
-      roundTripMs: 40,
-      load: { active: 0, queued: 0, slots: 2, estimatedWaitMs: 0 },
-      loadAt: this.at,
-      ...changes
-    }
+  /** A node that the user trusts, so that it needs no probation. */
+  node(peer: string, changes: Partial<KnownNode> & { claims?: Claims } = {}): KnownNode {
+    const { claims = CLAIMS, ...others } = changes
+    this.trusted.add(peer)
+    return knownNode(peer, {
+      ...others,
+      card: { models: [model({ contextLength: 8_192, ...claims })] },
+      loadAt: others.loadAt ?? this.clock.at
+    })
   }
 
-  /** As reliable as can be, so that the draw decides nothing. */
-  known(peer: string, changes: Partial<KnownNode> = {}): KnownNode {
+  /** A node with 300 complete answers: the draw of its reliability decides nothing. */
+  reliable(peer: string, changes: Parameters<World['node']>[1] = {}): KnownNode {
     for (let answer = 0; answer < 300; answer++) this.reputation.observe(peer, DIGEST, complete({ claims: CLAIMS }))
     return this.node(peer, changes)
   }
 
-  first(nodes: readonly KnownNode[], request = REQUEST): NonNullable<ReturnType<World['all']>[number]> {
-    const [choice] = this.all(nodes, request)
-    if (choice === undefined) throw new Error('Nobody was chosen.')
-    return choice
+  candidates(nodes: readonly KnownNode[]): Candidate[] {
+    return this.selector.candidates(nodes, { kind: 'auto' }, { features: ['chat'], maxTokens: WORK.maxTokens })
   }
 
-  all(nodes: readonly KnownNode[], request = REQUEST) {
-    return [...this.selector.order(nodes, request)]
+  all(nodes: readonly KnownNode[], work = WORK): RankedCandidate[] {
+    return [...this.selector.rank(this.candidates(nodes), work)]
+  }
+
+  first(nodes: readonly KnownNode[], work = WORK): RankedCandidate {
+    const [best] = this.all(nodes, work)
+    if (best === undefined) throw new Error('no node passed the gate')
+    return best
+  }
+
+  begin(node: KnownNode): AttemptRecord {
+    return this.selector.begin(this.first([node]), WORK)
+  }
+
+  counts(peer: string): object {
+    return this.reputation.state(peer, DIGEST).counts
   }
 }
+
+test("candidates carry the user's own node, the trusted peers and their standings", () => {
+  const world = new World()
+  const nodes = [world.node('trusted'), knownNode('own'), knownNode('other')]
+  expect(world.candidates(nodes)).toMatchObject([
+    { peer: 'trusted', digest: DIGEST, local: false, trusted: true, standing: 'probationary' },
+    { peer: 'own', local: true, trusted: false },
+    { peer: 'other', local: false, trusted: false }
+  ])
+})
 
 test('the next turn goes to the node that answered the last one', () => {
   const world = new World()
   const nodes = [
-    world.known('fast', { claims: { prefillTokensPerSecond: 1_500, decodeTokensPerSecond: 60 } }),
-    world.known('holder')
+    world.reliable('fast', { claims: { prefillTokensPerSecond: 1_500, decodeTokensPerSecond: 60 } }),
+    world.reliable('holder')
   ]
-  const choice = world.all(nodes).find(({ contender }) => contender.peer === 'holder')!
-  const record = world.selector.begin(choice, REQUEST)
-  record.accepted(0)
-  world.at += 2_000
+  const candidate = world.all(nodes).find(({ peer }) => peer === 'holder')!
+  const record = world.selector.begin(candidate, WORK)
+  record.accepted(0, IDLE)
+  world.clock.at += 2_000
   record.firstToken()
-  world.at += 4_000
-  record.complete(RESULT)
-  const next = { ...REQUEST, promptTokens: 2_300, prefixKeys: ['turn-1', 'turn-1-answered', 'turn-2'] }
-  expect(world.first(nodes, next)).toMatchObject({
-    why: 'holds_prefix',
-    contender: { peer: 'holder', cachedTokens: 2_200 }
-  })
-  expect(world.reputation.state('holder', DIGEST).counts.complete?.count).toBe(301)
+  world.clock.at += 4_000
+  record.complete(OUTCOME, IDLE)
+  const next = { ...WORK, promptTokens: 2_300, prefixKeys: ['turn-1', 'turn-1-answered', 'turn-2'] }
+  expect(world.first(nodes, next)).toMatchObject({ why: 'holds_prefix', peer: 'holder', cachedTokens: 2_200 })
+  expect(world.counts('holder')).toMatchObject({ complete: { count: 301 } })
 })
 
-test('a refusal puts a node to the end until the time that it named; accepting ends that', () => {
+test('a node that refused comes last until its retry-after ends, or until it accepts', () => {
   const world = new World()
-  const nodes = [world.known('a'), world.known('b', { roundTripMs: 900 })]
-  const choice = world.first(nodes)
-  expect(choice.contender.peer).toBe('a')
-  world.selector.begin(choice, REQUEST).failed('busy', 5_000)
-  expect(world.all(nodes).map(({ contender }) => contender.peer)).toEqual(['b', 'a'])
-  world.at += 5_001
-  expect(world.first(nodes).contender.peer).toBe('a')
-  expect(Object.keys(world.reputation.state('a', DIGEST).counts)).toEqual(['complete'])
+  const nodes = [world.reliable('a'), world.reliable('b', { roundTripMs: 900 })]
+  const best = world.first(nodes)
+  expect(best.peer).toBe('a')
+  world.selector.begin(best, WORK).failed({ code: 'busy', retryAfterMs: 5_000 })
+  expect(peers(world.all(nodes))).toEqual(['b', 'a'])
+  world.clock.at += 5_001
+  expect(world.first(nodes).peer).toBe('a')
+  expect(Object.keys(world.counts('a'))).toEqual(['complete'])
+
+  world.selector.begin(best, WORK).failed({ code: 'rate_limited', retryAfterMs: 60_000 })
+  expect(world.first(nodes).peer).toBe('b')
+  world.selector.begin(best, WORK).accepted(0, IDLE)
+  expect(world.all(nodes)).toMatchObject([{ why: 'cold' }, { why: 'cold' }])
 })
 
-test('requests under way count until they end, however they end', () => {
+const ENDS: Record<string, (record: AttemptRecord) => void> = {
+  complete: (record) => record.complete(OUTCOME, IDLE),
+  served: (record) => record.served(),
+  failed: (record) => record.failed({ code: 'aborted', retryAfterMs: undefined }),
+  abandoned: (record) => record.abandoned()
+}
+
+test('an attempt counts as in flight until it ends, in any way', () => {
   const world = new World()
   const node = world.node('a', { loadAt: NOW - 1 })
-  const end: Array<(record: ReturnType<Selector['begin']>) => void> = [
-    (record) => record.complete(RESULT),
-    (record) => record.failed('aborted'),
-    (record) => record.left()
-  ]
-  const records = end.map(() => world.selector.begin(world.first([node]), REQUEST))
-  expect(world.first([node]).contender).toMatchObject({ inFlight: 3, sentSince: 3 })
-  end.forEach((finish, index) => finish(records[index]!))
-  expect(world.first([node]).contender.inFlight).toBe(0)
+  const records = Object.values(ENDS).map(() => world.begin(node))
+  expect(world.first([node])).toMatchObject({ inFlight: 4, sentSince: 4 })
+  Object.values(ENDS).forEach((end, index) => end(records[index]!))
+  expect(world.first([node])).toMatchObject({ inFlight: 0, sentSince: 0 })
 })
 
-test('a request that waits longer than told looks around and moves, and the wait is remembered', () => {
+test.each(Object.keys(ENDS))('only the first end of an attempt takes effect: %s', (name) => {
   const world = new World()
-  const nodes = [world.known('liar'), world.known('other', { roundTripMs: 900 })]
-  const choice = world.first(nodes)
-  const record = world.selector.begin(choice, REQUEST)
-  record.accepted(0)
-  const next = (): ReturnType<World['all']> => world.all([nodes[1]!])
-  world.at += 1_000
-  expect(world.selector.lookAround(record, next)).toEqual([])
-  world.at += 30_000
-  const others = world.selector.lookAround(record, next)
-  expect(others).toEqual([nodes[1]])
-  expect(world.selector.better(record, others, REQUEST)?.contender.peer).toBe('other')
-  record.left()
-  expect(world.first(nodes).contender.peer).toBe('other')
+  const node = world.node('a', { loadAt: NOW - 1 })
+  const other = world.begin(node)
+  const record = world.begin(node)
+  ENDS[name]!(record)
+  const counts = world.counts('a')
+  for (const end of Object.values(ENDS)) end(record)
+  record.failed({ code: 'stream_cut', retryAfterMs: undefined })
+  expect(world.counts('a')).toEqual(counts)
+  expect(world.evicted).toEqual([])
+  // The other attempt still runs.
+  expect(world.first([node]).inFlight).toBe(1)
+  other.abandoned()
+})
+
+test('the loads that a node reports with `accepted` and `done` reach the directory', () => {
+  const world = new World()
+  const record = world.begin(world.node('a'))
+  record.accepted(500, BUSY)
+  record.complete(OUTCOME, IDLE)
+  expect(world.loads).toEqual([
+    ['a', BUSY],
+    ['a', IDLE]
+  ])
+})
+
+test('the directory evicts a node that cannot be reached, and keeps one that refuses', () => {
+  const world = new World()
+  world.begin(world.node('gone')).failed({ code: 'dial_failed', retryAfterMs: undefined })
+  world.begin(world.node('busy')).failed({ code: 'busy', retryAfterMs: 1 })
+  expect(world.evicted).toEqual(['gone'])
+})
+
+test('a complete reply without tokens counts for the node and ends its backoff', () => {
+  const world = new World()
+  const node = world.node('a')
+  world.begin(node).failed({ code: 'busy', retryAfterMs: 5_000 })
+  expect(world.first([node]).why).toBe('resting')
+  const before = world.reputation.score('a', DIGEST).reliabilityMean
+  world.begin(node).served()
+  expect(world.first([node]).why).toBe('cold')
+  expect(world.reputation.score('a', DIGEST).reliabilityMean).toBeGreaterThan(before)
+  expect(world.counts('a')).toMatchObject({ served: { count: 1 } })
+})
+
+test('a request that waits longer than reported looks around and moves, and the wait is remembered', () => {
+  const world = new World()
+  const nodes = [world.reliable('liar'), world.reliable('other', { roundTripMs: 900 })]
+  const record = world.selector.begin(world.first(nodes), WORK)
+  record.accepted(0, IDLE)
+  const next = (): RankedCandidate[] => world.all([nodes[1]!])
+  world.clock.at += 1_000
+  expect(world.selector.worthAsking(record, next)).toEqual([])
+  world.clock.at += 30_000
+  const others = world.selector.worthAsking(record, next)
+  expect(others.map(({ node }) => node)).toEqual([nodes[1]])
+  expect(world.selector.better(record, others, WORK)?.peer).toBe('other')
+  record.abandoned()
+  expect(world.first(nodes).peer).toBe('other')
   expect(world.reputation.score('liar', DIGEST).reliabilityMean).toBe(
     world.reputation.score('other', DIGEST).reliabilityMean
   )
 })
 
-test('an answer that was left after its first token, as the slower of two, says nothing', () => {
+test('an answer that is abandoned after its first token, as the slower of two, counts for nothing', () => {
   const world = new World()
-  const record = world.selector.begin(world.first([world.node('a')]), REQUEST)
+  const record = world.begin(world.node('a'))
   record.firstToken()
-  world.at += 60_000
-  record.left()
-  expect(world.reputation.state('a', DIGEST).counts).toEqual({})
+  world.clock.at += 60_000
+  record.abandoned()
+  expect(world.counts('a')).toEqual({})
 })
 
 test('hedges go to proven nodes, within the budget', () => {
   const world = new World()
   const known = world.first([world.node('a')])
-  const newcomer = world.first([world.node('new', { trusted: false })])
+  const unknown = world.first([knownNode('unknown')])
   for (let request = 0; request < 40; request++) {
-    const record = world.selector.begin(known, REQUEST)
-    world.at += 2_500
+    const record = world.selector.begin(known, WORK)
+    world.clock.at += 2_500
     record.firstToken()
-    record.complete(RESULT)
+    record.complete(OUTCOME, IDLE)
   }
   expect(world.selector.hedgeAfterMs(known)).toBeLessThan(10_000)
-  expect(world.selector.takeHedge(newcomer)).toBe(false)
+  expect(world.selector.takeHedge(unknown)).toBe(false)
   expect(world.selector.takeHedge(known)).toBe(true)
   expect(world.selector.takeHedge(known)).toBe(false)
 })

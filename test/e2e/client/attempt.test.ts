@@ -1,15 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-
+/** One attempt at one node: its parts, the code of each phase that can fail, and the credit. */
 import { generateKeyPair } from '@libp2p/crypto/keys'
-import { createClient, type AnswerPart, type Client } from '@potluck/client'
-import { CREDIT_BATCH, CREDIT_WINDOW, PotluckError, type ErrorCode, type PhaseTimeouts } from '@potluck/protocol'
 import type { Libp2p } from '@libp2p/interface'
+import { createClient, type AnswerPart, type Client } from '@potluck/client'
+import { CREDIT_BATCH, CREDIT_WINDOW, type PhaseTimeouts } from '@potluck/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
-import { FakeNode, sayHello, startPeer, type Script } from './fake-node.ts'
+import { failureOf, FakeNode, startPeer } from './fake-node.ts'
+import { sayHello, type Script } from './script.ts'
 
-/** Short where a test waits for them, else far beyond what a busy machine needs. */
-const PATIENT: Partial<PhaseTimeouts> = { admissionMs: 30_000, firstTokenMs: 30_000, tokenMs: 30_000 }
+/** Far beyond what a busy machine needs. A test that waits for a timeout shortens that one. */
+const LONG: Partial<PhaseTimeouts> = { admissionMs: 30_000, firstTokenMs: 30_000, tokenMs: 30_000 }
 
 let relay: Libp2p
 let node: FakeNode
@@ -32,7 +32,7 @@ afterAll(async () => {
   await relay.stop()
 })
 
-async function connect(timeouts: Partial<PhaseTimeouts> = PATIENT): Promise<Client> {
+async function connect(timeouts: Partial<PhaseTimeouts> = LONG): Promise<Client> {
   const client = await createClient({ bootstrap: [bootstrap], mdns: false, timeouts })
   clients.push(client)
   return client
@@ -46,19 +46,11 @@ async function ask(client: Client, maxTokens?: number): Promise<AnswerPart[]> {
   return parts
 }
 
-async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | undefined> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason
-  )
-  return error instanceof PotluckError ? error.code : undefined
-}
-
 test('an answer has its parts in order, and its metadata', async () => {
   const parts = await ask(await connect())
   expect(parts.map(({ type }) => type)).toEqual(['accepted', 'delta', 'delta', 'finish'])
   const finish = parts.at(-1)
-  if (finish?.type !== 'finish') throw new Error('no finish')
+  if (finish?.type !== 'finish') throw new Error('the last part is not `finish`')
   expect(finish).toMatchObject({
     finishReason: 'stop',
     usage: { promptTokens: 3, completionTokens: 2 },
@@ -68,7 +60,7 @@ test('an answer has its parts in order, and its metadata', async () => {
   expect(finish.metadata.totalMs).toBeGreaterThanOrEqual(finish.metadata.ttftMs)
 })
 
-describe('what no honest node sends is a protocol violation', () => {
+describe('the client reports a protocol violation for', () => {
   const cases: Record<string, (script: Script) => Promise<void>> = {
     'a delta before accepted': async (script) => await script.delta('x'),
     'accepted twice': async (script) => {
@@ -76,7 +68,7 @@ describe('what no honest node sends is a protocol violation', () => {
       await script.accept()
     },
     'done before accepted': async (script) => await script.done(),
-    'usage that does not count the tokens': async (script) => {
+    'usage that does not agree with the tokens': async (script) => {
       await script.accept()
       await script.delta('x')
       await script.done({ completionTokens: 2 })
@@ -106,21 +98,21 @@ describe('what no honest node sends is a protocol violation', () => {
       await script.delta('x')
       await script.done({ key: await generateKeyPair('Ed25519') })
     },
-    'more tokens than were asked for': async (script) => {
+    'more tokens than the request allows': async (script) => {
       await script.accept()
       await script.delta(
         'x',
         Array.from({ length: 9 }, () => 1)
       )
     },
-    'more tokens than were granted': async (script) => {
+    'more tokens than the client granted': async (script) => {
       await script.accept()
       await script.delta(
         'x',
         Array.from({ length: CREDIT_WINDOW + 1 }, () => 1)
       )
     },
-    'bytes that are no frame': async (script) => {
+    'bytes that are not a frame': async (script) => {
       await script.accept()
       await script.frames.send(new Uint8Array(99).fill(255), { timeoutMs: 20_000, timeoutCode: 'token_timeout' })
     }
@@ -130,39 +122,49 @@ describe('what no honest node sends is a protocol violation', () => {
     test(name, async () => {
       node.serve = serve
       const client = await connect()
-      expect(await codeOf(ask(client, name.includes('granted') ? 400 : 8))).toBe('protocol_violation')
+      const { code, peer } = await failureOf(ask(client, name.includes('granted') ? 400 : 8))
+      expect([code, peer]).toEqual(['protocol_violation', node.peer])
     })
   }
 })
 
-describe('each phase has a code of its own', () => {
-  test('nothing after the request', async () => {
+describe('each phase has its own code:', () => {
+  test('silence after the request', async () => {
     node.serve = async () => {}
-    expect(await codeOf(ask(await connect({ ...PATIENT, admissionMs: 50 })))).toBe('admission_timeout')
+    expect((await failureOf(ask(await connect({ ...LONG, admissionMs: 50 })))).code).toBe('admission_timeout')
   })
 
-  test('nothing after accepted', async () => {
+  test('silence after `accepted`', async () => {
     node.serve = async (script) => await script.accept()
-    expect(await codeOf(ask(await connect({ ...PATIENT, firstTokenMs: 50 })))).toBe('first_token_timeout')
+    expect((await failureOf(ask(await connect({ ...LONG, firstTokenMs: 50 })))).code).toBe('first_token_timeout')
   })
 
-  test('the wait that accepted told is waited for', async () => {
+  test('the time that `accepted` announced is added to the timeout of the first token', async () => {
+    const outlasted = Promise.withResolvers<void>()
+    const accepted = Promise.withResolvers<void>()
     node.serve = async (script) => {
       await script.accept(30_000)
-      // Longer than the client's own patience, which is what has to pass.
-      await sleep(100)
+      accepted.resolve()
+      await outlasted.promise
       await script.delta('late')
       await script.done()
     }
-    expect(await ask(await connect({ ...PATIENT, firstTokenMs: 50 }))).toHaveLength(3)
+    const client = await connect({ ...LONG, firstTokenMs: 50 })
+    const waiting = ask(client)
+    await accepted.promise
+    // A later request without such a wait runs into the timeout first.
+    node.serve = async (script) => await script.accept()
+    expect((await failureOf(ask(client))).code).toBe('first_token_timeout')
+    outlasted.resolve()
+    expect(await waiting).toHaveLength(3)
   })
 
-  test('nothing after a token', async () => {
+  test('silence after a token', async () => {
     node.serve = async (script) => {
       await script.accept()
       await script.delta('x')
     }
-    expect(await codeOf(ask(await connect({ ...PATIENT, tokenMs: 50 })))).toBe('token_timeout')
+    expect((await failureOf(ask(await connect({ ...LONG, tokenMs: 50 })))).code).toBe('token_timeout')
   })
 
   test('an end without a terminal frame', async () => {
@@ -171,7 +173,7 @@ describe('each phase has a code of its own', () => {
       await script.delta('x')
       await script.frames.close()
     }
-    expect(await codeOf(ask(await connect()))).toBe('stream_cut')
+    expect((await failureOf(ask(await connect()))).code).toBe('stream_cut')
   })
 
   test('a reset', async () => {
@@ -180,20 +182,20 @@ describe('each phase has a code of its own', () => {
       await script.delta('x')
       script.frames.abort(new Error('gone'))
     }
-    expect(await codeOf(ask(await connect()))).toBe('stream_cut')
+    expect((await failureOf(ask(await connect()))).code).toBe('stream_cut')
   })
 
-  test('an error of the node', async () => {
+  test('an error frame of the node', async () => {
     node.serve = async (script) => {
       await script.accept()
       await script.delta('x')
       await script.error('engine_failed')
     }
-    expect(await codeOf(ask(await connect()))).toBe('engine_failed')
+    expect((await failureOf(ask(await connect()))).code).toBe('engine_failed')
   })
 })
 
-test('credit is given back as the caller takes the tokens', async () => {
+test('the client grants credit again when the caller has taken the tokens', async () => {
   const grants: number[] = []
   const batch = Array.from({ length: CREDIT_BATCH }, () => 1)
   node.serve = async (script) => {
@@ -209,21 +211,24 @@ test('credit is given back as the caller takes the tokens', async () => {
   expect(grants.every((tokens) => tokens === CREDIT_BATCH)).toBe(true)
 })
 
-test('a caller that takes nothing gives no credit', async () => {
-  const stopped = Promise.withResolvers<ErrorCode | undefined>()
+test('the client grants no credit while the caller takes nothing', async () => {
   node.serve = async (script) => {
     await script.accept()
     await script.delta(
       'x',
       Array.from({ length: CREDIT_WINDOW }, () => 1)
     )
-    stopped.resolve(await codeOf(script.frames.receive({ timeoutMs: 200, timeoutCode: 'caller_stalled' })))
   }
   const client = await connect()
   const messages = [{ role: 'user', content: 'hello' }] as const
   const parts = client.chat({ messages, maxTokens: 500 })[Symbol.asyncIterator]()
   await parts.next()
   await parts.next()
-  expect(await stopped.promise).toBe('caller_stalled')
+  const [held] = node.requests.slice(-1)
+  // One connection delivers in order: a credit that was sent before this answer has arrived before it.
+  node.serve = sayHello
+  await ask(client)
+  const unread = held!.frames.receive({ timeoutMs: 1, timeoutCode: 'caller_stalled' })
+  expect((await failureOf(unread)).code).toBe('caller_stalled')
   await parts.return?.()
 })

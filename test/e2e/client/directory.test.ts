@@ -10,7 +10,8 @@ import { Directory } from '../../../client/discover/directory.ts'
 import { createNetwork } from '../../../client/network/create.ts'
 import type { Network } from '../../../client/network/network.ts'
 import { nodePlatform } from '../../../client/platform/node.ts'
-import { FakeNode, IDLE, startPeer } from './fake-node.ts'
+import { IDLE } from '../../unit/select/help.ts'
+import { FakeNode, startPeer } from './fake-node.ts'
 
 const { signal } = new AbortController()
 
@@ -37,18 +38,18 @@ afterEach(async () => {
 })
 
 async function peers(fresh = false): Promise<string[]> {
-  const sightings = await directory.gather(anyNodeCid(), () => true, { signal, fresh })
-  return sightings.map(({ card }) => card.peerId.toString())
+  const found = await directory.gather(anyNodeCid(), () => true, { signal, fresh })
+  return found.map(({ card }) => card.peerId.toString())
 }
 
-test('a node that is known is given without asking', async () => {
+test('a known node is found without asking it again', async () => {
   expect(await peers()).toEqual([node.peer])
   now += LOOKUP_REFRESH_MS - 1
   expect(await peers()).toEqual([node.peer])
   expect(node.cardsGiven).toBe(1)
 })
 
-test('after a minute it is given as it was, and asked again beside', async () => {
+test('after a minute a node is found as it was, and asked again meanwhile', async () => {
   await peers()
   now += LOOKUP_REFRESH_MS
   node.load = { ...IDLE, active: 1 }
@@ -58,7 +59,7 @@ test('after a minute it is given as it was, and asked again beside', async () =>
   await vi.waitUntil(async () => (await directory.gather(anyNodeCid(), () => true, { signal }))[0]?.load.active === 1)
 })
 
-test('a node that left is given until its card is too old', async () => {
+test('a node that is gone is found until its card is too old', async () => {
   await peers()
   await node.stop()
   now += CARD_USABLE_MS - 1
@@ -67,67 +68,68 @@ test('a node that left is given until its card is too old', async () => {
   expect(await peers()).toEqual([])
 })
 
-test('an expired card is not used, however new', async () => {
+test('an expired card is not used, even if it has just arrived', async () => {
   now += 2 * CARD_TTL_MS
   expect(await peers()).toEqual([])
   expect(node.cardsGiven).toBe(1)
 })
 
-test('what was forgotten is asked again', async () => {
+test('an evicted node is asked again', async () => {
   await peers()
-  directory.forget(node.peer)
+  directory.evict(node.peer)
+  expect(directory.known()).toEqual([])
   expect(await peers()).toEqual([node.peer])
   expect(node.cardsGiven).toBe(2)
 })
 
-test('those who look at the same time share a lookup', async () => {
+test('concurrent requests share a lookup', async () => {
   const all = await Promise.all([peers(), peers(), peers()])
   expect(all).toEqual([[node.peer], [node.peer], [node.peer]])
   expect(node.cardsGiven).toBe(1)
 })
 
-test('loads that were told with answers count', async () => {
+test('a load that a node reported with an answer counts', async () => {
   await peers()
   directory.reportLoad(node.peer, { ...IDLE, active: 2, estimatedWaitMs: 700 })
-  const [sighting] = await directory.gather(anyNodeCid(), () => true, { signal })
-  expect(sighting).toMatchObject({ load: { active: 2, estimatedWaitMs: 700 }, loadAt: now })
+  const [known] = await directory.gather(anyNodeCid(), () => true, { signal })
+  expect(known).toMatchObject({ load: { active: 2, estimatedWaitMs: 700 }, loadAt: now })
 })
 
-test('a node that is looked at tells its load anew; one that is gone is forgotten', async () => {
+test('refreshing a node stores its new load, and drops a node that is gone', async () => {
   await peers()
   node.load = { ...IDLE, queued: 3 }
-  expect(await directory.look([node.peer, 'nobody'], signal)).toMatchObject([{ load: { queued: 3 } }])
-  expect(directory.sighting(node.peer)).toMatchObject({ load: { queued: 3 } })
+  expect(await directory.refresh([node.peer, 'nobody'], signal)).toMatchObject([{ load: { queued: 3 } }])
+  expect(directory.known()).toMatchObject([{ load: { queued: 3 } }])
   await node.stop()
-  expect(await directory.look([node.peer], signal)).toEqual([])
+  expect(await directory.refresh([node.peer], signal)).toEqual([])
   expect(directory.known()).toEqual([])
 })
 
-test('a node that any lookup found is there for all', async () => {
+test('a node that one lookup found is known to all', async () => {
   await peers()
   const found = await directory.gather(nameCid('a/nother:Q8_0'), () => true, { signal })
   expect(found.map(({ card }) => card.peerId.toString())).toEqual([node.peer])
 })
 
-test('where nothing suits, the whole lookup is waited for, and nothing comes', async () => {
+test('if no node is suitable, the whole lookup ends without any', async () => {
   expect(await directory.gather(anyNodeCid(), () => false, { signal })).toEqual([])
 })
 
-test('a caller who leaves does not wait', async () => {
-  const left = directory.gather(anyNodeCid(), () => true, { signal: AbortSignal.abort() })
-  await expect(left).rejects.toMatchObject({ code: 'aborted' })
+test('a caller that aborts does not wait', async () => {
+  const aborted = directory.gather(anyNodeCid(), () => true, { signal: AbortSignal.abort() })
+  await expect(aborted).rejects.toMatchObject({ code: 'aborted' })
 })
 
-test('a lookup goes on for others when one that looks is done', async () => {
-  for await (const sighting of directory.find(anyNodeCid(), { signal })) {
-    expect(sighting.card.peerId.toString()).toBe(node.peer)
+test('a lookup continues for the others when one caller has what it needs', async () => {
+  for await (const known of directory.find(anyNodeCid(), { signal })) {
+    expect(known.card.peerId.toString()).toBe(node.peer)
     break
   }
   expect(await peers()).toEqual([node.peer])
   expect(node.cardsGiven).toBe(1)
 })
 
-/** The network with peers before the node, of which `connect` makes what it will. */
+/** Finds nodes on a network that has this many other peers before the node. `connect` decides what dialling those does. */
 async function behind(crowd: number, connect: Network['connect']): Promise<string[]> {
   const others = await Promise.all(
     Array.from({ length: crowd }, async () => {
@@ -149,10 +151,10 @@ async function behind(crowd: number, connect: Network['connect']): Promise<strin
   return await peers()
 }
 
-test('a node is found behind a crowd of dead ones', async () => {
+test('a node is found behind many dead ones', async () => {
   expect(await behind(3 * MAX_PROVIDERS, async (...of) => await network.connect(...of))).toEqual([node.peer])
 })
 
-test('a node is found behind those that never answer', async () => {
+test('a node is found behind peers that never answer', async () => {
   expect(await behind(PARALLEL_CARDS, async () => await new Promise(() => undefined))).toEqual([node.peer])
 })

@@ -1,23 +1,16 @@
-/** Which nodes a request is tried at, and what its caller can do with the answer. */
+/** Which nodes a request goes to, and what its caller can do with the answer. */
+import type { Libp2p } from '@libp2p/interface'
 import { createClient, type Client, type FinishPart } from '@potluck/client'
 import { PotluckError } from '@potluck/protocol'
-import type { Libp2p } from '@libp2p/interface'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import {
-  FakeNode,
-  IDLE,
-  model,
-  PROMPT_TOKENS,
-  sayHello,
-  startPeer,
-  type FakeNodeOptions,
-  type Script
-} from './fake-node.ts'
+import { IDLE, model } from '../../unit/select/help.ts'
+import { failureOf, FakeNode, startPeer, type FakeNodeOptions } from './fake-node.ts'
+import { PROMPT_TOKENS, sayHello, type Script } from './script.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const
 
-/** Goes on with another node's answer by one token. */
+/** Continues another node's answer with one token. */
 async function sayRest(script: Script): Promise<void> {
   await script.accept()
   await script.delta('lo')
@@ -48,11 +41,11 @@ async function add(options: FakeNodeOptions = {}): Promise<FakeNode> {
   return node
 }
 
-/** Two nodes of which the first is preferred by what it claims. */
+/** Two nodes. The client prefers the first, because it claims to be faster. */
 async function pair(): Promise<{ first: FakeNode; second: FakeNode }> {
   const first = await add({ models: [model({ decodeTokensPerSecond: 1000 })] })
   const second = await add({ models: [model({ decodeTokensPerSecond: 10 })] })
-  // Both are known before the first is chosen.
+  // The client knows both before it chooses.
   expect((await client.models())[0]?.nodes).toBe(2)
   return { first, second }
 }
@@ -61,18 +54,9 @@ async function finish(options: { model?: string } = {}): Promise<FinishPart['met
   return (await client.chat({ messages: MESSAGES, ...options }).result()).metadata
 }
 
-async function failure(promise: Promise<unknown>): Promise<PotluckError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason
-  )
-  if (!(error instanceof PotluckError)) throw new Error('did not fail', { cause: error })
-  return error
-}
-
-describe('another node is tried', () => {
+describe('the client asks another node', () => {
   for (const code of ['draining', 'model_not_found', 'unsupported', 'engine_failed'] as const) {
-    test(`after ${code} in place of accepted`, async () => {
+    test(`after ${code} in place of \`accepted\``, async () => {
       const { first, second } = await pair()
       first.serve = async (script) => await script.error(code)
       const { peerId, failures } = await finish()
@@ -81,19 +65,19 @@ describe('another node is tried', () => {
     })
   }
 
-  test('after a busy one, at once', async () => {
+  test('after a busy node, at once', async () => {
     const { first, second } = await pair()
     first.serve = async (script) => await script.error('busy', 3_600_000)
     expect((await finish()).peerId).toBe(second.peer)
   })
 
-  test('after one that is gone', async () => {
+  test('after a node that is gone', async () => {
     const { first, second } = await pair()
     await first.stop()
     expect((await finish()).peerId).toBe(second.peer)
   })
 
-  test('after one that failed before its first token', async () => {
+  test('after a node that failed before its first token', async () => {
     const { first, second } = await pair()
     first.serve = async (script) => {
       await script.accept()
@@ -102,7 +86,7 @@ describe('another node is tried', () => {
     expect((await finish()).peerId).toBe(second.peer)
   })
 
-  test('after a token, from there, with the same seed and limit', async () => {
+  test('after a token: the answer continues there, with the same seed and limit', async () => {
     const { first, second } = await pair()
     first.serve = async (script) => {
       await script.accept()
@@ -125,7 +109,7 @@ describe('another node is tried', () => {
     expect(again.requestId).not.toEqual(asked.requestId)
   })
 
-  test('after a token only of the same weights', async () => {
+  test('after a token, but only one with the same weights', async () => {
     const other = await add({ models: [model({ digest: new Uint8Array(32).fill(8), parameters: 1 })] })
     const { first, second } = await pair()
     for (const node of [first, second]) {
@@ -135,23 +119,23 @@ describe('another node is tried', () => {
         script.frames.abort(new Error('gone'))
       }
     }
-    expect((await failure(finish())).code).toBe('stream_cut')
+    expect((await failureOf(finish())).code).toBe('stream_cut')
     expect(second.requests[0]!.request.continuation?.answerTokens).toHaveLength(1)
     expect(other.requests).toHaveLength(0)
   })
 
-  test('but not on tokens of a node that broke the protocol', async () => {
+  test('but does not continue from tokens of a node that broke the protocol', async () => {
     const { first, second } = await pair()
     first.serve = async (script) => {
       await script.accept()
       await script.delta('Hel')
       await script.done({ completionTokens: 7 })
     }
-    expect((await failure(finish())).code).toBe('protocol_violation')
+    expect((await failureOf(finish())).code).toBe('protocol_violation')
     expect(second.requests).toHaveLength(0)
   })
 
-  test('after one that falls silent, long before the patience for a slow one ends', async () => {
+  test('after a node that falls silent, long before the timeout of an unknown node', async () => {
     const { first, second } = await pair()
     first.serve = async (script) => {
       await script.accept()
@@ -167,11 +151,11 @@ describe('another node is tried', () => {
   test("but not after the caller's own mistake", async () => {
     const { first, second } = await pair()
     first.serve = async (script) => await script.error('invalid_request')
-    expect((await failure(finish())).code).toBe('invalid_request')
+    expect((await failureOf(finish())).code).toBe('invalid_request')
     expect(second.requests).toHaveLength(0)
   })
 
-  test('with a longer context, where the first was too short', async () => {
+  test('with a longer context, if the first was too short', async () => {
     const short = await add({ models: [model({ decodeTokensPerSecond: 1000 })] })
     const equal = await add({ models: [model({ decodeTokensPerSecond: 900 })] })
     const long = await add({ models: [model({ decodeTokensPerSecond: 10, contextLength: 8192 })] })
@@ -182,7 +166,7 @@ describe('another node is tried', () => {
   })
 })
 
-test('where all are busy, they are asked once more after the time they named', async () => {
+test('if all nodes are busy, they are asked once more after the pause that they asked for', async () => {
   const { first, second } = await pair()
   let refusals = 0
   const refuseTwice = async (script: Script): Promise<void> => {
@@ -195,33 +179,33 @@ test('where all are busy, they are asked once more after the time they named', a
   expect((await finish()).failures.map(({ code }) => code)).toEqual(['busy', 'busy'])
 })
 
-test('where all stay busy, the caller hears for how long', async () => {
+test('if all nodes stay busy, the error says for how long', async () => {
   const node = await add()
   node.serve = async (script) => await script.error('busy', 30)
-  const error = await failure(finish())
+  const error = await failureOf(finish())
   expect(error).toMatchObject({ code: 'busy', retryAfterMs: 30 })
   expect(node.requests).toHaveLength(2)
 })
 
-test('where all are busy for long, the caller hears so at once', async () => {
+test('if all nodes are busy for long, the error comes at once', async () => {
   const node = await add()
   node.serve = async (script) => await script.error('busy', 3_600_000)
-  expect(await failure(finish())).toMatchObject({ code: 'busy', retryAfterMs: 3_600_000 })
+  expect(await failureOf(finish())).toMatchObject({ code: 'busy', retryAfterMs: 3_600_000 })
   expect(node.requests).toHaveLength(1)
 })
 
-test('a node that is leaving or of another contract is not asked', async () => {
+test('a node that is draining or has another contract is not asked', async () => {
   await add({ card: { draining: true } })
   await add({ card: { contract: 99 } })
-  expect((await failure(finish())).code).toBe('no_providers')
+  expect((await failureOf(finish())).code).toBe('no_providers')
   expect(nodes.flatMap(({ requests }) => requests)).toHaveLength(0)
 })
 
-test('a card that is not the node’s own is not believed', async () => {
+test('a card of another node is refused', async () => {
   const liar = await add({ models: [model({ name: 'a/liar:Q8_0' })] })
   const other = await FakeNode.start()
   liar.reply = async () => await other.cardReply()
-  expect((await failure(finish())).code).toBe('no_providers')
+  expect((await failureOf(finish())).code).toBe('no_providers')
   await other.stop()
 })
 
@@ -240,25 +224,25 @@ describe('the model', () => {
     expect((await finish({ model: 'A/Large:Q8_0' })).peerId).toBe(node.peer)
   })
 
-  test('is the largest that is fast enough, where none is named', async () => {
+  test('is the largest that is fast enough, if the caller names none', async () => {
     const [, node] = [await add({ models: [small] }), await add({ models: [large] })]
     await client.models()
     expect((await finish()).peerId).toBe(node.peer)
   })
 
-  test('is not found: the failure names it', async () => {
+  test('is not found: the error names it', async () => {
     await add({ models: [small] })
-    const error = await failure(finish({ model: 'a/nothing:Q4_0' }))
+    const error = await failureOf(finish({ model: 'a/nothing:Q4_0' }))
     expect(error.code).toBe('no_providers')
     expect(error.message).toContain('a/nothing:Q4_0')
   })
 
-  test('with a name for several digests: the majority, or a failure that lists them', async () => {
+  test('with a name for several digests is the majority, or an error that lists the digests', async () => {
     const [one, two] = [small, { ...small, digest: large.digest }]
     await add({ models: [one] })
     const minority = await add({ models: [two] })
     await client.models()
-    const error = await failure(finish({ model: small.name }))
+    const error = await failureOf(finish({ model: small.name }))
     expect(error.code).toBe('invalid_request')
     expect(error.message).toContain('01'.repeat(32))
     expect(error.message).toContain('02'.repeat(32))
@@ -273,7 +257,7 @@ describe('the model', () => {
 })
 
 describe('the answer', () => {
-  test('is text, tokens, usage', async () => {
+  test('is text, tokens and metadata', async () => {
     await add()
     const answer = client.chat({ messages: MESSAGES, seed: 5n })
     expect(await answer.text()).toBe('Hello')
@@ -287,14 +271,14 @@ describe('the answer', () => {
     expect(() => answer[Symbol.asyncIterator]()).toThrow('once')
   })
 
-  test('is not asked for before it is read', async () => {
+  test('sends nothing before it is read', async () => {
     const node = await add()
     client.chat({ messages: MESSAGES })
     await client.chat({ messages: MESSAGES }).text()
     expect(node.requests).toHaveLength(1)
   })
 
-  test('ends on the node when its reader leaves', async () => {
+  test('ends on the node when its reader leaves the loop', async () => {
     const node = await add()
     const closed = Promise.withResolvers<void>()
     node.serve = async (script) => {
@@ -305,10 +289,10 @@ describe('the answer', () => {
     const answer = client.chat({ messages: MESSAGES })
     for await (const part of answer) if (part.type === 'delta') break
     await closed.promise
-    expect((await failure(answer.result())).code).toBe('aborted')
+    expect((await failureOf(answer.result())).code).toBe('aborted')
   })
 
-  test('ends on the node when its signal fires, also while nothing comes', async () => {
+  test('ends on the node when its signal fires, even before the first token', async () => {
     const node = await add()
     const closed = Promise.withResolvers<void>()
     const reached = Promise.withResolvers<void>()
@@ -318,34 +302,37 @@ describe('the answer', () => {
       reached.resolve()
     }
     const stop = new AbortController()
-    const answer = failure(client.chat({ messages: MESSAGES, signal: stop.signal }).text())
+    const answer = failureOf(client.chat({ messages: MESSAGES, signal: stop.signal }).text())
     await reached.promise
     stop.abort()
     expect((await answer).code).toBe('aborted')
     await closed.promise
   })
 
-  test('of a signal that fired before is not asked for', async () => {
+  test('sends nothing after a signal that fired before, whether the node is known or not', async () => {
     const node = await add()
-    const answer = client.chat({ messages: MESSAGES, signal: AbortSignal.abort() })
-    expect((await failure(answer.text())).code).toBe('aborted')
+    for (const knows of [false, true]) {
+      if (knows) await client.models()
+      const answer = client.chat({ messages: MESSAGES, signal: AbortSignal.abort() })
+      expect((await failureOf(answer.text())).code).toBe('aborted')
+    }
     expect(node.requests).toHaveLength(0)
   })
 
-  test('ends with the client', async () => {
+  test('ends when the client stops', async () => {
     const node = await add()
     const reached = Promise.withResolvers<void>()
     node.serve = async (script) => {
       await script.accept()
       reached.resolve()
     }
-    const answer = failure(client.chat({ messages: MESSAGES }).text())
+    const answer = failureOf(client.chat({ messages: MESSAGES }).text())
     await reached.promise
     await client.stop()
     expect((await answer).code).toBe('aborted')
   })
 
-  test('of a wrong request fails before anything is sent', () => {
+  test('to an invalid request is an error before anything is sent', () => {
     for (const wrong of [
       { temperature: -1 },
       { topP: 2 },
@@ -360,7 +347,7 @@ describe('the answer', () => {
   })
 })
 
-test('a known node costs no card', async () => {
+test('a known node is not asked for its card', async () => {
   const node = await add()
   await finish()
   const given = node.cardsGiven
@@ -368,7 +355,7 @@ test('a known node costs no card', async () => {
   expect(node.cardsGiven).toBe(given)
 })
 
-test('an overloaded node comes after an idle one', async () => {
+test('an idle node comes before an overloaded one', async () => {
   const loaded = await add({ load: { ...IDLE, active: 2, queued: 5, estimatedWaitMs: 600_000 } })
   const idle = await add()
   expect((await client.models())[0]?.nodes).toBe(2)
@@ -376,23 +363,23 @@ test('an overloaded node comes after an idle one', async () => {
   expect(loaded.requests).toHaveLength(0)
 })
 
-test('without a network the failure says what was tried', async () => {
-  const lost = await createClient({
+test('without a network, the error says what was tried', async () => {
+  const unconnected = await createClient({
     bootstrap: ['/ip4/127.0.0.1/tcp/1/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'],
     mdns: false
   })
-  const error = await failure(lost.chat({ messages: MESSAGES }).text())
+  const error = await failureOf(unconnected.chat({ messages: MESSAGES }).text())
   expect(error.code).toBe('no_providers')
   expect(error.message).toContain('bootstrap')
-  await lost.stop()
+  await unconnected.stop()
 })
 
-test('without a way to find anybody there is no client', async () => {
-  expect((await failure(createClient({ mdns: false }))).code).toBe('invalid_request')
-  expect((await failure(createClient({ mdns: false, bootstrap: ['nonsense'] }))).message).toContain('nonsense')
+test('a client needs a way to find nodes', async () => {
+  expect((await failureOf(createClient({ mdns: false }))).code).toBe('invalid_request')
+  expect((await failureOf(createClient({ mdns: false, bootstrap: ['nonsense'] }))).message).toContain('nonsense')
 })
 
-test('a node alone is found through its own address, without a DHT', async () => {
+test('a single node is found by its own address, without a DHT', async () => {
   const alone = await FakeNode.start()
   nodes.push(alone)
   const visitor = await createClient({ bootstrap: [alone.address], mdns: false })
@@ -401,7 +388,7 @@ test('a node alone is found through its own address, without a DHT', async () =>
   await visitor.stop()
 })
 
-test('a libp2p of the caller’s can be used, and stays running', async () => {
+test('the client can use a libp2p of the caller, and does not stop it', async () => {
   const node = await add()
   const libp2p = await startPeer()
   const visitor = await createClient({ libp2p, bootstrap: [bootstrap] })

@@ -1,4 +1,4 @@
-/** The programs in `client/examples`, run against a node that says what it is told. */
+/** Runs the programs in `client/examples` against a fake node. */
 import type { Libp2p } from '@libp2p/interface'
 import { readdirSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'

@@ -1,10 +1,21 @@
-/** What a client learns of nodes through its answers, and what it does with that. */
-import { createClient, type Client, type ClientOptions, type PeerStanding } from '@potluck/client'
-import { PotluckError } from '@potluck/protocol'
-import type { Libp2p } from '@libp2p/interface'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+/** What a client learns about nodes from its answers, and how it uses that. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
-import { FakeNode, model, sayHello, startPeer, type FakeNodeOptions, type Script } from './fake-node.ts'
+import type { Libp2p } from '@libp2p/interface'
+import {
+  createClient,
+  SqliteReputationStore,
+  type Client,
+  type ClientOptions,
+  type PeerStanding
+} from '@potluck/client'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+
+import { model } from '../../unit/select/help.ts'
+import { failureOf, FakeNode, startPeer, type FakeNodeOptions } from './fake-node.ts'
+import { sayHello, type Script } from './script.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const
 
@@ -56,26 +67,22 @@ function standingOf(client: Client, node: FakeNode): PeerStanding {
   return found
 }
 
-async function codeOf(promise: Promise<unknown>): Promise<string | undefined> {
-  return await promise.then(
-    () => undefined,
-    (error: unknown) => (error instanceof PotluckError ? error.code : String(error))
-  )
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  return (await failureOf(promise)).code
 }
 
-describe('moves no score:', () => {
-  /** The score and all that is counted, before and after. */
+describe('no score changes after', () => {
+  /** Compares the score and all counts before and after. Every node must have a score already. */
   async function unmoved(client: Client, meanwhile: () => Promise<void>): Promise<void> {
-    // Whoever is known has answered before: a score is there to be moved.
     const before = new Map<string, PeerStanding>()
     for (const node of nodes) before.set(node.peer, standingOf(client, node))
     await meanwhile()
     for (const node of nodes) {
       const { reliability, answers, reasons } = standingOf(client, node)
-      const then = before.get(node.peer)
-      // Evidence fades by the millisecond.
-      expect(reliability).toBeCloseTo(then?.reliability ?? Number.NaN, 3)
-      expect(answers).toBe(then?.answers)
+      const earlier = before.get(node.peer)
+      // Evidence decays with every millisecond.
+      expect(reliability).toBeCloseTo(earlier?.reliability ?? Number.NaN, 3)
+      expect(answers).toBe(earlier?.answers)
       expect(reasons.filter((reason) => /cut|stalled|silent|unreachable|protocol|failed,/.test(reason))).toEqual([])
     }
   }
@@ -98,7 +105,7 @@ describe('moves no score:', () => {
     })
   })
 
-  test('an honest busy', async () => {
+  test('an honest `busy`', async () => {
     const node = await add()
     const client = await connected()
     await ask(client)
@@ -122,7 +129,7 @@ describe('moves no score:', () => {
     await Promise.all([add(), add(), add(), add()])
     let lost = false
     const gone = (): boolean => lost
-    // Nothing goes out, and nothing comes in: the nodes have this peer in their tables, and dial it.
+    // Incoming connections are denied too, because the nodes have this peer in their tables and dial it.
     const own = await startPeer(undefined, {
       denyDialPeer: gone,
       denyInboundConnection: gone,
@@ -136,26 +143,26 @@ describe('moves no score:', () => {
       await Promise.all(own.getConnections().map(async (connection) => await connection.close()))
       expect(await codeOf(ask(client))).toBe('no_providers')
       lost = false
-      // It counts an answer, but for nobody that it was kept from.
+      // A sign of life follows. It must not blame the nodes that the client could not reach.
       await Promise.all(nodes.map(async ({ libp2p }) => await own.dial(libp2p.getMultiaddrs())))
       const probe = client.chat({ messages: MESSAGES })[Symbol.asyncIterator]()
       expect((await probe.next()).value).toMatchObject({ type: 'accepted' })
       await probe.return?.()
-      // The cards were forgotten with the dials that failed; the first that came back was enough for the answer.
+      // The failed dials have evicted the cards. One card was enough for the answer, so the others are looked up now.
       expect((await client.models())[0]?.nodes).toBe(nodes.length)
     })
     await own.stop()
   })
 })
 
-test('a node that cuts its answers is blamed once another shows that the network works, and left', async () => {
+test('a node that cuts its answers is blamed as soon as another node shows that the network works', async () => {
   const bad = await add()
   bad.serve = async (script) => {
     await script.accept()
     await script.delta('Hel')
     script.frames.abort(new Error('gone'))
   }
-  // Among newcomers chance decides: there is one to begin with.
+  // Chance decides among unknown nodes, so the client knows only the bad node at first.
   const client = await connected()
   const good = await add()
   good.serve = async (script) => {
@@ -170,31 +177,24 @@ test('a node that cuts its answers is blamed once another shows that the network
   expect(client.explain('nobody')).toEqual([])
 })
 
-test('what was learnt is there for the next client with the same store', async () => {
+test('the next client with the same store knows what the first one learnt', async () => {
   const node = await add()
-  const kept = new Map<string, string>()
-  const store = {
-    load: () =>
-      [...kept].map(([key, state]) => ({
-        ...(JSON.parse(key) as { peer: string; digest: string }),
-        state: JSON.parse(state) as never
-      })),
-    save: ({ peer, digest, state }: { peer: string; digest: string; state: unknown }) =>
-      void kept.set(JSON.stringify({ peer, digest }), JSON.stringify(state)),
-    remove: () => undefined,
-    keep: () => undefined,
-    kept: () => [],
-    close: () => undefined
-  }
-  const reputation = { store, onStoreError: (error: Error) => expect.fail(error.message) }
-  const first = await connected({ reputation })
+  const directory = mkdtempSync(join(tmpdir(), 'potluck-trust-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const open = (): ClientOptions => ({
+    reputation: {
+      store: new SqliteReputationStore(join(directory, 'reputation.sqlite')),
+      onStoreError: (error) => expect.fail(error.message)
+    }
+  })
+  const first = await connected(open())
   await ask(first)
   await first.stop()
-  const second = await connect({ reputation })
+  const second = await connect(open())
   expect(second.standing()).toMatchObject([{ peerId: node.peer, answers: 1, seen: false }])
 })
 
-test('a store that cannot write fails no answer', async () => {
+test('an answer succeeds even if the store cannot write', async () => {
   await add()
   const full = (): never => {
     throw new Error('disk full')
@@ -207,8 +207,8 @@ test('a store that cannot write fails no answer', async () => {
   expect(client.standing()).toMatchObject([{ answers: 1 }])
 })
 
-describe('whom the user allows', () => {
-  test('the own node first while it is free, however slow', async () => {
+describe('the user chooses:', () => {
+  test('their own node comes first while it is free, however slow it is', async () => {
     const own = await add({ models: [model({ decodeTokensPerSecond: 1 })] })
     const other = await add({ models: [model({ decodeTokensPerSecond: 1_000 })] })
     const client = await connected({ localNode: own.peer })
@@ -218,7 +218,7 @@ describe('whom the user allows', () => {
     expect(standingOf(client, own).local).toBe(true)
   })
 
-  test('the own node alone', async () => {
+  test('mode `local` asks only their own node', async () => {
     const own = await add({ models: [model({ decodeTokensPerSecond: 1 })] })
     const other = await add()
     const client = await connected({ localNode: own.peer, mode: 'local' })
@@ -228,16 +228,16 @@ describe('whom the user allows', () => {
     expect(other.requests).toHaveLength(0)
   })
 
-  test('trusted nodes alone; else the failure says why', async () => {
-    const [friend, other] = [await add(), await add()]
-    expect(await ask(await connected({ trusted: [friend.peer], mode: 'trusted' }))).toBe(friend.peer)
+  test('mode `trusted` asks only trusted nodes; without any, the error says why', async () => {
+    const [trusted, other] = [await add(), await add()]
+    expect(await ask(await connected({ trusted: [trusted.peer], mode: 'trusted' }))).toBe(trusted.peer)
     expect(other.requests).toHaveLength(0)
-    const stranger = await connected({ mode: 'trusted' })
-    await expect(ask(stranger)).rejects.toThrow('2 not among the trusted')
+    const without = await connected({ mode: 'trusted' })
+    await expect(ask(without)).rejects.toThrow('2 not among the trusted')
   })
 })
 
-test('the next turn goes to the node that gave the last', async () => {
+test('the next turn goes to the node that answered the last one', async () => {
   for (let count = 0; count < 4; count++) await add()
   const client = await connected()
   const messages: Array<{ role: 'user' | 'assistant'; content: string }> = []
@@ -251,7 +251,7 @@ test('the next turn goes to the node that gave the last', async () => {
   expect(peers.size).toBe(1)
 })
 
-test('requests that come at once are spread over nodes of which nothing is known', async () => {
+test('concurrent requests are spread over unknown nodes', async () => {
   for (let count = 0; count < 4; count++) await add()
   const client = await connected()
   const answers = nodes.map(() => client.chat({ messages: MESSAGES, shareable: true }).result())
@@ -259,7 +259,7 @@ test('requests that come at once are spread over nodes of which nothing is known
   expect(new Set(peers).size).toBe(4)
 })
 
-test('a node that asked to be left alone is left alone by the next requests too', async () => {
+test('a pause that a node asked for holds for the next requests too', async () => {
   const busy = await add()
   busy.serve = async (script) => await script.error('busy', 60_000)
   const client = await connected()
@@ -276,7 +276,7 @@ describe('another model', () => {
     await script.error('engine_failed')
   }
 
-  test('goes on only if the caller allows it, and the metadata says so', async () => {
+  test('continues only if the caller allows it, and the metadata says so', async () => {
     const first = await add({ models: [large] })
     const other = await add()
     first.serve = begin
@@ -306,7 +306,7 @@ describe('another model', () => {
     expect(other.requests[0]?.request.continuation).toBeUndefined()
   })
 
-  test('begins anew where there was no token yet', async () => {
+  test('starts the answer if there was no token yet', async () => {
     const first = await add({ models: [large] })
     const other = await add()
     first.serve = async (script) => await script.error('engine_failed')

@@ -1,0 +1,216 @@
+/** A node over real libp2p that does what a test tells it to do, and a peer that leads to it. */
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { identify } from '@libp2p/identify'
+import type { ConnectionGater, Libp2p, PrivateKey } from '@libp2p/interface'
+import { kadDHT } from '@libp2p/kad-dht'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { multiaddr } from '@multiformats/multiaddr'
+import {
+  anyNodeCid,
+  CARD_PROTOCOL,
+  CARD_TTL_MS,
+  decodeClientFrame,
+  decodeEmbedRequest,
+  EMBED_PROTOCOL,
+  encodeCardReply,
+  encodeEmbedReply,
+  FrameStream,
+  GENERATE_PROTOCOL,
+  kadOptions,
+  MAX_FRAME_BYTES,
+  modelCid,
+  nameCid,
+  openCard,
+  PotluckError,
+  SAMPLING_CONTRACT,
+  signCard,
+  type Card,
+  type EmbedReply,
+  type EmbedRequest,
+  type Load,
+  type ModelCard
+} from '@potluck/protocol'
+import { createLibp2p } from 'libp2p'
+
+import type { KnownNode } from '../../../client/discover/known-node.ts'
+import { IDLE, model } from '../../unit/select/help.ts'
+import { sayHello, Script, WAIT } from './script.ts'
+
+export interface FakeNodeOptions {
+  models?: readonly ModelCard[]
+  bootstrap?: string
+  card?: Partial<Card>
+  load?: Load
+}
+
+export class FakeNode {
+  readonly libp2p: Libp2p
+  /** What the node does with a request. A test can replace it. */
+  serve: (script: Script) => Promise<void> = sayHello
+  /** What the node replies to texts. A test can replace it. */
+  embed: (request: EmbedRequest) => Promise<EmbedReply> = async ({ texts }) => ({
+    type: 'result',
+    result: { vectors: texts.map(() => Float32Array.of(1, 0)), promptTokens: texts.length }
+  })
+  /** If set, the bytes that the node sends in place of its card. */
+  reply: (() => Promise<Uint8Array>) | undefined
+  readonly requests: Script[] = []
+  readonly embedRequests: EmbedRequest[] = []
+  cardsGiven = 0
+  load: Load
+  readonly #key: PrivateKey
+  readonly #card: Partial<Card>
+  readonly #models: readonly ModelCard[]
+
+  private constructor(
+    libp2p: Libp2p,
+    key: PrivateKey,
+    { models = [model()], card = {}, load = IDLE }: FakeNodeOptions
+  ) {
+    this.libp2p = libp2p
+    this.#key = key
+    this.#card = card
+    this.#models = models
+    this.load = load
+  }
+
+  static async start(options: FakeNodeOptions = {}): Promise<FakeNode> {
+    const key = await generateKeyPair('Ed25519')
+    const libp2p = await startPeer(key)
+    const node = new FakeNode(libp2p, key, options)
+    const handle = async (
+      protocol: string,
+      serve: (frames: FrameStream) => Promise<void>,
+      maxFrameBytes = MAX_FRAME_BYTES
+    ): Promise<void> =>
+      await libp2p.handle(protocol, async (stream) => await serve(new FrameStream(stream, { maxFrameBytes })))
+    await handle(CARD_PROTOCOL, async (frames) => await node.#giveCard(frames), 64)
+    await handle(GENERATE_PROTOCOL, async (frames) => await node.#generate(frames))
+    await handle(EMBED_PROTOCOL, async (frames) => await node.#embed(frames))
+    if (options.bootstrap !== undefined) await node.join(options.bootstrap)
+    return node
+  }
+
+  get address(): string {
+    return (
+      this.libp2p
+        .getMultiaddrs()
+        .map(String)
+        .find((address) => address.includes('127.0.0.1')) ?? ''
+    )
+  }
+
+  get peer(): string {
+    return this.libp2p.peerId.toString()
+  }
+
+  async join(bootstrap: string): Promise<void> {
+    await connectTo(this.libp2p, bootstrap)
+    const cids = [anyNodeCid(), ...this.#models.flatMap(({ digest, name }) => [modelCid(digest), nameCid(name)])]
+    for (const cid of cids) await this.libp2p.contentRouting.provide(cid)
+  }
+
+  async card(changes: Partial<Card> = {}): Promise<Uint8Array> {
+    const now = Date.now()
+    return await signCard(
+      {
+        peerId: this.libp2p.peerId,
+        sequence: now,
+        expiresAt: now + CARD_TTL_MS,
+        addresses: this.libp2p.getMultiaddrs().map(String),
+        models: this.#models,
+        hardware: { accelerator: 'cpu', device: 'test', vramBytes: 0, ramBytes: 1, cores: 1, os: 'linux x64' },
+        slots: 2,
+        engine: 'fake/1',
+        contract: SAMPLING_CONTRACT,
+        agent: 'fake/1',
+        draining: false,
+        ...this.#card,
+        ...changes
+      },
+      this.#key
+    )
+  }
+
+  async cardReply(): Promise<Uint8Array> {
+    return encodeCardReply({ card: await this.card(), load: this.load })
+  }
+
+  /** The node as a directory that has just asked it knows it. */
+  async known(): Promise<KnownNode> {
+    const now = Date.now()
+    const card = await openCard(await this.card(), { now })
+    return { card, load: this.load, loadAt: now, roundTripMs: 1, seenAt: now }
+  }
+
+  async stop(): Promise<void> {
+    await this.libp2p.stop()
+  }
+
+  async #giveCard(frames: FrameStream): Promise<void> {
+    this.cardsGiven++
+    await frames.send(this.reply === undefined ? await this.cardReply() : await this.reply(), WAIT)
+    await frames.close()
+  }
+
+  async #generate(frames: FrameStream): Promise<void> {
+    const bytes = await frames.receive(WAIT)
+    if (bytes === undefined) return
+    const frame = decodeClientFrame(bytes)
+    if (frame.type !== 'request') return
+    const script = new Script(frames, frame.request, frame.digest, this.#key)
+    this.requests.push(script)
+    await this.serve(script)
+  }
+
+  async #embed(frames: FrameStream): Promise<void> {
+    const bytes = await frames.receive(WAIT)
+    if (bytes === undefined) return
+    const request = decodeEmbedRequest(bytes)
+    this.embedRequests.push(request)
+    await frames.send(encodeEmbedReply(await this.embed(request)), WAIT)
+    await frames.close()
+  }
+}
+
+/** Starts a peer of the DHT that serves no model. */
+export async function startPeer(key?: PrivateKey, connectionGater: ConnectionGater = {}): Promise<Libp2p> {
+  return await createLibp2p({
+    ...(key === undefined ? {} : { privateKey: key }),
+    connectionGater,
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionManager: { inboundConnectionThreshold: 1000, maxIncomingPendingConnections: 1000 },
+    services: {
+      identify: identify(),
+      ping: ping(),
+      dht: kadDHT({ ...kadOptions({ scope: 'local' }), allowQueryWithZeroPeers: true })
+    }
+  })
+}
+
+/** Returns the failure of a promise that must fail. */
+export async function failureOf(promise: Promise<unknown>): Promise<PotluckError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason
+  )
+  if (!(error instanceof PotluckError)) throw new Error('there was no PotluckError', { cause: error })
+  return error
+}
+
+/** Resolves when the peers are in each other's routing tables, so that provider records are stored there. */
+async function connectTo(libp2p: Libp2p, address: string): Promise<void> {
+  const joined = new Promise<void>((resolve) => {
+    libp2p.addEventListener('peer:update', ({ detail }) => {
+      if (detail.peer.tags.has('kad-peer')) resolve()
+    })
+  })
+  await libp2p.dial(multiaddr(address))
+  await joined
+}

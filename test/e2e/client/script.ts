@@ -1,0 +1,104 @@
+/** The node's side of one request, which a test writes by hand. */
+import type { PrivateKey } from '@libp2p/interface'
+import {
+  answerWindows,
+  decodeClientFrame,
+  encodeNodeFrame,
+  SAMPLING_CONTRACT,
+  signReceipt,
+  tokensDigest,
+  type ErrorCode,
+  type FrameStream,
+  type GenerateRequest,
+  type NodeFrame,
+  type Receipt
+} from '@potluck/protocol'
+
+import { IDLE } from '../../unit/select/help.ts'
+
+export const PROMPT_TOKENS: readonly number[] = [1, 2, 3]
+/** Far beyond what a busy machine needs. */
+export const WAIT = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
+
+export class Script {
+  readonly frames: FrameStream
+  readonly request: GenerateRequest
+  readonly digest: Uint8Array
+  readonly #key: PrivateKey
+  readonly #answer: number[]
+
+  constructor(frames: FrameStream, request: GenerateRequest, digest: Uint8Array, key: PrivateKey) {
+    this.frames = frames
+    this.request = request
+    this.digest = digest
+    this.#key = key
+    this.#answer = [...(request.continuation?.answerTokens ?? [])]
+  }
+
+  async send(frame: NodeFrame): Promise<void> {
+    await this.frames.send(encodeNodeFrame(frame), WAIT)
+  }
+
+  async accept(estimatedWaitMs = 0): Promise<void> {
+    await this.send({ type: 'accepted', promptTokens: PROMPT_TOKENS, queuePosition: 0, estimatedWaitMs, load: IDLE })
+  }
+
+  async delta(text: string, tokens: readonly number[] = [this.#answer.length + 10]): Promise<void> {
+    this.#answer.push(...tokens)
+    await this.send({ type: 'delta', delta: { tokens, text } })
+  }
+
+  async error(code: ErrorCode, retryAfterMs?: number): Promise<void> {
+    const body = { type: 'error', code, detail: `said ${code}` } as Extract<NodeFrame, { type: 'error' }>
+    await this.send(retryAfterMs === undefined ? body : { ...body, retryAfterMs })
+    await this.frames.close()
+  }
+
+  /** Returns the tokens that the next credit frame grants. */
+  async credit(): Promise<number> {
+    const bytes = await this.frames.receive(WAIT)
+    if (bytes === undefined) throw new Error('the client ended its side of the stream')
+    const frame = decodeClientFrame(bytes)
+    return frame.type === 'credit' ? frame.tokens : 0
+  }
+
+  /** Ends the answer as an honest node does, or with these changes. */
+  async done(changes: { receipt?: Partial<Receipt>; completionTokens?: number; key?: PrivateKey } = {}): Promise<void> {
+    const usage = {
+      promptTokens: PROMPT_TOKENS.length,
+      cachedTokens: 0,
+      completionTokens: changes.completionTokens ?? this.#answer.length
+    }
+    const timings = { queueMs: 0, prefillMs: 1, decodeMs: 1 }
+    const receipt = await signReceipt(
+      {
+        requestId: this.request.requestId,
+        requestDigest: this.digest,
+        modelDigest: this.request.modelDigest,
+        contract: SAMPLING_CONTRACT,
+        promptDigest: tokensDigest(PROMPT_TOKENS),
+        promptTokens: PROMPT_TOKENS.length,
+        answerWindows: answerWindows(this.#answer),
+        answerTokens: this.#answer.length,
+        firstPosition: this.request.continuation?.answerTokens.length ?? 0,
+        finishReason: 'stop',
+        backend: { accelerator: 'cpu', engine: 'fake/1', kvType: 'f16', flashAttention: false },
+        usage,
+        timings,
+        issuedAt: Date.now(),
+        ...changes.receipt
+      },
+      changes.key ?? this.#key
+    )
+    await this.send({ type: 'done', finishReason: 'stop', usage, timings, load: IDLE, receipt })
+    await this.frames.close()
+  }
+}
+
+/** An honest node's answer of two tokens. */
+export async function sayHello(script: Script): Promise<void> {
+  await script.accept()
+  await script.delta('Hel')
+  await script.delta('lo')
+  await script.done()
+}

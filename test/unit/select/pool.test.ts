@@ -1,0 +1,336 @@
+/** The candidates of one request, in virtual time: which node is asked next, when, and what is thrown when none is left. */
+import { formatDigest, PotluckError, type ErrorCode, type ModelCard } from '@potluck/protocol'
+import { describe, expect, test } from 'vitest'
+
+import { MAX_ATTEMPTS, MAX_BUSY_WAIT_MS } from '../../../client/base/constants.ts'
+import { toAsk, type ChatOptions } from '../../../client/base/request.ts'
+import type { KnownNode } from '../../../client/discover/known-node.ts'
+import { ResumableAnswer } from '../../../client/generate/resumable-answer.ts'
+import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
+import { CandidatePool, Selector, type AttemptRecord, type Mode } from '../../../client/select/index.ts'
+import { FakeClock, IDLE, knownNode, model, NOW, peers } from './help.ts'
+
+const OTHER_DIGEST = new Uint8Array(32).fill(8)
+
+/** Every lookup finds `nodes`. `later` arrive after them: a lookup must be fresh or read to its end to find them. */
+class FakeDirectory {
+  nodes: KnownNode[]
+  later: KnownNode[] = []
+  freshLookups = 0
+
+  constructor(nodes: KnownNode[]) {
+    this.nodes = nodes
+  }
+
+  known(): KnownNode[] {
+    return this.nodes
+  }
+
+  async gather(
+    _cid: unknown,
+    suitable: (node: KnownNode) => boolean,
+    { signal, fresh = false, whole = false }: { signal: AbortSignal; fresh?: boolean; whole?: boolean }
+  ): Promise<KnownNode[]> {
+    signal.throwIfAborted()
+    if (fresh) this.freshLookups++
+    if (fresh || whole) this.nodes = [...this.nodes, ...this.later.splice(0)]
+    return this.nodes.filter(suitable)
+  }
+}
+
+class World {
+  readonly clock = new FakeClock()
+  readonly abort = new AbortController()
+  readonly directory: FakeDirectory
+  readonly selector: Selector
+  /** The peers that were asked, in order. */
+  readonly asked: string[] = []
+
+  constructor(nodes: KnownNode[], { mode = 'open' }: { mode?: Mode } = {}) {
+    this.directory = new FakeDirectory(nodes)
+    this.selector = new Selector({
+      reputation: new Reputation({ store: new MemoryReputationStore(), now: this.clock.now }),
+      directory: { reportLoad: () => undefined, evict: () => undefined },
+      user: { localNode: undefined, trusted: new Set() },
+      mode,
+      now: this.clock.now,
+      // Equal draws, so that the predicted time alone decides the order.
+      random: () => 0.5
+    })
+  }
+
+  pool(options: Partial<ChatOptions> = {}): CandidatePool {
+    const ask = toAsk({ messages: [{ role: 'user', content: 'hello' }], ...options })
+    const { directory, selector, clock } = this
+    return new CandidatePool(new ResumableAnswer(ask, () => false), {
+      directory,
+      selector,
+      clock,
+      signal: this.abort.signal
+    })
+  }
+
+  async begin(pool: CandidatePool): Promise<AttemptRecord> {
+    return await pool.start((candidate) => {
+      this.asked.push(candidate.peer)
+      return this.selector.begin(candidate, pool.workload)
+    })
+  }
+
+  fail(pool: CandidatePool, record: AttemptRecord, code: ErrorCode, retryAfterMs?: number): void {
+    const { peer } = record.candidate
+    const error = new PotluckError(code, `${code} of ${peer}`, {
+      peer,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs })
+    })
+    record.failed(error)
+    pool.failed(error)
+  }
+
+  /** Every attempt fails with the next of these failures, the last of them again and again. Returns the final failure. */
+  async exhaust(
+    pool: CandidatePool,
+    ...failures: Array<[code: ErrorCode, retryAfterMs?: number]>
+  ): Promise<PotluckError> {
+    try {
+      for (let attempt = 0; ; attempt++) {
+        this.fail(pool, await this.begin(pool), ...failures[Math.min(attempt, failures.length - 1)]!)
+      }
+    } catch (error) {
+      if (error instanceof PotluckError) return error
+      throw error
+    }
+  }
+}
+
+/** A node whose answers are the faster, the higher its rate. */
+function serving(peer: string, decodeTokensPerSecond: number, changes: Partial<ModelCard> = {}): KnownNode {
+  return knownNode(peer, { card: { models: [model({ decodeTokensPerSecond, ...changes })] } })
+}
+
+const three = (): KnownNode[] => [serving('slow', 10), serving('fast', 1_000), serving('middle', 100)]
+
+describe('the next node', () => {
+  test('is the best of those that were not asked, until none is left', async () => {
+    const world = new World(three())
+    const error = await world.exhaust(world.pool(), ['engine_failed'])
+    expect(world.asked).toEqual(['fast', 'middle', 'slow'])
+    expect(error).toMatchObject({ code: 'engine_failed', message: '3 nodes failed; engine_failed of slow' })
+    expect(world.clock.slept).toEqual([])
+  })
+
+  test('is found by a fresh lookup when all known nodes have failed', async () => {
+    const world = new World([serving('known', 10)])
+    world.directory.later = [serving('new', 10)]
+    await world.exhaust(world.pool(), ['engine_failed'])
+    expect(world.asked).toEqual(['known', 'new'])
+  })
+
+  test('is not asked if another node cannot help', async () => {
+    for (const code of ['invalid_request', 'aborted', 'caller_stalled'] as const) {
+      const world = new World(three())
+      expect(await world.exhaust(world.pool(), [code])).toMatchObject({ code, peer: 'fast' })
+      expect(world.asked).toEqual(['fast'])
+    }
+  })
+
+  test('does not come after the most attempts that a request may make', async () => {
+    const world = new World(Array.from({ length: 2 * MAX_ATTEMPTS }, (_, index) => serving(`peer-${index}`, 10)))
+    expect((await world.exhaust(world.pool(), ['engine_failed'])).code).toBe('engine_failed')
+    expect(world.asked).toHaveLength(MAX_ATTEMPTS)
+  })
+
+  test('after a context that was too short has a longer one', async () => {
+    const world = new World([
+      serving('short', 1_000),
+      serving('equal', 900),
+      serving('long', 10, { contextLength: 8192 })
+    ])
+    const error = await world.exhaust(world.pool(), ['context_length_exceeded'])
+    expect(world.asked).toEqual(['short', 'long'])
+    expect(error.code).toBe('context_length_exceeded')
+  })
+
+  test('of concurrent requests is another for each', async () => {
+    const load = { ...IDLE, active: 1, slots: 1 }
+    const world = new World(['a', 'b', 'c'].map((peer) => knownNode(peer, { load, loadAt: NOW - 1 })))
+    const records = await Promise.all(Array.from({ length: 3 }, async () => await world.begin(world.pool())))
+    expect(peers(records.map(({ candidate }) => candidate)).toSorted()).toEqual(['a', 'b', 'c'])
+  })
+
+  test('can be looked at without taking it', async () => {
+    const world = new World(three())
+    const pool = world.pool()
+    await world.begin(pool)
+    expect(peers(pool.next(0, 1))).toEqual(['middle'])
+    expect(peers(pool.next(1, 5))).toEqual(['slow'])
+    pool.take(pool.next(0, 1)[0]!)
+    expect(peers(pool.next(0, 5))).toEqual(['slow'])
+  })
+
+  test('is never one that was taken, even if its card was asked for again', async () => {
+    const world = new World(three())
+    const pool = world.pool()
+    await world.begin(pool)
+    expect(peers(pool.among(world.directory.known())).toSorted()).toEqual(['middle', 'slow'])
+  })
+})
+
+describe('a temporary failure', () => {
+  test.each(['stream_cut', 'token_timeout'] as const)(
+    '%s: the node is asked once more, after the others',
+    async (code) => {
+      const world = new World(three())
+      const error = await world.exhaust(world.pool(), ['engine_failed'], [code], ['engine_failed'])
+      expect(world.asked).toEqual(['fast', 'middle', 'slow', 'middle'])
+      expect(error.code).toBe('engine_failed')
+    }
+  )
+
+  test('does not open the node a third time', async () => {
+    const world = new World([serving('only', 10)])
+    const error = await world.exhaust(world.pool(), ['stream_cut'])
+    expect(world.asked).toEqual(['only', 'only'])
+    // All failures are of one node: its own is the most informative.
+    expect(error).toMatchObject({ code: 'stream_cut', message: 'stream_cut of only' })
+  })
+
+  test('of a full queue: the node is asked again after the pause that it asked for', async () => {
+    const world = new World([serving('only', 10)])
+    const error = await world.exhaust(world.pool(), ['busy', 3_000])
+    expect(world.clock.slept).toEqual([3_000])
+    expect(world.asked).toEqual(['only', 'only'])
+    expect(error).toMatchObject({ code: 'busy', retryAfterMs: 3_000 })
+  })
+})
+
+describe('a pause', () => {
+  /** A world whose only node has asked an earlier request for this pause. */
+  async function resting(pauseMs: number): Promise<World> {
+    const world = new World([serving('only', 10)])
+    const earlier = world.pool()
+    world.fail(earlier, await world.begin(earlier), 'rate_limited', pauseMs)
+    world.asked.length = 0
+    return world
+  }
+
+  test('up to the bound is waited for', async () => {
+    const world = await resting(MAX_BUSY_WAIT_MS)
+    await world.begin(world.pool())
+    expect(world.clock.slept).toEqual([MAX_BUSY_WAIT_MS])
+    expect(world.asked).toEqual(['only'])
+  })
+
+  test('above the bound fails at once and says how long it is', async () => {
+    const world = await resting(MAX_BUSY_WAIT_MS + 1)
+    const error = await world.exhaust(world.pool({ model: 'test/model:Q8_0' }), ['engine_failed'])
+    expect(error).toMatchObject({
+      code: 'busy',
+      message: 'all nodes with model test/model:Q8_0 are busy',
+      retryAfterMs: MAX_BUSY_WAIT_MS + 1
+    })
+    expect(world.clock.slept).toEqual([])
+    expect(world.asked).toEqual([])
+    expect(world.directory.freshLookups).toBe(1)
+  })
+
+  test('is not waited for if another node is free', async () => {
+    const world = await resting(1_000)
+    world.directory.nodes.push(serving('other', 1))
+    await world.begin(world.pool())
+    expect(world.asked).toEqual(['other'])
+    expect(world.clock.slept).toEqual([])
+  })
+
+  test('ends when the caller aborts', async () => {
+    const world = await resting(1_000)
+    world.clock.sleep = async (_ms, signal) => {
+      world.abort.abort(new PotluckError('aborted', 'aborted by the caller'))
+      signal.throwIfAborted()
+    }
+    await expect(world.begin(world.pool())).rejects.toMatchObject({ code: 'aborted' })
+    expect(world.asked).toEqual([])
+  })
+})
+
+describe('a name', () => {
+  const name = 'test/model:Q8_0'
+  const other = { digest: OTHER_DIGEST }
+
+  test('stands for the digest that most of its nodes serve', async () => {
+    const world = new World([serving('minority', 1_000, other), serving('a', 10), serving('b', 5)])
+    const pool = world.pool({ model: name })
+    await world.begin(pool)
+    expect(world.asked).toEqual(['a'])
+    expect(peers(pool.next(0, 5))).toEqual(['b'])
+  })
+
+  test('is settled by the rest of the lookup', async () => {
+    const world = new World([serving('a', 10), serving('b', 1_000, other)])
+    world.directory.later = [serving('c', 5)]
+    await world.begin(world.pool({ model: name }))
+    expect(world.asked).toEqual(['a'])
+  })
+
+  test('without a majority is an error that lists the digests', async () => {
+    const world = new World([serving('a', 10), serving('b', 10, other)])
+    const error = await world.exhaust(world.pool({ model: name }), ['engine_failed'])
+    expect(error.code).toBe('invalid_request')
+    for (const digest of [model().digest, OTHER_DIGEST]) expect(error.message).toContain(formatDigest(digest))
+    expect(world.asked).toEqual([])
+  })
+})
+
+describe('other models', () => {
+  const two = (): KnownNode[] => [
+    serving('named', 10),
+    serving('other', 10, { digest: OTHER_DIGEST, name: 'b/b:Q8_0' })
+  ]
+
+  test('are asked if the caller allows it and no node with the model is left', async () => {
+    const world = new World(two())
+    await world.exhaust(world.pool({ model: 'test/model:Q8_0', otherModels: true }), ['engine_failed'])
+    expect(world.asked).toEqual(['named', 'other'])
+  })
+
+  test('come after a second attempt at the model that was asked for', async () => {
+    const world = new World(two())
+    await world.exhaust(world.pool({ model: 'test/model:Q8_0', otherModels: true }), ['stream_cut'], ['engine_failed'])
+    expect(world.asked).toEqual(['named', 'named', 'other'])
+  })
+
+  test('are not asked otherwise', async () => {
+    const world = new World(two())
+    await world.exhaust(world.pool({ model: 'test/model:Q8_0' }), ['engine_failed'])
+    expect(world.asked).toEqual(['named'])
+  })
+})
+
+describe('when no candidate is left, the failure is', () => {
+  test('no_providers with the model, if no node was found', async () => {
+    const error = await new World([]).exhaust(new World([]).pool({ model: formatDigest(OTHER_DIGEST) }))
+    expect(error.code).toBe('no_providers')
+    expect(error.message).toBe(`no node was found that can serve this request (model ${formatDigest(OTHER_DIGEST)})`)
+  })
+
+  test('no_providers with the reasons of the gate, if nodes were found', async () => {
+    const nodes = [
+      knownNode('a', { card: { draining: true } }),
+      knownNode('b', { card: { models: [model({ features: [] })] } }),
+      knownNode('c', { card: { models: [model({ features: [] })] } })
+    ]
+    const error = await new World(nodes).exhaust(new World(nodes).pool())
+    expect(error.code).toBe('no_providers')
+    expect(error.message).toContain('(any model): 1 shutting down, 2 without a feature that it needs')
+  })
+
+  test("the caller's mistake rather than a full queue, and a full queue rather than a crash", async () => {
+    const codes: ErrorCode[] = ['engine_failed', 'busy', 'context_length_exceeded']
+    const world = new World(three())
+    const all = await world.exhaust(world.pool(), ...codes.map((code): [ErrorCode] => [code]))
+    expect(all.code).toBe('context_length_exceeded')
+    const busy = new World(three())
+    const failures: Array<[ErrorCode, number?]> = [['engine_failed'], ['busy', 60_000], ['engine_failed']]
+    expect(await busy.exhaust(busy.pool(), ...failures)).toMatchObject({ code: 'busy', retryAfterMs: 60_000 })
+  })
+})
