@@ -1,13 +1,15 @@
 /**
- * `npm run check [step …]`: types, lint (with the directions of imports), format, dead code, generated code and
- * packaging. One line a step; what a failing step printed follows its line.
+ * `npm run check [step …]`: types, lint (with the directions of imports), format, dead code, cycles of imports, generated
+ * code and packaging. It prints one line for each step, followed by the output of the step if it fails.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
 import { PACKAGES } from './build.ts'
+import { describeCycles } from './check/cycles.ts'
 import { configurationIsFresh } from './configuration.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -56,11 +58,17 @@ async function generatedIsFresh(): Promise<Outcome> {
   }
 }
 
+async function cyclesAreAbsent(): Promise<Outcome> {
+  const lines = describeCycles(ROOT)
+  return { ok: lines.length === 0, output: lines.join('\n') }
+}
+
 const STEPS: Record<string, () => Promise<Outcome>> = {
   types: () => run('tsc', '--noEmit'),
   lint: () => run('oxlint'),
   format: () => run('oxfmt', '--check'),
   'dead-code': () => run('knip'),
+  cycles: cyclesAreAbsent,
   generated: generatedIsFresh,
   packaging: () =>
     inTurn(
@@ -93,7 +101,7 @@ for (const [name, step] of Object.entries(STEPS)) {
   else failed++
 }
 
-// Read by .ci/run, which counts every step beside the tests.
+// .ci/run reads this file and counts each step beside the tests.
 const results = process.env.POTLUCK_CI_RESULTS
 if (results !== undefined) writeFileSync(join(results, 'check'), `${passed} ${failed}\n`)
 process.exitCode = failed === 0 ? 0 : 1
