@@ -31,7 +31,7 @@ function run(command: string, ...args: string[]): Promise<Outcome> {
   })
 }
 
-/** Stops at the first command that fails. */
+/** Runs the commands one after the other, up to the first that fails. */
 async function inTurn(...commands: Array<[string, ...string[]]>): Promise<Outcome> {
   let output = ''
   for (const [command, ...args] of commands) {
@@ -52,7 +52,7 @@ async function generatedIsFresh(): Promise<Outcome> {
       ...(fresh === committed ? [] : [GENERATED]),
       ...(configurationIsFresh() ? [] : ['docs/configuration.md'])
     ]
-    return { ok: stale.length === 0, output: `Stale: ${stale.join(', ')}; run npm run generate.\n` }
+    return { ok: stale.length === 0, output: `Out of date: ${stale.join(', ')}. Run "npm run generate".\n` }
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
@@ -84,7 +84,7 @@ const STEPS: Record<string, () => Promise<Outcome>> = {
 const chosen = process.argv.slice(2)
 const unknown = chosen.find((name) => !(name in STEPS))
 if (unknown !== undefined) {
-  console.error(`There is no step "${unknown}". The steps are: ${Object.keys(STEPS).join(', ')}.`)
+  console.error(`Unknown step "${unknown}". Use one of: ${Object.keys(STEPS).join(', ')}.`)
   process.exit(2)
 }
 
