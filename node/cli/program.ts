@@ -167,7 +167,7 @@ function addOptions(command: Command, name: keyof Settings): string {
       try {
         return kind.parse(value)
       } catch (error) {
-        throw new InvalidArgumentError(`${messageOf(error)}.`)
+        throw new InvalidArgumentError(`${capitalized(messageOf(error))}.`)
       }
     })
   )

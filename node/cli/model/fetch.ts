@@ -72,7 +72,7 @@ async function download(
   } catch (cause) {
     signal.throwIfAborted()
     throw new CommandError(
-      `cannot download ${uri}: ${messageOf(cause)}; try again, the download continues where it stopped`,
+      `cannot download ${uri}: ${messageOf(cause)}; check the URI and try again, which resumes a download that has begun`,
       { cause }
     )
   } finally {

@@ -87,7 +87,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: toggle,
     default: undefined,
     defaultText:
-      'serve and relay: true; other commands: true if there is neither a bootstrap address nor a node on this machine',
+      'true for serve and relay; for other commands, true if there is no bootstrap address and no node on this machine',
     doc: 'use multicast DNS to find peers on the local network, and to be found there',
     commands: [...DAEMON, ...FIND]
   },
@@ -95,7 +95,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: choice<Scope>('local', 'public'),
     default: undefined,
     defaultText:
-      'public if a bootstrap or announced address is public; also public for a relay that has neither, if one of its interfaces has a public address; else local',
+      'public if a bootstrap or announced address is public, or if a relay has no such address but a public interface; else local',
     doc: 'local uses private addresses too (a LAN, a testnet); public uses public addresses only (the internet)',
     commands: [...DAEMON, ...FIND]
   },
