@@ -1,13 +1,15 @@
 /**
- * `npm run check [step …]`: types, lint (with the directions of imports), format, dead code, generated code and
- * packaging. One line a step; what a failing step printed follows its line.
+ * `npm run check [step …]`: types, lint (with the directions of imports), format, dead code, cycles of imports, generated
+ * code and packaging. It prints one line for each step, followed by the output of the step if it fails.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
 import { PACKAGES } from './build.ts'
+import { describeCycles } from './check/cycles.ts'
 import { configurationIsFresh } from './configuration.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -29,7 +31,7 @@ function run(command: string, ...args: string[]): Promise<Outcome> {
   })
 }
 
-/** Stops at the first command that fails. */
+/** Runs the commands one after the other, up to the first that fails. */
 async function inTurn(...commands: Array<[string, ...string[]]>): Promise<Outcome> {
   let output = ''
   for (const [command, ...args] of commands) {
@@ -50,10 +52,15 @@ async function generatedIsFresh(): Promise<Outcome> {
       ...(fresh === committed ? [] : [GENERATED]),
       ...(configurationIsFresh() ? [] : ['docs/configuration.md'])
     ]
-    return { ok: stale.length === 0, output: `Stale: ${stale.join(', ')}; run npm run generate.\n` }
+    return { ok: stale.length === 0, output: `Out of date: ${stale.join(', ')}. Run "npm run generate".\n` }
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+async function cyclesAreAbsent(): Promise<Outcome> {
+  const lines = describeCycles(ROOT)
+  return { ok: lines.length === 0, output: lines.join('\n') }
 }
 
 const STEPS: Record<string, () => Promise<Outcome>> = {
@@ -61,6 +68,7 @@ const STEPS: Record<string, () => Promise<Outcome>> = {
   lint: () => run('oxlint'),
   format: () => run('oxfmt', '--check'),
   'dead-code': () => run('knip'),
+  cycles: cyclesAreAbsent,
   generated: generatedIsFresh,
   packaging: () =>
     inTurn(
@@ -76,7 +84,7 @@ const STEPS: Record<string, () => Promise<Outcome>> = {
 const chosen = process.argv.slice(2)
 const unknown = chosen.find((name) => !(name in STEPS))
 if (unknown !== undefined) {
-  console.error(`There is no step "${unknown}". The steps are: ${Object.keys(STEPS).join(', ')}.`)
+  console.error(`Unknown step "${unknown}". Use one of: ${Object.keys(STEPS).join(', ')}.`)
   process.exit(2)
 }
 
@@ -93,7 +101,7 @@ for (const [name, step] of Object.entries(STEPS)) {
   else failed++
 }
 
-// Read by .ci/run, which counts every step beside the tests.
+// .ci/run reads this file and counts each step beside the tests.
 const results = process.env.POTLUCK_CI_RESULTS
 if (results !== undefined) writeFileSync(join(results, 'check'), `${passed} ${failed}\n`)
 process.exitCode = failed === 0 ? 0 : 1

@@ -1,4 +1,7 @@
-/** Vitest reporter that leaves `passed failed` for `.ci/run`; an error outside of any test counts as a failure. */
+/**
+ * A Vitest reporter that writes the numbers of passed and failed tests to a file for `.ci/run`. An error outside of any
+ * test counts as a failure.
+ */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Reporter, SerializedError, TestModule } from 'vitest/node'

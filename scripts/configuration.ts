@@ -1,4 +1,4 @@
-/** `npm run generate`: docs/configuration.md from the table that the command line itself is made of. */
+/** `npm run generate`: writes docs/configuration.md from the table of settings, which the command line uses too. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { envOf, flagOf, keyOf, SETTINGS, type Settings } from '../node/cli/settings/table.ts'
@@ -9,18 +9,20 @@ const INTRODUCTION = `# Configuration
 
 <!-- Made by \`npm run generate\` from node/cli/settings/table.ts. -->
 
-Every setting of \`potluck\` has a flag, an environment variable and a key in the config file; a flag wins over a variable,
-a variable over the file, the file over the default. The file is TOML: \`$XDG_CONFIG_HOME/potluck/config.toml\`
-(\`~/.config\` if that is not set), or the one that \`--config\` or \`POTLUCK_CONFIG\` names. A variable that holds a list
-separates its values by commas; the flag is repeated instead; the file has an array.
+Every setting of \`potluck\` has a flag, an environment variable and a key in the config file. A flag overrides a variable,
+a variable overrides the config file, and the config file overrides the default.
+
+The config file is a TOML file at \`$XDG_CONFIG_HOME/potluck/config.toml\`; if \`XDG_CONFIG_HOME\` is not set, at
+\`~/.config/potluck/config.toml\`. \`--config\` or \`POTLUCK_CONFIG\` names another file. No config file can name another one.
+
+For a setting with several values, repeat the flag, separate the values by commas in the variable, or write an array in
+the config file.
 
 \`\`\`toml
 bootstrap = ["/ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…"]
 data-dir = "/srv/potluck"
 slots = 4
 \`\`\`
-
-\`--config\` itself is a flag and a variable only.
 
 | key | flag | variable | value | default | commands | what it does |
 |---|---|---|---|---|---|---|
@@ -42,7 +44,7 @@ function configuration(): string {
   return INTRODUCTION + (Object.keys(SETTINGS) as Array<keyof Settings>).map(row).join('')
 }
 
-/** Whether the committed page says what the table says. */
+/** Whether the committed page matches the table. */
 export function configurationIsFresh(): boolean {
   return readFileSync(FILE, 'utf8') === configuration()
 }

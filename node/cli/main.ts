@@ -1,13 +1,14 @@
 #!/usr/bin/env node
-/** The `potluck` command: settings in, a command run, an exit code out. */
+/** The `potluck` command: resolves the settings, runs a command, and sets the exit code. */
 import { PotluckError } from '@potluck/protocol'
 import { CommanderError } from 'commander'
 
-import { EXIT_INTERRUPTED, EXIT_USAGE, tell } from './failure.ts'
-import { createProgram, type CommandRun } from './program.ts'
+import { createProgram } from './program.ts'
+import type { CommandRun } from './settings/context.ts'
 import { resolveSettings } from './settings/resolve.ts'
-import { printError } from './terminal/output.ts'
 import type { Settings } from './settings/table.ts'
+import { EXIT_INTERRUPTED, EXIT_USAGE, reportOf } from './terminal/errors.ts'
+import { printError } from './terminal/output.ts'
 
 let json = process.argv.includes('--json')
 
@@ -20,7 +21,7 @@ async function execute(
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      // The first asks to finish, the second does not ask.
+      // The first signal lets the command finish its work. The second one stops the process at once.
       if (interrupted.signal.aborted) process.exit(EXIT_INTERRUPTED)
       interrupted.abort(new Error(`interrupted by ${signal}`))
     })
@@ -34,7 +35,7 @@ async function execute(
   }
 }
 
-/** Whether an error says no more than that the user interrupted. */
+/** Whether the interrupt is the only reason for the error. */
 function isAbort(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted && (error === signal.reason || (error instanceof Error && error.name === 'AbortError'))
 }
@@ -43,11 +44,11 @@ try {
   await createProgram(execute).parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) {
-    // It has printed its line already; asking for help is no error.
+    // Commander has printed a message. It also throws after --help, with the exit code 0.
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
   } else {
-    const told = tell(error)
-    printError(told, json)
-    process.exitCode = told.exitCode
+    const report = reportOf(error)
+    printError(report, json)
+    process.exitCode = report.exitCode
   }
 }

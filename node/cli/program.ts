@@ -1,120 +1,111 @@
-/** The command line, derived from the table of settings; each command is loaded when it is called. */
+/** The command line, derived from the table of settings. */
 import { Command, InvalidArgumentError, Option } from 'commander'
 
 import { AGENT } from '../agent.ts'
+import type { CommandRun } from './settings/context.ts'
 import { envOf, flagOf, SETTINGS, type CommandName, type Settings } from './settings/table.ts'
-import type { Environment } from './settings/resolve.ts'
+import { messageOf } from './terminal/errors.ts'
 
-/** What a command gets of the process around it. */
-export interface CommandContext {
-  settings: Settings
-  /** What was written behind the options. */
-  words: readonly string[]
-  env: Environment
-  /** Fires at the first Ctrl-C or SIGTERM. */
-  interrupted: AbortSignal
+/** Imports the module of a command. Only the command that runs is imported. */
+const LOAD: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
+  serve: async () => (await import('./commands/serve.ts')).serve,
+  relay: async () => (await import('./commands/relay.ts')).relay,
+  run: async () => (await import('./commands/run.ts')).run,
+  chat: async () => (await import('./commands/chat.ts')).chat,
+  gateway: async () => (await import('./commands/gateway.ts')).gateway,
+  nodes: async () => (await import('./commands/nodes.ts')).nodes,
+  models: async () => (await import('./commands/models.ts')).models,
+  status: async () => (await import('./commands/status.ts')).status,
+  audit: async () => (await import('./commands/audit.ts')).audit
 }
 
-/** Returns the exit code. */
-export type CommandRun = (context: CommandContext) => Promise<number>
-
-interface CommandSpec {
+interface CommandHelp {
   summary: string
-  /** Description of the words behind the options. */
+  /** The arguments that are not options. */
   words?: [usage: string, doc: string]
   examples: readonly string[]
-  load: () => Promise<CommandRun>
 }
 
-const COMMANDS: Record<CommandName, CommandSpec> = {
+const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   serve: {
     summary: 'serve a model to the network',
     examples: [
-      'potluck serve                                    offers what fits this machine',
+      'potluck serve                                    offers models that fit this machine',
       'potluck serve --model ./qwen3-0.6b-q8_0.gguf     serves a file',
       'potluck serve --model hf:Qwen/Qwen3-0.6B-GGUF:Q8_0 --bootstrap /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
-    ],
-    load: async () => (await import('./commands/serve.ts')).serve
+    ]
   },
   relay: {
-    summary: 'introduce peers to each other and carry what NAT would block; serves no model',
+    summary: 'introduce peers to each other and relay connections that NAT blocks; serves no model',
     examples: [
       'potluck relay',
       'potluck relay --announce /ip4/203.0.113.7/tcp/4001    on a server with a public address'
-    ],
-    load: async () => (await import('./commands/relay.ts')).relay
+    ]
   },
   run: {
-    summary: 'ask once and print the answer',
-    words: ['[prompt...]', 'what to ask; what is piped in is added below it'],
+    summary: 'send one prompt and print the answer',
+    words: ['[prompt...]', 'the prompt; text from a pipe is added below it'],
     examples: [
       'potluck run "Why is the sky blue?"',
       'git diff | potluck run "Write a commit message for this change."',
       'potluck run --model Qwen/Qwen3-0.6B-GGUF:Q8_0 --temperature 0 "2 + 2 ="',
       'potluck run --json "Hello" | jq -j "select(.type == \\"delta\\").text"'
-    ],
-    load: async () => (await import('./commands/run.ts')).run
+    ]
   },
   chat: {
-    summary: 'talk with a model; /help says how',
-    examples: ['potluck chat', 'potluck chat --model sha256:… --system "Answer in rhymes."'],
-    load: async () => (await import('./commands/chat.ts')).chat
+    summary: 'hold a conversation with a model; /help lists its commands',
+    examples: ['potluck chat', 'potluck chat --model sha256:… --system "Answer in rhymes."']
   },
   gateway: {
-    summary: "serve OpenAI's API on this machine, answered by the network",
+    summary: "serve OpenAI's API on this machine, and answer from the network",
     examples: [
       'potluck gateway                       then set the base URL of an app to http://127.0.0.1:4003/v1',
-      'potluck gateway --local-node          serves a model too, and answers from it where nobody else does',
+      'potluck gateway --local-node          also serves a model from this machine, and can answer with it',
       'POTLUCK_API_KEY=… potluck gateway --host 0.0.0.0 --allow-host potluck.lan'
-    ],
-    load: async () => (await import('./commands/gateway.ts')).gateway
+    ]
   },
   nodes: {
-    summary: 'list the nodes that serve now, and what this machine thinks of them',
-    words: ['[peer]', 'a peer id, or the end of one: why this machine thinks so of it'],
+    summary: 'list the nodes that serve now, with what this machine knows about them',
+    words: ['[peer]', 'a peer id, or the end of one: explains the standing of this node'],
     examples: [
       'potluck nodes',
       'potluck nodes …8JhkT2qA',
       'potluck nodes 8JhkT2qA --proof cheat.proof',
       'potluck nodes --json'
-    ],
-    load: async () => (await import('./commands/nodes.ts')).nodes
+    ]
   },
   models: {
     summary: 'list the models that are served now',
-    examples: ['potluck models'],
-    load: async () => (await import('./commands/models.ts')).models
+    examples: ['potluck models']
   },
   status: {
-    summary: 'how the node on this machine is doing',
-    examples: ['potluck status', 'potluck status --data-dir /srv/potluck --json'],
-    load: async () => (await import('./commands/status.ts')).status
+    summary: 'show the status of the node on this machine',
+    examples: ['potluck status', 'potluck status --data-dir /srv/potluck --json']
   },
   audit: {
-    summary: 'check a fraud proof, from the file and the model alone',
-    words: ['<proof>', 'the file with the proof'],
-    examples: ['potluck audit 12D3KooW….proof', 'potluck audit 12D3KooW….proof --model ./qwen3-0.6b-q8_0.gguf'],
-    load: async () => (await import('./commands/audit.ts')).audit
+    summary: 'check a fraud proof with nothing but the file and the model',
+    words: ['<proof>', 'the file of the proof'],
+    examples: ['potluck audit 12D3KooW….proof', 'potluck audit 12D3KooW….proof --model ./qwen3-0.6b-q8_0.gguf']
   }
 }
 
 const ABOUT = `A network of volunteers that serve language models to each other.
 
-Serve what your machine can run, and ask what others serve. On one local network peers find each other by themselves; \
-across the internet, give the address of one peer with --bootstrap.`
+Serve a model that your machine can run, and use the models that others serve. Peers on one local network find each \
+other through multicast DNS. Across the internet, give the address of one peer with --bootstrap.`
 
 const START = `
 Start:
   potluck serve                 serve a model from this machine
-  potluck run "Hello"           ask, from this machine or another on the network
-  potluck chat                  talk
-  potluck gateway               use it from apps, through OpenAI's API
+  potluck run "Hello"           ask a question, on this machine or another one in the network
+  potluck chat                  hold a conversation
+  potluck gateway               use the network from apps, through OpenAI's API
 
 Settings come from flags, then POTLUCK_… variables, then the config file
 ($XDG_CONFIG_HOME/potluck/config.toml, or --config), then defaults.
-\`potluck COMMAND --help\` explains those of a command.`
+\`potluck COMMAND --help\` explains the settings of a command.`
 
-/** @param execute runs a command with what was given on its command line */
+/** @param execute runs a command with the flags and arguments of its command line */
 export function createProgram(
   execute: (
     run: () => Promise<CommandRun>,
@@ -124,13 +115,13 @@ export function createProgram(
   const program = new Command('potluck')
     .description(ABOUT)
     .version(AGENT.replace('/', ' '), '--version', 'print the version')
-    .helpOption('--help', 'explain')
+    .helpOption('--help', 'print this help')
     .helpCommand(false)
     .addHelpText('after', START)
     .exitOverride()
     .showSuggestionAfterError()
-  for (const name of Object.keys(COMMANDS) as CommandName[]) {
-    const { summary, words, examples, load } = COMMANDS[name]
+  for (const name of Object.keys(HELP) as CommandName[]) {
+    const { summary, words, examples } = HELP[name]
     const command = program
       .command(name)
       .summary(summary)
@@ -143,13 +134,13 @@ export function createProgram(
     const attributes = new Map(names.map((setting) => [setting, addOptions(command, setting)]))
     command
       .option('--config <file>', 'config file (default: $XDG_CONFIG_HOME/potluck/config.toml; env: POTLUCK_CONFIG)')
-      .helpOption('--help', 'explain')
+      .helpOption('--help', 'print this help')
       .addHelpText('after', `\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`)
       .exitOverride()
       .action(async () => {
         const options: Record<string, unknown> = command.opts()
         const given = [...attributes].filter(([, attribute]) => command.getOptionValueSource(attribute) === 'cli')
-        await execute(load, {
+        await execute(LOAD[name], {
           flags: Object.fromEntries(given.map(([setting, attribute]) => [setting, options[attribute]])),
           words: command.args,
           ...(typeof options.config === 'string' ? { config: options.config } : {})
@@ -159,24 +150,24 @@ export function createProgram(
   return program
 }
 
-/** Adds a setting's flags; returns the name under which commander keeps their value. */
+/** Adds the flags of a setting. Returns the name that commander uses for their value. */
 function addOptions(command: Command, name: keyof Settings): string {
   const { kind, default: fallback, doc } = SETTINGS[name]
   const text = `${doc} (${describeDefault(name)}env: ${envOf(name)})`
   if (kind.placeholder === undefined) {
     const option = new Option(flagOf(name), text)
     command.addOption(option)
-    if (fallback !== false) command.option(flagOf(name).replace('--', '--no-'), 'the opposite')
+    if (fallback !== false) command.option(flagOf(name).replace('--', '--no-'), `the opposite of ${flagOf(name)}`)
     return option.attributeName()
   }
-  const option = new Option(`${flagOf(name)} <${kind.placeholder}>`, kind.many ? `${text}; may be repeated` : text)
+  const option = new Option(`${flagOf(name)} <${kind.placeholder}>`, kind.many ? `${text}; can be repeated` : text)
   command.addOption(
     option.argParser((value: string, previous: unknown) => {
       if (kind.many) return [...(Array.isArray(previous) ? previous : []), value]
       try {
         return kind.parse(value)
       } catch (error) {
-        throw new InvalidArgumentError(error instanceof Error ? `${error.message}.` : '')
+        throw new InvalidArgumentError(`${capitalized(messageOf(error))}.`)
       }
     })
   )

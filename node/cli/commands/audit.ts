@@ -1,30 +1,32 @@
-/** `potluck audit`: checks a fraud proof, from the file and the model alone. */
+/** `potluck audit`: checks a fraud proof with nothing but the file and the model. */
 import { readFile, stat } from 'node:fs/promises'
-import { checkProof, BAN, proofModel, rememberProof, type ProofFinding } from '@potluck/client'
+
+import { BAN, checkProof, proofModel, rememberProof, type ProofFinding } from '@potluck/client'
 import { formatDigest, MAX_PROOF_BYTES, type Violation } from '@potluck/protocol'
 
 import { startLlamaEngine } from '../../engine/index.ts'
 import { crumb } from '../../models/crumb.ts'
-import { EXIT_USAGE, Failure } from '../failure.ts'
-import { createLogger } from '../log.ts'
-import type { CommandContext } from '../program.ts'
-import { openStore } from '../store.ts'
-import { printJson, printLine, printNote } from '../terminal/output.ts'
+import { openStore } from '../client/store.ts'
+import { createLogger } from '../daemon/log.ts'
+import type { CommandContext } from '../settings/context.ts'
+import { CommandError, usageError } from '../terminal/errors.ts'
+import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
+import { count } from '../terminal/units.ts'
 
-const SAYS: Readonly<Record<Violation, string>> = {
-  prompt: 'the prompt is not the one that was asked',
-  continuation: 'another answer was continued than the one that was given',
-  usage: 'the counts are not those of the tokens',
-  finish: 'the answer was not over, or went on behind its end'
+const VIOLATIONS: Readonly<Record<Violation, string>> = {
+  prompt: 'the peer answered another prompt than the one in the request',
+  continuation: 'the peer continued another answer than the one in the request',
+  usage: 'the token counts do not match the tokens',
+  finish: 'the answer stopped too early or too late'
 }
 
-/** Exit code 0: confirmed. 1: the proof shows nothing, or is none. */
+/** Exit code 0 means that the proof is confirmed, 1 that it is not confirmed or not a valid proof. */
 export async function audit(context: CommandContext): Promise<number> {
   const { settings, words, interrupted } = context
   const [file] = words
-  if (file === undefined) throw new Failure('name the file with the proof', { exitCode: EXIT_USAGE })
+  if (file === undefined) throw usageError('missing argument: the file of the proof, as in `potluck audit FILE`')
   const proof = await readProof(file)
-  const modelPath = settings.auditModel ?? embedded(await proofModel(proof))
+  const modelPath = settings.auditModel ?? embeddedModel(await proofModel(proof))
   const engine = await startLlamaEngine({
     modelPath,
     slots: 1,
@@ -50,7 +52,9 @@ async function remember(finding: ProofFinding, context: CommandContext): Promise
   try {
     const remembered = rememberProof(finding, store)
     printNote(
-      remembered ? 'This machine asks it no more.' : 'Not remembered: the accuser may have chosen what to show.'
+      remembered
+        ? 'This machine sends no more requests to the peer.'
+        : 'This machine does not ban the peer, because its accuser may have selected the answers.'
     )
   } finally {
     store.close()
@@ -58,18 +62,20 @@ async function remember(finding: ProofFinding, context: CommandContext): Promise
 }
 
 async function readProof(file: string): Promise<Uint8Array> {
-  const found = await stat(file).catch((cause: unknown) => {
-    throw new Failure(`there is no file ${file}`, { exitCode: EXIT_USAGE, cause })
+  const { size } = await stat(file).catch((cause: unknown) => {
+    throw usageError(`cannot find the file ${file}; check its path`, cause)
   })
-  if (found.size > MAX_PROOF_BYTES) throw new Failure(`${file} is no fraud proof: it is larger than any`)
+  if (size > MAX_PROOF_BYTES) {
+    throw new CommandError(`${file} is not a fraud proof: a proof has at most ${MAX_PROOF_BYTES} bytes`)
+  }
   return await readFile(file)
 }
 
-function embedded(digest: Uint8Array): string {
+function embeddedModel(digest: Uint8Array): string {
   const text = formatDigest(digest)
   const model = Object.values(crumb).find(({ sha256 }) => text === `sha256:${sha256}`)
-  if (model !== undefined) return model.path
-  throw new Failure(`the proof is about the model ${text}; give its file with --model`, { exitCode: EXIT_USAGE })
+  if (model === undefined) throw usageError(`the proof is about the model ${text}; give its GGUF file with --model`)
+  return model.path
 }
 
 function toJson({ peerId, modelDigest, ...finding }: ProofFinding): object {
@@ -77,23 +83,26 @@ function toJson({ peerId, modelDigest, ...finding }: ProofFinding): object {
 }
 
 function describe({ peerId, modelDigest, answers, tokens, violations, logEvidence, ...verdict }: ProofFinding): string {
-  const lines = [
+  const lines = labelled([
     ['peer', peerId.toString()],
     ['model', formatDigest(modelDigest)],
-    ['answers', `${answers}, of which ${tokens} tokens were measured`],
-    ...violations.map((violation) => ['violation', SAYS[violation]]),
-    ...(violations.length > 0 ? [] : [['evidence', `${odds(logEvidence)}; ${BAN} to 1 ban`]])
-  ].map(([head = '', text = '']) => `  ${head.padEnd(11)}${text}`)
-  return [...lines, '', conclusion(verdict)].join('\n')
+    ['answers', `${answers}, with ${count(tokens, 'audited token')}`],
+    ...violations.map((violation) => ['violation', VIOLATIONS[violation]]),
+    ...(violations.length > 0 ? [] : [['evidence', describeEvidence(logEvidence)]])
+  ])
+  return [...lines.map((line) => `  ${line}`), '', conclusion(verdict)].join('\n')
 }
 
 function conclusion({ confirmed, convincing }: Pick<ProofFinding, 'confirmed' | 'convincing'>): string {
   if (convincing) return 'Confirmed: this peer did not serve the model that it signed for.'
-  if (confirmed) return 'Confirmed, if these are all answers that were audited: chosen among many they would show less.'
-  return 'Not confirmed: an honest peer may have given these answers.'
+  if (confirmed) return 'Confirmed, if the accuser shows all answers that it audited. Selected answers prove less.'
+  return 'Not confirmed: an honest peer can have given these answers.'
 }
 
-function odds(logEvidence: number): string {
+/** The evidence E bounds the chance that an honest peer ever reaches it: by Ville's inequality it is at most 1 in E. */
+function describeEvidence(logEvidence: number): string {
+  if (logEvidence <= 0) return 'none: the answers fit the model'
   const decades = logEvidence / Math.LN10
-  return decades < 6 ? `${Math.exp(logEvidence).toPrecision(3)} to 1` : `10^${Math.floor(decades)} to 1`
+  const odds = decades < 6 ? Math.floor(Math.exp(logEvidence)).toLocaleString('en') : `10^${Math.floor(decades)}`
+  return `at most 1 of ${odds} honest peers gives such answers; a peer is banned at 1 of ${BAN.toLocaleString('en')}`
 }

@@ -1,20 +1,20 @@
-/** `potluck chat`: a conversation, held here and sent whole with each turn. */
+/** `potluck chat`: a conversation. This process holds it and sends all of it with each question. */
 import { createInterface, type Interface } from 'node:readline'
 
 import type { Client } from '@potluck/client'
 import { PotluckError, type ChatMessage } from '@potluck/protocol'
 
-import { connect } from '../connect.ts'
-import { EXIT_INTERRUPTED, tell } from '../failure.ts'
-import { generationOptions } from '../generation.ts'
-import type { CommandContext } from '../program.ts'
-import { showAnswer, summary } from '../terminal/answer.ts'
+import { connect } from '../client/connect.ts'
+import { generationOptions } from '../client/generation.ts'
+import type { CommandContext } from '../settings/context.ts'
+import { printWholeAnswer, summary } from '../terminal/answer.ts'
+import { EXIT_INTERRUPTED, reportOf } from '../terminal/errors.ts'
 import { printError, printNote } from '../terminal/output.ts'
 
 const HELP = `/clear   forget the conversation
-/help    this
-/bye     leave, as Ctrl-D does
-Ctrl-C stops an answer; twice, it leaves.`
+/help    print this help
+/bye     end the chat, as Ctrl-D does
+Ctrl-C stops an answer. Press it twice to end the chat.`
 
 export async function chat(context: CommandContext): Promise<number> {
   const { settings } = context
@@ -25,9 +25,9 @@ export async function chat(context: CommandContext): Promise<number> {
     prompt: '>>> ',
     ...(interactive ? { output: process.stderr } : {})
   })
-  if (interactive) printNote('Ask away; /help says what else there is.')
+  if (interactive) printNote('Type a question, or /help.')
   try {
-    return await new Conversation(client, lines, context).hold()
+    return await new Conversation(client, lines, context).run()
   } finally {
     lines.close()
     await client.stop()
@@ -41,8 +41,9 @@ class Conversation {
   readonly #system: readonly ChatMessage[]
   /** Questions and answers in turn. */
   #turns: ChatMessage[] = []
-  /** The answer that Ctrl-C stops. */
+  /** Stops the current answer. */
   #answering: AbortController | undefined
+  /** Whether the next Ctrl-C ends the chat. */
   #warned = false
   #closed = false
   #exitCode = 0
@@ -55,11 +56,11 @@ class Conversation {
     this.#system = system === undefined ? [] : [{ role: 'system', content: system }]
   }
 
-  /** Until the input ends, or the user leaves. */
-  async hold(): Promise<number> {
+  /** Reads and answers questions until the input ends or the user ends the chat. Resolves to the exit code. */
+  async run(): Promise<number> {
     this.#lines.on('SIGINT', () => this.#interrupt())
     this.#lines.on('close', () => (this.#closed = true))
-    this.#context.interrupted.addEventListener('abort', () => this.#leave(EXIT_INTERRUPTED), { once: true })
+    this.#context.interrupted.addEventListener('abort', () => this.#close(EXIT_INTERRUPTED), { once: true })
     this.#prompt()
     for await (const line of this.#lines) {
       this.#warned = false
@@ -67,7 +68,7 @@ class Conversation {
       if (words === '/bye' || words === '/exit') break
       if (words === '/help') printNote(HELP)
       else if (words === '/clear') this.#turns = []
-      else if (words.startsWith('/')) printNote(`there is no ${words}; /help says what there is`)
+      else if (words.startsWith('/')) printNote(`Unknown command ${words}. /help lists the commands.`)
       else if (words !== '') await this.#turn(line)
       if (this.#context.interrupted.aborted) break
       this.#prompt()
@@ -75,7 +76,7 @@ class Conversation {
     return this.#exitCode
   }
 
-  /** The input may end while an answer is on its way. */
+  /** The input can end during an answer, and a closed interface cannot prompt. */
   #prompt(): void {
     if (!this.#closed) this.#lines.prompt()
   }
@@ -86,22 +87,22 @@ class Conversation {
     try {
       await this.#ask({ role: 'user', content }, signal)
     } catch (error) {
-      // One turn failed; the conversation stands as it was before.
+      // The failed turn is not added, so the conversation continues as it was before.
       if (!(error instanceof PotluckError)) throw error
-      printError(tell(error), this.#context.settings.json)
+      printError(reportOf(error), this.#context.settings.json)
     } finally {
       this.#answering = undefined
     }
   }
 
-  /** Asks with the whole conversation, or with as much of its end as the model's context holds. */
+  /** Sends the whole conversation, or as many of its last turns as fit the model's context. */
   async #ask(question: ChatMessage, signal: AbortSignal): Promise<void> {
     const { settings } = this.#context
     for (;;) {
       const messages = [...this.#system, ...this.#turns, question]
       const answer = this.#client.chat({ ...generationOptions(settings, signal), messages })
       try {
-        const { text, finish } = await showAnswer(answer, settings)
+        const { text, finish } = await printWholeAnswer(answer, settings)
         if (!settings.json) printNote(summary(finish, this.#client.standing()))
         this.#turns.push(question, { role: 'assistant', content: text })
         return
@@ -109,7 +110,7 @@ class Conversation {
         const tooLong = error instanceof PotluckError && error.code === 'context_length_exceeded'
         if (!tooLong || this.#turns.length === 0) throw error
         this.#turns.splice(0, 2)
-        printNote('the conversation is too long for the model; its first question and answer are forgotten')
+        printNote('The conversation is too long for the model. Its oldest question and answer are removed.')
       }
     }
   }
@@ -120,13 +121,13 @@ class Conversation {
       this.#answering = undefined
       return
     }
-    if (this.#warned) return this.#leave(EXIT_INTERRUPTED)
+    if (this.#warned) return this.#close(EXIT_INTERRUPTED)
     this.#warned = true
-    printNote('\nCtrl-C again leaves')
+    printNote('\nPress Ctrl-C again to end the chat.')
     this.#prompt()
   }
 
-  #leave(exitCode: number): void {
+  #close(exitCode: number): void {
     this.#exitCode = exitCode
     this.#lines.close()
   }

@@ -1,25 +1,24 @@
-/** `potluck gateway`: the network for every app that speaks OpenAI's API, until Ctrl-C. */
+/** `potluck gateway`: serves OpenAI's API on this machine until Ctrl-C. */
 import type { Client } from '@potluck/client'
 import { startGateway, type Gateway } from '@potluck/gateway'
 
-import { connect } from '../connect.ts'
-import { until } from '../daemon-options.ts'
-import { createLogger } from '../log.ts'
-import type { CommandContext } from '../program.ts'
-import { startServing, type Serving } from '../serving.ts'
-import { printJson, printLine, printNote } from '../terminal/output.ts'
+import { connect } from '../client/connect.ts'
+import { createLogger } from '../daemon/log.ts'
+import { startServing, type Serving } from '../daemon/serving.ts'
+import { until, type CommandContext } from '../settings/context.ts'
+import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
 
 export async function gateway(context: CommandContext): Promise<number> {
   const { settings, interrupted } = context
   const serving = settings.localNode ? await startServing(context) : undefined
   try {
-    // Finds the node of this machine, ours included, by its data directory.
+    // The client finds the node that `startServing` started by its data directory.
     const client = await connect(context)
     try {
       const started = await start(client, context)
-      tell(started, serving, context)
+      announce(started, serving, context)
       await until(interrupted)
-      if (!settings.json) printNote('leaving')
+      if (!settings.json) printNote('Stopping.')
       await started.stop()
     } finally {
       await client.stop()
@@ -44,31 +43,33 @@ async function start(client: Client, { settings }: CommandContext): Promise<Gate
     hosts: allowHost,
     origins: allowOrigin,
     limits: { requestsPerMinute },
-    onFailure: (error) => logger.error({ err: error }, 'a request failed for a reason of the gateway')
+    onFailure: (error) => logger.error({ err: error }, 'a request failed because of a fault in the gateway')
   })
 }
 
-function tell({ url }: Gateway, serving: Serving | undefined, { settings }: CommandContext): void {
+function announce({ url }: Gateway, serving: Serving | undefined, { settings }: CommandContext): void {
   const node = serving?.node.peerId.toString()
   const model = serving?.node.card().models[0]?.name
   if (settings.json) {
     printJson({ type: 'ready', url, baseUrl: `${url}/v1`, ...(node === undefined ? {} : { node, model }) })
     return
   }
-  const key = settings.apiKey.length > 0 ? 'one of those given' : 'any: none is asked for'
+  const rows = labelled([
+    ['base URL', `${url}/v1`],
+    ['key', settings.apiKey.length > 0 ? 'one of --api-key' : 'any text: the gateway does not check it'],
+    ['model', `auto, or one from ${url}/v1/models`],
+    ...(model === undefined ? [] : [['serving', `${model}, to the network too`]])
+  ])
   const lines = [
     `OpenAI's API for the network`,
     '',
-    `  base URL  ${url}/v1`,
-    `  key       ${key}`,
-    `  model     auto, or one of those at ${url}/v1/models`,
-    ...(model === undefined ? [] : [`  serving   ${model}, from this machine, to others too`]),
+    ...rows.map((row) => `  ${row}`),
     '',
     'Try it:',
     `  curl ${url}/v1/chat/completions -H 'content-type: application/json' \\`,
     `    -d '{"model": "auto", "messages": [{"role": "user", "content": "Hello"}]}'`,
     '',
-    'Ctrl-C stops it.'
+    'Press Ctrl-C to stop.'
   ]
   printLine(lines.join('\n'))
 }

@@ -1,6 +1,6 @@
-/** `potluck models`: what can be asked for now. */
-import { connect } from '../connect.ts'
-import type { CommandContext } from '../program.ts'
+/** `potluck models`: lists the models that nodes serve now. */
+import { connect } from '../client/connect.ts'
+import type { CommandContext } from '../settings/context.ts'
 import { printJson, printLine, printNote } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
 import { bytes, parameters, rate, shortDigest } from '../terminal/units.ts'
@@ -13,24 +13,20 @@ export async function models(context: CommandContext): Promise<number> {
   try {
     const served = await client.models({ signal: interrupted })
     if (settings.json) for (const model of served) printJson(model)
-    else if (served.length === 0) printNote('no model is served now; serve one with `potluck serve`')
+    else if (served.length === 0) printNote('No node serves a model now. Start one with `potluck serve`.')
     else {
-      printLine(
-        table(
-          HEADS,
-          served.map((model) => [
-            model.name,
-            shortDigest(model.digest),
-            bytes(model.sizeBytes),
-            parameters(model.parameters),
-            String(model.contextLength),
-            String(model.nodes),
-            String(model.freeSlots),
-            rate(model.prefillTokensPerSecond),
-            rate(model.decodeTokensPerSecond)
-          ])
-        )
-      )
+      const rows = served.map((model) => [
+        model.name,
+        shortDigest(model.digest),
+        bytes(model.sizeBytes),
+        parameters(model.parameters),
+        String(model.contextLength),
+        String(model.nodes),
+        String(model.freeSlots),
+        rate(model.prefillTokensPerSecond),
+        rate(model.decodeTokensPerSecond)
+      ])
+      printLine(table(HEADS, rows))
     }
   } finally {
     await client.stop()

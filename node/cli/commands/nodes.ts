@@ -1,22 +1,22 @@
-/** `potluck nodes`: who serves now, and what this machine thinks of them; of one of them, why. */
+/** `potluck nodes`: lists the nodes that serve now with their standing, or explains the standing of one node. */
 import { writeFile } from 'node:fs/promises'
 
 import type { Client, KnownNode, PeerStanding } from '@potluck/client'
 import { formatDigest } from '@potluck/protocol'
 
-import { connect } from '../connect.ts'
-import { EXIT_USAGE, Failure } from '../failure.ts'
-import type { CommandContext } from '../program.ts'
+import { connect } from '../client/connect.ts'
+import type { CommandContext } from '../settings/context.ts'
+import { CommandError, usageError } from '../terminal/errors.ts'
 import { printJson, printLine, printNote } from '../terminal/output.ts'
 import { standingSentence, standingWord } from '../terminal/standing.ts'
 import { table } from '../terminal/table.ts'
-import { bytes, duration, rate, shortDigest, shortPeer } from '../terminal/units.ts'
+import { bytes, count, duration, rate, shortDigest, shortPeer } from '../terminal/units.ts'
 
 export async function nodes(context: CommandContext): Promise<number> {
   const { settings, words } = context
   const [peer] = words
   if (settings.proof !== undefined && peer === undefined) {
-    throw new Failure('whose proof? Name the node: `potluck nodes PEER --proof FILE`', { exitCode: EXIT_USAGE })
+    throw usageError('missing argument: the node of the proof, as in `potluck nodes PEER --proof FILE`')
   }
   const client = await connect(context)
   try {
@@ -37,7 +37,7 @@ async function list(client: Client, { settings, interrupted }: CommandContext): 
     if (settings.json) printJson({ ...nodeJson(node), standing: standingsOf(node) })
   }
   if (settings.json) return
-  if (found.length === 0) return printNote('no node serves now; start one with `potluck serve`')
+  if (found.length === 0) return printNote('No node serves a model now. Start one with `potluck serve`.')
   const standings = client.standing()
   printLine(
     table(
@@ -55,15 +55,17 @@ async function explain(client: Client, peer: string, { settings }: CommandContex
   const end = peer.replace(/^…/, '')
   const standings = client.standing().filter(({ peerId }) => peerId.endsWith(end))
   if (standings.length === 0) {
-    throw new Failure(`nothing is known of a node ${peer}; \`potluck nodes\` lists those that serve now`)
+    throw new CommandError(`this machine knows no node ${peer}; \`potluck nodes\` lists the nodes that serve now`)
   }
   const proof = client.proofs().find(({ peerId }) => peerId.endsWith(end))
   if (settings.proof !== undefined) {
     if (proof === undefined) {
-      throw new Failure(`there is no proof against ${peer}: a proof is made of shareable answers that banned a node`)
+      throw new CommandError(
+        `there is no fraud proof against ${peer}: a proof needs answers that banned the node and were asked with --shareable`
+      )
     }
     await writeFile(settings.proof, proof.bytes)
-    printNote(`${settings.proof} shows ${proof.answers} questions and answers; \`potluck audit\` checks it`)
+    printNote(`Wrote ${count(proof.answers, 'answer')} to ${settings.proof}. Check it with \`potluck audit\`.`)
     return
   }
   for (const one of standings) {
@@ -76,7 +78,7 @@ async function explain(client: Client, peer: string, { settings }: CommandContex
     for (const reason of reasons) printLine(`  ${reason}`)
   }
   if (proof !== undefined && !settings.json) {
-    printNote(`\`potluck nodes ${shortPeer(proof.peerId)} --proof FILE\` writes the answers that prove it`)
+    printNote(`Save the fraud proof with \`potluck nodes ${shortPeer(proof.peerId)} --proof FILE\`.`)
   }
 }
 
@@ -109,7 +111,7 @@ function nodeRows({ card, load, roundTripMs }: KnownNode, standings: readonly Pe
       bytes(hardware.vramBytes > 0 ? hardware.vramBytes : hardware.ramBytes),
       rate(model.prefillTokensPerSecond),
       rate(model.decodeTokensPerSecond),
-      card.draining ? 'leaving' : `${load.active}/${load.slots}${load.queued > 0 ? ` +${load.queued}` : ''}`,
+      card.draining ? 'draining' : `${load.active}/${load.slots}${load.queued > 0 ? ` +${load.queued}` : ''}`,
       duration(roundTripMs)
     ]
   })

@@ -1,16 +1,16 @@
-/** `potluck relay`: a peer that others start from. */
+/** `potluck relay`: runs a peer that introduces other peers and relays their connections, until Ctrl-C. */
 import { isPrivate } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 
 import { startRelay } from '../../relay.ts'
 import { describeReachability } from '../../status.ts'
-import { bestAddress, reachOf, until } from '../daemon-options.ts'
-import { dataDirectories } from '../data-directory.ts'
-import { createLogger } from '../log.ts'
-import type { CommandContext } from '../program.ts'
+import { createLogger } from '../daemon/log.ts'
+import { bestAddress, reachOf } from '../daemon/reach.ts'
+import { until, type CommandContext } from '../settings/context.ts'
+import { dataDirectories } from '../settings/data-directory.ts'
 import { printJson, printLine } from '../terminal/output.ts'
 
-/** Fixed, since others write them down. 4001 is the port that libp2p peers commonly use. */
+/** Fixed ports, because other peers save the address of a relay. 4001 is the usual port of libp2p. */
 const LISTEN = ['/ip4/0.0.0.0/tcp/4001', '/ip4/0.0.0.0/tcp/4002/ws']
 
 export async function relay({ settings, env, interrupted }: CommandContext): Promise<number> {
@@ -25,12 +25,14 @@ export async function relay({ settings, env, interrupted }: CommandContext): Pro
   else {
     printLine(`Relay ${peerId}`)
     for (const address of addresses) printLine(`  ${address}`)
-    printLine(`\nNodes and clients start from it:\n  potluck serve --bootstrap ${bestAddress(addresses) ?? ''}`)
+    printLine(
+      `\nStart nodes and clients with its address:\n  potluck serve --bootstrap ${bestAddress(addresses) ?? ''}`
+    )
     printLine(`\nReachable ${reachability}.`)
     if (addresses.every((address) => isPrivate(multiaddr(address)))) {
-      printLine('For the internet, say where it is found there: --announce /ip4/PUBLIC-ADDRESS/tcp/4001')
+      printLine('To be reachable on the internet, give its public address: --announce /ip4/PUBLIC-ADDRESS/tcp/4001')
     }
-    printLine('Ctrl-C stops it.')
+    printLine('Press Ctrl-C to stop.')
   }
   await until(interrupted)
   await peer.stop()

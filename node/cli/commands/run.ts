@@ -1,29 +1,28 @@
-/** `potluck run "prompt"`: one question, one answer. */
+/** `potluck run "prompt"`: sends one question and prints the answer. */
 import { fstatSync } from 'node:fs'
 import { text as readText } from 'node:stream/consumers'
 
-import { deadline } from '@potluck/protocol'
-
 import type { Answer, Client } from '@potluck/client'
-import type { ChatMessage } from '@potluck/protocol'
+import { deadline, type ChatMessage } from '@potluck/protocol'
 
-import { connect } from '../connect.ts'
-import { EXIT_USAGE, Failure } from '../failure.ts'
-import { generationOptions } from '../generation.ts'
-import type { CommandContext } from '../program.ts'
-import { showAnswer, summary } from '../terminal/answer.ts'
+import { connect } from '../client/connect.ts'
+import { generationOptions } from '../client/generation.ts'
+import { until, type CommandContext } from '../settings/context.ts'
+import { printWholeAnswer, summary } from '../terminal/answer.ts'
+import { usageError } from '../terminal/errors.ts'
 import { printNote } from '../terminal/output.ts'
 
-/** An audit is one prefill of prompt and answer; a shell's prompt must not be waited for longer. */
-const AUDIT_PATIENCE_MS = 3_000
+/** The longest time that the command waits for an audit, in milliseconds. An audit takes one prefill of the answer. */
+const AUDIT_TIMEOUT_MS = 3_000
 
 export async function run(context: CommandContext): Promise<number> {
-  const { words, settings } = context
+  const { words, settings, interrupted } = context
   const prompt = await readPrompt(words)
   const client = await connect(context)
   try {
-    const { finish } = await showAnswer(ask(client, prompt, context), settings)
-    await audited(client, context)
+    const { finish } = await printWholeAnswer(ask(client, prompt, context), settings)
+    // The end of this process would cancel the audit of the answer.
+    await Promise.race([client.audited(), until(deadline(AUDIT_TIMEOUT_MS, interrupted))])
     if (!settings.json) printNote(summary(finish, client.standing()))
   } finally {
     await client.stop()
@@ -31,25 +30,16 @@ export async function run(context: CommandContext): Promise<number> {
   return 0
 }
 
-/** The answer is out; its audit would end with this process. */
-async function audited(client: Client, { interrupted }: CommandContext): Promise<void> {
-  const enough = deadline(AUDIT_PATIENCE_MS, interrupted)
-  const left = new Promise<void>((resolve) => enough.addEventListener('abort', () => resolve(), { once: true }))
-  await Promise.race([client.audited(), left])
-}
-
 async function readPrompt(words: readonly string[]): Promise<string> {
   const piped = isPiped(words.length > 0) ? await readText(process.stdin) : ''
   const prompt = [words.join(' '), piped].filter((part) => part.trim() !== '').join('\n\n')
-  if (prompt === '') {
-    throw new Failure('there is no prompt: write one behind `potluck run`, or pipe one in', { exitCode: EXIT_USAGE })
-  }
+  if (prompt === '') throw usageError('missing prompt; write one, as in `potluck run "Hello"`, or pipe one in')
   return prompt
 }
 
 /**
- * Whether there is something to read. Beside a prompt only what a shell piped or redirected counts: a
- * program that starts us may leave our standard input open for ever.
+ * Whether the command reads stdin. If it has a prompt, it reads only a pipe or a file, because a program that starts the
+ * command can leave its stdin open forever.
  */
 function isPiped(hasPrompt: boolean): boolean {
   if (process.stdin.isTTY) return false

@@ -1,14 +1,14 @@
-/** `potluck serve`: a model for the network, until Ctrl-C. */
+/** `potluck serve`: serves a model to the network until Ctrl-C. */
 import { formatDigest, type Load } from '@potluck/protocol'
 
 import type { Engine, EngineStatus } from '../../engine/index.ts'
 import type { NodeEvent, PotluckNode } from '../../node.ts'
 import { describeReachability } from '../../status.ts'
-import { bestAddress, until } from '../daemon-options.ts'
-import type { CommandContext } from '../program.ts'
-import { startServing } from '../serving.ts'
-import { printJson, printLine, printNote } from '../terminal/output.ts'
-import { parameters, rate } from '../terminal/units.ts'
+import { bestAddress } from '../daemon/reach.ts'
+import { startServing } from '../daemon/serving.ts'
+import { until, type CommandContext } from '../settings/context.ts'
+import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
+import { count, parameters, rate } from '../terminal/units.ts'
 
 export async function serve(context: CommandContext): Promise<number> {
   const { settings, interrupted } = context
@@ -16,11 +16,11 @@ export async function serve(context: CommandContext): Promise<number> {
   try {
     if (settings.json) printJson(readyJson(node, engine))
     else printLine(banner(node, engine, settings.bootstrap))
-    const unlisten = node.onEvent(reporter(node, settings.json))
+    const stopListening = node.onEvent(reporter(node, settings.json))
     await until(interrupted)
-    unlisten()
+    stopListening()
     if (settings.json) printJson({ type: 'draining' })
-    else printNote(leaving(node.load()))
+    else printNote(describeDrain(node.load()))
     await node.drain()
   } finally {
     await engine.close()
@@ -30,16 +30,16 @@ export async function serve(context: CommandContext): Promise<number> {
 }
 
 function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void {
-  let told: string | undefined
+  let reported: string | undefined
   return (event) => {
     if (event.type === 'advertised') {
-      // A place on a relay is found after the start, and may be lost and found again.
+      // A node reserves its place on a relay after its start, and can lose and regain that place.
       const reachability = describeReachability(node.addresses())
       if (json) printJson({ type: 'advertised', reachability })
-      else if (reachability !== told) printNote(`Others can find it now. Reachable ${reachability}.`)
-      told = reachability
+      else if (reachability !== reported) printNote(`Other peers can find the node now. Reachable ${reachability}.`)
+      reported = reachability
     } else if (json) printJson(event)
-    else if (event.type === 'withdrawn') printNote(`the model is withdrawn: ${event.reason}`)
+    else if (event.type === 'withdrawn') printNote(`The node no longer serves the model: ${event.reason}`)
     else printNote(describeEngine(event.status))
   }
 }
@@ -47,11 +47,11 @@ function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void 
 function describeEngine(status: EngineStatus): string {
   switch (status.state) {
     case 'ready':
-      return 'the engine is back'
+      return 'The engine is ready again.'
     case 'restarting':
-      return 'the engine crashed and starts again'
+      return 'The engine crashed and restarts.'
     case 'failed':
-      return `the engine failed: ${status.reason}`
+      return `The engine failed: ${status.reason}`
   }
 }
 
@@ -69,17 +69,17 @@ function readyJson(node: PotluckNode, { remembered }: Engine): object {
   }
 }
 
-function leaving({ active, queued }: Load): string {
-  const left = active + queued
-  return left === 0 ? 'leaving' : `finishing ${left} ${left === 1 ? 'answer' : 'answers'}; Ctrl-C again leaves at once`
+function describeDrain({ active, queued }: Load): string {
+  const running = active + queued
+  return running === 0 ? 'Stopping.' : `Finishing ${count(running, 'answer')}. Press Ctrl-C again to stop at once.`
 }
 
-/** @param bootstrap what leads others to this node too, wherever they are; its own addresses may not */
+/** @param bootstrap addresses that lead other peers to the network of this node; its own can be private */
 function banner(node: PotluckNode, { remembered }: Engine, [bootstrap]: readonly string[]): string {
   const { models, hardware, slots } = node.card()
   const [model] = models
   const addresses = node.addresses()
-  const lines = [
+  const rows = labelled([
     ['peer', node.peerId.toString()],
     ...(model === undefined
       ? []
@@ -89,19 +89,19 @@ function banner(node: PotluckNode, { remembered }: Engine, [bootstrap]: readonly
           ['', `${parameters(model.parameters)} parameters, ${model.quantization}, context ${model.contextLength}`],
           ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
         ]),
-    ['slots', `${slots} answers at once, ${remembered} conversations remembered beside them`],
+    ['slots', `${slots} for answers, and memory for ${count(remembered, 'more conversation')}`],
     ['hardware', `${hardware.accelerator}, ${hardware.device}`],
     ...addresses.map((address, index) => [index === 0 ? 'addresses' : '', address]),
     ['reachable', describeReachability(addresses)]
-  ].map(([head = '', text = '']) => `  ${head.padEnd(10)}${text}`)
+  ])
   return [
     `Serving ${model?.name ?? 'nothing'}`,
     '',
-    ...lines,
+    ...rows.map((row) => `  ${row}`),
     '',
-    'Ask it, here or from another machine:',
+    'Ask it from this machine or another one:',
     `  potluck run --bootstrap ${bootstrap ?? bestAddress(addresses) ?? ''} "Hello"`,
     '',
-    'Ctrl-C finishes running answers and leaves; twice, it leaves at once.'
+    'Press Ctrl-C to finish the running answers and stop. Press it twice to stop at once.'
   ].join('\n')
 }

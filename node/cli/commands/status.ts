@@ -1,11 +1,11 @@
-/** `potluck status`: the daemon on this machine, asked over its control socket. */
+/** `potluck status`: prints the status of the daemon on this machine, which it reads from the control socket. */
 import { readStatus, type NodeStatus } from '../../metrics/control.ts'
-import { dataDirectories } from '../data-directory.ts'
-import type { CommandContext } from '../program.ts'
-import { printJson, printLine } from '../terminal/output.ts'
+import type { CommandContext } from '../settings/context.ts'
+import { dataDirectories } from '../settings/data-directory.ts'
+import { labelled, printJson, printLine } from '../terminal/output.ts'
 import { duration, rate, shortDigest } from '../terminal/units.ts'
 
-/** @throws Error in one line, if no daemon runs */
+/** @throws Error with a message of one line if no daemon runs */
 export async function status({ settings, env, interrupted }: CommandContext): Promise<number> {
   const node = await readStatus(dataDirectories(settings, env).node, interrupted)
   if (settings.json) printJson(node)
@@ -13,35 +13,21 @@ export async function status({ settings, env, interrupted }: CommandContext): Pr
   return 0
 }
 
-function describe({
-  peerId,
-  agent,
-  uptimeMs,
-  draining,
-  engine,
-  load,
-  card,
-  reachability,
-  connections,
-  addresses
-}: NodeStatus): string {
-  const state = draining ? 'leaving' : engine.state === 'failed' ? `failed: ${engine.reason}` : engine.state
-  return [
-    ['state', `${state}, for ${duration(uptimeMs)}`],
-    ['peer', peerId],
-    ['software', agent],
-    ...card.models.flatMap((model) => [
+function describe(node: NodeStatus): string {
+  const { engine, load } = node
+  const engineState = engine.state === 'failed' ? `failed: ${engine.reason}` : engine.state
+  return labelled([
+    ['state', `${node.draining ? 'draining' : engineState}, up for ${duration(node.uptimeMs)}`],
+    ['peer', node.peerId],
+    ['software', node.agent],
+    ...node.card.models.flatMap((model) => [
       ['model', `${model.name}, ${shortDigest(model.digest)}, context ${model.contextLength}`],
       ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
     ]),
-    [
-      'load',
-      `${load.active} of ${load.slots} slots, ${load.queued} waiting, ${duration(load.estimatedWaitMs)} for a new request`
-    ],
-    ['reachable', reachability],
-    ['peers', String(connections)],
-    ...addresses.map((address, index) => [index === 0 ? 'addresses' : '', address])
-  ]
-    .map(([head = '', text = '']) => `${head.padEnd(11)}${text}`)
-    .join('\n')
+    ['load', `${load.active} of ${load.slots} slots, ${load.queued} in the queue`],
+    ['wait', `about ${duration(load.estimatedWaitMs)} for a new request`],
+    ['reachable', node.reachability],
+    ['peers', String(node.connections)],
+    ...node.addresses.map((address, index) => [index === 0 ? 'addresses' : '', address])
+  ]).join('\n')
 }

@@ -1,4 +1,7 @@
-/** A model from the network: downloaded beside, checked, and only then put where it is served from. */
+/**
+ * Downloads a model. The file first goes to a folder beside its final place, and moves there after its digest was
+ * checked.
+ */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
@@ -7,22 +10,23 @@ import { basename, join } from 'node:path'
 import { formatDigest } from '@potluck/protocol'
 
 import { downloadModel, findDownloaded } from '../../engine/llama/download.ts'
-import { Failure } from '../failure.ts'
+import { CommandError, messageOf } from '../terminal/errors.ts'
 import { createProgress } from '../terminal/progress.ts'
 import { bytes } from '../terminal/units.ts'
 import { statedDigest } from './hub.ts'
 
 export interface FetchOptions {
   directory: string
-  /** `sha256:…` that the user asked for. */
+  /** The digest that the user requires, as `sha256:…`. */
   expected: string | undefined
   json: boolean
   signal: AbortSignal
 }
 
 /**
- * @returns the file's path
- * @throws Failure if it cannot be had, or is not what it should be
+ * Returns the path of the file, which is downloaded if it is not there yet.
+ *
+ * @throws CommandError if the download fails, or if the file has another digest than expected
  */
 export async function fetchModel(uri: string, { directory, expected, json, signal }: FetchOptions): Promise<string> {
   const place = join(directory, placeOf(uri))
@@ -36,7 +40,7 @@ export async function fetchModel(uri: string, { directory, expected, json, signa
   const wanted = expected ?? (await statedDigest(uri, signal))
   if (wanted !== undefined) {
     await checkFile(path, wanted, { json, signal }).catch(async (error: unknown) => {
-      // Kept, it would be taken for a download that only has to be finished.
+      // If the wrong file stayed, the next command would take it for an unfinished download.
       if (!signal.aborted) await rm(path, { force: true })
       throw error
     })
@@ -47,7 +51,7 @@ export async function fetchModel(uri: string, { directory, expected, json, signa
   return final
 }
 
-/** URLs of different places may end in one file name; the hub's URIs give distinct ones. */
+/** The folder of a model. Files of different URLs can have the same name; files of different hub URIs cannot. */
 function placeOf(uri: string): string {
   return uri.startsWith('http') ? createHash('sha256').update(uri).digest('hex').slice(0, 16) : '.'
 }
@@ -67,14 +71,16 @@ async function download(
     })
   } catch (cause) {
     signal.throwIfAborted()
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new Failure(`cannot download ${uri}: ${reason}; what came is kept, and used when you try again`, { cause })
+    throw new CommandError(
+      `cannot download ${uri}: ${messageOf(cause)}; check the URI and try again, which resumes a download that has begun`,
+      { cause }
+    )
   } finally {
     progress.end()
   }
   if (/-\d{5}-of-\d{5}\.gguf$/i.test(path)) {
-    throw new Failure(
-      `${uri} is split into several files; join them with \`llama-gguf-split --merge\` and serve the one`
+    throw new CommandError(
+      `${uri} consists of several files; join them with \`llama-gguf-split --merge\` and serve the result`
     )
   }
   return path
@@ -82,7 +88,7 @@ async function download(
 
 /**
  * @param expected `sha256:…`
- * @throws Failure if the file is another
+ * @throws CommandError if the file has another digest
  */
 export async function checkFile(
   path: string,
@@ -100,5 +106,9 @@ export async function checkFile(
   }
   progress.end()
   const digest = formatDigest(hash.digest())
-  if (digest !== expected) throw new Failure(`${path} has the digest ${digest}, not ${expected}; it is not served`)
+  if (digest !== expected) {
+    throw new CommandError(
+      `${path} is not served: its digest is ${digest}, not ${expected}; get the file again, or correct the expected digest`
+    )
+  }
 }

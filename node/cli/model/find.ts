@@ -1,12 +1,12 @@
-/** The model file that `serve` shall offer: given, chosen, or crumb. */
+/** Finds the model file for `serve`: the one that the user names or chooses, or crumb. */
 import { stat } from 'node:fs/promises'
 
 import { formatDigest, parseDigest } from '@potluck/protocol'
 
 import { crumb } from '../../models/crumb.ts'
-import { dataDirectories } from '../data-directory.ts'
-import { EXIT_USAGE, Failure } from '../failure.ts'
-import type { CommandContext } from '../program.ts'
+import type { CommandContext } from '../settings/context.ts'
+import { dataDirectories } from '../settings/data-directory.ts'
+import { messageOf, usageError } from '../terminal/errors.ts'
 import { printNote } from '../terminal/output.ts'
 import { chooseModel } from './choose.ts'
 import { checkFile, fetchModel } from './fetch.ts'
@@ -14,11 +14,11 @@ import { nameOf } from './hub.ts'
 
 export interface FoundModel {
   path: string
-  /** `user/repo:QUANT`, where it is known; else the engine takes the file's name. */
+  /** `user/repo:QUANT`. If it is undefined, the engine uses the name of the file. */
   name: string | undefined
 }
 
-/** @throws Failure where it cannot be had, or is not what it should be */
+/** @throws CommandError if the file does not exist, cannot be downloaded, or has another digest than expected */
 export async function findModel(context: CommandContext): Promise<FoundModel> {
   const { settings, interrupted } = context
   if (settings.serveModel !== undefined) return await find(settings.serveModel, context)
@@ -28,7 +28,8 @@ export async function findModel(context: CommandContext): Promise<FoundModel> {
       return await find(uri, context)
     } catch (error) {
       interrupted.throwIfAborted()
-      printNote(`${error instanceof Error ? error.message : String(error)}; serving crumb`)
+      printNote(`potluck: ${messageOf(error)}`)
+      printNote('Serving crumb instead.')
     }
   }
   return { path: crumb.Q8_0.path, name: settings.name ?? crumb.Q8_0.name }
@@ -45,12 +46,12 @@ async function find(model: string, { settings, env, interrupted }: CommandContex
   const embedded = model === 'crumb' ? crumb.Q8_0 : Object.values(crumb).find((each) => each.name === model)
   const path = embedded?.path ?? model
   const file = await stat(path).catch((cause: unknown) => {
-    throw new Failure(`there is no model file ${model}; give a GGUF file, a URL, hf:user/repo:QUANT, or crumb`, {
-      exitCode: EXIT_USAGE,
+    throw usageError(
+      `cannot find the model file ${model}; give a GGUF file, a URL, hf:user/repo:QUANT, or crumb`,
       cause
-    })
+    )
   })
-  if (!file.isFile()) throw new Failure(`${model} is no file; give a GGUF file`, { exitCode: EXIT_USAGE })
+  if (!file.isFile()) throw usageError(`${model} is not a file; give a GGUF file`)
   if (expected !== undefined) await checkFile(path, expected, { json, signal: interrupted })
   return { path, name: name ?? embedded?.name }
 }
@@ -58,8 +59,6 @@ async function find(model: string, { settings, env, interrupted }: CommandContex
 function expectedDigest(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   const digest = parseDigest(text)
-  if (digest === undefined) {
-    throw new Failure(`--sha256 is "${text}"; expected 64 hexadecimal digits`, { exitCode: EXIT_USAGE })
-  }
+  if (digest === undefined) throw usageError(`--sha256 is "${text}"; expected 64 hexadecimal digits`)
   return formatDigest(digest)
 }

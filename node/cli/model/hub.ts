@@ -1,15 +1,15 @@
 /**
- * The SHA-256 that Hugging Face states for a file. Large files lie in LFS, whose key is that digest:
- * the link to one names it in `x-linked-etag`.
+ * Reads the SHA-256 digest that Hugging Face states for a file. The hub keeps large files in Git LFS, whose key is that
+ * digest. The response that redirects to such a file has the digest in the header `x-linked-etag`.
  */
 import { deadline, formatDigest, parseDigest } from '@potluck/protocol'
 
-/** A statement that does not come is done without. */
+/** Timeout for the hub's statement, in milliseconds. Without the statement, the file is not checked. */
 const HUB_TIMEOUT_MS = 10_000
-/** The hub resolves a quantisation to a file only for llama.cpp's user agent. */
+/** The hub resolves a quantization to a file only for the user agent of llama.cpp. */
 const USER_AGENT = 'llama-cpp'
 
-/** @returns `sha256:…`, or undefined for what is not on the hub, or where it states none */
+/** @returns `sha256:…`, or undefined if the file is not on the hub or the hub states no digest */
 export async function statedDigest(uri: string, signal: AbortSignal): Promise<string | undefined> {
   try {
     const timeout = deadline(HUB_TIMEOUT_MS, signal)
@@ -24,7 +24,7 @@ export async function statedDigest(uri: string, signal: AbortSignal): Promise<st
   }
 }
 
-/** `user/repo:QUANT` of a `hf:` URI; a file's name without its extension stands for the quantisation. */
+/** The name `user/repo:QUANT` of a `hf:` URI. A URI of a file gives the file's name in place of the quantization. */
 export function nameOf(uri: string): string | undefined {
   const parts = parseHubUri(uri)
   if (parts === undefined) return undefined

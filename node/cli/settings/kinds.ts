@@ -1,23 +1,23 @@
-/** Types of settings: how each reads a flag or environment variable, and a value of the config file. */
+/** The types of settings. Each type parses flags and environment variables, and checks values of the config file. */
 
 export interface Kind<T> {
-  /** Shown in the help: `--slots <number>`. Undefined for a switch. */
+  /** The value in the help, as in `--slots <number>`. Undefined for a switch. */
   placeholder?: string
-  /** Whether the flag may be repeated; each time it adds one value, taken as it is. */
+  /** Whether the flag can be repeated. Each repetition adds one value, which is not split at commas. */
   many?: boolean
-  /** @throws Error that says what was expected */
+  /** @throws Error that names the expected value */
   parse: (text: string) => T
-  /** As `parse`, for a TOML value. */
+  /** Checks a TOML value. Throws as `parse` does. */
   accept: (value: unknown) => T
 }
 
 export const text = (placeholder: string): Kind<string> => ({
   placeholder,
   parse: (value) => nonEmpty(value),
-  accept: (value) => (typeof value === 'string' ? nonEmpty(value) : refuse('a text'))
+  accept: (value) => (typeof value === 'string' ? nonEmpty(value) : refuse('a string'))
 })
 
-/** One variable of the environment holds several, separated by commas. */
+/** A list of strings. An environment variable separates them by commas. */
 export const list = (placeholder: string): Kind<readonly string[]> => ({
   placeholder,
   many: true,
@@ -27,7 +27,7 @@ export const list = (placeholder: string): Kind<readonly string[]> => ({
       .map((item) => item.trim())
       .filter((item) => item !== ''),
   accept: (value) =>
-    Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : refuse('a list of texts')
+    Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : refuse('a list of strings')
 })
 
 export const choice = <T extends string>(...options: readonly T[]): Kind<T> => {
@@ -57,7 +57,7 @@ export const integer = (least: number, most: number): Kind<number> => {
   }
 }
 
-/** An unsigned integer of 64 bits; TOML holds them up to 2^63. */
+/** An unsigned integer of 64 bits. A TOML integer reaches 2^63 - 1 only. */
 export const seed: Kind<bigint> = {
   placeholder: 'number',
   parse: (value) => (/^\d+$/.test(value) ? bits64(BigInt(value)) : refuse('a whole number below 2^64')),
@@ -72,14 +72,14 @@ function bits64(value: bigint): bigint {
 }
 
 function inRange(value: unknown, least: number, most: number): number {
-  // Written so that NaN fails.
+  // NaN fails both comparisons.
   return typeof value === 'number' && value >= least && value <= most
     ? value
     : refuse(`a number from ${least} to ${most}`)
 }
 
 function nonEmpty(value: string): string {
-  return value === '' ? refuse('a text that is not empty') : value
+  return value === '' ? refuse('a string that is not empty') : value
 }
 
 function refuse(expected: string): never {

@@ -1,24 +1,24 @@
-/** The settings of one run: flags over environment over config file over defaults. */
+/** The settings of one command: flags, then environment variables, then the config file, then defaults. */
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-import { parse as parseToml } from 'smol-toml'
+import { parse as parseToml, TomlError } from 'smol-toml'
 
-import { EXIT_USAGE, Failure } from '../failure.ts'
+import { messageOf, usageError } from '../terminal/errors.ts'
 import { envOf, keyOf, SETTINGS, type Settings } from './table.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface Sources {
-  /** What was given on the command line, parsed. */
+  /** The parsed flags of the command line. */
   flags: Partial<Settings>
   env: Environment
-  /** Path given by the user; else the default path, which need not exist. */
+  /** The path that the user gave. Undefined means the default path, where the file can be absent. */
   configFile: string | undefined
 }
 
-/** @throws Failure that names the variable, or the file and the key */
+/** @throws CommandError that names the variable, or the file and the key */
 export async function resolveSettings({ flags, env, configFile }: Sources): Promise<Settings> {
   const file = await readConfig(configFile ?? env.POTLUCK_CONFIG, env)
   const names = Object.keys(SETTINGS) as (keyof Settings)[]
@@ -27,16 +27,14 @@ export async function resolveSettings({ flags, env, configFile }: Sources): Prom
     const value = env[envOf(name)]
     return value === undefined || value === '' ? [] : [[name, parseVariable(name, value)]]
   })
-  // Each value went through its setting's own kind.
+  // The kind of its setting has checked each value.
   return { ...defaults, ...file, ...Object.fromEntries(fromEnv), ...flags } as Settings
 }
 
-/** Where the config file is, if nothing else is said. */
 function defaultConfigFile(env: Environment): string {
   return join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'potluck', 'config.toml')
 }
 
-/** Where everything is kept, if nothing else is said. */
 export function defaultDataDirectory(env: Environment): string {
   return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'potluck')
 }
@@ -45,7 +43,7 @@ function parseVariable(name: keyof Settings, value: string): unknown {
   try {
     return SETTINGS[name].kind.parse(value)
   } catch (cause) {
-    throw usage(`the environment variable ${envOf(name)} is "${value}": ${messageOf(cause)}`, cause)
+    throw usageError(`the environment variable ${envOf(name)} is "${value}": ${messageOf(cause)}`, cause)
   }
 }
 
@@ -56,13 +54,13 @@ async function readConfig(given: string | undefined, env: Environment): Promise<
     source = await readFile(path, 'utf8')
   } catch (cause) {
     if (given === undefined && cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return {}
-    throw usage(`cannot read the config file ${path}: ${messageOf(cause)}`, cause)
+    throw usageError(`cannot read the config file ${path}: ${messageOf(cause)}`, cause)
   }
   let table: Record<string, unknown>
   try {
     table = parseToml(source, { integersAsBigInt: 'asNeeded' })
   } catch (cause) {
-    throw usage(`the config file ${path} is no TOML: ${messageOf(cause).split('\n')[0] ?? ''}`, cause)
+    throw usageError(`cannot parse the config file ${path}: ${describeTomlError(cause)}`, cause)
   }
   return Object.fromEntries(Object.entries(table).map(([key, value]) => acceptKey(path, key, value)))
 }
@@ -71,19 +69,17 @@ function acceptKey(path: string, key: string, value: unknown): [string, unknown]
   const names = Object.keys(SETTINGS) as (keyof Settings)[]
   const name = names.find((candidate) => keyOf(candidate) === key)
   if (name === undefined) {
-    throw usage(`the config file ${path} has the unknown key "${key}"; known are ${names.map(keyOf).join(', ')}`)
+    throw usageError(`the config file ${path} has the unknown key "${key}"; use one of ${names.map(keyOf).join(', ')}`)
   }
   try {
     return [name, SETTINGS[name].kind.accept(value)]
   } catch (cause) {
-    throw usage(`the config file ${path} has a wrong "${key}": ${messageOf(cause)}`, cause)
+    throw usageError(`the config file ${path} has a wrong value for "${key}": ${messageOf(cause)}`, cause)
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}
-
-function usage(message: string, cause?: unknown): Failure {
-  return new Failure(message, { exitCode: EXIT_USAGE, cause })
+/** The line and the reason, without the excerpt of the file that the library adds. */
+function describeTomlError(error: unknown): string {
+  const reason = messageOf(error).split('\n')[0] ?? ''
+  return error instanceof TomlError ? `line ${error.line}: ${reason}` : reason
 }

@@ -1,6 +1,7 @@
 /**
- * Every setting, once: its name gives the flag (`--data-dir`), the environment variable
- * (`POTLUCK_DATA_DIR`) and the key of the config file (`data-dir`). Help, docs and checks derive from here.
+ * The table of all settings. The name of a setting gives its flag (`--data-dir`), its environment variable
+ * (`POTLUCK_DATA_DIR`) and its key in the config file (`data-dir`). The help, the checks and `docs/configuration.md` are
+ * made from this table.
  */
 import type { Mode } from '@potluck/client'
 import type { Scope } from '@potluck/protocol'
@@ -58,17 +59,17 @@ export interface Settings {
 export interface Setting<T> {
   kind: Kind<NonNullable<T>>
   default: T
-  /** The default in words, where the value alone does not tell. */
+  /** The default in words, if the value alone does not explain it. */
   defaultText?: string
   doc: string
   commands: readonly CommandName[]
-  /** Where it is not the name's own. */
+  /** The flag, if it is not made from the name. */
   flag?: string
 }
 
 const ASK: readonly CommandName[] = ['run', 'chat']
 const FIND: readonly CommandName[] = [...ASK, 'gateway', 'nodes', 'models']
-/** A gateway may have a node of its own. */
+/** `gateway --local-node` serves a model too. */
 const SERVE: readonly CommandName[] = ['serve', 'gateway']
 const DAEMON: readonly CommandName[] = ['serve', 'relay']
 const EVALUATE: readonly CommandName[] = [...SERVE, 'audit']
@@ -78,71 +79,72 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   bootstrap: {
     kind: list('multiaddr'),
     default: [],
-    defaultText: 'none: a node on this machine, and mDNS',
-    doc: 'peers that lead into the network, as /ip4/…/tcp/…/p2p/…',
+    defaultText: 'none: uses the node on this machine, or mDNS',
+    doc: 'addresses of peers to join the network through, as /ip4/…/tcp/…/p2p/…',
     commands: [...DAEMON, ...FIND]
   },
   mdns: {
     kind: toggle,
     default: undefined,
-    defaultText: 'yes; to ask, only where no bootstrap address is given',
-    doc: 'find peers on the local network, and be found there',
+    defaultText:
+      'true for serve and relay; for other commands, true if there is no bootstrap address and no node on this machine',
+    doc: 'use multicast DNS to find peers on the local network, and to be found there',
     commands: [...DAEMON, ...FIND]
   },
   scope: {
     kind: choice<Scope>('local', 'public'),
     default: undefined,
     defaultText:
-      'public if a bootstrap or announced address is public, or an interface of a relay that is given neither',
-    doc: 'whether private addresses are used (a LAN, a testnet) or left out (the internet)',
+      'public if a bootstrap or announced address is public, or if a relay has no such address but a public interface; else local',
+    doc: 'local uses private addresses too (a LAN, a testnet); public uses public addresses only (the internet)',
     commands: [...DAEMON, ...FIND]
   },
   mode: {
     kind: choice<Mode>('open', 'trusted', 'local'),
     default: 'open',
-    doc: 'who may be asked: all but those whom audits speak against, only trusted nodes and the own one, or that alone',
+    doc: 'nodes that may answer: open allows all but quarantined and banned nodes, trusted allows the trusted nodes and your own node, local allows your own node only',
     commands: FIND
   },
   trusted: {
     kind: list('peer id'),
     default: [],
     defaultText: 'none',
-    doc: 'nodes that need no trial before they are asked like others',
+    doc: 'nodes that you trust; they skip the probation',
     commands: FIND
   },
   listen: {
     kind: list('multiaddr'),
     default: [],
-    defaultText: 'TCP and WebSocket on all interfaces; a relay on ports 4001 and 4002, a node on free ones',
+    defaultText: 'TCP and WebSocket on all interfaces; a relay uses the ports 4001 and 4002, a node uses free ports',
     doc: 'addresses to listen on, as /ip4/0.0.0.0/tcp/4001',
     commands: [...DAEMON, 'gateway']
   },
   announce: {
     kind: list('multiaddr'),
     default: [],
-    defaultText: 'those listened on; on the internet those of relays',
-    doc: 'addresses at which others reach this one: a public one, or that of a forwarded port',
+    defaultText: 'the addresses that it listens on; on the internet, its addresses at relays',
+    doc: 'addresses at which other peers can reach this one: a public address, or the address of a forwarded port',
     commands: [...DAEMON, 'gateway']
   },
   dataDir: {
     kind: text('path'),
     default: undefined,
     defaultText: '$XDG_DATA_HOME/potluck',
-    doc: 'where keys, what the DHT keeps, and downloaded models are kept',
+    doc: 'folder for keys, DHT records, downloaded models and what this machine knows about nodes',
     commands: [...DAEMON, ...FIND, 'status', 'audit']
   },
   serveModel: {
     kind: text('model'),
     default: undefined,
-    defaultText: 'asks what shall be downloaded, or serves crumb',
-    doc: 'what to serve: a GGUF file, a URL, hf:user/repo:QUANT, or crumb',
+    defaultText: 'on a terminal, asks which model to download; else crumb',
+    doc: 'model to serve: a GGUF file, a URL, hf:user/repo:QUANT, or crumb',
     commands: SERVE,
     flag: '--model'
   },
   auditModel: {
     kind: text('file'),
     default: undefined,
-    defaultText: 'crumb, if the proof is about it',
+    defaultText: 'crumb, if the proof is about crumb',
     doc: 'GGUF file of the model that the proof is about',
     commands: ['audit'],
     flag: '--model'
@@ -150,169 +152,169 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   model: {
     kind: text('model'),
     default: undefined,
-    defaultText: 'auto, the best that is served now',
-    doc: 'what to ask: a name (user/repo:QUANT) or a digest (sha256:…), which alone says which weights',
+    defaultText: 'auto: the best model that is served now',
+    doc: 'model to ask: auto, a name (user/repo:QUANT) or a digest (sha256:…); only a digest identifies the weights',
     commands: ASK
   },
   name: {
     kind: text('user/repo:QUANT'),
     default: undefined,
-    defaultText: 'from where it came',
-    doc: 'the name under which the model is offered',
+    defaultText: 'made from the URI or the file of the model',
+    doc: 'name of the model on the network',
     commands: SERVE
   },
   sha256: {
     kind: text('digest'),
     default: undefined,
-    doc: 'digest that the model file must have, or it is not served',
+    doc: 'SHA-256 digest that the model file must have; another file is not served',
     commands: SERVE
   },
   slots: {
     kind: integer(1, 256),
     default: undefined,
-    defaultText: 'by the hardware',
-    doc: 'answers generated at once; each takes memory for a context of its own',
+    defaultText: 'chosen for the hardware',
+    doc: 'number of answers generated at the same time; each takes memory for one context',
     commands: SERVE
   },
   conversations: {
     kind: integer(0, 255),
     default: undefined,
-    defaultText: 'as many as fit half of the free memory, up to 48',
-    doc: 'conversations remembered beside those in the slots, whose next turn is quick; each takes memory for a context',
+    defaultText: 'as many as fit in half of the free memory, at most 48',
+    doc: 'number of conversations to remember beside those in the slots; the next turn of such a conversation starts faster; each takes memory for one context',
     commands: SERVE
   },
   context: {
     kind: integer(16, 16_777_216),
     default: undefined,
-    defaultText: 'by the model and the hardware',
-    doc: 'tokens of prompt and answer together that one slot holds',
+    defaultText: 'chosen for the model and the hardware',
+    doc: 'context length of one slot in tokens, for prompt and answer together',
     commands: SERVE
   },
   threads: {
     kind: integer(1, 1024),
     default: undefined,
-    defaultText: 'by the hardware',
-    doc: 'processor threads of the engine; leave one core free',
+    defaultText: 'chosen for the hardware',
+    doc: 'number of processor threads of the engine; leave one core free',
     commands: EVALUATE
   },
   gpu: {
     kind: choice('auto', 'off'),
     default: 'auto',
-    doc: 'whether a GPU may be used',
+    doc: 'auto uses a GPU if there is one; off uses the processor only',
     commands: EVALUATE
   },
   metricsPort: {
     kind: integer(0, 65_535),
     default: undefined,
-    defaultText: 'no port',
-    doc: 'serve /metrics, /healthz and /readyz on 127.0.0.1; 0 takes a free port',
+    defaultText: 'none',
+    doc: 'port of /metrics, /healthz and /readyz on 127.0.0.1; 0 takes a free port',
     commands: ['serve']
   },
   host: {
     kind: text('address'),
     default: '127.0.0.1',
-    doc: "where OpenAI's API listens; any address but this machine's own needs a key",
+    doc: "address that OpenAI's API listens on; all addresses except loopback need --api-key",
     commands: ['gateway']
   },
   port: {
     kind: integer(0, 65_535),
     default: 4003,
-    doc: "port of OpenAI's API; 0 takes a free one",
+    doc: "port of OpenAI's API; 0 takes a free port",
     commands: ['gateway']
   },
   apiKey: {
     kind: list('key'),
     default: [],
-    defaultText: 'none: any is accepted',
-    doc: 'keys that callers have to send; better in the environment, where others do not see them',
+    defaultText: 'none: the gateway checks no key',
+    doc: 'keys of which a caller must send one; use the environment variable, because other users of the machine can read flags',
     commands: ['gateway']
   },
   allowHost: {
     kind: list('name'),
     default: [],
-    defaultText: 'localhost, and addresses',
-    doc: 'names under which the gateway may be called, such as potluck.lan',
+    defaultText: 'localhost and IP addresses',
+    doc: 'host names that callers may use for the gateway, such as potluck.lan',
     commands: ['gateway']
   },
   allowOrigin: {
     kind: list('origin'),
     default: [],
     defaultText: 'none',
-    doc: 'web pages that may use the gateway, as https://app.example',
+    doc: 'origins of web pages that may use the gateway, as https://app.example',
     commands: ['gateway']
   },
   requestsPerMinute: {
     kind: integer(1, 1_000_000),
     default: 600,
-    doc: 'most requests a minute for each key, or for all callers where there is none',
+    doc: 'limit of requests per minute for each key, or for all callers together if there is no key',
     commands: ['gateway']
   },
   localNode: {
     kind: toggle,
     default: false,
-    doc: 'serve a model from this machine too, as `potluck serve` does',
+    doc: 'also serve a model from this machine, as `potluck serve` does',
     commands: ['gateway']
   },
   system: {
     kind: text('text'),
     default: undefined,
-    doc: 'system message before the prompt',
+    doc: 'system message, sent before the prompt',
     commands: ASK
   },
   maxTokens: {
     kind: integer(1, 131_072),
     default: undefined,
-    defaultText: '1024, or what the context has room for',
-    doc: 'most tokens of the answer',
+    defaultText: '1024, or less if the context has less room',
+    doc: 'limit of the answer in tokens',
     commands: ASK
   },
   temperature: {
     kind: number(0, 100),
     default: undefined,
     defaultText: '0.8',
-    doc: 'how much chance may choose; 0 takes the most probable token',
+    doc: 'randomness of the answer; 0 always takes the most probable token',
     commands: ASK
   },
   topK: {
     kind: integer(0, 64),
     default: undefined,
     defaultText: '40',
-    doc: 'tokens to choose from; 0 means all 64 candidates',
+    doc: 'number of the most probable tokens to choose from; 0 means 64, the maximum',
     commands: ASK
   },
   topP: {
     kind: number(0, 1),
     default: undefined,
     defaultText: '0.95',
-    doc: 'choose from the fewest tokens whose probabilities reach this sum',
+    doc: 'choose from the fewest tokens whose probabilities add up to this value',
     commands: ASK
   },
   minP: {
     kind: number(0, 1),
     default: undefined,
     defaultText: '0.05',
-    doc: 'leave out tokens less probable than this share of the best',
+    doc: 'exclude tokens with less than this share of the highest probability',
     commands: ASK
   },
   presencePenalty: {
     kind: number(-100, 100),
     default: undefined,
     defaultText: '0',
-    doc: 'subtracted once from the score of tokens already in the answer',
+    doc: 'amount subtracted once from the score of each token that is in the answer',
     commands: ASK
   },
   frequencyPenalty: {
     kind: number(-100, 100),
     default: undefined,
     defaultText: '0',
-    doc: 'subtracted for each time a token is in the answer',
+    doc: 'amount subtracted from the score of a token for each time that it is in the answer',
     commands: ASK
   },
   seed: {
     kind: seed,
     default: undefined,
     defaultText: 'random',
-    doc: 'fixes the answer, for the same model and settings',
+    doc: 'seed of the random choices: the same seed, model and settings give the same answer',
     commands: ASK
   },
   stop: {
@@ -325,43 +327,43 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   shareable: {
     kind: toggle,
     default: false,
-    doc: 'allow that other nodes see the prompt and the answer, to audit who gave it',
+    doc: 'allow other nodes to see the prompt and the answer, so that they can audit the node that answered',
     commands: ASK
   },
   otherModels: {
     kind: toggle,
     default: false,
-    doc: 'when nobody is left who has the model, let another model go on with the answer',
+    doc: 'let another model continue the answer if no node with the same model is left',
     commands: ASK
   },
   raw: {
     kind: toggle,
     default: false,
-    doc: 'continue the prompt as it is, without a chat template',
+    doc: 'let the model continue the prompt as it is, without a chat template',
     commands: ['run']
   },
   proof: {
     kind: text('file'),
     default: undefined,
-    doc: 'write the answers that banned the named node, for `potluck audit`',
+    doc: 'file to write the fraud proof to: the answers that banned the node, for `potluck audit`',
     commands: ['nodes']
   },
   remember: {
     kind: toggle,
     default: false,
-    doc: 'ask the node no more from this machine, if the proof bans it whatever else its accuser has',
+    doc: 'ban the node on this machine too, if the proof holds even for selected answers',
     commands: ['audit']
   },
   logLevel: {
     kind: choice('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
     default: 'warn',
-    doc: 'log lines (JSON, on stderr) from this level on',
+    doc: 'lowest level of the log lines, which are JSON on stderr',
     commands: [...DAEMON, 'gateway', 'audit']
   },
   json: {
     kind: toggle,
     default: false,
-    doc: 'print one JSON object a line, for programs',
+    doc: 'print one JSON object per line, for programs',
     commands: ALL
   }
 }
@@ -374,7 +376,7 @@ export function envOf(name: keyof Settings): string {
   return `POTLUCK_${keyOf(name).replaceAll('-', '_').toUpperCase()}`
 }
 
-/** The key in the config file: `dataDir` is `data-dir`. */
+/** The key in the config file: `data-dir` for `dataDir`. */
 export function keyOf(name: keyof Settings): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }

@@ -1,22 +1,22 @@
-/** An answer as it is shown: its text as it comes, then one line about it; or each part as JSON. */
+/** Prints an answer: its text while it arrives, then one line about it; with --json, each part as an object. */
 import type { Answer, FinishPart, PeerStanding } from '@potluck/client'
 
-import { printAnswer, printJson, printLine, printThought } from './output.ts'
+import { printAnswer, printJson, printLine, printReasoning } from './output.ts'
 import { standingWord } from './standing.ts'
-import { duration, rate, shortPeer } from './units.ts'
+import { count, duration, rate, shortPeer } from './units.ts'
 
-/** An answer that was shown to its end. */
-export interface Shown {
+/** A complete answer that was printed. */
+export interface PrintedAnswer {
   text: string
   finish: FinishPart
 }
 
 /**
- * Shows an answer to its end.
+ * Prints an answer until it is complete.
  *
- * @throws PotluckError as the answer fails; what came of it stays shown
+ * @throws PotluckError if the answer fails; the text that arrived before stays printed
  */
-export async function showAnswer(answer: Answer, { json }: { json: boolean }): Promise<Shown> {
+export async function printWholeAnswer(answer: Answer, { json }: { json: boolean }): Promise<PrintedAnswer> {
   let text = ''
   let finish: FinishPart | undefined
   try {
@@ -25,37 +25,37 @@ export async function showAnswer(answer: Answer, { json }: { json: boolean }): P
       if (part.type === 'finish') finish = part
       if (json) printJson(part.type === 'finish' ? finishJson(part) : part)
       else if (part.type === 'delta') {
-        if (part.reasoning !== undefined) printThought(part.reasoning)
+        if (part.reasoning !== undefined) printReasoning(part.reasoning)
         printAnswer(part.text)
       }
     }
   } finally {
     if (!json && (text !== '' || finish !== undefined)) printLine()
   }
-  // Every answer that does not fail has one.
-  if (finish === undefined) throw new TypeError('the answer has no end')
+  // An answer without a finish part fails, so the loop above has thrown.
+  if (finish === undefined) throw new TypeError('the answer has no finish part')
   return { text, finish }
 }
 
-/** One line about an answer: who gave it and is thought how of, how, how fast. */
+/** Describes an answer in one line: model, node, connection, length, speed, seed and failed attempts. */
 export function summary({ usage, finishReason, metadata }: FinishPart, standings: readonly PeerStanding[]): string {
   const { peerId, model, relayed, encryption, muxer, ttftMs, tokensPerSecond, totalMs, seed, failures, beginning } =
     metadata
   const standing = standings.find((one) => one.peerId === peerId && one.model.digest === model.digest)
-  const continued = failures.filter(({ tokens }) => tokens > 0).length
+  const resumed = failures.filter(({ tokens }) => tokens > 0).length
   return [
     `${model.name} on ${shortPeer(peerId)}${standing === undefined ? '' : ` (${standingText(standing)})`}`,
     `${relayed ? 'relayed' : 'direct'}, ${encryption.slice(1)}, ${muxer.slice(1)}`,
-    `${usage.completionTokens} tokens${finishReason === 'length' ? ' (cut at the limit)' : ''}`,
-    `first after ${duration(ttftMs)}`,
+    `${count(usage.completionTokens, 'token')}${finishReason === 'length' ? ' (stopped at the limit)' : ''}`,
+    `first token after ${duration(ttftMs)}`,
     rate(tokensPerSecond),
-    `${duration(totalMs)} in all`,
+    `${duration(totalMs)} in total`,
     `seed ${seed}`,
     ...(failures.length > 0
-      ? [`after ${failures.length} failed (${failures.map(({ code }) => code).join(', ')})`]
+      ? [`${count(failures.length, 'failed attempt')} (${failures.map(({ code }) => code).join(', ')})`]
       : []),
-    ...(continued > 0 ? [`went on ${continued === 1 ? 'once' : `${continued} times`} from another node's tokens`] : []),
-    ...(beginning === undefined ? [] : [`its first ${beginning.tokens} tokens are ${beginning.model.name}'s`])
+    ...(resumed > 0 ? [`resumed ${count(resumed, 'time')} on another node`] : []),
+    ...(beginning === undefined ? [] : [`the first ${beginning.tokens} tokens are from ${beginning.model.name}`])
   ].join(' · ')
 }
 
@@ -66,7 +66,7 @@ function standingText(standing: PeerStanding): string {
     : `${standingWord(standing)}, ${auditedTokens} tokens audited`
 }
 
-/** A finish part as JSON: bytes as base64. */
+/** A finish part for JSON, with the receipt's bytes in Base64. */
 function finishJson({ metadata, ...rest }: FinishPart): object {
   return { ...rest, metadata: { ...metadata, receipt: Buffer.from(metadata.receipt).toString('base64') } }
 }

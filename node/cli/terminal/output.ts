@@ -1,7 +1,7 @@
-/** What goes to stdout and stderr. Results go to stdout, everything about them to stderr. */
-import type { Told } from '../failure.ts'
+/** Writes to stdout and stderr. Results go to stdout, remarks about them to stderr. */
+import type { ErrorReport } from './errors.ts'
 
-/** One JSON object a line; bigints as text, since JSON numbers lose their digits. */
+/** Prints one JSON object on a line. Bigints become strings, because JSON numbers lose their digits. */
 export function printJson(value: object): void {
   process.stdout.write(
     `${JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? String(item) : item))}\n`
@@ -12,30 +12,36 @@ export function printLine(text = ''): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** A remark about the result. */
+/** Prints a remark about the result. */
 export function printNote(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-export function printError({ code, message }: Told, json: boolean): void {
+export function printError({ code, message }: ErrorReport, json: boolean): void {
   if (json) printJson({ type: 'error', code, message })
   else printNote(`potluck: ${message}`)
 }
 
 /**
- * Writes a piece of an answer. A model can be made to write anything: what would steer the terminal
- * is left out there, and kept where a file or a program takes it.
+ * Writes a piece of an answer. A model can write control characters, which would control the user's terminal, so a
+ * terminal gets the text without them. A file or a program gets all of it.
  */
 export function printAnswer(text: string): void {
   process.stdout.write(process.stdout.isTTY ? withoutControls(text) : text)
 }
 
-/** Writes a piece of what the model thinks before it answers: a remark, beside the result. */
-export function printThought(text: string): void {
+/** Writes a piece of the model's reasoning, which is a remark and not part of the answer. */
+export function printReasoning(text: string): void {
   process.stderr.write(process.stderr.isTTY ? withoutControls(text) : text)
 }
 
-/** Without control characters other than newline and tab. */
+/** Removes all control characters except newline and tab. */
 export function withoutControls(text: string): string {
   return text.replaceAll(/[^\P{Cc}\n\t]/gu, '')
+}
+
+/** Puts a label before each text, and the texts below each other. An empty label continues the text above. */
+export function labelled(rows: readonly (readonly string[])[]): string[] {
+  const width = Math.max(...rows.map(([label = '']) => label.length)) + 2
+  return rows.map(([label = '', text = '']) => `${label.padEnd(width)}${text}`)
 }

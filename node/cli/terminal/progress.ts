@@ -1,18 +1,19 @@
-/** How far something long has come: a bar on a terminal, a line now and then elsewhere. On stderr, or as JSON. */
+/** The progress of a long task: a bar on a terminal, otherwise some lines. It goes to stderr, or to stdout as JSON. */
 import { printJson, printNote } from './output.ts'
 
 export interface Progress {
   /** @param fraction 0 to 1 */
   update: (fraction: number, detail?: string) => void
-  /** Ends the bar's line. */
+  /** Removes the bar. */
   end: () => void
 }
 
+/** Width of the bar in characters. */
 const BAR_WIDTH = 30
-/** Where there is no terminal, a line for each tenth. */
+/** Number of lines for a whole task if there is no terminal. */
 const STEPS = 10
 
-/** @param stage one word; a following stage has a progress of its own */
+/** @param stage the name of the task in one word */
 export function createProgress(stage: string, { json }: { json: boolean }): Progress {
   let step = -1
   let drawn = false

@@ -1,14 +1,13 @@
-/** What this machine thinks of a node, in a word and in a sentence. */
+/** What this machine knows about a node, as a word and as a sentence. */
 import type { PeerStanding } from '@potluck/client'
 
 export function standingWord({ standing, local, trusted }: PeerStanding): string {
   if (local) return 'own'
-  if (standing === 'quarantined') return 'quarantined'
-  return trusted && standing !== 'banned' ? 'trusted' : standing
+  return trusted && standing !== 'banned' && standing !== 'quarantined' ? 'trusted' : standing
 }
 
-/** The most telling reason; where nothing was seen yet, that. */
+/** The most important reason for the standing, or the standing itself if there is no reason yet. */
 export function standingSentence(peer: PeerStanding): string {
-  if (peer.local) return "the user's own node"
+  if (peer.local) return 'your own node'
   return peer.reasons[0] ?? peer.standing
 }

@@ -1,4 +1,4 @@
-/** Rows in columns of equal width, the heads above them. */
+/** Formats rows as columns of equal width, under headings in capitals. */
 export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)))
   const line = (cells: readonly string[]): string =>

@@ -1,31 +1,38 @@
-/** Figures as people read them. */
+/** Numbers with units, rounded for people. */
+import prettyBytes from 'pretty-bytes'
 
-/** "1.4 s", "230 ms". */
+/** "230 ms", "1.4 s", "12 min", "5.3 h", "3.1 days". */
 export function duration(ms: number): string {
-  return ms < 1000 ? `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
+  if (ms < 1000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
+  const seconds = ms / 1000
+  if (seconds < 120) return `${seconds.toFixed(1)} s`
+  if (seconds < 2 * 3600) return `${Math.round(seconds / 60)} min`
+  return seconds < 48 * 3600 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} days`
 }
 
 /** "640 MB", in powers of 1,000 as disks and model hubs count. */
 export function bytes(count: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3))
-  const value = count / 1000 ** power
-  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power] ?? 'B'}`
+  return prettyBytes(count)
 }
 
-/** "1.7 B" parameters. */
+/** The number of a model's parameters: "1.7 B", "4.7 M". */
 export function parameters(count: number): string {
   if (count >= 1e9) return `${(count / 1e9).toFixed(1)} B`
   return count >= 1e6 ? `${(count / 1e6).toFixed(1)} M` : `${Math.round(count / 1e3)} K`
 }
 
-/** "56 tok/s"; a rate that was not measured is a dash. */
+/** "56 tok/s". A rate that was not measured is a dash. */
 export function rate(tokensPerSecond: number): string {
   if (tokensPerSecond <= 0) return '-'
   return `${tokensPerSecond < 10 ? tokensPerSecond.toFixed(1) : Math.round(tokensPerSecond)} tok/s`
 }
 
-/** The end of a peer id, which tells peers apart; the beginning is the same for all keys of a type. */
+/** "1 answer", "2 answers". */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}
+
+/** The end of a peer id. The beginning is the same for all keys of one type and identifies nobody. */
 export function shortPeer(peerId: string): string {
   return `…${peerId.slice(-8)}`
 }

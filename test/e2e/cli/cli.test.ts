@@ -1,4 +1,4 @@
-/** The command as a user has it: a relay and a node as processes, asked by others. */
+/** The command as users run it: a relay, a node and their callers are processes. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ afterAll(async () => {
   await Promise.all([home, elsewhere].map(async (directory) => await rm(directory, { recursive: true, force: true })))
 })
 
-/** From another machine, as far as files can tell. */
+/** Runs a command with another data directory than the node's, as on another machine. */
 async function ask(
   args: readonly string[],
   options: { input?: string; env?: Record<string, string> } = {}
@@ -40,7 +40,7 @@ async function ask(
   return await potluck(args, { home: elsewhere, ...options })
 }
 
-/** One line that starts with the command's name, and no stack. */
+/** Expects one line on stderr without a stack trace. */
 function expectOneLine({ stderr }: Finished, ...says: string[]): void {
   expect(stderr.trim().split('\n')).toHaveLength(1)
   expect(stderr).not.toMatch(/\n\s+at /)
@@ -50,14 +50,14 @@ function expectOneLine({ stderr }: Finished, ...says: string[]): void {
 describe('run', () => {
   const network = ['--no-mdns', '--bootstrap']
 
-  test('prints the answer on stdout, and all about it on stderr', async () => {
+  test('prints the answer on stdout and the summary on stderr', async () => {
     const { code, stdout, stderr } = await ask(['run', ...network, bootstrap, '--max-tokens', '12', 'Hello', 'you'])
     expect(code).toBe(0)
     expect(stdout.trim()).not.toBe('')
     expect(stderr).toContain(`potluck/crumb:Q8_0 on …${peerId.slice(-8)} (probationary) · direct, noise, yamux`)
   })
 
-  test('prints one object a line with --json', async () => {
+  test('prints one object per line with --json', async () => {
     const { code, stdout, stderr } = await ask([
       'run',
       ...network,
@@ -79,25 +79,25 @@ describe('run', () => {
     })
   })
 
-  test('takes what is piped in as the prompt, and settings from the environment and the file', async () => {
+  test('reads the prompt from a pipe, and settings from the environment and the file', async () => {
     await writeFile(join(elsewhere, 'settings.toml'), `bootstrap = ["${bootstrap}"]\nmax-tokens = 9\nmdns = false`)
     const env = { POTLUCK_CONFIG: join(elsewhere, 'settings.toml'), POTLUCK_MAX_TOKENS: '2' }
     const { stdout } = await ask(['run', '--raw', '--temperature', '0', '--json'], { input: 'Once upon a', env })
     expect(lines(stdout).at(-1)).toMatchObject({ finishReason: 'length', usage: { completionTokens: 2 } })
   })
 
-  test('asks the model that is named', async () => {
+  test('asks the model that --model names', async () => {
     const args = ['run', ...network, bootstrap, '--model', 'potluck/crumb:Q8_0', '--json', '--max-tokens', '2', 'x']
     expect((await ask(args)).code).toBe(0)
   })
 
-  test('finds the node on its own machine without being told', async () => {
+  test('finds the node on its own machine without a bootstrap address', async () => {
     const { code, stdout } = await potluck(['run', '--no-mdns', '--json', '--max-tokens', '2', 'x'], { home })
     expect(code).toBe(0)
     expect(lines(stdout)[0]).toMatchObject({ peerId })
   })
 
-  test('ends at Ctrl-C, with the code that shells expect', async () => {
+  test('ends at Ctrl-C with exit code 130', async () => {
     const asking = new Running(['run', ...network, bootstrap, '--raw', '--max-tokens', '900', 'Once upon a time'], {
       home: elsewhere
     })
@@ -110,14 +110,14 @@ describe('run', () => {
   })
 })
 
-describe('what cannot be done is told in one line', () => {
-  test('a flag that is none', async () => {
+describe('an error is one line for', () => {
+  test('an unknown flag', async () => {
     const finished = await ask(['run', '--colour', 'x'])
     expect(finished.code).toBe(2)
     expectOneLine(finished, '--colour')
   })
 
-  test('a model that nobody serves', async () => {
+  test('a model that no node serves', async () => {
     const finished = await ask(['run', '--no-mdns', '--bootstrap', bootstrap, '--model', 'a/b:Q4_0', 'x'])
     expect(finished.code).toBe(1)
     expectOneLine(finished, 'a/b:Q4_0', 'potluck models')
@@ -129,7 +129,7 @@ describe('what cannot be done is told in one line', () => {
     expectOneLine(finished, '--max-tokens')
   })
 
-  test('no way to find anybody, as an object with --json', async () => {
+  test('no way to find a node, as an object with --json', async () => {
     const { code, stdout, stderr } = await ask(['run', '--no-mdns', '--json', 'x'])
     expect([code, stderr]).toEqual([2, ''])
     expect(lines(stdout)).toEqual([
@@ -138,7 +138,7 @@ describe('what cannot be done is told in one line', () => {
   })
 })
 
-test('nodes lists who serves', async () => {
+test('nodes lists the nodes that serve now', async () => {
   const found = lines((await ask(['nodes', '--no-mdns', '--bootstrap', bootstrap, '--json'])).stdout)
   expect(found).toHaveLength(1)
   expect(found[0]).toMatchObject({
@@ -148,10 +148,10 @@ test('nodes lists who serves', async () => {
   })
 })
 
-describe('what was seen of a node', () => {
+describe('what a command learns about a node', () => {
   const network = ['--no-mdns', '--bootstrap']
 
-  test('is remembered by the next command, and told with its reasons', async () => {
+  test('is remembered by the next command, which prints it with reasons', async () => {
     await ask(['run', ...network, bootstrap, '--max-tokens', '4', 'Hello'])
     const [node] = lines((await ask(['nodes', ...network, bootstrap, '--json'])).stdout)
     const answers = expect.any(Number) as number
@@ -161,43 +161,43 @@ describe('what was seen of a node', () => {
     expect(stdout).toMatch(/complete: \d+ of \d+ answers?, the last \d+ s ago/)
   })
 
-  test('stays with the machine that saw it, which knows its own node', async () => {
+  test('stays on the machine that learnt it, and marks its own node', async () => {
     const [node] = lines((await potluck(['nodes', '--no-mdns', '--json'], { home })).stdout)
     expect(node?.standing).toMatchObject([{ local: true }])
     const { stderr } = await potluck(['run', '--no-mdns', '--max-tokens', '2', 'x'], { home })
     expect(stderr).toContain(`…${peerId.slice(-8)} (own)`)
   })
 
-  test('is no proof where nobody was banned', async () => {
+  test('gives no fraud proof if no node was banned', async () => {
     const file = join(elsewhere, 'none.proof')
     const none = await ask(['nodes', peerId, ...network, bootstrap, '--proof', file])
     expect(none.code).toBe(1)
-    expectOneLine(none, 'there is no proof')
-    const whose = await ask(['nodes', ...network, bootstrap, '--proof', file])
-    expect(whose.code).toBe(2)
-    expectOneLine(whose, 'nodes PEER --proof FILE')
+    expectOneLine(none, 'there is no fraud proof')
+    const noPeer = await ask(['nodes', ...network, bootstrap, '--proof', file])
+    expect(noPeer.code).toBe(2)
+    expectOneLine(noPeer, 'nodes PEER --proof FILE')
   })
 
-  test('a node that the user forbids is not asked', async () => {
+  test('does not override --mode local, which forbids the node', async () => {
     const { code, stderr } = await ask(['run', ...network, bootstrap, '--mode', 'local', 'x'])
     expect(code).toBe(1)
     expect(stderr).toContain("not the user's own")
   })
 })
 
-test('status tells of the node on this machine', async () => {
+test('status describes the node on this machine', async () => {
   const [status] = lines((await potluck(['status', '--json'], { home })).stdout)
   expect(status).toMatchObject({ peerId, engine: { state: 'ready' }, load: { slots: 2 } })
 })
 
-test('a chat has several turns, and its own commands', async () => {
-  const input = 'My name is Ada.\n/nonsense\n/help\nWhat is my name?\n/bye\nnot asked any more\n'
+test('a chat has several turns and its own commands', async () => {
+  const input = 'My name is Ada.\n/nonsense\n/help\nWhat is my name?\n/bye\nnot sent\n'
   const { code, stdout, stderr } = await ask(['chat', '--no-mdns', '--bootstrap', bootstrap, '--max-tokens', '8'], {
     input
   })
   expect(code).toBe(0)
   expect(stderr.match(/seed \d+/g)).toHaveLength(2)
-  expect(stderr).toContain('there is no /nonsense')
+  expect(stderr).toContain('Unknown command /nonsense')
   expect(stderr).toContain('Ctrl-C stops an answer')
   expect(stdout.trim()).not.toBe('')
 })
@@ -206,7 +206,7 @@ test('help has examples', async () => {
   expect((await ask(['run', '--help'])).stdout).toContain('git diff | potluck run')
 })
 
-test('a node that is asked to leave finishes and says so', async () => {
+test('a node that is stopped drains first', async () => {
   const { code, stdout } = await node.stop()
   expect(code).toBe(0)
   expect(

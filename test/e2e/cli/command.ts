@@ -1,4 +1,4 @@
-/** Runs the real `potluck` command in processes of its own. */
+/** Runs the real `potluck` command as a process. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -12,11 +12,11 @@ export interface Finished {
 }
 
 export interface RunOptions {
-  /** Where config and data are looked for. */
+  /** The directory of the config file and the data. */
   home: string
   input?: string
   env?: Record<string, string>
-  /** Of the network, as `ip netns` knows it. Default: this process's own. */
+  /** The network namespace, by its name in `ip netns`. Default: the namespace of this process. */
   namespace?: string
 }
 
@@ -31,14 +31,14 @@ export function lines(stdout: string): Line[] {
     .map((line) => JSON.parse(line) as Line)
 }
 
-/** Runs a command to its end. */
+/** Runs a command until it ends. */
 export async function potluck(args: readonly string[], { input = '', ...options }: RunOptions): Promise<Finished> {
   const child = start(args, options)
   child.stdin?.end(input)
   return await finished(child)
 }
 
-/** A command that goes on: a relay, a node, a conversation. */
+/** A command that runs until it is stopped: a relay, a node, a chat. */
 export class Running {
   readonly child: ChildProcess
   readonly ended: Promise<Finished>
@@ -56,7 +56,7 @@ export class Running {
     })
   }
 
-  /** The first line of a type, waited for. */
+  /** Waits for the first line of this type. */
   async line(type: string): Promise<Line> {
     for (;;) {
       const found = this.#lines.find((line) => line.type === type)

@@ -9,7 +9,7 @@ import { decodeCardReply, CARD_PROTOCOL, FrameStream, formatDigest, MAX_CARD_BYT
 import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { readStatus, ScriptedEngine } from '../../../node/index.ts'
-import { findLocalNode } from '../../../node/cli/local-node.ts'
+import { findLocalNode } from '../../../node/cli/client/local-node.ts'
 import { newPeer, requestFor, serve } from '../../unit/audit/records.ts'
 import { Call, caller, dial, event, gatedNode, node, relay, request } from './harness.ts'
 

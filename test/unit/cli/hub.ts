@@ -1,4 +1,4 @@
-/** A model hub on loopback, as far as a download needs one. */
+/** A model hub on loopback, with the responses that a download needs. */
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -6,14 +6,14 @@ import type { AddressInfo } from 'node:net'
 const FILE = 'tiny-Q8_0.gguf'
 
 export class Hub {
-  /** Content of the one file, `user/repo` with the quantisation Q8_0. */
+  /** Content of the only file: `user/repo` with the quantization Q8_0. */
   readonly content: Buffer
   readonly digest: string
-  /** What the hub states; may be a lie, or nothing. */
+  /** The digest that the hub states. A test can set a wrong one, or none. */
   stated: string | undefined
-  /** Where the ranges began that were asked for. The library's first request, for all, only looks at the headers. */
+  /** The starts of the requested ranges. The first request of the library has no range, because it reads only the headers. */
   readonly starts: number[] = []
-  /** What lies behind this place does not come; the connection stays. */
+  /** The hub sends no byte behind this offset, and keeps the connection open. */
   stallAt: number = Number.POSITIVE_INFINITY
   readonly #server: Server
 
@@ -44,7 +44,7 @@ export class Hub {
     if (path === '/v2/user/repo/manifests/Q8_0') {
       response.end(JSON.stringify({ ggufFile: { rfilename: FILE } }))
     } else if (path === `/user/repo/resolve/main/${FILE}`) {
-      // As the hub does: the link tells the digest, the file lies elsewhere.
+      // As the real hub does: the redirect states the digest, and another URL serves the file.
       const tag = this.stated === undefined ? {} : { 'x-linked-etag': `"${this.stated.slice('sha256:'.length)}"` }
       response.writeHead(302, { location: `${this.url}/files/storage/${FILE}`, ...tag }).end()
     } else if (path === `/files/storage/${FILE}`) this.#sendFile(request, response)

@@ -15,15 +15,15 @@ async function parse(...args: string[]): Promise<Given> {
     given = parsed
     await Promise.resolve()
   }).parseAsync(args, { from: 'user' })
-  if (given === undefined) throw new Error('no command was run')
+  if (given === undefined) throw new Error('no command ran')
   return given
 }
 
-test('only what was given counts as given', async () => {
+test('only the flags of the command line are passed on', async () => {
   expect(await parse('run', 'hello', 'you')).toEqual({ flags: {}, words: ['hello', 'you'] })
 })
 
-test('flags are parsed by their settings', async () => {
+test('each setting parses its flags', async () => {
   const { flags, words, config } = await parse(
     'run',
     '--bootstrap',
@@ -53,7 +53,7 @@ test('flags are parsed by their settings', async () => {
   expect([words, config]).toEqual([['hello'], 'here.toml'])
 })
 
-test('serve and run have a --model each', async () => {
+test('serve and run have different settings for --model', async () => {
   expect((await parse('serve', '--model', 'm.gguf')).flags).toEqual({ serveModel: 'm.gguf' })
   expect((await parse('run', '--model', 'a/b:Q4_0', 'x')).flags).toEqual({ model: 'a/b:Q4_0' })
 })

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { Failure } from '../../../node/cli/failure.ts'
 import { resolveSettings } from '../../../node/cli/settings/resolve.ts'
 import { envOf, flagOf, keyOf, SETTINGS, type Settings } from '../../../node/cli/settings/table.ts'
+import { CommandError } from '../../../node/cli/terminal/errors.ts'
 
 let directory: string
 let configFile: string
@@ -27,7 +27,7 @@ async function resolve(
   return await resolveSettings({ flags, env, configFile })
 }
 
-test('flags go before the environment, that before the file, that before the defaults', async () => {
+test('flags override the environment, the environment overrides the file, the file overrides the defaults', async () => {
   const toml = 'temperature = 0.1'
   const env = { POTLUCK_TEMPERATURE: '0.2' }
   expect((await resolve('')).temperature).toBeUndefined()
@@ -36,11 +36,11 @@ test('flags go before the environment, that before the file, that before the def
   expect((await resolve(toml, env, { temperature: 0.3 })).temperature).toBe(0.3)
 })
 
-test('an empty variable counts as none', async () => {
+test('an empty variable counts as not set', async () => {
   expect((await resolve('temperature = 0.1', { POTLUCK_TEMPERATURE: '' })).temperature).toBe(0.1)
 })
 
-test('each type can be said in the file and in the environment', async () => {
+test('the file and the environment can set every type', async () => {
   const toml = `
     bootstrap = ["/ip4/1.2.3.4/tcp/1", "/ip4/1.2.3.4/tcp/2"]
     mdns = false
@@ -71,29 +71,29 @@ test('each type can be said in the file and in the environment', async () => {
   expect(await resolve('', env)).toMatchObject(expected)
 })
 
-describe('what is wrong is named', () => {
+describe('the error names', () => {
   const cases: [what: string, toml: string, env: Record<string, string>, says: string[]][] = [
     ['an unknown key', 'colour = "red"', {}, ['config.toml', '"colour"', 'bootstrap']],
     ['a wrong type', 'slots = "three"', {}, ['config.toml', '"slots"', 'a number from 1 to 256']],
     ['a fraction', 'slots = 1.5', {}, ['"slots"', 'whole']],
     ['a value out of range', 'top-p = 2', {}, ['"top-p"', 'from 0 to 1']],
     ['an unknown choice', 'scope = "both"', {}, ['"scope"', 'local, public']],
-    ['no TOML', 'slots = = 3', {}, ['config.toml', 'TOML']],
-    ['a wrong variable', '', { POTLUCK_SLOTS: 'many' }, ['POTLUCK_SLOTS', '"many"', 'number']],
+    ['invalid TOML', 'slots = = 3', {}, ['config.toml', 'line 1', 'TOML']],
+    ['a variable with a wrong value', '', { POTLUCK_SLOTS: 'many' }, ['POTLUCK_SLOTS', '"many"', 'number']],
     ['a seed that is too large', '', { POTLUCK_SEED: String(2n ** 64n) }, ['POTLUCK_SEED', '2^64']],
-    ['a wrong switch', '', { POTLUCK_MDNS: 'maybe' }, ['POTLUCK_MDNS', 'true or false']]
+    ['a wrong value of a switch', '', { POTLUCK_MDNS: 'maybe' }, ['POTLUCK_MDNS', 'true or false']]
   ]
   for (const [what, toml, env, says] of cases) {
     test(what, async () => {
       const error: unknown = await resolve(toml, env).catch((reason: unknown) => reason)
-      if (!(error instanceof Failure)) throw new Error('did not fail')
+      if (!(error instanceof CommandError)) throw new Error('did not fail')
       expect(error.exitCode).toBe(2)
       expect(error.message).not.toContain('\n')
       for (const words of says) expect(error.message).toContain(words)
     })
   }
 
-  test('a config file that is not there, if it was asked for', async () => {
+  test('a config file that does not exist, if the user named it', async () => {
     const nowhere = join(directory, 'nowhere.toml')
     await expect(resolveSettings({ flags: {}, env: {}, configFile: nowhere })).rejects.toThrow(nowhere)
     await expect(
@@ -101,13 +101,13 @@ describe('what is wrong is named', () => {
     ).rejects.toThrow(nowhere)
   })
 
-  test('but the default one need not be there', async () => {
+  test('but the default config file can be absent', async () => {
     const settings = await resolveSettings({ flags: {}, env: { XDG_CONFIG_HOME: directory }, configFile: undefined })
     expect(settings.json).toBe(false)
   })
 })
 
-test('a name gives flag, variable and key', () => {
+test('the name of a setting gives its flag, variable and key', () => {
   expect([flagOf('dataDir'), envOf('dataDir'), keyOf('dataDir')]).toEqual([
     '--data-dir',
     'POTLUCK_DATA_DIR',
@@ -120,7 +120,7 @@ test('a name gives flag, variable and key', () => {
   ])
 })
 
-test('no two settings of a command share a flag', () => {
+test('two settings of one command have different flags', () => {
   const names = Object.keys(SETTINGS) as (keyof Settings)[]
   for (const command of ['serve', 'relay', 'run', 'chat', 'nodes', 'models', 'status', 'audit'] as const) {
     const flags = names.filter((name) => SETTINGS[name].commands.includes(command)).map(flagOf)

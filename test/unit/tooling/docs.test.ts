@@ -1,4 +1,4 @@
-/** What the documents promise about the repository. */
+/** Statements of the documents about the repository, checked against its files. */
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -28,7 +28,7 @@ describe('the way of a prompt', () => {
   })
 })
 
-test('every npm script that a document names is there', () => {
+test('every npm script that a document names exists', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
   const named = documents.flatMap((document) =>
     [...read(document).matchAll(/npm run ([a-z-]+)/g)].map(([, name]) => name)

@@ -1,4 +1,4 @@
-/** The direction of imports, as `npm run check lint` enforces it: each way that is forbidden is caught. */
+/** The allowed directions of imports, which `npm run check lint` enforces: each forbidden import is an error. */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -33,8 +33,8 @@ const ALLOWED = [
   ['test/e2e/any.test.ts', '@potluck/client']
 ] as const
 
-/** Files that the rule stopped. */
-const stopped = new Set<string>()
+/** The files for which the rule reports an error. */
+const reported = new Set<string>()
 let directory: string
 
 beforeAll(() => {
@@ -46,15 +46,15 @@ beforeAll(() => {
   }
   const { stdout } = spawnSync(join(ROOT, 'node_modules/.bin/oxlint'), ['--format', 'json'], { cwd: directory })
   const { diagnostics } = JSON.parse(stdout.toString()) as { diagnostics: Array<{ code: string; filename: string }> }
-  for (const { code, filename } of diagnostics) if (code.includes('no-restricted-imports')) stopped.add(filename)
+  for (const { code, filename } of diagnostics) if (code.includes('no-restricted-imports')) reported.add(filename)
 })
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-test.each(FORBIDDEN)('%s may not import %s', (file) => {
-  expect([...stopped]).toContain(file)
+test.each(FORBIDDEN)('%s must not import %s', (file) => {
+  expect([...reported]).toContain(file)
 })
 
-test.each(ALLOWED)('%s may import %s', (file) => {
-  expect([...stopped]).not.toContain(file)
+test.each(ALLOWED)('%s can import %s', (file) => {
+  expect([...reported]).not.toContain(file)
 })

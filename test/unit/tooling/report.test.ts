@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { median, quantile } from '../../bench/report.ts'
 
-test('a quantile is a sample that the share does not exceed', () => {
+test('a quantile is one of the samples', () => {
   const hundred = Array.from({ length: 100 }, (_, index) => 100 - index)
   expect(quantile(hundred, 0.99)).toBe(99)
   expect(quantile(hundred, 1)).toBe(100)

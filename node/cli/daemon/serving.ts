@@ -1,24 +1,24 @@
-/** Starts a node by the settings: for `serve`, and for a gateway with a node of its own. */
-import { startNode } from '../daemon.ts'
-import { startLlamaEngine, type Engine } from '../engine/index.ts'
-import type { PotluckNode } from '../node.ts'
-import { reachOf } from './daemon-options.ts'
-import { dataDirectories } from './data-directory.ts'
+/** Starts a node with its engine from the settings, for `serve` and for `gateway --local-node`. */
+import { startNode } from '../../daemon.ts'
+import { startLlamaEngine, type Engine } from '../../engine/index.ts'
+import type { PotluckNode } from '../../node.ts'
+import { findModel, type FoundModel } from '../model/find.ts'
+import type { CommandContext } from '../settings/context.ts'
+import { dataDirectories } from '../settings/data-directory.ts'
+import { createProgress, type Progress } from '../terminal/progress.ts'
 import { createLogger } from './log.ts'
-import { findModel, type FoundModel } from './model/find.ts'
-import type { CommandContext } from './program.ts'
-import { createProgress, type Progress } from './terminal/progress.ts'
+import { reachOf } from './reach.ts'
 
-/** Free ports: nobody has to know them, and several nodes run on one machine. */
+/** Free ports: no other peer needs to know them, and one machine can run several nodes. */
 const LISTEN = ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws']
 
 export interface Serving {
   node: PotluckNode
-  /** To close after the node. */
+  /** The caller closes the engine after it stopped the node. */
   engine: Engine
 }
 
-/** @throws Failure, or Error in one line, for a model or an address that cannot be had */
+/** @throws CommandError, or Error with a message of one line, if the model or an address cannot be used */
 export async function startServing(context: CommandContext): Promise<Serving> {
   const { settings, env } = context
   const reach = reachOf(settings, LISTEN, false)

@@ -1,8 +1,8 @@
 import { pino, type Logger } from 'pino'
 
-import type { Settings } from './settings/table.ts'
+import type { Settings } from '../settings/table.ts'
 
-/** JSON lines on stderr, written at once, so that the last one before a crash is not lost. */
+/** Logs JSON lines to stderr. Each line is written synchronously, so that a crash does not lose the last ones. */
 export function createLogger({ logLevel }: Pick<Settings, 'logLevel'>): Logger {
   return pino({ level: logLevel }, pino.destination({ dest: 2, sync: true }))
 }

@@ -1,21 +1,21 @@
-/** The daemon on this machine, if one runs: the user's own node. */
+/** Finds the user's own node: the daemon that runs on this machine. */
 import type { Auditor } from '@potluck/client'
 
-import { askControlAudit, readStatus } from '../metrics/control.ts'
-import { decodeAudit, encodeJob } from '../serve/owner-audit.ts'
-import { dataDirectories } from './data-directory.ts'
-import type { Environment } from './settings/resolve.ts'
-import type { Settings } from './settings/table.ts'
+import { askControlAudit, readStatus } from '../../metrics/control.ts'
+import { decodeAudit, encodeJob } from '../../serve/owner-audit.ts'
+import { dataDirectories } from '../settings/data-directory.ts'
+import type { Environment } from '../settings/resolve.ts'
+import type { Settings } from '../settings/table.ts'
 
 export interface LocalNode {
   peerId: string
-  /** On loopback. */
+  /** The node's addresses on loopback. */
   addresses: string[]
-  /** Measures answers with the model that the node serves. */
+  /** Audits answers with the model that the node serves. */
   auditor: Auditor
 }
 
-/** The node that uses the same data directory; undefined where none runs. */
+/** Returns the node that uses the same data directory, or undefined if none runs. */
 export async function findLocalNode(
   settings: Pick<Settings, 'dataDir'>,
   env: Environment,

@@ -1,8 +1,8 @@
-/** The settings that a question is asked with. */
 import type { GenerationOptions } from '@potluck/client'
 
-import type { Settings } from './settings/table.ts'
+import type { Settings } from '../settings/table.ts'
 
+/** The options of a request, from the settings. */
 export function generationOptions(settings: Settings, signal: AbortSignal): GenerationOptions {
   const { model, seed, temperature, topK, topP, minP, presencePenalty, frequencyPenalty, maxTokens } = settings
   const { stop, shareable, otherModels } = settings

@@ -1,11 +1,11 @@
-/** What `serve` and `relay` have in common: where they listen, whom they tell, and the lines that say so. */
+/** How `serve`, `relay` and `gateway --local-node` are reached: the addresses that they listen on and announce. */
 import { isPrivate } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Scope } from '@potluck/protocol'
 
-import { listensInPublic } from '../network/own-addresses.ts'
-import { EXIT_USAGE, Failure } from './failure.ts'
-import type { Settings } from './settings/table.ts'
+import { listensInPublic } from '../../network/own-addresses.ts'
+import type { Settings } from '../settings/table.ts'
+import { usageError } from '../terminal/errors.ts'
 
 export interface Reach {
   listen: readonly string[]
@@ -16,16 +16,16 @@ export interface Reach {
 }
 
 /**
- * @param isOpen who starts this says that its interfaces can be reached from wherever they are
- * @throws Failure for an address that is none
+ * @param isOpen whether the user states that others can reach all interfaces of this machine, as for a relay
+ * @throws CommandError for an invalid address
  */
 export function reachOf(settings: Settings, defaultListen: readonly string[], isOpen: boolean): Reach {
   const { announce, bootstrap, mdns = true } = settings
   const listen = settings.listen.length > 0 ? settings.listen : defaultListen
   for (const address of listen) parse(address)
-  const told = [...announce, ...bootstrap].map(parse)
+  const given = [...announce, ...bootstrap].map(parse)
   const isPublic =
-    told.some((address) => !isPrivate(address)) || (isOpen && told.length === 0 && listensInPublic(listen))
+    given.some((address) => !isPrivate(address)) || (isOpen && given.length === 0 && listensInPublic(listen))
   const scope = settings.scope ?? (isPublic ? 'public' : 'local')
   return { listen, announce, bootstrap, scope, mdns }
 }
@@ -34,14 +34,11 @@ function parse(address: string): ReturnType<typeof multiaddr> {
   try {
     return multiaddr(address)
   } catch (cause) {
-    throw new Failure(`"${address}" is no multiaddr; expected one like /ip4/203.0.113.7/tcp/4001`, {
-      exitCode: EXIT_USAGE,
-      cause
-    })
+    throw usageError(`"${address}" is not a multiaddr; write it like /ip4/203.0.113.7/tcp/4001`, cause)
   }
 }
 
-/** The address that most others can use: public, then on the LAN, then this machine's own. */
+/** The address that the most peers can use: a public one, else one on the LAN, a relayed one, or loopback. */
 export function bestAddress(addresses: readonly string[]): string | undefined {
   const rank = (address: string): number => {
     if (address.includes('/p2p-circuit')) return 2
@@ -50,10 +47,4 @@ export function bestAddress(addresses: readonly string[]): string | undefined {
   }
   const preferTcp = (address: string): number => (address.includes('/ws') ? 1 : 0)
   return addresses.toSorted((a, b) => rank(a) - rank(b) || preferTcp(a) - preferTcp(b))[0]
-}
-
-/** Resolves when the signal fires. */
-export async function until(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

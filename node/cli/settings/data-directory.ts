@@ -1,8 +1,8 @@
-/** What lies where in the data directory. Node and relay are peers of their own, each locks its part. */
+/** The parts of the data directory. A node and a relay are separate peers, and each locks its own part. */
 import { join } from 'node:path'
 
-import { defaultDataDirectory, type Environment } from './settings/resolve.ts'
-import type { Settings } from './settings/table.ts'
+import { defaultDataDirectory, type Environment } from './resolve.ts'
+import type { Settings } from './table.ts'
 
 export interface DataDirectories {
   client: string

@@ -1,14 +1,16 @@
-/** Errors as a user reads them: one line that says what happened, why, and what to do. */
+/** Errors for users: one line that says what happened, why, and what to do. */
 import { PotluckError, type ErrorCode } from '@potluck/protocol'
 
-/** Exit codes: 1 for what failed, 2 for a command that was not understood, 130 after Ctrl-C as shells have it. */
+/** The exit code of a command that failed. */
 const EXIT_FAILED = 1
+/** The exit code of a command whose options, arguments or settings are wrong. */
 export const EXIT_USAGE = 2
+/** The exit code after Ctrl-C, as in shells: 128 and the number of SIGINT. */
 export const EXIT_INTERRUPTED = 130
 
-/** A failure that is already told in one line. */
-export class Failure extends Error {
-  override readonly name = 'Failure'
+/** An error of a command. Its message is one line for the user. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
   readonly exitCode: number
 
   constructor(message: string, { exitCode = EXIT_FAILED, cause }: { exitCode?: number; cause?: unknown } = {}) {
@@ -17,21 +19,23 @@ export class Failure extends Error {
   }
 }
 
-export interface Told {
+/** An error in the options, arguments or settings of a command. */
+export function usageError(message: string, cause?: unknown): CommandError {
+  return new CommandError(message, { exitCode: EXIT_USAGE, cause })
+}
+
+export interface ErrorReport {
   message: string
-  /** The protocol's code, `usage` or `failed`. */
+  /** The protocol's error code, `usage` or `failed`. */
   code: string
   exitCode: number
 }
 
-/** Never a stack, never a second line. */
-export function tell(error: unknown): Told {
-  if (error instanceof Failure) {
-    return {
-      message: oneLine(error.message),
-      code: error.exitCode === EXIT_USAGE ? 'usage' : 'failed',
-      exitCode: error.exitCode
-    }
+/** Turns any error into what the user sees: one line, and no stack. */
+export function reportOf(error: unknown): ErrorReport {
+  if (error instanceof CommandError) {
+    const code = error.exitCode === EXIT_USAGE ? 'usage' : 'failed'
+    return { message: oneLine(error.message), code, exitCode: error.exitCode }
   }
   if (error instanceof PotluckError) {
     if (error.code === 'aborted') return { message: 'interrupted', code: error.code, exitCode: EXIT_INTERRUPTED }
@@ -39,11 +43,11 @@ export function tell(error: unknown): Told {
     const message = oneLine(hint === '' ? error.message : `${error.message}; ${hint}`)
     return { message, code: error.code, exitCode: EXIT_FAILED }
   }
-  return {
-    message: oneLine(error instanceof Error ? error.message : String(error)),
-    code: 'failed',
-    exitCode: EXIT_FAILED
-  }
+  return { message: oneLine(messageOf(error)), code: 'failed', exitCode: EXIT_FAILED }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function oneLine(message: string): string {
@@ -56,12 +60,12 @@ function advice(code: ErrorCode, retryAfterMs = 0): string {
     case 'rate_limited':
       return `try again${retryAfterMs > 0 ? ` in ${Math.ceil(retryAfterMs / 1000)} s` : ' later'}`
     case 'no_providers':
-      return '`potluck models` lists what is served; name a peer of the network with --bootstrap, or start a node with `potluck serve`'
+      return 'list what is served with `potluck models`, name a peer of the network with --bootstrap, or start a node with `potluck serve`'
     case 'context_length_exceeded':
       return 'shorten the prompt, lower --max-tokens, or choose a model with a longer context'
     case 'dial_failed':
     case 'dial_timeout':
-      return 'the node may have left: try again, or another --model'
+      return 'the node may be gone: try again, or choose another --model'
     case 'engine_failed':
     case 'stream_cut':
     case 'admission_timeout':
@@ -69,7 +73,7 @@ function advice(code: ErrorCode, retryAfterMs = 0): string {
     case 'token_timeout':
     case 'request_timeout':
     case 'protocol_violation':
-      return 'try again: another node may be chosen'
+      return 'try again: the client may choose another node'
     case 'unsupported':
       return 'choose another --model: `potluck models` lists what is served'
     case 'aborted':
