@@ -3,7 +3,7 @@ import { isPrivate } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 
 import { startRelay } from '../../relay.ts'
-import { describeReachability } from '../../status.ts'
+import { describeReachability } from '../../control/status.ts'
 import { bestAddress, reachOf, until } from '../daemon-options.ts'
 import { dataDirectories } from '../data-directory.ts'
 import { createLogger } from '../log.ts'

@@ -3,7 +3,7 @@ import { formatDigest, type Load } from '@potluck/protocol'
 
 import type { Engine, EngineStatus } from '../../engine/index.ts'
 import type { NodeEvent, PotluckNode } from '../../node.ts'
-import { describeReachability } from '../../status.ts'
+import { describeReachability } from '../../control/status.ts'
 import { bestAddress, until } from '../daemon-options.ts'
 import type { CommandContext } from '../program.ts'
 import { startServing } from '../serving.ts'

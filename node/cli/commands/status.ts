@@ -1,5 +1,6 @@
 /** `potluck status`: the daemon on this machine, asked over its control socket. */
-import { readStatus, type NodeStatus } from '../../metrics/control.ts'
+import { readStatus } from '../../control/client.ts'
+import type { NodeStatus } from '../../control/status.ts'
 import { dataDirectories } from '../data-directory.ts'
 import type { CommandContext } from '../program.ts'
 import { printJson, printLine } from '../terminal/output.ts'
