@@ -1,6 +1,6 @@
 /**
  * The node daemon: connects identity, libp2p host, admission control, queue, protocols, advertiser, metrics and control
- * socket around an engine. It has no logic of its own.
+ * socket around an engine. It contains no other logic.
  */
 import { EventEmitter } from 'node:events'
 

@@ -17,7 +17,7 @@ import { INITIAL_SERVICE_MS, SERVICE_TIME_WEIGHT } from '../limits/limits.ts'
 export interface QueueOptions {
   /** Requests that run at once. */
   slots: number
-  /** Requests that wait at most, of all peers. */
+  /** The most requests that can wait, of all peers. */
   capacity: number
   /** Milliseconds; any origin. */
   now: () => number

@@ -11,7 +11,11 @@ export function providerKeys(models: Card['models']): CID[] {
   return [anyNodeCid(), ...models.flatMap(({ digest, name }) => [modelCid(digest), nameCid(name)])]
 }
 
-/** Returns how many peers stored the card. `bytes` must be a valid card, because `put` does not report an invalid one. */
+/**
+ * Returns how many peers stored the card.
+ *
+ * @param bytes must be a valid card, because `put` does not report an invalid one
+ */
 export async function putCard(dht: Dht, { peerId }: Card, bytes: Uint8Array, signal: AbortSignal): Promise<number> {
   // A peer confirms by returning the record that it stored.
   const stored = (event: QueryEvent): boolean =>

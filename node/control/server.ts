@@ -1,8 +1,8 @@
 /**
  * The daemon's side of the control socket: HTTP on a Unix socket in the data directory, for the owner only.
  *
- * `GET /status` answers the status, and `POST /audit` audits an answer. The socket needs no port and no key, because the
- * file's permissions keep other users out.
+ * `GET /status` returns the status, and `POST /audit` audits an answer. The socket needs no port and no key: the
+ * permissions of the file keep other users out.
  */
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
@@ -31,9 +31,9 @@ export interface Control {
 export async function startControl(dataDirectory: string, control: Control): Promise<Server> {
   const path = controlPath(dataDirectory)
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
-    const most = MAX_SOCKET_PATH_BYTES - SOCKET_NAME.length - 1
+    const maxBytes = MAX_SOCKET_PATH_BYTES - SOCKET_NAME.length - 1
     throw new Error(
-      `cannot open the control socket in ${dataDirectory}: the path is too long; choose a data directory of at most ${most} bytes`
+      `cannot open a socket in ${dataDirectory}: the path has more than ${maxBytes} bytes; choose a shorter path`
     )
   }
   const server = createServer((incoming, response) => {
@@ -42,7 +42,7 @@ export async function startControl(dataDirectory: string, control: Control): Pro
       () => response.writeHead(500).end()
     )
   })
-  // A daemon that was killed leaves its socket. None is running: this daemon holds the lock of the datastore.
+  // The socket may remain from a daemon that was killed. No other daemon is running, because this one holds the lock.
   await rm(path, { force: true })
   await listen(server, { path })
   if (process.platform !== 'win32') await chmod(path, 0o600)

@@ -70,8 +70,8 @@ export const ABUSE_LOG_PAIRS = 1024
 
 /**
  * Inbound streams of one connection. A peer can fill a stream's window of 256 KiB before the node reads it, so this
- * bounds the memory of a connection, to 16 MiB by default. No protocol has a lower limit: libp2p would reset all of
- * the streams that a peer opens at once, without the reason.
+ * bounds the memory of a connection, to 16 MiB by default. No protocol has its own, lower limit: if a peer opens too many
+ * streams at once, libp2p resets all of them, and the peer does not learn the reason.
  */
 export function streamsPerConnection({ streamsPerPeer }: Pick<NodeLimits, 'streamsPerPeer'>): number {
   return 2 * streamsPerPeer + OTHER_STREAMS_PER_CONNECTION
@@ -94,7 +94,7 @@ export const LINGER_MS = 2_000
 /** The same after a result: half a MB in windows and buffers, at 20 KB/s, must arrive first. */
 export const DELIVERY_MS = 30_000
 
-/** No token of a known vocabulary is longer, so a longer prompt overflows the context. The node need not tokenise it. */
+/** No token of a known vocabulary is longer. A prompt with more bytes per token of context cannot fit. */
 export const MAX_BYTES_PER_TOKEN = 128
 /** The service time that the queue assumes before the first answer. */
 export const INITIAL_SERVICE_MS = 5_000
@@ -110,8 +110,8 @@ export const RELAY_RESERVATIONS = 512
 /** Streams of one connection of a relay. Each relayed connection is one stream for as long as it is open. */
 export const RELAY_STREAMS = 128
 /**
- * One relayed connection: 1 GiB and 2 h. A token stream takes a few KB/s, so this carries a day of chat and ends
- * other traffic. libp2p's default of 128 KiB cuts an answer of about 1,500 tokens.
+ * One relayed connection: 1 GiB and 2 h. A token stream takes a few KB/s, so this is enough for a day of chat,
+ * but not for bulk traffic. libp2p's default of 128 KiB cuts an answer of about 1,500 tokens.
  */
 export const RELAYED_BYTES: bigint = 1n << 30n
 export const RELAYED_DURATION_MS: number = 2 * 60 * 60 * 1000
@@ -173,7 +173,7 @@ export const MEASURE_RUNS = 5
 /** The most that it may take: a small prompt on a processor that is too slow for its model. */
 export const MEASURE_LIMIT_MS = 10_000
 
-/** For a request over the control socket or to the metrics port. A local program that takes longer hangs. */
+/** For a request to the control socket or the metrics port. A local program that takes longer does not respond. */
 export const LOCAL_REQUEST_TIMEOUT_MS = 5_000
 /** The owner's audit job: an audit request in Base64, and the answer's text. */
 export const MAX_AUDIT_JOB_BYTES: number = 4 * MAX_FRAME_BYTES

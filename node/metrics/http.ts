@@ -1,8 +1,8 @@
 /**
  * Metrics and health over HTTP, if the owner sets a port.
  *
- * The server listens on loopback only. It refuses requests with another host name, because otherwise a web page could read
- * the metrics through DNS rebinding.
+ * The server listens on loopback only. It refuses requests with another host name. Otherwise a web page could read the
+ * metrics through DNS rebinding.
  */
 import { createServer, type Server } from 'node:http'
 

@@ -1,5 +1,5 @@
 /**
- * The node's metrics. The names follow vLLM's, so that its dashboards work. A label holds a code of the protocol, never a
+ * The node's metrics. The names follow vLLM's, so that its dashboards work. A label can hold an error code, never a
  * peer id or other data from the wire.
  */
 import type { ErrorCode, Load } from '@potluck/protocol'

@@ -60,17 +60,18 @@ async function keepOne(host: BootstrapHost, address: string, { logger, signal }:
  */
 async function identified(host: BootstrapHost, peer: PeerId, signal: AbortSignal): Promise<void> {
   const settled = new AbortController()
-  const event = raceEvent(host, 'peer:identify', deadline(IDENTIFY_WAIT_MS, signal, settled.signal), {
+  const identify = raceEvent(host, 'peer:identify', deadline(IDENTIFY_WAIT_MS, signal, settled.signal), {
+    errorMessage: 'it is connected, but does not report its protocols',
     filter: ({ detail }: CustomEvent<IdentifyResult>) => detail.peerId.equals(peer)
   })
   // Handles the rejection if the protocols are known without the event.
-  event.catch(() => undefined)
+  identify.catch(() => undefined)
   try {
     const known = (await host.peerStore.has(peer)) && (await host.peerStore.get(peer)).protocols.length > 0
-    if (!known) await event
-  } catch (cause) {
+    if (!known) await identify
+  } catch (error) {
     await host.hangUp(peer)
-    throw new Error('it is connected, but does not report its protocols', { cause })
+    throw error
   } finally {
     settled.abort()
   }

@@ -67,6 +67,6 @@ function openFailure(dataDirectory: string, error: unknown): string {
   }
   const what = `cannot open the data in ${dataDirectory}: ${cause instanceof Error ? cause.message : String(error)}`
   return code === 'LEVEL_CORRUPTION'
-    ? `${what}; restore it from a backup, or delete the folder "datastore" there and start with a new identity`
+    ? `${what}; restore it from a backup, or move the folder "datastore" away and start with a new identity`
     : what
 }

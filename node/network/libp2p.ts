@@ -115,7 +115,7 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
       )
     ],
     connectionGater: {
-      // Otherwise a peer could publish private addresses and make the node dial devices of its own LAN.
+      // Otherwise a peer could publish private addresses and make the node dial devices of its LAN.
       denyDialMultiaddr: (address) => scope === 'public' && isPrivate(address),
       denyInboundEncryptedConnection: (peer) => host.getConnections(peer).length >= CONNECTIONS_PER_PEER
     },

@@ -1,9 +1,9 @@
 /**
  * Audits: an answer that another node signed, measured with this node's model.
  *
- * For peers this is `/potluck/audit/1.0.0`, one frame in and one frame out, and serve.ts runs the steps. The node's owner
- * asks over the control socket (`node/control`). Both wait in the same queue as answers, because an audit needs a
- * slot: one prefill, a fraction of an answer.
+ * Peers use `/potluck/audit/1.0.0`, one frame in and one frame out, and serve.ts runs the steps below. The node's owner
+ * uses the control socket (`node/control`). Both wait in the same queue as answers, because an audit needs a slot. It
+ * takes one prefill, which is a fraction of an answer.
  */
 import {
   AUDIT_PROTOCOL,

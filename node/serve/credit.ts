@@ -47,7 +47,7 @@ export class CreditAccount {
     if (this.#balance > 0) this.#emptySince = undefined
   }
 
-  /** How many more tokens the engine may compute. In batches, because each grant is a message to the engine's process. */
+  /** How many more tokens the engine may compute now. In batches, because a grant is a message to another process. */
   lend(): number {
     if (this.#lent > ENGINE_LEAD_TOKENS / 2) return 0
     const tokens = Math.max(0, Math.min(this.#balance, ENGINE_LEAD_TOKENS) - this.#lent)

@@ -1,8 +1,8 @@
 /**
  * `/potluck/generate/1.0.0`: a prompt in, an answer token by token, and a signed receipt at the end.
  *
- * serve.ts runs the steps below. The steps `accept` and `run` send frames before the last one: `accepted` with the place
- * in the queue, then a `delta` for each piece of the answer (answer.ts). The last frame is `done`.
+ * serve.ts runs the steps below. `accept` makes the frame `accepted`, with the place in the queue. `run` sends a
+ * `delta` for each piece of the answer (answer.ts). `encodeResult` makes the last frame, `done`.
  */
 import {
   decodeClientFrame,

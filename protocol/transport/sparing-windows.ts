@@ -1,8 +1,8 @@
 /**
  * Patches Yamux, so that it does not send a window update for every data frame.
  *
- * The specification lets a receiver delay the update, and Hashicorp's implementation delays it until half of the window
- * is used. @chainsafe/libp2p-yamux 8.0.1 (pinned) sends an update for each data frame. With streamed tokens that was one
+ * The specification lets a receiver delay the update. Hashicorp's implementation delays it until half of the window is
+ * used. @chainsafe/libp2p-yamux 8.0.1 (pinned) sends an update for each data frame. With streamed tokens that was one
  * packet back for every packet: a quarter of the processor time of both sides, and 30 of every 100 bytes.
  */
 import type { StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'

@@ -6,7 +6,7 @@ import { ScriptedEngine, startLlamaEngine } from '../../node/index.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { Call, caller, dial, event, node, request, until } from '../e2e/node/harness.ts'
 
-test('an engine killed in the middle of an answer: the caller gets an error, and the next request is served', async () => {
+test('an engine is killed in an answer: the caller gets an error, and the next request is served', async () => {
   const logger = pino({ level: 'silent' })
   const engine = await startLlamaEngine({ modelPath: crumb.Q8_0.path, threads: 1, gpu: false, logger })
   onTestFinished(async () => await engine.close())
@@ -30,7 +30,7 @@ test('an engine killed in the middle of an answer: the caller gets an error, and
   await until(serving, ({ slotsFree, engine: now }) => slotsFree === engine.slots && now?.restarts === 1)
 })
 
-test('a request gets busy while the engine restarts, and model_not_found after the engine failed for good', async () => {
+test('a request gets busy while the engine restarts, and model_not_found after it failed for good', async () => {
   const engine = new ScriptedEngine({ reply: () => 'ok' })
   const serving = await node(engine)
   const connection = await dial(await caller(), serving)

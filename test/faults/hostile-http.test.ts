@@ -58,7 +58,7 @@ test('a web page of another origin is refused, and one of an allowed origin is a
   ])
 })
 
-test('a request with an unknown host name (DNS rebinding) is refused, and one with an allowed name is answered', async () => {
+test('an unknown host name is refused (DNS rebinding), and an allowed one is answered', async () => {
   const { url } = await gateway([await serving()], { hosts: ['potluck.lan'] })
   const status = async (host: string): Promise<number | undefined> =>
     (await answer(open(url, '/v1/models', { host }, 'GET'))).response.statusCode
@@ -156,7 +156,7 @@ test('requests beyond the limit per minute get the time to retry', async () => {
   expect(statuses[2]?.headers.get('x-should-retry')).toBe('true')
 })
 
-test('answers beyond the limit are refused, and a gateway that stops ends running answers with an error', async () => {
+test('answers beyond the limit are refused, and a gateway that stops ends running ones', async () => {
   const { serving: held } = await gatedNode({ slots: 2 })
   const running = await gateway([held], { limits: { answers: 1 } })
   const first = await post(running.url, 'chat/completions', { ...ASK, stream: true })

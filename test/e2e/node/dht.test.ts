@@ -178,7 +178,7 @@ describe('a node', () => {
     return await openCard(bytes ?? new Uint8Array(), { now: Date.now(), peerId: serving.peerId })
   }
 
-  test('has provider records for its digest, its name and all nodes, and publishes a tombstone when it drains', async () => {
+  test('publishes records for its digest, its name and all nodes, and a tombstone when it drains', async () => {
     const start = await relay()
     const engine = scripted()
     const serving = await node(engine, { bootstrap: start.addresses() })

@@ -58,7 +58,7 @@ test('damaged data is an error that says what to do', async () => {
     if (file.startsWith('MANIFEST')) await writeFile(join(datastore, file), 'no manifest any more')
   }
   await expect(node(engine, { dataDirectory })).rejects.toThrow(
-    /^cannot open the data in .*; restore it from a backup, or delete/
+    /^cannot open the data in .*; restore it from a backup, or move/
   )
 })
 

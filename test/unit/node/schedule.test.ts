@@ -9,7 +9,7 @@ test('without a peer nothing is published, but the card is renewed before it exp
   expect(nextPublication(startState(START))).toBe(START + CARD_TTL_MS / 2)
 })
 
-test('the first peer causes the first publication, and later peers cause further ones after longer and longer pauses', () => {
+test('the first peer causes the first publication, and later peers further ones, with growing pauses', () => {
   const known = afterChange(startState(START), { at: START + 5, urgent: false })
   expect(nextPublication(known)).toBe(START + 105)
   // Peers that come meanwhile do not delay the publication.
@@ -37,7 +37,7 @@ test('an urgent change is published at once', () => {
   expect(nextPublication(afterChange(state, { ...change, urgent: true }))).toBe(START + 150)
 })
 
-test('a publication that no peer stored is repeated after longer and longer pauses, and at once when a peer comes', () => {
+test('a publication that no peer stored is repeated with growing pauses, and at once when a peer comes', () => {
   let state = startState(START)
   const waits: number[] = []
   for (let failure = 0; failure < 12; failure++) {
