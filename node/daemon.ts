@@ -17,9 +17,9 @@ import { describeReachability, toStatusCard } from './control/status.ts'
 import { detectHardware } from './hardware/detect.ts'
 import { measureRates } from './hardware/measure.ts'
 import { Lifetime } from './lifetime.ts'
-import { DEFAULT_LIMITS, RATE_LIMITED_PEERS, streamsPerConnection } from './limits/limits.ts'
+import { DEFAULT_NODE_LIMITS, RATE_LIMITED_PEERS, streamsPerConnection } from './limits/limits.ts'
 import { startMetricsHttp } from './metrics/http.ts'
-import { close } from './metrics/local-server.ts'
+import { closeServer } from './metrics/local-server.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { keepBootstrapped } from './network/bootstrap.ts'
 import { openIdentity } from './network/identity.ts'
@@ -49,7 +49,7 @@ export async function startNode(options: NodeOptions): Promise<PotluckNode> {
 
 async function compose(options: NodeOptions, lifetime: Lifetime): Promise<PotluckNode> {
   const { engine, scope, logger, now = Date.now, signal = lifetime.stopping } = options
-  const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const limits = { ...DEFAULT_NODE_LIMITS, ...options.limits }
   const clock = (): number => performance.now()
   const startedAt = clock()
   const events = new EventEmitter<NodeEvents>()
@@ -90,7 +90,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   })
   lifetime.onStop(async () => await advertiser.stop())
 
-  const serving = {
+  const dependencies = {
     engine,
     admission,
     queue,
@@ -101,19 +101,19 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     logger,
     now,
     clock,
-    serving: () => ({ model: engine.model, status: engine.status, draining: draining() }),
+    servedModel: () => ({ model: engine.model, status: engine.status, draining: draining() }),
     card: () => advertiser.signed.bytes,
     stopping: lifetime.stopping
   }
   const track = async (stream: Promise<void>): Promise<void> => await lifetime.track(stream)
-  await registerProtocols(host, serving, { maxInboundStreams: bounds.streams, track })
+  await registerProtocols(host, dependencies, { maxInboundStreams: bounds.streams, track })
   watchNetwork(host, advertiser)
   lifetime.onStop(watchEngine(options, advertiser, events))
 
   if (options.metricsPort !== undefined) {
     const ready = (): boolean => engine.status.state === 'ready' && !draining()
     const server = await startMetricsHttp({ port: options.metricsPort, text: async () => await metrics.text(), ready })
-    lifetime.onStop(async () => await close(server))
+    lifetime.onStop(async () => await closeServer(server))
   }
   if (options.dataDirectory !== undefined) {
     const server = await startControl(options.dataDirectory, {
@@ -130,9 +130,9 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
         card: toStatusCard(advertiser.signed.card),
         metrics: await metrics.snapshot()
       }),
-      audit: async (job) => await auditForOwner(job, serving)
+      audit: async (job) => await auditForOwner(job, dependencies)
     })
-    lifetime.onStop(async () => await close(server))
+    lifetime.onStop(async () => await closeServer(server))
   }
 
   const drain = async (): Promise<void> => {

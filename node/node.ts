@@ -24,7 +24,7 @@ export interface NodeOptions {
   scope: Scope
   /** Finds peers on the LAN, and lets them find this node. Default false. */
   mdns?: boolean
-  /** Default `DEFAULT_LIMITS`. */
+  /** Default `DEFAULT_NODE_LIMITS`. */
   limits?: Partial<NodeLimits>
   /** Port on loopback for Prometheus metrics and health. Default: no such server. */
   metricsPort?: number

@@ -10,7 +10,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Audit } from '@potluck/protocol'
 
 import { MAX_AUDIT_JOB_BYTES } from '../limits/limits.ts'
-import { listen } from '../metrics/local-server.ts'
+import { listenLocally } from '../metrics/local-server.ts'
 import {
   controlPath,
   decodeJob,
@@ -44,7 +44,7 @@ export async function startControl(dataDirectory: string, control: Control): Pro
   })
   // The socket may remain from a daemon that was killed. No other daemon is running, because this one holds the lock.
   await rm(path, { force: true })
-  await listen(server, { path })
+  await listenLocally(server, { path })
   if (process.platform !== 'win32') await chmod(path, 0o600)
   return server
 }

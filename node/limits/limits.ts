@@ -46,7 +46,7 @@ export interface NodeLimits {
   connections: number
 }
 
-export const DEFAULT_LIMITS: NodeLimits = {
+export const DEFAULT_NODE_LIMITS: NodeLimits = {
   queuedPerSlot: 8,
   streamsPerPeer: 16,
   unreadStreams: 64,

@@ -6,7 +6,7 @@
  */
 import { createServer, type Server } from 'node:http'
 
-import { listen } from './local-server.ts'
+import { listenLocally } from './local-server.ts'
 
 export interface MetricsHttpOptions {
   /** 0: any free port. */
@@ -41,7 +41,7 @@ export async function startMetricsHttp({ port, text, ready }: MetricsHttpOptions
     )
   })
   try {
-    await listen(server, { host: LOOPBACK, port })
+    await listenLocally(server, { host: LOOPBACK, port })
   } catch (cause) {
     throw new Error(`cannot serve metrics on port ${port}: it is in use or reserved; choose another port`, { cause })
   }

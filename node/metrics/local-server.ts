@@ -6,7 +6,7 @@ import type { ListenOptions } from 'node:net'
 import { LOCAL_REQUEST_TIMEOUT_MS } from '../limits/limits.ts'
 
 /** @throws Error of the operating system, if the server cannot listen there */
-export async function listen(server: Server, options: ListenOptions): Promise<void> {
+export async function listenLocally(server: Server, options: ListenOptions): Promise<void> {
   server.requestTimeout = LOCAL_REQUEST_TIMEOUT_MS
   server.headersTimeout = LOCAL_REQUEST_TIMEOUT_MS
   server.listen(options)
@@ -15,7 +15,7 @@ export async function listen(server: Server, options: ListenOptions): Promise<vo
   server.unref()
 }
 
-export async function close(server: Server): Promise<void> {
+export async function closeServer(server: Server): Promise<void> {
   server.closeAllConnections()
   await new Promise<void>((resolve) => {
     server.close(() => resolve())

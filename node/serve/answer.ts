@@ -15,7 +15,7 @@ export interface AnswerDependencies {
   clock: () => number
 }
 
-export interface Answered {
+export interface GeneratedAnswer {
   done: Extract<EngineEvent, { type: 'done' }>
   /** All tokens from position 0, including those that a continuation began with. */
   answerTokens: readonly number[]
@@ -31,7 +31,7 @@ export async function runAnswer(
   { request, promptTokens }: { request: GenerateRequest; promptTokens: readonly number[] },
   { frames, closed, arrivedAt }: ServedStream,
   { engine, metrics, limits, clock }: AnswerDependencies
-): Promise<Answered> {
+): Promise<GeneratedAnswer> {
   const answerTokens = [...(request.continuation?.answerTokens ?? [])]
   const account = new CreditAccount(request.credit, clock)
   /** Fires with the error when the caller gives no credit, or credit that breaks the protocol. */
@@ -62,7 +62,7 @@ export async function runAnswer(
 
   const observer = metrics.observeAnswer(arrivedAt)
   const write = { timeoutMs: limits.creditTimeoutMs, timeoutCode: 'caller_stalled', signal } as const
-  let done: Answered['done'] | undefined
+  let done: GeneratedAnswer['done'] | undefined
   try {
     for await (const event of generation) {
       if (event.type === 'done') done = event

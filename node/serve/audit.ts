@@ -19,27 +19,27 @@ import {
 import type { FairQueue } from '../admission/queue.ts'
 import type { OwnerAuditJob } from '../control/shared.ts'
 import type { Engine } from '../engine/interface.ts'
-import { checkDraining, checkRequest, type Serving } from './check.ts'
+import { checkDraining, checkRequest, type ServedModel } from './check.ts'
 import type { ServedProtocol } from './serve.ts'
 
 export interface AuditDependencies {
   engine: Pick<Engine, 'model' | 'tokenize' | 'read' | 'score'>
-  serving: () => Serving
+  servedModel: () => ServedModel
 }
 
 export function auditProtocol({
   engine,
-  serving
+  servedModel
 }: AuditDependencies): ServedProtocol<AuditRequest, AuditRequest, Audit> {
   return {
     id: AUDIT_PROTOCOL,
     decode: decodeAuditRequest,
-    check: () => checkDraining(serving()),
+    check: () => checkDraining(servedModel()),
     prepare: async (asked) => {
       const { request } = await openAnswerRecord(asked.answer, asked.peerId)
       // The client that sent the request to the other node decides whether a third node may see it.
       if (!request.shareable) throw new PotluckError('invalid_request', 'the request is not marked as shareable')
-      checkRequest(request, serving())
+      checkRequest(request, servedModel())
       return asked
     },
     run: async ({ answer, peerId }, { closed }) => await auditAnswer(answer, peerId, engine, { signal: closed }),

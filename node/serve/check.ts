@@ -7,7 +7,7 @@ import { inputBytes } from '../engine/shape/input-bytes.ts'
 import { MAX_BYTES_PER_TOKEN, RESTART_RETRY_MS } from '../limits/limits.ts'
 
 /** What the node serves at the moment. */
-export interface Serving {
+export interface ServedModel {
   model: EngineModel
   status: EngineStatus
   draining: boolean
@@ -19,9 +19,9 @@ export interface Serving {
  * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts), `unsupported`,
  *   `invalid_request`, `context_length_exceeded`
  */
-export function checkRequest(request: GenerateRequest, serving: Serving): void {
-  checkModel(request.modelDigest, serving)
-  const { model } = serving
+export function checkRequest(request: GenerateRequest, servedModel: ServedModel): void {
+  checkModel(request.modelDigest, servedModel)
+  const { model } = servedModel
   for (const feature of neededFeatures(request)) {
     if (!model.features.includes(feature)) throw new PotluckError('unsupported', `the model lacks ${feature}`)
   }
@@ -40,9 +40,9 @@ export function checkRequest(request: GenerateRequest, serving: Serving): void {
  *
  * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts)
  */
-export function checkModel(digest: Uint8Array, serving: Serving): void {
-  checkDraining(serving)
-  const { model, status } = serving
+export function checkModel(digest: Uint8Array, servedModel: ServedModel): void {
+  checkDraining(servedModel)
+  const { model, status } = servedModel
   if (status.state === 'failed' || !equals(digest, model.digest)) {
     throw new PotluckError('model_not_found', 'the node does not serve this model')
   }
@@ -52,7 +52,7 @@ export function checkModel(digest: Uint8Array, serving: Serving): void {
 }
 
 /** @throws PotluckError `draining` */
-export function checkDraining({ draining }: Serving): void {
+export function checkDraining({ draining }: ServedModel): void {
   if (draining) throw new PotluckError('draining', 'the node is shutting down')
 }
 

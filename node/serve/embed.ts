@@ -13,23 +13,23 @@ import {
 } from '@potluck/protocol'
 
 import type { Engine } from '../engine/interface.ts'
-import { checkModel, type Serving } from './check.ts'
+import { checkModel, type ServedModel } from './check.ts'
 import type { ServedProtocol } from './serve.ts'
 
 export interface EmbedDependencies {
   engine: Pick<Engine, 'embed'>
-  serving: () => Serving
+  servedModel: () => ServedModel
 }
 
 export function embedProtocol({
   engine,
-  serving
+  servedModel
 }: EmbedDependencies): ServedProtocol<EmbedRequest, EmbedRequest, Embeddings> {
   return {
     id: EMBED_PROTOCOL,
     decode: decodeEmbedRequest,
     check: ({ modelDigest }) => {
-      const now = serving()
+      const now = servedModel()
       checkModel(modelDigest, now)
       if (!now.model.features.includes('embeddings'))
         throw new PotluckError('unsupported', 'the model lacks embeddings')

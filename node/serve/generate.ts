@@ -15,8 +15,8 @@ import {
 import type { FairQueue } from '../admission/queue.ts'
 import type { Engine } from '../engine/interface.ts'
 import type { Metrics } from '../metrics/metrics.ts'
-import { runAnswer, type AnswerDependencies, type Answered } from './answer.ts'
-import { checkContext, checkRequest, type Serving } from './check.ts'
+import { runAnswer, type AnswerDependencies, type GeneratedAnswer } from './answer.ts'
+import { checkContext, checkRequest, type ServedModel } from './check.ts'
 import { issueReceipt, type ReceiptDependencies } from './receipt.ts'
 import type { ServedProtocol } from './serve.ts'
 
@@ -24,27 +24,27 @@ export interface GenerateDependencies extends AnswerDependencies, ReceiptDepende
   engine: Pick<Engine, 'model' | 'backend' | 'tokenize' | 'generate'>
   queue: Pick<FairQueue, 'load'>
   metrics: Pick<Metrics, 'accepted' | 'observeAnswer'>
-  serving: () => Serving
+  servedModel: () => ServedModel
 }
 
-interface GenerateRequestFrame {
+interface ReceivedRequest {
   request: GenerateRequest
   /** SHA-256 of the frame. */
   digest: Uint8Array
 }
 
-interface GenerateJob extends GenerateRequestFrame {
+interface TokenizedRequest extends ReceivedRequest {
   promptTokens: readonly number[]
 }
 
-interface GenerateResult extends GenerateJob, Answered {
+interface GeneratedResult extends TokenizedRequest, GeneratedAnswer {
   queueMs: number
 }
 
 export function generateProtocol(
   node: GenerateDependencies
-): ServedProtocol<GenerateRequestFrame, GenerateJob, GenerateResult> {
-  const { engine, queue, metrics, serving } = node
+): ServedProtocol<ReceivedRequest, TokenizedRequest, GeneratedResult> {
+  const { engine, queue, metrics, servedModel } = node
   return {
     id: GENERATE_PROTOCOL,
 
@@ -54,7 +54,7 @@ export function generateProtocol(
       return { request: frame.request, digest: frame.digest }
     },
 
-    check: ({ request }) => checkRequest(request, serving()),
+    check: ({ request }) => checkRequest(request, servedModel()),
 
     prepare: async ({ request, digest }, closed) => {
       const promptTokens = request.continuation?.promptTokens ?? (await engine.tokenize(request.input, closed))

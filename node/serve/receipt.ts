@@ -11,7 +11,7 @@ import {
 import type { PrivateKey } from '@libp2p/interface'
 
 import type { Engine } from '../engine/interface.ts'
-import type { Answered } from './answer.ts'
+import type { GeneratedAnswer } from './answer.ts'
 
 export interface ReceiptDependencies {
   engine: Pick<Engine, 'model' | 'backend'>
@@ -20,7 +20,7 @@ export interface ReceiptDependencies {
   now: () => number
 }
 
-export interface GeneratedAnswer extends Answered {
+export interface ReceiptFacts extends GeneratedAnswer {
   request: GenerateRequest
   /** SHA-256 of the request's frame. */
   digest: Uint8Array
@@ -29,7 +29,7 @@ export interface GeneratedAnswer extends Answered {
 }
 
 export async function issueReceipt(
-  { request, digest, promptTokens, answerTokens, timings, done }: GeneratedAnswer,
+  { request, digest, promptTokens, answerTokens, timings, done }: ReceiptFacts,
   { engine, privateKey, now }: ReceiptDependencies
 ): Promise<Uint8Array> {
   const { accelerator, engine: name, kvType, flashAttention } = engine.backend

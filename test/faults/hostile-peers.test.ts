@@ -20,7 +20,7 @@ import {
 import { encode as encodeVarint } from 'uint8-varint'
 import { expect, test } from 'vitest'
 
-import { DEFAULT_LIMITS, ScriptedEngine, type NodeLimits, type PotluckNode } from '../../node/index.ts'
+import { DEFAULT_NODE_LIMITS, ScriptedEngine, type NodeLimits, type PotluckNode } from '../../node/index.ts'
 import { mutate, randomBytes, xorshift } from '../unit/protocol/mutate.ts'
 import { Call, caller, dial, gatedNode, node, recordLog, request, until, type LogLine } from '../e2e/node/harness.ts'
 
@@ -97,7 +97,7 @@ test('silent streams are reset, counted and logged', async () => {
   const setup = await setUp()
   const silent = await Promise.all(Array.from({ length: 30 }, async () => await open(setup.connection)))
   await setup.expectHonestAnswer()
-  expect((await setup.serving.metrics()).streamsOpen).toBeLessThanOrEqual(DEFAULT_LIMITS.streamsPerPeer)
+  expect((await setup.serving.metrics()).streamsOpen).toBeLessThanOrEqual(DEFAULT_NODE_LIMITS.streamsPerPeer)
   await Promise.all(silent.map(ended))
   await setup.expectIdle()
   expectLogged(setup, 'request_timeout')
@@ -164,7 +164,7 @@ test('a flood of requests is bounded and logged, and other callers get their tur
     })
   )
   const taken = flood.filter((outcome) => outcome.status === 'fulfilled' && outcome.value === 'accepted')
-  expect(taken).toHaveLength(DEFAULT_LIMITS.streamsPerPeer)
+  expect(taken).toHaveLength(DEFAULT_NODE_LIMITS.streamsPerPeer)
   expect(lines).toContainEqual(
     expect.objectContaining({ level: 40, limit: 'rate_limited', peer: hostile.peerId.toString() })
   )

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { AbuseLog } from '../../../node/admission/abuse-log.ts'
 import { AdmissionControl } from '../../../node/admission/admission.ts'
 import { FairQueue } from '../../../node/admission/queue.ts'
-import { DEFAULT_LIMITS, type NodeLimits } from '../../../node/index.ts'
+import { DEFAULT_NODE_LIMITS, type NodeLimits } from '../../../node/index.ts'
 import { serveStream, type ServeDependencies, type ServedProtocol } from '../../../node/serve/serve.ts'
 
 const WAIT = { timeoutMs: 10_000, timeoutCode: 'token_timeout' } as const
@@ -38,11 +38,11 @@ function newNode(limits: Partial<NodeLimits> = {}, slots = 1): Node {
   const abuse = new AbuseLog(pino({ level: 'silent' }), now)
   const report = vi.spyOn(abuse, 'report')
   return {
-    admission: new AdmissionControl({ ...DEFAULT_LIMITS, ...limits, rememberedPeers: 10, now }),
+    admission: new AdmissionControl({ ...DEFAULT_NODE_LIMITS, ...limits, rememberedPeers: 10, now }),
     queue: new FairQueue({ slots, capacity: 1, now }),
     abuse,
     metrics: { finished: (outcome) => void outcomes.push(outcome) },
-    limits: { ...DEFAULT_LIMITS, ...limits },
+    limits: { ...DEFAULT_NODE_LIMITS, ...limits },
     logger: pino({ level: 'silent' }),
     clock: now,
     stopping: stopping.signal,
