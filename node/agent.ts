@@ -1,4 +1,4 @@
-/** Name and version of this software, told to peers and in cards. */
+/** Name and version of this software, for identify and the card. */
 import { readFileSync } from 'node:fs'
 
 const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8')) as { version: string }

@@ -1,4 +1,6 @@
-/** A running daemon's end: what has to be stopped, in reverse order, and the work that may finish before. */
+/** The end of a running daemon: its work in progress, and its cleanups, which run in reverse order. */
+import { raceSignal } from 'race-signal'
+
 export class Lifetime {
   readonly #stopping = new AbortController()
   readonly #cleanups: (() => Promise<void>)[] = []
@@ -10,29 +12,28 @@ export class Lifetime {
     return this.#stopping.signal
   }
 
-  /** Runs when the daemon stops, the last registered first. */
+  /** Runs `cleanup` when the daemon stops. The last registered cleanup runs first. */
   onStop(cleanup: () => Promise<void>): void {
     this.#cleanups.push(cleanup)
   }
 
-  /** Work that is under way: it must not reject, and has to end soon after `stopping`. */
+  /** Work in progress. It must not reject, and must end soon after `stopping` fires. */
   track(work: Promise<void>): Promise<void> {
     const tracked = work.finally(() => this.#work.delete(tracked))
     this.#work.add(tracked)
     return tracked
   }
 
-  /** Resolves when no work is under way, or after `timeoutMs`. */
+  /** Resolves when no work is in progress, or after `timeoutMs`. */
   async idle(timeoutMs: number): Promise<void> {
-    const timeout = Promise.withResolvers<'late'>()
-    const timer = setTimeout(() => timeout.resolve('late'), timeoutMs)
-    while (this.#work.size > 0) {
-      if ((await Promise.race([Promise.all(this.#work), timeout.promise])) === 'late') break
+    const late = AbortSignal.timeout(timeoutMs)
+    while (this.#work.size > 0 && !late.aborted) {
+      // Work never rejects, so only the timeout ends this with an error.
+      await raceSignal(Promise.all(this.#work), late).catch(() => undefined)
     }
-    clearTimeout(timer)
   }
 
-  /** Ends everything. May be called again: the first call's promise is returned. */
+  /** Stops everything. Repeated calls return the promise of the first. */
   async stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     await this.#stopped

@@ -1,45 +1,45 @@
-/** What a node is started with, and what a running one can do. */
+/** The options of a node, its events, and the interface of a running node. */
 import type { PeerId, PrivateKey } from '@libp2p/interface'
 import type { Card, Load, Scope } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
 import type { Engine, EngineStatus } from './engine/interface.ts'
-import type { NodeLimits } from './limits.ts'
+import type { NodeLimits } from './limits/limits.ts'
 import type { NodeMetrics } from './metrics/metrics.ts'
 
 export interface NodeOptions {
-  /** Stays the caller's: closing the node does not close it. */
+  /** The caller closes it. Stopping the node does not. */
   engine: Engine
-  /** Identity and DHT records are kept here, by one daemon at a time. Default: in memory, a new identity. */
+  /** Keeps the identity and the DHT records, for one daemon at a time. Default: memory, with a new identity. */
   dataDirectory?: string
-  /** Default: that of the data directory. */
+  /** Default: the key in the data directory. */
   privateKey?: PrivateKey
   /** Multiaddrs to listen on. */
   listen: readonly string[]
-  /** Multiaddrs at which others reach it; on a LAN in place of those listened on. */
+  /** Multiaddrs at which peers reach the node. With scope `local` they replace the addresses it listens on. */
   announce?: readonly string[]
-  /** Multiaddrs of peers that introduce the node. Default: none. */
+  /** Multiaddrs of peers through which the node joins the network. Default: none. */
   bootstrap?: readonly string[]
-  /** `local`: loopback, a LAN or a testnet; `public`: private addresses are neither told nor dialled. */
+  /** `local`: loopback, a LAN or a testnet. `public`: the node neither advertises nor dials private addresses. */
   scope: Scope
-  /** Finds peers on the LAN, and is found. Default false. */
+  /** Finds peers on the LAN, and lets them find this node. Default false. */
   mdns?: boolean
-  /** Default `DEFAULT_LIMITS`. */
+  /** Default `DEFAULT_NODE_LIMITS`. */
   limits?: Partial<NodeLimits>
-  /** Serves Prometheus metrics and health on this port of loopback. Default: not at all. */
+  /** Port on loopback for Prometheus metrics and health. Default: no such server. */
   metricsPort?: number
   logger: Logger
-  /** Milliseconds since the epoch. Default: the system's clock. */
+  /** Milliseconds since the epoch. Default: the system clock. */
   now?: () => number
-  /** Aborts the start. A running node ends with `stop` or `drain`. */
+  /** Aborts the start only. `stop` or `drain` end a running node. */
   signal?: AbortSignal
 }
 
 /** What a running node reports. */
 export type NodeEvent =
-  /** The card reached storers of the DHT: others can find the node. */
+  /** Peers of the DHT stored the card: clients can find the node. */
   | { type: 'advertised'; card: Card }
-  /** The node takes back what it advertised. */
+  /** The node withdraws its advertised model. */
   | { type: 'withdrawn'; reason: string }
   | { type: 'engine'; status: EngineStatus }
 
@@ -47,14 +47,14 @@ export interface PotluckNode {
   readonly peerId: PeerId
   /** Multiaddrs with the peer id. */
   addresses: () => string[]
-  /** As signed last. */
+  /** The newest signed card. */
   card: () => Card
   load: () => Load
   metrics: () => Promise<NodeMetrics>
-  /** Calls back on every event; returns the way to stop it. */
+  /** Calls the listener on every event, until the returned function is called. */
   onEvent: (listener: (event: NodeEvent) => void) => () => void
-  /** Takes no new work, says so, finishes what was accepted (for at most `limits.drainTimeoutMs`), and stops. */
+  /** Advertises the shutdown, refuses new requests, finishes accepted ones for up to `limits.drainTimeoutMs`, stops. */
   drain: () => Promise<void>
-  /** Stops at once; what runs ends with `draining`. */
+  /** Stops at once. Running requests fail with `draining`. */
   stop: () => Promise<void>
 }

@@ -21,8 +21,8 @@ export * from './records/receipt.ts'
 export * from './sampler/index.ts'
 export * from './schema/index.ts'
 export { offeredTools, shapeOf } from './shape.ts'
-export { sparingWindows } from './sparing-windows.ts'
 export * from './transport/frame-stream.ts'
+export { sparingWindows } from './transport/sparing-windows.ts'
 export {
   decodeAuditReply,
   decodeAuditRequest,

@@ -1,32 +1,45 @@
 /**
- * The fair bounded queue in front of the engine's slots.
+ * The fair, bounded queue in front of the engine's slots.
  *
- * Peers that wait stand in a ring, each with its own line. A free slot goes to the next peer of the
- * ring, which then steps to the ring's end: a peer with a hundred requests gets one turn a round, like
- * a peer with one, and nobody waits for more than one request of every other peer per request of its own.
- * The ring costs memory only for peers that wait. No timers, no promises: time comes from `now`.
+ * Waiting peers form a ring, and each peer has its own line of requests. A free slot goes to the next peer of the ring,
+ * which then moves to the end of the ring. So a peer with a hundred requests gets one turn per round, like a peer
+ * with one, and a request waits for at most one request of every other peer per earlier request of its own peer.
+ * The ring takes memory only for peers that wait.
+ *
+ * `enter` calls back, without timers or promises, so that the simulator can run the queue on its own clock. `join` is
+ * the same with a promise for the slot.
  */
-import type { Load } from '@potluck/protocol'
+import { PotluckError, type Load } from '@potluck/protocol'
+import { raceSignal } from 'race-signal'
 
-import { INITIAL_SERVICE_MS, SERVICE_TIME_WEIGHT } from '../limits.ts'
+import { INITIAL_SERVICE_MS, SERVICE_TIME_WEIGHT } from '../limits/limits.ts'
 
 export interface QueueOptions {
   /** Requests that run at once. */
   slots: number
-  /** Requests that wait at most, over all peers. */
+  /** The most requests that can wait, of all peers. */
   capacity: number
   /** Milliseconds; any origin. */
   now: () => number
 }
 
-/** A request's place, from `enter` to `leave`. */
+/** The place of a request in the queue or in a slot. */
 export interface Place {
-  /** Requests that will start before it, as things stand now. 0 also if it runs already. */
+  /** Requests that start before this one, if no other arrives. 0 also if this one is in a slot. */
   position: () => number
-  /** Milliseconds until it starts, from the recent service times; 0 if it runs already. */
+  /** Milliseconds until this request starts, estimated from recent service times. 0 if it is in a slot. */
   estimatedWaitMs: () => number
-  /** Gives up the place, or the slot. May be called again. */
+  /** Gives up the place or the slot. Repeated calls have no effect. */
   leave: () => void
+}
+
+export interface JoinedPlace extends Place {
+  /**
+   * Resolves when the request has a slot.
+   *
+   * @throws PotluckError `aborted` as soon as the signal fires
+   */
+  slot: (closed: AbortSignal) => Promise<void>
 }
 
 interface Entry {
@@ -37,7 +50,7 @@ interface Entry {
 
 export class FairQueue {
   readonly #options: QueueOptions
-  /** In the order of their next turns; no line is empty. */
+  /** The line of each waiting peer, in the order of the peers' next turns. No line is empty. */
   readonly #ring = new Map<string, Entry[]>()
   readonly #active = new Set<Entry>()
   #queued = 0
@@ -47,24 +60,45 @@ export class FairQueue {
     this.#options = options
   }
 
-  /** Whether `enter` would refuse. */
+  /** True if `enter` would return undefined. */
   get full(): boolean {
     return this.#queued >= this.#options.capacity && this.#active.size >= this.#options.slots
   }
 
-  /** When half of a full queue will have gone: earlier, all who were refused would meet at one place. */
+  /** When half of the queue will be done. With a shorter pause, all refused callers would compete for one place. */
   get retryAfterMs(): number {
     return Math.ceil(this.#waitFor(Math.floor(this.#queued / 2)))
   }
 
+  /** @throws PotluckError `busy`, with the time to retry, if the queue is full */
+  checkRoom(): void {
+    if (this.full) throw new PotluckError('busy', 'the queue is full', { retryAfterMs: this.retryAfterMs })
+  }
+
   /**
-   * Takes a place for `peer`. `start` is called once, as soon as a slot is free (perhaps before `enter`
-   * returns), unless the place was left before.
+   * Takes a place, and a slot as soon as one is free.
+   *
+   * @throws PotluckError `busy` if the queue is full
+   */
+  join(peer: string): JoinedPlace {
+    this.checkRoom()
+    const slot = Promise.withResolvers<void>()
+    const place = this.#add(peer, slot.resolve)
+    const translateError = (): PotluckError => new PotluckError('aborted', 'the stream is closed')
+    return { ...place, slot: async (closed) => await raceSignal(slot.promise, closed, { translateError }) }
+  }
+
+  /**
+   * Takes a place, and calls `start` once when a slot is free, perhaps before `enter` returns. `start` is not called
+   * after `leave`.
    *
    * @returns undefined if the queue is full
    */
   enter(peer: string, start: () => void): Place | undefined {
-    if (this.full) return undefined
+    return this.full ? undefined : this.#add(peer, start)
+  }
+
+  #add(peer: string, start: () => void): Place {
     const entry: Entry = { peer, start, startedAt: undefined }
     const line = this.#ring.get(peer)
     if (line === undefined) this.#ring.set(peer, [entry])
@@ -78,7 +112,7 @@ export class FairQueue {
     }
   }
 
-  /** As a peer would meet it that came now and has nothing in the queue. */
+  /** The load. The estimated wait is that of a peer without requests in the queue. */
   load(): Load {
     const { slots } = this.#options
     const free = this.#active.size < slots
@@ -125,7 +159,7 @@ export class FairQueue {
     return this.#ring.get(entry.peer)?.includes(entry) ?? false
   }
 
-  /** Peers before it in the ring get one turn more than those behind. */
+  /** Peers before this one in the ring get one turn more than the peers behind it. */
   #position(entry: Entry): number {
     const turns = this.#ring.get(entry.peer)?.indexOf(entry) ?? -1
     if (turns === -1) return 0
@@ -138,12 +172,12 @@ export class FairQueue {
     return ahead
   }
 
-  /** Milliseconds until `ahead` requests and then one more have started, each taking the mean time. */
+  /** Milliseconds until `ahead` requests and then one more have started, if each takes the mean service time. */
   #waitFor(ahead: number): number {
     const now = this.#options.now()
     const free = [...this.#active].map((entry) => {
       const left = this.#serviceMs - (now - (entry.startedAt ?? now))
-      // One that takes longer than the mean is not about to end: half of what it took already is a fair guess.
+      // A request that takes longer than the mean does not end soon. Half of its time so far is a fair estimate.
       return left > 0 ? left : (now - (entry.startedAt ?? now)) / 2
     })
     while (free.length < this.#options.slots) free.push(0)

@@ -1,12 +1,13 @@
 /**
- * Keeps the node's card and provider records on the DHT while it serves, and takes them back when it
- * does not. What to publish and when is decided elsewhere (`card.ts`, `schedule.ts`); here is the loop.
+ * Keeps the node's card and provider records on the DHT while the node serves, and withdraws them when it does not.
+ *
+ * This file is the loop. card.ts decides what to publish, and schedule.ts when.
  */
 import { deadline, signCard, type Card } from '@potluck/protocol'
 import type { PrivateKey } from '@libp2p/interface'
 import type { Logger } from 'pino'
 
-import { PROVIDE_INTERVAL_MS, PUBLISH_TIMEOUT_MS, WITHDRAW_TIMEOUT_MS } from '../limits.ts'
+import { PROVIDE_INTERVAL_MS, PUBLISH_TIMEOUT_MS, WITHDRAW_TIMEOUT_MS } from '../limits/limits.ts'
 import { buildCard, selectAddresses, type CardFacts } from './card.ts'
 import { provide, providerKeys, putCard, stopProviding, type Dht } from './publish.ts'
 import { afterAttempt, afterChange, nextPublication, startState, type PublishState } from './schedule.ts'
@@ -19,7 +20,7 @@ export interface AdvertiserOptions {
   logger: Logger
   /** Milliseconds since the epoch. */
   now: () => number
-  /** After every publication that reached a storer. */
+  /** Called after every publication that at least one peer stored. */
   onPublished: (card: Card) => void
 }
 
@@ -35,14 +36,14 @@ export class Advertiser {
   #signed: SignedCard
   #sequence: number
   #draining = false
-  /** Whether any storer may hold a card of ours. */
+  /** Some peer may store a card of this node. */
   #published = false
   #providedAt = -Infinity
   #timer: NodeJS.Timeout | undefined
   #busy = false
   #publishing: Promise<void> = Promise.resolve()
 
-  /** Signs the first card; nothing is published before peers are there. */
+  /** Signs the first card. The advertiser publishes it when the DHT has a peer. */
   static async start(options: AdvertiserOptions): Promise<Advertiser> {
     return new Advertiser(options, await signNow(options, { draining: false, sequence: options.now() }))
   }
@@ -55,40 +56,40 @@ export class Advertiser {
     this.#schedule()
   }
 
-  /** The newest card, signed. */
+  /** The newest signed card. */
   get signed(): SignedCard {
     return this.#signed
   }
 
-  /** A peer of the DHT was gained: what lies with too few storers is put again soon. */
+  /** The DHT gained a peer. Too few peers may store the records, so the advertiser publishes them again soon. */
   peerGained(): void {
     this.#providedAt = -Infinity
     this.#change(false)
   }
 
-  /** The node may be reached elsewhere than the card says. */
+  /** The node's addresses may differ from the card's. */
   addressesChanged(): void {
     const { addresses, facts, logger } = this.#options
     const known = this.#signed.card.addresses
     const current = selectAddresses(addresses(), facts.scope)
     if (current.length === known.length && current.every((address) => known.includes(address))) return
-    this.#sign().catch((error: unknown) => logger.warn({ err: error }, 'the card could not be signed'))
+    this.#sign().catch((error: unknown) => logger.warn({ err: error }, 'cannot sign the card'))
     this.#change(false)
   }
 
-  /** The node cannot serve what the card says: said at once, to those who ask and on the DHT. */
+  /** The engine failed for good. The advertiser withdraws the model at once, in the card and on the DHT. */
   engineFailed(): void {
     const { dht, logger } = this.#options
     const keys = providerKeys(this.#signed.card.models)
     Promise.all([this.#sign(), stopProviding(dht, keys, this.#stopped.signal)]).catch((error: unknown) => {
-      if (!this.#stopped.signal.aborted) logger.warn({ err: error }, 'the model could not be withdrawn')
+      if (!this.#stopped.signal.aborted) logger.warn({ err: error }, 'cannot withdraw the model')
     })
     this.#change(true)
   }
 
   /**
-   * Says that the node leaves: a tombstone in place of the card, no provider records any more.
-   * Takes at most `WITHDRAW_TIMEOUT_MS`; nothing is published afterwards.
+   * Publishes a tombstone in place of the card, and stops renewing the provider records. Takes at most
+   * `WITHDRAW_TIMEOUT_MS`. The advertiser publishes nothing afterwards.
    */
   async withdraw(): Promise<void> {
     const keys = providerKeys(this.#signed.card.models)
@@ -101,14 +102,14 @@ export class Advertiser {
     const signal = AbortSignal.timeout(WITHDRAW_TIMEOUT_MS)
     try {
       await stopProviding(dht, keys, signal)
-      // Where the card was never put nobody has to be told.
+      // No peer stores a card that was never published.
       if (this.#published) await putCard(dht, this.#signed.card, this.#signed.bytes, signal)
     } catch (error) {
-      logger.debug({ err: error }, 'the tombstone did not reach every storer')
+      logger.debug({ err: error }, 'publishing the tombstone failed')
     }
   }
 
-  /** Ends without a word. */
+  /** Stops, and publishes nothing. */
   async stop(): Promise<void> {
     this.#stopped.abort()
     clearTimeout(this.#timer)
@@ -134,7 +135,7 @@ export class Advertiser {
     const { dht, logger, now, onPublished } = this.#options
     const signal = deadline(PUBLISH_TIMEOUT_MS, this.#stopped.signal)
     const before = this.#state
-    // What changes from here on is for the next publication.
+    // A change from here on belongs to the next publication.
     this.#state = { ...before, changedAt: undefined, urgent: false }
     this.#busy = true
     let storers = 0
@@ -165,7 +166,7 @@ export class Advertiser {
   }
 
   async #sign(): Promise<void> {
-    // Two cards of one millisecond would be of one sequence, and either might win.
+    // Two cards signed in the same millisecond must not have the same sequence: storing peers could keep either.
     this.#sequence = Math.max(this.#options.now(), this.#sequence + 1)
     const signed = await signNow(this.#options, { draining: this.#draining, sequence: this.#sequence })
     if (signed.card.sequence > this.#signed.card.sequence) this.#signed = signed

@@ -1,4 +1,4 @@
-/** What a node says of itself. */
+/** Builds the card: what a node advertises about itself. */
 import {
   CARD_TTL_MS,
   MAX_CARD_ADDRESSES,
@@ -14,7 +14,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 
 import type { Engine, EngineModel } from '../engine/interface.ts'
 import type { Rates } from '../hardware/measure.ts'
-import { TOMBSTONE_TTL_MS } from '../limits.ts'
+import { TOMBSTONE_TTL_MS } from '../limits/limits.ts'
 
 export interface CardFacts {
   peerId: PeerId
@@ -25,7 +25,7 @@ export interface CardFacts {
   scope: Scope
 }
 
-/** The card as of now. `draining` makes it a tombstone: no models, no addresses, and soon forgotten. */
+/** The current card. With `draining` it is a tombstone: no models, no addresses, and it expires soon. */
 export function buildCard(
   facts: CardFacts,
   { addresses, draining, sequence }: { addresses: readonly string[]; draining: boolean; sequence: number }
@@ -47,12 +47,12 @@ export function buildCard(
   }
 }
 
-/** Public ones first, and in a public network only those. */
+/** The addresses for the card: public addresses first. In a public network, only those. */
 export function selectAddresses(addresses: readonly string[], scope: Scope): string[] {
-  const isOpen = (address: string): boolean => !isPrivate(multiaddr(address))
-  const open = addresses.filter(isOpen)
-  const closed = scope === 'local' ? addresses.filter((address) => !isOpen(address)) : []
-  return [...open, ...closed].slice(0, MAX_CARD_ADDRESSES)
+  const isPublic = (address: string): boolean => !isPrivate(multiaddr(address))
+  const publicOnes = addresses.filter(isPublic)
+  const privateOnes = scope === 'local' ? addresses.filter((address) => !isPublic(address)) : []
+  return [...publicOnes, ...privateOnes].slice(0, MAX_CARD_ADDRESSES)
 }
 
 function modelCard(model: EngineModel, rates: Rates): ModelCard {

@@ -1,31 +1,35 @@
-/** Putting a card and its provider records on the DHT, and taking them back. */
+/** Publishes a card and its provider records on the DHT, and withdraws them. */
 import type { KadDHT, QueryEvent } from '@libp2p/kad-dht'
 import { anyNodeCid, cardKey, modelCid, nameCid, type Card } from '@potluck/protocol'
 import type { CID } from 'multiformats/cid'
 
 export type Dht = Pick<KadDHT, 'put' | 'provide' | 'cancelReprovide'>
 
-/** The keys under which others look for a node with these models. */
+/** The keys under which clients look for a node with these models. */
 export function providerKeys(models: Card['models']): CID[] {
   if (models.length === 0) return []
   return [anyNodeCid(), ...models.flatMap(({ digest, name }) => [modelCid(digest), nameCid(name)])]
 }
 
-/** Storers that took the card. `bytes` have to be valid: `put` would not say that they are not. */
+/**
+ * Returns how many peers stored the card.
+ *
+ * @param bytes must be a valid card, because `put` does not report an invalid one
+ */
 export async function putCard(dht: Dht, { peerId }: Card, bytes: Uint8Array, signal: AbortSignal): Promise<number> {
-  // A storer confirms by giving back what it stored.
-  const took = (event: QueryEvent): boolean =>
+  // A peer confirms by returning the record that it stored.
+  const stored = (event: QueryEvent): boolean =>
     event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE' && event.record?.value.length === bytes.length
-  return await count(dht.put(cardKey(peerId), bytes, { signal }), took)
+  return await count(dht.put(cardKey(peerId), bytes, { signal }), stored)
 }
 
-/** Storers that took the record for the key that fewest took. */
+/** Returns how many peers stored the provider record. If the keys differ, the lowest number. */
 export async function provide(dht: Dht, keys: readonly CID[], signal: AbortSignal): Promise<number> {
-  const took = (event: QueryEvent): boolean => event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER'
-  return Math.min(...(await Promise.all(keys.map(async (key) => await count(dht.provide(key, { signal }), took)))))
+  const stored = (event: QueryEvent): boolean => event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER'
+  return Math.min(...(await Promise.all(keys.map(async (key) => await count(dht.provide(key, { signal }), stored)))))
 }
 
-/** No more from us; the copies at others stay until they expire, which is why the card is the truth. */
+/** Stops renewing the records. Other peers keep their copies until they expire, so clients must trust the card only. */
 export async function stopProviding(dht: Dht, keys: readonly CID[], signal: AbortSignal): Promise<void> {
   await Promise.all(keys.map(async (key) => await dht.cancelReprovide(key, { signal })))
 }

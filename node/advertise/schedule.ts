@@ -1,32 +1,28 @@
 /**
- * When the card is to be published again: a pure function of what happened so far.
+ * When to publish the card again: a pure function of what happened so far.
  *
- * A record lies with the peers that were known when it was put. A node that just joined knows few, so
- * it publishes again as it comes to know more, ever more rarely; and always before the card is half
- * way to its end, since no storer republishes values by itself. All times are milliseconds since the epoch.
+ * A record is stored by the peers that the node knew when it published. A node that just joined knows few peers, so it
+ * publishes again as it learns of more, each time after a longer pause. It also publishes again at half of the card's
+ * lifetime, because peers do not republish the values that they store. All times are milliseconds since the epoch.
  */
 import { CARD_TTL_MS } from '@potluck/protocol'
 
+import { PUBLISH_DELAY_MS, PUBLISH_RETRY_MS } from '../limits/limits.ts'
+
 export interface PublishState {
-  /** The last attempt, or the start. */
+  /** The last attempt. Before the first: the start. */
   attemptedAt: number
-  /** Attempts in a row that no storer confirmed. */
+  /** Consecutive attempts that no peer confirmed. */
   failures: number
-  /** Confirmed publications that a change brought about. */
+  /** Confirmed publications that a change caused. */
   renewals: number
-  /** The first change since the last attempt: DHT peers were gained, or the card says something else. */
+  /** The first change since the last attempt: the DHT gained a peer, or the card changed. */
   changedAt: number | undefined
-  /** The change must not wait for its turn: the node cannot serve what the published card says. */
+  /** The change must not wait: the node no longer serves what the published card says. */
   urgent: boolean
 }
 
-/** After a failure or a renewal: from a second, doubled each time. */
-const FIRST_WAIT_MS = 1_000
-const LAST_WAIT_MS: number = 10 * 60_000
-/** Changes come together: the publication waits for the others of its kind. */
-const SETTLE_MS = 100
-
-/** Before anything was published: without a peer there is nobody to publish to. */
+/** The state before the first publication, which waits for a peer of the DHT. */
 export function startState(now: number): PublishState {
   return { attemptedAt: now, failures: 0, renewals: 0, changedAt: undefined, urgent: false }
 }
@@ -35,15 +31,15 @@ export function afterChange(state: PublishState, { at, urgent }: { at: number; u
   return { ...state, changedAt: state.changedAt ?? at, urgent: state.urgent || urgent }
 }
 
-/** When to publish next. */
+/** The time of the next publication. */
 export function nextPublication({ attemptedAt, failures, renewals, changedAt, urgent }: PublishState): number {
   const regular = failures > 0 ? attemptedAt + doubled(failures) : attemptedAt + CARD_TTL_MS / 2
   if (changedAt === undefined) return regular
   const turn = urgent || renewals === 0 ? -Infinity : attemptedAt + doubled(renewals)
-  return Math.min(regular, Math.max(turn, changedAt + SETTLE_MS))
+  return Math.min(regular, Math.max(turn, changedAt + PUBLISH_DELAY_MS))
 }
 
-/** `state` is that of the attempt's beginning; a change since then is to be added by the caller. */
+/** @param state at the beginning of the attempt. The caller must add a change that came later */
 export function afterAttempt(state: PublishState, { at, storers }: { at: number; storers: number }): PublishState {
   const renewed = storers > 0 && state.changedAt !== undefined
   return {
@@ -56,5 +52,5 @@ export function afterAttempt(state: PublishState, { at, storers }: { at: number;
 }
 
 function doubled(times: number): number {
-  return Math.min(FIRST_WAIT_MS * 2 ** (times - 1), LAST_WAIT_MS)
+  return Math.min(PUBLISH_RETRY_MS.first * 2 ** (times - 1), PUBLISH_RETRY_MS.last)
 }

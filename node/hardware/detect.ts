@@ -1,11 +1,11 @@
-/** What the node computes on, as far as the operating system and the engine tell. */
+/** Detects the hardware that the node computes on, from the operating system and the engine. */
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os'
 
 import { MAX_CARD_STRING, type Hardware } from '@potluck/protocol'
 
 import type { EngineBackend } from '../engine/interface.ts'
 
-/** The GPU where one computes, else the processor. */
+/** The device is the GPU if the engine uses one, otherwise the processor. */
 export function detectHardware({ accelerator, device, vramBytes }: EngineBackend): Hardware {
   const name = device ?? cpus()[0]?.model.trim() ?? ''
   return {

@@ -1,13 +1,13 @@
-/** How fast the engine is, by a short run: what a card claims is measured, not looked up. */
+/** Measures how fast the engine is, for the card. */
 import { deadline, DEFAULT_SAMPLING } from '@potluck/protocol'
 
 import type { Engine } from '../engine/interface.ts'
-import { MEASURE_LIMIT_MS, MEASURE_MS, MEASURE_RUNS } from '../limits.ts'
+import { MEASURE_LIMIT_MS, MEASURE_MS, MEASURE_RUNS } from '../limits/limits.ts'
 
 export interface Rates {
-  /** Prompt tokens evaluated per second; 0: could not be measured. */
+  /** Prompt tokens evaluated per second. 0: not measured. */
   prefillTokensPerSecond: number
-  /** Answer tokens per second, one answer at a time; 0: could not be measured. */
+  /** Answer tokens per second, with one answer at a time. 0: not measured. */
   decodeTokensPerSecond: number
 }
 
@@ -18,14 +18,16 @@ interface Run {
   answerTokens: number
 }
 
-/** Done even by a slow machine; what it tells counts only if there is no time for more. */
+/** Small enough for a slow machine. Its rates count only if there is no time for a whole run. */
 const SMALL: Run = { promptTokens: 32, answerTokens: 8 }
-/** Long enough that the fixed cost of an evaluation hardly counts. */
+/** Long enough that the fixed cost of an evaluation does not matter. */
 const WHOLE: Run = { promptTokens: 256, answerTokens: 32 }
 
 /**
- * Medians over as many runs as fit the time: a second or so, longer for an engine that is slow.
- * Throws only if `signal` fires; an engine that fails says so by its status.
+ * Returns the medians of as many runs as fit in `MEASURE_MS`, or more time if the engine is slow. An engine that fails
+ * has rates of 0.
+ *
+ * @throws only the signal's reason
  */
 export async function measureRates(engine: MeasuredEngine, signal: AbortSignal): Promise<Rates> {
   const enough = deadline(MEASURE_MS, signal)
@@ -43,7 +45,7 @@ export async function measureRates(engine: MeasuredEngine, signal: AbortSignal):
   }
 }
 
-/** What could be had until the signal. */
+/** The rates measured until the signal fires. */
 async function measureOnce(
   engine: MeasuredEngine,
   { promptTokens, answerTokens }: Run,
@@ -68,7 +70,7 @@ async function measureOnce(
       if (event.type === 'prefill') {
         rates.prefillTokensPerSecond = perSecond(prompt.length - event.cachedTokens, event.prefillMs)
       }
-      // The first token comes with the prompt's evaluation.
+      // The evaluation of the prompt gives the first token.
       if (event.type === 'done') {
         rates.decodeTokensPerSecond = perSecond(event.usage.completionTokens - 1, event.decodeMs)
       }
@@ -79,7 +81,7 @@ async function measureOnce(
   return rates
 }
 
-/** Another text each time, from its beginning, or the cache would be measured. */
+/** A prompt that begins differently in each run. Otherwise the run would measure the engine's cache. */
 async function somePrompt(engine: MeasuredEngine, length: number, run: number, signal: AbortSignal): Promise<number[]> {
   const text = `${run} ${run} ${'The quick brown fox jumps over the lazy dog. '.repeat(length / 8)}`
   const tokens = await engine.tokenize({ prompt: text }, signal)
@@ -90,7 +92,7 @@ function perSecond(tokens: number, ms: number): number {
   return tokens > 0 && ms > 0 ? (tokens / ms) * 1000 : 0
 }
 
-/** Of those that were measured; undefined if none was. */
+/** The median of the measured values. Undefined if no run measured one. */
 function median(values: readonly number[]): number | undefined {
   const sorted = values.filter((value) => value > 0).toSorted((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)]

@@ -1,10 +1,12 @@
 /**
- * Metrics and health over HTTP, only if the owner asked for a port: on loopback, and only for
- * requests that name it as their host, or any web page could read it through a rebound name.
+ * Metrics and health over HTTP, if the owner sets a port.
+ *
+ * The server listens on loopback only. It refuses requests with another host name. Otherwise a web page could read the
+ * metrics through DNS rebinding.
  */
 import { createServer, type Server } from 'node:http'
 
-import { listen } from './server.ts'
+import { listenLocally } from './local-server.ts'
 
 export interface MetricsHttpOptions {
   /** 0: any free port. */
@@ -20,7 +22,7 @@ const LOOPBACK_NAMES = new Set([LOOPBACK, 'localhost'])
 /**
  * Serves `/metrics`, `/healthz` and `/readyz`.
  *
- * @throws Error in one line if the port cannot be had
+ * @throws Error in one line, if the node cannot listen on the port
  */
 export async function startMetricsHttp({ port, text, ready }: MetricsHttpOptions): Promise<Server> {
   const server = createServer((request, response) => {
@@ -32,16 +34,16 @@ export async function startMetricsHttp({ port, text, ready }: MetricsHttpOptions
     if (request.method !== 'GET') return reply(405, 'only GET\n')
     if (request.url === '/healthz') return reply(200, 'ok\n')
     if (request.url === '/readyz') return ready() ? reply(200, 'ready\n') : reply(503, 'not ready\n')
-    if (request.url !== '/metrics') return reply(404, 'here are /metrics, /healthz and /readyz\n')
+    if (request.url !== '/metrics') return reply(404, 'the paths are /metrics, /healthz and /readyz\n')
     text().then(
       ({ contentType, body }) => reply(200, body, contentType),
       () => reply(500, 'metrics failed\n')
     )
   })
   try {
-    await listen(server, { host: LOOPBACK, port })
+    await listenLocally(server, { host: LOOPBACK, port })
   } catch (cause) {
-    throw new Error(`metrics cannot be served on port ${port}: it is in use or reserved; choose another`, { cause })
+    throw new Error(`cannot serve metrics on port ${port}: it is in use or reserved; choose another port`, { cause })
   }
   return server
 }

@@ -1,24 +1,25 @@
 /**
- * What the node counts. The names follow vLLM's, so that dashboards fit; no label holds a peer or
- * anything else from the wire but the codes of the protocol.
+ * The node's metrics. The names follow vLLM's, so that its dashboards work. A label can hold an error code, never a
+ * peer id or other data from the wire.
  */
 import type { ErrorCode, Load } from '@potluck/protocol'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 import type { EngineCounters } from '../engine/interface.ts'
 
-/** How a request ended: answered to its end, or with an error's code. */
+/** How a request ended: `done`, or with an error code. */
 export type Outcome = ErrorCode | 'done'
 
-/** The numbers as an object, for `potluck status` and tests. All count from the node's start. */
+/** The metrics as an object, for `potluck status` and tests. Counters start at 0 when the node starts. */
 export interface NodeMetrics {
   requestsRunning: number
   requestsWaiting: number
   slotsFree: number
-  /** Open generate streams, those whose request has not arrived included. */
+  /** Open streams with a request, or waiting for one. Card streams are not counted. */
   streamsOpen: number
+  /** Generate, embed and audit requests. */
   requestsFinished: Readonly<Partial<Record<Outcome, number>>>
-  /** Tokens of the prompts that were accepted, cached ones included. */
+  /** Tokens of accepted prompts, including cached tokens. */
   promptTokens: number
   /** Tokens sent. */
   generationTokens: number
@@ -26,7 +27,7 @@ export interface NodeMetrics {
   timeToFirstTokenSeconds: Distribution
   /** Between two deltas of one answer. */
   interTokenLatencySeconds: Distribution
-  /** What the engine evaluated and holds; undefined while it is down. */
+  /** Undefined while the engine is down. */
   engine: EngineCounters | undefined
 }
 
@@ -41,13 +42,13 @@ export interface MetricsSources {
   engine: () => Promise<EngineCounters>
 }
 
-/** Follows one answer's deltas. */
+/** Records the deltas of one answer. */
 export interface AnswerObserver {
   delta: (tokens: number) => void
 }
 
 const PREFIX = 'potluck_'
-/** Seconds, as vLLM has them: from a warm prefix on a GPU to a long prompt on a processor. */
+/** Seconds, the same as vLLM's: from a cached prefix on a GPU to a long prompt on a processor. */
 const FIRST_TOKEN_BUCKETS = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 40]
 const INTER_TOKEN_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]
 
@@ -58,10 +59,12 @@ export class Metrics {
   readonly #running = this.#gauge('num_requests_running', 'Requests in a slot')
   readonly #waiting = this.#gauge('num_requests_waiting', 'Requests in the queue')
   readonly #slotsFree = this.#gauge('num_slots_free', 'Slots without a request')
-  readonly #streams = this.#gauge('num_streams_open', 'Generate streams, silent ones included')
-  readonly #promptTokens = this.#counter('prompt_tokens_total', 'Tokens of accepted prompts, cached ones included')
+  readonly #streams = this.#gauge('num_streams_open', 'Streams with a request or waiting for one')
+  readonly #promptTokens = this.#counter('prompt_tokens_total', 'Tokens of accepted prompts, including cached tokens')
   readonly #generationTokens = this.#counter('generation_tokens_total', 'Tokens sent')
-  readonly #finished = this.#counter('requests_finished_total', 'Requests by how they ended', ['outcome'])
+  readonly #finished = this.#counter('requests_finished_total', 'Generate, embed and audit requests by outcome', [
+    'outcome'
+  ])
   readonly #prefillTokens = this.#counter('engine_prefill_tokens_total', 'Prompt tokens evaluated')
   readonly #decodeTokens = this.#counter('engine_decode_tokens_total', 'Answer tokens evaluated')
   readonly #restarts = this.#counter('engine_restarts_total', 'Crashes of the engine')
@@ -82,7 +85,7 @@ export class Metrics {
     this.#finished.inc({ outcome })
   }
 
-  /** @param arrivedAt when the request came, by the monotonic clock */
+  /** @param arrivedAt when the request arrived, by the monotonic clock */
   observeAnswer(arrivedAt: number): AnswerObserver {
     let last = arrivedAt
     let histogram = this.#firstToken
@@ -115,7 +118,7 @@ export class Metrics {
     }
   }
 
-  /** In Prometheus' text format. */
+  /** In the text format of Prometheus. */
   async text(): Promise<{ contentType: string; body: string }> {
     const now = await this.snapshot()
     this.#running.set(now.requestsRunning)
@@ -142,7 +145,7 @@ export class Metrics {
   }
 }
 
-/** A counter that the engine keeps; it starts anew with the engine's process. */
+/** Sets a counter to the engine's value, which starts at 0 again when the engine's process restarts. */
 function assign(counter: Counter, value: number | undefined): void {
   if (value === undefined) return
   counter.reset()

@@ -1,13 +1,14 @@
 /**
- * Models that `potluck serve` offers where none is named: chat models under Apache-2.0 or MIT, from
- * small to large. Sizes are estimates (parameters times the quantisation's bits per weight): good
- * enough to choose by; the download itself tells the true one. None was downloaded or tried by this project.
+ * The models that `potluck serve` offers if the user names none: chat models under Apache-2.0 or MIT, smallest first.
+ *
+ * Sizes are estimates: parameters times bits per weight of the quantisation. They suffice to choose a model, and the
+ * download shows the exact size. This project has not downloaded or tried any of them.
  */
 export interface CatalogueEntry {
-  /** For node-llama-cpp's downloader. */
+  /** A URI for node-llama-cpp's downloader. */
   uri: string
   licence: 'Apache-2.0' | 'MIT'
-  /** The file's size, estimated. */
+  /** Estimated size of the file. */
   approximateBytes: number
 }
 
@@ -22,14 +23,14 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   { uri: 'hf:Qwen/Qwen3-32B-GGUF:Q4_K_M', licence: 'Apache-2.0', approximateBytes: 19.8e9 }
 ]
 
-/** Beside the weights: a few contexts of KV cache, and the engine's buffers. */
+/** Memory beside the weights: a few contexts of KV cache, and the engine's buffers. */
 const OVERHEAD_FACTOR = 1.2
 const OVERHEAD_BYTES = 0.5e9
 
 /**
- * The models that fit, largest first.
+ * The models that fit in memory, the largest first.
  *
- * @param freeBytes memory that may be used, of the GPU where there is one
+ * @param freeBytes available memory: of the GPU if there is one, otherwise of the machine
  */
 export function fitting(freeBytes: number): CatalogueEntry[] {
   return CATALOGUE.filter(

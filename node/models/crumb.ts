@@ -1,13 +1,12 @@
 /**
- * The embedded model: where its files lie and what they are.
+ * The embedded model crumb: the paths, digests and sizes of its files.
  *
- * The digests come from `crumb.json`, which the training recipe writes beside the files.
+ * They come from `crumb.json`, which the training recipe writes beside the files.
  */
-
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** A GGUF file that is shipped with the package. */
+/** A GGUF file in the package. */
 export interface EmbeddedModel {
   /** The model's name in the network: `user/repo:QUANT`. */
   readonly name: string
@@ -17,21 +16,20 @@ export interface EmbeddedModel {
   readonly path: string
   /** Hexadecimal SHA-256 of the file: the model's digest. */
   readonly sha256: string
-  /** Size of the file. */
   readonly bytes: number
 }
 
-type Written = Record<EmbeddedModel['quantization'], Pick<EmbeddedModel, 'fileName' | 'sha256' | 'bytes'>>
+type CrumbJson = Record<EmbeddedModel['quantization'], Pick<EmbeddedModel, 'fileName' | 'sha256' | 'bytes'>>
 
-const written = JSON.parse(readFileSync(new URL('crumb.json', import.meta.url), 'utf8')) as Written
+const facts = JSON.parse(readFileSync(new URL('crumb.json', import.meta.url), 'utf8')) as CrumbJson
 
 function describe(quantization: EmbeddedModel['quantization']): EmbeddedModel {
-  const { fileName, sha256, bytes } = written[quantization]
+  const { fileName, sha256, bytes } = facts[quantization]
   const path = fileURLToPath(new URL(fileName, import.meta.url))
   return { name: `potluck/crumb:${quantization}`, quantization, fileName, path, sha256, bytes }
 }
 
-/** crumb as everybody runs it (Q8_0), and the same weights cut further (Q4_0). */
+/** crumb as nodes usually serve it (Q8_0), and the same weights with fewer bits (Q4_0). */
 export const crumb: Readonly<Record<EmbeddedModel['quantization'], EmbeddedModel>> = {
   Q8_0: describe('Q8_0'),
   Q4_0: describe('Q4_0')

@@ -1,9 +1,9 @@
 /**
- * A datastore in which what others store has a bound.
+ * A datastore with a bound on the entries that other peers store.
  *
- * kad-dht keeps every valid record and provider record for two days, and a key pair costs nothing:
- * a peer could fill the memory or disk of everybody. Here the entry written least recently makes
- * room. That may be an honest one, which its owner puts again; a node that is full up is gone.
+ * kad-dht keeps every valid record and provider record for two days. Key pairs cost nothing, so an attacker could fill
+ * the memory or disk of every node. This datastore deletes the entry that was written least recently. That may be an
+ * honest entry, but its owner publishes it again, while a node with a full disk fails.
  */
 import { BaseDatastore } from 'datastore-core'
 import { Key, type Datastore, type KeyQuery, type Query } from 'interface-datastore'
@@ -11,8 +11,8 @@ import type { AbortOptions } from '@libp2p/interface'
 
 interface Bounded {
   prefix: string
-  most: number
-  /** The least recently written first. */
+  max: number
+  /** The least recently written key first. */
   keys: Set<string>
 }
 
@@ -20,9 +20,9 @@ export class BoundedDatastore extends BaseDatastore {
   readonly #inner: Datastore
   readonly #bounds: readonly Bounded[]
 
-  /** @param bounds prefix of the keys, and how many there may be */
-  static async over(inner: Datastore, bounds: Readonly<Record<string, number>>): Promise<BoundedDatastore> {
-    const entries = Object.entries(bounds).map(([prefix, most]) => ({ prefix, most, keys: new Set<string>() }))
+  /** @param bounds the highest number of keys with each prefix */
+  static async open(inner: Datastore, bounds: Readonly<Record<string, number>>): Promise<BoundedDatastore> {
+    const entries = Object.entries(bounds).map(([prefix, max]) => ({ prefix, max, keys: new Set<string>() }))
     for (const { prefix, keys } of entries) {
       for await (const key of inner.queryKeys({ prefix })) keys.add(key.toString())
     }
@@ -38,12 +38,12 @@ export class BoundedDatastore extends BaseDatastore {
   override async put(key: Key, value: Uint8Array, options?: AbortOptions): Promise<Key> {
     await this.#inner.put(key, value, options)
     const name = key.toString()
-    for (const { prefix, most, keys } of this.#bounds) {
+    for (const { prefix, max, keys } of this.#bounds) {
       if (!name.startsWith(prefix)) continue
       keys.delete(name)
       keys.add(name)
       const oldest = keys.values().next()
-      if (keys.size > most && !oldest.done) await this.delete(new Key(oldest.value), options)
+      if (keys.size > max && !oldest.done) await this.delete(new Key(oldest.value), options)
     }
     return key
   }

@@ -1,4 +1,4 @@
-/** Who the node is, and what it keeps: a datastore in the data directory, or in memory without one. */
+/** Opens the node's identity and datastore: in the data directory, or in memory without one. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -9,7 +9,7 @@ import { MemoryDatastore } from 'datastore-core'
 import { LevelDatastore } from 'datastore-level'
 import type { Datastore } from 'interface-datastore'
 
-import { MAX_STORED_CARDS, MAX_STORED_PROVIDERS } from '../limits.ts'
+import { MAX_STORED_CARDS, MAX_STORED_PROVIDERS } from '../limits/limits.ts'
 import { BoundedDatastore } from './bounded-datastore.ts'
 
 export interface Identity {
@@ -19,32 +19,32 @@ export interface Identity {
 }
 
 export interface IdentityOptions {
-  /** Created if it is not there, for its owner alone. */
+  /** Created if it does not exist, with access for its owner only. */
   dataDirectory?: string | undefined
-  /** Default: the data directory's, or a new one. */
+  /** Default: the key in the data directory, or a new one. */
   privateKey?: PrivateKey | undefined
 }
 
-/** Where kad-dht keeps what others store with it. */
+/** The keys under which kad-dht stores the records of other peers. */
 const BOUNDS = { '/dht/record/': MAX_STORED_CARDS, '/dht/provider/': MAX_STORED_PROVIDERS }
 
 /**
- * Opens the data directory, which only one process can hold.
+ * Opens the data directory and locks it for this process.
  *
- * @throws Error in one line, if another daemon holds it or it cannot be written
+ * @throws Error in one line, if another daemon holds the lock or the directory cannot be written
  */
 export async function openIdentity({ dataDirectory, privateKey }: IdentityOptions): Promise<Identity> {
   if (dataDirectory === undefined) {
     return {
       privateKey: privateKey ?? (await generateKeyPair('Ed25519')),
-      datastore: await BoundedDatastore.over(new MemoryDatastore(), BOUNDS),
+      datastore: await BoundedDatastore.open(new MemoryDatastore(), BOUNDS),
       close: async () => {}
     }
   }
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
   const level = new LevelDatastore(join(dataDirectory, 'datastore'))
   try {
-    // The level store itself says what went wrong; `level.open` would drop the code.
+    // `level.open` would drop the error's code.
     await level.db.open()
   } catch (cause) {
     throw new Error(openFailure(dataDirectory, cause), { cause })
@@ -52,7 +52,7 @@ export async function openIdentity({ dataDirectory, privateKey }: IdentityOption
   const close = async (): Promise<void> => await level.close()
   try {
     const key = privateKey ?? (await loadOrCreateSelfKey(level))
-    return { privateKey: key, datastore: await BoundedDatastore.over(level, BOUNDS), close }
+    return { privateKey: key, datastore: await BoundedDatastore.open(level, BOUNDS), close }
   } catch (error) {
     await close()
     throw error
@@ -63,10 +63,10 @@ function openFailure(dataDirectory: string, error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   if (code === 'LEVEL_LOCKED') {
-    return `another potluck node uses ${dataDirectory}: stop it, or give this one a directory of its own`
+    return `another potluck node uses ${dataDirectory}: stop it, or give this node another data directory`
   }
   const what = `cannot open the data in ${dataDirectory}: ${cause instanceof Error ? cause.message : String(error)}`
   return code === 'LEVEL_CORRUPTION'
-    ? `${what}; restore it, or move its datastore away and start as a new peer that nobody knows yet`
+    ? `${what}; restore it from a backup, or move the folder "datastore" away and start with a new identity`
     : what
 }

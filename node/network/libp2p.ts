@@ -1,6 +1,6 @@
 /**
- * The libp2p host of a node and of a relay: TCP, and WebSocket so that browsers reach a public peer;
- * Noise, Yamux, identify, ping, the DHT of our own protocol id, and circuit relays to dial through.
+ * The libp2p host of a node and of a relay: TCP, WebSocket (so that browsers reach a public peer), Noise, Yamux,
+ * identify, ping, the DHT with the network's own protocol id, and circuit relays.
  */
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
@@ -25,7 +25,7 @@ import {
   RELAY_RESERVATIONS_WANTED,
   RELAYED_BYTES,
   RELAYED_DURATION_MS
-} from '../limits.ts'
+} from '../limits/limits.ts'
 import type { Identity } from './identity.ts'
 import { ownAddresses } from './own-addresses.ts'
 
@@ -40,23 +40,23 @@ export type Host = Libp2p<HostServices>
 
 export interface HostOptions {
   identity: Identity
-  /** Multiaddrs, as `/ip4/0.0.0.0/tcp/4001` or `/ip4/0.0.0.0/tcp/4002/ws`. */
+  /** Multiaddrs, such as `/ip4/0.0.0.0/tcp/4001` or `/ip4/0.0.0.0/tcp/4002/ws`. */
   listen: readonly string[]
-  /** Multiaddrs to tell others: in scope `local` in place of those listened on, in `public` beside them. */
+  /** Multiaddrs to advertise: in scope `local` instead of the addresses it listens on, in `public` beside them. */
   announce: readonly string[]
   scope: Scope
   mdns: boolean
-  /** Connections in all. */
+  /** Connections of all peers. */
   connections: number
   /** Streams that a peer may open on one connection. */
   streams: number
-  /** "potluck/0.1.0", told to peers by identify. */
+  /** "potluck/0.1.0", for identify. */
   agent: string
 }
 
 /** Starts the host of a node. */
 export async function createNodeHost(options: HostOptions): Promise<Host> {
-  // Behind NAT a node is reached over relays, which it finds in the DHT; on a LAN there is no need.
+  // Clients reach a node behind NAT through relays, which the node finds in the DHT. A LAN needs no relay.
   const reservations = options.scope === 'public' ? Array<string>(RELAY_RESERVATIONS_WANTED).fill('/p2p-circuit') : []
   const listen = [...options.listen, ...reservations]
   return await createHost(options, {
@@ -64,7 +64,7 @@ export async function createNodeHost(options: HostOptions): Promise<Host> {
     transports: [
       circuitRelayTransport({
         maxInboundStopStreams: options.streams,
-        // Of two relays named by their addresses libp2p forgets the one that waits for its turn, and never ends to start.
+        // With two relays named by their addresses, libp2p forgets the one that waits, and the start never ends.
         reservationConcurrency: Math.max(1, listen.length)
       })
     ],
@@ -72,7 +72,7 @@ export async function createNodeHost(options: HostOptions): Promise<Host> {
   })
 }
 
-/** Starts the host of a relay: in the DHT from the start, and carrying the streams of others. */
+/** Starts the host of a relay: a server of the DHT from the start, which also carries the streams of other peers. */
 export async function createRelayHost(options: HostOptions): Promise<Host> {
   const relay = circuitRelayServer({
     maxInboundHopStreams: options.streams,
@@ -100,7 +100,7 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
     privateKey: identity.privateKey,
     datastore: identity.datastore,
     nodeInfo: { userAgent: options.agent },
-    // On the internet beside the relayed ones, which do where the announced one turns out to be shut.
+    // On the internet the relayed addresses stay, in case a firewall blocks the announced address.
     addresses: { listen: role.listen, [scope === 'public' ? 'appendAnnounce' : 'announce']: [...options.announce] },
     transports: [tcp(), webSockets(), ...role.transports],
     connectionEncrypters: [noise()],
@@ -108,14 +108,14 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
       sparingWindows(
         yamux({
           maxInboundStreams: streams,
-          // With libp2p's 10, a client that begins with a dozen requests loses its connection to them.
+          // With libp2p's default of 10, a client that starts a dozen requests at once loses its connection.
           maxEarlyStreams: streams,
           streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
         })
       )
     ],
     connectionGater: {
-      // Otherwise whoever writes a record could make the node knock at the doors of its own LAN.
+      // Otherwise a peer could publish private addresses and make the node dial devices of its LAN.
       denyDialMultiaddr: (address) => scope === 'public' && isPrivate(address),
       denyInboundEncryptedConnection: (peer) => host.getConnections(peer).length >= CONNECTIONS_PER_PEER
     },
@@ -132,10 +132,12 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
   try {
     await host.start()
   } catch (cause) {
-    // libp2p's own message holds a stack for each address.
+    // libp2p's own message contains a stack trace for each address.
     if (!(cause instanceof Error && cause.name === 'UnsupportedListenAddressesError')) throw cause
     const addresses = options.listen.join(' or ')
-    throw new Error(`cannot listen on ${addresses}: in use, or no address of this machine`, { cause })
+    throw new Error(`cannot listen on ${addresses}: in use, or not an address of this machine; choose another one`, {
+      cause
+    })
   }
   return host
 }

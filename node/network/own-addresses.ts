@@ -1,23 +1,25 @@
 /**
- * What a relay knows of itself. libp2p tells nobody of a public address before four strangers have
- * dialled it (AutoNAT); the first relay of a network has none, and would give its peers nothing but
- * loopback. Whoever starts a relay says that it can be reached, so its interfaces' addresses count.
+ * Advertises the public addresses of a relay's network interfaces.
  *
- * A node does not say so: a machine with a public address behind a firewall would send its callers
- * there in vain. It is reached through relays, until its owner announces an address.
+ * libp2p does not advertise a public address until four other peers have dialled it (AutoNAT). The first relay of a
+ * network has no such peers, and would advertise loopback only. A relay is always meant to be reachable, so its
+ * interfaces' addresses count as confirmed.
+ *
+ * A node does not do this. Its machine may have a public address behind a firewall, and clients would dial that address
+ * without success. Clients reach the node through relays until its owner announces an address.
  */
 import type { Libp2pEvents, TypedEventTarget } from '@libp2p/interface'
 import { getThinWaistAddresses, isNetworkAddress, isPrivate } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 
-/** Of libp2p's, what is needed here. */
+/** The libp2p components that the service needs. */
 interface Components {
   addressManager: { confirmObservedAddr: (address: Multiaddr, options: { type: 'transport' }) => void }
   transportManager: { getAddrs: () => Multiaddr[] }
   events: TypedEventTarget<Libp2pEvents>
 }
 
-/** A libp2p service. */
+/** The libp2p service of a relay. */
 export function ownAddresses({ addressManager, transportManager, events }: Components): object {
   events.addEventListener('transport:listening', () => {
     for (const address of transportManager.getAddrs()) {
@@ -27,7 +29,7 @@ export function ownAddresses({ addressManager, transportManager, events }: Compo
   return {}
 }
 
-/** Whether one of these is public, or stands for all interfaces of a machine that has a public one. */
+/** Whether an address is public, or means all interfaces of a machine with a public address. */
 export function listensInPublic(listen: readonly string[]): boolean {
   return listen
     .map((address) => multiaddr(address))

@@ -1,49 +1,42 @@
-/** Runs one answer: the engine's deltas go out as fast as the caller's credit and the stream allow. */
-import {
-  encodeNodeFrame,
-  PotluckError,
-  shapeOf,
-  type FrameStream,
-  type GenerateRequest,
-  type NodeFrame
-} from '@potluck/protocol'
-import { pipe } from 'it-pipe'
+/** Runs one answer: sends the engine's deltas as fast as the caller's credit and the stream allow. */
+import { encodeNodeFrame, PotluckError, shapeOf, type GenerateRequest } from '@potluck/protocol'
 
-import type { EngineEvent } from '../engine/interface.ts'
+import type { Engine, EngineEvent } from '../engine/interface.ts'
+import type { NodeLimits } from '../limits/limits.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import { CreditAccount, readCredit } from './credit.ts'
-import type { GenerateService } from './service.ts'
+import type { ServedStream } from './serve.ts'
 
-export interface AnswerJob {
-  request: GenerateRequest
-  promptTokens: readonly number[]
-  /** When the request came, by the monotonic clock. */
-  arrivedAt: number
+export interface AnswerDependencies {
+  engine: Pick<Engine, 'generate'>
+  metrics: Pick<Metrics, 'observeAnswer'>
+  limits: Pick<NodeLimits, 'creditTimeoutMs'>
+  /** Milliseconds, monotonic. */
+  clock: () => number
 }
 
-export interface Answered {
+export interface GeneratedAnswer {
   done: Extract<EngineEvent, { type: 'done' }>
-  /** From position 0, those of a continuation included. */
+  /** All tokens from position 0, including those that a continuation began with. */
   answerTokens: readonly number[]
 }
 
 /**
- * Resolves when the engine is done, its slot free.
+ * Resolves when the engine is done and its slot is free.
  *
- * @param over the stream is over, or the node stops: the engine stops at once
- * @throws PotluckError `caller_stalled`, `invalid_request` (a hostile credit), `engine_failed`, `aborted`
+ * @throws PotluckError `caller_stalled`, `invalid_request` (a credit frame that breaks the protocol), `engine_failed`,
+ *   `aborted`
  */
 export async function runAnswer(
-  frames: FrameStream,
-  { request, promptTokens, arrivedAt }: AnswerJob,
-  over: AbortSignal,
-  service: Pick<GenerateService, 'engine' | 'metrics' | 'limits' | 'clock'>
-): Promise<Answered> {
-  const { engine, metrics, limits, clock } = service
+  { request, promptTokens }: { request: GenerateRequest; promptTokens: readonly number[] },
+  { frames, closed, arrivedAt }: ServedStream,
+  { engine, metrics, limits, clock }: AnswerDependencies
+): Promise<GeneratedAnswer> {
   const answerTokens = [...(request.continuation?.answerTokens ?? [])]
   const account = new CreditAccount(request.credit, clock)
-  const fault = new AbortController()
-  const ended = new AbortController()
-  const signal = AbortSignal.any([over, fault.signal])
+  /** Fires with the error when the caller gives no credit, or credit that breaks the protocol. */
+  const creditFailure = new AbortController()
+  const signal = AbortSignal.any([closed, creditFailure.signal])
   const generation = engine.generate(
     {
       promptTokens,
@@ -61,47 +54,33 @@ export async function runAnswer(
     const tokens = account.lend()
     if (tokens > 0) generation.grant(tokens)
   }
-  const reading = readCredit(frames, account, lend, {
+  const answered = new AbortController()
+  const readingCredit = readCredit(frames, account, lend, {
     timeoutMs: limits.creditTimeoutMs,
-    signal: AbortSignal.any([signal, ended.signal])
-  }).catch((error: unknown) => fault.abort(error))
+    signal: AbortSignal.any([signal, answered.signal])
+  }).catch((error: unknown) => creditFailure.abort(error))
+
   const observer = metrics.observeAnswer(arrivedAt)
-  let done: Answered['done'] | undefined
+  const write = { timeoutMs: limits.creditTimeoutMs, timeoutCode: 'caller_stalled', signal } as const
+  let done: GeneratedAnswer['done'] | undefined
   try {
-    await pipe(
-      generation,
-      async function* (events) {
-        for await (const event of events) {
-          if (event.type === 'done') done = event
-          if (event.type !== 'delta') continue
-          observer.delta(event.delta.tokens.length)
-          account.spend(event.delta.tokens.length)
-          answerTokens.push(...event.delta.tokens)
-          yield event
-          lend()
-        }
-      },
-      async (deltas) => {
-        for await (const delta of deltas) await sendFrame(frames, delta, signal, limits.creditTimeoutMs)
-      }
-    )
+    for await (const event of generation) {
+      if (event.type === 'done') done = event
+      if (event.type !== 'delta') continue
+      const { tokens } = event.delta
+      observer.delta(tokens.length)
+      account.spend(tokens.length)
+      answerTokens.push(...tokens)
+      await frames.send(encodeNodeFrame(event), write)
+      lend()
+    }
     if (done === undefined) throw new PotluckError('engine_failed', 'the generation ended without a result')
     return { done, answerTokens }
   } catch (error) {
-    // What ended the generation says more than how it ended.
-    throw fault.signal.aborted ? fault.signal.reason : error
+    // The reason for the abort says more than the error that the abort caused.
+    throw creditFailure.signal.aborted ? creditFailure.signal.reason : error
   } finally {
-    ended.abort()
-    await reading
+    answered.abort()
+    await readingCredit
   }
-}
-
-/** @throws PotluckError `caller_stalled` if the caller does not read for `timeoutMs`; `stream_cut`, `aborted` */
-export async function sendFrame(
-  frames: FrameStream,
-  frame: NodeFrame,
-  signal: AbortSignal,
-  timeoutMs: number
-): Promise<void> {
-  await frames.send(encodeNodeFrame(frame), { signal, timeoutMs, timeoutCode: 'caller_stalled' })
 }

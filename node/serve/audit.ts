@@ -1,86 +1,71 @@
 /**
- * Serves one stream of `/potluck/audit/1.0.0`: a request whose caller marked it as shareable, with the
- * answer that some node signed, measured with our model. In one frame, out one frame.
+ * Audits: an answer that another node signed, measured with this node's model.
  *
- * It stands in the same queue as the answers, as it needs a slot: one prefill, a fraction of an answer.
+ * Peers use `/potluck/audit/1.0.0`, one frame in and one frame out, and serve.ts runs the steps below. The node's owner
+ * uses the control socket (`node/control`). Both wait in the same queue as answers, because an audit needs a slot. It
+ * takes one prefill, which is a fraction of an answer.
  */
 import {
+  AUDIT_PROTOCOL,
   auditAnswer,
   decodeAuditRequest,
   encodeAuditReply,
   openAnswerRecord,
   PotluckError,
-  type AuditRequest,
-  type FrameStream
+  type Audit,
+  type AuditRequest
 } from '@potluck/protocol'
 
-import type { Visit } from '../admission/door.ts'
+import type { FairQueue } from '../admission/queue.ts'
+import type { OwnerAuditJob } from '../control/shared.ts'
 import type { Engine } from '../engine/interface.ts'
-import { LINGER_MS, SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
-import { checkRequest } from './check.ts'
-import { isCallersFault, toErrorFrame, toPotluckError } from './outcome.ts'
-import { part, untilOver } from './over.ts'
-import type { GenerateService } from './service.ts'
+import { checkDraining, checkRequest, type ServedModel } from './check.ts'
+import type { ServedProtocol } from './serve.ts'
 
-export interface AuditService extends Omit<GenerateService, 'engine' | 'metrics' | 'privateKey' | 'now' | 'clock'> {
-  engine: Pick<Engine, 'model' | 'status' | 'tokenize' | 'read' | 'score'>
+export interface AuditDependencies {
+  engine: Pick<Engine, 'model' | 'tokenize' | 'read' | 'score'>
+  servedModel: () => ServedModel
 }
 
-/** Resolves when the stream is over. Never rejects. */
-export async function serveAudit(frames: FrameStream, peer: string, service: AuditService): Promise<void> {
-  const { door, abuse, logger, stopping } = service
-  let visit: Visit | undefined
-  let served = true
-  try {
-    visit = door.open(peer, () => frames.abort(new Error('silent for longest')))
-    await serve(frames, peer, visit, service)
-  } catch (cause) {
-    const error = toPotluckError(cause, service)
-    served = !isCallersFault(error.code)
-    if (!served) abuse.report(peer, error.code)
-    await refuse(frames, error, service).catch((failure: unknown) => {
-      logger.debug({ peer, err: failure }, 'a peer did not take its error')
-      frames.abort(error)
-    })
-  } finally {
-    visit?.leave(served)
+export function auditProtocol({
+  engine,
+  servedModel
+}: AuditDependencies): ServedProtocol<AuditRequest, AuditRequest, Audit> {
+  return {
+    id: AUDIT_PROTOCOL,
+    decode: decodeAuditRequest,
+    check: () => checkDraining(servedModel()),
+    prepare: async (asked) => {
+      const { request } = await openAnswerRecord(asked.answer, asked.peerId)
+      // The client that sent the request to the other node decides whether a third node may see it.
+      if (!request.shareable) throw new PotluckError('invalid_request', 'the request is not marked as shareable')
+      checkRequest(request, servedModel())
+      return asked
+    },
+    run: async ({ answer, peerId }, { closed }) => await auditAnswer(answer, peerId, engine, { signal: closed }),
+    encodeResult: (result) => encodeAuditReply({ type: 'result', result }),
+    encodeError: encodeAuditReply
   }
-  await part(frames, LINGER_MS, stopping)
 }
 
-async function serve(frames: FrameStream, peer: string, visit: Visit, service: AuditService): Promise<void> {
-  const { engine, limits, queue, stopping } = service
-  const over = AbortSignal.any([frames.closed, stopping])
-  const wait = { timeoutMs: limits.requestReadTimeoutMs, timeoutCode: 'request_timeout', signal: over } as const
-  const bytes = await frames.receive(wait)
-  if (bytes === undefined) throw new PotluckError('stream_cut', 'the stream ended without a request')
-  const asked = decodeAuditRequest(bytes)
-  visit.arrived()
-  await check(asked, service)
+/** The owner's name in the queue, where each peer has its own line. */
+const OWNER = 'owner'
 
-  const slot = Promise.withResolvers<void>()
-  const place = queue.enter(peer, slot.resolve)
-  if (place === undefined) throw new PotluckError('busy', 'the queue is full', { retryAfterMs: queue.retryAfterMs })
+/**
+ * Audits an answer for the owner, who received it. The request need not be marked as shareable.
+ *
+ * @throws PotluckError `busy` if the queue is full; those of `auditAnswer`
+ */
+export async function auditForOwner(
+  { peerId, answer, received }: OwnerAuditJob,
+  { engine, queue, stopping }: { engine: AuditDependencies['engine']; queue: FairQueue; stopping: AbortSignal }
+): Promise<Audit> {
+  const place = queue.join(OWNER)
   try {
-    await untilOver(slot.promise, over)
-    const result = await auditAnswer(asked.answer, asked.peerId, engine, { signal: over })
-    const patience = { timeoutMs: SHORT_WRITE_TIMEOUT_MS, timeoutCode: 'caller_stalled', signal: over } as const
-    await frames.send(encodeAuditReply({ type: 'result', result }), patience)
+    await place.slot(stopping)
+    const options = { signal: stopping, ...(received === undefined ? {} : { received }) }
+    return await auditAnswer(answer, peerId, engine, options)
   } finally {
     place.leave()
   }
-}
-
-/** Before it waits for a slot: whoever asked this node something may forbid that a third one sees it. */
-async function check({ answer, peerId }: AuditRequest, { engine, draining }: AuditService): Promise<void> {
-  const { request } = await openAnswerRecord(answer, peerId)
-  if (!request.shareable) throw new PotluckError('invalid_request', 'the request is not marked as shareable')
-  checkRequest(request, { model: engine.model, status: engine.status, draining: draining() })
-}
-
-async function refuse(frames: FrameStream, error: PotluckError, { queue }: AuditService): Promise<void> {
-  if (frames.closed.aborted) return
-  const frame = toErrorFrame(error, queue.load())
-  if (frame === undefined) return frames.abort(error)
-  await frames.send(encodeAuditReply(frame), { timeoutMs: SHORT_WRITE_TIMEOUT_MS, timeoutCode: 'caller_stalled' })
 }

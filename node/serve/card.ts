@@ -1,30 +1,34 @@
-/** Serves one stream of `/potluck/card/1.0.0`: the node's own card with its live load, in one frame. */
+/**
+ * `/potluck/card/1.0.0`: the node's own card with its current load, in one frame. The caller sends nothing, so there is
+ * no request to admit, queue or refuse.
+ */
 import { encodeCardReply, type FrameStream, type Load } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
-import { LINGER_MS, SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
-import { part } from './over.ts'
+import { LINGER_MS, SHORT_WRITE_TIMEOUT_MS } from '../limits/limits.ts'
+import { closeStream } from './serve.ts'
 
-export interface CardService {
+export interface CardDependencies {
   /** The newest signed card. */
   card: () => Uint8Array
-  load: () => Load
+  queue: { load: () => Load }
   logger: Logger
   /** Fires when the node stops. */
   stopping: AbortSignal
 }
 
-/** Resolves when the stream is over. Never rejects. */
-export async function serveCard(frames: FrameStream, peer: string, service: CardService): Promise<void> {
-  const { card, load, logger, stopping } = service
+/** Serves one stream. Resolves when it is closed. Never rejects. */
+export async function serveCard(
+  frames: FrameStream,
+  peer: string,
+  { card, queue, logger, stopping }: CardDependencies
+): Promise<void> {
   try {
-    await frames.send(encodeCardReply({ card: card(), load: load() }), {
-      timeoutMs: SHORT_WRITE_TIMEOUT_MS,
-      timeoutCode: 'caller_stalled'
-    })
+    const write = { timeoutMs: SHORT_WRITE_TIMEOUT_MS, timeoutCode: 'caller_stalled' } as const
+    await frames.send(encodeCardReply({ card: card(), load: queue.load() }), write)
   } catch (error) {
-    logger.debug({ peer, err: error }, 'a peer did not take the card')
-    frames.abort(new Error('the card was not taken'))
+    logger.debug({ peer, err: error }, 'a peer did not read the card')
+    frames.abort(new Error('the caller did not read the card'))
   }
-  await part(frames, LINGER_MS, stopping)
+  await closeStream(frames, LINGER_MS, stopping)
 }

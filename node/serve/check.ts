@@ -1,31 +1,33 @@
-/** Whether this node can serve a request that is well-formed: pure, against the model it holds. */
+/** Whether this node can serve a valid request. Pure functions over the request and the model. */
 import { offeredTools, PotluckError, type Feature, type GenerateRequest } from '@potluck/protocol'
+import { equals } from 'uint8arrays/equals'
 
 import type { EngineModel, EngineStatus } from '../engine/interface.ts'
 import { inputBytes } from '../engine/shape/input-bytes.ts'
-import { MAX_BYTES_PER_TOKEN, RESTART_RETRY_MS } from '../limits.ts'
+import { MAX_BYTES_PER_TOKEN, RESTART_RETRY_MS } from '../limits/limits.ts'
 
-export interface Serving {
+/** What the node serves at the moment. */
+export interface ServedModel {
   model: EngineModel
   status: EngineStatus
   draining: boolean
 }
 
 /**
- * What can be said before the prompt is tokenised.
+ * Everything that can be checked before the prompt is tokenised.
  *
  * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts), `unsupported`,
  *   `invalid_request`, `context_length_exceeded`
  */
-export function checkRequest(request: GenerateRequest, serving: Serving): void {
-  checkModel(request.modelDigest, serving)
-  const { model } = serving
+export function checkRequest(request: GenerateRequest, servedModel: ServedModel): void {
+  checkModel(request.modelDigest, servedModel)
+  const { model } = servedModel
   for (const feature of neededFeatures(request)) {
     if (!model.features.includes(feature)) throw new PotluckError('unsupported', `the model lacks ${feature}`)
   }
   for (const token of request.sampling.logitBias.keys()) checkToken('logit_bias', token, model)
   if (request.continuation === undefined) {
-    if (inputBytes(request.input) > model.contextLength * MAX_BYTES_PER_TOKEN) throw overflow(model)
+    if (inputBytes(request.input) > model.contextLength * MAX_BYTES_PER_TOKEN) throw overflow('the prompt does', model)
     return
   }
   const { promptTokens, answerTokens } = request.continuation
@@ -38,9 +40,10 @@ export function checkRequest(request: GenerateRequest, serving: Serving): void {
  *
  * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts)
  */
-export function checkModel(digest: Uint8Array, { model, status, draining }: Serving): void {
-  if (draining) throw new PotluckError('draining', 'the node is leaving')
-  if (status.state === 'failed' || !sameBytes(digest, model.digest)) {
+export function checkModel(digest: Uint8Array, servedModel: ServedModel): void {
+  checkDraining(servedModel)
+  const { model, status } = servedModel
+  if (status.state === 'failed' || !equals(digest, model.digest)) {
     throw new PotluckError('model_not_found', 'the node does not serve this model')
   }
   if (status.state === 'restarting') {
@@ -48,14 +51,19 @@ export function checkModel(digest: Uint8Array, { model, status, draining }: Serv
   }
 }
 
+/** @throws PotluckError `draining` */
+export function checkDraining({ draining }: ServedModel): void {
+  if (draining) throw new PotluckError('draining', 'the node is shutting down')
+}
+
 /**
- * Whether the prompt and the whole answer fit the context: an answer is never cut short by it.
+ * Whether the prompt and the longest possible answer fit the context. The context never cuts an answer short.
  *
  * @throws PotluckError `context_length_exceeded`
  */
 export function checkContext(promptTokens: number, maxTokens: number, model: EngineModel): void {
   if (promptTokens + maxTokens > model.contextLength) {
-    throw overflow(model, `${promptTokens} tokens of prompt and ${maxTokens} of answer`)
+    throw overflow(`${promptTokens} tokens of prompt and ${maxTokens} of answer do`, model)
   }
 }
 
@@ -72,11 +80,7 @@ function checkToken(field: string, token: number, { vocabularySize }: EngineMode
   if (token >= vocabularySize) throw new PotluckError('invalid_request', `${field} holds an id outside the vocabulary`)
 }
 
-function overflow({ contextLength }: EngineModel, what: string = 'the prompt'): PotluckError {
-  const message = what === 'the prompt' ? `${what} does not fit` : `${what} do not fit`
-  return new PotluckError('context_length_exceeded', `${message} a context of ${contextLength}`)
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index])
+/** @param what subject and auxiliary verb */
+function overflow(what: string, { contextLength }: EngineModel): PotluckError {
+  return new PotluckError('context_length_exceeded', `${what} not fit a context of ${contextLength}`)
 }

@@ -1,19 +1,21 @@
 /**
- * Backpressure counted in tokens: the caller grants them, the engine spends them.
+ * Backpressure counted in tokens: the caller grants credit, and the engine spends it.
  *
- * Bytes alone would not do: a transport window holds thousands of tokens, which a node would
- * compute for a caller that left. Nor does credit alone: a caller may grant much and not read, so
- * the engine is only let a little ahead of what the stream took.
+ * The transport's backpressure alone is not enough. Its window holds thousands of tokens, which the node would compute
+ * for a caller that no longer reads. Credit alone is not enough either. A caller can grant much and not read, so the
+ * engine may compute only a few tokens ahead of the stream.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { decodeClientFrame, MAX_CREDIT, PotluckError, type FrameStream } from '@potluck/protocol'
 
-import { ENGINE_LEAD_TOKENS } from '../limits.ts'
+import { ENGINE_LEAD_TOKENS } from '../limits/limits.ts'
 
-/** What the caller may still be sent, and what of it the engine may compute ahead of the stream. */
+/** Counts the tokens that the caller granted, and the part of them that the engine may compute now. */
 export class CreditAccount {
+  /** Tokens that the caller granted and the engine has not computed. */
   #balance: number
+  /** Tokens that the engine may compute and has not. */
   #lent = 0
   #emptySince: number | undefined
   readonly #now: () => number
@@ -24,19 +26,19 @@ export class CreditAccount {
     this.#now = now
   }
 
-  /** How long the caller has left the account empty, in milliseconds; 0 while there is credit. */
+  /** How long the account has been empty, milliseconds. 0 while there is credit. */
   get emptyForMs(): number {
     return this.#emptySince === undefined ? 0 : this.#now() - this.#emptySince
   }
 
-  /** These tokens came from the engine, on their way to the caller. */
+  /** The engine computed these tokens, and the node is about to send them. */
   spend(tokens: number): void {
     this.#lent -= tokens
     this.#balance -= tokens
     if (this.#balance <= 0) this.#emptySince ??= this.#now()
   }
 
-  /** @throws PotluckError `invalid_request` if the caller would hold more than it may */
+  /** @throws PotluckError `invalid_request` if the balance would exceed `MAX_CREDIT` */
   grant(tokens: number): void {
     if (this.#balance + tokens > MAX_CREDIT) {
       throw new PotluckError('invalid_request', `more than ${MAX_CREDIT} tokens of credit`)
@@ -45,7 +47,7 @@ export class CreditAccount {
     if (this.#balance > 0) this.#emptySince = undefined
   }
 
-  /** Tokens that the engine gets now; in batches, as each is a message to its process. */
+  /** How many more tokens the engine may compute now. In batches, because a grant is a message to another process. */
   lend(): number {
     if (this.#lent > ENGINE_LEAD_TOKENS / 2) return 0
     const tokens = Math.max(0, Math.min(this.#balance, ENGINE_LEAD_TOKENS) - this.#lent)
@@ -55,7 +57,7 @@ export class CreditAccount {
 }
 
 /**
- * Reads credit frames until `signal` fires. A caller that ended its side may use up what it granted.
+ * Reads credit frames until `signal` fires. If the caller closes its side, the credit that it granted stays valid.
  *
  * @throws PotluckError `caller_stalled` if the account stays empty for `timeoutMs`; `invalid_request`
  *   for any other frame or too much credit; `stream_cut` after a reset
@@ -80,7 +82,7 @@ export async function readCredit(
       onGrant()
     } catch (error) {
       if (signal.aborted) return
-      // The wait began before the account was empty: the loop waits for the rest.
+      // The wait began before the account was empty, so the loop waits for the rest of the time.
       if (!(error instanceof PotluckError && error.code === 'caller_stalled')) throw error
     }
   }

@@ -1,148 +1,87 @@
 /**
- * Serves one stream of `/potluck/generate/1.0.0`:
+ * `/potluck/generate/1.0.0`: a prompt in, an answer token by token, and a signed receipt at the end.
  *
- * 1. let the stream in: the peer's streams and patience, and how many may be silent
- * 2. read the request: bounded in time and size
- * 3. check it against the model, and that the queue has room
- * 4. tokenise it in the engine, and check it against the context
- * 5. enter the fair queue and say so: `accepted`
- * 6. wait for a slot
- * 7. generate: every delta goes out as the caller's credit and the stream allow
- * 8. `done`, with the signed receipt
- *
- * A caller that resets the stream ends all of it at once, wherever it stands. Every failure becomes
- * one error frame, if anybody is left to read it; the text of exceptions goes to the log alone.
+ * serve.ts runs the steps below. `accept` makes the frame `accepted`, with the place in the queue. `run` sends a
+ * `delta` for each piece of the answer (answer.ts). `encodeResult` makes the last frame, `done`.
  */
 import {
   decodeClientFrame,
   encodeNodeFrame,
+  GENERATE_PROTOCOL,
   PotluckError,
-  type FrameStream,
   type GenerateRequest
 } from '@potluck/protocol'
 
-import type { Visit } from '../admission/door.ts'
-import { DELIVERY_MS, LINGER_MS, SHORT_WRITE_TIMEOUT_MS } from '../limits.ts'
-import { runAnswer, sendFrame } from './answer.ts'
-import { checkContext, checkRequest } from './check.ts'
-import { part, untilOver } from './over.ts'
-import { toErrorFrame, isCallersFault, toPotluckError } from './outcome.ts'
-import { issueReceipt } from './receipt.ts'
-import type { GenerateService } from './service.ts'
+import type { FairQueue } from '../admission/queue.ts'
+import type { Engine } from '../engine/interface.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import { runAnswer, type AnswerDependencies, type GeneratedAnswer } from './answer.ts'
+import { checkContext, checkRequest, type ServedModel } from './check.ts'
+import { issueReceipt, type ReceiptDependencies } from './receipt.ts'
+import type { ServedProtocol } from './serve.ts'
 
-interface Arrival {
+export interface GenerateDependencies extends AnswerDependencies, ReceiptDependencies {
+  engine: Pick<Engine, 'model' | 'backend' | 'tokenize' | 'generate'>
+  queue: Pick<FairQueue, 'load'>
+  metrics: Pick<Metrics, 'accepted' | 'observeAnswer'>
+  servedModel: () => ServedModel
+}
+
+interface ReceivedRequest {
   request: GenerateRequest
-  /** SHA-256 of its frame. */
+  /** SHA-256 of the frame. */
   digest: Uint8Array
-  /** By the monotonic clock. */
-  arrivedAt: number
 }
 
-/** Resolves when the stream is over. Never rejects. */
-export async function serveGenerate(frames: FrameStream, peer: string, service: GenerateService): Promise<void> {
-  let visit: Visit | undefined
-  let served = true
-  let partingMs = LINGER_MS
-  try {
-    visit = service.door.open(peer, () => {
-      service.abuse.report(peer, 'unreadStreams')
-      frames.abort(new Error('silent for longest'))
-    })
-    await serve(frames, peer, visit, service)
-    service.metrics.finished('done')
-    partingMs = DELIVERY_MS
-  } catch (cause) {
-    const error = toPotluckError(cause, service)
-    served = !isCallersFault(error.code)
-    await refuse(frames, peer, error, service)
-  } finally {
-    visit?.leave(served)
-  }
-  await part(frames, partingMs, service.stopping)
+interface TokenizedRequest extends ReceivedRequest {
+  promptTokens: readonly number[]
 }
 
-async function serve(frames: FrameStream, peer: string, visit: Visit, service: GenerateService): Promise<void> {
-  const over = AbortSignal.any([frames.closed, service.stopping])
-  const { queue, clock, limits } = service
-  const arrival = await readRequest(frames, over, service)
-  const { request, arrivedAt } = arrival
-  visit.arrived()
-
-  const promptTokens = await admit(request, over, service)
-  const slot = Promise.withResolvers<void>()
-  const place = queue.enter(peer, slot.resolve)
-  if (place === undefined) throw full(service)
-  try {
-    service.metrics.accepted(promptTokens.length)
-    const queuePosition = place.position()
-    const estimatedWaitMs = Math.round(place.estimatedWaitMs())
-    const accepted = { type: 'accepted', promptTokens, queuePosition, estimatedWaitMs, load: queue.load() } as const
-    await sendFrame(frames, accepted, over, limits.creditTimeoutMs)
-    await untilOver(slot.promise, over)
-    const queueMs = clock() - arrivedAt
-
-    const answered = await runAnswer(frames, { request, promptTokens, arrivedAt }, over, service)
-    place.leave()
-
-    const { finishReason, usage, prefillMs, decodeMs } = answered.done
-    const timings = { queueMs, prefillMs, decodeMs }
-    const receipt = await issueReceipt({ ...arrival, promptTokens, timings, ...answered }, service)
-    const done = { type: 'done', finishReason, usage, timings, load: queue.load(), receipt } as const
-    await sendFrame(frames, done, over, limits.creditTimeoutMs)
-  } finally {
-    place.leave()
-  }
+interface GeneratedResult extends TokenizedRequest, GeneratedAnswer {
+  queueMs: number
 }
 
-async function readRequest(
-  frames: FrameStream,
-  over: AbortSignal,
-  { limits, clock }: GenerateService
-): Promise<Arrival> {
-  const wait = { timeoutMs: limits.requestReadTimeoutMs, timeoutCode: 'request_timeout', signal: over } as const
-  const bytes = await frames.receive(wait)
-  if (bytes === undefined) throw new PotluckError('stream_cut', 'the stream ended without a request')
-  const frame = decodeClientFrame(bytes)
-  if (frame.type !== 'request') throw new PotluckError('invalid_request', 'the first frame is not a request')
-  return { request: frame.request, digest: frame.digest, arrivedAt: clock() }
-}
+export function generateProtocol(
+  node: GenerateDependencies
+): ServedProtocol<ReceivedRequest, TokenizedRequest, GeneratedResult> {
+  const { engine, queue, metrics, servedModel } = node
+  return {
+    id: GENERATE_PROTOCOL,
 
-/** The prompt's ids, of a request that may enter the queue. */
-async function admit(
-  request: GenerateRequest,
-  over: AbortSignal,
-  service: GenerateService
-): Promise<readonly number[]> {
-  const { engine, queue } = service
-  checkRequest(request, { model: engine.model, status: engine.status, draining: service.draining() })
-  // Said before the work of tokenising, which an overloaded node cannot spare.
-  if (queue.full) throw full(service)
-  const promptTokens = request.continuation?.promptTokens ?? (await engine.tokenize(request.input, over))
-  checkContext(promptTokens.length, request.maxTokens, engine.model)
-  return promptTokens
-}
+    decode: (bytes) => {
+      const frame = decodeClientFrame(bytes)
+      if (frame.type !== 'request') throw new PotluckError('invalid_request', 'the first frame is not a request')
+      return { request: frame.request, digest: frame.digest }
+    },
 
-function full({ queue }: GenerateService): PotluckError {
-  return new PotluckError('busy', 'the queue is full', { retryAfterMs: queue.retryAfterMs })
-}
+    check: ({ request }) => checkRequest(request, servedModel()),
 
-/** Tells the metrics, the log and the peer. */
-async function refuse(
-  frames: FrameStream,
-  peer: string,
-  error: PotluckError,
-  { metrics, abuse, queue, logger }: GenerateService
-): Promise<void> {
-  metrics.finished(error.code)
-  if (frames.closed.aborted) return
-  if (isCallersFault(error.code)) abuse.report(peer, error.code)
-  const frame = toErrorFrame(error, queue.load())
-  if (frame === undefined) return frames.abort(error)
-  try {
-    const wait = { timeoutMs: SHORT_WRITE_TIMEOUT_MS, timeoutCode: 'caller_stalled' } as const
-    await frames.send(encodeNodeFrame(frame), wait)
-  } catch (cause) {
-    logger.debug({ peer, err: cause }, 'a peer did not take its error')
-    frames.abort(error)
+    prepare: async ({ request, digest }, closed) => {
+      const promptTokens = request.continuation?.promptTokens ?? (await engine.tokenize(request.input, closed))
+      checkContext(promptTokens.length, request.maxTokens, engine.model)
+      return { request, digest, promptTokens }
+    },
+
+    accept: ({ promptTokens }, place) => {
+      metrics.accepted(promptTokens.length)
+      return encodeNodeFrame({
+        type: 'accepted',
+        promptTokens,
+        queuePosition: place.position(),
+        estimatedWaitMs: Math.round(place.estimatedWaitMs()),
+        load: queue.load()
+      })
+    },
+
+    run: async (job, stream) => ({ ...job, ...(await runAnswer(job, stream, node)), queueMs: stream.queueMs }),
+
+    encodeResult: async (result) => {
+      const { finishReason, usage, prefillMs, decodeMs } = result.done
+      const timings = { queueMs: result.queueMs, prefillMs, decodeMs }
+      const receipt = await issueReceipt({ ...result, timings }, node)
+      return encodeNodeFrame({ type: 'done', finishReason, usage, timings, load: queue.load(), receipt })
+    },
+
+    encodeError: encodeNodeFrame
   }
 }

@@ -1,4 +1,4 @@
-/** The node's signed statement of what it generated. */
+/** Signs the receipt: the node's statement of what it generated. */
 import {
   answerWindows,
   SAMPLING_CONTRACT,
@@ -8,10 +8,19 @@ import {
   type Timings
 } from '@potluck/protocol'
 
-import type { Answered } from './answer.ts'
-import type { GenerateService } from './service.ts'
+import type { PrivateKey } from '@libp2p/interface'
 
-export interface Statement extends Answered {
+import type { Engine } from '../engine/interface.ts'
+import type { GeneratedAnswer } from './answer.ts'
+
+export interface ReceiptDependencies {
+  engine: Pick<Engine, 'model' | 'backend'>
+  privateKey: PrivateKey
+  /** Milliseconds since the epoch. */
+  now: () => number
+}
+
+export interface ReceiptFacts extends GeneratedAnswer {
   request: GenerateRequest
   /** SHA-256 of the request's frame. */
   digest: Uint8Array
@@ -20,8 +29,8 @@ export interface Statement extends Answered {
 }
 
 export async function issueReceipt(
-  { request, digest, promptTokens, answerTokens, timings, done }: Statement,
-  { engine, privateKey, now }: Pick<GenerateService, 'engine' | 'privateKey' | 'now'>
+  { request, digest, promptTokens, answerTokens, timings, done }: ReceiptFacts,
+  { engine, privateKey, now }: ReceiptDependencies
 ): Promise<Uint8Array> {
   const { accelerator, engine: name, kvType, flashAttention } = engine.backend
   return await signReceipt(

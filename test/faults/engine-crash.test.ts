@@ -1,4 +1,4 @@
-/** The engine's process dies; the daemon does not. */
+/** The engine's process crashes, and the daemon continues. */
 import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
 
@@ -6,14 +6,14 @@ import { ScriptedEngine, startLlamaEngine } from '../../node/index.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { Call, caller, dial, event, node, request, until } from '../e2e/node/harness.ts'
 
-test('killed in mid-answer: the caller is told, and the next one is served', async () => {
+test('an engine is killed in an answer: the caller gets an error, and the next request is served', async () => {
   const logger = pino({ level: 'silent' })
   const engine = await startLlamaEngine({ modelPath: crumb.Q8_0.path, threads: 1, gpu: false, logger })
   onTestFinished(async () => await engine.close())
   const serving = await node(engine)
   const connection = await dial(await caller(), serving)
 
-  // What the credit does not reach is still to come when the process dies.
+  // The credit is less than the answer, so the answer is not complete when the process dies.
   const asked = request(engine, { maxTokens: 900, credit: 32 })
   const call = await Call.open(connection, asked)
   await call.expect('accepted')
@@ -30,7 +30,7 @@ test('killed in mid-answer: the caller is told, and the next one is served', asy
   await until(serving, ({ slotsFree, engine: now }) => slotsFree === engine.slots && now?.restarts === 1)
 })
 
-test('while the engine restarts, callers are asked to come back; given up, they are sent elsewhere', async () => {
+test('a request gets busy while the engine restarts, and model_not_found after it failed for good', async () => {
   const engine = new ScriptedEngine({ reply: () => 'ok' })
   const serving = await node(engine)
   const connection = await dial(await caller(), serving)

@@ -1,4 +1,4 @@
-/** An answer whose node fails in the middle, against the same answer undisturbed. */
+/** An answer whose node fails in the middle must equal the same answer without the failure. */
 import { createClient, type AnswerResult, type GenerationOptions } from '@potluck/client'
 import { PotluckError } from '@potluck/protocol'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -8,10 +8,10 @@ import { event, node, relay } from '../e2e/node/harness.ts'
 
 const ANSWER = 'The quick brown fox jumps over the lazy dog.'
 
-/** The answer of a network whose first node to be asked fails at this token. */
+/** The answer of a network of two nodes. The node that is asked first fails at token `cut`. */
 async function failingAt(cut: number, options: GenerationOptions): Promise<AnswerResult> {
   const { addresses } = await relay()
-  // Not while the nodes measure themselves.
+  // Only after the nodes have measured their rates.
   let armed = false
   const engine = (): ScriptedEngine =>
     new ScriptedEngine({
@@ -38,14 +38,14 @@ async function failingAt(cut: number, options: GenerationOptions): Promise<Answe
   return result
 }
 
-describe('a stop sequence that the failure cuts in two', () => {
-  test.each([17, 20])('still ends the answer, at token %i', async (cut) => {
+describe('a stop sequence, of which the failing node sent the beginning,', () => {
+  test.each([17, 20])('ends the answer, if the node fails at token %i', async (cut) => {
     const { text, finishReason, metadata } = await failingAt(cut, { stop: ['fox jumps'] })
     expect([text, finishReason]).toEqual(['The quick brown ', 'stop'])
     expect(metadata.failures).toMatchObject([{ code: 'engine_failed', tokens: cut }])
   })
 
-  test('that does not come after all is text, once', async () => {
+  test('is sent as text, once, if the rest does not follow', async () => {
     const { text, finishReason } = await failingAt(18, { stop: ['fox sleeps'] })
     expect([text, finishReason]).toEqual([ANSWER, 'stop'])
   })

@@ -1,4 +1,4 @@
-/** What comes from web pages, and from programs that mean no good or know no better. */
+/** Requests of web pages and of hostile or faulty programs to the gateway. */
 import { once } from 'node:events'
 import { request, type ClientRequest, type IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
@@ -15,7 +15,7 @@ const ASK = { messages: [{ role: 'user', content: 'hello' }] }
 
 const serving = async (): ReturnType<typeof node> => await node(new ScriptedEngine({ reply: () => 'ok' }))
 
-/** A request by hand: `fetch` sets `Host` and `Origin` itself. */
+/** A request by `node:http`, because `fetch` sets `Host` and `Origin` itself. */
 function open(url: string, path: string, headers: Record<string, string> = {}, method = 'POST'): ClientRequest {
   const asked = request(`${url}${path}`, { method, headers: { 'content-type': 'application/json', ...headers } })
   onTestFinished(() => void asked.destroy())
@@ -35,7 +35,7 @@ function raw(url: string): Socket {
   return socket
 }
 
-test('a web page of another origin is refused, one that is allowed is not', async () => {
+test('a web page of another origin is refused, and one of an allowed origin is answered', async () => {
   const { url } = await gateway([await serving()], { origins: ['https://mine.example'] })
   const ask = async (headers: Record<string, string>): ReturnType<typeof answer> =>
     await answer(open(url, '/v1/chat/completions', headers), ASK)
@@ -58,7 +58,7 @@ test('a web page of another origin is refused, one that is allowed is not', asyn
   ])
 })
 
-test('a name that was rebound to our address is refused, an allowed one is not', async () => {
+test('an unknown host name is refused (DNS rebinding), and an allowed one is answered', async () => {
   const { url } = await gateway([await serving()], { hosts: ['potluck.lan'] })
   const status = async (host: string): Promise<number | undefined> =>
     (await answer(open(url, '/v1/models', { host }, 'GET'))).response.statusCode
@@ -69,7 +69,7 @@ test('a name that was rebound to our address is refused, an allowed one is not',
   }
 })
 
-test('beyond loopback only with a key, which is asked for in either header', async () => {
+test('a gateway beyond loopback needs a key, which a request can send in either header', async () => {
   const node = await serving()
   await expect(gateway([node], { host: '0.0.0.0' })).rejects.toThrow('set a key')
   const { url } = await gateway([node], { keys: ['first', 'second'] })
@@ -83,11 +83,11 @@ test('beyond loopback only with a key, which is asked for in either header', asy
   expect((await fetch(`${url}/healthz`)).status).toBe(200)
 })
 
-test('a body of a gigabyte is refused before it is read, also one that does not say its size', async () => {
+test('a body of a gigabyte is refused before it is read, with and without a content length', async () => {
   const { url } = await gateway([await serving()])
-  const told = open(url, '/v1/chat/completions', { 'content-length': String(1024 ** 3) })
-  told.flushHeaders()
-  const [refused] = (await once(told, 'response')) as [IncomingMessage]
+  const sized = open(url, '/v1/chat/completions', { 'content-length': String(1024 ** 3) })
+  sized.flushHeaders()
+  const [refused] = (await once(sized, 'response')) as [IncomingMessage]
   expect([refused.statusCode, JSON.parse(await text(refused))]).toMatchObject([
     413,
     { error: { code: 'request_too_large' } }
@@ -103,7 +103,7 @@ test('a body of a gigabyte is refused before it is read, also one that does not 
     pipeline(pieces, endless).catch(() => 'cut')
   ])
   expect(response.statusCode).toBe(413)
-  // What the gateway took, and what lay in buffers when the connection was cut.
+  // What the gateway read, and what was in buffers when the connection was closed.
   expect(sent).toBeLessThan(128 * 1024 ** 2)
 })
 
@@ -112,13 +112,13 @@ test('ten thousand headers are refused', async () => {
   const many = Array.from({ length: 10_000 }, (_, index) => `x-${index}: y\r\n`).join('')
   const socket = raw(url)
   socket.write(`GET /v1/models HTTP/1.1\r\nHost: localhost\r\n${many}\r\n`)
-  // The rest of them is not read, so that the system may reset the connection before the refusal is.
+  // The gateway does not read the rest, so the system may reset the connection before the refusal is read.
   const reply = await text(socket).catch((error: NodeJS.ErrnoException) => error.code ?? '')
   expect(reply).toMatch(/^HTTP\/1.1 431|^ECONNRESET/)
   expect((await fetch(`${url}/v1/models`)).status).toBe(200)
 })
 
-test('a connection that never says what it wants is closed, and one whose body never ends', async () => {
+test('a connection whose headers or body never end is closed', async () => {
   const limits = { headersTimeoutMs: 100, requestTimeoutMs: 200 }
   const { url } = await gateway([await serving()], { limits })
   for (const words of [
@@ -131,7 +131,7 @@ test('a connection that never says what it wants is closed, and one whose body n
   }
 })
 
-test('a reader that takes nothing is cut, and the node is free again', async () => {
+test('a caller that does not read is disconnected, and the slot of the node is free again', async () => {
   const engine = new ScriptedEngine({ slots: 1, contextLength: 65_536 })
   const slow = await node(engine)
   const { url } = await gateway([slow], { limits: { readerTimeoutMs: 300 } })
@@ -147,7 +147,7 @@ test('a reader that takes nothing is cut, and the node is free again', async () 
   expect((await post(url, 'chat/completions', { ...ASK, max_tokens: 1 })).status).toBe(200)
 })
 
-test('more requests than a minute allows are told when to come back', async () => {
+test('requests beyond the limit per minute get the time to retry', async () => {
   const { url } = await gateway([await serving()], { limits: { requestsPerMinute: 2 } })
   const statuses = []
   for (let index = 0; index < 3; index++) statuses.push(await post(url, 'chat/completions', ASK))
@@ -156,12 +156,12 @@ test('more requests than a minute allows are told when to come back', async () =
   expect(statuses[2]?.headers.get('x-should-retry')).toBe('true')
 })
 
-test('more answers than the gateway runs are refused, and stopping ends those that run with a word', async () => {
+test('answers beyond the limit are refused, and a gateway that stops ends running ones', async () => {
   const { serving: held } = await gatedNode({ slots: 2 })
   const running = await gateway([held], { limits: { answers: 1 } })
   const first = await post(running.url, 'chat/completions', { ...ASK, stream: true })
   expect((await post(running.url, 'chat/completions', ASK)).status).toBe(429)
-  const [told] = await Promise.all([first.text(), running.stop()])
-  expect(told).toContain('The gateway is stopping.')
+  const [body] = await Promise.all([first.text(), running.stop()])
+  expect(body).toContain('The gateway is stopping.')
   expect(running.failures).toEqual([])
 })

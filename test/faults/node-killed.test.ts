@@ -1,4 +1,4 @@
-/** A node that is killed while it writes a document for a gateway's caller: real processes, the real engine. */
+/** A node is killed while it writes a document for a caller of the gateway. Real processes, with the real engine. */
 import { expect, test } from 'vitest'
 
 import { validatorOf } from '../unit/grammar/schemas.ts'
@@ -7,7 +7,7 @@ import { crumbNetwork } from '../e2e/gateway/sdk/network.ts'
 
 const network = crumbNetwork()
 
-/** Long enough that its node dies in the middle of it. */
+/** Long enough that the node is killed in the middle of the document. */
 const SCHEMA = {
   type: 'object',
   properties: {
@@ -32,8 +32,8 @@ const SCHEMA = {
   additionalProperties: false
 }
 
-test('a document goes on where its node was killed, and is the one that it would have been', async () => {
-  /** The document, and how many nodes fell out. */
+test('another node continues the document, which equals the document without the kill', async () => {
+  /** The document, and how many nodes failed. */
   const ask = async (kill: boolean): Promise<{ text: string; failovers: number | undefined }> => {
     const response = await post(network.url, 'chat/completions', {
       messages: [{ role: 'user', content: 'Name some animals.' }],

@@ -1,4 +1,4 @@
-/** A node behind two relays, one of which goes while it carries an answer. */
+/** A node behind two relays, one of which stops while it carries an answer. */
 import { createClient } from '@potluck/client'
 import { expect, onTestFinished, test } from 'vitest'
 
@@ -8,7 +8,7 @@ import { event, node, relay } from '../e2e/node/harness.ts'
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const
 const ANSWER = 'The quick brown fox jumps over the lazy dog.'
 
-test('the same node goes on through the other relay, at the token where it was cut off', async () => {
+test('the same node continues through the other relay, at the token where the stream was cut', async () => {
   const relays = [await relay(), await relay()]
   const addresses = relays.flatMap((each) => each.addresses())
   let held = Promise.resolve()

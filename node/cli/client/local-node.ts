@@ -1,8 +1,7 @@
 /** Finds the user's own node: the daemon that runs on this machine. */
 import type { Auditor } from '@potluck/client'
 
-import { askControlAudit, readStatus } from '../../metrics/control.ts'
-import { decodeAudit, encodeJob } from '../../serve/owner-audit.ts'
+import { askControlAudit, readStatus } from '../../control/client.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import type { Environment } from '../settings/resolve.ts'
 import type { Settings } from '../settings/table.ts'
@@ -30,7 +29,7 @@ export async function findLocalNode(
       addresses: addresses.filter((address) => /^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//.test(address)),
       auditor: {
         holds: (digest) => digests.includes(digest),
-        audit: async (job, until) => decodeAudit(await askControlAudit(directory, encodeJob(job), until))
+        audit: async (job, until) => await askControlAudit(directory, job, until)
       }
     }
   } catch {

@@ -3,7 +3,7 @@ import { isPrivate } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 
 import { startRelay } from '../../relay.ts'
-import { describeReachability } from '../../status.ts'
+import { describeReachability } from '../../control/status.ts'
 import { createLogger } from '../daemon/log.ts'
 import { bestAddress, reachOf } from '../daemon/reach.ts'
 import { until, type CommandContext } from '../settings/context.ts'

@@ -3,7 +3,7 @@ import { formatDigest, type Load } from '@potluck/protocol'
 
 import type { Engine, EngineStatus } from '../../engine/index.ts'
 import type { NodeEvent, PotluckNode } from '../../node.ts'
-import { describeReachability } from '../../status.ts'
+import { describeReachability } from '../../control/status.ts'
 import { bestAddress } from '../daemon/reach.ts'
 import { startServing } from '../daemon/serving.ts'
 import { until, type CommandContext } from '../settings/context.ts'

@@ -1,5 +1,6 @@
 /** `potluck status`: prints the status of the daemon on this machine, which it reads from the control socket. */
-import { readStatus, type NodeStatus } from '../../metrics/control.ts'
+import { readStatus } from '../../control/client.ts'
+import type { NodeStatus } from '../../control/status.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { labelled, printJson, printLine } from '../terminal/output.ts'

@@ -106,7 +106,7 @@ export class SimClient {
       const count = Math.max(0, tokens - sent)
       sent += count
       if (count > 0) {
-        events.push({ type: 'delta', delta: { tokens: new Array<number>(count).fill(0), text: textOf(count) } })
+        events.push({ type: 'delta', delta: { tokens: Array.from({ length: count }, () => 0), text: textOf(count) } })
       }
     }
     const { cancel } = this.#network.send(
@@ -117,7 +117,7 @@ export class SimClient {
         accepted: (estimatedWaitMs, load) =>
           events.push({
             type: 'accepted',
-            promptTokens: new Array<number>(running.turn.promptTokens).fill(0),
+            promptTokens: Array.from({ length: running.turn.promptTokens }, () => 0),
             queuePosition: load.queued,
             estimatedWaitMs,
             load

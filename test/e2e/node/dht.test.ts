@@ -1,4 +1,4 @@
-/** What the storers of a real DHT take, and when a node puts it there. */
+/** Which records the peers of a real DHT store, and when a node publishes them. */
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
@@ -28,8 +28,8 @@ import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startRelay, ScriptedEngine, type PotluckNode, type Relay } from '../../../node/index.ts'
 import { event, LOOPBACK, node, relay, silent } from './harness.ts'
 
-/** A peer of the DHT that only asks. */
-async function join(to: readonly string[]): Promise<{ dht: KadDHT; leave: () => Promise<void> }> {
+/** A client of the DHT, which stores no records. */
+async function join(to: readonly string[]): Promise<{ dht: KadDHT; stop: () => Promise<void> }> {
   const peer = await createLibp2p({
     transports: [tcp()],
     connectionEncrypters: [noise()],
@@ -37,19 +37,19 @@ async function join(to: readonly string[]): Promise<{ dht: KadDHT; leave: () => 
     services: { identify: identify(), ping: ping(), dht: kadDHT(kadOptions({ scope: 'local', clientMode: true })) }
   })
   await Promise.all(to.map(async (address) => await peer.dial(multiaddr(address))))
-  return { dht: peer.services.dht, leave: async () => await peer.stop() }
+  return { dht: peer.services.dht, stop: async () => await peer.stop() }
 }
 
-/** The same, for the rest of a test. */
+/** The same, until the test is done. */
 async function joined(to: readonly string[]): Promise<KadDHT> {
-  const { dht, leave } = await join(to)
-  onTestFinished(leave)
+  const { dht, stop } = await join(to)
+  onTestFinished(stop)
   return dht
 }
 
 const signal = (): AbortSignal => AbortSignal.timeout(30_000)
 
-/** Storers that took the value. */
+/** Returns how many peers stored the value. */
 async function put(dht: KadDHT, key: Uint8Array, value: Uint8Array): Promise<number> {
   let storers = 0
   for await (const happened of dht.put(key, value, { signal: signal() })) {
@@ -94,7 +94,7 @@ function card(key: PrivateKey, changes: Partial<Card> = {}): Card {
   }
 }
 
-describe('storers', () => {
+describe('the peers of the DHT', () => {
   const storers: Relay[] = []
   let writer: KadDHT
   let attacker: KadDHT
@@ -107,10 +107,10 @@ describe('storers', () => {
     const everyone = storers.flatMap((storer) => storer.addresses())
     const peers = await Promise.all([join(everyone), join(everyone), join(everyone)])
     ;[writer, attacker, reader] = [peers[0].dht, peers[1].dht, peers[2].dht]
-    return async () => await Promise.all([...peers.map(({ leave }) => leave()), ...storers.map((it) => it.stop())])
+    return async () => await Promise.all([...peers.map(({ stop }) => stop()), ...storers.map((it) => it.stop())])
   })
 
-  test('take a valid card, and a newer one in its place', async () => {
+  test('store a valid card, and replace it with a newer one', async () => {
     const owner = await generateKeyPair('Ed25519')
     const key = cardKey(peerIdFromPrivateKey(owner))
     const now = Date.now()
@@ -121,7 +121,7 @@ describe('storers', () => {
     expect((await openCard(found ?? new Uint8Array(), { now })).sequence).toBe(now + 1)
   })
 
-  test('refuse an older card than they hold', async () => {
+  test('refuse a card that is older than theirs', async () => {
     const owner = await generateKeyPair('Ed25519')
     const key = cardKey(peerIdFromPrivateKey(owner))
     const old = await signCard(card(owner, { sequence: Date.now() - 1000 }), owner)
@@ -161,7 +161,7 @@ describe('storers', () => {
       'an oversized card',
       async (owner) => Uint8Array.from([...(await signCard(card(owner), owner)), ...new Uint8Array(MAX_CARD_BYTES)])
     ],
-    ['what is no card', async () => crypto.getRandomValues(new Uint8Array(300))]
+    ['random bytes', async () => crypto.getRandomValues(new Uint8Array(300))]
   ])('refuse %s', async (_, value) => {
     const owner = await generateKeyPair('Ed25519')
     const key = cardKey(peerIdFromPrivateKey(owner))
@@ -178,7 +178,7 @@ describe('a node', () => {
     return await openCard(bytes ?? new Uint8Array(), { now: Date.now(), peerId: serving.peerId })
   }
 
-  test('stands under its model, its name and the key of all nodes, and leaves with a tombstone', async () => {
+  test('publishes records for its digest, its name and all nodes, and a tombstone when it drains', async () => {
     const start = await relay()
     const engine = scripted()
     const serving = await node(engine, { bootstrap: start.addresses() })
@@ -192,7 +192,7 @@ describe('a node', () => {
     expect(await found(dht, serving)).toMatchObject({ draining: true, models: [], addresses: [] })
   })
 
-  test('that starts before its bootstrap peer advertises when that is there', async () => {
+  test('that starts before its bootstrap peer advertises when that peer starts', async () => {
     const key = await generateKeyPair('Ed25519')
     const first = await startRelay({ listen: [LOOPBACK], scope: 'local', privateKey: key, logger: silent })
     const [address = ''] = first.addresses()
@@ -207,7 +207,7 @@ describe('a node', () => {
     expect(await found(await joined([address]), serving)).toMatchObject({ draining: false })
   })
 
-  test('whose bootstrap peer forgot everything advertises again', async () => {
+  test('whose bootstrap peer restarts without its records advertises again', async () => {
     const key = await generateKeyPair('Ed25519')
     const first = await startRelay({ listen: [LOOPBACK], scope: 'local', privateKey: key, logger: silent })
     const [address = ''] = first.addresses()
@@ -221,7 +221,7 @@ describe('a node', () => {
     expect(await found(await joined([address]), serving)).toMatchObject({ draining: false })
   })
 
-  test('whose engine is given up withdraws the model at once, and says why', async () => {
+  test('whose engine failed for good withdraws the model at once, and reports why', async () => {
     const start = await relay()
     const engine = scripted()
     const serving = await node(engine, { bootstrap: start.addresses() })

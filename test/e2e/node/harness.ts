@@ -1,4 +1,4 @@
-/** A node, a relay and a caller in one process, over real libp2p on loopback. Everything ends with its test. */
+/** A node, a relay and a caller in one process, over real libp2p on loopback. They all stop when the test is done. */
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
@@ -45,7 +45,7 @@ export interface LogLine {
   [field: string]: unknown
 }
 
-/** A logger whose lines a test can look at. */
+/** A logger whose lines a test can read. */
 export function recordLog(): { logger: Logger; lines: LogLine[] } {
   const lines: LogLine[] = []
   const logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line) as LogLine) })
@@ -66,7 +66,7 @@ export async function node(engine: Engine, options: Partial<NodeOptions> = {}): 
   return started
 }
 
-/** A node whose engine waits at a gate before every evaluation; measuring at its start is let through. */
+/** A node whose engine waits at a gate before every evaluation, except while the node measures its rates. */
 export async function gatedNode(
   scripted: ScriptedOptions = {},
   options: Partial<NodeOptions> = {}
@@ -99,7 +99,7 @@ export async function event<T extends NodeEvent['type']>(
   })
 }
 
-/** Waits until the metrics are so. */
+/** Waits until the node's metrics meet the condition. */
 export async function until(
   from: PotluckNode,
   condition: (metrics: NodeMetrics) => boolean,
@@ -108,7 +108,7 @@ export async function until(
   await vi.waitUntil(async () => condition(await from.metrics()), { timeout, interval: 5 })
 }
 
-/** A peer that speaks the protocols by hand. */
+/** A peer that uses the protocols without the client package. */
 export async function caller(transports: NonNullable<Libp2pOptions['transports']> = []): Promise<Libp2p> {
   const peer = await createLibp2p({
     transports: [tcp(), ...transports],
@@ -120,7 +120,7 @@ export async function caller(transports: NonNullable<Libp2pOptions['transports']
     ],
     services: { identify: identify(), ping: ping() },
     connectionManager: { inboundConnectionThreshold: 1000 },
-    // A ping waits behind an answer, and the whole network shares this process.
+    // A ping waits behind an answer, and all peers share this process.
     connectionMonitor: { pingTimeout: { minTimeout: 30_000 } }
   })
   onTestFinished(async () => await peer.stop())
@@ -131,7 +131,7 @@ export async function dial(peer: Libp2p, to: PotluckNode): Promise<Connection> {
   return await peer.dial(multiaddr(to.addresses()[0]))
 }
 
-/** A request for whatever the engine serves. */
+/** A request for the engine's model. */
 export function request(engine: Pick<Engine, 'model'>, overrides: Partial<GenerateRequest> = {}): GenerateRequest {
   return {
     requestId: crypto.getRandomValues(new Uint8Array(16)),
@@ -146,9 +146,9 @@ export function request(engine: Pick<Engine, 'model'>, overrides: Partial<Genera
   }
 }
 
-const PATIENCE = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
+const WAIT = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
 
-/** The caller's end of one generate stream. */
+/** The caller's side of one generate stream. */
 export class Call {
   readonly frames: FrameStream
 
@@ -156,27 +156,27 @@ export class Call {
     this.frames = frames
   }
 
-  /** Opens a stream, and sends the request if there is one. */
+  /** Opens a stream, and sends the request if one is given. */
   static async open(connection: Connection, asked?: GenerateRequest): Promise<Call> {
     const stream = await connection.newStream(GENERATE_PROTOCOL, {
       maxOutboundStreams: 10_000,
       runOnLimitedConnection: true
     })
     const call = new Call(new FrameStream(stream, { maxFrameBytes: MAX_NODE_FRAME_BYTES }))
-    if (asked !== undefined) await call.frames.send(encodeRequest(asked).bytes, PATIENCE)
+    if (asked !== undefined) await call.frames.send(encodeRequest(asked).bytes, WAIT)
     return call
   }
 
   async credit(tokens: number): Promise<void> {
-    await this.frames.send(encodeCredit(tokens), PATIENCE)
+    await this.frames.send(encodeCredit(tokens), WAIT)
   }
 
-  /** The next frame; undefined at the end. */
+  /** The next frame. Undefined: the stream ended. */
   async next(): Promise<NodeFrame | undefined> {
-    const bytes = await this.frames.receive(PATIENCE)
+    const bytes = await this.frames.receive(WAIT)
     if (bytes === undefined) return undefined
     const frame = decodeNodeFrame(bytes)
-    // As a client does: nothing more is to be said.
+    // As a client does, because it sends nothing more.
     if (frame.type === 'done' || frame.type === 'error') await this.frames.close()
     return frame
   }
@@ -190,7 +190,7 @@ export class Call {
     return frame as Extract<NodeFrame, { type: T }>
   }
 
-  /** The text and tokens up to the terminal frame, which comes with them. */
+  /** The text and tokens up to the terminal frame, and that frame. */
   async rest(): Promise<{ text: string; tokens: number[]; last: NodeFrame | undefined }> {
     let text = ''
     const tokens: number[] = []
@@ -203,6 +203,6 @@ export class Call {
   }
 
   abort(): void {
-    this.frames.abort(new Error('the caller gave up'))
+    this.frames.abort(new Error('the caller cancels'))
   }
 }

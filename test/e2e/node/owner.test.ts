@@ -1,4 +1,4 @@
-/** What the owner of a node sees and does: its data directory, status, metrics, health and drain. */
+/** What the owner of a node can see and do: data directory, status, metrics, health, drain and audits. */
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
@@ -36,7 +36,7 @@ async function get(port: number, path: string, headers: Record<string, string> =
   return [response.statusCode ?? 0, body]
 }
 
-test('the identity stays with the data directory, which one daemon holds at a time', async () => {
+test('the data directory keeps the identity, and only one daemon can use it', async () => {
   const dataDirectory = await directory()
   const engine = new ScriptedEngine({ reply: () => 'ok' })
   const first = await node(engine, { dataDirectory })
@@ -49,7 +49,7 @@ test('the identity stays with the data directory, which one daemon holds at a ti
   expect(third.peerId.toString()).not.toBe(first.peerId.toString())
 })
 
-test('data that a failing disk has damaged is said, with what to do', async () => {
+test('damaged data is an error that says what to do', async () => {
   const dataDirectory = await directory()
   const engine = new ScriptedEngine({ reply: () => 'ok' })
   await (await node(engine, { dataDirectory })).stop()
@@ -57,17 +57,19 @@ test('data that a failing disk has damaged is said, with what to do', async () =
   for (const file of await readdir(datastore)) {
     if (file.startsWith('MANIFEST')) await writeFile(join(datastore, file), 'no manifest any more')
   }
-  await expect(node(engine, { dataDirectory })).rejects.toThrow(/^cannot open the data in .*; restore it, or move/)
+  await expect(node(engine, { dataDirectory })).rejects.toThrow(
+    /^cannot open the data in .*; restore it from a backup, or move/
+  )
 })
 
-test.skipIf(process.platform === 'win32')('nobody else may read the directory or ask the daemon', async () => {
+test.skipIf(process.platform === 'win32')('other users can neither read the directory nor ask the daemon', async () => {
   const dataDirectory = join(await directory(), 'node')
   await node(new ScriptedEngine({ reply: () => 'ok' }), { dataDirectory })
   expect((await stat(dataDirectory)).mode & 0o777).toBe(0o700)
   expect((await stat(join(dataDirectory, 'control.sock'))).mode & 0o777).toBe(0o600)
 })
 
-test('the status tells what the node is and does', async () => {
+test('the status describes the node and its load', async () => {
   const dataDirectory = await directory()
   const engine = new ScriptedEngine({ reply: () => 'ok', slots: 2 })
   const start = await relay()
@@ -88,7 +90,7 @@ test('the status tells what the node is and does', async () => {
   await expect(readStatus(dataDirectory)).rejects.toThrow(`no potluck node answers in ${dataDirectory}`)
 })
 
-test('metrics and health are served on loopback, to whoever names it', async () => {
+test('metrics and health are served on loopback, for requests that name it as their host', async () => {
   const metricsPort = await freePort()
   const engine = new ScriptedEngine({ reply: () => 'Hello' })
   const serving = await node(engine, { metricsPort })
@@ -118,7 +120,7 @@ test('metrics and health are served on loopback, to whoever names it', async () 
   await expect(node(engine, { metricsPort })).rejects.toThrow(`port ${metricsPort}: it is in use`)
 })
 
-test('a node that leaves finishes what it accepted and refuses the rest', async () => {
+test('a node that drains finishes accepted requests and refuses new ones', async () => {
   const { engine, gate, serving } = await gatedNode({ slots: 1 })
   const connection = await dial(await caller(), serving)
   const running = await Call.open(connection, request(engine))
@@ -141,7 +143,7 @@ test('a node that leaves finishes what it accepted and refuses the rest', async 
   await vi.waitUntil(() => connection.status !== 'open')
 })
 
-test('a node that has to leave ends what is not done in time', async () => {
+test('a node that drains cancels requests that do not finish in time', async () => {
   const { engine, gate, serving } = await gatedNode({}, { limits: { drainTimeoutMs: 50 } })
   const call = await Call.open(await dial(await caller(), serving), request(engine))
   await call.expect('accepted')
@@ -151,14 +153,14 @@ test('a node that has to leave ends what is not done in time', async () => {
   await drained
 })
 
-test('an address that cannot be had is said in one line', async () => {
+test('an address in use is an error in one line', async () => {
   const engine = new ScriptedEngine({ reply: () => 'ok' })
   const [taken = ''] = (await node(engine)).addresses()
   const listen = [taken.slice(0, taken.indexOf('/p2p/'))]
   await expect(node(engine, { listen })).rejects.toThrow(`cannot listen on ${listen[0]}: in use`)
 })
 
-test('a start that is aborted leaves nothing behind', async () => {
+test('an aborted start releases the data directory', async () => {
   const dataDirectory = await directory()
   const engine = new ScriptedEngine({ reply: () => 'ok' })
   const signal = AbortSignal.abort(new Error('interrupted'))
@@ -166,7 +168,7 @@ test('a start that is aborted leaves nothing behind', async () => {
   await node(engine, { dataDirectory })
 })
 
-test("the owner's client has answers audited that nobody else may see", async () => {
+test("the daemon audits answers for its owner's client, even if they are not shareable", async () => {
   const dataDir = await directory()
   const engine = new ScriptedEngine()
   const serving = await node(engine, { dataDirectory: join(dataDir, 'node') })

@@ -1,14 +1,14 @@
-/** A node that nobody can dial serves through a relay. */
+/** A node that no peer can dial directly serves through a relay. */
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { expect, test } from 'vitest'
 
 import { ScriptedEngine } from '../../../node/index.ts'
 import { Call, caller, dial, event, node, relay, request } from './harness.ts'
 
-test('an answer longer than the relay limits of libp2p comes through a relay', async () => {
+test('a relay carries an answer that is longer than the relay limits of libp2p', async () => {
   const between = await relay()
   const [address = ''] = between.addresses()
-  // Some 220 KB on the wire; libp2p's relay would cut it at 128 KiB.
+  // About 220 KB on the wire. libp2p's default would cut it at 128 KiB.
   const long = 'a line of text. '.repeat(150)
   const engine = new ScriptedEngine({ reply: () => long, contextLength: 10_000 })
   const hidden = await node(engine, { listen: [`${address}/p2p-circuit`], bootstrap: [address] })
@@ -23,7 +23,7 @@ test('an answer longer than the relay limits of libp2p comes through a relay', a
   expect(await call.rest()).toMatchObject({ text: long, last: { type: 'done' } })
 })
 
-test('a relay that cannot be reached is said in one line', async () => {
+test('a relay that the node cannot reach is an error in one line', async () => {
   const between = await relay()
   const [address = ''] = between.addresses()
   await between.stop()

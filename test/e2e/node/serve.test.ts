@@ -11,7 +11,7 @@ import { expect, test } from 'vitest'
 import { ScriptedEngine } from '../../../node/index.ts'
 import { Call, caller, dial, gatedNode, node, recordLog, request, until } from './harness.ts'
 
-test('a prompt is answered, with a receipt that holds against what was sent', async () => {
+test('a prompt is answered, with a receipt that matches the request and the answer', async () => {
   const engine = new ScriptedEngine({ reply: () => 'Hello, you!' })
   const serving = await node(engine)
   const asked = request(engine)
@@ -49,7 +49,7 @@ test('a prompt is answered, with a receipt that holds against what was sent', as
   })
 })
 
-test('an answer is continued where another node left it', async () => {
+test('an answer is continued from the tokens of another node', async () => {
   const engine = new ScriptedEngine()
   const serving = await node(engine)
   const connection = await dial(await caller(), serving)
@@ -73,7 +73,7 @@ test('an answer is continued where another node left it', async () => {
   })
 })
 
-test('the engine waits for credit, and goes on with it', async () => {
+test('the engine waits for credit, and continues when the caller grants it', async () => {
   const engine = new ScriptedEngine({ reply: () => 'x'.repeat(50) })
   const serving = await node(engine)
   const call = await Call.open(await dial(await caller(), serving), request(engine, { credit: 10 }))
@@ -85,7 +85,7 @@ test('the engine waits for credit, and goes on with it', async () => {
   expect(await call.rest()).toMatchObject({ text: 'x'.repeat(40), last: { type: 'done' } })
 })
 
-test('a caller that stops granting makes the node stop, and is told why', async () => {
+test('a caller that grants no more credit gets the error caller_stalled', async () => {
   const engine = new ScriptedEngine({ reply: () => 'x'.repeat(50) })
   const { logger, lines } = recordLog()
   const serving = await node(engine, { limits: { creditTimeoutMs: 100 }, logger })
@@ -97,7 +97,7 @@ test('a caller that stops granting makes the node stop, and is told why', async 
   expect(lines).toContainEqual(expect.objectContaining({ limit: 'caller_stalled', level: 40 }))
 })
 
-test('those who wait are told their position, and start in turn', async () => {
+test('waiting requests learn their position, and start in that order', async () => {
   const { engine, gate, serving } = await gatedNode({ slots: 1 }, { limits: { queuedPerSlot: 2 } })
   const [one, two] = [await dial(await caller(), serving), await dial(await caller(), serving)]
   const calls = []
@@ -115,7 +115,7 @@ test('those who wait are told their position, and start in turn', async () => {
   expect(refusal).toMatchObject({ code: 'busy', load: { active: 1, queued: 2 } })
   expect(refusal.retryAfterMs).toBeGreaterThan(0)
 
-  // Whoever leaves the queue makes room in it.
+  // A request that leaves the queue makes room for another.
   calls[1]?.abort()
   await until(serving, ({ requestsWaiting }) => requestsWaiting === 1)
   const late = await Call.open(one, request(engine))
@@ -131,7 +131,7 @@ test.each<[string, (good: GenerateRequest) => GenerateRequest]>([
   ['context_length_exceeded', (good) => ({ ...good, input: { prompt: 'x'.repeat(200_000) } })],
   ['invalid_request', (good) => ({ ...good, continuation: { promptTokens: [100_000], answerTokens: [] } })],
   ['invalid_request', (good) => ({ ...good, maxTokens: 0 })]
-])('%s is said instead of accepted, and the stream ends', async (code, spoil) => {
+])('the error %s is sent instead of accepted, and the stream ends', async (code, spoil) => {
   const engine = new ScriptedEngine({ reply: () => 'ok' })
   const serving = await node(engine)
   const call = await Call.open(await dial(await caller(), serving), spoil(request(engine)))
@@ -141,7 +141,7 @@ test.each<[string, (good: GenerateRequest) => GenerateRequest]>([
   expect((await serving.metrics()).requestsFinished).toEqual({ [code]: 1 })
 })
 
-test("an engine's exception reaches the peer as a code, its text the log", async () => {
+test("an engine's exception reaches the peer as a code, and its text only the log", async () => {
   let failing = false
   const engine = new ScriptedEngine({
     reply: () => 'ok',
@@ -158,7 +158,7 @@ test("an engine's exception reaches the peer as a code, its text the log", async
   expect(lines).toContainEqual(expect.objectContaining({ msg: 'serving a request failed' }))
 })
 
-test('an engine that ends without a result is a failure, not an answer', async () => {
+test('a generation that ends without a result is a failure, not an answer', async () => {
   let cut = false
   const engine = new ScriptedEngine({
     reply: () => 'a long answer',

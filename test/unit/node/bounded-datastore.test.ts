@@ -12,26 +12,26 @@ async function keysOf(store: BoundedDatastore): Promise<string[]> {
   return keys.toSorted()
 }
 
-test('the entry written least recently makes room, those of other prefixes stay', async () => {
-  const store = await BoundedDatastore.over(new MemoryDatastore(), { '/dht/record/': 3 })
+test('the least recently written entry of the prefix is deleted, and other prefixes are not affected', async () => {
+  const store = await BoundedDatastore.open(new MemoryDatastore(), { '/dht/record/': 3 })
   for (const name of ['/self', '/dht/record/a', '/dht/record/b', '/dht/record/c', '/dht/record/a', '/dht/record/d']) {
     await store.put(new Key(name), value)
   }
   expect(await keysOf(store)).toEqual(['/dht/record/a', '/dht/record/c', '/dht/record/d', '/self'])
 })
 
-test('what was deleted does not count', async () => {
-  const store = await BoundedDatastore.over(new MemoryDatastore(), { '/x/': 2 })
+test('deleted entries do not count', async () => {
+  const store = await BoundedDatastore.open(new MemoryDatastore(), { '/x/': 2 })
   for (const name of ['/x/a', '/x/b']) await store.put(new Key(name), value)
   await store.delete(new Key('/x/a'))
   await store.put(new Key('/x/c'), value)
   expect(await keysOf(store)).toEqual(['/x/b', '/x/c'])
 })
 
-test('what lay there before counts', async () => {
+test('entries from an earlier run count', async () => {
   const inner = new MemoryDatastore()
   for (const name of ['/x/a', '/x/b']) await inner.put(new Key(name), value)
-  const store = await BoundedDatastore.over(inner, { '/x/': 2 })
+  const store = await BoundedDatastore.open(inner, { '/x/': 2 })
   await store.put(new Key('/x/c'), value)
   expect(await keysOf(store)).toEqual(['/x/b', '/x/c'])
 })

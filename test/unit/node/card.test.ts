@@ -8,8 +8,8 @@ import { expect, test } from 'vitest'
 import { buildCard, selectAddresses, type CardFacts } from '../../../node/advertise/card.ts'
 import { detectHardware } from '../../../node/hardware/detect.ts'
 import { ScriptedEngine } from '../../../node/index.ts'
-import { TOMBSTONE_TTL_MS } from '../../../node/limits.ts'
-import { describeReachability } from '../../../node/status.ts'
+import { TOMBSTONE_TTL_MS } from '../../../node/limits/limits.ts'
+import { describeReachability } from '../../../node/control/status.ts'
 
 const LAN = '/ip4/192.168.1.5/tcp/4001'
 const PUBLIC = '/ip4/198.41.30.241/tcp/4001'
@@ -27,7 +27,7 @@ const facts: CardFacts = {
   scope: 'local'
 }
 
-test('the card holds the model as the engine has it, with the measured rates', async () => {
+test("the card contains the engine's model and the measured rates", async () => {
   const card = buildCard(facts, { addresses: [LAN], draining: false, sequence: NOW })
   const { digest, name, contextLength, features } = engine.model
   expect(card).toMatchObject({
@@ -40,19 +40,19 @@ test('the card holds the model as the engine has it, with the measured rates', a
   expect(await openCard(await signCard(card, key), { now: NOW })).toMatchObject({ agent: 'potluck/test' })
 })
 
-test('a tombstone has no models and no addresses, and is soon forgotten', () => {
+test('a tombstone has no models and no addresses, and expires soon', () => {
   const card = buildCard(facts, { addresses: [LAN], draining: true, sequence: NOW })
   expect(card).toMatchObject({ models: [], addresses: [], draining: true, expiresAt: NOW + TOMBSTONE_TTL_MS })
 })
 
-test('public addresses come first, and in a public network alone; there is a most', () => {
+test('public addresses come first, a public network uses no others, and their number is limited', () => {
   expect(selectAddresses([LAN, PUBLIC], 'local')).toEqual([PUBLIC, LAN])
   expect(selectAddresses([LAN, PUBLIC], 'public')).toEqual([PUBLIC])
   const many = Array.from({ length: 40 }, (_, index) => `/ip4/192.168.1.${index}/tcp/4001`)
   expect(selectAddresses(many, 'local')).toHaveLength(MAX_CARD_ADDRESSES)
 })
 
-test('the hardware is the GPU where one computes, else the processor', () => {
+test('the device is the GPU if the engine uses one, otherwise the processor', () => {
   expect(detectHardware({ ...engine.backend, accelerator: 'cuda', device: 'NVIDIA X', vramBytes: 5 })).toMatchObject({
     accelerator: 'cuda',
     device: 'NVIDIA X',

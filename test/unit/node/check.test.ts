@@ -66,7 +66,7 @@ test.each<[string, string]>([
   expect(got).toBe(expected === 'a good request' ? 'fine' : expected)
 })
 
-test('prompt and whole answer have to fit', () => {
+test('the prompt and the longest answer must fit the context', () => {
   checkContext(90, 10, model)
   expect(() => checkContext(91, 10, model)).toThrow('91 tokens of prompt and 10 of answer do not fit a context of 100')
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { Lifetime } from '../../../node/lifetime.ts'
 
-test('what was started last is stopped first, once, after the work', async () => {
+test('cleanups run once, in reverse order, after the work in progress', async () => {
   const lifetime = new Lifetime()
   const order: string[] = []
   const work = Promise.withResolvers<void>()
@@ -15,7 +15,7 @@ test('what was started last is stopped first, once, after the work', async () =>
   expect(order).toEqual(['work', 'second', 'first'])
 })
 
-test('idle waits for the work, and for that which comes meanwhile, but not for ever', async () => {
+test('idle waits for all work, including work that starts meanwhile, but not longer than the timeout', async () => {
   const lifetime = new Lifetime()
   const [one, two] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   let idle = false

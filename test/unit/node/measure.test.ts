@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { ScriptedEngine, type EngineEvent, type GenerateJob, type Generation } from '../../../node/index.ts'
 import { measureRates } from '../../../node/hardware/measure.ts'
 
-/** An engine that says it took this long for each token. */
+/** An engine that reports these times for each token. */
 class TimedEngine extends ScriptedEngine {
   readonly #prefillMs: number
   readonly #decodeMs: number
@@ -16,7 +16,7 @@ class TimedEngine extends ScriptedEngine {
 
   override generate(job: GenerateJob, signal?: AbortSignal): Generation {
     const inner = super.generate(job, signal)
-    const told = (event: EngineEvent): EngineEvent => {
+    const timed = (event: EngineEvent): EngineEvent => {
       const prefillMs = job.promptTokens.length * this.#prefillMs
       if (event.type === 'prefill') return { ...event, prefillMs, cachedTokens: 0 }
       return event.type === 'done' ? { ...event, decodeMs: (job.maxTokens - 1) * this.#decodeMs } : event
@@ -24,7 +24,7 @@ class TimedEngine extends ScriptedEngine {
     return {
       grant: (tokens) => inner.grant(tokens),
       async *[Symbol.asyncIterator](): AsyncGenerator<EngineEvent> {
-        for await (const event of inner) yield told(event)
+        for await (const event of inner) yield timed(event)
       }
     }
   }
@@ -32,18 +32,18 @@ class TimedEngine extends ScriptedEngine {
 
 const running = new AbortController().signal
 
-test('the rates are those of the engine', async () => {
+test("the rates follow from the engine's times", async () => {
   const { prefillTokensPerSecond, decodeTokensPerSecond } = await measureRates(new TimedEngine(0.5, 20), running)
   expect(prefillTokensPerSecond).toBeCloseTo(2000)
   expect(decodeTokensPerSecond).toBeCloseTo(50)
 })
 
-test('an engine that fails has no rates, and does not keep the node from starting', async () => {
+test('an engine that fails has rates of 0, and measuring does not fail', async () => {
   const engine = new ScriptedEngine()
   engine.crash()
   expect(await measureRates(engine, running)).toEqual({ prefillTokensPerSecond: 0, decodeTokensPerSecond: 0 })
 })
 
-test('only the signal ends it with an error', async () => {
+test('only the signal makes measuring fail', async () => {
   await expect(measureRates(new TimedEngine(1, 1), AbortSignal.abort(new Error('stopped')))).rejects.toThrow('stopped')
 })

@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 import { FairQueue, type Place } from '../../../node/admission/queue.ts'
-import { INITIAL_SERVICE_MS } from '../../../node/limits.ts'
+import { INITIAL_SERVICE_MS } from '../../../node/limits/limits.ts'
 
 interface Started {
   peer: string
   place: Place | undefined
 }
 
-/** A queue whose starts are recorded in their order. */
+/** A queue, and its started requests in their order. */
 function record(options: { slots: number; capacity: number; now?: () => number }) {
   const queue = new FairQueue({ now: () => 0, ...options })
   const started: Started[] = []
@@ -21,7 +21,7 @@ function record(options: { slots: number; capacity: number; now?: () => number }
   return { queue, started, enter }
 }
 
-test('a free slot is taken at once', () => {
+test('a request takes a free slot at once', () => {
   const { started, enter } = record({ slots: 2, capacity: 8 })
   const place = enter('a')
   expect(started).toHaveLength(1)
@@ -33,14 +33,14 @@ test("one peer's hundred requests do not starve another's first", () => {
   const { started, enter } = record({ slots: 1, capacity: 200 })
   for (let request = 0; request < 100; request++) enter('flood')
   const first = enter('guest')
-  // One runs; behind it the flood has one turn before the guest's.
+  // One request runs. The flood has one more turn before the guest.
   expect(first?.position()).toBe(1)
   started[0]?.place?.leave()
   started[1]?.place?.leave()
   expect(started.map(({ peer }) => peer)).toEqual(['flood', 'flood', 'guest'])
 })
 
-test('a full queue refuses, and says when half of it will have gone', () => {
+test('a full queue refuses, and the time to retry is when half of the queue is done', () => {
   const { queue, enter } = record({ slots: 1, capacity: 4 })
   for (let request = 0; request < 5; request++) expect(enter(`peer ${request}`)).toBeDefined()
   expect(queue.full).toBe(true)
@@ -48,7 +48,7 @@ test('a full queue refuses, and says when half of it will have gone', () => {
   expect(queue.retryAfterMs).toBe(3 * INITIAL_SERVICE_MS)
 })
 
-test('the estimated wait follows the service times that were seen', () => {
+test('the estimated wait follows the measured service times', () => {
   let now = 0
   const { queue, started, enter } = record({ slots: 2, capacity: 100, now: () => now })
   for (let request = 0; request < 200; request++) {
@@ -70,7 +70,7 @@ test('the estimated wait follows the service times that were seen', () => {
   expect(third?.estimatedWaitMs()).toBeCloseTo(40, 0)
 })
 
-test('leaving a place or a slot may be repeated', () => {
+test('leaving a place or a slot twice has no effect', () => {
   const { queue, started, enter } = record({ slots: 1, capacity: 8 })
   const running = enter('a')
   const waiting = enter('b')
@@ -80,6 +80,23 @@ test('leaving a place or a slot may be repeated', () => {
   running?.leave()
   expect(started).toHaveLength(1)
   expect(queue.load()).toMatchObject({ active: 0, queued: 0 })
+})
+
+test('join waits for a slot, and stops waiting when the stream is closed', async () => {
+  const queue = new FairQueue({ slots: 1, capacity: 1, now: () => 0 })
+  const running = queue.join('a')
+  await running.slot(new AbortController().signal)
+  const waiting = queue.join('b')
+  expect(() => queue.join('c')).toThrow(expect.objectContaining({ code: 'busy', retryAfterMs: INITIAL_SERVICE_MS }))
+  const closed = new AbortController()
+  const slot = waiting.slot(closed.signal)
+  closed.abort()
+  await expect(slot).rejects.toMatchObject({ code: 'aborted' })
+  waiting.leave()
+  const next = queue.join('b')
+  running.leave()
+  await next.slot(new AbortController().signal)
+  expect(queue.load()).toMatchObject({ active: 1, queued: 0 })
 })
 
 type Action = { type: 'enter'; peer: number } | { type: 'leave'; index: number }
@@ -92,7 +109,7 @@ const actions = fc.array(
   { maxLength: 200 }
 )
 
-test('no request is lost, doubled or started beyond the slots; positions are what happens', () => {
+test('every request starts once, never beyond the slots, and in the order of the reported positions', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 12 }), actions, (slots, capacity, list) => {
       const { queue, started, enter } = record({ slots, capacity })
@@ -118,13 +135,13 @@ test('no request is lost, doubled or started beyond the slots; positions are wha
         expect(queue.load()).toMatchObject({ active, queued: here.length - active })
         expect(active).toBeLessThanOrEqual(slots)
         expect(here.length - active).toBeLessThanOrEqual(capacity)
-        // Nobody waits while a slot is free.
+        // No request waits while a slot is free.
         expect(active === slots || here.length === active).toBe(true)
         const positions = here.filter((place) => !isRunning(place)).map((place) => place.position())
         expect(positions.toSorted((a, b) => a - b)).toEqual(positions.map((_, index) => index))
       }
       expect(new Set(started).size).toBe(started.length)
-      // In the order of their positions, all who wait get their turn.
+      // Waiting requests start in the order of their positions.
       const waiting = here.filter((place) => !isRunning(place)).toSorted((a, b) => a.position() - b.position())
       const before = started.length
       for (const place of here.filter(isRunning)) place.leave()
@@ -136,7 +153,7 @@ test('no request is lost, doubled or started beyond the slots; positions are wha
   )
 })
 
-test('between two turns of a peer, every other that waited all the time had exactly one', () => {
+test('between two turns of a peer, every other peer that waited all the time has exactly one turn', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(4), { minLength: 2, maxLength: 60 }), (arrivals) => {
       const { started, enter } = record({ slots: 1, capacity: 100 })

@@ -5,14 +5,14 @@ import { afterAttempt, afterChange, nextPublication, startState } from '../../..
 
 const START = 1_000_000
 
-test('without a peer there is nobody to publish to, but the card is renewed before it expires', () => {
+test('without a peer nothing is published, but the card is renewed before it expires', () => {
   expect(nextPublication(startState(START))).toBe(START + CARD_TTL_MS / 2)
 })
 
-test('the first peer brings about the first publication, those after it wait for their turn', () => {
+test('the first peer causes the first publication, and later peers further ones, with growing pauses', () => {
   const known = afterChange(startState(START), { at: START + 5, urgent: false })
   expect(nextPublication(known)).toBe(START + 105)
-  // Peers that come meanwhile do not put it off.
+  // Peers that come meanwhile do not delay the publication.
   expect(nextPublication(afterChange(known, { at: START + 100, urgent: false }))).toBe(START + 105)
 
   let state = afterAttempt(known, { at: START + 200, storers: 1 })
@@ -27,7 +27,7 @@ test('the first peer brings about the first publication, those after it wait for
   expect(waits).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600])
 })
 
-test('an urgent change waits for nobody', () => {
+test('an urgent change is published at once', () => {
   let state = startState(START)
   for (let renewal = 0; renewal < 10; renewal++) {
     state = afterAttempt(afterChange(state, { at: START, urgent: false }), { at: START, storers: 1 })
@@ -37,7 +37,7 @@ test('an urgent change waits for nobody', () => {
   expect(nextPublication(afterChange(state, { ...change, urgent: true }))).toBe(START + 150)
 })
 
-test('a publication that reached nobody is tried again, ever more rarely, and at once when a peer comes', () => {
+test('a publication that no peer stored is repeated with growing pauses, and at once when a peer comes', () => {
   let state = startState(START)
   const waits: number[] = []
   for (let failure = 0; failure < 12; failure++) {

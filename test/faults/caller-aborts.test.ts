@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { expect, test } from 'vitest'
 
 import { startLlamaEngine, type EngineCounters, type PotluckNode } from '../../node/index.ts'
-import { ENGINE_LEAD_TOKENS } from '../../node/limits.ts'
+import { ENGINE_LEAD_TOKENS } from '../../node/limits/limits.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { Call, caller, dial, gatedNode, node, request, until } from '../e2e/node/harness.ts'
 
@@ -13,7 +13,7 @@ async function counters(of: PotluckNode): Promise<EngineCounters> {
   return engine
 }
 
-test.each([0, 3])('an abort ends the generation before its step %i is over, and frees the slot', async (steps) => {
+test.each([0, 3])('an abort ends the generation in its step %i, and frees the slot', async (steps) => {
   const { engine, gate, serving } = await gatedNode({ reply: () => 'a long answer' })
   const before = await counters(serving)
   const call = await Call.open(await dial(await caller(), serving), request(engine))
@@ -29,7 +29,7 @@ test.each([0, 3])('an abort ends the generation before its step %i is over, and 
   expect((await serving.metrics()).requestsFinished).toEqual({ aborted: 1 })
 })
 
-test('an abort in the queue leaves the queue', async () => {
+test('a caller that aborts in the queue leaves the queue', async () => {
   const { engine, gate, serving } = await gatedNode({ slots: 1 })
   const connection = await dial(await caller(), serving)
   const first = await Call.open(connection, request(engine))
@@ -42,7 +42,7 @@ test('an abort in the queue leaves the queue', async () => {
   expect((await first.rest()).last).toMatchObject({ type: 'done' })
 })
 
-test('a caller that grants credit but does not read makes the node stop computing', async () => {
+test('the node stops computing for a caller that grants credit but does not read', async () => {
   const long = 'x'.repeat(60_000)
   const { engine, gate, serving } = await gatedNode(
     { contextLength: 100_000, reply: () => long },
@@ -53,7 +53,7 @@ test('a caller that grants credit but does not read makes the node stop computin
   const call = await Call.open(connection, asked)
   const { decodeTokens } = await counters(serving)
   gate.open()
-  // Nobody reads: what the stream's windows and buffers hold, some 600 bytes a token, is all that is sent.
+  // The caller does not read, so the node sends only what the stream's windows and buffers hold: 600 bytes per token.
   await until(serving, ({ requestsFinished }) => requestsFinished.caller_stalled === 1)
   const { generationTokens, engine: now } = await serving.metrics()
   expect(generationTokens).toBeLessThan(2_000)
@@ -62,7 +62,7 @@ test('a caller that grants credit but does not read makes the node stop computin
   call.abort()
 })
 
-test('a real engine stops in mid-answer and in mid-prefill, and serves on', async () => {
+test('a real engine stops in the middle of an answer and of a prefill, and then serves the next request', async () => {
   const engine = await startLlamaEngine({
     modelPath: crumb.Q8_0.path,
     threads: 1,
@@ -76,7 +76,7 @@ test('a real engine stops in mid-answer and in mid-prefill, and serves on', asyn
       await until(serving, ({ requestsRunning, engine: now }) => requestsRunning === 0 && now?.activeSlots === 0)
     }
 
-    // The end token is forbidden as far as it can be, so that the answer goes on until it is ended.
+    // At temperature 2 the model rarely samples the end token, so the answer continues until the abort.
     const endless = { maxTokens: 900, credit: 1000, sampling: { ...request(engine).sampling, temperature: 2 } }
     const answer = await Call.open(connection, request(engine, endless))
     await answer.expect('accepted')
@@ -86,7 +86,7 @@ test('a real engine stops in mid-answer and in mid-prefill, and serves on', asyn
     const stopped = await counters(serving)
     expect(stopped.decodeTokens).toBe((await counters(serving)).decodeTokens)
 
-    // Its prompt is two slices at least. Left as soon as it has its slot, it is caught behind the first.
+    // The prompt takes at least two slices. An abort as soon as the request has its slot arrives after the first slice.
     const length = 900
     let caught = false
     for (let attempt = 0; attempt < 30 && !caught; attempt++) {

@@ -1,13 +1,13 @@
 /**
- * Yamux without an answer to every frame.
+ * Patches Yamux, so that it does not send a window update for every data frame.
  *
- * Its specification lets a receiver gather what it has taken, and Hashicorp's own does until half of the window is
- * used; @chainsafe/libp2p-yamux 8.0.1 (pinned) sends an update for each data frame. For streamed tokens that is a packet
- * back for every packet: a quarter of the processor time of both sides, and 30 bytes of each 100.
+ * The specification lets a receiver delay the update. Hashicorp's implementation delays it until half of the window is
+ * used. @chainsafe/libp2p-yamux 8.0.1 (pinned) sends an update for each data frame. With streamed tokens that was one
+ * packet back for every packet: a quarter of the processor time of both sides, and 30 of every 100 bytes.
  */
 import type { StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 
-/** What is used of a stream's internals. */
+/** The internals of a stream that the patch uses. */
 interface YamuxStream {
   state: number
   recvWindow: number
@@ -19,10 +19,10 @@ interface YamuxMuxer extends StreamMuxer {
   _newStream: (...of: readonly unknown[]) => YamuxStream
 }
 
-/** Before it, an update carries the flags that open the stream. */
+/** In an earlier state, an update carries the flags that open the stream, so it must not be delayed. */
 const ESTABLISHED = 3
 
-/** @param yamux what `yamux()` returns */
+/** @param yamux the return value of `yamux()` */
 export function sparingWindows<C>(yamux: (components: C) => StreamMuxerFactory): typeof yamux {
   return (components) => {
     const factory = yamux(components)

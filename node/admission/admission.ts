@@ -1,0 +1,100 @@
+/**
+ * Admission control: the limits that apply to a stream before the node reads its request.
+ *
+ * A stream takes memory from its first byte. Therefore the node bounds the streams of each peer, the failed requests of
+ * each peer (see rate-limit.ts), and the streams of all peers whose request has not arrived.
+ */
+import { PotluckError } from '@potluck/protocol'
+
+import { RATE_LIMITED_RETRY_MS, type NodeLimits } from '../limits/limits.ts'
+import { RateLimit } from './rate-limit.ts'
+
+export interface AdmissionOptions extends Pick<
+  NodeLimits,
+  'streamsPerPeer' | 'unreadStreams' | 'failedRequestBurst' | 'failedRequestsPerSecond'
+> {
+  /** Peers whose rate limit is remembered. */
+  rememberedPeers: number
+  /** Milliseconds; any origin. */
+  now: () => number
+}
+
+/** An open stream, from `admit` to `release`. */
+export interface AdmittedStream {
+  /** The request arrived: the stream no longer counts as unread. */
+  requestArrived: () => void
+  /**
+   * The stream is done. Repeated calls have no effect.
+   *
+   * @param strike the request failed through the peer's fault, so that it counts against the peer's rate limit
+   */
+  release: (options: { strike: boolean }) => void
+}
+
+export class AdmissionControl {
+  readonly #options: AdmissionOptions
+  readonly #failedRequests: RateLimit
+  /** Open streams by peer. */
+  readonly #streams = new Map<string, number>()
+  /** How to reset each unread stream, the oldest first. */
+  readonly #unread = new Set<() => void>()
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options
+    this.#failedRequests = new RateLimit({
+      capacity: options.failedRequestBurst,
+      perSecond: options.failedRequestsPerSecond,
+      peers: options.rememberedPeers,
+      now: options.now
+    })
+  }
+
+  get openStreams(): number {
+    let open = 0
+    for (const streams of this.#streams.values()) open += streams
+    return open
+  }
+
+  /**
+   * Admits a stream, or counts the attempt against the peer's rate limit.
+   *
+   * @param reset resets the stream. Admission control calls it if another stream needs the place and this one has been
+   *   unread for longest
+   * @throws PotluckError `rate_limited`
+   */
+  admit(peer: string, reset: () => void): AdmittedStream {
+    this.#checkPeer(peer)
+    this.#makeRoom()
+    this.#streams.set(peer, (this.#streams.get(peer) ?? 0) + 1)
+    this.#unread.add(reset)
+    let released = false
+    return {
+      requestArrived: () => this.#unread.delete(reset),
+      release: ({ strike }) => {
+        if (released) return
+        released = true
+        this.#unread.delete(reset)
+        if (strike) this.#failedRequests.take(peer)
+        const left = (this.#streams.get(peer) ?? 1) - 1
+        if (left === 0) this.#streams.delete(peer)
+        else this.#streams.set(peer, left)
+      }
+    }
+  }
+
+  #checkPeer(peer: string): void {
+    const { streamsPerPeer } = this.#options
+    const waitMs = this.#failedRequests.waitMs(peer)
+    if (waitMs === 0 && (this.#streams.get(peer) ?? 0) < streamsPerPeer) return
+    this.#failedRequests.take(peer)
+    const reason = waitMs > 0 ? 'too many failed requests' : `more than ${streamsPerPeer} requests at once`
+    throw new PotluckError('rate_limited', reason, { retryAfterMs: Math.max(waitMs, RATE_LIMITED_RETRY_MS) })
+  }
+
+  #makeRoom(): void {
+    const oldest = this.#unread.values().next()
+    if (this.#unread.size < this.#options.unreadStreams || oldest.done) return
+    this.#unread.delete(oldest.value)
+    oldest.value()
+  }
+}

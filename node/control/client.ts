@@ -1,0 +1,48 @@
+/** The client's side of the control socket: asks the daemon that runs on a data directory. */
+import { request, type RequestOptions } from 'node:http'
+import { text } from 'node:stream/consumers'
+
+import { deadline, type Audit } from '@potluck/protocol'
+
+import { LOCAL_REQUEST_TIMEOUT_MS } from '../limits/limits.ts'
+import { controlPath, decodeAudit, encodeJob, type OwnerAuditJob } from './shared.ts'
+import type { NodeStatus } from './status.ts'
+
+/**
+ * The daemon's status.
+ *
+ * @throws Error in one line, if no daemon runs there; the signal's reason
+ */
+export async function readStatus(dataDirectory: string, signal?: AbortSignal): Promise<NodeStatus> {
+  const timeout = deadline(LOCAL_REQUEST_TIMEOUT_MS, ...(signal === undefined ? [] : [signal]))
+  try {
+    return JSON.parse(await ask(dataDirectory, { method: 'GET', path: '/status', signal: timeout })) as NodeStatus
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw new Error(`no potluck node answers in ${dataDirectory}: start one with \`potluck serve\``, { cause })
+  }
+}
+
+/**
+ * Asks the daemon to audit an answer with its model.
+ *
+ * @throws Error if the daemon cannot audit it now
+ */
+export async function askControlAudit(dataDirectory: string, job: OwnerAuditJob, signal: AbortSignal): Promise<Audit> {
+  return decodeAudit(await ask(dataDirectory, { method: 'POST', path: '/audit', signal }, encodeJob(job)))
+}
+
+async function ask(
+  dataDirectory: string,
+  options: Pick<RequestOptions, 'method' | 'path' | 'signal'>,
+  body?: string
+): Promise<string> {
+  return await new Promise<string>((resolve, reject) => {
+    request({ ...options, socketPath: controlPath(dataDirectory) }, (response) => {
+      if (response.statusCode !== 200) reject(new Error(`the daemon answered ${response.statusCode}`))
+      text(response).then(resolve, reject)
+    })
+      .on('error', reject)
+      .end(body)
+  })
+}

@@ -1,0 +1,62 @@
+/**
+ * The daemon's side of the control socket: HTTP on a Unix socket in the data directory, for the owner only.
+ *
+ * `GET /status` returns the status, and `POST /audit` audits an answer. The socket needs no port and no key: the
+ * permissions of the file keep other users out.
+ */
+import { chmod, rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+
+import type { Audit } from '@potluck/protocol'
+
+import { MAX_AUDIT_JOB_BYTES } from '../limits/limits.ts'
+import { listenLocally } from '../metrics/local-server.ts'
+import {
+  controlPath,
+  decodeJob,
+  encodeAudit,
+  MAX_SOCKET_PATH_BYTES,
+  SOCKET_NAME,
+  type OwnerAuditJob
+} from './shared.ts'
+import type { NodeStatus } from './status.ts'
+
+/** What the daemon does for its owner. */
+export interface Control {
+  status: () => Promise<NodeStatus>
+  audit: (job: OwnerAuditJob) => Promise<Audit>
+}
+
+/** @throws Error in one line, if the directory's path is too long */
+export async function startControl(dataDirectory: string, control: Control): Promise<Server> {
+  const path = controlPath(dataDirectory)
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) {
+    const maxBytes = MAX_SOCKET_PATH_BYTES - SOCKET_NAME.length - 1
+    throw new Error(
+      `cannot open a socket in ${dataDirectory}: the path has more than ${maxBytes} bytes; choose a shorter path`
+    )
+  }
+  const server = createServer((incoming, response) => {
+    answer(incoming, control).then(
+      (body) => response.writeHead(200, { 'content-type': 'application/json' }).end(body),
+      () => response.writeHead(500).end()
+    )
+  })
+  // The socket may remain from a daemon that was killed. No other daemon is running, because this one holds the lock.
+  await rm(path, { force: true })
+  await listenLocally(server, { path })
+  if (process.platform !== 'win32') await chmod(path, 0o600)
+  return server
+}
+
+async function answer(incoming: IncomingMessage, { status, audit }: Control): Promise<string> {
+  if (incoming.method !== 'POST') return JSON.stringify(await status())
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    bytes += chunk.byteLength
+    if (bytes > MAX_AUDIT_JOB_BYTES) throw new Error('the job is larger than any answer')
+    chunks.push(chunk)
+  }
+  return encodeAudit(await audit(decodeJob(Buffer.concat(chunks).toString())))
+}

@@ -1,0 +1,72 @@
+/** What the two sides of the control socket share: its path, and the JSON of an audit. */
+import { createHash } from 'node:crypto'
+import { join, resolve } from 'node:path'
+
+import {
+  decodeAuditReply,
+  decodeAuditRequest,
+  encodeAuditReply,
+  encodeAuditRequest,
+  PotluckError,
+  type Audit,
+  type AuditRequest,
+  type ReceivedAnswer,
+  type Misstatement
+} from '@potluck/protocol'
+
+/** The path of a socket may have 108 bytes on Linux and 104 on macOS, including the final zero. */
+export const MAX_SOCKET_PATH_BYTES = 103
+export const SOCKET_NAME = 'control.sock'
+
+/** Windows has no Unix sockets, so there it is a named pipe, with a hash of the directory as its name. */
+export function controlPath(dataDirectory: string): string {
+  const directory = resolve(dataDirectory)
+  if (process.platform !== 'win32') return join(directory, SOCKET_NAME)
+  return `\\\\.\\pipe\\potluck-${createHash('sha256').update(directory).digest('hex').slice(0, 32)}`
+}
+
+/** An answer to audit, and what the owner received of it. */
+export interface OwnerAuditJob extends AuditRequest {
+  received?: ReceivedAnswer
+}
+
+interface JobMessage {
+  /** Base64 of an audit request's frame. */
+  request: string
+  text?: string
+}
+
+interface AuditMessage {
+  /** Base64 of an audit reply's frame. */
+  reply: string
+  misstatements: readonly Misstatement[]
+}
+
+export function encodeJob({ received, ...request }: OwnerAuditJob): string {
+  const message: JobMessage = { request: toBase64(encodeAuditRequest(request)), ...received }
+  return JSON.stringify(message)
+}
+
+/** @throws PotluckError `invalid_request`; SyntaxError */
+export function decodeJob(json: string): OwnerAuditJob {
+  const { request, text } = JSON.parse(json) as JobMessage
+  const decoded = decodeAuditRequest(Buffer.from(request, 'base64'))
+  return text === undefined ? decoded : { ...decoded, received: { text } }
+}
+
+export function encodeAudit({ misstatements, ...result }: Audit): string {
+  const message: AuditMessage = { reply: toBase64(encodeAuditReply({ type: 'result', result })), misstatements }
+  return JSON.stringify(message)
+}
+
+/** @throws PotluckError `protocol_violation`; SyntaxError */
+export function decodeAudit(json: string): Audit {
+  const { reply, misstatements } = JSON.parse(json) as AuditMessage
+  const decoded = decodeAuditReply(Buffer.from(reply, 'base64'))
+  if (decoded.type === 'error') throw new PotluckError(decoded.code, decoded.detail)
+  return { ...decoded.result, misstatements }
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64')
+}

@@ -1,0 +1,46 @@
+/** What the daemon reports to its owner, and the words that describe it. */
+import { isPrivate } from '@libp2p/utils'
+import { formatDigest, type Card, type Load } from '@potluck/protocol'
+import { multiaddr } from '@multiformats/multiaddr'
+
+import type { EngineStatus } from '../engine/interface.ts'
+import type { NodeMetrics } from '../metrics/metrics.ts'
+
+export interface NodeStatus {
+  peerId: string
+  agent: string
+  addresses: string[]
+  /** For people to read, see `describeReachability`. */
+  reachability: string
+  /** Open connections. */
+  connections: number
+  uptimeMs: number
+  draining: boolean
+  engine: EngineStatus
+  load: Load
+  card: StatusCard
+  metrics: NodeMetrics
+}
+
+/** The card as JSON: digests as `sha256:<hex>`, the peer id as text. */
+export type StatusCard = Omit<Card, 'peerId' | 'models'> & {
+  peerId: string
+  models: (Omit<Card['models'][number], 'digest'> & { digest: string })[]
+}
+
+export function toStatusCard(card: Card): StatusCard {
+  const models = card.models.map((model) => ({ ...model, digest: formatDigest(model.digest) }))
+  return { ...card, peerId: card.peerId.toString(), models }
+}
+
+/** Completes "reachable …" for a node with these addresses. */
+export function describeReachability(addresses: readonly string[]): string {
+  // A relayed address contains the relay's public address, which says nothing about the node itself.
+  const relayed = addresses.filter((address) => address.includes('/p2p-circuit'))
+  const direct = addresses.filter((address) => !relayed.includes(address))
+  if (direct.some((address) => !isPrivate(multiaddr(address)))) return 'directly, at a public address'
+  const relays = new Set(relayed.map((address) => /\/p2p\/([^/]+)\/p2p-circuit/.exec(address)?.[1]))
+  if (relays.size > 0) return `through ${relays.size === 1 ? 'a relay' : `${relays.size} relays`}`
+  if (direct.length > 0) return 'only from this machine and its local network'
+  return 'not at all: the node listens on no address'
+}

@@ -1,0 +1,35 @@
+/** Maps a failure of a served request to its code, and the code to the frame that the caller gets. */
+import { isWireCode, PotluckError, type ErrorCode, type Load, type NodeFrame, type WireCode } from '@potluck/protocol'
+import type { Logger } from 'pino'
+
+export type ErrorFrame = Extract<NodeFrame, { type: 'error' }>
+
+/** Gives every exception a code. A failure of the node itself is logged here, and its text goes nowhere else. */
+export function toPotluckError(
+  error: unknown,
+  { stopping, logger }: { stopping: AbortSignal; logger: Logger }
+): PotluckError {
+  if (stopping.aborted) return new PotluckError('draining', 'the node is shutting down', { cause: error })
+  if (error instanceof PotluckError && error.code !== 'engine_failed') return error
+  logger.warn({ err: error }, 'serving a request failed')
+  return new PotluckError('engine_failed', 'serving the request failed', { cause: error })
+}
+
+/** The frame for an error. Undefined: the caller cannot get one, because it cancelled or cut the stream. */
+export function toErrorFrame({ code, message, retryAfterMs }: PotluckError, load: Load): ErrorFrame | undefined {
+  const wireCode = toWireCode(code)
+  if (wireCode === undefined) return undefined
+  return {
+    type: 'error',
+    code: wireCode,
+    load,
+    // The message of an engine can hold anything. The other messages name fields and limits only.
+    detail: wireCode === 'engine_failed' ? '' : message,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) })
+  }
+}
+
+function toWireCode(code: ErrorCode): WireCode | undefined {
+  if (isWireCode(code)) return code
+  return code === 'request_timeout' || code === 'protocol_violation' ? 'invalid_request' : undefined
+}

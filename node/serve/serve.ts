@@ -1,0 +1,174 @@
+/**
+ * Serves the requests of peers. Every protocol has the same lifecycle, one request per stream:
+ *
+ * 1. admit: bound the peer's streams, its failed requests, and all streams without a request
+ * 2. read: wait for the request, bounded in time and size, and decode it
+ * 3. check: refuse what the node cannot serve, and refuse if the queue is full
+ * 4. prepare: do the work that must come before the queue, such as tokenising the prompt
+ * 5. queue: take a place in the fair queue, and report it to the caller if the protocol does so
+ * 6. run: wait for a slot and run the job in it
+ * 7. answer: free the slot, then send the last frame
+ * 8. account: count the outcome, and report a failure to the caller in one error frame
+ * 9. close: close the stream, and count a failure against the caller's rate limit
+ *
+ * A caller that resets its stream cancels the request at any step. The text of an exception goes to the log only.
+ *
+ * `ServedProtocol` is what differs between protocols. generate.ts, embed.ts and audit.ts define one each, and
+ * protocols.ts registers them.
+ */
+import { once } from 'node:events'
+
+import { deadline, ERROR_POLICY, PotluckError, type FrameStream } from '@potluck/protocol'
+import type { Logger } from 'pino'
+
+import type { AbuseLog } from '../admission/abuse-log.ts'
+import type { AdmissionControl, AdmittedStream } from '../admission/admission.ts'
+import type { FairQueue, Place } from '../admission/queue.ts'
+import { DELIVERY_MS, LINGER_MS, SHORT_WRITE_TIMEOUT_MS, type NodeLimits } from '../limits/limits.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import { toErrorFrame, toPotluckError, type ErrorFrame } from './errors.ts'
+
+/** The steps of the lifecycle that differ between protocols. Each can throw a `PotluckError`. */
+export interface ServedProtocol<Request, Job, Result> {
+  /** The libp2p protocol id. */
+  id: string
+  decode: (frame: Uint8Array) => Request
+  /** Must be cheap: the node runs it before it looks at the queue. */
+  check: (request: Request) => void
+  prepare: (request: Request, closed: AbortSignal) => Promise<Job>
+  /** The frame that reports the place in the queue to the caller. Absent: the caller gets no such frame. */
+  accept?: (job: Job, place: Place) => Uint8Array
+  run: (job: Job, stream: ServedStream) => Promise<Result>
+  encodeResult: (result: Result) => Uint8Array | Promise<Uint8Array>
+  encodeError: (error: ErrorFrame) => Uint8Array
+}
+
+/** The stream of a running job. */
+export interface ServedStream {
+  frames: FrameStream
+  /** Fires when the stream is closed or reset, or the node stops. The job must end then. */
+  closed: AbortSignal
+  /** When the request arrived, by the monotonic clock. */
+  arrivedAt: number
+  /** How long the request waited for its slot, milliseconds. */
+  queueMs: number
+}
+
+/** What the lifecycle needs of the node. */
+export interface ServeDependencies {
+  admission: AdmissionControl
+  queue: FairQueue
+  abuse: AbuseLog
+  metrics: Pick<Metrics, 'finished'>
+  limits: Pick<NodeLimits, 'requestReadTimeoutMs' | 'creditTimeoutMs'>
+  logger: Logger
+  /** Milliseconds, monotonic. */
+  clock: () => number
+  /** Fires when the node stops. */
+  stopping: AbortSignal
+}
+
+/** Serves one stream. Resolves when it is closed. Never rejects. */
+export async function serveStream<Request, Job, Result>(
+  frames: FrameStream,
+  peer: string,
+  protocol: ServedProtocol<Request, Job, Result>,
+  node: ServeDependencies
+): Promise<void> {
+  let stream: AdmittedStream | undefined
+  let error: PotluckError | undefined
+  try {
+    // 1. Admit.
+    stream = node.admission.admit(peer, () => {
+      node.abuse.report(peer, 'unreadStreams')
+      frames.abort(new Error('the stream was unread for longest'))
+    })
+    await serveRequest(frames, peer, stream, protocol, node)
+  } catch (cause) {
+    error = toPotluckError(cause, node)
+  }
+  // 8. Account.
+  node.metrics.finished(error?.code ?? 'done')
+  if (error !== undefined) await reportError(frames, peer, error, protocol.encodeError, node)
+  // 9. Close.
+  stream?.release({ strike: error !== undefined && ERROR_POLICY[error.code].strike === true })
+  await closeStream(frames, error === undefined ? DELIVERY_MS : LINGER_MS, node.stopping)
+}
+
+/** Steps 2 to 7. */
+async function serveRequest<Request, Job, Result>(
+  frames: FrameStream,
+  peer: string,
+  stream: AdmittedStream,
+  protocol: ServedProtocol<Request, Job, Result>,
+  { queue, limits, clock, stopping }: ServeDependencies
+): Promise<void> {
+  const closed = AbortSignal.any([frames.closed, stopping])
+  const write = { timeoutMs: limits.creditTimeoutMs, timeoutCode: 'caller_stalled', signal: closed } as const
+
+  // 2. Read.
+  const read = { timeoutMs: limits.requestReadTimeoutMs, timeoutCode: 'request_timeout', signal: closed } as const
+  const frame = await frames.receive(read)
+  if (frame === undefined) throw new PotluckError('stream_cut', 'the stream ended without a request')
+  const request = protocol.decode(frame)
+  const arrivedAt = clock()
+  stream.requestArrived()
+
+  // 3. Check. A full queue is checked before the work of step 4, which an overloaded node cannot afford.
+  protocol.check(request)
+  queue.checkRoom()
+
+  // 4. Prepare.
+  const job = await protocol.prepare(request, closed)
+
+  // 5. Queue.
+  const place = queue.join(peer)
+  let result: Result
+  try {
+    if (protocol.accept !== undefined) await frames.send(protocol.accept(job, place), write)
+
+    // 6. Run.
+    await place.slot(closed)
+    result = await protocol.run(job, { frames, closed, arrivedAt, queueMs: clock() - arrivedAt })
+  } finally {
+    place.leave()
+  }
+
+  // 7. Answer.
+  await frames.send(await protocol.encodeResult(result), write)
+}
+
+/** Logs a failure that is the caller's fault, and sends the error frame if the caller can still read it. */
+async function reportError(
+  frames: FrameStream,
+  peer: string,
+  error: PotluckError,
+  encodeError: (error: ErrorFrame) => Uint8Array,
+  { abuse, queue, logger }: ServeDependencies
+): Promise<void> {
+  // A caller may cancel at any time, so a closed stream is not abuse.
+  if (frames.closed.aborted) return
+  if (ERROR_POLICY[error.code].strike === true) abuse.report(peer, error.code)
+  const frame = toErrorFrame(error, queue.load())
+  if (frame === undefined) return frames.abort(error)
+  try {
+    const write = { timeoutMs: SHORT_WRITE_TIMEOUT_MS, timeoutCode: 'caller_stalled' } as const
+    await frames.send(encodeError(frame), write)
+  } catch (cause) {
+    logger.debug({ peer, err: cause }, 'a peer did not read its error')
+    frames.abort(error)
+  }
+}
+
+/**
+ * Closes the node's side of the stream, and resets the stream if the caller does not close its side within `timeoutMs`.
+ * Otherwise a half-open stream would stay open forever. Never rejects.
+ */
+export async function closeStream(frames: FrameStream, timeoutMs: number, stopping: AbortSignal): Promise<void> {
+  const ended = deadline(timeoutMs, frames.closed, stopping)
+  // This rejects if the stream closes before all bytes are sent. The code below handles that case.
+  await frames.close({ signal: ended }).catch(() => undefined)
+  if (!ended.aborted) await once(ended, 'abort')
+  // A host that stops closes its streams itself, and delivers what they hold.
+  if (!frames.closed.aborted && !stopping.aborted) frames.abort(new Error('the caller did not close its side'))
+}
