@@ -1,15 +1,8 @@
 /** Which node gets a request. The clock and the random source are passed in; the decisions are pure functions. */
 export type { AnswerOutcome, AttemptRecord } from './attempt-record.ts'
-export {
-  settleDigest,
-  type Candidate,
-  type PredictedTimes,
-  type RankedCandidate,
-  type UserNodes,
-  type Workload
-} from './candidate.ts'
+export type { Candidate, RankedCandidate, UserNodes, Workload } from './candidate.ts'
 export { LOOK_AROUND_MS, MAX_MOVES } from './constants.ts'
-export type { GateReason, Mode } from './gate.ts'
+export type { Mode } from './gate.ts'
 export { CandidatePool, type PoolContext, type PooledRequest } from './pool.ts'
 export { conversationKeys } from './prefixes.ts'
 export { Selector } from './selector.ts'

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import { HONEST } from './audit.ts'
 import { Conversations } from './conversations.ts'
-import { SimPeer, type PeerTraits } from './peer.ts'
+import { SimPeer, type Job, type PeerTraits } from './peer.ts'
 
 /** Signed by the key that answered. Only the simulated audit reads `served`. */
 export interface Receipt {
@@ -14,13 +14,6 @@ export interface Receipt {
   served: string
   tokens: number
   promptTokens: number
-}
-
-/** What one request asks of a peer. */
-export interface Job {
-  conversation: string
-  promptTokens: number
-  answerTokens: number
 }
 
 /** What the client sees of one request, half a round trip after it happened. */

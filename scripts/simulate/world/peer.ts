@@ -10,7 +10,6 @@ import { ConversationMemory, leastWorthCopying } from '../../../node/engine/memo
 import { commonPrefix } from '../../../node/engine/slots.ts'
 import type { Clock } from '../clock.ts'
 import type { Conversations } from './conversations.ts'
-import type { Job } from './network.ts'
 
 export interface PeerTraits {
   /** Its place among the peers; stays when its key changes. */
@@ -33,7 +32,14 @@ const CONTEXT_LENGTH = 4_096
 /** One copy of 144 MiB: a processor's memory takes that long, a GPU's a fiftieth. */
 const COPY_MS = 25
 
-export interface QueuedJob extends Job {
+/** The work of one request. */
+export interface Job {
+  conversation: string
+  promptTokens: number
+  answerTokens: number
+}
+
+interface QueuedJob extends Job {
   client: string
 }
 
