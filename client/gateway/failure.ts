@@ -1,5 +1,5 @@
-/** Maps each error code of the protocol to an HTTP error, in one switch. */
-import { PotluckError } from '@potluck/protocol'
+/** HTTP errors for the protocol's error codes. The status of each code is in the policy table of the protocol. */
+import { ERROR_POLICY, PotluckError } from '@potluck/protocol'
 
 import { ApiError, invalid } from './errors.ts'
 import { DEFAULT_RETRY_MS, LONGEST_RETRY_MS } from './limits.ts'
@@ -18,65 +18,60 @@ export function toApiError(error: unknown): ApiError {
 
 function ofNetwork(cause: PotluckError): ApiError {
   const { code, message } = cause
-  switch (code) {
-    case 'busy':
-    case 'rate_limited':
-      return allBusy(cause)
-    case 'context_length_exceeded':
-      return invalid(
-        'messages',
-        `The prompt and the answer do not fit the model's context: shorten the prompt, or ask for fewer tokens (${message}).`,
-        code
-      )
-    case 'invalid_request':
-      return invalid(null, sentence(message), 'invalid_value')
-    case 'unsupported':
-      return invalid(null, `No node supports this request (${message}).`, code)
-    case 'model_not_found':
+  const status = ERROR_POLICY[code].httpStatus
+  switch (status) {
+    case 400:
+      return badRequest(cause)
+    case 404:
       return new ApiError(`No node serves the model now (${message}).`, {
-        status: 404,
+        status,
         type: 'invalid_request_error',
         code,
         param: 'model',
         cause
       })
-    // No node was reached. A retry searches for other nodes.
-    case 'no_providers':
-    case 'draining':
-    case 'dial_failed':
-    case 'dial_timeout':
-    case 'request_timeout':
+    case 408:
+      return new ApiError('The caller read the answer too slowly.', {
+        status,
+        type: 'invalid_request_error',
+        code,
+        cause
+      })
+    case 429:
+      return allBusy(cause)
+    // Several nodes failed on this prompt. A retry could crash more of them.
+    case 502:
+      return new ApiError(`Every node that accepted the request failed (${message}).`, {
+        status,
+        type: 'server_error',
+        code,
+        cause
+      })
+    case 503:
+      if (code === 'aborted')
+        return new ApiError('The gateway is stopping.', { status, type: 'server_error', code, cause })
+      // No node was reached. A retry searches for other nodes.
       return new ApiError(`The gateway reached no node that serves this request (${message}).`, {
-        status: 503,
+        status,
         type: 'server_error',
         code,
         retryAfterMs: DEFAULT_RETRY_MS,
         shouldRetry: true,
         cause
       })
-    // Several nodes failed on this prompt. A retry could crash more of them.
-    case 'admission_timeout':
-    case 'first_token_timeout':
-    case 'token_timeout':
-    case 'engine_failed':
-    case 'stream_cut':
-    case 'protocol_violation':
-      return new ApiError(`Every node that accepted the request failed (${message}).`, {
-        status: 502,
-        type: 'server_error',
-        code,
-        cause
-      })
-    case 'caller_stalled':
-      return new ApiError('The caller read the answer too slowly.', {
-        status: 408,
-        type: 'invalid_request_error',
-        code,
-        cause
-      })
-    case 'aborted':
-      return new ApiError('The gateway is stopping.', { status: 503, type: 'server_error', code, cause })
   }
+}
+
+function badRequest({ code, message }: PotluckError): ApiError {
+  if (code === 'context_length_exceeded') {
+    return invalid(
+      'messages',
+      `The prompt and the answer do not fit the model's context: shorten the prompt, or ask for fewer tokens (${message}).`,
+      code
+    )
+  }
+  if (code === 'unsupported') return invalid(null, `No node supports this request (${message}).`, code)
+  return invalid(null, sentence(message), 'invalid_value')
 }
 
 function allBusy(cause: PotluckError): ApiError {

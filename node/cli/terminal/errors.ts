@@ -1,5 +1,5 @@
 /** Errors for users: one line that says what happened, why, and what to do. */
-import { PotluckError, type ErrorCode } from '@potluck/protocol'
+import { ERROR_POLICY, PotluckError, type ErrorCode } from '@potluck/protocol'
 
 /** The exit code of a command that failed. */
 const EXIT_FAILED = 1
@@ -38,10 +38,11 @@ export function reportOf(error: unknown): ErrorReport {
     return { message: oneLine(error.message), code, exitCode: error.exitCode }
   }
   if (error instanceof PotluckError) {
-    if (error.code === 'aborted') return { message: 'interrupted', code: error.code, exitCode: EXIT_INTERRUPTED }
-    const hint = advice(error.code, error.retryAfterMs)
-    const message = oneLine(hint === '' ? error.message : `${error.message}; ${hint}`)
-    return { message, code: error.code, exitCode: EXIT_FAILED }
+    const { code, retryAfterMs } = error
+    const { exitCode } = ERROR_POLICY[code]
+    if (code === 'aborted') return { message: 'interrupted', code, exitCode }
+    const hint = advice(code, retryAfterMs)
+    return { message: oneLine(hint === '' ? error.message : `${error.message}; ${hint}`), code, exitCode }
   }
   return { message: oneLine(messageOf(error)), code: 'failed', exitCode: EXIT_FAILED }
 }
