@@ -1,6 +1,6 @@
 /**
  * How far honest nodes differ: by gap, the probabilities of an exact token and of a margin in each bin.
- * Written by `node scripts/calibrate.ts`, which says how; not to be edited.
+ * Written by `npm run calibrate`. Do not edit.
  */
 export const HONEST: readonly (readonly number[])[] = [
   [0.49976, 0.411964, 0.0306074, 0.0417217, 0.00773979, 0.00501804, 0.00003, 0.00003, 0.00312917],
