@@ -1,4 +1,7 @@
-/** Peers and the wires to them. Knows the truth; clients see what comes through `Attempt`'s events. */
+/**
+ * The simulated peers and the connections to them. The network knows which peers are malicious; a client sees only the
+ * events of its attempts.
+ */
 import type { ErrorCode, Load } from '@potluck/protocol'
 import type { Clock } from '../clock.ts'
 import type { Ask, PublicPeer } from '../policies/policy.ts'
@@ -7,7 +10,7 @@ import { HONEST } from './audit.ts'
 import { Conversations } from './conversations.ts'
 import { SimPeer, type PeerTraits } from './peer.ts'
 
-/** Signed by the key that answered. `served` is for the audit model alone. */
+/** The receipt of an answer, signed by `key`. Only the audit model may read `served`. */
 export interface Receipt {
   key: string
   served: string
@@ -23,15 +26,15 @@ export interface AttemptEvents {
   failed: (code: ErrorCode, retryAfterMs?: number) => void
 }
 
-/** A dead address takes this long: the client's own patience with one. */
+/** A dial to a dead peer fails after this time, the client's own dial timeout. */
 const DIAL_TIMEOUT_MS = 2_500
 
-/** A `SimPeer` that is in the network, with what its owner makes of it. */
+/** A `SimPeer` in the network, with the behaviour that its owner chose. */
 export class Member implements PublicPeer {
   readonly peer: SimPeer
-  /** Which file it serves for this client's request. */
+  /** The file that the peer serves for this client's request. */
   serves: (client: string) => string = () => HONEST
-  /** After each answer it gave. */
+  /** Called after each answer of the peer. */
   answered: (served: string) => void = () => undefined
   claims: PublicPeer['claims']
 
@@ -66,7 +69,7 @@ export class Network {
     this.members = traits.map((one) => new Member(new SimPeer(one, clock, conversations)))
   }
 
-  /** Sends one request; `cancel` resets the stream. */
+  /** Sends one request. `cancel` resets the stream. */
   send(client: string, member: Member, ask: Ask, events: AttemptEvents): { cancel: () => void } {
     const { peer } = member
     const half = peer.traits.roundTripMs / 2

@@ -1,4 +1,4 @@
-/** What clients ask: lengths are log-normal, as in public traces of chats. */
+/** The clients' requests. Prompt and answer lengths are log-normal, as in public traces of chats. */
 import type { Ask } from '../policies/policy.ts'
 import type { Random } from '../random.ts'
 
@@ -10,7 +10,11 @@ const MOST_ANSWER = 1_024
 export const MEAN_NEW_TOKENS: number = PROMPT_MEDIAN * Math.exp(SIGMA ** 2 / 2)
 export const MEAN_ANSWER_TOKENS: number = ANSWER_MEDIAN * Math.exp(SIGMA ** 2 / 2)
 
-/** @param before the last turn of the same conversation */
+/**
+ * The next turn of a conversation.
+ *
+ * @param before the previous turn
+ */
 export function nextAsk(conversation: string, before: Ask | undefined, random: Random): Ask {
   const history = before === undefined ? 0 : before.promptTokens + before.answerTokens
   return {
