@@ -1,6 +1,6 @@
 /**
- * `npm run calibrate -- [TOKENS]`: measures how far honest nodes differ with crumb, and writes `client/audit/honest.ts`.
- * Run it after every change of the engine or of the embedded model.
+ * `npm run calibrate -- [TOKENS]`: measures how far honest nodes differ with crumb, and writes
+ * `client/audit/honest.ts`. Run it after every change of the engine or of the embedded model.
  *
  * TOKENS: answer tokens for each variation (default 40,000).
  */

@@ -1,6 +1,6 @@
 /**
- * `npm run testnet`: a Potluck network on this machine. A relay and several nodes run, each in its own process. A client
- * that knows only the relay's address finds the nodes. Then one of three scenarios runs.
+ * `npm run testnet`: a Potluck network on this machine. A relay and several nodes run, each in its own process. A
+ * client that knows only the relay's address finds the nodes. Then one of three scenarios runs.
  */
 import { parseArgs } from 'node:util'
 import { HumanKillView, JsonKillView } from './testnet/kill/view.ts'

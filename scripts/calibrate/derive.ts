@@ -1,7 +1,7 @@
 /// <reference lib="esnext.float16" />
 /**
- * Derives other models from one Q8_0 file, with the same tokenizer and template: models that an impostor might serve in its
- * place, and the same weights in a format that every backend computes differently.
+ * Derives other models from one Q8_0 file, with the same tokenizer and template: models that an impostor might serve in
+ * its place, and the same weights in a format that every backend computes differently.
  */
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -130,7 +130,10 @@ function randomFor(name: string): () => number {
   return () => next() / 2 ** 32
 }
 
-/** Writes the unchanged metadata, and a new list of tensors. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
+/**
+ * Writes the unchanged metadata, and a new list of tensors. Format:
+ * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+ */
 function assemble(metadata: Buffer, tensors: readonly Tensor[]): Buffer {
   const parts: Buffer[] = [metadata]
   let offset = 0

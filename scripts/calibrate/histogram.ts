@@ -3,7 +3,8 @@ import { BINS, OUTCOMES } from '../../client/audit/bins.ts'
 
 /**
  * Backends that could not be measured may differ by more. So every margin counts as this many times more frequent than
- * measured. Machines with 1.5 times the measured noise stay within this bound (`npm run bench -- audit` prints how well).
+ * measured. Machines with 1.5 times the measured noise stay within this bound (`npm run bench -- audit` prints how
+ * well).
  */
 const MORE_OFTEN = 2
 /**
@@ -28,8 +29,8 @@ export function honestHistogram(cells: readonly number[]): number[][] {
 }
 
 /**
- * Upper bound on the probability of a margin in this bin or a larger one: the measured count plus two standard deviations
- * of a Poisson distribution plus 3. Without any count this is the rule of three, 3 / n.
+ * Upper bound on the probability of a margin in this bin or a larger one: the measured count plus two standard
+ * deviations of a Poisson distribution plus 3. Without any count this is the rule of three, 3 / n.
  */
 function tailBound(row: readonly number[], bin: number): number {
   const seen = row.reduce((sum, count) => sum + count, 0)

@@ -1,7 +1,7 @@
 /**
- * How long a node keeps working after an abort: from the client's abort until the node's metrics show no running request
- * and a free engine slot. The abort comes at a random moment, once in the middle of an answer and once in the middle of a
- * long prompt.
+ * How long a node keeps working after an abort: from the client's abort until the node's metrics show no running
+ * request and a free engine slot. The abort comes at a random moment, once in the middle of an answer and once in the
+ * middle of a long prompt.
  */
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'

@@ -1,7 +1,7 @@
 /**
- * The cost of a dead node: answers whose node is killed (SIGKILL) or stopped (SIGSTOP) at a random token, compared with the
- * uninterrupted answer at the same seed. The gap is the time from the last tokens of the dead node to the first tokens of
- * the node that continues, including its prefill of the prompt and the partial answer.
+ * The cost of a dead node: answers whose node is killed (SIGKILL) or stopped (SIGSTOP) at a random token, compared with
+ * the uninterrupted answer at the same seed. The gap is the time from the last tokens of the dead node to the first
+ * tokens of the node that continues, including its prefill of the prompt and the partial answer.
  */
 import { createClient } from '@potluck/client'
 import { startFleet, type Fleet, type Member } from '../../scripts/testnet/fleet.ts'
@@ -30,8 +30,8 @@ interface Failure {
 const spec = (name: string) => ({ name, role: 'node', crumb: 'Q8_0', slots: 2 }) as const
 
 /**
- * The new node has a new key, so the DHT collects records of dead nodes. Every new client must find the live nodes among
- * them.
+ * The new node has a new key, so the DHT collects records of dead nodes. Every new client must find the live nodes
+ * among them.
  */
 const KILL: Failure = {
   name: 'kill',
@@ -87,7 +87,9 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
   }
 }
 
-/** Requests one answer twice, uninterrupted and interrupted. Uses a new client, which knows nothing of earlier failures. */
+/**
+ * Requests one answer twice, uninterrupted and interrupted. Uses a new client, which knows nothing of earlier failures.
+ */
 async function interrupted(
   fleet: Fleet,
   failure: Failure,

@@ -1,6 +1,6 @@
 /**
- * Models for benchmarks. One has random weights and the size of a model that people run: its text is meaningless, but its
- * speed is that of a real model. It uses the tokenizer of a small model, with a padded vocabulary.
+ * Models for benchmarks. One has random weights and the size of a model that people run: its text is meaningless, but
+ * its speed is that of a real model. It uses the tokenizer of a small model, with a padded vocabulary.
  */
 import { mkdir, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'

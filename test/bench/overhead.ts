@@ -1,7 +1,7 @@
 /**
  * What the network adds to a request. Two equal engines load the same file: one serves a node in its own process, which
- * the client reaches over libp2p, and this process uses the other over IPC, as the node does. Requests alternate between
- * them, so that other load on the machine affects both.
+ * the client reaches over libp2p, and this process uses the other over IPC, as the node does. Requests alternate
+ * between them, so that other load on the machine affects both.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
@@ -68,7 +68,8 @@ interface Cost {
 
 /**
  * Measures the CPU time of the node's daemon and of this process, which holds only the client and reads every part, and
- * the bytes on the client's sockets. Long answers show the cost of a streamed token, one-token requests that of a request.
+ * the bytes on the client's sockets. Long answers show the cost of a streamed token, one-token requests that of a
+ * request.
  */
 async function costPerToken(client: Client, node: Member, sockets: Set<Socket>, output: Output): Promise<void> {
   const { signal, report, note } = output

@@ -3,8 +3,8 @@
  * contract, the whole path from client to node, and any other server. The targets take turns, so that other load on the
  * machine affects all of them. The figures are medians over the rounds.
  *
- * With `--inexact` the library alone stores keys as F16, its default. The difference to our engine then includes the cost
- * of a cache in which a token's logits do not depend on the rest of its batch (`node/engine/llama/cache.ts`).
+ * With `--inexact` the library alone stores keys as F16, its default. The difference to our engine then includes the
+ * cost of a cache in which a token's logits do not depend on the rest of its batch (`node/engine/llama/cache.ts`).
  */
 import { stat } from 'node:fs/promises'
 import { parseArgs } from 'node:util'

@@ -15,7 +15,9 @@ export interface Question {
   readonly blind?: boolean
 }
 
-/** Words and numbers in lower case. A single capital letter stays, so that the letter "A" differs from the article "a". */
+/**
+ * Words and numbers in lower case. A single capital letter stays, so that the letter "A" differs from the article "a".
+ */
 function words(text: string): string[] {
   const found = text.replaceAll("'", '').match(/[\p{L}\p{N}]+/gu) ?? []
   return found.map((word) => (/^[A-Z]$/.test(word) ? word : word.toLowerCase()))

@@ -1,6 +1,6 @@
 /**
- * Token ids of simulated conversations. A longer version of a conversation starts with the tokens of the shorter one. Two
- * conversations have no token in common.
+ * Token ids of simulated conversations. A longer version of a conversation starts with the tokens of the shorter one.
+ * Two conversations have no token in common.
  */
 export class Conversations {
   readonly #ids = new Map<string, number>()

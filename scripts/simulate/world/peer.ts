@@ -1,7 +1,7 @@
 /**
  * A node of the simulation. It uses the real queue of `node/admission`, and places conversations on sequences by the
- * engine's own rules (`node/engine/memory.ts`). Assumptions: a slot's rates do not depend on the other slots; prefill and
- * decode take time in proportion to their tokens; a sequence keeps its cache until another conversation uses it.
+ * engine's own rules (`node/engine/memory.ts`). Assumptions: a slot's rates do not depend on the other slots; prefill
+ * and decode take time in proportion to their tokens; a sequence keeps its cache until another conversation uses it.
  */
 import type { Load } from '@potluck/protocol'
 import { FairQueue } from '../../../node/admission/queue.ts'

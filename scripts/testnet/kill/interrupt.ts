@@ -56,7 +56,9 @@ export async function interruptAnswer(
   }
 }
 
-/** Adds a bias against the end-of-turn token, so that the answer runs to its token limit. Sends one request to find it. */
+/**
+ * Adds a bias against the end-of-turn token, so that the answer runs to its token limit. Sends one request to find it.
+ */
 export async function withoutEndOfTurn(client: Client, input: ChatOptions): Promise<ChatOptions> {
   const { tokens } = await client.chat({ ...input, seed: 0n, temperature: 0 }).result()
   const endOfTurn = tokens.at(-1)

@@ -1,6 +1,6 @@
 /**
- * Starts honest and malicious nodes, and one client without any history. Shows how the client's view of each node changes
- * with every answer, until it uses honest nodes only and can prove the fraud to others.
+ * Starts honest and malicious nodes, and one client without any history. Shows how the client's view of each node
+ * changes with every answer, until it uses honest nodes only and can prove the fraud to others.
  */
 import type { Client } from '@potluck/client'
 import { deadline, PotluckError } from '@potluck/protocol'
@@ -26,13 +26,13 @@ import type { MaliciousView, Outcome } from './view.ts'
 
 /**
  * Concurrent callers of the one client. Each sends a request, waits for the audits, and sends the next. With a single
- * caller the client would settle on the first node that its audits clear, and would use the other nodes too rarely to ban
- * one within 80 requests.
+ * caller the client would settle on the first node that its audits clear, and would use the other nodes too rarely to
+ * ban one within 80 requests.
  */
 const CALLERS = 6
 /**
- * What the client may spend on audits in advance, in generated tokens. Twice the default: the default lets a client audit
- * the new nodes of a first session, but not six of them at once and then probe a quarantined node.
+ * What the client may spend on audits in advance, in generated tokens. Twice the default: the default lets a client
+ * audit the new nodes of a first session, but not six of them at once and then probe a quarantined node.
  */
 const AUDIT_ALLOWANCE = 3000
 /** The client probes a quarantined node at random intervals of 20 s on average. Wait at most this long for a probe. */

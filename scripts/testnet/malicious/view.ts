@@ -153,7 +153,7 @@ function conclusion({ verdict, proofs, bannedAfter, passed }: Outcome): string[]
       ? 'The client did NOT ban the impostor.'
       : `The client banned the impostor after ${bannedAfter} requests.`,
     ...proofs.flatMap(({ name, file, answers, confirmed, output }) => [
-      `Proof against ${name}, from ${answers} answers: ${file}`,
+      `Proof against ${name} (answers: ${answers}): ${file}`,
       confirmed
         ? '  npx potluck audit, from the file alone: confirmed'
         : `  npx potluck audit: NOT confirmed: ${output}`

@@ -1,4 +1,6 @@
-/** How many tokens pass until a cheating peer is quarantined and banned. It cheats in all of its answers, or in some. */
+/**
+ * How many tokens pass until a cheating peer is quarantined and banned. It cheats in all of its answers, or in some.
+ */
 import { createRandom } from '../../../scripts/calibrate/random.ts'
 import { SLOTS } from '../../../scripts/calibrate/variations.ts'
 import type { WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'

@@ -59,7 +59,9 @@ function reportPeers({ report }: BenchContext, name: string, pools: ReadonlyArra
   report({ ...row, metric: 'mean_ratio', value: meanRatio(all), n: tokens })
 }
 
-/** The mean likelihood ratio of a token, for the alternative with the highest one. The test is valid while it is <= 1. */
+/**
+ * The mean likelihood ratio of a token, for the alternative with the highest one. The test is valid while it is <= 1.
+ */
 function meanRatio(pool: readonly Audited[]): number {
   const cells = sumOf(pool)
   const means = LOG_RATIOS.map((ratios) => cells.reduce((sum, count, cell) => sum + count * Math.exp(ratios[cell]!), 0))

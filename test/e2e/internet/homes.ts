@@ -1,6 +1,6 @@
 /**
- * Runs in its own network namespaces: creates two home networks, starts a relay, a node and a client in them, and prints
- * what each reports.
+ * Runs in its own network namespaces: creates two home networks, starts a relay, a node and a client in them, and
+ * prints what each reports.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'

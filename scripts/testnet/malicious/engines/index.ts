@@ -1,4 +1,6 @@
-/** Engines of malicious nodes. Each wraps the real engine. Only the testnet uses them; the product has no such option. */
+/**
+ * Engines of malicious nodes. Each wraps the real engine. Only the testnet uses them; the product has no such option.
+ */
 import type { Engine } from '../../../../node/engine/interface.ts'
 import { cutter } from './cutter.ts'
 import { impostor } from './impostor.ts'
