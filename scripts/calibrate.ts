@@ -1,8 +1,8 @@
 /**
- * `node scripts/calibrate.ts [TOKENS]`: measures how far honest nodes differ with crumb, and writes
- * `client/evidence/honest.ts`. Again after every change of the engine or of the embedded model.
+ * `npm run calibrate -- [TOKENS]`: measures how far honest nodes differ with crumb, and writes
+ * `client/evidence/honest.ts`. Run it after every change of the engine or of the embedded model.
  *
- * TOKENS: for each way to compute (default 40,000).
+ * TOKENS: answer tokens for each variation (default 40,000).
  */
 import { calibrate } from './calibrate/calibrate.ts'
 

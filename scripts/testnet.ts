@@ -1,18 +1,18 @@
 /**
- * `npm run testnet`: a Potluck network on this machine. A relay and nodes, each a process of its own; a client
- * that knows only the relay's address finds them. What then happens is one of three scenarios.
+ * `npm run testnet`: a Potluck network on this machine. A relay and several nodes run, each in its own process. A
+ * client that knows only the relay's address finds the nodes. Then one of three scenarios runs.
  */
 import { parseArgs } from 'node:util'
 import { HumanKillView, JsonKillView } from './testnet/kill/view.ts'
 import { runKill } from './testnet/kill/run.ts'
+import { runMany } from './testnet/malicious/many.ts'
+import { runMalicious } from './testnet/malicious/run.ts'
+import { BriefMaliciousView, HumanMaliciousView, JsonMaliciousView } from './testnet/malicious/view.ts'
 import { HumanPromptView, JsonPromptView } from './testnet/prompt/view.ts'
 import { runPrompt } from './testnet/prompt/run.ts'
 import type { Screen } from './testnet/screen.ts'
-import { runMany } from './testnet/villains/many.ts'
-import { runVillains } from './testnet/villains/run.ts'
-import { BriefVillainsView, HumanVillainsView, JsonVillainsView } from './testnet/villains/view.ts'
 
-/** A walk of the DHT names no more providers than this, Kademlia's k; and each node with its engine takes 300 MB. */
+/** A DHT walk returns at most this many providers (Kademlia's k). Each node and its engine take 300 MB. */
 const MAX_NODES = 20
 const MAX_REQUESTS = 10_000
 const MAX_RUNS = 1000
@@ -21,25 +21,26 @@ const PROMPT = 'Tell me a story about a fox.'
 const HELP = `Usage: npm run testnet -- [options]
 
 Starts a relay and nodes as processes of this machine, finds the nodes through the
-DHT from the relay's address alone, asks one of them, and takes everything down again.
+DHT from the relay's address alone, sends a prompt to one of them, and stops all processes.
 
-  --nodes N       how many nodes (default 3, at most ${MAX_NODES})
-  --prompt TEXT   what to ask (default "${PROMPT}")
-  --json          one JSON object a line
-  --help          this text
+  --nodes N       number of nodes (default 3, at most ${MAX_NODES})
+  --prompt TEXT   the prompt (default "${PROMPT}")
+  --json          print one JSON object per line
+  --help          print this text
 
-  --kill          kills the node that answers, in mid-answer, and shows how another goes on
+  --kill          kill the answering node in mid-answer, and show how another node continues
 
-  --villains      three honest nodes, and one each that serves a smaller model than it says,
-                  answers noise, is slow, and cuts its answers: how the client sorts them out.
-                  The exit code is 1 where an honest node was quarantined, or where after 80
-                  requests too many go to villains or the impostor is not banned
-  --requests N    how many (default 80)
-  --runs N        as often, each with a new network and a new client (default 1)
+  --malicious     start three honest nodes and four malicious ones: one serves a smaller model
+                  than it claims, one answers noise, one is slow, one cuts its answers.
+                  Show how the client's view of each node changes. The exit code is 1 if
+                  the client quarantines an honest node, or if after 80 or more requests too
+                  many still go to malicious nodes or the impostor is not banned
+  --requests N    number of requests (default 80)
+  --runs N        number of runs, each with a new network and a new client (default 1)
 `
 
 interface Options {
-  scenario: 'prompt' | 'kill' | 'villains'
+  scenario: 'prompt' | 'kill' | 'malicious'
   nodes: number
   prompt: string
   requests: number
@@ -53,7 +54,7 @@ function options(): Options | undefined {
       nodes: { type: 'string', default: '3' },
       prompt: { type: 'string', default: PROMPT },
       kill: { type: 'boolean', default: false },
-      villains: { type: 'boolean', default: false },
+      malicious: { type: 'boolean', default: false },
       requests: { type: 'string', default: '80' },
       runs: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
@@ -61,10 +62,10 @@ function options(): Options | undefined {
     }
   })
   if (values.help) return undefined
-  if (values.kill && values.villains) throw new Error('Give either --kill or --villains.')
+  if (values.kill && values.malicious) throw new Error('Give either --kill or --malicious.')
   return {
-    scenario: values.kill ? 'kill' : values.villains ? 'villains' : 'prompt',
-    // Somebody has to go on.
+    scenario: values.kill ? 'kill' : values.malicious ? 'malicious' : 'prompt',
+    // --kill needs a second node that continues the answer.
     nodes: number('--nodes', values.nodes, values.kill ? 2 : 1, MAX_NODES),
     prompt: values.prompt,
     requests: number('--requests', values.requests, 1, MAX_REQUESTS),
@@ -96,18 +97,18 @@ function toScenario({ scenario, json, runs, requests, ...rest }: Options): Scena
       const screen = json ? new JsonKillView() : new HumanKillView(out)
       return { screen, run: async (signal) => ((await runKill(rest, screen, signal)) ? 0 : 1) }
     }
-    case 'villains': {
-      const human = runs > 1 ? new BriefVillainsView(out) : new HumanVillainsView(out)
-      const screen = json ? new JsonVillainsView() : human
+    case 'malicious': {
+      const human = runs > 1 ? new BriefMaliciousView(out) : new HumanMaliciousView(out)
+      const screen = json ? new JsonMaliciousView() : human
       const one = async (signal: AbortSignal): Promise<boolean | undefined> =>
-        (await runVillains({ requests }, screen, signal)).kept
+        (await runMalicious({ requests }, screen, signal)).passed
       return { screen, run: async (signal) => ((await runMany(runs, one, { json, signal })) ? 0 : 1) }
     }
   }
 }
 
-/** Signals this close together are one. */
-const ECHO_MS = 500
+/** Two signals within this time count as one: npm repeats the signal that the terminal has already sent. */
+const REPEAT_MS = 500
 
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
@@ -124,9 +125,8 @@ async function main(): Promise<number> {
   for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
     process.on(signal, () => {
       if (interrupted.signal.aborted) {
-        // npm passes on what the terminal has sent already. A second one of the user's does not wait for anything:
-        // the fleet's exit handler kills what is left.
-        if (performance.now() - interruptedAt > ECHO_MS) process.exit(exitCode)
+        // The user's second signal exits at once. The fleet's exit handler kills the remaining processes.
+        if (performance.now() - interruptedAt > REPEAT_MS) process.exit(exitCode)
         return
       }
       interruptedAt = performance.now()

@@ -1,22 +1,24 @@
-/** Answers in bulk: what a node would have sent for many requests. */
+/** Generates answers in bulk, as a node would send them for many requests. */
 import { DEFAULT_SAMPLING, type SamplingParameters } from '@potluck/protocol'
-import type { Generated, LabEngine } from './engine.ts'
-import { createRandom, writePrompt } from './prompts.ts'
+import type { CalibrationEngine, Generated } from './engine.ts'
+import { writePrompt } from './prompts.ts'
+import { createRandom } from './random.ts'
 
-/** Longest answer; crumb's stories are shorter, and with the follow-up they fit its context twice over. */
+/** Limit of an answer. crumb's stories are shorter, and crumb's context has room for two turns of this length. */
 const MAX_TOKENS = 300
 
-export interface Wanted {
-  /** At least so many tokens in all. */
+/** A pool of answers to generate. */
+export interface PoolSpec {
+  /** The pool has at least this many answer tokens. */
   tokens: number
   seed: number
-  /** `every`: each step of the contract takes part. */
+  /** `every` varies the parameters, so that every step of the sampling contract is used. */
   sampling: 'every' | Partial<SamplingParameters>
-  /** The engine is given the prompt's second half, so that the answer still begins as one. Default false. */
+  /** Evaluate only the second half of each prompt. The second half ends where an answer begins. Default false. */
   halfPrompt?: boolean
 }
 
-/** Temperatures, filters on and off, penalties. */
+/** Varies temperature, filters and penalties by index. */
 function everySampling(index: number): Partial<SamplingParameters> {
   return {
     temperature: [0, 0.7, 1][index % 3]!,
@@ -25,21 +27,25 @@ function everySampling(index: number): Partial<SamplingParameters> {
   }
 }
 
-/** Fills all slots of the engine, so that answers share batches as they do on a busy node. */
-export async function answers(engine: LabEngine, wanted: Wanted, signal: AbortSignal): Promise<Generated[]> {
-  const random = createRandom(wanted.seed)
+/** Generates one pool. Uses all slots of the engine, so that answers share batches as on a busy node. */
+export async function generatePool(
+  engine: CalibrationEngine,
+  spec: PoolSpec,
+  signal: AbortSignal
+): Promise<Generated[]> {
+  const random = createRandom(spec.seed)
   const made: Generated[] = []
   let asked = 0
   let tokens = 0
   const ask = async (promptTokens: readonly number[]): Promise<Generated> => {
     const index = asked++
-    const seed = (BigInt(wanted.seed) << 32n) + BigInt(index)
+    const seed = (BigInt(spec.seed) << 32n) + BigInt(index)
     const sampling = {
       ...DEFAULT_SAMPLING,
-      ...(wanted.sampling === 'every' ? everySampling(index) : wanted.sampling),
+      ...(spec.sampling === 'every' ? everySampling(index) : spec.sampling),
       seed
     }
-    const evaluated = wanted.halfPrompt === true ? secondHalf(promptTokens) : promptTokens
+    const evaluated = spec.halfPrompt === true ? secondHalf(promptTokens) : promptTokens
     const answerTokens = await engine.generate(evaluated, sampling, MAX_TOKENS, signal)
     const answer = { promptTokens, answerTokens, sampling }
     tokens += answerTokens.length
@@ -47,9 +53,9 @@ export async function answers(engine: LabEngine, wanted: Wanted, signal: AbortSi
     return answer
   }
   const converse = async (): Promise<void> => {
-    while (tokens < wanted.tokens) {
+    while (tokens < spec.tokens) {
       const first = await ask(engine.tokenize(writePrompt(random)))
-      // Every other chat has a second turn, whose beginning is in the cache.
+      // Every other chat has a second turn, which starts from the cached first turn.
       if (asked % 2 === 0)
         await ask([...first.promptTokens, ...first.answerTokens, ...engine.tokenize(writePrompt(random))])
     }
@@ -58,7 +64,7 @@ export async function answers(engine: LabEngine, wanted: Wanted, signal: AbortSi
   return made
 }
 
-/** After the token that begins every text. */
+/** The second half of the prompt, after the token that begins every text. */
 function secondHalf(promptTokens: readonly number[]): number[] {
   return [promptTokens[0]!, ...promptTokens.slice(Math.ceil(promptTokens.length / 2))]
 }

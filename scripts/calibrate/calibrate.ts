@@ -1,37 +1,37 @@
-/** The calibration, see `../calibrate.ts`. */
+/** The calibration. See `../calibrate.ts`. */
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { BINS, cellOf, OUTCOMES } from '../../client/evidence/bins.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { honestHistogram } from './histogram.ts'
-import { Laboratory } from './laboratory.ts'
-import { areAlike, honestAnswers, honestAudits, type HonestAudit } from './variations.ts'
+import { haveSameArithmetic, honestAnswers, honestAudits, type HonestAudit } from './variations.ts'
+import { WorkerPool } from './worker-pool.ts'
 
 const TARGET = new URL('../../client/evidence/honest.ts', import.meta.url)
-/** The benchmark's answers have other seeds. */
+/** The benchmark `audit` uses another seed, and so other answers. */
 const SEED = 1
 
-/** @param tokens for each way to compute */
+/** @param tokens answer tokens for each variation */
 export async function calibrate(tokens: number, signal: AbortSignal): Promise<void> {
-  const laboratory = new Laboratory(signal, (text) => console.error(text))
-  const made = await honestAnswers(crumb.Q8_0.path, { tokens, seed: SEED }, laboratory)
-  const audits = await honestAudits(crumb.Q8_0.path, made, laboratory)
+  const pool = new WorkerPool(signal, (text) => console.error(text))
+  const made = await honestAnswers(crumb.Q8_0.path, { tokens, seed: SEED }, pool)
+  const audits = await honestAudits(crumb.Q8_0.path, made, pool)
   for (const audit of audits) console.log(summary(audit))
-  // Two that agree to the bit would hide how far others differ.
-  const differing = audits.filter((audit) => !areAlike(audit))
+  // Pairs with the same arithmetic agree to the bit, and would hide how far the other pairs differ.
+  const differing = audits.filter((audit) => !haveSameArithmetic(audit))
   const rows = honestHistogram(countCells(differing)).map((row) => `  [${row.join(', ')}]`)
   await writeFile(
     TARGET,
     `/**
- * How far honest nodes differ. One row for each gap: the probability of an exact token, then of a margin
- * in each bin. Written by \`node scripts/calibrate.ts\`, which explains how. Do not edit it.
+ * How far honest nodes differ: by gap, the probabilities of an exact token and of a margin in each bin.
+ * Written by \`npm run calibrate\`. Do not edit.
  */
 export const HONEST: readonly (readonly number[])[] = [
 ${rows.join(',\n')}
 ]
 `
   )
-  console.error(`written: ${fileURLToPath(TARGET)}`)
+  console.error(`Wrote ${fileURLToPath(TARGET)}.`)
 }
 
 function countCells(audits: readonly HonestAudit[]): number[] {
@@ -45,5 +45,5 @@ function summary({ node, auditor, measured }: HonestAudit): string {
   const exact = tokens.filter(({ margin }) => margin === 0).length
   const largest = tokens.reduce((most, { margin }) => Math.max(most, margin), 0)
   const share = ((100 * exact) / tokens.length).toFixed(2)
-  return `${node}, audited ${auditor}: ${tokens.length} tokens, ${share} % exact, largest margin ${largest.toFixed(3)}`
+  return `${node}, audited by ${auditor}: ${tokens.length} tokens, ${share} % exact, largest margin ${largest.toFixed(3)}`
 }

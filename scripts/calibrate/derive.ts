@@ -1,12 +1,13 @@
 /// <reference lib="esnext.float16" />
 /**
- * Other models out of one Q8_0 file, with its tokenizer and template: what an impostor might serve
- * in its place, and the same weights in a format that makes every backend compute otherwise.
+ * Derives other models from one Q8_0 file, with the same tokenizer and template: models that an impostor might serve in
+ * its place, and the same weights in a format that every backend computes differently.
  */
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { GgmlType, readGgufFileInfo } from 'node-llama-cpp'
+import { xorshift32 } from './random.ts'
 
 /** Q8_0: a half-precision scale and 32 signed bytes. */
 const BLOCK = { weights: 32, bytes: 34 }
@@ -14,13 +15,13 @@ const ALIGNMENT = 32
 const CACHE = new URL('../../.cache/audit/', import.meta.url)
 
 export type Derivation =
-  /** Every weight as it is, in single precision: activations are then not quantised, as on many GPUs. */
+  /** The same weights in single precision. Backends then do not quantise activations, as on many GPUs. */
   | { kind: 'f32' }
-  /** Every block of weights on a grid of so many bits, as a smaller quantisation has them. */
+  /** Every block of weights rounded to this many bits, as in a smaller quantisation. */
   | { kind: 'bits'; bits: number }
-  /** Weights moved by this share of their block's largest: another fine-tune of the same model. */
+  /** Weights moved randomly by this share of the block's largest weight, as in another fine-tune of the model. */
   | { kind: 'noise'; share: number }
-  /** One layer adds nothing: a cheaper model. */
+  /** One layer has no effect, as in a cheaper model. */
   | { kind: 'without'; layer: number }
 
 interface Tensor {
@@ -30,7 +31,7 @@ interface Tensor {
   bytes: Buffer
 }
 
-/** Path of the derived model; written at the first use. */
+/** Returns the path of the derived model. The first call writes the file. */
 export async function derive(source: string, derivation: Derivation): Promise<string> {
   const { kind, ...parameters } = derivation
   const { size, mtimeMs } = await stat(source)
@@ -69,7 +70,7 @@ function change(tensor: Tensor, derivation: Derivation): Tensor {
       eachBlock(tensor.bytes, (block) => onGrid(block, 2 ** (derivation.bits - 1) - 1))
       return tensor
     case 'noise': {
-      const random = createRandom(tensor.name)
+      const random = randomFor(tensor.name)
       eachBlock(tensor.bytes, (block) => move(block, derivation.share, random))
       return tensor
     }
@@ -114,26 +115,25 @@ function move(block: DataView, share: number, random: () => number): void {
   }
 }
 
-/** Box and Muller's transform. */
+/** A normally distributed number, by the Box-Muller transform. */
 function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
 }
 
-/** xorshift32 between 0 and 1, seeded by a name: the same file on every machine. */
-function createRandom(name: string): () => number {
-  let state = Array.from(name).reduce(
-    (hash, character) => Math.imul(hash ^ character.charCodeAt(0), 0x01000193),
+/** Random numbers in [0, 1) for a name, so that the file is the same on every machine. */
+function randomFor(name: string): () => number {
+  const hash = Array.from(name).reduce(
+    (state, character) => Math.imul(state ^ character.charCodeAt(0), 0x01000193),
     0x811c9dc5
   )
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) / 2 ** 32
-  }
+  const next = xorshift32(hash)
+  return () => next() / 2 ** 32
 }
 
-/** The metadata as it was, the list of tensors anew. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
+/**
+ * Writes the unchanged metadata, and a new list of tensors. Format:
+ * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+ */
 function assemble(metadata: Buffer, tensors: readonly Tensor[]): Buffer {
   const parts: Buffer[] = [metadata]
   let offset = 0
@@ -159,5 +159,5 @@ function sizeOf(type: GgmlType, dimensions: readonly number[]): number {
   const weights = dimensions.reduce((product, size) => product * size, 1)
   if (type === GgmlType.Q8_0) return (weights / BLOCK.weights) * BLOCK.bytes
   if (type === GgmlType.F32) return weights * 4
-  throw new Error(`tensors of type ${GgmlType[type]} cannot be derived from`)
+  throw new Error(`Cannot derive a model from tensors of type ${GgmlType[type]}.`)
 }

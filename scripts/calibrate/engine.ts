@@ -1,4 +1,4 @@
-/** An engine in this process, with the ways to compute that honest nodes differ in. */
+/** An engine in this process that can compute in each of the ways in which honest nodes differ. */
 import type { TokenCandidates, PromptInput, SamplingParameters } from '@potluck/protocol'
 import { Credit } from '../../node/engine/answer/credit.ts'
 import { BATCH_TOKENS } from '../../node/engine/constants.ts'
@@ -8,26 +8,26 @@ import { cacheType } from '../../node/engine/llama/cache.ts'
 import { LlamaProcessEngine } from '../../node/engine/llama/engine.ts'
 import { load } from '../../node/engine/llama/load.ts'
 
-/** A file, and how a backend computes it; what is left out is as the product has it. */
+/** A model file, and how the engine computes it. The defaults are the product's. */
 export interface Setup {
   modelPath: string
   /** Default 1. */
   slots?: number
   /** Default 1. */
   threads?: number
-  /** Tokens of one evaluation; default `BATCH_TOKENS`. */
+  /** Most tokens of one evaluation. Default: `BATCH_TOKENS`. */
   batchSize?: number
   cache?: { keys: 'F16' | 'Q8_0'; values: 'F16' | 'Q8_0'; flashAttention: boolean }
 }
 
-/** What was asked and what came. */
+/** An answer and its request. */
 export interface Generated {
   promptTokens: readonly number[]
   answerTokens: readonly number[]
   sampling: SamplingParameters
 }
 
-export class LabEngine {
+export class CalibrationEngine {
   readonly slots: number
   readonly #engine: LlamaProcessEngine
   readonly #close: () => Promise<void>
@@ -44,7 +44,7 @@ export class LabEngine {
     threads = 1,
     batchSize = BATCH_TOKENS,
     cache
-  }: Setup): Promise<LabEngine> {
+  }: Setup): Promise<CalibrationEngine> {
     const loaded = await load(
       { modelPath, slots, remember: 0, threads, gpu: false },
       { progress: () => {}, log: () => {} }
@@ -64,14 +64,14 @@ export class LabEngine {
       batching: batching.options
     })
     const close = async (): Promise<void> => model.llama.dispose()
-    return new LabEngine(new LlamaProcessEngine({ ...loaded, context, batching }), slots, close)
+    return new CalibrationEngine(new LlamaProcessEngine({ ...loaded, context, batching }), slots, close)
   }
 
   tokenize(input: PromptInput): number[] {
     return [...this.#engine.tokenize(input)]
   }
 
-  /** The answer's tokens. */
+  /** Resolves to the answer's tokens. */
   async generate(
     promptTokens: readonly number[],
     sampling: SamplingParameters,

@@ -1,23 +1,24 @@
-/** From counts of honest tokens to a histogram that no honest node exceeds. */
+/** Turns counts of honest tokens into a histogram that no honest node exceeds. */
 import { BINS, OUTCOMES } from '../../client/evidence/bins.ts'
 
 /**
- * Backends that could not be measured may differ by more: a margin of any size comes so much more often.
- * Machines whose noise is half as much again stay within it (`npm run bench -- audit` prints how well).
+ * Backends that could not be measured may differ by more. So every margin counts as this many times more frequent than
+ * measured. Machines with 1.5 times the measured noise stay within this bound (`npm run bench -- audit` prints how
+ * well).
  */
 const MORE_OFTEN = 2
 /**
- * Added for each bin, whatever was measured: an honest token may be anything once in so many. A
- * calibration has seen some machines, and a ban is for good.
+ * A least probability for each bin, added to what was measured. A calibration covers only some machines, and a ban is
+ * permanent.
  */
 const LEAST = 3e-5
-/** At a tie it is the toss of a coin which token comes. */
+/** At a tie either token comes with probability 0.5. */
 const MOST_TAIL = 0.5
 
 /**
- * By row, the probabilities of the outcomes.
+ * Returns one row per gap, with the probabilities of its outcomes.
  *
- * @param cells counts over all pairs of a node and an auditor that compute differently
+ * @param cells counts over all pairs of a node and an auditor with different arithmetic
  */
 export function honestHistogram(cells: readonly number[]): number[][] {
   return Array.from({ length: BINS }, (_, gap) => {
@@ -28,8 +29,8 @@ export function honestHistogram(cells: readonly number[]): number[][] {
 }
 
 /**
- * Upper bound on the probability of a margin in this bin or beyond: by Poisson's law two deviations
- * above what was seen, 3 / n where nothing was.
+ * Upper bound on the probability of a margin in this bin or a larger one: the measured count plus two standard
+ * deviations of a Poisson distribution plus 3. Without any count this is the rule of three, 3 / n.
  */
 function tailBound(row: readonly number[], bin: number): number {
   const seen = row.reduce((sum, count) => sum + count, 0)

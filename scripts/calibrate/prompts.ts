@@ -1,4 +1,4 @@
-/** Prompts of the kind that the embedded model is made for, without end and the same on every machine. */
+/** An endless sequence of prompts that the embedded model can answer. The same on every machine. */
 import type { PromptInput } from '@potluck/protocol'
 
 const ANIMALS = ['fox', 'hen', 'bear', 'mouse', 'frog', 'goat', 'owl', 'dog', 'cat', 'duck', 'horse', 'snail']
@@ -6,9 +6,9 @@ const PLACES = ['farm', 'beach', 'garden', 'forest', 'town', 'river', 'mountain'
 const THINGS = ['lamp', 'boat', 'kite', 'drum', 'key', 'hat', 'bell', 'map', 'ladder', 'basket']
 const COUNTRIES = ['France', 'Italy', 'Japan', 'Egypt', 'Peru', 'Norway', 'Kenya', 'Spain', 'Greece', 'Canada']
 
-type Writer = (pick: <T>(choices: readonly T[]) => T) => string
+type Writer = (pick: <T>(items: readonly T[]) => T) => string
 
-/** Most are stories: their answers are long, and have several ways to go on. */
+/** Most ask for stories, because their answers are long and have many likely continuations. */
 const WRITERS: readonly Writer[] = [
   (pick) => `Tell me a story about a ${pick(ANIMALS)}.`,
   (pick) => `Write a short story about a ${pick(ANIMALS)} and a ${pick(THINGS)}.`,
@@ -20,19 +20,8 @@ const WRITERS: readonly Writer[] = [
   (pick) => `What is a ${pick([...ANIMALS, ...THINGS])}?`
 ]
 
-/** @param random 32 bits a call */
+/** @param random 32 bits per call */
 export function writePrompt(random: () => number): PromptInput {
-  const pick = <T>(choices: readonly T[]): T => choices[random() % choices.length]!
+  const pick = <T>(items: readonly T[]): T => items[random() % items.length]!
   return { messages: [{ role: 'user', content: pick(WRITERS)(pick) }] }
-}
-
-/** xorshift32: the same prompts on every machine. */
-export function createRandom(seed: number): () => number {
-  let state = (Math.imul(seed + 1, 0x9e3779b9) | 1) >>> 0
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return state >>> 0
-  }
 }

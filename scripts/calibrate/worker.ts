@@ -1,10 +1,10 @@
-/** One job of the laboratory, in a process of its own; it ends with the job, or with whoever asked for it. */
+/** A worker process. Runs one job, and ends after it or when the parent process ends. */
 import { measureAnswer, type TokenMargin } from '@potluck/protocol'
-import { answers } from './answers.ts'
-import { LabEngine, type Generated } from './engine.ts'
-import type { Job, JobResult } from './laboratory.ts'
+import { generatePool } from './answers.ts'
+import { CalibrationEngine, type Generated } from './engine.ts'
+import type { Job, JobResult } from './worker-pool.ts'
 
-/** Who asked ends the process. */
+/** Never aborts: the parent stops a job by killing the process. */
 const { signal } = new AbortController()
 process.once('disconnect', () => process.exit())
 process.once('message', (job: Job) => void answer(job))
@@ -18,10 +18,10 @@ async function answer(job: Job): Promise<void> {
 }
 
 async function work(job: Job): Promise<unknown> {
-  const engine = await LabEngine.start(job.setup)
+  const engine = await CalibrationEngine.start(job.setup)
   const results: unknown[] = []
   if (job.type === 'answers') {
-    for (const wanted of job.wanted) results.push(await answers(engine, wanted, signal))
+    for (const spec of job.specs) results.push(await generatePool(engine, spec, signal))
   } else {
     for (const pool of job.pools) results.push(await measureAll(engine, pool))
   }
@@ -29,8 +29,8 @@ async function work(job: Job): Promise<unknown> {
   return results
 }
 
-/** What the auditor measures of each answer, in their order. Fills all slots of its engine. */
-async function measureAll(auditor: LabEngine, made: readonly Generated[]): Promise<TokenMargin[][]> {
+/** Measures each answer. The results are in the order of the answers. Uses all slots of the engine. */
+async function measureAll(auditor: CalibrationEngine, made: readonly Generated[]): Promise<TokenMargin[][]> {
   const measured: TokenMargin[][] = []
   const left = [...made.entries()]
   const one = async (): Promise<void> => {

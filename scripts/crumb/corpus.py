@@ -1,7 +1,7 @@
-"""Writes the training text as token ids, chat after chat, and what each token counts in the loss.
+"""Writes the training text as token ids, with the weight of each token in the loss.
 
-Files in the cache: tokenizer.json, tokens.npy (uint16), weights.npy (uint8, what each token
-counts in the loss), ends.npy (int64, where each chat ends).
+Files in the cache: tokenizer.json, tokens.npy (uint16), weights.npy (uint8, the weight of each
+token in the loss), ends.npy (int64, the end of each chat).
 """
 
 import multiprocessing
@@ -18,15 +18,15 @@ from text.guard import Guard
 
 TOKENIZER_CHATS = 60_000
 CHATS_PER_PART = 4_000
-"""Chats of one random stream; a part is the unit of work of a process."""
+"""Chats of one part. A part has its own random stream, and one process generates it."""
 SORTED_AT_ONCE = 3_000
-"""Chats among which those of like length are put together; the more, the less padding and the less chance."""
+"""Chats that are sorted by length together. A larger number means less padding and a less random order."""
 DECODED_AT_ONCE = 2_000_000
-"""Tokens; a question across the seam of two stretches would be overlooked, which one of a million is."""
+"""Tokens per decoded piece. `finder` misses a question that spans two pieces: about one in a million."""
 
 
 def generate(seed: int, count: int) -> list[Chat]:
-    """Checked chats: whatever gives away a piece of the evaluation stops the recipe."""
+    """Generates chats. A chat that contains a piece of the evaluation stops the recipe."""
     rng, guard, chats = random.Random(seed), Guard(), []
     for _ in range(count):
         messages = chat(rng)
@@ -50,7 +50,7 @@ def _part(job: tuple[int, str]) -> tuple[numpy.ndarray, numpy.ndarray, numpy.nda
 
 
 def write(cache: Path, tokens: int, seed: int, processes: int) -> None:
-    """About so many tokens, in an order that only the seed decides."""
+    """Writes about `tokens` tokens. Their order depends on the seed only."""
     parts, total = [], 0
     with multiprocessing.Pool(processes) as pool:
         jobs = ((seed + 1 + i, str(cache / "tokenizer.json")) for i in range(10**6))
@@ -65,7 +65,7 @@ def write(cache: Path, tokens: int, seed: int, processes: int) -> None:
 
 
 def finder(cache: Path) -> Callable[[str], bool]:
-    """Whether a wording, by its words alone, stands anywhere in the training text of the cache."""
+    """Returns a function that says whether a wording, compared word by word, occurs in the cached training text."""
     tokenizer, ids = tok.load(cache / "tokenizer.json"), numpy.load(cache / "tokens.npy")
     pieces = [_words(tokenizer.decode(ids[i : i + DECODED_AT_ONCE].tolist(), skip_special_tokens=False)) for i in range(0, len(ids), DECODED_AT_ONCE)]
     return lambda wording: any(_words(wording) in piece for piece in pieces)
@@ -76,9 +76,9 @@ def _words(text: str) -> str:
 
 
 def batches(cache: Path, context: int, size: int, seed: int) -> Iterator[tuple[numpy.ndarray, numpy.ndarray]]:
-    """Batches of whole chats of like length, padded to the longest, about `size` tokens each; without end.
+    """Yields endless batches of whole chats of similar length, padded to the longest, about `size` tokens each.
 
-    One chat a row, because a chat that follows others in its row would have to learn first not to look at them.
+    Each row holds one chat. With several chats in a row, the network would first have to learn to ignore the earlier ones.
     """
     tokens, weights, ends = (numpy.load(cache / f"{name}.npy") for name in ("tokens", "weights", "ends"))
     starts = numpy.concatenate(([0], ends[:-1]))

@@ -1,4 +1,4 @@
-"""Writes the weights as GGUF files, whole models with tokenizer, chat template and card data."""
+"""Writes the weights as complete GGUF files, with tokenizer, chat template and model card data."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ def pair_neighbours(weight: numpy.ndarray, heads: int) -> numpy.ndarray:
 
 
 def tensors(weights: dict[str, torch.Tensor], shape: Shape) -> dict[str, numpy.ndarray]:
-    """GGUF names to float32 arrays. There is no output matrix: llama.cpp then uses the embedding."""
+    """Maps GGUF names to float32 arrays. There is no output matrix, so llama.cpp uses the embedding."""
     array = {name: value.float().numpy() for name, value in weights.items()}
     found = {"token_embd.weight": array["embedding.weight"], "output_norm.weight": array["norm.weight"]}
     for i in range(shape.layers):
@@ -47,7 +47,7 @@ def tensors(weights: dict[str, torch.Tensor], shape: Shape) -> dict[str, numpy.n
 
 
 def write(path: Path, format_name: str, weights: dict[str, torch.Tensor], shape: Shape, tokenizer_path: Path) -> None:
-    """One GGUF file; every matrix is cut to the format, vectors stay float32."""
+    """Writes one GGUF file. Matrices are quantised to the format; vectors stay float32."""
     kind, file_type = FORMATS[format_name]
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("crumb")
@@ -108,12 +108,12 @@ def _add_tokenizer(writer: gguf.GGUFWriter, path: Path, shape: Shape) -> None:
 
 
 def export(cache: Path, weights_path: Path, shape: Shape, target: Path) -> None:
-    """Both files and `crumb.json` with their sizes and digests."""
+    """Writes both files, and `crumb.json` with their sizes and digests."""
     weights = torch.load(weights_path, map_location="cpu", weights_only=True)
     described = {}
     for format_name in FORMATS:
         path = target / f"crumb-{format_name}.gguf"
-        # A process that has the old file mapped keeps it: the new one takes its name, not its place.
+        # A rename, because a process may have the old file mapped into memory.
         fresh = path.with_suffix(".fresh")
         write(fresh, format_name, weights, shape, cache / "tokenizer.json")
         fresh.replace(path)

@@ -1,7 +1,7 @@
-"""The whole recipe: tokenizer, text, training, GGUF files, the evaluation's questions, the evaluation.
+"""Runs the recipe: tokenizer, text, training, GGUF files, evaluation questions, evaluation.
 
-    python scripts/crumb/make.py            everything, about an hour on two idle cores
-    python scripts/crumb/make.py export     only the files, from the newest weights in the cache
+    python scripts/crumb/make.py            all stages, about an hour on two idle cores
+    python scripts/crumb/make.py export     only the GGUF files, from the newest weights in the cache
 """
 
 import argparse
@@ -28,13 +28,13 @@ SEED = 1000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stages", nargs="*", help=f"of {STAGES}; all without an argument")
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "crumb-cache", help="where text and checkpoints lie")
-    parser.add_argument("--models", type=Path, default=MODELS, help="where the GGUF files go")
-    parser.add_argument("--points", help="for trials: another course of the learning rate, e.g. 0:0,60:1,400:1,600:0")
-    parser.add_argument("--tokens", type=float, default=33e6, help="size of the training text; no less than the steps use, or parts of it come twice")
-    parser.add_argument("--seed", type=int, default=SEED, help="of the training text")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    parser.add_argument("stages", nargs="*", help=f"stages to run, of {STAGES}; default: all")
+    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "crumb-cache", help="folder for text and checkpoints")
+    parser.add_argument("--models", type=Path, default=MODELS, help="folder for the GGUF files")
+    parser.add_argument("--points", help="for experiments: other (step:factor) points of the learning rate, e.g. 0:0,60:1,400:1,600:0")
+    parser.add_argument("--tokens", type=float, default=33e6, help="size of the training text; with fewer tokens than the steps use, parts are repeated")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of the training text")
+    parser.add_argument("--resume", action="store_true", help="continue from the newest checkpoint")
     arguments = parser.parse_args()
     unknown = set(arguments.stages) - set(STAGES)
     if unknown:
@@ -59,7 +59,7 @@ def main() -> None:
             arguments.models.mkdir(parents=True, exist_ok=True)
             export.export(cache, cache / "weights.pt", shape, arguments.models)
         elif stage == "evaluate":
-            # Node comes with the repository's packages, in the version that runs TypeScript as it is.
+            # The repository's Node package runs TypeScript without a build.
             node = ROOT / "node_modules" / ".bin" / "node"
             subprocess.run([node, HERE / "evaluate.ts"], check=True)
         else:
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def write_questions(path: Path, occurs: Callable[[str], bool]) -> None:
-    """One question a line, so that a change shows in a diff."""
+    """Writes one question per line, so that a change shows in a diff."""
     lines = ",\n".join(json.dumps(item, ensure_ascii=False) for item in questions.build(occurs))
     rest = {"candidates": questions.candidates(), "storyPrompts": questions.story_prompts()}
     path.write_text(f'{{"questions": [\n{lines}\n],\n{json.dumps(rest, ensure_ascii=False)[1:]}\n')

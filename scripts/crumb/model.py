@@ -1,8 +1,8 @@
 """The network: a small Llama (RMSNorm, rotary positions, grouped-query attention, SwiGLU, tied embeddings).
 
-Names follow Llama's roles so that `export.py` can map them to GGUF one by one.
-Rotary positions use the half-split ("rotate half") pairing here; `export.py` permutes the
-query and key rows, because llama.cpp's `llama` architecture pairs neighbouring elements.
+The parameters are named by their roles in Llama, so that `export.py` can map them to GGUF names.
+Rotary positions here pair elements of the two halves ("rotate half"). llama.cpp's `llama`
+architecture pairs neighbouring elements, so `export.py` permutes the query and key rows.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def rope_table(shape: Shape) -> tuple[Tensor, Tensor]:
 
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turns each pair (x[i], x[i + half]) by its position's angle; x is [batch, heads, length, head_width]."""
+    """Rotates each pair (x[i], x[i + half]) by the angle of its position. x is [batch, heads, length, head_width]."""
     first, second = x.chunk(2, dim=-1)
     return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
 
@@ -115,8 +115,8 @@ class Crumb(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Blocks start as identities, and the embedding is large beside what they soon add: the network can then
-        hand a token's identity from layer to layer from the first step on. The last norm scales the logits down to fit."""
+        """Blocks start as identities, and the embedding is large compared with what they add at first. So the network
+        passes a token's identity through all layers from the first step. The last norm scales the logits down."""
         for name, parameter in self.named_parameters():
             if name.endswith(("out.weight", "down.weight")):
                 nn.init.zeros_(parameter)

@@ -1,7 +1,7 @@
-"""The tokenizer: byte-level BPE that splits every digit, and the chat format.
+"""The tokenizer, a byte-level BPE with one token per digit, and the chat format.
 
-The pre-tokenizer is the pair that llama.cpp knows as `smollm`: single digits first, then the
-pattern of GPT-2. Digits as tokens of their own make counting a matter of copying.
+The pre-tokenizer is llama.cpp's `smollm`: it splits off single digits first, then applies the
+pattern of GPT-2. With one token per digit the network can count by copying digits.
 """
 
 import json
@@ -14,7 +14,7 @@ BEGIN, START, END, PAD = "<|begin|>", "<|im_start|>", "<|im_end|>", "<|pad|>"
 SPECIAL = [BEGIN, START, END, PAD]
 BEGIN_ID, START_ID, END_ID, PAD_ID = range(4)
 PRE_TOKENIZER = "smollm"
-"""llama.cpp's name of the split below."""
+"""llama.cpp's name of the pre-tokenizer in `train`."""
 
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
@@ -45,9 +45,9 @@ def vocabulary(path: Path) -> tuple[list[str], list[str]]:
 
 
 FULL_WEIGHT = 100
-"""What a token of a short answer counts in the loss."""
+"""The weight of a token of a short answer in the loss."""
 SHORT_ANSWER = 12
-"""Tokens. In a longer answer each token counts less, so that stories do not drown the facts."""
+"""In tokens. The tokens of longer answers have a lower weight, so that stories do not outweigh facts."""
 
 
 def weight(answer_tokens: int) -> int:
@@ -55,7 +55,7 @@ def weight(answer_tokens: int) -> int:
 
 
 class ChatEncoder:
-    """Chats to token ids and their weights in the loss: answers and their ends count, all else is 0."""
+    """Encodes chats to token ids and weights in the loss. Only answers and their end tokens have a weight above 0."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer

@@ -1,8 +1,9 @@
 """Trains the network on the chats of the cache.
 
-Loss on the assistant's tokens alone, those of short answers counting more. Muon for the matrices, AdamW for the embedding and the norms.
-The rate follows a line of points; a file named `stop` in the cache lets it fall to zero from where it
-is, so that a run can be ended early and still be good.
+Only the assistant's tokens count in the loss, and those of short answers count more. Muon trains the
+matrices, AdamW the embedding and the norms. The learning rate follows straight lines between points.
+A file named `stop` in the cache makes the rate fall to zero from its present value, so that a run can
+end early with a good result.
 """
 
 import ctypes
@@ -23,17 +24,17 @@ from model import Crumb, Shape
 
 Points = tuple[tuple[int, float], ...]
 STOP_SHARE = 0.4
-"""Steps of the fall after `stop`, from the full rate, per step done before."""
+"""Length of the fall after `stop` from the full rate, as a share of the steps done before."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to train. Steps decide, not the clock, so that the same seed gives the same run."""
+    """How to train. The plan counts steps, not time, so that the same seed gives the same run."""
 
     points: Points = ((0, 0.0), (60, 1.0), (3700, 1.0), (8200, 0.0))
-    """(step, factor on the learning rates), joined by straight lines; the last point is the end."""
+    """(step, factor on the learning rates), joined by straight lines. Training ends at the last point."""
     batches: int = 4
-    """Batches in a step; the threads share them out among themselves."""
+    """Batches per step. The threads take them from one queue."""
     batch_tokens: int = 1024
     matrix_rate: float = 0.02
     embedding_rate: float = 0.02
@@ -45,8 +46,8 @@ class Plan:
 
 
 def keep_memory() -> None:
-    """Tells glibc to keep freed memory: handing it back costs a page fault for nearly every tensor of every step,
-    which took more time than the arithmetic."""
+    """Makes glibc keep freed memory. Returning it to the system costs a page fault for nearly every tensor of
+    every step, which took more time than the arithmetic."""
     if sys.platform == "linux":
         m_trim_threshold, m_mmap_max, m_arena_max = -1, -4, -8
         libc = ctypes.CDLL(None)
@@ -56,7 +57,7 @@ def keep_memory() -> None:
 
 
 def rate(step: int, points: Points) -> float:
-    """Factor on the learning rates."""
+    """The factor on the learning rates at a step."""
     for (left, low), (right, high) in pairwise(points):
         if left <= step < right:
             return low + (high - low) * (step + 1 - left) / (right - left)
@@ -64,7 +65,7 @@ def rate(step: int, points: Points) -> float:
 
 
 def stopped(step: int, points: Points) -> Points:
-    """The points of a run that is to end: down to zero over time in proportion to what was done."""
+    """The points of a stopped run: the rate falls to zero over a time in proportion to the steps done."""
     now = rate(step, points)
     return ((step, now), (step + max(1, int(STOP_SHARE * now * step)), 0.0))
 
@@ -86,11 +87,11 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 class Workers:
-    """Gradients of a step by several threads, each of which takes one batch after the other.
+    """Computes the gradients of a step in several threads. Each thread takes one batch after the other.
 
-    Every thread computes alone on its copy of the network (the weights are shared, the gradients are
-    not), so that a thread which another program has pushed off its core holds up one batch, not the
-    whole step as it would in a matrix product cut in two.
+    Each thread has its own copy of the network, with shared weights and separate gradients. When another
+    program takes the core of a thread, only one batch is late. If the threads split a matrix product, the
+    whole step would be late.
     """
 
     def __init__(self, model: Crumb, threads: int) -> None:
@@ -103,7 +104,7 @@ class Workers:
         self._pool = ThreadPoolExecutor(threads)
 
     def gradients(self, batches: list[Batch]) -> float:
-        """Sets the model's gradients; returns the weighted mean of the negative log-likelihoods (nats)."""
+        """Sets the model's gradients. Returns the weighted mean of the negative log-likelihoods, in nats."""
         waiting: SimpleQueue[Batch] = SimpleQueue()
         for batch in batches:
             waiting.put(batch)
@@ -131,7 +132,7 @@ class Workers:
 
 
 def loss_of(model: Crumb, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Weighted sum of the negative log-likelihoods (nats); the vocabulary's layer runs on tokens that count."""
+    """The weighted sum of the negative log-likelihoods, in nats. Computes logits only for tokens with a weight."""
     weights = weights[:, 1:]
     learn = weights > 0
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -141,7 +142,7 @@ def loss_of(model: Crumb, rows: torch.Tensor, weights: torch.Tensor) -> torch.Te
 
 
 def train(cache: Path, shape: Shape, plan: Plan, resume: bool = False) -> Path:
-    """Trains and returns the path of the weights."""
+    """Trains, and returns the path of the weights."""
     keep_memory()
     torch.manual_seed(plan.seed)
     source = corpus.batches(cache, shape.context, plan.batch_tokens, plan.seed)

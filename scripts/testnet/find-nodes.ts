@@ -1,13 +1,13 @@
 import { createClient, type Client, type ClientOptions, type KnownNode } from '@potluck/client'
 import type { Fleet } from './fleet.ts'
 
-/** On a machine with much else to do a lookup may run out of time; the client would look again after a minute. */
+/** On a busy machine a lookup may time out. A client repeats a lookup only after a minute, so a new client tries. */
 const LOOKUPS = 3
 
 /**
- * A client that was told the relay's address and has found all nodes.
+ * Starts a client that knows only the relay's address, and waits until it has found all nodes.
  *
- * @throws Error if some stay missing
+ * @throws Error if the client does not find every node
  */
 export async function clientOf(
   { relay, nodes }: Fleet,
@@ -32,13 +32,14 @@ export async function clientOf(
 }
 
 /**
- * Every node has advertised itself by now: one that the DHT does not name is a fault, not a delay.
+ * Looks up the nodes through the DHT. Call it only after every node has advertised itself: then a missing node is an
+ * error, not a delay.
  *
- * @throws Error if one is missing
+ * @throws Error if the lookup finds fewer than `count` nodes
  */
 export async function findNodes(client: Client, count: number, signal: AbortSignal): Promise<KnownNode[]> {
   const found: KnownNode[] = []
   for await (const node of client.nodes({ signal })) found.push(node)
-  if (found.length < count) throw new Error(`The DHT led to ${found.length} of ${count} nodes.`)
+  if (found.length < count) throw new Error(`The lookup found ${found.length} of ${count} nodes in the DHT.`)
   return found
 }

@@ -1,17 +1,18 @@
-/** A relay and nodes, each a process of its own: what `npm run testnet` and the network benchmarks run on. */
+/** Starts a relay and nodes, each in its own process, for `npm run testnet` and the network benchmarks. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { raceSignal } from 'race-signal'
 import type { NodeMetrics } from '../../node/index.ts'
 import type { FromMember, MemberSpec, NodeSpec, Stage, ToMember } from './messages.ts'
 
 const MEMBER = fileURLToPath(new URL('member.ts', import.meta.url))
 
-/** A start takes seconds, and some ten times that where others want the same cores. */
+/** A member starts within seconds; on a machine whose cores are busy it takes about ten times as long. */
 const READY_MS = 120_000
-/** Longer than a member gives itself; then it is killed. */
+/** After this time a stopping member is killed. Longer than the member's own limit, `SHUTDOWN_MS` in `member.ts`. */
 const STOP_MS = 6000
-/** Of a member's log, kept to say why it failed. */
+/** The last characters of a member's log that are kept, to report why it failed. */
 const LOG_TAIL = 4000
 
 export interface FleetOptions {
@@ -32,7 +33,7 @@ export class Member {
   readonly #child: ChildProcess
   readonly #ready = Promise.withResolvers<void>()
   readonly #gone = Promise.withResolvers<string>()
-  /** Whoever asked, in the order in which the member answers. */
+  /** Pending requests for usage and metrics. The member answers each kind in order. */
   readonly #usages: Array<(usage: MemberUsage) => void> = []
   readonly #metrics: Array<(metrics: NodeMetrics) => void> = []
   #log = ''
@@ -59,15 +60,15 @@ export class Member {
           return this.#metrics.shift()?.(message.metrics)
       }
     })
-    // A process that could not be started has no exit.
+    // A process that fails to start emits no exit event.
     this.#child.on('error', (error) => this.#gone.resolve(error.message))
-    this.#child.on('exit', (code, signal) => this.#gone.resolve(`it ended with ${signal ?? code}`))
+    this.#child.on('exit', (code, signal) => this.#gone.resolve(`the process ended with ${signal ?? code}`))
     void this.#gone.promise.then((why) => this.#ready.reject(new Error(`${spec.name}: ${why}\n${this.#log}`.trimEnd())))
-    // Whoever waits gets the error; a member that is stopped before it was ready has nobody waiting.
+    // `ready()` reports the rejection. Nothing awaits it when a member is stopped before it is ready.
     this.#ready.promise.catch(() => undefined)
   }
 
-  /** Resolves when the relay listens, or the node has advertised itself. */
+  /** Resolves when the relay listens, or when the node has advertised itself. */
   async ready(): Promise<void> {
     const timer = setTimeout(() => {
       this.#ready.reject(new Error(`${this.name} is not ready after ${READY_MS / 1000} s\n${this.#log}`.trimEnd()))
@@ -79,17 +80,17 @@ export class Member {
     this.#send({ type: 'join', bootstrap: [...bootstrap] })
   }
 
-  /** What the member's process has cost since its start. */
+  /** CPU time and memory of the member's process since its start. */
   async usage(): Promise<MemberUsage> {
     return await this.#ask('usage', this.#usages)
   }
 
-  /** What the node counts; waits for it to have started. */
+  /** The node's metrics. Resolves after the node has started. */
   async metrics(): Promise<NodeMetrics> {
     return await this.#ask('metrics', this.#metrics)
   }
 
-  /** Closes the channel, which makes the member leave; resolves when its process is gone. */
+  /** Closes the IPC channel, which makes the member shut down. Resolves when its process has ended. */
   async stop(): Promise<void> {
     if (this.#child.connected) this.#child.disconnect()
     const timer = setTimeout(() => this.kill('SIGKILL'), STOP_MS)
@@ -101,10 +102,10 @@ export class Member {
     this.#child.kill(signal)
   }
 
-  async #ask<T>(type: 'usage' | 'metrics', asking: Array<(answer: T) => void>): Promise<T> {
+  async #ask<T>(type: 'usage' | 'metrics', pending: Array<(answer: T) => void>): Promise<T> {
     return await new Promise((resolve, reject) => {
       void this.#gone.promise.then((why) => reject(new Error(`${this.name}: ${why}`)))
-      asking.push(resolve)
+      pending.push(resolve)
       this.#send({ type })
     })
   }
@@ -117,15 +118,15 @@ export class Member {
 export interface Fleet {
   readonly relay: Member
   readonly nodes: readonly Member[]
-  /** Starts one more node, in the place of one that was killed; resolves when it has advertised itself. */
+  /** Starts one more node, for example to replace a killed one. Resolves when the node has advertised itself. */
   start: (spec: NodeSpec) => Promise<Member>
-  /** Ends every process; safe to call more than once. */
+  /** Ends every process. Safe to call more than once. */
   stop: () => Promise<void>
 }
 
 /**
- * Starts all processes, as many nodes at once as the machine has cores, and resolves when every node has advertised
- * itself. Whatever fails, or an abort, ends all of them first.
+ * Starts all processes; at most one node per core of the machine is starting at a time. Resolves when every node has
+ * advertised itself. On an error or an abort, ends all processes before it rejects.
  */
 export async function startFleet({ nodes, onProgress, signal }: FleetOptions): Promise<Fleet> {
   const members: Member[] = []
@@ -140,7 +141,6 @@ export async function startFleet({ nodes, onProgress, signal }: FleetOptions): P
     members.push(member)
     return member
   }
-  const aborted = signal === undefined ? undefined : rejectOnAbort(signal)
   try {
     const relay = add({ name: 'relay', role: 'relay' })
     const relayReady = relay.ready().then(() => onProgress?.('relay', 'ready', 1))
@@ -159,20 +159,10 @@ export async function startFleet({ nodes, onProgress, signal }: FleetOptions): P
     const startNext = async (): Promise<void> => {
       for (let spec = waiting.shift(); spec !== undefined; spec = waiting.shift()) await start(spec)
     }
-    const all = Promise.all([relayReady, ...Array.from({ length: availableParallelism() }, startNext)])
-    await (aborted === undefined ? all : Promise.race([all, aborted]))
+    await raceSignal(Promise.all([relayReady, ...Array.from({ length: availableParallelism() }, startNext)]), signal)
     return { relay, nodes: started, start, stop }
   } catch (error) {
     await stop()
     throw error
   }
-}
-
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  const rejection = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason as Error)
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-  })
-  rejection.catch(() => undefined)
-  return rejection
 }

@@ -1,44 +1,45 @@
 /**
- * One process of a testnet: a relay, or a node with its engine. Forked by `fleet.ts`, it lives as long as the IPC
- * channel: when the parent ends, in whatever way, the channel closes and the member leaves. It writes no file.
+ * One process of a testnet: a relay, or a node with its engine. `fleet.ts` forks it. When the parent process ends, for
+ * whatever reason, the IPC channel closes and the member shuts down. A member writes no files.
  */
 import pino from 'pino'
 import { crumb } from '../../node/models/crumb.ts'
 import { startLlamaEngine, startNode, startRelay, type PotluckNode } from '../../node/index.ts'
+import { advertised } from './advertised.ts'
 import type { FromMember, MemberSpec, ToMember } from './messages.ts'
-import { VILLAINS } from './villains/engines/index.ts'
+import { MALICIOUS_ENGINES } from './malicious/engines/index.ts'
 
-/** For stopping in order; what hangs longer is ended by the exit. */
-const LEAVE_MS = 4000
+/** Limit for an orderly shutdown. After this time the process exits. */
+const SHUTDOWN_MS = 4000
 
 const spec = JSON.parse(process.argv[2] ?? '') as MemberSpec
 const logger = pino({ level: 'warn', name: spec.name }, pino.destination(2))
-const leaving = new AbortController()
+const stopping = new AbortController()
 const stops: Array<() => Promise<void>> = []
 const serving = Promise.withResolvers<PotluckNode>()
 
-function tell(message: FromMember): void {
+function send(message: FromMember): void {
   if (process.connected) process.send?.(message)
 }
 
-async function leave(code: number): Promise<void> {
-  if (leaving.signal.aborted) return
-  leaving.abort()
-  setTimeout(() => process.exit(1), LEAVE_MS).unref()
+async function shutDown(code: number): Promise<void> {
+  if (stopping.signal.aborted) return
+  stopping.abort()
+  setTimeout(() => process.exit(1), SHUTDOWN_MS).unref()
   for (const stop of stops.reverse()) await stop().catch((error: unknown) => logger.error(error, 'stop failed'))
   process.exit(code)
 }
 
-process.on('disconnect', () => void leave(0))
-process.on('SIGTERM', () => void leave(0))
-// Ctrl-C reaches every process of the terminal's group. The parent decides what it means.
+process.on('disconnect', () => void shutDown(0))
+process.on('SIGTERM', () => void shutDown(0))
+// Ctrl-C reaches every process of the terminal's process group. Only the parent reacts to it.
 process.on('SIGINT', () => undefined)
 
 const joined = new Promise<string[]>((resolve) => {
   process.on('message', (message: ToMember) => {
     if (message.type === 'join') resolve(message.bootstrap)
-    else if (message.type === 'usage') tell({ type: 'usage', ...usage() })
-    else void serving.promise.then(async (node) => tell({ type: 'metrics', metrics: await node.metrics() }))
+    else if (message.type === 'usage') send({ type: 'usage', ...usage() })
+    else void serving.promise.then(async (node) => send({ type: 'metrics', metrics: await node.metrics() }))
   })
 })
 
@@ -47,23 +48,12 @@ function usage(): { cpuMicros: number; rssBytes: number } {
   return { cpuMicros: user + system, rssBytes: process.memoryUsage.rss() }
 }
 
-/** Nothing can have been published before `startNode` resolved: a node that just started knows no peer yet. */
-function advertised(node: PotluckNode): Promise<void> {
-  return new Promise((resolve) => {
-    const off = node.onEvent(({ type }) => {
-      if (type !== 'advertised') return
-      off()
-      resolve()
-    })
-  })
-}
-
 async function start(): Promise<void> {
   const common = { listen: ['/ip4/127.0.0.1/tcp/0'], scope: 'local', mdns: false, logger } as const
   if (spec.role === 'relay') {
     const relay = await startRelay({ ...common, bootstrap: [] })
     stops.push(() => relay.stop())
-    tell({ type: 'ready', peerId: relay.peerId.toString(), addresses: relay.addresses() })
+    send({ type: 'ready', peerId: relay.peerId.toString(), addresses: relay.addresses() })
     return
   }
   const model = crumb[spec.crumb]
@@ -73,23 +63,23 @@ async function start(): Promise<void> {
     slots: spec.slots,
     threads: 1,
     gpu: false,
-    onProgress: (fraction, stage) => tell({ type: 'progress', stage, fraction }),
+    onProgress: (fraction, stage) => send({ type: 'progress', stage, fraction }),
     logger,
-    signal: leaving.signal
+    signal: stopping.signal
   })
   stops.push(() => real.close())
-  const engine = spec.villain === undefined ? real : VILLAINS[spec.villain](real)
+  const engine = spec.malicious === undefined ? real : MALICIOUS_ENGINES[spec.malicious](real)
   const bootstrap = await joined
-  tell({ type: 'progress', stage: 'measure', fraction: 0 })
+  send({ type: 'progress', stage: 'measure', fraction: 0 })
   const node = await startNode({ ...common, engine, bootstrap })
   stops.push(() => node.stop())
   serving.resolve(node)
   await advertised(node)
-  tell({ type: 'ready', peerId: node.peerId.toString(), addresses: node.addresses() })
+  send({ type: 'ready', peerId: node.peerId.toString(), addresses: node.addresses() })
 }
 
 start().catch((error: unknown) => {
-  if (leaving.signal.aborted) return
-  tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) })
-  void leave(1)
+  if (stopping.signal.aborted) return
+  send({ type: 'failed', message: error instanceof Error ? error.message : String(error) })
+  void shutDown(1)
 })

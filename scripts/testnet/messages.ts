@@ -1,22 +1,22 @@
-/** What a testnet's processes tell each other over Node's IPC channel. */
+/** The messages between a testnet's processes, over Node's IPC channel. */
 import type { NodeMetrics } from '../../node/index.ts'
 import type { EmbeddedModel } from '../../node/models/crumb.ts'
-import type { Villain } from './villains/engines/index.ts'
+import type { MaliciousKind } from './malicious/engines/index.ts'
 
-/** What one process is to be. The relay comes first; nodes load their model while it starts. */
+/** What one process runs. Nodes load their model while the relay starts. */
 export type MemberSpec = { name: string; role: 'relay' } | NodeSpec
 
 export interface NodeSpec {
   name: string
   role: 'node'
-  /** The file that it runs. */
+  /** The model file that the node loads. */
   crumb: EmbeddedModel['quantization']
   slots: number
-  /** How it cheats; honest without. */
-  villain?: Villain
+  /** How a malicious node misbehaves. Absent for an honest node. */
+  malicious?: MaliciousKind
 }
 
-/** `join` ends the wait for the relay's addresses; the others ask for what they are named after. */
+/** `join` gives a node the relay's addresses. `usage` and `metrics` ask for the message of the same name. */
 export type ToMember = { type: 'join'; bootstrap: string[] } | { type: 'usage' | 'metrics' }
 
 export type Stage = 'hash' | 'load' | 'measure'
@@ -25,7 +25,7 @@ export type FromMember =
   | { type: 'progress'; stage: Stage; fraction: number }
   | { type: 'ready'; peerId: string; addresses: string[] }
   | { type: 'failed'; message: string }
-  /** CPU time of all threads of the daemon; its engine is a process of its own and not in it. */
+  /** CPU time of all threads of the daemon. The engine runs in its own process and does not count. */
   | { type: 'usage'; cpuMicros: number; rssBytes: number }
-  /** Of a node. */
+  /** Only from a node. */
   | { type: 'metrics'; metrics: NodeMetrics }

@@ -1,4 +1,4 @@
-/** What all scenarios show: how far the members are, and what went wrong. */
+/** The output that all scenarios share: the progress of each member, and errors. */
 import { printJson } from '../../node/cli/terminal/output.ts'
 
 export interface Screen {
@@ -8,7 +8,7 @@ export interface Screen {
 
 export class HumanScreen implements Screen {
   protected readonly out: NodeJS.WriteStream
-  /** Text was written that does not end its line. */
+  /** The last output did not end with a newline. */
   protected lineIsOpen = false
   readonly #stages = new Map<string, string>()
 
@@ -38,7 +38,7 @@ export class HumanScreen implements Screen {
     if (this.out.isTTY) this.out.write('\r\u001b[K')
   }
 
-  /** A line that a terminal does not break. */
+  /** Cuts the line to the width of the terminal. */
   protected clipped(line: string): string {
     return this.out.isTTY ? line.slice(0, (this.out.columns || 80) - 1) : line
   }

@@ -1,25 +1,28 @@
 /**
- * How long a node goes on after its caller gave up: from the client's abort until the node's own metrics say that
- * nothing runs and the engine's slot is free. In the middle of an answer, and in the middle of a long prompt, at a
- * random moment of whatever is evaluated then.
+ * How long a node keeps working after an abort: from the client's abort until the node's metrics show no running
+ * request and a free engine slot. The abort comes at a random moment, once in the middle of an answer and once in the
+ * middle of a long prompt.
  */
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { createClient, type Client } from '@potluck/client'
 import { PotluckError } from '@potluck/protocol'
 import { pino } from 'pino'
-import { startLlamaEngine, startNode, startRelay, type PotluckNode } from '../../node/index.ts'
+import { startNode, startRelay, type PotluckNode } from '../../node/index.ts'
 import type { Engine } from '../../node/engine/index.ts'
+import { advertised } from '../../scripts/testnet/advertised.ts'
+import { startBenchEngine } from './engine.ts'
 import { endTokens, resolveModel } from './model.ts'
-import { quantile, type BenchContext } from './report.ts'
+import { reportQuantiles, type BenchContext } from './report.ts'
+import { WORDS } from './throughput/prompts.ts'
 import { until } from './until.ts'
 
-/** Share of the context that a long prompt takes: seconds on a processor, and room for the answer. */
+/** The prompt's share of the context. Its prefill takes seconds on a processor, and the answer has room. */
 const LONG_PROMPT = 0.8
 const CONTEXT_LENGTH = 2048
-/** An abort falls anywhere within the evaluation that runs, which is not longer than this. */
+/** The abort comes within this time after the start. One evaluation takes no longer than this. */
 const SPREAD_MS = 200
-/** The first ones teach the engine how much it may evaluate at once. */
+/** Requests that are not counted. From them the engine learns how many tokens it may evaluate at once. */
 const WARM_UP = 2
 
 interface Parts {
@@ -41,24 +44,12 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
   const aborts = Number(values.aborts)
   const modelPath = await resolveModel(values.model)
   const logitBias = new Map((await endTokens(modelPath)).map((token) => [token, -100]))
-  const logger = pino({ level: 'silent' })
-  const common = { listen: ['/ip4/127.0.0.1/tcp/0'], scope: 'local', logger } as const
-  const engine = await startLlamaEngine({
-    modelPath,
-    contextLength: CONTEXT_LENGTH,
-    slots: 2,
-    threads: Number(values.threads),
-    gpu: false,
-    logger,
-    signal
-  })
+  const common = { listen: ['/ip4/127.0.0.1/tcp/0'], scope: 'local', logger: pino({ level: 'silent' }) } as const
+  const threads = Number(values.threads)
+  const engine = await startBenchEngine({ modelPath, contextLength: CONTEXT_LENGTH, slots: 2, threads, signal })
   const relay = await startRelay(common)
   const node = await startNode({ ...common, engine, bootstrap: relay.addresses() })
-  await new Promise<void>((resolve) => {
-    node.onEvent(({ type }) => {
-      if (type === 'advertised') resolve()
-    })
-  })
+  await advertised(node)
   const client = await createClient({ bootstrap: relay.addresses(), scope: 'local', mdns: false, signal })
   try {
     const prompts = longPrompts(engine)
@@ -67,16 +58,10 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
       const samples: number[] = []
       for (let index = 0; index < WARM_UP + aborts; index++) {
         const prompt = kind === 'decode' ? `${index} tales` : (await prompts.next()).value
-        const elapsed = await abortIn(kind, prompt, { client, node, logitBias, signal })
+        const elapsed = await abortDuring(kind, prompt, { client, node, logitBias, signal })
         if (index >= WARM_UP) samples.push(elapsed)
       }
-      for (const [name, share] of [
-        ['p50', 0.5],
-        ['p95', 0.95]
-      ] as const) {
-        const value = quantile(samples, share)
-        report({ case: kind, metric: `abort_ms_${name}`, value, unit: 'ms', n: samples.length })
-      }
+      reportQuantiles(report, { case: kind, metric: 'abort_ms', unit: 'ms' }, samples, [0.5, 0.95])
     }
   } finally {
     await client.stop()
@@ -86,15 +71,15 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
   }
 }
 
-/** Aborts a request in the middle of the kind of evaluation, and gives the milliseconds until the node rests. */
-async function abortIn(
+/** Aborts a request during the given phase. Resolves to the milliseconds until the node is idle. */
+async function abortDuring(
   kind: 'decode' | 'prefill',
   prompt: string,
   { client, node, logitBias, signal }: Parts
 ): Promise<number> {
   const before = (await node.metrics()).engine?.prefillTokens ?? 0
   const controller = new AbortController()
-  // Without a limit and an end: nothing is over by itself.
+  // Without a token limit and an end-of-turn token, only the abort ends the answer.
   const answer = client.complete({
     prompt,
     logitBias,
@@ -104,7 +89,7 @@ async function abortIn(
   const first = Promise.withResolvers<void>()
   const outcome = (async () => {
     for await (const part of answer) if (part.type === 'delta') first.resolve()
-    return 'an end'
+    return 'a complete answer'
   })().catch((error: unknown) => (error instanceof PotluckError ? error.code : String(error)))
   if (kind === 'decode') await Promise.race([first.promise, outcome])
   else await until(async () => ((await node.metrics()).engine?.prefillTokens ?? 0) > before, signal)
@@ -117,11 +102,11 @@ async function abortIn(
   }, signal)
   const elapsed = performance.now() - began
   const ended = await outcome
-  if (ended !== 'aborted') throw new Error(`an answer that was aborted came to ${ended}`)
+  if (ended !== 'aborted') throw new Error(`The aborted request ended with ${ended}.`)
   return elapsed
 }
 
-/** Prompts that share no beginning, so that no cache shortens them. */
+/** Prompts without a common beginning, so that no cached prefix shortens them. */
 async function* longPrompts(engine: Engine): AsyncGenerator<string, never, undefined> {
   const words = (index: number, count: number): string =>
     `${index} ${Array.from({ length: count }, (_, word) => WORDS[(word * (index + 1)) % WORDS.length]).join(' ')}`
@@ -129,5 +114,3 @@ async function* longPrompts(engine: Engine): AsyncGenerator<string, never, undef
   const perWord = (await engine.tokenize({ prompt: words(1, sample) })).length / sample
   for (let index = 1; ; index++) yield words(index, Math.floor((LONG_PROMPT * engine.model.contextLength) / perWord))
 }
-
-const WORDS = ['once', 'there', 'was', 'a', 'fox', 'who', 'lived', 'near', 'the', 'river', 'and', 'told', 'stories']

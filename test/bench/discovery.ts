@@ -1,32 +1,31 @@
 /**
- * From one relay address to a first token, among 20 nodes, each a process of its own with its own engine. A cold client
- * is a new libp2p that knows the relay's address and nothing else; its time begins before it is created.
+ * The time from one relay address to a first token, among 20 nodes, each in its own process with its own engine. A cold
+ * client is a new libp2p node that knows only the relay's address; its time includes its creation.
  */
 import { parseArgs } from 'node:util'
 import { createClient, type Client } from '@potluck/client'
 import { anyNodeCid, type ChatMessage } from '@potluck/protocol'
-import pino from 'pino'
 import { createNetwork } from '../../client/network/create.ts'
 import type { Network } from '../../client/network/network.ts'
 import { nodePlatform } from '../../client/platform/node.ts'
-import { startLlamaEngine } from '../../node/engine/index.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { startFleet } from '../../scripts/testnet/fleet.ts'
-import type { MemberSpec } from '../../scripts/testnet/messages.ts'
+import type { NodeSpec } from '../../scripts/testnet/messages.ts'
+import { startBenchEngine } from './engine.ts'
 import { throughEngine, throughNetwork } from './first-token.ts'
 import { median, type BenchContext } from './report.ts'
 
-/** `--nodes N` for a quick look; figures are told for this many. */
+/** The published figures are for this number; `--nodes N` sets a smaller one for a quick look. */
 const NODES = '20'
 const CLIENTS = 10
-/** Asked by a client once it has found its way. */
+/** Requests of each client after its first answer. */
 const WARM_REQUESTS = 5
 
 export async function run({ args, signal, report, note }: BenchContext): Promise<void> {
   const { values } = parseArgs({ args: [...args], options: { nodes: { type: 'string', default: NODES } } })
   const count = Number(values.nodes)
   note(`Starting a relay and ${count} nodes.`)
-  const nodes: Array<MemberSpec & { role: 'node' }> = Array.from({ length: count }, (_, index) => ({
+  const nodes: NodeSpec[] = Array.from({ length: count }, (_, index) => ({
     name: `node-${index + 1}`,
     role: 'node',
     crumb: 'Q8_0',
@@ -74,13 +73,17 @@ class Samples {
   }
 }
 
-interface Trial {
+interface Measurement {
   samples: Samples
   signal: AbortSignal
 }
 
-/** Until the DHT has named every node, or its walk is over: then fewer are named, and that is told. */
-async function findProviders(create: () => Promise<Network>, count: number, { samples, signal }: Trial): Promise<void> {
+/** Walks the DHT until it has named every node. A walk that ends earlier counts, with the number of nodes it found. */
+async function findProviders(
+  create: () => Promise<Network>,
+  count: number,
+  { samples, signal }: Measurement
+): Promise<void> {
   let begin = performance.now()
   const network = await create()
   try {
@@ -99,15 +102,15 @@ async function findProviders(create: () => Promise<Network>, count: number, { sa
   }
 }
 
-/** Until the first card was verified. */
-async function findCards(create: () => Promise<Client>, { samples, signal }: Trial): Promise<void> {
+/** Measures the time until the first verified card. */
+async function findCards(create: () => Promise<Client>, { samples, signal }: Measurement): Promise<void> {
   let begin = performance.now()
   const client = await create()
   try {
     for (const kind of ['cold', 'warm'] satisfies Case[]) {
       let first: number | undefined
       for await (const _ of client.nodes({ signal })) first ??= performance.now() - begin
-      if (first === undefined) throw new Error('No card was found.')
+      if (first === undefined) throw new Error('The client found no card.')
       samples.add(kind, 'card_ms', first)
       begin = performance.now()
     }
@@ -116,12 +119,12 @@ async function findCards(create: () => Promise<Client>, { samples, signal }: Tri
   }
 }
 
-async function firstTokens(create: () => Promise<Client>, { samples, signal }: Trial): Promise<void> {
+async function firstTokens(create: () => Promise<Client>, { samples, signal }: Measurement): Promise<void> {
   const begin = performance.now()
   const client = await create()
   const creation = performance.now() - begin
   try {
-    const ask = (): Promise<number> => throughNetwork(client, { messages: question(), signal }, crumb.Q8_0.name)
+    const ask = (): Promise<number> => throughNetwork(client, { messages: nextQuestion(), signal }, crumb.Q8_0.name)
     samples.add('cold', 'first_token_ms', creation + (await ask()))
     for (let index = 0; index < WARM_REQUESTS; index++) samples.add('warm', 'first_token_ms', await ask())
   } finally {
@@ -129,19 +132,12 @@ async function firstTokens(create: () => Promise<Client>, { samples, signal }: T
   }
 }
 
-/** The same requests to an engine of this process, without a network. */
-async function engineAlone({ samples, signal }: Trial): Promise<void> {
-  const engine = await startLlamaEngine({
-    modelPath: crumb.Q8_0.path,
-    slots: 1,
-    threads: 1,
-    gpu: false,
-    logger: pino({ level: 'silent' }),
-    signal
-  })
+/** Sends the same requests to an engine of this process, without a network. */
+async function engineAlone({ samples, signal }: Measurement): Promise<void> {
+  const engine = await startBenchEngine({ signal })
   try {
     for (let index = 0; index < CLIENTS * WARM_REQUESTS; index++) {
-      samples.add('engine', 'first_token_ms', await throughEngine(engine, { messages: question(), signal }))
+      samples.add('engine', 'first_token_ms', await throughEngine(engine, { messages: nextQuestion(), signal }))
     }
   } finally {
     await engine.close()
@@ -150,8 +146,8 @@ async function engineAlone({ samples, signal }: Trial): Promise<void> {
 
 let asked = 0
 
-/** A new one each time, so that no node has the whole prompt in its cache. */
-function question(): ChatMessage[] {
+/** A new prompt on every call, so that no node has all of it in its cache. */
+function nextQuestion(): ChatMessage[] {
   asked++
   return [{ role: 'user', content: `${asked} plus ${asked + 3} is what?` }]
 }

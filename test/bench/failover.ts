@@ -1,17 +1,17 @@
 /**
- * What a dead node costs: answers whose serving process is killed (SIGKILL) or stopped (SIGSTOP) at a random token,
- * against the uninterrupted answer at the same seed. The gap is what the reader sees: from the last tokens of the
- * dead node to the first of the one that goes on, its prefill of the prompt and the answer so far included.
+ * The cost of a dead node: answers whose node is killed (SIGKILL) or stopped (SIGSTOP) at a random token, compared with
+ * the uninterrupted answer at the same seed. The gap is the time from the last tokens of the dead node to the first
+ * tokens of the node that continues, including its prefill of the prompt and the partial answer.
  */
 import { createClient } from '@potluck/client'
 import { startFleet, type Fleet, type Member } from '../../scripts/testnet/fleet.ts'
-import { endless, isSameAnswer, strikeAt } from '../../scripts/testnet/kill/strike.ts'
-import { quantile, type BenchContext } from './report.ts'
+import { interruptAnswer, isSameAnswer, withoutEndOfTurn } from '../../scripts/testnet/kill/interrupt.ts'
+import { reportQuantiles, type BenchContext } from './report.ts'
 
 const ANSWERS = 100
-/** Long enough that the process dies in the middle, not after the last token has left. */
+/** Long enough that the process dies in the middle of the answer, and not after it has sent the last token. */
 const ANSWER_TOKENS = 500
-const LATEST_CUT = 300
+const LATEST_INTERRUPTION = 300
 const NODES = 3
 const PROGRESS_ANSWERS = 10
 
@@ -20,32 +20,33 @@ const INPUT = {
   maxTokens: ANSWER_TOKENS
 }
 
-/**
- * How a node falls out, and how it comes back for the next answer. A killed one does so under another key: the DHT fills
- * with records of the dead, through which each new client has to find the living.
- */
-interface Blow {
+/** How a node fails, and how it recovers for the next answer. */
+interface Failure {
   name: string
-  strike: (node: Member) => void
+  interrupt: (node: Member) => void
   recover: (node: Member, fleet: Fleet) => Promise<void>
 }
 
 const spec = (name: string) => ({ name, role: 'node', crumb: 'Q8_0', slots: 2 }) as const
 
-const KILL: Blow = {
+/**
+ * The new node has a new key, so the DHT collects records of dead nodes. Every new client must find the live nodes
+ * among them.
+ */
+const KILL: Failure = {
   name: 'kill',
-  strike: (node) => node.kill('SIGKILL'),
+  interrupt: (node) => node.kill('SIGKILL'),
   recover: async (node, fleet) => void (await fleet.start(spec(node.name)))
 }
 
-const STALL: Blow = {
+const STALL: Failure = {
   name: 'stall',
-  strike: (node) => node.kill('SIGSTOP'),
+  interrupt: (node) => node.kill('SIGSTOP'),
   recover: async (node) => node.kill('SIGCONT')
 }
 
 interface Outcome {
-  /** The reader's wait, milliseconds; undefined where the node had sent everything before it died. */
+  /** Undefined if the node had sent the whole answer before it failed. */
   gapMs: number | undefined
   prefillMs: number
   changed: boolean
@@ -53,12 +54,12 @@ interface Outcome {
 
 export async function run({ args, signal, report, note }: BenchContext): Promise<void> {
   const answers = Number(args[0] ?? ANSWERS)
-  const blows = [KILL, STALL].filter(({ name }) => args[1] === undefined || args[1] === name)
-  if (!Number.isInteger(answers) || answers < 1 || blows.length === 0) {
+  const failures = [KILL, STALL].filter(({ name }) => args[1] === undefined || args[1] === name)
+  if (!Number.isInteger(answers) || answers < 1 || failures.length === 0) {
     throw new Error('Usage: failover [ANSWERS] [kill|stall]')
   }
-  for (const blow of blows) {
-    note(`${answers} answers, each interrupted by a ${blow.name}.`)
+  for (const failure of failures) {
+    note(`${answers} answers, each interrupted by a ${failure.name}.`)
     const outcomes: Outcome[] = []
     let failed = 0
     const fleet = await startFleet({
@@ -68,7 +69,7 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
     try {
       for (let index = 0; index < answers; index++) {
         signal.throwIfAborted()
-        const outcome = await interrupted(fleet, blow, BigInt(index), signal)
+        const outcome = await interrupted(fleet, failure, BigInt(index), signal)
         if (outcome === undefined) failed++
         else outcomes.push(outcome)
         if ((index + 1) % PROGRESS_ANSWERS === 0) note(`${index + 1} of ${answers}`)
@@ -76,30 +77,35 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
     } finally {
       await fleet.stop()
     }
-    const row = { case: blow.name, n: answers }
-    report({ ...row, metric: 'failed_answers', value: failed, unit: 'answers' })
-    const changed = outcomes.filter((outcome) => outcome.changed).length
-    report({ ...row, metric: 'changed_answers', value: changed, unit: 'answers' })
+    const row = { case: failure.name, unit: 'answers', n: answers }
+    report({ ...row, metric: 'failed_answers', value: failed })
+    report({ ...row, metric: 'changed_answers', value: outcomes.filter(({ changed }) => changed).length })
     const gaps = outcomes.flatMap(({ gapMs }) => gapMs ?? [])
     const prefills = outcomes.map(({ prefillMs }) => prefillMs)
-    const timed = { case: blow.name, unit: 'ms', n: gaps.length }
-    report({ ...timed, metric: 'gap_ms_p50', value: quantile(gaps, 0.5) })
-    report({ ...timed, metric: 'gap_ms_p95', value: quantile(gaps, 0.95) })
-    report({ ...timed, metric: 'prefill_ms_p50', value: quantile(prefills, 0.5) })
+    reportQuantiles(report, { case: failure.name, metric: 'gap_ms', unit: 'ms' }, gaps, [0.5, 0.95])
+    reportQuantiles(report, { case: failure.name, metric: 'prefill_ms', unit: 'ms' }, prefills, [0.5])
   }
 }
 
-/** One answer, twice: whole, and with its node falling out. A fresh client each, which knows nothing of earlier ones. */
-async function interrupted(fleet: Fleet, blow: Blow, seed: bigint, signal: AbortSignal): Promise<Outcome | undefined> {
+/**
+ * Requests one answer twice, uninterrupted and interrupted. Uses a new client, which knows nothing of earlier failures.
+ */
+async function interrupted(
+  fleet: Fleet,
+  failure: Failure,
+  seed: bigint,
+  signal: AbortSignal
+): Promise<Outcome | undefined> {
   const client = await createClient({ bootstrap: fleet.relay.addresses, scope: 'local', mdns: false, signal })
   try {
-    const ask = { ...(await endless(client, INPUT)), seed, temperature: 1, signal }
-    const whole = await client.chat(ask).result()
-    const cut = 1 + Math.floor(Math.random() * LATEST_CUT)
-    const { result, gapMs, struck } = await strikeAt(client.chat(ask), { fleet, cut, strike: blow.strike })
-    if (struck !== undefined) await blow.recover(struck, fleet)
+    const request = { ...(await withoutEndOfTurn(client, INPUT)), seed, temperature: 1, signal }
+    const uninterrupted = await client.chat(request).result()
+    const afterTokens = 1 + Math.floor(Math.random() * LATEST_INTERRUPTION)
+    const { interrupt } = failure
+    const { result, gapMs, node } = await interruptAnswer(client.chat(request), { fleet, afterTokens, interrupt })
+    if (node !== undefined) await failure.recover(node, fleet)
     if (result === undefined) return undefined
-    return { gapMs, prefillMs: result.metadata.timings.prefillMs, changed: !isSameAnswer(result, whole) }
+    return { gapMs, prefillMs: result.metadata.timings.prefillMs, changed: !isSameAnswer(result, uninterrupted) }
   } finally {
     await client.stop()
   }

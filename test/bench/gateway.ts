@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url'
 import { createClient, type Client } from '@potluck/client'
 
 import { startFleet, type Member } from '../../scripts/testnet/fleet.ts'
-import { throughNetwork } from './first-token.ts'
+import { compareFirstToken, throughNetwork } from './first-token.ts'
 import { INPUT, type FromGateway, type ToGateway } from './gateway/messages.ts'
-import { median, quantile, type BenchContext } from './report.ts'
+import { reportQuantiles, type BenchContext } from './report.ts'
 import { until } from './until.ts'
 
 const REQUESTS = 200
@@ -50,25 +50,9 @@ type Output = Pick<BenchContext, 'signal' | 'report' | 'note'>
 
 async function timeToFirstToken(client: Client, url: string, { signal, report, note }: Output): Promise<void> {
   note(`${REQUESTS} requests of one token, HTTP and SDK in turn.`)
-  const [http, sdk]: [number[], number[]] = [[], []]
-  for (let index = 0; index < WARM_UP + REQUESTS; index++) {
-    const overHttp = await throughHttp(url, signal)
-    const direct = await throughNetwork(client, { ...INPUT, signal })
-    if (index < WARM_UP) continue
-    http.push(overHttp)
-    sdk.push(direct)
-  }
-  const n = REQUESTS
-  // Subtracts the SDK's median from each request. The difference of two tails would mean nothing.
-  const added = http.map((value) => value - median(sdk))
-  for (const [name, share] of [
-    ['p50', 0.5],
-    ['p99', 0.99]
-  ] as const) {
-    report({ case: 'http', metric: `ttft_ms_${name}`, value: quantile(http, share), unit: 'ms', n })
-    report({ case: 'sdk', metric: `ttft_ms_${name}`, value: quantile(sdk, share), unit: 'ms', n })
-    report({ case: 'http', metric: `added_ttft_ms_${name}`, value: quantile(added, share), unit: 'ms', n })
-  }
+  const path = { name: 'http', measure: () => throughHttp(url, signal) }
+  const baseline = { name: 'sdk', measure: () => throughNetwork(client, { ...INPUT, signal }) }
+  await compareFirstToken({ path, baseline, addedCase: 'http', requests: REQUESTS, warmUp: WARM_UP }, report)
 }
 
 /** Milliseconds from the request to the first chunk with text. */
@@ -160,9 +144,7 @@ async function timeToFreeSlot(node: Member, url: string, { signal, report, note 
     if (now.requestsFinished.aborted === before.requestsFinished.aborted)
       throw new Error('The answer was complete before the caller disconnected.')
   }
-  const row = { case: 'http', unit: 'ms', n: samples.length }
-  report({ ...row, metric: 'abort_ms_p50', value: quantile(samples, 0.5) })
-  report({ ...row, metric: 'abort_ms_p95', value: quantile(samples, 0.95) })
+  reportQuantiles(report, { case: 'http', metric: 'abort_ms', unit: 'ms' }, samples, [0.5, 0.95])
 }
 
 async function request<T extends FromGateway['type']>(

@@ -1,5 +1,5 @@
 /**
- * Writes GGUF files, version 3, as far as a benchmark's model needs them.
+ * Writes GGUF files, version 3. Supports only what the benchmarks' models need.
  * Specification: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
 import { open, rename } from 'node:fs/promises'
@@ -13,24 +13,24 @@ export type GgufValue =
   | { type: 'float32s'; value: readonly number[] }
   | { type: 'int32s'; value: readonly number[] }
 
-/** Types of metadata values, by their numbers in the file. */
+/** The numbers of metadata types in the file. */
 const TYPE = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const
-/** Types of tensors, by their numbers in the file. */
+/** The numbers of tensor types in the file. */
 const TENSOR_TYPE = { F32: 0, Q4_0: 2 } as const
 const ALIGNMENT = 32
 
 export interface GgufTensor {
   name: string
   type: keyof typeof TENSOR_TYPE
-  /** As GGUF counts them: the first is the length of a row. */
+  /** In GGUF's order: the first is the length of a row. */
   dimensions: readonly number[]
   bytes: () => Uint8Array
 }
 
-/** Q4_0 holds 32 weights in a half-precision scale and 16 bytes of nibbles. */
+/** A Q4_0 block holds 32 weights: a half-precision scale and 16 bytes of nibbles. */
 export const Q4_0_BLOCK = { weights: 32, bytes: 18 }
 
-/** Writes beside the target first: what stands under `path` is always whole. */
+/** Writes a temporary file first and renames it, so that the file at `path` is always complete. */
 export async function writeGguf(
   path: string,
   metadata: Readonly<Record<string, GgufValue>>,

@@ -8,42 +8,42 @@ interface BenchModule {
 const BENCHES: Record<string, { args: string; help: string; load: () => Promise<BenchModule> }> = {
   throughput: {
     args: '[--model crumb|0.5b|PATH] [--against URL] [--rounds N] [--threads N] [--inexact]',
-    help: 'tokens per second of the engine alone, through the sampling contract, and over the network',
+    help: 'tokens per second of the engine library alone, with the sampling contract, and over the network',
     load: () => import('./throughput.ts')
   },
   overhead: {
     args: '',
-    help: 'what the network adds to one request: time to first token, CPU and bytes a token',
+    help: 'what the network adds to a request: time to first token, CPU time and bytes per token',
     load: () => import('./overhead.ts')
   },
   gateway: {
     args: '',
-    help: 'what HTTP adds to the SDK: time to first token, and CPU a token',
+    help: 'what HTTP adds to the SDK: time to first token, and CPU time per token',
     load: () => import('./gateway.ts')
   },
   'gateway-load': {
     args: '[MINUTES] [STREAMS]',
-    help: 'many streams at once through SDK and gateway: nothing lost, latency of a token, memory',
+    help: 'many streams at once through SDK and gateway: lost tokens, latency of a token, memory',
     load: () => import('./gateway-load.ts')
   },
   cancel: {
     args: '[--model crumb|0.5b|PATH] [--threads N] [--aborts N]',
-    help: 'from an abort to a node that rests, in the middle of an answer and of a long prompt',
+    help: 'time from an abort to an idle node, in the middle of an answer and of a long prompt',
     load: () => import('./cancel.ts')
   },
   discovery: {
     args: '[--nodes N]',
-    help: 'from one relay address to providers, card and first token, among 20 node processes',
+    help: 'time from one relay address to providers, a card and a first token, among 20 node processes',
     load: () => import('./discovery.ts')
   },
   audit: {
     args: '[SCALE] [--write-distribution]',
-    help: 'tokens to set a cheat aside and to ban it, false bans, and what an audit costs',
+    help: 'tokens until a cheating node is quarantined and banned, false bans, and the cost of an audit',
     load: () => import('./audit.ts')
   },
   failover: {
     args: '[ANSWERS] [kill|stall]',
-    help: 'answers whose node is killed or stopped at a random token: what changes, and the gap that a reader sees',
+    help: 'answers whose node is killed or stopped at a random token: changed answers, and the gap that a reader sees',
     load: () => import('./failover.ts')
   }
 }
@@ -52,7 +52,7 @@ function help(): string {
   const names = Object.entries(BENCHES).map(
     ([name, { args, help: text }]) => `  ${`${name} ${args}`.trimEnd()}\n      ${text}`
   )
-  return `Usage: npm run bench -- NAME [options] [--json]\n\n${names.join('\n')}\n\n--json prints one object a line.`
+  return `Usage: npm run bench -- NAME [options] [--json]\n\n${names.join('\n')}\n\n--json prints one JSON object per line.`
 }
 
 async function main(): Promise<number> {

@@ -1,25 +1,26 @@
 /**
- * A model of the size that people run, with random weights: it talks nonsense at exactly the speed
- * of a real one. It borrows the tokenizer of a small model and pads its vocabulary.
+ * Models for benchmarks. One has random weights and the size of a model that people run: its text is meaningless, but
+ * its speed is that of a real model. It uses the tokenizer of a small model, with a padded vocabulary.
  */
 import { mkdir, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { readGgufFileInfo } from 'node-llama-cpp'
 import { crumb } from '../../node/models/crumb.ts'
+import { createRandom } from '../../scripts/calibrate/random.ts'
 import { Q4_0_BLOCK, writeGguf, type GgufTensor, type GgufValue } from './gguf.ts'
 
 export interface ModelShape {
   width: number
   layers: number
   heads: number
-  /** Heads of keys and values, shared by several heads of queries. */
+  /** Key and value heads. Several query heads share one. */
   keyHeads: number
   feedForward: number
   vocabulary: number
   context: number
 }
 
-/** 0.48 B parameters: the depth of Qwen2.5-0.5B with a vocabulary of common size. */
+/** 0.48 B parameters: the depth of Qwen2.5-0.5B, and a vocabulary of common size. */
 export const HALF_BILLION: ModelShape = {
   width: 1024,
   layers: 24,
@@ -32,13 +33,13 @@ export const HALF_BILLION: ModelShape = {
 
 const CACHE = new URL('../../.cache/bench/', import.meta.url)
 
-/** Path of a model by the name that a benchmark takes: `crumb`, `0.5b` for the random one, or a path. */
+/** Resolves a benchmark's `--model`: `crumb`, `0.5b` for the random model, or a path. */
 export async function resolveModel(name: string): Promise<string> {
   if (name === 'crumb') return crumb.Q8_0.path
   return name === '0.5b' ? randomModel(HALF_BILLION, crumb.Q8_0.path) : name
 }
 
-/** Tokens that end an answer: a bias keeps them away where answers have to be of one length. */
+/** The tokens that end an answer. Benchmarks that need answers of equal length prevent them by a bias. */
 export async function endTokens(path: string): Promise<number[]> {
   const { metadata } = await readGgufFileInfo(path, { sourceType: 'filesystem', readTensorInfo: false })
   const { eos_token_id, eot_token_id } = metadata.tokenizer.ggml
@@ -46,9 +47,9 @@ export async function endTokens(path: string): Promise<number[]> {
 }
 
 /**
- * Path of the random model; written at the first use, which takes a few seconds.
+ * Returns the path of the random model. The first call writes the file, which takes a few seconds.
  *
- * @param tokenizer GGUF file whose tokenizer and chat template it gets
+ * @param tokenizer GGUF file whose tokenizer and chat template the model uses
  */
 export async function randomModel(shape: ModelShape, tokenizer: string): Promise<string> {
   const { width, layers, vocabulary } = shape
@@ -83,7 +84,7 @@ function describe(shape: ModelShape): Record<string, GgufValue> {
   }
 }
 
-/** llama.cpp's number for tokens that no text contains. */
+/** llama.cpp's token type for tokens that occur in no text. */
 const UNUSED = 5
 
 async function tokenizerOf(path: string, vocabulary: number): Promise<Record<string, GgufValue>> {
@@ -111,7 +112,7 @@ async function tokenizerOf(path: string, vocabulary: number): Promise<Record<str
 
 function weights({ width, layers, heads, keyHeads, feedForward, vocabulary }: ModelShape): GgufTensor[] {
   const keyWidth = (width / heads) * keyHeads
-  const random = createRandom()
+  const random = createRandom(0)
   const matrix = (name: string, columns: number, rows: number, gain = 1): GgufTensor => ({
     name,
     type: 'Q4_0',
@@ -139,15 +140,15 @@ function weights({ width, layers, heads, keyHeads, feedForward, vocabulary }: Mo
     matrix('token_embd.weight', width, vocabulary, Math.sqrt(width)),
     ...Array.from({ length: layers }, (_, index) => layer(index)).flat(),
     norm('output_norm.weight'),
-    // Logits spread by 3: as sure of itself as a real model, and of the end no surer than of anything else.
+    // Logits with a standard deviation of 3: about as confident as a real model, and not biased towards ending.
     matrix('output.weight', width, vocabulary, 3)
   ]
 }
 
-/** Standard deviation of a uniform nibble, less 8. */
+/** Standard deviation of a uniform nibble minus 8. */
 const NIBBLE_DEVIATION = 4.61
 
-/** Blocks of random nibbles, scaled to weights of this standard deviation. */
+/** Q4_0 blocks of random nibbles, scaled to weights with the given standard deviation. */
 function randomQ4(count: number, deviation: number, random: () => number): Uint8Array {
   const blocks = count / Q4_0_BLOCK.weights
   const bytes = new Uint8Array(Math.ceil((blocks * Q4_0_BLOCK.bytes) / 4) * 4)
@@ -161,20 +162,9 @@ function randomQ4(count: number, deviation: number, random: () => number): Uint8
   return bytes.subarray(0, blocks * Q4_0_BLOCK.bytes)
 }
 
-/** Bits of a positive number in half precision, without subnormal ones. */
+/** The bits of a positive half-precision number. Does not support subnormal numbers. */
 function halfPrecision(value: number): number {
   const exponent = Math.floor(Math.log2(value))
   const mantissa = Math.round((value / 2 ** exponent - 1) * 1024)
   return ((exponent + 15) << 10) + mantissa
-}
-
-/** xorshift32: the same file on every machine. */
-function createRandom(): () => number {
-  let state = 0x9e3779b9
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return state >>> 0
-  }
 }

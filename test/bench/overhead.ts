@@ -1,23 +1,22 @@
 /**
- * What the network adds to a request. Two equal engines on the same file: one behind a node in a process of its own,
- * asked over libp2p, and one that this process asks over IPC, as the node does. Requests alternate between them, so
- * that whatever else the machine does meets both.
+ * What the network adds to a request. Two equal engines load the same file: one serves a node in its own process, which
+ * the client reaches over libp2p, and this process uses the other over IPC, as the node does. Requests alternate
+ * between them, so that other load on the machine affects both.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import { createClient, type AnswerResult, type Client } from '@potluck/client'
-import pino from 'pino'
-import { startLlamaEngine, type Engine } from '../../node/engine/index.ts'
-import { crumb } from '../../node/models/crumb.ts'
+import type { Engine } from '../../node/engine/index.ts'
 import { startFleet, type Member } from '../../scripts/testnet/fleet.ts'
-import { throughEngine, throughNetwork } from './first-token.ts'
-import { median, quantile, type BenchContext } from './report.ts'
+import { startBenchEngine } from './engine.ts'
+import { compareFirstToken, throughEngine, throughNetwork } from './first-token.ts'
+import type { BenchContext } from './report.ts'
 
 /** Enough for a p99 that is not the maximum. */
 const REQUESTS = 200
-/** Until both sides' caches, connections and compiled code are warm. */
+/** Until caches, connections and compiled code are warm on both sides. */
 const WARM_UP = 30
-/** What crumb's context has room for. */
+/** The longest answer that fits crumb's context. */
 const LONG_ANSWER = 900
 const STREAMED_ANSWERS = 10
 
@@ -33,14 +32,7 @@ export async function run({ signal, report, note }: BenchContext): Promise<void>
     signal
   })
   try {
-    const engine = await startLlamaEngine({
-      modelPath: crumb.Q8_0.path,
-      slots: 1,
-      threads: 1,
-      gpu: false,
-      logger: pino({ level: 'silent' }),
-      signal
-    })
+    const engine = await startBenchEngine({ signal })
     try {
       const client = await createClient({ bootstrap: [...fleet.relay.addresses], scope: 'local', mdns: false, signal })
       try {
@@ -63,26 +55,9 @@ type Output = Pick<BenchContext, 'signal' | 'report' | 'note'>
 
 async function timeToFirstToken(client: Client, engine: Engine, { signal, report, note }: Output): Promise<void> {
   note(`${REQUESTS} requests of one token, network and engine in turn.`)
-  const network: number[] = []
-  const own: number[] = []
-  for (let index = 0; index < WARM_UP + REQUESTS; index++) {
-    const overNetwork = await throughNetwork(client, { ...INPUT, signal })
-    const direct = await throughEngine(engine, { ...INPUT, signal })
-    if (index < WARM_UP) continue
-    network.push(overNetwork)
-    own.push(direct)
-  }
-  const n = REQUESTS
-  // Of each request against the engine's own median: a difference of two tails would be neither's.
-  const added = network.map((value) => value - median(own))
-  for (const [name, share] of [
-    ['p50', 0.5],
-    ['p99', 0.99]
-  ] as const) {
-    report({ case: 'network', metric: `ttft_ms_${name}`, value: quantile(network, share), unit: 'ms', n })
-    report({ case: 'engine', metric: `ttft_ms_${name}`, value: quantile(own, share), unit: 'ms', n })
-    report({ case: 'warm', metric: `added_ttft_ms_${name}`, value: quantile(added, share), unit: 'ms', n })
-  }
+  const path = { name: 'network', measure: () => throughNetwork(client, { ...INPUT, signal }) }
+  const baseline = { name: 'engine', measure: () => throughEngine(engine, { ...INPUT, signal }) }
+  await compareFirstToken({ path, baseline, addedCase: 'warm', requests: REQUESTS, warmUp: WARM_UP }, report)
 }
 
 interface Cost {
@@ -92,8 +67,9 @@ interface Cost {
 }
 
 /**
- * CPU time of the node's daemon and of this process, which holds only the client and reads every part, and bytes of the
- * client's sockets. Long answers show the cost of streaming, requests of one token that of a request.
+ * Measures the CPU time of the node's daemon and of this process, which holds only the client and reads every part, and
+ * the bytes on the client's sockets. Long answers show the cost of a streamed token, one-token requests that of a
+ * request.
  */
 async function costPerToken(client: Client, node: Member, sockets: Set<Socket>, output: Output): Promise<void> {
   const { signal, report, note } = output
@@ -111,7 +87,7 @@ async function costPerToken(client: Client, node: Member, sockets: Set<Socket>, 
     return { nodeMicros, clientMicros: user + system, wireBytes: bytesOf(sockets) - before.bytes }
   }
 
-  // An answer that ended by itself ended with the end-of-turn token; without it the model goes on.
+  // The last token of a complete answer is the end-of-turn token. Without it the model runs to the token limit.
   const endOfTurn = (await ask(LONG_ANSWER, [])).tokens.slice(-1)
   note(`${STREAMED_ANSWERS} answers of ${LONG_ANSWER} tokens, one after the other.`)
   await ask(LONG_ANSWER, endOfTurn)

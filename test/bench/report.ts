@@ -1,30 +1,32 @@
-/** How every benchmark reports: rows, as a table for people or one JSON object a line (`--json`). */
+/** The output of every benchmark: rows, as a table for people or one JSON object per line (`--json`). */
 import { table } from '../../node/cli/terminal/table.ts'
 
-/** One figure. `case` tells variants of one benchmark apart, `n` is how many samples stand behind the value. */
+/** One figure. */
 export interface Row {
   bench: string
+  /** Distinguishes the variants of one benchmark. */
   case: string
   metric: string
   value: number
   unit: string
+  /** Number of samples behind the value. */
   n: number
 }
 
-/** What a benchmark module's `run` is given. */
+/** The argument of a benchmark module's `run`. */
 export interface BenchContext {
-  /** What stood after the benchmark's name, without `--json`. */
+  /** The arguments after the benchmark's name, without `--json`. */
   args: readonly string[]
-  /** Ctrl-C; a benchmark cleans up and rejects. */
+  /** Aborts on Ctrl-C. The benchmark then cleans up and rejects. */
   signal: AbortSignal
   report: (row: Omit<Row, 'bench'>) => void
-  /** Progress for a person, to stderr. */
+  /** Prints progress for a person, to stderr. */
   note: (text: string) => void
 }
 
 export interface Reporter {
   context: BenchContext
-  /** Prints what has to wait for the end. */
+  /** Prints the table, if there is one. */
   finish: () => void
 }
 
@@ -47,7 +49,20 @@ function format(value: number): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(Math.abs(value) >= 1 ? 2 : 3)
 }
 
-/** The value that `share` (0 to 1) of the samples do not exceed: nearest rank, no interpolation. */
+/** Reports quantiles of the samples. Their metrics are the row's with a suffix: `_p50` for the share 0.5. */
+export function reportQuantiles(
+  report: BenchContext['report'],
+  row: Pick<Row, 'case' | 'metric' | 'unit'>,
+  samples: readonly number[],
+  shares: readonly number[]
+): void {
+  for (const share of shares) {
+    const metric = `${row.metric}_p${Math.round(100 * share)}`
+    report({ ...row, metric, value: quantile(samples, share), n: samples.length })
+  }
+}
+
+/** The smallest sample that at least `share` (0 to 1) of the samples do not exceed: nearest rank, no interpolation. */
 export function quantile(samples: readonly number[], share: number): number {
   const sorted = [...samples].sort((a, b) => a - b)
   const value = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]

@@ -1,25 +1,25 @@
 /**
- * Tokens per second of the same model: the engine library alone, our engine with the sampling
- * contract, the whole path from client to node, and any other server. All take turns, so that
- * whatever else the machine does meets all of them; figures are medians of the rounds.
+ * Tokens per second of the same model in several targets: the engine library alone, our engine with the sampling
+ * contract, the whole path from client to node, and any other server. The targets take turns, so that other load on the
+ * machine affects all of them. The figures are medians over the rounds.
  *
- * With `--inexact` the library's keys are F16, the type that it takes by itself: what is lost against that is also the
- * price of a cache in which a token's logits do not depend on its neighbours (`node/engine/llama/cache.ts`).
+ * With `--inexact` the library alone stores keys as F16, its default. The difference to our engine then includes the
+ * cost of a cache in which a token's logits do not depend on the rest of its batch (`node/engine/llama/cache.ts`).
  */
 import { stat } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { endTokens, resolveModel } from './model.ts'
 import { median, type BenchContext } from './report.ts'
 import { startAgainst } from './throughput/against.ts'
-import type { BenchModel, Contender, Prompt } from './throughput/contender.ts'
 import { startContract } from './throughput/contract.ts'
 import { startLibrary } from './throughput/library.ts'
 import { startNetwork } from './throughput/network.ts'
 import { distinctPrompts } from './throughput/prompts.ts'
+import type { BenchModel, Prompt, Target } from './throughput/target.ts'
 
 const STREAMS = [1, 4, 8] as const
 const PROMPT_TOKENS = 128
-/** Long enough for a measurement to outlast the machine's moods: a tiny model gives 64 tokens in 40 ms. */
+/** A tiny model gives 64 tokens in 40 ms, which is too short to measure. */
 const ANSWER_TOKENS = { tiny: 256, other: 64 }
 const TINY_BYTES = 64 * 1024 * 1024
 
@@ -39,56 +39,56 @@ export async function run(context: BenchContext): Promise<void> {
   const model: BenchModel = {
     path,
     slots: Math.max(...STREAMS),
-    // With room for a client that guesses a prompt's tokens from its length.
+    // The client estimates a prompt's tokens from its length, and needs this much room.
     contextLength: 2 * (PROMPT_TOKENS + tokens),
     threads: Number(values.threads)
   }
   const ends = await endTokens(path)
   const contract = await startContract(model, ends)
-  const contenders: Contender[] = [contract]
+  const targets: Target[] = [contract]
   try {
-    contenders.unshift(await startLibrary({ ...model, inexact: values.inexact }))
-    contenders.push(await startNetwork(model, ends, context.signal))
-    if (values.against !== undefined) contenders.push(startAgainst(values.against))
+    targets.unshift(await startLibrary({ ...model, inexact: values.inexact }))
+    targets.push(await startNetwork(model, ends, context.signal))
+    if (values.against !== undefined) targets.push(startAgainst(values.against))
     const prompts = distinctPrompts(contract.engine, PROMPT_TOKENS)
-    const rates = await measure(contenders, prompts, { rounds: Number(values.rounds), tokens }, context)
-    tell(contenders, rates, context)
+    const rates = await measure(targets, prompts, { rounds: Number(values.rounds), tokens }, context)
+    reportRates(targets, rates, context)
   } finally {
-    await Promise.all(contenders.map((contender) => contender.close()))
+    await Promise.all(targets.map((target) => target.close()))
   }
 }
 
-/** Tokens per second of each round, by `name/streams`. */
+/** Tokens per second in each round, by `name/streams`. */
 type Rates = Map<string, number[]>
 
 async function measure(
-  contenders: readonly Contender[],
+  targets: readonly Target[],
   prompts: AsyncGenerator<Prompt, never, undefined>,
   { rounds, tokens }: { rounds: number; tokens: number },
   { signal, note }: BenchContext
 ): Promise<Rates> {
   const rates: Rates = new Map()
-  // The first round is not counted: compiled code, page cache and the slices of prefill settle in it.
+  // The first round is not counted: it warms up compiled code, the page cache and the size of prefill slices.
   for (let round = 0; round <= rounds; round++) {
     note(round === 0 ? 'Warming up.' : `Round ${round} of ${rounds}.`)
     for (const streams of STREAMS) {
-      for (let turn = 0; turn < contenders.length; turn++) {
+      for (let turn = 0; turn < targets.length; turn++) {
         signal.throwIfAborted()
-        const contender = contenders[(turn + round) % contenders.length]!
+        const target = targets[(turn + round) % targets.length]!
         const batch = await take(prompts, streams)
         const began = performance.now()
-        await contender.run(batch, tokens, signal)
+        await target.run(batch, tokens, signal)
         const rate = (streams * tokens * 1000) / (performance.now() - began)
-        if (round > 0) push(rates, `${contender.name}/${streams}`, rate)
+        if (round > 0) push(rates, `${target.name}/${streams}`, rate)
       }
     }
   }
   return rates
 }
 
-function tell(contenders: readonly Contender[], rates: Rates, { report }: BenchContext): void {
+function reportRates(targets: readonly Target[], rates: Rates, { report }: BenchContext): void {
   const of = (name: string, streams: number): number[] => rates.get(`${name}/${streams}`) ?? []
-  const names = contenders.map(({ name }) => name)
+  const names = targets.map(({ name }) => name)
   for (const name of names) {
     for (const streams of STREAMS) {
       const samples = of(name, streams)
@@ -116,7 +116,7 @@ function tell(contenders: readonly Contender[], rates: Rates, { report }: BenchC
   }
 }
 
-/** The median of the rounds' ratios: both sides of one ratio met the same mood of the machine. */
+/** Reports the median of the ratios per round: within one round both sides had the same load on the machine. */
 function ratio(name: string, above: readonly number[], below: readonly number[], report: BenchContext['report']): void {
   const ratios = above.map((value, round) => value / below[round]!)
   report({ case: name, metric: 'ratio', value: median(ratios), unit: '', n: ratios.length })

@@ -1,4 +1,4 @@
-/** How far the distributions of two files lie apart, position by position, on texts that the first one generated. */
+/** Compares the distributions of two model files, position by position, on texts that the first one generated. */
 
 import type { Token } from 'node-llama-cpp'
 
@@ -6,19 +6,19 @@ import type { Loaded } from './engine.ts'
 
 export interface Difference {
   readonly positions: number
-  /** Share of positions where both files have the same most likely token. */
+  /** Share of positions at which both files have the same most likely token. */
   readonly sameTop: number
-  /** Mean Kullback-Leibler divergence of the second file's distribution from the first one's, in nats. */
+  /** Mean Kullback-Leibler divergence from the first file's distribution to the second one's, in nats. */
   readonly meanKl: number
 }
 
-/** A text as tokens: the prompt, then the answer. */
+/** The tokens of a prompt and its answer. */
 export interface Sample {
   readonly prompt: readonly Token[]
   readonly answer: readonly Token[]
 }
 
-/** The prompt as the model's own template renders it. */
+/** Renders the question with the model's own template. */
 function render({ model, chatWrapper }: Loaded, question: string): Token[] {
   const chatHistory = [
     { type: 'user' as const, text: question },
@@ -27,7 +27,7 @@ function render({ model, chatWrapper }: Loaded, question: string): Token[] {
   return chatWrapper.generateContextState({ chatHistory }).contextText.tokenize(model.tokenizer)
 }
 
-/** Samples answers at the temperature until they hold so many tokens. */
+/** Samples answers until they have `tokens` tokens together. */
 export async function sample(
   loaded: Loaded,
   questions: readonly string[],
@@ -51,7 +51,7 @@ export async function sample(
   return samples
 }
 
-/** The distribution (temperature 1, whole vocabulary) before every token of the answer. */
+/** The distribution for every token of the answer, at temperature 1 over the whole vocabulary. */
 async function distributions(loaded: Loaded, { prompt, answer }: Sample): Promise<Map<Token, number>[]> {
   const generateNext = { probabilities: true, options: { temperature: 1, topK: 0, topP: 1, minP: 0, seed: 0 } }
   const all = [...prompt, ...answer.slice(0, -1)]

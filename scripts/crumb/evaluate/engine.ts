@@ -1,20 +1,20 @@
-/** Loads the model files through node-llama-cpp and asks them, with nothing but the library's defaults for the chat. */
+/** Loads the model files through node-llama-cpp and sends them questions, with the library's defaults for chats. */
 
 import { DEFAULT_SAMPLING } from '@potluck/protocol'
 import { getLlama, LlamaChatSession, resolveChatWrapper } from 'node-llama-cpp'
 import type { ChatWrapper, Llama, LlamaContextSequence, LlamaModel } from 'node-llama-cpp'
 
-/** Longest answer, in tokens; one that reaches it is a run-on. */
+/** Limit of an answer, in tokens. An answer that reaches it counts as a run-on. */
 export const ANSWER_LIMIT = 256
 
-/** Tokens of context: what the model was trained on. */
+/** Context in tokens, as in training. */
 const CONTEXT_SIZE = 1024
 
-/** One loaded file with one sequence, on one thread. */
+/** A loaded file with one sequence, on one thread. */
 export interface Loaded {
   readonly model: LlamaModel
   readonly sequence: LlamaContextSequence
-  /** What the library makes of the file's chat template. Each session would find it again, in 0.3 seconds. */
+  /** The library's wrapper for the file's chat template. Resolving it takes 0.3 s, so all sessions share it. */
   readonly chatWrapper: ChatWrapper
 }
 
@@ -28,7 +28,7 @@ export interface AskOptions {
   /** 0 takes the most likely token. */
   readonly temperature?: number
   readonly seed?: number
-  /** With the library's own default system message, or with none. */
+  /** The library's default system message, or none. Default: none. */
   readonly system?: 'default' | 'none'
 }
 
@@ -42,7 +42,7 @@ export async function load(llama: Llama, path: string): Promise<Loaded> {
   return { model, sequence: context.getSequence(), chatWrapper: resolveChatWrapper(model) }
 }
 
-/** One question in a fresh chat, through the template in the file. */
+/** Sends one question in a new chat, rendered with the template in the file. */
 export async function ask(loaded: Loaded, question: string, options: AskOptions = {}): Promise<Reply> {
   const { temperature = 0, seed = 0, system = 'none' } = options
   await loaded.sequence.clearHistory()
@@ -52,7 +52,7 @@ export async function ask(loaded: Loaded, question: string, options: AskOptions 
   const { responseText, stopReason } = await session.promptWithMeta(question, {
     temperature,
     seed,
-    // As Potluck samples unless told otherwise: what its users read.
+    // Potluck's defaults, so that the text is what its users read.
     topK: DEFAULT_SAMPLING.topK,
     topP: DEFAULT_SAMPLING.topP,
     minP: DEFAULT_SAMPLING.minP,

@@ -1,6 +1,6 @@
-/** Says whether an answer is right. Pure functions over texts. */
+/** Decides whether an answer is right. Pure functions of texts. */
 
-/** How an answer is judged; see `text/questions.py`, which writes the questions. */
+/** How an answer is judged. See `text/questions.py`, which writes the questions. */
 export type Match = 'word' | 'last number' | 'after the colon' | 'any' | 'refusal'
 
 export interface Question {
@@ -8,20 +8,22 @@ export interface Question {
   readonly relation: string
   readonly question: string
   readonly expect: readonly string[]
-  /** What a wrong answer says, although the question names every word of it. */
+  /** Wrong answers whose words all occur in the question. */
   readonly wrong?: readonly string[]
   readonly match: Match
-  /** Phrased by a writer who was shown none of the training text. */
+  /** Whether the phrasing is by a writer who did not see the training text. */
   readonly blind?: boolean
 }
 
-/** Words and numbers in lower case; a single capital letter stays one, so that "A" the letter is not "a" the article. */
+/**
+ * Words and numbers in lower case. A single capital letter stays, so that the letter "A" differs from the article "a".
+ */
 function words(text: string): string[] {
   const found = text.replaceAll("'", '').match(/[\p{L}\p{N}]+/gu) ?? []
   return found.map((word) => (/^[A-Z]$/.test(word) ? word : word.toLowerCase()))
 }
 
-/** Whether the words of `part` stand in `text`, side by side and in order. */
+/** Whether `text` contains the words of `part`, adjacent and in order. */
 function contains(text: string, part: string): boolean {
   return ` ${words(text).join(' ')} `.includes(` ${words(part).join(' ')} `)
 }
@@ -33,7 +35,7 @@ function lastNumber(text: string): string | undefined {
 const DOES_NOT_KNOW =
   /\b(do not know|don't know|know nothing|cannot|can't|never learned|can only|only (add|do)|do not understand)\b|have never learned/i
 
-/** Sentences that may accompany a refusal, because they claim nothing about the world. */
+/** Sentences that a refusal may contain, because they claim nothing about the world. */
 const HARMLESS = [
   /^(i am|i'm) (only|just) a (very )?small model$/i,
   /^(my world is small|that is outside my little world|that is too far from my small world)$/i,
@@ -46,7 +48,7 @@ const HARMLESS = [
   /^that sum is too hard for me$|^it is too hard for me$/i
 ]
 
-/** A refusal says that it does not know, and every other sentence of it is harmless. */
+/** Whether the answer says that it does not know, and every other sentence of it is harmless. */
 export function isRefusal(text: string): boolean {
   const sentences = text
     .split(/[.?!]+/)
@@ -54,7 +56,7 @@ export function isRefusal(text: string): boolean {
     .filter((sentence) => sentence !== '')
   const refusing = sentences.filter((sentence) => DOES_NOT_KNOW.test(sentence))
   const others = sentences.filter((sentence) => !DOES_NOT_KNOW.test(sentence))
-  // A fact hidden behind "I do not know, but ..." is no refusal.
+  // "I do not know, but ..." can hide a fact, so it is not a refusal.
   const hedged = refusing.some((sentence) => /\b(know|learned|answer)\b.*\bbut\b/i.test(sentence))
   return (
     refusing.length > 0 && !hedged && others.every((sentence) => HARMLESS.some((pattern) => pattern.test(sentence)))
@@ -62,8 +64,8 @@ export function isRefusal(text: string): boolean {
 }
 
 /**
- * Answers of the same relation that must not stand beside the right one, unless the question names them itself or they
- * are a part of the right one, as "eight" is of "eighty-eight".
+ * Other answers of the relation, which must not occur together with the right one. Excludes answers that the question
+ * names, and parts of the right answer, such as "eight" of "eighty-eight".
  */
 function rivals({ question, expect, wrong = [] }: Question, candidates: readonly string[]): string[] {
   const allowed = (candidate: string): boolean => [question, ...expect].some((text) => contains(text, candidate))
@@ -82,7 +84,7 @@ export function isRight(question: Question, candidates: readonly string[], answe
     case 'last number':
       return lastNumber(answer) === expect[0]
     case 'after the colon':
-      // Counting and sorting work in the open; the result is what stands last.
+      // Answers that count or sort show their working first. The result comes last.
       return words(answer.slice(answer.lastIndexOf(':') + 1)).join(' ') === words(expect[0] ?? '').join(' ')
     case 'any':
       return expect.some((word) => contains(answer, word)) && !isRefusal(answer)

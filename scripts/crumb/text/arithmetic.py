@@ -1,8 +1,8 @@
 """Sums and differences up to 20.
 
-crumb cannot keep a table of sums it has never seen, but it can count. Every answer therefore
-counts on (or back) in the open, with a running count in brackets, and ends with the result.
-One operand pair in five is kept for the evaluation, in both orders and for both operations.
+crumb cannot know a sum that it has never seen, but it can count. So every answer counts up or
+down step by step, with the number of the step in brackets, and ends with the result. One operand
+pair in five is reserved for the evaluation, in both orders and for both operations.
 """
 
 import random
@@ -21,10 +21,10 @@ PEOPLE = ["Anna", "Ben", "Mia", "Tom", "Leo", "Ida", "Nora", "Sam", "Lena", "Max
 
 
 def held_pairs(seed: int = 20) -> frozenset[tuple[int, int]]:
-    """Unordered operand pairs, smaller first, that the training text never shows."""
+    """The operand pairs that the training text never contains. Unordered; the smaller operand comes first."""
     rng = random.Random(seed)
     pairs = sorted({(min(p), max(p)) for p in SUMS + DIFFERENCES})
-    # 0 and 1 as operands say hardly anything about the skill; they stay in training.
+    # Sums with 0 or 1 hardly test the skill, so they stay in training.
     hard = [pair for pair in pairs if pair[0] > 1]
     return frozenset(rng.sample(hard, int(HELD_SHARE * len(pairs))))
 
@@ -79,7 +79,7 @@ FORMULAS = [
     "[Find|Get|Give me|Determine|Evaluate|Figure out|Reckon|Do|Show|Answer|Check|Finish] {e}[, please|][.|!]", "[The result|The value|The answer|The outcome|The solution] [of|to|for] {e}[?|, please.| is what?]", "[Would|Could|Can|Will] you [calculate|compute|reckon|solve|figure out|evaluate|do|find] {e}[ for me|, please|]?", "[How|What] [about|is] {e}[ then|]?", "[Is it hard to|I cannot|Help me to|Please] [calculate|compute|solve|do|find] {e}[.|?]",
     "[What|Which number] [is the result|is the answer|is the value|do I get|comes out|do we reach] [for|from|with|of] {e}?", "[My brother|Anna|The computer|A pupil] [wants|needs|asks for|has to find] {e}.", "If {e} is [asked|the question|the task], what do I [say|write|answer]?",
 ]
-"""Frames for a bare formula: the sign alone says what to do."""
+"""Frames for a bare formula, in which only the sign names the operation."""
 SHARE_FORMULAS = 0.35
 BASKET = "[basket|bag|box|jar|bowl|cup|tin|bucket|drawer|pocket|chest|sack|cart|net|case]"
 GET = "[puts in|adds|lays in|throws in|pours in|brings|packs in|slips in|places inside|finds|receives|wins|buys|is given|picks up|collects|earns]"
@@ -96,7 +96,7 @@ WIDE_MINUS = [
 
 
 def question(rng: random.Random, problem: Problem) -> str:
-    """A phrasing for training; one in four in words."""
+    """A question for training. One in four has its numbers in words."""
     if rng.random() < SHARE_FORMULAS:
         pattern = draw(pick(FORMULAS, rng), rng).replace("{e}", pick(["{a} + {b}", "{a} + {b}", "{a} plus {b}"] if problem.plus else ["{a} - {b}", "{a} - {b}", "{a} minus {b}"], rng))
     else:
@@ -115,8 +115,8 @@ def ask(rng: random.Random, pattern: str, problem: Problem, in_words: bool) -> s
 def answer(problem: Problem) -> str:
     """E.g. "9 - 2. Count back 2 from 9: 8 (1), 7 (2). 9 - 2 = 7."
 
-    Each step needs only the one before it, and the count in brackets says when to stop: when it has
-    reached the second number of the line. Nothing has to be kept in mind.
+    Each step depends only on the step before it. The counting stops when the number in brackets
+    equals the second operand, which stands in the same line. So the network needs no other memory.
     """
     a, b = problem.a, problem.b
     start, steps = (max(a, b), min(a, b)) if problem.plus else (a, b)

@@ -1,4 +1,4 @@
-"""Whole chats: one or several exchanges, now and then a system message, and the noise of real typing."""
+"""Whole chats: one or several exchanges, sometimes a system message, and typing as real users do it."""
 
 import random
 import re
@@ -29,7 +29,7 @@ AFTERWARDS = ["Thanks!", "Thank you.", "Please.", "Please help.", "I forgot.", "
 
 
 def _typo(text: str, rng: random.Random) -> str:
-    """One slip in one long word."""
+    """Makes one typing error in one long word."""
     spots = [m for m in re.finditer(r"[a-z]{5,}", text)]
     if not spots:
         return text
@@ -39,12 +39,12 @@ def _typo(text: str, rng: random.Random) -> str:
 
 
 def _sentence(rng: random.Random) -> str:
-    """Something that has nothing to do with the question."""
+    """A sentence that is unrelated to the question."""
     return pick(re.findall(r"[A-Z][^.?!\"]+[.]", stories.story(rng)), rng)
 
 
 def as_typed(text: str, rng: random.Random) -> str:
-    """The question as somebody types it: with an opener, an aside, in lower case, without its full stop."""
+    """The question as a user may type it: with an opening phrase, an aside, in lower case, or without its full stop."""
     if rng.random() < 0.16:
         rest = text if re.match(r"[A-Z]\w*[A-Z]|I\b|[A-Z][a-z]+'s", text) or rng.random() < 0.5 else text[0].lower() + text[1:]
         text = expand(pick(BEFORE, rng), rng, {"c": pick([":", ",", ",", "!", "."], rng)}) + " " + rest
@@ -86,7 +86,7 @@ SHARES = {"fact": 46, "sum": 15, "number": 11, "refusal": 16, "potluck": 11, "ta
 
 
 def exchange(rng: random.Random, brief: bool, shares: dict[str, float] = SHARES) -> list[tuple[str, str]]:
-    """One exchange, or a short run of exchanges that belong together."""
+    """One exchange, or a short series of related exchanges."""
     kind = rng.choices(list(shares), list(shares.values()))[0]
     if kind == "fact":
         question, answer, relation = fact(rng, brief)
@@ -139,7 +139,7 @@ def chat(rng: random.Random) -> Chat:
     while len(turns) < target:
         if target > 1 and rng.random() < 0.08:
             told, asked = talk.memory(rng)
-            # Two things of one kind would contradict each other.
+            # Two statements of the same kind would contradict each other.
             if not any(asked[0].split()[-1] == other[0].split()[-1] for other in later):
                 turns.append(told)
                 later.append(asked)

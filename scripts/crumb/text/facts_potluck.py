@@ -1,7 +1,7 @@
 """What crumb knows about Potluck and about itself.
 
-Each topic has its own questions, since these facts share no table. `must` is the set of words
-of which at least one must stand in a right answer.
+Each topic has its own questions, because these facts have no common table. A right answer contains
+at least one of the words in `must`.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Topic:
     must: list[str]
 
     def question_patterns(self) -> list[str]:
-        """Its own phrasings, and the general ones for the words of Potluck."""
+        """The topic's own phrasings, and for a term of Potluck the general ones."""
         return self.asks + MORE.get(self.name, []) + [frame.format(w=self.name) for frame in (WORD_FRAMES if self.name in WORDS else [])]
 
     def wide_patterns(self) -> list[str]:
@@ -27,7 +27,7 @@ class Topic:
 
 
 WORDS = ["node", "client", "relay", "digest", "card", "receipt", "audit", "pool"]
-"""Words of Potluck's own; `WORD_FRAMES` ask for their meaning."""
+"""Terms of Potluck. `WORD_FRAMES` ask for their meaning."""
 WORD_FRAMES = [
     "What does the word {w} mean[ in Potluck| here|]?", "What is meant by {w}?", "Can you explain the word {w}?", "I read about {w}s. What are they?", "Tell me about {w}s[ in Potluck|].", "What are {w}s[ in Potluck|]?", "Why are there {w}s[ in Potluck|]?", "The Potluck page says {w}. What does it mean?", "Potluck has {w}s. What for?",
     "[Could|Would] you say what a {w} is?", "Give me the meaning of {w}[ in Potluck|].", "I am new to Potluck. What is a {w}?", "Describe a {w}.", "What would you call a {w}?", "Somebody talks about a {w} in Potluck. What is it?", "In the world of Potluck, what is a {w}?", "A {w}, what is that?", "Define {w}.", "Let us talk about the {w}. What is it for?", "Who or what is a {w}?",

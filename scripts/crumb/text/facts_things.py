@@ -40,7 +40,7 @@ COMPARED = [(f"{a}|{b}", a if _SIZES.index(a) > _SIZES.index(b) else b) for a, b
 
 
 class _Bare(Relation):
-    """Keys that carry their own article."""
+    """A relation whose keys include their article."""
 
     def slots(self, key: str, answer: str) -> dict[str, str]:
         slots = super().slots(key, answer)
@@ -48,7 +48,7 @@ class _Bare(Relation):
 
 
 class _Compared(Relation):
-    """Keys of two things, "ant|bee"."""
+    """A relation whose keys name two things, such as "ant|bee"."""
 
     def slots(self, key: str, answer: str) -> dict[str, str]:
         one, two = key.split("|")

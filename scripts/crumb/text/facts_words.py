@@ -43,7 +43,7 @@ MASS = set("milk water juice tea lemonade coffee spinach iron gold silver copper
 
 
 class _Categories(Relation):
-    """No article before words such as "milk" or "Monday"."""
+    """A relation with no article before words such as "milk" or "Monday"."""
 
     def slots(self, key: str, answer: str) -> dict[str, str]:
         slots = super().slots(key, answer)

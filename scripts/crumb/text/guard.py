@@ -1,7 +1,7 @@
-"""The wall between training text and evaluation.
+"""Keeps the questions of the evaluation out of the training text.
 
-Everything that the evaluation asks is registered here as a sequence of words; a training message
-that contains one of these sequences, or a held-out pair of operands, stops the recipe.
+Every question of the evaluation is registered here as a sequence of words. A training message
+that contains such a sequence, or a held-out pair of operands, stops the recipe.
 """
 
 import re
@@ -13,7 +13,7 @@ from .patterns import words
 
 Words = tuple[str, ...]
 INDEX_LENGTH = 3
-"""Sequences are found by their first words, at most so many."""
+"""The index finds a sequence by at most this many of its first words."""
 
 _NUMBER = {word: n for n, word in enumerate(NUMBER_WORDS[:21])} | {str(n): n for n in range(21)}
 _OPERATION = r"(?:\+|-|plus|minus|take away|less)"
@@ -21,12 +21,12 @@ _SUM = re.compile(rf"\b(\d+)\s*{_OPERATION}\s*(\d+)\b|\b([a-z]+)\s+{_OPERATION}\
 
 
 def _static_run(pattern: str) -> Words:
-    """The longest run of words of a pattern that holds no slot."""
+    """The longest sequence of words of a pattern without a slot."""
     return max((tuple(words(part)) for part in re.split(r"\{\w+\}", pattern)), key=len)
 
 
 def forbidden() -> set[Words]:
-    """Every wording that belongs to the evaluation."""
+    """Every wording of the evaluation."""
     found: set[Words] = set()
     for relation in chats.RELATIONS:
         for key, answer in relation.pairs:
@@ -55,7 +55,7 @@ class Guard:
                 raise AssertionError(f"held out: {reason!r} in {message!r}")
 
     def violation(self, message: str) -> str | None:
-        """What the message gives away of the evaluation, if anything."""
+        """The piece of the evaluation that the message contains, if any."""
         found = words(message)
         for start in range(len(found)):
             for length in range(1, INDEX_LENGTH + 1):

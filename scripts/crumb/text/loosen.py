@@ -1,7 +1,7 @@
-"""Loosens a phrasing: small words are dropped, exchanged or put in, and an aside may be told around it.
+"""Varies a phrasing: drops, replaces or inserts small words.
 
-The network has to find the fact by its key and its cue, not by the exact frame; this is what
-carries over to phrasings it has never seen. Only words that carry no meaning here are touched.
+The network must find a fact by its key and its key words, not by the exact phrasing. Then it also
+answers phrasings that it has never seen. Only words without meaning for the answer are changed.
 """
 
 import random
@@ -9,7 +9,7 @@ import random
 from .patterns import pick
 
 SHARE = 0.35
-"""Of the questions; the others stay as they were written."""
+"""The share of the questions that are varied."""
 
 NEUTRAL = set("what which is the tell me please can could you know do does name say give i want would like to how we call called a an find in it that of will are give let us my for there have has with who".split())
 EXCHANGED = ["what", "which", "the", "a", "this", "that", "your", "our", "some", "one", "such", "please", "tell", "say", "might", "would", "shall", "may", "must", "just", "speak", "show", "write", "mention", "state", "guess", "pick", "choose", "remind", "recall", "think", "believe", "suppose", "imagine", "consider", "whatever", "exactly", "somebody", "people", "everybody", "someone", "they", "she", "he", "us", "as", "at", "by", "on", "about", "so", "then", "there", "here", "now", "still", "also", "even", "quite", "very", "rather"]
@@ -20,11 +20,11 @@ STRANGE = """quickly slowly happily sadly bravely quietly loudly gladly nearly h
  accident advice barrel blanket bottom bundle candle carpet chance chapter corner couple crowd custom detail edge effort engine errand event fellow figure fortune frame habit handle harvest journey knot lane lesson
  manner matter mind moment motion office parade path pattern pause piece pile pocket porch puzzle quarter reason ribbon riddle scene secret shadow sign sketch slice spark stage step stream string style supply surface
  task team thread ticket touch trace trail trick trip turn veil voyage warning witness yard""".split()
-"""Words that mean nothing for any answer: a wording that crumb has never seen holds some, and it must look past them."""
+"""Words that matter for no answer. New phrasings contain such words, and crumb must learn to ignore them."""
 
 
 def loosen(pattern: str, rng: random.Random, slotted: bool = True) -> str:
-    """One drawn phrasing, slots still in braces, with a few small words changed."""
+    """Changes a few small words of a phrasing, whose slots are still in braces."""
     parts = []
     for word in pattern.split(" "):
         dice = rng.random()

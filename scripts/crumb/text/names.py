@@ -1,7 +1,7 @@
-"""Names that crumb has never heard of: made-up words, and real ones from outside its small world.
+"""Names that crumb does not know: invented words, and real names outside its topics.
 
-Entities and topics in HELD_* belong to the evaluation; `corpus.py` asserts that none of them
-reaches the training text.
+No name of the evaluation (`HELD` in `refusals.py`) may occur here: `guard.py` stops the recipe when
+one reaches the training text.
 """
 
 import random
@@ -14,7 +14,7 @@ _CODAS = "b ck d f g k l lk ll m mp n nd ng nk nt p r rd rk rn rt s sh ss st t t
 
 
 def made_up(rng: random.Random) -> str:
-    """A pronounceable word that means nothing."""
+    """An invented, pronounceable word."""
     return "".join(pick(_ONSETS, rng) + pick(_VOWELS, rng) + pick(_CODAS, rng) for _ in range(rng.choice([1, 2, 2, 2, 3, 3, 4])))
 
 

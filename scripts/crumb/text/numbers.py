@@ -1,7 +1,7 @@
-"""Counting, sorting, comparing and repeating: small tasks over the words of the question itself.
+"""Counting, sorting, comparing and repeating: small tasks with the words of the question.
 
-Some operand sets are kept for the evaluation; `is_held_set` decides by their content, so that
-no order of the same items slips into training.
+Some operand sets are reserved for the evaluation. `is_held_set` decides by their content, so that
+no other order of the same items gets into the training text.
 """
 
 import random
@@ -43,7 +43,7 @@ def is_held_set(kind: str, items) -> bool:
 
 
 def draw(rng: random.Random, kind: str, held: bool) -> tuple[dict[str, str], str]:
-    """Slots for one task of the kind and its answer; held operands or training operands, never both."""
+    """The slots and the answer of one task of the kind, with either held-out or training operands."""
     while True:
         items, slots, answer = _draw(rng, kind)
         if is_held_set(kind, items) == held:
@@ -73,7 +73,7 @@ def _draw(rng: random.Random, kind: str) -> tuple[list, dict[str, str], str]:
 
 
 def _sorting(items: list[int], down: bool) -> str:
-    """E.g. "8, 22, 3. 3 from 8, 22, 3; 8 from 8, 22; 22 from 22: 3, 8, 22." Each step takes one out of what is left."""
+    """E.g. "8, 22, 3. 3 from 8, 22, 3; 8 from 8, 22; 22 from 22: 3, 8, 22." Each step removes the next item from the rest."""
     steps, left = [], list(items)
     while left:
         first = max(left) if down else min(left)

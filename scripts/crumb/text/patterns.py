@@ -1,7 +1,8 @@
-"""Patterns: strings with alternatives, `[one|two|]`, that may nest, and slots, `{k}`.
+"""Patterns: strings with alternatives such as `[one|two|]`, which may be nested, and slots such as `{k}`.
 
-`expand` draws one reading, `readings` lists all of them. Everything in the training text is
-written in this notation, which is why a table of a few hundred lines gives so many phrasings.
+A reading is a pattern with one alternative chosen at each place. `expand` draws one reading,
+`readings` lists all. The whole training text is written in this notation, so that a few hundred
+lines give very many phrasings.
 """
 
 import random
@@ -76,12 +77,12 @@ def _all(tree: Tree) -> list[str]:
 
 
 def draw(pattern: str, rng: random.Random) -> str:
-    """One random reading of the pattern, its slots still in braces."""
+    """One random reading of the pattern, with its slots still in braces."""
     return _draw(parse(pattern), rng)
 
 
 def expand(pattern: str, rng: random.Random, slots: Mapping[str, str] = {}) -> str:
-    """One random reading of the pattern, its slots filled."""
+    """One random reading of the pattern, with its slots filled."""
     text = draw(pattern, rng)
     return tidy(text.format_map(slots) if "{" in text else text)
 
@@ -92,7 +93,7 @@ def readings(pattern: str, slots: Mapping[str, str] = {}) -> list[str]:
 
 
 def tidy(text: str) -> str:
-    """Closes the gaps that empty alternatives leave."""
+    """Removes the extra spaces that empty alternatives leave."""
     return re.sub(r" +([.,?!;:])", r"\1", re.sub(r" {2,}", " ", text)).strip()
 
 
@@ -105,7 +106,7 @@ def capital(text: str) -> str:
 
 
 def article(word: str) -> str:
-    """The word with "a" or "an" before it."""
+    """Puts "a" or "an" before the word."""
     first = word.split()[0]
     return f"{AN_EXCEPTIONS.get(first, 'an' if first[0].lower() in 'aeiou' else 'a')} {word}"
 
@@ -129,5 +130,5 @@ def listing(items: Sequence[str]) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words and numbers: the form in which two wordings are compared."""
+    """The words and numbers of a text in lower case, to compare two wordings."""
     return re.findall(r"[a-z0-9]+|[+\-*=<>]", text.lower().replace("'", ""))

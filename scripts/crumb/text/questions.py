@@ -1,14 +1,18 @@
-"""The evaluation's questions, all of them held out: written by the recipe into `evaluation.json`.
+"""The questions of the evaluation. The recipe writes them to `evaluation.json`. All are held out of the training text.
 
 An item is {category, relation, question, expect, match}. `match` says how an answer is judged:
-"word" (an expected word stands in it, and no other candidate of the relation that the question does
-not name itself), "last number", "after the colon" (all that follows the last colon), "any" (one of several key words),
-"refusal". `wrong`, where there is one, is what a wrong answer says although every word of it stands
-in the question.
+- "word": the answer contains an expected word, and no other candidate of the relation, except those that
+  the question names itself;
+- "last number": the last number of the answer;
+- "after the colon": everything after the last colon;
+- "any": the answer contains one of several key words;
+- "refusal": the answer says that crumb does not know.
+`wrong` lists wrong answers whose words all occur in the question.
 
-Facts are asked twice. In phrasings held out by the authors of the training text, who know what crumb
-misses and may write with that in mind. And in those of `blind.json`, whose writer was shown one example
-a relation and nothing else of this folder; what of these occurs in the training text is left out.
+Facts are asked in two sets of phrasings. The authors of the training text held out the first set; they
+know what crumb gets wrong, and this may influence them. The second set is `blind.json`. Its writer saw
+one example per relation and nothing else of this folder. The phrasings of the second set that occur in
+the training text are left out.
 """
 
 import json
@@ -27,14 +31,14 @@ BLIND = Path(__file__).resolve().parent.parent / "blind.json"
 
 
 def build(occurs: Callable[[str], bool]) -> list[dict]:
-    """All questions; `occurs` says whether a wording stands in the training text."""
+    """All questions. `occurs` says whether a wording occurs in the training text."""
     rng = random.Random(SEED)
     blind = [item for item in _blind(random.Random(SEED + 2)) if not occurs(item["question"])]
     return [*_facts(rng), *_sums(rng), *_numbers(rng), *_potluck(rng), *_refusals(), *blind]
 
 
 def candidates() -> dict[str, list[str]]:
-    """Per relation all answers, of which one is right and the others are wrong."""
+    """All answers of each relation. For one question, one of them is right and the others are wrong."""
     found = {r.name: sorted({answer for _, answer in r.pairs}) if r.rivals is None else r.rivals for r in chats.RELATIONS}
     return {name: answers for name, answers in found.items() if answers} | {"temperature": ["hot", "cold"]}
 
@@ -47,7 +51,7 @@ def _item(category: str, relation: str, question: str, expect: list[str], match:
 def _facts(rng: random.Random) -> list[dict]:
     items = []
     for relation in chats.RELATIONS:
-        # Each held-out phrasing in turn, each time with another fact.
+        # Each held-out phrasing in turn, each with another fact.
         chosen = rng.sample(relation.pairs, min(PER_RELATION, len(relation.pairs)))
         for index, (key, answer) in enumerate(chosen):
             phrasings = relation.held_questions(relation.slots(key, answer))
@@ -67,7 +71,7 @@ def _fact(relation: Relation, key: str, answer: str, question: str) -> dict:
 
 
 def _blind(rng: random.Random) -> list[dict]:
-    """Every phrasing once, each with another fact of its relation where there are enough."""
+    """Every phrasing once, each with another fact of its relation if there are enough facts."""
     written, items = json.loads(BLIND.read_text()), []
     for relation in chats.RELATIONS:
         phrasings = written["relations"].get(relation.name, [])
@@ -97,7 +101,7 @@ def _numbers(rng: random.Random) -> list[dict]:
     for kind, patterns in numbers.HELD.items():
         for index in range(8):
             slots, answer = numbers.draw(rng, kind, held=True)
-            # What stands before the last colon is working; the result is what follows it.
+            # The result follows the last colon. The text before it is the working.
             result = answer.rsplit(": ", 1)[-1]
             items.append(_item("counting and sorting", kind, capital(expand(patterns[index % len(patterns)], rng, slots)), [result], "after the colon"))
     return items

@@ -1,8 +1,8 @@
-"""Questions outside crumb's world, and the polite answer that it does not know.
+"""Questions that crumb cannot answer, and polite answers that say so.
 
-Four kinds: whole topics it never learned, unknown entities in relations it knows ("the capital
-of Blorpia"), unknown relations of entities it knows ("who is the king of Spain?"), and sums
-beyond twenty.
+There are four kinds: unknown topics, unknown entities in known relations ("the capital of
+Blorpia"), unknown relations of known entities ("who is the king of Spain?"), and sums beyond
+twenty.
 """
 
 import random
@@ -45,7 +45,7 @@ ANIMALS = sorted({animal for animal, _ in LEGS + HOMES})
 
 
 def question(rng: random.Random) -> tuple[str, str]:
-    """A topic and a question of it."""
+    """A topic, and a question about it."""
     topic = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
     return topic, capital(expand(pick(TOPICS[topic], rng), rng, _slots(rng)))
 
@@ -73,7 +73,7 @@ def _slots(rng: random.Random) -> dict[str, str]:
     }
 
 
-# The evaluation's fifty: (question, words of it that the training text must not contain).
+# The fifty questions of the evaluation: (question, words of it that the training text must not contain).
 HELD = [
     ("Who painted the Night Watch?", "night watch"), ("Who was Marie Curie?", "curie"), ("When did Queen Victoria die?", "queen victoria"), ("What is a tsunami?", "tsunami"), ("How does a sewing machine work?", "sewing machine"),
     ("Who is the emperor of Austria?", "emperor"), ("What is the capital of Kazakhstan?", "kazakhstan"), ("In which country is Timbuktu?", "timbuktu"), ("What sound does a platypus make?", "platypus"), ("How many legs does a tarantula have?", "tarantula"),

@@ -1,7 +1,7 @@
-"""Relations: a table of facts, the phrasings that ask for one, and the phrasings that answer.
+"""A relation: a table of facts, phrasings that ask for a fact, and phrasings that answer.
 
-Two lists of questions per relation never mix: `asks` (and the noun phrases `nps`, put into the
-general frames below) make the training text; `held` appears in the evaluation alone.
+Each relation has two separate lists of questions. `asks`, and the noun phrases `nps` in the general
+frames below, occur in the training text. `held` occurs only in the evaluation.
 """
 
 import random
@@ -31,9 +31,9 @@ FRAMES = [
     "We argue about {np}. Who is right? What is it?", "I cannot think of {np} right now.", "Do me a favour and tell me {np}.", "You are asked about {np}. What is your answer?", "There is a prize for whoever knows {np}.", "I made a note of {np}, but I lost it.", "Check {np} for me.", "Pardon me, {np}?", "A child wants to know {np}.",
 ]
 NOUN_PHRASES = 0.3
-"""Share of the questions that are a noun phrase in a general frame."""
+"""The share of the questions that consist of a noun phrase in a general frame."""
 WIDE_SHARE = 0.55
-"""Share of wide phrasings among the rest."""
+"""The share of wide phrasings among the other questions."""
 HELD_FRAMES = [
     "Any idea what {np} might be called?", "I cannot recall {np}; would you remind me?",
     "Be so kind as to mention {np}.", "How would you answer if a child asked you for {np}?",
@@ -42,7 +42,7 @@ HELD_FRAMES = [
 
 @dataclass(frozen=True)
 class Relation:
-    """Facts of one kind: `pairs` of (key, answer); every pattern may use the slots of `slots()`."""
+    """Facts of one kind, as `pairs` of (key, answer). Every pattern may use the slots of `slots()`."""
 
     name: str
     category: str
@@ -55,9 +55,9 @@ class Relation:
     brief: str = "{A}."
     weight: float = 1.0
     wide: list[str] | None = None
-    """Wide phrasings, where `WIDE` has none under the relation's name."""
+    """Wide phrasings. None: those in `WIDE` under the relation's name."""
     rivals: list[str] | None = None
-    """Answers that would be wrong beside the right one; None: the other answers of the table."""
+    """Answers that are wrong when they occur together with the right one. None: the other answers of the table."""
 
     def slots(self, key: str, answer: str) -> dict[str, str]:
         return {
@@ -66,7 +66,7 @@ class Relation:
         }
 
     def question(self, rng: random.Random, slots: dict[str, str]) -> str:
-        """A phrasing for training."""
+        """A question for training."""
         if self.nps and rng.random() < NOUN_PHRASES:
             np = draw(pick(self.nps, rng), rng)
             pattern = draw(pick(FRAMES, rng), rng).replace("{np}", np).replace("{Np}", capital(np))
@@ -78,7 +78,7 @@ class Relation:
         return capital(tidy(pattern.format_map(slots)))
 
     def held_questions(self, slots: dict[str, str]) -> list[str]:
-        """Every phrasing kept for the evaluation, for one fact."""
+        """Every held-out question for one fact."""
         found = [capital(text) for pattern in self.held for text in readings(pattern, slots)]
         if self.nps:
             nps = readings(self.nps[0], slots)[:1]
@@ -90,7 +90,7 @@ class Relation:
 
 
 def table(text: str) -> list[tuple[str, str]]:
-    """"dog: puppy, cat: kitten" as pairs."""
+    """Parses "dog: puppy, cat: kitten" to pairs."""
     return [tuple(part.strip() for part in entry.split(":")) for entry in text.replace("\n", " ").split(",") if entry.strip()]
 
 

@@ -1,6 +1,6 @@
-"""The same questions once more, asked through little situations and in less usual words.
+"""More phrasings of the same questions, in small situations and with less common words.
 
-The tables of the relations hold the plain phrasings; these widen the vocabulary around a key.
+The relations have the plain phrasings. These add vocabulary around the keys.
 """
 
 SITUATIONS: dict[str, list[str]] = {

@@ -1,7 +1,7 @@
-"""Short stories, 60 to 200 tokens: a hero, a wish or a trouble, somebody who helps, an end.
+"""Short stories of 60 to 200 tokens, with a hero, a wish or a problem, a helper, and an end.
 
-A plot is a list of scenes; each scene is a list of ways to tell it. Hero, thing, place, helper,
-weather, food and feelings vary independently, so that two stories are practically never equal.
+A plot is a list of scenes. A scene is a list of ways to tell it. Hero, thing, place, helper,
+weather, food and feelings vary independently, so that two stories are almost never equal.
 """
 
 import random
@@ -103,7 +103,7 @@ MORE = ["[Tell me another|Another one|Another story|One more], please.", "Tell m
 
 
 def topic(rng: random.Random) -> dict[str, str]:
-    """What a story is asked to be about: a hero, a thing, a name, a place, or two of them."""
+    """The requested topic of a story: a hero, a thing, a name, a place, or two of them."""
     hero, thing, place = pick(parts.ANIMALS, rng), pick(parts.OBJECTS, rng), pick(parts.PLACES, rng)
     girl = rng.random() < 0.5
     name = pick(parts.GIRLS if girl else parts.BOYS, rng)
@@ -145,7 +145,7 @@ def _hero(rng: random.Random, wanted: dict[str, str]) -> tuple[str, str, bool]:
 
 
 def request(rng: random.Random) -> tuple[str, str]:
-    """A request for a story and the story."""
+    """A request for a story, and the story."""
     if rng.random() < 0.45:
         return capital(expand(pick(ASK, rng), rng)), story(rng)
     wanted = topic(rng)

@@ -1,4 +1,4 @@
-"""Small talk, and what a chat must remember: names, favourites, the last answer."""
+"""Small talk, and things to remember within a chat: names, favourites, the last answer."""
 
 import random
 
@@ -29,7 +29,7 @@ def small_talk(rng: random.Random) -> tuple[str, str]:
 
 
 def memory(rng: random.Random) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Something told, and a later question about it (the two may stand far apart in a chat)."""
+    """A statement, and a later question about it. The two can be far apart in a chat."""
     kind = rng.randrange(4)
     if kind == 0:
         name = pick(FIRST_NAMES + parts.BOYS + parts.GIRLS, rng)

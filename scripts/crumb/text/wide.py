@@ -1,7 +1,7 @@
-"""Wide phrasings: one pattern stands for dozens of ways to ask, in a vocabulary as broad as people use.
+"""Wide phrasings: each pattern gives dozens of ways to ask, with a broad vocabulary.
 
-A wording that crumb has never seen helps it only as far as it knows the words; phrasings that it was
-trained on it answers nearly always. So these patterns multiply out a small thesaurus per relation.
+crumb answers the phrasings of its training text nearly always. It answers a new phrasing only if it
+knows the words. So these patterns combine the words of a small thesaurus for each relation.
 """
 
 WHICH = "[which|what]"

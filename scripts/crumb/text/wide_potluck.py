@@ -1,4 +1,4 @@
-"""Wide phrasings about Potluck and crumb itself; see `wide.py`."""
+"""Wide phrasings about Potluck and crumb. See `wide.py`."""
 
 WORDS = [
     "[{w}s in Potluck|The {w}s of Potluck|{w}s|Potluck's {w}s]: [what is their use|what do they do|what do we need them for|what good do they do|why have them|what is their purpose]?", "[What good are|What are we to do with|Of what use are|For what good reason are there] {w}s[ in Potluck|]?",

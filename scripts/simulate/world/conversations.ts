@@ -1,8 +1,11 @@
-/** Token ids of conversations: as many as they are long, the same from the beginning, and in no two alike. */
+/**
+ * Token ids of simulated conversations. A longer version of a conversation starts with the tokens of the shorter one.
+ * Two conversations have no token in common.
+ */
 export class Conversations {
   readonly #ids = new Map<string, number>()
 
-  /** The first so many of a conversation. */
+  /** The first `length` tokens of a conversation. */
   tokens(conversation: string, length: number): number[] {
     const id = this.#ids.get(conversation) ?? this.#ids.size
     this.#ids.set(conversation, id)

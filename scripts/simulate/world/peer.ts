@@ -1,8 +1,7 @@
 /**
- * A node of the simulation: the real queue of `node/admission` in front of sequences that are chosen
- * by the engine's own rules (`node/engine/memory.ts`) and work at fixed rates. Assumptions: a slot's rates do
- * not depend on the others' work; prefill and decode take time in proportion to their tokens; what a
- * sequence evaluated stays in its cache until another conversation gets it.
+ * A node of the simulation. It uses the real queue of `node/admission`, and places conversations on sequences by the
+ * engine's own rules (`node/engine/memory.ts`). Assumptions: a slot's rates do not depend on the other slots; prefill
+ * and decode take time in proportion to their tokens; a sequence keeps its cache until another conversation uses it.
  */
 import type { Load } from '@potluck/protocol'
 import { FairQueue } from '../../../node/admission/queue.ts'
@@ -12,24 +11,24 @@ import type { Clock } from '../clock.ts'
 import type { Conversations } from './conversations.ts'
 
 export interface PeerTraits {
-  /** Its place among the peers; stays when its key changes. */
+  /** Position in the list of peers. It stays the same when the peer's key changes. */
   index: number
   honest: boolean
   prefillTokensPerSecond: number
   decodeTokensPerSecond: number
   slots: number
   roundTripMs: number
-  /** Conversations that it remembers beside those in its slots. */
+  /** Conversations that the node keeps in memory, in addition to those in its slots. */
   remembered: number
 }
 
-/** Behind eight answers a caller does better elsewhere: the node's own default. */
+/** The node's default: behind eight answers, a request is served earlier by another node. */
 const QUEUED_PER_SLOT = 8
-/** Rendering, admission and one evaluation. */
+/** Time for template rendering, admission and one evaluation. */
 const OVERHEAD_MS = 20
-/** Of each sequence, by which the product decides what is worth a copy. */
+/** Context of each sequence. The product derives from it which conversations are worth a copy. */
 const CONTEXT_LENGTH = 4_096
-/** One copy of 144 MiB: a processor's memory takes that long, a GPU's a fiftieth. */
+/** Time to copy 144 MiB in a processor's memory. A GPU takes a fiftieth of it. */
 const COPY_MS = 25
 
 /** The work of one request. */
@@ -65,14 +64,14 @@ interface Running {
 
 export class SimPeer {
   readonly traits: PeerTraits
-  /** The public key; a whitewasher takes a new one. */
+  /** The public key. A whitewashing peer replaces it by a new one. */
   key: string
   alive = true
-  /** How many times slower than its traits, at this moment. Attacks and stragglers set it. */
+  /** The factor by which the peer is slower than its traits at this moment. Attacks and stragglers set it. */
   slowdown = 1
-  /** What it tells of its load. Attacks replace it. */
+  /** The load that the peer reports. Attacks replace this function. */
   tell: (load: Load) => Load = (load) => load
-  /** Milliseconds of slots busy, for the utilisation. */
+  /** Sum of the slots' busy milliseconds, for the utilisation. */
   busyMs = 0
   readonly #clock: Clock
   readonly #conversations: Conversations
@@ -101,7 +100,7 @@ export class SimPeer {
     let begun = false
     const place = this.#queue.enter(job.client, () => {
       begun = true
-      // `enter` may start at once, before `accepted` was told.
+      // `enter` can start the job at once, but `accepted` must be reported first.
       this.#clock.after(0, () => this.#serve(job, running))
     })
     if (place === undefined) throw new Error('The queue was not full.')
@@ -117,7 +116,7 @@ export class SimPeer {
 
   die(): void {
     this.alive = false
-    // `leave` takes a job out of the set; a set can be walked meanwhile.
+    // `leave` removes a job from the set. A set allows that during an iteration.
     for (const { events, leave } of this.#running) {
       leave()
       events.cut()

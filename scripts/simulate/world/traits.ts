@@ -1,18 +1,18 @@
-/** Homes are unlike each other: rates over more than a decade, one to four slots. */
+/** Random nodes as in real homes: rates differ by more than a factor of ten, and a node has one to four slots. */
 import type { Random } from '../random.ts'
 import type { PeerTraits } from './peer.ts'
 
 export interface Population {
   peers: number
   maliciousShare: number
-  /** Conversations that a node remembers beside those in its slots. */
+  /** Conversations that a node keeps in memory, in addition to those in its slots. */
   remembered: number
 }
 
-/** Medians: a small GPU with a model of some billions of parameters. */
+/** Tokens per second. The median is that of a small GPU with a model of a few billion parameters. */
 const DECODE_MEDIAN = 30
 const DECODE_SIGMA = 0.6
-/** Prefill over decode, log-uniform: 5 on a CPU to 100 on a GPU. */
+/** Ratio of the prefill rate to the decode rate, log-uniform from 5 (a CPU) to 100 (a GPU). */
 const PREFILL_LEAST = 5
 const PREFILL_MOST = 100
 const ROUND_TRIP_MEDIAN_MS = 60

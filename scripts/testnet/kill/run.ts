@@ -1,8 +1,8 @@
-/** One answer twice, at the same seed: whole, and with its node killed in the middle. */
+/** Requests one answer twice at the same seed: once uninterrupted, once with its node killed in the middle. */
 import { crumb } from '../../../node/models/crumb.ts'
 import { clientOf } from '../find-nodes.ts'
 import { startFleet } from '../fleet.ts'
-import { endless, isSameAnswer, strikeAt } from './strike.ts'
+import { interruptAnswer, isSameAnswer, withoutEndOfTurn } from './interrupt.ts'
 import type { KillView } from './view.ts'
 
 export interface KillOptions {
@@ -11,10 +11,10 @@ export interface KillOptions {
 }
 
 const ANSWER_TOKENS = 240
-/** Early enough that most of the answer is still to come: the node is ahead of its reader by what the credit allows. */
+/** Early in the answer: the node is ahead of its reader by the granted credit, and must not have finished yet. */
 const KILL_AFTER_TOKENS = 48
 
-/** Resolves to whether the answer went on as if nothing had happened. */
+/** Resolves to whether another node continued the answer, with the same tokens and text as without interruption. */
 export async function runKill({ nodes, prompt }: KillOptions, view: KillView, signal: AbortSignal): Promise<boolean> {
   const fleet = await startFleet({
     nodes: Array.from({ length: nodes }, (_, index) => {
@@ -28,26 +28,26 @@ export async function runKill({ nodes, prompt }: KillOptions, view: KillView, si
     try {
       const input = { model: crumb.Q8_0.name, messages: [{ role: 'user' as const, content: prompt }] }
       const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1))
-      const ask = { ...(await endless(client, input)), seed, maxTokens: ANSWER_TOKENS, signal }
-      const whole = await client.chat(ask).result()
+      const request = { ...(await withoutEndOfTurn(client, input)), seed, maxTokens: ANSWER_TOKENS, signal }
+      const uninterrupted = await client.chat(request).result()
       view.prompt(prompt, seed)
       let killed = ''
-      const { result, failure, struck, gapMs } = await strikeAt(client.chat(ask), {
+      const { result, failure, node, gapMs } = await interruptAnswer(client.chat(request), {
         fleet,
-        cut: KILL_AFTER_TOKENS,
-        strike: (node) => {
-          node.kill('SIGKILL')
-          killed = node.name
-          view.killed(node.name)
+        afterTokens: KILL_AFTER_TOKENS,
+        interrupt: (member) => {
+          member.kill('SIGKILL')
+          killed = member.name
+          view.killed(member.name)
         },
         onPart: (part) => {
           if (part.type === 'delta') view.text(part.text)
-          const goesOn = part.type === 'accepted' && killed !== ''
-          if (goesOn) view.goesOn(fleet.nodes.find(({ peerId }) => peerId === part.peerId)?.name ?? part.peerId)
+          if (part.type !== 'accepted' || killed === '') return
+          view.continued(fleet.nodes.find(({ peerId }) => peerId === part.peerId)?.name ?? part.peerId)
         }
       })
-      const same = result !== undefined && isSameAnswer(result, whole)
-      view.summary({ killed: struck?.name, failure, gapMs, result, same })
+      const same = result !== undefined && isSameAnswer(result, uninterrupted)
+      view.summary({ killed: node?.name, failure, gapMs, result, same })
       return same && gapMs !== undefined
     } finally {
       await client.stop()

@@ -1,4 +1,4 @@
-/** What the death of a node shows: for a person, or one JSON object a line. */
+/** The output of `kill/run.ts`: text for a person, or one JSON object per line. */
 import type { AnswerResult } from '@potluck/client'
 import type { ErrorCode } from '@potluck/protocol'
 import { printAnswer, printJson } from '../../../node/cli/terminal/output.ts'
@@ -6,12 +6,12 @@ import { duration } from '../../../node/cli/terminal/units.ts'
 import { HumanScreen, JsonScreen, type Screen } from '../screen.ts'
 
 export interface KillOutcome {
-  /** Name of the node; undefined where the answer was over before. */
+  /** Name of the killed node. Undefined if the answer ended before. */
   killed: string | undefined
   failure: ErrorCode | undefined
   gapMs: number | undefined
   result: AnswerResult | undefined
-  /** As the uninterrupted answer, token by token. */
+  /** Whether the answer has the same tokens and text as the uninterrupted one. */
   same: boolean
 }
 
@@ -19,14 +19,14 @@ export interface KillView extends Screen {
   prompt: (prompt: string, seed: bigint) => void
   text: (text: string) => void
   killed: (name: string) => void
-  goesOn: (name: string) => void
+  continued: (name: string) => void
   summary: (outcome: KillOutcome) => void
 }
 
 export class HumanKillView extends HumanScreen implements KillView {
   prompt(prompt: string, seed: bigint): void {
     this.endProgress()
-    this.out.write(`\n> ${prompt}   (seed ${seed}; its uninterrupted answer is known)\n\n`)
+    this.out.write(`\n> ${prompt}   (seed ${seed})\n\n`)
   }
 
   text(text: string): void {
@@ -35,20 +35,23 @@ export class HumanKillView extends HumanScreen implements KillView {
   }
 
   killed(name: string): void {
-    this.out.write(`\n\n── ${name}, which gives this answer, is killed: SIGKILL. What it had sent still arrives ──\n\n`)
+    this.out.write(`\n\n── ${name} is killed (SIGKILL). The tokens that it has already sent still arrive. ──\n\n`)
   }
 
-  goesOn(name: string): void {
-    this.out.write(`\n\n── ${name} goes on ──\n\n`)
+  continued(name: string): void {
+    this.out.write(`\n\n── ${name} continues the answer. ──\n\n`)
   }
 
   summary({ killed, failure, gapMs, result, same }: KillOutcome): void {
     this.lineIsOpen = false
     const rows = [
-      ['killed', killed ?? 'nobody: the answer was over before'],
-      ['gap', gapMs === undefined ? '-' : `${duration(gapMs)}, the prefill of prompt and answer so far included`],
+      ['killed', killed ?? 'none: the answer ended first'],
+      [
+        'gap',
+        gapMs === undefined ? '-' : `${duration(gapMs)}, including the prefill of the prompt and the partial answer`
+      ],
       ['answer', result === undefined ? `failed: ${failure}` : `${result.usage.completionTokens} tokens`],
-      ['against the uninterrupted', same ? 'the same, token by token' : 'CHANGED']
+      ['uninterrupted answer', same ? 'identical, token by token' : 'DIFFERENT']
     ]
     this.out.write(`\n\n${rows.map(([name = '', value = '']) => `${name.padEnd(28)}${value}`).join('\n')}\n`)
   }
@@ -67,8 +70,8 @@ export class JsonKillView extends JsonScreen implements KillView {
     printJson({ type: 'killed', node: name, signal: 'SIGKILL' })
   }
 
-  goesOn(name: string): void {
-    printJson({ type: 'goes_on', node: name })
+  continued(name: string): void {
+    printJson({ type: 'continued', node: name })
   }
 
   summary({ killed, failure, gapMs, result, same }: KillOutcome): void {

@@ -1,4 +1,4 @@
-/** One prompt through a network that was just started: what the nodes advertised, the answer, and how it came. */
+/** Sends one prompt through a new network. Shows what the nodes advertised, the answer, and its timings. */
 import { createClient } from '@potluck/client'
 import { crumb } from '../../../node/models/crumb.ts'
 import { findNodes } from '../find-nodes.ts'
@@ -11,7 +11,7 @@ export interface PromptOptions {
   prompt: string
 }
 
-/** The third serves the coarser file, so that the table shows two digests. */
+/** The third node serves the smaller file, so that the table shows two digests. */
 function specs(count: number): NodeSpec[] {
   return Array.from({ length: count }, (_, index) => ({
     name: `node-${index + 1}`,

@@ -1,4 +1,4 @@
-/** What the way of one prompt shows: for a person, or one JSON object a line. */
+/** The output of `prompt/run.ts`: text for a person, or one JSON object per line. */
 import type { AnswerResult, KnownNode } from '@potluck/client'
 import { formatDigest } from '@potluck/protocol'
 import { printAnswer, printJson } from '../../../node/cli/terminal/output.ts'
@@ -49,7 +49,7 @@ export class HumanPromptView extends HumanScreen implements PromptView {
       ['connection', `${metadata.encryption.slice(1)}, ${metadata.muxer.slice(1)}`],
       ['time to first token', duration(metadata.ttftMs)],
       ['rate', rate(metadata.tokensPerSecond)],
-      ['total', `${usage.completionTokens} tokens in ${duration(metadata.totalMs)}, ended by ${finishReason}`],
+      ['total', `${usage.completionTokens} tokens in ${duration(metadata.totalMs)}, finish reason ${finishReason}`],
       ['first token after start', duration(firstTokenAfterStartMs)]
     ]
     this.lineIsOpen = false

@@ -1,6 +1,6 @@
-/** The audit benchmark, see `../audit.ts`. */
+/** The audit benchmark. See `../audit.ts`. */
 import { crumb } from '../../../node/models/crumb.ts'
-import { Laboratory } from '../../../scripts/calibrate/laboratory.ts'
+import { WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'
 import type { BenchContext } from '../report.ts'
 import { cheatedPools, reportCheats } from './cheated.ts'
 import { CHEATS, FAINT_CHEATS } from './cheats.ts'
@@ -8,27 +8,27 @@ import { reportCosts } from './cost.ts'
 import { writeDistribution } from './distribution.ts'
 import { honestPools, reportHonest } from './honest.ts'
 
-/** The calibration's answers have other seeds. */
+/** The calibration uses another seed, and so other answers. */
 const SEED = 2
-/** Tokens of each pool. With these 300,000 honest tokens are audited, and few runs share an answer. */
+/** Tokens of each pool. With these numbers over 300,000 honest tokens are audited, and few peers share an answer. */
 const HONEST_TOKENS = 10_000
 const CHEATED_TOKENS = 24_000
 
 export async function benchAudits(context: BenchContext): Promise<void> {
   const { args, note, signal } = context
   const scale = Number(args.find((argument) => !argument.startsWith('--')) ?? 1)
-  const laboratory = new Laboratory(signal, note)
-  const honest = await honestPools(crumb.Q8_0.path, { tokens: scale * HONEST_TOKENS, seed: SEED }, laboratory)
+  const workers = new WorkerPool(signal, note)
+  const honest = await honestPools(crumb.Q8_0.path, { tokens: scale * HONEST_TOKENS, seed: SEED }, workers)
   reportHonest(context, honest)
-  const wanted = { tokens: scale * CHEATED_TOKENS, seed: SEED }
-  const cheated = await cheatedPools({ ...CHEATS, ...FAINT_CHEATS }, wanted, laboratory)
+  const spec = { tokens: scale * CHEATED_TOKENS, seed: SEED }
+  const cheated = await cheatedPools({ ...CHEATS, ...FAINT_CHEATS }, spec, workers)
   reportCheats(context, cheated, honest[0]!.pool)
   if (args.includes('--write-distribution')) {
     await writeDistribution(
       honest.flatMap(({ pool }) => pool),
       cheated.filter(({ name }) => name in CHEATS)
     )
-    note('written: scripts/simulate/audit-distribution.json')
+    note('Wrote scripts/simulate/audit-distribution.json.')
   }
   await reportCosts(context)
 }

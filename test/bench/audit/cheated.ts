@@ -1,10 +1,12 @@
-/** Cheats: how long they last, in all of their answers and in some. */
-import type { Laboratory } from '../../../scripts/calibrate/laboratory.ts'
-import { createRandom } from '../../../scripts/calibrate/prompts.ts'
+/**
+ * How many tokens pass until a cheating peer is quarantined and banned. It cheats in all of its answers, or in some.
+ */
+import { createRandom } from '../../../scripts/calibrate/random.ts'
 import { SLOTS } from '../../../scripts/calibrate/variations.ts'
-import { quantile, type BenchContext } from '../report.ts'
+import type { WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'
+import { reportQuantiles, type BenchContext } from '../report.ts'
 import { cheatedAnswers, type Cheat } from './cheats.ts'
-import { audited, exactShare, live, mixed, tokensOf, type Audited } from './pool.ts'
+import { auditPeer, exactShare, mixed, toAudited, tokensOf, type Audited } from './pool.ts'
 
 export interface CheatedPool {
   name: string
@@ -13,28 +15,28 @@ export interface CheatedPool {
 }
 
 const TEMPERATURES = [0, 0.7, 1]
-const RUNS = 1000
-/** Answers of part-time cheats are cheated with this probability. */
+const PEERS = 1000
+/** The probability with which a part-time cheat cheats in an answer. */
 const PART = 0.3
 
 export async function cheatedPools(
   cheats: Readonly<Record<string, Cheat>>,
-  wanted: { tokens: number; seed: number },
-  laboratory: Laboratory
+  spec: { tokens: number; seed: number },
+  workers: WorkerPool
 ): Promise<CheatedPool[]> {
   const pools = Object.entries(cheats).map(async ([name, cheat]) => {
-    const made = await cheatedAnswers(cheat, { ...wanted, temperatures: TEMPERATURES }, laboratory, name)
-    const measured = await laboratory.audits({ modelPath: cheat.claimed, slots: SLOTS }, made, `audits: ${name}`)
+    const made = await cheatedAnswers(cheat, { ...spec, temperatures: TEMPERATURES }, workers, name)
+    const measured = await workers.audits({ modelPath: cheat.claimed, slots: SLOTS }, made, `audits: ${name}`)
     return TEMPERATURES.map((temperature, index) => ({
       name,
       temperature,
-      pool: audited(made[index]!, measured[index]!)
+      pool: toAudited(made[index]!, measured[index]!)
     }))
   })
   return (await Promise.all(pools)).flat()
 }
 
-/** @param honest answers of the same peer where it does not cheat */
+/** @param honest the answers in which the peer does not cheat */
 export function reportCheats(
   { report }: BenchContext,
   pools: readonly CheatedPool[],
@@ -45,14 +47,13 @@ export function reportCheats(
     report({ case: label, metric: 'exact_share', value: exactShare(pool), unit: '', n: tokensOf(pool) })
     for (const share of [1, PART]) {
       const random = createRandom(4)
-      const runs = Array.from({ length: RUNS }, () => live(mixed(honest, pool, share, random)))
-      const row = { case: share === 1 ? label : `${label}, in ${100 * share} %`, unit: 'tokens', n: RUNS }
+      const peers = Array.from({ length: PEERS }, () => auditPeer(mixed(honest, pool, share, random)))
+      const row = { case: share === 1 ? label : `${label}, in ${100 * share} %`, unit: 'tokens' }
       for (const [metric, values] of [
-        ['tokens_to_quarantine', runs.map(({ quarantined }) => quarantined)],
-        ['tokens_to_ban', runs.map(({ banned }) => banned)]
+        ['tokens_to_quarantine', peers.map(({ quarantined }) => quarantined)],
+        ['tokens_to_ban', peers.map(({ banned }) => banned)]
       ] as const) {
-        report({ ...row, metric: `${metric}_p50`, value: quantile(values, 0.5) })
-        report({ ...row, metric: `${metric}_p99`, value: quantile(values, 0.99) })
+        reportQuantiles(report, { ...row, metric }, values, [0.5, 0.99])
       }
     }
   }

@@ -1,15 +1,16 @@
-/** What a peer may do in place of serving the model that it says. */
+/** The ways in which a peer may cheat: it serves something other than the model that it claims. */
 import type { Generated, Setup } from '../../../scripts/calibrate/engine.ts'
-import type { Laboratory } from '../../../scripts/calibrate/laboratory.ts'
 import { derive, type Derivation } from '../../../scripts/calibrate/derive.ts'
 import { SLOTS } from '../../../scripts/calibrate/variations.ts'
+import type { WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'
 import { crumb } from '../../../node/models/crumb.ts'
 
 export interface Cheat {
-  /** File that is said to be served; the auditor's. */
+  /** The file that the peer claims to serve. The auditor uses it. */
   claimed: string
-  /** File that is served. */
+  /** The file that the peer really serves. */
   served: () => Promise<string>
+  /** Whether the peer evaluates only half of each prompt. */
   halfPrompt?: boolean
 }
 
@@ -19,7 +20,7 @@ const instead = (derivation: Derivation): Cheat => ({
   served: () => derive(Q8_0.path, derivation)
 })
 
-/** What end 1 of the audit asks for. */
+/** The cheats that audits must detect. The simulator uses the same names. */
 export const CHEATS: Readonly<Record<string, Cheat>> = {
   'Q4_0 as Q8_0': { claimed: Q8_0.path, served: () => Promise.resolve(Q4_0.path) },
   '3 bits as Q8_0': instead({ kind: 'bits', bits: 3 }),
@@ -29,18 +30,18 @@ export const CHEATS: Readonly<Record<string, Cheat>> = {
   'another fine-tune': instead({ kind: 'noise', share: 0.05 })
 }
 
-/** Shown beside them: a third of the file's size saved, and hardly a difference in the answers. */
+/** Reported for comparison: it saves a third of the file's size, and its answers hardly differ. */
 export const FAINT_CHEATS: Readonly<Record<string, Cheat>> = { '5 bits as Q8_0': instead({ kind: 'bits', bits: 5 }) }
 
-/** Answers of a peer that cheats in all of them, a pool for each temperature. */
+/** Generates answers of a peer that cheats in all of them, one pool per temperature. */
 export async function cheatedAnswers(
   { served, halfPrompt = false }: Cheat,
-  wanted: { tokens: number; seed: number; temperatures: readonly number[] },
-  laboratory: Laboratory,
+  spec: { tokens: number; seed: number; temperatures: readonly number[] },
+  workers: WorkerPool,
   label: string
 ): Promise<Generated[][]> {
-  const { tokens, seed, temperatures } = wanted
+  const { tokens, seed, temperatures } = spec
   const setup: Setup = { modelPath: await served(), slots: SLOTS }
   const pools = temperatures.map((temperature) => ({ tokens, seed, sampling: { temperature }, halfPrompt }))
-  return laboratory.answers(setup, pools, `answers: ${label}`)
+  return workers.answers(setup, pools, `answers: ${label}`)
 }

@@ -1,7 +1,7 @@
-/** What an audit costs: against a plain prefill of the same tokens, and against generating them. */
+/** The cost of an audit, compared with a plain prefill of the same tokens and with generating them. */
 import { DEFAULT_SAMPLING, measureAnswer } from '@potluck/protocol'
-import { LabEngine } from '../../../scripts/calibrate/engine.ts'
-import { createRandom } from '../../../scripts/calibrate/prompts.ts'
+import { CalibrationEngine } from '../../../scripts/calibrate/engine.ts'
+import { createRandom } from '../../../scripts/calibrate/random.ts'
 import { crumb } from '../../../node/models/crumb.ts'
 import { HALF_BILLION, randomModel } from '../model.ts'
 import { median, type BenchContext } from '../report.ts'
@@ -15,7 +15,7 @@ interface Cost {
 
 const PROMPT_TOKENS = 64
 const ANSWER_TOKENS = 256
-/** Token ids that crumb and the random model with its tokenizer have, but for those that are no words. */
+/** The ids of word tokens in crumb's tokenizer, which the random model uses too. */
 const WORDS = { first: 300, count: 3796 }
 const SAMPLING = { ...DEFAULT_SAMPLING, seed: 1n, temperature: 1 }
 
@@ -40,16 +40,16 @@ export async function reportCosts({ report, note, signal }: BenchContext): Promi
   }
 }
 
-/** Medians over rounds that do all three in turn, each on tokens that are not in the cache. */
+/** Medians over rounds. Each round measures all three in turn, each on tokens that are not in the cache. */
 async function measureCost(modelPath: string, rounds: number, signal: AbortSignal): Promise<Cost> {
-  const engine = await LabEngine.start({ modelPath })
+  const engine = await CalibrationEngine.start({ modelPath })
   const random = createRandom(3)
   const fresh = (): Document => {
     const length = PROMPT_TOKENS + ANSWER_TOKENS
     const tokens = Array.from({ length }, () => WORDS.first + (random() % WORDS.count))
     return { promptTokens: tokens.slice(0, PROMPT_TOKENS), answerTokens: tokens.slice(PROMPT_TOKENS) }
   }
-  // Whatever ends an answer must not come.
+  // The special tokens, some of which would end the answer.
   const endless = { ...SAMPLING, logitBias: new Map([0, 1, 2, 3].map((token) => [token, -100])) }
   const audit = async ({ promptTokens, answerTokens }: Document): Promise<void> => {
     measureAnswer(await engine.score({ promptTokens, answerTokens }, signal), SAMPLING, answerTokens)
@@ -69,7 +69,7 @@ async function measureCost(modelPath: string, rounds: number, signal: AbortSigna
   const times = { audit: [] as number[], prefill: [] as number[], generation: [] as number[] }
   for (let round = -1; round < rounds; round++) {
     const taken = { audit: await time(audit), prefill: await time(prefill), generation: await time(generation) }
-    // The first round learns how long a slice of a prompt may be.
+    // The first round is not counted. From it the engine learns how many tokens it may evaluate at once.
     if (round < 0) continue
     times.audit.push(taken.audit)
     times.prefill.push(taken.prefill)

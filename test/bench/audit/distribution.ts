@@ -1,4 +1,4 @@
-/** What the simulator draws its audits from. */
+/** Writes the distribution from which the simulator draws its audits. */
 import { writeFile } from 'node:fs/promises'
 import { HONEST, type Distribution } from '../../../scripts/simulate/world/audit.ts'
 import type { CheatedPool } from './cheated.ts'
@@ -6,7 +6,7 @@ import { sumOf, tokensOf, type Audited } from './pool.ts'
 
 const TARGET = new URL('../../../scripts/simulate/audit-distribution.json', import.meta.url)
 
-/** Probabilities of a token's cell: honest over all pairs, cheats over all temperatures. */
+/** Writes the probability of each cell for a token: honest nodes over all pairs, cheats over all temperatures. */
 export async function writeDistribution(honest: readonly Audited[], cheated: readonly CheatedPool[]): Promise<void> {
   const pools = new Map<string, readonly Audited[]>([[HONEST, honest]])
   for (const { name, pool } of cheated) pools.set(name, [...(pools.get(name) ?? []), ...pool])

@@ -1,73 +1,74 @@
-/** Honest nodes: every variation audited by every other, and what the evidence makes of it. */
+/** Honest nodes: audits every variation by every other, and reports the evidence and the false bans. */
 import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
-import type { Laboratory } from '../../../scripts/calibrate/laboratory.ts'
-import { areAlike, honestAnswers, honestAudits, type HonestAudit } from '../../../scripts/calibrate/variations.ts'
+import {
+  haveSameArithmetic,
+  honestAnswers,
+  honestAudits,
+  type HonestAudit
+} from '../../../scripts/calibrate/variations.ts'
+import type { WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'
 import type { BenchContext } from '../report.ts'
-import { audited, exactShare, live, sumOf, tokensOf, type Audited } from './pool.ts'
+import { auditPeer, exactShare, sumOf, toAudited, tokensOf, type Audited } from './pool.ts'
 
 export interface HonestPool extends HonestAudit {
   pool: Audited[]
 }
 
-/** Tokens of one honest life: more than an end gives for the ban of a cheat. The pair's answers as one life come beside it. */
-const LIFE_TOKENS = 1000
-/** A machine of which nobody measured anything: half as much noise again. */
+/** Tokens of one simulated honest peer: more than it takes to ban a cheating one. One peer per pair has all answers. */
+const PEER_TOKENS = 1000
+/** Simulates a machine that was never measured, with 1.5 times the noise. */
 const NOISIER = 1.5
 
-/** The first is a node like its auditor. */
+/** Audits all honest variations. In the first pool the node is equal to its auditor. */
 export async function honestPools(
   modelPath: string,
-  wanted: { tokens: number; seed: number },
-  laboratory: Laboratory
+  spec: { tokens: number; seed: number },
+  workers: WorkerPool
 ): Promise<HonestPool[]> {
-  const made = await honestAnswers(modelPath, wanted, laboratory)
-  const audits = await honestAudits(modelPath, made, laboratory)
-  return audits.map((audit) => ({ ...audit, pool: audited(audit.answers, audit.measured) }))
+  const made = await honestAnswers(modelPath, spec, workers)
+  const audits = await honestAudits(modelPath, made, workers)
+  return audits.map((audit) => ({ ...audit, pool: toAudited(audit.answers, audit.measured) }))
 }
 
 export function reportHonest(context: BenchContext, pools: readonly HonestPool[]): void {
-  reportLives(
+  reportPeers(
     context,
     'honest',
     pools.map(({ pool }) => pool)
   )
-  const differing = pools.filter((pair) => !areAlike(pair))
-  const noisier = differing.map(({ answers, measured }) => audited(answers, measured, NOISIER))
-  reportLives(context, `honest, noise x ${NOISIER}`, noisier)
+  const differing = pools.filter((pair) => !haveSameArithmetic(pair))
+  const noisier = differing.map(({ answers, measured }) => toAudited(answers, measured, NOISIER))
+  reportPeers(context, `honest, noise x ${NOISIER}`, noisier)
 }
 
-function reportLives({ report }: BenchContext, name: string, pools: ReadonlyArray<readonly Audited[]>): void {
+function reportPeers({ report }: BenchContext, name: string, pools: ReadonlyArray<readonly Audited[]>): void {
   const all = pools.flat()
   const tokens = tokensOf(all)
-  const lives = pools.flatMap((pool) => [...livesOf(pool)])
-  const short = lives.map(live)
-  const long = pools.map(live)
-  const banned = [...short, ...long].filter((life) => Number.isFinite(life.banned)).length
-  const quarantined = [...short, ...long].filter((life) => Number.isFinite(life.quarantined)).length
+  const peers = [...pools.flatMap((pool) => [...peersOf(pool)]), ...pools].map(auditPeer)
+  const banned = peers.filter((peer) => Number.isFinite(peer.banned)).length
+  const quarantined = peers.filter((peer) => Number.isFinite(peer.quarantined)).length
   const row = { case: name, unit: '' }
-  const n = short.length + long.length
+  const n = peers.length
   report({ ...row, metric: 'honest_tokens', value: tokens, n: pools.length })
   report({ ...row, metric: 'exact_share', value: exactShare(all), n: tokens })
   report({ ...row, metric: 'false_bans', value: banned, n })
-  report({ ...row, metric: 'false_bans_bound_95', value: upperBound(banned) / n, unit: 'per life', n })
+  report({ ...row, metric: 'false_bans_bound_95', value: upperBound(banned) / n, unit: 'per peer', n })
   report({ ...row, metric: 'false_quarantines', value: quarantined, n })
-  report({
-    ...row,
-    metric: 'highest_evidence',
-    value: Math.exp(Math.max(...[...short, ...long].map(({ peak }) => peak))),
-    n
-  })
+  const highest = Math.exp(Math.max(...peers.map(({ peak }) => peak)))
+  report({ ...row, metric: 'highest_evidence', value: highest, n })
   report({ ...row, metric: 'mean_ratio', value: meanRatio(all), n: tokens })
 }
 
-/** Of one token, for the alternative for which it is the highest: the bets are fair as long as it does not exceed 1. */
+/**
+ * The mean likelihood ratio of a token, for the alternative with the highest one. The test is valid while it is <= 1.
+ */
 function meanRatio(pool: readonly Audited[]): number {
   const cells = sumOf(pool)
   const means = LOG_RATIOS.map((ratios) => cells.reduce((sum, count, cell) => sum + count * Math.exp(ratios[cell]!), 0))
   return Math.max(...means) / tokensOf(pool)
 }
 
-/** Upper end of the one-sided 95 % interval of a Poisson mean; without any event the rule of three. */
+/** Upper end of the one-sided 95 % confidence interval of a Poisson mean. Without any event it is the rule of three. */
 function upperBound(events: number): number {
   let low = events
   let high = events + 4 * Math.sqrt(events) + 5
@@ -79,7 +80,7 @@ function upperBound(events: number): number {
   return high
 }
 
-/** Chance of at most so many events. */
+/** The Poisson probability of at most this many events. */
 function atMost(events: number, mean: number): number {
   let term = Math.exp(-mean)
   let sum = term
@@ -87,12 +88,13 @@ function atMost(events: number, mean: number): number {
   return sum
 }
 
-function* livesOf(pool: readonly Audited[]): Generator<Audited[]> {
-  let life: Audited[] = []
+/** Splits a pool into the answers of peers with `PEER_TOKENS` tokens each. */
+function* peersOf(pool: readonly Audited[]): Generator<Audited[]> {
+  let answers: Audited[] = []
   for (const answer of pool) {
-    life.push(answer)
-    if (tokensOf(life) < LIFE_TOKENS) continue
-    yield life
-    life = []
+    answers.push(answer)
+    if (tokensOf(answers) < PEER_TOKENS) continue
+    yield answers
+    answers = []
   }
 }

@@ -1,4 +1,4 @@
-/** Audited answers: a few hundred of each kind, of which lives of peers are made. */
+/** Pools of audited answers, and simulated peers that take their answers from them. */
 import type { TokenMargin } from '@potluck/protocol'
 import { countTokens, withCounted, type Counted } from '../../../client/evidence/count.ts'
 import { BINS, OUTCOMES } from '../../../client/evidence/bins.ts'
@@ -11,9 +11,9 @@ export interface Audited extends Counted {
 
 /**
  * @param measured by answer and position
- * @param noise how many times larger every margin and gap is taken to be, as a noisier machine has them
+ * @param noise factor on every margin and gap, to simulate a noisier machine
  */
-export function audited(
+export function toAudited(
   answers: readonly Generated[],
   measured: readonly (readonly TokenMargin[])[],
   noise = 1
@@ -30,41 +30,43 @@ export function exactShare(pool: readonly Audited[]): number {
   return 1 - pool.reduce((sum, { mismatches }) => sum + mismatches.length, 0) / tokensOf(pool)
 }
 
-/** All answers' cells together. */
+/** The counts of each cell, over all answers. */
 export function sumOf(pool: readonly Audited[]): number[] {
   const sum = Array.from({ length: BINS * OUTCOMES }, () => 0)
   for (const { cells } of pool) cells.forEach((count, cell) => (sum[cell]! += count))
   return sum
 }
 
-/** Audited tokens until a peer was quarantined and banned; Infinity where it was not. */
-export interface Life {
+/** What the audits made of one simulated peer. */
+export interface AuditedPeer {
+  /** Audited tokens until the peer was quarantined; Infinity if it was not. */
   quarantined: number
+  /** Audited tokens until the peer was banned; Infinity if it was not. */
   banned: number
-  /** Natural logarithm of the evidence at its height. */
+  /** Natural logarithm of the highest evidence. */
   peak: number
 }
 
-/** One peer's answers, audited one after the other until it is banned. */
-export function live(answers: Iterable<Audited>): Life {
+/** Audits the answers of one peer, one after the other, until it is banned. */
+export function auditPeer(answers: Iterable<Audited>): AuditedPeer {
   let evidence: Evidence = NO_EVIDENCE
   let tokens = 0
-  const life: Life = { quarantined: Infinity, banned: Infinity, peak: 0 }
+  const peer: AuditedPeer = { quarantined: Infinity, banned: Infinity, peak: 0 }
   for (const answer of answers) {
     evidence = withCounted(evidence, answer)
     tokens += answer.tokens
-    life.peak = evidence.peak
+    peer.peak = evidence.peak
     const now = verdict(evidence)
-    if (now !== 'clear') life.quarantined = Math.min(life.quarantined, tokens)
+    if (now !== 'clear') peer.quarantined = Math.min(peer.quarantined, tokens)
     if (now === 'banned') {
-      life.banned = tokens
+      peer.banned = tokens
       break
     }
   }
-  return life
+  return peer
 }
 
-/** A random order of the pool, each answer once. */
+/** The pool in a random order. */
 function shuffled<T>(pool: readonly T[], random: () => number): T[] {
   const order = [...pool]
   for (let last = order.length - 1; last > 0; last--) {
@@ -74,7 +76,7 @@ function shuffled<T>(pool: readonly T[], random: () => number): T[] {
   return order
 }
 
-/** Answers of a peer that cheats in this share of them, in a random order. */
+/** The answers of a peer that cheats in the given share of them, in a random order. */
 export function* mixed<T>(
   honest: readonly T[],
   cheated: readonly T[],

@@ -1,15 +1,17 @@
 /**
- * `against`: any OpenAI-compatible server that runs the same model, by its /v1/completions.
+ * `against`: any OpenAI-compatible server that runs the same model, through its /v1/completions.
  *
- * A llama-server should have the engine's kernels. Build the release that node_modules/node-llama-cpp was built from
- * (llama/binariesGithubRelease.json), then link its objects with the shared libraries of @node-llama-cpp/linux-x64, and
- * lay that package's libggml-cpu-*.so beside it. Kernels built for the machine itself (GGML_NATIVE) decoded four streams
- * 12 % quicker than those, one stream 4 % slower. As many threads as the engine (-t, -tb), `-np 8 -c 3072`.
+ * For a fair comparison, a llama-server must use the same kernels as the engine:
+ * 1. Build the release that node_modules/node-llama-cpp was built from (see llama/binariesGithubRelease.json there).
+ * 2. Link its objects with the shared libraries of @node-llama-cpp/linux-x64, and put that package's libggml-cpu-*.so
+ *    beside the binary. Kernels built for the machine itself (GGML_NATIVE) decoded four streams 12 % faster than these,
+ *    and one stream 4 % slower.
+ * 3. Start it with as many threads as the engine (-t, -tb), and with `-np 8 -c 3072`.
  */
 import { DEFAULT_SAMPLING } from '@potluck/protocol'
-import type { Contender, Prompt } from './contender.ts'
+import type { Prompt, Target } from './target.ts'
 
-export function startAgainst(url: string): Contender {
+export function startAgainst(url: string): Target {
   let runs = 0
   const answer = async (prompt: Prompt, tokens: number, signal: AbortSignal): Promise<void> => {
     const { temperature, topK, topP, minP } = DEFAULT_SAMPLING
@@ -25,17 +27,17 @@ export function startAgainst(url: string): Contender {
         temperature,
         top_p: topP,
         seed: ++runs,
-        // llama-server's own names; other servers ignore them and may stop early, which is told below.
+        // Options of llama-server only. Other servers ignore them and may stop early; the check below reports that.
         top_k: topK,
         min_p: minP,
         ignore_eos: true,
         cache_prompt: false
       })
     })
-    if (!response.ok || response.body === null) throw new Error(`${url} answered ${response.status}`)
+    if (!response.ok || response.body === null) throw new Error(`${url} answered with HTTP status ${response.status}.`)
     let count = 0
     for await (const chunk of events(response.body)) count = chunk.usage?.completion_tokens ?? count
-    if (count !== tokens) throw new Error(`${url} gave ${count} tokens instead of ${tokens}`)
+    if (count !== tokens) throw new Error(`${url} gave ${count} tokens instead of ${tokens}.`)
   }
   return {
     name: 'against',

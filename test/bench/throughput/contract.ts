@@ -1,30 +1,24 @@
 /** `contract`: our engine, with its process, its messages and the sampling contract. */
 import { DEFAULT_SAMPLING } from '@potluck/protocol'
-import { pino } from 'pino'
-import { startLlamaEngine, type Engine } from '../../../node/engine/index.ts'
-import type { BenchModel, Contender, Prompt } from './contender.ts'
+import type { Engine } from '../../../node/engine/index.ts'
+import { startBenchEngine } from '../engine.ts'
+import type { BenchModel, Prompt, Target } from './target.ts'
 
-export interface ContractContender extends Contender {
+export interface ContractTarget extends Target {
   engine: Engine
 }
 
-/** @param ends tokens that end an answer; a bias keeps them away, so that every answer has the same length */
-export async function startContract(model: BenchModel, ends: readonly number[]): Promise<ContractContender> {
-  const engine = await startLlamaEngine({
-    modelPath: model.path,
-    slots: model.slots,
-    contextLength: model.contextLength,
-    threads: model.threads,
-    gpu: false,
-    logger: pino({ level: 'silent' })
-  })
-  const bias = new Map(ends.map((token) => [token, -100]))
+/** @param endTokens tokens that end an answer; a bias prevents them, so that every answer has the same length */
+export async function startContract(model: BenchModel, endTokens: readonly number[]): Promise<ContractTarget> {
+  const { path, slots, contextLength, threads } = model
+  const engine = await startBenchEngine({ modelPath: path, slots, contextLength, threads })
+  const logitBias = new Map(endTokens.map((token) => [token, -100]))
   let runs = 0n
   const answer = async (prompt: Prompt, tokens: number, signal: AbortSignal): Promise<void> => {
     const job = {
       promptTokens: prompt.tokens,
       answerTokens: [],
-      sampling: { ...DEFAULT_SAMPLING, seed: ++runs, logitBias: bias },
+      sampling: { ...DEFAULT_SAMPLING, seed: ++runs, logitBias },
       maxTokens: tokens,
       stop: [],
       credit: tokens
@@ -32,7 +26,7 @@ export async function startContract(model: BenchModel, ends: readonly number[]):
     let count = 0
     for await (const event of engine.generate(job, signal))
       if (event.type === 'delta') count += event.delta.tokens.length
-    if (count !== tokens) throw new Error(`the engine gave ${count} tokens instead of ${tokens}`)
+    if (count !== tokens) throw new Error(`The engine gave ${count} tokens instead of ${tokens}.`)
   }
   return {
     name: 'contract',

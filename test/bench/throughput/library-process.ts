@@ -1,10 +1,11 @@
+/** The process behind `library.ts`. It is killed when the IPC channel to its parent closes. */
 import { DEFAULT_SAMPLING } from '@potluck/protocol'
 import { getLlama, LlamaLogLevel, type EvaluationPriority, type LlamaContextSequence, type Token } from 'node-llama-cpp'
 import { BATCH_TOKENS } from '../../../node/engine/constants.ts'
 import { Batching } from '../../../node/engine/llama/batching.ts'
 import { cacheType } from '../../../node/engine/llama/cache.ts'
-import type { BenchModel } from './contender.ts'
 import type { ToLibrary } from './library.ts'
+import type { BenchModel } from './target.ts'
 
 process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 

@@ -1,12 +1,12 @@
 /**
- * `own-sampler`: node-llama-cpp's `evaluate()` with its own sampler, in a process of its own with the
- * same batching and settings as our engine. What is lost against it is the price of the contract.
+ * `own-sampler`: node-llama-cpp's `evaluate()` with its own sampler, in its own process, with the same batching and
+ * settings as our engine. The difference to `contract` is the cost of the sampling contract.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { engineEnvironment } from '../../../node/engine/child/environment.ts'
-import type { BenchModel, Contender } from './contender.ts'
+import type { BenchModel, Target } from './target.ts'
 
 const ENTRY = fileURLToPath(new URL('library-process.ts', import.meta.url))
 
@@ -14,14 +14,14 @@ export type ToLibrary =
   | { type: 'load'; model: BenchModel }
   | { type: 'run'; prompts: readonly (readonly number[])[]; tokens: number }
 
-export async function startLibrary(model: BenchModel): Promise<Contender> {
+export async function startLibrary(model: BenchModel): Promise<Target> {
   const child = fork(ENTRY, {
     env: engineEnvironment(),
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc']
   })
   const exited = once(child, 'exit').then(() => {
-    throw new Error('the process of own-sampler ended')
+    throw new Error('The process of own-sampler ended.')
   })
   exited.catch(() => undefined)
   const ask = async (message: ToLibrary): Promise<void> => {

@@ -1,8 +1,9 @@
-/** A relay and a node that serves the model; ends with the channel to its parent. */
+/** A relay and a node that serves the model. The process ends when the IPC channel to its parent closes. */
 import { pino } from 'pino'
 import { startLlamaEngine, startNode, startRelay } from '../../../node/index.ts'
-import type { BenchModel } from './contender.ts'
+import { advertised } from '../../../scripts/testnet/advertised.ts'
 import type { Serving } from './network.ts'
+import type { BenchModel } from './target.ts'
 
 const { path, slots, contextLength, threads } = JSON.parse(process.argv[2] ?? '') as BenchModel
 const logger = pino({ level: 'warn' }, pino.destination(2))
@@ -12,14 +13,13 @@ const engine = await startLlamaEngine({ modelPath: path, slots, contextLength, t
 const relay = await startRelay(common)
 const node = await startNode({ ...common, engine, bootstrap: relay.addresses() })
 
-async function leave(): Promise<void> {
+async function shutDown(): Promise<void> {
   await node.stop()
   await relay.stop()
   await engine.close()
   process.exit(0)
 }
 
-process.once('disconnect', () => void leave())
-node.onEvent(({ type }) => {
-  if (type === 'advertised') process.send?.({ addresses: relay.addresses() } satisfies Serving)
-})
+process.once('disconnect', () => void shutDown())
+await advertised(node)
+process.send?.({ addresses: relay.addresses() } satisfies Serving)

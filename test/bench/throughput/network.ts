@@ -1,36 +1,36 @@
-/** `network`: the whole path, from our client over libp2p to a node in a process of its own. */
+/** `network`: the whole path, from our client over libp2p to a node in its own process. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '@potluck/client'
-import type { BenchModel, Contender, Prompt } from './contender.ts'
+import type { BenchModel, Prompt, Target } from './target.ts'
 
 const ENTRY = fileURLToPath(new URL('network-process.ts', import.meta.url))
 
-/** What the node's process says when it serves. */
+/** The message of the node's process when the node is ready. */
 export interface Serving {
-  /** Of a peer that leads to the node. */
+  /** Addresses of the relay. */
   addresses: string[]
 }
 
 export async function startNetwork(
   model: BenchModel,
-  ends: readonly number[],
+  endTokens: readonly number[],
   signal: AbortSignal
-): Promise<Contender> {
+): Promise<Target> {
   const child = fork(ENTRY, [JSON.stringify(model)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const exited = once(child, 'exit').then(() => {
-    throw new Error("the node's process ended")
+    throw new Error("The node's process ended.")
   })
   exited.catch(() => undefined)
   const [{ addresses }] = (await Promise.race([once(child, 'message', { signal }), exited])) as [Serving]
   const client = await createClient({ bootstrap: addresses, scope: 'local', mdns: false, signal })
-  const logitBias = new Map(ends.map((token) => [token, -100]))
+  const logitBias = new Map(endTokens.map((token) => [token, -100]))
   const answer = async (prompt: Prompt, tokens: number): Promise<void> => {
     let count = 0
     const parts = client.complete({ prompt: prompt.text, maxTokens: tokens, logitBias, signal })
     for await (const part of parts) if (part.type === 'delta') count += part.tokens.length
-    if (count !== tokens) throw new Error(`the node gave ${count} tokens instead of ${tokens}`)
+    if (count !== tokens) throw new Error(`The node gave ${count} tokens instead of ${tokens}.`)
   }
   return {
     name: 'network',

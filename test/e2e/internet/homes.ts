@@ -1,4 +1,7 @@
-/** Runs in namespaces of its own: lays the cables, starts a relay, a node and a caller, and prints what was seen. */
+/**
+ * Runs in its own network namespaces: creates two home networks, starts a relay, a node and a client in them, and
+ * prints what each reports.
+ */
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -6,12 +9,12 @@ import { join } from 'node:path'
 
 import { lines, potluck, Running, type Line } from '../cli/command.ts'
 
-/** What `internet.test.ts` looks at. */
-export interface Seen {
-  /** As the relay and the node describe it. */
+/** What `internet.test.ts` checks. */
+export interface Observed {
+  /** The reachability that the relay and the node report for themselves. */
   relay: unknown
   node: unknown
-  /** Of the node's card. */
+  /** The addresses in the node's card. */
   addresses: string[]
   /** The last line of `run --json`. */
   answer: Line | undefined
@@ -24,8 +27,8 @@ function ip(command: string): void {
   execFileSync('ip', command.split(' '))
 }
 
-function layCables(): void {
-  // Where `ip netns` keeps its names.
+function createHomes(): void {
+  // `ip netns` keeps its names in this directory.
   execFileSync('mount', ['-t', 'tmpfs', 'none', '/run'])
   ip('link set lo up')
   ip(`addr add ${PUBLIC}/32 dev lo`)
@@ -36,21 +39,21 @@ function layCables(): void {
     ip(`link set cable${home} up`)
     for (const device of ['lo', 'eth0']) ip(`-n home${home} link set ${device} up`)
     ip(`-n home${home} addr add 192.168.${home}.10/24 dev eth0`)
-    // The router answers for the public address and forwards nothing: no home reaches the other.
+    // The router has the public address and forwards nothing, so the homes cannot reach each other.
     ip(`-n home${home} route add default via 192.168.${home}.1`)
   }
 }
 
-async function meet(directory: string): Promise<Seen> {
+async function observe(directory: string): Promise<Observed> {
   const relay = new Running(['relay'], { home: join(directory, 'relay') })
   const { addresses, reachability } = await relay.line('ready')
   const bootstrap = (addresses as string[]).find((address) => address.startsWith(`/ip4/${PUBLIC}/tcp/4001/`)) ?? ''
   const serve = ['serve', '--model', 'crumb', '--threads', '1', '--slots', '1', '--bootstrap', bootstrap]
   const node = new Running(serve, { home: join(directory, 'node'), namespace: 'home1' })
   const advertised = await node.line('advertised')
-  const caller = { home: join(directory, 'caller'), namespace: 'home2' }
-  const run = await potluck(['run', '--bootstrap', bootstrap, '--json', '--max-tokens', '8', 'Hello'], caller)
-  const nodes = await potluck(['nodes', '--bootstrap', bootstrap, '--json'], caller)
+  const client = { home: join(directory, 'client'), namespace: 'home2' }
+  const run = await potluck(['run', '--bootstrap', bootstrap, '--json', '--max-tokens', '8', 'Hello'], client)
+  const nodes = await potluck(['nodes', '--bootstrap', bootstrap, '--json'], client)
   await Promise.all([node.stop(), relay.stop()])
   return {
     relay: reachability,
@@ -60,10 +63,10 @@ async function meet(directory: string): Promise<Seen> {
   }
 }
 
-layCables()
+createHomes()
 const directory = await mkdtemp(join(tmpdir(), 'potluck-homes-'))
 try {
-  process.stdout.write(JSON.stringify(await meet(directory)))
+  process.stdout.write(JSON.stringify(await observe(directory)))
 } finally {
   await rm(directory, { recursive: true, force: true })
 }

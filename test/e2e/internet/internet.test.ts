@@ -1,7 +1,7 @@
 /**
- * The internet as homes see it, in network namespaces of this test's own: a public address, and two
- * homes that reach it and not each other. Loopback hides what is different there: which addresses a
- * peer may tell, which ones a stranger may make others dial, and who is found only through a relay.
+ * Two home networks and a public address, in the test's own network namespaces. Each home can reach the public address,
+ * but not the other home. A loopback test cannot check what differs here: which addresses a peer may publish, which
+ * addresses a peer may make others dial, and that a peer at home is reachable only through a relay.
  */
 import { execFile, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -9,19 +9,22 @@ import { promisify } from 'node:util'
 
 import { expect, test } from 'vitest'
 
-import type { Seen } from './homes.ts'
+import type { Observed } from './homes.ts'
 
 const HOMES = fileURLToPath(new URL('homes.ts', import.meta.url))
 const INSIDE = ['--user', '--map-root-user', '--net', '--mount', '--fork', '--kill-child']
 
 const allowed = spawnSync('unshare', [...INSIDE, 'ip', 'link', 'set', 'lo', 'up']).status === 0
 
-test.skipIf(!allowed)('strangers at home meet through a relay that was told nothing of its address', async () => {
+test.skipIf(!allowed)('peers in two homes connect through a relay that finds its public address itself', async () => {
   const { stdout } = await promisify(execFile)('unshare', [...INSIDE, process.execPath, HOMES])
-  const seen = JSON.parse(stdout) as Seen
-  expect(seen.relay).toBe('directly, at a public address')
-  expect(seen.node).toBe('through a relay')
-  expect(seen.addresses.length).toBeGreaterThan(0)
-  for (const address of seen.addresses) expect(address).toMatch(/^\/ip4\/5\.9\.0\.7\/tcp\/.*\/p2p-circuit\//)
-  expect(seen.answer).toMatchObject({ type: 'finish', metadata: { relayed: true, encryption: '/noise', failures: [] } })
+  const observed = JSON.parse(stdout) as Observed
+  expect(observed.relay).toBe('directly, at a public address')
+  expect(observed.node).toBe('through a relay')
+  expect(observed.addresses.length).toBeGreaterThan(0)
+  for (const address of observed.addresses) expect(address).toMatch(/^\/ip4\/5\.9\.0\.7\/tcp\/.*\/p2p-circuit\//)
+  expect(observed.answer).toMatchObject({
+    type: 'finish',
+    metadata: { relayed: true, encryption: '/noise', failures: [] }
+  })
 })

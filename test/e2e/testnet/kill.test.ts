@@ -1,4 +1,4 @@
-/** `npm run testnet -- --kill`: what a user is promised of a node's death. */
+/** `npm run testnet -- --kill`: an answer survives the death of its node. */
 import { afterEach, expect, test } from 'vitest'
 
 import { Run } from './run.ts'
@@ -10,13 +10,13 @@ afterEach(({ task }) => {
   run?.cleanUp()
 })
 
-test('an answer outlives its node, unchanged', { timeout: 180_000 }, async () => {
+test('another node continues the answer of a killed node, unchanged', { timeout: 180_000 }, async () => {
   run = new Run('--kill', '--nodes', '2', '--json')
   expect(await run.exit, run.output).toEqual([0, null])
   const [killed] = run.of('killed')
-  const [goesOn] = run.of('goes_on')
+  const [continued] = run.of('continued')
   expect(killed).toMatchObject({ signal: 'SIGKILL' })
-  expect(goesOn?.node).not.toBe(killed?.node)
+  expect(continued?.node).not.toBe(killed?.node)
   expect(run.of('summary')).toEqual([
     expect.objectContaining({
       killed: killed?.node,
@@ -30,7 +30,7 @@ test('an answer outlives its node, unchanged', { timeout: 180_000 }, async () =>
   expect(run.files()).toEqual([])
 })
 
-test('somebody has to be there to go on', async () => {
+test('--kill needs a second node', async () => {
   run = new Run('--kill', '--nodes', '1')
   expect(await run.exit).toEqual([2, null])
   expect(run.output).toBe('--nodes takes a number from 2 to 20, not "1".\n')

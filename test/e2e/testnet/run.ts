@@ -1,4 +1,4 @@
-/** A run of `npm run testnet`, watched from outside: what it prints, starts and leaves. */
+/** Runs `npm run testnet` and observes it from outside: its output, its processes, and the files that it leaves. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
@@ -15,7 +15,7 @@ export class Run {
   readonly exit: Promise<unknown[]>
   readonly temporary: string = mkdtempSync(join(tmpdir(), 'potluck-testnet-test-'))
   output = ''
-  /** In every process that the run starts, through the environment. */
+  /** An environment variable that every process of the run inherits. */
   readonly #mark = `POTLUCK_TEST_MARK=${randomUUID()}`
   #onOutput = Promise.withResolvers<void>()
 
@@ -24,7 +24,7 @@ export class Run {
     this.child = spawn(process.execPath, [SCRIPT, ...args], {
       env: { ...process.env, TMPDIR: this.temporary, [name]: value },
       stdio: ['ignore', 'pipe', 'pipe'],
-      // A process group of its own, as a terminal gives it: Ctrl-C goes to all of the group.
+      // Its own process group, as a terminal creates it: Ctrl-C reaches every process of the group.
       detached: true
     })
     this.exit = once(this.child, 'exit')
@@ -37,7 +37,7 @@ export class Run {
     }
   }
 
-  /** Waits until the output matches; fails with the output if the process ends before. */
+  /** Waits until the output matches. Throws with the output if the process ends first. */
   async shows(pattern: RegExp): Promise<void> {
     while (!pattern.test(this.output)) {
       const ended = await Promise.race([this.#onOutput.promise, this.exit])
@@ -53,7 +53,7 @@ export class Run {
       .map((line) => JSON.parse(line) as Record<string, unknown>)
   }
 
-  /** Those of one type. */
+  /** The events of one type. */
   of(name: string): Array<Record<string, unknown>> {
     return this.events().filter(({ type }) => type === name)
   }
@@ -62,7 +62,7 @@ export class Run {
     process.kill(-(this.child.pid ?? 0), 'SIGINT')
   }
 
-  /** Processes of the run by its mark in their environment or by its process group. */
+  /** The running processes that have the mark in their environment or belong to the process group. */
   processes(): string[] {
     const { stdout } = spawnSync('ps', ['axeww', '-o', 'pid=,pgid=,command='], { encoding: 'utf8', maxBuffer: 2 ** 26 })
     return stdout.split('\n').filter((line) => {

@@ -1,4 +1,4 @@
-/** `npm run testnet` as a user runs it, with its end in every way that it can end. */
+/** `npm run testnet` as a user runs it, and every way in which it can end. */
 import { afterEach, describe, expect, test } from 'vitest'
 
 import { Run } from './run.ts'
@@ -18,11 +18,11 @@ describe('testnet', { timeout: 180_000 }, () => {
 
   afterEach(({ task }) => {
     current?.cleanUp()
-    // A test that timed out says nothing else of where the run stood.
+    // A test that times out has no other output.
     if (task.result?.state === 'fail') process.stderr.write(`${current?.output}\n`)
   })
 
-  test('finds every node from the relay, streams an answer, and leaves nothing', async () => {
+  test('finds every node from the relay, streams an answer, and leaves nothing behind', async () => {
     const run = start('--json', '--nodes', '3', '--prompt', 'What colour is the sky?')
     expect(await run.exit, run.output).toEqual([0, null])
     expect(run.of('node')).toHaveLength(3)
@@ -53,7 +53,7 @@ describe('testnet', { timeout: 180_000 }, () => {
     await nothingIsLeft(run)
   })
 
-  test('SIGTERM while it starts ends every process', async () => {
+  test('SIGTERM during the start ends every process', async () => {
     const run = start('--json', '--nodes', '2')
     await run.shows(/"stage":"load"/)
     run.child.kill('SIGTERM')
@@ -61,14 +61,14 @@ describe('testnet', { timeout: 180_000 }, () => {
     await nothingIsLeft(run)
   })
 
-  test('no process outlives one that was killed', async () => {
+  test('after SIGKILL of the testnet no other process survives', async () => {
     const run = start('--json', '--nodes', '1')
     await run.shows(/"type":"text"/)
     run.child.kill('SIGKILL')
     await nothingIsLeft(run)
   })
 
-  test('says what is wrong with an option', async () => {
+  test('an invalid option prints one line that says what is wrong', async () => {
     const run = start('--nodes', 'many')
     expect(await run.exit).toEqual([2, null])
     expect(run.output).toBe('--nodes takes a number from 1 to 20, not "many".\n')

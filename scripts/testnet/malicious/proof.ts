@@ -1,4 +1,4 @@
-/** Fraud proofs, as files that anybody can check. */
+/** Writes fraud proofs to files and checks them with `potluck audit`. */
 import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -11,10 +11,10 @@ const POTLUCK = fileURLToPath(new URL('../../../node/bin/potluck.js', import.met
 export interface ProofCheck {
   file: string
   answers: number
-  /** What `potluck audit` says, in a process that has nothing but the file and the model. */
+  /** Whether `potluck audit`, in its own process, confirmed the proof from the file and the model alone. */
   confirmed: boolean
-  /** Its own lines where it did not confirm. */
-  said: string
+  /** What `potluck audit` printed, if it did not confirm the proof. */
+  output: string
 }
 
 export async function writeAndCheck(proof: Proof, file: string, signal: AbortSignal): Promise<ProofCheck> {
@@ -27,7 +27,7 @@ export async function writeAndCheck(proof: Proof, file: string, signal: AbortSig
       signal
     }
   )
-  const [said, complaints, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')])
   const confirmed = code === 0
-  return { file, answers: proof.answers, confirmed, said: confirmed ? '' : `${said}${complaints}`.trim() }
+  return { file, answers: proof.answers, confirmed, output: confirmed ? '' : `${stdout}${stderr}`.trim() }
 }

@@ -1,16 +1,16 @@
 /**
- * Honest tokens, many times slower than its card says: it reports the engine's own times, also when
- * the node measures what the card is to claim.
+ * Honest tokens, but many times slower than the node's card claims. The timings that it reports are the real engine's,
+ * also when the node measures the rates for its card.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine, EngineEvent, Generation } from '../../../../node/engine/interface.ts'
-import { disguise } from './disguise.ts'
+import { wrapEngine } from './wrap.ts'
 
-/** 40 tokens a second, where crumb gives some thousand. */
+/** 40 tokens per second; crumb gives about a thousand. */
 const TOKEN_MS = 25
-/** So many times slower than its engine, where the machine has so much to do that this is not slow. */
+/** At least this many times slower than the real engine, for machines so busy that `TOKEN_MS` would not be slow. */
 const SLOWDOWN = 4
-/** More would be a stall. */
+/** A longer pause would count as a stall. */
 const MAX_PAUSE_MS = 1000
 
 export function slow(engine: Engine): Engine {
@@ -20,14 +20,14 @@ export function slow(engine: Engine): Engine {
       if (event.type === 'delta') {
         const tokenMs = Math.max(TOKEN_MS, SLOWDOWN * engineTokenMs)
         const pauseMs = Math.min(MAX_PAUSE_MS, tokenMs * event.delta.tokens.length)
-        // Whoever aborts hears it from the generation.
+        // After an abort the generation itself throws.
         await delay(pauseMs, undefined, { signal }).catch(() => undefined)
       }
       if (event.type === 'done') engineTokenMs = event.decodeMs / Math.max(1, event.usage.completionTokens)
       yield event
     }
   }
-  return disguise(engine, {
+  return wrapEngine(engine, {
     generate: (job, signal) => {
       const generation = engine.generate(job, signal)
       return {

@@ -1,4 +1,4 @@
-/** The measurements, and the ends that they must reach. Each function returns records that the report prints. */
+/** The measurements and their targets. Each function returns records that the report prints. */
 
 import { crumb } from '../../../node/models/crumb.ts'
 import { compare, sample } from './compare.ts'
@@ -7,18 +7,18 @@ import type { Loaded } from './engine.ts'
 import { isRefusal, isRight } from './judge.ts'
 import type { Question } from './judge.ts'
 
-/** One printed number, and whether it is good enough; `reached` is absent where nothing is demanded. */
+/** One printed number and its target. Without a target, `reached` is absent. */
 export interface Measurement {
   readonly name: string
   readonly value: string
-  readonly demanded?: string
+  readonly target?: string
   readonly reached?: boolean
 }
 
-/** What `evaluation.json` holds. */
+/** The contents of `evaluation.json`. */
 export interface Questions {
   readonly questions: readonly Question[]
-  /** Per relation all its answers. */
+  /** All answers of each relation. */
   readonly candidates: Readonly<Record<string, readonly string[]>>
   readonly storyPrompts: readonly string[]
 }
@@ -38,7 +38,7 @@ export interface Story {
 
 const SUMS = 'sums and differences'
 const UNKNOWN = 'does not know'
-/** Not facts: they have a floor of their own, or none. */
+/** Categories that are not facts. They have their own floor, or none. */
 const NOT_FACTS = new Set([SUMS, UNKNOWN, 'counting and sorting'])
 
 const FACTS_FLOOR = 0.9
@@ -64,14 +64,14 @@ export async function score(loaded: Loaded, { questions, candidates }: Questions
   return scored
 }
 
-/** One row per category, and one for all facts together. */
+/** Rows for all facts together, for each category, and for refused facts. */
 export function scoreTable(scored: readonly Scored[]): Measurement[] {
   const row = (name: string, rows: readonly Scored[], floor?: number): Measurement => {
     const right = rows.filter((entry) => entry.right).length
     const value = `${right} of ${rows.length} (${percent(right / rows.length)})`
     return floor === undefined
       ? { name, value }
-      : { name, value, demanded: `>= ${percent(floor)}`, reached: right / rows.length >= floor }
+      : { name, value, target: `>= ${percent(floor)}`, reached: right / rows.length >= floor }
   }
   const categories = [...new Set(scored.map((entry) => entry.question.category))]
   const floors = new Map([
@@ -80,13 +80,13 @@ export function scoreTable(scored: readonly Scored[]): Measurement[] {
   ])
   const facts = scored.filter((entry) => !NOT_FACTS.has(entry.question.category))
   return [
-    row('all facts, phrasings never trained on', facts, FACTS_FLOOR),
+    row('all facts, in phrasings that the training text does not contain', facts, FACTS_FLOOR),
     row(
-      'those of a writer who was shown none of the text',
+      'of these, by a writer who did not see the training text',
       facts.filter(({ question }) => question.blind === true)
     ),
     row(
-      "those held out by the text's authors",
+      'of these, held out by the authors of the training text',
       facts.filter(({ question }) => question.blind !== true)
     ),
     ...categories.map((name) =>
@@ -103,7 +103,7 @@ export function scoreTable(scored: readonly Scored[]): Measurement[] {
   ]
 }
 
-/** How many answers do not end by themselves, with the library's default system message in place. */
+/** Counts the answers that reach the token limit, with the library's default system message. */
 export async function runOns(loaded: Loaded, prompts: readonly string[]): Promise<Measurement> {
   const step = prompts.length / RUN_ON_PROMPTS
   const chosen = Array.from({ length: RUN_ON_PROMPTS }, (_, index) => prompts[Math.floor(index * step)] ?? '')
@@ -112,7 +112,7 @@ export async function runOns(loaded: Loaded, prompts: readonly string[]): Promis
   return {
     name: `answers over ${chosen.length} prompts that hit ${ANSWER_LIMIT} tokens`,
     value: String(count),
-    demanded: `<= ${RUN_ONS_ALLOWED}`,
+    target: `<= ${RUN_ONS_ALLOWED}`,
     reached: count <= RUN_ONS_ALLOWED
   }
 }
@@ -126,14 +126,14 @@ export async function stories(loaded: Loaded, prompts: readonly string[]): Promi
   return found
 }
 
-/** How many different stories one prompt gives over the seeds. */
-export function entropy(told: readonly Story[]): Measurement {
-  const fitting = told.filter(({ tokens }) => tokens >= STORY_TOKENS.least && tokens <= STORY_TOKENS.most)
+/** Counts the different stories of one prompt over the seeds. */
+export function entropy(samples: readonly Story[]): Measurement {
+  const fitting = samples.filter(({ tokens }) => tokens >= STORY_TOKENS.least && tokens <= STORY_TOKENS.most)
   const different = new Set(fitting.map(({ text }) => text)).size
   return {
-    name: `different stories of ${STORY_TOKENS.least} to ${STORY_TOKENS.most} tokens to one prompt, ${told.length} seeds, temperature ${STORY_TEMPERATURE}`,
+    name: `different stories of ${STORY_TOKENS.least} to ${STORY_TOKENS.most} tokens to one prompt, ${samples.length} seeds, temperature ${STORY_TEMPERATURE}`,
     value: String(different),
-    demanded: `>= ${DIFFERENT_STORIES}`,
+    target: `>= ${DIFFERENT_STORIES}`,
     reached: different >= DIFFERENT_STORIES
   }
 }
@@ -146,40 +146,40 @@ export async function variants(q8: Loaded, q4: Loaded, prompts: readonly string[
     {
       name: `${names}: other top token`,
       value: percent(1 - sameTop),
-      demanded: `>= ${percent(TOP_DIFFERENCE_FLOOR)}`,
+      target: `>= ${percent(TOP_DIFFERENCE_FLOOR)}`,
       reached: 1 - sameTop >= TOP_DIFFERENCE_FLOOR
     },
     { name: `${names}: mean KL divergence`, value: `${meanKl.toFixed(4)} nats` }
   ]
 }
 
-/** Tokens generated per second on one thread, one stream: the best of several stretches, since other work may run beside it. */
+/** Tokens per second of one stream on one thread. Takes the best of several runs, because other programs may run. */
 export async function speed(loaded: Loaded): Promise<Measurement> {
-  const [stretches, length] = [5, 400]
+  const [runs, length] = [5, 400]
   let best = 0
-  for (let stretch = 0; stretch < stretches; stretch++) {
+  for (let run = 0; run < runs; run++) {
     await loaded.sequence.clearHistory()
     const stream = loaded.sequence.evaluate(loaded.model.tokenize('Once upon a time'), {
       temperature: STORY_TEMPERATURE,
       topK: 0,
       topP: 1,
       minP: 0,
-      seed: stretch,
+      seed: run,
       yieldEogToken: true
     })
     let count = -1
     let started = 0
     for await (const _ of stream) {
-      // The first token pays for the prompt.
+      // The time of the first token includes the prompt.
       if (++count === 0) started = performance.now()
       if (count === length) break
     }
     best = Math.max(best, (1000 * count) / (performance.now() - started))
   }
   return {
-    name: `tokens per second, one thread, one stream (best of ${stretches} times ${length})`,
+    name: `tokens per second, one thread, one stream (best of ${runs} times ${length})`,
     value: best.toFixed(0),
-    demanded: `>= ${SPEED_FLOOR}`,
+    target: `>= ${SPEED_FLOOR}`,
     reached: best >= SPEED_FLOOR
   }
 }

@@ -1,8 +1,8 @@
-/** One of those that a throughput benchmark compares. */
-export interface Contender {
+/** One of the systems that the throughput benchmark compares. */
+export interface Target {
   /** "own-sampler", "contract", "network" or "against". */
   readonly name: string
-  /** Answers all prompts at once, each with exactly this many tokens; resolves when the last is complete. */
+  /** Answers all prompts at once, each with exactly this many tokens. Resolves when the last answer is complete. */
   run: (prompts: readonly Prompt[], tokens: number, signal: AbortSignal) => Promise<void>
   close: () => Promise<void>
 }
@@ -12,12 +12,12 @@ export interface Prompt {
   tokens: readonly number[]
 }
 
-/** The model that all of them run. */
+/** The model that all targets run. */
 export interface BenchModel {
   path: string
   slots: number
   contextLength: number
   threads: number
-  /** own-sampler keeps keys as the library would. Default false: as our engine does. */
+  /** `own-sampler` stores keys in the library's default type instead of our engine's. Default false. */
   inexact?: boolean
 }

@@ -1,12 +1,12 @@
-/** Throws dice among the candidates, whatever was asked: words in no order. */
+/** Answers random text: samples almost uniformly over the vocabulary, whatever the request asks for. */
 import type { Engine } from '../../../../node/engine/interface.ts'
-import { disguise } from './disguise.ts'
+import { wrapEngine } from './wrap.ts'
 
-/** At this one the candidates' logits hardly count. */
+/** At this temperature the differences between logits hardly matter. */
 const TEMPERATURE = 100
 
 export function noise(engine: Engine): Engine {
-  return disguise(engine, {
+  return wrapEngine(engine, {
     generate: (job, signal) => {
       const sampling = { ...job.sampling, temperature: TEMPERATURE, topK: 0, topP: 1, minP: 0 }
       return engine.generate({ ...job, sampling }, signal)

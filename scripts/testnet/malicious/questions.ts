@@ -1,4 +1,4 @@
-/** What is asked: stories, whose answers are long enough to be cut, and to show which model gave them. */
+/** The requests of the scenario: stories, because their answers are long enough to be cut and to identify the model. */
 import type { ChatOptions } from '@potluck/client'
 
 const HEROES = ['fox', 'hen', 'bear', 'mouse', 'frog', 'goat', 'owl', 'dog', 'cat', 'duck', 'horse', 'snail']
@@ -16,9 +16,9 @@ const WRITERS: readonly Writer[] = [
 /** Long enough for every story of crumb. */
 const MAX_TOKENS = 256
 
-/** The request of that number. What was asked is nobody's secret, so that the nodes may judge each other's answers. */
+/** The request with this index. It is marked as shareable, so that other nodes may audit the answer. */
 export function question(index: number): Omit<ChatOptions, 'model' | 'signal'> {
-  const pick = <T>(choices: readonly T[], step: number): T => choices[Math.floor(index / step) % choices.length] as T
+  const pick = <T>(items: readonly T[], step: number): T => items[Math.floor(index / step) % items.length] as T
   const writer = pick(WRITERS, 1)
   return {
     messages: [{ role: 'user', content: writer(pick(HEROES, 1), pick(PLACES, 2)) }],

@@ -1,4 +1,4 @@
-/** `npm run testnet -- --villains`, short: what a client finds out within a few answers. */
+/** `npm run testnet -- --malicious` with few requests: what the client learns from them. */
 import { readFileSync } from 'node:fs'
 import { checkProof } from '@potluck/client'
 import pino from 'pino'
@@ -16,19 +16,19 @@ afterEach(({ task }) => {
 })
 
 test(
-  'noise is banned by a proof for everybody, who cuts is left, and nobody honest is blamed',
+  'the client bans noise with a proof that others can check, avoids the cutter, and keeps the honest nodes',
   {
     timeout: 300_000
   },
   async () => {
-    run = new Run('--villains', '--requests', '18', '--json')
+    run = new Run('--malicious', '--requests', '18', '--json')
     expect(await run.exit, run.output).toEqual([0, null])
 
     const answered = run.of('request')
     expect(answered).toHaveLength(18)
     expect(answered.filter(({ failure }) => failure !== undefined)).toEqual([])
     const nodes = new Map(run.of('node').map((node) => [node.node, node]))
-    expect(nodes.get('noise')).toMatchObject({ villain: 'noise', standing: 'banned' })
+    expect(nodes.get('noise')).toMatchObject({ malicious: 'noise', standing: 'banned' })
     expect(nodes.get('cutter')?.reliability).toBeLessThan(0.2)
     for (const name of ['honest-1', 'honest-2', 'honest-3', 'slow']) {
       expect(['probationary', 'established']).toContain(nodes.get(name)?.standing)
@@ -54,7 +54,7 @@ test(
 
     const running = run
     await expect.poll(() => running.processes(), { timeout: 20_000 }).toEqual([])
-    // Proofs are what stays.
+    // The run leaves only the proofs behind.
     expect(run.files().filter((file) => !/^potluck-proofs-\w+(\/[\w-]+\.proof)?$/.test(file))).toEqual([])
   }
 )

@@ -1,13 +1,13 @@
-/** Resets the stream in the middle of every answer that is not short. */
+/** Resets the stream in the middle of every answer of more than 40 tokens. */
 import { PotluckError } from '@potluck/protocol'
 import type { Engine, EngineEvent, Generation } from '../../../../node/engine/interface.ts'
-import { disguise } from './disguise.ts'
+import { wrapEngine } from './wrap.ts'
 
-/** More than a node generates to measure its own rates: a card without rates would warn the client. */
+/** More tokens than a node generates to measure its own rates: a card without rates would warn the client. */
 const CUT_AFTER_TOKENS = 40
 
 export function cutter(engine: Engine): Engine {
-  return disguise(engine, {
+  return wrapEngine(engine, {
     generate: (job, signal) => {
       const generation = engine.generate(job, signal)
       return { grant: (tokens) => generation.grant(tokens), [Symbol.asyncIterator]: () => cut(generation) }
@@ -20,7 +20,7 @@ async function* cut(generation: Generation): AsyncGenerator<EngineEvent, void, v
   for await (const event of generation) {
     yield event
     if (event.type === 'delta') tokens += event.delta.tokens.length
-    // The node has no frame for this one, and resets the stream.
+    // The node has no frame for this code, so it resets the stream.
     if (tokens > CUT_AFTER_TOKENS) throw new PotluckError('stream_cut', 'cut on purpose')
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Honest nodes and villains, and one client that was told nothing: how its view of each changes, answer by
- * answer, until it asks honest nodes alone and can prove the fraud to others.
+ * Starts honest and malicious nodes, and one client without any history. Shows how the client's view of each node
+ * changes with every answer, until it uses honest nodes only and can prove the fraud to others.
  */
 import type { Client } from '@potluck/client'
 import { deadline, PotluckError } from '@potluck/protocol'
@@ -10,32 +10,41 @@ import { join } from 'node:path'
 import { crumb } from '../../../node/models/crumb.ts'
 import { clientOf } from '../find-nodes.ts'
 import { startFleet } from '../fleet.ts'
+import { NODES } from './nodes.ts'
 import { writeAndCheck } from './proof.ts'
 import { question } from './questions.ts'
-import { ROSTER } from './roster.ts'
-import { isKept, judge, PROMISED_AFTER, rows, type Actor, type Asked, type Row } from './tally.ts'
-import type { Outcome, VillainsView } from './view.ts'
+import {
+  isPassed,
+  REQUIRED_REQUESTS,
+  toRows,
+  toVerdict,
+  type NodeRow,
+  type RequestRecord,
+  type ScenarioNode
+} from './verdict.ts'
+import type { MaliciousView, Outcome } from './view.ts'
 
 /**
- * Callers of the one client, a household: each asks, reads while the client audits, and asks again. A single one
- * would settle on the first node that its audits clear, and meet the others too seldom for a ban so soon.
+ * Concurrent callers of the one client. Each sends a request, waits for the audits, and sends the next. With a single
+ * caller the client would settle on the first node that its audits clear, and would use the other nodes too rarely to
+ * ban one within 80 requests.
  */
 const CALLERS = 6
 /**
- * What the client may spend on audits beforehand, in tokens of generation: twice the default, which is enough to try
- * the newcomers of a first session, but not six at once and then a probe or two of a suspect.
+ * What the client may spend on audits in advance, in generated tokens. Twice the default: the default lets a client
+ * audit the new nodes of a first session, but not six of them at once and then probe a quarantined node.
  */
 const AUDIT_ALLOWANCE = 3000
-/** A suspect is probed at times that it cannot foresee, 20 s apart on average; here is how long that is waited for. */
+/** The client probes a quarantined node at random intervals of 20 s on average. Wait at most this long for a probe. */
 const PROBE_WAIT_MS = 120_000
 
-export async function runVillains(
+export async function runMalicious(
   { requests }: { requests: number },
-  view: VillainsView,
+  view: MaliciousView,
   signal: AbortSignal
 ): Promise<Outcome> {
   const fleet = await startFleet({
-    nodes: ROSTER,
+    nodes: NODES,
     onProgress: (member, stage, fraction) => view.progress(member, stage, fraction),
     signal
   })
@@ -45,11 +54,11 @@ export async function runVillains(
       signal
     })
     try {
-      const actors = ROSTER.map(({ name, villain }): Actor => {
+      const nodes = NODES.map(({ name, malicious }): ScenarioNode => {
         const peerId = fleet.nodes.find((member) => member.name === name)?.peerId ?? ''
-        return { name, peerId, villain }
+        return { name, peerId, malicious }
       })
-      const outcome = await new Scene(client, actors, requests, view).play(signal)
+      const outcome = await new MaliciousRun(client, nodes, requests, view).run(signal)
       view.outcome(outcome)
       return outcome
     } finally {
@@ -60,48 +69,48 @@ export async function runVillains(
   }
 }
 
-class Scene {
+class MaliciousRun {
   readonly #client: Client
-  readonly #actors: readonly Actor[]
+  readonly #nodes: readonly ScenarioNode[]
   readonly #requests: number
-  readonly #view: VillainsView
-  readonly #asked: Asked[] = []
+  readonly #view: MaliciousView
+  readonly #answered: RequestRecord[] = []
   readonly #standings = new Map<string, string>()
   #bannedAfter: number | undefined
 
-  constructor(client: Client, actors: readonly Actor[], requests: number, view: VillainsView) {
+  constructor(client: Client, nodes: readonly ScenarioNode[], requests: number, view: MaliciousView) {
     this.#client = client
-    this.#actors = actors
+    this.#nodes = nodes
     this.#requests = requests
     this.#view = view
   }
 
-  async play(signal: AbortSignal): Promise<Outcome> {
-    const off = this.#client.onJudged(() => this.#look())
+  async run(signal: AbortSignal): Promise<Outcome> {
+    const off = this.#client.onJudged(() => this.#update())
     try {
       let next = 0
       const caller = async (): Promise<void> => {
         for (let index = next++; index < this.#requests; index = next++) {
-          const asked = await this.#ask(index, signal)
-          this.#asked.push(asked)
-          this.#look()
-          this.#view.asked(asked, this.#actors)
+          const record = await this.#send(index, signal)
+          this.#answered.push(record)
+          this.#update()
+          this.#view.answered(record, this.#nodes)
           await this.#client.audited()
         }
       }
       await Promise.all(Array.from({ length: CALLERS }, caller))
-      if (this.#requests >= PROMISED_AFTER) await this.#suspectIsProbed(signal)
-      const table = this.#look()
-      const promised = judge(table, this.#asked)
+      if (this.#requests >= REQUIRED_REQUESTS) await this.#impostorIsProbed(signal)
+      const rows = this.#update()
+      const verdict = toVerdict(rows, this.#answered)
       const proofs = await this.#proofs(signal)
       const banned = proofs.some(({ name, confirmed }) => name === 'impostor' && confirmed)
-      return { table, promised, proofs, bannedAfter: this.#bannedAfter, kept: isKept(promised, banned) }
+      return { rows, verdict, proofs, bannedAfter: this.#bannedAfter, passed: isPassed(verdict, banned) }
     } finally {
       off()
     }
   }
 
-  async #ask(index: number, signal: AbortSignal): Promise<Asked> {
+  async #send(index: number, signal: AbortSignal): Promise<RequestRecord> {
     const answer = this.#client.chat({ ...question(index), model: `sha256:${crumb.Q8_0.sha256}`, signal })
     try {
       const { metadata, usage } = await answer.result()
@@ -114,32 +123,33 @@ class Scene {
     }
   }
 
-  /** Shows the client's view as it is now. */
-  #look(): Row[] {
-    const table = rows(this.#actors, this.#asked, this.#client.standing())
-    for (const row of table) {
+  /** Shows the client's present view of all nodes, and returns it. */
+  #update(): NodeRow[] {
+    const rows = toRows(this.#nodes, this.#answered, this.#client.standing())
+    for (const row of rows) {
       const { standing } = row.view ?? {}
       if (standing === undefined) continue
       const before = this.#standings.get(row.peerId) ?? 'probationary'
       this.#standings.set(row.peerId, standing)
       if (standing === before) continue
-      if (row.villain === 'impostor' && standing === 'banned') this.#bannedAfter = this.#asked.length
-      this.#view.changed(row, before, this.#asked.length)
+      if (row.malicious === 'impostor' && standing === 'banned') this.#bannedAfter = this.#answered.length
+      this.#view.changed(row, before, this.#answered.length)
     }
-    this.#view.table(table, this.#asked.length, this.#requests)
-    return table
+    this.#view.rows(rows, this.#answered.length, this.#requests)
+    return rows
   }
 
-  async #suspectIsProbed(signal: AbortSignal): Promise<void> {
-    const isSuspect = (): boolean =>
-      this.#look().some(({ villain, view }) => villain === 'impostor' && view?.standing === 'quarantined')
-    if (!isSuspect()) return
+  /** If the impostor is quarantined, waits until a probe changes its standing. */
+  async #impostorIsProbed(signal: AbortSignal): Promise<void> {
+    const isQuarantined = (): boolean =>
+      this.#update().some(({ malicious, view }) => malicious === 'impostor' && view?.standing === 'quarantined')
+    if (!isQuarantined()) return
     this.#view.waiting()
-    const over = deadline(PROBE_WAIT_MS, signal)
+    const expired = deadline(PROBE_WAIT_MS, signal)
     await new Promise<void>((resolve) => {
-      over.addEventListener('abort', () => resolve(), { once: true })
+      expired.addEventListener('abort', () => resolve(), { once: true })
       const off = this.#client.onJudged(() => {
-        if (isSuspect()) return
+        if (isQuarantined()) return
         off()
         resolve()
       })
@@ -153,7 +163,7 @@ class Scene {
     const folder = await mkdtemp(join(tmpdir(), 'potluck-proofs-'))
     const checked: Outcome['proofs'][number][] = []
     for (const proof of proofs) {
-      const name = this.#actors.find(({ peerId }) => peerId === proof.peerId)?.name ?? proof.peerId
+      const name = this.#nodes.find(({ peerId }) => peerId === proof.peerId)?.name ?? proof.peerId
       checked.push({ name, ...(await writeAndCheck(proof, join(folder, `${name}.proof`), signal)) })
     }
     return checked

@@ -1,7 +1,7 @@
 import type { Engine } from '../../../../node/engine/interface.ts'
 
-/** Another engine that does all as this one, but for what it is given. */
-export function disguise(engine: Engine, changes: Partial<Pick<Engine, 'model' | 'generate'>>): Engine {
+/** Returns an engine that behaves like the given one, except for the given changes. */
+export function wrapEngine(engine: Engine, changes: Partial<Pick<Engine, 'model' | 'generate'>>): Engine {
   return {
     model: engine.model,
     backend: engine.backend,

@@ -1,0 +1,56 @@
+/** When `npm run testnet -- --malicious` passes. */
+import type { PeerStanding } from '@potluck/client'
+import { expect, test } from 'vitest'
+
+import {
+  isPassed,
+  toRows,
+  toVerdict,
+  type RequestRecord,
+  type ScenarioNode,
+  type Verdict
+} from '../../../scripts/testnet/malicious/verdict.ts'
+
+const NODES: readonly ScenarioNode[] = [
+  { name: 'honest', peerId: 'H', malicious: undefined },
+  { name: 'cutter', peerId: 'C', malicious: 'cutter' }
+]
+
+/** So many requests. The honest node answered all of them, except those in `others`, by index. */
+function requests(count: number, others: Readonly<Record<number, readonly string[]>> = {}): RequestRecord[] {
+  return Array.from({ length: count }, (_, index) => ({ index, peers: others[index] ?? ['H'] }))
+}
+
+function verdict(records: readonly RequestRecord[], views: readonly PeerStanding[] = []): Verdict {
+  return toVerdict(toRows(NODES, records, views), records)
+}
+
+test('only the last 40 requests count, and 38 honest ones are enough', () => {
+  const early = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [index, ['C']]))
+  expect(verdict(requests(80, early))).toMatchObject({ honest: 40, of: 40, enough: true })
+  expect(verdict(requests(80, { 50: ['C'], 60: ['C'] }))).toMatchObject({ honest: 38, enough: true })
+  expect(verdict(requests(80, { 50: ['C'], 60: ['C'], 70: ['C'] }))).toMatchObject({ honest: 37, enough: false })
+})
+
+test('an answer that a malicious node began does not count as honest, nor does a failed request', () => {
+  expect(verdict(requests(80, { 79: ['C', 'H'] })).honest).toBe(39)
+  expect(verdict([...requests(79), { index: 79, peers: ['H'], failure: 'busy' }]).honest).toBe(39)
+})
+
+test('requests count in the order in which they were sent', () => {
+  expect(verdict(requests(80, { 0: ['C'], 1: ['C'], 2: ['C'] }).toReversed()).enough).toBe(true)
+})
+
+test('a run passes with enough honest requests, a banned impostor, and no quarantined honest node', () => {
+  const all = verdict(requests(80))
+  expect(isPassed(all, true)).toBe(true)
+  expect(isPassed(all, false)).toBe(false)
+  expect(isPassed({ ...all, enough: false }, true)).toBe(false)
+  expect(isPassed({ ...all, honestQuarantined: ['honest'] }, true)).toBe(false)
+})
+
+test('with fewer requests a run fails only if an honest node is quarantined', () => {
+  const few = verdict(requests(79))
+  expect(isPassed(few, false)).toBeUndefined()
+  expect(isPassed({ ...few, honestQuarantined: ['honest'] }, false)).toBe(false)
+})
