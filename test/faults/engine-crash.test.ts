@@ -13,8 +13,8 @@ test('an engine is killed in an answer: the caller gets an error, and the next r
   const serving = await node(engine)
   const connection = await dial(await caller(), serving)
 
-  // The credit is less than the answer, so the answer is not complete when the process dies.
-  const asked = request(engine, { maxTokens: 900, credit: 32 })
+  // The answer has 13 tokens, so with this credit it is not complete when the process dies.
+  const asked = request(engine, { maxTokens: 900, credit: 4 })
   const call = await Call.open(connection, asked)
   await call.expect('accepted')
   await call.expect('delta')
