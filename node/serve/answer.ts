@@ -1,6 +1,8 @@
 /** Runs one answer: sends the engine's deltas as fast as the caller's credit and the stream allow. */
 import { encodeNodeFrame, PotluckError, shapeOf, type GenerateRequest } from '@potluck/protocol'
 
+import { pipe } from 'it-pipe'
+
 import type { Engine, EngineEvent } from '../engine/interface.ts'
 import type { NodeLimits } from '../limits/limits.ts'
 import type { Metrics } from '../metrics/metrics.ts'
@@ -64,16 +66,25 @@ export async function runAnswer(
   const write = { timeoutMs: limits.creditTimeoutMs, timeoutCode: 'caller_stalled', signal } as const
   let done: GeneratedAnswer['done'] | undefined
   try {
-    for await (const event of generation) {
-      if (event.type === 'done') done = event
-      if (event.type !== 'delta') continue
-      const { tokens } = event.delta
-      observer.delta(tokens.length)
-      account.spend(tokens.length)
-      answerTokens.push(...tokens)
-      await frames.send(encodeNodeFrame(event), write)
-      lend()
-    }
+    await pipe(
+      generation,
+      async function* (events) {
+        for await (const event of events) {
+          if (event.type === 'done') done = event
+          if (event.type !== 'delta') continue
+          const { tokens } = event.delta
+          observer.delta(tokens.length)
+          account.spend(tokens.length)
+          answerTokens.push(...tokens)
+          yield encodeNodeFrame(event)
+          // The stream took the delta, so the engine may work further ahead.
+          lend()
+        }
+      },
+      async (deltas) => {
+        for await (const delta of deltas) await frames.send(delta, write)
+      }
+    )
     if (done === undefined) throw new PotluckError('engine_failed', 'the generation ended without a result')
     return { done, answerTokens }
   } catch (error) {
