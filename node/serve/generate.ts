@@ -13,36 +13,25 @@ import {
   type GenerateRequest
 } from '@potluck/protocol'
 
-import type { FairQueue } from '../admission/queue.ts'
 import { pipe } from 'it-pipe'
 
-import type { Engine, EngineEvent } from '../engine/interface.ts'
+import type { FairQueue } from '../admission/queue.ts'
+import type { Engine } from '../engine/interface.ts'
 import type { NodeLimits } from '../limits/limits.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { checkContext, checkRequest, type ServedModel } from './check.ts'
-import { issueReceipt, type ReceiptDependencies } from './receipt.ts'
 import { CreditAccount, readCredit } from './credit.ts'
+import { issueReceipt, type GeneratedAnswer, type ReceiptDependencies } from './receipt.ts'
 import type { ServedProtocol, ServedStream } from './serve.ts'
 
-export interface GenerateDependencies extends AnswerDependencies, ReceiptDependencies {
+export interface GenerateDependencies extends ReceiptDependencies {
   engine: Pick<Engine, 'model' | 'backend' | 'tokenize' | 'generate'>
   queue: Pick<FairQueue, 'load'>
   metrics: Pick<Metrics, 'accepted' | 'observeAnswer'>
   servedModel: () => ServedModel
-}
-
-interface AnswerDependencies {
-  engine: Pick<Engine, 'generate'>
-  metrics: Pick<Metrics, 'observeAnswer'>
   limits: Pick<NodeLimits, 'creditTimeoutMs'>
   /** Milliseconds, monotonic. */
   clock: () => number
-}
-
-interface GeneratedAnswer {
-  done: Extract<EngineEvent, { type: 'done' }>
-  /** All tokens from position 0, including those that a continuation began with. */
-  answerTokens: readonly number[]
 }
 
 interface ReceivedRequest {
@@ -114,7 +103,7 @@ export function generateProtocol(
 async function runAnswer(
   { request, promptTokens }: { request: GenerateRequest; promptTokens: readonly number[] },
   { frames, closed, arrivedAt }: ServedStream,
-  { engine, metrics, limits, clock }: AnswerDependencies
+  { engine, metrics, limits, clock }: GenerateDependencies
 ): Promise<GeneratedAnswer> {
   const answerTokens = [...(request.continuation?.answerTokens ?? [])]
   const account = new CreditAccount(request.credit, clock)

@@ -10,14 +10,19 @@ import {
 
 import type { PrivateKey } from '@libp2p/interface'
 
-import type { Engine } from '../engine/interface.ts'
-import type { GeneratedAnswer } from './answer.ts'
+import type { Engine, EngineEvent } from '../engine/interface.ts'
 
 export interface ReceiptDependencies {
   engine: Pick<Engine, 'model' | 'backend'>
   privateKey: PrivateKey
   /** Milliseconds since the epoch. */
   now: () => number
+}
+
+export interface GeneratedAnswer {
+  done: Extract<EngineEvent, { type: 'done' }>
+  /** All tokens from position 0, including those that a continuation began with. */
+  answerTokens: readonly number[]
 }
 
 export interface ReceiptFacts extends GeneratedAnswer {
