@@ -8,6 +8,7 @@ import { pushable } from 'it-pushable'
 import { toAsk } from '../../../client/base/request.ts'
 import { generate, type GenerateContext } from '../../../client/generate/generate.ts'
 import type { AttemptEvent, SendRequest } from '../../../client/generate/wire.ts'
+import { repeat } from './conversations.ts'
 import type { Directory } from './directory.ts'
 import type { Network, Receipt } from './network.ts'
 import { textOf, type Turn } from './workload.ts'
@@ -25,6 +26,9 @@ export interface Outcome {
   /** Times that the request failed and the caller sent it again. */
   failures: number
 }
+
+/** A valid request, in which only the input changes. Validating each long input would take most of the run. */
+const ANY_ASK = toAsk({ messages: [{ role: 'user', content: 'any' }], seed: 0n })
 
 /** After a failed request the caller waits this long, unless the error names another time. */
 const RETRY_MS = 1_000
@@ -66,7 +70,7 @@ export class SimClient {
   /** Sends the request until it is answered, as the SDKs do. Its times count from the first time. */
   async ask(turn: Turn): Promise<Outcome> {
     const startedAt = this.#network.clock.now()
-    const ask = toAsk({ messages: turn.messages, seed: 0n })
+    const ask = { ...ANY_ASK, input: { messages: turn.messages } }
     const running: Running = { turn, duplicatePrefills: 0 }
     this.#running.set(ask.input, running)
     for (let failures = 0; ; failures++) {
@@ -106,7 +110,7 @@ export class SimClient {
       const count = Math.max(0, tokens - sent)
       sent += count
       if (count > 0) {
-        events.push({ type: 'delta', delta: { tokens: Array.from({ length: count }, () => 0), text: textOf(count) } })
+        events.push({ type: 'delta', delta: { tokens: repeat(0, count), text: textOf(count) } })
       }
     }
     const { cancel } = this.#network.send(
@@ -117,7 +121,7 @@ export class SimClient {
         accepted: (estimatedWaitMs, load) =>
           events.push({
             type: 'accepted',
-            promptTokens: Array.from({ length: running.turn.promptTokens }, () => 0),
+            promptTokens: repeat(0, running.turn.promptTokens),
             queuePosition: load.queued,
             estimatedWaitMs,
             load

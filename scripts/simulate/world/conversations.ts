@@ -9,6 +9,13 @@ export class Conversations {
   tokens(conversation: string, length: number): number[] {
     const id = this.#ids.get(conversation) ?? this.#ids.size
     this.#ids.set(conversation, id)
-    return Array.from({ length }, () => id)
+    return repeat(id, length)
   }
+}
+
+/** An array with the same number in all places. Much faster than `Array.from`: the simulator makes millions. */
+export function repeat(value: number, length: number): number[] {
+  const all: number[] = []
+  for (let index = 0; index < length; index++) all.push(value)
+  return all
 }
