@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
+import { readImports } from '../../../scripts/check/imports.ts'
+
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8')
 
@@ -18,13 +20,37 @@ test.each(documents)('every link of %s leads to a file', (document) => {
   expect(links.filter((target) => !existsSync(join(ROOT, dirname(document), target)))).toEqual([])
 })
 
+/** Files that a stream, an interface or an IPC channel leads to, and the file that both ends share. */
+const MEETING_POINTS: Readonly<Record<string, string>> = {
+  'node/serve/serve.ts': 'protocol/transport/frame-stream.ts',
+  'node/serve/generate.ts': 'node/serve/serve.ts',
+  'node/engine/child/remote-engine.ts': 'node/engine/interface.ts',
+  'node/engine/llama/child.ts': 'node/engine/child/messages.ts'
+}
+
 describe('the way of a prompt', () => {
   const [, way = ''] = /## The way of a prompt\n([^]*?)\n## /.exec(read('ARCHITECTURE.md')) ?? []
   const files = [...way.matchAll(/^\d+\. \[`([^`]+)`\]/gm)].map(([, file = '']) => file)
+  const imports = readImports(ROOT)
 
-  test('reads in under eight files', () => {
-    expect(files.length).toBeGreaterThan(3)
-    expect(files.length).toBeLessThan(8)
+  /** Whether the file imports the other, directly or through index files. */
+  const importsFile = (from: string, to: string): boolean =>
+    [...(imports.get(from) ?? [])].some(
+      (file) => file === to || (/(^|\/)index[^/]*\.ts$/.test(file) && importsFile(file, to))
+    )
+
+  test('is at most 15 files, from the client to the sampler', () => {
+    expect(files.length).toBeGreaterThan(10)
+    expect(files.length).toBeLessThanOrEqual(15)
+    expect(files.at(0)).toBe('client/client.ts')
+    expect(files.at(-1)).toBe('protocol/sampler/sampler.ts')
+  })
+
+  test.each(files.slice(1))('an earlier file leads to %s', (file) => {
+    const earlier = files.slice(0, files.indexOf(file))
+    const meeting = MEETING_POINTS[file] ?? file
+    expect(earlier.some((one) => one === meeting || importsFile(one, meeting))).toBe(true)
+    if (meeting !== file) expect(importsFile(file, meeting)).toBe(true)
   })
 })
 
