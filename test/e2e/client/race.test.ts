@@ -10,8 +10,9 @@ import { raceToFirstToken, type RaceContext, type RaceResult } from '../../../cl
 import { ResumableAnswer } from '../../../client/generate/resumable-answer.ts'
 import { sendRequest } from '../../../client/generate/wire.ts'
 import { borrowNetwork } from '../../../client/network/create.ts'
-import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
-import { CandidatePool, Selector } from '../../../client/select/index.ts'
+import type { Reputation } from '../../../client/reputation/index.ts'
+import { CandidatePool, type Selector } from '../../../client/select/index.ts'
+import { FakeDirectory, newSelector } from '../../unit/select/fakes.ts'
 import { model } from '../../unit/select/help.ts'
 import { FakeNode, startPeer } from './fake-node.ts'
 import type { Script } from './script.ts'
@@ -21,6 +22,7 @@ const ASK = toAsk({ messages: [{ role: 'user', content: 'hello' }] })
 let own: Libp2p
 /** The client prefers the first, because it claims to be faster. */
 let nodes: [FakeNode, FakeNode]
+let directory: FakeDirectory
 let reputation: Reputation
 let selector: Selector
 
@@ -29,15 +31,8 @@ beforeEach(async () => {
   const start = async (decodeTokensPerSecond: number): Promise<FakeNode> =>
     await FakeNode.start({ models: [model({ decodeTokensPerSecond })] })
   nodes = [await start(1_000), await start(10)]
-  reputation = new Reputation({ store: new MemoryReputationStore() })
-  selector = new Selector({
-    reputation,
-    directory: { reportLoad: () => undefined, evict: () => undefined },
-    user: { localNode: undefined, trusted: new Set() },
-    now: Date.now,
-    // Equal draws, so that the predicted time alone decides the order.
-    random: () => 0.5
-  })
+  directory = new FakeDirectory(await Promise.all(nodes.map(async (node) => await node.known())))
+  ;({ selector, reputation } = newSelector(directory))
 })
 
 afterEach(async () => {
@@ -56,11 +51,9 @@ function start(
   decisions: Decisions = {},
   { onFailure = () => undefined, signal = new AbortController().signal }: Options = {}
 ): AsyncGenerator<AcceptedPart, RaceResult, void> {
-  const known = async () => await Promise.all(nodes.map(async (node) => await node.known()))
   const network = borrowNetwork(own, [])
   const answer = new ResumableAnswer(ASK, () => false)
   const clock = SYSTEM_CLOCK
-  const directory = { gather: known, known: () => [], refresh: known }
   const pool = new CandidatePool(answer, { directory, selector, clock, signal })
   const failed = (_: unknown, error: PotluckError): void => {
     pool.failed(error)
@@ -118,13 +111,8 @@ function counts(node: FakeNode): string[] {
 }
 
 /** This client's requests that run on each node. */
-async function inFlight(): Promise<number[]> {
-  return await Promise.all(
-    nodes.map(async (node) => {
-      const known = await node.known()
-      return selector.candidate(known, known.card.models[0]!).inFlight
-    })
-  )
+function inFlight(): number[] {
+  return directory.nodes.map((node) => selector.candidate(node, node.card.models[0]!).inFlight)
 }
 
 test('a late node is hedged; the first token wins, and the other attempt is cancelled without a failure', async () => {
@@ -146,7 +134,7 @@ test('a late node is hedged; the first token wins, and the other attempt is canc
   expect(parts.at(-1)?.peerId).toBe(quick.peer)
   expect(failures).toEqual([])
   expect(counts(late).filter((cause) => cause !== 'late')).toEqual([])
-  expect(await inFlight()).toEqual([0, 1])
+  expect(inFlight()).toEqual([0, 1])
   await result.attempt.close()
 })
 
@@ -232,7 +220,7 @@ test('a request moves from a node that makes it wait to one that reports a short
   expect(result.attempt.candidate.peer).toBe(quick.peer)
   await cancelled
   expect(failures).toEqual([])
-  expect(await inFlight()).toEqual([0, 1])
+  expect(inFlight()).toEqual([0, 1])
   await result.attempt.close()
 })
 
@@ -240,10 +228,10 @@ test('a caller that returns in the middle of the race closes the attempt that ru
   const cancelled = silent(nodes[0])
   const race = start()
   expect((await race.next()).value).toMatchObject({ peerId: nodes[0].peer })
-  expect(await inFlight()).toEqual([1, 0])
+  expect(inFlight()).toEqual([1, 0])
   await race.return(undefined as never)
   await cancelled
-  expect(await inFlight()).toEqual([0, 0])
+  expect(inFlight()).toEqual([0, 0])
   expect(nodes.flatMap((node) => counts(node))).toEqual([])
 })
 
@@ -264,7 +252,7 @@ test('a caller that returns when a hedge has won closes both attempts', async ()
   }
   await race.return(undefined as never)
   await Promise.all([lateCancelled, quickCancelled.promise])
-  expect(await inFlight()).toEqual([0, 0])
+  expect(inFlight()).toEqual([0, 0])
 })
 
 test('a race whose signal fires throws `aborted` and leaves nothing in flight', async () => {
@@ -273,10 +261,10 @@ test('a race whose signal fires throws `aborted` and leaves nothing in flight', 
   const stop = new AbortController()
   const running = run(start({ hedgeAfterMs: () => 20, takeHedge: () => true }, { signal: stop.signal }))
   await hedged.promise
-  expect(await inFlight()).toEqual([1, 1])
+  expect(inFlight()).toEqual([1, 1])
   stop.abort()
   await expect(running).rejects.toMatchObject({ code: 'aborted' })
   await Promise.all(both)
-  expect(await inFlight()).toEqual([0, 0])
+  expect(inFlight()).toEqual([0, 0])
   expect(nodes.flatMap((node) => counts(node))).toEqual([])
 })

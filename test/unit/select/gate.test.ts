@@ -3,11 +3,12 @@ import { formatDigest, SAMPLING_CONTRACT } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 
 import type { KnownNode } from '../../../client/discover/known-node.ts'
-import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
+import type { Reputation } from '../../../client/reputation/index.ts'
 import { gateReason, type GateReason, type Requirements } from '../../../client/select/gate.ts'
-import { Selector, type Mode, type UserNodes } from '../../../client/select/index.ts'
+import type { Mode, UserNodes } from '../../../client/select/index.ts'
 import { audit } from '../reputation/help.ts'
-import { knownNode, model, NOW, peers, seeded } from './help.ts'
+import { FakeDirectory, newSelector } from './fakes.ts'
+import { knownNode, model, NOW, peers } from './help.ts'
 
 const DIGEST = formatDigest(model().digest)
 const REQUIREMENTS: Requirements = { features: ['chat'], maxTokens: 500 }
@@ -18,16 +19,12 @@ function gate(
   options: { mode?: Mode; user?: Partial<UserNodes>; learn?: (reputation: Reputation) => void } = {}
 ): { passed: string[]; refused: Record<string, GateReason> } {
   const { mode = 'open', user = {}, learn = () => undefined } = options
-  const reputation = new Reputation({ store: new MemoryReputationStore(), now: () => NOW })
-  learn(reputation)
-  const selector = new Selector({
-    reputation,
-    directory: { reportLoad: () => undefined, evict: () => undefined },
+  const { selector, reputation } = newSelector(new FakeDirectory(nodes), {
     user: { localNode: undefined, trusted: new Set(), ...user },
     mode,
-    now: () => NOW,
-    random: seeded()
+    now: () => NOW
   })
+  learn(reputation)
   const refused: Record<string, GateReason> = {}
   const passed = selector.candidates(nodes, { kind: 'auto' }, REQUIREMENTS, (peer, reason) => (refused[peer] = reason))
   return { passed: peers(passed), refused }

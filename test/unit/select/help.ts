@@ -1,7 +1,6 @@
-/** Cards, known nodes and candidates without anything remarkable, and a clock that no test waits for. */
+/** Cards, known nodes and candidates without anything remarkable. */
 import { formatDigest, SAMPLING_CONTRACT, type Card, type Load, type ModelCard } from '@potluck/protocol'
 
-import type { Clock } from '../../../client/base/clock.ts'
 import type { KnownNode } from '../../../client/discover/known-node.ts'
 import { freshState, reputationParameters } from '../../../client/reputation/index.ts'
 import type { Candidate, RankedCandidate, Workload } from '../../../client/select/index.ts'
@@ -95,19 +94,4 @@ export function peers(candidates: ReadonlyArray<Pick<Candidate, 'peer'>>): strin
 export function seeded(seed = 1): () => number {
   let state = seed
   return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
-}
-
-/** Virtual time: a sleep ends at once and moves the clock. */
-export class FakeClock implements Clock {
-  at: number = NOW
-  /** The length of every sleep, milliseconds. */
-  readonly slept: number[] = []
-  readonly now = (): number => this.at
-  readonly monotonic = (): number => this.at
-
-  async sleep(ms: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
-    this.slept.push(ms)
-    this.at += ms
-  }
 }

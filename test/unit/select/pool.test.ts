@@ -6,37 +6,11 @@ import { MAX_ATTEMPTS, MAX_BUSY_WAIT_MS } from '../../../client/base/constants.t
 import { toAsk, type ChatOptions } from '../../../client/base/request.ts'
 import type { KnownNode } from '../../../client/discover/known-node.ts'
 import { ResumableAnswer } from '../../../client/generate/resumable-answer.ts'
-import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
-import { CandidatePool, Selector, type AttemptRecord, type Mode } from '../../../client/select/index.ts'
-import { FakeClock, IDLE, knownNode, model, NOW, peers } from './help.ts'
+import { CandidatePool, type AttemptRecord, type Selector } from '../../../client/select/index.ts'
+import { FakeClock, FakeDirectory, newSelector } from './fakes.ts'
+import { IDLE, knownNode, model, NOW, peers } from './help.ts'
 
 const OTHER_DIGEST = new Uint8Array(32).fill(8)
-
-/** Every lookup finds `nodes`. `later` arrive after them: a lookup must be fresh or read to its end to find them. */
-class FakeDirectory {
-  nodes: KnownNode[]
-  later: KnownNode[] = []
-  freshLookups = 0
-
-  constructor(nodes: KnownNode[]) {
-    this.nodes = nodes
-  }
-
-  known(): KnownNode[] {
-    return this.nodes
-  }
-
-  async gather(
-    _cid: unknown,
-    suitable: (node: KnownNode) => boolean,
-    { signal, fresh = false, whole = false }: { signal: AbortSignal; fresh?: boolean; whole?: boolean }
-  ): Promise<KnownNode[]> {
-    signal.throwIfAborted()
-    if (fresh) this.freshLookups++
-    if (fresh || whole) this.nodes = [...this.nodes, ...this.later.splice(0)]
-    return this.nodes.filter(suitable)
-  }
-}
 
 class World {
   readonly clock = new FakeClock()
@@ -46,17 +20,9 @@ class World {
   /** The peers that were asked, in order. */
   readonly asked: string[] = []
 
-  constructor(nodes: KnownNode[], { mode = 'open' }: { mode?: Mode } = {}) {
+  constructor(nodes: KnownNode[]) {
     this.directory = new FakeDirectory(nodes)
-    this.selector = new Selector({
-      reputation: new Reputation({ store: new MemoryReputationStore(), now: this.clock.now }),
-      directory: { reportLoad: () => undefined, evict: () => undefined },
-      user: { localNode: undefined, trusted: new Set() },
-      mode,
-      now: this.clock.now,
-      // Equal draws, so that the predicted time alone decides the order.
-      random: () => 0.5
-    })
+    this.selector = newSelector(this.directory, { now: this.clock.now }).selector
   }
 
   pool(options: Partial<ChatOptions> = {}): CandidatePool {
@@ -236,7 +202,7 @@ describe('a pause', () => {
 
   test('is not waited for if another node is free', async () => {
     const world = await resting(1_000)
-    world.directory.nodes.push(serving('other', 1))
+    world.directory.nodes = [...world.directory.nodes, serving('other', 1)]
     await world.begin(world.pool())
     expect(world.asked).toEqual(['other'])
     expect(world.clock.slept).toEqual([])

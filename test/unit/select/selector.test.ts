@@ -13,7 +13,8 @@ import {
   type Workload
 } from '../../../client/select/index.ts'
 import { complete } from '../reputation/help.ts'
-import { FakeClock, IDLE, knownNode, model, NOW, peers, seeded } from './help.ts'
+import { FakeClock } from './fakes.ts'
+import { IDLE, knownNode, model, NOW, peers, seeded } from './help.ts'
 
 const CLAIMS = { prefillTokensPerSecond: 600, decodeTokensPerSecond: 50 }
 const DIGEST = formatDigest(model().digest)

@@ -1,0 +1,44 @@
+/** Requests to nodes without a network: what each node sends is a generator. */
+import { PotluckError, type ErrorCode } from '@potluck/protocol'
+
+import type { AttemptEvent, SendRequest } from '../../../client/generate/wire.ts'
+import { IDLE } from '../select/help.ts'
+
+export type ScriptedNode = (signal: AbortSignal) => AsyncGenerator<AttemptEvent, void, void>
+
+/** @param nodes by peer id */
+export function scriptedSend(nodes: Readonly<Record<string, ScriptedNode>>): SendRequest {
+  return async function* send({ peerId }, _request, { signal }) {
+    const node = nodes[peerId.toString()]
+    if (node === undefined) throw failure('dial_failed', peerId.toString())
+    yield* node(signal)
+  }
+}
+
+export function accepted(): AttemptEvent {
+  return { type: 'accepted', promptTokens: [1, 2, 3], queuePosition: 0, estimatedWaitMs: 0, load: IDLE }
+}
+
+export function delta(text: string, token: number): AttemptEvent {
+  return { type: 'delta', delta: { text, tokens: [token] } }
+}
+
+export function done(completionTokens: number): AttemptEvent {
+  return {
+    type: 'done',
+    finishReason: 'stop',
+    usage: { promptTokens: 3, cachedTokens: 0, completionTokens },
+    timings: { queueMs: 0, prefillMs: 1, decodeMs: 1 },
+    load: IDLE,
+    receipt: new Uint8Array(),
+    record: { request: new Uint8Array(), promptTokens: [1, 2, 3], answerTokens: [], receipt: new Uint8Array() },
+    longestGapMs: 0
+  }
+}
+
+export function failure(code: ErrorCode, peer: string, retryAfterMs?: number): PotluckError {
+  return new PotluckError(code, `node ${peer}: ${code}`, {
+    peer,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs })
+  })
+}
