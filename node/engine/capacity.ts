@@ -1,14 +1,14 @@
 import { MOST_REMEMBERED, SHARE_FOR_MEMORY } from './constants.ts'
 
-/** A kind of memory that contexts take: the GPU's, the machine's. */
+/** A memory that contexts use: the machine's or the GPU's. */
 export interface MemoryPool {
-  /** What is left of it beside the model and the slots. */
+  /** Free bytes after the model and the slots. */
   freeBytes: number
-  /** What one more context takes of it; 0: none. */
+  /** Bytes of one more context in this memory; 0: none. */
   bytesEach: number
 }
 
-/** How many conversations a node remembers unless it is told. */
+/** Returns the default number of conversations that a node remembers. */
 export function conversationsThatFit(pools: readonly MemoryPool[]): number {
   const fits = pools
     .filter(({ bytesEach }) => bytesEach > 0)
