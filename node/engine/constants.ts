@@ -9,10 +9,10 @@ export const DEFAULT_SLOTS = 4
 export const DEFAULT_CONTEXT_LENGTH = 8192
 
 /**
- * Default number of conversations that a node remembers besides those in its slots. The share of later turns of a chat
- * that find their prefix in memory (`npm run simulate -- selection --seeds 6`): 7 % with 0 remembered conversations, 64
- * % with 8, 84 % with 16, 90 % with 32, 92 % with 44. The other turns go to another node, because theirs is busy or
- * gone.
+ * The most conversations that a node remembers by default, besides those in its slots. The share of the later turns of
+ * chats that find their prefix in memory, by the number of remembered conversations: 7 % (0), 64 % (8), 84 % (16),
+ * 90 % (32), 92 % (44), measured by `npm run simulate -- selection --seeds 6`. The other turns go to another node,
+ * because the conversation's node is busy or gone.
  */
 export const MOST_REMEMBERED = 48
 /**
@@ -61,19 +61,19 @@ export const PREFILL_SLICE_MS = 195
 export const FIRST_SLICE_TOKENS = 16
 /**
  * The size of a slice is a multiple of this, because llama.cpp's matrix kernels work in tiles. Measured for 128 tokens
- * on a 0.5B Q4_0 model with one thread, by size of the slices: 8: 638 ms, 16: 499 ms, 24: 507 ms, 32: 460 ms, 48: 445
- * ms, 64: 435 ms, one slice: 430 ms.
+ * on a 0.5B Q4_0 model with one thread, by the size of the slices: 638 ms (8 tokens), 499 ms (16), 507 ms (24),
+ * 460 ms (32), 445 ms (48), 435 ms (64), 430 ms (128).
  */
 export const SLICE_STEP_TOKENS = 16
 /**
  * llama.cpp's matrix kernels take tokens in groups of at least this size. They evaluate the rest one by one, which
  * costs more per token: 127 tokens of a prompt take 7 % longer than 128. So the engine reuses up to 3 cached tokens
- * fewer, and no rest remains.
+ * fewer, so that no rest remains.
  */
 export const KERNEL_ROWS = 4
 /** Rounds after the first round of a prompt in which other new prompts still join its cohort. */
 export const COHORT_ROUNDS = 2
-/** The smallest slice. A smaller one takes nearly as long as the evaluation of a single token. */
+/** The smallest slice. In a smaller one, each token costs nearly as much as a token that is evaluated alone. */
 export const LEAST_SLICE_TOKENS = 8
 /** The most tokens of one evaluation: llama.cpp's own default. Larger batches are not faster. */
 export const BATCH_TOKENS = 512

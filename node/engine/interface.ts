@@ -8,10 +8,10 @@
  * queue: the caller must not run more than `slots` generations at once.
  */
 import type {
-  OutputConstraint,
   Embeddings,
   Feature,
   FinishReason,
+  OutputConstraint,
   PromptInput,
   ReadJob,
   ParsedAnswer,
@@ -98,7 +98,7 @@ export interface PositionScores {
 
 export interface EngineCounters {
   /**
-   * Tokens evaluated since the start, in prompts and in answers. Tests see by them that an abort stops the evaluation.
+   * Tokens evaluated since the start, in prompts and in answers. Tests check with them that an abort stops the evaluation.
    */
   prefillTokens: number
   decodeTokens: number

@@ -9,7 +9,13 @@
  * decisions to count how many conversations find their prefix.
  */
 
-import { CONTEXT_PER_COPY, LEAST_COPIED_TOKENS, OPENING_TOKENS } from './constants.ts'
+import {
+  CONTEXT_PER_COPY,
+  LEAST_COPIED_TOKENS,
+  MOST_REMEMBERED,
+  OPENING_TOKENS,
+  SHARE_FOR_MEMORY
+} from './constants.ts'
 import { chooseSlot, commonPrefix, type SlotView } from './slots.ts'
 
 /** The slot for a request. */
@@ -74,9 +80,7 @@ export class ConversationMemory<S extends SlotView> {
     this.#touch(slot)
   }
 
-  /**
-   * Returns the remembered sequence with the longest prefix of the tokens, at least `least`; the latest one if equal.
-   */
+  /** Returns the remembered sequence with the longest common prefix, of at least `least` tokens; if equal, the latest. */
   #longest(tokens: readonly number[], least: number): S | undefined {
     let longest: S | undefined
     let most = least
@@ -105,14 +109,14 @@ export class ConversationMemory<S extends SlotView> {
   /** Returns the sequence for the slot's content; undefined if all remembered content was used more recently. */
   #room(slot: S, source: S | undefined): S | undefined {
     const free = this.#kept.filter((kept) => kept !== source)
-    const redundant = free.find((kept) => this.#isHeldElsewhere(kept))
+    const redundant = free.find((kept) => this.#isRedundant(kept))
     if (redundant !== undefined) return redundant
     const oldest = free.toSorted((a, b) => this.#used(a) - this.#used(b))[0]
     return oldest !== undefined && this.#used(oldest) < this.#used(slot) ? oldest : undefined
   }
 
   /** Whether another sequence contains the same tokens: those of an earlier turn, or none. */
-  #isHeldElsewhere(kept: S): boolean {
+  #isRedundant(kept: S): boolean {
     const others = [
       // A busy slot can still contain tokens that its request will replace.
       ...this.slots.map((slot) => (slot.busy ? (this.#asked.get(slot) ?? []) : slot.cached)),
@@ -137,4 +141,20 @@ function startsWith(whole: readonly number[], beginning: readonly number[]): boo
     if (whole[index] !== beginning[index]) return false
   }
   return true
+}
+
+/** A memory that contexts use: the machine's or the GPU's. */
+export interface MemoryPool {
+  /** Free bytes after the model and the slots. */
+  freeBytes: number
+  /** Bytes of one more context in this memory; 0: none. */
+  bytesEach: number
+}
+
+/** Returns the default number of conversations that a node remembers. */
+export function conversationsThatFit(pools: readonly MemoryPool[]): number {
+  const fits = pools
+    .filter(({ bytesEach }) => bytesEach > 0)
+    .map(({ freeBytes, bytesEach }) => Math.floor((freeBytes * SHARE_FOR_MEMORY) / bytesEach))
+  return Math.max(0, Math.min(MOST_REMEMBERED, ...fits))
 }

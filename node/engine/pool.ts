@@ -5,7 +5,7 @@ import type { SlotView } from './slots.ts'
 /** A slot that one request after another uses. */
 export interface Slot<S> extends SlotView {
   busy: boolean
-  /** Copies the content of another sequence. `cached` changes at once, before the copy is done. */
+  /** Copies the content of another sequence. `cached` changes immediately, before the copy is done. */
   copy: (from: S) => Promise<void>
 }
 
@@ -34,7 +34,7 @@ export class SlotPool<S extends Slot<S>> {
     const { slot, copies } = placement
     slot.busy = true
     try {
-      // All copies are requested at once, so that those of the next request come after them.
+      // Requests all copies at the same time, so that the copies of the next request come after them.
       await Promise.all(copies.map(async ({ from, to }) => to.copy(from)))
       return await work(slot)
     } finally {

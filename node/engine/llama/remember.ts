@@ -1,7 +1,7 @@
 /** Computes how many conversations fit into memory besides a model and its slots. */
 import process from 'node:process'
 import { GgmlType, type LlamaModel } from 'node-llama-cpp'
-import { conversationsThatFit } from '../capacity.ts'
+import { conversationsThatFit } from '../memory.ts'
 import { BATCH_TOKENS } from '../constants.ts'
 import type { CacheType } from './cache.ts'
 

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { conversationsThatFit } from '../../../node/engine/capacity.ts'
 import { MOST_REMEMBERED } from '../../../node/engine/constants.ts'
-import { ConversationMemory, leastWorthCopying, type Placement } from '../../../node/engine/memory.ts'
+import {
+  ConversationMemory,
+  conversationsThatFit,
+  leastWorthCopying,
+  type Placement
+} from '../../../node/engine/memory.ts'
 import { commonPrefix } from '../../../node/engine/slots.ts'
 
 interface FakeSequence {
