@@ -202,6 +202,7 @@ export class PushedGeneration implements Generation {
   readonly #events = pushable<EngineEvent>({ objectMode: true })
   readonly #ended = Promise.withResolvers<void>()
   #state: 'new' | 'running' | 'ended' = 'new'
+  #error: Error | undefined
   #earlyCredit = 0
 
   constructor(job: GenerateJob, control: GenerationControl, signal?: AbortSignal) {
@@ -223,7 +224,9 @@ export class PushedGeneration implements Generation {
   /** Ends the events after those in the queue, with an error or without. */
   end(error?: Error): void {
     this.#state = 'ended'
-    this.#events.end(error)
+    this.#error = error
+    // The queue would drop its events if it got the error.
+    this.#events.end()
     this.#ended.resolve()
   }
 
@@ -240,8 +243,7 @@ export class PushedGeneration implements Generation {
         if (this.#signal?.aborted) throw abortedError()
         yield event
       }
-    } catch (error) {
-      throw this.#signal?.aborted ? abortedError() : error
+      if (this.#error !== undefined) throw this.#signal?.aborted ? abortedError() : this.#error
     } finally {
       this.#signal?.removeEventListener('abort', abort)
       // TypeScript does not see that `end` can run while the iteration waits.
