@@ -231,7 +231,7 @@ export class PushedGeneration implements Generation {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<EngineEvent, void, undefined> {
-    if (this.#state !== 'new') throw new Error('a generation is iterated once')
+    if (this.#state !== 'new') throw new Error('a generation can be iterated only once')
     if (this.#signal?.aborted) throw abortedError()
     this.#state = 'running'
     this.#control.start({ ...this.#job, credit: this.#job.credit + this.#earlyCredit })

@@ -84,7 +84,7 @@ export function checkShapes(sequence: LlamaContextSequence): void {
   }
 }
 
-/** The only place where the library's types are left behind. */
+/** Returns the sequence with the type of its private members. `checkShapes` has checked them. */
 export function internalsOf(sequence: LlamaContextSequence): SequenceInternals {
   return sequence as unknown as SequenceInternals
 }
