@@ -5,7 +5,7 @@
  * The daemon sends `load` first and waits for `ready` or `refused`. Then it sends requests, each with a new id. Each
  * request ends with exactly one `result`, `error` or event `done`. The process ends when the channel closes.
  */
-import type { Embeddings, ErrorCode, PromptInput, ReadJob, ParsedAnswer } from '@potluck/protocol'
+import type { Embeddings, ErrorCode, PromptInput, ParsedAnswer, ReadJob } from '@potluck/protocol'
 import type {
   EngineBackend,
   EngineCounters,

@@ -3,7 +3,7 @@
  * requests over IPC and receives the results and the events of generations.
  */
 import { pushable } from 'it-pushable'
-import { PotluckError, type Embeddings, type PromptInput, type ReadJob, type ParsedAnswer } from '@potluck/protocol'
+import { PotluckError, type Embeddings, type PromptInput, type ParsedAnswer, type ReadJob } from '@potluck/protocol'
 import { abortedError } from '../checks.ts'
 import type {
   Engine,
