@@ -83,7 +83,7 @@ export interface ChatInput {
 export type PromptInput = ChatInput | { prompt: string }
 
 /** The fields of a request that constrain its answer: the split into text, reasoning and calls, and the grammar. */
-export interface AnswerShape extends Omit<ChatInput, 'messages'> {
+export interface OutputConstraint extends Omit<ChatInput, 'messages'> {
   /** False: the answer to a raw prompt, which is only text. True: the answer can contain reasoning and tool calls. */
   chat: boolean
   responseFormat?: ResponseFormat

@@ -20,7 +20,7 @@ export * from './records/dht.ts'
 export * from './records/receipt.ts'
 export * from './sampler/index.ts'
 export * from './schema/index.ts'
-export { offeredTools, shapeOf } from './shape.ts'
+export { offeredTools, outputConstraintOf } from './output-constraint.ts'
 export * from './transport/frame-stream.ts'
 export { sparingWindows } from './transport/sparing-windows.ts'
 export {

@@ -1,8 +1,7 @@
 /**
  * @module node/engine
- * Whatever runs a model behind one interface.
+ *
+ * The engine runs the model. The rest of the node uses it through the interface `Engine`.
  */
 export * from './interface.ts'
 export { startLlamaEngine, type LlamaEngineOptions } from './llama/start.ts'
-export { Gate } from './scripted/gate.ts'
-export { ScriptedEngine, type ScriptedOptions, type ScriptedStep } from './scripted/engine.ts'

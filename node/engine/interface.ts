@@ -1,16 +1,17 @@
 /**
- * What a node asks of whatever runs its model. The llama engine in a child process, and the
- * scripted engine of the tests, pass the same conformance suite (`test/conformance/engine.ts`).
+ * The interface between a node and the engine that runs its model. The llama engine, which runs in a child process, and
+ * the scripted engine of the tests (`test/scripted-engine`) pass the same conformance suite
+ * (`test/conformance/engine.ts`).
  *
- * Life of a generation: `tokenize` (what `accepted` tells) -> `generate` -> iterate its events ->
- * the last is `done`. Ending the iteration early, or aborting the signal, stops the evaluation and
- * frees the slot. The engine queues nothing: the caller never runs more than `slots` generations.
+ * Lifecycle of a generation: `tokenize`, then `generate`, then iterate the events; the last event is `done`. The caller
+ * stops the evaluation and frees the slot when it ends the iteration early or aborts the signal. The engine has no
+ * queue: the caller must not run more than `slots` generations at once.
  */
 import type {
-  AnswerShape,
   Embeddings,
   Feature,
   FinishReason,
+  OutputConstraint,
   PromptInput,
   ReadJob,
   ParsedAnswer,
@@ -27,79 +28,81 @@ export interface EngineModel {
   architecture: string
   parameters: number
   quantization: string
-  /** Tokens of prompt and answer together that one slot holds. */
+  /** The most tokens of prompt and answer together in one slot. */
   contextLength: number
   vocabularySize: number
   sizeBytes: number
-  /** "chat" only if the file holds a chat template. */
+  /** "chat" only if the file contains a chat template. */
   features: readonly Feature[]
 }
 
-/** How the engine computes; part of receipts, as honest noise depends on it. */
+/** How the engine computes. It is part of receipts, because the numerical noise between honest nodes depends on it. */
 export interface EngineBackend {
   /** "cpu", "cuda", "metal" or "vulkan". */
   accelerator: string
-  /** Name and version, "node-llama-cpp/3.22.1". */
+  /** Name and version, such as "node-llama-cpp/3.22.1". */
   engine: string
-  /** Types of the KV cache's keys and values, "bf16/f16". */
+  /** Types of the keys and values in the KV cache, such as "bf16/f16". */
   kvType: string
   flashAttention: boolean
-  /** Name of the GPU; absent on a CPU. */
+  /** Name of the GPU; undefined on a CPU. */
   device?: string
-  /** Memory of the GPU; absent on a CPU. */
+  /** Memory of the GPU; undefined on a CPU. */
   vramBytes?: number
 }
 
-/** `restarting`: crashed, comes back by itself. `failed`: crashed too often, see `reason`. */
+/** `restarting`: the engine crashed and starts again. `failed`: it crashed too often and stays down, see `reason`. */
 export type EngineStatus = { state: 'ready' } | { state: 'restarting' } | { state: 'failed'; reason: string }
 
 export interface GenerateJob {
   promptTokens: readonly number[]
-  /** Answer tokens that exist already (continuation); generation starts at this length. */
+  /** The tokens of an answer to resume; empty for a new answer. The generation starts after them. */
   answerTokens: readonly number[]
   sampling: SamplingParameters
-  /** Most tokens of the whole answer, those of `answerTokens` included. */
+  /** The most tokens of the whole answer, including `answerTokens`. */
   maxTokens: number
   stop: readonly string[]
-  /** Undefined: one text, and any. */
-  shape?: AnswerShape
-  /** Alternatives per position, or undefined for no log-probabilities. */
+  /** Undefined: any text, without reasoning and tool calls. */
+  constraint?: OutputConstraint
+  /** Alternatives for each position; undefined: no log-probabilities. */
   topLogprobs?: number
-  /** Tokens that may be generated before the first `grant`. */
+  /** Tokens that the engine can generate before the first `grant`. */
   credit: number
 }
 
 export type EngineEvent =
-  /** The prompt is evaluated; sent once, before the first delta. */
+  /** The prompt is evaluated. Sent once, before the first delta. */
   | { type: 'prefill'; cachedTokens: number; prefillMs: number }
   | { type: 'delta'; delta: TokenDelta }
   | { type: 'done'; finishReason: FinishReason; usage: Usage; prefillMs: number; decodeMs: number }
 
 export interface Generation extends AsyncIterable<EngineEvent> {
-  /** Lets the engine generate this many tokens more; at zero it waits, holding its slot. */
+  /** Lets the engine generate this many more tokens. Without credit the engine waits and keeps the slot. */
   grant: (tokens: number) => void
 }
 
 export interface ScoreJob {
   promptTokens: readonly number[]
   answerTokens: readonly number[]
-  /** The first position to score. Default 0. */
+  /** The first position of the answer to score. Default 0. */
   first?: number
-  /** As of the request: under a grammar the candidates are those that it allows. */
-  shape?: AnswerShape
+  /** The constraint of the request. With a grammar, only the tokens that it allows get scores. */
+  constraint?: OutputConstraint
 }
 
-/** Raw top-64 logits at one position, best first (ties: lower token id first). */
+/** The 64 highest raw logits at one position, highest first; for equal logits the lower token id first. */
 export interface PositionScores {
   tokens: Uint32Array
   logits: Float32Array
 }
 
 export interface EngineCounters {
-  /** Tokens evaluated since the start, prefill and decode apart: shows that an abort bites. */
+  /**
+   * Tokens evaluated since the start, in prompts and in answers. Tests check with them that an abort stops the evaluation.
+   */
   prefillTokens: number
   decodeTokens: number
-  /** Slots with a generation in them. */
+  /** Slots in use. */
   activeSlots: number
   restarts: number
 }
@@ -107,22 +110,24 @@ export interface EngineCounters {
 export interface Engine {
   readonly model: EngineModel
   readonly backend: EngineBackend
-  /** Generations that may run at once. */
+  /** The most generations at once. */
   readonly slots: number
-  /** Conversations kept beside those in the slots, whose next turn costs only what is new. */
+  /** Conversations in memory besides those in the slots. Their next turn only evaluates the new tokens. */
   readonly remembered: number
   readonly status: EngineStatus
-  /** Calls back on every change of `status`; returns the way to stop it. */
+  /** Calls the listener on every change of `status`. Returns a function that removes the listener. */
   onStatus: (listener: (status: EngineStatus) => void) => () => void
-  /** Renders the model's chat template where the input is a chat, and tokenises. */
+  /** Tokenises the input; a chat is rendered with the model's chat template first. */
   tokenize: (input: PromptInput, signal?: AbortSignal) => Promise<number[]>
-  /** Throws `PotluckError` `engine_failed` from the iteration if the process dies. */
+  /** The iteration throws `PotluckError` `engine_failed` if the process dies. */
   generate: (job: GenerateJob, signal?: AbortSignal) => Generation
-  /** One prefill: the scores at every answer position from the first on, for an audit. */
+  /** Evaluates prompt and answer in one prefill, and returns the scores at every answer position from `first` on. */
   score: (job: ScoreJob, signal?: AbortSignal) => Promise<PositionScores[]>
-  /** Text and end of an answer's tokens, as `generate` would have given them. */
+  /** Returns the text and the end of an answer, exactly as `generate` would have. */
   read: (job: ReadJob, signal?: AbortSignal) => Promise<ParsedAnswer>
-  /** A vector of length 1 for each text; throws `PotluckError` `context_length_exceeded` for one that is too long. */
+  /**
+   * Returns a vector of length 1 for each text. Throws `PotluckError` `context_length_exceeded` if a text is too long.
+   */
   embed: (texts: readonly string[], signal?: AbortSignal) => Promise<Embeddings>
   counters: () => Promise<EngineCounters>
   close: () => Promise<void>

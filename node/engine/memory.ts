@@ -1,42 +1,52 @@
 /**
- * Conversations that other requests drove out of their slots.
+ * Remembers conversations that lost their slot to other requests.
  *
- * Beside the sequences that requests are evaluated on, the slots, a context may have some that only
- * hold what was in a slot before: a person thinks for longer than a slot stays free. A request that
- * goes on with such a conversation gets it copied into its slot. Which sequence is copied where is
- * decided here, and nothing else: the engine does it, and the simulator counts what it is good for.
+ * A context has two kinds of sequences. The engine evaluates requests on the slots. The other sequences only store a
+ * conversation that was in a slot before, because a person often thinks longer than a slot stays free. When a request
+ * continues such a conversation, the engine copies it to the slot.
+ *
+ * This module only decides which sequence is copied where. The engine makes the copies; the simulator uses the same
+ * decisions to count how many conversations find their prefix.
  */
 
-import { CONTEXT_PER_COPY, LEAST_COPIED_TOKENS, OPENING_TOKENS } from './constants.ts'
+import {
+  CONTEXT_PER_COPY,
+  LEAST_COPIED_TOKENS,
+  MOST_REMEMBERED,
+  OPENING_TOKENS,
+  SHARE_FOR_MEMORY
+} from './constants.ts'
 import { chooseSlot, commonPrefix, type SlotView } from './slots.ts'
 
-/** Where a request goes. */
+/** The slot for a request. */
 export interface Placement<S> {
   slot: S
-  /** To be done before, in this order: what the slot holds to where it is kept, what the request needs to the slot. */
+  /** Copies to make first, in this order: the slot's old content to a memory sequence, then the prefix to the slot. */
   copies: readonly { from: S; to: S }[]
 }
 
-/** Tokens that a copy must be worth, as it takes the whole context along however little is in it. */
+/**
+ * Returns the fewest tokens that a copy must save. A copy always copies the whole context, even if it is almost empty.
+ */
 export function leastWorthCopying(contextLength: number): number {
   return Math.max(LEAST_COPIED_TOKENS, Math.ceil(contextLength / CONTEXT_PER_COPY))
 }
 
-/** Remembers what was used last. Without sequences to remember in, it only chooses slots. */
+/** Remembers the conversations that were used last. Without memory sequences it only chooses slots. */
 export class ConversationMemory<S extends SlotView> {
   readonly slots: readonly S[]
   readonly #kept: readonly S[]
   readonly #least: number
-  /** When a sequence's content was last asked for or added to, counted in events. */
+  /** For each sequence, the number of the event in which its content was last used or extended. */
   readonly #usedAt = new Map<S, number>()
-  /** What a slot was last asked for: its content beyond that is an answer. */
+  /** The tokens of the latest request in each slot. The slot's content after them is an answer. */
   readonly #asked = new Map<S, readonly number[]>()
   #events = 0
 
   /**
-   * @param slots ids from 0 without gaps
-   * @param kept sequences that nothing is evaluated on
-   * @param least what a copy must be worth, as `leastWorthCopying` says
+   * @param slots their ids start at 0 and are consecutive
+   * @param kept the sequences that only store conversations
+   * @param least the fewest tokens that a copy must save, see `leastWorthCopying`
    */
   constructor(slots: readonly S[], kept: readonly S[], least: number) {
     this.slots = slots
@@ -44,12 +54,12 @@ export class ConversationMemory<S extends SlotView> {
     this.#least = least
   }
 
-  /** The place for a request for these tokens, or undefined if all slots are busy. */
+  /** Returns the slot and the copies for a request with these tokens; undefined if all slots are busy. */
   place(tokens: readonly number[]): Placement<S> | undefined {
     const best = chooseSlot(this.slots, tokens)
     if (best === undefined) return undefined
     const source = this.#longest(tokens, commonPrefix(best.cached, tokens) + this.#least)
-    // What is copied fits any slot, so that its place in the batch decides.
+    // A copied conversation fits any slot, so only the position in the batch matters.
     const slot = (source && chooseSlot(this.slots, [])) ?? best
     const target = this.#worthKeeping(slot, source === undefined ? tokens : []) ? this.#room(slot, source) : undefined
     if (target !== undefined) this.#usedAt.set(target, this.#used(slot))
@@ -65,12 +75,12 @@ export class ConversationMemory<S extends SlotView> {
     }
   }
 
-  /** The request is done with the slot. */
-  leave(slot: S): void {
+  /** The request no longer uses the slot. */
+  release(slot: S): void {
     this.#touch(slot)
   }
 
-  /** The remembered sequence that holds most of the tokens, and at least so many; of equals the one used last. */
+  /** Returns the remembered sequence with the longest common prefix, of at least `least` tokens; if equal, the latest. */
   #longest(tokens: readonly number[], least: number): S | undefined {
     let longest: S | undefined
     let most = least
@@ -85,9 +95,9 @@ export class ConversationMemory<S extends SlotView> {
   }
 
   /**
-   * Whether something is lost when the slot's content is cut to what it has in common with the tokens.
-   * A conversation that goes on without the end of its last answer (its reasoning is left out, or
-   * another answer is wanted) never comes back to it.
+   * Whether the slot's content is worth a copy before it is cut to its common prefix with the tokens. It is not if the
+   * tokens continue the same conversation without the end of its last answer (without its reasoning, or for another
+   * answer), because the conversation never uses that end again.
    */
   #worthKeeping(slot: S, tokens: readonly number[]): boolean {
     const common = commonPrefix(slot.cached, tokens)
@@ -96,19 +106,19 @@ export class ConversationMemory<S extends SlotView> {
     return !this.#kept.some((kept) => startsWith(kept.cached, slot.cached))
   }
 
-  /** Where the slot's content goes, or undefined if all that is remembered was used since. */
+  /** Returns the sequence for the slot's content; undefined if all remembered content was used more recently. */
   #room(slot: S, source: S | undefined): S | undefined {
     const free = this.#kept.filter((kept) => kept !== source)
-    const redundant = free.find((kept) => this.#isHeldElsewhere(kept))
+    const redundant = free.find((kept) => this.#isRedundant(kept))
     if (redundant !== undefined) return redundant
     const oldest = free.toSorted((a, b) => this.#used(a) - this.#used(b))[0]
     return oldest !== undefined && this.#used(oldest) < this.#used(slot) ? oldest : undefined
   }
 
-  /** Earlier turns of what another sequence holds, and what is empty. */
-  #isHeldElsewhere(kept: S): boolean {
+  /** Whether another sequence contains the same tokens: those of an earlier turn, or none. */
+  #isRedundant(kept: S): boolean {
     const others = [
-      // A busy slot may still hold what its request is about to replace.
+      // A busy slot can still contain tokens that its request will replace.
       ...this.slots.map((slot) => (slot.busy ? (this.#asked.get(slot) ?? []) : slot.cached)),
       ...this.#kept.filter((other) => other !== kept).map(({ cached }) => cached)
     ]
@@ -124,11 +134,27 @@ export class ConversationMemory<S extends SlotView> {
   }
 }
 
-/** From the end: what begins alike, as templates and system messages do, is told apart at once. */
+/** Compares from the end, because conversations with the same template and system message differ there. */
 function startsWith(whole: readonly number[], beginning: readonly number[]): boolean {
   if (whole.length < beginning.length) return false
   for (let index = beginning.length - 1; index >= 0; index--) {
     if (whole[index] !== beginning[index]) return false
   }
   return true
+}
+
+/** A memory that contexts use: the machine's or the GPU's. */
+export interface MemoryPool {
+  /** Free bytes after the model and the slots. */
+  freeBytes: number
+  /** Bytes of one more context in this memory; 0: none. */
+  bytesEach: number
+}
+
+/** Returns the default number of conversations that a node remembers. */
+export function conversationsThatFit(pools: readonly MemoryPool[]): number {
+  const fits = pools
+    .filter(({ bytesEach }) => bytesEach > 0)
+    .map(({ freeBytes, bytesEach }) => Math.floor((freeBytes * SHARE_FOR_MEMORY) / bytesEach))
+  return Math.max(0, Math.min(MOST_REMEMBERED, ...fits))
 }

@@ -2,14 +2,14 @@ import { PotluckError } from '@potluck/protocol'
 import type { ConversationMemory } from './memory.ts'
 import type { SlotView } from './slots.ts'
 
-/** A slot that requests take in turn. */
+/** A slot that one request after another uses. */
 export interface Slot<S> extends SlotView {
   busy: boolean
-  /** Takes over what another sequence holds; `cached` says so at once, whatever the copy itself takes. */
+  /** Copies the content of another sequence. `cached` changes immediately, before the copy is done. */
   copy: (from: S) => Promise<void>
 }
 
-/** The slots of an engine, each for one request at a time. */
+/** The slots of an engine. Each serves one request at a time. */
 export class SlotPool<S extends Slot<S>> {
   readonly #memory: ConversationMemory<S>
 
@@ -23,9 +23,10 @@ export class SlotPool<S extends Slot<S>> {
   }
 
   /**
-   * Runs `work` on the best slot for these tokens, which then holds as much of them as any sequence did.
+   * Runs `work` on the best slot for these tokens. If a remembered sequence contains more of them, the pool copies it
+   * to the slot first.
    *
-   * @throws PotluckError `busy` if all are taken: whoever asks is to know how many there are
+   * @throws PotluckError `busy` if all slots are taken; the caller must not run more requests than there are slots
    */
   async use<T>(tokens: readonly number[], work: (slot: S) => Promise<T>): Promise<T> {
     const placement = this.#memory.place(tokens)
@@ -33,12 +34,12 @@ export class SlotPool<S extends Slot<S>> {
     const { slot, copies } = placement
     slot.busy = true
     try {
-      // All at once: what the next request has copied then comes after these.
+      // Requests all copies at the same time, so that the copies of the next request come after them.
       await Promise.all(copies.map(async ({ from, to }) => to.copy(from)))
       return await work(slot)
     } finally {
       slot.busy = false
-      this.#memory.leave(slot)
+      this.#memory.release(slot)
     }
   }
 }

@@ -1,18 +1,18 @@
 /**
- * Which slot a request gets. A slot keeps what it evaluated last, so that the next turn of the same
- * conversation costs only what is new.
+ * Chooses the slot for a request. A slot keeps the tokens that it evaluated last, so the next turn of the same
+ * conversation only evaluates the new tokens.
  */
 
-/** What the choice looks at. */
+/** The properties of a slot on which the choice depends. */
 export interface SlotView {
-  /** Place in the batch. */
+  /** Position in the batch. */
   readonly id: number
   /** Tokens in its cache. */
   readonly cached: readonly number[]
   readonly busy: boolean
 }
 
-/** How many tokens at their beginnings are the same. */
+/** Returns the length of the common prefix. */
 export function commonPrefix(a: readonly number[], b: readonly number[]): number {
   const most = Math.min(a.length, b.length)
   let length = 0
@@ -21,12 +21,12 @@ export function commonPrefix(a: readonly number[], b: readonly number[]): number
 }
 
 /**
- * The best free slot for these tokens, or undefined if all are busy.
+ * Returns the best free slot for these tokens; undefined if all are busy.
  *
- * A slot is worth what it saves less what taking it destroys. Without the second, all conversations
- * would meet in one slot: their templates begin alike, and any common prefix beats none. If nothing
- * is worth keeping, the slot comes next to the busy ones: llama.cpp evaluates sequences together
- * only if their ids follow each other without a gap (ids 0, 2, 4, 6 took 2.3 times as long as 0-3).
+ * The worth of a slot is the number of tokens that it saves minus the number that the request overwrites. The second
+ * number matters: all templates begin alike, so without it all conversations would go to the same slot. Between slots
+ * without worth, one next to a busy slot is better, because llama.cpp evaluates sequences together only if their ids
+ * are consecutive (ids 0, 2, 4, 6 took 2.3 times as long as 0 to 3).
  */
 export function chooseSlot<S extends SlotView>(slots: readonly S[], tokens: readonly number[]): S | undefined {
   let best: S | undefined
@@ -48,7 +48,7 @@ function leavesNoGap(slot: SlotView, slots: readonly SlotView[]): boolean {
   return busy.length === 0 || busy.some((other) => Math.abs(other.id - slot.id) === 1)
 }
 
-/** Lexicographic, the higher first. */
+/** Compares lexicographically; the higher rank comes first. */
 function comesBefore(a: readonly number[], b: readonly number[]): boolean {
   for (let index = 0; index < a.length; index++) {
     if (a[index] !== b[index]) return a[index]! > b[index]!

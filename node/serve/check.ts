@@ -3,7 +3,7 @@ import { offeredTools, PotluckError, type Feature, type GenerateRequest } from '
 import { equals } from 'uint8arrays/equals'
 
 import type { EngineModel, EngineStatus } from '../engine/interface.ts'
-import { inputBytes } from '../engine/shape/input-bytes.ts'
+import { inputBytes } from '../engine/checks.ts'
 import { MAX_BYTES_PER_TOKEN, RESTART_RETRY_MS } from '../limits/limits.ts'
 
 /** What the node serves at the moment. */

@@ -9,7 +9,7 @@ import {
   encodeNodeFrame,
   GENERATE_PROTOCOL,
   PotluckError,
-  shapeOf,
+  outputConstraintOf,
   type GenerateRequest
 } from '@potluck/protocol'
 
@@ -117,7 +117,7 @@ async function runAnswer(
       sampling: request.sampling,
       maxTokens: request.maxTokens,
       stop: request.stop,
-      shape: shapeOf(request),
+      constraint: outputConstraintOf(request),
       credit: account.lend(),
       ...(request.topLogprobs === undefined ? {} : { topLogprobs: request.topLogprobs })
     },

@@ -10,7 +10,7 @@ import { equals } from 'uint8arrays/equals'
 
 import { SAMPLING_CONTRACT } from '../constants.ts'
 import { PotluckError } from '../errors.ts'
-import { shapeOf } from '../shape.ts'
+import { outputConstraintOf } from '../output-constraint.ts'
 import type { AnswerRecord } from '../wire/answer-record.ts'
 import type { AuditResult } from '../wire/audit.ts'
 import { measureAnswer } from './measure.ts'
@@ -51,13 +51,13 @@ export async function auditAnswer(
   if (receipt.contract !== SAMPLING_CONTRACT) return { ...clean, comparable: false }
 
   const rendered = await scorer.tokenize(request.input, signal)
-  const shape = shapeOf(request)
-  const parsed = await scorer.read({ answerTokens, stop: request.stop, shape }, signal)
+  const constraint = outputConstraintOf(request)
+  const parsed = await scorer.read({ answerTokens, stop: request.stop, constraint }, signal)
   const violations = violationsOf(answer, rendered, parsed)
   const misstatements = received === undefined ? [] : misstatementsOf(answer, parsed, received)
   const first = receipt.firstPosition
   if (violations.length > 0 || first === answerTokens.length) return { ...clean, violations, misstatements }
 
-  const scores = await scorer.score({ promptTokens, answerTokens, first, shape }, signal)
+  const scores = await scorer.score({ promptTokens, answerTokens, first, constraint }, signal)
   return { ...clean, misstatements, measured: measureAnswer(scores, request.sampling, answerTokens, first) }
 }

@@ -1,4 +1,4 @@
-import type { AnswerShape, PromptInput } from '../generation.ts'
+import type { OutputConstraint, PromptInput } from '../generation.ts'
 import type { TokenCandidates } from '../sampler/index.ts'
 
 /** The text and the end of an answer, parsed from its tokens. */
@@ -13,7 +13,7 @@ export interface ReadJob {
   answerTokens: readonly number[]
   stop: readonly string[]
   /** The request's constraints; undefined: plain text. */
-  shape?: AnswerShape
+  constraint?: OutputConstraint
 }
 
 export interface AuditScoreJob {
@@ -22,7 +22,7 @@ export interface AuditScoreJob {
   answerTokens: readonly number[]
   /** The first position to score. */
   first: number
-  shape: AnswerShape
+  constraint: OutputConstraint
 }
 
 /** What an audit needs from an engine that holds the model. The node's `Engine` implements it. */

@@ -1,10 +1,10 @@
 /**
  * @module protocol/grammar
  *
- * What a grammar allows next, byte by byte; part of the sampling contract.
+ * Grammars decide, byte by byte, how a text can continue. They are part of the sampling contract.
  */
 export * from './limits.ts'
-export { begin, nearKey, Node, step, Terminal, TooManyWays, Ways, type Way } from './machine.ts'
+export { begin, GrammarNode, nearKey, step, Terminal, TooManyWays, Ways, type Way } from './machine.ts'
 export { JsonString } from './json-string.ts'
-export { Choice, Reference, Repeat, Sequence } from './structure.ts'
+export { Alternation, Concatenation, Reference, Repeat } from './structure.ts'
 export { FreeText, Literal } from './text.ts'

@@ -1,11 +1,11 @@
 /**
- * The terminal of JSON numbers between two bounds, in plain decimals: after every byte there is a number
- * within the bounds that begins so. The state is the text so far.
+ * The terminal for JSON numbers between two bounds, in plain decimals. It accepts a byte only if some number within the
+ * bounds begins with the text so far. The state is that text.
  */
 import { MAX_NUMBER_DIGITS, USUAL_DECIMALS } from './limits.ts'
-import { Terminal, type Status } from './machine.ts'
+import { Terminal, type TerminalStatus } from './machine.ts'
 
-/** Bounds of the schema; `exclusive`: the number itself is not allowed. */
+/** A bound of the schema. `exclusive`: the bound itself is not allowed. */
 export interface NumberBound {
   value: number
   exclusive: boolean
@@ -14,7 +14,7 @@ export interface NumberBound {
 export interface NumberBounds {
   least?: NumberBound
   most?: NumberBound
-  /** Without a fraction. */
+  /** Only numbers without a fraction. */
   integer: boolean
 }
 
@@ -22,14 +22,14 @@ const LARGEST = 10n ** BigInt(MAX_NUMBER_DIGITS) - 1n
 
 export class JsonNumber extends Terminal {
   override readonly start = ''
-  /** Digits after the point at most. Bounds are counted in units of the last one. */
+  /** The most digits after the point. The bounds are integers in units of the last one. */
   readonly #decimals: number
   readonly #least: bigint
   readonly #most: bigint
 
-  /** Undefined where no number of at most `MAX_NUMBER_DIGITS` digits lies between the bounds. */
+  /** Returns undefined if no number of at most `MAX_NUMBER_DIGITS` digits is between the bounds. */
   static between({ least, most, integer }: NumberBounds): JsonNumber | undefined {
-    // Bounds that are closer than the usual decimals need more of them.
+    // Bounds that are closer together than `USUAL_DECIMALS` can express need more decimals.
     for (let decimals = integer ? 0 : USUAL_DECIMALS; decimals < MAX_NUMBER_DIGITS; decimals++) {
       const number = new JsonNumber(
         least === undefined ? -LARGEST * power(decimals) : scaledLeast(least, decimals),
@@ -54,7 +54,7 @@ export class JsonNumber extends Terminal {
     return /^-?(?:(?:0|[1-9]\d*)(?:\.\d*)?)?$/.test(text) && this.#isViable(text) ? text : undefined
   }
 
-  override status(state: string): Status {
+  override status(state: string): TerminalStatus {
     if (!/\d$/.test(state)) return 'open'
     const { digits, fraction, least, most } = this.#parts(state)
     const value = BigInt(digits + (fraction ?? '')) * power(this.#decimals - (fraction?.length ?? 0))
@@ -65,16 +65,16 @@ export class JsonNumber extends Terminal {
     return state
   }
 
-  /** The digits, and what their value without the sign has to lie between. */
+  /** Splits the text into digits. `least` and `most` are the bounds of the value without its sign. */
   #parts(text: string): { digits: string; fraction: string | undefined; least: bigint; most: bigint } {
     const negative = text.startsWith('-')
     const [digits = '', fraction] = text.slice(negative ? 1 : 0).split('.')
-    // There is no negative zero: it would be another spelling.
+    // Negative zero is not allowed: it would be a second spelling of zero.
     const least = negative ? max(1n, -this.#most) : max(0n, this.#least)
     return { digits, fraction, least, most: negative ? -this.#least : this.#most }
   }
 
-  /** Whether some number within the bounds begins like this. */
+  /** Whether some number within the bounds begins with this text. */
   #isViable(text: string): boolean {
     if (text === '' && this.#isViable('-')) return true
     const { digits, fraction, least, most } = this.#parts(text)
@@ -87,7 +87,7 @@ export class JsonNumber extends Terminal {
     const longest = digits === '0' ? 1 : MAX_NUMBER_DIGITS
     for (let length = Math.max(1, digits.length); length <= longest; length++) {
       const tail = power(length - digits.length)
-      // The first digit is 0 only in a number below 1.
+      // The first digit is 0 only in numbers below 1.
       const first = digits === '' ? (length === 1 ? 0n : tail / 10n) : BigInt(digits) * tail
       const end = digits === '' ? tail : first + tail
       const finest = Math.min(this.#decimals, MAX_NUMBER_DIGITS - length)
@@ -97,7 +97,7 @@ export class JsonNumber extends Terminal {
     return false
   }
 
-  /** Whether a multiple of the finest unit lies in `[first, first + width)` and within the bounds. */
+  /** Whether `[first, first + width)` contains a multiple of the finest unit that is within the bounds. */
   #meets(first: bigint, width: bigint, finest: number, least: bigint, most: bigint): boolean {
     const unit = power(this.#decimals - finest)
     const low = max(first, least)
@@ -110,7 +110,7 @@ function negated({ value, exclusive }: NumberBound): NumberBound {
   return { value: -value, exclusive }
 }
 
-/** The least multiple of 10^-decimals that a lower bound allows, in units of that. */
+/** The smallest multiple of 10^-decimals that a lower bound allows, in units of 10^-decimals. */
 function scaledLeast({ value, exclusive }: NumberBound, decimals: number): bigint {
   const [mantissa = '0', exponent = '0'] = String(value).split('e')
   const [integer = '0', fraction = ''] = mantissa.split('.')

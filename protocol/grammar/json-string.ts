@@ -1,14 +1,14 @@
-/** Terminals of JSON strings: valid UTF-8, no lone surrogates, a bounded number of characters. */
+/** Terminals for JSON strings: valid UTF-8, no surrogates, a limited number of characters. */
 import { MAX_KEY_LENGTH } from './limits.ts'
-import { Terminal, type Status } from './machine.ts'
+import { Terminal, type TerminalStatus } from './machine.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 /**
- * Where inside a character a string is. `body`: between characters. `hex`: digits of an escape to come;
- * a surrogate's are refused at the second (`hex3d`). `more`: continuation bytes to come; the second byte of
- * some characters has a range of its own (RFC 3629).
+ * The position within a character. `body`: between two characters. `hexN`: N digits of an escape follow; `hex3d` is
+ * after a first digit `d` and refuses the second digit of a surrogate. `moreN`: N continuation bytes follow. `afterXX`:
+ * after a first byte that limits the range of the second one (RFC 3629).
  */
 const PLACES = [
   'body',
@@ -28,10 +28,10 @@ const PLACES = [
 ] as const
 type Place = (typeof PLACES)[number]
 
-/** A character is complete, or the string is. */
+/** The position after a byte: within a character, after a whole character, or after the end of the string. */
 type Turn = Place | 'character' | 'end'
 
-/** What a byte does at a place; undefined where it is not allowed. */
+/** The effect of a byte at a place; undefined if the byte is not allowed. */
 function turn(place: Place, byte: number): Turn | undefined {
   switch (place) {
     case 'body':
@@ -90,13 +90,16 @@ function within(byte: number, least: number, most: number, then: Turn): Turn | u
 
 const ENDED = -1
 
-/** The characters of a string and its closing quote; the state is the count of whole ones and the place. */
+/** The characters of a string and its closing quote. The state is the number of whole characters, and the place. */
 export class JsonString extends Terminal {
   override readonly start = 0
   readonly #least: number
   readonly #most: number
 
-  /** @param least and `most`: Unicode characters, an escape counting as one */
+  /**
+   * @param least Unicode characters; an escape counts as one
+   * @param most the same
+   */
   constructor(least: number, most: number) {
     super()
     this.#least = least
@@ -113,11 +116,11 @@ export class JsonString extends Terminal {
     return next === 'character' ? (count + 1) * PLACES.length : count * PLACES.length + PLACES.indexOf(next)
   }
 
-  override status(state: number): Status {
-    return state === ENDED ? 'over' : 'open'
+  override status(state: number): TerminalStatus {
+    return state === ENDED ? 'done' : 'open'
   }
 
-  /** Characters that may still come; undefined inside a character. */
+  /** The number of characters that can follow; undefined within a character. */
   room(state: number): number | undefined {
     return state % PLACES.length === 0 ? this.#most - state / PLACES.length : undefined
   }
@@ -130,12 +133,12 @@ export class JsonString extends Terminal {
 }
 
 /**
- * The characters of a key that the schema does not name, with its closing quote. Without escapes, which
- * would be other spellings of the keys that it does; the state is the place and the bytes so far.
+ * The characters of a key that the schema does not name, and its closing quote. It allows no escapes, because they
+ * would be second spellings of the keys that the schema names. The state is the place and the bytes so far.
  */
 export class JsonKey extends Terminal {
   override readonly start = '0'
-  /** Keys in the bytes of UTF-8, one character for each. */
+  /** The keys that the schema names: one character for each byte of their UTF-8. */
   readonly #taken: readonly string[]
 
   constructor(taken: readonly string[]) {
@@ -149,19 +152,19 @@ export class JsonKey extends Terminal {
     const next = turn(PLACES[place]!, byte)
     if (next === undefined || next === 'escape') return undefined
     if (next === 'end') return this.#taken.includes(bytes) ? undefined : '!'
-    // A character that begins has room for all its bytes.
+    // The limit applies where a character begins, so that no character is cut.
     if (place === 0 && bytes.length >= MAX_KEY_LENGTH) return undefined
     const after = next === 'character' ? 0 : PLACES.indexOf(next)
     return after.toString(PLACES.length) + bytes + String.fromCharCode(byte)
   }
 
-  override status(state: string): Status {
-    return state === '!' ? 'over' : 'open'
+  override status(state: string): TerminalStatus {
+    return state === '!' ? 'done' : 'open'
   }
 
   override keyOf(state: string): string {
     const bytes = state.slice(1)
-    // Once it begins like no other key, only its length counts.
+    // Once no named key begins like this, only the length matters.
     return this.#taken.some((key) => key.startsWith(bytes)) ? state : `${state[0]}+${bytes.length}`
   }
 }

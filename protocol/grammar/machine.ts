@@ -1,59 +1,59 @@
 /**
- * A machine over bytes that knows how a text may go on. What it accepts is a function of the bytes
- * alone, so that node, auditor and a node that continues find the same state by the same tokens.
+ * A machine over bytes that decides how a text can continue. Its state is a function of the bytes alone. So the same
+ * tokens give the same state in the node that answers, in a node that resumes the answer, and in an auditor.
  *
- * A grammar is a graph of nodes. Terminals take bytes; all other nodes only say what comes next. Where
- * several readings of a text are possible, the state holds all of them: each is a way, a terminal with
- * its own state and the path of nodes that are still to be finished after it.
+ * A grammar is a graph of nodes. Terminals accept bytes; all other nodes only decide which terminal is next. If a text
+ * has several readings, the state contains all of them. Each reading is a `Way`: a terminal, its state, and the path of
+ * nodes that follow it.
  */
 import { MAX_CHOICES, MAX_NESTING, MAX_WAYS, REACH } from './limits.ts'
 
 let lastId = 0
 
-/** A place of a grammar. */
-export abstract class Node {
-  /** Unique in this process; for keys of caches, without a meaning. */
+/** A node of a grammar. */
+export abstract class GrammarNode {
+  /** Unique in this process, for the keys of caches. */
   readonly id: number = ++lastId
-  /** Objects and arrays within each other that the shortest text of this node needs. */
+  /** Levels of nested objects and arrays that the least nested text of this node has. */
   nesting = 0
 
   /**
-   * Adds the ways to go on in this node.
+   * Adds the ways in which the text can continue within this node.
    *
-   * @param at how far the node is; 0 at its beginning
-   * @param next what follows it
+   * @param at the position within the node; 0 at its beginning
+   * @param next the path that follows the node
    */
   abstract enter(at: number, next: Path | undefined, ways: Ways): void
 
-  /** Nodes that stand at the very beginning of this one: a cycle of these would never take a byte. */
-  heads(): readonly Node[] {
+  /** The nodes with which this one can begin. A cycle of them would never accept a byte. */
+  heads(): readonly GrammarNode[] {
     return []
   }
 
-  /** From the nodes within; called until nothing changes any more. */
+  /** Computes `nesting` from the nodes within. `measureNesting` calls it until nothing changes. */
   measure(): number {
     return 0
   }
 
-  /** Tells states apart whose next `reach` bytes may differ. */
+  /** Returns different keys for positions that can differ in the next `reach` bytes. */
   keyAt(at: number, _reach: number): string {
     return String(at)
   }
 }
 
-/** `open`: more has to come; `whole`: it may end here or go on; `over`: it has ended. */
-export type Status = 'open' | 'whole' | 'over'
+/** `open`: more bytes must follow. `whole`: it can end here or continue. `done`: it has ended. */
+export type TerminalStatus = 'open' | 'whole' | 'done'
 
 export type TerminalState = number | string
 
-/** A node that takes bytes. */
-export abstract class Terminal extends Node {
+/** A node that accepts bytes. */
+export abstract class Terminal extends GrammarNode {
   abstract readonly start: TerminalState
 
-  /** The state after one more byte; undefined where it is not allowed. */
+  /** Returns the state after one more byte; undefined if the byte is not allowed. */
   abstract step(state: TerminalState, byte: number): TerminalState | undefined
 
-  abstract status(state: TerminalState): Status
+  abstract status(state: TerminalState): TerminalStatus
 
   abstract keyOf(state: TerminalState, reach: number): string
 
@@ -62,65 +62,67 @@ export abstract class Terminal extends Node {
   }
 }
 
-/** What is to be finished after a terminal: a node, how far it is, and what follows it. */
+/** The nodes that follow a terminal: a node, the position within it, and the path after it. */
 export class Path {
-  readonly node: Node
+  readonly node: GrammarNode
   readonly at: number
   readonly next: Path | undefined
-  /** Objects and arrays that are open. */
+  /** The number of objects and arrays that are open. */
   readonly nesting: number
   #near: string | undefined
   #exact: string | undefined
 
-  constructor(node: Node, at: number, next: Path | undefined, opens = 0) {
+  constructor(node: GrammarNode, at: number, next: Path | undefined, opens = 0) {
     this.node = node
     this.at = at
     this.next = next
     this.nesting = (next?.nesting ?? 0) + opens
   }
 
-  /** The same for paths that the next tokens cannot tell apart. */
+  /** The same key for paths that allow the same next tokens. */
   get near(): string {
     return (this.#near ??= `${this.node.id}.${this.node.keyAt(this.at, REACH)}/${this.next?.near ?? ''}`)
   }
 
+  /** A different key for each path. */
   get exact(): string {
     return (this.#exact ??= `${this.node.id}.${this.node.keyAt(this.at, Infinity)}/${this.next?.exact ?? ''}`)
   }
 }
 
-/** Whether a node's shortest text stays within the bound of nesting. */
-export function fits(node: Node, next: Path | undefined): boolean {
+/** Whether some text of the node stays within `MAX_NESTING`. */
+export function fits(node: GrammarNode, next: Path | undefined): boolean {
   return (next?.nesting ?? 0) + node.nesting <= MAX_NESTING
 }
 
-/** Goes on with what follows; without anything, the text may end. */
+/** Adds the ways of the path. If nothing follows, the text can end. */
 export function resume(path: Path | undefined, ways: Ways): void {
   if (path === undefined) ways.mayEnd = true
   else path.node.enter(path.at, path.next, ways)
 }
 
+/** One reading of the text so far. */
 export interface Way {
   readonly terminal: Terminal
   readonly state: TerminalState
   readonly next: Path | undefined
 }
 
-/** A text has more readings at once than are followed. */
+/** The text has more readings than `MAX_WAYS`, or finding them takes more than `MAX_CHOICES` steps. */
 export class TooManyWays extends Error {
   override readonly name = 'TooManyWays'
 }
 
-/** How a text may go on from some place. */
+/** All ways in which a text can continue. */
 export class Ways {
   readonly list: Way[] = []
-  /** The text may end here. */
+  /** Whether the text can end here. */
   mayEnd = false
   #known: Set<string> | undefined
   #choices = 0
 
   /**
-   * Counts what is looked at to find the ways: many short references may mean billions.
+   * Counts the steps to find the ways, because a few references can expand to billions of choices.
    *
    * @throws TooManyWays
    */
@@ -130,7 +132,7 @@ export class Ways {
 
   /** @throws TooManyWays */
   add(way: Way): void {
-    // A few are compared faster than they are named.
+    // With fewer ways, a duplicate costs less than the keys that would find it.
     if (this.list.length >= 4) {
       this.#known ??= new Set(this.list.map(exactKey))
       const key = exactKey(way)
@@ -146,26 +148,26 @@ function exactKey({ terminal, state, next }: Way): string {
   return `${terminal.id}:${state}|${next?.exact ?? ''}`
 }
 
-/** The same for ways that tokens of at most `REACH` bytes cannot tell apart. */
+/** Returns the same key for ways that allow the same tokens of at most `REACH` bytes. */
 export function nearKey({ terminal, state, next }: Way): string {
   return `${terminal.id}:${terminal.keyOf(state, REACH)}|${next?.near ?? ''}`
 }
 
-/** The state before the first byte. */
-export function begin(root: Node): Ways {
+/** Returns the state before the first byte. */
+export function begin(root: GrammarNode): Ways {
   const ways = new Ways()
   root.enter(0, undefined, ways)
   return ways
 }
 
-/** The state after one more byte; undefined where no text of the grammar has it there. */
+/** Returns the state after one more byte; undefined if no text of the grammar has this byte here. */
 export function step({ list }: Ways, byte: number): Ways | undefined {
   const ways = new Ways()
   for (const { terminal, state, next } of list) {
     const after = terminal.step(state, byte)
     if (after === undefined) continue
     const status = terminal.status(after)
-    if (status !== 'over') ways.add({ terminal, state: after, next })
+    if (status !== 'done') ways.add({ terminal, state: after, next })
     if (status !== 'open') resume(next, ways)
   }
   return ways.list.length > 0 || ways.mayEnd ? ways : undefined

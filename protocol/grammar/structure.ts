@@ -1,11 +1,11 @@
-/** Nodes that say what comes next. */
-import { fits, Node, Path, resume, type Ways } from './machine.ts'
+/** Nodes that accept no bytes themselves, and combine others. */
+import { fits, GrammarNode, Path, resume, type Ways } from './machine.ts'
 
-/** One after the other; none is the empty text. */
-export class Sequence extends Node {
-  readonly #items: readonly Node[]
+/** All items, one after the other. Without items it is the empty text. */
+export class Concatenation extends GrammarNode {
+  readonly #items: readonly GrammarNode[]
 
-  constructor(...items: readonly Node[]) {
+  constructor(...items: readonly GrammarNode[]) {
     super()
     this.#items = items
   }
@@ -16,7 +16,7 @@ export class Sequence extends Node {
     else item.enter(0, at + 1 === this.#items.length ? next : new Path(this, at + 1, next), ways)
   }
 
-  override heads(): readonly Node[] {
+  override heads(): readonly GrammarNode[] {
     return this.#items.slice(0, 1)
   }
 
@@ -25,11 +25,11 @@ export class Sequence extends Node {
   }
 }
 
-/** One of them. */
-export class Choice extends Node {
-  readonly #items: readonly Node[]
+/** One of the items. */
+export class Alternation extends GrammarNode {
+  readonly #items: readonly GrammarNode[]
 
-  constructor(...items: readonly Node[]) {
+  constructor(...items: readonly GrammarNode[]) {
     super()
     this.#items = items
   }
@@ -39,7 +39,7 @@ export class Choice extends Node {
     for (const item of this.#items) if (fits(item, next)) item.enter(0, next, ways)
   }
 
-  override heads(): readonly Node[] {
+  override heads(): readonly GrammarNode[] {
     return this.#items
   }
 
@@ -48,16 +48,16 @@ export class Choice extends Node {
   }
 }
 
-/** Another place of the grammar, known later than this node. */
-export class Reference extends Node {
-  target: Node | undefined
+/** Another node of the grammar, which is set after this one is made. */
+export class Reference extends GrammarNode {
+  target: GrammarNode | undefined
 
   override enter(at: number, next: Path | undefined, ways: Ways): void {
     ways.choose()
     this.target!.enter(at, next, ways)
   }
 
-  override heads(): readonly Node[] {
+  override heads(): readonly GrammarNode[] {
     return [this.target!]
   }
 
@@ -66,11 +66,11 @@ export class Reference extends Node {
   }
 }
 
-/** An object or array: one deeper than what it stands in. */
-export class Nested extends Node {
-  readonly #inner: Node
+/** An object or array. Its content is one level deeper than the node around it. */
+export class Nested extends GrammarNode {
+  readonly #inner: GrammarNode
 
-  constructor(inner: Node) {
+  constructor(inner: GrammarNode) {
     super()
     this.#inner = inner
   }
@@ -85,17 +85,17 @@ export class Nested extends Node {
   }
 }
 
-/** The same again and again, with something between; `at` is how many there were. */
-export class Repeat extends Node {
-  readonly #item: Node
-  readonly #further: Node
+/** An item that repeats, with a separator between. `at` is the number of items so far. */
+export class Repeat extends GrammarNode {
+  readonly #item: GrammarNode
+  readonly #further: GrammarNode
   readonly #least: number
   readonly #most: number
 
-  constructor(item: Node, separator: Node, least: number, most: number) {
+  constructor(item: GrammarNode, separator: GrammarNode, least: number, most: number) {
     super()
     this.#item = item
-    this.#further = new Sequence(separator, item)
+    this.#further = new Concatenation(separator, item)
     this.#least = least
     this.#most = most
   }
@@ -107,7 +107,7 @@ export class Repeat extends Node {
     item.enter(0, new Path(this, at + 1, next), ways)
   }
 
-  override heads(): readonly Node[] {
+  override heads(): readonly GrammarNode[] {
     return [this.#item]
   }
 
@@ -123,24 +123,27 @@ export class Repeat extends Node {
 }
 
 export interface Member {
-  /** Key, colon and value. */
-  entry: Node
+  /** The key, the colon and the value. */
+  entry: GrammarNode
   required: boolean
 }
 
-/** The members of an object in their order; `at` is the next one's index, doubled, and whether any stands before. */
-export class Members extends Node {
+/**
+ * The members of an object, in their order. `at` is twice the index of the next member, plus 1 if a member is before
+ * it.
+ */
+export class Members extends GrammarNode {
   readonly #members: readonly Member[]
-  /** Any number of these at the end. */
-  readonly #additional: Node | undefined
-  readonly #separated: readonly Node[]
+  /** Any number of these can follow the named members. */
+  readonly #additional: GrammarNode | undefined
+  readonly #separated: readonly GrammarNode[]
 
-  constructor(members: readonly Member[], additional: Node | undefined, separator: Node) {
+  constructor(members: readonly Member[], additional: GrammarNode | undefined, separator: GrammarNode) {
     super()
     this.#members = members
     this.#additional = additional
     const entries = [...members.map(({ entry }) => entry), ...(additional === undefined ? [] : [additional])]
-    this.#separated = entries.map((entry) => new Sequence(separator, entry))
+    this.#separated = entries.map((entry) => new Concatenation(separator, entry))
   }
 
   override enter(at: number, next: Path | undefined, ways: Ways): void {

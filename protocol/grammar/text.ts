@@ -1,9 +1,9 @@
-/** Terminals of plain text: fixed bytes, and anything up to a marker. */
-import { Terminal, type Status } from './machine.ts'
+/** Terminals for plain text: fixed bytes, and any text up to a marker. */
+import { Terminal, type TerminalStatus } from './machine.ts'
 
 const encoder = new TextEncoder()
 
-/** These bytes; at least one. */
+/** Exactly these bytes; at least one. */
 export class Literal extends Terminal {
   override readonly start = 0
   readonly #bytes: Uint8Array
@@ -17,8 +17,8 @@ export class Literal extends Terminal {
     return this.#bytes[state] === byte ? state + 1 : undefined
   }
 
-  override status(state: number): Status {
-    return state === this.#bytes.length ? 'over' : 'open'
+  override status(state: number): TerminalStatus {
+    return state === this.#bytes.length ? 'done' : 'open'
   }
 
   override keyOf(state: number): string {
@@ -26,19 +26,19 @@ export class Literal extends Terminal {
   }
 }
 
-/** The text has begun otherwise than with the marker: anything may come. */
+/** The text does not begin with the marker: any byte can follow. */
 const UNLIKE = -1
 
 /**
- * Any text. `until`: up to the first marker and with it; `without`: as long as the marker does not come;
- * `unlike`: that does not begin with it. The state is how much of the marker the text's end holds (Knuth,
- * Morris and Pratt, 1977).
+ * Any text. `until`: up to and including the first marker. `without`: text that does not contain the marker. `unlike`:
+ * text that does not begin with the marker. The state is the length of the marker's beginning with which the text so
+ * far ends (Knuth, Morris and Pratt, 1977).
  */
 export class FreeText extends Terminal {
   override readonly start = 0
   readonly kind: 'until' | 'without' | 'unlike'
   readonly #marker: Uint8Array
-  /** For each length of a beginning of the marker, the longest shorter one that it ends with. */
+  /** For each beginning of the marker, by length: the longest shorter beginning with which it ends. */
   readonly #borders: readonly number[]
 
   constructor(kind: 'until' | 'without' | 'unlike', marker: string) {
@@ -61,9 +61,9 @@ export class FreeText extends Terminal {
     return length === this.#marker.length && this.kind !== 'until' ? undefined : length
   }
 
-  override status(state: number): Status {
+  override status(state: number): TerminalStatus {
     if (this.kind !== 'until') return 'whole'
-    return state === this.#marker.length ? 'over' : 'open'
+    return state === this.#marker.length ? 'done' : 'open'
   }
 
   override keyOf(state: number): string {

@@ -1,36 +1,11 @@
-/** Whether a JSON schema can be enforced, and the grammar that does it. */
+/** Decides whether a JSON schema can be enforced, and makes the grammar that enforces it. */
 import type { JsonSchema } from '../generation.ts'
-import { begin, TooManyWays, type Node } from '../grammar/machine.ts'
 import { MAX_NESTING } from '../grammar/limits.ts'
-import { SchemaCompiler } from './compiler.ts'
-import { SchemaError } from './error.ts'
+import { begin, TooManyWays, type GrammarNode } from '../grammar/machine.ts'
+import { SchemaCompiler, type SchemaOptions } from './compiler.ts'
+import { SchemaError, type SchemaIssue } from './error.ts'
 
-/** What stands in the way of a schema. */
-export interface SchemaIssue {
-  /** JSON pointer to the schema that holds it, `#/properties/age`. */
-  path: string
-  /** Empty if it is the schema itself. */
-  keyword: string
-  /** Follows path and keyword in a sentence: "is not supported". */
-  reason: string
-}
-
-export interface SchemaOptions {
-  /**
-   * What the grammar cannot express is left open: keywords of values are not enforced, and where schemas are
-   * combined any value may stand. Default false.
-   */
-  lenient?: boolean
-  /** Shared by the schemas of one request. Default: `MAX_SCHEMA_NODES` for each. */
-  budget?: SchemaBudget
-}
-
-/** Schemas, and values that they list, that may still be compiled. */
-export interface SchemaBudget {
-  schemas: number
-}
-
-/** The first keyword that cannot be enforced; undefined for a schema of the supported subset. */
+/** Returns the first keyword that cannot be enforced; undefined if the schema is in the supported subset. */
 export function checkSchema(schema: unknown, options: SchemaOptions = {}): SchemaIssue | undefined {
   try {
     compileSchema(schema as JsonSchema, options)
@@ -42,12 +17,12 @@ export function checkSchema(schema: unknown, options: SchemaOptions = {}): Schem
 }
 
 /**
- * The grammar of all documents that are valid by the schema, written compactly with at most one space after
- * a comma or colon, members in the schema's order, numbers in plain decimals.
+ * Returns the grammar of all documents that are valid by the schema. They are compact: at most one space after a comma
+ * or colon, members in the schema's order, numbers in plain decimals.
  *
- * @throws SchemaError for what `checkSchema` names
+ * @throws SchemaError with the issue that `checkSchema` returns
  */
-export function compileSchema(schema: JsonSchema, options: SchemaOptions = {}): Node {
+export function compileSchema(schema: JsonSchema, options: SchemaOptions = {}): GrammarNode {
   const compiler = new SchemaCompiler(schema, options)
   const root = compiler.compile(schema, '#', 0)
   compiler.finish()

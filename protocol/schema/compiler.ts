@@ -1,27 +1,41 @@
-/** JSON schemas to grammars. */
+/** Compiles JSON schemas to grammars. */
 import type { JsonSchema } from '../generation.ts'
 import { JsonKey } from '../grammar/json-string.ts'
 import { MAX_SCHEMA_DEPTH, MAX_SCHEMA_NODES } from '../grammar/limits.ts'
-import type { Node } from '../grammar/machine.ts'
-import { settle } from '../grammar/settle.ts'
-import { Choice, Members, Nested, Reference, Repeat, Sequence, type Member } from '../grammar/structure.ts'
+import type { GrammarNode } from '../grammar/machine.ts'
+import { measureNesting } from '../grammar/nesting.ts'
+import { Alternation, Concatenation, Members, Nested, Reference, Repeat, type Member } from '../grammar/structure.ts'
 import { Literal } from '../grammar/text.ts'
-import type { SchemaBudget, SchemaOptions } from './check.ts'
 import { areDisjoint } from './disjoint.ts'
 import { SchemaError } from './error.ts'
-import { impliedTypes, isType, TYPES, unenforced, type Type } from './keywords.ts'
+import { impliedTypes, isType, TYPES, unenforced, type JsonType, type Keywords } from './keywords.ts'
 import { escapePointer, resolvePointer } from './pointer.ts'
-import { countOf, isOfType, numberOf, stringOf, type Keywords } from './scalars.ts'
+import { countOf, isOfType, numberOf, stringOf } from './scalars.ts'
 
-const SPACE = new Choice(new Literal(' '), new Sequence())
-const COMMA = new Sequence(new Literal(','), SPACE)
+export interface SchemaOptions {
+  /**
+   * Accept schemas that the grammar cannot fully express. It then ignores unsupported keywords, and allows any value
+   * instead of an unsupported combination of schemas. Default false.
+   */
+  lenient?: boolean
+  /** Shared by the schemas of one request. Default: `MAX_SCHEMA_NODES` for each schema. */
+  budget?: SchemaBudget
+}
+
+/** The number of schemas and listed values that can still be compiled. */
+export interface SchemaBudget {
+  schemas: number
+}
+
+const SPACE = new Alternation(new Literal(' '), new Concatenation())
+const COMMA = new Concatenation(new Literal(','), SPACE)
 
 export class SchemaCompiler {
   readonly #root: JsonSchema
   readonly #lenient: boolean
-  readonly #nodes: Node[] = []
+  readonly #nodes: GrammarNode[] = []
   readonly #references = new Map<unknown, Reference>()
-  readonly #numbers = new Map<string, Node>()
+  readonly #numbers = new Map<string, GrammarNode>()
   readonly #budget: SchemaBudget
   #any: Reference | undefined
 
@@ -32,11 +46,11 @@ export class SchemaCompiler {
   }
 
   /** @throws SchemaError */
-  compile(schema: unknown, path: string, depth: number): Node {
+  compile(schema: unknown, path: string, depth: number): GrammarNode {
     if (depth > MAX_SCHEMA_DEPTH) throw new SchemaError(path, '', `is deeper than ${MAX_SCHEMA_DEPTH} schemas`)
     this.#spend(1, path)
     if (schema === true) return this.#anything()
-    if (schema === false) throw new SchemaError(path, '', 'allows nothing')
+    if (schema === false) throw new SchemaError(path, '', 'allows no value')
     if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
       throw new SchemaError(path, '', 'must be an object or a boolean')
     }
@@ -54,13 +68,13 @@ export class SchemaCompiler {
     return this.#choice(types.map((type) => this.#ofType(type, keywords, path, depth)))
   }
 
-  /** Once all is compiled; see `settle`. */
+  /** Measures the nesting of all nodes. Call it after the last `compile`. */
   finish(): void {
-    const cycle = settle(this.#nodes)
-    if (cycle !== undefined) throw new SchemaError('#', '$ref', 'leads back to itself')
+    const cycle = measureNesting(this.#nodes)
+    if (cycle !== undefined) throw new SchemaError('#', '$ref', 'refers to itself without any value in between')
   }
 
-  #ofType(type: Type, keywords: Keywords, path: string, depth: number): Node {
+  #ofType(type: JsonType, keywords: Keywords, path: string, depth: number): GrammarNode {
     switch (type) {
       case 'null':
         return new Literal('null')
@@ -78,7 +92,7 @@ export class SchemaCompiler {
     }
   }
 
-  #array(keywords: Keywords, path: string, depth: number): Node {
+  #array(keywords: Keywords, path: string, depth: number): GrammarNode {
     const least = countOf(keywords, 'minItems', path) ?? 0
     const most = countOf(keywords, 'maxItems', path) ?? Infinity
     if (least > most) throw new SchemaError(path, 'minItems', 'is above maxItems')
@@ -89,7 +103,7 @@ export class SchemaCompiler {
     return this.#keep(new Nested(this.#sequence(open, this.#keep(new Repeat(item, COMMA, least, most)), close)))
   }
 
-  #object(keywords: Keywords, path: string, depth: number): Node {
+  #object(keywords: Keywords, path: string, depth: number): GrammarNode {
     const properties = keywords.properties ?? {}
     if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) {
       throw new SchemaError(path, 'properties', 'must be an object')
@@ -101,7 +115,7 @@ export class SchemaCompiler {
     const { additionalProperties = !Object.hasOwn(keywords, 'properties') } = keywords
     const undeclared = required.filter((name: string) => !Object.hasOwn(properties, name))
     if (undeclared.length > 0 && additionalProperties === false) {
-      throw new SchemaError(path, 'required', 'names what additionalProperties forbids')
+      throw new SchemaError(path, 'required', 'names a key that additionalProperties forbids')
     }
     const members = Object.entries(properties).map(([name, schema]): Member => ({
       entry: this.#entry(name, this.compile(schema, `${path}/properties/${escapePointer(name)}`, depth + 1)),
@@ -123,22 +137,22 @@ export class SchemaCompiler {
     return this.#keep(new Nested(this.#sequence(new Literal('{'), inside, new Literal('}'))))
   }
 
-  #entry(name: string, value: Node): Node {
+  #entry(name: string, value: GrammarNode): GrammarNode {
     return this.#sequence(new Literal(`${JSON.stringify(name)}:`), SPACE, value)
   }
 
-  #values(keywords: Keywords, keyword: 'const' | 'enum', values: unknown, path: string): Node {
+  #values(keywords: Keywords, keyword: 'const' | 'enum', values: unknown, path: string): GrammarNode {
     if (!Array.isArray(values)) throw new SchemaError(path, keyword, 'must be a list of values')
     this.#refuseOthers(keywords, [keyword, 'type'], path)
     const types = this.#types({ type: keywords.type ?? TYPES }, path)
     const allowed = values.filter((value) => types.some((type) => isOfType(value, type)))
-    if (allowed.length === 0) throw new SchemaError(path, keyword, 'allows nothing')
+    if (allowed.length === 0) throw new SchemaError(path, keyword, 'allows no value')
     this.#spend(allowed.length, path)
     const texts = new Set(allowed.map((value) => JSON.stringify(value)))
     return this.#choice([...texts].map((text) => new Literal(text)))
   }
 
-  #combined(keywords: Keywords, keyword: 'anyOf' | 'oneOf' | 'allOf', path: string, depth: number): Node {
+  #combined(keywords: Keywords, keyword: 'anyOf' | 'oneOf' | 'allOf', path: string, depth: number): GrammarNode {
     const schemas = keywords[keyword]
     if (!Array.isArray(schemas) || schemas.length === 0)
       throw new SchemaError(path, keyword, 'must be a list of schemas')
@@ -148,9 +162,9 @@ export class SchemaCompiler {
       throw new SchemaError(path, keyword, 'of several schemas is not supported')
     }
     if (keyword === 'oneOf' && !this.#lenient && !areDisjoint(schemas, this.#root)) {
-      throw new SchemaError(path, keyword, 'of schemas that may hold at once is not supported; anyOf is')
+      throw new SchemaError(path, keyword, 'of schemas that can both be valid is not supported; use anyOf')
     }
-    // The same twice would double the readings at every level.
+    // A schema that is listed twice would double the readings at every level.
     const texts = schemas.map((schema) => JSON.stringify(schema))
     const nodes = schemas.flatMap((schema, index) =>
       texts.indexOf(texts[index]!) < index ? [] : [this.compile(schema, `${path}/${keyword}/${index}`, depth + 1)]
@@ -158,10 +172,10 @@ export class SchemaCompiler {
     return this.#choice(nodes)
   }
 
-  #reference(keywords: Keywords, path: string, depth: number): Node {
+  #reference(keywords: Keywords, path: string, depth: number): GrammarNode {
     this.#refuseOthers(keywords, ['$ref'], path)
     const target = resolvePointer(this.#root, keywords.$ref)
-    if (target === undefined) throw new SchemaError(path, '$ref', 'leads nowhere within the schema')
+    if (target === undefined) throw new SchemaError(path, '$ref', 'points to nothing within the schema')
     const known = this.#references.get(target)
     if (known !== undefined) return known
     const reference = new Reference()
@@ -176,8 +190,8 @@ export class SchemaCompiler {
     if (this.#budget.schemas < 0) throw new SchemaError(path, '', `is one of more than ${MAX_SCHEMA_NODES} schemas`)
   }
 
-  /** Any JSON value. */
-  #anything(): Node {
+  /** Returns the node for any JSON value. */
+  #anything(): GrammarNode {
     if (this.#any !== undefined) return this.#any
     const any = new Reference()
     this.#any = any
@@ -186,7 +200,7 @@ export class SchemaCompiler {
     return this.#keep(any)
   }
 
-  #types({ type, ...others }: Keywords, path: string): readonly Type[] {
+  #types({ type, ...others }: Keywords, path: string): readonly JsonType[] {
     if (type === undefined) return impliedTypes(others)
     const types = Array.isArray(type) ? type : [type]
     if (types.length === 0 || !types.every(isType)) throw new SchemaError(path, 'type', 'must name JSON types')
@@ -200,8 +214,8 @@ export class SchemaCompiler {
     throw new SchemaError(path, keyword, `is not supported${beside}`)
   }
 
-  /** Made once for the same bounds: to see that there is a number between them takes a while. */
-  #number(type: 'number' | 'integer', keywords: Keywords, path: string): Node {
+  /** Makes one terminal for the same bounds, because the check that a number is between them is slow. */
+  #number(type: 'number' | 'integer', keywords: Keywords, path: string): GrammarNode {
     const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = keywords
     const key = JSON.stringify([type, minimum, maximum, exclusiveMinimum, exclusiveMaximum])
     const known = this.#numbers.get(key)
@@ -211,15 +225,15 @@ export class SchemaCompiler {
     return number
   }
 
-  #choice(nodes: readonly Node[]): Node {
-    return nodes.length === 1 ? nodes[0]! : this.#keep(new Choice(...nodes))
+  #choice(nodes: readonly GrammarNode[]): GrammarNode {
+    return nodes.length === 1 ? nodes[0]! : this.#keep(new Alternation(...nodes))
   }
 
-  #sequence(...nodes: readonly Node[]): Node {
-    return this.#keep(new Sequence(...nodes))
+  #sequence(...nodes: readonly GrammarNode[]): GrammarNode {
+    return this.#keep(new Concatenation(...nodes))
   }
 
-  #keep<N extends Node>(node: N): N {
+  #keep<N extends GrammarNode>(node: N): N {
     node.nesting = Infinity
     this.#nodes.push(node)
     return node

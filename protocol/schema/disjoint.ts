@@ -1,9 +1,8 @@
-/** Whether `oneOf` can be read as `anyOf`: no value is valid by two of the schemas. */
+/** Decides whether `oneOf` can be treated as `anyOf`, because no value is valid by two of its schemas. */
+import type { Keywords } from './keywords.ts'
 import { resolvePointer } from './pointer.ts'
 
-type Keywords = Readonly<Record<string, unknown>>
-
-/** False where it cannot be told. */
+/** Returns false if it cannot decide. */
 export function areDisjoint(schemas: readonly unknown[], root: unknown): boolean {
   const resolved = schemas.map((schema) => resolve(schema, root))
   return resolved.every((a, index) => resolved.slice(index + 1).every((b) => differ(a, b) || differInMember(a, b)))
@@ -15,7 +14,7 @@ function resolve(schema: unknown, root: unknown): Keywords {
   return isObject(target) ? target : keywords
 }
 
-/** By their types, or by the values that they list. */
+/** Whether the types, or the listed values, have nothing in common. */
 function differ(a: Keywords, b: Keywords): boolean {
   const [valuesA, valuesB] = [valuesOf(a), valuesOf(b)]
   if (valuesA !== undefined && valuesB !== undefined) return !valuesA.some((value) => valuesB.includes(value))
@@ -23,7 +22,7 @@ function differ(a: Keywords, b: Keywords): boolean {
   return typesA !== undefined && typesB !== undefined && !typesA.some((type) => typesB.includes(type))
 }
 
-/** By a member that both require, as a tag is. */
+/** Whether a member that both require, such as a tag, differs. */
 function differInMember(a: Keywords, b: Keywords): boolean {
   const [propertiesA, propertiesB] = [a.properties, b.properties]
   if (!isObject(propertiesA) || !isObject(propertiesB)) return false
@@ -39,7 +38,7 @@ function valuesOf(schema: Keywords): string[] | undefined {
   return Array.isArray(schema.enum) ? schema.enum.map((value) => JSON.stringify(value)) : undefined
 }
 
-/** Names of types, integers being numbers. */
+/** The names of the types; an integer counts as a number. */
 function typesOf(schema: Keywords): unknown[] | undefined {
   if (Array.isArray(schema.type)) return schema.type.map(broad)
   if (schema.type !== undefined) return [broad(schema.type)]

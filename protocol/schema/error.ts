@@ -1,6 +1,14 @@
-import type { SchemaIssue } from './check.ts'
+/** The reason why a schema cannot be enforced. */
+export interface SchemaIssue {
+  /** JSON pointer to the schema that contains the issue, such as `#/properties/age`. */
+  path: string
+  /** Empty if the issue is the schema itself. */
+  keyword: string
+  /** Follows path and keyword in a sentence: "is not supported". */
+  reason: string
+}
 
-/** A schema that cannot be enforced. */
+/** The schema cannot be enforced. */
 export class SchemaError extends Error {
   override readonly name = 'SchemaError'
   readonly issue: SchemaIssue

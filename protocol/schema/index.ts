@@ -1,1 +1,8 @@
-export { checkSchema, compileSchema, type SchemaBudget, type SchemaIssue, type SchemaOptions } from './check.ts'
+/**
+ * @module protocol/schema
+ *
+ * Compiles JSON schemas to grammars.
+ */
+export { checkSchema, compileSchema } from './check.ts'
+export type { SchemaBudget, SchemaOptions } from './compiler.ts'
+export type { SchemaIssue } from './error.ts'

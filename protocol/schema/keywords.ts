@@ -1,6 +1,9 @@
-/** Keywords of JSON schema, draft 2020-12, and how far they go. */
+/** The keywords of JSON schema, draft 2020-12, that are enforced or can be ignored. */
 
-/** Say nothing of what is valid. */
+/** A schema, by keyword. */
+export type Keywords = Readonly<Record<string, unknown>>
+
+/** These keywords do not affect which values are valid. */
 const ANNOTATIONS: ReadonlySet<string> = new Set([
   '$schema',
   '$id',
@@ -18,12 +21,12 @@ const ANNOTATIONS: ReadonlySet<string> = new Set([
   'discriminator'
 ])
 
-export type Type = 'object' | 'array' | 'string' | 'number' | 'integer' | 'boolean' | 'null'
+export type JsonType = 'object' | 'array' | 'string' | 'number' | 'integer' | 'boolean' | 'null'
 
 const BOUNDS: readonly string[] = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum']
 
 /** The keywords that are enforced for a value of each type. */
-const BY_TYPE: Readonly<Record<Type, readonly string[]>> = {
+const BY_TYPE: Readonly<Record<JsonType, readonly string[]>> = {
   object: ['properties', 'required', 'additionalProperties'],
   array: ['items', 'minItems', 'maxItems'],
   string: ['minLength', 'maxLength'],
@@ -33,27 +36,27 @@ const BY_TYPE: Readonly<Record<Type, readonly string[]>> = {
   null: []
 }
 
-export const TYPES: readonly Type[] = Object.keys(BY_TYPE) as Type[]
+export const TYPES: readonly JsonType[] = Object.keys(BY_TYPE) as JsonType[]
 
-export function isType(name: unknown): name is Type {
+export function isType(name: unknown): name is JsonType {
   return TYPES.some((type) => type === name)
 }
 
 /** The keywords of all types. */
 const OF_VALUES: ReadonlySet<string> = new Set(TYPES.flatMap((type) => BY_TYPE[type]))
 
-/** The types that a schema without `type` means by its other keywords. */
-export function impliedTypes(schema: object): Type[] {
+/** Returns the types that the keywords of a schema without `type` apply to. */
+export function impliedTypes(schema: object): JsonType[] {
   const keywords = Object.keys(schema).filter((keyword) => OF_VALUES.has(keyword))
-  // An integer's keywords are a number's.
+  // The keywords of integers are those of numbers.
   return TYPES.filter((type) => type !== 'integer' && keywords.some((keyword) => BY_TYPE[type].includes(keyword)))
 }
 
 /**
- * The first keyword that is neither an annotation nor among the enforced ones. Keywords of other types
- * than the value's say nothing of it.
+ * Returns the first keyword that is neither an annotation nor enforced. The keywords of a type do not affect values of
+ * other types.
  *
- * @param typed the value has types, so that their keywords are enforced
+ * @param typed whether the schema has types, so that the keywords of types are enforced
  */
 export function unenforced(schema: object, enforced: readonly string[], typed: boolean): string | undefined {
   return Object.keys(schema).find(

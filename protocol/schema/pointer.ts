@@ -1,6 +1,6 @@
-/** References within one schema document. */
+/** References within one schema document: JSON pointers (RFC 6901). */
 
-/** The schema that a `$ref` like `#/$defs/node` means (RFC 6901); undefined where there is none. */
+/** Returns the schema that a `$ref` such as `#/$defs/node` points to; undefined if there is none. */
 export function resolvePointer(root: unknown, reference: unknown): unknown {
   if (typeof reference !== 'string' || !/^#(?:\/|$)/.test(reference)) return undefined
   let target = root
@@ -15,7 +15,7 @@ export function resolvePointer(root: unknown, reference: unknown): unknown {
   return target
 }
 
-/** A name as it stands in a pointer. */
+/** Escapes a name for use in a pointer. */
 export function escapePointer(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1')
 }

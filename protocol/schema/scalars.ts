@@ -1,16 +1,14 @@
-/** Numbers and strings of a schema, and what kind of value a listed one is. */
+/** Compiles the schemas of numbers and strings, and checks the types of listed values. */
 import { JsonNumber, type NumberBound } from '../grammar/json-number.ts'
 import { JsonString } from '../grammar/json-string.ts'
 import { MAX_STRING_LENGTH } from '../grammar/limits.ts'
-import type { Node } from '../grammar/machine.ts'
-import { Sequence } from '../grammar/structure.ts'
+import type { GrammarNode } from '../grammar/machine.ts'
+import { Concatenation } from '../grammar/structure.ts'
 import { Literal } from '../grammar/text.ts'
 import { SchemaError } from './error.ts'
-import type { Type } from './keywords.ts'
+import type { JsonType, Keywords } from './keywords.ts'
 
-export type Keywords = Readonly<Record<string, unknown>>
-
-export function numberOf(type: 'number' | 'integer', keywords: Keywords, path: string): Node {
+export function numberOf(type: 'number' | 'integer', keywords: Keywords, path: string): GrammarNode {
   const bound = (inclusive: string, exclusive: string, sign: 1 | -1): NumberBound | undefined => {
     const bounds = [inclusive, exclusive].flatMap((keyword, index) => {
       const value = keywords[keyword]
@@ -18,7 +16,7 @@ export function numberOf(type: 'number' | 'integer', keywords: Keywords, path: s
       if (typeof value !== 'number' || !Number.isFinite(value)) throw new SchemaError(path, keyword, 'must be a number')
       return [{ value, exclusive: index === 1 }]
     })
-    // The tighter of two; of equals, the exclusive one.
+    // The tighter of two bounds; if they are equal, the exclusive one.
     return bounds.toSorted((a, b) => sign * (b.value - a.value) || Number(b.exclusive) - Number(a.exclusive))[0]
   }
   const least = bound('minimum', 'exclusiveMinimum', 1)
@@ -29,15 +27,15 @@ export function numberOf(type: 'number' | 'integer', keywords: Keywords, path: s
     ...(most === undefined ? {} : { most })
   })
   if (number !== undefined) return number
-  throw new SchemaError(path, least === undefined ? 'maximum' : 'minimum', 'leaves no number of at most 15 digits')
+  throw new SchemaError(path, least === undefined ? 'maximum' : 'minimum', 'allows no number of at most 15 digits')
 }
 
-export function stringOf(keywords: Keywords, path: string): Node {
+export function stringOf(keywords: Keywords, path: string): GrammarNode {
   const least = countOf(keywords, 'minLength', path) ?? 0
   const most = countOf(keywords, 'maxLength', path) ?? Infinity
   if (least > most) throw new SchemaError(path, 'minLength', 'is above maxLength')
   if (least > MAX_STRING_LENGTH) throw new SchemaError(path, 'minLength', `is above ${MAX_STRING_LENGTH}`)
-  return new Sequence(new Literal('"'), new JsonString(least, Math.min(most, MAX_STRING_LENGTH)))
+  return new Concatenation(new Literal('"'), new JsonString(least, Math.min(most, MAX_STRING_LENGTH)))
 }
 
 export function countOf(keywords: Keywords, keyword: string, path: string): number | undefined {
@@ -47,7 +45,7 @@ export function countOf(keywords: Keywords, keyword: string, path: string): numb
   throw new SchemaError(path, keyword, 'must be a whole number of at least 0')
 }
 
-export function isOfType(value: unknown, type: Type): boolean {
+export function isOfType(value: unknown, type: JsonType): boolean {
   switch (type) {
     case 'null':
       return value === null

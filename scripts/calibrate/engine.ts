@@ -3,7 +3,7 @@ import type { TokenCandidates, PromptInput, SamplingParameters } from '@potluck/
 import { Credit } from '../../node/engine/answer/credit.ts'
 import { BATCH_TOKENS } from '../../node/engine/constants.ts'
 import type { EngineEvent } from '../../node/engine/index.ts'
-import { Batching } from '../../node/engine/llama/batching.ts'
+import { Batching } from '../../node/engine/llama/internals/batching.ts'
 import { cacheType } from '../../node/engine/llama/cache.ts'
 import { LlamaProcessEngine } from '../../node/engine/llama/engine.ts'
 import { load } from '../../node/engine/llama/load.ts'

@@ -1,9 +1,10 @@
 import { pino } from 'pino'
-import { ScriptedEngine, startLlamaEngine } from '../../node/engine/index.ts'
+import { startLlamaEngine } from '../../node/engine/index.ts'
 import { crumb } from '../../node/models/crumb.ts'
+import { ScriptedEngine } from '../scripted-engine/engine.ts'
 import { describeEngine } from './engine.ts'
 
-/** <|im_end|> of crumb, and the end of the scripted engine's vocabulary. */
+/** The end tokens: `<|im_end|>` of crumb, and that of the scripted engine. */
 const END = { crumb: 2, scripted: 257 }
 
 describeEngine('scripted', async () => new ScriptedEngine(), END.scripted)

@@ -1,73 +1,11 @@
-/**
- * What every engine promises, whatever runs behind it. `interface.ts` says it in words.
- */
+/** The behaviour that every engine must have. `node/engine/interface.ts` describes it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  DEFAULT_SAMPLING,
-  PotluckError,
-  sampleToken,
-  type PositionLogprobs,
-  type SamplingParameters,
-  type Usage
-} from '@potluck/protocol'
+import { DEFAULT_SAMPLING, PotluckError, sampleToken, type SamplingParameters } from '@potluck/protocol'
 import type { Engine, EngineEvent, GenerateJob, Generation } from '../../node/engine/interface.ts'
+import { collect, jobFor, PLENTY, type Collected } from './collect.ts'
 
 const PROMPT = 'Once upon a time'
-/** Enough credit never to wait. */
-const PLENTY = 10_000
-
-export interface Collected {
-  tokens: number[]
-  text: string
-  /** The text of each delta. */
-  pieces: string[]
-  logprobs: PositionLogprobs[]
-  cachedTokens: number | undefined
-  finishReason: string | undefined
-  usage: Usage | undefined
-}
-
-/** Reads a generation to its end. */
-export async function collect(generation: AsyncIterable<EngineEvent>): Promise<Collected> {
-  const result: Collected = {
-    tokens: [],
-    text: '',
-    pieces: [],
-    logprobs: [],
-    cachedTokens: undefined,
-    finishReason: undefined,
-    usage: undefined
-  }
-  for await (const event of generation) {
-    if (event.type === 'prefill') {
-      result.cachedTokens = event.cachedTokens
-    } else if (event.type === 'done') {
-      result.finishReason = event.finishReason
-      result.usage = event.usage
-    } else {
-      result.tokens.push(...event.delta.tokens)
-      result.text += event.delta.text
-      result.pieces.push(event.delta.text)
-      result.logprobs.push(...(event.delta.logprobs ?? []))
-    }
-  }
-  return result
-}
-
-/** A job with explicit defaults. */
-export function jobFor(promptTokens: readonly number[], changes: Partial<GenerateJob> = {}): GenerateJob {
-  return {
-    promptTokens,
-    answerTokens: [],
-    sampling: { ...DEFAULT_SAMPLING, seed: 1n },
-    maxTokens: 24,
-    stop: [],
-    credit: PLENTY,
-    ...changes
-  }
-}
-
-/** Sampling that reaches unlikely tokens, pieces of characters among them. */
+/** Sampling that often chooses unlikely tokens, which include parts of characters. */
 const WILD = { temperature: 3, topK: 0, topP: 1, minP: 0 }
 
 async function failure(promise: Promise<unknown>): Promise<PotluckError> {
@@ -79,7 +17,7 @@ async function failure(promise: Promise<unknown>): Promise<PotluckError> {
   return error as PotluckError
 }
 
-/** Reads events until this many tokens have come; leaves the iteration open. */
+/** Reads events until this many tokens have arrived. The iteration stays open. */
 async function readTokens(iterator: AsyncIterator<EngineEvent>, count: number): Promise<Collected> {
   let tokens = 0
   async function* some(): AsyncGenerator<EngineEvent> {
@@ -93,7 +31,7 @@ async function readTokens(iterator: AsyncIterator<EngineEvent>, count: number): 
   return collect(some())
 }
 
-/** One token at a time, by credit, so that the text that each adds is seen apart. */
+/** Grants credit for one token at a time, so that each delta has the text of one token. */
 async function stepwise(engine: Engine, job: GenerateJob): Promise<Collected> {
   const generation: Generation = engine.generate({ ...job, credit: 1 })
   async function* granted(): AsyncGenerator<EngineEvent> {
@@ -106,8 +44,8 @@ async function stepwise(engine: Engine, job: GenerateJob): Promise<Collected> {
 }
 
 /**
- * @param start makes an engine with 4 slots
- * @param end the token with which its model ends an answer; most tests keep it away, to have answers of any length
+ * @param start starts an engine with 4 slots
+ * @param end the token with which its model ends an answer; most tests prevent it, so that answers can have any length
  */
 export function describeEngine(name: string, start: () => Promise<Engine>, end: number): void {
   describe(`engine: ${name}`, () => {
@@ -129,22 +67,22 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
       collect(engine.generate(jobOf(prompt, changes)))
 
     describe('answers', () => {
-      it('are the same for the same seed, and others for another', async () => {
+      it('are the same for the same seed, and different for another', async () => {
         const [first, again, other] = [await run(seeded(7n)), await run(seeded(7n)), await run(seeded(8n))]
         expect(again.tokens).toEqual(first.tokens)
         expect(again.text).toBe(first.text)
         expect(other.tokens).not.toEqual(first.tokens)
       })
 
-      it('end at maxTokens, which usage counts', async () => {
+      it('end at maxTokens, and usage counts the tokens', async () => {
         const answer = await run({ maxTokens: 5 })
         expect(answer.tokens).toHaveLength(5)
         expect(answer.finishReason).toBe('length')
         expect(answer.usage).toMatchObject({ promptTokens: prompt.length, completionTokens: 5 })
       })
 
-      it('end with the token that ends them, which counts but has no text', async () => {
-        // The scores tell where the end is among the candidates.
+      it('end with the end token, which counts but has no text', async () => {
+        // The scores show at which position the end token is a candidate.
         const { tokens } = await run({ maxTokens: 100 })
         const scores = await engine.score({ promptTokens: prompt, answerTokens: tokens })
         const at = scores.findIndex((candidates) => candidates.tokens.includes(end))
@@ -153,16 +91,16 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         const ended = await run({ ...seeded(1n, { logitBias: new Map([[end, 1000]]) }), answerTokens })
         expect(ended).toMatchObject({ tokens: [end], text: '', finishReason: 'stop' })
         expect(ended.usage?.completionTokens).toBe(at + 1)
-        const over = await run({ answerTokens: [...answerTokens, end] })
-        expect(over).toMatchObject({ tokens: [], text: '', finishReason: 'stop' })
+        const resumed = await run({ answerTokens: [...answerTokens, end] })
+        expect(resumed).toMatchObject({ tokens: [], text: '', finishReason: 'stop' })
       })
 
-      it('may be empty', async () => {
+      it('can be empty', async () => {
         const answer = await run({ maxTokens: 0 })
         expect(answer).toMatchObject({ tokens: [], text: '', finishReason: 'length' })
       })
 
-      it('end with the context, which never shifts', async () => {
+      it('end when the context is full', async () => {
         const { contextLength } = engine.model
         const long = Array.from({ length: contextLength - 3 }, (_, index) => prompt[index % prompt.length]!)
         const answer = await collect(engine.generate(jobOf(long, { maxTokens: PLENTY })))
@@ -172,7 +110,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         expect(full.code).toBe('context_length_exceeded')
       })
 
-      it('follow prompts in any script', async () => {
+      it('are possible for prompts in any script', async () => {
         for (const text of ['Es war einmal ein Bär.', '昔々あるところに', '🐻‍❄️👩🏽‍🚀', 'שָׁלוֹם\u0000\uFEFF']) {
           const tokens = await engine.tokenize({ prompt: text })
           expect(await engine.tokenize({ prompt: text })).toEqual(tokens)
@@ -181,7 +119,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         }
       })
 
-      it('are refused without a prompt, and for ids that the model does not have', async () => {
+      it('are refused without a prompt, and for unknown token ids', async () => {
         expect((await failure(collect(engine.generate(jobOf([]))))).code).toBe('invalid_request')
         for (const id of [engine.model.vocabularySize, -1, 0.5]) {
           expect((await failure(collect(engine.generate(jobOf([id]))))).code).toBe('invalid_request')
@@ -191,7 +129,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
     })
 
     describe('text', () => {
-      it('is made of the tokens, with whole characters in every delta', async () => {
+      it('consists of the bytes of the tokens, with whole characters in every delta', async () => {
         for (let seed = 0n; seed < 8n; seed++) {
           const answer = await run({ ...seeded(seed, WILD), topLogprobs: 0 })
           const bytes = Buffer.concat(answer.logprobs.map(({ chosen }) => chosen.bytes))
@@ -200,7 +138,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         }
       })
 
-      it('stops before a stop sequence, wherever the tokens break it', async () => {
+      it('stops before a stop sequence that several tokens form', async () => {
         const whole = await run(seeded(3n))
         for (let start = 1; start + 6 <= whole.text.length; start += 5) {
           const stop = whole.text.slice(start, start + 6)
@@ -211,19 +149,19 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         }
       })
 
-      it('that only begins a stop sequence is given out in the end', async () => {
+      it('that is only the beginning of a stop sequence is emitted at the end', async () => {
         const whole = await run(seeded(3n))
         const answer = await run({ ...seeded(3n), stop: [`${whole.text.slice(-4)}\u{10FFFF}`] })
         expect(answer.text).toBe(whole.text)
       })
     })
 
-    describe('continuations', () => {
+    describe('resumed answers', () => {
       it.each([
         ['plain', {}, false],
-        ['across pieces of characters', WILD, false],
+        ['with parts of characters', WILD, false],
         ['with penalties and a stop sequence', { frequencyPenalty: 0.7, presencePenalty: 0.3 }, true]
-      ])('at every token equal the uninterrupted answer: %s', async (_case, sampling, stopped) => {
+      ])('equal the uninterrupted answer at every token: %s', async (_case, sampling, stopped) => {
         const free = await run({ ...seeded(11n, sampling) })
         const stop = stopped ? [free.text.slice(-9, -4)] : []
         const job = jobOf(prompt, { ...seeded(11n, sampling), stop })
@@ -238,8 +176,8 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
       })
     })
 
-    describe('ends early', () => {
-      it('on an abort: nothing is evaluated any more and the slot is free', async () => {
+    describe('a generation ends early', () => {
+      it('on an abort: the evaluation stops and the slot is free', async () => {
         const controller = new AbortController()
         const generation = engine.generate(jobOf(prompt, { maxTokens: PLENTY }), controller.signal)
         const iterator = generation[Symbol.asyncIterator]()
@@ -256,7 +194,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         await expectIdle(engine)
       })
 
-      it('on an abort that came before', async () => {
+      it('on an abort before its start', async () => {
         const error = await failure(collect(engine.generate(jobOf(prompt), AbortSignal.abort())))
         expect(error.code).toBe('aborted')
         await expectIdle(engine)
@@ -273,17 +211,17 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
     })
 
     describe('credit', () => {
-      it('bounds what is generated, and more of it lets the same answer go on', async () => {
+      it('limits the tokens, and the same answer continues with more credit', async () => {
         const whole = await run()
         const before = (await engine.counters()).decodeTokens
         const generation = engine.generate(jobOf(prompt, { credit: 3 }))
         const iterator = generation[Symbol.asyncIterator]()
         const first = await readTokens(iterator, 3)
         const held = await engine.counters()
-        // The first token may come with the prompt's evaluation, and none beyond the third is computed.
+        // The evaluation of the prompt can give the first token. The engine computes no token after the third.
         expect(held.decodeTokens - before).toBeLessThanOrEqual(3)
         expect(held.activeSlots).toBe(1)
-        // Any round trip gives the engine the time to do what it should not.
+        // During a round trip an engine with a fault could generate more tokens.
         await engine.tokenize({ prompt: PROMPT })
         expect(await engine.counters()).toEqual(held)
         generation.grant(PLENTY)
@@ -292,7 +230,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         expect(first.text + rest.text).toBe(whole.text)
       })
 
-      it('may be given before the first read', async () => {
+      it('can be granted before the first read', async () => {
         const generation = engine.generate(jobOf(prompt, { credit: 0, maxTokens: 4 }))
         generation.grant(4)
         expect((await collect(generation)).tokens).toHaveLength(4)
@@ -311,7 +249,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         expect(together.map(({ text }) => text)).toEqual(alone.map(({ text }) => text))
       })
 
-      it('refuse one more than there are, and serve again afterwards', async () => {
+      it('are refused if all are busy, and serve again afterwards', async () => {
         const iterators = Array.from({ length: engine.slots }, () =>
           engine.generate(jobOf(prompt, { credit: 1 }))[Symbol.asyncIterator]()
         )
@@ -322,12 +260,12 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         expect((await run({ maxTokens: 3 })).tokens).toHaveLength(3)
       })
 
-      it('reuse what they evaluated for the next turn', async () => {
+      it('reuse their evaluated tokens for the next turn', async () => {
         const fresh = await engine.tokenize({ prompt: 'A prompt that nobody has sent before, number one.' })
         const first = await collect(engine.generate(jobOf(fresh, { maxTokens: 6 })))
         const turn = [...fresh, ...first.tokens, ...prompt]
         const second = await collect(engine.generate(jobOf(turn, { maxTokens: 2 })))
-        // The last sampled token was never evaluated.
+        // The last sampled token was not evaluated.
         expect(second.usage?.cachedTokens).toBeGreaterThanOrEqual(fresh.length + first.tokens.length - 1)
         expect(second.usage?.cachedTokens).toBeLessThan(turn.length)
         expect(second.cachedTokens).toBe(second.usage?.cachedTokens)
@@ -335,13 +273,13 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
     })
 
     describe('log-probabilities', () => {
-      it('are of the raw distribution, best first, one for each token', async () => {
+      it('are from the raw distribution, best first, one for each token', async () => {
         const answer = await run({ ...seeded(5n, { temperature: 0 }), topLogprobs: 20 })
         expect(answer.logprobs).toHaveLength(answer.tokens.length)
         answer.logprobs.forEach(({ chosen, top }, position) => {
           expect(chosen.token).toBe(answer.tokens[position])
           expect(top).toHaveLength(20)
-          // At temperature 0 the best is chosen, but for the end, which the sampling keeps away.
+          // Temperature 0 chooses the best token, except for the end token, which the bias prevents.
           expect(top.find(({ token }) => token !== end)).toEqual(chosen)
           expect(top.map(({ logprob }) => logprob)).toEqual(top.map(({ logprob }) => logprob).toSorted((a, b) => b - a))
           const mass = top.reduce((sum, { logprob }) => sum + Math.exp(logprob), 0)
@@ -363,7 +301,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
     })
 
     describe('score', () => {
-      it('gives the logits from which the answer was sampled', async () => {
+      it('returns the logits from which the answer was sampled', async () => {
         const { sampling } = seeded(42n, { frequencyPenalty: 0.2 })
         const { tokens } = await run({ sampling, maxTokens: 60 })
         const scores = await engine.score({ promptTokens: prompt, answerTokens: tokens })
@@ -383,17 +321,17 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         await expectIdle(engine)
       })
 
-      it('of an empty answer is empty', async () => {
+      it('returns nothing for an empty answer', async () => {
         expect(await engine.score({ promptTokens: prompt, answerTokens: [] })).toEqual([])
       })
 
-      it('hears an abort', async () => {
+      it('stops on an abort', async () => {
         const error = await failure(engine.score({ promptTokens: prompt, answerTokens: prompt }, AbortSignal.abort()))
         expect(error.code).toBe('aborted')
       })
     })
 
-    it('is iterated once', async () => {
+    it('generates only once', async () => {
       const generation = engine.generate(jobOf(prompt, { maxTokens: 1 }))
       await collect(generation)
       await expect(collect(generation)).rejects.toThrow('once')
@@ -405,7 +343,7 @@ async function drain(iterator: AsyncIterator<EngineEvent>): Promise<void> {
   while (!(await iterator.next()).done);
 }
 
-/** No slot is taken and nothing is evaluated. */
+/** Checks that no slot is busy and nothing is evaluated. */
 async function expectIdle(engine: Engine): Promise<void> {
   const before = await engine.counters()
   expect(before.activeSlots).toBe(0)

@@ -1,4 +1,4 @@
-/** A daemon that starts an engine, tells its pid and waits to be killed. Forked by `engine-llama.test.ts`. */
+/** A daemon that starts an engine, sends its pid, and waits. `engine-llama.test.ts` forks it and kills it. */
 import { pino } from 'pino'
 import { startLlamaEngine } from '../../node/engine/index.ts'
 import { crumb } from '../../node/models/crumb.ts'

@@ -2,7 +2,8 @@
 import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
 
-import { ScriptedEngine, startLlamaEngine } from '../../node/index.ts'
+import { startLlamaEngine } from '../../node/index.ts'
+import { ScriptedEngine } from '../scripted-engine/engine.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { Call, caller, dial, event, node, request, until } from '../e2e/node/harness.ts'
 

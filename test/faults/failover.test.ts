@@ -3,7 +3,7 @@ import { createClient, type AnswerResult, type GenerationOptions } from '@potluc
 import { PotluckError } from '@potluck/protocol'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
-import { ScriptedEngine } from '../../node/index.ts'
+import { ScriptedEngine } from '../scripted-engine/engine.ts'
 import { event, node, relay } from '../e2e/node/harness.ts'
 
 const ANSWER = 'The quick brown fox jumps over the lazy dog.'

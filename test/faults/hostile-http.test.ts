@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 
 import { expect, onTestFinished, test } from 'vitest'
 
-import { ScriptedEngine } from '../../node/index.ts'
+import { ScriptedEngine } from '../scripted-engine/engine.ts'
 import { gatedNode, node, until } from '../e2e/node/harness.ts'
 import { gateway, post } from '../e2e/gateway/harness.ts'
 

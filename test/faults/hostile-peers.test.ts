@@ -20,7 +20,8 @@ import {
 import { encode as encodeVarint } from 'uint8-varint'
 import { expect, test } from 'vitest'
 
-import { DEFAULT_NODE_LIMITS, ScriptedEngine, type NodeLimits, type PotluckNode } from '../../node/index.ts'
+import { DEFAULT_NODE_LIMITS, type NodeLimits, type PotluckNode } from '../../node/index.ts'
+import { ScriptedEngine } from '../scripted-engine/engine.ts'
 import { mutate, randomBytes, xorshift } from '../unit/protocol/mutate.ts'
 import { Call, caller, dial, gatedNode, node, recordLog, request, until, type LogLine } from '../e2e/node/harness.ts'
 

@@ -2,7 +2,7 @@
 import { createClient } from '@potluck/client'
 import { expect, onTestFinished, test } from 'vitest'
 
-import { ScriptedEngine } from '../../node/index.ts'
+import { ScriptedEngine } from '../scripted-engine/engine.ts'
 import { event, node, relay } from '../e2e/node/harness.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const

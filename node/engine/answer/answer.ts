@@ -1,6 +1,6 @@
 /**
- * The answer as it grows: candidates in, tokens and text out. All engines share it, so that stop
- * sequences, limits and log-probabilities mean the same everywhere. It holds no clock and no model.
+ * An answer while it is generated: it takes the logits at each position and returns tokens and text. All engines use
+ * it, so stop sequences, limits and log-probabilities are the same in all of them. It uses no clock and no model.
  */
 import {
   PotluckError,
@@ -12,19 +12,19 @@ import {
 } from '@potluck/protocol'
 import type { TokenSet } from '../grammar/token-set.ts'
 import type { GenerateJob } from '../interface.ts'
-import type { Shaper } from '../shape/shaper.ts'
-import type { Constraint } from '../shape/constraint.ts'
-import type { AnswerParser, Parts } from '../shape/parser.ts'
+import type { ConstraintCompiler } from '../output/compiler.ts'
+import type { GrammarState } from '../output/grammar-state.ts'
+import type { AnswerParser, Parts } from '../output/parser.ts'
+import type { Vocabulary } from '../vocabulary.ts'
 import { AnswerText } from './text.ts'
-import type { Vocabulary } from './vocabulary.ts'
 
 /** Raw logits at one position. */
 export interface PositionLogits extends TokenCandidates {
-  /** Natural logarithm of the sum of exp(logit) over the whole vocabulary; only where it was asked for. */
+  /** Natural logarithm of the sum of exp(logit) over the whole vocabulary; only if the request asked for it. */
   logNormaliser?: number
 }
 
-/** What one more token adds. */
+/** A token and what it adds to the answer. */
 export interface Step extends Parts {
   token: number
   logprobs?: PositionLogprobs
@@ -32,16 +32,16 @@ export interface Step extends Parts {
 
 export interface AnswerContext {
   vocabulary: Vocabulary
-  shaper: Shaper
-  /** Tokens of prompt and answer together. */
+  compiler: ConstraintCompiler
+  /** The most tokens of prompt and answer together. */
   contextLength: number
 }
 
-export class Answer {
+export class SampledAnswer {
   readonly #job: GenerateJob
   readonly #vocabulary: Vocabulary
   readonly #text: AnswerText
-  readonly #constraint: Constraint | undefined
+  readonly #grammar: GrammarState | undefined
   readonly #parser: AnswerParser | undefined
   readonly #limit: number
   readonly #counts = new Map<number, number>()
@@ -50,12 +50,12 @@ export class Answer {
   #finished: FinishReason | undefined
 
   /**
-   * Replays the tokens that exist already: their text was delivered by whoever generated them.
+   * Replays the tokens of a resumed answer without their text, which the client already has.
    *
-   * @throws PotluckError `context_length_exceeded` if the prompt leaves no room, `invalid_request`
-   *   if there is nothing to begin from or the tokens are not of the grammar
+   * @throws PotluckError `context_length_exceeded` if the prompt fills the context, `invalid_request` if the prompt is
+   *   empty or the grammar does not allow the tokens
    */
-  constructor(job: GenerateJob, { vocabulary, shaper, contextLength }: AnswerContext) {
+  constructor(job: GenerateJob, { vocabulary, compiler, contextLength }: AnswerContext) {
     if (job.promptTokens.length === 0) throw new PotluckError('invalid_request', 'prompt: it has no tokens')
     if (job.promptTokens.length >= contextLength) {
       throw new PotluckError('context_length_exceeded', `the prompt fills the context of ${contextLength} tokens`)
@@ -63,37 +63,37 @@ export class Answer {
     this.#job = job
     this.#vocabulary = vocabulary
     this.#text = new AnswerText(job.stop)
-    this.#constraint = shaper.constraint(job.shape)
-    this.#parser = shaper.parser(job.shape, { promptTokens: job.promptTokens, seed: job.sampling.seed })
+    this.#grammar = compiler.grammar(job.constraint)
+    this.#parser = compiler.parser(job.constraint, { promptTokens: job.promptTokens, seed: job.sampling.seed })
     this.#limit = Math.min(job.maxTokens, contextLength - job.promptTokens.length)
     this.#counting = job.sampling.presencePenalty !== 0 || job.sampling.frequencyPenalty !== 0
     if (this.#limit <= 0) this.#finished = 'length'
     for (const token of job.answerTokens) this.#append(token)
-    if (this.#constraint?.holds === false) {
+    if (this.#grammar?.failed === true) {
       throw new PotluckError('invalid_request', 'answer_tokens: they do not follow the grammar')
     }
   }
 
-  /** Why the answer is over; undefined while it goes on. */
+  /** Why the answer ended; undefined while it continues. */
   get finished(): FinishReason | undefined {
     return this.#finished
   }
 
-  /** Tokens so far, those of a continuation included. */
+  /** Tokens so far, including those of a resumed answer. */
   get length(): number {
     return this.#length
   }
 
   /**
-   * The tokens that may come next; undefined for all.
+   * Returns the tokens that can come next; undefined for all.
    *
-   * @throws PotluckError `unsupported` for a grammar that takes too long
+   * @throws PotluckError `unsupported` if the grammar takes too long
    */
   allowed(): TokenSet | undefined {
-    return this.#constraint?.mask()
+    return this.#grammar?.mask()
   }
 
-  /** Samples the next token by the contract, from the logits of those allowed. Not to be called once `finished` is set. */
+  /** Samples the next token by the contract, from the logits of the allowed tokens. Only for an unfinished answer. */
   next(logits: PositionLogits): Step {
     const token = sampleToken(logits, this.#job.sampling, this.#length, this.#counts)
     const step: Step = { token, ...this.#append(token) }
@@ -106,22 +106,23 @@ export class Answer {
     if (this.#counting) this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1)
     const end = this.#vocabulary.isEnd(token)
     const text = end ? '' : this.#text.push(this.#vocabulary.piece(token))
-    this.#constraint?.accept(token)
-    const over = end || this.#text.stopped
-    if (!over && this.#length < this.#limit) return this.#part(text)
-    const parts = this.#part(text + this.#text.finish())
+    this.#grammar?.accept(token)
+    const ended = end || this.#text.stopped
+    if (!ended && this.#length < this.#limit) return this.#parse(text)
+    const parts = this.#parse(text + this.#text.finish())
     const last = this.#parser?.finish()
-    this.#finished = !over ? 'length' : this.#parser?.called === true ? 'tool_calls' : 'stop'
+    this.#finished = !ended ? 'length' : this.#parser?.called === true ? 'tool_calls' : 'stop'
     return last === undefined ? parts : joined(parts, last)
   }
 
-  #part(text: string): Parts {
+  #parse(text: string): Parts {
     return this.#parser?.push(text) ?? { text, reasoning: '', calls: [] }
   }
 
   #logprobs(logits: PositionLogits, chosen: number, top: number): PositionLogprobs {
     const normaliser = logits.logNormaliser
-    if (normaliser === undefined) throw new Error('log-probabilities were asked for, but no normaliser was computed')
+    if (normaliser === undefined)
+      throw new Error('the job asks for log-probabilities, but the engine computed no normaliser')
     const entry = (index: number): TokenLogprob => {
       const token = logits.tokens[index]!
       return { token, logprob: logits.logits[index]! - normaliser, bytes: this.#vocabulary.piece(token).bytes }

@@ -1,6 +1,9 @@
-/** How many tokens may still be generated before the caller has to say that it wants more. */
+import { raceSignal } from 'race-signal'
+
+/** The number of tokens that a generation can still produce until the caller grants more. */
 export class Credit {
   #left: number
+  /** Resolves `available`, while it waits. */
   #wake: (() => void) | undefined
 
   constructor(tokens: number) {
@@ -12,7 +15,7 @@ export class Credit {
     if (this.#left > 0) this.#wake?.()
   }
 
-  /** Takes one token's credit if there is any. */
+  /** Takes the credit for one token. Returns false if there is none. */
   take(): boolean {
     if (this.#left <= 0) return false
     this.#left--
@@ -23,15 +26,8 @@ export class Credit {
   async available(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (this.#left > 0) return
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const abort = (): void => reject(signal.reason as Error)
+    const { promise, resolve } = Promise.withResolvers<void>()
     this.#wake = resolve
-    signal.addEventListener('abort', abort, { once: true })
-    try {
-      await promise
-    } finally {
-      this.#wake = undefined
-      signal.removeEventListener('abort', abort)
-    }
+    await raceSignal(promise, signal)
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Gathers tokens into deltas. The first goes out at once; later ones when `DELTA_INTERVAL_MS` have
- * passed since the last message. A slow generation is sent token by token and waits for nothing; a
- * fast one saves the work of a message per token, here, in the daemon and on the wire.
+ * Collects tokens into deltas. It sends the first token immediately, and later ones when `DELTA_INTERVAL_MS` have
+ * passed since the last message. So a slow generation sends each token without delay, and a fast one needs fewer
+ * messages in this process, in the daemon and on the wire.
  */
 import type { TokenDelta, ToolCallDelta } from '@potluck/protocol'
 import { DELTA_INTERVAL_MS } from '../constants.ts'
@@ -32,11 +32,11 @@ export class Deltas {
     if (step.logprobs !== undefined) this.#logprobs.push(step.logprobs)
     const wait = this.#lastSent + DELTA_INTERVAL_MS - this.#now()
     if (wait <= 0) this.flush()
-    // The next token may take long: the timer bounds how late this one can be.
+    // The next token can take long. The timer limits the delay of this one.
     else this.#timer ??= setTimeout(() => this.flush(), wait)
   }
 
-  /** Sends what is gathered, if anything. */
+  /** Sends the collected tokens, if there are any. */
   flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -54,14 +54,14 @@ export class Deltas {
     this.#send(delta)
   }
 
-  /** Drops what is gathered: nobody waits for it any more. */
+  /** Drops the collected tokens. */
   discard(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#tokens = []
   }
 
-  /** Pieces of one call's arguments become one. */
+  /** Joins consecutive pieces of the same call. */
   #addCall(call: ToolCallDelta): void {
     const last = this.#calls.at(-1)
     if (last?.index === call.index) last.arguments += call.arguments

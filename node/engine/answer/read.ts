@@ -1,17 +1,19 @@
 import type { ReadJob, ParsedAnswer } from '@potluck/protocol'
+import type { ConstraintCompiler } from '../output/compiler.ts'
+import type { Vocabulary } from '../vocabulary.ts'
 import { AnswerText } from './text.ts'
-import type { Shaper } from '../shape/shaper.ts'
-import type { Vocabulary } from './vocabulary.ts'
 
-/** What an answer's tokens mean, by the same code that made text of them when they were generated. */
+/**
+ * Returns the text and the end of an answer. It uses the same code that made the text when the answer was generated.
+ */
 export function readAnswer(
-  { answerTokens, stop, shape }: ReadJob,
+  { answerTokens, stop, constraint }: ReadJob,
   vocabulary: Vocabulary,
-  shaper: Shaper
+  compiler: ConstraintCompiler
 ): ParsedAnswer {
   const answer = new AnswerText(stop)
-  // The ids of calls are no part of the text.
-  const parser = shaper.parser(shape, { promptTokens: [], seed: 0n })
+  // The ids of tool calls do not matter here, because they are not part of the text.
+  const parser = compiler.parser(constraint, { promptTokens: [], seed: 0n })
   const content = (text: string): string => parser?.push(text).text ?? text
   const rest = (): string => content(answer.finish()) + (parser?.finish().text ?? '')
   let text = ''

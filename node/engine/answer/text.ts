@@ -1,16 +1,17 @@
 /**
- * Token pieces to text: never half a character, and never the beginning of what may become a stop
- * sequence. What it gives out is a function of the pieces alone, so that a node that continues an
- * answer finds the same state by pushing the same pieces.
+ * Turns the pieces of tokens into text. It holds back incomplete characters, and text that can become a stop sequence.
+ * Its output is a function of the pieces alone, so a node that resumes an answer gets the same state from the same
+ * pieces.
  */
-import type { Piece } from './vocabulary.ts'
+import { concat } from 'uint8arrays/concat'
+import type { Piece } from '../vocabulary.ts'
 
-// Bytes that are no UTF-8 become U+FFFD. Without ignoreBOM the decoder would swallow a U+FEFF.
+// Bytes that are not UTF-8 become U+FFFD. Without ignoreBOM the decoder would drop a U+FEFF.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class AnswerText {
   readonly #stops: readonly string[]
-  /** The beginning of a character whose end has not come yet. */
+  /** The first bytes of a character that is not complete. */
   #partial = new Uint8Array()
   #pending = ''
   #stopped = false
@@ -19,18 +20,18 @@ export class AnswerText {
     this.#stops = stops.filter((stop) => stop !== '')
   }
 
-  /** A stop sequence was found; the text ends before it. */
+  /** Whether a stop sequence was found. The text ends before it. */
   get stopped(): boolean {
     return this.#stopped
   }
 
-  /** Adds a token's piece and returns the text that is certain by now. */
+  /** Adds a token's piece. Returns the text that is now certain. */
   push(piece: Piece): string {
     if (this.#stopped) return ''
     return this.#release(this.#decode(piece))
   }
 
-  /** The answer is over: what was held back is text after all. */
+  /** Ends the answer. Returns the text that was held back. */
   finish(): string {
     if (this.#stopped) return ''
     const rest = this.#pending + decoder.decode(this.#partial)
@@ -41,9 +42,7 @@ export class AnswerText {
 
   #decode(piece: Piece): string {
     if (this.#partial.length === 0 && piece.text !== undefined) return piece.text
-    const bytes = new Uint8Array(this.#partial.length + piece.bytes.length)
-    bytes.set(this.#partial)
-    bytes.set(piece.bytes, this.#partial.length)
+    const bytes = concat([this.#partial, piece.bytes])
     const whole = bytes.length - incompleteTail(bytes)
     this.#partial = bytes.subarray(whole)
     return decoder.decode(bytes.subarray(0, whole))
@@ -72,7 +71,7 @@ export class AnswerText {
     return first
   }
 
-  /** Length of the longest end of the pending text that begins a stop sequence. */
+  /** Returns the length of the longest end of the pending text that is the beginning of a stop sequence. */
   #possibleStop(): number {
     let longest = 0
     for (const stop of this.#stops) {
@@ -84,7 +83,7 @@ export class AnswerText {
   }
 }
 
-/** How many bytes at the end begin a character that is not complete. */
+/** Returns the number of bytes at the end that begin an incomplete character. */
 function incompleteTail(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back]!

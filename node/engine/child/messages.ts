@@ -1,11 +1,11 @@
 /**
- * What the daemon and the engine's process say to each other, over Node's IPC channel with
- * `serialization: 'advanced'`: typed arrays, maps and bigints travel as they are.
+ * The messages between the daemon and the engine's process. They use Node's IPC channel with `serialization:
+ * 'advanced'`, which supports typed arrays, maps and bigints.
  *
- * The daemon sends `load` first and waits for `ready` or `refused`. Then it asks with ids of its own
- * choosing; every id ends with exactly one `result`, `error` or event `done`. The process dies with the channel.
+ * The daemon sends `load` first and waits for `ready` or `refused`. Then it sends requests, each with a new id. Each
+ * request ends with exactly one `result`, `error` or event `done`. The process ends when the channel closes.
  */
-import type { Embeddings, ErrorCode, PromptInput, ReadJob, ParsedAnswer } from '@potluck/protocol'
+import type { Embeddings, ErrorCode, PromptInput, ParsedAnswer, ReadJob } from '@potluck/protocol'
 import type {
   EngineBackend,
   EngineCounters,
@@ -20,22 +20,23 @@ export interface LoadOptions {
   modelPath: string
   name?: string
   slots: number
-  /** Default: as many as fit the memory. */
+  /** Conversations to remember besides those in the slots. Default: as many as fit into memory. */
   remember?: number
   contextLength?: number
   threads?: number
   gpu: 'auto' | false
-  /** From an earlier load: the file is not hashed again if it is still this one. */
+  /** The file of an earlier load. It is not hashed again if it has not changed. */
   known?: FileIdentity
 }
 
-/** A file that was hashed, and how to see that it has not changed since. */
+/** A hashed file. Size and time of modification show whether it has changed since. */
 export interface FileIdentity {
   digest: Uint8Array
   sizeBytes: number
   modifiedMs: number
 }
 
+/** The progress of a load: hashing the file, then loading the model. */
 export type LoadStage = 'hash' | 'load'
 
 export type ToChild =
@@ -49,16 +50,20 @@ export type ToChild =
   | { type: 'counters'; id: number }
   | { type: 'abort'; id: number }
 
+/** A message that starts a request. */
+export type EngineRequest = Exclude<ToChild, { type: 'load' | 'grant' | 'abort' }>
+
 export type FromChild =
   | { type: 'progress'; stage: LoadStage; fraction: number }
   | { type: 'ready'; model: EngineModel; backend: EngineBackend; file: FileIdentity; remembered: number }
-  /** The model cannot be loaded; one line for the user. */
+  /** The model cannot be loaded. `reason` is one line for the user. */
   | { type: 'refused'; reason: string }
   | { type: 'log'; text: string }
   | { type: 'events'; events: readonly { id: number; event: EngineEvent }[] }
   | { type: 'result'; id: number; result: Result }
   | { type: 'error'; id: number; code: ErrorCode; message: string }
 
+/** The result of a request, except for generations, which end with the event `done`. */
 export type Result =
   | { type: 'tokens'; tokens: Uint32Array }
   | { type: 'scores'; scores: PositionScores[] }

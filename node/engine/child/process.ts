@@ -1,27 +1,40 @@
-/** One life of the engine's process: from its start to its end, however that comes. */
+/** The engine's process, from its start to its end. */
 import { fork, type ChildProcess } from 'node:child_process'
+import process from 'node:process'
 import { PotluckError } from '@potluck/protocol'
 import { STDERR_TAIL_BYTES } from '../constants.ts'
 import type { EngineBackend, EngineEvent, EngineModel } from '../interface.ts'
-import { engineEnvironment } from './environment.ts'
-import type { FileIdentity, FromChild, LoadOptions, LoadStage, ToChild } from './messages.ts'
+import type { FileIdentity, FromChild, LoadOptions, LoadStage, Result, ToChild } from './messages.ts'
 
-/** What a process that is ready has told about itself. */
+/** The properties of the loaded model. */
 export interface Loaded {
   model: EngineModel
   backend: EngineBackend
   file: FileIdentity
-  /** Conversations that it remembers beside those in its slots. */
+  /** Conversations that it remembers besides those in its slots. */
   remembered: number
 }
 
 export interface ProcessEvents {
   progress: (stage: LoadStage, fraction: number) => void
   log: (text: string) => void
-  /** Of a generation. */
+  /** An event of the generation with this id. */
   event: (id: number, event: EngineEvent) => void
-  /** How a request ended otherwise. */
-  message: (message: Extract<FromChild, { id: number }>) => void
+  /** The result or the error of the request with this id. */
+  outcome: (id: number, outcome: Result | Error) => void
+}
+
+/** The environment of a process that evaluates: that of this process, and two settings of the runtime. */
+export function engineEnvironment(): NodeJS.ProcessEnv {
+  return {
+    // Puts the weights into huge pages, if the system lets programs choose, as Linux does by default. A token of a 0.5B
+    // model alone then takes 12.3 ms instead of 13.3. Only glibc knows this variable.
+    GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
+    ...process.env,
+    // libuv's threads evaluate the batches. A second thread halves the speed (measured: 49 tokens per second instead of
+    // 86 to 98).
+    UV_THREADPOOL_SIZE: '1'
+  }
 }
 
 export class EngineProcess {
@@ -37,19 +50,19 @@ export class EngineProcess {
       env: engineEnvironment(),
       execArgv: [],
       serialization: 'advanced',
-      // llama.cpp and failed assertions write past every logger: the terminal is the user's.
+      // llama.cpp writes failed assertions directly to stderr. They must not appear on the user's terminal.
       stdio: ['ignore', 'ignore', 'pipe', 'ipc']
     })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL_BYTES)
     })
     this.ended = new Promise((resolve) => {
-      this.#child.once('error', (error) => resolve(`the engine's process could not be started: ${error.message}`))
+      this.#child.once('error', (error) => resolve(`cannot start the engine's process: ${error.message}`))
       this.#child.once('close', (code, signal) => resolve(this.#describeEnd(code, signal)))
     })
     const { promise, resolve, reject } = Promise.withResolvers<Loaded>()
     this.loaded = promise
-    // Whoever starts a process waits for it; a crash before that must not be unhandled.
+    // A crash before the caller awaits `loaded` must not be an unhandled rejection.
     this.loaded.catch(() => undefined)
     this.#child.on('message', (message) => this.#receive(message as FromChild, events, resolve, reject))
     void this.ended.then((reason) => reject(new PotluckError('engine_failed', reason)))
@@ -61,11 +74,11 @@ export class EngineProcess {
   }
 
   send(message: ToChild): void {
-    // The callback takes errors of a channel that closes right now; `ended` tells about it.
+    // The callback ignores the error of a channel that closes now, because `ended` reports it.
     if (this.#child.connected) this.#child.send(message, () => undefined)
   }
 
-  /** Ends the process at once and waits until its memory is free. */
+  /** Ends the process immediately and waits until its memory is free. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.ended
@@ -95,8 +108,9 @@ export class EngineProcess {
         for (const { id, event } of message.events) events.event(id, event)
         return
       case 'result':
+        return events.outcome(message.id, message.result)
       case 'error':
-        return events.message(message)
+        return events.outcome(message.id, new PotluckError(message.code, message.message))
     }
   }
 

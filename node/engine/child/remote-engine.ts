@@ -1,4 +1,10 @@
-import { PotluckError, type Embeddings, type PromptInput, type ReadJob, type ParsedAnswer } from '@potluck/protocol'
+/**
+ * The engine as the daemon sees it. The model runs in a supervised child process (`llama/child.ts`); this side sends
+ * requests over IPC and receives the results and the events of generations.
+ */
+import { pushable } from 'it-pushable'
+import { PotluckError, type Embeddings, type PromptInput, type ParsedAnswer, type ReadJob } from '@potluck/protocol'
+import { abortedError } from '../checks.ts'
 import type {
   Engine,
   EngineBackend,
@@ -11,19 +17,17 @@ import type {
   PositionScores,
   ScoreJob
 } from '../interface.ts'
-import type { FromChild, LoadOptions, LoadStage, Result, ToChild } from './messages.ts'
+import type { EngineRequest, LoadOptions, LoadStage, Result, ToChild } from './messages.ts'
 import type { Loaded } from './process.ts'
-import { abortedError } from '../answer/checks.ts'
-import { PushedGeneration } from '../answer/generation.ts'
 import { Supervisor } from './supervisor.ts'
 
-/** What the daemon's logger is used for: the engine's own output, which says nothing of prompts. */
+/** The part of the daemon's logger that the engine uses. llama.cpp's output contains no prompts. */
 export interface DebugLogger {
   debug: (fields: object, message: string) => void
 }
 
 export interface RemoteEngineOptions {
-  /** The module that runs in the process. */
+  /** The module that runs in the child process. */
   entry: URL
   load: LoadOptions
   logger: DebugLogger
@@ -31,27 +35,24 @@ export interface RemoteEngineOptions {
   signal?: AbortSignal
 }
 
-type Request = Exclude<ToChild, { type: 'load' | 'grant' | 'abort' }>
 type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never
 
-/** Somebody who waits for an answer from the process. */
-interface Waiter {
-  /** Of a generation. */
+/** A request that the process has not finished. */
+interface PendingRequest {
+  /** Only for generations. */
   event?: (event: EngineEvent) => void
-  settle: (message: Extract<FromChild, { id: number }>) => void
-  fail: (error: Error) => void
+  end: (outcome: Result | Error) => void
 }
 
-/** An engine in a supervised process of its own. */
 export class RemoteEngine implements Engine {
   readonly slots: number
   readonly #supervisor: Supervisor
-  readonly #waiters = new Map<number, Waiter>()
+  readonly #pending = new Map<number, PendingRequest>()
   readonly #listeners = new Set<(status: EngineStatus) => void>()
   #loaded!: Loaded
   #lastId = 0
 
-  /** Starts the process and loads the model; throws PotluckError `engine_failed` with one line for the user. */
+  /** Starts the process and loads the model. Throws PotluckError `engine_failed` with one line for the user. */
   static async start(options: RemoteEngineOptions): Promise<RemoteEngine> {
     const engine = new RemoteEngine(options)
     engine.#loaded = await engine.#supervisor.start(options.signal)
@@ -63,8 +64,8 @@ export class RemoteEngine implements Engine {
     this.#supervisor = new Supervisor(entry, load, {
       progress: (stage, fraction) => onProgress?.(fraction, stage),
       log: (text) => logger.debug({ engine: text }, 'llama.cpp'),
-      event: (id, event) => this.#waiters.get(id)?.event?.(event),
-      message: (message) => this.#waiters.get(message.id)?.settle(message),
+      event: (id, event) => this.#pending.get(id)?.event?.(event),
+      outcome: (id, outcome) => this.#pending.get(id)?.end(outcome),
       status: (status) => {
         for (const listener of this.#listeners) listener(status)
       },
@@ -88,7 +89,7 @@ export class RemoteEngine implements Engine {
     return this.#supervisor.status
   }
 
-  /** The process that runs the model now; undefined while there is none. */
+  /** The process that runs the model now; undefined if there is none. */
   get pid(): number | undefined {
     return this.status.state === 'ready' ? this.#supervisor.process.pid : undefined
   }
@@ -98,28 +99,6 @@ export class RemoteEngine implements Engine {
     return () => this.#listeners.delete(listener)
   }
 
-  async tokenize(input: PromptInput, signal?: AbortSignal): Promise<number[]> {
-    const { tokens } = await this.#ask('tokens', { type: 'tokenize', input }, signal)
-    return Array.from(tokens)
-  }
-
-  async score(job: ScoreJob, signal?: AbortSignal): Promise<PositionScores[]> {
-    return (await this.#ask('scores', { type: 'score', job }, signal)).scores
-  }
-
-  async read(job: ReadJob, signal?: AbortSignal): Promise<ParsedAnswer> {
-    return (await this.#ask('reading', { type: 'read', job }, signal)).reading
-  }
-
-  async embed(texts: readonly string[], signal?: AbortSignal): Promise<Embeddings> {
-    return (await this.#ask('embeddings', { type: 'embed', texts }, signal)).embeddings
-  }
-
-  async counters(): Promise<EngineCounters> {
-    const { counters } = await this.#ask('counters', { type: 'counters' })
-    return { ...counters, restarts: this.#supervisor.restarts }
-  }
-
   generate(job: GenerateJob, signal?: AbortSignal): Generation {
     const id = ++this.#lastId
     const generation = new PushedGeneration(
@@ -127,70 +106,149 @@ export class RemoteEngine implements Engine {
       {
         start: (started) => {
           this.#supervisor.process.send({ type: 'generate', id, job: started })
-          this.#waiters.set(id, {
-            fail: (error) => generation.fail(error),
+          this.#pending.set(id, {
             event: (event) => {
-              if (event.type === 'done') this.#waiters.delete(id)
-              generation.accept(event)
+              if (event.type === 'done') this.#pending.delete(id)
+              generation.push(event)
             },
-            settle: (message) => {
-              if (message.type !== 'error') return
-              this.#waiters.delete(id)
-              generation.fail(new PotluckError(message.code, message.message))
+            end: (outcome) => {
+              this.#pending.delete(id)
+              if (outcome instanceof Error) generation.end(outcome)
             }
           })
         },
-        grant: (tokens) => this.#tell({ type: 'grant', id, tokens }),
-        abort: () => this.#tell({ type: 'abort', id })
+        grant: (tokens) => this.#notify({ type: 'grant', id, tokens }),
+        abort: () => this.#notify({ type: 'abort', id })
       },
       signal
     )
     return generation
   }
 
+  async tokenize(input: PromptInput, signal?: AbortSignal): Promise<number[]> {
+    return Array.from((await this.#request<'tokens'>({ type: 'tokenize', input }, signal)).tokens)
+  }
+
+  async score(job: ScoreJob, signal?: AbortSignal): Promise<PositionScores[]> {
+    return (await this.#request<'scores'>({ type: 'score', job }, signal)).scores
+  }
+
+  async read(job: ReadJob, signal?: AbortSignal): Promise<ParsedAnswer> {
+    return (await this.#request<'reading'>({ type: 'read', job }, signal)).reading
+  }
+
+  async embed(texts: readonly string[], signal?: AbortSignal): Promise<Embeddings> {
+    return (await this.#request<'embeddings'>({ type: 'embed', texts }, signal)).embeddings
+  }
+
+  async counters(): Promise<EngineCounters> {
+    return { ...(await this.#request<'counters'>({ type: 'counters' })).counters, restarts: this.#supervisor.restarts }
+  }
+
   async close(): Promise<void> {
     await this.#supervisor.close()
   }
 
-  async #ask<T extends Result['type']>(
-    kind: T,
-    request: WithoutId<Request>,
+  async #request<T extends Result['type']>(
+    request: WithoutId<EngineRequest>,
     signal?: AbortSignal
   ): Promise<Extract<Result, { type: T }>> {
     if (signal?.aborted) throw abortedError()
     const id = ++this.#lastId
     const { promise, resolve, reject } = Promise.withResolvers<Extract<Result, { type: T }>>()
     this.#supervisor.process.send({ ...request, id })
-    this.#waiters.set(id, {
-      fail: reject,
-      settle: (message) => {
-        if (message.type === 'error') reject(new PotluckError(message.code, message.message))
-        else if (message.type === 'result' && isKind(message.result, kind)) resolve(message.result)
-      }
+    this.#pending.set(id, {
+      end: (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome as Extract<Result, { type: T }>))
     })
-    const abort = (): void => this.#tell({ type: 'abort', id })
+    const abort = (): void => this.#notify({ type: 'abort', id })
     signal?.addEventListener('abort', abort, { once: true })
     try {
       return await promise
     } finally {
       signal?.removeEventListener('abort', abort)
-      this.#waiters.delete(id)
+      this.#pending.delete(id)
     }
   }
 
-  /** About something that is under way; without a process it is over anyway. */
-  #tell(message: ToChild): void {
+  /** Sends a message about a request. Without a process it does nothing, because all requests have failed. */
+  #notify(message: ToChild): void {
     if (this.status.state === 'ready') this.#supervisor.process.send(message)
   }
 
   #failAll(reason: string): void {
     const error = new PotluckError('engine_failed', reason)
-    const waiters = [...this.#waiters.values()]
-    this.#waiters.clear()
-    for (const waiter of waiters) waiter.fail(error)
+    const pending = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const request of pending) request.end(error)
   }
 }
 
-function isKind<T extends Result['type']>(result: Result, kind: T): result is Extract<Result, { type: T }> {
-  return result.type === kind
+/** Controls a generation that runs elsewhere. */
+export interface GenerationControl {
+  /** Throws PotluckError `engine_failed` if nothing can run the job. */
+  start: (job: GenerateJob) => void
+  grant: (tokens: number) => void
+  abort: () => void
+}
+
+/**
+ * The reader's side of a generation that runs elsewhere, at its own speed. Its events wait in a queue, whose length the
+ * credit limits. The generation starts with the iteration. The iteration ends only after the slot is free.
+ */
+export class PushedGeneration implements Generation {
+  readonly #job: GenerateJob
+  readonly #control: GenerationControl
+  readonly #signal: AbortSignal | undefined
+  readonly #events = pushable<EngineEvent>({ objectMode: true })
+  readonly #ended = Promise.withResolvers<void>()
+  #state: 'new' | 'running' | 'ended' = 'new'
+  #error: Error | undefined
+  #earlyCredit = 0
+
+  constructor(job: GenerateJob, control: GenerationControl, signal?: AbortSignal) {
+    this.#job = job
+    this.#control = control
+    this.#signal = signal
+  }
+
+  grant(tokens: number): void {
+    if (this.#state === 'new') this.#earlyCredit += tokens
+    else this.#control.grant(tokens)
+  }
+
+  push(event: EngineEvent): void {
+    this.#events.push(event)
+    if (event.type === 'done') this.end()
+  }
+
+  /** Ends the events after those in the queue, with an error or without. */
+  end(error?: Error): void {
+    this.#state = 'ended'
+    this.#error = error
+    // The queue would drop its events if it got the error.
+    this.#events.end()
+    this.#ended.resolve()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<EngineEvent, void, undefined> {
+    if (this.#state !== 'new') throw new Error('a generation can be iterated only once')
+    if (this.#signal?.aborted) throw abortedError()
+    this.#state = 'running'
+    this.#control.start({ ...this.#job, credit: this.#job.credit + this.#earlyCredit })
+    const abort = (): void => this.#control.abort()
+    this.#signal?.addEventListener('abort', abort, { once: true })
+    try {
+      for await (const event of this.#events) {
+        // After an abort the caller gets no more events, even if some are in the queue.
+        if (this.#signal?.aborted) throw abortedError()
+        yield event
+      }
+      if (this.#error !== undefined) throw this.#signal?.aborted ? abortedError() : this.#error
+    } finally {
+      this.#signal?.removeEventListener('abort', abort)
+      // TypeScript does not see that `end` can run while the iteration waits.
+      if ((this.#state as string) !== 'ended') this.#control.abort()
+      await this.#ended.promise
+    }
+  }
 }

@@ -1,9 +1,10 @@
 /**
- * Keeps the engine's process running: after a crash it starts another, a little later each time; a
- * model that crashes it again and again is given up, and the reason told.
+ * Keeps the engine's process running. After a crash it starts a new process, with a longer delay each time. After too
+ * many crashes it gives up and reports the reason.
  */
+import { equals } from 'uint8arrays/equals'
 import { PotluckError } from '@potluck/protocol'
-import { abortedError } from '../answer/checks.ts'
+import { abortedError } from '../checks.ts'
 import { CRASH_LIMIT, CRASH_WINDOW_MS, RESTART_DELAY_MS } from '../constants.ts'
 import type { EngineStatus } from '../interface.ts'
 import type { LoadOptions } from './messages.ts'
@@ -11,7 +12,7 @@ import { EngineProcess, type Loaded, type ProcessEvents } from './process.ts'
 
 export interface SupervisorEvents extends ProcessEvents {
   status: (status: EngineStatus) => void
-  /** The process ended, or could not be brought back; what was asked of it is lost. */
+  /** The process ended. All requests to it are lost. */
   lost: (reason: string) => void
 }
 
@@ -40,13 +41,13 @@ export class Supervisor {
     return this.#restarts
   }
 
-  /** Where to send requests; throws PotluckError `engine_failed` while there is nowhere. */
+  /** The process that takes requests. Throws PotluckError `engine_failed` if there is none now. */
   get process(): EngineProcess {
     if (this.#process !== undefined && this.#status.state === 'ready') return this.#process
     throw new PotluckError('engine_failed', describe(this.#status, this.#closed))
   }
 
-  /** The first start. If it fails there is no other: the model or the machine is at fault. */
+  /** Starts the first process. A failure here is final, because the model or the machine is at fault. */
   async start(signal?: AbortSignal): Promise<Loaded> {
     if (signal?.aborted) throw abortedError()
     const process = this.#launch()
@@ -92,19 +93,19 @@ export class Supervisor {
     while (this.#crashes[0]! < now - CRASH_WINDOW_MS) this.#crashes.shift()
     if (this.#crashes.length >= CRASH_LIMIT) return this.#giveUp(`it crashed ${this.#crashes.length} times: ${reason}`)
     this.#setStatus({ state: 'restarting' })
-    this.#restart = setTimeout(() => void this.#again(), RESTART_DELAY_MS * 2 ** (this.#crashes.length - 1))
+    this.#restart = setTimeout(() => void this.#relaunch(), RESTART_DELAY_MS * 2 ** (this.#crashes.length - 1))
   }
 
-  async #again(): Promise<void> {
+  async #relaunch(): Promise<void> {
     const before = this.#options.known?.digest
     const process = this.#launch()
     try {
       const loaded = await process.loaded
       if (this.#closed) return
-      // The node has advertised a digest; another file under the same path is another model.
-      if (before !== undefined && Buffer.compare(before, loaded.model.digest) !== 0) {
+      // The node has advertised the digest. A different file at the same path is a different model.
+      if (before !== undefined && !equals(before, loaded.model.digest)) {
         await process.kill()
-        return this.#giveUp('the model file was replaced; start the node again to serve the new one')
+        return this.#giveUp('the model file was replaced; restart the node to serve the new one')
       }
       this.#restarts++
       this.#serve(process, loaded)

@@ -1,28 +1,32 @@
-/** Which tokens a state allows. What was worked out is kept: a string's inside is one set for most of its length. */
+import { LRUCache } from 'lru-cache'
 import { FreeText, JsonString, nearKey, PotluckError, Ways, type Way } from '@potluck/protocol'
 import { MASK_STEPS, MASKS_KEPT } from '../constants.ts'
-import type { Lexicon } from './lexicon.ts'
 import { TokenSet } from './token-set.ts'
+import type { TokenTries } from './token-tries.ts'
 
+/**
+ * The tokens that a state of a grammar allows. Results are cached: within a string, for example, most positions allow
+ * the same tokens.
+ */
 export class Masks {
-  readonly #lexicon: Lexicon
-  /** The least recently used first. */
-  readonly #kept = new Map<string, TokenSet>()
+  readonly #tries: TokenTries
+  readonly #cache = new LRUCache<string, TokenSet>({ max: MASKS_KEPT })
 
-  constructor(lexicon: Lexicon) {
-    this.#lexicon = lexicon
+  constructor(tries: TokenTries) {
+    this.#tries = tries
   }
 
   /**
-   * The tokens after which a document is still possible; at its end, those that end the answer.
+   * Returns the tokens after which a document is still possible. If the document can end, these include the tokens that
+   * end the answer.
    *
-   * @throws PotluckError `unsupported` where working it out would hold up everybody's answers
+   * @throws PotluckError `unsupported` if the computation would delay all other answers for too long
    */
   of({ list, mayEnd }: Ways): TokenSet {
-    const keys = list.map((way) => this.#keyOf(way))
-    return this.#keep(`${mayEnd}${keys.join('\n')}`, () => {
-      const mask = new TokenSet(this.#lexicon.size)
-      if (mayEnd) mask.addAll(this.#lexicon.ends)
+    const keys = list.map((way) => keyOf(way))
+    return this.#cached(`${mayEnd}${keys.join('\n')}`, () => {
+      const mask = new TokenSet(this.#tries.size)
+      if (mayEnd) mask.addAll(this.#tries.ends)
       let left = MASK_STEPS
       const spend = (): void => {
         if (left-- === 0) throw new PotluckError('unsupported', 'response_format: its schema takes too long to enforce')
@@ -33,28 +37,28 @@ export class Masks {
   }
 
   #ofWay(way: Way, key: string, spend: () => void): TokenSet {
-    return this.#keep(key, () => {
-      const mask = new TokenSet(this.#lexicon.size)
+    return this.#cached(key, () => {
+      const mask = new TokenSet(this.#tries.size)
       const from = new Ways()
       from.add(way)
       const allow = (token: number): void => mask.add(token)
       const { terminal, state } = way
       if (terminal instanceof FreeText) {
-        const { rest, index } = this.#lexicon.free(terminal.lastByte)
-        mask.addAll(rest)
-        index.walk(from, spend, allow)
+        const { others, enders } = this.#tries.free(terminal.lastByte)
+        mask.addAll(others)
+        enders.walk(from, spend, allow)
         return mask
       }
       const room = roomOf(way)
       if (room === undefined) {
-        this.#lexicon.all.walk(from, spend, allow)
+        this.#tries.all.walk(from, spend, allow)
         return mask
       }
-      mask.addAll(this.#lexicon.strings(room))
+      mask.addAll(this.#tries.strings(room))
       mask.addAll(
-        this.#keep(`structural ${nearKey({ terminal, state, next: way.next })}`, () => {
-          const structural = new TokenSet(this.#lexicon.size)
-          this.#lexicon.structural.walk(from, spend, (token) => structural.add(token))
+        this.#cached(`structural ${nearKey({ terminal, state, next: way.next })}`, () => {
+          const structural = new TokenSet(this.#tries.size)
+          this.#tries.structural.walk(from, spend, (token) => structural.add(token))
           return structural
         })
       )
@@ -62,23 +66,21 @@ export class Masks {
     })
   }
 
-  #keyOf(way: Way): string {
-    const room = roomOf(way)
-    return room === undefined ? nearKey(way) : `${room} ${nearKey(way)}`
-  }
-
-  #keep(key: string, make: () => TokenSet): TokenSet {
-    const known = this.#kept.get(key)
-    const mask = known ?? make()
-    this.#kept.delete(key)
-    this.#kept.set(key, mask)
-    const oldest = this.#kept.keys().next()
-    if (this.#kept.size > MASKS_KEPT && !oldest.done) this.#kept.delete(oldest.value)
+  #cached(key: string, make: () => TokenSet): TokenSet {
+    const known = this.#cache.get(key)
+    if (known !== undefined) return known
+    const mask = make()
+    this.#cache.set(key, mask)
     return mask
   }
 }
 
-/** Between the characters of a string: how many more it may have. */
+function keyOf(way: Way): string {
+  const room = roomOf(way)
+  return room === undefined ? nearKey(way) : `${room} ${nearKey(way)}`
+}
+
+/** The number of characters that can follow, if the way is between two characters of a string. */
 function roomOf({ terminal, state }: Way): number | undefined {
   return terminal instanceof JsonString ? terminal.room(state as number) : undefined
 }

@@ -3,7 +3,7 @@ export class TokenSet {
   readonly size: number
   readonly #words: Uint32Array
 
-  /** @param size of the vocabulary */
+  /** @param size the number of tokens in the vocabulary */
   constructor(size: number) {
     this.size = size
     this.#words = new Uint32Array((size + 31) >>> 5)
@@ -21,7 +21,7 @@ export class TokenSet {
     for (let index = 0; index < this.#words.length; index++) this.#words[index]! |= other.#words[index]!
   }
 
-  /** Ids of the vocabulary that are not in it, ascending. */
+  /** Returns the ids of the vocabulary that are not in the set, in ascending order. */
   others(): Uint32Array {
     const ids = new Uint32Array(this.size)
     let count = 0

@@ -1,19 +1,18 @@
 /**
- * The KV cache, and how attention reads it.
+ * The types of the KV cache.
  *
- * On a processor it is such that a token's logits are the same to the bit whether it was evaluated by
- * itself, beside other sequences, or in a prompt: then an answer goes on exactly where another node
- * left it, and an audit on the same kind of machine sees no noise. llama.cpp 0.5's attention takes
- * another way for single tokens, for 64 and more, and for long caches (`ops.cpp`: `use_tiled`,
- * `use_split_kv_path`), and without flash attention another for one token than for two. Keys and
- * values of different types shut out all of these but one.
+ * On a processor, this code chooses types with which a token's logits are the same to the bit, whether the token was
+ * evaluated alone, beside other sequences, or in a prompt. So another node resumes an answer exactly, and an audit on
+ * the same kind of machine sees no noise. llama.cpp's attention has several code paths: for single tokens, for 64
+ * tokens and more, and for long caches (`ops.cpp`: `use_tiled`, `use_split_kv_path`); without flash attention, also for
+ * one token and for two. If keys and values have different types, it always uses the same path.
  *
- * Measured on crumb (Q8_0 and Q4_0, 900 positions, slices of 1 to 300, alone and beside others): BF16/F16 and Q8_0/F16
- * no difference; F16/F16 with flash attention every position from slices of 64 on; F16 and F32 without it 1 to 10 % of
- * the positions, by up to 0.3.
+ * Measured on crumb (Q8_0 and Q4_0, 900 positions, slices of 1 to 300 tokens, alone and beside others), positions whose
+ * logits differ: none with BF16/F16 and Q8_0/F16; all with F16/F16 and flash attention from slices of 64 on; 1 to 10 %
+ * with F16 or F32 without flash attention, by up to 0.3.
  *
- * Of the two that are exact, BF16 keys are the quicker: on 0.5B, one thread, a token by itself takes 12.3 ms for 13.0,
- * after 1,024 others 17.7 for 19.8. llama.cpp multiplies them by vector instructions on x86 only.
+ * BF16 keys are faster than Q8_0 keys. On a 0.5B model with one thread, a single token takes 12.3 ms instead of 13.0,
+ * and 17.7 ms instead of 19.8 after 1,024 other tokens. llama.cpp has vector instructions for BF16 on x86 only.
  */
 import process from 'node:process'
 import type { LlamaModel } from 'node-llama-cpp'
@@ -24,12 +23,12 @@ export interface CacheType {
   flashAttention: boolean
 }
 
-/** Values that Q8_0 packs together: the size of a head has to be a multiple. */
+/** Q8_0 packs this many values together, so the size of a head must be a multiple. */
 const BLOCK = 32
 
 export function cacheType(model: LlamaModel): CacheType {
   const { flashAttentionSupported: flashAttention, llama } = model
-  // A GPU's kernels depend on the batch in any case; the common type is the fastest.
+  // On a GPU the result always depends on the batch. The common type is the fastest.
   if (llama.gpu !== false || !flashAttention) return { keys: 'F16', values: 'F16', flashAttention }
   if (process.arch === 'x64') return { keys: 'BF16', values: 'F16', flashAttention }
   return { keys: headSize(model) % BLOCK === 0 ? 'Q8_0' : 'F16', values: 'F16', flashAttention }

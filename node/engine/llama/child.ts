@@ -1,25 +1,131 @@
 /**
- * Entry of the engine's process. The first thing it does is to tie its life to the daemon's: a
- * process with the model's memory that nobody talks to any more must not stay behind, whatever it is
- * busy with, so it kills itself rather than exits, which would wait for a native call to return.
+ * The entry of the engine's process. It receives requests from the daemon and runs them.
+ *
+ * The process must end with the daemon, because it uses the memory of the model. So it kills itself as soon as the IPC
+ * channel closes; `process.exit` would wait for a native call to return.
  */
 import process from 'node:process'
-import type { FromChild, ToChild } from '../child/messages.ts'
+import { PotluckError } from '@potluck/protocol'
+import { Credit } from '../answer/credit.ts'
+import { abortedError } from '../checks.ts'
+import type { EngineRequest, FromChild, LoadOptions, Result, ToChild } from '../child/messages.ts'
+import type { EngineEvent } from '../interface.ts'
+import type { LlamaProcessEngine } from './engine.ts'
+import { Outbox } from './outbox.ts'
 
 const die = (): boolean => process.kill(process.pid, 'SIGKILL')
 process.once('disconnect', die)
 if (process.connected !== true) die()
-// Ctrl-C reaches the whole group of processes; the daemon drains first and then lets go of this one.
+// Ctrl-C sends SIGINT to all processes of the terminal. The daemon finishes its answers first, then ends this process.
 process.on('SIGINT', () => undefined)
 
-/** A message that cannot be sent means that the daemon is gone, though `disconnect` has not come yet. */
-const send = (message: FromChild): void => {
+interface Job {
+  abort: AbortController
+  credit: Credit
+}
+
+class EngineHost {
+  readonly #outbox: Outbox
+  readonly #jobs = new Map<number, Job>()
+  #engine: LlamaProcessEngine | undefined
+
+  /** @param send sends a message to the daemon */
+  constructor(send: (message: FromChild) => void) {
+    this.#outbox = new Outbox(send)
+  }
+
+  receive(message: ToChild): void {
+    switch (message.type) {
+      case 'load':
+        void this.#load(message.options)
+        return
+      case 'grant':
+        this.#jobs.get(message.id)?.credit.grant(message.tokens)
+        return
+      case 'abort':
+        this.#jobs.get(message.id)?.abort.abort(abortedError())
+        return
+      case 'tokenize':
+      case 'generate':
+      case 'score':
+      case 'read':
+      case 'embed':
+      case 'counters':
+        void this.#answer(message)
+    }
+  }
+
+  async #load(options: LoadOptions): Promise<void> {
+    // These modules import node-llama-cpp, which takes a moment. The process must handle signals before that.
+    const { load, describeLoadError } = await import('./load.ts')
+    const { LlamaProcessEngine } = await import('./engine.ts')
+    try {
+      const loaded = await load(options, {
+        progress: (stage, fraction) => this.#outbox.send({ type: 'progress', stage, fraction }),
+        log: (text) => this.#outbox.send({ type: 'log', text }),
+        evaluating: () => this.#outbox.flush()
+      })
+      this.#engine = new LlamaProcessEngine(loaded)
+      const { model, backend, file, remembered } = loaded
+      this.#outbox.send({ type: 'ready', model, backend, file, remembered })
+    } catch (error) {
+      this.#outbox.send({ type: 'refused', reason: describeLoadError(error, options.modelPath) })
+    }
+  }
+
+  async #answer(request: EngineRequest): Promise<void> {
+    const { id } = request
+    try {
+      await this.#run(request)
+    } catch (error) {
+      const { code, message } =
+        error instanceof PotluckError ? error : new PotluckError('engine_failed', `the engine failed: ${String(error)}`)
+      this.#outbox.send({ type: 'error', id, code, message })
+    } finally {
+      this.#jobs.delete(id)
+    }
+  }
+
+  async #run(request: EngineRequest): Promise<void> {
+    const engine = this.#engine
+    if (engine === undefined) throw new PotluckError('engine_failed', 'no model is loaded')
+    const { id } = request
+    const result = (value: Result): void => this.#outbox.send({ type: 'result', id, result: value })
+    switch (request.type) {
+      case 'tokenize':
+        return result({ type: 'tokens', tokens: engine.tokenize(request.input) })
+      case 'read':
+        return result({ type: 'reading', reading: engine.read(request.job) })
+      case 'counters':
+        return result({ type: 'counters', counters: engine.counters() })
+      case 'score': {
+        const { abort } = this.#begin(id, 0)
+        return result({ type: 'scores', scores: await engine.score(request.job, abort.signal) })
+      }
+      case 'embed': {
+        const { abort } = this.#begin(id, 0)
+        return result({ type: 'embeddings', embeddings: await engine.embed(request.texts, abort.signal) })
+      }
+      case 'generate': {
+        const { abort, credit } = this.#begin(id, request.job.credit)
+        const emit = (event: EngineEvent): void => this.#outbox.push(id, event)
+        emit(await engine.generate(request.job, credit, emit, abort.signal))
+        this.#outbox.flush()
+      }
+    }
+  }
+
+  #begin(id: number, credit: number): Job {
+    const job: Job = { abort: new AbortController(), credit: new Credit(credit) }
+    this.#jobs.set(id, job)
+    return job
+  }
+}
+
+const host = new EngineHost((message) => {
+  // A message that cannot be sent means that the daemon is gone, even if `disconnect` has not come yet.
   process.send?.(message, undefined, undefined, (error) => {
     if (error !== null) die()
   })
-}
-
-// Messages wait in the channel until there is a listener; the library's modules take a moment to load.
-const { EngineHost } = await import('./host.ts')
-const host = new EngineHost(send)
+})
 process.on('message', (message) => host.receive(message as ToChild))

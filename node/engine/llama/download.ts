@@ -1,7 +1,7 @@
-/** Fetches model files with the library's downloader: parallel, resumed where it stopped. */
+/** Downloads model files with the library's downloader, which uses parallel connections and resumes downloads. */
 import { mkdir } from 'node:fs/promises'
-
 import { resolveModelFile } from 'node-llama-cpp'
+import { raceSignal } from 'race-signal'
 
 export interface DownloadOptions {
   directory: string
@@ -10,11 +10,11 @@ export interface DownloadOptions {
 }
 
 /**
- * Downloads a model that is not in the directory yet. An interrupted download leaves its part there.
+ * Downloads a model, unless the directory has it already. An interrupted download leaves a partial file there.
  *
  * @param uri `hf:user/repo:QUANT`, `hf:user/repo/file.gguf`, or a URL
  * @returns the file's path
- * @throws Error of the library or the network; the signal's reason
+ * @throws Error from the library or the network; the signal's reason after an abort
  */
 export async function downloadModel(uri: string, { directory, onProgress, signal }: DownloadOptions): Promise<string> {
   await mkdir(directory, { recursive: true })
@@ -25,24 +25,20 @@ export async function downloadModel(uri: string, { directory, onProgress, signal
     signal,
     onProgress: ({ downloadedSize, totalSize }) => onProgress(downloadedSize, totalSize)
   })
-  // The library hears the signal, but goes on waiting for a server that went silent.
-  const aborted = Promise.withResolvers<never>()
-  const abort = (): void => aborted.reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([downloading, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
-    downloading.catch(() => undefined)
-  }
+  // After an abort the library can still wait for a server that does not respond. Its later error does not matter.
+  downloading.catch(() => undefined)
+  return raceSignal(downloading, signal)
 }
 
-/** The path of a model that was downloaded into the directory before, found without the network. */
+/**
+ * Returns the path of a model that is in the directory already; undefined if there is none. It does not use the
+ * network.
+ */
 export async function findDownloaded(uri: string, directory: string): Promise<string | undefined> {
   try {
     return await resolveModelFile(uri, { directory, download: false, cli: false })
   } catch {
-    // The library's way of saying that there is none.
+    // The library throws if the file does not exist.
     return undefined
   }
 }

@@ -1,11 +1,11 @@
-/** Vectors of texts, in a context of its own: made for the first request, as most nodes are never asked. */
+/** Computes embeddings in a separate context. It is made for the first request, because most nodes never get one. */
 import type { LlamaEmbeddingContext, LlamaModel } from 'node-llama-cpp'
 import { PotluckError, type Embeddings } from '@potluck/protocol'
 import { EMBED_CONTEXT_LENGTH } from '../constants.ts'
 
 export interface EmbedderOptions {
   threads: number
-  /** Of one token at most. */
+  /** The most bytes of one token. */
   longestPiece: number
 }
 
@@ -21,16 +21,17 @@ export class Embedder {
     this.#contextLength = Math.min(model.trainContextSize, EMBED_CONTEXT_LENGTH)
   }
 
-  /** Not with encoder and decoder both: the library cannot. */
+  /** The library does not support embeddings for models with both an encoder and a decoder. */
   get supported(): boolean {
     const { hasEncoder, hasDecoder } = this.#model.fileInsights
     return !(hasEncoder && hasDecoder)
   }
 
   /**
-   * The pooling is the file's own; without one, a vector is that of the text's last token, which has seen all others.
+   * Uses the pooling that the file specifies. Without one, the vector of a text is that of its last token, because only
+   * that token depends on all others.
    *
-   * @throws PotluckError `context_length_exceeded`; the signal's reason between two texts
+   * @throws PotluckError `context_length_exceeded` if a text is too long; the signal's reason, checked before each text
    */
   async embed(texts: readonly string[], signal: AbortSignal): Promise<Embeddings> {
     for (const text of texts) {
@@ -53,7 +54,7 @@ export class Embedder {
   async #open(): Promise<LlamaEmbeddingContext> {
     this.#context ??= this.#model.createEmbeddingContext({
       contextSize: this.#contextLength,
-      // Pooling wants a whole text in one batch.
+      // Pooling needs a whole text in one batch.
       batchSize: this.#contextLength,
       threads: this.#options.threads
     })
@@ -73,9 +74,10 @@ export class Embedder {
   }
 }
 
-/** Of length 1, so that a scalar product is the cosine. */
+/** Scales the vector to length 1, so that a scalar product is the cosine. */
 function normalised(vector: readonly number[]): Float32Array {
   const length = Math.hypot(...vector)
-  if (!(length > 0 && Number.isFinite(length))) throw new Error('the model gave an embedding without a direction')
+  if (!(length > 0 && Number.isFinite(length)))
+    throw new Error('the model returned an embedding that is zero or not finite')
   return Float32Array.from(vector, (value) => value / length)
 }

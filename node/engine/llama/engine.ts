@@ -1,21 +1,24 @@
-/** The model in its process: slots, and what is asked of them. */
-import { PotluckError, type Embeddings, type PromptInput, type ReadJob, type ParsedAnswer } from '@potluck/protocol'
-import { checkTokens } from '../answer/checks.ts'
+/** The model in the engine's process: its slots, and the requests that run on them. */
+import { PotluckError, type Embeddings, type PromptInput, type ParsedAnswer, type ReadJob } from '@potluck/protocol'
+import { SampledAnswer, type PositionLogits } from '../answer/answer.ts'
 import type { Credit } from '../answer/credit.ts'
+import { Deltas } from '../answer/deltas.ts'
 import { readAnswer } from '../answer/read.ts'
+import { checkTokens } from '../checks.ts'
 import type { TokenSet } from '../grammar/token-set.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { ConversationMemory, leastWorthCopying } from '../memory.ts'
 import { SlotPool } from '../pool.ts'
-import { generate } from './generate.ts'
+import { checkShapes } from './internals/pinned.ts'
 import type { LoadedModel } from './load.ts'
-import { Sequence } from './sequence.ts'
+import { ContextSequence } from './sequence.ts'
 
 export class LlamaProcessEngine {
   readonly #loaded: LoadedModel
-  readonly #slots: SlotPool<Sequence>
+  readonly #slots: SlotPool<ContextSequence>
   readonly #counters = { prefillTokens: 0, decodeTokens: 0 }
 
+  /** @throws UnsupportedLibrary if this release of node-llama-cpp has other internals */
   constructor(loaded: LoadedModel) {
     this.#loaded = loaded
     const sequences = Array.from({ length: loaded.context.totalSequences }, (_, id) => {
@@ -26,7 +29,8 @@ export class LlamaProcessEngine {
           }
         }
       })
-      return new Sequence(id, sequence, { batching: loaded.batching, counters: this.#counters })
+      if (id === 0) checkShapes(sequence)
+      return new ContextSequence(id, sequence, { batching: loaded.batching, counters: this.#counters })
     })
     const { slots, model } = loaded
     const least = leastWorthCopying(model.contextLength)
@@ -37,7 +41,13 @@ export class LlamaProcessEngine {
     return Uint32Array.from(this.#loaded.prompts.tokenize(input))
   }
 
-  /** Runs a generation to its end; returns its `done`, by when the slot is free. */
+  /**
+   * Runs a generation to its end.
+   *
+   * @param emit takes all events except `done`
+   * @returns the event `done`; the slot is free by then
+   * @throws the signal's reason as soon as it is aborted
+   */
   async generate(
     job: GenerateJob,
     credit: Credit,
@@ -45,31 +55,91 @@ export class LlamaProcessEngine {
     signal: AbortSignal
   ): Promise<EngineEvent> {
     checkTokens(job, this.#loaded.vocabulary.size)
-    const { vocabulary, shaper, model } = this.#loaded
-    const context = { vocabulary, shaper, contextLength: model.contextLength }
-    return this.#withSlot([...job.promptTokens, ...job.answerTokens], (sequence) =>
-      generate(job, sequence, credit, context, emit, signal)
+    return this.#withSlot([...job.promptTokens, ...job.answerTokens], (sequence, tokens) =>
+      this.#answer(job, tokens, sequence, credit, emit, signal)
     )
   }
 
+  /**
+   * Reuses the cached prefix, evaluates the rest of the prompt in slices, then samples token by token while credit
+   * lasts.
+   */
+  async #answer(
+    job: GenerateJob,
+    tokens: readonly number[],
+    sequence: ContextSequence,
+    credit: Credit,
+    emit: (event: EngineEvent) => void,
+    signal: AbortSignal
+  ): Promise<EngineEvent> {
+    const began = performance.now()
+    const { vocabulary, compiler, model } = this.#loaded
+    const answer = new SampledAnswer(job, { vocabulary, compiler, contextLength: model.contextLength })
+    const deltas = new Deltas((delta) => emit({ type: 'delta', delta }), performance.now.bind(performance))
+    const wanted = { normaliser: job.topLogprobs !== undefined, allowed: () => answer.allowed() }
+    let cached = 0
+    let prefillMs = 0
+    let logits: PositionLogits | undefined
+    try {
+      if (answer.finished === undefined) {
+        // The last token is always evaluated, because the first sample needs its logits.
+        cached = await sequence.reuse(tokens, tokens.length - 1)
+        const rest = tokens.slice(cached)
+        ;[logits] = await sequence.prefill(rest, rest.length - 1, wanted, signal)
+        prefillMs = performance.now() - began
+        emit({ type: 'prefill', cachedTokens: Math.min(cached, job.promptTokens.length), prefillMs })
+      }
+      let last = tokens.at(-1)!
+      while (answer.finished === undefined) {
+        if (!credit.take()) {
+          deltas.flush()
+          sequence.pause()
+          await credit.available(signal)
+          continue
+        }
+        logits ??= await sequence.next(last, wanted)
+        signal.throwIfAborted()
+        const step = answer.next(logits)
+        deltas.push(step)
+        logits = undefined
+        last = step.token
+      }
+      deltas.flush()
+    } finally {
+      deltas.discard()
+    }
+    return {
+      type: 'done',
+      finishReason: answer.finished,
+      usage: {
+        promptTokens: job.promptTokens.length,
+        cachedTokens: Math.min(cached, job.promptTokens.length),
+        completionTokens: answer.length
+      },
+      prefillMs,
+      decodeMs: performance.now() - began - prefillMs
+    }
+  }
+
+  /** Evaluates prompt and answer in one prefill, and returns the scores at each position of the answer. */
   async score(job: ScoreJob, signal: AbortSignal): Promise<PositionScores[]> {
     checkTokens(job, this.#loaded.vocabulary.size)
     const { first: from = 0 } = job
     if (job.promptTokens.length === 0 || job.answerTokens.length <= from) return []
-    // The last token's logits belong to the position after the answer.
-    const tokens = [...job.promptTokens, ...job.answerTokens].slice(0, -1)
-    if (tokens.length >= this.#loaded.model.contextLength) {
+    // The logits after the last token belong to the position after the answer.
+    const allTokens = [...job.promptTokens, ...job.answerTokens].slice(0, -1)
+    if (allTokens.length >= this.#loaded.model.contextLength) {
       throw new PotluckError('context_length_exceeded', 'prompt and answer do not fit the context of this model')
     }
-    const constraint = this.#loaded.shaper.constraint(job.shape)
-    for (const token of job.answerTokens.slice(0, from)) constraint?.accept(token)
+    const grammar = this.#loaded.compiler.grammar(job.constraint)
+    for (const token of job.answerTokens.slice(0, from)) grammar?.accept(token)
     let position = from
     const allowed = (): TokenSet | undefined => {
-      const mask = constraint?.mask()
-      constraint?.accept(job.answerTokens[position++]!)
+      const mask = grammar?.mask()
+      grammar?.accept(job.answerTokens[position++]!)
       return mask
     }
-    return this.#withSlot(tokens, async (sequence) => {
+    return this.#withSlot(allTokens, async (sequence, tokens) => {
       const first = job.promptTokens.length - 1 + from
       const cached = await sequence.reuse(tokens, first)
       return sequence.prefill(tokens.slice(cached), first - cached, { normaliser: false, allowed }, signal)
@@ -78,7 +148,7 @@ export class LlamaProcessEngine {
 
   read(job: ReadJob): ParsedAnswer {
     checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, this.#loaded.vocabulary.size)
-    return readAnswer(job, this.#loaded.vocabulary, this.#loaded.shaper)
+    return readAnswer(job, this.#loaded.vocabulary, this.#loaded.compiler)
   }
 
   async embed(texts: readonly string[], signal: AbortSignal): Promise<Embeddings> {
@@ -91,12 +161,15 @@ export class LlamaProcessEngine {
     return { ...this.#counters, activeSlots: this.#slots.active }
   }
 
-  async #withSlot<T>(tokens: readonly number[], work: (sequence: Sequence) => Promise<T>): Promise<T> {
+  async #withSlot<T>(
+    tokens: readonly number[],
+    work: (sequence: ContextSequence, tokens: readonly number[]) => Promise<T>
+  ): Promise<T> {
     return this.#slots.use(tokens, async (sequence) => {
       try {
-        return await work(sequence)
+        return await work(sequence, tokens)
       } finally {
-        sequence.rest()
+        sequence.pause()
       }
     })
   }

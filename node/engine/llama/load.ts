@@ -1,5 +1,5 @@
-import { basename } from 'node:path'
 import { availableParallelism } from 'node:os'
+import { basename } from 'node:path'
 import {
   getLlama,
   getModuleVersion,
@@ -15,26 +15,26 @@ import type { Feature } from '@potluck/protocol'
 import type { FileIdentity, LoadOptions, LoadStage } from '../child/messages.ts'
 import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, MOST_SEQUENCES, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
 import type { EngineBackend, EngineModel } from '../interface.ts'
-import { Batching } from './batching.ts'
-import { cacheType } from './cache.ts'
+import { ConstraintCompiler } from '../output/compiler.ts'
+import { cacheType, type CacheType } from './cache.ts'
 import { Embedder } from './embedder.ts'
-import { modelFacts } from './facts.ts'
-import { identify } from './file.ts'
+import { Batching } from './internals/batching.ts'
+import { checkVersion, UnsupportedLibrary } from './internals/pinned.ts'
+import { identifyFile, modelFacts } from './model-file.ts'
 import { PromptTokenizer } from './prompt.ts'
 import { canBeCut, conversationsFor } from './remember.ts'
-import { Shaper } from '../shape/shaper.ts'
 import { LlamaVocabulary } from './vocabulary.ts'
 
 export interface LoadedModel {
   context: LlamaContext
-  /** Sequences of the context that requests are evaluated on, its first ones. */
+  /** The number of slots, which are the first sequences of the context. */
   slots: number
-  /** Its other sequences. */
+  /** The number of its other sequences, which remember conversations. */
   remembered: number
   batching: Batching
   vocabulary: LlamaVocabulary
   prompts: PromptTokenizer
-  shaper: Shaper
+  compiler: ConstraintCompiler
   embedder: Embedder
   file: FileIdentity
   model: EngineModel
@@ -44,20 +44,26 @@ export interface LoadedModel {
 export interface LoadReport {
   progress: (stage: LoadStage, fraction: number) => void
   log: (text: string) => void
-  /** The kernels are at work, and nobody waits for this thread. */
+  /** Called when the kernels evaluate a round, while this thread has nothing to do. */
   evaluating?: () => void
 }
 
-/** The model cannot be used; the message is one line for the user. */
-export class ModelRefused extends Error {
+/** The model cannot be used. The message is one line for the user. */
+class ModelRefused extends Error {
   override readonly name = 'ModelRefused'
 }
 
-/** Hashes the file, loads it and makes the context that all slots share. */
+/**
+ * Hashes the file, loads the model, and makes the context that all slots share.
+ *
+ * @throws ModelRefused, UnsupportedLibrary
+ */
 export async function load(options: LoadOptions, report: LoadReport): Promise<LoadedModel> {
   const { modelPath } = options
+  const version = await getModuleVersion()
+  checkVersion(version)
   const info = await readInfo(modelPath)
-  const file = await identify(modelPath, options.known, (fraction) => report.progress('hash', fraction))
+  const file = await identifyFile(modelPath, options.known, (fraction) => report.progress('hash', fraction))
   const threads = options.threads ?? defaultThreads(file.sizeBytes)
   const { llama, lastError } = await startLlama(options, threads, report)
   const model = await loadFile(llama, lastError, modelPath, report)
@@ -79,12 +85,12 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const fitting = async (): Promise<number> => conversationsFor(model, { slots, contextLength, cache }, file.sizeBytes)
   const context =
     options.remember === undefined
-      ? // What nobody asked for must not keep the model from being served.
+      ? // The default must not prevent the node from serving the model.
         await create(await fitting()).catch(() => create(0))
       : await create(options.remember)
   const vocabulary = new LlamaVocabulary(model)
   const prompts = new PromptTokenizer(model, vocabulary, contextLength * vocabulary.longestPiece(), report.log)
-  const shaper = new Shaper(vocabulary, prompts.format)
+  const compiler = new ConstraintCompiler(vocabulary, prompts.format)
   const embedder = new Embedder(model, { threads, longestPiece: vocabulary.longestPiece() })
   return {
     context,
@@ -93,7 +99,7 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
     batching,
     vocabulary,
     prompts,
-    shaper,
+    compiler,
     embedder,
     file,
     model: {
@@ -103,25 +109,29 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
       contextLength,
       vocabularySize: vocabulary.size,
       sizeBytes: file.sizeBytes,
-      features: featuresOf({ prompts, shaper, embedder })
+      features: featuresOf({ prompts, compiler, embedder })
     },
-    backend: {
-      accelerator: llama.gpu === false ? 'cpu' : llama.gpu,
-      engine: `node-llama-cpp/${await getModuleVersion()}`,
-      kvType: `${cache.keys}/${cache.values}`.toLowerCase(),
-      flashAttention: cache.flashAttention,
-      ...(llama.gpu === false
-        ? {}
-        : { device: (await llama.getGpuDeviceNames()).join(', '), vramBytes: (await llama.getVramState()).total })
-    }
+    backend: await backendOf(llama, version, cache)
+  }
+}
+
+async function backendOf(llama: Llama, version: string, cache: CacheType): Promise<EngineBackend> {
+  return {
+    accelerator: llama.gpu === false ? 'cpu' : llama.gpu,
+    engine: `node-llama-cpp/${version}`,
+    kvType: `${cache.keys}/${cache.values}`.toLowerCase(),
+    flashAttention: cache.flashAttention,
+    ...(llama.gpu === false
+      ? {}
+      : { device: (await llama.getGpuDeviceNames()).join(', '), vramBytes: (await llama.getVramState()).total })
   }
 }
 
 function featuresOf({
   prompts: { canChat, format },
-  shaper: { canEnforce },
+  compiler: { canEnforce },
   embedder
-}: Pick<LoadedModel, 'prompts' | 'shaper' | 'embedder'>): Feature[] {
+}: Pick<LoadedModel, 'prompts' | 'compiler' | 'embedder'>): Feature[] {
   return [
     ...(canChat ? (['chat'] as const) : []),
     'completion',
@@ -139,17 +149,19 @@ async function readInfo(modelPath: string): Promise<GgufFileInfo> {
   try {
     info = await readGgufFileInfo(modelPath, { sourceType: 'filesystem', logWarnings: false })
   } catch (error) {
-    throw new ModelRefused(`${modelPath} is not a readable GGUF file: ${firstLine(error)}`)
+    throw new ModelRefused(`Cannot read ${modelPath} as a GGUF file: ${firstLine(error)}`)
   }
   if (info.splicedParts > 1) {
-    throw new ModelRefused(`${modelPath} is one of ${info.splicedParts} parts; merge them with llama-gguf-split first`)
+    throw new ModelRefused(
+      `Cannot load ${modelPath}: it is one of ${info.splicedParts} parts. Merge them with llama-gguf-split first.`
+    )
   }
   return info
 }
 
 interface StartedLlama {
   llama: Llama
-  /** What llama.cpp last complained about: its exceptions do not say. */
+  /** The latest error that llama.cpp logged, because its exceptions do not contain the cause. */
   lastError: () => string | undefined
 }
 
@@ -157,7 +169,7 @@ async function startLlama({ gpu }: LoadOptions, threads: number, { log }: LoadRe
   let lastError: string | undefined
   const llama = await getLlama({
     gpu,
-    // The default may compile llama.cpp on the user's machine.
+    // The library's default can compile llama.cpp on the user's machine.
     build: 'never',
     skipDownload: true,
     maxThreads: threads,
@@ -179,7 +191,7 @@ async function loadFile(
   try {
     return await llama.loadModel({ modelPath, onLoadProgress: (fraction) => progress('load', fraction) })
   } catch (error) {
-    throw new ModelRefused(`${modelPath} cannot be loaded: ${lastError() ?? firstLine(error)}`)
+    throw new ModelRefused(`Cannot load ${modelPath}: ${lastError() ?? firstLine(error)}`)
   }
 }
 
@@ -193,20 +205,28 @@ async function createContext(
     return await model.createContext({
       ...options,
       sequences: slots + remembered,
-      // A smaller context than was asked for would be a surprise in the middle of a conversation.
+      // The library must not make a smaller context instead: conversations would end early without an explanation.
       failedCreationRemedy: false
     })
   } catch (error) {
     const wanted = `${slots} slots and ${remembered} remembered conversations of ${options.contextSize} tokens`
-    throw new ModelRefused(`there is no memory for ${wanted}; ask for fewer or shorter ones: ${firstLine(error)}`)
+    throw new ModelRefused(
+      `Not enough memory for ${wanted}: ${firstLine(error)}. Choose fewer slots or a shorter context.`
+    )
   }
 }
 
-/** One core stays free: when anything else runs on llama.cpp's last core, all its threads wait for that one. */
+/** One core stays free, because a thread that shares its core with another program delays all other threads. */
 function defaultThreads(modelBytes: number): number {
   return modelBytes < ONE_THREAD_MODEL_BYTES ? 1 : Math.max(1, availableParallelism() - 1)
 }
 
-export function firstLine(error: unknown): string {
+/** Describes an error of `load` in one line for the user. */
+export function describeLoadError(error: unknown, modelPath: string): string {
+  const known = error instanceof ModelRefused || error instanceof UnsupportedLibrary
+  return known ? error.message : `Cannot load ${modelPath}: ${firstLine(error)}`
+}
+
+function firstLine(error: unknown): string {
   return String(error instanceof Error ? error.message : error).split('\n', 1)[0]!
 }

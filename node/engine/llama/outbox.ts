@@ -1,10 +1,10 @@
 /**
- * What the engine says of generations, on its way to the daemon. A message costs some 60 us here and wakes the daemon,
- * on the same cores as the kernels; between two evaluations everybody waits for it. So the deltas of a round go out
- * together, while the next one is evaluated.
+ * Collects the events of generations on their way to the daemon. A message costs about 60 us here and wakes the daemon,
+ * which runs on the same cores as the kernels; between two evaluations all answers would wait for it. So the events of
+ * a round are sent together, while the next round is evaluated.
  */
-import { OUTBOX_MS } from '../constants.ts'
 import type { FromChild } from '../child/messages.ts'
+import { OUTBOX_MS } from '../constants.ts'
 import type { EngineEvent } from '../interface.ts'
 
 export class Outbox {
@@ -16,20 +16,20 @@ export class Outbox {
     this.#send = send
   }
 
-  /** Sends it at once, behind what is gathered. */
+  /** Sends the message immediately, after the collected events. */
   send(message: FromChild): void {
     this.flush()
     this.#send(message)
   }
 
-  /** Sends it soon, behind what was said before. */
+  /** Adds an event, which the next `flush` sends. */
   push(id: number, event: EngineEvent): void {
     this.#events.push({ id, event })
-    // An answer that waits for its caller or is over has no next round.
+    // An answer that is done, or that waits for credit, has no next round.
     this.#timer ??= setTimeout(() => this.flush(), OUTBOX_MS)
   }
 
-  /** Sends what is gathered, if anything. */
+  /** Sends the collected events, if there are any. */
   flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined

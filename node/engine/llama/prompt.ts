@@ -1,30 +1,30 @@
 import { LlamaText, SpecialToken, SpecialTokensText, type LlamaModel, type LlamaTextValue } from 'node-llama-cpp'
 import { offeredTools, PotluckError, type ChatInput, type PromptInput } from '@potluck/protocol'
-import { withoutTools } from '../shape/convention.ts'
-import { GENERIC_CALLS, type ChatFormat } from '../shape/format.ts'
-import { dialectOf, type Dialect } from './dialect.ts'
-import type { Vocabulary } from '../answer/vocabulary.ts'
-import { inputBytes } from '../shape/input-bytes.ts'
+import { inputBytes } from '../checks.ts'
+import { GENERIC_CALLS, type ChatFormat } from '../output/chat-format.ts'
+import { withoutTools } from '../output/generic-tools.ts'
+import type { Vocabulary } from '../vocabulary.ts'
 import { ChatTemplate, type RenderedPart } from './template.ts'
+import { learnFormat, type LearnedFormat } from './tool-call-format.ts'
 
-/** Turns inputs into token ids; the same input always gives the same ids. */
+/** Turns inputs into token ids. The same input always gives the same ids. */
 export class PromptTokenizer {
   readonly #model: LlamaModel
   readonly #template: ChatTemplate | undefined
-  readonly #dialect: Dialect | undefined
+  readonly #format: LearnedFormat | undefined
   readonly #mostBytes: number
 
-  /** @param mostBytes a longer input cannot fit the context, however it is tokenised */
+  /** @param mostBytes an input with more bytes cannot fit the context */
   constructor(model: LlamaModel, vocabulary: Vocabulary, mostBytes: number, log: (text: string) => void) {
     this.#model = model
     this.#template = templateOf(model, log)
-    this.#dialect = this.#template && dialectOf(this.#template, (text) => spells(model, vocabulary, text))
+    this.#format = this.#template && learnFormat(this.#template, (text) => spells(model, vocabulary, text))
     this.#mostBytes = mostBytes
   }
 
-  /** How the model's answers to chats are written. */
+  /** The format of the model's answers to chats. */
   get format(): ChatFormat {
-    return this.#dialect ?? { calls: GENERIC_CALLS }
+    return this.#format ?? { calls: GENERIC_CALLS }
   }
 
   get canChat(): boolean {
@@ -32,8 +32,8 @@ export class PromptTokenizer {
   }
 
   /**
-   * @throws PotluckError `context_length_exceeded` without tokenising what cannot fit: that would
-   *   hold up everybody's answers for as long as it takes; `unsupported` for a chat without a template
+   * @throws PotluckError `context_length_exceeded` if the input is too long. It is not tokenised first, because that
+   *   would delay all other answers. `unsupported` for a chat if the model has no template
    */
   tokenize(input: PromptInput): number[] {
     if (inputBytes(input) > this.#mostBytes) {
@@ -52,14 +52,14 @@ export class PromptTokenizer {
     }
     const tools = offeredTools(input)
     const rendered =
-      this.#dialect?.native === true
+      this.#format?.native === true
         ? this.#template.render(input.messages, { tools })
         : this.#template.render(withoutTools(input.messages, tools))
     return rendered.map(valueOf)
   }
 }
 
-/** Whether the text, as the template speaks it, is made of tokens that are seen in an answer. */
+/** Whether the text, as a part of the template, consists of tokens that are visible in an answer. */
 function spells(model: LlamaModel, vocabulary: Vocabulary, text: string): boolean {
   const pieces = LlamaText(new SpecialTokensText(text))
     .tokenize(model.tokenizer)
@@ -71,14 +71,16 @@ function spells(model: LlamaModel, vocabulary: Vocabulary, text: string): boolea
   )
 }
 
-/** Without a template that we can read, the model still completes raw prompts. */
+/**
+ * Returns undefined if the file has no template, or one that cannot be parsed. Then the model only completes prompts.
+ */
 function templateOf(model: LlamaModel, log: (text: string) => void): ChatTemplate | undefined {
   const source = model.fileInfo.metadata.tokenizer.chat_template
   if (source === undefined || source === '') return undefined
   try {
     return new ChatTemplate(source)
   } catch (error) {
-    log(`the chat template cannot be parsed: ${error instanceof Error ? error.message : String(error)}`)
+    log(`Cannot parse the chat template: ${error instanceof Error ? error.message : String(error)}`)
     return undefined
   }
 }

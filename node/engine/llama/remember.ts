@@ -1,18 +1,18 @@
-/** How many conversations fit the machine beside a model and its slots. */
+/** Computes how many conversations fit into memory besides a model and its slots. */
 import process from 'node:process'
 import { GgmlType, type LlamaModel } from 'node-llama-cpp'
-import { conversationsThatFit } from '../capacity.ts'
+import { conversationsThatFit } from '../memory.ts'
 import { BATCH_TOKENS } from '../constants.ts'
 import type { CacheType } from './cache.ts'
 
-/** The context without what it remembers. */
+/** The context without remembered conversations. */
 export interface SlotsContext {
   slots: number
   contextLength: number
   cache: CacheType
 }
 
-/** @param sizeBytes of the model's file */
+/** @param sizeBytes the size of the model file */
 export async function conversationsFor(model: LlamaModel, context: SlotsContext, sizeBytes: number): Promise<number> {
   const { fileInsights, gpuLayers, llama } = model
   const { slots, contextLength, cache } = context
@@ -27,7 +27,7 @@ export async function conversationsFor(model: LlamaModel, context: SlotsContext,
       kvCacheValueType: GgmlType[cache.values]
     })
   const [without, withOne] = [await needs(slots), await needs(slots + 1)]
-  // What is mapped from the file counts as available, and is not.
+  // The system counts the mapped pages of the file as available memory, but the engine needs them.
   const mappedBytes = sizeBytes * (1 - gpuLayers / fileInsights.totalLayers)
   return conversationsThatFit([
     {
@@ -41,7 +41,7 @@ export async function conversationsFor(model: LlamaModel, context: SlotsContext,
   ])
 }
 
-/** Whether a sequence can be cut to what it has in common with a prompt; else nothing of a copy could be used. */
+/** Whether a sequence can be cut to a prefix. If not, a copy of a conversation would have no use. */
 export function canBeCut({ fileInsights: { isHybrid, isRecurrent, swaSize } }: LlamaModel): boolean {
   return !isHybrid && !isRecurrent && swaSize === undefined
 }

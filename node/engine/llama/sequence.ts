@@ -3,30 +3,29 @@ import type { PositionLogits } from '../answer/answer.ts'
 import { KERNEL_ROWS, SLICE_STEP_TOKENS } from '../constants.ts'
 import type { Slot } from '../pool.ts'
 import { commonPrefix } from '../slots.ts'
-import type { Batching } from './batching.ts'
-import { copyState } from './copy.ts'
-import { Decoder, type LogitsWanted } from './decoder.ts'
+import type { Batching } from './internals/batching.ts'
+import { copySequence, Decoder, type LogitsWanted } from './internals/decoder.ts'
 
 export interface SequenceCounters {
   prefillTokens: number
   decodeTokens: number
 }
 
-/** What all sequences of a context share. */
+/** The parts that all sequences of a context share. */
 export interface SequenceParts {
   batching: Batching
   counters: SequenceCounters
 }
 
-/** One of the context's sequences: its cache of tokens, and their evaluation. */
-export class Sequence implements Slot<Sequence> {
+/** One sequence of the context: its cached tokens, and their evaluation. */
+export class ContextSequence implements Slot<ContextSequence> {
   readonly id: number
   busy = false
   readonly #sequence: LlamaContextSequence
   readonly #parts: SequenceParts
   #cached: number[] = []
-  /** Made when it is needed: its samplers take megabytes, and a sequence that only remembers needs none. */
-  #evaluator: Decoder | undefined
+  /** Made when it is needed, because its samplers take megabytes and a sequence that only remembers needs none. */
+  #lazyDecoder: Decoder | undefined
 
   constructor(id: number, sequence: LlamaContextSequence, parts: SequenceParts) {
     this.id = id
@@ -38,18 +37,19 @@ export class Sequence implements Slot<Sequence> {
     return this.#cached
   }
 
-  /** Takes over what another sequence holds. If that cannot be done, this one holds nothing. */
-  async copy(from: Sequence): Promise<void> {
+  /** Copies the content of another sequence. If that fails, this one is empty. */
+  async copy(from: ContextSequence): Promise<void> {
     this.#cached = [...from.cached]
-    if (await copyState(this.#sequence, from.#sequence, from.cached.length)) return
+    if (await copySequence(this.#sequence, from.#sequence, from.cached.length)) return
     await this.#sequence.clearHistory()
     this.#cached = []
   }
 
   /**
-   * Keeps what the cache and the tokens have in common, at most `most` tokens of it, and forgets
-   * the rest. Returns how many stayed: fewer where the model's memory cannot be cut there, or where
-   * a few more to evaluate are quicker.
+   * Keeps the common prefix of the cache and the tokens, at most `most` tokens, and removes the rest of the cache.
+   *
+   * @returns how many tokens remain: fewer than the common prefix if the model's memory cannot be cut there, or if the
+   *   evaluation of a few more tokens is faster
    */
   async reuse(tokens: readonly number[], most: number): Promise<number> {
     let common = Math.min(commonPrefix(this.#cached, tokens), most)
@@ -62,10 +62,9 @@ export class Sequence implements Slot<Sequence> {
   }
 
   /**
-   * Evaluates tokens in slices, so that the signal is heard between them.
+   * Evaluates tokens in slices. It checks the signal between two slices.
    *
-   * @param first index of the first token after which logits are wanted
-   * @param wanted as in `Decoder.decode`
+   * @param first the index of the first token after which logits are wanted
    */
   async prefill(
     tokens: readonly number[],
@@ -78,7 +77,7 @@ export class Sequence implements Slot<Sequence> {
     for (let start = 0; start < tokens.length;) {
       signal.throwIfAborted()
       const turn = await batching.turn(this.id, tokens.length - start, start)
-      // The round may have begun long after this sequence asked for it.
+      // The round can begin long after this sequence asked for its turn.
       signal.throwIfAborted()
       if (turn.tokens === 0) continue
       const slice = tokens.slice(start, start + turn.tokens)
@@ -102,12 +101,12 @@ export class Sequence implements Slot<Sequence> {
     return logits!
   }
 
-  get #decoder(): Decoder {
-    return (this.#evaluator ??= new Decoder(this.#sequence, this.id))
+  /** The other sequences no longer wait for this one, until it evaluates again. */
+  pause(): void {
+    this.#parts.batching.pause(this.id)
   }
 
-  /** Nothing will be evaluated until something is asked for again: the others need not wait. */
-  rest(): void {
-    this.#parts.batching.leave(this.id)
+  get #decoder(): Decoder {
+    return (this.#lazyDecoder ??= new Decoder(this.#sequence, this.id))
   }
 }

@@ -4,40 +4,43 @@ import { DEFAULT_SLOTS } from '../constants.ts'
 import type { Engine } from '../interface.ts'
 
 export interface LlamaEngineOptions {
-  /** A GGUF file, whole. */
+  /** A GGUF file that is not split into parts. */
   modelPath: string
-  /** `user/repo:QUANT`; default: the file's name without its extension. */
+  /** `user/repo:QUANT`. Default: the file's name without its extension. */
   name?: string
-  /** Generations at once, each with a context of its own. Default `DEFAULT_SLOTS`. */
+  /** Generations at once, each with its own context. Default `DEFAULT_SLOTS`. */
   slots?: number
   /**
-   * Conversations kept beside those in the slots, each in a context of its own. Default: as many as fit half of the
-   * memory that is left, at most `MOST_REMEMBERED`. 0 for models whose memory cannot be cut to a prefix.
+   * Conversations to remember besides those in the slots, each with its own context. Default: as many as fit into half
+   * of the free memory, at most `MOST_REMEMBERED`. Always 0 for models whose memory cannot be cut to a prefix.
    */
   remember?: number
-  /** Tokens of prompt and answer in each slot. Default and maximum: the model's own, default at most `DEFAULT_CONTEXT_LENGTH`. */
+  /**
+   * Tokens of prompt and answer in each slot, at most the model's own context. Default: the model's own context, but at
+   * most `DEFAULT_CONTEXT_LENGTH`.
+   */
   contextLength?: number
-  /** Default: all cores but one; one for a tiny model. */
+  /** Default: all cores but one; one thread for a tiny model. */
   threads?: number
-  /** Default 'auto': the best device that the prebuilt binaries know. */
+  /** Default 'auto': the best device that the prebuilt binaries support. */
   gpu?: 'auto' | false
   onProgress?: (fraction: number, stage: LoadStage) => void
   logger: DebugLogger
-  /** Aborts the start. A running engine ends with `close`. */
+  /** Aborts the start. It does not end a running engine; use `close`. */
   signal?: AbortSignal
 }
 
 /**
- * Loads a model into a process of its own, where it may crash without taking the daemon along.
+ * Loads a model in a child process. A crash there does not end the daemon.
  *
- * @throws PotluckError `engine_failed` with one line that says what is wrong with the file or machine
+ * @throws PotluckError `engine_failed` with one line for the user about the file or the machine
  */
 export async function startLlamaEngine(
   options: LlamaEngineOptions
 ): Promise<Engine & { readonly pid: number | undefined }> {
   const { modelPath, name, slots = DEFAULT_SLOTS, remember, contextLength, threads, gpu = 'auto' } = options
   return RemoteEngine.start({
-    // The module beside this one: TypeScript when run from source, JavaScript when built.
+    // The entry is TypeScript in the repository and JavaScript in the published package.
     entry: new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url),
     load: {
       modelPath,

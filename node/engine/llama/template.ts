@@ -1,47 +1,47 @@
 /**
- * The model's own chat template, with what people wrote kept apart from the template's text: only the
- * template may speak control tokens. A user who writes `<|im_end|>` gets those characters, not the end of
- * a turn. The same holds for the words in tools' descriptions and in the arguments of calls.
+ * Renders the model's own chat template, and separates the text of the messages from the text of the template. Only the
+ * template's text can contain control tokens. If a user writes `<|im_end|>`, the prompt contains these characters, not
+ * the end of a turn. The same is true of the words in the descriptions of tools and in the arguments of calls.
  */
 import { Template } from '@huggingface/jinja'
 import { PotluckError, type ChatMessage, type Tool } from '@potluck/protocol'
 
 /** A part of a rendered chat. */
 export type RenderedPart =
-  /** The template's own text, in which control tokens are meant. */
+  /** The template's own text, which can contain control tokens. */
   | { type: 'template'; text: string }
-  /** A message's text, in which they are not. */
+  /** The text of a message, which cannot. */
   | { type: 'content'; text: string }
   | { type: 'bos' }
   | { type: 'eos' }
 
-// Noncharacters: they stand for nothing, so no template holds them.
+// Noncharacters of Unicode, which no template contains.
 const OPEN = '\uFDD0'
 const CLOSE = '\uFDD1'
-/** A template that writes a text as JSON escapes this character, and so shows that the text has to be escaped. */
+/** A template that writes a text as JSON escapes this character, which shows that the text must be escaped. */
 const CONTROL = '\u0001'
 const PLACEHOLDER = new RegExp(`(?:${OPEN}|\\\\ufdd0)(bos|eos|\\d+)(${CONTROL}|\\\\u0001)?(?:${CLOSE}|\\\\ufdd1)`, 'u')
 
-/** The day that templates with a date in them get: a rendering must be the same for an auditor. */
+/** The date for templates that contain the current day, because an auditor must get the same rendering. */
 const TODAY = '26 Jul 2024'
 /**
- * Puts our day in place of the library's own `strftime_now`, which cannot be declared twice. The empty
- * expression keeps the library from trimming the template's first line.
+ * Replaces the library's own `strftime_now`, which cannot be declared twice. The empty expression prevents the library
+ * from trimming the template's first line.
  */
 const PRELUDE = "{% set strftime_now = potluck_today %}{{ '' }}"
 
-/** Keywords of a schema whose strings are names that templates compare, and not somebody's words. */
+/** Keywords of a schema whose strings are names that templates compare, not text of the user. */
 const NAMES: ReadonlySet<string> = new Set(['type', 'required', '$ref'])
 
 export interface RenderOptions {
   /** Default: none. */
   tools?: readonly Tool[]
-  /** Whether to render up to where the assistant is to speak. Default true. */
+  /** Whether to end with the beginning of the assistant's turn. Default true. */
   prompt?: boolean
 }
 
 export class ChatTemplate {
-  /** As it stands in the file. */
+  /** The template's source, from the file. */
   readonly source: string
   readonly #template: Template
 
@@ -57,7 +57,7 @@ export class ChatTemplate {
    * @throws PotluckError `invalid_request` if the template refuses the conversation
    */
   render(messages: readonly ChatMessage[], options: RenderOptions = {}): RenderedPart[] {
-    // Some templates know no system role, and say so by an exception.
+    // Some templates throw an exception for the system role.
     const rendered = this.tryRender(messages, options) ?? this.tryRender(withoutSystem(messages), options)
     if (rendered === undefined) {
       throw new PotluckError('invalid_request', "messages: the model's chat template does not take this order of roles")
@@ -65,7 +65,7 @@ export class ChatTemplate {
     return rendered
   }
 
-  /** Undefined if the template refuses the conversation. */
+  /** Returns undefined if the template refuses the conversation. */
   tryRender(
     messages: readonly ChatMessage[],
     { tools = [], prompt = true }: RenderOptions
@@ -93,7 +93,7 @@ export class ChatTemplate {
 
 type Hide = (text: string) => string
 
-/** The messages as templates expect them: those that follow the OpenAI API, with arguments as objects. */
+/** Converts messages to the form that templates expect: that of the OpenAI API, but with arguments as objects. */
 function toTemplate(messages: readonly ChatMessage[], hide: Hide): object[] {
   const names = new Map(messages.flatMap(({ toolCalls = [] }) => toolCalls.map(({ id, name }) => [id, name])))
   return messages.map(({ role, content, toolCalls, toolCallId }) => ({
@@ -120,7 +120,7 @@ function toFunction({ name, description = '', parameters }: Tool, hide: Hide): o
   }
 }
 
-/** Every string within, but for those under the keys to keep. */
+/** Replaces every string within the value, except those under the keys in `keep`. */
 function hideWords(value: unknown, hide: Hide, keep: ReadonlySet<string> = new Set()): unknown {
   if (typeof value === 'string') return hide(value)
   if (Array.isArray(value)) return value.map((item) => hideWords(item, hide, keep))
@@ -137,7 +137,7 @@ function isNames(value: unknown): boolean {
   return typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string'))
 }
 
-/** A model may have broken off in its arguments: then they stay text. */
+/** Parses the arguments of a call. If the model did not complete them, they remain text. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -151,7 +151,7 @@ function placeholder(name: number | 'bos' | 'eos'): string {
 }
 
 function split(rendered: string, texts: readonly string[]): RenderedPart[] {
-  // A split by a pattern with two groups gives text and what the groups caught, in turns.
+  // The result alternates text and the two groups of the pattern.
   const pieces = rendered.split(PLACEHOLDER)
   const parts: RenderedPart[] = []
   for (let index = 0; index < pieces.length; index += 3) {
@@ -166,7 +166,7 @@ function split(rendered: string, texts: readonly string[]): RenderedPart[] {
   return parts
 }
 
-/** Puts what the system says at the head of the first message of the user. */
+/** Moves the system messages to the beginning of the user's first message. */
 function withoutSystem(messages: readonly ChatMessage[]): ChatMessage[] {
   const instructions = messages.filter(({ role }) => role === 'system').map(({ content }) => content)
   const others = messages.filter(({ role }) => role !== 'system')

@@ -1,15 +1,15 @@
-/**
- * Free memory of the GPUs, in bytes; 0 where there is none that the prebuilt binaries know.
- *
- * Asked in a process of its own, which this file also is: what looks at a GPU holds some of its memory until it ends.
- */
 import { fork } from 'node:child_process'
-
 import { getLlama } from 'node-llama-cpp'
 
-/** Loading a GPU's runtime takes seconds; a driver that hangs must not hold up the start. */
+/** The runtime of a GPU takes seconds to load. A driver that hangs must not delay the start for longer. */
 const PROBE_TIMEOUT_MS = 15_000
 
+/**
+ * Returns the free memory of the GPUs in bytes; 0 if the prebuilt binaries support none of them.
+ *
+ * It runs this same file as a child process, because a process that has looked at a GPU uses some of its memory until
+ * the process ends.
+ */
 export async function freeVideoMemory(): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>()
   const child = fork(new URL(import.meta.url), {

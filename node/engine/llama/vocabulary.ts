@@ -1,13 +1,13 @@
 import type { LlamaModel, Token } from 'node-llama-cpp'
-import { pieceOf, type Piece, type Vocabulary } from '../answer/vocabulary.ts'
+import { pieceOf, type Piece, type Vocabulary } from '../vocabulary.ts'
 
 const NOTHING: Piece = pieceOf(new Uint8Array())
-/** SentencePiece writes a space as this. */
+/** The character that SentencePiece writes for a space. */
 const SPACE_MARK = '\u2581'
 
 /**
- * The bytes of each token, from the texts in the file. The library's own detokeniser gives strings,
- * in which the bytes of a character that spans tokens are lost.
+ * The bytes of each token, from the texts in the file. The library's own detokeniser returns strings, which lose the
+ * bytes of a character that spans several tokens.
  */
 export class LlamaVocabulary implements Vocabulary {
   readonly #model: LlamaModel
@@ -40,7 +40,7 @@ export class LlamaVocabulary implements Vocabulary {
     return end
   }
 
-  /** The most bytes that one token stands for. */
+  /** Returns the most bytes of one token. */
   longestPiece(): number {
     return this.#texts.reduce((longest, text) => Math.max(longest, Buffer.byteLength(text)), 1)
   }
@@ -57,7 +57,7 @@ export class LlamaVocabulary implements Vocabulary {
   }
 }
 
-/** GPT-2's alphabet: a printable character for each byte, those that are printable for themselves. */
+/** GPT-2's alphabet: each byte has a printable character. A printable byte has the character with the same number. */
 const BYTE_OF_CHARACTER: ReadonlyMap<string, number> = byteAlphabet()
 
 function byteAlphabet(): Map<string, number> {
@@ -74,7 +74,7 @@ function byteLevel(text: string): Uint8Array {
   const bytes: number[] = []
   for (const character of text) {
     const byte = BYTE_OF_CHARACTER.get(character)
-    // A token that was added to the vocabulary by hand may stand for itself.
+    // A token that was added by hand can have characters outside the alphabet. They mean themselves.
     if (byte === undefined) bytes.push(...Buffer.from(character))
     else bytes.push(byte)
   }

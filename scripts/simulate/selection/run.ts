@@ -5,7 +5,7 @@
  * arrive at 80 % of what the peers can do on average, stragglers and absences included, if every
  * prompt were evaluated whole; a cache that is hit makes room. The first five minutes do not count.
  */
-import { conversationsThatFit } from '../../../node/engine/capacity.ts'
+import { conversationsThatFit } from '../../../node/engine/memory.ts'
 import { freshState, MemoryReputationStore, type ReputationStore } from '../../../client/reputation/index.ts'
 import type { Attack } from '../attacks/attack.ts'
 import { churn, CHURN_SHARE } from '../attacks/churn.ts'

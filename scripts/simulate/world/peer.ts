@@ -153,7 +153,7 @@ export class SimPeer {
     running.leave = () => {
       this.busyMs += this.#clock.now() - startedAt
       sequence.busy = false
-      memory.leave(sequence)
+      memory.release(sequence)
       leave()
     }
     this.#clock.after(prefillMs, () => {

@@ -10,7 +10,8 @@ import { createClient, type Client } from '@potluck/client'
 import { startGateway } from '@potluck/gateway'
 import pino from 'pino'
 
-import { ScriptedEngine, startNode } from '../../../node/index.ts'
+import { startNode } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 
 export interface LoadOptions {
   streams: number

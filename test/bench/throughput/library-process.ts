@@ -2,7 +2,7 @@
 import { DEFAULT_SAMPLING } from '@potluck/protocol'
 import { getLlama, LlamaLogLevel, type EvaluationPriority, type LlamaContextSequence, type Token } from 'node-llama-cpp'
 import { BATCH_TOKENS } from '../../../node/engine/constants.ts'
-import { Batching } from '../../../node/engine/llama/batching.ts'
+import { Batching } from '../../../node/engine/llama/internals/batching.ts'
 import { cacheType } from '../../../node/engine/llama/cache.ts'
 import type { ToLibrary } from './library.ts'
 import type { BenchModel } from './target.ts'
@@ -53,7 +53,7 @@ async function answer(id: number, prompt: readonly number[], tokens: number): Pr
     await batching.turn(id, 1)
     await iterator.next()
   }
-  batching.leave(id)
+  batching.pause(id)
   await iterator.return()
 }
 

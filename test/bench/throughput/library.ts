@@ -5,7 +5,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { engineEnvironment } from '../../../node/engine/child/environment.ts'
+import { engineEnvironment } from '../../../node/engine/child/process.ts'
 import type { BenchModel, Target } from './target.ts'
 
 const ENTRY = fileURLToPath(new URL('library-process.ts', import.meta.url))

@@ -3,7 +3,8 @@ import { auditorOf, checkProof, createClient, type Client, type ClientOptions } 
 import { formatDigest } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
 
-import { ScriptedEngine, type PotluckNode } from '../../../node/index.ts'
+import type { PotluckNode } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { event, node, relay } from '../node/harness.ts'
 
 const HONEST = 'The quick brown fox jumps over the lazy dog, and then it sleeps until the evening comes.'

@@ -4,7 +4,7 @@ import { PotluckError, STREAM_WINDOW_BYTES } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { createClient as createBrowserClient } from '../../../client/index.ts'
-import { ScriptedEngine } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { event, gatedNode, LOOPBACK, node, relay, until } from '../node/harness.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const

@@ -5,7 +5,8 @@ import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { expect, onTestFinished, test } from 'vitest'
 import { dial } from '../../../client/network/dial.ts'
-import { ScriptedEngine, type PotluckNode } from '../../../node/index.ts'
+import type { PotluckNode } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { caller, event, LOOPBACK, node, relay } from '../node/harness.ts'
 
 const NEVER_MS = 60_000

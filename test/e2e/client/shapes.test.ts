@@ -3,7 +3,8 @@ import { createClient, type AnswerPart, type Client } from '@potluck/client'
 import { PotluckError, type Tool } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
 
-import { ScriptedEngine, type ScriptedOptions } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
+import type { ScriptedOptions } from '../../scripted-engine/script.ts'
 import { event, node, relay } from '../node/harness.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const
@@ -54,7 +55,7 @@ test('an answer by a schema is a document, and goes on as one when its node fail
   let failures = 0
   const failing: ScriptedOptions = {
     before: ({ job, position }) => {
-      if (job.shape?.responseFormat === undefined || position !== 11 || failures > 0) return
+      if (job.constraint?.responseFormat === undefined || position !== 11 || failures > 0) return
       failures++
       throw new PotluckError('engine_failed', 'the engine crashed')
     }

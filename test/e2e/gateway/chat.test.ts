@@ -1,7 +1,7 @@
 /** The gateway's answers, chunks, headers and errors, tested with nodes that run scripted engines. */
 import { expect, test, vi } from 'vitest'
 
-import { ScriptedEngine } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { createClient } from '@potluck/client'
 import { caller, gatedNode, node, until } from '../node/harness.ts'
 import { chunks, events, gateway, post } from './harness.ts'

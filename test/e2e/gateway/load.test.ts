@@ -4,7 +4,7 @@ import { once } from 'node:events'
 
 import { expect, onTestFinished, test } from 'vitest'
 
-import { ScriptedEngine } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { runLoad } from '../../bench/gateway/load.ts'
 import { node, until } from '../node/harness.ts'
 import { gateway, post } from './harness.ts'

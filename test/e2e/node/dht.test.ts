@@ -25,7 +25,8 @@ import { createLibp2p } from 'libp2p'
 import type { CID } from 'multiformats/cid'
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 
-import { startRelay, ScriptedEngine, type PotluckNode, type Relay } from '../../../node/index.ts'
+import { startRelay, type PotluckNode, type Relay } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { event, LOOPBACK, node, relay, silent } from './harness.ts'
 
 /** A client of the DHT, which stores no records. */

@@ -25,17 +25,17 @@ import { onTestFinished, vi } from 'vitest'
 
 import type { Engine } from '../../../node/engine/interface.ts'
 import {
-  Gate,
-  ScriptedEngine,
   startNode,
   startRelay,
   type NodeEvent,
   type NodeMetrics,
   type NodeOptions,
   type PotluckNode,
-  type Relay,
-  type ScriptedOptions
+  type Relay
 } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
+import type { ScriptedOptions } from '../../scripted-engine/script.ts'
+import { Gate } from '../../scripted-engine/gate.ts'
 
 export const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
 

@@ -2,7 +2,7 @@
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { expect, test } from 'vitest'
 
-import { ScriptedEngine } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { Call, caller, dial, event, node, relay, request } from './harness.ts'
 
 test('a relay carries an answer that is longer than the relay limits of libp2p', async () => {

@@ -8,7 +8,7 @@ import {
 } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 
-import { ScriptedEngine } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { Call, caller, dial, gatedNode, node, recordLog, request, until } from './harness.ts'
 
 test('a prompt is answered, with a receipt that matches the request and the answer', async () => {

@@ -1,7 +1,7 @@
 import { auditAnswer, MAX_ANSWER_TOKENS, PotluckError } from '@potluck/protocol'
 import { beforeAll, describe, expect, test } from 'vitest'
 
-import { ScriptedEngine } from '../../../node/engine/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { newPeer, requestFor, serve, type Peer } from './records.ts'
 
 const engine = new ScriptedEngine()

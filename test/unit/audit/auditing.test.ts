@@ -15,7 +15,7 @@ import { MAX_QUEUED_AUDITS } from '../../../client/audit/constants.ts'
 import type { CompleteAnswer } from '../../../client/generate/generate.ts'
 import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
 import { toAsk, type Ask } from '../../../client/base/request.ts'
-import { ScriptedEngine } from '../../../node/engine/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { newPeer, requestFor, serve, type Peer } from './records.ts'
 
 const DIGEST = 'sha256:aa'

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 
 import { checkProof, proofModel, rememberProof } from '../../../client/audit/proof.ts'
 import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
-import { ScriptedEngine } from '../../../node/engine/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { newPeer, requestFor, serve, type Peer } from './records.ts'
 
 const engine = new ScriptedEngine()

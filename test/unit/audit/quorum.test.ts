@@ -2,7 +2,7 @@ import { decodeAuditReply, encodeAuditReply, type AuditResult } from '@potluck/p
 import { describe, expect, test } from 'vitest'
 
 import { agreed, auditByOthers, auditorOrder } from '../../../client/audit/quorum.ts'
-import { ScriptedEngine } from '../../../node/engine/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { newPeer, requestFor, serve } from './records.ts'
 
 const exact = { margin: 0, gap: 2 }

@@ -7,7 +7,7 @@ import {
   DEFAULT_SAMPLING,
   encodeRequest,
   SAMPLING_CONTRACT,
-  shapeOf,
+  outputConstraintOf,
   signReceipt,
   tokensDigest,
   type AnswerRecord,
@@ -74,8 +74,8 @@ export async function serve(
   let text = ''
   let finishReason: FinishReason = 'length'
   const { sampling, maxTokens, stop } = request
-  const shape = shapeOf(request)
-  const job = { promptTokens, answerTokens: earlier, sampling, maxTokens, stop, shape, credit: maxTokens }
+  const constraint = outputConstraintOf(request)
+  const job = { promptTokens, answerTokens: earlier, sampling, maxTokens, stop, constraint, credit: maxTokens }
   for await (const event of (twist.engine ?? engine).generate(job)) {
     if (event.type === 'delta') {
       tokens.push(...event.delta.tokens)

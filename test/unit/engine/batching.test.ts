@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { BatchItem } from 'node-llama-cpp'
 import { FIRST_SLICE_TOKENS } from '../../../node/engine/constants.ts'
-import { Batching } from '../../../node/engine/llama/batching.ts'
+import { Batching } from '../../../node/engine/llama/internals/batching.ts'
 
-/** Whether a promise is settled once everything else has had its turn. */
+/** Whether a promise is settled after the current turn of the event loop. */
 async function settled(promise: Promise<unknown>): Promise<boolean> {
   let done = false
   void promise.then(() => (done = true))
@@ -24,22 +24,22 @@ describe('a round of evaluations', () => {
     expect(await Promise.all([first, second, third].map(settled))).toEqual([true, true, true])
   })
 
-  it('does not wait for one that has left', async () => {
+  it('does not wait for a sequence that pauses', async () => {
     const batching = new Batching()
     await batching.turn(0, 1)
     const other = batching.turn(1, 1)
     expect(await settled(other)).toBe(false)
-    batching.leave(0)
+    batching.pause(0)
     expect(await settled(other)).toBe(true)
   })
 
-  it('is shared by all who came before the loop turned', async () => {
+  it('is shared by all sequences that asked in the same turn of the event loop', async () => {
     const batching = new Batching()
     const turns = await Promise.all([batching.turn(0, 1000), batching.turn(1, 1000)])
     expect(turns.map(({ tokens }) => tokens)).toEqual([FIRST_SLICE_TOKENS / 2, FIRST_SLICE_TOKENS / 2])
   })
 
-  it('has no part for a prompt that waits for one that came a little later, which asks again', async () => {
+  it('gives no tokens to a prompt while a slightly later one catches up', async () => {
     const batching = new Batching()
     const first = await batching.turn(0, 1000)
     expect(first.tokens).toBe(FIRST_SLICE_TOKENS)
@@ -47,11 +47,11 @@ describe('a round of evaluations', () => {
     expect(turns.map(({ tokens }) => tokens)).toEqual([0, FIRST_SLICE_TOKENS])
   })
 
-  it('is shared with a prompt that comes later, however many follow each other', async () => {
+  it('gives a long prompt its share, although new prompts arrive in every round', async () => {
     const batching = new Batching()
     let done = 0
     for (let round = 0; round < 20; round++) {
-      // Whoever is new has a prompt of one slice, and is gone behind it.
+      // In each round another short prompt arrives, which needs only one slice.
       const [{ tokens }] = await Promise.all([
         batching.turn(0, 1000 - done, done),
         batching.turn(1, FIRST_SLICE_TOKENS)
@@ -61,7 +61,7 @@ describe('a round of evaluations', () => {
     expect(done).toBeGreaterThanOrEqual((17 * FIRST_SLICE_TOKENS) / 2)
   })
 
-  it('is told when its evaluation has begun', async () => {
+  it('reports when its evaluation has begun', async () => {
     const { promise, resolve } = Promise.withResolvers<string>()
     const batching = new Batching(() => resolve('begun'))
     const turn = batching.turn(0, 1)
@@ -69,7 +69,7 @@ describe('a round of evaluations', () => {
     expect(await promise).toBe('begun')
   })
 
-  it('is measured once', async () => {
+  it('counts only the first report of its duration', async () => {
     const batching = new Batching()
     const first = await batching.turn(0, 1000)
     first.took(1)
@@ -77,7 +77,7 @@ describe('a round of evaluations', () => {
     expect((await batching.turn(0, 1000)).tokens).toBe(2 * FIRST_SLICE_TOKENS)
   })
 
-  it('takes sequences in order, answers before prompts', () => {
+  it('orders the sequences by id, answers before prompts', () => {
     const { itemPrioritizationStrategy } = new Batching().options
     const order = (items: BatchItem[]): number[][] =>
       (itemPrioritizationStrategy as Extract<typeof itemPrioritizationStrategy, CallableFunction>)({

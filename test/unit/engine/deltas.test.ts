@@ -21,19 +21,19 @@ describe('deltas', () => {
 
   const step = (token: number, text = ''): Step => ({ token, text, reasoning: '', calls: [] })
 
-  it('send the first token at once and gather what follows closely', () => {
+  it('contain the first token immediately, and later tokens together', () => {
     const { deltas, sent } = collector()
     deltas.push(step(1, 'a'))
     expect(sent).toEqual([{ tokens: [1], text: 'a' }])
     deltas.push(step(2, 'b'))
     deltas.push(step(3, 'c'))
     expect(sent).toHaveLength(1)
-    // The next token may never come: what is gathered goes out by itself.
+    // The collected tokens are sent even if no other token follows.
     vi.advanceTimersByTime(DELTA_INTERVAL_MS)
     expect(sent[1]).toEqual({ tokens: [2, 3], text: 'bc' })
   })
 
-  it('gather nothing from a slow generation', () => {
+  it('contain one token each in a slow generation', () => {
     const { deltas, sent } = collector()
     for (let token = 0; token < 5; token++) {
       deltas.push(step(token))
@@ -42,7 +42,7 @@ describe('deltas', () => {
     expect(sent.map(({ tokens }) => tokens)).toEqual([[0], [1], [2], [3], [4]])
   })
 
-  it('send the rest at the end, and nothing after a discard', () => {
+  it('contain the rest at the end, and nothing after a discard', () => {
     const { deltas, sent } = collector()
     for (const token of [1, 2]) deltas.push(step(token))
     deltas.flush()

@@ -1,33 +1,37 @@
 import { describe, expect, it } from 'vitest'
-import { conversationsThatFit } from '../../../node/engine/capacity.ts'
 import { MOST_REMEMBERED } from '../../../node/engine/constants.ts'
-import { ConversationMemory, leastWorthCopying, type Placement } from '../../../node/engine/memory.ts'
+import {
+  ConversationMemory,
+  conversationsThatFit,
+  leastWorthCopying,
+  type Placement
+} from '../../../node/engine/memory.ts'
 import { commonPrefix } from '../../../node/engine/slots.ts'
 
-interface Sequence {
+interface FakeSequence {
   id: number
   cached: readonly number[]
   busy: boolean
 }
 
-interface Begun extends Placement<Sequence> {
+interface Begun extends Placement<FakeSequence> {
   tokens: readonly number[]
   cachedTokens: number
 }
 
 const LEAST = 16
 
-/** An engine's sequences, and a request's way through them. */
+/** The sequences of an engine, and how requests use them. */
 class Engine {
-  readonly sequences: Sequence[]
-  readonly memory: ConversationMemory<Sequence>
+  readonly sequences: FakeSequence[]
+  readonly memory: ConversationMemory<FakeSequence>
 
   constructor(slots: number, kept: number) {
     this.sequences = Array.from({ length: slots + kept }, (_, id) => ({ id, cached: [], busy: false }))
     this.memory = new ConversationMemory(this.sequences.slice(0, slots), this.sequences.slice(slots), LEAST)
   }
 
-  /** Its slot still holds what it held. */
+  /** Begins a request. Its slot still has the old content. */
   begin(tokens: readonly number[]): Begun {
     const placement = this.memory.place(tokens)!
     placement.slot.busy = true
@@ -38,10 +42,10 @@ class Engine {
   end({ slot, tokens }: Begun, answer: readonly number[]): void {
     slot.cached = [...tokens, ...answer]
     slot.busy = false
-    this.memory.leave(slot)
+    this.memory.release(slot)
   }
 
-  /** A whole turn; returns the tokens that were found. */
+  /** Runs a whole request. Returns the number of cached tokens. */
   ask(tokens: readonly number[], answer: readonly number[] = []): number {
     const placement = this.begin(tokens)
     this.end(placement, answer)
@@ -49,19 +53,19 @@ class Engine {
   }
 }
 
-/** Another text for every salt, from its first token on. */
+/** Returns a text whose first token already depends on the salt. */
 const text = (salt: number, length = 100): number[] => Array.from({ length }, (_, index) => salt * 1000 + index)
 
 describe('conversations that lost their slot', () => {
-  it('are found again, as many as there are sequences for them', () => {
+  it('are found again, as many as there are sequences', () => {
     const engine = new Engine(1, 3)
     for (const salt of [1, 2, 3, 4, 5]) engine.ask(text(salt), text(salt + 50))
-    // One is in the slot, three are remembered, of which one makes room when two change places.
+    // One is in the slot and three are remembered. When two of them are swapped, one is overwritten.
     const found = [5, 4, 3, 2, 1].map((salt) => engine.ask([...text(salt), ...text(salt + 50), 7, 8, 9]))
     expect(found).toEqual([200, 200, 200, 0, 0])
   })
 
-  it('are forgotten in the order in which they were used last', () => {
+  it('are forgotten in the order of their last use', () => {
     const engine = new Engine(1, 3)
     for (const salt of [1, 2, 3]) engine.ask(text(salt))
     engine.ask([...text(1), 1])
@@ -70,7 +74,7 @@ describe('conversations that lost their slot', () => {
     expect([1, 4, 2, 3].map((salt) => engine.ask([...text(salt), 9]))).toEqual([100, 100, 0, 0])
   })
 
-  it('take one place each, however many turns they have', () => {
+  it('use one sequence each, also after many turns', () => {
     const engine = new Engine(1, 3)
     let [one, two] = [text(1), text(2)]
     engine.ask(text(3))
@@ -81,19 +85,19 @@ describe('conversations that lost their slot', () => {
     expect(engine.ask([...text(3), 9])).toBe(100)
   })
 
-  it('leave nothing behind of an answer that is left out when they go on', () => {
+  it('are not kept with an answer that the next turn omits', () => {
     const engine = new Engine(1, 3)
     const opening = [5, 6, 7]
     engine.ask([...text(1), ...opening], text(8))
     engine.ask(text(2))
-    // The same question again: of the first answer nothing is kept.
+    // The same question again. The previous answer is not kept.
     for (let times = 0; times < 5; times++) engine.ask([...text(3), ...opening], text(10 + times))
     engine.ask([...text(3), 5, 6, ...text(4)])
     expect(engine.ask([...text(1), ...opening, ...text(8), 9])).toBe(203)
     expect(engine.ask([...text(2), 9])).toBe(100)
   })
 
-  it('lend what they have in common with a new one, and stay as they are', () => {
+  it('share a prefix with a new conversation, and do not change', () => {
     const engine = new Engine(1, 4)
     const system = text(9, 300)
     engine.ask([...system, ...text(1)])
@@ -103,7 +107,7 @@ describe('conversations that lost their slot', () => {
     expect(engine.ask([...system, ...text(3), 1])).toBe(400)
   })
 
-  it('are taken by several slots at once, each as it was decided', () => {
+  it('can be copied to several slots at once', () => {
     const engine = new Engine(2, 2)
     for (const salt of [1, 2, 3, 4]) engine.ask(text(salt))
     const one = engine.begin([...text(1), 1])
@@ -113,7 +117,7 @@ describe('conversations that lost their slot', () => {
     expect(engine.memory.place(text(5))).toBeUndefined()
   })
 
-  it('are kept apart where two leave their slots at once', () => {
+  it('use different sequences if two lose their slots at once', () => {
     const engine = new Engine(2, 3)
     for (const pair of [
       [1, 2],
@@ -125,7 +129,7 @@ describe('conversations that lost their slot', () => {
     expect([1, 2].map((salt) => engine.ask([...text(salt), 1]))).toEqual([100, 100])
   })
 
-  it('come next to the busy slots', () => {
+  it('are copied to a slot next to the busy ones', () => {
     const engine = new Engine(4, 2)
     const first = engine.begin(text(1))
     engine.end(first, [])
@@ -143,14 +147,14 @@ describe('conversations that lost their slot', () => {
 })
 
 describe('a copy', () => {
-  it('is not made of what is soon evaluated', () => {
+  it('is not made for a short prefix', () => {
     const engine = new Engine(1, 4)
     engine.ask(text(1, LEAST - 1))
     expect(engine.begin(text(2)).copies).toEqual([])
     expect(leastWorthCopying(65_536)).toBeGreaterThan(leastWorthCopying(1024))
   })
 
-  it('goes first from the slot, then into it', () => {
+  it('is made from the slot first, then into it', () => {
     const engine = new Engine(1, 4)
     for (const salt of [1, 2]) engine.ask(text(salt))
     const { slot, copies } = engine.begin([...text(1), 1])
@@ -160,7 +164,7 @@ describe('a copy', () => {
     expect(copies[0]!.to).not.toBe(copies[1]!.from)
   })
 
-  it('is never made where nothing is to be remembered', () => {
+  it('is never made without memory sequences', () => {
     const engine = new Engine(2, 0)
     for (const salt of [1, 2, 3, 4, 1]) {
       const placement = engine.begin(text(salt))
@@ -177,9 +181,9 @@ describe('the number of conversations that fit', () => {
   })
 
   it.each([
-    ['half of what is free', [each(1000, 50)], 10],
-    ['what the scarcer memory holds', [each(1000, 50), each(300, 50)], 3],
-    ['all where nothing is taken', [each(0, 0), each(1e12, 1)], MOST_REMEMBERED],
-    ['none where nothing is left', [each(-1000, 50)], 0]
+    ['half of the free memory', [each(1000, 50)], 10],
+    ['limited by the smaller memory', [each(1000, 50), each(300, 50)], 3],
+    ['the maximum if a conversation takes no memory', [each(0, 0), each(1e12, 1)], MOST_REMEMBERED],
+    ['none without free memory', [each(-1000, 50)], 0]
   ])('is %s', (_case, pools, number) => expect(conversationsThatFit(pools)).toBe(number))
 })

@@ -19,7 +19,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it('sends what was gathered in one message, in its order', () => {
+it('sends the collected events in one message, in order', () => {
   outbox.push(1, event(10))
   outbox.push(2, event(20))
   outbox.push(1, event(11))
@@ -36,7 +36,7 @@ it('sends what was gathered in one message, in its order', () => {
   expect(sent).toHaveLength(1)
 })
 
-it('sends it by itself where nobody says when', () => {
+it('sends the events after a delay if nothing flushes them', () => {
   outbox.push(1, event(10))
   vi.advanceTimersByTime(OUTBOX_MS - 1)
   outbox.push(1, event(11))

@@ -6,17 +6,17 @@ import {
   PREFILL_SLICE_MS,
   SLICE_STEP_TOKENS
 } from '../../../node/engine/constants.ts'
-import { SlicePace, type Wanted } from '../../../node/engine/llama/pace.ts'
+import { SlicePace, type Demand } from '../../../node/engine/llama/internals/pace.ts'
 
 const LONG = 10_000
 
-/** Prompts and answers that begin. */
-const fresh = (...left: number[]): Wanted[] => left.map((tokens) => ({ left: tokens, done: 0, cohort: 0 }))
+/** New prompts and answers. */
+const fresh = (...left: number[]): Demand[] => left.map((tokens) => ({ left: tokens, done: 0, cohort: 0 }))
 
-/** What a long prompt by itself gets. */
+/** The share of a long prompt alone. */
 const slice = (pace: SlicePace): number => pace.divide(fresh(LONG)).shares[0]!
 
-/** A pace that has met a machine which evaluates this many tokens a second. */
+/** A pace that has measured a machine with this many tokens per second. */
 function learned(tokensPerSecond: number): SlicePace {
   const pace = new SlicePace()
   for (let round = 0; round < 20; round++) {
@@ -27,25 +27,25 @@ function learned(tokensPerSecond: number): SlicePace {
 }
 
 describe('the slices of a prefill', () => {
-  it('begin small and come to take the time that an abort allows, in whole steps', () => {
+  it('begin small and grow to the longest allowed time, in whole steps', () => {
     expect(slice(new SlicePace())).toBe(FIRST_SLICE_TOKENS)
     const expected = Math.floor(PREFILL_SLICE_MS / SLICE_STEP_TOKENS) * SLICE_STEP_TOKENS
     expect(slice(learned(1000))).toBe(expected)
   })
 
-  it('never exceed a batch, nor become too small to be worth it', () => {
+  it('are never larger than a batch or smaller than the minimum', () => {
     expect(slice(learned(1_000_000))).toBe(BATCH_TOKENS)
     expect(slice(learned(5))).toBe(LEAST_SLICE_TOKENS)
   })
 
-  it('are shared by the prompts that are evaluated together, and what one does not need is the others', () => {
+  it('are divided among the prompts, and a short prompt leaves its rest to the others', () => {
     const many = Array.from({ length: 100 }, () => LONG)
     expect(learned(5).divide(fresh(...many))).toEqual({ shares: many.map(() => 1), prompts: many.length })
     expect(learned(1_000_000).divide(fresh(LONG, 12, LONG))).toEqual({ shares: [250, 12, 250], prompts: BATCH_TOKENS })
     expect(learned(1_000_000).divide(fresh(LONG, LONG, LONG)).shares).toEqual([170, 170, 170])
   })
 
-  it('go first to those that began a little later, until they are level', () => {
+  it('go to slightly later prompts first, until all have the same progress', () => {
     const pace = learned(1_000_000)
     const prompts = [
       { left: 2000, done: 300, cohort: 0 },
@@ -68,14 +68,14 @@ describe('the slices of a prefill', () => {
     ])
   })
 
-  it('are not kept from those that began long before, nor from an answer', () => {
+  it('do not make much older prompts or answers wait', () => {
     const pace = learned(1_000_000)
     const begins = { left: LONG, done: 0, cohort: 1 }
     expect(pace.divide([{ left: LONG, done: 10, cohort: 0 }, begins]).shares).toEqual([256, 256])
     expect(pace.divide([{ left: 1, done: 100, cohort: 1 }, begins]).shares).toEqual([1, BATCH_TOKENS])
   })
 
-  it('leave to each answer its token', () => {
+  it('leave each answer its token', () => {
     expect(learned(1_000_000).divide(fresh(1, LONG, 1))).toEqual({
       shares: [1, BATCH_TOKENS, 1],
       prompts: BATCH_TOKENS
@@ -83,7 +83,7 @@ describe('the slices of a prefill', () => {
     expect(learned(5).divide(fresh(1, 1))).toEqual({ shares: [1, 1], prompts: 0 })
   })
 
-  it('at most double or halve, whatever one measurement says', () => {
+  it('at most double or halve after one measurement', () => {
     const pace = new SlicePace()
     pace.observe(FIRST_SLICE_TOKENS, 0)
     expect(slice(pace)).toBe(2 * FIRST_SLICE_TOKENS)
@@ -91,7 +91,7 @@ describe('the slices of a prefill', () => {
     expect(slice(pace)).toBe(FIRST_SLICE_TOKENS)
   })
 
-  it('do not shrink because the end of a prompt was small and not quick', () => {
+  it('do not shrink because of the small slice at the end of a prompt', () => {
     const pace = learned(1000)
     const before = slice(pace)
     pace.observe(SLICE_STEP_TOKENS, PREFILL_SLICE_MS)

@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_SAMPLING } from '@potluck/protocol'
-import { Gate, ScriptedEngine, type EngineStatus, type Generation } from '../../../node/engine/index.ts'
-import { collect, jobFor } from '../../conformance/engine.ts'
+import type { EngineStatus, Generation } from '../../../node/engine/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
+import { Gate } from '../../scripted-engine/gate.ts'
+import { collect, jobFor } from '../../conformance/collect.ts'
 
 async function begin(engine: ScriptedEngine, signal?: AbortSignal): Promise<Generation> {
   return engine.generate(jobFor(await engine.tokenize({ prompt: 'Hi' })), signal)
 }
 
 describe('the scripted engine', () => {
-  it('says what the script says, whatever the seed', async () => {
+  it('gives the scripted answer with every seed', async () => {
     const engine = new ScriptedEngine({ reply: (prompt) => `You said ${prompt}, Bär.` })
     for (const seed of [1n, 2n]) {
       const promptTokens = await engine.tokenize({ messages: [{ role: 'user', content: 'Hi' }] })
@@ -18,7 +20,7 @@ describe('the scripted engine', () => {
     }
   })
 
-  it('evaluates as far as the gate lets it', async () => {
+  it('evaluates only what the gate lets continue', async () => {
     const gate = new Gate()
     const engine = new ScriptedEngine({ before: (_step, signal) => gate.pass(signal) })
     const reading = collect(await begin(engine))
@@ -32,7 +34,7 @@ describe('the scripted engine', () => {
     expect((await reading).finishReason).toBe('length')
   })
 
-  it('stalls until the signal', async () => {
+  it('stalls until an abort', async () => {
     const controller = new AbortController()
     const engine = new ScriptedEngine({ before: () => new Promise(() => undefined) })
     const reading = collect(await begin(engine, controller.signal))
@@ -41,7 +43,7 @@ describe('the scripted engine', () => {
     expect((await engine.counters()).activeSlots).toBe(0)
   })
 
-  it('ends without done where the script cuts it', async () => {
+  it('ends without done if the script cuts it', async () => {
     const engine = new ScriptedEngine({
       before: ({ kind, position }) => (kind === 'token' && position === 3 ? 'cut' : undefined)
     })
@@ -50,7 +52,7 @@ describe('the scripted engine', () => {
     expect(answer.finishReason).toBeUndefined()
   })
 
-  it('crashes and comes back', async () => {
+  it('crashes and recovers', async () => {
     const gate = new Gate()
     const engine = new ScriptedEngine({ before: (_step, signal) => gate.pass(signal) })
     const seen: EngineStatus['state'][] = []

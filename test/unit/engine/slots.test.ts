@@ -12,32 +12,32 @@ function slots(...held: (readonly number[] | 'busy')[]): SlotView[] {
   return held.map((cached, id) => (cached === 'busy' ? { id, cached: [], busy: true } : { id, cached, busy: false }))
 }
 
-describe('the choice of a slot', () => {
-  it('is the one that holds most of the prompt', () => {
+describe('the chosen slot', () => {
+  it('has the longest prefix of the prompt', () => {
     const prompt = tokens(100, 1000)
     const choice = chooseSlot(slots([], tokens(100, 2000), prompt.slice(0, 60), prompt.slice(0, 40)), prompt)
     expect(choice?.id).toBe(2)
   })
 
-  it('is not one whose conversation only begins alike', () => {
+  it('is not one with a long conversation that only begins alike', () => {
     expect(chooseSlot(slots(tokens(400, 2000), []), tokens(50, 1000))?.id).toBe(1)
   })
 
-  it('destroys the least where nothing can be reused', () => {
+  it('has the shortest content if nothing can be reused', () => {
     expect(chooseSlot(slots(tokens(400, 2000), tokens(100, 3000)), tokens(50, 1000))?.id).toBe(1)
   })
 
-  it('comes next to a busy slot, so that both are evaluated together', () => {
+  it('is next to a busy slot, so that both are evaluated together', () => {
     expect(chooseSlot(slots([], [], 'busy', []), tokens(50, 1000))?.id).toBe(1)
     expect(chooseSlot(slots('busy', [], [], []), tokens(50, 1000))?.id).toBe(1)
   })
 
-  it('prefers reuse to neighbourhood', () => {
+  it('has a cached prefix rather than a busy neighbour', () => {
     const prompt = tokens(100, 1000)
     expect(chooseSlot(slots('busy', [], [], prompt), prompt)?.id).toBe(3)
   })
 
-  it('is the lowest of equals, and none if all are busy', () => {
+  it('has the lowest id of equal slots, and is undefined if all are busy', () => {
     expect(chooseSlot(slots([], [], []), [1])?.id).toBe(0)
     expect(chooseSlot(slots('busy', 'busy'), [1])).toBeUndefined()
   })

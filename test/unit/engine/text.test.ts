@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AnswerText } from '../../../node/engine/answer/text.ts'
-import { pieceOf } from '../../../node/engine/answer/vocabulary.ts'
+import { pieceOf } from '../../../node/engine/vocabulary.ts'
 
-/** Pushes bytes cut at these places; returns what each push and the end gave. */
+/** Cuts the bytes at these places and pushes the pieces. Returns the text of each push and of the end. */
 function feed(bytes: Uint8Array, cuts: readonly number[], stops: readonly string[] = []): string[] {
   const text = new AnswerText(stops)
   const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).toSorted((a, b) => a - b), bytes.length]
@@ -15,7 +15,7 @@ const cuts = fc.array(fc.nat(), { maxLength: 40 })
 const unicode = fc.string({ unit: 'binary', maxLength: 60 })
 
 describe('the text of an answer', () => {
-  it('is the same however the tokens cut its bytes, and always whole characters', () => {
+  it('does not depend on where tokens cut the bytes, and has whole characters only', () => {
     fc.assert(
       fc.property(unicode, cuts, (whole, places) => {
         const given = feed(Buffer.from(whole), places)
@@ -26,7 +26,7 @@ describe('the text of an answer', () => {
     )
   })
 
-  it('of bytes that are no UTF-8 is what a decoder makes of them', () => {
+  it('of bytes that are not UTF-8 is that of a decoder', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), cuts, (bytes, places) => {
         expect(feed(bytes, places).join('')).toBe(Buffer.from(bytes).toString())
@@ -35,7 +35,7 @@ describe('the text of an answer', () => {
     )
   })
 
-  it('ends before the first stop sequence, and never shows a part of one', () => {
+  it('ends before the first stop sequence, and never contains a part of one', () => {
     const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'é'), maxLength: 30 })
     const stops = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'é'), minLength: 1, maxLength: 5 }), {
       maxLength: 3
@@ -43,7 +43,7 @@ describe('the text of an answer', () => {
     fc.assert(
       fc.property(letters, stops, (whole, sequences) => {
         const bytes = Buffer.from(whole)
-        // Every byte apart: with longer tokens an earlier stop sequence may come to light later.
+        // One byte in each token. Longer tokens could complete a later stop sequence first.
         const given = feed(
           bytes,
           Array.from(bytes, (_, index) => index),
@@ -58,7 +58,7 @@ describe('the text of an answer', () => {
     )
   })
 
-  it('keeps a byte order mark and stays silent after a stop', () => {
+  it('keeps a byte order mark, and nothing follows a stop sequence', () => {
     expect(feed(Buffer.from('\uFEFFa'), [])).toEqual(['\uFEFFa', ''])
     const text = new AnswerText(['.'])
     expect(text.push(pieceOf(Buffer.from('a.b')))).toBe('a')

@@ -1,4 +1,4 @@
-/** What a schema allows after some texts, byte by byte: a change of it is another sampling contract. */
+/** The bytes that grammars allow after some texts. A change here changes the sampling contract. */
 import { begin, compileSchema, step, type JsonSchema, type Ways } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 
@@ -26,7 +26,7 @@ function after(schema: JsonSchema, text: string): Ways | undefined {
   return state
 }
 
-/** Bytes as ranges in hexadecimal, and a dot where the document may end. */
+/** Returns the allowed bytes as hexadecimal ranges, and a dot if the document can end. */
 function described(state: Ways | undefined): string {
   if (state === undefined) return 'impossible'
   const bytes = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => step(state, byte) !== undefined)
@@ -37,7 +37,7 @@ function described(state: Ways | undefined): string {
   return [...ranges, ...(state.mayEnd ? ['.'] : [])].join(' ')
 }
 
-test('what grammars of contract 1 allow', async () => {
+test('grammars of contract 1 allow the same bytes as before', async () => {
   const lines = CASES.flatMap(([schema, texts]) => [
     JSON.stringify(schema),
     ...texts.map((text) => `  ${JSON.stringify(text)}: ${described(after(schema, text))}`)

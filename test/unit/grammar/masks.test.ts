@@ -1,23 +1,23 @@
 import {
   begin,
-  Choice,
+  Alternation,
   compileSchema,
   FreeText,
   Literal,
-  Sequence,
+  Concatenation,
   step,
-  type Node,
+  type GrammarNode,
   type Ways
 } from '@potluck/protocol'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { pieceOf, type Vocabulary } from '../../../node/engine/answer/vocabulary.ts'
-import { Lexicon } from '../../../node/engine/grammar/lexicon.ts'
 import { Masks } from '../../../node/engine/grammar/masks.ts'
+import { TokenTries } from '../../../node/engine/grammar/token-tries.ts'
+import { pieceOf, type Vocabulary } from '../../../node/engine/vocabulary.ts'
 import { schema } from './schemas.ts'
 
-/** Every byte, what tokenizers make of JSON and text, pieces of characters, and tokens without bytes. */
+/** Every single byte, usual tokens of JSON and text, parts of characters, and a token without bytes. */
 const SPELLINGS: readonly Uint8Array[] = [
   ...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)),
   ...[
@@ -77,9 +77,9 @@ function after(state: Ways, token: number): Ways | undefined {
   return next
 }
 
-/** Goes through a text token by token, and compares the mask with a try of every token each time. */
-function expectExact(root: Node, choices: () => number, length: number, isFree: () => boolean): void {
-  const masks = new Masks(new Lexicon(vocabulary))
+/** Walks through a random text, and compares each mask with the result of trying every token. */
+function expectExact(root: GrammarNode, choices: () => number, length: number, isFree: () => boolean): void {
+  const masks = new Masks(new TokenTries(vocabulary))
   let state = begin(root)
   for (let position = 0; position < length; position++) {
     const mask = masks.of(state)
@@ -98,7 +98,7 @@ function expectExact(root: Node, choices: () => number, length: number, isFree: 
 }
 
 describe('the set of allowed tokens', () => {
-  test('is what a try of every token gives', () => {
+  test('equals the result of trying every token', () => {
     const chances = fc.infiniteStream(fc.double({ min: 0, max: 0.999_999, noNaN: true }))
     fc.assert(
       fc.property(schema, chances, (from, stream) =>
@@ -113,8 +113,8 @@ describe('the set of allowed tokens', () => {
     )
   })
 
-  test('leaves free text alone, but for what would break the rest', () => {
-    const root = new Sequence(new FreeText('until', '</think>'), new Literal('{'))
+  test('includes all tokens in free text, except those that break what follows', () => {
+    const root = new Concatenation(new FreeText('until', '</think>'), new Literal('{'))
     const chances = fc.infiniteStream(fc.double({ min: 0, max: 0.999_999, noNaN: true }))
     fc.assert(
       fc.property(chances, (stream) =>
@@ -127,7 +127,7 @@ describe('the set of allowed tokens', () => {
       ),
       { numRuns: 10 }
     )
-    const masks = new Masks(new Lexicon(vocabulary))
+    const masks = new Masks(new TokenTries(vocabulary))
     const token = (text: string): number => SPELLINGS.findIndex((bytes) => new TextDecoder().decode(bytes) === text)
     const near = ['</', 't', 'h', 'i', 'n'].reduce((state, text) => after(state, token(text))!, begin(root))
     const mask = masks.of(near)
@@ -140,8 +140,8 @@ describe('the set of allowed tokens', () => {
     expect(masks.of(after(near, token('k>'))!).others()).toHaveLength(vocabulary.size - 1)
   })
 
-  test('leaves text alone that begins otherwise than a call does', () => {
-    const root = new Choice(new FreeText('unlike', '{"name":'), new Literal('{"name":1'))
+  test('includes all tokens in text that does not begin like a call', () => {
+    const root = new Alternation(new FreeText('unlike', '{"name":'), new Literal('{"name":1'))
     const chances = fc.infiniteStream(fc.double({ min: 0, max: 0.999_999, noNaN: true }))
     fc.assert(
       fc.property(chances, (stream) =>
@@ -154,7 +154,7 @@ describe('the set of allowed tokens', () => {
       ),
       { numRuns: 10 }
     )
-    const masks = new Masks(new Lexicon(vocabulary))
+    const masks = new Masks(new TokenTries(vocabulary))
     const call = ['{"', 'n', 'a', 'm', 'e'].reduce(
       (state, text) =>
         after(
@@ -170,18 +170,18 @@ describe('the set of allowed tokens', () => {
     expect(masks.of(begun).others()).toHaveLength(vocabulary.size - 1)
   })
 
-  test('needs a token for every byte that JSON may hold', () => {
-    expect(new Lexicon(vocabulary).spellsAnything).toBe(true)
+  test('needs a token for every byte that JSON can contain', () => {
+    expect(new TokenTries(vocabulary).spellsAnything).toBe(true)
     const without = (byte: number): Vocabulary => ({
       ...vocabulary,
       piece: (token) => vocabulary.piece(token === byte ? END : token)
     })
-    expect([0x22, 0x7b, 0x80, 0xf4].map((byte) => new Lexicon(without(byte)).spellsAnything)).toEqual([
+    expect([0x22, 0x7b, 0x80, 0xf4].map((byte) => new TokenTries(without(byte)).spellsAnything)).toEqual([
       false,
       false,
       false,
       false
     ])
-    expect(new Lexicon(without(0x0a)).spellsAnything).toBe(true)
+    expect(new TokenTries(without(0x0a)).spellsAnything).toBe(true)
   })
 })

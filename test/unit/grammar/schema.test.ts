@@ -15,7 +15,7 @@ import { schema, validatorOf } from './schemas.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** The state after a text; undefined where the grammar does not have it. */
+/** Returns the state after a text; undefined if the grammar does not allow it. */
 function after(from: JsonSchema, text: string): Ways | undefined {
   let state: Ways | undefined = begin(compileSchema(from))
   for (const byte of bytesOf(text)) state = state && step(state, byte)
@@ -24,7 +24,7 @@ function after(from: JsonSchema, text: string): Ways | undefined {
 
 const accepts = (from: JsonSchema, text: string): boolean => after(from, text)?.mayEnd === true
 
-/** A document by chance: any byte that is allowed, and an end as soon as the length is reached and it may be. */
+/** Makes a random document from allowed bytes. After `length` bytes it ends as soon as it can. */
 function walk(from: JsonSchema, chance: () => number, length: number): Uint8Array {
   let state = begin(compileSchema(from))
   const bytes: number[] = []
@@ -32,7 +32,7 @@ function walk(from: JsonSchema, chance: () => number, length: number): Uint8Arra
   for (;;) {
     const next = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => step(state, byte) !== undefined)
     if (state.mayEnd && (next.length === 0 || chance() < 0.3 || bytes.length > length)) return Uint8Array.from(bytes)
-    // A state without a way on would leave a model with nothing to say.
+    // In a state without allowed bytes, a model could not continue.
     expect(next, new TextDecoder().decode(Uint8Array.from(bytes))).not.toHaveLength(0)
     const soon = bytes.length > length ? next.filter((byte) => closing.includes(byte)) : []
     const choice = soon.length > 0 ? soon : next
@@ -43,7 +43,7 @@ function walk(from: JsonSchema, chance: () => number, length: number): Uint8Arra
 }
 
 describe('a grammar of a schema', () => {
-  test('gives only valid documents, in UTF-8, and never a dead end', () => {
+  test('allows only valid documents in UTF-8, and has no dead ends', () => {
     fc.assert(
       fc.property(schema, fc.infiniteStream(fc.double({ min: 0, max: 0.999_999, noNaN: true })), (from, chances) => {
         const bytes = walk(from, () => chances.next().value, 120)
@@ -96,7 +96,7 @@ describe('a grammar of a schema', () => {
     ],
     ['an empty list', { type: 'array', maxItems: 0 }, ['[]'], ['[1]']],
     [
-      'members in their order, optional ones left out',
+      'members in their order, without some optional ones',
       {
         type: 'object',
         properties: { a: { type: 'null' }, b: { type: 'null' }, c: { type: 'null' } },
@@ -136,7 +136,7 @@ describe('a grammar of a schema', () => {
     for (const text of bad) expect([text, accepts(from, text)]).toEqual([text, false])
   })
 
-  test('ends nesting, and never begins what it could not end', () => {
+  test('limits nesting, and never begins a value that it could not end', () => {
     expect(accepts({ type: 'array' }, '['.repeat(MAX_NESTING) + ']'.repeat(MAX_NESTING))).toBe(true)
     expect(after({ type: 'array' }, '['.repeat(MAX_NESTING + 1))).toBeUndefined()
     const list = { type: 'object', properties: { next: { $ref: '#' } } }
@@ -144,7 +144,7 @@ describe('a grammar of a schema', () => {
     expect(after(list, `${'{"next":'.repeat(MAX_NESTING - 1)}{"`)).toBeUndefined()
   })
 
-  test('stays small where a schema says the same twice, and gives up where it has too many readings', () => {
+  test('stays small for a repeated schema, and gives up on too many readings', () => {
     const lists = (...items: object[]): JsonSchema => ({ anyOf: items.map((item) => ({ type: 'array', items: item })) })
     expect(after(lists({ $ref: '#' }, { $ref: '#' }), '['.repeat(20))!.list.length).toBeLessThan(10)
     const ambiguous = lists({ $ref: '#' }, { $ref: '#', title: 'another' })
@@ -178,7 +178,7 @@ describe('a schema beyond the subset', () => {
     expect(checkSchema(bad)).toMatchObject({ path, keyword })
   })
 
-  test('is left open where it may be', () => {
+  test('is accepted if it is lenient', () => {
     const loose = {
       type: 'object',
       properties: { mail: { type: 'string', format: 'email', maxLength: 2 }, any: { allOf: [{}, {}] } }
@@ -190,7 +190,7 @@ describe('a schema beyond the subset', () => {
     expect(state?.mayEnd).toBe(true)
   })
 
-  test('costs little to refuse, however it is made', () => {
+  test('is refused quickly, also if it is hostile', () => {
     let deep: unknown = {}
     for (let level = 0; level < 10_000; level++) deep = { items: deep }
     expect(checkSchema(deep)?.reason).toMatch(/deeper/)
@@ -200,7 +200,7 @@ describe('a schema beyond the subset', () => {
     const shared = { schemas: 10 }
     const one = { type: 'array', items: { enum: [1, 2, 3] } }
     expect([1, 2, 3].map(() => checkSchema(one, { budget: shared }) === undefined)).toEqual([true, true, false])
-    // Sixty ways to each of sixty ways: a few hundred schemas that mean millions of readings.
+    // Each of 60 schemas leads to 60 others: a few hundred schemas with hundreds of thousands of readings.
     const many = (target: string): object => ({
       anyOf: Array.from({ length: 60 }, (_, index) => ({ $ref: target, title: String(index) }))
     })

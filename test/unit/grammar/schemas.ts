@@ -1,4 +1,4 @@
-/** Random JSON schemas of the supported subset, and what checks documents against them. */
+/** Random JSON schemas of the supported subset, and a validator of documents. */
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 
@@ -12,7 +12,7 @@ export function validatorOf(schema: Schema | boolean): ValidateFunction {
 
 const name = fc.oneof(
   fc.constantFrom('name', 'age', 'tags', 'x', 'größe', 'a"b', 'back\\slash', 'with space', '1'),
-  // ajv does not see that name in `properties`.
+  // ajv ignores the name `__proto__` in `properties`.
   fc.string({ unit: 'grapheme', minLength: 1, maxLength: 5 }).filter((text) => text !== '__proto__')
 )
 
@@ -73,7 +73,7 @@ const { schema: tree } = fc.letrec<{ schema: Schema }>((tie) => ({
   )
 }))
 
-/** Objects at the root, as structured output asks for, or anything; some refer to a part of themselves. */
+/** Schemas of any type, and schemas of objects that refer to themselves and to a definition. */
 export const schema: fc.Arbitrary<Schema> = fc.oneof(
   tree,
   fc.tuple(tree, tree).map(([a, b]) => ({

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 
 import { buildCard, selectAddresses, type CardFacts } from '../../../node/advertise/card.ts'
 import { detectHardware } from '../../../node/hardware/detect.ts'
-import { ScriptedEngine } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { TOMBSTONE_TTL_MS } from '../../../node/limits/limits.ts'
 import { describeReachability } from '../../../node/control/status.ts'
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
-import { ScriptedEngine, type EngineEvent, type GenerateJob, type Generation } from '../../../node/index.ts'
+import type { EngineEvent, GenerateJob, Generation } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { measureRates } from '../../../node/hardware/measure.ts'
 
 /** An engine that reports these times for each token. */

@@ -6,7 +6,7 @@ import * as helpers6 from 'openai6/helpers/zod'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 
-import { ScriptedEngine } from '../../../../node/index.ts'
+import { ScriptedEngine } from '../../../scripted-engine/engine.ts'
 import { gatedNode, node, until } from '../../node/harness.ts'
 import { gateway, post } from '../harness.ts'
 import { crumbNetwork, MODEL, POLL, PROMPT, workOf } from './network.ts'

@@ -1,0 +1,30 @@
+/** Checks of a request before it reaches the model, and the error of a request that was aborted. */
+import { PotluckError, type PromptInput } from '@potluck/protocol'
+import type { ScoreJob } from './interface.ts'
+
+/**
+ * Refuses token ids that the model does not have. They come from the network, and llama.cpp ends the process for one.
+ *
+ * @throws PotluckError `invalid_request` with the name of the field
+ */
+export function checkTokens({ promptTokens, answerTokens }: ScoreJob, vocabularySize: number): void {
+  const valid = (token: number): boolean => Number.isInteger(token) && token >= 0 && token < vocabularySize
+  if (!promptTokens.every(valid)) throw new PotluckError('invalid_request', 'prompt_tokens: an id is unknown')
+  if (!answerTokens.every(valid)) throw new PotluckError('invalid_request', 'answer_tokens: an id is unknown')
+}
+
+/** Returns the bytes of the text in a request. The rendered prompt has at least as many. */
+export function inputBytes(input: PromptInput): number {
+  if ('prompt' in input) return Buffer.byteLength(input.prompt)
+  const texts = input.messages.flatMap(({ content, toolCalls = [] }) => [
+    content,
+    ...toolCalls.map((call) => call.arguments)
+  ])
+  const tools = input.tools === undefined ? 0 : Buffer.byteLength(JSON.stringify(input.tools))
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), tools)
+}
+
+/** The error that an engine throws for an aborted signal, whatever the signal's reason is. */
+export function abortedError(): PotluckError {
+  return new PotluckError('aborted', 'the caller gave up')
+}

@@ -1,0 +1,158 @@
+/**
+ * Evaluates tokens and returns raw logits.
+ *
+ * The library's public function, `controlledEvaluate`, makes a native sampler and a map of the results for each call:
+ * 30 us per token, a tenth of the time of a token on a tiny model. This code does the same with samplers that it keeps.
+ * `test/conformance/llama-internals.test.ts` compares the results of both.
+ */
+import { LRUCache } from 'lru-cache'
+import type { LlamaContextSequence } from 'node-llama-cpp'
+import { CANDIDATES } from '@potluck/protocol'
+import type { PositionLogits } from '../../answer/answer.ts'
+import { MASKED_SAMPLERS } from '../../constants.ts'
+import type { TokenSet } from '../../grammar/token-set.ts'
+import { internalsOf, type NativeSample, type NativeSampler, type SequenceInternals } from './pinned.ts'
+
+/** With temperature 0, or without one, the library would ignore the other options. */
+const EVERY_OPTION = { temperature: 1, topP: 1, minP: 0, seed: 0 }
+
+export interface LogitsWanted {
+  /** Whether to sum over the whole vocabulary, which costs a sort of it. */
+  normaliser: boolean
+  /** Returns the allowed tokens; undefined: all. Called once for each position, in order. */
+  allowed: () => TokenSet | undefined
+}
+
+export class Decoder {
+  readonly #sequence: SequenceInternals
+  readonly #id: number
+  readonly #best: NativeSampler
+  readonly #all: NativeSampler
+  readonly #masked: LRUCache<TokenSet, NativeSampler> = new LRUCache({ max: MASKED_SAMPLERS })
+
+  /** @param id the id of the sequence, by which `Batching` orders the batch */
+  constructor(sequence: LlamaContextSequence, id: number) {
+    this.#sequence = internalsOf(sequence)
+    this.#id = id
+    this.#best = this.#topSampler(CANDIDATES)
+    this.#all = this.#topSampler(0)
+  }
+
+  /**
+   * Appends tokens to the sequence. The caller must wait for one call before it makes the next.
+   *
+   * @param first the index of the first token after which logits are wanted
+   */
+  async decode(
+    tokens: readonly number[],
+    first: number,
+    { normaliser, allowed }: LogitsWanted
+  ): Promise<PositionLogits[]> {
+    const sequence = this.#sequence
+    const wanted = tokens.map((_, index) => (index >= first ? true : undefined))
+    const masks = tokens.slice(first).map(() => allowed())
+    const samples = await sequence._decodeTokens(
+      tokens,
+      wanted,
+      this.#id,
+      sequence._tokenMeter,
+      sequence._contextShift,
+      (batchIndex, tokenIndex) => this.#sample(batchIndex, normaliser, masks[tokenIndex - first]),
+      sequence._takeIntervalCheckpointIfNeededAfterBatch
+    )
+    return samples.slice(first).map((sample) => positionLogits(sample))
+  }
+
+  async #sample(batchIndex: number, normaliser: boolean, mask: TokenSet | undefined): Promise<NativeSample> {
+    const { _ctx: context } = this.#sequence.context
+    const whole = normaliser
+      ? context.sampleToken(batchIndex, this.#all, false, false, [[], false, false, false, CANDIDATES], true)
+      : undefined
+    if (mask !== undefined) {
+      // The library samples one position after another, so no other call uses this sampler now.
+      const sampler = this.#maskedSampler(mask)
+      const [token, , , logits] = await context.sampleToken(batchIndex, sampler, false, false, true, false)
+      const possible = logits?.filter((_, index) => logits[index | 1] !== -Infinity)
+      return [token, undefined, undefined, possible, logNormaliser(await whole)]
+    }
+    if (whole !== undefined) {
+      const [token, , , logits] = await whole
+      return [token, undefined, undefined, logits, logNormaliser(await whole)]
+    }
+    return await context.sampleToken(batchIndex, this.#best, false, false, true, false)
+  }
+
+  /**
+   * Returns a sampler that sees only the tokens of the mask, because the logits of all others become minus infinity.
+   * The next call can reuse the sampler for another mask.
+   */
+  #maskedSampler(mask: TokenSet): NativeSampler {
+    const known = this.#masked.get(mask)
+    if (known !== undefined) return known
+    const full = this.#masked.size === MASKED_SAMPLERS
+    const sampler = (full ? this.#masked.pop() : undefined) ?? this.#newSampler()
+    const tokenBiasKeys = mask.others()
+    const tokenBiasValues = new Float32Array(tokenBiasKeys.length).fill(-Infinity)
+    sampler.applyConfig({ ...EVERY_OPTION, topK: CANDIDATES, tokenBiasKeys, tokenBiasValues })
+    this.#masked.set(mask, sampler)
+    return sampler
+  }
+
+  #newSampler(): NativeSampler {
+    const { _model: model, _llama: llama } = this.#sequence.model
+    return new llama._bindings.AddonSampler(model)
+  }
+
+  #topSampler(topK: number): NativeSampler {
+    const sampler = this.#newSampler()
+    sampler.applyConfig({ ...EVERY_OPTION, topK })
+    return sampler
+  }
+}
+
+/**
+ * Copies the content of another sequence. Copies happen in the order of the calls, and before any evaluation that is
+ * requested later: the library takes the lock of the context immediately, and llama.cpp moves the bytes at its next
+ * evaluation.
+ *
+ * @param length the number of tokens in the other sequence
+ * @returns whether it succeeded; if not, the content of the sequence is undefined
+ */
+export async function copySequence(
+  to: LlamaContextSequence,
+  from: LlamaContextSequence,
+  length: number
+): Promise<boolean> {
+  return await internalsOf(to)._copyStateFromOtherSequence(internalsOf(from), length)
+}
+
+/**
+ * Orders the logits: highest first, lower token id first if equal. The library's order of equal logits is arbitrary.
+ */
+function positionLogits(sample: NativeSample | undefined): PositionLogits {
+  const pairs = sample?.[3]
+  if (pairs === undefined) throw new Error('the engine gave no logits')
+  const size = Math.min(pairs.length / 2, CANDIDATES)
+  const tokens = new Uint32Array(size)
+  const logits = new Float32Array(size)
+  for (let index = 0; index < size; index++) {
+    const token = pairs[2 * index]!
+    const logit = pairs[2 * index + 1]!
+    let place = index
+    while (place > 0 && (logits[place - 1]! < logit || (logits[place - 1] === logit && tokens[place - 1]! > token))) {
+      tokens[place] = tokens[place - 1]!
+      logits[place] = logits[place - 1]!
+      place--
+    }
+    tokens[place] = token
+    logits[place] = logit
+  }
+  const normaliser = sample?.[4]
+  return normaliser === undefined ? { tokens, logits } : { tokens, logits, logNormaliser: normaliser }
+}
+
+/** Computes it from the highest logit and the sum of all weights relative to that. */
+function logNormaliser(sample: NativeSample | undefined): number | undefined {
+  const [highest, weight] = [sample?.[3]?.[1], sample?.[4]]
+  return highest === undefined || weight === undefined ? undefined : highest + Math.log(weight)
+}

@@ -1,0 +1,43 @@
+/** How a model writes the parts of an answer that are not plain text: tool calls and reasoning. */
+
+/** An answer has `opening`, the calls with `between` between them, then `closing`. Each call is a JSON object. */
+export interface ToolCallFormat {
+  /** Marks the start of the calls. Empty: an answer that begins with a call's brace and first key is a call. */
+  opening: string
+  /** Undefined if the model makes only one call in an answer. */
+  between?: string
+  closing: string
+  /** The key of the tool's name, which is the first in the object. */
+  name: string
+  /** The key of the arguments, which is the second. */
+  arguments: string
+}
+
+/** The beginning of a call in a format without an `opening`. */
+export function bareOpening({ name }: ToolCallFormat): string {
+  return `{"${name}":`
+}
+
+export interface ReasoningFormat {
+  open: string
+  close: string
+  /** Whether the prompt ends with `open`, so that the answer begins within the reasoning. */
+  begun: boolean
+}
+
+export interface ChatFormat {
+  calls: ToolCallFormat
+  /** Undefined if the model does not separate reasoning from its answer. */
+  reasoning?: ReasoningFormat
+}
+
+/**
+ * For models whose template does not support tools: the format of the Hermes models, which other models learned too.
+ */
+export const GENERIC_CALLS: ToolCallFormat = {
+  opening: '<tool_call>\n',
+  between: '\n</tool_call>\n<tool_call>\n',
+  closing: '\n</tool_call>',
+  name: 'name',
+  arguments: 'arguments'
+}

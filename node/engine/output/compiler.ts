@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import { offeredTools, tokensDigest, type GrammarNode, type OutputConstraint } from '@potluck/protocol'
+import { GRAMMARS_KEPT } from '../constants.ts'
+import { Masks } from '../grammar/masks.ts'
+import { TokenTries } from '../grammar/token-tries.ts'
+import type { Vocabulary } from '../vocabulary.ts'
+import type { ChatFormat } from './chat-format.ts'
+import { GrammarState } from './grammar-state.ts'
+import { AnswerParser } from './parser.ts'
+import { requestGrammar } from './request-grammar.ts'
+
+/** The ids of tool calls depend on this, so that they are the same on every node that resumes an answer. */
+export interface CallContext {
+  promptTokens: readonly number[]
+  seed: bigint
+}
+
+/** Turns a request's output constraint into the grammar and the parser of its answer, for one model. */
+export class ConstraintCompiler {
+  readonly #vocabulary: Vocabulary
+  readonly #format: ChatFormat
+  /** By constraint, as JSON. Plain text has no grammar. */
+  readonly #grammars = new LRUCache<string, { root: GrammarNode | undefined }>({ max: GRAMMARS_KEPT })
+  readonly #tries: TokenTries
+  readonly #masks: Masks
+
+  constructor(vocabulary: Vocabulary, format: ChatFormat) {
+    this.#vocabulary = vocabulary
+    this.#format = format
+    this.#tries = new TokenTries(vocabulary)
+    this.#masks = new Masks(this.#tries)
+  }
+
+  /** Whether the tokens can spell every document. Otherwise a grammar can reach a state without any allowed token. */
+  get canEnforce(): boolean {
+    return this.#tries.spellsAnything
+  }
+
+  /** Returns undefined if the constraint allows any text. */
+  grammar(constraint: OutputConstraint | undefined): GrammarState | undefined {
+    if (constraint === undefined) return undefined
+    const root = this.#rootOf(constraint)
+    return root && new GrammarState(root, this.#vocabulary, this.#masks)
+  }
+
+  /** Returns undefined if the whole answer is text. */
+  parser(constraint: OutputConstraint | undefined, context: CallContext): AnswerParser | undefined {
+    if (constraint === undefined) return undefined
+    const { calls, reasoning } = this.#format
+    const offered = offeredTools(constraint).length > 0
+    const reasons = constraint.chat && reasoning !== undefined
+    if (!offered && !reasons) return undefined
+    return new AnswerParser({
+      ...(offered ? { calls } : {}),
+      ...(reasons ? { reasoning } : {}),
+      callId: (index) => callId(context, index)
+    })
+  }
+
+  #rootOf(constraint: OutputConstraint): GrammarNode | undefined {
+    const key = JSON.stringify(constraint)
+    const known = this.#grammars.get(key)
+    if (known !== undefined) return known.root
+    const root = requestGrammar(constraint, this.#format)
+    this.#grammars.set(key, { root })
+    return root
+  }
+}
+
+/** Returns an id that differs in every turn of a conversation. It is not secret. */
+function callId({ promptTokens, seed }: CallContext, index: number): string {
+  const hash = createHash('sha256').update(tokensDigest(promptTokens)).update(`${seed}/${index}`)
+  return `call_${hash.digest('hex').slice(0, 24)}`
+}

@@ -1,0 +1,41 @@
+import { begin, PotluckError, step, TooManyWays, type GrammarNode, type Ways } from '@potluck/protocol'
+import type { Masks } from '../grammar/masks.ts'
+import type { TokenSet } from '../grammar/token-set.ts'
+import type { Vocabulary } from '../vocabulary.ts'
+
+/** The state of a grammar after the tokens of one answer. It decides which tokens can come next. */
+export class GrammarState {
+  readonly #vocabulary: Vocabulary
+  readonly #masks: Masks
+  #ways: Ways | undefined
+
+  constructor(root: GrammarNode, vocabulary: Vocabulary, masks: Masks) {
+    this.#vocabulary = vocabulary
+    this.#masks = masks
+    this.#ways = begin(root)
+  }
+
+  /** True after a token that the grammar did not allow. */
+  get failed(): boolean {
+    return this.#ways === undefined
+  }
+
+  /** Returns the tokens that can come next; undefined after a failure, which allows every token. */
+  mask(): TokenSet | undefined {
+    return this.#ways === undefined ? undefined : this.#masks.of(this.#ways)
+  }
+
+  /** @throws PotluckError `unsupported` if the schema is too ambiguous */
+  accept(token: number): void {
+    if (this.#vocabulary.isEnd(token)) return
+    try {
+      for (const byte of this.#vocabulary.piece(token).bytes) {
+        if (this.#ways === undefined) return
+        this.#ways = step(this.#ways, byte)
+      }
+    } catch (error) {
+      if (!(error instanceof TooManyWays)) throw error
+      throw new PotluckError('unsupported', 'response_format: its schema has too many readings', { cause: error })
+    }
+  }
+}

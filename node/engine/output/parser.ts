@@ -1,0 +1,210 @@
+/**
+ * Splits the text of an answer into content, reasoning and tool calls while it grows. Its output is a function of the
+ * text alone, so a node that resumes an answer gets the same state from the same pieces.
+ */
+import type { ToolCallDelta } from '@potluck/protocol'
+import { bareOpening, type ReasoningFormat, type ToolCallFormat } from './chat-format.ts'
+
+/** What some text adds to the answer. */
+export interface Parts {
+  text: string
+  reasoning: string
+  calls: ToolCallDelta[]
+}
+
+export interface ParserOptions {
+  /** Undefined if the request offers no tools. */
+  calls?: ToolCallFormat
+  /** Undefined if the model does not separate reasoning from its answer. */
+  reasoning?: ReasoningFormat
+  /** Returns the id of a tool call, by its index in the answer. */
+  callId: (index: number) => string
+}
+
+/**
+ * The position within the answer. `start`: only blanks so far. `beforeReasoning` and `beforeContent`: only blanks so
+ * far in the reasoning, or after it. `head`: in a call, before its arguments. `tail`: in a call, after its arguments.
+ */
+type Place = 'start' | 'beforeReasoning' | 'reasoning' | 'beforeContent' | 'content' | 'head' | 'arguments' | 'tail'
+
+export class AnswerParser {
+  readonly #options: ParserOptions
+  /** Matches from a call's brace to its arguments, and captures the name. */
+  readonly #head: RegExp | undefined
+  #place: Place
+  /** Text that can be a part of a marker, or blanks before one. */
+  #pending = ''
+  #calls = 0
+  #json = new JsonEnd()
+
+  constructor(options: ParserOptions) {
+    const { calls, reasoning } = options
+    this.#options = options
+    this.#place = reasoning?.begun === true ? 'beforeReasoning' : 'start'
+    if (calls !== undefined) {
+      this.#head = new RegExp(`\\{\\s*"${calls.name}":\\s*"([\\w.-]+)",\\s*"${calls.arguments}":\\s*(?=\\S)`)
+    }
+  }
+
+  /** Whether the answer has at least one call and all of them are complete. */
+  get called(): boolean {
+    return this.#calls > 0 && this.#place === 'tail'
+  }
+
+  /** Whether the pending text, which looked like a call without a marker, can be a document with the same first key. */
+  get #maybeText(): boolean {
+    const bare = this.#options.calls?.opening.trim() === ''
+    return bare && (this.#place === 'beforeContent' || (this.#place === 'head' && this.#calls === 0))
+  }
+
+  push(text: string): Parts {
+    const parts: Parts = { text: '', reasoning: '', calls: [] }
+    this.#pending += text
+    while (this.#advance(parts));
+    return parts
+  }
+
+  /** Ends the answer. Returns the pending text, unless it is the beginning of a call. */
+  finish(): Parts {
+    const rest = this.#pending
+    this.#pending = ''
+    const parts: Parts = { text: '', reasoning: '', calls: [] }
+    if (this.#place === 'reasoning') parts.reasoning = rest
+    if (this.#place === 'start' || this.#place === 'content' || this.#maybeText) parts.text = rest
+    return parts
+  }
+
+  /** Consumes some of the pending text. Returns false if it needs more text first. */
+  #advance(parts: Parts): boolean {
+    const { calls, reasoning } = this.#options
+    switch (this.#place) {
+      case 'start':
+        return this.#openReasoning(reasoning)
+      case 'beforeReasoning':
+        return this.#skipBlanks('reasoning')
+      case 'beforeContent':
+        return this.#skipBlanks('content') && this.#beginAnswer()
+      case 'reasoning':
+        return this.#until(reasoning?.close ?? '', 'beforeContent', (text) => (parts.reasoning += text))
+      case 'content':
+        return this.#until(calls?.opening.trim() ?? '', 'head', (text) => (parts.text += text))
+      case 'head':
+      case 'tail':
+        return this.#nextCall(parts)
+      case 'arguments':
+        return this.#readArguments(parts)
+    }
+  }
+
+  #openReasoning(reasoning: ReasoningFormat | undefined): boolean {
+    const begun = this.#pending.trimStart()
+    if (reasoning !== undefined && begun.startsWith(reasoning.open)) {
+      this.#pending = begun.slice(reasoning.open.length)
+      this.#place = 'beforeReasoning'
+      return true
+    }
+    if (begun === '' || reasoning?.open.startsWith(begun) === true) return false
+    return this.#beginAnswer()
+  }
+
+  /** Begins the answer itself, either with a call in a format without a marker, or with text. */
+  #beginAnswer(): boolean {
+    const { calls } = this.#options
+    if (calls === undefined || calls.opening.trim() !== '') {
+      this.#place = 'content'
+      return true
+    }
+    const [begun, bare] = [this.#pending.trimStart(), bareOpening(calls)]
+    this.#place = bare.startsWith(begun) ? 'beforeContent' : begun.startsWith(bare) ? 'head' : 'content'
+    return this.#place !== 'beforeContent'
+  }
+
+  #skipBlanks(then: Place): boolean {
+    this.#pending = this.#pending.trimStart()
+    if (this.#pending === '') return false
+    this.#place = then
+    return true
+  }
+
+  /** Emits the text before the marker, and drops the blanks around the marker. */
+  #until(marker: string, then: Place, emit: (text: string) => void): boolean {
+    const at = marker === '' ? -1 : this.#pending.indexOf(marker)
+    if (at >= 0) {
+      emit(this.#pending.slice(0, at).trimEnd())
+      this.#pending = this.#pending.slice(at + marker.length)
+      this.#place = then
+      return true
+    }
+    const certain = this.#pending.slice(0, this.#pending.length - partialLength(this.#pending, marker))
+    const ready = marker === '' ? certain : certain.trimEnd()
+    emit(ready)
+    this.#pending = this.#pending.slice(ready.length)
+    return false
+  }
+
+  #nextCall(parts: Parts): boolean {
+    const match = this.#head?.exec(this.#pending)
+    if (match === null || match === undefined) return false
+    const index = this.#calls++
+    parts.calls.push({ index, id: this.#options.callId(index), name: match[1]!, arguments: '' })
+    this.#pending = this.#pending.slice(match.index + match[0].length)
+    this.#json = new JsonEnd()
+    this.#place = 'arguments'
+    return true
+  }
+
+  #readArguments(parts: Parts): boolean {
+    const length = this.#json.scan(this.#pending)
+    const text = this.#pending.slice(0, length)
+    const last = parts.calls.at(-1)
+    if (last !== undefined) last.arguments += text
+    else if (text !== '') parts.calls.push({ index: this.#calls - 1, arguments: text })
+    this.#pending = this.#pending.slice(length)
+    if (!this.#json.ended) return false
+    this.#place = 'tail'
+    return true
+  }
+}
+
+/** Returns the length of the longest end of the text that is the beginning of the marker. */
+function partialLength(text: string, marker: string): number {
+  let length = Math.min(marker.length - 1, text.length)
+  while (length > 0 && !text.endsWith(marker.slice(0, length))) length--
+  return Math.max(length, 0)
+}
+
+/** Finds the end of a JSON object whose text comes in pieces. */
+class JsonEnd {
+  #depth = 0
+  #inString = false
+  #escaped = false
+  #ended = false
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Returns the length of the text that belongs to the object. */
+  scan(text: string): number {
+    for (let index = 0; index < text.length; index++) {
+      if (this.#ended) return index
+      this.#take(text[index]!)
+    }
+    return text.length
+  }
+
+  #take(character: string): void {
+    if (this.#inString) {
+      if (this.#escaped) this.#escaped = false
+      else if (character === '\\') this.#escaped = true
+      else if (character === '"') this.#inString = false
+    } else if (character === '"') {
+      this.#inString = true
+    } else if (character === '{' || character === '[') {
+      this.#depth++
+    } else if (character === '}' || character === ']') {
+      this.#depth--
+      this.#ended = this.#depth === 0
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/** Makes the grammar for the answer to a request, in the format of the model. */
+import {
+  Alternation,
+  compileSchema,
+  Concatenation,
+  FreeText,
+  Literal,
+  MAX_TOOL_CALLS,
+  offeredTools,
+  Repeat,
+  type GrammarNode,
+  type JsonSchema,
+  type OutputConstraint,
+  type ResponseFormat,
+  type Tool
+} from '@potluck/protocol'
+import { bareOpening, type ChatFormat, type ReasoningFormat, type ToolCallFormat } from './chat-format.ts'
+
+/**
+ * Returns the grammar; undefined for plain text. If the model reasons, the reasoning comes first. Then comes a
+ * document, or a call if the request requires one. Otherwise comes text, in which the model can begin a call.
+ */
+export function requestGrammar(
+  constraint: OutputConstraint,
+  { calls, reasoning }: ChatFormat
+): GrammarNode | undefined {
+  const { toolChoice = 'auto', responseFormat } = constraint
+  const tools = offeredTools(constraint)
+  const document = responseFormat === undefined ? undefined : documentOf(responseFormat)
+  if (tools.length === 0) return document === undefined ? undefined : afterReasoning(document, constraint, reasoning)
+  const callable = typeof toolChoice === 'object' ? tools.filter(({ name }) => name === toolChoice.name) : tools
+  const forced = toolChoice !== 'auto'
+  const several = constraint.parallelToolCalls !== false && typeof toolChoice !== 'object'
+  const called = callsOf(callable, calls, several)
+  if (forced) return afterReasoning(new Concatenation(loose(calls.opening), called), constraint, reasoning)
+  if (document !== undefined) {
+    return afterReasoning(
+      new Alternation(document, new Concatenation(loose(calls.opening), called)),
+      constraint,
+      reasoning
+    )
+  }
+  const text = orCalls(calls, called)
+  if (reasoning?.begun !== true) return text
+  // A marker within the reasoning does not begin a call.
+  const { close } = reasoning
+  return new Alternation(new FreeText('without', close), new Concatenation(new FreeText('until', close), text))
+}
+
+/** Text, until the model begins a call. */
+function orCalls(format: ToolCallFormat, called: GrammarNode): GrammarNode {
+  const marker = format.opening.trim()
+  if (marker === '') return new Alternation(new FreeText('unlike', bareOpening(format)), called)
+  const opened = new Concatenation(
+    new FreeText('until', marker),
+    loose(format.opening.trimStart().slice(marker.length)),
+    called
+  )
+  return new Alternation(new FreeText('without', marker), opened)
+}
+
+function documentOf(format: ResponseFormat): GrammarNode {
+  return compileSchema(format.type === 'json_object' ? { type: 'object' } : format.schema)
+}
+
+/** The calls, from after the opening to the end of the answer. */
+function callsOf(tools: readonly Tool[], format: ToolCallFormat, several: boolean): GrammarNode {
+  const call = new Alternation(...tools.map((tool) => callOf(tool, format)))
+  const most = several && format.between !== undefined ? MAX_TOOL_CALLS : 1
+  return new Concatenation(new Repeat(call, loose(format.between ?? ''), 1, most), loose(format.closing))
+}
+
+function callOf({ name, parameters, strict = false }: Tool, keys: ToolCallFormat): GrammarNode {
+  return new Concatenation(
+    new Literal(`{"${keys.name}":`),
+    loose(' '),
+    new Literal(`"${name}",`),
+    loose(' '),
+    new Literal(`"${keys.arguments}":`),
+    loose(' '),
+    compileSchema(objectSchema(parameters), { lenient: !strict }),
+    new Literal('}')
+  )
+}
+
+/** Requires an object, because a schema without `type` can allow other values. */
+function objectSchema(parameters: JsonSchema = true): JsonSchema {
+  if (typeof parameters === 'boolean') return { type: 'object' }
+  return Object.hasOwn(parameters, 'type') || Object.hasOwn(parameters, '$ref')
+    ? parameters
+    : { ...parameters, type: 'object' }
+}
+
+function afterReasoning(
+  answer: GrammarNode,
+  { chat }: OutputConstraint,
+  reasoning: ReasoningFormat | undefined
+): GrammarNode {
+  if (reasoning === undefined || !chat) return answer
+  const { open, close, begun } = reasoning
+  const reasoned = new Concatenation(new FreeText('until', close), loose('\n'), loose('\n'), answer)
+  return begun ? reasoned : new Alternation(answer, new Concatenation(new Literal(open), reasoned))
+}
+
+/** The text. Each run of blanks in it can be missing, because models often omit blanks that their templates have. */
+function loose(text: string): GrammarNode {
+  const parts = text.split(/(\s+)/).filter((part) => part !== '')
+  return new Concatenation(
+    ...parts.map((part) =>
+      part.trim() === '' ? new Alternation(new Literal(part), new Concatenation()) : new Literal(part)
+    )
+  )
+}

@@ -1,0 +1,29 @@
+import type { ChatInput, OutputConstraint, PromptInput, ResponseFormat, Tool } from './generation.ts'
+
+/** Returns the part of a request that constrains the output. */
+export function outputConstraintOf({
+  input,
+  responseFormat
+}: {
+  input: PromptInput
+  responseFormat?: ResponseFormat
+}): OutputConstraint {
+  const format = responseFormat === undefined ? {} : { responseFormat }
+  if ('prompt' in input) return { chat: false, ...format }
+  const { tools, toolChoice, parallelToolCalls } = input
+  return {
+    chat: true,
+    ...format,
+    ...(tools === undefined ? {} : { tools }),
+    ...(toolChoice === undefined ? {} : { toolChoice }),
+    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls })
+  }
+}
+
+/**
+ * Returns the tools that the prompt lists. If the request chooses one tool, the prompt still lists all of them, so that
+ * other requests can share its cache.
+ */
+export function offeredTools({ tools = [], toolChoice }: Omit<ChatInput, 'messages'>): readonly Tool[] {
+  return toolChoice === 'none' ? [] : tools
+}

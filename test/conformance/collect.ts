@@ -1,0 +1,56 @@
+import { DEFAULT_SAMPLING, type PositionLogprobs, type Usage } from '@potluck/protocol'
+import type { EngineEvent, GenerateJob } from '../../node/engine/interface.ts'
+
+/** So much credit that the engine never waits. */
+export const PLENTY = 10_000
+
+export interface Collected {
+  tokens: number[]
+  text: string
+  /** The text of each delta. */
+  pieces: string[]
+  logprobs: PositionLogprobs[]
+  cachedTokens: number | undefined
+  finishReason: string | undefined
+  usage: Usage | undefined
+}
+
+/** Reads a generation to its end. */
+export async function collect(generation: AsyncIterable<EngineEvent>): Promise<Collected> {
+  const result: Collected = {
+    tokens: [],
+    text: '',
+    pieces: [],
+    logprobs: [],
+    cachedTokens: undefined,
+    finishReason: undefined,
+    usage: undefined
+  }
+  for await (const event of generation) {
+    if (event.type === 'prefill') {
+      result.cachedTokens = event.cachedTokens
+    } else if (event.type === 'done') {
+      result.finishReason = event.finishReason
+      result.usage = event.usage
+    } else {
+      result.tokens.push(...event.delta.tokens)
+      result.text += event.delta.text
+      result.pieces.push(event.delta.text)
+      result.logprobs.push(...(event.delta.logprobs ?? []))
+    }
+  }
+  return result
+}
+
+/** Makes a job with default values. */
+export function jobFor(promptTokens: readonly number[], changes: Partial<GenerateJob> = {}): GenerateJob {
+  return {
+    promptTokens,
+    answerTokens: [],
+    sampling: { ...DEFAULT_SAMPLING, seed: 1n },
+    maxTokens: 24,
+    stop: [],
+    credit: PLENTY,
+    ...changes
+  }
+}
