@@ -131,11 +131,12 @@ export class CandidatePool {
 
   async #gather(model: ModelSelector, options: { fresh: boolean; whole?: boolean }): Promise<Candidate[]> {
     const { directory, selector, signal } = this.#context
-    const suitable = (node: KnownNode): boolean => {
-      return (
-        !this.#tried.has(node.card.peerId.toString()) && selector.passes(node, model, this.#request, this.#noteGate)
-      )
-    }
+    const anyLength = this.#tooShort() === 0
+    // The gate alone is cheaper than a candidate, and a lookup asks this of hundreds of nodes.
+    const suitable = (node: KnownNode): boolean =>
+      !this.#tried.has(node.card.peerId.toString()) &&
+      selector.passes(node, model, this.#request, this.#noteGate) &&
+      (anyLength || this.#candidates([node], model).length > 0)
     const nodes = await directory.gather(providerKey(model), suitable, { signal, ...options })
     return this.#candidates(nodes, model)
   }

@@ -22,8 +22,9 @@ export class FakeClock implements Clock {
 }
 
 /**
- * Every lookup finds `nodes`. It finds `later` only if it is fresh or read to its end, and evicted nodes only if it is
- * fresh or no other node is known.
+ * As the real directory: a lookup returns at once if a suitable node is known, unless the caller wants the whole lookup.
+ * Only a lookup that is fresh or read to its end finds `later`, and only one that is fresh, or finds no known node, finds
+ * evicted nodes again.
  */
 export class FakeDirectory {
   nodes: readonly KnownNode[]
@@ -44,6 +45,8 @@ export class FakeDirectory {
   gather: PoolContext['directory']['gather'] = async (_cid, suitable, { signal, fresh = false, whole = false }) => {
     signal.throwIfAborted()
     if (fresh) this.freshLookups++
+    const found = this.known().filter(suitable)
+    if (found.length > 0 && !whole) return found
     if (fresh || this.known().length === 0) this.#unknown.clear()
     if (fresh || whole) this.nodes = [...this.nodes, ...this.later.splice(0)]
     return this.known().filter(suitable)

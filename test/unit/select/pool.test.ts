@@ -117,6 +117,13 @@ describe('the next node', () => {
     expect(error.code).toBe('context_length_exceeded')
   })
 
+  test('with a longer context is looked for, if all known contexts are too short', async () => {
+    const world = new World([serving('short', 1_000), serving('equal', 900)])
+    world.directory.later = [serving('long', 10, { contextLength: 8192 })]
+    await world.exhaust(world.pool(), ['context_length_exceeded'])
+    expect(world.asked).toEqual(['short', 'long'])
+  })
+
   test('of concurrent requests is another for each', async () => {
     const load = { ...IDLE, active: 1, slots: 1 }
     const world = new World(['a', 'b', 'c'].map((peer) => knownNode(peer, { load, loadAt: NOW - 1 })))
