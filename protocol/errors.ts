@@ -15,7 +15,7 @@ export type WireCode =
   | 'engine_failed'
   | 'caller_stalled'
 
-/** The codes that a client assigns, from what it observed. */
+/** The codes that no frame carries. Each side assigns them to what it observes itself. */
 export type ClientCode =
   | 'dial_failed'
   | 'dial_timeout'
@@ -30,7 +30,7 @@ export type ClientCode =
 
 export type ErrorCode = WireCode | ClientCode
 
-/** The side that caused a failure. `nobody`: an honest refusal, or a mismatch of versions. */
+/** The side that caused a failure. `nobody`: the node cannot serve the request now, and no side made a mistake. */
 export type Fault = 'node' | 'caller' | 'network' | 'nobody'
 
 /** The names under which failures count against a node's reputation. `client/reputation` gives each a weight. */
@@ -38,7 +38,7 @@ export type Penalty = 'unreachable' | 'silent' | 'crashed' | 'stalled' | 'cut' |
 
 export interface ErrorPolicy {
   fault: Fault
-  /** The caller may send the same request again, now or later. */
+  /** The caller can send the same request again, now or later, and may succeed. */
   retryable: boolean
   /**
    * What the client does with the request.
@@ -59,7 +59,7 @@ export interface ErrorPolicy {
   doubtful?: true
   /** The node differs from its card, or is gone: the directory drops the card. */
   evict?: true
-  /** The caller broke a rule or wasted work: the node counts it against the caller's rate limit. */
+  /** For the node: the caller broke a rule or wasted work, so the request counts against the caller's rate limit. */
   strike?: true
   httpStatus: 400 | 404 | 408 | 429 | 502 | 503
   /** Of the `potluck` command. 1: it failed, 130: it was interrupted (128 + SIGINT). */
@@ -220,7 +220,7 @@ export interface PotluckErrorOptions {
 }
 
 /**
- * The only error type of the protocol and the client.
+ * Every failure that a caller of the client must tell apart.
  *
  * @example
  * try {
