@@ -1,4 +1,4 @@
-/** The client against real nodes: what only both sides together can show. */
+/** The client against real nodes. */
 import { createClient, type Client, type ClientOptions } from '@potluck/client'
 import { PotluckError, STREAM_WINDOW_BYTES } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
@@ -8,7 +8,7 @@ import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { event, gatedNode, LOOPBACK, node, relay, until } from '../node/harness.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const
-/** More than a stream's window takes: the node reads it no further once it has refused. */
+/** More than the window of a stream. The node does not read the rest after it has refused. */
 const LONG = 'x'.repeat(4 * STREAM_WINDOW_BYTES)
 const ANSWER = 'The quick brown fox jumps over the lazy dog.'
 
@@ -26,7 +26,7 @@ function scripted(): ScriptedEngine {
   return new ScriptedEngine({ reply: () => ANSWER })
 }
 
-test('a chat crosses the network, with sums and a receipt that hold', async () => {
+test('a chat crosses the network, and its counts and its receipt are valid', async () => {
   const { addresses } = await relay()
   const serving = await node(scripted(), { bootstrap: addresses() })
   await event(serving, 'advertised')
@@ -36,7 +36,7 @@ test('a chat crosses the network, with sums and a receipt that hold', async () =
   expect(metadata).toMatchObject({ peerId: serving.peerId.toString(), relayed: false, failures: [] })
 })
 
-test('log-probabilities come for each token, if asked for', async () => {
+test('log-probabilities arrive for each token, if the request asks for them', async () => {
   const serving = await node(scripted())
   const { tokens, logprobs } = await (
     await client(serving.addresses())
@@ -47,7 +47,7 @@ test('log-probabilities come for each token, if asked for', async () => {
   for (const { top } of logprobs) expect(top).toHaveLength(2)
 })
 
-test('a node behind a relay is reached through it', async () => {
+test('a node behind a relay is reached through the relay', async () => {
   const { addresses } = await relay()
   const [address = ''] = addresses()
   const serving = await node(scripted(), { listen: [`${address}/p2p-circuit`], bootstrap: addresses() })
@@ -58,7 +58,7 @@ test('a node behind a relay is reached through it', async () => {
   expect(metadata.address).toContain('/p2p-circuit')
 })
 
-test('over WebSockets, with what a browser has', async () => {
+test('the client of a browser reaches a node over WebSockets', async () => {
   const serving = await node(scripted(), { listen: [`${LOOPBACK}/ws`] })
   const { text, metadata } = await (
     await client(serving.addresses(), createBrowserClient)
@@ -69,7 +69,7 @@ test('over WebSockets, with what a browser has', async () => {
   expect(metadata.address).toContain('/ws')
 })
 
-test('a reader who leaves frees the slot', async () => {
+test('a reader that returns early frees the slot', async () => {
   const { gate, serving } = await gatedNode({ slots: 1 })
   const asking = await client(serving.addresses())
   const answer = asking.chat({ messages: MESSAGES })
@@ -82,7 +82,7 @@ test('a reader who leaves frees the slot', async () => {
   expect(await asking.chat({ messages: MESSAGES }).text()).toBe('ok')
 })
 
-test('a refusal is heard while a long prompt is on its way', async () => {
+test('a refusal arrives while a long prompt is still being sent', async () => {
   const { gate, serving } = await gatedNode({ contextLength: LONG.length }, { limits: { streamsPerPeer: 1 } })
   const asking = await client(serving.addresses())
   const running = asking.chat({ messages: MESSAGES }).text()
@@ -92,7 +92,7 @@ test('a refusal is heard while a long prompt is on its way', async () => {
   expect(await running).toBe('ok')
 })
 
-test('when the node drains, running answers end well and new ones go elsewhere', async () => {
+test('while a node drains, running answers complete and new ones go to another node', async () => {
   const { addresses } = await relay()
   const { gate, serving } = await gatedNode({}, { bootstrap: addresses() })
   await event(serving, 'advertised')
@@ -110,7 +110,7 @@ test('when the node drains, running answers end well and new ones go elsewhere',
   await drained
 })
 
-test('an engine that fails in mid-answer is a typed error', async () => {
+test('an engine that fails in the middle of an answer is a typed error', async () => {
   const engine = new ScriptedEngine({
     reply: () => ANSWER,
     before: ({ kind, position }) => {

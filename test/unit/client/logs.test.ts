@@ -5,14 +5,16 @@ import { disable, enable } from '@libp2p/logger'
 import { DEFAULT_TIMEOUTS } from '@potluck/protocol'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
+import { raceAbort } from '../../../client/base/race-abort.ts'
 import { toAsk } from '../../../client/base/request.ts'
+import type { KnownNode } from '../../../client/discover/known-node.ts'
 import { generate } from '../../../client/generate/generate.ts'
 import { FakeClock, FakeDirectory, newSelector } from '../select/fakes.ts'
 import { knownNode, model } from '../select/help.ts'
-import { accepted, delta, done, failure, scriptedSend } from './scripted-send.ts'
+import { accepted, delta, done, failure, scriptedSend, type ScriptedNode } from './scripted-send.ts'
 
 const PROMPT = 'zanzibar'
-const ANSWER = ['quixo', 'tic']
+const ANSWER = ['quixo', 'tic'] as const
 
 let lines: string[]
 
@@ -28,29 +30,18 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** An answer whose first node fails after a token, beside a node that the gate refuses. */
-async function answer(): Promise<string> {
-  const serving = (peer: string, decodeTokensPerSecond: number): ReturnType<typeof knownNode> =>
+/** Reads an answer from two nodes, which do this, and a node that drains. The client prefers the first. */
+async function answer(first: ScriptedNode, second: ScriptedNode): Promise<string> {
+  const serving = (peer: string, decodeTokensPerSecond: number): KnownNode =>
     knownNode(peer, { card: { models: [model({ decodeTokensPerSecond })] } })
   const directory = new FakeDirectory([
-    serving('peer-of-the-first', 1_000),
-    serving('peer-of-the-second', 10),
-    knownNode('peer-that-drains', { card: { draining: true } })
+    serving('the-first', 1_000),
+    serving('the-second', 10),
+    knownNode('the-draining', { card: { draining: true } })
   ])
   const clock = new FakeClock()
   const parts = generate(toAsk({ messages: [{ role: 'user', content: PROMPT }] }), {
-    send: scriptedSend({
-      'peer-of-the-first': async function* first() {
-        yield accepted()
-        yield delta(ANSWER[0]!, 10)
-        throw failure('engine_failed', 'peer-of-the-first')
-      },
-      'peer-of-the-second': async function* second() {
-        yield accepted()
-        yield delta(ANSWER[1]!, 11)
-        yield done(2)
-      }
-    }),
+    send: scriptedSend({ 'the-first': first, 'the-second': second }),
     directory,
     selector: newSelector(directory, { now: clock.now }).selector,
     clock,
@@ -64,28 +55,54 @@ async function answer(): Promise<string> {
   return text
 }
 
+async function* failing(): ReturnType<ScriptedNode> {
+  yield accepted()
+  yield delta(ANSWER[0], 10)
+  throw failure('engine_failed', 'the-first')
+}
+
+/** Reports a long wait, and never begins. */
+async function* waiting(signal: AbortSignal): ReturnType<ScriptedNode> {
+  yield accepted(600_000)
+  await raceAbort(new Promise<never>(() => undefined), signal)
+}
+
+async function* completing(): ReturnType<ScriptedNode> {
+  yield accepted()
+  yield delta(ANSWER[1], 11)
+  yield done(2)
+}
+
+function expectOnce(...patterns: readonly RegExp[]): void {
+  for (const pattern of patterns) expect(lines.filter((line) => pattern.test(line))).toHaveLength(1)
+}
+
 test('an answer with a failover logs its picks, its failure, its resumption and the gate', async () => {
   enable('potluck:client:*')
-  expect(await answer()).toBe(ANSWER.join(''))
-  for (const line of [
-    /potluck:client:select gate ….*drains: draining/,
-    /potluck:client:select pick ….*first as cold, predicted \d+ ms to the first token and \d+ ms in all/,
-    /potluck:client:select ….*first ended with engine_failed after \d+ ms/,
-    /potluck:client:generate ….*first failed: engine_failed, resuming elsewhere/,
-    /potluck:client:select pick ….*second as cold/
-  ]) {
-    expect(lines.filter((logged) => line.test(logged))).toHaveLength(1)
-  }
+  expect(await answer(failing, completing)).toBe(ANSWER.join(''))
+  expectOnce(
+    /potluck:client:select gate …draining: draining/,
+    /potluck:client:select pick …he-first as cold, predicted \d+ ms to the first token and \d+ ms in all/,
+    /potluck:client:select …he-first ended with engine_failed after \d+ ms/,
+    /potluck:client:generate …he-first failed: engine_failed, resuming elsewhere/,
+    /potluck:client:select pick …e-second as cold/
+  )
+})
+
+test('a request that moves to another node logs from where it moves, and to where', async () => {
+  enable('potluck:client:*')
+  expect(await answer(waiting, completing)).toBe(ANSWER[1])
+  expectOnce(/potluck:client:generate move from …he-first to …e-second/, /potluck:client:select pick …e-second as cold/)
 })
 
 test('no line holds a word of the prompt or of the answer', async () => {
   enable('potluck:client:*')
-  await answer()
+  await answer(failing, completing)
   expect(lines.length).toBeGreaterThan(4)
   for (const word of [PROMPT, ...ANSWER]) expect(lines.join('\n')).not.toContain(word)
 })
 
 test('the logs are silent by default', async () => {
-  await answer()
+  await answer(failing, completing)
   expect(lines).toEqual([])
 })

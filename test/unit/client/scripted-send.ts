@@ -15,8 +15,8 @@ export function scriptedSend(nodes: Readonly<Record<string, ScriptedNode>>): Sen
   }
 }
 
-export function accepted(): AttemptEvent {
-  return { type: 'accepted', promptTokens: [1, 2, 3], queuePosition: 0, estimatedWaitMs: 0, load: IDLE }
+export function accepted(estimatedWaitMs = 0): AttemptEvent {
+  return { type: 'accepted', promptTokens: [1, 2, 3], queuePosition: 0, estimatedWaitMs, load: IDLE }
 }
 
 export function delta(text: string, token: number): AttemptEvent {

@@ -69,7 +69,7 @@ class World {
   }
 }
 
-/** A node whose answers are the faster, the higher its rate. */
+/** A node that claims this rate. */
 function serving(peer: string, decodeTokensPerSecond: number, changes: Partial<ModelCard> = {}): KnownNode {
   return knownNode(peer, { card: { models: [model({ decodeTokensPerSecond, ...changes })] } })
 }
@@ -77,7 +77,7 @@ function serving(peer: string, decodeTokensPerSecond: number, changes: Partial<M
 const three = (): KnownNode[] => [serving('slow', 10), serving('fast', 1_000), serving('middle', 100)]
 
 describe('the next node', () => {
-  test('is the best of those that were not asked, until none is left', async () => {
+  test('is the best that was not asked yet, until none is left', async () => {
     const world = new World(three())
     const error = await world.exhaust(world.pool(), ['engine_failed'])
     expect(world.asked).toEqual(['fast', 'middle', 'slow'])
@@ -100,13 +100,13 @@ describe('the next node', () => {
     }
   })
 
-  test('does not come after the most attempts that a request may make', async () => {
+  test('is not asked after the most attempts that a request may make', async () => {
     const world = new World(Array.from({ length: 2 * MAX_ATTEMPTS }, (_, index) => serving(`peer-${index}`, 10)))
     expect((await world.exhaust(world.pool(), ['engine_failed'])).code).toBe('engine_failed')
     expect(world.asked).toHaveLength(MAX_ATTEMPTS)
   })
 
-  test('after a context that was too short has a longer one', async () => {
+  test('has a longer context, if the context of the last one was too short', async () => {
     const world = new World([
       serving('short', 1_000),
       serving('equal', 900),
@@ -117,14 +117,14 @@ describe('the next node', () => {
     expect(error.code).toBe('context_length_exceeded')
   })
 
-  test('with a longer context is looked for, if all known contexts are too short', async () => {
+  test('is looked for, if all known contexts are too short', async () => {
     const world = new World([serving('short', 1_000), serving('equal', 900)])
     world.directory.later = [serving('long', 10, { contextLength: 8192 })]
     await world.exhaust(world.pool(), ['context_length_exceeded'])
     expect(world.asked).toEqual(['short', 'long'])
   })
 
-  test('of concurrent requests is another for each', async () => {
+  test('differs for each of several concurrent requests', async () => {
     const load = { ...IDLE, active: 1, slots: 1 }
     const world = new World(['a', 'b', 'c'].map((peer) => knownNode(peer, { load, loadAt: NOW - 1 })))
     const records = await Promise.all(Array.from({ length: 3 }, async () => await world.begin(world.pool())))
@@ -187,14 +187,14 @@ describe('a pause', () => {
     return world
   }
 
-  test('up to the bound is waited for', async () => {
+  test('up to the bound delays the request', async () => {
     const world = await resting(MAX_BUSY_WAIT_MS)
     await world.begin(world.pool())
     expect(world.clock.slept).toEqual([MAX_BUSY_WAIT_MS])
     expect(world.asked).toEqual(['only'])
   })
 
-  test('above the bound fails at once and says how long it is', async () => {
+  test('above the bound is an error at once, which says how long the pause is', async () => {
     const world = await resting(MAX_BUSY_WAIT_MS + 1)
     const error = await world.exhaust(world.pool({ model: 'test/model:Q8_0' }), ['engine_failed'])
     expect(error).toMatchObject({
@@ -207,7 +207,7 @@ describe('a pause', () => {
     expect(world.directory.freshLookups).toBe(1)
   })
 
-  test('is not waited for if another node is free', async () => {
+  test('does not delay the request if another node is free', async () => {
     const world = await resting(1_000)
     world.directory.nodes = [...world.directory.nodes, serving('other', 1)]
     await world.begin(world.pool())

@@ -40,7 +40,7 @@ async function network(...engines: ScriptedOptions[]): Promise<{ asking: Client;
   return { asking: await client(addresses()), peers }
 }
 
-test('an answer by a schema is a document, and goes on as one when its node fails', async () => {
+test('an answer by a schema is a valid document, even if its node fails in the middle', async () => {
   const seeded = {
     messages: MESSAGES,
     seed: 5n,
@@ -66,7 +66,7 @@ test('an answer by a schema is a document, and goes on as one when its node fail
   expect(moved).toMatchObject({ text: whole.text, tokens: whole.tokens, finishReason: 'stop' })
 })
 
-test('reasoning and calls come apart from the text, as they are made', async () => {
+test('reasoning and tool calls arrive apart from the text, in pieces', async () => {
   const call = '<tool_call>\n{"name": "find", "arguments": {"q": "a fox"}}\n</tool_call>'
   const { asking } = await network({
     contextLength: 2048,
@@ -88,7 +88,7 @@ test('reasoning and calls come apart from the text, as they are made', async () 
   expect(pieces.length).toBeGreaterThan(2)
   expect(pieces.map(({ name }) => name)).toEqual(['find', ...pieces.slice(1).map(() => undefined)])
 
-  // The conversation goes on with what the tool said.
+  // The conversation continues with the result of the tool.
   const { id } = toolCalls[0]!
   const next = asking.chat({
     messages: [
@@ -101,7 +101,7 @@ test('reasoning and calls come apart from the text, as they are made', async () 
   expect((await next.result()).toolCalls[0]?.id).not.toBe(id)
 })
 
-test('what no node can do is said at once, and what none does after a search', async () => {
+test('a schema that is not supported fails at once; a feature that no node has fails after a lookup', async () => {
   const { asking } = await network({ model: { features: ['chat'] } })
   const beyond = { type: 'json_schema', schema: { type: 'string', pattern: 'x' } } as const
   expect(() => asking.chat({ messages: MESSAGES, responseFormat: beyond })).toThrow(
@@ -113,13 +113,13 @@ test('what no node can do is said at once, and what none does after a search', a
     asking.embed({ input: ['a'] })
   ]
   await Promise.all(wanted.map(async (answer) => expect(answer).rejects.toMatchObject({ code: 'no_providers' })))
-  // Without being told of the tools, a model can be asked like any other.
+  // With `toolChoice` none, the model does not need the feature.
   expect(
     (await asking.chat({ messages: MESSAGES, tools: [FIND], toolChoice: 'none', maxTokens: 3 }).result()).tokens
   ).toHaveLength(3)
 })
 
-test('embeddings come for many texts, from another node of the digest where one fails', async () => {
+test('embeddings for many texts, in order, always from one digest', async () => {
   const { asking, peers } = await network({}, {})
   const input = Array.from({ length: 70 }, (_, index) => `text ${index}`)
   const { vectors, promptTokens, model } = await asking.embed({ input })
@@ -133,7 +133,7 @@ test('embeddings come for many texts, from another node of the digest where one 
   await expect(asking.embed({ input: ['x'.repeat(600)] })).rejects.toMatchObject({ code: 'context_length_exceeded' })
 })
 
-test('a node whose engine is down is left for another', async () => {
+test('if the engine of a node is down, another node computes the embeddings', async () => {
   const { addresses } = await relay()
   const broken = new ScriptedEngine()
   const serving = [
