@@ -74,6 +74,9 @@ export async function embed({ model = 'auto', input }: EmbedOptions, context: Em
       record.failed(error)
       pool.failed(error)
       log.embed('…%s failed: %s, asking another node', candidate.peer.slice(-8), error.code)
+    } finally {
+      // After an unexpected error. Otherwise the record has ended already.
+      record.failed({ code: 'aborted', retryAfterMs: undefined })
     }
   }
 }

@@ -7,6 +7,7 @@ import {
   decodeCardReply,
   MAX_CARD_BYTES,
   openCard,
+  PotluckError,
   type Card,
   type Load
 } from '@potluck/protocol'
@@ -65,14 +66,23 @@ export function dialable(card: Card): Dialable {
 }
 
 async function connect(network: Network, node: Dialable, { now, signal }: AskCardOptions): Promise<void> {
+  const dial = async (addresses: readonly Multiaddr[]): Promise<void> => {
+    await network.connect({ peerId: node.peerId, addresses }, deadline(CARD_TIMEOUT_MS, signal))
+  }
   try {
-    await network.connect(node, deadline(CARD_TIMEOUT_MS, signal))
-  } catch (dialError) {
+    await dial(node.addresses)
+  } catch (cause) {
     signal.throwIfAborted()
-    const recorded = await recordedAddresses(network, node.peerId, { now, signal })
-    const unknown = recorded.filter((address) => !node.addresses.some((known) => known.equals(address)))
-    if (unknown.length === 0) throw dialError
-    await network.connect({ peerId: node.peerId, addresses: unknown }, deadline(CARD_TIMEOUT_MS, signal))
+    try {
+      const recorded = await recordedAddresses(network, node.peerId, { now, signal })
+      const unknown = recorded.filter((address) => !node.addresses.some((known) => known.equals(address)))
+      if (unknown.length === 0) throw cause
+      await dial(unknown)
+    } catch (error) {
+      if (error instanceof PotluckError) throw error
+      const peer = node.peerId.toString()
+      throw new PotluckError('dial_failed', 'the node could not be reached', { cause: error, peer })
+    }
   }
 }
 

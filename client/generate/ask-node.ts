@@ -28,7 +28,7 @@ export async function askNode(candidate: RankedCandidate, ask: Ask, context: Att
       const event = await attempt.next()
       if (event.type === 'delta') text += event.delta.text
       if (event.type !== 'done') continue
-      attempt.complete(event, '')
+      attempt.complete(event, undefined)
       const { node, digest } = candidate
       return { peerId: node.card.peerId, digest, ask, record: event.record, text }
     }

@@ -66,7 +66,10 @@ export class Attempt {
   }
 
   /** @param prefixKey of the conversation with this answer */
-  complete({ usage, load, longestGapMs }: Extract<AttemptEvent, { type: 'done' }>, prefixKey: string): void {
+  complete(
+    { usage, load, longestGapMs }: Extract<AttemptEvent, { type: 'done' }>,
+    prefixKey: string | undefined
+  ): void {
     const earlier = this.request.continuation?.answerTokens.length ?? 0
     this.record.complete(
       {

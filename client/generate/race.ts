@@ -114,8 +114,8 @@ export async function* raceToFirstToken(
       const { attempt } = next
 
       if (next.type === 'failed') {
-        running.delete(attempt)
         if (!(next.error instanceof PotluckError)) throw next.error
+        running.delete(attempt)
         failed(attempt, next.error)
       } else if (next.type === 'late') {
         const [other] = pool.next(0, 1)

@@ -99,8 +99,8 @@ export class ResumableAnswer implements PooledRequest {
   }
 
   /** The key of the conversation with this answer, for the next turn. */
-  conversationKey(digest: string): string {
-    return conversationKeys(digest, continued(this.#input, this.#text)).at(-1) ?? ''
+  conversationKey(digest: string): string | undefined {
+    return conversationKeys(digest, continued(this.#input, this.#text)).at(-1)
   }
 
   /** @throws PotluckError this failure, if the node sent tokens that must not be trusted */

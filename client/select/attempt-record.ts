@@ -35,7 +35,7 @@ export interface AnswerOutcome {
   /** The longest time between two tokens, milliseconds. */
   longestGapMs: number
   /** Of the conversation with this answer, from `conversationKeys`. */
-  prefixKey: string
+  prefixKey: string | undefined
 }
 
 /** Exactly one of `complete`, `served`, `failed` and `abandoned` takes effect: the first. */
@@ -76,7 +76,7 @@ export class AttemptRecord {
     const { promptTokens, cachedTokens, completionTokens, decodeMs, longestGapMs, prefixKey } = outcome
     const { peer, digest, node, model, predicted } = this.candidate
     if (load !== undefined) this.#context.directory.reportLoad(peer, load)
-    this.#context.memory.cached(prefixKey, promptTokens + completionTokens)
+    if (prefixKey !== undefined) this.#context.memory.cached(prefixKey, promptTokens + completionTokens)
     this.#context.reputation.observe(peer, digest, {
       type: 'complete',
       promptTokens,
