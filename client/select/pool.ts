@@ -12,7 +12,10 @@ import { providerKey, type ModelSelector } from '../discover/model-selector.ts'
 import { log } from '../base/log.ts'
 import { ambiguousName, settleDigest, type Candidate, type RankedCandidate, type Workload } from './candidate.ts'
 import type { GateReason } from './gate.ts'
-import type { Selector } from './selector.ts'
+import { describe as describeCandidate, type Selector } from './selector.ts'
+
+/** Candidates behind the chosen one that the log shows. */
+const LOGGED_OTHERS = 3
 
 export interface PoolContext {
   directory: Pick<Directory, 'gather' | 'known'>
@@ -69,6 +72,8 @@ export class CandidatePool {
         this.#found = await this.#find(fresh)
         const [best] = this.next(0, 1)
         if (best === undefined) continue
+        if (log.select.enabled)
+          for (const other of this.next(1, LOGGED_OTHERS)) log.select('next %s', describeCandidate(other))
         if (best.why !== 'resting' || (await this.#pause(best))) return start(this.take(best))
       }
       const goesOn = this.failures.length < MAX_ATTEMPTS && (this.#askAgain() || this.#request.acceptAnyModel())

@@ -117,16 +117,9 @@ export class Selector {
    * @param hedge this is a second attempt beside a running one
    */
   begin(candidate: RankedCandidate, work: Workload, { hedge = false }: { hedge?: boolean } = {}): AttemptRecord {
-    const { peer, why, predicted } = candidate
+    const { peer, predicted } = candidate
     const sentAt = this.#now()
-    log.select(
-      '%s …%s as %s, predicted %d ms to the first token and %d ms in all',
-      hedge ? 'hedge to' : 'pick',
-      peer.slice(-8),
-      why,
-      Math.round(predicted.ttftMs),
-      Math.round(predicted.totalMs)
-    )
+    log.select('%s %s', hedge ? 'hedge to' : 'pick', describe(candidate))
     if (!hedge) this.#hedging = earnHedge(this.#hedging)
     this.#running.set(peer, [...(this.#running.get(peer) ?? []), sentAt])
     return new AttemptRecord(candidate, work, {
@@ -236,4 +229,22 @@ export class Selector {
     if (times.length > 1) this.#running.set(peer, times.toSpliced(times.indexOf(sentAt), 1))
     else this.#running.delete(peer)
   }
+}
+
+/** Each rule of the order, as the log explains a choice. */
+const WHY: Readonly<Record<RankedCandidate['why'], string>> = {
+  local: "the user's own node has a free slot",
+  probation_share: 'a probationary peer gets its share of the requests',
+  holds_prefix: "it holds the conversation's prefix",
+  cold: 'fastest of the nodes that are not busy',
+  hot: 'all nodes are busy, and it has the fewest requests',
+  probationary: 'no established peer is left',
+  tight: 'its context is probably too short, but no other node is left',
+  resting: 'it asked for a pause, but no other node is left'
+}
+
+/** For the log: the candidate with the rule that put it here, and its prediction. */
+export function describe({ peer, why, predicted, standing }: RankedCandidate): string {
+  const [ttftMs, totalMs] = [Math.round(predicted.ttftMs), Math.round(predicted.totalMs)]
+  return `…${peer.slice(-8)} (${standing}; ${WHY[why]}; predicted ${ttftMs} ms to the first token, ${totalMs} ms in all)`
 }

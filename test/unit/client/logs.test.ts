@@ -82,17 +82,18 @@ test('an answer with a failover logs its picks, its failure, its resumption and 
   expect(await answer(failing, completing)).toBe(ANSWER.join(''))
   expectOnce(
     /potluck:client:select gate …draining: draining/,
-    /potluck:client:select pick …he-first as cold, predicted \d+ ms to the first token and \d+ ms in all/,
+    /potluck:client:select pick …he-first \(probationary; fastest of .* not busy; predicted \d+ ms to the first token, \d+ ms/,
+    /potluck:client:select next …e-second \(probationary; fastest of .* not busy; predicted \d+ ms/,
     /potluck:client:select …he-first ended with engine_failed after \d+ ms/,
     /potluck:client:generate …he-first failed: engine_failed, resuming elsewhere/,
-    /potluck:client:select pick …e-second as cold/
+    /potluck:client:select pick …e-second \(/
   )
 })
 
 test('a request that moves to another node logs from where it moves, and to where', async () => {
   enable('potluck:client:*')
   expect(await answer(waiting, completing)).toBe(ANSWER[1])
-  expectOnce(/potluck:client:generate move from …he-first to …e-second/, /potluck:client:select pick …e-second as cold/)
+  expectOnce(/potluck:client:generate move from …he-first to …e-second/, /potluck:client:select pick …e-second \(/)
 })
 
 test('no line holds a word of the prompt or of the answer', async () => {
