@@ -30,7 +30,9 @@ export interface GatewayOptions extends Partial<HostRules> {
 }
 
 export interface Gateway {
-  /** Where the gateway listens, such as `http://127.0.0.1:4003`. The base URL for OpenAI's SDKs is this URL plus `/v1`. */
+  /**
+   * Where the gateway listens, such as `http://127.0.0.1:4003`. The base URL for OpenAI's SDKs is this URL plus `/v1`.
+   */
   url: string
   /** Cancels the running answers, sends their callers an error, and stops listening. */
   stop: () => Promise<void>

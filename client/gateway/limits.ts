@@ -6,8 +6,8 @@ import { CREDIT_TIMEOUT_MS } from '@potluck/protocol'
 
 export interface GatewayLimits {
   /**
-   * Size of a request's body. Default 8 MiB: a request to a node has at most 2 MiB, and the same text is larger as JSON,
-   * where one escaped character takes six bytes.
+   * Size of a request's body. Default 8 MiB: a request to a node has at most 2 MiB, and the same text is larger as
+   * JSON, where one escaped character takes six bytes.
    */
   bodyBytes: number
   /** Size of all headers of a request together. Default 16 KiB, Node's own default. */
@@ -51,8 +51,8 @@ export const DEFAULT_GATEWAY_PORT = 4003
 /** Bytes that can wait for a slow caller before the gateway slows the answer down: the events of about 80 tokens. */
 export const WRITE_BUFFER_BYTES: number = 16 * 1024
 /**
- * Longest interval between two checks for slow senders. With Node's default interval of 30 s, a limit of 10 s could take
- * effect only after 40 s.
+ * Longest interval between two checks for slow senders. With Node's default interval of 30 s, a limit of 10 s could
+ * take effect only after 40 s.
  */
 export const LONGEST_CHECK_MS = 1_000
 /** How long `stop` waits for the running responses to end before it closes their connections. */

@@ -44,7 +44,10 @@ export class ServedModels {
     return named(served, id)[0]
   }
 
-  /** Returns the error for the caller. If no node was found for the request, the error names the models that nodes serve. */
+  /**
+   * Returns the error for the caller. If no node was found for the request, the error names the models that nodes
+   * serve.
+   */
   async explain(error: unknown, { model, maxTokens = 0 }: RequestedModel, signal: AbortSignal): Promise<ApiError> {
     const notFound =
       error instanceof PotluckError && (error.code === 'no_providers' || error.code === 'model_not_found')

@@ -15,7 +15,10 @@ export interface TrackedRequest {
 
 export interface TrackedResponse {
   response: Response
-  /** Label in the metrics. Default `done`. If an error happened after the headers of a stream were sent: the error's code. */
+  /**
+   * Label in the metrics. Default `done`. If an error happened after the headers of a stream were sent: the error's
+   * code.
+   */
   outcome?: string
 }
 

@@ -11,8 +11,8 @@ export interface IndexedPart {
 }
 
 /**
- * Yields the parts of all answers as they arrive. The parts of each answer stay in order. The function requests only one
- * part of each answer at a time. So if the reader stops reading, all nodes stop too. The first failure cancels all
+ * Yields the parts of all answers as they arrive. The parts of each answer stay in order. The function requests only
+ * one part of each answer at a time. So if the reader stops reading, all nodes stop too. The first failure cancels all
  * answers.
  *
  * @throws PotluckError the error of the answer that failed

@@ -18,8 +18,8 @@ export interface PotluckUsage {
   /** How many nodes failed before this node answered. */
   failovers: number
   /**
-   * What audits of the node's earlier answers showed. Null if the client does not know the node yet. This answer can only
-   * be audited later.
+   * What audits of the node's earlier answers showed. Null if the client does not know the node yet. This answer can
+   * only be audited later.
    */
   audit: AuditSummary | null
   /** The same prompt, seed, model and parameters give the same answer. A string, because a seed has 64 bits. */

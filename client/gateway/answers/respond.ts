@@ -2,8 +2,8 @@
  * Turns answers into a response, streamed or whole, for every endpoint that generates.
  *
  * The gateway sends the headers of a stream when a node accepts the request, even if the request still waits in the
- * node's queue. A failure before that moment (no node, all nodes busy, a prompt that is too long) becomes a response with
- * an error status. A later failure becomes an event in the stream.
+ * node's queue. A failure before that moment (no node, all nodes busy, a prompt that is too long) becomes a response
+ * with an error status. A later failure becomes an event in the stream.
  */
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { AcceptedPart, Answer, AnswerResult, DeltaPart, FinishPart } from '@potluck/client'

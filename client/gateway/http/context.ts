@@ -16,7 +16,9 @@ export type GatewayApp = Hono<HttpEnvironment>
 export type GatewayContext = Context<HttpEnvironment>
 export type Handler = (context: GatewayContext) => Promise<Response>
 
-/** Returns a signal that fires when the caller disconnects before the end of the response, or when the gateway stops. */
+/**
+ * Returns a signal that fires when the caller disconnects before the end of the response, or when the gateway stops.
+ */
 export function callerSignal({ env: { outgoing } }: GatewayContext, stopping: AbortSignal): AbortSignal {
   const disconnected = new AbortController()
   const onClose = (): void => {

@@ -1,6 +1,6 @@
 /**
- * Server-sent events, written directly to Node's response. If the HTTP caller reads more slowly than the node generates,
- * `sendAll` waits. The Potluck client then grants the node no more credit, and the node waits too.
+ * Server-sent events, written directly to Node's response. If the HTTP caller reads more slowly than the node
+ * generates, `sendAll` waits. The Potluck client then grants the node no more credit, and the node waits too.
  */
 import type { ServerResponse } from 'node:http'
 
@@ -25,7 +25,9 @@ export class SseStream {
   readonly #keepAlive: ReturnType<typeof setInterval>
   #wrote = false
 
-  /** Sends the headers at once. The caller then knows that a node accepted its request, even if the request still waits. */
+  /**
+   * Sends the headers at once. The caller then knows that a node accepted its request, even if the request still waits.
+   */
   constructor(outgoing: ServerResponse, options: SseOptions) {
     this.#outgoing = outgoing
     this.#options = options
@@ -48,7 +50,8 @@ export class SseStream {
   /**
    * Resolves when the write buffer has room for more events.
    *
-   * @throws PotluckError `aborted` if the caller disconnected, `caller_stalled` if the caller reads nothing for too long
+   * @throws PotluckError `aborted` if the caller disconnected, `caller_stalled` if the caller reads nothing for too
+   *   long
    */
   async sendAll(events: readonly SseEvent[]): Promise<void> {
     for (const event of events) {

@@ -22,7 +22,9 @@ interface ToolCallRequest {
   function: { name: string; arguments: string }
 }
 
-/** A text, or a list of parts. Only parts with text are supported, because no node serves a model for images or sound. */
+/**
+ * A text, or a list of parts. Only parts with text are supported, because no node serves a model for images or sound.
+ */
 const content: z.ZodType<Content> = z.union([
   z.string(),
   z.array(

@@ -1,6 +1,6 @@
 /**
- * Formats a response of the responses API as a stream of named, numbered events. The output consists of items: reasoning,
- * messages and tool calls. Each item is complete before the next item begins.
+ * Formats a response of the responses API as a stream of named, numbered events. The output consists of items:
+ * reasoning, messages and tool calls. Each item is complete before the next item begins.
  */
 import type { AcceptedPart, DeltaPart, FinishPart } from '@potluck/client'
 import type { PositionLogprobs, ToolCallDelta } from '@potluck/protocol'

@@ -74,7 +74,7 @@ function describeDrain({ active, queued }: Load): string {
   return running === 0 ? 'Stopping.' : `Finishing ${count(running, 'answer')}. Press Ctrl-C again to stop at once.`
 }
 
-/** @param bootstrap the addresses through which the node joined. Other peers can use them too, even if the node's own are private */
+/** @param bootstrap addresses through which the node joined. Other peers can use them too, even if it is behind NAT */
 function banner(node: PotluckNode, { remembered }: Engine, [bootstrap]: readonly string[]): string {
   const { models, hardware, slots } = node.card()
   const [model] = models

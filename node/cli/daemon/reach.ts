@@ -1,4 +1,6 @@
-/** How other peers reach a node or a relay: the addresses to listen on and to announce, and the way into the network. */
+/**
+ * How other peers reach a node or a relay: the addresses to listen on and to announce, and the way into the network.
+ */
 import { isPrivate } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Scope } from '@potluck/protocol'
@@ -16,7 +18,8 @@ export interface Reach {
 }
 
 /**
- * @param isOpen whether other peers can reach every interface of this machine: true for a relay, which must be reachable
+ * @param isOpen whether other peers can reach every interface of this machine: true for a relay, which must be
+ *   reachable
  * @throws CommandError for an invalid address
  */
 export function reachOf(settings: Settings, defaultListen: readonly string[], isOpen: boolean): Reach {

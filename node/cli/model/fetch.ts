@@ -1,6 +1,6 @@
 /**
- * Downloads a model. The downloader first writes the file to a folder `incoming`. After its digest was checked, the file
- * moves to its final folder.
+ * Downloads a model. The downloader first writes the file to a folder `incoming`. After its digest was checked, the
+ * file moves to its final folder.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -51,7 +51,10 @@ export async function fetchModel(uri: string, { directory, expected, json, signa
   return final
 }
 
-/** The folder of a model. Each URL has its own folder, because two URLs can end in the same file name. Files of hub URIs have different names. */
+/**
+ * The folder of a model. Each URL has its own folder, because two URLs can end in the same file name. The files of
+ * different hub URIs have different names.
+ */
 function placeOf(uri: string): string {
   return uri.startsWith('http') ? createHash('sha256').update(uri).digest('hex').slice(0, 16) : '.'
 }

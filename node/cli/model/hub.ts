@@ -26,8 +26,8 @@ export async function statedDigest(uri: string, signal: AbortSignal): Promise<st
 }
 
 /**
- * The name of a `hf:` URI, as `user/repo:QUANT`. If the URI names a file instead of a quantization, the file's name takes
- * the place of `QUANT`.
+ * The name of a `hf:` URI, as `user/repo:QUANT`. If the URI names a file instead of a quantization, the file's name
+ * takes the place of `QUANT`.
  */
 export function nameOf(uri: string): string | undefined {
   const parts = parseHubUri(uri)

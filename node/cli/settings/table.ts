@@ -96,7 +96,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: choice<Scope>('local', 'public'),
     default: undefined,
     defaultText:
-      'public, if an address of --bootstrap or --announce is public; a relay without these options: public, if it listens on a public address; otherwise local',
+      'public if --bootstrap or --announce has a public address; for a relay without these options, public if it listens on a public address; otherwise local',
     doc: 'addresses to use: local also uses private addresses, for a LAN or a testnet; public uses only public addresses, for the internet',
     commands: [...DAEMON, ...FIND]
   },

@@ -1,4 +1,7 @@
-/** Prints the text of an answer while it arrives, and then one line about the answer. With --json, prints each part as JSON. */
+/**
+ * Prints the text of an answer while it arrives, and then one line about the answer. With --json, prints each part as
+ * JSON.
+ */
 import type { Answer, FinishPart, PeerStanding } from '@potluck/client'
 
 import { printAnswer, printJson, printLine, printReasoning } from './output.ts'

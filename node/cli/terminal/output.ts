@@ -23,8 +23,8 @@ export function printError({ code, message }: ErrorReport, json: boolean): void 
 }
 
 /**
- * Writes a piece of an answer. Control characters in the answer could control the user's terminal, so a terminal gets the
- * text without control characters. A file or a program gets the unchanged text.
+ * Writes a piece of an answer. Control characters in the answer could control the user's terminal, so a terminal gets
+ * the text without control characters. A file or a program gets the unchanged text.
  */
 export function printAnswer(text: string): void {
   process.stdout.write(process.stdout.isTTY ? withoutControls(text) : text)

@@ -1,4 +1,7 @@
-/** Prints the progress of a long task: on a terminal as a bar, otherwise as lines on stderr, with --json as JSON on stdout. */
+/**
+ * Prints the progress of a long task: on a terminal as a bar, otherwise as lines on stderr, with --json as JSON on
+ * stdout.
+ */
 import { printJson, printNote } from './output.ts'
 
 export interface Progress {
