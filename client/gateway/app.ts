@@ -38,7 +38,7 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
 
   app.use(requestId())
   app.use(guardHost({ hosts, origins }))
-  // guardHost has refused every other origin by now.
+  // guardHost has already refused all origins that are not allowed.
   app.use(cors({ origin: (origin) => origin, exposeHeaders: EXPOSED, maxAge: PREFLIGHT_SECONDS }))
   app.get('/healthz', health())
   app.get('/readyz', readiness(services))
@@ -46,7 +46,7 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   app.get('/metrics', metricsText(services))
   app.use(guardRate(services.limits.requestsPerMinute, clock))
   app.get('/v1/models', listModels(services))
-  // Model ids contain slashes and colons. Some clients percent-encode them, others do not.
+  // A model id contains slashes and colons. Some clients percent-encode these characters, others do not.
   app.get('/v1/models/:id{.+}', getModel(services))
   app.post('/v1/chat/completions', chatCompletions(services))
   app.post('/v1/completions', completions(services))

@@ -1,4 +1,4 @@
-/** Errors in the form of OpenAI's API, with the headers that control the retries of SDKs. */
+/** Errors in the form of OpenAI's API, with headers that tell SDKs whether and when to retry. */
 
 export interface ApiErrorOptions {
   status: number
@@ -8,7 +8,7 @@ export interface ApiErrorOptions {
   param?: string | null
   /** Milliseconds from now until a retry can succeed. */
   retryAfterMs?: number
-  /** Whether SDKs should retry on their own. Default false. */
+  /** Whether SDKs should retry automatically. Default false. */
   shouldRetry?: boolean
   cause?: unknown
 }
@@ -36,7 +36,7 @@ export class ApiError extends Error {
     return { error: { message: this.message, type, param, code } }
   }
 
-  /** `x-should-retry` overrides the decision that SDKs derive from the status. */
+  /** OpenAI's SDKs derive from the status whether to retry. `x-should-retry` overrides their decision. */
   get headers(): Record<string, string> {
     const { retryAfterMs, shouldRetry = false } = this.#options
     return {

@@ -1,4 +1,4 @@
-/** HTTP errors for the protocol's error codes. The status of each code is in the policy table of the protocol. */
+/** Converts the protocol's errors to HTTP errors. The HTTP status of each error code is in `ERROR_POLICY`. */
 import { ERROR_POLICY, PotluckError } from '@potluck/protocol'
 
 import { ApiError, invalid } from './errors.ts'
@@ -8,7 +8,7 @@ import { DEFAULT_RETRY_MS, LONGEST_RETRY_MS } from './limits.ts'
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error
   if (error instanceof PotluckError) return ofNetwork(error)
-  return new ApiError('The gateway failed. Its log has the reason.', {
+  return new ApiError('The gateway failed. Its log contains the reason.', {
     status: 500,
     type: 'server_error',
     code: 'internal_error',
@@ -50,8 +50,8 @@ function ofNetwork(cause: PotluckError): ApiError {
     case 503:
       if (code === 'aborted')
         return new ApiError('The gateway is stopping.', { status, type: 'server_error', code, cause })
-      // No node was reached. A retry searches for other nodes.
-      return new ApiError(`The gateway reached no node that serves this request (${message}).`, {
+      // The client reached no node. A retry searches for other nodes.
+      return new ApiError(`The gateway reached no node for this request (${message}).`, {
         status,
         type: 'server_error',
         code,

@@ -21,23 +21,25 @@ export interface GatewayOptions extends Partial<HostRules> {
   host?: string
   /** Default 4003. 0 takes a free port. */
   port?: number
-  /** API keys that callers must send. Default: none, and the gateway accepts any key. */
+  /** API keys. A caller must send one of them. Default: none, and the gateway accepts every request. */
   keys?: readonly string[]
-  /** What differs from `DEFAULT_GATEWAY_LIMITS`. */
+  /** The limits that differ from `DEFAULT_GATEWAY_LIMITS`. */
   limits?: Partial<GatewayLimits>
   /** Called with each internal error of the gateway. The error contains no prompt. */
   onFailure?: (error: unknown) => void
 }
 
 export interface Gateway {
-  /** Where it listens, such as `http://127.0.0.1:4003`. The base URL for OpenAI's clients is this URL and `/v1`. */
+  /**
+   * Where the gateway listens, such as `http://127.0.0.1:4003`. The base URL for OpenAI's SDKs is this URL plus `/v1`.
+   */
   url: string
   /** Cancels the running answers, sends their callers an error, and stops listening. */
   stop: () => Promise<void>
 }
 
 /**
- * Serves OpenAI's API over HTTP and answers it with the client.
+ * Serves OpenAI's API over HTTP. The client answers the requests.
  *
  * @example
  * const client = await createClient({ bootstrap: ['/ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'] })

@@ -1,9 +1,9 @@
 /**
  * @module @potluck/gateway
  *
- * An HTTP server that answers OpenAI's API with a Potluck client: `/v1/models`, `/v1/chat/completions`,
- * `/v1/completions`, `/v1/responses` (stateless) and `/v1/embeddings`, and also `/healthz`, `/readyz` and `/metrics`.
- * It runs in Node only. `docs/gateway.md` describes the API for users.
+ * An HTTP server with OpenAI's API, which answers requests with a Potluck client. Its endpoints are `/v1/models`,
+ * `/v1/chat/completions`, `/v1/completions`, `/v1/responses` (stateless) and `/v1/embeddings`, and for monitoring
+ * `/healthz`, `/readyz` and `/metrics`. It runs in Node only. `docs/gateway.md` describes the API for users.
  */
 export { startGateway, type Gateway, type GatewayOptions } from './gateway.ts'
 export { DEFAULT_GATEWAY_LIMITS, DEFAULT_GATEWAY_PORT, type GatewayLimits } from './limits.ts'

@@ -1,31 +1,34 @@
-/** Every limit of the gateway, with its reason. Times are in milliseconds, sizes in bytes. */
+/**
+ * The limits of the gateway, with their reasons. Times are in milliseconds, sizes in bytes. Limits of a single endpoint
+ * are in the file of its request, such as `openai/completion-request.ts`.
+ */
 import { CREDIT_TIMEOUT_MS } from '@potluck/protocol'
 
 export interface GatewayLimits {
   /**
-   * Size of a request's body. Default 8 MiB: a frame of the network carries 2 MiB, and JSON escapes can make that
-   * larger (six bytes for one escaped character).
+   * Size of a request's body. Default 8 MiB: a request to a node has at most 2 MiB, and the same text is larger as
+   * JSON, where one escaped character takes six bytes.
    */
   bodyBytes: number
   /** Size of all headers of a request together. Default 16 KiB, Node's own default. */
   headerBytes: number
   /** From a connection's first byte to the end of the headers. Default 10 s: a slower sender is broken or malicious. */
   headersTimeoutMs: number
-  /** From the first byte to the end of the body. Default 60 s: 8 MiB take that long at 1 Mbit/s. */
+  /** From a request's first byte to the end of its body. Default 60 s: 8 MiB take about as long at 1 Mbit/s. */
   requestTimeoutMs: number
-  /** How long the reader of a stream may read nothing. Default 30 s, as long as a node waits for credit. */
+  /** How long the caller may read nothing of a stream. Default 30 s: a node waits as long for credit. */
   readerTimeoutMs: number
-  /** Open connections. Default 1,024, the usual limit of file descriptors of a process. */
+  /** Open connections. Default 1,024, the usual limit of open files of a process. */
   connections: number
-  /** Answers at once, for all callers together. Default 512: each answer holds a stream to a node. */
+  /** Answers at the same time, for all callers together. Default 512, because each answer needs a stream to a node. */
   answers: number
   /** Answers to one request (`n`). Default 16, the number of streams that a node accepts from one peer. */
   answersPerRequest: number
   /** Requests per minute for each key, or for all callers together if no key is set. Default 600. */
   requestsPerMinute: number
   /**
-   * Silence after which the gateway sends a comment, so that no proxy closes the stream. Default 15 s: many proxies
-   * close a connection after 30 s of silence.
+   * If a stream sends nothing for this time, the gateway sends a comment. Default 15 s, because many proxies close a
+   * connection that is silent for 30 s.
    */
   keepAliveMs: number
 }
@@ -43,11 +46,14 @@ export const DEFAULT_GATEWAY_LIMITS: GatewayLimits = {
   keepAliveMs: 15_000
 }
 
-/** The next free number after the relay's 4001 and 4002. */
+/** The next port after the relay's ports 4001 and 4002. */
 export const DEFAULT_GATEWAY_PORT = 4003
-/** Bytes that may wait for a slow reader before the gateway slows the answer: about 80 tokens. */
+/** Bytes that can wait for a slow caller before the gateway slows the answer down: the events of about 80 tokens. */
 export const WRITE_BUFFER_BYTES: number = 16 * 1024
-/** Longest interval between two checks for slow senders. Node's default of 30 s would turn a limit of 10 s into 40 s. */
+/**
+ * Longest interval between two checks for slow senders. With Node's default interval of 30 s, a limit of 10 s could
+ * take effect only after 40 s.
+ */
 export const LONGEST_CHECK_MS = 1_000
 /** How long `stop` waits for the running responses to end before it closes their connections. */
 export const STOP_GRACE_MS = 2_000
@@ -55,10 +61,10 @@ export const STOP_GRACE_MS = 2_000
 export const LIST_WAIT_MS = 4_000
 /** How many models an error message names. */
 export const NAMED_MODELS = 10
-/** The wait that the gateway suggests if the refusal suggests none. */
+/** The wait that the gateway suggests to its caller, if the nodes suggest none. */
 export const DEFAULT_RETRY_MS = 1_000
 /**
- * Longest wait for which the gateway asks SDKs to retry. SDKs replace a longer wait by a shorter one of their own, and
- * would retry too early.
+ * Longest wait after which the gateway asks SDKs to retry. SDKs ignore a longer wait and choose a shorter wait
+ * themselves, so they would retry too early.
  */
 export const LONGEST_RETRY_MS = 60_000

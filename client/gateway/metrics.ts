@@ -1,6 +1,6 @@
 /**
- * The gateway's metrics. Their names follow vLLM's, so that vLLM's dashboards work. No label contains a peer, a caller
- * or a text that a caller or a peer wrote.
+ * The gateway's metrics. They have vLLM's names with another prefix, so that vLLM's dashboards are easy to adapt. No
+ * label contains the id of a peer or a caller, or a text that a peer or a caller wrote.
  */
 import type { AnswerPart } from '@potluck/client'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
@@ -13,7 +13,7 @@ const REQUEST_BUCKETS = [0.1, 0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 
 
 /** Records one request. */
 export interface RequestMetrics {
-  /** @param index which answer to the request the part belongs to */
+  /** @param index the number of the answer that the part belongs to */
   part: (index: number, part: AnswerPart) => void
   embedded: (promptTokens: number) => void
   /** @param outcome `done`, or the code of the error */
@@ -26,7 +26,7 @@ export class GatewayMetrics {
   readonly #running = this.#gauge('num_requests_running', 'Requests for which a node is generating')
   readonly #waiting = this.#gauge(
     'num_requests_waiting',
-    'Requests that no node has accepted yet, or that wait in a queue of a node'
+    'Requests that no node has accepted yet, or that wait in the queue of a node'
   )
   readonly #promptTokens = this.#counter('prompt_tokens_total', 'Prompt tokens, including cached ones')
   readonly #cachedTokens = this.#counter('prompt_tokens_cached_total', 'Prompt tokens that a node had in its cache')

@@ -23,17 +23,17 @@ export class ServedModels {
   }
 
   /**
-   * The models that the client finds within `LIST_WAIT_MS`. The lookup continues after that, so that the next call
-   * returns more.
+   * Returns the models that the client finds within `LIST_WAIT_MS`. The lookup continues in the background, so the next
+   * call can return more models.
    *
-   * @throws PotluckError `aborted` after the signal
+   * @throws PotluckError `aborted` if the signal fires
    */
   async list(signal: AbortSignal): Promise<ModelView[]> {
     const nodes: KnownNode[] = []
     try {
       for await (const node of this.#client.nodes({ signal: deadline(this.#waitMs, signal) })) nodes.push(node)
     } catch (error) {
-      // A lookup that fails or is too slow gives the nodes found so far.
+      // If the lookup fails or is too slow, the list has the nodes that were found so far.
       if (signal.aborted || !(error instanceof PotluckError)) throw error
     }
     return toModelViews(nodes)
@@ -44,7 +44,10 @@ export class ServedModels {
     return named(served, id)[0]
   }
 
-  /** The error that the caller gets. If no node was found, the error names what the network does serve. */
+  /**
+   * Returns the error for the caller. If no node was found for the request, the error names the models that nodes
+   * serve.
+   */
   async explain(error: unknown, { model, maxTokens = 0 }: RequestedModel, signal: AbortSignal): Promise<ApiError> {
     const notFound =
       error instanceof PotluckError && (error.code === 'no_providers' || error.code === 'model_not_found')

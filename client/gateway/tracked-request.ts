@@ -1,4 +1,4 @@
-/** What every request to the network has in common: its limit, its metrics, its signal and its errors. */
+/** The steps that all requests to the network need: limit, metrics, signal and errors. */
 import { callerSignal, type GatewayContext } from './http/context.ts'
 import type { RequestMetrics } from './metrics.ts'
 import type { RequestedModel } from './served-models.ts'
@@ -7,15 +7,18 @@ import type { Services } from './services.ts'
 export interface TrackedRequest {
   /** Label in the metrics. */
   endpoint: string
-  /** Named in the error if no node serves it. */
+  /** The requested model. The error names it if no node serves it. */
   requested: RequestedModel
-  /** How many answers it runs. */
+  /** How many answers the request needs. */
   count: number
 }
 
 export interface TrackedResponse {
   response: Response
-  /** Label in the metrics: the code of an error that the response already contains. Default `done`. */
+  /**
+   * Label in the metrics. Default `done`. If an error happened after the headers of a stream were sent: the error's
+   * code.
+   */
   outcome?: string
 }
 

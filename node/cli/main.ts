@@ -21,7 +21,7 @@ async function execute(
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      // The first signal lets the command finish its work. The second one stops the process at once.
+      // After the first signal the command finishes its work. The second signal stops the process at once.
       if (interrupted.signal.aborted) process.exit(EXIT_INTERRUPTED)
       interrupted.abort(new Error(`interrupted by ${signal}`))
     })
@@ -35,7 +35,7 @@ async function execute(
   }
 }
 
-/** Whether the interrupt is the only reason for the error. */
+/** Whether the error is only a consequence of the interrupt. */
 function isAbort(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted && (error === signal.reason || (error instanceof Error && error.name === 'AbortError'))
 }
@@ -44,7 +44,7 @@ try {
   await createProgram(execute).parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) {
-    // Commander has printed a message. It also throws after --help, with the exit code 0.
+    // Commander has printed a message. Commander also throws after --help, with the exit code 0.
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
   } else {
     const report = reportOf(error)

@@ -6,7 +6,7 @@ import type { CommandRun } from './settings/context.ts'
 import { envOf, flagOf, SETTINGS, type CommandName, type Settings } from './settings/table.ts'
 import { messageOf } from './terminal/errors.ts'
 
-/** Imports the module of a command. Only the command that runs is imported. */
+/** Imports the module of a command, so that a process loads only the command that it runs. */
 const LOAD: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   serve: async () => (await import('./commands/serve.ts')).serve,
   relay: async () => (await import('./commands/relay.ts')).relay,
@@ -21,7 +21,7 @@ const LOAD: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
 
 interface CommandHelp {
   summary: string
-  /** The arguments that are not options. */
+  /** The arguments that are not options, and what they mean. */
   words?: [usage: string, doc: string]
   examples: readonly string[]
 }
@@ -36,7 +36,7 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     ]
   },
   relay: {
-    summary: 'introduce peers to each other and relay connections that NAT blocks; serves no model',
+    summary: 'introduce peers to each other, and relay connections that NAT blocks; a relay serves no model',
     examples: [
       'potluck relay',
       'potluck relay --announce /ip4/203.0.113.7/tcp/4001    on a server with a public address'
@@ -44,7 +44,7 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   },
   run: {
     summary: 'send one prompt and print the answer',
-    words: ['[prompt...]', 'the prompt; text from a pipe is added below it'],
+    words: ['[prompt...]', 'the prompt; text from a pipe is added after it'],
     examples: [
       'potluck run "Why is the sky blue?"',
       'git diff | potluck run "Write a commit message for this change."',
@@ -60,13 +60,13 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     summary: "serve OpenAI's API on this machine, and answer from the network",
     examples: [
       'potluck gateway                       then set the base URL of an app to http://127.0.0.1:4003/v1',
-      'potluck gateway --local-node          also serves a model from this machine, and can answer with it',
+      'potluck gateway --local-node          also serves a model from this machine, which can answer too',
       'POTLUCK_API_KEY=… potluck gateway --host 0.0.0.0 --allow-host potluck.lan'
     ]
   },
   nodes: {
     summary: 'list the nodes that serve now, with what this machine knows about them',
-    words: ['[peer]', 'a peer id, or the end of one: explains the standing of this node'],
+    words: ['[peer]', 'a peer id, or its last characters; the command then explains the standing of this node'],
     examples: [
       'potluck nodes',
       'potluck nodes …8JhkT2qA',
@@ -75,7 +75,7 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     ]
   },
   models: {
-    summary: 'list the models that are served now',
+    summary: 'list the models that nodes serve now',
     examples: ['potluck models']
   },
   status: {
@@ -83,7 +83,7 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     examples: ['potluck status', 'potluck status --data-dir /srv/potluck --json']
   },
   audit: {
-    summary: 'check a fraud proof with nothing but the file and the model',
+    summary: 'check a fraud proof; needs only the proof and the model file, and no network',
     words: ['<proof>', 'the file of the proof'],
     examples: ['potluck audit 12D3KooW….proof', 'potluck audit 12D3KooW….proof --model ./qwen3-0.6b-q8_0.gguf']
   }
@@ -91,18 +91,18 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
 
 const ABOUT = `A network of volunteers that serve language models to each other.
 
-Serve a model that your machine can run, and use the models that others serve. Peers on one local network find each \
-other through multicast DNS. Across the internet, give the address of one peer with --bootstrap.`
+Serve a model that your machine can run, and use the models of other nodes. Peers on one local network find each other \
+through multicast DNS. Across the internet, give the address of one peer with --bootstrap.`
 
 const START = `
 Start:
   potluck serve                 serve a model from this machine
-  potluck run "Hello"           ask a question, on this machine or another one in the network
+  potluck run "Hello"           ask a question, from this or another machine in the network
   potluck chat                  hold a conversation
   potluck gateway               use the network from apps, through OpenAI's API
 
-Settings come from flags, then POTLUCK_… variables, then the config file
-($XDG_CONFIG_HOME/potluck/config.toml, or --config), then defaults.
+Flags override POTLUCK_… environment variables. Variables override the config file
+($XDG_CONFIG_HOME/potluck/config.toml, or --config), and the file overrides defaults.
 \`potluck COMMAND --help\` explains the settings of a command.`
 
 /** @param execute runs a command with the flags and arguments of its command line */
@@ -157,7 +157,7 @@ function addOptions(command: Command, name: keyof Settings): string {
   if (kind.placeholder === undefined) {
     const option = new Option(flagOf(name), text)
     command.addOption(option)
-    if (fallback !== false) command.option(flagOf(name).replace('--', '--no-'), `the opposite of ${flagOf(name)}`)
+    if (fallback !== false) command.option(flagOf(name).replace('--', '--no-'), `turns ${flagOf(name)} off`)
     return option.attributeName()
   }
   const option = new Option(`${flagOf(name)} <${kind.placeholder}>`, kind.many ? `${text}; can be repeated` : text)

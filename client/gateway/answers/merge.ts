@@ -1,6 +1,6 @@
 /**
- * Reads several answers to one request at the same time. A generic library such as it-merge does not fit: adding the
- * index takes a generator around each answer, and a generator that waits for a part cannot be cancelled.
+ * Reads several answers to one request at the same time. A generic library such as it-merge does not fit. To add the
+ * index, each answer would need a generator around it, and a generator cannot be cancelled while it waits for a part.
  */
 import type { Answer, AnswerPart } from '@potluck/client'
 
@@ -11,11 +11,11 @@ export interface IndexedPart {
 }
 
 /**
- * Yields the parts of all answers as they arrive. The parts of each answer stay in order. The function requests one
- * part of each answer at a time, so that a reader that stops reading stops all nodes. The first failure cancels all
+ * Yields the parts of all answers as they arrive. The parts of each answer stay in order. The function requests only
+ * one part of each answer at a time. So if the reader stops reading, all nodes stop too. The first failure cancels all
  * answers.
  *
- * @throws PotluckError of the answer that failed
+ * @throws PotluckError the error of the answer that failed
  */
 export async function* merge(answers: readonly Answer[]): AsyncGenerator<IndexedPart, void, void> {
   const [only] = answers
@@ -32,7 +32,7 @@ export async function* merge(answers: readonly Answer[]): AsyncGenerator<Indexed
       const parts = iterators[index]
       if (result.done || parts === undefined) continue
       yield { index, part: result.value }
-      // Goes to the end of the map, so that an answer that always has a part ready does not delay the others.
+      // `race` prefers the first entry. The answer moves to the end of the map, so that it does not delay the others.
       pending.set(index, next(parts, index))
     }
   } finally {

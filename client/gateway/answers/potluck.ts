@@ -18,11 +18,11 @@ export interface PotluckUsage {
   /** How many nodes failed before this node answered. */
   failovers: number
   /**
-   * What audits of the node's earlier answers showed, or null if the client does not know the node yet. An audit of
-   * this answer follows later.
+   * What audits of the node's earlier answers showed. Null if the client does not know the node yet. This answer can
+   * only be audited later.
    */
   audit: AuditSummary | null
-  /** The same seed, model and parameters give the same answer. A string, because the seed has 64 bits. */
+  /** The same prompt, seed, model and parameters give the same answer. A string, because a seed has 64 bits. */
   seed: string
 }
 
@@ -63,9 +63,9 @@ function routeOf(relayed: boolean): PotluckUsage['route'] {
 }
 
 /**
- * Tokens of one request. Each prompt counts once, and every answer counts.
+ * Counts the tokens of one request. A prompt counts once, however many answers it has. Every answer counts.
  *
- * @param copies how many answers each prompt has; answers to the same prompt are adjacent
+ * @param copies how many answers each prompt has. Answers to the same prompt must be adjacent
  */
 export function sumUsage(answers: readonly { usage: Usage }[], copies: number = answers.length): Usage {
   const prompts = answers.filter((_, index) => index % copies === 0)

@@ -1,9 +1,9 @@
 /**
  * Turns answers into a response, streamed or whole, for every endpoint that generates.
  *
- * The gateway chooses the status when a node accepts the request. A failure before that (no node, all nodes busy, a
- * prompt that is too long) is a response with an error status. A failure after that is an event in the stream. The
- * headers of a stream are sent when a node accepts the request, even if the request still waits in the node's queue.
+ * The gateway sends the headers of a stream when a node accepts the request, even if the request still waits in the
+ * node's queue. A failure before that moment (no node, all nodes busy, a prompt that is too long) becomes a response
+ * with an error status. A later failure becomes an event in the stream.
  */
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { AcceptedPart, Answer, AnswerResult, DeltaPart, FinishPart } from '@potluck/client'
@@ -32,15 +32,15 @@ export interface AnswerEvents {
 
 /** A complete answer. */
 export interface WholeAnswer extends AnswerResult {
-  /** How many of the answer's tokens came with reasoning. */
+  /** How many of the answer's tokens are reasoning. */
   reasoningTokens: number
 }
 
 /** The answers that an endpoint needs, and their form. */
 export interface GenerationJob extends TrackedRequest {
-  /** @throws PotluckError `invalid_request` for what no node would accept */
+  /** @throws PotluckError `invalid_request` for a request that every node would refuse */
   answers: (signal: AbortSignal) => Answer[]
-  /** Undefined: the response is one object. */
+  /** Undefined if the response is one object instead of a stream. */
   events: AnswerEvents | undefined
   whole: (answers: readonly WholeAnswer[]) => object
 }
@@ -88,9 +88,9 @@ async function whole(
 }
 
 /**
- * Returns the error that happened after the headers were sent.
+ * Streams the answers. Returns the error, if one happens after the headers were sent.
  *
- * @throws the error that happened before
+ * @throws the error, if it happens before the headers are sent
  */
 async function streamed(
   context: GatewayContext,

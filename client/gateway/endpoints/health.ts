@@ -1,4 +1,4 @@
-/** Endpoints for monitoring. They ask nodes at most for their cards, and start no generation. */
+/** Endpoints for monitoring. They can ask nodes for their cards, but do not start a generation. */
 import { callerSignal, type Handler } from '../http/context.ts'
 import type { Services } from '../services.ts'
 
@@ -6,7 +6,7 @@ export function health(): Handler {
   return async (context) => context.text('ok\n')
 }
 
-/** Reports whether a request would find a node. */
+/** Reports whether the gateway finds a node that serves a model. */
 export function readiness(services: Services): Handler {
   return async (context) => {
     const served = await services.models.list(callerSignal(context, services.stopping))

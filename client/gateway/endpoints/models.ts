@@ -13,7 +13,10 @@ interface ModelObject {
   potluck: ModelView | null
 }
 
-/** The id of a model is its name. If models share a name, only the most served one has it; the others get their digest. */
+/**
+ * The id of a model is its name. If several models have the same name, the model that most nodes serve gets the name as
+ * its id. The other models get their digest as their id.
+ */
 export function listModels(services: Services): Handler {
   return async (context) => {
     const served = await services.models.list(callerSignal(context, services.stopping))

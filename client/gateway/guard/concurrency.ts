@@ -11,7 +11,7 @@ export class ConcurrencyLimit {
   }
 
   /**
-   * Reserves room for this many answers. The caller must call the returned function when they are done.
+   * Reserves room for this many answers. Call the returned function when all of them are done.
    *
    * @throws ApiError 429 if there is no room for all of them
    */

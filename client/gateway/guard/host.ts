@@ -1,7 +1,8 @@
 /**
- * Refuses requests from web pages. A browser lets every page send requests to this machine. The headers `Origin` and
- * `Sec-Fetch-Site` reveal a page of another site. The header `Host` reveals a page whose name an attacker pointed at
- * this machine's address (DNS rebinding).
+ * Refuses requests from web pages, because a browser lets every page send requests to this machine. The headers
+ * `Origin` and `Sec-Fetch-Site` reveal a page of another site. The header `Host` reveals DNS rebinding: an attacker
+ * lets the host name of a page point to this machine, so that the browser takes the gateway for a part of that page's
+ * site.
  */
 import { isIP } from 'node:net'
 
@@ -22,16 +23,16 @@ export function guardHost({ hosts, origins }: HostRules): MiddlewareHandler<Http
   const names = new Set(['localhost', ...hosts].map((name) => name.toLowerCase()))
   return async ({ env: { incoming } }, next) => {
     const { host = '', origin, 'sec-fetch-site': site } = incoming.headers
-    // DNS rebinding needs a name, so every IP address is allowed.
+    // DNS rebinding needs a host name, so every IP address is allowed.
     const name = nameOf(host)
     if (!names.has(name) && isIP(name) === 0) {
-      throw refused('The gateway refuses this host name; if it is yours, allow it with --allow-host.', 'host')
+      throw refused('The gateway refuses this host name; if the name is yours, allow it with --allow-host.', 'host')
     }
     const own = origin === undefined || origin === `http://${host}`
     if (!own && !origins.includes(origin)) {
       throw refused('The gateway refuses this web page; allow its origin with --allow-origin.', 'origin')
     }
-    // A browser sends no origin for an image or a link.
+    // For an image or a link, a browser sends no `Origin`, but it sends `Sec-Fetch-Site`.
     if (origin === undefined && (site === 'cross-site' || site === 'same-site')) {
       throw refused('The gateway refuses web pages of other sites.', 'origin')
     }

@@ -1,4 +1,4 @@
-/** Checks the API key and tells callers apart by it. */
+/** Checks the API key, and identifies the caller by the key. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
@@ -40,7 +40,7 @@ function hash(key: string): Buffer {
   return createHash('sha256').update(key).digest()
 }
 
-/** Compares with every key, so that the time reveals nothing about them. */
+/** Compares with every key, so that the duration reveals nothing about the keys. */
 function indexOf(known: readonly Buffer[], given: Buffer): number {
   return known.reduce((found, key, index) => (timingSafeEqual(key, given) ? index : found), -1)
 }

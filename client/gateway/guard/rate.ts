@@ -1,4 +1,4 @@
-/** Limits the requests of each caller by a token bucket, which holds the requests of one minute. */
+/** Limits the requests of each caller with a token bucket. A full bucket has the requests of one minute. */
 import type { MiddlewareHandler } from 'hono'
 
 import { ApiError } from '../errors.ts'
@@ -28,11 +28,14 @@ export function guardRate(perMinute: number, now: () => number): MiddlewareHandl
 }
 
 function tooMany(perMinute: number, retryAfterMs: number): ApiError {
-  return new ApiError(`More than ${perMinute} requests per minute; wait, or raise --requests-per-minute.`, {
-    status: 429,
-    type: 'rate_limit_error',
-    code: 'rate_limit_exceeded',
-    retryAfterMs,
-    shouldRetry: retryAfterMs < LONGEST_RETRY_MS
-  })
+  return new ApiError(
+    `The caller sent more than ${perMinute} requests per minute; wait, or raise --requests-per-minute.`,
+    {
+      status: 429,
+      type: 'rate_limit_error',
+      code: 'rate_limit_exceeded',
+      retryAfterMs,
+      shouldRetry: retryAfterMs < LONGEST_RETRY_MS
+    }
+  )
 }

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { ApiError, invalid } from '../errors.ts'
 
 /**
- * @throws ApiError 413 for a larger body, which it does not read further; 415 for another content type; 400 for a body
+ * @throws ApiError 413 for a body above the limit, whose rest is not read; 415 for another content type; 400 for a body
  *   that is not a JSON object
  */
 export async function readJson(incoming: IncomingMessage, maxBytes: number): Promise<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-/** What handlers get beside Hono's own context. */
+/** What handlers get in addition to Hono's own context. */
 import type { HttpBindings } from '@hono/node-server'
 import type { Context, Hono } from 'hono'
 import { PotluckError } from '@potluck/protocol'
@@ -16,7 +16,9 @@ export type GatewayApp = Hono<HttpEnvironment>
 export type GatewayContext = Context<HttpEnvironment>
 export type Handler = (context: GatewayContext) => Promise<Response>
 
-/** Fires when the caller disconnects before it has the whole response, or when the gateway stops. */
+/**
+ * Returns a signal that fires when the caller disconnects before the end of the response, or when the gateway stops.
+ */
 export function callerSignal({ env: { outgoing } }: GatewayContext, stopping: AbortSignal): AbortSignal {
   const disconnected = new AbortController()
   const onClose = (): void => {

@@ -18,7 +18,7 @@ export async function startServer(app: GatewayApp, { host, port, limits }: Serve
   const { headersTimeoutMs, requestTimeoutMs, headerBytes } = limits
   const server = createAdaptorServer({
     fetch: app.fetch,
-    // The rest of the process keeps its own global `Request` and `Response`.
+    // Do not replace the global `Request` and `Response`, because other code in this process uses them.
     overrideGlobalObjects: false,
     serverOptions: {
       maxHeaderSize: headerBytes,

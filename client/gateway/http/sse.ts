@@ -1,6 +1,6 @@
 /**
- * Server-sent events, written directly to Node's response. If the reader is slower than the answer, `sendAll` waits.
- * The client then grants the node no more credit, and the node waits too.
+ * Server-sent events, written directly to Node's response. If the HTTP caller reads more slowly than the node
+ * generates, `sendAll` waits. The Potluck client then grants the node no more credit, and the node waits too.
  */
 import type { ServerResponse } from 'node:http'
 
@@ -12,7 +12,7 @@ export interface SseOptions {
   readerTimeoutMs: number
 }
 
-/** An event of a stream. An object becomes JSON, a string is sent unchanged. */
+/** An event of a stream. An object is sent as JSON, and a string is sent unchanged. */
 export interface SseEvent {
   /** Name of the event, if the API names its events. */
   event?: string
@@ -25,7 +25,9 @@ export class SseStream {
   readonly #keepAlive: ReturnType<typeof setInterval>
   #wrote = false
 
-  /** Sends the headers at once, so that the caller sees that its request was accepted while it waits in a queue. */
+  /**
+   * Sends the headers at once. The caller then knows that a node accepted its request, even if the request still waits.
+   */
   constructor(outgoing: ServerResponse, options: SseOptions) {
     this.#outgoing = outgoing
     this.#options = options
@@ -33,7 +35,7 @@ export class SseStream {
       ...options.headers,
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache, no-transform',
-      // Without this header, nginx buffers the events and delivers them together.
+      // Without this header, nginx collects the events and delivers them together.
       'x-accel-buffering': 'no'
     })
     outgoing.flushHeaders()
@@ -48,7 +50,8 @@ export class SseStream {
   /**
    * Resolves when the write buffer has room for more events.
    *
-   * @throws PotluckError `aborted` if the reader disconnected, `caller_stalled` if it reads nothing for too long
+   * @throws PotluckError `aborted` if the caller disconnected, `caller_stalled` if the caller reads nothing for too
+   *   long
    */
   async sendAll(events: readonly SseEvent[]): Promise<void> {
     for (const event of events) {
@@ -80,7 +83,7 @@ export class SseStream {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const onClose = (): void => reject(disconnected())
     const timer = setTimeout(
-      () => reject(new PotluckError('caller_stalled', 'the reader reads nothing')),
+      () => reject(new PotluckError('caller_stalled', 'the caller reads nothing')),
       this.#options.readerTimeoutMs
     )
     outgoing.once('drain', resolve).once('close', onClose)
@@ -99,5 +102,5 @@ function encode({ event, data }: SseEvent): string {
 }
 
 function disconnected(): PotluckError {
-  return new PotluckError('aborted', 'the reader disconnected')
+  return new PotluckError('aborted', 'the caller disconnected')
 }

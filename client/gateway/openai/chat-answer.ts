@@ -62,9 +62,9 @@ function toChatCall({ id, name, arguments: args }: ToolCall): ChatToolCall {
 }
 
 /**
- * The chunks of a streamed chat. Only the first chunk of a choice has the role. The finish reason comes in a chunk
- * without content. The usage, if the caller asked for it, comes in a chunk without choices. `[DONE]` follows only when
- * every answer is complete.
+ * The chunks of a streamed chat. Each answer is a choice. Only the first chunk of a choice has the role. The finish
+ * reason comes in a chunk without content. If the caller asked for the usage, it comes in a chunk without choices.
+ * `[DONE]` comes last, and only if every answer is complete.
  */
 export class ChatChunks implements AnswerEvents {
   readonly #format: ChatAnswerFormat & { usage: boolean }

@@ -1,4 +1,4 @@
-/** Formats text completions for OpenAI's clients, whole or as chunks of the same form. */
+/** Formats text completions for OpenAI's SDKs. A chunk of a stream has the same form as a whole completion. */
 import type { AcceptedPart, DeltaPart, FinishPart } from '@potluck/client'
 import type { FinishReason } from '@potluck/protocol'
 
@@ -24,7 +24,7 @@ interface Choice {
 
 export interface CompletionAnswerFormat extends HeadOptions {
   logprobs: boolean
-  /** The prompt to repeat before each answer, one entry per answer. Empty if the caller did not ask for it. */
+  /** The prompts to repeat before the answers, one per answer. Empty if the caller did not ask for `echo`. */
   echo: readonly string[]
   /** How many answers each prompt has. */
   copies: number
@@ -45,7 +45,7 @@ export function completion(answers: readonly WholeAnswer[], format: CompletionAn
   }
 }
 
-/** The chunks of a streamed text completion. `[DONE]` follows only when every answer is complete. */
+/** The chunks of a streamed text completion. `[DONE]` comes last, and only if every answer is complete. */
 export class CompletionChunks implements AnswerEvents {
   readonly #format: CompletionAnswerFormat & { usage: boolean }
   readonly #id = newId('cmpl-')

@@ -1,4 +1,4 @@
-/** `POST /v1/completions`: validates a request of the older API, which continues a text without a chat template. */
+/** `POST /v1/completions`, OpenAI's older API: validates a request to continue a text without a chat template. */
 import type { CompletionOptions } from '@potluck/client'
 import { z } from 'zod'
 
@@ -17,6 +17,7 @@ import { defined, optional, parse, refuseFields, textOnly, type RefusedField } f
 const DEFAULT_MAX_TOKENS = 16
 /** OpenAI's limit. */
 const MAX_LOGPROBS = 5
+/** The default limit of answers to one request, because each prompt needs an answer. */
 const MAX_PROMPTS = 16
 
 export interface CompletionRequest extends SamplingRequest {
@@ -42,7 +43,7 @@ const COMPLETION_REFUSED: Readonly<Record<string, RefusedField>> = {
 
 /** @throws ApiError 400 */
 export function parseCompletion(body: Record<string, unknown>): CompletionRequest {
-  // `best_of` equal to `n` asks for all answers, which `n` alone gives.
+  // If `best_of` equals `n`, the caller gets all answers, so `best_of` has no effect.
   refuseFields(body.best_of === body.n ? { ...body, best_of: null } : body, COMPLETION_REFUSED)
   const request = parse(completionSchema, body)
   checkStreamOptions(request)

@@ -56,7 +56,7 @@ export function embeddingList(
   }
 }
 
-/** The numbers as 32-bit floats, little-endian on every machine. */
+/** Encodes the numbers as 32-bit floats, little-endian on every machine. */
 function base64(vector: Float32Array): string {
   const bytes = Buffer.alloc(vector.length * 4)
   vector.forEach((value, index) => bytes.writeFloatLE(value, index * 4))

@@ -1,4 +1,4 @@
-/** The fields that every object of one completion begins with. */
+/** The first fields of a completion, which all chunks of a stream repeat. */
 import type { AnswerMetadata } from '@potluck/client'
 
 export interface Head<Kind extends string> {
@@ -7,12 +7,12 @@ export interface Head<Kind extends string> {
   /** Seconds since the epoch. */
   created: number
   model: string
-  /** Identifies the weights. The same weights and the same seed give the same answer. */
+  /** Identifies the weights. The same weights give the same answer to the same request with the same seed. */
   system_fingerprint: string
 }
 
 export interface HeadOptions {
-  /** The model as the caller wrote it. */
+  /** The model that the caller named: a name, a digest or `auto`. */
   model: string
   /** Seconds since the epoch. */
   created: number

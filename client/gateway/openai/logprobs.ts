@@ -1,4 +1,4 @@
-/** Formats log-probabilities for both APIs. */
+/** Formats log-probabilities for chats and for text completions. */
 import type { PositionLogprobs, TokenLogprob } from '@potluck/protocol'
 
 export interface ChatLogprob {
@@ -9,7 +9,7 @@ export interface ChatLogprob {
 
 export type ChatLogprobs = { content: (ChatLogprob & { top_logprobs: ChatLogprob[] })[]; refusal: null }
 
-/** The token that ends a turn has no bytes, because it is not part of the text. */
+/** Whether the token is part of the text. The token that ends a turn is not, and has no bytes. */
 function isText({ chosen }: PositionLogprobs): boolean {
   return chosen.bytes.length > 0
 }
@@ -25,7 +25,7 @@ function toChatLogprob({ bytes, logprob }: TokenLogprob): ChatLogprob {
   return { token: textOf(bytes), logprob, bytes: [...bytes] }
 }
 
-/** The form of the older API: one array per field. */
+/** The form for text completions, OpenAI's older API: one array per field. */
 export interface CompletionLogprobs {
   tokens: string[]
   token_logprobs: number[]
@@ -48,7 +48,7 @@ export function completionLogprobs(positions: readonly PositionLogprobs[], offse
   return columns
 }
 
-/** A token can end within a character. The decoder then writes U+FFFD for the incomplete character. */
+/** Decodes the bytes of a token. If the token ends within a character, the decoder writes U+FFFD for that character. */
 function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes)
 }

@@ -22,7 +22,9 @@ interface ToolCallRequest {
   function: { name: string; arguments: string }
 }
 
-/** A text, or a list of parts. Only text parts are supported, because no node serves a model for images or sound. */
+/**
+ * A text, or a list of parts. Only parts with text are supported, because no node serves a model for images or sound.
+ */
 const content: z.ZodType<Content> = z.union([
   z.string(),
   z.array(
@@ -38,8 +40,8 @@ const content: z.ZodType<Content> = z.union([
   )
 ])
 
-/** No chat template uses the name of a participant, so the gateway refuses it rather than drop it. */
-const noName = optional(z.never('no model receives names of participants; write them into the content'))
+/** No chat template uses the name of a participant. The gateway refuses a name, because it would have to ignore it. */
+const noName = optional(z.never('no model gets the names of participants; write them into the content'))
 
 const toolCall = z.looseObject({
   id: z.string().min(1),

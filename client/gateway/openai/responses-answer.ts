@@ -1,4 +1,4 @@
-/** Formats a response for OpenAI's clients. */
+/** Formats a response of the responses API for OpenAI's SDKs. */
 import type { AnswerMetadata } from '@potluck/client'
 import type { FinishReason, Usage } from '@potluck/protocol'
 
@@ -18,7 +18,7 @@ interface ResponsesUsage {
   potluck: PotluckUsage
 }
 
-/** The fields that are known before the answer: mostly those of the request. */
+/** The fields that are known before the answer. Most of them repeat the request. */
 export function responseHead(
   request: ResponsesRequest,
   { id, created, model }: { id: string; created: number; model: { name: string } }

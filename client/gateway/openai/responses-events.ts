@@ -1,6 +1,6 @@
 /**
- * Formats a response as a stream of named, numbered events. Each item of the output is added, filled and done before
- * the next item begins.
+ * Formats a response of the responses API as a stream of named, numbered events. The output consists of items:
+ * reasoning, messages and tool calls. Each item is complete before the next item begins.
  */
 import type { AcceptedPart, DeltaPart, FinishPart } from '@potluck/client'
 import type { PositionLogprobs, ToolCallDelta } from '@potluck/protocol'
@@ -20,7 +20,7 @@ import {
 } from './responses-items.ts'
 import type { ResponsesRequest } from './responses-request.ts'
 
-/** The item that receives the next parts. */
+/** The item that is not complete yet. */
 type OpenItem =
   | { type: 'reasoning'; id: string; text: string }
   | { type: 'message'; id: string; text: string; logprobs: PositionLogprobs[] }
@@ -65,7 +65,7 @@ export class ResponseEvents implements AnswerEvents {
   finish(_index: number, part: FinishPart): SseEvent[] {
     this.#end = part
     const status = part.finishReason === 'length' ? 'incomplete' : 'completed'
-    // An empty answer is an empty message.
+    // An answer without any text becomes an empty message.
     const empty = this.#open === undefined && this.#output.length === 0 ? this.#text('', []) : []
     return [...empty, ...this.#close(status)]
   }

@@ -66,7 +66,7 @@ export function toInputMessages(input: string | InputItem[], instructions: strin
   return messages
 }
 
-/** In this API each call is a separate item. In a chat, calls belong to the assistant's message. */
+/** Adds a call to the assistant's message. The responses API has a separate item for each call. */
 function addCall(messages: ChatMessage[], call: ToolCall): void {
   const last = messages.at(-1)
   if (last?.role !== 'assistant') messages.push({ role: 'assistant', content: '', toolCalls: [call] })

@@ -19,7 +19,7 @@ import { defined, optional, parse, refuseFields, type RefusedField } from './val
 const LOGPROBS = 'message.output_text.logprobs'
 
 const toolField = z.looseObject({
-  type: z.literal('function', 'only tools of type "function" are supported: the caller must run them'),
+  type: z.literal('function', 'only tools of type "function" are supported, which the caller runs'),
   ...functionFields
 })
 

@@ -25,7 +25,7 @@ export interface SamplingRequest {
   user: string | undefined
 }
 
-/** The ranges are those of the network's sampling contract. Some are wider than OpenAI's. */
+/** The ranges come from the network's sampling contract. Some are wider than OpenAI's ranges. */
 export const samplingFields: Fields<SamplingRequest> = {
   model: optional(z.string().min(1)),
   temperature: optional(z.number().min(0).max(100)),
@@ -59,7 +59,7 @@ export const REFUSED: Readonly<Record<string, RefusedField>> = {
   store: { except: [false], why: 'the gateway stores nothing' }
 }
 
-/** The sampling parameters. OpenAI's defaults sample from the model's own distribution, unchanged. */
+/** The sampling parameters. OpenAI's defaults do not change the model's own distribution. */
 export function samplingOptions(request: Omit<SamplingRequest, 'stream_options'>): GenerationOptions {
   const { model, temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty, logit_bias, stop } = request
   return {
@@ -86,7 +86,10 @@ export function checkStreamOptions({ stream, stream_options }: SamplingRequest):
   }
 }
 
-/** 2^64 divided by the golden ratio. The number is odd, so that all answers to a request have different seeds. */
+/**
+ * The difference between the seeds of two answers to a request: 2^64 divided by the golden ratio. The number is odd, so
+ * that all answers have different seeds.
+ */
 const SEED_STEP = 0x9e3779b97f4a7c15n
 
 /** A seed for each answer. The first is the caller's seed, or a random one. */

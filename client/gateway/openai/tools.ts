@@ -25,7 +25,7 @@ export const functionFields: Fields<FunctionRequest> = {
 
 export type ToolChoiceRequest = 'none' | 'auto' | 'required' | { function: { name: string } }
 
-/** A schema and its name, the same for both endpoints. */
+/** A schema and its name. Chat completions and responses have the same fields. */
 export interface SchemaRequest {
   name: string
   schema: Record<string, unknown> | undefined
@@ -81,7 +81,7 @@ export function checkToolChoice(choice: ToolChoice | undefined, tools: readonly 
   }
 }
 
-/** Returns undefined for `text`, which every answer is. A format without a schema allows any object. */
+/** Returns undefined for `text`, because that format needs no constraint. `json_object` allows any object. */
 export function toResponseFormat(format: FormatRequest | undefined): ResponseFormat | undefined {
   if (format === undefined || format.type === 'text') return undefined
   if (format.type === 'json_object') return { type: 'json_object' }

@@ -10,7 +10,7 @@ export interface CompletionUsage {
   completion_tokens: number
   total_tokens: number
   prompt_tokens_details: { cached_tokens: number }
-  /** Describes the first answer. If there are several, `others` describes the rest. */
+  /** Describes the first answer. If there are more answers, `others` describes them. */
   potluck: PotluckUsage & { others?: PotluckUsage[] }
 }
 

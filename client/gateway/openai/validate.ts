@@ -1,4 +1,4 @@
-/** Checks requests against their schemas. The first fault becomes a 400 that names the field. */
+/** Checks requests against their schemas. The first error becomes a 400 that names the field. */
 import { z } from 'zod'
 
 import { invalid, unsupported } from '../errors.ts'
@@ -15,17 +15,17 @@ export function parse<T>(schema: z.ZodType<T>, body: unknown): T {
 /** The schemas of a request's fields. */
 export type Fields<T> = { readonly [K in keyof T]-?: z.ZodType<T[K]> }
 
-/** Accepts an absent field, and null, which many clients send instead. */
+/** Accepts an absent field. Also accepts null, which many clients send for an absent field. */
 export function optional<T>(schema: z.ZodType<T>): z.ZodType<T | undefined> {
   return schema.nullish().transform((value) => value ?? undefined)
 }
 
-/** Token ids are not supported, because they mean different texts to each model. */
+/** Token ids are not supported, because a token id means a different text in each model. */
 export const textOnly: z.ZodString = z.string('only text is supported, because each model has its own token ids')
 
 /** A field of OpenAI's API that the gateway does not support. */
 export interface RefusedField {
-  /** Values that the gateway accepts, because they do not change its behaviour. */
+  /** Values that the gateway accepts, because it already behaves that way. */
   except?: readonly unknown[]
   why: string
 }
@@ -56,7 +56,12 @@ interface Issue {
   message: string
 }
 
-/** The caller probably meant the alternative of a union whose first fault lies deepest. */
+/**
+ * Returns the error to report. If a value matches no alternative of a union, each alternative has its own error. The
+ * function then chooses the error with the longest path, because the value matches that alternative best. For example,
+ * `content` can be a text or a list of parts. For a list with an invalid part, the function chooses
+ * `content[0].type` (from the list) and not `content` (from the text).
+ */
 function deepest(issues: readonly z.core.$ZodIssue[]): Issue {
   const [first] = issues
   if (first === undefined) return { path: [], message: 'is invalid' }

@@ -15,12 +15,12 @@ export async function connect(context: CommandContext): Promise<Client> {
   const { settings, env, interrupted } = context
   const { scope, mode, trusted } = settings
   const local = await findLocalNode(settings, env, interrupted)
-  // A node on this machine leads into the network even where multicast is blocked.
+  // The client can join through the node on this machine, even if the LAN blocks multicast.
   const bootstrap = [...settings.bootstrap, ...(local?.addresses ?? [])]
   const mdns = settings.mdns ?? bootstrap.length === 0
   if (bootstrap.length === 0 && !mdns) {
     throw usageError(
-      'cannot find any node: mDNS is off and there is no bootstrap address; give the address of a peer with --bootstrap, or use --mdns'
+      'cannot find any node: mDNS is off, and there is no bootstrap address; give the address of a peer with --bootstrap, or allow mDNS with --mdns'
     )
   }
   return await createClient({
@@ -35,7 +35,7 @@ export async function connect(context: CommandContext): Promise<Client> {
   })
 }
 
-/** A disk that fails does not stop the command. The user sees one warning. */
+/** If the disk fails, the command continues without saving, and prints one warning. */
 async function openReputation(context: CommandContext): Promise<ReputationSettings> {
   let warned = false
   const onStoreError = (error: unknown): void => {

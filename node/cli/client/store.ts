@@ -7,7 +7,7 @@ import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 
 /**
- * Opens the database of what this machine knows about nodes.
+ * Opens the database with what this machine knows about nodes.
  *
  * @throws Error if it cannot be opened
  */

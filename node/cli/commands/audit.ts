@@ -1,4 +1,4 @@
-/** `potluck audit`: checks a fraud proof with nothing but the file and the model. */
+/** `potluck audit`: checks a fraud proof. It needs only the proof and the model file, and no network. */
 import { readFile, stat } from 'node:fs/promises'
 
 import { BAN, checkProof, proofModel, rememberProof, type ProofFinding } from '@potluck/client'
@@ -20,7 +20,10 @@ const VIOLATIONS: Readonly<Record<Violation, string>> = {
   finish: 'the answer stopped too early or too late'
 }
 
-/** Exit code 0 means that the proof is confirmed, 1 that it is not confirmed or not a valid proof. */
+/**
+ * The exit code is 0 if the proof is confirmed, perhaps under the condition that the output names. It is 1 if the proof
+ * is not confirmed or not valid.
+ */
 export async function audit(context: CommandContext): Promise<number> {
   const { settings, words, interrupted } = context
   const [file] = words
@@ -54,7 +57,7 @@ async function remember(finding: ProofFinding, context: CommandContext): Promise
     printNote(
       remembered
         ? 'This machine sends no more requests to the peer.'
-        : 'This machine does not ban the peer, because its accuser may have selected the answers.'
+        : 'This machine does not ban the peer, because the proof does not hold if the accuser selected the answers.'
     )
   } finally {
     store.close()
@@ -94,15 +97,17 @@ function describe({ peerId, modelDigest, answers, tokens, violations, logEvidenc
 }
 
 function conclusion({ confirmed, convincing }: Pick<ProofFinding, 'confirmed' | 'convincing'>): string {
-  if (convincing) return 'Confirmed: this peer did not serve the model that it signed for.'
-  if (confirmed) return 'Confirmed, if the accuser shows all answers that it audited. Selected answers prove less.'
-  return 'Not confirmed: an honest peer can have given these answers.'
+  if (convincing) return 'Confirmed: this peer cheated. The proof holds even if the accuser selected the answers.'
+  if (confirmed) {
+    return 'Confirmed on one condition: the file contains every answer that the accuser audited. If the accuser left out answers, the file does not prove fraud.'
+  }
+  return 'Not confirmed: an honest peer can give these answers.'
 }
 
-/** The evidence E bounds the chance that an honest peer ever reaches it: by Ville's inequality it is at most 1 in E. */
+/** By Ville's inequality, an honest peer ever reaches the evidence E with a probability of at most 1 in E. */
 function describeEvidence(logEvidence: number): string {
   if (logEvidence <= 0) return 'none: the answers fit the model'
   const decades = logEvidence / Math.LN10
   const odds = decades < 6 ? Math.floor(Math.exp(logEvidence)).toLocaleString('en') : `10^${Math.floor(decades)}`
-  return `at most 1 of ${odds} honest peers gives such answers; a peer is banned at 1 of ${BAN.toLocaleString('en')}`
+  return `an honest peer gives such answers with a probability of at most 1 in ${odds}; a ban needs at most 1 in ${BAN.toLocaleString('en')}`
 }

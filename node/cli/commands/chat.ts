@@ -1,4 +1,4 @@
-/** `potluck chat`: a conversation. This process holds it and sends all of it with each question. */
+/** `potluck chat`: a conversation. This process keeps the conversation, and sends all of it with each question. */
 import { createInterface, type Interface } from 'node:readline'
 
 import type { Client } from '@potluck/client'
@@ -39,7 +39,7 @@ class Conversation {
   readonly #lines: Interface
   readonly #context: CommandContext
   readonly #system: readonly ChatMessage[]
-  /** Questions and answers in turn. */
+  /** Questions and answers, alternately. */
   #turns: ChatMessage[] = []
   /** Stops the current answer. */
   #answering: AbortController | undefined
@@ -110,7 +110,7 @@ class Conversation {
         const tooLong = error instanceof PotluckError && error.code === 'context_length_exceeded'
         if (!tooLong || this.#turns.length === 0) throw error
         this.#turns.splice(0, 2)
-        printNote('The conversation is too long for the model. Its oldest question and answer are removed.')
+        printNote('The conversation is too long for the model. Removed its oldest question and answer.')
       }
     }
   }

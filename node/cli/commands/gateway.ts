@@ -12,7 +12,7 @@ export async function gateway(context: CommandContext): Promise<number> {
   const { settings, interrupted } = context
   const serving = settings.localNode ? await startServing(context) : undefined
   try {
-    // The client finds the node that `startServing` started by its data directory.
+    // `startServing` has started a node. The client finds this node through the data directory.
     const client = await connect(context)
     try {
       const started = await start(client, context)
@@ -43,7 +43,7 @@ async function start(client: Client, { settings }: CommandContext): Promise<Gate
     hosts: allowHost,
     origins: allowOrigin,
     limits: { requestsPerMinute },
-    onFailure: (error) => logger.error({ err: error }, 'a request failed because of a fault in the gateway')
+    onFailure: (error) => logger.error({ err: error }, 'a request failed because of an error in the gateway')
   })
 }
 
@@ -57,11 +57,11 @@ function announce({ url }: Gateway, serving: Serving | undefined, { settings }: 
   const rows = labelled([
     ['base URL', `${url}/v1`],
     ['key', settings.apiKey.length > 0 ? 'one of --api-key' : 'any text: the gateway does not check it'],
-    ['model', `auto, or one from ${url}/v1/models`],
-    ...(model === undefined ? [] : [['serving', `${model}, to the network too`]])
+    ['model', `auto, or a model from ${url}/v1/models`],
+    ...(model === undefined ? [] : [['serving', `${model}, also to other peers`]])
   ])
   const lines = [
-    `OpenAI's API for the network`,
+    `Serving OpenAI's API from the network`,
     '',
     ...rows.map((row) => `  ${row}`),
     '',

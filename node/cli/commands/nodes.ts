@@ -16,7 +16,7 @@ export async function nodes(context: CommandContext): Promise<number> {
   const { settings, words } = context
   const [peer] = words
   if (settings.proof !== undefined && peer === undefined) {
-    throw usageError('missing argument: the node of the proof, as in `potluck nodes PEER --proof FILE`')
+    throw usageError('missing argument: the peer id of the node, as in `potluck nodes PEER --proof FILE`')
   }
   const client = await connect(context)
   try {
@@ -55,13 +55,15 @@ async function explain(client: Client, peer: string, { settings }: CommandContex
   const end = peer.replace(/^…/, '')
   const standings = client.standing().filter(({ peerId }) => peerId.endsWith(end))
   if (standings.length === 0) {
-    throw new CommandError(`this machine knows no node ${peer}; \`potluck nodes\` lists the nodes that serve now`)
+    throw new CommandError(
+      `this machine does not know the node ${peer}; \`potluck nodes\` lists the nodes that serve now`
+    )
   }
   const proof = client.proofs().find(({ peerId }) => peerId.endsWith(end))
   if (settings.proof !== undefined) {
     if (proof === undefined) {
       throw new CommandError(
-        `there is no fraud proof against ${peer}: a proof needs answers that banned the node and were asked with --shareable`
+        `there is no fraud proof against ${peer}: a proof needs a ban by audits, and audited answers to requests with --shareable`
       )
     }
     await writeFile(settings.proof, proof.bytes)

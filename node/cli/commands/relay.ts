@@ -1,4 +1,6 @@
-/** `potluck relay`: runs a peer that introduces other peers and relays their connections, until Ctrl-C. */
+/**
+ * `potluck relay`: runs a peer that introduces other peers to each other and relays their connections, until Ctrl-C.
+ */
 import { isPrivate } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 

@@ -12,7 +12,7 @@ import { printWholeAnswer, summary } from '../terminal/answer.ts'
 import { usageError } from '../terminal/errors.ts'
 import { printNote } from '../terminal/output.ts'
 
-/** The longest time that the command waits for an audit, in milliseconds. An audit takes one prefill of the answer. */
+/** Timeout for the audit of the answer, in milliseconds. An audit takes one prefill of the prompt and the answer. */
 const AUDIT_TIMEOUT_MS = 3_000
 
 export async function run(context: CommandContext): Promise<number> {
@@ -21,7 +21,7 @@ export async function run(context: CommandContext): Promise<number> {
   const client = await connect(context)
   try {
     const { finish } = await printWholeAnswer(ask(client, prompt, context), settings)
-    // The end of this process would cancel the audit of the answer.
+    // The audit of the answer ends with this process, so the command waits for it.
     await Promise.race([client.audited(), until(deadline(AUDIT_TIMEOUT_MS, interrupted))])
     if (!settings.json) printNote(summary(finish, client.standing()))
   } finally {
@@ -33,13 +33,14 @@ export async function run(context: CommandContext): Promise<number> {
 async function readPrompt(words: readonly string[]): Promise<string> {
   const piped = isPiped(words.length > 0) ? await readText(process.stdin) : ''
   const prompt = [words.join(' '), piped].filter((part) => part.trim() !== '').join('\n\n')
-  if (prompt === '') throw usageError('missing prompt; write one, as in `potluck run "Hello"`, or pipe one in')
+  if (prompt === '')
+    throw usageError('missing prompt; write a prompt, as in `potluck run "Hello"`, or pipe a prompt in')
   return prompt
 }
 
 /**
- * Whether the command reads stdin. If it has a prompt, it reads only a pipe or a file, because a program that starts the
- * command can leave its stdin open forever.
+ * Whether the command reads stdin. A program that starts the command can leave stdin open forever. So if there is a
+ * prompt, the command reads stdin only if it is a pipe or a file.
  */
 function isPiped(hasPrompt: boolean): boolean {
   if (process.stdin.isTTY) return false

@@ -33,7 +33,7 @@ function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void 
   let reported: string | undefined
   return (event) => {
     if (event.type === 'advertised') {
-      // A node reserves its place on a relay after its start, and can lose and regain that place.
+      // A node makes its reservation on a relay after its start. It can lose the reservation and get it again.
       const reachability = describeReachability(node.addresses())
       if (json) printJson({ type: 'advertised', reachability })
       else if (reachability !== reported) printNote(`Other peers can find the node now. Reachable ${reachability}.`)
@@ -74,7 +74,7 @@ function describeDrain({ active, queued }: Load): string {
   return running === 0 ? 'Stopping.' : `Finishing ${count(running, 'answer')}. Press Ctrl-C again to stop at once.`
 }
 
-/** @param bootstrap addresses that lead other peers to the network of this node; its own can be private */
+/** @param bootstrap addresses through which the node joined. Other peers can use them too, even if it is behind NAT */
 function banner(node: PotluckNode, { remembered }: Engine, [bootstrap]: readonly string[]): string {
   const { models, hardware, slots } = node.card()
   const [model] = models

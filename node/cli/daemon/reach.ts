@@ -1,4 +1,6 @@
-/** How `serve`, `relay` and `gateway --local-node` are reached: the addresses that they listen on and announce. */
+/**
+ * How other peers reach a node or a relay: the addresses to listen on and to announce, and the way into the network.
+ */
 import { isPrivate } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Scope } from '@potluck/protocol'
@@ -16,7 +18,8 @@ export interface Reach {
 }
 
 /**
- * @param isOpen whether the user states that others can reach all interfaces of this machine, as for a relay
+ * @param isOpen whether other peers can reach every interface of this machine: true for a relay, which must be
+ *   reachable
  * @throws CommandError for an invalid address
  */
 export function reachOf(settings: Settings, defaultListen: readonly string[], isOpen: boolean): Reach {
@@ -38,7 +41,7 @@ function parse(address: string): ReturnType<typeof multiaddr> {
   }
 }
 
-/** The address that the most peers can use: a public one, else one on the LAN, a relayed one, or loopback. */
+/** The address that the most peers can use, in this order: public, on the LAN, through a relay, loopback. */
 export function bestAddress(addresses: readonly string[]): string | undefined {
   const rank = (address: string): number => {
     if (address.includes('/p2p-circuit')) return 2

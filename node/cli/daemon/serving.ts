@@ -9,12 +9,12 @@ import { createProgress, type Progress } from '../terminal/progress.ts'
 import { createLogger } from './log.ts'
 import { reachOf } from './reach.ts'
 
-/** Free ports: no other peer needs to know them, and one machine can run several nodes. */
+/** Any free ports. Other peers get them from the card, and one machine can run several nodes. */
 const LISTEN = ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws']
 
 export interface Serving {
   node: PotluckNode
-  /** The caller closes the engine after it stopped the node. */
+  /** The caller must stop the node first, and then close the engine. */
   engine: Engine
 }
 

@@ -1,4 +1,4 @@
-/** Offers models to download, when `serve` runs on a terminal without `--model`. */
+/** Offers models to download, if the user gave no `--model` and the command runs on a terminal. */
 import { freemem } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 
@@ -11,11 +11,11 @@ import { bytes } from '../terminal/units.ts'
 /** Share of the free memory that a model may take. The rest is for the machine's other programs. */
 const SHARE_OF_MEMORY = 0.7
 /**
- * Largest model for a processor, in bytes. A processor reads about 20 to 40 GB of weights per second, so a larger model
- * answers more slowly than people read.
+ * Largest model for a processor, in bytes. A processor reads about 20 to 40 GB of weights per second, and reads all
+ * weights for each token. So a model of 4 GB generates 5 to 10 tokens per second, about as fast as people read.
  */
 const MAX_BYTES_ON_PROCESSOR = 4e9
-/** A longer list does not fit on a small terminal. */
+/** Number of offered models. A longer list does not fit on a small terminal. */
 const MAX_OFFERED = 5
 
 /** @returns the URI of the model, or undefined for crumb */
@@ -28,15 +28,15 @@ export async function chooseModel(signal: AbortSignal): Promise<string | undefin
   for (const [index, { uri, licence, approximateBytes }] of offered.entries()) {
     printNote(`  ${index + 1}  ${uri.slice('hf:'.length).padEnd(52)}${bytes(approximateBytes).padStart(8)}  ${licence}`)
   }
-  printNote(`  0  ${'crumb: needs no download, knows little'.padEnd(52)}${bytes(crumb.Q8_0.bytes).padStart(8)}`)
+  printNote(`  0  ${'crumb: a tiny model, needs no download'.padEnd(52)}${bytes(crumb.Q8_0.bytes).padStart(8)}`)
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  // In raw mode the terminal sends no signal at Ctrl-C. An input that ends chooses crumb.
+  // In raw mode the terminal sends no signal at Ctrl-C. If the input ends, the command serves crumb.
   terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
   const fallback = offered.length > 0 ? '1' : '0'
   const ended = new Promise<string>((resolve) => terminal.on('close', () => resolve('0')))
   try {
     for (;;) {
-      const choice = (await Promise.race([terminal.question(`Which one? [${fallback}] `, { signal }), ended])).trim()
+      const choice = (await Promise.race([terminal.question(`Which model? [${fallback}] `, { signal }), ended])).trim()
       const entry = offered[Number(choice || fallback) - 1]
       if (choice === '0' || offered.length === 0) return undefined
       if (entry !== undefined) return entry.uri

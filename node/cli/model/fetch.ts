@@ -1,6 +1,6 @@
 /**
- * Downloads a model. The file first goes to a folder beside its final place, and moves there after its digest was
- * checked.
+ * Downloads a model. The downloader first writes the file to a folder `incoming`. After its digest was checked, the
+ * file moves to its final folder.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -24,9 +24,9 @@ export interface FetchOptions {
 }
 
 /**
- * Returns the path of the file, which is downloaded if it is not there yet.
+ * Returns the path of the model's file. Downloads the file if the directory does not have it yet.
  *
- * @throws CommandError if the download fails, or if the file has another digest than expected
+ * @throws CommandError if the download fails, or if the digest of the file is not the expected one
  */
 export async function fetchModel(uri: string, { directory, expected, json, signal }: FetchOptions): Promise<string> {
   const place = join(directory, placeOf(uri))
@@ -40,7 +40,7 @@ export async function fetchModel(uri: string, { directory, expected, json, signa
   const wanted = expected ?? (await statedDigest(uri, signal))
   if (wanted !== undefined) {
     await checkFile(path, wanted, { json, signal }).catch(async (error: unknown) => {
-      // If the wrong file stayed, the next command would take it for an unfinished download.
+      // Otherwise the next command would treat the wrong file as an unfinished download.
       if (!signal.aborted) await rm(path, { force: true })
       throw error
     })
@@ -51,7 +51,10 @@ export async function fetchModel(uri: string, { directory, expected, json, signa
   return final
 }
 
-/** The folder of a model. Files of different URLs can have the same name; files of different hub URIs cannot. */
+/**
+ * The folder of a model. Each URL has its own folder, because two URLs can end in the same file name. The files of
+ * different hub URIs have different names.
+ */
 function placeOf(uri: string): string {
   return uri.startsWith('http') ? createHash('sha256').update(uri).digest('hex').slice(0, 16) : '.'
 }
@@ -72,7 +75,7 @@ async function download(
   } catch (cause) {
     signal.throwIfAborted()
     throw new CommandError(
-      `cannot download ${uri}: ${messageOf(cause)}; check the URI and try again, which resumes a download that has begun`,
+      `cannot download ${uri}: ${messageOf(cause)}; check the URI and try again; a new try resumes the download`,
       { cause }
     )
   } finally {
@@ -80,7 +83,7 @@ async function download(
   }
   if (/-\d{5}-of-\d{5}\.gguf$/i.test(path)) {
     throw new CommandError(
-      `${uri} consists of several files; join them with \`llama-gguf-split --merge\` and serve the result`
+      `${uri} consists of several files; join the files with \`llama-gguf-split --merge\`, and serve the joined file with --model`
     )
   }
   return path
@@ -108,7 +111,7 @@ export async function checkFile(
   const digest = formatDigest(hash.digest())
   if (digest !== expected) {
     throw new CommandError(
-      `${path} is not served: its digest is ${digest}, not ${expected}; get the file again, or correct the expected digest`
+      `${path} is not served: its digest is ${digest}, not ${expected}; get the file again, or check --sha256 if you set it`
     )
   }
 }

@@ -1,4 +1,4 @@
-/** Finds the model file for `serve`: the one that the user names or chooses, or crumb. */
+/** Finds the model file to serve: the model that the user names or chooses, or crumb. */
 import { stat } from 'node:fs/promises'
 
 import { formatDigest, parseDigest } from '@potluck/protocol'
@@ -18,7 +18,7 @@ export interface FoundModel {
   name: string | undefined
 }
 
-/** @throws CommandError if the file does not exist, cannot be downloaded, or has another digest than expected */
+/** @throws CommandError if the file does not exist, cannot be downloaded, or does not have the expected digest */
 export async function findModel(context: CommandContext): Promise<FoundModel> {
   const { settings, interrupted } = context
   if (settings.serveModel !== undefined) return await find(settings.serveModel, context)

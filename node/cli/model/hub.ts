@@ -1,10 +1,11 @@
 /**
- * Reads the SHA-256 digest that Hugging Face states for a file. The hub keeps large files in Git LFS, whose key is that
- * digest. The response that redirects to such a file has the digest in the header `x-linked-etag`.
+ * Reads the SHA-256 digest that Hugging Face states for a file. The hub stores large files in Git LFS, under their
+ * SHA-256 digest. It answers a request for such a file with a redirect, which has the digest in the header
+ * `x-linked-etag`.
  */
 import { deadline, formatDigest, parseDigest } from '@potluck/protocol'
 
-/** Timeout for the hub's statement, in milliseconds. Without the statement, the file is not checked. */
+/** Timeout for reading the digest from the hub, in milliseconds. If the timeout passes, the file is not checked. */
 const HUB_TIMEOUT_MS = 10_000
 /** The hub resolves a quantization to a file only for the user agent of llama.cpp. */
 const USER_AGENT = 'llama-cpp'
@@ -24,7 +25,10 @@ export async function statedDigest(uri: string, signal: AbortSignal): Promise<st
   }
 }
 
-/** The name `user/repo:QUANT` of a `hf:` URI. A URI of a file gives the file's name in place of the quantization. */
+/**
+ * The name of a `hf:` URI, as `user/repo:QUANT`. If the URI names a file instead of a quantization, the file's name
+ * takes the place of `QUANT`.
+ */
 export function nameOf(uri: string): string | undefined {
   const parts = parseHubUri(uri)
   if (parts === undefined) return undefined

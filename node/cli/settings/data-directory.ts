@@ -1,4 +1,4 @@
-/** The parts of the data directory. A node and a relay are separate peers, and each locks its own part. */
+/** The folders in the data directory. A node and a relay are separate peers, and each locks its own folder. */
 import { join } from 'node:path'
 
 import { defaultDataDirectory, type Environment } from './resolve.ts'

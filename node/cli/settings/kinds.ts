@@ -1,9 +1,9 @@
 /** The types of settings. Each type parses flags and environment variables, and checks values of the config file. */
 
 export interface Kind<T> {
-  /** The value in the help, as in `--slots <number>`. Undefined for a switch. */
+  /** How the help writes the value: `number` in `--slots <number>`. Undefined for a switch. */
   placeholder?: string
-  /** Whether the flag can be repeated. Each repetition adds one value, which is not split at commas. */
+  /** Whether the flag can be repeated. Each repetition adds one value. The value of a flag is not split at commas. */
   many?: boolean
   /** @throws Error that names the expected value */
   parse: (text: string) => T
@@ -57,7 +57,7 @@ export const integer = (least: number, most: number): Kind<number> => {
   }
 }
 
-/** An unsigned integer of 64 bits. A TOML integer reaches 2^63 - 1 only. */
+/** An unsigned integer of 64 bits. In the config file the largest value is 2^63 - 1, the limit of TOML. */
 export const seed: Kind<bigint> = {
   placeholder: 'number',
   parse: (value) => (/^\d+$/.test(value) ? bits64(BigInt(value)) : refuse('a whole number below 2^64')),

@@ -1,4 +1,6 @@
-/** The settings of one command: flags, then environment variables, then the config file, then defaults. */
+/**
+ * The settings of one command. Flags override environment variables, which override the config file, then the defaults.
+ */
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +16,7 @@ export interface Sources {
   /** The parsed flags of the command line. */
   flags: Partial<Settings>
   env: Environment
-  /** The path that the user gave. Undefined means the default path, where the file can be absent. */
+  /** The path that the user gave with `--config`. Without it, the file is at the default path, and can be absent. */
   configFile: string | undefined
 }
 
@@ -27,7 +29,7 @@ export async function resolveSettings({ flags, env, configFile }: Sources): Prom
     const value = env[envOf(name)]
     return value === undefined || value === '' ? [] : [[name, parseVariable(name, value)]]
   })
-  // The kind of its setting has checked each value.
+  // Each value was checked by the `kind` of its setting.
   return { ...defaults, ...file, ...Object.fromEntries(fromEnv), ...flags } as Settings
 }
 

@@ -1,7 +1,7 @@
 /**
- * The table of all settings. The name of a setting gives its flag (`--data-dir`), its environment variable
- * (`POTLUCK_DATA_DIR`) and its key in the config file (`data-dir`). The help, the checks and `docs/configuration.md` are
- * made from this table.
+ * The table of all settings. The name of a setting, such as `dataDir`, gives its flag (`--data-dir`), its environment
+ * variable (`POTLUCK_DATA_DIR`) and its key in the config file (`data-dir`). The help, the checks and
+ * `docs/configuration.md` come from this table.
  */
 import type { Mode } from '@potluck/client'
 import type { Scope } from '@potluck/protocol'
@@ -59,11 +59,11 @@ export interface Settings {
 export interface Setting<T> {
   kind: Kind<NonNullable<T>>
   default: T
-  /** The default in words, if the value alone does not explain it. */
+  /** Describes the default, if its value alone does not explain it. */
   defaultText?: string
   doc: string
   commands: readonly CommandName[]
-  /** The flag, if it is not made from the name. */
+  /** The flag, if it differs from the name. */
   flag?: string
 }
 
@@ -79,7 +79,8 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   bootstrap: {
     kind: list('multiaddr'),
     default: [],
-    defaultText: 'none: uses the node on this machine, or mDNS',
+    defaultText:
+      'none: serve and relay find peers by mDNS; the other commands join through the node on this machine, or use mDNS if no node runs here',
     doc: 'addresses of peers to join the network through, as /ip4/…/tcp/…/p2p/…',
     commands: [...DAEMON, ...FIND]
   },
@@ -87,7 +88,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: toggle,
     default: undefined,
     defaultText:
-      'true for serve and relay; for other commands, true if there is no bootstrap address and no node on this machine',
+      'true for serve and relay; for the other commands, true only if there is no bootstrap address and no node on this machine',
     doc: 'use multicast DNS to find peers on the local network, and to be found there',
     commands: [...DAEMON, ...FIND]
   },
@@ -95,21 +96,21 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: choice<Scope>('local', 'public'),
     default: undefined,
     defaultText:
-      'public if a bootstrap or announced address is public, or if a relay has no such address but a public interface; else local',
-    doc: 'local uses private addresses too (a LAN, a testnet); public uses public addresses only (the internet)',
+      'public if --bootstrap or --announce has a public address; for a relay without these options, public if it listens on a public address; otherwise local',
+    doc: 'addresses to use: local also uses private addresses, for a LAN or a testnet; public uses only public addresses, for the internet',
     commands: [...DAEMON, ...FIND]
   },
   mode: {
     kind: choice<Mode>('open', 'trusted', 'local'),
     default: 'open',
-    doc: 'nodes that may answer: open allows all but quarantined and banned nodes, trusted allows the trusted nodes and your own node, local allows your own node only',
+    doc: 'nodes that may answer: open allows all nodes except quarantined and banned nodes; trusted allows only the nodes of --trusted and your own node; local allows only your own node',
     commands: FIND
   },
   trusted: {
     kind: list('peer id'),
     default: [],
     defaultText: 'none',
-    doc: 'nodes that you trust; they skip the probation',
+    doc: 'peer ids of nodes that you trust; they need no probation',
     commands: FIND
   },
   listen: {
@@ -122,7 +123,8 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   announce: {
     kind: list('multiaddr'),
     default: [],
-    defaultText: 'the addresses that it listens on; on the internet, its addresses at relays',
+    defaultText:
+      'for a node on the internet, its addresses at relays; otherwise the addresses that the peer listens on',
     doc: 'addresses at which other peers can reach this one: a public address, or the address of a forwarded port',
     commands: [...DAEMON, 'gateway']
   },
@@ -136,7 +138,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   serveModel: {
     kind: text('model'),
     default: undefined,
-    defaultText: 'on a terminal, asks which model to download; else crumb',
+    defaultText: 'asks which model to download, if it runs on a terminal; otherwise crumb',
     doc: 'model to serve: a GGUF file, a URL, hf:user/repo:QUANT, or crumb',
     commands: SERVE,
     flag: '--model'
@@ -152,49 +154,49 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   model: {
     kind: text('model'),
     default: undefined,
-    defaultText: 'auto: the best model that is served now',
-    doc: 'model to ask: auto, a name (user/repo:QUANT) or a digest (sha256:…); only a digest identifies the weights',
+    defaultText: 'auto: the best model that nodes serve now',
+    doc: 'model that answers: auto, a name (user/repo:QUANT) or a digest (sha256:…); only a digest identifies the weights',
     commands: ASK
   },
   name: {
     kind: text('user/repo:QUANT'),
     default: undefined,
-    defaultText: 'made from the URI or the file of the model',
+    defaultText: 'derived from the URI or the file name of the model',
     doc: 'name of the model on the network',
     commands: SERVE
   },
   sha256: {
     kind: text('digest'),
     default: undefined,
-    doc: 'SHA-256 digest that the model file must have; another file is not served',
+    doc: 'SHA-256 digest that the model file must have; the command refuses a file with another digest',
     commands: SERVE
   },
   slots: {
     kind: integer(1, 256),
     default: undefined,
-    defaultText: 'chosen for the hardware',
-    doc: 'number of answers generated at the same time; each takes memory for one context',
+    defaultText: '4',
+    doc: 'number of answers that the node generates at the same time; each slot takes memory for one context',
     commands: SERVE
   },
   conversations: {
     kind: integer(0, 255),
     default: undefined,
     defaultText: 'as many as fit in half of the free memory, at most 48',
-    doc: 'number of conversations to remember beside those in the slots; the next turn of such a conversation starts faster; each takes memory for one context',
+    doc: 'number of conversations to remember, in addition to the conversations in the slots; the next turn of a remembered conversation starts faster; each takes memory for one context',
     commands: SERVE
   },
   context: {
     kind: integer(16, 16_777_216),
     default: undefined,
-    defaultText: 'chosen for the model and the hardware',
+    defaultText: 'the context of the model, at most 8192',
     doc: 'context length of one slot in tokens, for prompt and answer together',
     commands: SERVE
   },
   threads: {
     kind: integer(1, 1024),
     default: undefined,
-    defaultText: 'chosen for the hardware',
-    doc: 'number of processor threads of the engine; leave one core free',
+    defaultText: 'one less than the number of cores; 1 for a tiny model',
+    doc: 'number of processor threads of the engine; leave one core free for other programs',
     commands: EVALUATE
   },
   gpu: {
@@ -207,13 +209,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: integer(0, 65_535),
     default: undefined,
     defaultText: 'none',
-    doc: 'port of /metrics, /healthz and /readyz on 127.0.0.1; 0 takes a free port',
+    doc: 'port on 127.0.0.1 for metrics and health checks (/metrics, /healthz, /readyz); 0 takes a free port',
     commands: ['serve']
   },
   host: {
     kind: text('address'),
     default: '127.0.0.1',
-    doc: "address that OpenAI's API listens on; all addresses except loopback need --api-key",
+    doc: "address that OpenAI's API listens on; every address except loopback needs --api-key",
     commands: ['gateway']
   },
   port: {
@@ -226,14 +228,14 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: list('key'),
     default: [],
     defaultText: 'none: the gateway checks no key',
-    doc: 'keys of which a caller must send one; use the environment variable, because other users of the machine can read flags',
+    doc: 'keys that callers can use; each caller must send one of them; set keys in the environment variable, because other users of the machine can read flags',
     commands: ['gateway']
   },
   allowHost: {
     kind: list('name'),
     default: [],
     defaultText: 'localhost and IP addresses',
-    doc: 'host names that callers may use for the gateway, such as potluck.lan',
+    doc: 'host names by which callers may address the gateway, such as potluck.lan',
     commands: ['gateway']
   },
   allowOrigin: {
@@ -264,8 +266,8 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   maxTokens: {
     kind: integer(1, 131_072),
     default: undefined,
-    defaultText: '1024, or less if the context has less room',
-    doc: 'limit of the answer in tokens',
+    defaultText: '1024, or fewer if the context has less room',
+    doc: 'largest number of tokens in the answer',
     commands: ASK
   },
   temperature: {
@@ -279,42 +281,42 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: integer(0, 64),
     default: undefined,
     defaultText: '40',
-    doc: 'number of the most probable tokens to choose from; 0 means 64, the maximum',
+    doc: 'choose each token from this number of the most probable tokens; 0 means the maximum, 64',
     commands: ASK
   },
   topP: {
     kind: number(0, 1),
     default: undefined,
     defaultText: '0.95',
-    doc: 'choose from the fewest tokens whose probabilities add up to this value',
+    doc: 'choose each token from the smallest set of the most probable tokens whose probabilities add up to this value',
     commands: ASK
   },
   minP: {
     kind: number(0, 1),
     default: undefined,
     defaultText: '0.05',
-    doc: 'exclude tokens with less than this share of the highest probability',
+    doc: 'exclude tokens whose probability is below this value times the highest probability',
     commands: ASK
   },
   presencePenalty: {
     kind: number(-100, 100),
     default: undefined,
     defaultText: '0',
-    doc: 'amount subtracted once from the score of each token that is in the answer',
+    doc: 'amount to subtract from the score of each token that the answer already contains',
     commands: ASK
   },
   frequencyPenalty: {
     kind: number(-100, 100),
     default: undefined,
     defaultText: '0',
-    doc: 'amount subtracted from the score of a token for each time that it is in the answer',
+    doc: 'amount to subtract from the score of a token each time that the answer already contains it',
     commands: ASK
   },
   seed: {
     kind: seed,
     default: undefined,
     defaultText: 'random',
-    doc: 'seed of the random choices: the same seed, model and settings give the same answer',
+    doc: 'seed of the random choices; the same prompt, seed, model and settings give the same answer',
     commands: ASK
   },
   stop: {
@@ -327,37 +329,37 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   shareable: {
     kind: toggle,
     default: false,
-    doc: 'allow other nodes to see the prompt and the answer, so that they can audit the node that answered',
+    doc: 'allow the client to send the prompt and the answer to other nodes, which then audit the node that answered',
     commands: ASK
   },
   otherModels: {
     kind: toggle,
     default: false,
-    doc: 'let another model continue the answer if no node with the same model is left',
+    doc: 'let another model continue the answer if all nodes with the same model fail',
     commands: ASK
   },
   raw: {
     kind: toggle,
     default: false,
-    doc: 'let the model continue the prompt as it is, without a chat template',
+    doc: 'let the model continue the text of the prompt, without a chat template',
     commands: ['run']
   },
   proof: {
     kind: text('file'),
     default: undefined,
-    doc: 'file to write the fraud proof to: the answers that banned the node, for `potluck audit`',
+    doc: 'file to write the fraud proof to; it contains the audited answers that led to the ban, and `potluck audit` checks it',
     commands: ['nodes']
   },
   remember: {
     kind: toggle,
     default: false,
-    doc: 'ban the node on this machine too, if the proof holds even for selected answers',
+    doc: 'also ban the node on this machine, if the answers prove fraud even though the accuser may have selected them',
     commands: ['audit']
   },
   logLevel: {
     kind: choice('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
     default: 'warn',
-    doc: 'lowest level of the log lines, which are JSON on stderr',
+    doc: 'log only lines of this level and above, as JSON on stderr',
     commands: [...DAEMON, 'gateway', 'audit']
   },
   json: {

@@ -1,4 +1,7 @@
-/** Prints an answer: its text while it arrives, then one line about it; with --json, each part as an object. */
+/**
+ * Prints the text of an answer while it arrives, and then one line about the answer. With --json, prints each part as
+ * JSON.
+ */
 import type { Answer, FinishPart, PeerStanding } from '@potluck/client'
 
 import { printAnswer, printJson, printLine, printReasoning } from './output.ts'
@@ -14,7 +17,7 @@ export interface PrintedAnswer {
 /**
  * Prints an answer until it is complete.
  *
- * @throws PotluckError if the answer fails; the text that arrived before stays printed
+ * @throws PotluckError if the answer fails. The text that arrived before the failure is already printed
  */
 export async function printWholeAnswer(answer: Answer, { json }: { json: boolean }): Promise<PrintedAnswer> {
   let text = ''

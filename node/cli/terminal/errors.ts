@@ -5,7 +5,7 @@ import { ERROR_POLICY, PotluckError, type ErrorCode } from '@potluck/protocol'
 const EXIT_FAILED = 1
 /** The exit code of a command whose options, arguments or settings are wrong. */
 export const EXIT_USAGE = 2
-/** The exit code after Ctrl-C, as in shells: 128 and the number of SIGINT. */
+/** The exit code after Ctrl-C, as in shells: 128 plus 2, the number of the signal SIGINT. */
 export const EXIT_INTERRUPTED = 130
 
 /** An error of a command. Its message is one line for the user. */
@@ -61,12 +61,12 @@ function advice(code: ErrorCode, retryAfterMs = 0): string {
     case 'rate_limited':
       return `try again${retryAfterMs > 0 ? ` in ${Math.ceil(retryAfterMs / 1000)} s` : ' later'}`
     case 'no_providers':
-      return 'list what is served with `potluck models`, name a peer of the network with --bootstrap, or start a node with `potluck serve`'
+      return 'list the served models with `potluck models`, name a peer of the network with --bootstrap, or start a node with `potluck serve`'
     case 'context_length_exceeded':
       return 'shorten the prompt, lower --max-tokens, or choose a model with a longer context'
     case 'dial_failed':
     case 'dial_timeout':
-      return 'the node may be gone: try again, or choose another --model'
+      return 'the node may have stopped: try again, or choose another --model'
     case 'engine_failed':
     case 'stream_cut':
     case 'admission_timeout':
@@ -76,7 +76,7 @@ function advice(code: ErrorCode, retryAfterMs = 0): string {
     case 'protocol_violation':
       return 'try again: the client may choose another node'
     case 'unsupported':
-      return 'choose another --model: `potluck models` lists what is served'
+      return 'choose another --model: `potluck models` lists the served models'
     case 'aborted':
     case 'caller_stalled':
     case 'draining':

@@ -1,7 +1,7 @@
-/** Writes to stdout and stderr. Results go to stdout, remarks about them to stderr. */
+/** Writes to stdout and stderr. Results go to stdout. Notes about the results go to stderr. */
 import type { ErrorReport } from './errors.ts'
 
-/** Prints one JSON object on a line. Bigints become strings, because JSON numbers lose their digits. */
+/** Prints one JSON object on a line. A bigint becomes a string, because a JSON number would lose digits. */
 export function printJson(value: object): void {
   process.stdout.write(
     `${JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? String(item) : item))}\n`
@@ -12,7 +12,7 @@ export function printLine(text = ''): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** Prints a remark about the result. */
+/** Prints a note about the result. */
 export function printNote(text: string): void {
   process.stderr.write(`${text}\n`)
 }
@@ -23,14 +23,14 @@ export function printError({ code, message }: ErrorReport, json: boolean): void 
 }
 
 /**
- * Writes a piece of an answer. A model can write control characters, which would control the user's terminal, so a
- * terminal gets the text without them. A file or a program gets all of it.
+ * Writes a piece of an answer. Control characters in the answer could control the user's terminal, so a terminal gets
+ * the text without control characters. A file or a program gets the unchanged text.
  */
 export function printAnswer(text: string): void {
   process.stdout.write(process.stdout.isTTY ? withoutControls(text) : text)
 }
 
-/** Writes a piece of the model's reasoning, which is a remark and not part of the answer. */
+/** Writes a piece of the model's reasoning to stderr, because it is not part of the answer. */
 export function printReasoning(text: string): void {
   process.stderr.write(process.stderr.isTTY ? withoutControls(text) : text)
 }
@@ -40,7 +40,7 @@ export function withoutControls(text: string): string {
   return text.replaceAll(/[^\P{Cc}\n\t]/gu, '')
 }
 
-/** Puts a label before each text, and the texts below each other. An empty label continues the text above. */
+/** Formats rows of a label and a text. All texts begin in the same column. An empty label continues the row above. */
 export function labelled(rows: readonly (readonly string[])[]): string[] {
   const width = Math.max(...rows.map(([label = '']) => label.length)) + 2
   return rows.map(([label = '', text = '']) => `${label.padEnd(width)}${text}`)

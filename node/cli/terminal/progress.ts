@@ -1,4 +1,7 @@
-/** The progress of a long task: a bar on a terminal, otherwise some lines. It goes to stderr, or to stdout as JSON. */
+/**
+ * Prints the progress of a long task: on a terminal as a bar, otherwise as lines on stderr, with --json as JSON on
+ * stdout.
+ */
 import { printJson, printNote } from './output.ts'
 
 export interface Progress {
@@ -10,7 +13,7 @@ export interface Progress {
 
 /** Width of the bar in characters. */
 const BAR_WIDTH = 30
-/** Number of lines for a whole task if there is no terminal. */
+/** Without a terminal, the number of steps of a task. Each step prints a line. */
 const STEPS = 10
 
 /** @param stage the name of the task in one word */

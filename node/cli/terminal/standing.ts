@@ -1,4 +1,4 @@
-/** What this machine knows about a node, as a word and as a sentence. */
+/** Describes the standing of a node in a word and in a sentence. */
 import type { PeerStanding } from '@potluck/client'
 
 export function standingWord({ standing, local, trusted }: PeerStanding): string {
@@ -6,7 +6,7 @@ export function standingWord({ standing, local, trusted }: PeerStanding): string
   return trusted && standing !== 'banned' && standing !== 'quarantined' ? 'trusted' : standing
 }
 
-/** The most important reason for the standing, or the standing itself if there is no reason yet. */
+/** The most important reason for the standing. If there is no reason yet, the standing itself. */
 export function standingSentence(peer: PeerStanding): string {
   if (peer.local) return 'your own node'
   return peer.reasons[0] ?? peer.standing

@@ -10,7 +10,7 @@ export function duration(ms: number): string {
   return seconds < 48 * 3600 ? `${(seconds / 3600).toFixed(1)} h` : `${(seconds / 86_400).toFixed(1)} days`
 }
 
-/** "640 MB", in powers of 1,000 as disks and model hubs count. */
+/** "640 MB". A MB is 1,000,000 bytes, as on disks and model hubs. */
 export function bytes(count: number): string {
   return prettyBytes(count)
 }
@@ -21,7 +21,7 @@ export function parameters(count: number): string {
   return count >= 1e6 ? `${(count / 1e6).toFixed(1)} M` : `${Math.round(count / 1e3)} K`
 }
 
-/** "56 tok/s". A rate that was not measured is a dash. */
+/** "56 tok/s", or "-" for a rate that was not measured. */
 export function rate(tokensPerSecond: number): string {
   if (tokensPerSecond <= 0) return '-'
   return `${tokensPerSecond < 10 ? tokensPerSecond.toFixed(1) : Math.round(tokensPerSecond)} tok/s`
@@ -32,12 +32,12 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 
-/** The end of a peer id. The beginning is the same for all keys of one type and identifies nobody. */
+/** The last 8 characters of a peer id. The first characters are the same for all keys of one type. */
 export function shortPeer(peerId: string): string {
   return `…${peerId.slice(-8)}`
 }
 
-/** The first digits of a digest: `sha256:1a2b3c4d5e6f`. */
+/** The first 12 digits of a digest: `sha256:1a2b3c4d5e6f`. */
 export function shortDigest(digest: string): string {
   return digest.slice(0, 'sha256:'.length + 12)
 }

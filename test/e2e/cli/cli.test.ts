@@ -1,4 +1,4 @@
-/** The command as users run it: a relay, a node and their callers are processes. */
+/** Tests the command line as users run it: a relay, a node and each other command are processes. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ afterAll(async () => {
   await Promise.all([home, elsewhere].map(async (directory) => await rm(directory, { recursive: true, force: true })))
 })
 
-/** Runs a command with another data directory than the node's, as on another machine. */
+/** Runs a command as on another machine: its data directory is not the node's data directory. */
 async function ask(
   args: readonly string[],
   options: { input?: string; env?: Record<string, string> } = {}
@@ -161,7 +161,7 @@ describe('what a command learns about a node', () => {
     expect(stdout).toMatch(/complete: \d+ of \d+ answers?, the last \d+ s ago/)
   })
 
-  test('stays on the machine that learnt it, and marks its own node', async () => {
+  test('stays on one machine: the machine of the node lists the node as its own', async () => {
     const [node] = lines((await potluck(['nodes', '--no-mdns', '--json'], { home })).stdout)
     expect(node?.standing).toMatchObject([{ local: true }])
     const { stderr } = await potluck(['run', '--no-mdns', '--max-tokens', '2', 'x'], { home })
@@ -178,7 +178,7 @@ describe('what a command learns about a node', () => {
     expectOneLine(noPeer, 'nodes PEER --proof FILE')
   })
 
-  test('does not override --mode local, which forbids the node', async () => {
+  test('does not override --mode local, which excludes the node', async () => {
     const { code, stderr } = await ask(['run', ...network, bootstrap, '--mode', 'local', 'x'])
     expect(code).toBe(1)
     expect(stderr).toContain("not the user's own")

@@ -38,7 +38,7 @@ export async function potluck(args: readonly string[], { input = '', ...options 
   return await finished(child)
 }
 
-/** A command that runs until it is stopped: a relay, a node, a chat. */
+/** A command that runs until the test stops it: a relay, a node, a gateway. */
 export class Running {
   readonly child: ChildProcess
   readonly ended: Promise<Finished>

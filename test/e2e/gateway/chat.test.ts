@@ -112,7 +112,7 @@ test('a text completion continues each prompt, echoes it, and stops at max_token
   expect(texts.join('')).toBe('Once The')
 })
 
-test('the gateway finds a model by its name, by its digest, encoded or not, and as auto', async () => {
+test('the gateway finds a model by its name, by its digest and as auto; ids can be percent-encoded', async () => {
   const engine = scripted()
   const { url } = await gateway([await node(engine)])
   const list = (await (await fetch(`${url}/v1/models`)).json()) as {
@@ -132,7 +132,7 @@ test('the gateway finds a model by its name, by its digest, encoded or not, and 
   expect([absent.status, await absent.json()]).toMatchObject([404, { error: { code: 'model_not_found' } }])
 })
 
-test('a request that no node of the model supports is a 400, which lists what the nodes support', async () => {
+test('if no node with the model supports a request, a 400 lists what the nodes support', async () => {
   const { url } = await gateway([await node(scripted({ model: { features: ['chat'] } }))])
   const ask = async (more: object): Promise<unknown> =>
     await (await post(url, 'chat/completions', { messages: MESSAGES, model: 'potluck/scripted:F32', ...more })).json()
@@ -159,7 +159,7 @@ test('a caller that disconnects frees the slot', async () => {
   }
 })
 
-test('a failure in mid-answer is an event in the stream, which then has no [DONE]', async () => {
+test('a failure in the middle of an answer is an event in the stream, which then has no [DONE]', async () => {
   let crash = false
   const engine = scripted({
     before: ({ position }) => (crash && position === 5 ? 'cut' : undefined)
@@ -188,7 +188,7 @@ test('if all nodes are busy, a 429 gives the shortest wait', async () => {
   await expect(first.text()).rejects.toThrow('abort')
 })
 
-test('another node continues an answer whose node fails, and the answer reports it; if all nodes fail, it is a 502', async () => {
+test('if the node of an answer fails, another node continues the answer, which reports it; if all nodes fail, the error is a 502', async () => {
   let cuts = 0
   const cutting = (): ScriptedEngine =>
     scripted({ before: ({ kind, position }) => (kind === 'token' && position === 5 && cuts-- > 0 ? 'cut' : undefined) })

@@ -35,7 +35,7 @@ test('--local-node: the gateway serves a model, answers, and stops on request', 
   expect((await running.stop()).code).toBe(0)
 })
 
-test('an address without a key fails with a one-line message', async () => {
+test('without a key, an address that other machines can reach fails with a one-line message', async () => {
   const bootstrap = [
     '--no-mdns',
     '--bootstrap',

@@ -62,7 +62,7 @@ export async function* events(response: Response): AsyncGenerator<ReceivedEvent>
   }
 }
 
-/** The fields of chunks that tests check, for chats and text completions. */
+/** A chunk of a chat or a text completion, with the fields that tests check. */
 export interface Chunk {
   id: string
   choices: { index: number; text?: string; delta?: { role?: string; content?: string }; finish_reason: string | null }[]

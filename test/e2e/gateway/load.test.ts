@@ -14,7 +14,7 @@ test('fifty streams at once: each character arrives once and in order', async ()
   expect([answers, tokens]).toEqual([100, 10_000])
 })
 
-test('a stalled reader slows no other caller, and its node stops when the buffers are full', async () => {
+test('a caller that reads nothing does not slow other callers down, and its node stops when the buffers are full', async () => {
   const serving = await node(new ScriptedEngine({ slots: 2, contextLength: 131_072 }))
   const { url } = await gateway([serving])
   const ask = { messages: [{ role: 'user', content: 'hello' }], logit_bias: { 257: -100 } }
@@ -26,6 +26,6 @@ test('a stalled reader slows no other caller, and its node stops when the buffer
   for (let index = 0; index < 5; index++) {
     expect((await post(url, 'chat/completions', { ...ask, max_tokens: 100 })).status).toBe(200)
   }
-  // The slow answer is not complete: no buffer holds its hundreds of megabytes.
+  // The slow answer is not complete, because no buffer can hold its hundreds of megabytes.
   await until(serving, ({ requestsRunning }) => requestsRunning === 1)
 })

@@ -9,7 +9,7 @@ import { nameOf, statedDigest } from '../../../node/cli/model/hub.ts'
 import { Hub } from './hub.ts'
 
 const URI = 'hf:user/repo:Q8_0'
-/** The size of the chunks that the library downloads. It resumes at the start of a chunk. */
+/** The size of the chunks that the library downloads. An interrupted download resumes at the start of a chunk. */
 const CHUNK_BYTES = 5 * 1024 * 1024
 
 let hub: Hub
@@ -31,12 +31,12 @@ async function fetchOnce(expected?: string, uri = URI): Promise<string> {
   return await fetchModel(uri, { directory, expected, json: false, signal: new AbortController().signal })
 }
 
-/** The files that the next command would take for a checked model. */
+/** The files that the next command would accept as checked models. */
 async function models(): Promise<string[]> {
   return (await readdir(directory)).filter((name) => name.endsWith('.gguf'))
 }
 
-/** The library appends a list of the complete chunks to the unfinished file. */
+/** Whether the library has a complete chunk. It then appends a list of the complete chunks to the unfinished file. */
 async function hasWholeChunk(length: number): Promise<boolean> {
   const incoming = join(directory, 'incoming')
   const files = await readdir(incoming).catch(() => [])
@@ -52,12 +52,12 @@ test('a model is downloaded once', async () => {
   expect(hub.starts).toHaveLength(length)
 })
 
-test('a URL works too', async () => {
+test('a model can be downloaded from a URL', async () => {
   const path = await fetchOnce(hub.digest, `${hub.url}/files/storage/tiny-Q8_0.gguf`)
   expect(await readFile(path)).toEqual(hub.content)
 })
 
-test('a file with another digest than the hub states is removed', async () => {
+test('a file is removed if its digest differs from the digest that the hub states', async () => {
   hub.stated = `sha256:${'0'.repeat(64)}`
   await expect(fetchOnce()).rejects.toThrow('not sha256:000')
   expect(await models()).toEqual([])
@@ -110,7 +110,7 @@ test('the URI of a model gives its name', () => {
   expect(nameOf('https://example.org/tiny.gguf')).toBeUndefined()
 })
 
-test('only files on the hub have a stated digest', async () => {
+test('the hub states digests only for its own files', async () => {
   const { signal } = new AbortController()
   expect(await statedDigest(URI, signal)).toBe(hub.digest)
   expect(await statedDigest('hf:user/repo/tiny-Q8_0.gguf', signal)).toBe(hub.digest)

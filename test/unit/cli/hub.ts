@@ -11,9 +11,9 @@ export class Hub {
   readonly digest: string
   /** The digest that the hub states. A test can set a wrong one, or none. */
   stated: string | undefined
-  /** The starts of the requested ranges. The first request of the library has no range, because it reads only the headers. */
+  /** The starts of the requested ranges. The library's first request reads only the headers, so it has no range. */
   readonly starts: number[] = []
-  /** The hub sends no byte behind this offset, and keeps the connection open. */
+  /** The hub sends no bytes after this offset, and keeps the connection open. */
   stallAt: number = Number.POSITIVE_INFINITY
   readonly #server: Server
 
@@ -44,7 +44,7 @@ export class Hub {
     if (path === '/v2/user/repo/manifests/Q8_0') {
       response.end(JSON.stringify({ ggufFile: { rfilename: FILE } }))
     } else if (path === `/user/repo/resolve/main/${FILE}`) {
-      // As the real hub does: the redirect states the digest, and another URL serves the file.
+      // Like the real hub: a redirect states the digest, and another URL serves the file.
       const tag = this.stated === undefined ? {} : { 'x-linked-etag': `"${this.stated.slice('sha256:'.length)}"` }
       response.writeHead(302, { location: `${this.url}/files/storage/${FILE}`, ...tag }).end()
     } else if (path === `/files/storage/${FILE}`) this.#sendFile(request, response)

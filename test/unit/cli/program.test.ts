@@ -19,11 +19,11 @@ async function parse(...args: string[]): Promise<Given> {
   return given
 }
 
-test('only the flags of the command line are passed on', async () => {
+test('a command gets only the flags that the user gave', async () => {
   expect(await parse('run', 'hello', 'you')).toEqual({ flags: {}, words: ['hello', 'you'] })
 })
 
-test('each setting parses its flags', async () => {
+test('each setting parses its flag', async () => {
   const { flags, words, config } = await parse(
     'run',
     '--bootstrap',

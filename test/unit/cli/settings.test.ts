@@ -101,7 +101,7 @@ describe('the error names', () => {
     ).rejects.toThrow(nowhere)
   })
 
-  test('but the default config file can be absent', async () => {
+  test('no default config file, because it can be absent', async () => {
     const settings = await resolveSettings({ flags: {}, env: { XDG_CONFIG_HOME: directory }, configFile: undefined })
     expect(settings.json).toBe(false)
   })

@@ -1,4 +1,4 @@
-/** How the gateway formats parts that crumb never generates: reasoning, and several tool calls. */
+/** Tests how the gateway formats what crumb never generates: reasoning, and several tool calls. */
 import { Answer, type AnswerMetadata, type AnswerPart, type DeltaPart, type FinishPart } from '@potluck/client'
 import type OpenAI from 'openai'
 import { expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** Maps the network's failures to HTTP errors, and tests the guards that need no network. */
+/** Tests the HTTP errors for the network's failures, and the guards that need no network. */
 import { ERROR_POLICY, PotluckError, type ErrorCode } from '@potluck/protocol'
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
@@ -44,7 +44,7 @@ test.each(Object.keys(ERROR_POLICY) as ErrorCode[])(
   }
 )
 
-test('busy nodes: the error gives the shortest wait, and no retry for a wait that SDKs ignore', () => {
+test('busy nodes: the error gives the wait, and forbids a retry if SDKs would ignore the wait', () => {
   const soon = toApiError(new PotluckError('busy', 'busy', { retryAfterMs: 1_500 }))
   expect(soon.headers).toEqual({ 'x-should-retry': 'true', 'retry-after': '2', 'retry-after-ms': '1500' })
   const late = toApiError(new PotluckError('busy', 'busy', { retryAfterMs: 120_000 }))
@@ -53,10 +53,10 @@ test('busy nodes: the error gives the shortest wait, and no retry for a wait tha
 
 test('an unexpected error does not reveal its text', () => {
   const error = toApiError(new Error('the prompt was: secret'))
-  expect([error.status, error.body.error.message]).toEqual([500, 'The gateway failed. Its log has the reason.'])
+  expect([error.status, error.body.error.message]).toEqual([500, 'The gateway failed. Its log contains the reason.'])
 })
 
-test('each caller has its own bucket, which fills again', async () => {
+test('each caller has its own bucket, which refills with time', async () => {
   let now = 0
   const app = new Hono<HttpEnvironment>()
   app.onError((error, context) => context.json(toApiError(error).headers, 429))

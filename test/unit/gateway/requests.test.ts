@@ -1,4 +1,4 @@
-/** Request fields: the gateway honours each, or refuses it with a 400 that names the field. */
+/** Tests the fields of requests: the gateway honours each field, or refuses it with a 400 that names the field. */
 import { expect, test } from 'vitest'
 
 import { ApiError } from '../../../client/gateway/errors.ts'

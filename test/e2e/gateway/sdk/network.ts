@@ -42,7 +42,10 @@ export function crumbNetwork(): CrumbNetwork {
   return network
 }
 
-/** What the nodes report: how many slots are busy, and how many answers they cancelled because the caller closed. */
+/**
+ * What the nodes report: how many slots are busy, and how many answers they cancelled because the caller closed the
+ * stream.
+ */
 export async function workOf({ nodes }: CrumbNetwork): Promise<{ active: number; aborted: number }> {
   const metrics = await Promise.all(nodes.map(async (node) => await node.metrics()))
   const sum = (count: (one: NodeMetrics) => number | undefined): number =>

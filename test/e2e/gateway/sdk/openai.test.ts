@@ -25,7 +25,7 @@ const any = { model: 'auto', messages }
 const short = { model: MODEL, messages, temperature: 0, max_tokens: 12 }
 
 const weather = z.object({ city: z.enum(['Oslo', 'Rome']), days: z.number().int().min(1).max(3) })
-/** Long arguments, so that a node sends them in several messages: each message has the tokens of 20 ms. */
+/** Long arguments. A node sends them in several messages, because a message has only the tokens of 20 ms. */
 const rain = weather.extend({ millimetres: z.array(z.number().int().min(0).max(9)).length(100) })
 const animal = z.object({ name: z.enum(['fox', 'owl']), legs: z.number().int().min(0).max(8), wild: z.boolean() })
 
@@ -156,7 +156,7 @@ describe.each(SDKS)('$name', ({ Sdk, zodFunction, zodResponseFormat, zodTextForm
     }
   })
 
-  test('embeddings: base64, the default of the SDK, gives the same vectors as plain numbers, of length 1', async () => {
+  test('embeddings: vectors of length 1, the same as base64 (the default of the SDK) and as plain numbers', async () => {
     const input = ['a fox', 'an owl']
     const { data, usage } = await sdk().embeddings.create({ model: MODEL, input })
     const plain = await sdk().embeddings.create({ model: MODEL, input, encoding_format: 'float' })
