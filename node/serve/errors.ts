@@ -1,8 +1,6 @@
 /** Maps a failure of a served request to its code, and the code to the frame that the caller gets. */
-import { isWireCode, PotluckError, type ErrorCode, type Load, type NodeFrame, type WireCode } from '@potluck/protocol'
+import { isWireCode, PotluckError, type ErrorCode, type ErrorFrame, type Load, type WireCode } from '@potluck/protocol'
 import type { Logger } from 'pino'
-
-export type ErrorFrame = Extract<NodeFrame, { type: 'error' }>
 
 /** Gives every exception a code. A failure of the node itself is logged here, and its text goes nowhere else. */
 export function toPotluckError(

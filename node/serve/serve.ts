@@ -18,7 +18,7 @@
  */
 import { once } from 'node:events'
 
-import { deadline, ERROR_POLICY, PotluckError, type FrameStream } from '@potluck/protocol'
+import { deadline, ERROR_POLICY, PotluckError, type ErrorFrame, type FrameStream } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
 import type { AbuseLog } from '../admission/abuse-log.ts'
@@ -26,7 +26,7 @@ import type { AdmissionControl, AdmittedStream } from '../admission/admission.ts
 import type { FairQueue, Place } from '../admission/queue.ts'
 import { DELIVERY_MS, LINGER_MS, SHORT_WRITE_TIMEOUT_MS, type NodeLimits } from '../limits/limits.ts'
 import type { Metrics } from '../metrics/metrics.ts'
-import { toErrorFrame, toPotluckError, type ErrorFrame } from './errors.ts'
+import { toErrorFrame, toPotluckError } from './errors.ts'
 
 /** The steps of the lifecycle that differ between protocols. Each can throw a `PotluckError`. */
 export interface ServedProtocol<Request, Job, Result> {

@@ -2,7 +2,7 @@
  * The card: what a node advertises about itself. The node signs it, and it expires. The copy in the DHT is a hint;
  * the card that the node returns on `/potluck/card/1.0.0` is authoritative.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { equals } from 'uint8arrays/equals'
 
@@ -164,11 +164,7 @@ export async function cardSequence(bytes: Uint8Array): Promise<number> {
 }
 
 function decode(payload: Uint8Array): CardMessage {
-  try {
-    return fromBinary(CardSchema, payload, { readUnknownFields: false })
-  } catch {
-    return check.fail('payload', 'cannot be decoded')
-  }
+  return check.decode(CardSchema, payload, 'payload cannot be decoded')
 }
 
 function parseCard(message: CardMessage, signer: PeerId): Card {

@@ -4,7 +4,7 @@
  * A receipt has hashes instead of token ids, so it stays small and reveals nothing of the text. A peer that has the ids
  * can check the hashes, and a dispute about one window reveals 64 tokens, not the whole answer.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { sha256 } from '@noble/hashes/sha2.js'
 
@@ -19,11 +19,7 @@ import {
 } from '../constants.ts'
 import { openEnvelope, sealEnvelope, type EnvelopeKind } from './envelope.ts'
 import type { FinishReason, Timings, Usage } from '../generation.ts'
-import {
-  ReceiptSchema,
-  type Backend as BackendMessage,
-  type Receipt as ReceiptMessage
-} from '../messages/potluck_pb.ts'
+import { ReceiptSchema, type Backend as BackendMessage } from '../messages/potluck_pb.ts'
 import { FieldCheck } from '../wire/check.ts'
 import { parseFinishReason, parseTimings, parseUsage } from '../wire/node-frame.ts'
 
@@ -108,12 +104,7 @@ export async function signReceipt(receipt: Receipt, key: PrivateKey): Promise<Ui
 export async function openReceipt(bytes: Uint8Array, { peerId }: { peerId: PeerId }): Promise<Receipt> {
   const { payload, signer } = await openEnvelope(KIND, bytes)
   if (!signer.equals(peerId)) check.fail('signer', 'is another peer')
-  let message: ReceiptMessage
-  try {
-    message = fromBinary(ReceiptSchema, payload, { readUnknownFields: false })
-  } catch {
-    return check.fail('payload', 'cannot be decoded')
-  }
+  const message = check.decode(ReceiptSchema, payload, 'payload cannot be decoded')
   const answerTokens = check.number('answer_tokens', message.answerTokens, 0, MAX_ANSWER_TOKENS)
   if (message.answerWindows.length !== Math.ceil(answerTokens / RECEIPT_WINDOW)) {
     check.fail('answer_windows', 'must have one hash for every 64 tokens')

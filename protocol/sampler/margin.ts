@@ -8,7 +8,7 @@
  * at this position.
  */
 import type { SamplingParameters } from '../generation.ts'
-import { CANDIDATES, rank, type TokenCandidates, type Ranking } from './ranking.ts'
+import { CANDIDATES, rankTokens, type TokenCandidates, type Ranking } from './ranking.ts'
 import { gumbel, sampleToken } from './sampler.ts'
 
 /** In units of logits. */
@@ -34,7 +34,7 @@ export function tokenMargin(
   claimed: number
 ): TokenMargin {
   const chosen = sampleToken(candidates, parameters, position, counts)
-  const ranking = rank(candidates, parameters, counts)
+  const ranking = rankTokens(candidates, parameters, counts)
   const places = ranking.tokens.subarray(0, ranking.size)
   const costs = parameters.temperature === 0 ? greedyCosts(ranking) : samplingCosts(ranking, parameters, position)
   const winner = places.indexOf(chosen)

@@ -10,7 +10,7 @@ export interface TokenCandidates {
   logits: Float32Array
 }
 
-/** Ranked candidates. The next call of `rank` overwrites them. */
+/** Ranked candidates. The next call of `rankTokens` overwrites them. */
 export interface Ranking {
   /** Number of candidates. */
   size: number
@@ -38,7 +38,7 @@ const weights = new Float64Array(CANDIDATES)
  * @param counts how often each token occurs in the answer so far
  * @throws RangeError if there are no candidates
  */
-export function rank(
+export function rankTokens(
   candidates: TokenCandidates,
   parameters: SamplingParameters,
   counts: ReadonlyMap<number, number>

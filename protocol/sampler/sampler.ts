@@ -19,7 +19,7 @@
  */
 import type { SamplingParameters } from '../generation.ts'
 import { uniform } from './philox.ts'
-import { rank, type TokenCandidates } from './ranking.ts'
+import { rankTokens, type TokenCandidates } from './ranking.ts'
 
 /**
  * Returns the token that contract 1 gives.
@@ -34,7 +34,7 @@ export function sampleToken(
   position: number,
   counts: ReadonlyMap<number, number>
 ): number {
-  const { tokens, logits, kept } = rank(candidates, parameters, counts)
+  const { tokens, logits, kept } = rankTokens(candidates, parameters, counts)
   let chosen = tokens[0]!
   if (kept === 1) return chosen
   let best = -Infinity

@@ -1,15 +1,9 @@
 /** Messages of `/potluck/audit/1.0.0`: a node audits an answer of another node that serves the same model. */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import type { PeerId } from '@libp2p/interface'
 
 import { MAX_ANSWER_TOKENS } from '../constants.ts'
-import {
-  AuditReplySchema,
-  AuditRequestSchema,
-  type AuditReply as AuditReplyMessage,
-  type AuditRequest as AuditRequestMessage,
-  type AuditResult as AuditResultMessage
-} from '../messages/potluck_pb.ts'
+import { AuditReplySchema, AuditRequestSchema, type AuditResult as AuditResultMessage } from '../messages/potluck_pb.ts'
 import type { TokenMargin } from '../sampler/index.ts'
 import { parseAnswerRecord, parsePeerId, toAnswerRecord, type AnswerRecord } from './answer-record.ts'
 import { FieldCheck } from './check.ts'
@@ -54,12 +48,7 @@ export function encodeAuditRequest({ peerId, answer }: AuditRequest): Uint8Array
 
 /** @throws PotluckError `invalid_request` */
 export function decodeAuditRequest(bytes: Uint8Array): AuditRequest {
-  let message: AuditRequestMessage
-  try {
-    message = fromBinary(AuditRequestSchema, bytes, { readUnknownFields: false })
-  } catch {
-    return requestCheck.fail('frame', 'cannot be decoded')
-  }
+  const message = requestCheck.decode(AuditRequestSchema, bytes, 'frame cannot be decoded')
   return {
     peerId: parsePeerId(requestCheck, message.peerId),
     answer: parseAnswerRecord(requestCheck, requestCheck.present('answer', message.answer))
@@ -82,12 +71,7 @@ export function encodeAuditReply(reply: AuditReply): Uint8Array {
 
 /** @throws PotluckError `protocol_violation` */
 export function decodeAuditReply(bytes: Uint8Array): AuditReply {
-  let message: AuditReplyMessage
-  try {
-    message = fromBinary(AuditReplySchema, bytes, { readUnknownFields: false })
-  } catch {
-    return replyCheck.fail('frame', 'cannot be decoded')
-  }
+  const message = replyCheck.decode(AuditReplySchema, bytes, 'frame cannot be decoded')
   switch (message.body.case) {
     case 'result':
       return { type: 'result', result: parseResult(message.body.value) }

@@ -1,9 +1,9 @@
 /** The message of `/potluck/card/1.0.0`: the node's card and its current load. */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 
 import { MAX_CARD_BYTES } from '../constants.ts'
 import type { Load } from '../generation.ts'
-import { CardReplySchema, type CardReply as CardReplyMessage } from '../messages/potluck_pb.ts'
+import { CardReplySchema } from '../messages/potluck_pb.ts'
 import { FieldCheck } from './check.ts'
 import { parseLoad } from './node-frame.ts'
 
@@ -21,12 +21,7 @@ export function encodeCardReply(reply: CardReply): Uint8Array {
 
 /** @throws PotluckError `protocol_violation` */
 export function decodeCardReply(bytes: Uint8Array): CardReply {
-  let message: CardReplyMessage
-  try {
-    message = fromBinary(CardReplySchema, bytes, { readUnknownFields: false })
-  } catch {
-    return check.fail('reply', 'cannot be decoded')
-  }
+  const message = check.decode(CardReplySchema, bytes, 'reply cannot be decoded')
   return {
     card: check.bytesUpTo('card', message.card, MAX_CARD_BYTES),
     load: parseLoad(check.present('load', message.load))

@@ -1,7 +1,9 @@
-/** Checks of decoded fields. An error names the field and never contains its value. */
+/** Decodes messages and checks their fields. An error names the field and never contains its value. */
+import { fromBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
+
 import { PotluckError, type ErrorCode } from '../errors.ts'
 
-/** Checks the fields of one message. All failures have one code, which depends on the side that sent the message. */
+/** Decodes one message and checks its fields. All failures have one code: it depends on the side that sent the message. */
 export class FieldCheck {
   readonly #code: ErrorCode
   readonly #message: string
@@ -9,6 +11,15 @@ export class FieldCheck {
   constructor(code: ErrorCode, message: string) {
     this.#code = code
     this.#message = message
+  }
+
+  /** Drops unknown fields, which belong to a later version. Fails with `problem` if the bytes are not such a message. */
+  decode<Schema extends DescMessage>(schema: Schema, bytes: Uint8Array, problem: string): MessageShape<Schema> {
+    try {
+      return fromBinary(schema, bytes, { readUnknownFields: false })
+    } catch (cause) {
+      throw new PotluckError(this.#code, `${this.#message}: ${problem}`, { cause })
+    }
   }
 
   fail(field: string, rule: string): never {

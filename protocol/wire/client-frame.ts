@@ -1,5 +1,5 @@
 /** Frames from client to node: the request, and credit. */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { sha256 } from '@noble/hashes/sha2.js'
 
 import {
@@ -21,7 +21,6 @@ import { PotluckError } from '../errors.ts'
 import type { PromptInput, ResponseFormat, SamplingParameters } from '../generation.ts'
 import {
   ClientFrameSchema,
-  type ClientFrame as ClientFrameMessage,
   type GenerateRequest as RequestMessage,
   type Sampling as SamplingMessage
 } from '../messages/potluck_pb.ts'
@@ -98,12 +97,7 @@ export function encodeCredit(tokens: number): Uint8Array {
  * @throws PotluckError `invalid_request`, which names the field; `unsupported` if the sampling contract is another one
  */
 export function decodeClientFrame(bytes: Uint8Array): ClientFrame {
-  let frame: ClientFrameMessage
-  try {
-    frame = fromBinary(ClientFrameSchema, bytes, { readUnknownFields: false })
-  } catch (cause) {
-    throw new PotluckError('invalid_request', 'invalid request: not a client frame', { cause })
-  }
+  const frame = check.decode(ClientFrameSchema, bytes, 'not a client frame')
   switch (frame.body.case) {
     case 'request':
       return { type: 'request', request: parseRequest(frame.body.value), digest: sha256(bytes) }

@@ -1,5 +1,5 @@
 /** Messages of `/potluck/embed/1.0.0`: the client sends texts, the node returns vectors. */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 
 import {
   DIGEST_BYTES,
@@ -8,14 +8,7 @@ import {
   MAX_EMBED_TEXTS,
   MAX_PROMPT_TOKENS
 } from '../constants.ts'
-import { PotluckError } from '../errors.ts'
-import {
-  EmbedReplySchema,
-  EmbedRequestSchema,
-  type Embeddings as EmbeddingsMessage,
-  type EmbedReply as ReplyMessage,
-  type EmbedRequest as RequestMessage
-} from '../messages/potluck_pb.ts'
+import { EmbedReplySchema, EmbedRequestSchema, type Embeddings as EmbeddingsMessage } from '../messages/potluck_pb.ts'
 import { FieldCheck } from './check.ts'
 import { parseFailure, type ErrorFrame } from './node-frame.ts'
 
@@ -44,12 +37,7 @@ export function encodeEmbedRequest({ modelDigest, texts }: EmbedRequest): Uint8A
 
 /** @throws PotluckError `invalid_request`, which names the field */
 export function decodeEmbedRequest(bytes: Uint8Array): EmbedRequest {
-  let message: RequestMessage
-  try {
-    message = fromBinary(EmbedRequestSchema, bytes, { readUnknownFields: false })
-  } catch (cause) {
-    throw new PotluckError('invalid_request', 'invalid request: not a request for embeddings', { cause })
-  }
+  const message = requestCheck.decode(EmbedRequestSchema, bytes, 'not a request for embeddings')
   const { modelDigest, texts } = message
   requestCheck.count('texts', texts, MAX_EMBED_TEXTS)
   if (texts.length === 0) requestCheck.fail('texts', 'must not be empty')
@@ -75,12 +63,7 @@ export function encodeEmbedReply(reply: EmbedReply): Uint8Array {
  * @throws PotluckError `protocol_violation`, which names the field
  */
 export function decodeEmbedReply(bytes: Uint8Array, count: number): EmbedReply {
-  let message: ReplyMessage
-  try {
-    message = fromBinary(EmbedReplySchema, bytes, { readUnknownFields: false })
-  } catch (cause) {
-    throw new PotluckError('protocol_violation', 'invalid embeddings from the node: cannot be decoded', { cause })
-  }
+  const message = replyCheck.decode(EmbedReplySchema, bytes, 'cannot be decoded')
   const { body } = message
   if (body.case === 'error') return parseFailure(body.value)
   if (body.case === undefined) return replyCheck.fail('frame', 'is empty')

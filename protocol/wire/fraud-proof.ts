@@ -2,12 +2,12 @@
  * The file format of a fraud proof: a node's peer id, and the signed answers that prove its fraud. A proof contains no
  * verdict. A reader that has the model repeats the audits and decides from their results.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import type { PeerId } from '@libp2p/interface'
 import { equals } from 'uint8arrays/equals'
 
 import { FRAUD_PROOF_VERSION, MAX_PROOF_ANSWERS, MAX_PROOF_BYTES } from '../constants.ts'
-import { FraudProofSchema, type FraudProof as FraudProofMessage } from '../messages/potluck_pb.ts'
+import { FraudProofSchema } from '../messages/potluck_pb.ts'
 import { parseAnswerRecord, parsePeerId, toAnswerRecord, type AnswerRecord } from './answer-record.ts'
 import { FieldCheck } from './check.ts'
 
@@ -37,12 +37,7 @@ export function encodeFraudProof({ peerId, answers }: FraudProof): Uint8Array {
  */
 export function decodeFraudProof(bytes: Uint8Array): FraudProof {
   if (bytes.byteLength > MAX_PROOF_BYTES) check.fail('file', `must have at most ${MAX_PROOF_BYTES} bytes`)
-  let message: FraudProofMessage
-  try {
-    message = fromBinary(FraudProofSchema, bytes, { readUnknownFields: false })
-  } catch {
-    return check.fail('file', 'cannot be decoded')
-  }
+  const message = check.decode(FraudProofSchema, bytes, 'file cannot be decoded')
   if (message.version !== FRAUD_PROOF_VERSION) check.fail('version', `must be ${FRAUD_PROOF_VERSION}`)
   check.count('answers', message.answers, MAX_PROOF_ANSWERS)
   const proof = {

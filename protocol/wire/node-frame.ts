@@ -1,5 +1,5 @@
 /** Frames from node to client: `accepted`, deltas and the terminal frame. */
-import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
+import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
 
 import {
   MAX_ANSWER_TOKENS,
@@ -16,7 +16,7 @@ import {
   MAX_WAIT_MS,
   MIN_LOGPROB
 } from '../constants.ts'
-import { isWireCode, PotluckError, type WireCode } from '../errors.ts'
+import { isWireCode, type WireCode } from '../errors.ts'
 import type {
   FinishReason,
   Load,
@@ -34,7 +34,6 @@ import {
   type Done as DoneMessage,
   type Failure as FailureMessage,
   type Load as LoadMessage,
-  type NodeFrame as NodeFrameMessage,
   type PositionLogprobs as PositionLogprobsMessage,
   type Timings as TimingsMessage,
   type TokenLogprob as TokenLogprobMessage,
@@ -102,12 +101,7 @@ function toBody(frame: NodeFrame): Body {
  * @throws PotluckError `protocol_violation`, which names the field
  */
 export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
-  let frame: NodeFrameMessage
-  try {
-    frame = fromBinary(NodeFrameSchema, bytes, { readUnknownFields: false })
-  } catch (cause) {
-    throw new PotluckError('protocol_violation', 'invalid frame from the node: cannot be decoded', { cause })
-  }
+  const frame = check.decode(NodeFrameSchema, bytes, 'cannot be decoded')
   switch (frame.body.case) {
     case 'accepted':
       return parseAccepted(frame.body.value)

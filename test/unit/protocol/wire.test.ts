@@ -160,7 +160,8 @@ describe('golden bytes', () => {
     error: () => encodeNodeFrame({ type: 'error', code: 'busy', retryAfterMs: 500, load, detail: 'queue full' })
   }
 
-  // A change of this file is a change of the protocol, and needs a new protocol id.
+  // A new field adds a line to this file. A line that changes means that old peers misread the message: it needs a new
+  // protocol id.
   test('are those of version 1', async () => {
     const lines = Object.entries(frames).map(([name, encode]) => `${name}: ${Buffer.from(encode()).toString('hex')}\n`)
     await expect(lines.join('')).toMatchFileSnapshot('../../vectors/wire-1.txt')

@@ -20,6 +20,12 @@ test.each(documents)('every link of %s leads to a file', (document) => {
   expect(links.filter((target) => !existsSync(join(ROOT, dirname(document), target)))).toEqual([])
 })
 
+test('every path in ARCHITECTURE.md exists', () => {
+  const paths = [...read('ARCHITECTURE.md').matchAll(/`([\w.-]+(?:\/[\w.-]+)+\/?)`/g)].map(([, path = '']) => path)
+  expect(paths.length).toBeGreaterThan(20)
+  expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([])
+})
+
 /** Files that a stream, an interface or an IPC channel leads to, and the file that both ends share. */
 const MEETING_POINTS: Readonly<Record<string, string>> = {
   'node/serve/serve.ts': 'protocol/transport/frame-stream.ts',
