@@ -1,7 +1,7 @@
 /**
- * Cells: what an audit keeps of one token. The row is the gap of the position: how far the second best token
- * is from the best. The column is the margin of the claimed token: how far it is from the best token, 0 if it
- * is the best. See `tokenMargin` of the protocol.
+ * Cells: what an audit keeps of one token. The row is the gap of the position: how far the second best token is from
+ * the expected token. The column is the margin: how far the token in the answer is from the expected one, 0 if it is
+ * the same. See `tokenMargin` of the protocol.
  */
 
 /**
