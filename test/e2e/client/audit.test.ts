@@ -1,4 +1,4 @@
-/** Audits over a real network: who serves another model is found out, by the client's own engine or by others. */
+/** Audits over a real network: the client detects a node that serves another model, by its own engine or by other nodes. */
 import { auditorOf, checkProof, createClient, type Client, type ClientOptions } from '@potluck/client'
 import { formatDigest } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
@@ -13,7 +13,7 @@ const OTHER = 'A slow green snail creeps under the busy bee, and then it hides u
 const engine = (reply: string): ScriptedEngine => new ScriptedEngine({ reply: () => reply, slots: 2 })
 const DIGEST = formatDigest(engine(HONEST).model.digest)
 
-/** A cheat, and so many honest nodes. */
+/** Starts one malicious node and this many honest nodes. */
 async function network(honest: number): Promise<{ bootstrap: string[]; cheat: PotluckNode; others: PotluckNode[] }> {
   const { addresses } = await relay()
   const start = async (reply: string): Promise<PotluckNode> => {
@@ -27,7 +27,7 @@ async function network(honest: number): Promise<{ bootstrap: string[]; cheat: Po
 }
 
 async function connect(options: ClientOptions, serving: number): Promise<Client> {
-  // All are newcomers, and all have their turn: a cheat is to be met within a few answers.
+  // All nodes are probationary, and each gets requests, so that the client asks the malicious node soon.
   const parameters = { probationShare: 1, probationTokens: 150, auditAllowanceTokens: 1e6 }
   const client = await createClient({ mdns: false, reputation: { parameters }, ...options })
   onTestFinished(async () => await client.stop())
@@ -35,7 +35,7 @@ async function connect(options: ClientOptions, serving: number): Promise<Client>
   return client
 }
 
-/** Asks until the peer has this standing; bounded, so that a test that would never end fails. */
+/** Asks until the peer has this standing, at most 40 times. Returns the peers that answered. */
 async function askUntil(client: Client, peer: string, standing: string, shareable: boolean): Promise<string[]> {
   const peers: string[] = []
   const now = (): string | undefined => client.standing().find(({ peerId }) => peerId === peer)?.standing
@@ -49,7 +49,7 @@ async function askUntil(client: Client, peer: string, standing: string, shareabl
   return peers
 }
 
-test('by its own engine: a cheat is banned by answers that nobody else has seen, and asked no more', async () => {
+test('own engine: private answers suffice to ban a malicious node, and the client asks it no more', async () => {
   const { bootstrap, cheat, others } = await network(1)
   const client = await connect({ bootstrap, auditor: auditorOf(engine(HONEST)) }, 2)
   const judged: string[] = []
@@ -58,13 +58,13 @@ test('by its own engine: a cheat is banned by answers that nobody else has seen,
   await askUntil(client, cheater, 'banned', false)
   expect(judged.at(-1)).toBe(`${cheater} banned`)
   expect(client.explain(cheater)[0]).toMatch(/^banned \d+ s ago: wrong model, 1 in \S+ chance of a mistake/)
-  // What was shared with nobody is no proof.
+  // Private answers do not become a proof.
   expect(client.proofs()).toEqual([])
   const { metadata, text } = await client.chat({ messages: [{ role: 'user', content: 'and now?' }] }).result()
   expect([metadata.peerId, text]).toEqual([others[0]?.peerId.toString(), HONEST])
 })
 
-test('by others: two that agree ban, with a proof that holds from its bytes and the model alone', async () => {
+test('other nodes: two that agree suffice for a ban, with a proof that can be checked with its bytes and the model', async () => {
   const { bootstrap, cheat, others } = await network(2)
   const client = await connect({ bootstrap }, 3)
   const cheater = cheat.peerId.toString()
@@ -78,7 +78,7 @@ test('by others: two that agree ban, with a proof that holds from its bytes and 
   }
 })
 
-test('stopping the client ends its audits', async () => {
+test('stopping the client cancels its audits', async () => {
   const { bootstrap } = await network(0)
   const started = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<void>()

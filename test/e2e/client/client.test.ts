@@ -1,4 +1,4 @@
-/** The client against real nodes: what only both sides together can show. */
+/** The client with real nodes: tests that need both sides. */
 import { createClient, type Client, type ClientOptions } from '@potluck/client'
 import { PotluckError, STREAM_WINDOW_BYTES } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
@@ -8,7 +8,7 @@ import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { event, gatedNode, LOOPBACK, node, relay, until } from '../node/harness.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const
-/** More than a stream's window takes: the node reads it no further once it has refused. */
+/** More bytes than the window of a stream: when the node has refused, it does not read the rest. */
 const LONG = 'x'.repeat(4 * STREAM_WINDOW_BYTES)
 const ANSWER = 'The quick brown fox jumps over the lazy dog.'
 
@@ -26,7 +26,7 @@ function scripted(): ScriptedEngine {
   return new ScriptedEngine({ reply: () => ANSWER })
 }
 
-test('a chat crosses the network, with sums and a receipt that hold', async () => {
+test('a chat over the network: text, usage and metadata agree', async () => {
   const { addresses } = await relay()
   const serving = await node(scripted(), { bootstrap: addresses() })
   await event(serving, 'advertised')
@@ -36,7 +36,7 @@ test('a chat crosses the network, with sums and a receipt that hold', async () =
   expect(metadata).toMatchObject({ peerId: serving.peerId.toString(), relayed: false, failures: [] })
 })
 
-test('log-probabilities come for each token, if asked for', async () => {
+test('each token has log-probabilities, if the caller asks for them', async () => {
   const serving = await node(scripted())
   const { tokens, logprobs } = await (
     await client(serving.addresses())
@@ -47,7 +47,7 @@ test('log-probabilities come for each token, if asked for', async () => {
   for (const { top } of logprobs) expect(top).toHaveLength(2)
 })
 
-test('a node behind a relay is reached through it', async () => {
+test('the client reaches a node behind a relay through the relay', async () => {
   const { addresses } = await relay()
   const [address = ''] = addresses()
   const serving = await node(scripted(), { listen: [`${address}/p2p-circuit`], bootstrap: addresses() })
@@ -58,7 +58,7 @@ test('a node behind a relay is reached through it', async () => {
   expect(metadata.address).toContain('/p2p-circuit')
 })
 
-test('over WebSockets, with what a browser has', async () => {
+test('a chat over WebSockets, with the transports of a browser', async () => {
   const serving = await node(scripted(), { listen: [`${LOOPBACK}/ws`] })
   const { text, metadata } = await (
     await client(serving.addresses(), createBrowserClient)
@@ -69,7 +69,7 @@ test('over WebSockets, with what a browser has', async () => {
   expect(metadata.address).toContain('/ws')
 })
 
-test('a reader who leaves frees the slot', async () => {
+test('when the reader stops reading, the node frees the slot', async () => {
   const { gate, serving } = await gatedNode({ slots: 1 })
   const asking = await client(serving.addresses())
   const answer = asking.chat({ messages: MESSAGES })
@@ -82,7 +82,7 @@ test('a reader who leaves frees the slot', async () => {
   expect(await asking.chat({ messages: MESSAGES }).text()).toBe('ok')
 })
 
-test('a refusal is heard while a long prompt is on its way', async () => {
+test('the client receives a refusal while it still sends a long prompt', async () => {
   const { gate, serving } = await gatedNode({ contextLength: LONG.length }, { limits: { streamsPerPeer: 1 } })
   const asking = await client(serving.addresses())
   const running = asking.chat({ messages: MESSAGES }).text()
@@ -92,7 +92,7 @@ test('a refusal is heard while a long prompt is on its way', async () => {
   expect(await running).toBe('ok')
 })
 
-test('when the node drains, running answers end well and new ones go elsewhere', async () => {
+test('when a node drains, it completes its running answers, and new requests go to another node', async () => {
   const { addresses } = await relay()
   const { gate, serving } = await gatedNode({}, { bootstrap: addresses() })
   await event(serving, 'advertised')
@@ -110,7 +110,7 @@ test('when the node drains, running answers end well and new ones go elsewhere',
   await drained
 })
 
-test('an engine that fails in mid-answer is a typed error', async () => {
+test('if the engine fails in the middle of an answer, the error is `engine_failed`', async () => {
   const engine = new ScriptedEngine({
     reply: () => ANSWER,
     before: ({ kind, position }) => {

@@ -1,4 +1,4 @@
-/** Documents, tool calls, reasoning and embeddings across the network. */
+/** JSON answers, tool calls, reasoning and embeddings across the network. */
 import { createClient, type AnswerPart, type Client } from '@potluck/client'
 import { PotluckError, type Tool } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
@@ -28,7 +28,7 @@ async function client(bootstrap: readonly string[]): Promise<Client> {
   return made
 }
 
-/** A relay with nodes on these engines, and a client that finds them all. */
+/** Starts a relay, one node for each of these engines, and a client. */
 async function network(...engines: ScriptedOptions[]): Promise<{ asking: Client; peers: string[] }> {
   const { addresses } = await relay()
   const peers: string[] = []
@@ -40,7 +40,7 @@ async function network(...engines: ScriptedOptions[]): Promise<{ asking: Client;
   return { asking: await client(addresses()), peers }
 }
 
-test('an answer by a schema is a document, and goes on as one when its node fails', async () => {
+test('an answer with a schema is a valid document, also if its node fails and another node continues', async () => {
   const seeded = {
     messages: MESSAGES,
     seed: 5n,
@@ -66,7 +66,7 @@ test('an answer by a schema is a document, and goes on as one when its node fail
   expect(moved).toMatchObject({ text: whole.text, tokens: whole.tokens, finishReason: 'stop' })
 })
 
-test('reasoning and calls come apart from the text, as they are made', async () => {
+test('reasoning and tool calls are separate from the text, and arrive piece by piece', async () => {
   const call = '<tool_call>\n{"name": "find", "arguments": {"q": "a fox"}}\n</tool_call>'
   const { asking } = await network({
     contextLength: 2048,
@@ -88,7 +88,7 @@ test('reasoning and calls come apart from the text, as they are made', async () 
   expect(pieces.length).toBeGreaterThan(2)
   expect(pieces.map(({ name }) => name)).toEqual(['find', ...pieces.slice(1).map(() => undefined)])
 
-  // The conversation goes on with what the tool said.
+  // The conversation continues with the tool's result.
   const { id } = toolCalls[0]!
   const next = asking.chat({
     messages: [
@@ -101,7 +101,7 @@ test('reasoning and calls come apart from the text, as they are made', async () 
   expect((await next.result()).toolCalls[0]?.id).not.toBe(id)
 })
 
-test('what no node can do is said at once, and what none does after a search', async () => {
+test('a request that no node can ever serve fails at once; a feature that no node here has fails after a lookup', async () => {
   const { asking } = await network({ model: { features: ['chat'] } })
   const beyond = { type: 'json_schema', schema: { type: 'string', pattern: 'x' } } as const
   expect(() => asking.chat({ messages: MESSAGES, responseFormat: beyond })).toThrow(
@@ -113,13 +113,13 @@ test('what no node can do is said at once, and what none does after a search', a
     asking.embed({ input: ['a'] })
   ]
   await Promise.all(wanted.map(async (answer) => expect(answer).rejects.toMatchObject({ code: 'no_providers' })))
-  // Without being told of the tools, a model can be asked like any other.
+  // With `toolChoice: none` the request needs no support for tools.
   expect(
     (await asking.chat({ messages: MESSAGES, tools: [FIND], toolChoice: 'none', maxTokens: 3 }).result()).tokens
   ).toHaveLength(3)
 })
 
-test('embeddings come for many texts, from another node of the digest where one fails', async () => {
+test('embeddings for more texts than one request carries; the same digest gives the same vectors', async () => {
   const { asking, peers } = await network({}, {})
   const input = Array.from({ length: 70 }, (_, index) => `text ${index}`)
   const { vectors, promptTokens, model } = await asking.embed({ input })
@@ -133,7 +133,7 @@ test('embeddings come for many texts, from another node of the digest where one 
   await expect(asking.embed({ input: ['x'.repeat(600)] })).rejects.toMatchObject({ code: 'context_length_exceeded' })
 })
 
-test('a node whose engine is down is left for another', async () => {
+test('if the engine of a node is down, the client asks another node', async () => {
   const { addresses } = await relay()
   const broken = new ScriptedEngine()
   const serving = [

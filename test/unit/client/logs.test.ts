@@ -1,4 +1,4 @@
-/** What the client logs under `potluck:client:*`: why a node was chosen, and nothing that a user or a model wrote. */
+/** What the client logs under `potluck:client:*`: why it chose a node, and nothing that a user or a model wrote. */
 import { format } from 'node:util'
 
 import { disable, enable } from '@libp2p/logger'
@@ -28,7 +28,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** An answer whose first node fails after a token, beside a node that the gate refuses. */
+/** Asks for an answer. The first node fails after a token, the second continues, and the gate refuses a third. */
 async function answer(): Promise<string> {
   const serving = (peer: string, decodeTokensPerSecond: number): ReturnType<typeof knownNode> =>
     knownNode(peer, { card: { models: [model({ decodeTokensPerSecond })] } })
@@ -71,14 +71,14 @@ test('an answer with a failover logs its picks, its failure, its resumption and 
     /potluck:client:select gate ….*drains: draining/,
     /potluck:client:select pick ….*first as cold, predicted \d+ ms to the first token and \d+ ms in all/,
     /potluck:client:select ….*first ended with engine_failed after \d+ ms/,
-    /potluck:client:generate ….*first failed: engine_failed, resuming elsewhere/,
+    /potluck:client:generate ….*first failed: engine_failed, asking another node/,
     /potluck:client:select pick ….*second as cold/
   ]) {
     expect(lines.filter((logged) => line.test(logged))).toHaveLength(1)
   }
 })
 
-test('no line holds a word of the prompt or of the answer', async () => {
+test('no line contains a word of the prompt or of the answer', async () => {
   enable('potluck:client:*')
   await answer()
   expect(lines.length).toBeGreaterThan(4)

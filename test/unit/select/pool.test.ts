@@ -53,7 +53,7 @@ class World {
     pool.failed(error)
   }
 
-  /** Every attempt fails with the next of these failures, the last of them again and again. Returns the final failure. */
+  /** Makes every attempt fail: each with the next of these failures, and then always the last. Returns the final failure. */
   async exhaust(
     pool: CandidatePool,
     ...failures: Array<[code: ErrorCode, retryAfterMs?: number]>
@@ -69,7 +69,7 @@ class World {
   }
 }
 
-/** A node whose answers are the faster, the higher its rate. */
+/** A node with this decode rate: a higher rate means faster answers. */
 function serving(peer: string, decodeTokensPerSecond: number, changes: Partial<ModelCard> = {}): KnownNode {
   return knownNode(peer, { card: { models: [model({ decodeTokensPerSecond, ...changes })] } })
 }
@@ -77,7 +77,7 @@ function serving(peer: string, decodeTokensPerSecond: number, changes: Partial<M
 const three = (): KnownNode[] => [serving('slow', 10), serving('fast', 1_000), serving('middle', 100)]
 
 describe('the next node', () => {
-  test('is the best of those that were not asked, until none is left', async () => {
+  test('is the best node that was not asked yet, until none is left', async () => {
     const world = new World(three())
     const error = await world.exhaust(world.pool(), ['engine_failed'])
     expect(world.asked).toEqual(['fast', 'middle', 'slow'])
@@ -100,13 +100,13 @@ describe('the next node', () => {
     }
   })
 
-  test('does not come after the most attempts that a request may make', async () => {
+  test('is not asked when a request has made all its attempts', async () => {
     const world = new World(Array.from({ length: 2 * MAX_ATTEMPTS }, (_, index) => serving(`peer-${index}`, 10)))
     expect((await world.exhaust(world.pool(), ['engine_failed'])).code).toBe('engine_failed')
     expect(world.asked).toHaveLength(MAX_ATTEMPTS)
   })
 
-  test('after a context that was too short has a longer one', async () => {
+  test('after a node with too short a context has a longer one', async () => {
     const world = new World([
       serving('short', 1_000),
       serving('equal', 900),
@@ -117,21 +117,21 @@ describe('the next node', () => {
     expect(error.code).toBe('context_length_exceeded')
   })
 
-  test('with a longer context is looked for, if all known contexts are too short', async () => {
+  test('is looked up again, if the contexts of all known nodes are too short', async () => {
     const world = new World([serving('short', 1_000), serving('equal', 900)])
     world.directory.later = [serving('long', 10, { contextLength: 8192 })]
     await world.exhaust(world.pool(), ['context_length_exceeded'])
     expect(world.asked).toEqual(['short', 'long'])
   })
 
-  test('of concurrent requests is another for each', async () => {
+  test('is a different one for each concurrent request', async () => {
     const load = { ...IDLE, active: 1, slots: 1 }
     const world = new World(['a', 'b', 'c'].map((peer) => knownNode(peer, { load, loadAt: NOW - 1 })))
     const records = await Promise.all(Array.from({ length: 3 }, async () => await world.begin(world.pool())))
     expect(peers(records.map(({ candidate }) => candidate)).toSorted()).toEqual(['a', 'b', 'c'])
   })
 
-  test('can be looked at without taking it', async () => {
+  test('can be read without marking it as tried', async () => {
     const world = new World(three())
     const pool = world.pool()
     await world.begin(pool)
@@ -141,7 +141,7 @@ describe('the next node', () => {
     expect(peers(pool.next(0, 5))).toEqual(['slow'])
   })
 
-  test('is never one that was taken, even if its card was asked for again', async () => {
+  test('is never one that was tried, even if its card was refreshed', async () => {
     const world = new World(three())
     const pool = world.pool()
     await world.begin(pool)
@@ -160,15 +160,15 @@ describe('a temporary failure', () => {
     }
   )
 
-  test('does not open the node a third time', async () => {
+  test('does not allow a third attempt at the node', async () => {
     const world = new World([serving('only', 10)])
     const error = await world.exhaust(world.pool(), ['stream_cut'])
     expect(world.asked).toEqual(['only', 'only'])
-    // All failures are of one node: its own is the most informative.
+    // All failures are of one node, so its error is reported as it is.
     expect(error).toMatchObject({ code: 'stream_cut', message: 'stream_cut of only' })
   })
 
-  test('of a full queue: the node is asked again after the pause that it asked for', async () => {
+  test('because of a full queue: the node is asked again after the pause that it asked for', async () => {
     const world = new World([serving('only', 10)])
     const error = await world.exhaust(world.pool(), ['busy', 3_000])
     expect(world.clock.slept).toEqual([3_000])
@@ -178,7 +178,7 @@ describe('a temporary failure', () => {
 })
 
 describe('a pause', () => {
-  /** A world whose only node has asked an earlier request for this pause. */
+  /** A world with one node, which answered an earlier request with this pause. */
   async function resting(pauseMs: number): Promise<World> {
     const world = new World([serving('only', 10)])
     const earlier = world.pool()
@@ -187,14 +187,14 @@ describe('a pause', () => {
     return world
   }
 
-  test('up to the bound is waited for', async () => {
+  test('up to `MAX_BUSY_WAIT_MS`: the client waits', async () => {
     const world = await resting(MAX_BUSY_WAIT_MS)
     await world.begin(world.pool())
     expect(world.clock.slept).toEqual([MAX_BUSY_WAIT_MS])
     expect(world.asked).toEqual(['only'])
   })
 
-  test('above the bound fails at once and says how long it is', async () => {
+  test('above `MAX_BUSY_WAIT_MS`: the request fails at once, and the error contains the pause', async () => {
     const world = await resting(MAX_BUSY_WAIT_MS + 1)
     const error = await world.exhaust(world.pool({ model: 'test/model:Q8_0' }), ['engine_failed'])
     expect(error).toMatchObject({
@@ -207,7 +207,7 @@ describe('a pause', () => {
     expect(world.directory.freshLookups).toBe(1)
   })
 
-  test('is not waited for if another node is free', async () => {
+  test('of one node does not matter if another node is free', async () => {
     const world = await resting(1_000)
     world.directory.nodes = [...world.directory.nodes, serving('other', 1)]
     await world.begin(world.pool())
@@ -230,7 +230,7 @@ describe('a name', () => {
   const name = 'test/model:Q8_0'
   const other = { digest: OTHER_DIGEST }
 
-  test('stands for the digest that most of its nodes serve', async () => {
+  test('means the digest that most of its nodes serve', async () => {
     const world = new World([serving('minority', 1_000, other), serving('a', 10), serving('b', 5)])
     const pool = world.pool({ model: name })
     await world.begin(pool)
@@ -238,7 +238,7 @@ describe('a name', () => {
     expect(peers(pool.next(0, 5))).toEqual(['b'])
   })
 
-  test('is settled by the rest of the lookup', async () => {
+  test('without a majority at first: the rest of the lookup decides', async () => {
     const world = new World([serving('a', 10), serving('b', 1_000, other)])
     world.directory.later = [serving('c', 5)]
     await world.begin(world.pool({ model: name }))
@@ -294,7 +294,7 @@ describe('when no candidate is left, the failure is', () => {
     ]
     const error = await new World(nodes).exhaust(new World(nodes).pool())
     expect(error.code).toBe('no_providers')
-    expect(error.message).toContain('(any model): 1 shutting down, 2 without a feature that it needs')
+    expect(error.message).toContain('(any model): 1 shutting down, 2 without a required feature')
   })
 
   test("the caller's mistake rather than a full queue, and a full queue rather than a crash", async () => {
