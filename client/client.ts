@@ -34,7 +34,8 @@ export interface Client {
    * Asks a chat model. Nothing is sent before the answer is read. `examples/chat.ts` streams an answer,
    * `examples/cancel.ts` cancels one.
    *
-   * @throws PotluckError `invalid_request` at once for a request that every node refuses; other errors when the answer is read
+   * @throws PotluckError `invalid_request` at once for a request that every node refuses; other errors when the answer
+   *   is read
    */
   chat: (options: ChatOptions) => Answer
   /** Continues a text without a chat template: see `examples/repeat.ts`. Otherwise like `chat`. */
@@ -42,7 +43,8 @@ export interface Client {
   /**
    * Computes one vector per text. Texts with similar meaning have similar vectors.
    *
-   * @throws PotluckError `invalid_request` if there is no text or a text is empty, `no_providers`, or the last node's failure
+   * @throws PotluckError `invalid_request` if there is no text or a text is empty, `no_providers`, or the last node's
+   *   failure
    */
   embed: (options: EmbedOptions) => Promise<EmbedResult>
   /**

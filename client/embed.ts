@@ -1,6 +1,6 @@
 /**
- * Computes vectors of texts, over `/potluck/embed/1.0.0`. All vectors come from one digest, because vectors of different
- * weights cannot be compared. If a node fails, another node with the same digest computes the rest.
+ * Computes vectors of texts, over `/potluck/embed/1.0.0`. All vectors come from one digest, because vectors of
+ * different weights cannot be compared. If a node fails, another node with the same digest computes the rest.
  */
 import {
   decodeEmbedReply,

@@ -9,7 +9,7 @@ import type { Mode } from './select/index.ts'
 export interface ClientOptions {
   /** Multiaddrs, with `/p2p/…`, of relays or nodes through which the client joins the network. Default: none. */
   bootstrap?: readonly string[]
-  /** Finds peers on the local network by multicast DNS. Not in a browser. Default: true only without a bootstrap address. */
+  /** Finds peers on the local network by multicast DNS. Not in a browser. Default: only without a bootstrap address. */
   mdns?: boolean
   /** `local` dials private addresses, `public` does not. Default: `public` if a bootstrap address is public. */
   scope?: Scope

@@ -12,7 +12,9 @@ export const PROOF_SELECTION = 1000
 
 /** Auditors that must agree on a result. */
 export const QUORUM = 2
-/** The most nodes to ask about one answer, until a quorum agrees. Three suffice if at most one of them lies or fails. */
+/**
+ * The most nodes to ask about one answer, until a quorum agrees. Three suffice if at most one of them lies or fails.
+ */
 export const MAX_AUDITORS = 5
 /** The most by which the margins of two honest auditors differ, in logits: twice the largest difference ever measured. */
 export const AUDITORS_DIFFER = 0.5

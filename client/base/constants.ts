@@ -10,8 +10,9 @@ export const MAX_ASKED: number = 400
 /** Peers that one lookup asks at the same time. A home router's connection table is small, and dials cost CPU. */
 export const PARALLEL_CARDS: number = 8
 /**
- * If a peer has not sent its card after this time, it no longer counts towards `PARALLEL_CARDS`, and the lookup asks the
- * next peer too. Otherwise eight dead addresses that drop every packet would block the lookup for `CARD_TIMEOUT_MS`.
+ * If a peer has not sent its card after this time, it no longer counts towards `PARALLEL_CARDS`, and the lookup asks
+ * the next peer too. Otherwise eight dead addresses that drop every packet would block the lookup for
+ * `CARD_TIMEOUT_MS`.
  */
 export const SLOW_CARD_MS: number = 1_000
 /** From the dial to the card. A relayed dial takes several round trips. A dead address takes the whole timeout. */
@@ -33,7 +34,9 @@ export const MAX_LOOKUPS: number = 256
 /** Cards that the client remembers. */
 export const MAX_CARDS: number = 2_048
 
-/** How long the client waits for peers on the LAN. A node answers mDNS at once; the query is repeated only after 10 s. */
+/**
+ * How long the client waits for peers on the LAN. A node answers mDNS at once; the query is repeated only after 10 s.
+ */
 export const LAN_WAIT_MS: number = 4_000
 /** The most LAN peers that the client dials. Any device on the LAN can claim to be thousands of peers. */
 export const MAX_LAN_PEERS: number = 16
@@ -45,7 +48,10 @@ export const MAX_OUTBOUND_STREAMS: number = 1_024
 
 /** A request fails after this many failed attempts. */
 export const MAX_ATTEMPTS: number = 8
-/** If every node is busy, the client waits at most this long and asks again. If the pause is longer, the request fails at once. */
+/**
+ * If every node is busy, the client waits at most this long and asks again. If the pause is longer, the request fails
+ * at once.
+ */
 export const MAX_BUSY_WAIT_MS: number = 10_000
 
 /** The limit of answer tokens if the caller set none and the context has room. */
@@ -61,8 +67,8 @@ export const READABLE_TOKENS_PER_SECOND: number = 8
 /** Timeout for one address. After several dead addresses there must be time left for a working one. */
 export const ADDRESS_DIAL_TIMEOUT_MS: number = 2_500
 /**
- * If no direct address is connected after this time, the client dials the relayed addresses too. A direct connection takes
- * four round trips of TCP, Noise and Yamux, which are 400 ms across an ocean.
+ * If no direct address is connected after this time, the client dials the relayed addresses too. A direct connection
+ * takes four round trips of TCP, Noise and Yamux, which are 400 ms across an ocean.
  */
 export const DIRECT_HEAD_START_MS: number = 500
 /** kad-dht's tag for a peer in the routing table. A query needs such a peer to start from. */

@@ -150,7 +150,7 @@ export class Directory {
     return this.#now() < until ? node : undefined
   }
 
-  /** Returns the running lookup, or the last one if it is recent. Otherwise starts a new one, with the known nodes in it. */
+  /** Returns the running lookup, or the last one if it is recent. Otherwise starts one that begins with the known nodes. */
   #lookup(cid: CID, fresh: boolean): Lookup {
     const key = cid.toString()
     const last = this.#lookups.get(key)

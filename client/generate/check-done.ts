@@ -1,6 +1,6 @@
 /**
- * Checks that a `done` frame agrees with the request and with the tokens that arrived. The node signs the counts and the
- * token ids in its receipt. It does not sign the text, because the text follows from the token ids.
+ * Checks that a `done` frame agrees with the request and with the tokens that arrived. The node signs the counts and
+ * the token ids in its receipt. It does not sign the text, because the text follows from the token ids.
  */
 import type { PeerId } from '@libp2p/interface'
 import {

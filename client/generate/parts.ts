@@ -51,7 +51,7 @@ export interface AnswerMetadata {
   /** From the request to the first token, including discovery and failed attempts; milliseconds. */
   ttftMs: number
   totalMs: number
-  /** The lower of two measurements, by this client and by the node, from the first token to the last. 0 for a single token. */
+  /** From the first token to the last: the lower rate of this client's and the node's measurements. 0 for a single token. */
   tokensPerSecond: number
   /** The same model file, parameters and seed give the same answer on the same kind of hardware. */
   seed: bigint

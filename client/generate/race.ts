@@ -3,10 +3,10 @@
  * change to another node:
  *
  * - If a node refuses or fails, the client asks the next one.
- * - If the first token is later than usual, the client also sends the request to a second node. This is a hedge; a budget
- *   limits hedges.
- * - While the request waits in the queue of a node, the client asks other nodes for their load. It moves the request to a
- *   node that is clearly faster.
+ * - If the first token is later than usual, the client also sends the request to a second node. This is a hedge; a
+ *   budget limits hedges.
+ * - While the request waits in the queue of a node, the client asks other nodes for their load. It moves the request to
+ *   a node that is clearly faster.
  *
  * The attempt that produces the first token wins. The client cancels all others.
  */

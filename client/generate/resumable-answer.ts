@@ -1,6 +1,6 @@
 /**
- * The part of an answer that has arrived so far, from one or more nodes, with all that another node needs to continue it.
- * Seed and position determine every token, so the caller sees one answer.
+ * The part of an answer that has arrived so far, from one or more nodes, with all that another node needs to continue
+ * it. Seed and position determine every token, so the caller sees one answer.
  */
 import {
   ERROR_POLICY,
@@ -19,7 +19,7 @@ import type { Attempt } from './attempt.ts'
 import type { AttemptFailure, Beginning } from './parts.ts'
 import type { AttemptEvent } from './wire.ts'
 
-/** Whether an answer to this request can be audited. `digest` is `sha256:…`; `serving` is the number of nodes that serve it. */
+/** Whether an answer to this request can be audited. `digest`: `sha256:…`; `serving`: the number of nodes that serve it. */
 export type CanAudit = (ask: Ask, digest: string, serving: number) => boolean
 
 export class ResumableAnswer implements PooledRequest {

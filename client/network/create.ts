@@ -52,8 +52,8 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
       ping: ping(),
       dht: kadDHT({
         ...kadOptions({ scope, clientMode: true }),
-        // Without this option the first query waits one second, and then for a walk to the client's own id. A client does
-        // not need that walk, because no peer looks for a client.
+        // Without this option the first query waits one second, and then for a walk to the client's own id. A client
+        // does not need that walk, because no peer looks for a client.
         allowQueryWithZeroPeers: true
       })
     },

@@ -7,8 +7,8 @@ import type { Dialable } from './network.ts'
 
 /**
  * Dials the direct addresses first and the relayed ones after a head start, as RFC 8305 does for IPv6 and IPv4. Without
- * the relayed dial, the client could wait long: an address behind a firewall, or of a machine that has moved, drops every
- * packet, and libp2p waits for each such address in turn. If the relayed connection opens first, the direct dial
+ * the relayed dial, the client could wait long: an address behind a firewall, or of a machine that has moved, drops
+ * every packet, and libp2p waits for each such address in turn. If the relayed connection opens first, the direct dial
  * continues, and later requests use its connection.
  *
  * @param headStartMs milliseconds after which the relayed addresses are dialled too

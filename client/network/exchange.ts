@@ -77,7 +77,7 @@ export class Exchange {
     return this.#frames.closed.aborted
   }
 
-  /** Sends the first frame. Returns early if a reply arrives: a node can refuse a long request before it has read all of it. */
+  /** Sends the first frame. Returns early if a reply arrives: a node can refuse a long request before its end. */
   async sendRequest(bytes: Uint8Array, timeoutMs: number): Promise<void> {
     await this.#frames.sendRequest(bytes, { timeoutMs, timeoutCode: 'request_timeout', signal: this.#signal })
   }
@@ -95,7 +95,9 @@ export class Exchange {
     return bytes
   }
 
-  /** Closes the stream of a complete exchange. Never rejects, because a failed close must not undo a complete answer. */
+  /**
+   * Closes the stream of a complete exchange. Never rejects, because a failed close must not undo a complete answer.
+   */
   async close(timeoutMs: number): Promise<void> {
     await this.#frames
       .close({ signal: deadline(timeoutMs, this.#signal) })
@@ -121,7 +123,9 @@ export interface AskOptions<T> extends ExchangeOptions {
   replyMs: number
   /** The code when no reply comes in time. */
   timeoutCode: ErrorCode
-  /** @throws PotluckError `protocol_violation` for invalid bytes; the error of `refusal` for an error reply of the node */
+  /**
+   * @throws PotluckError `protocol_violation` for invalid bytes; the error of `refusal` for an error reply of the node
+   */
   decode: (bytes: Uint8Array) => T
 }
 

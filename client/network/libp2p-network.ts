@@ -73,7 +73,9 @@ export class Libp2pNetwork implements Network {
     }
   }
 
-  /** Connects to the entry peers. Returns false if it reaches none. An entry peer can be a node, perhaps the only one. */
+  /**
+   * Connects to the entry peers. Returns false if it reaches none. An entry peer can be a node, perhaps the only one.
+   */
   async #join(onFound: (peer: Found) => void, signal: AbortSignal): Promise<boolean> {
     const joinThrough = async (dial: Promise<Connection>): Promise<boolean> => {
       try {

@@ -103,7 +103,7 @@ export interface ReputationParameters {
    * blames its own network. 2 or more. Default 3.
    */
   lossPeers: number
-  /** How long a failure waits for a sign of life, which proves that the client's network works. Milliseconds. Default 60 s. */
+  /** How long a failure waits for a sign of life, which proves that the client's network works. ms. Default 60 s. */
   blameWindowMs: number
 }
 

@@ -193,7 +193,9 @@ export class Reputation {
     }
   }
 
-  /** Uses a loaded row, or deletes it if it has no information left. Otherwise new keys, which are free, fill the store. */
+  /**
+   * Uses a loaded row, or deletes it if it has no information left. Otherwise new keys, which are free, fill the store.
+   */
   #restore(peer: string, digest: string, state: PeerState): void {
     const { banned, quarantinedAt, logEvidence } = state.integrity
     const unsuspected = banned === undefined && quarantinedAt === undefined && logEvidence <= 0

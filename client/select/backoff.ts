@@ -9,8 +9,8 @@ export interface Backoff {
 }
 
 /**
- * Returns the state after a refusal. The client obeys the node's retry-after. If the node still refuses after that time,
- * the client asks it less and less often.
+ * Returns the state after a refusal. The client obeys the node's retry-after. If the node still refuses after that
+ * time, the client asks it less and less often.
  */
 export function backOff(before: Backoff | undefined, retryAfterMs: number | undefined, now: number): Backoff {
   const refusals = (before?.refusals ?? 0) + 1

@@ -1,11 +1,11 @@
-/** Which nodes may get a request at all. The gate answers only yes or no. It does not change the order of the nodes that pass. */
+/** Which nodes may get a request at all. The gate says yes or no. It does not change the order of the nodes that pass. */
 import type { Feature, ModelCard } from '@potluck/protocol'
 
 import type { KnownNode } from '../discover/known-node.ts'
 import type { Standing } from '../reputation/index.ts'
 import { supports } from './candidate.ts'
 
-/** The nodes that the user allows. `open`: all; `trusted`: the user's own node and trusted peers; `local`: only the own node. */
+/** The nodes that the user allows. `open`: all; `trusted`: the own node and trusted peers; `local`: only the own node. */
 export type Mode = 'open' | 'trusted' | 'local'
 
 export type GateReason =

@@ -22,7 +22,9 @@ export interface PoolContext {
   signal: AbortSignal
 }
 
-/** What the pool needs of a request. It changes: after the first token of an answer, only one digest can continue it. */
+/**
+ * What the pool needs of a request. It changes: after the first token of an answer, only one digest can continue it.
+ */
 export interface PooledRequest {
   readonly model: ModelSelector
   readonly features: readonly Feature[]
@@ -30,7 +32,9 @@ export interface PooledRequest {
   readonly maxTokens: number | undefined
   /** @param serving the number of nodes that serve the digest */
   workload: (digest: string, serving: number) => Workload
-  /** Accepts any model, if the caller allows it. Returns false if the caller does not, or if any was accepted before. */
+  /**
+   * Accepts any model, if the caller allows it. Returns false if the caller does not, or if any was accepted before.
+   */
   acceptAnyModel: () => boolean
 }
 

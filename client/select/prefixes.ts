@@ -1,6 +1,6 @@
 /**
- * Remembers which node has the prefix of a conversation in its cache. Keeps only hashes, and only in memory, so a prompt
- * never reaches the disk.
+ * Remembers which node has the prefix of a conversation in its cache. Keeps only hashes, and only in memory, so a
+ * prompt never reaches the disk.
  */
 import { LRUCache } from 'lru-cache'
 import type { PromptInput } from '@potluck/protocol'

@@ -4,10 +4,10 @@
  *
  * 1. the user's own node, while it has a free slot
  * 2. a probationary peer, but only in `probationShare` of the requests
- * 3. established peers: first the node with the conversation's prefix in its cache; then cold nodes by the predicted time
- *    of the answer, divided by a Thompson draw of the reliability; then hot nodes by requests in flight
- * 4. probationary peers: first those without a running request or a pending audit, and among these the peer with the most
- *    audited tokens; last the peers that fail most answers
+ * 3. established peers: first the node with the conversation's prefix in its cache; then cold nodes by the predicted
+ *    time of the answer, divided by a Thompson draw of the reliability; then hot nodes by requests in flight
+ * 4. probationary peers: first the peers without a running request or a pending audit, and among these the peer with
+ *    the most audited tokens; last the peers that fail most answers
  * 5. nodes whose context is probably too short
  * 6. nodes in a pause, in the order in which the pauses end
  *

@@ -1,6 +1,6 @@
 /**
- * Chooses nodes, and remembers what the next choice needs: which node has which prefix in its cache, which node asked for
- * a pause, which requests run on which node, and when to hedge. The decisions are pure functions in other files.
+ * Chooses nodes, and remembers what the next choice needs: which node has which prefix in its cache, which node asked
+ * for a pause, which requests run on which node, and when to hedge. The decisions are pure functions in other files.
  */
 import { LRUCache } from 'lru-cache'
 import type { ModelCard } from '@potluck/protocol'

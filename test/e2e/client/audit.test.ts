@@ -1,4 +1,6 @@
-/** Audits over a real network: the client detects a node that serves another model, by its own engine or by other nodes. */
+/**
+ * Audits over a real network: the client detects a node that serves another model, by its own engine or by other nodes.
+ */
 import { auditorOf, checkProof, createClient, type Client, type ClientOptions } from '@potluck/client'
 import { formatDigest } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** Embeddings use the same selection and records as answers: in flight, backoff, reputation, and failover to another node. */
+/** Embeddings use the same selection and records as answers: in flight, backoff, reputation and failover. */
 import type { Libp2p } from '@libp2p/interface'
 import { DEFAULT_TIMEOUTS, MAX_EMBED_TEXTS, type EmbedReply, type ModelCard } from '@potluck/protocol'
 import { afterEach, beforeEach, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** A node over real libp2p whose side of the protocol a test writes, and a peer of the DHT through which clients find it. */
+/** A node over real libp2p whose side of the protocol a test writes, and a DHT peer through which clients find it. */
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair } from '@libp2p/crypto/keys'

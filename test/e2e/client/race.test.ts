@@ -115,7 +115,7 @@ function inFlight(): number[] {
   return directory.nodes.map((node) => selector.candidate(node, node.card.models[0]!).inFlight)
 }
 
-test('after a late first token the client sends a hedge; the first token wins, and the other attempt is not a failure', async () => {
+test('if the first token is late, the client sends a hedge; cancelling the slower attempt is not a failure', async () => {
   const [late, quick] = nodes
   const accepted = Promise.withResolvers<void>()
   const cancelled = silent(late, accepted.resolve)

@@ -101,7 +101,7 @@ test('reasoning and tool calls are separate from the text, and arrive piece by p
   expect((await next.result()).toolCalls[0]?.id).not.toBe(id)
 })
 
-test('a request that no node can ever serve fails at once; a feature that no node here has fails after a lookup', async () => {
+test('a request that no node can ever serve fails at once; one that no known node serves fails after a lookup', async () => {
   const { asking } = await network({ model: { features: ['chat'] } })
   const beyond = { type: 'json_schema', schema: { type: 'string', pattern: 'x' } } as const
   expect(() => asking.chat({ messages: MESSAGES, responseFormat: beyond })).toThrow(

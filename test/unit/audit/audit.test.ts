@@ -35,7 +35,10 @@ describe('an honest answer', () => {
     ['with penalties', { maxTokens: 60 }],
     ['up to a stop sequence', { stop: ['e', 'a', 'o'], maxTokens: 200 }],
     ['with a schema', { maxTokens: 100, responseFormat: { type: 'json_schema' as const, schema: SCHEMA } }],
-    ['with a schema, ended by the token limit', { maxTokens: 9, responseFormat: { type: 'json_schema' as const, schema: SCHEMA } }],
+    [
+      'with a schema, ended by the token limit',
+      { maxTokens: 9, responseFormat: { type: 'json_schema' as const, schema: SCHEMA } }
+    ],
     [
       'with a tool call',
       { maxTokens: 200, input: { ...CHAT, toolChoice: 'required' as const, parallelToolCalls: false } }

@@ -53,7 +53,7 @@ class World {
     pool.failed(error)
   }
 
-  /** Makes every attempt fail: each with the next of these failures, and then always the last. Returns the final failure. */
+  /** Makes each attempt fail with the next of these failures, and then always with the last. Returns the final one. */
   async exhaust(
     pool: CandidatePool,
     ...failures: Array<[code: ErrorCode, retryAfterMs?: number]>
