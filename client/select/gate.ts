@@ -1,4 +1,4 @@
-/** Which nodes may get a request at all. The gate says yes or no. It does not change the order of the nodes that pass. */
+/** Which nodes may get a request. The gate says yes or no, and does not change the order of the nodes that pass. */
 import type { Feature, ModelCard } from '@potluck/protocol'
 
 import type { KnownNode } from '../discover/known-node.ts'
