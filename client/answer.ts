@@ -14,7 +14,7 @@ export interface AnswerResult {
   text: string
   /** The model's reasoning before the answer. Empty if there is none. */
   reasoning: string
-  /** Complete calls. If `finishReason` is `length`, the last one can be cut. */
+  /** If `finishReason` is `length`, the last call can be incomplete. */
   toolCalls: readonly ToolCall[]
   tokens: readonly number[]
   /** One per token, if the request asked for them. Otherwise empty. */
@@ -42,14 +42,14 @@ export class Answer implements AsyncIterable<AnswerPart> {
   constructor(start: Start, signal: AbortSignal) {
     this.#start = start
     this.#signal = AbortSignal.any([signal, this.#cancelled.signal])
-    // A caller that only iterates gets the failure there. It must not be an unhandled rejection here too.
+    // A caller that only iterates gets the failure from the iterator. Here it must not become an unhandled rejection.
     this.#result.promise.catch(() => undefined)
   }
 
   /**
-   * The parts. The last one is `finish`. They can be iterated once.
+   * Iterates over the parts, of which the last is `finish`. Works once.
    *
-   * @throws PotluckError when the answer fails; `aborted` after the signal
+   * @throws PotluckError when the answer fails; `aborted` when the signal fires
    */
   [Symbol.asyncIterator](): AsyncIterator<AnswerPart, void, void> {
     if (this.#started) throw new TypeError('an answer can be read once; keep its parts, or use result()')
@@ -58,8 +58,8 @@ export class Answer implements AsyncIterable<AnswerPart> {
     return {
       next: () => parts.next(),
       return: async () => {
-        // The generator can be waiting for the network. It returns only when that wait ends.
-        const left = new PotluckError('aborted', 'the reader left')
+        // Abort first: if the generator waits for the network, `return` takes effect only when that wait ends.
+        const left = new PotluckError('aborted', 'the reader stopped reading')
         this.#cancelled.abort(left)
         this.#result.reject(left)
         await parts.return()
@@ -111,7 +111,7 @@ export class Answer implements AsyncIterable<AnswerPart> {
       this.#result.reject(cause)
       throw cause
     } finally {
-      // Settles the result if the reader stopped early. Otherwise without effect.
+      // Settles the result if the reader stopped early. Has no effect if it is settled already.
       this.#result.reject(new PotluckError('aborted', 'the answer was not read to its end'))
     }
   }

@@ -34,7 +34,8 @@ export interface Client {
    * Asks a chat model. Nothing is sent before the answer is read. `examples/chat.ts` streams an answer,
    * `examples/cancel.ts` cancels one.
    *
-   * @throws PotluckError `invalid_request` at once for a request that every node refuses; other errors while reading
+   * @throws PotluckError `invalid_request` at once for a request that every node refuses; other errors when the answer
+   *   is read
    */
   chat: (options: ChatOptions) => Answer
   /** Continues a text without a chat template: see `examples/repeat.ts`. Otherwise like `chat`. */
@@ -42,7 +43,8 @@ export interface Client {
   /**
    * Computes one vector per text. Texts with similar meaning have similar vectors.
    *
-   * @throws PotluckError `invalid_request` without a text or for an empty one, `no_providers`, or the last node's failure
+   * @throws PotluckError `invalid_request` if there is no text or a text is empty, `no_providers`, or the last node's
+   *   failure
    */
   embed: (options: EmbedOptions) => Promise<EmbedResult>
   /**
@@ -51,13 +53,13 @@ export interface Client {
    * @throws PotluckError `no_providers` if the network could not be joined
    */
   nodes: (options?: FindOptions) => AsyncIterable<KnownNode>
-  /** The models that are served now, one entry per digest. Takes as long as the whole lookup. */
+  /** Returns the models that are served now, one entry per digest. Waits for the end of the lookup. */
   models: (options?: FindOptions) => Promise<ModelView[]>
   /** The standing of every node that this client knows, with the reasons. */
   standing: () => PeerStanding[]
   /** The reasons for one node's standing, the most important first. Empty for an unknown node. */
   explain: (peerId: string) => string[]
-  /** For each node that this client banned by shareable answers: a fraud proof for `potluck audit`. */
+  /** Fraud proofs for `potluck audit`, one for each node that this client banned because of shareable answers. */
   proofs: () => Proof[]
   /** Calls the listener after every audit. Returns a function that removes the listener. */
   onJudged: (listener: (judged: Judged) => void) => () => void
@@ -249,10 +251,10 @@ class NetworkClient implements Client {
       )
   }
 
-  /** A candidate that is chosen by something other than the order. */
+  /** Adds predicted times to a candidate that the client did not choose by the order, for example for a probe. */
   #ranked(candidate: Candidate, work: Workload): RankedCandidate {
     const [ranked] = this.#selector.rank([candidate], work)
-    if (ranked === undefined) throw new TypeError('the order lost its only candidate')
+    if (ranked === undefined) throw new TypeError('rank must return its only candidate')
     return ranked
   }
 

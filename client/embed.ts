@@ -1,6 +1,6 @@
 /**
- * Texts to vectors, over `/potluck/embed/1.0.0`. All vectors come from one digest, because vectors of different weights
- * cannot be compared. If a node fails, another one with the same digest does the rest.
+ * Computes vectors of texts, over `/potluck/embed/1.0.0`. All vectors come from one digest, because vectors of
+ * different weights cannot be compared. If a node fails, another node with the same digest computes the rest.
  */
 import {
   decodeEmbedReply,
@@ -25,9 +25,9 @@ import type { Dialable, Network } from './network/network.ts'
 import { CandidatePool, type PoolContext, type PooledRequest, type Selector } from './select/index.ts'
 
 export interface EmbedOptions {
-  /** As for answers. Default `auto`. */
+  /** As in `ChatOptions`. Default `auto`. */
   model?: string
-  /** At least one text, none of them empty. */
+  /** At least one text. No text is empty. */
   input: readonly string[]
   signal?: AbortSignal
 }
@@ -36,7 +36,7 @@ export interface EmbedResult {
   /** One per text, in the order of the texts, each of length 1. */
   vectors: readonly Float32Array[]
   promptTokens: number
-  /** The node that computed the last of them. */
+  /** The node that computed the last vectors. */
   peerId: string
   /** Digest as `sha256:…`, and the name on the node's card. */
   model: { digest: string; name: string }
@@ -81,11 +81,11 @@ export async function embed({ model = 'auto', input }: EmbedOptions, context: Em
   }
 }
 
-/** What the candidates must offer. No node signs vectors, so they cannot be audited. */
+/** The request, as the pool sees it. Vectors cannot be audited, because no node signs them. */
 class EmbedRequestState implements PooledRequest {
   readonly features = ['embeddings'] as const
   readonly maxTokens: undefined
-  /** After the first batch: its digest. */
+  /** After the first batch: the digest that computed it. */
   model: ModelSelector
   readonly #promptTokens: number
 
@@ -139,7 +139,7 @@ function toBatches(input: readonly string[]): (readonly string[])[] {
   return batches
 }
 
-/** @throws PotluckError `invalid_request` for what every node would refuse */
+/** @throws PotluckError `invalid_request` for a request that every node would refuse */
 function toFrame(request: EmbedRequest): Uint8Array {
   const bytes = encodeEmbedRequest(request)
   if (bytes.byteLength > MAX_FRAME_BYTES) {

@@ -9,7 +9,7 @@ import type { Mode } from './select/index.ts'
 export interface ClientOptions {
   /** Multiaddrs, with `/p2p/…`, of relays or nodes through which the client joins the network. Default: none. */
   bootstrap?: readonly string[]
-  /** Find peers on the local network by multicast DNS. Not in a browser. Default: only without a bootstrap address. */
+  /** Finds peers on the local network by multicast DNS. Not in a browser. Default: only without a bootstrap address. */
   mdns?: boolean
   /** `local` dials private addresses, `public` does not. Default: `public` if a bootstrap address is public. */
   scope?: Scope
@@ -20,9 +20,12 @@ export interface ClientOptions {
    * user's own node and the trusted ones. `local`: only the user's own node, so nothing leaves the machine.
    */
   mode?: Mode
-  /** Peer id of the user's own node on this machine. It is asked first while it has a free slot, and is not judged. */
+  /**
+   * Peer id of the user's own node on this machine. The client asks it first while it has a free slot, and does not
+   * audit it.
+   */
   localNode?: string
-  /** Peer ids of nodes that the user trusts. They skip probation, but are audited like all others. */
+  /** Peer ids of nodes that the user trusts. They skip probation, but the client audits them like all others. */
   trusted?: readonly string[]
   /** Where the client keeps what it learns about nodes. Default: in memory. */
   reputation?: ReputationSettings

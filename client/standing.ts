@@ -1,4 +1,4 @@
-/** The standing of the nodes that a client knows, for people to read: one entry per node and model. */
+/** The standing of the nodes that a client knows, for users: one entry per node and model. */
 import { formatDigest } from '@potluck/protocol'
 
 import type { KnownNode } from './discover/known-node.ts'
@@ -10,23 +10,27 @@ export interface PeerStanding {
   /** `name` is from the node's card. Undefined if no card is known now. */
   model: { digest: string; name?: string }
   standing: Standing
-  /** The user's own node. It is asked first while it has a free slot, and is not judged. */
+  /** The user's own node. The client asks it first while it has a free slot, and does not audit it. */
   local: boolean
   /** On the user's list of trusted peers. */
   trusted: boolean
-  /** The client knows a card that it can use now. */
+  /** The client has a card of the node that is recent enough to use. */
   seen: boolean
   /** The estimated chance that its next answer is complete, 0 to 1. */
   reliability: number
-  /** Odds of what its audits showed, under another model to under this one; `quarantineEvidence` and `banEvidence` are the limits. */
+  /**
+   * How many times more probable the audited tokens are if the node runs another model than if it runs this one. From
+   * `quarantineEvidence` on the node is quarantined, from `banEvidence` on it is banned.
+   */
   evidence: number
   auditedTokens: number
-  /** Complete answers from it, and their share of all answers of the model that this client got, 0 to 1. */
+  /** Complete answers that this client got from the node. */
   answers: number
+  /** `answers` divided by the complete answers of all nodes with this model, 0 to 1. */
   share: number
   /** Measured by this client. Undefined before the first answer. */
   speed: PeerSpeed | undefined
-  /** One sentence each, the most important first. They hold no text from a peer. */
+  /** One statement each, the most important first. They contain no text from a peer. */
   reasons: readonly string[]
 }
 
@@ -35,11 +39,11 @@ export interface PeerSpeed {
   ttftMs: number
   /** 0 if no answer had two tokens. */
   tokensPerSecond: number
-  /** The time of an answer divided by its prediction. */
+  /** The time of an answer divided by the predicted time. 1 if nothing was measured. */
   overPredicted: number
 }
 
-/** The nodes that serve now and the remembered ones, the most used first. */
+/** Returns the nodes that serve now and the nodes that the reputation remembers, the most used first. */
 export function peerStandings(
   reputation: Reputation,
   nodes: readonly KnownNode[],

@@ -34,7 +34,9 @@ export interface AskAuditContext {
   timeouts: Pick<PhaseTimeouts, 'dialMs'>
 }
 
-/** One prefill of a prompt and an answer, which no node has in its cache. */
+/**
+ * The work of one audit: a prefill of a prompt and an answer. The client knows of no node that has them in its cache.
+ */
 export const AUDIT_WORKLOAD: Workload = {
   promptTokens: 0,
   maxTokens: undefined,
@@ -43,7 +45,9 @@ export const AUDIT_WORKLOAD: Workload = {
   auditable: false
 }
 
-/** An audit counts as in flight on the auditor, and its outcome is remembered, like every attempt. */
+/**
+ * Makes an auditor of a candidate. Like every attempt, an audit counts as in flight there, and its outcome is recorded.
+ */
 export function otherAuditor(
   candidate: RankedCandidate,
   work: Workload,

@@ -7,8 +7,8 @@
  *    see `quorum.ts`.
  * 3. Otherwise the client sends the node a probe, which other nodes may see, and they audit its answer.
  *
- * The client runs one audit at a time, within the budget of the reputation, and only after the caller has
- * the answer.
+ * The client runs one audit at a time, within the audit budget of the reputation. An audit begins only after
+ * the caller has the answer.
  */
 import { Queue } from '@libp2p/utils'
 import { decodeFraudProof, encodeFraudProof, MAX_PROOF_BYTES, type Audit, type AuditResult } from '@potluck/protocol'
@@ -37,8 +37,8 @@ export interface Judged {
 }
 
 /**
- * The answers that banned a node, for `potluck audit` and for `checkProof`. The proof reveals their prompts,
- * which the user marked as shareable.
+ * The audited answers that led this client to ban a node, for `potluck audit` and `checkProof`. The proof reveals their
+ * prompts, which the user marked as shareable.
  */
 export interface Proof {
   peerId: string
@@ -77,7 +77,12 @@ export class Auditing {
     this.#context = context
   }
 
-  /** Returns whether the client can audit answers to such a request without a probe. */
+  /**
+   * Returns whether the answer to such a request can itself be audited: by the user's own auditor, or by other nodes
+   * if the request is shareable. If not, only a probe can test the node.
+   *
+   * @param serving the number of nodes that serve the digest
+   */
   canAudit({ shareable }: Pick<Ask, 'shareable'>, digest: string, serving: number): boolean {
     return (this.#context.auditor?.holds(digest) ?? false) || (shareable && serving > QUORUM)
   }
@@ -111,7 +116,7 @@ export class Auditing {
     await this.idle()
   }
 
-  /** Returns a proof for every banned peer with audited answers that are shareable. */
+  /** Returns a proof for every peer that this client's audits banned, if some audited answers are shareable. */
   proofs(): Proof[] {
     const { reputation } = this.#context
     return [...reputation.peers()].flatMap(({ peer, digest, state }) => {
@@ -164,7 +169,7 @@ export class Auditing {
     const { comparable, violations, misstatements = [], measured } = result
     const before = reputation.standing(peer, digest)
     if (!comparable) return reputation.observe(peer, digest, { type: 'incomparable' })
-    // Certain for this client, but the node did not sign it, so it is no proof for other clients.
+    // A misstatement is certain for this client. The node did not sign it, so it proves nothing to other clients.
     if (misstatements.length > 0) reputation.observe(peer, digest, { type: 'failed', code: 'protocol_violation' })
     if (ask.shareable) reputation.keep(peer, digest, encodeFraudProof({ peerId, answers: [record] }))
     const known = reputation.state(peer, digest).integrity.evidence ?? NO_EVIDENCE
@@ -190,7 +195,7 @@ export class Auditing {
   }
 
   /**
-   * Schedules probes of peers that were quarantined before this client started, as soon as the user asks for
+   * Schedules probes of peers that were quarantined before this client started. Called when the user asks for
    * their model.
    */
   #probeSuspects(digest: string, like: Ask): void {

@@ -1,4 +1,4 @@
-/** Measures answers for this client alone, with an engine or a node of the same user. */
+/** The user's own auditor: measures answers for this client only, with an engine or a node of the same user. */
 import {
   auditAnswer,
   formatDigest,

@@ -1,11 +1,11 @@
 /**
  * Probes: questions that the client invents, for audits when no other node may see what the user asked. A
- * probe must look like a question of a person and use the sampling options of this user. A malicious node
- * that recognises probes would answer only those honestly.
+ * probe must look like a question of a person and use the sampling options of this user. Otherwise a malicious
+ * node could recognise probes and answer only these honestly.
  */
 import { toAsk, type Ask } from '../base/request.ts'
 
-/** Estimate of the tokens of a probe and its answer, charged to the budget before the real number is known. */
+/** Estimated tokens of a probe and its answer. The budget pays for them before the real number is known. */
 export const PROBE_TOKENS: number = 250
 
 const OPENINGS: readonly string[] = [
@@ -45,14 +45,14 @@ const SUBJECTS: readonly string[] = [
 ]
 
 /**
- * Returns a probe that resembles a request of the user. If other nodes may see the question, and its answer
- * differs from seed to seed, the probe repeats the question. Otherwise the probe is one of 200 invented
- * questions, with the sampling options of the request.
+ * Returns a probe that resembles a request of the user. If the request is shareable and its answer depends on the
+ * seed, the probe repeats it with another seed. Otherwise the probe is one of 200 invented questions, with the
+ * sampling options of the request.
  *
  * @param random uniform in [0, 1)
  */
 export function probeLike(like: Ask, random: () => number): Ask {
-  // A repeated question looks most like ordinary traffic, also in the length of its answer.
+  // A repeated question looks most like ordinary traffic, and so does the length of its answer.
   if (like.shareable && like.sampling.temperature > 0) {
     const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1))
     return { ...like, sampling: { ...like.sampling, seed }, otherModels: false }

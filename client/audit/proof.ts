@@ -1,10 +1,10 @@
 /**
- * Fraud proofs: answers that ban a node, for every client that has the model.
+ * Fraud proofs: signed answers of a node, from which every client with the model can see that the node cheated.
  *
- * A proof is worth only what a check of it finds; the checker believes nothing in it. The accuser chose
- * which answers to show, and can have searched for prompts at which honest machines differ. So a check has
- * two results. `confirmed` assumes that the accuser showed every answer that it audited. `convincing` holds
- * even if the accuser selected the answers.
+ * The checker believes nothing in a proof except what its own check finds. The accuser chose which answers to
+ * show, and can have searched for prompts at which honest machines differ. So a check has two results:
+ * `confirmed` assumes that the accuser showed every answer that it audited. `convincing` holds even if the
+ * accuser selected the answers.
  */
 import type { PeerId } from '@libp2p/interface'
 import {
@@ -39,7 +39,7 @@ export interface ProofFinding {
 }
 
 /**
- * Writes a convincing proof to the store: clients with this store never ask the node again. Returns false for a
+ * Writes a convincing proof to the store. Clients with this store never ask the node again. Returns false for a
  * proof that is not convincing.
  */
 export function rememberProof(finding: ProofFinding, store: ReputationStore): boolean {
@@ -59,7 +59,7 @@ export async function proofModel(bytes: Uint8Array): Promise<Uint8Array> {
 }
 
 /**
- * Checks a proof from nothing but its bytes and the model.
+ * Checks a proof. Uses only its bytes and the model.
  *
  * @throws PotluckError `protocol_violation` for bytes that are not a valid proof, `model_not_found` if the
  *   scorer has another model

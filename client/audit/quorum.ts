@@ -1,9 +1,9 @@
 /**
  * Audits by other nodes, for a client without the model: which nodes to ask, and which results to believe.
  *
- * A malicious node prefers auditors that collude with it. So the client derives the order of the auditors
+ * A malicious node would choose auditors that collude with it. So the client derives the order of the auditors
  * from a hash of the receipt and a secret nonce. The node signs the receipt without knowing the nonce, so
- * it cannot choose the auditors. A single auditor can lie, so the client believes only what two agree on.
+ * it cannot choose the auditors. A single auditor can lie, so the client believes a result only if two agree.
  */
 import type { PeerId } from '@libp2p/interface'
 import { decodeClientFrame, PotluckError, type AuditRequest, type AuditResult } from '@potluck/protocol'
@@ -72,9 +72,9 @@ export async function auditorOrder<T extends { peerId: PeerId }>(
 }
 
 /**
- * Combines two results: for each token the smaller margin at the closer position, and only violations
- * that both found. Returns undefined if the results contradict each other. Then one auditor lies, and
- * the client does not know which.
+ * Combines two results. For each token, takes the smaller of the two margins and the smaller of the two gaps,
+ * which favours the audited node. Returns undefined if the results contradict each other, for example because
+ * only one has a violation. Then one auditor lies, and the client does not know which.
  */
 export function agreed(one: AuditResult, other: AuditResult): AuditResult | undefined {
   const names = (result: AuditResult): string => [...result.violations].sort().join()

@@ -1,6 +1,6 @@
 import { raceAbort } from './race-abort.ts'
 
-/** Time, as the request path sees it. The simulator passes a virtual one. */
+/** The source of time for requests. The simulator passes virtual time. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now: () => number

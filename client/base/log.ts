@@ -1,6 +1,6 @@
 /**
- * The client's logs, silent unless the environment asks for them: `DEBUG=potluck:*` in Node, `localStorage.debug` in a
- * browser. They hold peer ids, codes, counts and times. They never hold a prompt or an answer.
+ * The client's logs. They are off by default: `DEBUG=potluck:*` turns them on in Node, `localStorage.debug` in a
+ * browser. They contain peer ids, codes, counts and times. They never contain a prompt or an answer.
  */
 import { logger, type Logger } from '@libp2p/logger'
 

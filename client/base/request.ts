@@ -1,4 +1,4 @@
-/** A caller's options, and the request on the wire that they become. */
+/** Turns a caller's options into the request on the wire. */
 import {
   CREDIT_WINDOW,
   DEFAULT_SAMPLING,
@@ -30,7 +30,7 @@ export interface GenerationOptions {
   seed?: bigint
   /** 0 to 100. 0 takes the most probable token each time. Default 0.8. */
   temperature?: number
-  /** Default 40. 0: all of the sampling contract's 64 candidates. */
+  /** Default 40. 0 uses all 64 candidates of the sampling contract. */
   topK?: number
   /** 0 to 1, default 0.95. */
   topP?: number
@@ -40,7 +40,7 @@ export interface GenerationOptions {
   presencePenalty?: number
   /** -100 to 100, default 0. */
   frequencyPenalty?: number
-  /** From a token id to the number that is added to its logit, -100 to 100. */
+  /** Maps a token id to a number that is added to its logit, -100 to 100. */
   logitBias?: ReadonlyMap<number, number>
   /** The most tokens of the answer. Default 1,024, or fewer if the model's context is short. */
   maxTokens?: number
@@ -56,8 +56,8 @@ export interface GenerationOptions {
   /** Allows other nodes to see this request and its answer, to audit it. Default false. */
   shareable?: boolean
   /**
-   * If no node with the model is left, lets another model continue the answer from its text. The metadata's `beginning`
-   * reports it. Default false.
+   * If no node with the model is left, another model can continue the answer from its text. `metadata.beginning` then
+   * names the first model. Default false.
    */
   otherModels?: boolean
   /** Cancels the answer. The node stops at once. */
@@ -66,7 +66,7 @@ export interface GenerationOptions {
 
 export interface ChatOptions extends GenerationOptions {
   messages: readonly ChatMessage[]
-  /** The tools that the model may call. Calls arrive as `toolCalls`; their arguments are valid by the tool's schema. */
+  /** The tools that the model can call. Calls arrive as `toolCalls`, with arguments that match the tool's schema. */
   tools?: readonly Tool[]
   /** Default `auto`. */
   toolChoice?: ToolChoice
@@ -157,7 +157,9 @@ export function estimatePromptTokens(ask: Pick<Ask, 'input'>): number {
   return Math.ceil(characters(ask) / CHARACTERS_PER_TOKEN)
 }
 
-/** Half of the context, or less for a long prompt: a node refuses a request that might not fit. */
+/**
+ * Returns at most half of the context, and less for a long prompt, because a node refuses a request that might not fit.
+ */
 function defaultMaxTokens(ask: Pick<Ask, 'input'>, contextLength: number): number {
   const room = contextLength - Math.ceil(characters(ask) / LEAST_CHARACTERS_PER_TOKEN)
   const most = Math.min(DEFAULT_MAX_TOKENS, Math.floor(contextLength / 2))
@@ -195,7 +197,7 @@ function encode(request: GenerateRequest): ReturnType<typeof encodeRequest> {
   try {
     return encodeRequest(request)
   } catch (cause) {
-    // The encoder refuses a value that no field can hold, such as a seed of more than 64 bits.
+    // The encoder refuses a value that does not fit its field, such as a seed of more than 64 bits.
     throw new PotluckError('invalid_request', 'invalid request: a value does not fit its field', { cause })
   }
 }

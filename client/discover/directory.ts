@@ -1,8 +1,8 @@
 /**
  * The nodes that the client knows: their cards, and the DHT lookups that found them. Keeps both fresh.
  *
- * A lookup streams, so a request can act on the first card. All requests for a key share one lookup. It continues for
- * the others when one of them has what it needs.
+ * A lookup yields nodes as it finds them, so a request can use the first card. All requests for a key share one lookup.
+ * When one request has what it needs, the lookup continues for the others.
  */
 import { deadline, PotluckError, type Load } from '@potluck/protocol'
 import { LRUCache } from 'lru-cache'
@@ -29,7 +29,7 @@ interface Lookup {
   startedAt: number
   /** Peer ids, in the order in which their cards arrived. */
   peers: string[]
-  /** Set at the end. */
+  /** Set when the lookup ends. */
   outcome: { error?: Error } | undefined
   /** Resolves at the next change of `peers` or `outcome`. */
   changed: PromiseWithResolvers<void>
@@ -37,12 +37,12 @@ interface Lookup {
 
 export interface LookupOptions {
   signal: AbortSignal
-  /** Walk the DHT again even if a recent lookup is known. Default false. */
+  /** Walks the DHT again, even after a recent lookup. Default false. */
   fresh?: boolean
 }
 
 export interface GatherOptions extends LookupOptions {
-  /** Wait for the end of the lookup. Default false. */
+  /** Waits for the end of the lookup. Default false. */
   whole?: boolean
 }
 
@@ -81,8 +81,8 @@ export class Directory {
   }
 
   /**
-   * Returns the suitable nodes to choose from: the nodes that any lookup has found already, or else the nodes that
-   * arrive within `GATHER_MS` of the first suitable one. Empty if the whole lookup found none.
+   * Returns suitable nodes to choose from. If some are known from earlier lookups, returns these at once. Otherwise
+   * waits for the first suitable node, and `GATHER_MS` longer for more. Empty if the whole lookup found none.
    *
    * @throws PotluckError `no_providers` if the network could not be joined, `aborted` by the signal
    */
@@ -120,7 +120,7 @@ export class Directory {
     if (node !== undefined) this.#nodes.set(peer, { ...node, load, loadAt: this.#now() })
   }
 
-  /** The nodes whose cards are fresh enough to use now. */
+  /** Returns the nodes whose cards are recent enough to use now. */
   known(): KnownNode[] {
     return [...this.#nodes.rkeys()].flatMap((peer) => this.#usable(peer) ?? [])
   }
@@ -134,7 +134,7 @@ export class Directory {
     return (await Promise.all(replies)).filter((node) => node !== undefined)
   }
 
-  /** Drops a card that turned out wrong. The next lookup asks the node again. */
+  /** Drops the card of a node that differs from it or is gone. The next lookup asks the node again. */
   evict(peer: string): void {
     this.#nodes.delete(peer)
   }
@@ -150,7 +150,7 @@ export class Directory {
     return this.#now() < until ? node : undefined
   }
 
-  /** The running lookup, or the last one if it is recent. Otherwise starts a new one, which begins with the known nodes. */
+  /** Returns the running lookup, or the last one if it is recent. Otherwise starts one that begins with the known nodes. */
   #lookup(cid: CID, fresh: boolean): Lookup {
     const key = cid.toString()
     const last = this.#lookups.get(key)
@@ -191,7 +191,7 @@ export class Directory {
         if (slots.size >= PARALLEL_CARDS) await Promise.race(slots)
       }
     } catch (error) {
-      // A lookup that ran out of time keeps what it found, so it is not a failure.
+      // A lookup that reaches its timeout is not a failure, because it keeps the nodes that it found.
       if (error instanceof Error && (error instanceof PotluckError || !signal.aborted)) outcome.error = error
     }
     await Promise.all(asked)
@@ -199,7 +199,7 @@ export class Directory {
     wake(lookup)
   }
 
-  /** Asks for the card unless a recent one is known. False if the node sends none. */
+  /** Asks for the card, unless the client has a recent one. Returns false if the node sends none. */
   async #confirm(node: Dialable, signal: AbortSignal): Promise<boolean> {
     const peer = node.peerId.toString()
     const known = this.#usable(peer)
@@ -214,7 +214,7 @@ export class Directory {
       this.#nodes.set(peer, known)
       return known
     } catch {
-      // A provider record outlives its node by up to two days, so a dead node is ordinary.
+      // The DHT keeps a provider record for up to two days, so many recorded nodes are gone. That is not an error.
       if (!signal.aborted) this.#nodes.delete(peer)
       return undefined
     }

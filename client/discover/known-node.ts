@@ -16,7 +16,7 @@ import { CARD_RECORD_TIMEOUT_MS, CARD_TIMEOUT_MS } from '../base/constants.ts'
 import { askOnce } from '../network/exchange.ts'
 import type { Dialable, Network } from '../network/network.ts'
 
-/** A node as the client saw it last. */
+/** A node, as its last card and load describe it. */
 export interface KnownNode {
   card: Card
   load: Load
@@ -28,7 +28,7 @@ export interface KnownNode {
   seenAt: number
 }
 
-/** The envelope and the load beside it. */
+/** The signed card, and 256 bytes for the load beside it. */
 const MAX_REPLY_BYTES = MAX_CARD_BYTES + 256
 
 export interface AskCardOptions {
@@ -38,8 +38,8 @@ export interface AskCardOptions {
 }
 
 /**
- * Dials a node and asks for its card. If its addresses fail, the addresses of its card on the DHT are tried: a
- * provider record can be two days older than the card.
+ * Dials a node and asks for its card. If its addresses fail, tries the addresses of its card on the DHT, because the
+ * provider record can be two days older than that card.
  *
  * @throws PotluckError `protocol_violation` for an invalid card, or the code of the phase that failed
  */
@@ -60,7 +60,7 @@ export async function askCard(network: Network, node: Dialable, { now, signal }:
   return { card, load: reply.load, loadAt: seenAt, roundTripMs: elapsedMs, seenAt }
 }
 
-/** Where the node of a card can be dialled. */
+/** Returns the addresses at which the client can dial the node of a card. */
 export function dialable(card: Card): Dialable {
   return { peerId: card.peerId, addresses: parseAddresses(card) }
 }
@@ -95,7 +95,7 @@ async function recordedAddresses(
   return parseAddresses(await openCard(bytes, { now: now(), peerId }))
 }
 
-/** Addresses that do not parse are skipped. */
+/** Skips addresses that are not multiaddrs. */
 function parseAddresses(card: Card): Multiaddr[] {
   return card.addresses.flatMap((address) => {
     try {

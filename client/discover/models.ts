@@ -1,4 +1,4 @@
-/** The models that the network serves. A pure function of the known nodes. */
+/** The models that the network serves, from the known nodes. Pure. */
 import { formatDigest } from '@potluck/protocol'
 
 import type { KnownNode } from './known-node.ts'

@@ -1,11 +1,12 @@
 /**
- * Cells: what an audit keeps of one token. The row is how close the position was (the gap). The column
- * is how far the claimed token is from the expected one (the margin). See `tokenMargin` of the protocol.
+ * Cells: what an audit keeps of one token. The row is the gap of the position: how far the second best token is from
+ * the expected token. The column is the margin: how far the token in the answer is from the expected one, 0 if it is
+ * the same. See `tokenMargin` of the protocol.
  */
 
 /**
- * Upper edges of the bins in logits, half a decade each. One more bin holds everything beyond the last edge, and
- * tokens outside the candidates.
+ * Upper edges of the bins, in logits: two bins for each factor of 10. One more bin holds everything above the
+ * last edge, and tokens that are not candidates.
  */
 export const EDGES: readonly number[] = [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3]
 export const BINS: number = EDGES.length + 1

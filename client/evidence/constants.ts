@@ -1,12 +1,12 @@
 /** Every number of the statistical test, with its reason. The measured honest noise is in `honest.ts`. */
 
 /**
- * Evidence at which a peer gets no more requests. By Ville's inequality an honest peer reaches it at
- * any time of its lifetime with a probability below 1/30. In practice the probability is much lower,
+ * Evidence at which a peer gets no more requests. By Ville's inequality the probability that an honest
+ * peer reaches it at any time of its lifetime is below 1/30. In practice the probability is much lower,
  * because the calibration allows honest peers more noise than was ever measured.
  */
 export const QUARANTINE = 30
-/** Evidence at which a key is banned for good: a probability below 1/1000 for an honest peer, over its lifetime. */
+/** Evidence at which a key is banned for ever. An honest peer ever reaches it with a probability below 1/1000. */
 export const BAN = 1000
 
 /** How the scores of a cheating node can differ from the scores of the model. */
@@ -18,9 +18,9 @@ export interface Alternative {
 }
 
 /**
- * The alternatives that the test looks for. On crumb, quantization to 5 bits acts like the first, to
- * 4 bits like the second, to 3 bits or dropping one layer like the third, and cutting the prompt in
- * half like the last.
+ * The alternatives that the test looks for. Measured with crumb, the small test model: quantization to 5
+ * bits acts like the first, quantization to 4 bits like the second, quantization to 3 bits or dropping one
+ * layer like the third, and cutting the prompt in half like the last.
  */
 export const ALTERNATIVES: readonly Alternative[] = [
   { scale: 0.15, share: 0.6 },
@@ -29,14 +29,14 @@ export const ALTERNATIVES: readonly Alternative[] = [
   { scale: 1, share: 0.2 }
 ]
 /**
- * Of the tokens that a cheating node gets wrong, the share that is beyond the runner-up. Measured on crumb: 0.1
- * to 0.3.
+ * If a cheating node sends a wrong token, it is usually the second best token of the true model. This is the share
+ * of wrong tokens that are worse than the second best. Measured with crumb: 0.1 to 0.3.
  */
 export const BEYOND_RUNNER_UP = 0.15
 
 /**
- * Shares of cheated answers that the test looks for, with the stake on each. The stakes sum to 1. A
- * node that cheats in 10 % of its answers saves little work and is still detected.
+ * Shares of cheated answers that the test looks for. The stake is the weight of each; the stakes sum to 1.
+ * A node that cheats in only 10 % of its answers saves little work and is still detected.
  */
 export const CHEATED_SHARES: ReadonlyArray<{ share: number; stake: number }> = [
   { share: 1, stake: 0.6 },
@@ -44,7 +44,7 @@ export const CHEATED_SHARES: ReadonlyArray<{ share: number; stake: number }> = [
   { share: 0.1, stake: 0.1 }
 ]
 
-/** Mismatches to remember, so that a repeated mismatch counts once. A cheating peer is banned long before this many. */
+/** Mismatches to remember, so that a repeated one counts once. A cheating peer is banned long before it has so many. */
 export const MAX_REMEMBERED_MISMATCHES = 1024
 
 /** Natural logarithm of the evidence of a violation, which is certain. Finite, so that a store can hold it. */

@@ -36,9 +36,10 @@ export function countTokens({ promptTokens, answerTokens }: Tokens, measured: re
 
 /**
  * Returns the cells without the mismatches that are already in the evidence. A mismatch counts once for
- * its context, whatever the seed: two honest machines differ in the logits behind one context in the
- * same way every time, so a repeated question shows nothing new. If every repetition counted, a program
- * that asks one question every minute would ban honest peers, and so would an attacker on purpose.
+ * its context (the tokens before it), whatever the seed. Two honest machines compute slightly different
+ * logits after the same context, and the difference is the same every time. So a repeated question shows
+ * nothing new. If every repetition counted, a program that asks one question every minute would ban honest
+ * peers, and an attacker could do so on purpose.
  */
 export function newCells(evidence: Evidence, { cells, mismatches }: Counted): Cells {
   const known = new Set(evidence.mismatches)
@@ -56,7 +57,9 @@ export function withCounted(evidence: Evidence, counted: Counted): Evidence {
   }
 }
 
-/** The first 64 bits of the hash of the token ids. A peer that finds a collision hides one mismatch. */
+/**
+ * Names a context: the first 64 bits of the hash of its token ids. A peer that finds a collision hides one mismatch.
+ */
 function contextName(tokens: readonly number[]): string {
   return toHex(tokensDigest(tokens).subarray(0, 8))
 }

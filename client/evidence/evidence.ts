@@ -1,13 +1,17 @@
 /**
  * Evidence against one peer: an e-process over its audited answers. Pure.
  *
- * Several tests bet against the honesty of the peer. Each test has an alternative (how the peer
- * computes instead), a share of cheated answers, and the answer at which the cheating begins. A test
- * that begins at answer n holds 1 before n. From n on, every answer multiplies it by
- * (1 - share) + share * ratio. The evidence is the weighted mean of all tests. The weights 1 / (n (n + 1))
- * over the beginnings ensure that a long honest past does not buy the right to cheat. For an honest peer
- * the expectation of the evidence never exceeds 1, so by Ville's inequality the evidence reaches E within
- * the peer's lifetime with a probability below 1 / E.
+ * Several tests bet against the honesty of the peer. Each test assumes three things: an alternative (how
+ * the peer computes instead), a share of cheated answers, and the number n of the answer at which the
+ * cheating begins. Every test has a value, which is 1 at first. Answers before n do not change it. Answer n
+ * and every later answer multiply it by (1 - share) + share * ratio. The ratio is how many times more
+ * probable the answer is under the alternative than from an honest peer.
+ *
+ * The evidence is the weighted mean of the values of all tests. A test that begins at n has the weight
+ * 1 / (n (n + 1)), so there are tests for cheating that begins late, and a long honest past does not give
+ * a peer the right to cheat. For an honest peer the expected evidence never exceeds 1. So by Ville's
+ * inequality, the probability that the evidence ever reaches E is below 1 / E.
+ *
  * (Shafer, "Testing by betting", 2021; Ramdas et al., "Game-theoretic statistics and safe anytime-valid
  * inference", 2023.)
  */
@@ -20,11 +24,14 @@ export interface Evidence {
   /** Answers and tokens that were audited. */
   answers: number
   tokens: number
-  /** Natural logarithms of the tests that have begun, by alternative and share. After one answer all are finite. */
+  /**
+   * Natural logarithms, by alternative and share: the weighted sum of the values of the tests that have begun.
+   * After one answer all are finite.
+   */
   tests: readonly number[]
   /** The highest natural logarithm of the evidence so far. */
   peak: number
-  /** Names of the contexts of the mismatches so far, newest last; see `newCells`. */
+  /** The contexts of the mismatches so far, newest last: see `newCells`. */
   mismatches?: readonly string[]
 }
 
@@ -33,7 +40,7 @@ export type Verdict = 'clear' | 'quarantined' | 'banned'
 
 export const NO_EVIDENCE: Evidence = { answers: 0, tokens: 0, tests: [], peak: 0 }
 
-/** Natural logarithm of the likelihood ratio of an answer, by alternative. The order of the tokens does not matter. */
+/** Returns the natural logarithm of the likelihood ratio of an answer, by alternative. */
 export function answerRatios(cells: Cells): number[] {
   return LOG_RATIOS.map((ratios) =>
     cells.reduce((sum, count, cell) => (count > 0 ? sum + count * ratios[cell]! : sum), 0)
@@ -62,7 +69,7 @@ export function withAnswer(evidence: Evidence, cells: Cells): Evidence {
 
 /** Natural logarithm of the current evidence. */
 export function logEvidence({ answers, tests }: Pick<Evidence, 'answers' | 'tests'>): number {
-  // The tests that begin later hold 1, times the sum of their weights.
+  // The tests that begin later have the value 1. Their weights sum to 1 / (answers + 1).
   const yetToBegin = -Math.log(answers + 1)
   if (tests.length === 0) return yetToBegin
   const stakes = tests.map((test, index) => test + Math.log(CHEATED_SHARES[index % CHEATED_SHARES.length]!.stake))
@@ -74,12 +81,12 @@ export function verdict(evidence: Evidence): Verdict {
   return logEvidence(evidence) >= Math.log(QUARANTINE) ? 'quarantined' : 'clear'
 }
 
-/** Beyond this a smaller chance means nothing to a person: machines fail more often. */
+/** The smallest chance that is shown is 1 in 10^12. Below it, a hardware error is more probable. */
 const SMALLEST_CHANCE_DECADES = 12
 
 /**
- * States evidence for people: an upper bound of the chance that an honest peer ever looks this bad, for
- * example "1 in 45" or "1 in 10^12". Undefined where the evidence does not speak against the peer.
+ * Describes evidence for people: an upper bound of the chance that an honest peer ever looks this bad, for
+ * example "1 in 45" or "1 in 10^12". Undefined if the evidence does not speak against the peer.
  */
 export function chanceOfMistake(logOdds: number): string | undefined {
   const odds = Math.exp(logOdds)

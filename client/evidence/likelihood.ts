@@ -1,12 +1,12 @@
 /**
- * The weight of one token: for each alternative, the likelihood ratio of a cell (alternative to honest)
- * within its row.
+ * The weight of one token: for each alternative and cell, the probability of the cell under the alternative
+ * divided by its probability for an honest peer. Both are probabilities within a row.
  *
- * Within a row a ratio never falls as the margin grows, and its expectation under the honest histogram
- * is 1. So for every peer whose margins are stochastically smaller than the histogram's, the expectation
- * is at most 1, whatever came before. Products of these ratios are bets that an honest peer rarely loses.
- * Each row is tested separately, so it does not matter who chose the prompt and the seed: at a near tie,
- * which an attacker can search for, a mismatch weighs almost nothing.
+ * Within a row, a larger margin never has a smaller ratio. The expected ratio under the honest histogram
+ * (`honest.ts`) is 1. So it is at most 1 for every peer whose margins tend to be smaller than in the
+ * histogram, whatever came before. That makes the product of the ratios an e-process: it rarely grows large
+ * for an honest peer. Each row has its own ratios, so the client that chose the prompt and the seed gains
+ * nothing: an attacker can search for near ties, but there a mismatch weighs almost nothing.
  */
 import { BINS, EDGES, OUTCOMES } from './bins.ts'
 import { ALTERNATIVES, BEYOND_RUNNER_UP, type Alternative } from './constants.ts'
@@ -18,8 +18,8 @@ export const LOG_RATIOS: readonly (readonly number[])[] = ALTERNATIVES.map((alte
 )
 
 /**
- * Uses the likelihood ratio at `share` of the positions and 1 at the others. The noise of a cheating
- * node is not the same everywhere, so an exact token that the alternative does not expect costs little.
+ * Mixes the likelihood ratio, with the weight `share`, and 1. A cheating node does not have the same noise at
+ * every position. So an exact token reduces the evidence only a little, even if the alternative expects none.
  */
 function bets(honest: readonly number[], gap: number, { scale, share }: Alternative): number[] {
   return ratios(honest, outcomes(gap, scale)).map((ratio) => 1 - share + share * ratio)
@@ -51,9 +51,10 @@ interface Block {
 }
 
 /**
- * The likelihood ratios of a row. Adjacent outcomes whose ratios would fall share one ratio. Of all
- * ratios that never fall with the margin, these grow fastest under the alternative. (Isotonic regression
- * by pooling adjacent violators: Ayer et al., 1955.) Their expectation under the honest histogram is 1.
+ * Returns the likelihood ratios of a row. If the ratio would fall from one outcome to the next, both share
+ * one ratio. Of all ratios that never fall with the margin, these make the evidence grow fastest under the
+ * alternative. (Isotonic regression by pooling adjacent violators: Ayer et al., 1955.) The expected ratio under
+ * the honest histogram is 1.
  */
 function ratios(honest: readonly number[], other: readonly number[]): number[] {
   const blocks: Block[] = []
@@ -72,7 +73,7 @@ function ratios(honest: readonly number[], other: readonly number[]): number[] {
   return blocks.flatMap(({ outcomes: count, honest: h, other: o }) => Array.from({ length: count }, () => o / h))
 }
 
-/** Both probabilities are 0 for a margin below the gap, which cannot occur. */
+/** Whether the ratio of `block` is higher. A margin below the gap cannot occur, so both its probabilities are 0. */
 function isHigher(block: Block, before: Block): boolean {
   return block.honest > 0 && block.other * before.honest > before.other * block.honest
 }

@@ -1,7 +1,7 @@
 import { createClient, type ClientOptions } from '@potluck/client'
 import { PotluckError } from '@potluck/protocol'
 
-/** Stops an answer after some words, and tells what kind of end that was. */
+/** Cancels an answer after its first words, and writes the code of the error. */
 export async function cancel(options: ClientOptions, write: (text: string) => void): Promise<void> {
   const client = await createClient(options)
   const stop = new AbortController()
@@ -12,7 +12,7 @@ export async function cancel(options: ClientOptions, write: (text: string) => vo
     }
   } catch (error) {
     if (!(error instanceof PotluckError)) throw error
-    write(`ended by ${error.code}; ${error.retryable ? 'worth another try' : 'not worth another try'}\n`)
+    write(`ended by ${error.code}; ${error.retryable ? 'worth a retry' : 'not worth a retry'}\n`)
   } finally {
     await client.stop()
   }

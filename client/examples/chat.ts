@@ -1,6 +1,6 @@
 import { createClient, type ClientOptions } from '@potluck/client'
 
-/** Streams the answer of any chat model, then says who gave it. */
+/** Streams the answer of any chat model, then writes which node gave it. */
 export async function chat(options: ClientOptions, write: (text: string) => void): Promise<void> {
   const client = await createClient(options)
   try {

@@ -1,6 +1,6 @@
 import { createClient, type ClientOptions } from '@potluck/client'
 
-/** Lists who serves now, each node as it is found. */
+/** Lists the nodes that serve now, as the client finds them. */
 export async function nodes(options: ClientOptions, write: (text: string) => void): Promise<void> {
   const client = await createClient(options)
   try {

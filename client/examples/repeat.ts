@@ -1,6 +1,6 @@
 import { createClient, type ClientOptions } from '@potluck/client'
 
-/** Asks one model twice with one seed: any node that holds these weights gives the same answer. */
+/** Asks one model twice with the same seed. Every node with these weights gives the same answer. */
 export async function repeat(options: ClientOptions, write: (text: string) => void): Promise<void> {
   const client = await createClient(options)
   try {

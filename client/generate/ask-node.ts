@@ -3,7 +3,7 @@ import type { RankedCandidate, Workload } from '../select/index.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
 import type { CompleteAnswer } from './generate.ts'
 
-/** The work of a request to a given node. Its prompt is new, so no node has a prefix of it. */
+/** Returns the work of a probe. Its prompt is new, so no node has a prefix of it in its cache. */
 export function workloadOf(ask: Ask): Workload {
   const { maxTokens } = ask
   return {
@@ -16,7 +16,8 @@ export function workloadOf(ask: Ask): Workload {
 }
 
 /**
- * Asks one given node, without failover: a probe. It counts as in flight and is remembered like every attempt.
+ * Sends a probe: asks one given node, and no other if it fails. Like every attempt, the probe counts as in flight, and
+ * its outcome is recorded.
  *
  * @throws PotluckError as `sendRequest`
  */

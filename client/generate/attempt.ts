@@ -1,4 +1,4 @@
-/** One attempt at one node while it runs: its events, and the bookkeeping that each of them moves. */
+/** One running attempt at one node. Yields its events, and notes each of them in the record of the attempt. */
 import type { Connection } from '@libp2p/interface'
 import { PotluckError, type GenerateRequest, type PhaseTimeouts } from '@potluck/protocol'
 
@@ -13,7 +13,7 @@ export interface AttemptContext {
   selector: Pick<Selector, 'begin'>
   clock: Clock
   timeouts: PhaseTimeouts
-  /** The caller's. */
+  /** The signal of the caller. */
   signal: AbortSignal
 }
 
@@ -29,7 +29,7 @@ export class Attempt {
   #firstTokenAt: number | undefined
   #lastTokenAt = 0
 
-  /** Sends the request when the first event is asked for. It counts as in flight at once. */
+  /** The attempt counts as in flight at once. It sends the request when `next` is first called. */
   constructor(
     candidate: RankedCandidate,
     request: GenerateRequest,
@@ -47,12 +47,12 @@ export class Attempt {
     })
   }
 
-  /** The prompt's token ids: from the node, or from the node that began the answer. */
+  /** The prompt's token ids. If another node began the answer, they are from that node. */
   get promptTokens(): readonly number[] {
     return this.request.continuation?.promptTokens ?? this.accepted?.promptTokens ?? []
   }
 
-  /** @throws PotluckError as `sendRequest`; the record has it then */
+  /** @throws PotluckError as `sendRequest`, after the record has noted it */
   async next(): Promise<AttemptEvent> {
     try {
       const { value } = await this.#events.next()
@@ -65,7 +65,7 @@ export class Attempt {
     }
   }
 
-  /** @param prefixKey of the conversation with this answer */
+  /** @param prefixKey key of the conversation including this answer */
   complete(
     { usage, load, longestGapMs }: Extract<AttemptEvent, { type: 'done' }>,
     prefixKey: string | undefined
@@ -90,7 +90,7 @@ export class Attempt {
     void this.close()
   }
 
-  /** Cancels the attempt if it still runs: the caller wants no more. */
+  /** Cancels the attempt if it still runs, because the caller needs no more events. */
   async close(): Promise<void> {
     this.record.failed({ code: 'aborted', retryAfterMs: undefined })
     this.#cancelled.abort(new PotluckError('aborted', 'the attempt was cancelled'))

@@ -1,4 +1,7 @@
-/** Whether a `done` frame agrees with the request and the tokens. Counts and receipt bind the node; text is derived from the ids. */
+/**
+ * Checks that a `done` frame agrees with the request and with the tokens that arrived. The node signs the counts and
+ * the token ids in its receipt. It does not sign the text, because the text follows from the token ids.
+ */
 import type { PeerId } from '@libp2p/interface'
 import {
   answerWindows,
@@ -15,7 +18,7 @@ export interface AnswerSoFar {
   /** SHA-256 of the request's frame. */
   digest: Uint8Array
   promptTokens: readonly number[]
-  /** From position 0, with the tokens of the answer that was continued. */
+  /** All tokens of the answer, including the tokens that other nodes generated before. */
   answerTokens: readonly number[]
 }
 

@@ -1,4 +1,4 @@
-/** The last part of an answer: its usage, and how it came about. */
+/** Makes the last part of an answer: its usage and metadata. */
 import type { Clock } from '../base/clock.ts'
 import type { Ask } from '../base/request.ts'
 import type { Attempt } from './attempt.ts'
@@ -23,11 +23,12 @@ export class AnswerTimes {
     this.#firstTokenAt ??= this.#lastTokenAt
   }
 
-  /** @param nodeDecodeMs by the node's clock */
+  /** @param nodeDecodeMs the decode time that the node reported */
   measure(tokens: number, nodeDecodeMs: number): { ttftMs: number; totalMs: number; tokensPerSecond: number } {
     const now = this.#clock.monotonic()
     const firstTokenAt = this.#firstTokenAt ?? now
-    // Tokens that arrive together took longer than their arrival. By its own time a node can only look slower.
+    // Tokens can arrive in one burst, although the node needed seconds for them. So the longer of two times counts: the
+    // time of arrival, and the time that the node reports. A node cannot look faster by a false report.
     const seconds = Math.max(this.#lastTokenAt - firstTokenAt, nodeDecodeMs) / 1000
     return {
       ttftMs: firstTokenAt - this.#startedAt,

@@ -2,9 +2,11 @@
  * One answer, from the request to its end:
  *
  * 1. pick: a pool of candidates finds nodes on the DHT and ranks them (`select/pool.ts`)
- * 2. race: the best candidate gets the request; others follow, until one produces the first token (`race.ts`)
+ * 2. race: the best candidate gets the request, and others too if it fails or is late, until one of them produces the
+ *    first token (`race.ts`)
  * 3. stream: the rest of that node's answer
- * 4. resume: if the node fails, another node with the same weights continues at that token, from step 1 on
+ * 4. resume: if the node fails, steps 1 to 3 run again, and another node with the same weights continues after the last
+ *    token
  */
 import type { PeerId } from '@libp2p/interface'
 import { PotluckError, type AnswerRecord } from '@potluck/protocol'
@@ -29,7 +31,7 @@ export interface GenerateContext extends Omit<RaceContext & PoolContext, 'direct
   onAnswer: (answer: CompleteAnswer) => void
 }
 
-/** An answer as an audit needs it. */
+/** What an audit needs of an answer. */
 export interface CompleteAnswer {
   peerId: PeerId
   /** `sha256:…` of the model. */
@@ -40,7 +42,7 @@ export interface CompleteAnswer {
   text: string | undefined
 }
 
-/** @throws PotluckError for instance `no_providers`, `busy` if every node is, or the last node's failure */
+/** @throws PotluckError for example `no_providers`, `busy` if all nodes are busy, or the last node's failure */
 export async function* generate(ask: Ask, context: GenerateContext): AsyncGenerator<AnswerPart, void, void> {
   const answer = new ResumableAnswer(ask, context.canAudit)
   const pool = new CandidatePool(answer, context)
@@ -48,7 +50,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
   const failed = (attempt: Attempt, error: PotluckError): void => {
     answer.failed(error)
     pool.failed(error)
-    log.generate('…%s failed: %s, resuming elsewhere', attempt.candidate.peer.slice(-8), error.code)
+    log.generate('…%s failed: %s, asking another node', attempt.candidate.peer.slice(-8), error.code)
   }
   for (;;) {
     const { attempt, first } = yield* raceToFirstToken(pool, answer, failed, context)

@@ -3,7 +3,7 @@ import type { FinishReason, PositionLogprobs, Timings, ToolCallDelta, Usage } fr
 
 export type AnswerPart = AcceptedPart | DeltaPart | FinishPart
 
-/** A node accepted the request. Comes again when that node fails and another one accepts. */
+/** A node accepted the request. If that node fails and another node accepts, another such part follows. */
 export interface AcceptedPart {
   type: 'accepted'
   peerId: string
@@ -14,7 +14,7 @@ export interface AcceptedPart {
   estimatedWaitMs: number
 }
 
-/** A step of the answer. The text can lag behind the tokens while a character or a stop sequence is incomplete. */
+/** A piece of the answer. The text can lag behind the tokens while a character or a stop sequence is incomplete. */
 export interface DeltaPart {
   type: 'delta'
   text: string
@@ -36,32 +36,33 @@ export interface FinishPart {
   metadata: AnswerMetadata
 }
 
-/** Which nodes answered, how fast, and the proof of it. */
+/** Which nodes answered, how fast, and the signed receipt. */
 export interface AnswerMetadata {
   peerId: string
   /** Digest as `sha256:…`, and the name on the node's card. */
   model: { digest: string; name: string }
   /** Multiaddr of the node, as it was dialled. */
   address: string
-  /** Whether a relay carried the connection. A relay cannot read it. */
+  /** Whether a relay carried the connection. A relay cannot read the data. */
   relayed: boolean
   /** Protocols of the connection: for instance `/noise` and `/yamux/1.0.0`. */
   encryption: string
   muxer: string
-  /** From the request to the first token, with discovery and failed attempts; milliseconds. */
+  /** From the request to the first token, including discovery and failed attempts; milliseconds. */
   ttftMs: number
   totalMs: number
-  /** From the first token on, by the slower of the two clocks, this client's and the node's. 0 for a single token. */
+  /** From the first token to the last: the lower rate of this client's and the node's measurements. 0 for a single token. */
   tokensPerSecond: number
   /** The same model file, parameters and seed give the same answer on the same kind of hardware. */
   seed: bigint
-  /** Times by the node's clock. */
+  /** Times that the node measured. */
   timings: Timings
-  /** The attempts that failed before. If one had produced tokens, the next node continued from there. */
+  /** The attempts that failed before. If a failed attempt had produced tokens, the next node continued after them. */
   failures: readonly AttemptFailure[]
   /**
-   * Set only if the caller allowed `otherModels` and one was needed: the model that began the answer. Its tokens belong
-   * to another vocabulary, so no seed repeats the answer. Usage and receipt cover only the part that `model` gave.
+   * The part that another model gave. Set only if the caller allowed `otherModels` and the first model was no longer
+   * available. Its tokens belong to another vocabulary, so no seed repeats the answer. Usage and receipt cover only the
+   * rest, which `model` gave.
    */
   beginning?: Beginning
   /** The node's signed statement, for `openReceipt`. */
@@ -79,6 +80,6 @@ export interface AttemptFailure {
   peerId: string
   /** One of the protocol's error codes. */
   code: string
-  /** Tokens of the answer when the attempt failed. */
+  /** Tokens that the caller had received when the attempt failed. */
   tokens: number
 }

@@ -1,11 +1,14 @@
 /**
- * From the choice of a node to the first token. Until then nothing is lost but time, so several nodes can take part:
+ * Asks nodes until one produces the first token. Before that the caller has received nothing, so the client can still
+ * change to another node:
  *
- * - If a node refuses or fails, the next one is asked.
- * - If the first token is later than usual, a second node is asked beside the first: a hedge, within a budget.
- * - While a node makes the request wait, others are asked for their load, and the request moves to a faster one.
+ * - If a node refuses or fails, the client asks the next one.
+ * - If the first token is later than usual, the client also sends the request to a second node. This is a hedge; a
+ *   budget limits hedges.
+ * - While the request waits in the queue of a node, the client asks other nodes for their load. It moves the request to
+ *   a node that is clearly faster.
  *
- * The first token decides. All other attempts are abandoned.
+ * The attempt that produces the first token wins. The client cancels all others.
  */
 import { PotluckError } from '@potluck/protocol'
 
@@ -29,7 +32,7 @@ export interface RaceContext extends AttemptContext {
   selector: Pick<Selector, 'begin' | 'hedgeAfterMs' | 'takeHedge' | 'worthAsking' | 'better'>
 }
 
-/** The attempt that produced the first token or an empty answer's end, and that event. */
+/** The attempt that produced the first token, or the end of an empty answer, and that event. */
 export interface RaceResult {
   attempt: Attempt
   first: AttemptEvent
@@ -43,10 +46,10 @@ type RaceEvent =
   | { type: 'looked'; attempt: Attempt; others: readonly Candidate[] }
 
 /**
- * Yields an `accepted` part when a node has accepted and no other attempt runs: the answer will probably come from it.
+ * Yields an `accepted` part when a node has accepted and no other attempt runs, so that this node probably answers.
  *
  * @param failed throws the failure if no other node can help
- * @throws PotluckError when no candidate is left, or another node cannot help
+ * @throws PotluckError if no candidate is left, or if another node cannot help
  */
 export async function* raceToFirstToken(
   pool: Pick<CandidatePool, 'start' | 'next' | 'take' | 'among' | 'workload'>,
@@ -66,7 +69,7 @@ export async function* raceToFirstToken(
   let looked = 0
 
   const expect = (event: Promise<RaceEvent>): void => {
-    // Without a handler, a wait that the end of the race cancels would be an unhandled rejection.
+    // The end of the race cancels all waits. Without a handler, each would be an unhandled rejection.
     event.catch(() => undefined)
     pending.add(event)
   }
@@ -93,7 +96,7 @@ export async function* raceToFirstToken(
     if (running.size > 1 || moves >= MAX_MOVES) return { type: 'looked', attempt, others: [] }
     const others = selector.worthAsking(attempt.record, (count) => {
       const next = pool.next(looked, count)
-      // After the last candidate it begins again with the best.
+      // After the last candidate, begin again with the best.
       looked = next.length < count ? 0 : looked + count
       return next
     })
@@ -142,7 +145,7 @@ export async function* raceToFirstToken(
         expectNext(attempt)
       }
 
-      // While two attempts run, the caller does not learn of the second: the first can still win.
+      // While two attempts run, the caller gets no `accepted` part of the second, because the first can still win.
       const [only] = running.size === 1 ? running : []
       if (only?.accepted !== undefined && only !== announced) {
         announced = only

@@ -1,6 +1,6 @@
 /**
- * What there is of an answer, whichever nodes gave it: all that another node needs to continue it. Seed and position fix
- * every token, so the caller sees one answer.
+ * The part of an answer that has arrived so far, from one or more nodes, with all that another node needs to continue
+ * it. Seed and position determine every token, so the caller sees one answer.
  */
 import {
   ERROR_POLICY,
@@ -19,7 +19,7 @@ import type { Attempt } from './attempt.ts'
 import type { AttemptFailure, Beginning } from './parts.ts'
 import type { AttemptEvent } from './wire.ts'
 
-/** Whether an answer to this request can be audited; `digest` is `sha256:…`, `serving` the nodes that serve it. */
+/** Whether an answer to this request can be audited. `digest`: `sha256:…`; `serving`: the number of nodes that serve it. */
 export type CanAudit = (ask: Ask, digest: string, serving: number) => boolean
 
 export class ResumableAnswer implements PooledRequest {
@@ -36,7 +36,7 @@ export class ResumableAnswer implements PooledRequest {
   #text = ''
   #promptTokens: readonly number[] = []
   #beginning: Beginning | undefined
-  /** Computed once per digest: a conversation can be long, and its keys are needed often. */
+  /** Computed once per digest, because a conversation can be long, and every ranking needs its keys. */
   #prefixes: { digest: string; keys: readonly string[] } | undefined
 
   /** @throws PotluckError `invalid_request` for an empty model name */
@@ -49,7 +49,7 @@ export class ResumableAnswer implements PooledRequest {
     this.features = requiredFeatures(ask)
   }
 
-  /** After the first token: its digest, because no other weights give the same answer. */
+  /** After the first token: the digest that produced it, because other weights give another answer. */
   get model(): ModelSelector {
     return this.#selector
   }
@@ -89,11 +89,11 @@ export class ResumableAnswer implements PooledRequest {
     this.#text += delta.text
     this.#model = { digest: candidate.digest, name: candidate.model.name }
     this.#selector = { kind: 'digest', digest: request.modelDigest }
-    // Chosen by the first model's context. It must not change with the node.
+    // `toRequest` chose the limit by the context of the first node. It must stay the same on other nodes.
     this.#maxTokens = request.maxTokens
   }
 
-  /** The text of one node's whole answer. Undefined if another node began it. */
+  /** Returns the text that the node of this attempt sent. Undefined if another node began the answer. */
   textOf({ request }: Attempt): string | undefined {
     return request.continuation === undefined ? this.#text : undefined
   }
@@ -111,8 +111,8 @@ export class ResumableAnswer implements PooledRequest {
   }
 
   /**
-   * When no node with the model is left: accepts any model, if the caller allows it. The next model reads the answer so
-   * far as text, because token ids mean something else to it.
+   * Accepts any model, if the caller allows it. Called when no node with the model is left. The next model gets the
+   * answer so far as text, because its token ids have other meanings.
    */
   acceptAnyModel(): boolean {
     if (!this.#ask.otherModels || this.#selector.kind === 'auto') return false
@@ -134,7 +134,7 @@ export class ResumableAnswer implements PooledRequest {
   }
 }
 
-/** The conversation, or the raw prompt, with the answer so far. */
+/** Returns the conversation, or the raw prompt, including the answer so far. */
 function continued(input: PromptInput, text: string): PromptInput {
   if ('prompt' in input) return { ...input, prompt: input.prompt + text }
   return { ...input, messages: [...input.messages, { role: 'assistant', content: text }] }

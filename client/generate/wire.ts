@@ -3,13 +3,13 @@
  *
  * 1. dial
  * 2. send the request
- * 3. admission: `accepted`, or an error in its place, which is a refusal
+ * 3. admission: the node sends `accepted`, or refuses with an error
  * 4. first token: the node evaluates the prompt, after the wait that `accepted` reported
- * 5. tokens; the client grants credit for each batch when the caller has taken it
- * 6. `done`, whose receipt and counts must agree with what came before
+ * 5. tokens: when the caller has taken a batch of tokens, the client grants credit for as many more
+ * 6. `done`: its receipt and counts must agree with what came before, or the failure is `protocol_violation`
  *
- * Each phase has its own timeout and error code. Anything that ends the request before `done` resets the stream, so
- * that the node stops at once.
+ * Each phase from 1 to 5 has its own timeout and error code. If the request ends before `done`, for any reason, the
+ * client resets the stream, so that the node stops at once.
  */
 import type { Connection } from '@libp2p/interface'
 import {
@@ -36,7 +36,7 @@ export type AttemptEvent =
   | { type: 'connected'; connection: Connection }
   | Extract<NodeFrame, { type: 'accepted' | 'delta' }>
   | (Extract<NodeFrame, { type: 'done' }> & {
-      /** Everything that the node signed, for an audit. */
+      /** What an audit needs: the request, the tokens and the signed receipt. */
       record: AnswerRecord
       /** The longest time between two deltas, milliseconds. */
       longestGapMs: number
@@ -44,9 +44,9 @@ export type AttemptEvent =
 
 export interface WireOptions {
   timeouts: PhaseTimeouts
-  /** The silence after which the node has stalled, from the usual gap between deltas; milliseconds. */
+  /** Returns how long the node can be silent before it has stalled, from the usual gap between deltas. Milliseconds. */
   stallAfterMs: (usualGapMs: number | undefined) => number
-  /** The caller's. */
+  /** The signal of the caller. */
   signal: AbortSignal
 }
 
@@ -101,7 +101,7 @@ export async function* sendRequest(
         return
       }
       if (frame.type !== 'delta') throw unexpected(frame, 'after accepted')
-      // The wait for the first token says nothing about the gaps after it.
+      // Only the gaps after the first token count.
       if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom)
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
@@ -147,7 +147,10 @@ class Credit {
     if (this.#received > this.#most) throw new PotluckError('protocol_violation', 'tokens beyond max_tokens')
   }
 
-  /** Called when the caller has taken what was received: grants as much again, in batches. */
+  /**
+   * Call this when the caller has taken all tokens that arrived. As soon as these are `CREDIT_BATCH` or more since the
+   * last grant, grants the node the same number of further tokens.
+   */
   async grant(timeoutMs: number): Promise<void> {
     if (this.#taken < CREDIT_BATCH || this.#granted >= this.#most || this.#exchange.closed) return
     const tokens = this.#taken
@@ -157,7 +160,7 @@ class Credit {
   }
 }
 
-/** Weight of the newest gap: TCP's smoothing of round trips, RFC 6298. */
+/** Weight of the newest gap in the average. TCP uses the same for round trips (RFC 6298). */
 const GAP_GAIN = 1 / 8
 
 /** The times between an answer's deltas, milliseconds. */

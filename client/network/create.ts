@@ -22,7 +22,7 @@ export interface NetworkOptions {
   scope: Scope | undefined
 }
 
-/** Uses a libp2p node that the caller made and stops. It must run the network's DHT. */
+/** Uses a libp2p node of the caller, who also stops it. It must run the network's DHT. */
 export function borrowNetwork(libp2p: Libp2p, bootstrap: readonly string[]): Network {
   return new Libp2pNetwork({ libp2p, bootstrap: bootstrap.map(parseAddress), stop: async () => {} })
 }
@@ -52,7 +52,8 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
       ping: ping(),
       dht: kadDHT({
         ...kadOptions({ scope, clientMode: true }),
-        // Without this every first query waits for a second and for a walk to the client's own id, which nobody looks up.
+        // Without this option the first query waits one second, and then for a walk to the client's own id. A client
+        // does not need that walk, because no peer looks for a client.
         allowQueryWithZeroPeers: true
       })
     },

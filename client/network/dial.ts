@@ -6,11 +6,12 @@ import { DIRECT_HEAD_START_MS } from '../base/constants.ts'
 import type { Dialable } from './network.ts'
 
 /**
- * Dials the direct addresses first and the relayed ones after a head start, as RFC 8305 does for IPv6 and IPv4. An
- * address behind a firewall, or of a machine that has moved, drops every packet, and libp2p would wait for each such
- * address in turn. A direct connection that opens later serves the next request.
+ * Dials the direct addresses first and the relayed ones after a head start, as RFC 8305 does for IPv6 and IPv4. Without
+ * the relayed dial, the client could wait long: an address behind a firewall, or of a machine that has moved, drops
+ * every packet, and libp2p waits for each such address in turn. If the relayed connection opens first, the direct dial
+ * continues, and later requests use its connection.
  *
- * @param headStartMs milliseconds that the direct addresses have before the relayed ones are dialled
+ * @param headStartMs milliseconds after which the relayed addresses are dialled too
  * @throws the errors of libp2p's dial, or an AggregateError of them
  */
 export async function dial(

@@ -22,7 +22,7 @@ export interface ExchangeOptions {
   maxFrameBytes: number
   /** From the dial to the open stream, milliseconds. */
   dialMs: number
-  /** The caller's. */
+  /** The signal of the caller. */
   signal: AbortSignal
 }
 
@@ -35,7 +35,7 @@ export interface ErrorReply {
 
 export class Exchange {
   readonly connection: Connection
-  /** When the connection was open and the stream was not, by the monotonic clock; milliseconds. */
+  /** When the connection was open, before the stream was opened. By the monotonic clock, milliseconds. */
   readonly connectedAt: number
   readonly #frames: FrameStream
   readonly #peerId: PeerId
@@ -72,12 +72,12 @@ export class Exchange {
     }
   }
 
-  /** The other side or the network closed the stream. */
+  /** The node or the network closed the stream. */
   get closed(): boolean {
     return this.#frames.closed.aborted
   }
 
-  /** Sends the first frame. Returns early when a reply arrives, because a node can refuse a long request half read. */
+  /** Sends the first frame. Returns early if a reply arrives: a node can refuse a long request before its end. */
   async sendRequest(bytes: Uint8Array, timeoutMs: number): Promise<void> {
     await this.#frames.sendRequest(bytes, { timeoutMs, timeoutCode: 'request_timeout', signal: this.#signal })
   }
@@ -86,16 +86,18 @@ export class Exchange {
     await this.#frames.send(bytes, { timeoutMs, timeoutCode, signal: this.#signal })
   }
 
-  /** @throws PotluckError `timeoutCode`; `stream_cut` also where the node ended the stream; `protocol_violation` */
+  /** @throws PotluckError `timeoutCode`; `stream_cut` if the stream was reset or ended; `protocol_violation` */
   async receive(timeoutMs: number, timeoutCode: ErrorCode): Promise<Uint8Array> {
-    // Frames that arrived before the caller aborted are not delivered after it.
+    // After the caller has aborted, deliver no frame, even if it arrived before.
     this.#signal.throwIfAborted()
     const bytes = await this.#frames.receive({ timeoutMs, timeoutCode, signal: this.#signal })
     if (bytes === undefined) throw new PotluckError('stream_cut', 'the stream ended without a terminal frame')
     return bytes
   }
 
-  /** The exchange is complete. Never rejects: a failed close must not undo a complete answer. */
+  /**
+   * Closes the stream of a complete exchange. Never rejects, because a failed close must not undo a complete answer.
+   */
   async close(timeoutMs: number): Promise<void> {
     await this.#frames
       .close({ signal: deadline(timeoutMs, this.#signal) })
@@ -107,7 +109,7 @@ export class Exchange {
     this.#frames.abort(new Error('the exchange ended early'))
   }
 
-  /** The failure of this exchange as the caller sees it. */
+  /** Turns a cause into the failure of this exchange: a PotluckError with the peer. */
   failure(cause: unknown): PotluckError {
     const error = cause instanceof PotluckError ? cause : new PotluckError('stream_cut', 'the stream failed', { cause })
     return withPeer(error, this.#peerId, this.#signal)
@@ -115,17 +117,19 @@ export class Exchange {
 }
 
 export interface AskOptions<T> extends ExchangeOptions {
-  /** Undefined: the node speaks first. */
+  /** Undefined: the node sends the first frame. */
   request?: { bytes: Uint8Array; timeoutMs: number }
   /** From the sent request to the reply, milliseconds. */
   replyMs: number
   /** The code when no reply comes in time. */
   timeoutCode: ErrorCode
-  /** @throws PotluckError `protocol_violation` for other bytes, and a node's error reply by `refusal` */
+  /**
+   * @throws PotluckError `protocol_violation` for invalid bytes; the error of `refusal` for an error reply of the node
+   */
   decode: (bytes: Uint8Array) => T
 }
 
-/** One request and one reply. `elapsedMs`: from the open connection to the reply. */
+/** Sends one request and receives one reply. `elapsedMs`: from the open connection to the reply. */
 export async function askOnce<T>(
   node: Dialable,
   options: AskOptions<T>
@@ -145,7 +149,7 @@ export async function askOnce<T>(
   }
 }
 
-/** A node's error reply as an error. */
+/** Returns a node's error reply as an error. */
 export function refusal({ code, detail, retryAfterMs }: ErrorReply): PotluckError {
   return new PotluckError(code, detail === '' ? code : detail, retryAfterMs === undefined ? {} : { retryAfterMs })
 }

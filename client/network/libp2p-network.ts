@@ -1,4 +1,4 @@
-/** The network through libp2p: joined by bootstrap addresses and the local network, searched by the DHT. */
+/** The network through libp2p. Joins it by bootstrap addresses and the local network, and searches it by the DHT. */
 import type { Connection, Libp2p, PeerId, PeerUpdate } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { cardKey, PotluckError } from '@potluck/protocol'
@@ -33,7 +33,8 @@ export class Libp2pNetwork implements Network {
   }
 
   async connect({ peerId, addresses }: Dialable, signal: AbortSignal): Promise<Connection> {
-    // libp2p's own choice skips relayed connections. It would dial a home's private addresses again for every request.
+    // libp2p's own choice ignores an open relayed connection. It would dial the private addresses of a node in a home
+    // network again for every request.
     const open = this.#libp2p.getConnections(peerId).filter(({ status }) => status === 'open')
     const existing = open.find(({ direct }) => direct) ?? open[0]
     if (existing !== undefined) return existing
@@ -72,7 +73,9 @@ export class Libp2pNetwork implements Network {
     }
   }
 
-  /** Connects to the entry peers. False if it reaches none. An entry peer can be a node, perhaps the only one. */
+  /**
+   * Connects to the entry peers. Returns false if it reaches none. An entry peer can be a node, perhaps the only one.
+   */
   async #join(onFound: (peer: Found) => void, signal: AbortSignal): Promise<boolean> {
     const joinThrough = async (dial: Promise<Connection>): Promise<boolean> => {
       try {

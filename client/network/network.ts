@@ -2,7 +2,7 @@ import type { Connection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { CID } from 'multiformats/cid'
 
-/** A peer to dial. Without addresses, libp2p uses those that it knows. */
+/** A peer to dial. Without addresses, libp2p uses the addresses that it knows. */
 export interface Dialable {
   peerId: PeerId
   addresses: readonly Multiaddr[]
@@ -23,13 +23,13 @@ export interface Network {
    */
   connect: (peer: Dialable, signal: AbortSignal) => Promise<Connection>
   /**
-   * Yields peers that may serve the content of the key, as they are found, perhaps more than once: the entry peers, one
-   * of which can be the only node, and the providers that the DHT knows.
+   * Yields peers that may serve the content of the key, as they are found: first the entry peers, then the providers
+   * that the DHT knows. Can yield a peer more than once. An entry peer can be the only node of the network.
    *
    * @throws PotluckError `no_providers` if no entry peer could be reached
    */
   providers: (cid: CID, signal: AbortSignal) => AsyncIterable<Found>
-  /** The bytes of the peer's card on the DHT. Not verified, and perhaps old. */
+  /** Returns the bytes of the peer's card on the DHT. They are not verified, and can be old. */
   cardRecord: (peerId: PeerId, signal: AbortSignal) => Promise<Uint8Array>
   stop: () => Promise<void>
 }

@@ -8,13 +8,13 @@ const SCHEMA_VERSION = 2
 /** The migration from version 1, which had other names for a ban and a quarantine. Both must survive the rename. */
 const RENAME_STANDINGS = `
   UPDATE peers SET state = replace(replace(state, '"convicted":', '"banned":'), '"setAsideAt":', '"quarantinedAt":');`
-/** How long to wait for another process of the same user that writes. A row takes far less than a millisecond. */
+/** How long a write waits while another process of the same user writes. One row takes far less than a millisecond. */
 const BUSY_TIMEOUT_MS = 2_000
 
 /**
  * One row for each (peer, digest), written with every change. In WAL mode a killed process leaves either
  * the old row or the new one, and a state survives once `save` has returned. A power cut can lose the last
- * moments: some observations are lost, but the file stays consistent.
+ * observations, but the file stays consistent.
  */
 export class SqliteReputationStore implements ReputationStore {
   readonly #database: DatabaseSync

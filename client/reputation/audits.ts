@@ -8,10 +8,10 @@ const PROBATION_RESERVE = 0.3
 
 /**
  * Returns the chance that the client audits the next answer of a peer. The chance is 1 for a probationary
- * peer. For an established peer it falls with the square of the tokens that the peer generated, so all of
- * these audits together cost about twice its probation. The chance never falls below the floor, so no length
- * of good conduct ends the audits. An unspent budget is useless, so the part of it beyond the reserve raises
- * the chance.
+ * peer. For an established peer it falls with the square of the tokens that the peer generated. So all of
+ * its later audits together cost about as much as its probation, apart from the floor. The chance never
+ * falls below the floor (`auditFloor`), so audits never end, however long a peer was honest. An unspent
+ * budget is useless, so a budget above the reserve raises the chance.
  *
  * @param budget what audits may still cost, in tokens of generation
  */

@@ -2,10 +2,15 @@
  * Decides which failures count when the client's own network may have caused them. A client that loses its network
  * sees every peer fail at once.
  *
- * A doubtful failure is held back until any peer gives a sign of life, which proves the network. If several peers in
- * a row had failed by then, the network was lost and has come back, so none of them is blamed. Without a sign of life
- * none is blamed either. A peer that cuts its answers cannot hide in such a run, because each `accepted` of the next
- * peer is a sign of life.
+ * A failure is doubtful if a lost network of the client could explain it. The client holds back doubtful failures until
+ * any peer gives a sign of life, for example an `accepted`, which proves that the client's network works. Then:
+ *
+ * - If at least `lossPeers` different peers failed within `blameWindowMs`, the client's network was lost and has come
+ *   back. No peer is blamed.
+ * - Otherwise every failure within the window counts against its peer.
+ *
+ * Without a sign of life, no failure counts. Malicious peers that accept requests and then cut the answers are still
+ * blamed: before the second peer can cut an answer, it sends `accepted`, so the failure of the first peer counts.
  */
 import { ERROR_POLICY } from '@potluck/protocol'
 
@@ -23,10 +28,10 @@ export interface Held {
 /** Failures since the last sign of life, oldest first. */
 export type Run = readonly Held[]
 
-/** A hundred failures without a sign of life say no more than three. */
+/** The most failures to hold back. More are not needed, because `lossPeers` is at most 100. */
 const MAX_RUN = 100
 
-/** Whether an observation has to wait for a sign of life. */
+/** Whether an observation must wait for a sign of life. */
 export function isDoubtful(observation: Observation): boolean {
   return observation.type === 'failed' && ERROR_POLICY[observation.code].doubtful === true
 }
@@ -35,7 +40,7 @@ export function hold(run: Run, held: Held): Run {
   return [...run, held].slice(-MAX_RUN)
 }
 
-/** At a sign of life: the failures that count. The run starts anew. */
+/** Returns the failures that count after a sign of life. The caller then begins an empty run. */
 export function settle(run: Run, { lossPeers, blameWindowMs }: ReputationParameters, now: number): Run {
   const recent = run.filter(({ at }) => now - at <= blameWindowMs)
   const peers = new Set(recent.map(({ peer }) => peer))

@@ -14,7 +14,7 @@ export interface Explanation {
   lines: string[]
 }
 
-/** For each penalty what happened, and the unit of its count. */
+/** For each penalty: what happened, and the unit in which it is counted. */
 const FAILURES: Readonly<Record<Penalty, { what: string; unit: string }>> = {
   unreachable: { what: 'unreachable', unit: 'time' },
   silent: { what: 'no reply', unit: 'request' },

@@ -1,4 +1,4 @@
-/** The reputation of peers, from what this client itself saw of them. */
+/** The reputation of peers, from what this client itself observed. */
 export { auditCost } from './audits.ts'
 export type { Audited, Claims, Complete, Observation } from './observation.ts'
 export { observe } from './observe.ts'

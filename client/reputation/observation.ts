@@ -36,7 +36,7 @@ export interface Complete {
   decodeMs: number
   /** The longest time between two tokens. */
   longestGapMs: number
-  /** From sending the request to the end, as the client predicted it when it chose the peer. */
+  /** The time from sending the request to the end that the client predicted when it chose the peer. */
   predictedMs?: number
   claims: Claims
 }

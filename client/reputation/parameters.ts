@@ -1,6 +1,6 @@
 /**
- * Every number of the reputation, with its meaning, unit and allowed range. The reputation validates them
- * when it is opened, so that a typo in a configuration cannot silently disable a protection.
+ * Every number of the reputation, with its meaning, unit and allowed range. `Reputation` validates them when
+ * it is created, so that a typo in a configuration cannot silently disable a protection.
  */
 import { BAN, QUARANTINE } from '../evidence/index.ts'
 
@@ -35,18 +35,19 @@ export interface ReputationParameters {
   /** The least share of the answers of an established peer that is audited, 0 to 1. Default 0.05. */
   auditFloor: number
   /**
-   * Share of all compute that audits can use, 0 to 1. Default 0.025. Together with the allowance the share stays
-   * below 5 % from the 200th request on.
+   * Share of all compute that audits can use, 0 to 1. Default 0.025. `auditAllowanceTokens` comes on top. With both,
+   * audits use less than 5 % of all compute from the 200th request on.
    */
   auditBudget: number
   /**
-   * What audits can spend in advance, in tokens of generation. Default 1,500: enough for the probationary peers
+   * The audit budget of a new client, in tokens of generation. Default 1,500: enough for the probationary peers
    * of a first session.
    */
   auditAllowanceTokens: number
   /**
-   * Cost of one audited token, in generated tokens. Above 0. Default 0.24: 1.2 prefilled tokens, each a fifth of
-   * a generated token on a CPU. On a GPU the cost is far lower.
+   * Cost of one audited token, in generated tokens. Above 0. Default 0.24, the cost on a CPU: an audit takes 1.2
+   * times as long as a prefill of its tokens, and a CPU prefills 5 tokens in the time that it needs to generate
+   * one. On a GPU the cost is far lower.
    */
   auditTokenCost: number
 
@@ -57,19 +58,19 @@ export interface ReputationParameters {
   dayHalfLifeMs: number
   recentHalfLifeMs: number
   /**
-   * Complete and failed answers that every peer begins with. Above 0. Defaults 1 and 0.25: an unknown peer is
-   * tried, but ranks below every peer that is known to work.
+   * Complete and failed answers that every peer begins with. Above 0. Defaults 1 and 0.25: the client tries an
+   * unknown peer, but ranks it below every peer that is known to work.
    */
   priorComplete: number
   priorFailed: number
   /**
-   * The most evidence that a longer horizon passes to a shorter one, in answers. Default 8: a new fault shows
-   * within a few answers.
+   * The most answers of a longer horizon that count in the next shorter one. Default 8: a new fault changes the
+   * reliability within a few answers, however many good answers came before.
    */
   carriedEvidence: number
 
-  // Penalties, in failed answers, 0 or more. For comparison: after the ten complete answers of a good half
-  // hour, about three cut answers halve the reliability of a peer.
+  // Penalties, in failed answers, 0 or more. For comparison: after ten complete answers within half an hour,
+  // about three cut answers halve the reliability of a peer.
 
   /** The peer could not be dialled, though others could. Default 1. */
   unreachablePenalty: number
@@ -98,11 +99,11 @@ export interface ReputationParameters {
   // Blame: when the client's own network fails, every peer seems to fail.
 
   /**
-   * The number of peers that fail in a row, without a sign of life from any peer, at which the client blames its
-   * own network. 2 or more. Default 3.
+   * If this many different peers fail within `blameWindowMs`, without a sign of life from any peer, the client
+   * blames its own network. 2 or more. Default 3.
    */
   lossPeers: number
-  /** How long a failure waits for a sign of life that proves the client's network, milliseconds. Default 60 s. */
+  /** How long a failure waits for a sign of life, which proves that the client's network works. ms. Default 60 s. */
   blameWindowMs: number
 }
 

@@ -3,12 +3,12 @@ import { ERROR_POLICY, type ErrorCode, type Penalty } from '@potluck/protocol'
 
 import type { ReputationParameters } from './parameters.ts'
 
-/** The penalty for a failure; undefined where the node is not at fault. */
+/** Returns the penalty for a failure; undefined if the node is not at fault. */
 export function penaltyOf(code: ErrorCode): Penalty | undefined {
   return ERROR_POLICY[code].penalty
 }
 
-/** What a penalty counts for, in failed answers. */
+/** Returns the weight of a penalty, in failed answers. */
 export function penaltyWeight(penalty: Penalty, parameters: ReputationParameters): number {
   return parameters[`${penalty}Penalty`]
 }

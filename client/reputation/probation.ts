@@ -1,7 +1,7 @@
 /**
- * The share of requests that probationary peers get: the better probationary peers were so far, the
- * larger it is. Keys are free, so a banned peer comes back with a new key as a probationary peer. With a
- * fixed share, it could cheat in that share of the requests for ever. (The adaptive stranger policy of
+ * The share of requests that probationary peers get. It falls when probationary peers turn out bad, and
+ * rises when they turn out good. Keys are free, so a banned peer can return with a new key as a probationary
+ * peer. With a fixed share, it could cheat in that share of the requests for ever. (The adaptive stranger policy of
  * Feldman, Lai, Stoica and Chuang, "Robust Incentive Techniques for Peer-to-Peer Networks", EC 2004.) Pure.
  */
 import type { ReputationParameters } from './parameters.ts'
@@ -40,7 +40,9 @@ export function probationShare(
   { good, bad }: ProbationHistory,
   { probationShare: most, probationShareFloor }: ReputationParameters
 ): number {
-  // One good peer is assumed, so that the first bad peer does not end all probation. The square makes the
-  // share fall faster than the chance that a probationary peer is good, because each bad peer costs more then.
+  // The ratio estimates the chance that the next probationary peer is good. The 1 stands for one good peer, so
+  // that the first bad peer does not set the share to 0. The square makes the share fall faster than the chance: if
+  // few peers are good, the client meets many bad peers for each good one. With 3 bad peers and no good one, the
+  // share is 1/16 of the maximum, not 1/4.
   return Math.max(probationShareFloor, most * ((good + 1) / (good + bad + 1)) ** 2)
 }

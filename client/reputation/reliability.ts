@@ -1,8 +1,8 @@
 /**
- * Reliability: a Beta distribution from three horizons. Each horizon counts complete and failed answers
- * with its own half-life, and a longer horizon is the prior of the next shorter one. So a peer that
- * begins to fail loses reliability within a few answers, and a peer that failed this morning does not
- * recover within an hour.
+ * Reliability: a Beta distribution from three horizons (week, day, recent). Each horizon counts complete and
+ * failed answers with its own half-life. The result of a longer horizon is the prior of the next shorter one.
+ * So a peer that begins to fail loses reliability within a few answers, and a peer that failed this morning
+ * does not recover within an hour.
  */
 import type { ReputationParameters } from './parameters.ts'
 

@@ -23,7 +23,7 @@ export interface ReputationOptions {
   onStoreError?: (error: Error) => void
 }
 
-/** The number of answers that still count, below which the row of an unsuspected peer is deleted. */
+/** If fewer answers of a peer still count, and no audit speaks against the peer, its row is deleted. */
 const FORGOTTEN_EVIDENCE = 0.05
 
 export class Reputation {
@@ -37,7 +37,7 @@ export class Reputation {
   readonly #banned = new Set<string>()
   /** By peer, the number of audits without a result yet. */
   readonly #awaited = new Map<string, number>()
-  /** The state of every unknown peer: a shared object, because selection reads hundreds for each request. */
+  /** The state of every unknown peer. It is shared, because selection reads hundreds of states for each request. */
   readonly #unknown: PeerState
   #run: Run = []
   /** What audits may still cost, in tokens of generation. */
@@ -57,8 +57,8 @@ export class Reputation {
   }
 
   /**
-   * Applies one observation. A failure that the client's own network could explain counts only after a sign
-   * of life (`reached`) has proven that network.
+   * Applies one observation. A failure that a loss of the client's own network could explain counts only after
+   * a sign of life (`reached`): see `blame.ts`.
    *
    * @throws Error if the store cannot write and there is no `onStoreError`
    */
@@ -71,7 +71,7 @@ export class Reputation {
     if (observation.type === 'served') this.reached()
     if (observation.type === 'complete') {
       this.reached()
-      // The evaluation of the prompt does not count: it costs little, and so the audits stay within their share.
+      // Prompt tokens add nothing to the budget. They cost little, and the share of the audits stays on the safe side.
       this.#budget += observation.completionTokens * this.parameters.auditBudget
     }
     this.#apply(peer, digest, observation)
@@ -193,7 +193,9 @@ export class Reputation {
     }
   }
 
-  /** Takes over a loaded row, or deletes it if it has no information left. Otherwise free keys would fill the store. */
+  /**
+   * Uses a loaded row, or deletes it if it has no information left. Otherwise new keys, which are free, fill the store.
+   */
   #restore(peer: string, digest: string, state: PeerState): void {
     const { banned, quarantinedAt, logEvidence } = state.integrity
     const unsuspected = banned === undefined && quarantinedAt === undefined && logEvidence <= 0

@@ -1,12 +1,12 @@
-/** (state, parameters, now) -> score. Pure. The standing is a gate; selection weighs only the rest. */
+/** (state, parameters, now) -> score. Pure. */
 import type { ReputationParameters } from './parameters.ts'
 import { betaMean, reliabilityBeta, type Beta } from './reliability.ts'
 import { auditedTokens, type PeerState } from './state.ts'
 
 /**
- * `probationary`: few of the peer's tokens are audited, so it gets a bounded share of the requests.
+ * `probationary`: few tokens of the peer are audited, so all such peers share a small part of the requests.
  * `established`: enough tokens are audited. `quarantined`: the audits speak against the peer, so it gets
- * probes only. `banned`: the key never gets a request again.
+ * only probes. `banned`: the key never gets a request again.
  */
 export type Standing = 'probationary' | 'established' | 'quarantined' | 'banned'
 

@@ -34,11 +34,11 @@ export interface Speed {
   /** Measured rate divided by the claimed rate: 1 if the peer is as fast as it claims. */
   prefillKept?: Average
   decodeKept?: Average
-  /** The wait that the node estimated in `accepted`, an average of ms (most are 0). */
+  /** The wait that the node estimated in `accepted`. An average of ms, not of logarithms, because most are 0. */
   wait?: Average
   /**
-   * How much longer callers wait than the node estimated, an average of ms. A node that lies about its load has
-   * a high value.
+   * How much longer this client waited than the node estimated. An average of ms, not of logarithms. A node that
+   * lies about its load has a high value.
    */
   hidden?: Average
   /** The longest gap of an answer, ms. */
@@ -71,22 +71,25 @@ export const PROMPT_BUCKETS: readonly number[] = [256, 1_024, 4_096, 16_384]
 const OVERHEAD_TOKENS = 64
 /** Rates for a card without rates: a slow CPU. */
 const UNCLAIMED: Claims = { prefillTokensPerSecond: 40, decodeTokensPerSecond: 8 }
-/** A prefill may take this many times as long as expected before the rest counts as a wait. */
+/** If a prefill takes more than this many times the expected time, the rest of the time counts as a wait. */
 const PREFILL_TOLERANCE = 3
 /** Deviation of a logarithm before the second sample: a factor of 1.3. */
 const FIRST_DEVIATION = 0.3
-/** The most samples that an average counts. With more, it would stop moving. */
+/** The largest weight of an average. With more, new samples would hardly change it. */
 const MAX_WEIGHT = 50
 /**
- * A shorter silence between tokens is never a stall: prefill of another prompt on a busy node, garbage
- * collection and the retransmission of a lost packet all take less.
+ * A shorter silence between tokens is never a stall. The prefill of another prompt on a busy node, garbage
+ * collection and the retransmission of a lost packet all take less time.
  */
 const LEAST_STALL_MS = 1_200
-/** A stall is longer than this many times the longest gap of the peer's usual answers (with as many deviations). */
+/**
+ * A stall is longer than this many times the longest gap of an answer of this peer. That gap is the average over
+ * its answers, plus this many deviations.
+ */
 const LONGEST_GAPS = 3
 /**
- * A stall is longer than this many times the usual gap of this answer. In that time another node can evaluate
- * the prompt again.
+ * A stall is longer than this many times the usual gap of the current answer. In that time another node can
+ * evaluate the prompt.
  */
 const USUAL_GAPS = 20
 
@@ -184,7 +187,7 @@ export function usualWaitMs({ wait }: Speed): number {
   return wait?.mean ?? 0
 }
 
-/** Returns how much longer callers wait than the node estimates, ms. */
+/** Returns how much longer this client usually waits than the node estimates, ms. */
 export function hiddenWaitMs({ hidden }: Speed): number {
   return hidden?.mean ?? 0
 }

@@ -1,4 +1,4 @@
-/** Keeps reputations when the process ends. */
+/** Stores of the reputation. */
 import type { PeerState } from './state.ts'
 
 export interface StoredPeer {
@@ -9,8 +9,8 @@ export interface StoredPeer {
 }
 
 /**
- * Keeps states by (peer, digest). After `save` returns, the state must survive a kill of the process at
- * any later time. A row is either the old or the new state, never a mixture.
+ * Keeps states by (peer, digest). When `save` has returned, the state must survive a kill of the process. A
+ * row is either the old or the new state, never a mixture.
  */
 export interface ReputationStore {
   load: () => Iterable<StoredPeer>
@@ -30,8 +30,8 @@ export interface ReputationStore {
 }
 
 /**
- * Answers to keep of one peer with one model, about 10 KB each. A node that cheats in 10 % of its answers is
- * banned within fewer.
+ * Audited answers to keep of one peer with one model, about 10 KB each. The audits ban a node that cheats in 10 %
+ * of its answers after fewer answers than this.
  */
 export const MAX_KEPT_ANSWERS: number = 64
 

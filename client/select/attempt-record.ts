@@ -1,4 +1,4 @@
-/** The bookkeeping of one attempt at one node. Every attempt ends with one observation, and this is where it is made. */
+/** The record of one attempt at one node. When the attempt ends, the record reports what the client observed. */
 import { ERROR_POLICY, type Load, type PotluckError } from '@potluck/protocol'
 
 import type { Directory } from '../discover/directory.ts'
@@ -6,7 +6,7 @@ import { log } from '../base/log.ts'
 import type { Reputation } from '../reputation/index.ts'
 import type { RankedCandidate, Workload } from './candidate.ts'
 
-/** What the selector keeps of an attempt for the next requests. */
+/** What the selector remembers of an attempt for later requests. */
 export interface SelectorMemory {
   accepted: () => void
   firstToken: (waitedMs: number) => void
@@ -27,14 +27,14 @@ export interface RecordContext {
 /** What a complete answer shows. */
 export interface AnswerOutcome {
   promptTokens: number
-  /** Of these, what the node found in its cache. */
+  /** Prompt tokens that the node found in its cache. */
   cachedTokens: number
   completionTokens: number
   /** From the first token to the last, milliseconds. */
   decodeMs: number
   /** The longest time between two tokens, milliseconds. */
   longestGapMs: number
-  /** Of the conversation with this answer, from `conversationKeys`. */
+  /** Key of the conversation including this answer, from `conversationKeys`. */
   prefixKey: string | undefined
 }
 
@@ -43,7 +43,7 @@ export class AttemptRecord {
   readonly candidate: RankedCandidate
   /** Milliseconds since the epoch. */
   readonly sentAt: number
-  /** The wait that `accepted` reported, milliseconds. 0 before. */
+  /** The wait that `accepted` reported, milliseconds. 0 before `accepted`. */
   reportedWaitMs: number = 0
   readonly #work: Workload
   readonly #context: RecordContext
@@ -60,7 +60,7 @@ export class AttemptRecord {
   accepted(estimatedWaitMs: number, load: Load): void {
     this.reportedWaitMs = estimatedWaitMs
     this.#context.directory.reportLoad(this.candidate.peer, load)
-    // An open connection alone is not a sign of life: it can be older than a loss of the network.
+    // An open connection alone does not prove that the network works: it can be older than the loss of the network.
     this.#context.reputation.reached()
     this.#context.memory.accepted()
   }
@@ -99,7 +99,7 @@ export class AttemptRecord {
     this.#context.reputation.observe(this.candidate.peer, this.candidate.digest, { type: 'served' })
   }
 
-  /** The node refused, failed, or the caller aborted: the policy table says what follows. */
+  /** The node refused or failed, or the caller aborted. `ERROR_POLICY` decides what follows. */
   failed({ code, retryAfterMs }: Pick<PotluckError, 'code' | 'retryAfterMs'>): void {
     if (!this.#end()) return
     const { peer, digest } = this.candidate
@@ -110,7 +110,10 @@ export class AttemptRecord {
     this.#context.reputation.observe(peer, digest, { type: 'failed', code })
   }
 
-  /** This client left the node for another. Before the first token that shows how long the wait was. */
+  /**
+   * The client cancelled the attempt and uses another node. Before the first token this reports how long the client
+   * waited. After the first token it reports nothing.
+   */
   abandoned(): void {
     if (!this.#end() || this.#firstTokenAt !== undefined) return
     const { peer, digest, node, model, cachedTokens } = this.candidate

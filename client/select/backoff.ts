@@ -1,4 +1,4 @@
-/** When a node that refused can be asked again. Pure. */
+/** Computes when the client can ask a node again that refused. Pure. */
 import { FIRST_BACKOFF_MS, MAX_RETRY_AFTER_MS } from './constants.ts'
 
 export interface Backoff {
@@ -9,8 +9,8 @@ export interface Backoff {
 }
 
 /**
- * The state after a refusal. The client obeys the node's retry-after. It asks a node less and less often that keeps
- * refusing at the times it named.
+ * Returns the state after a refusal. The client obeys the node's retry-after. If the node still refuses after that
+ * time, the client asks it less and less often.
  */
 export function backOff(before: Backoff | undefined, retryAfterMs: number | undefined, now: number): Backoff {
   const refusals = (before?.refusals ?? 0) + 1

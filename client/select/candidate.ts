@@ -1,4 +1,4 @@
-/** One model on one node, from discovery to the end of an attempt. Pure functions. */
+/** Candidates: the client chooses between pairs of a node and one of its models. Pure functions. */
 import { formatDigest, PotluckError, SAMPLING_CONTRACT, type Feature, type ModelCard } from '@potluck/protocol'
 
 import { equals } from 'uint8arrays/equals'
@@ -8,7 +8,7 @@ import type { KnownNode } from '../discover/known-node.ts'
 import type { ModelSelector } from '../discover/model-selector.ts'
 import type { Score, Speed } from '../reputation/index.ts'
 
-/** A snapshot, taken when the client chooses. */
+/** One model on one node. A snapshot that the client takes when it chooses a node. */
 export interface Candidate {
   /** Peer id of the node. */
   readonly peer: string
@@ -30,15 +30,18 @@ export interface Candidate {
   readonly awaitedAudits: number
   /** This client's requests that run on the node. */
   readonly inFlight: number
-  /** Those of them that were sent after the node reported its load. */
+  /** The part of `inFlight` that the client sent after the node reported its load. */
   readonly sentSince: number
-  /** The node or the client's backoff asks not to send before this time, milliseconds since the epoch. 0: no pause. */
+  /**
+   * The end of a pause, milliseconds since the epoch: the node asked for it, or the client backs off after a refusal.
+   * 0: no pause.
+   */
   readonly notBefore: number
   /** Tokens of this prompt that the node probably has in its cache. */
   readonly cachedTokens: number
 }
 
-/** A candidate in its place in the order. */
+/** A candidate with the reason for its place in the order. */
 export interface RankedCandidate extends Candidate {
   /** The rule that put it here: see `rank`. */
   readonly why: 'local' | 'probation_share' | 'holds_prefix' | 'cold' | 'hot' | 'probationary' | 'tight' | 'resting'
@@ -47,15 +50,15 @@ export interface RankedCandidate extends Candidate {
 
 /** Milliseconds from sending the request. */
 export interface PredictedTimes {
-  /** Of the time to the first token, the queue. */
+  /** The part of `ttftMs` in which the request waits in the queue. */
   waitMs: number
   ttftMs: number
   totalMs: number
 }
 
-/** The work that selection weighs candidates for. */
+/** The size of a request, from which the client predicts times, and the properties that affect the order. */
 export interface Workload {
-  /** An estimate. Only a node can count. */
+  /** An estimate, because only a node has the tokenizer. */
   promptTokens: number
   /** The caller's limit, if it set one. */
   maxTokens: number | undefined
@@ -63,7 +66,10 @@ export interface Workload {
   answerTokens: number
   /** Keys of the conversation's prefixes, shortest first: see `conversationKeys`. */
   prefixKeys: readonly string[]
-  /** The client can have the answer audited. If it cannot, probation would never end, so the order ignores it. */
+  /**
+   * Whether an audit of the answer is possible. Without audits no probation would end, so the order then treats
+   * probationary peers like established ones.
+   */
   auditable: boolean
 }
 
@@ -105,8 +111,9 @@ export function supports({ card }: KnownNode, model: ModelCard, features: readon
 }
 
 /**
- * Chooses one digest and returns its candidates. Other weights cannot continue an answer, and no audit can compare
- * them. Undefined if a name stands for several digests and none has a majority of the nodes.
+ * Chooses one digest and returns its candidates. A request uses only one digest, because a node with other weights can
+ * neither continue the answer nor audit it. Undefined if a name stands for several digests and none has a majority of
+ * the nodes.
  */
 export function settleDigest<C extends Pick<Candidate, 'digest' | 'model'>>(
   candidates: readonly C[],
@@ -128,7 +135,7 @@ export function ambiguousName(candidates: ReadonlyArray<Pick<Candidate, 'digest'
 
 type Models = ReadonlyArray<Pick<Candidate, 'model'>>
 
-/** The larger model is better, if one of its nodes writes as fast as people read. */
+/** Whether `a` is better than `b`: the larger of two models that run at reading speed, else the faster one. */
 function isBetterModel(a: Models, b: Models): boolean {
   const [readableA, readableB] = [pace(a) >= READABLE_TOKENS_PER_SECOND, pace(b) >= READABLE_TOKENS_PER_SECOND]
   if (readableA !== readableB) return readableA

@@ -1,11 +1,11 @@
-/** Which nodes may get a request at all. A node that passes is never weighed against the reasons of the gate. */
+/** Which nodes may get a request. The gate says yes or no, and does not change the order of the nodes that pass. */
 import type { Feature, ModelCard } from '@potluck/protocol'
 
 import type { KnownNode } from '../discover/known-node.ts'
 import type { Standing } from '../reputation/index.ts'
 import { supports } from './candidate.ts'
 
-/** The nodes that the user allows. `open`: all; `trusted`: the user's own node and the trusted list; `local`: the own node only. */
+/** The nodes that the user allows. `open`: all; `trusted`: the own node and trusted peers; `local`: only the own node. */
 export type Mode = 'open' | 'trusted' | 'local'
 
 export type GateReason =
@@ -39,7 +39,7 @@ export function gateReason(
 ): GateReason | undefined {
   if (mode === 'local' && !local) return 'not_local'
   if (mode === 'trusted' && !local && !trusted) return 'not_trusted'
-  // The user's own node is not judged, because whoever controls it controls this client too.
+  // Audits do not exclude the user's own node: an attacker that controls it controls this client too.
   if (!local && standing === 'banned') return 'banned'
   if (!local && standing === 'quarantined') return 'quarantined'
   if (node.card.draining) return 'draining'

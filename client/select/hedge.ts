@@ -16,25 +16,25 @@ export interface Hedging {
   tokens: number
   /** First tokens that were observed. */
   samples: number
-  /** Natural logarithm of an upper quantile of the ratio of their waits to the predictions. */
+  /** Natural logarithm of the estimated `HEDGE_QUANTILE` of the ratio of a wait to its prediction. */
   logLate: number
 }
 
 export const FRESH_HEDGING: Hedging = { tokens: 0, samples: 0, logLate: 0 }
 
-/** The state after a request's first attempt, which earns a share of a hedge. */
+/** Returns the state after an attempt that is not a hedge. Each adds `HEDGE_SHARE` of a hedge to the budget. */
 export function earnHedge(hedging: Hedging): Hedging {
   return { ...hedging, tokens: Math.min(HEDGE_BURST, hedging.tokens + HEDGE_SHARE) }
 }
 
-/** The state after a hedge. Undefined if the budget has none. */
+/** Returns the state after a hedge. Undefined if the budget is below one hedge. */
 export function spendHedge(hedging: Hedging): Hedging | undefined {
   return hedging.tokens < 1 ? undefined : { ...hedging, tokens: hedging.tokens - 1 }
 }
 
 /**
- * The state after a first token. The quantile q follows by stochastic approximation (Robbins and Monro, 1951): up by q
- * steps for a wait above it, down by 1 - q for a wait below it.
+ * Returns the state after a first token. Stochastic approximation (Robbins and Monro, 1951) estimates the quantile: a
+ * wait above the estimate raises it by q steps, and a wait below lowers it by 1 - q steps, with q = `HEDGE_QUANTILE`.
  */
 export function noteFirstToken(hedging: Hedging, actualMs: number, predictedMs: number): Hedging {
   const late = Math.log(Math.max(1, actualMs) / Math.max(1, predictedMs)) > hedging.logLate
@@ -42,7 +42,7 @@ export function noteFirstToken(hedging: Hedging, actualMs: number, predictedMs: 
   return { ...hedging, samples: hedging.samples + 1, logLate: hedging.logLate + step }
 }
 
-/** After how many milliseconds a request without a first token is hedged. Infinity while too little is known. */
+/** Returns after how many milliseconds without a first token a hedge is sent. Infinity before enough first tokens. */
 export function hedgeAfterMs({ samples, logLate }: Hedging, predictedMs: number): number {
   if (samples < HEDGE_LEAST_SAMPLES) return Infinity
   return Math.max(HEDGE_LEAST_MS, predictedMs * Math.exp(logLate))

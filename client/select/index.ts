@@ -1,4 +1,4 @@
-/** Which node gets a request. The clock and the random source are passed in; the decisions are pure functions. */
+/** Chooses the node for a request. The decisions are pure functions: the clock and the random source are passed in. */
 export type { AnswerOutcome, AttemptRecord } from './attempt-record.ts'
 export type { Candidate, RankedCandidate, UserNodes, Workload } from './candidate.ts'
 export { LOOK_AROUND_MS, MAX_MOVES } from './constants.ts'

@@ -1,11 +1,14 @@
-/** Whether a request leaves a node that has not begun to answer. Pure. */
+/** Whether the client moves a request to another node before the first token. Pure. */
 import type { RankedCandidate } from './candidate.ts'
 import { MOVE_GAIN, OVERDUE_FACTOR, PREFIX_GAIN } from './constants.ts'
 
 /**
- * The remaining wait, as far as the client can know. Before the reported wait ends, it is the rest of that wait. After
- * the first token is overdue, it is again as long as the token is overdue. In between it is 0, because the node
- * evaluates the prompt, and leaving would waste that work.
+ * Estimates how much longer the request waits in the queue, milliseconds:
+ *
+ * - before the reported wait is over: the rest of it
+ * - then, while the node probably evaluates the prompt: 0, because a move would waste that work
+ * - when the first token is overdue (`OVERDUE_FACTOR`): the time since the reported wait was over. The true wait is
+ *   unknown, so the client expects to wait as long again
  *
  * @param reportedWaitMs the wait that `accepted` reported
  * @param sinceMs time since the request was sent
@@ -19,8 +22,8 @@ export function remainingWaitMs({ node, predicted }: RankedCandidate, reportedWa
 }
 
 /**
- * Whether to give up a place in a queue for a node whose load is known fresh. Nothing was evaluated yet, so a move
- * costs one round trip, where a hedge costs a prefill.
+ * Returns whether to move the request out of a queue to a node that has just reported its load. The first node has
+ * evaluated nothing yet, so a move costs only one round trip. A hedge would cost a prefill.
  *
  * @param waitMs from `remainingWaitMs`
  */
@@ -30,7 +33,7 @@ export function shouldMove(from: RankedCandidate, waitMs: number, to: RankedCand
   return waitMs > 0 && isProven(to) && to.predicted.totalMs * gain < expected
 }
 
-/** Whether hedges and moves may go to this node. A full queue must not drive a request to an unknown peer. */
+/** Whether hedges and moves may use this node. Full queues must not give probationary peers more than their share. */
 export function isProven({ why }: RankedCandidate): boolean {
   return why !== 'probationary' && why !== 'probation_share' && why !== 'resting'
 }

@@ -25,7 +25,9 @@ export interface PoolContext {
   signal: AbortSignal
 }
 
-/** The request, as it is now: after the first token of an answer only one digest can continue it. */
+/**
+ * What the pool needs of a request. It changes: after the first token of an answer, only one digest can continue it.
+ */
 export interface PooledRequest {
   readonly model: ModelSelector
   readonly features: readonly Feature[]
@@ -33,7 +35,9 @@ export interface PooledRequest {
   readonly maxTokens: number | undefined
   /** @param serving the number of nodes that serve the digest */
   workload: (digest: string, serving: number) => Workload
-  /** Accepts any model, where the caller allows it. False: it does not, or the request accepts any already. */
+  /**
+   * Accepts any model, if the caller allows it. Returns false if the caller does not, or if any was accepted before.
+   */
   acceptAnyModel: () => boolean
 }
 
@@ -41,14 +45,17 @@ export class CandidatePool {
   readonly failures: PotluckError[] = []
   readonly #request: PooledRequest
   readonly #context: PoolContext
-  /** The candidates that were found last, of one digest. */
+  /** The candidates that the last search found. All have one digest. */
   #found: readonly Candidate[] = []
   /** By peer id. */
   readonly #tried = new Map<string, Candidate>()
   readonly #askedAgain = new Set<string>()
   /** Nodes that have the model but did not pass the gate, by peer id. */
   readonly #gated = new Map<string, GateReason>()
-  /** The shortest remaining pause, where all that are left asked for one; milliseconds. */
+  /**
+   * Set if all remaining candidates are in a pause, and the shortest is longer than the client waits: that pause,
+   * milliseconds.
+   */
   #pauseMs: number | undefined
 
   constructor(request: PooledRequest, context: PoolContext) {
@@ -57,11 +64,11 @@ export class CandidatePool {
   }
 
   /**
-   * Starts an attempt at the best candidate. If all known candidates failed, it looks for new ones, then asks those
-   * whose failure was temporary once more, then accepts other models if the caller allows it.
+   * Starts an attempt at the best candidate. If all known candidates failed, the pool looks for new nodes. If it finds
+   * none, it tries nodes with a temporary failure once more. Then it accepts other models, if the caller allows it.
    *
-   * @param start called in the same turn as the choice: each of several concurrent requests must see where the others
-   *   went, or all would choose the same node
+   * @param start must count the attempt as in flight at once. Otherwise concurrent requests would all choose the same
+   *   node
    * @throws PotluckError the most informative failure when no candidate is left, `invalid_request` for an ambiguous
    *   name, and what `Directory.gather` throws
    */
@@ -81,7 +88,7 @@ export class CandidatePool {
     }
   }
 
-  /** The next candidates in the order, from a place on. They are not taken. */
+  /** Returns `count` candidates of the order, beginning at index `from`. Does not mark them as tried. */
   next(from: number, count: number): RankedCandidate[] {
     const open = this.#found.filter((one) => this.#isOpen(one))
     const ranked: RankedCandidate[] = []
@@ -99,7 +106,7 @@ export class CandidatePool {
     return candidate
   }
 
-  /** The candidates among nodes whose card was asked for again, of the digest that is chosen. */
+  /** Returns the untried candidates on these nodes that have the digest of this request. */
   among(nodes: readonly KnownNode[]): Candidate[] {
     const [first] = this.#found
     return first === undefined ? [] : this.#candidates(nodes, { kind: 'digest', digest: first.model.digest })
@@ -110,9 +117,9 @@ export class CandidatePool {
   }
 
   /**
-   * An attempt failed.
+   * Records the failure of an attempt.
    *
-   * @throws PotluckError this failure, where another node cannot help
+   * @throws PotluckError this failure, if another node cannot help
    */
   failed(error: PotluckError): void {
     if (ERROR_POLICY[error.code].next === 'fail') throw error
@@ -121,13 +128,13 @@ export class CandidatePool {
 
   async #find(fresh: boolean): Promise<readonly Candidate[]> {
     const { model } = this.#request
-    // After a failure, another known node with the model is asked at once.
+    // After a failure, the client asks another known node with the model at once.
     const known = fresh ? [] : this.among(this.#context.directory.known())
     if (known.length > 0) return known
     const found = await this.#gather(model, { fresh })
     const settled = settleDigest(found, model)
     if (settled !== undefined) return settled
-    // The rest of the lookup can still make a majority.
+    // The rest of the lookup can find more nodes, so that one digest gets a majority.
     const all = await this.#gather(model, { fresh: false, whole: true })
     const settledOfAll = settleDigest(all, model)
     if (settledOfAll === undefined) throw ambiguousName(all)
@@ -137,7 +144,7 @@ export class CandidatePool {
   async #gather(model: ModelSelector, options: { fresh: boolean; whole?: boolean }): Promise<Candidate[]> {
     const { directory, selector, signal } = this.#context
     const anyLength = this.#tooShort() === 0
-    // The gate alone is cheaper than a candidate, and a lookup asks this of hundreds of nodes.
+    // A lookup calls this for hundreds of nodes, and checking the gate is cheaper than making a candidate.
     const suitable = (node: KnownNode): boolean =>
       !this.#tried.has(node.card.peerId.toString()) &&
       selector.passes(node, model, this.#request, this.#noteGate) &&
@@ -161,13 +168,16 @@ export class CandidatePool {
     return !this.#tried.has(peer) && model.contextLength > this.#tooShort()
   }
 
-  /** The longest context that was too short. A node with no more need not be asked. */
+  /** The longest context that a node refused as too short; 0 without such a refusal. The next node must have more. */
   #tooShort(): number {
     const refused = this.failures.filter(({ code }) => ERROR_POLICY[code].next === 'longer_context')
     return Math.max(0, ...refused.map(({ peer }) => this.#tried.get(peer ?? '')?.model.contextLength ?? 0))
   }
 
-  /** Waits as long as the candidate asked. False: that is too long, and the caller decides better whether to wait. */
+  /**
+   * Waits until the candidate's pause ends. Returns false without waiting if that takes longer than `MAX_BUSY_WAIT_MS`:
+   * then the request fails with `busy`, and the caller decides whether to wait.
+   */
   async #pause({ notBefore }: RankedCandidate): Promise<boolean> {
     const { clock, signal } = this.#context
     const waitMs = notBefore - clock.now()
@@ -180,7 +190,7 @@ export class CandidatePool {
     return true
   }
 
-  /** Opens the nodes again whose failure was temporary, each once. */
+  /** Allows a second attempt at each node with a temporary failure. Returns whether there is such a node. */
   #askAgain(): boolean {
     const temporary = this.failures.filter(({ code }) => ERROR_POLICY[code].next === 'ask_again')
     const again = temporary
@@ -193,7 +203,7 @@ export class CandidatePool {
     return again.length > 0
   }
 
-  /** The most informative failure: the caller's mistake lasts, and a full queue passes. */
+  /** Returns the most informative failure: one that a retry cannot solve, else a full queue, else the last failure. */
   #exhausted(): PotluckError {
     const { failures } = this
     const model = describe(this.#request.model)
@@ -224,9 +234,9 @@ const EXCLUDED: Readonly<Record<GateReason, string>> = {
   banned: 'banned for serving another model',
   quarantined: 'quarantined by audits',
   draining: 'shutting down',
-  not_suitable: 'without a feature that it needs',
-  context_too_short: 'with too short a context',
-  not_trusted: 'not among the trusted',
+  not_suitable: 'without a required feature',
+  context_too_short: 'with a context that is too short',
+  not_trusted: 'not on the list of trusted peers',
   not_local: "not the user's own"
 }
 

@@ -1,4 +1,4 @@
-/** When an answer would be complete: round trip, queue, prefill of the tokens that are not cached, decode. Pure. */
+/** Predicts the times of an answer: round trip, queue, prefill of the tokens that are not cached, decode. Pure. */
 import { hiddenWaitMs, predict, usualWaitMs, type ReputationParameters } from '../reputation/index.ts'
 import type { Candidate, PredictedTimes, Workload } from './candidate.ts'
 import { LOAD_HALF_LIFE_MS } from './constants.ts'
@@ -18,14 +18,17 @@ export function predictTimes(
   return { waitMs, ttftMs, totalMs: ttftMs + decodeMs }
 }
 
-/** How much of a reported load still holds, 0 to 1. */
+/** The weight of a reported load, 0 to 1. It halves every `LOAD_HALF_LIFE_MS`. */
 export function freshness({ node }: Pick<Candidate, 'node'>, now: number): number {
   return 2 ** (-Math.max(0, now - node.loadAt) / LOAD_HALF_LIFE_MS)
 }
 
 /**
- * The queue is the sum of three waits: the wait that the node reported, which fades towards the usual wait there; the
- * wait that its callers see beyond its reports; and the requests that this client sent after the report.
+ * Predicts the wait in the queue, as a sum of three:
+ *
+ * - the wait that the node reported. As the report ages, the usual wait at this node replaces it
+ * - how much longer than reported this client usually waits there
+ * - the requests that this client sent after the report
  */
 function predictWaitMs(candidate: Candidate, serviceMs: number, now: number): number {
   const { node, sentSince, speed } = candidate

@@ -1,6 +1,6 @@
 /**
- * Which node holds the prefix of a conversation in its cache. Kept in memory only, and as hashes: a prompt never reaches
- * the disk.
+ * Remembers which node has the prefix of a conversation in its cache. Keeps only hashes, and only in memory, so a
+ * prompt never reaches the disk.
  */
 import { LRUCache } from 'lru-cache'
 import type { PromptInput } from '@potluck/protocol'
@@ -17,7 +17,7 @@ export class Prefixes {
   readonly #entries = new LRUCache<string, Entry>({ max: MAX_PREFIXES })
 
   /**
-   * Called when an answer is complete: the node holds the prompt and the answer now.
+   * Call this when an answer is complete: the node now has the prompt and the answer in its cache.
    *
    * @param key of the conversation with the answer, from `conversationKeys`
    * @param now milliseconds since the epoch
@@ -27,7 +27,7 @@ export class Prefixes {
   }
 
   /**
-   * The node that holds the longest known prefix, and how many tokens of it.
+   * Returns the node that has the longest known prefix, and the number of its tokens.
    *
    * @param keys of the conversation so far, shortest first
    */
@@ -45,7 +45,7 @@ export function conversationKeys(digest: string, input: PromptInput): string[] {
   return input.messages.map(({ role, content }) => (key = hash(key, `${role}\n${content}`)))
 }
 
-/** Twice 32 bits of FNV-1a. A collision costs one wrong guess about a cache. */
+/** Two 32-bit hashes like FNV-1a. A collision causes one wrong guess about a cache. */
 function hash(before: string, text: string): string {
   let a = 0x811c9dc5
   let b = 0x1b873593

@@ -1,14 +1,15 @@
 /**
- * The order in which candidates are asked. The gate has excluded all others before. Pure: the clock and the random
- * source are passed in.
+ * The order in which the client asks the candidates that passed the gate. Pure: the clock and the random source are
+ * passed in.
  *
  * 1. the user's own node, while it has a free slot
- * 2. now and then a probationary peer, within its bounded share of the requests
- * 3. established peers: the node that holds the conversation's prefix, then cold before hot nodes, each by its
- *    predicted time to completion divided by a Thompson draw of its reliability
- * 4. probationary peers: those whose audits have begun first, those that wait for an audit later, those that fail last
+ * 2. a probationary peer, but only in `probationShare` of the requests
+ * 3. established peers: first the node with the conversation's prefix in its cache; then cold nodes by the predicted
+ *    time of the answer, divided by a Thompson draw of the reliability; then hot nodes by requests in flight
+ * 4. probationary peers: first the peers without a running request or a pending audit, and among these the peer with
+ *    the most audited tokens; last the peers that fail most answers
  * 5. nodes whose context is probably too short
- * 6. nodes that asked for a pause, in the order in which the pauses end
+ * 6. nodes in a pause, in the order in which the pauses end
  *
  * Each step is computed only when the caller asks for it.
  */
@@ -76,7 +77,7 @@ function byTime(candidates: readonly Candidate[], weigh: Weigh, now: number, ran
       const inFlight = inFlightPerSlot(candidate, now)
       const hot = inFlight > bound
       const weighed = weigh(candidate, hot ? 'hot' : 'cold')
-      // One of 1/p attempts succeeds, so the time divided by p includes the failures before it.
+      // With reliability p, a success takes 1/p attempts on average, so the time is divided by p.
       const cost = weighed.predicted.totalMs / Math.max(LEAST_RELIABILITY, drawBeta(candidate.reliability, random))
       return { weighed, hot, cost, load: hot ? inFlight : 0 }
     })
@@ -84,7 +85,7 @@ function byTime(candidates: readonly Candidate[], weigh: Weigh, now: number, ran
     .map(({ weighed }) => weighed)
 }
 
-/** The node that holds the conversation's prefix comes first, unless it is much slower than the best. */
+/** The node that has the conversation's prefix in its cache comes first, unless it is much slower than the best. */
 function prefixHolderFirst(ranked: RankedCandidate[]): RankedCandidate[] {
   const [best] = ranked
   const index = ranked.findIndex(({ cachedTokens }) => cachedTokens > 0)
@@ -95,12 +96,14 @@ function prefixHolderFirst(ranked: RankedCandidate[]): RankedCandidate[] {
 }
 
 /**
- * A probation that has begun is finished first, because audits of a peer that is never asked again are lost. Chance
- * decides among unknown peers, because claims on a card cost nothing. Only peers that admit to be slower than people
- * read come later.
+ * Orders probationary peers. The peer with the most audited tokens comes first, so that its probation ends soon. If the
+ * client began a new probation for each request, no peer would ever get enough audits.
  *
- * Concurrent requests go to different peers, because no answer is audited before it is complete. A peer that cuts all
- * its answers is never audited, so its probation would never end: it comes last.
+ * The order of unknown peers is random, because a card can claim anything. Only peers whose own cards claim less than
+ * reading speed come later.
+ *
+ * Concurrent requests go to different peers, because the client audits an answer only when it is complete. A peer that
+ * cuts all its answers is never audited, so its probation would never end. Such a peer comes last.
  */
 function byProbation(candidates: readonly Candidate[], random: () => number): Candidate[] {
   return candidates
@@ -123,12 +126,12 @@ function byProbation(candidates: readonly Candidate[], random: () => number): Ca
     .map(({ candidate }) => candidate)
 }
 
-/** Known well enough for an ordinary share: by its audits, or because the user names it. */
+/** Enough tokens of the peer are audited, or the user trusts it. */
 function isEstablished({ standing, trusted, local }: Candidate): boolean {
   return standing === 'established' || trusted || local
 }
 
-/** Answers that still run, or whose audit has no result yet. */
+/** Requests that still run, and answers whose audit has no result yet. */
 function unaudited({ awaitedAudits, inFlight }: Candidate): number {
   return awaitedAudits + inFlight
 }

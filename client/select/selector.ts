@@ -1,6 +1,6 @@
 /**
- * Chooses nodes, and remembers from one request to the next what the choice needs: which node holds which prefix, which
- * node asked for a pause, which requests run where, and when to hedge. The decisions are pure functions beside it.
+ * Chooses nodes, and remembers what the next choice needs: which node has which prefix in its cache, which node asked
+ * for a pause, which requests run on which node, and when to hedge. The decisions are pure functions in other files.
  */
 import { LRUCache } from 'lru-cache'
 import type { ModelCard } from '@potluck/protocol'
@@ -67,9 +67,7 @@ export class Selector {
     this.#random = random
   }
 
-  /**
-   * The candidates among these nodes that pass the gate, as they are now.
-   */
+  /** Returns the candidates on these nodes that pass the gate now. */
   candidates(
     nodes: readonly KnownNode[],
     selector: ModelSelector,
@@ -81,7 +79,7 @@ export class Selector {
     )
   }
 
-  /** One model on one node, whether it passes the gate or not: a probe must reach quarantined nodes. */
+  /** Returns a candidate without a check of the gate: a probe must reach quarantined nodes. */
   candidate(node: KnownNode, model: ModelCard): Candidate {
     return this.#candidate(node, this.#identity(node, model))
   }
@@ -92,8 +90,8 @@ export class Selector {
   }
 
   /**
-   * Best first. Looks at the requests in flight again, because concurrent requests may have chosen nodes meanwhile.
-   * Computes the order only as far as the caller asks.
+   * Yields the candidates, best first. Counts the requests in flight again, because concurrent requests can have chosen
+   * nodes in the meantime. Computes the order only as far as the caller asks.
    */
   *rank(candidates: readonly Candidate[], work: Workload): Generator<RankedCandidate, void, void> {
     const now = this.#now()
@@ -112,9 +110,9 @@ export class Selector {
   }
 
   /**
-   * Begins an attempt, which counts as in flight until its record ends.
+   * Begins an attempt. It counts as in flight until its record ends.
    *
-   * @param hedge this is a second attempt beside a running one
+   * @param hedge true for a second attempt while the first one runs
    */
   begin(candidate: RankedCandidate, work: Workload, { hedge = false }: { hedge?: boolean } = {}): AttemptRecord {
     const { peer, predicted } = candidate
@@ -140,12 +138,12 @@ export class Selector {
     })
   }
 
-  /** After how long without a first token the request goes to a second node, milliseconds. */
+  /** Returns after how many milliseconds without a first token the client sends a hedge to a second node. */
   hedgeAfterMs({ predicted }: RankedCandidate): number {
     return hedgeAfterMs(this.#hedging, predicted.ttftMs)
   }
 
-  /** Whether a hedge may go to this node now. If so, it is taken from the budget. */
+  /** Returns whether a hedge may go to this node now. If so, takes the hedge from the budget. */
   takeHedge(to: RankedCandidate): boolean {
     const left = isProven(to) ? spendHedge(this.#hedging) : undefined
     if (left !== undefined) this.#hedging = left
@@ -153,22 +151,26 @@ export class Selector {
   }
 
   /**
-   * The candidates that a waiting request may ask for their load. Empty while it has no reason to.
+   * Returns the candidates that a waiting request should ask for their load. Empty if it does not wait in a queue.
    *
-   * @param next returns that many of the next candidates in the order
+   * @param next returns up to `count` of the next candidates in the order
    */
   worthAsking(record: AttemptRecord, next: (count: number) => RankedCandidate[]): RankedCandidate[] {
     return this.#remainingMs(record) === 0 ? [] : next(LOOK_AROUND).filter(isProven)
   }
 
-  /** The candidate, with a fresh load, that the request should move to. Undefined: it stays. */
+  /**
+   * Returns the candidate that the request should move to. Undefined: the request stays.
+   *
+   * @param others candidates that have just reported their load
+   */
   better(record: AttemptRecord, others: readonly Candidate[], work: Workload): RankedCandidate | undefined {
     const { value: best } = this.rank(others, work).next()
     if (best === undefined) return undefined
     return shouldMove(record.candidate, this.#remainingMs(record), best) ? best : undefined
   }
 
-  /** The models of the node that match and pass. */
+  /** Returns the models of the node that match and pass the gate. */
   #gate(node: KnownNode, selector: ModelSelector, requirements: Requirements, onRefused: OnRefused): Identity[] {
     const passed: Identity[] = []
     for (const model of matchingModels(node, selector)) {

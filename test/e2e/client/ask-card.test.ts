@@ -36,7 +36,7 @@ test('a node sends its card and its load', async () => {
   expect(roundTripMs).toBeGreaterThan(0)
 })
 
-test('if the addresses are old, the addresses of the card on the DHT are tried', async () => {
+test('if the addresses are old, the client tries the addresses of the card on the DHT', async () => {
   const knowing = { ...plain(network), cardRecord: async () => await node.card() }
   expect((await ask(knowing, DEAD)).card.peerId.equals(node.libp2p.peerId)).toBe(true)
 })
@@ -46,7 +46,7 @@ test('a card on the DHT with the same addresses does not help', async () => {
   expect((await failureOf(ask({ ...plain(network), cardRecord: card }, DEAD))).code).toBe('dial_failed')
 })
 
-test('a forged card on the DHT is not followed', async () => {
+test('the client ignores the addresses of a forged card on the DHT', async () => {
   const forged = async (): Promise<Uint8Array> => {
     const bytes = await node.card()
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1

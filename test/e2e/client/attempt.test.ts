@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { failureOf, FakeNode, startPeer } from './fake-node.ts'
 import { sayHello, type Script } from './script.ts'
 
-/** Far beyond what a busy machine needs. A test that waits for a timeout shortens that one. */
+/** Far longer than a busy machine needs. A test that waits for a timeout makes that timeout short. */
 const LONG: Partial<PhaseTimeouts> = { admissionMs: 30_000, firstTokenMs: 30_000, tokenMs: 30_000 }
 
 let relay: Libp2p
@@ -46,7 +46,7 @@ async function ask(client: Client, maxTokens?: number): Promise<AnswerPart[]> {
   return parts
 }
 
-test('an answer has its parts in order, and its metadata', async () => {
+test('the parts of an answer arrive in order, with the metadata', async () => {
   const parts = await ask(await connect())
   expect(parts.map(({ type }) => type)).toEqual(['accepted', 'delta', 'delta', 'finish'])
   const finish = parts.at(-1)
@@ -62,7 +62,7 @@ test('an answer has its parts in order, and its metadata', async () => {
 
 describe('the client reports a protocol violation for', () => {
   const cases: Record<string, (script: Script) => Promise<void>> = {
-    'a delta before accepted': async (script) => await script.delta('x'),
+    'a delta before `accepted`': async (script) => await script.delta('x'),
     'accepted twice': async (script) => {
       await script.accept()
       await script.accept()
@@ -139,7 +139,7 @@ describe('each phase has its own code:', () => {
     expect((await failureOf(ask(await connect({ ...LONG, firstTokenMs: 50 })))).code).toBe('first_token_timeout')
   })
 
-  test('the time that `accepted` announced is added to the timeout of the first token', async () => {
+  test('the wait that `accepted` reported is added to the timeout of the first token', async () => {
     const outlasted = Promise.withResolvers<void>()
     const accepted = Promise.withResolvers<void>()
     node.serve = async (script) => {
@@ -152,7 +152,7 @@ describe('each phase has its own code:', () => {
     const client = await connect({ ...LONG, firstTokenMs: 50 })
     const waiting = ask(client)
     await accepted.promise
-    // A later request without such a wait runs into the timeout first.
+    // A later request without such a wait reaches the timeout first.
     node.serve = async (script) => await script.accept()
     expect((await failureOf(ask(client))).code).toBe('first_token_timeout')
     outlasted.resolve()
@@ -167,7 +167,7 @@ describe('each phase has its own code:', () => {
     expect((await failureOf(ask(await connect({ ...LONG, tokenMs: 50 })))).code).toBe('token_timeout')
   })
 
-  test('an end without a terminal frame', async () => {
+  test('a stream that ends without a terminal frame', async () => {
     node.serve = async (script) => {
       await script.accept()
       await script.delta('x')

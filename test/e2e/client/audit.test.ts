@@ -1,4 +1,6 @@
-/** Audits over a real network find a node that serves another model: by the client's own engine, or by other nodes. */
+/**
+ * Audits over a real network: the client detects a node that serves another model, by its own engine or by other nodes.
+ */
 import { auditorOf, checkProof, createClient, type Client, type ClientOptions } from '@potluck/client'
 import { formatDigest } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
@@ -13,23 +15,21 @@ const OTHER = 'A slow green snail creeps under the busy bee, and then it hides u
 const engine = (reply: string): ScriptedEngine => new ScriptedEngine({ reply: () => reply, slots: 2 })
 const DIGEST = formatDigest(engine(HONEST).model.digest)
 
-/** One node that serves another model, and this many honest nodes. */
-async function network(
-  honest: number
-): Promise<{ bootstrap: string[]; malicious: PotluckNode; others: PotluckNode[] }> {
+/** Starts one malicious node and this many honest nodes. */
+async function network(honest: number): Promise<{ bootstrap: string[]; cheat: PotluckNode; others: PotluckNode[] }> {
   const { addresses } = await relay()
   const start = async (reply: string): Promise<PotluckNode> => {
     const started = await node(engine(reply), { bootstrap: addresses() })
     await event(started, 'advertised')
     return started
   }
-  const malicious = await start(OTHER)
+  const cheat = await start(OTHER)
   const others = await Promise.all(Array.from({ length: honest }, async () => await start(HONEST)))
-  return { bootstrap: addresses(), malicious, others }
+  return { bootstrap: addresses(), cheat, others }
 }
 
 async function connect(options: ClientOptions, serving: number): Promise<Client> {
-  // Every request can go to an unknown node, so that the malicious node is asked within a few answers.
+  // All nodes are probationary, and each gets requests, so that the client asks the malicious node soon.
   const parameters = { probationShare: 1, probationTokens: 150, auditAllowanceTokens: 1e6 }
   const client = await createClient({ mdns: false, reputation: { parameters }, ...options })
   onTestFinished(async () => await client.stop())
@@ -37,12 +37,12 @@ async function connect(options: ClientOptions, serving: number): Promise<Client>
   return client
 }
 
-/** Asks until the peer has this standing. Fails after 40 answers. */
+/** Asks until the peer has this standing, at most 40 times. Returns the peers that answered. */
 async function askUntil(client: Client, peer: string, standing: string, shareable: boolean): Promise<string[]> {
   const peers: string[] = []
   const now = (): string | undefined => client.standing().find(({ peerId }) => peerId === peer)?.standing
   for (let asked = 0; now() !== standing; asked++) {
-    if (asked === 40) throw new Error(`after 40 answers the node is ${now()}: ${client.explain(peer).join('; ')}`)
+    if (asked === 40) throw new Error(`after 40 answers it is ${now()}: ${client.explain(peer).join('; ')}`)
     const messages = [{ role: 'user' as const, content: `question ${asked}` }]
     const { metadata } = await client.chat({ messages, shareable }).result()
     peers.push(metadata.peerId)
@@ -51,28 +51,28 @@ async function askUntil(client: Client, peer: string, standing: string, shareabl
   return peers
 }
 
-test('the own engine bans a malicious node by private answers, and the node is not asked again', async () => {
-  const { bootstrap, malicious, others } = await network(1)
+test('own engine: private answers suffice to ban a malicious node, and the client asks it no more', async () => {
+  const { bootstrap, cheat, others } = await network(1)
   const client = await connect({ bootstrap, auditor: auditorOf(engine(HONEST)) }, 2)
   const judged: string[] = []
   client.onJudged(({ peerId, after }) => judged.push(`${peerId} ${after}`))
-  const maliciousPeer = malicious.peerId.toString()
-  await askUntil(client, maliciousPeer, 'banned', false)
-  expect(judged.at(-1)).toBe(`${maliciousPeer} banned`)
-  expect(client.explain(maliciousPeer)[0]).toMatch(/^banned \d+ s ago: wrong model, 1 in \S+ chance of a mistake/)
-  // Private answers are not a proof.
+  const cheater = cheat.peerId.toString()
+  await askUntil(client, cheater, 'banned', false)
+  expect(judged.at(-1)).toBe(`${cheater} banned`)
+  expect(client.explain(cheater)[0]).toMatch(/^banned \d+ s ago: wrong model, 1 in \S+ chance of a mistake/)
+  // Private answers do not become a proof.
   expect(client.proofs()).toEqual([])
   const { metadata, text } = await client.chat({ messages: [{ role: 'user', content: 'and now?' }] }).result()
   expect([metadata.peerId, text]).toEqual([others[0]?.peerId.toString(), HONEST])
 })
 
-test('two other nodes that agree ban a malicious node, with a proof that needs only its bytes and the model', async () => {
-  const { bootstrap, malicious, others } = await network(2)
+test('other nodes: two that agree suffice for a ban, with a proof that can be checked with its bytes and the model', async () => {
+  const { bootstrap, cheat, others } = await network(2)
   const client = await connect({ bootstrap }, 3)
-  const maliciousPeer = malicious.peerId.toString()
-  await askUntil(client, maliciousPeer, 'banned', true)
+  const cheater = cheat.peerId.toString()
+  await askUntil(client, cheater, 'banned', true)
   const [proof] = client.proofs()
-  expect(proof).toMatchObject({ peerId: maliciousPeer, digest: DIGEST })
+  expect(proof).toMatchObject({ peerId: cheater, digest: DIGEST })
   expect(await checkProof(proof!.bytes, engine(HONEST))).toMatchObject({ confirmed: true, violations: [] })
   for (const other of others) {
     const standing = client.standing().find(({ peerId }) => peerId === other.peerId.toString())?.standing
@@ -80,7 +80,7 @@ test('two other nodes that agree ban a malicious node, with a proof that needs o
   }
 })
 
-test('stopping the client ends its audits', async () => {
+test('stopping the client cancels its audits', async () => {
   const { bootstrap } = await network(0)
   const started = Promise.withResolvers<void>()
   const ended = Promise.withResolvers<void>()

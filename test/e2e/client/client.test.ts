@@ -1,4 +1,4 @@
-/** The client against real nodes. */
+/** The client with real nodes: tests that need both sides. */
 import { createClient, type Client, type ClientOptions } from '@potluck/client'
 import { PotluckError, STREAM_WINDOW_BYTES } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
@@ -8,7 +8,7 @@ import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { event, gatedNode, LOOPBACK, node, relay, until } from '../node/harness.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const
-/** More than the window of a stream. The node does not read the rest after it has refused. */
+/** More bytes than the window of a stream: when the node has refused, it does not read the rest. */
 const LONG = 'x'.repeat(4 * STREAM_WINDOW_BYTES)
 const ANSWER = 'The quick brown fox jumps over the lazy dog.'
 
@@ -26,7 +26,7 @@ function scripted(): ScriptedEngine {
   return new ScriptedEngine({ reply: () => ANSWER })
 }
 
-test('a chat crosses the network, and its counts and its receipt are valid', async () => {
+test('a chat over the network: text, usage and metadata agree', async () => {
   const { addresses } = await relay()
   const serving = await node(scripted(), { bootstrap: addresses() })
   await event(serving, 'advertised')
@@ -36,7 +36,7 @@ test('a chat crosses the network, and its counts and its receipt are valid', asy
   expect(metadata).toMatchObject({ peerId: serving.peerId.toString(), relayed: false, failures: [] })
 })
 
-test('log-probabilities arrive for each token, if the request asks for them', async () => {
+test('each token has log-probabilities, if the caller asks for them', async () => {
   const serving = await node(scripted())
   const { tokens, logprobs } = await (
     await client(serving.addresses())
@@ -47,7 +47,7 @@ test('log-probabilities arrive for each token, if the request asks for them', as
   for (const { top } of logprobs) expect(top).toHaveLength(2)
 })
 
-test('a node behind a relay is reached through the relay', async () => {
+test('the client reaches a node behind a relay through the relay', async () => {
   const { addresses } = await relay()
   const [address = ''] = addresses()
   const serving = await node(scripted(), { listen: [`${address}/p2p-circuit`], bootstrap: addresses() })
@@ -58,7 +58,7 @@ test('a node behind a relay is reached through the relay', async () => {
   expect(metadata.address).toContain('/p2p-circuit')
 })
 
-test('the client of a browser reaches a node over WebSockets', async () => {
+test('a chat over WebSockets, with the transports of a browser', async () => {
   const serving = await node(scripted(), { listen: [`${LOOPBACK}/ws`] })
   const { text, metadata } = await (
     await client(serving.addresses(), createBrowserClient)
@@ -69,7 +69,7 @@ test('the client of a browser reaches a node over WebSockets', async () => {
   expect(metadata.address).toContain('/ws')
 })
 
-test('a reader that returns early frees the slot', async () => {
+test('when the reader stops reading, the node frees the slot', async () => {
   const { gate, serving } = await gatedNode({ slots: 1 })
   const asking = await client(serving.addresses())
   const answer = asking.chat({ messages: MESSAGES })
@@ -82,7 +82,7 @@ test('a reader that returns early frees the slot', async () => {
   expect(await asking.chat({ messages: MESSAGES }).text()).toBe('ok')
 })
 
-test('a refusal arrives while a long prompt is still being sent', async () => {
+test('the client receives a refusal while it still sends a long prompt', async () => {
   const { gate, serving } = await gatedNode({ contextLength: LONG.length }, { limits: { streamsPerPeer: 1 } })
   const asking = await client(serving.addresses())
   const running = asking.chat({ messages: MESSAGES }).text()
@@ -92,7 +92,7 @@ test('a refusal arrives while a long prompt is still being sent', async () => {
   expect(await running).toBe('ok')
 })
 
-test('while a node drains, running answers complete and new ones go to another node', async () => {
+test('when a node drains, it completes its running answers, and new requests go to another node', async () => {
   const { addresses } = await relay()
   const { gate, serving } = await gatedNode({}, { bootstrap: addresses() })
   await event(serving, 'advertised')
@@ -110,7 +110,7 @@ test('while a node drains, running answers complete and new ones go to another n
   await drained
 })
 
-test('an engine that fails in the middle of an answer is a typed error', async () => {
+test('if the engine fails in the middle of an answer, the error is `engine_failed`', async () => {
   const engine = new ScriptedEngine({
     reply: () => ANSWER,
     before: ({ kind, position }) => {

@@ -1,4 +1,4 @@
-/** Dials of a peer that has direct and relayed addresses, some of which do not work. */
+/** Dials to one peer, with direct and relayed addresses, of which some do not work. */
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
@@ -11,7 +11,7 @@ import { caller, event, LOOPBACK, node, relay } from '../node/harness.ts'
 
 const NEVER_MS = 60_000
 
-/** A node with a direct and a relayed address. */
+/** Starts a node with direct and relayed addresses. */
 async function reachable(): Promise<{ serving: PotluckNode; direct: Multiaddr[]; relayed: Multiaddr[] }> {
   const [address = ''] = (await relay()).addresses()
   const serving = await node(new ScriptedEngine(), {
@@ -28,7 +28,7 @@ async function reachable(): Promise<{ serving: PotluckNode; direct: Multiaddr[];
   }
 }
 
-/** An address that accepts connections and never answers. */
+/** An address that accepts all bytes and never answers. */
 async function swallowing(): Promise<{ address: Multiaddr; first: Promise<Socket> }> {
   const server = createServer((socket) => socket.on('error', () => undefined).resume())
   const first = once(server, 'connection').then(([socket]) => socket as Socket)
@@ -40,7 +40,7 @@ async function swallowing(): Promise<{ address: Multiaddr; first: Promise<Socket
 
 const signal = AbortSignal.timeout(NEVER_MS)
 
-test('a direct address that never answers does not delay the relay', async () => {
+test('a direct address that never answers does not delay the relayed dial', async () => {
   const { serving, relayed } = await reachable()
   const { address, first } = await swallowing()
   const libp2p = await caller([circuitRelayTransport()])
@@ -50,7 +50,7 @@ test('a direct address that never answers does not delay the relay', async () =>
   ;(await first).destroy()
 })
 
-test('if a direct address answers in time, no relay is asked', async () => {
+test('if a direct address answers in time, no relayed address is dialled', async () => {
   const { serving, direct, relayed } = await reachable()
   const libp2p = await caller([circuitRelayTransport()])
   const node = { peerId: serving.peerId, addresses: [...relayed, ...direct] }
@@ -58,14 +58,14 @@ test('if a direct address answers in time, no relay is asked', async () => {
   expect(libp2p.getConnections().map(({ remotePeer }) => remotePeer.toString())).toEqual([serving.peerId.toString()])
 })
 
-test('if a direct address refuses, the relay is asked at once', async () => {
+test('if a direct address refuses, the relayed address is dialled at once', async () => {
   const { serving, relayed } = await reachable()
   const libp2p = await caller([circuitRelayTransport()])
   const node = { peerId: serving.peerId, addresses: [multiaddr('/ip4/127.0.0.1/tcp/1'), ...relayed] }
   expect((await dial(libp2p, node, signal, NEVER_MS)).direct).toBe(false)
 })
 
-test('an address of another peer is not accepted', async () => {
+test('if another peer answers at an address, the connection is not used', async () => {
   const { serving, direct, relayed } = await reachable()
   const other = await node(new ScriptedEngine())
   const [wrong = ''] = other.addresses()
@@ -75,7 +75,7 @@ test('an address of another peer is not accepted', async () => {
   expect([remotePeer.toString(), isDirect]).toEqual([serving.peerId.toString(), true])
 })
 
-test('if no address works, the error has all reasons', async () => {
+test('if no address works, the error contains all failures', async () => {
   const { serving, relayed } = await reachable()
   await serving.stop()
   const libp2p = await caller([circuitRelayTransport()])

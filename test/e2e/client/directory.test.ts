@@ -42,14 +42,14 @@ async function peers(fresh = false): Promise<string[]> {
   return found.map(({ card }) => card.peerId.toString())
 }
 
-test('a known node is found without asking it again', async () => {
+test('a lookup finds a known node without asking it again', async () => {
   expect(await peers()).toEqual([node.peer])
   now += LOOKUP_REFRESH_MS - 1
   expect(await peers()).toEqual([node.peer])
   expect(node.cardsGiven).toBe(1)
 })
 
-test('after a minute a node is found as it was, and asked again meanwhile', async () => {
+test('after a minute a lookup returns the known card at once, and asks the node again at the same time', async () => {
   await peers()
   now += LOOKUP_REFRESH_MS
   node.load = { ...IDLE, active: 1 }
@@ -59,7 +59,7 @@ test('after a minute a node is found as it was, and asked again meanwhile', asyn
   await vi.waitUntil(async () => (await directory.gather(anyNodeCid(), () => true, { signal }))[0]?.load.active === 1)
 })
 
-test('a node that is gone is found until its card is too old', async () => {
+test('a lookup finds a node that is gone until its card is too old', async () => {
   await peers()
   await node.stop()
   now += CARD_USABLE_MS - 1
@@ -88,7 +88,7 @@ test('concurrent requests share a lookup', async () => {
   expect(node.cardsGiven).toBe(1)
 })
 
-test('a load that a node reported with an answer counts', async () => {
+test('the directory uses a load that a node reported with an answer', async () => {
   await peers()
   directory.reportLoad(node.peer, { ...IDLE, active: 2, estimatedWaitMs: 700 })
   const [known] = await directory.gather(anyNodeCid(), () => true, { signal })
@@ -105,13 +105,13 @@ test('refreshing a node stores its new load, and drops a node that is gone', asy
   expect(directory.known()).toEqual([])
 })
 
-test('a node that one lookup found is known to all', async () => {
+test('a lookup uses nodes that another lookup found', async () => {
   await peers()
   const found = await directory.gather(nameCid('a/nother:Q8_0'), () => true, { signal })
   expect(found.map(({ card }) => card.peerId.toString())).toEqual([node.peer])
 })
 
-test('if no node is suitable, the whole lookup ends without any', async () => {
+test('if no node is suitable, the lookup runs to its end and returns none', async () => {
   expect(await directory.gather(anyNodeCid(), () => false, { signal })).toEqual([])
 })
 
@@ -129,7 +129,7 @@ test('a lookup continues for the others when one caller has what it needs', asyn
   expect(node.cardsGiven).toBe(1)
 })
 
-/** Finds nodes on a network that has this many other peers before the node. `connect` decides what dialling those does. */
+/** Looks for a node on a network where the DHT lists this many other peers first. `connect` dials these peers. */
 async function behind(crowd: number, connect: Network['connect']): Promise<string[]> {
   const others = await Promise.all(
     Array.from({ length: crowd }, async () => {
@@ -151,10 +151,10 @@ async function behind(crowd: number, connect: Network['connect']): Promise<strin
   return await peers()
 }
 
-test('a node is found behind many dead ones', async () => {
+test('a lookup finds a node behind many dead ones', async () => {
   expect(await behind(3 * MAX_PROVIDERS, async (...of) => await network.connect(...of))).toEqual([node.peer])
 })
 
-test('a node is found behind peers that never answer', async () => {
+test('a lookup finds a node behind peers that never answer', async () => {
   expect(await behind(PARALLEL_CARDS, async () => await new Promise(() => undefined))).toEqual([node.peer])
 })

@@ -1,4 +1,4 @@
-/** Embeddings use the same selection and bookkeeping as answers: in flight, backed off, remembered, resumed elsewhere. */
+/** Embeddings use the same selection and records as answers: in flight, backoff, reputation and failover. */
 import type { Libp2p } from '@libp2p/interface'
 import { DEFAULT_TIMEOUTS, MAX_EMBED_TEXTS, type EmbedReply, type ModelCard } from '@potluck/protocol'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -65,7 +65,7 @@ function refusal(code: 'busy' | 'engine_failed', retryAfterMs?: number): () => P
   return async () => (retryAfterMs === undefined ? reply : { ...reply, retryAfterMs })
 }
 
-test('a request counts as in flight until its reply, and the node is remembered', async () => {
+test('a request counts as in flight until its reply, and the outcome is recorded', async () => {
   const [node] = (await start({})) as [FakeNode]
   const seen: number[] = []
   const { embed: honest } = node
@@ -81,13 +81,13 @@ test('a request counts as in flight until its reply, and the node is remembered'
 
 test('concurrent requests go to different nodes', async () => {
   const all = await start(...Array.from({ length: 3 }, () => ({ prefillTokensPerSecond: 1_000 })))
-  // Each node is busy at the moment, so that every further request would wait.
+  // Each node is busy now, so every further request would wait.
   directory.nodes = directory.nodes.map((node) => ({ ...node, load: { ...node.load, active: 2 } }))
   const replies = await Promise.all(all.map(async () => await ask({ input: ['a'] })))
   expect(new Set(replies.map(({ peerId }) => peerId)).size).toBe(3)
 })
 
-test('a node that asks for a pause is not asked by the next request', async () => {
+test('the next request does not ask a node that asked for a pause', async () => {
   const [busy, other] = (await start({}, {})) as [FakeNode, FakeNode]
   busy.embed = refusal('busy', 60_000)
   for (let requests = 0; requests < 3; requests++) expect((await ask({ input: ['a'] })).peerId).toBe(other.peer)
@@ -104,7 +104,7 @@ test('a node whose engine fails is blamed, and another node replies', async () =
   expect(candidate(failing).inFlight).toBe(0)
 })
 
-test('a node that is gone is evicted, and another node replies', async () => {
+test('the card of a node that is gone is dropped, and another node replies', async () => {
   const [gone, other] = (await start({}, {})) as [FakeNode, FakeNode]
   await gone.stop()
   expect((await ask({ input: ['a'] })).peerId).toBe(other.peer)
@@ -113,7 +113,7 @@ test('a node that is gone is evicted, and another node replies', async () => {
 })
 
 test('the rest of the texts goes only to a node with the same weights', async () => {
-  // Two of the three nodes serve the same digest, so the name stands for it.
+  // Two of the three nodes serve the same digest, so the name means this digest.
   const [failing, same, other] = (await start({}, {}, { digest: OTHER_DIGEST })) as [FakeNode, FakeNode, FakeNode]
   const { embed: honest } = failing
   failing.embed = async (request) =>
@@ -137,10 +137,10 @@ test('a caller that aborts leaves nothing in flight, and no node is blamed', asy
   expect([candidate(node).inFlight, counts(node)]).toEqual([0, {}])
 })
 
-test('a node that serves no embeddings is not asked', async () => {
+test('the client does not ask a node that serves no embeddings', async () => {
   const [node] = (await start({ features: ['chat'] })) as [FakeNode]
   const error = await failureOf(ask({ input: ['a'] }))
   expect(error.code).toBe('no_providers')
-  expect(error.message).toContain('1 without a feature that it needs')
+  expect(error.message).toContain('1 without a required feature')
   expect(node.embedRequests).toEqual([])
 })

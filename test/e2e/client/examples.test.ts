@@ -28,7 +28,7 @@ afterAll(async () => {
 
 const EXAMPLES = { cancel, chat, nodes, repeat }
 const EXPECTED: Record<keyof typeof EXAMPLES, string> = {
-  cancel: 'ended by aborted; not worth another try',
+  cancel: 'ended by aborted; not worth a retry',
   chat: 'Hello\n2 tokens from 12D3',
   nodes: 'serves test/model:Q8_0: 0 of 2 slots busy',
   repeat: 'test/model:Q8_0: the same'

@@ -18,12 +18,12 @@ import { WAIT } from './script.ts'
 
 const PROTOCOL = '/test/exchange/1.0.0'
 const MAX_FRAME_BYTES = 1024
-/** Far beyond what a busy machine needs. */
+/** Far longer than a busy machine needs. */
 const LONG_MS = 30_000
-/** Of the one phase whose timeout a test waits for. */
+/** The timeout of the phase whose timeout a test waits for. */
 const SHORT_MS = 50
 const SMALL = Uint8Array.of(1, 2, 3)
-/** More than the node's stream takes while nothing reads it. */
+/** More bytes than the node's stream accepts while nothing reads it. */
 const LARGE = new Uint8Array(4 * STREAM_WINDOW_BYTES)
 
 let own: Libp2p
@@ -69,7 +69,7 @@ afterAll(async () => {
 
 type Options = Partial<AskOptions<Uint8Array>> & { to?: Dialable }
 
-/** Without a request: the node speaks first. */
+/** Without a request: the node sends the first frame. */
 function defaults(): Omit<AskOptions<Uint8Array>, 'request'> {
   return {
     network,
@@ -250,7 +250,7 @@ const ABORTS: Record<string, (reached: () => void) => Options> = {
   }
 }
 
-test.each(Object.keys(ABORTS))('a caller that aborts %s gets `aborted`, whatever failed', async (phase) => {
+test.each(Object.keys(ABORTS))('if the caller aborts %s, the error is `aborted`', async (phase) => {
   serve = nothing
   const stop = new AbortController()
   const options = ABORTS[phase]!(() => stop.abort())
@@ -281,7 +281,7 @@ test('a reply comes with its connection and its time, and closes the stream', as
   await noOpenStream()
 })
 
-test('without a request the node speaks first', async () => {
+test('without a request the node sends the first frame', async () => {
   serve = async (frames) => {
     await frames.send(SMALL, WAIT)
     await frames.close()

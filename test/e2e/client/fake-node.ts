@@ -1,4 +1,4 @@
-/** A node over real libp2p that does what a test tells it to do, and a peer that leads to it. */
+/** A node over real libp2p whose side of the protocol a test writes, and a DHT peer through which clients find it. */
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair } from '@libp2p/crypto/keys'
@@ -50,7 +50,7 @@ export class FakeNode {
   readonly libp2p: Libp2p
   /** What the node does with a request. A test can replace it. */
   serve: (script: Script) => Promise<void> = sayHello
-  /** What the node replies to texts. A test can replace it. */
+  /** The reply of the node to an embeddings request. A test can replace it. */
   embed: (request: EmbedRequest) => Promise<EmbedReply> = async ({ texts }) => ({
     type: 'result',
     result: { vectors: texts.map(() => Float32Array.of(1, 0)), promptTokens: texts.length }
@@ -139,7 +139,7 @@ export class FakeNode {
     return encodeCardReply({ card: await this.card(), load: this.load })
   }
 
-  /** The node as a directory that has just asked it knows it. */
+  /** The node as a directory knows it that has just asked for its card. */
   async known(): Promise<KnownNode> {
     const now = Date.now()
     const card = await openCard(await this.card(), { now })

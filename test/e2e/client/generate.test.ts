@@ -54,9 +54,9 @@ async function finish(options: { model?: string } = {}): Promise<FinishPart['met
   return (await client.chat({ messages: MESSAGES, ...options }).result()).metadata
 }
 
-describe('the client asks another node', () => {
+describe('another node:', () => {
   for (const code of ['draining', 'model_not_found', 'unsupported', 'engine_failed'] as const) {
-    test(`after ${code} in place of \`accepted\``, async () => {
+    test(`the client asks it after ${code} in place of \`accepted\``, async () => {
       const { first, second } = await pair()
       first.serve = async (script) => await script.error(code)
       const { peerId, failures } = await finish()
@@ -65,19 +65,19 @@ describe('the client asks another node', () => {
     })
   }
 
-  test('after a busy node, at once', async () => {
+  test('the client asks it at once after a busy node', async () => {
     const { first, second } = await pair()
     first.serve = async (script) => await script.error('busy', 3_600_000)
     expect((await finish()).peerId).toBe(second.peer)
   })
 
-  test('after a node that is gone', async () => {
+  test('the client asks it after a node that is gone', async () => {
     const { first, second } = await pair()
     await first.stop()
     expect((await finish()).peerId).toBe(second.peer)
   })
 
-  test('after a node that failed before its first token', async () => {
+  test('the client asks it after a node that failed before its first token', async () => {
     const { first, second } = await pair()
     first.serve = async (script) => {
       await script.accept()
@@ -86,7 +86,7 @@ describe('the client asks another node', () => {
     expect((await finish()).peerId).toBe(second.peer)
   })
 
-  test('after a token: the answer continues there, with the same seed and limit', async () => {
+  test('it continues the answer after the last token, with the same seed and limit', async () => {
     const { first, second } = await pair()
     first.serve = async (script) => {
       await script.accept()
@@ -109,7 +109,7 @@ describe('the client asks another node', () => {
     expect(again.requestId).not.toEqual(asked.requestId)
   })
 
-  test('after a token, but only one with the same weights', async () => {
+  test('it continues the answer only if it has the same weights', async () => {
     const other = await add({ models: [model({ digest: new Uint8Array(32).fill(8), parameters: 1 })] })
     const { first, second } = await pair()
     for (const node of [first, second]) {
@@ -124,7 +124,7 @@ describe('the client asks another node', () => {
     expect(other.requests).toHaveLength(0)
   })
 
-  test('but does not continue from tokens of a node that broke the protocol', async () => {
+  test('it does not continue from tokens of a node that broke the protocol', async () => {
     const { first, second } = await pair()
     first.serve = async (script) => {
       await script.accept()
@@ -135,7 +135,7 @@ describe('the client asks another node', () => {
     expect(second.requests).toHaveLength(0)
   })
 
-  test('after a node that falls silent, long before the timeout of an unknown node', async () => {
+  test('the client asks it after a node that falls silent, long before the timeout of an unknown node', async () => {
     const { first, second } = await pair()
     first.serve = async (script) => {
       await script.accept()
@@ -148,14 +148,14 @@ describe('the client asks another node', () => {
     expect(metadata.failures).toEqual([{ peerId: first.peer, code: 'token_timeout', tokens: 2 }])
   })
 
-  test("but not after the caller's own mistake", async () => {
+  test("the client does not ask it after the caller's own mistake", async () => {
     const { first, second } = await pair()
     first.serve = async (script) => await script.error('invalid_request')
     expect((await failureOf(finish())).code).toBe('invalid_request')
     expect(second.requests).toHaveLength(0)
   })
 
-  test('with a longer context, if the first was too short', async () => {
+  test('it has a longer context, if the first context was too short', async () => {
     const short = await add({ models: [model({ decodeTokensPerSecond: 1000 })] })
     const equal = await add({ models: [model({ decodeTokensPerSecond: 900 })] })
     const long = await add({ models: [model({ decodeTokensPerSecond: 10, contextLength: 8192 })] })
@@ -166,7 +166,7 @@ describe('the client asks another node', () => {
   })
 })
 
-test('if all nodes are busy, they are asked once more after the pause that they asked for', async () => {
+test('if all nodes are busy, the client asks them once more after the pause that they asked for', async () => {
   const { first, second } = await pair()
   let refusals = 0
   const refuseTwice = async (script: Script): Promise<void> => {
@@ -179,7 +179,7 @@ test('if all nodes are busy, they are asked once more after the pause that they 
   expect((await finish()).failures.map(({ code }) => code)).toEqual(['busy', 'busy'])
 })
 
-test('if all nodes stay busy, the error says for how long', async () => {
+test('if all nodes stay busy, the error contains the pause', async () => {
   const node = await add()
   node.serve = async (script) => await script.error('busy', 30)
   const error = await failureOf(finish())
@@ -187,21 +187,21 @@ test('if all nodes stay busy, the error says for how long', async () => {
   expect(node.requests).toHaveLength(2)
 })
 
-test('if all nodes are busy for long, the error comes at once', async () => {
+test('if all nodes ask for a long pause, the request fails at once', async () => {
   const node = await add()
   node.serve = async (script) => await script.error('busy', 3_600_000)
   expect(await failureOf(finish())).toMatchObject({ code: 'busy', retryAfterMs: 3_600_000 })
   expect(node.requests).toHaveLength(1)
 })
 
-test('a node that is draining or has another contract is not asked', async () => {
+test('the client does not ask a node that is draining or has another sampling contract', async () => {
   await add({ card: { draining: true } })
   await add({ card: { contract: 99 } })
   expect((await failureOf(finish())).code).toBe('no_providers')
   expect(nodes.flatMap(({ requests }) => requests)).toHaveLength(0)
 })
 
-test('a card of another node is refused', async () => {
+test('the client refuses a card of another node', async () => {
   const liar = await add({ models: [model({ name: 'a/liar:Q8_0' })] })
   const other = await FakeNode.start()
   liar.reply = async () => await other.cardReply()
@@ -213,7 +213,7 @@ describe('the model', () => {
   const small = model({ name: 'a/small:Q8_0', digest: new Uint8Array(32).fill(1), parameters: 1e6 })
   const large = model({ name: 'a/large:Q8_0', digest: new Uint8Array(32).fill(2), parameters: 1e9 })
 
-  test('is found by its digest, with and without its prefix', async () => {
+  test('is found by its digest, with and without `sha256:`', async () => {
     const [node] = [await add({ models: [small] }), await add({ models: [large] })]
     expect((await finish({ model: `sha256:${'01'.repeat(32)}` })).peerId).toBe(node.peer)
     expect((await finish({ model: '01'.repeat(32) })).peerId).toBe(node.peer)
@@ -224,20 +224,20 @@ describe('the model', () => {
     expect((await finish({ model: 'A/Large:Q8_0' })).peerId).toBe(node.peer)
   })
 
-  test('is the largest that is fast enough, if the caller names none', async () => {
+  test('is the largest one that is fast enough, if the caller names none', async () => {
     const [, node] = [await add({ models: [small] }), await add({ models: [large] })]
     await client.models()
     expect((await finish()).peerId).toBe(node.peer)
   })
 
-  test('is not found: the error names it', async () => {
+  test('is named in the error if no node has it', async () => {
     await add({ models: [small] })
     const error = await failureOf(finish({ model: 'a/nothing:Q4_0' }))
     expect(error.code).toBe('no_providers')
     expect(error.message).toContain('a/nothing:Q4_0')
   })
 
-  test('with a name for several digests is the majority, or an error that lists the digests', async () => {
+  test('is the digest of most nodes if a name has several; without a majority, the error lists the digests', async () => {
     const [one, two] = [small, { ...small, digest: large.digest }]
     await add({ models: [one] })
     const minority = await add({ models: [two] })
@@ -257,7 +257,7 @@ describe('the model', () => {
 })
 
 describe('the answer', () => {
-  test('is text, tokens and metadata', async () => {
+  test('has text, tokens and metadata', async () => {
     await add()
     const answer = client.chat({ messages: MESSAGES, seed: 5n })
     expect(await answer.text()).toBe('Hello')
@@ -271,7 +271,7 @@ describe('the answer', () => {
     expect(() => answer[Symbol.asyncIterator]()).toThrow('once')
   })
 
-  test('sends nothing before it is read', async () => {
+  test('causes no request before it is read', async () => {
     const node = await add()
     client.chat({ messages: MESSAGES })
     await client.chat({ messages: MESSAGES }).text()
@@ -309,7 +309,7 @@ describe('the answer', () => {
     await closed.promise
   })
 
-  test('sends nothing after a signal that fired before, whether the node is known or not', async () => {
+  test('causes no request if the signal has already fired, whether the node is known or not', async () => {
     const node = await add()
     for (const knows of [false, true]) {
       if (knows) await client.models()
@@ -332,7 +332,7 @@ describe('the answer', () => {
     expect((await answer).code).toBe('aborted')
   })
 
-  test('to an invalid request is an error before anything is sent', () => {
+  test('fails before anything is sent, if the request is invalid', () => {
     for (const wrong of [
       { temperature: -1 },
       { topP: 2 },
@@ -347,7 +347,7 @@ describe('the answer', () => {
   })
 })
 
-test('a known node is not asked for its card', async () => {
+test('the client does not ask a known node for its card again', async () => {
   const node = await add()
   await finish()
   const given = node.cardsGiven
@@ -363,7 +363,7 @@ test('an idle node comes before an overloaded one', async () => {
   expect(loaded.requests).toHaveLength(0)
 })
 
-test('without a network, the error says what was tried', async () => {
+test('without a network, the error says what the client tried', async () => {
   const unconnected = await createClient({
     bootstrap: ['/ip4/127.0.0.1/tcp/1/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'],
     mdns: false
@@ -388,7 +388,7 @@ test('a single node is found by its own address, without a DHT', async () => {
   await visitor.stop()
 })
 
-test('the client can use a libp2p of the caller, and does not stop it', async () => {
+test('the client can use a libp2p node of the caller, and does not stop it', async () => {
   const node = await add()
   const libp2p = await startPeer()
   const visitor = await createClient({ libp2p, bootstrap: [bootstrap] })

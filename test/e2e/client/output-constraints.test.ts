@@ -1,4 +1,4 @@
-/** Documents, tool calls, reasoning and embeddings across the network. */
+/** JSON answers, tool calls, reasoning and embeddings across the network. */
 import { createClient, type AnswerPart, type Client } from '@potluck/client'
 import { PotluckError, type Tool } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
@@ -28,7 +28,7 @@ async function client(bootstrap: readonly string[]): Promise<Client> {
   return made
 }
 
-/** A relay with nodes on these engines, and a client that finds them all. */
+/** Starts a relay, one node for each of these engines, and a client. */
 async function network(...engines: ScriptedOptions[]): Promise<{ asking: Client; peers: string[] }> {
   const { addresses } = await relay()
   const peers: string[] = []

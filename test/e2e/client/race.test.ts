@@ -115,7 +115,7 @@ function inFlight(): number[] {
   return directory.nodes.map((node) => selector.candidate(node, node.card.models[0]!).inFlight)
 }
 
-test('a late node is hedged; the first token wins, and the other attempt is cancelled without a failure', async () => {
+test('if the first token is late, the client sends a hedge; cancelling the slower attempt is not a failure', async () => {
   const [late, quick] = nodes
   const accepted = Promise.withResolvers<void>()
   const cancelled = silent(late, accepted.resolve)
@@ -138,7 +138,7 @@ test('a late node is hedged; the first token wins, and the other attempt is canc
   await result.attempt.close()
 })
 
-test('the caller does not learn of a hedge that loses', async () => {
+test('the caller gets no `accepted` part of a hedge that loses', async () => {
   const [first, second] = nodes
   const hedged = Promise.withResolvers<void>()
   const cancelled = silent(second, hedged.resolve)
@@ -176,7 +176,7 @@ test('without a budget there is no hedge', async () => {
   await result.attempt.close()
 })
 
-test('if one of two attempts fails, the other goes on and no further node is asked', async () => {
+test('if one of two attempts fails, the other continues and the client asks no further node', async () => {
   const [failing, other] = nodes
   const hedged = Promise.withResolvers<void>()
   const failed = Promise.withResolvers<void>()

@@ -17,7 +17,7 @@ import {
 import { IDLE } from '../../unit/select/help.ts'
 
 export const PROMPT_TOKENS: readonly number[] = [1, 2, 3]
-/** Far beyond what a busy machine needs. */
+/** Far longer than a busy machine needs. */
 export const WAIT = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
 
 export class Script {

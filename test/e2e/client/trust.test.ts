@@ -80,14 +80,14 @@ describe('no score changes after', () => {
     for (const node of nodes) {
       const { reliability, answers, reasons } = standingOf(client, node)
       const earlier = before.get(node.peer)
-      // Evidence decays with every millisecond.
+      // The counts of the reliability decay with every millisecond.
       expect(reliability).toBeCloseTo(earlier?.reliability ?? Number.NaN, 3)
       expect(answers).toBe(earlier?.answers)
       expect(reasons.filter((reason) => /cut|stalled|silent|unreachable|protocol|failed,/.test(reason))).toEqual([])
     }
   }
 
-  test("a caller's abort", async () => {
+  test('an abort by the caller', async () => {
     const node = await add()
     const client = await connected()
     await ask(client)
@@ -115,7 +115,7 @@ describe('no score changes after', () => {
     })
   })
 
-  test('a mismatch of versions', async () => {
+  test('a version mismatch', async () => {
     const node = await add()
     const client = await connected()
     await ask(client)
@@ -125,11 +125,11 @@ describe('no score changes after', () => {
     })
   })
 
-  test("the loss of the client's own network", async () => {
+  test("a loss of the client's own network", async () => {
     await Promise.all([add(), add(), add(), add()])
     let lost = false
     const gone = (): boolean => lost
-    // Incoming connections are denied too, because the nodes have this peer in their tables and dial it.
+    // Deny incoming connections too, because the nodes have this peer in their routing tables and dial it.
     const own = await startPeer(undefined, {
       denyDialPeer: gone,
       denyInboundConnection: gone,
@@ -177,7 +177,7 @@ test('a node that cuts its answers is blamed as soon as another node shows that 
   expect(client.explain('nobody')).toEqual([])
 })
 
-test('the next client with the same store knows what the first one learnt', async () => {
+test('a new client with the same store knows the standings of the first client', async () => {
   const node = await add()
   const directory = mkdtempSync(join(tmpdir(), 'potluck-trust-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
@@ -208,7 +208,7 @@ test('an answer succeeds even if the store cannot write', async () => {
 })
 
 describe('the user chooses:', () => {
-  test('their own node comes first while it is free, however slow it is', async () => {
+  test('the own node comes first while it is free, however slow it is', async () => {
     const own = await add({ models: [model({ decodeTokensPerSecond: 1 })] })
     const other = await add({ models: [model({ decodeTokensPerSecond: 1_000 })] })
     const client = await connected({ localNode: own.peer })
@@ -218,7 +218,7 @@ describe('the user chooses:', () => {
     expect(standingOf(client, own).local).toBe(true)
   })
 
-  test('mode `local` asks only their own node', async () => {
+  test('mode `local` asks only the own node', async () => {
     const own = await add({ models: [model({ decodeTokensPerSecond: 1 })] })
     const other = await add()
     const client = await connected({ localNode: own.peer, mode: 'local' })
@@ -233,7 +233,7 @@ describe('the user chooses:', () => {
     expect(await ask(await connected({ trusted: [trusted.peer], mode: 'trusted' }))).toBe(trusted.peer)
     expect(other.requests).toHaveLength(0)
     const without = await connected({ mode: 'trusted' })
-    await expect(ask(without)).rejects.toThrow('2 not among the trusted')
+    await expect(ask(without)).rejects.toThrow('2 not on the list of trusted peers')
   })
 })
 
@@ -251,7 +251,7 @@ test('the next turn goes to the node that answered the last one', async () => {
   expect(peers.size).toBe(1)
 })
 
-test('concurrent requests are spread over unknown nodes', async () => {
+test('concurrent requests go to different unknown nodes', async () => {
   for (let count = 0; count < 4; count++) await add()
   const client = await connected()
   const answers = nodes.map(() => client.chat({ messages: MESSAGES, shareable: true }).result())
@@ -259,7 +259,7 @@ test('concurrent requests are spread over unknown nodes', async () => {
   expect(new Set(peers).size).toBe(4)
 })
 
-test('a pause that a node asked for holds for the next requests too', async () => {
+test('if a node asks for a pause, the next requests respect it too', async () => {
   const busy = await add()
   busy.serve = async (script) => await script.error('busy', 60_000)
   const client = await connected()
@@ -306,7 +306,7 @@ describe('another model', () => {
     expect(other.requests[0]?.request.continuation).toBeUndefined()
   })
 
-  test('starts the answer if there was no token yet', async () => {
+  test('begins the answer if no token has arrived yet', async () => {
     const first = await add({ models: [large] })
     const other = await add()
     first.serve = async (script) => await script.error('engine_failed')

@@ -34,13 +34,16 @@ describe('an honest answer', () => {
     ['at temperature 1', {}],
     ['with penalties', { maxTokens: 60 }],
     ['up to a stop sequence', { stop: ['e', 'a', 'o'], maxTokens: 200 }],
-    ['by a schema', { maxTokens: 100, responseFormat: { type: 'json_schema' as const, schema: SCHEMA } }],
-    ['by a schema, cut off', { maxTokens: 9, responseFormat: { type: 'json_schema' as const, schema: SCHEMA } }],
+    ['with a schema', { maxTokens: 100, responseFormat: { type: 'json_schema' as const, schema: SCHEMA } }],
+    [
+      'with a schema, ended by the token limit',
+      { maxTokens: 9, responseFormat: { type: 'json_schema' as const, schema: SCHEMA } }
+    ],
     [
       'with a tool call',
       { maxTokens: 200, input: { ...CHAT, toolChoice: 'required' as const, parallelToolCalls: false } }
     ],
-    ['with tools and none called', { input: CHAT }]
+    ['with tools but without a call', { input: CHAT }]
   ])('%s has no violations, and every token is exact', async (_, change) => {
     const request = requestFor(engine, change)
     const { record, text } = await serve(engine, peer, request)
@@ -50,7 +53,7 @@ describe('an honest answer', () => {
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
   })
 
-  test('by a schema that continues another is measured from its first new token', async () => {
+  test('with a schema that continues an earlier answer is measured from the first new token', async () => {
     const format = { responseFormat: { type: 'json_schema' as const, schema: SCHEMA }, maxTokens: 100 }
     const whole = await serve(engine, peer, requestFor(engine, format))
     const { promptTokens, answerTokens } = whole.record
@@ -63,7 +66,7 @@ describe('an honest answer', () => {
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
   })
 
-  test('that continues another is measured from its first new token', async () => {
+  test('that continues an earlier answer is measured from the first new token', async () => {
     const whole = await serve(engine, peer, requestFor(engine))
     const { promptTokens, answerTokens } = whole.record
     const request = requestFor(engine, {
@@ -79,7 +82,7 @@ describe('an honest answer', () => {
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
   })
 
-  test('by a later version of the contract is not comparable', async () => {
+  test('of a later version of the sampling contract is not comparable', async () => {
     const { record } = await serve(engine, peer, requestFor(engine), { receipt: { contract: 2 } })
     expect(await auditAnswer(record, peer.peerId, engine)).toMatchObject({
       comparable: false,
@@ -88,7 +91,7 @@ describe('an honest answer', () => {
     })
   })
 
-  test('of another model is refused and not measured', async () => {
+  test('of a model that the auditor does not have is refused', async () => {
     const other = new ScriptedEngine({ model: { digest: new Uint8Array(32) } })
     const { record } = await serve(engine, peer, requestFor(engine))
     expect(await code(auditAnswer(record, peer.peerId, other))).toBe('model_not_found')
@@ -96,7 +99,7 @@ describe('an honest answer', () => {
 })
 
 describe('certain fraud', () => {
-  test('a token that the schema forbids has an infinite margin', async () => {
+  test('a token that the schema forbids has the margin infinity', async () => {
     const format = { responseFormat: { type: 'json_schema' as const, schema: SCHEMA }, maxTokens: 20 }
     const freely = (tokens: number[]): number[] => [...Buffer.from('It is ')].slice(0, tokens.length)
     const twist = { answerTokens: (tokens: number[]) => [...freely(tokens), ...tokens].slice(0, 20) }
@@ -113,7 +116,7 @@ describe('certain fraud', () => {
     ['tokens after the requested end', 'finish', { answerTokens: (tokens: number[]) => [...tokens, ...tokens] }],
     ['a claimed stop that did not happen', 'finish', { receipt: { finishReason: 'stop' as const } }],
     [
-      'a count of more tokens than there are',
+      'a token count that is too high',
       'usage',
       { receipt: { usage: { promptTokens: 9, cachedTokens: 0, completionTokens: MAX_ANSWER_TOKENS } } }
     ],
@@ -125,7 +128,7 @@ describe('certain fraud', () => {
     expect(result.measured).toEqual([])
   })
 
-  test('a continuation of tokens other than the given ones is a violation', async () => {
+  test('an answer that does not begin with the tokens to continue is a violation', async () => {
     const { record } = await serve(engine, peer, requestFor(engine))
     const { promptTokens, answerTokens } = record
     const continuation = { promptTokens, answerTokens: answerTokens.slice(0, 8) }
@@ -135,7 +138,7 @@ describe('certain fraud', () => {
     expect((await auditAnswer(changed.record, peer.peerId, engine)).violations).toEqual(['continuation'])
   })
 
-  test('an answer cut short is a violation', async () => {
+  test('an answer from which the node removed the end is a violation', async () => {
     const { record } = await serve(engine, peer, requestFor(engine), { answerTokens: (tokens) => tokens.slice(0, 20) })
     expect((await auditAnswer(record, peer.peerId, engine)).violations).toEqual(['finish'])
   })

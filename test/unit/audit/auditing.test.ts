@@ -23,7 +23,7 @@ const HONEST: Audit = { comparable: true, violations: [], misstatements: [], mea
 const EXACT = { margin: 0, gap: 1 }
 const FAR = { margin: 4, gap: 1 }
 
-/** A client with its audits, and one node. The tests' auditors ignore the tokens of its answers. */
+/** A client with its audits, and one node. The auditors of these tests ignore the tokens of the answers. */
 class World {
   readonly reputation = new Reputation({ store: new MemoryReputationStore() })
   readonly judged: Judged[] = []
@@ -71,7 +71,7 @@ function auditorThat(audit: (job: Parameters<Auditor['audit']>[0]) => Promise<Au
   return { holds: (digest) => digest === DIGEST, audit: async (job) => await audit(job) }
 }
 
-test("the user's own engine audits answers that no other node may see, with the text that the node sent", async () => {
+test("the user's own engine also audits answers that no other node may see, including the text that the node sent", async () => {
   const heard: unknown[] = []
   const auditor = auditorThat(({ received: said }) => {
     heard.push(said)
@@ -139,7 +139,7 @@ test('a client without the model and without other auditors neither audits nor p
   expect([world.probes, world.judged]).toEqual([[], []])
 })
 
-test('for a private question, the node gets a probe with the sampling options of the user', async () => {
+test('after a private question, the client sends the node a probe with the sampling options of the user', async () => {
   const [peer, ...others] = await Promise.all([newPeer(), newPeer(), newPeer()])
   const auditors = others.map(({ peerId }) => ({ peerId, audit: () => expect.fail('it was asked') }))
   const world = new World(peer!, { otherAuditors: () => auditors })
@@ -151,7 +151,7 @@ test('for a private question, the node gets a probe with the sampling options of
   expect(probe?.ask).toMatchObject({ shareable: true, stop: [], sampling: { temperature: 1.5, logitBias: new Map() } })
   expect(JSON.stringify(probe?.ask.input)).not.toContain('secret')
   expect(probe?.ask.sampling.seed).not.toBe(mine.seed)
-  // A shareable answer is audited itself, without a probe.
+  // Other nodes audit a shareable answer itself, so the client sends no probe.
   world.auditing.answered(world.answer({ shareable: true }))
   await world.auditing.idle()
   expect(world.probes).toHaveLength(1)
@@ -195,7 +195,7 @@ test('a quarantined node gets probes until it is released or banned', async () =
   expect(world.probes.every((probe) => probe.peer === peer)).toBe(true)
 })
 
-test('shareable answers of a banned node become a proof, which is valid from its bytes alone', async () => {
+test('shareable answers of a banned node become a proof, which can be checked from its bytes alone', async () => {
   const reply = (text: string) => (): string => text
   const honest = new ScriptedEngine({ reply: reply('The quick brown fox jumps over the lazy dog.') })
   const other = new ScriptedEngine({ reply: reply('A slow green snail creeps under the busy bee.') })

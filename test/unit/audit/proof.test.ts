@@ -30,7 +30,7 @@ const refused = async (bytes: Uint8Array): Promise<unknown> =>
     (error: unknown) => (error instanceof PotluckError ? error.code : error)
   )
 
-test('only a convincing proof is remembered', async () => {
+test('only a convincing proof is written to the store', async () => {
   const standing = async (...answers: AnswerRecord[]): Promise<string> => {
     const store = new MemoryReputationStore()
     const finding = await checkProof(proofOf(...answers), engine)
@@ -50,7 +50,7 @@ describe('a fraud proof', () => {
     expect(encodeFraudProof({ peerId, answers })).toEqual(bytes)
   })
 
-  test('is checked from its bytes and the model alone, with the same result every time', async () => {
+  test('can be checked with only its bytes and the model, with the same result every time', async () => {
     const bytes = proofOf(...cheated)
     expect(await proofModel(bytes)).toEqual(engine.model.digest)
     const finding = await checkProof(bytes, engine)
@@ -62,7 +62,7 @@ describe('a fraud proof', () => {
     expect(await checkProof(proofOf(honest), engine)).toMatchObject({ confirmed: false, convincing: false })
   })
 
-  test('is not stronger if it shows an answer twice', async () => {
+  test('is not stronger if it contains an answer twice', async () => {
     const [first] = cheated
     const once = await checkProof(proofOf(first!), engine)
     const twice = await checkProof(proofOf(first!, first!), engine)
@@ -88,7 +88,7 @@ describe('bytes that are not a valid fraud proof', () => {
     expect(taken).toEqual([])
   })
 
-  test('a truncated proof is refused, and one with added bytes', async () => {
+  test('a truncated proof and a proof with added bytes are refused', async () => {
     const bytes = proofOf(cheated[0]!)
     for (let length = 0; length < bytes.length; length += 7) {
       expect(await refused(bytes.slice(0, length))).toBe('protocol_violation')
@@ -98,7 +98,7 @@ describe('bytes that are not a valid fraud proof', () => {
     expect(await refused(Uint8Array.of(...bytes, 0x78, 0x01))).toBe('protocol_violation')
   })
 
-  test('answers of two peers are refused, and a proof without answers', async () => {
+  test('a proof with answers of two peers and a proof without answers are refused', async () => {
     const other = await serve(engine, await newPeer(), requestFor(engine))
     expect(await refused(proofOf(cheated[0]!, other.record))).toBe('protocol_violation')
     expect(await refused(proofOf())).toBe('protocol_violation')

@@ -28,7 +28,7 @@ describe('the order of auditors', () => {
 })
 
 describe('two auditors', () => {
-  test('agree despite honest noise, and the smaller margin counts', () => {
+  test('agree despite honest noise, and the smaller margin and gap count', () => {
     const one = result(exact, { margin: 0.04, gap: 0.04 }, { margin: Infinity, gap: 1 })
     const other = result({ margin: 0.02, gap: 0.02 }, { margin: 0, gap: 0.01 }, { margin: Infinity, gap: 1.1 })
     expect(agreed(one, other)?.measured).toEqual([
@@ -40,13 +40,13 @@ describe('two auditors', () => {
 
   test.each([
     [
-      'one that colludes and reports no mismatch',
+      'one colludes with the node and reports no mismatch',
       result(...Array.from({ length: 20 }, () => exact)),
       result(...Array.from({ length: 20 }, () => ({ margin: 2, gap: 1 })))
     ],
-    ['a different number of tokens', result(exact), result(exact, exact)],
-    ['a violation that one invented', result(), { ...result(), violations: ['prompt'] }],
-    ['whether the answer is comparable', result(), { ...result(), comparable: false }]
+    ['they measured different numbers of tokens', result(exact), result(exact, exact)],
+    ['only one reports a violation', result(), { ...result(), violations: ['prompt'] }],
+    ['only one says that the answer is comparable', result(), { ...result(), comparable: false }]
   ] satisfies [string, AuditResult, AuditResult][])('contradict each other: %s', (_, one, other) => {
     expect(agreed(one, other)).toBeUndefined()
     expect(agreed(other, one)).toBeUndefined()
@@ -66,7 +66,7 @@ describe('privacy', () => {
 })
 
 describe('a reply', () => {
-  test('decodes to what was encoded, to single precision', () => {
+  test('decodes to what was encoded, in single precision', () => {
     const sent = { ...result({ margin: 0.5, gap: 0.25 }, { margin: Infinity, gap: 3 }), violations: ['usage' as const] }
     expect(decodeAuditReply(encodeAuditReply({ type: 'result', result: sent }))).toEqual({
       type: 'result',

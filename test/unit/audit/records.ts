@@ -44,7 +44,7 @@ export function requestFor(engine: Pick<Engine, 'model'>, change: Partial<Genera
   }
 }
 
-/** How a node differs from an honest one. */
+/** How a node differs from an honest node. */
 export interface Twist {
   /** Generates the answer. Default: the auditor's own engine. */
   engine?: Engine

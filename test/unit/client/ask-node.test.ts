@@ -1,4 +1,4 @@
-/** Probes count as in flight, back off and are remembered, like every other attempt. */
+/** Like every other attempt, a probe counts as in flight, starts backoffs, and its outcome is recorded. */
 import { DEFAULT_TIMEOUTS } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 
@@ -13,7 +13,7 @@ import { accepted, delta, done, failure, scriptedSend, type ScriptedNode } from 
 const ASK = toAsk({ messages: [{ role: 'user', content: 'hello' }], maxTokens: 10 })
 const NODE = knownNode('peer')
 
-/** One node, whose attempts do this. */
+/** A world with one node, which answers every attempt like this. */
 class World {
   readonly clock = new FakeClock()
   readonly directory = new FakeDirectory([NODE])
@@ -42,7 +42,7 @@ class World {
   }
 }
 
-test('a complete probe is in flight until its end, and is remembered', async () => {
+test('a complete probe counts as in flight until its end, and its outcome is recorded', async () => {
   const world = new World()
   const seen: number[] = []
   const answer = await world.ask(async function* answer() {
@@ -58,7 +58,7 @@ test('a complete probe is in flight until its end, and is remembered', async () 
   expect(world.counts).toMatchObject({ complete: { count: 1 } })
 })
 
-test('a probe that is refused starts the backoff of its node', async () => {
+test('if a node refuses a probe, the backoff of the node starts', async () => {
   const world = new World()
   const refused = world.ask(() => {
     throw failure('busy', 'peer', 5_000)
@@ -68,7 +68,7 @@ test('a probe that is refused starts the backoff of its node', async () => {
   expect(world.counts).toEqual({})
 })
 
-test('a probe that is cut counts against its node, and evicts its card', async () => {
+test('if a node cuts a probe, that counts against the node, and its card is dropped', async () => {
   const world = new World()
   const cut = world.ask(async function* answer() {
     yield accepted()
@@ -77,13 +77,13 @@ test('a probe that is cut counts against its node, and evicts its card', async (
   await expect(cut).rejects.toMatchObject({ code: 'stream_cut' })
   expect(world.directory.evicted).toEqual(['peer'])
   expect(world.candidate.inFlight).toBe(0)
-  // A lost network of the client looks the same, so the penalty waits for a sign of life.
+  // A loss of the client's own network looks the same, so the penalty waits for a sign of life.
   expect(world.counts).toEqual({})
   world.reputation.reached()
   expect(world.counts).toMatchObject({ cut: { count: 1 } })
 })
 
-test('a probe that is aborted is closed, and counts for nothing', async () => {
+test('an aborted probe is closed and changes no score', async () => {
   const world = new World()
   let closed = false
   const probe = world.ask(async function* answer(signal) {

@@ -1,4 +1,4 @@
-/** What the client logs under `potluck:client:*`: why a node was chosen, and nothing that a user or a model wrote. */
+/** What the client logs under `potluck:client:*`: why it chose a node, and nothing that a user or a model wrote. */
 import { format } from 'node:util'
 
 import { disable, enable } from '@libp2p/logger'
@@ -85,7 +85,7 @@ test('an answer with a failover logs its picks, its failure, its resumption and 
     /potluck:client:select pick …he-first \(probationary; fastest of .* not busy; predicted \d+ ms to the first token, \d+ ms/,
     /potluck:client:select next …e-second \(probationary; fastest of .* not busy; predicted \d+ ms/,
     /potluck:client:select …he-first ended with engine_failed after \d+ ms/,
-    /potluck:client:generate …he-first failed: engine_failed, resuming elsewhere/,
+    /potluck:client:generate …he-first failed: engine_failed, asking another node/,
     /potluck:client:select pick …e-second \(/
   )
 })
@@ -96,7 +96,7 @@ test('a request that moves to another node logs from where it moves, and to wher
   expectOnce(/potluck:client:generate move from …he-first to …e-second/, /potluck:client:select pick …e-second \(/)
 })
 
-test('no line holds a word of the prompt or of the answer', async () => {
+test('no line contains a word of the prompt or of the answer', async () => {
   enable('potluck:client:*')
   await answer(failing, completing)
   expect(lines.length).toBeGreaterThan(4)

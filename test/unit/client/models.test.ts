@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { toModelViews } from '../../../client/discover/models.ts'
 import { IDLE, knownNode, model } from '../select/help.ts'
 
-test('the nodes of one digest are one model view; a draining node does not count', () => {
+test('nodes with one digest are one entry of `models`; a draining node does not count', () => {
   const views = toModelViews([
     knownNode('a', { card: { models: [model({ name: 'a/a:Q8_0', decodeTokensPerSecond: 10 })] } }),
     knownNode('b', {

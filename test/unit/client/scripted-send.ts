@@ -1,4 +1,4 @@
-/** Requests to nodes without a network: what each node sends is a generator. */
+/** Requests to nodes without a network. A generator plays what each node sends. */
 import { PotluckError, type ErrorCode } from '@potluck/protocol'
 
 import type { AttemptEvent, SendRequest } from '../../../client/generate/wire.ts'

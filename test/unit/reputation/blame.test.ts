@@ -1,4 +1,4 @@
-/** What is not the peer's fault does not change its score. */
+/** A failure that is not the peer's fault does not change its score. */
 import { expect, test } from 'vitest'
 import type { ErrorCode } from '@potluck/protocol'
 import { DIGEST, reputationAt, SECOND, TestClock, complete } from './help.ts'
@@ -56,7 +56,7 @@ test("while the client's network stays down, no peer is blamed", () => {
   expect(reputation.state(PEER, DIGEST).counts).toEqual({})
 })
 
-test('a peer that fails while another answers is blamed', () => {
+test('if one peer fails and another peer answers, the first is blamed', () => {
   const reputation = reputationAt(new TestClock())
   const before = reputation.score(PEER, DIGEST).reliabilityMean
   reputation.observe(PEER, DIGEST, { type: 'failed', code: 'stream_cut' })
@@ -66,7 +66,7 @@ test('a peer that fails while another answers is blamed', () => {
   expect(reputation.state(PEER, DIGEST).counts.cut?.count).toBe(1)
 })
 
-test('peers that cut their answers in a row are all blamed, because each `accepted` is a sign of life', () => {
+test('several peers that cut their answers are all blamed, because each `accepted` is a sign of life', () => {
   const reputation = reputationAt(new TestClock())
   for (const peer of ['a', 'b', 'c', 'd']) {
     reputation.reached()
@@ -75,7 +75,7 @@ test('peers that cut their answers in a row are all blamed, because each `accept
   for (const peer of ['a', 'b', 'c']) expect(reputation.state(peer, DIGEST).counts.cut?.count).toBe(1)
 })
 
-test('a failure that the peer itself reported or sent is blamed at once', () => {
+test('a failure counts at once if the peer itself reported or sent it', () => {
   const reputation = reputationAt(new TestClock())
   reputation.observe(PEER, DIGEST, { type: 'failed', code: 'engine_failed' })
   reputation.observe(PEER, DIGEST, { type: 'failed', code: 'protocol_violation' })

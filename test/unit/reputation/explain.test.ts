@@ -59,7 +59,7 @@ describe('the standing', () => {
   })
 })
 
-test('counts have the right number of their unit, and failures their weight', () => {
+test('lines use singular and plural correctly, and name the weight of each failure', () => {
   const { lines } = after(
     { type: 'failed', code: 'dial_failed' },
     { type: 'failed', code: 'engine_failed' },
@@ -76,7 +76,7 @@ test('counts have the right number of their unit, and failures their weight', ()
   ])
 })
 
-test('speeds far from the claim and times over a second are readable', () => {
+test('large ratios are printed as "24 times", and long times in seconds', () => {
   const slowCard = { prefillTokensPerSecond: 100, decodeTokensPerSecond: 250 }
   const { clock, lines } = after(complete({ ttftMs: 1_350, predictedMs: 1_000, claims: slowCard, promptTokens: 3_000 }))
   clock.pass(3 * 24 * HOUR)

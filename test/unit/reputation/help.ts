@@ -29,7 +29,7 @@ export function complete(changes: Partial<Complete> = {}): Complete {
   }
 }
 
-/** An audit that leaves this much evidence. */
+/** An audit after which the evidence has this value. */
 export function audit(evidence: number, tokens = 300): Audited {
   const logEvidence = Math.log(evidence)
   return { type: 'audit', evidence: { ...NO_EVIDENCE, answers: 1, tokens, peak: logEvidence }, logEvidence }

@@ -5,7 +5,7 @@ import { audit, complete, DIGEST, HOUR, reputationAt, TestClock } from './help.t
 
 const PEER = 'peer-a'
 
-test('a peer is quarantined above an evidence of 30 and banned above 1,000', () => {
+test('a peer is quarantined at an evidence of 30 and banned at 1,000', () => {
   const reputation = reputationAt(new TestClock())
   const standings = [29, 31, 999, 1_001].map((evidence) => {
     reputation.observe(PEER, DIGEST, audit(evidence))
@@ -47,7 +47,7 @@ test('a ban applies to the key: with every model, and after a restart', () => {
   expect(second.explain(PEER, 'sha256:bb').lines[0]).toContain('another model')
 })
 
-test("a fraud proof bans only if this client's check reaches the evidence for a ban", () => {
+test("a fraud proof bans a peer only if this client's check finds enough evidence", () => {
   const reputation = reputationAt(new TestClock())
   reputation.observe(PEER, DIGEST, { type: 'proven', logEvidence: Math.log(999) })
   expect(reputation.standing(PEER, DIGEST)).toBe('probationary')
@@ -55,7 +55,7 @@ test("a fraud proof bans only if this client's check reaches the evidence for a 
   expect(reputation.standing(PEER, DIGEST)).toBe('banned')
 })
 
-test('audited tokens establish a probationary peer, answers do not', () => {
+test('a peer becomes established by audited tokens, not by answers', () => {
   const reputation = reputationAt(new TestClock())
   for (let answer = 0; answer < 100; answer++) reputation.observe(PEER, DIGEST, complete())
   expect(reputation.standing(PEER, DIGEST)).toBe('probationary')

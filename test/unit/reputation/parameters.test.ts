@@ -1,4 +1,4 @@
-/** One test for each parameter: its effect, and that values outside its range are refused. */
+/** One test for each parameter: it has its effect, and values outside its range are refused. */
 import { expect, test } from 'vitest'
 import { auditCost, auditRate } from '../../../client/reputation/audits.ts'
 import { isDoubtful, settle } from '../../../client/reputation/blame.ts'
@@ -137,7 +137,7 @@ test.each(Object.entries(CASES) as Array<[Name, (typeof CASES)[Name]]>)('%s', (n
   }
 })
 
-test('the defaults are valid, and a parameter that crosses another one is refused', () => {
+test('the defaults are valid, and a parameter that exceeds its upper neighbour is refused', () => {
   expect(reputationParameters()).toEqual(DEFAULT_REPUTATION)
   expect(() => reputationParameters({ quarantineEvidence: 2_000 })).toThrow('banEvidence')
   expect(() => reputationParameters({ dayHalfLifeMs: 1_000 })).toThrow('recentHalfLifeMs')

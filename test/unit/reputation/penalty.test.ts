@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { penaltyOf } from '../../../client/reputation/penalty.ts'
 
 test.each(Object.entries(ERROR_POLICY))(
-  '%s: a penalty only where the node or the network failed',
+  '%s has a penalty only if the fault is with the node or the network',
   (code, { fault }) => {
     const expected = fault === 'node' || fault === 'network'
     expect(penaltyOf(code as ErrorCode) !== undefined).toBe(expected)

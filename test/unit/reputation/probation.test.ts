@@ -1,10 +1,10 @@
-/** What probationary peers get, and how many answers are audited. */
+/** The share of requests for probationary peers, and how many answers are audited. */
 import { expect, test } from 'vitest'
 import { audit, complete, DIGEST, reputationAt, TestClock } from './help.ts'
 
 const PEER = 'peer-a'
 
-test('the share for probationary peers falls with every bad one and recovers with good ones', () => {
+test('the share for probationary peers falls with every bad peer and rises with good peers', () => {
   const reputation = reputationAt(new TestClock())
   const shares = [reputation.probationShare()]
   for (const peer of ['a', 'b', 'c']) {
@@ -26,7 +26,7 @@ test('probationary peers get no share while the budget cannot pay for their audi
   expect(reputation.probationShare()).toBeGreaterThan(0)
 })
 
-test('every answer of a probationary peer is audited, fewer and fewer of an established peer, but never none', () => {
+test('all answers of a probationary peer are audited; of an established peer fewer and fewer, down to the floor', () => {
   const reputation = reputationAt(new TestClock(), { auditAllowanceTokens: 1e6, auditBudget: 0 })
   const audited = (): number => {
     let count = 0
@@ -39,7 +39,7 @@ test('every answer of a probationary peer is audited, fewer and fewer of an esta
   }
   expect(audited()).toBe(1)
   reputation.observe(PEER, DIGEST, audit(0.1, 2_000))
-  // Spend the budget beyond the reserve: with a full budget every answer is audited.
+  // Spend the budget down to the reserve, because with a full budget every answer is audited.
   while (reputation.takeBudget(10_000));
   const shares = [20, 40, 400].map((answers) => {
     for (let index = 0; index < answers; index++) reputation.observe(PEER, DIGEST, complete())
@@ -49,14 +49,14 @@ test('every answer of a probationary peer is audited, fewer and fewer of an esta
   expect(shares[2]).toBe(0.05)
 })
 
-test('the budget refuses a cost that it cannot pay, and then is unchanged', () => {
+test('a cost above the budget is refused, and the budget does not change', () => {
   const reputation = reputationAt(new TestClock(), { auditAllowanceTokens: 1_000 })
   expect(reputation.takeBudget(1_001)).toBe(false)
   expect(reputation.takeBudget(1_000)).toBe(true)
   expect(reputation.takeBudget(1)).toBe(false)
 })
 
-test('an audit counts as awaited until it has a result or fails', () => {
+test('an audit counts as pending until it has a result or fails', () => {
   const reputation = reputationAt(new TestClock())
   expect(reputation.takeAudit(PEER, DIGEST, 500, () => 0)).toBe(true)
   expect(reputation.takeAudit(PEER, DIGEST, 500, () => 0)).toBe(true)

@@ -36,7 +36,7 @@ test('about three cut answers halve the reliability of a good peer', () => {
   expect(mean()).toBeLessThan(0.6)
 })
 
-test('many good answers do not hide a bad half hour', () => {
+test('many earlier good answers do not hide half an hour of failures', () => {
   const { answer, cut, clock, mean } = peer()
   answer(500)
   clock.pass(24 * HOUR)
@@ -45,7 +45,7 @@ test('many good answers do not hide a bad half hour', () => {
   expect(mean()).toBeLessThan(0.5)
 })
 
-test('failures fade over days, not over minutes', () => {
+test('failures lose their weight within days, not within minutes', () => {
   const { answer, cut, clock, mean } = peer()
   answer(5)
   cut(5)

@@ -27,7 +27,7 @@ test('measurements outweigh the claim, and the explanation shows both', () => {
   expect(lines).toContain('4.0 times as long as predicted')
 })
 
-test('one slow answer counts at once, one fast answer hardly at all', () => {
+test('one slow answer changes the prediction at once, one fast answer hardly changes it', () => {
   const { reputation, clock, speed } = fresh()
   const predicted = (): number => predict(speed(), WORK, CLAIMS, reputation.parameters, clock.at).decodeMs
   for (let answer = 0; answer < 20; answer++) reputation.observe(PEER, DIGEST, complete())
@@ -39,7 +39,7 @@ test('one slow answer counts at once, one fast answer hardly at all', () => {
   expect(predicted() / peak).toBeGreaterThan(0.8)
 })
 
-test('each prompt length has its own average; a length without samples uses the ratio to the claim of other lengths', () => {
+test('each prompt length has its own average; a length without samples uses the claim, corrected by other lengths', () => {
   const { reputation, clock, speed } = fresh()
   for (let answer = 0; answer < 20; answer++) {
     reputation.observe(PEER, DIGEST, complete({ promptTokens: 8_000, ttftMs: 16_050 }))
@@ -78,7 +78,7 @@ test('an attempt cancelled before its first token still counts as slow', () => {
   expect(reputation.state(PEER, DIGEST).reliability.week.failed).toBe(0)
 })
 
-test('measured speed fades: after hours the claim counts again', () => {
+test('measured speed loses its weight: after hours the claim counts again', () => {
   const { reputation, clock, speed } = fresh()
   reputation.observe(PEER, DIGEST, complete({ decodeMs: 20_000 }))
   clock.pass(10 * HOUR)

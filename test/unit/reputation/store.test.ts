@@ -33,7 +33,7 @@ const STORES: Record<string, () => { open: () => ReputationStore }> = {
   sqlite: () => ({ open: () => new SqliteReputationStore(path) })
 }
 
-test.each(Object.entries(STORES))('%s: states are there after opening the store again', (name, make) => {
+test.each(Object.entries(STORES))('%s: opening the store again returns all states', (name, make) => {
   const { open } = make()
   const clock = new TestClock()
   const first = new Reputation({ store: open(), now: clock.now })
@@ -63,7 +63,7 @@ test.each(Object.entries(STORES))('%s: keeps the newest answers of each peer unt
   store.close()
 })
 
-test('sqlite: rows without information are deleted, suspicions and bans never', () => {
+test('sqlite: rows without information are deleted, but never a suspicion or a ban', () => {
   const clock = new TestClock()
   const first = new Reputation({ store: new SqliteReputationStore(path), now: clock.now })
   first.observe('forgotten', DIGEST, complete())
@@ -126,7 +126,7 @@ test('sqlite: survives kill -9 in the middle of writing', async () => {
     const store = new SqliteReputationStore(path)
     const rows = new Map([...store.load()].map(({ peer, state }) => [peer, state]))
     store.close()
-    // Every confirmed state is there, no row is damaged, and the file passes its own check.
+    // Every confirmed state exists, no row is damaged, and SQLite's integrity check passes.
     expect(rows.get('counted')?.counts.complete?.count).toBeGreaterThanOrEqual(confirmed)
     expect(rows.get(ban)?.integrity.banned).toBeDefined()
     const database = new DatabaseSync(path)

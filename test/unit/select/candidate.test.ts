@@ -21,7 +21,7 @@ describe('the models that a selector accepts', () => {
   })
 })
 
-test('a model supports a request if it has every feature, under the same sampling contract', () => {
+test('a model supports a request if it has every feature and the node uses the same sampling contract', () => {
   const completion = model({ features: ['completion'] })
   const node = knownNode('peer', { card: { models: [completion] } })
   expect(supports(node, completion, ['completion'])).toBe(true)
@@ -30,18 +30,18 @@ test('a model supports a request if it has every feature, under the same samplin
   expect(supports(other, model(), ['chat'])).toBe(false)
 })
 
-describe('one digest is settled on', () => {
+describe('the digest that a request uses', () => {
   const small = candidate('small', { model: { digest: new Uint8Array(32).fill(1), parameters: 1e6 } })
   const large = candidate('large', { model: { digest: new Uint8Array(32).fill(2), parameters: 1e9 } })
   const slow = candidate('slow', {
     model: { digest: new Uint8Array(32).fill(3), parameters: 1e11, decodeTokensPerSecond: 1 }
   })
 
-  test('auto: the largest model that writes as fast as people read', () => {
+  test('auto: the largest model that runs at reading speed', () => {
     expect(settleDigest([small, large, slow], { kind: 'auto' })).toEqual([large])
   })
 
-  test('auto: the fastest model if all are slower than people read', () => {
+  test('auto: the fastest model if all are slower than reading speed', () => {
     const slower = candidate('slower', {
       model: { digest: new Uint8Array(32).fill(4), parameters: 1e12, decodeTokensPerSecond: 0.5 }
     })
@@ -53,7 +53,7 @@ describe('one digest is settled on', () => {
     expect(settleDigest([small, large], { kind: 'name', name: 'x' })).toBeUndefined()
   })
 
-  test('the failure for a name without a majority lists each digest once', () => {
+  test('a name without a majority: the error lists each digest once', () => {
     const error = ambiguousName([small, large, small])
     expect(error.code).toBe('invalid_request')
     expect(error.message.match(/sha256:[0-9a-f]{64}/g)).toEqual(

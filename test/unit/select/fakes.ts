@@ -1,4 +1,4 @@
-/** What selection depends on, without a network and without real time. */
+/** Fakes of what selection depends on, without a network and without real time. */
 import type { Clock } from '../../../client/base/clock.ts'
 import type { KnownNode } from '../../../client/discover/known-node.ts'
 import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
@@ -22,9 +22,9 @@ export class FakeClock implements Clock {
 }
 
 /**
- * As the real directory: a lookup returns at once if a suitable node is known, unless the caller wants the whole lookup.
- * Only a lookup that is fresh or read to its end finds `later`, and only one that is fresh, or finds no known node, finds
- * evicted nodes again.
+ * Behaves like the real directory. A lookup returns at once if a suitable node is known, unless the caller wants the
+ * whole lookup. A fresh or whole lookup also finds the nodes in `later`. A fresh lookup, or a lookup without a known
+ * node, also finds evicted nodes again.
  */
 export class FakeDirectory {
   nodes: readonly KnownNode[]
@@ -63,7 +63,7 @@ export class FakeDirectory {
   }
 }
 
-/** A selector and its reputation, in which the predicted time alone decides the order of the candidates. */
+/** A selector and its reputation. Only the predicted time decides the order of the candidates. */
 export function newSelector(
   directory: FakeDirectory,
   changes: Partial<SelectorOptions> = {}

@@ -44,18 +44,18 @@ const REFUSED: Array<[string, GateReason, KnownNode, ((reputation: Reputation) =
     knownNode('bad', { card: { models: [model({ ...FAST, features: ['completion'] })] } })
   ],
   [
-    'samples by another contract',
+    'uses another sampling contract',
     'not_suitable',
     knownNode('bad', { card: { models: [model(FAST)], contract: SAMPLING_CONTRACT + 1 } })
   ],
   [
-    'has a context no longer than the answer',
+    'has a context that is not longer than the answer',
     'context_too_short',
     knownNode('bad', { card: { models: [model({ ...FAST, contextLength: 500 })] } })
   ]
 ]
 
-test.each(REFUSED)('a node that %s gets nothing, however fast it is', (_, reason, bad, learn) => {
+test.each(REFUSED)('a node that %s gets no request, however fast it is', (_, reason, bad, learn) => {
   const { passed, refused } = gate([bad, knownNode('good')], learn === undefined ? {} : { learn })
   expect(passed).toEqual(['good'])
   expect(refused).toEqual({ bad: reason })
@@ -85,7 +85,7 @@ test('audits exclude a trusted node', () => {
   })
 })
 
-test('without a limit of the caller, every context is long enough', () => {
+test('if the caller sets no limit, every context is long enough', () => {
   const short = { node: knownNode('short'), model: model({ contextLength: 1 }), local: false, trusted: false }
   const requirements = { features: [], maxTokens: undefined }
   expect(gateReason({ ...short, standing: 'established' }, requirements, 'open')).toBeUndefined()

@@ -10,12 +10,12 @@ import {
 } from '../../../client/select/hedge.ts'
 import { seeded } from './help.ts'
 
-test('there is no hedge before first tokens were observed, and none without a saved token', () => {
+test('a new client sends no hedge: it has observed no first tokens, and its budget is empty', () => {
   expect(hedgeAfterMs(FRESH_HEDGING, 1_000)).toBe(Infinity)
   expect(spendHedge(FRESH_HEDGING)).toBeUndefined()
 })
 
-test('at most 3 of 100 requests are hedged, and 2 more in a burst', () => {
+test('at most 3 of 100 requests are hedged, and the client saves at most 2 hedges for a burst', () => {
   let hedging: Hedging = FRESH_HEDGING
   let hedged = 0
   for (let request = 0; request < 10_000; request++) {
@@ -31,7 +31,7 @@ test('at most 3 of 100 requests are hedged, and 2 more in a burst', () => {
   expect(hedging.tokens).toBe(2)
 })
 
-test('about 1 in 20 of the waits for a first token exceeds the time to hedge', () => {
+test('about 1 in 20 waits for a first token is long enough for a hedge', () => {
   const random = seeded(11)
   let hedging: Hedging = FRESH_HEDGING
   let beyond = 0
@@ -44,7 +44,7 @@ test('about 1 in 20 of the waits for a first token exceeds the time to hedge', (
   expect(beyond / 3_000).toBeLessThan(0.08)
 })
 
-test('no hedge is sent within the jitter of a round trip', () => {
+test('the client sends no hedge before 300 ms', () => {
   let hedging: Hedging = FRESH_HEDGING
   for (let request = 0; request < 500; request++) hedging = noteFirstToken(hedging, 5, 10)
   expect(hedgeAfterMs(hedging, 10)).toBe(300)

@@ -1,4 +1,4 @@
-/** Cards, known nodes and candidates without anything remarkable. */
+/** Ordinary cards, known nodes and candidates. */
 import { formatDigest, SAMPLING_CONTRACT, type Card, type Load, type ModelCard } from '@potluck/protocol'
 
 import type { KnownNode } from '../../../client/discover/known-node.ts'
@@ -33,7 +33,7 @@ export function model(changes: Partial<ModelCard> = {}): ModelCard {
   }
 }
 
-/** A node as discovery knows it. Nothing in selection reads the rest of the card. */
+/** A node as discovery knows it. Selection does not read the other fields of the card. */
 export function knownNode(
   peer: string,
   { card, ...changes }: Partial<Omit<KnownNode, 'card'>> & { card?: Partial<Card> } = {}
@@ -64,7 +64,7 @@ export function candidate(peer: string, changes: CandidateChanges = {}): Candida
     local: false,
     trusted: false,
     standing: 'established',
-    // So certain that the draw of the reliability hardly changes the order.
+    // So certain that the random draw of the reliability hardly changes the order.
     reliability: { alpha: 1e6, beta: 1 },
     speed: freshState(NOW).speed,
     auditedTokens: 2_000,

@@ -1,4 +1,4 @@
-/** What selection remembers between requests (refusals and prefixes), and the draws of the reliability. */
+/** What selection remembers between requests (refusals and prefixes), and the random draws of the reliability. */
 import type { ChatMessage } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 
@@ -18,7 +18,7 @@ test('without a retry-after, the pause doubles with each refusal', () => {
   expect(pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
 })
 
-test('a node that keeps refusing with a short retry-after is asked less and less often', () => {
+test('if a node keeps refusing with a short retry-after, the client asks it less and less often', () => {
   let backoff: Backoff | undefined
   for (let refusal = 0; refusal < 10; refusal++) backoff = backOff(backoff, 1, NOW)
   expect((backoff?.notBefore ?? 0) - NOW).toBe(60_000)
@@ -50,7 +50,7 @@ test.each([
   [8, 2],
   [0.3, 0.3],
   [200, 5]
-])('draws of Beta(%d, %d) have its mean and spread', (alpha, beta) => {
+])('random draws of Beta(%d, %d) have its mean and variance', (alpha, beta) => {
   const random = seeded(13)
   const draws = Array.from({ length: 20_000 }, () => drawBeta({ alpha, beta }, random))
   const mean = draws.reduce((sum, draw) => sum + draw, 0) / draws.length

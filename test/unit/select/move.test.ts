@@ -7,27 +7,27 @@ const [from] = ranked([candidate('from')])
 const [to] = ranked([candidate('to')])
 if (from === undefined || to === undefined) throw new Error('a single candidate was not ranked')
 
-test('a request gives up its place in a queue if another node is clearly sooner', () => {
+test('a request moves out of a queue if another node is clearly faster', () => {
   expect(shouldMove(from, 0, to)).toBe(false)
   expect(shouldMove(from, 500, to)).toBe(false)
   expect(shouldMove(from, 20_000, to)).toBe(true)
 })
 
-test('a request waits longer at the node that holds its prefix', () => {
+test('a request waits longer at the node that has its prefix in the cache', () => {
   const holder = { ...from, why: 'holds_prefix' as const }
   expect(shouldMove(from, 5_000, to)).toBe(true)
   expect(shouldMove(holder, 5_000, to)).toBe(false)
   expect(shouldMove(holder, 60_000, to)).toBe(true)
 })
 
-test('a full queue does not drive a request to a probationary or resting node', () => {
+test('a request never moves to a probationary or resting node', () => {
   for (const why of ['probationary', 'probation_share', 'resting'] as const) {
     expect(isProven({ ...to, why })).toBe(false)
     expect(shouldMove(from, 1e6, { ...to, why })).toBe(false)
   }
 })
 
-test('the remaining wait: first the rest of the reported wait, then 0, then as long as the token is overdue', () => {
+test('the remaining wait is the rest of the reported wait, then 0, then the time since the reported wait was over', () => {
   const prefillMs = from.predicted.ttftMs - from.predicted.waitMs
   expect(remainingWaitMs(from, 5_000, 1_040)).toBe(4_000)
   expect(remainingWaitMs(from, 5_000, 5_040 + prefillMs)).toBe(0)

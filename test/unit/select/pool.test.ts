@@ -53,7 +53,7 @@ class World {
     pool.failed(error)
   }
 
-  /** Every attempt fails with the next of these failures, the last of them again and again. Returns the final failure. */
+  /** Makes each attempt fail with the next of these failures, and then always with the last. Returns the final one. */
   async exhaust(
     pool: CandidatePool,
     ...failures: Array<[code: ErrorCode, retryAfterMs?: number]>
@@ -131,7 +131,7 @@ describe('the next node', () => {
     expect(peers(records.map(({ candidate }) => candidate)).toSorted()).toEqual(['a', 'b', 'c'])
   })
 
-  test('can be looked at without taking it', async () => {
+  test('can be read without marking it as tried', async () => {
     const world = new World(three())
     const pool = world.pool()
     await world.begin(pool)
@@ -141,7 +141,7 @@ describe('the next node', () => {
     expect(peers(pool.next(0, 5))).toEqual(['slow'])
   })
 
-  test('is never one that was taken, even if its card was asked for again', async () => {
+  test('is never one that was tried, even if its card was refreshed', async () => {
     const world = new World(three())
     const pool = world.pool()
     await world.begin(pool)
@@ -160,15 +160,15 @@ describe('a temporary failure', () => {
     }
   )
 
-  test('does not open the node a third time', async () => {
+  test('does not allow a third attempt at the node', async () => {
     const world = new World([serving('only', 10)])
     const error = await world.exhaust(world.pool(), ['stream_cut'])
     expect(world.asked).toEqual(['only', 'only'])
-    // All failures are of one node: its own is the most informative.
+    // All failures are of one node, so its error is reported as it is.
     expect(error).toMatchObject({ code: 'stream_cut', message: 'stream_cut of only' })
   })
 
-  test('of a full queue: the node is asked again after the pause that it asked for', async () => {
+  test('because of a full queue: the node is asked again after the pause that it asked for', async () => {
     const world = new World([serving('only', 10)])
     const error = await world.exhaust(world.pool(), ['busy', 3_000])
     expect(world.clock.slept).toEqual([3_000])
@@ -178,7 +178,7 @@ describe('a temporary failure', () => {
 })
 
 describe('a pause', () => {
-  /** A world whose only node has asked an earlier request for this pause. */
+  /** A world with one node, which answered an earlier request with this pause. */
   async function resting(pauseMs: number): Promise<World> {
     const world = new World([serving('only', 10)])
     const earlier = world.pool()
@@ -230,7 +230,7 @@ describe('a name', () => {
   const name = 'test/model:Q8_0'
   const other = { digest: OTHER_DIGEST }
 
-  test('stands for the digest that most of its nodes serve', async () => {
+  test('means the digest that most of its nodes serve', async () => {
     const world = new World([serving('minority', 1_000, other), serving('a', 10), serving('b', 5)])
     const pool = world.pool({ model: name })
     await world.begin(pool)
@@ -238,7 +238,7 @@ describe('a name', () => {
     expect(peers(pool.next(0, 5))).toEqual(['b'])
   })
 
-  test('is settled by the rest of the lookup', async () => {
+  test('without a majority at first: the rest of the lookup decides', async () => {
     const world = new World([serving('a', 10), serving('b', 1_000, other)])
     world.directory.later = [serving('c', 5)]
     await world.begin(world.pool({ model: name }))
@@ -294,7 +294,7 @@ describe('when no candidate is left, the failure is', () => {
     ]
     const error = await new World(nodes).exhaust(new World(nodes).pool())
     expect(error.code).toBe('no_providers')
-    expect(error.message).toContain('(any model): 1 shutting down, 2 without a feature that it needs')
+    expect(error.message).toContain('(any model): 1 shutting down, 2 without a required feature')
   })
 
   test("the caller's mistake rather than a full queue, and a full queue rather than a crash", async () => {

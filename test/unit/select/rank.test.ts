@@ -28,11 +28,11 @@ test('faster nodes come first: claimed rates, queue and round trip count', () =>
   expect(peers(ranked(all)).slice(0, 2)).toEqual(['best', 'far'])
 })
 
-test('cold nodes come before hot ones: requests in flight decide where the predicted time lags behind', () => {
+test('cold nodes come before hot nodes, even if the predicted time does not show the load yet', () => {
   const crowd = Array.from({ length: 8 }, (_, index) => candidate(`cold-${index}`, { model: SLOW }))
   const hot = candidate('hot', { load: { active: 2, queued: 6, slots: 2, estimatedWaitMs: 0 } })
   expect(ranked([hot, ...crowd]).at(-1)).toMatchObject({ peer: 'hot', why: 'hot' })
-  // A node with a free slot is cold, whatever the load of the others.
+  // A node with a free slot is cold, whatever the load of the other nodes.
   const oneOfTwo = candidate('one of two', { load: { ...IDLE, active: 1 } })
   expect(peers(ranked([oneOfTwo, ...crowd]))[0]).toBe('one of two')
 })
@@ -50,7 +50,7 @@ test('a reported load loses its weight with time', () => {
   expect(peers(ranked([candidate('loaded', { load, loadAt: NOW - 120_000 }), other]))[0]).toBe('loaded')
 })
 
-test("the node that holds the conversation's prefix comes first, unless it has become much slower", () => {
+test("the node with the conversation's prefix in its cache comes first, unless it is much slower", () => {
   const work = { ...WORK, promptTokens: 4_000, answerTokens: 100 }
   const holder = {
     cachedTokens: 3_900,
@@ -62,7 +62,7 @@ test("the node that holds the conversation's prefix comes first, unless it has b
   expect(peers(ranked([candidate('other'), busy], {}, work))[0]).toBe('other')
 })
 
-test('an unreliable node is asked seldom, but it is asked', () => {
+test('the client rarely asks an unreliable node, but not never', () => {
   const random = seeded(7)
   const all = [candidate('good'), candidate('bad', { reliability: { alpha: 1, beta: 3 } })]
   const firsts = Array.from({ length: 400 }, () => peers(ranked(all, { random }))[0])
@@ -89,7 +89,7 @@ test('probationary peers get their share and no more while an established peer i
   expect(Array.from({ length: 200 }, () => first(0))).not.toContain('probation_share')
 })
 
-test('without established peers, a probation that has begun comes first and an awaited audit last', () => {
+test('without established peers, the peer with the most audited tokens comes first, a peer with a pending audit last', () => {
   const all = [
     candidate('unknown', UNKNOWN),
     candidate('slow', { ...UNKNOWN, model: { prefillTokensPerSecond: 50, decodeTokensPerSecond: 2 } }),
@@ -99,7 +99,7 @@ test('without established peers, a probation that has begun comes first and an a
   expect(peers(ranked(all))).toEqual(['begun', 'unknown', 'slow', 'awaited'])
 })
 
-test('probationary peers: concurrent requests are spread, and a peer that cuts its answers comes last', () => {
+test('concurrent requests go to different probationary peers, and a peer that cuts its answers comes last', () => {
   const begun = candidate('begun', { ...UNKNOWN, auditedTokens: 400 })
   const answering = candidate('answering', { ...UNKNOWN, auditedTokens: 400, inFlight: 1 })
   const cutting = candidate('cutting', { ...UNKNOWN, reliability: { alpha: 1, beta: 6.25 } })
@@ -108,7 +108,7 @@ test('probationary peers: concurrent requests are spread, and a peer that cuts i
   expect(first?.peer).toBe('known')
 })
 
-test('a client that cannot audit ranks probationary peers like all others', () => {
+test('if no audit is possible, probationary peers are ranked like established ones', () => {
   const all = [
     candidate('slow', { model: SLOW }),
     candidate('unknown', UNKNOWN),
@@ -118,14 +118,14 @@ test('a client that cannot audit ranks probationary peers like all others', () =
   expect(peers(ranked(all))[0]).toBe('slow')
 })
 
-test('chance decides among unknown peers: a card that claims more does not come first', () => {
+test('the order of unknown peers is random: a card that claims more does not come first', () => {
   const random = seeded(5)
   const all = [candidate('boastful', { ...UNKNOWN, model: BOASTFUL }), candidate('a', UNKNOWN), candidate('b', UNKNOWN)]
   const firsts = Array.from({ length: 300 }, () => peers(ranked(all, { random }))[0])
   expect(firsts.filter((peer) => peer === 'boastful').length).toBeLessThan(140)
 })
 
-test('a context that is probably too short comes after those that are long enough', () => {
+test('a node whose context is probably too short comes after nodes whose context is long enough', () => {
   const all = [candidate('tight', { model: { contextLength: 600 } }), candidate('slow', { model: SLOW })]
   expect(ranked(all)).toMatchObject([{ peer: 'slow' }, { peer: 'tight', why: 'tight' }])
 })

@@ -63,7 +63,7 @@ class World {
     })
   }
 
-  /** A node with 300 complete answers: the draw of its reliability decides nothing. */
+  /** A node with 300 complete answers, so the random draw of its reliability does not change the order. */
   reliable(peer: string, changes: Parameters<World['node']>[1] = {}): KnownNode {
     for (let answer = 0; answer < 300; answer++) this.reputation.observe(peer, DIGEST, complete({ claims: CLAIMS }))
     return this.node(peer, changes)
@@ -92,7 +92,7 @@ class World {
   }
 }
 
-test("candidates carry the user's own node, the trusted peers and their standings", () => {
+test("a candidate says whether it is the user's own node, whether it is trusted, and its standing", () => {
   const world = new World()
   const nodes = [world.node('trusted'), knownNode('own'), knownNode('other')]
   expect(world.candidates(nodes)).toMatchObject([
@@ -144,7 +144,7 @@ const ENDS: Record<string, (record: AttemptRecord) => void> = {
   abandoned: (record) => record.abandoned()
 }
 
-test('an attempt counts as in flight until it ends, in any way', () => {
+test('an attempt counts as in flight until it ends, however it ends', () => {
   const world = new World()
   const node = world.node('a', { loadAt: NOW - 1 })
   const records = Object.values(ENDS).map(() => world.begin(node))
@@ -180,14 +180,14 @@ test('the loads that a node reports with `accepted` and `done` reach the directo
   ])
 })
 
-test('the directory evicts a node that cannot be reached, and keeps one that refuses', () => {
+test('the directory drops a node that cannot be reached, and keeps a node that refuses', () => {
   const world = new World()
   world.begin(world.node('gone')).failed({ code: 'dial_failed', retryAfterMs: undefined })
   world.begin(world.node('busy')).failed({ code: 'busy', retryAfterMs: 1 })
   expect(world.evicted).toEqual(['gone'])
 })
 
-test('a complete reply without tokens counts for the node and ends its backoff', () => {
+test('a complete reply without tokens counts as a success and ends the backoff', () => {
   const world = new World()
   const node = world.node('a')
   world.begin(node).failed({ code: 'busy', retryAfterMs: 5_000 })
@@ -199,7 +199,7 @@ test('a complete reply without tokens counts for the node and ends its backoff',
   expect(world.counts('a')).toMatchObject({ served: { count: 1 } })
 })
 
-test('a request that waits longer than reported looks around and moves, and the wait is remembered', () => {
+test('a request that waits longer than reported moves to another node, and the reputation records the wait', () => {
   const world = new World()
   const nodes = [world.reliable('liar'), world.reliable('other', { roundTripMs: 900 })]
   const record = world.selector.begin(world.first(nodes), WORK)
@@ -218,7 +218,7 @@ test('a request that waits longer than reported looks around and moves, and the 
   )
 })
 
-test('an answer that is abandoned after its first token, as the slower of two, counts for nothing', () => {
+test('if the client cancels the slower of two attempts after its first token, no score changes', () => {
   const world = new World()
   const record = world.begin(world.node('a'))
   record.firstToken()
