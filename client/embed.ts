@@ -67,7 +67,7 @@ export async function embed({ model = 'auto', input }: EmbedOptions, context: Em
         promptTokens += reply.promptTokens
         request.model = { kind: 'digest', digest }
       }
-      record.served()
+      record.served('embeddings')
       return { vectors, promptTokens, peerId: candidate.peer, model: { digest: candidate.digest, name } }
     } catch (error) {
       if (!(error instanceof PotluckError)) throw error

@@ -73,7 +73,7 @@ export function otherAuditor(
           },
           signal
         })
-        record.served()
+        record.served('audit')
         return reply
       } catch (error) {
         if (error instanceof PotluckError) record.failed(error)

@@ -13,8 +13,7 @@ export type Observation =
   | Complete
   | Late
   | Failed
-  /** A complete reply without tokens to time: embeddings, or an audit. */
-  | { type: 'served' }
+  | Served
   | Audited
   /** The receipt has another version of the sampling contract, or a backend that cannot be compared. Changes no score. */
   | { type: 'incomparable' }
@@ -78,4 +77,11 @@ export interface Proven {
   type: 'proven'
   /** Natural logarithm of the evidence that the check found. */
   logEvidence: number
+}
+
+/** A complete reply without tokens to time. */
+export interface Served {
+  type: 'served'
+  /** `audit`: it audited another node's answer. */
+  work: 'embeddings' | 'audit'
 }

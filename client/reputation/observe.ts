@@ -17,6 +17,8 @@ export function observe(
     case 'complete':
       return complete(state, observation, parameters, now)
     case 'served': {
+      // A node that cuts its answers must not look reliable because it audits others.
+      if (observation.work === 'audit') return counted(state, 'served', now)
       const reliability = addOutcome(state.reliability, { complete: 1, failed: 0 }, parameters, now)
       return counted({ ...state, reliability }, 'served', now)
     }

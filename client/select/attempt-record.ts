@@ -93,10 +93,10 @@ export class AttemptRecord {
   }
 
   /** A complete reply that has no tokens to time: embeddings, or an audit. */
-  served(): void {
+  served(work: 'embeddings' | 'audit'): void {
     if (!this.#end()) return
     this.#context.memory.accepted()
-    this.#context.reputation.observe(this.candidate.peer, this.candidate.digest, { type: 'served' })
+    this.#context.reputation.observe(this.candidate.peer, this.candidate.digest, { type: 'served', work })
   }
 
   /** The node refused or failed, or the caller aborted. `ERROR_POLICY` decides what follows. */

@@ -3,8 +3,8 @@
  *
  * Waiting peers form a ring, and each peer has its own line of requests. A free slot goes to the next peer of the ring,
  * which then moves to the end of the ring. So a peer with a hundred requests gets one turn per round, like a peer
- * with one, and a request waits for at most one request of every other peer per earlier request of its own peer.
- * The ring takes memory only for peers that wait.
+ * with one. For example, a peer's third request waits for its own first two, and for at most three requests of each
+ * other peer. The ring takes memory only for peers that wait.
  *
  * `enter` calls back, without timers or promises, so that the simulator can run the queue on its own clock. `join` is
  * the same with a promise for the slot.

@@ -23,10 +23,10 @@ export const SHARE_FOR_MEMORY = 0.5
 /** The most sequences of a context: llama.cpp's LLAMA_MAX_SEQ. */
 export const MOST_SEQUENCES = 256
 /**
- * A copy between sequences copies the whole context. The engine makes one only for a prefix of at least this fraction
- * of the context (1/64), because then two copies, out and back, cost an eighth of what they save. Measured on one
- * thread: a copy takes 0.3 ms for crumb's context of 1,024 tokens, as long as the prefill of one token, and 8 ms for
- * 2,048 tokens of a 0.5B model (38 MB), less than the prefill of one token.
+ * A copy between sequences copies the whole context, so it must save enough prefill. The engine copies a prefix only if it
+ * has at least one token per 64 tokens of context: 16 tokens for a context of 1,024. The two copies, out and back, cost
+ * about as much as the prefill of two tokens. Measured on one thread: a copy takes 0.3 ms for crumb's context of 1,024
+ * tokens, and 8 ms for 2,048 tokens of a 0.5B model (38 MB). Both take at most as long as the prefill of one token.
  */
 export const CONTEXT_PER_COPY = 64
 /** The shortest prefix that is copied. A shorter one saves less than the wait for the context's lock costs. */

@@ -67,7 +67,7 @@ export class Metrics {
   ])
   readonly #prefillTokens = this.#counter('engine_prefill_tokens_total', 'Prompt tokens evaluated')
   readonly #decodeTokens = this.#counter('engine_decode_tokens_total', 'Answer tokens evaluated')
-  readonly #restarts = this.#counter('engine_restarts_total', 'Crashes of the engine')
+  readonly #restarts = this.#counter('engine_restarts_total', 'Restarts of the engine after a crash')
   readonly #firstToken = this.#histogram('time_to_first_token_seconds', FIRST_TOKEN_BUCKETS)
   readonly #interToken = this.#histogram('inter_token_latency_seconds', INTER_TOKEN_BUCKETS)
 

@@ -37,7 +37,7 @@ export function auditProtocol({
     check: () => checkDraining(servedModel()),
     prepare: async (asked) => {
       const { request } = await openAnswerRecord(asked.answer, asked.peerId)
-      // The client that sent the request to the other node decides whether a third node may see it.
+      // The user decides whether other nodes may see a request. Without this flag an honest client does not send it.
       if (!request.shareable) throw new PotluckError('invalid_request', 'the request is not marked as shareable')
       checkRequest(request, servedModel())
       return asked

@@ -80,7 +80,7 @@ function checkToken(field: string, token: number, { vocabularySize }: EngineMode
   if (token >= vocabularySize) throw new PotluckError('invalid_request', `${field} holds an id outside the vocabulary`)
 }
 
-/** @param what subject and auxiliary verb */
+/** @param what the start of the message, for instance "the prompt does" */
 function overflow(what: string, { contextLength }: EngineModel): PotluckError {
   return new PotluckError('context_length_exceeded', `${what} not fit a context of ${contextLength}`)
 }

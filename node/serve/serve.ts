@@ -1,5 +1,5 @@
 /**
- * Serves the requests of peers. Every protocol has the same lifecycle, one request per stream:
+ * Serves the requests of peers. A stream carries one request. Every protocol has the same lifecycle:
  *
  * 1. admit: bound the peer's streams, its failed requests, and all streams without a request
  * 2. read: wait for the request, bounded in time and size, and decode it
@@ -146,7 +146,7 @@ async function reportError(
   encodeError: (error: ErrorFrame) => Uint8Array,
   { abuse, queue, logger }: ServeDependencies
 ): Promise<void> {
-  // A caller may cancel at any time, so a closed stream is not abuse.
+  // A caller can cancel at any time, so the abuse log leaves it out. It still counts against the caller's rate limit.
   if (frames.closed.aborted) return
   if (ERROR_POLICY[error.code].strike === true) abuse.report(peer, error.code)
   const frame = toErrorFrame(error, queue.load())

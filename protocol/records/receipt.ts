@@ -29,7 +29,7 @@ export interface Backend {
   accelerator: string
   /** Name and version, "node-llama-cpp/3.22.1". */
   engine: string
-  /** Type of the KV cache, "f16". */
+  /** Types of the keys and values in the KV cache, such as "bf16/f16". */
   kvType: string
   flashAttention: boolean
 }

@@ -3,9 +3,10 @@
  *
  * Two honest computations of the same logit differ slightly, because of another backend, batch size or cache. Where
  * two scores are close, or a candidate is near the edge of a filter, this noise can change the token. The margin of a
- * token is the change of logits, to first order, that makes the contract give this token. So honest noise always
- * gives small margins. The gap is the smallest margin of any other token: a smaller change of logits shows no effect
- * at this position.
+ * token says how much the logits must change, approximately, until the contract gives this token. For example, at
+ * temperature 0 the logits of "cat" and "dog" are 9.2 and 9.1: the margin of "cat" is 0, and the margin of "dog" is 0.1.
+ * Honest noise gives small margins only. The gap is the smallest margin of any other token, 0.1 in the example: noise
+ * below the gap has no effect at this position.
  */
 import type { SamplingParameters } from '../generation.ts'
 import { CANDIDATES, rankTokens, type TokenCandidates, type Ranking } from './ranking.ts'

@@ -9,7 +9,7 @@ interface HonestVariation extends Omit<Setup, 'modelPath'> {
   slots: number
   /** Do not quantise activations to 8 bits. llama.cpp does so on a CPU; most GPUs do not in a prefill. */
   wideActivations?: boolean
-  /** The name of a variation with the same arithmetic. This variation is then measured less, and is not an auditor. */
+  /** The name of a variation with the same arithmetic. Such a variation answers fewer tokens, and audits no answers, because it would only repeat the other's results. */
   sameAs?: string
 }
 

@@ -38,14 +38,14 @@ async function failingAt(cut: number, options: GenerationOptions): Promise<Answe
   return result
 }
 
-describe('a stop sequence, of which the failing node sent the beginning,', () => {
-  test.each([17, 20])('ends the answer, if the node fails at token %i', async (cut) => {
+describe('the failing node has sent the first half of a stop sequence:', () => {
+  test.each([17, 20])('the second half from the next node ends the answer (cut at token %i)', async (cut) => {
     const { text, finishReason, metadata } = await failingAt(cut, { stop: ['fox jumps'] })
     expect([text, finishReason]).toEqual(['The quick brown ', 'stop'])
     expect(metadata.failures).toMatchObject([{ code: 'engine_failed', tokens: cut }])
   })
 
-  test('is sent as text, once, if the rest does not follow', async () => {
+  test('without the second half, the first half is text of the answer, and appears once', async () => {
     const { text, finishReason } = await failingAt(18, { stop: ['fox sleeps'] })
     expect([text, finishReason]).toEqual([ANSWER, 'stop'])
   })

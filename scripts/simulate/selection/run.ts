@@ -1,9 +1,9 @@
 /**
- * One run: all peers are honest about their answers and known from earlier sessions (their audits are
- * behind them); of their speed only what their cards claim is known. Of 50 peers 20 % are stragglers
- * half of the time, 30 % always claim to be idle, all of them come and go. Chats of several turns
- * arrive at 80 % of what the peers can do on average, stragglers and absences included, if every
- * prompt were evaluated whole; a cache that is hit makes room. The first five minutes do not count.
+ * One run. All peers answer honestly, and every client has audited them in earlier sessions. Clients know the speed of a
+ * peer only from its card. Of 50 peers, 20 % are stragglers half of the time, 30 % always claim to be idle, and all
+ * of them come and go. Chats of several turns arrive. Their load is 80 % of what the peers can serve on average, counting
+ * stragglers and absences, and counting every prompt as evaluated in full. Cache hits make the real load lower. The first
+ * five minutes are not measured.
  */
 import { conversationsThatFit } from '../../../node/engine/memory.ts'
 import { freshState, MemoryReputationStore, type ReputationStore } from '../../../client/reputation/index.ts'

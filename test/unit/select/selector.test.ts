@@ -139,7 +139,7 @@ test('a node that refused comes last until its retry-after ends, or until it acc
 
 const ENDS: Record<string, (record: AttemptRecord) => void> = {
   complete: (record) => record.complete(OUTCOME, IDLE),
-  served: (record) => record.served(),
+  served: (record) => record.served('embeddings'),
   failed: (record) => record.failed({ code: 'aborted', retryAfterMs: undefined }),
   abandoned: (record) => record.abandoned()
 }
@@ -193,7 +193,7 @@ test('a complete reply without tokens counts as a success and ends the backoff',
   world.begin(node).failed({ code: 'busy', retryAfterMs: 5_000 })
   expect(world.first([node]).why).toBe('resting')
   const before = world.reputation.score('a', DIGEST).reliabilityMean
-  world.begin(node).served()
+  world.begin(node).served('embeddings')
   expect(world.first([node]).why).toBe('cold')
   expect(world.reputation.score('a', DIGEST).reliabilityMean).toBeGreaterThan(before)
   expect(world.counts('a')).toMatchObject({ served: { count: 1 } })

@@ -24,7 +24,7 @@ describe.each(Object.entries(distribution))('%s', (name, shares) => {
   })
 })
 
-test('honest nodes are within the calibrated histogram: no bet wins against them on average', () => {
+test('honest nodes are within the calibrated histogram: no test of the e-process gains evidence against them on average', () => {
   const shares = distribution[HONEST]!
   for (const ratios of LOG_RATIOS) expect(mean(shares, (cell) => Math.exp(ratios[cell]!))).toBeLessThan(1)
 })

@@ -84,7 +84,8 @@ export class Batching {
   #check(): void {
     if (this.#beginning || this.#waiting.size < Math.max(this.#active.size, 1)) return
     this.#beginning = true
-    // Requests that arrive together must begin together. Otherwise they end apart, in batches that cost more per token.
+    // Requests that arrive together must begin together. Otherwise they need separate, smaller batches to the end, and
+    // a small batch costs more per token.
     setImmediate(() => this.#begin())
   }
 

@@ -33,8 +33,8 @@ export class SlicePace {
    * others get the rest.
    *
    * Within a cohort, the first prompts wait until the later ones have the same number of tokens evaluated. So requests
-   * that arrive milliseconds apart begin to answer together. Apart, each step of the first one alone would cost three
-   * eighths of a step for eight (8 streams on a 0.5B model: 65 tokens per second apart, 70 together). Prompts do not
+   * that arrive milliseconds apart begin to answer together. A step for one sequence costs almost half as much as a step for
+   * eight, so separate steps waste time (8 streams on a 0.5B model: 65 tokens per second separately, 70 together). Prompts do not
    * wait for requests that arrive later; otherwise a busy node would serve only the newest.
    */
   divide(demands: readonly Demand[]): Division {
