@@ -25,7 +25,7 @@ import type { Network } from './network/network.ts'
 import type { Platform } from './platform/platform.ts'
 import type { ClientOptions, FindOptions, ReputationSettings } from './options.ts'
 import { MemoryReputationStore, Reputation } from './reputation/index.ts'
-import { toAsk, type ChatOptions, type CompletionOptions } from './base/request.ts'
+import { requiredFeatures, toAsk, type Ask, type ChatOptions, type CompletionOptions } from './base/request.ts'
 import { Selector, type Candidate, type RankedCandidate, type UserNodes, type Workload } from './select/index.ts'
 import { peerStandings, type PeerStanding } from './standing.ts'
 
@@ -122,7 +122,7 @@ class NetworkClient implements Client {
     this.#auditing = new Auditing({
       reputation,
       auditor,
-      otherAuditors: (digest, audited) => this.#otherAuditors(digest, audited),
+      otherAuditors: (digest, audited, ask) => this.#otherAuditors(digest, audited, ask),
       ask: async (peer, digest, ask, signal) => {
         const candidate = this.#serving(digest).find((one) => one.peer === peer)
         if (candidate === undefined) throw new PotluckError('no_providers', 'the node is not known now')
@@ -231,10 +231,11 @@ class NetworkClient implements Client {
     })
   }
 
-  #otherAuditors(digest: string, audited: string): OtherAuditor[] {
+  /** Nodes that can score tokens, and that support what the audited request used. */
+  #otherAuditors(digest: string, audited: string, ask: Ask): OtherAuditor[] {
     const bytes = parseDigest(digest)
     if (bytes === undefined) return []
-    const requirements = { features: ['score'] as const, maxTokens: undefined }
+    const requirements = { features: ['score' as const, ...requiredFeatures(ask)], maxTokens: undefined }
     const candidates = this.#selector.candidates(
       this.#directory.known(),
       { kind: 'digest', digest: bytes },

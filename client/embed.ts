@@ -21,8 +21,14 @@ import { dialable } from './discover/known-node.ts'
 import { parseModelSelector, type ModelSelector } from './discover/model-selector.ts'
 import { log } from './base/log.ts'
 import { askOnce, refusal } from './network/exchange.ts'
-import type { Dialable, Network } from './network/network.ts'
-import { CandidatePool, type PoolContext, type PooledRequest, type Selector } from './select/index.ts'
+import type { Network } from './network/network.ts'
+import {
+  CandidatePool,
+  type PoolContext,
+  type PooledRequest,
+  type RankedCandidate,
+  type Selector
+} from './select/index.ts'
 
 export interface EmbedOptions {
   /** As in `ChatOptions`. Default `auto`. */
@@ -56,24 +62,24 @@ export async function embed({ model = 'auto', input }: EmbedOptions, context: Em
   const vectors: Float32Array[] = []
   let promptTokens = 0
   for (;;) {
-    const record = await pool.start((candidate) => context.selector.begin(candidate, pool.workload))
+    const record = await pool.start((candidate) => context.selector.begin(candidate, pool.workload, 'embeddings'))
     const { candidate } = record
     const { digest, name } = candidate.model
     try {
       while (vectors.length < input.length) {
         const texts = batches[Math.floor(vectors.length / MAX_EMBED_TEXTS)]!
-        const reply = await askEmbed(dialable(candidate.node.card), { modelDigest: digest, texts }, context)
+        const reply = await askEmbed(candidate, { modelDigest: digest, texts }, context)
         vectors.push(...reply.vectors)
         promptTokens += reply.promptTokens
         request.model = { kind: 'digest', digest }
       }
-      record.served('embeddings')
+      record.served()
       return { vectors, promptTokens, peerId: candidate.peer, model: { digest: candidate.digest, name } }
     } catch (error) {
       if (!(error instanceof PotluckError)) throw error
       record.failed(error)
       pool.failed(error)
-      log.embed('…%s failed: %s, asking another node', candidate.peer.slice(-8), error.code)
+      log.embed('…%s failed with %s', candidate.peer.slice(-8), error.code)
     } finally {
       // After an unexpected error. Otherwise the record has ended already.
       record.failed({ code: 'aborted', retryAfterMs: undefined })
@@ -106,17 +112,18 @@ class EmbedRequestState implements PooledRequest {
 }
 
 async function askEmbed(
-  node: Dialable,
+  { node, predicted }: RankedCandidate,
   request: EmbedRequest,
   { network, timeouts, signal }: EmbedContext
 ): Promise<Embeddings> {
-  const { reply } = await askOnce(node, {
+  const { reply } = await askOnce(dialable(node.card), {
     network,
     protocol: EMBED_PROTOCOL,
     maxFrameBytes: MAX_EMBED_REPLY_BYTES,
     dialMs: timeouts.dialMs,
     request: { bytes: toFrame(request), timeoutMs: timeouts.requestMs },
-    replyMs: timeouts.firstTokenMs,
+    // The node reports no wait for embeddings, so the client adds its own estimate.
+    replyMs: timeouts.firstTokenMs + predicted.waitMs,
     timeoutCode: 'first_token_timeout',
     decode: (bytes) => {
       const decoded = decodeEmbedReply(bytes, request.texts.length)

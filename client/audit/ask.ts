@@ -56,7 +56,7 @@ export function otherAuditor(
   return {
     peerId: candidate.node.card.peerId,
     audit: async (request, signal) => {
-      const record = selector.begin(candidate, work)
+      const record = selector.begin(candidate, work, 'audit')
       try {
         const { reply } = await askOnce(dialable(candidate.node.card), {
           network,
@@ -64,7 +64,7 @@ export function otherAuditor(
           maxFrameBytes: MAX_NODE_FRAME_BYTES,
           dialMs: timeouts.dialMs,
           request: { bytes: encodeAuditRequest(request), timeoutMs: AUDIT_REQUEST_TIMEOUT_MS },
-          replyMs: AUDIT_REPLY_TIMEOUT_MS,
+          replyMs: AUDIT_REPLY_TIMEOUT_MS + candidate.predicted.waitMs,
           timeoutCode: 'first_token_timeout',
           decode: (bytes) => {
             const decoded = decodeAuditReply(bytes)
@@ -73,7 +73,7 @@ export function otherAuditor(
           },
           signal
         })
-        record.served('audit')
+        record.served()
         return reply
       } catch (error) {
         if (error instanceof PotluckError) record.failed(error)

@@ -54,7 +54,7 @@ export interface AuditingContext {
   /** The user's own auditor. */
   auditor: Auditor | undefined
   /** Returns the nodes that serve the model and can audit, without the audited node. */
-  otherAuditors: (digest: string, audited: string) => readonly OtherAuditor[]
+  otherAuditors: (digest: string, audited: string, ask: Ask) => readonly OtherAuditor[]
   /** Asks this node and no other. */
   ask: (peer: string, digest: string, ask: Ask, signal: AbortSignal) => Promise<CompleteAnswer>
   /** Returns whether the node is the user's own. The client does not audit it. */
@@ -94,7 +94,7 @@ export class Auditing {
     const peer = answer.peerId.toString()
     this.#probeSuspects(digest, ask)
     if (isOwn(peer) || this.#queue.queued >= MAX_QUEUED_AUDITS) return
-    const others = this.#context.otherAuditors(digest, peer).length
+    const others = this.#context.otherAuditors(digest, peer, ask).length
     const direct = this.canAudit(ask, digest, others + 1)
     if (!direct && others < QUORUM) return
     const tokens = direct ? record.promptTokens.length + record.answerTokens.length : PROBE_TOKENS
@@ -159,7 +159,7 @@ export class Auditing {
       return await auditor.audit(text === undefined ? request : { ...request, received: { text } }, signal)
     }
     if (!ask.shareable) return undefined
-    const others = otherAuditors(digest, peerId.toString())
+    const others = otherAuditors(digest, peerId.toString(), ask)
     return await auditByOthers(others, request, { nonce: this.#nonce, signal })
   }
 

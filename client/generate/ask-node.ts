@@ -22,7 +22,12 @@ export function workloadOf(ask: Ask): Workload {
  * @throws PotluckError as `sendRequest`
  */
 export async function askNode(candidate: RankedCandidate, ask: Ask, context: AttemptContext): Promise<CompleteAnswer> {
-  const attempt = new Attempt(candidate, toRequest(ask, candidate.model), { work: workloadOf(ask) }, context)
+  const attempt = new Attempt(
+    candidate,
+    toRequest(ask, candidate.model),
+    { work: workloadOf(ask), kind: 'probe' },
+    context
+  )
   let text = ''
   try {
     for (;;) {

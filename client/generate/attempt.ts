@@ -5,7 +5,7 @@ import { PotluckError, type GenerateRequest, type PhaseTimeouts } from '@potluck
 import type { Clock } from '../base/clock.ts'
 import { dialable } from '../discover/known-node.ts'
 import { stallAfterMs } from '../reputation/index.ts'
-import type { AttemptRecord, RankedCandidate, Selector, Workload } from '../select/index.ts'
+import type { AttemptKind, AttemptRecord, RankedCandidate, Selector, Workload } from '../select/index.ts'
 import type { AttemptEvent, SendRequest } from './wire.ts'
 
 export interface AttemptContext {
@@ -33,12 +33,12 @@ export class Attempt {
   constructor(
     candidate: RankedCandidate,
     request: GenerateRequest,
-    { work, hedge = false }: { work: Workload; hedge?: boolean },
+    { work, kind }: { work: Workload; kind: AttemptKind },
     { send, selector, clock, timeouts, signal }: AttemptContext
   ) {
     this.candidate = candidate
     this.request = request
-    this.record = selector.begin(candidate, work, { hedge })
+    this.record = selector.begin(candidate, work, kind)
     this.#clock = clock
     this.#events = send(dialable(candidate.node.card), request, {
       timeouts,

@@ -50,7 +50,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
   const failed = (attempt: Attempt, error: PotluckError): void => {
     answer.failed(error)
     pool.failed(error)
-    log.generate('…%s failed: %s, asking another node', attempt.candidate.peer.slice(-8), error.code)
+    log.generate('…%s failed with %s', attempt.candidate.peer.slice(-8), error.code)
   }
   for (;;) {
     const { attempt, first } = yield* raceToFirstToken(pool, answer, failed, context)

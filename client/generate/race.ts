@@ -80,8 +80,8 @@ export async function* raceToFirstToken(
         (error: unknown) => ({ type: 'failed', attempt, error })
       )
     )
-  const begin = (candidate: RankedCandidate, hedge: boolean): void => {
-    const attempt = new Attempt(candidate, answer.requestFor(candidate), { work: pool.workload, hedge }, context)
+  const begin = (candidate: RankedCandidate, kind: 'answer' | 'hedge'): void => {
+    const attempt = new Attempt(candidate, answer.requestFor(candidate), { work: pool.workload, kind }, context)
     running.add(attempt)
     expectNext(attempt)
     const lateMs = hedged ? Infinity : selector.hedgeAfterMs(candidate)
@@ -110,7 +110,7 @@ export async function* raceToFirstToken(
 
   try {
     for (;;) {
-      if (running.size === 0) await pool.start((candidate) => begin(candidate, false))
+      if (running.size === 0) await pool.start((candidate) => begin(candidate, 'answer'))
       const { done, next } = await firstOf(pending)
       pending.delete(done)
       if (!running.has(next.attempt)) continue
@@ -124,7 +124,7 @@ export async function* raceToFirstToken(
         const [other] = pool.next(0, 1)
         if (!hedged && other !== undefined && selector.takeHedge(other)) {
           hedged = true
-          begin(pool.take(other), true)
+          begin(pool.take(other), 'hedge')
         }
       } else if (next.type === 'looked') {
         const better = running.size > 1 ? undefined : selector.better(attempt.record, next.others, pool.workload)
@@ -133,7 +133,7 @@ export async function* raceToFirstToken(
           moves++
           log.generate('move from …%s to …%s', attempt.candidate.peer.slice(-8), better.peer.slice(-8))
           abandon(attempt)
-          begin(pool.take(better), false)
+          begin(pool.take(better), 'answer')
         }
       } else if (next.event.type === 'delta' || next.event.type === 'done') {
         for (const other of running) if (other !== attempt) abandon(other)

@@ -16,6 +16,12 @@ export interface SelectorMemory {
   ended: () => void
 }
 
+/**
+ * What an attempt is for. `hedge`: an answer, beside an attempt that runs already; `probe`: an answer that only audits need;
+ * `audit`: the node audits an answer of another node.
+ */
+export type AttemptKind = 'answer' | 'hedge' | 'embeddings' | 'probe' | 'audit'
+
 export interface RecordContext {
   reputation: Reputation
   directory: Pick<Directory, 'reportLoad' | 'evict'>
@@ -46,14 +52,16 @@ export class AttemptRecord {
   /** The wait that `accepted` reported, milliseconds. 0 before `accepted`. */
   reportedWaitMs: number = 0
   readonly #work: Workload
+  readonly #kind: AttemptKind
   readonly #context: RecordContext
   #firstTokenAt: number | undefined
   #ended = false
 
-  constructor(candidate: RankedCandidate, work: Workload, context: RecordContext) {
+  constructor(candidate: RankedCandidate, work: Workload, kind: AttemptKind, context: RecordContext) {
     this.candidate = candidate
     this.sentAt = context.now()
     this.#work = work
+    this.#kind = kind
     this.#context = context
   }
 
@@ -93,9 +101,10 @@ export class AttemptRecord {
   }
 
   /** A complete reply that has no tokens to time: embeddings, or an audit. */
-  served(work: 'embeddings' | 'audit'): void {
+  served(): void {
     if (!this.#end()) return
     this.#context.memory.accepted()
+    const work = this.#kind === 'audit' ? 'audit' : 'embeddings'
     this.#context.reputation.observe(this.candidate.peer, this.candidate.digest, { type: 'served', work })
   }
 
@@ -103,9 +112,12 @@ export class AttemptRecord {
   failed({ code, retryAfterMs }: Pick<PotluckError, 'code' | 'retryAfterMs'>): void {
     if (!this.#end()) return
     const { peer, digest } = this.candidate
-    const { backoff, evict } = ERROR_POLICY[code]
+    const { backoff, evict, penalty } = ERROR_POLICY[code]
     log.select('…%s ended with %s after %d ms', peer.slice(-8), code, Math.round(this.#context.now() - this.sentAt))
     if (backoff) this.#context.memory.backoff(retryAfterMs)
+    // A node that refuses or drops an audit, or is late with it, still answers. An audit has no `accepted`, so a full
+    // queue looks like silence. Only an unreachable node and a broken protocol count.
+    if (this.#kind === 'audit' && penalty !== 'unreachable' && penalty !== 'violation') return
     if (evict) this.#context.directory.evict(peer)
     this.#context.reputation.observe(peer, digest, { type: 'failed', code })
   }

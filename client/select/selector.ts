@@ -10,7 +10,7 @@ import type { KnownNode } from '../discover/known-node.ts'
 import type { ModelSelector } from '../discover/model-selector.ts'
 import { log } from '../base/log.ts'
 import { auditedTokens, type Reputation } from '../reputation/index.ts'
-import { AttemptRecord } from './attempt-record.ts'
+import { AttemptRecord, type AttemptKind } from './attempt-record.ts'
 import { backOff, type Backoff } from './backoff.ts'
 import {
   digestOf,
@@ -109,24 +109,22 @@ export class Selector {
     })
   }
 
-  /**
-   * Begins an attempt. It counts as in flight until its record ends.
-   *
-   * @param hedge true for a second attempt while the first one runs
-   */
-  begin(candidate: RankedCandidate, work: Workload, { hedge = false }: { hedge?: boolean } = {}): AttemptRecord {
+  /** Begins an attempt. It counts as in flight until its record ends. */
+  begin(candidate: RankedCandidate, work: Workload, kind: AttemptKind = 'answer'): AttemptRecord {
     const { peer, predicted } = candidate
     const sentAt = this.#now()
-    log.select('%s %s', hedge ? 'hedge to' : 'pick', describe(candidate))
-    if (!hedge) this.#hedging = earnHedge(this.#hedging)
+    log.select('%s %s', VERB[kind], describe(candidate))
+    // Hedges are a share of the answers. Probes and audits must not earn more of them.
+    if (kind === 'answer') this.#hedging = earnHedge(this.#hedging)
     this.#running.set(peer, [...(this.#running.get(peer) ?? []), sentAt])
-    return new AttemptRecord(candidate, work, {
+    return new AttemptRecord(candidate, work, kind, {
       reputation: this.#reputation,
       directory: this.#directory,
       now: this.#now,
       memory: {
         accepted: () => void this.#backoffs.delete(peer),
         firstToken: (waitedMs) => {
+          if (kind === 'probe') return
           this.#hedging = noteFirstToken(this.#hedging, waitedMs, predicted.ttftMs)
         },
         backoff: (retryAfterMs) => {
@@ -231,6 +229,15 @@ export class Selector {
     if (times.length > 1) this.#running.set(peer, times.toSpliced(times.indexOf(sentAt), 1))
     else this.#running.delete(peer)
   }
+}
+
+/** How the log names the beginning of an attempt. */
+const VERB: Readonly<Record<AttemptKind, string>> = {
+  answer: 'pick',
+  hedge: 'hedge to',
+  embeddings: 'pick for embeddings',
+  probe: 'probe',
+  audit: 'audit by'
 }
 
 /** Each rule of the order, as the log explains a choice. */

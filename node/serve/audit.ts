@@ -9,6 +9,7 @@ import {
   AUDIT_PROTOCOL,
   auditAnswer,
   decodeAuditRequest,
+  decodeClientFrame,
   encodeAuditReply,
   openAnswerRecord,
   PotluckError,
@@ -34,12 +35,18 @@ export function auditProtocol({
   return {
     id: AUDIT_PROTOCOL,
     decode: decodeAuditRequest,
-    check: () => checkDraining(servedModel()),
-    prepare: async (asked) => {
-      const { request } = await openAnswerRecord(asked.answer, asked.peerId)
+    check: ({ answer }) => {
+      checkDraining(servedModel())
+      const frame = decodeClientFrame(answer.request)
       // The user decides whether other nodes may see a request. Without this flag an honest client does not send it.
-      if (!request.shareable) throw new PotluckError('invalid_request', 'the request is not marked as shareable')
-      checkRequest(request, servedModel())
+      if (frame.type !== 'request' || !frame.request.shareable) {
+        throw new PotluckError('invalid_request', 'the request is not marked as shareable')
+      }
+      checkRequest(frame.request, servedModel())
+    },
+    // Verifies the signature, which is too much work for a node whose queue is full.
+    prepare: async (asked) => {
+      await openAnswerRecord(asked.answer, asked.peerId)
       return asked
     },
     run: async ({ answer, peerId }, { closed }) => await auditAnswer(answer, peerId, engine, { signal: closed }),

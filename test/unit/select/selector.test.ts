@@ -7,6 +7,7 @@ import { MemoryReputationStore, Reputation, type Claims } from '../../../client/
 import {
   Selector,
   type AnswerOutcome,
+  type AttemptKind,
   type AttemptRecord,
   type Candidate,
   type RankedCandidate,
@@ -83,8 +84,8 @@ class World {
     return best
   }
 
-  begin(node: KnownNode): AttemptRecord {
-    return this.selector.begin(this.first([node]), WORK)
+  begin(node: KnownNode, kind: AttemptKind = 'answer'): AttemptRecord {
+    return this.selector.begin(this.first([node]), WORK, kind)
   }
 
   counts(peer: string): object {
@@ -139,7 +140,7 @@ test('a node that refused comes last until its retry-after ends, or until it acc
 
 const ENDS: Record<string, (record: AttemptRecord) => void> = {
   complete: (record) => record.complete(OUTCOME, IDLE),
-  served: (record) => record.served('embeddings'),
+  served: (record) => record.served(),
   failed: (record) => record.failed({ code: 'aborted', retryAfterMs: undefined }),
   abandoned: (record) => record.abandoned()
 }
@@ -193,10 +194,49 @@ test('a complete reply without tokens counts as a success and ends the backoff',
   world.begin(node).failed({ code: 'busy', retryAfterMs: 5_000 })
   expect(world.first([node]).why).toBe('resting')
   const before = world.reputation.score('a', DIGEST).reliabilityMean
-  world.begin(node).served('embeddings')
+  world.begin(node, 'embeddings').served()
   expect(world.first([node]).why).toBe('cold')
   expect(world.reputation.score('a', DIGEST).reliabilityMean).toBeGreaterThan(before)
   expect(world.counts('a')).toMatchObject({ served: { count: 1 } })
+})
+
+test('an audit for this client is counted, and does not make a node look reliable', () => {
+  const world = new World()
+  const node = world.node('a')
+  const before = world.reputation.score('a', DIGEST).reliabilityMean
+  world.begin(node, 'audit').served()
+  expect(world.reputation.score('a', DIGEST).reliabilityMean).toBe(before)
+  expect(world.counts('a')).toMatchObject({ served: { count: 1 } })
+})
+
+test.each(['unsupported', 'first_token_timeout', 'stream_cut'] as const)(
+  'an audit that ends with %s costs the node neither its card nor its score',
+  (code) => {
+    const world = new World()
+    const before = world.reputation.score('a', DIGEST).reliabilityMean
+    world.begin(world.node('a'), 'audit').failed({ code, retryAfterMs: undefined })
+    world.reputation.reached()
+    expect(world.evicted).toEqual([])
+    expect(world.reputation.score('a', DIGEST).reliabilityMean).toBe(before)
+  }
+)
+
+test('an audit that cannot be delivered drops the card', () => {
+  const world = new World()
+  world.begin(world.node('gone'), 'audit').failed({ code: 'dial_failed', retryAfterMs: undefined })
+  expect(world.evicted).toEqual(['gone'])
+})
+
+test('only answers earn hedges', () => {
+  const world = new World()
+  const known = world.first([world.node('a')])
+  for (let attempt = 0; attempt < 100; attempt++) {
+    world.selector.begin(known, WORK, 'audit').served()
+    world.selector.begin(known, WORK, 'probe').complete(OUTCOME, IDLE)
+  }
+  expect(world.selector.takeHedge(known)).toBe(false)
+  for (let attempt = 0; attempt < 40; attempt++) world.selector.begin(known, WORK, 'answer').complete(OUTCOME, IDLE)
+  expect(world.selector.takeHedge(known)).toBe(true)
 })
 
 test('a request that waits longer than reported moves to another node, and the reputation records the wait', () => {
