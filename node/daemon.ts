@@ -168,7 +168,7 @@ function watchNetwork(host: Host, advertiser: Advertiser): void {
     if (protocols.includes(KAD_PROTOCOL)) advertiser.peerGained()
   })
   host.addEventListener('self:peer:update', () => advertiser.addressesChanged())
-  // Some peers connected before these listeners: while the rates were measured, or as the relay of a reservation.
+  // Some peers connect before these listeners are added: while the node measures its rates, or as the node's relays.
   if (host.getPeers().length > 0) advertiser.peerGained()
 }
 

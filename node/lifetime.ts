@@ -1,4 +1,4 @@
-/** The end of a running daemon: its work in progress, and its cleanups, which run in reverse order. */
+/** Ends a running daemon: waits for the work in progress, then runs the cleanups in reverse order. */
 import { raceSignal } from 'race-signal'
 
 export class Lifetime {
@@ -17,7 +17,7 @@ export class Lifetime {
     this.#cleanups.push(cleanup)
   }
 
-  /** Work in progress. It must not reject, and must end soon after `stopping` fires. */
+  /** Adds work in progress. The promise must not reject, and the work must end soon after `stopping` fires. */
   track(work: Promise<void>): Promise<void> {
     const tracked = work.finally(() => this.#work.delete(tracked))
     this.#work.add(tracked)

@@ -10,7 +10,10 @@ import type { NodeMetrics } from './metrics/metrics.ts'
 export interface NodeOptions {
   /** The caller closes it. Stopping the node does not. */
   engine: Engine
-  /** Keeps the identity and the DHT records, for one daemon at a time. Default: memory, with a new identity. */
+  /**
+   * The directory for the identity and the DHT records. Only one daemon at a time can use it. Default: the node keeps
+   * them in memory, with a new identity.
+   */
   dataDirectory?: string
   /** Default: the key in the data directory. */
   privateKey?: PrivateKey
@@ -53,7 +56,10 @@ export interface PotluckNode {
   metrics: () => Promise<NodeMetrics>
   /** Calls the listener on every event, until the returned function is called. */
   onEvent: (listener: (event: NodeEvent) => void) => () => void
-  /** Advertises the shutdown, refuses new requests, finishes accepted ones for up to `limits.drainTimeoutMs`, stops. */
+  /**
+   * Advertises the shutdown, refuses new requests, and waits up to `limits.drainTimeoutMs` for accepted requests to
+   * finish. Then it stops the node.
+   */
   drain: () => Promise<void>
   /** Stops at once. Running requests fail with `draining`. */
   stop: () => Promise<void>

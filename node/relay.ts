@@ -11,7 +11,9 @@ import { dialDiscovered } from './network/lan.ts'
 import { createRelayHost } from './network/libp2p.ts'
 
 export interface RelayOptions {
-  /** Keeps the identity and the DHT records. Default: memory, with a new identity. */
+  /**
+   * The directory for the identity and the DHT records. Default: the relay keeps them in memory, with a new identity.
+   */
   dataDirectory?: string
   /** Default: the key in the data directory. */
   privateKey?: PrivateKey

@@ -1,7 +1,7 @@
 /**
  * Logs which peer exceeded which limit, never what the peer wrote.
  *
- * The lines are bounded too. Otherwise a peer that floods the node could fill its disk with log lines.
+ * It limits the number of lines. Otherwise a peer that floods the node could fill the node's disk with log lines.
  */
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
@@ -9,7 +9,7 @@ import type { Logger } from 'pino'
 import { ABUSE_LOG_INTERVAL_MS, ABUSE_LOG_PAIRS } from '../limits/limits.ts'
 
 interface LoggedPair {
-  /** No line for this pair before that time. */
+  /** The log writes no line for this pair before this time. */
   quietUntil: number
   /** Reports since the last line. */
   suppressed: number

@@ -1,8 +1,9 @@
 /**
  * Admission control: the limits that apply to a stream before the node reads its request.
  *
- * A stream takes memory from its first byte. Therefore the node bounds the streams of each peer, the failed requests of
- * each peer (see rate-limit.ts), and the streams of all peers whose request has not arrived.
+ * A stream takes memory from its first byte. Therefore the node limits three numbers: the open streams of each peer,
+ * the failed requests of each peer (see rate-limit.ts), and the unread streams of all peers together. A stream is
+ * unread until its whole request has arrived.
  */
 import { PotluckError } from '@potluck/protocol'
 
@@ -13,7 +14,7 @@ export interface AdmissionOptions extends Pick<
   NodeLimits,
   'streamsPerPeer' | 'unreadStreams' | 'failedRequestBurst' | 'failedRequestsPerSecond'
 > {
-  /** Peers whose rate limit is remembered. */
+  /** The most peers whose failed requests are remembered. */
   rememberedPeers: number
   /** Milliseconds; any origin. */
   now: () => number
@@ -26,7 +27,8 @@ export interface AdmittedStream {
   /**
    * The stream is done. Repeated calls have no effect.
    *
-   * @param strike the request failed through the peer's fault, so that it counts against the peer's rate limit
+   * @param strike counts the request against the peer's rate limit: it failed through the peer's fault, or the peer
+   *   cancelled it
    */
   release: (options: { strike: boolean }) => void
 }
@@ -36,7 +38,7 @@ export class AdmissionControl {
   readonly #failedRequests: RateLimit
   /** Open streams by peer. */
   readonly #streams = new Map<string, number>()
-  /** How to reset each unread stream, the oldest first. */
+  /** For each unread stream, the function that resets it. The oldest stream comes first. */
   readonly #unread = new Set<() => void>()
 
   constructor(options: AdmissionOptions) {
@@ -56,10 +58,10 @@ export class AdmissionControl {
   }
 
   /**
-   * Admits a stream, or counts the attempt against the peer's rate limit.
+   * Admits a stream. A refused attempt counts against the peer's rate limit.
    *
-   * @param reset resets the stream. Admission control calls it if another stream needs the place and this one has been
-   *   unread for longest
+   * @param reset resets the stream. Admission control calls it if there are too many unread streams and this one is the
+   *   oldest of them
    * @throws PotluckError `rate_limited`
    */
   admit(peer: string, reset: () => void): AdmittedStream {

@@ -2,12 +2,12 @@
  * The fair, bounded queue in front of the engine's slots.
  *
  * Waiting peers form a ring, and each peer has its own line of requests. A free slot goes to the next peer of the ring,
- * which then moves to the end of the ring. So a peer with a hundred requests gets one turn per round, like a peer
- * with one. For example, a peer's third request waits for its own first two, and for at most three requests of each
- * other peer. The ring takes memory only for peers that wait.
+ * which then moves to the end of the ring. So in each round a peer with a hundred requests gets one turn, like a peer
+ * with one request. For example, the third request of a peer waits for the first two requests of that peer, and for at
+ * most three requests of every other peer. The ring takes memory only for peers that wait.
  *
- * `enter` calls back, without timers or promises, so that the simulator can run the queue on its own clock. `join` is
- * the same with a promise for the slot.
+ * `enter` calls a function when a slot is free. It uses no timers and no promises, so that the simulator can run the
+ * queue on its own clock. `join` does the same, but returns a promise for the slot.
  */
 import { PotluckError, type Load } from '@potluck/protocol'
 import { raceSignal } from 'race-signal'
@@ -17,7 +17,7 @@ import { INITIAL_SERVICE_MS, SERVICE_TIME_WEIGHT } from '../limits/limits.ts'
 export interface QueueOptions {
   /** Requests that run at once. */
   slots: number
-  /** The most requests that can wait, of all peers. */
+  /** The most requests of all peers together that can wait. */
   capacity: number
   /** Milliseconds; any origin. */
   now: () => number
@@ -25,7 +25,7 @@ export interface QueueOptions {
 
 /** The place of a request in the queue or in a slot. */
 export interface Place {
-  /** Requests that start before this one, if no other arrives. 0 also if this one is in a slot. */
+  /** Requests that start before this one, if no other request arrives. Also 0 if this request is in a slot. */
   position: () => number
   /** Milliseconds until this request starts, estimated from recent service times. 0 if it is in a slot. */
   estimatedWaitMs: () => number
@@ -65,7 +65,10 @@ export class FairQueue {
     return this.#queued >= this.#options.capacity && this.#active.size >= this.#options.slots
   }
 
-  /** When half of the queue will be done. With a shorter pause, all refused callers would compete for one place. */
+  /**
+   * Milliseconds until half of the waiting requests have started. With a shorter pause, all refused callers would
+   * compete for one place.
+   */
   get retryAfterMs(): number {
     return Math.ceil(this.#waitFor(Math.floor(this.#queued / 2)))
   }
@@ -112,7 +115,7 @@ export class FairQueue {
     }
   }
 
-  /** The load. The estimated wait is that of a peer without requests in the queue. */
+  /** The current load. The estimated wait is for a peer that has no request in the queue yet. */
   load(): Load {
     const { slots } = this.#options
     const free = this.#active.size < slots
@@ -159,7 +162,9 @@ export class FairQueue {
     return this.#ring.get(entry.peer)?.includes(entry) ?? false
   }
 
-  /** Peers before this one in the ring get one turn more than the peers behind it. */
+  /**
+   * Until a request starts, each peer that is before its peer in the ring gets one turn more than each peer behind it.
+   */
   #position(entry: Entry): number {
     const turns = this.#ring.get(entry.peer)?.indexOf(entry) ?? -1
     if (turns === -1) return 0
@@ -177,7 +182,7 @@ export class FairQueue {
     const now = this.#options.now()
     const free = [...this.#active].map((entry) => {
       const left = this.#serviceMs - (now - (entry.startedAt ?? now))
-      // A request that takes longer than the mean does not end soon. Half of its time so far is a fair estimate.
+      // For a request that already takes longer than the mean, the estimate of the rest is half of its time so far.
       return left > 0 ? left : (now - (entry.startedAt ?? now)) / 2
     })
     while (free.length < this.#options.slots) free.push(0)

@@ -1,8 +1,9 @@
 /**
- * The rate limit of peers whose requests fail: a token bucket for each peer, and a bounded number of buckets.
+ * The rate limit for failed requests: a token bucket for each peer, and a limited number of buckets.
  *
- * Only requests that fail through the peer's own fault take a token. The queue and the slots already bound the requests
- * that the node answers, and a busy client must not be punished because its node is fast.
+ * A request takes a token if it fails through the peer's own fault, if the peer cancels it, or if admission control
+ * refuses it. A request that the node answers takes no token. The queue and the slots already limit those requests, and
+ * the rate limit must not punish a client for using a fast node.
  */
 import { LRUCache } from 'lru-cache'
 
@@ -11,7 +12,7 @@ export interface RateLimitOptions {
   capacity: number
   /** Tokens that a bucket regains each second. */
   perSecond: number
-  /** Buckets kept. The bucket of the peer that failed least recently is dropped first. */
+  /** The most buckets to keep. The bucket of the peer that failed least recently is dropped first. */
   peers: number
   /** Milliseconds; any origin. */
   now: () => number
@@ -19,7 +20,7 @@ export interface RateLimitOptions {
 
 interface Bucket {
   tokens: number
-  /** When `tokens` was counted. */
+  /** The time at which `tokens` was counted. */
   at: number
 }
 
@@ -39,7 +40,7 @@ export class RateLimit {
     return tokens >= 1 ? 0 : Math.ceil(((1 - tokens) / this.#options.perSecond) * 1000)
   }
 
-  /** Takes one token, or the rest of the last one. */
+  /** Takes one token, or what is left of it. */
   take(peer: string): void {
     const tokens = Math.max(0, this.#tokens(peer) - 1)
     this.#buckets.set(peer, { tokens, at: this.#options.now() })
@@ -47,7 +48,7 @@ export class RateLimit {
 
   #tokens(peer: string): number {
     const { capacity, perSecond, now } = this.#options
-    // Only `take` counts as a use of the bucket.
+    // `peek` does not count as a use of the bucket, but `take` does.
     const bucket = this.#buckets.peek(peer)
     if (bucket === undefined) return capacity
     const tokens = bucket.tokens + ((now() - bucket.at) / 1000) * perSecond

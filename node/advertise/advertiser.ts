@@ -36,7 +36,7 @@ export class Advertiser {
   #signed: SignedCard
   #sequence: number
   #draining = false
-  /** Some peer may store a card of this node. */
+  /** True if a peer may store a card of this node. */
   #published = false
   #providedAt = -Infinity
   #timer: NodeJS.Timeout | undefined
@@ -61,7 +61,10 @@ export class Advertiser {
     return this.#signed
   }
 
-  /** The DHT gained a peer. Too few peers may store the records, so the advertiser publishes them again soon. */
+  /**
+   * The DHT gained a peer. Until now, too few peers may have stored the records. So the advertiser publishes them
+   * again.
+   */
   peerGained(): void {
     this.#providedAt = -Infinity
     this.#change(false)
@@ -88,8 +91,9 @@ export class Advertiser {
   }
 
   /**
-   * Publishes a tombstone in place of the card, and stops renewing the provider records. Takes at most
-   * `WITHDRAW_TIMEOUT_MS`. The advertiser publishes nothing afterwards.
+   * Publishes a tombstone in place of the card, and stops renewing the provider records. A tombstone is a card that
+   * says that the node shuts down. This takes at most `WITHDRAW_TIMEOUT_MS`. The advertiser publishes nothing
+   * afterwards.
    */
   async withdraw(): Promise<void> {
     const keys = providerKeys(this.#signed.card.models)
@@ -109,7 +113,7 @@ export class Advertiser {
     }
   }
 
-  /** Stops, and publishes nothing. */
+  /** Stops without publishing a tombstone. */
   async stop(): Promise<void> {
     this.#stopped.abort()
     clearTimeout(this.#timer)
@@ -135,7 +139,7 @@ export class Advertiser {
     const { dht, logger, now, onPublished } = this.#options
     const signal = deadline(PUBLISH_TIMEOUT_MS, this.#stopped.signal)
     const before = this.#state
-    // A change from here on belongs to the next publication.
+    // A change that happens from here on belongs to the next publication.
     this.#state = { ...before, changedAt: undefined, urgent: false }
     this.#busy = true
     let storers = 0
@@ -166,7 +170,8 @@ export class Advertiser {
   }
 
   async #sign(): Promise<void> {
-    // Two cards signed in the same millisecond must not have the same sequence: storing peers could keep either.
+    // Two cards must not have the same sequence, even if they are signed in the same millisecond. Otherwise the peers
+    // that store cards could keep either of them.
     this.#sequence = Math.max(this.#options.now(), this.#sequence + 1)
     const signed = await signNow(this.#options, { draining: this.#draining, sequence: this.#sequence })
     if (signed.card.sequence > this.#signed.card.sequence) this.#signed = signed

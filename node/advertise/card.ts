@@ -25,7 +25,7 @@ export interface CardFacts {
   scope: Scope
 }
 
-/** The current card. With `draining` it is a tombstone: no models, no addresses, and it expires soon. */
+/** Returns the current card. With `draining` it is a tombstone: it has no models and no addresses, and expires soon. */
 export function buildCard(
   facts: CardFacts,
   { addresses, draining, sequence }: { addresses: readonly string[]; draining: boolean; sequence: number }
@@ -47,7 +47,7 @@ export function buildCard(
   }
 }
 
-/** The addresses for the card: public addresses first. In a public network, only those. */
+/** Returns the addresses for the card, public addresses first. In scope `public` it returns only public addresses. */
 export function selectAddresses(addresses: readonly string[], scope: Scope): string[] {
   const isPublic = (address: string): boolean => !isPrivate(multiaddr(address))
   const publicOnes = addresses.filter(isPublic)

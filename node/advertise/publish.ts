@@ -5,7 +5,7 @@ import type { CID } from 'multiformats/cid'
 
 export type Dht = Pick<KadDHT, 'put' | 'provide' | 'cancelReprovide'>
 
-/** The keys under which clients look for a node with these models. */
+/** Returns the keys under which clients look for a node with these models. */
 export function providerKeys(models: Card['models']): CID[] {
   if (models.length === 0) return []
   return [anyNodeCid(), ...models.flatMap(({ digest, name }) => [modelCid(digest), nameCid(name)])]
@@ -23,13 +23,16 @@ export async function putCard(dht: Dht, { peerId }: Card, bytes: Uint8Array, sig
   return await count(dht.put(cardKey(peerId), bytes, { signal }), stored)
 }
 
-/** Returns how many peers stored the provider record. If the keys differ, the lowest number. */
+/** Returns how many peers stored the provider records: the lowest number over all keys. */
 export async function provide(dht: Dht, keys: readonly CID[], signal: AbortSignal): Promise<number> {
   const stored = (event: QueryEvent): boolean => event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER'
   return Math.min(...(await Promise.all(keys.map(async (key) => await count(dht.provide(key, { signal }), stored)))))
 }
 
-/** Stops renewing the records. Other peers keep their copies until they expire, so clients must trust the card only. */
+/**
+ * Stops renewing the provider records. Other peers keep their copies until these expire. So a client must check the
+ * card of a node that it finds through a provider record.
+ */
 export async function stopProviding(dht: Dht, keys: readonly CID[], signal: AbortSignal): Promise<void> {
   await Promise.all(keys.map(async (key) => await dht.cancelReprovide(key, { signal })))
 }

@@ -1,24 +1,25 @@
 /**
- * When to publish the card again: a pure function of what happened so far.
+ * Decides when to publish the card again. These are pure functions of what happened so far.
  *
- * A record is stored by the peers that the node knew when it published. A node that just joined knows few peers, so it
- * publishes again as it learns of more, each time after a longer pause. It also publishes again at half of the card's
- * lifetime, because peers do not republish the values that they store. All times are milliseconds since the epoch.
+ * Only peers that the node knows when it publishes can store the record. A node that just joined knows few peers. So it
+ * publishes again when it learns of more peers, each time after a longer pause. It also publishes again after half of
+ * the card's lifetime, because peers do not republish the values that they store. All times are milliseconds since the
+ * epoch.
  */
 import { CARD_TTL_MS } from '@potluck/protocol'
 
 import { PUBLISH_DELAY_MS, PUBLISH_RETRY_MS } from '../limits/limits.ts'
 
 export interface PublishState {
-  /** The last attempt. Before the first: the start. */
+  /** The time of the last attempt. Before the first attempt: the time of the start. */
   attemptedAt: number
   /** Consecutive attempts that no peer confirmed. */
   failures: number
   /** Confirmed publications that a change caused. */
   renewals: number
-  /** The first change since the last attempt: the DHT gained a peer, or the card changed. */
+  /** The time of the first change since the last attempt. A change: the DHT gained a peer, or the card changed. */
   changedAt: number | undefined
-  /** The change must not wait: the node no longer serves what the published card says. */
+  /** True if the change must not wait, because the node no longer serves what the published card says. */
   urgent: boolean
 }
 
@@ -31,7 +32,7 @@ export function afterChange(state: PublishState, { at, urgent }: { at: number; u
   return { ...state, changedAt: state.changedAt ?? at, urgent: state.urgent || urgent }
 }
 
-/** The time of the next publication. */
+/** Returns the time of the next publication. */
 export function nextPublication({ attemptedAt, failures, renewals, changedAt, urgent }: PublishState): number {
   const regular = failures > 0 ? attemptedAt + doubled(failures) : attemptedAt + CARD_TTL_MS / 2
   if (changedAt === undefined) return regular
@@ -39,7 +40,9 @@ export function nextPublication({ attemptedAt, failures, renewals, changedAt, ur
   return Math.min(regular, Math.max(turn, changedAt + PUBLISH_DELAY_MS))
 }
 
-/** @param state at the beginning of the attempt. The caller must add a change that came later */
+/**
+ * @param state the state at the beginning of the attempt. The caller must add changes that happened during the attempt
+ */
 export function afterAttempt(state: PublishState, { at, storers }: { at: number; storers: number }): PublishState {
   const renewed = storers > 0 && state.changedAt !== undefined
   return {

@@ -1,4 +1,4 @@
-/** The client's side of the control socket: asks the daemon that runs on a data directory. */
+/** The client's side of the control socket: sends requests to the daemon that uses a data directory. */
 import { request, type RequestOptions } from 'node:http'
 import { text } from 'node:stream/consumers'
 
@@ -9,9 +9,9 @@ import { controlPath, decodeAudit, encodeJob, type OwnerAuditJob } from './share
 import type { NodeStatus } from './status.ts'
 
 /**
- * The daemon's status.
+ * Returns the daemon's status.
  *
- * @throws Error in one line, if no daemon runs there; the signal's reason
+ * @throws Error in one line, if no daemon uses the directory; the signal's reason
  */
 export async function readStatus(dataDirectory: string, signal?: AbortSignal): Promise<NodeStatus> {
   const timeout = deadline(LOCAL_REQUEST_TIMEOUT_MS, ...(signal === undefined ? [] : [signal]))

@@ -1,8 +1,8 @@
 /**
  * The daemon's side of the control socket: HTTP on a Unix socket in the data directory, for the owner only.
  *
- * `GET /status` returns the status, and `POST /audit` audits an answer. The socket needs no port and no key: the
- * permissions of the file keep other users out.
+ * `GET /status` returns the status, and `POST /audit` audits an answer. The socket needs no port and no key, because
+ * the permissions of its file exclude other users.
  */
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
@@ -55,7 +55,7 @@ async function answer(incoming: IncomingMessage, { status, audit }: Control): Pr
   let bytes = 0
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
     bytes += chunk.byteLength
-    if (bytes > MAX_AUDIT_JOB_BYTES) throw new Error('the job is larger than any answer')
+    if (bytes > MAX_AUDIT_JOB_BYTES) throw new Error('the audit job is too large')
     chunks.push(chunk)
   }
   return encodeAudit(await audit(decodeJob(Buffer.concat(chunks).toString())))

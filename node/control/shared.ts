@@ -18,14 +18,14 @@ import {
 export const MAX_SOCKET_PATH_BYTES = 103
 export const SOCKET_NAME = 'control.sock'
 
-/** Windows has no Unix sockets, so there it is a named pipe, with a hash of the directory as its name. */
+/** Returns the path of the socket. Windows uses a named pipe instead, whose name contains a hash of the directory. */
 export function controlPath(dataDirectory: string): string {
   const directory = resolve(dataDirectory)
   if (process.platform !== 'win32') return join(directory, SOCKET_NAME)
   return `\\\\.\\pipe\\potluck-${createHash('sha256').update(directory).digest('hex').slice(0, 32)}`
 }
 
-/** An answer to audit, and what the owner received of it. */
+/** An answer to audit, and the text that the owner received. */
 export interface OwnerAuditJob extends AuditRequest {
   received?: ReceivedAnswer
 }

@@ -1,4 +1,4 @@
-/** What the daemon reports to its owner, and the words that describe it. */
+/** The status that the daemon reports to its owner. */
 import { isPrivate } from '@libp2p/utils'
 import { formatDigest, type Card, type Load } from '@potluck/protocol'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -33,7 +33,7 @@ export function toStatusCard(card: Card): StatusCard {
   return { ...card, peerId: card.peerId.toString(), models }
 }
 
-/** Completes "reachable …" for a node with these addresses. */
+/** Returns how peers can reach a node with these addresses. The result completes a sentence: "reachable …". */
 export function describeReachability(addresses: readonly string[]): string {
   // A relayed address contains the relay's public address, which says nothing about the node itself.
   const relayed = addresses.filter((address) => address.includes('/p2p-circuit'))

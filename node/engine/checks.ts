@@ -3,7 +3,8 @@ import { PotluckError, type PromptInput } from '@potluck/protocol'
 import type { ScoreJob } from './interface.ts'
 
 /**
- * Refuses token ids that the model does not have. They come from the network, and llama.cpp ends the process for one.
+ * Refuses token ids that the model does not have. The ids come from the network, and an unknown id makes llama.cpp end
+ * the process.
  *
  * @throws PotluckError `invalid_request` with the name of the field
  */
@@ -13,7 +14,7 @@ export function checkTokens({ promptTokens, answerTokens }: ScoreJob, vocabulary
   if (!answerTokens.every(valid)) throw new PotluckError('invalid_request', 'answer_tokens: an id is unknown')
 }
 
-/** Returns the bytes of the text in a request. The rendered prompt has at least as many. */
+/** Returns the number of bytes of the text in a request. The rendered prompt has at least as many bytes. */
 export function inputBytes(input: PromptInput): number {
   if ('prompt' in input) return Buffer.byteLength(input.prompt)
   const texts = input.messages.flatMap(({ content, toolCalls = [] }) => [

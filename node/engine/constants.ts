@@ -9,42 +9,47 @@ export const DEFAULT_SLOTS = 4
 export const DEFAULT_CONTEXT_LENGTH = 8192
 
 /**
- * The most conversations that a node remembers by default, besides those in its slots. The share of the later turns of
- * chats that find their prefix in memory, by the number of remembered conversations: 7 % (0), 64 % (8), 84 % (16),
- * 90 % (32), 92 % (44), measured by `npm run simulate -- selection --seeds 6`. The other turns go to another node,
- * because the conversation's node is busy or gone.
+ * The most conversations that a node remembers by default, besides those in its slots. `npm run simulate -- selection
+ * --seeds 6` measured how many of the later turns of chats find their prefix in memory: 7 % if a node remembers 0
+ * conversations, 64 % with 8, 84 % with 16, 90 % with 32, and 92 % with 44. The other turns go to another node, because
+ * the conversation's node is busy or gone.
  */
 export const MOST_REMEMBERED = 48
 /**
- * The share of the free memory, after model and slots, that remembered conversations can take. Other programs and the
- * context for embeddings need the rest.
+ * Remembered conversations can take this share of the memory that the model and the slots leave free. Other programs
+ * and the context for embeddings need the rest.
  */
 export const SHARE_FOR_MEMORY = 0.5
 /** The most sequences of a context: llama.cpp's LLAMA_MAX_SEQ. */
 export const MOST_SEQUENCES = 256
 /**
- * A copy between sequences copies the whole context, so it must save enough prefill. The engine copies a prefix only if it
- * has at least one token per 64 tokens of context: 16 tokens for a context of 1,024. The two copies, out and back, cost
- * about as much as the prefill of two tokens. Measured on one thread: a copy takes 0.3 ms for crumb's context of 1,024
- * tokens, and 8 ms for 2,048 tokens of a 0.5B model (38 MB). Both take at most as long as the prefill of one token.
+ * A copy between sequences copies the whole context, even if only a few of its tokens are used. So the engine copies a
+ * prefix only if it has at least as many tokens as the context length divided by this number: 16 tokens for a context
+ * of 1,024. The engine copies a conversation twice: out of its slot, and later back into a slot. The two copies take at
+ * most as long as the prefill of 2 tokens, and save the prefill of at least 16. Measured on one thread: a copy takes
+ * 0.3 ms for crumb's context of 1,024 tokens, as long as the prefill of one token. It takes 8 ms for 2,048 tokens of a
+ * 0.5B model (38 MB), less than the prefill of one token.
  */
 export const CONTEXT_PER_COPY = 64
-/** The shortest prefix that is copied. A shorter one saves less than the wait for the context's lock costs. */
+/** The shortest prefix that the engine copies. A shorter prefix saves less time than the wait for the lock takes. */
 export const LEAST_COPIED_TOKENS = 16
-/** The most tokens with which a template opens an answer. A prompt ends with them, and the next turn can lack them. */
+/**
+ * The most tokens with which a chat template opens an answer, such as `<|im_start|>assistant`. A prompt ends with these
+ * tokens, but they can be missing from the prompt of the next turn.
+ */
 export const OPENING_TOKENS = 8
 
 /**
  * Shortest time between two messages of one generation; a reader does not notice it. At 50 tokens per second each token
- * gets its own message; at 2,000 a message carries 40 tokens. Each message costs node and client together about 0.7 ms
- * of processor time, whatever it carries.
+ * gets its own message; at 2,000 a message carries 40 tokens. Each message takes about 0.7 ms of processor time, in
+ * node and client together, however many tokens it carries.
  */
 export const DELTA_INTERVAL_MS = 20
 
 /** Longest time that an event waits for the next round of evaluations, if none begins. */
 export const OUTBOX_MS = 2
 
-/** After this many crashes within the window the engine stays down, because the model is the likely cause. */
+/** After this many crashes within the window, the engine does not restart, because the model is the likely cause. */
 export const CRASH_LIMIT = 3
 export const CRASH_WINDOW_MS = 60_000
 /** Delay before the first restart. It doubles with each crash in the window. */
@@ -53,8 +58,8 @@ export const RESTART_DELAY_MS = 250
 export const STDERR_TAIL_BYTES = 4096
 
 /**
- * Longest evaluation of a slice of prompts. An evaluation cannot be interrupted, so an abort then takes at most 200 ms,
- * including the messages to and from the process. Shorter slices cost more per token.
+ * Longest evaluation of a slice of prompts. An evaluation cannot be interrupted. With this limit, an abort takes at
+ * most 200 ms, including the messages to and from the process. Shorter slices cost more per token.
  */
 export const PREFILL_SLICE_MS = 195
 /** The first slice, before any measurement: 0.8 s on a machine that evaluates 20 tokens per second. */
@@ -71,26 +76,32 @@ export const SLICE_STEP_TOKENS = 16
  * fewer, so that no rest remains.
  */
 export const KERNEL_ROWS = 4
-/** Rounds after the first round of a prompt in which other new prompts still join its cohort. */
+/**
+ * Prompts that begin at about the same time form a cohort (see `SlicePace`). New prompts can join a cohort for this
+ * many rounds after its first round.
+ */
 export const COHORT_ROUNDS = 2
 /** The smallest slice. In a smaller one, each token costs nearly as much as a token that is evaluated alone. */
 export const LEAST_SLICE_TOKENS = 8
 /** The most tokens of one evaluation: llama.cpp's own default. Larger batches are not faster. */
 export const BATCH_TOKENS = 512
 
-/** A smaller model runs on one thread, because two threads would spend more time on synchronisation than they save. */
+/** A model with fewer bytes runs on one thread, because synchronising two threads would take longer than it saves. */
 export const ONE_THREAD_MODEL_BYTES: number = 64 * 1024 * 1024
 
-/** Sets of allowed tokens in the cache: 19 KB each with a vocabulary of 150,000. */
+/** The most sets of allowed tokens in the cache. A set takes 19 KB with a vocabulary of 150,000 tokens. */
 export const MASKS_KEPT = 512
 /**
- * The most bytes to try for one such set: about 200 ms, during which no other answer continues. An ordinary schema
- * needs a tenth.
+ * The most bytes that the engine tries while it computes one such set. This takes about 200 ms, during which no other
+ * answer continues. An ordinary schema needs about 100,000.
  */
 export const MASK_STEPS = 1_000_000
-/** Grammars in the cache. An application sends the same schema with many requests. */
+/** The most grammars in the cache. An application sends the same schema with many requests. */
 export const GRAMMARS_KEPT = 64
-/** Native samplers of one slot with a set of allowed tokens: 3 MB each with a vocabulary of 150,000. */
+/**
+ * The most native samplers that a slot keeps for sets of allowed tokens. A sampler takes 3 MB with a vocabulary of
+ * 150,000 tokens.
+ */
 export const MASKED_SAMPLERS = 4
 
 /** The most tokens of a text for an embedding; applications split longer texts. It takes 0.25 GiB for an 8B model. */

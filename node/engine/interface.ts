@@ -42,7 +42,7 @@ export interface EngineBackend {
   accelerator: string
   /** Name and version, such as "node-llama-cpp/3.22.1". */
   engine: string
-  /** Types of the keys and values in the KV cache, such as "bf16/f16". */
+  /** The type of the keys in the KV cache, a slash, and the type of the values: "bf16/f16". */
   kvType: string
   flashAttention: boolean
   /** Name of the GPU; undefined on a CPU. */
@@ -98,12 +98,14 @@ export interface PositionScores {
 
 export interface EngineCounters {
   /**
-   * Tokens evaluated since the start, in prompts and in answers. Tests check with them that an abort stops the evaluation.
+   * Tokens evaluated since the start of the engine's process, in prompts (`prefillTokens`) and in answers
+   * (`decodeTokens`). Tests use these numbers to check that an abort stops the evaluation.
    */
   prefillTokens: number
   decodeTokens: number
   /** Slots in use. */
   activeSlots: number
+  /** How often the engine's process started again after a crash. */
   restarts: number
 }
 
@@ -112,7 +114,10 @@ export interface Engine {
   readonly backend: EngineBackend
   /** The most generations at once. */
   readonly slots: number
-  /** Conversations in memory besides those in the slots. Their next turn only evaluates the new tokens. */
+  /**
+   * The number of conversations that the engine can remember besides those in the slots. The next turn of a remembered
+   * conversation only evaluates the new tokens.
+   */
   readonly remembered: number
   readonly status: EngineStatus
   /** Calls the listener on every change of `status`. Returns a function that removes the listener. */

@@ -1,9 +1,9 @@
 /**
  * Remembers conversations that lost their slot to other requests.
  *
- * A context has two kinds of sequences. The engine evaluates requests on the slots. The other sequences only store a
- * conversation that was in a slot before, because a person often thinks longer than a slot stays free. When a request
- * continues such a conversation, the engine copies it to the slot.
+ * A context has two kinds of sequences. The engine evaluates requests on the slots. Each other sequence only stores a
+ * conversation that was in a slot before. It is needed because another request often takes the slot before the person
+ * sends the next message. When a request continues a stored conversation, the engine copies it back to a slot.
  *
  * This module only decides which sequence is copied where. The engine makes the copies; the simulator uses the same
  * decisions to count how many conversations find their prefix.
@@ -37,7 +37,7 @@ export class ConversationMemory<S extends SlotView> {
   readonly slots: readonly S[]
   readonly #kept: readonly S[]
   readonly #least: number
-  /** For each sequence, the number of the event in which its content was last used or extended. */
+  /** For each sequence, the number of the latest event that used or extended its content. Events are counted from 1. */
   readonly #usedAt = new Map<S, number>()
   /** The tokens of the latest request in each slot. The slot's content after them is an answer. */
   readonly #asked = new Map<S, readonly number[]>()
@@ -80,7 +80,10 @@ export class ConversationMemory<S extends SlotView> {
     this.#touch(slot)
   }
 
-  /** Returns the remembered sequence with the longest common prefix, of at least `least` tokens; if equal, the latest. */
+  /**
+   * Returns the remembered sequence with the longest common prefix, of at least `least` tokens. If several are equal,
+   * it returns the one that was used last.
+   */
   #longest(tokens: readonly number[], least: number): S | undefined {
     let longest: S | undefined
     let most = least
@@ -95,9 +98,9 @@ export class ConversationMemory<S extends SlotView> {
   }
 
   /**
-   * Whether the slot's content is worth a copy before it is cut to its common prefix with the tokens. It is not if the
-   * tokens continue the same conversation without the end of its last answer (without its reasoning, or for another
-   * answer), because the conversation never uses that end again.
+   * Whether to copy the slot's content before the engine cuts it to its common prefix with the tokens. A copy has no
+   * use if the tokens continue the same conversation but omit the end of its last answer. For example, the client omits
+   * the reasoning, or asks for another answer. The conversation never uses that end again.
    */
   #worthKeeping(slot: S, tokens: readonly number[]): boolean {
     const common = commonPrefix(slot.cached, tokens)
@@ -115,7 +118,9 @@ export class ConversationMemory<S extends SlotView> {
     return oldest !== undefined && this.#used(oldest) < this.#used(slot) ? oldest : undefined
   }
 
-  /** Whether another sequence contains the same tokens: those of an earlier turn, or none. */
+  /**
+   * Whether another sequence begins with the same tokens: it has a later turn of the conversation, or `kept` is empty.
+   */
   #isRedundant(kept: S): boolean {
     const others = [
       // A busy slot can still contain tokens that its request will replace.

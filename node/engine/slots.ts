@@ -23,10 +23,10 @@ export function commonPrefix(a: readonly number[], b: readonly number[]): number
 /**
  * Returns the best free slot for these tokens; undefined if all are busy.
  *
- * The worth of a slot is the number of tokens that it saves minus the number that the request overwrites. The second
- * number matters: all templates begin alike, so without it all conversations would go to the same slot. Between slots
- * without worth, one next to a busy slot is better, because llama.cpp evaluates sequences together only if their ids
- * are consecutive (ids 0, 2, 4, 6 took 2.3 times as long as 0 to 3).
+ * The worth of a slot is the number of cached tokens that the request reuses, minus the number that it overwrites. All
+ * prompts of a template begin alike, so without the second number all conversations would go to the same slot. If no
+ * slot has a positive worth, a slot next to a busy slot is better, because llama.cpp evaluates sequences together only
+ * if their ids are consecutive (ids 0, 2, 4, 6 took 2.3 times as long as 0 to 3).
  */
 export function chooseSlot<S extends SlotView>(slots: readonly S[], tokens: readonly number[]): S | undefined {
   let best: S | undefined

@@ -18,14 +18,14 @@ interface Run {
   answerTokens: number
 }
 
-/** Small enough for a slow machine. Its rates count only if there is no time for a whole run. */
+/** Small enough for a slow machine. Its rates are used only if there is no time for a whole run. */
 const SMALL: Run = { promptTokens: 32, answerTokens: 8 }
 /** Long enough that the fixed cost of an evaluation does not matter. */
 const WHOLE: Run = { promptTokens: 256, answerTokens: 32 }
 
 /**
- * Returns the medians of as many runs as fit in `MEASURE_MS`, or more time if the engine is slow. An engine that fails
- * has rates of 0.
+ * Measures as many runs as fit into `MEASURE_MS`, and returns the median rates. With a slow engine this can take
+ * longer, up to `MEASURE_LIMIT_MS`. If the engine fails, the rates are 0.
  *
  * @throws only the signal's reason
  */
@@ -45,7 +45,7 @@ export async function measureRates(engine: MeasuredEngine, signal: AbortSignal):
   }
 }
 
-/** The rates measured until the signal fires. */
+/** Returns the rates that are measured before the signal fires. */
 async function measureOnce(
   engine: MeasuredEngine,
   { promptTokens, answerTokens }: Run,
@@ -70,7 +70,7 @@ async function measureOnce(
       if (event.type === 'prefill') {
         rates.prefillTokensPerSecond = perSecond(prompt.length - event.cachedTokens, event.prefillMs)
       }
-      // The evaluation of the prompt gives the first token.
+      // The first token does not count, because the evaluation of the prompt gives it.
       if (event.type === 'done') {
         rates.decodeTokensPerSecond = perSecond(event.usage.completionTokens - 1, event.decodeMs)
       }
@@ -81,7 +81,7 @@ async function measureOnce(
   return rates
 }
 
-/** A prompt that begins differently in each run. Otherwise the run would measure the engine's cache. */
+/** Returns a prompt that begins differently in each run. Otherwise the run would measure the engine's cache. */
 async function somePrompt(engine: MeasuredEngine, length: number, run: number, signal: AbortSignal): Promise<number[]> {
   const text = `${run} ${run} ${'The quick brown fox jumps over the lazy dog. '.repeat(length / 8)}`
   const tokens = await engine.tokenize({ prompt: text }, signal)
@@ -92,7 +92,7 @@ function perSecond(tokens: number, ms: number): number {
   return tokens > 0 && ms > 0 ? (tokens / ms) * 1000 : 0
 }
 
-/** The median of the measured values. Undefined if no run measured one. */
+/** Returns the median of the values above 0; undefined if there are none. */
 function median(values: readonly number[]): number | undefined {
   const sorted = values.filter((value) => value > 0).toSorted((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)]

@@ -1,7 +1,7 @@
 /**
  * Every limit of the daemon and the relay, with its reason. Times are in milliseconds, sizes in bytes.
  *
- * The owner can set those in `NodeLimits`. The others follow from the protocol. The engine's limits are in
+ * The owner can set the limits in `NodeLimits`. The others follow from the protocol. The engine's limits are in
  * `engine/constants.ts`.
  */
 import {
@@ -13,7 +13,7 @@ import {
 } from '@potluck/protocol'
 
 export interface NodeLimits {
-  /** Waiting requests for each slot. Default 8: behind eight answers, a caller is better off with another node. */
+  /** Waiting requests for each slot. Default 8: a caller that would wait for more answers should use another node. */
   queuedPerSlot: number
   /**
    * Open streams of one peer, whether their requests are being read, queued or answered. Default 16: enough for a
@@ -21,19 +21,20 @@ export interface NodeLimits {
    */
   streamsPerPeer: number
   /**
-   * Open streams of all peers whose request has not arrived yet. Default 64: an honest request arrives within a
-   * round trip, and the node may have to hold 64 unread frames of 2 MiB. At the limit the node resets the stream
-   * that has been silent for longest, so that silent streams cannot block other peers.
+   * Unread streams of all peers together: open streams whose request has not arrived yet. Default 64: an honest request
+   * arrives within a round trip, and the node may have to hold 64 incomplete frames of 2 MiB. At the limit the node
+   * resets the oldest unread stream, so that silent streams cannot block other peers.
    */
   unreadStreams: number
-  /** From the opening of a stream until the whole request arrived. The protocol's default: 10 s. */
+  /** The time from the opening of a stream until the whole request must have arrived. The protocol's default: 10 s. */
   requestReadTimeoutMs: number
   /** How long a caller that grants no credit, or does not read, may hold a slot. The protocol's default: 30 s. */
   creditTimeoutMs: number
   /**
-   * The rate limit of a peer: how many of its requests may fail through its own fault (invalid, cut off, stalled) in
-   * a burst, and how many more each second. Default 64 and 2: a client with a careless retry loop stays below. The
-   * node refuses a flood before it reads a byte of it. Answered requests do not count.
+   * The rate limit of a peer: how many of its requests may fail through its own fault (such as invalid, cut off,
+   * cancelled or stalled) in a burst, and how many more each second. Default 64 and 2: a client with a careless retry
+   * loop stays below. Above the limit the node refuses the peer's streams before it reads a byte of them. Answered
+   * requests do not count.
    */
   failedRequestBurst: number
   failedRequestsPerSecond: number
@@ -63,35 +64,39 @@ export const RATE_LIMITED_PEERS = 4096
 /** The shortest pause that the node asks of a peer that exceeded its rate limit or its streams. */
 export const RATE_LIMITED_RETRY_MS = 1_000
 
-/** The abuse log writes one line for a peer and limit in this time. The next line counts the suppressed ones. */
+/**
+ * In this time, the abuse log writes one line for a peer and limit. The next line has the number of suppressed lines.
+ */
 export const ABUSE_LOG_INTERVAL_MS = 10_000
 /** Pairs of peer and limit that the abuse log remembers. */
 export const ABUSE_LOG_PAIRS = 1024
 
 /**
  * Inbound streams of one connection. A peer can fill a stream's window of 256 KiB before the node reads it, so this
- * bounds the memory of a connection, to 16 MiB by default. No protocol has its own, lower limit: if a peer opens too many
- * streams at once, libp2p resets all of them, and the peer does not learn the reason.
+ * bounds the memory of a connection, to 16 MiB by default. No protocol has its own, lower limit: if a peer opens too
+ * many streams at once, libp2p resets all of them, and the peer does not learn the reason.
  */
 export function streamsPerConnection({ streamsPerPeer }: Pick<NodeLimits, 'streamsPerPeer'>): number {
   return 2 * streamsPerPeer + OTHER_STREAMS_PER_CONNECTION
 }
-/** For the DHT, identify, ping and cards. */
+/** Streams for the DHT, identify, ping and cards. */
 const OTHER_STREAMS_PER_CONNECTION = 32
 /** Connections of one peer: TCP, WebSocket, relayed, and a new one beside a dead one. */
 export const CONNECTIONS_PER_PEER = 4
-/** For sending a card or an error to a peer that does not read. */
+/** The longest time for sending a card or an error to a peer that does not read. */
 export const SHORT_WRITE_TIMEOUT_MS = 10_000
 
 /**
- * Tokens that the engine may compute ahead of the stream, whatever the caller granted. Otherwise a caller that grants
- * credit and does not read could fill the node's memory. As many as a caller usually grants.
+ * Tokens that the engine may compute ahead of the stream, even if the caller granted more credit. Otherwise a caller
+ * that grants credit and does not read could fill the node's memory. It is the credit that a caller usually grants.
  */
 export const ENGINE_LEAD_TOKENS: number = CREDIT_WINDOW
 
-/** For the caller to read an error or a card and close its side: a round trip or two, also through a relay. */
+/**
+ * The time for the caller to read an error or a card and close its side: one or two round trips, also through a relay.
+ */
 export const LINGER_MS = 2_000
-/** The same after a result: half a MB in windows and buffers, at 20 KB/s, must arrive first. */
+/** The same after a result. Windows and buffers can still hold half a MB, which takes about 25 s at 20 KB/s. */
 export const DELIVERY_MS = 30_000
 
 /** No token of a known vocabulary is longer. A prompt with more bytes per token of context cannot fit. */
@@ -100,10 +105,10 @@ export const MAX_BYTES_PER_TOKEN = 128
 export const INITIAL_SERVICE_MS = 5_000
 /** Weight of the newest answer in the moving average of service times: about the last twelve count. */
 export const SERVICE_TIME_WEIGHT = 0.15
-/** The pause that a node asks of a caller while its engine restarts: loading a model from the page cache. */
+/** The pause that a node asks of a caller while its engine restarts: the time to load a model from the page cache. */
 export const RESTART_RETRY_MS = 2_000
 
-/** A relay's connections: one for each reservation, and as many for clients that come and go. */
+/** A relay's connections: one for each reservation, and the rest for clients that connect for a short time. */
 export const RELAY_CONNECTIONS = 2048
 /** Reservations that a relay grants. A handful of homes would fill libp2p's default of 15. */
 export const RELAY_RESERVATIONS = 512
@@ -115,7 +120,9 @@ export const RELAY_STREAMS = 128
  */
 export const RELAYED_BYTES: bigint = 1n << 30n
 export const RELAYED_DURATION_MS: number = 2 * 60 * 60 * 1000
-/** Relays on which a node without a public address makes a reservation. One relay may fail. */
+/**
+ * The number of relays on which a node without a public address makes a reservation. With two, one of them can fail.
+ */
 export const RELAY_RESERVATIONS_WANTED = 2
 
 /**
@@ -129,8 +136,9 @@ export const INBOUND_CONNECTIONS: Record<Scope, { perSecond: number; pending: nu
 }
 
 /**
- * DHT entries that a peer stores: cards of up to 16 KiB, usually about 1 KiB, and provider records of 100 bytes. Each
- * entry has twenty copies, spread over all peers, so this is enough for a network of 50,000 nodes.
+ * The most DHT entries that a peer stores: cards of up to 16 KiB, usually about 1 KiB, and provider records of 100
+ * bytes. The DHT keeps twenty copies of each entry, spread over all peers, so this is enough for a network of 50,000
+ * nodes.
  */
 export const MAX_STORED_CARDS = 4_096
 export const MAX_STORED_PROVIDERS = 65_536
@@ -141,26 +149,30 @@ export const MAX_STORED_PROVIDERS = 65_536
  */
 export const PING_TIMEOUT_MS = 15_000
 
-/** From a connection to a bootstrap peer until the peer reports its protocols. libp2p waits 5 s, and asks once. */
+/**
+ * The longest time from the connection to a bootstrap peer until it reports its protocols. libp2p asks once, for 5 s.
+ */
 export const IDENTIFY_WAIT_MS = 10_000
-/** Pause before the node dials a bootstrap address again, doubled from the first to the last. */
+/** Pause before the node dials a bootstrap address again. It doubles after each failure, from `first` to `last`. */
 export const BOOTSTRAP_RETRY_MS: { first: number; last: number } = { first: 500, last: 60_000 }
 /** With this many connections the DHT needs no bootstrap peer, so the node does not dial a lost one again. */
 export const ENOUGH_CONNECTIONS = 16
 
 /**
- * Until a new peer of the DHT looks for its neighbours. All its other queries wait for that one. The query itself
- * waits for a first peer, so libp2p's default of one second would only delay the first card.
+ * Delay before a new peer of the DHT looks for its neighbours. All its other queries wait for this query. The query
+ * itself waits for a first peer, so libp2p's default of one second would only delay the first card.
  */
 export const FIRST_SELF_QUERY_MS = 50
 
-/** Pause before the node publishes its card again, after a failure or a change: doubled from the first to the last. */
+/** Pause before the node publishes its card again after a failure or a change. It doubles from `first` to `last`. */
 export const PUBLISH_RETRY_MS: { first: number; last: number } = { first: 1_000, last: 10 * 60_000 }
-/** From a change until the node publishes it, so that several changes at once cause one publication. */
+/** Delay from a change until the node publishes it, so that several changes at once cause one publication. */
 export const PUBLISH_DELAY_MS = 100
-/** One publication of the card and the provider records. A DHT query across the world takes seconds. */
+/** Timeout of one publication of the card and the provider records. A DHT query across the world takes seconds. */
 export const PUBLISH_TIMEOUT_MS = 60_000
-/** Publishing the tombstone of a node that shuts down. It is optional, so it must not delay the shutdown for long. */
+/**
+ * Timeout for publishing the tombstone of a node that shuts down. It is optional, so it must not delay the shutdown.
+ */
 export const WITHDRAW_TIMEOUT_MS = 3_000
 /** A tombstone must be valid for longer than clients cache a card. */
 export const TOMBSTONE_TTL_MS: number = 10 * 60 * 1000
@@ -170,10 +182,12 @@ export const PROVIDE_INTERVAL_MS: number = 12 * 60 * 60 * 1000
 /** How long measuring the engine's rates at the start should take, and how many answers it measures at most. */
 export const MEASURE_MS = 1_500
 export const MEASURE_RUNS = 5
-/** The most that it may take: a small prompt on a processor that is too slow for its model. */
+/** The most that the measurement may take: enough for a small prompt on a processor that is too slow for its model. */
 export const MEASURE_LIMIT_MS = 10_000
 
-/** For a request to the control socket or the metrics port. A local program that takes longer does not respond. */
+/**
+ * Timeout of a request to the control socket or the metrics port. A local program that takes longer does not respond.
+ */
 export const LOCAL_REQUEST_TIMEOUT_MS = 5_000
-/** The owner's audit job: an audit request in Base64, and the answer's text. */
+/** The most bytes of the owner's audit job, which is an audit request in Base64 and the answer's text. */
 export const MAX_AUDIT_JOB_BYTES: number = 4 * MAX_FRAME_BYTES

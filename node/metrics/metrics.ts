@@ -23,9 +23,9 @@ export interface NodeMetrics {
   promptTokens: number
   /** Tokens sent. */
   generationTokens: number
-  /** From the request's arrival to its first token. */
+  /** The time from the arrival of a request to its first token. */
   timeToFirstTokenSeconds: Distribution
-  /** Between two deltas of one answer. */
+  /** The time between two deltas of one answer. */
   interTokenLatencySeconds: Distribution
   /** Undefined while the engine is down. */
   engine: EngineCounters | undefined
@@ -48,7 +48,7 @@ export interface AnswerObserver {
 }
 
 const PREFIX = 'potluck_'
-/** Seconds, the same as vLLM's: from a cached prefix on a GPU to a long prompt on a processor. */
+/** Limits in seconds, the same as vLLM's. They range from a cached prefix on a GPU to a long prompt on a processor. */
 const FIRST_TOKEN_BUCKETS = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 40]
 const INTER_TOKEN_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]
 
@@ -59,7 +59,7 @@ export class Metrics {
   readonly #running = this.#gauge('num_requests_running', 'Requests in a slot')
   readonly #waiting = this.#gauge('num_requests_waiting', 'Requests in the queue')
   readonly #slotsFree = this.#gauge('num_slots_free', 'Slots without a request')
-  readonly #streams = this.#gauge('num_streams_open', 'Streams with a request or waiting for one')
+  readonly #streams = this.#gauge('num_streams_open', 'Open streams with a request, or waiting for one')
   readonly #promptTokens = this.#counter('prompt_tokens_total', 'Tokens of accepted prompts, including cached tokens')
   readonly #generationTokens = this.#counter('generation_tokens_total', 'Tokens sent')
   readonly #finished = this.#counter('requests_finished_total', 'Generate, embed and audit requests by outcome', [
@@ -118,7 +118,7 @@ export class Metrics {
     }
   }
 
-  /** In the text format of Prometheus. */
+  /** Returns the metrics in the text format of Prometheus. */
   async text(): Promise<{ contentType: string; body: string }> {
     const now = await this.snapshot()
     this.#running.set(now.requestsRunning)

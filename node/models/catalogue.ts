@@ -28,7 +28,7 @@ const OVERHEAD_FACTOR = 1.2
 const OVERHEAD_BYTES = 0.5e9
 
 /**
- * The models that fit in memory, the largest first.
+ * Returns the models that fit in memory, the largest first.
  *
  * @param freeBytes available memory: of the GPU if there is one, otherwise of the machine
  */

@@ -1,9 +1,10 @@
 /**
  * Keeps a node connected to its bootstrap peers.
  *
- * libp2p's own bootstrap module dials each address once. A node would stay alone if it starts before its relay, or if
- * the relay restarts with an empty routing table. This module dials each address again, after longer and longer pauses,
- * until the peer answers. It does so again after the connection is lost, unless the node has enough other connections.
+ * libp2p's own bootstrap module dials each address once. With it, a node would stay alone if it starts before its
+ * relay, or if the relay restarts with an empty routing table. This module dials each address until the peer answers,
+ * with longer and longer pauses. It dials again when the connection is lost, unless the node has enough other
+ * connections.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -53,8 +54,8 @@ async function keepOne(host: BootstrapHost, address: string, { logger, signal }:
 }
 
 /**
- * Resolves when the peer's protocols are known, and so whether it belongs to the DHT. libp2p asks once for each
- * connection. If the answer gets lost on a loaded machine, the connection stays open and is of no use.
+ * Resolves when the peer's protocols are known. They show whether the peer belongs to the DHT. libp2p asks for them
+ * once for each connection. If the answer gets lost on a loaded machine, the connection stays open but has no use.
  *
  * @throws Error if the peer does not report its protocols in time. The connection is closed then
  */

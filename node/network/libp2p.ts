@@ -42,7 +42,10 @@ export interface HostOptions {
   identity: Identity
   /** Multiaddrs, such as `/ip4/0.0.0.0/tcp/4001` or `/ip4/0.0.0.0/tcp/4002/ws`. */
   listen: readonly string[]
-  /** Multiaddrs to advertise: in scope `local` instead of the addresses it listens on, in `public` beside them. */
+  /**
+   * Multiaddrs to advertise. In scope `local` they replace the addresses that the host listens on. In scope `public`
+   * the host advertises both.
+   */
   announce: readonly string[]
   scope: Scope
   mdns: boolean
@@ -64,7 +67,8 @@ export async function createNodeHost(options: HostOptions): Promise<Host> {
     transports: [
       circuitRelayTransport({
         maxInboundStopStreams: options.streams,
-        // With two relays named by their addresses, libp2p forgets the one that waits, and the start never ends.
+        // libp2p would make one reservation at a time. If the owner names two relays by their addresses, it then
+        // forgets the relay that waits, and the start never ends.
         reservationConcurrency: Math.max(1, listen.length)
       })
     ],
@@ -100,7 +104,7 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
     privateKey: identity.privateKey,
     datastore: identity.datastore,
     nodeInfo: { userAgent: options.agent },
-    // On the internet the relayed addresses stay, in case a firewall blocks the announced address.
+    // In scope `public` the host also advertises its relayed addresses, because a firewall can block the announced one.
     addresses: { listen: role.listen, [scope === 'public' ? 'appendAnnounce' : 'announce']: [...options.announce] },
     transports: [tcp(), webSockets(), ...role.transports],
     connectionEncrypters: [noise()],

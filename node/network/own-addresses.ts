@@ -29,7 +29,7 @@ export function ownAddresses({ addressManager, transportManager, events }: Compo
   return {}
 }
 
-/** Whether an address is public, or means all interfaces of a machine with a public address. */
+/** Whether an address in the list is public, or is a wildcard such as 0.0.0.0 on a machine with a public address. */
 export function listensInPublic(listen: readonly string[]): boolean {
   return listen
     .map((address) => multiaddr(address))

@@ -1,9 +1,9 @@
 /**
- * Audits: an answer that another node signed, measured with this node's model.
+ * Audits an answer that another node signed: measures its tokens with this node's model.
  *
  * Peers use `/potluck/audit/1.0.0`, one frame in and one frame out, and serve.ts runs the steps below. The node's owner
- * uses the control socket (`node/control`). Both wait in the same queue as answers, because an audit needs a slot. It
- * takes one prefill, which is a fraction of an answer.
+ * uses the control socket (`node/control`). All audits wait in the same queue as answers, because an audit needs a
+ * slot. It takes one prefill, which is much faster than generating the answer.
  */
 import {
   AUDIT_PROTOCOL,
@@ -46,7 +46,10 @@ export function auditProtocol({
     },
     // Verifies the signature, which is too much work for a node whose queue is full.
     prepare: async (asked) => {
-      await openAnswerRecord(asked.answer, asked.peerId)
+      const { request } = await openAnswerRecord(asked.answer, asked.peerId)
+      // A client marks its request as shareable if other nodes may see it, to audit the answer.
+      if (!request.shareable) throw new PotluckError('invalid_request', 'the request is not marked as shareable')
+      checkRequest(request, servedModel())
       return asked
     },
     run: async ({ answer, peerId }, { closed }) => await auditAnswer(answer, peerId, engine, { signal: closed }),
@@ -55,13 +58,13 @@ export function auditProtocol({
   }
 }
 
-/** The owner's name in the queue, where each peer has its own line. */
+/** The owner's line in the queue. Each peer has its own line, named by its peer id. */
 const OWNER = 'owner'
 
 /**
- * Audits an answer for the owner, who received it. The request need not be marked as shareable.
+ * Audits an answer that the owner received. The request does not need to be marked as shareable.
  *
- * @throws PotluckError `busy` if the queue is full; those of `auditAnswer`
+ * @throws PotluckError `busy` if the queue is full; the errors of `auditAnswer`
  */
 export async function auditForOwner(
   { peerId, answer, received }: OwnerAuditJob,

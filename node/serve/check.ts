@@ -1,4 +1,4 @@
-/** Whether this node can serve a valid request. Pure functions over the request and the model. */
+/** Checks whether this node can serve a valid request. Pure functions of the request and the served model. */
 import { offeredTools, PotluckError, type Feature, type GenerateRequest } from '@potluck/protocol'
 import { equals } from 'uint8arrays/equals'
 
@@ -14,7 +14,7 @@ export interface ServedModel {
 }
 
 /**
- * Everything that can be checked before the prompt is tokenised.
+ * Checks everything that can be checked before the prompt is tokenised.
  *
  * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts), `unsupported`,
  *   `invalid_request`, `context_length_exceeded`
@@ -36,7 +36,7 @@ export function checkRequest(request: GenerateRequest, servedModel: ServedModel)
 }
 
 /**
- * Whether the node serves this model now.
+ * Checks that the node serves this model now.
  *
  * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts)
  */
@@ -57,7 +57,7 @@ export function checkDraining({ draining }: ServedModel): void {
 }
 
 /**
- * Whether the prompt and the longest possible answer fit the context. The context never cuts an answer short.
+ * Checks that the prompt and the longest possible answer fit the context. So the context never cuts an answer short.
  *
  * @throws PotluckError `context_length_exceeded`
  */
@@ -80,7 +80,7 @@ function checkToken(field: string, token: number, { vocabularySize }: EngineMode
   if (token >= vocabularySize) throw new PotluckError('invalid_request', `${field} holds an id outside the vocabulary`)
 }
 
-/** @param what the start of the message, for instance "the prompt does" */
+/** @param what the beginning of the message, up to "not fit", such as "the prompt does" */
 function overflow(what: string, { contextLength }: EngineModel): PotluckError {
   return new PotluckError('context_length_exceeded', `${what} not fit a context of ${contextLength}`)
 }

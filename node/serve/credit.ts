@@ -15,7 +15,7 @@ import { ENGINE_LEAD_TOKENS } from '../limits/limits.ts'
 export class CreditAccount {
   /** Tokens that the caller granted and the engine has not computed. */
   #balance: number
-  /** Tokens that the engine may compute and has not. */
+  /** Tokens that `lend` allowed the engine to compute, and that the engine has not computed. */
   #lent = 0
   #emptySince: number | undefined
   readonly #now: () => number
@@ -26,7 +26,7 @@ export class CreditAccount {
     this.#now = now
   }
 
-  /** How long the account has been empty, milliseconds. 0 while there is credit. */
+  /** For how many milliseconds the account has been empty. 0 while there is credit. */
   get emptyForMs(): number {
     return this.#emptySince === undefined ? 0 : this.#now() - this.#emptySince
   }
@@ -47,7 +47,10 @@ export class CreditAccount {
     if (this.#balance > 0) this.#emptySince = undefined
   }
 
-  /** How many more tokens the engine may compute now. In batches, because a grant is a message to another process. */
+  /**
+   * Returns how many more tokens the engine may compute now, and counts them as lent. It lends in batches, because each
+   * grant is a message to the engine's process.
+   */
   lend(): number {
     if (this.#lent > ENGINE_LEAD_TOKENS / 2) return 0
     const tokens = Math.max(0, Math.min(this.#balance, ENGINE_LEAD_TOKENS) - this.#lent)
@@ -82,7 +85,7 @@ export async function readCredit(
       onGrant()
     } catch (error) {
       if (signal.aborted) return
-      // The wait began before the account was empty, so the loop waits for the rest of the time.
+      // If the account became empty during the wait, the loop waits for the rest of the time.
       if (!(error instanceof PotluckError && error.code === 'caller_stalled')) throw error
     }
   }

@@ -2,7 +2,9 @@
 import { isWireCode, PotluckError, type ErrorCode, type ErrorFrame, type Load, type WireCode } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
-/** Gives every exception a code. A failure of the node itself is logged here, and its text goes nowhere else. */
+export type ErrorFrame = Extract<NodeFrame, { type: 'error' }>
+
+/** Gives every exception a code. For a failure of the node itself, this writes the text to the log, and only there. */
 export function toPotluckError(
   error: unknown,
   { stopping, logger }: { stopping: AbortSignal; logger: Logger }
@@ -21,7 +23,8 @@ export function toErrorFrame({ code, message, retryAfterMs }: PotluckError, load
     type: 'error',
     code: wireCode,
     load,
-    // The message of an engine can hold anything. The other messages name fields and limits only.
+    // The message of an engine's error can contain any text. The other messages contain only names of fields and
+    // limits.
     detail: wireCode === 'engine_failed' ? '' : message,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) })
   }

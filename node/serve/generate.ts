@@ -107,7 +107,7 @@ async function runAnswer(
 ): Promise<GeneratedAnswer> {
   const answerTokens = [...(request.continuation?.answerTokens ?? [])]
   const account = new CreditAccount(request.credit, clock)
-  /** Fires with the error when the caller gives no credit, or credit that breaks the protocol. */
+  /** Fires when the caller grants no credit in time, or breaks the protocol. Its reason is the error. */
   const creditFailure = new AbortController()
   const signal = AbortSignal.any([closed, creditFailure.signal])
   const generation = engine.generate(

@@ -21,7 +21,7 @@ export interface ReceiptDependencies {
 
 export interface GeneratedAnswer {
   done: Extract<EngineEvent, { type: 'done' }>
-  /** All tokens from position 0, including those that a continuation began with. */
+  /** All tokens from position 0, including the tokens of the continuation in the request. */
   answerTokens: readonly number[]
 }
 

@@ -1,20 +1,21 @@
 /**
- * Serves the requests of peers. A stream carries one request. Every protocol has the same lifecycle:
+ * Serves the requests of peers. Each stream carries one request. Requests of all protocols have the same lifecycle:
  *
- * 1. admit: bound the peer's streams, its failed requests, and all streams without a request
- * 2. read: wait for the request, bounded in time and size, and decode it
+ * 1. admit: limit the peer's streams, its failed requests, and the unread streams of all peers
+ * 2. read: wait for the request, with limits for its time and size, and decode it
  * 3. check: refuse what the node cannot serve, and refuse if the queue is full
  * 4. prepare: do the work that must come before the queue, such as tokenising the prompt
  * 5. queue: take a place in the fair queue, and report it to the caller if the protocol does so
  * 6. run: wait for a slot and run the job in it
  * 7. answer: free the slot, then send the last frame
  * 8. account: count the outcome, and report a failure to the caller in one error frame
- * 9. close: close the stream, and count a failure against the caller's rate limit
+ * 9. close: close the stream, and count a failure through the caller's fault against its rate limit
  *
- * A caller that resets its stream cancels the request at any step. The text of an exception goes to the log only.
+ * A caller can cancel its request at any step by resetting the stream. A cancelled request counts as failed too. The
+ * text of an exception goes to the log only.
  *
- * `ServedProtocol` is what differs between protocols. generate.ts, embed.ts and audit.ts define one each, and
- * protocols.ts registers them.
+ * `ServedProtocol` contains what differs between protocols. generate.ts, embed.ts and audit.ts define one protocol
+ * each, and protocols.ts registers them.
  */
 import { once } from 'node:events'
 
@@ -54,7 +55,7 @@ export interface ServedStream {
   queueMs: number
 }
 
-/** What the lifecycle needs of the node. */
+/** The parts of the node that the lifecycle uses. */
 export interface ServeDependencies {
   admission: AdmissionControl
   queue: FairQueue
@@ -146,7 +147,8 @@ async function reportError(
   encodeError: (error: ErrorFrame) => Uint8Array,
   { abuse, queue, logger }: ServeDependencies
 ): Promise<void> {
-  // A caller can cancel at any time, so the abuse log leaves it out. It still counts against the caller's rate limit.
+  // The stream is closed if the caller cancelled the request. A caller may do this at any time, so the abuse log gets no
+  // line. But `serveStream` counts the request in the metrics, and against the caller's rate limit.
   if (frames.closed.aborted) return
   if (ERROR_POLICY[error.code].strike === true) abuse.report(peer, error.code)
   const frame = toErrorFrame(error, queue.load())
@@ -169,6 +171,6 @@ export async function closeStream(frames: FrameStream, timeoutMs: number, stoppi
   // This rejects if the stream closes before all bytes are sent. The code below handles that case.
   await frames.close({ signal: ended }).catch(() => undefined)
   if (!ended.aborted) await once(ended, 'abort')
-  // A host that stops closes its streams itself, and delivers what they hold.
+  // When the node stops, its libp2p host closes the streams itself, after it has sent their buffers.
   if (!frames.closed.aborted && !stopping.aborted) frames.abort(new Error('the caller did not close its side'))
 }

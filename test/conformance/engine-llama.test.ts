@@ -116,7 +116,7 @@ describe('the engine of llama.cpp', () => {
     }
   })
 
-  it('remembers conversations that lost their slots, exactly to the bit', async () => {
+  it('continues conversations that lost their slots with the same logits, to the bit', async () => {
     const engine = await start({ slots: 2, remember: 4 })
     const fresh = await start({ slots: 1, remember: 0 })
     expect([engine.remembered, fresh.remembered]).toEqual([4, 0])
@@ -154,8 +154,8 @@ describe('the engine of llama.cpp', () => {
     const prompt = await engine.tokenize({ prompt: 'Once upon a time' })
     const order: string[] = []
     let late: Promise<unknown> | undefined
-    // Fills all slots. The late request must cut its slot's cache, and the library needs a lock for it that batches
-    // hold.
+    // Fills all slots, so that the late request must cut its slot's cache. The library needs a lock for this, which it
+    // also holds while it evaluates batches.
     for (let round = 0; round < engine.slots; round++) await collect(engine.generate(jobFor([...prompt, round + 50])))
     const answer = async (): Promise<void> => {
       const sampling = { ...jobFor(prompt).sampling, logitBias: new Map([[2, -1000]]) }
@@ -190,7 +190,7 @@ describe('the process of the engine', () => {
     expect((await engine.counters()).restarts).toBe(1)
   })
 
-  it('is not restarted after repeated crashes, and the status has the reason', async () => {
+  it('does not restart after repeated crashes, and the status has the reason', async () => {
     const engine = await start()
     const failed = becomes(engine, 'failed')
     for (let crash = 1; crash <= CRASH_LIMIT; crash++) {

@@ -45,7 +45,8 @@ async function stepwise(engine: Engine, job: GenerateJob): Promise<Collected> {
 
 /**
  * @param start starts an engine with 4 slots
- * @param end the token with which its model ends an answer; most tests prevent it, so that answers can have any length
+ * @param end the token with which the engine's model ends an answer. Most tests forbid this token, so that answers can
+ *   have any length
  */
 export function describeEngine(name: string, start: () => Promise<Engine>, end: number): void {
   describe(`engine: ${name}`, () => {
@@ -221,7 +222,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         // The evaluation of the prompt can give the first token. The engine computes no token after the third.
         expect(held.decodeTokens - before).toBeLessThanOrEqual(3)
         expect(held.activeSlots).toBe(1)
-        // During a round trip an engine with a fault could generate more tokens.
+        // A faulty engine would generate more tokens during this round trip.
         await engine.tokenize({ prompt: PROMPT })
         expect(await engine.counters()).toEqual(held)
         generation.grant(PLENTY)
@@ -238,7 +239,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
     })
 
     describe('slots', () => {
-      it('give the same answers together as alone', async () => {
+      it('give the same answers together as one after another', async () => {
         const jobs = Array.from({ length: engine.slots }, (_, index) =>
           jobOf(prompt, { ...seeded(BigInt(100 + index)), maxTokens: 40 })
         )
@@ -249,7 +250,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         expect(together.map(({ text }) => text)).toEqual(alone.map(({ text }) => text))
       })
 
-      it('are refused if all are busy, and serve again afterwards', async () => {
+      it('take no request while all are busy, and serve again afterwards', async () => {
         const iterators = Array.from({ length: engine.slots }, () =>
           engine.generate(jobOf(prompt, { credit: 1 }))[Symbol.asyncIterator]()
         )
@@ -288,7 +289,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         })
       })
 
-      it('do not change the answer, nor are they changed by the sampling', async () => {
+      it('do not change the answer, and do not depend on the sampling', async () => {
         const plain = await run(seeded(6n))
         const asked = await run({ ...seeded(6n), topLogprobs: 1 })
         expect(asked.tokens).toEqual(plain.tokens)

@@ -17,7 +17,7 @@ describe("the library's model in this process", () => {
   })
   afterAll(() => llama.dispose())
 
-  it('has the bytes of every token that `LlamaVocabulary` returns', () => {
+  it('has the same bytes for every token as `LlamaVocabulary`', () => {
     const vocabulary = new LlamaVocabulary(model)
     const text = '  two spaces\n\ttab é 昔々 🐻‍❄️ <|im_end|> \u0000\uFEFFx'
     const bytes = model.tokenize(text).map((token) => vocabulary.piece(token).bytes)

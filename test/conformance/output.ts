@@ -35,7 +35,7 @@ interface ReadAnswer {
   tokens: number[]
   text: string
   calls: ToolCall[]
-  /** What each delta added. */
+  /** The text and the calls that each delta added. */
   pieces: { text: string; calls: readonly ToolCallDelta[] }[]
   finishReason: string | undefined
 }
@@ -198,7 +198,7 @@ export function describeOutput(name: string, start: () => Promise<Engine>): void
         }
       }
 
-      it('are made if the request requires any call, or a specific one', async () => {
+      it('are made if the request requires any call, or a call of a specific tool', async () => {
         const tools = [FIND, WAIT]
         const [required, named] = [
           await jobOf({ tools, toolChoice: 'required', parallelToolCalls: false }),
@@ -219,7 +219,7 @@ export function describeOutput(name: string, start: () => Promise<Engine>): void
         expect((await jobOf({ tools, toolChoice: 'none' })).promptTokens).toEqual((await jobOf({})).promptTokens)
       })
 
-      it('follow the schema once the model begins one', async () => {
+      it('follow the schema as soon as the model begins a call', async () => {
         const begun = await engine.tokenize({ prompt: '<tool_call>' })
         const empty = await engine.tokenize({ prompt: '' })
         const answerTokens = begun.slice(empty.length)

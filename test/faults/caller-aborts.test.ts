@@ -13,7 +13,7 @@ async function counters(of: PotluckNode): Promise<EngineCounters> {
   return engine
 }
 
-test.each([0, 3])('an abort ends the generation in its step %i, and frees the slot', async (steps) => {
+test.each([0, 3])('an abort after %i evaluations ends the generation and frees the slot', async (steps) => {
   const { engine, gate, serving } = await gatedNode({ reply: () => 'a long answer' })
   const before = await counters(serving)
   const call = await Call.open(await dial(await caller(), serving), request(engine))
@@ -29,7 +29,7 @@ test.each([0, 3])('an abort ends the generation in its step %i, and frees the sl
   expect((await serving.metrics()).requestsFinished).toEqual({ aborted: 1 })
 })
 
-test('a caller that aborts in the queue leaves the queue', async () => {
+test('a request that is cancelled while it waits leaves the queue', async () => {
   const { engine, gate, serving } = await gatedNode({ slots: 1 })
   const connection = await dial(await caller(), serving)
   const first = await Call.open(connection, request(engine))
@@ -53,7 +53,8 @@ test('the node stops computing for a caller that grants credit but does not read
   const call = await Call.open(connection, asked)
   const { decodeTokens } = await counters(serving)
   gate.open()
-  // The caller does not read, so the node sends only what the stream's windows and buffers hold: 600 bytes per token.
+  // The caller does not read, so the node sends only as much as fits into the stream's windows and buffers. A token
+  // takes 600 bytes.
   await until(serving, ({ requestsFinished }) => requestsFinished.caller_stalled === 1)
   const { generationTokens, engine: now } = await serving.metrics()
   expect(generationTokens).toBeLessThan(2_000)
@@ -86,7 +87,8 @@ test('a real engine stops in the middle of an answer and of a prefill, and then 
     const stopped = await counters(serving)
     expect(stopped.decodeTokens).toBe((await counters(serving)).decodeTokens)
 
-    // The prompt takes at least two slices. An abort as soon as the request has its slot arrives after the first slice.
+    // The prompt takes at least two slices. If the caller aborts as soon as the request has its slot, the abort arrives
+    // after the first slice.
     const length = 900
     let caught = false
     for (let attempt = 0; attempt < 30 && !caught; attempt++) {

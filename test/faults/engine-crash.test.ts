@@ -7,7 +7,7 @@ import { ScriptedEngine } from '../scripted-engine/engine.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { Call, caller, dial, event, node, request, until } from '../e2e/node/harness.ts'
 
-test('an engine is killed in an answer: the caller gets an error, and the next request is served', async () => {
+test('an engine is killed during an answer: the caller gets an error, and the next request is served', async () => {
   const logger = pino({ level: 'silent' })
   const engine = await startLlamaEngine({ modelPath: crumb.Q8_0.path, threads: 1, gpu: false, logger })
   onTestFinished(async () => await engine.close())

@@ -11,7 +11,7 @@ const ANSWER = 'The quick brown fox jumps over the lazy dog.'
 /** The answer of a network of two nodes. The node that is asked first fails at token `cut`. */
 async function failingAt(cut: number, options: GenerationOptions): Promise<AnswerResult> {
   const { addresses } = await relay()
-  // Only after the nodes have measured their rates.
+  // True after the nodes have measured their rates, so that the failure happens in the answer.
   let armed = false
   const engine = (): ScriptedEngine =>
     new ScriptedEngine({
@@ -38,14 +38,14 @@ async function failingAt(cut: number, options: GenerationOptions): Promise<Answe
   return result
 }
 
-describe('the failing node has sent the first half of a stop sequence:', () => {
-  test.each([17, 20])('the second half from the next node ends the answer (cut at token %i)', async (cut) => {
+describe('a node fails after it generated the beginning of a stop sequence', () => {
+  test.each([17, 20])('at token %i: the other node generates the rest, and the answer stops there', async (cut) => {
     const { text, finishReason, metadata } = await failingAt(cut, { stop: ['fox jumps'] })
     expect([text, finishReason]).toEqual(['The quick brown ', 'stop'])
     expect(metadata.failures).toMatchObject([{ code: 'engine_failed', tokens: cut }])
   })
 
-  test('without the second half, the first half is text of the answer, and appears once', async () => {
+  test('the other node generates different text: the beginning appears in the answer once', async () => {
     const { text, finishReason } = await failingAt(18, { stop: ['fox sleeps'] })
     expect([text, finishReason]).toEqual([ANSWER, 'stop'])
   })

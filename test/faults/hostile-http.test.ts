@@ -103,7 +103,7 @@ test('a body of a gigabyte is refused before it is read, with and without a cont
     pipeline(pieces, endless).catch(() => 'cut')
   ])
   expect(response.statusCode).toBe(413)
-  // What the gateway read, and what was in buffers when the connection was closed.
+  // The bytes that the gateway read, and the bytes in buffers when the connection was closed.
   expect(sent).toBeLessThan(128 * 1024 ** 2)
 })
 
@@ -147,7 +147,7 @@ test('a caller that does not read is disconnected, and the slot of the node is f
   expect((await post(url, 'chat/completions', { ...ASK, max_tokens: 1 })).status).toBe(200)
 })
 
-test('requests beyond the limit per minute get the time to retry', async () => {
+test('requests beyond the limit per minute are refused, with the time to retry', async () => {
   const { url } = await gateway([await serving()], { limits: { requestsPerMinute: 2 } })
   const statuses = []
   for (let index = 0; index < 3; index++) statuses.push(await post(url, 'chat/completions', ASK))
@@ -156,7 +156,7 @@ test('requests beyond the limit per minute get the time to retry', async () => {
   expect(statuses[2]?.headers.get('x-should-retry')).toBe('true')
 })
 
-test('answers beyond the limit are refused, and a gateway that stops ends running ones', async () => {
+test('answers beyond the limit are refused, and a gateway that stops ends the running answers', async () => {
   const { serving: held } = await gatedNode({ slots: 2 })
   const running = await gateway([held], { limits: { answers: 1 } })
   const first = await post(running.url, 'chat/completions', { ...ASK, stream: true })

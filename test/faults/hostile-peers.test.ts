@@ -1,6 +1,6 @@
 /**
- * Hostile peers must hurt neither the node nor its other callers. test/unit/protocol tests the decoders alone with
- * hostile bytes. vitest fails this file on an unhandled error.
+ * Hostile peers must not harm the node or its other callers. test/unit/protocol tests the decoders alone with hostile
+ * bytes. vitest fails this file on an unhandled error.
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -45,9 +45,9 @@ interface Setup {
   /** Peer id of the hostile peer. */
   peer: string
   lines: LogLine[]
-  /** The honest caller gets its answer. */
+  /** Checks that the honest caller gets its answer. */
   expectHonestAnswer: () => Promise<void>
-  /** The same, and the node holds no streams, slots or places in the queue. */
+  /** Checks the same, and that afterwards no stream is open, no slot is in use and no request waits. */
   expectIdle: () => Promise<void>
 }
 
@@ -72,7 +72,7 @@ async function setUp(limits: Partial<NodeLimits> = QUICK): Promise<Setup> {
   return { serving, engine, connection, peer: hostile.peerId.toString(), lines, expectHonestAnswer, expectIdle }
 }
 
-/** A warning names the peer and the limit, and no log line contains what the peer wrote. */
+/** Checks that a warning names the peer and the limit, and that no log line contains what the peer wrote. */
 function expectLogged({ lines, peer }: Setup, limit: string): void {
   expect(lines).toContainEqual(expect.objectContaining({ level: 40, limit, peer }))
   expect(JSON.stringify(lines)).not.toContain(SECRET)
@@ -147,7 +147,7 @@ test('a prompt of 100 MB is refused before it is read', async () => {
     detail: expect.stringContaining('2097152')
   })
   frames.abort(new Error('refused'))
-  // The windows of one stream, and the buffers.
+  // The sent bytes are in the windows of one stream, and in buffers.
   expect(sent).toBeLessThan(4 * 1024 * 1024)
   await setup.expectIdle()
   expectLogged(setup, 'protocol_violation')

@@ -1,4 +1,6 @@
-/** A node is killed while it writes a document for a caller of the gateway. Real processes, with the real engine. */
+/**
+ * A node is killed while it writes a document for a caller of the gateway. The test uses real processes and engines.
+ */
 import { expect, test } from 'vitest'
 
 import { validatorOf } from '../unit/grammar/schemas.ts'

@@ -1,4 +1,4 @@
-/** A node behind two relays, one of which stops while it carries an answer. */
+/** A node is behind two relays. One of them stops while it carries an answer. */
 import { createClient } from '@potluck/client'
 import { expect, onTestFinished, test } from 'vitest'
 

@@ -13,7 +13,7 @@ const END = 257
 const ROLES = { system: 258, user: 259, assistant: 260, tool: 261 } as const
 export const VOCABULARY_SIZE = 262
 
-/** How far the logit of the scripted token is above all others. At any usual temperature it is certain. */
+/** The logit of the scripted token; all others are 0. With any usual temperature the sampler chooses this token. */
 const CERTAIN = 1000
 /** The first byte of a two-byte character. Each of the 64 continuation bytes completes it. */
 const LEAD_BYTE = 0xc3

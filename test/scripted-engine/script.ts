@@ -19,8 +19,8 @@ export interface ScriptedOptions {
   /** Returns the answer to a prompt. Default: random text that depends on the seed. */
   reply?: (prompt: string) => string
   /**
-   * Called before every evaluation. The evaluation waits for its promise until the signal is aborted. An exception
-   * fails the generation. `'cut'` ends the generation without `done`.
+   * Called before every evaluation. The evaluation waits until the returned promise resolves, or until the signal is
+   * aborted. An exception fails the generation. The result `'cut'` ends the generation without `done`.
    */
   before?: (step: ScriptedStep, signal: AbortSignal) => void | 'cut' | Promise<void | 'cut'>
   /** Overrides properties of the model. */

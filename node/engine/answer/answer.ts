@@ -93,7 +93,10 @@ export class SampledAnswer {
     return this.#grammar?.mask()
   }
 
-  /** Samples the next token by the contract, from the logits of the allowed tokens. Only for an unfinished answer. */
+  /**
+   * Samples the next token by the sampling contract, from the logits of the allowed tokens. The answer must not be
+   * finished.
+   */
   next(logits: PositionLogits): Step {
     const token = sampleToken(logits, this.#job.sampling, this.#length, this.#counts)
     const step: Step = { token, ...this.#append(token) }

@@ -29,7 +29,7 @@ export interface LoadOptions {
   known?: FileIdentity
 }
 
-/** A hashed file. Size and time of modification show whether it has changed since. */
+/** A hashed file. Its size and the time of its last modification show whether it has changed since the hash. */
 export interface FileIdentity {
   digest: Uint8Array
   sizeBytes: number

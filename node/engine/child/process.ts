@@ -11,7 +11,7 @@ export interface Loaded {
   model: EngineModel
   backend: EngineBackend
   file: FileIdentity
-  /** Conversations that it remembers besides those in its slots. */
+  /** The number of conversations that the process can remember besides those in its slots. */
   remembered: number
 }
 
@@ -24,15 +24,15 @@ export interface ProcessEvents {
   outcome: (id: number, outcome: Result | Error) => void
 }
 
-/** The environment of a process that evaluates: that of this process, and two settings of the runtime. */
+/** Returns the environment for the engine's process: the environment of this process, and two more settings. */
 export function engineEnvironment(): NodeJS.ProcessEnv {
   return {
-    // Puts the weights into huge pages, if the system lets programs choose, as Linux does by default. A token of a 0.5B
-    // model alone then takes 12.3 ms instead of 13.3. Only glibc knows this variable.
+    // Puts the weights into huge pages, if the system lets programs choose, as Linux does by default. Then a single
+    // token of a 0.5B model takes 12.3 ms instead of 13.3 ms. Only glibc knows this variable.
     GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',
     ...process.env,
-    // libuv's threads evaluate the batches. A second thread halves the speed (measured: 49 tokens per second instead of
-    // 86 to 98).
+    // libuv's threads evaluate the batches. With two threads, the engine is only half as fast (measured: 49 tokens per
+    // second instead of 86 to 98).
     UV_THREADPOOL_SIZE: '1'
   }
 }

@@ -170,7 +170,7 @@ export class RemoteEngine implements Engine {
     }
   }
 
-  /** Sends a message about a request. Without a process it does nothing, because all requests have failed. */
+  /** Sends a message about a request. If no process runs, it does nothing, because all requests have failed then. */
   #notify(message: ToChild): void {
     if (this.status.state === 'ready') this.#supervisor.process.send(message)
   }
@@ -192,8 +192,9 @@ export interface GenerationControl {
 }
 
 /**
- * The reader's side of a generation that runs elsewhere, at its own speed. Its events wait in a queue, whose length the
- * credit limits. The generation starts with the iteration. The iteration ends only after the slot is free.
+ * The reader's side of a generation that runs elsewhere, at its own speed. Events wait in a queue until the reader
+ * takes them, and the credit limits the length of the queue. The generation starts when the iteration starts. The
+ * iteration ends only after the slot is free.
  */
 export class PushedGeneration implements Generation {
   readonly #job: GenerateJob
@@ -221,7 +222,7 @@ export class PushedGeneration implements Generation {
     if (event.type === 'done') this.end()
   }
 
-  /** Ends the events after those in the queue, with an error or without. */
+  /** Ends the iteration after the events that are already in the queue, with the error if there is one. */
   end(error?: Error): void {
     this.#state = 'ended'
     this.#error = error

@@ -4,7 +4,7 @@
  */
 import { step, type Ways } from '@potluck/protocol'
 
-/** A token and its bytes. It has at least one. */
+/** A token and its bytes, of which there is at least one. */
 export interface Spelling {
   token: number
   bytes: Uint8Array

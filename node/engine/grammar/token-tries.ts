@@ -15,11 +15,12 @@ export class TokenTries {
   readonly ends: TokenSet
   /** All tokens that can change the structure of a document. */
   readonly all: TokenTrie
-  /** Those of `all` that are not just characters of a string. */
+  /** The tokens of `all` that are not only characters of a string. */
   readonly structural: TokenTrie
   readonly #spellings: readonly Spelling[]
   /**
-   * For each token, its number of characters if all of them are whole and can be in a string without escapes; else 0.
+   * For each token, its number of characters. 0 if a character is incomplete, or cannot be in a string without an
+   * escape.
    */
   readonly #characters: Uint16Array
   readonly #strings = new Map<number, TokenSet>()
@@ -54,7 +55,7 @@ export class TokenTries {
       .every((byte) => single.has(byte))
   }
 
-  /** Returns the tokens that are just characters of a string, at most `room` of them. */
+  /** Returns the tokens that are only characters of a string. Each has at most `room` characters. */
   strings(room: number): TokenSet {
     const most = Math.min(room, STRING_REACH)
     return memo(this.#strings, most, () => {
@@ -68,8 +69,9 @@ export class TokenTries {
   }
 
   /**
-   * Splits the tokens by whether they can end a marker with this last byte. `others` cannot, such as control tokens;
-   * `enders` is the trie of those that can.
+   * Splits the tokens by whether they can complete a marker that ends with this byte. `enders` is the trie of the
+   * tokens that contain the byte. `others` are the tokens without it, such as control tokens, but not the tokens that
+   * end the answer.
    */
   free(lastByte: number): FreeTokens {
     return memo(this.#free, lastByte, () => {

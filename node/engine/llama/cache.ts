@@ -1,18 +1,22 @@
 /**
  * The types of the KV cache.
  *
- * On a processor, this code chooses types with which a token's logits are the same to the bit, whether the token was
- * evaluated alone, beside other sequences, or in a prompt. So another node resumes an answer exactly, and an audit on
- * the same kind of machine sees no noise. llama.cpp's attention has several code paths: for single tokens, for 64
- * tokens and more, and for long caches (`ops.cpp`: `use_tiled`, `use_split_kv_path`); without flash attention, also for
- * one token and for two. If keys and values have different types, it always uses the same path.
+ * On a processor, this code chooses types with which a token always has the same logits to the bit: if it is evaluated
+ * alone, beside other sequences, or in a prompt. So another node resumes an answer exactly, and an audit on the same
+ * kind of machine sees no noise.
  *
- * Measured on crumb (Q8_0 and Q4_0, 900 positions, slices of 1 to 300 tokens, alone and beside others), positions whose
- * logits differ: none with BF16/F16 and Q8_0/F16; all with F16/F16 and flash attention from slices of 64 on; 1 to 10 %
- * with F16 or F32 without flash attention, by up to 0.3.
+ * llama.cpp's attention has several code paths: for single tokens, for 64 tokens or more, and for long caches
+ * (`ops.cpp`: `use_tiled`, `use_split_kv_path`). Without flash attention, it also has separate paths for one token and
+ * for two. If keys and values have different types, it always uses the same path.
  *
- * BF16 keys are faster than Q8_0 keys. On a 0.5B model with one thread, a single token takes 12.3 ms instead of 13.0,
- * and 17.7 ms instead of 19.8 after 1,024 other tokens. llama.cpp has vector instructions for BF16 on x86 only.
+ * Measured on crumb (Q8_0 and Q4_0, 900 positions, slices of 1 to 300 tokens, alone and beside others):
+ * - BF16/F16 and Q8_0/F16: the logits never differ.
+ * - F16/F16 with flash attention: the logits differ at all positions if a slice has 64 tokens or more.
+ * - F16 or F32 without flash attention: the logits differ at 1 to 10 % of the positions, by up to 0.3.
+ *
+ * BF16 keys are faster than Q8_0 keys. On a 0.5B model with one thread, a single token takes 12.3 ms instead of 13.0
+ * ms. After 1,024 other tokens it takes 17.7 ms instead of 19.8 ms. llama.cpp has vector instructions for BF16 on x86
+ * only.
  */
 import process from 'node:process'
 import type { LlamaModel } from 'node-llama-cpp'
@@ -23,12 +27,12 @@ export interface CacheType {
   flashAttention: boolean
 }
 
-/** Q8_0 packs this many values together, so the size of a head must be a multiple. */
+/** Q8_0 packs this many values together, so the size of a head must be a multiple of it. */
 const BLOCK = 32
 
 export function cacheType(model: LlamaModel): CacheType {
   const { flashAttentionSupported: flashAttention, llama } = model
-  // On a GPU the result always depends on the batch. The common type is the fastest.
+  // On a GPU the logits depend on the batch with every type. So the node uses the usual type, which is the fastest.
   if (llama.gpu !== false || !flashAttention) return { keys: 'F16', values: 'F16', flashAttention }
   if (process.arch === 'x64') return { keys: 'BF16', values: 'F16', flashAttention }
   return { keys: headSize(model) % BLOCK === 0 ? 'Q8_0' : 'F16', values: 'F16', flashAttention }

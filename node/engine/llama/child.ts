@@ -1,8 +1,8 @@
 /**
  * The entry of the engine's process. It receives requests from the daemon and runs them.
  *
- * The process must end with the daemon, because it uses the memory of the model. So it kills itself as soon as the IPC
- * channel closes; `process.exit` would wait for a native call to return.
+ * The process must end when the daemon ends, because it keeps the model in memory. So it kills itself as soon as the
+ * IPC channel closes. It does not call `process.exit`, which would wait for a native call to return.
  */
 import process from 'node:process'
 import { PotluckError } from '@potluck/protocol'
@@ -123,7 +123,7 @@ class EngineHost {
 }
 
 const host = new EngineHost((message) => {
-  // A message that cannot be sent means that the daemon is gone, even if `disconnect` has not come yet.
+  // If a message cannot be sent, the daemon is gone, even if the event `disconnect` has not arrived yet.
   process.send?.(message, undefined, undefined, (error) => {
     if (error !== null) die()
   })

@@ -1,4 +1,4 @@
-/** Computes embeddings in a separate context. It is made for the first request, because most nodes never get one. */
+/** Computes embeddings in a separate context. The first request makes the context, because most nodes never get one. */
 import type { LlamaEmbeddingContext, LlamaModel } from 'node-llama-cpp'
 import { PotluckError, type Embeddings } from '@potluck/protocol'
 import { EMBED_CONTEXT_LENGTH } from '../constants.ts'
@@ -28,8 +28,8 @@ export class Embedder {
   }
 
   /**
-   * Uses the pooling that the file specifies. Without one, the vector of a text is that of its last token, because only
-   * that token depends on all others.
+   * Uses the pooling that the model file specifies. If the file specifies none, the vector of a text is the vector of
+   * its last token, because only the last token depends on all others.
    *
    * @throws PotluckError `context_length_exceeded` if a text is too long; the signal's reason, checked before each text
    */

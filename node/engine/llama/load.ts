@@ -29,7 +29,7 @@ export interface LoadedModel {
   context: LlamaContext
   /** The number of slots, which are the first sequences of the context. */
   slots: number
-  /** The number of its other sequences, which remember conversations. */
+  /** The number of other sequences of the context, which remember conversations. */
   remembered: number
   batching: Batching
   vocabulary: LlamaVocabulary
@@ -85,7 +85,7 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const fitting = async (): Promise<number> => conversationsFor(model, { slots, contextLength, cache }, file.sizeBytes)
   const context =
     options.remember === undefined
-      ? // The default must not prevent the node from serving the model.
+      ? // If the default does not fit into memory, the node still serves the model.
         await create(await fitting()).catch(() => create(0))
       : await create(options.remember)
   const vocabulary = new LlamaVocabulary(model)

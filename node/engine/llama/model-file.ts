@@ -6,7 +6,7 @@ import { GgufFileType, type GgufFileInfo } from 'node-llama-cpp'
 import type { FileIdentity } from '../child/messages.ts'
 import type { EngineModel } from '../interface.ts'
 
-/** Large reads keep the disk busy. The hash of one takes 2 ms, so the process still responds to messages. */
+/** Large reads keep the disk busy. Hashing one chunk takes 2 ms, so the process still responds to messages. */
 const CHUNK_BYTES = 4 * 1024 * 1024
 
 /**

@@ -10,7 +10,7 @@ import { PotluckError, type ChatMessage, type Tool } from '@potluck/protocol'
 export type RenderedPart =
   /** The template's own text, which can contain control tokens. */
   | { type: 'template'; text: string }
-  /** The text of a message, which cannot. */
+  /** The text of a message, which cannot contain control tokens. */
   | { type: 'content'; text: string }
   | { type: 'bos' }
   | { type: 'eos' }
@@ -18,19 +18,21 @@ export type RenderedPart =
 // Noncharacters of Unicode, which no template contains.
 const OPEN = '\uFDD0'
 const CLOSE = '\uFDD1'
-/** A template that writes a text as JSON escapes this character, which shows that the text must be escaped. */
+/** If a template writes a text as JSON, it escapes this character. This shows that the text must be escaped too. */
 const CONTROL = '\u0001'
 const PLACEHOLDER = new RegExp(`(?:${OPEN}|\\\\ufdd0)(bos|eos|\\d+)(${CONTROL}|\\\\u0001)?(?:${CLOSE}|\\\\ufdd1)`, 'u')
 
-/** The date for templates that contain the current day, because an auditor must get the same rendering. */
+/**
+ * The date that every template gets as the current day, because an auditor must get the same rendering on another day.
+ */
 const TODAY = '26 Jul 2024'
 /**
- * Replaces the library's own `strftime_now`, which cannot be declared twice. The empty expression prevents the library
- * from trimming the template's first line.
+ * Replaces the function `strftime_now` of the library, which does not allow a second declaration of it. The empty
+ * expression prevents the library from trimming the template's first line.
  */
 const PRELUDE = "{% set strftime_now = potluck_today %}{{ '' }}"
 
-/** Keywords of a schema whose strings are names that templates compare, not text of the user. */
+/** Keywords of a schema whose strings are not text of the user, but names that templates compare. */
 const NAMES: ReadonlySet<string> = new Set(['type', 'required', '$ref'])
 
 export interface RenderOptions {

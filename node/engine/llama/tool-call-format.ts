@@ -21,7 +21,7 @@ const TOOL: Tool = {
 const QUESTION: ChatMessage = { role: 'user', content: 'probe' }
 const THINK = { open: '<think>', close: '</think>' }
 
-/** @param spells returns whether a text is visible in an answer; markers that are control tokens are not */
+/** @param spells returns whether a text is visible in an answer. A marker that is a control token is not visible */
 export function learnFormat(template: ChatTemplate, spells: (text: string) => boolean): LearnedFormat {
   const calls = knowsTools(template) ? callFormat(template) : undefined
   const native = calls !== undefined && spells(calls.opening) && spells(calls.closing)

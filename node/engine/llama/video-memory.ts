@@ -7,7 +7,7 @@ const PROBE_TIMEOUT_MS = 15_000
 /**
  * Returns the free memory of the GPUs in bytes; 0 if the prebuilt binaries support none of them.
  *
- * It runs this same file as a child process, because a process that has looked at a GPU uses some of its memory until
+ * It runs this same file as a child process, because a process that queries a GPU takes some of the GPU's memory until
  * the process ends.
  */
 export async function freeVideoMemory(): Promise<number> {

@@ -1,6 +1,6 @@
 /** How a model writes the parts of an answer that are not plain text: tool calls and reasoning. */
 
-/** An answer has `opening`, the calls with `between` between them, then `closing`. Each call is a JSON object. */
+/** An answer with calls has `opening`, the calls separated by `between`, then `closing`. Each call is a JSON object. */
 export interface ToolCallFormat {
   /** Marks the start of the calls. Empty: an answer that begins with a call's brace and first key is a call. */
   opening: string
@@ -9,7 +9,7 @@ export interface ToolCallFormat {
   closing: string
   /** The key of the tool's name, which is the first in the object. */
   name: string
-  /** The key of the arguments, which is the second. */
+  /** The key of the arguments, which is the second in the object. */
   arguments: string
 }
 
@@ -32,7 +32,8 @@ export interface ChatFormat {
 }
 
 /**
- * For models whose template does not support tools: the format of the Hermes models, which other models learned too.
+ * The format for models whose template does not support tools. The Hermes models use it, and other models were trained
+ * on it too.
  */
 export const GENERIC_CALLS: ToolCallFormat = {
   opening: '<tool_call>\n',

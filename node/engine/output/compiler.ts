@@ -10,7 +10,7 @@ import { GrammarState } from './grammar-state.ts'
 import { AnswerParser } from './parser.ts'
 import { requestGrammar } from './request-grammar.ts'
 
-/** The ids of tool calls depend on this, so that they are the same on every node that resumes an answer. */
+/** The ids of tool calls are computed from this. So they are the same on every node that resumes an answer. */
 export interface CallContext {
   promptTokens: readonly number[]
   seed: bigint

@@ -32,7 +32,7 @@ export class AnswerParser {
   /** Matches from a call's brace to its arguments, and captures the name. */
   readonly #head: RegExp | undefined
   #place: Place
-  /** Text that can be a part of a marker, or blanks before one. */
+  /** Text that can be a part of a marker, or blanks before a marker. */
   #pending = ''
   #calls = 0
   #json = new JsonEnd()
@@ -51,7 +51,9 @@ export class AnswerParser {
     return this.#calls > 0 && this.#place === 'tail'
   }
 
-  /** Whether the pending text, which looked like a call without a marker, can be a document with the same first key. */
+  /**
+   * Whether the pending text looks like a call without a marker, but can also be a document with the same first key.
+   */
   get #maybeText(): boolean {
     const bare = this.#options.calls?.opening.trim() === ''
     return bare && (this.#place === 'beforeContent' || (this.#place === 'head' && this.#calls === 0))

@@ -102,7 +102,7 @@ function afterReasoning(
   return begun ? reasoned : new Alternation(answer, new Concatenation(new Literal(open), reasoned))
 }
 
-/** The text. Each run of blanks in it can be missing, because models often omit blanks that their templates have. */
+/** Allows the text with or without each of its runs of blanks, because models often omit blanks of their templates. */
 function loose(text: string): GrammarNode {
   const parts = text.split(/(\s+)/).filter((part) => part !== '')
   return new Concatenation(

@@ -41,7 +41,7 @@ async function join(to: readonly string[]): Promise<{ dht: KadDHT; stop: () => P
   return { dht: peer.services.dht, stop: async () => await peer.stop() }
 }
 
-/** The same, until the test is done. */
+/** The same client, which stops when the test is done. */
 async function joined(to: readonly string[]): Promise<KadDHT> {
   const { dht, stop } = await join(to)
   onTestFinished(stop)
@@ -193,7 +193,7 @@ describe('a node', () => {
     expect(await found(dht, serving)).toMatchObject({ draining: true, models: [], addresses: [] })
   })
 
-  test('that starts before its bootstrap peer advertises when that peer starts', async () => {
+  test('that starts before its bootstrap peer advertises its model when that peer starts', async () => {
     const key = await generateKeyPair('Ed25519')
     const first = await startRelay({ listen: [LOOPBACK], scope: 'local', privateKey: key, logger: silent })
     const [address = ''] = first.addresses()
@@ -208,7 +208,7 @@ describe('a node', () => {
     expect(await found(await joined([address]), serving)).toMatchObject({ draining: false })
   })
 
-  test('whose bootstrap peer restarts without its records advertises again', async () => {
+  test('whose bootstrap peer restarts without its records advertises its model again', async () => {
     const key = await generateKeyPair('Ed25519')
     const first = await startRelay({ listen: [LOOPBACK], scope: 'local', privateKey: key, logger: silent })
     const [address = ''] = first.addresses()

@@ -171,12 +171,12 @@ export class Call {
     await this.frames.send(encodeCredit(tokens), WAIT)
   }
 
-  /** The next frame. Undefined: the stream ended. */
+  /** Returns the next frame; undefined if the stream ended. */
   async next(): Promise<NodeFrame | undefined> {
     const bytes = await this.frames.receive(WAIT)
     if (bytes === undefined) return undefined
     const frame = decodeNodeFrame(bytes)
-    // As a client does, because it sends nothing more.
+    // A client also closes its side here, because it sends nothing more.
     if (frame.type === 'done' || frame.type === 'error') await this.frames.close()
     return frame
   }
@@ -190,7 +190,7 @@ export class Call {
     return frame as Extract<NodeFrame, { type: T }>
   }
 
-  /** The text and tokens up to the terminal frame, and that frame. */
+  /** Returns the text and the tokens up to the terminal frame, and that frame. */
   async rest(): Promise<{ text: string; tokens: number[]; last: NodeFrame | undefined }> {
     let text = ''
     const tokens: number[] = []

@@ -91,7 +91,7 @@ test('the status describes the node and its load', async () => {
   await expect(readStatus(dataDirectory)).rejects.toThrow(`no potluck node answers in ${dataDirectory}`)
 })
 
-test('metrics and health are served on loopback, for requests that name it as their host', async () => {
+test('metrics and health are served on loopback, for requests whose host name is loopback', async () => {
   const metricsPort = await freePort()
   const engine = new ScriptedEngine({ reply: () => 'Hello' })
   const serving = await node(engine, { metricsPort })

@@ -97,7 +97,7 @@ test('a caller that grants no more credit gets the error caller_stalled', async 
   expect(lines).toContainEqual(expect.objectContaining({ limit: 'caller_stalled', level: 40 }))
 })
 
-test('waiting requests learn their position, and start in that order', async () => {
+test('waiting requests get their position in the queue, and start in that order', async () => {
   const { engine, gate, serving } = await gatedNode({ slots: 1 }, { limits: { queuedPerSlot: 2 } })
   const [one, two] = [await dial(await caller(), serving), await dial(await caller(), serving)]
   const calls = []
@@ -141,7 +141,7 @@ test.each<[string, (good: GenerateRequest) => GenerateRequest]>([
   expect((await serving.metrics()).requestsFinished).toEqual({ [code]: 1 })
 })
 
-test("an engine's exception reaches the peer as a code, and its text only the log", async () => {
+test("for an engine's exception the peer gets a code only, and the log gets the text", async () => {
   let failing = false
   const engine = new ScriptedEngine({
     reply: () => 'ok',

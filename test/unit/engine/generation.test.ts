@@ -18,7 +18,7 @@ function begin(signal?: AbortSignal): { generation: PushedGeneration; calls: unk
 }
 
 describe('a generation that runs elsewhere', () => {
-  it('starts with the iteration, and with the credit until then', async () => {
+  it('starts when the iteration starts, with all credit that was granted before', async () => {
     const { generation, calls } = begin()
     generation.grant(3)
     expect(calls).toEqual([])

@@ -60,7 +60,7 @@ describe('conversations that lost their slot', () => {
   it('are found again, as many as there are sequences', () => {
     const engine = new Engine(1, 3)
     for (const salt of [1, 2, 3, 4, 5]) engine.ask(text(salt), text(salt + 50))
-    // One is in the slot and three are remembered. When two of them are swapped, one is overwritten.
+    // Conversation 5 is in the slot, and 2, 3 and 4 are remembered. When 4 returns to the slot, 5 takes the place of 2.
     const found = [5, 4, 3, 2, 1].map((salt) => engine.ask([...text(salt), ...text(salt + 50), 7, 8, 9]))
     expect(found).toEqual([200, 200, 200, 0, 0])
   })
@@ -85,12 +85,12 @@ describe('conversations that lost their slot', () => {
     expect(engine.ask([...text(3), 9])).toBe(100)
   })
 
-  it('are not kept with an answer that the next turn omits', () => {
+  it('are stored without an answer that the next turn omits', () => {
     const engine = new Engine(1, 3)
     const opening = [5, 6, 7]
     engine.ask([...text(1), ...opening], text(8))
     engine.ask(text(2))
-    // The same question again. The previous answer is not kept.
+    // The request repeats its question. The previous answer is not stored.
     for (let times = 0; times < 5; times++) engine.ask([...text(3), ...opening], text(10 + times))
     engine.ask([...text(3), 5, 6, ...text(4)])
     expect(engine.ask([...text(1), ...opening, ...text(8), 9])).toBe(203)
@@ -117,7 +117,7 @@ describe('conversations that lost their slot', () => {
     expect(engine.memory.place(text(5))).toBeUndefined()
   })
 
-  it('use different sequences if two lose their slots at once', () => {
+  it('use different sequences if two conversations lose their slots at once', () => {
     const engine = new Engine(2, 3)
     for (const pair of [
       [1, 2],

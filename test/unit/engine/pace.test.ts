@@ -38,7 +38,7 @@ describe('the slices of a prefill', () => {
     expect(slice(learned(5))).toBe(LEAST_SLICE_TOKENS)
   })
 
-  it('are divided among the prompts, and a short prompt leaves its rest to the others', () => {
+  it('are divided among the prompts, and the other prompts get what a short prompt does not need', () => {
     const many = Array.from({ length: 100 }, () => LONG)
     expect(learned(5).divide(fresh(...many))).toEqual({ shares: many.map(() => 1), prompts: many.length })
     expect(learned(1_000_000).divide(fresh(LONG, 12, LONG))).toEqual({ shares: [250, 12, 250], prompts: BATCH_TOKENS })
@@ -68,14 +68,14 @@ describe('the slices of a prefill', () => {
     ])
   })
 
-  it('do not make much older prompts or answers wait', () => {
+  it('do not make answers or much older prompts wait', () => {
     const pace = learned(1_000_000)
     const begins = { left: LONG, done: 0, cohort: 1 }
     expect(pace.divide([{ left: LONG, done: 10, cohort: 0 }, begins]).shares).toEqual([256, 256])
     expect(pace.divide([{ left: 1, done: 100, cohort: 1 }, begins]).shares).toEqual([1, BATCH_TOKENS])
   })
 
-  it('leave each answer its token', () => {
+  it('do not take the token of an answer', () => {
     expect(learned(1_000_000).divide(fresh(1, LONG, 1))).toEqual({
       shares: [1, BATCH_TOKENS, 1],
       prompts: BATCH_TOKENS

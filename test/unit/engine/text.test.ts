@@ -26,7 +26,7 @@ describe('the text of an answer', () => {
     )
   })
 
-  it('of bytes that are not UTF-8 is that of a decoder', () => {
+  it('is what a UTF-8 decoder returns, also for bytes that are not UTF-8', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), cuts, (bytes, places) => {
         expect(feed(bytes, places).join('')).toBe(Buffer.from(bytes).toString())

@@ -61,7 +61,7 @@ test('with too many unread streams, the oldest is reset', () => {
   expect(reset).toEqual(['unread 0', 'unread 1'])
 })
 
-test('a peer with too many failed requests must wait, and learns how long', () => {
+test('a peer with too many failed requests is refused, with the time to retry', () => {
   let now = 0
   const admission = admissionControl({ now: () => now })
   for (let failure = 0; failure < 3; failure++) admission.admit('a', noop).release({ strike: true })

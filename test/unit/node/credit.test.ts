@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { ENGINE_LEAD_TOKENS } from '../../../node/limits/limits.ts'
 import { CreditAccount, readCredit } from '../../../node/serve/credit.ts'
 
-/** A stream with these frames, which then ends, stays silent or fails. */
+/** A stream with these frames. After them it ends, stays silent or fails. */
 function stream(frames: Uint8Array[], then: 'end' | 'silence' | PotluckError) {
   return {
     receive: async ({ timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal | undefined }) => {
@@ -43,7 +43,7 @@ test('every credit frame is granted as it arrives', async () => {
 })
 
 test.each(['end', 'silence'] as const)(
-  'without credit the caller is stalled: the stream continues with %s',
+  'without credit, reading fails with caller_stalled: the stream continues with %s',
   async (then) => {
     const account = new CreditAccount(1, clock)
     account.spend(1)
@@ -55,7 +55,8 @@ test.each(['end', 'silence'] as const)(
   'with credit left there is no timeout: the stream continues with %s',
   async (then) => {
     const account = new CreditAccount(1, clock)
-    // The reader looks at this once before each wait, so after three looks two waits ended without an error.
+    // The reader reads this property once before each wait. So when it reads it the third time, two waits have ended
+    // without an error.
     const looks = vi.spyOn(account, 'emptyForMs', 'get')
     const answered = new AbortController()
     const { reading } = read(stream([], then), account, answered.signal)

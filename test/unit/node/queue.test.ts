@@ -29,7 +29,7 @@ test('a request takes a free slot at once', () => {
   expect(place?.estimatedWaitMs()).toBe(0)
 })
 
-test("one peer's hundred requests do not starve another's first", () => {
+test('a request waits for one turn of another peer, even if that peer has a hundred requests', () => {
   const { started, enter } = record({ slots: 1, capacity: 200 })
   for (let request = 0; request < 100; request++) enter('flood')
   const first = enter('guest')
@@ -40,7 +40,7 @@ test("one peer's hundred requests do not starve another's first", () => {
   expect(started.map(({ peer }) => peer)).toEqual(['flood', 'flood', 'guest'])
 })
 
-test('a full queue refuses, and the time to retry is when half of the queue is done', () => {
+test('a full queue refuses requests, and the time to retry is the time until half of the queue has started', () => {
   const { queue, enter } = record({ slots: 1, capacity: 4 })
   for (let request = 0; request < 5; request++) expect(enter(`peer ${request}`)).toBeDefined()
   expect(queue.full).toBe(true)
@@ -109,7 +109,7 @@ const actions = fc.array(
   { maxLength: 200 }
 )
 
-test('every request starts once, never beyond the slots, and in the order of the reported positions', () => {
+test('requests start once, run only in the slots, and start in the order of their reported positions', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 12 }), actions, (slots, capacity, list) => {
       const { queue, started, enter } = record({ slots, capacity })
@@ -153,7 +153,7 @@ test('every request starts once, never beyond the slots, and in the order of the
   )
 })
 
-test('between two turns of a peer, every other peer that waited all the time has exactly one turn', () => {
+test('between two turns of a peer, every other peer that always has a waiting request gets exactly one turn', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(4), { minLength: 2, maxLength: 60 }), (arrivals) => {
       const { started, enter } = record({ slots: 1, capacity: 100 })

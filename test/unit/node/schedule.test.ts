@@ -9,7 +9,7 @@ test('without a peer nothing is published, but the card is renewed before it exp
   expect(nextPublication(startState(START))).toBe(START + CARD_TTL_MS / 2)
 })
 
-test('the first peer causes the first publication, and later peers further ones, with growing pauses', () => {
+test('the first peer causes the first publication, and later peers cause more publications with growing pauses', () => {
   const known = afterChange(startState(START), { at: START + 5, urgent: false })
   expect(nextPublication(known)).toBe(START + 105)
   // Peers that come meanwhile do not delay the publication.

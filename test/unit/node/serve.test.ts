@@ -106,7 +106,7 @@ test('the slot is free before the result is sent, so that a caller that does not
   expect(encodeResult).toHaveBeenCalledOnce()
 })
 
-test('with a full queue the request is refused before the work of preparing it', async () => {
+test('with a full queue, the node refuses the request before it prepares it', async () => {
   const node = newNode()
   const [running, waiting] = [node.queue.join('a'), node.queue.join('b')]
   const prepare = vi.fn<(text: string) => Promise<string>>()
@@ -162,7 +162,7 @@ test('a caller that resets its stream cancels the job, and is not logged as abus
   expect(node.abuses).toEqual([])
 })
 
-test('a caller that resets its stream in the queue leaves the queue', async () => {
+test('a request whose stream is reset while it waits leaves the queue', async () => {
   const node = newNode()
   const first = node.queue.join('other')
   const { caller, served } = await open(node)
@@ -204,7 +204,7 @@ test('with too many unread streams, the oldest is reset and logged as abuse', as
   await finish(next)
 })
 
-test('a node that stops fails its requests with draining', async () => {
+test('when a node stops, its requests fail with draining', async () => {
   const node = newNode()
   const first = node.queue.join('other')
   const { caller, served } = await open(node)

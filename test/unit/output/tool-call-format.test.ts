@@ -72,7 +72,7 @@ describe("a template's tool-call format", () => {
     })
   })
 
-  test('is the generic one if it has none, or if its markers are not visible as text', () => {
+  test('is the generic format if the template has none, or if its markers are not visible as text', () => {
     expect(learnFormat(new ChatTemplate(PLAIN), everything)).toEqual({ native: false, calls: GENERIC_CALLS })
     const unseen = learnFormat(new ChatTemplate(LISTED), (text) => !/\[CALLS\]|think/.test(text))
     expect(unseen).toEqual({ native: false, calls: GENERIC_CALLS })

@@ -3,9 +3,9 @@
  * its turn. A sequence asks for one token of an answer, or for the rest of a prompt, of which it gets a slice.
  *
  * Two properties of node-llama-cpp 3.22 and llama.cpp make rounds necessary:
- * - llama.cpp evaluates sequences together only if their ids are consecutive, and the evaluation of seven tokens apart
- *   takes seven times as long as that of one. The library takes requests in the order in which they arrive, so some
- *   sequence is always too late.
+ * - llama.cpp evaluates sequences together only if their ids are consecutive. If it evaluates the tokens of seven
+ *   sequences separately, this takes seven times as long as one token. The library puts requests into a batch in the
+ *   order in which they arrive, so some sequence always misses the batch.
  * - While any request is queued, the library keeps the lock that a new request needs to prepare its cache. Without a
  *   pause between rounds, the new request would wait until all other answers end.
  *
@@ -84,8 +84,8 @@ export class Batching {
   #check(): void {
     if (this.#beginning || this.#waiting.size < Math.max(this.#active.size, 1)) return
     this.#beginning = true
-    // Requests that arrive together must begin together. Otherwise they need separate, smaller batches to the end, and
-    // a small batch costs more per token.
+    // Requests that arrive together must begin in the same round. Otherwise one answer ends while the others continue
+    // in smaller batches, which cost more per token.
     setImmediate(() => this.#begin())
   }
 
@@ -106,9 +106,10 @@ export class Batching {
 }
 
 /**
- * Orders the items by sequence, answers before prompts; the library asks again for the items that it does not get. From
- * a batch of both, llama.cpp would evaluate one token of each sequence together and then the rest of the prompts, whose
- * size would not fit the tiles of its kernels.
+ * Returns the items of answers, or the items of prompts if there are no answers, in the order of their sequences. The
+ * library later asks again about the items that are not returned. If a batch had both, llama.cpp would evaluate one
+ * token of each sequence together and then the rest of the prompts. The size of that rest would not fit the tiles of
+ * its kernels.
  */
 function inOrder(items: readonly BatchItem[]): PrioritizedBatchItem[] {
   const answers = items.filter(({ tokens }) => tokens.length === 1)

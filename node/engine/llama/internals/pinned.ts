@@ -14,7 +14,7 @@ export class UnsupportedLibrary extends Error {
   override readonly name = 'UnsupportedLibrary'
 }
 
-/** `[token, probabilities, confidence, logits, totalLogitWeight]`. The logits alternate tokens and their logits. */
+/** `[token, probabilities, confidence, logits, totalLogitWeight]`. `logits` is a list: token, its logit, token, ... */
 export type NativeSample = [unknown, unknown, unknown, readonly number[] | undefined, number | undefined]
 
 export interface NativeSampler {
