@@ -38,7 +38,7 @@ export function auditProtocol({
     check: ({ answer }) => {
       checkDraining(servedModel())
       const frame = decodeClientFrame(answer.request)
-      // The user decides whether other nodes may see a request. Without this flag an honest client does not send it.
+      // A client marks its request as shareable if other nodes may see it, to audit the answer.
       if (frame.type !== 'request' || !frame.request.shareable) {
         throw new PotluckError('invalid_request', 'the request is not marked as shareable')
       }
@@ -46,10 +46,7 @@ export function auditProtocol({
     },
     // Verifies the signature, which is too much work for a node whose queue is full.
     prepare: async (asked) => {
-      const { request } = await openAnswerRecord(asked.answer, asked.peerId)
-      // A client marks its request as shareable if other nodes may see it, to audit the answer.
-      if (!request.shareable) throw new PotluckError('invalid_request', 'the request is not marked as shareable')
-      checkRequest(request, servedModel())
+      await openAnswerRecord(asked.answer, asked.peerId)
       return asked
     },
     run: async ({ answer, peerId }, { closed }) => await auditAnswer(answer, peerId, engine, { signal: closed }),

@@ -2,8 +2,6 @@
 import { isWireCode, PotluckError, type ErrorCode, type ErrorFrame, type Load, type WireCode } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
-export type ErrorFrame = Extract<NodeFrame, { type: 'error' }>
-
 /** Gives every exception a code. For a failure of the node itself, this writes the text to the log, and only there. */
 export function toPotluckError(
   error: unknown,
