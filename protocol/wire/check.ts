@@ -1,7 +1,7 @@
 /** Checks of decoded fields. An error names the field and never contains its value. */
 import { PotluckError, type ErrorCode } from '../errors.ts'
 
-/** Checks the fields of one message. All failures have one code, which depends on the side that sent the message. */
+/** Checks the fields of one message. All failures have the same code: it says which side sent the message. */
 export class FieldCheck {
   readonly #code: ErrorCode
   readonly #message: string
