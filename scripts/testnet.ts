@@ -35,8 +35,8 @@ address finds the nodes through the DHT and sends a prompt to one of them. Then 
                   than it claims, one answers noise, one is slow, one cuts its answers.
                   Show how the client's view of each node changes. The exit code is 1 if the
                   client quarantines an honest node. With 80 or more requests it is also 1 if
-                  more than 2 of the last 40 used a malicious node, or if the client did not
-                  ban the node with the smaller model
+                  honest nodes alone answered fewer than 38 of the last 40, or if the client
+                  did not ban the node with the smaller model
   --requests N    number of requests (default 80)
   --runs N        number of runs, each with a new network and a new client (default 1)
 `
