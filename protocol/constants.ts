@@ -29,15 +29,15 @@ export const FRAUD_PROOF_VERSION: number = 1
 // ---------------------------------------------------------------- frames
 
 /**
- * Largest frame that a client can send. The largest honest one is a request whose prompt fills a context of
- * 256 Ki tokens, at about 4 bytes a token, and that continues an answer and so also carries the token ids.
+ * Largest frame that a client can send. The largest honest frame is a request that continues an answer. It has a prompt
+ * of 256 Ki tokens as text, with about 4 bytes for each token, and the token ids of the prompt and the answer.
  */
 export const MAX_FRAME_BYTES: number = 2 * 1024 * 1024
-/** Largest frame that a node can send. The largest honest one is `accepted`, which carries the prompt's token ids. */
+/** Largest frame that a node can send. The largest honest frame is `accepted`, which has the prompt's token ids. */
 export const MAX_NODE_FRAME_BYTES: number = 1024 * 1024
-/** Length of a frame's varint prefix. A longer one announces more than 2^35 bytes. */
+/** Longest varint before a frame. A longer varint would announce a frame of more than 2^35 bytes. */
 export const MAX_FRAME_PREFIX_BYTES: number = 5
-/** Unread bytes at which a stream is paused: enough that a reader in a loop never waits for the wire. */
+/** A stream is paused at this many unread bytes: enough that a reader in a loop never waits for the wire. */
 export const PAUSE_AT_BYTES: number = 64 * 1024
 /**
  * Receive window of one stream, the smallest that Yamux allows. The default grows to 16 MiB, four times what libp2p
@@ -51,19 +51,19 @@ export const STREAM_WINDOW_BYTES: number = 256 * 1024
 export const REQUEST_ID_BYTES: number = 16
 /** Length of a SHA-256 digest. */
 export const DIGEST_BYTES: number = 32
-/** Messages in a chat request; agents with long tool loops stay below. */
+/** Messages in a chat request. Agents with long tool loops send fewer. */
 export const MAX_MESSAGES: number = 1024
-/** Prompt tokens in a request or in `accepted`: the largest context that fits the frames above. */
+/** Prompt tokens in a request or in `accepted`: a longer prompt does not fit the frames above. */
 export const MAX_PROMPT_TOKENS: number = 262_144
 /** Tokens of an answer. */
 export const MAX_ANSWER_TOKENS: number = 131_072
 /** Stop sequences in a request. OpenAI allows 4; llama.cpp apps use a few more. */
 export const MAX_STOP_SEQUENCES: number = 16
-/** Characters of a stop sequence: the node holds back this much text while a stop sequence is incomplete. */
+/** Characters of a stop sequence: while a stop sequence may be incomplete, the node holds back up to this much text. */
 export const MAX_STOP_LENGTH: number = 256
 /** Temperature. OpenAI allows 2; at 100, sampling is nearly uniform. */
 export const MAX_TEMPERATURE: number = 100
-/** Absolute value of a `logit_bias` entry, as the OpenAI API allows, and of a penalty (OpenAI allows 2). */
+/** Absolute value of a `logit_bias` entry, as in the OpenAI API, and of a penalty. (OpenAI allows 2 for penalties.) */
 export const MAX_BIAS: number = 100
 /** Entries of `logit_bias`, as the OpenAI API allows. */
 export const MAX_LOGIT_BIAS: number = 1024
@@ -80,23 +80,26 @@ export const MAX_TOOL_NAME: number = 64
 export const MAX_TOOL_CALLS: number = 128
 /** Characters of a tool call's id; known servers use 9 to 40. */
 export const MAX_TOOL_CALL_ID: number = 128
-/** Size of all JSON schemas of a request together: the process that holds libp2p parses and checks them. */
+/** Size of all JSON schemas of a request together. The process that runs libp2p parses and checks them. */
 export const MAX_SCHEMA_BYTES: number = 256 * 1024
-/** Nested brackets in a schema's text: a schema within a schema adds three levels, and a listed value adds its own. */
+/**
+ * Nested brackets in a schema's text. A schema within a schema adds up to three levels. A value in `enum` or `const` adds
+ * its own levels.
+ */
 export const MAX_SCHEMA_JSON_DEPTH: number = 256
 
 // ---------------------------------------------------------------- answers
 
 /**
- * Tokens that a node can send before its caller must grant more, and the batch in which a caller grants them.
- * 256 tokens hide a round trip of 500 ms at 512 tokens per second.
+ * `CREDIT_WINDOW`: tokens that a node can send before the client must grant more. At 512 tokens per second, 256 tokens
+ * last 500 ms, which hides a round trip of about this length. `CREDIT_BATCH`: tokens that the client grants at once.
  */
 export const CREDIT_WINDOW: number = 256
 export const CREDIT_BATCH: number = 64
 /** Largest credit of a caller: a node must be ready to buffer this many tokens. */
 export const MAX_CREDIT: number = 65_536
 
-/** Size of one token's text; the longest in today's vocabularies is a run of 256 spaces. */
+/** Size of one token's text. The longest token in today's vocabularies is a run of 256 spaces. */
 export const MAX_TOKEN_BYTES: number = 1024
 /** Range of a log-probability. The maximum is above 0 because rounding can make a probability exceed 1. */
 export const MIN_LOGPROB: number = -1e6
@@ -105,7 +108,7 @@ export const MAX_LOGPROB: number = 1e-3
 export const MAX_ERROR_DETAIL: number = 256
 /** Characters of a schema's path and of its keyword in an error's detail, which holds both. */
 export const MAX_SCHEMA_ERROR_NAME: number = 80
-/** A longer wait or duration is read as one day, so that a peer's number never becomes a timer of years. */
+/** A longer wait from a peer is read as one day, so that no timer runs for years. A longer duration is refused. */
 export const MAX_WAIT_MS: number = 24 * 60 * 60 * 1000
 
 // ---------------------------------------------------------------- embeddings
@@ -133,7 +136,7 @@ export const MAX_CARD_FEATURES: number = 16
 export const MAX_CARD_STRING: number = 256
 /** Context length in a card, in tokens. It can exceed what a request can hold. */
 export const MAX_CARD_CONTEXT: number = MAX_PROMPT_TOKENS * 64
-/** Tokens per second in a card: far above today's fastest servers. */
+/** Tokens per second in a card. Today's fastest servers are far below. */
 export const MAX_CARD_RATE: number = 1e7
 /** Slots in a card. */
 export const MAX_CARD_SLOTS: number = 4096
@@ -143,21 +146,21 @@ export const MAX_CARD_CORES: number = 65_536
 export const CARD_TTL_MS: number = 2 * 60 * 60 * 1000
 /** Clocks of home machines drift: a card that was signed this far in the future is still accepted. */
 export const CLOCK_SKEW_MS: number = 5 * 60 * 1000
-/** Peers whose newest card a DHT validator remembers to refuse older ones: about 100 bytes each. */
+/** Number of peers for which a DHT validator remembers the newest card, to refuse older cards. 100 bytes for each. */
 export const MAX_REMEMBERED_CARDS: number = 10_000
 
 // ---------------------------------------------------------------- receipts and proofs
 
-/** A receipt: one hash for every 64 tokens of the answer, and about 300 bytes. */
+/** Size of a receipt: a hash of 32 bytes for every 64 tokens of the answer, and about 300 bytes. */
 export const MAX_RECEIPT_BYTES: number = 128 * 1024
-/** Tokens under one hash of a receipt: a dispute about one window reveals 64 tokens, not the whole answer. */
+/** Tokens under one hash of a receipt. To check one window, a peer needs only its 64 tokens, not the whole answer. */
 export const RECEIPT_WINDOW: number = 64
 /**
- * Answers in a fraud proof. One can be enough, but a proof against a node that cheats in 1 % of its answers needs a few
- * hundred.
+ * Answers in a fraud proof. One answer can be enough. A proof against a node that cheats in 1 % of its answers needs a
+ * few hundred.
  */
 export const MAX_PROOF_ANSWERS: number = 256
-/** A fraud proof as a file: each answer takes a few KB. */
+/** Size of a fraud proof. Each answer takes a few KB. */
 export const MAX_PROOF_BYTES: number = 8 * 1024 * 1024
 
 // ---------------------------------------------------------------- timeouts
@@ -187,7 +190,7 @@ export const DEFAULT_TIMEOUTS: PhaseTimeouts = {
   tokenMs: 20_000
 }
 
-/** The node's timeout for a caller, from the opening of the stream to the end of the request. */
+/** The node's timeout for a request: from the opening of the stream until the whole request has arrived. */
 export const REQUEST_READ_TIMEOUT_MS: number = 10_000
 /** How long a caller without credit can hold a slot before the node ends the answer. */
 export const CREDIT_TIMEOUT_MS: number = 30_000

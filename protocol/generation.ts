@@ -32,7 +32,12 @@ export interface Tool {
   strict?: boolean
 }
 
-/** `required`: the model must call a tool; a name: it must call that tool; `none`: the prompt lists no tools. */
+/**
+ * - `auto`: the model decides whether it calls tools
+ * - `none`: the prompt lists no tools
+ * - `required`: the model must call a tool
+ * - a name: the model must call this tool
+ */
 export type ToolChoice = 'auto' | 'none' | 'required' | { name: string }
 
 /** Makes the answer's text one JSON document: any object, or a value of the schema. */
@@ -40,19 +45,19 @@ export type ResponseFormat = { type: 'json_object' } | { type: 'json_schema'; sc
 
 /** Parameters of sampling contract 1. `docs/sampling.md` has the formulas. */
 export interface SamplingParameters {
-  /** Key of the random number generator, 64 bits. The client chooses a new one for every request. */
+  /** Key of the random number generator, 64 bits. The client chooses a new seed for every request. */
   seed: bigint
   /** 0 to 100. 0: always the token with the highest logit. */
   temperature: number
   /** Number of candidates to keep; 0: all 64. */
   topK: number
-  /** Keeps the smallest set of candidates whose probabilities sum to this; 1: all. */
+  /** Keeps the most probable candidates until their probabilities sum to at least this; 1: all. */
   topP: number
-  /** Keeps candidates with at least this probability, relative to the best candidate's; 0: all. */
+  /** Keeps candidates with at least this share of the best candidate's probability; 0: all. */
   minP: number
   /** Subtracted once from the logit of each token that is already in the answer. */
   presencePenalty: number
-  /** Subtracted from the logit of a token as many times as the token is already in the answer. */
+  /** Subtracted from the logit of a token once for each time that the token is already in the answer. */
   frequencyPenalty: number
   /** Added to a token's logit, by token id. */
   logitBias: ReadonlyMap<number, number>
@@ -89,7 +94,7 @@ export interface OutputConstraint extends Omit<ChatInput, 'messages'> {
   responseFormat?: ResponseFormat
 }
 
-/** Why an answer ended. `tool_calls`: the model ended it after at least one complete call. */
+/** Why an answer ended. `tool_calls`: the model ended the answer after at least one complete call. */
 export type FinishReason = 'stop' | 'length' | 'tool_calls'
 
 export interface Usage {
@@ -133,8 +138,8 @@ export interface ToolCallDelta {
 }
 
 /**
- * A step of the answer. The token ids are authoritative. Text, reasoning and tool calls are derived from them and can
- * lag behind.
+ * A step of the answer. The token ids are authoritative. The node derives text, reasoning and tool calls from them, and
+ * these can lag behind the ids.
  */
 export interface TokenDelta {
   tokens: readonly number[]
@@ -151,6 +156,6 @@ export interface Load {
   active: number
   queued: number
   slots: number
-  /** For a request that arrives now. */
+  /** The wait of a request that arrives now, in milliseconds. */
   estimatedWaitMs: number
 }

@@ -1,6 +1,6 @@
 import type { ChatInput, OutputConstraint, PromptInput, ResponseFormat, Tool } from './generation.ts'
 
-/** Returns the part of a request that constrains the output. */
+/** Returns the fields of a request that constrain its answer. */
 export function outputConstraintOf({
   input,
   responseFormat
@@ -21,8 +21,8 @@ export function outputConstraintOf({
 }
 
 /**
- * Returns the tools that the prompt lists. If the request chooses one tool, the prompt still lists all of them, so that
- * other requests can share its cache.
+ * Returns the tools that the prompt lists. If the request chooses one tool, the prompt still lists all tools. So requests
+ * that choose different tools have the same prompt, and the node evaluates it only once.
  */
 export function offeredTools({ tools = [], toolChoice }: Omit<ChatInput, 'messages'>): readonly Tool[] {
   return toolChoice === 'none' ? [] : tools

@@ -1,5 +1,5 @@
 /**
- * `npm run calibrate -- [TOKENS]`: measures how far honest nodes differ with crumb, and writes
+ * `npm run calibrate -- [TOKENS]`: measures how far the logits of honest nodes differ, with the model crumb, and writes
  * `client/evidence/honest.ts`. Run it after every change of the engine or of the embedded model.
  *
  * TOKENS: answer tokens for each variation (default 40,000).

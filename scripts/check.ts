@@ -1,6 +1,6 @@
 /**
- * `npm run check [step …]`: types, lint (with the directions of imports), format, dead code, cycles of imports, generated
- * code and packaging. It prints one line for each step, followed by the output of the step if it fails.
+ * `npm run check [step …]`: checks types, lint (which includes the allowed directions of imports), format, dead code,
+ * cycles of imports, generated code and packaging. It prints one line for each step, and the output of a failed step.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-/** What belongs to the gateway and to nodes: packages for HTTP servers, metrics and schemas, and Potluck's own. */
+/** Packages that only the gateway and nodes may use: HTTP servers, metrics, schemas, and two packages of Potluck. */
 const SERVER_PACKAGES = /^(@?hono|@?fastify|express|koa|prom-client|zod|node-llama-cpp|@potluck\/(gateway|node))(\/|$)/
 
 interface LockedPackage {
@@ -38,7 +38,7 @@ export function checkClientDependencies(): void {
   visit('client')
 }
 
-/** The path of a dependency, which npm may have put beside the package that needs it. */
+/** The path of a dependency. npm installs it in the package that needs it, or in a folder above. */
 function locate(name: string, from: string, packages: Record<string, unknown>): string | undefined {
   for (let at = from; ; at = at.slice(0, Math.max(0, at.lastIndexOf('/node_modules/')))) {
     const path = `${at === '' ? '' : `${at}/`}node_modules/${name}`

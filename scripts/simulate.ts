@@ -1,4 +1,7 @@
-/** `npm run simulate -- reputation|selection [options]`: the client's own pure code against many peers in virtual time. */
+/**
+ * `npm run simulate -- reputation|selection [options]`: runs the client's real scoring and selection of nodes against
+ * simulated peers, in virtual time.
+ */
 import { parseArgs } from 'node:util'
 import { print, type Figure } from './simulate/report.ts'
 import { reputation } from './simulate/reputation/figures.ts'
@@ -6,15 +9,16 @@ import { selection } from './simulate/selection/figures.ts'
 
 const HELP = `Usage: npm run simulate -- reputation|selection [options]
 
-Runs the client's own scoring and selection against simulated peers, in virtual time, beside
-the usual load balancers. Prints the mean over seeds, with the least and the most.
+Runs the client's real code against simulated peers, in virtual time, and compares it with
+the usual load balancers. "reputation" counts bad answers under attacks; "selection" measures
+how long callers wait. Prints the mean, the minimum and the maximum over the seeds.
 
-  --seeds N        runs of each case (default 20)
-  --peers N        100 to 5,000 (default 100 for reputation, 50 for selection)
-  --malicious F    share of the peers (reputation only, default 0.7)
-  --attack NAME    one attack only (reputation only)
-  --json           one JSON object a line
-  --help           this text
+  --seeds N        number of runs of each case (default 20)
+  --peers N        number of peers, 10 to 5,000 (default 100 for reputation, 50 for selection)
+  --malicious F    share of malicious peers (reputation only, default 0.7)
+  --attack NAME    simulate only this attack (reputation only)
+  --json           print one JSON object per line
+  --help           print this text
 `
 
 async function main(): Promise<number> {

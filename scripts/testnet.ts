@@ -1,6 +1,7 @@
 /**
- * `npm run testnet`: a Potluck network on this machine. A relay and several nodes run, each in its own process. A
- * client that knows only the relay's address finds the nodes. Then one of three scenarios runs.
+ * `npm run testnet`: a Potluck network on this machine. A relay and several nodes run, each in its own process. A client
+ * that knows only the relay's address finds the nodes. Then one of three scenarios runs: a prompt (the default), `--kill`
+ * or `--malicious`.
  */
 import { parseArgs } from 'node:util'
 import { HumanKillView, JsonKillView } from './testnet/kill/view.ts'
@@ -12,7 +13,7 @@ import { HumanPromptView, JsonPromptView } from './testnet/prompt/view.ts'
 import { runPrompt } from './testnet/prompt/run.ts'
 import type { Screen } from './testnet/screen.ts'
 
-/** A DHT walk returns at most this many providers (Kademlia's k). Each node and its engine take 300 MB. */
+/** A search in the DHT returns at most this many providers (Kademlia's k). Each node and its engine take 300 MB. */
 const MAX_NODES = 20
 const MAX_REQUESTS = 10_000
 const MAX_RUNS = 1000
@@ -20,8 +21,8 @@ const PROMPT = 'Tell me a story about a fox.'
 
 const HELP = `Usage: npm run testnet -- [options]
 
-Starts a relay and nodes as processes of this machine, finds the nodes through the
-DHT from the relay's address alone, sends a prompt to one of them, and stops all processes.
+Starts a relay and nodes as processes on this machine. A client that knows only the relay's
+address finds the nodes through the DHT and sends a prompt to one of them. Then all processes stop.
 
   --nodes N       number of nodes (default 3, at most ${MAX_NODES})
   --prompt TEXT   the prompt (default "${PROMPT}")
@@ -32,9 +33,10 @@ DHT from the relay's address alone, sends a prompt to one of them, and stops all
 
   --malicious     start three honest nodes and four malicious ones: one serves a smaller model
                   than it claims, one answers noise, one is slow, one cuts its answers.
-                  Show how the client's view of each node changes. The exit code is 1 if
-                  the client quarantines an honest node, or if after 80 or more requests too
-                  many still go to malicious nodes or the impostor is not banned
+                  Show how the client's view of each node changes. The exit code is 1 if the
+                  client quarantines an honest node. With 80 or more requests it is also 1 if
+                  honest nodes alone answered fewer than 38 of the last 40, or if the client
+                  did not ban the node with the smaller model
   --requests N    number of requests (default 80)
   --runs N        number of runs, each with a new network and a new client (default 1)
 `

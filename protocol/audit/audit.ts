@@ -1,9 +1,9 @@
 /**
- * Audits one answer: one prefill of the same model over the prompt and the answer that a node signed.
+ * Audits one answer that a node signed. It takes one prefill of the same model over the prompt and the answer.
  *
- * The audit first checks what is certain (see structure.ts). It then measures how far each token that the node
- * generated is from the token that the sampling contract gives. The client decides what the results of many audits
- * mean.
+ * The audit first checks rules that every honest node keeps (see structure.ts). It then measures how far each token that
+ * the node generated is from the token that the sampling contract gives. The client decides from the results of many
+ * audits whether the node is honest.
  */
 import type { PeerId } from '@libp2p/interface'
 import { equals } from 'uint8arrays/equals'
@@ -19,7 +19,7 @@ import { misstatementsOf, violationsOf, type Misstatement, type ReceivedAnswer }
 import { openAnswerRecord } from './verified-answer.ts'
 
 export interface Audit extends AuditResult {
-  /** False unsigned statements of the node to this client. */
+  /** Unsigned statements of the node to this client that are false. */
   misstatements: readonly Misstatement[]
 }
 

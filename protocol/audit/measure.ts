@@ -2,7 +2,7 @@ import type { SamplingParameters } from '../generation.ts'
 import { tokenMargin, type TokenCandidates, type TokenMargin } from '../sampler/index.ts'
 
 /**
- * Returns the margin and the gap of each token from position `first` on.
+ * Returns the margin and the gap (see `tokenMargin`) of each token from position `first` on.
  *
  * @param scores the auditor's own candidates for each of these positions
  * @param answer the whole answer, because penalties count its earlier tokens

@@ -33,8 +33,8 @@ export interface Scorer {
   }
   /** Returns the token ids that the model's own template and tokenizer give. */
   tokenize: (input: PromptInput, signal?: AbortSignal) => Promise<number[]>
-  /** Returns the candidates at every answer position from `first` on: raw logits of the allowed tokens. One prefill. */
+  /** Returns the candidates at every answer position from `first` on, with raw logits. Takes one prefill. */
   score: (job: AuditScoreJob, signal?: AbortSignal) => Promise<readonly TokenCandidates[]>
-  /** Returns the text and the end of an answer, exactly as `generate` would have. */
+  /** Returns the text and the end of an answer, exactly as `generate` of an honest node finds them. */
   read: (job: ReadJob, signal?: AbortSignal) => Promise<ParsedAnswer>
 }

@@ -1,4 +1,4 @@
-/** The checks that need no evaluation and are certain: whether the signed answer is consistent with its request. */
+/** Checks whether the signed answer is consistent with its request. These checks need no evaluation and are certain. */
 import type { Violation } from '../wire/audit.ts'
 import type { ParsedAnswer } from './scorer.ts'
 import type { VerifiedAnswer } from './verified-answer.ts'
@@ -15,7 +15,7 @@ export function violationsOf(answer: VerifiedAnswer, rendered: readonly number[]
   const { continuation } = request
   const earlier = continuation?.answerTokens ?? []
   const { usage } = receipt
-  // A node that continues an answer uses the prompt ids of the request. The caller must make sure that they are right.
+  // A node that continues an answer uses the prompt ids of the request, so only the client can cause wrong ids there.
   const holds: Record<Violation, boolean> = {
     prompt: continuation !== undefined || sameTokens(promptTokens, rendered),
     continuation:
@@ -39,10 +39,10 @@ export interface ReceivedAnswer {
 }
 
 /**
- * A false statement that the node sent but did not sign. It is certain for the client that received it, but proves
- * nothing to others.
+ * A false statement that the node sent but did not sign. The client that received it knows for certain that it is false,
+ * but cannot prove to others that the node sent it.
  *
- * - `text`: the node sent another text than that of the tokens
+ * - `text`: the text that the node sent is not the text of the tokens
  */
 export type Misstatement = 'text'
 
@@ -51,7 +51,7 @@ export function misstatementsOf(
   parsed: ParsedAnswer,
   received: ReceivedAnswer
 ): Misstatement[] {
-  // Another node sent the beginning of a continued answer.
+  // In a continued answer, another node sent the beginning of the text.
   return receipt.firstPosition > 0 || received.text === parsed.text ? [] : ['text']
 }
 

@@ -1,4 +1,4 @@
-/** Verifies an answer and its receipt: the node signed every field of the result. */
+/** Verifies an answer against its signed receipt. Afterwards, the node's signature covers every field of the result. */
 import type { PeerId } from '@libp2p/interface'
 import { equals } from 'uint8arrays/equals'
 
@@ -15,8 +15,8 @@ export interface VerifiedAnswer {
 }
 
 /**
- * Verifies the signature of the receipt, and that the receipt is for this request and these tokens. A record can come
- * from any peer, so its bytes are untrusted.
+ * Verifies the signature of the receipt, and that the receipt is for this request and these tokens. Any peer can send a
+ * record, so its bytes are untrusted.
  *
  * @throws PotluckError `protocol_violation` if the record is not valid, `invalid_request` if the request in it is not
  */

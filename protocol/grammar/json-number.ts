@@ -1,6 +1,7 @@
 /**
- * The terminal for JSON numbers between two bounds, in plain decimals. It accepts a byte only if some number within the
- * bounds begins with the text so far. The state is that text.
+ * The terminal for JSON numbers between two bounds, in plain decimals. It accepts a byte only if a number within the
+ * bounds begins with the text so far and this byte. With the bounds 10 and 25, for example, a number begins with 1 or 2.
+ * The state is the text so far.
  */
 import { MAX_NUMBER_DIGITS, USUAL_DECIMALS } from './limits.ts'
 import { Terminal, type TerminalStatus } from './machine.ts'
@@ -22,14 +23,14 @@ const LARGEST = 10n ** BigInt(MAX_NUMBER_DIGITS) - 1n
 
 export class JsonNumber extends Terminal {
   override readonly start = ''
-  /** The most digits after the point. The bounds are integers in units of the last one. */
+  /** The most digits after the point. The bounds are integers in units of 10^-decimals. */
   readonly #decimals: number
   readonly #least: bigint
   readonly #most: bigint
 
   /** Returns undefined if no number of at most `MAX_NUMBER_DIGITS` digits is between the bounds. */
   static between({ least, most, integer }: NumberBounds): JsonNumber | undefined {
-    // Bounds that are closer together than `USUAL_DECIMALS` can express need more decimals.
+    // If the bounds are very close together, no number with `USUAL_DECIMALS` is between them: try more decimals.
     for (let decimals = integer ? 0 : USUAL_DECIMALS; decimals < MAX_NUMBER_DIGITS; decimals++) {
       const number = new JsonNumber(
         least === undefined ? -LARGEST * power(decimals) : scaledLeast(least, decimals),
@@ -74,7 +75,7 @@ export class JsonNumber extends Terminal {
     return { digits, fraction, least, most: negative ? -this.#least : this.#most }
   }
 
-  /** Whether some number within the bounds begins with this text. */
+  /** Whether a number within the bounds begins with this text. */
   #isViable(text: string): boolean {
     if (text === '' && this.#isViable('-')) return true
     const { digits, fraction, least, most } = this.#parts(text)
@@ -87,7 +88,7 @@ export class JsonNumber extends Terminal {
     const longest = digits === '0' ? 1 : MAX_NUMBER_DIGITS
     for (let length = Math.max(1, digits.length); length <= longest; length++) {
       const tail = power(length - digits.length)
-      // The first digit is 0 only in numbers below 1.
+      // Only numbers below 1 begin with the digit 0.
       const first = digits === '' ? (length === 1 ? 0n : tail / 10n) : BigInt(digits) * tail
       const end = digits === '' ? tail : first + tail
       const finest = Math.min(this.#decimals, MAX_NUMBER_DIGITS - length)

@@ -6,9 +6,14 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 /**
- * The position within a character. `body`: between two characters. `hexN`: N digits of an escape follow; `hex3d` is
- * after a first digit `d` and refuses the second digit of a surrogate. `moreN`: N continuation bytes follow. `afterXX`:
- * after a first byte that limits the range of the second one (RFC 3629).
+ * The position within a character:
+ *
+ * - `body`: between two characters
+ * - `escape`: after a backslash
+ * - `hexN`: within an escape like `\u00e9`, with N digits to come
+ * - `hex3d`: as `hex3`, if the first digit is `d`. The second digit must not make the escape a surrogate.
+ * - `moreN`: within a UTF-8 sequence, with N bytes to come
+ * - `afterXX`: after the first byte XX of a UTF-8 sequence, which limits the range of the second byte (RFC 3629)
  */
 const PLACES = [
   'body',
@@ -97,8 +102,8 @@ export class JsonString extends Terminal {
   readonly #most: number
 
   /**
-   * @param least Unicode characters; an escape counts as one
-   * @param most the same
+   * @param least minimum number of Unicode characters; an escape counts as one character
+   * @param most maximum number
    */
   constructor(least: number, most: number) {
     super()
@@ -133,8 +138,8 @@ export class JsonString extends Terminal {
 }
 
 /**
- * The characters of a key that the schema does not name, and its closing quote. It allows no escapes, because they
- * would be second spellings of the keys that the schema names. The state is the place and the bytes so far.
+ * The characters of a key that the schema does not name, and its closing quote. It allows no escapes: with an escape, the
+ * model could write a key that the schema names in a second way. The state is the place and the bytes so far.
  */
 export class JsonKey extends Terminal {
   override readonly start = '0'
@@ -164,7 +169,7 @@ export class JsonKey extends Terminal {
 
   override keyOf(state: string): string {
     const bytes = state.slice(1)
-    // Once no named key begins like this, only the length matters.
+    // If no named key begins with these bytes, only their number matters.
     return this.#taken.some((key) => key.startsWith(bytes)) ? state : `${state[0]}+${bytes.length}`
   }
 }

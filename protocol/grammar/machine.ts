@@ -2,9 +2,9 @@
  * A machine over bytes that decides how a text can continue. Its state is a function of the bytes alone. So the same
  * tokens give the same state in the node that answers, in a node that resumes the answer, and in an auditor.
  *
- * A grammar is a graph of nodes. Terminals accept bytes; all other nodes only decide which terminal is next. If a text
- * has several readings, the state contains all of them. Each reading is a `Way`: a terminal, its state, and the path of
- * nodes that follow it.
+ * A grammar is a graph of nodes. Terminals accept bytes; all other nodes only decide which terminal is next. A text can
+ * have several readings: the digit `1` can begin both an integer and a number. The state contains all readings. Each
+ * reading is a `Way`: a terminal, its state, and the path of nodes that follow it.
  */
 import { MAX_CHOICES, MAX_NESTING, MAX_WAYS, REACH } from './limits.ts'
 
@@ -14,7 +14,7 @@ let lastId = 0
 export abstract class GrammarNode {
   /** Unique in this process, for the keys of caches. */
   readonly id: number = ++lastId
-  /** Levels of nested objects and arrays that the least nested text of this node has. */
+  /** The number of nested levels of objects and arrays that every text of this node has at least. */
   nesting = 0
 
   /**
@@ -25,23 +25,23 @@ export abstract class GrammarNode {
    */
   abstract enter(at: number, next: Path | undefined, ways: Ways): void
 
-  /** The nodes with which this one can begin. A cycle of them would never accept a byte. */
+  /** The nodes with which this node can begin. A node that begins with itself would never accept a byte. */
   heads(): readonly GrammarNode[] {
     return []
   }
 
-  /** Computes `nesting` from the nodes within. `measureNesting` calls it until nothing changes. */
+  /** Computes `nesting` from the nodes within this node. `measureNesting` calls it until no value changes. */
   measure(): number {
     return 0
   }
 
-  /** Returns different keys for positions that can differ in the next `reach` bytes. */
+  /** Returns a key. Positions with the same key allow the same next `reach` bytes. */
   keyAt(at: number, _reach: number): string {
     return String(at)
   }
 }
 
-/** `open`: more bytes must follow. `whole`: it can end here or continue. `done`: it has ended. */
+/** `open`: more bytes must follow. `whole`: the terminal can end here or continue. `done`: it has ended. */
 export type TerminalStatus = 'open' | 'whole' | 'done'
 
 export type TerminalState = number | string
@@ -90,7 +90,7 @@ export class Path {
   }
 }
 
-/** Whether some text of the node stays within `MAX_NESTING`. */
+/** Whether the node has a text that stays within `MAX_NESTING`. */
 export function fits(node: GrammarNode, next: Path | undefined): boolean {
   return (next?.nesting ?? 0) + node.nesting <= MAX_NESTING
 }

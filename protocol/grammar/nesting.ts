@@ -2,14 +2,15 @@ import { MAX_SCHEMA_DEPTH } from './limits.ts'
 import type { GrammarNode } from './machine.ts'
 
 /**
- * Computes the `nesting` of each node, and looks for a node that begins with itself: it would never accept a byte.
+ * Computes the `nesting` of each node, and looks for a node that begins with itself, which would never accept a byte.
  *
- * @param nodes each after its parts, except for references to an enclosing node; the `nesting` of all is Infinity
- * @returns a node that begins with itself, if there is one
+ * @param nodes all nodes, each after its parts. Only references to an enclosing node come before it. The `nesting` of all
+ *   nodes is Infinity.
+ * @returns a node that begins with itself; undefined if there is none
  */
 export function measureNesting(nodes: readonly GrammarNode[]): GrammarNode | undefined {
-  // Relaxation, as for shortest paths. A node without a finite text stays at Infinity. References to an enclosing node
-  // need one more pass for each level.
+  // As in the Bellman-Ford algorithm, each pass improves the values. A node without a finite text stays at Infinity.
+  // References to an enclosing node need one more pass for each level.
   for (let pass = 0, changed = true; changed && pass < MAX_SCHEMA_DEPTH; pass++) {
     changed = false
     for (const node of nodes) {

@@ -1,7 +1,7 @@
-/** Nodes that accept no bytes themselves, and combine others. */
+/** Nodes that combine other nodes and accept no bytes themselves. */
 import { fits, GrammarNode, Path, resume, type Ways } from './machine.ts'
 
-/** All items, one after the other. Without items it is the empty text. */
+/** All items, one after the other. A concatenation of no items is the empty text. */
 export class Concatenation extends GrammarNode {
   readonly #items: readonly GrammarNode[]
 
@@ -48,7 +48,7 @@ export class Alternation extends GrammarNode {
   }
 }
 
-/** Another node of the grammar, which is set after this one is made. */
+/** Stands for another node, the target. The target can be set later, so a schema can refer to itself. */
 export class Reference extends GrammarNode {
   target: GrammarNode | undefined
 
@@ -85,7 +85,7 @@ export class Nested extends GrammarNode {
   }
 }
 
-/** An item that repeats, with a separator between. `at` is the number of items so far. */
+/** An item that repeats, with a separator between two items. `at` is the number of items so far. */
 export class Repeat extends GrammarNode {
   readonly #item: GrammarNode
   readonly #further: GrammarNode
@@ -129,12 +129,12 @@ export interface Member {
 }
 
 /**
- * The members of an object, in their order. `at` is twice the index of the next member, plus 1 if a member is before
- * it.
+ * The members of an object, in their order. `at` is twice the index of the next possible member, plus 1 if the object
+ * already has a member, because then a comma must come first.
  */
 export class Members extends GrammarNode {
   readonly #members: readonly Member[]
-  /** Any number of these can follow the named members. */
+  /** A member that the schema does not name. Any number of them can follow the named members. */
   readonly #additional: GrammarNode | undefined
   readonly #separated: readonly GrammarNode[]
 

@@ -3,7 +3,7 @@ import { Terminal, type TerminalStatus } from './machine.ts'
 
 const encoder = new TextEncoder()
 
-/** Exactly these bytes; at least one. */
+/** Exactly these bytes, at least one byte. */
 export class Literal extends Terminal {
   override readonly start = 0
   readonly #bytes: Uint8Array
@@ -30,15 +30,20 @@ export class Literal extends Terminal {
 const UNLIKE = -1
 
 /**
- * Any text. `until`: up to and including the first marker. `without`: text that does not contain the marker. `unlike`:
- * text that does not begin with the marker. The state is the length of the marker's beginning with which the text so
- * far ends (Knuth, Morris and Pratt, 1977).
+ * Any text, with a rule about a marker:
+ *
+ * - `until`: the text ends with the first marker
+ * - `without`: the text does not contain the marker
+ * - `unlike`: the text does not begin with the marker
+ *
+ * The state is the number of the marker's bytes with which the text so far ends: 3 after `ab</t`, if the marker is
+ * `</think>` (Knuth, Morris and Pratt, 1977).
  */
 export class FreeText extends Terminal {
   override readonly start = 0
   readonly kind: 'until' | 'without' | 'unlike'
   readonly #marker: Uint8Array
-  /** For each beginning of the marker, by length: the longest shorter beginning with which it ends. */
+  /** By N: how many of the marker's first bytes its first N bytes end with, fewer than N. For `abab`, by 4: 2. */
   readonly #borders: readonly number[]
 
   constructor(kind: 'until' | 'without' | 'unlike', marker: string) {
@@ -48,7 +53,7 @@ export class FreeText extends Terminal {
     this.#borders = bordersOf(this.#marker)
   }
 
-  /** No token without this byte can end the marker. */
+  /** The last byte of the marker. Only a token with this byte can end the marker. */
   get lastByte(): number {
     return this.#marker.at(-1)!
   }

@@ -88,8 +88,8 @@ export const NodeFrameSchema: GenMessage<NodeFrame> = /*@__PURE__*/
   messageDesc(file_potluck, 1);
 
 /**
- * Allows the node to send this many more tokens. Backpressure counts tokens, not bytes: a transport window of 256 KiB
- * holds about 8,000 tokens, which a GPU would generate for a caller that no longer reads.
+ * Allows the node to send this many more tokens. The transport's own backpressure is not enough: its window of 256 KiB
+ * holds about 8,000 tokens. Without credit, a GPU would generate all of them for a caller that no longer reads.
  *
  * @generated from message Credit
  */
@@ -407,7 +407,7 @@ export type GenerateRequest = Message<"GenerateRequest"> & {
   credit: number;
 
   /**
-   * the caller allows other nodes to see this request, for an audit
+   * the client may send the request and its answer to further nodes for audits
    *
    * @generated from field: bool shareable = 10;
    */
@@ -622,8 +622,8 @@ export const ToolCallDeltaSchema: GenMessage<ToolCallDelta> = /*@__PURE__*/
   messageDesc(file_potluck, 15);
 
 /**
- * `tokens` are authoritative. `text`, `reasoning` and `tool_calls` are derived from them, and can lag behind while a
- * character, a possible stop sequence or the name of a call is incomplete.
+ * `tokens` are authoritative. The node derives `text`, `reasoning` and `tool_calls` from them. These can lag behind the
+ * tokens while a character, a possible stop sequence or the name of a call is incomplete.
  *
  * @generated from message Delta
  */
@@ -819,7 +819,7 @@ export type Backend = Message<"Backend"> & {
   engine: string;
 
   /**
-   * "f16"
+   * types of the keys and values in the KV cache: "bf16/f16"
    *
    * @generated from field: string kv_type = 3;
    */
@@ -935,7 +935,7 @@ export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
   messageDesc(file_potluck, 22);
 
 /**
- * An answer as the client kept it: the receipt, and all data that the receipt has hashes of.
+ * An answer as the client kept it: the receipt, and the data whose hashes are in the receipt.
  *
  * @generated from message AnswerRecord
  */
@@ -1006,7 +1006,7 @@ export const FraudProofSchema: GenMessage<FraudProof> = /*@__PURE__*/
   messageDesc(file_potluck, 24);
 
 /**
- * The client sends this one frame: a request that its caller marked as shareable, and a node's answer.
+ * The client sends this one frame: a shareable request, and a node's answer to it.
  *
  * @generated from message AuditRequest
  */
@@ -1084,14 +1084,14 @@ export type AuditResult = Message<"AuditResult"> & {
   violations: string[];
 
   /**
-   * in logits; infinity if the token is not a candidate
+   * in logits, see docs/sampling.md; infinity if the token is not a candidate
    *
    * @generated from field: repeated float margins = 3;
    */
   margins: number[];
 
   /**
-   * in logits; the smallest margin of any other token
+   * in logits; the smallest margin of all tokens that the contract does not give
    *
    * @generated from field: repeated float gaps = 4;
    */

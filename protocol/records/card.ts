@@ -1,6 +1,6 @@
 /**
- * The card: what a node advertises about itself. The node signs it, and it expires. The copy in the DHT is a hint;
- * the card that the node returns on `/potluck/card/1.0.0` is authoritative.
+ * The card: what a node advertises about itself. The node signs the card, and the card expires after two hours. The copy
+ * in the DHT is a hint; the card that the node returns on `/potluck/card/1.0.0` is authoritative.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
@@ -38,7 +38,7 @@ import { FieldCheck } from '../wire/check.ts'
  * - `score`: audits answers of other nodes
  * - `json`: constrains answers to a JSON schema
  * - `tools`: returns tool calls, in chats
- * - `reasoning`: the model can think before it answers, and the node sends the reasoning separately from the text
+ * - `reasoning`: the model can reason before it answers, and the node sends the reasoning separately from the text
  * - `embeddings`: serves `/potluck/embed/1.0.0`
  */
 export type Feature = 'chat' | 'completion' | 'logprobs' | 'score' | 'json' | 'tools' | 'reasoning' | 'embeddings'
@@ -138,9 +138,9 @@ export async function signCard(card: Card, key: PrivateKey): Promise<Uint8Array>
  * Verifies and validates a card.
  *
  * @param options.now milliseconds since the epoch
- * @param options.peerId the node that must have signed it; default: any
- * @throws PotluckError `protocol_violation` if it is too large, malformed, forged, expired, signed in the future or
- *   signed by another peer
+ * @param options.peerId the node that must have signed the card; default: any node
+ * @throws PotluckError `protocol_violation` if the card is too large, malformed, forged, expired, signed in the future
+ *   or signed by another peer
  */
 export async function openCard(bytes: Uint8Array, { now, peerId }: { now: number; peerId?: PeerId }): Promise<Card> {
   const { payload, signer } = await openEnvelope(KIND, bytes)

@@ -2,8 +2,8 @@
  * The keys of the Kademlia DHT, and the validator that its peers must run.
  *
  * Provider records name the nodes that may serve a model. They are unsigned hints, and a record can outlive its node.
- * Cards are values in a namespace that only Potluck has. Every peer that stores one must run their validator, so the
- * DHT has its own protocol id.
+ * Cards are values in their own namespace. Every peer that stores a card must validate it. Peers of other DHTs do not
+ * have this validator, so Potluck's DHT has its own protocol id.
  */
 import { passthroughMapper, removePrivateAddressesMapper, type KadDHTInit, type ValidateFn } from '@libp2p/kad-dht'
 import { peerIdFromString } from '@libp2p/peer-id'
@@ -21,7 +21,7 @@ import { PotluckError } from '../errors.ts'
 /** Code of SHA2-256 in the multicodec table. */
 const SHA2_256 = 0x12
 
-/** The provider key of a model: the CID of its file, because a file's SHA-256 identifies the model. */
+/** The provider key of a model: the CID of its GGUF file. The model digest is the SHA-256 of this file. */
 export function modelCid(digest: Uint8Array): CID {
   return CID.createV1(raw.code, createMultihash(SHA2_256, digest))
 }
@@ -67,8 +67,8 @@ export function kadOptions({ scope, clientMode }: KadSettings): KadDHTInit {
 
 /**
  * Returns a validator that refuses a card if it is malformed, forged, expired, stored under another peer's key, or
- * older than one that this validator accepted before. Otherwise an attacker could replay an old, still valid card of
- * a node that has withdrawn since.
+ * older than a card of the same node that this validator accepted before. Without the last rule, an attacker could
+ * replace the newest card of a node by an older card that has not expired.
  */
 export function createCardValidator(now: () => number = Date.now): ValidateFn {
   const newest = new LRUCache<string, number>({ max: MAX_REMEMBERED_CARDS })

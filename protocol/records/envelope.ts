@@ -6,7 +6,7 @@ import { equals } from 'uint8arrays/equals'
 
 import { PotluckError } from '../errors.ts'
 
-/** Separates the kinds of signed messages: the signature of a card is never valid for a receipt. */
+/** A kind of signed message. The domain is part of what is signed, so a signed card is never valid as a receipt. */
 export interface EnvelopeKind {
   domain: string
   payloadType: Uint8Array
@@ -43,9 +43,10 @@ export async function openEnvelope(
   } catch (cause) {
     throw invalid(kind, 'cannot be decoded', cause)
   }
-  // Each message has exactly one encoding. Otherwise unsigned bytes could turn one receipt into many different proofs.
+  // Each envelope has exactly one encoding. Otherwise anyone could add unsigned bytes and turn one receipt into many
+  // different files.
   if (!equals(envelope.marshal(), bytes)) throw invalid(kind, 'not in canonical form')
-  // libp2p also allows other key types, but an attacker could choose an RSA key that is expensive to verify with.
+  // libp2p also allows other types of keys, but an attacker could choose an RSA key that makes verification expensive.
   if (envelope.publicKey.type !== 'Ed25519') throw invalid(kind, 'not signed by an Ed25519 key')
   if (!equals(envelope.payloadType, kind.payloadType)) throw invalid(kind, 'wrong payload type')
   try {

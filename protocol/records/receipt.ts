@@ -1,8 +1,8 @@
 /**
  * The receipt: a node's signed statement of what it generated, sent in `done`.
  *
- * A receipt has hashes instead of token ids, so it stays small and reveals nothing of the text. A peer that has the ids
- * can check the hashes, and a dispute about one window reveals 64 tokens, not the whole answer.
+ * A receipt has hashes instead of token ids, so it stays small and contains no text. A peer that has the ids can check the
+ * hashes. To check the hash of one window, a peer needs only the 64 ids of this window.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
@@ -23,13 +23,13 @@ import { ReceiptSchema, type Backend as BackendMessage } from '../messages/potlu
 import { FieldCheck } from '../wire/check.ts'
 import { parseFinishReason, parseTimings, parseUsage } from '../wire/node-frame.ts'
 
-/** How the engine computed. The honest noise of its logits depends on it. */
+/** How the engine computed the logits. The noise between the logits of honest nodes depends on it. */
 export interface Backend {
   /** "cpu", "cuda", "metal" or "vulkan". */
   accelerator: string
-  /** Name and version, "node-llama-cpp/3.22.1". */
+  /** Name and version, such as "node-llama-cpp/3.22.1". */
   engine: string
-  /** Types of the keys and values in the KV cache, such as "bf16/f16". */
+  /** Types of the keys and of the values in the KV cache, such as "bf16/f16". */
   kvType: string
   flashAttention: boolean
 }

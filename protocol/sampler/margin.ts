@@ -1,12 +1,19 @@
 /**
  * Measures how far a claimed token is from the token that the contract gives. Audits use these measurements.
  *
- * Two honest computations of the same logit differ slightly, because of another backend, batch size or cache. Where
- * two scores are close, or a candidate is near the edge of a filter, this noise can change the token. The margin of a
- * token says how much the logits must change, approximately, until the contract gives this token. For example, at
- * temperature 0 the logits of "cat" and "dog" are 9.2 and 9.1: the margin of "cat" is 0, and the margin of "dog" is 0.1.
- * Honest noise gives small margins only. The gap is the smallest margin of any other token, 0.1 in the example: noise
- * below the gap has no effect at this position.
+ * The margin of a token is how much the logits must change, relative to each other, until the contract gives this token.
+ * The gap of a position is the smallest margin of all tokens that the contract does not give there.
+ *
+ * Example, at temperature 0: token A has the logit 10.00, B 9.98 and C 7.00. The contract gives A, so the margin of A is
+ * 0. The margin of B is 0.02, the margin of C is 3, and the gap is 0.02.
+ *
+ * Two honest nodes compute slightly different logits, because their backends, batch sizes or caches differ. If each logit
+ * differs by up to 0.02, a node can honestly claim B, but not C. So honest noise always gives small margins. If the gap is
+ * much larger than the noise, honest nodes all give the same token.
+ *
+ * At a temperature above 0, the random noise of the contract is part of the comparison, and the logits of a candidate
+ * near the edge of a filter (top-k, top-p, min-p) decide whether the filter keeps it. The margins are first-order
+ * approximations there. In the tests, noise of at most 0.1 in each logit gives margins of at most 0.4.
  */
 import type { SamplingParameters } from '../generation.ts'
 import { CANDIDATES, rankTokens, type TokenCandidates, type Ranking } from './ranking.ts'
@@ -16,7 +23,10 @@ import { gumbel, sampleToken } from './sampler.ts'
 export interface TokenMargin {
   /** 0 for the token that the contract gives; Infinity for a token that is not a candidate. */
   margin: number
-  /** Smallest margin of any other token. Does not depend on the claimed token. Infinity if there is one candidate. */
+  /**
+   * Smallest margin of all tokens that the contract does not give. Does not depend on the claimed token. Infinity if
+   * there is only one candidate.
+   */
   gap: number
 }
 
@@ -55,7 +65,10 @@ function greedyCosts({ logits }: Readonly<Ranking>): Costs {
   return (place) => logits[0]! - logits[place]!
 }
 
-/** Takes the cheapest of all prefixes that the filters could keep: the change that keeps it and lets the token win. */
+/**
+ * The filters keep the first candidates; their number is `kept`. For each possible number, computes the change that makes
+ * the filters keep so many and lets the candidate win. The result is the smallest of these changes.
+ */
 function samplingCosts(ranking: Readonly<Ranking>, parameters: SamplingParameters, position: number): Costs {
   const noise = Float64Array.from(
     { length: ranking.size },
@@ -94,12 +107,12 @@ function costToWin(
   return cost
 }
 
-/** Index: how many candidates the filters keep; value: the change that makes them do so. Reused by every call. */
+/** The change that makes the filters keep the first N candidates, by N. Reused by every call. */
 const costsOfKeeping = new Float64Array(CANDIDATES + 1)
-/** Index: a number of candidates; value: the sum of the weights of the first ones, relative to the first weight. */
+/** The sum of the weights of the first N candidates, by N. The weight of the first candidate is 1. */
 const masses = new Float64Array(CANDIDATES + 1)
 
-/** Fills `costsOfKeeping`. Min-p leaves the first `weighted` candidates, of which top-p keeps the first `kept`. */
+/** Fills `costsOfKeeping`. Min-p keeps the first `weighted` candidates. Of these, top-p keeps the first `kept`. */
 function filterCosts(ranking: Readonly<Ranking>, parameters: SamplingParameters, most: number): Float64Array {
   const { logits } = ranking
   const { temperature, minP } = parameters
@@ -134,7 +147,7 @@ function costOfMinP(
 /** Returns the change that makes top-p keep the first `kept` of `weighted` candidates. */
 function costOfTopP({ temperature, topP }: SamplingParameters, kept: number, weighted: number): number {
   if (topP >= 1) return kept === weighted ? 0 : Infinity
-  // If the same shift is added to some logits, the log-odds of their share change by shift / temperature.
+  // Adding the same number to some of the logits changes the log-odds of their share by this number / temperature.
   const edge = Math.log(topP / (1 - topP))
   const drop = kept < weighted ? temperature * (edge - logOddsOfFirst(kept, weighted)) : 0
   const keep = kept > 1 ? temperature * (logOddsOfFirst(kept - 1, weighted) - edge) : 0

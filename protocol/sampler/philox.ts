@@ -1,7 +1,7 @@
 /**
  * Philox4x32-10, the counter-based random number generator of Salmon, Moraes, Dror and Shaw, "Parallel random numbers:
- * as easy as 1, 2, 3" (SC 2011). It has no state: a key and a counter determine the random words. So any node can draw
- * the noise of any position, and any auditor can draw the same noise again.
+ * as easy as 1, 2, 3" (SC 2011). It has no state: a key and a counter determine the random words. So any node and any
+ * auditor can compute the noise of any position, without the noise of earlier positions.
  */
 
 const M0 = 0xd2511f53
@@ -65,7 +65,7 @@ export function uniform(seed: bigint, position: number, token: number): number {
   block[2] = 0
   block[3] = 0
   philox4x32(block, key[0]!, key[1]!)
-  // 52 bits and half a step. With 53 bits the largest number would round to 1, and its Gumbel noise is infinite.
+  // Adding 0.5 prevents 0. With 53 random bits the largest number would round to 1, and its Gumbel noise is infinite.
   return ((block[0]! >>> 6) * 0x4000000 + (block[1]! >>> 6) + 0.5) / 0x10000000000000
 }
 

@@ -14,7 +14,7 @@ export interface TokenCandidates {
 export interface Ranking {
   /** Number of candidates. */
   size: number
-  /** Number of candidates that the filters keep, at least 1. They are the first ones. */
+  /** The filters keep the first `kept` candidates, at least 1. */
   kept: number
   /** Best first. */
   tokens: Uint32Array
@@ -88,7 +88,7 @@ function filter({ temperature, topK, minP, topP }: SamplingParameters): void {
   ranking.kept = most
   if (minP <= 0 && topP >= 1) return
 
-  // The weights are relative to the first, because the denominator of the softmax cancels out in both filters.
+  // The first weight is 1. Both filters use only ratios of probabilities, so the softmax needs no denominator.
   let weighted = 0
   let mass = 0
   for (; weighted < most; weighted++) {

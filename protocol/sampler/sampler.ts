@@ -3,10 +3,10 @@
  *
  * 1. Candidates: the 64 tokens with the highest raw logits. Of equal logits, the lower token id is first.
  * 2. Bias and penalties, in float64: add `logitBias`. If the answer so far contains the token, subtract the presence
- *    penalty once, and the frequency penalty once for each time. Sort the candidates again by the same rule.
+ *    penalty once, and the frequency penalty once for each occurrence. Sort the candidates again by the same rule.
  * 3. Filters: temperature 0 takes the first candidate. Otherwise compute the softmax of logit / temperature over the
- *    candidates. Top-k keeps the first k. Min-p keeps those with at least minP of the first candidate's probability.
- *    Top-p keeps the shortest prefix that has topP of the remaining mass.
+ *    candidates. Top-k keeps the first k. Min-p keeps candidates with at least minP times the probability of the first
+ *    candidate. Top-p keeps the fewest first candidates that together have the share topP of the probability left.
  * 4. Draw: the token is the argmax of logit / temperature + g over the kept candidates; of equal scores, the lower
  *    token id. g = -ln(-ln u) is Gumbel noise, and u comes from Philox4x32-10 with the seed as its key and (token,
  *    position) as its counter.

@@ -17,8 +17,8 @@ export function checkSchema(schema: unknown, options: SchemaOptions = {}): Schem
 }
 
 /**
- * Returns the grammar of all documents that are valid by the schema. They are compact: at most one space after a comma
- * or colon, members in the schema's order, numbers in plain decimals.
+ * Returns the grammar of the documents that are valid by the schema and compact: at most one space after a comma or
+ * colon, members in the schema's order, numbers in plain decimals.
  *
  * @throws SchemaError with the issue that `checkSchema` returns
  */

@@ -14,15 +14,15 @@ import { countOf, isOfType, numberOf, stringOf } from './scalars.ts'
 
 export interface SchemaOptions {
   /**
-   * Accept schemas that the grammar cannot fully express. It then ignores unsupported keywords, and allows any value
-   * instead of an unsupported combination of schemas. Default false.
+   * Accept schemas that the grammar cannot fully express. The grammar then ignores unsupported keywords. Instead of an
+   * unsupported combination of schemas it allows any value. Default false.
    */
   lenient?: boolean
   /** Shared by the schemas of one request. Default: `MAX_SCHEMA_NODES` for each schema. */
   budget?: SchemaBudget
 }
 
-/** The number of schemas and listed values that can still be compiled. */
+/** The number of schemas and listed values that the compiler still accepts. It counts down. */
 export interface SchemaBudget {
   schemas: number
 }
@@ -164,7 +164,7 @@ export class SchemaCompiler {
     if (keyword === 'oneOf' && !this.#lenient && !areDisjoint(schemas, this.#root)) {
       throw new SchemaError(path, keyword, 'of schemas that can both be valid is not supported; use anyOf')
     }
-    // A schema that is listed twice would double the readings at every level.
+    // Drops duplicates. If a schema is in the list twice, the number of readings would double at every level.
     const texts = schemas.map((schema) => JSON.stringify(schema))
     const nodes = schemas.flatMap((schema, index) =>
       texts.indexOf(texts[index]!) < index ? [] : [this.compile(schema, `${path}/${keyword}/${index}`, depth + 1)]
@@ -214,7 +214,7 @@ export class SchemaCompiler {
     throw new SchemaError(path, keyword, `is not supported${beside}`)
   }
 
-  /** Makes one terminal for the same bounds, because the check that a number is between them is slow. */
+  /** Uses one terminal for all numbers with the same bounds, because it takes long to make one. */
   #number(type: 'number' | 'integer', keywords: Keywords, path: string): GrammarNode {
     const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = keywords
     const key = JSON.stringify([type, minimum, maximum, exclusiveMinimum, exclusiveMaximum])

@@ -2,7 +2,7 @@
 import type { Keywords } from './keywords.ts'
 import { resolvePointer } from './pointer.ts'
 
-/** Returns false if it cannot decide. */
+/** Returns whether the schemas certainly exclude each other. False also means that this function cannot decide. */
 export function areDisjoint(schemas: readonly unknown[], root: unknown): boolean {
   const resolved = schemas.map((schema) => resolve(schema, root))
   return resolved.every((a, index) => resolved.slice(index + 1).every((b) => differ(a, b) || differInMember(a, b)))
@@ -14,7 +14,7 @@ function resolve(schema: unknown, root: unknown): Keywords {
   return isObject(target) ? target : keywords
 }
 
-/** Whether the types, or the listed values, have nothing in common. */
+/** Whether the two schemas have no type in common, or no listed value. */
 function differ(a: Keywords, b: Keywords): boolean {
   const [valuesA, valuesB] = [valuesOf(a), valuesOf(b)]
   if (valuesA !== undefined && valuesB !== undefined) return !valuesA.some((value) => valuesB.includes(value))
@@ -22,7 +22,7 @@ function differ(a: Keywords, b: Keywords): boolean {
   return typesA !== undefined && typesB !== undefined && !typesA.some((type) => typesB.includes(type))
 }
 
-/** Whether a member that both require, such as a tag, differs. */
+/** Whether both schemas require a member, such as a tag, for which they allow different values. */
 function differInMember(a: Keywords, b: Keywords): boolean {
   const [propertiesA, propertiesB] = [a.properties, b.properties]
   if (!isObject(propertiesA) || !isObject(propertiesB)) return false

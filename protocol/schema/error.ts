@@ -2,9 +2,9 @@
 export interface SchemaIssue {
   /** JSON pointer to the schema that contains the issue, such as `#/properties/age`. */
   path: string
-  /** Empty if the issue is the schema itself. */
+  /** Empty if the issue is the schema as a whole. */
   keyword: string
-  /** Follows path and keyword in a sentence: "is not supported". */
+  /** The end of a sentence that begins with path and keyword, such as "is not supported". */
   reason: string
 }
 

@@ -1,9 +1,9 @@
-/** The keywords of JSON schema, draft 2020-12, that are enforced or can be ignored. */
+/** The keywords of JSON schema, draft 2020-12: those that the grammar enforces, and those that it can ignore. */
 
 /** A schema, by keyword. */
 export type Keywords = Readonly<Record<string, unknown>>
 
-/** These keywords do not affect which values are valid. */
+/** Keywords that do not affect which values are valid. */
 const ANNOTATIONS: ReadonlySet<string> = new Set([
   '$schema',
   '$id',
@@ -25,7 +25,7 @@ export type JsonType = 'object' | 'array' | 'string' | 'number' | 'integer' | 'b
 
 const BOUNDS: readonly string[] = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum']
 
-/** The keywords that are enforced for a value of each type. */
+/** By type: the keywords that the grammar enforces for values of this type. */
 const BY_TYPE: Readonly<Record<JsonType, readonly string[]>> = {
   object: ['properties', 'required', 'additionalProperties'],
   array: ['items', 'minItems', 'maxItems'],
@@ -42,21 +42,21 @@ export function isType(name: unknown): name is JsonType {
   return TYPES.some((type) => type === name)
 }
 
-/** The keywords of all types. */
+/** The keywords of all types together. */
 const OF_VALUES: ReadonlySet<string> = new Set(TYPES.flatMap((type) => BY_TYPE[type]))
 
 /** Returns the types that the keywords of a schema without `type` apply to. */
 export function impliedTypes(schema: object): JsonType[] {
   const keywords = Object.keys(schema).filter((keyword) => OF_VALUES.has(keyword))
-  // The keywords of integers are those of numbers.
+  // Integers have the same keywords as numbers.
   return TYPES.filter((type) => type !== 'integer' && keywords.some((keyword) => BY_TYPE[type].includes(keyword)))
 }
 
 /**
- * Returns the first keyword that is neither an annotation nor enforced. The keywords of a type do not affect values of
- * other types.
+ * Returns the first keyword that is neither an annotation nor enforced.
  *
- * @param typed whether the schema has types, so that the keywords of types are enforced
+ * @param enforced keywords that the caller enforces
+ * @param typed whether the schema has types. Then the grammar also enforces the keywords of all types.
  */
 export function unenforced(schema: object, enforced: readonly string[], typed: boolean): string | undefined {
   return Object.keys(schema).find(

@@ -1,9 +1,9 @@
 /**
  * Length-prefixed frames over one libp2p stream, with backpressure in both directions.
  *
- * libp2p's own async iterator has no read backpressure: it buffered 32 MiB while its reader had taken 448 KiB. This
- * class pauses the stream while its reader is behind, so the muxer's window closes and the sender waits. `send` waits
- * for `drain` when the window of the other side is full.
+ * libp2p's own async iterator has no read backpressure: in a test it buffered 32 MiB while its reader had taken only
+ * 448 KiB. This class pauses the stream if the reader has not taken the earlier bytes, so the muxer's window closes and
+ * the sender waits. If the window of the other side is full, `send` waits for `drain`.
  */
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
@@ -34,7 +34,7 @@ export class FrameStream {
   readonly #closed = new AbortController()
   #ended = false
   #broken: Error | undefined
-  /** Each wakes the one `receive` or `send` that waits. */
+  /** Wakes the `receive` that waits, or the `send` that waits. At most one of each can wait. */
   #onReadable: (() => void) | undefined
   #onWritable: (() => void) | undefined
 
@@ -95,8 +95,8 @@ export class FrameStream {
   }
 
   /**
-   * Sends a frame that the other side can refuse before it has read the whole frame. Also resolves as soon as bytes
-   * arrive, so that the caller reads the refusal instead of waiting for a node that no longer reads.
+   * Sends a frame that the other side can refuse before it has read the whole frame. Resolves when the frame is sent, or
+   * as soon as bytes arrive: they can be a refusal, and then the other side no longer reads.
    *
    * @throws PotluckError as `receive`
    */
@@ -130,20 +130,20 @@ export class FrameStream {
     await this.#stream.close(options)
   }
 
-  /** Resets the stream: the other side sees it at once, and unread bytes are dropped. */
+  /** Resets the stream. The other side sees the reset at once. Unread bytes are lost. */
   abort(reason: Error): void {
     this.#stream.abort(reason)
   }
 
   #end(error?: Error): void {
     const { status } = this.#stream
-    // After a reset, libp2p first emits `end`, as for a complete stream, and then `close` with the error.
+    // After a reset, libp2p first emits `end`, as it does for a complete stream, and then `close` with the error.
     if (error !== undefined || status === 'reset' || status === 'aborted') {
       this.#broken ??= error ?? new Error(`stream ${status}`)
     }
-    // The stream has ended only when its buffered bytes are delivered, which can happen after `end`: the protocol
-    // negotiation puts back the bytes that it read beyond its own messages. If the other side sends first and closes,
-    // these are all bytes of the stream.
+    // The stream has ended only when all buffered bytes are delivered. This can be after `end`: the protocol negotiation
+    // can read more bytes than its own messages, and puts them back into the buffer. If the other side sends a short
+    // stream and closes it at once, these are all its bytes.
     if (this.#stream.readableEnded && this.#stream.readBufferLength === 0) this.#ended = true
     this.#wake()
     if (status !== 'open' && status !== 'closing' && !this.closed.aborted) this.#closed.abort(this.#broken)

@@ -2,8 +2,8 @@
  * Patches Yamux, so that it does not send a window update for every data frame.
  *
  * The specification lets a receiver delay the update. Hashicorp's implementation delays it until half of the window is
- * used. @chainsafe/libp2p-yamux 8.0.1 (pinned) sends an update for each data frame. With streamed tokens that was one
- * packet back for every packet: a quarter of the processor time of both sides, and 30 of every 100 bytes.
+ * used. @chainsafe/libp2p-yamux 8.0.1 (pinned) sends an update for each data frame. For streamed tokens these updates took
+ * a quarter of the processor time of both sides, and 30 of every 100 bytes on the wire.
  */
 import type { StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 
@@ -19,7 +19,7 @@ interface YamuxMuxer extends StreamMuxer {
   _newStream: (...of: readonly unknown[]) => YamuxStream
 }
 
-/** In an earlier state, an update carries the flags that open the stream, so it must not be delayed. */
+/** The state of an open stream. In earlier states the update has the flags that open the stream: do not delay it. */
 const ESTABLISHED = 3
 
 /** @param yamux the return value of `yamux()` */

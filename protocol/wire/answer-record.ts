@@ -1,4 +1,4 @@
-/** An answer and its receipt as the client kept them, for an audit by another peer. */
+/** An answer and its receipt, as the client keeps them for an audit by another peer. */
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
@@ -8,11 +8,11 @@ import { MAX_ANSWER_TOKENS, MAX_FRAME_BYTES, MAX_PROMPT_TOKENS, MAX_RECEIPT_BYTE
 import type { AnswerRecord as AnswerRecordMessage, AnswerRecordSchema } from '../messages/potluck_pb.ts'
 import type { FieldCheck } from './check.ts'
 
-/** A receipt and all data that it has hashes of. The record reveals the prompt and the answer. */
+/** A receipt, and the data whose hashes are in the receipt. The record reveals the prompt and the answer. */
 export interface AnswerRecord {
   /** The request's frame, exactly as the client sent it. */
   request: Uint8Array
-  /** From `accepted`, or from the continuation in the request. */
+  /** The prompt's ids in `accepted` or, for a continuation, in the request. */
   promptTokens: readonly number[]
   /** The whole answer from position 0, including tokens of other nodes. */
   answerTokens: readonly number[]

@@ -32,7 +32,7 @@ export interface GenerateRequest {
   requestId: Uint8Array
   /** SHA-256 of the GGUF file. */
   modelDigest: Uint8Array
-  /** Sent in a continuation too: the node uses the continuation's ids, but an auditor renders the input again. */
+  /** A continuation also has the input: the node uses the continuation's ids, but an auditor renders the input. */
   input: PromptInput
   sampling: SamplingParameters
   /** Maximum number of tokens of the whole answer, including those of a continuation. */
@@ -44,7 +44,7 @@ export interface GenerateRequest {
   topLogprobs?: number
   /** Tokens that the node can send before the first credit frame. */
   credit: number
-  /** The caller allows other nodes to see the request, for an audit. */
+  /** The client may send the request and its answer to further nodes for audits, and put them into fraud proofs. */
   shareable: boolean
   /** Another node's answer so far. The node continues it at position `answerTokens.length`. */
   continuation?: { promptTokens: readonly number[]; answerTokens: readonly number[] }
@@ -94,7 +94,8 @@ export function encodeCredit(tokens: number): Uint8Array {
 /**
  * Decodes and validates a client's frame.
  *
- * @throws PotluckError `invalid_request`, which names the field; `unsupported` if the sampling contract is another one
+ * @throws PotluckError `invalid_request`, which names the field; `unsupported` for another version of the sampling
+ *   contract
  */
 export function decodeClientFrame(bytes: Uint8Array): ClientFrame {
   const frame = check.decode(ClientFrameSchema, bytes, 'not a client frame')
@@ -140,7 +141,7 @@ function parseContinuation({ promptTokens, answerTokens, maxTokens }: RequestMes
     if (answerTokens.length > 0) check.fail('answer_tokens', 'needs prompt_tokens')
     return undefined
   }
-  // Equality is allowed: the first node can fail after the last token and before the terminal frame.
+  // The numbers can be equal: the first node can fail after it sent the last token and before it sent `done`.
   if (answerTokens.length > maxTokens) check.fail('answer_tokens', 'must not have more entries than max_tokens')
   return {
     promptTokens: check.tokens('prompt_tokens', promptTokens, MAX_PROMPT_TOKENS, MAX_TOKEN_ID),

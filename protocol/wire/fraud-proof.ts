@@ -44,7 +44,7 @@ export function decodeFraudProof(bytes: Uint8Array): FraudProof {
     peerId: parsePeerId(check, message.peerId),
     answers: message.answers.map((answer) => parseAnswerRecord(check, answer))
   }
-  // Each proof has exactly one encoding. Otherwise meaningless bytes could turn one proof into many files.
+  // Each proof has exactly one encoding. Otherwise anyone could add meaningless bytes and make many files of one proof.
   if (!equals(encodeFraudProof(proof), bytes)) check.fail('file', 'is not in canonical form')
   return proof
 }

@@ -29,7 +29,7 @@ type RequestFields = Extract<MessageInitShape<typeof GenerateRequestSchema>, { $
 
 const ROLES: readonly string[] = ['system', 'user', 'assistant', 'tool'] satisfies ChatMessage['role'][]
 const CHOICES: readonly string[] = ['auto', 'none', 'required'] satisfies ToolChoice[]
-/** The characters that the OpenAI API allows, and the dot that some apps put between a server and its tool. */
+/** The characters that the OpenAI API allows, and the dot. Some apps name tools by server and tool: `files.read`. */
 const TOOL_NAME = /^[\w.-]+$/
 
 export function writeInput(input: PromptInput): RequestFields {
@@ -148,7 +148,7 @@ export function parseResponseFormat(check: FieldCheck, { type, schema }: FormatM
 }
 
 function parseSchema(check: FieldCheck, field: string, text: string, options: SchemaOptions): JsonSchema {
-  // Recursive code would overflow the stack on a deeper schema.
+  // For a deeper schema, recursive code would overflow the stack.
   if (jsonDepth(text) > MAX_SCHEMA_JSON_DEPTH)
     check.fail(field, `must have at most ${MAX_SCHEMA_JSON_DEPTH} nested levels`)
   let schema: unknown

@@ -137,7 +137,7 @@ function parseDelta({ tokens, text, reasoning, toolCalls, logprobs }: DeltaMessa
   const characters = [text, reasoning, ...toolCalls.flatMap((call) => [call.id, call.name, call.arguments])]
   const length = characters.reduce((sum, part) => sum + part.length, 0)
   if (tokens.length === 0 && length === 0) check.fail('delta', 'is empty')
-  // Limits the text of a delta: the text that the node held back before, and the text of these tokens.
+  // A delta can also have text that the node held back before. The limit has room for one more token for it.
   check.number('text', length, 0, MAX_TOKEN_BYTES * (tokens.length + 1))
   if (logprobs.length === 0) return delta
   if (logprobs.length !== tokens.length) check.fail('logprobs', 'must have one entry for each token')

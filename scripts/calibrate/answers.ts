@@ -12,9 +12,9 @@ export interface PoolSpec {
   /** The pool has at least this many answer tokens. */
   tokens: number
   seed: number
-  /** `every` varies the parameters, so that every step of the sampling contract is used. */
+  /** `every` varies the parameters from answer to answer, so that the answers use every step of the contract. */
   sampling: 'every' | Partial<SamplingParameters>
-  /** Evaluate only the second half of each prompt. The second half ends where an answer begins. Default false. */
+  /** Evaluate only the second half of each prompt, up to where the answer begins. Default false. */
   halfPrompt?: boolean
 }
 
@@ -55,7 +55,7 @@ export async function generatePool(
   const converse = async (): Promise<void> => {
     while (tokens < spec.tokens) {
       const first = await ask(engine.tokenize(writePrompt(random)))
-      // Every other chat has a second turn, which starts from the cached first turn.
+      // About half of the chats have a second turn. The engine has the first turn in its cache.
       if (asked % 2 === 0)
         await ask([...first.promptTokens, ...first.answerTokens, ...engine.tokenize(writePrompt(random))])
     }

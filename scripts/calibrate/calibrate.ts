@@ -8,7 +8,7 @@ import { haveSameArithmetic, honestAnswers, honestAudits, type HonestAudit } fro
 import { WorkerPool } from './worker-pool.ts'
 
 const TARGET = new URL('../../client/evidence/honest.ts', import.meta.url)
-/** The benchmark `audit` uses another seed, and so other answers. */
+/** Not the seed of the benchmark `audit`, so that the benchmark measures other answers. */
 const SEED = 1
 
 /** @param tokens answer tokens for each variation */
@@ -17,7 +17,7 @@ export async function calibrate(tokens: number, signal: AbortSignal): Promise<vo
   const made = await honestAnswers(crumb.Q8_0.path, { tokens, seed: SEED }, pool)
   const audits = await honestAudits(crumb.Q8_0.path, made, pool)
   for (const audit of audits) console.log(summary(audit))
-  // Pairs with the same arithmetic agree to the bit, and would hide how far the other pairs differ.
+  // Leaves out pairs with the same arithmetic. They agree to the bit, so their zeros would hide the noise of the others.
   const differing = audits.filter((audit) => !haveSameArithmetic(audit))
   const rows = honestHistogram(countCells(differing)).map((row) => `  [${row.join(', ')}]`)
   await writeFile(

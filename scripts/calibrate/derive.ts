@@ -1,7 +1,8 @@
 /// <reference lib="esnext.float16" />
 /**
- * Derives other models from one Q8_0 file, with the same tokenizer and template: models that an impostor might serve in
- * its place, and the same weights in a format that every backend computes differently.
+ * Derives other model files from one Q8_0 file, with the same tokenizer and template. Most of them are models that a
+ * cheating node might serve instead of the original. One has the same weights in single precision, to simulate other
+ * honest hardware.
  */
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -15,11 +16,14 @@ const ALIGNMENT = 32
 const CACHE = new URL('../../.cache/audit/', import.meta.url)
 
 export type Derivation =
-  /** The same weights in single precision. Backends then do not quantise activations, as on many GPUs. */
+  /** The same weights in single precision. The engine then does not quantise activations, like many GPUs. */
   | { kind: 'f32' }
-  /** Every block of weights rounded to this many bits, as in a smaller quantisation. */
+  /** Weights rounded to this many bits, as in a smaller quantisation. */
   | { kind: 'bits'; bits: number }
-  /** Weights moved randomly by this share of the block's largest weight, as in another fine-tune of the model. */
+  /**
+   * Weights with normally distributed noise, as in another fine-tune of the model. The standard deviation is this share of
+   * the largest weight of the block.
+   */
   | { kind: 'noise'; share: number }
   /** One layer has no effect, as in a cheaper model. */
   | { kind: 'without'; layer: number }
@@ -120,7 +124,7 @@ function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
 }
 
-/** Random numbers in [0, 1) for a name, so that the file is the same on every machine. */
+/** Random numbers in [0, 1), with the name as their seed, so that the file is the same on every machine. */
 function randomFor(name: string): () => number {
   const hash = Array.from(name).reduce(
     (state, character) => Math.imul(state ^ character.charCodeAt(0), 0x01000193),

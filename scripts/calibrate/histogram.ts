@@ -1,18 +1,18 @@
-/** Turns counts of honest tokens into a histogram that no honest node exceeds. */
+/** Makes a histogram from the counts of honest tokens. It allows more noise than any honest node should have. */
 import { BINS, OUTCOMES } from '../../client/evidence/bins.ts'
 
 /**
- * Backends that could not be measured may differ by more. So every margin counts as this many times more frequent than
- * measured. Machines with 1.5 times the measured noise stay within this bound (`npm run bench -- audit` prints how
- * well).
+ * Backends that this calibration cannot measure may differ by more. So the histogram makes every margin this many times
+ * more frequent than measured. Machines with 1.5 times the measured noise are then still within the histogram:
+ * `npm run bench -- audit` reports their evidence and false bans.
  */
 const MORE_OFTEN = 2
 /**
- * A least probability for each bin, added to what was measured. A calibration covers only some machines, and a ban is
- * permanent.
+ * Added to the measured probability of each bin, so that no margin is impossible. A calibration covers only some machines,
+ * and a ban is permanent.
  */
 const LEAST = 3e-5
-/** At a tie either token comes with probability 0.5. */
+/** If two tokens are tied, each of them is the result with probability 0.5. */
 const MOST_TAIL = 0.5
 
 /**
@@ -29,8 +29,8 @@ export function honestHistogram(cells: readonly number[]): number[][] {
 }
 
 /**
- * Upper bound on the probability of a margin in this bin or a larger one: the measured count plus two standard
- * deviations of a Poisson distribution plus 3. Without any count this is the rule of three, 3 / n.
+ * Upper bound on the probability of a margin in this bin or a larger one. It uses the measured count plus two standard
+ * deviations of a Poisson distribution plus 3. For a count of 0 among n tokens, that is 3 / n, the "rule of three".
  */
 function tailBound(row: readonly number[], bin: number): number {
   const seen = row.reduce((sum, count) => sum + count, 0)

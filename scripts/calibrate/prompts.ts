@@ -1,4 +1,4 @@
-/** An endless sequence of prompts that the embedded model can answer. The same on every machine. */
+/** Random prompts that the embedded model can answer. */
 import type { PromptInput } from '@potluck/protocol'
 
 const ANIMALS = ['fox', 'hen', 'bear', 'mouse', 'frog', 'goat', 'owl', 'dog', 'cat', 'duck', 'horse', 'snail']
@@ -8,7 +8,7 @@ const COUNTRIES = ['France', 'Italy', 'Japan', 'Egypt', 'Peru', 'Norway', 'Kenya
 
 type Writer = (pick: <T>(items: readonly T[]) => T) => string
 
-/** Most ask for stories, because their answers are long and have many likely continuations. */
+/** Most prompts ask for stories, because stories are long and often have several likely next tokens. */
 const WRITERS: readonly Writer[] = [
   (pick) => `Tell me a story about a ${pick(ANIMALS)}.`,
   (pick) => `Write a short story about a ${pick(ANIMALS)} and a ${pick(THINGS)}.`,

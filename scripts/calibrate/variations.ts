@@ -1,4 +1,4 @@
-/** The different ways in which honest nodes compute the same file. */
+/** The ways in which honest nodes compute the same model file differently: threads, batches and types of the cache. */
 import type { TokenMargin } from '@potluck/protocol'
 import { derive } from './derive.ts'
 import type { Generated, Setup } from './engine.ts'
@@ -7,13 +7,19 @@ import type { WorkerPool } from './worker-pool.ts'
 interface HonestVariation extends Omit<Setup, 'modelPath'> {
   /** Concurrent generations. */
   slots: number
-  /** Do not quantise activations to 8 bits. llama.cpp does so on a CPU; most GPUs do not in a prefill. */
+  /**
+   * Compute with activations that are not rounded to 8 bits. On a CPU, llama.cpp rounds them. On most GPUs it does not, in
+   * a prefill.
+   */
   wideActivations?: boolean
-  /** The name of a variation with the same arithmetic. Such a variation answers fewer tokens, and audits no answers, because it would only repeat the other's results. */
+  /**
+   * The name of a variation with the same arithmetic, and so the same logits. This variation then generates only a few
+   * answers and audits none.
+   */
   sameAs?: string
 }
 
-/** Concurrent generations share evaluations, which take most of the time. */
+/** Concurrent generations. The engine evaluates them in one batch, which saves most of the time. */
 export const SLOTS = 16
 
 /** llama.cpp's defaults, without and with flash attention. */
@@ -37,12 +43,12 @@ const HONEST_VARIATIONS: Readonly<Record<string, HonestVariation>> = {
   'wide activations, F16 KV': { slots: SLOTS, wideActivations: true, cache: F16 }
 }
 
-/** The variations with different arithmetic. They audit all others. */
+/** The variations that audit: one of each arithmetic. Each of them audits the answers of all variations. */
 const AUDITORS: readonly string[] = Object.keys(HONEST_VARIATIONS).filter(
   (name) => HONEST_VARIATIONS[name]!.sameAs === undefined
 )
 
-/** Tokens of a variation with `sameAs`, as a share of the tokens of the others. */
+/** A variation with `sameAs` generates this share of the tokens that the others generate. */
 const SAME_SHARE = 0.05
 
 /** Generates answers with every variation. */
@@ -60,7 +66,7 @@ export async function honestAnswers(
   return new Map(await Promise.all(entries))
 }
 
-/** Lets every auditor measure all answers. The result is ordered by auditor, then by node. */
+/** Every auditor measures all answers. The result is in the order of the auditors, and for each in that of the nodes. */
 export async function honestAudits(
   modelPath: string,
   made: ReadonlyMap<string, readonly Generated[]>,
@@ -74,16 +80,16 @@ export async function honestAudits(
   return (await Promise.all(audits)).flat()
 }
 
-/** What one auditor measured of one node's answers. */
+/** The audits of one node's answers by one auditor. */
 export interface HonestAudit {
   node: string
   auditor: string
   answers: readonly Generated[]
-  /** By answer and position. */
+  /** The margin and gap of each token, by answer and position. */
   measured: readonly (readonly TokenMargin[])[]
 }
 
-/** Whether node and auditor have the same arithmetic, and so must agree to the bit. */
+/** Whether node and auditor have the same arithmetic. Then their logits must be the same to the bit. */
 export function haveSameArithmetic({ node, auditor }: Pick<HonestAudit, 'node' | 'auditor'>): boolean {
   return (HONEST_VARIATIONS[node]?.sameAs ?? node) === auditor
 }

@@ -1,6 +1,6 @@
 /**
- * Runs engines in worker processes. Each job has its own process, so that one engine's evaluation does not wait for
- * another's sampling. At most as many threads run as the machine has cores.
+ * Runs engines in worker processes. Each job has its own process, so that the evaluation of one engine does not wait for
+ * the sampling of another engine. Together they run at most as many threads as the machine has cores.
  */
 import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
@@ -68,7 +68,7 @@ export class WorkerPool {
 
 async function inProcess(job: Job, signal: AbortSignal): Promise<unknown> {
   signal.throwIfAborted()
-  // Evaluations that move between the threads of libuv's pool take twice as long, so the pool gets one thread.
+  // With one thread in libuv's pool, all evaluations run on the same thread. Otherwise they take twice as long.
   const worker = fork(WORKER, { serialization: 'advanced', signal, env: { ...process.env, UV_THREADPOOL_SIZE: '1' } })
   return new Promise((resolve, reject) => {
     worker.once('error', reject)

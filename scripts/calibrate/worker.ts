@@ -1,4 +1,4 @@
-/** A worker process. Runs one job, and ends after it or when the parent process ends. */
+/** A worker process. It runs one job. It ends when the job is done or when the parent process ends. */
 import { measureAnswer, type TokenMargin } from '@potluck/protocol'
 import { generatePool } from './answers.ts'
 import { CalibrationEngine, type Generated } from './engine.ts'

@@ -1,13 +1,14 @@
 /**
- * The cycles of imports between files and between folders.
+ * Finds cycles of imports between files and between folders.
  *
- * A folder here is a directory without its subdirectories. It imports another folder if one of its files imports a file
- * there. Two kinds of files count as a folder of their own:
- * - Files at the root of a package, or of the scripts. The root holds files that the whole package uses, such as its
- *   constants, and files that use the whole package. A root file that a folder imports must not import that folder.
- * - Entry points (`index.ts`, `index.node.ts`), which may re-export the subfolders of the folder that they are in.
+ * A folder here is a directory without its subdirectories. Folder A imports folder B if a file in A imports a file in B.
+ * Two kinds of files are not part of a folder. Each counts as a separate folder with only this file:
+ * - Files at the root of a package, or of the scripts. Some of them are used by the whole package, such as its constants,
+ *   and some use the whole package. If a folder imports a root file, the root file must not import this folder.
+ * - Entry points (`index.ts`, `index.node.ts`). They may re-export the subfolders of their own folder.
  *
- * All other files at the top of a folder either use its subfolders or are used by them, not both.
+ * All other files of a folder form one unit with regard to its subfolders: either they import the subfolders, or the
+ * subfolders import them.
  */
 import { posix } from 'node:path'
 
@@ -23,7 +24,7 @@ export function describeCycles(root: string): string[] {
   const folderOf = (file: string): string =>
     roots.has(posix.dirname(file)) || ENTRY_POINT.test(file) ? file : posix.dirname(file)
   const ofFiles = findCycles(files)
-  // Without a directory among its members, it is a cycle of files.
+  // A cycle in which all members are single files is already in `ofFiles`.
   const ofFolders = findCycles(toFolders(files, folderOf)).filter(({ members }) =>
     members.some((member) => !files.has(member))
   )
@@ -39,7 +40,7 @@ export function describeCycles(root: string): string[] {
 interface Cycle {
   /** A shortest cycle of the group. It ends where it begins. */
   path: readonly string[]
-  /** All files or folders of the group: each can be reached from each other one. */
+  /** All files or folders of the group. Imports lead from each of them to every other one. */
   members: readonly string[]
 }
 
@@ -67,7 +68,7 @@ function findCycles(graph: ImportGraph): Cycle[] {
 /** The nodes that one import or more lead to. */
 function reachableFrom(graph: ImportGraph, start: string): Set<string> {
   const reached = new Set(graph.get(start))
-  // The iteration of a set includes what is added during it.
+  // A loop over a set also visits elements that are added during the loop.
   for (const node of reached) for (const next of graph.get(node) ?? []) reached.add(next)
   return reached
 }

@@ -23,9 +23,9 @@ function packageFolders(root: string): string[] {
 }
 
 /**
- * Reads every import of the source files: static, dynamic, re-exported and type-only imports. The name of one
- * of the packages leads to every file that its `exports` list for that name, under any condition. The graph leaves out
- * the imports of other packages, of Node's modules and of JSON files.
+ * Reads every import of the source files: static, dynamic, re-exported and type-only imports. An import of one of the
+ * repository's packages by name counts as an import of every file that the package's `exports` list for this name, under
+ * any condition. The graph leaves out the imports of other packages, of Node's modules and of JSON files.
  *
  * @throws Error if a file cannot be parsed
  */
@@ -47,7 +47,7 @@ function readManifest(folder: string): Manifest {
   return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
 }
 
-/** The specifiers that a package offers, such as `@potluck/client`, each with the files that it leads to. */
+/** The names under which a package can be imported, such as `@potluck/client`, each with its files. */
 function entryFiles(root: string, folder: string): Map<string, string[]> {
   const { name, exports = {} } = readManifest(join(root, folder))
   const subpaths = typeof exports === 'object' && exports !== null ? exports : { '.': exports }

@@ -1,4 +1,4 @@
-/** Virtual time: events in a binary heap. Events of the same time run in the order in which they were planned. */
+/** Virtual time: events in a binary heap. Events at the same time run in the order in which they were added. */
 import type { Clock as ClientClock } from '../../client/base/clock.ts'
 import { raceAbort } from '../../client/base/race-abort.ts'
 
@@ -30,8 +30,8 @@ export class Clock implements ClientClock {
   }
 
   /**
-   * Runs every event up to a time, including events that are planned meanwhile. After each event it waits until all
-   * promise callbacks have run: the client's code is asynchronous, and must run at the virtual time of its event.
+   * Runs every event up to a time, including events that are added meanwhile. After each event it waits until all promise
+   * callbacks have run. The client's code is asynchronous, and must run at the virtual time of the event that started it.
    */
   async runUntil(end: number): Promise<void> {
     for (let event = this.#heap[0]; event !== undefined && event.at <= end; event = this.#heap[0]) {

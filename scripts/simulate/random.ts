@@ -1,4 +1,4 @@
-/** Seeded chance: the same seed gives the same run. */
+/** Random numbers from a seed: the same seed gives the same run. */
 
 /** xoshiro128** of Blackman and Vigna, seeded through splitmix32. */
 export class Random {

@@ -1,4 +1,4 @@
-/** Figures over seeds: mean with the least and the most, as a table or as JSON rows. */
+/** Prints figures as a table or as JSON rows: the mean, the minimum and the maximum over the seeds. */
 import { table } from '../../node/cli/terminal/table.ts'
 
 export interface Figure {
@@ -7,9 +7,9 @@ export interface Figure {
   unit: string
   /** One for each seed. */
   values: readonly number[]
-  /** Samples behind all of them together. */
+  /** Number of samples behind all values together. */
   n: number
-  /** What it has to stay below, or above. */
+  /** The target for the mean: at most, or at least, this value. */
   end?: { most: number } | { least: number }
 }
 

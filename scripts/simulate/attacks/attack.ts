@@ -1,4 +1,4 @@
-/** What an attack changes: the members that the attacker owns. One attack, one file. */
+/** An attack changes the behaviour of the members that the attacker owns. Each attack has its own file. */
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 import type { Member } from '../world/network.ts'

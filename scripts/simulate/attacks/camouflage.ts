@@ -1,7 +1,7 @@
 import { HONEST } from '../world/audit.ts'
 import type { Attack } from './attack.ts'
 
-/** Cheats in a random half of the answers: saves half of the work and leaves half of the evidence. */
+/** Cheats in a random half of the answers. Audits then find only half of the evidence. */
 export const camouflage: Attack = {
   name: 'camouflage',
   begin({ malicious, cheats, random }) {

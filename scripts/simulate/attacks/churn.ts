@@ -4,8 +4,8 @@ const UP_MS = 15 * 60_000
 const DOWN_MS = 2 * 60_000
 
 /**
- * Nodes are switched off in mid-answer and come back with an empty cache: up for 15 minutes, down for two, on
- * average.
+ * Not an attack: users switch nodes off in the middle of an answer. A node is up for 15 minutes and down for two minutes,
+ * on average, and comes back with an empty cache.
  */
 export const churn: Attack = {
   name: 'churn',
@@ -24,5 +24,5 @@ export const churn: Attack = {
   }
 }
 
-/** Mean share of the time that a peer is up. */
+/** The share of the time in which a peer is up, on average. */
 export const CHURN_SHARE: number = UP_MS / (UP_MS + DOWN_MS)

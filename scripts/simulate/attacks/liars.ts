@@ -1,6 +1,6 @@
 import type { Attack } from './attack.ts'
 
-/** Each serves one cheaper model file for all answers, and claims twice its real speed. */
+/** Each malicious node uses another model file than it claims, for all answers. It also claims twice its real speed. */
 export const liars: Attack = {
   name: 'liars',
   begin({ malicious, cheats, random }) {

@@ -1,6 +1,6 @@
 import type { Attack } from './attack.ts'
 
-/** Always claims an empty queue and no wait. This attracts requests, and no client can check the queue. */
+/** Always reports an empty queue and no wait, to attract requests. No client can check the queue. */
 export const lyingAboutLoad: Attack = {
   name: 'lying about load',
   begin({ malicious }) {

@@ -4,7 +4,10 @@ const FACTOR = 8
 const SLOW_MS = 3 * 60_000
 const WELL_MS = 3 * 60_000
 
-/** Not an attack: the user starts a game, or a laptop gets hot. Eight times slower for minutes, half of the time. */
+/**
+ * Not an attack: the user starts a game, or a laptop gets hot. The node is eight times slower for three minutes on
+ * average, then as fast as before for the same time.
+ */
 export const stragglers: Attack = {
   name: 'stragglers',
   begin({ malicious, clock, random }) {

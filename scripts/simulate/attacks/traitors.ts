@@ -1,10 +1,10 @@
 import { HONEST } from '../world/audit.ts'
 import type { Attack } from './attack.ts'
 
-/** Honest answers to each client before the first cheat: more than its probation takes. */
+/** Honest answers to each client before the first cheat. A client's probation takes fewer answers. */
 const HONEST_ANSWERS = 10
 
-/** Serves each client honestly until the client trusts it, then cheats in every answer. */
+/** Answers each client honestly until the client trusts the node, and then cheats in every answer. */
 export const traitors: Attack = {
   name: 'traitors',
   begin({ malicious, cheats, random }) {

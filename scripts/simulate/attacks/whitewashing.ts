@@ -1,7 +1,7 @@
 import type { Attack } from './attack.ts'
 import { liars } from './liars.ts'
 
-/** Liars that take a new key after every answer: evidence against the old key is useless. */
+/** Liars that take a new key after every answer. Evidence against the old key is then useless. */
 export const whitewashing: Attack = {
   name: 'whitewashing',
   begin(context) {

@@ -1,9 +1,9 @@
 /**
- * The audits of one client: its own engine audits an answer 2 s after the end. Quarantined peers get probes
- * until they are banned or released. No client shares what it finds.
+ * The audits of one client. Its own engine audits an answer 2 s after the end of the answer. The client sends probes to
+ * quarantined peers until it bans or releases them. Clients do not share their results.
  *
- * Assumption: every client has an engine for the model, or a trusted peer with one. A client without one
- * depends on a quorum of other nodes, and here most of them lie.
+ * Assumption: every client has an engine with the model, or a trusted peer has one. A client without either depends on a
+ * quorum of other nodes, and in this simulation most other nodes are malicious.
  */
 import { formatDigest } from '@potluck/protocol'
 
@@ -18,11 +18,14 @@ export const DIGEST: string = formatDigest(MODEL_DIGEST)
 
 const AUDIT_MS = 2_000
 const PROBE_GAP_MS = 20_000
-/** Cost of a prefilled token on a CPU, in generated tokens: the worst case for the share of the audits. */
+/**
+ * Cost of a prefilled token on a CPU, in generated tokens. On a GPU a prefilled token is cheaper, so the share of the audits
+ * in all work is lower there.
+ */
 const PREFILL_COST = 0.2
 
 export interface Spent {
-  /** Tokens of generation. */
+  /** In generated tokens. */
   answers: number
   audits: number
 }

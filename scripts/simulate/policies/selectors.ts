@@ -1,4 +1,4 @@
-/** The product's selector, and what load balancers commonly do instead. The baselines know nothing of honesty. */
+/** The product's selector, and common load balancers as baselines. The baselines do not consider honesty. */
 import type { Load } from '@potluck/protocol'
 
 import { MemoryReputationStore, Reputation, type ReputationStore } from '../../../client/reputation/index.ts'
@@ -35,13 +35,13 @@ export function createPolicy(
   return { selector: name === 'potluck' ? selector : baseline(ORDERS[name](random, loadOf), selector), reputation }
 }
 
-/** Puts the candidates into an order, computed only as far as it is asked for. */
+/** Puts the candidates into an order, lazily: the caller often needs only the first candidates. */
 type Order = (candidates: readonly Candidate[]) => Iterable<Candidate>
 
 const ORDERS: Readonly<Record<BaselineName, (random: () => number, loadOf: SelectorContext['loadOf']) => Order>> = {
   random: (random) => (candidates) => shuffled(candidates, random),
   round_robin: roundRobin,
-  /** Of two random nodes, the one that reports fewer requests when it is asked. */
+  /** Of two random nodes, the one that reports fewer requests at this moment. */
   least_of_two: (random, loadOf) => (candidates) =>
     pairwise(shuffled(candidates, random), ({ peer }) => {
       const { active, queued } = loadOf(peer)
@@ -51,7 +51,7 @@ const ORDERS: Readonly<Record<BaselineName, (random: () => number, loadOf: Selec
   least_own_of_two: (random) => (candidates) => pairwise(shuffled(candidates, random), ({ inFlight }) => inFlight)
 }
 
-/** The product's bookkeeping with another order, and without hedges and moves. */
+/** The product's selector with another order of the nodes. It never sends a request to a second node for speed. */
 function baseline(order: Order, selector: Selector): GenerateContext['selector'] {
   return {
     candidates: (...call) => selector.candidates(...call),
@@ -75,7 +75,7 @@ function asRanked(candidate: Candidate): RankedCandidate {
 function roundRobin(random: () => number): Order {
   let next: number | undefined
   return function* (candidates) {
-    // If every client began with the first node, all would ask the same node at the same time.
+    // A random start: otherwise all clients would ask the same node at the same time.
     next ??= Math.floor(random() * candidates.length)
     for (let tries = 0; tries < candidates.length; tries++) yield candidates[next++ % candidates.length]!
   }

@@ -16,7 +16,7 @@ export interface ReputationOptions extends RunOptions {
 
 const BESIDE: readonly PolicyName[] = ['random', 'round_robin', 'least_of_two']
 const ATTACKS: readonly Attack[] = [liars, camouflage, whitewashing, traitors]
-/** By attack, the largest share of bad answers that meets the end: in all requests, and after the first 50. */
+/** By attack, the target: the largest allowed share of bad answers, in all requests and after the first 50. */
 const ENDS: Readonly<Record<string, { all: number; late?: number }>> = {
   liars: { all: 0.03, late: 0.01 },
   camouflage: { all: 0.05 },

@@ -1,7 +1,10 @@
 /**
- * One run: all peers serve one model, and a share of them is malicious. Each client asks 200 times, one
- * request after the other, and knows no peer at the beginning. Clients do not share what they find. A bad
- * answer is an answer that the caller received and that came from another model file than the claimed one.
+ * One run of `simulate -- reputation`:
+ *
+ * - All peers claim to serve the same model. A share of them is malicious.
+ * - Each client sends 200 requests, one after the other. It knows nothing about any peer at the beginning, and clients do
+ *   not share what they learn.
+ * - An answer that the caller received is bad if it came from another model file than the claimed one.
  */
 import type { Reputation } from '../../../client/reputation/index.ts'
 import type { Attack } from '../attacks/attack.ts'
@@ -33,8 +36,9 @@ export interface Tally {
   bad: number
   lateAnswers: number
   lateBad: number
-  /** Pairs (client, honest peer) with an audit, and the pairs of them in which the client ever quarantined the peer. */
+  /** Pairs of a client and an honest peer that the client audited. */
   audited: Set<string>
+  /** The audited pairs in which the client ever quarantined the peer. */
   quarantined: Set<string>
   spentAnswers: number
   spentAudits: number
@@ -106,7 +110,7 @@ export async function simulate(attack: Attack, name: PolicyName, seed: number, o
     await run(`client-${index}`, name)
     running--
   })
-  // Probes would go on for ever, so the run ends with the last request.
+  // The clients would send probes forever, so the run ends with the last request.
   while (running > 0) await clock.runUntil(clock.now() + 60_000)
   await Promise.all(runs)
   return tally

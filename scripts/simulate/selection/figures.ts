@@ -1,4 +1,4 @@
-/** `simulate -- selection`: how long callers wait, with each way to choose a node. */
+/** `simulate -- selection`: how long callers wait, with the product's selector and with each baseline. */
 import { quantile } from '../../../test/bench/report.ts'
 import { BASELINES, type PolicyName } from '../policies/selectors.ts'
 import type { Figure } from '../report.ts'
@@ -41,7 +41,7 @@ export async function selection(options: SelectionOptions, progress: (text: stri
   for (const name of BASELINES) theirs.push([name, await run(name)])
   for (const [name, runs] of theirs) add(name, runs)
 
-  // Against the better of the two kinds of "least requests of two", seed by seed.
+  // For each seed, compares with the better of `least_of_two` and `least_own_of_two`.
   const rivals = theirs.filter(([name]) => name.startsWith('least')).map(([, runs]) => runs)
   const ratio = (metric: string, of: (run: Measured) => number[], most: number): void => {
     const values = ours.map((one, index) => {

@@ -1,9 +1,14 @@
 /**
- * One run. All peers answer honestly, and every client has audited them in earlier sessions. Clients know the speed of a
- * peer only from its card. Of 50 peers, 20 % are stragglers half of the time, 30 % always claim to be idle, and all
- * of them come and go. Chats of several turns arrive. Their load is 80 % of what the peers can serve on average, counting
- * stragglers and absences, and counting every prompt as evaluated in full. Cache hits make the real load lower. The first
- * five minutes are not measured.
+ * One run of `simulate -- selection`:
+ *
+ * - All peers answer honestly. The clients know them from earlier sessions, and all have passed their probation. But the
+ *   clients know only the speeds that the cards claim.
+ * - 20 % of the peers are stragglers: half of the time they are eight times slower. 30 % always report an empty queue. All
+ *   peers go offline and come back now and then.
+ * - New chats, of several turns each, arrive at such a rate that the peers would be busy 80 % of the time if they evaluated
+ *   every prompt from its beginning. This counts slow times and offline times of the peers. A turn that finds its
+ *   prefix in a cache takes less work, so the peers are less busy than that.
+ * - The run does not measure requests that start in the first five minutes.
  */
 import { conversationsThatFit } from '../../../node/engine/memory.ts'
 import { freshState, MemoryReputationStore, type ReputationStore } from '../../../client/reputation/index.ts'
@@ -36,15 +41,15 @@ const MEAN_THINKING_MS = 15_000
 const neverAborted = new AbortController().signal
 
 const GIB = 2 ** 30
-/** A model of 3 B parameters with 4 bits a weight, on a device of 16 GiB of which 1 GiB is taken. */
+/** A device with 16 GiB: 1 GiB is in use, and 2 GiB hold a model of 3 B parameters with 4 bits per weight. */
 const FREE_BYTES = (16 - 1 - 2) * GIB
-/** Its contexts of 4,096 tokens, 36 KiB each. */
+/** A context has 4,096 tokens. Each token takes 36 KiB. */
 const CONTEXT_BYTES = 4_096 * 36 * 1024
-/** Conversations that such a node remembers beside its slots, by the product's own rule. */
+/** Conversations that such a node keeps in memory in addition to those in its slots, by the product's own rule. */
 export const REMEMBERED: number = conversationsThatFit([
   { freeBytes: FREE_BYTES - MOST_SLOTS * CONTEXT_BYTES, bytesEach: CONTEXT_BYTES }
 ])
-/** What nodes with less memory have: those with 12 GiB 30, those with 8 GiB 15. */
+/** Other values that the simulation tries. By the same rule, a device with 12 GiB keeps 30, and one with 8 GiB 15. */
 export const OTHERS_REMEMBER: readonly number[] = [0, 8, 16, 32]
 
 export interface Measured {
@@ -109,7 +114,7 @@ export async function simulate(
     }
   }
   const arrive = (): void => {
-    // A conversation that the end of the run cuts is not measured.
+    // The run does not measure a request that is still running at its end.
     void converse(random.pick(clients), `conversation-${conversations++}`)
     clock.after(random.exponential(MEAN_TURNS / ratePerMs), arrive)
   }
@@ -132,9 +137,9 @@ function note(measured: Measured, outcome: Outcome, before: Turn | undefined): v
   measured.prefixHits += Number(outcome.cachedTokens >= before.promptTokens + before.answerTokens)
 }
 
-/** Requests that the peers can serve in a millisecond, on average. */
+/** How many requests the peers can serve per millisecond, on average. */
 function capacityPerMs(members: readonly Member[], slow: ReadonlySet<Member>): number {
-  // The mean turn of a chat is as deep as the mean number of turns still to come.
+  // The number of turns is geometric, so an average turn has as many turns before it as after it: `MEAN_TURNS - 1`.
   const promptTokens = MEAN_NEW_TOKENS + (MEAN_TURNS - 1) * (MEAN_NEW_TOKENS + MEAN_ANSWER_TOKENS)
   return members.reduce((sum, member) => {
     const { slots, prefillTokensPerSecond, decodeTokensPerSecond } = member.peer.traits

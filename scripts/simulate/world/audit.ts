@@ -1,7 +1,7 @@
 /**
- * Simulates audits. Audits are the only way for a client to learn about the honesty of a peer. Each
- * audited token is drawn from the measured distribution of the model file that the peer really used, and
- * enters the client's own e-process.
+ * Simulates audits. Only audits show a client whether a peer is honest. For each audited token, the simulation draws a
+ * gap and a margin from the distribution that was measured for the model file that the peer really used. The client's
+ * real code computes the evidence from them.
  */
 import { readFileSync } from 'node:fs'
 import { BINS, OUTCOMES } from '../../../client/evidence/bins.ts'
@@ -9,9 +9,9 @@ import { logEvidence, NO_EVIDENCE, withAnswer, type Evidence } from '../../../cl
 import type { Random } from '../random.ts'
 
 /**
- * For each model file that can be served as the claimed one, the probability of each cell for a token. The
- * cells are those of `client/evidence/bins.ts`. Measured and written by
- * `npm run bench -- audit --write-distribution`.
+ * For each model file that a peer can use instead of the claimed file, the probability of each cell for a token. A cell is
+ * a range of gaps and a range of margins (`client/evidence/bins.ts`). `npm run bench -- audit --write-distribution`
+ * measures the probabilities and writes the file.
  */
 export type Distribution = Readonly<Record<string, Readonly<Record<string, number>>>>
 
@@ -22,7 +22,7 @@ export interface Finding {
 
 export const HONEST = 'honest'
 
-/** A cell, and the cumulative probability up to it. */
+/** A cell, and the sum of the probabilities of all cells up to this one. */
 interface Step {
   cell: number
   upTo: number

@@ -1,6 +1,6 @@
 /**
- * A simulated client: the product's own request path (`client/generate`) on the virtual clock, over the simulated
- * network. Only discovery and the wire are replaced.
+ * A simulated client. It runs the product's real request path (`client/generate`) on the virtual clock. The simulation
+ * replaces only discovery and the wire.
  */
 import { DEFAULT_TIMEOUTS, PotluckError, type AnswerRecord, type PromptInput } from '@potluck/protocol'
 import { pushable } from 'it-pushable'
@@ -18,19 +18,19 @@ export interface Outcome {
   startedAt: number
   ttftMs: number
   totalMs: number
-  /** Of the attempt that completed. After a failover the answer so far counts as prompt. */
+  /** Cached tokens of the attempt that completed. After a failover, the answer so far counts as part of the prompt. */
   cachedTokens: number
   receipt: Receipt
-  /** Prefills that began in attempts which the client abandoned for another node. */
+  /** Prefills that were wasted, because the client abandoned the attempt for another node. */
   duplicatePrefills: number
   /** Times that the request failed and the caller sent it again. */
   failures: number
 }
 
-/** A valid request, in which only the input changes. Validating each long input would take most of the run. */
+/** A valid request. All requests of the run are copies with another input, because validating each takes too long. */
 const ANY_ASK = toAsk({ messages: [{ role: 'user', content: 'any' }], seed: 0n })
 
-/** After a failed request the caller waits this long, unless the error names another time. */
+/** The caller waits this long after a failed request, if the error does not say how long to wait. */
 const RETRY_MS = 1_000
 
 interface Running {
@@ -42,7 +42,7 @@ export class SimClient {
   readonly #name: string
   readonly #network: Network
   readonly #context: GenerateContext
-  /** The requests that run, by the input that the client sends. */
+  /** The running requests, by the input that the client sends. */
   readonly #running = new WeakMap<PromptInput, Running>()
   readonly #receipts = new WeakMap<Uint8Array, Receipt>()
 
@@ -67,7 +67,7 @@ export class SimClient {
     }
   }
 
-  /** Sends the request until it is answered, as the SDKs do. Its times count from the first time. */
+  /** Sends the request, and sends it again after a failure, as the SDKs do. All times count from the first sending. */
   async ask(turn: Turn): Promise<Outcome> {
     const startedAt = this.#network.clock.now()
     const ask = { ...ANY_ASK, input: { messages: turn.messages } }
@@ -161,7 +161,7 @@ export class SimClient {
       }
     )
     const abort = (): void => {
-      // The client closes every attempt, also one that is complete.
+      // The client also closes attempts that are complete.
       if (ended) return
       ended = true
       if (prefilling && sent === 0) running.duplicatePrefills++

@@ -1,6 +1,6 @@
 /**
- * Token ids of simulated conversations. A longer version of a conversation starts with the tokens of the shorter one.
- * Two conversations have no token in common.
+ * Token ids of simulated conversations. When a conversation grows, its first tokens stay the same. Two conversations have
+ * no token in common.
  */
 export class Conversations {
   readonly #ids = new Map<string, number>()
@@ -13,7 +13,7 @@ export class Conversations {
   }
 }
 
-/** An array with the same number in all places. Much faster than `Array.from`: the simulator makes millions. */
+/** Returns an array with the same number in all places. Much faster than `Array.from`: a run makes millions of them. */
 export function repeat(value: number, length: number): number[] {
   const all: number[] = []
   for (let index = 0; index < length; index++) all.push(value)

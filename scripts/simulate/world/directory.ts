@@ -1,6 +1,6 @@
 /**
- * The nodes that a simulated client knows, in place of `client/discover`: a lookup every minute, which also refreshes
- * the cards. Of thousands of nodes a client knows some, because a lookup finds a limited number.
+ * The nodes that a simulated client knows. It replaces `client/discover`. The client looks for nodes every minute, which
+ * also refreshes the cards. A lookup finds at most 100 nodes, so in a large network a client knows only some of them.
  */
 import { SAMPLING_CONTRACT, type Card, type Load, type ModelCard } from '@potluck/protocol'
 
@@ -79,7 +79,7 @@ function cardOf(key: string, claims: Member['claims']): Card {
     ...claims
   }
   return {
-    // Only its text is read: the simulation signs nothing.
+    // The client only converts it to text, because the simulation signs nothing.
     peerId: { toString: () => key } as Card['peerId'],
     sequence: 0,
     expiresAt: Infinity,

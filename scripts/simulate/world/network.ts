@@ -1,4 +1,7 @@
-/** The peers of a simulation and the wires to them. It knows the truth; clients learn only what the events report. */
+/**
+ * The peers of a simulation and the connections to them. The network knows which peers cheat. Clients learn only what the
+ * events report.
+ */
 import type { ErrorCode, Load } from '@potluck/protocol'
 import type { Claims } from '../../../client/reputation/index.ts'
 import type { Clock } from '../clock.ts'
@@ -29,14 +32,14 @@ export interface WireEvents {
 /** A dial to a dead address takes this long: the client's own timeout for one address. */
 const DIAL_TIMEOUT_MS = 2_500
 
-/** A `SimPeer` in the network, with what its owner makes of it. */
+/** A `SimPeer`, and how its owner lets it behave. Attacks change the fields. */
 export class Member {
   readonly peer: SimPeer
-  /** The model file that it uses for this client's request. */
+  /** Returns the model file that the peer uses for a request of this client. */
   serves: (client: string) => string = () => HONEST
-  /** Called after each of its answers. */
+  /** Called after each answer of the peer. */
   answered: (served: string) => void = () => undefined
-  /** The rates on its card. */
+  /** The rates on the peer's card. */
   claims: Claims
 
   constructor(peer: SimPeer) {
@@ -45,7 +48,7 @@ export class Member {
     this.claims = { prefillTokensPerSecond, decodeTokensPerSecond }
   }
 
-  /** Its public key. A whitewasher changes it. */
+  /** The peer's public key. In the attack "whitewashing" it changes. */
   get key(): string {
     return this.peer.key
   }
@@ -54,7 +57,7 @@ export class Member {
     return this.peer.traits.roundTripMs
   }
 
-  /** The load that it reports. */
+  /** The load that the peer reports. */
   load(): Load {
     return this.peer.load()
   }
@@ -159,7 +162,7 @@ export class Network {
     return () => undefined
   }
 
-  /** The tokens that left the peer before it died, at its real rate. */
+  /** The number of tokens that the peer sent before it died, at its real rate. */
   #decoded({ peer }: Member, { answerTokens }: Job, firstTokenAt: number): number {
     const elapsedMs = this.clock.now() - firstTokenAt
     const tokens = 1 + Math.floor((elapsedMs * peer.traits.decodeTokensPerSecond) / (1000 * peer.slowdown))

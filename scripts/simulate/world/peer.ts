@@ -22,13 +22,13 @@ export interface PeerTraits {
   remembered: number
 }
 
-/** The node's default: behind eight answers, a request is served earlier by another node. */
+/** The node's default. A request that must wait for more answers is served earlier by another node. */
 const QUEUED_PER_SLOT = 8
 /** Time for template rendering, admission and one evaluation. */
 const OVERHEAD_MS = 20
-/** Context of each sequence. The product derives from it which conversations are worth a copy. */
+/** Context of each sequence, in tokens. The product decides from it which conversations are worth a copy. */
 const CONTEXT_LENGTH = 4_096
-/** Time to copy 144 MiB in a processor's memory. A GPU takes a fiftieth of it. */
+/** Time to copy the 144 MiB of a context in the memory of a CPU. A GPU is 50 times faster. */
 const COPY_MS = 25
 
 /** The work of one request. */
@@ -64,7 +64,7 @@ interface Running {
 
 export class SimPeer {
   readonly traits: PeerTraits
-  /** The public key. A whitewashing peer replaces it by a new one. */
+  /** The public key. In the attack "whitewashing" it changes. */
   key: string
   alive = true
   /** The factor by which the peer is slower than its traits at this moment. Attacks and stragglers set it. */
@@ -92,7 +92,7 @@ export class SimPeer {
     return this.tell(this.#queue.load())
   }
 
-  /** Milliseconds until it wants to be asked again, or undefined if the job was taken. */
+  /** Takes the job and returns how to cancel it. If the queue is full, returns when the client may ask again. */
   take(job: QueuedJob, events: JobEvents): { cancel: () => void } | { retryAfterMs: number } {
     if (this.#queue.full) return { retryAfterMs: this.#queue.retryAfterMs }
     const running: Running = { events, leave: () => undefined }
@@ -116,7 +116,7 @@ export class SimPeer {
 
   die(): void {
     this.alive = false
-    // `leave` removes a job from the set. A set allows that during an iteration.
+    // `leave` removes a job from the set. A set allows that during a loop over it.
     for (const { events, leave } of this.#running) {
       leave()
       events.cut()

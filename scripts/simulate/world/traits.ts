@@ -1,4 +1,4 @@
-/** Random nodes as in real homes: rates differ by more than a factor of ten, and a node has one to four slots. */
+/** Random nodes like those in real homes: rates differ by more than a factor of ten, and a node has 1 to 4 slots. */
 import type { Random } from '../random.ts'
 import type { PeerTraits } from './peer.ts'
 

@@ -1,4 +1,4 @@
-/** What callers ask. Lengths are log-normal, as in public traces of chats. */
+/** The requests of the callers. Their lengths are log-normal, as in public traces of chats. */
 import type { ChatMessage } from '@potluck/protocol'
 
 import { CHARACTERS_PER_TOKEN } from '../../../client/base/constants.ts'
@@ -34,7 +34,7 @@ export function nextTurn(conversation: string, before: Turn | undefined, random:
   }
 }
 
-/** The text of so many answer tokens, as long as the client estimates tokens to be. */
+/** Returns a text of which the client estimates that it has so many tokens. */
 export function textOf(tokens: number): string {
   return ' '.repeat(tokens * CHARACTERS_PER_TOKEN)
 }
