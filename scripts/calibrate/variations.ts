@@ -8,8 +8,8 @@ interface HonestVariation extends Omit<Setup, 'modelPath'> {
   /** Concurrent generations. */
   slots: number
   /**
-   * Compute with activations that are not rounded to 8 bits. On a CPU, llama.cpp rounds them. On most GPUs it does not, in
-   * a prefill.
+   * Compute with activations that are not rounded to 8 bits. On a CPU, llama.cpp rounds them. On most GPUs it does not,
+   * in a prefill.
    */
   wideActivations?: boolean
   /**

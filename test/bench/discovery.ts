@@ -1,7 +1,7 @@
 /**
- * How long a client that knows only one relay address needs to its first token, in a network of 20 nodes. Each node is a
- * process with its own engine. A cold client is a new libp2p node, and its time includes its creation. A warm client has
- * already received an answer.
+ * How long a client that knows only one relay address needs to its first token, in a network of 20 nodes. Each node is
+ * a process with its own engine. A cold client is a new libp2p node, and its time includes its creation. A warm client
+ * has already received an answer.
  */
 import { parseArgs } from 'node:util'
 import { createClient, type Client } from '@potluck/client'

@@ -1,8 +1,8 @@
 /**
- * What happens when a node dies in the middle of an answer. The benchmark kills (SIGKILL) or stops (SIGSTOP) the node at a
- * random token, and compares the answer with the uninterrupted answer with the same seed. The gap is the time from the
- * last tokens of the first node to the first tokens of the node that continues. It includes the second node's prefill of
- * the prompt and the partial answer.
+ * What happens when a node dies in the middle of an answer. The benchmark kills (SIGKILL) or stops (SIGSTOP) the node
+ * at a random token, and compares the answer with the uninterrupted answer with the same seed. The gap is the time from
+ * the last tokens of the first node to the first tokens of the node that continues. It includes the second node's
+ * prefill of the prompt and the partial answer.
  */
 import { createClient } from '@potluck/client'
 import { startFleet, type Fleet, type Member } from '../../scripts/testnet/fleet.ts'
@@ -31,8 +31,8 @@ interface Failure {
 const spec = (name: string) => ({ name, role: 'node', crumb: 'Q8_0', slots: 2 }) as const
 
 /**
- * A new node replaces the killed node. It has a new key, so more and more records of dead nodes are in the DHT. Every new
- * client must find the live nodes among them.
+ * A new node replaces the killed node. It has a new key, so more and more records of dead nodes are in the DHT. Every
+ * new client must find the live nodes among them.
  */
 const KILL: Failure = {
   name: 'kill',

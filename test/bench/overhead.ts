@@ -1,7 +1,7 @@
 /**
  * What the network adds to a request. Two equal engines load the same file. The first belongs to a node in another
- * process, which the client reaches over libp2p. This process uses the second engine over IPC, as the node uses its own.
- * Requests alternate between the two, so that other load on the machine affects both.
+ * process, which the client reaches over libp2p. This process uses the second engine over IPC, as the node uses its
+ * own. Requests alternate between the two, so that other load on the machine affects both.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'

@@ -6,11 +6,12 @@
  * - `network`: the whole path from client to node
  * - `against`: any other server, with `--against URL`
  *
- * The targets take turns, so that other load on the machine affects all of them. The figures are medians over the rounds.
+ * The targets take turns, so that other load on the machine affects all of them. The figures are medians over the
+ * rounds.
  *
  * Our engine uses types of the KV cache with which a token's logits do not depend on the rest of its batch
- * (`node/engine/llama/cache.ts`). `own-sampler` uses the same types. With `--inexact` it uses the library's default, F16,
- * and the difference to `contract` then includes the cost of our types.
+ * (`node/engine/llama/cache.ts`). `own-sampler` uses the same types. With `--inexact` it uses the library's default,
+ * F16, and the difference to `contract` then includes the cost of our types.
  */
 import { stat } from 'node:fs/promises'
 import { parseArgs } from 'node:util'

@@ -1,6 +1,6 @@
 /**
- * The requests of the scenario. They ask for stories, because the answers are then long enough for the cutter to cut them
- * and for an audit to identify the model.
+ * The requests of the scenario. They ask for stories, because the answers are then long enough for the cutter to cut
+ * them and for an audit to identify the model.
  */
 import type { ChatOptions } from '@potluck/client'
 

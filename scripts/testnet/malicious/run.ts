@@ -1,6 +1,7 @@
 /**
- * Starts honest and malicious nodes, and one new client that knows nothing about them. Shows how the client's view of each
- * node changes with every answer. At the end, the client should use only honest nodes and have proofs of the fraud.
+ * Starts honest and malicious nodes, and one new client that knows nothing about them. Shows how the client's view of
+ * each node changes with every answer. At the end, the client should use only honest nodes and have proofs of the
+ * fraud.
  */
 import type { Client } from '@potluck/client'
 import { deadline, PotluckError } from '@potluck/protocol'
@@ -25,15 +26,15 @@ import {
 import type { MaliciousView, Outcome } from './view.ts'
 
 /**
- * Concurrent callers of the client. Each sends a request, waits for the audits, and sends the next request. With a single
- * caller, the client would mostly use the first node that passes its audits. It would use the malicious nodes too rarely
- * to ban one within 80 requests.
+ * Concurrent callers of the client. Each sends a request, waits for the audits, and sends the next request. With a
+ * single caller, the client would mostly use the first node that passes its audits. It would use the malicious nodes
+ * too rarely to ban one within 80 requests.
  */
 const CALLERS = 6
 /**
- * What the client may spend on audits in advance, in generated tokens. Twice the default. The default is enough to audit
- * the new nodes of a first session one after the other. Here six callers use new nodes at once, and the client must still
- * be able to probe a quarantined node afterwards.
+ * What the client may spend on audits in advance, in generated tokens. Twice the default. The default is enough to
+ * audit the new nodes of a first session one after the other. Here six callers use new nodes at once, and the client
+ * must still be able to probe a quarantined node afterwards.
  */
 const AUDIT_ALLOWANCE = 3000
 /** Wait at most this long for the client to probe a quarantined node. It does so every 20 s on average. */

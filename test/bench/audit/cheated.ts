@@ -1,6 +1,6 @@
 /**
- * How many audited tokens it takes to quarantine and to ban a cheating peer. The peer cheats in all answers, or in 30 % of
- * them.
+ * How many audited tokens it takes to quarantine and to ban a cheating peer. The peer cheats in all answers, or in 30 %
+ * of them.
  */
 import { createRandom } from '../../../scripts/calibrate/random.ts'
 import { SLOTS } from '../../../scripts/calibrate/variations.ts'

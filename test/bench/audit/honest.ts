@@ -15,8 +15,8 @@ export interface HonestPool extends HonestAudit {
 }
 
 /**
- * Tokens of one simulated honest peer: more than it takes to ban a cheating peer. For each pair of node and auditor, one
- * more peer has all answers of the pair.
+ * Tokens of one simulated honest peer: more than it takes to ban a cheating peer. For each pair of node and auditor,
+ * one more peer has all answers of the pair.
  */
 const PEER_TOKENS = 1000
 /** Factor on the noise, to simulate a machine that the calibration did not measure. */
@@ -63,8 +63,8 @@ function reportPeers({ report }: BenchContext, name: string, pools: ReadonlyArra
 }
 
 /**
- * The mean likelihood ratio of a token, fraud to honesty. Each alternative has its own ratio, and this is the highest mean.
- * If it is at most 1, evidence against honest nodes does not grow on average, so the test is valid.
+ * The mean likelihood ratio of a token, fraud to honesty. Each alternative has its own ratio, and this is the highest
+ * mean. If it is at most 1, evidence against honest nodes does not grow on average, so the test is valid.
  */
 function meanRatio(pool: readonly Audited[]): number {
   const cells = sumOf(pool)

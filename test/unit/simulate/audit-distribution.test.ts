@@ -1,6 +1,6 @@
 /**
- * The distribution from which the simulator draws its audits. It was measured. The client's real evidence must be able to
- * distinguish honest nodes from cheating nodes with it.
+ * The distribution from which the simulator draws its audits. It was measured. The client's real evidence must be able
+ * to distinguish honest nodes from cheating nodes with it.
  */
 import { describe, expect, test } from 'vitest'
 import { BINS, OUTCOMES } from '../../../client/evidence/bins.ts'

@@ -6,7 +6,7 @@ import { mean, type Figure } from '../../../scripts/simulate/report.ts'
 import { reputation } from '../../../scripts/simulate/reputation/figures.ts'
 import { selection } from '../../../scripts/simulate/selection/figures.ts'
 
-test('events run in the order of their times, and events at the same time in the order in which they were added', async () => {
+test('events run in the order of their times; at equal times, in the order in which they were added', async () => {
   const clock = new Clock()
   const random = new Random(1)
   const seen: number[] = []
