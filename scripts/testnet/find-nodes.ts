@@ -1,7 +1,7 @@
 import { createClient, type Client, type ClientOptions, type KnownNode } from '@potluck/client'
 import type { Fleet } from './fleet.ts'
 
-/** On a busy machine a lookup can time out. A client waits a minute between two lookups, so a new client tries again. */
+/** On a busy machine a lookup can time out. A client waits a minute between lookups, so a new client tries again. */
 const LOOKUPS = 3
 
 /**

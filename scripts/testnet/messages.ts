@@ -16,7 +16,7 @@ export interface NodeSpec {
   malicious?: MaliciousKind
 }
 
-/** `join` gives a node the relay's addresses. The member answers `usage` and `metrics` with the message of that name. */
+/** `join` gives a node the relay's addresses. The member answers `usage` and `metrics` with a message of that name. */
 export type ToMember = { type: 'join'; bootstrap: string[] } | { type: 'usage' | 'metrics' }
 
 export type Stage = 'hash' | 'load' | 'measure'

@@ -1,4 +1,4 @@
-/** Requests the same answer twice, with the same seed. The second time, it kills the node in the middle of the answer. */
+/** Requests the same answer twice, with the same seed. The second time, kills the node in the middle of the answer. */
 import { crumb } from '../../../node/models/crumb.ts'
 import { clientOf } from '../find-nodes.ts'
 import { startFleet } from '../fleet.ts'
@@ -11,7 +11,7 @@ export interface KillOptions {
 }
 
 const ANSWER_TOKENS = 240
-/** Early in the answer, because the node can be 256 tokens (its credit) ahead of the reader and must not be done yet. */
+/** Early in the answer: the node can be 256 tokens (its credit) ahead of the reader, and must not be done yet. */
 const KILL_AFTER_TOKENS = 48
 
 /** Resolves to whether another node continued the answer, and the result equals the uninterrupted answer. */

@@ -32,7 +32,7 @@ const HEADS = ['node', 'standing', 'odds of fraud', 'audited', 'requests', 'reli
 const LINE_EVERY = 10
 
 export class HumanMaliciousView extends HumanScreen implements MaliciousView {
-  /** On a terminal: the number of lines of the drawn table. Elsewhere: the number of requests in the last printed line. */
+  /** On a terminal: the number of lines of the table. Elsewhere: the number of requests in the last printed line. */
   #drawn = 0
 
   answered(): void {

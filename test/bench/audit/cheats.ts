@@ -30,7 +30,7 @@ export const CHEATS: Readonly<Record<string, Cheat>> = {
   'another fine-tune': instead({ kind: 'noise', share: 0.05 })
 }
 
-/** Only for comparison. This cheat saves a third of the file's size, but its answers hardly differ from honest answers. */
+/** Only for comparison. It saves a third of the file's size, but its answers hardly differ from honest answers. */
 export const FAINT_CHEATS: Readonly<Record<string, Cheat>> = { '5 bits as Q8_0': instead({ kind: 'bits', bits: 5 }) }
 
 /** Generates answers of a peer that cheats in all of them, one pool per temperature. */

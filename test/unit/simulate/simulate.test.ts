@@ -1,4 +1,4 @@
-/** The parts of the simulator, and small runs of it. The expected results are far from the limits that the tests check. */
+/** The parts of the simulator, and small runs of it. Their results are far from the limits that the tests check. */
 import { expect, test } from 'vitest'
 import { Clock } from '../../../scripts/simulate/clock.ts'
 import { Random } from '../../../scripts/simulate/random.ts'
