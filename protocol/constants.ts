@@ -83,8 +83,8 @@ export const MAX_TOOL_CALL_ID: number = 128
 /** Size of all JSON schemas of a request together. The process that runs libp2p parses and checks them. */
 export const MAX_SCHEMA_BYTES: number = 256 * 1024
 /**
- * Nested brackets in a schema's text. A schema within a schema adds up to three levels. A value in `enum` or `const` adds
- * its own levels.
+ * Nested brackets in a schema's text. A schema within a schema adds up to three levels. A value in `enum` or `const`
+ * adds its own levels.
  */
 export const MAX_SCHEMA_JSON_DEPTH: number = 256
 

@@ -21,8 +21,8 @@ export function outputConstraintOf({
 }
 
 /**
- * Returns the tools that the prompt lists. If the request chooses one tool, the prompt still lists all tools. So requests
- * that choose different tools have the same prompt, and the node evaluates it only once.
+ * Returns the tools that the prompt lists. If the request chooses one tool, the prompt still lists all tools. So
+ * requests that choose different tools have the same prompt, and the node evaluates it only once.
  */
 export function offeredTools({ tools = [], toolChoice }: Omit<ChatInput, 'messages'>): readonly Tool[] {
   return toolChoice === 'none' ? [] : tools

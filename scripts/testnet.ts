@@ -1,7 +1,7 @@
 /**
- * `npm run testnet`: a Potluck network on this machine. A relay and several nodes run, each in its own process. A client
- * that knows only the relay's address finds the nodes. Then one of three scenarios runs: a prompt (the default), `--kill`
- * or `--malicious`.
+ * `npm run testnet`: a Potluck network on this machine. A relay and several nodes run, each in its own process. A
+ * client that knows only the relay's address finds the nodes. Then one of three scenarios runs: a prompt (the default),
+ * `--kill` or `--malicious`.
  */
 import { parseArgs } from 'node:util'
 import { HumanKillView, JsonKillView } from './testnet/kill/view.ts'

@@ -1,9 +1,9 @@
 /**
  * Audits one answer that a node signed. It takes one prefill of the same model over the prompt and the answer.
  *
- * The audit first checks rules that every honest node keeps (see structure.ts). It then measures how far each token that
- * the node generated is from the token that the sampling contract gives. The client decides from the results of many
- * audits whether the node is honest.
+ * The audit first checks rules that every honest node keeps (see structure.ts). It then measures how far each token
+ * that the node generated is from the token that the sampling contract gives. The client decides from the results of
+ * many audits whether the node is honest.
  */
 import type { PeerId } from '@libp2p/interface'
 import { equals } from 'uint8arrays/equals'

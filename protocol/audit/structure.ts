@@ -39,8 +39,8 @@ export interface ReceivedAnswer {
 }
 
 /**
- * A false statement that the node sent but did not sign. The client that received it knows for certain that it is false,
- * but cannot prove to others that the node sent it.
+ * A false statement that the node sent but did not sign. The client that received it knows for certain that it is
+ * false, but cannot prove to others that the node sent it.
  *
  * - `text`: the text that the node sent is not the text of the tokens
  */

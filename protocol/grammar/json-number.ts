@@ -1,7 +1,7 @@
 /**
  * The terminal for JSON numbers between two bounds, in plain decimals. It accepts a byte only if a number within the
- * bounds begins with the text so far and this byte. With the bounds 10 and 25, for example, a number begins with 1 or 2.
- * The state is the text so far.
+ * bounds begins with the text so far and this byte. With the bounds 10 and 25, for example, a number begins with 1 or
+ * 2. The state is the text so far.
  */
 import { MAX_NUMBER_DIGITS, USUAL_DECIMALS } from './limits.ts'
 import { Terminal, type TerminalStatus } from './machine.ts'

@@ -138,8 +138,8 @@ export class JsonString extends Terminal {
 }
 
 /**
- * The characters of a key that the schema does not name, and its closing quote. It allows no escapes: with an escape, the
- * model could write a key that the schema names in a second way. The state is the place and the bytes so far.
+ * The characters of a key that the schema does not name, and its closing quote. It allows no escapes: with an escape,
+ * the model could write a key that the schema names in a second way. The state is the place and the bytes so far.
  */
 export class JsonKey extends Terminal {
   override readonly start = '0'

@@ -4,7 +4,8 @@ import type { GrammarNode } from './machine.ts'
 /**
  * Computes the `nesting` of each node, and looks for a node that begins with itself, which would never accept a byte.
  *
- * @param nodes all nodes, each after its parts. Only references to an enclosing node come before it. The `nesting` of all
+ * @param nodes all nodes, each after its parts. Only references to an enclosing node come before it. The `nesting` of
+ * all
  *   nodes is Infinity.
  * @returns a node that begins with itself; undefined if there is none
  */

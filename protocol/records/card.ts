@@ -1,6 +1,6 @@
 /**
- * The card: what a node advertises about itself. The node signs the card, and the card expires after two hours. The copy
- * in the DHT is a hint; the card that the node returns on `/potluck/card/1.0.0` is authoritative.
+ * The card: what a node advertises about itself. The node signs the card, and the card expires after two hours. The
+ * copy in the DHT is a hint; the card that the node returns on `/potluck/card/1.0.0` is authoritative.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import type { PeerId, PrivateKey } from '@libp2p/interface'

@@ -1,8 +1,8 @@
 /**
  * The receipt: a node's signed statement of what it generated, sent in `done`.
  *
- * A receipt has hashes instead of token ids, so it stays small and contains no text. A peer that has the ids can check the
- * hashes. To check the hash of one window, a peer needs only the 64 ids of this window.
+ * A receipt has hashes instead of token ids, so it stays small and contains no text. A peer that has the ids can check
+ * the hashes. To check the hash of one window, a peer needs only the 64 ids of this window.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import type { PeerId, PrivateKey } from '@libp2p/interface'

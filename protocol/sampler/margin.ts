@@ -1,15 +1,16 @@
 /**
  * Measures how far a claimed token is from the token that the contract gives. Audits use these measurements.
  *
- * The margin of a token is how much the logits must change, relative to each other, until the contract gives this token.
- * The gap of a position is the smallest margin of all tokens that the contract does not give there.
+ * The margin of a token is how much the logits must change, relative to each other, until the contract gives this
+ * token. The gap of a position is the smallest margin of all tokens that the contract does not give there.
  *
- * Example, at temperature 0: token A has the logit 10.00, B 9.98 and C 7.00. The contract gives A, so the margin of A is
+ * Example, at temperature 0: token A has the logit 10.00, B 9.98 and C 7.00. The contract gives A, so the margin of A
+ * is
  * 0. The margin of B is 0.02, the margin of C is 3, and the gap is 0.02.
  *
- * Two honest nodes compute slightly different logits, because their backends, batch sizes or caches differ. If each logit
- * differs by up to 0.02, a node can honestly claim B, but not C. So honest noise always gives small margins. If the gap is
- * much larger than the noise, honest nodes all give the same token.
+ * Two honest nodes compute slightly different logits, because their backends, batch sizes or caches differ. If each
+ * logit differs by up to 0.02, a node can honestly claim B, but not C. So honest noise always gives small margins. If
+ * the gap is much larger than the noise, honest nodes all give the same token.
  *
  * At a temperature above 0, the random noise of the contract is part of the comparison, and the logits of a candidate
  * near the edge of a filter (top-k, top-p, min-p) decide whether the filter keeps it. The margins are first-order
@@ -66,8 +67,8 @@ function greedyCosts({ logits }: Readonly<Ranking>): Costs {
 }
 
 /**
- * The filters keep the first candidates; their number is `kept`. For each possible number, computes the change that makes
- * the filters keep so many and lets the candidate win. The result is the smallest of these changes.
+ * The filters keep the first candidates; their number is `kept`. For each possible number, computes the change that
+ * makes the filters keep so many and lets the candidate win. The result is the smallest of these changes.
  */
 function samplingCosts(ranking: Readonly<Ranking>, parameters: SamplingParameters, position: number): Costs {
   const noise = Float64Array.from(

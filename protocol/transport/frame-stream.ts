@@ -95,8 +95,8 @@ export class FrameStream {
   }
 
   /**
-   * Sends a frame that the other side can refuse before it has read the whole frame. Resolves when the frame is sent, or
-   * as soon as bytes arrive: they can be a refusal, and then the other side no longer reads.
+   * Sends a frame that the other side can refuse before it has read the whole frame. Resolves when the frame is sent,
+   * or as soon as bytes arrive: they can be a refusal, and then the other side no longer reads.
    *
    * @throws PotluckError as `receive`
    */
@@ -141,9 +141,9 @@ export class FrameStream {
     if (error !== undefined || status === 'reset' || status === 'aborted') {
       this.#broken ??= error ?? new Error(`stream ${status}`)
     }
-    // The stream has ended only when all buffered bytes are delivered. This can be after `end`: the protocol negotiation
-    // can read more bytes than its own messages, and puts them back into the buffer. If the other side sends a short
-    // stream and closes it at once, these are all its bytes.
+    // The stream has ended only when all buffered bytes are delivered. This can be after `end`: the protocol
+    // negotiation can read more bytes than its own messages, and puts them back into the buffer. If the other side
+    // sends a short stream and closes it at once, these are all its bytes.
     if (this.#stream.readableEnded && this.#stream.readBufferLength === 0) this.#ended = true
     this.#wake()
     if (status !== 'open' && status !== 'closing' && !this.closed.aborted) this.#closed.abort(this.#broken)

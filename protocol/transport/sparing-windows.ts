@@ -2,8 +2,8 @@
  * Patches Yamux, so that it does not send a window update for every data frame.
  *
  * The specification lets a receiver delay the update. Hashicorp's implementation delays it until half of the window is
- * used. @chainsafe/libp2p-yamux 8.0.1 (pinned) sends an update for each data frame. For streamed tokens these updates took
- * a quarter of the processor time of both sides, and 30 of every 100 bytes on the wire.
+ * used. @chainsafe/libp2p-yamux 8.0.1 (pinned) sends an update for each data frame. For streamed tokens these updates
+ * took a quarter of the processor time of both sides, and 30 of every 100 bytes on the wire.
  */
 import type { StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 

@@ -10,14 +10,14 @@ import { FieldCheck } from './check.ts'
 import { parseFailure, type ErrorFrame } from './node-frame.ts'
 
 /**
- * A rule that the signed answer violates. An honest node never signs such an answer, whatever its backend. Every peer that
- * has the model can verify the violation.
+ * A rule that the signed answer violates. An honest node never signs such an answer, whatever its backend. Every peer
+ * that has the model can verify the violation.
  *
  * - `prompt`: the prompt's token ids are not those that the model's template and tokenizer give for the request
  * - `continuation`: the answer does not begin with the ids in the request, or the first position is wrong
  * - `usage`: the token counts differ from the numbers of ids
- * - `finish`: the answer continues after its end, or its finish reason is not true. An example is an answer that the node
- *   cut short but that claims `stop`.
+ * - `finish`: the answer continues after its end, or its finish reason is not true. An example is an answer that the
+ *   node cut short but that claims `stop`.
  */
 export type Violation = 'prompt' | 'continuation' | 'usage' | 'finish'
 

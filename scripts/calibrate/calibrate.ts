@@ -17,7 +17,8 @@ export async function calibrate(tokens: number, signal: AbortSignal): Promise<vo
   const made = await honestAnswers(crumb.Q8_0.path, { tokens, seed: SEED }, pool)
   const audits = await honestAudits(crumb.Q8_0.path, made, pool)
   for (const audit of audits) console.log(summary(audit))
-  // Leaves out pairs with the same arithmetic. They agree to the bit, so their zeros would hide the noise of the others.
+  // Leaves out pairs with the same arithmetic. They agree to the bit, so their zeros would hide the noise of the
+  // others.
   const differing = audits.filter((audit) => !haveSameArithmetic(audit))
   const rows = honestHistogram(countCells(differing)).map((row) => `  [${row.join(', ')}]`)
   await writeFile(

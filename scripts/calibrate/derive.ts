@@ -21,8 +21,8 @@ export type Derivation =
   /** Weights rounded to this many bits, as in a smaller quantisation. */
   | { kind: 'bits'; bits: number }
   /**
-   * Weights with normally distributed noise, as in another fine-tune of the model. The standard deviation is this share of
-   * the largest weight of the block.
+   * Weights with normally distributed noise, as in another fine-tune of the model. The standard deviation is this share
+   * of the largest weight of the block.
    */
   | { kind: 'noise'; share: number }
   /** One layer has no effect, as in a cheaper model. */

@@ -8,8 +8,8 @@ import { BINS, OUTCOMES } from '../../client/evidence/bins.ts'
  */
 const MORE_OFTEN = 2
 /**
- * Added to the measured probability of each bin, so that no margin is impossible. A calibration covers only some machines,
- * and a ban is permanent.
+ * Added to the measured probability of each bin, so that no margin is impossible. A calibration covers only some
+ * machines, and a ban is permanent.
  */
 const LEAST = 3e-5
 /** If two tokens are tied, each of them is the result with probability 0.5. */

@@ -8,8 +8,8 @@ interface HonestVariation extends Omit<Setup, 'modelPath'> {
   /** Concurrent generations. */
   slots: number
   /**
-   * Compute with activations that are not rounded to 8 bits. On a CPU, llama.cpp rounds them. On most GPUs it does not, in
-   * a prefill.
+   * Compute with activations that are not rounded to 8 bits. On a CPU, llama.cpp rounds them. On most GPUs it does not,
+   * in a prefill.
    */
   wideActivations?: boolean
   /**
@@ -66,7 +66,7 @@ export async function honestAnswers(
   return new Map(await Promise.all(entries))
 }
 
-/** Every auditor measures all answers. The result is in the order of the auditors, and for each in that of the nodes. */
+/** Every auditor measures all answers. The result is sorted by auditor, then by node. */
 export async function honestAudits(
   modelPath: string,
   made: ReadonlyMap<string, readonly Generated[]>,

@@ -1,6 +1,6 @@
 /**
- * Runs engines in worker processes. Each job has its own process, so that the evaluation of one engine does not wait for
- * the sampling of another engine. Together they run at most as many threads as the machine has cores.
+ * Runs engines in worker processes. Each job has its own process, so that the evaluation of one engine does not wait
+ * for the sampling of another engine. Together they run at most as many threads as the machine has cores.
  */
 import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'

@@ -1,10 +1,11 @@
 /**
  * Finds cycles of imports between files and between folders.
  *
- * A folder here is a directory without its subdirectories. Folder A imports folder B if a file in A imports a file in B.
- * Two kinds of files are not part of a folder. Each counts as a separate folder with only this file:
- * - Files at the root of a package, or of the scripts. Some of them are used by the whole package, such as its constants,
- *   and some use the whole package. If a folder imports a root file, the root file must not import this folder.
+ * A folder here is a directory without its subdirectories. Folder A imports folder B if a file in A imports a file in
+ * B. Two kinds of files are not part of a folder. Each counts as a separate folder with only this file:
+ * - Files at the root of a package, or of the scripts. Some of them are used by the whole package, such as its
+ *   constants, and some use the whole package. If a folder imports a root file, the root file must not import this
+ *   folder.
  * - Entry points (`index.ts`, `index.node.ts`). They may re-export the subfolders of their own folder.
  *
  * All other files of a folder form one unit with regard to its subfolders: either they import the subfolders, or the

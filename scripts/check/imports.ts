@@ -24,8 +24,8 @@ function packageFolders(root: string): string[] {
 
 /**
  * Reads every import of the source files: static, dynamic, re-exported and type-only imports. An import of one of the
- * repository's packages by name counts as an import of every file that the package's `exports` list for this name, under
- * any condition. The graph leaves out the imports of other packages, of Node's modules and of JSON files.
+ * repository's packages by name counts as an import of every file that the package's `exports` list for this name,
+ * under any condition. The graph leaves out the imports of other packages, of Node's modules and of JSON files.
  *
  * @throws Error if a file cannot be parsed
  */

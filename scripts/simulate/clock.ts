@@ -30,8 +30,9 @@ export class Clock implements ClientClock {
   }
 
   /**
-   * Runs every event up to a time, including events that are added meanwhile. After each event it waits until all promise
-   * callbacks have run. The client's code is asynchronous, and must run at the virtual time of the event that started it.
+   * Runs every event up to a time, including events that are added meanwhile. After each event it waits until all
+   * promise callbacks have run. The client's code is asynchronous, and must run at the virtual time of the event that
+   * started it.
    */
   async runUntil(end: number): Promise<void> {
     for (let event = this.#heap[0]; event !== undefined && event.at <= end; event = this.#heap[0]) {

@@ -1,8 +1,8 @@
 import type { PotluckNode } from '../../node/index.ts'
 
 /**
- * Resolves at the node's next advertisement. Call it right after `startNode`: a node cannot have advertised itself
- * before, because it knew no peer yet.
+ * Resolves when the node next advertises itself. Call it right after `startNode`, so that it cannot miss the first
+ * advertisement: the node knows no peer yet.
  */
 export function advertised(node: PotluckNode): Promise<void> {
   return new Promise((resolve) => {

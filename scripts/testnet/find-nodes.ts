@@ -1,7 +1,7 @@
 import { createClient, type Client, type ClientOptions, type KnownNode } from '@potluck/client'
 import type { Fleet } from './fleet.ts'
 
-/** On a busy machine a lookup may time out. A client repeats a lookup only after a minute, so a new client tries. */
+/** On a busy machine a lookup can time out. A client waits a minute between lookups, so a new client tries again. */
 const LOOKUPS = 3
 
 /**
@@ -32,8 +32,8 @@ export async function clientOf(
 }
 
 /**
- * Looks up the nodes through the DHT. Call it only after every node has advertised itself: then a missing node is an
- * error, not a delay.
+ * Looks up the nodes through the DHT. Call it only after every node has advertised itself. A node that the lookup does
+ * not find is then an error and not just late.
  *
  * @throws Error if the lookup finds fewer than `count` nodes
  */

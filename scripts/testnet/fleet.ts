@@ -8,11 +8,11 @@ import type { FromMember, MemberSpec, NodeSpec, Stage, ToMember } from './messag
 
 const MEMBER = fileURLToPath(new URL('member.ts', import.meta.url))
 
-/** A member starts within seconds; on a machine whose cores are busy it takes about ten times as long. */
+/** A member usually starts within seconds. On a machine whose cores are busy it takes about ten times as long. */
 const READY_MS = 120_000
-/** After this time a stopping member is killed. Longer than the member's own limit, `SHUTDOWN_MS` in `member.ts`. */
+/** A member that takes longer to stop is killed. Longer than the member's own limit, `SHUTDOWN_MS` in `member.ts`. */
 const STOP_MS = 6000
-/** The last characters of a member's log that are kept, to report why it failed. */
+/** How many of the last characters of a member's log are kept, to report why it failed. */
 const LOG_TAIL = 4000
 
 export interface FleetOptions {
@@ -64,7 +64,7 @@ export class Member {
     this.#child.on('error', (error) => this.#gone.resolve(error.message))
     this.#child.on('exit', (code, signal) => this.#gone.resolve(`the process ended with ${signal ?? code}`))
     void this.#gone.promise.then((why) => this.#ready.reject(new Error(`${spec.name}: ${why}\n${this.#log}`.trimEnd())))
-    // `ready()` reports the rejection. Nothing awaits it when a member is stopped before it is ready.
+    // `ready()` reports the rejection. If a member is stopped before `ready()` is called, nothing else handles it.
     this.#ready.promise.catch(() => undefined)
   }
 

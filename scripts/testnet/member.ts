@@ -1,6 +1,6 @@
 /**
- * One process of a testnet: a relay, or a node with its engine. `fleet.ts` forks it. When the parent process ends, for
- * whatever reason, the IPC channel closes and the member shuts down. A member writes no files.
+ * One process of a testnet: a relay, or a node with its engine. `fleet.ts` starts it. When the parent process ends for
+ * any reason, the IPC channel closes and the member shuts down. A member writes no files.
  */
 import pino from 'pino'
 import { crumb } from '../../node/models/crumb.ts'
@@ -9,7 +9,7 @@ import { advertised } from './advertised.ts'
 import type { FromMember, MemberSpec, ToMember } from './messages.ts'
 import { MALICIOUS_ENGINES } from './malicious/engines/index.ts'
 
-/** Limit for an orderly shutdown. After this time the process exits. */
+/** Limit for an orderly shutdown. After this time, the process exits anyway. */
 const SHUTDOWN_MS = 4000
 
 const spec = JSON.parse(process.argv[2] ?? '') as MemberSpec

@@ -16,7 +16,7 @@ export interface NodeSpec {
   malicious?: MaliciousKind
 }
 
-/** `join` gives a node the relay's addresses. `usage` and `metrics` ask for the message of the same name. */
+/** `join` gives a node the relay's addresses. The member answers `usage` and `metrics` with a message of that name. */
 export type ToMember = { type: 'join'; bootstrap: string[] } | { type: 'usage' | 'metrics' }
 
 export type Stage = 'hash' | 'load' | 'measure'

@@ -8,7 +8,7 @@ export interface Screen {
 
 export class HumanScreen implements Screen {
   protected readonly out: NodeJS.WriteStream
-  /** The last output did not end with a newline. */
+  /** Whether the last output did not end with a newline. */
   protected lineIsOpen = false
   readonly #stages = new Map<string, string>()
 

@@ -2,12 +2,13 @@
  * `npm run bench -- audit [SCALE] [--write-distribution]`: audits real answers of real model files.
  *
  * The benchmark generates and audits a pool of answers for every way to cheat and for every honest variation. A
- * simulated peer takes answers from the pools in a random order, each at most once, until it is banned. The simulated
- * peers share the answers, so their spread shows only the effect of the order and the selection.
+ * simulated peer takes answers from the pools in a random order, each at most once, until the client would ban it. All
+ * simulated peers take their answers from the same pools. So the differences between them come only from which answers
+ * they take and in which order.
  *
- * Engines run in worker processes, as many as there are cores. The cost of an audit is measured last, with nothing else
- * running. SCALE multiplies the sizes of the pools; use a value below 1 for a quick look. `--write-distribution`
- * updates the distribution from which the simulator draws its audits.
+ * Engines run in worker processes, as many as there are cores. At the end, with nothing else running, the benchmark
+ * measures the cost of an audit. SCALE multiplies the sizes of the pools; use a value below 1 for a quick look.
+ * `--write-distribution` updates the distribution from which the simulator draws its audits.
  */
 import type { BenchContext } from './report.ts'
 

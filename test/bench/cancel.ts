@@ -1,7 +1,7 @@
 /**
- * How long a node keeps working after an abort: from the client's abort until the node's metrics show no running
- * request and a free engine slot. The abort comes at a random moment, once in the middle of an answer and once in the
- * middle of a long prompt.
+ * How long a node keeps working after an abort. The time is from the client's abort until the node's metrics show no
+ * running request and no busy engine slot. The benchmark aborts at random moments: first in the middle of answers, then
+ * in the middle of long prompts.
  */
 import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -17,12 +17,12 @@ import { reportQuantiles, type BenchContext } from './report.ts'
 import { WORDS } from './throughput/prompts.ts'
 import { until } from './until.ts'
 
-/** The prompt's share of the context. Its prefill takes seconds on a processor, and the answer has room. */
+/** The prompt's share of the context. Its prefill takes seconds on a CPU, and the context has room for an answer. */
 const LONG_PROMPT = 0.8
 const CONTEXT_LENGTH = 2048
-/** The abort comes within this time after the start. One evaluation takes no longer than this. */
+/** The abort comes at a random time of at most this after the start. One evaluation takes no longer. */
 const SPREAD_MS = 200
-/** Requests that are not counted. From them the engine learns how many tokens it may evaluate at once. */
+/** The first requests do not count: the engine learns in them how many tokens it may evaluate at once. */
 const WARM_UP = 2
 
 interface Parts {

@@ -1,6 +1,7 @@
 /**
- * The time from one relay address to a first token, among 20 nodes, each in its own process with its own engine. A cold
- * client is a new libp2p node that knows only the relay's address; its time includes its creation.
+ * How long a client that knows only one relay address needs to its first token, in a network of 20 nodes. Each node is
+ * a process with its own engine. A cold client is a new libp2p node, and its time includes its creation. A warm client
+ * has already received an answer.
  */
 import { parseArgs } from 'node:util'
 import { createClient, type Client } from '@potluck/client'
@@ -78,7 +79,7 @@ interface Measurement {
   signal: AbortSignal
 }
 
-/** Walks the DHT until it has named every node. A walk that ends earlier counts, with the number of nodes it found. */
+/** Searches the DHT until it has found every node. A search that finds fewer nodes counts too; `providers` shows it. */
 async function findProviders(
   create: () => Promise<Network>,
   count: number,

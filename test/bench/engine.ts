@@ -14,7 +14,7 @@ export interface BenchEngineOptions {
   signal?: AbortSignal
 }
 
-/** Starts an engine on the processor that logs nothing. */
+/** Starts an engine on the CPU, without logs. */
 export async function startBenchEngine({
   modelPath = crumb.Q8_0.path,
   slots = 1,

@@ -1,7 +1,8 @@
 /**
- * The cost of a dead node: answers whose node is killed (SIGKILL) or stopped (SIGSTOP) at a random token, compared with
- * the uninterrupted answer at the same seed. The gap is the time from the last tokens of the dead node to the first
- * tokens of the node that continues, including its prefill of the prompt and the partial answer.
+ * What happens when a node dies in the middle of an answer. The benchmark kills (SIGKILL) or stops (SIGSTOP) the node
+ * at a random token, and compares the answer with the uninterrupted answer with the same seed. The gap is the time from
+ * the last tokens of the first node to the first tokens of the node that continues. It includes the second node's
+ * prefill of the prompt and the partial answer.
  */
 import { createClient } from '@potluck/client'
 import { startFleet, type Fleet, type Member } from '../../scripts/testnet/fleet.ts'
@@ -9,7 +10,7 @@ import { interruptAnswer, isSameAnswer, withoutEndOfTurn } from '../../scripts/t
 import { reportQuantiles, type BenchContext } from './report.ts'
 
 const ANSWERS = 100
-/** Long enough that the process dies in the middle of the answer, and not after it has sent the last token. */
+/** Long enough that the node has not yet sent the last token when it is killed. */
 const ANSWER_TOKENS = 500
 const LATEST_INTERRUPTION = 300
 const NODES = 3
@@ -30,8 +31,8 @@ interface Failure {
 const spec = (name: string) => ({ name, role: 'node', crumb: 'Q8_0', slots: 2 }) as const
 
 /**
- * The new node has a new key, so the DHT collects records of dead nodes. Every new client must find the live nodes
- * among them.
+ * A new node replaces the killed node. It has a new key, so more and more records of dead nodes are in the DHT. Every
+ * new client must find the live nodes among them.
  */
 const KILL: Failure = {
   name: 'kill',
@@ -88,7 +89,8 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
 }
 
 /**
- * Requests one answer twice, uninterrupted and interrupted. Uses a new client, which knows nothing of earlier failures.
+ * Requests one answer twice, first uninterrupted and then interrupted. Uses a new client, which knows nothing about
+ * earlier failures. Resolves to undefined if the interrupted answer failed.
  */
 async function interrupted(
   fleet: Fleet,

@@ -72,7 +72,7 @@ export async function compareFirstToken(
     samples[0].push(measured[0])
     samples[1].push(measured[1])
   }
-  // Each request against the baseline's median: the difference of two p99 is not the p99 of the difference.
+  // Subtracts the baseline's median from each sample. The difference of two p99 is not the p99 of the difference.
   const added = samples[0].map((value) => value - median(samples[1]))
   const row = { metric: 'ttft_ms', unit: 'ms' }
   reportQuantiles(report, { ...row, case: path.name }, samples[0], [0.5, 0.99])

@@ -1,7 +1,7 @@
 /**
- * Runs many streams at once, through the SDK and through the gateway. It checks that nothing is lost, and measures the
- * time of a token from the engine to its reader, and the heap. Everything runs in one process, so that one clock
- * measures both ends.
+ * Runs many streams at once, first through the SDK and then through the gateway. It checks that no token is lost. It
+ * measures the size of the heap, and the time of a token from the engine to its reader. Everything runs in one process,
+ * because both times must be from the same clock.
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -12,12 +12,12 @@ import { runLoad } from './gateway/load.ts'
 import { quantile, type BenchContext } from './report.ts'
 
 const STREAMS = 200
-/** Ten tokens per second and stream: about 2,000 tokens per second together, as many as busy nodes generate. */
+/** Ten tokens per second for each stream: 2,000 tokens per second together, as many as busy nodes generate. */
 const PACE_MS = 100
 const TOKENS = 200
 /** Interval between two measurements of the heap, each after a garbage collection. */
 const LOOK_MS = 10_000
-/** Time until the code is compiled, the buffers have grown, and the heap is stable. */
+/** Heap sizes before this time do not count: code is still being compiled, and buffers still grow. */
 const WARM_UP_MS = 20_000
 
 export async function run({ args, signal, report, note }: BenchContext): Promise<void> {
@@ -47,7 +47,7 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
     report({ case: through, metric: 'token_ms_p50', value: p50, unit: 'ms', n })
     report({ case: through, metric: 'token_ms_p99', value: p99, unit: 'ms', n })
     if (through === 'sdk') sdkMedian = p50
-    // Subtracts the SDK's median. The difference of two tails would mean nothing.
+    // Subtracts the SDK's median. The difference of two p99 is not the p99 of the difference.
     else report({ case: through, metric: 'added_token_ms_p99', value: p99 - sdkMedian, unit: 'ms', n })
     const [first = 0] = heap
     const megabytes = { case: through, unit: 'MB', n: heap.length }

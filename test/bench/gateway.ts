@@ -16,7 +16,7 @@ import { until } from './until.ts'
 
 const REQUESTS = 200
 const WARM_UP = 30
-/** Tokens of an answer that crumb's context has room for. */
+/** Tokens of a long answer. It fits crumb's context. */
 const LONG_ANSWER = 900
 const STREAMED_ANSWERS = 10
 const ABORTS = 50

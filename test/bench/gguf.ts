@@ -22,7 +22,7 @@ const ALIGNMENT = 32
 export interface GgufTensor {
   name: string
   type: keyof typeof TENSOR_TYPE
-  /** In GGUF's order: the first is the length of a row. */
+  /** In GGUF's order: the first dimension is the length of a row. */
   dimensions: readonly number[]
   bytes: () => Uint8Array
 }

@@ -43,7 +43,7 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
   },
   failover: {
     args: '[ANSWERS] [kill|stall]',
-    help: 'answers whose node is killed or stopped at a random token: changed answers, and the gap that a reader sees',
+    help: 'kills or stops the answering node at a random token: changed answers, and the time until the next token',
     load: () => import('./failover.ts')
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Models for benchmarks. One has random weights and the size of a model that people run: its text is meaningless, but
- * its speed is that of a real model. It uses the tokenizer of a small model, with a padded vocabulary.
+ * Models for benchmarks. One has random weights and the size of a real model. Its text is meaningless, but its speed is
+ * that of a real model. It has the tokenizer of a small model, with unused tokens added to the vocabulary.
  */
 import { mkdir, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -39,7 +39,7 @@ export async function resolveModel(name: string): Promise<string> {
   return name === '0.5b' ? randomModel(HALF_BILLION, crumb.Q8_0.path) : name
 }
 
-/** The tokens that end an answer. Benchmarks that need answers of equal length prevent them by a bias. */
+/** The tokens that end an answer. Benchmarks that need answers of equal length forbid them with a logit bias. */
 export async function endTokens(path: string): Promise<number[]> {
   const { metadata } = await readGgufFileInfo(path, { sourceType: 'filesystem', readTensorInfo: false })
   const { eos_token_id, eot_token_id } = metadata.tokenizer.ggml
@@ -140,7 +140,7 @@ function weights({ width, layers, heads, keyHeads, feedForward, vocabulary }: Mo
     matrix('token_embd.weight', width, vocabulary, Math.sqrt(width)),
     ...Array.from({ length: layers }, (_, index) => layer(index)).flat(),
     norm('output_norm.weight'),
-    // Logits with a standard deviation of 3: about as confident as a real model, and not biased towards ending.
+    // Gives logits with a standard deviation of 3. The distribution is then about as narrow as that of a real model.
     matrix('output.weight', width, vocabulary, 3)
   ]
 }

@@ -1,7 +1,7 @@
 /**
- * What the network adds to a request. Two equal engines load the same file: one serves a node in its own process, which
- * the client reaches over libp2p, and this process uses the other over IPC, as the node does. Requests alternate
- * between them, so that other load on the machine affects both.
+ * What the network adds to a request. Two equal engines load the same file. The first belongs to a node in another
+ * process, which the client reaches over libp2p. This process uses the second engine over IPC, as the node uses its
+ * own. Requests alternate between the two, so that other load on the machine affects both.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
@@ -14,7 +14,7 @@ import type { BenchContext } from './report.ts'
 
 /** Enough for a p99 that is not the maximum. */
 const REQUESTS = 200
-/** Until caches, connections and compiled code are warm on both sides. */
+/** Requests before the measurement, so that caches, connections and compiled code are warm on both sides. */
 const WARM_UP = 30
 /** The longest answer that fits crumb's context. */
 const LONG_ANSWER = 900
@@ -67,9 +67,9 @@ interface Cost {
 }
 
 /**
- * Measures the CPU time of the node's daemon and of this process, which holds only the client and reads every part, and
- * the bytes on the client's sockets. Long answers show the cost of a streamed token, one-token requests that of a
- * request.
+ * Measures the CPU time of the node's process without its engine, the CPU time of this process, and the bytes on the
+ * client's sockets. This process runs only the client, which reads every part. Long answers show the cost of a streamed
+ * token. Requests of one token show the cost of a request.
  */
 async function costPerToken(client: Client, node: Member, sockets: Set<Socket>, output: Output): Promise<void> {
   const { signal, report, note } = output

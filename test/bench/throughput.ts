@@ -1,10 +1,17 @@
 /**
- * Tokens per second of the same model in several targets: the engine library alone, our engine with the sampling
- * contract, the whole path from client to node, and any other server. The targets take turns, so that other load on the
- * machine affects all of them. The figures are medians over the rounds.
+ * Tokens per second of the same model in several targets:
  *
- * With `--inexact` the library alone stores keys as F16, its default. The difference to our engine then includes the
- * cost of a cache in which a token's logits do not depend on the rest of its batch (`node/engine/llama/cache.ts`).
+ * - `own-sampler`: the engine library (node-llama-cpp) alone
+ * - `contract`: our engine, which is the library with the sampling contract
+ * - `network`: the whole path from client to node
+ * - `against`: any other server, with `--against URL`
+ *
+ * The targets take turns, so that other load on the machine affects all of them. The figures are medians over the
+ * rounds.
+ *
+ * Our engine uses types of the KV cache with which a token's logits do not depend on the rest of its batch
+ * (`node/engine/llama/cache.ts`). `own-sampler` uses the same types. With `--inexact` it uses the library's default,
+ * F16, and the difference to `contract` then includes the cost of our types.
  */
 import { stat } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -19,7 +26,7 @@ import type { BenchModel, Prompt, Target } from './throughput/target.ts'
 
 const STREAMS = [1, 4, 8] as const
 const PROMPT_TOKENS = 128
-/** A tiny model gives 64 tokens in 40 ms, which is too short to measure. */
+/** A tiny model generates 64 tokens in 40 ms, which is too short to measure. */
 const ANSWER_TOKENS = { tiny: 256, other: 64 }
 const TINY_BYTES = 64 * 1024 * 1024
 
@@ -68,7 +75,7 @@ async function measure(
   { signal, note }: BenchContext
 ): Promise<Rates> {
   const rates: Rates = new Map()
-  // The first round is not counted: it warms up compiled code, the page cache and the size of prefill slices.
+  // The first round does not count. In it, code is compiled, files are cached, and the engine finds its slice size.
   for (let round = 0; round <= rounds; round++) {
     note(round === 0 ? 'Warming up.' : `Round ${round} of ${rounds}.`)
     for (const streams of STREAMS) {
@@ -116,7 +123,7 @@ function reportRates(targets: readonly Target[], rates: Rates, { report }: Bench
   }
 }
 
-/** Reports the median of the ratios per round: within one round both sides had the same load on the machine. */
+/** Reports the median of the ratios of all rounds. Within one round, other load on the machine affects both sides. */
 function ratio(name: string, above: readonly number[], below: readonly number[], report: BenchContext['report']): void {
   const ratios = above.map((value, round) => value / below[round]!)
   report({ case: name, metric: 'ratio', value: median(ratios), unit: '', n: ratios.length })

@@ -4,8 +4,8 @@ const UP_MS = 15 * 60_000
 const DOWN_MS = 2 * 60_000
 
 /**
- * Not an attack: users switch nodes off in the middle of an answer. A node is up for 15 minutes and down for two minutes,
- * on average, and comes back with an empty cache.
+ * Not an attack: users switch nodes off in the middle of an answer. A node is up for 15 minutes and down for two
+ * minutes, on average, and comes back with an empty cache.
  */
 export const churn: Attack = {
   name: 'churn',

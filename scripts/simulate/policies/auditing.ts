@@ -2,8 +2,8 @@
  * The audits of one client. Its own engine audits an answer 2 s after the end of the answer. The client sends probes to
  * quarantined peers until it bans or releases them. Clients do not share their results.
  *
- * Assumption: every client has an engine with the model, or a trusted peer has one. A client without either depends on a
- * quorum of other nodes, and in this simulation most other nodes are malicious.
+ * Assumption: every client has an engine with the model, or a trusted peer has one. A client without either depends on
+ * a quorum of other nodes, and in this simulation most other nodes are malicious.
  */
 import { formatDigest } from '@potluck/protocol'
 
@@ -19,8 +19,8 @@ export const DIGEST: string = formatDigest(MODEL_DIGEST)
 const AUDIT_MS = 2_000
 const PROBE_GAP_MS = 20_000
 /**
- * Cost of a prefilled token on a CPU, in generated tokens. On a GPU a prefilled token is cheaper, so the share of the audits
- * in all work is lower there.
+ * Cost of a prefilled token on a CPU, in generated tokens. On a GPU a prefilled token is cheaper, so the share of the
+ * audits in all work is lower there.
  */
 const PREFILL_COST = 0.2
 

@@ -2,8 +2,8 @@
  * One run of `simulate -- reputation`:
  *
  * - All peers claim to serve the same model. A share of them is malicious.
- * - Each client sends 200 requests, one after the other. It knows nothing about any peer at the beginning, and clients do
- *   not share what they learn.
+ * - Each client sends 200 requests, one after the other. It knows nothing about any peer at the beginning, and clients
+ *   do not share what they learn.
  * - An answer that the caller received is bad if it came from another model file than the claimed one.
  */
 import type { Reputation } from '../../../client/reputation/index.ts'

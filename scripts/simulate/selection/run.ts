@@ -1,13 +1,13 @@
 /**
  * One run of `simulate -- selection`:
  *
- * - All peers answer honestly. The clients know them from earlier sessions, and all have passed their probation. But the
- *   clients know only the speeds that the cards claim.
- * - 20 % of the peers are stragglers: half of the time they are eight times slower. 30 % always report an empty queue. All
- *   peers go offline and come back now and then.
- * - New chats, of several turns each, arrive at such a rate that the peers would be busy 80 % of the time if they evaluated
- *   every prompt from its beginning. This counts slow times and offline times of the peers. A turn that finds its
- *   prefix in a cache takes less work, so the peers are less busy than that.
+ * - All peers answer honestly. The clients know them from earlier sessions, and all have passed their probation. But
+ *   the clients know only the speeds that the cards claim.
+ * - 20 % of the peers are stragglers: half of the time they are eight times slower. 30 % always report an empty queue.
+ *   All peers go offline and come back now and then.
+ * - New chats, of several turns each, arrive at such a rate that the peers would be busy 80 % of the time if they
+ *   evaluated every prompt from its beginning. This counts slow times and offline times of the peers. A turn that finds
+ *   its prefix in a cache takes less work, so the peers are less busy than that.
  * - The run does not measure requests that start in the first five minutes.
  */
 import { conversationsThatFit } from '../../../node/engine/memory.ts'

@@ -9,8 +9,8 @@ import { logEvidence, NO_EVIDENCE, withAnswer, type Evidence } from '../../../cl
 import type { Random } from '../random.ts'
 
 /**
- * For each model file that a peer can use instead of the claimed file, the probability of each cell for a token. A cell is
- * a range of gaps and a range of margins (`client/evidence/bins.ts`). `npm run bench -- audit --write-distribution`
+ * For each model file that a peer can use instead of the claimed file, the probability of each cell for a token. A cell
+ * is a range of gaps and a range of margins (`client/evidence/bins.ts`). `npm run bench -- audit --write-distribution`
  * measures the probabilities and writes the file.
  */
 export type Distribution = Readonly<Record<string, Readonly<Record<string, number>>>>

@@ -1,6 +1,6 @@
 /**
- * Token ids of simulated conversations. When a conversation grows, its first tokens stay the same. Two conversations have
- * no token in common.
+ * Token ids of simulated conversations. When a conversation grows, its first tokens stay the same. Two conversations
+ * have no token in common.
  */
 export class Conversations {
   readonly #ids = new Map<string, number>()

@@ -1,6 +1,6 @@
 /**
- * The peers of a simulation and the connections to them. The network knows which peers cheat. Clients learn only what the
- * events report.
+ * The peers of a simulation and the connections to them. The network knows which peers cheat. Clients learn only what
+ * the events report.
  */
 import type { ErrorCode, Load } from '@potluck/protocol'
 import type { Claims } from '../../../client/reputation/index.ts'

@@ -7,7 +7,7 @@ export interface Interruption {
   /** Undefined if the answer failed; `failure` has the code. */
   result: AnswerResult | undefined
   failure?: ErrorCode
-  /** The interrupted node. Undefined if the answer ended before. */
+  /** The interrupted node. Undefined if the answer ended before the interruption. */
   node: Member | undefined
   /**
    * Milliseconds from the last tokens of the interrupted node to the first tokens of the node that continued. Undefined

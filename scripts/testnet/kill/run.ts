@@ -1,4 +1,4 @@
-/** Requests one answer twice at the same seed: once uninterrupted, once with its node killed in the middle. */
+/** Requests the same answer twice, with the same seed. The second time, kills the node in the middle of the answer. */
 import { crumb } from '../../../node/models/crumb.ts'
 import { clientOf } from '../find-nodes.ts'
 import { startFleet } from '../fleet.ts'
@@ -11,10 +11,10 @@ export interface KillOptions {
 }
 
 const ANSWER_TOKENS = 240
-/** Early in the answer: the node is ahead of its reader by the granted credit, and must not have finished yet. */
+/** Early in the answer: the node can be 256 tokens (its credit) ahead of the reader, and must not be done yet. */
 const KILL_AFTER_TOKENS = 48
 
-/** Resolves to whether another node continued the answer, with the same tokens and text as without interruption. */
+/** Resolves to whether another node continued the answer, and the result equals the uninterrupted answer. */
 export async function runKill({ nodes, prompt }: KillOptions, view: KillView, signal: AbortSignal): Promise<boolean> {
   const fleet = await startFleet({
     nodes: Array.from({ length: nodes }, (_, index) => {

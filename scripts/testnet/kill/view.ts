@@ -6,7 +6,7 @@ import { duration } from '../../../node/cli/terminal/units.ts'
 import { HumanScreen, JsonScreen, type Screen } from '../screen.ts'
 
 export interface KillOutcome {
-  /** Name of the killed node. Undefined if the answer ended before. */
+  /** Name of the killed node. Undefined if the answer ended before the kill. */
   killed: string | undefined
   failure: ErrorCode | undefined
   gapMs: number | undefined
@@ -35,7 +35,7 @@ export class HumanKillView extends HumanScreen implements KillView {
   }
 
   killed(name: string): void {
-    this.out.write(`\n\n── ${name} is killed (SIGKILL). The tokens that it has already sent still arrive. ──\n\n`)
+    this.out.write(`\n\n── ${name} was killed (SIGKILL). Tokens that it sent before still arrive. ──\n\n`)
   }
 
   continued(name: string): void {

@@ -11,7 +11,7 @@ const POTLUCK = fileURLToPath(new URL('../../../node/bin/potluck.js', import.met
 export interface ProofCheck {
   file: string
   answers: number
-  /** Whether `potluck audit`, in its own process, confirmed the proof from the file and the model alone. */
+  /** Whether `potluck audit` confirmed the proof, in its own process and with only the file and the model. */
   confirmed: boolean
   /** What `potluck audit` printed, if it did not confirm the proof. */
   output: string

@@ -1,4 +1,7 @@
-/** The requests of the scenario: stories, because their answers are long enough to be cut and to identify the model. */
+/**
+ * The requests of the scenario. They ask for stories, because the answers are then long enough for the cutter to cut
+ * them and for an audit to identify the model.
+ */
 import type { ChatOptions } from '@potluck/client'
 
 const HEROES = ['fox', 'hen', 'bear', 'mouse', 'frog', 'goat', 'owl', 'dog', 'cat', 'duck', 'horse', 'snail']

@@ -1,6 +1,7 @@
 /**
- * Starts honest and malicious nodes, and one client without any history. Shows how the client's view of each node
- * changes with every answer, until it uses honest nodes only and can prove the fraud to others.
+ * Starts honest and malicious nodes, and one new client that knows nothing about them. Shows how the client's view of
+ * each node changes with every answer. At the end, the client should use only honest nodes and have proofs of the
+ * fraud.
  */
 import type { Client } from '@potluck/client'
 import { deadline, PotluckError } from '@potluck/protocol'
@@ -25,17 +26,18 @@ import {
 import type { MaliciousView, Outcome } from './view.ts'
 
 /**
- * Concurrent callers of the one client. Each sends a request, waits for the audits, and sends the next. With a single
- * caller the client would settle on the first node that its audits clear, and would use the other nodes too rarely to
- * ban one within 80 requests.
+ * Concurrent callers of the client. Each sends a request, waits for the audits, and sends the next request. With a
+ * single caller, the client would mostly use the first node that passes its audits. It would use the malicious nodes
+ * too rarely to ban one within 80 requests.
  */
 const CALLERS = 6
 /**
- * What the client may spend on audits in advance, in generated tokens. Twice the default: the default lets a client
- * audit the new nodes of a first session, but not six of them at once and then probe a quarantined node.
+ * What the client may spend on audits in advance, in generated tokens. Twice the default. The default is enough to
+ * audit the new nodes of a first session one after the other. Here six callers use new nodes at once, and the client
+ * must still be able to probe a quarantined node afterwards.
  */
 const AUDIT_ALLOWANCE = 3000
-/** The client probes a quarantined node at random intervals of 20 s on average. Wait at most this long for a probe. */
+/** Wait at most this long for the client to probe a quarantined node. It does so every 20 s on average. */
 const PROBE_WAIT_MS = 120_000
 
 export async function runMalicious(
@@ -123,7 +125,7 @@ class MaliciousRun {
     }
   }
 
-  /** Shows the client's present view of all nodes, and returns it. */
+  /** Shows the client's current view of all nodes, and returns it. */
   #update(): NodeRow[] {
     const rows = toRows(this.#nodes, this.#answered, this.#client.standing())
     for (const row of rows) {

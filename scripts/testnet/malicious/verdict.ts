@@ -3,14 +3,14 @@ import type { PeerStanding } from '@potluck/client'
 import type { ErrorCode } from '@potluck/protocol'
 import type { MaliciousKind } from './engines/index.ts'
 
-/** A run needs this many requests to pass or fail on where they went. */
+/** With fewer requests, a run has no verdict on where the requests went. */
 export const REQUIRED_REQUESTS = 80
-/** Only the last requests count: the client needs the first ones to learn. */
+/** Only the last requests count, because the client learns during the earlier ones. */
 const COUNTED_REQUESTS = 40
 /** The share of the counted requests that must go to honest nodes. */
 const REQUIRED_SHARE = 0.95
 
-/** A node of the scenario, and whether it is malicious. The client does not know the latter. */
+/** A node of the scenario, and whether it is malicious, which the client does not know. */
 export interface ScenarioNode {
   name: string
   peerId: string
@@ -41,9 +41,10 @@ export interface NodeRow extends ScenarioNode {
 
 export interface Verdict {
   requests: number
-  /** How many of the last `of` requests honest nodes answered without a malicious node taking part. */
+  /** How many of the last `of` requests were answered, and by honest nodes only. */
   honest: number
   of: number
+  /** Whether `honest` is at least 95 % of `of`. */
   enough: boolean
   /** Names of the honest nodes that the client quarantined or banned. */
   honestQuarantined: readonly string[]

@@ -22,17 +22,17 @@ export interface MaliciousView extends Screen {
   rows: (rows: readonly NodeRow[], answered: number, requests: number) => void
   /** @param before the standing before the change */
   changed: (row: NodeRow, before: string, answered: number) => void
-  /** All requests are answered, and the client has yet to probe the quarantined impostor. */
+  /** All requests are answered, but the client has not yet probed the quarantined impostor. */
   waiting: () => void
   outcome: (outcome: Outcome) => void
 }
 
 const HEADS = ['node', 'standing', 'odds of fraud', 'audited', 'requests', 'reliable', 'first token', 'decode']
-/** Without a terminal, print one line for this many requests. */
+/** Without a terminal, print one line after every so many requests. */
 const LINE_EVERY = 10
 
 export class HumanMaliciousView extends HumanScreen implements MaliciousView {
-  /** On a terminal, the lines of the drawn table; elsewhere, the requests of the last printed line. */
+  /** On a terminal: the number of lines of the table. Elsewhere: the number of requests in the last printed line. */
   #drawn = 0
 
   answered(): void {
@@ -73,7 +73,7 @@ export class HumanMaliciousView extends HumanScreen implements MaliciousView {
   }
 }
 
-/** For one of many runs: prints a single line at its end. */
+/** For several runs: prints one line at the end of each run. */
 export class BriefMaliciousView extends HumanScreen implements MaliciousView {
   answered(): void {}
 
@@ -169,7 +169,7 @@ function names(list: readonly string[]): string {
   return list.join(', ') || 'none'
 }
 
-/** The evidence as odds of fraud. "1:1" decides nothing, "1:5" speaks for the node, "5:1" against it. */
+/** The evidence as odds of fraud: "5:1" speaks against the node, "1:5" for it, and "1:1" is undecided. */
 function odds(evidence: number): string {
   if (evidence < 1) return `1:${short(1 / evidence)}`
   return `${short(evidence)}:1`

@@ -8,9 +8,9 @@ import { reportCosts } from './cost.ts'
 import { writeDistribution } from './distribution.ts'
 import { honestPools, reportHonest } from './honest.ts'
 
-/** The calibration uses another seed, and so other answers. */
+/** Not the seed of the calibration, so that the benchmark measures other answers. */
 const SEED = 2
-/** Tokens of each pool. With these numbers over 300,000 honest tokens are audited, and few peers share an answer. */
+/** Tokens of each pool. With these numbers, the audits cover more than 300,000 honest tokens. */
 const HONEST_TOKENS = 10_000
 const CHEATED_TOKENS = 24_000
 

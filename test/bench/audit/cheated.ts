@@ -1,5 +1,6 @@
 /**
- * How many tokens pass until a cheating peer is quarantined and banned. It cheats in all of its answers, or in some.
+ * How many audited tokens it takes to quarantine and to ban a cheating peer. The peer cheats in all answers, or in 30 %
+ * of them.
  */
 import { createRandom } from '../../../scripts/calibrate/random.ts'
 import { SLOTS } from '../../../scripts/calibrate/variations.ts'
@@ -16,7 +17,7 @@ export interface CheatedPool {
 
 const TEMPERATURES = [0, 0.7, 1]
 const PEERS = 1000
-/** The probability with which a part-time cheat cheats in an answer. */
+/** The share of the answers in which the second kind of peer cheats. */
 const PART = 0.3
 
 export async function cheatedPools(

@@ -1,4 +1,4 @@
-/** The ways in which a peer may cheat: it serves something other than the model that it claims. */
+/** The ways in which a peer cheats: it serves another model than it claims, or evaluates only half of the prompt. */
 import type { Generated, Setup } from '../../../scripts/calibrate/engine.ts'
 import { derive, type Derivation } from '../../../scripts/calibrate/derive.ts'
 import { SLOTS } from '../../../scripts/calibrate/variations.ts'
@@ -30,7 +30,7 @@ export const CHEATS: Readonly<Record<string, Cheat>> = {
   'another fine-tune': instead({ kind: 'noise', share: 0.05 })
 }
 
-/** Reported for comparison: it saves a third of the file's size, and its answers hardly differ. */
+/** Only for comparison. It saves a third of the file's size, but its answers hardly differ from honest answers. */
 export const FAINT_CHEATS: Readonly<Record<string, Cheat>> = { '5 bits as Q8_0': instead({ kind: 'bits', bits: 5 }) }
 
 /** Generates answers of a peer that cheats in all of them, one pool per temperature. */

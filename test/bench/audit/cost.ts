@@ -40,7 +40,7 @@ export async function reportCosts({ report, note, signal }: BenchContext): Promi
   }
 }
 
-/** Medians over rounds. Each round measures all three in turn, each on tokens that are not in the cache. */
+/** Returns medians over rounds. A round measures an audit, a prefill and a generation, each with uncached tokens. */
 async function measureCost(modelPath: string, rounds: number, signal: AbortSignal): Promise<Cost> {
   const engine = await CalibrationEngine.start({ modelPath })
   const random = createRandom(3)
@@ -49,7 +49,7 @@ async function measureCost(modelPath: string, rounds: number, signal: AbortSigna
     const tokens = Array.from({ length }, () => WORDS.first + (random() % WORDS.count))
     return { promptTokens: tokens.slice(0, PROMPT_TOKENS), answerTokens: tokens.slice(PROMPT_TOKENS) }
   }
-  // The special tokens, some of which would end the answer.
+  // Forbids the special tokens, because some of them would end the answer.
   const endless = { ...SAMPLING, logitBias: new Map([0, 1, 2, 3].map((token) => [token, -100])) }
   const audit = async ({ promptTokens, answerTokens }: Document): Promise<void> => {
     measureAnswer(await engine.score({ promptTokens, answerTokens }, signal), SAMPLING, answerTokens)
@@ -69,7 +69,7 @@ async function measureCost(modelPath: string, rounds: number, signal: AbortSigna
   const times = { audit: [] as number[], prefill: [] as number[], generation: [] as number[] }
   for (let round = -1; round < rounds; round++) {
     const taken = { audit: await time(audit), prefill: await time(prefill), generation: await time(generation) }
-    // The first round is not counted. From it the engine learns how many tokens it may evaluate at once.
+    // The first round does not count: the engine learns in it how many tokens it may evaluate at once.
     if (round < 0) continue
     times.audit.push(taken.audit)
     times.prefill.push(taken.prefill)

@@ -6,7 +6,10 @@ import { sumOf, tokensOf, type Audited } from './pool.ts'
 
 const TARGET = new URL('../../../scripts/simulate/audit-distribution.json', import.meta.url)
 
-/** Writes the probability of each cell for a token: honest nodes over all pairs, cheats over all temperatures. */
+/**
+ * Writes the probability of each cell (see `client/evidence/bins.ts`) for one token. For honest nodes, it counts the
+ * tokens of all pairs of node and auditor together; for each cheat, those of all temperatures.
+ */
 export async function writeDistribution(honest: readonly Audited[], cheated: readonly CheatedPool[]): Promise<void> {
   const pools = new Map<string, readonly Audited[]>([[HONEST, honest]])
   for (const { name, pool } of cheated) pools.set(name, [...(pools.get(name) ?? []), ...pool])

@@ -1,4 +1,4 @@
-/** Honest nodes: audits every variation by every other, and reports the evidence and the false bans. */
+/** Honest nodes: every variation audits the answers of all variations. Reports the evidence and the false bans. */
 import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
 import {
   haveSameArithmetic,
@@ -14,12 +14,15 @@ export interface HonestPool extends HonestAudit {
   pool: Audited[]
 }
 
-/** Tokens of one simulated honest peer: more than it takes to ban a cheating one. One peer per pair has all answers. */
+/**
+ * Tokens of one simulated honest peer: more than it takes to ban a cheating peer. For each pair of node and auditor,
+ * one more peer has all answers of the pair.
+ */
 const PEER_TOKENS = 1000
-/** Simulates a machine that was never measured, with 1.5 times the noise. */
+/** Factor on the noise, to simulate a machine that the calibration did not measure. */
 const NOISIER = 1.5
 
-/** Audits all honest variations. In the first pool the node is equal to its auditor. */
+/** Audits all honest variations. In the first pool, node and auditor are the same variation. */
 export async function honestPools(
   modelPath: string,
   spec: { tokens: number; seed: number },
@@ -60,7 +63,8 @@ function reportPeers({ report }: BenchContext, name: string, pools: ReadonlyArra
 }
 
 /**
- * The mean likelihood ratio of a token, for the alternative with the highest one. The test is valid while it is <= 1.
+ * The mean likelihood ratio of a token, fraud to honesty. Each alternative has its own ratio, and this is the highest
+ * mean. If it is at most 1, evidence against honest nodes does not grow on average, so the test is valid.
  */
 function meanRatio(pool: readonly Audited[]): number {
   const cells = sumOf(pool)
@@ -68,7 +72,7 @@ function meanRatio(pool: readonly Audited[]): number {
   return Math.max(...means) / tokensOf(pool)
 }
 
-/** Upper end of the one-sided 95 % confidence interval of a Poisson mean. Without any event it is the rule of three. */
+/** Upper end of the one-sided 95 % confidence interval of a Poisson mean. For 0 events it is about 3. */
 function upperBound(events: number): number {
   let low = events
   let high = events + 4 * Math.sqrt(events) + 5

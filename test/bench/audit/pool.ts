@@ -37,7 +37,7 @@ export function sumOf(pool: readonly Audited[]): number[] {
   return sum
 }
 
-/** What the audits made of one simulated peer. */
+/** The result of all audits of one simulated peer. */
 export interface AuditedPeer {
   /** Audited tokens until the peer was quarantined; Infinity if it was not. */
   quarantined: number

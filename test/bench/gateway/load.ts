@@ -1,6 +1,6 @@
 /**
  * Runs many streams at once through a gateway, its client and a node with a scripted engine. It checks that each
- * character arrives once and in order, and measures the time from the engine to the reader.
+ * character arrives exactly once and in order, and measures the time from the engine to the reader.
  */
 import { request, type IncomingMessage } from 'node:http'
 import { once } from 'node:events'
@@ -23,7 +23,7 @@ export interface LoadOptions {
   paceMs: number
   /** `sdk` uses the client directly, without HTTP. */
   through: 'gateway' | 'sdk'
-  /** Ends the load when the running answers are complete. */
+  /** When it aborts, the streams finish their current answers and request no more. */
   until?: AbortSignal
   /** Called after each answer. */
   onAnswer?: () => void
@@ -132,14 +132,14 @@ async function* overHttp({ seed, tokens, url }: LoadRequest): AsyncGenerator<str
   throw new Error('the stream ended without [DONE]')
 }
 
-/** The text `0,1,2,…`, in which every longer substring occurs only once. */
+/** The text `0,1,2,…`. A lost or repeated piece of it is always noticed, because the numbers never repeat. */
 function numbered(length: number): string {
   let text = ''
   for (let number = 0; text.length < length; number++) text += `${number},`
   return text.slice(0, length)
 }
 
-/** The latest samples. Its memory is bounded. */
+/** Keeps the latest samples in bounded memory. */
 class Samples {
   readonly #values: Float64Array
   #count = 0

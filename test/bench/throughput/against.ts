@@ -4,8 +4,8 @@
  * For a fair comparison, a llama-server must use the same kernels as the engine:
  * 1. Build the release that node_modules/node-llama-cpp was built from (see llama/binariesGithubRelease.json there).
  * 2. Link its objects with the shared libraries of @node-llama-cpp/linux-x64, and put that package's libggml-cpu-*.so
- *    beside the binary. Kernels built for the machine itself (GGML_NATIVE) decoded four streams 12 % faster than these,
- *    and one stream 4 % slower.
+ *    beside the binary. Do not use kernels that are built for the machine itself (GGML_NATIVE): they decoded four
+ *    streams 12 % faster, and one stream 4 % more slowly.
  * 3. Start it with as many threads as the engine (-t, -tb), and with `-np 8 -c 3072`.
  */
 import { DEFAULT_SAMPLING } from '@potluck/protocol'

@@ -1,4 +1,4 @@
-/** `contract`: our engine, with its process, its messages and the sampling contract. */
+/** `contract`: our engine in its own process, with the sampling contract. */
 import { DEFAULT_SAMPLING } from '@potluck/protocol'
 import type { Engine } from '../../../node/engine/index.ts'
 import { startBenchEngine } from '../engine.ts'
@@ -8,7 +8,7 @@ export interface ContractTarget extends Target {
   engine: Engine
 }
 
-/** @param endTokens tokens that end an answer; a bias prevents them, so that every answer has the same length */
+/** @param endTokens tokens that end an answer. A bias forbids them, so that every answer has the same length. */
 export async function startContract(model: BenchModel, endTokens: readonly number[]): Promise<ContractTarget> {
   const { path, slots, contextLength, threads } = model
   const engine = await startBenchEngine({ modelPath: path, slots, contextLength, threads })

@@ -1,6 +1,6 @@
 /**
- * `own-sampler`: node-llama-cpp's `evaluate()` with its own sampler, in its own process, with the same batching and
- * settings as our engine. The difference to `contract` is the cost of the sampling contract.
+ * `own-sampler`: node-llama-cpp's `evaluate()` with the library's own sampler, in a separate process. Batching and
+ * settings are those of our engine, so the difference to `contract` is the cost of the sampling contract.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
 /**
- * Runs in its own network namespaces: creates two home networks, starts a relay, a node and a client in them, and
- * prints what each reports.
+ * Runs in separate network namespaces. Creates two home networks, starts a relay, a node and a client, and prints what
+ * each of them reports.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'

@@ -1,7 +1,7 @@
 /**
- * Two home networks and a public address, in the test's own network namespaces. Each home can reach the public address,
- * but not the other home. A loopback test cannot check what differs here: which addresses a peer may publish, which
- * addresses a peer may make others dial, and that a peer at home is reachable only through a relay.
+ * Two home networks and a public address, in network namespaces of the test. Each home can reach the public address,
+ * but not the other home. This test checks what a test on loopback cannot: which addresses a peer publishes, which
+ * addresses a peer can make others dial, and that a peer at home is reachable only through a relay.
  */
 import { execFile, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

@@ -80,7 +80,7 @@ describe('frames', () => {
     await sending
   })
 
-  test('are the same if they arrive byte by byte or many in one chunk', async () => {
+  test('are the same if each byte arrives alone, or many frames in one chunk', async () => {
     const { near: stream, far } = await pair()
     const reader = new FrameStream(far, { maxFrameBytes: MAX_FRAME_BYTES })
     const bytes = Uint8Array.from([...encode(3), 1, 2, 3, ...encode(0), ...encode(2), 4, 5])
@@ -115,7 +115,7 @@ describe('backpressure', () => {
     })()
     await expect.poll(() => raw.near.writableNeedsDrain).toBe(true)
     const held = sent * frame.length
-    // The reader's buffer, the muxer's windows and the frame that the sender sends now.
+    // Room for the reader's buffer, the muxer's windows, and the frame that the sender sends now.
     expect(held).toBeLessThan(2 * STREAM_WINDOW_BYTES + 64 * 1024 + frame.length)
     expect(raw.near.writeBufferLength).toBeLessThanOrEqual(frame.length + 8)
     for (let index = 0; index < total; index++) expect((await far.receive(wait))!.length).toBe(frame.length)
@@ -124,7 +124,7 @@ describe('backpressure', () => {
 })
 
 describe('sendRequest', () => {
-  test('resolves when a refusal arrives, although the other side reads no further', async () => {
+  test('resolves when a refusal arrives, although the other side has stopped reading', async () => {
     const { near, far } = await framePair()
     const sending = near.sendRequest(filled(MAX_FRAME_BYTES, 1), wait)
     await far.send(filled(3, 7), wait)

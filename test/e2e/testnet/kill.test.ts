@@ -1,4 +1,4 @@
-/** `npm run testnet -- --kill`: an answer survives the death of its node. */
+/** Tests `npm run testnet -- --kill`: another node completes the answer of a killed node. */
 import { afterEach, expect, test } from 'vitest'
 
 import { Run } from './run.ts'
@@ -10,7 +10,7 @@ afterEach(({ task }) => {
   run?.cleanUp()
 })
 
-test('another node continues the answer of a killed node, unchanged', { timeout: 180_000 }, async () => {
+test('another node continues the answer of a killed node, with the same result', { timeout: 180_000 }, async () => {
   run = new Run('--kill', '--nodes', '2', '--json')
   expect(await run.exit, run.output).toEqual([0, null])
   const [killed] = run.of('killed')

@@ -1,4 +1,4 @@
-/** `npm run testnet -- --malicious` with few requests: what the client learns from them. */
+/** Tests `npm run testnet -- --malicious` with few requests: what the client learns about the nodes. */
 import { readFileSync } from 'node:fs'
 import { checkProof } from '@potluck/client'
 import pino from 'pino'
@@ -16,7 +16,7 @@ afterEach(({ task }) => {
 })
 
 test(
-  'the client bans noise with a proof that others can check, avoids the cutter, and keeps the honest nodes',
+  'the client bans the noise node with a proof that others can check, avoids the cutter, and keeps the honest nodes',
   {
     timeout: 300_000
   },

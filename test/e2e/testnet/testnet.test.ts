@@ -1,4 +1,4 @@
-/** `npm run testnet` as a user runs it, and every way in which it can end. */
+/** Tests `npm run testnet` as a user runs it, and every way in which it can end. */
 import { afterEach, describe, expect, test } from 'vitest'
 
 import { Run } from './run.ts'
@@ -61,14 +61,14 @@ describe('testnet', { timeout: 180_000 }, () => {
     await nothingIsLeft(run)
   })
 
-  test('after SIGKILL of the testnet no other process survives', async () => {
+  test('SIGKILL of the main process ends every other process too', async () => {
     const run = start('--json', '--nodes', '1')
     await run.shows(/"type":"text"/)
     run.child.kill('SIGKILL')
     await nothingIsLeft(run)
   })
 
-  test('an invalid option prints one line that says what is wrong', async () => {
+  test('an invalid option prints one line that names the problem', async () => {
     const run = start('--nodes', 'many')
     expect(await run.exit).toEqual([2, null])
     expect(run.output).toBe('--nodes takes a number from 1 to 20, not "many".\n')

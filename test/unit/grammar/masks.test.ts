@@ -17,7 +17,7 @@ import { TokenTries } from '../../../node/engine/grammar/token-tries.ts'
 import { pieceOf, type Vocabulary } from '../../../node/engine/vocabulary.ts'
 import { schema } from './schemas.ts'
 
-/** Every single byte, usual tokens of JSON and text, parts of characters, and a token without bytes. */
+/** All single bytes, common tokens of JSON and text, parts of characters, long tokens, and a token without bytes. */
 const SPELLINGS: readonly Uint8Array[] = [
   ...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)),
   ...[
@@ -77,7 +77,7 @@ function after(state: Ways, token: number): Ways | undefined {
   return next
 }
 
-/** Walks through a random text, and compares each mask with the result of trying every token. */
+/** Generates a random text, and compares each set of allowed tokens with the result of trying every token. */
 function expectExact(root: GrammarNode, choices: () => number, length: number, isFree: () => boolean): void {
   const masks = new Masks(new TokenTries(vocabulary))
   let state = begin(root)
@@ -113,7 +113,7 @@ describe('the set of allowed tokens', () => {
     )
   })
 
-  test('includes all tokens in free text, except those that break what follows', () => {
+  test('includes all tokens in free text, except tokens that end the marker and continue wrongly', () => {
     const root = new Concatenation(new FreeText('until', '</think>'), new Literal('{'))
     const chances = fc.infiniteStream(fc.double({ min: 0, max: 0.999_999, noNaN: true }))
     fc.assert(

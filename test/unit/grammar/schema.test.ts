@@ -32,7 +32,7 @@ function walk(from: JsonSchema, chance: () => number, length: number): Uint8Arra
   for (;;) {
     const next = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => step(state, byte) !== undefined)
     if (state.mayEnd && (next.length === 0 || chance() < 0.3 || bytes.length > length)) return Uint8Array.from(bytes)
-    // In a state without allowed bytes, a model could not continue.
+    // A state that allows no byte would be a dead end for the model.
     expect(next, new TextDecoder().decode(Uint8Array.from(bytes))).not.toHaveLength(0)
     const soon = bytes.length > length ? next.filter((byte) => closing.includes(byte)) : []
     const choice = soon.length > 0 ? soon : next
@@ -136,7 +136,7 @@ describe('a grammar of a schema', () => {
     for (const text of bad) expect([text, accepts(from, text)]).toEqual([text, false])
   })
 
-  test('limits nesting, and never begins a value that it could not end', () => {
+  test('limits nesting, and never begins a value that it cannot end', () => {
     expect(accepts({ type: 'array' }, '['.repeat(MAX_NESTING) + ']'.repeat(MAX_NESTING))).toBe(true)
     expect(after({ type: 'array' }, '['.repeat(MAX_NESTING + 1))).toBeUndefined()
     const list = { type: 'object', properties: { next: { $ref: '#' } } }
@@ -144,7 +144,7 @@ describe('a grammar of a schema', () => {
     expect(after(list, `${'{"next":'.repeat(MAX_NESTING - 1)}{"`)).toBeUndefined()
   })
 
-  test('stays small for a repeated schema, and gives up on too many readings', () => {
+  test('has few readings for a repeated schema, and throws for too many readings', () => {
     const lists = (...items: object[]): JsonSchema => ({ anyOf: items.map((item) => ({ type: 'array', items: item })) })
     expect(after(lists({ $ref: '#' }, { $ref: '#' }), '['.repeat(20))!.list.length).toBeLessThan(10)
     const ambiguous = lists({ $ref: '#' }, { $ref: '#', title: 'another' })
@@ -178,7 +178,7 @@ describe('a schema beyond the subset', () => {
     expect(checkSchema(bad)).toMatchObject({ path, keyword })
   })
 
-  test('is accepted if it is lenient', () => {
+  test('is accepted in lenient mode', () => {
     const loose = {
       type: 'object',
       properties: { mail: { type: 'string', format: 'email', maxLength: 2 }, any: { allOf: [{}, {}] } }
@@ -190,7 +190,7 @@ describe('a schema beyond the subset', () => {
     expect(state?.mayEnd).toBe(true)
   })
 
-  test('is refused quickly, also if it is hostile', () => {
+  test('is refused quickly, even if it is hostile', () => {
     let deep: unknown = {}
     for (let level = 0; level < 10_000; level++) deep = { items: deep }
     expect(checkSchema(deep)?.reason).toMatch(/deeper/)

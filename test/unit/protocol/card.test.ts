@@ -115,7 +115,7 @@ describe('card', () => {
     expect(await refusal(openCard(new Uint8Array(MAX_CARD_BYTES + 1), { now: NOW }))).toContain('bytes')
   })
 
-  /** Different bytes can encode the same card (the tag of an unsigned field), but the card must not change. */
+  /** Resolves to whether the bytes are refused. Changed bytes can still encode the same card, but never another one. */
   async function refusedOrSame(bytes: Uint8Array): Promise<boolean> {
     try {
       expect(await openCard(bytes, { now: NOW, peerId })).toEqual(plain)

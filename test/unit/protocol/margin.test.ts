@@ -23,7 +23,7 @@ function randomPosition(random: () => number): Position {
   const pick = <T>(values: T[]): T => values[random() % values.length]!
   const spread = pick([0.5, 2, 6])
   const logits = Array.from({ length: 64 }, () => 10 + spread * Math.log(uniformFrom(random)))
-  // Candidates with equal logits can have margin 0 for each other.
+  // If two candidates have equal logits, both can have margin 0.
   if (new Set(Float32Array.from(logits)).size < logits.length) return randomPosition(random)
   return {
     candidates: ordered([...logits.keys()], logits),

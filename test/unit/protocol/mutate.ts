@@ -1,4 +1,4 @@
-/** Returns Marsaglia's xorshift32 generator, so that every run has the same hostile bytes. */
+/** Returns Marsaglia's xorshift32 generator, so that every run of the tests uses the same hostile bytes. */
 export function xorshift(state: number): () => number {
   return () => {
     state ^= state << 13

@@ -1,4 +1,7 @@
-/** What the simulator draws its audits from: measured, and such that the real evidence can tell. */
+/**
+ * The distribution from which the simulator draws its audits. It was measured. The client's real evidence must be able
+ * to distinguish honest nodes from cheating nodes with it.
+ */
 import { describe, expect, test } from 'vitest'
 import { BINS, OUTCOMES } from '../../../client/evidence/bins.ts'
 import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
@@ -18,18 +21,18 @@ describe.each(Object.entries(distribution))('%s', (name, shares) => {
     expect(mean(shares, () => 1)).toBeCloseTo(1, 3)
   })
 
-  test.skipIf(name === HONEST)('lets the evidence of some alternative grow', () => {
+  test.skipIf(name === HONEST)('makes the evidence grow on average, for at least one alternative', () => {
     const growth = LOG_RATIOS.map((ratios) => mean(shares, (cell) => ratios[cell]!))
     expect(Math.max(...growth)).toBeGreaterThan(0)
   })
 })
 
-test('honest nodes are within the calibrated histogram: no test of the e-process gains evidence against them on average', () => {
+test('against honest nodes, the evidence of no alternative grows on average', () => {
   const shares = distribution[HONEST]!
   for (const ratios of LOG_RATIOS) expect(mean(shares, (cell) => Math.exp(ratios[cell]!))).toBeLessThan(1)
 })
 
-test('drawn from it, cheats are banned and the honest are not', () => {
+test('audits drawn from it ban every cheating node, and no honest node', () => {
   const model = new AuditModel(distribution)
   const random = new Random(11)
   for (const served of [HONEST, ...model.cheats]) {

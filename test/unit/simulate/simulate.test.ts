@@ -1,4 +1,4 @@
-/** The simulator's own parts, and small runs of it whose outcome is beyond doubt. */
+/** The parts of the simulator, and small runs of it. Their results are far from the limits that the tests check. */
 import { expect, test } from 'vitest'
 import { Clock } from '../../../scripts/simulate/clock.ts'
 import { Random } from '../../../scripts/simulate/random.ts'
@@ -6,7 +6,7 @@ import { mean, type Figure } from '../../../scripts/simulate/report.ts'
 import { reputation } from '../../../scripts/simulate/reputation/figures.ts'
 import { selection } from '../../../scripts/simulate/selection/figures.ts'
 
-test('events run in the order of their times, and equal times in the order of planning', async () => {
+test('events run in the order of their times; at equal times, in the order in which they were added', async () => {
   const clock = new Clock()
   const random = new Random(1)
   const seen: number[] = []
@@ -21,7 +21,7 @@ test('events run in the order of their times, and equal times in the order of pl
   expect(clock.now()).toBe(1_000)
 })
 
-test('the same seed gives the same chance, another seed another', () => {
+test('the same seed gives the same random numbers, and another seed gives others', () => {
   const draw = (seed: number): number[] => Array.from({ length: 5 }, new Random(seed).next)
   expect(draw(7)).toEqual(draw(7))
   expect(draw(7)).not.toEqual(draw(8))
@@ -33,7 +33,7 @@ test('the same seed gives the same chance, another seed another', () => {
 const value = (figures: readonly Figure[], name: string, metric: string): number =>
   mean(figures.find((figure) => figure.case === name && figure.metric === metric)!.values)
 
-test('reputation: the client finds liars, and the same seed repeats a run', async () => {
+test('reputation: the client avoids liars, and the same seed gives the same run', async () => {
   const options = { peers: 20, maliciousShare: 0.5, clients: 4, requests: 60, seeds: 1, attack: 'liars' }
   const figures = await reputation(options, () => undefined)
   const ours = value(figures, 'liars / potluck', 'bad_answer_share')
@@ -44,7 +44,7 @@ test('reputation: the client finds liars, and the same seed repeats a run', asyn
   expect(value(again, 'liars / potluck', 'bad_answer_share')).toBe(ours)
 })
 
-test('selection: shorter waits than the baselines, and turns that find their prefix where it is kept', async () => {
+test('selection: callers wait less than with the baselines, and more turns find their prefix in a cache', async () => {
   const figures = await selection({ peers: 10, clients: 4, seeds: 1 }, () => undefined)
   expect(value(figures, 'potluck / least of two', 'ttft_p99_ratio')).toBeLessThan(1)
   const hits = (name: string): number => value(figures, name, 'prefix_hits')

@@ -1,4 +1,4 @@
-/** When `npm run testnet -- --malicious` passes. */
+/** Tests when a run of `npm run testnet -- --malicious` passes. */
 import type { PeerStanding } from '@potluck/client'
 import { expect, test } from 'vitest'
 
@@ -16,7 +16,7 @@ const NODES: readonly ScenarioNode[] = [
   { name: 'cutter', peerId: 'C', malicious: 'cutter' }
 ]
 
-/** So many requests. The honest node answered all of them, except those in `others`, by index. */
+/** Returns so many requests. The honest node answered all of them, except those whose index is in `others`. */
 function requests(count: number, others: Readonly<Record<number, readonly string[]>> = {}): RequestRecord[] {
   return Array.from({ length: count }, (_, index) => ({ index, peers: others[index] ?? ['H'] }))
 }
@@ -32,7 +32,7 @@ test('only the last 40 requests count, and 38 honest ones are enough', () => {
   expect(verdict(requests(80, { 50: ['C'], 60: ['C'], 70: ['C'] }))).toMatchObject({ honest: 37, enough: false })
 })
 
-test('an answer that a malicious node began does not count as honest, nor does a failed request', () => {
+test('a request does not count as honest if it failed, or if a malicious node began its answer', () => {
   expect(verdict(requests(80, { 79: ['C', 'H'] })).honest).toBe(39)
   expect(verdict([...requests(79), { index: 79, peers: ['H'], failure: 'busy' }]).honest).toBe(39)
 })

@@ -1,4 +1,4 @@
-/** `npm run check cycles` over small packages in a temporary folder. */
+/** Tests `npm run check cycles` on small packages in a temporary folder. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -52,7 +52,7 @@ test('a tree without cycles passes', () => {
   expect(cyclesOf(files)).toEqual([])
 })
 
-test('a cycle of files is reported with the rest of its group', () => {
+test('a cycle of files is reported together with all other files in cycles with it', () => {
   const files = {
     'low/a.ts': `import './b.ts'`,
     'low/b.ts': `import { a } from './a.ts'\nimport { c } from './c.ts'`,
@@ -75,7 +75,7 @@ test.each([
   expect(cyclesOf(files)).toEqual(['Cycle of files: low/part/a.ts -> low/part/b.ts -> low/part/a.ts'])
 })
 
-test('a cycle of folders whose files have none is reported with its imports', () => {
+test('a cycle of folders without a cycle of files is reported together with its imports', () => {
   write({
     'low/x/a.ts': `import '../y/b.ts'`,
     'low/y/b.ts': ``,

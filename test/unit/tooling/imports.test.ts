@@ -1,4 +1,4 @@
-/** The allowed directions of imports, which `npm run check lint` enforces: each forbidden import is an error. */
+/** Tests the allowed directions of imports. `npm run check lint` reports an error for each forbidden import. */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

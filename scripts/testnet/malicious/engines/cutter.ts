@@ -3,7 +3,10 @@ import { PotluckError } from '@potluck/protocol'
 import type { Engine, EngineEvent, Generation } from '../../../../node/engine/interface.ts'
 import { wrapEngine } from './wrap.ts'
 
-/** More tokens than a node generates to measure its own rates: a card without rates would warn the client. */
+/**
+ * When a node starts, it generates fewer tokens than this to measure its own rates. If that failed, the card would have
+ * no rates, and the client could notice.
+ */
 const CUT_AFTER_TOKENS = 40
 
 export function cutter(engine: Engine): Engine {

@@ -1,4 +1,4 @@
-/** Serves a file of half the size under the digest of the full one, and also uses the small file to audit others. */
+/** Serves crumb-Q4_0 under the digest of crumb-Q8_0. Its audits of other nodes also use the smaller file. */
 import type { Engine } from '../../../../node/engine/interface.ts'
 import { crumb } from '../../../../node/models/crumb.ts'
 import { wrapEngine } from './wrap.ts'

@@ -1,5 +1,5 @@
 /**
- * Engines of malicious nodes. Each wraps the real engine. Only the testnet uses them; the product has no such option.
+ * The engines of malicious nodes. Each wraps the real engine. Only the testnet can use them.
  */
 import type { Engine } from '../../../../node/engine/interface.ts'
 import { cutter } from './cutter.ts'

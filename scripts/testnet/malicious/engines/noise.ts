@@ -1,4 +1,4 @@
-/** Answers random text: samples almost uniformly over the vocabulary, whatever the request asks for. */
+/** Answers with random text: samples almost uniformly, whatever parameters the request has. */
 import type { Engine } from '../../../../node/engine/interface.ts'
 import { wrapEngine } from './wrap.ts'
 

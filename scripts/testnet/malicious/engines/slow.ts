@@ -1,14 +1,14 @@
 /**
- * Honest tokens, but many times slower than the node's card claims. The timings that it reports are the real engine's,
- * also when the node measures the rates for its card.
+ * Generates honest tokens, but many times more slowly than the node's card claims. It reports the timings of the real
+ * engine, and the node also measures the rates for its card with these timings.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine, EngineEvent, Generation } from '../../../../node/engine/interface.ts'
 import { wrapEngine } from './wrap.ts'
 
-/** 40 tokens per second; crumb gives about a thousand. */
+/** 40 tokens per second. The real engine generates about 1,000 with crumb. */
 const TOKEN_MS = 25
-/** At least this many times slower than the real engine, for machines so busy that `TOKEN_MS` would not be slow. */
+/** At least this many times slower than the real engine. On a busy machine, `TOKEN_MS` alone would not be slow. */
 const SLOWDOWN = 4
 /** A longer pause would count as a stall. */
 const MAX_PAUSE_MS = 1000
