@@ -20,6 +20,12 @@ test.each(documents)('every link of %s leads to a file', (document) => {
   expect(links.filter((target) => !existsSync(join(ROOT, dirname(document), target)))).toEqual([])
 })
 
+test('every path in ARCHITECTURE.md exists', () => {
+  const paths = [...read('ARCHITECTURE.md').matchAll(/`([\w.-]+(?:\/[\w.-]+)+\/?)`/g)].map(([, path = '']) => path)
+  expect(paths.length).toBeGreaterThan(20)
+  expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([])
+})
+
 /**
  * Some files are reached through a stream, an interface or an IPC channel, not through an import. Each has here the
  * file that both sides import.
