@@ -17,6 +17,9 @@ export interface AttemptContext {
   signal: AbortSignal
 }
 
+/** One for all attempts: each is closed at its end, and capturing a stack each time is costly. */
+const CANCELLED = new PotluckError('aborted', 'the attempt was cancelled')
+
 export class Attempt {
   readonly candidate: RankedCandidate
   readonly request: GenerateRequest
@@ -93,7 +96,7 @@ export class Attempt {
   /** Cancels the attempt if it still runs, because the caller needs no more events. */
   async close(): Promise<void> {
     this.record.failed({ code: 'aborted', retryAfterMs: undefined })
-    this.#cancelled.abort(new PotluckError('aborted', 'the attempt was cancelled'))
+    this.#cancelled.abort(CANCELLED)
     await this.#events.return()
   }
 

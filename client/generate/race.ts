@@ -38,6 +38,9 @@ export interface RaceResult {
   first: AttemptEvent
 }
 
+/** One for all races: capturing a stack for every request would cost more than the race. */
+const RACE_ENDED = new PotluckError('aborted', 'the race has ended')
+
 /** What the race waits for. */
 type RaceEvent =
   | { type: 'event'; attempt: Attempt; event: AttemptEvent }
@@ -153,7 +156,7 @@ export async function* raceToFirstToken(
       }
     }
   } finally {
-    finished.abort(new PotluckError('aborted', 'the race has ended'))
+    finished.abort(RACE_ENDED)
     await Promise.all([...running].map(async (attempt) => await attempt.close()))
   }
 }
