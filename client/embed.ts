@@ -122,8 +122,8 @@ async function askEmbed(
     maxFrameBytes: MAX_EMBED_REPLY_BYTES,
     dialMs: timeouts.dialMs,
     request: { bytes: toFrame(request), timeoutMs: timeouts.requestMs },
-    // The node reports no wait for embeddings, so the client adds its own estimate.
-    replyMs: timeouts.firstTokenMs + predicted.waitMs,
+    // The node reports no wait for embeddings, so the client adds its own estimate, up to as long again.
+    replyMs: timeouts.firstTokenMs + Math.min(predicted.waitMs, timeouts.firstTokenMs),
     timeoutCode: 'first_token_timeout',
     decode: (bytes) => {
       const decoded = decodeEmbedReply(bytes, request.texts.length)

@@ -5,10 +5,10 @@
  * collector can free the timeout inside it, and then the signal never aborts (Node 24.21). Code that only reads
  * `aborted` adds no listener, so it would never stop.
  *
- * @param ms milliseconds from now
+ * @param ms milliseconds from now, rounded up: `AbortSignal.timeout` throws for a fraction
  */
 export function deadline(ms: number, ...signals: readonly AbortSignal[]): AbortSignal {
-  const signal = AbortSignal.any([...signals, AbortSignal.timeout(ms)])
+  const signal = AbortSignal.any([...signals, AbortSignal.timeout(Math.ceil(ms))])
   signal.addEventListener('abort', () => undefined, { once: true })
   return signal
 }

@@ -64,7 +64,7 @@ export function otherAuditor(
           maxFrameBytes: MAX_NODE_FRAME_BYTES,
           dialMs: timeouts.dialMs,
           request: { bytes: encodeAuditRequest(request), timeoutMs: AUDIT_REQUEST_TIMEOUT_MS },
-          replyMs: AUDIT_REPLY_TIMEOUT_MS + candidate.predicted.waitMs,
+          replyMs: AUDIT_REPLY_TIMEOUT_MS + Math.min(candidate.predicted.waitMs, AUDIT_REPLY_TIMEOUT_MS),
           timeoutCode: 'first_token_timeout',
           decode: (bytes) => {
             const decoded = decodeAuditReply(bytes)

@@ -41,7 +41,7 @@ function ofNetwork(cause: PotluckError): ApiError {
       return allBusy(cause)
     // Several nodes failed on this prompt. A retry could crash more of them.
     case 502:
-      return new ApiError(`Every node that accepted the request failed (${message}).`, {
+      return new ApiError(`Every node that was asked failed (${message}).`, {
         status,
         type: 'server_error',
         code,

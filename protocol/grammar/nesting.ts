@@ -4,9 +4,8 @@ import type { GrammarNode } from './machine.ts'
 /**
  * Computes the `nesting` of each node, and looks for a node that begins with itself, which would never accept a byte.
  *
- * @param nodes all nodes, each after its parts. Only references to an enclosing node come before it. The `nesting` of
- * all
- *   nodes is Infinity.
+ * @param nodes all nodes, each after its parts, with a `nesting` of Infinity. Only references to an enclosing node come
+ *   before that node
  * @returns a node that begins with itself; undefined if there is none
  */
 export function measureNesting(nodes: readonly GrammarNode[]): GrammarNode | undefined {

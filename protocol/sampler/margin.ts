@@ -1,12 +1,11 @@
 /**
  * Measures how far a claimed token is from the token that the contract gives. Audits use these measurements.
  *
- * The margin of a token is how much the logits must change, relative to each other, until the contract gives this
- * token. The gap of a position is the smallest margin of all tokens that the contract does not give there.
+ * The margin of a token is how far its score is below the best score, in units of logits: so much must the difference
+ * of the two logits change until the contract gives this token. The gap of a position is the smallest margin of all tokens that the contract does not give there.
  *
- * Example, at temperature 0: token A has the logit 10.00, B 9.98 and C 7.00. The contract gives A, so the margin of A
- * is
- * 0. The margin of B is 0.02, the margin of C is 3, and the gap is 0.02.
+ * Example, at temperature 0: token A has the logit 10.00, B 9.98 and C 7.00. The contract gives A. The margins are 0 for
+ * A, 0.02 for B and 3 for C, and the gap is 0.02.
  *
  * Two honest nodes compute slightly different logits, because their backends, batch sizes or caches differ. If each
  * logit differs by up to 0.02, a node can honestly claim B, but not C. So honest noise always gives small margins. If

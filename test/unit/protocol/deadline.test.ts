@@ -21,3 +21,7 @@ test('aborts when one of its signals aborts', () => {
   second.abort('enough')
   expect([signal.aborted, signal.reason]).toEqual([true, 'enough'])
 })
+
+test('rounds a fraction of a millisecond up', () => {
+  expect(deadline(59_999.5).aborted).toBe(false)
+})
