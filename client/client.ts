@@ -244,7 +244,7 @@ class NetworkClient implements Client {
     return candidates
       .filter(({ peer, notBefore }) => peer !== audited && notBefore <= SYSTEM_CLOCK.now())
       .map((candidate) =>
-        otherAuditor(this.#ranked(candidate, AUDIT_WORKLOAD), AUDIT_WORKLOAD, {
+        otherAuditor(this.#ranked(candidate, AUDIT_WORKLOAD), {
           network: this.#network,
           selector: this.#selector,
           timeouts: this.#timeouts

@@ -50,13 +50,12 @@ export const AUDIT_WORKLOAD: Workload = {
  */
 export function otherAuditor(
   candidate: RankedCandidate,
-  work: Workload,
   { network, selector, timeouts }: AskAuditContext
 ): OtherAuditor {
   return {
     peerId: candidate.node.card.peerId,
     audit: async (request, signal) => {
-      const record = selector.begin(candidate, work, 'audit')
+      const record = selector.begin(candidate, AUDIT_WORKLOAD, 'audit')
       try {
         const { reply } = await askOnce(dialable(candidate.node.card), {
           network,

@@ -96,7 +96,7 @@ export async function* raceToFirstToken(
   }
   const lookAround = async (attempt: Attempt): Promise<RaceEvent> => {
     await clock.sleep(LOOK_AROUND_MS, signal)
-    if (running.size > 1 || moves >= MAX_MOVES) return { type: 'looked', attempt, others: [] }
+    if (running.size > 1) return { type: 'looked', attempt, others: [] }
     const others = selector.worthAsking(attempt.record, (count) => {
       const next = pool.next(looked, count)
       // After the last candidate, begin again with the best.
@@ -132,7 +132,7 @@ export async function* raceToFirstToken(
       } else if (next.type === 'looked') {
         const better = running.size > 1 ? undefined : selector.better(attempt.record, next.others, pool.workload)
         if (better === undefined) expect(lookAround(attempt))
-        else if (moves < MAX_MOVES) {
+        else {
           moves++
           log.generate('move from …%s to …%s', attempt.candidate.peer.slice(-8), better.peer.slice(-8))
           abandon(attempt)
@@ -144,7 +144,8 @@ export async function* raceToFirstToken(
         running.delete(attempt)
         return { attempt, first: next.event }
       } else {
-        if (next.event.type === 'accepted') expect(lookAround(attempt))
+        // Only a move from this attempt raises `moves`, so one check per attempt is enough.
+        if (next.event.type === 'accepted' && moves < MAX_MOVES) expect(lookAround(attempt))
         expectNext(attempt)
       }
 

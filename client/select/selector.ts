@@ -113,7 +113,7 @@ export class Selector {
   begin(candidate: RankedCandidate, work: Workload, kind: AttemptKind = 'answer'): AttemptRecord {
     const { peer, predicted } = candidate
     const sentAt = this.#now()
-    log.select('%s %s', VERB[kind], describe(candidate))
+    if (log.select.enabled) log.select('%s %s', VERB[kind], describe(candidate))
     // Hedges are a share of the answers. Probes and audits must not earn more of them.
     if (kind === 'answer') this.#hedging = earnHedge(this.#hedging)
     this.#running.set(peer, [...(this.#running.get(peer) ?? []), sentAt])
