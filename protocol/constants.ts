@@ -40,8 +40,8 @@ export const MAX_FRAME_PREFIX_BYTES: number = 5
 /** A stream is paused at this many unread bytes: enough that a reader in a loop never waits for the wire. */
 export const PAUSE_AT_BYTES: number = 64 * 1024
 /**
- * Receive window of one stream, the smallest that Yamux allows. The default grows to 16 MiB, four times what libp2p
- * buffers for a paused stream before it aborts the stream.
+ * Receive window of one stream: the smallest that Yamux allows. Yamux's default window grows to 16 MiB. A sender could
+ * then fill the window of a paused stream, and libp2p aborts a stream that has more than 4 MiB of unread bytes.
  */
 export const STREAM_WINDOW_BYTES: number = 256 * 1024
 
@@ -53,13 +53,13 @@ export const REQUEST_ID_BYTES: number = 16
 export const DIGEST_BYTES: number = 32
 /** Messages in a chat request. Agents with long tool loops send fewer. */
 export const MAX_MESSAGES: number = 1024
-/** Prompt tokens in a request or in `accepted`: a longer prompt does not fit the frames above. */
+/** Prompt tokens in a request or in `accepted`. A longer prompt does not fit the frames above. */
 export const MAX_PROMPT_TOKENS: number = 262_144
 /** Tokens of an answer. */
 export const MAX_ANSWER_TOKENS: number = 131_072
 /** Stop sequences in a request. OpenAI allows 4; llama.cpp apps use a few more. */
 export const MAX_STOP_SEQUENCES: number = 16
-/** Characters of a stop sequence: while a stop sequence may be incomplete, the node holds back up to this much text. */
+/** Characters of a stop sequence. The node holds back up to this much text if it can be the beginning of one. */
 export const MAX_STOP_LENGTH: number = 256
 /** Temperature. OpenAI allows 2; at 100, sampling is nearly uniform. */
 export const MAX_TEMPERATURE: number = 100
@@ -80,8 +80,11 @@ export const MAX_TOOL_NAME: number = 64
 export const MAX_TOOL_CALLS: number = 128
 /** Characters of a tool call's id; known servers use 9 to 40. */
 export const MAX_TOOL_CALL_ID: number = 128
-/** Size of all JSON schemas of a request together. The process that runs libp2p parses and checks them. */
-export const MAX_SCHEMA_BYTES: number = 256 * 1024
+/**
+ * Characters of the JSON schemas of all tools together, and of the schema in `response_format`. The process that runs
+ * libp2p parses and checks them.
+ */
+export const MAX_SCHEMA_LENGTH: number = 256 * 1024
 /**
  * Nested brackets in a schema's text. A schema within a schema adds up to three levels. A value in `enum` or `const`
  * adds its own levels.
@@ -106,9 +109,12 @@ export const MIN_LOGPROB: number = -1e6
 export const MAX_LOGPROB: number = 1e-3
 /** Characters in the detail of an error. */
 export const MAX_ERROR_DETAIL: number = 256
-/** Characters of a schema's path and of its keyword in an error's detail, which holds both. */
+/** Characters of each name in an error about a schema: the path and the keyword. The detail must have room for both. */
 export const MAX_SCHEMA_ERROR_NAME: number = 80
-/** A longer wait from a peer is read as one day, so that no timer runs for years. A longer duration is refused. */
+/**
+ * The longest wait that a peer can announce: one day. A longer wait counts as one day, so that no timer runs for years.
+ * It is also the limit of each duration in `timings`, but a frame with a longer duration is refused.
+ */
 export const MAX_WAIT_MS: number = 24 * 60 * 60 * 1000
 
 // ---------------------------------------------------------------- embeddings
@@ -142,11 +148,14 @@ export const MAX_CARD_RATE: number = 1e7
 export const MAX_CARD_SLOTS: number = 4096
 /** Processor cores in a card. */
 export const MAX_CARD_CORES: number = 65_536
-/** Lifetime of a card. Nodes sign a new one after half of it, so that storing peers always hold a valid one. */
+/** Lifetime of a card. A node signs a new card after half of this time, so that the DHT always holds a valid card. */
 export const CARD_TTL_MS: number = 2 * 60 * 60 * 1000
 /** Clocks of home machines drift: a card that was signed this far in the future is still accepted. */
 export const CLOCK_SKEW_MS: number = 5 * 60 * 1000
-/** Number of peers for which a DHT validator remembers the newest card, to refuse older cards. 100 bytes for each. */
+/**
+ * Nodes for which a DHT validator remembers the sequence of the newest card, to refuse older cards. Each takes about
+ * 100 bytes of memory.
+ */
 export const MAX_REMEMBERED_CARDS: number = 10_000
 
 // ---------------------------------------------------------------- receipts and proofs
@@ -165,7 +174,7 @@ export const MAX_PROOF_BYTES: number = 8 * 1024 * 1024
 
 // ---------------------------------------------------------------- timeouts
 
-/** The client's timeout for each phase of an attempt. Each has its own error code. */
+/** The client's timeout for each phase of an attempt. Each phase has its own error code. */
 export interface PhaseTimeouts {
   /** Connection and protocol negotiation. Default 10 s: a relayed dial takes several round trips. */
   dialMs: number
@@ -192,5 +201,5 @@ export const DEFAULT_TIMEOUTS: PhaseTimeouts = {
 
 /** The node's timeout for a request: from the opening of the stream until the whole request has arrived. */
 export const REQUEST_READ_TIMEOUT_MS: number = 10_000
-/** How long a caller without credit can hold a slot before the node ends the answer. */
+/** How long an answer can hold a slot while it waits for credit. Then the node ends it with `caller_stalled`. */
 export const CREDIT_TIMEOUT_MS: number = 30_000

@@ -1,6 +1,7 @@
 /**
  * Every error code, and in one table what each layer does about it: whose fault it is, what the client does next,
- * what it costs the node's reputation, and what HTTP and the command line answer. No layer reads messages.
+ * what it costs the node's reputation, and which HTTP status and exit code it becomes. No layer decides by the text of
+ * an error.
  */
 
 /** The codes that a node sends. */
@@ -15,7 +16,7 @@ export type WireCode =
   | 'engine_failed'
   | 'caller_stalled'
 
-/** The codes that no frame carries. Each side assigns them to what it observes itself. */
+/** The codes that no frame carries. The client and the node use them for failures that they observe themselves. */
 export type ClientCode =
   | 'dial_failed'
   | 'dial_timeout'
@@ -38,7 +39,7 @@ export type Penalty = 'unreachable' | 'silent' | 'crashed' | 'stalled' | 'cut' |
 
 export interface ErrorPolicy {
   fault: Fault
-  /** The caller can send the same request again, now or later, and may succeed. */
+  /** If the caller sends the same request again, now or later, the request can succeed. */
   retryable: boolean
   /**
    * What the client does with the request.
@@ -53,24 +54,30 @@ export interface ErrorPolicy {
   discardTokens?: true
   /** The node asks for a pause: the client's backoff starts. */
   backoff?: true
-  /** What it costs the node's reputation. Absent: nothing, so that a node can refuse honestly. */
+  /** What the failure costs the node's reputation. Absent: nothing. An honest refusal must cost nothing. */
   penalty?: Penalty
-  /** A lost network of the client looks the same, so the penalty waits for a sign of life: `client/reputation/blame.ts`. */
+  /**
+   * The failure also happens if the client itself loses its network. So the penalty waits until any peer shows that the
+   * network works, see `client/reputation/blame.ts`.
+   */
   doubtful?: true
-  /** The node differs from its card, or is gone: the directory drops the card. */
+  /** The node differs from its card or cannot be reached, so the client's directory drops the card. */
   evict?: true
   /** For the node: the caller broke a rule or wasted work, so the request counts against the caller's rate limit. */
   strike?: true
   httpStatus: 400 | 404 | 408 | 429 | 502 | 503
-  /** Of the `potluck` command. 1: it failed, 130: it was interrupted (128 + SIGINT). */
+  /** Exit code of the `potluck` command. 1: it failed. 130: the user interrupted it (128 + 2, the number of SIGINT). */
   exitCode: 1 | 130
 }
 
 const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
   // Refusals, in place of `accepted`.
-  /** The queue is full; `retryAfterMs` says when to come back. */
+  /** The queue is full, or the engine restarts. `retryAfterMs` says when to try again. */
   busy: { fault: 'nobody', retryable: true, next: 'ask_again', backoff: true, httpStatus: 429, exitCode: 1 },
-  /** This caller has too many requests in this node already. */
+  /**
+   * The caller has too many open requests at this node, or too many of its requests failed. The refusal itself counts
+   * as a failed request. `retryAfterMs` says when to try again.
+   */
   rate_limited: {
     fault: 'caller',
     retryable: true,
@@ -82,7 +89,7 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
   },
   /** The node shuts down and takes no new work. */
   draining: { fault: 'nobody', retryable: true, next: 'next_node', evict: true, httpStatus: 503, exitCode: 1 },
-  /** The node does not serve that digest (any more): a provider record was stale. */
+  /** The node does not serve this model. The provider record or the card that the client used is out of date. */
   model_not_found: { fault: 'nobody', retryable: true, next: 'next_node', evict: true, httpStatus: 404, exitCode: 1 },
   /** Prompt and answer do not fit the model's context. */
   context_length_exceeded: {
@@ -95,7 +102,7 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
   },
   /** The request breaks a rule; the detail names the field. */
   invalid_request: { fault: 'caller', retryable: false, next: 'fail', strike: true, httpStatus: 400, exitCode: 1 },
-  /** The request is valid, but this node lacks a feature or a contract version that it needs. */
+  /** The request is valid, but it needs a feature or a version of the sampling contract that this node lacks. */
   unsupported: { fault: 'nobody', retryable: true, next: 'next_node', evict: true, httpStatus: 400, exitCode: 1 },
 
   // Failures after the request was accepted.
@@ -108,7 +115,7 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
     httpStatus: 502,
     exitCode: 1
   },
-  /** The caller gave no credit for too long. */
+  /** For too long, the caller granted no credit or did not read the stream. */
   caller_stalled: { fault: 'caller', retryable: false, next: 'fail', strike: true, httpStatus: 408, exitCode: 1 }
 }
 
@@ -161,7 +168,7 @@ const CLIENT_POLICY: Readonly<Record<ClientCode, ErrorPolicy>> = {
     httpStatus: 502,
     exitCode: 1
   },
-  /** Restarted relays and home connections cause it too, and come back. */
+  /** The cause can be a relay or a home connection that restarts. Such failures are temporary. */
   token_timeout: {
     fault: 'node',
     retryable: true,
@@ -204,8 +211,8 @@ const CLIENT_POLICY: Readonly<Record<ClientCode, ErrorPolicy>> = {
 export const ERROR_POLICY: Readonly<Record<ErrorCode, ErrorPolicy>> = { ...WIRE_POLICY, ...CLIENT_POLICY }
 
 /**
- * Whether a string from the wire is a code that a node can send. A node that sent one of the client's codes
- * (`aborted`, `no_providers`) would choose its own blame.
+ * Whether a string from the wire is a code that a node can send. Without this check, a malicious node could send one of
+ * the client's codes, such as `aborted`, to avoid its penalty.
  */
 export function isWireCode(code: string): code is WireCode {
   return Object.hasOwn(WIRE_POLICY, code)
@@ -220,7 +227,7 @@ export interface PotluckErrorOptions {
 }
 
 /**
- * Every failure that a caller of the client must tell apart.
+ * A failure with a code. Callers distinguish failures by the code, not by the message.
  *
  * @example
  * try {

@@ -43,7 +43,10 @@ export type ToolChoice = 'auto' | 'none' | 'required' | { name: string }
 /** Makes the answer's text one JSON document: any object, or a value of the schema. */
 export type ResponseFormat = { type: 'json_object' } | { type: 'json_schema'; schema: JsonSchema }
 
-/** Parameters of sampling contract 1. `docs/sampling.md` has the formulas. */
+/**
+ * Parameters of sampling contract 1. `docs/sampling.md` has the formulas. The candidates are the 64 tokens with the
+ * highest raw logits.
+ */
 export interface SamplingParameters {
   /** Key of the random number generator, 64 bits. The client chooses a new seed for every request. */
   seed: bigint
@@ -87,7 +90,10 @@ export interface ChatInput {
 /** A chat, or a raw prompt. */
 export type PromptInput = ChatInput | { prompt: string }
 
-/** The fields of a request that constrain its answer: the split into text, reasoning and calls, and the grammar. */
+/**
+ * The fields of a request that constrain its answer. The node makes two things from them: the grammar of the answer,
+ * and the parser that splits the answer into text, reasoning and tool calls.
+ */
 export interface OutputConstraint extends Omit<ChatInput, 'messages'> {
   /** False: the answer to a raw prompt, which is only text. True: the answer can contain reasoning and tool calls. */
   chat: boolean

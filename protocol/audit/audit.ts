@@ -1,5 +1,5 @@
 /**
- * Audits one answer that a node signed. It takes one prefill of the same model over the prompt and the answer.
+ * Audits one answer that a node signed. An audit takes one prefill of the same model over the prompt and the answer.
  *
  * The audit first checks rules that every honest node keeps (see structure.ts). It then measures how far each token
  * that the node generated is from the token that the sampling contract gives. The client decides from the results of

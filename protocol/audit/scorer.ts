@@ -5,20 +5,20 @@ import type { TokenCandidates } from '../sampler/index.ts'
 export interface ParsedAnswer {
   /** The content up to the answer's end, without reasoning and tool calls. */
   text: string
-  /** Number of tokens up to the end of turn or a stop sequence; undefined if the answer has neither. */
+  /** Number of tokens up to and including the end of turn or a stop sequence; undefined if the answer has neither. */
   end?: number
 }
 
 export interface ReadJob {
   answerTokens: readonly number[]
   stop: readonly string[]
-  /** The request's constraints; undefined: plain text. */
+  /** The request's output constraint; undefined: plain text. */
   constraint?: OutputConstraint
 }
 
 export interface AuditScoreJob {
   promptTokens: readonly number[]
-  /** The whole answer, because a grammar starts at its beginning. */
+  /** The whole answer, because the grammar starts with the first token. */
   answerTokens: readonly number[]
   /** The first position to score. */
   first: number

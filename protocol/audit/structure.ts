@@ -1,4 +1,6 @@
-/** Checks whether the signed answer is consistent with its request. These checks need no evaluation and are certain. */
+/**
+ * Checks whether the signed answer is consistent with its request. These checks do not evaluate tokens, and are exact.
+ */
 import type { Violation } from '../wire/audit.ts'
 import type { ParsedAnswer } from './scorer.ts'
 import type { VerifiedAnswer } from './verified-answer.ts'

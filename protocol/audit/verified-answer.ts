@@ -1,4 +1,4 @@
-/** Verifies an answer against its signed receipt. Afterwards, the node's signature covers every field of the result. */
+/** Verifies an answer against its signed receipt, so that the node's signature covers every field of the result. */
 import type { PeerId } from '@libp2p/interface'
 import { equals } from 'uint8arrays/equals'
 

@@ -1,7 +1,7 @@
 /**
  * The terminal for JSON numbers between two bounds, in plain decimals. It accepts a byte only if a number within the
- * bounds begins with the text so far and this byte. With the bounds 10 and 25, for example, a number begins with 1 or
- * 2. The state is the text so far.
+ * bounds begins with the text so far and this byte. For example, the first byte of a number between 10 and 25 is `1` or
+ * `2`. The state is the text so far.
  */
 import { MAX_NUMBER_DIGITS, USUAL_DECIMALS } from './limits.ts'
 import { Terminal, type TerminalStatus } from './machine.ts'
@@ -23,14 +23,14 @@ const LARGEST = 10n ** BigInt(MAX_NUMBER_DIGITS) - 1n
 
 export class JsonNumber extends Terminal {
   override readonly start = ''
-  /** The most digits after the point. The bounds are integers in units of 10^-decimals. */
+  /** The most digits after the point. Both bounds below are integers in units of 10^-decimals. */
   readonly #decimals: number
   readonly #least: bigint
   readonly #most: bigint
 
   /** Returns undefined if no number of at most `MAX_NUMBER_DIGITS` digits is between the bounds. */
   static between({ least, most, integer }: NumberBounds): JsonNumber | undefined {
-    // If the bounds are very close together, no number with `USUAL_DECIMALS` is between them: try more decimals.
+    // If the bounds are very close together, a number between them needs more decimals than `USUAL_DECIMALS`.
     for (let decimals = integer ? 0 : USUAL_DECIMALS; decimals < MAX_NUMBER_DIGITS; decimals++) {
       const number = new JsonNumber(
         least === undefined ? -LARGEST * power(decimals) : scaledLeast(least, decimals),

@@ -11,7 +11,8 @@ const BACKSLASH = 0x5c
  * - `body`: between two characters
  * - `escape`: after a backslash
  * - `hexN`: within an escape like `\u00e9`, with N digits to come
- * - `hex3d`: as `hex3`, if the first digit is `d`. The second digit must not make the escape a surrogate.
+ * - `hex3d`: like `hex3`, if the first digit is `d`. The second digit must be 0 to 7, because the escapes from `\ud800`
+ *   to `\udfff` are surrogates.
  * - `moreN`: within a UTF-8 sequence, with N bytes to come
  * - `afterXX`: after the first byte XX of a UTF-8 sequence, which limits the range of the second byte (RFC 3629)
  */
@@ -138,12 +139,13 @@ export class JsonString extends Terminal {
 }
 
 /**
- * The characters of a key that the schema does not name, and its closing quote. It allows no escapes: with an escape,
- * the model could write a key that the schema names in a second way. The state is the place and the bytes so far.
+ * The characters of a key that the schema does not name, and its closing quote. Escapes are not allowed. With them, the
+ * model could spell a named key differently, and the terminal would not recognise it. The state is the place and the
+ * bytes so far.
  */
 export class JsonKey extends Terminal {
   override readonly start = '0'
-  /** The keys that the schema names: one character for each byte of their UTF-8. */
+  /** The keys that the schema names. Each is a string with one character for each byte of the key's UTF-8. */
   readonly #taken: readonly string[]
 
   constructor(taken: readonly string[]) {

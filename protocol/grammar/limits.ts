@@ -1,8 +1,8 @@
-/** Every limit of grammars, with its reason. All of them are part of the sampling contract. */
+/** The limits of grammars, each with its reason. All of them are part of the sampling contract. */
 
 /** Levels of nested objects and arrays in an answer. Documents in practice have at most a dozen. */
 export const MAX_NESTING = 32
-/** Characters of a string, if its `maxLength` is not lower. It ends a string that the model does not end itself. */
+/** Characters of a string. The limit ends a string that the model would not end. A higher `maxLength` has no effect. */
 export const MAX_STRING_LENGTH = 16_384
 /** Bytes of a key that the schema does not name. */
 export const MAX_KEY_LENGTH = 64
@@ -11,18 +11,23 @@ export const MAX_NUMBER_DIGITS = 15
 /** Digits after the point, unless the bounds need more. */
 export const USUAL_DECIMALS = 6
 /**
- * Longest token, in bytes, that is allowed outside of strings and free text. Longer tokens are runs of blanks or
- * punctuation. One token adds at most so many items or characters. So states whose limits are further away than this
- * allow the same tokens, and share one cached set.
+ * Longest token, in bytes, that is allowed outside strings and free text. Longer tokens are runs of blanks or
+ * punctuation. A token of 64 bytes adds at most 64 items or characters, so it cannot exceed a limit that is further
+ * away. States that differ only in such limits allow the same tokens, and the engine caches one set of tokens for them.
  */
 export const REACH = 64
-/** Longest token, in bytes, that is allowed within a string, if it contains only characters of the string. */
+/** Longest token, in bytes, that is allowed within a string if the token contains only characters of the string. */
 export const STRING_REACH = 256
-/** Readings of one text at the same time. Only a schema that is made to be ambiguous needs more. */
+/**
+ * Readings that one text can have at the same time, see `machine.ts`. Only a schema made to be ambiguous needs more.
+ */
 export const MAX_WAYS = 512
 /** Choices and references that the machine follows for one byte. This many take about 2 ms. */
 export const MAX_CHOICES = 16_384
 /** Levels of nested schemas. */
 export const MAX_SCHEMA_DEPTH = 64
-/** Schemas and listed values in a request. The process that runs libp2p checks them, in about 5 us each. */
+/**
+ * Schemas and listed values in all tools of a request together, and in `response_format`. The process that runs libp2p
+ * checks them, in about 5 us each.
+ */
 export const MAX_SCHEMA_NODES = 4096

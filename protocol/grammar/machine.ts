@@ -14,7 +14,7 @@ let lastId = 0
 export abstract class GrammarNode {
   /** Unique in this process, for the keys of caches. */
   readonly id: number = ++lastId
-  /** The number of nested levels of objects and arrays that every text of this node has at least. */
+  /** The fewest nested levels of objects and arrays that a text of this node can have. */
   nesting = 0
 
   /**
@@ -25,7 +25,7 @@ export abstract class GrammarNode {
    */
   abstract enter(at: number, next: Path | undefined, ways: Ways): void
 
-  /** The nodes with which this node can begin. A node that begins with itself would never accept a byte. */
+  /** The nodes with which this node can begin. They show whether a node begins with itself, see `measureNesting`. */
   heads(): readonly GrammarNode[] {
     return []
   }
@@ -55,6 +55,7 @@ export abstract class Terminal extends GrammarNode {
 
   abstract status(state: TerminalState): TerminalStatus
 
+  /** Returns a key. States with the same key allow the same next `reach` bytes. */
   abstract keyOf(state: TerminalState, reach: number): string
 
   override enter(_at: number, next: Path | undefined, ways: Ways): void {
@@ -62,12 +63,12 @@ export abstract class Terminal extends GrammarNode {
   }
 }
 
-/** The nodes that follow a terminal: a node, the position within it, and the path after it. */
+/** What follows a terminal: a node, the position within this node, and the path after it. */
 export class Path {
   readonly node: GrammarNode
   readonly at: number
   readonly next: Path | undefined
-  /** The number of objects and arrays that are open. */
+  /** The number of objects and arrays that are open on this path. */
   readonly nesting: number
   #near: string | undefined
   #exact: string | undefined
@@ -79,12 +80,12 @@ export class Path {
     this.nesting = (next?.nesting ?? 0) + opens
   }
 
-  /** The same key for paths that allow the same next tokens. */
+  /** A key. Paths with the same key allow the same next tokens of at most `REACH` bytes. */
   get near(): string {
     return (this.#near ??= `${this.node.id}.${this.node.keyAt(this.at, REACH)}/${this.next?.near ?? ''}`)
   }
 
-  /** A different key for each path. */
+  /** A key that is different for each path. */
   get exact(): string {
     return (this.#exact ??= `${this.node.id}.${this.node.keyAt(this.at, Infinity)}/${this.next?.exact ?? ''}`)
   }
@@ -132,7 +133,7 @@ export class Ways {
 
   /** @throws TooManyWays */
   add(way: Way): void {
-    // With fewer ways, a duplicate costs less than the keys that would find it.
+    // While there are fewer ways, keeping a duplicate costs less than computing the keys that would find it.
     if (this.list.length >= 4) {
       this.#known ??= new Set(this.list.map(exactKey))
       const key = exactKey(way)
@@ -148,7 +149,7 @@ function exactKey({ terminal, state, next }: Way): string {
   return `${terminal.id}:${state}|${next?.exact ?? ''}`
 }
 
-/** Returns the same key for ways that allow the same tokens of at most `REACH` bytes. */
+/** Returns a key. Ways with the same key allow the same tokens of at most `REACH` bytes. */
 export function nearKey({ terminal, state, next }: Way): string {
   return `${terminal.id}:${terminal.keyOf(state, REACH)}|${next?.near ?? ''}`
 }

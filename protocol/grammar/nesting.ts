@@ -2,15 +2,16 @@ import { MAX_SCHEMA_DEPTH } from './limits.ts'
 import type { GrammarNode } from './machine.ts'
 
 /**
- * Computes the `nesting` of each node, and looks for a node that begins with itself, which would never accept a byte.
+ * Computes the `nesting` of each node, and looks for a node that begins with itself. Such a node would never accept a
+ * byte.
  *
- * @param nodes all nodes, each after its parts, with a `nesting` of Infinity. Only references to an enclosing node come
- *   before that node
+ * @param nodes the nodes to measure; the `nesting` of each is Infinity. Each node comes after the nodes within it. Only
+ *   a reference to an enclosing node comes later, after that node
  * @returns a node that begins with itself; undefined if there is none
  */
 export function measureNesting(nodes: readonly GrammarNode[]): GrammarNode | undefined {
   // As in the Bellman-Ford algorithm, each pass improves the values. A node without a finite text stays at Infinity.
-  // References to an enclosing node need one more pass for each level.
+  // Each level of references to an enclosing node needs one more pass.
   for (let pass = 0, changed = true; changed && pass < MAX_SCHEMA_DEPTH; pass++) {
     changed = false
     for (const node of nodes) {

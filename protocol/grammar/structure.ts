@@ -48,7 +48,7 @@ export class Alternation extends GrammarNode {
   }
 }
 
-/** Stands for another node, the target. The target can be set later, so a schema can refer to itself. */
+/** Refers to another node, the target. The compiler can set the target later, so a schema can refer to itself. */
 export class Reference extends GrammarNode {
   target: GrammarNode | undefined
 
@@ -129,13 +129,16 @@ export interface Member {
 }
 
 /**
- * The members of an object, in their order. `at` is twice the index of the next possible member, plus 1 if the object
- * already has a member, because then a comma must come first.
+ * The members of an object, in the schema's order. The position `at` combines two numbers:
+ *
+ * - `at >> 1`: the index of the first member that can come next
+ * - `at % 2`: 1 if the object already has a member, so that a comma must come before the next one
  */
 export class Members extends GrammarNode {
   readonly #members: readonly Member[]
   /** A member that the schema does not name. Any number of them can follow the named members. */
   readonly #additional: GrammarNode | undefined
+  /** The members with a comma before each. The additional member comes last. */
   readonly #separated: readonly GrammarNode[]
 
   constructor(members: readonly Member[], additional: GrammarNode | undefined, separator: GrammarNode) {

@@ -26,7 +26,7 @@ export class Literal extends Terminal {
   }
 }
 
-/** The text does not begin with the marker: any byte can follow. */
+/** The state of `unlike` as soon as the text differs from the marker: any byte can follow. */
 const UNLIKE = -1
 
 /**
@@ -36,14 +36,17 @@ const UNLIKE = -1
  * - `without`: the text does not contain the marker
  * - `unlike`: the text does not begin with the marker
  *
- * The state is the number of the marker's bytes with which the text so far ends: 3 after `ab</t`, if the marker is
- * `</think>` (Knuth, Morris and Pratt, 1977).
+ * The state counts the bytes at the end of the text so far that match the beginning of the marker. For example, it is 3
+ * after `ab</t` if the marker is `</think>`. (Knuth, Morris and Pratt, 1977.)
  */
 export class FreeText extends Terminal {
   override readonly start = 0
   readonly kind: 'until' | 'without' | 'unlike'
   readonly #marker: Uint8Array
-  /** By N: how many of the marker's first bytes its first N bytes end with, fewer than N. For `abab`, by 4: 2. */
+  /**
+   * At index N: the number of bytes that can still match if N bytes of the marker matched and the next byte does not.
+   * For the marker `abac`, the value at index 3 is 1: in `aba`, the last byte can be the beginning of another `abac`.
+   */
   readonly #borders: readonly number[]
 
   constructor(kind: 'until' | 'without' | 'unlike', marker: string) {
@@ -53,7 +56,7 @@ export class FreeText extends Terminal {
     this.#borders = bordersOf(this.#marker)
   }
 
-  /** The last byte of the marker. Only a token with this byte can end the marker. */
+  /** The last byte of the marker. Only a token that contains this byte can complete the marker. */
   get lastByte(): number {
     return this.#marker.at(-1)!
   }

@@ -801,6 +801,8 @@ export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
   messageDesc(file_potluck, 20);
 
 /**
+ * How the engine computed the logits.
+ *
  * @generated from message Backend
  */
 export type Backend = Message<"Backend"> & {
@@ -839,7 +841,8 @@ export const BackendSchema: GenMessage<Backend> = /*@__PURE__*/
   messageDesc(file_potluck, 21);
 
 /**
- * The node signs it in a libp2p signed envelope: domain "potluck-receipt", payload type "/potluck/receipt".
+ * What a node generated, as a signed statement. The node signs the receipt in a libp2p signed envelope: domain
+ * "potluck-receipt", payload type "/potluck/receipt".
  *
  * @generated from message Receipt
  */
@@ -935,7 +938,7 @@ export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
   messageDesc(file_potluck, 22);
 
 /**
- * An answer as the client kept it: the receipt, and the data whose hashes are in the receipt.
+ * An answer as the client keeps it: the receipt, and the data whose hashes are in the receipt.
  *
  * @generated from message AnswerRecord
  */
@@ -1305,7 +1308,7 @@ export const HardwareSchema: GenMessage<Hardware> = /*@__PURE__*/
   messageDesc(file_potluck, 32);
 
 /**
- * What a node advertises. The node signs it in a libp2p signed envelope: domain "potluck-card", payload type
+ * What a node advertises. The node signs the card in a libp2p signed envelope: domain "potluck-card", payload type
  * "/potluck/card".
  *
  * @generated from message Card
@@ -1319,7 +1322,7 @@ export type Card = Message<"Card"> & {
   peerId: Uint8Array;
 
   /**
-   * milliseconds since the epoch at signing; the highest one is valid
+   * time of signing, milliseconds since the epoch; the newest card is valid
    *
    * @generated from field: uint64 sequence = 2;
    */

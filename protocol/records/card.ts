@@ -51,9 +51,9 @@ export interface ModelCard {
   architecture: string
   parameters: number
   quantization: string
-  /** Limit of the tokens of prompt and answer together. */
+  /** The most tokens of prompt and answer together. */
   contextLength: number
-  /** `Feature`s, and unknown ones of later versions. */
+  /** Each is a `Feature`, or a name that a later version of the protocol added. */
   features: readonly string[]
   /** The node measures both rates when it starts; 0: not measured. */
   prefillTokensPerSecond: number
@@ -75,7 +75,10 @@ export interface Hardware {
 
 export interface Card {
   peerId: PeerId
-  /** When the node signed the card, in milliseconds since the epoch. The card with the highest sequence is valid. */
+  /**
+   * When the node signed the card, in milliseconds since the epoch. Of several cards of a node, the card with the
+   * highest sequence is valid.
+   */
   sequence: number
   /** Milliseconds since the epoch. */
   expiresAt: number

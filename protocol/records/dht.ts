@@ -42,14 +42,18 @@ export function cardKey(peerId: PeerId): Uint8Array {
 }
 
 /**
- * - `local`: loopback, a LAN or a testnet. The DHT keeps private addresses, and every peer serves it.
- * - `public`: the DHT drops private addresses, and a peer serves it as soon as it has a public address.
+ * - `local`: loopback, a LAN or a testnet. The DHT keeps private addresses. Every peer stores records and answers
+ *   queries.
+ * - `public`: the DHT drops private addresses. A peer stores records and answers queries once it has a public address.
  */
 export type Scope = 'local' | 'public'
 
 export interface KadSettings {
   scope: Scope
-  /** The peer sends queries and stores nothing. Default: false in scope `local`; in `public` the DHT decides. */
+  /**
+   * True: the peer only sends queries. False: it also stores records and answers queries. Default: false in scope
+   * `local`; in scope `public` libp2p's DHT decides.
+   */
   clientMode?: boolean
 }
 

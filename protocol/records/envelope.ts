@@ -43,8 +43,8 @@ export async function openEnvelope(
   } catch (cause) {
     throw invalid(kind, 'cannot be decoded', cause)
   }
-  // Each envelope has exactly one encoding. Otherwise anyone could add unsigned bytes and turn one receipt into many
-  // different files.
+  // Accepts only one encoding of an envelope. Otherwise anyone could add unsigned bytes to a receipt, and so make many
+  // different files from it.
   if (!equals(envelope.marshal(), bytes)) throw invalid(kind, 'not in canonical form')
   // libp2p also allows other types of keys, but an attacker could choose an RSA key that makes verification expensive.
   if (envelope.publicKey.type !== 'Ed25519') throw invalid(kind, 'not signed by an Ed25519 key')

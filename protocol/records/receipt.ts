@@ -23,7 +23,7 @@ import { ReceiptSchema, type Backend as BackendMessage } from '../messages/potlu
 import { FieldCheck } from '../wire/check.ts'
 import { parseFinishReason, parseTimings, parseUsage } from '../wire/node-frame.ts'
 
-/** How the engine computed the logits. The noise between the logits of honest nodes depends on it. */
+/** How the engine computed the logits. It determines how much the logits of honest nodes differ. */
 export interface Backend {
   /** "cpu", "cuda", "metal" or "vulkan". */
   accelerator: string
@@ -48,7 +48,7 @@ export interface Receipt {
   answerWindows: readonly Uint8Array[]
   /** Tokens of the whole answer, including those that another node generated before a continuation. */
   answerTokens: number
-  /** Position of the first token that this node generated; above 0 in a continuation. */
+  /** Position of the first token that this node generated; above 0 if it continued an answer. */
   firstPosition: number
   finishReason: FinishReason
   backend: Backend
@@ -66,14 +66,14 @@ const KIND: EnvelopeKind = {
 
 const check = new FieldCheck('protocol_violation', 'invalid receipt')
 
-/** SHA-256 of token ids, each encoded as 4 bytes, little-endian. */
+/** Returns the SHA-256 of token ids, each encoded as 4 bytes, little-endian. */
 export function tokensDigest(ids: readonly number[]): Uint8Array {
   const bytes = new DataView(new ArrayBuffer(ids.length * 4))
   ids.forEach((id, index) => bytes.setUint32(index * 4, id, true))
   return sha256(new Uint8Array(bytes.buffer))
 }
 
-/** `tokensDigest` of each window of 64 ids. The last window can be shorter. */
+/** Returns the `tokensDigest` of each window of 64 ids. The last window can be shorter. */
 export function answerWindows(ids: readonly number[]): Uint8Array[] {
   const windows: Uint8Array[] = []
   for (let start = 0; start < ids.length; start += RECEIPT_WINDOW) {

@@ -1,18 +1,19 @@
 /**
  * Measures how far a claimed token is from the token that the contract gives. Audits use these measurements.
  *
- * The margin of a token is how far its score is below the best score, in units of logits: so much must the difference
- * of the two logits change until the contract gives this token. The gap of a position is the smallest margin of all tokens that the contract does not give there.
+ * The margin of a token is how far its score is below the best score, in units of logits. The contract gives this token
+ * if the difference between its logit and the best token's logit changes by the margin. The gap of a position is the
+ * smallest margin of all tokens that the contract does not give there.
  *
- * Example, at temperature 0: token A has the logit 10.00, B 9.98 and C 7.00. The contract gives A. The margins are 0 for
- * A, 0.02 for B and 3 for C, and the gap is 0.02.
+ * Example, at temperature 0: token A has the logit 10.00, B 9.98 and C 7.00. The contract gives A. The margins are 0
+ * for A, 0.02 for B and 3 for C, and the gap is 0.02.
  *
- * Two honest nodes compute slightly different logits, because their backends, batch sizes or caches differ. If each
- * logit differs by up to 0.02, a node can honestly claim B, but not C. So honest noise always gives small margins. If
- * the gap is much larger than the noise, honest nodes all give the same token.
+ * Two honest nodes compute slightly different logits, because their backends, batch sizes or caches differ. These
+ * differences are called noise. If each logit differs by up to 0.02, a node can honestly claim B, but not C. So honest
+ * noise always gives small margins. If the gap is much larger than the noise, all honest nodes give the same token.
  *
- * At a temperature above 0, the random noise of the contract is part of the comparison, and the logits of a candidate
- * near the edge of a filter (top-k, top-p, min-p) decide whether the filter keeps it. The margins are first-order
+ * At a temperature above 0, the contract adds a random number to each score (see step 4 in `sampler.ts`), and a small
+ * change of the logits can decide whether a filter (top-k, top-p, min-p) keeps a candidate. The margins are first-order
  * approximations there. In the tests, noise of at most 0.1 in each logit gives margins of at most 0.4.
  */
 import type { SamplingParameters } from '../generation.ts'
@@ -33,7 +34,7 @@ export interface TokenMargin {
 /**
  * Returns the margin of a claimed token, and the gap at its position.
  *
- * @param candidates the auditor's own
+ * @param candidates the candidates that the auditor's own model gives
  * @param claimed the token in the receipt's answer
  * @throws RangeError if there are no candidates
  */
@@ -58,7 +59,10 @@ export function tokenMargin(
   return { margin: place === -1 ? Infinity : costs(place, Infinity), gap }
 }
 
-/** Returns the change that makes the candidate at `place` win. The result is exact only if it is below `bound`. */
+/**
+ * Returns the change of logits with which the contract gives the candidate at `place`: the candidate wins. The result
+ * is exact only if it is below `bound`.
+ */
 type Costs = (place: number, bound: number) => number
 
 function greedyCosts({ logits }: Readonly<Ranking>): Costs {
@@ -66,8 +70,9 @@ function greedyCosts({ logits }: Readonly<Ranking>): Costs {
 }
 
 /**
- * The filters keep the first candidates; their number is `kept`. For each possible number, computes the change that
- * makes the filters keep so many and lets the candidate win. The result is the smallest of these changes.
+ * For each number of candidates that the filters can keep, computes two changes of logits: one makes the filters keep
+ * this number, the other makes the candidate win among them. The larger of the two is the cost of this number. The
+ * result is the lowest cost.
  */
 function samplingCosts(ranking: Readonly<Ranking>, parameters: SamplingParameters, position: number): Costs {
   const noise = Float64Array.from(
@@ -87,7 +92,7 @@ function samplingCosts(ranking: Readonly<Ranking>, parameters: SamplingParameter
   }
 }
 
-/** The change that lets the candidate at `place` win, if the filters keep the first `kept`. */
+/** Returns the change with which the candidate at `place` wins, if the filters keep the first `kept` candidates. */
 function costToWin(
   { logits, size }: Readonly<Ranking>,
   noise: Float64Array,
@@ -107,9 +112,9 @@ function costToWin(
   return cost
 }
 
-/** The change that makes the filters keep the first N candidates, by N. Reused by every call. */
+/** At index N: the change that makes the filters keep the first N candidates. All calls share this array. */
 const costsOfKeeping = new Float64Array(CANDIDATES + 1)
-/** The sum of the weights of the first N candidates, by N. The weight of the first candidate is 1. */
+/** At index N: the sum of the weights of the first N candidates. The weight of the first candidate is 1. */
 const masses = new Float64Array(CANDIDATES + 1)
 
 /** Fills `costsOfKeeping`. Min-p keeps the first `weighted` candidates. Of these, top-p keeps the first `kept`. */
@@ -147,7 +152,7 @@ function costOfMinP(
 /** Returns the change that makes top-p keep the first `kept` of `weighted` candidates. */
 function costOfTopP({ temperature, topP }: SamplingParameters, kept: number, weighted: number): number {
   if (topP >= 1) return kept === weighted ? 0 : Infinity
-  // Adding the same number to some of the logits changes the log-odds of their share by this number / temperature.
+  // If the same number is added to some of the logits, the log-odds of their share change by number / temperature.
   const edge = Math.log(topP / (1 - topP))
   const drop = kept < weighted ? temperature * (edge - logOddsOfFirst(kept, weighted)) : 0
   const keep = kept > 1 ? temperature * (logOddsOfFirst(kept - 1, weighted) - edge) : 0

@@ -6,7 +6,8 @@
  *    penalty once, and the frequency penalty once for each occurrence. Sort the candidates again by the same rule.
  * 3. Filters: temperature 0 takes the first candidate. Otherwise compute the softmax of logit / temperature over the
  *    candidates. Top-k keeps the first k. Min-p keeps candidates with at least minP times the probability of the first
- *    candidate. Top-p keeps the fewest first candidates that together have the share topP of the probability left.
+ *    candidate. Top-p adds up the probabilities, best candidate first, and keeps the candidates up to the one with
+ *    which the sum reaches topP times the total probability of the candidates that min-p kept.
  * 4. Draw: the token is the argmax of logit / temperature + g over the kept candidates; of equal scores, the lower
  *    token id. g = -ln(-ln u) is Gumbel noise, and u comes from Philox4x32-10 with the seed as its key and (token,
  *    position) as its counter.

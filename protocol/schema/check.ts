@@ -5,7 +5,7 @@ import { begin, TooManyWays, type GrammarNode } from '../grammar/machine.ts'
 import { SchemaCompiler, type SchemaOptions } from './compiler.ts'
 import { SchemaError, type SchemaIssue } from './error.ts'
 
-/** Returns the first keyword that cannot be enforced; undefined if the schema is in the supported subset. */
+/** Returns the first reason why the schema cannot be enforced; undefined if it can. */
 export function checkSchema(schema: unknown, options: SchemaOptions = {}): SchemaIssue | undefined {
   try {
     compileSchema(schema as JsonSchema, options)
@@ -17,8 +17,8 @@ export function checkSchema(schema: unknown, options: SchemaOptions = {}): Schem
 }
 
 /**
- * Returns the grammar of the documents that are valid by the schema and compact: at most one space after a comma or
- * colon, members in the schema's order, numbers in plain decimals.
+ * Returns the grammar of the documents that are valid by the schema. They must also be compact: at most one space after
+ * a comma or colon, members in the schema's order, numbers in plain decimals.
  *
  * @throws SchemaError with the issue that `checkSchema` returns
  */

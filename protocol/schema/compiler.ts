@@ -14,11 +14,11 @@ import { countOf, isOfType, numberOf, stringOf } from './scalars.ts'
 
 export interface SchemaOptions {
   /**
-   * Accept schemas that the grammar cannot fully express. The grammar then ignores unsupported keywords. Instead of an
-   * unsupported combination of schemas it allows any value. Default false.
+   * Accept schemas that the grammar cannot fully express. The grammar then ignores unsupported keywords, allows any
+   * value for an `allOf` of several schemas, and treats every `oneOf` as `anyOf`. Default false.
    */
   lenient?: boolean
-  /** Shared by the schemas of one request. Default: `MAX_SCHEMA_NODES` for each schema. */
+  /** The schemas of all tools in a request share one budget. Default: a new budget of `MAX_SCHEMA_NODES`. */
   budget?: SchemaBudget
 }
 
@@ -164,7 +164,7 @@ export class SchemaCompiler {
     if (keyword === 'oneOf' && !this.#lenient && !areDisjoint(schemas, this.#root)) {
       throw new SchemaError(path, keyword, 'of schemas that can both be valid is not supported; use anyOf')
     }
-    // Drops duplicates. If a schema is in the list twice, the number of readings would double at every level.
+    // Drops duplicates, because a schema that is in the list twice would double the number of readings at every level.
     const texts = schemas.map((schema) => JSON.stringify(schema))
     const nodes = schemas.flatMap((schema, index) =>
       texts.indexOf(texts[index]!) < index ? [] : [this.compile(schema, `${path}/${keyword}/${index}`, depth + 1)]
@@ -214,7 +214,7 @@ export class SchemaCompiler {
     throw new SchemaError(path, keyword, `is not supported${beside}`)
   }
 
-  /** Uses one terminal for all numbers with the same bounds, because it takes long to make one. */
+  /** Uses one terminal for all numbers with the same bounds, because making a terminal is slow. */
   #number(type: 'number' | 'integer', keywords: Keywords, path: string): GrammarNode {
     const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = keywords
     const key = JSON.stringify([type, minimum, maximum, exclusiveMinimum, exclusiveMaximum])
@@ -233,6 +233,7 @@ export class SchemaCompiler {
     return this.#keep(new Concatenation(...nodes))
   }
 
+  /** Adds a node to the list that `finish` measures. */
   #keep<N extends GrammarNode>(node: N): N {
     node.nesting = Infinity
     this.#nodes.push(node)

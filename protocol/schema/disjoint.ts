@@ -2,7 +2,9 @@
 import type { Keywords } from './keywords.ts'
 import { resolvePointer } from './pointer.ts'
 
-/** Returns whether the schemas certainly exclude each other. False also means that this function cannot decide. */
+/**
+ * Returns true if no value is valid by two of the schemas. False: such a value exists, or this function cannot decide.
+ */
 export function areDisjoint(schemas: readonly unknown[], root: unknown): boolean {
   const resolved = schemas.map((schema) => resolve(schema, root))
   return resolved.every((a, index) => resolved.slice(index + 1).every((b) => differ(a, b) || differInMember(a, b)))
@@ -14,7 +16,7 @@ function resolve(schema: unknown, root: unknown): Keywords {
   return isObject(target) ? target : keywords
 }
 
-/** Whether the two schemas have no type in common, or no listed value. */
+/** Whether the two schemas have no listed value in common or, if not both list values, no type. */
 function differ(a: Keywords, b: Keywords): boolean {
   const [valuesA, valuesB] = [valuesOf(a), valuesOf(b)]
   if (valuesA !== undefined && valuesB !== undefined) return !valuesA.some((value) => valuesB.includes(value))

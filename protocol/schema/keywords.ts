@@ -1,6 +1,6 @@
-/** The keywords of JSON schema, draft 2020-12: those that the grammar enforces, and those that it can ignore. */
+/** The keywords of JSON schema, draft 2020-12, that the grammar enforces or can ignore. */
 
-/** A schema, by keyword. */
+/** A schema: the value of each keyword. */
 export type Keywords = Readonly<Record<string, unknown>>
 
 /** Keywords that do not affect which values are valid. */
@@ -25,7 +25,7 @@ export type JsonType = 'object' | 'array' | 'string' | 'number' | 'integer' | 'b
 
 const BOUNDS: readonly string[] = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum']
 
-/** By type: the keywords that the grammar enforces for values of this type. */
+/** The keywords that the grammar enforces for values of each type. */
 const BY_TYPE: Readonly<Record<JsonType, readonly string[]>> = {
   object: ['properties', 'required', 'additionalProperties'],
   array: ['items', 'minItems', 'maxItems'],
@@ -56,7 +56,7 @@ export function impliedTypes(schema: object): JsonType[] {
  * Returns the first keyword that is neither an annotation nor enforced.
  *
  * @param enforced keywords that the caller enforces
- * @param typed whether the schema has types. Then the grammar also enforces the keywords of all types.
+ * @param typed whether the schema has types. If so, the keywords of `BY_TYPE` count as enforced
  */
 export function unenforced(schema: object, enforced: readonly string[], typed: boolean): string | undefined {
   return Object.keys(schema).find(

@@ -2,8 +2,8 @@
  * Length-prefixed frames over one libp2p stream, with backpressure in both directions.
  *
  * libp2p's own async iterator has no read backpressure: in a test it buffered 32 MiB while its reader had taken only
- * 448 KiB. This class pauses the stream if the reader has not taken the earlier bytes, so the muxer's window closes and
- * the sender waits. If the window of the other side is full, `send` waits for `drain`.
+ * 448 KiB. This class pauses the stream while the reader has 64 KiB or more of unread bytes. Then the muxer's window
+ * closes and the sender waits. If the window of the other side is full, `send` waits for `drain`.
  */
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
@@ -18,7 +18,7 @@ export interface FrameStreamOptions {
 }
 
 export interface FrameWait {
-  /** Milliseconds from the call until the frame has arrived, or until the stream has taken the bytes. */
+  /** The longest wait, in milliseconds, until the whole frame has arrived or the stream has taken the bytes. */
   timeoutMs: number
   timeoutCode: ErrorCode
   signal?: AbortSignal | undefined
@@ -34,8 +34,9 @@ export class FrameStream {
   readonly #closed = new AbortController()
   #ended = false
   #broken: Error | undefined
-  /** Wakes the `receive` that waits, or the `send` that waits. At most one of each can wait. */
+  /** Wakes the `receive` that waits. At most one can wait. */
   #onReadable: (() => void) | undefined
+  /** Wakes the `send` that waits. At most one can wait. */
   #onWritable: (() => void) | undefined
 
   constructor(stream: Stream, { maxFrameBytes }: FrameStreamOptions) {
@@ -55,7 +56,7 @@ export class FrameStream {
   }
 
   /**
-   * Returns the next frame's bytes, or undefined if the other side ended its stream between two frames.
+   * Returns the next frame's bytes, or undefined if the other side ended its side of the stream between two frames.
    * Only one call can wait at a time.
    *
    * @throws PotluckError `timeoutCode` after the timeout; `stream_cut` if the stream was reset or ended inside a frame;
@@ -141,9 +142,9 @@ export class FrameStream {
     if (error !== undefined || status === 'reset' || status === 'aborted') {
       this.#broken ??= error ?? new Error(`stream ${status}`)
     }
-    // The stream has ended only when all buffered bytes are delivered. This can be after `end`: the protocol
-    // negotiation can read more bytes than its own messages, and puts them back into the buffer. If the other side
-    // sends a short stream and closes it at once, these are all its bytes.
+    // The stream has ended only when all buffered bytes are delivered. This can be after the event `end`, because the
+    // protocol negotiation can read more bytes than its own messages. It puts the extra bytes back into the buffer. If
+    // the other side sends a short stream and closes it at once, the extra bytes are the whole stream.
     if (this.#stream.readableEnded && this.#stream.readBufferLength === 0) this.#ended = true
     this.#wake()
     if (status !== 'open' && status !== 'closing' && !this.closed.aborted) this.#closed.abort(this.#broken)

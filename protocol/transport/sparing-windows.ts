@@ -19,7 +19,9 @@ interface YamuxMuxer extends StreamMuxer {
   _newStream: (...of: readonly unknown[]) => YamuxStream
 }
 
-/** The state of an open stream. In earlier states the update has the flags that open the stream: do not delay it. */
+/**
+ * The state of an open stream. An update in an earlier state must not be delayed, because its flags open the stream.
+ */
 const ESTABLISHED = 3
 
 /** @param yamux the return value of `yamux()` */

@@ -16,8 +16,8 @@ import { parseFailure, type ErrorFrame } from './node-frame.ts'
  * - `prompt`: the prompt's token ids are not those that the model's template and tokenizer give for the request
  * - `continuation`: the answer does not begin with the ids in the request, or the first position is wrong
  * - `usage`: the token counts differ from the numbers of ids
- * - `finish`: the answer continues after its end, or its finish reason is not true. An example is an answer that the
- *   node cut short but that claims `stop`.
+ * - `finish`: the answer continues after its end, or its finish reason is false. For example, the node cut the answer
+ *   short but claims `stop`.
  */
 export type Violation = 'prompt' | 'continuation' | 'usage' | 'finish'
 

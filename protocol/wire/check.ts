@@ -3,7 +3,7 @@ import { fromBinary, type DescMessage, type MessageShape } from '@bufbuild/proto
 
 import { PotluckError, type ErrorCode } from '../errors.ts'
 
-/** Decodes one message and checks its fields. All failures have one code: it depends on the side that sent the message. */
+/** Checks the messages of one kind. All failures have the same code, which the constructor gets. */
 export class FieldCheck {
   readonly #code: ErrorCode
   readonly #message: string
@@ -13,7 +13,10 @@ export class FieldCheck {
     this.#message = message
   }
 
-  /** Drops unknown fields, which belong to a later version. Fails with `problem` if the bytes are not such a message. */
+  /**
+   * Decodes a message and drops unknown fields, which belong to a later version. Fails with `problem` if the bytes are
+   * not a message of this schema.
+   */
   decode<Schema extends DescMessage>(schema: Schema, bytes: Uint8Array, problem: string): MessageShape<Schema> {
     try {
       return fromBinary(schema, bytes, { readUnknownFields: false })

@@ -32,7 +32,10 @@ export interface GenerateRequest {
   requestId: Uint8Array
   /** SHA-256 of the GGUF file. */
   modelDigest: Uint8Array
-  /** A continuation also has the input: the node uses the continuation's ids, but an auditor renders the input. */
+  /**
+   * Required in a continuation too. The node that continues the answer uses the prompt ids of `continuation`, but the
+   * auditor renders the input.
+   */
   input: PromptInput
   sampling: SamplingParameters
   /** Maximum number of tokens of the whole answer, including those of a continuation. */
@@ -46,7 +49,7 @@ export interface GenerateRequest {
   credit: number
   /** The client may send the request and its answer to further nodes for audits, and put them into fraud proofs. */
   shareable: boolean
-  /** Another node's answer so far. The node continues it at position `answerTokens.length`. */
+  /** The answer so far, from another node. The node continues the answer at position `answerTokens.length`. */
   continuation?: { promptTokens: readonly number[]; answerTokens: readonly number[] }
 }
 

@@ -31,7 +31,7 @@ export function encodeFraudProof({ peerId, answers }: FraudProof): Uint8Array {
 }
 
 /**
- * Decodes a fraud proof and validates its form. `checkProof` of the client repeats the audits.
+ * Decodes a fraud proof and validates its form. It does not repeat the audits: `checkProof` of the client does.
  *
  * @throws PotluckError `protocol_violation` if the file is not valid
  */
@@ -44,7 +44,8 @@ export function decodeFraudProof(bytes: Uint8Array): FraudProof {
     peerId: parsePeerId(check, message.peerId),
     answers: message.answers.map((answer) => parseAnswerRecord(check, answer))
   }
-  // Each proof has exactly one encoding. Otherwise anyone could add meaningless bytes and make many files of one proof.
+  // Accepts only one encoding of a proof. Otherwise anyone could add meaningless bytes, and so make many different
+  // files from one proof.
   if (!equals(encodeFraudProof(proof), bytes)) check.fail('file', 'is not in canonical form')
   return proof
 }

@@ -3,9 +3,9 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 
 import {
   MAX_MESSAGES,
-  MAX_SCHEMA_BYTES,
   MAX_SCHEMA_ERROR_NAME,
   MAX_SCHEMA_JSON_DEPTH,
+  MAX_SCHEMA_LENGTH,
   MAX_TOOL_CALL_ID,
   MAX_TOOL_CALLS,
   MAX_TOOL_NAME,
@@ -108,7 +108,7 @@ function parseTools(check: FieldCheck, messages: readonly ToolMessage[]): Tool[]
     'tools',
     messages.reduce((sum, { parameters }) => sum + parameters.length, 0),
     0,
-    MAX_SCHEMA_BYTES
+    MAX_SCHEMA_LENGTH
   )
   const budget = { schemas: MAX_SCHEMA_NODES }
   const tools = messages.map(({ name, description, parameters, strict }): Tool => {
@@ -143,12 +143,12 @@ function parseChoice(check: FieldCheck, { mode, name }: ChoiceMessage, tools: re
 export function parseResponseFormat(check: FieldCheck, { type, schema }: FormatMessage): ResponseFormat {
   if (type === 'json_object') return { type }
   if (type !== 'json_schema') return check.fail('response_format', 'must be json_object or json_schema')
-  check.text('response_format', schema, MAX_SCHEMA_BYTES)
+  check.text('response_format', schema, MAX_SCHEMA_LENGTH)
   return { type, schema: parseSchema(check, 'response_format', schema, {}) }
 }
 
 function parseSchema(check: FieldCheck, field: string, text: string, options: SchemaOptions): JsonSchema {
-  // For a deeper schema, recursive code would overflow the stack.
+  // Recursive code would overflow the stack with a deeper schema.
   if (jsonDepth(text) > MAX_SCHEMA_JSON_DEPTH)
     check.fail(field, `must have at most ${MAX_SCHEMA_JSON_DEPTH} nested levels`)
   let schema: unknown

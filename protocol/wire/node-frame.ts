@@ -52,7 +52,7 @@ export type NodeFrame =
       load: Load
     }
   | { type: 'delta'; delta: TokenDelta }
-  /** `receipt`: a signed envelope, see receipt.ts. */
+  /** `receipt`: a signed envelope, see `openReceipt`. */
   | { type: 'done'; finishReason: FinishReason; usage: Usage; timings: Timings; load: Load; receipt: Uint8Array }
   /** `detail` names fields and limits. It never contains text of a prompt. */
   | { type: 'error'; code: WireCode; retryAfterMs?: number; load?: Load; detail: string }
@@ -137,7 +137,7 @@ function parseDelta({ tokens, text, reasoning, toolCalls, logprobs }: DeltaMessa
   const characters = [text, reasoning, ...toolCalls.flatMap((call) => [call.id, call.name, call.arguments])]
   const length = characters.reduce((sum, part) => sum + part.length, 0)
   if (tokens.length === 0 && length === 0) check.fail('delta', 'is empty')
-  // A delta can also have text that the node held back before. The limit has room for one more token for it.
+  // A delta can also have text that the node held back before. The limit allows one more token for this text.
   check.number('text', length, 0, MAX_TOKEN_BYTES * (tokens.length + 1))
   if (logprobs.length === 0) return delta
   if (logprobs.length !== tokens.length) check.fail('logprobs', 'must have one entry for each token')
@@ -185,7 +185,7 @@ function parseDone(message: DoneMessage): NodeFrame {
 export function parseFailure({ code, retryAfterMs, load, detail }: FailureMessage): ErrorFrame {
   return {
     type: 'error',
-    // An unknown code belongs to a later version of the protocol.
+    // An unknown code belongs to a later version of the protocol. `unsupported` makes the client try another node.
     code: isWireCode(code) ? code : 'unsupported',
     ...(retryAfterMs > 0 ? { retryAfterMs: Math.min(retryAfterMs, MAX_WAIT_MS) } : {}),
     ...(load === undefined ? {} : { load: parseLoad(load) }),

@@ -15,7 +15,7 @@ import {
   encodeRequest,
   MAX_ANSWER_TOKENS,
   MAX_LOGIT_BIAS,
-  MAX_SCHEMA_BYTES,
+  MAX_SCHEMA_LENGTH,
   PotluckError,
   type GenerateRequest,
   type JsonSchema
@@ -206,7 +206,7 @@ describe('an invalid request is refused, and the error names the field', () => {
       'schemas that are too large',
       {
         ...plain,
-        input: { messages: [HI], tools: [{ name: 'a', parameters: { title: 'x'.repeat(MAX_SCHEMA_BYTES) } }] }
+        input: { messages: [HI], tools: [{ name: 'a', parameters: { title: 'x'.repeat(MAX_SCHEMA_LENGTH) } }] }
       },
       'tools'
     ],
