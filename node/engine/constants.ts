@@ -1,18 +1,18 @@
-/** Every limit of the engine, with its reason. Times are in milliseconds. */
+/** The limits of the engine, each with its reason. Times are in milliseconds. */
 
 /** Generations at once. Each has its own context in memory, so a home machine has room for a few. */
 export const DEFAULT_SLOTS = 4
 /**
- * Default context of a slot, in tokens; less if the model's own context is smaller. With it, four slots of an 8B model
- * take 4 GiB. The 128 Ki tokens with which such models are trained would take sixteen times as much.
+ * Default context of a slot, in tokens; less if the model's own context is smaller. With this default, four slots of an
+ * 8B model take 4 GiB. Such models are trained with contexts of 128 Ki tokens, which would take sixteen times as much.
  */
 export const DEFAULT_CONTEXT_LENGTH = 8192
 
 /**
- * The most conversations that a node remembers by default, besides those in its slots. `npm run simulate -- selection
- * --seeds 6` measured how many of the later turns of chats find their prefix in memory: 7 % if a node remembers 0
- * conversations, 64 % with 8, 84 % with 16, 90 % with 32, and 92 % with 44. The other turns go to another node, because
- * the conversation's node is busy or gone.
+ * The most conversations that a node remembers by default, besides those in its slots. A simulation measured how many
+ * turns after the first find their conversation in the node's memory: 7 % if a node remembers 0 conversations, 64 %
+ * with 8, 84 % with 16, 90 % with 32, and 92 % with 44. The other turns go to another node, because the conversation's
+ * node is busy or gone. The command is `npm run simulate -- selection --seeds 6`.
  */
 export const MOST_REMEMBERED = 48
 /**
@@ -31,7 +31,10 @@ export const MOST_SEQUENCES = 256
  * 0.5B model (38 MB), less than the prefill of one token.
  */
 export const CONTEXT_PER_COPY = 64
-/** The shortest prefix that the engine copies. A shorter prefix saves less time than the wait for the lock takes. */
+/**
+ * The shortest prefix that the engine copies. A copy waits for the lock of the context, which takes longer than the
+ * evaluation of fewer tokens.
+ */
 export const LEAST_COPIED_TOKENS = 16
 /**
  * The most tokens with which a chat template opens an answer, such as `<|im_start|>assistant`. A prompt ends with these
@@ -41,12 +44,12 @@ export const OPENING_TOKENS = 8
 
 /**
  * Shortest time between two messages of one generation; a reader does not notice it. At 50 tokens per second each token
- * gets its own message; at 2,000 a message carries 40 tokens. Each message takes about 0.7 ms of processor time, in
- * node and client together, however many tokens it carries.
+ * gets its own message. At 2,000 tokens per second a message carries 40 tokens. Each message takes about 0.7 ms of
+ * processor time, in node and client together, however many tokens it carries.
  */
 export const DELTA_INTERVAL_MS = 20
 
-/** Longest time that an event waits for the next round of evaluations, if none begins. */
+/** Longest time that an event waits for the next round of evaluations. If no round begins, a timer sends the event. */
 export const OUTBOX_MS = 2
 
 /** After this many crashes within the window, the engine does not restart, because the model is the likely cause. */
@@ -62,7 +65,7 @@ export const STDERR_TAIL_BYTES = 4096
  * most 200 ms, including the messages to and from the process. Shorter slices cost more per token.
  */
 export const PREFILL_SLICE_MS = 195
-/** The first slice, before any measurement: 0.8 s on a machine that evaluates 20 tokens per second. */
+/** The first slice, before any measurement. It takes 0.8 s on a machine that evaluates 20 tokens per second. */
 export const FIRST_SLICE_TOKENS = 16
 /**
  * The size of a slice is a multiple of this, because llama.cpp's matrix kernels work in tiles. Measured for 128 tokens
@@ -71,9 +74,9 @@ export const FIRST_SLICE_TOKENS = 16
  */
 export const SLICE_STEP_TOKENS = 16
 /**
- * llama.cpp's matrix kernels take tokens in groups of at least this size. They evaluate the rest one by one, which
- * costs more per token: 127 tokens of a prompt take 7 % longer than 128. So the engine reuses up to 3 cached tokens
- * fewer, so that no rest remains.
+ * llama.cpp's matrix kernels evaluate tokens in groups of at least 4. If 1 to 3 tokens are left over, the kernels
+ * evaluate them one by one, which takes longer: a prompt of 127 tokens takes 7 % more time than a prompt of 128. To
+ * avoid this, the engine evaluates up to 3 cached tokens again, so that the number of tokens is a multiple of 4.
  */
 export const KERNEL_ROWS = 4
 /**
@@ -92,8 +95,8 @@ export const ONE_THREAD_MODEL_BYTES: number = 64 * 1024 * 1024
 /** The most sets of allowed tokens in the cache. A set takes 19 KB with a vocabulary of 150,000 tokens. */
 export const MASKS_KEPT = 512
 /**
- * The most bytes that the engine tries while it computes one such set. This takes about 200 ms, during which no other
- * answer continues. An ordinary schema needs about 100,000.
+ * The most bytes that the engine tries while it computes one set of allowed tokens. So many take about 200 ms, during
+ * which no other answer continues. An ordinary schema needs about 100,000.
  */
 export const MASK_STEPS = 1_000_000
 /** The most grammars in the cache. An application sends the same schema with many requests. */
@@ -104,5 +107,8 @@ export const GRAMMARS_KEPT = 64
  */
 export const MASKED_SAMPLERS = 4
 
-/** The most tokens of a text for an embedding; applications split longer texts. It takes 0.25 GiB for an 8B model. */
+/**
+ * The most tokens of a text for an embedding. Applications split longer texts. A context of this length takes 0.25 GiB
+ * for an 8B model.
+ */
 export const EMBED_CONTEXT_LENGTH = 2048

@@ -3,9 +3,9 @@
  * the scripted engine of the tests (`test/scripted-engine`) pass the same conformance suite
  * (`test/conformance/engine.ts`).
  *
- * Lifecycle of a generation: `tokenize`, then `generate`, then iterate the events; the last event is `done`. The caller
- * stops the evaluation and frees the slot when it ends the iteration early or aborts the signal. The engine has no
- * queue: the caller must not run more than `slots` generations at once.
+ * Lifecycle of a generation: call `tokenize`, then `generate`, then iterate the events until the last event, `done`. If
+ * the caller ends the iteration early or aborts the signal, the engine stops the evaluation and frees the slot. The
+ * engine has no queue: the caller must not run more than `slots` generations at once.
  */
 import type {
   Embeddings,
@@ -23,7 +23,7 @@ import type {
 export interface EngineModel {
   /** SHA-256 of the GGUF file, 32 bytes. */
   digest: Uint8Array
-  /** `user/repo:QUANT`. */
+  /** `user/repo:QUANT`, or the file's name without its extension. */
   name: string
   architecture: string
   parameters: number
@@ -90,7 +90,7 @@ export interface ScoreJob {
   constraint?: OutputConstraint
 }
 
-/** The 64 highest raw logits at one position, highest first; for equal logits the lower token id first. */
+/** The 64 highest raw logits at one position, highest first. Of equal logits, the lower token id is first. */
 export interface PositionScores {
   tokens: Uint32Array
   logits: Float32Array
@@ -128,7 +128,7 @@ export interface Engine {
   generate: (job: GenerateJob, signal?: AbortSignal) => Generation
   /** Evaluates prompt and answer in one prefill, and returns the scores at every answer position from `first` on. */
   score: (job: ScoreJob, signal?: AbortSignal) => Promise<PositionScores[]>
-  /** Returns the text and the end of an answer, exactly as `generate` would have. */
+  /** Returns the text and the end of an answer, exactly as `generate` finds them. */
   read: (job: ReadJob, signal?: AbortSignal) => Promise<ParsedAnswer>
   /**
    * Returns a vector of length 1 for each text. Throws `PotluckError` `context_length_exceeded` if a text is too long.

@@ -1,11 +1,12 @@
 /**
  * Remembers conversations that lost their slot to other requests.
  *
- * A context has two kinds of sequences. The engine evaluates requests on the slots. Each other sequence only stores a
- * conversation that was in a slot before. It is needed because another request often takes the slot before the person
- * sends the next message. When a request continues a stored conversation, the engine copies it back to a slot.
+ * A context has two kinds of sequences: slots and memory sequences. The engine evaluates requests on the slots. A
+ * memory sequence only stores a conversation that was in a slot before, because another request often takes the slot
+ * before the person sends the next message. When a request continues a stored conversation, the engine copies it back
+ * to a slot.
  *
- * This module only decides which sequence is copied where. The engine makes the copies; the simulator uses the same
+ * This module only decides which sequence is copied where. The engine makes the copies. The simulator uses the same
  * decisions to count how many conversations find their prefix.
  */
 
@@ -39,7 +40,7 @@ export class ConversationMemory<S extends SlotView> {
   readonly #least: number
   /** For each sequence, the number of the latest event that used or extended its content. Events are counted from 1. */
   readonly #usedAt = new Map<S, number>()
-  /** The tokens of the latest request in each slot. The slot's content after them is an answer. */
+  /** The tokens of the latest request in each slot. The tokens that follow them in the slot are its answer. */
   readonly #asked = new Map<S, readonly number[]>()
   #events = 0
 
@@ -59,7 +60,7 @@ export class ConversationMemory<S extends SlotView> {
     const best = chooseSlot(this.slots, tokens)
     if (best === undefined) return undefined
     const source = this.#longest(tokens, commonPrefix(best.cached, tokens) + this.#least)
-    // A copied conversation fits any slot, so only the position in the batch matters.
+    // If the engine copies a conversation, any free slot can take it. So only the slot's position in the batch matters.
     const slot = (source && chooseSlot(this.slots, [])) ?? best
     const target = this.#worthKeeping(slot, source === undefined ? tokens : []) ? this.#room(slot, source) : undefined
     if (target !== undefined) this.#usedAt.set(target, this.#used(slot))
@@ -99,8 +100,8 @@ export class ConversationMemory<S extends SlotView> {
 
   /**
    * Whether to copy the slot's content before the engine cuts it to its common prefix with the tokens. A copy has no
-   * use if the tokens continue the same conversation but omit the end of its last answer. For example, the client omits
-   * the reasoning, or asks for another answer. The conversation never uses that end again.
+   * use if the tokens continue the same conversation without the end of its last answer, because the conversation never
+   * uses that end again. For example, the client omits the reasoning, or asks for another answer.
    */
   #worthKeeping(slot: S, tokens: readonly number[]): boolean {
     const common = commonPrefix(slot.cached, tokens)
@@ -119,7 +120,8 @@ export class ConversationMemory<S extends SlotView> {
   }
 
   /**
-   * Whether another sequence begins with the same tokens: it has a later turn of the conversation, or `kept` is empty.
+   * Whether another sequence begins with all tokens of `kept`. Then the other sequence has a later turn of the same
+   * conversation, or `kept` is empty.
    */
   #isRedundant(kept: S): boolean {
     const others = [
@@ -139,7 +141,9 @@ export class ConversationMemory<S extends SlotView> {
   }
 }
 
-/** Compares from the end, because conversations with the same template and system message differ there. */
+/**
+ * Compares from the end, because conversations with the same template and system message begin with the same tokens.
+ */
 function startsWith(whole: readonly number[], beginning: readonly number[]): boolean {
   if (whole.length < beginning.length) return false
   for (let index = beginning.length - 1; index >= 0; index--) {

@@ -5,7 +5,7 @@ import type { SlotView } from './slots.ts'
 /** A slot that one request after another uses. */
 export interface Slot<S> extends SlotView {
   busy: boolean
-  /** Copies the content of another sequence. `cached` changes immediately, before the copy is done. */
+  /** Copies the content of another sequence to this slot. `cached` changes immediately, before the copy is done. */
   copy: (from: S) => Promise<void>
 }
 
@@ -23,8 +23,8 @@ export class SlotPool<S extends Slot<S>> {
   }
 
   /**
-   * Runs `work` on the best slot for these tokens. If a remembered sequence contains more of them, the pool copies it
-   * to the slot first.
+   * Runs `work` on the best slot for these tokens. If a remembered conversation shares a longer prefix with these
+   * tokens, the pool first copies it to the slot.
    *
    * @throws PotluckError `busy` if all slots are taken; the caller must not run more requests than there are slots
    */

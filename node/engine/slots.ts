@@ -23,10 +23,12 @@ export function commonPrefix(a: readonly number[], b: readonly number[]): number
 /**
  * Returns the best free slot for these tokens; undefined if all are busy.
  *
- * The worth of a slot is the number of cached tokens that the request reuses, minus the number that it overwrites. All
- * prompts of a template begin alike, so without the second number all conversations would go to the same slot. If no
- * slot has a positive worth, a slot next to a busy slot is better, because llama.cpp evaluates sequences together only
- * if their ids are consecutive (ids 0, 2, 4, 6 took 2.3 times as long as 0 to 3).
+ * The best slot is the slot with the highest worth. The worth is the number of the slot's cached tokens that the
+ * request reuses, minus the number that it overwrites. Without the second number, all conversations would go to the
+ * same slot, because all prompts of a template begin with the same tokens.
+ *
+ * If no slot has a positive worth, the best slot is next to a busy slot, because llama.cpp evaluates sequences together
+ * only if their ids are consecutive. Measured: ids 0, 2, 4 and 6 take 2.3 times as long as ids 0, 1, 2 and 3.
  */
 export function chooseSlot<S extends SlotView>(slots: readonly S[], tokens: readonly number[]): S | undefined {
   let best: S | undefined

@@ -6,7 +6,7 @@ export interface Piece {
   text: string | undefined
 }
 
-/** A model's vocabulary, as far as token ids are turned into text. */
+/** The part of a model's vocabulary that turns token ids into text. */
 export interface Vocabulary {
   /** The number of tokens. All ids are smaller. */
   readonly size: number

@@ -1,6 +1,6 @@
 /**
- * An answer while it is generated: it takes the logits at each position and returns tokens and text. All engines use
- * it, so stop sequences, limits and log-probabilities are the same in all of them. It uses no clock and no model.
+ * Generates one answer: takes the logits at each position, and returns tokens and text. All engines use this class, so
+ * stop sequences, limits and log-probabilities are the same in all of them. The class uses no clock and no model.
  */
 import {
   PotluckError,
@@ -20,7 +20,7 @@ import { AnswerText } from './text.ts'
 
 /** Raw logits at one position. */
 export interface PositionLogits extends TokenCandidates {
-  /** Natural logarithm of the sum of exp(logit) over the whole vocabulary; only if the request asked for it. */
+  /** Natural logarithm of the sum of exp(logit) over the whole vocabulary. Needed only for log-probabilities. */
   logNormaliser?: number
 }
 
@@ -50,7 +50,7 @@ export class SampledAnswer {
   #finished: FinishReason | undefined
 
   /**
-   * Replays the tokens of a resumed answer without their text, which the client already has.
+   * Replays the tokens of a resumed answer. It drops their text, because the client already has it.
    *
    * @throws PotluckError `context_length_exceeded` if the prompt fills the context, `invalid_request` if the prompt is
    *   empty or the grammar does not allow the tokens
@@ -87,7 +87,7 @@ export class SampledAnswer {
   /**
    * Returns the tokens that can come next; undefined for all.
    *
-   * @throws PotluckError `unsupported` if the grammar takes too long
+   * @throws PotluckError `unsupported` if it takes too long to compute them from the grammar
    */
   allowed(): TokenSet | undefined {
     return this.#grammar?.mask()

@@ -3,7 +3,7 @@ import { raceSignal } from 'race-signal'
 /** The number of tokens that a generation can still produce until the caller grants more. */
 export class Credit {
   #left: number
-  /** Resolves `available`, while it waits. */
+  /** Resolves the promise of `available`. */
   #wake: (() => void) | undefined
 
   constructor(tokens: number) {

@@ -1,6 +1,6 @@
 /**
- * Collects tokens into deltas. It sends the first token immediately, and later ones when `DELTA_INTERVAL_MS` have
- * passed since the last message. So a slow generation sends each token without delay, and a fast one needs fewer
+ * Collects tokens into deltas. It sends the first token immediately, and later tokens once `DELTA_INTERVAL_MS` have
+ * passed since the last delta. So a slow generation sends each token without delay, and a fast generation needs fewer
  * messages in this process, in the daemon and on the wire.
  */
 import type { TokenDelta, ToolCallDelta } from '@potluck/protocol'
@@ -32,7 +32,7 @@ export class Deltas {
     if (step.logprobs !== undefined) this.#logprobs.push(step.logprobs)
     const wait = this.#lastSent + DELTA_INTERVAL_MS - this.#now()
     if (wait <= 0) this.flush()
-    // The next token can take long. The timer limits the delay of this one.
+    // The next token can take a long time. The timer limits the delay of this token.
     else this.#timer ??= setTimeout(() => this.flush(), wait)
   }
 

@@ -4,7 +4,8 @@ import type { Vocabulary } from '../vocabulary.ts'
 import { AnswerText } from './text.ts'
 
 /**
- * Returns the text and the end of an answer. It uses the same code that made the text when the answer was generated.
+ * Returns the text and the end of an answer. A generation makes its text with the same classes, so the results are
+ * equal.
  */
 export function readAnswer(
   { answerTokens, stop, constraint }: ReadJob,

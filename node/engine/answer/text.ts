@@ -1,7 +1,6 @@
 /**
  * Turns the pieces of tokens into text. It holds back incomplete characters, and text that can become a stop sequence.
- * Its output is a function of the pieces alone, so a node that resumes an answer gets the same state from the same
- * pieces.
+ * The output depends only on the pieces. So a node that resumes an answer gets the same state from the same tokens.
  */
 import { concat } from 'uint8arrays/concat'
 import type { Piece } from '../vocabulary.ts'
@@ -71,7 +70,7 @@ export class AnswerText {
     return first
   }
 
-  /** Returns the length of the longest end of the pending text that is the beginning of a stop sequence. */
+  /** Returns the length of the longest suffix of the pending text that is a prefix of a stop sequence. */
   #possibleStop(): number {
     let longest = 0
     for (const stop of this.#stops) {

@@ -25,7 +25,7 @@ export interface LoadOptions {
   contextLength?: number
   threads?: number
   gpu: 'auto' | false
-  /** The file of an earlier load. It is not hashed again if it has not changed. */
+  /** The file of an earlier load. If the file has not changed since, its digest is not computed again. */
   known?: FileIdentity
 }
 

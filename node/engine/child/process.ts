@@ -74,7 +74,7 @@ export class EngineProcess {
   }
 
   send(message: ToChild): void {
-    // The callback ignores the error of a channel that closes now, because `ended` reports it.
+    // The callback ignores the error of a channel that closes now, because `ended` reports the end of the process.
     if (this.#child.connected) this.#child.send(message, () => undefined)
   }
 

@@ -1,6 +1,6 @@
 /**
- * The engine as the daemon sees it. The model runs in a supervised child process (`llama/child.ts`); this side sends
- * requests over IPC and receives the results and the events of generations.
+ * The engine as the daemon sees it. The model runs in a supervised child process (`llama/child.ts`). This class sends
+ * requests to it over IPC, and receives the results and the events of generations.
  */
 import { pushable } from 'it-pushable'
 import { PotluckError, type Embeddings, type PromptInput, type ParsedAnswer, type ReadJob } from '@potluck/protocol'
@@ -170,7 +170,9 @@ export class RemoteEngine implements Engine {
     }
   }
 
-  /** Sends a message about a request. If no process runs, it does nothing, because all requests have failed then. */
+  /**
+   * Sends a message about a request. Does nothing if no process runs, because all requests have already failed then.
+   */
   #notify(message: ToChild): void {
     if (this.status.state === 'ready') this.#supervisor.process.send(message)
   }
@@ -192,9 +194,9 @@ export interface GenerationControl {
 }
 
 /**
- * The reader's side of a generation that runs elsewhere, at its own speed. Events wait in a queue until the reader
- * takes them, and the credit limits the length of the queue. The generation starts when the iteration starts. The
- * iteration ends only after the slot is free.
+ * The reader's side of a generation that runs elsewhere and does not wait for the reader. Events wait in a queue until
+ * the reader takes them, and the credit limits the length of the queue. The generation starts when the iteration
+ * starts. The iteration ends only after the slot is free.
  */
 export class PushedGeneration implements Generation {
   readonly #job: GenerateJob
@@ -222,11 +224,13 @@ export class PushedGeneration implements Generation {
     if (event.type === 'done') this.end()
   }
 
-  /** Ends the iteration after the events that are already in the queue, with the error if there is one. */
+  /**
+   * Ends the iteration after the events that are already in the queue. If there is an error, the iteration throws it.
+   */
   end(error?: Error): void {
     this.#state = 'ended'
     this.#error = error
-    // The queue would drop its events if it got the error.
+    // `events.end(error)` would drop the events in the queue, so the iteration throws the error itself.
     this.#events.end()
     this.#ended.resolve()
   }

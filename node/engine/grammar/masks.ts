@@ -5,8 +5,8 @@ import { TokenSet } from './token-set.ts'
 import type { TokenTries } from './token-tries.ts'
 
 /**
- * The tokens that a state of a grammar allows. Results are cached: within a string, for example, most positions allow
- * the same tokens.
+ * Computes the tokens that a state of a grammar allows. It caches the results, because many states allow the same
+ * tokens. For example, most positions within a string do.
  */
 export class Masks {
   readonly #tries: TokenTries
@@ -17,8 +17,7 @@ export class Masks {
   }
 
   /**
-   * Returns the tokens after which a document is still possible. If the document can end, these include the tokens that
-   * end the answer.
+   * Returns the tokens that can come next. If the text can end here, they include the tokens that end the answer.
    *
    * @throws PotluckError `unsupported` if the computation would delay all other answers for too long
    */
@@ -80,7 +79,7 @@ function keyOf(way: Way): string {
   return room === undefined ? nearKey(way) : `${room} ${nearKey(way)}`
 }
 
-/** The number of characters that can follow, if the way is between two characters of a string. */
+/** The number of characters that can follow in a string; undefined if the way is not between two characters of one. */
 function roomOf({ terminal, state }: Way): number | undefined {
   return terminal instanceof JsonString ? terminal.room(state as number) : undefined
 }

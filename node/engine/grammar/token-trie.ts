@@ -1,10 +1,10 @@
 /**
- * A trie of the tokens by their bytes, so that one walk tries all tokens and tries each common prefix only once. It is
+ * A trie of the tokens by their bytes. One walk tries all tokens, and tries each common prefix only once. The trie is
  * stored as a sorted list, because 150,000 tokens as objects would take 40 MB.
  */
 import { step, type Ways } from '@potluck/protocol'
 
-/** A token and its bytes, of which there is at least one. */
+/** A token and its bytes, at least one byte. */
 export interface Spelling {
   token: number
   bytes: Uint8Array
@@ -33,7 +33,7 @@ export class TokenTrie {
     for (let index = 0; index < this.#spellings.length; index++) {
       const { token, bytes } = this.#spellings[index]!
       const shared = this.#shared[index]!
-      // The grammar refused a prefix that this spelling has in common with the one before.
+      // This token has a prefix in common with the token before it, and the grammar refused this prefix.
       if (index > 0 && shared >= states.length) continue
       states.length = shared + 1
       for (let at = shared; at < bytes.length; at++) {

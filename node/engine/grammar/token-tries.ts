@@ -13,14 +13,14 @@ export class TokenTries {
   readonly size: number
   /** The tokens that end the answer. */
   readonly ends: TokenSet
-  /** All tokens that can change the structure of a document. */
+  /** All tokens of at most `REACH` bytes. */
   readonly all: TokenTrie
-  /** The tokens of `all` that are not only characters of a string. */
+  /** The tokens of `all` that do not consist of whole characters of a string. */
   readonly structural: TokenTrie
   readonly #spellings: readonly Spelling[]
   /**
-   * For each token, its number of characters. 0 if a character is incomplete, or cannot be in a string without an
-   * escape.
+   * For each token, its number of characters. 0 if the token has more than `STRING_REACH` bytes, an incomplete
+   * character, or a character that a string can contain only as an escape.
    */
   readonly #characters: Uint16Array
   readonly #strings = new Map<number, TokenSet>()
@@ -55,7 +55,7 @@ export class TokenTries {
       .every((byte) => single.has(byte))
   }
 
-  /** Returns the tokens that are only characters of a string. Each has at most `room` characters. */
+  /** Returns the tokens that contain only characters of a string, at most `room` of them. */
   strings(room: number): TokenSet {
     const most = Math.min(room, STRING_REACH)
     return memo(this.#strings, most, () => {
@@ -69,9 +69,9 @@ export class TokenTries {
   }
 
   /**
-   * Splits the tokens by whether they can complete a marker that ends with this byte. `enders` is the trie of the
-   * tokens that contain the byte. `others` are the tokens without it, such as control tokens, but not the tokens that
-   * end the answer.
+   * Splits the tokens into two groups. `enders` are the tokens that contain `lastByte`: only they can complete a marker
+   * that ends with this byte. `others` are the tokens that do not contain it. The tokens that end the answer are in
+   * neither group.
    */
   free(lastByte: number): FreeTokens {
     return memo(this.#free, lastByte, () => {

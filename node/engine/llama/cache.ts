@@ -1,9 +1,10 @@
 /**
  * The types of the KV cache.
  *
- * On a processor, this code chooses types with which a token always has the same logits to the bit: if it is evaluated
- * alone, beside other sequences, or in a prompt. So another node resumes an answer exactly, and an audit on the same
- * kind of machine sees no noise.
+ * On a processor, this code chooses types with which the logits of a token are always the same to the bit. It does not
+ * matter whether llama.cpp evaluates the token alone, beside other sequences, or in a prompt. So another node resumes
+ * an answer exactly, and an audit on the same kind of machine sees no noise. There are two exceptions: models without
+ * flash attention, and heads whose size Q8_0 does not support, on processors other than x86.
  *
  * llama.cpp's attention has several code paths: for single tokens, for 64 tokens or more, and for long caches
  * (`ops.cpp`: `use_tiled`, `use_split_kv_path`). Without flash attention, it also has separate paths for one token and
@@ -27,7 +28,7 @@ export interface CacheType {
   flashAttention: boolean
 }
 
-/** Q8_0 packs this many values together, so the size of a head must be a multiple of it. */
+/** Q8_0 packs this many values together, so the size of a head must be a multiple of this number. */
 const BLOCK = 32
 
 export function cacheType(model: LlamaModel): CacheType {

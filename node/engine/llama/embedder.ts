@@ -1,4 +1,7 @@
-/** Computes embeddings in a separate context. The first request makes the context, because most nodes never get one. */
+/**
+ * Computes embeddings in a separate context. It makes the context only at the first request, which most nodes never
+ * get.
+ */
 import type { LlamaEmbeddingContext, LlamaModel } from 'node-llama-cpp'
 import { PotluckError, type Embeddings } from '@potluck/protocol'
 import { EMBED_CONTEXT_LENGTH } from '../constants.ts'
@@ -21,15 +24,15 @@ export class Embedder {
     this.#contextLength = Math.min(model.trainContextSize, EMBED_CONTEXT_LENGTH)
   }
 
-  /** The library does not support embeddings for models with both an encoder and a decoder. */
+  /** False for models with both an encoder and a decoder, because the library cannot compute their embeddings. */
   get supported(): boolean {
     const { hasEncoder, hasDecoder } = this.#model.fileInsights
     return !(hasEncoder && hasDecoder)
   }
 
   /**
-   * Uses the pooling that the model file specifies. If the file specifies none, the vector of a text is the vector of
-   * its last token, because only the last token depends on all others.
+   * Returns a vector for each text, with the pooling that the model file specifies. If the file specifies none, the
+   * vector of a text is the vector of its last token, because only the last token depends on all others.
    *
    * @throws PotluckError `context_length_exceeded` if a text is too long; the signal's reason, checked before each text
    */

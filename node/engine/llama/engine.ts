@@ -126,7 +126,7 @@ export class LlamaProcessEngine {
     checkTokens(job, this.#loaded.vocabulary.size)
     const { first: from = 0 } = job
     if (job.promptTokens.length === 0 || job.answerTokens.length <= from) return []
-    // The logits after the last token belong to the position after the answer.
+    // The last token is not evaluated, because the logits after it belong to the position after the answer.
     const allTokens = [...job.promptTokens, ...job.answerTokens].slice(0, -1)
     if (allTokens.length >= this.#loaded.model.contextLength) {
       throw new PotluckError('context_length_exceeded', 'prompt and answer do not fit the context of this model')

@@ -85,7 +85,7 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const fitting = async (): Promise<number> => conversationsFor(model, { slots, contextLength, cache }, file.sizeBytes)
   const context =
     options.remember === undefined
-      ? // If the default does not fit into memory, the node still serves the model.
+      ? // If the default does not fit into memory, the node serves the model and remembers no conversations.
         await create(await fitting()).catch(() => create(0))
       : await create(options.remember)
   const vocabulary = new LlamaVocabulary(model)
@@ -216,7 +216,7 @@ async function createContext(
   }
 }
 
-/** One core stays free, because a thread that shares its core with another program delays all other threads. */
+/** Leaves one core free, because a thread that shares its core with another program delays all other threads. */
 function defaultThreads(modelBytes: number): number {
   return modelBytes < ONE_THREAD_MODEL_BYTES ? 1 : Math.max(1, availableParallelism() - 1)
 }

@@ -1,8 +1,7 @@
 /**
  * Collects the events of generations on their way to the daemon. Each message takes about 60 us in this process, and
- * wakes the daemon, which runs on the same cores as llama.cpp. All answers would wait for messages that are sent
- * between two evaluations. So the outbox sends the events of a round together, while llama.cpp evaluates the next
- * round.
+ * wakes the daemon, which runs on the same cores as llama.cpp. A message between two evaluations would delay all
+ * answers. So the outbox sends the events of a round together, while llama.cpp evaluates the next round.
  */
 import type { FromChild } from '../child/messages.ts'
 import { OUTBOX_MS } from '../constants.ts'
@@ -26,7 +25,7 @@ export class Outbox {
   /** Adds an event, which the next `flush` sends. */
   push(id: number, event: EngineEvent): void {
     this.#events.push({ id, event })
-    // If an answer is done or waits for credit, there can be no next round. Then the timer sends the events.
+    // If no answer is active, there is no next round. Then the timer sends the events.
     this.#timer ??= setTimeout(() => this.flush(), OUTBOX_MS)
   }
 

@@ -32,8 +32,10 @@ export class PromptTokenizer {
   }
 
   /**
-   * @throws PotluckError `context_length_exceeded` if the input is too long. It is not tokenised first, because that
-   *   would delay all other answers. `unsupported` for a chat if the model has no template
+   * Returns the token ids of the input.
+   *
+   * @throws PotluckError `context_length_exceeded` if the input has too many bytes for the context. Such an input is
+   *   not tokenised, because that would delay all other answers. `unsupported` for a chat if the model has no template
    */
   tokenize(input: PromptInput): number[] {
     if (inputBytes(input) > this.#mostBytes) {
@@ -72,7 +74,8 @@ function spells(model: LlamaModel, vocabulary: Vocabulary, text: string): boolea
 }
 
 /**
- * Returns undefined if the file has no template, or one that cannot be parsed. Then the model only completes prompts.
+ * Returns the file's chat template; undefined if there is none or it cannot be parsed. Then the model only completes
+ * prompts.
  */
 function templateOf(model: LlamaModel, log: (text: string) => void): ChatTemplate | undefined {
   const source = model.fileInfo.metadata.tokenizer.chat_template

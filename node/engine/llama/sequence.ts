@@ -24,7 +24,7 @@ export class ContextSequence implements Slot<ContextSequence> {
   readonly #sequence: LlamaContextSequence
   readonly #parts: SequenceParts
   #cached: number[] = []
-  /** Made when it is needed, because its samplers take megabytes and a sequence that only remembers needs none. */
+  /** Made on first use, because its samplers take megabytes. A sequence that only stores a conversation needs none. */
   #lazyDecoder: Decoder | undefined
 
   constructor(id: number, sequence: LlamaContextSequence, parts: SequenceParts) {
@@ -37,7 +37,7 @@ export class ContextSequence implements Slot<ContextSequence> {
     return this.#cached
   }
 
-  /** Copies the content of another sequence. If that fails, this one is empty. */
+  /** Copies the content of another sequence to this one. If the copy fails, this sequence is empty. */
   async copy(from: ContextSequence): Promise<void> {
     this.#cached = [...from.cached]
     if (await copySequence(this.#sequence, from.#sequence, from.cached.length)) return

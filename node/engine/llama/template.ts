@@ -18,7 +18,7 @@ export type RenderedPart =
 // Noncharacters of Unicode, which no template contains.
 const OPEN = '\uFDD0'
 const CLOSE = '\uFDD1'
-/** If a template writes a text as JSON, it escapes this character. This shows that the text must be escaped too. */
+/** A template that writes a text as JSON escapes this character. This shows that the text must be escaped too. */
 const CONTROL = '\u0001'
 const PLACEHOLDER = new RegExp(`(?:${OPEN}|\\\\ufdd0)(bos|eos|\\d+)(${CONTROL}|\\\\u0001)?(?:${CLOSE}|\\\\ufdd1)`, 'u')
 
@@ -27,12 +27,12 @@ const PLACEHOLDER = new RegExp(`(?:${OPEN}|\\\\ufdd0)(bos|eos|\\d+)(${CONTROL}|\
  */
 const TODAY = '26 Jul 2024'
 /**
- * Replaces the function `strftime_now` of the library, which does not allow a second declaration of it. The empty
- * expression prevents the library from trimming the template's first line.
+ * Replaces the library's function `strftime_now` by an assignment in the template, because the library does not let the
+ * caller declare it again. The empty expression prevents the library from trimming the template's first line.
  */
 const PRELUDE = "{% set strftime_now = potluck_today %}{{ '' }}"
 
-/** Keywords of a schema whose strings are not text of the user, but names that templates compare. */
+/** Keywords of a schema whose strings are names. Templates compare them, so no placeholder may replace them. */
 const NAMES: ReadonlySet<string> = new Set(['type', 'required', '$ref'])
 
 export interface RenderOptions {
@@ -67,7 +67,7 @@ export class ChatTemplate {
     return rendered
   }
 
-  /** Returns undefined if the template refuses the conversation. */
+  /** Renders a chat. Returns undefined if the template refuses the conversation. */
   tryRender(
     messages: readonly ChatMessage[],
     { tools = [], prompt = true }: RenderOptions
@@ -122,7 +122,7 @@ function toFunction({ name, description = '', parameters }: Tool, hide: Hide): o
   }
 }
 
-/** Replaces every string within the value, except those under the keys in `keep`. */
+/** Replaces every string within the value by a placeholder, except the strings under the keys in `keep`. */
 function hideWords(value: unknown, hide: Hide, keep: ReadonlySet<string> = new Set()): unknown {
   if (typeof value === 'string') return hide(value)
   if (Array.isArray(value)) return value.map((item) => hideWords(item, hide, keep))
@@ -153,7 +153,7 @@ function placeholder(name: number | 'bos' | 'eos'): string {
 }
 
 function split(rendered: string, texts: readonly string[]): RenderedPart[] {
-  // The result alternates text and the two groups of the pattern.
+  // The pieces come in threes: text, then the two groups of the pattern.
   const pieces = rendered.split(PLACEHOLDER)
   const parts: RenderedPart[] = []
   for (let index = 0; index < pieces.length; index += 3) {

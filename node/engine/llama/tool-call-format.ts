@@ -1,6 +1,6 @@
 /**
  * Learns the format of a model's tool calls and reasoning from its chat template. It renders a conversation with a
- * known call; the text around the call is the format.
+ * known call. The text around the call in the result is the format.
  */
 import type { ChatMessage, Tool } from '@potluck/protocol'
 import { GENERIC_CALLS, type ChatFormat, type ReasoningFormat, type ToolCallFormat } from '../output/chat-format.ts'
@@ -21,7 +21,7 @@ const TOOL: Tool = {
 const QUESTION: ChatMessage = { role: 'user', content: 'probe' }
 const THINK = { open: '<think>', close: '</think>' }
 
-/** @param spells returns whether a text is visible in an answer. A marker that is a control token is not visible */
+/** @param spells returns whether a text is visible in an answer. For example, a control token is not visible */
 export function learnFormat(template: ChatTemplate, spells: (text: string) => boolean): LearnedFormat {
   const calls = knowsTools(template) ? callFormat(template) : undefined
   const native = calls !== undefined && spells(calls.opening) && spells(calls.closing)

@@ -1,14 +1,14 @@
 import { fork } from 'node:child_process'
 import { getLlama } from 'node-llama-cpp'
 
-/** The runtime of a GPU takes seconds to load. A driver that hangs must not delay the start for longer. */
+/** The runtime of a GPU takes seconds to load. A driver that hangs must not delay the start longer than this. */
 const PROBE_TIMEOUT_MS = 15_000
 
 /**
  * Returns the free memory of the GPUs in bytes; 0 if the prebuilt binaries support none of them.
  *
- * It runs this same file as a child process, because a process that queries a GPU takes some of the GPU's memory until
- * the process ends.
+ * The query runs in a child process (this same file), because a process that queries a GPU takes some of the GPU's
+ * memory until it ends.
  */
 export async function freeVideoMemory(): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>()

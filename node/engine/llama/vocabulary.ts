@@ -74,7 +74,7 @@ function byteLevel(text: string): Uint8Array {
   const bytes: number[] = []
   for (const character of text) {
     const byte = BYTE_OF_CHARACTER.get(character)
-    // A token that was added by hand can have characters outside the alphabet. They are not encoded.
+    // A token that was added by hand can have characters outside the alphabet. Such characters are written as they are.
     if (byte === undefined) bytes.push(...Buffer.from(character))
     else bytes.push(byte)
   }

@@ -10,7 +10,7 @@ import { GrammarState } from './grammar-state.ts'
 import { AnswerParser } from './parser.ts'
 import { requestGrammar } from './request-grammar.ts'
 
-/** The ids of tool calls are computed from this. So they are the same on every node that resumes an answer. */
+/** The values from which the ids of tool calls are computed. They are the same on every node that resumes an answer. */
 export interface CallContext {
   promptTokens: readonly number[]
   seed: bigint
@@ -20,7 +20,7 @@ export interface CallContext {
 export class ConstraintCompiler {
   readonly #vocabulary: Vocabulary
   readonly #format: ChatFormat
-  /** By constraint, as JSON. Plain text has no grammar. */
+  /** The key is the constraint as JSON. `root` is undefined for plain text. */
   readonly #grammars = new LRUCache<string, { root: GrammarNode | undefined }>({ max: GRAMMARS_KEPT })
   readonly #tries: TokenTries
   readonly #masks: Masks
@@ -37,14 +37,14 @@ export class ConstraintCompiler {
     return this.#tries.spellsAnything
   }
 
-  /** Returns undefined if the constraint allows any text. */
+  /** Returns the grammar at the start of an answer; undefined if the constraint allows any text. */
   grammar(constraint: OutputConstraint | undefined): GrammarState | undefined {
     if (constraint === undefined) return undefined
     const root = this.#rootOf(constraint)
     return root && new GrammarState(root, this.#vocabulary, this.#masks)
   }
 
-  /** Returns undefined if the whole answer is text. */
+  /** Returns the parser at the start of an answer; undefined if the whole answer is text. */
   parser(constraint: OutputConstraint | undefined, context: CallContext): AnswerParser | undefined {
     if (constraint === undefined) return undefined
     const { calls, reasoning } = this.#format

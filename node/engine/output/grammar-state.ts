@@ -20,12 +20,16 @@ export class GrammarState {
     return this.#ways === undefined
   }
 
-  /** Returns the tokens that can come next; undefined after a failure, which allows every token. */
+  /** Returns the tokens that can come next; undefined if the grammar has failed, because then it allows every token. */
   mask(): TokenSet | undefined {
     return this.#ways === undefined ? undefined : this.#masks.of(this.#ways)
   }
 
-  /** @throws PotluckError `unsupported` if the schema is too ambiguous */
+  /**
+   * Advances the state by one token.
+   *
+   * @throws PotluckError `unsupported` if the schema is too ambiguous
+   */
   accept(token: number): void {
     if (this.#vocabulary.isEnd(token)) return
     try {

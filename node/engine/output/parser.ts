@@ -1,11 +1,11 @@
 /**
- * Splits the text of an answer into content, reasoning and tool calls while it grows. Its output is a function of the
- * text alone, so a node that resumes an answer gets the same state from the same pieces.
+ * Splits the growing text of an answer into content, reasoning and tool calls. The output depends only on the text. So
+ * a node that resumes an answer gets the same state from the same text.
  */
 import type { ToolCallDelta } from '@potluck/protocol'
 import { bareOpening, type ReasoningFormat, type ToolCallFormat } from './chat-format.ts'
 
-/** What some text adds to the answer. */
+/** What a piece of text adds to the answer. */
 export interface Parts {
   text: string
   reasoning: string
@@ -22,8 +22,13 @@ export interface ParserOptions {
 }
 
 /**
- * The position within the answer. `start`: only blanks so far. `beforeReasoning` and `beforeContent`: only blanks so
- * far in the reasoning, or after it. `head`: in a call, before its arguments. `tail`: in a call, after its arguments.
+ * The position within the answer:
+ *
+ * - `start`: only blanks so far
+ * - `beforeReasoning`: in the reasoning, only blanks so far
+ * - `beforeContent`: before the content; the text so far is blank, or can become a call in a format without a marker
+ * - `head`: in a call, before its arguments
+ * - `tail`: in a call, after its arguments
  */
 type Place = 'start' | 'beforeReasoning' | 'reasoning' | 'beforeContent' | 'content' | 'head' | 'arguments' | 'tail'
 
@@ -59,6 +64,7 @@ export class AnswerParser {
     return bare && (this.#place === 'beforeContent' || (this.#place === 'head' && this.#calls === 0))
   }
 
+  /** Adds a piece of text. Returns the parts that are now certain. */
   push(text: string): Parts {
     const parts: Parts = { text: '', reasoning: '', calls: [] }
     this.#pending += text
@@ -168,7 +174,7 @@ export class AnswerParser {
   }
 }
 
-/** Returns the length of the longest end of the text that is the beginning of the marker. */
+/** Returns the length of the longest suffix of the text that is a prefix of the marker. */
 function partialLength(text: string, marker: string): number {
   let length = Math.min(marker.length - 1, text.length)
   while (length > 0 && !text.endsWith(marker.slice(0, length))) length--

@@ -17,8 +17,13 @@ import {
 import { bareOpening, type ChatFormat, type ReasoningFormat, type ToolCallFormat } from './chat-format.ts'
 
 /**
- * Returns the grammar; undefined for plain text. If the model reasons, the reasoning comes first. Then comes a
- * document, or a call if the request requires one. Otherwise comes text, in which the model can begin a call.
+ * Returns the grammar; undefined for plain text. If the model reasons, the reasoning comes first. The request decides
+ * what follows:
+ *
+ * - a required call: calls
+ * - a response format: a document
+ * - a response format and optional tools: a document or calls
+ * - optional tools: text, in which the model can begin calls
  */
 export function requestGrammar(
   constraint: OutputConstraint,
@@ -47,7 +52,7 @@ export function requestGrammar(
   return new Alternation(new FreeText('without', close), new Concatenation(new FreeText('until', close), text))
 }
 
-/** Text, until the model begins a call. */
+/** Text that can end with calls. */
 function orCalls(format: ToolCallFormat, called: GrammarNode): GrammarNode {
   const marker = format.opening.trim()
   if (marker === '') return new Alternation(new FreeText('unlike', bareOpening(format)), called)
@@ -63,7 +68,7 @@ function documentOf(format: ResponseFormat): GrammarNode {
   return compileSchema(format.type === 'json_object' ? { type: 'object' } : format.schema)
 }
 
-/** The calls, from after the opening to the end of the answer. */
+/** Everything after the opening: the calls and the closing. */
 function callsOf(tools: readonly Tool[], format: ToolCallFormat, several: boolean): GrammarNode {
   const call = new Alternation(...tools.map((tool) => callOf(tool, format)))
   const most = several && format.between !== undefined ? MAX_TOOL_CALLS : 1

@@ -1,11 +1,12 @@
 /**
- * Decides which sequences are evaluated together, in rounds. A round begins when every active sequence has asked for
- * its turn. A sequence asks for one token of an answer, or for the rest of a prompt, of which it gets a slice.
+ * Decides which sequences llama.cpp evaluates together, in rounds. A round begins when every active sequence has asked
+ * for its turn. A sequence asks to evaluate one token of an answer or the rest of a prompt. Of a prompt, it gets a
+ * slice.
  *
  * Two properties of node-llama-cpp 3.22 and llama.cpp make rounds necessary:
- * - llama.cpp evaluates sequences together only if their ids are consecutive. If it evaluates the tokens of seven
- *   sequences separately, this takes seven times as long as one token. The library puts requests into a batch in the
- *   order in which they arrive, so some sequence always misses the batch.
+ * - llama.cpp evaluates sequences together only if their ids are consecutive. To evaluate the tokens of seven sequences
+ *   separately takes seven times as long as one token. The library puts requests into a batch in the order in which
+ *   they arrive, so some sequence always misses the batch.
  * - While any request is queued, the library keeps the lock that a new request needs to prepare its cache. Without a
  *   pause between rounds, the new request would wait until all other answers end.
  *
@@ -20,7 +21,7 @@ import { SlicePace, type Demand } from './pace.ts'
 export interface Turn {
   /** The tokens that the sequence can evaluate now, at most as many as it asked for. If 0, it must ask again. */
   tokens: number
-  /** Reports the duration of the round's evaluation, which adjusts the next slices. Only the first report counts. */
+  /** Reports the duration of the evaluation, which adjusts the next slices. Only the first report of a round counts. */
   took: (elapsedMs: number) => void
 }
 
@@ -37,7 +38,7 @@ export class Batching {
   readonly #waiting = new Map<number, Waiting>()
   /** For each sequence, the cohort of its latest prompt. */
   readonly #cohorts = new Map<number, number>()
-  /** The newest cohort, which is the number of its first round. */
+  /** The newest cohort. A cohort has the number of its first round. */
   #cohort = -Infinity
   #round = 0
   #beginning = false
@@ -49,7 +50,7 @@ export class Batching {
 
   /** For `createContext`. */
   readonly options: BatchingOptions = {
-    // All sequences of a round queue their parts within the microtasks after its beginning.
+    // The sequences of a round queue their parts in microtasks after `#begin`. `nextTick` waits until all have done so.
     dispatchSchedule: (dispatch) => process.nextTick(dispatch),
     itemPrioritizationStrategy: ({ items }) => inOrder(items)
   }
@@ -106,10 +107,10 @@ export class Batching {
 }
 
 /**
- * Returns the items of answers, or the items of prompts if there are no answers, in the order of their sequences. The
- * library later asks again about the items that are not returned. If a batch had both, llama.cpp would evaluate one
- * token of each sequence together and then the rest of the prompts. The size of that rest would not fit the tiles of
- * its kernels.
+ * Returns the items of answers or, if there are none, the items of prompts, in the order of their sequences. The
+ * library asks again later about the items that are not returned. In a batch with both kinds, llama.cpp would evaluate
+ * one token of each sequence together, and then the remaining tokens of the prompts. Their number would not fit the
+ * tiles of its kernels.
  */
 function inOrder(items: readonly BatchItem[]): PrioritizedBatchItem[] {
   const answers = items.filter(({ tokens }) => tokens.length === 1)

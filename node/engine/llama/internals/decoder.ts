@@ -2,8 +2,8 @@
  * Evaluates tokens and returns raw logits.
  *
  * The library's public function, `controlledEvaluate`, makes a native sampler and a map of the results for each call.
- * This takes 30 us per token, 10 % of the time of a token on a tiny model. The decoder avoids it: it keeps its
- * samplers. `test/conformance/llama-internals.test.ts` compares the results of both.
+ * This takes 30 us per token, 10 % of the time of a token on a tiny model. The decoder keeps its samplers instead.
+ * `test/conformance/llama-internals.test.ts` compares the results of the decoder and of `controlledEvaluate`.
  */
 import { LRUCache } from 'lru-cache'
 import type { LlamaContextSequence } from 'node-llama-cpp'
@@ -13,11 +13,13 @@ import { MASKED_SAMPLERS } from '../../constants.ts'
 import type { TokenSet } from '../../grammar/token-set.ts'
 import { internalsOf, type NativeSample, type NativeSampler, type SequenceInternals } from './pinned.ts'
 
-/** With temperature 0 or without a temperature, the library would ignore the other options. */
+/**
+ * Options that do not change the logits. Without a temperature above 0, the library would ignore options like `topK`.
+ */
 const EVERY_OPTION = { temperature: 1, topP: 1, minP: 0, seed: 0 }
 
 export interface LogitsWanted {
-  /** Whether to sum over the whole vocabulary. This is slow, because the library also sorts the vocabulary. */
+  /** Whether to compute `logNormaliser`. This is slow, because the library also sorts the vocabulary. */
   normaliser: boolean
   /** Returns the allowed tokens; undefined: all. Called once for each position, in order. */
   allowed: () => TokenSet | undefined
@@ -83,8 +85,8 @@ export class Decoder {
   }
 
   /**
-   * Returns a sampler that sees only the tokens of the mask, because the logits of all others become minus infinity.
-   * The next call can reuse the sampler for another mask.
+   * Returns a sampler that sets the logits of all tokens outside the mask to minus infinity. The next call can reuse
+   * the sampler for another mask.
    */
   #maskedSampler(mask: TokenSet): NativeSampler {
     const known = this.#masked.get(mask)
@@ -112,8 +114,8 @@ export class Decoder {
 
 /**
  * Copies the content of another sequence. Copies happen in the order of the calls, and before any evaluation that is
- * requested later: the library takes the lock of the context immediately, and llama.cpp moves the bytes at its next
- * evaluation.
+ * requested later. The reason is that the library takes the lock of the context immediately. llama.cpp moves the bytes
+ * at its next evaluation.
  *
  * @param length the number of tokens in the other sequence
  * @returns whether it succeeded; if not, the content of the sequence is undefined
@@ -152,8 +154,7 @@ function positionLogits(sample: NativeSample | undefined): PositionLogits {
 }
 
 /**
- * Returns the sum over the vocabulary as `PositionLogits` defines it. The sample's sum is relative to the highest
- * logit.
+ * Returns `logNormaliser`, which `PositionLogits` defines. The sample has the sum of exp(logit - highest logit).
  */
 function logNormaliser(sample: NativeSample | undefined): number | undefined {
   const [highest, weight] = [sample?.[3]?.[1], sample?.[4]]

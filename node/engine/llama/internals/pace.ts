@@ -32,11 +32,11 @@ export class SlicePace {
    * Gives each answer one token, and each prompt an equal share of a slice. If a prompt needs less than its share, the
    * others get the rest.
    *
-   * Within a cohort, the first prompts wait until the later prompts have the same number of evaluated tokens. So
-   * requests that arrive milliseconds apart begin to answer in the same round. This is faster: a round with only one
-   * answer takes almost 40 % of the time of a round with eight answers. Measured with 8 streams on a 0.5B model: 65
-   * tokens per second if the answers begin in different rounds, 70 if they begin in the same round. A prompt does not
-   * wait for a later cohort. Otherwise a busy node would serve only the newest requests.
+   * Within a cohort, the first prompts wait until the later prompts have the same number of evaluated tokens. So if
+   * requests arrive milliseconds apart, their answers begin in the same round. This is faster, because a round with
+   * only one answer takes almost 40 % of the time of a round with eight answers. Measured with 8 streams on a 0.5B
+   * model: 65 tokens per second if the answers begin in different rounds, 70 if they begin in the same round. A prompt
+   * does not wait for a later cohort. Otherwise a busy node would serve only the newest requests.
    */
   divide(demands: readonly Demand[]): Division {
     const prompts = [...demands.keys()].filter((index) => demands[index]!.left > 1)
@@ -47,6 +47,8 @@ export class SlicePace {
       least.set(cohort, Math.min(done, least.get(cohort) ?? done))
     }
     const lead = (index: number): number => demands[index]!.done - least.get(demands[index]!.cohort)!
+    // Only the prompts with the fewest evaluated tokens of their cohort get a share. No share is larger than the
+    // smallest lead, so that these prompts do not overtake the waiting ones.
     const last = prompts.filter((index) => lead(index) === 0)
     const level = Math.min(...prompts.map(lead).filter((tokens) => tokens > 0))
     last.sort((a, b) => demands[a]!.left - demands[b]!.left)
@@ -55,8 +57,8 @@ export class SlicePace {
       const { left } = demands[index]!
       const share = Math.min(Math.max(1, Math.floor(whole / (last.length - place))), level)
       if (left >= share) {
-        // All longer prompts get the same share, because llama.cpp would evaluate the excess of a larger share
-        // separately.
+        // This prompt and all longer prompts get the same share. If one share were larger, llama.cpp would evaluate the
+        // additional tokens separately.
         for (const rest of last.slice(place)) shares[rest] = share
         break
       }
@@ -72,7 +74,7 @@ export class SlicePace {
    * @param tokens the number of tokens in the evaluation that belong to prompts
    */
   observe(tokens: number, elapsedMs: number): void {
-    // The last slice of a prompt can be smaller. It costs more per token, so it does not show the speed of whole
+    // The last slice of a prompt can be smaller. It takes longer per token, so it does not show the speed of whole
     // slices.
     if (tokens < this.#whole && elapsedMs <= PREFILL_SLICE_MS) return
     const ideal = (tokens * PREFILL_SLICE_MS) / Math.max(elapsedMs, 0.1)

@@ -1,8 +1,8 @@
 /**
  * The private parts of node-llama-cpp on which this folder depends, and the check that they exist.
  *
- * They can change with any release, so `package.json` pins the exact version. The engine runs both checks when it
- * starts: `checkVersion` before it loads the model, `checkShapes` once it has a context.
+ * These parts can change with any release, so `package.json` pins the exact version. The engine runs two checks when it
+ * starts: `checkVersion` before it loads the model, and `checkShapes` once it has a context.
  */
 import type { LlamaContextSequence } from 'node-llama-cpp'
 
