@@ -20,7 +20,7 @@ import { until } from './until.ts'
 /** The prompt's share of the context. Its prefill takes seconds on a CPU, and the context has room for an answer. */
 const LONG_PROMPT = 0.8
 const CONTEXT_LENGTH = 2048
-/** The abort comes at a random time of at most this after the start. One evaluation takes no longer. */
+/** Longest random delay between the start of the phase and the abort. One evaluation takes at most this long. */
 const SPREAD_MS = 200
 /** The first requests do not count: the engine learns in them how many tokens it may evaluate at once. */
 const WARM_UP = 2

@@ -1,6 +1,6 @@
 /**
- * How long a client that knows only one relay address needs to its first token, in a network of 20 nodes. Each node is
- * a process with its own engine. A cold client is a new libp2p node, and its time includes its creation. A warm client
+ * Measures how long a client needs until its first token, if it knows only the address of one relay. The network has 20
+ * nodes. Each node is a process with its own engine. A cold client is a new libp2p node, and its time includes its creation. A warm client
  * has already received an answer.
  */
 import { parseArgs } from 'node:util'
@@ -16,7 +16,7 @@ import { startBenchEngine } from './engine.ts'
 import { throughEngine, throughNetwork } from './first-token.ts'
 import { median, type BenchContext } from './report.ts'
 
-/** The published figures are for this number; `--nodes N` sets a smaller one for a quick look. */
+/** Default of `--nodes N`. The published figures are for this number. */
 const NODES = '20'
 const CLIENTS = 10
 /** Requests of each client after its first answer. */
@@ -79,7 +79,7 @@ interface Measurement {
   signal: AbortSignal
 }
 
-/** Searches the DHT until it has found every node. A search that finds fewer nodes counts too; `providers` shows it. */
+/** Searches the DHT for every node. `providers` is the number of nodes found: a search can end before it finds all. */
 async function findProviders(
   create: () => Promise<Network>,
   count: number,

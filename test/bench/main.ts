@@ -23,7 +23,7 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
   },
   'gateway-load': {
     args: '[MINUTES] [STREAMS]',
-    help: 'many streams at once through SDK and gateway: lost tokens, latency of a token, memory',
+    help: 'many streams at once through the SDK and the gateway: lost tokens, latency of a token, memory',
     load: () => import('./gateway-load.ts')
   },
   cancel: {
@@ -33,7 +33,7 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
   },
   discovery: {
     args: '[--nodes N]',
-    help: 'time from one relay address to providers, a card and a first token, among 20 node processes',
+    help: 'for a client that knows one relay address: time until it finds 20 nodes, a card and a first token',
     load: () => import('./discovery.ts')
   },
   audit: {

@@ -92,7 +92,7 @@ describe('the engine of llama.cpp', () => {
     expect(activeSlots).toBe(0)
   })
 
-  it('computes the same logits for tokens one by one, beside others, and as a prompt', async () => {
+  it('computes the same logits for a token whether it is evaluated alone, with other sequences or in a prompt', async () => {
     const engine = await start()
     const prompt = await engine.tokenize({ prompt: 'Once upon a time' })
     const logitBias = new Map([[2, -1000]])
@@ -106,7 +106,7 @@ describe('the engine of llama.cpp', () => {
       const scores = await engine.score({ promptTokens: prompt, answerTokens: tokens })
       const different = logprobs.filter(({ top }, position) => {
         const score = scores[position]!
-        // Scores have no normaliser, so only differences of logits can be compared. The tolerance is for rounding.
+        // Scores are logits that are not normalised, so only their differences can be compared. The tolerance is for rounding.
         return top.some(({ token, logprob }, rank) => {
           const difference = logprob - top[0]!.logprob - (score.logits[rank]! - score.logits[0]!)
           return token !== score.tokens[rank] || Math.abs(difference) > 1e-9
@@ -116,7 +116,7 @@ describe('the engine of llama.cpp', () => {
     }
   })
 
-  it('continues conversations that lost their slots with the same logits, to the bit', async () => {
+  it('gives bit-identical logits when it continues a conversation that lost its slot', async () => {
     const engine = await start({ slots: 2, remember: 4 })
     const fresh = await start({ slots: 1, remember: 0 })
     expect([engine.remembered, fresh.remembered]).toEqual([4, 0])
@@ -124,7 +124,7 @@ describe('the engine of llama.cpp', () => {
       const job = jobFor(await engine.tokenize({ messages }), { maxTokens: 40, topLogprobs: 20 })
       return { job, answer: await collect(engine.generate(job)) }
     }
-    // Two conversations use both slots at once, then two others do.
+    // First two conversations use both slots, then the other two.
     const round = async (chats: ChatMessage[][]): Promise<Array<Awaited<ReturnType<typeof ask>>>> => [
       ...(await Promise.all(chats.slice(0, 2).map(ask))),
       ...(await Promise.all(chats.slice(2).map(ask)))
@@ -135,7 +135,7 @@ describe('the engine of llama.cpp', () => {
     for (const turn of [1, 2]) {
       const answers = await round(chats)
       for (const { job, answer } of answers) {
-        // The engine with one slot had another conversation in it before.
+        // The only slot of `fresh` does not contain this conversation, so `fresh` evaluates the whole prompt.
         const { tokens, logprobs, usage } = await collect(fresh.generate(job))
         expect([answer.tokens, answer.logprobs]).toEqual([tokens, logprobs])
         expect(usage!.cachedTokens).toBeLessThan(20)
@@ -154,8 +154,8 @@ describe('the engine of llama.cpp', () => {
     const prompt = await engine.tokenize({ prompt: 'Once upon a time' })
     const order: string[] = []
     let late: Promise<unknown> | undefined
-    // Fills all slots, so that the late request must cut its slot's cache. The library needs a lock for this, which it
-    // also holds while it evaluates batches.
+    // Fills all slots, so that the engine must cut the cache of the slot that the late request gets. For this the library
+    // needs the lock that it also holds while it evaluates batches.
     for (let round = 0; round < engine.slots; round++) await collect(engine.generate(jobFor([...prompt, round + 50])))
     const answer = async (): Promise<void> => {
       const sampling = { ...jobFor(prompt).sampling, logitBias: new Map([[2, -1000]]) }
@@ -314,7 +314,7 @@ describe('prompts', () => {
     expect(skeleton(hostile)).toEqual(skeleton(honest))
   })
 
-  it('have no control tokens except the first if they are raw', async () => {
+  it('that are raw have no control tokens except the first', async () => {
     expect(skeleton(await engine.tokenize({ prompt: ATTACK }))).toEqual([0])
   })
 

@@ -35,7 +35,7 @@ function raw(url: string): Socket {
   return socket
 }
 
-test('a web page of another origin is refused, and one of an allowed origin is answered', async () => {
+test('a request from a web page of another origin is refused, unless the origin is allowed', async () => {
   const { url } = await gateway([await serving()], { origins: ['https://mine.example'] })
   const ask = async (headers: Record<string, string>): ReturnType<typeof answer> =>
     await answer(open(url, '/v1/chat/completions', headers), ASK)
@@ -58,7 +58,7 @@ test('a web page of another origin is refused, and one of an allowed origin is a
   ])
 })
 
-test('an unknown host name is refused (DNS rebinding), and an allowed one is answered', async () => {
+test('a request to an unknown host name is refused (DNS rebinding), unless the name is allowed', async () => {
   const { url } = await gateway([await serving()], { hosts: ['potluck.lan'] })
   const status = async (host: string): Promise<number | undefined> =>
     (await answer(open(url, '/v1/models', { host }, 'GET'))).response.statusCode

@@ -8,7 +8,7 @@ const TARGET = new URL('../../../scripts/simulate/audit-distribution.json', impo
 
 /**
  * Writes the probability of each cell (see `client/evidence/bins.ts`) for one token. For honest nodes, it counts the
- * tokens of all pairs of node and auditor together; for each cheat, those of all temperatures.
+ * tokens of all pairs of node and auditor together. For each cheat, it counts the tokens of all temperatures.
  */
 export async function writeDistribution(honest: readonly Audited[], cheated: readonly CheatedPool[]): Promise<void> {
   const pools = new Map<string, readonly Audited[]>([[HONEST, honest]])

@@ -1,4 +1,7 @@
-/** Honest nodes: every variation audits the answers of all variations. Reports the evidence and the false bans. */
+/**
+ * Audits of honest nodes. A variation is one honest way to compute, such as another number of threads. Every variation
+ * audits the answers of all variations. Reports the evidence and the false bans.
+ */
 import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
 import {
   haveSameArithmetic,
@@ -16,7 +19,7 @@ export interface HonestPool extends HonestAudit {
 
 /**
  * Tokens of one simulated honest peer: more than it takes to ban a cheating peer. For each pair of node and auditor,
- * one more peer has all answers of the pair.
+ * there is also one peer with all answers of the pair.
  */
 const PEER_TOKENS = 1000
 /** Factor on the noise, to simulate a machine that the calibration did not measure. */
@@ -63,8 +66,9 @@ function reportPeers({ report }: BenchContext, name: string, pools: ReadonlyArra
 }
 
 /**
- * The mean likelihood ratio of a token, fraud to honesty. Each alternative has its own ratio, and this is the highest
- * mean. If it is at most 1, evidence against honest nodes does not grow on average, so the test is valid.
+ * Returns the highest mean likelihood ratio of all alternatives. The likelihood ratio of a token is its probability for
+ * a cheating node, divided by its probability for an honest node. If the mean is at most 1, the expected evidence
+ * against an honest node does not grow.
  */
 function meanRatio(pool: readonly Audited[]): number {
   const cells = sumOf(pool)

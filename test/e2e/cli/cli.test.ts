@@ -161,7 +161,7 @@ describe('what a command learns about a node', () => {
     expect(stdout).toMatch(/complete: \d+ of \d+ answers?, the last \d+ s ago/)
   })
 
-  test('stays on one machine: the machine of the node lists the node as its own', async () => {
+  test('stays on one machine: on the machine of the node, the command lists the node as its own', async () => {
     const [node] = lines((await potluck(['nodes', '--no-mdns', '--json'], { home })).stdout)
     expect(node?.standing).toMatchObject([{ local: true }])
     const { stderr } = await potluck(['run', '--no-mdns', '--max-tokens', '2', 'x'], { home })
@@ -178,7 +178,7 @@ describe('what a command learns about a node', () => {
     expectOneLine(noPeer, 'nodes PEER --proof FILE')
   })
 
-  test('does not override --mode local, which excludes the node', async () => {
+  test('is not used with --mode local, which excludes the node', async () => {
     const { code, stderr } = await ask(['run', ...network, bootstrap, '--mode', 'local', 'x'])
     expect(code).toBe(1)
     expect(stderr).toContain("not the user's own")

@@ -29,7 +29,7 @@ async function network(honest: number): Promise<{ bootstrap: string[]; cheat: Po
 }
 
 async function connect(options: ClientOptions, serving: number): Promise<Client> {
-  // All nodes are probationary, and each gets requests, so that the client asks the malicious node soon.
+  // The client sends all requests to probationary peers, and all nodes are probationary. So it asks the malicious node soon.
   const parameters = { probationShare: 1, probationTokens: 150, auditAllowanceTokens: 1e6 }
   const client = await createClient({ mdns: false, reputation: { parameters }, ...options })
   onTestFinished(async () => await client.stop())
@@ -37,7 +37,7 @@ async function connect(options: ClientOptions, serving: number): Promise<Client>
   return client
 }
 
-/** Asks until the peer has this standing, at most 40 times. Returns the peers that answered. */
+/** Sends requests until the peer has this standing, at most 40. Returns the peers that answered. */
 async function askUntil(client: Client, peer: string, standing: string, shareable: boolean): Promise<string[]> {
   const peers: string[] = []
   const now = (): string | undefined => client.standing().find(({ peerId }) => peerId === peer)?.standing
@@ -51,7 +51,7 @@ async function askUntil(client: Client, peer: string, standing: string, shareabl
   return peers
 }
 
-test('own engine: private answers suffice to ban a malicious node, and the client asks it no more', async () => {
+test('own engine: audits of private answers lead to the ban of a malicious node, and the client no longer asks it', async () => {
   const { bootstrap, cheat, others } = await network(1)
   const client = await connect({ bootstrap, auditor: auditorOf(engine(HONEST)) }, 2)
   const judged: string[] = []
@@ -66,7 +66,7 @@ test('own engine: private answers suffice to ban a malicious node, and the clien
   expect([metadata.peerId, text]).toEqual([others[0]?.peerId.toString(), HONEST])
 })
 
-test('other nodes: two that agree suffice for a ban, with a proof that can be checked with its bytes and the model', async () => {
+test('other nodes: two auditors that agree suffice for a ban; checking the proof needs only its bytes and the model', async () => {
   const { bootstrap, cheat, others } = await network(2)
   const client = await connect({ bootstrap }, 3)
   const cheater = cheat.peerId.toString()

@@ -1,4 +1,4 @@
-/** Dials to one peer, with direct and relayed addresses, of which some do not work. */
+/** Dials one peer at direct and relayed addresses. Some of the addresses do not work. */
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'

@@ -96,7 +96,7 @@ test('the next request does not ask a node that asked for a pause', async () => 
   expect(counts(busy)).toEqual({})
 })
 
-test('a node whose engine fails is blamed, and another node replies', async () => {
+test('if the engine of a node fails, the node is blamed, and another node replies', async () => {
   const [failing, other] = (await start({}, {})) as [FakeNode, FakeNode]
   failing.embed = refusal('engine_failed')
   expect((await ask({ input: ['a'] })).peerId).toBe(other.peer)
@@ -104,7 +104,7 @@ test('a node whose engine fails is blamed, and another node replies', async () =
   expect(candidate(failing).inFlight).toBe(0)
 })
 
-test('the card of a node that is gone is dropped, and another node replies', async () => {
+test('if a node is gone, the client drops its card, and another node replies', async () => {
   const [gone, other] = (await start({}, {})) as [FakeNode, FakeNode]
   await gone.stop()
   expect((await ask({ input: ['a'] })).peerId).toBe(other.peer)

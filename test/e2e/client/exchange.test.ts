@@ -20,7 +20,7 @@ const PROTOCOL = '/test/exchange/1.0.0'
 const MAX_FRAME_BYTES = 1024
 /** Far longer than a busy machine needs. */
 const LONG_MS = 30_000
-/** The timeout of the phase whose timeout a test waits for. */
+/** For a test that waits for the timeout of one phase. */
 const SHORT_MS = 50
 const SMALL = Uint8Array.of(1, 2, 3)
 /** More bytes than the node's stream accepts while nothing reads it. */
@@ -69,7 +69,7 @@ afterAll(async () => {
 
 type Options = Partial<AskOptions<Uint8Array>> & { to?: Dialable }
 
-/** Without a request: the node sends the first frame. */
+/** Options of an exchange without a request: the node sends the first frame. */
 function defaults(): Omit<AskOptions<Uint8Array>, 'request'> {
   return {
     network,

@@ -1,4 +1,4 @@
-/** A node over real libp2p whose side of the protocol a test writes, and a DHT peer through which clients find it. */
+/** A node over real libp2p. The test writes the node's side of the protocol. Clients find it through a DHT peer. */
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPair } from '@libp2p/crypto/keys'
@@ -139,7 +139,7 @@ export class FakeNode {
     return encodeCardReply({ card: await this.card(), load: this.load })
   }
 
-  /** The node as a directory knows it that has just asked for its card. */
+  /** Returns what a directory knows about the node just after it received the node's card. */
   async known(): Promise<KnownNode> {
     const now = Date.now()
     const card = await openCard(await this.card(), { now })

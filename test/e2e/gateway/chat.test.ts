@@ -159,7 +159,7 @@ test('a caller that disconnects frees the slot', async () => {
   }
 })
 
-test('a failure in the middle of an answer is an event in the stream, which then has no [DONE]', async () => {
+test('after a failure in the middle of an answer, the stream has an error event and no [DONE]', async () => {
   let crash = false
   const engine = scripted({
     before: ({ position }) => (crash && position === 5 ? 'cut' : undefined)
@@ -188,7 +188,7 @@ test('if all nodes are busy, a 429 gives the shortest wait', async () => {
   await expect(first.text()).rejects.toThrow('abort')
 })
 
-test('if the node of an answer fails, another node continues the answer, which reports it; if all nodes fail, the error is a 502', async () => {
+test('if a node fails, another node continues, and the answer reports the failover; if all nodes fail, the error is a 502', async () => {
   let cuts = 0
   const cutting = (): ScriptedEngine =>
     scripted({ before: ({ kind, position }) => (kind === 'token' && position === 5 && cuts-- > 0 ? 'cut' : undefined) })

@@ -193,7 +193,7 @@ describe('a node', () => {
     expect(await found(dht, serving)).toMatchObject({ draining: true, models: [], addresses: [] })
   })
 
-  test('that starts before its bootstrap peer advertises its model when that peer starts', async () => {
+  test('starts without its bootstrap peer, and advertises its model when this peer starts', async () => {
     const key = await generateKeyPair('Ed25519')
     const first = await startRelay({ listen: [LOOPBACK], scope: 'local', privateKey: key, logger: silent })
     const [address = ''] = first.addresses()
@@ -208,7 +208,7 @@ describe('a node', () => {
     expect(await found(await joined([address]), serving)).toMatchObject({ draining: false })
   })
 
-  test('whose bootstrap peer restarts without its records advertises its model again', async () => {
+  test('advertises its model again if its bootstrap peer restarts and has lost its records', async () => {
     const key = await generateKeyPair('Ed25519')
     const first = await startRelay({ listen: [LOOPBACK], scope: 'local', privateKey: key, logger: silent })
     const [address = ''] = first.addresses()
@@ -222,7 +222,7 @@ describe('a node', () => {
     expect(await found(await joined([address]), serving)).toMatchObject({ draining: false })
   })
 
-  test('whose engine failed for good withdraws the model at once, and reports why', async () => {
+  test('withdraws the model at once if its engine has failed for good, and reports why', async () => {
     const start = await relay()
     const engine = scripted()
     const serving = await node(engine, { bootstrap: start.addresses() })

@@ -120,7 +120,7 @@ export async function caller(transports: NonNullable<Libp2pOptions['transports']
     ],
     services: { identify: identify(), ping: ping() },
     connectionManager: { inboundConnectionThreshold: 1000 },
-    // A ping waits behind an answer, and all peers share this process.
+    // A long timeout, because all peers share this process, and a ping can wait behind an answer.
     connectionMonitor: { pingTimeout: { minTimeout: 30_000 } }
   })
   onTestFinished(async () => await peer.stop())

@@ -53,7 +53,7 @@ describe('an honest answer', () => {
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
   })
 
-  test('with a schema that continues an earlier answer is measured from the first new token', async () => {
+  test('with a schema, continued from another answer: the audit measures only the new tokens', async () => {
     const format = { responseFormat: { type: 'json_schema' as const, schema: SCHEMA }, maxTokens: 100 }
     const whole = await serve(engine, peer, requestFor(engine, format))
     const { promptTokens, answerTokens } = whole.record
@@ -66,7 +66,7 @@ describe('an honest answer', () => {
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
   })
 
-  test('that continues an earlier answer is measured from the first new token', async () => {
+  test('continued from another answer: the audit measures only the new tokens', async () => {
     const whole = await serve(engine, peer, requestFor(engine))
     const { promptTokens, answerTokens } = whole.record
     const request = requestFor(engine, {
@@ -99,7 +99,7 @@ describe('an honest answer', () => {
 })
 
 describe('certain fraud', () => {
-  test('a token that the schema forbids has the margin infinity', async () => {
+  test('a token that the schema forbids has an infinite margin', async () => {
     const format = { responseFormat: { type: 'json_schema' as const, schema: SCHEMA }, maxTokens: 20 }
     const freely = (tokens: number[]): number[] => [...Buffer.from('It is ')].slice(0, tokens.length)
     const twist = { answerTokens: (tokens: number[]) => [...freely(tokens), ...tokens].slice(0, 20) }
@@ -143,7 +143,7 @@ describe('certain fraud', () => {
     expect((await auditAnswer(record, peer.peerId, engine)).violations).toEqual(['finish'])
   })
 
-  test('text that differs from the tokens is a misstatement, because the node did not sign it', async () => {
+  test('text that differs from the tokens is a misstatement, not a violation, because the node does not sign text', async () => {
     const { record, text } = await serve(engine, peer, requestFor(engine))
     const result = await auditAnswer(record, peer.peerId, engine, { received: { text: `${text}!` } })
     expect(result).toMatchObject({ violations: [], misstatements: ['text'] })
@@ -151,7 +151,7 @@ describe('certain fraud', () => {
 })
 
 describe('a record that differs from what the node signed', () => {
-  test('is refused, whichever part of it was changed', async () => {
+  test('is refused, for a change in any of its parts', async () => {
     const { record } = await serve(engine, peer, requestFor(engine))
     const other = await serve(engine, peer, requestFor(engine))
     const change = (bytes: Uint8Array): Uint8Array => bytes.map((byte, index) => (index === 40 ? byte ^ 1 : byte))

@@ -1,4 +1,4 @@
-/** Which answers the client audits, which auditor measures them, and what follows. */
+/** Which answers the client audits, which auditor measures them, and what the result changes. */
 import type { AnswerRecord, Audit } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
 
@@ -40,7 +40,7 @@ class World {
       ask: async (probed, _digest, ask) => {
         this.probes.push({ peer: probed, ask })
         const answer = this.answer(ask)
-        // A different context each time, or a mismatch would count only once.
+        // Each answer has another context. In the same context, a mismatch counts only once.
         return { ...answer, record: { ...answer.record, promptTokens: [this.probes.length] } }
       },
       isOwn: () => false,
@@ -72,17 +72,17 @@ function auditorThat(audit: (job: Parameters<Auditor['audit']>[0]) => Promise<Au
 }
 
 test("the user's own engine also audits answers that no other node may see, including the text that the node sent", async () => {
-  const heard: unknown[] = []
+  const received: unknown[] = []
   const auditor = auditorThat(({ received: said }) => {
-    heard.push(said)
+    received.push(said)
     return { ...HONEST, measured: Array.from({ length: 40 }, () => EXACT) }
   })
   const world = new World(await newPeer(), { auditor })
   world.auditing.answered(world.answer())
   // The audit does not delay the answer.
-  expect(heard).toEqual([])
+  expect(received).toEqual([])
   await world.auditing.idle()
-  expect(heard).toEqual([{ text: 'said' }])
+  expect(received).toEqual([{ text: 'said' }])
   expect(world.judged).toMatchObject([{ tokens: 40, before: 'probationary', after: 'probationary' }])
   expect(world.reputation.kept(world.peer.peerId.toString(), DIGEST)).toEqual([])
 })
@@ -91,7 +91,7 @@ test('mismatched tokens of several answers add up to a ban', async () => {
   const measured = Array.from({ length: 40 }, (_, index) => (index % 8 === 0 ? FAR : EXACT))
   const world = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, measured })) })
   for (let answers = 0; answers < 10 && world.standing !== 'banned'; answers++) {
-    // A different context each time, or the mismatches would count only once.
+    // Each answer has another context. In the same context, a mismatch counts only once.
     const answer = world.answer()
     world.auditing.answered({ ...answer, record: { ...answer.record, promptTokens: [answers] } })
     await world.auditing.idle()
@@ -99,7 +99,7 @@ test('mismatched tokens of several answers add up to a ban', async () => {
   expect(world.standing).toBe('banned')
 })
 
-test('a violation bans at once; a text that differs from the tokens is a protocol violation', async () => {
+test('a violation bans the node at once; text that differs from the tokens counts as a protocol violation', async () => {
   const violator = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, violations: ['prompt'] })) })
   violator.auditing.answered(violator.answer())
   await violator.auditing.idle()
@@ -125,7 +125,7 @@ test('an answer that cannot be compared or measured changes no score', async () 
 })
 
 test("the user's own node is not audited", async () => {
-  const auditor = auditorThat(() => expect.fail('it was audited'))
+  const auditor = auditorThat(() => expect.fail('the node was audited'))
   const world = new World(await newPeer(), { auditor, isOwn: () => true })
   world.auditing.answered(world.answer())
   await world.auditing.idle()
@@ -141,7 +141,7 @@ test('a client without the model and without other auditors neither audits nor p
 
 test('after a private question, the client sends the node a probe with the sampling options of the user', async () => {
   const [peer, ...others] = await Promise.all([newPeer(), newPeer(), newPeer()])
-  const auditors = others.map(({ peerId }) => ({ peerId, audit: () => expect.fail('it was asked') }))
+  const auditors = others.map(({ peerId }) => ({ peerId, audit: () => expect.fail('an auditor was asked') }))
   const world = new World(peer!, { otherAuditors: () => auditors })
   const { sampling } = world.answer().ask
   const mine = { ...sampling, temperature: 1.5, logitBias: new Map([[7, 3]]) }

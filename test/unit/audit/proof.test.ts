@@ -62,7 +62,7 @@ describe('a fraud proof', () => {
     expect(await checkProof(proofOf(honest), engine)).toMatchObject({ confirmed: false, convincing: false })
   })
 
-  test('is not stronger if it contains an answer twice', async () => {
+  test('does not become stronger if it contains the same answer twice', async () => {
     const [first] = cheated
     const once = await checkProof(proofOf(first!), engine)
     const twice = await checkProof(proofOf(first!, first!), engine)
@@ -70,7 +70,7 @@ describe('a fraud proof', () => {
     expect(twice.convincing).toBe(once.convincing)
   })
 
-  test('of a violation is certain', async () => {
+  test('that shows a violation is certain', async () => {
     const { record } = await serve(engine, peer, requestFor(engine), { promptTokens: (tokens) => tokens.slice(0, 9) })
     const finding = await checkProof(proofOf(record), engine)
     expect(finding).toMatchObject({ violations: ['prompt'], logEvidence: Infinity, confirmed: true, convincing: true })

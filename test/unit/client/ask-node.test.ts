@@ -1,4 +1,4 @@
-/** Like every other attempt, a probe counts as in flight, starts backoffs, and its outcome is recorded. */
+/** Probes are attempts like others: a probe counts as in flight, can start a backoff, and its outcome is recorded. */
 import { DEFAULT_TIMEOUTS } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 
@@ -13,7 +13,7 @@ import { accepted, delta, done, failure, scriptedSend, type ScriptedNode } from 
 const ASK = toAsk({ messages: [{ role: 'user', content: 'hello' }], maxTokens: 10 })
 const NODE = knownNode('peer')
 
-/** A world with one node, which answers every attempt like this. */
+/** A client that knows one node, which answers every attempt as the test says. */
 class World {
   readonly clock = new FakeClock()
   readonly directory = new FakeDirectory([NODE])

@@ -90,7 +90,7 @@ test('an answer with a failover logs its picks, its failure, its resumption and 
   )
 })
 
-test('a request that moves to another node logs from where it moves, and to where', async () => {
+test('a request that moves to another node logs both nodes', async () => {
   enable('potluck:client:*')
   expect(await answer(waiting, completing)).toBe(ANSWER[1])
   expectOnce(/potluck:client:generate move from …he-first to …e-second/, /potluck:client:select pick …e-second \(/)

@@ -8,7 +8,7 @@ import {
 } from '../../../node/engine/llama/internals/pinned.ts'
 import manifest from '../../../node/package.json' with { type: 'json' }
 
-/** The internals of a sequence, without any behaviour. */
+/** The private parts of a sequence, as functions that do nothing. */
 const internals = (): Record<string, unknown> => {
   const noop = (): void => undefined
   class AddonSampler {

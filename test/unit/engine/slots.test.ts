@@ -19,7 +19,7 @@ describe('the chosen slot', () => {
     expect(choice?.id).toBe(2)
   })
 
-  it('is not a slot with a long conversation of which only the beginning matches', () => {
+  it('is not a slot with a long conversation, if the prompt shares only the beginning with it', () => {
     expect(chooseSlot(slots(tokens(400, 2000), []), tokens(50, 1000))?.id).toBe(1)
   })
 

@@ -31,7 +31,7 @@ describe('a chat template', () => {
     expect(parts.filter(({ type }) => type === 'content')).toEqual([content('\uFDD01\uFDD1'), content('second')])
   })
 
-  it('without a system role gets the instructions in the first user message', () => {
+  it('without a system role: the system message becomes a part of the first user message', () => {
     const parts = new ChatTemplate(NO_SYSTEM).render([
       { role: 'system', content: 'Be brief.' },
       { role: 'user', content: 'Hello' }

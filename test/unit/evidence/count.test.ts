@@ -14,7 +14,7 @@ describe('tokens', () => {
     expect(cells[cellOf(0.5, 0)]).toBe(1)
     expect(cells[cellOf(0.2, 0.5)]).toBe(1)
     expect(mismatches).toHaveLength(1)
-    // The name depends on the context before the token, and on nothing else.
+    // The context of a mismatch depends only on the tokens before it, also if some of them are in the prompt.
     const [, same] = countTokens({ promptTokens: [1, 2, 3, 4], answerTokens: [5, 6, 9] }, [off, off, off]).mismatches
     expect(countTokens(answer, [exact, exact, off, exact]).mismatches[0]?.context).toBe(
       countTokens({ promptTokens: [1, 2, 3, 4], answerTokens: [5, 99] }, [exact, off]).mismatches[0]?.context
@@ -24,7 +24,7 @@ describe('tokens', () => {
 })
 
 describe('a repeated mismatch', () => {
-  test('counts once for its context', () => {
+  test('counts once in the same context, and again in another', () => {
     const measured = [exact, off, exact, exact]
     const once = withAudit(NO_EVIDENCE, answer, measured)
     const again = withAudit(once, answer, measured)

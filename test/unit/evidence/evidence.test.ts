@@ -64,7 +64,7 @@ describe('the honest histogram', () => {
 })
 
 describe('likelihood ratios', () => {
-  test('have the expectation 1 under the honest histogram, in every row', () => {
+  test('have the expectation 1 under the honest histogram, in every row (one row for each gap)', () => {
     for (const ratios of LOG_RATIOS) {
       HONEST.forEach((honest, gap) => expect(expectation(honest, row(ratios, gap))).toBeCloseTo(1, 4))
     }
@@ -80,7 +80,7 @@ describe('likelihood ratios', () => {
     }
   })
 
-  test('have at most the expectation 1 for every node whose margins are stochastically smaller', () => {
+  test('have an expectation of at most 1 for a node whose margins tend to be smaller than in the honest histogram', () => {
     const weights = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: OUTCOMES, maxLength: OUTCOMES })
     fc.assert(
       fc.property(fc.nat(BINS - 1), weights, (gap, moved) => {
@@ -95,7 +95,7 @@ describe('likelihood ratios', () => {
     )
   })
 
-  test('are close to 1 at a tie, for every token', () => {
+  test('are close to 1 if two tokens have almost equal scores', () => {
     for (const ratios of LOG_RATIOS) {
       const atTie = row(ratios, 0)
       expect(Math.abs(atTie[0]!)).toBeLessThan(0.5)
@@ -113,7 +113,8 @@ describe('evidence', () => {
   })
 
   test('equals the mean of the tests computed one by one', () => {
-    // One product for each alternative, share and beginning, weighted with 1 / (n (n + 1)).
+    // A test is one alternative, one share of cheated answers, and the number n of the answer at which the cheating begins.
+    // Its value is a product of ratios, and its weight is 1 / (n (n + 1)).
     const ratios = answers.slice(0, 6).map((cells) => answerRatios(cells).map(Math.exp))
     let mean = 0
     ALTERNATIVES.forEach((_, index) => {
@@ -130,7 +131,7 @@ describe('evidence', () => {
     expect(logEvidence(evidence)).toBeCloseTo(Math.log(mean + 1 / 7), 9)
   })
 
-  test('begins at 1, and falls at most to the weight of the tests that begin later', () => {
+  test('begins at 1, and after n exact answers is at least 1 / (n + 1)', () => {
     expect(logEvidence(NO_EVIDENCE)).toBeCloseTo(0)
     const exact = none()
     exact[cellOf(0.02, 0)] = 1000
@@ -141,7 +142,7 @@ describe('evidence', () => {
     }
   })
 
-  test('grows quickly even after a long honest past', () => {
+  test('grows quickly if a node begins to cheat after 2,000 honest answers', () => {
     const cheat = xorshift(6)
     let evidence = NO_EVIDENCE
     for (const cells of Array.from({ length: 2000 }, () => draw(60, HONEST, cheat)))
@@ -179,7 +180,7 @@ describe('evidence', () => {
     expect(stored).toEqual(straight)
   })
 
-  test('quarantines while it is at least 30, and bans permanently at 1,000', () => {
+  test('quarantines a node while it is at least 30, and bans it permanently at 1,000', () => {
     const flagrant = none()
     flagrant[cellOf(0.2, 0.2)] = 1
     const clean = none()
@@ -187,9 +188,9 @@ describe('evidence', () => {
     let evidence = NO_EVIDENCE
     while (verdict(evidence) === 'clear') evidence = withAnswer(evidence, flagrant)
     expect(logEvidence(evidence)).toBeGreaterThanOrEqual(Math.log(QUARANTINE))
-    let rehabilitated = evidence
-    while (verdict(rehabilitated) === 'quarantined') rehabilitated = withAnswer(rehabilitated, clean)
-    expect(verdict(rehabilitated)).toBe('clear')
+    let released = evidence
+    while (verdict(released) === 'quarantined') released = withAnswer(released, clean)
+    expect(verdict(released)).toBe('clear')
     while (verdict(evidence) !== 'banned') evidence = withAnswer(evidence, flagrant)
     expect(evidence.peak).toBeGreaterThanOrEqual(Math.log(BAN))
     for (let count = 0; count < 100; count++) evidence = withAnswer(evidence, clean)
@@ -210,7 +211,7 @@ describe('evidence', () => {
   })
 
   test.each(ALTERNATIVES.map((alternative, index) => ({ ...alternative, index })))(
-    'bans a node with noise of scale $scale at a share of $share of the positions',
+    'bans a node whose logits have noise of scale $scale at the share $share of the positions',
     ({ index }) => {
       const chance = xorshift(8 + index)
       const tilted = HONEST.map((honest, gap) => {
@@ -223,14 +224,14 @@ describe('evidence', () => {
     }
   )
 
-  test('bans few of 200 nodes that are as noisy as the honest histogram allows', () => {
+  test('bans at most 1 of 200 nodes that are as noisy as the honest histogram allows', () => {
     const chance = xorshift(7)
     const reached = Array.from({ length: 200 }, () => {
       let evidence = NO_EVIDENCE
       for (let count = 0; count < 100; count++) evidence = withAnswer(evidence, draw(50, HONEST, chance))
       return evidence.peak
     })
-    // By Ville's inequality at most 200 / 30 and 200 / 1000 on average.
+    // By Ville's inequality, on average at most 200 / 30 nodes reach 30, and at most 200 / 1000 nodes reach 1,000.
     expect(reached.filter((peak) => peak >= Math.log(QUARANTINE)).length).toBeLessThanOrEqual(7)
     expect(reached.filter((peak) => peak >= Math.log(BAN)).length).toBeLessThanOrEqual(1)
   })
@@ -247,6 +248,6 @@ test.each([
   [28, '1 in 10^12'],
   [1_191, '1 in 10^12'],
   [Infinity, '1 in 10^12']
-])('a logarithm of %d is stated as %s', (logOdds, text) => {
+])('evidence whose logarithm is %d is printed as %s', (logOdds, text) => {
   expect(chanceOfMistake(logOdds)).toBe(text)
 })

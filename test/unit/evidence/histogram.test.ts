@@ -1,4 +1,4 @@
-/** Turns the counts of a calibration into the histogram of honest nodes. */
+/** The histogram of honest nodes, which the calibration computes from its counts. */
 import { expect, test } from 'vitest'
 
 import { BINS, OUTCOMES } from '../../../client/evidence/bins.ts'
@@ -18,7 +18,7 @@ function counts(tokens: number, random: () => number): number[] {
 
 const tail = (row: readonly number[], bin: number): number => row.slice(1 + bin).reduce((sum, value) => sum + value, 0)
 
-test('every row is a distribution, and gives each margin at least twice the measured chance', () => {
+test('every row is a distribution, and gives each margin at least twice its measured frequency', () => {
   const cells = counts(40_000, xorshift(3))
   honestHistogram(cells).forEach((row, gap) => {
     const seen = cells.slice(gap * OUTCOMES, (gap + 1) * OUTCOMES)
@@ -28,7 +28,7 @@ test('every row is a distribution, and gives each margin at least twice the meas
   })
 })
 
-test('a margin that was never measured keeps a chance, which is smaller after more measurements', () => {
+test('a margin that was never measured has a probability above 0, which falls with more measurements', () => {
   const exact = (tokens: number): number[] =>
     Array.from({ length: BINS * OUTCOMES }, (_, cell) => (cell % OUTCOMES === 0 ? tokens : 0))
   const [few, many] = [honestHistogram(exact(1_000)), honestHistogram(exact(1_000_000))]

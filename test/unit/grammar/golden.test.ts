@@ -1,4 +1,4 @@
-/** The bytes that grammars allow after some texts. A change here changes the sampling contract. */
+/** The bytes that grammars allow after given texts. If a result changes, the sampling contract has changed. */
 import { begin, compileSchema, step, type JsonSchema, type Ways } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 

@@ -113,7 +113,7 @@ describe('the set of allowed tokens', () => {
     )
   })
 
-  test('includes all tokens in free text, except tokens that end the marker and continue wrongly', () => {
+  test('in free text up to a marker: includes all tokens, except tokens that complete the marker and then break the grammar', () => {
     const root = new Concatenation(new FreeText('until', '</think>'), new Literal('{'))
     const chances = fc.infiniteStream(fc.double({ min: 0, max: 0.999_999, noNaN: true }))
     fc.assert(
@@ -140,7 +140,7 @@ describe('the set of allowed tokens', () => {
     expect(masks.of(after(near, token('k>'))!).others()).toHaveLength(vocabulary.size - 1)
   })
 
-  test('includes all tokens in text that does not begin like a call', () => {
+  test('in free text that must not begin like a call: includes all tokens until the text begins so, then only the call', () => {
     const root = new Alternation(new FreeText('unlike', '{"name":'), new Literal('{"name":1'))
     const chances = fc.infiniteStream(fc.double({ min: 0, max: 0.999_999, noNaN: true }))
     fc.assert(
@@ -170,7 +170,7 @@ describe('the set of allowed tokens', () => {
     expect(masks.of(begun).others()).toHaveLength(vocabulary.size - 1)
   })
 
-  test('needs a token for every byte that JSON can contain', () => {
+  test('can spell any document only if each byte of JSON is a token', () => {
     expect(new TokenTries(vocabulary).spellsAnything).toBe(true)
     const without = (byte: number): Vocabulary => ({
       ...vocabulary,

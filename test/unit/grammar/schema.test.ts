@@ -144,7 +144,7 @@ describe('a grammar of a schema', () => {
     expect(after(list, `${'{"next":'.repeat(MAX_NESTING - 1)}{"`)).toBeUndefined()
   })
 
-  test('has few readings for a repeated schema, and throws for too many readings', () => {
+  test('merges equal alternatives, and throws if a text matches too many different alternatives', () => {
     const lists = (...items: object[]): JsonSchema => ({ anyOf: items.map((item) => ({ type: 'array', items: item })) })
     expect(after(lists({ $ref: '#' }, { $ref: '#' }), '['.repeat(20))!.list.length).toBeLessThan(10)
     const ambiguous = lists({ $ref: '#' }, { $ref: '#', title: 'another' })
@@ -190,7 +190,7 @@ describe('a schema beyond the subset', () => {
     expect(state?.mayEnd).toBe(true)
   })
 
-  test('is refused quickly, even if it is hostile', () => {
+  test('is refused quickly, even if it is made to take long', () => {
     let deep: unknown = {}
     for (let level = 0; level < 10_000; level++) deep = { items: deep }
     expect(checkSchema(deep)?.reason).toMatch(/deeper/)
@@ -200,7 +200,7 @@ describe('a schema beyond the subset', () => {
     const shared = { schemas: 10 }
     const one = { type: 'array', items: { enum: [1, 2, 3] } }
     expect([1, 2, 3].map(() => checkSchema(one, { budget: shared }) === undefined)).toEqual([true, true, false])
-    // Each of 60 schemas leads to 60 others: a few hundred schemas with hundreds of thousands of readings.
+    // Each of 60 alternatives refers to 60 others. So a small document has hundreds of thousands of alternatives.
     const many = (target: string): object => ({
       anyOf: Array.from({ length: 60 }, (_, index) => ({ $ref: target, title: String(index) }))
     })

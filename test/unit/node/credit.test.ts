@@ -55,8 +55,8 @@ test.each(['end', 'silence'] as const)(
   'with credit left there is no timeout: the stream continues with %s',
   async (then) => {
     const account = new CreditAccount(1, clock)
-    // The reader reads this property once before each wait. So when it reads it the third time, two waits have ended
-    // without an error.
+    // `readCredit` reads `emptyForMs` once before each wait. So after the third read, two waits have ended without an
+    // error.
     const looks = vi.spyOn(account, 'emptyForMs', 'get')
     const answered = new AbortController()
     const { reading } = read(stream([], then), account, answered.signal)

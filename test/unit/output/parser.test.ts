@@ -22,7 +22,7 @@ function parse(options: Omit<ParserOptions, 'callId'>, pieces: readonly string[]
     parsed.text += text
     parsed.reasoning += reasoning
     for (const { index, id, name, arguments: json } of calls) {
-      // The name comes once, before any arguments.
+      // Each call reports its name once, before its arguments.
       expect(id === undefined).toBe(name === undefined)
       expect(index).toBe(id === undefined ? parsed.calls.length - 1 : parsed.calls.length)
       if (id !== undefined && name !== undefined) parsed.calls.push({ id, name, arguments: '' })

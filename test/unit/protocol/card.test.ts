@@ -88,7 +88,7 @@ describe('card', () => {
     expect(await refusal(openCard(bytes, { now: plain.expiresAt }))).toContain('expires_at')
   })
 
-  test('is refused if it was signed further in the future than clocks drift', async () => {
+  test('is refused if its time is further in the future than the clocks of two peers can differ', async () => {
     const bytes = await signCard(plain, key)
     expect(await refusal(openCard(bytes, { now: NOW - CLOCK_SKEW_MS }))).toBe('accepted')
     expect(await refusal(openCard(bytes, { now: NOW - CLOCK_SKEW_MS - 1 }))).toContain('sequence')
@@ -126,7 +126,7 @@ describe('card', () => {
     }
   }
 
-  test('with any changed bit is refused or is still the same card', async () => {
+  test('with one changed bit is refused or is still the same card', async () => {
     const bytes = await signCard(plain, key)
     let refused = 0
     for (let bit = 0; bit < bytes.length * 8; bit++) {

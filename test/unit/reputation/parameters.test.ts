@@ -137,7 +137,7 @@ test.each(Object.entries(CASES) as Array<[Name, (typeof CASES)[Name]]>)('%s', (n
   }
 })
 
-test('the defaults are valid, and a parameter that exceeds its upper neighbour is refused', () => {
+test('the defaults are valid, and two parameters in the wrong order are refused', () => {
   expect(reputationParameters()).toEqual(DEFAULT_REPUTATION)
   expect(() => reputationParameters({ quarantineEvidence: 2_000 })).toThrow('banEvidence')
   expect(() => reputationParameters({ dayHalfLifeMs: 1_000 })).toThrow('recentHalfLifeMs')

@@ -26,7 +26,7 @@ test('probationary peers get no share while the budget cannot pay for their audi
   expect(reputation.probationShare()).toBeGreaterThan(0)
 })
 
-test('all answers of a probationary peer are audited; of an established peer fewer and fewer, down to the floor', () => {
+test('all answers of a probationary peer are audited; for an established peer the audited share falls to a minimum', () => {
   const reputation = reputationAt(new TestClock(), { auditAllowanceTokens: 1e6, auditBudget: 0 })
   const audited = (): number => {
     let count = 0
@@ -49,7 +49,7 @@ test('all answers of a probationary peer are audited; of an established peer few
   expect(shares[2]).toBe(0.05)
 })
 
-test('a cost above the budget is refused, and the budget does not change', () => {
+test('a cost above the audit budget is refused, and the budget does not change', () => {
   const reputation = reputationAt(new TestClock(), { auditAllowanceTokens: 1_000 })
   expect(reputation.takeBudget(1_001)).toBe(false)
   expect(reputation.takeBudget(1_000)).toBe(true)

@@ -56,7 +56,7 @@ test('failures lose their weight within days, not within minutes', () => {
   expect(mean()).toBeGreaterThan(0.75)
 })
 
-test('evidence does not grow when the clock is set back', () => {
+test('if the clock is set back, the weights of earlier answers do not grow', () => {
   const { answer, cut, clock, mean } = peer()
   answer(5)
   cut(1)

@@ -27,7 +27,7 @@ test('a request never moves to a probationary or resting node', () => {
   }
 })
 
-test('the remaining wait is the rest of the reported wait, then 0, then the time since the reported wait was over', () => {
+test('the remaining wait is the rest of the reported wait, then 0; for an overdue token it is the time since the wait ended', () => {
   const prefillMs = from.predicted.ttftMs - from.predicted.waitMs
   expect(remainingWaitMs(from, 5_000, 1_040)).toBe(4_000)
   expect(remainingWaitMs(from, 5_000, 5_040 + prefillMs)).toBe(0)

@@ -1,4 +1,4 @@
-/** The candidates of one request, in virtual time: which node is asked next, when, and what is thrown when none is left. */
+/** The candidates of one request, in virtual time: which node is asked next and when, and the error if none is left. */
 import { formatDigest, PotluckError, type ErrorCode, type ModelCard } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
@@ -92,7 +92,7 @@ describe('the next node', () => {
     expect(world.asked).toEqual(['known', 'new'])
   })
 
-  test('is not asked if another node cannot help', async () => {
+  test('is not asked if no other node can help', async () => {
     for (const code of ['invalid_request', 'aborted', 'caller_stalled'] as const) {
       const world = new World(three())
       expect(await world.exhaust(world.pool(), [code])).toMatchObject({ code, peer: 'fast' })
@@ -100,7 +100,7 @@ describe('the next node', () => {
     }
   })
 
-  test('is not asked after the most attempts that a request may make', async () => {
+  test('is not asked if the request has used all its attempts', async () => {
     const world = new World(Array.from({ length: 2 * MAX_ATTEMPTS }, (_, index) => serving(`peer-${index}`, 10)))
     expect((await world.exhaust(world.pool(), ['engine_failed'])).code).toBe('engine_failed')
     expect(world.asked).toHaveLength(MAX_ATTEMPTS)

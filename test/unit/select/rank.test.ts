@@ -62,7 +62,7 @@ test("the node with the conversation's prefix in its cache comes first, unless i
   expect(peers(ranked([candidate('other'), busy], {}, work))[0]).toBe('other')
 })
 
-test('the client rarely asks an unreliable node, but not never', () => {
+test('the client asks an unreliable node rarely, but sometimes', () => {
   const random = seeded(7)
   const all = [candidate('good'), candidate('bad', { reliability: { alpha: 1, beta: 3 } })]
   const firsts = Array.from({ length: 400 }, () => peers(ranked(all, { random }))[0])
@@ -76,7 +76,7 @@ test('the client rarely asks an unreliable node, but not never', () => {
   expect(fair.length).toBeGreaterThan(40)
 })
 
-test('probationary peers get their share and no more while an established peer is known', () => {
+test('while an established peer is known, probationary peers get only their share', () => {
   const random = seeded(3)
   const unknown = Array.from({ length: 20 }, (_, index) =>
     candidate(`unknown-${index}`, { ...UNKNOWN, model: BOASTFUL })
@@ -89,7 +89,7 @@ test('probationary peers get their share and no more while an established peer i
   expect(Array.from({ length: 200 }, () => first(0))).not.toContain('probation_share')
 })
 
-test('without established peers, the peer with the most audited tokens comes first, a peer with a pending audit last', () => {
+test('without established peers, the peer with the most audited tokens comes first, and a peer with a pending audit last', () => {
   const all = [
     candidate('unknown', UNKNOWN),
     candidate('slow', { ...UNKNOWN, model: { prefillTokensPerSecond: 50, decodeTokensPerSecond: 2 } }),

@@ -200,7 +200,7 @@ test('a complete reply without tokens counts as a success and ends the backoff',
   expect(world.counts('a')).toMatchObject({ served: { count: 1 } })
 })
 
-test('an audit for this client is counted, and does not make a node look reliable', () => {
+test('an audit that a node does for this client is counted, but does not raise its reliability', () => {
   const world = new World()
   const node = world.node('a')
   const before = world.reputation.score('a', DIGEST).reliabilityMean
@@ -210,7 +210,7 @@ test('an audit for this client is counted, and does not make a node look reliabl
 })
 
 test.each(['unsupported', 'first_token_timeout', 'stream_cut'] as const)(
-  'an audit that ends with %s costs the node neither its card nor its score',
+  'if an auditor fails with %s, the client keeps its card and its score',
   (code) => {
     const world = new World()
     const before = world.reputation.score('a', DIGEST).reliabilityMean
@@ -221,7 +221,7 @@ test.each(['unsupported', 'first_token_timeout', 'stream_cut'] as const)(
   }
 )
 
-test('an audit that cannot be delivered drops the card', () => {
+test('if the client cannot reach an auditor, it drops the card', () => {
   const world = new World()
   world.begin(world.node('gone'), 'audit').failed({ code: 'dial_failed', retryAfterMs: undefined })
   expect(world.evicted).toEqual(['gone'])

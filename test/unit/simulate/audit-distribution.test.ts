@@ -1,6 +1,6 @@
 /**
- * The distribution from which the simulator draws its audits. It was measured. The client's real evidence must be able
- * to distinguish honest nodes from cheating nodes with it.
+ * The measured distribution from which the simulator draws its audits. With it, the client's real evidence must be able
+ * to distinguish honest nodes from cheating nodes. An alternative is one assumption about how a cheating node computes.
  */
 import { describe, expect, test } from 'vitest'
 import { BINS, OUTCOMES } from '../../../client/evidence/bins.ts'
@@ -21,13 +21,13 @@ describe.each(Object.entries(distribution))('%s', (name, shares) => {
     expect(mean(shares, () => 1)).toBeCloseTo(1, 3)
   })
 
-  test.skipIf(name === HONEST)('makes the evidence grow on average, for at least one alternative', () => {
+  test.skipIf(name === HONEST)('makes the evidence for at least one alternative grow on average', () => {
     const growth = LOG_RATIOS.map((ratios) => mean(shares, (cell) => ratios[cell]!))
     expect(Math.max(...growth)).toBeGreaterThan(0)
   })
 })
 
-test('against honest nodes, the evidence of no alternative grows on average', () => {
+test('for honest nodes, the mean likelihood ratio of every alternative is below 1', () => {
   const shares = distribution[HONEST]!
   for (const ratios of LOG_RATIOS) expect(mean(shares, (cell) => Math.exp(ratios[cell]!))).toBeLessThan(1)
 })

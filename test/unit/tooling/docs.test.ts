@@ -27,8 +27,8 @@ test('every path in ARCHITECTURE.md exists', () => {
 })
 
 /**
- * Some files are reached through a stream, an interface or an IPC channel, not through an import. Each has here the
- * file that both sides import.
+ * Some files are reached through a stream, an interface or an IPC channel, not through an import. The value is
+ * the file that both sides import.
  */
 const MEETING_POINTS: Readonly<Record<string, string>> = {
   'node/serve/serve.ts': 'protocol/transport/frame-stream.ts',

@@ -56,5 +56,5 @@ export async function workOf({ nodes }: CrumbNetwork): Promise<{ active: number;
   }
 }
 
-/** How to wait for changes on nodes. They take milliseconds, but longer on a busy machine. */
+/** How to wait for a change on a node. A change takes milliseconds, but longer on a busy machine. */
 export const POLL = { timeout: 20_000, interval: 5 }
