@@ -24,6 +24,7 @@ import { askOnce, refusal } from './network/exchange.ts'
 import type { Network } from './network/network.ts'
 import {
   CandidatePool,
+  SHORT_WORKLOAD,
   type PoolContext,
   type PooledRequest,
   type RankedCandidate,
@@ -57,7 +58,7 @@ export interface EmbedContext extends Omit<PoolContext, 'selector'> {
 /** @throws PotluckError `invalid_request`, `no_providers`, or the last node's failure */
 export async function embed({ model = 'auto', input }: EmbedOptions, context: EmbedContext): Promise<EmbedResult> {
   const batches = toBatches(input)
-  const request = new EmbedRequestState(parseModelSelector(model), input)
+  const request = toPooled(parseModelSelector(model), input)
   const pool = new CandidatePool(request, context)
   const vectors: Float32Array[] = []
   let promptTokens = 0
@@ -87,27 +88,17 @@ export async function embed({ model = 'auto', input }: EmbedOptions, context: Em
   }
 }
 
-/** The request, as the pool sees it. Vectors cannot be audited, because no node signs them. */
-class EmbedRequestState implements PooledRequest {
-  readonly features = ['embeddings'] as const
-  readonly maxTokens: undefined
-  /** After the first batch: the digest that computed it. */
-  model: ModelSelector
-  readonly #promptTokens: number
-
-  constructor(model: ModelSelector, input: readonly string[]) {
-    this.model = model
-    const longest = Math.max(...input.map((text) => text.length))
-    this.#promptTokens = Math.ceil(longest / CHARACTERS_PER_TOKEN)
-  }
-
-  workload(): ReturnType<PooledRequest['workload']> {
-    const promptTokens = this.#promptTokens
-    return { promptTokens, answerTokens: 1, maxTokens: undefined, prefixKeys: [], auditable: false }
-  }
-
-  acceptAnyModel(): boolean {
-    return false
+/** The request, as the pool sees it. After the first batch, `model` is the digest that computed it. */
+function toPooled(model: ModelSelector, input: readonly string[]): PooledRequest & { model: ModelSelector } {
+  const longest = Math.max(...input.map((text) => text.length))
+  // No node signs vectors, so they cannot be audited.
+  const work = { ...SHORT_WORKLOAD, promptTokens: Math.ceil(longest / CHARACTERS_PER_TOKEN) }
+  return {
+    model,
+    features: ['embeddings'],
+    maxTokens: undefined,
+    workload: () => work,
+    acceptAnyModel: () => false
   }
 }
 

@@ -1,7 +1,8 @@
 /** (state, observation, now) -> state. Pure. Returns the same object if the observation changes nothing. */
+import { ERROR_POLICY } from '@potluck/protocol'
+
 import type { Complete, Observation } from './observation.ts'
 import type { ReputationParameters } from './parameters.ts'
-import { penaltyOf, penaltyWeight } from './penalty.ts'
 import { addOutcome } from './reliability.ts'
 import { addLateness, addTimes } from './speed.ts'
 import type { Cause, Ban, Integrity, PeerState } from './state.ts'
@@ -27,9 +28,9 @@ export function observe(
       return speed === state.speed ? state : counted({ ...state, speed }, 'late', now)
     }
     case 'failed': {
-      const penalty = penaltyOf(observation.code)
+      const { penalty } = ERROR_POLICY[observation.code]
       if (penalty === undefined) return state
-      const outcome = { complete: 0, failed: penaltyWeight(penalty, parameters) }
+      const outcome = { complete: 0, failed: parameters[`${penalty}Penalty`] }
       const reliability = addOutcome(state.reliability, outcome, parameters, now)
       return counted({ ...state, reliability }, penalty, now)
     }

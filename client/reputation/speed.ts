@@ -82,14 +82,13 @@ const MAX_WEIGHT = 50
  * collection and the retransmission of a lost packet all take less time.
  */
 const LEAST_STALL_MS = 1_200
-/**
- * A stall is longer than this many times the longest gap of an answer of this peer. That gap is the average over
- * its answers, plus this many deviations.
- */
+/** The longest gap to expect of a peer: the average of the longest gaps of its answers, plus this many deviations. */
+const GAP_DEVIATIONS = 3
+/** A silence is a stall if it is longer than this many times the longest gap to expect of this peer. */
 const LONGEST_GAPS = 3
 /**
- * A stall is longer than this many times the usual gap of the current answer. In that time another node can
- * evaluate the prompt.
+ * A silence is a stall only if it is longer than this many times the usual gap of the current answer, too. In that time
+ * another node can evaluate the prompt.
  */
 const USUAL_GAPS = 20
 
@@ -104,10 +103,8 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
   const uncached = Math.max(0, seen.promptTokens - seen.cachedTokens)
   const index = bucketOf(uncached)
   const claims = claimed(seen.claims)
-  const worseHigh = (average: Average | undefined, value: number): Average =>
-    learn(average, Math.log(Math.max(value, 0.01)), 1, parameters, now)
-  const worseLow = (average: Average | undefined, value: number): Average =>
-    learn(average, Math.log(Math.max(value, 0.01)), -1, parameters, now)
+  const learnLog = (average: Average | undefined, value: number, worse: 1 | -1): Average =>
+    learn(average, Math.log(Math.max(value, 0.01)), worse, parameters, now)
 
   const serviceMs = Math.max(1, seen.ttftMs - seen.estimatedWaitMs - seen.roundTripMs)
   const hiddenMs = hiddenWait(speed, { ...seen, waitedMs: seen.ttftMs }, parameters, now)
@@ -115,24 +112,24 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
   const bucket = speed.buckets[index] ?? {}
   const next: BucketSpeed = {
     ...bucket,
-    ttft: worseHigh(bucket.ttft, seen.ttftMs),
-    prefill: worseLow(bucket.prefill, prefillRate)
+    ttft: learnLog(bucket.ttft, seen.ttftMs, 1),
+    prefill: learnLog(bucket.prefill, prefillRate, -1)
   }
   const updated: Speed = {
     ...speed,
     buckets: speed.buckets.with(index, next),
     wait: learn(speed.wait, seen.estimatedWaitMs, 0, parameters, now),
     hidden: learn(speed.hidden, hiddenMs, 1, parameters, now),
-    prefillKept: worseLow(speed.prefillKept, prefillRate / claims.prefillTokensPerSecond)
+    prefillKept: learnLog(speed.prefillKept, prefillRate / claims.prefillTokensPerSecond, -1)
   }
   if (seen.completionTokens > 1) {
     const interTokenMs = Math.max(0.01, seen.decodeMs / (seen.completionTokens - 1))
-    next.interToken = worseHigh(bucket.interToken, interTokenMs)
-    updated.decodeKept = worseLow(speed.decodeKept, 1000 / interTokenMs / claims.decodeTokensPerSecond)
-    updated.gap = worseHigh(speed.gap, seen.longestGapMs)
+    next.interToken = learnLog(bucket.interToken, interTokenMs, 1)
+    updated.decodeKept = learnLog(speed.decodeKept, 1000 / interTokenMs / claims.decodeTokensPerSecond, -1)
+    updated.gap = learnLog(speed.gap, seen.longestGapMs, 1)
   }
   if (seen.predictedMs !== undefined) {
-    updated.off = worseHigh(speed.off, (seen.ttftMs + seen.decodeMs) / Math.max(1, seen.predictedMs))
+    updated.off = learnLog(speed.off, (seen.ttftMs + seen.decodeMs) / Math.max(1, seen.predictedMs), 1)
   }
   return updated
 }
@@ -182,16 +179,6 @@ export function predict(
   }
 }
 
-/** Returns the wait that the node usually estimates, ms; 0 if nothing is known. */
-export function usualWaitMs({ wait }: Speed): number {
-  return wait?.mean ?? 0
-}
-
-/** Returns how much longer this client usually waits than the node estimates, ms. */
-export function hiddenWaitMs({ hidden }: Speed): number {
-  return hidden?.mean ?? 0
-}
-
 /**
  * Returns the gap between tokens after which this peer has stalled. A stopped node looks like a slow node,
  * so the limit depends on the peer's own gaps: a peer with one token per second can pause for longer than
@@ -202,7 +189,7 @@ export function hiddenWaitMs({ hidden }: Speed): number {
  */
 export function stallAfterMs({ gap }: Speed, usualGapMs: number | undefined, mostMs: number): number {
   if (gap === undefined && usualGapMs === undefined) return mostMs
-  const before = gap === undefined ? 0 : LONGEST_GAPS * Math.exp(gap.mean + LONGEST_GAPS * gap.deviation)
+  const before = gap === undefined ? 0 : LONGEST_GAPS * Math.exp(gap.mean + GAP_DEVIATIONS * gap.deviation)
   const now = USUAL_GAPS * (usualGapMs ?? 0)
   return Math.min(mostMs, Math.max(LEAST_STALL_MS, before, now))
 }

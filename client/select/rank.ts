@@ -14,12 +14,11 @@
  * Each step is computed only when the caller asks for it.
  */
 import { READABLE_TOKENS_PER_SECOND } from '../base/constants.ts'
-import type { ReputationParameters } from '../reputation/index.ts'
+import { betaMean, type ReputationParameters } from '../reputation/index.ts'
 import { drawBeta } from './beta.ts'
 import type { Candidate, RankedCandidate, Workload } from './candidate.ts'
 import { FAILING_RELIABILITY, LEAST_RELIABILITY, PREFIX_GAIN } from './constants.ts'
-import { hotBound, inFlightPerSlot } from './hot-cold.ts'
-import { predictTimes } from './predict.ts'
+import { hotBound, inFlightPerSlot, predictTimes } from './predict.ts'
 
 export interface RankContext {
   parameters: ReputationParameters
@@ -65,7 +64,7 @@ export function* rank(
   }
   yield* prefixHolderFirst(byTime(established, weigh, now, random))
   for (const one of byProbation(probationary, random)) if (one !== tried) yield weigh(one, 'probationary')
-  for (const one of byTime(tight, (candidate) => weigh(candidate, 'tight'), now, random)) yield one
+  yield* byTime(tight, (candidate) => weigh(candidate, 'tight'), now, random)
   for (const one of resting.sort((a, b) => a.notBefore - b.notBefore)) yield weigh(one, 'resting')
 }
 
@@ -136,8 +135,8 @@ function unaudited({ awaitedAudits, inFlight }: Candidate): number {
   return awaitedAudits + inFlight
 }
 
-function isFailing({ reliability: { alpha, beta } }: Candidate): boolean {
-  return alpha / (alpha + beta) < FAILING_RELIABILITY
+function isFailing({ reliability }: Candidate): boolean {
+  return betaMean(reliability) < FAILING_RELIABILITY
 }
 
 function isTight({ model }: Candidate, { promptTokens, maxTokens = 1 }: Workload): boolean {
