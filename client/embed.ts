@@ -82,7 +82,7 @@ export async function embed({ model = 'auto', input }: EmbedOptions, context: Em
       pool.failed(error)
       log.embed('…%s failed with %s', candidate.peer.slice(-8), error.code)
     } finally {
-      // After an unexpected error. Otherwise the record has ended already.
+      // Ends the record after an unexpected error. Has no effect if the record has ended already.
       record.failed({ code: 'aborted', retryAfterMs: undefined })
     }
   }
@@ -113,7 +113,7 @@ async function askEmbed(
     maxFrameBytes: MAX_EMBED_REPLY_BYTES,
     dialMs: timeouts.dialMs,
     request: { bytes: toFrame(request), timeoutMs: timeouts.requestMs },
-    // The node reports no wait for embeddings, so the client adds its own estimate, up to as long again.
+    // The node reports no wait for embeddings. So the client adds its own estimate of it, at most `firstTokenMs`.
     replyMs: timeouts.firstTokenMs + Math.min(predicted.waitMs, timeouts.firstTokenMs),
     timeoutCode: 'first_token_timeout',
     decode: (bytes) => {

@@ -34,9 +34,7 @@ export interface AskAuditContext {
   timeouts: Pick<PhaseTimeouts, 'dialMs'>
 }
 
-/**
- * Makes an auditor of a candidate. Like every attempt, an audit counts as in flight there, and its outcome is recorded.
- */
+/** Makes an auditor of a candidate. Like every attempt, an audit counts as in flight, and its outcome is recorded. */
 export function otherAuditor(
   candidate: RankedCandidate,
   { network, selector, timeouts }: AskAuditContext

@@ -53,7 +53,7 @@ export interface ReputationParameters {
 
   // Reliability: complete and failed answers, decaying.
 
-  /** Half-lives of the three horizons, milliseconds, each longer than the next. Defaults 7 d, 24 h, 30 min. */
+  /** Half-lives of the three horizons, milliseconds. None is shorter than the next. Defaults 7 d, 24 h, 30 min. */
   weekHalfLifeMs: number
   dayHalfLifeMs: number
   recentHalfLifeMs: number
@@ -64,8 +64,8 @@ export interface ReputationParameters {
   priorComplete: number
   priorFailed: number
   /**
-   * The most answers of a longer horizon that count in the next shorter one. Default 8: a new fault changes the
-   * reliability within a few answers, however many good answers came before.
+   * The result of a longer horizon counts in the next shorter one like at most this many answers. Above 0. Default 8: a
+   * new fault changes the reliability within a few answers, however many good answers came before.
    */
   carriedEvidence: number
 

@@ -60,8 +60,7 @@ export interface Prediction {
 }
 
 /**
- * Upper bounds of the buckets, in tokens. The last bucket has no bound. Attention makes long prompts slower per
- * token.
+ * Upper bounds of the buckets, in tokens. The last bucket has no bound. Attention makes long prompts slower per token.
  */
 export const PROMPT_BUCKETS: readonly number[] = [256, 1_024, 4_096, 16_384]
 /**
@@ -146,7 +145,7 @@ export function addLateness(speed: Speed, seen: Late, parameters: ReputationPara
 
 /**
  * Returns the part of a wait that exceeds the node's estimate and several times the expected prefill. A
- * shorter excess counts as slow prefill. The two look alike, but only slow prefill grows with the prompt.
+ * shorter excess counts as a slow prefill, which looks alike but grows with the prompt.
  */
 function hiddenWait(speed: Speed, seen: Omit<Late, 'type'>, parameters: ReputationParameters, now: number): number {
   const { prefillMs } = predict(speed, { ...seen, answerTokens: 0 }, seen.claims, parameters, now)
@@ -180,9 +179,8 @@ export function predict(
 }
 
 /**
- * Returns the gap between tokens after which this peer has stalled. A stopped node looks like a slow node,
- * so the limit depends on the peer's own gaps: a peer with one token per second can pause for longer than
- * a peer with a hundred.
+ * Returns the gap between tokens after which this peer has stalled. A stopped node looks like a slow node, so the limit
+ * depends on the peer's own gaps: a peer with one token per second can pause for longer than a peer with a hundred.
  *
  * @param usualGapMs of this answer so far, undefined before its second token
  * @param mostMs the timeout for a peer with no measured gaps, and the upper bound for every peer

@@ -73,7 +73,7 @@ export interface Workload {
   auditable: boolean
 }
 
-/** The workload of a request that wants no answer tokens and whose prompt no node has in its cache. */
+/** An embedding or an audit: the client expects no answer tokens, and knows no node that has the prompt in its cache. */
 export const SHORT_WORKLOAD: Workload = {
   promptTokens: 0,
   maxTokens: undefined,

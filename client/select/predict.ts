@@ -1,7 +1,4 @@
-/**
- * Predicts the load of a node, and the times of an answer: round trip, queue, prefill of the tokens that are not cached,
- * decode. Pure.
- */
+/** Predicts the load of a node, and the times of an answer: round trip, queue, prefill without cache, decode. Pure. */
 import { predict, type ReputationParameters } from '../reputation/index.ts'
 import type { Candidate, PredictedTimes, Workload } from './candidate.ts'
 import { HOT_QUANTILE, LOAD_HALF_LIFE_MS } from './constants.ts'

@@ -3,7 +3,7 @@
  * passed in.
  *
  * 1. the user's own node, while it has a free slot
- * 2. a probationary peer, but only in `probationShare` of the requests
+ * 2. otherwise, in a share of the requests (`probationShare`): one probationary peer
  * 3. established peers: first the node with the conversation's prefix in its cache; then cold nodes by the predicted
  *    time of the answer, divided by a Thompson draw of the reliability; then hot nodes by requests in flight
  * 4. probationary peers: first the peers without a running request or a pending audit, and among these the peer with
@@ -11,7 +11,7 @@
  * 5. nodes whose context is probably too short
  * 6. nodes in a pause, in the order in which the pauses end
  *
- * Each step is computed only when the caller asks for it.
+ * A caller that reads only the first candidates does not pay for the rest: each step is computed when it is read.
  */
 import { READABLE_TOKENS_PER_SECOND } from '../base/constants.ts'
 import { betaMean, type ReputationParameters } from '../reputation/index.ts'

@@ -1,6 +1,6 @@
 /**
  * Chooses nodes, and remembers what the next choice needs: which node has which prefix in its cache, which node asked
- * for a pause, which requests run on which node, and when to hedge. The decisions are pure functions in other files.
+ * for a pause, which requests run on which node, and when to hedge. Other files make the decisions.
  */
 import { LRUCache } from 'lru-cache'
 import type { ModelCard } from '@potluck/protocol'
@@ -8,7 +8,6 @@ import type { ModelCard } from '@potluck/protocol'
 import type { KnownNode } from '../discover/known-node.ts'
 import type { ModelSelector } from '../discover/model-selector.ts'
 import { log } from '../base/log.ts'
-import { auditedTokens } from '../reputation/index.ts'
 import { AttemptRecord, type AttemptKind, type RecordContext } from './attempt-record.ts'
 import { backOff, type Backoff } from './backoff.ts'
 import {
@@ -21,7 +20,7 @@ import {
 } from './candidate.ts'
 import { LOOK_AROUND, MAX_BACKOFFS } from './constants.ts'
 import { gateReason, type GateReason, type Mode, type Requirements } from './gate.ts'
-import { earnHedge, FRESH_HEDGING, hedgeAfterMs, noteFirstToken, spendHedge, type Hedging } from './hedge.ts'
+import { Hedging } from './hedge.ts'
 import { isProven, remainingWaitMs, shouldMove } from './move.ts'
 import { newPrefixes, prefixHolder, type Prefixes } from './prefixes.ts'
 import { rank } from './rank.ts'
@@ -46,7 +45,7 @@ export class Selector {
   readonly #backoffs = new LRUCache<string, Backoff>({ max: MAX_BACKOFFS })
   /** When each running request was sent, by peer. */
   readonly #running = new Map<string, number[]>()
-  #hedging: Hedging = FRESH_HEDGING
+  readonly #hedging = new Hedging()
 
   constructor(options: SelectorOptions) {
     this.#options = options
@@ -102,15 +101,14 @@ export class Selector {
     const sentAt = this.#options.now()
     if (log.select.enabled) log.select('%s %s', VERB[kind], describe(candidate))
     // Hedges are a share of the answers. Probes and audits must not earn more of them.
-    if (kind === 'answer') this.#hedging = earnHedge(this.#hedging)
+    if (kind === 'answer') this.#hedging.earn()
     this.#running.set(peer, [...(this.#running.get(peer) ?? []), sentAt])
     return new AttemptRecord(candidate, work, kind, {
       ...this.#options,
       memory: {
         accepted: () => void this.#backoffs.delete(peer),
         firstToken: (waitedMs) => {
-          if (kind === 'probe') return
-          this.#hedging = noteFirstToken(this.#hedging, waitedMs, predicted.ttftMs)
+          if (kind !== 'probe') this.#hedging.firstToken(waitedMs, predicted.ttftMs)
         },
         backoff: (retryAfterMs) => {
           this.#backoffs.set(peer, backOff(this.#backoffs.get(peer), retryAfterMs, this.#options.now()))
@@ -123,14 +121,12 @@ export class Selector {
 
   /** Returns after how many milliseconds without a first token the client sends a hedge to a second node. */
   hedgeAfterMs({ predicted }: RankedCandidate): number {
-    return hedgeAfterMs(this.#hedging, predicted.ttftMs)
+    return this.#hedging.afterMs(predicted.ttftMs)
   }
 
   /** Returns whether a hedge may go to this node now. If so, takes the hedge from the budget. */
   takeHedge(to: RankedCandidate): boolean {
-    const left = isProven(to) ? spendHedge(this.#hedging) : undefined
-    if (left !== undefined) this.#hedging = left
-    return left !== undefined
+    return isProven(to) && this.#hedging.take()
   }
 
   /**
@@ -180,14 +176,15 @@ export class Selector {
 
   #candidate(node: KnownNode, identity: Identity): Candidate {
     const { peer, digest } = identity
-    const state = this.#options.reputation.state(peer, digest)
+    const { reputation } = this.#options
+    const { reliability, auditedTokens } = reputation.score(peer, digest)
     return {
       ...identity,
       ...this.#inFlight({ peer, node }),
       node,
-      reliability: this.#options.reputation.score(peer, digest).reliability,
-      speed: state.speed,
-      auditedTokens: auditedTokens(state),
+      reliability,
+      auditedTokens,
+      speed: reputation.state(peer, digest).speed,
       cachedTokens: 0
     }
   }
