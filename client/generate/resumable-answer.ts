@@ -28,7 +28,7 @@ export class ResumableAnswer implements PooledRequest {
   readonly failures: AttemptFailure[] = []
   /** After the first token: the digest that produced it, because other weights give another answer. */
   model: ModelSelector
-  /** The part that another model gave, if the caller allowed other models. */
+  /** The part that another model produced, if the caller allowed other models. */
   beginning: Beginning | undefined
   readonly #ask: Ask
   readonly #canAudit: CanAudit

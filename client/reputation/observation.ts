@@ -19,8 +19,8 @@ export type Observation =
   | { type: 'incomparable' }
   | Proven
 
-/** What this client knew when it sent a request. It measured the times of an observation itself, in milliseconds. */
-interface Sent {
+/** What `Complete` and `Late` share. This client measured all times, except the estimate of the node. Milliseconds. */
+interface Timed {
   promptTokens: number
   roundTripMs: number
   /** The wait that the node estimated in `accepted`; 0 without `accepted`. */
@@ -29,7 +29,7 @@ interface Sent {
 }
 
 /** An answer with its terminal frame. */
-export interface Complete extends Sent {
+export interface Complete extends Timed {
   type: 'complete'
   /** The part of the prompt tokens that was in the cache of the node. */
   cachedTokens: number
@@ -48,7 +48,7 @@ export interface Complete extends Sent {
  * The client cancelled the attempt before the first token and used another node. This is not a failure, but the wait
  * counts. Otherwise a node whose attempts are always cancelled would never look slow.
  */
-export interface Late extends Sent {
+export interface Late extends Timed {
   type: 'late'
   /** The part of the prompt tokens that the client expected in the cache of the node. */
   cachedTokens: number

@@ -20,7 +20,7 @@ export const PREFIX_GAIN: number = 4
 /** Another node must look this many times faster before a request gives up its place in a queue. */
 export const MOVE_GAIN: number = 1.3
 /**
- * When the reported wait is over, the prefill begins. If the first token then takes this many times the predicted
+ * When the reported wait ends, the prefill begins. If the first token then takes this many times the predicted
  * prefill, it is overdue: the request probably still waits, and the node reported too short a wait.
  */
 export const OVERDUE_FACTOR: number = 3
@@ -47,7 +47,7 @@ export const HEDGE_LEAST_SAMPLES: number = 20
 /** The client sends no hedge before this time, because the jitter of a round trip can explain a shorter delay. */
 export const HEDGE_LEAST_MS: number = 300
 
-/** The longest retry-after that the client obeys. By mistake, a node could otherwise exclude itself for a day. */
+/** The longest retry-after that the client obeys. Otherwise a node could exclude itself for a day by mistake. */
 export const MAX_RETRY_AFTER_MS: number = 60_000
 /** The pause after a refusal without a retry-after. It doubles with each refusal in a row. */
 export const FIRST_BACKOFF_MS: number = 500

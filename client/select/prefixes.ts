@@ -12,6 +12,7 @@ export type Prefixes = LRUCache<string, { peer: string; tokens: number }>
 
 /** @param now milliseconds since the epoch */
 export function newPrefixes(now: () => number): Prefixes {
+  // `ttlResolution: 0` reads the clock at each use. By default, the map sets a timer for each millisecond in use.
   return new LRUCache({ max: MAX_PREFIXES, ttl: PREFIX_TTL_MS, ttlResolution: 0, perf: { now } })
 }
 
