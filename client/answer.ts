@@ -24,12 +24,11 @@ export interface AnswerResult {
   metadata: AnswerMetadata
 }
 
-/** Starts the answer. The signal fires when the caller stops reading. */
-export type Start = (signal: AbortSignal) => AsyncGenerator<AnswerPart, void, void>
+type Start = (signal: AbortSignal) => AsyncGenerator<AnswerPart, void, void>
 
 /**
  * Nothing is sent before the answer is read, so an unread answer costs nothing. If the reader pauses, the node pauses
- * too, because it sends no more tokens than the client granted. If the reader leaves the loop or aborts, the node stops.
+ * too, because it sends no more tokens than the client granted. If the reader ends the loop or aborts, the node stops.
  */
 export class Answer implements AsyncIterable<AnswerPart> {
   readonly #start: Start
@@ -38,7 +37,7 @@ export class Answer implements AsyncIterable<AnswerPart> {
   readonly #result = Promise.withResolvers<AnswerResult>()
   #started = false
 
-  /** @internal Answers come from `client.chat` and `client.complete`. */
+  /** @internal `client.chat` and `client.complete` create answers. The signal of `start` fires when reading stops. */
   constructor(start: Start, signal: AbortSignal) {
     this.#start = start
     this.#signal = AbortSignal.any([signal, this.#cancelled.signal])
@@ -47,7 +46,7 @@ export class Answer implements AsyncIterable<AnswerPart> {
   }
 
   /**
-   * Iterates over the parts, of which the last is `finish`. Works once.
+   * Iterates over the parts. The last part is `finish`. An answer can be read once.
    *
    * @throws PotluckError when the answer fails; `aborted` when the signal fires
    */
@@ -59,9 +58,9 @@ export class Answer implements AsyncIterable<AnswerPart> {
       next: () => parts.next(),
       return: async () => {
         // Abort first: if the generator waits for the network, `return` takes effect only when that wait ends.
-        const left = new PotluckError('aborted', 'the reader stopped reading')
-        this.#cancelled.abort(left)
-        this.#result.reject(left)
+        const stopped = new PotluckError('aborted', 'the reader stopped reading')
+        this.#cancelled.abort(stopped)
+        this.#result.reject(stopped)
         await parts.return()
         return { done: true, value: undefined }
       }
@@ -69,7 +68,7 @@ export class Answer implements AsyncIterable<AnswerPart> {
   }
 
   /**
-   * The whole text. Reads the answer, unless another reader does.
+   * The whole text. Reads the answer, or waits for the reader that already does.
    *
    * @throws PotluckError when the answer fails
    */
@@ -83,7 +82,7 @@ export class Answer implements AsyncIterable<AnswerPart> {
    * @throws PotluckError when the answer fails
    */
   async result(): Promise<AnswerResult> {
-    if (!this.#started) await drain(this)
+    if (!this.#started) for await (const _ of this);
     return await this.#result.promise
   }
 
@@ -122,9 +121,4 @@ function addPiece(calls: ToolCall[], { index, id, name, arguments: text }: ToolC
   const call = calls[index]
   if (call === undefined) throw new PotluckError('protocol_violation', 'a piece of a tool call arrived before the call')
   call.arguments += text
-}
-
-async function drain(parts: AsyncIterable<AnswerPart>): Promise<void> {
-  const iterator = parts[Symbol.asyncIterator]()
-  while (!(await iterator.next()).done);
 }

@@ -1,32 +1,31 @@
 /** The client: how an application uses a Potluck network. */
-import {
-  anyNodeCid,
-  DEFAULT_TIMEOUTS,
-  formatDigest,
-  parseDigest,
-  PotluckError,
-  type PhaseTimeouts
-} from '@potluck/protocol'
+import { anyNodeCid, DEFAULT_TIMEOUTS, formatDigest, parseDigest, PotluckError } from '@potluck/protocol'
 
 import { Answer } from './answer.ts'
 import { SYSTEM_CLOCK } from './base/clock.ts'
-import { AUDIT_WORKLOAD, otherAuditor, type OtherAuditor } from './audit/ask.ts'
+import { otherAuditor, type OtherAuditor } from './audit/ask.ts'
 import { Auditing, type Judged, type Proof } from './audit/auditing.ts'
 import { Directory } from './discover/directory.ts'
 import { toModelViews, type ModelView } from './discover/models.ts'
 import type { KnownNode } from './discover/known-node.ts'
 import { embed, type EmbedOptions, type EmbedResult } from './embed.ts'
 import { askNode, workloadOf } from './generate/ask-node.ts'
-import type { AttemptContext } from './generate/attempt.ts'
-import { generate } from './generate/generate.ts'
-import { sendRequest } from './generate/wire.ts'
+import { generate, type CompleteAnswer } from './generate/generate.ts'
+import { sendRequest, type SendRequest } from './generate/wire.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
 import type { Network } from './network/network.ts'
 import type { Platform } from './platform/platform.ts'
 import type { ClientOptions, FindOptions, ReputationSettings } from './options.ts'
 import { MemoryReputationStore, Reputation } from './reputation/index.ts'
 import { requiredFeatures, toAsk, type Ask, type ChatOptions, type CompletionOptions } from './base/request.ts'
-import { Selector, type Candidate, type RankedCandidate, type UserNodes, type Workload } from './select/index.ts'
+import {
+  Selector,
+  SHORT_WORKLOAD,
+  type Candidate,
+  type RankedCandidate,
+  type UserNodes,
+  type Workload
+} from './select/index.ts'
 import { peerStandings, type PeerStanding } from './standing.ts'
 
 export interface Client {
@@ -73,13 +72,14 @@ export interface Client {
 export async function createClientOn(platform: Platform, options: ClientOptions): Promise<Client> {
   const { bootstrap = [], mdns = bootstrap.length === 0, scope, libp2p, signal } = options
   signal?.throwIfAborted()
-  const reputation = openReputation(options.reputation)
+  const settings: ReputationSettings = options.reputation ?? {}
+  const reputation = new Reputation({ ...settings, store: settings.store ?? new MemoryReputationStore() })
   try {
     const network =
       libp2p === undefined
         ? await createNetwork({ bootstrap, mdns, scope }, platform)
         : borrowNetwork(libp2p, bootstrap)
-    const client = new NetworkClient(network, reputation, options)
+    const client = newClient(network, reputation, options)
     signal?.addEventListener('abort', () => void client.stop(), { once: true })
     return client
   } catch (error) {
@@ -88,178 +88,102 @@ export async function createClientOn(platform: Platform, options: ClientOptions)
   }
 }
 
-function openReputation(settings: ReputationSettings = {}): Reputation {
-  return new Reputation({ ...settings, store: settings.store ?? new MemoryReputationStore() })
-}
+function newClient(network: Network, reputation: Reputation, options: ClientOptions): Client {
+  const { mode, localNode, trusted = [], auditor } = options
+  const user: UserNodes = { localNode, trusted: new Set(trusted) }
+  const directory = new Directory(network)
+  const clock = SYSTEM_CLOCK
+  const random = Math.random
+  const selector = new Selector({ reputation, directory, user, now: clock.now, random, ...(mode && { mode }) })
+  const send: SendRequest = (node, request, wire) => sendRequest(node, request, { ...wire, network })
+  /** What every request needs, besides its signal. */
+  const context = { network, directory, selector, clock, send, timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts } }
+  const listeners = new Set<(judged: Judged) => void>()
+  const auditing = new Auditing({
+    reputation,
+    auditor,
+    otherAuditors,
+    ask: probe,
+    isOwn: (peer) => peer === localNode,
+    onJudged: (judged) => listeners.forEach((listener) => listener(judged)),
+    random
+  })
+  const stopped = new AbortController()
+  let stopping: Promise<void> | undefined
 
-class NetworkClient implements Client {
-  readonly #network: Network
-  readonly #directory: Directory
-  readonly #reputation: Reputation
-  readonly #selector: Selector
-  readonly #auditing: Auditing
-  readonly #user: UserNodes
-  readonly #timeouts: PhaseTimeouts
-  readonly #listeners = new Set<(judged: Judged) => void>()
-  readonly #stopped = new AbortController()
-  #stopping: Promise<void> | undefined
-
-  constructor(network: Network, reputation: Reputation, options: ClientOptions) {
-    const { mode, localNode, trusted = [], auditor, timeouts } = options
-    this.#network = network
-    this.#directory = new Directory(network)
-    this.#reputation = reputation
-    this.#user = { localNode, trusted: new Set(trusted) }
-    this.#timeouts = { ...DEFAULT_TIMEOUTS, ...timeouts }
-    this.#selector = new Selector({
-      reputation,
-      directory: this.#directory,
-      user: this.#user,
-      now: SYSTEM_CLOCK.now,
-      random: Math.random,
-      ...(mode && { mode })
-    })
-    this.#auditing = new Auditing({
-      reputation,
-      auditor,
-      otherAuditors: (digest, audited, ask) => this.#otherAuditors(digest, audited, ask),
-      ask: async (peer, digest, ask, signal) => {
-        const candidate = this.#serving(digest).find((one) => one.peer === peer)
-        if (candidate === undefined) throw new PotluckError('no_providers', 'the node is not known now')
-        return await askNode(this.#ranked(candidate, workloadOf(ask)), ask, this.#attempts(signal))
-      },
-      isOwn: (peer) => peer === localNode,
-      onJudged: (judged) => this.#listeners.forEach((listener) => listener(judged)),
-      random: Math.random
-    })
+  return {
+    chat: answer,
+    complete: answer,
+    embed: async (asked) => await embed(asked, { ...context, signal: until(asked.signal) }),
+    nodes,
+    models: async (found) => {
+      const served: KnownNode[] = []
+      for await (const node of nodes(found)) served.push(node)
+      return toModelViews(served)
+    },
+    standing,
+    explain: (peerId) => standing().flatMap((one) => (one.peerId === peerId ? one.reasons : [])),
+    proofs: () => auditing.proofs(),
+    onJudged: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    audited: async () => await auditing.idle(),
+    stop: async () => await (stopping ??= stop())
   }
 
-  chat(options: ChatOptions): Answer {
-    return this.#ask(options)
-  }
-
-  complete(options: CompletionOptions): Answer {
-    return this.#ask(options)
-  }
-
-  async embed(options: EmbedOptions): Promise<EmbedResult> {
-    return await embed(options, {
-      network: this.#network,
-      directory: this.#directory,
-      selector: this.#selector,
-      clock: SYSTEM_CLOCK,
-      timeouts: this.#timeouts,
-      signal: this.#until(options.signal)
-    })
-  }
-
-  async *nodes({ signal }: FindOptions = {}): AsyncGenerator<KnownNode> {
-    yield* this.#directory.find(anyNodeCid(), { signal: this.#until(signal) })
-  }
-
-  async models(options: FindOptions = {}): Promise<ModelView[]> {
-    const nodes: KnownNode[] = []
-    for await (const node of this.nodes(options)) nodes.push(node)
-    return toModelViews(nodes)
-  }
-
-  standing(): PeerStanding[] {
-    return peerStandings(this.#reputation, this.#directory.known(), this.#user)
-  }
-
-  explain(peerId: string): string[] {
-    return this.standing()
-      .filter((one) => one.peerId === peerId)
-      .flatMap(({ reasons }) => reasons)
-  }
-
-  proofs(): Proof[] {
-    return this.#auditing.proofs()
-  }
-
-  onJudged(listener: (judged: Judged) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
-  }
-
-  async audited(): Promise<void> {
-    await this.#auditing.idle()
-  }
-
-  async stop(): Promise<void> {
-    await (this.#stopping ??= this.#stop())
-  }
-
-  async #stop(): Promise<void> {
-    this.#stopped.abort(new PotluckError('aborted', 'the client was stopped'))
-    this.#directory.stop()
-    await this.#auditing.stop()
-    await this.#network.stop()
-    this.#reputation.close()
-  }
-
-  #ask(options: ChatOptions | CompletionOptions): Answer {
-    const ask = toAsk(options)
-    return new Answer(
-      (signal) =>
-        generate(ask, {
-          ...this.#attempts(signal),
-          directory: this.#directory,
-          selector: this.#selector,
-          canAudit: (asked, digest, serving) => this.#auditing.canAudit(asked, digest, serving),
-          onAnswer: (answer) => this.#auditing.answered(answer)
-        }),
-      this.#until(options.signal)
-    )
-  }
-
-  #attempts(signal: AbortSignal): AttemptContext {
-    return {
-      send: (node, request, options) => sendRequest(node, request, { ...options, network: this.#network }),
-      selector: this.#selector,
-      clock: SYSTEM_CLOCK,
-      timeouts: this.#timeouts,
-      signal
+  function answer(asked: ChatOptions | CompletionOptions): Answer {
+    const ask = toAsk(asked)
+    const audits = {
+      canAudit: auditing.canAudit.bind(auditing),
+      onAnswer: auditing.answered.bind(auditing)
     }
+    return new Answer((signal) => generate(ask, { ...context, ...audits, signal }), until(asked.signal))
   }
 
-  /** The nodes that serve the digest now, whatever their standing: a probe must reach quarantined nodes. */
-  #serving(digest: string): Candidate[] {
-    return this.#directory.known().flatMap((node) => {
-      const model = node.card.models.find((one) => formatDigest(one.digest) === digest)
-      return model === undefined ? [] : [this.#selector.candidate(node, model)]
-    })
+  function nodes({ signal }: FindOptions = {}): AsyncGenerator<KnownNode> {
+    return directory.find(anyNodeCid(), { signal: until(signal) })
   }
 
-  /** Nodes that can score tokens, and that support what the audited request used. */
-  #otherAuditors(digest: string, audited: string, ask: Ask): OtherAuditor[] {
+  function standing(): PeerStanding[] {
+    return peerStandings(reputation, directory.known(), user)
+  }
+
+  /** Sends a probe to one node, whatever its standing: a probe must reach quarantined nodes. */
+  async function probe(peer: string, digest: string, ask: Ask, signal: AbortSignal): Promise<CompleteAnswer> {
+    const node = directory.known().find(({ card }) => card.peerId.toString() === peer)
+    const model = node?.card.models.find((one) => formatDigest(one.digest) === digest)
+    if (node === undefined || model === undefined) throw new PotluckError('no_providers', 'the node is not known now')
+    return await askNode(ranked(selector.candidate(node, model), workloadOf(ask)), ask, { ...context, signal })
+  }
+
+  /** Returns the nodes that can score tokens, and that support what the audited request used. */
+  function otherAuditors(digest: string, audited: string, ask: Ask): OtherAuditor[] {
     const bytes = parseDigest(digest)
     if (bytes === undefined) return []
     const requirements = { features: ['score' as const, ...requiredFeatures(ask)], maxTokens: undefined }
-    const candidates = this.#selector.candidates(
-      this.#directory.known(),
-      { kind: 'digest', digest: bytes },
-      requirements
-    )
-    return candidates
-      .filter(({ peer, notBefore }) => peer !== audited && notBefore <= SYSTEM_CLOCK.now())
-      .map((candidate) =>
-        otherAuditor(this.#ranked(candidate, AUDIT_WORKLOAD), {
-          network: this.#network,
-          selector: this.#selector,
-          timeouts: this.#timeouts
-        })
-      )
+    return selector
+      .candidates(directory.known(), { kind: 'digest', digest: bytes }, requirements)
+      .filter(({ peer, notBefore }) => peer !== audited && notBefore <= clock.now())
+      .map((candidate) => otherAuditor(ranked(candidate, SHORT_WORKLOAD), context))
   }
 
   /** Adds predicted times to a candidate that the client did not choose by the order, for example for a probe. */
-  #ranked(candidate: Candidate, work: Workload): RankedCandidate {
-    const [ranked] = this.#selector.rank([candidate], work)
-    if (ranked === undefined) throw new TypeError('rank must return its only candidate')
-    return ranked
+  function ranked(candidate: Candidate, work: Workload): RankedCandidate {
+    const [only] = selector.rank([candidate], work)
+    if (only === undefined) throw new TypeError('rank must return its only candidate')
+    return only
   }
 
-  #until(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#stopped.signal : AbortSignal.any([this.#stopped.signal, signal])
+  function until(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? stopped.signal : AbortSignal.any([stopped.signal, signal])
+  }
+
+  async function stop(): Promise<void> {
+    stopped.abort(new PotluckError('aborted', 'the client was stopped'))
+    directory.stop()
+    await auditing.stop()
+    await network.stop()
+    reputation.close()
   }
 }

@@ -24,6 +24,7 @@ import { askOnce, refusal } from './network/exchange.ts'
 import type { Network } from './network/network.ts'
 import {
   CandidatePool,
+  SHORT_WORKLOAD,
   type PoolContext,
   type PooledRequest,
   type RankedCandidate,
@@ -57,7 +58,7 @@ export interface EmbedContext extends Omit<PoolContext, 'selector'> {
 /** @throws PotluckError `invalid_request`, `no_providers`, or the last node's failure */
 export async function embed({ model = 'auto', input }: EmbedOptions, context: EmbedContext): Promise<EmbedResult> {
   const batches = toBatches(input)
-  const request = new EmbedRequestState(parseModelSelector(model), input)
+  const request = toPooled(parseModelSelector(model), input)
   const pool = new CandidatePool(request, context)
   const vectors: Float32Array[] = []
   let promptTokens = 0
@@ -81,33 +82,23 @@ export async function embed({ model = 'auto', input }: EmbedOptions, context: Em
       pool.failed(error)
       log.embed('…%s failed with %s', candidate.peer.slice(-8), error.code)
     } finally {
-      // After an unexpected error. Otherwise the record has ended already.
+      // Ends the record after an unexpected error. Has no effect if the record has ended already.
       record.failed({ code: 'aborted', retryAfterMs: undefined })
     }
   }
 }
 
-/** The request, as the pool sees it. Vectors cannot be audited, because no node signs them. */
-class EmbedRequestState implements PooledRequest {
-  readonly features = ['embeddings'] as const
-  readonly maxTokens: undefined
-  /** After the first batch: the digest that computed it. */
-  model: ModelSelector
-  readonly #promptTokens: number
-
-  constructor(model: ModelSelector, input: readonly string[]) {
-    this.model = model
-    const longest = Math.max(...input.map((text) => text.length))
-    this.#promptTokens = Math.ceil(longest / CHARACTERS_PER_TOKEN)
-  }
-
-  workload(): ReturnType<PooledRequest['workload']> {
-    const promptTokens = this.#promptTokens
-    return { promptTokens, answerTokens: 1, maxTokens: undefined, prefixKeys: [], auditable: false }
-  }
-
-  acceptAnyModel(): boolean {
-    return false
+/** The request, as the pool sees it. After the first batch, `model` is the digest that computed it. */
+function toPooled(model: ModelSelector, input: readonly string[]): PooledRequest & { model: ModelSelector } {
+  const longest = Math.max(...input.map((text) => text.length))
+  // No node signs vectors, so they cannot be audited.
+  const work = { ...SHORT_WORKLOAD, promptTokens: Math.ceil(longest / CHARACTERS_PER_TOKEN) }
+  return {
+    model,
+    features: ['embeddings'],
+    maxTokens: undefined,
+    workload: () => work,
+    acceptAnyModel: () => false
   }
 }
 
@@ -122,7 +113,7 @@ async function askEmbed(
     maxFrameBytes: MAX_EMBED_REPLY_BYTES,
     dialMs: timeouts.dialMs,
     request: { bytes: toFrame(request), timeoutMs: timeouts.requestMs },
-    // The node reports no wait for embeddings, so the client adds its own estimate, up to as long again.
+    // The node reports no wait for embeddings. So the client adds its own estimate of it, at most `firstTokenMs`.
     replyMs: timeouts.firstTokenMs + Math.min(predicted.waitMs, timeouts.firstTokenMs),
     timeoutCode: 'first_token_timeout',
     decode: (bytes) => {

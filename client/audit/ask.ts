@@ -14,7 +14,7 @@ import {
 import { dialable } from '../discover/known-node.ts'
 import { askOnce, refusal } from '../network/exchange.ts'
 import type { Network } from '../network/network.ts'
-import type { RankedCandidate, Selector, Workload } from '../select/index.ts'
+import { SHORT_WORKLOAD, type RankedCandidate, type Selector } from '../select/index.ts'
 import { AUDIT_REPLY_TIMEOUT_MS, AUDIT_REQUEST_TIMEOUT_MS } from './constants.ts'
 
 /** A node that can audit an answer for this client. */
@@ -34,20 +34,7 @@ export interface AskAuditContext {
   timeouts: Pick<PhaseTimeouts, 'dialMs'>
 }
 
-/**
- * The work of one audit: a prefill of a prompt and an answer. The client knows of no node that has them in its cache.
- */
-export const AUDIT_WORKLOAD: Workload = {
-  promptTokens: 0,
-  maxTokens: undefined,
-  answerTokens: 1,
-  prefixKeys: [],
-  auditable: false
-}
-
-/**
- * Makes an auditor of a candidate. Like every attempt, an audit counts as in flight there, and its outcome is recorded.
- */
+/** Makes an auditor of a candidate. Like every attempt, an audit counts as in flight, and its outcome is recorded. */
 export function otherAuditor(
   candidate: RankedCandidate,
   { network, selector, timeouts }: AskAuditContext
@@ -55,7 +42,7 @@ export function otherAuditor(
   return {
     peerId: candidate.node.card.peerId,
     audit: async (request, signal) => {
-      const record = selector.begin(candidate, AUDIT_WORKLOAD, 'audit')
+      const record = selector.begin(candidate, SHORT_WORKLOAD, 'audit')
       try {
         const { reply } = await askOnce(dialable(candidate.node.card), {
           network,

@@ -78,8 +78,9 @@ export class Auditing {
   }
 
   /**
-   * Returns whether the answer to such a request can itself be audited: by the user's own auditor, or by other nodes
-   * if the request is shareable. If not, only a probe can test the node.
+   * Returns whether an audit can measure the answer to this request: by the user's own auditor if it has the model, or
+   * by other nodes if the request is shareable and enough nodes serve the model. Otherwise only a probe can test the
+   * node.
    *
    * @param serving the number of nodes that serve the digest
    */
@@ -142,16 +143,11 @@ export class Auditing {
       return reputation.auditFailed(peer)
     }
     this.#apply(answer, result)
-    if (reputation.standing(peer, answer.digest) === 'quarantined') this.#probeLater(peer, answer.digest, answer.ask)
+    this.#probeLater(peer, answer.digest, answer.ask)
   }
 
-  async #measure({
-    peerId,
-    digest,
-    record,
-    text,
-    ask
-  }: CompleteAnswer): Promise<(AuditResult & Partial<Audit>) | undefined> {
+  async #measure(answer: CompleteAnswer): Promise<(AuditResult & Partial<Audit>) | undefined> {
+    const { peerId, digest, record, text, ask } = answer
     const { auditor, otherAuditors } = this.#context
     const { signal } = this.#stopped
     const request = { peerId, answer: record }
@@ -191,31 +187,28 @@ export class Auditing {
     const answer = await ask(peer, digest, probe, this.#stopped.signal).catch(() => undefined)
     if (answer !== undefined) return await this.#audit(answer)
     reputation.auditFailed(peer)
-    if (reputation.standing(peer, digest) === 'quarantined') this.#probeLater(peer, digest, like)
+    this.#probeLater(peer, digest, like)
   }
 
-  /**
-   * Schedules probes of peers that were quarantined before this client started. Called when the user asks for
-   * their model.
-   */
+  /** Schedules probes of peers that were quarantined before this client started, when the user asks for their model. */
   #probeSuspects(digest: string, like: Ask): void {
     for (const known of this.#context.reputation.peers()) {
-      if (known.digest !== digest || known.state.integrity.quarantinedAt === undefined) continue
-      if (this.#context.reputation.standing(known.peer, digest) === 'quarantined')
-        this.#probeLater(known.peer, digest, like)
+      if (known.digest === digest) this.#probeLater(known.peer, digest, like)
     }
   }
 
+  /** Schedules a probe, if the peer is quarantined and no probe of it is scheduled yet. */
   #probeLater(peer: string, digest: string, like: Ask): void {
+    const { reputation, random } = this.#context
     const key = `${digest} ${peer}`
     if (this.#stopped.signal.aborted || this.#probing.has(key)) return
+    if (reputation.standing(peer, digest) !== 'quarantined') return
     // The time is random, so that the node cannot predict it.
-    const afterMs = -Math.log(1 - this.#context.random()) * PROBE_GAP_MS
+    const afterMs = -Math.log(1 - random()) * PROBE_GAP_MS
     const timer = setTimeout(() => {
       this.#probing.delete(key)
-      const { reputation } = this.#context
-      const cost = PROBE_TOKENS + auditCost(PROBE_TOKENS, reputation.parameters)
       if (reputation.standing(peer, digest) !== 'quarantined') return
+      const cost = PROBE_TOKENS + auditCost(PROBE_TOKENS, reputation.parameters)
       if (reputation.takeBudget(cost)) this.#enqueue(async () => await this.#probe(peer, digest, like))
       else this.#probeLater(peer, digest, like)
     }, afterMs)

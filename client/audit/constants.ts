@@ -1,20 +1,15 @@
-/**
- * Every number of the audits, with its reason. The numbers of the statistical test are in
- * `client/evidence/constants.ts`.
- */
+/** Every number of the audits, with its reason. The statistical test has its own, in `client/evidence`. */
 
 /**
  * The evidence of each answer in a fraud proof is divided by this number, because the accuser chose which answers
- * to show. An accuser that chooses from N answers of an honest peer reaches `BAN` with a probability below
- * e^(N / 1000) / 1000.
+ * to show. If it chooses from N answers of an honest peer, the chosen answers reach `BAN` with a probability
+ * below e^(N / 1000) / 1000.
  */
 export const PROOF_SELECTION = 1000
 
 /** Auditors that must agree on a result. */
 export const QUORUM = 2
-/**
- * The most nodes to ask about one answer, until a quorum agrees. Three suffice if at most one of them lies or fails.
- */
+/** The most nodes to ask about one answer until a quorum agrees. Three suffice if at most one lies or fails. */
 export const MAX_AUDITORS = 5
 /** The most by which the margins of two honest auditors differ, in logits: twice the largest difference ever measured. */
 export const AUDITORS_DIFFER = 0.5

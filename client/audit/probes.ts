@@ -58,7 +58,7 @@ export function probeLike(like: Ask, random: () => number): Ask {
     return { ...like, sampling: { ...like.sampling, seed }, otherModels: false }
   }
   const { input, model, maxTokens } = like
-  // The seed can be the user's choice, and a logit bias can reveal the question: leave both out.
+  // The seed can be the user's choice, and a logit bias can reveal the question, so the probe has neither.
   const { temperature, topK, topP, minP, presencePenalty, frequencyPenalty } = like.sampling
   const sampling = { temperature, topK, topP, minP, presencePenalty, frequencyPenalty }
   const pick = (from: readonly string[]): string => from[Math.floor(random() * from.length)] ?? ''

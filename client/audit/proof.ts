@@ -1,10 +1,9 @@
 /**
  * Fraud proofs: signed answers of a node, from which every client with the model can see that the node cheated.
  *
- * The checker believes nothing in a proof except what its own check finds. The accuser chose which answers to
- * show, and can have searched for prompts at which honest machines differ. So a check has two results:
- * `confirmed` assumes that the accuser showed every answer that it audited. `convincing` holds even if the
- * accuser selected the answers.
+ * The checker believes nothing in a proof except what its own check finds. The accuser chose which answers to show, and
+ * can have searched for prompts at which honest machines differ. So a check has two results: `confirmed` assumes that
+ * the accuser showed every answer that it audited. `convincing` holds even if the accuser selected the answers.
  */
 import type { PeerId } from '@libp2p/interface'
 import {

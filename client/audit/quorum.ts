@@ -38,14 +38,9 @@ export async function auditByOthers(
   const results: AuditResult[] = []
   for (const auditor of order.slice(0, MAX_AUDITORS)) {
     signal.throwIfAborted()
-    let result: AuditResult
-    try {
-      result = await auditor.audit(request, signal)
-    } catch (error) {
-      // An auditor that is busy or gone says nothing about the answer.
-      if (error instanceof Error) continue
-      throw error
-    }
+    // An auditor that is busy or gone says nothing about the answer.
+    const result = await auditor.audit(request, signal).catch(() => undefined)
+    if (result === undefined) continue
     for (const earlier of results) {
       const both = agreed(earlier, result)
       if (both !== undefined) return both
@@ -77,14 +72,9 @@ export async function auditorOrder<T extends { peerId: PeerId }>(
  * only one has a violation. Then one auditor lies, and the client does not know which.
  */
 export function agreed(one: AuditResult, other: AuditResult): AuditResult | undefined {
-  const names = (result: AuditResult): string => [...result.violations].sort().join()
-  if (
-    one.comparable !== other.comparable ||
-    names(one) !== names(other) ||
-    one.measured.length !== other.measured.length
-  ) {
-    return undefined
-  }
+  const outcome = ({ comparable, violations, measured }: AuditResult): string =>
+    [comparable, measured.length, ...[...violations].sort()].join()
+  if (outcome(one) !== outcome(other)) return undefined
   const pairs = one.measured.map((a, index) => [a, other.measured[index]!] as const)
   const disputed = pairs.filter(([a, b]) => a.margin !== b.margin && Math.abs(a.margin - b.margin) > AUDITORS_DIFFER)
   if (disputed.length > MAX_DISPUTED_SHARE * pairs.length) return undefined

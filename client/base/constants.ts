@@ -34,9 +34,7 @@ export const MAX_LOOKUPS: number = 256
 /** Cards that the client remembers. */
 export const MAX_CARDS: number = 2_048
 
-/**
- * How long the client waits for peers on the LAN. A node answers mDNS at once; the query is repeated only after 10 s.
- */
+/** How long the client waits for LAN peers. A node answers mDNS at once; the query is repeated only after 10 s. */
 export const LAN_WAIT_MS: number = 4_000
 /** The most LAN peers that the client dials. Any device on the LAN can claim to be thousands of peers. */
 export const MAX_LAN_PEERS: number = 16

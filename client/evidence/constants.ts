@@ -1,12 +1,12 @@
 /** Every number of the statistical test, with its reason. The measured honest noise is in `honest.ts`. */
 
 /**
- * Evidence at which a peer gets no more requests. By Ville's inequality the probability that an honest
+ * Evidence at which a quarantine begins: the peer gets only probes. By Ville's inequality the probability that an honest
  * peer reaches it at any time of its lifetime is below 1/30. In practice the probability is much lower,
  * because the calibration allows honest peers more noise than was ever measured.
  */
 export const QUARANTINE = 30
-/** Evidence at which a key is banned for ever. An honest peer ever reaches it with a probability below 1/1000. */
+/** Evidence at which a key is banned for ever. The probability that an honest peer ever reaches it is below 1/1000. */
 export const BAN = 1000
 
 /** How the scores of a cheating node can differ from the scores of the model. */

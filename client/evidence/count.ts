@@ -57,9 +57,7 @@ export function withCounted(evidence: Evidence, counted: Counted): Evidence {
   }
 }
 
-/**
- * Names a context: the first 64 bits of the hash of its token ids. A peer that finds a collision hides one mismatch.
- */
+/** Returns the first 64 bits of the hash of the token ids. A peer that finds a collision hides one mismatch. */
 function contextName(tokens: readonly number[]): string {
   return toHex(tokensDigest(tokens).subarray(0, 8))
 }

@@ -35,7 +35,10 @@ export interface Evidence {
   mismatches?: readonly string[]
 }
 
-/** `banned` is permanent. `quarantined` lasts as long as the evidence is above the limit. */
+/**
+ * What the evidence alone says. `banned`: it has reached `BAN` at some time. `quarantined`: it is at least `QUARANTINE`
+ * now. A client keeps a peer in quarantine longer, until the evidence falls below `releaseEvidence`.
+ */
 export type Verdict = 'clear' | 'quarantined' | 'banned'
 
 export const NO_EVIDENCE: Evidence = { answers: 0, tokens: 0, tests: [], peak: 0 }

@@ -1,12 +1,14 @@
 /**
- * The weight of one token: for each alternative and cell, the probability of the cell under the alternative
- * divided by its probability for an honest peer. Both are probabilities within a row.
+ * The weight of one token: for each alternative and cell, the probability of the cell under the alternative divided by
+ * its probability for an honest peer. Both are probabilities within the row of the cell.
  *
- * Within a row, a larger margin never has a smaller ratio. The expected ratio under the honest histogram
- * (`honest.ts`) is 1. So it is at most 1 for every peer whose margins tend to be smaller than in the
- * histogram, whatever came before. That makes the product of the ratios an e-process: it rarely grows large
- * for an honest peer. Each row has its own ratios, so the client that chose the prompt and the seed gains
- * nothing: an attacker can search for near ties, but there a mismatch weighs almost nothing.
+ * Within a row, the ratio never falls as the margin grows, and its expected value under the honest histogram
+ * (`honest.ts`) is 1. If the margins of a peer tend to be smaller than in the histogram, its expected ratio is at most 1,
+ * whatever its earlier tokens were. Therefore the product of the ratios is an e-process: it rarely grows large for an
+ * honest peer.
+ *
+ * Each row has its own ratios, so a client gains nothing by its choice of the prompt and the seed. An attacker can search
+ * for near ties, but a mismatch at a near tie weighs almost nothing.
  */
 import { BINS, EDGES, OUTCOMES } from './bins.ts'
 import { ALTERNATIVES, BEYOND_RUNNER_UP, type Alternative } from './constants.ts'
@@ -51,10 +53,9 @@ interface Block {
 }
 
 /**
- * Returns the likelihood ratios of a row. If the ratio would fall from one outcome to the next, both share
- * one ratio. Of all ratios that never fall with the margin, these make the evidence grow fastest under the
- * alternative. (Isotonic regression by pooling adjacent violators: Ayer et al., 1955.) The expected ratio under
- * the honest histogram is 1.
+ * Returns the likelihood ratios of a row. If the ratio would fall from one outcome to the next, both share one ratio.
+ * Of all ratios that never fall with the margin, these make the evidence grow fastest under the alternative. (Isotonic
+ * regression by pooling adjacent violators: Ayer et al., 1955.) The expected ratio under the honest histogram is 1.
  */
 function ratios(honest: readonly number[], other: readonly number[]): number[] {
   const blocks: Block[] = []

@@ -6,13 +6,8 @@ import type { CompleteAnswer } from './generate.ts'
 /** Returns the work of a probe. Its prompt is new, so no node has a prefix of it in its cache. */
 export function workloadOf(ask: Ask): Workload {
   const { maxTokens } = ask
-  return {
-    promptTokens: estimatePromptTokens(ask),
-    maxTokens,
-    answerTokens: maxTokens ?? 1,
-    prefixKeys: [],
-    auditable: true
-  }
+  const promptTokens = estimatePromptTokens(ask)
+  return { promptTokens, maxTokens, answerTokens: maxTokens ?? 1, prefixKeys: [], auditable: true }
 }
 
 /**

@@ -101,20 +101,15 @@ export class Attempt {
   }
 
   #note(event: AttemptEvent): void {
-    switch (event.type) {
-      case 'connected':
-        this.connection = event.connection
-        return
-      case 'accepted':
-        this.accepted = event
-        return this.record.accepted(event.estimatedWaitMs, event.load)
-      case 'delta':
-        this.#lastTokenAt = this.#clock.monotonic()
-        if (this.#firstTokenAt === undefined) this.record.firstToken()
-        this.#firstTokenAt ??= this.#lastTokenAt
-        return
-      case 'done':
-        return
+    if (event.type === 'connected') this.connection = event.connection
+    if (event.type === 'accepted') {
+      this.accepted = event
+      this.record.accepted(event.estimatedWaitMs, event.load)
+    }
+    if (event.type === 'delta') {
+      this.#lastTokenAt = this.#clock.monotonic()
+      if (this.#firstTokenAt === undefined) this.record.firstToken()
+      this.#firstTokenAt ??= this.#lastTokenAt
     }
   }
 }

@@ -12,6 +12,7 @@ import {
   type GenerateRequest,
   type NodeFrame
 } from '@potluck/protocol'
+import { equals } from 'uint8arrays/equals'
 
 export interface AnswerSoFar {
   request: GenerateRequest
@@ -32,17 +33,17 @@ export async function checkDone(
   expect('usage.promptTokens', usage.promptTokens === promptTokens.length)
   expect('usage.completionTokens', usage.completionTokens === answerTokens.length)
   const receipt = await openReceipt(done.receipt, { peerId })
-  expect('receipt.requestId', sameBytes(receipt.requestId, request.requestId))
-  expect('receipt.requestDigest', sameBytes(receipt.requestDigest, digest))
-  expect('receipt.modelDigest', sameBytes(receipt.modelDigest, request.modelDigest))
+  expect('receipt.requestId', equals(receipt.requestId, request.requestId))
+  expect('receipt.requestDigest', equals(receipt.requestDigest, digest))
+  expect('receipt.modelDigest', equals(receipt.modelDigest, request.modelDigest))
   expect('receipt.contract', receipt.contract === SAMPLING_CONTRACT)
   expect('receipt.promptTokens', receipt.promptTokens === promptTokens.length)
-  expect('receipt.promptDigest', sameBytes(receipt.promptDigest, tokensDigest(promptTokens)))
+  expect('receipt.promptDigest', equals(receipt.promptDigest, tokensDigest(promptTokens)))
   expect('receipt.answerTokens', receipt.answerTokens === answerTokens.length)
   const windows = answerWindows(answerTokens)
   expect(
     'receipt.answerWindows',
-    receipt.answerWindows.every((window, index) => sameBytes(window, windows[index]))
+    receipt.answerWindows.every((window, index) => equals(window, windows[index]!))
   )
   expect('receipt.firstPosition', receipt.firstPosition === (request.continuation?.answerTokens.length ?? 0))
   expect('receipt.finishReason', receipt.finishReason === done.finishReason)
@@ -51,8 +52,4 @@ export async function checkDone(
 
 function expect(name: string, agrees: boolean): void {
   if (!agrees) throw new PotluckError('protocol_violation', `${name} does not agree with the answer`)
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  return b !== undefined && a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index])
 }

@@ -13,7 +13,7 @@ import { PotluckError, type AnswerRecord } from '@potluck/protocol'
 
 import { log } from '../base/log.ts'
 import type { Ask } from '../base/request.ts'
-import { CandidatePool, type PoolContext, type Selector } from '../select/index.ts'
+import { CandidatePool, type PoolContext } from '../select/index.ts'
 import type { Attempt } from './attempt.ts'
 import { AnswerTimes, toFinishPart } from './finish.ts'
 import type { AnswerPart } from './parts.ts'
@@ -22,10 +22,7 @@ import { ResumableAnswer, type CanAudit } from './resumable-answer.ts'
 
 export interface GenerateContext extends Omit<RaceContext & PoolContext, 'directory' | 'selector'> {
   directory: RaceContext['directory'] & PoolContext['directory']
-  selector: Pick<
-    Selector,
-    'candidates' | 'passes' | 'rank' | 'begin' | 'hedgeAfterMs' | 'takeHedge' | 'worthAsking' | 'better'
-  >
+  selector: RaceContext['selector'] & PoolContext['selector']
   canAudit: CanAudit
   /** Called for every answer that a node completed. */
   onAnswer: (answer: CompleteAnswer) => void

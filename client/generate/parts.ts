@@ -60,9 +60,9 @@ export interface AnswerMetadata {
   /** The attempts that failed before. If a failed attempt had produced tokens, the next node continued after them. */
   failures: readonly AttemptFailure[]
   /**
-   * The part that another model gave. Set only if the caller allowed `otherModels` and the first model was no longer
+   * The part that another model produced. Set only if the caller allowed `otherModels` and the first model was no longer
    * available. Its tokens belong to another vocabulary, so no seed repeats the answer. Usage and receipt cover only the
-   * rest, which `model` gave.
+   * rest, which `model` produced.
    */
   beginning?: Beginning
   /** The node's signed statement, for `openReceipt`. */

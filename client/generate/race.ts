@@ -114,7 +114,7 @@ export async function* raceToFirstToken(
   try {
     for (;;) {
       if (running.size === 0) await pool.start((candidate) => begin(candidate, 'answer'))
-      const { done, next } = await firstOf(pending)
+      const { done, next } = await Promise.race([...pending].map(async (event) => ({ done: event, next: await event })))
       pending.delete(done)
       if (!running.has(next.attempt)) continue
       const { attempt } = next
@@ -160,12 +160,6 @@ export async function* raceToFirstToken(
     finished.abort(RACE_ENDED)
     await Promise.all([...running].map(async (attempt) => await attempt.close()))
   }
-}
-
-async function firstOf(
-  pending: ReadonlySet<Promise<RaceEvent>>
-): Promise<{ done: Promise<RaceEvent>; next: RaceEvent }> {
-  return await Promise.race([...pending].map(async (done) => ({ done, next: await done })))
 }
 
 function* acceptedPart({ candidate, accepted }: Attempt): Generator<AcceptedPart, void, void> {

@@ -24,18 +24,23 @@ export type CanAudit = (ask: Ask, digest: string, serving: number) => boolean
 
 export class ResumableAnswer implements PooledRequest {
   readonly features: readonly Feature[]
+  readonly maxTokens: number | undefined
   readonly failures: AttemptFailure[] = []
+  /** After the first token: the digest that produced it, because other weights give another answer. */
+  model: ModelSelector
+  /** The part that another model produced, if the caller allowed other models. */
+  beginning: Beginning | undefined
   readonly #ask: Ask
   readonly #canAudit: CanAudit
-  #selector: ModelSelector
   /** The input for the model that answers now. It includes the text that another model began with. */
   #input: PromptInput
-  #maxTokens: number | undefined
-  #model: Beginning['model'] | undefined
+  /** The most tokens that the model that answers now may generate, from all its nodes. */
+  #limit: number | undefined
+  /** The model that answers now; undefined before its first token. */
+  #answering: Beginning['model'] | undefined
   #tokens: number[] = []
   #text = ''
   #promptTokens: readonly number[] = []
-  #beginning: Beginning | undefined
   /** Computed once per digest, because a conversation can be long, and every ranking needs its keys. */
   #prefixes: { digest: string; keys: readonly string[] } | undefined
 
@@ -43,29 +48,16 @@ export class ResumableAnswer implements PooledRequest {
   constructor(ask: Ask, canAudit: CanAudit) {
     this.#ask = ask
     this.#canAudit = canAudit
-    this.#selector = parseModelSelector(ask.model)
     this.#input = ask.input
-    this.#maxTokens = ask.maxTokens
+    this.#limit = ask.maxTokens
+    this.model = parseModelSelector(ask.model)
+    this.maxTokens = ask.maxTokens
     this.features = requiredFeatures(ask)
-  }
-
-  /** After the first token: the digest that produced it, because other weights give another answer. */
-  get model(): ModelSelector {
-    return this.#selector
-  }
-
-  get maxTokens(): number | undefined {
-    return this.#ask.maxTokens
-  }
-
-  /** The part that another model gave, if the caller allowed other models. */
-  get beginning(): Beginning | undefined {
-    return this.#beginning
   }
 
   /** The request for the next attempt. */
   requestFor({ model }: { model: Pick<ModelCard, 'digest' | 'contextLength'> }): GenerateRequest {
-    const request = toRequest({ ...this.#ask, input: this.#input, maxTokens: this.#maxTokens }, model)
+    const request = toRequest({ ...this.#ask, input: this.#input, maxTokens: this.#limit }, model)
     if (this.#tokens.length === 0) return request
     return { ...request, continuation: { promptTokens: this.#promptTokens, answerTokens: [...this.#tokens] } }
   }
@@ -73,10 +65,10 @@ export class ResumableAnswer implements PooledRequest {
   workload(digest: string, serving: number): Workload {
     const begun = this.#tokens.length
     const promptTokens = begun === 0 ? estimatePromptTokens({ input: this.#input }) : this.#promptTokens.length
-    const expected = Math.min(this.#maxTokens ?? TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
+    const expected = Math.min(this.#limit ?? TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
     return {
       promptTokens: promptTokens + begun,
-      maxTokens: this.#maxTokens,
+      maxTokens: this.#limit,
       answerTokens: Math.max(1, expected - begun),
       prefixKeys: this.#prefixKeys(digest),
       auditable: this.#canAudit(this.#ask, digest, serving)
@@ -87,10 +79,10 @@ export class ResumableAnswer implements PooledRequest {
     if (this.#tokens.length === 0) this.#promptTokens = promptTokens
     this.#tokens.push(...delta.tokens)
     this.#text += delta.text
-    this.#model = { digest: candidate.digest, name: candidate.model.name }
-    this.#selector = { kind: 'digest', digest: request.modelDigest }
+    this.#answering = { digest: candidate.digest, name: candidate.model.name }
+    this.model = { kind: 'digest', digest: request.modelDigest }
     // `toRequest` chose the limit by the context of the first node. It must stay the same on other nodes.
-    this.#maxTokens = request.maxTokens
+    this.#limit = request.maxTokens
   }
 
   /** Returns the text that the node of this attempt sent. Undefined if another node began the answer. */
@@ -115,16 +107,16 @@ export class ResumableAnswer implements PooledRequest {
    * answer so far as text, because its token ids have other meanings.
    */
   acceptAnyModel(): boolean {
-    if (!this.#ask.otherModels || this.#selector.kind === 'auto') return false
-    this.#selector = { kind: 'auto' }
-    if (this.#model === undefined) return true
-    this.#beginning = { model: this.#model, tokens: (this.#beginning?.tokens ?? 0) + this.#tokens.length }
+    if (!this.#ask.otherModels || this.model.kind === 'auto') return false
+    this.model = { kind: 'auto' }
+    if (this.#answering === undefined) return true
+    this.beginning = { model: this.#answering, tokens: (this.beginning?.tokens ?? 0) + this.#tokens.length }
     this.#input = continued(this.#input, this.#text)
     this.#prefixes = undefined
-    this.#maxTokens = Math.max(1, (this.#maxTokens ?? 1) - this.#tokens.length)
+    this.#limit = Math.max(1, (this.#limit ?? 1) - this.#tokens.length)
     this.#tokens = []
     this.#text = ''
-    this.#model = undefined
+    this.#answering = undefined
     return true
   }
 

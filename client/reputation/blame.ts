@@ -12,7 +12,7 @@
  * Without a sign of life, no failure counts. Malicious peers that accept requests and then cut the answers are still
  * blamed: before the second peer can cut an answer, it sends `accepted`, so the failure of the first peer counts.
  */
-import { ERROR_POLICY } from '@potluck/protocol'
+import { ERROR_POLICY, type Penalty } from '@potluck/protocol'
 
 import type { Observation } from './observation.ts'
 import type { ReputationParameters } from './parameters.ts'
@@ -34,6 +34,11 @@ const MAX_RUN = 100
 /** Whether an observation must wait for a sign of life. */
 export function isDoubtful(observation: Observation): boolean {
   return observation.type === 'failed' && ERROR_POLICY[observation.code].doubtful === true
+}
+
+/** Whether failures with this penalty wait for a sign of life before they count. */
+export function isHeldBack(penalty: Penalty): boolean {
+  return Object.values(ERROR_POLICY).some((policy) => policy.penalty === penalty && policy.doubtful === true)
 }
 
 export function hold(run: Run, held: Held): Run {

@@ -2,8 +2,8 @@
 import type { Penalty } from '@potluck/protocol'
 
 import { chanceOfMistake } from '../evidence/index.ts'
+import { isHeldBack } from './blame.ts'
 import type { ReputationParameters } from './parameters.ts'
-import { isHeldBack, penaltyWeight } from './penalty.ts'
 import { score, type Score } from './score.ts'
 import { PROMPT_BUCKETS, type Average } from './speed.ts'
 import type { PeerState } from './state.ts'
@@ -87,7 +87,7 @@ function failureLines({ counts }: PeerState, parameters: ReputationParameters, n
     const failures = counts[penalty]
     if (failures === undefined) return []
     const { what, unit } = FAILURES[penalty]
-    const weight = `each counts as ${amount(penaltyWeight(penalty, parameters), 'failed answer')}`
+    const weight = `each counts as ${amount(parameters[`${penalty}Penalty`], 'failed answer')}`
     const proven = isHeldBack(penalty) ? " (this machine's network worked)" : ''
     return [`${what}: ${amount(failures.count, unit)}, the last ${ago(now - failures.last)}; ${weight}${proven}`]
   })

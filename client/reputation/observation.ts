@@ -15,20 +15,25 @@ export type Observation =
   | Failed
   | Served
   | Audited
-  /** The receipt has another version of the sampling contract, or a backend that cannot be compared. Changes no score. */
+  /** An audit without a result: the answer follows another version of the sampling contract. Changes no score. */
   | { type: 'incomparable' }
   | Proven
 
-/** An answer with its terminal frame. This client measured the times, in milliseconds. */
-export interface Complete {
-  type: 'complete'
+/** What `Complete` and `Late` share. This client measured all times, except the estimate of the node. Milliseconds. */
+interface Timed {
   promptTokens: number
+  roundTripMs: number
+  /** The wait that the node estimated in `accepted`; 0 without `accepted`. */
+  estimatedWaitMs: number
+  claims: Claims
+}
+
+/** An answer with its terminal frame. */
+export interface Complete extends Timed {
+  type: 'complete'
   /** The part of the prompt tokens that was in the cache of the node. */
   cachedTokens: number
   completionTokens: number
-  roundTripMs: number
-  /** The wait that the node estimated in `accepted`. */
-  estimatedWaitMs: number
   /** From sending the request to the first token. */
   ttftMs: number
   /** From the first token to the last. */
@@ -37,24 +42,18 @@ export interface Complete {
   longestGapMs: number
   /** The time from sending the request to the end that the client predicted when it chose the peer. */
   predictedMs?: number
-  claims: Claims
 }
 
 /**
- * The client cancelled the attempt before the first token and used another node. This is not a failure,
- * but the wait counts. Otherwise a node whose attempts are always cancelled would never look slow.
+ * The client cancelled the attempt before the first token and used another node. This is not a failure, but the wait
+ * counts. Otherwise a node whose attempts are always cancelled would never look slow.
  */
-export interface Late {
+export interface Late extends Timed {
   type: 'late'
-  promptTokens: number
   /** The part of the prompt tokens that the client expected in the cache of the node. */
   cachedTokens: number
-  roundTripMs: number
-  /** The wait that the node estimated in `accepted`; 0 without `accepted`. */
-  estimatedWaitMs: number
   /** From sending the request until the client cancelled it. */
   waitedMs: number
-  claims: Claims
 }
 
 /** An attempt that the node refused, or that ended without a terminal frame. */

@@ -1,7 +1,8 @@
 /** (state, observation, now) -> state. Pure. Returns the same object if the observation changes nothing. */
-import type { Complete, Observation } from './observation.ts'
+import { ERROR_POLICY } from '@potluck/protocol'
+
+import type { Observation } from './observation.ts'
 import type { ReputationParameters } from './parameters.ts'
-import { penaltyOf, penaltyWeight } from './penalty.ts'
 import { addOutcome } from './reliability.ts'
 import { addLateness, addTimes } from './speed.ts'
 import type { Cause, Ban, Integrity, PeerState } from './state.ts'
@@ -13,25 +14,26 @@ export function observe(
   parameters: ReputationParameters,
   now: number
 ): PeerState {
+  const withOutcome = (complete: number, failed: number): PeerState => {
+    return { ...state, reliability: addOutcome(state.reliability, { complete, failed }, parameters, now) }
+  }
   switch (observation.type) {
-    case 'complete':
-      return complete(state, observation, parameters, now)
-    case 'served': {
-      // A node that cuts its answers must not look reliable because it audits others.
-      if (observation.work === 'audit') return counted(state, 'served', now)
-      const reliability = addOutcome(state.reliability, { complete: 1, failed: 0 }, parameters, now)
-      return counted({ ...state, reliability }, 'served', now)
+    case 'complete': {
+      const speed = addTimes(state.speed, observation, parameters, now)
+      const generatedTokens = state.generatedTokens + observation.completionTokens
+      return counted({ ...withOutcome(1, 0), speed, generatedTokens }, 'complete', now)
     }
+    case 'served':
+      // A node that cuts its answers must not look reliable because it audits others.
+      return counted(observation.work === 'audit' ? state : withOutcome(1, 0), 'served', now)
     case 'late': {
       const speed = addLateness(state.speed, observation, parameters, now)
       return speed === state.speed ? state : counted({ ...state, speed }, 'late', now)
     }
     case 'failed': {
-      const penalty = penaltyOf(observation.code)
+      const { penalty } = ERROR_POLICY[observation.code]
       if (penalty === undefined) return state
-      const outcome = { complete: 0, failed: penaltyWeight(penalty, parameters) }
-      const reliability = addOutcome(state.reliability, outcome, parameters, now)
-      return counted({ ...state, reliability }, penalty, now)
+      return counted(withOutcome(0, parameters[`${penalty}Penalty`]), penalty, now)
     }
     case 'audit': {
       const { evidence, logEvidence } = observation
@@ -49,24 +51,15 @@ export function observe(
   }
 }
 
-function complete(state: PeerState, seen: Complete, parameters: ReputationParameters, now: number): PeerState {
-  const next = {
-    ...state,
-    reliability: addOutcome(state.reliability, { complete: 1, failed: 0 }, parameters, now),
-    speed: addTimes(state.speed, seen, parameters, now),
-    generatedTokens: state.generatedTokens + seen.completionTokens
-  }
-  return counted(next, 'complete', now)
-}
-
 /** Quarantines, bans or releases the peer, by the limits of the evidence. */
 function withLimits(integrity: Integrity, parameters: ReputationParameters, now: number): Integrity {
   const { logEvidence, banned, quarantinedAt } = integrity
   if (banned === undefined && logEvidence >= Math.log(parameters.banEvidence)) {
     return { ...integrity, quarantinedAt: quarantinedAt ?? now, banned: { at: now, logEvidence, by: 'audit' } }
   }
-  if (logEvidence >= Math.log(parameters.quarantineEvidence))
+  if (logEvidence >= Math.log(parameters.quarantineEvidence)) {
     return { ...integrity, quarantinedAt: quarantinedAt ?? now }
+  }
   if (quarantinedAt !== undefined && logEvidence < Math.log(parameters.releaseEvidence)) {
     return { ...integrity, quarantinedAt: undefined }
   }

@@ -53,7 +53,7 @@ export interface ReputationParameters {
 
   // Reliability: complete and failed answers, decaying.
 
-  /** Half-lives of the three horizons, milliseconds, each longer than the next. Defaults 7 d, 24 h, 30 min. */
+  /** Half-lives of the three horizons, milliseconds. None is shorter than the next. Defaults 7 d, 24 h, 30 min. */
   weekHalfLifeMs: number
   dayHalfLifeMs: number
   recentHalfLifeMs: number
@@ -64,8 +64,8 @@ export interface ReputationParameters {
   priorComplete: number
   priorFailed: number
   /**
-   * The most answers of a longer horizon that count in the next shorter one. Default 8: a new fault changes the
-   * reliability within a few answers, however many good answers came before.
+   * The result of a longer horizon counts in the next shorter one like at most this many answers. Above 0. Default 8: a
+   * new fault changes the reliability within a few answers, however many good answers came before.
    */
   carriedEvidence: number
 
@@ -107,41 +107,11 @@ export interface ReputationParameters {
   blameWindowMs: number
 }
 
-export const DEFAULT_REPUTATION: Readonly<ReputationParameters> = {
-  quarantineEvidence: QUARANTINE,
-  banEvidence: BAN,
-  releaseEvidence: 1,
-  probationTokens: 1_000,
-  probationShare: 0.05,
-  probationShareFloor: 0.004,
-  auditFloor: 0.05,
-  auditBudget: 0.025,
-  auditAllowanceTokens: 1_500,
-  auditTokenCost: 0.24,
-  weekHalfLifeMs: 7 * 24 * 3_600_000,
-  dayHalfLifeMs: 24 * 3_600_000,
-  recentHalfLifeMs: 30 * 60_000,
-  priorComplete: 1,
-  priorFailed: 0.25,
-  carriedEvidence: 8,
-  unreachablePenalty: 1,
-  silentPenalty: 2,
-  crashedPenalty: 2,
-  stalledPenalty: 3,
-  cutPenalty: 3,
-  violationPenalty: 6,
-  speedHalfLifeMs: 30 * 60_000,
-  speedPeakGain: 0.5,
-  speedCalmGain: 0.1,
-  claimWeight: 1,
-  lossPeers: 3,
-  blameWindowMs: 60_000
-}
-
 type Name = keyof ReputationParameters
 
-/** An allowed range. Both ends are allowed, unless `above` is set. */
-interface Range {
+interface Parameter {
+  default: number
+  /** The allowed range. Both ends are allowed, unless `above` is set. */
   least: number
   most: number
   /** The value `least` itself is not allowed. */
@@ -150,42 +120,48 @@ interface Range {
   within?: Name
 }
 
-const SHARE: Range = { least: 0, most: 1 }
-const WEIGHT: Range = { least: 0, most: 1_000 }
-const POSITIVE: Range = { least: 0, most: 1_000, above: true }
-const DURATION: Range = { least: 1_000, most: 366 * 24 * 3_600_000 }
-const TOKENS: Range = { least: 0, most: 1e9 }
+const EVIDENCE = { least: 1, most: 1e12, above: true } as const
+const SHARE = { least: 0, most: 1 }
+const WEIGHT = { least: 0, most: 1_000 }
+const POSITIVE = { ...WEIGHT, above: true } as const
+const DURATION = { least: 1_000, most: 366 * 24 * 3_600_000 }
+const TOKENS = { least: 0, most: 1e9 }
 
-export const PARAMETER_RANGES: Readonly<Record<Name, Range>> = {
-  quarantineEvidence: { least: 1, most: 1e12, above: true, within: 'banEvidence' },
-  banEvidence: { least: 1, most: 1e12, above: true },
-  releaseEvidence: { least: 0, most: 1e12, above: true, within: 'quarantineEvidence' },
-  probationTokens: TOKENS,
-  probationShare: SHARE,
-  probationShareFloor: { ...SHARE, within: 'probationShare' },
-  auditFloor: SHARE,
-  auditBudget: SHARE,
-  auditAllowanceTokens: TOKENS,
-  auditTokenCost: POSITIVE,
-  weekHalfLifeMs: DURATION,
-  dayHalfLifeMs: { ...DURATION, within: 'weekHalfLifeMs' },
-  recentHalfLifeMs: { ...DURATION, within: 'dayHalfLifeMs' },
-  priorComplete: POSITIVE,
-  priorFailed: POSITIVE,
-  carriedEvidence: POSITIVE,
-  unreachablePenalty: WEIGHT,
-  silentPenalty: WEIGHT,
-  crashedPenalty: WEIGHT,
-  stalledPenalty: WEIGHT,
-  cutPenalty: WEIGHT,
-  violationPenalty: WEIGHT,
-  speedHalfLifeMs: DURATION,
-  speedPeakGain: SHARE,
-  speedCalmGain: { ...SHARE, above: true, within: 'speedPeakGain' },
-  claimWeight: POSITIVE,
-  lossPeers: { least: 2, most: 100 },
-  blameWindowMs: DURATION
+export const PARAMETERS: Readonly<Record<Name, Parameter>> = {
+  quarantineEvidence: { default: QUARANTINE, ...EVIDENCE, within: 'banEvidence' },
+  banEvidence: { default: BAN, ...EVIDENCE },
+  releaseEvidence: { default: 1, ...EVIDENCE, least: 0, within: 'quarantineEvidence' },
+  probationTokens: { default: 1_000, ...TOKENS },
+  probationShare: { default: 0.05, ...SHARE },
+  probationShareFloor: { default: 0.004, ...SHARE, within: 'probationShare' },
+  auditFloor: { default: 0.05, ...SHARE },
+  auditBudget: { default: 0.025, ...SHARE },
+  auditAllowanceTokens: { default: 1_500, ...TOKENS },
+  auditTokenCost: { default: 0.24, ...POSITIVE },
+  weekHalfLifeMs: { default: 7 * 24 * 3_600_000, ...DURATION },
+  dayHalfLifeMs: { default: 24 * 3_600_000, ...DURATION, within: 'weekHalfLifeMs' },
+  recentHalfLifeMs: { default: 30 * 60_000, ...DURATION, within: 'dayHalfLifeMs' },
+  priorComplete: { default: 1, ...POSITIVE },
+  priorFailed: { default: 0.25, ...POSITIVE },
+  carriedEvidence: { default: 8, ...POSITIVE },
+  unreachablePenalty: { default: 1, ...WEIGHT },
+  silentPenalty: { default: 2, ...WEIGHT },
+  crashedPenalty: { default: 2, ...WEIGHT },
+  stalledPenalty: { default: 3, ...WEIGHT },
+  cutPenalty: { default: 3, ...WEIGHT },
+  violationPenalty: { default: 6, ...WEIGHT },
+  speedHalfLifeMs: { default: 30 * 60_000, ...DURATION },
+  speedPeakGain: { default: 0.5, ...SHARE },
+  speedCalmGain: { default: 0.1, ...SHARE, above: true, within: 'speedPeakGain' },
+  claimWeight: { default: 1, ...POSITIVE },
+  lossPeers: { default: 3, least: 2, most: 100 },
+  blameWindowMs: { default: 60_000, ...DURATION }
 }
+const ENTRIES = Object.entries(PARAMETERS) as Array<[Name, Parameter]>
+
+export const DEFAULT_REPUTATION: Readonly<ReputationParameters> = Object.fromEntries(
+  ENTRIES.map(([name, parameter]) => [name, parameter.default])
+) as Record<Name, number>
 
 /**
  * Returns the defaults with these changes.
@@ -194,17 +170,14 @@ export const PARAMETER_RANGES: Readonly<Record<Name, Range>> = {
  */
 export function reputationParameters(changes: Partial<ReputationParameters> = {}): ReputationParameters {
   const parameters = { ...DEFAULT_REPUTATION, ...changes }
-  for (const [name, range] of Object.entries(PARAMETER_RANGES) as Array<[Name, Range]>) {
+  for (const [name, { least, most, above = false, within }] of ENTRIES) {
     const value = parameters[name]
-    const low = range.above === true ? value > range.least : value >= range.least
-    if (!low || !(value <= range.most)) {
-      const from = range.above === true ? `above ${range.least}` : `from ${range.least}`
-      throw new RangeError(`reputation parameter ${name} is ${value}; it must be ${from} to ${range.most}`)
+    const refused = `reputation parameter ${name} is ${value}; it must`
+    if (!(value >= least && value <= most) || (above && value === least)) {
+      throw new RangeError(`${refused} be ${above ? 'above' : 'from'} ${least} to ${most}`)
     }
-    if (range.within !== undefined && value > parameters[range.within]) {
-      throw new RangeError(
-        `reputation parameter ${name} is ${value}; it must not exceed ${range.within}, which is ${parameters[range.within]}`
-      )
+    if (within !== undefined && value > parameters[within]) {
+      throw new RangeError(`${refused} not exceed ${within}, which is ${parameters[within]}`)
     }
   }
   return parameters

@@ -13,11 +13,11 @@ export interface Tally {
   at: number
 }
 
-export interface Reliability {
-  week: Tally
-  day: Tally
-  recent: Tally
-}
+/** The longest first. */
+const HORIZONS = ['week', 'day', 'recent'] as const
+type Horizon = (typeof HORIZONS)[number]
+
+export type Reliability = Readonly<Record<Horizon, Tally>>
 
 /** A Beta distribution over the chance that the next answer is complete. */
 export interface Beta {
@@ -36,27 +36,18 @@ export function addOutcome(
   parameters: ReputationParameters,
   now: number
 ): Reliability {
-  const add = (tally: Tally, halfLifeMs: number): Tally => {
-    const { complete, failed } = decayed(tally, halfLifeMs, now)
+  const add = (horizon: Horizon): Tally => {
+    const { complete, failed } = decayed(reliability, horizon, parameters, now)
     return { complete: complete + outcome.complete, failed: failed + outcome.failed, at: now }
   }
-  return {
-    week: add(reliability.week, parameters.weekHalfLifeMs),
-    day: add(reliability.day, parameters.dayHalfLifeMs),
-    recent: add(reliability.recent, parameters.recentHalfLifeMs)
-  }
+  return { week: add('week'), day: add('day'), recent: add('recent') }
 }
 
 export function reliabilityBeta(reliability: Reliability, parameters: ReputationParameters, now: number): Beta {
   const { priorComplete, priorFailed, carriedEvidence } = parameters
-  const horizons: Array<[Tally, number]> = [
-    [reliability.week, parameters.weekHalfLifeMs],
-    [reliability.day, parameters.dayHalfLifeMs],
-    [reliability.recent, parameters.recentHalfLifeMs]
-  ]
   let belief: Beta = { alpha: priorComplete, beta: priorFailed }
-  for (const [tally, halfLifeMs] of horizons) {
-    const { complete, failed } = decayed(tally, halfLifeMs, now)
+  for (const horizon of HORIZONS) {
+    const { complete, failed } = decayed(reliability, horizon, parameters, now)
     const prior = shrunk(belief, carriedEvidence)
     belief = { alpha: prior.alpha + complete, beta: prior.beta + failed }
   }
@@ -69,14 +60,20 @@ export function betaMean({ alpha, beta }: Beta): number {
 
 /** Returns how many answers still count in the longest horizon. */
 export function evidenceLeft(reliability: Reliability, parameters: ReputationParameters, now: number): number {
-  const { complete, failed } = decayed(reliability.week, parameters.weekHalfLifeMs, now)
+  const { complete, failed } = decayed(reliability, 'week', parameters, now)
   return complete + failed
 }
 
-function decayed(tally: Tally, halfLifeMs: number, now: number): Tally {
+function decayed(
+  reliability: Reliability,
+  horizon: Horizon,
+  parameters: ReputationParameters,
+  now: number
+): Pick<Tally, 'complete' | 'failed'> {
+  const { complete, failed, at } = reliability[horizon]
   // If the clock was set back, the counts must not grow.
-  const kept = 2 ** (-Math.max(0, now - tally.at) / halfLifeMs)
-  return { complete: tally.complete * kept, failed: tally.failed * kept, at: now }
+  const kept = 2 ** (-Math.max(0, now - at) / parameters[`${horizon}HalfLifeMs`])
+  return { complete: complete * kept, failed: failed * kept }
 }
 
 /** Returns a distribution with the same mean and at most `most` answers of evidence. */

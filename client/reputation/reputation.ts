@@ -77,7 +77,10 @@ export class Reputation {
     this.#apply(peer, digest, observation)
   }
 
-  /** Reports a sign of life: a peer accepted a request or sent a token, so the client's own network works. */
+  /**
+   * Notes a sign of life, which settles the failures that wait for one: some peer replied, so the client's own network
+   * works. The caller reports each `accepted`. `observe` notes every later reply itself.
+   */
   reached(): void {
     if (this.#run.length === 0) return
     const blamed = settle(this.#run, this.parameters, this.#now())
@@ -193,9 +196,7 @@ export class Reputation {
     }
   }
 
-  /**
-   * Uses a loaded row, or deletes it if it has no information left. Otherwise new keys, which are free, fill the store.
-   */
+  /** Uses a loaded row, or deletes it if no information is left. Otherwise new keys, which are free, fill the store. */
   #restore(peer: string, digest: string, state: PeerState): void {
     const { banned, quarantinedAt, logEvidence } = state.integrity
     const unsuspected = banned === undefined && quarantinedAt === undefined && logEvidence <= 0

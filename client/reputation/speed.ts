@@ -60,8 +60,7 @@ export interface Prediction {
 }
 
 /**
- * Upper bounds of the buckets, in tokens. The last bucket has no bound. Attention makes long prompts slower per
- * token.
+ * Upper bounds of the buckets, in tokens. The last bucket has no bound. Attention makes long prompts slower per token.
  */
 export const PROMPT_BUCKETS: readonly number[] = [256, 1_024, 4_096, 16_384]
 /**
@@ -82,14 +81,13 @@ const MAX_WEIGHT = 50
  * collection and the retransmission of a lost packet all take less time.
  */
 const LEAST_STALL_MS = 1_200
-/**
- * A stall is longer than this many times the longest gap of an answer of this peer. That gap is the average over
- * its answers, plus this many deviations.
- */
+/** The longest gap to expect of a peer: the average of the longest gaps of its answers, plus this many deviations. */
+const GAP_DEVIATIONS = 3
+/** A silence is a stall if it is longer than this many times the longest gap to expect of this peer. */
 const LONGEST_GAPS = 3
 /**
- * A stall is longer than this many times the usual gap of the current answer. In that time another node can
- * evaluate the prompt.
+ * A silence is a stall only if it is longer than this many times the usual gap of the current answer, too. In that time
+ * another node can evaluate the prompt.
  */
 const USUAL_GAPS = 20
 
@@ -104,10 +102,8 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
   const uncached = Math.max(0, seen.promptTokens - seen.cachedTokens)
   const index = bucketOf(uncached)
   const claims = claimed(seen.claims)
-  const worseHigh = (average: Average | undefined, value: number): Average =>
-    learn(average, Math.log(Math.max(value, 0.01)), 1, parameters, now)
-  const worseLow = (average: Average | undefined, value: number): Average =>
-    learn(average, Math.log(Math.max(value, 0.01)), -1, parameters, now)
+  const learnLog = (average: Average | undefined, value: number, worse: 1 | -1): Average =>
+    learn(average, Math.log(Math.max(value, 0.01)), worse, parameters, now)
 
   const serviceMs = Math.max(1, seen.ttftMs - seen.estimatedWaitMs - seen.roundTripMs)
   const hiddenMs = hiddenWait(speed, { ...seen, waitedMs: seen.ttftMs }, parameters, now)
@@ -115,24 +111,24 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
   const bucket = speed.buckets[index] ?? {}
   const next: BucketSpeed = {
     ...bucket,
-    ttft: worseHigh(bucket.ttft, seen.ttftMs),
-    prefill: worseLow(bucket.prefill, prefillRate)
+    ttft: learnLog(bucket.ttft, seen.ttftMs, 1),
+    prefill: learnLog(bucket.prefill, prefillRate, -1)
   }
   const updated: Speed = {
     ...speed,
     buckets: speed.buckets.with(index, next),
     wait: learn(speed.wait, seen.estimatedWaitMs, 0, parameters, now),
     hidden: learn(speed.hidden, hiddenMs, 1, parameters, now),
-    prefillKept: worseLow(speed.prefillKept, prefillRate / claims.prefillTokensPerSecond)
+    prefillKept: learnLog(speed.prefillKept, prefillRate / claims.prefillTokensPerSecond, -1)
   }
   if (seen.completionTokens > 1) {
     const interTokenMs = Math.max(0.01, seen.decodeMs / (seen.completionTokens - 1))
-    next.interToken = worseHigh(bucket.interToken, interTokenMs)
-    updated.decodeKept = worseLow(speed.decodeKept, 1000 / interTokenMs / claims.decodeTokensPerSecond)
-    updated.gap = worseHigh(speed.gap, seen.longestGapMs)
+    next.interToken = learnLog(bucket.interToken, interTokenMs, 1)
+    updated.decodeKept = learnLog(speed.decodeKept, 1000 / interTokenMs / claims.decodeTokensPerSecond, -1)
+    updated.gap = learnLog(speed.gap, seen.longestGapMs, 1)
   }
   if (seen.predictedMs !== undefined) {
-    updated.off = worseHigh(speed.off, (seen.ttftMs + seen.decodeMs) / Math.max(1, seen.predictedMs))
+    updated.off = learnLog(speed.off, (seen.ttftMs + seen.decodeMs) / Math.max(1, seen.predictedMs), 1)
   }
   return updated
 }
@@ -149,7 +145,7 @@ export function addLateness(speed: Speed, seen: Late, parameters: ReputationPara
 
 /**
  * Returns the part of a wait that exceeds the node's estimate and several times the expected prefill. A
- * shorter excess counts as slow prefill. The two look alike, but only slow prefill grows with the prompt.
+ * shorter excess counts as a slow prefill, which looks alike but grows with the prompt.
  */
 function hiddenWait(speed: Speed, seen: Omit<Late, 'type'>, parameters: ReputationParameters, now: number): number {
   const { prefillMs } = predict(speed, { ...seen, answerTokens: 0 }, seen.claims, parameters, now)
@@ -182,27 +178,16 @@ export function predict(
   }
 }
 
-/** Returns the wait that the node usually estimates, ms; 0 if nothing is known. */
-export function usualWaitMs({ wait }: Speed): number {
-  return wait?.mean ?? 0
-}
-
-/** Returns how much longer this client usually waits than the node estimates, ms. */
-export function hiddenWaitMs({ hidden }: Speed): number {
-  return hidden?.mean ?? 0
-}
-
 /**
- * Returns the gap between tokens after which this peer has stalled. A stopped node looks like a slow node,
- * so the limit depends on the peer's own gaps: a peer with one token per second can pause for longer than
- * a peer with a hundred.
+ * Returns the gap between tokens after which this peer has stalled. A stopped node looks like a slow node, so the limit
+ * depends on the peer's own gaps: a peer with one token per second can pause for longer than a peer with a hundred.
  *
  * @param usualGapMs of this answer so far, undefined before its second token
  * @param mostMs the timeout for a peer with no measured gaps, and the upper bound for every peer
  */
 export function stallAfterMs({ gap }: Speed, usualGapMs: number | undefined, mostMs: number): number {
   if (gap === undefined && usualGapMs === undefined) return mostMs
-  const before = gap === undefined ? 0 : LONGEST_GAPS * Math.exp(gap.mean + LONGEST_GAPS * gap.deviation)
+  const before = gap === undefined ? 0 : LONGEST_GAPS * Math.exp(gap.mean + GAP_DEVIATIONS * gap.deviation)
   const now = USUAL_GAPS * (usualGapMs ?? 0)
   return Math.min(mostMs, Math.max(LEAST_STALL_MS, before, now))
 }

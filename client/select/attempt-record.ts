@@ -3,7 +3,7 @@ import { ERROR_POLICY, type Load, type PotluckError } from '@potluck/protocol'
 
 import type { Directory } from '../discover/directory.ts'
 import { log } from '../base/log.ts'
-import type { Reputation } from '../reputation/index.ts'
+import type { Complete, Observation, Reputation } from '../reputation/index.ts'
 import type { RankedCandidate, Workload } from './candidate.ts'
 
 /** What the selector remembers of an attempt for later requests. */
@@ -31,15 +31,10 @@ export interface RecordContext {
 }
 
 /** What a complete answer shows. */
-export interface AnswerOutcome {
-  promptTokens: number
-  /** Prompt tokens that the node found in its cache. */
-  cachedTokens: number
-  completionTokens: number
-  /** From the first token to the last, milliseconds. */
-  decodeMs: number
-  /** The longest time between two tokens, milliseconds. */
-  longestGapMs: number
+export interface AnswerOutcome extends Pick<
+  Complete,
+  'promptTokens' | 'cachedTokens' | 'completionTokens' | 'decodeMs' | 'longestGapMs'
+> {
   /** Key of the conversation including this answer, from `conversationKeys`. */
   prefixKey: string | undefined
 }
@@ -79,39 +74,27 @@ export class AttemptRecord {
   }
 
   /** A whole answer. */
-  complete(outcome: AnswerOutcome, load: Load | undefined): void {
+  complete({ prefixKey, ...answer }: AnswerOutcome, load: Load | undefined): void {
     if (!this.#end()) return
-    const { promptTokens, cachedTokens, completionTokens, decodeMs, longestGapMs, prefixKey } = outcome
-    const { peer, digest, node, model, predicted } = this.candidate
-    if (load !== undefined) this.#context.directory.reportLoad(peer, load)
-    if (prefixKey !== undefined) this.#context.memory.cached(prefixKey, promptTokens + completionTokens)
-    this.#context.reputation.observe(peer, digest, {
-      type: 'complete',
-      promptTokens,
-      cachedTokens,
-      completionTokens,
-      roundTripMs: node.roundTripMs,
-      estimatedWaitMs: this.reportedWaitMs,
-      ttftMs: (this.#firstTokenAt ?? this.#context.now()) - this.sentAt,
-      decodeMs,
-      longestGapMs,
-      predictedMs: predicted.totalMs,
-      claims: model
-    })
+    const { directory, memory } = this.#context
+    if (load !== undefined) directory.reportLoad(this.candidate.peer, load)
+    if (prefixKey !== undefined) memory.cached(prefixKey, answer.promptTokens + answer.completionTokens)
+    const ttftMs = (this.#firstTokenAt ?? this.#context.now()) - this.sentAt
+    const predictedMs = this.candidate.predicted.totalMs
+    this.#observe({ type: 'complete', ...this.#conditions, ...answer, ttftMs, predictedMs })
   }
 
   /** A complete reply that has no tokens to time: embeddings, or an audit. */
   served(): void {
     if (!this.#end()) return
     this.#context.memory.accepted()
-    const work = this.#kind === 'audit' ? 'audit' : 'embeddings'
-    this.#context.reputation.observe(this.candidate.peer, this.candidate.digest, { type: 'served', work })
+    this.#observe({ type: 'served', work: this.#kind === 'audit' ? 'audit' : 'embeddings' })
   }
 
   /** The node refused or failed, or the caller aborted. `ERROR_POLICY` decides what follows. */
   failed({ code, retryAfterMs }: Pick<PotluckError, 'code' | 'retryAfterMs'>): void {
     if (!this.#end()) return
-    const { peer, digest } = this.candidate
+    const { peer } = this.candidate
     const { backoff, evict, penalty } = ERROR_POLICY[code]
     log.select('…%s ended with %s after %d ms', peer.slice(-8), code, Math.round(this.#context.now() - this.sentAt))
     if (backoff) this.#context.memory.backoff(retryAfterMs)
@@ -119,7 +102,7 @@ export class AttemptRecord {
     // queue looks like silence. Only an unreachable node and a broken protocol count.
     if (this.#kind === 'audit' && penalty !== 'unreachable' && penalty !== 'violation') return
     if (evict) this.#context.directory.evict(peer)
-    this.#context.reputation.observe(peer, digest, { type: 'failed', code })
+    this.#observe({ type: 'failed', code })
   }
 
   /**
@@ -128,16 +111,24 @@ export class AttemptRecord {
    */
   abandoned(): void {
     if (!this.#end() || this.#firstTokenAt !== undefined) return
-    const { peer, digest, node, model, cachedTokens } = this.candidate
-    this.#context.reputation.observe(peer, digest, {
+    const { promptTokens } = this.#work
+    const waitedMs = this.#context.now() - this.sentAt
+    this.#observe({
       type: 'late',
-      promptTokens: this.#work.promptTokens,
-      cachedTokens,
-      roundTripMs: node.roundTripMs,
-      estimatedWaitMs: this.reportedWaitMs,
-      waitedMs: this.#context.now() - this.sentAt,
-      claims: model
+      ...this.#conditions,
+      promptTokens,
+      cachedTokens: this.candidate.cachedTokens,
+      waitedMs
     })
+  }
+
+  get #conditions(): Pick<Complete, 'roundTripMs' | 'estimatedWaitMs' | 'claims'> {
+    const { node, model } = this.candidate
+    return { roundTripMs: node.roundTripMs, estimatedWaitMs: this.reportedWaitMs, claims: model }
+  }
+
+  #observe(observation: Observation): void {
+    this.#context.reputation.observe(this.candidate.peer, this.candidate.digest, observation)
   }
 
   #end(): boolean {

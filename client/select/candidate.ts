@@ -73,6 +73,15 @@ export interface Workload {
   auditable: boolean
 }
 
+/** An embedding or an audit: the client expects no answer tokens, and knows no node that has the prompt in its cache. */
+export const SHORT_WORKLOAD: Workload = {
+  promptTokens: 0,
+  maxTokens: undefined,
+  answerTokens: 1,
+  prefixKeys: [],
+  auditable: false
+}
+
 /** Which nodes the user named. */
 export interface UserNodes {
   /** Peer id of the user's own node. */
@@ -137,16 +146,11 @@ type Models = ReadonlyArray<Pick<Candidate, 'model'>>
 
 /** Whether `a` is better than `b`: the larger of two models that run at reading speed, else the faster one. */
 function isBetterModel(a: Models, b: Models): boolean {
-  const [readableA, readableB] = [pace(a) >= READABLE_TOKENS_PER_SECOND, pace(b) >= READABLE_TOKENS_PER_SECOND]
-  if (readableA !== readableB) return readableA
-  if (!readableA) return pace(a) > pace(b)
-  return size(a) > size(b)
+  const [paceA, paceB] = [most(a, 'decodeTokensPerSecond'), most(b, 'decodeTokensPerSecond')]
+  const bothReadable = Math.min(paceA, paceB) >= READABLE_TOKENS_PER_SECOND
+  return bothReadable ? most(a, 'parameters') > most(b, 'parameters') : paceA > paceB
 }
 
-function pace(models: Models): number {
-  return Math.max(...models.map(({ model }) => model.decodeTokensPerSecond))
-}
-
-function size(models: Models): number {
-  return Math.max(...models.map(({ model }) => model.parameters))
+function most(models: Models, field: 'decodeTokensPerSecond' | 'parameters'): number {
+  return Math.max(...models.map(({ model }) => model[field]))
 }

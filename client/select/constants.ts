@@ -1,8 +1,6 @@
 /** Every number of the selection, with its reason. Times are in milliseconds. */
 
-/**
- * A node is hot if its requests in flight are above this quantile of all candidates. Prequal uses the same: 2^-0.25.
- */
+/** A node is hot if its requests in flight per slot exceed 1 and this quantile of the candidates. 2^-0.25, as in Prequal. */
 export const HOT_QUANTILE: number = 0.84
 /** Lower bound of a random draw of the reliability. The predicted time is divided by the draw. */
 export const LEAST_RELIABILITY: number = 0.02
@@ -22,7 +20,7 @@ export const PREFIX_GAIN: number = 4
 /** Another node must look this many times faster before a request gives up its place in a queue. */
 export const MOVE_GAIN: number = 1.3
 /**
- * When the reported wait is over, the prefill begins. If the first token then takes this many times the predicted
+ * When the reported wait ends, the prefill begins. If the first token then takes this many times the predicted
  * prefill, it is overdue: the request probably still waits, and the node reported too short a wait.
  */
 export const OVERDUE_FACTOR: number = 3
@@ -42,23 +40,19 @@ export const HEDGE_SHARE: number = 0.03
 export const HEDGE_BURST: number = 2
 /** A hedge is sent when the ratio of wait to prediction exceeds this quantile of the recent ratios. */
 export const HEDGE_QUANTILE: number = 0.95
-/**
- * Step size of that quantile, as a logarithm. One wait above it raises it by 21 %, one wait below it lowers it by 1 %.
- */
+/** The step of that estimate, a logarithm. A ratio above the estimate raises it by 21 %, a ratio below lowers it by 1 %. */
 export const HEDGE_STEP: number = 0.2
 /** First tokens that the client must have observed before it sends a hedge. */
 export const HEDGE_LEAST_SAMPLES: number = 20
 /** The client sends no hedge before this time, because the jitter of a round trip can explain a shorter delay. */
 export const HEDGE_LEAST_MS: number = 300
 
-/** The longest retry-after that the client obeys. By mistake, a node could otherwise exclude itself for a day. */
+/** The longest retry-after that the client obeys. Otherwise a node could exclude itself for a day by mistake. */
 export const MAX_RETRY_AFTER_MS: number = 60_000
 /** The pause after a refusal without a retry-after. It doubles with each refusal in a row. */
 export const FIRST_BACKOFF_MS: number = 500
 
-/**
- * Nodes whose refusals the client remembers. If it forgets one, it asks that node again, and the node refuses again.
- */
+/** Nodes whose refusals the client remembers. If it forgets one, it asks the node again, and is refused again. */
 export const MAX_BACKOFFS: number = 1_024
 
 /** Prefixes that the client remembers: one for each conversation of a gateway with some thousands of users. */

@@ -1,6 +1,6 @@
 /**
  * Hedging before the first token: if the first token is later than usual, the same request goes to a second node, and
- * the first answer wins. Pure functions; the caller holds the state.
+ * the first answer wins. This file decides how late is late, and how many hedges the client may send.
  */
 import {
   HEDGE_BURST,
@@ -11,39 +11,40 @@ import {
   HEDGE_STEP
 } from './constants.ts'
 
-export interface Hedging {
-  /** A token bucket: the hedges that can be sent now. */
-  tokens: number
+export class Hedging {
+  /** A token bucket: the hedges that the client may send now. */
+  #budget = 0
   /** First tokens that were observed. */
-  samples: number
+  #samples = 0
   /** Natural logarithm of the estimated `HEDGE_QUANTILE` of the ratio of a wait to its prediction. */
-  logLate: number
-}
+  #logLate = 0
 
-export const FRESH_HEDGING: Hedging = { tokens: 0, samples: 0, logLate: 0 }
+  /** Call this for every attempt that is not a hedge. It adds `HEDGE_SHARE` of a hedge to the budget. */
+  earn(): void {
+    this.#budget = Math.min(HEDGE_BURST, this.#budget + HEDGE_SHARE)
+  }
 
-/** Returns the state after an attempt that is not a hedge. Each adds `HEDGE_SHARE` of a hedge to the budget. */
-export function earnHedge(hedging: Hedging): Hedging {
-  return { ...hedging, tokens: Math.min(HEDGE_BURST, hedging.tokens + HEDGE_SHARE) }
-}
+  /** Takes a hedge from the budget. Returns false, and takes nothing, if less than one is left. */
+  take(): boolean {
+    if (this.#budget < 1) return false
+    this.#budget--
+    return true
+  }
 
-/** Returns the state after a hedge. Undefined if the budget is below one hedge. */
-export function spendHedge(hedging: Hedging): Hedging | undefined {
-  return hedging.tokens < 1 ? undefined : { ...hedging, tokens: hedging.tokens - 1 }
-}
+  /**
+   * Learns from a first token, by a new estimate of the quantile q = `HEDGE_QUANTILE`. A ratio above the estimate raises
+   * it by q steps, and a ratio below lowers it by 1 - q steps. At the quantile, both balance. (Stochastic approximation:
+   * Robbins and Monro, 1951.)
+   */
+  firstToken(actualMs: number, predictedMs: number): void {
+    const late = Math.log(Math.max(1, actualMs) / Math.max(1, predictedMs)) > this.#logLate
+    this.#logLate += HEDGE_STEP * (late ? HEDGE_QUANTILE : HEDGE_QUANTILE - 1)
+    this.#samples++
+  }
 
-/**
- * Returns the state after a first token. Stochastic approximation (Robbins and Monro, 1951) estimates the quantile: a
- * wait above the estimate raises it by q steps, and a wait below lowers it by 1 - q steps, with q = `HEDGE_QUANTILE`.
- */
-export function noteFirstToken(hedging: Hedging, actualMs: number, predictedMs: number): Hedging {
-  const late = Math.log(Math.max(1, actualMs) / Math.max(1, predictedMs)) > hedging.logLate
-  const step = HEDGE_STEP * (late ? HEDGE_QUANTILE : HEDGE_QUANTILE - 1)
-  return { ...hedging, samples: hedging.samples + 1, logLate: hedging.logLate + step }
-}
-
-/** Returns after how many milliseconds without a first token a hedge is sent. Infinity before enough first tokens. */
-export function hedgeAfterMs({ samples, logLate }: Hedging, predictedMs: number): number {
-  if (samples < HEDGE_LEAST_SAMPLES) return Infinity
-  return Math.max(HEDGE_LEAST_MS, predictedMs * Math.exp(logLate))
+  /** Returns after how many milliseconds without a first token a hedge is sent. Infinity before enough first tokens. */
+  afterMs(predictedMs: number): number {
+    if (this.#samples < HEDGE_LEAST_SAMPLES) return Infinity
+    return Math.max(HEDGE_LEAST_MS, predictedMs * Math.exp(this.#logLate))
+  }
 }

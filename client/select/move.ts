@@ -5,9 +5,9 @@ import { MOVE_GAIN, OVERDUE_FACTOR, PREFIX_GAIN } from './constants.ts'
 /**
  * Estimates how much longer the request waits in the queue, milliseconds:
  *
- * - before the reported wait is over: the rest of it
+ * - before the reported wait has ended: the rest of it
  * - then, while the node probably evaluates the prompt: 0, because a move would waste that work
- * - when the first token is overdue (`OVERDUE_FACTOR`): the time since the reported wait was over. The true wait is
+ * - when the first token is overdue (`OVERDUE_FACTOR`): the time since the reported wait ended. The true wait is
  *   unknown, so the client expects to wait as long again
  *
  * @param reportedWaitMs the wait that `accepted` reported

@@ -25,9 +25,7 @@ export interface PoolContext {
   signal: AbortSignal
 }
 
-/**
- * What the pool needs of a request. It changes: after the first token of an answer, only one digest can continue it.
- */
+/** What the pool needs of a request. It changes: after the first token of an answer, only one digest can continue. */
 export interface PooledRequest {
   readonly model: ModelSelector
   readonly features: readonly Feature[]
@@ -35,9 +33,7 @@ export interface PooledRequest {
   readonly maxTokens: number | undefined
   /** @param serving the number of nodes that serve the digest */
   workload: (digest: string, serving: number) => Workload
-  /**
-   * Accepts any model, if the caller allows it. Returns false if the caller does not, or if any was accepted before.
-   */
+  /** Accepts any model from now on, if the caller allows it. Returns whether the request can use more nodes than before. */
   acceptAnyModel: () => boolean
 }
 
@@ -131,18 +127,19 @@ export class CandidatePool {
     // After a failure, the client asks another known node with the model at once.
     const known = fresh ? [] : this.among(this.#context.directory.known())
     if (known.length > 0) return known
-    const found = await this.#gather(model, { fresh })
+    const found = await this.#gather({ fresh })
     const settled = settleDigest(found, model)
     if (settled !== undefined) return settled
     // The rest of the lookup can find more nodes, so that one digest gets a majority.
-    const all = await this.#gather(model, { fresh: false, whole: true })
+    const all = await this.#gather({ fresh: false, whole: true })
     const settledOfAll = settleDigest(all, model)
     if (settledOfAll === undefined) throw ambiguousName(all)
     return settledOfAll
   }
 
-  async #gather(model: ModelSelector, options: { fresh: boolean; whole?: boolean }): Promise<Candidate[]> {
+  async #gather(options: { fresh: boolean; whole?: boolean }): Promise<Candidate[]> {
     const { directory, selector, signal } = this.#context
+    const { model } = this.#request
     const anyLength = this.#tooShort() === 0
     // A lookup calls this for hundreds of nodes, and checking the gate is cheaper than making a candidate.
     const suitable = (node: KnownNode): boolean =>
@@ -241,12 +238,6 @@ const EXCLUDED: Readonly<Record<GateReason, string>> = {
 }
 
 function describe(model: ModelSelector): string {
-  switch (model.kind) {
-    case 'auto':
-      return 'any model'
-    case 'name':
-      return `model ${model.name}`
-    case 'digest':
-      return `model ${formatDigest(model.digest)}`
-  }
+  if (model.kind === 'auto') return 'any model'
+  return `model ${model.kind === 'name' ? model.name : formatDigest(model.digest)}`
 }

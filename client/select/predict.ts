@@ -1,7 +1,7 @@
-/** Predicts the times of an answer: round trip, queue, prefill of the tokens that are not cached, decode. Pure. */
-import { hiddenWaitMs, predict, usualWaitMs, type ReputationParameters } from '../reputation/index.ts'
+/** Predicts the load of a node, and the times of an answer: round trip, queue, prefill without cache, decode. Pure. */
+import { predict, type ReputationParameters } from '../reputation/index.ts'
 import type { Candidate, PredictedTimes, Workload } from './candidate.ts'
-import { LOAD_HALF_LIFE_MS } from './constants.ts'
+import { HOT_QUANTILE, LOAD_HALF_LIFE_MS } from './constants.ts'
 
 /** @param now milliseconds since the epoch */
 export function predictTimes(
@@ -18,11 +18,6 @@ export function predictTimes(
   return { waitMs, ttftMs, totalMs: ttftMs + decodeMs }
 }
 
-/** The weight of a reported load, 0 to 1. It halves every `LOAD_HALF_LIFE_MS`. */
-export function freshness({ node }: Pick<Candidate, 'node'>, now: number): number {
-  return 2 ** (-Math.max(0, now - node.loadAt) / LOAD_HALF_LIFE_MS)
-}
-
 /**
  * Predicts the wait in the queue, as a sum of three:
  *
@@ -31,11 +26,40 @@ export function freshness({ node }: Pick<Candidate, 'node'>, now: number): numbe
  * - the requests that this client sent after the report
  */
 function predictWaitMs(candidate: Candidate, serviceMs: number, now: number): number {
-  const { node, sentSince, speed } = candidate
-  const { load } = node
+  const { sentSince, speed } = candidate
+  const { active, queued, slots, estimatedWaitMs } = candidate.node.load
   const fresh = freshness(candidate, now)
-  const slots = Math.max(1, load.slots)
-  const free = Math.max(0, slots - load.active - load.queued)
-  const own = (Math.max(0, sentSince - free) * serviceMs) / slots
-  return fresh * load.estimatedWaitMs + (1 - fresh) * usualWaitMs(speed) + hiddenWaitMs(speed) + own
+  // The reported wait is the wait of the next request. If that request finds a free slot, so does each of the
+  // requests for the other free slots. Only the requests after these wait for one another.
+  const others = Math.max(0, slots - active - queued - 1)
+  const own = (Math.max(0, sentSince - others) * serviceMs) / Math.max(1, slots)
+  return fresh * estimatedWaitMs + (1 - fresh) * (speed.wait?.mean ?? 0) + (speed.hidden?.mean ?? 0) + own
+}
+
+/**
+ * Returns the requests in flight per slot: the reported load, which counts less the older the report is, plus what this
+ * client sent since. At least this client's own requests.
+ */
+export function inFlightPerSlot(candidate: Candidate, now: number): number {
+  const { node, inFlight, sentSince } = candidate
+  const reported = freshness(candidate, now) * (node.load.active + node.load.queued) + sentSince
+  return Math.max(reported, inFlight) / Math.max(1, node.load.slots)
+}
+
+/**
+ * Returns the bound above which a node is hot: it has more requests in flight per slot than most candidates
+ * (`HOT_QUANTILE`). The client chooses the fastest node that is not hot. If all nodes are hot, it chooses the node with
+ * the fewest requests in flight. A latency estimate lags behind a sudden load, but the number of requests in flight does
+ * not. (Prequal's rule: Wydrowski, Kleinberg, Rumble, Archer, "Load is Not What You Should Balance", NSDI 2024.) The
+ * bound is at least 1 per slot, because a request does not wait for a free slot.
+ */
+export function hotBound(candidates: readonly Candidate[], now: number): number {
+  const sorted = candidates.map((candidate) => inFlightPerSlot(candidate, now)).sort((a, b) => a - b)
+  const quantile = sorted[Math.ceil(HOT_QUANTILE * sorted.length) - 1] ?? 0
+  return Math.max(quantile, 1)
+}
+
+/** The weight of a reported load, 0 to 1. It halves every `LOAD_HALF_LIFE_MS`. */
+function freshness({ node }: Candidate, now: number): number {
+  return 2 ** (-Math.max(0, now - node.loadAt) / LOAD_HALF_LIFE_MS)
 }

@@ -7,35 +7,26 @@ import type { PromptInput } from '@potluck/protocol'
 
 import { MAX_PREFIXES, PREFIX_TTL_MS } from './constants.ts'
 
-interface Entry {
-  peer: string
-  tokens: number
-  at: number
+/** By key, from `conversationKeys`: the node that has this prefix in its cache, and the number of its tokens. */
+export type Prefixes = LRUCache<string, { peer: string; tokens: number }>
+
+/** @param now milliseconds since the epoch */
+export function newPrefixes(now: () => number): Prefixes {
+  // `ttlResolution: 0` reads the clock at each use. By default, the map sets a timer for each millisecond in use.
+  return new LRUCache({ max: MAX_PREFIXES, ttl: PREFIX_TTL_MS, ttlResolution: 0, perf: { now } })
 }
 
-export class Prefixes {
-  readonly #entries = new LRUCache<string, Entry>({ max: MAX_PREFIXES })
-
-  /**
-   * Call this when an answer is complete: the node now has the prompt and the answer in its cache.
-   *
-   * @param key of the conversation with the answer, from `conversationKeys`
-   * @param now milliseconds since the epoch
-   */
-  remember(key: string, peer: string, tokens: number, now: number): void {
-    this.#entries.set(key, { peer, tokens, at: now })
-  }
-
-  /**
-   * Returns the node that has the longest known prefix, and the number of its tokens.
-   *
-   * @param keys of the conversation so far, shortest first
-   */
-  holder(keys: readonly string[], now: number): { peer: string; tokens: number } | undefined {
-    const key = keys.findLast((candidate) => this.#entries.has(candidate))
-    const entry = key === undefined ? undefined : this.#entries.get(key)
-    return entry === undefined || now - entry.at > PREFIX_TTL_MS ? undefined : entry
-  }
+/**
+ * Returns the node that has the longest known prefix.
+ *
+ * @param keys of the conversation so far, shortest first
+ */
+export function prefixHolder(
+  prefixes: Prefixes,
+  keys: readonly string[]
+): { peer: string; tokens: number } | undefined {
+  const key = keys.findLast((one) => prefixes.has(one))
+  return key === undefined ? undefined : prefixes.get(key)
 }
 
 /** One key for each prefix of a conversation, shortest first. A raw prompt has one key. */

@@ -3,7 +3,7 @@
  * passed in.
  *
  * 1. the user's own node, while it has a free slot
- * 2. a probationary peer, but only in `probationShare` of the requests
+ * 2. otherwise, in a share of the requests (`probationShare`): one probationary peer
  * 3. established peers: first the node with the conversation's prefix in its cache; then cold nodes by the predicted
  *    time of the answer, divided by a Thompson draw of the reliability; then hot nodes by requests in flight
  * 4. probationary peers: first the peers without a running request or a pending audit, and among these the peer with
@@ -11,15 +11,14 @@
  * 5. nodes whose context is probably too short
  * 6. nodes in a pause, in the order in which the pauses end
  *
- * Each step is computed only when the caller asks for it.
+ * A caller that reads only the first candidates does not pay for the rest: each step is computed when it is read.
  */
 import { READABLE_TOKENS_PER_SECOND } from '../base/constants.ts'
-import type { ReputationParameters } from '../reputation/index.ts'
+import { betaMean, type ReputationParameters } from '../reputation/index.ts'
 import { drawBeta } from './beta.ts'
 import type { Candidate, RankedCandidate, Workload } from './candidate.ts'
 import { FAILING_RELIABILITY, LEAST_RELIABILITY, PREFIX_GAIN } from './constants.ts'
-import { hotBound, inFlightPerSlot } from './hot-cold.ts'
-import { predictTimes } from './predict.ts'
+import { hotBound, inFlightPerSlot, predictTimes } from './predict.ts'
 
 export interface RankContext {
   parameters: ReputationParameters
@@ -65,7 +64,7 @@ export function* rank(
   }
   yield* prefixHolderFirst(byTime(established, weigh, now, random))
   for (const one of byProbation(probationary, random)) if (one !== tried) yield weigh(one, 'probationary')
-  for (const one of byTime(tight, (candidate) => weigh(candidate, 'tight'), now, random)) yield one
+  yield* byTime(tight, (candidate) => weigh(candidate, 'tight'), now, random)
   for (const one of resting.sort((a, b) => a.notBefore - b.notBefore)) yield weigh(one, 'resting')
 }
 
@@ -136,8 +135,8 @@ function unaudited({ awaitedAudits, inFlight }: Candidate): number {
   return awaitedAudits + inFlight
 }
 
-function isFailing({ reliability: { alpha, beta } }: Candidate): boolean {
-  return alpha / (alpha + beta) < FAILING_RELIABILITY
+function isFailing({ reliability }: Candidate): boolean {
+  return betaMean(reliability) < FAILING_RELIABILITY
 }
 
 function isTight({ model }: Candidate, { promptTokens, maxTokens = 1 }: Workload): boolean {

@@ -1,16 +1,14 @@
 /**
  * Chooses nodes, and remembers what the next choice needs: which node has which prefix in its cache, which node asked
- * for a pause, which requests run on which node, and when to hedge. The decisions are pure functions in other files.
+ * for a pause, which requests run on which node, and when to hedge. Other files make the decisions.
  */
 import { LRUCache } from 'lru-cache'
 import type { ModelCard } from '@potluck/protocol'
 
-import type { Directory } from '../discover/directory.ts'
 import type { KnownNode } from '../discover/known-node.ts'
 import type { ModelSelector } from '../discover/model-selector.ts'
 import { log } from '../base/log.ts'
-import { auditedTokens, type Reputation } from '../reputation/index.ts'
-import { AttemptRecord, type AttemptKind } from './attempt-record.ts'
+import { AttemptRecord, type AttemptKind, type RecordContext } from './attempt-record.ts'
 import { backOff, type Backoff } from './backoff.ts'
 import {
   digestOf,
@@ -22,19 +20,15 @@ import {
 } from './candidate.ts'
 import { LOOK_AROUND, MAX_BACKOFFS } from './constants.ts'
 import { gateReason, type GateReason, type Mode, type Requirements } from './gate.ts'
-import { earnHedge, FRESH_HEDGING, hedgeAfterMs, noteFirstToken, spendHedge, type Hedging } from './hedge.ts'
+import { Hedging } from './hedge.ts'
 import { isProven, remainingWaitMs, shouldMove } from './move.ts'
-import { Prefixes } from './prefixes.ts'
+import { newPrefixes, prefixHolder, type Prefixes } from './prefixes.ts'
 import { rank } from './rank.ts'
 
-export interface SelectorOptions {
-  reputation: Reputation
-  directory: Pick<Directory, 'reportLoad' | 'evict'>
+export interface SelectorOptions extends Omit<RecordContext, 'memory'> {
   user: UserNodes
   /** Default `open`. */
   mode?: Mode
-  /** Milliseconds since the epoch. */
-  now: () => number
   /** Uniform in [0, 1). */
   random: () => number
 }
@@ -46,25 +40,16 @@ type OnRefused = (peer: string, reason: GateReason) => void
 const NONE: readonly number[] = []
 
 export class Selector {
-  readonly #reputation: Reputation
-  readonly #directory: SelectorOptions['directory']
-  readonly #user: UserNodes
-  readonly #mode: Mode
-  readonly #now: () => number
-  readonly #random: () => number
-  readonly #prefixes = new Prefixes()
+  readonly #options: SelectorOptions
+  readonly #prefixes: Prefixes
   readonly #backoffs = new LRUCache<string, Backoff>({ max: MAX_BACKOFFS })
   /** When each running request was sent, by peer. */
   readonly #running = new Map<string, number[]>()
-  #hedging: Hedging = FRESH_HEDGING
+  readonly #hedging = new Hedging()
 
-  constructor({ reputation, directory, user, mode = 'open', now, random }: SelectorOptions) {
-    this.#reputation = reputation
-    this.#directory = directory
-    this.#user = user
-    this.#mode = mode
-    this.#now = now
-    this.#random = random
+  constructor(options: SelectorOptions) {
+    this.#options = options
+    this.#prefixes = newPrefixes(options.now)
   }
 
   /** Returns the candidates on these nodes that pass the gate now. */
@@ -94,43 +79,41 @@ export class Selector {
    * nodes in the meantime. Computes the order only as far as the caller asks.
    */
   *rank(candidates: readonly Candidate[], work: Workload): Generator<RankedCandidate, void, void> {
-    const now = this.#now()
-    const holder = this.#prefixes.holder(work.prefixKeys, now)
+    const { reputation, random } = this.#options
+    const now = this.#options.now()
+    const holder = prefixHolder(this.#prefixes, work.prefixKeys)
     const current = candidates.map((one) => ({
       ...one,
       ...this.#inFlight(one),
       cachedTokens: holder?.peer === one.peer ? holder.tokens : 0
     }))
     yield* rank(current, work, {
-      parameters: this.#reputation.parameters,
-      probationShare: this.#reputation.probationShare(),
+      parameters: reputation.parameters,
+      probationShare: reputation.probationShare(),
       now,
-      random: this.#random
+      random
     })
   }
 
   /** Begins an attempt. It counts as in flight until its record ends. */
   begin(candidate: RankedCandidate, work: Workload, kind: AttemptKind = 'answer'): AttemptRecord {
     const { peer, predicted } = candidate
-    const sentAt = this.#now()
+    const sentAt = this.#options.now()
     if (log.select.enabled) log.select('%s %s', VERB[kind], describe(candidate))
     // Hedges are a share of the answers. Probes and audits must not earn more of them.
-    if (kind === 'answer') this.#hedging = earnHedge(this.#hedging)
+    if (kind === 'answer') this.#hedging.earn()
     this.#running.set(peer, [...(this.#running.get(peer) ?? []), sentAt])
     return new AttemptRecord(candidate, work, kind, {
-      reputation: this.#reputation,
-      directory: this.#directory,
-      now: this.#now,
+      ...this.#options,
       memory: {
         accepted: () => void this.#backoffs.delete(peer),
         firstToken: (waitedMs) => {
-          if (kind === 'probe') return
-          this.#hedging = noteFirstToken(this.#hedging, waitedMs, predicted.ttftMs)
+          if (kind !== 'probe') this.#hedging.firstToken(waitedMs, predicted.ttftMs)
         },
         backoff: (retryAfterMs) => {
-          this.#backoffs.set(peer, backOff(this.#backoffs.get(peer), retryAfterMs, this.#now()))
+          this.#backoffs.set(peer, backOff(this.#backoffs.get(peer), retryAfterMs, this.#options.now()))
         },
-        cached: (prefixKey, tokens) => this.#prefixes.remember(prefixKey, peer, tokens, this.#now()),
+        cached: (prefixKey, tokens) => void this.#prefixes.set(prefixKey, { peer, tokens }),
         ended: () => this.#ended(peer, sentAt)
       }
     })
@@ -138,14 +121,12 @@ export class Selector {
 
   /** Returns after how many milliseconds without a first token the client sends a hedge to a second node. */
   hedgeAfterMs({ predicted }: RankedCandidate): number {
-    return hedgeAfterMs(this.#hedging, predicted.ttftMs)
+    return this.#hedging.afterMs(predicted.ttftMs)
   }
 
   /** Returns whether a hedge may go to this node now. If so, takes the hedge from the budget. */
   takeHedge(to: RankedCandidate): boolean {
-    const left = isProven(to) ? spendHedge(this.#hedging) : undefined
-    if (left !== undefined) this.#hedging = left
-    return left !== undefined
+    return isProven(to) && this.#hedging.take()
   }
 
   /**
@@ -173,7 +154,7 @@ export class Selector {
     const passed: Identity[] = []
     for (const model of matchingModels(node, selector)) {
       const identity = this.#identity(node, model)
-      const reason = gateReason({ node, ...identity }, requirements, this.#mode)
+      const reason = gateReason({ node, ...identity }, requirements, this.#options.mode ?? 'open')
       if (reason === undefined) passed.push(identity)
       else onRefused(identity.peer, reason)
     }
@@ -187,22 +168,23 @@ export class Selector {
       peer,
       digest,
       model,
-      local: peer === this.#user.localNode,
-      trusted: this.#user.trusted.has(peer),
-      standing: this.#reputation.standing(peer, digest)
+      local: peer === this.#options.user.localNode,
+      trusted: this.#options.user.trusted.has(peer),
+      standing: this.#options.reputation.standing(peer, digest)
     }
   }
 
   #candidate(node: KnownNode, identity: Identity): Candidate {
     const { peer, digest } = identity
-    const state = this.#reputation.state(peer, digest)
+    const { reputation } = this.#options
+    const { reliability, auditedTokens } = reputation.score(peer, digest)
     return {
       ...identity,
       ...this.#inFlight({ peer, node }),
       node,
-      reliability: this.#reputation.score(peer, digest).reliability,
-      speed: state.speed,
-      auditedTokens: auditedTokens(state),
+      reliability,
+      auditedTokens,
+      speed: reputation.state(peer, digest).speed,
       cachedTokens: 0
     }
   }
@@ -213,7 +195,7 @@ export class Selector {
   }: Pick<Candidate, 'peer' | 'node'>): Pick<Candidate, 'awaitedAudits' | 'inFlight' | 'sentSince' | 'notBefore'> {
     const sentAt = this.#running.get(peer) ?? NONE
     return {
-      awaitedAudits: this.#reputation.awaitedAudits(peer),
+      awaitedAudits: this.#options.reputation.awaitedAudits(peer),
       inFlight: sentAt.length,
       sentSince: sentAt.length === 0 ? 0 : sentAt.filter((at) => at > node.loadAt).length,
       notBefore: this.#backoffs.peek(peer)?.notBefore ?? 0
@@ -221,7 +203,7 @@ export class Selector {
   }
 
   #remainingMs({ candidate, reportedWaitMs, sentAt }: AttemptRecord): number {
-    return remainingWaitMs(candidate, reportedWaitMs, this.#now() - sentAt)
+    return remainingWaitMs(candidate, reportedWaitMs, this.#options.now() - sentAt)
   }
 
   #ended(peer: string, sentAt: number): void {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hiddenWaitMs, predict, stallAfterMs, usualWaitMs, type Claims } from '../../../client/reputation/index.ts'
+import { predict, stallAfterMs, type Claims } from '../../../client/reputation/index.ts'
 import { complete, DIGEST, HOUR, reputationAt, TestClock } from './help.ts'
 
 const PEER = 'peer-a'
@@ -58,19 +58,19 @@ test("a wait beyond the node's estimate is detected; a slow prefill that grows w
     liar.reputation.observe(PEER, DIGEST, complete({ ttftMs: 20_000 }))
     slow.reputation.observe(PEER, DIGEST, complete({ ttftMs: 800 }))
   }
-  expect(hiddenWaitMs(liar.speed())).toBeGreaterThan(5_000)
-  expect(hiddenWaitMs(slow.speed())).toBe(0)
+  expect(liar.speed().hidden?.mean).toBeGreaterThan(5_000)
+  expect(slow.speed().hidden?.mean).toBe(0)
   const honest = fresh()
   honest.reputation.observe(PEER, DIGEST, complete({ ttftMs: 20_000, estimatedWaitMs: 19_500 }))
-  expect(hiddenWaitMs(honest.speed())).toBe(0)
-  expect(usualWaitMs(honest.speed())).toBe(19_500)
+  expect(honest.speed().hidden?.mean).toBe(0)
+  expect(honest.speed().wait?.mean).toBe(19_500)
 })
 
 test('an attempt cancelled before its first token still counts as slow', () => {
   const { reputation, speed } = fresh()
   const late = { ...complete(), type: 'late', waitedMs: 15_000 } as const
   reputation.observe(PEER, DIGEST, late)
-  expect(hiddenWaitMs(speed())).toBeGreaterThan(5_000)
+  expect(speed().hidden?.mean).toBeGreaterThan(5_000)
   expect(reputation.state(PEER, DIGEST).counts.late?.count).toBe(1)
   const state = reputation.state(PEER, DIGEST)
   reputation.observe(PEER, DIGEST, { ...late, waitedMs: 100 })

@@ -1,51 +1,41 @@
 import { expect, test } from 'vitest'
 
-import {
-  earnHedge,
-  FRESH_HEDGING,
-  hedgeAfterMs,
-  noteFirstToken,
-  spendHedge,
-  type Hedging
-} from '../../../client/select/hedge.ts'
+import { Hedging } from '../../../client/select/hedge.ts'
 import { seeded } from './help.ts'
 
 test('a new client sends no hedge: it has observed no first tokens, and its budget is empty', () => {
-  expect(hedgeAfterMs(FRESH_HEDGING, 1_000)).toBe(Infinity)
-  expect(spendHedge(FRESH_HEDGING)).toBeUndefined()
+  expect(new Hedging().afterMs(1_000)).toBe(Infinity)
+  expect(new Hedging().take()).toBe(false)
 })
 
 test('at most 3 of 100 requests are hedged, and the client saves at most 2 hedges for a burst', () => {
-  let hedging: Hedging = FRESH_HEDGING
+  const hedging = new Hedging()
   let hedged = 0
   for (let request = 0; request < 10_000; request++) {
-    hedging = earnHedge(hedging)
-    const left = spendHedge(hedging)
-    if (left === undefined) continue
-    hedging = left
-    hedged++
+    hedging.earn()
+    if (hedging.take()) hedged++
   }
   expect(hedged).toBeGreaterThan(290)
   expect(hedged).toBeLessThanOrEqual(302)
-  for (let request = 0; request < 10_000; request++) hedging = earnHedge(hedging)
-  expect(hedging.tokens).toBe(2)
+  for (let request = 0; request < 10_000; request++) hedging.earn()
+  expect([hedging.take(), hedging.take(), hedging.take()]).toEqual([true, true, false])
 })
 
 test('about 1 in 20 waits for a first token is long enough for a hedge', () => {
   const random = seeded(11)
-  let hedging: Hedging = FRESH_HEDGING
+  const hedging = new Hedging()
   let beyond = 0
   for (let request = 0; request < 4_000; request++) {
     const actualMs = 1_000 * (1 + 9 * random() ** 4)
-    if (request > 1_000 && actualMs > hedgeAfterMs(hedging, 1_000)) beyond++
-    hedging = noteFirstToken(hedging, actualMs, 1_000)
+    if (request > 1_000 && actualMs > hedging.afterMs(1_000)) beyond++
+    hedging.firstToken(actualMs, 1_000)
   }
   expect(beyond / 3_000).toBeGreaterThan(0.03)
   expect(beyond / 3_000).toBeLessThan(0.08)
 })
 
 test('the client sends no hedge before 300 ms', () => {
-  let hedging: Hedging = FRESH_HEDGING
-  for (let request = 0; request < 500; request++) hedging = noteFirstToken(hedging, 5, 10)
-  expect(hedgeAfterMs(hedging, 10)).toBe(300)
+  const hedging = new Hedging()
+  for (let request = 0; request < 500; request++) hedging.firstToken(5, 10)
+  expect(hedging.afterMs(10)).toBe(300)
 })

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 
 import { drawBeta } from '../../../client/select/beta.ts'
 import { backOff, type Backoff } from '../../../client/select/backoff.ts'
-import { conversationKeys, Prefixes } from '../../../client/select/prefixes.ts'
+import { conversationKeys, newPrefixes, prefixHolder } from '../../../client/select/prefixes.ts'
+import { FakeClock } from './fakes.ts'
 import { NOW, seeded } from './help.ts'
 
 test("the client obeys a node's retry-after, up to a minute", () => {
@@ -27,22 +28,26 @@ test('if a node keeps refusing with a short retry-after, the client asks it less
 const say = (role: ChatMessage['role'], content: string): ChatMessage => ({ role, content })
 
 test('the next turn finds the node that served the last one; another conversation does not', () => {
-  const prefixes = new Prefixes()
+  const clock = new FakeClock()
+  const prefixes = newPrefixes(clock.now)
   const first = [say('system', 'Be kind.'), say('user', 'Hello')]
   const answered = [...first, say('assistant', 'Hi!')]
-  prefixes.remember(conversationKeys('d', { messages: answered }).at(-1)!, 'peer-a', 40, NOW)
+  prefixes.set(conversationKeys('d', { messages: answered }).at(-1)!, { peer: 'peer-a', tokens: 40 })
   const next = conversationKeys('d', { messages: [...answered, say('user', 'And now?')] })
-  expect(prefixes.holder(next, NOW)).toMatchObject({ peer: 'peer-a', tokens: 40 })
-  expect(prefixes.holder(conversationKeys('other', { messages: answered }), NOW)).toBeUndefined()
-  expect(prefixes.holder(conversationKeys('d', { messages: first }), NOW)).toBeUndefined()
-  expect(prefixes.holder(next, NOW + 16 * 60_000)).toBeUndefined()
+  expect(prefixHolder(prefixes, next)).toMatchObject({ peer: 'peer-a', tokens: 40 })
+  expect(prefixHolder(prefixes, conversationKeys('other', { messages: answered }))).toBeUndefined()
+  expect(prefixHolder(prefixes, conversationKeys('d', { messages: first }))).toBeUndefined()
+  clock.at += 14 * 60_000
+  expect(prefixHolder(prefixes, next)).toBeDefined()
+  clock.at += 2 * 60_000
+  expect(prefixHolder(prefixes, next)).toBeUndefined()
 })
 
 test('the number of prefixes is bounded: the oldest is dropped', () => {
-  const prefixes = new Prefixes()
-  for (let index = 0; index < 5_000; index++) prefixes.remember(`key-${index}`, 'peer-a', 1, NOW)
-  expect(prefixes.holder(['key-0'], NOW)).toBeUndefined()
-  expect(prefixes.holder(['key-4999'], NOW)).toBeDefined()
+  const prefixes = newPrefixes(() => NOW)
+  for (let index = 0; index < 5_000; index++) prefixes.set(`key-${index}`, { peer: 'peer-a', tokens: 1 })
+  expect(prefixHolder(prefixes, ['key-0'])).toBeUndefined()
+  expect(prefixHolder(prefixes, ['key-4999'])).toBeDefined()
 })
 
 test.each([
