@@ -105,6 +105,7 @@ function newClient(network: Network, reputation: Reputation, options: ClientOpti
     otherAuditors,
     ask: probe,
     isOwn: (peer) => peer === localNode,
+    allows: (peer) => selector.allows(peer),
     onJudged: (judged) => listeners.forEach((listener) => listener(judged)),
     random
   })
@@ -149,7 +150,7 @@ function newClient(network: Network, reputation: Reputation, options: ClientOpti
     return peerStandings(reputation, directory.known(), user)
   }
 
-  /** Sends a probe to one node, whatever its standing: a probe must reach quarantined nodes. */
+  /** Sends a probe to one node without a check of the gate: a probe must reach quarantined nodes. */
   async function probe(peer: string, digest: string, ask: Ask, signal: AbortSignal): Promise<CompleteAnswer> {
     const node = directory.known().find(({ card }) => card.peerId.toString() === peer)
     const model = node?.card.models.find((one) => formatDigest(one.digest) === digest)

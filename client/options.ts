@@ -17,7 +17,8 @@ export interface ClientOptions {
   libp2p?: Libp2p
   /**
    * Which nodes may get a request. `open` (default): all nodes except the quarantined and banned ones. `trusted`: the
-   * user's own node and the trusted ones. `local`: only the user's own node, so nothing leaves the machine.
+   * user's own node and the trusted ones. `local`: only the user's own node. No other node gets a prompt,
+   * but the client still looks up nodes and their cards on the network.
    */
   mode?: Mode
   /**

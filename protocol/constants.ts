@@ -33,7 +33,10 @@ export const FRAUD_PROOF_VERSION: number = 1
  * of 256 Ki tokens as text, with about 4 bytes for each token, and the token ids of the prompt and the answer.
  */
 export const MAX_FRAME_BYTES: number = 2 * 1024 * 1024
-/** Largest frame that a node can send. The largest honest frame is `accepted`, which has the prompt's token ids. */
+/**
+ * Largest frame that a node can send, except a reply with embeddings (`MAX_EMBED_REPLY_BYTES`). The largest honest frame
+ * is `accepted`, which has the prompt's token ids.
+ */
 export const MAX_NODE_FRAME_BYTES: number = 1024 * 1024
 /** Longest varint before a frame. A longer varint would announce a frame of more than 2^35 bytes. */
 export const MAX_FRAME_PREFIX_BYTES: number = 5

@@ -71,7 +71,8 @@ export interface ErrorPolicy {
 }
 
 const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
-  // Refusals, in place of `accepted`.
+  // Usually refusals, in place of `accepted`. A node can send some of these codes after `accepted` too: `draining` when
+  // it stops, `invalid_request` for a wrong credit frame, `unsupported` for a schema that takes too long to enforce.
   /** The queue is full, or the engine restarts. `retryAfterMs` says when to try again. */
   busy: { fault: 'nobody', retryable: true, next: 'ask_again', backoff: true, httpStatus: 429, exitCode: 1 },
   /**
@@ -102,10 +103,13 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
   },
   /** The request breaks a rule; the detail names the field. */
   invalid_request: { fault: 'caller', retryable: false, next: 'fail', strike: true, httpStatus: 400, exitCode: 1 },
-  /** The request is valid, but it needs a feature or a version of the sampling contract that this node lacks. */
+  /**
+   * The request is valid, but this node cannot serve it. It lacks a feature or the version of the sampling contract, or
+   * the schema takes too long to enforce.
+   */
   unsupported: { fault: 'nobody', retryable: true, next: 'next_node', evict: true, httpStatus: 400, exitCode: 1 },
 
-  // Failures after the request was accepted.
+  // Usually failures after `accepted`. `engine_failed` can also be a refusal, for example if tokenising fails.
   /** The engine crashed or reported an error. */
   engine_failed: {
     fault: 'node',
@@ -203,7 +207,10 @@ const CLIENT_POLICY: Readonly<Record<ClientCode, ErrorPolicy>> = {
   },
   /** No node that serves the request was found. */
   no_providers: { fault: 'nobody', retryable: true, next: 'fail', httpStatus: 503, exitCode: 1 },
-  /** The caller's own signal fired. */
+  /**
+   * The caller's own signal fired, or the client itself cancelled the attempt, for example because another node was
+   * faster. On a node: the caller closed or reset the stream.
+   */
   aborted: { fault: 'caller', retryable: false, next: 'fail', strike: true, httpStatus: 503, exitCode: 130 }
 }
 

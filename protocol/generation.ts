@@ -48,7 +48,7 @@ export type ResponseFormat = { type: 'json_object' } | { type: 'json_schema'; sc
  * highest raw logits.
  */
 export interface SamplingParameters {
-  /** Key of the random number generator, 64 bits. The client chooses a new seed for every request. */
+  /** Key of the random number generator, 64 bits. If the caller sets no seed, the client chooses a new one. */
   seed: bigint
   /** 0 to 100. 0: always the token with the highest logit. */
   temperature: number

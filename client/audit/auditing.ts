@@ -38,7 +38,7 @@ export interface Judged {
 
 /**
  * The audited answers that led this client to ban a node, for `potluck audit` and `checkProof`. The proof reveals their
- * prompts, which the user marked as shareable.
+ * prompts. These are probes, and requests that the user marked as shareable.
  */
 export interface Proof {
   peerId: string
@@ -59,6 +59,8 @@ export interface AuditingContext {
   ask: (peer: string, digest: string, ask: Ask, signal: AbortSignal) => Promise<CompleteAnswer>
   /** Returns whether the node is the user's own. The client does not audit it. */
   isOwn: (peer: string) => boolean
+  /** Returns whether the user's mode allows requests to this node. Otherwise the node gets no probe. */
+  allows: (peer: string) => boolean
   onJudged: (judged: Judged) => void
   /** Uniform in [0, 1). */
   random: () => number
@@ -197,11 +199,11 @@ export class Auditing {
     }
   }
 
-  /** Schedules a probe, if the peer is quarantined and no probe of it is scheduled yet. */
+  /** Schedules a probe, if the peer is quarantined, the user's mode allows it, and no probe of it is scheduled yet. */
   #probeLater(peer: string, digest: string, like: Ask): void {
-    const { reputation, random } = this.#context
+    const { reputation, random, allows } = this.#context
     const key = `${digest} ${peer}`
-    if (this.#stopped.signal.aborted || this.#probing.has(key)) return
+    if (this.#stopped.signal.aborted || this.#probing.has(key) || !allows(peer)) return
     if (reputation.standing(peer, digest) !== 'quarantined') return
     // The time is random, so that the node cannot predict it.
     const afterMs = -Math.log(1 - random()) * PROBE_GAP_MS

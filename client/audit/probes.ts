@@ -1,7 +1,7 @@
 /**
- * Probes: questions that the client invents, for audits when no other node may see what the user asked. A
- * probe must look like a question of a person and use the sampling options of this user. Otherwise a malicious
- * node could recognise probes and answer only these honestly.
+ * Probes: requests that the client sends only to audit a node. Other nodes may see them. The client invents the question,
+ * or repeats a request that the user marked as shareable. A probe must look like a question of a person and use the
+ * sampling options of this user. Otherwise a malicious node could recognise probes and answer only these honestly.
  */
 import { toAsk, type Ask } from '../base/request.ts'
 
@@ -52,7 +52,7 @@ const SUBJECTS: readonly string[] = [
  * @param random uniform in [0, 1)
  */
 export function probeLike(like: Ask, random: () => number): Ask {
-  // A repeated question looks most like ordinary traffic, and so does the length of its answer.
+  // A repeated request is the hardest to recognise as a probe: the user wrote it, and its answer has a usual length.
   if (like.shareable && like.sampling.temperature > 0) {
     const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1))
     return { ...like, sampling: { ...like.sampling, seed }, otherModels: false }

@@ -157,7 +157,10 @@ export function estimatePromptTokens(ask: Pick<Ask, 'input'>): number {
   return Math.ceil(characters(ask) / CHARACTERS_PER_TOKEN)
 }
 
-/** Returns at most half of the context. Less for a long prompt, because a node refuses what might not fit. */
+/**
+ * Returns at most half of the context. Returns less for a long prompt, because a node refuses a request if prompt and
+ * answer together do not fit the context.
+ */
 function defaultMaxTokens(ask: Pick<Ask, 'input'>, contextLength: number): number {
   const room = contextLength - Math.ceil(characters(ask) / LEAST_CHARACTERS_PER_TOKEN)
   const most = Math.min(DEFAULT_MAX_TOKENS, Math.floor(contextLength / 2))

@@ -17,7 +17,7 @@ export interface AttemptContext {
   signal: AbortSignal
 }
 
-/** One for all attempts: each is closed at its end, and capturing a stack each time is costly. */
+/** All attempts share this error, because every attempt needs it at its end. A new error each time captures a stack. */
 const CANCELLED = new PotluckError('aborted', 'the attempt was cancelled')
 
 export class Attempt {

@@ -1,6 +1,6 @@
 /**
- * Asks nodes until one produces the first token. Before that the caller has received nothing, so the client can still
- * change to another node:
+ * Asks nodes until one produces the first token. Before that the caller has received no token, only `accepted` parts. So
+ * the client can still change to another node:
  *
  * - If a node refuses or fails, the client asks the next one.
  * - If the first token is later than usual, the client also sends the request to a second node. This is a hedge; a
@@ -38,7 +38,7 @@ export interface RaceResult {
   first: AttemptEvent
 }
 
-/** One for all races: capturing a stack for every request would cost more than the race. */
+/** All races share this error. A new error for every race would capture a stack, which costs more than the race. */
 const RACE_ENDED = new PotluckError('aborted', 'the race has ended')
 
 /** What the race waits for. */
@@ -144,7 +144,8 @@ export async function* raceToFirstToken(
         running.delete(attempt)
         return { attempt, first: next.event }
       } else {
-        // Only a move from this attempt raises `moves`, so one check per attempt is enough.
+        // One check of `moves` per attempt is enough: `moves` increases only when the request moves from this attempt to
+        // another node, and this attempt ends then.
         if (next.event.type === 'accepted' && moves < MAX_MOVES) expect(lookAround(attempt))
         expectNext(attempt)
       }

@@ -24,7 +24,8 @@ export function observe(
       return counted({ ...withOutcome(1, 0), speed, generatedTokens }, 'complete', now)
     }
     case 'served':
-      // A node that cuts its answers must not look reliable because it audits others.
+      // An audit that the node makes for this client does not raise its reliability. Otherwise a node that cuts its
+      // answers could look reliable.
       return counted(observation.work === 'audit' ? state : withOutcome(1, 0), 'served', now)
     case 'late': {
       const speed = addLateness(state.speed, observation, parameters, now)

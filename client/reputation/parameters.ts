@@ -1,6 +1,6 @@
 /**
- * Every number of the reputation, with its meaning, unit and allowed range. `Reputation` validates them when
- * it is created, so that a typo in a configuration cannot silently disable a protection.
+ * The numbers of the reputation that an application can set, each with its meaning, unit and allowed range. `Reputation`
+ * validates them when it is created, so that a typo in a configuration cannot silently disable a protection.
  */
 import { BAN, QUARANTINE } from '../evidence/index.ts'
 
@@ -53,7 +53,7 @@ export interface ReputationParameters {
 
   // Reliability: complete and failed answers, decaying.
 
-  /** Half-lives of the three horizons, milliseconds. None is shorter than the next. Defaults 7 d, 24 h, 30 min. */
+  /** Half-lives of the three horizons, milliseconds. Each is at least as long as the next. Defaults 7 d, 24 h, 30 min. */
   weekHalfLifeMs: number
   dayHalfLifeMs: number
   recentHalfLifeMs: number
@@ -64,8 +64,8 @@ export interface ReputationParameters {
   priorComplete: number
   priorFailed: number
   /**
-   * The result of a longer horizon counts in the next shorter one like at most this many answers. Above 0. Default 8: a
-   * new fault changes the reliability within a few answers, however many good answers came before.
+   * The largest weight of a longer horizon's result in the next shorter horizon, in answers. Above 0. Default 8: a new
+   * fault changes the reliability within a few answers, even after thousands of good answers.
    */
   carriedEvidence: number
 

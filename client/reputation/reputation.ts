@@ -23,7 +23,10 @@ export interface ReputationOptions {
   onStoreError?: (error: Error) => void
 }
 
-/** If fewer answers of a peer still count, and no audit speaks against the peer, its row is deleted. */
+/**
+ * Answers count less as they get older. If less than this many answers of a peer are left, and no audit speaks against
+ * the peer, the client deletes the peer's row.
+ */
 const FORGOTTEN_EVIDENCE = 0.05
 
 export class Reputation {
@@ -71,7 +74,8 @@ export class Reputation {
     if (observation.type === 'served') this.reached()
     if (observation.type === 'complete') {
       this.reached()
-      // Prompt tokens add nothing to the budget. They cost little, and the share of the audits stays on the safe side.
+      // Prompt tokens add nothing to the budget, although they take some compute. So audits use less than their share of
+      // all compute, never more.
       this.#budget += observation.completionTokens * this.parameters.auditBudget
     }
     this.#apply(peer, digest, observation)
@@ -161,7 +165,10 @@ export class Reputation {
     return true
   }
 
-  /** Keeps an audited answer that the user marked as shareable. The reputation does not interpret the bytes. */
+  /**
+   * Keeps an audited answer to a probe, or to a request that the user marked as shareable. The reputation does not
+   * interpret the bytes.
+   */
   keep(peer: string, digest: string, answer: Uint8Array): void {
     this.#write(() => this.#store.keep(peer, digest, answer))
   }

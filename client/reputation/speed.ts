@@ -2,8 +2,8 @@
  * Speed: what this client measured, compared with what the card claims.
  *
  * The averages are averages of logarithms, because ten times slower matters as much at 10 ms as at 10 s.
- * They are peak-sensitive like Finagle's PeakEwma: they follow a worse sample at once and a better sample
- * slowly. So the client stops using a slow peer quickly and returns to it only after several good answers.
+ * They are peak-sensitive like Finagle's PeakEwma: a worse sample has a large weight (`speedPeakGain`) and a better
+ * sample a small one (`speedCalmGain`). So the client stops using a slow peer quickly and returns to it only after several good answers.
  */
 import type { Claims, Complete, Late } from './observation.ts'
 import type { ReputationParameters } from './parameters.ts'
@@ -86,8 +86,8 @@ const GAP_DEVIATIONS = 3
 /** A silence is a stall if it is longer than this many times the longest gap to expect of this peer. */
 const LONGEST_GAPS = 3
 /**
- * A silence is a stall only if it is longer than this many times the usual gap of the current answer, too. In that time
- * another node can evaluate the prompt.
+ * A silence is a stall only if it is longer than this many times the usual gap of the current answer, too. After a
+ * stall, another node must evaluate the prompt again, which takes about as long as this silence.
  */
 const USUAL_GAPS = 20
 
@@ -144,8 +144,8 @@ export function addLateness(speed: Speed, seen: Late, parameters: ReputationPara
 }
 
 /**
- * Returns the part of a wait that exceeds the node's estimate and several times the expected prefill. A
- * shorter excess counts as a slow prefill, which looks alike but grows with the prompt.
+ * Returns the part of a wait that exceeds the node's estimate and several times the expected prefill. A shorter excess
+ * counts as a slow prefill. In one sample the two look the same, but only the time of a prefill grows with the prompt.
  */
 function hiddenWait(speed: Speed, seen: Omit<Late, 'type'>, parameters: ReputationParameters, now: number): number {
   const { prefillMs } = predict(speed, { ...seen, answerTokens: 0 }, seen.claims, parameters, now)

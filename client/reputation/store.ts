@@ -19,7 +19,8 @@ export interface ReputationStore {
   remove: (peer: string, digest: string) => void
   /**
    * Keeps an audited answer of the peer for a fraud proof, and deletes the oldest when there are more than
-   * `MAX_KEPT_ANSWERS`. The client passes only answers that the user marked as shareable.
+   * `MAX_KEPT_ANSWERS`. The client passes only answers to probes and to requests that the user marked as
+   * shareable.
    *
    * @throws Error if the store cannot write
    */

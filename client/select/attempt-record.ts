@@ -98,8 +98,9 @@ export class AttemptRecord {
     const { backoff, evict, penalty } = ERROR_POLICY[code]
     log.select('…%s ended with %s after %d ms', peer.slice(-8), code, Math.round(this.#context.now() - this.sentAt))
     if (backoff) this.#context.memory.backoff(retryAfterMs)
-    // A node that refuses or drops an audit, or is late with it, still answers. An audit has no `accepted`, so a full
-    // queue looks like silence. Only an unreachable node and a broken protocol count.
+    // A node that refuses or drops an audit, or is late with it, can still answer requests well. A node sends no
+    // `accepted` for an audit, so the client cannot distinguish a full queue from silence. Only an unreachable node and
+    // a broken protocol count.
     if (this.#kind === 'audit' && penalty !== 'unreachable' && penalty !== 'violation') return
     if (evict) this.#context.directory.evict(peer)
     this.#observe({ type: 'failed', code })

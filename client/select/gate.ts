@@ -21,14 +21,24 @@ export interface Requirements {
   maxTokens: number | undefined
 }
 
+/** Returns why the user's mode excludes the node; undefined if the mode allows it. */
+export function modeReason(
+  { local, trusted }: Pick<Candidate, 'local' | 'trusted'>,
+  mode: Mode
+): GateReason | undefined {
+  if (mode === 'local' && !local) return 'not_local'
+  if (mode === 'trusted' && !local && !trusted) return 'not_trusted'
+  return undefined
+}
+
 /** Returns why the model on this node must not get the request; undefined if it may. */
 export function gateReason(
   { node, model, local, trusted, standing }: Pick<Candidate, 'node' | 'model' | 'local' | 'trusted' | 'standing'>,
   { features, maxTokens = 0 }: Requirements,
   mode: Mode
 ): GateReason | undefined {
-  if (mode === 'local' && !local) return 'not_local'
-  if (mode === 'trusted' && !local && !trusted) return 'not_trusted'
+  const excluded = modeReason({ local, trusted }, mode)
+  if (excluded !== undefined) return excluded
   // Audits do not exclude the user's own node: an attacker that controls it controls this client too.
   if (!local && standing === 'banned') return 'banned'
   if (!local && standing === 'quarantined') return 'quarantined'

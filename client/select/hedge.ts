@@ -19,7 +19,10 @@ export class Hedging {
   /** Natural logarithm of the estimated `HEDGE_QUANTILE` of the ratio of a wait to its prediction. */
   #logLate = 0
 
-  /** Call this for every attempt that is not a hedge. It adds `HEDGE_SHARE` of a hedge to the budget. */
+  /**
+   * Adds `HEDGE_SHARE` of a hedge to the budget. Call this for every attempt of the kind `answer`, but not for hedges,
+   * embeddings, probes and audits.
+   */
   earn(): void {
     this.#budget = Math.min(HEDGE_BURST, this.#budget + HEDGE_SHARE)
   }

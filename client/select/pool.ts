@@ -49,8 +49,8 @@ export class CandidatePool {
   /** Nodes that have the model but did not pass the gate, by peer id. */
   readonly #gated = new Map<string, GateReason>()
   /**
-   * Set if all remaining candidates are in a pause, and the shortest is longer than the client waits: that pause,
-   * milliseconds.
+   * The shortest pause of the remaining candidates, in milliseconds. Set only if all of them are in a pause, and each
+   * pause is longer than `MAX_BUSY_WAIT_MS`.
    */
   #pauseMs: number | undefined
 

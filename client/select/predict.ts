@@ -29,8 +29,8 @@ function predictWaitMs(candidate: Candidate, serviceMs: number, now: number): nu
   const { sentSince, speed } = candidate
   const { active, queued, slots, estimatedWaitMs } = candidate.node.load
   const fresh = freshness(candidate, now)
-  // The reported wait is the wait of the next request. If that request finds a free slot, so does each of the
-  // requests for the other free slots. Only the requests after these wait for one another.
+  // The node reported the wait of the next request. If there are several free slots, that request takes one, and later
+  // requests take the others without a wait. Only when all slots are taken, requests wait for one another.
   const others = Math.max(0, slots - active - queued - 1)
   const own = (Math.max(0, sentSince - others) * serviceMs) / Math.max(1, slots)
   return fresh * estimatedWaitMs + (1 - fresh) * (speed.wait?.mean ?? 0) + (speed.hidden?.mean ?? 0) + own
@@ -51,7 +51,8 @@ export function inFlightPerSlot(candidate: Candidate, now: number): number {
  * (`HOT_QUANTILE`). The client chooses the fastest node that is not hot. If all nodes are hot, it chooses the node with
  * the fewest requests in flight. A latency estimate lags behind a sudden load, but the number of requests in flight does
  * not. (Prequal's rule: Wydrowski, Kleinberg, Rumble, Archer, "Load is Not What You Should Balance", NSDI 2024.) The
- * bound is at least 1 per slot, because a request does not wait for a free slot.
+ * bound is at least 1 per slot: a node with fewer requests than slots is not busy, because a new request gets a free
+ * slot at once.
  */
 export function hotBound(candidates: readonly Candidate[], now: number): number {
   const sorted = candidates.map((candidate) => inFlightPerSlot(candidate, now)).sort((a, b) => a - b)

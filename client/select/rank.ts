@@ -101,8 +101,10 @@ function prefixHolderFirst(ranked: RankedCandidate[]): RankedCandidate[] {
  * The order of unknown peers is random, because a card can claim anything. Only peers whose own cards claim less than
  * reading speed come later.
  *
- * Concurrent requests go to different peers, because the client audits an answer only when it is complete. A peer that
- * cuts all its answers is never audited, so its probation would never end. Such a peer comes last.
+ * A peer with a running request or a pending audit comes later, so concurrent requests go to different peers. Otherwise
+ * one peer could give many answers before the client audits the first, because an audit needs the complete answer.
+ *
+ * A peer that cuts all its answers is never audited, so its probation would never end. Such a peer comes last.
  */
 function byProbation(candidates: readonly Candidate[], random: () => number): Candidate[] {
   return candidates

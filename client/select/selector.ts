@@ -19,7 +19,7 @@ import {
   type Workload
 } from './candidate.ts'
 import { LOOK_AROUND, MAX_BACKOFFS } from './constants.ts'
-import { gateReason, type GateReason, type Mode, type Requirements } from './gate.ts'
+import { gateReason, modeReason, type GateReason, type Mode, type Requirements } from './gate.ts'
 import { Hedging } from './hedge.ts'
 import { isProven, remainingWaitMs, shouldMove } from './move.ts'
 import { newPrefixes, prefixHolder, type Prefixes } from './prefixes.ts'
@@ -64,6 +64,11 @@ export class Selector {
     )
   }
 
+  /** Whether the user's mode allows requests to this node. */
+  allows(peer: string): boolean {
+    return modeReason(this.#relation(peer), this.#options.mode ?? 'open') === undefined
+  }
+
   /** Returns a candidate without a check of the gate: a probe must reach quarantined nodes. */
   candidate(node: KnownNode, model: ModelCard): Candidate {
     return this.#candidate(node, this.#identity(node, model))
@@ -100,7 +105,7 @@ export class Selector {
     const { peer, predicted } = candidate
     const sentAt = this.#options.now()
     if (log.select.enabled) log.select('%s %s', VERB[kind], describe(candidate))
-    // Hedges are a share of the answers. Probes and audits must not earn more of them.
+    // The client may send one hedge for a fixed number of answers. So only attempts of the kind `answer` count here.
     if (kind === 'answer') this.#hedging.earn()
     this.#running.set(peer, [...(this.#running.get(peer) ?? []), sentAt])
     return new AttemptRecord(candidate, work, kind, {
@@ -168,10 +173,15 @@ export class Selector {
       peer,
       digest,
       model,
-      local: peer === this.#options.user.localNode,
-      trusted: this.#options.user.trusted.has(peer),
+      ...this.#relation(peer),
       standing: this.#options.reputation.standing(peer, digest)
     }
+  }
+
+  /** Returns whether the user owns or trusts the node. */
+  #relation(peer: string): Pick<Identity, 'local' | 'trusted'> {
+    const { localNode, trusted } = this.#options.user
+    return { local: peer === localNode, trusted: trusted.has(peer) }
   }
 
   #candidate(node: KnownNode, identity: Identity): Candidate {
@@ -222,16 +232,16 @@ const VERB: Readonly<Record<AttemptKind, string>> = {
   audit: 'audit by'
 }
 
-/** Each rule of the order, as the log explains a choice. */
+/** Each rule of the order, as the log explains the place of a candidate. */
 const WHY: Readonly<Record<RankedCandidate['why'], string>> = {
-  local: "the user's own node has a free slot",
-  probation_share: 'a probationary peer gets its share of the requests',
-  holds_prefix: "it holds the conversation's prefix",
-  cold: 'fastest of the nodes that are not busy',
-  hot: 'all nodes are busy, and it has the fewest requests',
-  probationary: 'no established peer is left',
-  tight: 'its context is probably too short, but no other node is left',
-  resting: 'it asked for a pause, but no other node is left'
+  local: "the user's own node, with a free slot",
+  probation_share: 'from the share of requests for probationary peers',
+  holds_prefix: "has the conversation's prefix in its cache",
+  cold: 'not busy, by predicted time and a random draw of the reliability',
+  hot: 'busy, by the number of its requests',
+  probationary: 'after the established peers',
+  tight: 'its context is probably too short',
+  resting: 'it asked for a pause'
 }
 
 /** For the log: the candidate with the rule that put it here, and its prediction. */

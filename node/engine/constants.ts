@@ -32,8 +32,8 @@ export const MOST_SEQUENCES = 256
  */
 export const CONTEXT_PER_COPY = 64
 /**
- * The shortest prefix that the engine copies. A copy waits for the lock of the context, which takes longer than the
- * evaluation of fewer tokens.
+ * The shortest prefix that the engine copies. Before a copy, the engine must wait for the lock of the context. If the
+ * prefix is shorter than this, this wait takes longer than evaluating the prefix again.
  */
 export const LEAST_COPIED_TOKENS = 16
 /**
@@ -61,8 +61,10 @@ export const RESTART_DELAY_MS = 250
 export const STDERR_TAIL_BYTES = 4096
 
 /**
- * Longest evaluation of a slice of prompts. An evaluation cannot be interrupted. With this limit, an abort takes at
- * most 200 ms, including the messages to and from the process. Shorter slices cost more per token.
+ * The engine chooses the size of its slices of prompts so that the evaluation of a slice takes at most this long. An
+ * evaluation cannot be interrupted. So an abort takes about 200 ms, including the messages to and from the process.
+ * Shorter slices cost more per token. There are two exceptions: the first slice (see below), and a machine on which
+ * even `LEAST_SLICE_TOKENS` take longer.
  */
 export const PREFILL_SLICE_MS = 195
 /** The first slice, before any measurement. It takes 0.8 s on a machine that evaluates 20 tokens per second. */

@@ -60,7 +60,8 @@ export class ConversationMemory<S extends SlotView> {
     const best = chooseSlot(this.slots, tokens)
     if (best === undefined) return undefined
     const source = this.#longest(tokens, commonPrefix(best.cached, tokens) + this.#least)
-    // If the engine copies a conversation, any free slot can take it. So only the slot's position in the batch matters.
+    // If the engine copies a conversation to the slot, the old content of the slot does not matter. So the engine then
+    // chooses the free slot with the best position in the batch.
     const slot = (source && chooseSlot(this.slots, [])) ?? best
     const target = this.#worthKeeping(slot, source === undefined ? tokens : []) ? this.#room(slot, source) : undefined
     if (target !== undefined) this.#usedAt.set(target, this.#used(slot))
@@ -99,9 +100,10 @@ export class ConversationMemory<S extends SlotView> {
   }
 
   /**
-   * Whether to copy the slot's content before the engine cuts it to its common prefix with the tokens. A copy has no
-   * use if the tokens continue the same conversation without the end of its last answer, because the conversation never
-   * uses that end again. For example, the client omits the reasoning, or asks for another answer.
+   * Whether to copy the slot's content before the engine cuts it to its common prefix with the tokens. If the tokens
+   * contain almost the whole previous prompt of the slot, they continue its conversation, and the cut removes only the
+   * end of its last answer. A copy is then useless, because no later turn contains that end. For example, the client
+   * omits the reasoning from the next turn, or asks for another answer.
    */
   #worthKeeping(slot: S, tokens: readonly number[]): boolean {
     const common = commonPrefix(slot.cached, tokens)

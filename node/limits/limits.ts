@@ -155,7 +155,9 @@ export const INBOUND_CONNECTIONS: Record<Scope, { perSecond: number; pending: nu
 
 /**
  * The most DHT entries that a peer stores. A card has at most 16 KiB, usually about 1 KiB, and a provider record has
- * 100 bytes. The DHT spreads twenty copies of each entry over all peers. So these limits are enough for 50,000 nodes.
+ * 100 bytes. The DHT stores each entry at the twenty peers closest to its key. Cards have different keys, so a peer
+ * stores about twenty of them on average. But every serving node writes a provider record under one common key, and
+ * twenty peers store all of these records. So the limits are enough for about 50,000 nodes.
  */
 export const MAX_STORED_CARDS = 4_096
 export const MAX_STORED_PROVIDERS = 65_536

@@ -9,7 +9,7 @@
  * 6. run: wait for a slot and run the job in it
  * 7. answer: free the slot, then send the last frame
  * 8. account: count the outcome, and report a failure to the caller in one error frame
- * 9. close: close the stream, and count a failure through the caller's fault against its rate limit
+ * 9. close: close the stream; if the caller caused the failure, count it against the caller's rate limit
  *
  * A caller can cancel its request at any step by resetting the stream. A cancelled request counts as failed too. The
  * text of an exception goes to the log only.

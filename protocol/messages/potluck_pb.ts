@@ -89,7 +89,8 @@ export const NodeFrameSchema: GenMessage<NodeFrame> = /*@__PURE__*/
 
 /**
  * Allows the node to send this many more tokens. The transport's own backpressure is not enough: its window of 256 KiB
- * holds about 8,000 tokens. Without credit, a GPU would generate all of them for a caller that no longer reads.
+ * holds about 18,000 tokens if each frame has one token, and more otherwise. Without credit, a GPU would generate all of
+ * them for a caller that no longer reads.
  *
  * @generated from message Credit
  */

@@ -60,8 +60,8 @@ export function tokenMargin(
 }
 
 /**
- * Returns the change of logits with which the contract gives the candidate at `place`: the candidate wins. The result
- * is exact only if it is below `bound`.
+ * Returns the smallest change of the logits with which the contract gives the candidate at `place`. In this file, the
+ * candidate then "wins". The result is exact only if it is below `bound`.
  */
 type Costs = (place: number, bound: number) => number
 
@@ -92,7 +92,7 @@ function samplingCosts(ranking: Readonly<Ranking>, parameters: SamplingParameter
   }
 }
 
-/** Returns the change with which the candidate at `place` wins, if the filters keep the first `kept` candidates. */
+/** Returns the change that makes the candidate at `place` win, if the filters keep the first `kept` candidates. */
 function costToWin(
   { logits, size }: Readonly<Ranking>,
   noise: Float64Array,

@@ -142,9 +142,10 @@ export class FrameStream {
     if (error !== undefined || status === 'reset' || status === 'aborted') {
       this.#broken ??= error ?? new Error(`stream ${status}`)
     }
-    // The stream has ended only when all buffered bytes are delivered. This can be after the event `end`, because the
-    // protocol negotiation can read more bytes than its own messages. It puts the extra bytes back into the buffer. If
-    // the other side sends a short stream and closes it at once, the extra bytes are the whole stream.
+    // The stream has ended only when all buffered bytes are delivered. Bytes can be in the buffer even after the event
+    // `end`. The reason is that libp2p's protocol negotiation can read more bytes than its own messages. It puts the
+    // extra bytes back into the buffer. If the other side sends a short stream and closes it at once, the extra bytes
+    // are the whole stream.
     if (this.#stream.readableEnded && this.#stream.readBufferLength === 0) this.#ended = true
     this.#wake()
     if (status !== 'open' && status !== 'closing' && !this.closed.aborted) this.#closed.abort(this.#broken)

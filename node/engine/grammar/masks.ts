@@ -79,7 +79,10 @@ function keyOf(way: Way): string {
   return room === undefined ? nearKey(way) : `${room} ${nearKey(way)}`
 }
 
-/** The number of characters that can follow in a string; undefined if the way is not between two characters of one. */
+/**
+ * Returns the number of characters that can still follow in a string. Undefined if the way is not in a string, or if it
+ * is inside a character: an escape, or a character of several bytes.
+ */
 function roomOf({ terminal, state }: Way): number | undefined {
   return terminal instanceof JsonString ? terminal.room(state as number) : undefined
 }

@@ -18,7 +18,10 @@ export type RenderedPart =
 // Noncharacters of Unicode, which no template contains.
 const OPEN = '\uFDD0'
 const CLOSE = '\uFDD1'
-/** A template that writes a text as JSON escapes this character. This shows that the text must be escaped too. */
+/**
+ * A control character. If a template writes a text as JSON, it escapes this character. If the rendered placeholder has
+ * the escaped form, the text that replaces the placeholder must be escaped too.
+ */
 const CONTROL = '\u0001'
 const PLACEHOLDER = new RegExp(`(?:${OPEN}|\\\\ufdd0)(bos|eos|\\d+)(${CONTROL}|\\\\u0001)?(?:${CLOSE}|\\\\ufdd1)`, 'u')
 

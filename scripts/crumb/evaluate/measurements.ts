@@ -110,7 +110,7 @@ export async function runOns(loaded: Loaded, prompts: readonly string[]): Promis
   let count = 0
   for (const prompt of chosen) if (!(await ask(loaded, prompt, { system: 'default' })).ended) count++
   return {
-    name: `answers over ${chosen.length} prompts that hit ${ANSWER_LIMIT} tokens`,
+    name: `answers to ${chosen.length} prompts: how many reach the limit of ${ANSWER_LIMIT} tokens`,
     value: String(count),
     target: `<= ${RUN_ONS_ALLOWED}`,
     reached: count <= RUN_ONS_ALLOWED

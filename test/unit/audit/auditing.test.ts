@@ -44,6 +44,7 @@ class World {
         return { ...answer, record: { ...answer.record, promptTokens: [this.probes.length] } }
       },
       isOwn: () => false,
+      allows: () => true,
       onJudged: (judged) => this.judged.push(judged),
       random: () => 0,
       ...changes
@@ -193,6 +194,24 @@ test('a quarantined node gets probes until it is released or banned', async () =
   expect(world.judged[0]?.after).toBe('quarantined')
   expect(world.probes.length).toBe(world.judged.length - 1)
   expect(world.probes.every((probe) => probe.peer === peer)).toBe(true)
+})
+
+test("a quarantined node gets no probe if the user's mode excludes it", async () => {
+  const reputation = new Reputation({
+    store: new MemoryReputationStore(),
+    parameters: { quarantineEvidence: 1.1, banEvidence: 1e9 }
+  })
+  const peer = await newPeer()
+  reputation.observe(peer.peerId.toString(), DIGEST, { type: 'audit', evidence: NO_EVIDENCE, logEvidence: 1 })
+  const allowed = new World(peer, { reputation, auditor: auditorThat(() => HONEST) })
+  const excluded = new World(peer, { reputation, auditor: auditorThat(() => HONEST), allows: () => false })
+  expect(excluded.standing).toBe('quarantined')
+  // The answer of another node makes both clients look for quarantined nodes with this model.
+  const other = await newPeer()
+  excluded.auditing.answered({ ...excluded.answer(), peerId: other.peerId })
+  allowed.auditing.answered({ ...allowed.answer(), peerId: other.peerId })
+  await expect.poll(() => allowed.probes.length).toBeGreaterThan(0)
+  expect(excluded.probes).toEqual([])
 })
 
 test('shareable answers of a banned node become a proof, which can be checked from its bytes alone', async () => {

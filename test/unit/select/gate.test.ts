@@ -75,6 +75,17 @@ test('the modes "trusted" and "local" exclude all other nodes', () => {
   expect(gate(all, { user }).passed).toEqual(['own', 'trusted', 'other'])
 })
 
+test('the mode excludes a node whose card is not known, too', () => {
+  const user = { localNode: 'own', trusted: new Set(['trusted']) }
+  const allowed = (mode?: Mode): string[] => {
+    const { selector } = newSelector(new FakeDirectory([]), { user, ...(mode && { mode }) })
+    return ['own', 'trusted', 'other'].filter((peer) => selector.allows(peer))
+  }
+  expect(allowed('local')).toEqual(['own'])
+  expect(allowed('trusted')).toEqual(['own', 'trusted'])
+  expect(allowed()).toEqual(['own', 'trusted', 'other'])
+})
+
 test("audits do not exclude the user's own node", () => {
   expect(gate([knownNode('bad')], { user: { localNode: 'bad' }, learn: ban }).passed).toEqual(['bad'])
 })
