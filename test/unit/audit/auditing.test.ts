@@ -205,7 +205,7 @@ test("a quarantined node gets no probe if the user's mode excludes it", async ()
   reputation.observe(peer.peerId.toString(), DIGEST, { type: 'audit', evidence: NO_EVIDENCE, logEvidence: 1 })
   const allowed = new World(peer, { reputation, auditor: auditorThat(() => HONEST) })
   const excluded = new World(peer, { reputation, auditor: auditorThat(() => HONEST), allows: () => false })
-  expect(excluded.standing).toBe('quarantined')
+  expect(reputation.standing(peer.peerId.toString(), DIGEST)).toBe('quarantined')
   // The answer of another node makes both clients look for quarantined nodes with this model.
   const other = await newPeer()
   excluded.auditing.answered({ ...excluded.answer(), peerId: other.peerId })
