@@ -15,6 +15,18 @@ export * from './digest.ts'
 export * from './errors.ts'
 export * from './generation.ts'
 export * from './grammar/index.ts'
+export { depthsToTry, estimateServers, MERGE_AT, nextDepth, publishedDepths, SPLIT_AT } from './kad/depth.ts'
+export {
+  decodeKadReply,
+  encodeAddProvider,
+  encodeKadRequest,
+  sample,
+  type KadPeer,
+  type KadReply
+} from './kad/message.ts'
+export { addProvider, askKad, type KadHost } from './kad/rpc.ts'
+export { kadId, randomShards, shardCid, shardOf, topicText, type Topic } from './kad/topics.ts'
+export { walk, type ClosestPeer, type WalkOptions } from './kad/walk.ts'
 export * from './records/card.ts'
 export * from './records/dht.ts'
 export * from './records/receipt.ts'

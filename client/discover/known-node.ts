@@ -5,7 +5,7 @@ import {
   CARD_PROTOCOL,
   deadline,
   decodeCardReply,
-  MAX_CARD_BYTES,
+  MAX_CARD_REPLY_BYTES,
   openCard,
   PotluckError,
   type Card,
@@ -28,9 +28,6 @@ export interface KnownNode {
   seenAt: number
 }
 
-/** The signed card, and 256 bytes for the load beside it. */
-const MAX_REPLY_BYTES = MAX_CARD_BYTES + 256
-
 export interface AskCardOptions {
   /** Milliseconds since the epoch. */
   now: () => number
@@ -48,7 +45,7 @@ export async function askCard(network: Network, node: Dialable, { now, signal }:
   const { reply, elapsedMs } = await askOnce(node, {
     network,
     protocol: CARD_PROTOCOL,
-    maxFrameBytes: MAX_REPLY_BYTES,
+    maxFrameBytes: MAX_CARD_REPLY_BYTES,
     dialMs: CARD_TIMEOUT_MS,
     replyMs: CARD_TIMEOUT_MS,
     timeoutCode: 'admission_timeout',
@@ -56,8 +53,9 @@ export async function askCard(network: Network, node: Dialable, { now, signal }:
     signal
   })
   const seenAt = now()
-  const card = await openCard(reply.card, { now: seenAt, peerId: node.peerId })
-  return { card, load: reply.load, loadAt: seenAt, roundTripMs: elapsedMs, seenAt }
+  if (reply.own === undefined) throw new PotluckError('no_providers', 'the peer is a relay and serves no model')
+  const card = await openCard(reply.own.card, { now: seenAt, peerId: node.peerId })
+  return { card, load: reply.own.load, loadAt: seenAt, roundTripMs: elapsedMs, seenAt }
 }
 
 /** Returns the addresses at which the client can dial the node of a card. */

@@ -25,7 +25,7 @@ export async function serveCard(
 ): Promise<void> {
   try {
     const write = { timeoutMs: SHORT_WRITE_TIMEOUT_MS, timeoutCode: 'caller_stalled' } as const
-    await frames.send(encodeCardReply({ card: card(), load: queue.load() }), write)
+    await frames.send(encodeCardReply({ own: { card: card(), load: queue.load() }, others: [] }), write)
   } catch (error) {
     logger.debug({ peer, err: error }, 'a peer did not read the card')
     frames.abort(new Error('the caller did not read the card'))

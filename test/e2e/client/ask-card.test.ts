@@ -62,7 +62,8 @@ const LIES: Record<string, () => Promise<Uint8Array>> = {
     await other.stop()
     return reply
   },
-  'an expired card': async () => encodeCardReply({ card: await node.card({ sequence: 1, expiresAt: 2 }), load: IDLE }),
+  'an expired card': async () =>
+    encodeCardReply({ own: { card: await node.card({ sequence: 1, expiresAt: 2 }), load: IDLE }, others: [] }),
   'bytes that are not a card': () => Promise.resolve(new Uint8Array(100).fill(7)),
   'more bytes than a card may have': () => Promise.resolve(new Uint8Array(2 * MAX_CARD_BYTES))
 }

@@ -136,7 +136,7 @@ export class FakeNode {
   }
 
   async cardReply(): Promise<Uint8Array> {
-    return encodeCardReply({ card: await this.card(), load: this.load })
+    return encodeCardReply({ own: { card: await this.card(), load: this.load }, others: [] })
   }
 
   /** The node as a directory knows it that has just asked for its card. */
