@@ -78,10 +78,10 @@ test('the book holds only some peers of a subnet, more behind a relay, and no li
   const add = async (count: number, address: (index: number) => string): Promise<void> => {
     for (let index = 0; index < count; index++) book.seen(await newPeer(), at(address(index)))
   }
-  await add(MAX_SAVED_PER_SUBNET + 5, (index) => `/ip4/203.0.113.${index}/tcp/4001`)
+  await add(MAX_SAVED_PER_SUBNET + 5, (index) => `/ip4/93.184.216.${index}/tcp/4001`)
   expect(book.size).toBe(MAX_SAVED_PER_SUBNET)
   const relay = await newPeer()
-  await add(MAX_SAVED_PER_RELAY + 5, () => `/ip4/198.51.100.1/tcp/4001/p2p/${relay.toString()}/p2p-circuit`)
+  await add(MAX_SAVED_PER_RELAY + 5, () => `/ip4/93.184.220.1/tcp/4001/p2p/${relay.toString()}/p2p-circuit`)
   expect(book.size).toBe(MAX_SAVED_PER_SUBNET + MAX_SAVED_PER_RELAY)
   await add(50, (index) => `/ip4/192.168.1.${index}/tcp/4001`)
   expect(book.size).toBe(MAX_SAVED_PER_SUBNET + MAX_SAVED_PER_RELAY + 50)
