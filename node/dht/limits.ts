@@ -33,3 +33,6 @@ export const PROVIDER_LIMITS: ProviderLimits = {
    */
   perSubnet: 16
 }
+
+/** Providers in a message that this peer looks at. An honest message has one, which is its sender. */
+export const MAX_PROVIDERS_IN_MESSAGE = 4
