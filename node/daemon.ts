@@ -61,7 +61,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
 
   const hostOptions = { listen: options.listen, announce: options.announce ?? [], mdns: options.mdns ?? false }
   const bounds = { connections: limits.connections, streams: streamsPerConnection(limits) }
-  const host = await createNodeHost({ ...hostOptions, ...bounds, identity, scope, agent: AGENT })
+  const host = await createNodeHost({ ...hostOptions, ...bounds, identity, scope, agent: AGENT, now })
   lifetime.onStop(async () => await host.stop())
   signal.throwIfAborted()
   const addresses = (): string[] => host.getMultiaddrs().map(String)

@@ -28,6 +28,8 @@ export interface RelayOptions {
   /** Finds peers on the LAN, and lets them find this relay. Default false. */
   mdns?: boolean
   logger: Logger
+  /** Milliseconds since the epoch. Default: the system clock. */
+  now?: () => number
 }
 
 export interface Relay {
@@ -43,12 +45,12 @@ export interface Relay {
  * @throws Error in one line, if the data directory is in use or the relay cannot listen on an address
  */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const { listen, announce = [], bootstrap = [], scope, mdns = false, logger } = options
+  const { listen, announce = [], bootstrap = [], scope, mdns = false, logger, now } = options
   const identity = await openIdentity(options)
   const stopping = new AbortController()
   try {
     const bounds = { connections: RELAY_CONNECTIONS, streams: RELAY_STREAMS }
-    const host = await createRelayHost({ identity, listen, announce, scope, mdns, ...bounds, agent: AGENT })
+    const host = await createRelayHost({ identity, listen, announce, scope, mdns, ...bounds, agent: AGENT, now })
     if (mdns) dialDiscovered(host, { logger, signal: stopping.signal })
     const bootstrapping = keepBootstrapped(host, { addresses: bootstrap, logger, signal: stopping.signal })
     return {

@@ -136,12 +136,10 @@ export const INBOUND_CONNECTIONS: Record<Scope, { perSecond: number; pending: nu
 }
 
 /**
- * The most DHT entries that a peer stores: cards of up to 16 KiB, usually about 1 KiB, and provider records of 100
- * bytes. The DHT keeps twenty copies of each entry, spread over all peers, so this is enough for a network of 50,000
- * nodes.
+ * The most cards of other peers that a peer stores: up to 16 KiB each, usually about 1 KiB. The DHT keeps twenty copies
+ * of each card, spread over its servers, so this is enough for a network of 200 nodes for each server.
  */
 export const MAX_STORED_CARDS = 4_096
-export const MAX_STORED_PROVIDERS = 65_536
 
 /**
  * A node closes a connection whose ping takes longer. A ping waits behind the window of an answer, 256 KiB, which
