@@ -1,11 +1,5 @@
 /** The client: how an application uses a Potluck network. */
-import {
-  DEFAULT_TIMEOUTS,
-  formatDigest,
-  parseDigest,
-  PotluckError,
-  type PhaseTimeouts
-} from '@potluck/protocol'
+import { DEFAULT_TIMEOUTS, formatDigest, parseDigest, PotluckError, type PhaseTimeouts } from '@potluck/protocol'
 
 import { Answer } from './answer.ts'
 import { SYSTEM_CLOCK } from './base/clock.ts'

@@ -130,7 +130,10 @@ export class LookupRun {
     const first = used.slice(0, MAX_PROVIDERS / 2)
     const share = MAX_PROVIDERS / 2 - first.length
     const listed = others.map(({ card }) => dialable(card))
-    this.#candidates.add('known', first.map(({ card }) => dialable(card)))
+    this.#candidates.add(
+      'known',
+      first.map(({ card }) => dialable(card))
+    )
     this.#candidates.add('known', listed.slice(0, share))
     this.#candidates.add('named', listed.slice(share))
   }

@@ -96,7 +96,8 @@ class Samples {
       const [kind = '', metric = ''] = key.split(' ')
       const unit = metric.endsWith('_ms') ? 'ms' : 'nodes'
       report({ case: kind, metric, value: median(values), unit, n: values.length })
-      if (kind === 'cold') report({ case: kind, metric: `${metric}_max`, value: Math.max(...values), unit, n: values.length })
+      if (kind === 'cold')
+        report({ case: kind, metric: `${metric}_max`, value: Math.max(...values), unit, n: values.length })
     }
     const own = median(this.#values.get('engine first_token_ms') ?? [])
     for (const kind of ['cold', 'warm'] satisfies Case[]) {
