@@ -61,7 +61,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     const others = (peer: string): Uint8Array[] => gossip.others(peer)
     const clock = (): number => performance.now()
     const track = async (stream: Promise<void>): Promise<void> => await lifetime.track(stream)
-    const streams = { maxInboundStreams: track }
+    const streams = { maxInboundStreams: RELAY_STREAMS, track }
     await serveCards(host, { others, logger, clock, stopping: lifetime.stopping }, streams)
     const joining = { addresses: bootstrap, logger, signal: lifetime.stopping }
     if (mdns) dialDiscovered(host, joining)
