@@ -14,6 +14,7 @@ import { Advertiser } from './advertise/advertiser.ts'
 import { AGENT } from './agent.ts'
 import { startControl } from './control/server.ts'
 import { describeReachability, toStatusCard } from './control/status.ts'
+import { Gossip } from './gossip/gossip.ts'
 import { detectHardware } from './hardware/detect.ts'
 import { measureRates } from './hardware/measure.ts'
 import { Lifetime } from './lifetime.ts'
@@ -90,6 +91,16 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   })
   lifetime.onStop(async () => await advertiser.stop())
 
+  const gossip = await Gossip.start({
+    host,
+    datastore: identity.datastore,
+    wantsRelays: scope === 'public' || options.listen.includes('/p2p-circuit'),
+    hasBootstrap: (options.bootstrap ?? []).length > 0 || hostOptions.mdns,
+    logger,
+    now
+  })
+  lifetime.onStop(async () => await gossip.stop())
+
   const dependencies = {
     engine,
     admission,
@@ -102,7 +113,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     now,
     clock,
     servedModel: () => ({ model: engine.model, status: engine.status, draining: draining() }),
-    card: () => advertiser.signed.bytes,
+    own: () => ({ card: advertiser.signed.bytes, load: load() }),
+    others: (peer: string) => gossip.others(peer),
     stopping: lifetime.stopping
   }
   const track = async (stream: Promise<void>): Promise<void> => await lifetime.track(stream)

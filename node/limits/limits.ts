@@ -105,6 +105,12 @@ export const MAX_BYTES_PER_TOKEN = 128
 export const INITIAL_SERVICE_MS = 5_000
 /** Weight of the newest answer in the moving average of service times: about the last twelve count. */
 export const SERVICE_TIME_WEIGHT = 0.15
+/**
+ * Replies to one peer that contain cards of other nodes: 8 in a burst, then one in two minutes. Later replies contain
+ * only the node's own card. A new client asks once or twice, and such a reply is about 8 KiB for a request without any
+ * bytes.
+ */
+export const OTHERS_RATE_LIMIT: { capacity: number; perSecond: number } = { capacity: 8, perSecond: 1 / 120 }
 /** The pause that a node asks of a caller while its engine restarts: the time to load a model from the page cache. */
 export const RESTART_RETRY_MS = 2_000
 
@@ -155,6 +161,46 @@ export const IDENTIFY_WAIT_MS = 10_000
 export const BOOTSTRAP_RETRY_MS: { first: number; last: number } = { first: 500, last: 60_000 }
 /** With this many connections the DHT needs no bootstrap peer, so the node does not dial a lost one again. */
 export const ENOUGH_CONNECTIONS = 16
+
+/** A node that knows this many live nodes rarely dials another one. A client gets 8 of them in a card reply. */
+export const ENOUGH_LIVE_NODES = 24
+/** Timeout of a question for a card, with the dial. */
+export const GOSSIP_TIMEOUT_MS = 5_000
+/** Saved peers that a node without connections dials at once. */
+export const REJOIN_DIALS = 6
+/**
+ * - `tickMs`: how often a node looks whether it must do something. A node without connections waits this long for its
+ *   bootstrap peers.
+ * - `askMs`: pause between questions to peers that connected at the same time.
+ * - `meetMs`: pause between dials of unknown nodes, while the node knows too few.
+ * - `mixMs`: the same while it knows enough. A dial, its handshakes and the reply take about 15 KB.
+ * - `retryMs`: pause before a connected peer is asked again, while the node knows too few.
+ * - `againMs`: the same for a relay, while the node knows enough. A node is asked when it has signed its next card.
+ * - `saveMs`: how often the saved peers are written.
+ * - `rejoinMs`: pause between attempts without any connection. It doubles.
+ */
+export const GOSSIP_TIMES: {
+  tickMs: number
+  askMs: number
+  meetMs: number
+  mixMs: number
+  retryMs: number
+  againMs: number
+  saveMs: number
+  rejoinMs: { first: number; last: number }
+} = {
+  tickMs: 5_000,
+  askMs: 200,
+  meetMs: 10_000,
+  mixMs: 10 * 60_000,
+  retryMs: 10 * 60_000,
+  againMs: 60 * 60_000,
+  saveMs: 5 * 60_000,
+  rejoinMs: { first: 10_000, last: 5 * 60_000 }
+}
+/** Saved nodes and relays. About 1 KB for each, and a node needs one that is still there. */
+export const MAX_SAVED_NODES = 64
+export const MAX_SAVED_RELAYS = 16
 
 /**
  * Delay before a new peer of the DHT looks for its neighbours. All its other queries wait for this query. The query

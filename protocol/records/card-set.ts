@@ -101,16 +101,11 @@ export class CardSet {
    * Fewer if too many of them share a subnet.
    */
   sample(count: number, { isConnected, except }: SampleOptions): CardSetEntry[] {
-    const now = this.#options.now()
-    const alive = [...this.#entries].flatMap(([peer, entry]) => {
-      const { card, seenAt } = entry
-      const usable = peer !== except && card.models.length > 0 && card.addresses.length > 0 && card.expiresAt > now
-      return usable && (Math.abs(now - seenAt) <= RECENT_MS || isConnected(peer)) ? [entry] : []
-    })
+    const live = this.#live(isConnected).filter(({ card }) => card.peerId.toString() !== except)
     const chosen: CardSetEntry[] = []
     const perSubnet = new Map<string, number>()
     let bytes = 0
-    for (const entry of sample(alive, alive.length, this.#options.random)) {
+    for (const entry of sample(live, live.length, this.#options.random)) {
       if (chosen.length >= count) break
       if (bytes + entry.bytes.byteLength > MAX_SAMPLED_BYTES) continue
       if (entry.subnet !== undefined) {
@@ -124,9 +119,23 @@ export class CardSet {
     return chosen
   }
 
+  /** Returns how many nodes a sample could contain. */
+  countLive({ isConnected }: Pick<SampleOptions, 'isConnected'>): number {
+    return this.#live(isConnected).length
+  }
+
   /** Returns all entries that are not too old, the most recently seen first. Their cards can be expired. */
   entries(): CardSetEntry[] {
     return [...this.#entries.values()].filter((entry) => !this.#isOld(entry)).toReversed()
+  }
+
+  #live(isConnected: SampleOptions['isConnected']): CardSetEntry[] {
+    const now = this.#options.now()
+    return [...this.#entries].flatMap(([peer, entry]) => {
+      const { card, seenAt } = entry
+      const serves = card.models.length > 0 && card.addresses.length > 0 && card.expiresAt > now
+      return serves && (Math.abs(now - seenAt) <= RECENT_MS || isConnected(peer)) ? [entry] : []
+    })
   }
 
   #put(entry: CardSetEntry): void {
