@@ -14,6 +14,8 @@ import type { CID } from 'multiformats/cid'
 /** Publishers at the same time. */
 const PARALLEL = 8
 
+const ATTEMPTS = 5
+
 /** Why nobody answers at the address of a record. */
 export type DeadKind = 'refusing' | 'swallowing' | 'expired'
 export const DEAD_KINDS: readonly DeadKind[] = ['refusing', 'swallowing', 'expired']
@@ -63,7 +65,17 @@ export async function publish({ key, address, count, storers, signal }: Publicat
   const servers = storers.map(toServer)
   let left = count
   const publishNext = async (): Promise<void> => {
-    while (left-- > 0) await publishOne({ key, address }, servers, signal)
+    while (left-- > 0) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await publishOne({ key, address }, servers, signal)
+          break
+        } catch (error) {
+          // A storer without a free core accepts a connection late.
+          if (attempt === ATTEMPTS || signal.aborted) throw error
+        }
+      }
+    }
   }
   await Promise.all(Array.from({ length: PARALLEL }, publishNext))
 }
