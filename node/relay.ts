@@ -58,7 +58,14 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     lifetime.onStop(async () => await host.stop())
     const hasBootstrap = bootstrap.length > 0 || mdns
     const { datastore } = identity
-    const gossip = await Gossip.start({ host, datastore, wantsRelays: false, hasBootstrap, logger, now: now ?? Date.now })
+    const gossip = await Gossip.start({
+      host,
+      datastore,
+      wantsRelays: false,
+      hasBootstrap,
+      logger,
+      now: now ?? Date.now
+    })
     lifetime.onStop(async () => await gossip.stop())
     const others = (peer: string): Uint8Array[] => gossip.others(peer)
     const clock = (): number => performance.now()
