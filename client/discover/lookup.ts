@@ -296,7 +296,9 @@ export class LookupRun {
   }
 
   #idle(): boolean {
-    return this.#running === 0 && this.#enteringEnded && !this.#searching
+    // The LAN can stay silent for seconds. Saved peers may have joined the network meanwhile.
+    const joined = !this.#context.network.entrances.bootstrap && this.#searched && this.#found.size > 0
+    return this.#running === 0 && (this.#enteringEnded || joined) && !this.#searching
   }
 
   #enough(): boolean {
