@@ -33,7 +33,9 @@ export * from './records/receipt.ts'
 export * from './sampler/index.ts'
 export * from './schema/index.ts'
 export { offeredTools, outputConstraintOf } from './output-constraint.ts'
+export { SuspensionWatch, type SuspensionClock } from './suspension.ts'
 export * from './transport/frame-stream.ts'
+export { abortSilent } from './transport/silent-connections.ts'
 export { sparingWindows } from './transport/sparing-windows.ts'
 export {
   decodeAuditReply,

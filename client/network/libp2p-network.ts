@@ -1,7 +1,7 @@
 /** The network through libp2p. Joins it by bootstrap addresses and the local network, and searches it by the DHT. */
 import type { Connection, Libp2p, PeerId, PeerUpdate } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { cardKey, PotluckError } from '@potluck/protocol'
+import { abortSilent, cardKey, PotluckError } from '@potluck/protocol'
 import { pushable } from 'it-pushable'
 import type { CID } from 'multiformats/cid'
 
@@ -10,6 +10,7 @@ import { raceAbort } from '../base/race-abort.ts'
 import { dial } from './dial.ts'
 import type { LanPeers } from './lan-peers.ts'
 import type { Dialable, Found, Network } from './network.ts'
+import { isNearLimit } from './relay-limits.ts'
 
 export interface Libp2pNetworkInit {
   libp2p: Libp2p
@@ -35,10 +36,15 @@ export class Libp2pNetwork implements Network {
   async connect({ peerId, addresses }: Dialable, signal: AbortSignal): Promise<Connection> {
     // libp2p's own choice ignores an open relayed connection. It would dial the private addresses of a node in a home
     // network again for every request.
-    const open = this.#libp2p.getConnections(peerId).filter(({ status }) => status === 'open')
+    const open = this.#libp2p.getConnections(peerId).filter((one) => one.status === 'open' && !isNearLimit(one))
     const existing = open.find(({ direct }) => direct) ?? open[0]
     if (existing !== undefined) return existing
     return await dial(this.#libp2p, { peerId, addresses }, signal)
+  }
+
+  async abortSilent(signal: AbortSignal): Promise<string[]> {
+    const working = await abortSilent(this.#libp2p.getConnections(), signal)
+    return working.map(({ remotePeer }) => remotePeer.toString())
   }
 
   async *providers(cid: CID, signal: AbortSignal): AsyncGenerator<Found> {

@@ -31,5 +31,7 @@ export interface Network {
   providers: (cid: CID, signal: AbortSignal) => AsyncIterable<Found>
   /** Returns the bytes of the peer's card on the DHT. They are not verified, and can be old. */
   cardRecord: (peerId: PeerId, signal: AbortSignal) => Promise<Uint8Array>
+  /** Aborts the open connections whose peers no longer answer. Returns the ids of the peers that do. */
+  abortSilent: (signal: AbortSignal) => Promise<string[]>
   stop: () => Promise<void>
 }

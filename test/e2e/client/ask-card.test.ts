@@ -80,6 +80,7 @@ function plain(from: Network): Network {
   return {
     connect: async (...args) => await from.connect(...args),
     providers: (...args) => from.providers(...args),
+    abortSilent: async () => [],
     cardRecord: async (...args) => await from.cardRecord(...args),
     stop: async () => await from.stop()
   }

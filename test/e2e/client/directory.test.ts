@@ -141,6 +141,7 @@ async function behind(crowd: number, connect: Network['connect']): Promise<strin
     connect: async (peer, until) =>
       await (others.includes(peer as never) ? connect : network.connect.bind(network))(peer, until),
     cardRecord: async (...of) => await network.cardRecord(...of),
+    abortSilent: async () => [],
     stop: async () => await network.stop(),
     async *providers(...of) {
       yield* others
