@@ -15,6 +15,7 @@ import { askNode, workloadOf } from './generate/ask-node.ts'
 import type { AttemptContext } from './generate/attempt.ts'
 import { generate } from './generate/generate.ts'
 import { sendRequest } from './generate/wire.ts'
+import { watchSuspension } from './suspension.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
 import type { Network } from './network/network.ts'
 import type { Platform } from './platform/platform.ts'
@@ -125,6 +126,7 @@ class NetworkClient implements Client {
       user: this.#user,
       now: SYSTEM_CLOCK.now,
       random: Math.random,
+      suspension: watchSuspension(network, this.#directory, this.#stopped.signal),
       ...(mode && { mode })
     })
     this.#auditing = new Auditing({
