@@ -1,5 +1,5 @@
 /** The client: how an application uses a Potluck network. */
-import { anyNodeCid, DEFAULT_TIMEOUTS, formatDigest, parseDigest, PotluckError } from '@potluck/protocol'
+import { DEFAULT_TIMEOUTS, formatDigest, parseDigest, PotluckError } from '@potluck/protocol'
 
 import { Answer } from './answer.ts'
 import { SYSTEM_CLOCK } from './base/clock.ts'
@@ -8,14 +8,17 @@ import { Auditing, type Judged, type Proof } from './audit/auditing.ts'
 import { Directory } from './discover/directory.ts'
 import { toModelViews, type ModelView } from './discover/models.ts'
 import type { KnownNode } from './discover/known-node.ts'
+import { PeerBook } from './peers/peer-book.ts'
+import { MemoryPeerStore } from './peers/peer-store.ts'
 import { embed, type EmbedOptions, type EmbedResult } from './embed.ts'
 import { askNode, workloadOf } from './generate/ask-node.ts'
 import { generate, type CompleteAnswer } from './generate/generate.ts'
 import { sendRequest, type SendRequest } from './generate/wire.ts'
+import { watchSuspension } from './suspension.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
 import type { Network } from './network/network.ts'
 import type { Platform } from './platform/platform.ts'
-import type { ClientOptions, FindOptions, ReputationSettings } from './options.ts'
+import type { ClientOptions, FindOptions, PeerSettings, ReputationSettings } from './options.ts'
 import { MemoryReputationStore, Reputation } from './reputation/index.ts'
 import { requiredFeatures, toAsk, type Ask, type ChatOptions, type CompletionOptions } from './base/request.ts'
 import {
@@ -74,27 +77,50 @@ export async function createClientOn(platform: Platform, options: ClientOptions)
   signal?.throwIfAborted()
   const settings: ReputationSettings = options.reputation ?? {}
   const reputation = new Reputation({ ...settings, store: settings.store ?? new MemoryReputationStore() })
+  const book = openBook(options.peers)
   try {
     const network =
       libp2p === undefined
-        ? await createNetwork({ bootstrap, mdns, scope }, platform)
+        ? await createNetwork({ bootstrap, mdns, scope, saved: book.addresses() }, platform)
         : borrowNetwork(libp2p, bootstrap)
-    const client = newClient(network, reputation, options)
+    const client = newClient({ network, reputation, book }, options)
     signal?.addEventListener('abort', () => void client.stop(), { once: true })
     return client
   } catch (error) {
     reputation.close()
+    book.close()
     throw error
   }
 }
 
-function newClient(network: Network, reputation: Reputation, options: ClientOptions): Client {
+function openBook(settings: PeerSettings = {}): PeerBook {
+  const { store = new MemoryPeerStore(), onStoreError = () => undefined } = settings
+  return new PeerBook({ store, onStoreError, now: SYSTEM_CLOCK.now })
+}
+
+interface Parts {
+  network: Network
+  reputation: Reputation
+  book: PeerBook
+}
+
+function newClient({ network, reputation, book }: Parts, options: ClientOptions): Client {
   const { mode, localNode, trusted = [], auditor } = options
   const user: UserNodes = { localNode, trusted: new Set(trusted) }
-  const directory = new Directory(network)
   const clock = SYSTEM_CLOCK
   const random = Math.random
-  const selector = new Selector({ reputation, directory, user, now: clock.now, random, ...(mode && { mode }) })
+  const directory = new Directory({ network, random, book })
+  const stopped = new AbortController()
+  const suspension = watchSuspension(network, directory, stopped.signal)
+  const selector = new Selector({
+    reputation,
+    directory,
+    user,
+    now: clock.now,
+    random,
+    suspension,
+    ...(mode && { mode })
+  })
   const send: SendRequest = (node, request, wire) => sendRequest(node, request, { ...wire, network })
   /** What every request needs, besides its signal. */
   const context = { network, directory, selector, clock, send, timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts } }
@@ -109,7 +135,6 @@ function newClient(network: Network, reputation: Reputation, options: ClientOpti
     onJudged: (judged) => listeners.forEach((listener) => listener(judged)),
     random
   })
-  const stopped = new AbortController()
   let stopping: Promise<void> | undefined
 
   return {
@@ -143,7 +168,7 @@ function newClient(network: Network, reputation: Reputation, options: ClientOpti
   }
 
   function nodes({ signal }: FindOptions = {}): AsyncGenerator<KnownNode> {
-    return directory.find(anyNodeCid(), { signal: until(signal) })
+    return directory.find({ kind: 'nodes' }, { signal: until(signal) })
   }
 
   function standing(): PeerStanding[] {

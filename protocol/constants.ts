@@ -26,6 +26,39 @@ export const SAMPLING_CONTRACT: number = 1
 /** Version of the file format of fraud proofs. */
 export const FRAUD_PROOF_VERSION: number = 1
 
+// ---------------------------------------------------------------- DHT
+
+/** Kademlia's `k`: a key belongs to this many peers. libp2p's value. */
+export const KAD_K: number = 20
+/** Kademlia's `alpha`: requests of a walk at the same time. libp2p's value. */
+export const KAD_ALPHA: number = 10
+/** A peer that has not replied after this time no longer counts towards `KAD_ALPHA`. Five round trips across an ocean. */
+export const SLOW_KAD_PEER_MS: number = 500
+/** Timeout of one request of a walk, with the dial. A dead address takes the whole timeout. */
+export const KAD_REQUEST_TIMEOUT_MS: number = 2_500
+/** Requests of one walk. An honest walk over a million peers needs about 40; an attacker can invent closer and closer peers. */
+export const MAX_WALK_REQUESTS: number = 100
+/**
+ * Providers in one reply of a storer, chosen at random from its records. A lookup then costs the same for any number of
+ * records. 64 records are about 8 KiB.
+ */
+export const PROVIDER_SAMPLE: number = 64
+/** The lifetime of a provider record. Nodes publish again after half of it. */
+export const PROVIDER_TTL_MS: number = 2 * 60 * 60 * 1000
+/** Addresses of a peer in a DHT message. More than any honest peer has: two ports, two families, some relays. */
+export const MAX_KAD_ADDRESSES: number = 16
+/** Size of one of these addresses. A relayed address has about 100 bytes. */
+export const MAX_KAD_ADDRESS_BYTES: number = 256
+/** Size of a DHT reply. A storer of another implementation can list thousands of providers; a longer reply is refused. */
+export const MAX_KAD_REPLY_BYTES: number = 512 * 1024
+/** Levels at which a topic can be split: enough for 3 million nodes, because a shard holds about 48 nodes. */
+export const MAX_SHARD_DEPTH: number = 16
+
+/** Cards of other nodes in a card reply, usually 1 KiB each: enough that a few replies show a new client many nodes. */
+export const MAX_CARD_OTHERS: number = 8
+/** A card reply: the sender's card, the others, and 256 bytes for the load. */
+export const MAX_CARD_REPLY_BYTES: number = 9 * 16 * 1024 + 256
+
 // ---------------------------------------------------------------- frames
 
 /**
@@ -202,6 +235,12 @@ export const DEFAULT_TIMEOUTS: PhaseTimeouts = {
   tokenMs: 20_000
 }
 
+/**
+ * From a request for a stream on a connection that already stands until the stream is open. That takes one round trip
+ * and no work, so three round trips of the slowest link fit. No peer reports that the other end of a connection is
+ * gone: after a suspension, a change of the network or a power cut, requests would wait for the whole dial timeout.
+ */
+export const SILENT_CONNECTION_MS: number = 1_500
 /** The node's timeout for a request: from the opening of the stream until the whole request has arrived. */
 export const REQUEST_READ_TIMEOUT_MS: number = 10_000
 /** How long an answer can hold a slot while it waits for credit. Then the node ends it with `caller_stalled`. */

@@ -15,13 +15,30 @@ export * from './digest.ts'
 export * from './errors.ts'
 export * from './generation.ts'
 export * from './grammar/index.ts'
+export { depthsToTry, estimateServers, MERGE_AT, nextDepth, publishedDepths, SPLIT_AT } from './kad/depth.ts'
+export {
+  decodeKadReply,
+  encodeAddProvider,
+  encodeKadRequest,
+  sample,
+  type KadPeer,
+  type KadReply,
+  type KadRequest
+} from './kad/message.ts'
+export { addProvider, askKad, type KadHost } from './kad/rpc.ts'
+export { kadId, kadTarget, randomShards, shardCid, shardOf, topicText, type Topic } from './kad/topics.ts'
+export { walk, type ClosestPeer, type WalkOptions } from './kad/walk.ts'
 export * from './records/card.ts'
+export { CardSet, type CardSetEntry, type CardSetOptions, type SampleOptions } from './records/card-set.ts'
 export * from './records/dht.ts'
 export * from './records/receipt.ts'
 export * from './sampler/index.ts'
 export * from './schema/index.ts'
 export { offeredTools, outputConstraintOf } from './output-constraint.ts'
+export { isRelayedSubnet, subnetOf } from './subnet.ts'
+export { SuspensionWatch, type SuspensionClock } from './suspension.ts'
 export * from './transport/frame-stream.ts'
+export { abortSilent } from './transport/silent-connections.ts'
 export { sparingWindows } from './transport/sparing-windows.ts'
 export {
   decodeAuditReply,

@@ -1,20 +1,9 @@
 /** What the client knows of a node: its signed card, and its load at one moment. */
-import type { PeerId } from '@libp2p/interface'
-import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import {
-  CARD_PROTOCOL,
-  deadline,
-  decodeCardReply,
-  MAX_CARD_BYTES,
-  openCard,
-  PotluckError,
-  type Card,
-  type Load
-} from '@potluck/protocol'
+import type { Card, Load, Topic } from '@potluck/protocol'
+import { equals } from 'uint8arrays/equals'
 
-import { CARD_RECORD_TIMEOUT_MS, CARD_TIMEOUT_MS } from '../base/constants.ts'
-import { askOnce } from '../network/exchange.ts'
-import type { Dialable, Network } from '../network/network.ts'
+import type { Dialable } from '../network/network.ts'
+import { parseAddresses } from '../peers/peer-book.ts'
 
 /** A node, as its last card and load describe it. */
 export interface KnownNode {
@@ -28,80 +17,19 @@ export interface KnownNode {
   seenAt: number
 }
 
-/** The signed card, and 256 bytes for the load beside it. */
-const MAX_REPLY_BYTES = MAX_CARD_BYTES + 256
-
-export interface AskCardOptions {
-  /** Milliseconds since the epoch. */
-  now: () => number
-  signal: AbortSignal
-}
-
-/**
- * Dials a node and asks for its card. If its addresses fail, tries the addresses of its card on the DHT, because the
- * provider record can be two days older than that card.
- *
- * @throws PotluckError `protocol_violation` for an invalid card, or the code of the phase that failed
- */
-export async function askCard(network: Network, node: Dialable, { now, signal }: AskCardOptions): Promise<KnownNode> {
-  await connect(network, node, { now, signal })
-  const { reply, elapsedMs } = await askOnce(node, {
-    network,
-    protocol: CARD_PROTOCOL,
-    maxFrameBytes: MAX_REPLY_BYTES,
-    dialMs: CARD_TIMEOUT_MS,
-    replyMs: CARD_TIMEOUT_MS,
-    timeoutCode: 'admission_timeout',
-    decode: decodeCardReply,
-    signal
-  })
-  const seenAt = now()
-  const card = await openCard(reply.card, { now: seenAt, peerId: node.peerId })
-  return { card, load: reply.load, loadAt: seenAt, roundTripMs: elapsedMs, seenAt }
-}
-
 /** Returns the addresses at which the client can dial the node of a card. */
 export function dialable(card: Card): Dialable {
-  return { peerId: card.peerId, addresses: parseAddresses(card) }
+  return { peerId: card.peerId, addresses: parseAddresses(card.addresses) }
 }
 
-async function connect(network: Network, node: Dialable, { now, signal }: AskCardOptions): Promise<void> {
-  const dial = async (addresses: readonly Multiaddr[]): Promise<void> => {
-    await network.connect({ peerId: node.peerId, addresses }, deadline(CARD_TIMEOUT_MS, signal))
+/** Whether a node with this card publishes the topic. */
+export function isListed(topic: Topic, { models }: Card): boolean {
+  switch (topic.kind) {
+    case 'nodes':
+      return true
+    case 'digest':
+      return models.some(({ digest }) => equals(digest, topic.digest))
+    case 'name':
+      return models.some(({ name }) => name.toLowerCase() === topic.name.toLowerCase())
   }
-  try {
-    await dial(node.addresses)
-  } catch (cause) {
-    signal.throwIfAborted()
-    try {
-      const recorded = await recordedAddresses(network, node.peerId, { now, signal })
-      const unknown = recorded.filter((address) => !node.addresses.some((known) => known.equals(address)))
-      if (unknown.length === 0) throw cause
-      await dial(unknown)
-    } catch (error) {
-      if (error instanceof PotluckError) throw error
-      const peer = node.peerId.toString()
-      throw new PotluckError('dial_failed', 'the node could not be reached', { cause: error, peer })
-    }
-  }
-}
-
-async function recordedAddresses(
-  network: Network,
-  peerId: PeerId,
-  { now, signal }: AskCardOptions
-): Promise<Multiaddr[]> {
-  const bytes = await network.cardRecord(peerId, deadline(CARD_RECORD_TIMEOUT_MS, signal))
-  return parseAddresses(await openCard(bytes, { now: now(), peerId }))
-}
-
-/** Skips addresses that are not multiaddrs. */
-function parseAddresses(card: Card): Multiaddr[] {
-  return card.addresses.flatMap((address) => {
-    try {
-      return [multiaddr(address)]
-    } catch {
-      return []
-    }
-  })
 }

@@ -13,6 +13,8 @@ export interface SelectorMemory {
   backoff: (retryAfterMs: number | undefined) => void
   /** The node has the conversation in its cache now. */
   cached: (prefixKey: string, tokens: number) => void
+  /** Whether this machine was suspended during the attempt. */
+  suspended: () => boolean
   ended: () => void
 }
 
@@ -49,6 +51,8 @@ export class AttemptRecord {
   readonly #work: Workload
   readonly #kind: AttemptKind
   readonly #context: RecordContext
+  /** Set at the end: this machine was suspended during the attempt, so times and silence say nothing about the node. */
+  #suspended = false
   #firstTokenAt: number | undefined
   #ended = false
 
@@ -78,6 +82,7 @@ export class AttemptRecord {
     if (!this.#end()) return
     const { directory, memory } = this.#context
     if (load !== undefined) directory.reportLoad(this.candidate.peer, load)
+    if (this.#suspended) return
     if (prefixKey !== undefined) memory.cached(prefixKey, answer.promptTokens + answer.completionTokens)
     const ttftMs = (this.#firstTokenAt ?? this.#context.now()) - this.sentAt
     const predictedMs = this.candidate.predicted.totalMs
@@ -97,6 +102,7 @@ export class AttemptRecord {
     const { peer } = this.candidate
     const { backoff, evict, penalty } = ERROR_POLICY[code]
     log.select('…%s ended with %s after %d ms', peer.slice(-8), code, Math.round(this.#context.now() - this.sentAt))
+    if (this.#suspended && ERROR_POLICY[code].doubtful === true) return
     if (backoff) this.#context.memory.backoff(retryAfterMs)
     // A node that refuses or drops an audit, or is late with it, can still answer requests well. A node sends no
     // `accepted` for an audit, so the client cannot distinguish a full queue from silence. Only an unreachable node and
@@ -111,7 +117,7 @@ export class AttemptRecord {
    * waited. After the first token it reports nothing.
    */
   abandoned(): void {
-    if (!this.#end() || this.#firstTokenAt !== undefined) return
+    if (!this.#end() || this.#firstTokenAt !== undefined || this.#suspended) return
     const { promptTokens } = this.#work
     const waitedMs = this.#context.now() - this.sentAt
     this.#observe({
@@ -135,6 +141,7 @@ export class AttemptRecord {
   #end(): boolean {
     if (this.#ended) return false
     this.#ended = true
+    this.#suspended = this.#context.memory.suspended()
     this.#context.memory.ended()
     return true
   }

@@ -4,6 +4,9 @@
  */
 import {
   HEDGE_BURST,
+  HEDGE_FIRST_BUDGET,
+  HEDGE_FIRST_FACTOR,
+  HEDGE_FIRST_LEAST_MS,
   HEDGE_LEAST_MS,
   HEDGE_LEAST_SAMPLES,
   HEDGE_QUANTILE,
@@ -13,7 +16,7 @@ import {
 
 export class Hedging {
   /** A token bucket: the hedges that the client may send now. */
-  #budget = 0
+  #budget = HEDGE_FIRST_BUDGET
   /** First tokens that were observed. */
   #samples = 0
   /** Natural logarithm of the estimated `HEDGE_QUANTILE` of the ratio of a wait to its prediction. */
@@ -45,9 +48,9 @@ export class Hedging {
     this.#samples++
   }
 
-  /** Returns after how many milliseconds without a first token a hedge is sent. Infinity before enough first tokens. */
+  /** Returns after how many milliseconds without a first token a hedge is sent. */
   afterMs(predictedMs: number): number {
-    if (this.#samples < HEDGE_LEAST_SAMPLES) return Infinity
+    if (this.#samples < HEDGE_LEAST_SAMPLES) return Math.max(HEDGE_FIRST_LEAST_MS, predictedMs * HEDGE_FIRST_FACTOR)
     return Math.max(HEDGE_LEAST_MS, predictedMs * Math.exp(this.#logLate))
   }
 }

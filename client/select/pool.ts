@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import { MAX_ATTEMPTS, MAX_BUSY_WAIT_MS } from '../base/constants.ts'
 import type { Directory } from '../discover/directory.ts'
 import type { KnownNode } from '../discover/known-node.ts'
-import { providerKey, type ModelSelector } from '../discover/model-selector.ts'
+import { topicOf, type ModelSelector } from '../discover/model-selector.ts'
 import { log } from '../base/log.ts'
 import { ambiguousName, settleDigest, type Candidate, type RankedCandidate, type Workload } from './candidate.ts'
 import type { GateReason } from './gate.ts'
@@ -84,6 +84,12 @@ export class CandidatePool {
     }
   }
 
+  /** Also uses the nodes that became known after the last search. A lookup continues while a request runs. */
+  update(): void {
+    const known = this.among(this.#context.directory.known())
+    if (known.length > 0) this.#found = known
+  }
+
   /** Returns `count` candidates of the order, beginning at index `from`. Does not mark them as tried. */
   next(from: number, count: number): RankedCandidate[] {
     const open = this.#found.filter((one) => this.#isOpen(one))
@@ -100,6 +106,11 @@ export class CandidatePool {
   take(candidate: RankedCandidate): RankedCandidate {
     this.#tried.set(candidate.peer, candidate)
     return candidate
+  }
+
+  /** Allows a further attempt at a node that did not fail. */
+  allow(peer: string): void {
+    this.#tried.delete(peer)
   }
 
   /** Returns the untried candidates on these nodes that have the digest of this request. */
@@ -146,7 +157,7 @@ export class CandidatePool {
       !this.#tried.has(node.card.peerId.toString()) &&
       selector.passes(node, model, this.#request, this.#noteGate) &&
       (anyLength || this.#candidates([node], model).length > 0)
-    const nodes = await directory.gather(providerKey(model), suitable, { signal, ...options })
+    const nodes = await directory.gather(topicOf(model), suitable, { signal, ...options })
     return this.#candidates(nodes, model)
   }
 

@@ -3,7 +3,7 @@
  * for a pause, which requests run on which node, and when to hedge. Other files make the decisions.
  */
 import { LRUCache } from 'lru-cache'
-import type { ModelCard } from '@potluck/protocol'
+import type { ModelCard, SuspensionWatch } from '@potluck/protocol'
 
 import type { KnownNode } from '../discover/known-node.ts'
 import type { ModelSelector } from '../discover/model-selector.ts'
@@ -21,7 +21,7 @@ import {
 import { LOOK_AROUND, MAX_BACKOFFS } from './constants.ts'
 import { gateReason, modeReason, type GateReason, type Mode, type Requirements } from './gate.ts'
 import { Hedging } from './hedge.ts'
-import { isProven, remainingWaitMs, shouldMove } from './move.ts'
+import { isEligible, remainingWaitMs, shouldMove } from './move.ts'
 import { newPrefixes, prefixHolder, type Prefixes } from './prefixes.ts'
 import { rank } from './rank.ts'
 
@@ -31,6 +31,8 @@ export interface SelectorOptions extends Omit<RecordContext, 'memory'> {
   mode?: Mode
   /** Uniform in [0, 1). */
   random: () => number
+  /** Default: no suspension is noticed. */
+  suspension?: Pick<SuspensionWatch, 'hold' | 'resumedSince'>
 }
 
 type Identity = Pick<Candidate, 'peer' | 'digest' | 'model' | 'local' | 'trusted' | 'standing'>
@@ -103,6 +105,7 @@ export class Selector {
   /** Begins an attempt. It counts as in flight until its record ends. */
   begin(candidate: RankedCandidate, work: Workload, kind: AttemptKind = 'answer'): AttemptRecord {
     const { peer, predicted } = candidate
+    const release = this.#options.suspension?.hold()
     const sentAt = this.#options.now()
     if (log.select.enabled) log.select('%s %s', VERB[kind], describe(candidate))
     // The client may send one hedge for a fixed number of answers. So only attempts of the kind `answer` count here.
@@ -119,7 +122,11 @@ export class Selector {
           this.#backoffs.set(peer, backOff(this.#backoffs.get(peer), retryAfterMs, this.#options.now()))
         },
         cached: (prefixKey, tokens) => void this.#prefixes.set(prefixKey, { peer, tokens }),
-        ended: () => this.#ended(peer, sentAt)
+        suspended: () => this.#options.suspension?.resumedSince(sentAt) ?? false,
+        ended: () => {
+          release?.()
+          this.#ended(peer, sentAt)
+        }
       }
     })
   }
@@ -130,8 +137,8 @@ export class Selector {
   }
 
   /** Returns whether a hedge may go to this node now. If so, takes the hedge from the budget. */
-  takeHedge(to: RankedCandidate): boolean {
-    return isProven(to) && this.#hedging.take()
+  takeHedge(to: RankedCandidate, from: RankedCandidate): boolean {
+    return isEligible(to, from) && this.#hedging.take()
   }
 
   /**
@@ -140,7 +147,7 @@ export class Selector {
    * @param next returns up to `count` of the next candidates in the order
    */
   worthAsking(record: AttemptRecord, next: (count: number) => RankedCandidate[]): RankedCandidate[] {
-    return this.#remainingMs(record) === 0 ? [] : next(LOOK_AROUND).filter(isProven)
+    return this.#remainingMs(record) === 0 ? [] : next(LOOK_AROUND).filter((one) => isEligible(one, record.candidate))
   }
 
   /**

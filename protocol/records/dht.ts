@@ -28,12 +28,17 @@ export function modelCid(digest: Uint8Array): CID {
 
 /** The provider key of a model's name. Names are compared without case. */
 export function nameCid(name: string): CID {
-  return modelCid(sha256(new TextEncoder().encode(`/potluck/name/${name.toLowerCase()}`)))
+  return textCid(`/potluck/name/${name.toLowerCase()}`)
 }
 
 /** The provider key that every serving node announces. */
 export function anyNodeCid(): CID {
-  return modelCid(sha256(new TextEncoder().encode('/potluck/node')))
+  return textCid('/potluck/node')
+}
+
+/** The provider key of a text: the CID of its bytes. */
+export function textCid(text: string): CID {
+  return modelCid(sha256(new TextEncoder().encode(text)))
 }
 
 /** The DHT key of a node's card. */

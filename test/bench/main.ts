@@ -32,14 +32,19 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     load: () => import('./cancel.ts')
   },
   discovery: {
-    args: '[--nodes N]',
-    help: 'for a client that knows one relay address: time until it finds 20 nodes, a card and a first token',
+    args: '[--nodes N] [--dead N] [--kind refusing|swallowing|expired] [--storers N] | --records N',
+    help: 'time from one relay address to a card, a first token and all of 20 nodes, beside dead records; cost of a lookup',
     load: () => import('./discovery.ts')
   },
   audit: {
     args: '[SCALE] [--write-distribution]',
     help: 'tokens until a cheating node is quarantined and banned, false bans, and the cost of an audit',
     load: () => import('./audit.ts')
+  },
+  churn: {
+    args: '[MINUTES] [SECONDS]',
+    help: 'kills one of 12 nodes every 3 s and starts another: failed requests, and the time to the first token',
+    load: () => import('./churn.ts')
   },
   failover: {
     args: '[ANSWERS] [kill|stall]',

@@ -135,8 +135,8 @@ test('a node that drains finishes accepted requests and refuses new ones', async
   const frames = new FrameStream(await connection.newStream(CARD_PROTOCOL), { maxFrameBytes: 2 * MAX_CARD_BYTES })
   const reply = await frames.receive({ timeoutMs: 10_000, timeoutCode: 'admission_timeout' })
   await frames.close()
-  const { card } = decodeCardReply(reply ?? new Uint8Array())
-  expect(await openCard(card, { now: Date.now() })).toMatchObject({ draining: true, models: [] })
+  const { own } = decodeCardReply(reply ?? new Uint8Array())
+  expect(await openCard(own!.card, { now: Date.now() })).toMatchObject({ draining: true, models: [] })
 
   gate.open()
   for (const call of [running, queued]) expect((await call.rest()).last).toMatchObject({ type: 'done' })

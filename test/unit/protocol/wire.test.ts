@@ -82,8 +82,13 @@ describe('round trips', () => {
 
   test('credit and card replies', () => {
     expect(decodeClientFrame(encodeCredit(64))).toEqual({ type: 'credit', tokens: 64 })
-    const reply = { card: Uint8Array.of(1, 2), load: { active: 1, queued: 2, slots: 3, estimatedWaitMs: 4 } }
-    expect(decodeCardReply(encodeCardReply(reply))).toEqual(reply)
+    const own = { card: Uint8Array.of(1, 2), load: { active: 1, queued: 2, slots: 3, estimatedWaitMs: 4 } }
+    for (const reply of [
+      { own, others: [Uint8Array.of(3), Uint8Array.of(4)] },
+      { own: undefined, others: [Uint8Array.of(5)] }
+    ]) {
+      expect(decodeCardReply(encodeCardReply(reply))).toEqual(reply)
+    }
   })
 })
 
@@ -350,8 +355,8 @@ describe('hostile bytes', () => {
       decodeCardReply,
       [
         encodeCardReply({
-          card: new Uint8Array(300).fill(7),
-          load: { active: 1, queued: 1, slots: 1, estimatedWaitMs: 1 }
+          own: { card: new Uint8Array(300).fill(7), load: { active: 1, queued: 1, slots: 1, estimatedWaitMs: 1 } },
+          others: [new Uint8Array(300).fill(8)]
         })
       ]
     ]

@@ -1,0 +1,53 @@
+/**
+ * How deep a topic is split. Nodes and clients find the depth without coordination: a shard is split when it holds more
+ * nodes than one reply can list, and merged when it holds few. Pure functions.
+ */
+import { KAD_K, MAX_SHARD_DEPTH, PROVIDER_SAMPLE } from '../constants.ts'
+
+/** A shard with this many nodes is split. Below `PROVIDER_SAMPLE`, because a full reply does not show how many it omits. */
+export const SPLIT_AT: number = (PROVIDER_SAMPLE * 3) / 4
+/** A shard with this many nodes, or fewer, is merged with its sibling. Two such shards together stay below `SPLIT_AT`. */
+export const MERGE_AT: number = PROVIDER_SAMPLE / 6
+
+/** The depth at which a node publishes next, from the nodes that it found in its own shard at this depth. */
+export function nextDepth(depth: number, population: number): number {
+  if (population >= SPLIT_AT) return Math.min(MAX_SHARD_DEPTH, depth + 1)
+  return population <= MERGE_AT ? Math.max(0, depth - 1) : depth
+}
+
+/**
+ * The depths at which a node publishes: its own and a neighbouring one, because others may have counted differently. The
+ * neighbour is the depth to which the topic will probably change next. A topic of one small shard has no neighbour, so a
+ * rare model costs one record.
+ */
+export function publishedDepths(depth: number, population: number): number[] {
+  if (population > SPLIT_AT / 2) return [depth, Math.min(MAX_SHARD_DEPTH, depth + 1)]
+  return depth === 0 ? [0] : [depth, depth - 1]
+}
+
+/**
+ * The number of DHT servers, estimated from the closest servers to a random key. The ids are uniform, so the k-th
+ * closest of N is expected at k / (N + 1) of the key space.
+ *
+ * @param distances XOR distances to the key, nearest first
+ */
+export function estimateServers(distances: readonly Uint8Array[]): number {
+  const last = distances.at(-1)
+  if (last === undefined) return 0
+  const fraction = last.subarray(0, 6).reduce((sum, byte, index) => sum + byte / 256 ** (index + 1), 0)
+  return distances.length < KAD_K || fraction === 0 ? distances.length : distances.length / fraction
+}
+
+/**
+ * The depths at which a client looks for a topic whose depth it does not know, in this order. Each node publishes at two
+ * neighbouring depths, so every second depth is enough.
+ *
+ * @param servers estimated number of DHT servers. A home network behind NAT has many nodes that are not servers: hence
+ *   the factor
+ */
+export function depthsToTry(servers: number): number[] {
+  const deepest = Math.min(MAX_SHARD_DEPTH, Math.ceil(Math.log2(Math.max(1, (servers * NODES_PER_SERVER) / MERGE_AT))))
+  return Array.from({ length: Math.floor(deepest / 2) }, (_, index) => 2 * (index + 1))
+}
+
+const NODES_PER_SERVER = 16

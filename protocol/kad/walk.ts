@@ -1,0 +1,120 @@
+/**
+ * A walk to the peers of the DHT that are closest to a key (Maymounkov and Mazières, "Kademlia", 2002, section 2.3). It
+ * yields what each peer replies as soon as the reply arrives.
+ *
+ * `@libp2p/kad-dht` has its own walk. It stops after the first 20 providers, all from one peer, and a silent peer delays
+ * it. Time and messages are parameters here, so the simulator runs the same walk over 100,000 peers.
+ */
+import { raceSignal } from 'race-signal'
+import { xor } from 'uint8arrays/xor'
+import { xorCompare } from 'uint8arrays/xor-compare'
+
+import { KAD_ALPHA, KAD_K, MAX_WALK_REQUESTS, SLOW_KAD_PEER_MS } from '../constants.ts'
+import type { KadPeer } from './message.ts'
+import { kadId } from './topics.ts'
+
+export interface WalkOptions<Reply extends { closer: readonly KadPeer[] }> {
+  /** Peers of the DHT to begin with. */
+  start: readonly KadPeer[]
+  /** Asks one peer. It must reject after its own timeout. */
+  ask: (peer: KadPeer, signal: AbortSignal) => Promise<Reply>
+  /** Milliseconds. Rejects when the signal fires. */
+  sleep: (ms: number, signal: AbortSignal) => Promise<void>
+  signal: AbortSignal
+}
+
+interface Step {
+  peer: KadPeer
+  distance: Uint8Array
+  state: 'new' | 'asked' | 'replied' | 'failed'
+}
+
+export interface ClosestPeer {
+  peer: KadPeer
+  /** XOR distance to the key. */
+  distance: Uint8Array
+}
+
+/**
+ * Walks until the `KAD_K` closest peers have replied. Returns these, nearest first. A consumer that has enough breaks
+ * out of the loop, which cancels the requests.
+ *
+ * A peer that has not replied after `SLOW_KAD_PEER_MS` no longer counts against the `KAD_ALPHA` parallel requests, so
+ * silent peers cannot hold up the walk.
+ *
+ * @param target the Kademlia id of the key: the SHA-256 of its multihash
+ * @throws the signal's reason
+ */
+export async function* walk<Reply extends { closer: readonly KadPeer[] }>(
+  target: Uint8Array,
+  { start, ask, sleep, signal }: WalkOptions<Reply>
+): AsyncGenerator<{ from: KadPeer; reply: Reply }, ClosestPeer[], void> {
+  const left = new AbortController()
+  const running = AbortSignal.any([signal, left.signal])
+  const seen = new Set<string>()
+  /** All peers seen that did not fail, nearest first. */
+  let steps: Step[] = []
+  const replies: { from: KadPeer; reply: Reply }[] = []
+  let changed = Promise.withResolvers<void>()
+  let asked = 0
+  let fast = 0
+
+  const add = (peers: readonly KadPeer[]): void => {
+    for (const peer of peers) {
+      const id = peer.peerId.toString()
+      if (seen.has(id)) continue
+      seen.add(id)
+      steps.push({ peer, distance: xor(kadId(peer.peerId), target), state: 'new' })
+    }
+    steps.sort((a, b) => xorCompare(a.distance, b.distance))
+  }
+  const request = (step: Step): void => {
+    step.state = 'asked'
+    asked++
+    fast++
+    let counted = true
+    const notFast = (): void => {
+      if (counted) fast--
+      counted = false
+      changed.resolve()
+    }
+    sleep(SLOW_KAD_PEER_MS, running).then(notFast, () => undefined)
+    ask(step.peer, running).then(
+      (reply) => {
+        step.state = 'replied'
+        add(reply.closer)
+        replies.push({ from: step.peer, reply })
+        notFast()
+      },
+      () => {
+        step.state = 'failed'
+        steps = steps.filter((one) => one !== step)
+        notFast()
+      }
+    )
+  }
+
+  add(start)
+  try {
+    for (;;) {
+      signal.throwIfAborted()
+      const closest = steps.slice(0, KAD_K)
+      for (const step of closest) {
+        if (fast >= KAD_ALPHA || asked >= MAX_WALK_REQUESTS) break
+        if (step.state === 'new') request(step)
+      }
+      for (let next = replies.shift(); next !== undefined; next = replies.shift()) yield next
+      const waits = steps.slice(0, KAD_K).some(({ state }) => state === 'asked')
+      const canAsk = asked < MAX_WALK_REQUESTS && steps.slice(0, KAD_K).some(({ state }) => state === 'new')
+      if (!waits && !canAsk) break
+      if (waits || fast >= KAD_ALPHA) await raceSignal(changed.promise, signal)
+      changed = Promise.withResolvers()
+    }
+  } finally {
+    left.abort()
+  }
+  return steps
+    .filter(({ state }) => state === 'replied')
+    .slice(0, KAD_K)
+    .map(({ peer, distance }) => ({ peer, distance }))
+}
