@@ -118,8 +118,8 @@ test.each([
   ['not a multihash', new Uint8Array([1, 2, 3])]
 ])('a key that is %s is refused', async (_, key) => {
   const { store, add, get } = fixture()
-  await expect(add(peer('a'), [PUBLIC], key)).rejects.toThrow()
-  await expect(get(key)).rejects.toThrow()
+  await expect(add(peer('a'), [PUBLIC], key)).rejects.toThrow('invalid key')
+  await expect(get(key)).rejects.toThrow('invalid key')
   expect(store.size.records).toBe(0)
 })
 
