@@ -34,7 +34,7 @@ export * from './records/receipt.ts'
 export * from './sampler/index.ts'
 export * from './schema/index.ts'
 export { offeredTools, outputConstraintOf } from './output-constraint.ts'
-export { subnetOf } from './subnet.ts'
+export { isRelayedSubnet, subnetOf } from './subnet.ts'
 export * from './transport/frame-stream.ts'
 export { sparingWindows } from './transport/sparing-windows.ts'
 export {

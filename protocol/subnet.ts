@@ -1,31 +1,33 @@
-/** Groups addresses by the network that one person can easily own, so that limits count owners and not addresses. */
+/**
+ * The subnet of an address. One attacker can have millions of peer ids, but only addresses of a few subnets. So the
+ * limits of what a peer remembers apply to subnets.
+ */
 import { isPrivate } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { toString } from 'uint8arrays/to-string'
 
-/** Codes in the multicodec table. */
-const IP4 = 0x04
-const IP6 = 0x29
-/** `::ffff:0:0/96`: IPv4 addresses on a socket for both families. */
-const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
+/** Multicodecs of the address families, and the bytes of an address that its owner cannot choose: /24 and /48. */
+const FAMILIES: ReadonlyMap<number, number> = new Map([
+  [4, 3],
+  [41, 6]
+])
 
 /**
- * Returns the IPv4 /24 or the IPv6 /48 of a public address. For a DNS name it returns the domain. For a relayed address
- * it returns the relay's subnet. For a private address it returns undefined, because a LAN or a testnet is one subnet.
+ * A text that is equal for all addresses of a subnet: a /24 of IPv4, or a /48 of IPv6, which one customer of a provider
+ * can have. Addresses behind one relay are a subnet too. Undefined for a private address, because all peers of a LAN
+ * share its subnet, and for an address with a name.
+ *
+ * @param address for a limit, the address of a connection. A peer can claim any address in its card
  */
 export function subnetOf(address: Multiaddr): string | undefined {
-  if (isPrivate(address)) return undefined
-  const [code, ...ip] = address.bytes.subarray(0, 17)
-  if (code === IP4) return ip4Subnet(ip)
-  if (code === IP6) return MAPPED.every((byte, index) => ip[index] === byte) ? ip4Subnet(ip.slice(12)) : ip6Subnet(ip)
-  const [first] = address.getComponents()
-  return first?.name.startsWith('dns') === true ? first.value?.toLowerCase().split('.').slice(-2).join('.') : undefined
+  const { bytes } = address
+  const length = FAMILIES.get(bytes[0] ?? 0)
+  if (length === undefined || isPrivate(address)) return undefined
+  const relayed = address.toString().includes('/p2p-circuit')
+  return `${relayed ? 'relay ' : ''}${toString(bytes.subarray(0, 1 + length), 'hex')}`
 }
 
-function ip4Subnet(ip: readonly number[]): string {
-  return `${ip.slice(0, 3).join('.')}.0/24`
-}
-
-function ip6Subnet(ip: readonly number[]): string {
-  const groups = [0, 2, 4].map((at) => (ip[at]! * 256 + ip[at + 1]!).toString(16))
-  return `${groups.join(':')}::/48`
+/** Whether the addresses of this subnet are behind a relay. */
+export function isRelayedSubnet(subnet: string): boolean {
+  return subnet.startsWith('relay ')
 }
