@@ -130,6 +130,11 @@ export const RELAYED_DURATION_MS: number = 2 * 60 * 60 * 1000
  * The number of relays on which a node without a public address makes a reservation. With two, one of them can fail.
  */
 export const RELAY_RESERVATIONS_WANTED = 2
+/**
+ * Pause between the walks in which a node searches the DHT for relays. It doubles. One walk finds about 20 peers and
+ * dials them.
+ */
+export const RELAY_SEARCH_PAUSE_MS: { first: number; last: number } = { first: 15_000, last: 10 * 60_000 }
 
 /**
  * Inbound connections per second from one address, and handshakes in progress. libp2p's defaults of 5 and 10
