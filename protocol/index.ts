@@ -16,14 +16,7 @@ export * from './errors.ts'
 export * from './generation.ts'
 export * from './grammar/index.ts'
 export { depthsToTry, estimateServers, MERGE_AT, nextDepth, publishedDepths, SPLIT_AT } from './kad/depth.ts'
-export {
-  decodeKadReply,
-  encodeAddProvider,
-  encodeKadRequest,
-  sample,
-  type KadPeer,
-  type KadReply
-} from './kad/message.ts'
+export { decodeKadReply, encodeAddProvider, encodeKadRequest, type KadPeer, type KadReply } from './kad/message.ts'
 export { addProvider, askKad, type KadHost } from './kad/rpc.ts'
 export { kadId, randomShards, shardCid, shardOf, topicText, type Topic } from './kad/topics.ts'
 export { walk, type ClosestPeer, type WalkOptions } from './kad/walk.ts'
@@ -31,6 +24,7 @@ export * from './records/card.ts'
 export { CardSet, type CardSetEntry, type CardSetOptions, type SampleOptions } from './records/card-set.ts'
 export * from './records/dht.ts'
 export * from './records/receipt.ts'
+export { sample } from './sample.ts'
 export * from './sampler/index.ts'
 export * from './schema/index.ts'
 export { offeredTools, outputConstraintOf } from './output-constraint.ts'
