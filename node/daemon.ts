@@ -32,7 +32,8 @@ import { registerProtocols } from './serve/protocols.ts'
 type NodeEvents = { event: [NodeEvent] }
 
 /**
- * Starts a node. It serves the engine's model, and advertises it as soon as it knows a peer.
+ * Starts a node. The node serves the engine's model, and advertises the model as soon as it is connected to a peer of
+ * the DHT.
  *
  * @throws Error in one line, if the data directory is in use or the node cannot listen on an address or port;
  *   the signal's reason
@@ -141,7 +142,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     await lifetime.stop()
   }
 
-  // This comes last, and nothing is awaited after it, so that a listener of the returned node gets every event.
+  // The node dials its bootstrap peers last, and `compose` awaits nothing afterwards. So the caller can add a listener
+  // before these connections cause an event.
   const bootstrap = { addresses: options.bootstrap ?? [], logger, signal: lifetime.stopping }
   if (hostOptions.mdns) dialDiscovered(host, bootstrap)
   const bootstrapping = keepBootstrapped(host, bootstrap)

@@ -8,7 +8,7 @@ import type { NodeLimits } from './limits/limits.ts'
 import type { NodeMetrics } from './metrics/metrics.ts'
 
 export interface NodeOptions {
-  /** The caller closes it. Stopping the node does not. */
+  /** The caller must close the engine. A node that stops does not close it. */
   engine: Engine
   /**
    * The directory for the identity and the DHT records. Only one daemon at a time can use it. Default: the node keeps
@@ -19,7 +19,10 @@ export interface NodeOptions {
   privateKey?: PrivateKey
   /** Multiaddrs to listen on. */
   listen: readonly string[]
-  /** Multiaddrs at which peers reach the node. With scope `local` they replace the addresses it listens on. */
+  /**
+   * Multiaddrs at which peers reach the node. With scope `local` the node advertises only these. With scope `public` it
+   * also advertises the addresses that it listens on.
+   */
   announce?: readonly string[]
   /** Multiaddrs of peers through which the node joins the network. Default: none. */
   bootstrap?: readonly string[]
@@ -29,7 +32,7 @@ export interface NodeOptions {
   mdns?: boolean
   /** Default `DEFAULT_NODE_LIMITS`. */
   limits?: Partial<NodeLimits>
-  /** Port on loopback for Prometheus metrics and health. Default: no such server. */
+  /** Port on loopback for Prometheus metrics and health checks. Default: the node does not serve them. */
   metricsPort?: number
   logger: Logger
   /** Milliseconds since the epoch. Default: the system clock. */

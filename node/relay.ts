@@ -19,7 +19,10 @@ export interface RelayOptions {
   privateKey?: PrivateKey
   /** Multiaddrs to listen on. */
   listen: readonly string[]
-  /** Multiaddrs at which peers reach the relay. With scope `local` they replace the addresses it listens on. */
+  /**
+   * Multiaddrs at which peers reach the relay. With scope `local` the relay advertises only these. With scope `public`
+   * it also advertises the addresses that it listens on.
+   */
   announce?: readonly string[]
   /** Multiaddrs of other relays. Default: none, as for the first peer of a network. */
   bootstrap?: readonly string[]

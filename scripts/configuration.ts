@@ -12,8 +12,9 @@ const INTRODUCTION = `# Configuration
 Every setting of \`potluck\` has a flag, an environment variable and a key in the config file. A flag overrides a variable,
 a variable overrides the config file, and the config file overrides the default.
 
-The config file is a TOML file at \`$XDG_CONFIG_HOME/potluck/config.toml\`; if \`XDG_CONFIG_HOME\` is not set, at
-\`~/.config/potluck/config.toml\`. \`--config\` or \`POTLUCK_CONFIG\` names another file. No config file can name another one.
+The config file is a TOML file at \`$XDG_CONFIG_HOME/potluck/config.toml\`. If \`XDG_CONFIG_HOME\` is not set, it is at
+\`~/.config/potluck/config.toml\`. \`--config\` or \`POTLUCK_CONFIG\` names another file. A config file
+cannot name another config file.
 
 For a setting with several values, repeat the flag, separate the values by commas in the variable, or write an array in
 the config file.

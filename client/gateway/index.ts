@@ -1,8 +1,8 @@
 /**
  * @module @potluck/gateway
  *
- * An HTTP server with OpenAI's API, which answers requests with a Potluck client. Its endpoints are `/v1/models`,
- * `/v1/chat/completions`, `/v1/completions`, `/v1/responses` (stateless) and `/v1/embeddings`, and for monitoring
+ * An HTTP server with OpenAI's API. It answers each request through a Potluck client. Its endpoints are `/v1/models`,
+ * `/v1/chat/completions`, `/v1/completions`, `/v1/responses` (stateless) and `/v1/embeddings`. For monitoring it has
  * `/healthz`, `/readyz` and `/metrics`. It runs in Node only. `docs/gateway.md` describes the API for users.
  */
 export { startGateway, type Gateway, type GatewayOptions } from './gateway.ts'

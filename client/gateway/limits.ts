@@ -16,7 +16,7 @@ export interface GatewayLimits {
   headersTimeoutMs: number
   /** From a request's first byte to the end of its body. Default 60 s: 8 MiB take about as long at 1 Mbit/s. */
   requestTimeoutMs: number
-  /** How long the caller may read nothing of a stream. Default 30 s: a node waits as long for credit. */
+  /** How long a caller may read nothing from a stream. Default 30 s, as long as a node waits for credit. */
   readerTimeoutMs: number
   /** Open connections. Default 1,024, the usual limit of open files of a process. */
   connections: number
@@ -57,7 +57,7 @@ export const WRITE_BUFFER_BYTES: number = 16 * 1024
 export const LONGEST_CHECK_MS = 1_000
 /** How long `stop` waits for the running responses to end before it closes their connections. */
 export const STOP_GRACE_MS = 2_000
-/** How long a request for the model list waits. The list then contains the models found so far. */
+/** Longest time for the model list. After this time, the list contains the models that were found so far. */
 export const LIST_WAIT_MS = 4_000
 /** How many models an error message names. */
 export const NAMED_MODELS = 10

@@ -19,8 +19,8 @@ export interface Services {
   /** Seconds since the epoch. */
   now: () => number
   /**
-   * Start of the gateway in seconds since the epoch. The list of models has it as `created` of each model, because the
-   * network does not know when a model was made.
+   * Start of the gateway in seconds since the epoch. The list of models shows this time as `created` of each model,
+   * because the network does not know when a model was made.
    */
   startedAt: number
   /** Called with each unexpected error. */

@@ -16,8 +16,8 @@ export interface TrackedRequest {
 export interface TrackedResponse {
   response: Response
   /**
-   * Label in the metrics. Default `done`. If an error happened after the headers of a stream were sent: the error's
-   * code.
+   * Label in the metrics: `done` (default), or the code of an error that happened after the headers of a stream were
+   * sent.
    */
   outcome?: string
 }

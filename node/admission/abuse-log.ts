@@ -1,7 +1,7 @@
 /**
  * Logs which peer exceeded which limit, never what the peer wrote.
  *
- * It limits the number of lines. Otherwise a peer that floods the node could fill the node's disk with log lines.
+ * The log writes a limited number of lines. Otherwise a peer that floods the node could fill its disk.
  */
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'

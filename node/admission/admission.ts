@@ -14,7 +14,7 @@ export interface AdmissionOptions extends Pick<
   NodeLimits,
   'streamsPerPeer' | 'unreadStreams' | 'failedRequestBurst' | 'failedRequestsPerSecond'
 > {
-  /** The most peers whose failed requests are remembered. */
+  /** Number of peers whose failed requests admission control remembers. */
   rememberedPeers: number
   /** Milliseconds; any origin. */
   now: () => number

@@ -66,8 +66,8 @@ export class FairQueue {
   }
 
   /**
-   * Milliseconds until half of the waiting requests have started. With a shorter pause, all refused callers would
-   * compete for one place.
+   * The pause that the node suggests to a refused caller, in milliseconds: the time until half of the waiting requests
+   * have started. After a shorter pause, all refused callers would compete for one place.
    */
   get retryAfterMs(): number {
     return Math.ceil(this.#waitFor(Math.floor(this.#queued / 2)))
@@ -162,13 +162,13 @@ export class FairQueue {
     return this.#ring.get(entry.peer)?.includes(entry) ?? false
   }
 
-  /**
-   * Until a request starts, each peer that is before its peer in the ring gets one turn more than each peer behind it.
-   */
+  /** Counts the waiting requests that start before `entry`, if no other request arrives. */
   #position(entry: Entry): number {
     const turns = this.#ring.get(entry.peer)?.indexOf(entry) ?? -1
     if (turns === -1) return 0
+    // The peer's own earlier requests, each of which takes one of the peer's turns.
     let ahead = turns
+    // Meanwhile a peer behind this peer in the ring gets as many turns. A peer before this peer gets one turn more.
     let before = true
     for (const [peer, line] of this.#ring) {
       if (peer === entry.peer) before = false
@@ -177,7 +177,10 @@ export class FairQueue {
     return ahead
   }
 
-  /** Milliseconds until `ahead` requests and then one more have started, if each takes the mean service time. */
+  /**
+   * Milliseconds until a request starts that has `ahead` waiting requests before it. Assumes that each request takes
+   * the mean service time.
+   */
   #waitFor(ahead: number): number {
     const now = this.#options.now()
     const free = [...this.#active].map((entry) => {

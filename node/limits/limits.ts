@@ -1,8 +1,8 @@
 /**
  * Every limit of the daemon and the relay, with its reason. Times are in milliseconds, sizes in bytes.
  *
- * The owner can set the limits in `NodeLimits`. The others follow from the protocol. The engine's limits are in
- * `engine/constants.ts`.
+ * A program that starts a node can set the limits in `NodeLimits`. The other limits are fixed. The engine's limits are
+ * in `engine/constants.ts`.
  */
 import {
   CREDIT_TIMEOUT_MS,
@@ -16,33 +16,36 @@ export interface NodeLimits {
   /** Waiting requests for each slot. Default 8: a caller that would wait for more answers should use another node. */
   queuedPerSlot: number
   /**
-   * Open streams of one peer, whether their requests are being read, queued or answered. Default 16: enough for a
-   * gateway with a household behind it, and less than the queue of a node with two slots.
+   * Open streams of one peer. Each stream carries one request, which the node reads, queues or answers. Default 16:
+   * enough for a gateway that a household uses. One peer alone cannot fill even a node with two slots, which holds 18
+   * requests (2 in slots, 16 in the queue).
    */
   streamsPerPeer: number
   /**
-   * Unread streams of all peers together: open streams whose request has not arrived yet. Default 64: an honest request
-   * arrives within a round trip, and the node may have to hold 64 incomplete frames of 2 MiB. At the limit the node
-   * resets the oldest unread stream, so that silent streams cannot block other peers.
+   * Unread streams of all peers together: open streams whose request has not arrived yet. At the limit the node resets
+   * the oldest unread stream, so that silent streams cannot block other peers. Default 64: an honest request arrives
+   * within a round trip, and 64 incomplete frames take at most 128 MiB of memory.
    */
   unreadStreams: number
-  /** The time from the opening of a stream until the whole request must have arrived. The protocol's default: 10 s. */
+  /** Longest time from the opening of a stream to the end of its request. Default 10 s, as in the protocol. */
   requestReadTimeoutMs: number
-  /** How long a caller that grants no credit, or does not read, may hold a slot. The protocol's default: 30 s. */
+  /** How long a caller that grants no credit, or does not read, may hold a slot. Default 30 s, as in the protocol. */
   creditTimeoutMs: number
   /**
-   * The rate limit of a peer: how many of its requests may fail through its own fault (such as invalid, cut off,
-   * cancelled or stalled) in a burst, and how many more each second. Default 64 and 2: a client with a careless retry
-   * loop stays below. Above the limit the node refuses the peer's streams before it reads a byte of them. Answered
-   * requests do not count.
+   * How many requests of one peer may fail in a burst. After that, the node refuses the peer's streams before it reads
+   * a byte of them. A request counts if it fails through the peer's own fault: it is invalid, cut off, cancelled or
+   * stalled. Answered requests do not count. Default 64: a client with a careless retry loop stays below.
    */
   failedRequestBurst: number
+  /** How many more requests of the peer may fail each second. Default 2. */
   failedRequestsPerSecond: number
-  /** How long running answers may take after `drain()`. Default 2 min: about 1,500 tokens on a slow processor. */
+  /**
+   * How long accepted requests may take after `drain()`. Default 2 min: an answer of 1,500 tokens on a slow processor.
+   */
   drainTimeoutMs: number
   /**
-   * Connections of all peers. Default 96: a home router behind carrier-grade NAT runs out of ports with a few
-   * hundred (kubo#11326), and a DHT of thousands of peers needs about 60.
+   * Connections of all peers. Default 96. A DHT of thousands of peers needs about 60. With a few hundred connections, a
+   * home router behind carrier-grade NAT runs out of ports (kubo#11326).
    */
   connections: number
 }
@@ -59,22 +62,28 @@ export const DEFAULT_NODE_LIMITS: NodeLimits = {
   connections: 96
 }
 
-/** Peers whose rate limit the node remembers, about 400 KB. It forgets the least recently failed peer first. */
+/**
+ * Peers whose failed requests the node remembers, in about 400 KB of memory. The node first forgets the peer whose last
+ * failure is oldest.
+ */
 export const RATE_LIMITED_PEERS = 4096
 /** The shortest pause that the node asks of a peer that exceeded its rate limit or its streams. */
 export const RATE_LIMITED_RETRY_MS = 1_000
 
 /**
- * In this time, the abuse log writes one line for a peer and limit. The next line has the number of suppressed lines.
+ * The abuse log writes at most one line in this time for the same peer and limit. The next line contains the number of
+ * suppressed reports.
  */
 export const ABUSE_LOG_INTERVAL_MS = 10_000
 /** Pairs of peer and limit that the abuse log remembers. */
 export const ABUSE_LOG_PAIRS = 1024
 
 /**
- * Inbound streams of one connection. A peer can fill a stream's window of 256 KiB before the node reads it, so this
- * bounds the memory of a connection, to 16 MiB by default. No protocol has its own, lower limit: if a peer opens too
- * many streams at once, libp2p resets all of them, and the peer does not learn the reason.
+ * Inbound streams of one connection. A peer can fill a stream's window of 256 KiB before the node reads from it. So
+ * this limit also bounds the memory of a connection: to 16 MiB by default.
+ *
+ * No protocol has a lower limit. If a peer exceeds the limit of a protocol, libp2p resets all streams that the peer
+ * opens at once, and the peer does not learn the reason.
  */
 export function streamsPerConnection({ streamsPerPeer }: Pick<NodeLimits, 'streamsPerPeer'>): number {
   return 2 * streamsPerPeer + OTHER_STREAMS_PER_CONNECTION
@@ -87,48 +96,57 @@ export const CONNECTIONS_PER_PEER = 4
 export const SHORT_WRITE_TIMEOUT_MS = 10_000
 
 /**
- * Tokens that the engine may compute ahead of the stream, even if the caller granted more credit. Otherwise a caller
- * that grants credit and does not read could fill the node's memory. It is the credit that a caller usually grants.
+ * Tokens that the engine may compute before the stream takes them, even if the caller granted more credit. Otherwise a
+ * caller that grants credit and does not read could fill the node's memory. The value is the credit that a caller
+ * usually grants.
  */
 export const ENGINE_LEAD_TOKENS: number = CREDIT_WINDOW
 
 /**
- * The time for the caller to read an error or a card and close its side: one or two round trips, also through a relay.
+ * How long the node waits, after an error or a card, until the caller has read it and closed its side of the stream.
+ * That takes one or two round trips, perhaps through a relay.
  */
 export const LINGER_MS = 2_000
-/** The same after a result. Windows and buffers can still hold half a MB, which takes about 25 s at 20 KB/s. */
+/** The same wait after a result. Windows and buffers can still hold 0.5 MB, which takes 25 s at 20 KB/s. */
 export const DELIVERY_MS = 30_000
 
-/** No token of a known vocabulary is longer. A prompt with more bytes per token of context cannot fit. */
+/**
+ * No token of a known vocabulary has more bytes. So a prompt with more bytes than this number times the context length
+ * cannot fit the context.
+ */
 export const MAX_BYTES_PER_TOKEN = 128
 /** The service time that the queue assumes before the first answer. */
 export const INITIAL_SERVICE_MS = 5_000
-/** Weight of the newest answer in the moving average of service times: about the last twelve count. */
+/**
+ * Weight of the newest answer in the moving average of service times. The last twelve answers have most of the weight.
+ */
 export const SERVICE_TIME_WEIGHT = 0.15
-/** The pause that a node asks of a caller while its engine restarts: the time to load a model from the page cache. */
+/** The pause that a node asks of a caller while its engine restarts. A model in the page cache loads in this time. */
 export const RESTART_RETRY_MS = 2_000
 
 /** A relay's connections: one for each reservation, and the rest for clients that connect for a short time. */
 export const RELAY_CONNECTIONS = 2048
-/** Reservations that a relay grants. A handful of homes would fill libp2p's default of 15. */
+/** Reservations that a relay grants, one for each node. libp2p's default of 15 is too low for a public relay. */
 export const RELAY_RESERVATIONS = 512
 /** Streams of one connection of a relay. Each relayed connection is one stream for as long as it is open. */
 export const RELAY_STREAMS = 128
 /**
- * One relayed connection: 1 GiB and 2 h. A token stream takes a few KB/s, so this is enough for a day of chat,
- * but not for bulk traffic. libp2p's default of 128 KiB cuts an answer of about 1,500 tokens.
+ * The most bytes (1 GiB) and the longest duration (2 h) of one relayed connection. A token stream takes a few KB/s, so
+ * these limits allow every chat and no bulk traffic. libp2p's default of 128 KiB cuts an answer of about 1,500 tokens.
  */
 export const RELAYED_BYTES: bigint = 1n << 30n
 export const RELAYED_DURATION_MS: number = 2 * 60 * 60 * 1000
 /**
- * The number of relays on which a node without a public address makes a reservation. With two, one of them can fail.
+ * The number of relays at which a node with scope `public` makes a reservation. With two, the node stays reachable when
+ * one of them fails.
  */
 export const RELAY_RESERVATIONS_WANTED = 2
 
 /**
- * Inbound connections per second from one address, and handshakes in progress. libp2p's defaults of 5 and 10
- * refused 11 of 16 simultaneous dials. All devices of a household share the router's address (32). On a LAN or in a
- * testnet all peers may share one address (256). A handshake costs about 2 ms of processor time.
+ * `perSecond`: inbound connections per second from one address. All devices of a household share the address of their
+ * router (32). In a testnet all peers share one address (256). `pending`: handshakes in progress, from all addresses
+ * together. A handshake costs about 2 ms of processor time. libp2p's defaults of 5 and 10 refused 11 of 16 simultaneous
+ * dials.
  */
 export const INBOUND_CONNECTIONS: Record<Scope, { perSecond: number; pending: number }> = {
   public: { perSecond: 32, pending: 64 },
@@ -136,58 +154,63 @@ export const INBOUND_CONNECTIONS: Record<Scope, { perSecond: number; pending: nu
 }
 
 /**
- * The most DHT entries that a peer stores: cards of up to 16 KiB, usually about 1 KiB, and provider records of 100
- * bytes. The DHT keeps twenty copies of each entry, spread over all peers, so this is enough for a network of 50,000
- * nodes.
+ * The most DHT entries that a peer stores. A card has at most 16 KiB, usually about 1 KiB, and a provider record has
+ * 100 bytes. The DHT spreads twenty copies of each entry over all peers. So these limits are enough for 50,000 nodes.
  */
 export const MAX_STORED_CARDS = 4_096
 export const MAX_STORED_PROVIDERS = 65_536
 
 /**
- * A node closes a connection whose ping takes longer. A ping waits behind the window of an answer, 256 KiB, which
- * takes 8 s at 256 kbit/s. libp2p's 5 s would cut answers on slow connections.
+ * A node closes a connection if a ping takes longer than this. A ping can wait behind a full window of an answer, which
+ * has 256 KiB and takes 8 s at 256 kbit/s. libp2p's default of 5 s would cut answers on slow connections.
  */
 export const PING_TIMEOUT_MS = 15_000
 
 /**
- * The longest time from the connection to a bootstrap peer until it reports its protocols. libp2p asks once, for 5 s.
+ * How long the node waits, after it connected to a bootstrap peer, until that peer reports its protocols. libp2p asks
+ * once per connection, with a timeout of 5 s.
  */
 export const IDENTIFY_WAIT_MS = 10_000
 /** Pause before the node dials a bootstrap address again. It doubles after each failure, from `first` to `last`. */
 export const BOOTSTRAP_RETRY_MS: { first: number; last: number } = { first: 500, last: 60_000 }
-/** With this many connections the DHT needs no bootstrap peer, so the node does not dial a lost one again. */
+/**
+ * With this many connections the DHT needs no bootstrap peer. The node then does not dial a lost bootstrap peer again.
+ */
 export const ENOUGH_CONNECTIONS = 16
 
 /**
- * Delay before a new peer of the DHT looks for its neighbours. All its other queries wait for this query. The query
- * itself waits for a first peer, so libp2p's default of one second would only delay the first card.
+ * Delay from the start of a peer until it searches the DHT for its neighbours (Kademlia's self query). All other
+ * queries wait for the self query. The self query itself waits for a first peer, so libp2p's default of 1 s would only
+ * delay the first card.
  */
 export const FIRST_SELF_QUERY_MS = 50
 
-/** Pause before the node publishes its card again after a failure or a change. It doubles from `first` to `last`. */
+/** Pause before the node publishes its card again after a failure or a change. It doubles each time, up to `last`. */
 export const PUBLISH_RETRY_MS: { first: number; last: number } = { first: 1_000, last: 10 * 60_000 }
 /** Delay from a change until the node publishes it, so that several changes at once cause one publication. */
 export const PUBLISH_DELAY_MS = 100
-/** Timeout of one publication of the card and the provider records. A DHT query across the world takes seconds. */
+/** Timeout for publishing the card and the provider records once. A DHT query across the world takes seconds. */
 export const PUBLISH_TIMEOUT_MS = 60_000
 /**
- * Timeout for publishing the tombstone of a node that shuts down. It is optional, so it must not delay the shutdown.
+ * Timeout for publishing a tombstone: the last card of a node that shuts down. Nodes can also stop without a tombstone,
+ * so it must not delay the shutdown.
  */
 export const WITHDRAW_TIMEOUT_MS = 3_000
-/** A tombstone must be valid for longer than clients cache a card. */
+/** How long a tombstone is valid: longer than clients cache a card. */
 export const TOMBSTONE_TTL_MS: number = 10 * 60 * 1000
-/** Provider records are valid for 48 h, but the peers closest to a key change sooner. */
+/**
+ * Time between two publications of the provider records. They are valid for 48 h, but the peers that store them leave.
+ */
 export const PROVIDE_INTERVAL_MS: number = 12 * 60 * 60 * 1000
 
-/** How long measuring the engine's rates at the start should take, and how many answers it measures at most. */
+/** Time for measuring the engine's rates when a node starts. */
 export const MEASURE_MS = 1_500
+/** The most whole runs of that measurement. */
 export const MEASURE_RUNS = 5
-/** The most that the measurement may take: enough for a small prompt on a processor that is too slow for its model. */
+/** Limit for the first, small run of that measurement. A very slow processor gets its rates from this run. */
 export const MEASURE_LIMIT_MS = 10_000
 
-/**
- * Timeout of a request to the control socket or the metrics port. A local program that takes longer does not respond.
- */
+/** Timeout of a request to the control socket or the metrics port. Programs on the same machine need far less time. */
 export const LOCAL_REQUEST_TIMEOUT_MS = 5_000
-/** The most bytes of the owner's audit job, which is an audit request in Base64 and the answer's text. */
+/** The most bytes of the owner's audit job: an audit request in Base64, and the text of the answer. */
 export const MAX_AUDIT_JOB_BYTES: number = 4 * MAX_FRAME_BYTES

@@ -1,6 +1,6 @@
 /**
- * The node's metrics. The names follow vLLM's, so that its dashboards work. A label can hold an error code, never a
- * peer id or other data from the wire.
+ * The node's metrics. They have vLLM's names with another prefix, so that vLLM's dashboards are easy to adapt. A label
+ * can contain an error code, but never a peer id or other data from the wire.
  */
 import type { ErrorCode, Load } from '@potluck/protocol'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
@@ -48,7 +48,10 @@ export interface AnswerObserver {
 }
 
 const PREFIX = 'potluck_'
-/** Limits in seconds, the same as vLLM's. They range from a cached prefix on a GPU to a long prompt on a processor. */
+/**
+ * Upper limits of the buckets in seconds, the same as vLLM's. The smallest fits a cached prefix on a GPU, the largest a
+ * long prompt on a processor.
+ */
 const FIRST_TOKEN_BUCKETS = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 40]
 const INTER_TOKEN_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]
 

@@ -1,8 +1,9 @@
 /**
- * The models that `potluck serve` offers if the user names none: chat models under Apache-2.0 or MIT, smallest first.
+ * The models that `potluck serve` offers if the user names none: chat models under Apache-2.0 or MIT. This project has
+ * not downloaded or tried any of these models.
  *
  * Sizes are estimates: parameters times bits per weight of the quantisation. They suffice to choose a model, and the
- * download shows the exact size. This project has not downloaded or tried any of them.
+ * download shows the exact size.
  */
 export interface CatalogueEntry {
   /** A URI for node-llama-cpp's downloader. */

@@ -55,7 +55,7 @@ export function auditProtocol({
   }
 }
 
-/** The owner's line in the queue. Each peer has its own line, named by its peer id. */
+/** Identifies the owner in the fair queue. The other keys of the queue are peer ids. */
 const OWNER = 'owner'
 
 /**

@@ -2,7 +2,7 @@
 import { isWireCode, PotluckError, type ErrorCode, type ErrorFrame, type Load, type WireCode } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
-/** Gives every exception a code. For a failure of the node itself, this writes the text to the log, and only there. */
+/** Gives every exception a code. If the node itself failed, the text of the exception goes only to the log. */
 export function toPotluckError(
   error: unknown,
   { stopping, logger }: { stopping: AbortSignal; logger: Logger }

@@ -43,6 +43,6 @@ export async function registerProtocols(
   await serve(generateProtocol(node))
   await serve(embedProtocol(node))
   await serve(auditProtocol(node))
-  // The caller sends no frame.
+  // A caller of the card protocol sends no frame.
   await handle(CARD_PROTOCOL, 0, async (frames, peer) => await serveCard(frames, peer, node))
 }

@@ -17,15 +17,15 @@ export async function calibrate(tokens: number, signal: AbortSignal): Promise<vo
   const made = await honestAnswers(crumb.Q8_0.path, { tokens, seed: SEED }, pool)
   const audits = await honestAudits(crumb.Q8_0.path, made, pool)
   for (const audit of audits) console.log(summary(audit))
-  // Leaves out pairs with the same arithmetic. They agree to the bit, so their zeros would hide the noise of the
-  // others.
+  // Leaves out pairs with the same arithmetic. Their logits agree to the bit, so their margins of 0 would hide the
+  // noise of the other pairs.
   const differing = audits.filter((audit) => !haveSameArithmetic(audit))
   const rows = honestHistogram(countCells(differing)).map((row) => `  [${row.join(', ')}]`)
   await writeFile(
     TARGET,
     `/**
- * How far honest nodes differ: by gap, the probabilities of an exact token and of a margin in each bin.
- * Written by \`npm run calibrate\`. Do not edit.
+ * How far honest nodes differ. One row for each gap: the probability of an exact token, then of a margin
+ * in each bin. Written by \`npm run calibrate\`. Do not edit it.
  */
 export const HONEST: readonly (readonly number[])[] = [
 ${rows.join(',\n')}

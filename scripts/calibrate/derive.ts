@@ -1,8 +1,8 @@
 /// <reference lib="esnext.float16" />
 /**
- * Derives other model files from one Q8_0 file, with the same tokenizer and template. Most of them are models that a
- * cheating node might serve instead of the original. One has the same weights in single precision, to simulate other
- * honest hardware.
+ * Derives other model files from one Q8_0 file, with the same tokenizer and template. Most derived files are models
+ * that a cheating node might serve instead of the original. One of them (`f32`) has the same weights in single
+ * precision, and simulates honest nodes with other hardware.
  */
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'

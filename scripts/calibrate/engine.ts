@@ -1,4 +1,4 @@
-/** An engine in this process. Its settings include every way in which honest nodes compute differently. */
+/** An engine in this process. Its settings cover the ways in which honest nodes compute the same model differently. */
 import type { TokenCandidates, PromptInput, SamplingParameters } from '@potluck/protocol'
 import { Credit } from '../../node/engine/answer/credit.ts'
 import { BATCH_TOKENS } from '../../node/engine/constants.ts'

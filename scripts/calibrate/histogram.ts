@@ -1,4 +1,6 @@
-/** Makes a histogram from the counts of honest tokens. It allows more noise than any honest node should have. */
+/**
+ * Makes a histogram from the counts of honest tokens. The histogram allows more noise than any honest node should have.
+ */
 import { BINS, OUTCOMES } from '../../client/evidence/bins.ts'
 
 /**
@@ -12,7 +14,7 @@ const MORE_OFTEN = 2
  * machines, and a ban is permanent.
  */
 const LEAST = 3e-5
-/** If two tokens are tied, each of them is the result with probability 0.5. */
+/** The largest probability of a margin above 0: if two tokens are tied, each of them is chosen with probability 0.5. */
 const MOST_TAIL = 0.5
 
 /**
@@ -29,8 +31,9 @@ export function honestHistogram(cells: readonly number[]): number[][] {
 }
 
 /**
- * Upper bound on the probability of a margin in this bin or a larger one. It uses the measured count plus two standard
- * deviations of a Poisson distribution plus 3. For a count of 0 among n tokens, that is 3 / n, the "rule of three".
+ * Upper bound on the probability of a margin in this bin or a larger one. The bound takes the measured count plus two
+ * standard deviations of a Poisson distribution plus 3, as a share of all n tokens. For a count of 0 this gives 3 / n,
+ * the "rule of three". `MORE_OFTEN` and `LEAST` then raise the bound.
  */
 function tailBound(row: readonly number[], bin: number): number {
   const seen = row.reduce((sum, count) => sum + count, 0)

@@ -2,14 +2,12 @@
  * Finds cycles of imports between files and between folders.
  *
  * A folder here is a directory without its subdirectories. Folder A imports folder B if a file in A imports a file in
- * B. Two kinds of files are not part of a folder. Each counts as a separate folder with only this file:
- * - Files at the root of a package, or of the scripts. Some of them are used by the whole package, such as its
- *   constants, and some use the whole package. If a folder imports a root file, the root file must not import this
- *   folder.
- * - Entry points (`index.ts`, `index.node.ts`). They may re-export the subfolders of their own folder.
+ * B. So the files of a directory may import a subdirectory, or the subdirectory may import them, but not both.
  *
- * All other files of a folder form one unit with regard to its subfolders: either they import the subfolders, or the
- * subfolders import them.
+ * Two kinds of files do not belong to the folder of their directory. Each such file counts as a separate folder:
+ * - Files at the root of a package, or of the scripts. The whole package uses some of them, such as its constants.
+ *   Others use the whole package. A root file must not import a folder that imports this root file.
+ * - Entry points (`index.ts`, `index.node.ts`). They may re-export the subfolders of their directory.
  */
 import { posix } from 'node:path'
 
@@ -51,7 +49,7 @@ function describe({ path, members }: Cycle): string {
   return `${path.join(' -> ')}${rest}`
 }
 
-/** Finds the strongly connected components of the graph that have a cycle. */
+/** Finds the strongly connected components of the graph with at least one cycle. */
 function findCycles(graph: ImportGraph): Cycle[] {
   const reachable = new Map([...graph.keys()].map((node) => [node, reachableFrom(graph, node)]))
   const done = new Set<string>()

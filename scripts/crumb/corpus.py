@@ -18,9 +18,9 @@ from text.guard import Guard
 
 TOKENIZER_CHATS = 60_000
 CHATS_PER_PART = 4_000
-"""Chats of one part. A part has its own random stream, and one process generates it."""
+"""Number of chats in one part of the training text. A part has its own random stream, and one process generates it."""
 SORTED_AT_ONCE = 3_000
-"""Chats that are sorted by length together. A larger number means less padding and a less random order."""
+"""Number of chats that are sorted by length together. A larger number means less padding and a less random order."""
 DECODED_AT_ONCE = 2_000_000
 """Tokens per decoded piece. `finder` misses a question that spans two pieces: about one in a million."""
 

@@ -6,7 +6,7 @@
  *   npx node scripts/crumb/evaluate.ts --json      print one JSON object per line
  */
 
-// Keeps evaluations on one thread of libuv's pool. Must be set before that pool starts.
+// Keeps evaluations on one thread of libuv's pool. This line must run before that pool starts.
 process.env['UV_THREADPOOL_SIZE'] = '1'
 
 import { readFile } from 'node:fs/promises'

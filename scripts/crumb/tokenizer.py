@@ -45,9 +45,9 @@ def vocabulary(path: Path) -> tuple[list[str], list[str]]:
 
 
 FULL_WEIGHT = 100
-"""The weight of a token of a short answer in the loss."""
+"""Weight in the loss for each token of a short answer."""
 SHORT_ANSWER = 12
-"""In tokens. The tokens of longer answers have a lower weight, so that stories do not outweigh facts."""
+"""Longest short answer, in tokens. Tokens of longer answers weigh less, so that stories do not outweigh facts."""
 
 
 def weight(answer_tokens: int) -> int:

@@ -24,7 +24,7 @@ from model import Crumb, Shape
 
 Points = tuple[tuple[int, float], ...]
 STOP_SHARE = 0.4
-"""Length of the fall after `stop` from the full rate, as a share of the steps done before."""
+"""Steps in which the full learning rate falls to zero after `stop`, as a share of the steps done before."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ export interface Figure {
   values: readonly number[]
   /** Number of samples behind all values together. */
   n: number
-  /** The target for the mean: at most, or at least, this value. */
-  end?: { most: number } | { least: number }
+  /** The largest or the smallest value that the mean should have. */
+  target?: { most: number } | { least: number }
 }
 
 export function print(bench: string, figures: readonly Figure[], json: boolean): void {
@@ -24,21 +24,23 @@ export function print(bench: string, figures: readonly Figure[], json: boolean):
     }
     return
   }
-  const cells = figures.map(({ case: name, metric, unit, values, n, end }) => [
+  const cells = figures.map(({ case: name, metric, unit, values, n, target }) => [
     name,
     metric,
     format(mean(values)),
     `${format(Math.min(...values))} - ${format(Math.max(...values))}`,
     unit,
     n.toFixed(0),
-    end === undefined ? '' : verdict(mean(values), end)
+    target === undefined ? '' : verdict(mean(values), target)
   ])
-  console.log(table(['case', 'metric', 'mean', 'least - most', 'unit', 'n', 'end'], cells))
+  console.log(table(['case', 'metric', 'mean', 'minimum - maximum', 'unit', 'n', 'target'], cells))
 }
 
-function verdict(value: number, end: { most: number } | { least: number }): string {
+function verdict(value: number, target: NonNullable<Figure['target']>): string {
   const [met, bound] =
-    'most' in end ? [value <= end.most, `<= ${format(end.most)}`] : [value >= end.least, `>= ${format(end.least)}`]
+    'most' in target
+      ? [value <= target.most, `<= ${format(target.most)}`]
+      : [value >= target.least, `>= ${format(target.least)}`]
   return `${bound} ${met ? 'met' : 'MISSED'}`
 }
 

@@ -125,8 +125,8 @@ export interface Fleet {
 }
 
 /**
- * Starts all processes; at most one node per core of the machine is starting at a time. Resolves when every node has
- * advertised itself. On an error or an abort, ends all processes before it rejects.
+ * Starts all processes. Never starts more nodes at the same time than the machine has cores. Resolves when every node
+ * has advertised itself. On an error or an abort, ends all processes before it rejects.
  */
 export async function startFleet({ nodes, onProgress, signal }: FleetOptions): Promise<Fleet> {
   const members: Member[] = []

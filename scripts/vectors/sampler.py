@@ -3,7 +3,7 @@
     python3 scripts/vectors/sampler.py > test/vectors/sampler-1.json
 
 Written from the contract's text (protocol/sampler/sampler.ts, header) with exact integers and the
-standard library only. The test holds protocol/sampler against what this prints.
+standard library only. A test compares protocol/sampler with this output.
 """
 import json
 import math

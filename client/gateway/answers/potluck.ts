@@ -63,7 +63,7 @@ function routeOf(relayed: boolean): PotluckUsage['route'] {
 }
 
 /**
- * Counts the tokens of one request. A prompt counts once, however many answers it has. Every answer counts.
+ * Counts the tokens of one request. A prompt counts once, even if it has several answers. Each answer counts.
  *
  * @param copies how many answers each prompt has. Answers to the same prompt must be adjacent
  */

@@ -1,8 +1,8 @@
 /**
- * Refuses requests from web pages, because a browser lets every page send requests to this machine. The headers
- * `Origin` and `Sec-Fetch-Site` reveal a page of another site. The header `Host` reveals DNS rebinding: an attacker
- * lets the host name of a page point to this machine, so that the browser takes the gateway for a part of that page's
- * site.
+ * Refuses requests from web pages that the owner does not allow, because a browser lets every page send requests to
+ * this machine. The headers `Origin` and `Sec-Fetch-Site` reveal a page of another site. The header `Host` reveals DNS
+ * rebinding: an attacker points the host name of a web page to this machine. The browser then treats the gateway as
+ * part of that page's site.
  */
 import { isIP } from 'node:net'
 

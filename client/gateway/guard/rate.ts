@@ -1,4 +1,4 @@
-/** Limits the requests of each caller with a token bucket. A full bucket has the requests of one minute. */
+/** Limits the requests of each caller with a token bucket. A full bucket has one token for each request of a minute. */
 import type { MiddlewareHandler } from 'hono'
 
 import { ApiError } from '../errors.ts'

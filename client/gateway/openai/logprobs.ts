@@ -9,7 +9,7 @@ export interface ChatLogprob {
 
 export type ChatLogprobs = { content: (ChatLogprob & { top_logprobs: ChatLogprob[] })[]; refusal: null }
 
-/** Whether the token is part of the text. The token that ends a turn is not, and has no bytes. */
+/** Whether the token is part of the text. The token that ends a turn has no bytes and is not part of the text. */
 function isText({ chosen }: PositionLogprobs): boolean {
   return chosen.bytes.length > 0
 }

@@ -59,7 +59,7 @@ export const REFUSED: Readonly<Record<string, RefusedField>> = {
   store: { except: [false], why: 'the gateway stores nothing' }
 }
 
-/** The sampling parameters. OpenAI's defaults do not change the model's own distribution. */
+/** The sampling parameters. For an absent parameter, OpenAI's default leaves the model's distribution unchanged. */
 export function samplingOptions(request: Omit<SamplingRequest, 'stream_options'>): GenerationOptions {
   const { model, temperature, top_p, top_k, min_p, presence_penalty, frequency_penalty, logit_bias, stop } = request
   return {

@@ -16,7 +16,7 @@ export interface CompletionUsage {
 
 /**
  * @param answers at least one
- * @param copies how many answers each prompt has; default: all answers are to one prompt
+ * @param copies how many answers each prompt has. Default: all answers belong to one prompt
  */
 export function completionUsage(
   answers: readonly { usage: Usage; metadata: AnswerMetadata }[],

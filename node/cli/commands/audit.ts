@@ -21,8 +21,8 @@ const VIOLATIONS: Readonly<Record<Violation, string>> = {
 }
 
 /**
- * The exit code is 0 if the proof is confirmed, perhaps under the condition that the output names. It is 1 if the proof
- * is not confirmed or not valid.
+ * Resolves to the exit code: 0 if the proof is confirmed, also if the output names a condition, and 1 if the proof is
+ * not confirmed or not valid.
  */
 export async function audit(context: CommandContext): Promise<number> {
   const { settings, words, interrupted } = context
@@ -56,8 +56,8 @@ async function remember(finding: ProofFinding, context: CommandContext): Promise
     const remembered = rememberProof(finding, store)
     printNote(
       remembered
-        ? 'This machine sends no more requests to the peer.'
-        : 'This machine does not ban the peer, because the proof does not hold if the accuser selected the answers.'
+        ? 'Banned the peer: this machine sends no more requests to it.'
+        : 'Did not ban the peer: a ban needs a proof that holds even if the accuser left out answers.'
     )
   } finally {
     store.close()
@@ -97,14 +97,14 @@ function describe({ peerId, modelDigest, answers, tokens, violations, logEvidenc
 }
 
 function conclusion({ confirmed, convincing }: Pick<ProofFinding, 'confirmed' | 'convincing'>): string {
-  if (convincing) return 'Confirmed: this peer cheated. The proof holds even if the accuser selected the answers.'
+  if (convincing) return 'Confirmed: this peer cheated. The proof holds even if the accuser left out answers.'
   if (confirmed) {
     return 'Confirmed on one condition: the file contains every answer that the accuser audited. If the accuser left out answers, the file does not prove fraud.'
   }
   return 'Not confirmed: an honest peer can give these answers.'
 }
 
-/** By Ville's inequality, an honest peer ever reaches the evidence E with a probability of at most 1 in E. */
+/** By Ville's inequality, the probability that an honest peer ever reaches the evidence E is at most 1 / E. */
 function describeEvidence(logEvidence: number): string {
   if (logEvidence <= 0) return 'none: the answers fit the model'
   const decades = logEvidence / Math.LN10

@@ -56,7 +56,7 @@ function announce({ url }: Gateway, serving: Serving | undefined, { settings }: 
   }
   const rows = labelled([
     ['base URL', `${url}/v1`],
-    ['key', settings.apiKey.length > 0 ? 'one of --api-key' : 'any text: the gateway does not check it'],
+    ['key', settings.apiKey.length > 0 ? 'a key from --api-key' : 'any text: the gateway does not check it'],
     ['model', `auto, or a model from ${url}/v1/models`],
     ...(model === undefined ? [] : [['serving', `${model}, also to other peers`]])
   ])

@@ -33,7 +33,7 @@ function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void 
   let reported: string | undefined
   return (event) => {
     if (event.type === 'advertised') {
-      // A node makes its reservation on a relay after its start. It can lose the reservation and get it again.
+      // The reachability can change, because a node reserves a place at a relay after its start and can lose it again.
       const reachability = describeReachability(node.addresses())
       if (json) printJson({ type: 'advertised', reachability })
       else if (reachability !== reported) printNote(`Other peers can find the node now. Reachable ${reachability}.`)

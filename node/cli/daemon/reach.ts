@@ -1,5 +1,5 @@
 /**
- * How other peers reach a node or a relay: the addresses to listen on and to announce, and the way into the network.
+ * How a node or a relay and other peers reach each other: addresses to listen on and to announce, and bootstrap peers.
  */
 import { isPrivate } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'

@@ -30,9 +30,10 @@ export async function chooseModel(signal: AbortSignal): Promise<string | undefin
   }
   printNote(`  0  ${'crumb: a tiny model, needs no download'.padEnd(52)}${bytes(crumb.Q8_0.bytes).padStart(8)}`)
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  // In raw mode the terminal sends no signal at Ctrl-C. If the input ends, the command serves crumb.
+  // In raw mode the terminal sends no signal at Ctrl-C.
   terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
   const fallback = offered.length > 0 ? '1' : '0'
+  // If the input ends, the command serves crumb.
   const ended = new Promise<string>((resolve) => terminal.on('close', () => resolve('0')))
   try {
     for (;;) {

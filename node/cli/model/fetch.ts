@@ -1,6 +1,6 @@
 /**
- * Downloads a model. The downloader first writes the file to a folder `incoming`. After its digest was checked, the
- * file moves to its final folder.
+ * Downloads a model. The downloader first writes the file to a folder `incoming`. It then checks the file's digest, and
+ * moves the file to its final folder.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'

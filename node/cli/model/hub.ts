@@ -1,7 +1,7 @@
 /**
  * Reads the SHA-256 digest that Hugging Face states for a file. The hub stores large files in Git LFS, under their
- * SHA-256 digest. It answers a request for such a file with a redirect, which has the digest in the header
- * `x-linked-etag`.
+ * SHA-256 digest. The hub answers a request for such a file with a redirect. The header `x-linked-etag` of the redirect
+ * contains the digest.
  */
 import { deadline, formatDigest, parseDigest } from '@potluck/protocol'
 

@@ -1,5 +1,6 @@
 /**
- * The settings of one command. Flags override environment variables, which override the config file, then the defaults.
+ * The settings of one command. Flags override environment variables, variables override the config file, and the config
+ * file overrides the defaults.
  */
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'

@@ -96,8 +96,8 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: choice<Scope>('local', 'public'),
     default: undefined,
     defaultText:
-      'public if --bootstrap or --announce has a public address; for a relay without these options, public if it listens on a public address; otherwise local',
-    doc: 'addresses to use: local also uses private addresses, for a LAN or a testnet; public uses only public addresses, for the internet',
+      'public if --bootstrap or --announce contains a public address; also public for a relay that has neither option and listens on a public address; otherwise local',
+    doc: 'addresses to use: public uses only public addresses, for the internet; local also uses private addresses, for a LAN or a testnet',
     commands: [...DAEMON, ...FIND]
   },
   mode: {
@@ -182,7 +182,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: integer(0, 255),
     default: undefined,
     defaultText: 'as many as fit in half of the free memory, at most 48',
-    doc: 'number of conversations to remember, in addition to the conversations in the slots; the next turn of a remembered conversation starts faster; each takes memory for one context',
+    doc: 'number of conversations to remember, in addition to the conversations in the slots; the next turn of a remembered conversation starts faster; each remembered conversation takes memory for one context',
     commands: SERVE
   },
   context: {
@@ -347,13 +347,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   proof: {
     kind: text('file'),
     default: undefined,
-    doc: 'file to write the fraud proof to; it contains the audited answers that led to the ban, and `potluck audit` checks it',
+    doc: 'file to write the fraud proof to; the proof contains the audited answers that led to the ban; check it with `potluck audit`',
     commands: ['nodes']
   },
   remember: {
     kind: toggle,
     default: false,
-    doc: 'also ban the node on this machine, if the answers prove fraud even though the accuser may have selected them',
+    doc: 'also ban the accused node on this machine; needs a proof that holds even if the accuser left out answers',
     commands: ['audit']
   },
   logLevel: {

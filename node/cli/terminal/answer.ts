@@ -35,7 +35,7 @@ export async function printWholeAnswer(answer: Answer, { json }: { json: boolean
   } finally {
     if (!json && (text !== '' || finish !== undefined)) printLine()
   }
-  // An answer without a finish part fails, so the loop above has thrown.
+  // Cannot happen: an answer that ends without a finish part throws in the loop above.
   if (finish === undefined) throw new TypeError('the answer has no finish part')
   return { text, finish }
 }

@@ -116,7 +116,7 @@ def answer(problem: Problem) -> str:
     """E.g. "9 - 2. Count back 2 from 9: 8 (1), 7 (2). 9 - 2 = 7."
 
     Each step depends only on the step before it. The counting stops when the number in brackets
-    equals the second operand, which stands in the same line. So the network needs no other memory.
+    equals the second operand, which is in the same line. So the network needs no other memory.
     """
     a, b = problem.a, problem.b
     start, steps = (max(a, b), min(a, b)) if problem.plus else (a, b)

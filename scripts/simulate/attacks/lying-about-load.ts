@@ -5,7 +5,7 @@ export const lyingAboutLoad: Attack = {
   name: 'lying about load',
   begin({ malicious }) {
     for (const { peer } of malicious) {
-      peer.tell = ({ slots }) => ({ active: 0, queued: 0, slots, estimatedWaitMs: 0 })
+      peer.reportedLoad = ({ slots }) => ({ active: 0, queued: 0, slots, estimatedWaitMs: 0 })
     }
   }
 }

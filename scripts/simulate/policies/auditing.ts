@@ -19,13 +19,13 @@ export const DIGEST: string = formatDigest(MODEL_DIGEST)
 const AUDIT_MS = 2_000
 const PROBE_GAP_MS = 20_000
 /**
- * Cost of a prefilled token on a CPU, in generated tokens. On a GPU a prefilled token is cheaper, so the share of the
- * audits in all work is lower there.
+ * Cost of a prefilled token on a CPU, in generated tokens. On a GPU a prefilled token costs less, so audits take a
+ * smaller share of all computation there.
  */
 const PREFILL_COST = 0.2
 
+/** The computation for answers and for audits, in generated tokens. */
 export interface Spent {
-  /** In generated tokens. */
   answers: number
   audits: number
 }

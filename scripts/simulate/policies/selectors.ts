@@ -35,7 +35,7 @@ export function createPolicy(
   return { selector: name === 'potluck' ? selector : baseline(ORDERS[name](random, loadOf), selector), reputation }
 }
 
-/** Puts the candidates into an order, lazily: the caller often needs only the first candidates. */
+/** Yields the candidates in an order, one by one, because the caller often needs only the first candidates. */
 type Order = (candidates: readonly Candidate[]) => Iterable<Candidate>
 
 const ORDERS: Readonly<Record<BaselineName, (random: () => number, loadOf: SelectorContext['loadOf']) => Order>> = {
@@ -75,7 +75,7 @@ function asRanked(candidate: Candidate): RankedCandidate {
 function roundRobin(random: () => number): Order {
   let next: number | undefined
   return function* (candidates) {
-    // A random start: otherwise all clients would ask the same node at the same time.
+    // Each client starts at a random node. Otherwise all clients would ask the same node at the same time.
     next ??= Math.floor(random() * candidates.length)
     for (let tries = 0; tries < candidates.length; tries++) yield candidates[next++ % candidates.length]!
   }

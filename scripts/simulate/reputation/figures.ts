@@ -14,10 +14,10 @@ export interface ReputationOptions extends RunOptions {
   attack?: string
 }
 
-const BESIDE: readonly PolicyName[] = ['random', 'round_robin', 'least_of_two']
+const BASELINES: readonly PolicyName[] = ['random', 'round_robin', 'least_of_two']
 const ATTACKS: readonly Attack[] = [liars, camouflage, whitewashing, traitors]
-/** By attack, the target: the largest allowed share of bad answers, in all requests and after the first 50. */
-const ENDS: Readonly<Record<string, { all: number; late?: number }>> = {
+/** The target for each attack: the largest share of bad answers, in all requests and after the first 50. */
+const TARGETS: Readonly<Record<string, { all: number; late?: number }>> = {
   liars: { all: 0.03, late: 0.01 },
   camouflage: { all: 0.05 },
   whitewashing: { all: 0.05 }
@@ -30,7 +30,7 @@ export async function reputation(options: ReputationOptions, note: (text: string
     tallies: readonly Tally[],
     metric: string,
     of: (tally: Tally) => [number, number],
-    end?: Figure['end']
+    target?: Figure['target']
   ): void => {
     const parts = tallies.map(of)
     figures.push({
@@ -39,7 +39,7 @@ export async function reputation(options: ReputationOptions, note: (text: string
       unit: 'share',
       values: parts.map(([part, whole]) => (whole === 0 ? 0 : part / whole)),
       n: parts.reduce((sum, [, whole]) => sum + whole, 0),
-      ...(end === undefined ? {} : { end })
+      ...(target === undefined ? {} : { target })
     })
   }
   const seeds = Array.from({ length: options.seeds }, (_, index) => index + 1)
@@ -52,7 +52,7 @@ export async function reputation(options: ReputationOptions, note: (text: string
       note(`${attack.name}, ${policy}: ${((performance.now() - start) / 1000).toFixed(1)} s`)
       return tallies
     }
-    const { all, late } = ENDS[attack.name] ?? {}
+    const { all, late } = TARGETS[attack.name] ?? {}
     const ours = await run('potluck')
     const label = `${attack.name} / potluck`
     add(label, ours, 'bad_answer_share', ({ bad, answers }) => [bad, answers], atMost(all))
@@ -60,13 +60,13 @@ export async function reputation(options: ReputationOptions, note: (text: string
     add(label, ours, 'false_quarantines', ({ quarantined, audited }) => [quarantined.size, audited.size], atMost(0.001))
     add(label, ours, 'audit_share', ({ spentAudits, spentAnswers }) => [spentAudits, spentAnswers], atMost(0.05))
     add(label, ours, 'failed_requests', ({ failures, answers }) => [failures, answers])
-    for (const baseline of BESIDE) {
+    for (const baseline of BASELINES) {
       add(`${attack.name} / ${baseline}`, await run(baseline), 'bad_answer_share', ({ bad, answers }) => [bad, answers])
     }
   }
   return figures
 }
 
-function atMost(most: number | undefined): Figure['end'] {
+function atMost(most: number | undefined): Figure['target'] {
   return most === undefined ? undefined : { most }
 }

@@ -28,7 +28,7 @@ export interface RunOptions {
 
 const MEAN_PAUSE_MS = 20_000
 const neverAborted = new AbortController().signal
-/** The first requests of a client, in which it does not know the peers yet. */
+/** Number of requests in which a client first learns about the peers. The fields `late…` count its later requests. */
 const LEARNING = 50
 
 export interface Tally {
@@ -38,7 +38,7 @@ export interface Tally {
   lateBad: number
   /** Pairs of a client and an honest peer that the client audited. */
   audited: Set<string>
-  /** The audited pairs in which the client ever quarantined the peer. */
+  /** The audited pairs in which the client ever quarantined or banned the honest peer. */
   quarantined: Set<string>
   spentAnswers: number
   spentAudits: number
@@ -99,9 +99,9 @@ export async function simulate(attack: Attack, name: PolicyName, seed: number, o
       const pair = `${name} ${peer.traits.index}`
       const { integrity } = reputation.state(key, DIGEST)
       const { quarantineEvidence } = reputation.parameters
-      const wronged = (integrity.evidence?.peak ?? 0) >= Math.log(quarantineEvidence) || integrity.banned
-      if (wronged) tally.quarantined.add(pair)
-      if (wronged || integrity.evidence !== undefined) tally.audited.add(pair)
+      const excluded = (integrity.evidence?.peak ?? 0) >= Math.log(quarantineEvidence) || integrity.banned
+      if (excluded) tally.quarantined.add(pair)
+      if (excluded || integrity.evidence !== undefined) tally.audited.add(pair)
     }
   }
 

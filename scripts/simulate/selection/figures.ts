@@ -20,8 +20,8 @@ export async function selection(options: SelectionOptions, progress: (text: stri
   }
   const add = (name: string, runs: readonly Measured[]): void => {
     const n = runs.reduce((sum, { requests }) => sum + requests, 0)
-    const figure = (metric: string, unit: string, of: (run: Measured) => number, end?: Figure['end']): void => {
-      figures.push({ case: name, metric, unit, values: runs.map(of), n, ...(end === undefined ? {} : { end }) })
+    const figure = (metric: string, unit: string, of: (run: Measured) => number, target?: Figure['target']): void => {
+      figures.push({ case: name, metric, unit, values: runs.map(of), n, ...(target === undefined ? {} : { target }) })
     }
     figure('ttft_p50', 'ms', ({ ttft }) => quantile(ttft, 0.5))
     figure('ttft_p99', 'ms', ({ ttft }) => quantile(ttft, 0.99))
@@ -41,7 +41,7 @@ export async function selection(options: SelectionOptions, progress: (text: stri
   for (const name of BASELINES) theirs.push([name, await run(name)])
   for (const [name, runs] of theirs) add(name, runs)
 
-  // For each seed, compares with the better of `least_of_two` and `least_own_of_two`.
+  // For each seed, compares the product with the better of `least_of_two` and `least_own_of_two`.
   const rivals = theirs.filter(([name]) => name.startsWith('least')).map(([, runs]) => runs)
   const ratio = (metric: string, of: (run: Measured) => number[], most: number): void => {
     const values = ours.map((one, index) => {
@@ -49,7 +49,7 @@ export async function selection(options: SelectionOptions, progress: (text: stri
       return quantile(of(one), 0.99) / best
     })
     const n = ours.reduce((sum, { requests }) => sum + requests, 0)
-    figures.push({ case: 'potluck / least of two', metric, unit: 'ratio', values, n, end: { most } })
+    figures.push({ case: 'potluck / least of two', metric, unit: 'ratio', values, n, target: { most } })
   }
   ratio('ttft_p99_ratio', ({ ttft }) => ttft, 0.5)
   ratio('completion_p99_ratio', ({ total }) => total, 0.6)

@@ -1,13 +1,14 @@
 /**
  * One run of `simulate -- selection`:
  *
- * - All peers answer honestly. The clients know them from earlier sessions, and all have passed their probation. But
- *   the clients know only the speeds that the cards claim.
+ * - All peers answer honestly, and every client has seen them pass their probation. The clients have not measured the
+ *   speeds of the peers. They know only the speeds that the cards claim.
  * - 20 % of the peers are stragglers: half of the time they are eight times slower. 30 % always report an empty queue.
- *   All peers go offline and come back now and then.
- * - New chats, of several turns each, arrive at such a rate that the peers would be busy 80 % of the time if they
- *   evaluated every prompt from its beginning. This counts slow times and offline times of the peers. A turn that finds
- *   its prefix in a cache takes less work, so the peers are less busy than that.
+ *   All peers go offline for 2 of 17 minutes on average.
+ * - Chats begin at random times. Each chat has several turns. On average, the requests take 80 % of the peers'
+ *   capacity. The capacity is the rate at which the peers could serve requests without prefix caches. It takes into
+ *   account that peers are sometimes slow or offline. Because the peers do have prefix caches, they are busy less than
+ *   80 % of the time.
  * - The run does not measure requests that start in the first five minutes.
  */
 import { conversationsThatFit } from '../../../node/engine/memory.ts'
@@ -49,7 +50,7 @@ const CONTEXT_BYTES = 4_096 * 36 * 1024
 export const REMEMBERED: number = conversationsThatFit([
   { freeBytes: FREE_BYTES - MOST_SLOTS * CONTEXT_BYTES, bytesEach: CONTEXT_BYTES }
 ])
-/** Other values that the simulation tries. By the same rule, a device with 12 GiB keeps 30, and one with 8 GiB 15. */
+/** Other values that the simulation tries. By the same rule, a device with 12 GiB keeps 30, a device with 8 GiB 15. */
 export const OTHERS_REMEMBER: readonly number[] = [0, 8, 16, 32]
 
 export interface Measured {
@@ -139,7 +140,7 @@ function note(measured: Measured, outcome: Outcome, before: Turn | undefined): v
 
 /** How many requests the peers can serve per millisecond, on average. */
 function capacityPerMs(members: readonly Member[], slow: ReadonlySet<Member>): number {
-  // The number of turns is geometric, so an average turn has as many turns before it as after it: `MEAN_TURNS - 1`.
+  // The number of turns is geometrically distributed. So a turn has `MEAN_TURNS - 1` turns before it, on average.
   const promptTokens = MEAN_NEW_TOKENS + (MEAN_TURNS - 1) * (MEAN_NEW_TOKENS + MEAN_ANSWER_TOKENS)
   return members.reduce((sum, member) => {
     const { slots, prefillTokensPerSecond, decodeTokensPerSecond } = member.peer.traits

@@ -27,7 +27,9 @@ export interface Outcome {
   failures: number
 }
 
-/** A valid request. All requests of the run are copies with another input, because validating each takes too long. */
+/**
+ * A valid request. All requests of a run are copies with another input, because validating each of them takes too long.
+ */
 const ANY_ASK = toAsk({ messages: [{ role: 'user', content: 'any' }], seed: 0n })
 
 /** The caller waits this long after a failed request, if the error does not say how long to wait. */
@@ -67,7 +69,7 @@ export class SimClient {
     }
   }
 
-  /** Sends the request, and sends it again after a failure, as the SDKs do. All times count from the first sending. */
+  /** Sends the request, and sends it again after a failure, as the SDKs do. All times start at the first attempt. */
   async ask(turn: Turn): Promise<Outcome> {
     const startedAt = this.#network.clock.now()
     const ask = { ...ANY_ASK, input: { messages: turn.messages } }

@@ -1,7 +1,7 @@
 /**
- * The nodes that a simulated client knows. It replaces `client/discover`. The client looks for nodes every minute,
- * which also refreshes the cards. A lookup finds at most 100 nodes, so in a large network a client knows only some of
- * them.
+ * The nodes that a simulated client knows. This class replaces `client/discover`. The client looks for nodes every
+ * minute, and each lookup also refreshes the cards. A lookup finds at most 100 nodes, so in a large network a client
+ * knows only some of the nodes.
  */
 import { SAMPLING_CONTRACT, type Card, type Load, type ModelCard } from '@potluck/protocol'
 

@@ -19,10 +19,10 @@ export interface Receipt {
   promptTokens: number
 }
 
-/** What the client sees of one request, half a round trip after it happened. */
+/** What happens to one request. The client gets each event except `started`, half a round trip after it happened. */
 export interface WireEvents {
   accepted: (estimatedWaitMs: number, load: Load) => void
-  /** The prefill began. The client does not see this event. */
+  /** The prefill began. Called at once, only to count wasted prefills. */
   started: () => void
   firstToken: () => void
   done: (receipt: Receipt, result: { cachedTokens: number; decodeMs: number; load: Load }) => void
@@ -32,7 +32,7 @@ export interface WireEvents {
 /** A dial to a dead address takes this long: the client's own timeout for one address. */
 const DIAL_TIMEOUT_MS = 2_500
 
-/** A `SimPeer`, and how its owner lets it behave. Attacks change the fields. */
+/** A `SimPeer`, and how it behaves. Attacks change the fields. */
 export class Member {
   readonly peer: SimPeer
   /** Returns the model file that the peer uses for a request of this client. */

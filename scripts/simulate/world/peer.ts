@@ -22,13 +22,13 @@ export interface PeerTraits {
   remembered: number
 }
 
-/** The node's default. A request that must wait for more answers is served earlier by another node. */
+/** The default of the node's limit `queuedPerSlot`. */
 const QUEUED_PER_SLOT = 8
 /** Time for template rendering, admission and one evaluation. */
 const OVERHEAD_MS = 20
-/** Context of each sequence, in tokens. The product decides from it which conversations are worth a copy. */
+/** Context of each sequence, in tokens. It decides which conversations are long enough to be worth a copy. */
 const CONTEXT_LENGTH = 4_096
-/** Time to copy the 144 MiB of a context in the memory of a CPU. A GPU is 50 times faster. */
+/** Time to copy a context of 144 MiB in the memory of a CPU. A GPU is 50 times faster. */
 const COPY_MS = 25
 
 /** The work of one request. */
@@ -43,7 +43,7 @@ interface QueuedJob extends Job {
 }
 
 export interface JobEvents {
-  accepted: (toldWaitMs: number) => void
+  accepted: (reportedWaitMs: number) => void
   started: (cachedTokens: number) => void
   firstToken: () => void
   done: (decodeMs: number) => void
@@ -69,8 +69,8 @@ export class SimPeer {
   alive = true
   /** The factor by which the peer is slower than its traits at this moment. Attacks and stragglers set it. */
   slowdown = 1
-  /** The load that the peer reports. Attacks replace this function. */
-  tell: (load: Load) => Load = (load) => load
+  /** Converts the real load to the load that the peer reports. Attacks replace this function. */
+  reportedLoad: (load: Load) => Load = (load) => load
   /** Sum of the slots' busy milliseconds, for the utilisation. */
   busyMs = 0
   readonly #clock: Clock
@@ -89,7 +89,7 @@ export class SimPeer {
   }
 
   load(): Load {
-    return this.tell(this.#queue.load())
+    return this.reportedLoad(this.#queue.load())
   }
 
   /** Takes the job and returns how to cancel it. If the queue is full, returns when the client may ask again. */
@@ -109,7 +109,7 @@ export class SimPeer {
       place.leave()
     }
     events.accepted(
-      this.tell({ ...this.#queue.load(), estimatedWaitMs: begun ? 0 : place.estimatedWaitMs() }).estimatedWaitMs
+      this.reportedLoad({ ...this.#queue.load(), estimatedWaitMs: begun ? 0 : place.estimatedWaitMs() }).estimatedWaitMs
     )
     return { cancel: () => running.leave() }
   }

@@ -4,6 +4,7 @@ import type { ChatMessage } from '@potluck/protocol'
 import { CHARACTERS_PER_TOKEN } from '../../../client/base/constants.ts'
 import type { Random } from '../random.ts'
 
+/** All lengths are in tokens. */
 const PROMPT_MEDIAN = 120
 const ANSWER_MEDIAN = 180
 const SIGMA = 0.7
@@ -34,7 +35,7 @@ export function nextTurn(conversation: string, before: Turn | undefined, random:
   }
 }
 
-/** Returns a text of which the client estimates that it has so many tokens. */
+/** Returns a text for which the client estimates this number of tokens. */
 export function textOf(tokens: number): string {
   return ' '.repeat(tokens * CHARACTERS_PER_TOKEN)
 }

@@ -57,7 +57,8 @@ export async function interruptAnswer(
 }
 
 /**
- * Adds a bias against the end-of-turn token, so that the answer runs to its token limit. Sends one request to find it.
+ * Adds a bias against the end-of-turn token, so that the answer runs to its token limit. Sends one request to learn the
+ * id of this token.
  */
 export async function withoutEndOfTurn(client: Client, input: ChatOptions): Promise<ChatOptions> {
   const { tokens } = await client.chat({ ...input, seed: 0n, temperature: 0 }).result()

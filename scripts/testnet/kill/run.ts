@@ -11,7 +11,7 @@ export interface KillOptions {
 }
 
 const ANSWER_TOKENS = 240
-/** Early in the answer: the node can be 256 tokens (its credit) ahead of the reader, and must not be done yet. */
+/** Early in the answer: with a credit of 256 tokens, the node could send the rest before a later kill. */
 const KILL_AFTER_TOKENS = 48
 
 /** Resolves to whether another node continued the answer, and the result equals the uninterrupted answer. */

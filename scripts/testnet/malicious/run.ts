@@ -32,9 +32,9 @@ import type { MaliciousView, Outcome } from './view.ts'
  */
 const CALLERS = 6
 /**
- * What the client may spend on audits in advance, in generated tokens. Twice the default. The default is enough to
- * audit the new nodes of a first session one after the other. Here six callers use new nodes at once, and the client
- * must still be able to probe a quarantined node afterwards.
+ * The allowance for audits of a new client, in generated tokens: twice the default. The default is enough to audit the
+ * new nodes of a first session one after the other. Here six callers use new nodes at once, and the client must still
+ * be able to probe a quarantined node afterwards.
  */
 const AUDIT_ALLOWANCE = 3000
 /** Wait at most this long for the client to probe a quarantined node. It does so every 20 s on average. */

@@ -169,7 +169,7 @@ function names(list: readonly string[]): string {
   return list.join(', ') || 'none'
 }
 
-/** The evidence as odds of fraud: "5:1" speaks against the node, "1:5" for it, and "1:1" is undecided. */
+/** The evidence as odds of fraud: "5:1" speaks against the node, "1:5" for the node, and "1:1" for neither. */
 function odds(evidence: number): string {
   if (evidence < 1) return `1:${short(1 / evidence)}`
   return `${short(evidence)}:1`

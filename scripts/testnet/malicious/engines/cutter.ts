@@ -4,8 +4,8 @@ import type { Engine, EngineEvent, Generation } from '../../../../node/engine/in
 import { wrapEngine } from './wrap.ts'
 
 /**
- * When a node starts, it generates fewer tokens than this to measure its own rates. If that failed, the card would have
- * no rates, and the client could notice.
+ * More tokens than a node generates at its start, when it measures its own rates. If the measurement failed, the card
+ * would have no rates, and the client could notice.
  */
 const CUT_AFTER_TOKENS = 40
 
