@@ -1,6 +1,5 @@
 /** The client: how an application uses a Potluck network. */
 import {
-  anyNodeCid,
   DEFAULT_TIMEOUTS,
   formatDigest,
   parseDigest,
@@ -15,6 +14,7 @@ import { Auditing, type Judged, type Proof } from './audit/auditing.ts'
 import { Directory } from './discover/directory.ts'
 import { toModelViews, type ModelView } from './discover/models.ts'
 import type { KnownNode } from './discover/known-node.ts'
+import { MemoryPeerStore, PeerBook } from './discover/peer-book.ts'
 import { embed, type EmbedOptions, type EmbedResult } from './embed.ts'
 import { askNode, workloadOf } from './generate/ask-node.ts'
 import type { AttemptContext } from './generate/attempt.ts'
@@ -23,7 +23,7 @@ import { sendRequest } from './generate/wire.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
 import type { Network } from './network/network.ts'
 import type { Platform } from './platform/platform.ts'
-import type { ClientOptions, FindOptions, ReputationSettings } from './options.ts'
+import type { ClientOptions, FindOptions, PeerSettings, ReputationSettings } from './options.ts'
 import { MemoryReputationStore, Reputation } from './reputation/index.ts'
 import { requiredFeatures, toAsk, type Ask, type ChatOptions, type CompletionOptions } from './base/request.ts'
 import { Selector, type Candidate, type RankedCandidate, type UserNodes, type Workload } from './select/index.ts'
@@ -74,22 +74,35 @@ export async function createClientOn(platform: Platform, options: ClientOptions)
   const { bootstrap = [], mdns = bootstrap.length === 0, scope, libp2p, signal } = options
   signal?.throwIfAborted()
   const reputation = openReputation(options.reputation)
+  const book = openBook(options.peers)
   try {
     const network =
       libp2p === undefined
-        ? await createNetwork({ bootstrap, mdns, scope }, platform)
+        ? await createNetwork({ bootstrap, mdns, scope, saved: book.addresses() }, platform)
         : borrowNetwork(libp2p, bootstrap)
-    const client = new NetworkClient(network, reputation, options)
+    const client = new NetworkClient({ network, reputation, book }, options)
     signal?.addEventListener('abort', () => void client.stop(), { once: true })
     return client
   } catch (error) {
     reputation.close()
+    book.close()
     throw error
   }
 }
 
 function openReputation(settings: ReputationSettings = {}): Reputation {
   return new Reputation({ ...settings, store: settings.store ?? new MemoryReputationStore() })
+}
+
+function openBook(settings: PeerSettings = {}): PeerBook {
+  const { store = new MemoryPeerStore(), onStoreError = () => undefined } = settings
+  return new PeerBook({ store, onStoreError, now: SYSTEM_CLOCK.now })
+}
+
+interface Parts {
+  network: Network
+  reputation: Reputation
+  book: PeerBook
 }
 
 class NetworkClient implements Client {
@@ -104,10 +117,10 @@ class NetworkClient implements Client {
   readonly #stopped = new AbortController()
   #stopping: Promise<void> | undefined
 
-  constructor(network: Network, reputation: Reputation, options: ClientOptions) {
+  constructor({ network, reputation, book }: Parts, options: ClientOptions) {
     const { mode, localNode, trusted = [], auditor, timeouts } = options
     this.#network = network
-    this.#directory = new Directory(network)
+    this.#directory = new Directory({ network, random: Math.random, book })
     this.#reputation = reputation
     this.#user = { localNode, trusted: new Set(trusted) }
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...timeouts }
@@ -154,7 +167,7 @@ class NetworkClient implements Client {
   }
 
   async *nodes({ signal }: FindOptions = {}): AsyncGenerator<KnownNode> {
-    yield* this.#directory.find(anyNodeCid(), { signal: this.#until(signal) })
+    yield* this.#directory.find({ kind: 'nodes' }, { signal: this.#until(signal) })
   }
 
   async models(options: FindOptions = {}): Promise<ModelView[]> {

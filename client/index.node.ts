@@ -4,6 +4,7 @@ import type { ClientOptions } from './options.ts'
 import { nodePlatform } from './platform/node.ts'
 
 export * from './index.ts'
+export { SqlitePeerStore } from './platform/node-peer-store.ts'
 export { SqliteReputationStore } from './platform/node-reputation-store.ts'
 
 /**
@@ -16,7 +17,8 @@ export { SqliteReputationStore } from './platform/node-reputation-store.ts'
  * for await (const part of answer) if (part.type === 'delta') process.stdout.write(part.text)
  * await client.stop()
  *
- * @throws PotluckError `invalid_request` for a malformed bootstrap address, or if neither bootstrap nor mDNS is available
+ * @throws PotluckError `invalid_request` for a malformed bootstrap address, or if neither a bootstrap address, mDNS
+ *   nor a saved peer is available
  */
 export async function createClient(options: ClientOptions = {}): Promise<Client> {
   return await createClientOn(nodePlatform, options)

@@ -11,6 +11,7 @@ export { Answer, type AnswerResult } from './answer.ts'
 export * from './audit/index.ts'
 export type { Client } from './client.ts'
 export type { KnownNode } from './discover/known-node.ts'
+export { MemoryPeerStore, type PeerStore, type SavedPeer } from './discover/peer-book.ts'
 export { toModelViews, type ModelView } from './discover/models.ts'
 export type { EmbedOptions, EmbedResult } from './embed.ts'
 export type {
@@ -29,7 +30,7 @@ export {
   type Standing,
   type StoredPeer
 } from './reputation/index.ts'
-export type { ClientOptions, FindOptions, ReputationSettings } from './options.ts'
+export type { ClientOptions, FindOptions, PeerSettings, ReputationSettings } from './options.ts'
 export type { ChatOptions, CompletionOptions, GenerationOptions } from './base/request.ts'
 export type { Mode } from './select/index.ts'
 export type { PeerSpeed, PeerStanding } from './standing.ts'

@@ -3,6 +3,7 @@ import type { Libp2p } from '@libp2p/interface'
 import type { PhaseTimeouts, Scope } from '@potluck/protocol'
 
 import type { Auditor } from './audit/auditor.ts'
+import type { PeerStore } from './discover/peer-book.ts'
 import type { ReputationParameters, ReputationStore } from './reputation/index.ts'
 import type { Mode } from './select/index.ts'
 
@@ -29,6 +30,8 @@ export interface ClientOptions {
   trusted?: readonly string[]
   /** Where the client keeps what it learns about nodes. Default: in memory. */
   reputation?: ReputationSettings
+  /** Where the client keeps addresses of peers, to join the network again without a bootstrap address. Default: in memory. */
+  peers?: PeerSettings
   /** Audits answers with the user's own engine or node: see `auditorOf`. Default: other nodes audit shareable answers. */
   auditor?: Auditor
   /** The timeout of each phase of an attempt. Default `DEFAULT_TIMEOUTS`. */
@@ -49,6 +52,15 @@ export type ReputationSettings = {
       onStoreError: (error: Error) => void
     }
 )
+
+export type PeerSettings =
+  | { store?: undefined; onStoreError?: undefined }
+  | {
+      /** The client closes it when it stops. */
+      store: PeerStore
+      /** Called when the store fails. The client continues with what it has in memory. */
+      onStoreError: (error: Error) => void
+    }
 
 export interface FindOptions {
   signal?: AbortSignal

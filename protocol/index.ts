@@ -25,7 +25,7 @@ export {
   type KadReply
 } from './kad/message.ts'
 export { addProvider, askKad, type KadHost } from './kad/rpc.ts'
-export { kadId, randomShards, shardCid, shardOf, topicText, type Topic } from './kad/topics.ts'
+export { kadId, kadTarget, randomShards, shardCid, shardOf, topicText, type Topic } from './kad/topics.ts'
 export { walk, type ClosestPeer, type WalkOptions } from './kad/walk.ts'
 export * from './records/card.ts'
 export * from './records/dht.ts'
@@ -33,6 +33,7 @@ export * from './records/receipt.ts'
 export * from './sampler/index.ts'
 export * from './schema/index.ts'
 export { offeredTools, outputConstraintOf } from './output-constraint.ts'
+export { isRelayedSubnet, subnetOf } from './subnet.ts'
 export * from './transport/frame-stream.ts'
 export { sparingWindows } from './transport/sparing-windows.ts'
 export {

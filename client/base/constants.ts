@@ -1,26 +1,73 @@
 /** The limits of the client, each with its reason. Times are in milliseconds. */
 
-/** The most nodes that one lookup finds: Kademlia's `k` of 20, and up to 20 entry peers. */
+/** Nodes whose cards one lookup of a request collects: enough to choose from, also when some are busy. */
 export const MAX_PROVIDERS: number = 40
+/** Nodes that a list of all nodes collects. A longer list helps nobody, and each node costs a dial. */
+export const MAX_LISTED: number = 1_000
 /**
- * The most peers that one lookup asks, including peers that are gone: the DHT keeps a record for up to two days, and an
- * attacker can invent more. `LOOKUP_TIMEOUT_MS` bounds the time that slow peers cost.
+ * The most peers that one lookup asks for a card, including peers that are gone: a provider record can be two hours old,
+ * and an attacker can invent more. `LOOKUP_TIMEOUT_MS` bounds the time that slow peers cost.
  */
 export const MAX_ASKED: number = 400
+/** The same for a list of all nodes. */
+export const MAX_ASKED_FOR_LIST: number = 2_000
+/** Candidates of one lookup that wait to be asked. Twenty storers name up to 64 each. */
+export const MAX_WAITING: number = 4_096
 /** Peers that one lookup asks at the same time. A home router's connection table is small, and dials cost CPU. */
-export const PARALLEL_CARDS: number = 8
+export const PARALLEL_CARDS: number = 24
+/**
+ * The most of these that provider records name. The others are for candidates that a live peer named: however many dead
+ * records the DHT holds, the client asks them at once.
+ */
+export const PARALLEL_PROVIDERS: number = 16
 /**
  * If a peer has not sent its card after this time, it no longer counts towards `PARALLEL_CARDS`, and the lookup asks
- * the next peer too. Otherwise eight dead addresses that drop every packet would block the lookup for
- * `CARD_TIMEOUT_MS`.
+ * the next peer too. Otherwise 24 addresses that drop every packet would block the lookup for `CARD_TIMEOUT_MS`. Five
+ * round trips across an ocean.
  */
-export const SLOW_CARD_MS: number = 1_000
-/** From the dial to the card. A relayed dial takes several round trips. A dead address takes the whole timeout. */
-export const CARD_TIMEOUT_MS: number = 5_000
-/** A whole lookup: the DHT walk and the cards of the nodes that it found. */
+export const SLOW_CARD_MS: number = 500
+/** From the dial to the card. A relayed dial takes several round trips. A dead address can take the whole timeout. */
+export const CARD_TIMEOUT_MS: number = 3_000
+/** libp2p's dials at the same time: at 24 every 500 ms, 144 silent peers wait for `CARD_TIMEOUT_MS`, and DHT servers. */
+export const MAX_PARALLEL_DIALS: number = 256
+/** A peer that did not answer is asked last for this time. Then it may have come back. */
+export const DEAD_MS: number = 3 * 60_000
+/** Peers that did not answer and that the client remembers. */
+export const MAX_DEAD: number = 8_192
+/** Addresses of one peer that a lookup tries, if different sources name different ones. One source can lie. */
+export const MAX_TRIES_PER_PEER: number = 3
+/** A whole lookup: the DHT walks and the cards of the nodes that they found. */
 export const LOOKUP_TIMEOUT_MS: number = 10_000
-/** The DHT walk for one card. The client does it only for a provider that it cannot reach. */
+/** The DHT walk for one card. The client does it only if a lookup has found no node. */
 export const CARD_RECORD_TIMEOUT_MS: number = 3_000
+/** Peers for which a lookup without a node does that. */
+export const MAX_CARD_RECORDS: number = 8
+/** Shards of a topic that a request walks. One shard names 12 to 48 nodes. */
+export const MAX_SHARDS: number = 4
+/** Shards that a list of all nodes walks: some 2,000 nodes. */
+export const MAX_SHARDS_FOR_LIST: number = 64
+/** Walks of one lookup at the same time. Each has up to 10 requests in flight. */
+export const PARALLEL_WALKS: number = 4
+/** Servers with which a walk begins. Kademlia's `k`. */
+export const MAX_START_SERVERS: number = 20
+
+/** Peers that the client saves. It needs one that still answers; hundreds survive a week in which most nodes go. */
+export const MAX_SAVED_PEERS: number = 256
+/** Saved peers of one subnet. A hosting customer can run a few nodes, and an attacker must not fill the book from one /24. */
+export const MAX_SAVED_PER_SUBNET: number = 8
+/** Saved peers behind relays of one subnet. The homes behind a young network's only relay share it. */
+export const MAX_SAVED_PER_RELAY: number = 64
+/** Addresses of a saved peer. */
+export const MAX_SAVED_ADDRESSES: number = 8
+/** A machine can keep its address for months, but a peer that was not seen for two weeks is probably gone. */
+export const SAVED_PEER_MS: number = 14 * 24 * 60 * 60_000
+/** A peer that answers again is written again after this time, not with every card. */
+export const SAVE_AGAIN_MS: number = 10 * 60_000
+/** Saved peers that a lookup asks beside other candidates. It asks the rest if it finds no node. */
+export const SAVED_AT_ONCE: number = 32
+/** A saved peer is forgotten after this many failures while other peers answered. */
+export const MAX_SAVED_FAILURES: number = 3
+
 /** After the first suitable card, the client waits this long for more cards before it chooses. */
 export const GATHER_MS: number = 60
 /** If the last lookup is older than this, the client uses its nodes and starts a new lookup at the same time. */
@@ -38,6 +85,8 @@ export const MAX_CARDS: number = 2_048
  * How long the client waits for peers on the LAN. A node answers mDNS at once; the query is repeated only after 10 s.
  */
 export const LAN_WAIT_MS: number = 4_000
+/** After the first peer on the LAN, the client waits this long for others. They answer the same query. */
+export const LAN_GRACE_MS: number = 300
 /** The most LAN peers that the client dials. Any device on the LAN can claim to be thousands of peers. */
 export const MAX_LAN_PEERS: number = 16
 /**
@@ -71,5 +120,5 @@ export const ADDRESS_DIAL_TIMEOUT_MS: number = 2_500
  * takes four round trips of TCP, Noise and Yamux, which are 400 ms across an ocean.
  */
 export const DIRECT_HEAD_START_MS: number = 500
-/** kad-dht's tag for a peer in the routing table. A query needs such a peer to start from. */
+/** kad-dht's tag for a peer in the routing table. */
 export const KAD_PEER_TAG: string = 'kad-peer'

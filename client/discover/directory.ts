@@ -1,43 +1,45 @@
 /**
- * The nodes that the client knows: their cards, and the DHT lookups that found them. Keeps both fresh.
+ * The nodes that the client knows: their cards, and the lookups that found them. Keeps both fresh.
  *
- * A lookup yields nodes as it finds them, so a request can use the first card. All requests for a key share one lookup.
+ * A lookup yields nodes as it finds them, so a request can use the first card. All requests for a topic share one lookup.
  * When one request has what it needs, the lookup continues for the others.
  */
-import { deadline, PotluckError, type Load } from '@potluck/protocol'
+import { openCard, PotluckError, topicText, type Load, type Topic } from '@potluck/protocol'
 import { LRUCache } from 'lru-cache'
-import type { CID } from 'multiformats/cid'
 
+import { SYSTEM_CLOCK, type Clock } from '../base/clock.ts'
 import {
-  CARD_REFRESH_MS,
-  CARD_USABLE_MS,
   GATHER_MS,
   LOOKUP_REFRESH_MS,
   LOOKUP_TIMEOUT_MS,
-  MAX_ASKED,
-  MAX_CARDS,
+  MAX_LISTED,
   MAX_LOOKUPS,
-  MAX_PROVIDERS,
-  PARALLEL_CARDS,
-  SLOW_CARD_MS
+  MAX_PROVIDERS
 } from '../base/constants.ts'
-import type { Dialable, Network } from '../network/network.ts'
 import { raceAbort } from '../base/race-abort.ts'
-import { askCard, dialable, type KnownNode } from './known-node.ts'
+import type { Network } from '../network/network.ts'
+import { Asker } from './asker.ts'
+import { dialable, isListed, type KnownNode } from './known-node.ts'
+import { LookupRun } from './lookup.ts'
+import { MemoryPeerStore, PeerBook } from './peer-book.ts'
+import { withTimeLimit } from './time-limit.ts'
+import { TopicSearch } from './topic-search.ts'
 
 interface Lookup {
   startedAt: number
   /** Peer ids, in the order in which their cards arrived. */
   peers: string[]
-  /** Set when the lookup ends. */
-  outcome: { error?: Error } | undefined
+  /** The lookup ends when it has found this many nodes. */
+  wanted: number
+  /** Set when the lookup ends. `complete`: no candidate was left. */
+  outcome: { error?: Error | undefined; complete: boolean } | undefined
   /** Resolves at the next change of `peers` or `outcome`. */
   changed: PromiseWithResolvers<void>
 }
 
 export interface LookupOptions {
   signal: AbortSignal
-  /** Walks the DHT again, even after a recent lookup. Default false. */
+  /** Searches again, even after a recent lookup. Default false. */
   fresh?: boolean
 }
 
@@ -46,35 +48,52 @@ export interface GatherOptions extends LookupOptions {
   whole?: boolean
 }
 
+export interface DirectoryOptions {
+  network: Network
+  /** Default: the system's clock. */
+  clock?: Clock
+  /** Uniform in [0, 1). */
+  random: () => number
+  /** Saved peers, through which a lookup can join the network. Default: kept in memory. */
+  book?: PeerBook
+  /** Verifies cards. Default `openCard`. A simulator with unsigned cards passes its own. */
+  open?: typeof openCard
+}
+
 export class Directory {
   readonly #network: Network
-  readonly #now: () => number
+  readonly #clock: Clock
+  readonly #random: () => number
+  readonly #book: PeerBook
+  readonly #asker: Asker
+  readonly #topics = new TopicSearch()
   readonly #stopped = new AbortController()
-  /** By peer id. */
-  readonly #nodes = new LRUCache<string, KnownNode>({ max: MAX_CARDS })
-  /** By DHT key. */
+  /** By the text of the topic. */
   readonly #lookups = new LRUCache<string, Lookup>({ max: MAX_LOOKUPS })
 
-  /** @param now milliseconds since the epoch */
-  constructor(network: Network, now: () => number = Date.now) {
+  constructor({ network, clock = SYSTEM_CLOCK, random, book, open = openCard }: DirectoryOptions) {
     this.#network = network
-    this.#now = now
+    this.#clock = clock
+    this.#random = random
+    this.#book = book ?? new PeerBook({ store: new MemoryPeerStore(), onStoreError: () => undefined, now: clock.now })
+    this.#asker = new Asker({ network, clock, book: this.#book, open, stopped: this.#stopped.signal })
   }
 
   /**
-   * Yields every node found under the key, as its card arrives.
+   * Yields every node found for the topic, as its card arrives.
    *
-   * @throws PotluckError `no_providers` if the network could not be joined, `aborted` by the signal
+   * @throws PotluckError `no_providers` if the network could not be joined, `busy` if every peer was full, `aborted` by
+   *   the signal
    */
-  async *find(cid: CID, { signal, fresh = false }: LookupOptions): AsyncGenerator<KnownNode> {
-    const lookup = this.#lookup(cid, fresh)
+  async *find(topic: Topic, { signal, fresh = false }: LookupOptions): AsyncGenerator<KnownNode> {
+    const lookup = this.#lookup(topic, { fresh, wanted: MAX_LISTED })
     for (let index = 0; ; index++) {
       while (index >= lookup.peers.length && lookup.outcome === undefined) {
         await raceAbort(lookup.changed.promise, signal)
       }
       const peer = lookup.peers[index]
       if (peer === undefined) break
-      const node = this.#usable(peer)
+      const node = this.#asker.usable(peer)
       if (node !== undefined) yield node
     }
     if (lookup.outcome?.error !== undefined && lookup.peers.length === 0) throw lookup.outcome.error
@@ -84,31 +103,36 @@ export class Directory {
    * Returns suitable nodes to choose from. If some are known from earlier lookups, returns these at once. Otherwise
    * waits for the first suitable node, and `GATHER_MS` longer for more. Empty if the whole lookup found none.
    *
-   * @throws PotluckError `no_providers` if the network could not be joined, `aborted` by the signal
+   * @throws as `find`
    */
   async gather(
-    cid: CID,
+    topic: Topic,
     suitable: (node: KnownNode) => boolean,
     { signal, fresh = false, whole = false }: GatherOptions
   ): Promise<KnownNode[]> {
-    const lookup = this.#lookup(cid, fresh)
+    const lookup = this.#lookup(topic, { fresh, wanted: MAX_PROVIDERS })
     const choose = (): KnownNode[] => this.known().filter(suitable)
     let found = choose()
     if (found.length > 0 && !whole) return found
-    let grace: ReturnType<typeof setTimeout> | undefined
+    const ended = new AbortController()
+    let grace = false
     let enough = false
     try {
       while (lookup.outcome === undefined && !enough) {
         await raceAbort(lookup.changed.promise, signal)
         found = choose()
-        if (found.length === 0 || whole) continue
-        grace ??= setTimeout(() => {
-          enough = true
-          wake(lookup)
-        }, GATHER_MS)
+        if (found.length === 0 || whole || grace) continue
+        grace = true
+        this.#clock.sleep(GATHER_MS, AbortSignal.any([signal, ended.signal])).then(
+          () => {
+            enough = true
+            wake(lookup)
+          },
+          () => undefined
+        )
       }
     } finally {
-      clearTimeout(grace)
+      ended.abort()
     }
     if (lookup.outcome?.error !== undefined && found.length === 0) throw lookup.outcome.error
     return found
@@ -116,117 +140,91 @@ export class Directory {
 
   /** Stores the load that a node reported with an answer. */
   reportLoad(peer: string, load: Load): void {
-    const node = this.#nodes.get(peer)
-    if (node !== undefined) this.#nodes.set(peer, { ...node, load, loadAt: this.#now() })
+    this.#asker.update(peer, (node) => ({ ...node, load, loadAt: this.#clock.now() }))
   }
 
   /** Returns the nodes whose cards are recent enough to use now. */
   known(): KnownNode[] {
-    return [...this.#nodes.rkeys()].flatMap((peer) => this.#usable(peer) ?? [])
+    return this.#asker.known()
   }
 
   /** Asks known nodes for their card and load again. Returns the nodes that reply. */
   async refresh(peers: readonly string[], signal: AbortSignal): Promise<KnownNode[]> {
     const replies = peers.map(async (peer) => {
-      const node = this.#usable(peer)
-      return node === undefined ? undefined : await this.#ask(dialable(node.card), signal)
+      const node = this.#asker.usable(peer)
+      if (node === undefined) return undefined
+      const answer = this.#asker.ask(dialable(node.card)).catch(() => undefined)
+      return (await raceAbort(answer, signal))?.node
     })
     return (await Promise.all(replies)).filter((node) => node !== undefined)
   }
 
   /** Drops the card of a node that differs from it or is gone. The next lookup asks the node again. */
   evict(peer: string): void {
-    this.#nodes.delete(peer)
+    this.#asker.update(peer, () => undefined)
   }
 
   stop(): void {
     this.#stopped.abort(new Error('the client was stopped'))
-  }
-
-  #usable(peer: string): KnownNode | undefined {
-    const node = this.#nodes.peek(peer)
-    if (node === undefined) return undefined
-    const until = Math.min(node.card.expiresAt, node.seenAt + CARD_USABLE_MS)
-    return this.#now() < until ? node : undefined
+    this.#book.close()
   }
 
   /** Returns the running lookup, or the last one if it is recent. Otherwise starts one that begins with the known nodes. */
-  #lookup(cid: CID, fresh: boolean): Lookup {
-    const key = cid.toString()
+  #lookup(topic: Topic, { fresh, wanted }: { fresh: boolean; wanted: number }): Lookup {
+    const key = topicText(topic)
     const last = this.#lookups.get(key)
-    if (last !== undefined && last.outcome === undefined) return last
-    const known = fresh ? [] : (last?.peers ?? []).filter((peer) => this.#usable(peer) !== undefined)
-    if (last !== undefined && known.length > 0 && this.#now() - last.startedAt < LOOKUP_REFRESH_MS) return last
+    if (last !== undefined && last.outcome === undefined) {
+      last.wanted = Math.max(last.wanted, wanted)
+      return last
+    }
+    const isUsable = (peer: string): boolean => this.#asker.usable(peer) !== undefined
+    const usable = fresh ? [] : (last?.peers ?? []).filter(isUsable)
+    const suffices = last !== undefined && (last.outcome?.complete === true || last.wanted >= wanted)
+    if (suffices && usable.length > 0 && this.#clock.now() - last.startedAt < LOOKUP_REFRESH_MS) return last
     const lookup: Lookup = {
-      startedAt: this.#now(),
-      peers: known,
+      startedAt: this.#clock.now(),
+      peers: usable,
+      wanted,
       outcome: undefined,
       changed: Promise.withResolvers()
     }
     this.#lookups.set(key, lookup)
-    void this.#run(cid, lookup)
+    void this.#run(topic, lookup, fresh)
     return lookup
   }
 
-  async #run(cid: CID, lookup: Lookup): Promise<void> {
-    const signal = deadline(LOOKUP_TIMEOUT_MS, this.#stopped.signal)
-    const seen = new Set<string>()
-    const asked: Promise<void>[] = []
-    const slots = new Set<Promise<void>>()
-    const outcome: Lookup['outcome'] = {}
+  async #run(topic: Topic, lookup: Lookup, fresh: boolean): Promise<void> {
+    const outcome: Lookup['outcome'] = { complete: false }
+    const limit = { ms: LOOKUP_TIMEOUT_MS, clock: this.#clock, signal: this.#stopped.signal }
+    let lookupRun: LookupRun | undefined
     try {
-      for await (const node of this.#network.providers(cid, signal)) {
-        const peer = node.peerId.toString()
-        if (seen.has(peer)) continue
-        seen.add(peer)
-        const ask = this.#confirm(node, signal).then((known) => {
-          if (!known || lookup.peers.includes(peer)) return
-          lookup.peers.push(peer)
-          wake(lookup)
+      await withTimeLimit(limit, async (signal) => {
+        lookupRun = new LookupRun(topic, {
+          network: this.#network,
+          asker: this.#asker,
+          book: this.#book,
+          topics: this.#topics,
+          clock: this.#clock,
+          random: this.#random,
+          onNode: (peer, listed) => {
+            if (listed && !lookup.peers.includes(peer)) lookup.peers.push(peer)
+            wake(lookup)
+          },
+          wanted: () => lookup.wanted,
+          signal
         })
-        asked.push(ask)
-        const slot = within(ask, SLOW_CARD_MS).finally(() => slots.delete(slot))
-        slots.add(slot)
-        if (lookup.peers.length >= MAX_PROVIDERS || seen.size >= MAX_ASKED) break
-        if (slots.size >= PARALLEL_CARDS) await Promise.race(slots)
-      }
+        const known = this.known().filter(({ card }) => isListed(topic, card))
+        outcome.complete = await lookupRun.run(known, { fresh })
+      })
     } catch (error) {
-      // A lookup that reaches its timeout is not a failure, because it keeps the nodes that it found.
-      if (error instanceof Error && (error instanceof PotluckError || !signal.aborted)) outcome.error = error
+      // A lookup that reaches its time limit is not a failure, because it keeps the nodes that it found.
+      if (!(error instanceof PotluckError)) outcome.error = error as Error
     }
-    await Promise.all(asked)
+    if (this.#stopped.signal.aborted) outcome.error = new PotluckError('aborted', 'the client was stopped')
+    else if (lookup.peers.length === 0) outcome.error ??= lookupRun?.failure()
     lookup.outcome = outcome
     wake(lookup)
   }
-
-  /** Asks for the card, unless the client has a recent one. Returns false if the node sends none. */
-  async #confirm(node: Dialable, signal: AbortSignal): Promise<boolean> {
-    const peer = node.peerId.toString()
-    const known = this.#usable(peer)
-    if (known !== undefined && this.#now() - known.seenAt < CARD_REFRESH_MS) return true
-    return (await this.#ask(node, signal)) !== undefined
-  }
-
-  async #ask(node: Dialable, signal: AbortSignal): Promise<KnownNode | undefined> {
-    const peer = node.peerId.toString()
-    try {
-      const known = await askCard(this.#network, node, { now: this.#now, signal })
-      this.#nodes.set(peer, known)
-      return known
-    } catch {
-      // The DHT keeps a provider record for up to two days, so many recorded nodes are gone. That is not an error.
-      if (!signal.aborted) this.#nodes.delete(peer)
-      return undefined
-    }
-  }
-}
-
-/** Resolves with the promise, or after this time. */
-async function within(promise: Promise<void>, ms: number): Promise<void> {
-  const late = Promise.withResolvers<void>()
-  const timer = setTimeout(late.resolve, ms)
-  await Promise.race([promise, late.promise])
-  clearTimeout(timer)
 }
 
 /** Wakes every request that waits for a change of the lookup. */

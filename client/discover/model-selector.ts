@@ -1,5 +1,4 @@
-import { anyNodeCid, modelCid, nameCid, parseDigest, PotluckError } from '@potluck/protocol'
-import type { CID } from 'multiformats/cid'
+import { parseDigest, PotluckError, type Topic } from '@potluck/protocol'
 
 /** Which models a request accepts. */
 export type ModelSelector =
@@ -22,14 +21,7 @@ export function parseModelSelector(model: string): ModelSelector {
   return digest === undefined ? { kind: 'name', name: model } : { kind: 'digest', digest }
 }
 
-/** The DHT key under which nodes with such a model are listed. */
-export function providerKey(selector: ModelSelector): CID {
-  switch (selector.kind) {
-    case 'auto':
-      return anyNodeCid()
-    case 'digest':
-      return modelCid(selector.digest)
-    case 'name':
-      return nameCid(selector.name)
-  }
+/** The topic under which nodes with such a model are listed. */
+export function topicOf(selector: ModelSelector): Topic {
+  return selector.kind === 'auto' ? { kind: 'nodes' } : selector
 }

@@ -10,7 +10,7 @@ import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { kadOptions, PotluckError, sparingWindows, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
 import { createLibp2p } from 'libp2p'
 
-import { ADDRESS_DIAL_TIMEOUT_MS } from '../base/constants.ts'
+import { ADDRESS_DIAL_TIMEOUT_MS, MAX_PARALLEL_DIALS } from '../base/constants.ts'
 import type { Platform } from '../platform/platform.ts'
 import { LanPeers } from './lan-peers.ts'
 import { Libp2pNetwork } from './libp2p-network.ts'
@@ -20,6 +20,8 @@ export interface NetworkOptions {
   bootstrap: readonly string[]
   mdns: boolean
   scope: Scope | undefined
+  /** Addresses of saved peers, through which the client can join too. Default: none. */
+  saved?: readonly Multiaddr[]
 }
 
 /** Uses a libp2p node of the caller, who also stops it. It must run the network's DHT. */
@@ -27,14 +29,16 @@ export function borrowNetwork(libp2p: Libp2p, bootstrap: readonly string[]): Net
   return new Libp2pNetwork({ libp2p, bootstrap: bootstrap.map(parseAddress), stop: async () => {} })
 }
 
-/** @throws PotluckError `invalid_request` for a malformed bootstrap address, or if neither bootstrap nor mDNS is available */
+/** @throws PotluckError `invalid_request` for a malformed bootstrap address, or if neither a bootstrap address, mDNS nor a saved peer is available */
 export async function createNetwork(options: NetworkOptions, platform: Platform): Promise<Network> {
   const bootstrap = options.bootstrap.map(parseAddress)
   const lanDiscovery = options.mdns ? platform.lanDiscovery : undefined
-  if (bootstrap.length === 0 && lanDiscovery === undefined) {
+  const { saved = [] } = options
+  if (bootstrap.length === 0 && lanDiscovery === undefined && saved.length === 0) {
     throw new PotluckError('invalid_request', 'no way to find nodes: give a bootstrap address, or allow mDNS')
   }
-  const scope = options.scope ?? (bootstrap.every(isPrivate) ? 'local' : 'public')
+  const joinThrough = bootstrap.length > 0 ? bootstrap : saved
+  const scope = options.scope ?? (joinThrough.every(isPrivate) ? 'local' : 'public')
   const lan = new LanPeers()
   // On the public network, a record from another peer must not make the client dial into its own LAN.
   const trusted = new Set(bootstrap.map(String))
@@ -43,7 +47,7 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
     transports: platform.transports,
     connectionEncrypters: [noise()],
     streamMuxers: [sparingWindows(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
-    connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS },
+    connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS, maxParallelDials: MAX_PARALLEL_DIALS },
     connectionGater: {
       denyDialMultiaddr: (address) => scope === 'public' && isPrivate(address) && !trusted.has(address.toString())
     },
@@ -81,6 +85,9 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
 }
 
 function parseAddress(text: string): Multiaddr {
+  if (text.trim() === '') {
+    throw new PotluckError('invalid_request', 'a bootstrap address is empty; expected /ip4/…/tcp/…/p2p/…')
+  }
   try {
     return multiaddr(text)
   } catch (cause) {

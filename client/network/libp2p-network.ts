@@ -1,15 +1,23 @@
-/** The network through libp2p. Joins it by bootstrap addresses and the local network, and searches it by the DHT. */
-import type { Connection, Libp2p, PeerId, PeerUpdate } from '@libp2p/interface'
+/** The network through libp2p. */
+import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { cardKey, PotluckError } from '@potluck/protocol'
+import {
+  askKad,
+  CARD_PROTOCOL,
+  cardKey,
+  decodeCardReply,
+  MAX_CARD_REPLY_BYTES,
+  type KadPeer,
+  type KadReply
+} from '@potluck/protocol'
 import { pushable } from 'it-pushable'
 import type { CID } from 'multiformats/cid'
 
-import { KAD_PEER_TAG, LAN_WAIT_MS } from '../base/constants.ts'
-import { raceAbort } from '../base/race-abort.ts'
+import { CARD_TIMEOUT_MS, KAD_PEER_TAG, LAN_GRACE_MS, LAN_WAIT_MS, MAX_START_SERVERS } from '../base/constants.ts'
 import { dial } from './dial.ts'
+import { askOnce } from './exchange.ts'
 import type { LanPeers } from './lan-peers.ts'
-import type { Dialable, Found, Network } from './network.ts'
+import type { CardAnswer, Dialable, Entry, Network } from './network.ts'
 
 export interface Libp2pNetworkInit {
   libp2p: Libp2p
@@ -21,6 +29,7 @@ export interface Libp2pNetworkInit {
 
 export class Libp2pNetwork implements Network {
   readonly stop: () => Promise<void>
+  readonly entrances: Network['entrances']
   readonly #libp2p: Libp2p
   readonly #bootstrap: readonly Multiaddr[]
   readonly #lan: LanPeers | undefined
@@ -29,6 +38,7 @@ export class Libp2pNetwork implements Network {
     this.#libp2p = libp2p
     this.#bootstrap = bootstrap
     this.#lan = lan
+    this.entrances = { bootstrap: bootstrap.length > 0, lan: lan !== undefined }
     this.stop = stop
   }
 
@@ -41,91 +51,91 @@ export class Libp2pNetwork implements Network {
     return await dial(this.#libp2p, { peerId, addresses }, signal)
   }
 
-  async *providers(cid: CID, signal: AbortSignal): AsyncGenerator<Found> {
-    const found = pushable<Found>({ objectMode: true })
+  async *entries(signal: AbortSignal): AsyncGenerator<Entry> {
+    const entries = pushable<Entry>({ objectMode: true })
     const left = new AbortController()
-    this.#search(cid, (peer) => found.push(peer), AbortSignal.any([signal, left.signal])).then(
-      () => found.end(),
-      (error: unknown) => found.end(error instanceof Error ? error : new Error(String(error)))
-    )
+    const until = AbortSignal.any([signal, left.signal])
+    until.addEventListener('abort', () => entries.end(), { once: true })
+    void this.#dialEntries((entry) => entries.push(entry), until).then(() => entries.end())
     try {
-      yield* found
+      yield* entries
     } finally {
       left.abort(new Error('enough was found'))
     }
+  }
+
+  async servers(): Promise<KadPeer[]> {
+    const peers = await this.#libp2p.peerStore.all({
+      filters: [({ tags }) => tags.has(KAD_PEER_TAG)],
+      limit: MAX_START_SERVERS
+    })
+    return peers.map(({ id, addresses }) => ({ peerId: id, addresses: addresses.map(({ multiaddr }) => multiaddr) }))
+  }
+
+  async askKad(server: KadPeer, key: CID, signal: AbortSignal): Promise<KadReply> {
+    return await askKad(this.#libp2p, server, { request: 'get_providers', key }, signal)
+  }
+
+  async askCard(peer: Dialable, signal: AbortSignal): Promise<CardAnswer> {
+    const { reply, elapsedMs, connection } = await askOnce(peer, {
+      network: this,
+      protocol: CARD_PROTOCOL,
+      maxFrameBytes: MAX_CARD_REPLY_BYTES,
+      dialMs: CARD_TIMEOUT_MS,
+      replyMs: CARD_TIMEOUT_MS,
+      timeoutCode: 'admission_timeout',
+      decode: decodeCardReply,
+      signal
+    })
+    // A connection that the peer opened has the peer's outgoing port, which nobody can dial.
+    const address = connection.direction === 'outbound' ? connection.remoteAddr : undefined
+    return { reply, roundTripMs: elapsedMs, address }
   }
 
   async cardRecord(peerId: PeerId, signal: AbortSignal): Promise<Uint8Array> {
     return await this.#libp2p.contentRouting.get(cardKey(peerId), { signal })
   }
 
-  async #search(cid: CID, onFound: (peer: Found) => void, signal: AbortSignal): Promise<void> {
-    const inDht = this.#inDht(signal)
-    await Promise.race([
-      inDht,
-      this.#join(onFound, signal).then(async (joined) => {
-        if (!joined) throw new PotluckError('no_providers', this.#noEntry())
-        await inDht
-      })
-    ])
-    for await (const { id, multiaddrs } of this.#libp2p.contentRouting.findProviders(cid, { signal })) {
-      if (!id.equals(this.#libp2p.peerId)) onFound({ peerId: id, addresses: multiaddrs, via: 'dht' })
-    }
-  }
-
-  /**
-   * Connects to the entry peers. Returns false if it reaches none. An entry peer can be a node, perhaps the only one.
-   */
-  async #join(onFound: (peer: Found) => void, signal: AbortSignal): Promise<boolean> {
-    const joinThrough = async (dial: Promise<Connection>): Promise<boolean> => {
+  /** Dials all bootstrap addresses, and the peers on the local network. Never rejects. */
+  async #dialEntries(onEntry: (entry: Entry) => void, signal: AbortSignal): Promise<void> {
+    let onLan = 0
+    const lanFound = Promise.withResolvers<void>()
+    const report = async (to: Pick<Entry, 'address' | 'via'>, connected: Promise<Connection>): Promise<boolean> => {
       try {
-        const { remotePeer } = await dial
-        onFound({ peerId: remotePeer, addresses: [], via: 'entry' })
+        const { remotePeer } = await connected
+        onEntry({ ...to, peerId: remotePeer })
         return true
-      } catch {
+      } catch (error) {
+        onEntry({ ...to, error })
         return false
       }
     }
-    const onLan = Promise.withResolvers<boolean>()
     this.#lan?.follow(({ id, multiaddrs }) => {
-      void joinThrough(this.connect({ peerId: id, addresses: multiaddrs }, signal)).then((joined) => {
-        if (joined) onLan.resolve(true)
+      const to = { address: String(multiaddrs[0] ?? id), via: 'lan' } as const
+      void report(to, this.connect({ peerId: id, addresses: multiaddrs }, signal)).then((joined) => {
+        if (joined) onLan++
+        if (joined) lanFound.resolve()
       })
     }, signal)
     const dials = await Promise.all(
-      this.#bootstrap.map(async (address) => await joinThrough(this.#libp2p.dial(address, { signal })))
+      this.#bootstrap.map(
+        async (address) =>
+          await report({ address: address.toString(), via: 'bootstrap' }, this.#libp2p.dial(address, { signal }))
+      )
     )
-    if (dials.includes(true)) return true
-    if (this.#lan === undefined) return false
-    const timer = setTimeout(() => onLan.resolve(false), LAN_WAIT_MS)
-    try {
-      return await raceAbort(onLan.promise, signal)
-    } finally {
-      clearTimeout(timer)
-    }
+    if (dials.includes(true) || this.#lan === undefined) return
+    if (onLan === 0) await settled(lanFound.promise, LAN_WAIT_MS, signal)
+    // The other nodes of the network answer mDNS at about the same time.
+    await settled(new Promise(() => undefined), LAN_GRACE_MS, signal)
   }
+}
 
-  /** Resolves when a peer is in the DHT's routing table. A query before that would end at once without a result. */
-  async #inDht(signal: AbortSignal): Promise<void> {
-    const isDhtPeer = ({ tags }: PeerUpdate['peer']): boolean => tags.has(KAD_PEER_TAG)
-    const joined = Promise.withResolvers<void>()
-    const onUpdate = ({ detail }: CustomEvent<PeerUpdate>): void => {
-      if (isDhtPeer(detail.peer)) joined.resolve()
-    }
-    this.#libp2p.addEventListener('peer:update', onUpdate)
-    try {
-      const known = await this.#libp2p.peerStore.all({ filters: [isDhtPeer], limit: 1 })
-      if (known.length === 0) await raceAbort(joined.promise, signal)
-    } finally {
-      this.#libp2p.removeEventListener('peer:update', onUpdate)
-    }
-  }
-
-  #noEntry(): string {
-    const tried = [
-      ...(this.#bootstrap.length > 0 ? ['no bootstrap address could be reached'] : []),
-      ...(this.#lan === undefined ? [] : ['no node was found on the local network'])
-    ]
-    return tried.join(' and ') || 'this libp2p node knows no peer of the network'
-  }
+/** Resolves with the promise, after this time, or when the signal fires. */
+async function settled(promise: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const timer = setTimeout(late.resolve, ms)
+  signal.addEventListener('abort', () => late.resolve(), { once: true })
+  if (signal.aborted) late.resolve()
+  await Promise.race([promise, late.promise])
+  clearTimeout(timer)
 }

@@ -1,5 +1,7 @@
+/** What discovery and attempts need of the network: dials and single requests. `client/discover` decides whom to ask. */
 import type { Connection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import type { CardReply, KadPeer, KadReply } from '@potluck/protocol'
 import type { CID } from 'multiformats/cid'
 
 /** A peer to dial. Without addresses, libp2p uses the addresses that it knows. */
@@ -8,27 +10,42 @@ export interface Dialable {
   addresses: readonly Multiaddr[]
 }
 
-/** A peer that may be a node of the network. */
-export interface Found extends Dialable {
-  /** `entry`: a bootstrap address or a peer on the local network. It may be a node or not. */
-  via: 'entry' | 'dht'
+/** The result of dialling a bootstrap address, or a peer on the local network. Such a peer may be a node or not. */
+export type Entry = { address: string; via: 'bootstrap' | 'lan' } & ({ peerId: PeerId } | { error: unknown })
+
+export interface CardAnswer {
+  reply: CardReply
+  /** From the open connection to the reply, milliseconds. */
+  roundTripMs: number
+  /** The address at which the peer answered. Undefined if the connection has none that another client could dial. */
+  address: Multiaddr | undefined
 }
 
-/** The network operations that discovery and attempts need. */
 export interface Network {
+  /** The ways to find entry peers. */
+  readonly entrances: { readonly bootstrap: boolean; readonly lan: boolean }
   /**
    * An open connection to the peer, or a new one.
    *
    * @throws the errors of libp2p's dial
    */
   connect: (peer: Dialable, signal: AbortSignal) => Promise<Connection>
+  /** Dials the entry peers, and yields the result of each as soon as it is known. Ends when no other is expected. */
+  entries: (signal: AbortSignal) => AsyncIterable<Entry>
+  /** Servers of the DHT that the client knows from earlier connections. */
+  servers: () => Promise<KadPeer[]>
   /**
-   * Yields peers that may serve the content of the key, as they are found: first the entry peers, then the providers
-   * that the DHT knows. Can yield a peer more than once. An entry peer can be the only node of the network.
+   * Asks one server of the DHT for the providers of a key, and for servers that are closer to it.
    *
-   * @throws PotluckError `no_providers` if no entry peer could be reached
+   * @throws as `askKad` of the protocol
    */
-  providers: (cid: CID, signal: AbortSignal) => AsyncIterable<Found>
+  askKad: (server: KadPeer, key: CID, signal: AbortSignal) => Promise<KadReply>
+  /**
+   * Asks a peer for its card and for cards of others. No card is verified.
+   *
+   * @throws PotluckError with the code of the phase that failed
+   */
+  askCard: (peer: Dialable, signal: AbortSignal) => Promise<CardAnswer>
   /** Returns the bytes of the peer's card on the DHT. They are not verified, and can be old. */
   cardRecord: (peerId: PeerId, signal: AbortSignal) => Promise<Uint8Array>
   stop: () => Promise<void>

@@ -1,21 +1,26 @@
 /** A reputation store in an SQLite file, for Node. */
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
 import { MAX_KEPT_ANSWERS, parseState, type ReputationStore, type StoredPeer } from '../reputation/index.ts'
+import { openDatabase, type Schema } from './node-database.ts'
 
-/** Increases when older rows need a migration. */
-const SCHEMA_VERSION = 2
 /** The migration from version 1, which had other names for a ban and a quarantine. Both must survive the rename. */
 const RENAME_STANDINGS = `
-  UPDATE peers SET state = replace(replace(state, '"convicted":', '"banned":'), '"setAsideAt":', '"quarantinedAt":');`
-/** How long a write waits while another process of the same user writes. One row takes far less than a millisecond. */
-const BUSY_TIMEOUT_MS = 2_000
+  UPDATE peers SET state = replace(replace(state, '"convicted":', '"banned":'), '"setAsideAt":', '"quarantinedAt":')`
+const SCHEMA: Schema = {
+  version: 2,
+  sql: (fromVersion) => `
+    CREATE TABLE IF NOT EXISTS peers (
+      peer TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (peer, digest)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS answers (
+      id INTEGER PRIMARY KEY, peer TEXT NOT NULL, digest TEXT NOT NULL, answer BLOB NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS answers_of ON answers (peer, digest);
+    ${fromVersion === 1 ? RENAME_STANDINGS : ''}`
+}
 
-/**
- * One row for each (peer, digest), written with every change. In WAL mode a killed process leaves either
- * the old row or the new one, and a state survives once `save` has returned. A power cut can lose the last
- * observations, but the file stays consistent.
- */
+/** One row for each (peer, digest), written with every change. */
 export class SqliteReputationStore implements ReputationStore {
   readonly #database: DatabaseSync
   readonly #save: StatementSync
@@ -25,24 +30,25 @@ export class SqliteReputationStore implements ReputationStore {
 
   /**
    * @param path the file; created if it does not exist
-   * @throws Error if the file cannot be opened, is not a database, or was written by a newer version
+   * @throws as `openDatabase`
    */
   constructor(path: string) {
-    this.#database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
-    try {
-      this.#prepareSchema(path)
-      this.#save = this.#database.prepare(
+    const opened = openDatabase(path, SCHEMA, (database) => ({
+      database,
+      save: database.prepare(
         'INSERT INTO peers (peer, digest, state) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state'
-      )
-      this.#remove = this.#database.prepare('DELETE FROM peers WHERE peer = ? AND digest = ?')
-      this.#keep = this.#database.prepare('INSERT INTO answers (peer, digest, answer) VALUES (?, ?, ?)')
-      this.#trim = this.#database.prepare(
+      ),
+      remove: database.prepare('DELETE FROM peers WHERE peer = ? AND digest = ?'),
+      keep: database.prepare('INSERT INTO answers (peer, digest, answer) VALUES (?, ?, ?)'),
+      trim: database.prepare(
         'DELETE FROM answers WHERE id IN (SELECT id FROM answers WHERE peer = ? AND digest = ? ORDER BY id DESC LIMIT -1 OFFSET ?)'
       )
-    } catch (error) {
-      this.#database.close()
-      throw error
-    }
+    }))
+    this.#database = opened.database
+    this.#save = opened.save
+    this.#remove = opened.remove
+    this.#keep = opened.keep
+    this.#trim = opened.trim
   }
 
   /** Skips damaged rows: a peer with a damaged row is unknown again. */
@@ -78,26 +84,5 @@ export class SqliteReputationStore implements ReputationStore {
 
   close(): void {
     this.#database.close()
-  }
-
-  #prepareSchema(path: string): void {
-    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
-    const version = Number(this.#database.prepare('PRAGMA user_version').get()?.user_version)
-    if (version > SCHEMA_VERSION) {
-      throw new Error(
-        `Cannot open ${path}: a newer version of Potluck wrote it. Update Potluck, or choose another file.`
-      )
-    }
-    this.#database.exec(`
-      CREATE TABLE IF NOT EXISTS peers (
-        peer TEXT NOT NULL, digest TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (peer, digest)
-      ) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS answers (
-        id INTEGER PRIMARY KEY, peer TEXT NOT NULL, digest TEXT NOT NULL, answer BLOB NOT NULL
-      );
-      CREATE INDEX IF NOT EXISTS answers_of ON answers (peer, digest);
-      ${version === 1 ? RENAME_STANDINGS : ''}
-      PRAGMA user_version = ${SCHEMA_VERSION}
-    `)
   }
 }

@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import { MAX_ATTEMPTS, MAX_BUSY_WAIT_MS } from '../base/constants.ts'
 import type { Directory } from '../discover/directory.ts'
 import type { KnownNode } from '../discover/known-node.ts'
-import { providerKey, type ModelSelector } from '../discover/model-selector.ts'
+import { topicOf, type ModelSelector } from '../discover/model-selector.ts'
 import { log } from '../base/log.ts'
 import { ambiguousName, settleDigest, type Candidate, type RankedCandidate, type Workload } from './candidate.ts'
 import type { GateReason } from './gate.ts'
@@ -149,7 +149,7 @@ export class CandidatePool {
       !this.#tried.has(node.card.peerId.toString()) &&
       selector.passes(node, model, this.#request, this.#noteGate) &&
       (anyLength || this.#candidates([node], model).length > 0)
-    const nodes = await directory.gather(providerKey(model), suitable, { signal, ...options })
+    const nodes = await directory.gather(topicOf(model), suitable, { signal, ...options })
     return this.#candidates(nodes, model)
   }
 

@@ -44,6 +44,11 @@ export function topicText(topic: Topic): string {
   }
 }
 
+/** The Kademlia id of a key: the SHA-256 of its multihash. A walk to the key goes to the peers closest to it. */
+export function kadTarget(key: CID): Uint8Array {
+  return sha256(key.multihash.bytes)
+}
+
 /** The Kademlia id of a peer: the SHA-256 of its multihash. */
 export function kadId(peerId: PeerId): Uint8Array {
   return sha256(peerId.toMultihash().bytes)

@@ -1,11 +1,11 @@
 /** Connects a client to the network that the settings describe. */
-import { createClient, type Client, type ReputationSettings } from '@potluck/client'
+import { createClient, type Client, type PeerSettings, type ReputationSettings } from '@potluck/client'
 
 import type { CommandContext } from '../settings/context.ts'
 import { messageOf, usageError } from '../terminal/errors.ts'
 import { printNote } from '../terminal/output.ts'
 import { findLocalNode } from './local-node.ts'
-import { openStore } from './store.ts'
+import { openPeerStore, openStore } from './store.ts'
 
 /**
  * @throws CommandError if the settings give no way to find a peer
@@ -18,7 +18,9 @@ export async function connect(context: CommandContext): Promise<Client> {
   // The client can join through the node on this machine, even if the LAN blocks multicast.
   const bootstrap = [...settings.bootstrap, ...(local?.addresses ?? [])]
   const mdns = settings.mdns ?? bootstrap.length === 0
-  if (bootstrap.length === 0 && !mdns) {
+  const peers = await openPeers(context)
+  if (bootstrap.length === 0 && !mdns && !hasPeers(peers)) {
+    peers.store?.close()
     throw usageError(
       'cannot find any node: mDNS is off, and there is no bootstrap address; give the address of a peer with --bootstrap, or allow mDNS with --mdns'
     )
@@ -29,6 +31,7 @@ export async function connect(context: CommandContext): Promise<Client> {
     mode,
     trusted,
     reputation: await openReputation(context),
+    peers,
     signal: interrupted,
     ...(local === undefined ? {} : { localNode: local.peerId, auditor: local.auditor }),
     ...(scope === undefined ? {} : { scope })
@@ -37,19 +40,39 @@ export async function connect(context: CommandContext): Promise<Client> {
 
 /** If the disk fails, the command continues without saving, and prints one warning. */
 async function openReputation(context: CommandContext): Promise<ReputationSettings> {
-  let warned = false
-  const onStoreError = (error: unknown): void => {
-    if (!warned) {
-      printNote(
-        `potluck: cannot save what this command learns about nodes: ${messageOf(error)}; check the folder of --data-dir`
-      )
-    }
-    warned = true
-  }
+  const onStoreError = warnOnce('what this command learns about nodes')
   try {
     return { store: await openStore(context), onStoreError }
   } catch (error) {
     onStoreError(error)
     return {}
+  }
+}
+
+/** The same for the addresses of peers. */
+async function openPeers(context: CommandContext): Promise<PeerSettings> {
+  const onStoreError = warnOnce('the addresses of peers')
+  try {
+    return { store: await openPeerStore(context), onStoreError }
+  } catch (error) {
+    onStoreError(error)
+    return {}
+  }
+}
+
+/** Whether a peer is saved. If the file is damaged, the client reports that. */
+function hasPeers({ store }: PeerSettings): boolean {
+  try {
+    return store !== undefined && [...store.load()].length > 0
+  } catch {
+    return false
+  }
+}
+
+function warnOnce(what: string): (error: unknown) => void {
+  let warned = false
+  return (error) => {
+    if (!warned) printNote(`potluck: cannot save ${what}: ${messageOf(error)}; check the folder of --data-dir`)
+    warned = true
   }
 }

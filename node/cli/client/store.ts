@@ -1,18 +1,33 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { SqliteReputationStore, type ReputationStore } from '@potluck/client'
+import { SqlitePeerStore, SqliteReputationStore, type PeerStore, type ReputationStore } from '@potluck/client'
 
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
+
+type StoreContext = Pick<CommandContext, 'settings' | 'env'>
 
 /**
  * Opens the database with what this machine knows about nodes.
  *
  * @throws Error if it cannot be opened
  */
-export async function openStore({ settings, env }: Pick<CommandContext, 'settings' | 'env'>): Promise<ReputationStore> {
+export async function openStore(context: StoreContext): Promise<ReputationStore> {
+  return new SqliteReputationStore(await fileOf(context, 'reputation.sqlite'))
+}
+
+/**
+ * Opens the database with the addresses of peers that answered this machine.
+ *
+ * @throws Error if it cannot be opened
+ */
+export async function openPeerStore(context: StoreContext): Promise<PeerStore> {
+  return new SqlitePeerStore(await fileOf(context, 'peers.sqlite'))
+}
+
+async function fileOf({ settings, env }: StoreContext, name: string): Promise<string> {
   const directory = dataDirectories(settings, env).client
   await mkdir(directory, { recursive: true, mode: 0o700 })
-  return new SqliteReputationStore(join(directory, 'reputation.sqlite'))
+  return join(directory, name)
 }

@@ -1,13 +1,17 @@
 import { multiaddr } from '@multiformats/multiaddr'
-import { encodeCardReply, MAX_CARD_BYTES } from '@potluck/protocol'
+import { encodeCardReply, MAX_CARD_BYTES, openCard } from '@potluck/protocol'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
-import { askCard, type KnownNode } from '../../../client/discover/known-node.ts'
+import { SYSTEM_CLOCK } from '../../../client/base/clock.ts'
+import { CARD_REFRESH_MS } from '../../../client/base/constants.ts'
+import { Asker } from '../../../client/discover/asker.ts'
+import type { KnownNode } from '../../../client/discover/known-node.ts'
+import { MemoryPeerStore, PeerBook } from '../../../client/discover/peer-book.ts'
 import { createNetwork } from '../../../client/network/create.ts'
 import type { Network } from '../../../client/network/network.ts'
 import { nodePlatform } from '../../../client/platform/node.ts'
 import { IDLE } from '../../unit/select/help.ts'
-import { failureOf, FakeNode } from './fake-node.ts'
+import { failureOf, FakeNode, plain } from './fake-node.ts'
 
 const DEAD = multiaddr('/ip4/127.0.0.1/tcp/9')
 const { signal } = new AbortController()
@@ -25,8 +29,23 @@ afterEach(async () => {
   await node.stop()
 })
 
+let book: PeerBook
+
+function asker(from: Network = network): Asker {
+  book = new PeerBook({ store: new MemoryPeerStore(), onStoreError: () => undefined, now: Date.now })
+  return new Asker({ network: from, clock: SYSTEM_CLOCK, book, open: openCard, stopped: signal })
+}
+
 async function ask(from: Network = network, address = multiaddr(node.address)): Promise<KnownNode> {
-  return await askCard(from, { peerId: node.libp2p.peerId, addresses: [address] }, { now: Date.now, signal })
+  const { node: known } = await asker(from).ask({ peerId: node.libp2p.peerId, addresses: [address] })
+  return known!
+}
+
+/** The addresses of the node's card on the DHT, which has these bytes. */
+async function recorded(cardRecord: Network['cardRecord']): Promise<string[]> {
+  const peer = { peerId: node.libp2p.peerId, addresses: [DEAD] }
+  const { addresses } = await asker({ ...plain(network), cardRecord }).recorded(peer)
+  return addresses.map(String)
 }
 
 test('a node sends its card and its load', async () => {
@@ -36,14 +55,44 @@ test('a node sends its card and its load', async () => {
   expect(roundTripMs).toBeGreaterThan(0)
 })
 
-test('if the addresses are old, the client tries the addresses of the card on the DHT', async () => {
-  const knowing = { ...plain(network), cardRecord: async () => await node.card() }
-  expect((await ask(knowing, DEAD)).card.peerId.equals(node.libp2p.peerId)).toBe(true)
+test('a node that answered is saved with the address that worked first', async () => {
+  await ask()
+  const [saved] = book.peers(Math.random)
+  expect(saved?.peerId.equals(node.libp2p.peerId)).toBe(true)
+  expect(String(saved?.addresses[0])).toBe(node.address)
 })
 
-test('a card on the DHT with the same addresses does not help', async () => {
-  const card = async (): Promise<Uint8Array> => await node.card({ addresses: [DEAD.toString()] })
-  expect((await failureOf(ask({ ...plain(network), cardRecord: card }, DEAD))).code).toBe('dial_failed')
+test('a peer that does not answer is remembered as dead at these addresses only', async () => {
+  const asking = asker()
+  const peer = { peerId: node.libp2p.peerId, addresses: [DEAD] }
+  expect((await failureOf(asking.ask(peer))).code).toBe('dial_failed')
+  expect(asking.isDead(peer)).toBe(true)
+  expect(asking.isDead({ ...peer, addresses: [multiaddr(node.address)] })).toBe(false)
+})
+
+test('a known node is asked at the addresses of its card, whatever another peer claims', async () => {
+  const asked: string[][] = []
+  const watched: Network = {
+    ...plain(network),
+    askCard: async (peer, until) => {
+      asked.push(peer.addresses.map(String))
+      return await network.askCard(peer, until)
+    }
+  }
+  let now = Date.now()
+  const clock = { ...SYSTEM_CLOCK, now: () => now }
+  book = new PeerBook({ store: new MemoryPeerStore(), onStoreError: () => undefined, now: clock.now })
+  const asking = new Asker({ network: watched, clock, book, open: openCard, stopped: signal })
+  const { peerId } = node.libp2p
+  await asking.ask({ peerId, addresses: [multiaddr(node.address)] })
+  now += CARD_REFRESH_MS
+  await asking.confirm({ peerId, addresses: [DEAD] })
+  expect(asked[1]).toContain(node.address)
+  expect(asked[1]).not.toContain(DEAD.toString())
+})
+
+test('the card on the DHT names newer addresses', async () => {
+  expect(await recorded(async () => await node.card())).toContain(node.address)
 })
 
 test('the client ignores the addresses of a forged card on the DHT', async () => {
@@ -52,7 +101,17 @@ test('the client ignores the addresses of a forged card on the DHT', async () =>
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
     return bytes
   }
-  expect((await failureOf(ask({ ...plain(network), cardRecord: forged }, DEAD))).code).toBe('protocol_violation')
+  expect((await failureOf(recorded(forged))).code).toBe('protocol_violation')
+})
+
+test('valid cards of others are read, and forged or expired ones are skipped', async () => {
+  const others = await Promise.all([FakeNode.start(), FakeNode.start(), FakeNode.start()])
+  const [valid, forged] = await Promise.all(others.map(async (one) => await one.card()))
+  forged![forged!.length - 1]! ^= 1
+  node.others = [valid!, forged!, await others[2]!.card({ sequence: 1, expiresAt: 2 })]
+  const answered = await asker().ask({ peerId: node.libp2p.peerId, addresses: [multiaddr(node.address)] })
+  expect(answered.others.map(({ peerId }) => peerId.toString())).toEqual([others[0]!.peer])
+  await Promise.all(others.map(async (one) => await one.stop()))
 })
 
 const LIES: Record<string, () => Promise<Uint8Array>> = {
@@ -73,14 +132,4 @@ for (const [lie, reply] of Object.entries(LIES)) {
     node.reply = reply
     expect((await failureOf(ask())).code).toBe('protocol_violation')
   })
-}
-
-/** The network as a plain object, so that a test can replace a method. */
-function plain(from: Network): Network {
-  return {
-    connect: async (...args) => await from.connect(...args),
-    providers: (...args) => from.providers(...args),
-    cardRecord: async (...args) => await from.cardRecord(...args),
-    stop: async () => await from.stop()
-  }
 }

@@ -2,18 +2,20 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Libp2p } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
-import { anyNodeCid, CARD_TTL_MS, nameCid } from '@potluck/protocol'
+import { CARD_TTL_MS, type Topic } from '@potluck/protocol'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
 import { CARD_USABLE_MS, LOOKUP_REFRESH_MS, MAX_PROVIDERS, PARALLEL_CARDS } from '../../../client/base/constants.ts'
+import { SYSTEM_CLOCK } from '../../../client/base/clock.ts'
 import { Directory } from '../../../client/discover/directory.ts'
 import { createNetwork } from '../../../client/network/create.ts'
 import type { Network } from '../../../client/network/network.ts'
 import { nodePlatform } from '../../../client/platform/node.ts'
 import { IDLE } from '../../unit/select/help.ts'
-import { FakeNode, startPeer } from './fake-node.ts'
+import { FakeNode, plain, startPeer } from './fake-node.ts'
 
 const { signal } = new AbortController()
+const NODES: Topic = { kind: 'nodes' }
 
 let relay: Libp2p
 let node: FakeNode
@@ -27,7 +29,7 @@ beforeEach(async () => {
   const bootstrap = String(relay.getMultiaddrs()[0])
   node = await FakeNode.start({ bootstrap })
   network = await createNetwork({ bootstrap: [bootstrap], mdns: false, scope: 'local' }, nodePlatform)
-  directory = new Directory(network, () => now)
+  directory = directoryOf(network)
 })
 
 afterEach(async () => {
@@ -37,8 +39,13 @@ afterEach(async () => {
   await relay.stop()
 })
 
+/** A directory whose clock the tests move. Its pauses take real time. */
+function directoryOf(of: Network): Directory {
+  return new Directory({ network: of, clock: { ...SYSTEM_CLOCK, now: () => now }, random: Math.random })
+}
+
 async function peers(fresh = false): Promise<string[]> {
-  const found = await directory.gather(anyNodeCid(), () => true, { signal, fresh })
+  const found = await directory.gather(NODES, () => true, { signal, fresh })
   return found.map(({ card }) => card.peerId.toString())
 }
 
@@ -53,10 +60,10 @@ test('after a minute a lookup returns the known card at once, and asks the node 
   await peers()
   now += LOOKUP_REFRESH_MS
   node.load = { ...IDLE, active: 1 }
-  const [before] = await directory.gather(anyNodeCid(), () => true, { signal })
+  const [before] = await directory.gather(NODES, () => true, { signal })
   expect(before?.load.active).toBe(0)
   await vi.waitUntil(() => node.cardsGiven === 2)
-  await vi.waitUntil(async () => (await directory.gather(anyNodeCid(), () => true, { signal }))[0]?.load.active === 1)
+  await vi.waitUntil(async () => (await directory.gather(NODES, () => true, { signal }))[0]?.load.active === 1)
 })
 
 test('a lookup finds a node that is gone until its card is too old', async () => {
@@ -91,7 +98,7 @@ test('concurrent requests share a lookup', async () => {
 test('the directory uses a load that a node reported with an answer', async () => {
   await peers()
   directory.reportLoad(node.peer, { ...IDLE, active: 2, estimatedWaitMs: 700 })
-  const [known] = await directory.gather(anyNodeCid(), () => true, { signal })
+  const [known] = await directory.gather(NODES, () => true, { signal })
   expect(known).toMatchObject({ load: { active: 2, estimatedWaitMs: 700 }, loadAt: now })
 })
 
@@ -107,21 +114,21 @@ test('refreshing a node stores its new load, and drops a node that is gone', asy
 
 test('a lookup uses nodes that another lookup found', async () => {
   await peers()
-  const found = await directory.gather(nameCid('a/nother:Q8_0'), () => true, { signal })
+  const found = await directory.gather({ kind: 'name', name: 'a/nother:Q8_0' }, () => true, { signal })
   expect(found.map(({ card }) => card.peerId.toString())).toEqual([node.peer])
 })
 
 test('if no node is suitable, the lookup runs to its end and returns none', async () => {
-  expect(await directory.gather(anyNodeCid(), () => false, { signal })).toEqual([])
+  expect(await directory.gather(NODES, () => false, { signal })).toEqual([])
 })
 
 test('a caller that aborts does not wait', async () => {
-  const aborted = directory.gather(anyNodeCid(), () => true, { signal: AbortSignal.abort() })
+  const aborted = directory.gather(NODES, () => true, { signal: AbortSignal.abort() })
   await expect(aborted).rejects.toMatchObject({ code: 'aborted' })
 })
 
 test('a lookup continues for the others when one caller has what it needs', async () => {
-  for await (const known of directory.find(anyNodeCid(), { signal })) {
+  for await (const known of directory.find(NODES, { signal })) {
     expect(known.card.peerId.toString()).toBe(node.peer)
     break
   }
@@ -129,32 +136,34 @@ test('a lookup continues for the others when one caller has what it needs', asyn
   expect(node.cardsGiven).toBe(1)
 })
 
-/** Looks for a node on a network where the DHT lists this many other peers first. `connect` dials these peers. */
-async function behind(crowd: number, connect: Network['connect']): Promise<string[]> {
+/** Looks for a node on a network where every storer lists this many other peers too. `askCard` asks these peers. */
+async function behind(crowd: number, askCard: Network['askCard']): Promise<string[]> {
   const others = await Promise.all(
     Array.from({ length: crowd }, async () => {
       const peerId = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
-      return { peerId, addresses: [multiaddr('/ip4/127.0.0.1/tcp/1')], via: 'dht' as const }
+      return { peerId, addresses: [multiaddr('/ip4/127.0.0.1/tcp/1')] }
     })
   )
   const crowded: Network = {
-    connect: async (peer, until) =>
-      await (others.includes(peer as never) ? connect : network.connect.bind(network))(peer, until),
-    cardRecord: async (...of) => await network.cardRecord(...of),
-    stop: async () => await network.stop(),
-    async *providers(...of) {
-      yield* others
-      yield* network.providers(...of)
+    ...plain(network),
+    askCard: async (peer, until) =>
+      others.some(({ peerId }) => peerId.equals(peer.peerId))
+        ? await askCard(peer, until)
+        : await network.askCard(peer, until),
+    askKad: async (...of) => {
+      const reply = await network.askKad(...of)
+      return { ...reply, providers: [...others, ...reply.providers] }
     }
   }
-  directory = new Directory(crowded, () => now)
+  directory.stop()
+  directory = directoryOf(crowded)
   return await peers()
 }
 
 test('a lookup finds a node behind many dead ones', async () => {
-  expect(await behind(3 * MAX_PROVIDERS, async (...of) => await network.connect(...of))).toEqual([node.peer])
+  expect(await behind(3 * MAX_PROVIDERS, async (...of) => await network.askCard(...of))).toEqual([node.peer])
 })
 
 test('a lookup finds a node behind peers that never answer', async () => {
-  expect(await behind(PARALLEL_CARDS, async () => await new Promise(() => undefined))).toEqual([node.peer])
+  expect(await behind(2 * PARALLEL_CARDS, async () => await new Promise(() => undefined))).toEqual([node.peer])
 })

@@ -36,6 +36,7 @@ import {
 import { createLibp2p } from 'libp2p'
 
 import type { KnownNode } from '../../../client/discover/known-node.ts'
+import type { Network } from '../../../client/network/network.ts'
 import { IDLE, model } from '../../unit/select/help.ts'
 import { sayHello, Script, WAIT } from './script.ts'
 
@@ -60,6 +61,8 @@ export class FakeNode {
   readonly requests: Script[] = []
   readonly embedRequests: EmbedRequest[] = []
   cardsGiven = 0
+  /** Cards of other nodes that the node sends with its own. */
+  others: Uint8Array[] = []
   load: Load
   readonly #key: PrivateKey
   readonly #card: Partial<Card>
@@ -136,7 +139,7 @@ export class FakeNode {
   }
 
   async cardReply(): Promise<Uint8Array> {
-    return encodeCardReply({ own: { card: await this.card(), load: this.load }, others: [] })
+    return encodeCardReply({ own: { card: await this.card(), load: this.load }, others: this.others })
   }
 
   /** The node as a directory knows it that has just asked for its card. */
@@ -192,6 +195,20 @@ export async function startPeer(key?: PrivateKey, connectionGater: ConnectionGat
       dht: kadDHT({ ...kadOptions({ scope: 'local' }), allowQueryWithZeroPeers: true })
     }
   })
+}
+
+/** The network as a plain object, so that a test can replace a method. */
+export function plain(network: Network): Network {
+  return {
+    entrances: network.entrances,
+    connect: async (...args) => await network.connect(...args),
+    entries: (...args) => network.entries(...args),
+    servers: async () => await network.servers(),
+    askKad: async (...args) => await network.askKad(...args),
+    askCard: async (...args) => await network.askCard(...args),
+    cardRecord: async (...args) => await network.cardRecord(...args),
+    stop: async () => await network.stop()
+  }
 }
 
 /** Returns the failure of a promise that must fail. */

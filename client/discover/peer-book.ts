@@ -1,0 +1,179 @@
+/**
+ * Peers that answered this client, kept for its next start. With them it joins the network without a bootstrap address.
+ * A peer is saved only after it has answered, so nobody can fill the book with invented peers.
+ */
+import type { PeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { isRelayedSubnet, sample, subnetOf } from '@potluck/protocol'
+
+import {
+  MAX_SAVED_ADDRESSES,
+  MAX_SAVED_FAILURES,
+  MAX_SAVED_PEERS,
+  MAX_SAVED_PER_RELAY,
+  MAX_SAVED_PER_SUBNET,
+  SAVE_AGAIN_MS,
+  SAVED_PEER_MS
+} from '../base/constants.ts'
+import type { Dialable } from '../network/network.ts'
+import { parseAddresses } from './known-node.ts'
+
+/** A peer as a store keeps it. */
+export interface SavedPeer {
+  /** Peer id. */
+  peer: string
+  /** Multiaddrs. The first one is the address at which the peer answered. */
+  addresses: readonly string[]
+  /** When the peer last answered, milliseconds since the epoch. */
+  seenAt: number
+}
+
+/** Where saved peers are kept. A method may throw: the client then continues with what it has in memory. */
+export interface PeerStore {
+  load: () => Iterable<SavedPeer>
+  /** Adds the peer, or replaces it. */
+  save: (peer: SavedPeer) => void
+  remove: (peer: string) => void
+  close: () => void
+}
+
+/** Saved peers that last as long as the object. */
+export class MemoryPeerStore implements PeerStore {
+  readonly #peers = new Map<string, SavedPeer>()
+
+  load(): SavedPeer[] {
+    return [...this.#peers.values()]
+  }
+
+  save(peer: SavedPeer): void {
+    this.#peers.set(peer.peer, peer)
+  }
+
+  remove(peer: string): void {
+    this.#peers.delete(peer)
+  }
+
+  close(): void {}
+}
+
+export interface PeerBookOptions {
+  store: PeerStore
+  onStoreError: (error: Error) => void
+  /** Milliseconds since the epoch. */
+  now: () => number
+}
+
+interface Entry extends SavedPeer {
+  dialable: Dialable
+  subnet: string | undefined
+  failures: number
+}
+
+export class PeerBook {
+  readonly #options: PeerBookOptions
+  /** By peer id. The peer that was seen least recently first. */
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(options: PeerBookOptions) {
+    this.#options = options
+    this.#guard(() => {
+      const saved = [...options.store.load()].sort((a, b) => a.seenAt - b.seenAt)
+      for (const one of saved) {
+        const entry = this.#isOld(one) ? undefined : parse(one)
+        if (entry === undefined) options.store.remove(one.peer)
+        else this.#put(entry)
+      }
+    })
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** The addresses of all saved peers. */
+  addresses(): Multiaddr[] {
+    return [...this.#entries.values()].flatMap(({ dialable }) => dialable.addresses)
+  }
+
+  /** Returns all saved peers: the peers of the last day first, each group in random order. */
+  peers(random: () => number): Dialable[] {
+    const all = [...this.#entries.values()].filter((entry) => !this.#isOld(entry))
+    const recent = Map.groupBy(all, ({ seenAt }) => this.#options.now() - seenAt < DAY_MS)
+    return [true, false].flatMap((group) => {
+      const entries = recent.get(group) ?? []
+      return sample(entries, entries.length, random).map(({ dialable }) => dialable)
+    })
+  }
+
+  /** The peer answered. */
+  seen(peerId: PeerId, addresses: readonly Multiaddr[]): void {
+    const peer = peerId.toString()
+    const now = this.#options.now()
+    const texts = [...new Set(addresses.map(String))].slice(0, MAX_SAVED_ADDRESSES)
+    const known = this.#entries.get(peer)
+    if (known !== undefined) known.failures = 0
+    const unchanged = texts.every((text) => known?.addresses.includes(text))
+    if (known !== undefined && unchanged && Math.abs(now - known.seenAt) < SAVE_AGAIN_MS) return
+    // An entry peer is asked without addresses, over an open connection.
+    const entry = parse({ peer, addresses: texts.length > 0 ? texts : (known?.addresses ?? []), seenAt: now })
+    if (entry === undefined) return
+    this.#put(entry)
+    this.#guard(() => this.#options.store.save({ peer, addresses: entry.addresses, seenAt: now }))
+  }
+
+  /** The peer did not answer, although the client's own network works: another peer answered. */
+  failed(peer: string): void {
+    const entry = this.#entries.get(peer)
+    if (entry !== undefined && ++entry.failures >= MAX_SAVED_FAILURES) this.#remove(peer)
+  }
+
+  close(): void {
+    this.#guard(() => this.#options.store.close())
+  }
+
+  #put(entry: Entry): void {
+    this.#entries.delete(entry.peer)
+    if (entry.subnet !== undefined) {
+      const limit = isRelayedSubnet(entry.subnet) ? MAX_SAVED_PER_RELAY : MAX_SAVED_PER_SUBNET
+      const same = [...this.#entries.values()].filter(({ subnet }) => subnet === entry.subnet)
+      const [oldest] = same
+      if (oldest !== undefined && same.length >= limit) this.#remove(oldest.peer)
+    }
+    const [oldest] = this.#entries.keys()
+    if (oldest !== undefined && this.#entries.size >= MAX_SAVED_PEERS) this.#remove(oldest)
+    this.#entries.set(entry.peer, entry)
+  }
+
+  #remove(peer: string): void {
+    this.#entries.delete(peer)
+    this.#guard(() => this.#options.store.remove(peer))
+  }
+
+  #isOld({ seenAt }: SavedPeer): boolean {
+    return Math.abs(this.#options.now() - seenAt) > SAVED_PEER_MS
+  }
+
+  #guard(use: () => void): void {
+    try {
+      use()
+    } catch (error) {
+      this.#options.onStoreError(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+}
+
+const DAY_MS = 24 * 60 * 60_000
+
+/** Returns undefined for a damaged entry. */
+function parse({ peer, addresses, seenAt }: SavedPeer): Entry | undefined {
+  const parsed = parseAddresses(addresses.slice(0, MAX_SAVED_ADDRESSES))
+  const [first] = parsed
+  if (first === undefined || !Number.isFinite(seenAt)) return undefined
+  try {
+    const dialable = { peerId: peerIdFromString(peer), addresses: parsed }
+    return { peer, addresses: parsed.map(String), seenAt, dialable, subnet: subnetOf(first), failures: 0 }
+  } catch {
+    return undefined
+  }
+}
