@@ -1,5 +1,6 @@
 /** The client: how an application uses a Potluck network. */
 import {
+  ClockComparison,
   DEFAULT_TIMEOUTS,
   formatDigest,
   parseDigest,
@@ -120,7 +121,12 @@ class NetworkClient implements Client {
   constructor({ network, reputation, book }: Parts, options: ClientOptions) {
     const { mode, localNode, trusted = [], auditor, timeouts } = options
     this.#network = network
-    this.#directory = new Directory({ network, random: Math.random, book })
+    this.#directory = new Directory({
+      network,
+      random: Math.random,
+      book,
+      clocks: new ClockComparison(SYSTEM_CLOCK.monotonic, options.onClockSkew)
+    })
     this.#reputation = reputation
     this.#user = { localNode, trusted: new Set(trusted) }
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...timeouts }

@@ -1,6 +1,6 @@
 /** What an application can set of a client. */
 import type { Libp2p } from '@libp2p/interface'
-import type { PhaseTimeouts, Scope } from '@potluck/protocol'
+import type { ClockSkew, PhaseTimeouts, Scope } from '@potluck/protocol'
 
 import type { Auditor } from './audit/auditor.ts'
 import type { PeerStore } from './discover/peer-book.ts'
@@ -36,6 +36,11 @@ export interface ClientOptions {
   auditor?: Auditor
   /** The timeout of each phase of an attempt. Default `DEFAULT_TIMEOUTS`. */
   timeouts?: Partial<PhaseTimeouts>
+  /**
+   * Called when the client finds that this machine's clock is wrong. Nodes and clients with a wrong clock refuse the
+   * cards of all others. `describeSkew` makes a sentence of it.
+   */
+  onClockSkew?: (skew: ClockSkew) => void
   /** Stops the client. */
   signal?: AbortSignal
 }
