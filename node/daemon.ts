@@ -11,9 +11,12 @@ import { AbuseLog } from './admission/abuse-log.ts'
 import { AdmissionControl } from './admission/admission.ts'
 import { FairQueue } from './admission/queue.ts'
 import { Advertiser } from './advertise/advertiser.ts'
+import type { TopicNetwork } from './advertise/publish-topics.ts'
+import { topicNetwork } from './advertise/topic-network.ts'
 import { AGENT } from './agent.ts'
 import { startControl } from './control/server.ts'
 import { describeReachability, toStatusCard } from './control/status.ts'
+import { Gossip } from './gossip/gossip.ts'
 import { detectHardware } from './hardware/detect.ts'
 import { measureRates } from './hardware/measure.ts'
 import { Lifetime } from './lifetime.ts'
@@ -62,7 +65,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
 
   const hostOptions = { listen: options.listen, announce: options.announce ?? [], mdns: options.mdns ?? false }
   const bounds = { connections: limits.connections, streams: streamsPerConnection(limits) }
-  const host = await createNodeHost({ ...hostOptions, ...bounds, identity, scope, agent: AGENT })
+  const host = await createNodeHost({ ...hostOptions, ...bounds, identity, scope, agent: AGENT, now })
   lifetime.onStop(async () => await host.stop())
   signal.throwIfAborted()
   const addresses = (): string[] => host.getMultiaddrs().map(String)
@@ -73,8 +76,10 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const engineCounters = async (): ReturnType<typeof engine.counters> => await engine.counters()
   const metrics = new Metrics({ load, streamsOpen: () => admission.openStreams, engine: engineCounters }, clock)
 
+  const network = topicNetwork(host, scope)
   const advertiser = await Advertiser.start({
     dht: host.services.dht,
+    network,
     facts: {
       peerId: host.peerId,
       agent: AGENT,
@@ -91,6 +96,16 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   })
   lifetime.onStop(async () => await advertiser.stop())
 
+  const gossip = await Gossip.start({
+    host,
+    datastore: identity.datastore,
+    wantsRelays: scope === 'public' || options.listen.includes('/p2p-circuit'),
+    hasBootstrap: (options.bootstrap ?? []).length > 0 || hostOptions.mdns,
+    logger,
+    now
+  })
+  lifetime.onStop(async () => await gossip.stop())
+
   const dependencies = {
     engine,
     admission,
@@ -103,12 +118,13 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     now,
     clock,
     servedModel: () => ({ model: engine.model, status: engine.status, draining: draining() }),
-    card: () => advertiser.signed.bytes,
+    own: () => ({ card: advertiser.signed.bytes, load: load() }),
+    others: (peer: string) => gossip.others(peer),
     stopping: lifetime.stopping
   }
   const track = async (stream: Promise<void>): Promise<void> => await lifetime.track(stream)
   await registerProtocols(host, dependencies, { maxInboundStreams: bounds.streams, track })
-  watchNetwork(host, advertiser)
+  await watchNetwork(host, network, advertiser)
   lifetime.onStop(watchEngine(options, advertiser, events))
 
   if (options.metricsPort !== undefined) {
@@ -164,14 +180,15 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   }
 }
 
-/** Publishes the card again when the DHT gains a peer or the node gains an address. */
-function watchNetwork(host: Host, advertiser: Advertiser): void {
-  host.addEventListener('peer:identify', ({ detail: { protocols } }: CustomEvent<IdentifyResult>) => {
-    if (protocols.includes(KAD_PROTOCOL)) advertiser.peerGained()
+/** Reports new servers of the DHT and changed addresses to the advertiser. */
+async function watchNetwork(host: Host, network: TopicNetwork, advertiser: Advertiser): Promise<void> {
+  host.addEventListener('peer:identify', ({ detail }: CustomEvent<IdentifyResult>) => {
+    const { peerId, protocols, listenAddrs } = detail
+    if (protocols.includes(KAD_PROTOCOL)) advertiser.peerGained({ peerId, addresses: listenAddrs })
   })
   host.addEventListener('self:peer:update', () => advertiser.addressesChanged())
   // Some peers connect before these listeners are added: while the node measures its rates, or as the node's relays.
-  if (host.getPeers().length > 0) advertiser.peerGained()
+  for (const server of await network.servers()) advertiser.peerGained(server)
 }
 
 /** Withdraws the model when the engine failed for good, and reports why. */

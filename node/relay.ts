@@ -4,15 +4,18 @@ import type { Scope } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
 import { AGENT } from './agent.ts'
+import { Gossip } from './gossip/gossip.ts'
+import { Lifetime } from './lifetime.ts'
 import { RELAY_CONNECTIONS, RELAY_STREAMS } from './limits/limits.ts'
 import { keepBootstrapped } from './network/bootstrap.ts'
 import { openIdentity } from './network/identity.ts'
 import { dialDiscovered } from './network/lan.ts'
 import { createRelayHost } from './network/libp2p.ts'
+import { serveCards } from './serve/card.ts'
 
 export interface RelayOptions {
   /**
-   * The directory for the identity and the DHT records. Default: the relay keeps them in memory, with a new identity.
+   * The directory for the identity, the DHT records and the saved peers. Default: the relay keeps them in memory, with a new identity.
    */
   dataDirectory?: string
   /** Default: the key in the data directory. */
@@ -31,6 +34,8 @@ export interface RelayOptions {
   /** Finds peers on the LAN, and lets them find this relay. Default false. */
   mdns?: boolean
   logger: Logger
+  /** Milliseconds since the epoch. Default: the system clock. */
+  now?: () => number
 }
 
 export interface Relay {
@@ -46,26 +51,41 @@ export interface Relay {
  * @throws Error in one line, if the data directory is in use or the relay cannot listen on an address
  */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const { listen, announce = [], bootstrap = [], scope, mdns = false, logger } = options
-  const identity = await openIdentity(options)
-  const stopping = new AbortController()
+  const { listen, announce = [], bootstrap = [], scope, mdns = false, logger, now } = options
+  const lifetime = new Lifetime()
   try {
+    const identity = await openIdentity(options)
+    lifetime.onStop(identity.close)
     const bounds = { connections: RELAY_CONNECTIONS, streams: RELAY_STREAMS }
-    const host = await createRelayHost({ identity, listen, announce, scope, mdns, ...bounds, agent: AGENT })
-    if (mdns) dialDiscovered(host, { logger, signal: stopping.signal })
-    const bootstrapping = keepBootstrapped(host, { addresses: bootstrap, logger, signal: stopping.signal })
+    const host = await createRelayHost({ identity, listen, announce, scope, mdns, ...bounds, agent: AGENT, now })
+    lifetime.onStop(async () => await host.stop())
+    const hasBootstrap = bootstrap.length > 0 || mdns
+    const { datastore } = identity
+    const gossip = await Gossip.start({
+      host,
+      datastore,
+      wantsRelays: false,
+      hasBootstrap,
+      logger,
+      now: now ?? Date.now
+    })
+    lifetime.onStop(async () => await gossip.stop())
+    const others = (peer: string): Uint8Array[] => gossip.others(peer)
+    const clock = (): number => performance.now()
+    const track = async (stream: Promise<void>): Promise<void> => await lifetime.track(stream)
+    const streams = { maxInboundStreams: RELAY_STREAMS, track }
+    await serveCards(host, { others, logger, clock, stopping: lifetime.stopping }, streams)
+    const joining = { addresses: bootstrap, logger, signal: lifetime.stopping }
+    if (mdns) dialDiscovered(host, joining)
+    const bootstrapping = keepBootstrapped(host, joining)
+    lifetime.onStop(async () => await bootstrapping)
     return {
       peerId: host.peerId,
       addresses: () => host.getMultiaddrs().map(String),
-      stop: async () => {
-        stopping.abort()
-        await bootstrapping
-        await host.stop()
-        await identity.close()
-      }
+      stop: async () => await lifetime.stop()
     }
   } catch (error) {
-    await identity.close()
+    await lifetime.stop()
     throw error
   }
 }

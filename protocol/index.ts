@@ -22,13 +22,15 @@ export {
   encodeKadRequest,
   sample,
   type KadPeer,
-  type KadReply
+  type KadReply,
+  type KadRequest
 } from './kad/message.ts'
 export { addProvider, askKad, type KadHost } from './kad/rpc.ts'
 export { kadId, kadTarget, randomShards, shardCid, shardOf, topicText, type Topic } from './kad/topics.ts'
 export { walk, type ClosestPeer, type WalkOptions } from './kad/walk.ts'
 export * from './records/card.ts'
 export * from './records/clock-skew.ts'
+export { CardSet, type CardSetEntry, type CardSetOptions, type SampleOptions } from './records/card-set.ts'
 export * from './records/dht.ts'
 export * from './records/receipt.ts'
 export * from './sampler/index.ts'

@@ -2,7 +2,7 @@
  * Asks peers for their cards. Lookups share it, so no peer is asked twice at the same time, and a peer that did not
  * answer one lookup is asked last by the next.
  */
-import { ClockComparison, openCard, PotluckError, type Card } from '@potluck/protocol'
+import { ClockComparison, PotluckError, type Card, type openCard } from '@potluck/protocol'
 import { LRUCache } from 'lru-cache'
 
 import type { Clock } from '../base/clock.ts'

@@ -59,7 +59,8 @@ export class EntryReport {
   error(entrances: Entrances): PotluckError | undefined {
     const usable = [...this.#dht.values()].includes('ok')
     if (usable) return undefined
-    if (this.#connected.size === 0) return [...this.#cards.values()].includes('ok') ? undefined : this.#noEntry(entrances)
+    if (this.#connected.size === 0)
+      return [...this.#cards.values()].includes('ok') ? undefined : this.#noEntry(entrances)
     const connected = [...this.#connected].map(([peer, address]) => ({
       address,
       card: this.#cards.get(peer) ?? 'unreachable',
@@ -77,7 +78,9 @@ export class EntryReport {
       )
     }
     if (connected.some(({ card, dht }) => card === 'closed' || dht === 'closed')) return full(addresses(connected))
-    return noProviders(`connected to ${addresses(connected)}, but it did not answer; try again, or give another address`)
+    return noProviders(
+      `connected to ${addresses(connected)}, but it did not answer; try again, or give another address`
+    )
   }
 
   #noEntry({ bootstrap: hasBootstrap, lan, saved }: Entrances): PotluckError {

@@ -54,8 +54,9 @@ export class LookupRun {
   readonly #context: LookupContext
   readonly #candidates: Candidates
   readonly #report = new EntryReport()
-  /** Servers with which the next walk can begin, by peer id. */
+  /** Servers with which the first search can begin, and entry peers, which later ones need too. By peer id. */
   readonly #servers = new Map<string, KadPeer>()
+  readonly #entered = new Map<string, KadPeer>()
   readonly #unreachable: Dialable[] = []
   #changed = Promise.withResolvers<void>()
   /** Peers that were asked and are neither answered nor slow: all, and those that provider records name. */
@@ -129,7 +130,10 @@ export class LookupRun {
     const first = used.slice(0, MAX_PROVIDERS / 2)
     const share = MAX_PROVIDERS / 2 - first.length
     const listed = others.map(({ card }) => dialable(card))
-    this.#candidates.add('known', first.map(({ card }) => dialable(card)))
+    this.#candidates.add(
+      'known',
+      first.map(({ card }) => dialable(card))
+    )
     this.#candidates.add('known', listed.slice(0, share))
     this.#candidates.add('named', listed.slice(share))
   }
@@ -156,14 +160,14 @@ export class LookupRun {
     if ('peerId' in entry) {
       const peer = { peerId: entry.peerId, addresses: [] }
       this.#candidates.add('known', [peer])
-      this.#servers.set(entry.peerId.toString(), peer)
+      this.#entered.set(entry.peerId.toString(), peer)
     }
     this.#changed.resolve()
   }
 
   #addServer(server: KadPeer): void {
     const peer = server.peerId.toString()
-    if (!this.#searched && this.#servers.size < MAX_START_SERVERS) this.#servers.set(peer, server)
+    if (this.#servers.size < MAX_START_SERVERS) this.#servers.set(peer, server)
   }
 
   /** Fills the free places. */
@@ -242,8 +246,8 @@ export class LookupRun {
   #searchNext(signal: AbortSignal): void {
     if (this.#searching || this.#searches >= MAX_SEARCHES) return
     const { topics, network, clock, random } = this.#context
-    const start = [...this.#servers].flatMap(([peer, server]) => (this.#report.askedDht(peer) ? [] : [server]))
-    this.#servers.clear()
+    const servers = new Map([...(this.#searched ? [] : this.#servers), ...this.#entered])
+    const start = [...servers].flatMap(([peer, server]) => (this.#report.askedDht(peer) ? [] : [server]))
     if (start.length === 0) return
     this.#searching = true
     this.#searches++
@@ -292,7 +296,9 @@ export class LookupRun {
   }
 
   #idle(): boolean {
-    return this.#running === 0 && this.#enteringEnded && !this.#searching
+    // The LAN can stay silent for seconds. Saved peers may have joined the network meanwhile.
+    const joined = !this.#context.network.entrances.bootstrap && this.#searched && this.#found.size > 0
+    return this.#running === 0 && (this.#enteringEnded || joined) && !this.#searching
   }
 
   #enough(): boolean {

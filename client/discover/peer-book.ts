@@ -74,6 +74,7 @@ export class PeerBook {
   readonly #options: PeerBookOptions
   /** By peer id. The peer that was seen least recently first. */
   readonly #entries = new Map<string, Entry>()
+  #closed = false
 
   constructor(options: PeerBookOptions) {
     this.#options = options
@@ -130,6 +131,7 @@ export class PeerBook {
 
   close(): void {
     this.#guard(() => this.#options.store.close())
+    this.#closed = true
   }
 
   #put(entry: Entry): void {
@@ -155,6 +157,8 @@ export class PeerBook {
   }
 
   #guard(use: () => void): void {
+    // A peer can answer in the moment in which the client stops.
+    if (this.#closed) return
     try {
       use()
     } catch (error) {

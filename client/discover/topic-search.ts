@@ -64,7 +64,9 @@ export class TopicSearch {
     const shards = await Promise.all(
       depths.map(async (depth) => ({ depth, shard: await this.#depth(topic, depth, options) }))
     )
-    const [best] = shards.filter(({ shard }) => shard.population > 0).sort((a, b) => b.shard.population - a.shard.population)
+    const [best] = shards
+      .filter(({ shard }) => shard.population > 0)
+      .sort((a, b) => b.shard.population - a.shard.population)
     if (best === undefined) this.#depths.delete(topicText(topic))
     else await this.#found(topic, best.depth, best.shard, options)
     return true

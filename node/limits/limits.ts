@@ -121,6 +121,12 @@ export const INITIAL_SERVICE_MS = 5_000
  * Weight of the newest answer in the moving average of service times. The last twelve answers have most of the weight.
  */
 export const SERVICE_TIME_WEIGHT = 0.15
+/**
+ * Replies to one peer that contain cards of other nodes: 8 in a burst, then one in two minutes. Later replies contain
+ * only the node's own card. A new client asks once or twice, and such a reply is about 8 KiB for a request without any
+ * bytes.
+ */
+export const OTHERS_RATE_LIMIT: { capacity: number; perSecond: number } = { capacity: 8, perSecond: 1 / 120 }
 /** The pause that a node asks of a caller while its engine restarts. A model in the page cache loads in this time. */
 export const RESTART_RETRY_MS = 2_000
 
@@ -154,11 +160,10 @@ export const INBOUND_CONNECTIONS: Record<Scope, { perSecond: number; pending: nu
 }
 
 /**
- * The most DHT entries that a peer stores. A card has at most 16 KiB, usually about 1 KiB, and a provider record has
- * 100 bytes. The DHT spreads twenty copies of each entry over all peers. So these limits are enough for 50,000 nodes.
+ * The most cards of other peers that a peer stores: up to 16 KiB each, usually about 1 KiB. The DHT keeps twenty copies
+ * of each card, spread over its servers, so this is enough for a network of 200 nodes for each server.
  */
 export const MAX_STORED_CARDS = 4_096
-export const MAX_STORED_PROVIDERS = 65_536
 
 /**
  * A node closes a connection if a ping takes longer than this. A ping can wait behind a full window of an answer, which
@@ -177,6 +182,46 @@ export const BOOTSTRAP_RETRY_MS: { first: number; last: number } = { first: 500,
  * With this many connections the DHT needs no bootstrap peer. The node then does not dial a lost bootstrap peer again.
  */
 export const ENOUGH_CONNECTIONS = 16
+
+/** A node that knows this many live nodes rarely dials another one. A client gets 8 of them in a card reply. */
+export const ENOUGH_LIVE_NODES = 24
+/** Timeout of a question for a card, with the dial. */
+export const GOSSIP_TIMEOUT_MS = 5_000
+/** Saved peers that a node without connections dials at once. */
+export const REJOIN_DIALS = 6
+/**
+ * - `tickMs`: how often a node looks whether it must do something. A node without connections waits this long for its
+ *   bootstrap peers.
+ * - `askMs`: pause between questions to peers that connected at the same time.
+ * - `meetMs`: pause between dials of unknown nodes, while the node knows too few.
+ * - `mixMs`: the same while it knows enough. A dial, its handshakes and the reply take about 15 KB.
+ * - `retryMs`: pause before a connected peer is asked again, while the node knows too few.
+ * - `againMs`: the same for a relay, while the node knows enough. A node is asked when it has signed its next card.
+ * - `saveMs`: how often the saved peers are written.
+ * - `rejoinMs`: pause between attempts without any connection. It doubles.
+ */
+export const GOSSIP_TIMES: {
+  tickMs: number
+  askMs: number
+  meetMs: number
+  mixMs: number
+  retryMs: number
+  againMs: number
+  saveMs: number
+  rejoinMs: { first: number; last: number }
+} = {
+  tickMs: 5_000,
+  askMs: 200,
+  meetMs: 10_000,
+  mixMs: 10 * 60_000,
+  retryMs: 10 * 60_000,
+  againMs: 60 * 60_000,
+  saveMs: 5 * 60_000,
+  rejoinMs: { first: 10_000, last: 5 * 60_000 }
+}
+/** Saved nodes and relays. About 1 KB for each, and a node needs one that is still there. */
+export const MAX_SAVED_NODES = 64
+export const MAX_SAVED_RELAYS = 16
 
 /**
  * Delay from the start of a peer until it searches the DHT for its neighbours (Kademlia's self query). All other
@@ -198,11 +243,6 @@ export const PUBLISH_TIMEOUT_MS = 60_000
 export const WITHDRAW_TIMEOUT_MS = 3_000
 /** How long a tombstone is valid: longer than clients cache a card. */
 export const TOMBSTONE_TTL_MS: number = 10 * 60 * 1000
-/**
- * Time between two publications of the provider records. They are valid for 48 h, but the peers that store them leave.
- */
-export const PROVIDE_INTERVAL_MS: number = 12 * 60 * 60 * 1000
-
 /** Time for measuring the engine's rates when a node starts. */
 export const MEASURE_MS = 1_500
 /** The most whole runs of that measurement. */

@@ -1,9 +1,9 @@
 /**
  * A datastore that limits the number of entries that other peers store.
  *
- * kad-dht keeps every valid record and provider record for two days. Key pairs cost nothing, so an attacker could fill
- * the memory or disk of every node. At its limit, this datastore deletes the entry that was written least recently. The
- * deleted entry may be honest, but its owner publishes it again. A node with a full disk would fail.
+ * kad-dht keeps every valid record for two days. Key pairs cost nothing, so an attacker could fill the memory or disk of
+ * every node. At its limit, this datastore deletes the entry that was written least recently. The deleted entry may be
+ * honest, but its owner publishes it again. A node with a full disk would fail.
  */
 import { BaseDatastore } from 'datastore-core'
 import { Key, type Datastore, type KeyQuery, type Query } from 'interface-datastore'

@@ -9,7 +9,7 @@ import { MemoryDatastore } from 'datastore-core'
 import { LevelDatastore } from 'datastore-level'
 import type { Datastore } from 'interface-datastore'
 
-import { MAX_STORED_CARDS, MAX_STORED_PROVIDERS } from '../limits/limits.ts'
+import { MAX_STORED_CARDS } from '../limits/limits.ts'
 import { BoundedDatastore } from './bounded-datastore.ts'
 
 export interface Identity {
@@ -25,8 +25,10 @@ export interface IdentityOptions {
   privateKey?: PrivateKey | undefined
 }
 
-/** The keys under which kad-dht stores the records of other peers. */
-const BOUNDS = { '/dht/record/': MAX_STORED_CARDS, '/dht/provider/': MAX_STORED_PROVIDERS }
+/** The keys under which kad-dht stores the cards of other peers. */
+const BOUNDS = { '/dht/record/': MAX_STORED_CARDS }
+/** The keys under which earlier versions stored provider records. kad-dht would publish the node's own ones again. */
+const OLD_PROVIDERS = '/dht/provider/'
 
 /**
  * Opens the data directory and locks it for this process.
@@ -52,6 +54,7 @@ export async function openIdentity({ dataDirectory, privateKey }: IdentityOption
   const close = async (): Promise<void> => await level.close()
   try {
     const key = privateKey ?? (await loadOrCreateSelfKey(level))
+    for await (const row of level.queryKeys({ prefix: OLD_PROVIDERS })) await level.delete(row)
     return { privateKey: key, datastore: await BoundedDatastore.open(level, BOUNDS), close }
   } catch (error) {
     await close()

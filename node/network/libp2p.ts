@@ -26,6 +26,8 @@ import {
   RELAYED_BYTES,
   RELAYED_DURATION_MS
 } from '../limits/limits.ts'
+import { useProviderStore } from '../dht/provider-handlers.ts'
+import { ProviderStore } from '../dht/provider-store.ts'
 import type { Identity } from './identity.ts'
 import { ownAddresses } from './own-addresses.ts'
 
@@ -34,6 +36,8 @@ export interface HostServices extends ServiceMap {
   identifyPush: IdentifyPush
   ping: Ping
   dht: KadDHT
+  /** The provider records that the host stores as a DHT server. */
+  providers: ProviderStore
 }
 
 export type Host = Libp2p<HostServices>
@@ -55,6 +59,8 @@ export interface HostOptions {
   streams: number
   /** "potluck/0.1.0", for identify. */
   agent: string
+  /** Milliseconds since the epoch. Default: the system clock. */
+  now?: (() => number) | undefined
 }
 
 /** Starts the host of a node. */
@@ -133,6 +139,7 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
     services: role.services,
     start: false
   })
+  useProviderStore(host, { store: host.services.providers, scope })
   try {
     await host.start()
   } catch (cause) {
@@ -148,11 +155,12 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
 
 type Services = NonNullable<Libp2pOptions<HostServices>['services']>
 
-function services({ scope }: HostOptions, kad: { clientMode?: boolean } = {}): Services {
+function services({ scope, now = Date.now }: HostOptions, kad: { clientMode?: boolean } = {}): Services {
   return {
     identify: identify(),
     identifyPush: identifyPush(),
     ping: ping(),
-    dht: kadDHT({ ...kadOptions({ scope, ...kad }), initialQuerySelfInterval: FIRST_SELF_QUERY_MS })
+    dht: kadDHT({ ...kadOptions({ scope, ...kad }), initialQuerySelfInterval: FIRST_SELF_QUERY_MS }),
+    providers: () => new ProviderStore({ now, random: Math.random })
   }
 }

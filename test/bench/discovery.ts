@@ -1,17 +1,18 @@
 /**
- * How long a client that knows only one relay address needs to its first token, in a network of 20 nodes. Each node is
- * a process with its own engine. A cold client is a new libp2p node, and its time includes its creation. A warm client
- * has already received an answer.
+ * How long a client that knows only one relay address needs to its first token and to a list of all nodes, in a network
+ * of 20 nodes. Each node is a process with its own engine. A cold client is a new libp2p node, and its time includes its
+ * creation. A warm client has already received an answer.
+ *
+ * `--dead N` adds N provider records of each kind of dead node. `--records` measures one request for provider records.
  */
 import { parseArgs } from 'node:util'
 import { createClient, type Client } from '@potluck/client'
 import { anyNodeCid, type ChatMessage } from '@potluck/protocol'
-import { createNetwork } from '../../client/network/create.ts'
-import type { Network } from '../../client/network/network.ts'
-import { nodePlatform } from '../../client/platform/node.ts'
 import { crumb } from '../../node/models/crumb.ts'
-import { startFleet } from '../../scripts/testnet/fleet.ts'
+import { startFleet, type Fleet } from '../../scripts/testnet/fleet.ts'
 import type { NodeSpec } from '../../scripts/testnet/messages.ts'
+import { lookupCost } from './discovery/lookup-cost.ts'
+import { DEAD_KINDS, deadAddresses, publish, type DeadKind } from './discovery/records.ts'
 import { startBenchEngine } from './engine.ts'
 import { throughEngine, throughNetwork } from './first-token.ts'
 import { median, type BenchContext } from './report.ts'
@@ -22,8 +23,19 @@ const CLIENTS = 10
 /** Requests of each client after its first answer. */
 const WARM_REQUESTS = 5
 
-export async function run({ args, signal, report, note }: BenchContext): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { nodes: { type: 'string', default: NODES } } })
+export async function run(context: BenchContext): Promise<void> {
+  const { values } = parseArgs({
+    args: [...context.args],
+    options: {
+      nodes: { type: 'string', default: NODES },
+      dead: { type: 'string', default: '0' },
+      kind: { type: 'string', multiple: true, default: [...DEAD_KINDS] },
+      storers: { type: 'string' },
+      records: { type: 'string', multiple: true }
+    }
+  })
+  if (values.records !== undefined) return await lookupCost(values.records.map(Number), context)
+  const { signal, report, note } = context
   const count = Number(values.nodes)
   note(`Starting a relay and ${count} nodes.`)
   const nodes: NodeSpec[] = Array.from({ length: count }, (_, index) => ({
@@ -33,21 +45,40 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
     slots: 1
   }))
   const fleet = await startFleet({ nodes, signal })
+  const [relay = ''] = fleet.relay.addresses
+  const dead = await deadAddresses(relay)
   try {
+    const storers = storersOf(fleet).slice(0, values.storers === undefined ? undefined : Number(values.storers))
+    for (const kind of values.kind.map(parseKind)) {
+      if (values.dead === '0') continue
+      note(`Publishing ${values.dead} records (${kind}) at ${storers.length} storers.`)
+      await publish({ key: anyNodeCid(), address: dead.of(kind), count: Number(values.dead), storers, signal })
+    }
     const options = { bootstrap: [...fleet.relay.addresses], scope: 'local', mdns: false } as const
     const samples = new Samples()
     for (let index = 0; index < CLIENTS; index++) {
       note(`Client ${index + 1} of ${CLIENTS}.`)
       signal.throwIfAborted()
-      await findProviders(() => createNetwork(options, nodePlatform), count, { samples, signal })
-      await findCards(() => createClient(options), { samples, signal })
+      await listNodes(() => createClient(options), count, { samples, signal })
       await firstTokens(() => createClient(options), { samples, signal })
     }
     await engineAlone({ samples, signal })
     samples.report(report)
   } finally {
+    dead.close()
     await fleet.stop()
   }
+}
+
+/** Every peer of a small network stores every record. */
+function storersOf({ relay, nodes }: Fleet): string[] {
+  return [relay, ...nodes].flatMap(({ addresses }) => addresses.slice(0, 1))
+}
+
+function parseKind(text: string): DeadKind {
+  const kind = DEAD_KINDS.find((one) => one === text)
+  if (kind === undefined) throw new Error(`There is no kind "${text}"; expected ${DEAD_KINDS.join(', ')}.`)
+  return kind
 }
 
 type Case = 'cold' | 'warm' | 'engine'
@@ -65,6 +96,8 @@ class Samples {
       const [kind = '', metric = ''] = key.split(' ')
       const unit = metric.endsWith('_ms') ? 'ms' : 'nodes'
       report({ case: kind, metric, value: median(values), unit, n: values.length })
+      if (kind === 'cold')
+        report({ case: kind, metric: `${metric}_max`, value: Math.max(...values), unit, n: values.length })
     }
     const own = median(this.#values.get('engine first_token_ms') ?? [])
     for (const kind of ['cold', 'warm'] satisfies Case[]) {
@@ -79,42 +112,23 @@ interface Measurement {
   signal: AbortSignal
 }
 
-/** Searches the DHT until it has found every node. A search that finds fewer nodes counts too; `providers` shows it. */
-async function findProviders(
-  create: () => Promise<Network>,
+/** Measures the time until the first verified card, until the list has every node, and until the list ends. */
+async function listNodes(
+  create: () => Promise<Client>,
   count: number,
   { samples, signal }: Measurement
 ): Promise<void> {
-  let begin = performance.now()
-  const network = await create()
-  try {
-    for (const kind of ['cold', 'warm'] satisfies Case[]) {
-      const found = new Set<string>()
-      for await (const { peerId, via } of network.providers(anyNodeCid(), signal)) {
-        if (via === 'dht') found.add(peerId.toString())
-        if (found.size === count) break
-      }
-      samples.add(kind, 'providers_ms', performance.now() - begin)
-      samples.add(kind, 'providers', found.size)
-      begin = performance.now()
-    }
-  } finally {
-    await network.stop()
-  }
-}
-
-/** Measures the time until the first verified card. */
-async function findCards(create: () => Promise<Client>, { samples, signal }: Measurement): Promise<void> {
-  let begin = performance.now()
+  const begin = performance.now()
   const client = await create()
   try {
-    for (const kind of ['cold', 'warm'] satisfies Case[]) {
-      let first: number | undefined
-      for await (const _ of client.nodes({ signal })) first ??= performance.now() - begin
-      if (first === undefined) throw new Error('The client found no card.')
-      samples.add(kind, 'card_ms', first)
-      begin = performance.now()
+    let listed = 0
+    for await (const _ of client.nodes({ signal })) {
+      listed++
+      if (listed === 1) samples.add('cold', 'card_ms', performance.now() - begin)
+      if (listed === count) samples.add('cold', 'all_listed_ms', performance.now() - begin)
     }
+    samples.add('cold', 'list_ends_ms', performance.now() - begin)
+    samples.add('cold', 'listed', listed)
   } finally {
     await client.stop()
   }

@@ -32,8 +32,8 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     load: () => import('./cancel.ts')
   },
   discovery: {
-    args: '[--nodes N]',
-    help: 'time from one relay address to providers, a card and a first token, among 20 node processes',
+    args: '[--nodes N] [--dead N] [--kind refusing|swallowing|expired] [--storers N] | --records N',
+    help: 'time from one relay address to a card, a first token and all of 20 nodes, beside dead records; cost of a lookup',
     load: () => import('./discovery.ts')
   },
   audit: {

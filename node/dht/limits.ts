@@ -1,0 +1,38 @@
+/** Limits of the provider records that this peer stores for others, with their reasons. Sizes are in bytes. */
+import { MAX_CARD_MODELS } from '@potluck/protocol'
+
+export interface ProviderLimits {
+  /** Records of all keys. */
+  records: number
+  /** Bytes of the addresses in all records. */
+  addressBytes: number
+  /** Records of one key. */
+  perKey: number
+  /** Keys under which one peer has a record. */
+  perPeer: number
+  /** Records of one key from one public subnet. */
+  perSubnet: number
+}
+
+export const PROVIDER_LIMITS: ProviderLimits = {
+  /**
+   * A node publishes about 6 records, each at 20 peers. A network of 50,000 nodes, of which 5,000 are DHT servers,
+   * needs 1,200 records at each server. A young network with a single relay can have 5,000 nodes.
+   */
+  records: 32_768,
+  /** A record with four addresses has about 300 bytes. An attacker can send records of 4 KiB. */
+  addressBytes: 32 * 1024 * 1024,
+  /** Nodes split a shard at 48 records. The limit leaves room for shards that grow faster than nodes publish again. */
+  perKey: 4_096,
+  /** All nodes, and a digest and a name for each model, at two depths. Twice, because old depths expire slowly. */
+  perPeer: 4 * (1 + 2 * MAX_CARD_MODELS),
+  /**
+   * A person with one /24 or /48 can create any number of peers. With 16 records such a person has at most 16 of the 64
+   * places in a reply, and cannot make the nodes split a shard. A household has fewer nodes. A data center can have
+   * more: each of its nodes is then in the records of some of the 20 storers.
+   */
+  perSubnet: 16
+}
+
+/** Providers in a message that this peer looks at. An honest message has one, which is its sender. */
+export const MAX_PROVIDERS_IN_MESSAGE = 4
