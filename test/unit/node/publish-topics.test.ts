@@ -1,0 +1,327 @@
+/** At which depths nodes publish, and when: the product's publisher and store over servers in memory, on a virtual clock. */
+import { peerIdFromMultihash } from '@libp2p/peer-id'
+import type { PeerId } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import {
+  KAD_K,
+  kadId,
+  MERGE_AT,
+  PROVIDER_SAMPLE,
+  PROVIDER_TTL_MS,
+  SPLIT_AT,
+  shardCid,
+  shardOf,
+  type KadPeer,
+  type Topic
+} from '@potluck/protocol'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { create as createMultihash } from 'multiformats/hashes/digest'
+import { compare } from 'uint8arrays/compare'
+import { xor } from 'uint8arrays/xor'
+import { describe, expect, test, vi } from 'vitest'
+
+import { KeepTopics } from '../../../node/advertise/keep-topics.ts'
+import { TopicPublisher, type TopicNetwork, type TopicResult } from '../../../node/advertise/publish-topics.ts'
+import { ProviderStore } from '../../../node/dht/provider-store.ts'
+import { seeded } from '../../seeded.ts'
+
+const NODES: Topic = { kind: 'nodes' }
+const ADDRESS = multiaddr('/ip4/127.0.0.1/tcp/4001')
+const never = new AbortController().signal
+
+function peer(name: string): PeerId {
+  return peerIdFromMultihash(createMultihash(0x12, sha256(new TextEncoder().encode(name))))
+}
+
+/** DHT servers that all know each other. */
+class Servers {
+  clock = 1_000_000
+  readonly random = seeded(3)
+  readonly stores = new Map<string, ProviderStore>()
+  readonly messages = { asked: 0, added: [] as string[] }
+  readonly #peers: { peer: KadPeer; id: Uint8Array }[] = []
+  readonly #nearest = new Map<string, KadPeer[]>()
+
+  constructor(count: number) {
+    for (let index = 0; index < count; index++) this.start(`server ${index}`)
+  }
+
+  /** Starts a server, or starts it again with an empty memory. */
+  start(name: string): KadPeer {
+    const server = { peerId: peer(name), addresses: [] }
+    const id = server.peerId.toString()
+    if (!this.stores.has(id)) this.#peers.push({ peer: server, id: kadId(server.peerId) })
+    this.#nearest.clear()
+    this.stores.set(id, new ProviderStore({ now: () => this.clock, random: this.random }))
+    return server
+  }
+
+  network(self: PeerId): TopicNetwork {
+    return {
+      servers: async () => this.#peers.slice(0, 3).map((one) => one.peer),
+      ask: async (server, { request, key }) => {
+        this.messages.asked++
+        const closer = this.#closest(sha256(key.multihash.bytes))
+        const providers = request === 'find_node' ? [] : this.#store(server).sample(key.toString(), PROVIDER_SAMPLE)
+        return { closer, providers: providers.map(({ peerId }) => ({ peerId, addresses: [ADDRESS] })) }
+      },
+      add: async (server, key) => {
+        this.messages.added.push(server.peerId.toString())
+        this.#store(server).add(key.toString(), self, [ADDRESS.bytes], undefined)
+      },
+      keep: () => {},
+      sleep: async (_, signal) => {
+        await new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+        })
+      },
+      random: this.random
+    }
+  }
+
+  /** The providers that a client finds in one shard at the closest server. */
+  found(topic: Topic, prefix: string): string[] {
+    const cid = shardCid(topic, prefix)
+    const [closest] = this.#closest(sha256(cid.multihash.bytes))
+    return this.#store(closest!)
+      .sample(cid.toString(), 1_000)
+      .map(({ peerId }) => peerId.toString())
+  }
+
+  #store(server: KadPeer): ProviderStore {
+    return this.stores.get(server.peerId.toString())!
+  }
+
+  #closest(target: Uint8Array): KadPeer[] {
+    const name = target.toString()
+    const closest = this.#nearest.get(name) ?? this.#compare(target)
+    this.#nearest.set(name, closest)
+    return closest
+  }
+
+  #compare(target: Uint8Array): KadPeer[] {
+    return this.#peers
+      .map((one) => ({ one, distance: xor(one.id, target) }))
+      .toSorted((a, b) => compare(a.distance, b.distance))
+      .slice(0, KAD_K)
+      .map(({ one }) => one.peer)
+  }
+}
+
+describe('nodes that publish the same topic', () => {
+  test('spread over shards that hold between a few and 64 nodes, and every node is in its shard', async () => {
+    const servers = new Servers(40)
+    const nodes = Array.from({ length: 200 }, (_, index) => {
+      const peerId = peer(`node ${index}`)
+      return { peerId, publisher: new TopicPublisher(peerId, servers.network(peerId)) }
+    })
+    for (let round = 0; round < 4; round++) {
+      for (const { publisher } of nodes) await publisher.publish([NODES], never)
+      servers.clock += PROVIDER_TTL_MS / 2
+    }
+    const depths = nodes.map(({ publisher }) => publisher.depthOf(NODES)!)
+    expect(Math.min(...depths)).toBeGreaterThanOrEqual(2)
+    expect(Math.max(...depths)).toBeLessThanOrEqual(4)
+    for (const [index, { peerId }] of nodes.entries()) {
+      const found = servers.found(NODES, shardOf(peerId, depths[index]!))
+      expect(found).toContain(peerId.toString())
+      expect(found.length).toBeGreaterThan(MERGE_AT)
+      expect(found.length).toBeLessThanOrEqual(PROVIDER_SAMPLE)
+    }
+    // A node that joins later finds the depth of the others at once.
+    const late = peer('late')
+    const publisher = new TopicPublisher(late, servers.network(late))
+    await publisher.publish([NODES], never)
+    expect(publisher.depthOf(NODES)).toBeGreaterThanOrEqual(2)
+    // Few nodes are left: within some hours they share one shard again.
+    for (let round = 0; round < 6; round++) {
+      for (const one of nodes.slice(0, 9)) await one.publisher.publish([NODES], never)
+      servers.clock += PROVIDER_TTL_MS / 2
+    }
+    expect(servers.found(NODES, '')).toHaveLength(9)
+  })
+
+  test('are not scattered by an attacker who fills the first shard', async () => {
+    const servers = new Servers(30)
+    const settled = Array.from({ length: 120 }, (_, index) => peer(`node ${index}`)).map(
+      (peerId) => new TopicPublisher(peerId, servers.network(peerId))
+    )
+    for (let round = 0; round < 4; round++) {
+      for (const publisher of settled) await publisher.publish([NODES], never)
+      servers.clock += PROVIDER_TTL_MS / 2
+    }
+    for (const store of servers.stores.values()) {
+      for (let index = 0; index < 500; index++) {
+        store.add(shardCid(NODES, '').toString(), peer(`fake ${index}`), [], undefined)
+      }
+    }
+    const late = peer('late')
+    const publisher = new TopicPublisher(late, servers.network(late))
+    await publisher.publish([NODES], never)
+    const neighbours = servers.found(NODES, shardOf(late, publisher.depthOf(NODES)!))
+    expect(neighbours.length).toBeGreaterThan(MERGE_AT)
+    expect(neighbours.length).toBeLessThanOrEqual(SPLIT_AT)
+  })
+})
+
+describe('a publisher', () => {
+  test('stores a rare topic at one key, at the 20 closest servers', async () => {
+    const servers = new Servers(60)
+    const publisher = new TopicPublisher(peer('self'), servers.network(peer('self')))
+    expect(await publisher.publish([NODES, { kind: 'name', name: 'rare' }], never)).toEqual({ storers: KAD_K })
+    expect(servers.messages.added).toHaveLength(2 * KAD_K)
+    expect(publisher.depthOf({ kind: 'name', name: 'rare' })).toBe(0)
+  })
+
+  test('stores its records at a new server only if the server is close to their keys', async () => {
+    const servers = new Servers(60)
+    const publisher = new TopicPublisher(peer('self'), servers.network(peer('self')))
+    await publisher.publish([NODES], never)
+    servers.messages.added.length = 0
+    let close = 0
+    for (let index = 0; index < 100; index++) close += await publisher.publishAt(servers.start(`new ${index}`), never)
+    expect(servers.messages.added).toHaveLength(close)
+    expect(close).toBeGreaterThan(5)
+    expect(close).toBeLessThan(60)
+  })
+
+  test('says why nobody can find the node', async () => {
+    const publisher = new TopicPublisher(peer('self'), new Servers(0).network(peer('self')))
+    expect(await publisher.publish([NODES], never)).toEqual({ storers: 0, failure: 'no DHT server is connected' })
+    const network = new Servers(2).network(peer('self'))
+    const refused = new TopicPublisher(peer('self'), { ...network, add: async () => Promise.reject(new Error('no')) })
+    const failure = 'no DHT server took the provider records'
+    expect(await refused.publish([NODES], never)).toEqual({ storers: 0, failure })
+  })
+})
+
+describe('the loop', () => {
+  interface Fixture {
+    servers: Servers
+    keep: KeepTopics
+    results: TopicResult[]
+    pass: (ms: number) => Promise<void>
+    topics: Topic[]
+  }
+
+  /** The loop on a virtual clock. `pass` lets time pass, one timer after the other. */
+  function start(servers: Servers): Fixture {
+    const results: TopicResult[] = []
+    const topics: Topic[] = [NODES]
+    const timers = new Set<{ at: number; fire: () => void }>()
+    const network: TopicNetwork = {
+      ...servers.network(peer('self')),
+      sleep: async (ms, signal) => {
+        await new Promise<void>((resolve, reject) => {
+          const timer = { at: servers.clock + ms, fire: resolve }
+          timers.add(timer)
+          signal.addEventListener(
+            'abort',
+            () => {
+              timers.delete(timer)
+              reject(signal.reason as Error)
+            },
+            { once: true }
+          )
+        })
+      }
+    }
+    const publisher = new TopicPublisher(peer('self'), network)
+    const options = { publisher, network, topics: () => topics, now: () => servers.clock }
+    const keep = new KeepTopics({ ...options, onResult: (result) => results.push(result) })
+    void keep.run(never)
+    const idle = async (): Promise<void> => {
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    const pass = async (ms: number): Promise<void> => {
+      const end = servers.clock + ms
+      for (;;) {
+        await idle()
+        const [next] = [...timers].toSorted((a, b) => a.at - b.at)
+        if (next === undefined || next.at > end) break
+        servers.clock = Math.max(servers.clock, next.at)
+        timers.delete(next)
+        next.fire()
+      }
+      servers.clock = end
+    }
+    return { servers, keep, results, pass, topics }
+  }
+
+  test('publishes when the node meets the first server, and renews before the records expire', async () => {
+    const servers = new Servers(30)
+    const { keep, results, pass } = start(servers)
+    await pass(1_000)
+    expect(results).toEqual([])
+    keep.gained(servers.start('server 0'))
+    await pass(1_000)
+    expect(results).toEqual([{ storers: KAD_K }])
+    for (let step = 0; step < 72 * 4; step++) {
+      await pass(15 * 60_000)
+      expect(servers.found(NODES, '')).toEqual([peer('self').toString()])
+    }
+    // 72 hours, with a publication every 48 to 60 minutes.
+    expect(results.length).toBeGreaterThan(70)
+    expect(results.length).toBeLessThan(92)
+  })
+
+  test('gives its records to a server that restarted without its memory, and publishes nothing else', async () => {
+    const servers = new Servers(1)
+    const { keep, results, pass } = start(servers)
+    keep.gained(servers.start('server 0'))
+    await pass(1_000)
+    for (let restart = 0; restart < 20; restart++) {
+      const restarted = servers.start('server 0')
+      expect(servers.found(NODES, '')).toEqual([])
+      keep.gained(restarted)
+      await pass(2_000)
+      expect(servers.found(NODES, '')).toEqual([peer('self').toString()])
+    }
+    expect(results).toHaveLength(1)
+  })
+
+  test('bounds its messages when an attacker connects servers', async () => {
+    const servers = new Servers(1)
+    const { keep, results, pass } = start(servers)
+    keep.gained(servers.start('server 0'))
+    await pass(1_000)
+    servers.messages.added.length = 0
+    for (let index = 0; index < 10_000; index++) keep.gained({ peerId: peer(`sybil ${index % 500}`), addresses: [] })
+    vi.spyOn(servers.stores, 'get').mockReturnValue(servers.stores.get(peer('server 0').toString()))
+    await pass(5 * 60_000)
+    expect(servers.messages.added.length).toBeLessThanOrEqual(64)
+    expect(results).toHaveLength(1)
+  })
+
+  test('tries again after a failure with growing pauses, and at once when it meets a server', async () => {
+    const servers = new Servers(0)
+    const { keep, results, pass } = start(servers)
+    await pass(60_000)
+    expect(results.length).toBeGreaterThan(3)
+    expect(results.length).toBeLessThan(8)
+    expect(results[0]!.failure).toBe('no DHT server is connected')
+    await pass(30 * 60_000)
+    const failed = results.length
+    keep.gained(servers.start('server 0'))
+    await pass(1_000)
+    expect(results.slice(failed)).toEqual([{ storers: 1 }])
+  })
+
+  test('follows the topics of the node, and a clock that is set back', async () => {
+    const servers = new Servers(5)
+    const { keep, results, pass, topics } = start(servers)
+    topics.length = 0
+    keep.gained(servers.start('server 0'))
+    await pass(1_000)
+    expect(results).toEqual([{ storers: 0 }])
+    topics.push(NODES)
+    keep.changed()
+    await pass(1_000)
+    expect(results.at(-1)).toEqual({ storers: 5 })
+    const before = results.length
+    servers.clock -= 24 * 3_600_000
+    keep.changed()
+    await pass(1_000)
+    expect(results.length).toBeGreaterThan(before)
+  })
+})
