@@ -181,8 +181,9 @@ export class Gossip {
   /** One connected peer after the other, at once. A peer that knows enough nodes already is not in a hurry. */
   #firstDelay(): number {
     const { now, random, times } = this.#options
-    this.#freeAt = Math.max(this.#freeAt + times.askMs, now())
-    return this.#freeAt - now() + (this.#knowsEnough() ? random() * times.meetMs : 0)
+    const at = now()
+    this.#freeAt = Math.max(this.#freeAt + times.askMs, at)
+    return this.#freeAt - at + (this.#knowsEnough() ? random() * times.meetMs : 0)
   }
 
   #askLater(peerId: PeerId, delayMs: number): void {

@@ -147,6 +147,11 @@ export const RELAYED_DURATION_MS: number = 2 * 60 * 60 * 1000
  * one of them fails.
  */
 export const RELAY_RESERVATIONS_WANTED = 2
+/**
+ * Pause between the walks in which a node searches the DHT for relays. It doubles. One walk finds about 20 peers and
+ * dials them.
+ */
+export const RELAY_SEARCH_PAUSE_MS: { first: number; last: number } = { first: 15_000, last: 10 * 60_000 }
 
 /**
  * `perSecond`: inbound connections per second from one address. All devices of a household share the address of their

@@ -4,7 +4,7 @@
  */
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
-import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import { identify, identifyPush, type Identify, type IdentifyPush } from '@libp2p/identify'
 import type { Libp2p, ServiceMap } from '@libp2p/interface'
 import { kadDHT, type KadDHT } from '@libp2p/kad-dht'
@@ -30,6 +30,7 @@ import { useProviderStore } from '../dht/provider-handlers.ts'
 import { ProviderStore } from '../dht/provider-store.ts'
 import type { Identity } from './identity.ts'
 import { ownAddresses } from './own-addresses.ts'
+import { patientRelayTransport } from './relay-search.ts'
 
 export interface HostServices extends ServiceMap {
   identify: Identify
@@ -71,7 +72,7 @@ export async function createNodeHost(options: HostOptions): Promise<Host> {
   return await createHost(options, {
     listen,
     transports: [
-      circuitRelayTransport({
+      patientRelayTransport({
         maxInboundStopStreams: options.streams,
         // libp2p would make one reservation at a time. If the owner names two relays by their addresses, it then
         // forgets the relay that waits, and the start never ends.
