@@ -125,7 +125,7 @@ class NetworkClient implements Client {
       network,
       random: Math.random,
       book,
-      clocks: new ClockComparison(SYSTEM_CLOCK.monotonic, options.onClockSkew)
+      clocks: new ClockComparison({ ...SYSTEM_CLOCK, onChange: options.onClockSkew })
     })
     this.#reputation = reputation
     this.#user = { localNode, trusted: new Set(trusted) }

@@ -37,10 +37,10 @@ export interface ClientOptions {
   /** The timeout of each phase of an attempt. Default `DEFAULT_TIMEOUTS`. */
   timeouts?: Partial<PhaseTimeouts>
   /**
-   * Called when the client finds that this machine's clock is wrong. Nodes and clients with a wrong clock refuse the
-   * cards of all others. `describeSkew` makes a sentence of it.
+   * Called when the client finds that this machine's clock is wrong, and with undefined when it is right again. A client
+   * with a wrong clock refuses the cards of all nodes. `describeSkew` describes the skew in a sentence.
    */
-  onClockSkew?: (skew: ClockSkew) => void
+  onClockSkew?: (skew: ClockSkew | undefined) => void
   /** Stops the client. */
   signal?: AbortSignal
 }

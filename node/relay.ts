@@ -1,6 +1,6 @@
 /** A relay: a bootstrap peer of the DHT, which also carries connections for nodes behind NAT. */
 import type { PeerId, PrivateKey } from '@libp2p/interface'
-import type { Scope } from '@potluck/protocol'
+import { ClockComparison, describeSkew, SET_THE_CLOCK, type Scope } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
 import { AGENT } from './agent.ts'
@@ -67,7 +67,14 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       wantsRelays: false,
       hasBootstrap,
       logger,
-      now: now ?? Date.now
+      now: now ?? Date.now,
+      clocks: new ClockComparison({
+        now: now ?? Date.now,
+        monotonic: () => performance.now(),
+        onChange: (skew) => {
+          if (skew !== undefined) logger.warn(`${describeSkew(skew)}. ${SET_THE_CLOCK}`)
+        }
+      })
     })
     lifetime.onStop(async () => await gossip.stop())
     const others = (peer: string): Uint8Array[] => gossip.others(peer)

@@ -52,7 +52,7 @@ export class Asker {
 
   constructor(options: AskerOptions) {
     this.#options = options
-    this.#clocks = options.clocks ?? new ClockComparison(options.clock.monotonic)
+    this.#clocks = options.clocks ?? new ClockComparison(options.clock)
   }
 
   /** Returns a node if its card is recent enough to use now. */
@@ -127,7 +127,7 @@ export class Asker {
       const answer = await withTimeLimit(limit, async (signal) => await network.askCard(peer, signal))
       const seenAt = clock.now()
       const { own, others } = answer.reply
-      const card = own === undefined ? undefined : await this.#clocks.observe(this.#open(own.card, seenAt, peer), seenAt)
+      const card = own === undefined ? undefined : await this.#clocks.observe(this.#open(own.card, seenAt, peer))
       const node =
         own === undefined || card === undefined
           ? undefined

@@ -80,8 +80,15 @@ export class Directory {
     this.#clock = clock
     this.#random = random
     this.#book = book ?? new PeerBook({ store: new MemoryPeerStore(), onStoreError: () => undefined, now: clock.now })
-    this.#clocks = clocks ?? new ClockComparison(clock.monotonic)
-    this.#asker = new Asker({ network, clock, book: this.#book, open, clocks: this.#clocks, stopped: this.#stopped.signal })
+    this.#clocks = clocks ?? new ClockComparison(clock)
+    this.#asker = new Asker({
+      network,
+      clock,
+      book: this.#book,
+      open,
+      clocks: this.#clocks,
+      stopped: this.#stopped.signal
+    })
   }
 
   /**
@@ -226,7 +233,9 @@ export class Directory {
       if (!(error instanceof PotluckError)) outcome.error = error as Error
     }
     if (this.#stopped.signal.aborted) outcome.error = new PotluckError('aborted', 'the client was stopped')
-    else if (lookup.peers.length === 0) outcome.error = (this.known().length === 0 ? clockFailure(this.#clocks) : undefined) ?? outcome.error ?? lookupRun?.failure()
+    else if (lookup.peers.length === 0)
+      outcome.error =
+        (this.known().length === 0 ? clockFailure(this.#clocks) : undefined) ?? outcome.error ?? lookupRun?.failure()
     lookup.outcome = outcome
     wake(lookup)
   }

@@ -53,43 +53,46 @@ export function estimateSkew(offsetsMs: readonly number[]): ClockSkew | undefine
   return behind || ahead ? { skewMs: freshest, peers } : undefined
 }
 
+export interface ClockComparisonOptions {
+  /** This machine's clock, milliseconds since the epoch. */
+  now: () => number
+  /** Milliseconds; never jumps. */
+  monotonic: () => number
+  /** Called when the comparison finds that the clock is wrong, and with undefined when it is right again. */
+  onChange?: ((skew: ClockSkew | undefined) => void) | undefined
+}
+
 export class ClockComparison {
-  readonly #monotonic: () => number
-  readonly #onSkew: (skew: ClockSkew) => void
+  readonly #options: ClockComparisonOptions
   /** By peer id, the oldest first. */
   readonly #peers = new Map<string, Comparison>()
   /** Wall clock minus monotonic clock. */
   #epoch: number | undefined
   #reported = false
 
-  /**
-   * @param monotonic milliseconds; never jumps
-   * @param onSkew called when the comparison first finds that the clock is wrong, and after each time that it was right
-   */
-  constructor(monotonic: () => number, onSkew: (skew: ClockSkew) => void = () => undefined) {
-    this.#monotonic = monotonic
-    this.#onSkew = onSkew
+  constructor(options: ClockComparisonOptions) {
+    this.#options = options
   }
 
-  /**
-   * Takes the result of `openCard` for a card that came directly from its node, and returns it unchanged.
-   *
-   * @param now this machine's clock at the receipt of the card, milliseconds since the epoch
-   */
-  async observe(opened: Promise<Card>, now: number): Promise<Card> {
+  /** Takes the result of `openCard` for a card that came directly from its node, and returns it unchanged. */
+  async observe(opened: Promise<Card>): Promise<Card> {
     try {
       const card = await opened
-      this.#add(card, now, false)
+      this.#add(card, false)
       return card
     } catch (error) {
-      if (error instanceof CardTimeError) this.#add(error.card, now, true)
+      if (error instanceof CardTimeError) this.#add(error.card, true)
       throw error
     }
   }
 
   /** Undefined: the clock is right, or it could not be compared with three peers. */
   skew(): ClockSkew | undefined {
-    return estimateSkew(this.#recent().map(({ offsetMs }) => offsetMs))
+    const skew = estimateSkew(this.#recent().map(({ offsetMs }) => offsetMs))
+    const wasReported = this.#reported
+    this.#reported = skew !== undefined
+    if (this.#reported !== wasReported) this.#options.onChange?.(skew)
+    return skew
   }
 
   /**
@@ -103,24 +106,28 @@ export class ClockComparison {
     return { skewMs: sorted[Math.floor(sorted.length / 2)] ?? 0, peers: sorted.length }
   }
 
-  #add({ peerId, sequence }: Card, now: number, refused: boolean): void {
-    const at = this.#monotonic()
-    const epoch = now - at
-    if (Math.abs(epoch - (this.#epoch ?? epoch)) > CLOCK_SET_MS) this.#peers.clear()
-    this.#epoch = epoch
+  #add({ peerId, sequence }: Card, refused: boolean): void {
+    this.#forgetIfSet()
     const peer = peerId.toString()
     this.#peers.delete(peer)
-    this.#peers.set(peer, { offsetMs: now - sequence, at, refused })
+    const { now, monotonic } = this.#options
+    this.#peers.set(peer, { offsetMs: now() - sequence, at: monotonic(), refused })
     const [oldest] = this.#peers.keys()
     if (this.#peers.size > MAX_PEERS && oldest !== undefined) this.#peers.delete(oldest)
-    const skew = this.skew()
-    if (skew !== undefined && !this.#reported) this.#onSkew(skew)
-    this.#reported = skew !== undefined
+    this.skew()
   }
 
   #recent(): Comparison[] {
-    const since = this.#monotonic() - KEPT_MS
+    this.#forgetIfSet()
+    const since = this.#options.monotonic() - KEPT_MS
     return [...this.#peers.values()].filter(({ at }) => at >= since)
+  }
+
+  /** Forgets all comparisons if this machine's clock was set since the last call. */
+  #forgetIfSet(): void {
+    const epoch = this.#options.now() - this.#options.monotonic()
+    if (Math.abs(epoch - (this.#epoch ?? epoch)) > CLOCK_SET_MS) this.#peers.clear()
+    this.#epoch = epoch
   }
 }
 
@@ -134,7 +141,8 @@ export function describeSkew({ skewMs, peers }: ClockSkew): string {
 
 /** Describes what `ClockComparison.refused` returns. */
 export function describeRefused({ skewMs, peers }: ClockSkew): string {
-  const nodes = peers === 1 ? 'one node was found, but its clock and' : `${peers} nodes were found, but their clocks and`
+  const nodes =
+    peers === 1 ? 'one node was found, but its clock and' : `${peers} nodes were found, but their clocks and`
   return `${nodes} this machine's clock differ by about ${span(skewMs)}`
 }
 
