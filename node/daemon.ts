@@ -66,7 +66,10 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     events.emit('event', { type: 'problem', ...problem })
   })
 
-  const identity = await openIdentity(options)
+  const identity = await openIdentity({
+    ...options,
+    onDiskError: (error) => problems.report('disk', error && `Warning: ${error}. The node continues without saving.`)
+  })
   lifetime.onStop(identity.close)
 
   const hostOptions = { listen: options.listen, announce: options.announce ?? [], mdns: options.mdns ?? false }

@@ -54,7 +54,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { listen, announce = [], bootstrap = [], scope, mdns = false, logger, now } = options
   const lifetime = new Lifetime()
   try {
-    const identity = await openIdentity(options)
+    const identity = await openIdentity({
+      ...options,
+      onDiskError: (error) => {
+        if (error !== undefined) logger.warn(`${error}; the relay continues without saving`)
+      }
+    })
     lifetime.onStop(identity.close)
     const bounds = { connections: RELAY_CONNECTIONS, streams: RELAY_STREAMS }
     const host = await createRelayHost({ identity, listen, announce, scope, mdns, ...bounds, agent: AGENT, now })
