@@ -62,7 +62,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const draining = (): boolean => drained !== undefined
 
   const problems = new Problems((problem) => {
-    logger.warn(problem, 'the owner must solve a problem')
+    logger.info(problem, 'the owner must solve a problem')
     events.emit('event', { type: 'problem', ...problem })
   })
 

@@ -23,6 +23,9 @@ export async function gateway(context: CommandContext): Promise<number> {
     try {
       const started = await start(client, context)
       announce(started, serving, context)
+      serving?.node.onEvent((event) => {
+        if (event.type === 'problem') logger.warn(event.message)
+      })
       await until(interrupted)
       if (!settings.json) printNote('Stopping.')
       await started.stop()

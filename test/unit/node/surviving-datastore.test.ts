@@ -20,7 +20,7 @@ class Disk extends MemoryDatastore {
 
   override delete(key: Key): void {
     if (this.full) throw new Error(FULL)
-    super.delete(key)
+    void super.delete(key)
   }
 }
 
