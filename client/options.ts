@@ -38,7 +38,7 @@ export interface ClientOptions {
   timeouts?: Partial<PhaseTimeouts>
   /**
    * Called when the client finds that this machine's clock is wrong, and with undefined when it is right again. A client
-   * with a wrong clock refuses the cards of all nodes. `describeSkew` describes the skew in a sentence.
+   * with a wrong clock refuses the cards of all nodes. `clockWarning` describes it in a sentence.
    */
   onClockSkew?: (skew: ClockSkew | undefined) => void
   /** Stops the client. */

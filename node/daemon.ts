@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 
 import type { IdentifyResult } from '@libp2p/interface'
-import { ClockComparison, describeSkew, KAD_PROTOCOL, SET_THE_CLOCK } from '@potluck/protocol'
+import { ClockComparison, clockWarning, KAD_PROTOCOL } from '@potluck/protocol'
 
 import { AbuseLog } from './admission/abuse-log.ts'
 import { AdmissionControl } from './admission/admission.ts'
@@ -112,7 +112,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const clocks = new ClockComparison({
     now,
     monotonic: clock,
-    onChange: (skew) => problems.report('clock', skew && `Warning: ${describeSkew(skew)}. ${SET_THE_CLOCK}.`)
+    onChange: (skew) => problems.report('clock', skew && clockWarning(skew))
   })
   const currentProblems = (): ReturnType<PotluckNode['problems']> => {
     clocks.skew()

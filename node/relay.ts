@@ -1,6 +1,6 @@
 /** A relay: a bootstrap peer of the DHT, which also carries connections for nodes behind NAT. */
 import type { PeerId, PrivateKey } from '@libp2p/interface'
-import { ClockComparison, describeSkew, SET_THE_CLOCK, type Scope } from '@potluck/protocol'
+import { ClockComparison, clockWarning, type Scope } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
 import { AGENT } from './agent.ts'
@@ -77,7 +77,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
         now: now ?? Date.now,
         monotonic: () => performance.now(),
         onChange: (skew) => {
-          if (skew !== undefined) logger.warn(`${describeSkew(skew)}. ${SET_THE_CLOCK}`)
+          if (skew !== undefined) logger.warn(clockWarning(skew))
         }
       })
     })

@@ -6,6 +6,6 @@ export function clockFailure(clocks: Pick<ClockComparison, 'skew' | 'refused'>):
   if (refused === undefined) return undefined
   const skew = clocks.skew()
   const cause = skew === undefined ? describeRefused(refused) : describeSkew(skew)
-  const remedy = skew === undefined ? `If this machine's clock is wrong: ${SET_THE_CLOCK}` : SET_THE_CLOCK
+  const remedy = skew === undefined ? `if this machine's clock is wrong, ${SET_THE_CLOCK}` : SET_THE_CLOCK
   return new PotluckError('no_providers', `no usable node was found: ${cause}`, { remedy })
 }

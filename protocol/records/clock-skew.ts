@@ -132,11 +132,16 @@ export class ClockComparison {
 }
 
 /** What the user can do about a wrong clock. */
-export const SET_THE_CLOCK = 'Set the clock (for example with: timedatectl set-ntp true)'
+export const SET_THE_CLOCK = 'set the clock (for example with: timedatectl set-ntp true)'
 
 /** "this machine's clock is about 3 hours behind (compared with 5 peers)" */
 export function describeSkew({ skewMs, peers }: ClockSkew): string {
   return `this machine's clock is about ${span(skewMs)} ${skewMs < 0 ? 'behind' : 'ahead'} (compared with ${peers} peers)`
+}
+
+/** The warning for the owner of a machine with a wrong clock. */
+export function clockWarning(skew: ClockSkew): string {
+  return `Warning: ${describeSkew(skew)}; ${SET_THE_CLOCK}.`
 }
 
 /** Describes what `ClockComparison.refused` returns. */

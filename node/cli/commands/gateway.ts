@@ -1,7 +1,7 @@
 /** `potluck gateway`: serves OpenAI's API on this machine until Ctrl-C. */
 import type { Client } from '@potluck/client'
 import { startGateway, type Gateway } from '@potluck/gateway'
-import { describeSkew, SET_THE_CLOCK } from '@potluck/protocol'
+import { clockWarning } from '@potluck/protocol'
 
 import { connect } from '../client/connect.ts'
 import { createLogger } from '../daemon/log.ts'
@@ -17,7 +17,7 @@ export async function gateway(context: CommandContext): Promise<number> {
     const logger = createLogger(settings)
     const client = await connect(context, {
       onClockSkew: (skew) => {
-        if (skew !== undefined) logger.warn(`${describeSkew(skew)}. ${SET_THE_CLOCK}`)
+        if (skew !== undefined) logger.warn(clockWarning(skew))
       }
     })
     try {

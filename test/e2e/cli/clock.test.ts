@@ -46,7 +46,7 @@ for (const [shiftMs, word] of [
       expect(code).toBe(1)
       expect(stderr).toMatch(
         new RegExp(
-          `^potluck: no usable node was found: this machine's clock is about 3 hours ${word} \\(compared with \\d peers\\); Set the clock .*timedatectl set-ntp true`
+          `^potluck: no usable node was found: this machine's clock is about 3 hours ${word} \\(compared with \\d peers\\); set the clock .*timedatectl set-ntp true`
         )
       )
       expect(stderr.trim().split('\n')).toHaveLength(1)
