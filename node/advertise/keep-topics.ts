@@ -84,7 +84,8 @@ export class KeepTopics {
         this.#changed = false
         await this.#within(signal, async (until) => await publisher.refresh(until))
       } else if (server === undefined) {
-        await this.#pause(Math.min(waitMs - passed, CLOCK_CHECK_MS), signal)
+        // Rounded up, because a clock with fractions may not advance by a smaller fraction.
+        await this.#pause(Math.ceil(Math.min(waitMs - passed, CLOCK_CHECK_MS)), signal)
       } else {
         this.#gained.delete(server.peerId.toString())
         await this.#within(signal, async (until) => await publisher.publishAt(server, until))

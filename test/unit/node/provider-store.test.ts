@@ -2,7 +2,7 @@
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import { PROVIDER_SAMPLE, PROVIDER_TTL_MS, subnetOf } from '@potluck/protocol'
+import { PROVIDER_SAMPLE, PROVIDER_TTL_MS } from '@potluck/protocol'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { create as createMultihash } from 'multiformats/hashes/digest'
 import { describe, expect, test } from 'vitest'
@@ -221,17 +221,4 @@ describe('at a limit', () => {
     for (let round = 0; round < 3; round++) for (let index = 0; index < 4; index++) add('key', index, '1.1.1.0/24')
     expect(names('key')).toHaveLength(4)
   })
-})
-
-test.each([
-  ['/ip4/1.2.3.4/tcp/1', '1.2.3.0/24'],
-  ['/ip6/::ffff:1.2.3.4/tcp/1', '1.2.3.0/24'],
-  ['/ip6/2a01:4f8:c17:1::2/tcp/1', '2a01:4f8:c17::/48'],
-  ['/ip4/1.2.3.4/tcp/1/p2p/12D3KooWRcRQ8yxB6HNn4h9RNi2vdT6zPqNqhmgaMJZFS8UJgXqp/p2p-circuit', '1.2.3.0/24'],
-  ['/dns4/a.Example.org/tcp/1', 'example.org'],
-  ['/ip4/192.168.1.1/tcp/1', undefined],
-  ['/ip4/127.0.0.1/tcp/1', undefined],
-  ['/ip6/::1/tcp/1', undefined]
-])('the subnet of %s is %s', (address, subnet) => {
-  expect(subnetOf(multiaddr(address))).toBe(subnet)
 })

@@ -1,0 +1,76 @@
+/** What the advertiser reports when publishing fails, and when it works again. */
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { pino } from 'pino'
+import { expect, onTestFinished, test, vi } from 'vitest'
+
+import { Advertiser } from '../../../node/advertise/advertiser.ts'
+import type { Dht } from '../../../node/advertise/publish.ts'
+import type { TopicNetwork } from '../../../node/advertise/publish-topics.ts'
+import { detectHardware } from '../../../node/hardware/detect.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
+
+test('a full disk is reported once in the log, every time to the daemon, and its end too', async () => {
+  const privateKey = await generateKeyPair('Ed25519')
+  const server = { peerId: peerIdFromPrivateKey(await generateKeyPair('Ed25519')), addresses: [] }
+  const engine = new ScriptedEngine()
+  const lines: { level: number; msg: string; reason?: string }[] = []
+  const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line) as never) })
+  const reasons: string[] = []
+  let diskFull = true
+  const dht: Dht = {
+    async *put(_, bytes) {
+      if (diskFull) throw new Error('IO error: No space left on device\n    at a stack trace')
+      yield {
+        name: 'PEER_RESPONSE',
+        messageName: 'PUT_VALUE',
+        record: { value: bytes },
+        from: server.peerId
+      } as never
+    }
+  }
+  const network: TopicNetwork = {
+    servers: async () => [server],
+    ask: async () => ({ closer: [], providers: [] }),
+    add: async () => {},
+    keep: () => {},
+    sleep: async (_, signal) => {
+      await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+    },
+    random: () => 0
+  }
+  const published = vi.fn()
+  const advertiser = await Advertiser.start({
+    dht,
+    network,
+    facts: {
+      peerId: peerIdFromPrivateKey(privateKey),
+      agent: 'potluck/test',
+      engine,
+      hardware: detectHardware(engine.backend),
+      rates: { prefillTokensPerSecond: 100, decodeTokensPerSecond: 10 },
+      scope: 'local'
+    },
+    addresses: () => ['/ip4/127.0.0.1/tcp/4001'],
+    privateKey,
+    logger,
+    now: Date.now,
+    onPublished: published,
+    onFailed: (reason) => reasons.push(reason)
+  })
+  onTestFinished(async () => await advertiser.stop())
+  advertiser.peerGained(server)
+
+  const reason = 'no DHT server stored the card: IO error: No space left on device'
+  await vi.waitUntil(() => reasons.length === 2, { timeout: 10_000 })
+  expect(reasons).toEqual([reason, reason])
+  expect(advertiser.failure).toBe(reason)
+  expect(published).not.toHaveBeenCalled()
+  diskFull = false
+  await vi.waitUntil(() => published.mock.calls.length === 1, { timeout: 10_000 })
+  expect(advertiser.failure).toBeUndefined()
+  expect(lines).toMatchObject([
+    { level: 40, reason, msg: 'new clients may not find this node: publishing on the DHT failed' },
+    { level: 30, msg: 'clients can find this node again' }
+  ])
+})
