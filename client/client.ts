@@ -15,12 +15,14 @@ import { Auditing, type Judged, type Proof } from './audit/auditing.ts'
 import { Directory } from './discover/directory.ts'
 import { toModelViews, type ModelView } from './discover/models.ts'
 import type { KnownNode } from './discover/known-node.ts'
-import { MemoryPeerStore, PeerBook } from './discover/peer-book.ts'
+import { PeerBook } from './peers/peer-book.ts'
+import { MemoryPeerStore } from './peers/peer-store.ts'
 import { embed, type EmbedOptions, type EmbedResult } from './embed.ts'
 import { askNode, workloadOf } from './generate/ask-node.ts'
 import type { AttemptContext } from './generate/attempt.ts'
 import { generate } from './generate/generate.ts'
 import { sendRequest } from './generate/wire.ts'
+import { watchSuspension } from './suspension.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
 import type { Network } from './network/network.ts'
 import type { Platform } from './platform/platform.ts'
@@ -136,6 +138,7 @@ class NetworkClient implements Client {
       user: this.#user,
       now: SYSTEM_CLOCK.now,
       random: Math.random,
+      suspension: watchSuspension(network, this.#directory, this.#stopped.signal),
       ...(mode && { mode })
     })
     this.#auditing = new Auditing({

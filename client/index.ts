@@ -11,7 +11,7 @@ export { Answer, type AnswerResult } from './answer.ts'
 export * from './audit/index.ts'
 export type { Client } from './client.ts'
 export type { KnownNode } from './discover/known-node.ts'
-export { MemoryPeerStore, type PeerStore, type SavedPeer } from './discover/peer-book.ts'
+export { MemoryPeerStore, type PeerStore, type SavedPeer } from './peers/peer-store.ts'
 export { toModelViews, type ModelView } from './discover/models.ts'
 export type { EmbedOptions, EmbedResult } from './embed.ts'
 export type {

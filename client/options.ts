@@ -3,7 +3,7 @@ import type { Libp2p } from '@libp2p/interface'
 import type { ClockSkew, PhaseTimeouts, Scope } from '@potluck/protocol'
 
 import type { Auditor } from './audit/auditor.ts'
-import type { PeerStore } from './discover/peer-book.ts'
+import type { PeerStore } from './peers/peer-store.ts'
 import type { ReputationParameters, ReputationStore } from './reputation/index.ts'
 import type { Mode } from './select/index.ts'
 

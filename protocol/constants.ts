@@ -223,6 +223,12 @@ export const DEFAULT_TIMEOUTS: PhaseTimeouts = {
   tokenMs: 20_000
 }
 
+/**
+ * From a request for a stream on a connection that already stands until the stream is open. That takes one round trip
+ * and no work, so three round trips of the slowest link fit. No peer reports that the other end of a connection is
+ * gone: after a suspension, a change of the network or a power cut, requests would wait for the whole dial timeout.
+ */
+export const SILENT_CONNECTION_MS: number = 1_500
 /** The node's timeout for a request: from the opening of the stream until the whole request has arrived. */
 export const REQUEST_READ_TIMEOUT_MS: number = 10_000
 /** How long a caller without credit can hold a slot before the node ends the answer. */

@@ -24,6 +24,7 @@ export type ClientCode =
   | 'first_token_timeout'
   | 'token_timeout'
   | 'stream_cut'
+  | 'relay_limit'
   | 'protocol_violation'
   | 'no_providers'
   | 'aborted'
@@ -183,6 +184,8 @@ const CLIENT_POLICY: Readonly<Record<ClientCode, ErrorPolicy>> = {
     httpStatus: 502,
     exitCode: 1
   },
+  /** A relay's limit of data or time ended the stream, or would soon end it. */
+  relay_limit: { fault: 'nobody', retryable: true, next: 'ask_again', httpStatus: 503, exitCode: 1 },
   /** Bytes or an order of frames that no honest node sends. */
   protocol_violation: {
     fault: 'node',

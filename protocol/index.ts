@@ -37,7 +37,9 @@ export * from './sampler/index.ts'
 export * from './schema/index.ts'
 export { offeredTools, outputConstraintOf } from './output-constraint.ts'
 export { isRelayedSubnet, subnetOf } from './subnet.ts'
+export { SuspensionWatch, type SuspensionClock } from './suspension.ts'
 export * from './transport/frame-stream.ts'
+export { abortSilent } from './transport/silent-connections.ts'
 export { sparingWindows } from './transport/sparing-windows.ts'
 export {
   decodeAuditReply,

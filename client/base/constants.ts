@@ -122,5 +122,28 @@ export const ADDRESS_DIAL_TIMEOUT_MS: number = 2_500
 export const DIRECT_HEAD_START_MS: number = 500
 /** Head start of the dial by IPv6 before the dial by IPv4: the "Connection Attempt Delay" of RFC 8305. */
 export const FAMILY_HEAD_START_MS = 250
+/**
+ * Cards that the client asks for again when its machine was suspended. The old loads say nothing, but more replies
+ * would delay the request that woke the client.
+ */
+export const CARDS_AFTER_SUSPENSION: number = 16
+/**
+ * When this share of a relay's limit of bytes or time is left, the client leaves the connection. For the usual limits
+ * of 128 KiB and 2 minutes: 8 KiB, which are some 80 tokens, and 7.5 s.
+ */
+export const RELAY_RESERVE: number = 1 / 16
+/**
+ * If a stream is cut while at most this share of the relay's bytes is left, or at most `RELAY_CUT_BYTES`, the relay has
+ * cut it. The relay also counted bytes that never arrived.
+ */
+export const RELAY_CUT_SHARE: number = 1 / 4
+/** A burst of tokens that the relay counted and did not send on. */
+export const RELAY_CUT_BYTES: number = 16 * 1024
+/**
+ * An attempt with fewer tokens than this counts as failed when it ends at a relay's limit. Otherwise a relay with a
+ * limit of a few tokens could delay an answer for ever.
+ */
+export const RELAY_LEAST_TOKENS: number = 8
+
 /** kad-dht's tag for a peer in the routing table. */
 export const KAD_PEER_TAG: string = 'kad-peer'

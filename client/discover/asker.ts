@@ -17,7 +17,7 @@ import {
 } from '../base/constants.ts'
 import type { Dialable, Network } from '../network/network.ts'
 import { dialable, type KnownNode } from './known-node.ts'
-import type { PeerBook } from './peer-book.ts'
+import type { PeerBook } from '../peers/peer-book.ts'
 import { withTimeLimit } from './time-limit.ts'
 
 export interface AskerOptions {

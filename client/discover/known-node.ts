@@ -1,9 +1,9 @@
 /** What the client knows of a node: its signed card, and its load at one moment. */
-import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { Card, Load, Topic } from '@potluck/protocol'
 import { equals } from 'uint8arrays/equals'
 
 import type { Dialable } from '../network/network.ts'
+import { parseAddresses } from '../peers/peer-book.ts'
 
 /** A node, as its last card and load describe it. */
 export interface KnownNode {
@@ -20,17 +20,6 @@ export interface KnownNode {
 /** Returns the addresses at which the client can dial the node of a card. */
 export function dialable(card: Card): Dialable {
   return { peerId: card.peerId, addresses: parseAddresses(card.addresses) }
-}
-
-/** Skips addresses that are not multiaddrs. */
-export function parseAddresses(addresses: readonly string[]): Multiaddr[] {
-  return addresses.flatMap((address) => {
-    try {
-      return [multiaddr(address)]
-    } catch {
-      return []
-    }
-  })
 }
 
 /** Whether a node with this card publishes the topic. */

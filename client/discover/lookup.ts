@@ -28,7 +28,7 @@ import type { Answered, Asker } from './asker.ts'
 import { Candidates, type Candidate } from './candidates.ts'
 import { EntryReport } from './entry-report.ts'
 import { dialable, isListed, type KnownNode } from './known-node.ts'
-import type { PeerBook } from './peer-book.ts'
+import type { PeerBook } from '../peers/peer-book.ts'
 import type { TopicSearch } from './topic-search.ts'
 
 /** Searches of one lookup: normally one. Each bootstrap peer without the DHT can cost one more. */

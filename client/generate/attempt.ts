@@ -25,6 +25,8 @@ export class Attempt {
   readonly request: GenerateRequest
   readonly record: AttemptRecord
   connection: Connection | undefined
+  /** Tokens of this attempt. */
+  tokens: number = 0
   accepted: Extract<AttemptEvent, { type: 'accepted' }> | undefined
   readonly #clock: Clock
   readonly #events: AsyncGenerator<AttemptEvent, void, void>
@@ -112,6 +114,7 @@ export class Attempt {
         this.#lastTokenAt = this.#clock.monotonic()
         if (this.#firstTokenAt === undefined) this.record.firstToken()
         this.#firstTokenAt ??= this.#lastTokenAt
+        this.tokens += event.delta.tokens.length
         return
       case 'done':
         return

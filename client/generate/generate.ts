@@ -11,6 +11,7 @@
 import type { PeerId } from '@libp2p/interface'
 import { PotluckError, type AnswerRecord } from '@potluck/protocol'
 
+import { RELAY_LEAST_TOKENS } from '../base/constants.ts'
 import { log } from '../base/log.ts'
 import type { Ask } from '../base/request.ts'
 import { CandidatePool, type PoolContext, type Selector } from '../select/index.ts'
@@ -49,7 +50,9 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
   const times = new AnswerTimes(context.clock)
   const failed = (attempt: Attempt, error: PotluckError): void => {
     answer.failed(error)
-    pool.failed(error)
+    // The node did not fail, so it can continue over another connection.
+    if (error.code === 'relay_limit' && attempt.tokens >= RELAY_LEAST_TOKENS) pool.allow(attempt.candidate.peer)
+    else pool.failed(error)
     log.generate('…%s failed with %s', attempt.candidate.peer.slice(-8), error.code)
   }
   for (;;) {

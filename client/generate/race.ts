@@ -55,7 +55,7 @@ type RaceEvent =
  * @throws PotluckError if no candidate is left, or if another node cannot help
  */
 export async function* raceToFirstToken(
-  pool: Pick<CandidatePool, 'start' | 'next' | 'take' | 'among' | 'workload'>,
+  pool: Pick<CandidatePool, 'start' | 'update' | 'next' | 'take' | 'among' | 'workload'>,
   answer: Pick<ResumableAnswer, 'requestFor'>,
   failed: (attempt: Attempt, error: PotluckError) => void,
   context: RaceContext
@@ -83,12 +83,14 @@ export async function* raceToFirstToken(
         (error: unknown) => ({ type: 'failed', attempt, error })
       )
     )
+  const expectLate = (attempt: Attempt, afterMs: number): void => {
+    if (afterMs !== Infinity) expect(clock.sleep(afterMs, signal).then(() => ({ type: 'late', attempt })))
+  }
   const begin = (candidate: RankedCandidate, kind: 'answer' | 'hedge'): void => {
     const attempt = new Attempt(candidate, answer.requestFor(candidate), { work: pool.workload, kind }, context)
     running.add(attempt)
     expectNext(attempt)
-    const lateMs = hedged ? Infinity : selector.hedgeAfterMs(candidate)
-    if (lateMs !== Infinity) expect(clock.sleep(lateMs, signal).then(() => ({ type: 'late', attempt })))
+    if (!hedged) expectLate(attempt, selector.hedgeAfterMs(candidate))
   }
   const abandon = (attempt: Attempt): void => {
     running.delete(attempt)
@@ -124,8 +126,11 @@ export async function* raceToFirstToken(
         running.delete(attempt)
         failed(attempt, next.error)
       } else if (next.type === 'late') {
+        pool.update()
         const [other] = pool.next(0, 1)
-        if (!hedged && other !== undefined && selector.takeHedge(other)) {
+        // The lookup can still find another node.
+        if (!hedged && other === undefined) expectLate(attempt, LOOK_AROUND_MS)
+        if (!hedged && other !== undefined && selector.takeHedge(other, attempt.candidate)) {
           hedged = true
           begin(pool.take(other), 'hedge')
         }

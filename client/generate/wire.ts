@@ -78,6 +78,7 @@ export async function* sendRequest(
   try {
     yield { type: 'connected', connection: exchange.connection }
 
+    exchange.checkRelayLimit(bytes.byteLength)
     await exchange.sendRequest(bytes, timeouts.requestMs)
 
     const accepted = await receive(exchange, timeouts.admissionMs, 'admission_timeout')
@@ -106,6 +107,7 @@ export async function* sendRequest(
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
       yield frame
+      if (!credit.spent) exchange.checkRelayLimit()
       await credit.grant(timeouts.requestMs)
       wait = [stallAfterMs(gaps.usualMs), 'token_timeout']
     }
@@ -137,6 +139,11 @@ class Credit {
     this.#exchange = exchange
     this.#granted = credit
     this.#most = maxTokens - (continuation?.answerTokens.length ?? 0)
+  }
+
+  /** All tokens of the answer have arrived. */
+  get spent(): boolean {
+    return this.#received >= this.#most
   }
 
   /** @throws PotluckError `protocol_violation` for tokens that were not granted */

@@ -1,18 +1,27 @@
 /**
  * One stream to one node. Every protocol of the client runs over an exchange: generate, embed, audit and card.
  *
- * 1. dial: an open connection to the node, or a new one, and a stream on it
+ * 1. dial: an open connection to the node, or a new one, and a stream on it. If nothing answers on an open connection,
+ *    the client aborts that connection and dials again
  * 2. send the request
  * 3. receive frames, each within its own timeout
  * 4. close after the last frame, or abort, which resets the stream so that the node stops at once
  *
  * Every failure is a PotluckError whose code names the phase and whose `peer` is the node.
  */
-import type { Connection, PeerId } from '@libp2p/interface'
-import { deadline, FrameStream, PotluckError, type ErrorCode, type WireCode } from '@potluck/protocol'
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import {
+  deadline,
+  FrameStream,
+  PotluckError,
+  SILENT_CONNECTION_MS,
+  type ErrorCode,
+  type WireCode
+} from '@potluck/protocol'
 
 import { MAX_OUTBOUND_STREAMS } from '../base/constants.ts'
 import type { Dialable, Network } from './network.ts'
+import { isNearLimit, mayHaveReachedLimit } from './relay-limits.ts'
 
 export interface ExchangeOptions {
   network: Pick<Network, 'connect'>
@@ -56,13 +65,7 @@ export class Exchange {
   ): Promise<Exchange> {
     const untilOpen = deadline(dialMs, signal)
     try {
-      const connection = await network.connect(node, untilOpen)
-      const connectedAt = performance.now()
-      const stream = await connection.newStream(protocol, {
-        signal: untilOpen,
-        runOnLimitedConnection: true,
-        maxOutboundStreams: MAX_OUTBOUND_STREAMS
-      })
+      const { connection, connectedAt, stream } = await openStream(node, { network, protocol, signal: untilOpen })
       return new Exchange(connection, connectedAt, new FrameStream(stream, { maxFrameBytes }), signal)
     } catch (cause) {
       const error = untilOpen.aborted
@@ -70,6 +73,16 @@ export class Exchange {
         : new PotluckError('dial_failed', 'the node could not be reached', { cause })
       throw withPeer(error, node.peerId, signal)
     }
+  }
+
+  /**
+   * Throws if the relay between client and node soon ends this connection.
+   *
+   * @param bytes that the next step needs
+   * @throws PotluckError `relay_limit`
+   */
+  checkRelayLimit(bytes: number = 0): void {
+    if (isNearLimit(this.connection, bytes)) throw relayLimit()
   }
 
   /** The node or the network closed the stream. */
@@ -91,6 +104,7 @@ export class Exchange {
     // After the caller has aborted, deliver no frame, even if it arrived before.
     this.#signal.throwIfAborted()
     const bytes = await this.#frames.receive({ timeoutMs, timeoutCode, signal: this.#signal })
+    HEARD_AT.set(this.connection, performance.now())
     if (bytes === undefined) throw new PotluckError('stream_cut', 'the stream ended without a terminal frame')
     return bytes
   }
@@ -104,15 +118,19 @@ export class Exchange {
       .catch((error: Error) => this.#frames.abort(error))
   }
 
-  /** Resets the stream unless it is closed. */
+  /** Resets the stream unless it is closed. Also ends a connection that a relay would soon end, after its last stream. */
   abort(): void {
-    this.#frames.abort(new Error('the exchange ended early'))
+    const reason = new Error('the exchange ended early')
+    this.#frames.abort(reason)
+    const { connection } = this
+    if (isNearLimit(connection) && !connection.streams.some(isInUse)) connection.abort(reason)
   }
 
   /** Turns a cause into the failure of this exchange: a PotluckError with the peer. */
   failure(cause: unknown): PotluckError {
     const error = cause instanceof PotluckError ? cause : new PotluckError('stream_cut', 'the stream failed', { cause })
-    return withPeer(error, this.#peerId, this.#signal)
+    const byRelay = error.code === 'stream_cut' && mayHaveReachedLimit(this.connection)
+    return withPeer(byRelay ? relayLimit(cause) : error, this.#peerId, this.#signal)
   }
 }
 
@@ -152,6 +170,57 @@ export async function askOnce<T>(
 /** Returns a node's error reply as an error. */
 export function refusal({ code, detail, retryAfterMs }: ErrorReply): PotluckError {
   return new PotluckError(code, detail === '' ? code : detail, retryAfterMs === undefined ? {} : { retryAfterMs })
+}
+
+/** When the last frame arrived on a connection, by the monotonic clock; milliseconds. */
+const HEARD_AT = new WeakMap<Connection, number>()
+
+interface OpenStream {
+  connection: Connection
+  connectedAt: number
+  stream: Stream
+}
+
+/**
+ * Opens a stream on an open connection or on a new one. If the open connection is silent for `SILENT_CONNECTION_MS`, or
+ * turns out to be closed, tries again without it.
+ */
+async function openStream(
+  node: Dialable,
+  { network, protocol, signal }: Pick<ExchangeOptions, 'network' | 'protocol' | 'signal'>
+): Promise<OpenStream> {
+  const options = { runOnLimitedConnection: true, maxOutboundStreams: MAX_OUTBOUND_STREAMS }
+  for (;;) {
+    const askedAt = Date.now()
+    const connection = await network.connect(node, signal)
+    const connectedAt = performance.now()
+    if (connection.timeline.open >= askedAt) {
+      return { connection, connectedAt, stream: await connection.newStream(protocol, { ...options, signal }) }
+    }
+    const silent = new AbortController()
+    const timer = setTimeout(() => {
+      // Frames of other requests show that the connection works, and that only this stream is late.
+      if ((HEARD_AT.get(connection) ?? 0) < connectedAt) silent.abort(new Error('the connection is silent'))
+    }, SILENT_CONNECTION_MS)
+    try {
+      const until = AbortSignal.any([signal, silent.signal])
+      return { connection, connectedAt, stream: await connection.newStream(protocol, { ...options, signal: until }) }
+    } catch (cause) {
+      if (signal.aborted) throw cause
+      if (silent.signal.aborted) connection.abort(new Error('the peer does not answer on this connection'))
+      else if (connection.status === 'open') throw cause
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+function isInUse({ protocol, status }: Stream): boolean {
+  return status === 'open' && protocol.startsWith('/potluck/')
+}
+
+function relayLimit(cause?: unknown): PotluckError {
+  return new PotluckError('relay_limit', 'the relay carries no more data on this connection', { cause })
 }
 
 function withPeer(error: PotluckError, peerId: PeerId, signal: AbortSignal): PotluckError {

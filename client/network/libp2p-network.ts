@@ -2,6 +2,7 @@
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import {
+  abortSilent,
   askKad,
   CARD_PROTOCOL,
   cardKey,
@@ -18,6 +19,7 @@ import { dial } from './dial.ts'
 import { askOnce } from './exchange.ts'
 import type { LanPeers } from './lan-peers.ts'
 import type { CardAnswer, Dialable, Entry, Network } from './network.ts'
+import { isNearLimit } from './relay-limits.ts'
 
 export interface Libp2pNetworkInit {
   libp2p: Libp2p
@@ -45,10 +47,15 @@ export class Libp2pNetwork implements Network {
   async connect({ peerId, addresses }: Dialable, signal: AbortSignal): Promise<Connection> {
     // libp2p's own choice ignores an open relayed connection. It would dial the private addresses of a node in a home
     // network again for every request.
-    const open = this.#libp2p.getConnections(peerId).filter(({ status }) => status === 'open')
+    const open = this.#libp2p.getConnections(peerId).filter((one) => one.status === 'open' && !isNearLimit(one))
     const existing = open.find(({ direct }) => direct) ?? open[0]
     if (existing !== undefined) return existing
     return await dial(this.#libp2p, { peerId, addresses }, signal)
+  }
+
+  async abortSilent(signal: AbortSignal): Promise<string[]> {
+    const working = await abortSilent(this.#libp2p.getConnections(), signal)
+    return working.map(({ remotePeer }) => remotePeer.toString())
   }
 
   async *entries(signal: AbortSignal): AsyncGenerator<Entry> {

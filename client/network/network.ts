@@ -48,5 +48,7 @@ export interface Network {
   askCard: (peer: Dialable, signal: AbortSignal) => Promise<CardAnswer>
   /** Returns the bytes of the peer's card on the DHT. They are not verified, and can be old. */
   cardRecord: (peerId: PeerId, signal: AbortSignal) => Promise<Uint8Array>
+  /** Aborts the open connections whose peers no longer answer. Returns the ids of the peers that do. */
+  abortSilent: (signal: AbortSignal) => Promise<string[]>
   stop: () => Promise<void>
 }

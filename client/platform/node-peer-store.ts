@@ -1,7 +1,7 @@
 /** A store of saved peers in an SQLite file, for Node. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
-import type { PeerStore, SavedPeer } from '../discover/peer-book.ts'
+import type { PeerStore, SavedPeer } from '../peers/peer-store.ts'
 import { openDatabase } from './node-database.ts'
 
 /** Rows that are read. The client keeps fewer; another process can have added some. */

@@ -13,6 +13,8 @@ export interface SelectorMemory {
   backoff: (retryAfterMs: number | undefined) => void
   /** The node has the conversation in its cache now. */
   cached: (prefixKey: string, tokens: number) => void
+  /** Whether this machine was suspended during the attempt. */
+  suspended: () => boolean
   ended: () => void
 }
 
@@ -54,6 +56,8 @@ export class AttemptRecord {
   readonly #work: Workload
   readonly #kind: AttemptKind
   readonly #context: RecordContext
+  /** Set at the end: this machine was suspended during the attempt, so times and silence say nothing about the node. */
+  #suspended = false
   #firstTokenAt: number | undefined
   #ended = false
 
@@ -84,6 +88,7 @@ export class AttemptRecord {
     const { promptTokens, cachedTokens, completionTokens, decodeMs, longestGapMs, prefixKey } = outcome
     const { peer, digest, node, model, predicted } = this.candidate
     if (load !== undefined) this.#context.directory.reportLoad(peer, load)
+    if (this.#suspended) return
     if (prefixKey !== undefined) this.#context.memory.cached(prefixKey, promptTokens + completionTokens)
     this.#context.reputation.observe(peer, digest, {
       type: 'complete',
@@ -114,6 +119,7 @@ export class AttemptRecord {
     const { peer, digest } = this.candidate
     const { backoff, evict, penalty } = ERROR_POLICY[code]
     log.select('…%s ended with %s after %d ms', peer.slice(-8), code, Math.round(this.#context.now() - this.sentAt))
+    if (this.#suspended && ERROR_POLICY[code].doubtful === true) return
     if (backoff) this.#context.memory.backoff(retryAfterMs)
     // A node that refuses or drops an audit, or is late with it, still answers. An audit has no `accepted`, so a full
     // queue looks like silence. Only an unreachable node and a broken protocol count.
@@ -127,7 +133,7 @@ export class AttemptRecord {
    * waited. After the first token it reports nothing.
    */
   abandoned(): void {
-    if (!this.#end() || this.#firstTokenAt !== undefined) return
+    if (!this.#end() || this.#firstTokenAt !== undefined || this.#suspended) return
     const { peer, digest, node, model, cachedTokens } = this.candidate
     this.#context.reputation.observe(peer, digest, {
       type: 'late',
@@ -143,6 +149,7 @@ export class AttemptRecord {
   #end(): boolean {
     if (this.#ended) return false
     this.#ended = true
+    this.#suspended = this.#context.memory.suspended()
     this.#context.memory.ended()
     return true
   }

@@ -46,8 +46,17 @@ export const HEDGE_QUANTILE: number = 0.95
  * Step size of that quantile, as a logarithm. One wait above it raises it by 21 %, one wait below it lowers it by 1 %.
  */
 export const HEDGE_STEP: number = 0.2
-/** First tokens that the client must have observed before it sends a hedge. */
+/** First tokens that the client must have observed before it uses that quantile. */
 export const HEDGE_LEAST_SAMPLES: number = 20
+/**
+ * Before that, a hedge is sent when the wait exceeds this many times the prediction, and `HEDGE_FIRST_LEAST_MS`. The
+ * prediction then rests on what the cards claim, which is often wrong by a factor of two.
+ */
+export const HEDGE_FIRST_FACTOR: number = 3
+/** A new client first dials the node and learns what a usual round trip is. */
+export const HEDGE_FIRST_LEAST_MS: number = 1_000
+/** Unused hedges of a new client: without any, a command that sends one request could never send a hedge. */
+export const HEDGE_FIRST_BUDGET: number = 1
 /** The client sends no hedge before this time, because the jitter of a round trip can explain a shorter delay. */
 export const HEDGE_LEAST_MS: number = 300
 

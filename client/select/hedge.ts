@@ -4,6 +4,9 @@
  */
 import {
   HEDGE_BURST,
+  HEDGE_FIRST_BUDGET,
+  HEDGE_FIRST_FACTOR,
+  HEDGE_FIRST_LEAST_MS,
   HEDGE_LEAST_MS,
   HEDGE_LEAST_SAMPLES,
   HEDGE_QUANTILE,
@@ -20,7 +23,7 @@ export interface Hedging {
   logLate: number
 }
 
-export const FRESH_HEDGING: Hedging = { tokens: 0, samples: 0, logLate: 0 }
+export const FRESH_HEDGING: Hedging = { tokens: HEDGE_FIRST_BUDGET, samples: 0, logLate: 0 }
 
 /** Returns the state after an attempt that is not a hedge. Each adds `HEDGE_SHARE` of a hedge to the budget. */
 export function earnHedge(hedging: Hedging): Hedging {
@@ -42,8 +45,10 @@ export function noteFirstToken(hedging: Hedging, actualMs: number, predictedMs: 
   return { ...hedging, samples: hedging.samples + 1, logLate: hedging.logLate + step }
 }
 
-/** Returns after how many milliseconds without a first token a hedge is sent. Infinity before enough first tokens. */
+/** Returns after how many milliseconds without a first token a hedge is sent. */
 export function hedgeAfterMs({ samples, logLate }: Hedging, predictedMs: number): number {
-  if (samples < HEDGE_LEAST_SAMPLES) return Infinity
+  if (samples < HEDGE_LEAST_SAMPLES) {
+    return Math.max(HEDGE_FIRST_LEAST_MS, predictedMs * HEDGE_FIRST_FACTOR)
+  }
   return Math.max(HEDGE_LEAST_MS, predictedMs * Math.exp(logLate))
 }

@@ -30,10 +30,17 @@ export function remainingWaitMs({ node, predicted }: RankedCandidate, reportedWa
 export function shouldMove(from: RankedCandidate, waitMs: number, to: RankedCandidate): boolean {
   const expected = from.predicted.totalMs - from.predicted.waitMs + waitMs
   const gain = from.why === 'holds_prefix' ? PREFIX_GAIN : MOVE_GAIN
-  return waitMs > 0 && isProven(to) && to.predicted.totalMs * gain < expected
+  return waitMs > 0 && isEligible(to, from) && to.predicted.totalMs * gain < expected
 }
 
-/** Whether hedges and moves may use this node. Full queues must not give probationary peers more than their share. */
-export function isProven({ why }: RankedCandidate): boolean {
-  return why !== 'probationary' && why !== 'probation_share' && why !== 'resting'
+/**
+ * Whether a hedge or a move may go to this node. Full queues must not give probationary peers more than their share of
+ * the requests. But if the request is at a probationary peer because no established peer is left, its share is
+ * everything. Otherwise a client that has audited nobody yet would send no hedge.
+ *
+ * @param from the node that has the request now
+ */
+export function isEligible({ why }: RankedCandidate, from: RankedCandidate): boolean {
+  if (why === 'probationary') return from.why === 'probationary'
+  return why !== 'probation_share' && why !== 'resting'
 }

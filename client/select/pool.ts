@@ -88,6 +88,12 @@ export class CandidatePool {
     }
   }
 
+  /** Also uses the nodes that became known after the last search. A lookup continues while a request runs. */
+  update(): void {
+    const known = this.among(this.#context.directory.known())
+    if (known.length > 0) this.#found = known
+  }
+
   /** Returns `count` candidates of the order, beginning at index `from`. Does not mark them as tried. */
   next(from: number, count: number): RankedCandidate[] {
     const open = this.#found.filter((one) => this.#isOpen(one))
@@ -104,6 +110,11 @@ export class CandidatePool {
   take(candidate: RankedCandidate): RankedCandidate {
     this.#tried.set(candidate.peer, candidate)
     return candidate
+  }
+
+  /** Allows a further attempt at a node that did not fail. */
+  allow(peer: string): void {
+    this.#tried.delete(peer)
   }
 
   /** Returns the untried candidates on these nodes that have the digest of this request. */

@@ -3,7 +3,7 @@
  * for a pause, which requests run on which node, and when to hedge. The decisions are pure functions in other files.
  */
 import { LRUCache } from 'lru-cache'
-import type { ModelCard } from '@potluck/protocol'
+import type { ModelCard, SuspensionWatch } from '@potluck/protocol'
 
 import type { Directory } from '../discover/directory.ts'
 import type { KnownNode } from '../discover/known-node.ts'
@@ -23,7 +23,7 @@ import {
 import { LOOK_AROUND, MAX_BACKOFFS } from './constants.ts'
 import { gateReason, type GateReason, type Mode, type Requirements } from './gate.ts'
 import { earnHedge, FRESH_HEDGING, hedgeAfterMs, noteFirstToken, spendHedge, type Hedging } from './hedge.ts'
-import { isProven, remainingWaitMs, shouldMove } from './move.ts'
+import { isEligible, remainingWaitMs, shouldMove } from './move.ts'
 import { Prefixes } from './prefixes.ts'
 import { rank } from './rank.ts'
 
@@ -37,6 +37,8 @@ export interface SelectorOptions {
   now: () => number
   /** Uniform in [0, 1). */
   random: () => number
+  /** Default: no suspension is noticed. */
+  suspension?: Pick<SuspensionWatch, 'hold' | 'resumedSince'>
 }
 
 type Identity = Pick<Candidate, 'peer' | 'digest' | 'model' | 'local' | 'trusted' | 'standing'>
@@ -56,15 +58,17 @@ export class Selector {
   readonly #backoffs = new LRUCache<string, Backoff>({ max: MAX_BACKOFFS })
   /** When each running request was sent, by peer. */
   readonly #running = new Map<string, number[]>()
+  readonly #suspension: SelectorOptions['suspension']
   #hedging: Hedging = FRESH_HEDGING
 
-  constructor({ reputation, directory, user, mode = 'open', now, random }: SelectorOptions) {
+  constructor({ reputation, directory, user, mode = 'open', now, random, suspension }: SelectorOptions) {
     this.#reputation = reputation
     this.#directory = directory
     this.#user = user
     this.#mode = mode
     this.#now = now
     this.#random = random
+    this.#suspension = suspension
   }
 
   /** Returns the candidates on these nodes that pass the gate now. */
@@ -112,6 +116,7 @@ export class Selector {
   /** Begins an attempt. It counts as in flight until its record ends. */
   begin(candidate: RankedCandidate, work: Workload, kind: AttemptKind = 'answer'): AttemptRecord {
     const { peer, predicted } = candidate
+    const release = this.#suspension?.hold()
     const sentAt = this.#now()
     if (log.select.enabled) log.select('%s %s', VERB[kind], describe(candidate))
     // Hedges are a share of the answers. Probes and audits must not earn more of them.
@@ -131,7 +136,11 @@ export class Selector {
           this.#backoffs.set(peer, backOff(this.#backoffs.get(peer), retryAfterMs, this.#now()))
         },
         cached: (prefixKey, tokens) => this.#prefixes.remember(prefixKey, peer, tokens, this.#now()),
-        ended: () => this.#ended(peer, sentAt)
+        suspended: () => this.#suspension?.resumedSince(sentAt) ?? false,
+        ended: () => {
+          release?.()
+          this.#ended(peer, sentAt)
+        }
       }
     })
   }
@@ -142,8 +151,8 @@ export class Selector {
   }
 
   /** Returns whether a hedge may go to this node now. If so, takes the hedge from the budget. */
-  takeHedge(to: RankedCandidate): boolean {
-    const left = isProven(to) ? spendHedge(this.#hedging) : undefined
+  takeHedge(to: RankedCandidate, from: RankedCandidate): boolean {
+    const left = isEligible(to, from) ? spendHedge(this.#hedging) : undefined
     if (left !== undefined) this.#hedging = left
     return left !== undefined
   }
@@ -154,7 +163,7 @@ export class Selector {
    * @param next returns up to `count` of the next candidates in the order
    */
   worthAsking(record: AttemptRecord, next: (count: number) => RankedCandidate[]): RankedCandidate[] {
-    return this.#remainingMs(record) === 0 ? [] : next(LOOK_AROUND).filter(isProven)
+    return this.#remainingMs(record) === 0 ? [] : next(LOOK_AROUND).filter((one) => isEligible(one, record.candidate))
   }
 
   /**

@@ -113,6 +113,12 @@ export class Advertiser {
     this.#change('card')
   }
 
+  /** The machine was suspended, so records may have expired. */
+  resumed(): void {
+    this.#topics.changed()
+    this.#change('card')
+  }
+
   /** The engine failed for good. The advertiser withdraws the model at once, in the card and on the DHT. */
   engineFailed(): void {
     this.#sign().then(

@@ -2,15 +2,20 @@
  * One process of a testnet: a relay, or a node with its engine. `fleet.ts` starts it. When the parent process ends for
  * any reason, the IPC channel closes and the member shuts down. A member writes no files.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import pino from 'pino'
+import type { Engine } from '../../node/engine/interface.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { startLlamaEngine, startNode, startRelay, type PotluckNode } from '../../node/index.ts'
 import { advertised } from './advertised.ts'
-import type { FromMember, MemberSpec, ToMember } from './messages.ts'
+import type { FromMember, MemberSpec, NodeSpec, ToMember } from './messages.ts'
 import { MALICIOUS_ENGINES } from './malicious/engines/index.ts'
 
 /** Limit for an orderly shutdown. After this time, the process exits anyway. */
 const SHUTDOWN_MS = 4000
+/** Time between two tokens of a scripted engine. */
+const TOKEN_MS = 20
 
 const spec = JSON.parse(process.argv[2] ?? '') as MemberSpec
 const logger = pino({ level: 'warn', name: spec.name }, pino.destination(2))
@@ -56,17 +61,7 @@ async function start(): Promise<void> {
     send({ type: 'ready', peerId: relay.peerId.toString(), addresses: relay.addresses() })
     return
   }
-  const model = crumb[spec.crumb]
-  const real = await startLlamaEngine({
-    modelPath: model.path,
-    name: model.name,
-    slots: spec.slots,
-    threads: 1,
-    gpu: false,
-    onProgress: (fraction, stage) => send({ type: 'progress', stage, fraction }),
-    logger,
-    signal: stopping.signal
-  })
+  const real = spec.scripted === true ? await scriptedEngine() : await llamaEngine(spec)
   stops.push(() => real.close())
   const engine = spec.malicious === undefined ? real : MALICIOUS_ENGINES[spec.malicious](real)
   const bootstrap = await joined
@@ -76,6 +71,31 @@ async function start(): Promise<void> {
   serving.resolve(node)
   await advertised(node)
   send({ type: 'ready', peerId: node.peerId.toString(), addresses: node.addresses() })
+}
+
+async function llamaEngine({ crumb: quantization, slots }: NodeSpec): Promise<Engine> {
+  const model = crumb[quantization]
+  return await startLlamaEngine({
+    modelPath: model.path,
+    name: model.name,
+    slots,
+    threads: 1,
+    gpu: false,
+    onProgress: (fraction, stage) => send({ type: 'progress', stage, fraction }),
+    logger,
+    signal: stopping.signal
+  })
+}
+
+/** Random text that depends on the seed, at the pace of a small model. */
+async function scriptedEngine(): Promise<Engine> {
+  const { ScriptedEngine } = await import('../../test/scripted-engine/engine.ts')
+  return new ScriptedEngine({
+    slots: 2,
+    before: async ({ kind }, signal) => {
+      if (kind === 'token') await sleep(TOKEN_MS, undefined, { signal })
+    }
+  })
 }
 
 start().catch((error: unknown) => {

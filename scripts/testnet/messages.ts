@@ -12,6 +12,8 @@ export interface NodeSpec {
   /** The model file that the node loads. */
   crumb: EmbeddedModel['quantization']
   slots: number
+  /** Uses a scripted engine in place of the model. It starts at once and needs no processor time. */
+  scripted?: true
   /** How a malicious node misbehaves. Absent for an honest node. */
   malicious?: MaliciousKind
 }

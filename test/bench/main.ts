@@ -41,6 +41,11 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     help: 'tokens until a cheating node is quarantined and banned, false bans, and the cost of an audit',
     load: () => import('./audit.ts')
   },
+  churn: {
+    args: '[MINUTES] [SECONDS]',
+    help: 'kills one of 12 nodes every 3 s and starts another: failed requests, and the time to the first token',
+    load: () => import('./churn.ts')
+  },
   failover: {
     args: '[ANSWERS] [kill|stall]',
     help: 'kills or stops the answering node at a random token: changed answers, and the time until the next token',

@@ -69,6 +69,7 @@ function advice(code: ErrorCode, retryAfterMs = 0): string {
       return 'the node may have stopped: try again, or choose another --model'
     case 'engine_failed':
     case 'stream_cut':
+    case 'relay_limit':
     case 'admission_timeout':
     case 'first_token_timeout':
     case 'token_timeout':

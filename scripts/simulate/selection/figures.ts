@@ -2,7 +2,7 @@
 import { quantile } from '../../../test/bench/report.ts'
 import { BASELINES, type PolicyName } from '../policies/selectors.ts'
 import type { Figure } from '../report.ts'
-import { OTHERS_REMEMBER, REMEMBERED, simulate, type Measured, type RunOptions } from './run.ts'
+import { OTHERS_REMEMBER, simulate, type Measured, type RunOptions, type Variant } from './run.ts'
 
 export interface SelectionOptions extends RunOptions {
   seeds: number
@@ -11,11 +11,11 @@ export interface SelectionOptions extends RunOptions {
 export async function selection(options: SelectionOptions, progress: (text: string) => void): Promise<Figure[]> {
   const figures: Figure[] = []
   const seeds = Array.from({ length: options.seeds }, (_, index) => index + 1)
-  const run = async (policy: PolicyName, remembered = REMEMBERED): Promise<Measured[]> => {
+  const run = async (policy: PolicyName, variant: Variant = {}): Promise<Measured[]> => {
     const start = performance.now()
     const runs: Measured[] = []
-    for (const seed of seeds) runs.push(await simulate(policy, seed, options, remembered))
-    progress(`${policy}, ${remembered} remembered: ${((performance.now() - start) / 1000).toFixed(1)} s`)
+    for (const seed of seeds) runs.push(await simulate(policy, seed, options, variant))
+    progress(`${policy} ${JSON.stringify(variant)}: ${((performance.now() - start) / 1000).toFixed(1)} s`)
     return runs
   }
   const add = (name: string, runs: readonly Measured[]): void => {
@@ -31,6 +31,7 @@ export async function selection(options: SelectionOptions, progress: (text: stri
     figure('prefix_hits', 'share', (one) => one.prefixHits / one.followUps, ours ? { least: 0.9 } : undefined)
     if (name.startsWith('potluck')) {
       figure('duplicate_prefills', 'share', (one) => one.duplicatePrefills / one.requests, { most: 0.03 })
+      figure('hedges', 'share', (one) => one.hedges / one.requests, { most: 0.035 })
     }
     figure('failed_requests', 'share', (one) => one.failures / one.requests)
     figure('slots_busy', 'share', ({ utilisation }) => utilisation)
@@ -53,8 +54,10 @@ export async function selection(options: SelectionOptions, progress: (text: stri
   }
   ratio('ttft_p99_ratio', ({ ttft }) => ttft, 0.5)
   ratio('completion_p99_ratio', ({ total }) => total, 0.6)
+  add('potluck, nobody audits', await run('potluck', { audits: false }))
+  add('potluck, nobody audits, no hedges', await run('potluck', { audits: false, hedges: false }))
   for (const remembered of OTHERS_REMEMBER) {
-    add(`potluck, ${remembered} remembered`, await run('potluck', remembered))
+    add(`potluck, ${remembered} remembered`, await run('potluck', { remembered }))
   }
   return figures
 }

@@ -27,6 +27,16 @@ import { Network, type Member } from '../world/network.ts'
 import { MOST_SLOTS, population } from '../world/traits.ts'
 import { MEAN_ANSWER_TOKENS, MEAN_NEW_TOKENS, nextTurn, type Turn } from '../world/workload.ts'
 
+/** Differences from the usual run. */
+export interface Variant {
+  /** See `REMEMBERED`. */
+  remembered?: number
+  /** False: the clients are new, and no answer can be audited. Default true. */
+  audits?: boolean
+  /** Default true. */
+  hedges?: boolean
+}
+
 export interface RunOptions {
   peers: number
   clients: number
@@ -47,7 +57,7 @@ const FREE_BYTES = (16 - 1 - 2) * GIB
 /** A context has 4,096 tokens. Each token takes 36 KiB. */
 const CONTEXT_BYTES = 4_096 * 36 * 1024
 /** Conversations that such a node keeps in memory in addition to those in its slots, by the product's own rule. */
-export const REMEMBERED: number = conversationsThatFit([
+const REMEMBERED: number = conversationsThatFit([
   { freeBytes: FREE_BYTES - MOST_SLOTS * CONTEXT_BYTES, bytesEach: CONTEXT_BYTES }
 ])
 /** Other values that the simulation tries. By the same rule, a device with 12 GiB keeps 30, a device with 8 GiB 15. */
@@ -58,6 +68,7 @@ export interface Measured {
   total: number[]
   requests: number
   duplicatePrefills: number
+  hedges: number
   followUps: number
   prefixHits: number
   utilisation: number
@@ -69,7 +80,7 @@ export async function simulate(
   name: PolicyName,
   seed: number,
   options: RunOptions,
-  remembered: number
+  { remembered = REMEMBERED, audits = true, hedges = true }: Variant = {}
 ): Promise<Measured> {
   const random = new Random(seed)
   const clock = new Clock()
@@ -91,6 +102,7 @@ export async function simulate(
     total: [],
     requests: 0,
     duplicatePrefills: 0,
+    hedges: 0,
     followUps: 0,
     prefixHits: 0,
     utilisation: 0,
@@ -99,8 +111,15 @@ export async function simulate(
   const clients = Array.from({ length: options.clients }, (_, index) => {
     const directory = new Directory(network)
     const context = { directory, loadOf: network.loadOf, now: clock.now, random: random.next }
-    const { selector } = createPolicy(name, context, acquainted(network.members, clock.now()))
-    return new SimClient(`client-${index}`, network, directory, selector, { canAudit: () => true })
+    const store = audits ? acquainted(network.members, clock.now()) : new MemoryReputationStore()
+    const { selector } = createPolicy(name, context, store)
+    if (!hedges) selector.takeHedge = () => false
+    const begin = selector.begin.bind(selector)
+    selector.begin = (candidate, work, kind) => {
+      if (kind === 'hedge' && clock.now() >= WARM_UP_MS) measured.hedges++
+      return begin(candidate, work, kind)
+    }
+    return new SimClient(`client-${index}`, network, directory, selector, { canAudit: () => audits })
   })
 
   let conversations = 0

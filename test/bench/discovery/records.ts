@@ -65,17 +65,7 @@ export async function publish({ key, address, count, storers, signal }: Publicat
   const servers = storers.map(toServer)
   let left = count
   const publishNext = async (): Promise<void> => {
-    while (left-- > 0) {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          await publishOne({ key, address }, servers, signal)
-          break
-        } catch (error) {
-          // A storer without a free core accepts a connection late.
-          if (attempt === ATTEMPTS || signal.aborted) throw error
-        }
-      }
-    }
+    while (left-- > 0) await publishOne({ key, address }, servers, signal)
   }
   await Promise.all(Array.from({ length: PARALLEL }, publishNext))
 }
@@ -93,9 +83,22 @@ async function publishOne(
   })
   try {
     const provider = { peerId: publisher.peerId, addresses: [multiaddr(address)] }
-    await Promise.all(servers.map(async (server) => await addProvider(publisher, server, { key, provider }, signal)))
+    for (const server of servers) {
+      await again(async () => await addProvider(publisher, server, { key, provider }, signal), signal)
+    }
   } finally {
     await publisher.stop()
+  }
+}
+
+/** A storer without a free core accepts a connection late. */
+async function again(use: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await use()
+    } catch (error) {
+      if (attempt === ATTEMPTS || signal.aborted) throw error
+    }
   }
 }
 

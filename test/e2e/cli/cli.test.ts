@@ -130,12 +130,27 @@ describe('an error is one line for', () => {
   })
 
   test('no way to find a node, as an object with --json', async () => {
-    const { code, stdout, stderr } = await ask(['run', '--no-mdns', '--json', 'x'])
+    const unused = join(elsewhere, 'unused')
+    const { code, stdout, stderr } = await ask(['run', '--no-mdns', '--json', '--data-dir', unused, 'x'])
     expect([code, stderr]).toEqual([2, ''])
     expect(lines(stdout)).toEqual([
       { type: 'error', code: 'usage', message: expect.stringContaining('--bootstrap') as string }
     ])
   })
+})
+
+test('a command that joined once needs no bootstrap address, and a damaged file of peers costs one warning', async () => {
+  const data = ['--data-dir', join(elsewhere, 'joined')]
+  const first = await ask(['nodes', '--no-mdns', ...data, '--bootstrap', bootstrap, '--json'])
+  const second = await ask(['nodes', '--no-mdns', ...data, '--json'])
+  for (const { code, stdout } of [first, second]) {
+    expect(code).toBe(0)
+    expect(lines(stdout).map((one) => one.peerId)).toEqual([peerId])
+  }
+  await writeFile(join(elsewhere, 'joined', 'client', 'peers.sqlite'), 'This text is not a database.'.repeat(50))
+  const third = await ask(['nodes', '--no-mdns', ...data, '--bootstrap', bootstrap])
+  expect(third.code).toBe(0)
+  expectOneLine(third, 'cannot save the addresses of peers', '--data-dir')
 })
 
 test('nodes lists the nodes that serve now', async () => {

@@ -6,8 +6,8 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Libp2p } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
-import { FrameStream, PotluckError, STREAM_WINDOW_BYTES, type ErrorCode } from '@potluck/protocol'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { FrameStream, PotluckError, SILENT_CONNECTION_MS, STREAM_WINDOW_BYTES, type ErrorCode } from '@potluck/protocol'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 
 import { MAX_OUTBOUND_STREAMS } from '../../../client/base/constants.ts'
 import { borrowNetwork } from '../../../client/network/create.ts'
@@ -15,6 +15,7 @@ import { askOnce, refusal, type AskOptions } from '../../../client/network/excha
 import type { Dialable, Network } from '../../../client/network/network.ts'
 import { failureOf, startPeer } from './fake-node.ts'
 import { WAIT } from './script.ts'
+import { TcpProxy } from './tcp-proxy.ts'
 
 const PROTOCOL = '/test/exchange/1.0.0'
 const MAX_FRAME_BYTES = 1024
@@ -36,6 +37,8 @@ let node: Dialable
 /** A peer whose address accepts connections and never answers. */
 let swallowing: Dialable
 let refusing: Dialable
+/** Addresses that the client must not dial. */
+let forbidden: string[] = []
 
 async function newPeer(port: number): Promise<Dialable> {
   const peerId = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
@@ -45,7 +48,7 @@ async function newPeer(port: number): Promise<Dialable> {
 const server = createServer((socket) => socket.on('error', () => undefined).resume())
 
 beforeAll(async () => {
-  own = await startPeer()
+  own = await startPeer(undefined, { denyDialMultiaddr: (address) => forbidden.includes(address.toString()) })
   far = await startPeer()
   network = borrowNetwork(own, [])
   await far.handle(
@@ -302,4 +305,66 @@ test('one connection carries more streams at once than the default of libp2p', a
   }
   const replies = await Promise.all(Array.from({ length: count }, async () => await ask()))
   expect(replies).toHaveLength(count)
+})
+
+/** Opens the client's only connection to the node through a proxy. */
+async function throughProxy(): Promise<{ proxy: TcpProxy; to: Dialable }> {
+  for (const connection of own.getConnections(far.peerId)) connection.abort(new Error('from an earlier test'))
+  // libp2p also dials the addresses that it knows of the node.
+  forbidden = far.getMultiaddrs().map(String)
+  onTestFinished(() => void (forbidden = []))
+  const direct = far.getMultiaddrs().find((address) => address.toString().includes('127.0.0.1'))!
+  const proxy = await TcpProxy.start(direct)
+  onTestFinished(() => proxy.stop())
+  const to = { peerId: far.peerId, addresses: [proxy.address] }
+  serve = reply
+  await ask({ to })
+  expect(proxy.opened).toBe(1)
+  return { proxy, to }
+}
+
+test('if nothing answers on an open connection, the client dials again', async () => {
+  const { proxy, to } = await throughProxy()
+  const [standing] = own.getConnections(far.peerId)
+  proxy.swallow()
+  expect((await ask({ to })).reply).toEqual(SMALL)
+  expect(proxy.opened).toBe(2)
+  expect(standing?.status).not.toBe('open')
+  expect(own.getConnections(far.peerId).filter(({ status }) => status === 'open')).toHaveLength(1)
+})
+
+test('if the node does not answer on a new connection either, the code is that of an unreachable node', async () => {
+  const { proxy, to } = await throughProxy()
+  proxy.swallow()
+  proxy.dead = true
+  const error = await failureOf(ask({ to, dialMs: 2 * SILENT_CONNECTION_MS }))
+  expect(error.code).toBe('dial_timeout')
+  expect(proxy.opened).toBe(2)
+})
+
+test('an open connection that was closed in the meantime is replaced', async () => {
+  const { proxy, to } = await throughProxy()
+  const [standing] = own.getConnections(far.peerId)
+  const stale: Network = Object.assign(Object.create(network) as Network, {
+    connect: async (...args: Parameters<Network['connect']>) => {
+      if (standing?.status !== 'open') return await network.connect(...args)
+      standing.abort(new Error('the network is gone'))
+      return standing
+    }
+  })
+  expect((await ask({ to, network: stale })).reply).toEqual(SMALL)
+  expect(proxy.opened).toBe(2)
+})
+
+test('the client aborts the silent ones of its connections', async () => {
+  const { proxy } = await throughProxy()
+  const other = await startPeer()
+  onTestFinished(async () => await other.stop())
+  await own.dial(other.getMultiaddrs())
+  proxy.swallow()
+  const signal = new AbortController().signal
+  const working = await network.abortSilent(signal)
+  expect(working).toContain(other.peerId.toString())
+  expect(working).not.toContain(far.peerId.toString())
+  await vi.waitUntil(() => own.getConnections(far.peerId).length === 0)
 })

@@ -202,6 +202,7 @@ export function plain(network: Network): Network {
   return {
     entrances: network.entrances,
     connect: async (...args) => await network.connect(...args),
+    abortSilent: async (...args) => await network.abortSilent(...args),
     entries: (...args) => network.entries(...args),
     servers: async () => await network.servers(),
     askKad: async (...args) => await network.askKad(...args),

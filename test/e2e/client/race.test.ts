@@ -138,6 +138,18 @@ test('if the first token is late, the client sends a hedge; cancelling the slowe
   await result.attempt.close()
 })
 
+test('a hedge goes to a node that became known after the request was sent', async () => {
+  const [late, quick] = nodes
+  const both = directory.nodes
+  directory.nodes = both.slice(0, 1)
+  const cancelled = silent(late, () => (directory.nodes = both))
+  quick.serve = begin
+  const { result } = await run(start({ hedgeAfterMs: () => 0, takeHedge: () => true }))
+  expect(result.attempt.candidate.peer).toBe(quick.peer)
+  await cancelled
+  await result.attempt.close()
+})
+
 test('the caller gets no `accepted` part of a hedge that loses', async () => {
   const [first, second] = nodes
   const hedged = Promise.withResolvers<void>()

@@ -109,6 +109,8 @@ export class FakeNetwork implements Network {
     }
   }
 
+  abortSilent = async (): Promise<string[]> => []
+
   servers = async (): Promise<KadPeer[]> => []
 
   askKad = async (server: KadPeer, key: CID, signal: AbortSignal): Promise<KadReply> => {

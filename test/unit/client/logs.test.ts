@@ -40,10 +40,13 @@ async function answer(first: ScriptedNode, second: ScriptedNode): Promise<string
     knownNode('the-draining', { card: { draining: true } })
   ])
   const clock = new FakeClock()
+  const { selector } = newSelector(directory, { now: clock.now })
+  // Every sleep of the clock ends at once, so a hedge would be sent at once.
+  selector.hedgeAfterMs = () => Infinity
   const parts = generate(toAsk({ messages: [{ role: 'user', content: PROMPT }] }), {
     send: scriptedSend({ 'the-first': first, 'the-second': second }),
     directory,
-    selector: newSelector(directory, { now: clock.now }).selector,
+    selector,
     clock,
     timeouts: DEFAULT_TIMEOUTS,
     signal: new AbortController().signal,

@@ -19,7 +19,8 @@ import {
   SAVE_AGAIN_MS,
   SAVED_PEER_MS
 } from '../../../client/base/constants.ts'
-import { MemoryPeerStore, PeerBook, type PeerStore } from '../../../client/discover/peer-book.ts'
+import { PeerBook } from '../../../client/peers/peer-book.ts'
+import { MemoryPeerStore, type PeerStore } from '../../../client/peers/peer-store.ts'
 import { SqlitePeerStore } from '../../../client/platform/node-peer-store.ts'
 import { NOW } from '../select/help.ts'
 

@@ -25,6 +25,7 @@ const STATUS: Record<ErrorCode, number> = {
   first_token_timeout: 502,
   token_timeout: 502,
   stream_cut: 502,
+  relay_limit: 503,
   protocol_violation: 502,
   no_providers: 503,
   aborted: 503

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { isProven, remainingWaitMs, shouldMove } from '../../../client/select/move.ts'
+import { isEligible, remainingWaitMs, shouldMove } from '../../../client/select/move.ts'
 import { candidate, ranked } from './help.ts'
 
 const [from] = ranked([candidate('from')])
@@ -20,11 +20,18 @@ test('a request waits longer at the node that has its prefix in the cache', () =
   expect(shouldMove(holder, 60_000, to)).toBe(true)
 })
 
-test('a request never moves to a probationary or resting node', () => {
+test('a request at an established node never moves to a probationary or resting node', () => {
   for (const why of ['probationary', 'probation_share', 'resting'] as const) {
-    expect(isProven({ ...to, why })).toBe(false)
+    expect(isEligible({ ...to, why }, from)).toBe(false)
     expect(shouldMove(from, 1e6, { ...to, why })).toBe(false)
   }
+})
+
+test('while no established node is left, a request moves from one probationary node to another', () => {
+  const probationary = { ...from, why: 'probationary' as const }
+  expect(shouldMove(probationary, 20_000, { ...to, why: 'probationary' })).toBe(true)
+  expect(isEligible({ ...to, why: 'probationary' }, { ...from, why: 'probation_share' })).toBe(false)
+  expect(isEligible({ ...to, why: 'resting' }, probationary)).toBe(false)
 })
 
 test('the remaining wait is the rest of the reported wait, then 0, then the time since the reported wait was over', () => {

@@ -234,9 +234,11 @@ test('only answers earn hedges', () => {
     world.selector.begin(known, WORK, 'audit').served()
     world.selector.begin(known, WORK, 'probe').complete(OUTCOME, IDLE)
   }
-  expect(world.selector.takeHedge(known)).toBe(false)
+  // The hedge that a new client has.
+  expect(world.selector.takeHedge(known, known)).toBe(true)
+  expect(world.selector.takeHedge(known, known)).toBe(false)
   for (let attempt = 0; attempt < 40; attempt++) world.selector.begin(known, WORK, 'answer').complete(OUTCOME, IDLE)
-  expect(world.selector.takeHedge(known)).toBe(true)
+  expect(world.selector.takeHedge(known, known)).toBe(true)
 })
 
 test('a request that waits longer than reported moves to another node, and the reputation records the wait', () => {
@@ -278,7 +280,39 @@ test('hedges go to proven nodes, within the budget', () => {
     record.complete(OUTCOME, IDLE)
   }
   expect(world.selector.hedgeAfterMs(known)).toBeLessThan(10_000)
-  expect(world.selector.takeHedge(unknown)).toBe(false)
-  expect(world.selector.takeHedge(known)).toBe(true)
-  expect(world.selector.takeHedge(known)).toBe(false)
+  expect(world.selector.takeHedge(unknown, known)).toBe(false)
+  expect(world.selector.takeHedge(known, known)).toBe(true)
+  expect(world.selector.takeHedge(known, known)).toBe(true)
+  expect(world.selector.takeHedge(known, known)).toBe(false)
+})
+
+test('a client that has audited nobody sends hedges too', () => {
+  const world = new World()
+  const nodes = [knownNode('unknown'), knownNode('other')]
+  const [first, second] = world.all(nodes) as [RankedCandidate, RankedCandidate]
+  expect([first.why, second.why]).toEqual(['probationary', 'probationary'])
+  expect(world.selector.takeHedge(second, first)).toBe(true)
+})
+
+test('an attempt during which this machine was suspended changes nothing', () => {
+  const world = new World()
+  const selector = new Selector({
+    reputation: world.reputation,
+    directory: { reportLoad: () => undefined, evict: (peer) => void world.evicted.push(peer) },
+    user: { localNode: undefined, trusted: new Set() },
+    now: world.clock.now,
+    random: seeded(),
+    suspension: { hold: () => () => undefined, resumedSince: () => true }
+  })
+  const known = world.first([world.node('a')])
+  for (const code of ['stream_cut', 'token_timeout', 'dial_timeout'] as const) {
+    selector.begin(known, WORK).failed({ code, retryAfterMs: undefined })
+  }
+  selector.begin(known, WORK).complete(OUTCOME, IDLE)
+  selector.begin(known, WORK).abandoned()
+  world.reputation.reached()
+  expect(world.counts('a')).toEqual({})
+  expect(world.evicted).toEqual([])
+  selector.begin(known, WORK).failed({ code: 'protocol_violation', retryAfterMs: undefined })
+  expect(world.counts('a')).toMatchObject({ violation: { count: 1 } })
 })

@@ -47,6 +47,7 @@ test('reputation: the client avoids liars, and the same seed gives the same run'
 test('selection: callers wait less than with the baselines, and more turns find their prefix in a cache', async () => {
   const figures = await selection({ peers: 10, clients: 4, seeds: 1 }, () => undefined)
   expect(value(figures, 'potluck / least of two', 'ttft_p99_ratio')).toBeLessThan(1)
+  expect(value(figures, 'potluck, nobody audits', 'hedges')).toBeGreaterThan(0)
   const hits = (name: string): number => value(figures, name, 'prefix_hits')
   expect(hits('potluck')).toBeGreaterThan(hits('least_of_two'))
   expect(hits('potluck, 32 remembered')).toBeGreaterThan(2 * hits('potluck, 0 remembered'))

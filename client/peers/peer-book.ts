@@ -4,8 +4,8 @@
  */
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import type { Multiaddr } from '@multiformats/multiaddr'
-import { isRelayedSubnet, sample, subnetOf } from '@potluck/protocol'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { isRelayedSubnet, sample, subnetOf, type KadPeer } from '@potluck/protocol'
 
 import {
   MAX_SAVED_ADDRESSES,
@@ -16,46 +16,7 @@ import {
   SAVE_AGAIN_MS,
   SAVED_PEER_MS
 } from '../base/constants.ts'
-import type { Dialable } from '../network/network.ts'
-import { parseAddresses } from './known-node.ts'
-
-/** A peer as a store keeps it. */
-export interface SavedPeer {
-  /** Peer id. */
-  peer: string
-  /** Multiaddrs. The first one is the address at which the peer answered. */
-  addresses: readonly string[]
-  /** When the peer last answered, milliseconds since the epoch. */
-  seenAt: number
-}
-
-/** Where saved peers are kept. A method may throw: the client then continues with what it has in memory. */
-export interface PeerStore {
-  load: () => Iterable<SavedPeer>
-  /** Adds the peer, or replaces it. */
-  save: (peer: SavedPeer) => void
-  remove: (peer: string) => void
-  close: () => void
-}
-
-/** Saved peers that last as long as the object. */
-export class MemoryPeerStore implements PeerStore {
-  readonly #peers = new Map<string, SavedPeer>()
-
-  load(): SavedPeer[] {
-    return [...this.#peers.values()]
-  }
-
-  save(peer: SavedPeer): void {
-    this.#peers.set(peer.peer, peer)
-  }
-
-  remove(peer: string): void {
-    this.#peers.delete(peer)
-  }
-
-  close(): void {}
-}
+import type { PeerStore, SavedPeer } from './peer-store.ts'
 
 export interface PeerBookOptions {
   store: PeerStore
@@ -65,7 +26,7 @@ export interface PeerBookOptions {
 }
 
 interface Entry extends SavedPeer {
-  dialable: Dialable
+  dialable: KadPeer
   subnet: string | undefined
   failures: number
 }
@@ -98,7 +59,7 @@ export class PeerBook {
   }
 
   /** Returns all saved peers: the peers of the last day first, each group in random order. */
-  peers(random: () => number): Dialable[] {
+  peers(random: () => number): KadPeer[] {
     const all = [...this.#entries.values()].filter((entry) => !this.#isOld(entry))
     const recent = Map.groupBy(all, ({ seenAt }) => this.#options.now() - seenAt < DAY_MS)
     return [true, false].flatMap((group) => {
@@ -180,4 +141,15 @@ function parse({ peer, addresses, seenAt }: SavedPeer): Entry | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Skips addresses that are not multiaddrs. */
+export function parseAddresses(addresses: readonly string[]): Multiaddr[] {
+  return addresses.flatMap((address) => {
+    try {
+      return [multiaddr(address)]
+    } catch {
+      return []
+    }
+  })
 }
