@@ -1,5 +1,5 @@
 /** The client: how an application uses a Potluck network. */
-import { DEFAULT_TIMEOUTS, formatDigest, parseDigest, PotluckError } from '@potluck/protocol'
+import { ClockComparison, DEFAULT_TIMEOUTS, formatDigest, parseDigest, PotluckError } from '@potluck/protocol'
 
 import { Answer } from './answer.ts'
 import { SYSTEM_CLOCK } from './base/clock.ts'
@@ -109,7 +109,8 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
   const user: UserNodes = { localNode, trusted: new Set(trusted) }
   const clock = SYSTEM_CLOCK
   const random = Math.random
-  const directory = new Directory({ network, random, book })
+  const clocks = new ClockComparison({ ...clock, onChange: options.onClockSkew })
+  const directory = new Directory({ network, random, book, clocks })
   const stopped = new AbortController()
   const suspension = watchSuspension(network, directory, stopped.signal)
   const selector = new Selector({

@@ -1,6 +1,6 @@
 /** What an application can set of a client. */
 import type { Libp2p } from '@libp2p/interface'
-import type { PhaseTimeouts, Scope } from '@potluck/protocol'
+import type { ClockSkew, PhaseTimeouts, Scope } from '@potluck/protocol'
 
 import type { Auditor } from './audit/auditor.ts'
 import type { PeerStore } from './peers/peer-store.ts'
@@ -37,6 +37,11 @@ export interface ClientOptions {
   auditor?: Auditor
   /** The timeout of each phase of an attempt. Default `DEFAULT_TIMEOUTS`. */
   timeouts?: Partial<PhaseTimeouts>
+  /**
+   * Called when the client finds that this machine's clock is wrong, and with undefined when it is right again. A client
+   * with a wrong clock refuses the cards of all nodes. `clockWarning` describes it in a sentence.
+   */
+  onClockSkew?: (skew: ClockSkew | undefined) => void
   /** Stops the client. */
   signal?: AbortSignal
 }

@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 
 import type { IdentifyResult } from '@libp2p/interface'
-import { KAD_PROTOCOL } from '@potluck/protocol'
+import { ClockComparison, clockWarning, KAD_PROTOCOL } from '@potluck/protocol'
 
 import { AbuseLog } from './admission/abuse-log.ts'
 import { AdmissionControl } from './admission/admission.ts'
@@ -30,6 +30,7 @@ import { dialDiscovered } from './network/lan.ts'
 import { createNodeHost, type Host } from './network/libp2p.ts'
 import { watchSuspension } from './network/suspension.ts'
 import type { NodeEvent, NodeOptions, PotluckNode } from './node.ts'
+import { Problems } from './problems.ts'
 import { auditForOwner } from './serve/audit.ts'
 import { registerProtocols } from './serve/protocols.ts'
 
@@ -61,7 +62,15 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   let drained: Promise<void> | undefined
   const draining = (): boolean => drained !== undefined
 
-  const identity = await openIdentity(options)
+  const problems = new Problems((problem) => {
+    logger.info(problem, 'the owner must solve a problem')
+    events.emit('event', { type: 'problem', ...problem })
+  })
+
+  const identity = await openIdentity({
+    ...options,
+    onDiskError: (error) => problems.report('disk', error && `Warning: ${error}. The node continues without saving.`)
+  })
   lifetime.onStop(identity.close)
 
   const hostOptions = { listen: options.listen, announce: options.announce ?? [], mdns: options.mdns ?? false }
@@ -93,9 +102,23 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     privateKey: identity.privateKey,
     logger,
     now,
-    onPublished: (card) => void events.emit('event', { type: 'advertised', card })
+    onPublished: (card) => {
+      problems.report('advertise', undefined)
+      events.emit('event', { type: 'advertised', card })
+    },
+    onFailed: (reason) => problems.report('advertise', `Not advertised yet: ${reason}, trying again.`)
   })
   lifetime.onStop(async () => await advertiser.stop())
+
+  const clocks = new ClockComparison({
+    now,
+    monotonic: clock,
+    onChange: (skew) => problems.report('clock', skew && clockWarning(skew))
+  })
+  const currentProblems = (): ReturnType<PotluckNode['problems']> => {
+    clocks.skew()
+    return problems.list()
+  }
 
   const gossip = await Gossip.start({
     host,
@@ -103,7 +126,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     wantsRelays: scope === 'public' || options.listen.includes('/p2p-circuit'),
     hasBootstrap: (options.bootstrap ?? []).length > 0 || hostOptions.mdns,
     logger,
-    now
+    now,
+    clocks
   })
   lifetime.onStop(async () => await gossip.stop())
 
@@ -143,6 +167,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
         connections: host.getConnections().length,
         uptimeMs: Math.round(clock() - startedAt),
         draining: draining(),
+        problems: currentProblems(),
         engine: engine.status,
         load: load(),
         card: toStatusCard(advertiser.signed.card),
@@ -172,6 +197,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     addresses,
     card: () => advertiser.signed.card,
     load,
+    problems: currentProblems,
     metrics: async () => await metrics.snapshot(),
     onEvent: (listener) => {
       events.on('event', listener)

@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import type { Engine, EngineStatus } from './engine/interface.ts'
 import type { NodeLimits } from './limits/limits.ts'
 import type { NodeMetrics } from './metrics/metrics.ts'
+import type { Problem } from './problems.ts'
 
 export interface NodeOptions {
   /** The caller must close the engine. A node that stops does not close it. */
@@ -48,6 +49,8 @@ export type NodeEvent =
   /** The node withdraws its advertised model. */
   | { type: 'withdrawn'; reason: string }
   | { type: 'engine'; status: EngineStatus }
+  /** A problem begins that the owner can solve. */
+  | ({ type: 'problem' } & Problem)
 
 export interface PotluckNode {
   readonly peerId: PeerId
@@ -56,6 +59,8 @@ export interface PotluckNode {
   /** The newest signed card. */
   card: () => Card
   load: () => Load
+  /** The problems that the owner can solve. */
+  problems: () => Problem[]
   metrics: () => Promise<NodeMetrics>
   /** Calls the listener on every event, until the returned function is called. */
   onEvent: (listener: (event: NodeEvent) => void) => () => void

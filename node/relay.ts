@@ -1,6 +1,6 @@
 /** A relay: a bootstrap peer of the DHT, which also carries connections for nodes behind NAT. */
 import type { PeerId, PrivateKey } from '@libp2p/interface'
-import type { Scope } from '@potluck/protocol'
+import { ClockComparison, clockWarning, type Scope } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
 import { AGENT } from './agent.ts'
@@ -54,7 +54,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { listen, announce = [], bootstrap = [], scope, mdns = false, logger, now } = options
   const lifetime = new Lifetime()
   try {
-    const identity = await openIdentity(options)
+    const identity = await openIdentity({
+      ...options,
+      onDiskError: (error) => {
+        if (error !== undefined) logger.warn(`${error}; the relay continues without saving`)
+      }
+    })
     lifetime.onStop(identity.close)
     const bounds = { connections: RELAY_CONNECTIONS, streams: RELAY_STREAMS }
     const host = await createRelayHost({ identity, listen, announce, scope, mdns, ...bounds, agent: AGENT, now })
@@ -67,7 +72,14 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       wantsRelays: false,
       hasBootstrap,
       logger,
-      now: now ?? Date.now
+      now: now ?? Date.now,
+      clocks: new ClockComparison({
+        now: now ?? Date.now,
+        monotonic: () => performance.now(),
+        onChange: (skew) => {
+          if (skew !== undefined) logger.warn(clockWarning(skew))
+        }
+      })
     })
     lifetime.onStop(async () => await gossip.stop())
     const others = (peer: string): Uint8Array[] => gossip.others(peer)

@@ -234,6 +234,8 @@ export interface PotluckErrorOptions {
   retryAfterMs?: number
   /** Peer id of the node that failed. */
   peer?: string
+  /** What the user can do, if the code alone does not say it. */
+  remedy?: string
 }
 
 /**
@@ -251,12 +253,14 @@ export class PotluckError extends Error {
   readonly code: ErrorCode
   readonly retryAfterMs: number | undefined
   readonly peer: string | undefined
+  readonly remedy: string | undefined
 
   constructor(code: ErrorCode, message: string, options: PotluckErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.retryAfterMs = options.retryAfterMs
     this.peer = options.peer
+    this.remedy = options.remedy
   }
 
   get fault(): Fault {

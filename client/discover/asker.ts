@@ -2,7 +2,7 @@
  * Asks peers for their cards. Lookups share it, so no peer is asked twice at the same time, and a peer that did not
  * answer one lookup is asked last by the next.
  */
-import { PotluckError, type Card, type openCard } from '@potluck/protocol'
+import { ClockComparison, PotluckError, type Card, type openCard } from '@potluck/protocol'
 import { LRUCache } from 'lru-cache'
 
 import type { Clock } from '../base/clock.ts'
@@ -27,6 +27,8 @@ export interface AskerOptions {
   book: PeerBook
   /** Verifies a card. The simulator's cards are not signed. */
   open: typeof openCard
+  /** Gets every card that comes directly from its node. */
+  clocks?: ClockComparison
   /** Fires when the client stops. */
   stopped: AbortSignal
 }
@@ -40,6 +42,7 @@ export interface Answered {
 
 export class Asker {
   readonly #options: AskerOptions
+  readonly #clocks: ClockComparison
   /** By peer id. */
   readonly #nodes = new LRUCache<string, KnownNode>({ max: MAX_CARDS })
   /** When a peer did not answer at some addresses, by peer id and addresses. */
@@ -49,6 +52,7 @@ export class Asker {
 
   constructor(options: AskerOptions) {
     this.#options = options
+    this.#clocks = options.clocks ?? new ClockComparison(options.clock)
   }
 
   /** Returns a node if its card is recent enough to use now. */
@@ -123,7 +127,7 @@ export class Asker {
       const answer = await withTimeLimit(limit, async (signal) => await network.askCard(peer, signal))
       const seenAt = clock.now()
       const { own, others } = answer.reply
-      const card = own === undefined ? undefined : await this.#open(own.card, seenAt, peer)
+      const card = own === undefined ? undefined : await this.#clocks.observe(this.#open(own.card, seenAt, peer))
       const node =
         own === undefined || card === undefined
           ? undefined

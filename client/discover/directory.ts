@@ -4,7 +4,7 @@
  * A lookup yields nodes as it finds them, so a request can use the first card. All requests for a topic share one lookup.
  * When one request has what it needs, the lookup continues for the others.
  */
-import { openCard, PotluckError, topicText, type Load, type Topic } from '@potluck/protocol'
+import { ClockComparison, openCard, PotluckError, topicText, type Load, type Topic } from '@potluck/protocol'
 import { LRUCache } from 'lru-cache'
 
 import { SYSTEM_CLOCK, type Clock } from '../base/clock.ts'
@@ -19,6 +19,7 @@ import {
 import { raceAbort } from '../base/race-abort.ts'
 import type { Network } from '../network/network.ts'
 import { Asker } from './asker.ts'
+import { clockFailure } from './clock-failure.ts'
 import { dialable, isListed, type KnownNode } from './known-node.ts'
 import { LookupRun } from './lookup.ts'
 import { PeerBook } from '../peers/peer-book.ts'
@@ -59,6 +60,8 @@ export interface DirectoryOptions {
   book?: PeerBook
   /** Verifies cards. Default `openCard`. A simulator with unsigned cards passes its own. */
   open?: typeof openCard
+  /** Compares this machine's clock with the nodes' clocks. */
+  clocks?: ClockComparison
 }
 
 export class Directory {
@@ -67,17 +70,26 @@ export class Directory {
   readonly #random: () => number
   readonly #book: PeerBook
   readonly #asker: Asker
+  readonly #clocks: ClockComparison
   readonly #topics = new TopicSearch()
   readonly #stopped = new AbortController()
   /** By the text of the topic. */
   readonly #lookups = new LRUCache<string, Lookup>({ max: MAX_LOOKUPS })
 
-  constructor({ network, clock = SYSTEM_CLOCK, random, book, open = openCard }: DirectoryOptions) {
+  constructor({ network, clock = SYSTEM_CLOCK, random, book, open = openCard, clocks }: DirectoryOptions) {
     this.#network = network
     this.#clock = clock
     this.#random = random
     this.#book = book ?? new PeerBook({ store: new MemoryPeerStore(), onStoreError: () => undefined, now: clock.now })
-    this.#asker = new Asker({ network, clock, book: this.#book, open, stopped: this.#stopped.signal })
+    this.#clocks = clocks ?? new ClockComparison(clock)
+    this.#asker = new Asker({
+      network,
+      clock,
+      book: this.#book,
+      open,
+      clocks: this.#clocks,
+      stopped: this.#stopped.signal
+    })
   }
 
   /**
@@ -222,7 +234,9 @@ export class Directory {
       if (!(error instanceof PotluckError)) outcome.error = error as Error
     }
     if (this.#stopped.signal.aborted) outcome.error = new PotluckError('aborted', 'the client was stopped')
-    else if (lookup.peers.length === 0) outcome.error ??= lookupRun?.failure()
+    else if (lookup.peers.length === 0)
+      outcome.error =
+        (this.known().length === 0 ? clockFailure(this.#clocks) : undefined) ?? outcome.error ?? lookupRun?.failure()
     lookup.outcome = outcome
     wake(lookup)
   }

@@ -1,15 +1,16 @@
-/** Opens a connection to a peer directly, through a relay, or both at once. */
+/** Opens a connection to a peer: by IPv6, by IPv4 and through a relay, at once if need be. */
 import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
-import { DIRECT_HEAD_START_MS } from '../base/constants.ts'
+import { DIRECT_HEAD_START_MS, FAMILY_HEAD_START_MS } from '../base/constants.ts'
 import type { Dialable } from './network.ts'
 
 /**
- * Dials the direct addresses first and the relayed ones after a head start, as RFC 8305 does for IPv6 and IPv4. Without
- * the relayed dial, the client could wait long: an address behind a firewall, or of a machine that has moved, drops
- * every packet, and libp2p waits for each such address in turn. If the relayed connection opens first, the direct dial
- * continues, and later requests use its connection.
+ * Dials the direct addresses of IPv6, those of IPv4, and the relayed ones, each group after a head start of the ones
+ * before it, or as soon as those have failed (RFC 8305). Otherwise the client could wait long: an address behind a
+ * firewall, of a broken IPv6 network or of a machine that has moved drops every packet, and libp2p waits for each such
+ * address in turn. If the relayed connection opens first, the direct dials continue, and later requests use their
+ * connection.
  *
  * @param headStartMs milliseconds after which the relayed addresses are dialled too
  * @throws the errors of libp2p's dial, or an AggregateError of them
@@ -26,21 +27,38 @@ export async function dial(
   )
   const relayed = pinned.filter((address) => isRelayed(address))
   const direct = pinned.filter((address) => !isRelayed(address))
-  if (relayed.length === 0 || direct.length === 0) {
-    return await libp2p.dial(pinned.length > 0 ? pinned : peerId, { signal })
-  }
+  const ipv6 = direct.filter((address) => isIpv6(address))
+  const others = direct.filter((address) => !isIpv6(address))
+  const groups = [ipv6, others, relayed].filter(({ length }) => length > 0)
+  if (groups.length <= 1) return await libp2p.dial(pinned.length > 0 ? pinned : peerId, { signal })
+
+  // Fires when a direct dial succeeds. A relayed connection is then not needed.
   const arrived = new AbortController()
-  const late = Promise.withResolvers<void>()
-  const timer = setTimeout(late.resolve, headStartMs)
-  const directly = dialDirectly(libp2p, peerId, direct, signal)
-  directly.then(() => arrived.abort(new Error('directly connected')), late.resolve)
-  const throughRelay = late.promise.then(
-    async () => await libp2p.dial(relayed, { signal: AbortSignal.any([signal, arrived.signal]) })
-  )
+  const until = AbortSignal.any([signal, arrived.signal])
+  const timers: NodeJS.Timeout[] = []
+  const dials: Promise<Connection>[] = []
+  for (const group of groups) {
+    const waitMs =
+      group === relayed ? headStartMs : dials.length === 0 ? 0 : Math.min(FAMILY_HEAD_START_MS, headStartMs)
+    const start = Promise.withResolvers<void>()
+    if (waitMs > 0) timers.push(setTimeout(start.resolve, waitMs))
+    if (waitMs <= 0 || dials.length === 0) start.resolve()
+    void Promise.allSettled(dials).then((results) => {
+      if (results.every(({ status }) => status === 'rejected')) start.resolve()
+    })
+    const dialled = start.promise.then(async () => {
+      until.throwIfAborted()
+      return group === relayed
+        ? await libp2p.dial(relayed, { signal: until })
+        : await dialDirectly(libp2p, peerId, group, until)
+    })
+    if (group !== relayed) dialled.then(() => arrived.abort(new Error('directly connected'))).catch(() => undefined)
+    dials.push(dialled)
+  }
   try {
-    return await Promise.any([directly, throughRelay])
+    return await Promise.any(dials)
   } finally {
-    clearTimeout(timer)
+    for (const timer of timers) clearTimeout(timer)
   }
 }
 
@@ -64,6 +82,10 @@ async function dialDirectly(
     }
   }
   throw new AggregateError(failures, 'no direct address could be dialled')
+}
+
+function isIpv6(address: Multiaddr): boolean {
+  return /^\/(ip6|ip6zone|dns6)\//.test(address.toString())
 }
 
 function isRelayed(address: Multiaddr): boolean {

@@ -4,7 +4,7 @@
  * This file is the loop for the card. card.ts decides what to publish, and schedule.ts when. keep-topics.ts is the loop
  * for the provider records.
  */
-import { deadline, signCard, type Card, type KadPeer } from '@potluck/protocol'
+import { CLOCK_SKEW_MS, deadline, signCard, type Card, type KadPeer } from '@potluck/protocol'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
 import type { Logger } from 'pino'
 
@@ -216,9 +216,12 @@ export class Advertiser {
   async #sign(): Promise<void> {
     // Two cards must not have the same sequence, even if they are signed in the same millisecond. Otherwise the peers
     // that store cards could keep either of them.
-    this.#sequence = Math.max(this.#options.now(), this.#sequence + 1)
+    const now = this.#options.now()
+    // If the clock was ahead and was then set, all peers refused the cards from the future. The sequence begins again.
+    this.#sequence = this.#sequence > now + CLOCK_SKEW_MS ? now : Math.max(now, this.#sequence + 1)
     const signed = await signNow(this.#options, { draining: this.#draining, sequence: this.#sequence })
-    if (signed.card.sequence > this.#signed.card.sequence) this.#signed = signed
+    const { sequence } = this.#signed.card
+    if (signed.card.sequence > sequence || sequence > this.#sequence) this.#signed = signed
   }
 }
 

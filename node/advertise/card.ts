@@ -8,7 +8,7 @@ import {
   type ModelCard,
   type Scope
 } from '@potluck/protocol'
-import { isPrivate } from '@libp2p/utils'
+import { isLoopback, isPrivate } from '@libp2p/utils'
 import type { PeerId } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 
@@ -47,12 +47,26 @@ export function buildCard(
   }
 }
 
-/** Returns the addresses for the card, public addresses first. In scope `public` it returns only public addresses. */
+/**
+ * Returns the addresses for the card: public ones, then those on the LAN, then loopback, with IPv4 and IPv6 in turn, so
+ * that a machine with many addresses of one family still advertises both. In scope `public` only the public ones.
+ */
 export function selectAddresses(addresses: readonly string[], scope: Scope): string[] {
-  const isPublic = (address: string): boolean => !isPrivate(multiaddr(address))
-  const publicOnes = addresses.filter(isPublic)
-  const privateOnes = scope === 'local' ? addresses.filter((address) => !isPublic(address)) : []
-  return [...publicOnes, ...privateOnes].slice(0, MAX_CARD_ADDRESSES)
+  const groups: string[][] = [[], [], []]
+  for (const address of addresses) {
+    const parsed = multiaddr(address)
+    groups[isLoopback(parsed) ? 2 : isPrivate(parsed) ? 1 : 0]!.push(address)
+  }
+  const usable = scope === 'public' ? groups.slice(0, 1) : groups
+  return usable.flatMap(familiesInTurn).slice(0, MAX_CARD_ADDRESSES)
+}
+
+function familiesInTurn(addresses: readonly string[]): string[] {
+  const ipv6 = addresses.filter((address) => address.startsWith('/ip6'))
+  const others = addresses.filter((address) => !address.startsWith('/ip6'))
+  return Array.from({ length: Math.max(ipv6.length, others.length) }, (_, index) =>
+    [others[index], ipv6[index]].filter((address) => address !== undefined)
+  ).flat()
 }
 
 function modelCard(model: EngineModel, rates: Rates): ModelCard {

@@ -26,7 +26,7 @@ export class Failures {
       return
     }
     this.#failing.set(what, reason)
-    if (!failed) this.#logger.warn({ reason }, 'new clients may not find this node: publishing on the DHT failed')
+    if (!failed) this.#logger.info({ reason }, 'new clients may not find this node: publishing on the DHT failed')
     this.#onFailed(reason)
   }
 }

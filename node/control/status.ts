@@ -5,6 +5,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 
 import type { EngineStatus } from '../engine/interface.ts'
 import type { NodeMetrics } from '../metrics/metrics.ts'
+import type { Problem } from '../problems.ts'
 
 export interface NodeStatus {
   peerId: string
@@ -16,6 +17,7 @@ export interface NodeStatus {
   connections: number
   uptimeMs: number
   draining: boolean
+  problems: Problem[]
   engine: EngineStatus
   load: Load
   card: StatusCard

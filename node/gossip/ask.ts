@@ -11,6 +11,7 @@ import {
   openCard,
   PotluckError,
   type Card,
+  type ClockComparison,
   type KadPeer
 } from '@potluck/protocol'
 
@@ -36,7 +37,7 @@ export interface Asked {
 export async function askForCards(
   host: GossipHost,
   { peerId, addresses }: KadPeer,
-  { now, signal }: { now: () => number; signal: AbortSignal }
+  { now, clocks, signal }: { now: () => number; clocks: ClockComparison; signal: AbortSignal }
 ): Promise<Asked> {
   const until = deadline(GOSSIP_TIMEOUT_MS, signal)
   const connection = await connect(host, { peerId, addresses }, until)
@@ -52,7 +53,10 @@ export async function askForCards(
     if (bytes === undefined) throw new PotluckError('stream_cut', 'the peer sent no card')
     await frames.close({ signal: until })
     const reply = decodeCardReply(bytes)
-    const opened = reply.own && { bytes: reply.own.card, card: await openCard(reply.own.card, { now: now(), peerId }) }
+    const opened = reply.own && {
+      bytes: reply.own.card,
+      card: await clocks.observe(openCard(reply.own.card, { now: now(), peerId }))
+    }
     const others = await Promise.all(reply.others.map(async (other) => await openOther(other, now())))
     return { own: opened, others: others.flat(), from: connection.remoteAddr, bytes: bytes.byteLength }
   } catch (error) {

@@ -14,7 +14,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { IdentifyResult, Libp2p, PeerId } from '@libp2p/interface'
 import type { Datastore } from 'interface-datastore'
 import type { Logger } from 'pino'
-import { CARD_PROTOCOL, CARD_TTL_MS, CardSet, MAX_CARD_OTHERS, subnetOf, type KadPeer } from '@potluck/protocol'
+import {
+  CARD_PROTOCOL,
+  CARD_TTL_MS,
+  CardSet,
+  ClockComparison,
+  MAX_CARD_OTHERS,
+  subnetOf,
+  type KadPeer
+} from '@potluck/protocol'
 
 import { GOSSIP_TIMES, RELAY_RESERVATIONS_WANTED, ENOUGH_LIVE_NODES, REJOIN_DIALS } from '../limits/limits.ts'
 import { askForCards, dialableAddresses } from './ask.ts'
@@ -37,6 +45,8 @@ export interface GossipOptions {
   logger: Logger
   /** Milliseconds since the epoch. */
   now: () => number
+  /** Gets every card that comes directly from its node. */
+  clocks?: ClockComparison
   /** Default: `Math.random`. */
   random?: () => number
   /** Default: `GOSSIP_TIMES`. */
@@ -60,7 +70,12 @@ export class Gossip {
 
   /** Loads the saved peers and starts. */
   static async start(options: GossipOptions): Promise<Gossip> {
-    const gossip = new Gossip({ random: Math.random, times: GOSSIP_TIMES, ...options })
+    const gossip = new Gossip({
+      random: Math.random,
+      times: GOSSIP_TIMES,
+      clocks: new ClockComparison({ now: options.now, monotonic: () => performance.now() }),
+      ...options
+    })
     await gossip.#saved.load(gossip.#cards, gossip.#candidates)
     gossip.#running = gossip.#run()
     return gossip
@@ -202,7 +217,11 @@ export class Gossip {
     const name = peer.peerId.toString()
     let next = this.#knowsEnough() ? times.againMs : times.retryMs
     try {
-      const { own, others, from } = await askForCards(host, peer, { now, signal: this.#stopping.signal })
+      const { own, others, from } = await askForCards(host, peer, {
+        now,
+        clocks: this.#options.clocks,
+        signal: this.#stopping.signal
+      })
       this.#candidates.answered(name)
       this.#candidates.heard(name, others)
       if (own !== undefined) {

@@ -11,6 +11,7 @@ import type { Datastore } from 'interface-datastore'
 
 import { MAX_STORED_CARDS } from '../limits/limits.ts'
 import { BoundedDatastore } from './bounded-datastore.ts'
+import { describeDisk, SurvivingDatastore } from './surviving-datastore.ts'
 
 export interface Identity {
   privateKey: PrivateKey
@@ -23,6 +24,11 @@ export interface IdentityOptions {
   dataDirectory?: string | undefined
   /** Default: the key in the data directory, or a new one. */
   privateKey?: PrivateKey | undefined
+  /**
+   * Called when the data directory cannot be written, with the reason and the remedy in one line, and with undefined
+   * when it can be written again. The datastore keeps new entries in memory meanwhile.
+   */
+  onDiskError?: ((message: string | undefined) => void) | undefined
 }
 
 /** The keys under which kad-dht stores the cards of other peers. */
@@ -35,7 +41,7 @@ const OLD_PROVIDERS = '/dht/provider/'
  *
  * @throws Error in one line, if another daemon holds the lock or the directory cannot be written
  */
-export async function openIdentity({ dataDirectory, privateKey }: IdentityOptions): Promise<Identity> {
+export async function openIdentity({ dataDirectory, privateKey, onDiskError }: IdentityOptions): Promise<Identity> {
   if (dataDirectory === undefined) {
     return {
       privateKey: privateKey ?? (await generateKeyPair('Ed25519')),
@@ -43,7 +49,11 @@ export async function openIdentity({ dataDirectory, privateKey }: IdentityOption
       close: async () => {}
     }
   }
-  await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
+  try {
+    await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw new Error(describeDisk(dataDirectory, cause), { cause })
+  }
   const level = new LevelDatastore(join(dataDirectory, 'datastore'))
   try {
     // `level.open` would drop the error's code.
@@ -51,11 +61,25 @@ export async function openIdentity({ dataDirectory, privateKey }: IdentityOption
   } catch (cause) {
     throw new Error(openFailure(dataDirectory, cause), { cause })
   }
-  const close = async (): Promise<void> => await level.close()
+  const onDisk = (error: Error | undefined): void => onDiskError?.(error && describeDisk(dataDirectory, error))
+  let closing = false
+  const close = async (): Promise<void> => {
+    closing = true
+    await level.close()
+  }
+  const reopen = async (): Promise<void> => {
+    await level.db.close()
+    if (!closing) await level.db.open()
+  }
+  const surviving = new SurvivingDatastore(level, { clock: () => performance.now(), reopen, onChange: onDisk })
   try {
-    const key = privateKey ?? (await loadOrCreateSelfKey(level))
+    const key =
+      privateKey ??
+      (await loadOrCreateSelfKey(level).catch((cause: unknown) => {
+        throw new Error(describeDisk(dataDirectory, cause), { cause })
+      }))
     for await (const row of level.queryKeys({ prefix: OLD_PROVIDERS })) await level.delete(row)
-    return { privateKey: key, datastore: await BoundedDatastore.open(level, BOUNDS), close }
+    return { privateKey: key, datastore: await BoundedDatastore.open(surviving, BOUNDS), close }
   } catch (error) {
     await close()
     throw error
@@ -68,6 +92,8 @@ function openFailure(dataDirectory: string, error: unknown): string {
   if (code === 'LEVEL_LOCKED') {
     return `another potluck node uses ${dataDirectory}: stop it, or give this node another data directory`
   }
+  if (/no space left|read-only/i.test(cause instanceof Error ? cause.message : ''))
+    return describeDisk(dataDirectory, cause)
   const what = `cannot open the data in ${dataDirectory}: ${cause instanceof Error ? cause.message : String(error)}`
   return code === 'LEVEL_CORRUPTION'
     ? `${what}; restore it from a backup, or move the folder "datastore" away and start with a new identity`

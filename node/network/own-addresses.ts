@@ -9,7 +9,7 @@
  * without success. Clients reach the node through relays until its owner announces an address.
  */
 import type { Libp2pEvents, TypedEventTarget } from '@libp2p/interface'
-import { getThinWaistAddresses, isNetworkAddress, isPrivate } from '@libp2p/utils'
+import { getThinWaistAddresses, isLoopback, isNetworkAddress, isPrivate } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 
 /** The libp2p components that the service needs. */
@@ -29,12 +29,24 @@ export function ownAddresses({ addressManager, transportManager, events }: Compo
   return {}
 }
 
-/** Whether an address in the list is public, or is a wildcard such as 0.0.0.0 on a machine with a public address. */
-export function listensInPublic(listen: readonly string[]): boolean {
-  return listen
+/**
+ * Whether an address in the list is public, or is a wildcard such as 0.0.0.0 on a machine with a public address. In most
+ * home networks every machine has a public IPv6 address behind a firewall, and a private IPv4 address. So a public IPv6
+ * address counts only if no address of IPv4 is private, except for loopback.
+ *
+ * @param expand returns the addresses of this machine for a wildcard
+ */
+export function listensInPublic(
+  listen: readonly string[],
+  expand: (address: Multiaddr) => Multiaddr[] = getThinWaistAddresses
+): boolean {
+  const own = listen
     .map((address) => multiaddr(address))
     .filter((address) => isNetworkAddress(address))
-    .some((address) => getThinWaistAddresses(address).some(isPublic))
+    .flatMap((address) => expand(address))
+  const isIpv6 = (address: Multiaddr): boolean => address.toString().startsWith('/ip6')
+  const lan = own.filter((address) => !isIpv6(address) && !isLoopback(address) && !isPublic(address))
+  return own.some((address) => isPublic(address) && (lan.length === 0 || !isIpv6(address)))
 }
 
 function isPublic(address: Multiaddr): boolean {

@@ -21,6 +21,7 @@ import {
   MAX_CARD_STRING
 } from '../constants.ts'
 import { openEnvelope, sealEnvelope, type EnvelopeKind } from './envelope.ts'
+import { PotluckError } from '../errors.ts'
 import {
   CardSchema,
   type Card as CardMessage,
@@ -97,6 +98,16 @@ export interface Card {
   draining: boolean
 }
 
+/** A genuine card that has expired, or that was signed in the future: the clock of its reader or of its signer is wrong. */
+export class CardTimeError extends PotluckError {
+  readonly card: Card
+
+  constructor(card: Card, message: string) {
+    super('protocol_violation', `invalid card: ${message}`, { peer: card.peerId.toString() })
+    this.card = card
+  }
+}
+
 const KIND: EnvelopeKind = {
   domain: 'potluck-card',
   payloadType: new TextEncoder().encode('/potluck/card'),
@@ -142,17 +153,17 @@ export async function signCard(card: Card, key: PrivateKey): Promise<Uint8Array>
  *
  * @param options.now milliseconds since the epoch
  * @param options.peerId the node that must have signed the card; default: any node
- * @throws PotluckError `protocol_violation` if the card is too large, malformed, forged, expired, signed in the future
- *   or signed by another peer
+ * @throws PotluckError `protocol_violation` if the card is too large, malformed, forged or signed by another peer;
+ *   CardTimeError with the same code if it has expired or was signed in the future
  */
 export async function openCard(bytes: Uint8Array, { now, peerId }: { now: number; peerId?: PeerId }): Promise<Card> {
   const { payload, signer } = await openEnvelope(KIND, bytes)
   if (peerId !== undefined && !signer.equals(peerId)) check.fail('signer', 'is another peer')
   const card = parseCard(decode(payload), signer)
-  if (card.expiresAt <= now) check.fail('expires_at', 'is in the past')
-  if (card.sequence > now + CLOCK_SKEW_MS) check.fail('sequence', 'is in the future')
   // Otherwise a node could sign a card that stays valid for years.
   if (card.expiresAt > card.sequence + CARD_TTL_MS) check.fail('expires_at', 'is too far from the sequence')
+  if (card.expiresAt <= now) throw new CardTimeError(card, 'expires_at is in the past')
+  if (card.sequence > now + CLOCK_SKEW_MS) throw new CardTimeError(card, 'sequence is in the future')
   return card
 }
 

@@ -54,7 +54,7 @@ function usage(): { cpuMicros: number; rssBytes: number } {
 }
 
 async function start(): Promise<void> {
-  const common = { listen: ['/ip4/127.0.0.1/tcp/0'], scope: 'local', mdns: false, logger } as const
+  const common = { listen: ['/ip4/127.0.0.1/tcp/0', '/ip6/::1/tcp/0'], scope: 'local', mdns: false, logger } as const
   if (spec.role === 'relay') {
     const relay = await startRelay({ ...common, bootstrap: [] })
     stops.push(() => relay.stop())

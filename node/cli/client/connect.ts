@@ -1,5 +1,11 @@
 /** Connects a client to the network that the settings describe. */
-import { createClient, type Client, type PeerSettings, type ReputationSettings } from '@potluck/client'
+import {
+  createClient,
+  type Client,
+  type ClientOptions,
+  type PeerSettings,
+  type ReputationSettings
+} from '@potluck/client'
 
 import type { CommandContext } from '../settings/context.ts'
 import { messageOf, usageError } from '../terminal/errors.ts'
@@ -11,7 +17,10 @@ import { openPeerStore, openStore } from './store.ts'
  * @throws CommandError if the settings give no way to find a peer
  * @throws PotluckError `invalid_request` for an invalid address
  */
-export async function connect(context: CommandContext): Promise<Client> {
+export async function connect(
+  context: CommandContext,
+  { onClockSkew }: Pick<ClientOptions, 'onClockSkew'> = {}
+): Promise<Client> {
   const { settings, env, interrupted } = context
   const { scope, mode, trusted } = settings
   const local = await findLocalNode(settings, env, interrupted)
@@ -33,6 +42,7 @@ export async function connect(context: CommandContext): Promise<Client> {
     reputation: await openReputation(context),
     peers,
     signal: interrupted,
+    ...(onClockSkew === undefined ? {} : { onClockSkew }),
     ...(local === undefined ? {} : { localNode: local.peerId, auditor: local.auditor }),
     ...(scope === undefined ? {} : { scope })
   })

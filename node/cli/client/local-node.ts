@@ -26,7 +26,7 @@ export async function findLocalNode(
     const digests = card.models.filter(({ features }) => features.includes('score')).map(({ digest }) => digest)
     return {
       peerId,
-      addresses: addresses.filter((address) => /^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//.test(address)),
+      addresses: addresses.filter((address) => /^\/(ip4\/127\.0\.0\.1|ip6\/::1)\/tcp\/\d+\/p2p\//.test(address)),
       auditor: {
         holds: (digest) => digests.includes(digest),
         audit: async (job, until) => await askControlAudit(directory, job, until)

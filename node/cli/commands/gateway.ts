@@ -1,6 +1,7 @@
 /** `potluck gateway`: serves OpenAI's API on this machine until Ctrl-C. */
 import type { Client } from '@potluck/client'
 import { startGateway, type Gateway } from '@potluck/gateway'
+import { clockWarning } from '@potluck/protocol'
 
 import { connect } from '../client/connect.ts'
 import { createLogger } from '../daemon/log.ts'
@@ -13,10 +14,18 @@ export async function gateway(context: CommandContext): Promise<number> {
   const serving = settings.localNode ? await startServing(context) : undefined
   try {
     // `startServing` has started a node. The client finds this node through the data directory.
-    const client = await connect(context)
+    const logger = createLogger(settings)
+    const client = await connect(context, {
+      onClockSkew: (skew) => {
+        if (skew !== undefined) logger.warn(clockWarning(skew))
+      }
+    })
     try {
       const started = await start(client, context)
       announce(started, serving, context)
+      serving?.node.onEvent((event) => {
+        if (event.type === 'problem') logger.warn(event.message)
+      })
       await until(interrupted)
       if (!settings.json) printNote('Stopping.')
       await started.stop()

@@ -6,20 +6,19 @@ import { multiaddr } from '@multiformats/multiaddr'
 
 import { startRelay } from '../../relay.ts'
 import { describeReachability } from '../../control/status.ts'
+import { defaultListen, RELAY_PORTS } from '../daemon/default-listen.ts'
 import { createLogger } from '../daemon/log.ts'
 import { bestAddress, reachOf } from '../daemon/reach.ts'
 import { until, type CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { printJson, printLine } from '../terminal/output.ts'
 
-/** Fixed ports, because other peers save the address of a relay. 4001 is the usual port of libp2p. */
-const LISTEN = ['/ip4/0.0.0.0/tcp/4001', '/ip4/0.0.0.0/tcp/4002/ws']
-
 export async function relay({ settings, env, interrupted }: CommandContext): Promise<number> {
+  const logger = createLogger(settings)
   const peer = await startRelay({
-    ...reachOf(settings, LISTEN, true),
+    ...reachOf(settings, settings.listen.length > 0 ? [] : await defaultListen(RELAY_PORTS, logger), true),
     dataDirectory: dataDirectories(settings, env).relay,
-    logger: createLogger(settings)
+    logger
   })
   const [peerId, addresses] = [peer.peerId.toString(), peer.addresses()]
   const reachability = describeReachability(addresses)

@@ -3,6 +3,7 @@ import { formatDigest, type Load } from '@potluck/protocol'
 
 import type { Engine, EngineStatus } from '../../engine/index.ts'
 import type { NodeEvent, PotluckNode } from '../../node.ts'
+import type { Problem } from '../../problems.ts'
 import { describeReachability } from '../../control/status.ts'
 import { bestAddress } from '../daemon/reach.ts'
 import { startServing } from '../daemon/serving.ts'
@@ -16,6 +17,7 @@ export async function serve(context: CommandContext): Promise<number> {
   try {
     if (settings.json) printJson(readyJson(node, engine))
     else printLine(banner(node, engine, settings.bootstrap))
+    for (const problem of node.problems()) printProblem(problem, settings.json)
     const stopListening = node.onEvent(reporter(node, settings.json))
     await until(interrupted)
     stopListening()
@@ -38,10 +40,16 @@ function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void 
       if (json) printJson({ type: 'advertised', reachability })
       else if (reachability !== reported) printNote(`Other peers can find the node now. Reachable ${reachability}.`)
       reported = reachability
-    } else if (json) printJson(event)
+    } else if (event.type === 'problem') printProblem(event, json)
+    else if (json) printJson(event)
     else if (event.type === 'withdrawn') printNote(`The node no longer serves the model: ${event.reason}`)
     else printNote(describeEngine(event.status))
   }
+}
+
+function printProblem({ kind, message }: Problem, json: boolean): void {
+  if (json) printJson({ type: 'problem', kind, message })
+  else printNote(message)
 }
 
 function describeEngine(status: EngineStatus): string {

@@ -19,6 +19,7 @@ function describe(node: NodeStatus): string {
   const engineState = engine.state === 'failed' ? `failed: ${engine.reason}` : engine.state
   return labelled([
     ['state', `${node.draining ? 'draining' : engineState}, up for ${duration(node.uptimeMs)}`],
+    ...node.problems.map(({ message }, index) => [index === 0 ? 'problems' : '', message]),
     ['peer', node.peerId],
     ['software', node.agent],
     ...node.card.models.flatMap((model) => [

@@ -41,13 +41,15 @@ function parse(address: string): ReturnType<typeof multiaddr> {
   }
 }
 
-/** The address that the most peers can use, in this order: public, on the LAN, through a relay, loopback. */
+/** The address that the most peers can use, in this order: public, on the LAN, through a relay, loopback. IPv4 first. */
 export function bestAddress(addresses: readonly string[]): string | undefined {
   const rank = (address: string): number => {
     if (address.includes('/p2p-circuit')) return 2
     if (!isPrivate(multiaddr(address))) return 0
     return /^\/(ip4\/127\.|ip6\/::1\/)/.test(address) ? 3 : 1
   }
+  const preferIpv4 = (address: string): number => (address.startsWith('/ip6') ? 1 : 0)
   const preferTcp = (address: string): number => (address.includes('/ws') ? 1 : 0)
-  return addresses.toSorted((a, b) => rank(a) - rank(b) || preferTcp(a) - preferTcp(b))[0]
+  const order = (address: string): number => rank(address) * 4 + preferIpv4(address) * 2 + preferTcp(address)
+  return addresses.toSorted((a, b) => order(a) - order(b))[0]
 }

@@ -6,11 +6,9 @@ import { findModel, type FoundModel } from '../model/find.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { createProgress, type Progress } from '../terminal/progress.ts'
+import { defaultListen, NODE_PORTS } from './default-listen.ts'
 import { createLogger } from './log.ts'
 import { reachOf } from './reach.ts'
-
-/** Any free ports. Other peers get them from the card, and one machine can run several nodes. */
-const LISTEN = ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws']
 
 export interface Serving {
   node: PotluckNode
@@ -21,8 +19,8 @@ export interface Serving {
 /** @throws CommandError, or Error with a message of one line, if the model or an address cannot be used */
 export async function startServing(context: CommandContext): Promise<Serving> {
   const { settings, env } = context
-  const reach = reachOf(settings, LISTEN, false)
   const logger = createLogger(settings)
+  const reach = reachOf(settings, settings.listen.length > 0 ? [] : await defaultListen(NODE_PORTS, logger), false)
   const engine = await load(await findModel(context), context)
   try {
     const node = await startNode({

@@ -96,7 +96,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: choice<Scope>('local', 'public'),
     default: undefined,
     defaultText:
-      'public if --bootstrap or --announce contains a public address; also public for a relay that has neither option and listens on a public address; otherwise local',
+      'public if --bootstrap or --announce contains a public address; also public for a relay that has neither option and listens on a public address (of IPv6 only if it has no private address of IPv4); otherwise local',
     doc: 'addresses to use: public uses only public addresses, for the internet; local also uses private addresses, for a LAN or a testnet',
     commands: [...DAEMON, ...FIND]
   },
@@ -116,8 +116,9 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   listen: {
     kind: list('multiaddr'),
     default: [],
-    defaultText: 'TCP and WebSocket on all interfaces; a relay uses the ports 4001 and 4002, a node uses free ports',
-    doc: 'addresses to listen on, as /ip4/0.0.0.0/tcp/4001',
+    defaultText:
+      'TCP and WebSocket on all interfaces, on IPv4 and IPv6; a relay uses the ports 4001 and 4002, a node uses free ports',
+    doc: 'addresses to listen on, as /ip4/0.0.0.0/tcp/4001 or /ip6/::/tcp/4001',
     commands: [...DAEMON, 'gateway']
   },
   announce: {

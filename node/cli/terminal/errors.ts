@@ -41,7 +41,7 @@ export function reportOf(error: unknown): ErrorReport {
     const { code, retryAfterMs } = error
     const { exitCode } = ERROR_POLICY[code]
     if (code === 'aborted') return { message: 'interrupted', code, exitCode }
-    const hint = advice(code, retryAfterMs)
+    const hint = error.remedy ?? advice(code, retryAfterMs)
     return { message: oneLine(hint === '' ? error.message : `${error.message}; ${hint}`), code, exitCode }
   }
   return { message: oneLine(messageOf(error)), code: 'failed', exitCode: EXIT_FAILED }

@@ -42,7 +42,8 @@ export async function potluck(args: readonly string[], { input = '', ...options 
 export class Running {
   readonly child: ChildProcess
   readonly ended: Promise<Finished>
-  readonly #lines: Line[] = []
+  /** What it has printed. */
+  readonly lines: Line[] = []
   #wake = Promise.withResolvers<void>()
 
   constructor(args: readonly string[], options: RunOptions) {
@@ -50,7 +51,7 @@ export class Running {
     this.ended = finished(this.child)
     if (this.child.stdout === null) throw new Error('no output')
     createInterface({ input: this.child.stdout }).on('line', (line) => {
-      this.#lines.push(JSON.parse(line) as Line)
+      this.lines.push(JSON.parse(line) as Line)
       this.#wake.resolve()
       this.#wake = Promise.withResolvers()
     })
@@ -59,7 +60,7 @@ export class Running {
   /** Waits for the first line of this type. */
   async line(type: string): Promise<Line> {
     for (;;) {
-      const found = this.#lines.find((line) => line.type === type)
+      const found = this.lines.find((line) => line.type === type)
       if (found !== undefined) return found
       const end = await Promise.race([this.#wake.promise, this.ended])
       if (end !== undefined) throw new Error(`ended without ${type}: ${end.stdout}${end.stderr}`)

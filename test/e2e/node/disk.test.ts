@@ -1,0 +1,105 @@
+/** A node whose disk is full or read-only: a real small file system, where this machine allows to mount one. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { createClient } from '@potluck/client'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+
+import { startNode, type NodeEvent } from '../../../node/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
+import { LOOPBACK, node, silent } from './harness.ts'
+
+/** Mounts an empty file system of 2 MiB. Returns its folder, or undefined if this machine does not allow it. */
+function mountSmallDisk(): string | undefined {
+  const directory = mkdtempSync(join(tmpdir(), 'potluck-disk-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', directory], { stdio: 'ignore' })
+    return directory
+  } catch {
+    rmSync(directory, { recursive: true })
+    return undefined
+  }
+}
+
+function unmount(directory: string): void {
+  execFileSync('umount', ['--lazy', directory])
+  rmSync(directory, { recursive: true })
+}
+
+function smallDisk(): string {
+  const directory = mountSmallDisk()
+  if (directory === undefined) throw new Error('cannot mount')
+  onTestFinished(() => unmount(directory))
+  return directory
+}
+
+const probe = process.platform === 'linux' ? mountSmallDisk() : undefined
+if (probe !== undefined) unmount(probe)
+
+/** Fills the disk. */
+async function fill(directory: string): Promise<void> {
+  await expect(writeFile(join(directory, 'fill'), Buffer.alloc(4 * 1024 * 1024))).rejects.toThrow('ENOSPC')
+}
+
+/** Starts a node that must not start, and returns its message. */
+async function failedStart(dataDirectory: string): Promise<string> {
+  const started = startNode({
+    engine: new ScriptedEngine(),
+    listen: [LOOPBACK],
+    scope: 'local',
+    logger: silent,
+    dataDirectory
+  })
+  return await started.then(
+    async (running) => {
+      await running.stop()
+      return 'started'
+    },
+    (error: unknown) => (error as Error).message
+  )
+}
+
+describe.skipIf(probe === undefined)('with a disk that is', () => {
+  test('full while the node runs, it answers, reports it once, and saves again later', async () => {
+    const directory = smallDisk()
+    const serving = await node(new ScriptedEngine({ reply: () => 'still here' }), {
+      dataDirectory: join(directory, 'node')
+    })
+    const events: NodeEvent[] = []
+    serving.onEvent((event) => events.push(event))
+    await fill(directory)
+    const [bootstrap = ''] = serving.addresses()
+    for (let asked = 0; asked < 3; asked++) {
+      const client = await createClient({ bootstrap: [bootstrap], mdns: false })
+      onTestFinished(async () => await client.stop())
+      expect(await client.chat({ messages: [{ role: 'user', content: 'Hello' }] }).text()).toBe('still here')
+    }
+    await vi.waitUntil(() => serving.problems().some(({ kind }) => kind === 'disk'))
+    const problems = events.filter((event) => event.type === 'problem' && event.kind === 'disk')
+    expect(problems).toEqual([
+      expect.objectContaining({
+        message: expect.stringMatching(/the disk is full; delete files .* continues/) as string
+      })
+    ])
+    const { peerId } = serving
+    await rm(join(directory, 'fill'))
+    await serving.stop()
+    const again = await node(new ScriptedEngine(), { dataDirectory: join(directory, 'node') })
+    expect(again.peerId.toString()).toBe(peerId.toString())
+  })
+
+  test('full at the start, the node names the reason and the remedy', async () => {
+    const directory = smallDisk()
+    await fill(directory)
+    expect(await failedStart(join(directory, 'node'))).toMatch(/^cannot write to \S+: the disk is full; delete files/)
+  })
+
+  test('read-only at the start, the node names the reason and the remedy', async () => {
+    const directory = smallDisk()
+    execFileSync('mount', ['-o', 'remount,ro', directory])
+    expect(await failedStart(join(directory, 'node'))).toMatch(/^cannot write to \S+: the file system is read-only;/)
+  })
+})
