@@ -124,7 +124,11 @@ test('a card that a Go peer puts reaches relays, and a Go peer refuses a card of
   expect(Uint8Array.from(await other.get(key))).toEqual(newer)
   const forger = await generateKeyPair('Ed25519')
   const forged = await signCard(card(peerIdFromPrivateKey(forger), now + 1), forger)
-  for (const [name, bad] of Object.entries({ older: older!, forged, garbage: crypto.getRandomValues(new Uint8Array(500)) })) {
+  for (const [name, bad] of Object.entries({
+    older: older!,
+    forged,
+    garbage: crypto.getRandomValues(new Uint8Array(500))
+  })) {
     for (const to of [other.addresses, start.addresses()]) {
       expect(await go.putTo(to[0]!, key, bad), `${name} at ${to[0]}`).toBe(false)
     }
@@ -135,7 +139,10 @@ test('a card that a Go peer puts reaches relays, and a Go peer refuses a card of
 test('a walk over relays and Go peers reaches all of them, and all store what it publishes', async () => {
   const relays = [await relay(), await relay(), await relay()]
   const gos = await Promise.all(Array.from({ length: 5 }, async () => await goPeer()))
-  const servers = [...relays.map((one) => server({ peer: one.peerId.toString(), addresses: one.addresses() })), ...gos.map(server)]
+  const servers = [
+    ...relays.map((one) => server({ peer: one.peerId.toString(), addresses: one.addresses() })),
+    ...gos.map(server)
+  ]
   // A chain: each peer knows its neighbours, and both kinds alternate at the beginning.
   const chain = [gos[0]!, relays[0]!, gos[1]!, relays[1]!, gos[2]!, relays[2]!, gos[3]!, gos[4]!]
   for (const [index, one] of chain.entries()) {
@@ -151,13 +158,14 @@ test('a walk over relays and Go peers reaches all of them, and all store what it
       const steps = walk(kadId(peerIdFromString(gos[0]!.peer)), {
         start: [server(gos[0]!)],
         ask: async (peer, until) => await askKad(asking, peer, { request: 'find_node', key }, until),
-        sleep: async (ms, until) => await new Promise((resolve, reject) => {
-          const timer = setTimeout(resolve, ms)
-          until.addEventListener('abort', () => {
-            clearTimeout(timer)
-            reject(until.reason as Error)
-          })
-        }),
+        sleep: async (ms, until) =>
+          await new Promise((resolve, reject) => {
+            const timer = setTimeout(resolve, ms)
+            until.addEventListener('abort', () => {
+              clearTimeout(timer)
+              reject(until.reason as Error)
+            })
+          }),
         signal: signal()
       })
       for (;;) {
@@ -182,11 +190,15 @@ test('a walk over relays and Go peers reaches all of them, and all store what it
 
 test('a Go peer lists a dead node for its own two days, and a client still finds the live node at once', async () => {
   const go = await goPeer()
-  const dead = await Promise.all(Array.from({ length: 4 }, async () => await node(scripted(), { bootstrap: go.addresses })))
+  const dead = await Promise.all(
+    Array.from({ length: 4 }, async () => await node(scripted(), { bootstrap: go.addresses }))
+  )
   await vi.waitUntil(async () => (await go.stored(anyNodeCid().toString())).length === dead.length, { timeout: 30_000 })
   await Promise.all(dead.map(async (one) => await one.stop()))
   const live = await node(scripted(), { bootstrap: go.addresses })
-  await vi.waitUntil(async () => (await go.stored(anyNodeCid().toString())).length === dead.length + 1, { timeout: 30_000 })
+  await vi.waitUntil(async () => (await go.stored(anyNodeCid().toString())).length === dead.length + 1, {
+    timeout: 30_000
+  })
   const { metadata } = await (await client(go.addresses)).chat({ messages: MESSAGES }).result()
   expect(metadata).toMatchObject({ peerId: live.peerId.toString(), failures: [] })
 })

@@ -109,7 +109,7 @@ test('garbage that is put under the key of a card is stored nowhere, and the car
   const key = cardKey(serving.peerId)
   const unused = cardKey(peerIdFromPrivateKey(await generateKeyPair('Ed25519')))
   for (const to of [start.addresses()[0]!, serving.addresses()[0]!]) {
-    for (const length of [0, 1, 300, 16 * 1024, 3 * MIB / 4]) {
+    for (const length of [0, 1, 300, 16 * 1024, (3 * MIB) / 4]) {
       const garbage = Buffer.alloc(length, 7)
       expect(await go.putTo(to, key, garbage), `${length} bytes at ${to}`).toBe(false)
       expect(await go.putTo(to, unused, garbage), `${length} bytes at ${to}`).toBe(false)

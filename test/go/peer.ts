@@ -16,16 +16,7 @@ export interface GoProvider {
 }
 
 /** How a hostile server replies. `hostile.go` describes the kinds. */
-export type Hostility =
-  | 'peers'
-  | 'ids'
-  | 'empty'
-  | 'values'
-  | 'long-values'
-  | 'bytes'
-  | 'endless'
-  | 'slow'
-  | 'silent'
+export type Hostility = 'peers' | 'ids' | 'empty' | 'values' | 'long-values' | 'bytes' | 'endless' | 'slow' | 'silent'
 
 export interface GoPeer {
   peer: string
