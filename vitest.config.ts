@@ -1,8 +1,10 @@
-import { defineConfig, type ViteUserConfig } from 'vitest/config'
+import { configDefaults, defineConfig, type ViteUserConfig } from 'vitest/config'
 
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // They need Go: `npm run test:go`.
+    exclude: [...configDefaults.exclude, 'test/go/**'],
     // A process for each file: an engine or a libp2p node that one file leaves behind cannot reach another file.
     pool: 'forks',
     // Tests of bounded memory look at what is left after a collection.

@@ -3,6 +3,7 @@
  * but it reads a reply without a bound: one reply with 20,000 providers cost its reader 28 s of processor time.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
@@ -10,9 +11,14 @@ import type { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 
 import { KAD_K, MAX_KAD_ADDRESS_BYTES, MAX_KAD_ADDRESSES, PROVIDER_SAMPLE } from '../constants.ts'
+<<<<<<< HEAD
 import { KadMessageSchema, type KadPeerInfo } from '../messages/kad_pb.ts'
 import { sample } from '../sample.ts'
 import { FieldCheck } from '../wire/check.ts'
+=======
+import { PotluckError } from '../errors.ts'
+import { KadMessageSchema, KadPeerInfoSchema } from '../messages/kad_pb.ts'
+>>>>>>> d-g
 
 /** A peer, and where it may be reached. */
 export interface KadPeer {
@@ -27,8 +33,6 @@ export interface KadReply {
   /** Peers that published a provider record for the key: at most `PROVIDER_SAMPLE`, in random order. */
   providers: readonly KadPeer[]
 }
-
-const check = new FieldCheck('protocol_violation', 'invalid reply of a DHT server')
 
 /** `find_node` asks for closer servers. `get_providers` asks for the provider records of the key too. */
 export type KadRequest = 'find_node' | 'get_providers'
@@ -46,31 +50,96 @@ export function encodeAddProvider(key: CID, { peerId, addresses }: KadPeer): Uin
   return encode({ type: TYPES.add_provider, key: key.multihash.bytes, providers: [provider] })
 }
 
+const { closer: CLOSER, providers: PROVIDERS } = KadMessageSchema.field
+const { id: ID, multiaddrs: MULTIADDRS } = KadPeerInfoSchema.field
+/** A peer id of an RSA key has 34 bytes, one of an Ed25519 key 38. */
+const MAX_ID_BYTES = 64
+
 /**
  * Reads a reply. Drops invalid peers and surplus peers, because a server of another implementation can return more.
+ * Decodes only the peers that it returns: 260,000 empty peers fit into a reply, and take a second to decode.
  *
  * @param random uniform in [0, 1); chooses among surplus providers, so that no peer can place itself first
  * @throws PotluckError `protocol_violation` if the bytes are not a message
  */
 export function decodeKadReply(bytes: Uint8Array, random: () => number = Math.random): KadReply {
-  const { closer, providers } = check.decode(KadMessageSchema, bytes, 'reply cannot be decoded')
+  const closer: Uint8Array[] = []
+  const providers: Uint8Array[] = []
+  let seen = 0
+  try {
+    scan(bytes, (field, start, end) => {
+      if (field === CLOSER.number && closer.length < KAD_K) closer.push(bytes.subarray(start, end))
+      if (field !== PROVIDERS.number) return
+      // Vitter's algorithm R: after n providers, each of them has the same chance to be among those kept.
+      const place = seen < PROVIDER_SAMPLE ? seen : Math.floor(random() * (seen + 1))
+      if (place < PROVIDER_SAMPLE) providers[place] = bytes.subarray(start, end)
+      seen++
+    })
+  } catch (cause) {
+    throw new PotluckError('protocol_violation', 'invalid reply of a DHT server: cannot be decoded', { cause })
+  }
   return {
-    closer: closer.slice(0, KAD_K).flatMap(parsePeer),
+    closer: closer.flatMap(parsePeer),
     providers: sample(providers, PROVIDER_SAMPLE, random).flatMap(parsePeer)
   }
 }
 
+<<<<<<< HEAD
 function parsePeer({ id, multiaddrs }: KadPeerInfo): KadPeer[] {
+=======
+/** Returns up to `count` of the items, each with the same chance, in random order. Fisher and Yates' shuffle. */
+export function sample<T>(items: readonly T[], count: number, random: () => number): T[] {
+  const left = [...items]
+  const taken = Math.min(count, left.length)
+  for (let index = 0; index < taken; index++) {
+    const other = index + Math.floor(random() * (left.length - index))
+    const chosen = left[other]!
+    left[other] = left[index]!
+    left[index] = chosen
+  }
+  return left.slice(0, taken)
+}
+
+/** Copies what it returns, so that a peer does not keep the whole reply in memory. */
+function parsePeer(bytes: Uint8Array): KadPeer[] {
+  let id = new Uint8Array()
+  const addresses: Uint8Array[] = []
+>>>>>>> d-g
   try {
-    const peerId = peerIdFromMultihash(Digest.decode(id))
-    return [{ peerId, addresses: multiaddrs.slice(0, MAX_KAD_ADDRESSES).flatMap(parseAddress) }]
+    scan(bytes, (field, start, end) => {
+      if (field === ID.number && end - start <= MAX_ID_BYTES) id = bytes.slice(start, end)
+      if (field === MULTIADDRS.number && end - start <= MAX_KAD_ADDRESS_BYTES && addresses.length < MAX_KAD_ADDRESSES) {
+        addresses.push(bytes.slice(start, end))
+      }
+    })
+    return [{ peerId: peerIdFromMultihash(Digest.decode(id)), addresses: addresses.flatMap(parseAddress) }]
   } catch {
     return []
   }
 }
 
+/**
+ * Calls `onValue` with each length-delimited field of a message, and the range of its value.
+ *
+ * @throws Error if the bytes are not a message
+ */
+function scan(message: Uint8Array, onValue: (field: number, start: number, end: number) => void): void {
+  const reader = new BinaryReader(message)
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag()
+    if (type === WireType.LengthDelimited) {
+      const length = reader.uint32()
+      const start = reader.pos
+      reader.pos += length
+      if (reader.pos > reader.len) throw new Error('the message ends inside a field')
+      onValue(field, start, reader.pos)
+    } else {
+      reader.skip(type, field)
+    }
+  }
+}
+
 function parseAddress(bytes: Uint8Array): Multiaddr[] {
-  if (bytes.byteLength > MAX_KAD_ADDRESS_BYTES) return []
   try {
     return [multiaddr(bytes)]
   } catch {

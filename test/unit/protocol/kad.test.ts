@@ -11,6 +11,7 @@ import {
   kadId,
   MERGE_AT,
   nextDepth,
+  PotluckError,
   PROVIDER_SAMPLE,
   publishedDepths,
   randomShards,
@@ -215,5 +216,21 @@ describe('messages', () => {
       second.providers[0]?.peerId.equals(first.providers[0]!.peerId) &&
         second.providers[1]?.peerId.equals(first.providers[1]!.peerId)
     ).toBe(false)
+  })
+
+  test('a reply cannot make its reader decode more peers and addresses than it returns', () => {
+    const many = (of: readonly number[]): Uint8Array =>
+      Uint8Array.from(Array.from({ length: 200_000 }, () => of).flat())
+    // Empty peers among closer servers and among providers, and a message that ends inside a field.
+    expect(decodeKadReply(many([0x42, 0]))).toEqual({ closer: [], providers: [] })
+    expect(decodeKadReply(many([0x4a, 0]))).toEqual({ closer: [], providers: [] })
+    expect(() => decodeKadReply(Uint8Array.of(0x4a, 5))).toThrow(PotluckError)
+    // One peer with 200,000 empty addresses, which are dropped.
+    const id = peer(1).toMultihash().bytes
+    const crowded = Uint8Array.from([0x0a, id.length, ...id, ...many([0x12, 0])])
+    const length = [0x80 | (crowded.length & 0x7f), 0x80 | ((crowded.length >> 7) & 0x7f), crowded.length >> 14]
+    const reply = decodeKadReply(Uint8Array.from([0x4a, ...length, ...crowded]))
+    expect(reply.providers.map(({ peerId }) => peerId.toString())).toEqual([peer(1).toString()])
+    expect(reply.providers[0]?.addresses.length).toBeLessThanOrEqual(16)
   })
 })
