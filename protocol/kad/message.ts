@@ -11,14 +11,9 @@ import type { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 
 import { KAD_K, MAX_KAD_ADDRESS_BYTES, MAX_KAD_ADDRESSES, PROVIDER_SAMPLE } from '../constants.ts'
-<<<<<<< HEAD
-import { KadMessageSchema, type KadPeerInfo } from '../messages/kad_pb.ts'
-import { sample } from '../sample.ts'
-import { FieldCheck } from '../wire/check.ts'
-=======
 import { PotluckError } from '../errors.ts'
 import { KadMessageSchema, KadPeerInfoSchema } from '../messages/kad_pb.ts'
->>>>>>> d-g
+import { sample } from '../sample.ts'
 
 /** A peer, and where it may be reached. */
 export interface KadPeer {
@@ -84,27 +79,10 @@ export function decodeKadReply(bytes: Uint8Array, random: () => number = Math.ra
   }
 }
 
-<<<<<<< HEAD
-function parsePeer({ id, multiaddrs }: KadPeerInfo): KadPeer[] {
-=======
-/** Returns up to `count` of the items, each with the same chance, in random order. Fisher and Yates' shuffle. */
-export function sample<T>(items: readonly T[], count: number, random: () => number): T[] {
-  const left = [...items]
-  const taken = Math.min(count, left.length)
-  for (let index = 0; index < taken; index++) {
-    const other = index + Math.floor(random() * (left.length - index))
-    const chosen = left[other]!
-    left[other] = left[index]!
-    left[index] = chosen
-  }
-  return left.slice(0, taken)
-}
-
 /** Copies what it returns, so that a peer does not keep the whole reply in memory. */
 function parsePeer(bytes: Uint8Array): KadPeer[] {
   let id = new Uint8Array()
   const addresses: Uint8Array[] = []
->>>>>>> d-g
   try {
     scan(bytes, (field, start, end) => {
       if (field === ID.number && end - start <= MAX_ID_BYTES) id = bytes.slice(start, end)
