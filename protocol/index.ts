@@ -20,7 +20,6 @@ export {
   decodeKadReply,
   encodeAddProvider,
   encodeKadRequest,
-  sample,
   type KadPeer,
   type KadReply,
   type KadRequest
@@ -33,6 +32,7 @@ export * from './records/clock-skew.ts'
 export { CardSet, type CardSetEntry, type CardSetOptions, type SampleOptions } from './records/card-set.ts'
 export * from './records/dht.ts'
 export * from './records/receipt.ts'
+export { sample } from './sample.ts'
 export * from './sampler/index.ts'
 export * from './schema/index.ts'
 export { offeredTools, outputConstraintOf } from './output-constraint.ts'

@@ -11,6 +11,7 @@ import * as Digest from 'multiformats/hashes/digest'
 
 import { KAD_K, MAX_KAD_ADDRESS_BYTES, MAX_KAD_ADDRESSES, PROVIDER_SAMPLE } from '../constants.ts'
 import { KadMessageSchema, type KadPeerInfo } from '../messages/kad_pb.ts'
+import { sample } from '../sample.ts'
 import { FieldCheck } from '../wire/check.ts'
 
 /** A peer, and where it may be reached. */
@@ -57,19 +58,6 @@ export function decodeKadReply(bytes: Uint8Array, random: () => number = Math.ra
     closer: closer.slice(0, KAD_K).flatMap(parsePeer),
     providers: sample(providers, PROVIDER_SAMPLE, random).flatMap(parsePeer)
   }
-}
-
-/** Returns up to `count` of the items, each with the same chance, in random order. Fisher and Yates' shuffle. */
-export function sample<T>(items: readonly T[], count: number, random: () => number): T[] {
-  const left = [...items]
-  const taken = Math.min(count, left.length)
-  for (let index = 0; index < taken; index++) {
-    const other = index + Math.floor(random() * (left.length - index))
-    const chosen = left[other]!
-    left[other] = left[index]!
-    left[index] = chosen
-  }
-  return left.slice(0, taken)
 }
 
 function parsePeer({ id, multiaddrs }: KadPeerInfo): KadPeer[] {

@@ -7,7 +7,7 @@
  */
 import type { Multiaddr } from '@multiformats/multiaddr'
 
-import { sample } from '../kad/message.ts'
+import { sample } from '../sample.ts'
 import { isRelayedSubnet, subnetOf } from '../subnet.ts'
 import type { Card } from './card.ts'
 

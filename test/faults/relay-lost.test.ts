@@ -1,9 +1,14 @@
-/** A node is behind two relays. One of them stops while it carries an answer. */
-import { createClient } from '@potluck/client'
-import { expect, onTestFinished, test } from 'vitest'
+/** Relays stop: one of two while it carries an answer, and all relays of a network. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 
+import { createClient, type Client } from '@potluck/client'
+import { expect, onTestFinished, test, vi } from 'vitest'
+
+import type { PotluckNode } from '../../node/index.ts'
 import { ScriptedEngine } from '../scripted-engine/engine.ts'
-import { event, node, relay } from '../e2e/node/harness.ts'
+import { event, LOOPBACK, node, relay } from '../e2e/node/harness.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const
 const ANSWER = 'The quick brown fox jumps over the lazy dog.'
@@ -44,3 +49,65 @@ test('the same node continues through the other relay, at the token where the st
   expect(metadata).toMatchObject({ peerId: hidden.peerId.toString(), relayed: true })
   expect(metadata.address).not.toContain(carrier.peerId.toString())
 })
+
+test(
+  'a network without any relay goes on, takes nodes back, and adopts a new relay',
+  { timeout: 180_000 },
+  async () => {
+    const lost = await relay()
+    const bootstrap = lost.addresses()
+    const directories: string[] = []
+    const engine = (): ScriptedEngine => new ScriptedEngine({ reply: () => ANSWER })
+    const start = async (dataDirectory: string): Promise<PotluckNode> => {
+      return await node(engine(), { listen: [LOOPBACK, '/p2p-circuit'], bootstrap, dataDirectory })
+    }
+    const nodes: PotluckNode[] = []
+    for (let index = 0; index < 4; index++) {
+      directories.push(await temporaryDirectory())
+      nodes.push(await start(directories[index]!))
+    }
+    const [first, , , last] = nodes as [PotluckNode, PotluckNode, PotluckNode, PotluckNode]
+    const running = await createClient({ bootstrap, mdns: false })
+    onTestFinished(async () => await running.stop())
+    await seesAll(running, nodes)
+
+    await lost.stop()
+    expect((await running.chat({ messages: MESSAGES }).result()).text).toBe(ANSWER)
+    await seesAll(running, nodes)
+
+    // The restarted node has only the address of the lost relay, and what it saved.
+    await last.stop()
+    const restarted = await start(directories[3]!)
+    nodes[3] = restarted
+    await event(restarted, 'advertised')
+    const fresh = await createClient({ bootstrap: first.addresses(), mdns: false })
+    onTestFinished(async () => await fresh.stop())
+    await seesAll(fresh, nodes)
+
+    const adopted = await relay({ bootstrap: first.addresses().slice(0, 1) })
+    const isAdopted = ({ addresses }: PotluckNode): boolean => {
+      return addresses().some((address) => address.includes(`${adopted.peerId.toString()}/p2p-circuit`))
+    }
+    await vi.waitUntil(() => nodes.every(isAdopted), { timeout: 60_000, interval: 100 })
+    // The new relay introduces a client to all nodes.
+    const later = await createClient({ bootstrap: adopted.addresses(), mdns: false })
+    onTestFinished(async () => await later.stop())
+    await seesAll(later, nodes)
+  }
+)
+
+async function seesAll(client: Client, nodes: readonly PotluckNode[]): Promise<void> {
+  const expected = nodes.map(({ peerId }) => peerId.toString()).toSorted()
+  const seen = async (): Promise<string[]> => {
+    const peers: string[] = []
+    for await (const { card } of client.nodes()) peers.push(card.peerId.toString())
+    return peers.toSorted()
+  }
+  await vi.waitUntil(async () => String(await seen()) === String(expected), { timeout: 60_000, interval: 200 })
+}
+
+async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'potluck-lost-'))
+  onTestFinished(async () => await rm(directory, { recursive: true, force: true }))
+  return directory
+}

@@ -31,7 +31,8 @@ import {
   type NodeMetrics,
   type NodeOptions,
   type PotluckNode,
-  type Relay
+  type Relay,
+  type RelayOptions
 } from '../../../node/index.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import type { ScriptedOptions } from '../../scripted-engine/script.ts'
@@ -54,8 +55,8 @@ export function recordLog(): { logger: Logger; lines: LogLine[] } {
 
 export const silent: Logger = pino({ level: 'silent' })
 
-export async function relay(): Promise<Relay> {
-  const started = await startRelay({ listen: [LOOPBACK], scope: 'local', logger: silent })
+export async function relay(options: Partial<RelayOptions> = {}): Promise<Relay> {
+  const started = await startRelay({ listen: [LOOPBACK], scope: 'local', logger: silent, ...options })
   onTestFinished(async () => await started.stop())
   return started
 }

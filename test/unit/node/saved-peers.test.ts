@@ -1,0 +1,105 @@
+/** The peers that a node saves: what it finds again after a restart. */
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { multiaddr } from '@multiformats/multiaddr'
+import { CARD_TTL_MS, CardSet, signCard, type Card } from '@potluck/protocol'
+import { MemoryDatastore } from 'datastore-core'
+import { Key } from 'interface-datastore'
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+
+import { Candidates } from '../../../node/gossip/candidates.ts'
+import { SavedPeers } from '../../../node/gossip/saved-peers.ts'
+
+const NOW = 1_800_000_000_000
+const WEEK = 7 * 24 * 60 * 60 * 1000
+const ADDRESS = '/ip4/20.1.1.1/tcp/4001'
+
+async function signed(): Promise<{ card: Card; bytes: Uint8Array }> {
+  const key = await generateKeyPair('Ed25519')
+  const card: Card = {
+    peerId: peerIdFromPrivateKey(key),
+    sequence: NOW,
+    expiresAt: NOW + CARD_TTL_MS,
+    addresses: [ADDRESS],
+    models: [],
+    hardware: { accelerator: 'cpu', device: 'test', vramBytes: 0, ramBytes: 1, cores: 1, os: 'test' },
+    slots: 1,
+    engine: 'test',
+    contract: 1,
+    agent: 'test',
+    draining: false
+  }
+  return { card, bytes: await signCard(card, key) }
+}
+
+/** A node at this time, with what it knows. */
+function known(datastore: MemoryDatastore, at: number) {
+  const lines: string[] = []
+  const now = (): number => at
+  const cards = new CardSet({ now, random: Math.random })
+  const candidates = new Candidates({ cards, now, random: Math.random, usable: () => true })
+  const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) })
+  return { cards, candidates, lines, saved: new SavedPeers({ datastore, logger }) }
+}
+
+async function rows(datastore: MemoryDatastore): Promise<number> {
+  let count = 0
+  for await (const _ of datastore.queryKeys({ prefix: '/potluck/peers/' })) count++
+  return count
+}
+
+test('nodes and relays are known after a week, and damaged rows are skipped', async () => {
+  const datastore = new MemoryDatastore()
+  const before = known(datastore, NOW)
+  const { card, bytes } = await signed()
+  const relay = await signed()
+  before.cards.add(card, bytes, multiaddr(ADDRESS))
+  before.candidates.relay({
+    peerId: relay.card.peerId,
+    addresses: [multiaddr(ADDRESS)],
+    seenAt: NOW,
+    subnet: undefined
+  })
+  await before.saved.save(before.cards, before.candidates)
+  const other = (await signed()).card.peerId.toString()
+  const damaged = ['{', '{}', 'null', '{"seenAt":1,"card":"AAAA"}', '{"seenAt":"1","addresses":["/ip4/1.1.1.1/tcp/1"]}']
+  for (const [index, text] of damaged.entries()) {
+    await datastore.put(new Key(`/potluck/peers/${other}${'x'.repeat(index)}`), new TextEncoder().encode(text))
+  }
+
+  const after = known(datastore, NOW + WEEK)
+  await after.saved.load(after.cards, after.candidates)
+  expect(after.cards.entries().map((entry) => entry.card.peerId.toString())).toEqual([card.peerId.toString()])
+  expect(after.candidates.relays().map(({ peerId }) => peerId.toString())).toEqual([relay.card.peerId.toString()])
+  const dialled = after.candidates.forRejoin(6).map(({ peerId }) => peerId.toString())
+  expect(dialled.toSorted()).toEqual([card.peerId.toString(), relay.card.peerId.toString()].toSorted())
+  expect(await rows(datastore)).toBe(2)
+  expect(after.lines).toEqual([])
+})
+
+test('the saved peers are bounded, and peers that were forgotten are deleted', async () => {
+  const datastore = new MemoryDatastore()
+  const node = known(datastore, NOW)
+  const all = await Promise.all(Array.from({ length: 70 }, signed))
+  for (const { card, bytes } of all) node.cards.add(card, bytes)
+  await node.saved.save(node.cards, node.candidates)
+  expect(await rows(datastore)).toBe(64)
+  for (const { card } of all.slice(10)) node.cards.drop(card.peerId.toString())
+  await node.saved.save(node.cards, node.candidates)
+  expect(await rows(datastore)).toBe(10)
+})
+
+test('a full disk is reported once, and written again when it has space', async () => {
+  const datastore = new MemoryDatastore()
+  const node = known(datastore, NOW)
+  const { card, bytes } = await signed()
+  node.cards.add(card, bytes)
+  const put = datastore.put.bind(datastore)
+  datastore.put = () => Promise.reject(new Error('no space left on device'))
+  for (let index = 0; index < 3; index++) await node.saved.save(node.cards, node.candidates)
+  expect(node.lines).toHaveLength(1)
+  datastore.put = put
+  await node.saved.save(node.cards, node.candidates)
+  expect(await rows(datastore)).toBe(1)
+})
