@@ -56,7 +56,7 @@ test('while the disk is full, writes go to memory, reads see them, and one repor
   await store.delete(new Key('/b'))
   expect([await text(store, '/a'), await text(store, '/c')]).toEqual(['new', 'new'])
   expect([await store.has(new Key('/b')), await store.has(new Key('/c'))]).toEqual([false, true])
-  await expect(store.get(new Key('/b'))).rejects.toThrow('not')
+  await expect(store.get(new Key('/b'))).rejects.toThrow('Not Found')
   expect(await keysOf(store)).toEqual(['/a', '/c'])
   const pairs: string[] = []
   for await (const { key, value } of store.query({ prefix: '/a' }))
