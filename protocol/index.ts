@@ -15,6 +15,7 @@ export * from './digest.ts'
 export * from './errors.ts'
 export * from './generation.ts'
 export * from './grammar/index.ts'
+export { boundedKadDht } from './kad/bounded-dht.ts'
 export { depthsToTry, estimateServers, MERGE_AT, nextDepth, publishedDepths, SPLIT_AT } from './kad/depth.ts'
 export {
   decodeKadReply,

@@ -3,11 +3,17 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
 import type { Libp2p } from '@libp2p/interface'
-import { kadDHT } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import { isPrivate } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { kadOptions, PotluckError, sparingWindows, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
+import {
+  boundedKadDht,
+  kadOptions,
+  PotluckError,
+  sparingWindows,
+  STREAM_WINDOW_BYTES,
+  type Scope
+} from '@potluck/protocol'
 import { createLibp2p } from 'libp2p'
 
 import { ADDRESS_DIAL_TIMEOUT_MS, MAX_PARALLEL_DIALS } from '../base/constants.ts'
@@ -54,7 +60,7 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
     services: {
       identify: identify(),
       ping: ping(),
-      dht: kadDHT({
+      dht: boundedKadDht({
         ...kadOptions({ scope, clientMode: true }),
         // Without this option the first query waits one second, and then for a walk to the client's own id. A client
         // does not need that walk, because no peer looks for a client.

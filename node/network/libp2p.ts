@@ -7,13 +7,13 @@ import { yamux } from '@chainsafe/libp2p-yamux'
 import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
 import { identify, identifyPush, type Identify, type IdentifyPush } from '@libp2p/identify'
 import type { Libp2p, ServiceMap } from '@libp2p/interface'
-import { kadDHT, type KadDHT } from '@libp2p/kad-dht'
+import type { KadDHT } from '@libp2p/kad-dht'
 import { mdns } from '@libp2p/mdns'
 import { ping, type Ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { isPrivate } from '@libp2p/utils'
 import { webSockets } from '@libp2p/websockets'
-import { kadOptions, sparingWindows, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
+import { boundedKadDht, kadOptions, sparingWindows, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 
 import {
@@ -161,7 +161,7 @@ function services({ scope, now = Date.now }: HostOptions, kad: { clientMode?: bo
     identify: identify(),
     identifyPush: identifyPush(),
     ping: ping(),
-    dht: kadDHT({ ...kadOptions({ scope, ...kad }), initialQuerySelfInterval: FIRST_SELF_QUERY_MS }),
+    dht: boundedKadDht({ ...kadOptions({ scope, ...kad }), initialQuerySelfInterval: FIRST_SELF_QUERY_MS }),
     providers: () => new ProviderStore({ now, random: Math.random })
   }
 }

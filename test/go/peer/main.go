@@ -106,7 +106,7 @@ func serve(h host.Host, commands map[string]run) error {
 	lines <- map[string]any{"peer": h.ID().String(), "addresses": texts(addrs)}
 
 	input := bufio.NewScanner(os.Stdin)
-	input.Buffer(nil, 1<<20)
+	input.Buffer(nil, 4<<20)
 	for input.Scan() {
 		var c command
 		if err := json.Unmarshal(input.Bytes(), &c); err != nil {
