@@ -59,7 +59,9 @@ test(
     const directories: string[] = []
     const engine = (): ScriptedEngine => new ScriptedEngine({ reply: () => ANSWER })
     const start = async (dataDirectory: string): Promise<PotluckNode> => {
-      return await node(engine(), { listen: [LOOPBACK, '/p2p-circuit'], bootstrap, dataDirectory })
+      const started = await node(engine(), { listen: [LOOPBACK, '/p2p-circuit'], bootstrap, dataDirectory })
+      await event(started, 'advertised')
+      return started
     }
     const nodes: PotluckNode[] = []
     for (let index = 0; index < 4; index++) {
@@ -79,10 +81,7 @@ test(
     await last.stop()
     const restarted = await start(directories[3]!)
     nodes[3] = restarted
-    await event(restarted, 'advertised')
-    const fresh = await createClient({ bootstrap: first.addresses(), mdns: false })
-    onTestFinished(async () => await fresh.stop())
-    await seesAll(fresh, nodes)
+    await newClientSeesAll(first.addresses(), nodes)
 
     const adopted = await relay({ bootstrap: first.addresses().slice(0, 1) })
     const isAdopted = ({ addresses }: PotluckNode): boolean => {
@@ -90,20 +89,32 @@ test(
     }
     await vi.waitUntil(() => nodes.every(isAdopted), { timeout: 60_000, interval: 100 })
     // The new relay introduces a client to all nodes.
-    const later = await createClient({ bootstrap: adopted.addresses(), mdns: false })
-    onTestFinished(async () => await later.stop())
-    await seesAll(later, nodes)
+    await newClientSeesAll(adopted.addresses(), nodes)
   }
 )
 
+/** Waits until the client finds exactly these nodes. */
 async function seesAll(client: Client, nodes: readonly PotluckNode[]): Promise<void> {
-  const expected = nodes.map(({ peerId }) => peerId.toString()).toSorted()
-  const seen = async (): Promise<string[]> => {
-    const peers: string[] = []
-    for await (const { card } of client.nodes()) peers.push(card.peerId.toString())
-    return peers.toSorted()
+  await vi.waitUntil(async () => await sees(client, nodes), { timeout: 60_000, interval: 200 })
+}
+
+/** Waits until a client that starts now finds exactly these nodes. A running client repeats a lookup after a minute. */
+async function newClientSeesAll(bootstrap: readonly string[], nodes: readonly PotluckNode[]): Promise<void> {
+  const attempt = async (): Promise<boolean> => {
+    const client = await createClient({ bootstrap, mdns: false })
+    try {
+      return await sees(client, nodes)
+    } finally {
+      await client.stop()
+    }
   }
-  await vi.waitUntil(async () => String(await seen()) === String(expected), { timeout: 60_000, interval: 200 })
+  await vi.waitUntil(attempt, { timeout: 60_000, interval: 200 })
+}
+
+async function sees(client: Client, nodes: readonly PotluckNode[]): Promise<boolean> {
+  const peers: string[] = []
+  for await (const { card } of client.nodes()) peers.push(card.peerId.toString())
+  return String(peers.toSorted()) === String(nodes.map(({ peerId }) => peerId.toString()).toSorted())
 }
 
 async function temporaryDirectory(): Promise<string> {
