@@ -51,8 +51,10 @@ export async function openIdentity({ dataDirectory, privateKey, onDiskError }: I
   }
   try {
     await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
-  } catch (cause) {
-    throw new Error(describeDisk(dataDirectory, cause), { cause })
+  } catch (error) {
+    // With `recursive`, Node reports ENOENT on a read-only file system. Without it, it reports the reason.
+    const reason: unknown = await mkdir(dataDirectory).catch((cause: unknown) => cause)
+    throw new Error(describeDisk(dataDirectory, reason ?? error), { cause: error })
   }
   const level = new LevelDatastore(join(dataDirectory, 'datastore'))
   try {

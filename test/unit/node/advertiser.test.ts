@@ -70,7 +70,7 @@ test('a full disk is reported once in the log, every time to the daemon, and its
   await vi.waitUntil(() => published.mock.calls.length === 1, { timeout: 10_000 })
   expect(advertiser.failure).toBeUndefined()
   expect(lines).toMatchObject([
-    { level: 40, reason, msg: 'new clients may not find this node: publishing on the DHT failed' },
+    { level: 30, reason, msg: 'new clients may not find this node: publishing on the DHT failed' },
     { level: 30, msg: 'clients can find this node again' }
   ])
 })
