@@ -102,7 +102,7 @@ async function again(use: () => Promise<void>, signal: AbortSignal): Promise<voi
   }
 }
 
-export function toServer(address: string): KadPeer {
+function toServer(address: string): KadPeer {
   const peer = address.slice(address.lastIndexOf('/p2p/') + '/p2p/'.length)
   return { peerId: peerIdFromString(peer), addresses: [multiaddr(address)] }
 }
