@@ -11,6 +11,8 @@ import { AbuseLog } from './admission/abuse-log.ts'
 import { AdmissionControl } from './admission/admission.ts'
 import { FairQueue } from './admission/queue.ts'
 import { Advertiser } from './advertise/advertiser.ts'
+import type { TopicNetwork } from './advertise/publish-topics.ts'
+import { topicNetwork } from './advertise/topic-network.ts'
 import { AGENT } from './agent.ts'
 import { startControl } from './control/server.ts'
 import { describeReachability, toStatusCard } from './control/status.ts'
@@ -72,8 +74,10 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const engineCounters = async (): ReturnType<typeof engine.counters> => await engine.counters()
   const metrics = new Metrics({ load, streamsOpen: () => admission.openStreams, engine: engineCounters }, clock)
 
+  const network = topicNetwork(host, scope)
   const advertiser = await Advertiser.start({
     dht: host.services.dht,
+    network,
     facts: {
       peerId: host.peerId,
       agent: AGENT,
@@ -107,7 +111,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   }
   const track = async (stream: Promise<void>): Promise<void> => await lifetime.track(stream)
   await registerProtocols(host, dependencies, { maxInboundStreams: bounds.streams, track })
-  watchNetwork(host, advertiser)
+  await watchNetwork(host, network, advertiser)
   lifetime.onStop(watchEngine(options, advertiser, events))
 
   if (options.metricsPort !== undefined) {
@@ -162,14 +166,15 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   }
 }
 
-/** Publishes the card again when the DHT gains a peer or the node gains an address. */
-function watchNetwork(host: Host, advertiser: Advertiser): void {
-  host.addEventListener('peer:identify', ({ detail: { protocols } }: CustomEvent<IdentifyResult>) => {
-    if (protocols.includes(KAD_PROTOCOL)) advertiser.peerGained()
+/** Reports new servers of the DHT and changed addresses to the advertiser. */
+async function watchNetwork(host: Host, network: TopicNetwork, advertiser: Advertiser): Promise<void> {
+  host.addEventListener('peer:identify', ({ detail }: CustomEvent<IdentifyResult>) => {
+    const { peerId, protocols, listenAddrs } = detail
+    if (protocols.includes(KAD_PROTOCOL)) advertiser.peerGained({ peerId, addresses: listenAddrs })
   })
   host.addEventListener('self:peer:update', () => advertiser.addressesChanged())
   // Some peers connect before these listeners are added: while the node measures its rates, or as the node's relays.
-  if (host.getPeers().length > 0) advertiser.peerGained()
+  for (const server of await network.servers()) advertiser.peerGained(server)
 }
 
 /** Withdraws the model when the engine failed for good, and reports why. */

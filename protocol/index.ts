@@ -22,7 +22,8 @@ export {
   encodeKadRequest,
   sample,
   type KadPeer,
-  type KadReply
+  type KadReply,
+  type KadRequest
 } from './kad/message.ts'
 export { addProvider, askKad, type KadHost } from './kad/rpc.ts'
 export { kadId, kadTarget, randomShards, shardCid, shardOf, topicText, type Topic } from './kad/topics.ts'

@@ -1,27 +1,34 @@
 /**
  * Keeps the node's card and provider records on the DHT while the node serves, and withdraws them when it does not.
  *
- * This file is the loop. card.ts decides what to publish, and schedule.ts when.
+ * This file is the loop for the card. card.ts decides what to publish, and schedule.ts when. keep-topics.ts is the loop
+ * for the provider records.
  */
-import { deadline, signCard, type Card } from '@potluck/protocol'
-import type { PrivateKey } from '@libp2p/interface'
+import { deadline, signCard, type Card, type KadPeer } from '@potluck/protocol'
+import type { PeerId, PrivateKey } from '@libp2p/interface'
 import type { Logger } from 'pino'
 
-import { PROVIDE_INTERVAL_MS, PUBLISH_TIMEOUT_MS, WITHDRAW_TIMEOUT_MS } from '../limits/limits.ts'
+import { PUBLISH_TIMEOUT_MS, WITHDRAW_TIMEOUT_MS } from '../limits/limits.ts'
 import { buildCard, selectAddresses, type CardFacts } from './card.ts'
-import { provide, providerKeys, putCard, stopProviding, type Dht } from './publish.ts'
-import { afterAttempt, afterChange, nextPublication, startState, type PublishState } from './schedule.ts'
+import { Failures } from './failures.ts'
+import { KeepTopics } from './keep-topics.ts'
+import { belongsToCard, putCard, topicsOf, type Dht } from './publish.ts'
+import { TopicPublisher, type TopicNetwork, type TopicResult } from './publish-topics.ts'
+import { afterAttempt, afterChange, nextPublication, startState, type Change, type PublishState } from './schedule.ts'
 
 export interface AdvertiserOptions {
   dht: Dht
+  network: TopicNetwork
   facts: CardFacts
   addresses: () => readonly string[]
   privateKey: PrivateKey
   logger: Logger
   /** Milliseconds since the epoch. */
   now: () => number
-  /** Called after every publication that at least one peer stored. */
+  /** Called after every publication that at least one peer stored: clients can find the node. */
   onPublished: (card: Card) => void
+  /** Called after every failed publication, with the reason in one line. */
+  onFailed?: (reason: string) => void
 }
 
 export interface SignedCard {
@@ -32,13 +39,18 @@ export interface SignedCard {
 export class Advertiser {
   readonly #options: AdvertiserOptions
   readonly #stopped = new AbortController()
+  readonly #failures: Failures
+  readonly #topics: KeepTopics
+  readonly #keeping: Promise<void>
   #state: PublishState
   #signed: SignedCard
   #sequence: number
   #draining = false
   /** True if a peer may store a card of this node. */
   #published = false
-  #providedAt = -Infinity
+  /** The peers that stored the newest card. */
+  #storers: readonly PeerId[] = []
+  #recordsStored = false
   #timer: NodeJS.Timeout | undefined
   #busy = false
   #publishing: Promise<void> = Promise.resolve()
@@ -49,10 +61,23 @@ export class Advertiser {
   }
 
   private constructor(options: AdvertiserOptions, signed: SignedCard) {
+    const { network, facts, logger, now, onFailed = () => undefined } = options
     this.#options = options
     this.#signed = signed
     this.#sequence = signed.card.sequence
-    this.#state = startState(options.now())
+    this.#state = startState(now())
+    this.#failures = new Failures(logger, onFailed)
+    this.#topics = new KeepTopics({
+      publisher: new TopicPublisher(facts.peerId, network),
+      network,
+      // Nobody could use a record without an address.
+      topics: () => (this.#signed.card.addresses.length === 0 ? [] : topicsOf(this.#signed.card.models)),
+      now,
+      onResult: (result) => this.#recordsPublished(result)
+    })
+    this.#keeping = this.#topics.run(this.#stopped.signal).catch((error: unknown) => {
+      logger.error({ err: error }, 'the provider records are no longer published: restart the node')
+    })
     this.#schedule()
   }
 
@@ -61,13 +86,18 @@ export class Advertiser {
     return this.#signed
   }
 
+  /** Why the node cannot be found through the DHT, in one line. Undefined: the last publication succeeded. */
+  get failure(): string | undefined {
+    return this.#failures.reason
+  }
+
   /**
-   * The DHT gained a peer. Until now, too few peers may have stored the records. So the advertiser publishes them
-   * again.
+   * The node met a server of the DHT. The server may need the node's records, because it is new or lost its memory. All
+   * other records stay where they are.
    */
-  peerGained(): void {
-    this.#providedAt = -Infinity
-    this.#change(false)
+  peerGained(server: KadPeer): void {
+    this.#topics.gained(server)
+    if (belongsToCard(this.#signed.card, this.#storers, server.peerId)) this.#change('server')
   }
 
   /** The node's addresses may differ from the card's. */
@@ -76,38 +106,37 @@ export class Advertiser {
     const known = this.#signed.card.addresses
     const current = selectAddresses(addresses(), facts.scope)
     if (current.length === known.length && current.every((address) => known.includes(address))) return
-    this.#sign().catch((error: unknown) => logger.warn({ err: error }, 'cannot sign the card'))
-    this.#change(false)
+    this.#sign().then(
+      () => this.#topics.changed(),
+      (error: unknown) => logger.warn({ err: error }, 'cannot sign the card')
+    )
+    this.#change('card')
   }
 
   /** The engine failed for good. The advertiser withdraws the model at once, in the card and on the DHT. */
   engineFailed(): void {
-    const { dht, logger } = this.#options
-    const keys = providerKeys(this.#signed.card.models)
-    Promise.all([this.#sign(), stopProviding(dht, keys, this.#stopped.signal)]).catch((error: unknown) => {
-      if (!this.#stopped.signal.aborted) logger.warn({ err: error }, 'cannot withdraw the model')
-    })
-    this.#change(true)
+    this.#sign().then(
+      () => this.#topics.changed(),
+      (error: unknown) => this.#options.logger.warn({ err: error }, 'cannot withdraw the model')
+    )
+    this.#change('urgent')
   }
 
   /**
-   * Publishes a tombstone in place of the card, and stops renewing the provider records. A tombstone is a card that
+   * Publishes a tombstone in place of the card, and stops renewing the provider records. Other peers keep these until
+   * they expire, so a client must check the card of a node that it finds through a record. A tombstone is a card that
    * says that the node shuts down. This takes at most `WITHDRAW_TIMEOUT_MS`. The advertiser publishes nothing
    * afterwards.
    */
   async withdraw(): Promise<void> {
-    const keys = providerKeys(this.#signed.card.models)
     this.#draining = true
-    this.#stopped.abort()
-    clearTimeout(this.#timer)
-    await this.#publishing
+    await this.stop()
     await this.#sign()
     const { dht, logger } = this.#options
-    const signal = AbortSignal.timeout(WITHDRAW_TIMEOUT_MS)
+    // No peer stores a card that was never published.
+    if (!this.#published) return
     try {
-      await stopProviding(dht, keys, signal)
-      // No peer stores a card that was never published.
-      if (this.#published) await putCard(dht, this.#signed.card, this.#signed.bytes, signal)
+      await putCard(dht, this.#signed.card, this.#signed.bytes, AbortSignal.timeout(WITHDRAW_TIMEOUT_MS))
     } catch (error) {
       logger.debug({ err: error }, 'publishing the tombstone failed')
     }
@@ -117,11 +146,11 @@ export class Advertiser {
   async stop(): Promise<void> {
     this.#stopped.abort()
     clearTimeout(this.#timer)
-    await this.#publishing
+    await Promise.all([this.#publishing, this.#keeping])
   }
 
-  #change(urgent: boolean): void {
-    this.#state = afterChange(this.#state, { at: this.#options.now(), urgent })
+  #change(change: Change): void {
+    this.#state = afterChange(this.#state, { at: this.#options.now(), change })
     this.#schedule()
   }
 
@@ -136,37 +165,46 @@ export class Advertiser {
   }
 
   async #publish(): Promise<void> {
-    const { dht, logger, now, onPublished } = this.#options
+    const { dht, logger, now } = this.#options
     const signal = deadline(PUBLISH_TIMEOUT_MS, this.#stopped.signal)
     const before = this.#state
     // A change that happens from here on belongs to the next publication.
-    this.#state = { ...before, changedAt: undefined, urgent: false }
+    this.#state = startState(before.attemptedAt)
     this.#busy = true
-    let storers = 0
+    let storers: readonly PeerId[] = []
+    let failure = 'no DHT server stored the card'
     try {
       await this.#sign()
       const { card, bytes } = this.#signed
       this.#published = true
-      const [put] = await Promise.all([putCard(dht, card, bytes, signal), this.#provide(signal)])
-      storers = put
-      logger.debug({ storers, models: card.models.length }, 'published the card')
+      storers = await putCard(dht, card, bytes, signal)
+      logger.debug({ storers: storers.length, models: card.models.length }, 'published the card')
     } catch (error) {
-      logger.debug({ err: error }, 'publishing the card failed')
+      failure = `${failure}: ${signal.aborted ? 'the DHT did not reply in time' : oneLine(error)}`
     }
-    const { changedAt, urgent } = this.#state
-    this.#state = { ...afterAttempt(before, { at: now(), storers }), changedAt, urgent }
+    const { changedAt, gainedAt, urgent } = this.#state
+    this.#state = { ...afterAttempt(before, { at: now(), storers: storers.length }), changedAt, gainedAt, urgent }
     this.#busy = false
-    if (storers > 0) onPublished(this.#signed.card)
+    if (storers.length > 0) this.#storers = storers
+    if (!this.#stopped.signal.aborted) {
+      this.#failures.report('card', storers.length > 0 ? undefined : failure)
+      if (storers.length > 0) this.#announce()
+    }
     this.#schedule()
   }
 
-  async #provide(signal: AbortSignal): Promise<void> {
-    const { dht, now } = this.#options
-    const keys = providerKeys(this.#signed.card.models)
-    const since = now()
-    if (since - this.#providedAt < PROVIDE_INTERVAL_MS || keys.length === 0) return
-    this.#providedAt = since
-    if ((await provide(dht, keys, signal)) === 0) this.#providedAt = -Infinity
+  #recordsPublished({ storers, failure }: TopicResult): void {
+    this.#options.logger.debug({ storers }, 'published the provider records')
+    this.#failures.report('records', failure)
+    const first = !this.#recordsStored
+    this.#recordsStored = storers > 0
+    if (first && this.#storers.length > 0) this.#announce()
+  }
+
+  /** Reports that clients can find the node. They need both the records and the card. */
+  #announce(): void {
+    const { card } = this.#signed
+    if (this.#recordsStored || card.models.length === 0) this.#options.onPublished(card)
   }
 
   async #sign(): Promise<void> {
@@ -184,4 +222,8 @@ async function signNow(
 ): Promise<SignedCard> {
   const card = buildCard(facts, { addresses: addresses(), ...now })
   return { card, bytes: await signCard(card, privateKey) }
+}
+
+function oneLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]!
 }

@@ -1,44 +1,44 @@
-/** Publishes a card and its provider records on the DHT, and withdraws them. */
+/** Publishes a card on the DHT, and names the topics under which a node publishes provider records. */
 import type { KadDHT, QueryEvent } from '@libp2p/kad-dht'
-import { anyNodeCid, cardKey, modelCid, nameCid, type Card } from '@potluck/protocol'
-import type { CID } from 'multiformats/cid'
+import type { PeerId } from '@libp2p/interface'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { cardKey, KAD_K, kadId, type Card, type Topic } from '@potluck/protocol'
+import { xor } from 'uint8arrays/xor'
+import { xorCompare } from 'uint8arrays/xor-compare'
 
-export type Dht = Pick<KadDHT, 'put' | 'provide' | 'cancelReprovide'>
+export type Dht = Pick<KadDHT, 'put'>
 
-/** Returns the keys under which clients look for a node with these models. */
-export function providerKeys(models: Card['models']): CID[] {
+/** Returns the topics under which clients look for a node with these models. */
+export function topicsOf(models: Card['models']): Topic[] {
   if (models.length === 0) return []
-  return [anyNodeCid(), ...models.flatMap(({ digest, name }) => [modelCid(digest), nameCid(name)])]
+  return [
+    { kind: 'nodes' },
+    ...models.flatMap(({ digest, name }): Topic[] => [
+      { kind: 'digest', digest },
+      { kind: 'name', name }
+    ])
+  ]
 }
 
 /**
- * Returns how many peers stored the card.
+ * Returns the peers that stored the card.
  *
  * @param bytes must be a valid card, because `put` does not report an invalid one
  */
-export async function putCard(dht: Dht, { peerId }: Card, bytes: Uint8Array, signal: AbortSignal): Promise<number> {
+export async function putCard(dht: Dht, { peerId }: Card, bytes: Uint8Array, signal: AbortSignal): Promise<PeerId[]> {
   // A peer confirms by returning the record that it stored.
   const stored = (event: QueryEvent): boolean =>
     event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE' && event.record?.value.length === bytes.length
-  return await count(dht.put(cardKey(peerId), bytes, { signal }), stored)
+  const storers: PeerId[] = []
+  for await (const event of dht.put(cardKey(peerId), bytes, { signal })) {
+    if (stored(event) && 'from' in event) storers.push(event.from)
+  }
+  return storers
 }
 
-/** Returns how many peers stored the provider records: the lowest number over all keys. */
-export async function provide(dht: Dht, keys: readonly CID[], signal: AbortSignal): Promise<number> {
-  const stored = (event: QueryEvent): boolean => event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER'
-  return Math.min(...(await Promise.all(keys.map(async (key) => await count(dht.provide(key, { signal }), stored)))))
-}
-
-/**
- * Stops renewing the provider records. Other peers keep their copies until these expire. So a client must check the
- * card of a node that it finds through a provider record.
- */
-export async function stopProviding(dht: Dht, keys: readonly CID[], signal: AbortSignal): Promise<void> {
-  await Promise.all(keys.map(async (key) => await dht.cancelReprovide(key, { signal })))
-}
-
-async function count(events: AsyncIterable<QueryEvent>, counts: (event: QueryEvent) => boolean): Promise<number> {
-  let counted = 0
-  for await (const event of events) if (counts(event)) counted++
-  return counted
+/** Whether a server that the node just met belongs to the servers that store its card. */
+export function belongsToCard(card: Card, storers: readonly PeerId[], server: PeerId): boolean {
+  const key = sha256(cardKey(card.peerId))
+  const distance = (peer: PeerId): Uint8Array => xor(kadId(peer), key)
+  return storers.length < KAD_K || storers.some((storer) => xorCompare(distance(server), distance(storer)) <= 0)
 }

@@ -174,9 +174,6 @@ export const PUBLISH_TIMEOUT_MS = 60_000
 export const WITHDRAW_TIMEOUT_MS = 3_000
 /** A tombstone must be valid for longer than clients cache a card. */
 export const TOMBSTONE_TTL_MS: number = 10 * 60 * 1000
-/** Provider records are valid for 48 h, but the peers closest to a key change sooner. */
-export const PROVIDE_INTERVAL_MS: number = 12 * 60 * 60 * 1000
-
 /** How long measuring the engine's rates at the start should take, and how many answers it measures at most. */
 export const MEASURE_MS = 1_500
 export const MEASURE_RUNS = 5

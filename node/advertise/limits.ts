@@ -1,0 +1,31 @@
+/** Limits of the publication of cards and provider records, with their reasons. Times are in milliseconds. */
+import { PROVIDER_TTL_MS } from '@potluck/protocol'
+
+/** Servers that report how many nodes a shard has. Three, so that one dishonest server cannot decide. */
+export const COUNTED_STORERS = 3
+/** Depths that one publication can move. A network grows by less within an hour. */
+export const DEPTH_STEPS = 4
+/** Topics published at the same time. Each walk has up to ten open requests. */
+export const PARALLEL_TOPICS = 3
+/**
+ * The share of publications of a rare topic that look for other depths again. Two parts of a network that were separate
+ * find each other this way. A search is as much work as seven publications.
+ */
+export const SEARCH_DEPTH_SHARE: number = 1 / 8
+
+/**
+ * Renewal of the provider records: after half of their lifetime. The pause is up to a fifth shorter, so that nodes that
+ * started together do not publish together for ever.
+ */
+export const RENEW_RECORDS_MS: { shortest: number; longest: number } = {
+  shortest: 0.4 * PROVIDER_TTL_MS,
+  longest: 0.5 * PROVIDER_TTL_MS
+}
+/** How long a node waits for its first DHT server before it reports that it has none. A relayed dial takes seconds. */
+export const FIRST_SERVER_WAIT_MS = 10_000
+/** Pause between two new servers at which the node stores its records: about six messages for each server. */
+export const GAINED_SERVER_PAUSE_MS = 500
+/** New servers that wait for the records. More can only come at once if an attacker connects them. */
+export const MAX_GAINED_SERVERS = 64
+/** How often the node compares the time of the next publication with the clock. A suspended machine stops its timers. */
+export const CLOCK_CHECK_MS: number = 5 * 60 * 1000
