@@ -149,7 +149,10 @@ function cardReply(population: Population, to: SimulatedPeer): CardReply {
   }
   const others = receivedCards(population, to).sample(MAX_CARD_OTHERS, { isConnected: () => false })
   const load = { active: 0, queued: 0, slots: 1, estimatedWaitMs: 0 }
-  return { own: to.kind === 'relay' ? undefined : { card: bytesOf(to), load }, others: others.map(({ bytes }) => bytes) }
+  return {
+    own: to.kind === 'relay' ? undefined : { card: bytesOf(to), load },
+    others: others.map(({ bytes }) => bytes)
+  }
 }
 
 /** The cards that a peer received from nodes, filled when somebody asks for them. The nodes can have died since. */

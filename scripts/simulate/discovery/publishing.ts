@@ -96,15 +96,13 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
   const { population, storers } = transport
   const { clock, random } = population
   const measured = (): boolean => clock.now() >= transport.measureFrom
+  const invented = population.inventedPeers(1).flatMap((one) => Array<SimulatedPeer>(PROVIDER_SAMPLE).fill(one))
   const network: TopicNetwork = {
     servers: async () => [peer.kadShort],
     ask: async (one, { key }) => {
       const server = (one as ShortPeer).simulated
       if (measured()) server.requests++
-      const providers =
-        server.kind === 'lying'
-          ? population.inventedPeers(PROVIDER_SAMPLE)
-          : storers.newest(server, recordKey(key.multihash.bytes))
+      const providers = server.kind === 'lying' ? invented : storers.newest(server, recordKey(key.multihash.bytes))
       return { closer: [], providers: providers.map(({ kadShort }) => kadShort) }
     },
     add: async (one, key) => {
@@ -135,7 +133,10 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
     if (!peer.alive) return
     const { failure } = await publisher.publish(peer.topics, NEVER)
     const { shortest, longest } = RENEW_RECORDS_MS
-    clock.after(failure === undefined ? shortest + random.next() * (longest - shortest) : RETRY_MS, () => void publish())
+    clock.after(
+      failure === undefined ? shortest + random.next() * (longest - shortest) : RETRY_MS,
+      () => void publish()
+    )
   }
   void publish()
 }

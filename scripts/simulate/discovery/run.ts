@@ -14,6 +14,7 @@ import {
   type Topic
 } from '@potluck/protocol'
 
+import { SELF_QUERY_MS, TABLE_REFRESH_MS } from '../../../node/dht/limits.ts'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
 import { Clock } from '../clock.ts'
 import { Random } from '../random.ts'
@@ -24,6 +25,7 @@ import { Storers } from './storers.ts'
 import { Caller, Transport } from './transport.ts'
 
 const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
 const GROWTH_MS = 10 * MINUTE_MS
 const MEASURE_FROM_MS = 130 * MINUTE_MS
 const MEASURED_MS = 20 * MINUTE_MS
@@ -42,8 +44,7 @@ const USUAL_NODES = 30
 const WARM_MS = 10 * MINUTE_MS
 /** Nodes whose refresh of the routing table is simulated. */
 const REFRESHING = 8
-/** kad-dht's: it walks to every bucket of its routing table, and to itself. It has no option for the first interval. */
-const REFRESHES_PER_HOUR = 12
+/** kad-dht's longest prefix of a refresh is 15 bits. */
 const MAX_REFRESHED_BUCKETS = 16
 
 /** The assumed load of clients: as many active clients as nodes. */
@@ -72,6 +73,9 @@ export interface Measured {
   lookups: Record<LookupCase, LookupResult[]>
   /** Bytes for each node and hour, by purpose. */
   upkeep: Record<'publishing' | 'answering' | 'gossip' | 'table refresh' | 'self query', number>
+  /** The same for the lookups of clients, at the assumed load. */
+  clientBytes: number
+  /** The mean of one walk to a bucket of a routing table. */
   walk: { requests: number; bytes: number }
   /** Share of the nodes that were chosen at least once, relative to the share if clients chose uniformly. */
   chosenShare: number
@@ -102,7 +106,6 @@ export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): P
   for (let left = 5 + Math.round(nodes / 1_000); left > 0; left--) population.join({ kind: 'relay', topics: [] })
   const roles = rolesOf(nodes, random)
   for (const role of random.shuffled(roles)) clock.after(random.next() * GROWTH_MS, () => population.join(role))
-  for (let at = 0; at < MEASURE_FROM_MS; at += 5 * MINUTE_MS) { await clock.runUntil(at); console.error(at / MINUTE_MS, population.all.length, performance.now() | 0) }
   await clock.runUntil(MEASURE_FROM_MS)
 
   transport.measureFrom = clock.now()
@@ -126,17 +129,21 @@ export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): P
   const onTheWay = ((perWalk - KAD_K) * publishing.quickWalks) / living.length
   const clientLoad = loadOfClients(population, lookups, nodes)
   const perSecond = (peer: SimulatedPeer): number =>
-    ((peer.requests + onTheWay) / (Math.min(MEASURED_MS, clock.now() - peer.bornAt) / 1_000)) +
-    (clientLoad.near.get(peer) ?? 0) + clientLoad.onTheWay
-  const nodesHours = Math.min(WALKING, nodes) * (MEASURED_MS / 3_600_000)
-  const published = publishing.callers.reduce((sum, { bytes }, index) => sum + bytes - (before[index] ?? 0), 0) / nodesHours
+    (peer.requests + onTheWay) / (Math.min(MEASURED_MS, clock.now() - peer.bornAt) / 1_000) +
+    (clientLoad.near.get(peer) ?? 0) +
+    clientLoad.onTheWay
+  const nodesHours = Math.min(WALKING, nodes) * (MEASURED_MS / HOUR_MS)
+  const published =
+    publishing.callers.reduce((sum, { bytes }, index) => sum + bytes - (before[index] ?? 0), 0) / nodesHours
   const walkBytes = mean(refreshes.map(({ bytes }) => bytes))
-  const table = REFRESHES_PER_HOUR * buckets * walkBytes
-  const self = REFRESHES_PER_HOUR * walkBytes
+  const table = (HOUR_MS / TABLE_REFRESH_MS) * buckets * walkBytes
+  const self = (HOUR_MS / SELF_QUERY_MS) * walkBytes
   const clientBytes = LOOKUPS_PER_CLIENT_HOUR * mean(lookups['warm auto'].map(({ bytes }) => bytes))
   const results = [...lookups['cold auto'], ...lookups['warm auto']]
   const honest = servers.filter(({ kind }) => kind === 'honest')
-  const depths = honest.map(({ index }) => publishing.publishers.get(index)?.depthOf(AUTO)).filter((one) => one !== undefined)
+  const depths = honest
+    .map(({ index }) => publishing.publishers.get(index)?.depthOf(AUTO))
+    .filter((one) => one !== undefined)
   return {
     storers: servers
       .filter(({ bornAt, replies }) => replies && clock.now() - bornAt > 10 * MINUTE_MS)
@@ -148,11 +155,12 @@ export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): P
     lookups,
     upkeep: {
       publishing: published,
-      answering: published + table + self + clientBytes,
+      answering: published + table + self,
       gossip: 2 * GOSSIP_PER_HOUR * GOSSIP_BYTES,
       'table refresh': table,
       'self query': self
     },
+    clientBytes,
     walk: { requests: mean(refreshes.map(({ requests }) => requests)), bytes: walkBytes },
     ...spread(results, honest, random),
     depth: mean(depths),
@@ -239,7 +247,10 @@ function loadOfClients(
     const rate = (share * perSecond) / results.length
     const asked = results.flatMap((result) => result.asked)
     onTheWay += (rate * asked.filter((one) => !one.near).length) / nodes
-    const nearAt = Map.groupBy(asked.filter((one) => one.near), ({ key }) => depths.get(key) ?? 0)
+    const nearAt = Map.groupBy(
+      asked.filter((one) => one.near),
+      ({ key }) => depths.get(key) ?? 0
+    )
     for (const [depth, requests] of nearAt) {
       const each = (rate * requests.length) / 2 ** depth / KAD_K
       for (const prefix of prefixes(depth)) {
@@ -291,8 +302,10 @@ function entropyOf(counts: ReadonlyMap<unknown, number>): number {
 function rolesOf(nodes: number, random: Random): Role[] {
   const models = Math.max(1, Math.round((nodes * (1 - POPULAR_SHARE)) / USUAL_NODES))
   return Array.from({ length: nodes }, (_, index) => {
-    const topic = index < RARE_NODES ? RARE : random.chance(POPULAR_SHARE) ? POPULAR : digestTopic(3 + random.integer(models))
-    const kind: Kind = index >= RARE_NODES && random.chance(BAD_SHARE) ? (random.chance(0.5) ? 'silent' : 'lying') : 'honest'
+    const topic =
+      index < RARE_NODES ? RARE : random.chance(POPULAR_SHARE) ? POPULAR : digestTopic(3 + random.integer(models))
+    const kind: Kind =
+      index >= RARE_NODES && random.chance(BAD_SHARE) ? (random.chance(0.5) ? 'silent' : 'lying') : 'honest'
     return { kind, topics: [AUTO, topic, { kind: 'name', name: nameOf(topic) }] }
   })
 }
@@ -310,4 +323,3 @@ function nameOf(topic: Topic): string {
 function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
 }
-

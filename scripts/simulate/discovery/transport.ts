@@ -99,7 +99,12 @@ export class Transport {
   }
 
   /** A request for servers near a key that only the walk knows, as kad-dht sends it to refresh its routing table. */
-  async findNode(caller: Caller, server: KadPeer, target: Uint8Array, signal: AbortSignal): Promise<{ closer: KadPeer[] }> {
+  async findNode(
+    caller: Caller,
+    server: KadPeer,
+    target: Uint8Array,
+    signal: AbortSignal
+  ): Promise<{ closer: KadPeer[] }> {
     return await this.exchange(caller, this.population.byId(server.peerId), signal, {
       bytes: KEY_BYTES,
       timeoutMs: KAD_REQUEST_TIMEOUT_MS,
