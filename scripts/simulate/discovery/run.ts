@@ -53,7 +53,7 @@ const LOOKUPS_PER_CLIENT_HOUR = 10
 const COLD_SHARE = 0.1
 const AUTO_SHARE = 0.6
 
-export const AUTO: Topic = { kind: 'nodes' }
+const AUTO: Topic = { kind: 'nodes' }
 const POPULAR: Topic = digestTopic(1)
 const RARE: Topic = digestTopic(2)
 
@@ -148,7 +148,7 @@ export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): P
     storers: servers
       .filter(({ bornAt, replies }) => replies && clock.now() - bornAt > 10 * MINUTE_MS)
       .map((peer) => {
-        const { records, addressBytes } = storers.fill(peer).store.size
+        const { records, addressBytes } = storers.size(peer)
         return { records, bytes: addressBytes + records * PEER_ID_BYTES, requestsPerSecond: perSecond(peer) }
       }),
     relayRequestsPerSecond: Math.max(...relays.map(perSecond)),

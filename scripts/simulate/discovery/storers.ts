@@ -1,22 +1,12 @@
 /**
  * The provider records at all storers. The product's `ProviderStore` takes about 1 KB for a record, and 100,000 nodes
- * have 12 million of them. So a storer keeps only the list of the messages that it received. When somebody asks it, its
- * store is filled from these messages, in their order and at their times.
+ * have 12 million of them. So a storer keeps only the list of the messages that it received. When somebody asks it for a
+ * key, a store is filled from the messages for this key, in their order and at their times.
  */
 import { PROVIDER_SAMPLE, PROVIDER_TTL_MS } from '@potluck/protocol'
-import { LRUCache } from 'lru-cache'
 
-import { ProviderStore } from '../../../node/dht/provider-store.ts'
+import { ProviderStore, type ProviderStoreSize } from '../../../node/dht/provider-store.ts'
 import type { Population, SimulatedPeer } from './population.ts'
-
-/** Stores that are filled at the same time, about 100 KB each. */
-const FILLED = 4_096
-
-interface Filled {
-  store: ProviderStore
-  /** The time that the store sees. */
-  at: number
-}
 
 export class Storers {
   readonly #population: Population
@@ -29,7 +19,6 @@ export class Storers {
   /** For each publisher, the number of the last search that found it. */
   readonly #marks: number[] = []
   #mark = 0
-  readonly #filled = new LRUCache<number, Filled>({ max: FILLED })
 
   constructor(population: Population) {
     this.#population = population
@@ -49,18 +38,19 @@ export class Storers {
     inbox.push(record)
     // Each record is sent again before it expires, so half of a full list is old.
     if (inbox.length >= 256 && (inbox.length & (inbox.length - 1)) === 0) storer.inbox = this.#recent(inbox)
-    const filled = this.#filled.get(storer.index)
-    if (filled === undefined) return
-    this.#replay(filled, record)
-    filled.at = this.#population.clock.now()
   }
 
   /** What the storer's store returns for a key. */
   sample(storer: SimulatedPeer, key: string): SimulatedPeer[] {
-    const filled = this.#filled.get(storer.index) ?? this.fill(storer)
-    this.#filled.set(storer.index, filled)
-    filled.at = this.#population.clock.now()
-    return filled.store.sample(key, PROVIDER_SAMPLE).map(({ peerId }) => this.#population.byId(peerId))
+    const number = this.#keyNumber(key)
+    const received = storer.inbox.filter((record) => this.#keyOf[record] === number)
+    const providers = this.#fill(received).sample(key, PROVIDER_SAMPLE)
+    return providers.map(({ peerId }) => this.#population.byId(peerId))
+  }
+
+  /** The size of the storer's store. */
+  size(storer: SimulatedPeer): ProviderStoreSize {
+    return this.#fill(storer.inbox).size
   }
 
   /**
@@ -83,20 +73,20 @@ export class Storers {
     return found
   }
 
-  /** Fills the store of a storer from all messages that it received and that can still matter. */
-  fill(storer: SimulatedPeer): Filled {
-    const filled = { at: 0 } as Filled
-    filled.store = new ProviderStore({ now: () => filled.at, random: this.#population.random.next })
-    for (const record of this.#recent(storer.inbox)) this.#replay(filled, record)
-    filled.at = this.#population.clock.now()
-    return filled
-  }
-
-  #replay(filled: Filled, record: number): void {
-    const publisher = this.#population.all[this.#publishers[record]!]!
-    filled.at = this.#times[record]!
-    const [a, b, c] = [publisher.index & 0xff, (publisher.index >> 8) & 0xff, publisher.index >> 16]
-    filled.store.add(this.#keys[this.#keyOf[record]!]!, publisher.peerId, RECORD_ADDRESSES, `${a}.${b}.${c}.0/24`)
+  /** Fills a store with records that a storer received, in their order and at their times. */
+  #fill(received: readonly number[]): ProviderStore {
+    const { clock, random, all } = this.#population
+    let now = clock.now()
+    const store = new ProviderStore({ now: () => now, random: random.next })
+    for (const record of this.#recent(received)) {
+      const publisher = all[this.#publishers[record]!]!
+      const { index } = publisher
+      now = this.#times[record]!
+      const subnet = `${index & 0xff}.${(index >> 8) & 0xff}.${index >> 16}.0/24`
+      store.add(this.#keys[this.#keyOf[record]!]!, publisher.peerId, RECORD_ADDRESSES, subnet)
+    }
+    now = clock.now()
+    return store
   }
 
   #recent(inbox: readonly number[]): number[] {
@@ -113,4 +103,4 @@ export class Storers {
 }
 
 /** The addresses of a usual node: TCP and WebSocket over IPv4, and TCP over IPv6. */
-export const RECORD_ADDRESSES: readonly Uint8Array[] = [8, 10, 20].map((length) => new Uint8Array(length))
+const RECORD_ADDRESSES: readonly Uint8Array[] = [8, 10, 20].map((length) => new Uint8Array(length))

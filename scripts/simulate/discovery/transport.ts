@@ -10,7 +10,6 @@ import {
   type KadRequest
 } from '@potluck/protocol'
 import { encodeAddProvider, encodeKadRequest } from '@potluck/protocol'
-import { LRUCache } from 'lru-cache'
 import type { CID } from 'multiformats/cid'
 
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
@@ -39,7 +38,8 @@ const KEY_BYTES = 40
 export class Caller {
   /** The node. Undefined: a client. */
   readonly peer: SimulatedPeer | undefined
-  readonly #open = new LRUCache<number, true>({ max: DEFAULT_NODE_LIMITS.connections })
+  /** Peers with an open connection, the least recently used first. */
+  readonly #open = new Set<SimulatedPeer>()
   messages = 0
   bytes = 0
   dials = 0
@@ -49,15 +49,19 @@ export class Caller {
   }
 
   isOpen(to: SimulatedPeer): boolean {
-    return this.#open.get(to.index) === true
+    if (!this.#open.delete(to)) return false
+    this.#open.add(to)
+    return true
   }
 
   opened(to: SimulatedPeer): void {
-    this.#open.set(to.index, true)
+    this.#open.add(to)
+    const [oldest] = this.#open
+    if (this.#open.size > DEFAULT_NODE_LIMITS.connections && oldest !== undefined) this.#open.delete(oldest)
   }
 
   closed(to: SimulatedPeer): void {
-    this.#open.delete(to.index)
+    this.#open.delete(to)
   }
 }
 
