@@ -7,6 +7,7 @@ import {
   KAD_K,
   kadId,
   kadTarget,
+  sample,
   MAX_CARD_OTHERS,
   shardCid,
   walk,
@@ -285,8 +286,9 @@ function spread(
   const chosen = new Map<SimulatedPeer, number>()
   const uniform = new Map<SimulatedPeer, number>()
   for (const { found } of results) {
+    const others = sample(honest, found.length, random.next)
     for (let request = 0; request < 10 && found.length > 0; request++) {
-      const [node, other] = [random.pick(found), random.pick(honest)]
+      const [node, other] = [random.pick(found), random.pick(others)]
       chosen.set(node, (chosen.get(node) ?? 0) + 1)
       uniform.set(other, (uniform.get(other) ?? 0) + 1)
     }
