@@ -250,9 +250,10 @@ function loadOfClients(
     onTheWay += (rate * asked.filter((one) => !one.near).length) / nodes
     const nearAt = Map.groupBy(
       asked.filter((one) => one.near),
-      ({ key }) => depths.get(key) ?? 0
+      ({ key }) => depths.get(key)
     )
     for (const [depth, requests] of nearAt) {
+      if (depth === undefined) throw new Error('A client asked for a key of an unknown depth.')
       const each = (rate * requests.length) / 2 ** depth / KAD_K
       for (const prefix of prefixes(depth)) {
         for (const peer of population.closest(kadTarget(shardCid(topic, prefix)))) {
@@ -265,7 +266,8 @@ function loadOfClients(
 }
 
 function depthsByKey(topic: Topic, nodes: number): Map<string, number> {
-  const deepest = depthsToTry(nodes).at(-1) ?? 0
+  // An estimate of the number of servers can be too high.
+  const deepest = depthsToTry(nodes * 4).at(-1) ?? 0
   const depths = new Map<string, number>()
   for (let depth = 0; depth <= deepest + 1; depth++) {
     for (const prefix of prefixes(depth)) depths.set(recordKey(shardCid(topic, prefix).multihash.bytes), depth)
