@@ -1,22 +1,24 @@
 /**
- * `npm run simulate -- reputation|selection [options]`: runs the client's real scoring and selection of nodes against
- * simulated peers, in virtual time.
+ * `npm run simulate -- reputation|selection|discovery [options]`: runs the product's real code against simulated peers, in
+ * virtual time.
  */
 import { parseArgs } from 'node:util'
+import { discovery } from './simulate/discovery/figures.ts'
 import { print, type Figure } from './simulate/report.ts'
 import { reputation } from './simulate/reputation/figures.ts'
 import { selection } from './simulate/selection/figures.ts'
 
-const HELP = `Usage: npm run simulate -- reputation|selection [options]
+const HELP = `Usage: npm run simulate -- reputation|selection|discovery [options]
 
-Runs the client's real code against simulated peers, in virtual time, and compares it with
-the usual load balancers. "reputation" counts bad answers under attacks; "selection" measures
-how long callers wait. Prints the mean, the minimum and the maximum over the seeds.
+Runs the product's real code against simulated peers, in virtual time. "reputation" counts bad
+answers under attacks, and "selection" measures how long callers wait: both compare the client
+with the usual load balancers. "discovery" measures the DHT in networks of several sizes. Prints the mean, the minimum and the maximum over the seeds.
 
-  --seeds N        number of runs of each case (default 20)
+  --seeds N        number of runs of each case (default 20; discovery: 1)
   --peers N        number of peers, 10 to 5,000 (default 100 for reputation, 50 for selection)
   --malicious F    share of malicious peers (reputation only, default 0.7)
   --attack NAME    simulate only this attack (reputation only)
+  --nodes N,N      sizes of the network (discovery only, default 100,1000,10000,100000)
   --json           print one JSON object per line
   --help           print this text
 `
@@ -25,10 +27,11 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      seeds: { type: 'string', default: '20' },
+      seeds: { type: 'string' },
       peers: { type: 'string' },
       malicious: { type: 'string', default: '0.7' },
       attack: { type: 'string' },
+      nodes: { type: 'string', default: '100,1000,10000,100000' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false }
     }
@@ -39,7 +42,7 @@ async function main(): Promise<number> {
     return 0
   }
   const note = (text: string): void => console.error(text)
-  const seeds = number('--seeds', values.seeds, 1, 1_000)
+  const seeds = number('--seeds', values.seeds ?? (bench === 'discovery' ? '1' : '20'), 1, 1_000)
   let figures: Figure[]
   switch (bench) {
     case 'reputation':
@@ -58,6 +61,11 @@ async function main(): Promise<number> {
     case 'selection':
       figures = await selection({ peers: number('--peers', values.peers ?? '50', 10, 5_000), clients: 40, seeds }, note)
       break
+    case 'discovery': {
+      const sizes = values.nodes.split(',').map((size) => number('--nodes', size, 50, 100_000))
+      figures = await discovery({ sizes, seeds, clients: 100 }, note)
+      break
+    }
     default:
       console.error(`There is no simulation "${bench}".\n\n${HELP}`)
       return 2

@@ -36,3 +36,12 @@ export const PROVIDER_LIMITS: ProviderLimits = {
 
 /** Providers in a message that this peer looks at. An honest message has one, which is its sender. */
 export const MAX_PROVIDERS_IN_MESSAGE = 4
+
+/**
+ * How often the DHT walks to every bucket of its routing table. Dead entries cost little: they are noticed when they are
+ * used, and a walk does not wait for them. After two hours, two in five peers of a table are gone, and each bucket still
+ * has 12 of 20.
+ */
+export const TABLE_REFRESH_MS: number = 2 * 60 * 60 * 1000
+/** How often the DHT looks for the servers closest to itself. New neighbours also connect by themselves. */
+export const SELF_QUERY_MS: number = 30 * 60 * 1000

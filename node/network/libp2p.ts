@@ -26,8 +26,10 @@ import {
   RELAYED_BYTES,
   RELAYED_DURATION_MS
 } from '../limits/limits.ts'
+import { SELF_QUERY_MS } from '../dht/limits.ts'
 import { useProviderStore } from '../dht/provider-handlers.ts'
 import { ProviderStore } from '../dht/provider-store.ts'
+import { refreshSeldom } from '../dht/table-refresh.ts'
 import type { Identity } from './identity.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { patientRelayTransport } from './relay-search.ts'
@@ -141,6 +143,7 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
     start: false
   })
   useProviderStore(host, { store: host.services.providers, scope })
+  refreshSeldom(host.services.dht)
   try {
     await host.start()
   } catch (cause) {
@@ -161,7 +164,11 @@ function services({ scope, now = Date.now }: HostOptions, kad: { clientMode?: bo
     identify: identify(),
     identifyPush: identifyPush(),
     ping: ping(),
-    dht: boundedKadDht({ ...kadOptions({ scope, ...kad }), initialQuerySelfInterval: FIRST_SELF_QUERY_MS }),
+    dht: boundedKadDht({
+      ...kadOptions({ scope, ...kad }),
+      initialQuerySelfInterval: FIRST_SELF_QUERY_MS,
+      querySelfInterval: SELF_QUERY_MS
+    }),
     providers: () => new ProviderStore({ now, random: Math.random })
   }
 }

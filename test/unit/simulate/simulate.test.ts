@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { Clock } from '../../../scripts/simulate/clock.ts'
 import { Random } from '../../../scripts/simulate/random.ts'
 import { mean, type Figure } from '../../../scripts/simulate/report.ts'
+import { simulateDiscovery } from '../../../scripts/simulate/discovery/run.ts'
 import { reputation } from '../../../scripts/simulate/reputation/figures.ts'
 import { selection } from '../../../scripts/simulate/selection/figures.ts'
 
@@ -51,4 +52,17 @@ test('selection: callers wait less than with the baselines, and more turns find 
   const hits = (name: string): number => value(figures, name, 'prefix_hits')
   expect(hits('potluck')).toBeGreaterThan(hits('least_of_two'))
   expect(hits('potluck, 32 remembered')).toBeGreaterThan(2 * hits('potluck, 0 remembered'))
+})
+
+test('discovery: all clients of a small network find a node, and choose among nearly all of them', async () => {
+  const { lookups, storers, publishers, chosenShare } = await simulateDiscovery({ nodes: 60, seed: 1, clients: 10 })
+  for (const results of Object.values(lookups)) {
+    expect(results).toHaveLength(10)
+    for (const { firstMs } of results) expect(firstMs).toBeLessThan(5_000)
+  }
+  // Each node publishes three topics, and each record belongs to 20 of some 60 storers.
+  expect(mean(storers.map(({ records }) => records))).toBeGreaterThan(40)
+  expect(publishers.publications).toBeGreaterThan(60)
+  expect(publishers.failures).toBe(0)
+  expect(chosenShare).toBeGreaterThan(0.6)
 })

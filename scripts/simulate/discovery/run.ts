@@ -1,0 +1,329 @@
+/**
+ * One run: a network grows within ten minutes, changes for two hours, and is measured for 20 minutes. By then all records
+ * of the time of growth have expired.
+ */
+import {
+  depthsToTry,
+  KAD_K,
+  kadId,
+  kadTarget,
+  sample,
+  MAX_CARD_OTHERS,
+  shardCid,
+  walk,
+  type KadPeer,
+  type Topic
+} from '@potluck/protocol'
+
+import { SELF_QUERY_MS, TABLE_REFRESH_MS } from '../../../node/dht/limits.ts'
+import { recordKey } from '../../../node/dht/provider-handlers.ts'
+import { Clock } from '../clock.ts'
+import { Random } from '../random.ts'
+import { SimulatedClient, type LookupResult } from './clients.ts'
+import { Population, type Kind, type Role, type SimulatedPeer } from './population.ts'
+import { newPublishing, publishQuickly, publishWithWalks } from './publishing.ts'
+import { Storers } from './storers.ts'
+import { Caller, Transport } from './transport.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const GROWTH_MS = 10 * MINUTE_MS
+const MEASURE_FROM_MS = 130 * MINUTE_MS
+const MEASURED_MS = 20 * MINUTE_MS
+/** A tenth of the nodes. */
+const BAD_SHARE = 0.1
+/** Publishers that walk, and whose messages take their time. */
+const WALKING = 40
+/** Invented peers for each node, so that liars can name peers that are as close to a key as the real ones. */
+const INVENTED_SHARE = 0.5
+/** Share of the nodes that serve the popular model. */
+const POPULAR_SHARE = 0.3
+const RARE_NODES = 3
+/** The other nodes serve models of about this many nodes each. */
+const USUAL_NODES = 30
+/** Pause until a warm client looks again: its cards have expired then. */
+const WARM_MS = 10 * MINUTE_MS
+/** Nodes whose refresh of the routing table is simulated. */
+const REFRESHING = 8
+/** kad-dht's longest prefix of a refresh is 15 bits. */
+const MAX_REFRESHED_BUCKETS = 16
+
+/** The assumed load of clients: as many active clients as nodes. */
+const LOOKUPS_PER_CLIENT_HOUR = 10
+/** One of them is cold: the client has just started. */
+const COLD_SHARE = 0.1
+const AUTO_SHARE = 0.6
+
+const AUTO: Topic = { kind: 'nodes' }
+const POPULAR: Topic = digestTopic(1)
+const RARE: Topic = digestTopic(2)
+
+export interface RunOptions {
+  nodes: number
+  seed: number
+  /** Clients, each with one lookup of each kind. */
+  clients: number
+}
+
+export type LookupCase = 'cold auto' | 'cold popular' | 'cold rare' | 'warm auto'
+
+export interface Measured {
+  /** For each living peer. */
+  storers: { records: number; bytes: number; requestsPerSecond: number }[]
+  relayRequestsPerSecond: number
+  lookups: Record<LookupCase, LookupResult[]>
+  /** Bytes for each node and hour, by purpose. */
+  upkeep: Record<'publishing' | 'answering' | 'gossip' | 'table refresh' | 'self query', number>
+  /** The same for the lookups of clients, at the assumed load. */
+  clientBytes: number
+  /** The mean of one walk to a bucket of a routing table. */
+  walk: { requests: number; bytes: number }
+  /** Share of the nodes that were chosen at least once, relative to the share if clients chose uniformly. */
+  chosenShare: number
+  /** The entropy of the choices, relative to uniform choices. */
+  entropy: number
+  depth: number
+  publishers: { publications: number; failures: number }
+}
+
+export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): Promise<Measured> {
+  const clock = new Clock()
+  const random = new Random(seed)
+  const publishing = newPublishing()
+  let walking = 0
+  const walkers = new Set<SimulatedPeer>()
+  const population: Population = new Population(clock, random, (peer) => {
+    if (peer.topics.length === 0) return
+    for (const one of walkers) if (!one.alive) walkers.delete(one)
+    walking = walkers.size
+    if (walking < Math.min(WALKING, nodes)) {
+      walkers.add(peer)
+      publishWithWalks(transport, peer, publishing)
+    } else publishQuickly(transport, peer, publishing)
+  })
+  const storers = new Storers(population)
+  const transport: Transport = new Transport(population, storers)
+  population.invent(Math.ceil(nodes * INVENTED_SHARE))
+  for (let left = 5 + Math.round(nodes / 1_000); left > 0; left--) population.join({ kind: 'relay', topics: [] })
+  const roles = rolesOf(nodes, random)
+  for (const role of random.shuffled(roles)) clock.after(random.next() * GROWTH_MS, () => population.join(role))
+  await clock.runUntil(MEASURE_FROM_MS)
+
+  transport.measureFrom = clock.now()
+  const before = publishing.callers.map(({ bytes }) => bytes)
+  const lookups: Measured['lookups'] = { 'cold auto': [], 'cold popular': [], 'cold rare': [], 'warm auto': [] }
+  const relays = population.living().filter(({ kind }) => kind === 'relay')
+  for (let client = 0; client < clients; client++) {
+    const latest = MEASURED_MS - WARM_MS - 2 * MINUTE_MS
+    clock.after(random.next() * latest, () => void runClient(transport, random.pick(relays), lookups))
+  }
+  const buckets = Math.min(MAX_REFRESHED_BUCKETS, Math.round(Math.log2(nodes)) + 1)
+  const refreshes: WalkCost[] = []
+  for (let count = 0; count < REFRESHING; count++) {
+    clock.after(random.next() * (MEASURED_MS / 2), () => void refresh(transport, buckets, refreshes))
+  }
+  await clock.runUntil(MEASURE_FROM_MS + MEASURED_MS)
+
+  const living = population.living()
+  const servers = living.filter(({ kind }) => kind !== 'relay')
+  const perWalk = publishing.walkRequests / Math.max(1, publishing.walks)
+  const onTheWay = ((perWalk - KAD_K) * publishing.quickWalks) / living.length
+  const clientLoad = loadOfClients(population, lookups, nodes)
+  const perSecond = (peer: SimulatedPeer): number =>
+    (peer.requests + onTheWay) / (Math.min(MEASURED_MS, clock.now() - peer.bornAt) / 1_000) +
+    (clientLoad.near.get(peer) ?? 0) +
+    clientLoad.onTheWay
+  const nodesHours = Math.min(WALKING, nodes) * (MEASURED_MS / HOUR_MS)
+  const published =
+    publishing.callers.reduce((sum, { bytes }, index) => sum + bytes - (before[index] ?? 0), 0) / nodesHours
+  const walkBytes = mean(refreshes.map(({ bytes }) => bytes))
+  const table = (HOUR_MS / TABLE_REFRESH_MS) * buckets * walkBytes
+  const self = (HOUR_MS / SELF_QUERY_MS) * walkBytes
+  const clientBytes = LOOKUPS_PER_CLIENT_HOUR * mean(lookups['warm auto'].map(({ bytes }) => bytes))
+  const results = [...lookups['cold auto'], ...lookups['warm auto']]
+  const honest = servers.filter(({ kind }) => kind === 'honest')
+  const depths = honest
+    .map(({ index }) => publishing.publishers.get(index)?.depthOf(AUTO))
+    .filter((one) => one !== undefined)
+  return {
+    storers: servers
+      .filter(({ bornAt, replies }) => replies && clock.now() - bornAt > 10 * MINUTE_MS)
+      .map((peer) => {
+        const { records, addressBytes } = storers.size(peer)
+        return { records, bytes: addressBytes + records * PEER_ID_BYTES, requestsPerSecond: perSecond(peer) }
+      }),
+    relayRequestsPerSecond: Math.max(...relays.map(perSecond)),
+    lookups,
+    upkeep: {
+      publishing: published,
+      answering: published + table + self,
+      gossip: 2 * GOSSIP_PER_HOUR * GOSSIP_BYTES,
+      'table refresh': table,
+      'self query': self
+    },
+    clientBytes,
+    walk: { requests: mean(refreshes.map(({ requests }) => requests)), bytes: walkBytes },
+    ...spread(results, honest, random),
+    depth: mean(depths),
+    publishers: { publications: publishing.publications, failures: publishing.failures }
+  }
+}
+
+const PEER_ID_BYTES = 38
+/** The product's gossip dials a new node every ten minutes, and asks each of some 24 connected nodes about once an hour. */
+const GOSSIP_PER_HOUR = 6 + 24
+const GOSSIP_BYTES = 15_000 / 2 + MAX_CARD_OTHERS * 900
+
+async function runClient(transport: Transport, entry: SimulatedPeer, lookups: Measured['lookups']): Promise<void> {
+  const cold = async (topic: Topic): Promise<[LookupResult, SimulatedClient]> => {
+    const client = new SimulatedClient(transport, entry)
+    return [await client.lookUp(topic), client]
+  }
+  const [[auto, client], [popular], [rare]] = await Promise.all([cold(AUTO), cold(POPULAR), cold(RARE)])
+  lookups['cold auto'].push(auto)
+  lookups['cold popular'].push(popular)
+  lookups['cold rare'].push(rare)
+  await transport.population.clock.sleep(WARM_MS, new AbortController().signal)
+  lookups['warm auto'].push(await client.lookUp(AUTO))
+}
+
+interface WalkCost {
+  requests: number
+  bytes: number
+}
+
+/**
+ * Two refreshes of a routing table, with the product's walk. It sends fewer requests than kad-dht's walk, which follows up
+ * to 20 paths. Only the second refresh counts, because a node that runs has open connections.
+ */
+async function refresh(transport: Transport, buckets: number, costs: WalkCost[]): Promise<void> {
+  const { population } = transport
+  const { random } = population
+  const caller = new Caller(random.pick(population.living().filter(({ kind }) => kind === 'honest')))
+  const own = kadId(caller.peer!.peerId)
+  for (const counts of [false, true]) {
+    const before = { requests: caller.messages, bytes: caller.bytes }
+    for (let bits = 0; bits < buckets; bits++) {
+      const target = Uint8Array.from({ length: 32 }, () => random.integer(256))
+      for (let bit = 0; bit <= bits; bit++) {
+        const wanted = ((own[bit >> 3]! >> (7 - (bit & 7))) & 1) ^ (bit === bits ? 1 : 0)
+        const mask = 0x80 >> (bit & 7)
+        target[bit >> 3] = wanted === 1 ? target[bit >> 3]! | mask : target[bit >> 3]! & ~mask
+      }
+      await walkTo(transport, caller, target)
+    }
+    if (!counts) continue
+    const requests = (caller.messages - before.requests) / buckets
+    costs.push({ requests, bytes: (caller.bytes - before.bytes) / buckets })
+  }
+}
+
+async function walkTo(transport: Transport, caller: Caller, target: Uint8Array): Promise<void> {
+  const { population } = transport
+  const start = population.closerPeers(caller.peer!, target).map(({ kad }) => kad)
+  const ask = async (server: KadPeer, signal: AbortSignal): Promise<{ closer: KadPeer[] }> =>
+    await transport.findNode(caller, server, target, signal)
+  const steps = walk(target, { start, ask, sleep: population.clock.sleep, signal: new AbortController().signal })
+  while ((await steps.next()).done !== true);
+}
+
+/** The requests of all clients at storers, extrapolated from the simulated lookups. */
+function loadOfClients(
+  population: Population,
+  lookups: Measured['lookups'],
+  nodes: number
+): { near: Map<SimulatedPeer, number>; onTheWay: number } {
+  const near = new Map<SimulatedPeer, number>()
+  let onTheWay = 0
+  const perSecond = (nodes * LOOKUPS_PER_CLIENT_HOUR) / 3_600
+  const cases = [
+    { topic: AUTO, results: lookups['cold auto'], share: COLD_SHARE * AUTO_SHARE },
+    { topic: AUTO, results: lookups['warm auto'], share: (1 - COLD_SHARE) * AUTO_SHARE },
+    { topic: POPULAR, results: lookups['cold popular'], share: COLD_SHARE * (1 - AUTO_SHARE) },
+    // A warm client starts at a depth that it remembers, as for `auto`.
+    { topic: POPULAR, results: lookups['warm auto'], share: (1 - COLD_SHARE) * (1 - AUTO_SHARE), depthsOf: AUTO }
+  ]
+  for (const { topic, results, share, depthsOf = topic } of cases) {
+    const depths = depthsByKey(depthsOf, nodes)
+    const rate = (share * perSecond) / results.length
+    const asked = results.flatMap((result) => result.asked)
+    onTheWay += (rate * asked.filter((one) => !one.near).length) / nodes
+    const nearAt = Map.groupBy(
+      asked.filter((one) => one.near),
+      ({ key }) => depths.get(key)
+    )
+    for (const [depth, requests] of nearAt) {
+      if (depth === undefined) throw new Error('A client asked for a key of an unknown depth.')
+      const each = (rate * requests.length) / 2 ** depth / KAD_K
+      for (const prefix of prefixes(depth)) {
+        for (const peer of population.closest(kadTarget(shardCid(topic, prefix)))) {
+          near.set(peer, (near.get(peer) ?? 0) + each)
+        }
+      }
+    }
+  }
+  return { near, onTheWay }
+}
+
+function depthsByKey(topic: Topic, nodes: number): Map<string, number> {
+  // An estimate of the number of servers can be too high.
+  const deepest = depthsToTry(nodes * 4).at(-1) ?? 0
+  const depths = new Map<string, number>()
+  for (let depth = 0; depth <= deepest + 1; depth++) {
+    for (const prefix of prefixes(depth)) depths.set(recordKey(shardCid(topic, prefix).multihash.bytes), depth)
+  }
+  return depths
+}
+
+function prefixes(depth: number): string[] {
+  return Array.from({ length: 2 ** depth }, (_, index) => (depth === 0 ? '' : index.toString(2).padStart(depth, '0')))
+}
+
+/** Each client sends ten requests, each to a random one of the nodes that it found. */
+function spread(
+  results: readonly LookupResult[],
+  honest: readonly SimulatedPeer[],
+  random: Random
+): Pick<Measured, 'chosenShare' | 'entropy'> {
+  const chosen = new Map<SimulatedPeer, number>()
+  const uniform = new Map<SimulatedPeer, number>()
+  for (const { found } of results) {
+    const others = sample(honest, found.length, random.next)
+    for (let request = 0; request < 10 && found.length > 0; request++) {
+      const [node, other] = [random.pick(found), random.pick(others)]
+      chosen.set(node, (chosen.get(node) ?? 0) + 1)
+      uniform.set(other, (uniform.get(other) ?? 0) + 1)
+    }
+  }
+  return { chosenShare: chosen.size / uniform.size, entropy: entropyOf(chosen) / entropyOf(uniform) }
+}
+
+function entropyOf(counts: ReadonlyMap<unknown, number>): number {
+  const all = [...counts.values()].reduce((sum, count) => sum + count, 0)
+  return [...counts.values()].reduce((sum, count) => sum - (count / all) * Math.log2(count / all), 0)
+}
+
+function rolesOf(nodes: number, random: Random): Role[] {
+  const models = Math.max(1, Math.round((nodes * (1 - POPULAR_SHARE)) / USUAL_NODES))
+  return Array.from({ length: nodes }, (_, index) => {
+    const topic =
+      index < RARE_NODES ? RARE : random.chance(POPULAR_SHARE) ? POPULAR : digestTopic(3 + random.integer(models))
+    const kind: Kind =
+      index >= RARE_NODES && random.chance(BAD_SHARE) ? (random.chance(0.5) ? 'silent' : 'lying') : 'honest'
+    return { kind, topics: [AUTO, topic, { kind: 'name', name: nameOf(topic) }] }
+  })
+}
+
+function digestTopic(number: number): Topic {
+  const digest = new Uint8Array(32)
+  new DataView(digest.buffer).setUint32(0, number)
+  return { kind: 'digest', digest }
+}
+
+function nameOf(topic: Topic): string {
+  return topic.kind === 'digest' ? `model-${new DataView(topic.digest.buffer).getUint32(0)}` : ''
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
+}
