@@ -99,13 +99,18 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
   const invented = population.inventedPeers(1).flatMap((one) => Array<SimulatedPeer>(PROVIDER_SAMPLE).fill(one))
   const network: TopicNetwork = {
     servers: async () => [peer.kadShort],
-    ask: async (one, { key }) => {
+    ask: async (one, { request, key }) => {
       const server = (one as ShortPeer).simulated
+      if (!server.alive) throw new Error('the peer is dead')
       if (measured()) server.requests++
+      if (request === 'find_node') {
+        return { closer: population.closest(kadTarget(key)).map(({ kadShort }) => kadShort), providers: [] }
+      }
       const providers = server.kind === 'lying' ? invented : storers.newest(server, recordKey(key.multihash.bytes))
       return { closer: [], providers: providers.map(({ kadShort }) => kadShort) }
     },
     add: async (one, key) => {
+      if (!(one as ShortPeer).simulated.alive) throw new Error('the peer is dead')
       if (key !== last.key) last = { key, record: storers.record(peer, recordKey(key.multihash.bytes)) }
       const server = (one as ShortPeer).simulated
       if (measured()) server.requests++
