@@ -34,6 +34,10 @@ class Sources {
     this.#lists.splice(Math.floor(this.#random() * (this.#lists.length + 1)), 0, [...peers])
   }
 
+  get empty(): boolean {
+    return this.#lists.length === 0
+  }
+
   next(): Dialable | undefined {
     if (this.#lists.length === 0) return undefined
     this.#turn %= this.#lists.length
@@ -76,6 +80,11 @@ export class Candidates {
   /** The peer sent its card. It is not asked at other addresses. */
   answered(peer: string): void {
     this.#answered.add(peer)
+  }
+
+  /** Whether a peer that a live peer named waits for its turn. */
+  get hasNamed(): boolean {
+    return !this.#groups.known.empty || !this.#groups.named.empty
   }
 
   /** @param allowed groups from which to take */
