@@ -96,7 +96,9 @@ export class EntryReport {
       ...(lan ? ['no node was found on the local network'] : []),
       ...(saved > 0 ? ['none of the saved peers answered'] : [])
     ]
-    const remedy = hasBootstrap ? 'check the address, or give the address of another relay or node' : undefined
+    const remedy = hasBootstrap
+      ? 'check the address, or give the address of another relay or node'
+      : 'start a node, or give the address of a relay or node in the option "bootstrap"'
     return noProviders(tried.join(', and ') || 'this libp2p node knows no peer of the network', remedy)
   }
 }
