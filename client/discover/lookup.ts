@@ -132,7 +132,10 @@ export class LookupRun {
     return this.#report.error({ ...network.entrances, saved: book.size })
   }
 
-  /** The nodes that answered requests stay known. They are asked first, and half of the others that are wanted. */
+  /**
+   * Adds the nodes of earlier lookups. Nodes that answered a request or sent their card a moment ago come first. Known
+   * nodes fill at most half of the first places, so that a lookup also asks new nodes.
+   */
   #addKnown(known: readonly KnownNode[]): void {
     const now = this.#context.clock.now()
     const used = known.filter(({ loadAt, seenAt }) => loadAt > seenAt || now - seenAt < CARD_REFRESH_MS)

@@ -1,6 +1,6 @@
 /**
- * Finds the providers of a topic with walks in the DHT. A topic has as many shards as it has nodes for, and nobody knows
- * that number: a search begins at the depth that the last one found, and tries other depths if that one is empty.
+ * Finds the providers of a topic with walks in the DHT. A topic with more nodes is split into more shards. No peer knows
+ * how many: a search begins at the depth that the last search found, and tries other depths if that depth is empty.
  */
 import {
   depthsToTry,
