@@ -106,7 +106,10 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
       problems.report('advertise', undefined)
       events.emit('event', { type: 'advertised', card })
     },
-    onFailed: (reason) => problems.report('advertise', `Not advertised yet: ${reason}, trying again.`)
+    onFailed: (reason) => {
+      const remedy = 'The node tries again; if this continues, check the network and the bootstrap addresses.'
+      problems.report('advertise', `Clients may not find this node: ${reason}. ${remedy}`)
+    }
   })
   lifetime.onStop(async () => await advertiser.stop())
 

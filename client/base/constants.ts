@@ -46,6 +46,11 @@ export const MAX_CARD_RECORDS: number = 8
 export const MAX_SHARDS: number = 4
 /** Shards that a list of all nodes walks: some 2,000 nodes. */
 export const MAX_SHARDS_FOR_LIST: number = 64
+/**
+ * A search in the DHT waits this long while peers that live peers named are asked. In a large network these suffice for
+ * any model and for popular ones. Otherwise every new client would walk to the same few servers.
+ */
+export const SEARCH_HEAD_START_MS: number = 1_000
 /** Walks of one lookup at the same time. Each has up to 10 requests in flight. */
 export const PARALLEL_WALKS: number = 4
 /** Servers with which a walk begins. Kademlia's `k`. */

@@ -34,7 +34,7 @@ export interface AskerOptions {
 }
 
 export interface Answered {
-  /** Undefined: the peer is a relay, or sent an invalid card of its own, or had been asked a moment ago. */
+  /** Undefined: the peer sent no card of its own, as a relay does. */
   node: KnownNode | undefined
   /** Verified cards of other nodes. Not expired. Hints: only a node's own reply makes it known. */
   others: readonly Card[]

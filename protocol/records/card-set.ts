@@ -22,7 +22,7 @@ const MAX_SAMPLED_PER_SUBNET = 2
 const MAX_SAMPLED_PER_RELAY = 4
 /** Size of the cards in a sample together: eight usual cards fit. Cards of 16 KiB would make every reply 128 KiB. */
 const MAX_SAMPLED_BYTES = 24 * 1024
-/** A node that was seen in this time is probably alive: three in four nodes stay online for an hour. */
+/** A node that was seen within this time is probably alive, because three in four nodes stay online for an hour. */
 const RECENT_MS = 15 * 60 * 1000
 /** A machine can keep its address for months, but an entry this old helps hardly anyone. */
 const MAX_AGE_MS = 14 * 24 * 60 * 60 * 1000
@@ -91,7 +91,7 @@ export class CardSet {
     if (entry !== undefined) this.#put({ ...entry, seenAt: this.#options.now() })
   }
 
-  /** The node did not answer, or shuts down. */
+  /** Forgets a node, for example because it shuts down. */
   drop(peer: string): void {
     this.#entries.delete(peer)
   }
