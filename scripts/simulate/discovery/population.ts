@@ -8,7 +8,7 @@
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { KAD_K, kadId, type ClosestPeer, type KadPeer, type Topic } from '@potluck/protocol'
+import { KAD_K, kadId, type KadPeer, type Topic } from '@potluck/protocol'
 import * as Digest from 'multiformats/hashes/digest'
 
 import type { Clock } from '../clock.ts'
@@ -23,13 +23,12 @@ import type { Random } from '../random.ts'
  */
 export type Kind = 'honest' | 'silent' | 'lying' | 'relay' | 'invented'
 
-const MEAN_LIFETIME_MS = 4 * 60 * 60 * 1000
+export const MEAN_LIFETIME_MS: number = 4 * 60 * 60 * 1000
 /** How long routing tables contain a dead peer: until their owner uses the entry. Some 11 % of all entries are dead. */
 const STALE_MS = 30 * 60 * 1000
 /** Bits of an id that the simulation uses: as many as a number can hold. */
 const BITS = 52
 const HALF = 2 ** 26
-const NO_DISTANCE = new Uint8Array()
 
 export interface ShortPeer extends KadPeer {
   simulated: SimulatedPeer
@@ -44,15 +43,13 @@ export class SimulatedPeer {
   diedAt: number
   /** The first bits of the Kademlia id. */
   readonly position: number
-  /** Provider records that the peer received: their indices, oldest first. */
-  inbox: number[] = []
+  readonly kadId: Uint8Array
   /** Requests in the measured time. */
   requests = 0
   readonly #address: string
   #kad: KadPeer | undefined
   /** The same without addresses, for publishers that skip the walk. */
   readonly kadShort: ShortPeer
-  readonly closestShort: ClosestPeer
 
   constructor(index: number, kind: Kind, topics: readonly Topic[], bornAt: number, random: Random) {
     this.index = index
@@ -65,17 +62,11 @@ export class SimulatedPeer {
     // libp2p's comparison of bytes would take a third of the whole simulation.
     const { peerId } = this
     peerId.equals = (other) => other === peerId
-    this.position = positionOf(kadId(peerId))
+    this.kadId = kadId(peerId)
+    this.position = positionOf(this.kadId)
     this.kadShort = { peerId: this.peerId, addresses: [], simulated: this }
-    this.closestShort = { peer: this.kadShort, distance: NO_DISTANCE }
     const part = (): number => random.integer(254) + 1
     this.#address = `/ip4/${11 + random.integer(80)}.${part()}.${part()}.${part()}/tcp/4001`
-  }
-
-  /** The first bytes of the XOR distance to a key. */
-  distanceTo(target: Uint8Array): Uint8Array {
-    const bytes = distance(this.position, positionOf(target))
-    return Uint8Array.from({ length: 6 }, (_, index) => Math.floor(bytes / 2 ** (BITS - 8 * (index + 1))) % 256)
   }
 
   get alive(): boolean {
@@ -193,7 +184,6 @@ export class Population {
     if (kind === 'relay') return
     this.clock.after(this.random.exponential(MEAN_LIFETIME_MS), () => {
       peer.diedAt = this.clock.now()
-      peer.inbox = []
       this.clock.after(STALE_MS, () => this.#known.delete(peer))
       this.join({ kind, topics })
     })
@@ -217,8 +207,8 @@ export class Population {
   }
 
   /** The servers to which a record with this key belongs: those that reply, nearest first. */
-  closest(target: Uint8Array): SimulatedPeer[] {
-    return this.#known.closest(positionOf(target), KAD_K, ({ replies }) => replies)
+  closest(target: Uint8Array, count: number = KAD_K): SimulatedPeer[] {
+    return this.#known.closest(positionOf(target), count, ({ replies }) => replies)
   }
 
   /** What a peer replies when it is asked for servers near a key. */
