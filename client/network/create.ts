@@ -16,8 +16,9 @@ import {
 } from '@potluck/protocol'
 import { createLibp2p } from 'libp2p'
 
-import { ADDRESS_DIAL_TIMEOUT_MS, MAX_PARALLEL_DIALS } from '../base/constants.ts'
+import { ADDRESS_DIAL_TIMEOUT_MS, MAX_PARALLEL_DIALS, STOP_TIMEOUT_MS } from '../base/constants.ts'
 import type { Platform } from '../platform/platform.ts'
+import { endWithin } from './end-within.ts'
 import { LanPeers } from './lan-peers.ts'
 import { Libp2pNetwork } from './libp2p-network.ts'
 import type { Network } from './network.ts'
@@ -85,7 +86,7 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
   return new Libp2pNetwork({
     libp2p,
     bootstrap,
-    stop: async () => await libp2p.stop(),
+    stop: async () => await endWithin(STOP_TIMEOUT_MS, libp2p.stop()),
     ...(lanDiscovery === undefined ? {} : { lan })
   })
 }

@@ -10,14 +10,18 @@ export type DialFailure = 'unsupported' | 'closed' | 'unreachable'
 /** libp2p reports a connection that ends during its encryption under these names and codes. */
 const CLOSED = new Set(['EncryptionFailedError', 'UnexpectedEOFError', 'ConnectionClosedError', 'StreamResetError'])
 const CLOSED_CODES = new Set(['ECONNRESET', 'EPIPE'])
+/** libp2p reports a peer that stays silent during the encryption under the same name, and without a cause. */
+const SILENT = /abort|time/i
 /** A chain of causes is shorter. The bound protects from a cycle. */
 const MAX_CAUSES = 64
 
 export function dialFailure(error: unknown): DialFailure {
   const all = causes(error)
-  const named = (names: ReadonlySet<string>): boolean => all.some(({ name }) => names.has(name))
-  if (named(new Set(['UnsupportedProtocolError']))) return 'unsupported'
-  const isClosed = named(CLOSED) || all.some((one) => CLOSED_CODES.has(String((one as { code?: unknown }).code)))
+  if (all.some(({ name }) => name === 'UnsupportedProtocolError')) return 'unsupported'
+  const isClosed = all.some((one) => {
+    const { name, message, code } = one as Error & { code?: unknown }
+    return (CLOSED.has(name) && !SILENT.test(message)) || CLOSED_CODES.has(String(code))
+  })
   return isClosed ? 'closed' : 'unreachable'
 }
 

@@ -53,9 +53,9 @@ export class PeerBook {
     return this.#entries.size
   }
 
-  /** The addresses of all saved peers. */
+  /** Where the saved peers answered. They claim their other addresses, so these decide nothing. */
   addresses(): Multiaddr[] {
-    return [...this.#entries.values()].flatMap(({ dialable }) => dialable.addresses)
+    return [...this.#entries.values()].flatMap(({ dialable }) => dialable.addresses.slice(0, 1))
   }
 
   /** Returns all saved peers: the peers of the last day first, each group in random order. */
@@ -103,9 +103,15 @@ export class PeerBook {
       const [oldest] = same
       if (oldest !== undefined && same.length >= limit) this.#remove(oldest.peer)
     }
-    const [oldest] = this.#entries.keys()
-    if (oldest !== undefined && this.#entries.size >= MAX_SAVED_PEERS) this.#remove(oldest)
+    if (this.#entries.size >= MAX_SAVED_PEERS) this.#removeOne()
     this.#entries.set(entry.peer, entry)
+  }
+
+  /** Removes the oldest peer of the largest subnet, so that an attacker displaces its own peers first. */
+  #removeOne(): void {
+    const subnets = [...Map.groupBy(this.#entries.values(), ({ subnet }) => subnet).values()]
+    const [oldest] = subnets.reduce((largest, one) => (one.length > largest.length ? one : largest), [])
+    if (oldest !== undefined) this.#remove(oldest.peer)
   }
 
   #remove(peer: string): void {
