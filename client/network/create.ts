@@ -86,7 +86,7 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
   return new Libp2pNetwork({
     libp2p,
     bootstrap,
-    stop: async () => await endWithin(STOP_TIMEOUT_MS, libp2p.stop()),
+    stop: async () => await endWithin(STOP_TIMEOUT_MS, Promise.resolve(libp2p.stop())),
     ...(lanDiscovery === undefined ? {} : { lan })
   })
 }

@@ -28,6 +28,7 @@ import {
 } from '../limits/limits.ts'
 import { useProviderStore } from '../dht/provider-handlers.ts'
 import { ProviderStore } from '../dht/provider-store.ts'
+import { ConnectionLimit } from './connection-limit.ts'
 import type { Identity } from './identity.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { patientRelayTransport } from './relay-search.ts'
@@ -107,6 +108,7 @@ interface Role {
 async function createHost(options: HostOptions, role: Role): Promise<Host> {
   const { identity, scope, streams } = options
   const inbound = INBOUND_CONNECTIONS[scope]
+  const limit = new ConnectionLimit({ connections: options.connections, pending: inbound.pending })
   const host: Host = await createLibp2p<HostServices>({
     privateKey: identity.privateKey,
     datastore: identity.datastore,
@@ -128,6 +130,8 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
     connectionGater: {
       // Otherwise a peer could publish private addresses and make the node dial devices of its LAN.
       denyDialMultiaddr: (address) => scope === 'public' && isPrivate(address),
+      denyInboundConnection: (connection) => limit.refuses(host, connection),
+      denyInboundUpgradedConnection: (_, connection) => limit.refusesUpgraded(host, connection),
       denyInboundEncryptedConnection: (peer) => host.getConnections(peer).length >= CONNECTIONS_PER_PEER
     },
     connectionManager: {
