@@ -8,7 +8,9 @@ import { isPrivate } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import {
   boundedKadDht,
+  isUncheckedName,
   kadOptions,
+  namesOf,
   PotluckError,
   sparingWindows,
   STREAM_WINDOW_BYTES,
@@ -49,14 +51,18 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
   const lan = new LanPeers()
   // On the public network, a record from another peer must not make the client dial into its own LAN.
   const trusted = new Set(bootstrap.map(String))
+  const names = namesOf(options.bootstrap)
   const libp2p = await createLibp2p({
     addresses: { listen: [] },
-    transports: platform.transports,
+    transports: platform.transports(scope === 'public' ? names : undefined),
     connectionEncrypters: [noise()],
     streamMuxers: [sparingWindows(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
     connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS, maxParallelDials: MAX_PARALLEL_DIALS },
     connectionGater: {
-      denyDialMultiaddr: (address) => scope === 'public' && isPrivate(address) && !trusted.has(address.toString())
+      denyDialMultiaddr: (address) =>
+        scope === 'public' &&
+        (isPrivate(address) || isUncheckedName(address, names)) &&
+        !trusted.has(address.toString())
     },
     services: {
       identify: identify(),
