@@ -65,6 +65,8 @@ export const SAVED_PEER_MS: number = 14 * 24 * 60 * 60_000
 export const SAVE_AGAIN_MS: number = 10 * 60_000
 /** Saved peers that a lookup asks beside other candidates. It asks the rest if it finds no node. */
 export const SAVED_AT_ONCE: number = 32
+/** After a failed write, the next peer is saved after this time. A locked database delays each write by 2 s. */
+export const STORE_RETRY_MS: number = 30_000
 /** A saved peer is forgotten after this many failures while other peers answered. */
 export const MAX_SAVED_FAILURES: number = 3
 
