@@ -75,7 +75,15 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
 
   const hostOptions = { listen: options.listen, announce: options.announce ?? [], mdns: options.mdns ?? false }
   const bounds = { connections: limits.connections, streams: streamsPerConnection(limits) }
-  const host = await createNodeHost({ ...hostOptions, ...bounds, identity, scope, agent: AGENT, now })
+  const host = await createNodeHost({
+    ...hostOptions,
+    ...bounds,
+    bootstrap: options.bootstrap,
+    identity,
+    scope,
+    agent: AGENT,
+    now
+  })
   lifetime.onStop(async () => await host.stop())
   signal.throwIfAborted()
   const addresses = (): string[] => host.getMultiaddrs().map(String)
@@ -106,7 +114,10 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
       problems.report('advertise', undefined)
       events.emit('event', { type: 'advertised', card })
     },
-    onFailed: (reason) => problems.report('advertise', `Not advertised yet: ${reason}, trying again.`)
+    onFailed: (reason) => {
+      const remedy = 'The node tries again; if this continues, check the network and the bootstrap addresses.'
+      problems.report('advertise', `Clients may not find this node: ${reason}. ${remedy}`)
+    }
   })
   lifetime.onStop(async () => await advertiser.stop())
 

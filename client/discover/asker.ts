@@ -34,7 +34,7 @@ export interface AskerOptions {
 }
 
 export interface Answered {
-  /** Undefined: the peer is a relay, or sent an invalid card of its own, or had been asked a moment ago. */
+  /** Undefined: the peer sent no card of its own, as a relay does. */
   node: KnownNode | undefined
   /** Verified cards of other nodes. Not expired. Hints: only a node's own reply makes it known. */
   others: readonly Card[]
@@ -127,7 +127,8 @@ export class Asker {
       const answer = await withTimeLimit(limit, async (signal) => await network.askCard(peer, signal))
       const seenAt = clock.now()
       const { own, others } = answer.reply
-      const card = own === undefined ? undefined : await this.#clocks.observe(this.#open(own.card, seenAt, peer))
+      const opened = own && this.#open(own.card, seenAt, peer)
+      const card = opened && (await this.#clocks.observe(opened, answer.address))
       const node =
         own === undefined || card === undefined
           ? undefined

@@ -1,6 +1,7 @@
 /**
- * The peers that a lookup may ask, and their order. What is known decides about groups; within a group, sources take
- * turns and chance decides. So no storer and no node can place itself first, and clients spread over all nodes.
+ * The peers that a lookup may ask, and their order. The group of a peer says what the client knows about it. Within a
+ * group, the sources take turns, and the peers of a source are in random order. So no storer and no node can place itself
+ * first, and clients spread over all nodes.
  */
 import { sample } from '@potluck/protocol'
 
@@ -32,6 +33,10 @@ class Sources {
   add(peers: readonly Dialable[]): void {
     if (peers.length === 0) return
     this.#lists.splice(Math.floor(this.#random() * (this.#lists.length + 1)), 0, [...peers])
+  }
+
+  get empty(): boolean {
+    return this.#lists.length === 0
   }
 
   next(): Dialable | undefined {
@@ -76,6 +81,11 @@ export class Candidates {
   /** The peer sent its card. It is not asked at other addresses. */
   answered(peer: string): void {
     this.#answered.add(peer)
+  }
+
+  /** Whether a peer that a live peer named waits for its turn. */
+  get hasNamed(): boolean {
+    return !this.#groups.known.empty || !this.#groups.named.empty
   }
 
   /** @param allowed groups from which to take */

@@ -20,6 +20,7 @@ import {
   MAX_START_SERVERS,
   PARALLEL_CARDS,
   PARALLEL_PROVIDERS,
+  SEARCH_HEAD_START_MS,
   SAVED_AT_ONCE,
   SLOW_CARD_MS
 } from '../base/constants.ts'
@@ -62,6 +63,8 @@ export class LookupRun {
   /** Peers that were asked and are neither answered nor slow: all, and those that provider records name. */
   #fast = 0
   #fastProviders = 0
+  #answered = false
+  #headStartOver = false
   /** Peers that have not answered. */
   #running = 0
   #asked = 0
@@ -92,7 +95,7 @@ export class LookupRun {
    * @throws the signal's reason
    */
   async run(known: readonly KnownNode[], { fresh }: { fresh: boolean }): Promise<boolean> {
-    const { signal, network } = this.#context
+    const { signal, network, clock } = this.#context
     const left = new AbortController()
     const until = AbortSignal.any([signal, left.signal])
     if (fresh) this.#ignored = new Set(known.map(({ card }) => card.peerId.toString()))
@@ -100,6 +103,13 @@ export class LookupRun {
     this.#addSaved()
     void this.#enter(until)
     for (const server of await network.servers().catch(() => [])) this.#addServer(server)
+    clock.sleep(SEARCH_HEAD_START_MS, until).then(
+      () => {
+        this.#headStartOver = true
+        this.#changed.resolve()
+      },
+      () => undefined
+    )
     try {
       for (;;) {
         signal.throwIfAborted()
@@ -122,7 +132,10 @@ export class LookupRun {
     return this.#report.error({ ...network.entrances, saved: book.size })
   }
 
-  /** The nodes that answered requests stay known. They are asked first, and half of the others that are wanted. */
+  /**
+   * Adds the nodes of earlier lookups. Nodes that answered a request or sent their card a moment ago come first. Known
+   * nodes fill at most half of the first places, so that a lookup also asks new nodes.
+   */
   #addKnown(known: readonly KnownNode[]): void {
     const now = this.#context.clock.now()
     const used = known.filter(({ loadAt, seenAt }) => loadAt > seenAt || now - seenAt < CARD_REFRESH_MS)
@@ -185,6 +198,16 @@ export class LookupRun {
     }
   }
 
+  /**
+   * A search waits for the first answer, and then while peers are asked that live peers named: these may suffice. A rare
+   * model is named by nobody, so its search begins with the first answer.
+   */
+  #searchIsDue(): boolean {
+    if (this.#headStartOver) return true
+    const asksNamed = this.#candidates.hasNamed || this.#fast > this.#fastProviders
+    return this.#enteringEnded || this.#answered ? !asksNamed : false
+  }
+
   async #ask(candidate: Candidate): Promise<void> {
     const { clock, asker, signal, book } = this.#context
     const provider = candidate.group === 'provider' ? 1 : 0
@@ -220,6 +243,7 @@ export class LookupRun {
 
   #onAnswer({ peerId, addresses }: Candidate, { node, others }: Answered): void {
     const peer = peerId.toString()
+    this.#answered = true
     this.#candidates.answered(peer)
     this.#addServer({ peerId, addresses })
     const fresh = others.filter((card) => !card.draining)
@@ -244,7 +268,7 @@ export class LookupRun {
    * another one: a peer that was faster may be in a part of the network that is cut off, or lie.
    */
   #searchNext(signal: AbortSignal): void {
-    if (this.#searching || this.#searches >= MAX_SEARCHES) return
+    if (this.#searching || this.#searches >= MAX_SEARCHES || !this.#searchIsDue()) return
     const { topics, network, clock, random } = this.#context
     const servers = new Map([...(this.#searched ? [] : this.#servers), ...this.#entered])
     const start = [...servers].flatMap(([peer, server]) => (this.#report.askedDht(peer) ? [] : [server]))

@@ -1,6 +1,6 @@
 /**
- * Finds the providers of a topic with walks in the DHT. A topic has as many shards as it has nodes for, and nobody knows
- * that number: a search begins at the depth that the last one found, and tries other depths if that one is empty.
+ * Finds the providers of a topic with walks in the DHT. A topic with more nodes is split into more shards. No peer knows
+ * how many: a search begins at the depth that the last search found, and tries other depths if that depth is empty.
  */
 import {
   depthsToTry,
@@ -39,11 +39,17 @@ export interface SearchOptions {
 }
 
 interface Shard {
-  /** Different providers that the storers named. */
+  /**
+   * The nodes of the shard: the median over its closest servers of the providers that each named. So a few servers that
+   * invent providers cannot make an empty depth look used.
+   */
   population: number
   /** The servers closest to the shard's key. Empty: no server replied. */
   closest: readonly ClosestPeer[]
 }
+
+/** A search that ends early believes that a depth is used if this many servers named providers. */
+const LEAST_STORERS = 2
 
 /** Searches topics, and remembers the depth of each. */
 export class TopicSearch {
@@ -59,6 +65,7 @@ export class TopicSearch {
       await this.#found(topic, remembered, first, options)
       return true
     }
+    if (options.enough()) return true
     const servers = estimateServers(first.closest.map(({ distance }) => distance))
     const depths = [...new Set([0, ...depthsToTry(servers)])].filter((depth) => depth !== remembered)
     const shards = await Promise.all(
@@ -94,7 +101,7 @@ export class TopicSearch {
   }
 
   async #walk(key: CID, { start, askKad, clock, onProviders, enough, signal }: SearchOptions): Promise<Shard> {
-    const named = new Set<string>()
+    const counts = new Map<string, number>()
     const steps = walk(kadTarget(key), {
       start,
       ask: async (server, until) => await askKad(server, key, until),
@@ -103,13 +110,24 @@ export class TopicSearch {
     })
     for (;;) {
       const step = await steps.next()
-      if (step.done === true) return { population: named.size, closest: step.value }
-      const { providers } = step.value.reply
-      for (const { peerId } of providers) named.add(peerId.toString())
-      onProviders(providers)
+      if (step.done === true) {
+        const closest = step.value
+        return { population: median(closest.map(({ peer }) => counts.get(peer.peerId.toString()) ?? 0)), closest }
+      }
+      const { from, reply } = step.value
+      counts.set(from.peerId.toString(), reply.providers.length)
+      onProviders(reply.providers)
       if (!enough()) continue
       await steps.return([])
-      return { population: named.size, closest: [{ peer: step.value.from, distance: new Uint8Array() }] }
+      // The servers far from the key have no records, so only those that named providers count.
+      const naming = [...counts.values()].filter((count) => count > 0)
+      const population = naming.length < LEAST_STORERS ? 0 : median(naming)
+      return { population, closest: [{ peer: from, distance: new Uint8Array() }] }
     }
   }
+}
+
+/** 0 for no values. */
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }

@@ -87,7 +87,14 @@ function nothingServed(cause: PotluckError): ApiError {
     shouldRetry: true,
     cause
   }
-  return new ApiError('Found no node that serves a model. Start one with `potluck serve`.', options)
+  const { message, remedy } = cause
+  // The remedy says that another node would not help: the client did not join the network, or a clock is wrong.
+  return new ApiError(
+    remedy === undefined
+      ? 'Found no node that serves a model. Start one with `potluck serve`.'
+      : `Found no node that serves a model: ${message}; ${remedy}.`,
+    options
+  )
 }
 
 function named(served: readonly ModelView[], id: string): ModelView[] {

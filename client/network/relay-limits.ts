@@ -10,9 +10,9 @@ import { RELAY_CUT_BYTES, RELAY_CUT_SHARE, RELAY_RESERVE } from '../base/constan
 type Limited = Pick<Connection, 'limits' | 'timeline'>
 
 interface Limits {
-  /** When the connection was first seen here. Infinity: no limit. */
+  /** Bytes that the relay still carried when this file first saw the connection. Infinity: no limit. */
   bytes: number
-  /** From the opening of the connection, milliseconds. Infinity: no limit. */
+  /** Time that the relay carries the connection, from its opening, milliseconds. Infinity: no limit. */
   ms: number
 }
 

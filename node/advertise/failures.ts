@@ -1,4 +1,4 @@
-/** Reports failed publications: in the log the first of a series, and that it works again. */
+/** Reports failed publications. The log gets the first failure of a series, and the end of the series. */
 import type { Logger } from 'pino'
 
 export class Failures {

@@ -336,7 +336,10 @@ export class TopicPublisher {
   }
 }
 
-/** Returns the shard at the depth where the node should publish. It does not turn around, so that it ends. */
+/**
+ * Returns the shard at the depth where the node should publish. Moves only in one direction, deeper or less deep, so that
+ * it ends.
+ */
 async function settle(first: CountedShard, count: (depth: number) => Promise<CountedShard>): Promise<CountedShard> {
   let here = first
   for (let steps = 0; steps < DEPTH_STEPS && here.population !== undefined; steps++) {

@@ -76,7 +76,10 @@ export class Candidates {
     this.#silentUntil.set(peer, this.#options.now() + SILENT_MS)
   }
 
-  /** Returns one peer at random: a relay if the node wants one, otherwise a node that is new or was not seen recently. */
+  /**
+   * Returns one peer at random: a relay if this peer wants one, otherwise a node that it met before or of which another
+   * peer sent a card.
+   */
   next({ wantsRelay }: { wantsRelay: boolean }): KadPeer | undefined {
     const { random } = this.#options
     const relay = wantsRelay ? this.#pick(this.relays()) : undefined

@@ -42,8 +42,7 @@ async function keepOne(host: BootstrapHost, address: string, { logger, signal }:
       await disconnected(host, remotePeer, signal)
     } catch (error) {
       if (signal.aborted) return
-      const reason = error instanceof Error ? error.message : String(error)
-      logger.warn({ bootstrap: address, retryMs: waitMs, reason }, 'a bootstrap peer does not answer')
+      logger.warn({ bootstrap: address, retryMs: waitMs, reason: reasonOf(error) }, 'a bootstrap peer does not answer')
     }
     do {
       // If the signal ends the sleep, the loop's condition ends the loop.
@@ -51,6 +50,12 @@ async function keepOne(host: BootstrapHost, address: string, { logger, signal }:
       waitMs = Math.min(waitMs * 2, BOOTSTRAP_RETRY_MS.last)
     } while (!signal.aborted && host.getConnections().length >= ENOUGH_CONNECTIONS)
   }
+}
+
+/** libp2p's message for several failed dials names none of their reasons. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ')
+  return error instanceof Error ? error.message : String(error)
 }
 
 /**

@@ -1,5 +1,4 @@
 /** Opens the node's identity and datastore: in the data directory, or in memory without one. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { generateKeyPair } from '@libp2p/crypto/keys'
@@ -11,7 +10,8 @@ import type { Datastore } from 'interface-datastore'
 
 import { MAX_STORED_CARDS } from '../limits/limits.ts'
 import { BoundedDatastore } from './bounded-datastore.ts'
-import { describeDisk, SurvivingDatastore } from './surviving-datastore.ts'
+import { createDataFolder, describeDisk } from './data-folder.ts'
+import { SurvivingDatastore } from './surviving-datastore.ts'
 
 export interface Identity {
   privateKey: PrivateKey
@@ -49,13 +49,7 @@ export async function openIdentity({ dataDirectory, privateKey, onDiskError }: I
       close: async () => {}
     }
   }
-  try {
-    await mkdir(dataDirectory, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    // With `recursive`, Node reports ENOENT on a read-only file system. Without it, it reports the reason.
-    const reason: unknown = await mkdir(dataDirectory).catch((cause: unknown) => cause)
-    throw new Error(describeDisk(dataDirectory, reason ?? error), { cause: error })
-  }
+  await createDataFolder(dataDirectory)
   const level = new LevelDatastore(join(dataDirectory, 'datastore'))
   try {
     // `level.open` would drop the error's code.

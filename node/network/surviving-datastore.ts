@@ -128,15 +128,3 @@ export class SurvivingDatastore extends BaseDatastore {
 function isClosed(error: Error): boolean {
   return /not open/i.test(error.message)
 }
-
-/** Describes why a folder cannot be written, in one line with the remedy. */
-export function describeDisk(directory: string, error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error)
-  if (/ENOSPC|EDQUOT|no space left|quota exceeded/i.test(message)) {
-    return `cannot write to ${directory}: the disk is full; delete files on this disk, or choose another folder with --data-dir`
-  }
-  if (/EROFS|read-only file system/i.test(message)) {
-    return `cannot write to ${directory}: the file system is read-only; make it writable, or choose another folder with --data-dir`
-  }
-  return `cannot write to ${directory}: ${message.replaceAll(/\s*\n\s*/g, ' ')}; check the folder, or choose another one with --data-dir`
-}

@@ -22,7 +22,7 @@ const MAX_SAMPLED_PER_SUBNET = 2
 const MAX_SAMPLED_PER_RELAY = 4
 /** Size of the cards in a sample together: eight usual cards fit. Cards of 16 KiB would make every reply 128 KiB. */
 const MAX_SAMPLED_BYTES = 24 * 1024
-/** A node that was seen in this time is probably alive: three in four nodes stay online for an hour. */
+/** A node that was seen within this time is probably alive, because three in four nodes stay online for an hour. */
 const RECENT_MS = 15 * 60 * 1000
 /** A machine can keep its address for months, but an entry this old helps hardly anyone. */
 const MAX_AGE_MS = 14 * 24 * 60 * 60 * 1000
@@ -91,7 +91,7 @@ export class CardSet {
     if (entry !== undefined) this.#put({ ...entry, seenAt: this.#options.now() })
   }
 
-  /** The node did not answer, or shuts down. */
+  /** Forgets a node, for example because it shuts down. */
   drop(peer: string): void {
     this.#entries.delete(peer)
   }
@@ -148,7 +148,10 @@ export class CardSet {
     this.#entries.set(peer, { ...entry, card: newest.card, bytes: newest.bytes })
   }
 
-  /** Deletes the least recently seen entry of the subnet, or of all, if there are too many. */
+  /**
+   * Deletes the least recently seen entry of the subnet, or of the largest subnet, if there are too many. So an attacker
+   * displaces its own entries first.
+   */
   #makeRoom(subnet: string | undefined): void {
     if (subnet !== undefined) {
       const same = [...this.#entries].filter(([, entry]) => entry.subnet === subnet)
@@ -156,8 +159,10 @@ export class CardSet {
       const limit = isRelayedSubnet(subnet) ? MAX_PER_RELAY : MAX_PER_SUBNET
       if (oldest !== undefined && same.length >= limit) this.#entries.delete(oldest[0])
     }
-    const oldest = this.#entries.keys().next()
-    if (this.#entries.size >= MAX_ENTRIES && !oldest.done) this.#entries.delete(oldest.value)
+    if (this.#entries.size < MAX_ENTRIES) return
+    const subnets = [...Map.groupBy(this.#entries, ([, entry]) => entry.subnet).values()]
+    const [oldest] = subnets.reduce((largest, one) => (one.length > largest.length ? one : largest), [])
+    if (oldest !== undefined) this.#entries.delete(oldest[0])
   }
 
   #isOld({ seenAt }: CardSetEntry): boolean {

@@ -7,8 +7,10 @@ import {
   type ReputationSettings
 } from '@potluck/client'
 
+import { describeDisk } from '../../network/data-folder.ts'
 import type { CommandContext } from '../settings/context.ts'
-import { messageOf, usageError } from '../terminal/errors.ts'
+import { dataDirectories } from '../settings/data-directory.ts'
+import { usageError } from '../terminal/errors.ts'
 import { printNote } from '../terminal/output.ts'
 import { findLocalNode } from './local-node.ts'
 import { openPeerStore, openStore } from './store.ts'
@@ -50,7 +52,7 @@ export async function connect(
 
 /** If the disk fails, the command continues without saving, and prints one warning. */
 async function openReputation(context: CommandContext): Promise<ReputationSettings> {
-  const onStoreError = warnOnce('what this command learns about nodes')
+  const onStoreError = warnOnce(context, 'what this command learns about nodes')
   try {
     return { store: await openStore(context), onStoreError }
   } catch (error) {
@@ -61,7 +63,7 @@ async function openReputation(context: CommandContext): Promise<ReputationSettin
 
 /** The same for the addresses of peers. */
 async function openPeers(context: CommandContext): Promise<PeerSettings> {
-  const onStoreError = warnOnce('the addresses of peers')
+  const onStoreError = warnOnce(context, 'the addresses of peers')
   try {
     return { store: await openPeerStore(context), onStoreError }
   } catch (error) {
@@ -79,10 +81,11 @@ function hasPeers({ store }: PeerSettings): boolean {
   }
 }
 
-function warnOnce(what: string): (error: unknown) => void {
+function warnOnce({ settings, env }: CommandContext, what: string): (error: unknown) => void {
   let warned = false
   return (error) => {
-    if (!warned) printNote(`potluck: cannot save ${what}: ${messageOf(error)}; check the folder of --data-dir`)
+    const reason = describeDisk(dataDirectories(settings, env).client, error)
+    if (!warned) printNote(`potluck: cannot save ${what}: ${reason}`)
     warned = true
   }
 }

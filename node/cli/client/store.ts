@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { SqlitePeerStore, SqliteReputationStore, type PeerStore, type ReputationStore } from '@potluck/client'
 
+import { createDataFolder } from '../../network/data-folder.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 
@@ -28,6 +28,6 @@ export async function openPeerStore(context: StoreContext): Promise<PeerStore> {
 
 async function fileOf({ settings, env }: StoreContext, name: string): Promise<string> {
   const directory = dataDirectories(settings, env).client
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await createDataFolder(directory)
   return join(directory, name)
 }

@@ -89,7 +89,10 @@ class Conversation {
     } catch (error) {
       // The failed turn is not added, so the conversation continues as it was before.
       if (!(error instanceof PotluckError)) throw error
-      printError(reportOf(error), this.#context.settings.json)
+      const report = reportOf(error)
+      printError(report, this.#context.settings.json)
+      // A script reads the exit code. A person sees the message, and can ask again.
+      if (!process.stdin.isTTY) this.#exitCode = report.exitCode
     } finally {
       this.#answering = undefined
     }

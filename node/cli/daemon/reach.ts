@@ -2,7 +2,7 @@
  * How a node or a relay and other peers reach each other: addresses to listen on and to announce, and bootstrap peers.
  */
 import { isPrivate } from '@libp2p/utils'
-import { multiaddr } from '@multiformats/multiaddr'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { Scope } from '@potluck/protocol'
 
 import { listensInPublic } from '../../network/own-addresses.ts'
@@ -25,20 +25,30 @@ export interface Reach {
 export function reachOf(settings: Settings, defaultListen: readonly string[], isOpen: boolean): Reach {
   const { announce, bootstrap, mdns = true } = settings
   const listen = settings.listen.length > 0 ? settings.listen : defaultListen
-  for (const address of listen) parse(address)
-  const given = [...announce, ...bootstrap].map(parse)
+  for (const address of listen) parse('listen', address)
+  const announced = announce.map((address) => parse('announce', address))
+  const given = [...announced, ...bootstrap.map((address) => parse('bootstrap', address))]
   const isPublic =
     given.some((address) => !isPrivate(address)) || (isOpen && given.length === 0 && listensInPublic(listen))
   const scope = settings.scope ?? (isPublic ? 'public' : 'local')
   return { listen, announce, bootstrap, scope, mdns }
 }
 
-function parse(address: string): ReturnType<typeof multiaddr> {
+function parse(option: keyof typeof EXAMPLES, address: string): Multiaddr {
+  const example = EXAMPLES[option]
+  // An empty text would be a multiaddr without a protocol.
+  if (address.trim() === '') throw usageError(`--${option} is empty; write it like ${example}`)
   try {
     return multiaddr(address)
   } catch (cause) {
-    throw usageError(`"${address}" is not a multiaddr; write it like /ip4/203.0.113.7/tcp/4001`, cause)
+    throw usageError(`--${option}: "${address}" is not a multiaddr; write it like ${example}`, cause)
   }
+}
+
+const EXAMPLES = {
+  listen: '/ip4/0.0.0.0/tcp/4001',
+  announce: '/ip4/203.0.113.7/tcp/4001',
+  bootstrap: '/ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
 }
 
 /** The address that the most peers can use, in this order: public, on the LAN, through a relay, loopback. IPv4 first. */

@@ -106,6 +106,7 @@ export class SimulatedClient {
     const { population } = transport
     return {
       entrances: { bootstrap: true, lan: false },
+      abortSilent: async () => [],
       connect: async () => {
         throw new Error('not simulated')
       },

@@ -10,7 +10,7 @@ export interface DiscoveryOptions {
 }
 
 /** The ends hold for networks of at least this size. */
-const ENDS_FROM = 10_000
+const TARGETS_FROM = 10_000
 
 export async function discovery(
   { sizes, seeds, clients }: DiscoveryOptions,
@@ -33,10 +33,10 @@ function figuresOf(nodes: number, runs: readonly Measured[]): Figure[] {
     name: string,
     unit: string,
     of: (run: Measured) => number,
-    { n, end }: { n?: number; end?: Figure['end'] } = {}
+    { n, target }: { n?: number; target?: Figure['target'] } = {}
   ): void => {
     const values = runs.map(of)
-    const shown = nodes >= ENDS_FROM && end !== undefined ? { end } : {}
+    const shown = nodes >= TARGETS_FROM && target !== undefined ? { target } : {}
     figures.push({ case: `${nodes} nodes`, metric: name, unit, values, n: n ?? nodes * runs.length, ...shown })
   }
   for (const [name, unit, of] of [
@@ -50,11 +50,11 @@ function figuresOf(nodes: number, runs: readonly Measured[]): Figure[] {
   const rates = ({ storers }: Measured): number[] => storers.map(({ requestsPerSecond }) => requestsPerSecond)
   figure('busiest_storer', 'requests/s', (run) => Math.max(...rates(run)))
   const ratio = (run: Measured): number => Math.max(...rates(run)) / quantile(rates(run), 0.5)
-  figure('busiest_storer / median', 'ratio', ratio, { end: { most: 20 } })
+  figure('busiest_storer / median', 'ratio', ratio, { target: { most: 20 } })
   figure('depth_of_nodes', 'levels', ({ depth }) => depth)
   figure('walk_requests', '', ({ walk }) => walk.requests)
   const total = ({ upkeep }: Measured): number => Object.values(upkeep).reduce((sum, bytes) => sum + bytes, 0) / 1e6
-  figure('upkeep', 'MB/h', total, { end: { most: 1 } })
+  figure('upkeep', 'MB/h', total, { target: { most: 1 } })
   for (const part of ['publishing', 'answering', 'gossip', 'table refresh', 'self query'] as const) {
     figure(`upkeep: ${part}`, 'MB/h', ({ upkeep }) => upkeep[part] / 1e6)
   }
@@ -64,7 +64,7 @@ function figuresOf(nodes: number, runs: readonly Measured[]): Figure[] {
       run.lookups[name].map((result) => result[field])
     const n = runs.reduce((sum, { lookups }) => sum + lookups[name].length, 0)
     figure(`${name}: first_node_p50`, 'ms', (run) => quantile(of(run, 'firstMs'), 0.5), { n })
-    figure(`${name}: first_node_p99`, 'ms', (run) => quantile(of(run, 'firstMs'), 0.99), { n, end: { most: 2_000 } })
+    figure(`${name}: first_node_p99`, 'ms', (run) => quantile(of(run, 'firstMs'), 0.99), { n, target: { most: 2_000 } })
     figure(`${name}: messages_p50`, '', (run) => quantile(of(run, 'messages'), 0.5), { n })
     figure(`${name}: messages_p99`, '', (run) => quantile(of(run, 'messages'), 0.99), { n })
   }

@@ -217,6 +217,14 @@ test('a chat has several turns and its own commands', async () => {
   expect(stdout.trim()).not.toBe('')
 })
 
+test('a question of a script that fails sets the exit code of the chat', async () => {
+  const nobody = '/ip4/127.0.0.1/tcp/1/p2p/12D3KooWRmChsCRCcWYFa5RQTiZH5yZH5ptLXPHNedptjt7VvhJu'
+  const options = ['--no-mdns', '--bootstrap', nobody, '--data-dir', join(elsewhere, 'nobody')]
+  const { code, stderr } = await ask(['chat', ...options], { input: 'Hello\n' })
+  expect(code).toBe(1)
+  expect(stderr).toContain(`no bootstrap address could be reached: nothing listens at ${nobody}; check the address`)
+})
+
 test('help has examples', async () => {
   expect((await ask(['run', '--help'])).stdout).toContain('git diff | potluck run')
 })

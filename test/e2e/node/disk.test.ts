@@ -100,6 +100,8 @@ describe.skipIf(probe === undefined)('with a disk that is', () => {
   test('read-only at the start, the node names the reason and the remedy', async () => {
     const directory = smallDisk()
     execFileSync('mount', ['-o', 'remount,ro', directory])
-    expect(await failedStart(join(directory, 'node'))).toMatch(/^cannot write to \S+: the file system is read-only;/)
+    for (const folder of ['node', 'new/folder/node']) {
+      expect(await failedStart(join(directory, folder))).toMatch(/^cannot write to \S+: the file system is read-only;/)
+    }
   })
 })

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest'
 
 import { selectAddresses } from '../../../node/advertise/card.ts'
 import { defaultListen, NODE_PORTS, RELAY_PORTS } from '../../../node/cli/daemon/default-listen.ts'
-import { bestAddress } from '../../../node/cli/daemon/reach.ts'
+import { bestAddress, reachOf } from '../../../node/cli/daemon/reach.ts'
+import type { Settings } from '../../../node/cli/settings/table.ts'
 import { describeReachability } from '../../../node/control/status.ts'
 import { listensInPublic } from '../../../node/network/own-addresses.ts'
 
@@ -74,4 +75,13 @@ test('a public address of IPv6 behind a home router does not make a relay public
   expect(isPublic(LOOPBACK_4, LOOPBACK_6, PUBLIC_6)).toBe(true)
   expect(isPublic(LOOPBACK_4, PUBLIC_4, LAN_4)).toBe(true)
   expect(isPublic(LOOPBACK_4, LAN_4)).toBe(false)
+})
+
+test.each([
+  ['bootstrap', '', '--bootstrap is empty; write it like /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'],
+  ['announce', ' ', '--announce is empty; write it like /ip4/203.0.113.7/tcp/4001'],
+  ['listen', 'here', '--listen: "here" is not a multiaddr; write it like /ip4/0.0.0.0/tcp/4001']
+])('--%s "%s" is refused', (option, address, message) => {
+  const settings = { listen: [], announce: [], bootstrap: [], [option]: [address] }
+  expect(() => reachOf(settings as unknown as Settings, [], false)).toThrow(message)
 })

@@ -54,7 +54,7 @@ const CASES: Record<string, { fails: () => Promise<ErrorReport>; exitCode: numbe
   'a bootstrap peer that does not answer': {
     fails: async () => await errorOf(nodes, { bootstrap: [UNREACHABLE] }, []),
     exitCode: 1,
-    says: ['bootstrap', 'potluck serve']
+    says: ['bootstrap', 'check the address']
   },
   'an unknown node': {
     fails: async () => await errorOf(nodes, { bootstrap: [UNREACHABLE] }),

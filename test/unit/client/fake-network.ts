@@ -121,6 +121,7 @@ export class FakeNetwork implements Network {
   }
 
   askCard = async (peer: Dialable, signal: AbortSignal): Promise<CardAnswer> => {
+    this.#peer(peer.peerId).asked++
     const { index, behaviour, others } = await this.#reach(peer, signal)
     const bytes = (of: number): Uint8Array => {
       const view = new DataView(new ArrayBuffer(4))
@@ -149,7 +150,6 @@ export class FakeNetwork implements Network {
 
   async #reach({ peerId }: Dialable, signal: AbortSignal): Promise<FakePeer> {
     const peer = this.#peer(peerId)
-    peer.asked++
     if (peer.behaviour === 'silent') await this.clock.sleep(1e9, signal)
     await this.clock.sleep(this.delayMs, signal)
     if (peer.behaviour === 'refusing') throw new PotluckError('dial_failed', 'connection refused')

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { toApiError } from '../../../client/gateway/failure.ts'
 import { guardRate } from '../../../client/gateway/guard/rate.ts'
 import { ConcurrencyLimit } from '../../../client/gateway/guard/concurrency.ts'
+import { ServedModels } from '../../../client/gateway/served-models.ts'
 import type { HttpEnvironment } from '../../../client/gateway/http/context.ts'
 
 const STATUS: Record<ErrorCode, number> = {
@@ -50,6 +51,16 @@ test('busy nodes: the error gives the wait, and forbids a retry if SDKs would ig
   expect(soon.headers).toEqual({ 'x-should-retry': 'true', 'retry-after': '2', 'retry-after-ms': '1500' })
   const late = toApiError(new PotluckError('busy', 'busy', { retryAfterMs: 120_000 }))
   expect(late.headers).toMatchObject({ 'x-should-retry': 'false', 'retry-after': '120' })
+})
+
+test.each([
+  [{}, 'Found no node that serves a model. Start one with `potluck serve`.'],
+  [{ remedy: 'check the address' }, 'Found no node that serves a model: no peer answered; check the address.']
+])('if no node was found, the error has the reason and the remedy: %o', async (options, message) => {
+  const served = new ServedModels({ nodes: async function* () {} })
+  const cause = new PotluckError('no_providers', 'no peer answered', options)
+  const error = await served.explain(cause, { model: 'auto' }, new AbortController().signal)
+  expect([error.status, error.body.error.message]).toEqual([503, message])
 })
 
 test('an unexpected error does not reveal its text', () => {
