@@ -75,7 +75,15 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
 
   const hostOptions = { listen: options.listen, announce: options.announce ?? [], mdns: options.mdns ?? false }
   const bounds = { connections: limits.connections, streams: streamsPerConnection(limits) }
-  const host = await createNodeHost({ ...hostOptions, ...bounds, identity, scope, agent: AGENT, now })
+  const host = await createNodeHost({
+    ...hostOptions,
+    ...bounds,
+    bootstrap: options.bootstrap,
+    identity,
+    scope,
+    agent: AGENT,
+    now
+  })
   lifetime.onStop(async () => await host.stop())
   signal.throwIfAborted()
   const addresses = (): string[] => host.getMultiaddrs().map(String)

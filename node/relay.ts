@@ -62,7 +62,17 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     })
     lifetime.onStop(identity.close)
     const bounds = { connections: RELAY_CONNECTIONS, streams: RELAY_STREAMS }
-    const host = await createRelayHost({ identity, listen, announce, scope, mdns, ...bounds, agent: AGENT, now })
+    const host = await createRelayHost({
+      identity,
+      listen,
+      announce,
+      bootstrap,
+      scope,
+      mdns,
+      ...bounds,
+      agent: AGENT,
+      now
+    })
     lifetime.onStop(async () => await host.stop())
     const hasBootstrap = bootstrap.length > 0 || mdns
     const { datastore } = identity

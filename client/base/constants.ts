@@ -70,6 +70,8 @@ export const SAVED_PEER_MS: number = 14 * 24 * 60 * 60_000
 export const SAVE_AGAIN_MS: number = 10 * 60_000
 /** Saved peers that a lookup asks beside other candidates. It asks the rest if it finds no node. */
 export const SAVED_AT_ONCE: number = 32
+/** After a failed write, the next peer is saved after this time. A locked database delays each write by 2 s. */
+export const STORE_RETRY_MS: number = 30_000
 /** A saved peer is forgotten after this many failures while other peers answered. */
 export const MAX_SAVED_FAILURES: number = 3
 
@@ -123,6 +125,8 @@ export const ADDRESS_DIAL_TIMEOUT_MS: number = 2_500
  * takes four round trips of TCP, Noise and Yamux, which are 400 ms across an ocean.
  */
 export const DIRECT_HEAD_START_MS: number = 500
+/** Limit for closing all connections. libp2p gives each connection 500 ms. */
+export const STOP_TIMEOUT_MS: number = 5_000
 /** Head start of the dial by IPv6 before the dial by IPv4: the "Connection Attempt Delay" of RFC 8305. */
 export const FAMILY_HEAD_START_MS = 250
 /**

@@ -127,7 +127,8 @@ export class Asker {
       const answer = await withTimeLimit(limit, async (signal) => await network.askCard(peer, signal))
       const seenAt = clock.now()
       const { own, others } = answer.reply
-      const card = own === undefined ? undefined : await this.#clocks.observe(this.#open(own.card, seenAt, peer))
+      const opened = own && this.#open(own.card, seenAt, peer)
+      const card = opened && (await this.#clocks.observe(opened, answer.address))
       const node =
         own === undefined || card === undefined
           ? undefined

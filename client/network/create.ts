@@ -8,7 +8,9 @@ import { isPrivate } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import {
   boundedKadDht,
+  isUncheckedName,
   kadOptions,
+  namesOf,
   PotluckError,
   sparingWindows,
   STREAM_WINDOW_BYTES,
@@ -16,8 +18,9 @@ import {
 } from '@potluck/protocol'
 import { createLibp2p } from 'libp2p'
 
-import { ADDRESS_DIAL_TIMEOUT_MS, MAX_PARALLEL_DIALS } from '../base/constants.ts'
+import { ADDRESS_DIAL_TIMEOUT_MS, MAX_PARALLEL_DIALS, STOP_TIMEOUT_MS } from '../base/constants.ts'
 import type { Platform } from '../platform/platform.ts'
+import { endWithin } from './end-within.ts'
 import { LanPeers } from './lan-peers.ts'
 import { Libp2pNetwork } from './libp2p-network.ts'
 import type { Network } from './network.ts'
@@ -48,14 +51,18 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
   const lan = new LanPeers()
   // On the public network, a record from another peer must not make the client dial into its own LAN.
   const trusted = new Set(bootstrap.map(String))
+  const names = namesOf(options.bootstrap)
   const libp2p = await createLibp2p({
     addresses: { listen: [] },
-    transports: platform.transports,
+    transports: platform.transports(scope === 'public' ? names : undefined),
     connectionEncrypters: [noise()],
     streamMuxers: [sparingWindows(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
     connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS, maxParallelDials: MAX_PARALLEL_DIALS },
     connectionGater: {
-      denyDialMultiaddr: (address) => scope === 'public' && isPrivate(address) && !trusted.has(address.toString())
+      denyDialMultiaddr: (address) =>
+        scope === 'public' &&
+        (isPrivate(address) || isUncheckedName(address, names)) &&
+        !trusted.has(address.toString())
     },
     services: {
       identify: identify(),
@@ -85,7 +92,7 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
   return new Libp2pNetwork({
     libp2p,
     bootstrap,
-    stop: async () => await libp2p.stop(),
+    stop: async () => await endWithin(STOP_TIMEOUT_MS, Promise.resolve(libp2p.stop())),
     ...(lanDiscovery === undefined ? {} : { lan })
   })
 }

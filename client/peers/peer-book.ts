@@ -14,7 +14,8 @@ import {
   MAX_SAVED_PER_RELAY,
   MAX_SAVED_PER_SUBNET,
   SAVE_AGAIN_MS,
-  SAVED_PEER_MS
+  SAVED_PEER_MS,
+  STORE_RETRY_MS
 } from '../base/constants.ts'
 import type { PeerStore, SavedPeer } from './peer-store.ts'
 
@@ -36,6 +37,7 @@ export class PeerBook {
   /** By peer id. The peer that was seen least recently first. */
   readonly #entries = new Map<string, Entry>()
   #closed = false
+  #failedAt = -Infinity
 
   constructor(options: PeerBookOptions) {
     this.#options = options
@@ -53,9 +55,9 @@ export class PeerBook {
     return this.#entries.size
   }
 
-  /** The addresses of all saved peers. */
+  /** Where the saved peers answered. They claim their other addresses, so these decide nothing. */
   addresses(): Multiaddr[] {
-    return [...this.#entries.values()].flatMap(({ dialable }) => dialable.addresses)
+    return [...this.#entries.values()].flatMap(({ dialable }) => dialable.addresses.slice(0, 1))
   }
 
   /** Returns all saved peers: the peers of the last day first, each group in random order. */
@@ -81,7 +83,7 @@ export class PeerBook {
     const entry = parse({ peer, addresses: texts.length > 0 ? texts : (known?.addresses ?? []), seenAt: now })
     if (entry === undefined) return
     this.#put(entry)
-    this.#guard(() => this.#options.store.save({ peer, addresses: entry.addresses, seenAt: now }))
+    this.#write((store) => store.save({ peer, addresses: entry.addresses, seenAt: now }))
   }
 
   /** The peer did not answer, although the client's own network works: another peer answered. */
@@ -103,18 +105,31 @@ export class PeerBook {
       const [oldest] = same
       if (oldest !== undefined && same.length >= limit) this.#remove(oldest.peer)
     }
-    const [oldest] = this.#entries.keys()
-    if (oldest !== undefined && this.#entries.size >= MAX_SAVED_PEERS) this.#remove(oldest)
+    if (this.#entries.size >= MAX_SAVED_PEERS) this.#removeOne()
     this.#entries.set(entry.peer, entry)
+  }
+
+  /** Removes the oldest peer of the largest subnet, so that an attacker displaces its own peers first. */
+  #removeOne(): void {
+    const subnets = [...Map.groupBy(this.#entries.values(), ({ subnet }) => subnet).values()]
+    const [oldest] = subnets.reduce((largest, one) => (one.length > largest.length ? one : largest), [])
+    if (oldest !== undefined) this.#remove(oldest.peer)
   }
 
   #remove(peer: string): void {
     this.#entries.delete(peer)
-    this.#guard(() => this.#options.store.remove(peer))
+    this.#write((store) => store.remove(peer))
   }
 
   #isOld({ seenAt }: SavedPeer): boolean {
     return Math.abs(this.#options.now() - seenAt) > SAVED_PEER_MS
+  }
+
+  /** Saving helps only the next start, so it must not delay this one again and again. */
+  #write(change: (store: PeerStore) => void): void {
+    if (Math.abs(this.#options.now() - this.#failedAt) >= STORE_RETRY_MS) {
+      this.#guard(() => change(this.#options.store))
+    }
   }
 
   #guard(use: () => void): void {
@@ -123,6 +138,7 @@ export class PeerBook {
     try {
       use()
     } catch (error) {
+      this.#failedAt = this.#options.now()
       this.#options.onStoreError(error instanceof Error ? error : new Error(String(error)))
     }
   }

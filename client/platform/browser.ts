@@ -5,5 +5,6 @@ import { webSockets } from '@libp2p/websockets'
 import type { Platform } from './platform.ts'
 
 export const browserPlatform: Platform = {
-  transports: [webSockets(), circuitRelayTransport()]
+  // A browser does not say what a name resolves to. It asks the user before a page reaches the LAN.
+  transports: () => [webSockets(), circuitRelayTransport()]
 }

@@ -55,7 +55,7 @@ export async function askForCards(
     const reply = decodeCardReply(bytes)
     const opened = reply.own && {
       bytes: reply.own.card,
-      card: await clocks.observe(openCard(reply.own.card, { now: now(), peerId }))
+      card: await clocks.observe(openCard(reply.own.card, { now: now(), peerId }), connection.remoteAddr)
     }
     const others = await Promise.all(reply.others.map(async (other) => await openOther(other, now())))
     return { own: opened, others: others.flat(), from: connection.remoteAddr, bytes: bytes.byteLength }

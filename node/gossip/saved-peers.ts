@@ -61,7 +61,7 @@ export class SavedPeers {
   /** Writes what changed. Never rejects: a full disk is logged once. */
   async save(cards: CardSet, candidates: Candidates): Promise<void> {
     const rows = new Map<string, Row>()
-    for (const { card, bytes, seenAt, subnet } of cards.entries().slice(0, MAX_SAVED_NODES)) {
+    for (const { card, bytes, seenAt, subnet } of subnetsInTurn(cards.entries()).slice(0, MAX_SAVED_NODES)) {
       rows.set(card.peerId.toString(), { seenAt, subnet, card: Buffer.from(bytes).toString('base64') })
     }
     for (const { peerId, addresses, seenAt, subnet } of candidates.relays().slice(0, MAX_SAVED_RELAYS)) {
@@ -103,6 +103,17 @@ async function parseRow(peer: string, row: Row): Promise<CardSetEntry | KnownRel
   const bytes = new Uint8Array(Buffer.from(card, 'base64'))
   // The card may have expired since then. Its addresses can still be right.
   return { card: await openCard(bytes, { now: seenAt, peerId }), bytes, seenAt, subnet }
+}
+
+/** One entry of each subnet, then a second one of each: the keys of one attacker must not be all that is saved. */
+function subnetsInTurn(entries: readonly CardSetEntry[]): CardSetEntry[] {
+  const counts = new Map<string | undefined, number>()
+  const turns = entries.map((entry) => {
+    const turn = counts.get(entry.subnet) ?? 0
+    counts.set(entry.subnet, turn + 1)
+    return { entry, turn: entry.subnet === undefined ? 0 : turn }
+  })
+  return turns.toSorted((first, second) => first.turn - second.turn).map(({ entry }) => entry)
 }
 
 function isSaved(row: Row, saved: Row | undefined): boolean {

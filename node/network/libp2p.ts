@@ -2,6 +2,8 @@
  * The libp2p host of a node and of a relay: TCP, WebSocket (so that browsers reach a public peer), Noise, Yamux,
  * identify, ping, the DHT with the network's own protocol id, and circuit relays.
  */
+import { lookup } from 'node:dns'
+
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
@@ -10,10 +12,19 @@ import type { Libp2p, ServiceMap } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { mdns } from '@libp2p/mdns'
 import { ping, type Ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
+import { tcp, type TCPSocketOptions } from '@libp2p/tcp'
 import { isPrivate } from '@libp2p/utils'
 import { webSockets } from '@libp2p/websockets'
-import { boundedKadDht, kadOptions, sparingWindows, STREAM_WINDOW_BYTES, type Scope } from '@potluck/protocol'
+import {
+  boundedKadDht,
+  isUncheckedName,
+  kadOptions,
+  namesOf,
+  publicLookup,
+  sparingWindows,
+  STREAM_WINDOW_BYTES,
+  type Scope
+} from '@potluck/protocol'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 
 import {
@@ -30,6 +41,7 @@ import { SELF_QUERY_MS } from '../dht/limits.ts'
 import { useProviderStore } from '../dht/provider-handlers.ts'
 import { ProviderStore } from '../dht/provider-store.ts'
 import { refreshSeldom } from '../dht/table-refresh.ts'
+import { ConnectionLimit } from './connection-limit.ts'
 import type { Identity } from './identity.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { patientRelayTransport } from './relay-search.ts'
@@ -54,6 +66,8 @@ export interface HostOptions {
    * the host advertises both.
    */
   announce: readonly string[]
+  /** Addresses of other peers that the owner named. */
+  bootstrap?: readonly string[] | undefined
   scope: Scope
   mdns: boolean
   /** Connections of all peers. */
@@ -109,13 +123,17 @@ interface Role {
 async function createHost(options: HostOptions, role: Role): Promise<Host> {
   const { identity, scope, streams } = options
   const inbound = INBOUND_CONNECTIONS[scope]
+  const names = namesOf(options.bootstrap ?? [])
+  // libp2p passes the options on to `net.connect`, but its type lists only some of them.
+  const dialOpts = (scope === 'public' ? { lookup: publicLookup(lookup, names) } : {}) as TCPSocketOptions
+  const limit = new ConnectionLimit({ connections: options.connections, pending: inbound.pending })
   const host: Host = await createLibp2p<HostServices>({
     privateKey: identity.privateKey,
     datastore: identity.datastore,
     nodeInfo: { userAgent: options.agent },
     // In scope `public` the host also advertises its relayed addresses, because a firewall can block the announced one.
     addresses: { listen: role.listen, [scope === 'public' ? 'appendAnnounce' : 'announce']: [...options.announce] },
-    transports: [tcp(), webSockets(), ...role.transports],
+    transports: [tcp({ dialOpts }), webSockets(), ...role.transports],
     connectionEncrypters: [noise()],
     streamMuxers: [
       sparingWindows(
@@ -129,7 +147,9 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
     ],
     connectionGater: {
       // Otherwise a peer could publish private addresses and make the node dial devices of its LAN.
-      denyDialMultiaddr: (address) => scope === 'public' && isPrivate(address),
+      denyDialMultiaddr: (address) => scope === 'public' && (isPrivate(address) || isUncheckedName(address, names)),
+      denyInboundConnection: (connection) => limit.refuses(host, connection),
+      denyInboundUpgradedConnection: (_, connection) => limit.refusesUpgraded(host, connection),
       denyInboundEncryptedConnection: (peer) => host.getConnections(peer).length >= CONNECTIONS_PER_PEER
     },
     connectionManager: {

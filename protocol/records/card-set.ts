@@ -148,7 +148,10 @@ export class CardSet {
     this.#entries.set(peer, { ...entry, card: newest.card, bytes: newest.bytes })
   }
 
-  /** Deletes the least recently seen entry of the subnet, or of all, if there are too many. */
+  /**
+   * Deletes the least recently seen entry of the subnet, or of the largest subnet, if there are too many. So an attacker
+   * displaces its own entries first.
+   */
   #makeRoom(subnet: string | undefined): void {
     if (subnet !== undefined) {
       const same = [...this.#entries].filter(([, entry]) => entry.subnet === subnet)
@@ -156,8 +159,10 @@ export class CardSet {
       const limit = isRelayedSubnet(subnet) ? MAX_PER_RELAY : MAX_PER_SUBNET
       if (oldest !== undefined && same.length >= limit) this.#entries.delete(oldest[0])
     }
-    const oldest = this.#entries.keys().next()
-    if (this.#entries.size >= MAX_ENTRIES && !oldest.done) this.#entries.delete(oldest.value)
+    if (this.#entries.size < MAX_ENTRIES) return
+    const subnets = [...Map.groupBy(this.#entries, ([, entry]) => entry.subnet).values()]
+    const [oldest] = subnets.reduce((largest, one) => (one.length > largest.length ? one : largest), [])
+    if (oldest !== undefined) this.#entries.delete(oldest[0])
   }
 
   #isOld({ seenAt }: CardSetEntry): boolean {

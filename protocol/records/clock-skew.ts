@@ -8,6 +8,9 @@
  *
  * Only cards that come directly from their nodes count. Any peer can pass on an old card of another node.
  */
+import type { Multiaddr } from '@multiformats/multiaddr'
+
+import { isRelayedSubnet, subnetOf } from '../subnet.ts'
 import { CardTimeError, type Card } from './card.ts'
 import { CARD_TTL_MS, CLOCK_SKEW_MS } from '../constants.ts'
 
@@ -15,6 +18,10 @@ import { CARD_TTL_MS, CLOCK_SKEW_MS } from '../constants.ts'
 const MIN_PEERS = 3
 /** Peers whose last card counts. */
 const MAX_PEERS = 64
+/** Peers of one subnet that count, because an attacker can have any number of keys at one address. */
+const MAX_PER_SUBNET = 1
+/** The same for peers behind relays of one subnet: the fewest for a comparison in a network with a single relay. */
+const MAX_PER_RELAY = MIN_PEERS
 /** The age of the oldest card that an honest node sends. Nodes sign a new card after half of its lifetime. */
 const MAX_AGE_MS = CARD_TTL_MS / 2
 /** A comparison with a peer counts for this long. */
@@ -37,6 +44,8 @@ interface Comparison {
   at: number
   /** The card was refused because of its times. */
   refused: boolean
+  /** Of the connection. Undefined: private or unknown. */
+  subnet: string | undefined
 }
 
 /** Returns the skew if it is larger than a card may be from the future, else undefined. */
@@ -74,14 +83,19 @@ export class ClockComparison {
     this.#options = options
   }
 
-  /** Takes the result of `openCard` for a card that came directly from its node, and returns it unchanged. */
-  async observe(opened: Promise<Card>): Promise<Card> {
+  /**
+   * Takes the result of `openCard` for a card that came directly from its node, and returns it unchanged.
+   *
+   * @param from the remote address of the connection that carried the card. Undefined: no limit by subnet
+   */
+  async observe(opened: Promise<Card>, from?: Multiaddr): Promise<Card> {
+    const subnet = from === undefined ? undefined : subnetOf(from)
     try {
       const card = await opened
-      this.#add(card, false)
+      this.#add(card, { refused: false, subnet })
       return card
     } catch (error) {
-      if (error instanceof CardTimeError) this.#add(error.card, true)
+      if (error instanceof CardTimeError) this.#add(error.card, { refused: true, subnet })
       throw error
     }
   }
@@ -106,15 +120,25 @@ export class ClockComparison {
     return { skewMs: sorted[Math.floor(sorted.length / 2)] ?? 0, peers: sorted.length }
   }
 
-  #add({ peerId, sequence }: Card, refused: boolean): void {
+  #add({ peerId, sequence }: Card, { refused, subnet }: Pick<Comparison, 'refused' | 'subnet'>): void {
     this.#forgetIfSet()
     const peer = peerId.toString()
     this.#peers.delete(peer)
+    this.#makeRoom(subnet)
     const { now, monotonic } = this.#options
-    this.#peers.set(peer, { offsetMs: now() - sequence, at: monotonic(), refused })
+    this.#peers.set(peer, { offsetMs: now() - sequence, at: monotonic(), refused, subnet })
     const [oldest] = this.#peers.keys()
     if (this.#peers.size > MAX_PEERS && oldest !== undefined) this.#peers.delete(oldest)
     this.skew()
+  }
+
+  /** Deletes the oldest peer of the subnet if there are too many. */
+  #makeRoom(subnet: string | undefined): void {
+    if (subnet === undefined) return
+    const same = [...this.#peers].filter(([, comparison]) => comparison.subnet === subnet)
+    const [oldest] = same
+    const limit = isRelayedSubnet(subnet) ? MAX_PER_RELAY : MAX_PER_SUBNET
+    if (oldest !== undefined && same.length >= limit) this.#peers.delete(oldest[0])
   }
 
   #recent(): Comparison[] {

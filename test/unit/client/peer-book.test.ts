@@ -17,7 +17,8 @@ import {
   MAX_SAVED_PER_RELAY,
   MAX_SAVED_PER_SUBNET,
   SAVE_AGAIN_MS,
-  SAVED_PEER_MS
+  SAVED_PEER_MS,
+  STORE_RETRY_MS
 } from '../../../client/base/constants.ts'
 import { PeerBook } from '../../../client/peers/peer-book.ts'
 import { MemoryPeerStore, type PeerStore } from '../../../client/peers/peer-store.ts'
@@ -183,4 +184,40 @@ test('sqlite: two processes can have the file open', async () => {
   const third = open(new SqlitePeerStore(path))
   expect(third.size).toBe(2)
   third.close()
+})
+
+test('peers behind four relays do not displace the others', async () => {
+  const book = open(new MemoryPeerStore())
+  const honest = await Promise.all(Array.from({ length: 24 }, newPeer))
+  for (const [index, peer] of honest.entries()) book.seen(peer, at(`/ip4/5.9.${index}.7/tcp/4001`))
+  const relay = await newPeer()
+  for (let key = 0; key < 4 * MAX_SAVED_PER_RELAY + 20; key++) {
+    now += 1000
+    book.seen(await newPeer(), at(`/ip4/8.8.${key % 4}.8/tcp/4001/p2p/${relay.toString()}/p2p-circuit`))
+  }
+  expect(book.size).toBe(MAX_SAVED_PEERS)
+  expect(saved(book)).toEqual(expect.arrayContaining(honest.map(String)))
+})
+
+test('only the addresses at which peers answered say which network it is', async () => {
+  const book = open(new MemoryPeerStore())
+  book.seen(await newPeer(), [...at('/ip4/192.168.1.7/tcp/4001'), ...at('/ip4/8.8.8.8/tcp/4001')])
+  expect(book.addresses().map(String)).toEqual(['/ip4/192.168.1.7/tcp/4001'])
+})
+
+test('a database that another process locks delays one write, not all', async () => {
+  const store = new SqlitePeerStore(path)
+  const book = open(store)
+  const other = new DatabaseSync(path)
+  other.exec('BEGIN IMMEDIATE')
+  const startedAt = performance.now()
+  for (let index = 0; index < 10; index++) book.seen(await newPeer(), at(`/ip4/5.9.${index}.7/tcp/4001`))
+  expect(performance.now() - startedAt).toBeLessThan(4_000)
+  expect([errors.length, book.size]).toEqual([1, 10])
+  other.exec('ROLLBACK')
+  other.close()
+  now += STORE_RETRY_MS
+  book.seen(await newPeer(), at('/ip4/5.9.10.7/tcp/4001'))
+  expect([...store.load()]).toHaveLength(1)
+  book.close()
 })

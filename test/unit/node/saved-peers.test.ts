@@ -90,6 +90,23 @@ test('the saved peers are bounded, and peers that were forgotten are deleted', a
   expect(await rows(datastore)).toBe(10)
 })
 
+test('the nodes behind one relay do not displace the others', async () => {
+  const datastore = new MemoryDatastore()
+  const node = known(datastore, NOW)
+  const honest = await Promise.all(Array.from({ length: 10 }, signed))
+  for (const [index, { card, bytes }] of honest.entries()) {
+    node.cards.add(card, bytes, multiaddr(`/ip4/20.1.${index}.1/tcp/4001`))
+  }
+  const others = await Promise.all(Array.from({ length: 64 }, signed))
+  for (const { card, bytes } of others) node.cards.add(card, bytes, multiaddr('/ip4/8.8.8.8/tcp/4001/p2p-circuit'))
+  await node.saved.save(node.cards, node.candidates)
+  expect(await rows(datastore)).toBe(64)
+  const after = known(datastore, NOW)
+  await after.saved.load(after.cards, after.candidates)
+  const peers = after.cards.entries().map(({ card }) => card.peerId.toString())
+  expect(peers).toEqual(expect.arrayContaining(honest.map(({ card }) => card.peerId.toString())))
+})
+
 test('a full disk is reported once, and written again when it has space', async () => {
   const datastore = new MemoryDatastore()
   const node = known(datastore, NOW)

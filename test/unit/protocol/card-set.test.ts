@@ -129,6 +129,16 @@ describe('the set', () => {
     }
   })
 
+  test('keeps nodes of other subnets when one attacker has many relays', () => {
+    const { set } = setup()
+    for (let index = 0; index < 24; index++) set.add(card(index), bytes, address(index))
+    for (let index = 0; index < 300; index++) {
+      set.add(card(1000 + index), bytes, multiaddr(`/ip4/8.8.${index % 4}.8/tcp/4001/p2p-circuit`))
+    }
+    expect(set.size).toBe(256)
+    expect(Array.from({ length: 24 }, (_, index) => set.has(id(index)))).not.toContain(false)
+  })
+
   test('is bounded, and forgets the node that it saw least recently', () => {
     const { set } = setup()
     for (let index = 0; index < 256; index++) set.add(card(index), bytes, address(index))

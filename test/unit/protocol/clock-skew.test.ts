@@ -1,6 +1,7 @@
 /** The comparison of this machine's clock with the clocks of other peers. */
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { multiaddr } from '@multiformats/multiaddr'
 import fc from 'fast-check'
 import {
   CARD_TTL_MS,
@@ -137,6 +138,20 @@ describe('a comparison', () => {
     expect(clocks.refused()?.peers).toBe(1)
     monotonic.ms += CARD_TTL_MS + 1
     expect(clocks.refused()).toBeUndefined()
+  })
+
+  test.each([
+    ['one address', 1, () => '/ip4/8.8.8.8/tcp/4001'],
+    ['one relay', 3, () => '/ip4/8.8.8.8/tcp/4001/p2p-circuit'],
+    ['different subnets', 5, (index: number) => `/ip4/8.8.${index}.8/tcp/4001`],
+    ['a LAN', 5, () => '/ip4/192.168.1.7/tcp/4001']
+  ])('of peers at %s counts %d of 5', async (_, counted, address) => {
+    const clocks = comparison()
+    for (const index of keys.keys()) {
+      const card = Promise.resolve(cardOf(index, NOW + 3 * HOUR))
+      await clocks.observe(card, multiaddr(address(index)))
+    }
+    expect(clocks.skew()?.peers).toBe(counted < 3 ? undefined : counted)
   })
 
   test('ignores invalid cards', async () => {
