@@ -60,9 +60,8 @@ export class SimulatedPeer {
     const bytes = Uint8Array.from({ length: 32 }, () => random.integer(256))
     this.peerId = peerIdFromMultihash(Digest.create(0x12, bytes))
     // libp2p's comparison of bytes would take a third of the whole simulation.
-    const { peerId } = this
-    peerId.equals = (other) => other === peerId
-    this.kadId = kadId(peerId)
+    this.peerId.equals = isSame
+    this.kadId = kadId(this.peerId)
     this.position = positionOf(this.kadId)
     this.kadShort = { peerId: this.peerId, addresses: [], simulated: this }
     const part = (): number => random.integer(254) + 1
@@ -86,6 +85,10 @@ export class SimulatedPeer {
   get address(): Multiaddr {
     return this.kad.addresses[0]!
   }
+}
+
+function isSame(this: PeerId, other?: unknown): boolean {
+  return other === this
 }
 
 /** Peers in the order of their ids. */

@@ -5,6 +5,7 @@
  */
 import { kadTarget, PROVIDER_SAMPLE, sample, type ClosestPeer } from '@potluck/protocol'
 
+import type { CID } from 'multiformats/cid'
 import { xor } from 'uint8arrays/xor'
 
 import { KeepTopics } from '../../../node/advertise/keep-topics.ts'
@@ -33,6 +34,8 @@ export interface Publishing {
   failures: number
   /** Walks of the other publishers in the measured time. */
   quickWalks: number
+  /** What a liar replies to the other publishers. */
+  invented?: ShortPeer[]
   /** By peer index, for living peers. */
   publishers: Map<number, TopicPublisher>
 }
@@ -63,12 +66,12 @@ export function publishWithWalks(transport: Transport, peer: SimulatedPeer, coun
     servers: async () => sample(population.table(peer), SERVERS, random.next).map(({ kad }) => kad),
     ask: async (server, request, signal) => {
       if (!peer.alive) left.abort(new Error('the node died'))
-      const key = recordKey(request.key.multihash.bytes)
+      const key = keyText(request.key)
       if (request.request === 'find_node') requests.set(key, (requests.get(key) ?? 0) + 1)
       return await transport.ask(caller, server, request, signal)
     },
     add: async (server, key, signal) => {
-      const record = storers.record(peer, recordKey(key.multihash.bytes))
+      const record = storers.record(peer, keyText(key))
       await transport.add(caller, server, key, record, signal)
     },
     keep: () => undefined,
@@ -108,7 +111,9 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
   const { population, storers } = transport
   const { clock, random } = population
   const measured = (): boolean => clock.now() >= transport.measureFrom
-  const invented = population.inventedPeers(1).flatMap((one) => Array<SimulatedPeer>(PROVIDER_SAMPLE).fill(one))
+  const [inventedPeer] = population.inventedPeers(1)
+  counts.invented ??= Array<ShortPeer>(PROVIDER_SAMPLE).fill(inventedPeer!.kadShort)
+  const { invented } = counts
   const network: TopicNetwork = {
     servers: async () => [peer.kadShort],
     ask: async (one, { request, key }) => {
@@ -116,16 +121,19 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
       if (!server.alive) throw new Error('the peer is dead')
       if (measured()) server.requests++
       if (request === 'find_node') {
-        return { closer: population.closest(kadTarget(key), RECORD_STORERS).map(({ kadShort }) => kadShort), providers: [] }
+        return {
+          closer: population.closest(kadTarget(key), RECORD_STORERS).map(({ kadShort }) => kadShort),
+          providers: []
+        }
       }
-      const providers = server.kind === 'lying' ? invented : storers.newest(server, recordKey(key.multihash.bytes))
-      return { closer: [], providers: providers.map(({ kadShort }) => kadShort) }
+      const providers = server.kind === 'lying' ? invented : storers.newest(server, keyText(key))
+      return { closer: [], providers }
     },
     add: async (one, key) => {
       if (!(one as ShortPeer).simulated.alive) throw new Error('the peer is dead')
       const server = (one as ShortPeer).simulated
       if (measured()) server.requests++
-      storers.add(server, storers.record(peer, recordKey(key.multihash.bytes)))
+      storers.add(server, storers.record(peer, keyText(key)))
     },
     keep: () => undefined,
     sleep: clock.sleep,
@@ -155,4 +163,15 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
     )
   }
   void publish()
+}
+
+/** Each key belongs to many messages. */
+const KEY_TEXTS = new WeakMap<CID, string>()
+
+function keyText(key: CID): string {
+  const known = KEY_TEXTS.get(key)
+  if (known !== undefined) return known
+  const text = recordKey(key.multihash.bytes)
+  KEY_TEXTS.set(key, text)
+  return text
 }

@@ -6,7 +6,7 @@
 import { PROVIDER_SAMPLE, PROVIDER_TTL_MS } from '@potluck/protocol'
 
 import { ProviderStore, type ProviderStoreSize } from '../../../node/dht/provider-store.ts'
-import type { Population, SimulatedPeer } from './population.ts'
+import type { Population, ShortPeer, SimulatedPeer } from './population.ts'
 
 /** A record that a publisher sent to some storers at one time. */
 export interface SimulatedRecord {
@@ -83,14 +83,14 @@ export class Storers {
    * The same as `sample` for the publishers that skip the walk, which only count the providers: the newest ones, and
    * without the limits of the store, which an honest load never reaches.
    */
-  newest(storer: SimulatedPeer, key: string): SimulatedPeer[] {
+  newest(storer: SimulatedPeer, key: string): ShortPeer[] {
     const records = this.#keys.get(key)?.records ?? []
     const oldest = this.#population.clock.now() - PROVIDER_TTL_MS
-    const found = new Set<SimulatedPeer>()
+    const found = new Set<ShortPeer>()
     for (let index = records.length - 1; index >= 0 && found.size < PROVIDER_SAMPLE; index--) {
       const { publisher, time, storers } = records[index]!
       if (time <= oldest) break
-      if (!found.has(publisher) && storers.includes(storer.index)) found.add(publisher)
+      if (!found.has(publisher.kadShort) && storers.includes(storer.index)) found.add(publisher.kadShort)
     }
     return [...found]
   }
