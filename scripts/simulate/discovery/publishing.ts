@@ -16,6 +16,8 @@ import type { ShortPeer, SimulatedPeer } from './population.ts'
 import { Caller, type Transport } from './transport.ts'
 
 const NEVER = new AbortController().signal
+/** Made once, because a stack trace takes longer than the rest of a message. */
+const DEAD = new Error('the peer is dead')
 const RETRY_MS = 60_000
 /** Servers of its routing table that a node names to the publisher. */
 const SERVERS = 60
@@ -118,7 +120,7 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
     servers: async () => [peer.kadShort],
     ask: async (one, { request, key }) => {
       const server = (one as ShortPeer).simulated
-      if (!server.alive) throw new Error('the peer is dead')
+      if (!server.alive) throw DEAD
       if (measured()) server.requests++
       if (request === 'find_node') {
         return {
@@ -130,7 +132,7 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
       return { closer: [], providers }
     },
     add: async (one, key) => {
-      if (!(one as ShortPeer).simulated.alive) throw new Error('the peer is dead')
+      if (!(one as ShortPeer).simulated.alive) throw DEAD
       const server = (one as ShortPeer).simulated
       if (measured()) server.requests++
       storers.add(server, storers.record(peer, keyText(key)))
