@@ -3,8 +3,9 @@
  * (`KeepTopics`), and each message takes its time. The others learn the closest servers of a key at once, because
  * 100,000 walking publishers would take hours. Their messages are the same, except for those on the way to the key.
  */
-import { kadTarget, PROVIDER_SAMPLE, sample, type ClosestPeer } from '@potluck/protocol'
+import { kadId, kadTarget, PROVIDER_SAMPLE, sample, type ClosestPeer } from '@potluck/protocol'
 import type { CID } from 'multiformats/cid'
+import { xor } from 'uint8arrays/xor'
 
 import { KeepTopics } from '../../../node/advertise/keep-topics.ts'
 import { RENEW_RECORDS_MS } from '../../../node/advertise/limits.ts'
@@ -128,9 +129,10 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
       counts.quickWalks++
       for (const one of closest) one.requests++
     }
-    return closest.map((one, index): ClosestPeer =>
-      index === closest.length - 1 ? { peer: one.kadShort, distance: one.distanceTo(target) } : one.closestShort
-    )
+    return closest.map(({ kadShort, peerId }): ClosestPeer => ({
+      peer: kadShort,
+      distance: xor(kadId(peerId), target)
+    }))
   }
   const publisher = new TopicPublisher(peer.peerId, network, findClosest)
   counts.publishers.set(peer.index, publisher)

@@ -292,10 +292,10 @@ describe('72 hours of joins, deaths and renewals', () => {
       const end = world.now + 72 * HOUR
       let joins = 0
       for (let deaths = 0; world.now < end;) {
-        if (live.size < 4 || (live.size < 7 && random() < 0.3)) {
+        if (live.size < 4 || (live.size < 7 && random() < 0.15)) {
           live.add(await join(world, relay, random))
           joins++
-        } else if (live.size > 4 && random() < 0.4) {
+        } else if (live.size > 4 && random() < 0.2) {
           const killed = [...live][Math.floor(random() * live.size)]!
           live.delete(killed)
           await killed.stop()
