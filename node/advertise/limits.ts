@@ -1,17 +1,28 @@
 /** Limits of the publication of cards and provider records, with their reasons. Times are in milliseconds. */
 import { PROVIDER_TTL_MS } from '@potluck/protocol'
 
-/** Servers that report how many nodes a shard has. Three, so that one dishonest server cannot decide. */
-export const COUNTED_STORERS = 3
+/**
+ * Servers closest to a key that store the record. A server lives for four hours in the mean, so that two of ten are gone
+ * at the next renewal. A client's walk ends with the 20 closest servers, so it meets these ten even if others joined.
+ */
+export const RECORD_STORERS = 10
+/** Storers that a node asks at most for the number of nodes in a shard. Up to three of them can be silent. */
+export const ASKED_TO_COUNT = 5
+/** Renewals at the remembered storers before the next walk. Newer servers can be closer to the key. */
+export const RENEWALS_WITHOUT_WALK = 3
+/** A renewal that reaches a smaller share of the storers is followed by a walk at once. */
+export const RENEWED_SHARE: number = 2 / 3
+/** Storers that are asked for servers that can take the place of dead ones. */
+export const ASKED_FOR_SERVERS = 2
 /** Depths that one publication can move. A network grows by less within an hour. */
 export const DEPTH_STEPS = 4
 /** Topics published at the same time. Each walk has up to ten open requests. */
 export const PARALLEL_TOPICS = 3
 /**
- * The share of publications of a rare topic that look for other depths again. Two parts of a network that were separate
- * find each other this way. A search is as much work as seven publications.
+ * The share of walks for a rare topic that look for other depths again. Two parts of a network that were separate
+ * find each other this way. Every fourth publication walks, and only these search.
  */
-export const SEARCH_DEPTH_SHARE: number = 1 / 8
+export const SEARCH_DEPTH_SHARE: number = 1 / 2
 
 /**
  * Renewal of the provider records: after half of their lifetime. The pause is up to a fifth shorter, so that nodes that

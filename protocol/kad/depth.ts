@@ -16,13 +16,27 @@ export function nextDepth(depth: number, population: number): number {
 }
 
 /**
- * The depths at which a node publishes: its own and a neighbouring one, because others may have counted differently. The
- * neighbour is the depth to which the topic will probably change next. A topic of one small shard has no neighbour, so a
- * rare model costs one record.
+ * The depths at which a node publishes: its own, and in two cases a neighbouring one, to which the topic will probably
+ * change next.
+ *
+ * - Its depth is odd. So every node publishes at an even depth, and a client that does not know the depth tries only
+ *   these. If it tried every depth, it would walk twice as often, which costs more than the second record: a walk asks
+ *   some 40 servers, and clients search more often than nodes publish.
+ * - Its shard is nearly full, or less than twice as large as a shard that is merged. Then others may have counted
+ *   differently and may be at the next depth already. A node of a small shard must also find the nodes of the sibling at
+ *   the depth above, otherwise it would go up alone.
  */
 export function publishedDepths(depth: number, population: number): number[] {
-  if (population > SPLIT_AT / 2) return [depth, Math.min(MAX_SHARD_DEPTH, depth + 1)]
-  return depth === 0 ? [0] : [depth, depth - 1]
+  const isOdd = depth % 2 === 1
+  if (population >= NEARLY_FULL || (isOdd && population > SPLIT_AT / 2)) return deeper(depth)
+  return depth > 0 && (isOdd || population <= 2 * MERGE_AT) ? [depth, depth - 1] : [depth]
+}
+
+/** A shard with this many nodes is split when a third more nodes join. */
+const NEARLY_FULL = (SPLIT_AT * 3) / 4
+
+function deeper(depth: number): number[] {
+  return depth < MAX_SHARD_DEPTH ? [depth, depth + 1] : [depth]
 }
 
 /**
@@ -35,12 +49,12 @@ export function estimateServers(distances: readonly Uint8Array[]): number {
   const last = distances.at(-1)
   if (last === undefined) return 0
   const fraction = last.subarray(0, 6).reduce((sum, byte, index) => sum + byte / 256 ** (index + 1), 0)
-  return distances.length < KAD_K || fraction === 0 ? distances.length : distances.length / fraction
+  return distances.length < KAD_K / 2 || fraction === 0 ? distances.length : distances.length / fraction
 }
 
 /**
- * The depths at which a client looks for a topic whose depth it does not know, in this order. Each node publishes at two
- * neighbouring depths, so every second depth is enough.
+ * The depths at which a client looks for a topic whose depth it does not know, in this order. Each node publishes at an
+ * even depth (`publishedDepths`).
  *
  * @param servers estimated number of DHT servers. A home network behind NAT has many nodes that are not servers: hence
  *   the factor

@@ -21,6 +21,8 @@ export interface WalkOptions<Reply extends { closer: readonly KadPeer[] }> {
   /** Milliseconds. Rejects when the signal fires. */
   sleep: (ms: number, signal: AbortSignal) => Promise<void>
   signal: AbortSignal
+  /** How many of the closest peers must reply. Default: `KAD_K`. */
+  wanted?: number
 }
 
 interface Step {
@@ -36,7 +38,7 @@ export interface ClosestPeer {
 }
 
 /**
- * Walks until the `KAD_K` closest peers have replied. Returns these, nearest first. A consumer that has enough breaks
+ * Walks until the closest peers (`wanted`) have replied. Returns these, nearest first. A consumer that has enough breaks
  * out of the loop, which cancels the requests.
  *
  * A peer that has not replied after `SLOW_KAD_PEER_MS` no longer counts against the `KAD_ALPHA` parallel requests, so
@@ -47,7 +49,7 @@ export interface ClosestPeer {
  */
 export async function* walk<Reply extends { closer: readonly KadPeer[] }>(
   target: Uint8Array,
-  { start, ask, sleep, signal }: WalkOptions<Reply>
+  { start, ask, sleep, signal, wanted = KAD_K }: WalkOptions<Reply>
 ): AsyncGenerator<{ from: KadPeer; reply: Reply }, ClosestPeer[], void> {
   const left = new AbortController()
   const running = AbortSignal.any([signal, left.signal])
@@ -98,14 +100,14 @@ export async function* walk<Reply extends { closer: readonly KadPeer[] }>(
   try {
     for (;;) {
       signal.throwIfAborted()
-      const closest = steps.slice(0, KAD_K)
+      const closest = steps.slice(0, wanted)
       for (const step of closest) {
         if (fast >= KAD_ALPHA || asked >= MAX_WALK_REQUESTS) break
         if (step.state === 'new') request(step)
       }
       for (let next = replies.shift(); next !== undefined; next = replies.shift()) yield next
-      const waits = steps.slice(0, KAD_K).some(({ state }) => state === 'asked')
-      const canAsk = asked < MAX_WALK_REQUESTS && steps.slice(0, KAD_K).some(({ state }) => state === 'new')
+      const waits = steps.slice(0, wanted).some(({ state }) => state === 'asked')
+      const canAsk = asked < MAX_WALK_REQUESTS && steps.slice(0, wanted).some(({ state }) => state === 'new')
       if (!waits && !canAsk) break
       if (waits || fast >= KAD_ALPHA) await raceSignal(changed.promise, signal)
       changed = Promise.withResolvers()
@@ -115,6 +117,6 @@ export async function* walk<Reply extends { closer: readonly KadPeer[] }>(
   }
   return steps
     .filter(({ state }) => state === 'replied')
-    .slice(0, KAD_K)
+    .slice(0, wanted)
     .map(({ peer, distance }) => ({ peer, distance }))
 }

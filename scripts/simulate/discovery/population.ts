@@ -8,7 +8,7 @@
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { KAD_K, kadId, type ClosestPeer, type KadPeer, type Topic } from '@potluck/protocol'
+import { KAD_K, kadId, type KadPeer, type Topic } from '@potluck/protocol'
 import * as Digest from 'multiformats/hashes/digest'
 
 import type { Clock } from '../clock.ts'
@@ -29,7 +29,6 @@ const STALE_MS = 30 * 60 * 1000
 /** Bits of an id that the simulation uses: as many as a number can hold. */
 const BITS = 52
 const HALF = 2 ** 26
-const NO_DISTANCE = new Uint8Array()
 
 export interface ShortPeer extends KadPeer {
   simulated: SimulatedPeer
@@ -52,7 +51,6 @@ export class SimulatedPeer {
   #kad: KadPeer | undefined
   /** The same without addresses, for publishers that skip the walk. */
   readonly kadShort: ShortPeer
-  readonly closestShort: ClosestPeer
 
   constructor(index: number, kind: Kind, topics: readonly Topic[], bornAt: number, random: Random) {
     this.index = index
@@ -67,15 +65,8 @@ export class SimulatedPeer {
     peerId.equals = (other) => other === peerId
     this.position = positionOf(kadId(peerId))
     this.kadShort = { peerId: this.peerId, addresses: [], simulated: this }
-    this.closestShort = { peer: this.kadShort, distance: NO_DISTANCE }
     const part = (): number => random.integer(254) + 1
     this.#address = `/ip4/${11 + random.integer(80)}.${part()}.${part()}.${part()}/tcp/4001`
-  }
-
-  /** The first bytes of the XOR distance to a key. */
-  distanceTo(target: Uint8Array): Uint8Array {
-    const bytes = distance(this.position, positionOf(target))
-    return Uint8Array.from({ length: 6 }, (_, index) => Math.floor(bytes / 2 ** (BITS - 8 * (index + 1))) % 256)
   }
 
   get alive(): boolean {

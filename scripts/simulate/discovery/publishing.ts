@@ -3,8 +3,9 @@
  * (`KeepTopics`), and each message takes its time. The others learn the closest servers of a key at once, because
  * 100,000 walking publishers would take hours. Their messages are the same, except for those on the way to the key.
  */
-import { kadTarget, PROVIDER_SAMPLE, sample, type ClosestPeer } from '@potluck/protocol'
+import { kadId, kadTarget, PROVIDER_SAMPLE, sample, type ClosestPeer } from '@potluck/protocol'
 import type { CID } from 'multiformats/cid'
+import { xor } from 'uint8arrays/xor'
 
 import { KeepTopics } from '../../../node/advertise/keep-topics.ts'
 import { RENEW_RECORDS_MS } from '../../../node/advertise/limits.ts'
@@ -99,13 +100,18 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
   const invented = population.inventedPeers(1).flatMap((one) => Array<SimulatedPeer>(PROVIDER_SAMPLE).fill(one))
   const network: TopicNetwork = {
     servers: async () => [peer.kadShort],
-    ask: async (one, { key }) => {
+    ask: async (one, { request, key }) => {
       const server = (one as ShortPeer).simulated
+      if (!server.alive) throw new Error('the peer is dead')
       if (measured()) server.requests++
+      if (request === 'find_node') {
+        return { closer: population.closest(kadTarget(key)).map(({ kadShort }) => kadShort), providers: [] }
+      }
       const providers = server.kind === 'lying' ? invented : storers.newest(server, recordKey(key.multihash.bytes))
       return { closer: [], providers: providers.map(({ kadShort }) => kadShort) }
     },
     add: async (one, key) => {
+      if (!(one as ShortPeer).simulated.alive) throw new Error('the peer is dead')
       if (key !== last.key) last = { key, record: storers.record(peer, recordKey(key.multihash.bytes)) }
       const server = (one as ShortPeer).simulated
       if (measured()) server.requests++
@@ -123,9 +129,10 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
       counts.quickWalks++
       for (const one of closest) one.requests++
     }
-    return closest.map((one, index): ClosestPeer =>
-      index === closest.length - 1 ? { peer: one.kadShort, distance: one.distanceTo(target) } : one.closestShort
-    )
+    return closest.map(({ kadShort, peerId }): ClosestPeer => ({
+      peer: kadShort,
+      distance: xor(kadId(peerId), target)
+    }))
   }
   const publisher = new TopicPublisher(peer.peerId, network, findClosest)
   counts.publishers.set(peer.index, publisher)

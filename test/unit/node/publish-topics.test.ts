@@ -21,6 +21,7 @@ import { xor } from 'uint8arrays/xor'
 import { describe, expect, test, vi } from 'vitest'
 
 import { KeepTopics } from '../../../node/advertise/keep-topics.ts'
+import { RECORD_STORERS } from '../../../node/advertise/limits.ts'
 import { TopicPublisher, type TopicNetwork, type TopicResult } from '../../../node/advertise/publish-topics.ts'
 import { ProviderStore } from '../../../node/dht/provider-store.ts'
 import { seeded } from '../../seeded.ts'
@@ -38,7 +39,7 @@ class Servers {
   clock = 1_000_000
   readonly random = seeded(3)
   readonly stores = new Map<string, ProviderStore>()
-  readonly messages = { asked: 0, added: [] as string[] }
+  readonly messages = { asked: 0, walked: 0, added: [] as string[] }
   readonly #peers: { peer: KadPeer; id: Uint8Array }[] = []
   readonly #nearest = new Map<string, KadPeer[]>()
 
@@ -56,16 +57,43 @@ class Servers {
     return server
   }
 
+  stop(server: KadPeer): void {
+    this.stores.delete(server.peerId.toString())
+    this.#peers.splice(
+      this.#peers.findIndex(({ peer: one }) => one.peerId.equals(server.peerId)),
+      1
+    )
+    this.#nearest.clear()
+  }
+
+  /** A random server that is alive. */
+  any(): KadPeer {
+    return this.#peers[Math.floor(this.random() * this.#peers.length)]!.peer
+  }
+
+  /** How many of the 20 servers closest to the topic's key have the record of this provider. */
+  holders(topic: Topic, provider: PeerId): KadPeer[] {
+    const cid = shardCid(topic, '')
+    return this.#closest(sha256(cid.multihash.bytes)).filter((server) =>
+      this.#store(server)
+        .sample(cid.toString(), 1_000)
+        .some(({ peerId }) => peerId.equals(provider))
+    )
+  }
+
   network(self: PeerId): TopicNetwork {
     return {
       servers: async () => this.#peers.slice(0, 3).map((one) => one.peer),
       ask: async (server, { request, key }) => {
         this.messages.asked++
+        if (request === 'find_node') this.messages.walked++
+        if (!this.stores.has(server.peerId.toString())) throw new Error('the server is dead')
         const closer = this.#closest(sha256(key.multihash.bytes))
         const providers = request === 'find_node' ? [] : this.#store(server).sample(key.toString(), PROVIDER_SAMPLE)
         return { closer, providers: providers.map(({ peerId }) => ({ peerId, addresses: [ADDRESS] })) }
       },
       add: async (server, key) => {
+        if (!this.stores.has(server.peerId.toString())) throw new Error('the server is dead')
         this.messages.added.push(server.peerId.toString())
         this.#store(server).add(key.toString(), self, [ADDRESS.bytes], undefined)
       },
@@ -165,11 +193,13 @@ describe('nodes that publish the same topic', () => {
 })
 
 describe('a publisher', () => {
-  test('stores a rare topic at one key, at the 20 closest servers', async () => {
+  test('stores a rare topic at one key, at the 10 closest servers', async () => {
     const servers = new Servers(60)
     const publisher = new TopicPublisher(peer('self'), servers.network(peer('self')))
-    expect(await publisher.publish([NODES, { kind: 'name', name: 'rare' }], never)).toEqual({ storers: KAD_K })
-    expect(servers.messages.added).toHaveLength(2 * KAD_K)
+    expect(await publisher.publish([NODES, { kind: 'name', name: 'rare' }], never)).toEqual({
+      storers: RECORD_STORERS
+    })
+    expect(servers.messages.added).toHaveLength(2 * RECORD_STORERS)
     expect(publisher.depthOf({ kind: 'name', name: 'rare' })).toBe(0)
   })
 
@@ -183,6 +213,93 @@ describe('a publisher', () => {
     expect(servers.messages.added).toHaveLength(close)
     expect(close).toBeGreaterThan(5)
     expect(close).toBeLessThan(60)
+  })
+
+  test('renews at the servers that have its record, without a walk, and walks every fourth time', async () => {
+    const servers = new Servers(60)
+    const publisher = new TopicPublisher(peer('self'), servers.network(peer('self')))
+    await publisher.publish([NODES], never)
+    const holders = servers.messages.added.toSorted()
+    for (let renewal = 1; renewal <= 8; renewal++) {
+      Object.assign(servers.messages, { asked: 0, walked: 0, added: [] })
+      servers.clock += PROVIDER_TTL_MS / 2
+      expect(await publisher.publish([NODES], never)).toEqual({ storers: RECORD_STORERS })
+      expect(servers.messages.added.toSorted()).toEqual(holders)
+      if (renewal % 4 === 0) expect(servers.messages.walked).toBeGreaterThanOrEqual(RECORD_STORERS)
+      else expect(servers.messages).toMatchObject({ asked: 2, walked: 0 })
+    }
+  })
+
+  test('replaces dead servers without a walk, and walks at once when most are dead', async () => {
+    const servers = new Servers(60)
+    const publisher = new TopicPublisher(peer('self'), servers.network(peer('self')))
+    await publisher.publish([NODES], never)
+    for (const dead of servers.holders(NODES, peer('self')).slice(0, 3)) servers.stop(dead)
+    Object.assign(servers.messages, { walked: 0 })
+    expect(await publisher.publish([NODES], never)).toEqual({ storers: RECORD_STORERS })
+    expect(servers.messages.walked).toBe(2)
+    expect(servers.holders(NODES, peer('self'))).toHaveLength(RECORD_STORERS)
+
+    for (const dead of servers.holders(NODES, peer('self'))) servers.stop(dead)
+    expect(await publisher.publish([NODES], never)).toEqual({ storers: RECORD_STORERS })
+    expect(servers.holders(NODES, peer('self'))).toHaveLength(RECORD_STORERS)
+  })
+
+  test('keeps its record at the closest servers for 72 hours, although a server lives for four hours', async () => {
+    const servers = new Servers(100)
+    const publisher = new TopicPublisher(peer('self'), servers.network(peer('self')))
+    await publisher.publish([NODES], never)
+    let [fewest, started] = [KAD_K, 0]
+    for (let minutes = 0; minutes < 72 * 60; minutes += 6) {
+      servers.clock += 6 * 60_000
+      for (let index = 0; index < 100; index++) {
+        if (servers.random() > 0.1 / 4) continue
+        servers.stop(servers.any())
+        servers.start(`joined ${started++}`)
+      }
+      if (minutes % 54 === 0) await publisher.publish([NODES], never)
+      fewest = Math.min(fewest, servers.holders(NODES, peer('self')).length)
+    }
+    expect(started).toBeGreaterThan(1_500)
+    expect(fewest).toBeGreaterThanOrEqual(3)
+  })
+
+  test('does not let one dishonest server replace the living ones, or choose the depth', async () => {
+    const servers = new Servers(60)
+    const honest = servers.network(peer('self'))
+    let invented = 0
+    let liar: KadPeer | undefined
+    const network: TopicNetwork = {
+      ...honest,
+      ask: async (server, request, signal) => {
+        const reply = await honest.ask(server, request, signal)
+        if (server !== liar) return reply
+        const many = Array.from({ length: KAD_K }, () => ({ peerId: peer(`invented ${invented++}`), addresses: [] }))
+        return { closer: many, providers: [...many, ...many, ...many] }
+      }
+    }
+    const publisher = new TopicPublisher(peer('self'), network)
+    await publisher.publish([NODES], never)
+    ;[liar] = servers.holders(NODES, peer('self'))
+    for (let renewal = 0; renewal < 12; renewal++) {
+      servers.clock += PROVIDER_TTL_MS / 2
+      await publisher.publish([NODES], never)
+      expect(publisher.depthOf(NODES)).toBe(0)
+      expect(servers.holders(NODES, peer('self')).length).toBeGreaterThanOrEqual(RECORD_STORERS - 1)
+    }
+  })
+
+  test('ends its search for the depth of a topic at the first shard of a usual size', async () => {
+    const servers = new Servers(400)
+    for (let index = 0; index < 30; index++) {
+      const name = peer(`node ${index}`)
+      await new TopicPublisher(name, servers.network(name)).publish([NODES], never)
+    }
+    const late = peer('late')
+    Object.assign(servers.messages, { asked: 0 })
+    await new TopicPublisher(late, servers.network(late)).publish([NODES], never)
+    // One walk and one count.
+    expect(servers.messages.asked).toBeLessThan(30)
   })
 
   test('says why nobody can find the node', async () => {
@@ -255,7 +372,7 @@ describe('the loop', () => {
     expect(results).toEqual([])
     keep.gained(servers.start('server 0'))
     await pass(1_000)
-    expect(results).toEqual([{ storers: KAD_K }])
+    expect(results).toEqual([{ storers: RECORD_STORERS }])
     for (let step = 0; step < 72 * 4; step++) {
       await pass(15 * 60_000)
       expect(servers.found(NODES, '')).toEqual([peer('self').toString()])

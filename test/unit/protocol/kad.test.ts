@@ -176,6 +176,19 @@ describe('shards', () => {
     expect(randomShards(0, 3, Math.random)).toEqual([''])
   })
 
+  test('every node publishes at an even depth, which clients try', () => {
+    for (let depth = 0; depth <= 16; depth++) {
+      for (let population = 1; population <= SPLIT_AT; population++) {
+        const published = publishedDepths(depth, population)
+        expect(published[0]).toBe(depth)
+        expect(published.some((one) => one % 2 === 0 && one <= 16)).toBe(true)
+      }
+    }
+    expect(publishedDepths(0, 30)).toEqual([0])
+    expect(publishedDepths(2, 40)).toEqual([2, 3])
+    expect(publishedDepths(2, 14)).toEqual([2, 1])
+  })
+
   test.each([10, 100, 1_000, 10_000, 100_000])(
     'with %d nodes the depth settles, a client finds it, and a shard fits into a few replies',
     (nodes) => {
