@@ -12,7 +12,8 @@ import {
   shardCid,
   shardOf,
   type KadPeer,
-  type Topic
+  type Topic,
+  RECORD_STORERS
 } from '@potluck/protocol'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { create as createMultihash } from 'multiformats/hashes/digest'
@@ -21,7 +22,6 @@ import { xor } from 'uint8arrays/xor'
 import { describe, expect, test, vi } from 'vitest'
 
 import { KeepTopics } from '../../../node/advertise/keep-topics.ts'
-import { RECORD_STORERS } from '../../../node/advertise/limits.ts'
 import { TopicPublisher, type TopicNetwork, type TopicResult } from '../../../node/advertise/publish-topics.ts'
 import { ProviderStore } from '../../../node/dht/provider-store.ts'
 import { seeded } from '../../seeded.ts'
