@@ -43,6 +43,11 @@ export const MAX_WALK_REQUESTS: number = 100
  * records. 64 records are about 8 KiB.
  */
 export const PROVIDER_SAMPLE: number = 64
+/**
+ * Servers closest to a key that store the record. A server lives for four hours in the mean, so that two of ten are gone
+ * at the next renewal. A client's walk ends with the 20 closest servers, so it meets these ten even if others joined.
+ */
+export const RECORD_STORERS: number = 10
 /** The lifetime of a provider record. Nodes publish again after half of it. */
 export const PROVIDER_TTL_MS: number = 2 * 60 * 60 * 1000
 /** Addresses of a peer in a DHT message. More than any honest peer has: two ports, two families, some relays. */

@@ -147,8 +147,8 @@ export const RELAY_CUT_SHARE: number = 1 / 4
 /** A burst of tokens that the relay counted and did not send on. */
 export const RELAY_CUT_BYTES: number = 16 * 1024
 /**
- * An attempt with fewer tokens than this counts as failed when it ends at a relay's limit. Otherwise a relay with a
- * limit of a few tokens could delay an answer for ever.
+ * If an attempt ends at a relay's limit with fewer tokens than this, the node failed (`stream_cut`). Otherwise a relay with a
+ * limit of a few tokens could delay an answer for ever, and a node behind its own relay could fail without blame.
  */
 export const RELAY_LEAST_TOKENS: number = 8
 

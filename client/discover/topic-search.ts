@@ -8,6 +8,7 @@ import {
   kadTarget,
   nextDepth,
   randomShards,
+  RECORD_STORERS,
   shardCid,
   SPLIT_AT,
   topicText,
@@ -40,7 +41,7 @@ export interface SearchOptions {
 
 interface Shard {
   /**
-   * The nodes of the shard: the median over its closest servers of the providers that each named. So a few servers that
+   * The nodes of the shard: the median over its storers of the providers that each named. So a few servers that
    * invent providers cannot make an empty depth look used.
    */
   population: number
@@ -112,7 +113,8 @@ export class TopicSearch {
       const step = await steps.next()
       if (step.done === true) {
         const closest = step.value
-        return { population: median(closest.map(({ peer }) => counts.get(peer.peerId.toString()) ?? 0)), closest }
+        const storers = closest.slice(0, RECORD_STORERS)
+        return { population: median(storers.map(({ peer }) => counts.get(peer.peerId.toString()) ?? 0)), closest }
       }
       const { from, reply } = step.value
       counts.set(from.peerId.toString(), reply.providers.length)

@@ -3,6 +3,7 @@ import type { Connection } from '@libp2p/interface'
 import { PotluckError, type GenerateRequest, type PhaseTimeouts } from '@potluck/protocol'
 
 import type { Clock } from '../base/clock.ts'
+import { RELAY_LEAST_TOKENS } from '../base/constants.ts'
 import { dialable } from '../discover/known-node.ts'
 import { stallAfterMs } from '../reputation/index.ts'
 import type { AttemptKind, AttemptRecord, RankedCandidate, Selector, Workload } from '../select/index.ts'
@@ -65,8 +66,10 @@ export class Attempt {
       this.#note(value)
       return value
     } catch (error) {
-      if (error instanceof PotluckError) this.record.failed(error)
-      throw error
+      if (!(error instanceof PotluckError)) throw error
+      const failure = this.#failure(error)
+      this.record.failed(failure)
+      throw failure
     }
   }
 
@@ -100,6 +103,16 @@ export class Attempt {
     this.record.failed({ code: 'aborted', retryAfterMs: undefined })
     this.#cancelled.abort(CANCELLED)
     await this.#events.return()
+  }
+
+  /**
+   * A relay whose limits let almost nothing pass is of no use for an answer. Without this rule, a node behind its own
+   * relay could cut every answer without blame.
+   */
+  #failure(error: PotluckError): PotluckError {
+    if (error.code !== 'relay_limit' || this.tokens >= RELAY_LEAST_TOKENS) return error
+    const { peer } = this.candidate
+    return new PotluckError('stream_cut', `${error.message}, and it carried almost nothing`, { cause: error, peer })
   }
 
   #note(event: AttemptEvent): void {

@@ -11,7 +11,6 @@
 import type { PeerId } from '@libp2p/interface'
 import { PotluckError, type AnswerRecord } from '@potluck/protocol'
 
-import { RELAY_LEAST_TOKENS } from '../base/constants.ts'
 import { log } from '../base/log.ts'
 import type { Ask } from '../base/request.ts'
 import { CandidatePool, type PoolContext } from '../select/index.ts'
@@ -48,7 +47,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
   const failed = (attempt: Attempt, error: PotluckError): void => {
     answer.failed(error)
     // The node did not fail, so it can continue over another connection.
-    if (error.code === 'relay_limit' && attempt.tokens >= RELAY_LEAST_TOKENS) pool.allow(attempt.candidate.peer)
+    if (error.code === 'relay_limit') pool.allow(attempt.candidate.peer)
     else pool.failed(error)
     log.generate('…%s failed with %s', attempt.candidate.peer.slice(-8), error.code)
   }

@@ -1,11 +1,6 @@
 /** Limits of the publication of cards and provider records, with their reasons. Times are in milliseconds. */
 import { PROVIDER_TTL_MS } from '@potluck/protocol'
 
-/**
- * Servers closest to a key that store the record. A server lives for four hours in the mean, so that two of ten are gone
- * at the next renewal. A client's walk ends with the 20 closest servers, so it meets these ten even if others joined.
- */
-export const RECORD_STORERS = 10
 /** Storers that a node asks at most for the number of nodes in a shard. Up to three of them can be silent. */
 export const ASKED_TO_COUNT = 5
 /** Renewals at the remembered storers before the next walk. Newer servers can be closer to the key. */

@@ -13,6 +13,7 @@ import {
   MERGE_AT,
   nextDepth,
   publishedDepths,
+  RECORD_STORERS,
   sample,
   shardCid,
   shardOf,
@@ -35,7 +36,6 @@ import {
   ASKED_TO_COUNT,
   DEPTH_STEPS,
   PARALLEL_TOPICS,
-  RECORD_STORERS,
   RENEWALS_WITHOUT_WALK,
   RENEWED_SHARE,
   SEARCH_DEPTH_SHARE

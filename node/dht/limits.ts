@@ -16,8 +16,8 @@ export interface ProviderLimits {
 
 export const PROVIDER_LIMITS: ProviderLimits = {
   /**
-   * A node publishes about 6 records, each at 20 peers. A network of 50,000 nodes, of which 5,000 are DHT servers,
-   * needs 1,200 records at each server. A young network with a single relay can have 5,000 nodes.
+   * A node publishes about 5 records, each at 10 peers. A network of 50,000 nodes, of which 5,000 are DHT servers,
+   * needs 500 records at each server. A young network with a single relay can have 5,000 nodes.
    */
   records: 32_768,
   /** A record with four addresses has about 300 bytes. An attacker can send records of 4 KiB. */
@@ -29,7 +29,7 @@ export const PROVIDER_LIMITS: ProviderLimits = {
   /**
    * A person with one /24 or /48 can create any number of peers. With 16 records such a person has at most 16 of the 64
    * places in a reply, and cannot make the nodes split a shard. A household has fewer nodes. A data center can have
-   * more: each of its nodes is then in the records of some of the 20 storers.
+   * more: each of its nodes is then in the records of some of the 10 storers.
    */
   perSubnet: 16
 }
