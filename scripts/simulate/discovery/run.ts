@@ -7,6 +7,7 @@ import {
   KAD_K,
   kadId,
   kadTarget,
+  RECORD_STORERS,
   sample,
   MAX_CARD_OTHERS,
   shardCid,
@@ -15,7 +16,7 @@ import {
   type Topic
 } from '@potluck/protocol'
 
-import { RECORD_STORERS, RENEW_RECORDS_MS, RENEWALS_WITHOUT_WALK } from '../../../node/advertise/limits.ts'
+import { RENEW_RECORDS_MS, RENEWALS_WITHOUT_WALK } from '../../../node/advertise/limits.ts'
 import { SELF_QUERY_MS, TABLE_REFRESH_MS } from '../../../node/dht/limits.ts'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
 import { Clock } from '../clock.ts'
