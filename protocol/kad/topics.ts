@@ -49,7 +49,7 @@ export function kadTarget(key: CID): Uint8Array {
   return sha256(key.multihash.bytes)
 }
 
-/** The Kademlia id of a peer: the SHA-256 of its multihash. */
+/** The Kademlia id of a peer: the SHA-256 of its multihash. The caller must not change the bytes. */
 export function kadId(peerId: PeerId): Uint8Array {
   const known = KAD_IDS.get(peerId)
   if (known !== undefined) return known

@@ -26,7 +26,7 @@ const SERVERS = 60
 export type PublicationKind = 'first' | 'walk' | 'renewal'
 
 export interface Publishing {
-  /** Of the publishers that walk, from `costsFrom` on. */
+  /** What publications cost the publishers that walk, from `costsFrom` on (milliseconds of virtual time). */
   costs: { kind: PublicationKind; bytes: number }[]
   costsFrom: number
   /** All walks and the requests in them, of the publishers that walk. */

@@ -30,6 +30,8 @@ import { Caller, Transport } from './transport.ts'
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const GROWTH_MS = 10 * MINUTE_MS
+/** By then every node has published twice, so the depths have settled. */
+const COSTS_FROM_MS = 75 * MINUTE_MS
 const MEASURE_FROM_MS = 130 * MINUTE_MS
 const MEASURED_MS = 20 * MINUTE_MS
 /** A tenth of the nodes. */
@@ -95,7 +97,7 @@ export interface Measured {
 export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): Promise<Measured> {
   const clock = new Clock()
   const random = new Random(seed)
-  const publishing = newPublishing(GROWTH_MS)
+  const publishing = newPublishing(COSTS_FROM_MS)
   let walking = 0
   const walkers = new Set<SimulatedPeer>()
   const population: Population = new Population(clock, random, (peer) => {
