@@ -63,7 +63,7 @@ async function main(): Promise<number> {
       break
     case 'discovery': {
       const sizes = values.nodes.split(',').map((size) => number('--nodes', size, 50, 100_000))
-      figures = await discovery({ sizes, seeds, clients: 100 }, note)
+      figures = await discovery({ sizes, seeds, clients: 60 }, note)
       break
     }
     default:

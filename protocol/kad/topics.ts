@@ -51,8 +51,15 @@ export function kadTarget(key: CID): Uint8Array {
 
 /** The Kademlia id of a peer: the SHA-256 of its multihash. */
 export function kadId(peerId: PeerId): Uint8Array {
-  return sha256(peerId.toMultihash().bytes)
+  const known = KAD_IDS.get(peerId)
+  if (known !== undefined) return known
+  const id = sha256(peerId.toMultihash().bytes)
+  KAD_IDS.set(peerId, id)
+  return id
 }
+
+/** A walk and a publisher compare the same peers several times, and a hash takes some microseconds. */
+const KAD_IDS = new WeakMap<PeerId, Uint8Array>()
 
 /** The shard in which a node publishes: the first bits of its Kademlia id. */
 export function shardOf(peerId: PeerId, depth: number): string {

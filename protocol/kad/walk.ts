@@ -66,9 +66,9 @@ export async function* walk<Reply extends { closer: readonly KadPeer[] }>(
       const id = peer.peerId.toString()
       if (seen.has(id)) continue
       seen.add(id)
-      steps.push({ peer, distance: xor(kadId(peer.peerId), target), state: 'new' })
+      const distance = xor(kadId(peer.peerId), target)
+      steps.splice(firstFarther(steps, distance), 0, { peer, distance, state: 'new' })
     }
-    steps.sort((a, b) => xorCompare(a.distance, b.distance))
   }
   const request = (step: Step): void => {
     step.state = 'asked'
@@ -119,4 +119,16 @@ export async function* walk<Reply extends { closer: readonly KadPeer[] }>(
     .filter(({ state }) => state === 'replied')
     .slice(0, wanted)
     .map(({ peer, distance }) => ({ peer, distance }))
+}
+
+/** Steps are in the order of their distances. */
+function firstFarther(steps: readonly Step[], distance: Uint8Array): number {
+  let low = 0
+  let high = steps.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (xorCompare(steps[middle]!.distance, distance) <= 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }

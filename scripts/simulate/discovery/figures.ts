@@ -40,16 +40,20 @@ function figuresOf(nodes: number, runs: readonly Measured[]): Figure[] {
     figures.push({ case: `${nodes} nodes`, metric: name, unit, values, n: n ?? nodes * runs.length, ...shown })
   }
   for (const [name, unit, of] of [
-    ['records', '', ({ records }: Storer) => records],
-    ['bytes', 'B', ({ bytes }: Storer) => bytes]
+    ['records', '', ({ records }: Store) => records],
+    ['bytes', 'B', ({ bytes }: Store) => bytes]
   ] as const) {
-    figure(`${name}_per_storer_p50`, unit, ({ storers }) => quantile(storers.map(of), 0.5))
-    figure(`${name}_per_storer_p99`, unit, ({ storers }) => quantile(storers.map(of), 0.99))
-    figure(`${name}_per_storer_max`, unit, ({ storers }) => Math.max(...storers.map(of)))
+    for (const [suffix, q] of [
+      ['p50', 0.5],
+      ['p99', 0.99],
+      ['max', 1]
+    ] as const) {
+      const n = runs.reduce((sum, { stores }) => sum + stores.length, 0)
+      figure(`${name}_per_storer_${suffix}`, unit, ({ stores }) => quantile(stores.map(of), q), { n })
+    }
   }
-  const rates = ({ storers }: Measured): number[] => storers.map(({ requestsPerSecond }) => requestsPerSecond)
-  figure('busiest_storer', 'requests/s', (run) => Math.max(...rates(run)))
-  const ratio = (run: Measured): number => Math.max(...rates(run)) / quantile(rates(run), 0.5)
+  figure('busiest_storer', 'requests/s', ({ rates }) => quantile(rates, 1))
+  const ratio = ({ rates }: Measured): number => quantile(rates, 1) / quantile(rates, 0.5)
   figure('busiest_storer / median', 'ratio', ratio, { target: { most: 20 } })
   figure('depth_of_nodes', 'levels', ({ depth }) => depth)
   figure('walk_requests', '', ({ walk }) => walk.requests)
@@ -73,4 +77,4 @@ function figuresOf(nodes: number, runs: readonly Measured[]): Figure[] {
   return figures
 }
 
-type Storer = Measured['storers'][number]
+type Store = Measured['stores'][number]

@@ -23,7 +23,7 @@ import type { Random } from '../random.ts'
  */
 export type Kind = 'honest' | 'silent' | 'lying' | 'relay' | 'invented'
 
-const MEAN_LIFETIME_MS = 4 * 60 * 60 * 1000
+export const MEAN_LIFETIME_MS: number = 4 * 60 * 60 * 1000
 /** How long routing tables contain a dead peer: until their owner uses the entry. Some 11 % of all entries are dead. */
 const STALE_MS = 30 * 60 * 1000
 /** Bits of an id that the simulation uses: as many as a number can hold. */
@@ -43,8 +43,7 @@ export class SimulatedPeer {
   diedAt: number
   /** The first bits of the Kademlia id. */
   readonly position: number
-  /** Provider records that the peer received: their indices, oldest first. */
-  inbox: number[] = []
+  readonly kadId: Uint8Array
   /** Requests in the measured time. */
   requests = 0
   readonly #address: string
@@ -61,9 +60,9 @@ export class SimulatedPeer {
     const bytes = Uint8Array.from({ length: 32 }, () => random.integer(256))
     this.peerId = peerIdFromMultihash(Digest.create(0x12, bytes))
     // libp2p's comparison of bytes would take a third of the whole simulation.
-    const { peerId } = this
-    peerId.equals = (other) => other === peerId
-    this.position = positionOf(kadId(peerId))
+    this.peerId.equals = isSame
+    this.kadId = kadId(this.peerId)
+    this.position = positionOf(this.kadId)
     this.kadShort = { peerId: this.peerId, addresses: [], simulated: this }
     const part = (): number => random.integer(254) + 1
     this.#address = `/ip4/${11 + random.integer(80)}.${part()}.${part()}.${part()}/tcp/4001`
@@ -86,6 +85,10 @@ export class SimulatedPeer {
   get address(): Multiaddr {
     return this.kad.addresses[0]!
   }
+}
+
+function isSame(this: PeerId, other?: unknown): boolean {
+  return other === this
 }
 
 /** Peers in the order of their ids. */
@@ -184,7 +187,6 @@ export class Population {
     if (kind === 'relay') return
     this.clock.after(this.random.exponential(MEAN_LIFETIME_MS), () => {
       peer.diedAt = this.clock.now()
-      peer.inbox = []
       this.clock.after(STALE_MS, () => this.#known.delete(peer))
       this.join({ kind, topics })
     })
@@ -208,8 +210,8 @@ export class Population {
   }
 
   /** The servers to which a record with this key belongs: those that reply, nearest first. */
-  closest(target: Uint8Array): SimulatedPeer[] {
-    return this.#known.closest(positionOf(target), KAD_K, ({ replies }) => replies)
+  closest(target: Uint8Array, count: number = KAD_K): SimulatedPeer[] {
+    return this.#known.closest(positionOf(target), count, ({ replies }) => replies)
   }
 
   /** What a peer replies when it is asked for servers near a key. */

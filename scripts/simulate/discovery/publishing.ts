@@ -3,43 +3,52 @@
  * (`KeepTopics`), and each message takes its time. The others learn the closest servers of a key at once, because
  * 100,000 walking publishers would take hours. Their messages are the same, except for those on the way to the key.
  */
-import { kadId, kadTarget, PROVIDER_SAMPLE, sample, type ClosestPeer } from '@potluck/protocol'
+import { kadTarget, PROVIDER_SAMPLE, sample, type ClosestPeer } from '@potluck/protocol'
 import type { CID } from 'multiformats/cid'
 import { xor } from 'uint8arrays/xor'
 
 import { KeepTopics } from '../../../node/advertise/keep-topics.ts'
-import { RENEW_RECORDS_MS } from '../../../node/advertise/limits.ts'
+import { ASKED_FOR_SERVERS, RECORD_STORERS, RENEW_RECORDS_MS } from '../../../node/advertise/limits.ts'
 import { TopicPublisher, type FindClosest, type TopicNetwork } from '../../../node/advertise/publish-topics.ts'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
 import type { ShortPeer, SimulatedPeer } from './population.ts'
 import { Caller, type Transport } from './transport.ts'
 
 const NEVER = new AbortController().signal
+/** Made once, because a stack trace takes longer than the rest of a message. */
+const DEAD = new Error('the peer is dead')
 const RETRY_MS = 60_000
 /** Servers of its routing table that a node names to the publisher. */
 const SERVERS = 60
 
+/** The first one of a node, a later one that walked, or one at the remembered storers. */
+export type PublicationKind = 'first' | 'walk' | 'renewal'
+
 export interface Publishing {
+  /** Of the publishers that walk, from `costsFrom` on. */
+  costs: { kind: PublicationKind; bytes: number }[]
+  costsFrom: number
   /** All walks and the requests in them, of the publishers that walk. */
   walks: number
   walkRequests: number
   publications: number
   failures: number
-  /** The publishers that walk. */
-  callers: Caller[]
-  /** Publications, walks and other requests of the other publishers in the measured time. */
+  /** Walks of the other publishers in the measured time. */
   quickWalks: number
+  /** What a liar replies to the other publishers. */
+  invented?: ShortPeer[]
   /** By peer index, for living peers. */
   publishers: Map<number, TopicPublisher>
 }
 
-export function newPublishing(): Publishing {
+export function newPublishing(costsFrom: number): Publishing {
   return {
+    costs: [],
+    costsFrom,
     walks: 0,
     walkRequests: 0,
     publications: 0,
     failures: 0,
-    callers: [],
     quickWalks: 0,
     publishers: new Map()
   }
@@ -50,23 +59,20 @@ export function publishWithWalks(transport: Transport, peer: SimulatedPeer, coun
   const { population, storers } = transport
   const { clock, random } = population
   const caller = new Caller(peer)
-  counts.callers.push(caller)
   const left = new AbortController()
-  const walkedKeys = new Set<string>()
+  /** Requests for closer servers in this publication, by key. */
+  const requests = new Map<string, number>()
+  let bytes = 0
   const network: TopicNetwork = {
     servers: async () => sample(population.table(peer), SERVERS, random.next).map(({ kad }) => kad),
     ask: async (server, request, signal) => {
       if (!peer.alive) left.abort(new Error('the node died'))
-      const key = recordKey(request.key.multihash.bytes)
-      if (request.request === 'find_node') {
-        counts.walkRequests++
-        if (!walkedKeys.has(key)) counts.walks++
-        walkedKeys.add(key)
-      }
+      const key = keyText(request.key)
+      if (request.request === 'find_node') requests.set(key, (requests.get(key) ?? 0) + 1)
       return await transport.ask(caller, server, request, signal)
     },
     add: async (server, key, signal) => {
-      const record = storers.record(peer, recordKey(key.multihash.bytes))
+      const record = storers.record(peer, keyText(key))
       await transport.add(caller, server, key, record, signal)
     },
     keep: () => undefined,
@@ -74,6 +80,7 @@ export function publishWithWalks(transport: Transport, peer: SimulatedPeer, coun
     sleep: async (ms, signal) => await clock.sleep(Math.max(1, ms), signal),
     random: random.next
   }
+  let isFirst = true
   const publisher = new TopicPublisher(peer.peerId, network)
   counts.publishers.set(peer.index, publisher)
   const keeper = new KeepTopics({
@@ -82,7 +89,15 @@ export function publishWithWalks(transport: Transport, peer: SimulatedPeer, coun
     topics: () => peer.topics,
     now: clock.now,
     onResult: ({ failure }) => {
-      walkedKeys.clear()
+      // A renewal asks two storers for servers that can take the place of dead ones.
+      const walks = [...requests.values()].filter((count) => count > ASKED_FOR_SERVERS)
+      counts.walks += walks.length
+      counts.walkRequests += walks.reduce((sum, count) => sum + count, 0)
+      requests.clear()
+      const kind = isFirst ? 'first' : walks.length > 0 ? 'walk' : 'renewal'
+      if (clock.now() >= counts.costsFrom) counts.costs.push({ kind, bytes: caller.bytes - bytes })
+      bytes = caller.bytes
+      isFirst = failure !== undefined && isFirst
       counts.publications++
       if (failure !== undefined) counts.failures++
       if (!peer.alive) left.abort(new Error('the node died'))
@@ -97,47 +112,50 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
   const { population, storers } = transport
   const { clock, random } = population
   const measured = (): boolean => clock.now() >= transport.measureFrom
-  const invented = population.inventedPeers(1).flatMap((one) => Array<SimulatedPeer>(PROVIDER_SAMPLE).fill(one))
+  const [inventedPeer] = population.inventedPeers(1)
+  counts.invented ??= Array<ShortPeer>(PROVIDER_SAMPLE).fill(inventedPeer!.kadShort)
+  const { invented } = counts
   const network: TopicNetwork = {
     servers: async () => [peer.kadShort],
     ask: async (one, { request, key }) => {
       const server = (one as ShortPeer).simulated
-      if (!server.alive) throw new Error('the peer is dead')
+      if (!server.alive) throw DEAD
       if (measured()) server.requests++
       if (request === 'find_node') {
-        return { closer: population.closest(kadTarget(key)).map(({ kadShort }) => kadShort), providers: [] }
+        return {
+          closer: population.closest(kadTarget(key), RECORD_STORERS).map(({ kadShort }) => kadShort),
+          providers: []
+        }
       }
-      const providers = server.kind === 'lying' ? invented : storers.newest(server, recordKey(key.multihash.bytes))
-      return { closer: [], providers: providers.map(({ kadShort }) => kadShort) }
+      const providers = server.kind === 'lying' ? invented : storers.newest(server, keyText(key))
+      return { closer: [], providers }
     },
     add: async (one, key) => {
-      if (!(one as ShortPeer).simulated.alive) throw new Error('the peer is dead')
-      if (key !== last.key) last = { key, record: storers.record(peer, recordKey(key.multihash.bytes)) }
+      if (!(one as ShortPeer).simulated.alive) throw DEAD
       const server = (one as ShortPeer).simulated
       if (measured()) server.requests++
-      storers.add(server, last.record)
+      storers.add(server, storers.record(peer, keyText(key)))
     },
     keep: () => undefined,
     sleep: clock.sleep,
     random: random.next
   }
-  let last: { key: CID | undefined; record: number } = { key: undefined, record: 0 }
   const findClosest: FindClosest = async (key) => {
     const target = kadTarget(key)
-    const closest = population.closest(target)
+    const closest = population.closest(target, RECORD_STORERS)
     if (measured()) {
       counts.quickWalks++
       for (const one of closest) one.requests++
     }
-    return closest.map(({ kadShort, peerId }): ClosestPeer => ({
-      peer: kadShort,
-      distance: xor(kadId(peerId), target)
-    }))
+    return closest.map((one): ClosestPeer => ({ peer: one.kadShort, distance: xor(one.kadId, target) }))
   }
   const publisher = new TopicPublisher(peer.peerId, network, findClosest)
   counts.publishers.set(peer.index, publisher)
   const publish = async (): Promise<void> => {
-    if (!peer.alive) return
+    if (!peer.alive) {
+      counts.publishers.delete(peer.index)
+      return
+    }
     const { failure } = await publisher.publish(peer.topics, NEVER)
     const { shortest, longest } = RENEW_RECORDS_MS
     clock.after(
@@ -146,4 +164,15 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
     )
   }
   void publish()
+}
+
+/** Each key belongs to many messages. */
+const KEY_TEXTS = new WeakMap<CID, string>()
+
+function keyText(key: CID): string {
+  const known = KEY_TEXTS.get(key)
+  if (known !== undefined) return known
+  const text = recordKey(key.multihash.bytes)
+  KEY_TEXTS.set(key, text)
+  return text
 }

@@ -15,13 +15,14 @@ import {
   type Topic
 } from '@potluck/protocol'
 
+import { RECORD_STORERS, RENEW_RECORDS_MS, RENEWALS_WITHOUT_WALK } from '../../../node/advertise/limits.ts'
 import { SELF_QUERY_MS, TABLE_REFRESH_MS } from '../../../node/dht/limits.ts'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
 import { Clock } from '../clock.ts'
 import { Random } from '../random.ts'
 import { SimulatedClient, type LookupResult } from './clients.ts'
-import { Population, type Kind, type Role, type SimulatedPeer } from './population.ts'
-import { newPublishing, publishQuickly, publishWithWalks } from './publishing.ts'
+import { MEAN_LIFETIME_MS, Population, type Kind, type Role, type SimulatedPeer } from './population.ts'
+import { newPublishing, publishQuickly, publishWithWalks, type Publishing } from './publishing.ts'
 import { Storers } from './storers.ts'
 import { Caller, Transport } from './transport.ts'
 
@@ -39,6 +40,8 @@ const INVENTED_SHARE = 0.5
 /** Share of the nodes that serve the popular model. */
 const POPULAR_SHARE = 0.3
 const RARE_NODES = 3
+/** Storers whose stores are filled, chosen at random. */
+const SAMPLED_STORES = 1_000
 /** The other nodes serve models of about this many nodes each. */
 const USUAL_NODES = 30
 /** Pause until a warm client looks again: its cards have expired then. */
@@ -68,8 +71,10 @@ export interface RunOptions {
 export type LookupCase = 'cold auto' | 'cold popular' | 'cold rare' | 'warm auto'
 
 export interface Measured {
-  /** For each living peer. */
-  storers: { records: number; bytes: number; requestsPerSecond: number }[]
+  /** For some living peers. */
+  stores: { records: number; bytes: number }[]
+  /** Requests per second, for each living peer. */
+  rates: number[]
   relayRequestsPerSecond: number
   lookups: Record<LookupCase, LookupResult[]>
   /** Bytes for each node and hour, by purpose. */
@@ -89,7 +94,7 @@ export interface Measured {
 export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): Promise<Measured> {
   const clock = new Clock()
   const random = new Random(seed)
-  const publishing = newPublishing()
+  const publishing = newPublishing(GROWTH_MS)
   let walking = 0
   const walkers = new Set<SimulatedPeer>()
   const population: Population = new Population(clock, random, (peer) => {
@@ -110,7 +115,6 @@ export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): P
   await clock.runUntil(MEASURE_FROM_MS)
 
   transport.measureFrom = clock.now()
-  const before = publishing.callers.map(({ bytes }) => bytes)
   const lookups: Measured['lookups'] = { 'cold auto': [], 'cold popular': [], 'cold rare': [], 'warm auto': [] }
   const relays = population.living().filter(({ kind }) => kind === 'relay')
   for (let client = 0; client < clients; client++) {
@@ -127,15 +131,13 @@ export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): P
   const living = population.living()
   const servers = living.filter(({ kind }) => kind !== 'relay')
   const perWalk = publishing.walkRequests / Math.max(1, publishing.walks)
-  const onTheWay = ((perWalk - KAD_K) * publishing.quickWalks) / living.length
+  const onTheWay = ((perWalk - RECORD_STORERS) * publishing.quickWalks) / living.length
   const clientLoad = loadOfClients(population, lookups, nodes)
   const perSecond = (peer: SimulatedPeer): number =>
     (peer.requests + onTheWay) / (Math.min(MEASURED_MS, clock.now() - peer.bornAt) / 1_000) +
     (clientLoad.near.get(peer) ?? 0) +
     clientLoad.onTheWay
-  const nodesHours = Math.min(WALKING, nodes) * (MEASURED_MS / HOUR_MS)
-  const published =
-    publishing.callers.reduce((sum, { bytes }, index) => sum + bytes - (before[index] ?? 0), 0) / nodesHours
+  const published = bytesOfPublications(publishing)
   const walkBytes = mean(refreshes.map(({ bytes }) => bytes))
   const table = (HOUR_MS / TABLE_REFRESH_MS) * buckets * walkBytes
   const self = (HOUR_MS / SELF_QUERY_MS) * walkBytes
@@ -145,13 +147,13 @@ export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): P
   const depths = honest
     .map(({ index }) => publishing.publishers.get(index)?.depthOf(AUTO))
     .filter((one) => one !== undefined)
+  const storing = servers.filter(({ bornAt, replies }) => replies && clock.now() - bornAt > 10 * MINUTE_MS)
   return {
-    storers: servers
-      .filter(({ bornAt, replies }) => replies && clock.now() - bornAt > 10 * MINUTE_MS)
-      .map((peer) => {
-        const { records, addressBytes } = storers.size(peer)
-        return { records, bytes: addressBytes + records * PEER_ID_BYTES, requestsPerSecond: perSecond(peer) }
-      }),
+    stores: storers.sizes(sample(storing, SAMPLED_STORES, random.next)).map(({ records, addressBytes }) => ({
+      records,
+      bytes: addressBytes + records * PEER_ID_BYTES
+    })),
+    rates: storing.map(perSecond),
     relayRequestsPerSecond: Math.max(...relays.map(perSecond)),
     lookups,
     upkeep: {
@@ -167,6 +169,27 @@ export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): P
     depth: mean(depths),
     publishers: { publications: publishing.publications, failures: publishing.failures }
   }
+}
+
+/**
+ * Bytes that a node's own publications take in an hour. The mean of each kind comes from the walking publishers, and its
+ * rate from the lifetimes and the schedule: the simulated time is too short for the walk that follows three renewals.
+ */
+function bytesOfPublications({ costs }: Publishing): number {
+  const meanOf = (...kinds: string[]): number | undefined => {
+    const some = costs.filter(({ kind }) => kinds.includes(kind))
+    return some.length === 0 ? undefined : mean(some.map(({ bytes }) => bytes))
+  }
+  const first = meanOf('first') ?? 0
+  const walked = meanOf('walk') ?? first
+  // Includes those that had to walk although no walk was due.
+  const renewed = meanOf('renewal', 'walk') ?? 0
+  const survives = Math.exp(-(RENEW_RECORDS_MS.shortest + RENEW_RECORDS_MS.longest) / 2 / MEAN_LIFETIME_MS)
+  const births = HOUR_MS / MEAN_LIFETIME_MS
+  const later = (births * survives) / (1 - survives)
+  const fourth = survives ** (RENEWALS_WITHOUT_WALK + 1)
+  const walks = (births * fourth) / (1 - fourth)
+  return births * first + walks * walked + (later - walks) * renewed
 }
 
 const PEER_ID_BYTES = 38
@@ -234,6 +257,7 @@ function loadOfClients(
   nodes: number
 ): { near: Map<SimulatedPeer, number>; onTheWay: number } {
   const near = new Map<SimulatedPeer, number>()
+  const depthsOfKeys = new Map([AUTO, POPULAR].map((topic) => [topic, depthsByKey(topic, nodes)]))
   let onTheWay = 0
   const perSecond = (nodes * LOOKUPS_PER_CLIENT_HOUR) / 3_600
   const cases = [
@@ -244,7 +268,7 @@ function loadOfClients(
     { topic: POPULAR, results: lookups['warm auto'], share: (1 - COLD_SHARE) * (1 - AUTO_SHARE), depthsOf: AUTO }
   ]
   for (const { topic, results, share, depthsOf = topic } of cases) {
-    const depths = depthsByKey(depthsOf, nodes)
+    const depths = depthsOfKeys.get(depthsOf)!
     const rate = (share * perSecond) / results.length
     const asked = results.flatMap((result) => result.asked)
     onTheWay += (rate * asked.filter((one) => !one.near).length) / nodes
@@ -254,6 +278,10 @@ function loadOfClients(
     )
     for (const [depth, requests] of nearAt) {
       if (depth === undefined) throw new Error('A client asked for a key of an unknown depth.')
+      if (depth > DEEPEST_COUNTED) {
+        onTheWay += (rate * requests.length) / nodes
+        continue
+      }
       const each = (rate * requests.length) / 2 ** depth / KAD_K
       for (const prefix of prefixes(depth)) {
         for (const peer of population.closest(kadTarget(shardCid(topic, prefix)))) {
@@ -264,6 +292,9 @@ function loadOfClients(
   }
   return { near, onTheWay }
 }
+
+/** Requests for deeper shards are spread over all storers: each shard gets a small part of them. */
+const DEEPEST_COUNTED = 12
 
 function depthsByKey(topic: Topic, nodes: number): Map<string, number> {
   // An estimate of the number of servers can be too high.

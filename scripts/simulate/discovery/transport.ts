@@ -15,7 +15,7 @@ import type { CID } from 'multiformats/cid'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
 import { DEFAULT_NODE_LIMITS } from '../../../node/limits/limits.ts'
 import type { Population, SimulatedPeer } from './population.ts'
-import type { Storers } from './storers.ts'
+import type { Storers, SimulatedRecord } from './storers.ts'
 
 /** From one peer to another. A round trip takes 100 ms. */
 const HOP_MS = 50
@@ -119,7 +119,7 @@ export class Transport {
     })
   }
 
-  async add(caller: Caller, server: KadPeer, key: CID, record: number, signal: AbortSignal): Promise<void> {
+  async add(caller: Caller, server: KadPeer, key: CID, record: SimulatedRecord, signal: AbortSignal): Promise<void> {
     await this.exchange(caller, this.population.byId(server.peerId), signal, {
       bytes: encodeAddProvider(key, caller.peer!.kad).byteLength,
       timeoutMs: KAD_REQUEST_TIMEOUT_MS,

@@ -55,13 +55,13 @@ test('selection: callers wait less than with the baselines, and more turns find 
 })
 
 test('discovery: all clients of a small network find a node, and choose among nearly all of them', async () => {
-  const { lookups, storers, publishers, chosenShare } = await simulateDiscovery({ nodes: 60, seed: 1, clients: 10 })
+  const { lookups, stores, publishers, chosenShare } = await simulateDiscovery({ nodes: 60, seed: 1, clients: 10 })
   for (const results of Object.values(lookups)) {
     expect(results).toHaveLength(10)
     for (const { firstMs } of results) expect(firstMs).toBeLessThan(5_000)
   }
   // Each node publishes three topics, and each record belongs to 20 of some 60 storers.
-  expect(mean(storers.map(({ records }) => records))).toBeGreaterThan(40)
+  expect(mean(stores.map(({ records }) => records))).toBeGreaterThan(40)
   expect(publishers.publications).toBeGreaterThan(60)
   expect(publishers.failures).toBe(0)
   expect(chosenShare).toBeGreaterThan(0.6)
