@@ -3,12 +3,12 @@
  * (`KeepTopics`), and each message takes its time. The others learn the closest servers of a key at once, because
  * 100,000 walking publishers would take hours. Their messages are the same, except for those on the way to the key.
  */
-import { kadTarget, PROVIDER_SAMPLE, sample, type ClosestPeer } from '@potluck/protocol'
+import { kadTarget, PROVIDER_SAMPLE, sample, type ClosestPeer, RECORD_STORERS } from '@potluck/protocol'
 import type { CID } from 'multiformats/cid'
 import { xor } from 'uint8arrays/xor'
 
 import { KeepTopics } from '../../../node/advertise/keep-topics.ts'
-import { ASKED_FOR_SERVERS, RECORD_STORERS, RENEW_RECORDS_MS } from '../../../node/advertise/limits.ts'
+import { ASKED_FOR_SERVERS, RENEW_RECORDS_MS } from '../../../node/advertise/limits.ts'
 import { TopicPublisher, type FindClosest, type TopicNetwork } from '../../../node/advertise/publish-topics.ts'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
 import type { ShortPeer, SimulatedPeer } from './population.ts'

@@ -12,10 +12,11 @@ import {
   shardCid,
   walk,
   type KadPeer,
-  type Topic
+  type Topic,
+  RECORD_STORERS
 } from '@potluck/protocol'
 
-import { RECORD_STORERS, RENEW_RECORDS_MS, RENEWALS_WITHOUT_WALK } from '../../../node/advertise/limits.ts'
+import { RENEW_RECORDS_MS, RENEWALS_WITHOUT_WALK } from '../../../node/advertise/limits.ts'
 import { SELF_QUERY_MS, TABLE_REFRESH_MS } from '../../../node/dht/limits.ts'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
 import { Clock } from '../clock.ts'
