@@ -13,7 +13,8 @@ import {
   shardCid,
   walk,
   type KadPeer,
-  type Topic
+  type Topic,
+  RECORD_STORERS
 } from '@potluck/protocol'
 
 import { RENEW_RECORDS_MS, RENEWALS_WITHOUT_WALK } from '../../../node/advertise/limits.ts'
