@@ -13,8 +13,7 @@ import {
   shardCid,
   walk,
   type KadPeer,
-  type Topic,
-  RECORD_STORERS
+  type Topic
 } from '@potluck/protocol'
 
 import { RENEW_RECORDS_MS, RENEWALS_WITHOUT_WALK } from '../../../node/advertise/limits.ts'
