@@ -106,10 +106,7 @@ export class Advertiser {
     const known = this.#signed.card.addresses
     const current = selectAddresses(addresses(), facts.scope)
     if (current.length === known.length && current.every((address) => known.includes(address))) return
-    this.#sign().then(
-      () => this.#topics.changed(),
-      (error: unknown) => logger.warn({ err: error }, 'cannot sign the card')
-    )
+    this.#sign().catch((error: unknown) => logger.warn({ err: error }, 'cannot sign the card'))
     this.#change('card')
   }
 
@@ -220,8 +217,12 @@ export class Advertiser {
     // If the clock was ahead and was then set, all peers refused the cards from the future. The sequence begins again.
     this.#sequence = this.#sequence > now + CLOCK_SKEW_MS ? now : Math.max(now, this.#sequence + 1)
     const signed = await signNow(this.#options, { draining: this.#draining, sequence: this.#sequence })
-    const { sequence } = this.#signed.card
-    if (signed.card.sequence > sequence || sequence > this.#sequence) this.#signed = signed
+    const { sequence, addresses } = this.#signed.card
+    if (signed.card.sequence <= sequence && sequence <= this.#sequence) return
+    this.#signed = signed
+    // Any signature can be the first with a new address: a publication can begin before libp2p reports the address. A
+    // node without an address has no records yet.
+    if (signed.card.addresses.join() !== addresses.join()) this.#topics.changed()
   }
 }
 

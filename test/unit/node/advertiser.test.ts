@@ -74,3 +74,56 @@ test('a full disk is reported once in the log, every time to the daemon, and its
     { level: 30, msg: 'clients can find this node again' }
   ])
 })
+
+test('a card that is signed with the first address publishes the records, even if nobody reports the address', async () => {
+  const privateKey = await generateKeyPair('Ed25519')
+  const server = { peerId: peerIdFromPrivateKey(await generateKeyPair('Ed25519')), addresses: [] }
+  const engine = new ScriptedEngine()
+  let addresses: string[] = []
+  const added = vi.fn()
+  const dht: Dht = {
+    async *put(_, bytes) {
+      yield {
+        name: 'PEER_RESPONSE',
+        messageName: 'PUT_VALUE',
+        record: { value: bytes },
+        from: server.peerId
+      } as never
+    }
+  }
+  const advertiser = await Advertiser.start({
+    dht,
+    network: {
+      servers: async () => [server],
+      ask: async () => ({ closer: [], providers: [] }),
+      add: async () => added(),
+      keep: () => {},
+      // Only a change ends a pause. Short sleeps bundle changes.
+      sleep: async (ms, signal) => {
+        if (ms < 1_000) return
+        await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+      },
+      random: () => 0
+    },
+    facts: {
+      peerId: peerIdFromPrivateKey(privateKey),
+      agent: 'potluck/test',
+      engine,
+      hardware: detectHardware(engine.backend),
+      rates: { prefillTokensPerSecond: 100, decodeTokensPerSecond: 10 },
+      scope: 'local'
+    },
+    addresses: () => addresses,
+    privateKey,
+    logger: pino({ level: 'silent' }),
+    now: Date.now,
+    onPublished: () => undefined,
+    onFailed: () => undefined
+  })
+  onTestFinished(async () => await advertiser.stop())
+  // The publication of the card begins, and signs with the address that arrives in the meantime.
+  advertiser.peerGained(server)
+  addresses = ['/ip4/127.0.0.1/tcp/4001']
+  await vi.waitUntil(() => added.mock.calls.length > 0, { timeout: 10_000 })
+  expect(advertiser.signed.card.addresses).toEqual(addresses)
+})
