@@ -28,6 +28,8 @@ export const FRAUD_PROOF_VERSION: number = 1
 
 // ---------------------------------------------------------------- DHT
 
+/** The tag that `@libp2p/kad-dht` gives a peer in its routing table. */
+export const KAD_PEER_TAG: string = 'kad-peer'
 /** Kademlia's `k`: a key belongs to this many peers. libp2p's value. */
 export const KAD_K: number = 20
 /** Kademlia's `alpha`: requests of a walk at the same time. libp2p's value. */

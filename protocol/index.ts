@@ -42,6 +42,7 @@ export { isRelayedSubnet, subnetOf } from './subnet.ts'
 export { SuspensionWatch, type SuspensionClock } from './suspension.ts'
 export * from './transport/frame-stream.ts'
 export { abortSilent } from './transport/silent-connections.ts'
+export { pinned } from './transport/pinned.ts'
 export { sparingWindows } from './transport/sparing-windows.ts'
 export {
   decodeAuditReply,

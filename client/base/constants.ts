@@ -151,6 +151,3 @@ export const RELAY_CUT_BYTES: number = 16 * 1024
  * limit of a few tokens could delay an answer for ever, and a node behind its own relay could fail without blame.
  */
 export const RELAY_LEAST_TOKENS: number = 8
-
-/** kad-dht's tag for a peer in the routing table. */
-export const KAD_PEER_TAG: string = 'kad-peer'

@@ -1,6 +1,7 @@
 /** Opens a connection to a peer: by IPv6, by IPv4 and through a relay, at once if need be. */
 import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { pinned } from '@potluck/protocol'
 
 import { DIRECT_HEAD_START_MS, FAMILY_HEAD_START_MS } from '../base/constants.ts'
 import type { Dialable } from './network.ts'
@@ -21,16 +22,13 @@ export async function dial(
   signal: AbortSignal,
   headStartMs: number = DIRECT_HEAD_START_MS
 ): Promise<Connection> {
-  const suffix = `/p2p/${peerId.toString()}`
-  const pinned = addresses.map((address) =>
-    address.toString().endsWith(suffix) ? address : address.encapsulate(suffix)
-  )
-  const relayed = pinned.filter((address) => isRelayed(address))
-  const direct = pinned.filter((address) => !isRelayed(address))
+  const targets = pinned(peerId, addresses)
+  const relayed = targets.filter((address) => isRelayed(address))
+  const direct = targets.filter((address) => !isRelayed(address))
   const ipv6 = direct.filter((address) => isIpv6(address))
   const others = direct.filter((address) => !isIpv6(address))
   const groups = [ipv6, others, relayed].filter(({ length }) => length > 0)
-  if (groups.length <= 1) return await libp2p.dial(pinned.length > 0 ? pinned : peerId, { signal })
+  if (groups.length <= 1) return await libp2p.dial(targets.length > 0 ? targets : peerId, { signal })
 
   // Fires when a direct dial succeeds. A relayed connection is then not needed.
   const arrived = new AbortController()

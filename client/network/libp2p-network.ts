@@ -9,12 +9,13 @@ import {
   decodeCardReply,
   MAX_CARD_REPLY_BYTES,
   type KadPeer,
-  type KadReply
+  type KadReply,
+  KAD_PEER_TAG
 } from '@potluck/protocol'
 import { pushable } from 'it-pushable'
 import type { CID } from 'multiformats/cid'
 
-import { CARD_TIMEOUT_MS, KAD_PEER_TAG, LAN_GRACE_MS, LAN_WAIT_MS, MAX_START_SERVERS } from '../base/constants.ts'
+import { CARD_TIMEOUT_MS, LAN_GRACE_MS, LAN_WAIT_MS, MAX_START_SERVERS } from '../base/constants.ts'
 import { dial } from './dial.ts'
 import { askOnce } from './exchange.ts'
 import type { LanPeers } from './lan-peers.ts'

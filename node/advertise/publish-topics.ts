@@ -10,6 +10,7 @@ import {
   depthsToTry,
   estimateServers,
   kadId,
+  kadTarget,
   MERGE_AT,
   nextDepth,
   publishedDepths,
@@ -26,7 +27,6 @@ import {
   type KadRequest,
   type Topic
 } from '@potluck/protocol'
-import { sha256 } from '@noble/hashes/sha2.js'
 import type { CID } from 'multiformats/cid'
 import { xor } from 'uint8arrays/xor'
 import { xorCompare } from 'uint8arrays/xor-compare'
@@ -289,7 +289,7 @@ export class TopicPublisher {
 
   async #count(topic: Topic, depth: number, start: readonly KadPeer[], signal: AbortSignal): Promise<CountedShard> {
     const cid = shardCid(topic, shardOf(this.#self, depth))
-    const target = sha256(cid.multihash.bytes)
+    const target = kadTarget(cid)
     const found = await this.#findClosest(cid, start, this.#network, signal)
     const closest = found.slice(0, RECORD_STORERS)
     const servers = estimateServers(found.map(({ distance }) => distance))
@@ -365,7 +365,7 @@ function largest(shards: readonly CountedShard[]): CountedShard | undefined {
 const walkToKey: FindClosest = async (key, start, { ask, sleep }, signal) => {
   const findNode = async (peer: KadPeer, until: AbortSignal): Promise<KadReply> =>
     await ask(peer, { request: 'find_node', key }, until)
-  const steps = walk(sha256(key.multihash.bytes), { start, ask: findNode, sleep, signal, wanted: RECORD_STORERS })
+  const steps = walk(kadTarget(key), { start, ask: findNode, sleep, signal, wanted: RECORD_STORERS })
   for (;;) {
     const step = await steps.next()
     if (step.done === true) return step.value

@@ -3,15 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Peer } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import { addProvider, askKad, KAD_PROTOCOL, type KadPeer, type Scope } from '@potluck/protocol'
+import { addProvider, askKad, KAD_PEER_TAG, KAD_PROTOCOL, type KadPeer, type Scope } from '@potluck/protocol'
 
 import { recordKey } from '../dht/provider-handlers.ts'
 import type { Host } from '../network/libp2p.ts'
 import { selectAddresses } from './card.ts'
 import type { TopicNetwork } from './publish-topics.ts'
-
-/** The tag of the peers in the routing table of `@libp2p/kad-dht`. */
-const KAD_PEER_TAG = 'kad-peer'
 
 export function topicNetwork(host: Host, scope: Scope): TopicNetwork {
   const self = (): KadPeer => {

@@ -1,5 +1,5 @@
 /** Asks one peer for its card, and for the cards that it knows. */
-import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
+import type { Connection, Libp2p } from '@libp2p/interface'
 import { isNetworkAddress } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import {
@@ -9,6 +9,7 @@ import {
   FrameStream,
   MAX_CARD_REPLY_BYTES,
   openCard,
+  pinned,
   PotluckError,
   type Card,
   type ClockComparison,
@@ -100,10 +101,4 @@ async function connect(host: GossipHost, { peerId, addresses }: KadPeer, signal:
   } catch (cause) {
     throw new PotluckError('dial_failed', 'the peer could not be reached', { cause })
   }
-}
-
-/** The addresses with the peer id at the end, so that no other peer can answer. */
-function pinned(peerId: PeerId, addresses: readonly Multiaddr[]): Multiaddr[] {
-  const suffix = `/p2p/${peerId.toString()}`
-  return addresses.map((one) => (one.toString().endsWith(suffix) ? one : one.encapsulate(suffix)))
 }

@@ -6,6 +6,7 @@ import { KAD_PROTOCOL, KAD_REQUEST_TIMEOUT_MS, MAX_KAD_REPLY_BYTES } from '../co
 import { deadline } from '../deadline.ts'
 import { PotluckError } from '../errors.ts'
 import { FrameStream } from '../transport/frame-stream.ts'
+import { pinned } from '../transport/pinned.ts'
 import {
   decodeKadReply,
   encodeAddProvider,
@@ -58,10 +59,9 @@ async function onStream<T>(
   use: (frames: FrameStream, wait: Wait) => Promise<T>
 ): Promise<T> {
   const until = deadline(KAD_REQUEST_TIMEOUT_MS, signal)
-  const suffix = `/p2p/${peerId.toString()}`
-  const pinned = addresses.map((one) => (one.toString().endsWith(suffix) ? one : one.encapsulate(suffix)))
+  const targets = pinned(peerId, addresses)
   const stream = await host
-    .dialProtocol(pinned.length > 0 ? pinned : peerId, KAD_PROTOCOL, { signal: until })
+    .dialProtocol(targets.length > 0 ? targets : peerId, KAD_PROTOCOL, { signal: until })
     .catch((cause: unknown) => {
       throw new PotluckError('dial_failed', 'the DHT server could not be reached', { cause })
     })
