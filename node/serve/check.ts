@@ -1,8 +1,8 @@
-/** Checks whether this node can serve a valid request. Pure functions of the request and the served model. */
-import { offeredTools, PotluckError, type Feature, type GenerateRequest } from '@potluck/protocol'
+/** Checks whether this node can serve a valid request. */
+import { offeredTools, outputConstraintOf, PotluckError, type Feature, type GenerateRequest } from '@potluck/protocol'
 import { equals } from 'uint8arrays/equals'
 
-import type { EngineModel, EngineStatus } from '../engine/interface.ts'
+import type { Engine, EngineModel, EngineStatus } from '../engine/interface.ts'
 import { inputBytes } from '../engine/checks.ts'
 import { MAX_BYTES_PER_TOKEN, RESTART_RETRY_MS } from '../limits/limits.ts'
 
@@ -65,6 +65,26 @@ export function checkContext(promptTokens: number, maxTokens: number, model: Eng
   if (promptTokens + maxTokens > model.contextLength) {
     throw overflow(`${promptTokens} tokens of prompt and ${maxTokens} of answer do`, model)
   }
+}
+
+/**
+ * Checks that the answer so far can be continued. A malicious caller could send an answer that is already complete. The
+ * node would sign a receipt for tokens after the answer's end, and an audit would call that fraud.
+ *
+ * @throws PotluckError `invalid_request`; the errors of the engine
+ */
+export async function checkContinuation(
+  request: GenerateRequest,
+  engine: Pick<Engine, 'read'>,
+  signal: AbortSignal
+): Promise<void> {
+  const { continuation, stop } = request
+  if (continuation === undefined) return
+  const { end } = await engine.read(
+    { answerTokens: continuation.answerTokens, stop, constraint: outputConstraintOf(request) },
+    signal
+  )
+  if (end !== undefined) throw new PotluckError('invalid_request', 'answer_tokens: the answer is already complete')
 }
 
 function neededFeatures({ input, topLogprobs, responseFormat }: GenerateRequest): Feature[] {

@@ -19,13 +19,13 @@ import type { FairQueue } from '../admission/queue.ts'
 import type { Engine } from '../engine/interface.ts'
 import type { NodeLimits } from '../limits/limits.ts'
 import type { Metrics } from '../metrics/metrics.ts'
-import { checkContext, checkRequest, type ServedModel } from './check.ts'
+import { checkContext, checkContinuation, checkRequest, type ServedModel } from './check.ts'
 import { CreditAccount, readCredit } from './credit.ts'
 import { issueReceipt, type GeneratedAnswer, type ReceiptDependencies } from './receipt.ts'
 import type { ServedProtocol, ServedStream } from './serve.ts'
 
 export interface GenerateDependencies extends ReceiptDependencies {
-  engine: Pick<Engine, 'model' | 'backend' | 'tokenize' | 'generate'>
+  engine: Pick<Engine, 'model' | 'backend' | 'tokenize' | 'read' | 'generate'>
   queue: Pick<FairQueue, 'load'>
   metrics: Pick<Metrics, 'accepted' | 'observeAnswer'>
   servedModel: () => ServedModel
@@ -65,6 +65,7 @@ export function generateProtocol(
 
     prepare: async ({ request, digest }, closed) => {
       const promptTokens = request.continuation?.promptTokens ?? (await engine.tokenize(request.input, closed))
+      await checkContinuation(request, engine, closed)
       checkContext(promptTokens.length, request.maxTokens, engine.model)
       return { request, digest, promptTokens }
     },
