@@ -110,9 +110,9 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
   const clock = SYSTEM_CLOCK
   const random = Math.random
   const clocks = new ClockComparison({ ...clock, onChange: options.onClockSkew })
-  const directory = new Directory({ network, random, book, clocks })
   const stopped = new AbortController()
-  const suspension = watchSuspension(network, directory, stopped.signal)
+  const suspension = watchSuspension(network, (peers) => directory.refresh(peers, stopped.signal), stopped.signal)
+  const directory: Directory = new Directory({ network, random, book, clocks, suspension })
   const selector = new Selector({
     reputation,
     directory,

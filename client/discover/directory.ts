@@ -4,7 +4,15 @@
  * A lookup yields nodes as it finds them, so a request can use the first card. All requests for a topic share one lookup.
  * When one request has what it needs, the lookup continues for the others.
  */
-import { ClockComparison, openCard, PotluckError, topicText, type Load, type Topic } from '@potluck/protocol'
+import {
+  ClockComparison,
+  openCard,
+  PotluckError,
+  topicText,
+  type Load,
+  type SuspensionWatch,
+  type Topic
+} from '@potluck/protocol'
 import { LRUCache } from 'lru-cache'
 
 import { SYSTEM_CLOCK, type Clock } from '../base/clock.ts'
@@ -62,6 +70,8 @@ export interface DirectoryOptions {
   open?: typeof openCard
   /** Compares this machine's clock with the nodes' clocks. */
   clocks?: ClockComparison
+  /** Default: no suspension is noticed. */
+  suspension?: Pick<SuspensionWatch, 'hold' | 'resumedSince'>
 }
 
 export class Directory {
@@ -71,17 +81,19 @@ export class Directory {
   readonly #book: PeerBook
   readonly #asker: Asker
   readonly #clocks: ClockComparison
+  readonly #suspension: DirectoryOptions['suspension']
   readonly #topics = new TopicSearch()
   readonly #stopped = new AbortController()
   /** By the text of the topic. */
   readonly #lookups = new LRUCache<string, Lookup>({ max: MAX_LOOKUPS })
 
-  constructor({ network, clock = SYSTEM_CLOCK, random, book, open = openCard, clocks }: DirectoryOptions) {
+  constructor({ network, clock = SYSTEM_CLOCK, random, book, open = openCard, clocks, suspension }: DirectoryOptions) {
     this.#network = network
     this.#clock = clock
     this.#random = random
     this.#book = book ?? new PeerBook({ store: new MemoryPeerStore(), onStoreError: () => undefined, now: clock.now })
     this.#clocks = clocks ?? new ClockComparison(clock)
+    this.#suspension = suspension
     this.#asker = new Asker({
       network,
       clock,
@@ -207,9 +219,26 @@ export class Directory {
   }
 
   async #run(topic: Topic, lookup: Lookup, fresh: boolean): Promise<void> {
-    const outcome: Lookup['outcome'] = { complete: false }
+    const release = this.#suspension?.hold()
+    try {
+      let outcome = await this.#runOnce(topic, lookup, fresh)
+      // All peers seem to be gone if this machine slept in the middle of the lookup.
+      if (outcome.error !== undefined && this.#suspension?.resumedSince(lookup.startedAt) === true) {
+        outcome = await this.#runOnce(topic, lookup, fresh)
+      }
+      lookup.outcome = outcome
+    } finally {
+      release?.()
+    }
+    wake(lookup)
+  }
+
+  /** Never rejects. */
+  async #runOnce(topic: Topic, lookup: Lookup, fresh: boolean): Promise<NonNullable<Lookup['outcome']>> {
     const limit = { ms: LOOKUP_TIMEOUT_MS, clock: this.#clock, signal: this.#stopped.signal }
     let lookupRun: LookupRun | undefined
+    let complete = false
+    let error: Error | undefined
     try {
       await withTimeLimit(limit, async (signal) => {
         lookupRun = new LookupRun(topic, {
@@ -227,18 +256,16 @@ export class Directory {
           signal
         })
         const known = this.known().filter(({ card }) => isListed(topic, card))
-        outcome.complete = await lookupRun.run(known, { fresh })
+        complete = await lookupRun.run(known, { fresh })
       })
-    } catch (error) {
+    } catch (cause) {
       // A lookup that reaches its time limit is not a failure, because it keeps the nodes that it found.
-      if (!(error instanceof PotluckError)) outcome.error = error as Error
+      if (!(cause instanceof PotluckError)) error = cause as Error
     }
-    if (this.#stopped.signal.aborted) outcome.error = new PotluckError('aborted', 'the client was stopped')
-    else if (lookup.peers.length === 0)
-      outcome.error =
-        (this.known().length === 0 ? clockFailure(this.#clocks) : undefined) ?? outcome.error ?? lookupRun?.failure()
-    lookup.outcome = outcome
-    wake(lookup)
+    if (this.#stopped.signal.aborted) return { error: new PotluckError('aborted', 'the client was stopped'), complete }
+    if (lookup.peers.length > 0) return { error, complete }
+    const skew = this.known().length === 0 ? clockFailure(this.#clocks) : undefined
+    return { error: skew ?? error ?? lookupRun?.failure(), complete }
   }
 }
 

@@ -172,3 +172,29 @@ test('silent entry peers end a lookup with a reason, and without `aborted`', asy
   const failed = network.run(gather(network.directory()))
   await expect(failed).rejects.toMatchObject({ code: 'no_providers' })
 })
+
+test('a lookup that a suspension of the machine interrupted runs again', async () => {
+  const { network, relay } = networkOf(1)
+  const [node] = network.many(1, 'node')
+  network.provide(KEY, [node!])
+  for (const one of network.dht) one.behaviour = 'silent'
+  let resumedAt = -Infinity
+  let held = 0
+  const suspension = {
+    hold: () => {
+      held++
+      return () => void held--
+    },
+    resumedSince: (at: number) => resumedAt > at
+  }
+  const directory = network.directory({ suspension })
+  const found = network.run(gather(directory))
+  await network.clock.sleep(1_000, signal)
+  expect(held).toBe(1)
+  resumedAt = network.clock.now()
+  for (const one of [relay, ...network.dht]) one.behaviour = 'relay'
+  expect(
+    idsOf((await found).value.map(({ card }) => network.peers.find(({ peerId }) => peerId.equals(card.peerId))!))
+  ).toEqual(idsOf([node!]))
+  expect(held).toBe(0)
+})
