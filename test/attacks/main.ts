@@ -1,17 +1,25 @@
-/** `npm run attacks -- [NAME…] [--short] [--json]`: plays every attack, and prints what it achieved. */
+/**
+ * `npm run attacks -- [NAME…] [--short] [--json]` plays every attack, one after the other, and prints what it achieved.
+ * `--siege MINUTES` plays the attacks that can go on for long at once, see `siege/siege.ts`.
+ */
 import { parseArgs } from 'node:util'
 
 import { table } from '../../node/cli/terminal/table.ts'
 import { describeLimit, holds, type Attack } from './attack.ts'
 import { loadAttacks } from './scenarios.ts'
+import { siegeOf } from './siege/siege.ts'
 
 /** @throws Error if an argument is not known */
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { short: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } }
+    options: {
+      short: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      siege: { type: 'string' }
+    }
   })
-  const attacks = await loadAttacks()
+  const attacks = values.siege === undefined ? await loadedAttacks() : besieging(values.siege)
   const names = positionals.length > 0 ? positionals : [...attacks.keys()]
   const unknown = names.find((name) => !attacks.has(name))
   if (unknown !== undefined) {
@@ -41,6 +49,16 @@ async function main(): Promise<number> {
   if (!values.json) console.log(table(['attack', 'cost', 'before', 'now', 'limit', ''], rows))
   if (broken > 0) console.error(`${broken} of ${rows.length} limits do not hold.`)
   return broken > 0 ? 1 : 0
+}
+
+async function loadedAttacks(): Promise<Map<string, Attack>> {
+  return new Map([...(await loadAttacks())].map(([name, { attack }]) => [name, attack]))
+}
+
+/** @throws Error if `minutes` is not a positive number */
+function besieging(minutes: string): Map<string, Attack> {
+  if (!(Number(minutes) > 0)) throw new Error('Usage: npm run attacks -- --siege MINUTES')
+  return new Map([['siege', siegeOf(Number(minutes))]])
 }
 
 function format(value: number): string {
