@@ -16,7 +16,16 @@ export * from './errors.ts'
 export * from './generation.ts'
 export * from './grammar/index.ts'
 export { boundedKadDht } from './kad/bounded-dht.ts'
-export { depthsToTry, estimateServers, MERGE_AT, nextDepth, publishedDepths, SPLIT_AT } from './kad/depth.ts'
+export { countServers } from './kad/count-servers.ts'
+export {
+  depthsToTry,
+  estimateServers,
+  MERGE_AT,
+  nextDepth,
+  probableDepth,
+  publishedDepths,
+  SPLIT_AT
+} from './kad/depth.ts'
 export {
   decodeKadReply,
   encodeAddProvider,

@@ -78,6 +78,8 @@ export class LookupRun {
   #searches = 0
   /** A server of the DHT replied. */
   #searched = false
+  /** Cards of other nodes that answers carried: all, and those with the topic. */
+  readonly #named = { all: 0, listed: 0 }
   #recordsTried = false
 
   constructor(topic: Topic, context: LookupContext) {
@@ -248,6 +250,8 @@ export class LookupRun {
     this.#addServer({ peerId, addresses })
     const fresh = others.filter((card) => !card.draining)
     const named = Map.groupBy(fresh, (card) => isListed(this.#topic, card))
+    this.#named.all += fresh.length
+    this.#named.listed += named.get(true)?.length ?? 0
     this.#candidates.add('named', this.#alive((named.get(true) ?? []).map(dialable)))
     this.#candidates.add('reserve', (named.get(false) ?? []).map(dialable))
     if (node === undefined) return
@@ -291,6 +295,7 @@ export class LookupRun {
       clock,
       random,
       shards: this.#lists() ? MAX_SHARDS_FOR_LIST : MAX_SHARDS,
+      share: this.#topic.kind === 'nodes' ? 1 : this.#named.listed / Math.max(1, this.#named.all),
       onProviders: (providers) => {
         this.#candidates.add('provider', this.#alive(providers))
         this.#changed.resolve()

@@ -1,12 +1,15 @@
 /**
  * Finds the providers of a topic with walks in the DHT. A topic with more nodes is split into more shards. No peer knows
- * how many: a search begins at the depth that the last search found, and tries other depths if that depth is empty.
+ * how many: a search begins at the depth that the last search found, and tries other depths if that depth is empty. The
+ * first search estimates the depth. If all new clients began at depth 0, its few storers would carry the load of all.
  */
 import {
+  countServers,
   depthsToTry,
   estimateServers,
   kadTarget,
   nextDepth,
+  probableDepth,
   randomShards,
   RECORD_STORERS,
   shardCid,
@@ -32,6 +35,8 @@ export interface SearchOptions {
   random: () => number
   /** Shards to walk at most. */
   shards: number
+  /** The share of the nodes that have the topic, 0 to 1, among the cards that this client has seen. */
+  share: number
   /** The providers of a storer. */
   onProviders: (providers: readonly KadPeer[]) => void
   /** Whether more providers are of no use. */
@@ -59,25 +64,40 @@ export class TopicSearch {
 
   /** Resolves at the end of the search. Returns false if no server replied, so that another search can help. */
   async search(topic: Topic, options: SearchOptions): Promise<boolean> {
-    const remembered = this.#depths.get(topicText(topic)) ?? 0
-    const first = await this.#depth(topic, remembered, options)
+    const begin = this.#depths.get(topicText(topic)) ?? (await estimateDepth(options))
+    const first = await this.#depth(topic, begin, options)
     if (first.closest.length === 0) return false
     if (first.population > 0) {
-      await this.#found(topic, remembered, first, options)
+      await this.#found(topic, begin, first, options)
       return true
     }
-    if (options.enough()) return true
     const servers = estimateServers(first.closest.map(({ distance }) => distance))
-    const depths = [...new Set([0, ...depthsToTry(servers)])].filter((depth) => depth !== remembered)
+    const others = [...new Set([0, ...depthsToTry(servers)])].filter((depth) => depth !== begin)
+    // Usually the topic is only one step deeper or less deep. If all new clients tried depth 0, its storers would suffer.
+    const isNear = (depth: number): boolean => depth > 0 && Math.abs(depth - begin) <= 2
+    for (const depths of [others.filter(isNear), others.filter((depth) => !isNear(depth))]) {
+      if (options.enough()) return true
+      const best = await this.#fullest(topic, depths, options)
+      if (best === undefined) continue
+      await this.#found(topic, best.depth, best.shard, options)
+      return true
+    }
+    this.#depths.delete(topicText(topic))
+    return true
+  }
+
+  /** Tries these depths at once. Returns the one whose shard has the most nodes; undefined if all are empty. */
+  async #fullest(
+    topic: Topic,
+    depths: readonly number[],
+    options: SearchOptions
+  ): Promise<{ depth: number; shard: Shard } | undefined> {
     const shards = await Promise.all(
       depths.map(async (depth) => ({ depth, shard: await this.#depth(topic, depth, options) }))
     )
-    const [best] = shards
+    return shards
       .filter(({ shard }) => shard.population > 0)
-      .sort((a, b) => b.shard.population - a.shard.population)
-    if (best === undefined) this.#depths.delete(topicText(topic))
-    else await this.#found(topic, best.depth, best.shard, options)
-    return true
+      .toSorted((a, b) => b.shard.population - a.shard.population)[0]
   }
 
   /** Walks more shards of the depth if one does not suffice, and remembers where the next search begins. */
@@ -127,6 +147,14 @@ export class TopicSearch {
       return { population, closest: [{ peer: from, distance: new Uint8Array() }] }
     }
   }
+}
+
+/** Estimates the depth of a topic. A wrong estimate costs a walk. */
+async function estimateDepth({ share, start, askKad, random, signal }: SearchOptions): Promise<number> {
+  if (share === 0) return 0
+  return probableDepth(
+    share * (await countServers(start, async (server, key) => await askKad(server, key, signal), random))
+  )
 }
 
 /** 0 for no values. */

@@ -7,12 +7,14 @@
  */
 import type { PeerId } from '@libp2p/interface'
 import {
+  countServers,
   depthsToTry,
   estimateServers,
   kadId,
   kadTarget,
   MERGE_AT,
   nextDepth,
+  probableDepth,
   publishedDepths,
   RECORD_STORERS,
   sample,
@@ -239,7 +241,7 @@ export class TopicPublisher {
       return await one
     }
 
-    const first = await count(known?.depth ?? 0)
+    const first = await count(known?.depth ?? (await this.#probableDepth(topic, servers, signal)))
     const isRare = first.population !== undefined && first.population <= MERGE_AT
     const search = known === undefined || (isRare && this.#network.random() < SEARCH_DEPTH_SHARE)
     const own = await settle(search ? await this.#search(topic, first, count) : first, count)
@@ -276,12 +278,27 @@ export class TopicPublisher {
     return full ?? largest(rare) ?? first
   }
 
+  /**
+   * The depth at which a search begins. Every node publishes the topic `nodes`. If all of them began at depth 0, its few
+   * storers would carry the load of all. For other topics, the node cannot know how many nodes publish them.
+   */
+  async #probableDepth({ kind }: Topic, servers: readonly KadPeer[], signal: AbortSignal): Promise<number> {
+    if (kind !== 'nodes') return 0
+    const { ask, random } = this.#network
+    const count = await countServers(
+      servers,
+      async (server, key) => await ask(server, { request: 'find_node', key }, signal),
+      random
+    )
+    return probableDepth(count)
+  }
+
   /** The most probable depth first. */
   #depthsToSearch(topic: Topic, servers: number): number[] {
     const depths = depthsToTry(servers)
     if (topic.kind === 'nodes') {
-      const probable = Math.log2(servers / (SPLIT_AT / 2))
-      return depths.toSorted((a, b) => Math.abs(a - probable) - Math.abs(b - probable))
+      const probable = probableDepth(servers)
+      return [0, ...depths].toSorted((a, b) => Math.abs(a - probable) - Math.abs(b - probable))
     }
     const deepest = this.depthOf({ kind: 'nodes' })
     return deepest === undefined ? depths : depths.filter((depth) => depth <= deepest + 1)

@@ -53,6 +53,15 @@ export function estimateServers(distances: readonly Uint8Array[]): number {
 }
 
 /**
+ * The depth at which a topic of this many nodes probably is. A shard of the usual size has between `SPLIT_AT / 2` and
+ * `SPLIT_AT` nodes. Even, because each node publishes at an even depth.
+ */
+export function probableDepth(nodes: number): number {
+  if (nodes < SPLIT_AT) return 0
+  return Math.min(MAX_SHARD_DEPTH, 2 * Math.round((Math.log2(nodes / SPLIT_AT) + 0.5) / 2))
+}
+
+/**
  * The depths at which a client looks for a topic whose depth it does not know, in this order. Each node publishes at an
  * even depth (`publishedDepths`).
  *

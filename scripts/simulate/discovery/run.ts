@@ -280,8 +280,8 @@ function loadOfClients(
       ({ key }) => depths.get(key)
     )
     for (const [depth, requests] of nearAt) {
-      if (depth === undefined) throw new Error('A client asked for a key of an unknown depth.')
-      if (depth > DEEPEST_COUNTED) {
+      // A server's own neighbours, for which a new client asks, or a deep shard.
+      if (depth === undefined || depth > DEEPEST_COUNTED) {
         onTheWay += (rate * requests.length) / nodes
         continue
       }

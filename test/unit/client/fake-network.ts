@@ -5,9 +5,20 @@
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
-import { PotluckError, sample, type Card, type KadPeer, type KadReply } from '@potluck/protocol'
+import {
+  KAD_K,
+  kadId,
+  kadTarget,
+  PotluckError,
+  sample,
+  type Card,
+  type KadPeer,
+  type KadReply
+} from '@potluck/protocol'
 import type { CID } from 'multiformats/cid'
 import { create as createMultihash } from 'multiformats/hashes/digest'
+import { xor } from 'uint8arrays/xor'
+import { xorCompare } from 'uint8arrays/xor-compare'
 
 import { Directory, type DirectoryOptions } from '../../../client/discover/directory.ts'
 import type { CardAnswer, Dialable, Entry, Network } from '../../../client/network/network.ts'
@@ -40,6 +51,8 @@ export class FakeNetwork implements Network {
   /** By the text of the key. */
   readonly records: Map<string, FakePeer[]> = new Map()
   kadRequests = 0
+  /** The texts of the keys that servers were asked for. */
+  readonly kadKeys: Set<string> = new Set()
   readonly delayMs: number = 50
   readonly #byId = new Map<string, FakePeer>()
 
@@ -115,9 +128,13 @@ export class FakeNetwork implements Network {
 
   askKad = async (server: KadPeer, key: CID, signal: AbortSignal): Promise<KadReply> => {
     this.kadRequests++
+    this.kadKeys.add(key.toString())
     await this.#reach(server, signal)
     const records = this.records.get(key.toString()) ?? []
-    return { closer: sample(this.dht, 20, this.random), providers: sample(records, SAMPLE, this.random) }
+    const target = kadTarget(key)
+    const distances = new Map(this.dht.map((peer) => [peer, xor(kadId(peer.peerId), target)]))
+    const closer = this.dht.toSorted((a, b) => xorCompare(distances.get(a)!, distances.get(b)!)).slice(0, KAD_K)
+    return { closer, providers: sample(records, SAMPLE, this.random) }
   }
 
   askCard = async (peer: Dialable, signal: AbortSignal): Promise<CardAnswer> => {

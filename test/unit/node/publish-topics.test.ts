@@ -107,6 +107,14 @@ class Servers {
     }
   }
 
+  /** Stores a record at the servers closest to the shard's key. */
+  put(topic: Topic, prefix: string, provider: PeerId): void {
+    const cid = shardCid(topic, prefix)
+    for (const server of this.#closest(sha256(cid.multihash.bytes))) {
+      this.#store(server).add(cid.toString(), provider, [ADDRESS.bytes], undefined)
+    }
+  }
+
   /** The providers that a client finds in one shard at the closest server. */
   found(topic: Topic, prefix: string): string[] {
     const cid = shardCid(topic, prefix)
@@ -290,7 +298,7 @@ describe('a publisher', () => {
   })
 
   test('ends its search for the depth of a topic at the first shard of a usual size', async () => {
-    const servers = new Servers(400)
+    const servers = new Servers(40)
     for (let index = 0; index < 30; index++) {
       const name = peer(`node ${index}`)
       await new TopicPublisher(name, servers.network(name)).publish([NODES], never)
@@ -298,8 +306,25 @@ describe('a publisher', () => {
     const late = peer('late')
     Object.assign(servers.messages, { asked: 0 })
     await new TopicPublisher(late, servers.network(late)).publish([NODES], never)
-    // One walk and one count.
+    // Three questions for neighbours, one walk and one count.
     expect(servers.messages.asked).toBeLessThan(30)
+  })
+
+  test('begins its search at the estimated depth, because the storers of depth 0 could not serve every new node', async () => {
+    const servers = new Servers(400)
+    const keys = new Set<string>()
+    const late = peer('late')
+    const network = servers.network(late)
+    const ask: TopicNetwork['ask'] = async (server, request, signal) => {
+      keys.add(request.key.toString())
+      return await network.ask(server, request, signal)
+    }
+    const names = Array.from({ length: 400 }, (_, index) => peer(`node ${index}`))
+    for (const name of names) {
+      for (const depth of [4, 5]) servers.put(NODES, shardOf(name, depth), name)
+    }
+    await new TopicPublisher(late, { ...network, ask }).publish([NODES], never)
+    expect(keys).not.toContain(shardCid(NODES, '').toString())
   })
 
   test('says why nobody can find the node', async () => {
