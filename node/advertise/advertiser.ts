@@ -13,7 +13,8 @@ import { buildCard, selectAddresses, type CardFacts } from './card.ts'
 import { Failures } from './failures.ts'
 import { KeepTopics } from './keep-topics.ts'
 import { belongsToCard, putCard, topicsOf, type Dht } from './publish.ts'
-import { TopicPublisher, type TopicNetwork, type TopicResult } from './publish-topics.ts'
+import type { TopicNetwork } from './find-depth.ts'
+import { TopicPublisher, type TopicResult } from './publish-topics.ts'
 import { afterAttempt, afterChange, nextPublication, startState, type Change, type PublishState } from './schedule.ts'
 
 export interface AdvertiserOptions {

@@ -9,7 +9,8 @@ import {
   MAX_GAINED_SERVERS,
   RENEW_RECORDS_MS
 } from './limits.ts'
-import type { TopicNetwork, TopicPublisher, TopicResult } from './publish-topics.ts'
+import type { TopicNetwork } from './find-depth.ts'
+import type { TopicPublisher, TopicResult } from './publish-topics.ts'
 
 export interface KeepTopicsOptions {
   publisher: TopicPublisher

@@ -8,7 +8,7 @@ import { addProvider, askKad, KAD_PEER_TAG, KAD_PROTOCOL, type KadPeer, type Sco
 import { recordKey } from '../dht/provider-handlers.ts'
 import type { Host } from '../network/libp2p.ts'
 import { selectAddresses } from './card.ts'
-import type { TopicNetwork } from './publish-topics.ts'
+import type { TopicNetwork } from './find-depth.ts'
 
 export function topicNetwork(host: Host, scope: Scope): TopicNetwork {
   const self = (): KadPeer => {

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { Advertiser } from '../../../node/advertise/advertiser.ts'
 import type { Dht } from '../../../node/advertise/publish.ts'
-import type { TopicNetwork } from '../../../node/advertise/publish-topics.ts'
+import type { TopicNetwork } from '../../../node/advertise/find-depth.ts'
 import { detectHardware } from '../../../node/hardware/detect.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 

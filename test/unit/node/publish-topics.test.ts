@@ -22,7 +22,8 @@ import { xor } from 'uint8arrays/xor'
 import { describe, expect, test, vi } from 'vitest'
 
 import { KeepTopics } from '../../../node/advertise/keep-topics.ts'
-import { TopicPublisher, type TopicNetwork, type TopicResult } from '../../../node/advertise/publish-topics.ts'
+import type { TopicNetwork } from '../../../node/advertise/find-depth.ts'
+import { TopicPublisher, type TopicResult } from '../../../node/advertise/publish-topics.ts'
 import { ProviderStore } from '../../../node/dht/provider-store.ts'
 import { seeded } from '../../seeded.ts'
 

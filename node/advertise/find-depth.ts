@@ -1,0 +1,242 @@
+/**
+ * Finds the depth at which a node publishes a topic: counts the nodes of shards, and moves to a shard of a usual size. See
+ * `protocol/kad/depth.ts` for the rule.
+ */
+import type { PeerId } from '@libp2p/interface'
+import {
+  countServers,
+  depthsToTry,
+  estimateServers,
+  kadTarget,
+  MERGE_AT,
+  nextDepth,
+  probableDepth,
+  publishedDepths,
+  RECORD_STORERS,
+  sample,
+  shardCid,
+  shardOf,
+  SPLIT_AT,
+  walk,
+  type ClosestPeer,
+  type KadPeer,
+  type KadReply,
+  type KadRequest,
+  type Topic
+} from '@potluck/protocol'
+import type { CID } from 'multiformats/cid'
+
+import { ASKED_TO_COUNT, DEPTH_STEPS, SEARCH_DEPTH_SHARE } from './limits.ts'
+
+/** What the publisher needs of the node's network. */
+export interface TopicNetwork {
+  /** Returns the DHT servers that the node knows. */
+  servers: () => Promise<readonly KadPeer[]>
+  ask: (server: KadPeer, request: { request: KadRequest; key: CID }, signal: AbortSignal) => Promise<KadReply>
+  /** Stores this node's record at a server. Resolves when the server took the message. */
+  add: (server: KadPeer, key: CID, signal: AbortSignal) => Promise<void>
+  /** Stores this node's record at the node itself. It can be the only server. */
+  keep: (key: CID) => void
+  /** Milliseconds. Rejects when the signal fires. */
+  sleep: (ms: number, signal: AbortSignal) => Promise<void>
+  /** Uniform in [0, 1). */
+  random: () => number
+}
+
+/** A shard under which the node publishes. */
+export interface Shard {
+  depth: number
+  cid: CID
+  target: Uint8Array
+  /** The servers closest to the key that store the record, nearest first. */
+  closest: readonly ClosestPeer[]
+}
+
+interface CountedShard extends Shard {
+  /** Nodes in the shard, this node included. Undefined: no server replied. */
+  population: number | undefined
+  /** Estimated from the distances. */
+  servers: number
+}
+
+/**
+ * Finds the servers closest to a key, nearest first.
+ *
+ * @param start servers to begin with
+ * @throws the signal's reason
+ */
+export type FindClosest = (
+  key: CID,
+  start: readonly KadPeer[],
+  network: TopicNetwork,
+  signal: AbortSignal
+) => Promise<readonly ClosestPeer[]>
+
+/** Returns the shard of a topic at this depth. Counts each depth once. */
+type Count = (depth: number) => Promise<CountedShard>
+
+/** Where a node publishes a topic. */
+export interface Placement {
+  depth: number
+  /** The shard at `depth` comes first. */
+  shards: readonly Shard[]
+}
+
+export interface DepthFinderOptions {
+  self: PeerId
+  network: TopicNetwork
+  /** Default: a walk. The simulator also passes a faster way, for 100,000 publishers. */
+  findClosest?: FindClosest | undefined
+  /** The depth of the topic `nodes`, which bounds the search for the depths of the others. Undefined: not known yet. */
+  depthOfNodes: () => number | undefined
+}
+
+export class DepthFinder {
+  readonly #self: PeerId
+  readonly #network: TopicNetwork
+  readonly #findClosest: FindClosest
+  readonly #depthOfNodes: () => number | undefined
+
+  constructor({ self, network, findClosest = walkToKey, depthOfNodes }: DepthFinderOptions) {
+    this.#self = self
+    this.#network = network
+    this.#findClosest = findClosest
+    this.#depthOfNodes = depthOfNodes
+  }
+
+  /**
+   * Walks to the shards of the topic, and chooses those in which the node publishes.
+   *
+   * @param known where the node published the topic before; undefined: nowhere
+   * @param servers servers to begin with
+   * @throws the signal's reason
+   */
+  async find(
+    topic: Topic,
+    known: Placement | undefined,
+    servers: readonly KadPeer[],
+    signal: AbortSignal
+  ): Promise<Placement> {
+    const counted = new Map<number, Promise<CountedShard>>()
+    const count: Count = async (depth) => {
+      const remembered = known?.shards.find((shard) => shard.depth === depth)?.closest ?? []
+      const start = [...remembered.map(({ peer }) => peer), ...servers]
+      const one = counted.get(depth) ?? this.#count(topic, depth, start, signal)
+      counted.set(depth, one)
+      return await one
+    }
+    const first = await count(known?.depth ?? (await this.#probableDepth(topic, servers, signal)))
+    const isRare = first.population !== undefined && first.population <= MERGE_AT
+    const search = known === undefined || (isRare && this.#network.random() < SEARCH_DEPTH_SHARE)
+    const own = await settle(search ? await this.#search(topic, first, count) : first, count)
+    const depths = own.population === undefined ? [own.depth] : publishedDepths(own.depth, own.population)
+    return { depth: own.depth, shards: await Promise.all(depths.map(count)) }
+  }
+
+  /**
+   * Returns how many nodes a shard has, this node included. Asks two storers, and a third one if their replies would lead
+   * to different depths. It uses the median, because one dishonest server must not decide the depth.
+   */
+  async population(cid: CID, storers: readonly ClosestPeer[], signal: AbortSignal): Promise<number | undefined> {
+    const waiting = sample(storers, storers.length, this.#network.random).slice(0, ASKED_TO_COUNT)
+    const ask = async ({ peer }: ClosestPeer): Promise<number[]> => {
+      const request = { request: 'get_providers', key: cid } as const
+      const reply = await this.#network.ask(peer, request, signal).catch(() => undefined)
+      return reply === undefined ? [] : [reply.providers.filter(({ peerId }) => !peerId.equals(this.#self)).length + 1]
+    }
+    const counts = (await Promise.all(waiting.splice(0, 2).map(ask))).flat()
+    const agree = (): boolean => counts.length >= 2 && new Set(counts.map((one) => nextDepth(1, one))).size === 1
+    while (waiting.length > 0 && counts.length < 3 && !agree()) counts.push(...(await ask(waiting.shift()!)))
+    signal.throwIfAborted()
+    return counts.toSorted((a, b) => a - b)[(counts.length - 1) >> 1]
+  }
+
+  /**
+   * Looks for the depth at which others publish the topic. A node that starts when the topic is already split finds few
+   * nodes at depth 0.
+   *
+   * It ends with the first shard of a usual size. An attacker can fill a shard at a low depth. So a full shard only counts
+   * if no shard of a usual size is found.
+   */
+  async #search(topic: Topic, first: CountedShard, count: Count): Promise<CountedShard> {
+    const found = [first]
+    for (const depth of [first.depth, ...this.#depthsToSearch(topic, first.servers)]) {
+      const shard = await count(depth)
+      const { population = 0 } = shard
+      if (population > MERGE_AT && population < SPLIT_AT) return shard
+      found.push(shard)
+    }
+    const shards = found.toSorted((a, b) => b.depth - a.depth)
+    const full = shards.find(({ population = 0 }) => population >= SPLIT_AT)
+    // Without a full shard, the topic is rare. A node that publishes it elsewhere probably started before this node.
+    const rare = shards.filter(({ population = 0 }) => population > 1)
+    return full ?? largest(rare) ?? first
+  }
+
+  /**
+   * The depth at which a search begins. Every node publishes the topic `nodes`. If all of them began at depth 0, its few
+   * storers would carry the load of all. For other topics, the node cannot know how many nodes publish them.
+   */
+  async #probableDepth({ kind }: Topic, servers: readonly KadPeer[], signal: AbortSignal): Promise<number> {
+    if (kind !== 'nodes') return 0
+    const { ask, random } = this.#network
+    const count = await countServers(
+      servers,
+      async (server, key) => await ask(server, { request: 'find_node', key }, signal),
+      random
+    )
+    return probableDepth(count)
+  }
+
+  /** The most probable depth first. */
+  #depthsToSearch(topic: Topic, servers: number): number[] {
+    const depths = depthsToTry(servers)
+    if (topic.kind === 'nodes') {
+      const probable = probableDepth(servers)
+      return [0, ...depths].toSorted((a, b) => Math.abs(a - probable) - Math.abs(b - probable))
+    }
+    const deepest = this.#depthOfNodes()
+    return deepest === undefined ? depths : depths.filter((depth) => depth <= deepest + 1)
+  }
+
+  async #count(topic: Topic, depth: number, start: readonly KadPeer[], signal: AbortSignal): Promise<CountedShard> {
+    const cid = shardCid(topic, shardOf(this.#self, depth))
+    const target = kadTarget(cid)
+    const found = await this.#findClosest(cid, start, this.#network, signal)
+    const closest = found.slice(0, RECORD_STORERS)
+    const servers = estimateServers(found.map(({ distance }) => distance))
+    return { depth, cid, target, closest, servers, population: await this.population(cid, closest, signal) }
+  }
+}
+
+/**
+ * Returns the shard at the depth where the node should publish. Moves only in one direction, deeper or less deep, so that
+ * it ends.
+ */
+async function settle(first: CountedShard, count: Count): Promise<CountedShard> {
+  let here = first
+  for (let steps = 0; steps < DEPTH_STEPS && here.population !== undefined; steps++) {
+    const next = nextDepth(here.depth, here.population)
+    const turns = here !== first && next - here.depth !== Math.sign(here.depth - first.depth)
+    if (next === here.depth || turns) break
+    const there = await count(next)
+    // The parent can be full because its other half is not split yet.
+    if (next < here.depth && (there.population ?? 0) >= SPLIT_AT) break
+    here = there
+  }
+  return here
+}
+
+function largest(shards: readonly CountedShard[]): CountedShard | undefined {
+  return shards.toSorted((a, b) => (b.population ?? 0) - (a.population ?? 0))[0]
+}
+
+const walkToKey: FindClosest = async (key, start, { ask, sleep }, signal) => {
+  const findNode = async (peer: KadPeer, until: AbortSignal): Promise<KadReply> =>
+    await ask(peer, { request: 'find_node', key }, until)
+  const steps = walk(kadTarget(key), { start, ask: findNode, sleep, signal, wanted: RECORD_STORERS })
+  for (;;) {
+    const step = await steps.next()
+    if (step.done === true) return step.value
+  }
+}
