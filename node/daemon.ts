@@ -94,7 +94,23 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const engineCounters = async (): ReturnType<typeof engine.counters> => await engine.counters()
   const metrics = new Metrics({ load, streamsOpen: () => admission.openStreams, engine: engineCounters }, clock)
 
-  const network = topicNetwork(host, scope)
+  const clocks = new ClockComparison({
+    now,
+    monotonic: clock,
+    onChange: (skew) => problems.report('clock', skew && clockWarning(skew))
+  })
+  const gossip = await Gossip.start({
+    host,
+    datastore: identity.datastore,
+    wantsRelays: scope === 'public' || options.listen.includes('/p2p-circuit'),
+    hasBootstrap: (options.bootstrap ?? []).length > 0 || hostOptions.mdns,
+    logger,
+    now,
+    clocks
+  })
+  lifetime.onStop(async () => await gossip.stop())
+
+  const network = topicNetwork(host, scope, (topic) => gossip.share(topic))
   const advertiser = await Advertiser.start({
     dht: host.services.dht,
     network,
@@ -121,26 +137,10 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   })
   lifetime.onStop(async () => await advertiser.stop())
 
-  const clocks = new ClockComparison({
-    now,
-    monotonic: clock,
-    onChange: (skew) => problems.report('clock', skew && clockWarning(skew))
-  })
   const currentProblems = (): ReturnType<PotluckNode['problems']> => {
     clocks.skew()
     return problems.list()
   }
-
-  const gossip = await Gossip.start({
-    host,
-    datastore: identity.datastore,
-    wantsRelays: scope === 'public' || options.listen.includes('/p2p-circuit'),
-    hasBootstrap: (options.bootstrap ?? []).length > 0 || hostOptions.mdns,
-    logger,
-    now,
-    clocks
-  })
-  lifetime.onStop(async () => await gossip.stop())
 
   const dependencies = {
     engine,

@@ -35,7 +35,7 @@ export {
   type KadRequest
 } from './kad/message.ts'
 export { addProvider, askKad, type KadHost } from './kad/rpc.ts'
-export { kadId, kadTarget, randomShards, shardCid, shardOf, topicText, type Topic } from './kad/topics.ts'
+export { isListed, kadId, kadTarget, randomShards, shardCid, shardOf, topicText, type Topic } from './kad/topics.ts'
 export { walk, type ClosestPeer, type WalkOptions } from './kad/walk.ts'
 export * from './records/card.ts'
 export * from './records/clock-skew.ts'

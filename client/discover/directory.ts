@@ -6,6 +6,7 @@
  */
 import {
   ClockComparison,
+  isListed,
   openCard,
   PotluckError,
   topicText,
@@ -28,7 +29,7 @@ import { raceAbort } from '../base/race-abort.ts'
 import type { Network } from '../network/network.ts'
 import { Asker } from './asker.ts'
 import { clockFailure } from './clock-failure.ts'
-import { dialable, isListed, type KnownNode } from './known-node.ts'
+import { dialable, type KnownNode } from './known-node.ts'
 import { LookupRun } from './lookup.ts'
 import { PeerBook } from '../peers/peer-book.ts'
 import { MemoryPeerStore } from '../peers/peer-store.ts'

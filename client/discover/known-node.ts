@@ -1,6 +1,5 @@
 /** What the client knows of a node: its signed card, and its load at one moment. */
-import type { Card, Load, Topic } from '@potluck/protocol'
-import { equals } from 'uint8arrays/equals'
+import type { Card, Load } from '@potluck/protocol'
 
 import type { Dialable } from '../network/network.ts'
 import { parseAddresses } from '../peers/peer-book.ts'
@@ -20,16 +19,4 @@ export interface KnownNode {
 /** Returns the addresses at which the client can dial the node of a card. */
 export function dialable(card: Card): Dialable {
   return { peerId: card.peerId, addresses: parseAddresses(card.addresses) }
-}
-
-/** Whether a node with this card publishes the topic. */
-export function isListed(topic: Topic, { models }: Card): boolean {
-  switch (topic.kind) {
-    case 'nodes':
-      return true
-    case 'digest':
-      return models.some(({ digest }) => equals(digest, topic.digest))
-    case 'name':
-      return models.some(({ name }) => name.toLowerCase() === topic.name.toLowerCase())
-  }
 }

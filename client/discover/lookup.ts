@@ -5,7 +5,7 @@
  * `PARALLEL_CARDS` peers are asked at once. A peer that is slow gives its place to the next one, so silent peers and dead
  * records cost places for a moment, and never hold up a live node.
  */
-import type { KadPeer, PotluckError, Topic } from '@potluck/protocol'
+import { isListed, type KadPeer, type PotluckError, type Topic } from '@potluck/protocol'
 import { raceSignal } from 'race-signal'
 
 import type { Clock } from '../base/clock.ts'
@@ -28,7 +28,7 @@ import type { Dialable, Entry, Network } from '../network/network.ts'
 import type { Answered, Asker } from './asker.ts'
 import { Candidates, type Candidate } from './candidates.ts'
 import { EntryReport } from './entry-report.ts'
-import { dialable, isListed, type KnownNode } from './known-node.ts'
+import { dialable, type KnownNode } from './known-node.ts'
 import type { PeerBook } from '../peers/peer-book.ts'
 import type { TopicSearch } from './topic-search.ts'
 

@@ -37,6 +37,8 @@ export interface TopicNetwork {
   add: (server: KadPeer, key: CID, signal: AbortSignal) => Promise<void>
   /** Stores this node's record at the node itself. It can be the only server. */
   keep: (key: CID) => void
+  /** The share of the nodes that have the topic, 0 to 1, among the cards that this node has received. */
+  share: (topic: Topic) => number
   /** Milliseconds. Rejects when the signal fires. */
   sleep: (ms: number, signal: AbortSignal) => Promise<void>
   /** Uniform in [0, 1). */
@@ -160,7 +162,7 @@ export class DepthFinder {
    */
   async #search(topic: Topic, first: CountedShard, count: Count): Promise<CountedShard> {
     const found = [first]
-    for (const depth of [first.depth, ...this.#depthsToSearch(topic, first.servers)]) {
+    for (const depth of [first.depth, ...this.#depthsToSearch(topic, first)]) {
       const shard = await count(depth)
       const { population = 0 } = shard
       if (population > MERGE_AT && population < SPLIT_AT) return shard
@@ -173,30 +175,25 @@ export class DepthFinder {
     return full ?? largest(rare) ?? first
   }
 
-  /**
-   * The depth at which a search begins. Every node publishes the topic `nodes`. If all of them began at depth 0, its few
-   * storers would carry the load of all. For other topics, the node cannot know how many nodes publish them.
-   */
-  async #probableDepth({ kind }: Topic, servers: readonly KadPeer[], signal: AbortSignal): Promise<number> {
-    if (kind !== 'nodes') return 0
-    const { ask, random } = this.#network
+  /** The depth at which a search begins. If all new nodes began at depth 0, its few storers would carry their load. */
+  async #probableDepth(topic: Topic, servers: readonly KadPeer[], signal: AbortSignal): Promise<number> {
+    const { ask, random, share } = this.#network
+    const part = topic.kind === 'nodes' ? 1 : share(topic)
+    if (part === 0) return 0
     const count = await countServers(
       servers,
       async (server, key) => await ask(server, { request: 'find_node', key }, signal),
       random
     )
-    return probableDepth(count)
+    return probableDepth(part * count)
   }
 
   /** The most probable depth first. */
-  #depthsToSearch(topic: Topic, servers: number): number[] {
-    const depths = depthsToTry(servers)
-    if (topic.kind === 'nodes') {
-      const probable = probableDepth(servers)
-      return [0, ...depths].toSorted((a, b) => Math.abs(a - probable) - Math.abs(b - probable))
-    }
-    const deepest = this.#depthOfNodes()
-    return deepest === undefined ? depths : depths.filter((depth) => depth <= deepest + 1)
+  #depthsToSearch(topic: Topic, { depth: begin, servers }: CountedShard): number[] {
+    const bound = topic.kind === 'nodes' ? undefined : this.#depthOfNodes()
+    return [0, ...depthsToTry(servers)]
+      .filter((depth) => bound === undefined || depth <= bound + 1)
+      .toSorted((a, b) => Math.abs(a - begin) - Math.abs(b - begin))
   }
 
   async #count(topic: Topic, depth: number, start: readonly KadPeer[], signal: AbortSignal): Promise<CountedShard> {

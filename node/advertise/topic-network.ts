@@ -10,7 +10,8 @@ import type { Host } from '../network/libp2p.ts'
 import { selectAddresses } from './card.ts'
 import type { TopicNetwork } from './find-depth.ts'
 
-export function topicNetwork(host: Host, scope: Scope): TopicNetwork {
+/** @param share see `TopicNetwork` */
+export function topicNetwork(host: Host, scope: Scope, share: TopicNetwork['share']): TopicNetwork {
   const self = (): KadPeer => {
     const addresses = selectAddresses(host.getMultiaddrs().map(String), scope)
     return { peerId: host.peerId, addresses: addresses.map((address) => multiaddr(address)) }
@@ -33,6 +34,7 @@ export function topicNetwork(host: Host, scope: Scope): TopicNetwork {
       const bytes = addresses.map((address) => address.bytes)
       host.services.providers.add(recordKey(key.multihash.bytes), peerId, bytes, undefined)
     },
+    share,
     sleep: async (ms, signal) => await sleep(ms, undefined, { signal, ref: false }),
     random: Math.random
   }

@@ -19,9 +19,11 @@ import {
   CARD_TTL_MS,
   CardSet,
   ClockComparison,
+  isListed,
   MAX_CARD_OTHERS,
   subnetOf,
-  type KadPeer
+  type KadPeer,
+  type Topic
 } from '@potluck/protocol'
 
 import { GOSSIP_TIMES, RELAY_RESERVATIONS_WANTED, ENOUGH_LIVE_NODES, REJOIN_DIALS } from '../limits/limits.ts'
@@ -103,6 +105,13 @@ export class Gossip {
   /** Nodes that are probably alive. */
   get liveNodes(): number {
     return this.#cards.countLive(this.#connected())
+  }
+
+  /** The share of the known nodes that have the topic, 0 to 1. */
+  share(topic: Topic): number {
+    const entries = this.#cards.entries()
+    const listed = entries.filter(({ card }) => isListed(topic, card))
+    return listed.length / Math.max(1, entries.length)
   }
 
   /** Stops, and saves what this peer knows. */

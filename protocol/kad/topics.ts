@@ -8,8 +8,10 @@
 import type { PeerId } from '@libp2p/interface'
 import { sha256 } from '@noble/hashes/sha2.js'
 import type { CID } from 'multiformats/cid'
+import { equals } from 'uint8arrays/equals'
 import { toString } from 'uint8arrays/to-string'
 
+import type { Card } from '../records/card.ts'
 import { anyNodeCid, modelCid, nameCid, textCid } from '../records/dht.ts'
 
 /** What clients look for: all serving nodes, the nodes that serve a model, or the nodes that use a model name. */
@@ -75,4 +77,16 @@ export function randomShards(depth: number, count: number, random: () => number)
     shards.add(Array.from({ length: depth }, () => (random() < 0.5 ? '0' : '1')).join(''))
   }
   return [...shards]
+}
+
+/** Whether a node with this card publishes the topic. */
+export function isListed(topic: Topic, { models }: Card): boolean {
+  switch (topic.kind) {
+    case 'nodes':
+      return true
+    case 'digest':
+      return models.some(({ digest }) => equals(digest, topic.digest))
+    case 'name':
+      return models.some(({ name }) => name.toLowerCase() === topic.name.toLowerCase())
+  }
 }

@@ -5,6 +5,7 @@
 import {
   CARD_TTL_MS,
   CardSet,
+  isListed,
   kadTarget,
   MAX_CARD_OTHERS,
   SAMPLING_CONTRACT,
@@ -18,7 +19,7 @@ import {
 
 import { CARD_TIMEOUT_MS } from '../../../client/base/constants.ts'
 import { Directory } from '../../../client/discover/directory.ts'
-import { isListed, type KnownNode } from '../../../client/discover/known-node.ts'
+import type { KnownNode } from '../../../client/discover/known-node.ts'
 import type { Dialable, Network } from '../../../client/network/network.ts'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
 import type { Population, SimulatedPeer } from './population.ts'

@@ -3,7 +3,15 @@
  * (`KeepTopics`), and each message takes its time. The others learn the closest servers of a key at once, because
  * 100,000 walking publishers would take hours. Their messages are the same, except for those on the way to the key.
  */
-import { kadTarget, PROVIDER_SAMPLE, RECORD_STORERS, sample, type ClosestPeer } from '@potluck/protocol'
+import {
+  kadTarget,
+  PROVIDER_SAMPLE,
+  RECORD_STORERS,
+  sample,
+  topicText,
+  type ClosestPeer,
+  type Topic
+} from '@potluck/protocol'
 
 import type { CID } from 'multiformats/cid'
 import { xor } from 'uint8arrays/xor'
@@ -13,7 +21,7 @@ import { ASKED_FOR_SERVERS, RENEW_RECORDS_MS } from '../../../node/advertise/lim
 import type { FindClosest, TopicNetwork } from '../../../node/advertise/find-depth.ts'
 import { TopicPublisher } from '../../../node/advertise/publish-topics.ts'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
-import type { ShortPeer, SimulatedPeer } from './population.ts'
+import type { Population, ShortPeer, SimulatedPeer } from './population.ts'
 import { Caller, type Transport } from './transport.ts'
 
 const NEVER = new AbortController().signal
@@ -78,6 +86,7 @@ export function publishWithWalks(transport: Transport, peer: SimulatedPeer, coun
       await transport.add(caller, server, key, record, signal)
     },
     keep: () => undefined,
+    share: (topic) => shareOf(topic, population),
     // At least as long as a timer of Node. A shorter pause could be too small to change the time.
     sleep: async (ms, signal) => await clock.sleep(Math.max(1, ms), signal),
     random: random.next
@@ -139,6 +148,7 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
       storers.add(server, storers.record(peer, keyText(key)))
     },
     keep: () => undefined,
+    share: (topic) => shareOf(topic, population),
     sleep: clock.sleep,
     random: random.next
   }
@@ -166,6 +176,16 @@ export function publishQuickly(transport: Transport, peer: SimulatedPeer, counts
     )
   }
   void publish()
+}
+
+/** The cards that a new node has received when it publishes. */
+const CARDS_AT_START = 24
+
+function shareOf(topic: Topic, population: Population): number {
+  const text = topicText(topic)
+  const nodes = Array.from({ length: CARDS_AT_START }, () => population.anyKnown())
+  const listed = nodes.filter(({ topics }) => topics.some((one) => topicText(one) === text))
+  return listed.length / nodes.length
 }
 
 /** Each key belongs to many messages. */

@@ -174,7 +174,7 @@ describe('72 hours of joins, deaths and renewals', () => {
     #running = 0
 
     network(host: Host, random: () => number): TopicNetwork {
-      const real = topicNetwork(host, 'local')
+      const real = topicNetwork(host, 'local', () => 0)
       const tracked =
         <Args extends unknown[], T>(work: (...args: Args) => Promise<T>) =>
         async (...args: Args): Promise<T> => {
@@ -182,8 +182,8 @@ describe('72 hours of joins, deaths and renewals', () => {
           return await work(...args).finally(() => this.#running--)
         }
       const sleep: TopicNetwork['sleep'] = async (ms, signal) => await this.#sleep(ms, signal)
-      const { servers, ask, add, keep } = real
-      return { servers: tracked(servers), ask: tracked(ask), add: tracked(add), keep, sleep, random }
+      const { servers, ask, add, keep, share } = real
+      return { servers: tracked(servers), ask: tracked(ask), add: tracked(add), keep, share, sleep, random }
     }
 
     /** Lets time pass, one timer after the other, and waits for the requests that each timer causes. */

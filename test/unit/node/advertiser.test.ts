@@ -34,6 +34,7 @@ test('a full disk is reported once in the log, every time to the daemon, and its
     ask: async () => ({ closer: [], providers: [] }),
     add: async () => {},
     keep: () => {},
+    share: () => 0,
     sleep: async (_, signal) => {
       await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
     },
@@ -98,6 +99,7 @@ test('a card that is signed with the first address publishes the records, even i
       ask: async () => ({ closer: [], providers: [] }),
       add: async () => added(),
       keep: () => {},
+      share: () => 0,
       // Only a change ends a pause. Short sleeps bundle changes.
       sleep: async (ms, signal) => {
         if (ms < 1_000) return

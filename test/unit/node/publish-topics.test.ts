@@ -99,6 +99,7 @@ class Servers {
         this.#store(server).add(key.toString(), self, [ADDRESS.bytes], undefined)
       },
       keep: () => {},
+      share: () => 0,
       sleep: async (_, signal) => {
         await new Promise((_resolve, reject) => {
           signal.addEventListener('abort', () => reject(signal.reason), { once: true })
