@@ -7,7 +7,7 @@
 export { auditAnswer, type Audit, type AuditOptions } from './audit/audit.ts'
 export { measureAnswer } from './audit/measure.ts'
 export type { ParsedAnswer, ReadJob, Scorer } from './audit/scorer.ts'
-export type { Misstatement, ReceivedAnswer } from './audit/structure.ts'
+export { sameTokens, type Misstatement, type ReceivedAnswer } from './audit/structure.ts'
 export { openAnswerRecord, type VerifiedAnswer } from './audit/verified-answer.ts'
 export * from './constants.ts'
 export { deadline } from './deadline.ts'
@@ -32,6 +32,7 @@ export * from './records/card.ts'
 export * from './records/clock-skew.ts'
 export { CardSet, type CardSetEntry, type CardSetOptions, type SampleOptions } from './records/card-set.ts'
 export * from './records/dht.ts'
+export * from './records/partial-receipt.ts'
 export * from './records/receipt.ts'
 export { sample } from './sample.ts'
 export * from './sampler/index.ts'
@@ -61,7 +62,9 @@ export {
   decodeClientFrame,
   encodeCredit,
   encodeRequest,
+  tokensToCheck,
   type ClientFrame,
+  type Continuation,
   type GenerateRequest
 } from './wire/client-frame.ts'
 export {

@@ -28,8 +28,8 @@ export function auditorOf(...scorers: readonly Scorer[]): Auditor {
   return {
     holds: (digest) => byDigest.has(digest),
     audit: async ({ peerId, answer, received }, signal) => {
-      const { receipt } = await openAnswerRecord(answer, peerId)
-      const scorer = byDigest.get(formatDigest(receipt.modelDigest))
+      const { request } = await openAnswerRecord(answer, peerId)
+      const scorer = byDigest.get(formatDigest(request.modelDigest))
       if (scorer === undefined) throw new PotluckError('model_not_found', 'no engine has the model of the answer')
       return await auditAnswer(answer, peerId, scorer, { signal, ...(received === undefined ? {} : { received }) })
     }
