@@ -5,7 +5,7 @@
  * stream, cards, receipts, the keys of the DHT, and the sampling contract.
  */
 export { auditAnswer, type Audit, type AuditOptions } from './audit/audit.ts'
-export { measureAnswer } from './audit/measure.ts'
+export { measureAnswer, measureBeginning } from './audit/measure.ts'
 export type { ParsedAnswer, ReadJob, Scorer } from './audit/scorer.ts'
 export { sameTokens, type Misstatement, type ReceivedAnswer } from './audit/structure.ts'
 export { openAnswerRecord, type VerifiedAnswer } from './audit/verified-answer.ts'

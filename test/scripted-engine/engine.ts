@@ -11,7 +11,7 @@
  */
 import { createHash } from 'node:crypto'
 import {
-  measureAnswer,
+  measureBeginning,
   PotluckError,
   type Embeddings,
   type PromptInput,
@@ -246,7 +246,7 @@ export class ScriptedEngine implements Engine {
     const checked =
       checkFrom === answerTokens.length
         ? {}
-        : { checked: measureAnswer(this.#scores(job, checkFrom), job.sampling, answerTokens, checkFrom) }
+        : { checked: measureBeginning(this.#scores(job, checkFrom), job.sampling, answerTokens, checkFrom) }
     generation.push({ type: 'prefill', cachedTokens, prefillMs, ...checked })
     slot.cached = tokens
     while (answer.finished === undefined) {

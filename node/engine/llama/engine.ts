@@ -1,6 +1,6 @@
 /** The model in the engine's process: its slots, and the requests that run on them. */
 import {
-  measureAnswer,
+  measureBeginning,
   PotluckError,
   type Embeddings,
   type ParsedAnswer,
@@ -99,7 +99,7 @@ export class LlamaProcessEngine {
         const allowed = toCheck > 0 ? this.#allowedFrom(checkFrom, job) : wanted.allowed
         const all = await sequence.prefill(evaluated.slice(cached), first - cached, { ...wanted, allowed }, signal)
         logits = all[toCheck]
-        const checked = measureAnswer(all.slice(0, toCheck), job.sampling, job.answerTokens, checkFrom)
+        const checked = measureBeginning(all.slice(0, toCheck), job.sampling, job.answerTokens, checkFrom)
         prefillMs = performance.now() - began
         const cachedTokens = Math.min(cached, job.promptTokens.length)
         emit({ type: 'prefill', cachedTokens, prefillMs, ...(toCheck > 0 ? { checked } : {}) })
