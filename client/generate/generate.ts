@@ -9,7 +9,7 @@
  *    token. It first checks what the failed node sent but did not sign
  */
 import type { PeerId } from '@libp2p/interface'
-import { ERROR_POLICY, PotluckError, type AnswerRecord } from '@potluck/protocol'
+import { PotluckError, type AnswerRecord } from '@potluck/protocol'
 
 import { log } from '../base/log.ts'
 import type { Ask } from '../base/request.ts'
@@ -49,7 +49,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
   const times = new AnswerTimes(context.clock)
   const rejections = new Rejections()
   const failed = (attempt: Attempt, error: PotluckError): void => {
-    if (ERROR_POLICY[error.code].fault !== 'caller') keepSigned(attempt, ask, context)
+    if (error.code !== 'aborted') keepSigned(attempt, ask, context)
     answer.failed(error, attempt)
     if (error.code === 'continuation_rejected' && answer.author !== undefined) {
       const refutation = rejections.add(attempt)

@@ -89,8 +89,9 @@ export async function* sendRequest(
     exchange.checkRelayLimit(bytes.byteLength)
     await exchange.sendRequest(bytes, timeouts.requestMs)
 
-    const accepted = await receive(exchange, timeouts.admissionMs, 'admission_timeout')
-    if (accepted.type !== 'accepted') throw unexpected(accepted, BEFORE_ACCEPTED)
+    const reply = await receive(exchange, timeouts.admissionMs, 'admission_timeout')
+    const accepted = checkRejection(reply, request.continuation !== undefined)
+    if (accepted.type !== 'accepted') throw unexpected(accepted, 'before accepted')
     yield accepted
 
     const promptTokens = request.continuation?.promptTokens ?? accepted.promptTokens
@@ -100,13 +101,13 @@ export async function* sendRequest(
     const gaps = new Gaps()
     let wait: [number, ErrorCode] = [timeouts.firstTokenMs + accepted.estimatedWaitMs, 'first_token_timeout']
     if (tokensToCheck(request.continuation) > 0) {
-      const checked = await receive(exchange, ...wait)
+      const checked = checkRejection(await receive(exchange, ...wait), false)
       if (checked.type !== 'checked') throw unexpected(checked, 'before checked')
       checkBeginning(checked.measured, request.continuation)
     }
     for (;;) {
       const waitedFrom = performance.now()
-      const frame = await receive(exchange, ...wait)
+      const frame = checkRejection(await receive(exchange, ...wait), false)
       if (frame.type === 'done') {
         await checkDone(frame, { request, digest, promptTokens, answerTokens }, node.peerId)
         complete = true
@@ -133,16 +134,18 @@ export async function* sendRequest(
   }
 }
 
-const BEFORE_ACCEPTED = 'before accepted'
-
 async function receive(exchange: Exchange, timeoutMs: number, code: ErrorCode): Promise<NodeFrame> {
   return decodeNodeFrame(await exchange.receive(timeoutMs, code))
 }
 
+/** A node can reject the beginning of an answer only if there is one, and before it accepts the request. */
+function checkRejection(frame: NodeFrame, possible: boolean): NodeFrame {
+  if (frame.type !== 'error' || frame.code !== 'continuation_rejected' || possible) return frame
+  throw new PotluckError('protocol_violation', 'the node rejects a continuation at the wrong time')
+}
+
 function unexpected(frame: NodeFrame, where: string): PotluckError {
-  // A node can see that it must reject the beginning of an answer before it accepts the request.
-  const late = where !== BEFORE_ACCEPTED && frame.type === 'error' && frame.code === 'continuation_rejected'
-  if (frame.type === 'error' && !late) return refusal(frame)
+  if (frame.type === 'error') return refusal(frame)
   return new PotluckError('protocol_violation', `a ${frame.type} frame ${where}`)
 }
 
