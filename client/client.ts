@@ -13,7 +13,6 @@ import { MemoryPeerStore } from './peers/peer-store.ts'
 import { embed, type EmbedOptions, type EmbedResult } from './embed.ts'
 import { askNode, workloadOf } from './generate/ask-node.ts'
 import { generate, type CompleteAnswer } from './generate/generate.ts'
-import type { Refutation } from './generate/rejections.ts'
 import { sendRequest, type SendRequest } from './generate/wire.ts'
 import { watchSuspension } from './suspension.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
@@ -165,15 +164,9 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     const audits = {
       canAudit: auditing.canAudit.bind(auditing),
       onAnswer: auditing.answered.bind(auditing),
-      onRefuted
+      onRefuted: auditing.refuted.bind(auditing)
     }
     return new Answer((signal) => generate(ask, { ...context, ...audits, signal }), until(asked.signal))
-  }
-
-  /** The node sent tokens that are not from the model, and cut its answer before it signed them. */
-  function onRefuted({ peer, digest }: Pick<Candidate, 'peer' | 'digest'>, { measured, certain }: Refutation): void {
-    if (!measured) return
-    reputation.observe(peer, digest, { type: 'failed', code: certain ? 'protocol_violation' : 'stream_cut' })
   }
 
   function nodes({ signal }: FindOptions = {}): AsyncGenerator<KnownNode> {

@@ -20,8 +20,13 @@ export function checkBeginning(measured: readonly TokenMargin[], continuation: C
   if (measured.length !== tokensToCheck(continuation)) {
     throw new PotluckError('protocol_violation', 'checked has not one margin for each token to check')
   }
-  const impossible = measured.filter(({ margin }) => margin === Infinity).length
-  if (impossible > MAX_IMPOSSIBLE || answerEvidence(cellsOf(measured)) >= Math.log(BAN)) {
+  if (isForged(measured)) {
     throw new PotluckError('continuation_rejected', 'the tokens of the node that left are not from this model')
   }
+}
+
+/** Whether an honest node sends such tokens in fewer than 1 of `BAN` answers. */
+export function isForged(measured: readonly TokenMargin[]): boolean {
+  const impossible = measured.filter(({ margin }) => margin === Infinity).length
+  return impossible > MAX_IMPOSSIBLE || answerEvidence(cellsOf(measured)) >= Math.log(BAN)
 }

@@ -9,7 +9,7 @@
  *    token. It first checks what the failed node sent but did not sign
  */
 import type { PeerId } from '@libp2p/interface'
-import { PotluckError, type AnswerRecord } from '@potluck/protocol'
+import { PotluckError, type AnswerRecord, type GenerateRequest } from '@potluck/protocol'
 
 import { log } from '../base/log.ts'
 import type { Ask } from '../base/request.ts'
@@ -27,8 +27,14 @@ export interface GenerateContext extends Omit<RaceContext & PoolContext, 'direct
   canAudit: CanAudit
   /** Called for every answer that a node completed, and for every part that a node signed before it failed. */
   onAnswer: (answer: CompleteAnswer) => void
-  /** Called if an answer failed because other nodes rejected the tokens that this node sent last. */
-  onRefuted: (author: Pick<Candidate, 'peer' | 'digest'>, refutation: Refutation) => void
+  /**
+   * Called if an answer failed because other nodes measured the tokens that this node sent last, and rejected them.
+   * `request` asked to check them.
+   */
+  onRefuted: (
+    author: Pick<Candidate, 'peer' | 'digest'>,
+    refutation: Pick<Refutation, 'certain'> & { request: GenerateRequest }
+  ) => void
 }
 
 /** What an audit needs of an answer, or of the signed part of one. */
@@ -51,12 +57,13 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
   const failed = (attempt: Attempt, error: PotluckError): void => {
     if (error.code !== 'aborted') keepSigned(attempt, ask, context)
     answer.failed(error, attempt)
-    if (error.code === 'continuation_rejected' && answer.author !== undefined) {
+    if (error.code === 'continuation_rejected') {
       const refutation = rejections.add(attempt)
-      if (refutation !== undefined) {
-        context.onRefuted(answer.author, refutation)
-        throw refuted(error)
+      const { author } = answer
+      if (refutation?.measured === true && author !== undefined) {
+        context.onRefuted(author, { ...refutation, request: attempt.request })
       }
+      if (refutation !== undefined) throw refuted(error)
     }
     // The node did not fail, so it can continue over another connection.
     if (error.code === 'relay_limit') pool.allow(attempt.candidate.peer)

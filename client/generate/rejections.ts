@@ -13,11 +13,11 @@ const REJECTIONS = 2
 /** A decision against a beginning. */
 export interface Refutation {
   /**
-   * Whether the tokens of the last node were measured, and are not from the model. Otherwise its prompt differs, which
-   * another version of the rendering explains.
+   * Whether the tokens were measured, and are not from the model. Otherwise the prompt differs, which another version of
+   * the rendering explains.
    */
   measured: boolean
-  /** Whether the user's own node measured them. Otherwise the nodes that did can all lie. */
+  /** Whether the user's own node rejected the beginning. Otherwise the nodes that did can all lie. */
   certain: boolean
 }
 

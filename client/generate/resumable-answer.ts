@@ -27,8 +27,6 @@ export class ResumableAnswer implements PooledRequest {
   readonly features: readonly Feature[]
   readonly maxTokens: number | undefined
   readonly failures: AttemptFailure[] = []
-  /** The node that sent the last tokens. */
-  author: Candidate | undefined
   /** After the first token: the digest that produced it, because other weights give another answer. */
   model: ModelSelector
   /** The part that another model produced, if the caller allowed other models. */
@@ -44,6 +42,8 @@ export class ResumableAnswer implements PooledRequest {
   #tokens: number[] = []
   /** The tokens up to the last one that its node signed. */
   #signed = 0
+  /** The attempt that sent the last tokens. */
+  #last: Attempt | undefined
   #text = ''
   #promptTokens: readonly number[] = []
   /** Computed once per digest, because a conversation can be long, and every ranking needs its keys. */
@@ -67,10 +67,18 @@ export class ResumableAnswer implements PooledRequest {
     if (length === 0) return request
     const continuation = { promptTokens: this.#promptTokens, answerTokens: [...this.#tokens] }
     if (this.#signed === length) return { ...request, continuation }
-    return {
-      ...request,
-      continuation: { ...continuation, checkFrom: Math.max(this.#signed, length - MAX_CHECKED_TOKENS) }
-    }
+    return { ...request, continuation: { ...continuation, checkFrom: this.#checkFrom } }
+  }
+
+  /** The node that sent all tokens that the next node must check. Undefined if several nodes did, or none. */
+  get author(): Candidate | undefined {
+    const first = this.#last?.request.continuation?.answerTokens.length ?? 0
+    return first <= this.#checkFrom ? this.#last?.candidate : undefined
+  }
+
+  /** The first token that no node has signed, as far as a node can check it. */
+  get #checkFrom(): number {
+    return Math.max(this.#signed, this.#tokens.length - MAX_CHECKED_TOKENS)
   }
 
   workload(digest: string, serving: number): Workload {
@@ -92,7 +100,7 @@ export class ResumableAnswer implements PooledRequest {
     this.#tokens.push(...delta.tokens)
     this.#text += delta.text
     this.#signed = signed?.answerTokens.length ?? this.#signed
-    this.author = candidate
+    this.#last = attempt
     this.#answering = { digest: candidate.digest, name: candidate.model.name }
     this.model = { kind: 'digest', digest: request.modelDigest }
     // `toRequest` chose the limit by the context of the first node. It must stay the same on other nodes.

@@ -89,9 +89,8 @@ export async function* sendRequest(
     exchange.checkRelayLimit(bytes.byteLength)
     await exchange.sendRequest(bytes, timeouts.requestMs)
 
-    const reply = await receive(exchange, timeouts.admissionMs, 'admission_timeout')
-    const accepted = checkRejection(reply, request.continuation !== undefined)
-    if (accepted.type !== 'accepted') throw unexpected(accepted, 'before accepted')
+    const accepted = await receive(exchange, timeouts.admissionMs, 'admission_timeout')
+    if (accepted.type !== 'accepted') throw unexpected(accepted, 'before accepted', request.continuation !== undefined)
     yield accepted
 
     const promptTokens = request.continuation?.promptTokens ?? accepted.promptTokens
@@ -101,13 +100,13 @@ export async function* sendRequest(
     const gaps = new Gaps()
     let wait: [number, ErrorCode] = [timeouts.firstTokenMs + accepted.estimatedWaitMs, 'first_token_timeout']
     if (tokensToCheck(request.continuation) > 0) {
-      const checked = checkRejection(await receive(exchange, ...wait), false)
+      const checked = await receive(exchange, ...wait)
       if (checked.type !== 'checked') throw unexpected(checked, 'before checked')
       checkBeginning(checked.measured, request.continuation)
     }
     for (;;) {
       const waitedFrom = performance.now()
-      const frame = checkRejection(await receive(exchange, ...wait), false)
+      const frame = await receive(exchange, ...wait)
       if (frame.type === 'done') {
         await checkDone(frame, { request, digest, promptTokens, answerTokens }, node.peerId)
         complete = true
@@ -138,14 +137,9 @@ async function receive(exchange: Exchange, timeoutMs: number, code: ErrorCode): 
   return decodeNodeFrame(await exchange.receive(timeoutMs, code))
 }
 
-/** A node can reject the beginning of an answer only if there is one, and before it accepts the request. */
-function checkRejection(frame: NodeFrame, possible: boolean): NodeFrame {
-  if (frame.type !== 'error' || frame.code !== 'continuation_rejected' || possible) return frame
-  throw new PotluckError('protocol_violation', 'the node rejects a continuation at the wrong time')
-}
-
-function unexpected(frame: NodeFrame, where: string): PotluckError {
-  if (frame.type === 'error') return refusal(frame)
+/** @param canReject the request has a beginning that the node can reject, and the node has not accepted it yet */
+function unexpected(frame: NodeFrame, where: string, canReject = false): PotluckError {
+  if (frame.type === 'error' && (canReject || frame.code !== 'continuation_rejected')) return refusal(frame)
   return new PotluckError('protocol_violation', `a ${frame.type} frame ${where}`)
 }
 

@@ -2,7 +2,7 @@ import { auditorOf, type Client } from '@potluck/client'
 import { PotluckError } from '@potluck/protocol'
 
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
-import type { Attack, Outcome } from '../attack.ts'
+import type { Attack } from '../attack.ts'
 import { maliciousNode, type MaliciousCall } from '../malicious-node.ts'
 import { AttackedNetwork } from '../network.ts'
 
@@ -24,6 +24,8 @@ const tokensOf = (text: string): number[] => [...Buffer.from(text)]
 /** What the malicious node does with a new request. */
 interface Trick {
   name: string
+  /** What is wrong: the prompt, tokens that the node does not sign, or tokens in a window that it signs. */
+  kind: 'prompt' | 'unsigned' | 'signed'
   play: (call: MaliciousCall, engine: ScriptedEngine) => Promise<void>
 }
 
@@ -33,6 +35,7 @@ const accept = async (call: MaliciousCall, engine: ScriptedEngine, prompt = PROM
 const TRICKS: readonly Trick[] = [
   {
     name: 'the ids of another prompt',
+    kind: 'prompt',
     play: async (call, engine) => {
       await accept(call, engine, OTHER_PROMPT)
       await call.delta(tokensOf(OTHER_ANSWER.slice(0, 4)), OTHER_ANSWER.slice(0, 4))
@@ -41,6 +44,7 @@ const TRICKS: readonly Trick[] = [
   },
   {
     name: 'forged tokens',
+    kind: 'unsigned',
     play: async (call, engine) => {
       await accept(call, engine)
       await call.delta(tokensOf(FORGED), FORGED)
@@ -49,6 +53,7 @@ const TRICKS: readonly Trick[] = [
   },
   {
     name: 'a forged end',
+    kind: 'unsigned',
     play: async (call, engine) => {
       await accept(call, engine)
       await call.delta([...tokensOf(FORGED), END], FORGED)
@@ -57,6 +62,7 @@ const TRICKS: readonly Trick[] = [
   },
   {
     name: 'forged tokens in a signed window',
+    kind: 'signed',
     play: async (call, engine) => {
       await accept(call, engine)
       await call.delta(tokensOf(LONG_FORGERY), LONG_FORGERY)
@@ -83,10 +89,10 @@ export const attack: Attack = {
     '15 of 15 beginnings: 5 answers to another prompt, 5 with forged text, 5 failed; no malicious node was convicted',
 
   async run({ short, note }) {
-    const outcomes: Outcome[] = []
     let poisoned = 0
     let blamed = 0
-    let signers = 0
+    let confirmed = 0
+    const played = { prompt: 0, unsigned: 0, signed: 0 }
     let convicted = 0
     for (const trick of TRICKS) {
       await using network = new AttackedNetwork()
@@ -109,12 +115,13 @@ export const attack: Attack = {
         const standingOf = (peer: string): string | undefined =>
           standings.find(({ peerId }) => peerId === peer)?.standing
         note(`${trick.name}: ${error ?? JSON.stringify(text?.slice(0, 40))}, ${standingOf(attacker.peer)}`)
+        played[trick.kind]++
         // Tokens that their node signed are a part of its own answer. Its audit is the defence.
-        const signs = trick.name.includes('signed')
-        if (signs) {
-          signers++
+        if (trick.kind === 'signed') {
           if (standingOf(attacker.peer) === 'banned') convicted++
         } else if (text !== undefined && text !== HONEST) poisoned++
+        const reasons = standings.find(({ peerId }) => peerId === attacker.peer)?.reasons.join() ?? ''
+        if (trick.kind === 'unsigned' && reasons.includes('protocol violated')) confirmed++
         blamed += honest.filter((node) => {
           const standing = standingOf(node.peerId.toString())
           return standing === 'banned' || standing === 'quarantined'
@@ -122,18 +129,22 @@ export const attack: Attack = {
         await client.stop()
       }
     }
-    outcomes.push(
+    const failed = await rejectHonestBeginnings(short ? 2 : 10, note)
+    return [
       { metric: 'answers with the unsigned beginning of a malicious node', value: poisoned, limit: { atMost: 0 } },
       { metric: "honest nodes that the client's own auditor blames", value: blamed, limit: { atMost: 0 } },
       {
-        metric: 'malicious nodes that a signed window convicts, %',
-        value: (100 * convicted) / signers,
+        metric: "unsigned forgeries that the client's own auditor confirms, %",
+        value: (100 * confirmed) / played.unsigned,
         limit: { atLeast: 100 }
-      }
-    )
-    const failed = await rejectHonestBeginnings(short ? 2 : 10, note)
-    outcomes.push({ metric: 'honest answers that one rejecting node fails', value: failed, limit: { atMost: 0 } })
-    return outcomes
+      },
+      {
+        metric: 'malicious nodes that a signed window convicts, %',
+        value: (100 * convicted) / played.signed,
+        limit: { atLeast: 100 }
+      },
+      { metric: 'honest answers that one rejecting node fails', value: failed, limit: { atMost: 0 } }
+    ]
   }
 }
 
