@@ -163,7 +163,8 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     const ask = toAsk(asked)
     const audits = {
       canAudit: auditing.canAudit.bind(auditing),
-      onAnswer: auditing.answered.bind(auditing)
+      onAnswer: auditing.answered.bind(auditing),
+      onRefuted: auditing.refuted.bind(auditing)
     }
     return new Answer((signal) => generate(ask, { ...context, ...audits, signal }), until(asked.signal))
   }

@@ -23,6 +23,11 @@ export const CARD_NAMESPACE = 'potluck-card'
 
 /** Version of the sampling contract. Answers of different versions are not comparable; a mismatch is never fraud. */
 export const SAMPLING_CONTRACT: number = 1
+/**
+ * Version of the rendering: how a node turns a chat, its tools and its reasoning into the text of the prompt. A prompt
+ * of another version is never evidence. `docs/sampling.md` says when the number must be raised.
+ */
+export const RENDERING: number = 1
 /** Version of the file format of fraud proofs. */
 export const FRAUD_PROOF_VERSION: number = 1
 
@@ -207,6 +212,13 @@ export const MAX_REMEMBERED_CARDS: number = 10_000
 export const MAX_RECEIPT_BYTES: number = 128 * 1024
 /** Tokens under one hash of a receipt. To check one window, a peer needs only its 64 tokens, not the whole answer. */
 export const RECEIPT_WINDOW: number = 64
+/** Size of a partial receipt: about 200 bytes, and room for the fields of a later version. */
+export const MAX_PARTIAL_RECEIPT_BYTES: number = 512
+/**
+ * Tokens of an earlier node that one request can let the next node measure. A node that fails leaves fewer than 64 tokens
+ * that it did not sign. Two such nodes, one after the other, leave fewer than 128.
+ */
+export const MAX_CHECKED_TOKENS: number = 2 * RECEIPT_WINDOW
 /**
  * Answers in a fraud proof. One answer can be enough. A proof against a node that cheats in 1 % of its answers needs a
  * few hundred.

@@ -13,6 +13,7 @@ export type WireCode =
   | 'context_length_exceeded'
   | 'invalid_request'
   | 'unsupported'
+  | 'continuation_rejected'
   | 'engine_failed'
   | 'caller_stalled'
 
@@ -109,6 +110,12 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
    * the schema takes too long to enforce.
    */
   unsupported: { fault: 'nobody', retryable: true, next: 'next_node', evict: true, httpStatus: 400, exitCode: 1 },
+  /**
+   * The beginning of the answer, which another node sent, does not come from this request and this model. Either that
+   * node or this one is wrong, or they render the prompt differently. The client also uses this code if the margins in
+   * `checked` show it.
+   */
+  continuation_rejected: { fault: 'nobody', retryable: true, next: 'next_node', httpStatus: 502, exitCode: 1 },
 
   // Usually failures after `accepted`. `engine_failed` can also be a refusal, for example if tokenising fails.
   /** The engine crashed or reported an error. */

@@ -5,9 +5,9 @@
  * stream, cards, receipts, the keys of the DHT, and the sampling contract.
  */
 export { auditAnswer, type Audit, type AuditOptions } from './audit/audit.ts'
-export { measureAnswer } from './audit/measure.ts'
+export { measureAnswer, measureBeginning } from './audit/measure.ts'
 export type { ParsedAnswer, ReadJob, Scorer } from './audit/scorer.ts'
-export type { Misstatement, ReceivedAnswer } from './audit/structure.ts'
+export { sameTokens, type Misstatement, type ReceivedAnswer } from './audit/structure.ts'
 export { openAnswerRecord, type VerifiedAnswer } from './audit/verified-answer.ts'
 export * from './constants.ts'
 export { deadline } from './deadline.ts'
@@ -41,6 +41,7 @@ export * from './records/card.ts'
 export * from './records/clock-skew.ts'
 export { CardSet, type CardSetEntry, type CardSetOptions, type SampleOptions } from './records/card-set.ts'
 export * from './records/dht.ts'
+export * from './records/partial-receipt.ts'
 export * from './records/receipt.ts'
 export { sample } from './sample.ts'
 export * from './sampler/index.ts'
@@ -70,7 +71,9 @@ export {
   decodeClientFrame,
   encodeCredit,
   encodeRequest,
+  tokensToCheck,
   type ClientFrame,
+  type Continuation,
   type GenerateRequest
 } from './wire/client-frame.ts'
 export {

@@ -11,10 +11,18 @@
  * the caller has the answer.
  */
 import { Queue } from '@libp2p/utils'
-import { decodeFraudProof, encodeFraudProof, MAX_PROOF_BYTES, type Audit, type AuditResult } from '@potluck/protocol'
+import {
+  decodeFraudProof,
+  encodeFraudProof,
+  MAX_PROOF_BYTES,
+  type Audit,
+  type AuditResult,
+  type GenerateRequest
+} from '@potluck/protocol'
 
 import { CERTAIN, logEvidence, NO_EVIDENCE, withAudit } from '../evidence/index.ts'
-import type { CompleteAnswer } from '../generate/generate.ts'
+import { isForged } from '../generate/check-beginning.ts'
+import type { CompleteAnswer, GenerateContext } from '../generate/generate.ts'
 import { auditCost, type Reputation, type Standing } from '../reputation/index.ts'
 import { log } from '../base/log.ts'
 import type { Ask } from '../base/request.ts'
@@ -107,6 +115,22 @@ export class Auditing {
     else reputation.auditFailed(peer)
   }
 
+  /**
+   * Blames the node that sent tokens which other nodes measured as forged, and which it did not sign. This is certain only
+   * if the user's own node or auditor measured them. Otherwise the others can all lie, so it counts as a cut answer.
+   *
+   * @param request asks to check these tokens
+   */
+  refuted(...[{ peer, digest }, { certain, request }]: Parameters<GenerateContext['onRefuted']>): void {
+    this.#enqueue(async () => {
+      const forged = certain || ((await this.#isForged(digest, request).catch(() => undefined)) ?? false)
+      this.#context.reputation.observe(peer, digest, {
+        type: 'failed',
+        code: forged ? 'protocol_violation' : 'stream_cut'
+      })
+    })
+  }
+
   /** Resolves when no audit is queued or running. */
   async idle(): Promise<void> {
     await this.#queue.onIdle()
@@ -159,6 +183,13 @@ export class Auditing {
     if (!ask.shareable) return undefined
     const others = otherAuditors(digest, peerId.toString(), ask)
     return await auditByOthers(others, request, { nonce: this.#nonce, signal })
+  }
+
+  /** Measures the tokens to check with the user's own auditor. Undefined if it cannot measure them. */
+  async #isForged(digest: string, request: GenerateRequest): Promise<boolean | undefined> {
+    const { auditor } = this.#context
+    if (auditor?.measure === undefined || !auditor.holds(digest)) return undefined
+    return isForged(await auditor.measure(request, this.#stopped.signal))
   }
 
   #apply({ peerId, digest, record, ask }: CompleteAnswer, result: AuditResult & Partial<Audit>): void {

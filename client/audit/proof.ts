@@ -54,7 +54,7 @@ export async function proofModel(bytes: Uint8Array): Promise<Uint8Array> {
   const { peerId, answers } = decodeFraudProof(bytes)
   const [first] = answers
   if (first === undefined) throw new PotluckError('protocol_violation', 'invalid fraud proof: it has no answers')
-  return (await openAnswerRecord(first, peerId)).receipt.modelDigest
+  return (await openAnswerRecord(first, peerId)).request.modelDigest
 }
 
 /**

@@ -22,16 +22,21 @@ export function withAudit(evidence: Evidence, tokens: Tokens, measured: readonly
 
 /** @param measured for the last tokens of the answer, which this node generated */
 export function countTokens({ promptTokens, answerTokens }: Tokens, measured: readonly TokenMargin[]): Counted {
-  const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
   const mismatches: Counted['mismatches'][number][] = []
   const first = answerTokens.length - measured.length
   measured.forEach(({ gap, margin }, index) => {
-    const cell = cellOf(gap, margin)
-    cells[cell]!++
     if (margin === 0) return
-    mismatches.push({ context: contextName([...promptTokens, ...answerTokens.slice(0, first + index)]), cell })
+    const context = contextName([...promptTokens, ...answerTokens.slice(0, first + index)])
+    mismatches.push({ context, cell: cellOf(gap, margin) })
   })
-  return { cells, mismatches }
+  return { cells: cellsOf(measured), mismatches }
+}
+
+/** Counts how many tokens are in each cell. */
+export function cellsOf(measured: readonly TokenMargin[]): Cells {
+  const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
+  for (const { gap, margin } of measured) cells[cellOf(gap, margin)]!++
+  return cells
 }
 
 /**

@@ -6,7 +6,7 @@
  * the evidence with the limits. `chanceOfMistake` describes it for people.
  */
 export { BAN, CERTAIN, QUARANTINE } from './constants.ts'
-export { countTokens, newCells, withAudit, withCounted } from './count.ts'
+export { cellsOf, countTokens, newCells, withAudit, withCounted } from './count.ts'
 export {
   answerEvidence,
   chanceOfMistake,

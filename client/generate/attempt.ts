@@ -1,6 +1,6 @@
 /** One running attempt at one node. Yields its events, and notes each of them in the record of the attempt. */
 import type { Connection } from '@libp2p/interface'
-import { PotluckError, type GenerateRequest, type PhaseTimeouts } from '@potluck/protocol'
+import { PotluckError, type AnswerRecord, type GenerateRequest, type PhaseTimeouts } from '@potluck/protocol'
 
 import type { Clock } from '../base/clock.ts'
 import { RELAY_LEAST_TOKENS } from '../base/constants.ts'
@@ -29,6 +29,8 @@ export class Attempt {
   /** Tokens of this attempt. */
   tokens: number = 0
   accepted: Extract<AttemptEvent, { type: 'accepted' }> | undefined
+  /** The part of the answer that the node has signed so far. */
+  signed: AnswerRecord | undefined
   readonly #clock: Clock
   readonly #events: AsyncGenerator<AttemptEvent, void, void>
   readonly #cancelled = new AbortController()
@@ -126,6 +128,7 @@ export class Attempt {
       if (this.#firstTokenAt === undefined) this.record.firstToken()
       this.#firstTokenAt ??= this.#lastTokenAt
       this.tokens += event.delta.tokens.length
+      this.signed = event.signed ?? this.signed
     }
   }
 }

@@ -6,36 +6,45 @@
  *    first token (`race.ts`)
  * 3. stream: the rest of that node's answer
  * 4. resume: if the node fails, steps 1 to 3 run again, and another node with the same weights continues after the last
- *    token
+ *    token. It first checks what the failed node sent but did not sign
  */
 import type { PeerId } from '@libp2p/interface'
-import { PotluckError, type AnswerRecord } from '@potluck/protocol'
+import { PotluckError, type AnswerRecord, type GenerateRequest } from '@potluck/protocol'
 
 import { log } from '../base/log.ts'
 import type { Ask } from '../base/request.ts'
-import { CandidatePool, type PoolContext } from '../select/index.ts'
+import { CandidatePool, type Candidate, type PoolContext } from '../select/index.ts'
 import type { Attempt } from './attempt.ts'
 import { AnswerTimes, toFinishPart } from './finish.ts'
 import type { AnswerPart } from './parts.ts'
 import { raceToFirstToken, type RaceContext } from './race.ts'
+import { Rejections, type Refutation } from './rejections.ts'
 import { ResumableAnswer, type CanAudit } from './resumable-answer.ts'
 
 export interface GenerateContext extends Omit<RaceContext & PoolContext, 'directory' | 'selector'> {
   directory: RaceContext['directory'] & PoolContext['directory']
   selector: RaceContext['selector'] & PoolContext['selector']
   canAudit: CanAudit
-  /** Called for every answer that a node completed. */
+  /** Called for every answer that a node completed, and for every part that a node signed before it failed. */
   onAnswer: (answer: CompleteAnswer) => void
+  /**
+   * Called if an answer failed because other nodes measured the tokens that this node sent last, and rejected them.
+   * `request` asked to check them.
+   */
+  onRefuted: (
+    author: Pick<Candidate, 'peer' | 'digest'>,
+    refutation: Pick<Refutation, 'certain'> & { request: GenerateRequest }
+  ) => void
 }
 
-/** What an audit needs of an answer. */
+/** What an audit needs of an answer, or of the signed part of one. */
 export interface CompleteAnswer {
   peerId: PeerId
   /** `sha256:…` of the model. */
   digest: string
   ask: Ask
   record: AnswerRecord
-  /** As the node sent it. Undefined if another node began the answer. */
+  /** As the node sent it. Undefined if another node began the answer, or the answer is not complete. */
   text: string | undefined
 }
 
@@ -44,8 +53,18 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
   const answer = new ResumableAnswer(ask, context.canAudit)
   const pool = new CandidatePool(answer, context)
   const times = new AnswerTimes(context.clock)
+  const rejections = new Rejections()
   const failed = (attempt: Attempt, error: PotluckError): void => {
-    answer.failed(error)
+    if (error.code !== 'aborted') keepSigned(attempt, ask, context)
+    answer.failed(error, attempt)
+    if (error.code === 'continuation_rejected') {
+      const refutation = rejections.add(attempt)
+      const { author } = answer
+      if (refutation?.measured === true && author !== undefined) {
+        context.onRefuted(author, { ...refutation, request: attempt.request })
+      }
+      if (refutation !== undefined) throw refuted(error)
+    }
     // The node did not fail, so it can continue over another connection.
     if (error.code === 'relay_limit') pool.allow(attempt.candidate.peer)
     else pool.failed(error)
@@ -75,4 +94,18 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
       await attempt.close()
     }
   }
+}
+
+/** Reports the part of an answer that a node signed before it failed. Its node is judged by it, as by a whole answer. */
+function keepSigned({ signed, candidate }: Attempt, ask: Ask, { onAnswer }: GenerateContext): void {
+  if (signed === undefined) return
+  const { node, digest } = candidate
+  onAnswer({ peerId: node.card.peerId, digest, ask, record: signed, text: undefined })
+}
+
+function refuted(cause: PotluckError): PotluckError {
+  return new PotluckError('continuation_rejected', 'the beginning of the answer does not come from the model', {
+    cause,
+    remedy: 'ask again'
+  })
 }

@@ -4,6 +4,7 @@
  */
 import {
   ERROR_POLICY,
+  MAX_CHECKED_TOKENS,
   type Feature,
   type GenerateRequest,
   type ModelCard,
@@ -14,7 +15,7 @@ import {
 import { TYPICAL_ANSWER_TOKENS } from '../base/constants.ts'
 import { parseModelSelector, type ModelSelector } from '../discover/model-selector.ts'
 import { estimatePromptTokens, requiredFeatures, toRequest, type Ask } from '../base/request.ts'
-import { conversationKeys, type PooledRequest, type Workload } from '../select/index.ts'
+import { conversationKeys, type Candidate, type PooledRequest, type Workload } from '../select/index.ts'
 import type { Attempt } from './attempt.ts'
 import type { AttemptFailure, Beginning } from './parts.ts'
 import type { AttemptEvent } from './wire.ts'
@@ -39,6 +40,10 @@ export class ResumableAnswer implements PooledRequest {
   /** The model that answers now; undefined before its first token. */
   #answering: Beginning['model'] | undefined
   #tokens: number[] = []
+  /** The tokens up to the last one that its node signed. */
+  #signed = 0
+  /** The attempt that sent the last tokens. */
+  #last: Attempt | undefined
   #text = ''
   #promptTokens: readonly number[] = []
   /** Computed once per digest, because a conversation can be long, and every ranking needs its keys. */
@@ -58,8 +63,22 @@ export class ResumableAnswer implements PooledRequest {
   /** The request for the next attempt. */
   requestFor({ model }: { model: Pick<ModelCard, 'digest' | 'contextLength'> }): GenerateRequest {
     const request = toRequest({ ...this.#ask, input: this.#input, maxTokens: this.#limit }, model)
-    if (this.#tokens.length === 0) return request
-    return { ...request, continuation: { promptTokens: this.#promptTokens, answerTokens: [...this.#tokens] } }
+    const { length } = this.#tokens
+    if (length === 0) return request
+    const continuation = { promptTokens: this.#promptTokens, answerTokens: [...this.#tokens] }
+    if (this.#signed === length) return { ...request, continuation }
+    return { ...request, continuation: { ...continuation, checkFrom: this.#checkFrom } }
+  }
+
+  /** The node that sent all tokens that the next node must check. Undefined if several nodes did, or none. */
+  get author(): Candidate | undefined {
+    const first = this.#last?.request.continuation?.answerTokens.length ?? 0
+    return first <= this.#checkFrom ? this.#last?.candidate : undefined
+  }
+
+  /** The first token that no node has signed, as far as a node can check it. */
+  get #checkFrom(): number {
+    return Math.max(this.#signed, this.#tokens.length - MAX_CHECKED_TOKENS)
   }
 
   workload(digest: string, serving: number): Workload {
@@ -75,10 +94,13 @@ export class ResumableAnswer implements PooledRequest {
     }
   }
 
-  add({ delta }: Extract<AttemptEvent, { type: 'delta' }>, { candidate, request, promptTokens }: Attempt): void {
+  add({ delta, signed }: Extract<AttemptEvent, { type: 'delta' }>, attempt: Attempt): void {
+    const { candidate, request, promptTokens } = attempt
     if (this.#tokens.length === 0) this.#promptTokens = promptTokens
     this.#tokens.push(...delta.tokens)
     this.#text += delta.text
+    this.#signed = signed?.answerTokens.length ?? this.#signed
+    this.#last = attempt
     this.#answering = { digest: candidate.digest, name: candidate.model.name }
     this.model = { kind: 'digest', digest: request.modelDigest }
     // `toRequest` chose the limit by the context of the first node. It must stay the same on other nodes.
@@ -96,9 +118,9 @@ export class ResumableAnswer implements PooledRequest {
   }
 
   /** @throws PotluckError this failure, if the node sent tokens that must not be trusted */
-  failed(error: PotluckError): void {
+  failed(error: PotluckError, { tokens }: Pick<Attempt, 'tokens'>): void {
     const { code, peer = '' } = error
-    if (this.#tokens.length > 0 && ERROR_POLICY[code].discardTokens) throw error
+    if (tokens > 0 && ERROR_POLICY[code].discardTokens) throw error
     this.failures.push({ peerId: peer, code, tokens: this.#tokens.length })
   }
 
@@ -115,6 +137,7 @@ export class ResumableAnswer implements PooledRequest {
     this.#prefixes = undefined
     this.#limit = Math.max(1, (this.#limit ?? 1) - this.#tokens.length)
     this.#tokens = []
+    this.#signed = 0
     this.#text = ''
     this.#answering = undefined
     return true

@@ -4,8 +4,10 @@
  * 1. dial
  * 2. send the request
  * 3. admission: the node sends `accepted`, or refuses with an error
- * 4. first token: the node evaluates the prompt, after the wait that `accepted` reported
- * 5. tokens: when the caller has taken a batch of tokens, the client grants credit for as many more
+ * 4. first token: the node evaluates the prompt, after the wait that `accepted` reported. If it continues an answer, it
+ *    first sends `checked`, from which the client decides whether the beginning can be from the model
+ * 5. tokens: when the caller has taken a batch of tokens, the client grants credit for as many more. The node signs each
+ *    window of 64 tokens
  * 6. `done`: its receipt and counts must agree with what came before, or the failure is `protocol_violation`
  *
  * Each phase from 1 to 5 has its own timeout and error code. If the request ends before `done`, for any reason, the
@@ -21,20 +23,26 @@ import {
   MAX_FRAME_BYTES,
   MAX_NODE_FRAME_BYTES,
   PotluckError,
+  tokensToCheck,
   type AnswerRecord,
   type ErrorCode,
   type GenerateRequest,
   type NodeFrame,
-  type PhaseTimeouts
+  type PhaseTimeouts,
+  type TokenDelta
 } from '@potluck/protocol'
 
 import { Exchange, refusal } from '../network/exchange.ts'
 import type { Dialable, Network } from '../network/network.ts'
+import { checkBeginning } from './check-beginning.ts'
 import { checkDone } from './check-done.ts'
+import { SignedWindows } from './check-window.ts'
 
 export type AttemptEvent =
   | { type: 'connected'; connection: Connection }
-  | Extract<NodeFrame, { type: 'accepted' | 'delta' }>
+  | Extract<NodeFrame, { type: 'accepted' }>
+  /** `signed`: if the delta completes a window, all that the node has signed of the answer so far. */
+  | { type: 'delta'; delta: TokenDelta; signed?: AnswerRecord }
   | (Extract<NodeFrame, { type: 'done' }> & {
       /** What an audit needs: the request, the tokens and the signed receipt. */
       record: AnswerRecord
@@ -82,14 +90,20 @@ export async function* sendRequest(
     await exchange.sendRequest(bytes, timeouts.requestMs)
 
     const accepted = await receive(exchange, timeouts.admissionMs, 'admission_timeout')
-    if (accepted.type !== 'accepted') throw unexpected(accepted, 'before accepted')
+    if (accepted.type !== 'accepted') throw unexpected(accepted, 'before accepted', request.continuation !== undefined)
     yield accepted
 
     const promptTokens = request.continuation?.promptTokens ?? accepted.promptTokens
     const answerTokens = [...(request.continuation?.answerTokens ?? [])]
+    const windows = new SignedWindows({ request, bytes, digest, promptTokens }, node.peerId)
     const credit = new Credit(exchange, request)
     const gaps = new Gaps()
     let wait: [number, ErrorCode] = [timeouts.firstTokenMs + accepted.estimatedWaitMs, 'first_token_timeout']
+    if (tokensToCheck(request.continuation) > 0) {
+      const checked = await receive(exchange, ...wait)
+      if (checked.type !== 'checked') throw unexpected(checked, 'before checked')
+      checkBeginning(checked.measured, request.continuation)
+    }
     for (;;) {
       const waitedFrom = performance.now()
       const frame = await receive(exchange, ...wait)
@@ -106,7 +120,8 @@ export async function* sendRequest(
       if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom)
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
-      yield frame
+      const signed = await windows.add(frame.delta.tokens, frame.partialReceipt, answerTokens)
+      yield { type: 'delta', delta: frame.delta, ...(signed === undefined ? {} : { signed }) }
       if (!credit.spent) exchange.checkRelayLimit()
       await credit.grant(timeouts.requestMs)
       wait = [stallAfterMs(gaps.usualMs), 'token_timeout']
@@ -122,8 +137,9 @@ async function receive(exchange: Exchange, timeoutMs: number, code: ErrorCode): 
   return decodeNodeFrame(await exchange.receive(timeoutMs, code))
 }
 
-function unexpected(frame: NodeFrame, where: string): PotluckError {
-  if (frame.type === 'error') return refusal(frame)
+/** @param canReject the request has a beginning that the node can reject, and the node has not accepted it yet */
+function unexpected(frame: NodeFrame, where: string, canReject = false): PotluckError {
+  if (frame.type === 'error' && (canReject || frame.code !== 'continuation_rejected')) return refusal(frame)
   return new PotluckError('protocol_violation', `a ${frame.type} frame ${where}`)
 }
 

@@ -17,6 +17,7 @@ import type {
   ParsedAnswer,
   SamplingParameters,
   TokenDelta,
+  TokenMargin,
   Usage
 } from '@potluck/protocol'
 
@@ -66,13 +67,18 @@ export interface GenerateJob {
   constraint?: OutputConstraint
   /** Alternatives for each position; undefined: no log-probabilities. */
   topLogprobs?: number
+  /** The first of `answerTokens` to measure, see `EngineEvent`; undefined: none. */
+  checkFrom?: number
   /** Tokens that the engine can generate before the first `grant`. */
   credit: number
 }
 
 export type EngineEvent =
-  /** The prompt is evaluated. Sent once, before the first delta. */
-  | { type: 'prefill'; cachedTokens: number; prefillMs: number }
+  /**
+   * The prompt is evaluated. Sent once, before the first delta. `checked`: how far the tokens from `checkFrom` on are from
+   * the tokens that the contract gives.
+   */
+  | { type: 'prefill'; cachedTokens: number; prefillMs: number; checked?: readonly TokenMargin[] }
   | { type: 'delta'; delta: TokenDelta }
   | { type: 'done'; finishReason: FinishReason; usage: Usage; prefillMs: number; decodeMs: number }
 

@@ -1,5 +1,12 @@
 /** Checks whether this node can serve a valid request. */
-import { offeredTools, outputConstraintOf, PotluckError, type Feature, type GenerateRequest } from '@potluck/protocol'
+import {
+  offeredTools,
+  outputConstraintOf,
+  PotluckError,
+  sameTokens,
+  type Feature,
+  type GenerateRequest
+} from '@potluck/protocol'
 import { equals } from 'uint8arrays/equals'
 
 import type { Engine, EngineModel, EngineStatus } from '../engine/interface.ts'
@@ -26,10 +33,8 @@ export function checkRequest(request: GenerateRequest, servedModel: ServedModel)
     if (!model.features.includes(feature)) throw new PotluckError('unsupported', `the model lacks ${feature}`)
   }
   for (const token of request.sampling.logitBias.keys()) checkToken('logit_bias', token, model)
-  if (request.continuation === undefined) {
-    if (inputBytes(request.input) > model.contextLength * MAX_BYTES_PER_TOKEN) throw overflow('the prompt does', model)
-    return
-  }
+  if (inputBytes(request.input) > model.contextLength * MAX_BYTES_PER_TOKEN) throw overflow('the prompt does', model)
+  if (request.continuation === undefined) return
   const { promptTokens, answerTokens } = request.continuation
   for (const token of promptTokens) checkToken('prompt_tokens', token, model)
   for (const token of answerTokens) checkToken('answer_tokens', token, model)
@@ -68,23 +73,30 @@ export function checkContext(promptTokens: number, maxTokens: number, model: Eng
 }
 
 /**
- * Checks that the answer so far can be continued. A malicious caller could send an answer that is already complete. The
- * node would sign a receipt for tokens after the answer's end, and an audit would call that fraud.
+ * Checks that the answer so far can be an answer to this request. The node that began it, or the caller, can be
+ * malicious: the caller would get an answer to another prompt, or this node would sign an answer that no node generates.
  *
- * @throws PotluckError `invalid_request`; the errors of the engine
+ * @param rendered the ids of the prompt, as this node renders it
+ * @throws PotluckError `continuation_rejected`; the errors of the engine
  */
 export async function checkContinuation(
-  request: GenerateRequest,
+  { continuation, ...request }: GenerateRequest,
+  rendered: readonly number[],
   engine: Pick<Engine, 'read'>,
   signal: AbortSignal
 ): Promise<void> {
-  const { continuation, stop } = request
   if (continuation === undefined) return
-  const { end } = await engine.read(
-    { answerTokens: continuation.answerTokens, stop, constraint: outputConstraintOf(request) },
-    signal
-  )
-  if (end !== undefined) throw new PotluckError('invalid_request', 'answer_tokens: the answer is already complete')
+  const { promptTokens, answerTokens } = continuation
+  if (!sameTokens(promptTokens, rendered)) reject('prompt_tokens: this node renders the prompt differently')
+  const constraint = outputConstraintOf(request)
+  const { end, ungrammatical } = await engine.read({ answerTokens, stop: request.stop, constraint }, signal)
+  if (ungrammatical) reject('answer_tokens: they do not follow the grammar')
+  // If the answer ends with its last token, the first node failed just before `done`, and this node sends `done`.
+  if (end !== undefined && end < answerTokens.length) reject('answer_tokens: they continue after the end')
+}
+
+function reject(reason: string): never {
+  throw new PotluckError('continuation_rejected', reason)
 }
 
 function neededFeatures({ input, topLogprobs, responseFormat }: GenerateRequest): Feature[] {

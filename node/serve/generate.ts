@@ -1,8 +1,8 @@
 /**
  * `/potluck/generate/1.0.0`: a prompt in, an answer token by token, and a signed receipt at the end.
  *
- * serve.ts runs the steps below. `accept` makes the frame `accepted`, with the place in the queue. `run` sends a
- * `delta` for each piece of the answer. `encodeResult` makes the last frame, `done`.
+ * serve.ts runs the steps below. `accept` makes the frame `accepted`, with the place in the queue. `run` sends `checked`
+ * if the request asks for it, and a `delta` for each piece of the answer. `encodeResult` makes the last frame, `done`.
  */
 import {
   decodeClientFrame,
@@ -10,6 +10,7 @@ import {
   GENERATE_PROTOCOL,
   PotluckError,
   outputConstraintOf,
+  WindowChain,
   type GenerateRequest
 } from '@potluck/protocol'
 
@@ -21,7 +22,7 @@ import type { NodeLimits } from '../limits/limits.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { checkContext, checkContinuation, checkRequest, type ServedModel } from './check.ts'
 import { CreditAccount, readCredit } from './credit.ts'
-import { issueReceipt, type GeneratedAnswer, type ReceiptDependencies } from './receipt.ts'
+import { issuePartialReceipt, issueReceipt, type GeneratedAnswer, type ReceiptDependencies } from './receipt.ts'
 import type { ServedProtocol, ServedStream } from './serve.ts'
 
 export interface GenerateDependencies extends ReceiptDependencies {
@@ -64,8 +65,8 @@ export function generateProtocol(
     check: ({ request }) => checkRequest(request, servedModel()),
 
     prepare: async ({ request, digest }, closed) => {
-      const promptTokens = request.continuation?.promptTokens ?? (await engine.tokenize(request.input, closed))
-      await checkContinuation(request, engine, closed)
+      const promptTokens = await engine.tokenize(request.input, closed)
+      await checkContinuation(request, promptTokens, engine, closed)
       checkContext(promptTokens.length, request.maxTokens, engine.model)
       return { request, digest, promptTokens }
     },
@@ -95,18 +96,22 @@ export function generateProtocol(
 }
 
 /**
- * Sends the engine's deltas as fast as the caller's credit and the stream allow. Resolves when the engine is done and
- * its slot is free.
+ * Sends the engine's deltas as fast as the caller's credit and the stream allow, and signs each window that they
+ * complete. Resolves when the engine is done and its slot is free.
  *
  * @throws PotluckError `caller_stalled`, `invalid_request` (a credit frame that breaks the protocol), `engine_failed`,
  *   `aborted`
  */
 async function runAnswer(
-  { request, promptTokens }: { request: GenerateRequest; promptTokens: readonly number[] },
+  job: TokenizedRequest,
   { frames, closed, arrivedAt }: ServedStream,
-  { engine, metrics, limits, clock }: GenerateDependencies
+  node: GenerateDependencies
 ): Promise<GeneratedAnswer> {
-  const answerTokens = [...(request.continuation?.answerTokens ?? [])]
+  const { request, promptTokens } = job
+  const { engine, metrics, limits, clock } = node
+  const { continuation } = request
+  const answerTokens = [...(continuation?.answerTokens ?? [])]
+  const windows = new WindowChain(promptTokens)
   const account = new CreditAccount(request.credit, clock)
   /** Fires when the caller grants no credit in time, or breaks the protocol. Its reason is the error. */
   const creditFailure = new AbortController()
@@ -119,6 +124,7 @@ async function runAnswer(
       maxTokens: request.maxTokens,
       stop: request.stop,
       constraint: outputConstraintOf(request),
+      ...(continuation?.checkFrom === undefined ? {} : { checkFrom: continuation.checkFrom }),
       credit: account.lend(),
       ...(request.topLogprobs === undefined ? {} : { topLogprobs: request.topLogprobs })
     },
@@ -143,12 +149,16 @@ async function runAnswer(
       async function* (events) {
         for await (const event of events) {
           if (event.type === 'done') done = event
+          if (event.type === 'prefill' && event.checked !== undefined) {
+            yield encodeNodeFrame({ type: 'checked', measured: event.checked })
+          }
           if (event.type !== 'delta') continue
           const { tokens } = event.delta
           observer.delta(tokens.length)
           account.spend(tokens.length)
           answerTokens.push(...tokens)
-          yield encodeNodeFrame(event)
+          const signed = windows.add(tokens) ? { partialReceipt: await issuePartialReceipt(job, windows, node) } : {}
+          yield encodeNodeFrame({ ...event, ...signed })
           // The stream took the delta, so the engine may work further ahead.
           lend()
         }

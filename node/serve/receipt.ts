@@ -1,11 +1,14 @@
-/** Signs the receipt: the node's statement of what it generated. */
+/** Signs the receipts: the node's statements of what it generated. */
 import {
   answerWindows,
+  RENDERING,
   SAMPLING_CONTRACT,
+  signPartialReceipt,
   signReceipt,
   tokensDigest,
   type GenerateRequest,
-  type Timings
+  type Timings,
+  type WindowChain
 } from '@potluck/protocol'
 
 import type { PrivateKey } from '@libp2p/interface'
@@ -53,7 +56,26 @@ export async function issueReceipt(
       backend: { accelerator, engine: name, kvType, flashAttention },
       usage: done.usage,
       timings,
-      issuedAt: now()
+      issuedAt: now(),
+      rendering: RENDERING
+    },
+    privateKey
+  )
+}
+
+/** Signs the windows that are complete so far. */
+export async function issuePartialReceipt(
+  { request, digest }: Pick<ReceiptFacts, 'request' | 'digest'>,
+  windows: WindowChain,
+  { privateKey }: Pick<ReceiptDependencies, 'privateKey'>
+): Promise<Uint8Array> {
+  return await signPartialReceipt(
+    {
+      requestDigest: digest,
+      firstPosition: request.continuation?.answerTokens.length ?? 0,
+      tokens: windows.tokens,
+      digest: windows.digest,
+      rendering: RENDERING
     },
     privateKey
   )

@@ -7,6 +7,8 @@ export interface ParsedAnswer {
   text: string
   /** Number of tokens up to and including the end of turn or a stop sequence; undefined if the answer has neither. */
   end?: number
+  /** The tokens up to the end do not follow the grammar of the constraint. No honest node generates such an answer. */
+  ungrammatical?: true
 }
 
 export interface ReadJob {

@@ -16,17 +16,20 @@ export function violationsOf(answer: VerifiedAnswer, rendered: readonly number[]
   const { end } = parsed
   const { continuation } = request
   const earlier = continuation?.answerTokens ?? []
-  const { usage } = receipt
   // A node that continues an answer uses the prompt ids of the request, so only the client can cause wrong ids there.
-  const holds: Record<Violation, boolean> = {
+  const holds: Partial<Record<Violation, boolean>> = {
     prompt: continuation !== undefined || sameTokens(promptTokens, rendered),
     continuation:
       receipt.firstPosition === earlier.length &&
       sameTokens(answerTokens.slice(0, earlier.length), earlier) &&
-      (continuation === undefined || sameTokens(promptTokens, continuation.promptTokens)),
-    usage: usage.promptTokens === promptTokens.length && usage.completionTokens === answerTokens.length,
+      (continuation === undefined || sameTokens(promptTokens, continuation.promptTokens))
+  }
+  // A partial receipt says nothing about the end of the answer.
+  if ('usage' in receipt) {
+    const { usage } = receipt
+    holds.usage = usage.promptTokens === promptTokens.length && usage.completionTokens === answerTokens.length
     // An honest node refuses a request that does not fit its context, so the context never cuts an answer short.
-    finish:
+    holds.finish =
       receipt.finishReason === 'length'
         ? end === undefined && answerTokens.length === request.maxTokens
         : end === answerTokens.length && answerTokens.length <= request.maxTokens
@@ -57,6 +60,6 @@ export function misstatementsOf(
   return receipt.firstPosition > 0 || received.text === parsed.text ? [] : ['text']
 }
 
-function sameTokens(a: readonly number[], b: readonly number[]): boolean {
+export function sameTokens(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((token, index) => token === b[index])
 }

@@ -4,12 +4,14 @@ import { equals } from 'uint8arrays/equals'
 
 import { PotluckError } from '../errors.ts'
 import { answerWindows, openReceipt, tokensDigest, type Receipt } from '../records/receipt.ts'
+import { isPartialReceipt, openPartialReceipt, WindowChain, type PartialReceipt } from '../records/partial-receipt.ts'
 import type { AnswerRecord } from '../wire/answer-record.ts'
 import { decodeClientFrame, type GenerateRequest } from '../wire/client-frame.ts'
 
 export interface VerifiedAnswer {
   request: GenerateRequest
-  receipt: Receipt
+  /** Of the whole answer, or of the part that the node signed before it failed. */
+  receipt: Receipt | PartialReceipt
   promptTokens: readonly number[]
   answerTokens: readonly number[]
 }
@@ -25,8 +27,15 @@ export async function openAnswerRecord(record: AnswerRecord, peerId: PeerId): Pr
   const frame = decodeClientFrame(record.request)
   if (frame.type !== 'request') return fail('the first frame is not a request')
   const { request, digest } = frame
-  const receipt = await openReceipt(record.receipt, { peerId })
+  const partial = isPartialReceipt(record.receipt)
+  const receipt = await (partial ? openPartialReceipt : openReceipt)(record.receipt, { peerId })
   if (!equals(receipt.requestDigest, digest)) fail('the receipt is for another request')
+  if ('answerWindows' in receipt) checkReceipt(receipt, record, request)
+  else checkPartialReceipt(receipt, record)
+  return { request, receipt, promptTokens, answerTokens }
+}
+
+function checkReceipt(receipt: Receipt, { promptTokens, answerTokens }: AnswerRecord, request: GenerateRequest): void {
   if (!equals(receipt.modelDigest, request.modelDigest)) fail('the receipt is for another model')
   if (receipt.promptTokens !== promptTokens.length || !equals(receipt.promptDigest, tokensDigest(promptTokens))) {
     fail('the receipt is for another prompt')
@@ -38,7 +47,17 @@ export async function openAnswerRecord(record: AnswerRecord, peerId: PeerId): Pr
   ) {
     fail('the receipt is for another answer')
   }
-  return { request, receipt, promptTokens, answerTokens }
+}
+
+function checkPartialReceipt(
+  { firstPosition, tokens, digest }: PartialReceipt,
+  { promptTokens, answerTokens }: AnswerRecord
+): void {
+  const chain = new WindowChain(promptTokens)
+  chain.add(answerTokens.slice(firstPosition))
+  if (answerTokens.length !== firstPosition + tokens || chain.tokens !== tokens || !equals(chain.digest, digest)) {
+    fail('the partial receipt is for another prompt or answer')
+  }
 }
 
 function fail(reason: string): never {

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file potluck.proto.
  */
 export const file_potluck: GenFile = /*@__PURE__*/
-  fileDesc("Cg1wb3RsdWNrLnByb3RvIlUKC0NsaWVudEZyYW1lEiMKB3JlcXVlc3QYASABKAsyEC5HZW5lcmF0ZVJlcXVlc3RIABIZCgZjcmVkaXQYAiABKAsyBy5DcmVkaXRIAEIGCgRib2R5In0KCU5vZGVGcmFtZRIdCghhY2NlcHRlZBgBIAEoCzIJLkFjY2VwdGVkSAASFwoFZGVsdGEYAiABKAsyBi5EZWx0YUgAEhUKBGRvbmUYAyABKAsyBS5Eb25lSAASGQoFZXJyb3IYBCABKAsyCC5GYWlsdXJlSABCBgoEYm9keSIYCgZDcmVkaXQSDgoGdG9rZW5zGAEgASgNImEKC0NoYXRNZXNzYWdlEgwKBHJvbGUYASABKAkSDwoHY29udGVudBgCIAEoCRIdCgp0b29sX2NhbGxzGAMgAygLMgkuVG9vbENhbGwSFAoMdG9vbF9jYWxsX2lkGAQgASgJIjcKCFRvb2xDYWxsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJYXJndW1lbnRzGAMgASgJIk0KBFRvb2wSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRISCgpwYXJhbWV0ZXJzGAMgASgJEg4KBnN0cmljdBgEIAEoCCIoCgpUb29sQ2hvaWNlEgwKBG1vZGUYASABKAkSDAoEbmFtZRgCIAEoCSIuCg5SZXNwb25zZUZvcm1hdBIMCgR0eXBlGAEgASgJEg4KBnNjaGVtYRgCIAEoCSIoCglMb2dpdEJpYXMSDQoFdG9rZW4YASABKA0SDAoEYmlhcxgCIAEoASLBAQoIU2FtcGxpbmcSEAoIY29udHJhY3QYASABKA0SDAoEc2VlZBgCIAEoBBITCgt0ZW1wZXJhdHVyZRgDIAEoARINCgV0b3BfaxgEIAEoDRINCgV0b3BfcBgFIAEoARINCgVtaW5fcBgGIAEoARIYChBwcmVzZW5jZV9wZW5hbHR5GAcgASgBEhkKEWZyZXF1ZW5jeV9wZW5hbHR5GAggASgBEh4KCmxvZ2l0X2JpYXMYCSADKAsyCi5Mb2dpdEJpYXMi0wMKD0dlbmVyYXRlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgMEhQKDG1vZGVsX2RpZ2VzdBgCIAEoDBIeCghtZXNzYWdlcxgDIAMoCzIMLkNoYXRNZXNzYWdlEhMKBnByb21wdBgEIAEoCUgAiAEBEhsKCHNhbXBsaW5nGAUgASgLMgkuU2FtcGxpbmcSEgoKbWF4X3Rva2VucxgGIAEoDRIMCgRzdG9wGAcgAygJEhkKDHRvcF9sb2dwcm9icxgIIAEoDUgBiAEBEg4KBmNyZWRpdBgJIAEoDRIRCglzaGFyZWFibGUYCiABKAgSFQoNcHJvbXB0X3Rva2VucxgLIAMoDRIVCg1hbnN3ZXJfdG9rZW5zGAwgAygNEhQKBXRvb2xzGA0gAygLMgUuVG9vbBIgCgt0b29sX2Nob2ljZRgOIAEoCzILLlRvb2xDaG9pY2USIAoTcGFyYWxsZWxfdG9vbF9jYWxscxgPIAEoCEgCiAEBEigKD3Jlc3BvbnNlX2Zvcm1hdBgQIAEoCzIPLlJlc3BvbnNlRm9ybWF0QgkKB19wcm9tcHRCDwoNX3RvcF9sb2dwcm9ic0IWChRfcGFyYWxsZWxfdG9vbF9jYWxscyJQCgRMb2FkEg4KBmFjdGl2ZRgBIAEoDRIOCgZxdWV1ZWQYAiABKA0SDQoFc2xvdHMYAyABKA0SGQoRZXN0aW1hdGVkX3dhaXRfbXMYBCABKA0iaQoIQWNjZXB0ZWQSFQoNcHJvbXB0X3Rva2VucxgBIAMoDRIWCg5xdWV1ZV9wb3NpdGlvbhgCIAEoDRIZChFlc3RpbWF0ZWRfd2FpdF9tcxgDIAEoDRITCgRsb2FkGAQgASgLMgUuTG9hZCI9CgxUb2tlbkxvZ3Byb2ISDQoFdG9rZW4YASABKA0SDwoHbG9ncHJvYhgCIAEoARINCgVieXRlcxgDIAEoDCJNChBQb3NpdGlvbkxvZ3Byb2JzEh0KBmNob3NlbhgBIAEoCzINLlRva2VuTG9ncHJvYhIaCgN0b3AYAiADKAsyDS5Ub2tlbkxvZ3Byb2IiSwoNVG9vbENhbGxEZWx0YRINCgVpbmRleBgBIAEoDRIKCgJpZBgCIAEoCRIMCgRuYW1lGAMgASgJEhEKCWFyZ3VtZW50cxgEIAEoCSKBAQoFRGVsdGESDgoGdG9rZW5zGAEgAygNEgwKBHRleHQYAiABKAkSIwoIbG9ncHJvYnMYAyADKAsyES5Qb3NpdGlvbkxvZ3Byb2JzEhEKCXJlYXNvbmluZxgEIAEoCRIiCgp0b29sX2NhbGxzGAUgAygLMg4uVG9vbENhbGxEZWx0YSJQCgVVc2FnZRIVCg1wcm9tcHRfdG9rZW5zGAEgASgNEhUKDWNhY2hlZF90b2tlbnMYAiABKA0SGQoRY29tcGxldGlvbl90b2tlbnMYAyABKA0iQgoHVGltaW5ncxIQCghxdWV1ZV9tcxgBIAEoARISCgpwcmVmaWxsX21zGAIgASgBEhEKCWRlY29kZV9tcxgDIAEoASJ1CgREb25lEhUKDWZpbmlzaF9yZWFzb24YASABKAkSFQoFdXNhZ2UYAiABKAsyBi5Vc2FnZRIZCgd0aW1pbmdzGAMgASgLMgguVGltaW5ncxITCgRsb2FkGAQgASgLMgUuTG9hZBIPCgdyZWNlaXB0GAUgASgMIlQKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgCIAEoDRITCgRsb2FkGAMgASgLMgUuTG9hZBIOCgZkZXRhaWwYBCABKAkiWAoHQmFja2VuZBITCgthY2NlbGVyYXRvchgBIAEoCRIOCgZlbmdpbmUYAiABKAkSDwoHa3ZfdHlwZRgDIAEoCRIXCg9mbGFzaF9hdHRlbnRpb24YBCABKAgiyQIKB1JlY2VpcHQSEgoKcmVxdWVzdF9pZBgBIAEoDBIWCg5yZXF1ZXN0X2RpZ2VzdBgCIAEoDBIUCgxtb2RlbF9kaWdlc3QYAyABKAwSEAoIY29udHJhY3QYBCABKA0SFQoNcHJvbXB0X2RpZ2VzdBgFIAEoDBIVCg1wcm9tcHRfdG9rZW5zGAYgASgNEhYKDmFuc3dlcl93aW5kb3dzGAcgAygMEhUKDWFuc3dlcl90b2tlbnMYCCABKA0SFgoOZmlyc3RfcG9zaXRpb24YCSABKA0SFQoNZmluaXNoX3JlYXNvbhgKIAEoCRIZCgdiYWNrZW5kGAsgASgLMgguQmFja2VuZBIVCgV1c2FnZRgMIAEoCzIGLlVzYWdlEhkKB3RpbWluZ3MYDSABKAsyCC5UaW1pbmdzEhEKCWlzc3VlZF9hdBgOIAEoBCJeCgxBbnN3ZXJSZWNvcmQSDwoHcmVxdWVzdBgBIAEoDBIVCg1wcm9tcHRfdG9rZW5zGAIgAygNEhUKDWFuc3dlcl90b2tlbnMYAyADKA0SDwoHcmVjZWlwdBgEIAEoDCJOCgpGcmF1ZFByb29mEg8KB3ZlcnNpb24YASABKA0SDwoHcGVlcl9pZBgCIAEoDBIeCgdhbnN3ZXJzGAMgAygLMg0uQW5zd2VyUmVjb3JkIj4KDEF1ZGl0UmVxdWVzdBIPCgdwZWVyX2lkGAEgASgMEh0KBmFuc3dlchgCIAEoCzINLkFuc3dlclJlY29yZCJPCgpBdWRpdFJlcGx5Eh4KBnJlc3VsdBgBIAEoCzIMLkF1ZGl0UmVzdWx0SAASGQoFZXJyb3IYAiABKAsyCC5GYWlsdXJlSABCBgoEYm9keSJUCgtBdWRpdFJlc3VsdBISCgpjb21wYXJhYmxlGAEgASgIEhIKCnZpb2xhdGlvbnMYAiADKAkSDwoHbWFyZ2lucxgDIAMoAhIMCgRnYXBzGAQgAygCIjMKDEVtYmVkUmVxdWVzdBIUCgxtb2RlbF9kaWdlc3QYASABKAwSDQoFdGV4dHMYAiADKAkiTgoKRW1iZWRSZXBseRIdCgZyZXN1bHQYASABKAsyCy5FbWJlZGRpbmdzSAASGQoFZXJyb3IYAiABKAsyCC5GYWlsdXJlSABCBgoEYm9keSI0CgpFbWJlZGRpbmdzEg8KB3ZlY3RvcnMYASADKAwSFQoNcHJvbXB0X3Rva2VucxgCIAEoDSLsAQoJTW9kZWxDYXJkEg4KBmRpZ2VzdBgBIAEoDBIMCgRuYW1lGAIgASgJEhQKDGFyY2hpdGVjdHVyZRgDIAEoCRISCgpwYXJhbWV0ZXJzGAQgASgEEhQKDHF1YW50aXphdGlvbhgFIAEoCRIWCg5jb250ZXh0X2xlbmd0aBgGIAEoDRIQCghmZWF0dXJlcxgHIAMoCRIhChlwcmVmaWxsX3Rva2Vuc19wZXJfc2Vjb25kGAggASgBEiAKGGRlY29kZV90b2tlbnNfcGVyX3NlY29uZBgJIAEoARISCgpzaXplX2J5dGVzGAogASgEInEKCEhhcmR3YXJlEhMKC2FjY2VsZXJhdG9yGAEgASgJEg4KBmRldmljZRgCIAEoCRISCgp2cmFtX2J5dGVzGAMgASgEEhEKCXJhbV9ieXRlcxgEIAEoBBINCgVjb3JlcxgFIAEoDRIKCgJvcxgGIAEoCSLbAQoEQ2FyZBIPCgdwZWVyX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhIKCmV4cGlyZXNfYXQYAyABKAQSEQoJYWRkcmVzc2VzGAQgAygJEhoKBm1vZGVscxgFIAMoCzIKLk1vZGVsQ2FyZBIbCghoYXJkd2FyZRgGIAEoCzIJLkhhcmR3YXJlEg0KBXNsb3RzGAcgASgNEg4KBmVuZ2luZRgIIAEoCRIQCghjb250cmFjdBgJIAEoDRINCgVhZ2VudBgKIAEoCRIQCghkcmFpbmluZxgLIAEoCCI+CglDYXJkUmVwbHkSDAoEY2FyZBgBIAEoDBITCgRsb2FkGAIgASgLMgUuTG9hZBIOCgZvdGhlcnMYAyADKAxiBnByb3RvMw");
+  fileDesc("Cg1wb3RsdWNrLnByb3RvIlUKC0NsaWVudEZyYW1lEiMKB3JlcXVlc3QYASABKAsyEC5HZW5lcmF0ZVJlcXVlc3RIABIZCgZjcmVkaXQYAiABKAsyBy5DcmVkaXRIAEIGCgRib2R5IpoBCglOb2RlRnJhbWUSHQoIYWNjZXB0ZWQYASABKAsyCS5BY2NlcHRlZEgAEhcKBWRlbHRhGAIgASgLMgYuRGVsdGFIABIVCgRkb25lGAMgASgLMgUuRG9uZUgAEhkKBWVycm9yGAQgASgLMgguRmFpbHVyZUgAEhsKB2NoZWNrZWQYBSABKAsyCC5DaGVja2VkSABCBgoEYm9keSIYCgZDcmVkaXQSDgoGdG9rZW5zGAEgASgNImEKC0NoYXRNZXNzYWdlEgwKBHJvbGUYASABKAkSDwoHY29udGVudBgCIAEoCRIdCgp0b29sX2NhbGxzGAMgAygLMgkuVG9vbENhbGwSFAoMdG9vbF9jYWxsX2lkGAQgASgJIjcKCFRvb2xDYWxsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJYXJndW1lbnRzGAMgASgJIk0KBFRvb2wSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRISCgpwYXJhbWV0ZXJzGAMgASgJEg4KBnN0cmljdBgEIAEoCCIoCgpUb29sQ2hvaWNlEgwKBG1vZGUYASABKAkSDAoEbmFtZRgCIAEoCSIuCg5SZXNwb25zZUZvcm1hdBIMCgR0eXBlGAEgASgJEg4KBnNjaGVtYRgCIAEoCSIoCglMb2dpdEJpYXMSDQoFdG9rZW4YASABKA0SDAoEYmlhcxgCIAEoASLBAQoIU2FtcGxpbmcSEAoIY29udHJhY3QYASABKA0SDAoEc2VlZBgCIAEoBBITCgt0ZW1wZXJhdHVyZRgDIAEoARINCgV0b3BfaxgEIAEoDRINCgV0b3BfcBgFIAEoARINCgVtaW5fcBgGIAEoARIYChBwcmVzZW5jZV9wZW5hbHR5GAcgASgBEhkKEWZyZXF1ZW5jeV9wZW5hbHR5GAggASgBEh4KCmxvZ2l0X2JpYXMYCSADKAsyCi5Mb2dpdEJpYXMi+wMKD0dlbmVyYXRlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgMEhQKDG1vZGVsX2RpZ2VzdBgCIAEoDBIeCghtZXNzYWdlcxgDIAMoCzIMLkNoYXRNZXNzYWdlEhMKBnByb21wdBgEIAEoCUgAiAEBEhsKCHNhbXBsaW5nGAUgASgLMgkuU2FtcGxpbmcSEgoKbWF4X3Rva2VucxgGIAEoDRIMCgRzdG9wGAcgAygJEhkKDHRvcF9sb2dwcm9icxgIIAEoDUgBiAEBEg4KBmNyZWRpdBgJIAEoDRIRCglzaGFyZWFibGUYCiABKAgSFQoNcHJvbXB0X3Rva2VucxgLIAMoDRIVCg1hbnN3ZXJfdG9rZW5zGAwgAygNEhQKBXRvb2xzGA0gAygLMgUuVG9vbBIgCgt0b29sX2Nob2ljZRgOIAEoCzILLlRvb2xDaG9pY2USIAoTcGFyYWxsZWxfdG9vbF9jYWxscxgPIAEoCEgCiAEBEigKD3Jlc3BvbnNlX2Zvcm1hdBgQIAEoCzIPLlJlc3BvbnNlRm9ybWF0EhcKCmNoZWNrX2Zyb20YEiABKA1IA4gBAUIJCgdfcHJvbXB0Qg8KDV90b3BfbG9ncHJvYnNCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHNCDQoLX2NoZWNrX2Zyb20iUAoETG9hZBIOCgZhY3RpdmUYASABKA0SDgoGcXVldWVkGAIgASgNEg0KBXNsb3RzGAMgASgNEhkKEWVzdGltYXRlZF93YWl0X21zGAQgASgNImkKCEFjY2VwdGVkEhUKDXByb21wdF90b2tlbnMYASADKA0SFgoOcXVldWVfcG9zaXRpb24YAiABKA0SGQoRZXN0aW1hdGVkX3dhaXRfbXMYAyABKA0SEwoEbG9hZBgEIAEoCzIFLkxvYWQiPQoMVG9rZW5Mb2dwcm9iEg0KBXRva2VuGAEgASgNEg8KB2xvZ3Byb2IYAiABKAESDQoFYnl0ZXMYAyABKAwiTQoQUG9zaXRpb25Mb2dwcm9icxIdCgZjaG9zZW4YASABKAsyDS5Ub2tlbkxvZ3Byb2ISGgoDdG9wGAIgAygLMg0uVG9rZW5Mb2dwcm9iIksKDVRvb2xDYWxsRGVsdGESDQoFaW5kZXgYASABKA0SCgoCaWQYAiABKAkSDAoEbmFtZRgDIAEoCRIRCglhcmd1bWVudHMYBCABKAkimgEKBURlbHRhEg4KBnRva2VucxgBIAMoDRIMCgR0ZXh0GAIgASgJEiMKCGxvZ3Byb2JzGAMgAygLMhEuUG9zaXRpb25Mb2dwcm9icxIRCglyZWFzb25pbmcYBCABKAkSIgoKdG9vbF9jYWxscxgFIAMoCzIOLlRvb2xDYWxsRGVsdGESFwoPcGFydGlhbF9yZWNlaXB0GAYgASgMIigKB0NoZWNrZWQSDwoHbWFyZ2lucxgBIAMoAhIMCgRnYXBzGAIgAygCIlAKBVVzYWdlEhUKDXByb21wdF90b2tlbnMYASABKA0SFQoNY2FjaGVkX3Rva2VucxgCIAEoDRIZChFjb21wbGV0aW9uX3Rva2VucxgDIAEoDSJCCgdUaW1pbmdzEhAKCHF1ZXVlX21zGAEgASgBEhIKCnByZWZpbGxfbXMYAiABKAESEQoJZGVjb2RlX21zGAMgASgBInUKBERvbmUSFQoNZmluaXNoX3JlYXNvbhgBIAEoCRIVCgV1c2FnZRgCIAEoCzIGLlVzYWdlEhkKB3RpbWluZ3MYAyABKAsyCC5UaW1pbmdzEhMKBGxvYWQYBCABKAsyBS5Mb2FkEg8KB3JlY2VpcHQYBSABKAwiVAoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEhYKDnJldHJ5X2FmdGVyX21zGAIgASgNEhMKBGxvYWQYAyABKAsyBS5Mb2FkEg4KBmRldGFpbBgEIAEoCSJYCgdCYWNrZW5kEhMKC2FjY2VsZXJhdG9yGAEgASgJEg4KBmVuZ2luZRgCIAEoCRIPCgdrdl90eXBlGAMgASgJEhcKD2ZsYXNoX2F0dGVudGlvbhgEIAEoCCLcAgoHUmVjZWlwdBISCgpyZXF1ZXN0X2lkGAEgASgMEhYKDnJlcXVlc3RfZGlnZXN0GAIgASgMEhQKDG1vZGVsX2RpZ2VzdBgDIAEoDBIQCghjb250cmFjdBgEIAEoDRIVCg1wcm9tcHRfZGlnZXN0GAUgASgMEhUKDXByb21wdF90b2tlbnMYBiABKA0SFgoOYW5zd2VyX3dpbmRvd3MYByADKAwSFQoNYW5zd2VyX3Rva2VucxgIIAEoDRIWCg5maXJzdF9wb3NpdGlvbhgJIAEoDRIVCg1maW5pc2hfcmVhc29uGAogASgJEhkKB2JhY2tlbmQYCyABKAsyCC5CYWNrZW5kEhUKBXVzYWdlGAwgASgLMgYuVXNhZ2USGQoHdGltaW5ncxgNIAEoCzIILlRpbWluZ3MSEQoJaXNzdWVkX2F0GA4gASgEEhEKCXJlbmRlcmluZxgPIAEoDSJzCg5QYXJ0aWFsUmVjZWlwdBIWCg5yZXF1ZXN0X2RpZ2VzdBgBIAEoDBIWCg5maXJzdF9wb3NpdGlvbhgCIAEoDRIOCgZ0b2tlbnMYAyABKA0SDgoGZGlnZXN0GAQgASgMEhEKCXJlbmRlcmluZxgFIAEoDSJeCgxBbnN3ZXJSZWNvcmQSDwoHcmVxdWVzdBgBIAEoDBIVCg1wcm9tcHRfdG9rZW5zGAIgAygNEhUKDWFuc3dlcl90b2tlbnMYAyADKA0SDwoHcmVjZWlwdBgEIAEoDCJOCgpGcmF1ZFByb29mEg8KB3ZlcnNpb24YASABKA0SDwoHcGVlcl9pZBgCIAEoDBIeCgdhbnN3ZXJzGAMgAygLMg0uQW5zd2VyUmVjb3JkIj4KDEF1ZGl0UmVxdWVzdBIPCgdwZWVyX2lkGAEgASgMEh0KBmFuc3dlchgCIAEoCzINLkFuc3dlclJlY29yZCJPCgpBdWRpdFJlcGx5Eh4KBnJlc3VsdBgBIAEoCzIMLkF1ZGl0UmVzdWx0SAASGQoFZXJyb3IYAiABKAsyCC5GYWlsdXJlSABCBgoEYm9keSJUCgtBdWRpdFJlc3VsdBISCgpjb21wYXJhYmxlGAEgASgIEhIKCnZpb2xhdGlvbnMYAiADKAkSDwoHbWFyZ2lucxgDIAMoAhIMCgRnYXBzGAQgAygCIjMKDEVtYmVkUmVxdWVzdBIUCgxtb2RlbF9kaWdlc3QYASABKAwSDQoFdGV4dHMYAiADKAkiTgoKRW1iZWRSZXBseRIdCgZyZXN1bHQYASABKAsyCy5FbWJlZGRpbmdzSAASGQoFZXJyb3IYAiABKAsyCC5GYWlsdXJlSABCBgoEYm9keSI0CgpFbWJlZGRpbmdzEg8KB3ZlY3RvcnMYASADKAwSFQoNcHJvbXB0X3Rva2VucxgCIAEoDSLsAQoJTW9kZWxDYXJkEg4KBmRpZ2VzdBgBIAEoDBIMCgRuYW1lGAIgASgJEhQKDGFyY2hpdGVjdHVyZRgDIAEoCRISCgpwYXJhbWV0ZXJzGAQgASgEEhQKDHF1YW50aXphdGlvbhgFIAEoCRIWCg5jb250ZXh0X2xlbmd0aBgGIAEoDRIQCghmZWF0dXJlcxgHIAMoCRIhChlwcmVmaWxsX3Rva2Vuc19wZXJfc2Vjb25kGAggASgBEiAKGGRlY29kZV90b2tlbnNfcGVyX3NlY29uZBgJIAEoARISCgpzaXplX2J5dGVzGAogASgEInEKCEhhcmR3YXJlEhMKC2FjY2VsZXJhdG9yGAEgASgJEg4KBmRldmljZRgCIAEoCRISCgp2cmFtX2J5dGVzGAMgASgEEhEKCXJhbV9ieXRlcxgEIAEoBBINCgVjb3JlcxgFIAEoDRIKCgJvcxgGIAEoCSLbAQoEQ2FyZBIPCgdwZWVyX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEhIKCmV4cGlyZXNfYXQYAyABKAQSEQoJYWRkcmVzc2VzGAQgAygJEhoKBm1vZGVscxgFIAMoCzIKLk1vZGVsQ2FyZBIbCghoYXJkd2FyZRgGIAEoCzIJLkhhcmR3YXJlEg0KBXNsb3RzGAcgASgNEg4KBmVuZ2luZRgIIAEoCRIQCghjb250cmFjdBgJIAEoDRINCgVhZ2VudBgKIAEoCRIQCghkcmFpbmluZxgLIAEoCCI+CglDYXJkUmVwbHkSDAoEY2FyZBgBIAEoDBITCgRsb2FkGAIgASgLMgUuTG9hZBIOCgZvdGhlcnMYAyADKAxiBnByb3RvMw");
 
 /**
  * Client to node. The first frame is `request`, all later frames are `credit`.
@@ -44,8 +44,9 @@ export const ClientFrameSchema: GenMessage<ClientFrame> = /*@__PURE__*/
   messageDesc(file_potluck, 0);
 
 /**
- * Node to client: `accepted`, then any number of `delta`, then exactly one `done` or `error`.
- * A refusal is an `error` without `accepted`. A stream that ends without `done` or `error` has failed.
+ * Node to client: `accepted`, then `checked` if the request has check_from, then any number of `delta`, then exactly one
+ * `done` or `error`. A refusal is an `error` without `accepted`. A stream that ends without `done` or `error` has
+ * failed.
  *
  * @generated from message NodeFrame
  */
@@ -77,6 +78,12 @@ export type NodeFrame = Message<"NodeFrame"> & {
      */
     value: Failure;
     case: "error";
+  } | {
+    /**
+     * @generated from field: Checked checked = 5;
+     */
+    value: Checked;
+    case: "checked";
   } | { case: undefined; value?: undefined };
 };
 
@@ -454,6 +461,14 @@ export type GenerateRequest = Message<"GenerateRequest"> & {
    * @generated from field: ResponseFormat response_format = 16;
    */
   responseFormat?: ResponseFormat | undefined;
+
+  /**
+   * In a continuation: the node measures answer_tokens from this position on, and sends the result in `checked`. The
+   * client sets it to the first token that no node has signed. Absent, or len(answer_tokens): nothing to measure.
+   *
+   * @generated from field: optional uint32 check_from = 18;
+   */
+  checkFrom?: number | undefined;
 };
 
 /**
@@ -655,6 +670,13 @@ export type Delta = Message<"Delta"> & {
    * @generated from field: repeated ToolCallDelta tool_calls = 5;
    */
   toolCalls: ToolCallDelta[];
+
+  /**
+   * signed envelope, in each delta that completes a window of 64 tokens
+   *
+   * @generated from field: bytes partial_receipt = 6;
+   */
+  partialReceipt: Uint8Array;
 };
 
 /**
@@ -663,6 +685,31 @@ export type Delta = Message<"Delta"> & {
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
   messageDesc(file_potluck, 16);
+
+/**
+ * How far the tokens of an earlier node are from the tokens that the sampling contract gives: one entry for each position
+ * from check_from to the end of answer_tokens. See AuditResult.
+ *
+ * @generated from message Checked
+ */
+export type Checked = Message<"Checked"> & {
+  /**
+   * @generated from field: repeated float margins = 1;
+   */
+  margins: number[];
+
+  /**
+   * @generated from field: repeated float gaps = 2;
+   */
+  gaps: number[];
+};
+
+/**
+ * Describes the message Checked.
+ * Use `create(CheckedSchema)` to create a new message.
+ */
+export const CheckedSchema: GenMessage<Checked> = /*@__PURE__*/
+  messageDesc(file_potluck, 17);
 
 /**
  * @generated from message Usage
@@ -693,7 +740,7 @@ export type Usage = Message<"Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_potluck, 17);
+  messageDesc(file_potluck, 18);
 
 /**
  * milliseconds, measured by the node
@@ -722,7 +769,7 @@ export type Timings = Message<"Timings"> & {
  * Use `create(TimingsSchema)` to create a new message.
  */
 export const TimingsSchema: GenMessage<Timings> = /*@__PURE__*/
-  messageDesc(file_potluck, 18);
+  messageDesc(file_potluck, 19);
 
 /**
  * @generated from message Done
@@ -763,7 +810,7 @@ export type Done = Message<"Done"> & {
  * Use `create(DoneSchema)` to create a new message.
  */
 export const DoneSchema: GenMessage<Done> = /*@__PURE__*/
-  messageDesc(file_potluck, 19);
+  messageDesc(file_potluck, 20);
 
 /**
  * @generated from message Failure
@@ -799,7 +846,7 @@ export type Failure = Message<"Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_potluck, 20);
+  messageDesc(file_potluck, 21);
 
 /**
  * How the engine computed the logits.
@@ -839,7 +886,7 @@ export type Backend = Message<"Backend"> & {
  * Use `create(BackendSchema)` to create a new message.
  */
 export const BackendSchema: GenMessage<Backend> = /*@__PURE__*/
-  messageDesc(file_potluck, 21);
+  messageDesc(file_potluck, 22);
 
 /**
  * What a node generated, as a signed statement. The node signs the receipt in a libp2p signed envelope: domain
@@ -929,6 +976,13 @@ export type Receipt = Message<"Receipt"> & {
    * @generated from field: uint64 issued_at = 14;
    */
   issuedAt: bigint;
+
+  /**
+   * version of the rendering of prompts, see docs/sampling.md
+   *
+   * @generated from field: uint32 rendering = 15;
+   */
+  rendering: number;
 };
 
 /**
@@ -936,7 +990,57 @@ export type Receipt = Message<"Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_potluck, 22);
+  messageDesc(file_potluck, 23);
+
+/**
+ * What a node has generated so far, in complete windows of 64 tokens. So the tokens of a node that fails before `done`
+ * are signed too. Signed envelope: domain "potluck-partial-receipt", payload type "/potluck/partial".
+ *
+ * @generated from message PartialReceipt
+ */
+export type PartialReceipt = Message<"PartialReceipt"> & {
+  /**
+   * SHA-256 of the request's ClientFrame, exactly as the client sent it
+   *
+   * @generated from field: bytes request_digest = 1;
+   */
+  requestDigest: Uint8Array;
+
+  /**
+   * of the first token that this node generated
+   *
+   * @generated from field: uint32 first_position = 2;
+   */
+  firstPosition: number;
+
+  /**
+   * that this node generated and signs here: a multiple of 64
+   *
+   * @generated from field: uint32 tokens = 3;
+   */
+  tokens: number;
+
+  /**
+   * chained over prompt and windows, see docs/protocol.md
+   *
+   * @generated from field: bytes digest = 4;
+   */
+  digest: Uint8Array;
+
+  /**
+   * as in Receipt
+   *
+   * @generated from field: uint32 rendering = 5;
+   */
+  rendering: number;
+};
+
+/**
+ * Describes the message PartialReceipt.
+ * Use `create(PartialReceiptSchema)` to create a new message.
+ */
+export const PartialReceiptSchema: GenMessage<PartialReceipt> = /*@__PURE__*/
+  messageDesc(file_potluck, 24);
 
 /**
  * An answer as the client keeps it: the receipt, and the data whose hashes are in the receipt.
@@ -957,14 +1061,14 @@ export type AnswerRecord = Message<"AnswerRecord"> & {
   promptTokens: number[];
 
   /**
-   * the whole answer, including tokens of other nodes
+   * the whole answer, or the signed part; includes tokens of other nodes
    *
    * @generated from field: repeated uint32 answer_tokens = 3;
    */
   answerTokens: number[];
 
   /**
-   * signed envelope with a Receipt
+   * signed envelope with a Receipt or a PartialReceipt
    *
    * @generated from field: bytes receipt = 4;
    */
@@ -976,7 +1080,7 @@ export type AnswerRecord = Message<"AnswerRecord"> & {
  * Use `create(AnswerRecordSchema)` to create a new message.
  */
 export const AnswerRecordSchema: GenMessage<AnswerRecord> = /*@__PURE__*/
-  messageDesc(file_potluck, 23);
+  messageDesc(file_potluck, 25);
 
 /**
  * A file that proves the fraud of a node. Every peer that has the model can check it: `potluck audit FILE`.
@@ -1007,7 +1111,7 @@ export type FraudProof = Message<"FraudProof"> & {
  * Use `create(FraudProofSchema)` to create a new message.
  */
 export const FraudProofSchema: GenMessage<FraudProof> = /*@__PURE__*/
-  messageDesc(file_potluck, 24);
+  messageDesc(file_potluck, 26);
 
 /**
  * The client sends this one frame: a shareable request, and a node's answer to it.
@@ -1033,7 +1137,7 @@ export type AuditRequest = Message<"AuditRequest"> & {
  * Use `create(AuditRequestSchema)` to create a new message.
  */
 export const AuditRequestSchema: GenMessage<AuditRequest> = /*@__PURE__*/
-  messageDesc(file_potluck, 25);
+  messageDesc(file_potluck, 27);
 
 /**
  * The auditing node returns this one frame.
@@ -1064,7 +1168,7 @@ export type AuditReply = Message<"AuditReply"> & {
  * Use `create(AuditReplySchema)` to create a new message.
  */
 export const AuditReplySchema: GenMessage<AuditReply> = /*@__PURE__*/
-  messageDesc(file_potluck, 26);
+  messageDesc(file_potluck, 28);
 
 /**
  * `margins` and `gaps` have one entry for each position from the receipt's first_position on. Both are empty if the
@@ -1074,7 +1178,7 @@ export const AuditReplySchema: GenMessage<AuditReply> = /*@__PURE__*/
  */
 export type AuditResult = Message<"AuditResult"> & {
   /**
-   * false: the receipt has another version of the sampling contract
+   * false: the audit says nothing about the node, see docs/protocol.md
    *
    * @generated from field: bool comparable = 1;
    */
@@ -1107,7 +1211,7 @@ export type AuditResult = Message<"AuditResult"> & {
  * Use `create(AuditResultSchema)` to create a new message.
  */
 export const AuditResultSchema: GenMessage<AuditResult> = /*@__PURE__*/
-  messageDesc(file_potluck, 27);
+  messageDesc(file_potluck, 29);
 
 /**
  * The client sends this one frame.
@@ -1131,7 +1235,7 @@ export type EmbedRequest = Message<"EmbedRequest"> & {
  * Use `create(EmbedRequestSchema)` to create a new message.
  */
 export const EmbedRequestSchema: GenMessage<EmbedRequest> = /*@__PURE__*/
-  messageDesc(file_potluck, 28);
+  messageDesc(file_potluck, 30);
 
 /**
  * The node returns this one frame.
@@ -1162,7 +1266,7 @@ export type EmbedReply = Message<"EmbedReply"> & {
  * Use `create(EmbedReplySchema)` to create a new message.
  */
 export const EmbedReplySchema: GenMessage<EmbedReply> = /*@__PURE__*/
-  messageDesc(file_potluck, 29);
+  messageDesc(file_potluck, 31);
 
 /**
  * @generated from message Embeddings
@@ -1188,7 +1292,7 @@ export type Embeddings = Message<"Embeddings"> & {
  * Use `create(EmbeddingsSchema)` to create a new message.
  */
 export const EmbeddingsSchema: GenMessage<Embeddings> = /*@__PURE__*/
-  messageDesc(file_potluck, 30);
+  messageDesc(file_potluck, 32);
 
 /**
  * @generated from message ModelCard
@@ -1260,7 +1364,7 @@ export type ModelCard = Message<"ModelCard"> & {
  * Use `create(ModelCardSchema)` to create a new message.
  */
 export const ModelCardSchema: GenMessage<ModelCard> = /*@__PURE__*/
-  messageDesc(file_potluck, 31);
+  messageDesc(file_potluck, 33);
 
 /**
  * @generated from message Hardware
@@ -1306,7 +1410,7 @@ export type Hardware = Message<"Hardware"> & {
  * Use `create(HardwareSchema)` to create a new message.
  */
 export const HardwareSchema: GenMessage<Hardware> = /*@__PURE__*/
-  messageDesc(file_potluck, 32);
+  messageDesc(file_potluck, 34);
 
 /**
  * What a node advertises. The node signs the card in a libp2p signed envelope: domain "potluck-card", payload type
@@ -1392,7 +1496,7 @@ export type Card = Message<"Card"> & {
  * Use `create(CardSchema)` to create a new message.
  */
 export const CardSchema: GenMessage<Card> = /*@__PURE__*/
-  messageDesc(file_potluck, 33);
+  messageDesc(file_potluck, 35);
 
 /**
  * /potluck/card/1.0.0: the client opens a stream. The node sends this one frame and closes the stream.
@@ -1427,5 +1531,5 @@ export type CardReply = Message<"CardReply"> & {
  * Use `create(CardReplySchema)` to create a new message.
  */
 export const CardReplySchema: GenMessage<CardReply> = /*@__PURE__*/
-  messageDesc(file_potluck, 34);
+  messageDesc(file_potluck, 36);
 

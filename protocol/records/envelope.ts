@@ -57,6 +57,16 @@ export async function openEnvelope(
   return { payload: envelope.payload.subarray(), signer: peerIdFromPublicKey(envelope.publicKey) }
 }
 
+/** Whether the bytes claim to be an envelope of this kind. Does not verify them. */
+export function isEnvelopeOf(kind: EnvelopeKind, bytes: Uint8Array): boolean {
+  if (bytes.byteLength > kind.maxBytes) return false
+  try {
+    return equals(RecordEnvelope.createFromProtobuf(bytes).payloadType, kind.payloadType)
+  } catch {
+    return false
+  }
+}
+
 function invalid(kind: EnvelopeKind, reason: string, cause?: unknown): PotluckError {
   return new PotluckError('protocol_violation', `invalid ${kind.domain}: ${reason}`, { cause })
 }

@@ -56,6 +56,8 @@ export interface Receipt {
   timings: Timings
   /** Milliseconds since the epoch, by the node's clock. */
   issuedAt: number
+  /** Version of the rendering, see `RENDERING`. */
+  rendering: number
 }
 
 const KIND: EnvelopeKind = {
@@ -123,7 +125,8 @@ export async function openReceipt(bytes: Uint8Array, { peerId }: { peerId: PeerI
     backend: parseBackend(check.present('backend', message.backend)),
     usage: parseUsage(check, message.usage),
     timings: parseTimings(check, message.timings),
-    issuedAt: check.integer('issued_at', message.issuedAt, Number.MAX_SAFE_INTEGER)
+    issuedAt: check.integer('issued_at', message.issuedAt, Number.MAX_SAFE_INTEGER),
+    rendering: message.rendering
   }
 }
 

@@ -14,9 +14,12 @@ export interface AnswerRecord {
   request: Uint8Array
   /** The prompt's ids in `accepted` or, for a continuation, in the request. */
   promptTokens: readonly number[]
-  /** The whole answer from position 0, including tokens of other nodes. */
+  /**
+   * The answer from position 0, including tokens of other nodes: the whole answer, or with a partial receipt the tokens
+   * up to the last that the node signed.
+   */
   answerTokens: readonly number[]
-  /** Signed envelope, see `openReceipt`. */
+  /** Signed envelope, see `openReceipt` and `openPartialReceipt`. */
   receipt: Uint8Array
 }
 

@@ -7,6 +7,7 @@ import { AuditReplySchema, AuditRequestSchema, type AuditResult as AuditResultMe
 import type { TokenMargin } from '../sampler/index.ts'
 import { parseAnswerRecord, parsePeerId, toAnswerRecord, type AnswerRecord } from './answer-record.ts'
 import { FieldCheck } from './check.ts'
+import { parseMargins, toMargins } from './margins.ts'
 import { parseFailure, type ErrorFrame } from './node-frame.ts'
 
 /**
@@ -30,7 +31,7 @@ export interface AuditRequest {
 }
 
 export interface AuditResult {
-  /** False: the receipt has another version of the sampling contract, so the audit has no result. */
+  /** False: the audit says nothing about the node, see `auditAnswer`. */
   comparable: boolean
   violations: readonly Violation[]
   /** One for each token that the node generated. Empty if the answer is not comparable or has violations. */
@@ -64,8 +65,7 @@ export function encodeAuditReply(reply: AuditReply): Uint8Array {
   const value = {
     comparable,
     violations: [...violations],
-    margins: measured.map(({ margin }) => margin),
-    gaps: measured.map(({ gap }) => gap)
+    ...toMargins(measured)
   }
   return toBinary(AuditReplySchema, create(AuditReplySchema, { body: { case: 'result', value } }))
 }
@@ -83,18 +83,15 @@ export function decodeAuditReply(bytes: Uint8Array): AuditReply {
   }
 }
 
-function parseResult({ comparable, violations, margins, gaps }: AuditResultMessage): AuditResult {
+function parseResult(message: AuditResultMessage): AuditResult {
+  const { comparable, violations, margins } = message
   replyCheck.count('violations', violations, VIOLATIONS.length)
   replyCheck.count('margins', margins, MAX_ANSWER_TOKENS)
-  if (gaps.length !== margins.length) replyCheck.fail('gaps', 'must have one entry for each margin')
   return {
     comparable,
     violations: violations.map(
       (name) => VIOLATIONS.find((known) => known === name) ?? replyCheck.fail('violations', 'has an unknown entry')
     ),
-    measured: margins.map((margin, index) => ({
-      margin: replyCheck.number('margins', margin, 0, Infinity),
-      gap: replyCheck.number('gaps', gaps[index]!, 0, Infinity)
-    }))
+    measured: parseMargins(replyCheck, message)
   }
 }

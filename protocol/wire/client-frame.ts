@@ -6,6 +6,7 @@ import {
   DIGEST_BYTES,
   MAX_ANSWER_TOKENS,
   MAX_BIAS,
+  MAX_CHECKED_TOKENS,
   MAX_CREDIT,
   MAX_LOGIT_BIAS,
   MAX_PROMPT_TOKENS,
@@ -32,10 +33,7 @@ export interface GenerateRequest {
   requestId: Uint8Array
   /** SHA-256 of the GGUF file. */
   modelDigest: Uint8Array
-  /**
-   * Required in a continuation too. The node that continues the answer uses the prompt ids of `continuation`, but the
-   * auditor renders the input.
-   */
+  /** Required in a continuation too, because the node that continues the answer renders it to check the prompt ids. */
   input: PromptInput
   sampling: SamplingParameters
   /** Maximum number of tokens of the whole answer, including those of a continuation. */
@@ -50,7 +48,24 @@ export interface GenerateRequest {
   /** The client may send the request and its answer to further nodes for audits, and put them into fraud proofs. */
   shareable: boolean
   /** The answer so far, from another node. The node continues the answer at position `answerTokens.length`. */
-  continuation?: { promptTokens: readonly number[]; answerTokens: readonly number[] }
+  continuation?: Continuation
+}
+
+export interface Continuation {
+  /** From `accepted` of the node that began the answer. */
+  promptTokens: readonly number[]
+  answerTokens: readonly number[]
+  /**
+   * The node measures the answer's tokens from this position on, and sends the result in `checked`. The client sets it to
+   * the first token that no node has signed. Absent: nothing to measure.
+   */
+  checkFrom?: number
+}
+
+/** Returns how many tokens of the answer so far the node must measure. */
+export function tokensToCheck(continuation: Continuation | undefined): number {
+  if (continuation?.checkFrom === undefined) return 0
+  return continuation.answerTokens.length - continuation.checkFrom
 }
 
 export type ClientFrame =
@@ -82,7 +97,8 @@ export function encodeRequest(request: GenerateRequest): { bytes: Uint8Array; di
           credit: request.credit,
           shareable: request.shareable,
           promptTokens: [...(continuation?.promptTokens ?? [])],
-          answerTokens: [...(continuation?.answerTokens ?? [])]
+          answerTokens: [...(continuation?.answerTokens ?? [])],
+          ...(continuation?.checkFrom === undefined ? {} : { checkFrom: continuation.checkFrom })
         }
       }
     })
@@ -139,7 +155,8 @@ function parseRequest(message: RequestMessage): GenerateRequest {
   }
 }
 
-function parseContinuation({ promptTokens, answerTokens, maxTokens }: RequestMessage): GenerateRequest['continuation'] {
+function parseContinuation(message: RequestMessage): Continuation | undefined {
+  const { promptTokens, answerTokens, maxTokens, checkFrom } = message
   if (promptTokens.length === 0) {
     if (answerTokens.length > 0) check.fail('answer_tokens', 'needs prompt_tokens')
     return undefined
@@ -148,8 +165,13 @@ function parseContinuation({ promptTokens, answerTokens, maxTokens }: RequestMes
   if (answerTokens.length > maxTokens) check.fail('answer_tokens', 'must not have more entries than max_tokens')
   return {
     promptTokens: check.tokens('prompt_tokens', promptTokens, MAX_PROMPT_TOKENS, MAX_TOKEN_ID),
-    answerTokens: check.tokens('answer_tokens', answerTokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID)
+    answerTokens: check.tokens('answer_tokens', answerTokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID),
+    ...(checkFrom === undefined ? {} : { checkFrom: parseCheckFrom(checkFrom, answerTokens.length) })
   }
+}
+
+function parseCheckFrom(position: number, answerTokens: number): number {
+  return check.number('check_from', position, Math.max(0, answerTokens - MAX_CHECKED_TOKENS), answerTokens)
 }
 
 function parseSampling(message: SamplingMessage): SamplingParameters {

@@ -3,8 +3,10 @@ import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
 
 import {
   MAX_ANSWER_TOKENS,
+  MAX_CHECKED_TOKENS,
   MAX_ERROR_DETAIL,
   MAX_LOGPROB,
+  MAX_PARTIAL_RECEIPT_BYTES,
   MAX_PROMPT_TOKENS,
   MAX_RECEIPT_BYTES,
   MAX_TOKEN_BYTES,
@@ -40,7 +42,9 @@ import {
   type ToolCallDelta as ToolCallDeltaMessage,
   type Usage as UsageMessage
 } from '../messages/potluck_pb.ts'
+import type { TokenMargin } from '../sampler/index.ts'
 import { FieldCheck } from './check.ts'
+import { parseMargins, toMargins } from './margins.ts'
 
 export type NodeFrame =
   | {
@@ -51,7 +55,10 @@ export type NodeFrame =
       estimatedWaitMs: number
       load: Load
     }
-  | { type: 'delta'; delta: TokenDelta }
+  /** How far the tokens of an earlier node are from those that the contract gives, from `checkFrom` on. */
+  | { type: 'checked'; measured: readonly TokenMargin[] }
+  /** `partialReceipt`: a signed envelope, see `openPartialReceipt`. Only in a delta that completes a window. */
+  | { type: 'delta'; delta: TokenDelta; partialReceipt?: Uint8Array }
   /** `receipt`: a signed envelope, see `openReceipt`. */
   | { type: 'done'; finishReason: FinishReason; usage: Usage; timings: Timings; load: Load; receipt: Uint8Array }
   /** `detail` names fields and limits. It never contains text of a prompt. */
@@ -75,6 +82,7 @@ function toBody(frame: NodeFrame): Body {
       return { case: 'accepted', value: { ...frame, promptTokens: [...frame.promptTokens] } }
     case 'delta': {
       const { tokens, text, reasoning, toolCalls = [], logprobs } = frame.delta
+      const { partialReceipt } = frame
       return {
         case: 'delta',
         value: {
@@ -84,10 +92,13 @@ function toBody(frame: NodeFrame): Body {
           toolCalls: [...toolCalls],
           ...(logprobs === undefined
             ? {}
-            : { logprobs: logprobs.map(({ chosen, top }) => ({ chosen, top: [...top] })) })
+            : { logprobs: logprobs.map(({ chosen, top }) => ({ chosen, top: [...top] })) }),
+          ...(partialReceipt === undefined ? {} : { partialReceipt })
         }
       }
     }
+    case 'checked':
+      return { case: 'checked', value: toMargins(frame.measured) }
     case 'done':
       return { case: 'done', value: frame }
     case 'error':
@@ -105,8 +116,15 @@ export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
   switch (frame.body.case) {
     case 'accepted':
       return parseAccepted(frame.body.value)
-    case 'delta':
-      return { type: 'delta', delta: parseDelta(frame.body.value) }
+    case 'checked':
+      check.count('margins', frame.body.value.margins, MAX_CHECKED_TOKENS)
+      return { type: 'checked', measured: parseMargins(check, frame.body.value) }
+    case 'delta': {
+      const { partialReceipt } = frame.body.value
+      check.bytesUpTo('partial_receipt', partialReceipt, MAX_PARTIAL_RECEIPT_BYTES)
+      const delta = parseDelta(frame.body.value)
+      return { type: 'delta', delta, ...(partialReceipt.byteLength === 0 ? {} : { partialReceipt }) }
+    }
     case 'done':
       return parseDone(frame.body.value)
     case 'error':

@@ -1,4 +1,4 @@
-import { DEFAULT_SAMPLING, type PositionLogprobs, type Usage } from '@potluck/protocol'
+import { DEFAULT_SAMPLING, type PositionLogprobs, type TokenMargin, type Usage } from '@potluck/protocol'
 import type { EngineEvent, GenerateJob } from '../../node/engine/interface.ts'
 
 /** So much credit that the engine never waits. */
@@ -11,6 +11,7 @@ export interface Collected {
   pieces: string[]
   logprobs: PositionLogprobs[]
   cachedTokens: number | undefined
+  checked: readonly TokenMargin[] | undefined
   finishReason: string | undefined
   usage: Usage | undefined
 }
@@ -23,12 +24,14 @@ export async function collect(generation: AsyncIterable<EngineEvent>): Promise<C
     pieces: [],
     logprobs: [],
     cachedTokens: undefined,
+    checked: undefined,
     finishReason: undefined,
     usage: undefined
   }
   for await (const event of generation) {
     if (event.type === 'prefill') {
       result.cachedTokens = event.cachedTokens
+      result.checked = event.checked
     } else if (event.type === 'done') {
       result.finishReason = event.finishReason
       result.usage = event.usage

@@ -177,6 +177,38 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
       })
     })
 
+    describe('the tokens of a resumed answer that the job asks to check', () => {
+      const job = (): GenerateJob => jobOf(prompt, seeded(11n, WILD))
+
+      it.each([0, 7, 23, 24])('have the margin 0 if they are from the model: from token %i on', async (from) => {
+        const whole = await collect(engine.generate(job()))
+        const rest = await collect(engine.generate({ ...job(), answerTokens: whole.tokens, checkFrom: from }))
+        const checked = rest.checked ?? []
+        expect(checked).toHaveLength(whole.tokens.length - from)
+        expect(checked.every(({ margin }) => margin === 0)).toBe(true)
+        expect(rest.tokens).toEqual([])
+      })
+
+      it('do not change the rest of the answer, in the cache or not', async () => {
+        const whole = await collect(engine.generate(job()))
+        for (const checkFrom of [2, 5, 9]) {
+          const rest = await collect(
+            engine.generate({ ...job(), answerTokens: whole.tokens.slice(0, 9), checkFrom, topLogprobs: 2 })
+          )
+          expect(rest.tokens).toEqual(whole.tokens.slice(9))
+          expect(rest.checked?.length ?? 0).toBe(9 - checkFrom)
+        }
+      })
+
+      it('have a margin above 0 if they are forged', async () => {
+        const { tokens } = await collect(engine.generate(job()))
+        const forged = tokens.slice(0, 9).with(4, tokens[4] === tokens[0] ? tokens[1]! : tokens[0]!)
+        const { checked } = await collect(engine.generate({ ...job(), answerTokens: forged, checkFrom: 3 }))
+        expect(checked?.[0]).toMatchObject({ margin: 0, gap: expect.toSatisfy((gap: number) => gap > 0) })
+        expect(checked?.[1]?.margin).toBeGreaterThan(0)
+      })
+    })
+
     describe('a generation ends early', () => {
       it('on an abort: the evaluation stops and the slot is free', async () => {
         const controller = new AbortController()

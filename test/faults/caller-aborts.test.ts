@@ -89,17 +89,14 @@ test('a real engine stops in the middle of an answer and of a prefill, and then 
 
     // The prompt takes at least two slices. If the caller aborts as soon as the request has its slot, the abort arrives
     // after the first slice.
-    const length = 900
+    const sentence = 'The quick brown fox jumps over the lazy dog. '
+    const sentences = Math.floor(9000 / (await engine.tokenize({ prompt: sentence.repeat(10) })).length)
     let caught = false
     for (let attempt = 0; attempt < 30 && !caught; attempt++) {
       const before = (await counters(serving)).prefillTokens
-      const prompt = `${attempt} ${'The quick brown fox jumps over the lazy dog. '.repeat(200)}`
-      const promptTokens = (await engine.tokenize({ prompt })).slice(0, length)
-      const call = await Call.open(
-        connection,
-        request(engine, { input: { prompt }, maxTokens: 10, continuation: { promptTokens, answerTokens: [] } })
-      )
-      await call.expect('accepted')
+      const input = { prompt: `${attempt} ${sentence.repeat(sentences)}` }
+      const call = await Call.open(connection, request(engine, { input, maxTokens: 10 }))
+      const { length } = (await call.expect('accepted')).promptTokens
       await until(serving, ({ engine: now }) => now?.activeSlots === 1)
       call.abort()
       await idle()

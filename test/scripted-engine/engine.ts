@@ -11,6 +11,7 @@
  */
 import { createHash } from 'node:crypto'
 import {
+  measureBeginning,
   PotluckError,
   type Embeddings,
   type PromptInput,
@@ -171,13 +172,18 @@ export class ScriptedEngine implements Engine {
       const tokens = allTokens(job)
       this.#counters.prefillTokens += tokens.length
       slot.cached = tokens
-      const constraint = this.#compiler.grammar(job.constraint)
-      return job.answerTokens.flatMap((token, position) => {
-        const allowed = constraint?.mask()
-        constraint?.accept(token)
-        if (position < first) return []
-        return this.#logits(tokens.slice(0, job.promptTokens.length + position), job.promptTokens.length, allowed)
-      })
+      return this.#scores(job, first)
+    })
+  }
+
+  #scores(job: ScoreJob, first: number): PositionScores[] {
+    const tokens = allTokens(job)
+    const constraint = this.#compiler.grammar(job.constraint)
+    return job.answerTokens.flatMap((token, position) => {
+      const allowed = constraint?.mask()
+      constraint?.accept(token)
+      if (position < first) return []
+      return this.#logits(tokens.slice(0, job.promptTokens.length + position), job.promptTokens.length, allowed)
     })
   }
 
@@ -236,7 +242,12 @@ export class ScriptedEngine implements Engine {
       return undefined
     this.#counters.prefillTokens += tokens.length - cachedTokens
     const prefillMs = this.#now() - began
-    generation.push({ type: 'prefill', cachedTokens, prefillMs })
+    const { answerTokens, checkFrom = answerTokens.length } = job
+    const checked =
+      checkFrom === answerTokens.length
+        ? {}
+        : { checked: measureBeginning(this.#scores(job, checkFrom), job.sampling, answerTokens, checkFrom) }
+    generation.push({ type: 'prefill', cachedTokens, prefillMs, ...checked })
     slot.cached = tokens
     while (answer.finished === undefined) {
       if (!credit.take()) {

@@ -75,6 +75,7 @@ function advice(code: ErrorCode, retryAfterMs = 0): string {
     case 'token_timeout':
     case 'request_timeout':
     case 'protocol_violation':
+    case 'continuation_rejected':
       return 'try again: the client may choose another node'
     case 'unsupported':
       return 'choose another --model: `potluck models` lists the served models'

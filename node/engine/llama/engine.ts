@@ -1,5 +1,12 @@
 /** The model in the engine's process: its slots, and the requests that run on them. */
-import { PotluckError, type Embeddings, type PromptInput, type ParsedAnswer, type ReadJob } from '@potluck/protocol'
+import {
+  measureBeginning,
+  PotluckError,
+  type Embeddings,
+  type ParsedAnswer,
+  type PromptInput,
+  type ReadJob
+} from '@potluck/protocol'
 import { SampledAnswer, type PositionLogits } from '../answer/answer.ts'
 import type { Credit } from '../answer/credit.ts'
 import { Deltas } from '../answer/deltas.ts'
@@ -77,17 +84,25 @@ export class LlamaProcessEngine {
     const answer = new SampledAnswer(job, { vocabulary, compiler, contextLength: model.contextLength })
     const deltas = new Deltas((delta) => emit({ type: 'delta', delta }), performance.now.bind(performance))
     const wanted = { normaliser: job.topLogprobs !== undefined, allowed: () => answer.allowed() }
+    const { checkFrom = job.answerTokens.length } = job
+    const toCheck = job.answerTokens.length - checkFrom
     let cached = 0
     let prefillMs = 0
     let logits: PositionLogits | undefined
     try {
-      if (answer.finished === undefined) {
-        // The last token is always evaluated, because the first sample needs its logits.
-        cached = await sequence.reuse(tokens, tokens.length - 1)
-        const rest = tokens.slice(cached)
-        ;[logits] = await sequence.prefill(rest, rest.length - 1, wanted, signal)
+      if (answer.finished === undefined || toCheck > 0) {
+        // The last token is evaluated only if another token follows. The first sample needs its logits, so it is evaluated
+        // even if it is in the cache. The tokens to check need the logits before each of them.
+        const evaluated = answer.finished === undefined ? tokens : tokens.slice(0, -1)
+        const first = job.promptTokens.length - 1 + checkFrom
+        cached = await sequence.reuse(evaluated, first)
+        const allowed = toCheck > 0 ? this.#allowedFrom(checkFrom, job) : wanted.allowed
+        const all = await sequence.prefill(evaluated.slice(cached), first - cached, { ...wanted, allowed }, signal)
+        logits = all[toCheck]
+        const checked = measureBeginning(all.slice(0, toCheck), job.sampling, job.answerTokens, checkFrom)
         prefillMs = performance.now() - began
-        emit({ type: 'prefill', cachedTokens: Math.min(cached, job.promptTokens.length), prefillMs })
+        const cachedTokens = Math.min(cached, job.promptTokens.length)
+        emit({ type: 'prefill', cachedTokens, prefillMs, ...(toCheck > 0 ? { checked } : {}) })
       }
       let last = tokens.at(-1)!
       while (answer.finished === undefined) {
@@ -131,19 +146,25 @@ export class LlamaProcessEngine {
     if (allTokens.length >= this.#loaded.model.contextLength) {
       throw new PotluckError('context_length_exceeded', 'prompt and answer do not fit the context of this model')
     }
-    const grammar = this.#loaded.compiler.grammar(job.constraint)
-    for (const token of job.answerTokens.slice(0, from)) grammar?.accept(token)
-    let position = from
-    const allowed = (): TokenSet | undefined => {
-      const mask = grammar?.mask()
-      grammar?.accept(job.answerTokens[position++]!)
-      return mask
-    }
+    const allowed = this.#allowedFrom(from, job)
     return this.#withSlot(allTokens, async (sequence, tokens) => {
       const first = job.promptTokens.length - 1 + from
       const cached = await sequence.reuse(tokens, first)
       return sequence.prefill(tokens.slice(cached), first - cached, { normaliser: false, allowed }, signal)
     })
+  }
+
+  /** Returns a function that returns the allowed tokens at one position after the other, for the decoder. */
+  #allowedFrom(from: number, { answerTokens, constraint }: ScoreJob): () => TokenSet | undefined {
+    const grammar = this.#loaded.compiler.grammar(constraint)
+    for (const token of answerTokens.slice(0, from)) grammar?.accept(token)
+    let position = from
+    return () => {
+      const mask = grammar?.mask()
+      const token = answerTokens[position++]
+      if (token !== undefined) grammar?.accept(token)
+      return mask
+    }
   }
 
   read(job: ReadJob): ParsedAnswer {

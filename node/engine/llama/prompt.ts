@@ -1,9 +1,9 @@
 import { LlamaText, SpecialToken, SpecialTokensText, type LlamaModel, type LlamaTextValue } from 'node-llama-cpp'
-import { offeredTools, PotluckError, type ChatInput, type PromptInput } from '@potluck/protocol'
+import { PotluckError, type ChatInput, type PromptInput } from '@potluck/protocol'
 import { inputBytes } from '../checks.ts'
 import { GENERIC_CALLS, type ChatFormat } from '../output/chat-format.ts'
-import { withoutTools } from '../output/generic-tools.ts'
 import type { Vocabulary } from '../vocabulary.ts'
+import { renderChat } from './rendering.ts'
 import { ChatTemplate, type RenderedPart } from './template.ts'
 import { learnFormat, type LearnedFormat } from './tool-call-format.ts'
 
@@ -52,12 +52,7 @@ export class PromptTokenizer {
     if (this.#template === undefined) {
       throw new PotluckError('unsupported', 'this model has no chat template; send a prompt instead of messages')
     }
-    const tools = offeredTools(input)
-    const rendered =
-      this.#format?.native === true
-        ? this.#template.render(input.messages, { tools })
-        : this.#template.render(withoutTools(input.messages, tools))
-    return rendered.map(valueOf)
+    return renderChat(input, this.#template, this.#format).map(valueOf)
   }
 }
 

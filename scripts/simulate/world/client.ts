@@ -65,7 +65,8 @@ export class SimClient {
       timeouts: DEFAULT_TIMEOUTS,
       signal: new AbortController().signal,
       canAudit,
-      onAnswer: () => undefined
+      onAnswer: () => undefined,
+      onRefuted: () => undefined
     }
   }
 

@@ -19,19 +19,28 @@ import { AttackedNetwork } from '../network.ts'
 const WAIT = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
 const PROMPT = 'a prompt'
 const REPLY = 'Yes. No. Yes.'
-/** The token of the scripted engine that ends a turn. */
+/** The tokens of the scripted engine that begin a prompt, and end a turn. */
+const BEGIN = 256
 const END = 257
 
-/** Each continues an answer that has already ended. */
-const CASES: ReadonlyArray<Pick<GenerateRequest, 'stop'> & { answer: readonly number[] }> = [
+interface Case extends Pick<GenerateRequest, 'stop' | 'responseFormat'> {
+  answer: readonly number[]
+  /** Default: the ids of the request's prompt. */
+  promptTokens?: readonly number[]
+}
+
+/** Each continues an answer that has already ended, breaks the grammar, or belongs to another prompt. */
+const CASES: readonly Case[] = [
   { stop: [], answer: [...Buffer.from('Yes.'), END] },
   { stop: [], answer: [...Buffer.from('Yes.'), END, ...Buffer.from(' No.')] },
   { stop: ['No'], answer: [...Buffer.from('Yes. No')] },
-  { stop: ['No'], answer: [...Buffer.from('Yes. No.')] }
+  { stop: ['No'], answer: [...Buffer.from('Yes. No.')] },
+  { stop: [], answer: [...Buffer.from('It is')], responseFormat: { type: 'json_object' } },
+  { stop: [], answer: [...Buffer.from('Ye')], promptTokens: [...Buffer.from('another prompt')] }
 ]
 
 export const attack: Attack = {
-  title: 'asks an honest node to continue an answer past its end, so that its receipt convicts it',
+  title: 'asks an honest node to continue an answer that no node generates, so that its receipt convicts it',
   cost: 'one key, one request',
   before: 'an audit called the receipt a certain violation',
 
@@ -42,21 +51,33 @@ export const attack: Attack = {
     const attacker = await network.peer()
     const connection = await attacker.dial(multiaddr(node.addresses()[0]))
     let convictions = 0
-    for (const { stop, answer } of CASES) {
-      const audit = await continueAnswer(connection, engine, { stop, answer })
-      if ((audit?.violations.length ?? 0) > 0) convictions++
+    let built = 0
+    for (const one of CASES) {
+      const { generated, audit } = await continueAnswer(connection, engine, one)
+      if (audit !== undefined && (audit.violations.length > 0 || audit.measured.some(({ margin }) => margin > 0))) {
+        convictions++
+      }
+      if (generated > 0) built++
     }
-    return [{ metric: 'receipts that convict the honest node', value: convictions, limit: { atMost: 0 } }]
+    return [
+      { metric: 'receipts that convict the honest node', value: convictions, limit: { atMost: 0 } },
+      { metric: 'answers that the node continues', value: built, limit: { atMost: 0 } }
+    ]
   }
 }
 
-/** Returns the audit of the receipt; undefined if the node refuses. */
+interface Continued {
+  /** Tokens that the node added. */
+  generated: number
+  /** The audit of its receipt; undefined if it refused. */
+  audit?: Audit
+}
+
 async function continueAnswer(
   connection: Connection,
   engine: ScriptedEngine,
-  { stop, answer }: Pick<GenerateRequest, 'stop'> & { answer: readonly number[] }
-): Promise<Audit | undefined> {
-  const promptTokens = await engine.tokenize({ prompt: PROMPT })
+  { stop, responseFormat, answer, promptTokens = [BEGIN, ...Buffer.from(PROMPT)] }: Case
+): Promise<Continued> {
   const { bytes } = encodeRequest({
     requestId: crypto.getRandomValues(new Uint8Array(16)),
     modelDigest: engine.model.digest,
@@ -64,6 +85,7 @@ async function continueAnswer(
     sampling: { ...DEFAULT_SAMPLING, seed: 1n, temperature: 0 },
     maxTokens: 64,
     stop,
+    ...(responseFormat === undefined ? {} : { responseFormat }),
     credit: 64,
     shareable: false,
     continuation: { promptTokens, answerTokens: answer }
@@ -75,9 +97,10 @@ async function continueAnswer(
     const received = await frames.receive(WAIT)
     const frame = received === undefined ? undefined : decodeNodeFrame(received)
     if (frame?.type === 'delta') answerTokens.push(...frame.delta.tokens)
-    if (frame === undefined || frame.type === 'error') return undefined
+    const generated = answerTokens.length - answer.length
+    if (frame === undefined || frame.type === 'error') return { generated }
     if (frame.type !== 'done') continue
     const record = { request: bytes, promptTokens, answerTokens, receipt: frame.receipt }
-    return await auditAnswer(record, connection.remotePeer, engine)
+    return { generated, audit: await auditAnswer(record, connection.remotePeer, engine) }
   }
 }

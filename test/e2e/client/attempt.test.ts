@@ -2,12 +2,14 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Libp2p } from '@libp2p/interface'
 import { createClient, type AnswerPart, type Client } from '@potluck/client'
-import { CREDIT_BATCH, CREDIT_WINDOW, type PhaseTimeouts } from '@potluck/protocol'
+import { CREDIT_BATCH, CREDIT_WINDOW, RECEIPT_WINDOW, type PhaseTimeouts } from '@potluck/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
 import { failureOf, FakeNode, startPeer } from './fake-node.ts'
 import { sayHello, type Script } from './script.ts'
 
+/** Tokens that complete a window. */
+const WINDOW = Array.from({ length: RECEIPT_WINDOW }, (_, index) => index)
 /** Far longer than a busy machine needs. A test that waits for a timeout makes that timeout short. */
 const LONG: Partial<PhaseTimeouts> = { admissionMs: 30_000, firstTokenMs: 30_000, tokenMs: 30_000 }
 
@@ -98,6 +100,32 @@ describe('the client reports a protocol violation for', () => {
       await script.delta('x')
       await script.done({ key: await generateKeyPair('Ed25519') })
     },
+    ...Object.fromEntries(
+      Object.entries({
+        'a window that the node does not sign': false as const,
+        'a partial receipt for other tokens': { digest: new Uint8Array(32) },
+        'a partial receipt for another request': { requestDigest: new Uint8Array(32) },
+        'a partial receipt from another position on': { firstPosition: 1 },
+        'a partial receipt for more tokens': { tokens: 128 }
+      }).map(([name, changes]) => [
+        name,
+        async (script: Script) => {
+          await script.accept()
+          await script.delta('x', WINDOW, changes)
+        }
+      ])
+    ),
+    'a rejected continuation, although it continues nothing': async (script) =>
+      await script.error('continuation_rejected'),
+    'a rejected continuation after `accepted`': async (script) => {
+      await script.accept()
+      await script.error('continuation_rejected')
+    },
+    'a partial receipt before the window is complete': async (script) => {
+      await script.accept()
+      const partialReceipt = await script.partialReceipt()
+      await script.send({ type: 'delta', delta: { tokens: [1], text: 'x' }, partialReceipt })
+    },
     'more tokens than the request allows': async (script) => {
       await script.accept()
       await script.delta(
@@ -122,7 +150,7 @@ describe('the client reports a protocol violation for', () => {
     test(name, async () => {
       node.serve = serve
       const client = await connect()
-      const { code, peer } = await failureOf(ask(client, name.includes('granted') ? 400 : 8))
+      const { code, peer } = await failureOf(ask(client, name.includes('the request allows') ? 8 : 400))
       expect([code, peer]).toEqual(['protocol_violation', node.peer])
     })
   }

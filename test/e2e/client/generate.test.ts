@@ -1,7 +1,7 @@
 /** Which nodes a request goes to, and what its caller can do with the answer. */
 import type { Libp2p } from '@libp2p/interface'
 import { createClient, type Client, type FinishPart } from '@potluck/client'
-import { PotluckError } from '@potluck/protocol'
+import { PotluckError, RECEIPT_WINDOW } from '@potluck/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { IDLE, model } from '../../unit/select/help.ts'
@@ -146,6 +146,68 @@ describe('another node:', () => {
     const { metadata, tokens } = await client.chat({ messages: MESSAGES }).result()
     expect(tokens).toEqual([10, 11, 12])
     expect(metadata.failures).toEqual([{ peerId: first.peer, code: 'token_timeout', tokens: 2 }])
+  })
+
+  test('it checks only what the first node sent but did not sign', async () => {
+    const { first, second } = await pair()
+    first.serve = async (script) => {
+      await script.accept()
+      const tokens = Array.from({ length: RECEIPT_WINDOW + 2 }, (_, index) => index)
+      await script.delta('Hel', tokens)
+      await script.error('engine_failed')
+    }
+    second.serve = sayRest
+    expect(await client.chat({ messages: MESSAGES }).text()).toBe('Hello')
+    expect(second.requests[0]!.request.continuation?.checkFrom).toBe(RECEIPT_WINDOW)
+  })
+
+  /** The first node sends one token and fails. */
+  async function threeNodes(): Promise<{ first: FakeNode; others: [FakeNode, FakeNode] }> {
+    const first = await add({ models: [model({ decodeTokensPerSecond: 1000 })] })
+    const others = [
+      await add({ models: [model({ decodeTokensPerSecond: 10 })] }),
+      await add({ models: [model({ decodeTokensPerSecond: 9 })] })
+    ] satisfies [FakeNode, FakeNode]
+    expect((await client.models())[0]?.nodes).toBe(3)
+    first.serve = async (script) => {
+      await script.accept()
+      await script.delta('Hel', [10, 11])
+      await script.error('engine_failed')
+    }
+    return { first, others }
+  }
+
+  test.each<[string, (script: Script) => Promise<void>]>([
+    ['refuses the prompt ids', async (script) => await script.error('continuation_rejected')],
+    ['reports impossible tokens', async (script) => await script.accept(0, Infinity)],
+    ['breaks the protocol', async (script) => await script.done()]
+  ])('if one node %s, the next one continues', async (_, reject) => {
+    const { others } = await threeNodes()
+    let rejected = 0
+    for (const node of others) {
+      node.serve = async (script) => await (rejected++ === 0 ? reject(script) : sayRest(script))
+    }
+    const { text, metadata } = await client.chat({ messages: MESSAGES }).result()
+    expect([text, rejected, metadata.failures.length]).toEqual(['Hello', 2, 2])
+  })
+
+  test.each<[string, boolean, (script: Script) => Promise<void>]>([
+    ['refuse the prompt ids', false, async (script) => await script.error('continuation_rejected')],
+    ['report impossible tokens', true, async (script) => await script.accept(0, Infinity)]
+  ])('if two nodes %s, the answer fails', async (_, blamed, reject) => {
+    const { first, others } = await threeNodes()
+    for (const node of others) node.serve = reject
+    const error = await failureOf(client.chat({ messages: MESSAGES }).result())
+    expect(error).toMatchObject({ code: 'continuation_rejected', remedy: 'ask again' })
+    expect(error.message).toBe('the beginning of the answer does not come from the model')
+    // The blame is doubtful: it waits until another peer shows that the client's network works.
+    for (const node of others) node.serve = sayHello
+    await finish()
+    const cuts = client
+      .standing()
+      .find(({ peerId }) => peerId === first.peer)
+      ?.reasons.join()
+    expect(cuts?.includes('cut')).toBe(blamed)
   })
 
   test("the client does not ask it after the caller's own mistake", async () => {

@@ -4,14 +4,20 @@ import {
   answerWindows,
   decodeClientFrame,
   encodeNodeFrame,
+  RENDERING,
   SAMPLING_CONTRACT,
+  signPartialReceipt,
   signReceipt,
   tokensDigest,
+  tokensToCheck,
+  WindowChain,
   type ErrorCode,
   type FrameStream,
   type GenerateRequest,
   type NodeFrame,
-  type Receipt
+  type PartialReceipt,
+  type Receipt,
+  type TokenMargin
 } from '@potluck/protocol'
 
 import { IDLE } from '../../unit/select/help.ts'
@@ -26,6 +32,7 @@ export class Script {
   readonly digest: Uint8Array
   readonly #key: PrivateKey
   readonly #answer: number[]
+  readonly #windows = new WindowChain(PROMPT_TOKENS)
 
   constructor(frames: FrameStream, request: GenerateRequest, digest: Uint8Array, key: PrivateKey) {
     this.frames = frames
@@ -39,13 +46,31 @@ export class Script {
     await this.frames.send(encodeNodeFrame(frame), WAIT)
   }
 
-  async accept(estimatedWaitMs = 0): Promise<void> {
+  /** @param margin of every token of an earlier node that the client asks to check */
+  async accept(estimatedWaitMs = 0, margin = 0): Promise<void> {
     await this.send({ type: 'accepted', promptTokens: PROMPT_TOKENS, queuePosition: 0, estimatedWaitMs, load: IDLE })
+    const checked = tokensToCheck(this.request.continuation)
+    const measured = Array.from({ length: checked }, (): TokenMargin => ({ margin, gap: 5 }))
+    if (checked > 0) await this.send({ type: 'checked', measured })
   }
 
-  async delta(text: string, tokens: readonly number[] = [this.#answer.length + 10]): Promise<void> {
+  /** @param changes to the partial receipt of a delta that completes a window; false: the delta has none */
+  async delta(
+    text: string,
+    tokens: readonly number[] = [this.#answer.length + 10],
+    changes: Partial<PartialReceipt> | false = {}
+  ): Promise<void> {
     this.#answer.push(...tokens)
-    await this.send({ type: 'delta', delta: { tokens, text } })
+    const completed = this.#windows.add(tokens)
+    const signed = completed && changes !== false ? { partialReceipt: await this.partialReceipt(changes) } : {}
+    await this.send({ type: 'delta', delta: { tokens, text }, ...signed })
+  }
+
+  async partialReceipt(changes: Partial<PartialReceipt> = {}): Promise<Uint8Array> {
+    const { tokens, digest } = this.#windows
+    const firstPosition = this.request.continuation?.answerTokens.length ?? 0
+    const receipt = { requestDigest: this.digest, firstPosition, tokens, digest, rendering: RENDERING, ...changes }
+    return await signPartialReceipt(receipt, this.#key)
   }
 
   async error(code: ErrorCode, retryAfterMs?: number): Promise<void> {
@@ -86,6 +111,7 @@ export class Script {
         usage,
         timings,
         issuedAt: Date.now(),
+        rendering: RENDERING,
         ...changes.receipt
       },
       changes.key ?? this.#key

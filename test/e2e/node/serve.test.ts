@@ -2,6 +2,7 @@ import {
   answerWindows,
   encodeRequest,
   formatDigest,
+  openPartialReceipt,
   openReceipt,
   tokensDigest,
   type GenerateRequest
@@ -73,6 +74,54 @@ test('an answer is continued from the tokens of another node', async () => {
   })
 })
 
+/** Continues an answer to the prompt of `request`, as the scripted engine tokenises it. */
+function continuing(good: GenerateRequest, answerTokens: readonly number[], checkFrom?: number): GenerateRequest {
+  const promptTokens = [256, ...Buffer.from('hello')]
+  return {
+    ...good,
+    continuation: { promptTokens, answerTokens, ...(checkFrom === undefined ? {} : { checkFrom }) }
+  }
+}
+
+test('an answer that ends with its last token gets `done`', async () => {
+  const engine = new ScriptedEngine({ reply: () => 'ok' })
+  const serving = await node(engine)
+  const asked = continuing(request(engine), [...Buffer.from('ok'), 257])
+  const call = await Call.open(await dial(await caller(), serving), asked)
+  await call.expect('accepted')
+  expect(await call.rest()).toMatchObject({ tokens: [], last: { type: 'done', finishReason: 'stop' } })
+})
+
+test('the tokens of another node are measured before the answer continues', async () => {
+  const engine = new ScriptedEngine({ reply: () => 'honest' })
+  const serving = await node(engine)
+  const asked = continuing(request(engine), [...Buffer.from('homes')], 1)
+  const call = await Call.open(await dial(await caller(), serving), asked)
+  await call.expect('accepted')
+  const { measured } = await call.expect('checked')
+  expect(measured.map(({ margin }) => margin > 0)).toEqual([false, true, false, false])
+  expect((await call.rest()).text).toBe('t')
+})
+
+test('each window of 64 tokens is signed in the delta that completes it', async () => {
+  const engine = new ScriptedEngine({ reply: () => 'x'.repeat(300) })
+  const serving = await node(engine)
+  const asked = continuing(request(engine, { maxTokens: 150 }), [...Buffer.from('xxxxx')])
+  const call = await Call.open(await dial(await caller(), serving), asked)
+  await call.expect('accepted')
+  const signed: { at: number; tokens: number; firstPosition: number }[] = []
+  for (let at = 6; at <= 150; at++) {
+    const { partialReceipt } = await call.expect('delta')
+    if (partialReceipt === undefined) continue
+    const { tokens, firstPosition } = await openPartialReceipt(partialReceipt, { peerId: serving.peerId })
+    signed.push({ at, tokens, firstPosition })
+  }
+  expect(signed).toEqual([
+    { at: 69, tokens: 64, firstPosition: 5 },
+    { at: 133, tokens: 128, firstPosition: 5 }
+  ])
+})
+
 test('the engine waits for credit, and continues when the caller grants it', async () => {
   const engine = new ScriptedEngine({ reply: () => 'x'.repeat(50) })
   const serving = await node(engine)
@@ -130,7 +179,10 @@ test.each<[string, (good: GenerateRequest) => GenerateRequest]>([
   ['context_length_exceeded', (good) => ({ ...good, maxTokens: 600 })],
   ['context_length_exceeded', (good) => ({ ...good, input: { prompt: 'x'.repeat(200_000) } })],
   ['invalid_request', (good) => ({ ...good, continuation: { promptTokens: [100_000], answerTokens: [] } })],
-  ['invalid_request', (good) => ({ ...good, maxTokens: 0 })]
+  ['invalid_request', (good) => ({ ...good, maxTokens: 0 })],
+  ['continuation_rejected', (good) => ({ ...good, continuation: { promptTokens: [1], answerTokens: [] } })],
+  ['continuation_rejected', (good) => continuing(good, [...Buffer.from('ok'), 257, 111])],
+  ['continuation_rejected', (good) => ({ ...continuing(good, [111]), responseFormat: { type: 'json_object' } })]
 ])('the error %s is sent instead of accepted, and the stream ends', async (code, spoil) => {
   const engine = new ScriptedEngine({ reply: () => 'ok' })
   const serving = await node(engine)

@@ -1,8 +1,8 @@
-import { auditAnswer, MAX_ANSWER_TOKENS, PotluckError } from '@potluck/protocol'
+import { auditAnswer, MAX_ANSWER_TOKENS, PotluckError, RENDERING, type Audit } from '@potluck/protocol'
 import { beforeAll, describe, expect, test } from 'vitest'
 
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
-import { newPeer, requestFor, serve, type Peer } from './records.ts'
+import { newPeer, partOf, requestFor, serve, type Peer } from './records.ts'
 
 const engine = new ScriptedEngine()
 let peer: Peer
@@ -147,6 +147,115 @@ describe('certain fraud', () => {
     const { record, text } = await serve(engine, peer, requestFor(engine))
     const result = await auditAnswer(record, peer.peerId, engine, { received: { text: `${text}!` } })
     expect(result).toMatchObject({ violations: [], misstatements: ['text'] })
+  })
+})
+
+describe('an answer whose beginning another node wrote', () => {
+  const END = 257
+  const format = { responseFormat: { type: 'json_schema' as const, schema: SCHEMA }, maxTokens: 20 }
+  const audited = async (
+    change: Parameters<typeof requestFor>[1],
+    earlier: readonly number[],
+    twist: Parameters<typeof serve>[3]
+  ): Promise<Audit> => {
+    const continuation = {
+      promptTokens: await engine.tokenize(requestFor(engine).input),
+      answerTokens: earlier
+    }
+    const { record } = await serve(engine, peer, requestFor(engine, { ...change, continuation }), twist)
+    return await auditAnswer(record, peer.peerId, engine)
+  }
+
+  test.each<[string, Parameters<typeof requestFor>[1], readonly number[]]>([
+    ['continues after its end', {}, [...Buffer.from('Yes.'), END, ...Buffer.from(' No.')]],
+    ['continues after a stop sequence', { stop: ['No'] }, [...Buffer.from('Yes. No.')]],
+    ['breaks the grammar', format, [...Buffer.from('It is')]]
+  ])('that %s says nothing about the node', async (_, change, earlier) => {
+    const free = new ScriptedEngine({ reply: () => 'Anything.' })
+    // A careless node: it continues without a look at the beginning.
+    const careless = Object.assign(Object.create(engine) as ScriptedEngine, {
+      generate: ({ promptTokens, sampling }: Parameters<ScriptedEngine['generate']>[0]) =>
+        free.generate({ promptTokens, sampling, answerTokens: [], stop: [], maxTokens: 9, credit: 9 })
+    })
+    expect(await audited(change, earlier, { engine: careless })).toMatchObject({
+      comparable: false,
+      violations: [],
+      measured: []
+    })
+  })
+
+  test('that ends with its last token: the node that only sends `done` is honest', async () => {
+    const reply = new ScriptedEngine({ reply: () => 'Yes.' })
+    const earlier = [...Buffer.from('Yes.'), END]
+    const promptTokens = await reply.tokenize(requestFor(reply).input)
+    const request = requestFor(reply, { continuation: { promptTokens, answerTokens: earlier } })
+    const { record, finishReason } = await serve(reply, peer, request)
+    expect(finishReason).toBe('stop')
+    expect(await auditAnswer(record, peer.peerId, reply)).toMatchObject({
+      comparable: true,
+      violations: [],
+      measured: []
+    })
+  })
+})
+
+describe('the rendering', () => {
+  test('of another version: a different prompt says nothing about the node', async () => {
+    const other = { receipt: { rendering: RENDERING + 1 } }
+    const cut = { ...other, promptTokens: (tokens: number[]) => tokens.slice(1) }
+    const { record } = await serve(engine, peer, requestFor(engine), cut)
+    expect(await auditAnswer(record, peer.peerId, engine)).toMatchObject({ comparable: false, violations: [] })
+    const same = await serve(engine, peer, requestFor(engine), other)
+    expect((await auditAnswer(same.record, peer.peerId, engine)).measured).toHaveLength(24)
+  })
+})
+
+describe('a partial receipt', () => {
+  test('of an honest node: the audit measures the signed tokens, and nothing else is wrong', async () => {
+    const served = await serve(engine, peer, requestFor(engine, { maxTokens: 150 }))
+    const part = await partOf(served, peer)
+    expect(part.answerTokens).toHaveLength(128)
+    const result = await auditAnswer(part, peer.peerId, engine)
+    expect(result).toMatchObject({ comparable: true, violations: [], misstatements: [] })
+    expect(result.measured).toHaveLength(128)
+    expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
+  })
+
+  test('of a continued answer: the audit measures only the tokens of its node', async () => {
+    const { record } = await serve(engine, peer, requestFor(engine, { maxTokens: 10 }))
+    const continuation = { promptTokens: record.promptTokens, answerTokens: record.answerTokens }
+    const rest = await serve(engine, peer, requestFor(engine, { maxTokens: 90, continuation }))
+    const result = await auditAnswer(await partOf(rest, peer), peer.peerId, engine)
+    expect(result.violations).toEqual([])
+    expect(result.measured).toHaveLength(64)
+  })
+
+  test.each<[string, Parameters<typeof serve>[3], Partial<Audit>]>([
+    [
+      'another prompt is a violation',
+      { promptTokens: (tokens) => tokens.slice(1) },
+      { violations: ['prompt'], measured: [] }
+    ],
+    ['other tokens have a margin', { answerTokens: (tokens) => tokens.with(7, 256) }, { violations: [] }]
+  ])('of a node that cheats: %s', async (_, twist, expected) => {
+    const served = await serve(engine, peer, requestFor(engine, { maxTokens: 70 }), twist)
+    const result = await auditAnswer(await partOf(served, peer), peer.peerId, engine)
+    expect(result).toMatchObject(expected)
+    if (result.measured.length > 0) expect(result.measured[7]?.margin).toBe(Infinity)
+  })
+
+  test('is refused if it is not for these tokens', async () => {
+    const served = await serve(engine, peer, requestFor(engine, { maxTokens: 130 }))
+    const part = await partOf(served, peer)
+    const forged = [
+      { ...part, answerTokens: part.answerTokens.with(3, 7) },
+      { ...part, answerTokens: part.answerTokens.slice(0, 64) },
+      { ...part, promptTokens: part.promptTokens.slice(1) },
+      await partOf(served, peer, { firstPosition: 64 }),
+      await partOf(served, peer, { requestDigest: new Uint8Array(32) })
+    ]
+    for (const record of forged) expect(await code(auditAnswer(record, peer.peerId, engine))).toBe('protocol_violation')
+    expect(await code(auditAnswer(part, (await newPeer()).peerId, engine))).toBe('protocol_violation')
   })
 })
 

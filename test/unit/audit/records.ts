@@ -4,15 +4,21 @@ import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
   answerWindows,
+  decodeClientFrame,
   DEFAULT_SAMPLING,
   encodeRequest,
+  RENDERING,
+  RECEIPT_WINDOW,
   SAMPLING_CONTRACT,
   outputConstraintOf,
+  signPartialReceipt,
   signReceipt,
   tokensDigest,
+  WindowChain,
   type AnswerRecord,
   type FinishReason,
   type GenerateRequest,
+  type PartialReceipt,
   type Receipt
 } from '@potluck/protocol'
 import type { Engine } from '../../../node/engine/index.ts'
@@ -99,9 +105,28 @@ export async function serve(
       usage: { promptTokens: promptTokens.length, cachedTokens: 0, completionTokens: answerTokens.length },
       timings: { queueMs: 0, prefillMs: 1, decodeMs: 1 },
       issuedAt: 1_700_000_000_000,
+      rendering: RENDERING,
       ...twist.receipt
     },
     key
   )
   return { record: { request: bytes, promptTokens, answerTokens, receipt }, text, finishReason }
+}
+
+/** Returns the record of the windows that the node had completed when it failed: the part of `served` that it signed. */
+export async function partOf(
+  { record }: Pick<Served, 'record'>,
+  { key }: Peer,
+  changes: Partial<PartialReceipt> = {}
+): Promise<AnswerRecord> {
+  const frame = decodeClientFrame(record.request)
+  if (frame.type !== 'request') throw new Error('not a request')
+  const firstPosition = frame.request.continuation?.answerTokens.length ?? 0
+  const whole = record.answerTokens.length - firstPosition
+  const tokens = whole - (whole % RECEIPT_WINDOW)
+  const answerTokens = record.answerTokens.slice(0, firstPosition + tokens)
+  const windows = new WindowChain(record.promptTokens)
+  windows.add(answerTokens.slice(firstPosition))
+  const receipt = { requestDigest: frame.digest, firstPosition, tokens, digest: windows.digest, rendering: RENDERING }
+  return { ...record, answerTokens, receipt: await signPartialReceipt({ ...receipt, ...changes }, key) }
 }

@@ -51,7 +51,8 @@ async function answer(first: ScriptedNode, second: ScriptedNode): Promise<string
     timeouts: DEFAULT_TIMEOUTS,
     signal: new AbortController().signal,
     canAudit: () => false,
-    onAnswer: () => undefined
+    onAnswer: () => undefined,
+    onRefuted: () => undefined
   })
   let text = ''
   for await (const part of parts) if (part.type === 'delta') text += part.text

@@ -36,7 +36,8 @@ async function failuresOf(tokens: number): Promise<string[]> {
     timeouts: DEFAULT_TIMEOUTS,
     signal: new AbortController().signal,
     canAudit: () => false,
-    onAnswer: () => undefined
+    onAnswer: () => undefined,
+    onRefuted: () => undefined
   })
   const codes: string[] = []
   for await (const part of parts) {

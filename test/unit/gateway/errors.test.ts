@@ -17,6 +17,7 @@ const STATUS: Record<ErrorCode, number> = {
   context_length_exceeded: 400,
   invalid_request: 400,
   unsupported: 400,
+  continuation_rejected: 502,
   engine_failed: 502,
   caller_stalled: 408,
   dial_failed: 503,

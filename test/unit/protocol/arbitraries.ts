@@ -20,6 +20,7 @@ const tokenId = fc.nat(262_143)
 const text = fc.string({ unit: 'grapheme', maxLength: 80 })
 const label = fc.string({ unit: 'grapheme-ascii', maxLength: 40 })
 const uint32 = fc.nat(0xffff_ffff)
+const float = fc.float({ min: 0, noNaN: true })
 const finite = (min: number, max: number): fc.Arbitrary<number> => fc.double({ min, max, noNaN: true })
 
 const toolName = fc.stringMatching(/^[\w.-]{1,20}$/)
@@ -93,7 +94,8 @@ export const request: fc.Arbitrary<GenerateRequest> = fc.record(
     shareable: fc.boolean(),
     continuation: fc.record({
       promptTokens: fc.array(tokenId, { minLength: 1, maxLength: 50 }),
-      answerTokens: fc.array(tokenId, { maxLength: 19 })
+      answerTokens: fc.array(tokenId, { minLength: 8, maxLength: 19 }),
+      checkFrom: fc.nat(8)
     })
   },
   { requiredKeys: ['requestId', 'modelDigest', 'input', 'sampling', 'maxTokens', 'stop', 'credit', 'shareable'] }
@@ -137,7 +139,18 @@ export const nodeFrame: fc.Arbitrary<NodeFrame> = fc.oneof(
     estimatedWaitMs: fc.nat(86_400_000),
     load
   }),
-  fc.record({ type: fc.constant('delta' as const), delta }),
+  fc.record(
+    {
+      type: fc.constant('delta' as const),
+      delta,
+      partialReceipt: fc.uint8Array({ minLength: 1, maxLength: 200 })
+    },
+    { requiredKeys: ['type', 'delta'] }
+  ),
+  fc.record({
+    type: fc.constant('checked' as const),
+    measured: fc.array(fc.record({ margin: float, gap: float }), { maxLength: 128 })
+  }),
   fc.record({
     type: fc.constant('done' as const),
     finishReason: fc.constantFrom('stop' as const, 'length' as const, 'tool_calls' as const),

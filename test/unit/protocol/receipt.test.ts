@@ -3,11 +3,16 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
   answerWindows,
   formatDigest,
+  isPartialReceipt,
   openCard,
+  openPartialReceipt,
   openReceipt,
   parseDigest,
+  signPartialReceipt,
   signReceipt,
   tokensDigest,
+  WindowChain,
+  type PartialReceipt,
   type Receipt
 } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
@@ -30,7 +35,8 @@ const receipt: Receipt = {
   backend: { accelerator: 'cpu', engine: 'node-llama-cpp/3.22.1', kvType: 'bf16/f16', flashAttention: false },
   usage: { promptTokens: 3, cachedTokens: 0, completionTokens: 130 },
   timings: { queueMs: 0, prefillMs: 1.5, decodeMs: 20 },
-  issuedAt: 1_800_000_000_000
+  issuedAt: 1_800_000_000_000,
+  rendering: 1
 }
 
 describe('receipt', () => {
@@ -66,6 +72,56 @@ describe('receipt', () => {
       false,
       true
     ])
+  })
+})
+
+describe('partial receipt', () => {
+  const windows = new WindowChain([1, 2, 3])
+  windows.add(answer)
+  const partial: PartialReceipt = {
+    requestDigest: new Uint8Array(32).fill(2),
+    firstPosition: 9,
+    tokens: windows.tokens,
+    digest: windows.digest,
+    rendering: 1
+  }
+
+  test('is unchanged after signing and opening, and takes about 200 bytes', async () => {
+    const bytes = await signPartialReceipt(partial, key)
+    expect(await openPartialReceipt(bytes, { peerId })).toEqual(partial)
+    expect(bytes.byteLength).toBeLessThanOrEqual(210)
+  })
+
+  test('is refused if another peer signed it or a byte was changed', async () => {
+    const bytes = await signPartialReceipt(partial, key)
+    const other = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
+    await expect(openPartialReceipt(bytes, { peerId: other })).rejects.toMatchObject({ code: 'protocol_violation' })
+    for (let index = 0; index < bytes.length; index += 3) {
+      const forged = Uint8Array.from(bytes)
+      forged[index]! ^= 0x10
+      await expect(openPartialReceipt(forged, { peerId })).rejects.toMatchObject({ code: 'protocol_violation' })
+    }
+  })
+
+  test('is not a receipt, and a receipt is not a partial receipt', async () => {
+    const [part, whole] = [await signPartialReceipt(partial, key), await signReceipt(receipt, key)]
+    expect([isPartialReceipt(part), isPartialReceipt(whole)]).toEqual([true, false])
+    await expect(openReceipt(part, { peerId })).rejects.toMatchObject({ code: 'protocol_violation' })
+    await expect(openPartialReceipt(whole, { peerId })).rejects.toMatchObject({ code: 'protocol_violation' })
+  })
+
+  test('covers the complete windows, however the tokens arrive, and their prompt', () => {
+    const chainOf = (prompt: number[], ...pieces: number[][]): string => {
+      const chain = new WindowChain(prompt)
+      for (const piece of pieces) chain.add(piece)
+      return `${chain.tokens} ${Buffer.from(chain.digest).toString('hex')}`
+    }
+    const whole = chainOf([1, 2, 3], answer)
+    expect(whole).toMatch(/^128 /)
+    expect(chainOf([1, 2, 3], ...answer.map((id) => [id]))).toBe(whole)
+    expect(chainOf([1, 2, 3], answer.slice(0, 70), answer.slice(70, 128))).toBe(whole)
+    expect(chainOf([1, 2], answer)).not.toBe(whole)
+    expect(chainOf([1, 2, 3], answer.with(3, 9999))).not.toBe(whole)
   })
 })
 

@@ -14,6 +14,7 @@ import {
   encodeNodeFrame,
   encodeRequest,
   MAX_ANSWER_TOKENS,
+  MAX_CHECKED_TOKENS,
   MAX_LOGIT_BIAS,
   MAX_SCHEMA_LENGTH,
   PotluckError,
@@ -162,6 +163,23 @@ describe('golden bytes', () => {
     'request for embeddings': () => encodeEmbedRequest({ modelDigest: new Uint8Array(32).fill(2), texts: ['a', 'é'] }),
     embeddings: () =>
       encodeEmbedReply({ type: 'result', result: { vectors: [Float32Array.of(0.6, -0.8)], promptTokens: 3 } }),
+    'request, continued and checked': () =>
+      encodeRequest({ ...plain, continuation: { promptTokens: [1, 300], answerTokens: [70_000, 5], checkFrom: 1 } })
+        .bytes,
+    'delta, signed': () =>
+      encodeNodeFrame({
+        type: 'delta',
+        delta: { tokens: [300], text: 'é' },
+        partialReceipt: Uint8Array.of(9)
+      }),
+    checked: () =>
+      encodeNodeFrame({
+        type: 'checked',
+        measured: [
+          { margin: 0, gap: 0.5 },
+          { margin: Infinity, gap: Infinity }
+        ]
+      }),
     error: () => encodeNodeFrame({ type: 'error', code: 'busy', retryAfterMs: 500, load, detail: 'queue full' })
   }
 
@@ -272,6 +290,24 @@ describe('an invalid request is refused, and the error names the field', () => {
       'a continuation of more than max_tokens',
       { ...plain, maxTokens: 1, continuation: { promptTokens: [1], answerTokens: [1, 2] } },
       'answer_tokens'
+    ],
+    [
+      'a check from after the end of the answer so far',
+      { ...plain, continuation: { promptTokens: [1], answerTokens: [1, 2], checkFrom: 3 } },
+      'check_from'
+    ],
+    [
+      'a check of too many tokens',
+      {
+        ...plain,
+        maxTokens: 200,
+        continuation: {
+          promptTokens: [1],
+          answerTokens: Array.from({ length: MAX_CHECKED_TOKENS + 1 }, () => 1),
+          checkFrom: 0
+        }
+      },
+      'check_from'
     ],
     [
       'a token id that is too large',
