@@ -208,6 +208,11 @@ export const MAX_RECEIPT_BYTES: number = 128 * 1024
 /** Tokens under one hash of a receipt. To check one window, a peer needs only its 64 tokens, not the whole answer. */
 export const RECEIPT_WINDOW: number = 64
 /**
+ * Entries of log-probabilities in an answer record: about 400 KB, so that the record fits a frame beside its prompt. They
+ * are 780 tokens with 20 alternatives each, or 8,192 tokens with one. A longer record has no log-probabilities.
+ */
+export const MAX_RECORD_LOGPROBS: number = 16_384
+/**
  * Answers in a fraud proof. One answer can be enough. A proof against a node that cheats in 1 % of its answers needs a
  * few hundred.
  */

@@ -6,20 +6,14 @@ import {
   PotluckError,
   type Audit,
   type AuditRequest,
-  type ReceivedAnswer,
   type Scorer
 } from '@potluck/protocol'
-
-export interface AuditJob extends AuditRequest {
-  /** What the node sent but did not sign. Only the client that received it knows it. */
-  received?: ReceivedAnswer
-}
 
 export interface Auditor {
   /** @param digest `sha256:…` of a model */
   holds: (digest: string) => boolean
   /** @throws PotluckError from `auditAnswer`, or the error of the engine or node that cannot measure */
-  audit: (job: AuditJob, signal: AbortSignal) => Promise<Audit>
+  audit: (job: AuditRequest, signal: AbortSignal) => Promise<Audit>
 }
 
 /** Returns an auditor that measures with engines of this process. */
@@ -27,11 +21,11 @@ export function auditorOf(...scorers: readonly Scorer[]): Auditor {
   const byDigest = new Map(scorers.map((scorer) => [formatDigest(scorer.model.digest), scorer]))
   return {
     holds: (digest) => byDigest.has(digest),
-    audit: async ({ peerId, answer, received }, signal) => {
+    audit: async ({ peerId, answer }, signal) => {
       const { receipt } = await openAnswerRecord(answer, peerId)
       const scorer = byDigest.get(formatDigest(receipt.modelDigest))
       if (scorer === undefined) throw new PotluckError('model_not_found', 'no engine has the model of the answer')
-      return await auditAnswer(answer, peerId, scorer, { signal, ...(received === undefined ? {} : { received }) })
+      return await auditAnswer(answer, peerId, scorer, { signal })
     }
   }
 }

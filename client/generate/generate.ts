@@ -35,8 +35,6 @@ export interface CompleteAnswer {
   digest: string
   ask: Ask
   record: AnswerRecord
-  /** As the node sent it. Undefined if another node began the answer. */
-  text: string | undefined
 }
 
 /** @throws PotluckError for example `no_providers`, `busy` if all nodes are busy, or the last node's failure */
@@ -63,7 +61,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
           const { peerId } = attempt.candidate.node.card
           const { digest } = attempt.candidate
           attempt.complete(event, answer.conversationKey(digest))
-          context.onAnswer({ peerId, digest, ask, record: event.record, text: answer.textOf(attempt) })
+          context.onAnswer({ peerId, digest, ask, record: event.record })
           yield toFinishPart(event, attempt, { ask, answer, times })
           return
         }

@@ -85,11 +85,6 @@ export class ResumableAnswer implements PooledRequest {
     this.#limit = request.maxTokens
   }
 
-  /** Returns the text that the node of this attempt sent. Undefined if another node began the answer. */
-  textOf({ request }: Attempt): string | undefined {
-    return request.continuation === undefined ? this.#text : undefined
-  }
-
   /** The key of the conversation with this answer, for the next turn. */
   conversationKey(digest: string): string | undefined {
     return conversationKeys(digest, continued(this.#input, this.#text)).at(-1)

@@ -31,6 +31,7 @@ import {
 import { Exchange, refusal } from '../network/exchange.ts'
 import type { Dialable, Network } from '../network/network.ts'
 import { checkDone } from './check-done.ts'
+import { ReceivedContent } from './received-content.ts'
 
 export type AttemptEvent =
   | { type: 'connected'; connection: Connection }
@@ -87,6 +88,7 @@ export async function* sendRequest(
 
     const promptTokens = request.continuation?.promptTokens ?? accepted.promptTokens
     const answerTokens = [...(request.continuation?.answerTokens ?? [])]
+    const content = new ReceivedContent(request)
     const credit = new Credit(exchange, request)
     const gaps = new Gaps()
     let wait: [number, ErrorCode] = [timeouts.firstTokenMs + accepted.estimatedWaitMs, 'first_token_timeout']
@@ -94,10 +96,17 @@ export async function* sendRequest(
       const waitedFrom = performance.now()
       const frame = await receive(exchange, ...wait)
       if (frame.type === 'done') {
-        await checkDone(frame, { request, digest, promptTokens, answerTokens }, node.peerId)
+        await checkDone(frame, { request, digest, promptTokens, answerTokens, content }, node.peerId)
         complete = true
         await exchange.close(timeouts.requestMs)
-        const record = { request: bytes, promptTokens, answerTokens, receipt: frame.receipt }
+        const { logprobs } = content
+        const record = {
+          request: bytes,
+          promptTokens,
+          answerTokens,
+          receipt: frame.receipt,
+          ...(logprobs === undefined ? {} : { logprobs })
+        }
         yield { ...frame, record, longestGapMs: gaps.longestMs }
         return
       }
@@ -106,6 +115,7 @@ export async function* sendRequest(
       if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom)
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
+      content.add(frame.delta)
       yield frame
       if (!credit.spent) exchange.checkRelayLimit()
       await credit.grant(timeouts.requestMs)

@@ -78,10 +78,10 @@ export async function checkContinuation(
   engine: Pick<Engine, 'read'>,
   signal: AbortSignal
 ): Promise<void> {
-  const { continuation, stop } = request
+  const { continuation, stop, sampling } = request
   if (continuation === undefined) return
   const { end } = await engine.read(
-    { answerTokens: continuation.answerTokens, stop, constraint: outputConstraintOf(request) },
+    { ...continuation, seed: sampling.seed, stop, constraint: outputConstraintOf(request) },
     signal
   )
   if (end !== undefined) throw new PotluckError('invalid_request', 'answer_tokens: the answer is already complete')

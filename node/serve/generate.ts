@@ -5,9 +5,11 @@
  * `delta` for each piece of the answer. `encodeResult` makes the last frame, `done`.
  */
 import {
+  ContentDigest,
   decodeClientFrame,
   encodeNodeFrame,
   GENERATE_PROTOCOL,
+  LogprobsDigest,
   PotluckError,
   outputConstraintOf,
   type GenerateRequest
@@ -107,6 +109,8 @@ async function runAnswer(
   { engine, metrics, limits, clock }: GenerateDependencies
 ): Promise<GeneratedAnswer> {
   const answerTokens = [...(request.continuation?.answerTokens ?? [])]
+  const content = new ContentDigest()
+  const logprobs = new LogprobsDigest()
   const account = new CreditAccount(request.credit, clock)
   /** Fires when the caller grants no credit in time, or breaks the protocol. Its reason is the error. */
   const creditFailure = new AbortController()
@@ -148,6 +152,8 @@ async function runAnswer(
           observer.delta(tokens.length)
           account.spend(tokens.length)
           answerTokens.push(...tokens)
+          content.add(event.delta)
+          logprobs.add(event.delta.logprobs ?? [])
           yield encodeNodeFrame(event)
           // The stream took the delta, so the engine may work further ahead.
           lend()
@@ -158,7 +164,7 @@ async function runAnswer(
       }
     )
     if (done === undefined) throw new PotluckError('engine_failed', 'the generation ended without a result')
-    return { done, answerTokens }
+    return { done, answerTokens, content, logprobs }
   } catch (error) {
     // The reason for the abort says more than the error that the abort caused.
     throw creditFailure.signal.aborted ? creditFailure.signal.reason : error

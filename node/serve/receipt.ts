@@ -4,7 +4,9 @@ import {
   SAMPLING_CONTRACT,
   signReceipt,
   tokensDigest,
+  type ContentDigest,
   type GenerateRequest,
+  type LogprobsDigest,
   type Timings
 } from '@potluck/protocol'
 
@@ -23,6 +25,9 @@ export interface GeneratedAnswer {
   done: Extract<EngineEvent, { type: 'done' }>
   /** All tokens from position 0, including the tokens of the continuation in the request. */
   answerTokens: readonly number[]
+  /** Of all deltas that the node sent. */
+  content: ContentDigest
+  logprobs: LogprobsDigest
 }
 
 export interface ReceiptFacts extends GeneratedAnswer {
@@ -34,7 +39,7 @@ export interface ReceiptFacts extends GeneratedAnswer {
 }
 
 export async function issueReceipt(
-  { request, digest, promptTokens, answerTokens, timings, done }: ReceiptFacts,
+  { request, digest, promptTokens, answerTokens, content, logprobs, timings, done }: ReceiptFacts,
   { engine, privateKey, now }: ReceiptDependencies
 ): Promise<Uint8Array> {
   const { accelerator, engine: name, kvType, flashAttention } = engine.backend
@@ -53,7 +58,9 @@ export async function issueReceipt(
       backend: { accelerator, engine: name, kvType, flashAttention },
       usage: done.usage,
       timings,
-      issuedAt: now()
+      issuedAt: now(),
+      contentDigest: content.digest(),
+      ...(request.topLogprobs === undefined ? {} : { logprobsDigest: logprobs.digest() })
     },
     privateKey
   )

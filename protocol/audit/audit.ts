@@ -13,20 +13,15 @@ import { PotluckError } from '../errors.ts'
 import { outputConstraintOf } from '../output-constraint.ts'
 import type { AnswerRecord } from '../wire/answer-record.ts'
 import type { AuditResult } from '../wire/audit.ts'
+import { areFromAnotherModel, compareLogprobs, entriesOf, misstatementsOf, type Misstatement } from './logprobs.ts'
 import { measureAnswer } from './measure.ts'
 import type { Scorer } from './scorer.ts'
-import { misstatementsOf, violationsOf, type Misstatement, type ReceivedAnswer } from './structure.ts'
+import { violationsOf } from './structure.ts'
 import { openAnswerRecord } from './verified-answer.ts'
 
 export interface Audit extends AuditResult {
-  /** Unsigned statements of the node to this client that are false. */
+  /** Statements that are false for this auditor, but no proof for others. */
   misstatements: readonly Misstatement[]
-}
-
-export interface AuditOptions {
-  /** What the node sent without a signature. Only the client that made the request knows it. */
-  received?: ReceivedAnswer
-  signal?: AbortSignal
 }
 
 /**
@@ -40,24 +35,40 @@ export async function auditAnswer(
   record: AnswerRecord,
   peerId: PeerId,
   scorer: Scorer,
-  { received, signal }: AuditOptions = {}
+  { signal }: { signal?: AbortSignal } = {}
 ): Promise<Audit> {
   const answer = await openAnswerRecord(record, peerId)
-  const { request, receipt, promptTokens, answerTokens } = answer
+  const { request, receipt, promptTokens, answerTokens, logprobs = [] } = answer
   if (!equals(receipt.modelDigest, scorer.model.digest)) {
     throw new PotluckError('model_not_found', 'the answer is from another model')
   }
   const clean = { comparable: true, violations: [], misstatements: [], measured: [] }
   if (receipt.contract !== SAMPLING_CONTRACT) return { ...clean, comparable: false }
 
-  const rendered = await scorer.tokenize(request.input, signal)
-  const constraint = outputConstraintOf(request)
-  const parsed = await scorer.read({ answerTokens, stop: request.stop, constraint }, signal)
-  const violations = violationsOf(answer, rendered, parsed)
-  const misstatements = received === undefined ? [] : misstatementsOf(answer, parsed, received)
-  const first = receipt.firstPosition
-  if (violations.length > 0 || first === answerTokens.length) return { ...clean, violations, misstatements }
+  // No model can evaluate an unknown id. Without this check a node could avoid every audit by sending one.
+  const unknown = (token: number): boolean => token >= scorer.model.vocabularySize
+  if (promptTokens.some(unknown)) return { ...clean, violations: ['prompt'] }
+  if (answerTokens.some(unknown)) return { ...clean, violations: ['text'] }
 
-  const scores = await scorer.score({ promptTokens, answerTokens, first, constraint }, signal)
-  return { ...clean, misstatements, measured: measureAnswer(scores, request.sampling, answerTokens, first) }
+  const { input, stop, sampling } = request
+  const first = receipt.firstPosition
+  const constraint = outputConstraintOf(request)
+  const rendered = await scorer.tokenize(input, signal)
+  const spell = entriesOf(logprobs).map(({ token }) => token)
+  const parsed = await scorer.read(
+    { promptTokens, seed: sampling.seed, answerTokens, first, stop, constraint, spell },
+    signal
+  )
+  const violations = violationsOf(answer, rendered, parsed)
+  if (violations.length > 0 || first === answerTokens.length) return { ...clean, violations }
+
+  const normaliser = logprobs.length > 0
+  const scores = await scorer.score({ promptTokens, answerTokens, first, constraint, normaliser }, signal)
+  const errors = compareLogprobs(logprobs, scores)
+  if (areFromAnotherModel(errors)) return { ...clean, violations: ['logprobs'] }
+  return {
+    ...clean,
+    misstatements: misstatementsOf(errors),
+    measured: measureAnswer(scores, sampling, answerTokens, first)
+  }
 }

@@ -1,7 +1,11 @@
 /**
  * Checks whether the signed answer is consistent with its request. These checks do not evaluate tokens, and are exact.
  */
+import { equals } from 'uint8arrays/equals'
+
+import { ContentDigest } from '../records/content.ts'
 import type { Violation } from '../wire/audit.ts'
+import { areWellFormed } from './logprobs.ts'
 import type { ParsedAnswer } from './scorer.ts'
 import type { VerifiedAnswer } from './verified-answer.ts'
 
@@ -29,32 +33,17 @@ export function violationsOf(answer: VerifiedAnswer, rendered: readonly number[]
     finish:
       receipt.finishReason === 'length'
         ? end === undefined && answerTokens.length === request.maxTokens
-        : end === answerTokens.length && answerTokens.length <= request.maxTokens
+        : end === answerTokens.length && answerTokens.length <= request.maxTokens,
+    text: equals(receipt.contentDigest, digestOf(parsed)),
+    logprobs: answer.logprobs === undefined || areWellFormed(answer.logprobs, answer, parsed.spelt)
   }
   return (Object.keys(holds) as Violation[]).filter((violation) => !holds[violation])
 }
 
-/** What the client received from the node without a signature. */
-export interface ReceivedAnswer {
-  /** The whole text of the answer, as the node sent it. */
-  text: string
-}
-
-/**
- * A false statement that the node sent but did not sign. The client that received it knows for certain that it is
- * false, but cannot prove to others that the node sent it.
- *
- * - `text`: the text that the node sent is not the text of the tokens
- */
-export type Misstatement = 'text'
-
-export function misstatementsOf(
-  { receipt }: VerifiedAnswer,
-  parsed: ParsedAnswer,
-  received: ReceivedAnswer
-): Misstatement[] {
-  // In a continued answer, another node sent the beginning of the text.
-  return receipt.firstPosition > 0 || received.text === parsed.text ? [] : ['text']
+function digestOf(parsed: ParsedAnswer): Uint8Array {
+  const content = new ContentDigest()
+  content.add(parsed)
+  return content.digest()
 }
 
 function sameTokens(a: readonly number[], b: readonly number[]): boolean {

@@ -3,6 +3,8 @@ import type { PeerId } from '@libp2p/interface'
 import { equals } from 'uint8arrays/equals'
 
 import { PotluckError } from '../errors.ts'
+import type { PositionLogprobs } from '../generation.ts'
+import { LogprobsDigest } from '../records/content.ts'
 import { answerWindows, openReceipt, tokensDigest, type Receipt } from '../records/receipt.ts'
 import type { AnswerRecord } from '../wire/answer-record.ts'
 import { decodeClientFrame, type GenerateRequest } from '../wire/client-frame.ts'
@@ -12,6 +14,8 @@ export interface VerifiedAnswer {
   receipt: Receipt
   promptTokens: readonly number[]
   answerTokens: readonly number[]
+  /** From the receipt's `firstPosition` on. Undefined if the record has none. */
+  logprobs?: readonly PositionLogprobs[]
 }
 
 /**
@@ -21,7 +25,7 @@ export interface VerifiedAnswer {
  * @throws PotluckError `protocol_violation` if the record is not valid, `invalid_request` if the request in it is not
  */
 export async function openAnswerRecord(record: AnswerRecord, peerId: PeerId): Promise<VerifiedAnswer> {
-  const { promptTokens, answerTokens } = record
+  const { promptTokens, answerTokens, logprobs } = record
   const frame = decodeClientFrame(record.request)
   if (frame.type !== 'request') return fail('the first frame is not a request')
   const { request, digest } = frame
@@ -38,7 +42,17 @@ export async function openAnswerRecord(record: AnswerRecord, peerId: PeerId): Pr
   ) {
     fail('the receipt is for another answer')
   }
-  return { request, receipt, promptTokens, answerTokens }
+  if (logprobs === undefined) return { request, receipt, promptTokens, answerTokens }
+  const signed = new LogprobsDigest()
+  signed.add(logprobs)
+  if (
+    logprobs.length !== answerTokens.length - receipt.firstPosition ||
+    receipt.logprobsDigest === undefined ||
+    !equals(receipt.logprobsDigest, signed.digest())
+  ) {
+    fail('the receipt is for other log-probabilities')
+  }
+  return { request, receipt, promptTokens, answerTokens, logprobs }
 }
 
 function fail(reason: string): never {

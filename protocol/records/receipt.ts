@@ -56,6 +56,10 @@ export interface Receipt {
   timings: Timings
   /** Milliseconds since the epoch, by the node's clock. */
   issuedAt: number
+  /** `ContentDigest` of the text, the reasoning and the tool calls that the node sent, from `firstPosition` on. */
+  contentDigest: Uint8Array
+  /** `LogprobsDigest` of the log-probabilities that the node sent. Undefined if the request asked for none. */
+  logprobsDigest?: Uint8Array
 }
 
 const KIND: EnvelopeKind = {
@@ -123,7 +127,11 @@ export async function openReceipt(bytes: Uint8Array, { peerId }: { peerId: PeerI
     backend: parseBackend(check.present('backend', message.backend)),
     usage: parseUsage(check, message.usage),
     timings: parseTimings(check, message.timings),
-    issuedAt: check.integer('issued_at', message.issuedAt, Number.MAX_SAFE_INTEGER)
+    issuedAt: check.integer('issued_at', message.issuedAt, Number.MAX_SAFE_INTEGER),
+    contentDigest: check.bytes('content_digest', message.contentDigest, DIGEST_BYTES),
+    ...(message.logprobsDigest.byteLength === 0
+      ? {}
+      : { logprobsDigest: check.bytes('logprobs_digest', message.logprobsDigest, DIGEST_BYTES) })
   }
 }
 

@@ -2,6 +2,7 @@
 import type { PrivateKey } from '@libp2p/interface'
 import {
   answerWindows,
+  ContentDigest,
   decodeClientFrame,
   encodeNodeFrame,
   SAMPLING_CONTRACT,
@@ -26,6 +27,7 @@ export class Script {
   readonly digest: Uint8Array
   readonly #key: PrivateKey
   readonly #answer: number[]
+  readonly #content = new ContentDigest()
 
   constructor(frames: FrameStream, request: GenerateRequest, digest: Uint8Array, key: PrivateKey) {
     this.frames = frames
@@ -45,6 +47,7 @@ export class Script {
 
   async delta(text: string, tokens: readonly number[] = [this.#answer.length + 10]): Promise<void> {
     this.#answer.push(...tokens)
+    this.#content.add({ text })
     await this.send({ type: 'delta', delta: { tokens, text } })
   }
 
@@ -86,6 +89,7 @@ export class Script {
         usage,
         timings,
         issuedAt: Date.now(),
+        contentDigest: this.#content.digest(),
         ...changes.receipt
       },
       changes.key ?? this.#key

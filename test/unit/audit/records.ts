@@ -4,16 +4,21 @@ import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
   answerWindows,
+  ContentDigest,
   DEFAULT_SAMPLING,
   encodeRequest,
+  LogprobsDigest,
   SAMPLING_CONTRACT,
   outputConstraintOf,
   signReceipt,
   tokensDigest,
+  type AnswerContent,
   type AnswerRecord,
   type FinishReason,
   type GenerateRequest,
-  type Receipt
+  type PositionLogprobs,
+  type Receipt,
+  type TokenDelta
 } from '@potluck/protocol'
 import type { Engine } from '../../../node/engine/index.ts'
 
@@ -50,6 +55,8 @@ export interface Twist {
   engine?: Engine
   promptTokens?: (honest: number[]) => number[]
   answerTokens?: (honest: number[]) => number[]
+  /** Changes what the user sees. The node signs it. */
+  delta?: (honest: TokenDelta) => TokenDelta
   receipt?: Partial<Receipt>
 }
 
@@ -72,17 +79,37 @@ export async function serve(
   const earlier = request.continuation?.answerTokens ?? []
   const tokens = [...earlier]
   let text = ''
+  let content = new ContentDigest()
+  const logprobs: PositionLogprobs[] = []
   let finishReason: FinishReason = 'length'
-  const { sampling, maxTokens, stop } = request
+  const { sampling, maxTokens, stop, topLogprobs } = request
   const constraint = outputConstraintOf(request)
-  const job = { promptTokens, answerTokens: earlier, sampling, maxTokens, stop, constraint, credit: maxTokens }
+  const job = {
+    promptTokens,
+    answerTokens: earlier,
+    sampling,
+    maxTokens,
+    stop,
+    constraint,
+    credit: maxTokens,
+    ...(topLogprobs === undefined ? {} : { topLogprobs })
+  }
   for await (const event of (twist.engine ?? engine).generate(job)) {
     if (event.type === 'delta') {
-      tokens.push(...event.delta.tokens)
-      text += event.delta.text
+      const delta = twist.delta?.(event.delta) ?? event.delta
+      tokens.push(...delta.tokens)
+      text += delta.text
+      content.add(delta)
+      logprobs.push(...(delta.logprobs ?? []))
     } else if (event.type === 'done') finishReason = event.finishReason
   }
   const answerTokens = twist.answerTokens?.(tokens) ?? tokens
+  const signed = new LogprobsDigest()
+  signed.add(logprobs)
+  // A node that changes the tokens sends the text that follows from them. An unknown token has no text.
+  const known = answerTokens.filter((token) => token < engine.model.vocabularySize)
+  const reading = { promptTokens, seed: sampling.seed, answerTokens: known, first: earlier.length, stop, constraint }
+  if (twist.answerTokens !== undefined) content = contentOf(await engine.read(reading))
   const receipt = await signReceipt(
     {
       requestId: request.requestId,
@@ -99,9 +126,18 @@ export async function serve(
       usage: { promptTokens: promptTokens.length, cachedTokens: 0, completionTokens: answerTokens.length },
       timings: { queueMs: 0, prefillMs: 1, decodeMs: 1 },
       issuedAt: 1_700_000_000_000,
+      contentDigest: content.digest(),
+      ...(topLogprobs === undefined ? {} : { logprobsDigest: signed.digest() }),
       ...twist.receipt
     },
     key
   )
-  return { record: { request: bytes, promptTokens, answerTokens, receipt }, text, finishReason }
+  const record = { request: bytes, promptTokens, answerTokens, receipt }
+  return { record: topLogprobs === undefined ? record : { ...record, logprobs }, text, finishReason }
+}
+
+function contentOf(parts: AnswerContent): ContentDigest {
+  const content = new ContentDigest()
+  content.add(parts)
+  return content
 }

@@ -30,7 +30,9 @@ const receipt: Receipt = {
   backend: { accelerator: 'cpu', engine: 'node-llama-cpp/3.22.1', kvType: 'bf16/f16', flashAttention: false },
   usage: { promptTokens: 3, cachedTokens: 0, completionTokens: 130 },
   timings: { queueMs: 0, prefillMs: 1.5, decodeMs: 20 },
-  issuedAt: 1_800_000_000_000
+  issuedAt: 1_800_000_000_000,
+  contentDigest: new Uint8Array(32).fill(4),
+  logprobsDigest: new Uint8Array(32).fill(5)
 }
 
 describe('receipt', () => {
