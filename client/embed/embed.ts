@@ -2,34 +2,15 @@
  * Computes vectors of texts, over `/potluck/embed/1.0.0`. All vectors come from one digest, because vectors of
  * different weights cannot be compared. If a node fails, another node with the same digest computes the rest.
  */
-import {
-  decodeEmbedReply,
-  decodeEmbedRequest,
-  EMBED_PROTOCOL,
-  encodeEmbedRequest,
-  MAX_EMBED_REPLY_BYTES,
-  MAX_EMBED_TEXTS,
-  MAX_FRAME_BYTES,
-  PotluckError,
-  type Embeddings,
-  type EmbedRequest,
-  type PhaseTimeouts
-} from '@potluck/protocol'
+import { MAX_EMBED_TEXTS, PotluckError } from '@potluck/protocol'
 
-import { CHARACTERS_PER_TOKEN } from './base/constants.ts'
-import { dialable } from './discover/known-node.ts'
-import { parseModelSelector, type ModelSelector } from './discover/model-selector.ts'
-import { log } from './base/log.ts'
-import { askOnce, refusal } from './network/exchange.ts'
-import type { Network } from './network/network.ts'
-import {
-  CandidatePool,
-  SHORT_WORKLOAD,
-  type PoolContext,
-  type PooledRequest,
-  type RankedCandidate,
-  type Selector
-} from './select/index.ts'
+import { CHARACTERS_PER_TOKEN } from '../base/constants.ts'
+import { parseModelSelector, type ModelSelector } from '../discover/model-selector.ts'
+import { log } from '../base/log.ts'
+import { CandidatePool, SHORT_WORKLOAD, type PoolContext, type PooledRequest, type Selector } from '../select/index.ts'
+import { askEmbed, toFrame, type AskContext } from './ask.ts'
+import type { EmbedChecks } from './checks.ts'
+import { tokensOf, type Embedded } from './compare.ts'
 
 export interface EmbedOptions {
   /** As in `ChatOptions`. Default `auto`. */
@@ -49,33 +30,41 @@ export interface EmbedResult {
   model: { digest: string; name: string }
 }
 
-export interface EmbedContext extends Omit<PoolContext, 'selector'> {
-  network: Pick<Network, 'connect'>
+export interface EmbedContext extends Omit<PoolContext, 'selector'>, AskContext {
   selector: PoolContext['selector'] & Pick<Selector, 'begin'>
-  timeouts: PhaseTimeouts
+  checks: Pick<EmbedChecks, 'served'>
 }
+
+/** Each request has one place for its check text. */
+const BATCH = MAX_EMBED_TEXTS - 1
 
 /** @throws PotluckError `invalid_request`, `no_providers`, or the last node's failure */
 export async function embed({ model = 'auto', input }: EmbedOptions, context: EmbedContext): Promise<EmbedResult> {
   const batches = toBatches(input)
   const request = toPooled(parseModelSelector(model), input)
   const pool = new CandidatePool(request, context)
-  const vectors: Float32Array[] = []
-  let promptTokens = 0
+  const done: Embedded[] = []
   for (;;) {
     const record = await pool.start((candidate) => context.selector.begin(candidate, pool.workload, 'embeddings'))
     const { candidate } = record
     const { digest, name } = candidate.model
+    let served = 0
     try {
-      while (vectors.length < input.length) {
-        const texts = batches[Math.floor(vectors.length / MAX_EMBED_TEXTS)]!
-        const reply = await askEmbed(candidate, { modelDigest: digest, texts }, context)
-        vectors.push(...reply.vectors)
-        promptTokens += reply.promptTokens
+      while (done.length < input.length) {
+        const reply = await askEmbed(candidate, batches[Math.floor(done.length / BATCH)]!, context)
+        done.push(...reply.embedded)
+        served += tokensOf([...reply.embedded, reply.check])
         request.model = { kind: 'digest', digest }
+        context.checks.served(candidate, reply)
       }
-      record.served()
-      return { vectors, promptTokens, peerId: candidate.peer, model: { digest: candidate.digest, name } }
+      record.served(served)
+      const vectors = done.map(({ vector }) => vector)
+      return {
+        vectors,
+        promptTokens: tokensOf(done),
+        peerId: candidate.peer,
+        model: { digest: candidate.digest, name }
+      }
     } catch (error) {
       if (!(error instanceof PotluckError)) throw error
       record.failed(error)
@@ -91,58 +80,24 @@ export async function embed({ model = 'auto', input }: EmbedOptions, context: Em
 /** The request, as the pool sees it. After the first batch, `model` is the digest that computed it. */
 function toPooled(model: ModelSelector, input: readonly string[]): PooledRequest & { model: ModelSelector } {
   const longest = Math.max(...input.map((text) => text.length))
-  // No node signs vectors, so they cannot be audited.
-  const work = { ...SHORT_WORKLOAD, promptTokens: Math.ceil(longest / CHARACTERS_PER_TOKEN) }
+  const work = { ...SHORT_WORKLOAD, promptTokens: Math.ceil(longest / CHARACTERS_PER_TOKEN), vectors: true }
   return {
     model,
     features: ['embeddings'],
     maxTokens: undefined,
-    workload: () => work,
+    // A cross-check needs a second node.
+    workload: (_digest, serving) => ({ ...work, auditable: serving > 1 }),
     acceptAnyModel: () => false
   }
-}
-
-async function askEmbed(
-  { node, predicted }: RankedCandidate,
-  request: EmbedRequest,
-  { network, timeouts, signal }: EmbedContext
-): Promise<Embeddings> {
-  const { reply } = await askOnce(dialable(node.card), {
-    network,
-    protocol: EMBED_PROTOCOL,
-    maxFrameBytes: MAX_EMBED_REPLY_BYTES,
-    dialMs: timeouts.dialMs,
-    request: { bytes: toFrame(request), timeoutMs: timeouts.requestMs },
-    // The node reports no wait for embeddings. So the client adds its own estimate of it, at most `firstTokenMs`.
-    replyMs: timeouts.firstTokenMs + Math.min(predicted.waitMs, timeouts.firstTokenMs),
-    timeoutCode: 'first_token_timeout',
-    decode: (bytes) => {
-      const decoded = decodeEmbedReply(bytes, request.texts.length)
-      if (decoded.type === 'error') throw refusal(decoded)
-      return decoded.result
-    },
-    signal
-  })
-  return reply
 }
 
 /** @throws PotluckError `invalid_request`, before anything is sent */
 function toBatches(input: readonly string[]): (readonly string[])[] {
   const batches: (readonly string[])[] = []
-  for (let start = 0; start === 0 || start < input.length; start += MAX_EMBED_TEXTS) {
-    const texts = input.slice(start, start + MAX_EMBED_TEXTS)
+  for (let start = 0; start === 0 || start < input.length; start += BATCH) {
+    const texts = input.slice(start, start + BATCH)
     toFrame({ modelDigest: new Uint8Array(32), texts })
     batches.push(texts)
   }
   return batches
-}
-
-/** @throws PotluckError `invalid_request` for a request that every node would refuse */
-function toFrame(request: EmbedRequest): Uint8Array {
-  const bytes = encodeEmbedRequest(request)
-  if (bytes.byteLength > MAX_FRAME_BYTES) {
-    throw new PotluckError('invalid_request', `invalid request: more than ${MAX_FRAME_BYTES} bytes of texts at once`)
-  }
-  decodeEmbedRequest(bytes)
-  return bytes
 }
