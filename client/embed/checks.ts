@@ -21,7 +21,7 @@ import { CHECK_SHARE, MAX_QUEUED_CHECKS } from './constants.ts'
 import { drawPanel } from './panel.ts'
 
 export interface ChecksContext extends Omit<AskContext, 'signal'> {
-  reputation: Pick<Reputation, 'observe' | 'parameters'>
+  reputation: Pick<Reputation, 'observe' | 'parameters' | 'awaitAudit' | 'auditFailed'>
   selector: Pick<Selector, 'begin'>
   /** Returns the nodes that may get requests now and serve embeddings of this model. */
   serving: (digest: string) => readonly RankedCandidate[]
@@ -41,7 +41,11 @@ export class EmbedChecks {
     const { reputation, random } = this.#context
     if (candidate.local || this.#queue.queued >= MAX_QUEUED_CHECKS) return
     if (candidate.checks >= reputation.parameters.probationChecks && random() >= CHECK_SHARE) return
-    void this.#queue.add(async () => await this.#check(candidate, reply))
+    // Until the result, other unknown nodes get the requests.
+    reputation.awaitAudit(candidate.peer)
+    void this.#queue
+      .add(async () => await this.#check(candidate, reply))
+      .finally(() => reputation.auditFailed(candidate.peer))
   }
 
   /** Resolves when no check is queued or running. */
@@ -66,9 +70,9 @@ export class EmbedChecks {
       const [vote] = (await this.#ask(other, [check.text])) ?? []
       if (vote === undefined) return
       votes.push({ candidate: other, embedded: vote })
-      const winner = votes.find((one) => votes.some((two) => one !== two && agree(one.embedded, two.embedded)))
-      if (winner === undefined) continue
-      for (const one of votes) this.#note(one.candidate, agree(one.embedded, winner.embedded))
+      const results = votes.map((one) => votes.some((two) => two !== one && agree(one.embedded, two.embedded)))
+      if (!results.includes(true)) continue
+      votes.forEach((one, index) => this.#note(one.candidate, results[index]!))
       return
     }
     log.embed('…%s: no two nodes agree on a vector', candidate.peer.slice(-8))
@@ -101,6 +105,9 @@ export class EmbedChecks {
     } catch (error) {
       if (error instanceof PotluckError) record.failed(error)
       return undefined
+    } finally {
+      // Ends the record after an unexpected error. Has no effect if the record has ended already.
+      record.failed({ code: 'aborted', retryAfterMs: undefined })
     }
   }
 }

@@ -12,6 +12,7 @@ import {
   tokensDigest,
   type GenerateRequest,
   type NodeFrame,
+  type Receipt,
   type Timings,
   type Usage
 } from '@potluck/protocol'
@@ -35,7 +36,7 @@ export async function checkDone(
   done: Extract<NodeFrame, { type: 'done' }>,
   { request, digest, promptTokens, answerTokens, content }: AnswerSoFar,
   peerId: PeerId
-): Promise<void> {
+): Promise<Receipt> {
   const { usage, timings } = done
   expect('usage.promptTokens', usage.promptTokens === promptTokens.length)
   expect('usage.completionTokens', usage.completionTokens === answerTokens.length)
@@ -57,6 +58,9 @@ export async function checkDone(
   expect('receipt.usage', agree(receipt.usage, usage))
   expect('receipt.timings', agree(receipt.timings, timings))
   expect('receipt.contentDigest', content.agreesWith(receipt))
+  const continued = request.continuation !== undefined
+  expect('receipt.answerContentDigest', continued === (receipt.answerContentDigest !== undefined))
+  return receipt
 }
 
 function agree<T extends Usage | Timings>(signed: T, sent: T): boolean {

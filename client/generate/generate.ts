@@ -62,6 +62,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
           const { digest } = attempt.candidate
           attempt.complete(event, answer.conversationKey(digest))
           context.onAnswer({ peerId, digest, ask, record: event.record })
+          answer.checkContent(event)
           yield toFinishPart(event, attempt, { ask, answer, times })
           return
         }

@@ -3,13 +3,15 @@
  * it. Seed and position determine every token, so the caller sees one answer.
  */
 import {
+  ContentDigest,
   ERROR_POLICY,
+  PotluckError,
   type Feature,
   type GenerateRequest,
   type ModelCard,
-  type PotluckError,
   type PromptInput
 } from '@potluck/protocol'
+import { equals } from 'uint8arrays/equals'
 
 import { TYPICAL_ANSWER_TOKENS } from '../base/constants.ts'
 import { parseModelSelector, type ModelSelector } from '../discover/model-selector.ts'
@@ -40,6 +42,8 @@ export class ResumableAnswer implements PooledRequest {
   #answering: Beginning['model'] | undefined
   #tokens: number[] = []
   #text = ''
+  /** Of all that arrived from all nodes. */
+  #content = new ContentDigest()
   #promptTokens: readonly number[] = []
   /** Computed once per digest, because a conversation can be long, and every ranking needs its keys. */
   #prefixes: { digest: string; keys: readonly string[] } | undefined
@@ -79,10 +83,25 @@ export class ResumableAnswer implements PooledRequest {
     if (this.#tokens.length === 0) this.#promptTokens = promptTokens
     this.#tokens.push(...delta.tokens)
     this.#text += delta.text
+    this.#content.add(delta)
     this.#answering = { digest: candidate.digest, name: candidate.model.name }
     this.model = { kind: 'digest', digest: request.modelDigest }
     // `toRequest` chose the limit by the context of the first node. It must stay the same on other nodes.
     this.#limit = request.maxTokens
+  }
+
+  /**
+   * Checks what the nodes before the last one sent. No receipt of theirs says it, but the last node derived it from their
+   * tokens.
+   *
+   * @throws PotluckError `protocol_violation`. It names no peer, because the last node can lie too
+   */
+  checkContent({ wholeContent }: Extract<AttemptEvent, { type: 'done' }>): void {
+    if (wholeContent === undefined || equals(wholeContent, this.#content.digest())) return
+    throw new PotluckError(
+      'protocol_violation',
+      'the text of a node that left does not follow from its tokens; ask again'
+    )
   }
 
   /** The key of the conversation with this answer, for the next turn. */
@@ -111,6 +130,7 @@ export class ResumableAnswer implements PooledRequest {
     this.#limit = Math.max(1, (this.#limit ?? 1) - this.#tokens.length)
     this.#tokens = []
     this.#text = ''
+    this.#content = new ContentDigest()
     this.#answering = undefined
     return true
   }

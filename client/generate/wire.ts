@@ -39,6 +39,8 @@ export type AttemptEvent =
   | (Extract<NodeFrame, { type: 'done' }> & {
       /** What an audit needs: the request, the tokens and the signed receipt. */
       record: AnswerRecord
+      /** The node's digest of the content of the whole answer. Undefined if another node did not begin it. */
+      wholeContent?: Uint8Array | undefined
       /** The longest time between two deltas, milliseconds. */
       longestGapMs: number
     })
@@ -96,7 +98,7 @@ export async function* sendRequest(
       const waitedFrom = performance.now()
       const frame = await receive(exchange, ...wait)
       if (frame.type === 'done') {
-        await checkDone(frame, { request, digest, promptTokens, answerTokens, content }, node.peerId)
+        const receipt = await checkDone(frame, { request, digest, promptTokens, answerTokens, content }, node.peerId)
         complete = true
         await exchange.close(timeouts.requestMs)
         const { logprobs } = content
@@ -107,7 +109,7 @@ export async function* sendRequest(
           receipt: frame.receipt,
           ...(logprobs === undefined ? {} : { logprobs })
         }
-        yield { ...frame, record, longestGapMs: gaps.longestMs }
+        yield { ...frame, record, wholeContent: receipt.answerContentDigest, longestGapMs: gaps.longestMs }
         return
       }
       if (frame.type !== 'delta') throw unexpected(frame, 'after accepted')

@@ -1,5 +1,12 @@
 /** Checks whether this node can serve a valid request. */
-import { offeredTools, outputConstraintOf, PotluckError, type Feature, type GenerateRequest } from '@potluck/protocol'
+import {
+  offeredTools,
+  outputConstraintOf,
+  PotluckError,
+  type AnswerContent,
+  type Feature,
+  type GenerateRequest
+} from '@potluck/protocol'
 import { equals } from 'uint8arrays/equals'
 
 import type { Engine, EngineModel, EngineStatus } from '../engine/interface.ts'
@@ -71,20 +78,22 @@ export function checkContext(promptTokens: number, maxTokens: number, model: Eng
  * Checks that the answer so far can be continued. A malicious caller could send an answer that is already complete. The
  * node would sign a receipt for tokens after the answer's end, and an audit would call that fraud.
  *
+ * @returns what the tokens so far say; undefined for a new answer
  * @throws PotluckError `invalid_request`; the errors of the engine
  */
 export async function checkContinuation(
   request: GenerateRequest,
   engine: Pick<Engine, 'read'>,
   signal: AbortSignal
-): Promise<void> {
+): Promise<AnswerContent | undefined> {
   const { continuation, stop, sampling } = request
-  if (continuation === undefined) return
-  const { end } = await engine.read(
-    { ...continuation, seed: sampling.seed, stop, constraint: outputConstraintOf(request) },
+  if (continuation === undefined) return undefined
+  const { end, ...content } = await engine.read(
+    { ...continuation, open: true, seed: sampling.seed, stop, constraint: outputConstraintOf(request) },
     signal
   )
   if (end !== undefined) throw new PotluckError('invalid_request', 'answer_tokens: the answer is already complete')
+  return content
 }
 
 function neededFeatures({ input, topLogprobs, responseFormat }: GenerateRequest): Feature[] {

@@ -44,6 +44,8 @@ interface ReceivedRequest {
 
 interface TokenizedRequest extends ReceivedRequest {
   promptTokens: readonly number[]
+  /** What the tokens of an answer to continue say; undefined for a new answer. */
+  earlier: AnswerContent | undefined
 }
 
 interface GeneratedResult extends TokenizedRequest, GeneratedAnswer {
@@ -67,9 +69,9 @@ export function generateProtocol(
 
     prepare: async ({ request, digest }, closed) => {
       const promptTokens = request.continuation?.promptTokens ?? (await engine.tokenize(request.input, closed))
-      await checkContinuation(request, engine, closed)
+      const earlier = await checkContinuation(request, engine, closed)
       checkContext(promptTokens.length, request.maxTokens, engine.model)
-      return { request, digest, promptTokens }
+      return { request, digest, promptTokens, earlier }
     },
 
     accept: ({ promptTokens }, place) => {
@@ -104,13 +106,15 @@ export function generateProtocol(
  *   `aborted`
  */
 async function runAnswer(
-  { request, promptTokens }: { request: GenerateRequest; promptTokens: readonly number[] },
+  { request, promptTokens, earlier }: Pick<TokenizedRequest, 'request' | 'promptTokens' | 'earlier'>,
   { frames, closed, arrivedAt }: ServedStream,
   { engine, metrics, limits, clock }: GenerateDependencies
 ): Promise<GeneratedAnswer> {
   const answerTokens = [...(request.continuation?.answerTokens ?? [])]
   const content = new ContentDigest()
   const logprobs = new LogprobsDigest()
+  const whole = earlier === undefined ? undefined : new ContentDigest()
+  if (earlier !== undefined) whole?.add(earlier)
   const account = new CreditAccount(request.credit, clock)
   /** Fires when the caller grants no credit in time, or breaks the protocol. Its reason is the error. */
   const creditFailure = new AbortController()
@@ -153,6 +157,7 @@ async function runAnswer(
           account.spend(tokens.length)
           answerTokens.push(...tokens)
           content.add(event.delta)
+          whole?.add(event.delta)
           logprobs.add(event.delta.logprobs ?? [])
           yield encodeNodeFrame(event)
           // The stream took the delta, so the engine may work further ahead.
@@ -164,7 +169,7 @@ async function runAnswer(
       }
     )
     if (done === undefined) throw new PotluckError('engine_failed', 'the generation ended without a result')
-    return { done, answerTokens, content, logprobs }
+    return { done, answerTokens, content, logprobs, whole }
   } catch (error) {
     // The reason for the abort says more than the error that the abort caused.
     throw creditFailure.signal.aborted ? creditFailure.signal.reason : error

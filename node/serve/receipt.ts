@@ -28,6 +28,8 @@ export interface GeneratedAnswer {
   /** Of all deltas that the node sent. */
   content: ContentDigest
   logprobs: LogprobsDigest
+  /** Of the whole answer, if it continues an answer; otherwise undefined. */
+  whole: ContentDigest | undefined
 }
 
 export interface ReceiptFacts extends GeneratedAnswer {
@@ -39,7 +41,7 @@ export interface ReceiptFacts extends GeneratedAnswer {
 }
 
 export async function issueReceipt(
-  { request, digest, promptTokens, answerTokens, content, logprobs, timings, done }: ReceiptFacts,
+  { request, digest, promptTokens, answerTokens, content, logprobs, whole, timings, done }: ReceiptFacts,
   { engine, privateKey, now }: ReceiptDependencies
 ): Promise<Uint8Array> {
   const { accelerator, engine: name, kvType, flashAttention } = engine.backend
@@ -60,7 +62,8 @@ export async function issueReceipt(
       timings,
       issuedAt: now(),
       contentDigest: content.digest(),
-      ...(request.topLogprobs === undefined ? {} : { logprobsDigest: logprobs.digest() })
+      ...(request.topLogprobs === undefined ? {} : { logprobsDigest: logprobs.digest() }),
+      ...(whole === undefined ? {} : { answerContentDigest: whole.digest() })
     },
     privateKey
   )

@@ -55,11 +55,10 @@ export async function auditAnswer(
   const constraint = outputConstraintOf(request)
   const rendered = await scorer.tokenize(input, signal)
   const spell = entriesOf(logprobs).map(({ token }) => token)
-  const parsed = await scorer.read(
-    { promptTokens, seed: sampling.seed, answerTokens, first, stop, constraint, spell },
-    signal
-  )
-  const violations = violationsOf(answer, rendered, parsed)
+  const reading = { promptTokens, seed: sampling.seed, answerTokens, stop, constraint }
+  const parsed = await scorer.read({ ...reading, first, spell }, signal)
+  const whole = first === 0 ? parsed : await scorer.read(reading, signal)
+  const violations = violationsOf(answer, rendered, parsed, whole)
   if (violations.length > 0 || first === answerTokens.length) return { ...clean, violations }
 
   const normaliser = logprobs.length > 0

@@ -19,14 +19,14 @@ export type Misstatement = 'logprobs'
  * The largest difference of the probabilities at one position: twice the largest between honest machines, 0.21 in 8,356
  * positions of the model crumb, compared between six ways to compute them (99.9 % of the positions: below 0.07).
  */
-export const PROBABILITY_TOLERANCE = 0.4
+const PROBABILITY_TOLERANCE = 0.4
 /**
  * If the median of the differences of all log-probabilities of an answer is larger, they are not those of the model.
  * Between honest machines the median was at most 0.11. With weights of 4 bits in place of 8 it was 0.8.
  */
-export const LOGPROB_MEDIAN_TOLERANCE = 0.5
+const LOGPROB_MEDIAN_TOLERANCE = 0.5
 /** Values from which a median counts. With fewer, one unusual position could decide. */
-export const LOGPROB_MEDIAN_VALUES = 32
+const LOGPROB_MEDIAN_VALUES = 32
 
 /** Returns every entry, in order: at each position the chosen token, then the alternatives. */
 export function entriesOf(logprobs: readonly PositionLogprobs[]): TokenLogprob[] {

@@ -21,6 +21,8 @@ export interface ReadJob {
   answerTokens: readonly number[]
   /** The first position whose content is wanted. Default 0. */
   first?: number
+  /** More tokens follow. So what a node holds back after these tokens is not part of the content. Default false. */
+  open?: boolean
   stop: readonly string[]
   /** The request's output constraint; undefined: plain text. */
   constraint?: OutputConstraint

@@ -13,9 +13,15 @@ import type { VerifiedAnswer } from './verified-answer.ts'
  * Returns the rules that the answer violates, in no particular order. The list is empty for every honest node.
  *
  * @param rendered the token ids that the model's template and tokenizer give for the request's input
- * @param parsed parsed from the answer's tokens
+ * @param parsed parsed from the answer's tokens, from the node's first position on
+ * @param whole parsed from position 0 on
  */
-export function violationsOf(answer: VerifiedAnswer, rendered: readonly number[], parsed: ParsedAnswer): Violation[] {
+export function violationsOf(
+  answer: VerifiedAnswer,
+  rendered: readonly number[],
+  parsed: ParsedAnswer,
+  whole: ParsedAnswer
+): Violation[] {
   const { request, receipt, promptTokens, answerTokens } = answer
   const { end } = parsed
   const { continuation } = request
@@ -34,7 +40,9 @@ export function violationsOf(answer: VerifiedAnswer, rendered: readonly number[]
       receipt.finishReason === 'length'
         ? end === undefined && answerTokens.length === request.maxTokens
         : end === answerTokens.length && answerTokens.length <= request.maxTokens,
-    text: equals(receipt.contentDigest, digestOf(parsed)),
+    text:
+      equals(receipt.contentDigest, digestOf(parsed)) &&
+      equals(receipt.answerContentDigest ?? receipt.contentDigest, digestOf(whole)),
     logprobs: answer.logprobs === undefined || areWellFormed(answer.logprobs, answer, parsed.spelt)
   }
   return (Object.keys(holds) as Violation[]).filter((violation) => !holds[violation])

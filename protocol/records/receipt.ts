@@ -60,6 +60,11 @@ export interface Receipt {
   contentDigest: Uint8Array
   /** `LogprobsDigest` of the log-probabilities that the node sent. Undefined if the request asked for none. */
   logprobsDigest?: Uint8Array
+  /**
+   * `ContentDigest` of the whole answer, as it follows from the ids. Set only if the node continued an answer. From this
+   * the client learns whether the nodes before sent the text of their tokens.
+   */
+  answerContentDigest?: Uint8Array
 }
 
 const KIND: EnvelopeKind = {
@@ -131,7 +136,10 @@ export async function openReceipt(bytes: Uint8Array, { peerId }: { peerId: PeerI
     contentDigest: check.bytes('content_digest', message.contentDigest, DIGEST_BYTES),
     ...(message.logprobsDigest.byteLength === 0
       ? {}
-      : { logprobsDigest: check.bytes('logprobs_digest', message.logprobsDigest, DIGEST_BYTES) })
+      : { logprobsDigest: check.bytes('logprobs_digest', message.logprobsDigest, DIGEST_BYTES) }),
+    ...(message.answerContentDigest.byteLength === 0
+      ? {}
+      : { answerContentDigest: check.bytes('answer_content_digest', message.answerContentDigest, DIGEST_BYTES) })
   }
 }
 

@@ -5,7 +5,7 @@ import { addCall, AnswerReader } from './reader.ts'
 
 /** Returns the content and the end of an answer, as a generation makes them. */
 export function readAnswer(
-  { promptTokens, seed, answerTokens, first = 0, stop, constraint, spell = [] }: ReadJob,
+  { promptTokens, seed, answerTokens, first = 0, open = false, stop, constraint, spell = [] }: ReadJob,
   vocabulary: Vocabulary,
   compiler: ConstraintCompiler
 ): ParsedAnswer {
@@ -15,7 +15,7 @@ export function readAnswer(
   const toolCalls: ToolCallDelta[] = []
   let position = 0
   while (position < answerTokens.length && reader.ended === undefined) {
-    const parts = reader.push(answerTokens[position]!, position === answerTokens.length - 1)
+    const parts = reader.push(answerTokens[position]!, !open && position === answerTokens.length - 1)
     if (position++ < first) continue
     text += parts.text
     reasoning += parts.reasoning

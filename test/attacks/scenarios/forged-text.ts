@@ -1,5 +1,11 @@
 import { auditorOf, checkProof } from '@potluck/client'
-import type { PositionLogprobs, TokenDelta, TokenLogprob, ToolCallDelta } from '@potluck/protocol'
+import {
+  PotluckError,
+  type PositionLogprobs,
+  type TokenDelta,
+  type TokenLogprob,
+  type ToolCallDelta
+} from '@potluck/protocol'
 
 import type { EngineEvent, GenerateJob, Generation } from '../../../node/engine/interface.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
@@ -42,20 +48,25 @@ const FORGERIES: Readonly<Record<string, Forgery>> = {
 /** Gives true tokens, and signs what it makes of them. */
 class Forger extends ScriptedEngine {
   readonly #forge: Forgery
+  readonly #most: number
 
-  constructor(forge: Forgery) {
+  /** @param most the node leaves after this many tokens, before it signs anything */
+  constructor(forge: Forgery, most = Infinity) {
     super(MODEL)
     this.#forge = forge
+    this.#most = most
   }
 
   override generate(job: GenerateJob, signal?: AbortSignal): Generation {
     const honest = super.generate(job, signal)
-    const forge = this.#forge
+    const [forge, most] = [this.#forge, this.#most]
     return {
       grant: (tokens) => honest.grant(tokens),
       async *[Symbol.asyncIterator](): AsyncGenerator<EngineEvent, void, undefined> {
+        let tokens = 0
         for await (const event of honest) {
           yield event.type === 'delta' ? { ...event, delta: forge(event.delta) } : event
+          if (event.type === 'delta' && ++tokens >= most) throw new PotluckError('engine_failed', 'I leave')
         }
       }
     }
@@ -78,9 +89,11 @@ export const attack: Attack = {
       if (!proven) unproven++
     }
     const kinds = Object.keys(FORGERIES).length
+    const undetected = await leave(engine)
     return [
       { metric: `forgeries of ${kinds} that do not ban the node`, value: unpunished, limit: { atMost: 0 } },
-      { metric: `forgeries of ${kinds} without a proof for others`, value: unproven, limit: { atMost: 0 } }
+      { metric: `forgeries of ${kinds} without a proof for others`, value: unproven, limit: { atMost: 0 } },
+      { metric: 'forgeries that another node unknowingly completed', value: undetected, limit: { atMost: 0 } }
     ] satisfies Outcome[]
   }
 }
@@ -97,4 +110,27 @@ async function play(forge: Forgery, engine: ScriptedEngine): Promise<{ banned: b
   const [proof] = client.proofs()
   const finding = proof === undefined ? undefined : await checkProof(proof.bytes, engine)
   return { banned: standing?.standing === 'banned', proven: finding?.convincing === true }
+}
+
+/**
+ * Lets the forger leave without a receipt after the reasoning and a part of the text. Returns 1 if the caller gets a
+ * complete answer with the forged text.
+ */
+async function leave(engine: ScriptedEngine): Promise<number> {
+  await using network = new AttackedNetwork()
+  const forge: Forgery = (delta) => ({ ...delta, text: delta.text.replace('I', 'U') })
+  const forger = await network.node({}, new Forger(forge, REPLY.indexOf('pay.')))
+  const honest = await network.node({}, engine)
+  const client = await network.client({
+    bootstrap: [forger, honest].flatMap((node) => node.addresses().slice(0, 1)),
+    // The client asks it first.
+    trusted: [forger.peerId.toString()]
+  })
+  await client.models()
+  const messages = [{ role: 'user', content: 'Pay Ann.' }] as const
+  const answer = client.chat({ messages, tools: [TOOL], maxTokens: 200 })
+  return await answer.result().then(
+    ({ text }) => Number(text.includes('U')),
+    () => 0
+  )
 }

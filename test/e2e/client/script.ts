@@ -21,6 +21,9 @@ export const PROMPT_TOKENS: readonly number[] = [1, 2, 3]
 /** Far longer than a busy machine needs. */
 export const WAIT = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
 
+/** The text of each token that any node has sent. A node that continues an answer knows it from the model. */
+const TEXTS = new Map<number, string>()
+
 export class Script {
   readonly frames: FrameStream
   readonly request: GenerateRequest
@@ -46,6 +49,7 @@ export class Script {
   }
 
   async delta(text: string, tokens: readonly number[] = [this.#answer.length + 10]): Promise<void> {
+    tokens.forEach((token, index) => TEXTS.set(token, index === 0 ? text : ''))
     this.#answer.push(...tokens)
     this.#content.add({ text })
     await this.send({ type: 'delta', delta: { tokens, text } })
@@ -90,12 +94,19 @@ export class Script {
         timings,
         issuedAt: Date.now(),
         contentDigest: this.#content.digest(),
+        ...(this.request.continuation === undefined ? {} : { answerContentDigest: this.#wholeContent() }),
         ...changes.receipt
       },
       changes.key ?? this.#key
     )
     await this.send({ type: 'done', finishReason: 'stop', usage, timings, load: IDLE, receipt })
     await this.frames.close()
+  }
+
+  #wholeContent(): Uint8Array {
+    const whole = new ContentDigest()
+    whole.add({ text: this.#answer.map((token) => TEXTS.get(token) ?? '').join('') })
+    return whole.digest()
   }
 }
 

@@ -84,6 +84,8 @@ export async function serve(
   let finishReason: FinishReason = 'length'
   const { sampling, maxTokens, stop, topLogprobs } = request
   const constraint = outputConstraintOf(request)
+  const reading = { promptTokens, seed: sampling.seed, stop, constraint }
+  let whole = contentOf(await engine.read({ ...reading, answerTokens: earlier, open: true }))
   const job = {
     promptTokens,
     answerTokens: earlier,
@@ -100,6 +102,7 @@ export async function serve(
       tokens.push(...delta.tokens)
       text += delta.text
       content.add(delta)
+      whole.add(delta)
       logprobs.push(...(delta.logprobs ?? []))
     } else if (event.type === 'done') finishReason = event.finishReason
   }
@@ -108,8 +111,10 @@ export async function serve(
   signed.add(logprobs)
   // A node that changes the tokens sends the text that follows from them. An unknown token has no text.
   const known = answerTokens.filter((token) => token < engine.model.vocabularySize)
-  const reading = { promptTokens, seed: sampling.seed, answerTokens: known, first: earlier.length, stop, constraint }
-  if (twist.answerTokens !== undefined) content = contentOf(await engine.read(reading))
+  if (twist.answerTokens !== undefined) {
+    content = contentOf(await engine.read({ ...reading, answerTokens: known, first: earlier.length }))
+    whole = contentOf(await engine.read({ ...reading, answerTokens: known }))
+  }
   const receipt = await signReceipt(
     {
       requestId: request.requestId,
@@ -128,6 +133,7 @@ export async function serve(
       issuedAt: 1_700_000_000_000,
       contentDigest: content.digest(),
       ...(topLogprobs === undefined ? {} : { logprobsDigest: signed.digest() }),
+      ...(request.continuation === undefined ? {} : { answerContentDigest: whole.digest() }),
       ...twist.receipt
     },
     key

@@ -43,7 +43,7 @@ describe('the digest of content', () => {
       { ...WHOLE, text: WHOLE.reasoning, reasoning: WHOLE.text },
       { ...WHOLE, toolCalls: [first!] },
       { ...WHOLE, toolCalls: [first!, { ...second!, index: 2 }] },
-      { ...WHOLE, toolCalls: [{ ...first!, id: first!.name, name: first!.id! }, second!] },
+      { ...WHOLE, toolCalls: [{ ...first!, id: 'find', name: 'call_1' }, second!] },
       {
         ...WHOLE,
         toolCalls: [
