@@ -12,6 +12,7 @@ import {
   LogprobsDigest,
   PotluckError,
   outputConstraintOf,
+  type AnswerContent,
   type GenerateRequest
 } from '@potluck/protocol'
 

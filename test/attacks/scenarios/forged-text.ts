@@ -123,7 +123,8 @@ async function leave(engine: ScriptedEngine): Promise<number> {
   const honest = await network.node({}, engine)
   const client = await network.client({
     bootstrap: [forger, honest].flatMap((node) => node.addresses().slice(0, 1)),
-    // The client asks it first.
+    auditor: auditorOf(engine),
+    // The client asks it first, before unknown nodes.
     trusted: [forger.peerId.toString()]
   })
   await client.models()

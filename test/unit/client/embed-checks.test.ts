@@ -23,10 +23,10 @@ function embedded(vector: number[], another: number[] = [0, 1], tokens = 3): Emb
 }
 
 test('a panel has nodes of other subnets first', () => {
-  const checked = node('checked', '/ip4/203.0.113.1/tcp/4001')
-  const neighbour = node('neighbour', '/ip4/203.0.113.9/tcp/4001')
-  const pair = [node('pair 1', '/ip4/198.51.100.1/tcp/1'), node('pair 2', '/ip4/198.51.100.2/tcp/1')]
-  const single = node('single', '/ip4/192.0.2.1/tcp/1')
+  const checked = node('checked', '/ip4/20.1.1.1/tcp/4001')
+  const neighbour = node('neighbour', '/ip4/20.1.1.9/tcp/4001')
+  const pair = [node('pair 1', '/ip4/20.2.2.1/tcp/1'), node('pair 2', '/ip4/20.2.2.2/tcp/1')]
+  const single = node('single', '/ip4/20.3.3.1/tcp/1')
   const others = [neighbour, ...pair, single]
   const random = seeded(1)
   for (let draws = 0; draws < 20; draws++) {
@@ -52,7 +52,7 @@ test('a check text is about as long as a text of the user, and hardly ever the s
   const like = 'one two three four five six seven'
   const texts = Array.from({ length: 1_000 }, () => checkText([like], random))
   expect(new Set(texts.map((text) => text.split(' ').length))).toEqual(new Set([7]))
-  expect(new Set(texts).size).toBeGreaterThan(950)
+  expect(new Set(texts).size).toBeGreaterThan(900)
   expect(checkText(['hi'], random).split(' ')).toHaveLength(LEAST_CHECK_WORDS)
   expect(checkText([like.repeat(40)], random).split(' ')).toHaveLength(MOST_CHECK_WORDS)
 })
