@@ -76,7 +76,7 @@ class Forger extends ScriptedEngine {
 export const attack: Attack = {
   title: 'answers with true token ids, and forges what the user sees of them',
   cost: 'one key',
-  before: 'none of 6 kinds banned the node, and forged text alone cost it a penalty',
+  before: '6 of 6 forgeries without a ban; 1 of 1 forged beginnings in a complete answer',
 
   async run({ note }) {
     const engine = new ScriptedEngine(MODEL)
