@@ -144,7 +144,7 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     onJudged: (judged) => listeners.forEach((listener) => listener(judged)),
     random
   })
-  const checks = new EmbedChecks({ ...context, reputation, random, serving })
+  const checks = new EmbedChecks({ ...context, reputation, random, auditor, serving })
   let stopping: Promise<void> | undefined
 
   return {

@@ -6,6 +6,7 @@ import {
   PotluckError,
   type Audit,
   type AuditRequest,
+  type Embeddings,
   type Scorer
 } from '@potluck/protocol'
 
@@ -14,18 +15,24 @@ export interface Auditor {
   holds: (digest: string) => boolean
   /** @throws PotluckError from `auditAnswer`, or the error of the engine or node that cannot measure */
   audit: (job: AuditRequest, signal: AbortSignal) => Promise<Audit>
+  /** Computes vectors with a model that it holds, to check those of a node. Absent: the user's own node computes them. */
+  embed?: (digest: string, texts: readonly string[], signal: AbortSignal) => Promise<Embeddings>
 }
 
 /** Returns an auditor that measures with engines of this process. */
 export function auditorOf(...scorers: readonly Scorer[]): Auditor {
   const byDigest = new Map(scorers.map((scorer) => [formatDigest(scorer.model.digest), scorer]))
+  const scorerOf = (digest: string): Scorer => {
+    const scorer = byDigest.get(digest)
+    if (scorer === undefined) throw new PotluckError('model_not_found', 'no engine has the model')
+    return scorer
+  }
   return {
     holds: (digest) => byDigest.has(digest),
+    embed: async (digest, texts, signal) => await scorerOf(digest).embed(texts, signal),
     audit: async ({ peerId, answer }, signal) => {
       const { receipt } = await openAnswerRecord(answer, peerId)
-      const scorer = byDigest.get(formatDigest(receipt.modelDigest))
-      if (scorer === undefined) throw new PotluckError('model_not_found', 'no engine has the model of the answer')
-      return await auditAnswer(answer, peerId, scorer, { signal })
+      return await auditAnswer(answer, peerId, scorerOf(formatDigest(receipt.modelDigest)), { signal })
     }
   }
 }

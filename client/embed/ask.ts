@@ -20,7 +20,7 @@ import { askOnce, refusal } from '../network/exchange.ts'
 import type { Network } from '../network/network.ts'
 import type { RankedCandidate } from '../select/index.ts'
 import { checkText } from './check-texts.ts'
-import { distance, type Embedded } from './compare.ts'
+import { distance, toEmbedded, type Embedded } from './compare.ts'
 import { SAME_VECTOR_DISTANCE } from './constants.ts'
 
 export interface AskContext {
@@ -50,12 +50,10 @@ export async function askEmbed(
   const text = checkText(texts, context.random)
   const place = Math.floor(context.random() * (texts.length + 1))
   const sent = texts.toSpliced(place, 0, text)
-  const { vectors, tokens } = await send(candidate, { modelDigest: candidate.model.digest, texts: sent }, context)
-  const all = sent.map((one, index) => {
-    // The check text's neighbour is a text of the caller, and that of every other text is the check text.
-    const other = index === place ? (place === 0 ? 1 : place - 1) : place
-    return { text: one, vector: vectors[index]!, tokens: tokens[index]!, another: vectors[other]! }
-  })
+  const reply = await send(candidate, { modelDigest: candidate.model.digest, texts: sent }, context)
+  // Beside the check text stands a text of the caller, and beside every other text the check text.
+  const besideCheck = place === 0 ? 1 : place - 1
+  const all = sent.map((one, index) => toEmbedded(reply, one, index, index === place ? besideCheck : place))
   const check = all[place]!
   const embedded = all.toSpliced(place, 1)
   // The check text has only common English words, so a model gives its vector to no other text.

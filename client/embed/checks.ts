@@ -2,7 +2,8 @@
  * Cross-checks of embeddings, in the background. No node signs vectors, so the client compares the vector of a check text
  * with those of other nodes:
  *
- * 1. If the user's own node has the model, it decides. It may see the user's texts, so the client compares one of them too.
+ * 1. If the user's own engine or node has the model, it decides. It may see the user's texts, so the client compares one of
+ *    them too.
  * 2. Otherwise a second node, drawn by lot, computes the vector of the check text.
  * 3. If the two disagree, a third node decides. The node in the minority loses its standing for embeddings and gets the
  *    penalty of a protocol violation. Two liars can outvote an honest node, so the penalty decays, as all penalties do.
@@ -12,17 +13,20 @@
 import { Queue } from '@libp2p/utils'
 import { PotluckError } from '@potluck/protocol'
 
+import type { Auditor } from '../audit/auditor.ts'
 import { log } from '../base/log.ts'
 import type { Reputation } from '../reputation/index.ts'
 import { SHORT_WORKLOAD, type RankedCandidate, type Selector } from '../select/index.ts'
 import { askEmbed, type AskContext, type CheckedReply } from './ask.ts'
-import { agree, tokensOf, type Embedded } from './compare.ts'
+import { agree, toEmbedded, tokensOf, type Embedded } from './compare.ts'
 import { CHECK_SHARE, MAX_QUEUED_CHECKS } from './constants.ts'
 import { drawPanel } from './panel.ts'
 
 export interface ChecksContext extends Omit<AskContext, 'signal'> {
   reputation: Pick<Reputation, 'observe' | 'parameters' | 'awaitAudit' | 'auditFailed'>
   selector: Pick<Selector, 'begin'>
+  /** The user's own engine. */
+  auditor: Auditor | undefined
   /** Returns the nodes that may get requests now and serve embeddings of this model. */
   serving: (digest: string) => readonly RankedCandidate[]
 }
@@ -62,9 +66,12 @@ export class EmbedChecks {
   async #check(candidate: RankedCandidate, { embedded, check }: CheckedReply): Promise<void> {
     const { serving, random } = this.#context
     const others = serving(candidate.digest).filter(({ peer }) => peer !== candidate.peer)
-    const own = others.find(({ local }) => local)
-    if (own !== undefined)
-      return await this.#checkByOwn(own, candidate, [embedded[Math.floor(random() * embedded.length)]!, check])
+    const sample = [embedded[Math.floor(random() * embedded.length)]!, check]
+    const truth = await this.#askOwn(candidate.digest, others, sample)
+    if (truth !== undefined) {
+      const agreed = sample.every((one, index) => agree(one, truth[index]!))
+      return this.#note(candidate, agreed)
+    }
     const votes = [{ candidate, embedded: check }]
     for (const other of drawPanel(candidate, others, 2, random)) {
       const [vote] = (await this.#ask(other, [check.text])) ?? []
@@ -78,16 +85,18 @@ export class EmbedChecks {
     log.embed('…%s: no two nodes agree on a vector', candidate.peer.slice(-8))
   }
 
-  async #checkByOwn(own: RankedCandidate, candidate: RankedCandidate, made: readonly Embedded[]): Promise<void> {
-    const truth = await this.#ask(
-      own,
-      made.map(({ text }) => text)
-    )
-    if (truth !== undefined)
-      this.#note(
-        candidate,
-        made.every((one, index) => agree(one, truth[index]!))
-      )
+  /** Asks the user's own engine or node. Returns undefined if neither has the model, or neither can answer now. */
+  async #askOwn(
+    digest: string,
+    others: readonly RankedCandidate[],
+    sample: readonly Embedded[]
+  ): Promise<readonly Embedded[] | undefined> {
+    const { auditor } = this.#context
+    const texts = sample.map(({ text }) => text)
+    const own = others.find(({ local }) => local)
+    if (auditor?.embed === undefined || !auditor.holds(digest)) return own && (await this.#ask(own, texts))
+    const made = await auditor.embed(digest, texts, this.#stopped.signal).catch(() => undefined)
+    return made && texts.map((text, index) => toEmbedded(made, text, index, texts.length - 1 - index))
   }
 
   #note({ peer, digest, local }: RankedCandidate, agreed: boolean): void {

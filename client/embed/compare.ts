@@ -1,4 +1,6 @@
 /** Compares vectors. All have length 1. Pure. */
+import type { Embeddings } from '@potluck/protocol'
+
 import { MOST_DISTANCE, MOST_OF_SPREAD } from './constants.ts'
 
 /** A text, and what a node made of it. */
@@ -8,6 +10,11 @@ export interface Embedded {
   tokens: number
   /** The vector of another text in the same reply. */
   another: Float32Array
+}
+
+/** @param other the index of another text in the same reply */
+export function toEmbedded({ vectors, tokens }: Embeddings, text: string, index: number, other: number): Embedded {
+  return { text, vector: vectors[index]!, tokens: tokens[index]!, another: vectors[other]! }
 }
 
 /** Returns 1 minus the cosine: 0 for the same direction. Not a number for vectors with different dimensions. */

@@ -34,7 +34,7 @@ export interface Audit extends AuditResult {
 export async function auditAnswer(
   record: AnswerRecord,
   peerId: PeerId,
-  scorer: Scorer,
+  scorer: Omit<Scorer, 'embed'>,
   { signal }: { signal?: AbortSignal } = {}
 ): Promise<Audit> {
   const answer = await openAnswerRecord(record, peerId)

@@ -1,5 +1,6 @@
 import type { OutputConstraint, PromptInput, ToolCallDelta } from '../generation.ts'
 import type { TokenCandidates } from '../sampler/index.ts'
+import type { Embeddings } from '../wire/embed.ts'
 
 /** What a node makes from the tokens of an answer, and where the answer ends. */
 export interface ParsedAnswer {
@@ -60,4 +61,6 @@ export interface Scorer {
   score: (job: AuditScoreJob, signal?: AbortSignal) => Promise<readonly ScoredPosition[]>
   /** Returns the content and the end of an answer, exactly as `generate` of an honest node makes them. */
   read: (job: ReadJob, signal?: AbortSignal) => Promise<ParsedAnswer>
+  /** Returns a vector of length 1 for each text. */
+  embed: (texts: readonly string[], signal?: AbortSignal) => Promise<Embeddings>
 }

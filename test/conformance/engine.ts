@@ -301,10 +301,8 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
       })
 
       it('are those that an audit on the same machine computes', async () => {
-        const job = seeded(6n)
-        const { tokens, logprobs } = await run({ ...job, topLogprobs: 1 })
-        const { promptTokens } = job
-        const scores = await engine.score({ promptTokens, answerTokens: tokens, normaliser: true })
+        const { tokens, logprobs } = await run({ ...seeded(6n), topLogprobs: 1 })
+        const scores = await engine.score({ promptTokens: prompt, answerTokens: tokens, normaliser: true })
         logprobs.forEach(({ chosen, top }, position) => {
           const { tokens: candidates, logits, logNormaliser = Number.NaN } = scores[position]!
           expect(logits[candidates.indexOf(chosen.token)]! - logNormaliser).toBe(chosen.logprob)

@@ -3,12 +3,14 @@ import type { Libp2p } from '@libp2p/interface'
 import { DEFAULT_TIMEOUTS, MAX_EMBED_TEXTS, type EmbedReply, type ModelCard } from '@potluck/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
+import { auditorOf, type Auditor } from '../../../client/audit/index.ts'
 import { SYSTEM_CLOCK } from '../../../client/base/clock.ts'
 import { EmbedChecks } from '../../../client/embed/checks.ts'
 import { embed, type EmbedOptions, type EmbedResult } from '../../../client/embed/embed.ts'
 import { borrowNetwork } from '../../../client/network/create.ts'
 import type { Reputation } from '../../../client/reputation/index.ts'
 import { SHORT_WORKLOAD, type Candidate, type Selector } from '../../../client/select/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { embeddingsOf } from '../../scripted-engine/model.ts'
 import { FakeDirectory, newSelector } from '../../unit/select/fakes.ts'
 import { model } from '../../unit/select/help.ts'
@@ -60,13 +62,14 @@ async function ask({ signal = new AbortController().signal, ...options }: EmbedO
 }
 
 /** Cross-checks by all nodes, in a random order. */
-function startChecks(random: () => number = Math.random): EmbedChecks {
+function startChecks(random: () => number = Math.random, auditor?: Auditor): EmbedChecks {
   return (checks = new EmbedChecks({
     network: borrowNetwork(own, []),
     timeouts: DEFAULT_TIMEOUTS,
     random,
     selector,
     reputation,
+    auditor,
     serving: () => nodes.flatMap((node) => [...selector.rank([candidate(node)], SHORT_WORKLOAD)])
   }))
 }
@@ -271,6 +274,20 @@ describe('cross-checks', () => {
     expect(peerId).toBe(liar.peer)
     expect(ownNode.embedRequests[0]?.texts).toContain('mine')
     expect(violations(liar)).toBe(1)
+  })
+
+  test("the user's own engine decides alone too", async () => {
+    for (const embeds of [constant, invent, undefined]) {
+      const [node, other] = (await start({}, {})) as [FakeNode, FakeNode]
+      const engine = new ScriptedEngine({ model: { digest: model().digest } })
+      const running = startChecks(Math.random, auditorOf(engine))
+      if (embeds !== undefined) node.embed = embeds
+      await ask({ input: ['a', 'b'] })
+      await running.idle()
+      expect([violations(node), candidate(node).checks]).toEqual(embeds === undefined ? [0, 1] : [1, 0])
+      if (embeds !== constant) expect(other.embedRequests).toEqual([])
+      await Promise.all(nodes.splice(0).map(async (peer) => await peer.stop()))
+    }
   })
 
   test('a node that passed enough checks is preferred, and one failed check ends that', async () => {
