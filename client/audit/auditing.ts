@@ -168,7 +168,10 @@ export class Auditing {
     // A misstatement is no proof of fraud, but the user's own auditor found it, so it costs the node as much as bytes that
     // no honest node sends.
     if (misstatements.length > 0) reputation.observe(peer, digest, { type: 'failed', code: 'protocol_violation' })
-    if (ask.shareable) reputation.keep(peer, digest, encodeFraudProof({ peerId, answers: [record] }))
+    // The log-probabilities are by far the largest part, and prove only their own violation.
+    const { logprobs: _, ...withoutLogprobs } = record
+    const kept = violations.includes('logprobs') ? record : withoutLogprobs
+    if (ask.shareable) reputation.keep(peer, digest, encodeFraudProof({ peerId, answers: [kept] }))
     const known = reputation.state(peer, digest).integrity.evidence ?? NO_EVIDENCE
     const evidence = withAudit(known, record, measured)
     reputation.observe(peer, digest, {
