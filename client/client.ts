@@ -1,5 +1,12 @@
 /** The client: how an application uses a Potluck network. */
-import { ClockComparison, DEFAULT_TIMEOUTS, formatDigest, parseDigest, PotluckError } from '@potluck/protocol'
+import {
+  ClockComparison,
+  DEFAULT_TIMEOUTS,
+  formatDigest,
+  parseDigest,
+  PotluckError,
+  type Feature
+} from '@potluck/protocol'
 
 import { Answer } from './answer.ts'
 import { SYSTEM_CLOCK } from './base/clock.ts'
@@ -10,7 +17,8 @@ import { toModelViews, type ModelView } from './discover/models.ts'
 import type { KnownNode } from './discover/known-node.ts'
 import { PeerBook } from './peers/peer-book.ts'
 import { MemoryPeerStore } from './peers/peer-store.ts'
-import { embed, type EmbedOptions, type EmbedResult } from './embed.ts'
+import { EmbedChecks } from './embed/checks.ts'
+import { embed, type EmbedOptions, type EmbedResult } from './embed/embed.ts'
 import { askNode, workloadOf } from './generate/ask-node.ts'
 import { generate, type CompleteAnswer } from './generate/generate.ts'
 import { sendRequest, type SendRequest } from './generate/wire.ts'
@@ -65,7 +73,7 @@ export interface Client {
   proofs: () => Proof[]
   /** Calls the listener after every audit. Returns a function that removes the listener. */
   onJudged: (listener: (judged: Judged) => void) => () => void
-  /** Resolves when no audit runs. Audits run in the background. */
+  /** Resolves when no audit and no check of an embedding runs. They run in the background. */
   audited: () => Promise<void>
   /** Cancels all answers and audits, and closes the connections. */
   stop: () => Promise<void>
@@ -136,12 +144,13 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     onJudged: (judged) => listeners.forEach((listener) => listener(judged)),
     random
   })
+  const checks = new EmbedChecks({ ...context, reputation, random, auditor, serving })
   let stopping: Promise<void> | undefined
 
   return {
     chat: answer,
     complete: answer,
-    embed: async (asked) => await embed(asked, { ...context, signal: until(asked.signal) }),
+    embed: async (asked) => await embed(asked, { ...context, random, checks, signal: until(asked.signal) }),
     nodes,
     models: async (found) => {
       const served: KnownNode[] = []
@@ -155,7 +164,7 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    audited: async () => await auditing.idle(),
+    audited: async () => void (await Promise.all([auditing.idle(), checks.idle()])),
     stop: async () => await (stopping ??= stop())
   }
 
@@ -187,13 +196,24 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
 
   /** Returns the nodes that can score tokens, and that support what the audited request used. */
   function otherAuditors(digest: string, audited: string, ask: Ask): OtherAuditor[] {
+    return helpers(digest, ['score', ...requiredFeatures(ask)])
+      .filter(({ peer }) => peer !== audited)
+      .map((candidate) => otherAuditor(candidate, context))
+  }
+
+  /** Returns the nodes that can check an embedding. */
+  function serving(digest: string): RankedCandidate[] {
+    return helpers(digest, ['embeddings'])
+  }
+
+  /** Returns the known nodes that pass the gate and have asked for no pause. */
+  function helpers(digest: string, features: readonly Feature[]): RankedCandidate[] {
     const bytes = parseDigest(digest)
     if (bytes === undefined) return []
-    const requirements = { features: ['score' as const, ...requiredFeatures(ask)], maxTokens: undefined }
     return selector
-      .candidates(directory.known(), { kind: 'digest', digest: bytes }, requirements)
-      .filter(({ peer, notBefore }) => peer !== audited && notBefore <= clock.now())
-      .map((candidate) => otherAuditor(ranked(candidate, SHORT_WORKLOAD), context))
+      .candidates(directory.known(), { kind: 'digest', digest: bytes }, { features, maxTokens: undefined })
+      .filter(({ notBefore }) => notBefore <= clock.now())
+      .map((candidate) => ranked(candidate, SHORT_WORKLOAD))
   }
 
   /** Adds predicted times to a candidate that the client did not choose by the order, for example for a probe. */
@@ -210,7 +230,7 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
   async function stop(): Promise<void> {
     stopped.abort(new PotluckError('aborted', 'the client was stopped'))
     directory.stop()
-    await auditing.stop()
+    await Promise.all([auditing.stop(), checks.stop()])
     await network.stop()
     reputation.close()
   }

@@ -13,7 +13,7 @@ export type { Client } from './client.ts'
 export type { KnownNode } from './discover/known-node.ts'
 export { MemoryPeerStore, type PeerStore, type SavedPeer } from './peers/peer-store.ts'
 export { toModelViews, type ModelView } from './discover/models.ts'
-export type { EmbedOptions, EmbedResult } from './embed.ts'
+export type { EmbedOptions, EmbedResult } from './embed/embed.ts'
 export type {
   AcceptedPart,
   AnswerMetadata,

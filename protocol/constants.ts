@@ -220,6 +220,11 @@ export const MAX_PARTIAL_RECEIPT_BYTES: number = 512
  */
 export const MAX_CHECKED_TOKENS: number = 2 * RECEIPT_WINDOW
 /**
+ * Entries of log-probabilities in an answer record: about 400 KB, so that the record fits a frame beside its prompt. They
+ * are 780 tokens with 20 alternatives each, or 8,192 tokens with one. A longer record has no log-probabilities.
+ */
+export const MAX_RECORD_LOGPROBS: number = 16_384
+/**
  * Answers in a fraud proof. One answer can be enough. A proof against a node that cheats in 1 % of its answers needs a
  * few hundred.
  */

@@ -4,10 +4,11 @@
  * The part that client and node share: protocol ids and limits, errors, messages and their validation, frames over a
  * stream, cards, receipts, the keys of the DHT, and the sampling contract.
  */
-export { auditAnswer, type Audit, type AuditOptions } from './audit/audit.ts'
+export { auditAnswer, type Audit } from './audit/audit.ts'
 export { measureAnswer, measureBeginning } from './audit/measure.ts'
-export type { ParsedAnswer, ReadJob, Scorer } from './audit/scorer.ts'
-export { sameTokens, type Misstatement, type ReceivedAnswer } from './audit/structure.ts'
+export type { ParsedAnswer, ReadJob, ScoredPosition, Scorer } from './audit/scorer.ts'
+export { sameTokens } from './audit/structure.ts'
+export type { Misstatement } from './audit/logprobs.ts'
 export { openAnswerRecord, type VerifiedAnswer } from './audit/verified-answer.ts'
 export * from './constants.ts'
 export { deadline } from './deadline.ts'
@@ -40,6 +41,7 @@ export { walk, type ClosestPeer, type WalkOptions } from './kad/walk.ts'
 export * from './records/card.ts'
 export * from './records/clock-skew.ts'
 export { CardSet, type CardSetEntry, type CardSetOptions, type SampleOptions } from './records/card-set.ts'
+export { ContentDigest, LogprobsDigest, type AnswerContent } from './records/content.ts'
 export * from './records/dht.ts'
 export * from './records/partial-receipt.ts'
 export * from './records/receipt.ts'

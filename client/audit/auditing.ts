@@ -173,13 +173,11 @@ export class Auditing {
   }
 
   async #measure(answer: CompleteAnswer): Promise<(AuditResult & Partial<Audit>) | undefined> {
-    const { peerId, digest, record, text, ask } = answer
+    const { peerId, digest, record, ask } = answer
     const { auditor, otherAuditors } = this.#context
     const { signal } = this.#stopped
     const request = { peerId, answer: record }
-    if (auditor?.holds(digest)) {
-      return await auditor.audit(text === undefined ? request : { ...request, received: { text } }, signal)
-    }
+    if (auditor?.holds(digest)) return await auditor.audit(request, signal)
     if (!ask.shareable) return undefined
     const others = otherAuditors(digest, peerId.toString(), ask)
     return await auditByOthers(others, request, { nonce: this.#nonce, signal })
@@ -198,9 +196,13 @@ export class Auditing {
     const { comparable, violations, misstatements = [], measured } = result
     const before = reputation.standing(peer, digest)
     if (!comparable) return reputation.observe(peer, digest, { type: 'incomparable' })
-    // A misstatement is certain for this client. The node did not sign it, so it proves nothing to other clients.
+    // A misstatement is no proof of fraud, but the user's own auditor found it, so it costs the node as much as bytes that
+    // no honest node sends.
     if (misstatements.length > 0) reputation.observe(peer, digest, { type: 'failed', code: 'protocol_violation' })
-    if (ask.shareable) reputation.keep(peer, digest, encodeFraudProof({ peerId, answers: [record] }))
+    // The log-probabilities are by far the largest part, and prove only their own violation.
+    const { logprobs: _, ...withoutLogprobs } = record
+    const kept = violations.includes('logprobs') ? record : withoutLogprobs
+    if (ask.shareable) reputation.keep(peer, digest, encodeFraudProof({ peerId, answers: [kept] }))
     const known = reputation.state(peer, digest).integrity.evidence ?? NO_EVIDENCE
     const evidence = withAudit(known, record, measured)
     reputation.observe(peer, digest, {

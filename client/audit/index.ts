@@ -18,6 +18,6 @@ export {
   type Verdict
 } from '../evidence/index.ts'
 export type { Judged, Proof } from './auditing.ts'
-export { auditorOf, type Auditor, type AuditJob } from './auditor.ts'
+export { auditorOf, type Auditor } from './auditor.ts'
 export { checkProof, proofModel, rememberProof, type ProofFinding } from './proof.ts'
 export { auditByOthers, type QuorumContext } from './quorum.ts'

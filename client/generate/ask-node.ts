@@ -23,15 +23,13 @@ export async function askNode(candidate: RankedCandidate, ask: Ask, context: Att
     { work: workloadOf(ask), kind: 'probe' },
     context
   )
-  let text = ''
   try {
     for (;;) {
       const event = await attempt.next()
-      if (event.type === 'delta') text += event.delta.text
       if (event.type !== 'done') continue
       attempt.complete(event, undefined)
       const { node, digest } = candidate
-      return { peerId: node.card.peerId, digest, ask, record: event.record, text }
+      return { peerId: node.card.peerId, digest, ask, record: event.record }
     }
   } finally {
     await attempt.close()

@@ -1,6 +1,7 @@
 /**
- * Checks that a `done` frame agrees with the request and with the tokens that arrived. The node signs the counts and
- * the token ids in its receipt. It does not sign the text, because the text follows from the token ids.
+ * Checks that a `done` frame agrees with the request and with what arrived. In its receipt the node signs the counts,
+ * hashes of the token ids, and digests of all content that it sent. What the caller gets and an auditor can check is
+ * signed: see "What the caller gets" in docs/security.md.
  */
 import type { PeerId } from '@libp2p/interface'
 import {
@@ -10,9 +11,14 @@ import {
   SAMPLING_CONTRACT,
   tokensDigest,
   type GenerateRequest,
-  type NodeFrame
+  type NodeFrame,
+  type Receipt,
+  type Timings,
+  type Usage
 } from '@potluck/protocol'
 import { equals } from 'uint8arrays/equals'
+
+import type { ReceivedContent } from './received-content.ts'
 
 export interface AnswerSoFar {
   request: GenerateRequest
@@ -21,15 +27,17 @@ export interface AnswerSoFar {
   promptTokens: readonly number[]
   /** All tokens of the answer, including the tokens that other nodes generated before. */
   answerTokens: readonly number[]
+  /** What this node sent besides the ids. */
+  content: ReceivedContent
 }
 
 /** @throws PotluckError `protocol_violation`, which names the value that does not agree */
 export async function checkDone(
   done: Extract<NodeFrame, { type: 'done' }>,
-  { request, digest, promptTokens, answerTokens }: AnswerSoFar,
+  { request, digest, promptTokens, answerTokens, content }: AnswerSoFar,
   peerId: PeerId
-): Promise<void> {
-  const { usage } = done
+): Promise<Receipt> {
+  const { usage, timings } = done
   expect('usage.promptTokens', usage.promptTokens === promptTokens.length)
   expect('usage.completionTokens', usage.completionTokens === answerTokens.length)
   const receipt = await openReceipt(done.receipt, { peerId })
@@ -47,7 +55,16 @@ export async function checkDone(
   )
   expect('receipt.firstPosition', receipt.firstPosition === (request.continuation?.answerTokens.length ?? 0))
   expect('receipt.finishReason', receipt.finishReason === done.finishReason)
-  expect('receipt.usage', receipt.usage.completionTokens === usage.completionTokens)
+  expect('receipt.usage', agree(receipt.usage, usage))
+  expect('receipt.timings', agree(receipt.timings, timings))
+  expect('receipt.contentDigest', content.agreesWith(receipt))
+  const continued = request.continuation !== undefined
+  expect('receipt.answerContentDigest', continued === (receipt.answerContentDigest !== undefined))
+  return receipt
+}
+
+function agree<T extends Usage | Timings>(signed: T, sent: T): boolean {
+  return (Object.keys(sent) as Array<keyof T>).every((field) => signed[field] === sent[field])
 }
 
 function expect(name: string, agrees: boolean): void {

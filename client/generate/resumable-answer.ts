@@ -3,14 +3,16 @@
  * it. Seed and position determine every token, so the caller sees one answer.
  */
 import {
+  ContentDigest,
   ERROR_POLICY,
   MAX_CHECKED_TOKENS,
+  PotluckError,
   type Feature,
   type GenerateRequest,
   type ModelCard,
-  type PotluckError,
   type PromptInput
 } from '@potluck/protocol'
+import { equals } from 'uint8arrays/equals'
 
 import { TYPICAL_ANSWER_TOKENS } from '../base/constants.ts'
 import { parseModelSelector, type ModelSelector } from '../discover/model-selector.ts'
@@ -45,6 +47,8 @@ export class ResumableAnswer implements PooledRequest {
   /** The attempt that sent the last tokens. */
   #last: Attempt | undefined
   #text = ''
+  /** Of all that arrived from all nodes. */
+  #content = new ContentDigest()
   #promptTokens: readonly number[] = []
   /** Computed once per digest, because a conversation can be long, and every ranking needs its keys. */
   #prefixes: { digest: string; keys: readonly string[] } | undefined
@@ -101,15 +105,25 @@ export class ResumableAnswer implements PooledRequest {
     this.#text += delta.text
     this.#signed = signed?.answerTokens.length ?? this.#signed
     this.#last = attempt
+    this.#content.add(delta)
     this.#answering = { digest: candidate.digest, name: candidate.model.name }
     this.model = { kind: 'digest', digest: request.modelDigest }
     // `toRequest` chose the limit by the context of the first node. It must stay the same on other nodes.
     this.#limit = request.maxTokens
   }
 
-  /** Returns the text that the node of this attempt sent. Undefined if another node began the answer. */
-  textOf({ request }: Attempt): string | undefined {
-    return request.continuation === undefined ? this.#text : undefined
+  /**
+   * Checks what the nodes before the last one sent. No receipt of theirs says it, but the last node derived it from their
+   * tokens.
+   *
+   * @throws PotluckError `protocol_violation`. It names no peer, because the last node can lie too
+   */
+  checkContent({ wholeContent }: Extract<AttemptEvent, { type: 'done' }>): void {
+    if (wholeContent === undefined || equals(wholeContent, this.#content.digest())) return
+    throw new PotluckError(
+      'protocol_violation',
+      'the text of a node that left does not follow from its tokens; ask again'
+    )
   }
 
   /** The key of the conversation with this answer, for the next turn. */
@@ -139,6 +153,7 @@ export class ResumableAnswer implements PooledRequest {
     this.#tokens = []
     this.#signed = 0
     this.#text = ''
+    this.#content = new ContentDigest()
     this.#answering = undefined
     return true
   }

@@ -37,6 +37,7 @@ import type { Dialable, Network } from '../network/network.ts'
 import { checkBeginning } from './check-beginning.ts'
 import { checkDone } from './check-done.ts'
 import { SignedWindows } from './check-window.ts'
+import { ReceivedContent } from './received-content.ts'
 
 export type AttemptEvent =
   | { type: 'connected'; connection: Connection }
@@ -46,6 +47,8 @@ export type AttemptEvent =
   | (Extract<NodeFrame, { type: 'done' }> & {
       /** What an audit needs: the request, the tokens and the signed receipt. */
       record: AnswerRecord
+      /** The node's digest of the content of the whole answer. Undefined if another node did not begin it. */
+      wholeContent?: Uint8Array | undefined
       /** The longest time between two deltas, milliseconds. */
       longestGapMs: number
     })
@@ -96,6 +99,7 @@ export async function* sendRequest(
     const promptTokens = request.continuation?.promptTokens ?? accepted.promptTokens
     const answerTokens = [...(request.continuation?.answerTokens ?? [])]
     const windows = new SignedWindows({ request, bytes, digest, promptTokens }, node.peerId)
+    const content = new ReceivedContent(request)
     const credit = new Credit(exchange, request)
     const gaps = new Gaps()
     let wait: [number, ErrorCode] = [timeouts.firstTokenMs + accepted.estimatedWaitMs, 'first_token_timeout']
@@ -108,11 +112,18 @@ export async function* sendRequest(
       const waitedFrom = performance.now()
       const frame = await receive(exchange, ...wait)
       if (frame.type === 'done') {
-        await checkDone(frame, { request, digest, promptTokens, answerTokens }, node.peerId)
+        const receipt = await checkDone(frame, { request, digest, promptTokens, answerTokens, content }, node.peerId)
         complete = true
         await exchange.close(timeouts.requestMs)
-        const record = { request: bytes, promptTokens, answerTokens, receipt: frame.receipt }
-        yield { ...frame, record, longestGapMs: gaps.longestMs }
+        const { logprobs } = content
+        const record = {
+          request: bytes,
+          promptTokens,
+          answerTokens,
+          receipt: frame.receipt,
+          ...(logprobs === undefined ? {} : { logprobs })
+        }
+        yield { ...frame, record, wholeContent: receipt.answerContentDigest, longestGapMs: gaps.longestMs }
         return
       }
       if (frame.type !== 'delta') throw unexpected(frame, 'after accepted')
@@ -120,6 +131,7 @@ export async function* sendRequest(
       if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom)
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
+      content.add(frame.delta)
       const signed = await windows.add(frame.delta.tokens, frame.partialReceipt, answerTokens)
       yield { type: 'delta', delta: frame.delta, ...(signed === undefined ? {} : { signed }) }
       if (!credit.spent) exchange.checkRelayLimit()

@@ -31,6 +31,7 @@ export function explain(state: PeerState, parameters: ReputationParameters, now:
   const lines = [
     standingLine(state, current, parameters, now),
     ...completeLine(state, current, now),
+    ...checkLine(current, parameters),
     ...failureLines(state, parameters, now),
     ...speedLines(state)
   ]
@@ -80,6 +81,12 @@ function completeLine({ counts }: PeerState, { reliabilityMean }: Score, now: nu
   return [
     `complete: ${count(complete)} of ${amount(all, 'answer')}${when}; chance that the next is complete: ${percent(reliabilityMean)}`
   ]
+}
+
+function checkLine({ checks }: Score, { probationChecks }: ReputationParameters): string[] {
+  if (checks === 0) return []
+  const standing = checks >= probationChecks ? 'established' : `probationary up to ${count(probationChecks)}`
+  return [`embeddings: ${amount(checks, 'check')} agreed with other nodes (${standing})`]
 }
 
 function failureLines({ counts }: PeerState, parameters: ReputationParameters, now: number): string[] {

@@ -14,6 +14,7 @@ export type Observation =
   | Late
   | Failed
   | Served
+  | Checked
   | Audited
   /** An audit without a result: the answer follows another version of the sampling contract. Changes no score. */
   | { type: 'incomparable' }
@@ -78,9 +79,18 @@ export interface Proven {
   logEvidence: number
 }
 
-/** A complete reply without tokens to time. */
+/** A complete reply without tokens of an answer. */
 export interface Served {
   type: 'served'
   /** `audit`: it audited another node's answer. */
   work: 'embeddings' | 'audit'
+  /** For embeddings. The time to the first token is the time to the whole reply. */
+  times?: Complete
+}
+
+/** The comparison of an embedding with those of other nodes. */
+export interface Checked {
+  type: 'checked'
+  /** False: the peer was in the minority, or the user's own node made another vector. */
+  agreed: boolean
 }

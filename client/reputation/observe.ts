@@ -23,10 +23,20 @@ export function observe(
       const generatedTokens = state.generatedTokens + observation.completionTokens
       return counted({ ...withOutcome(1, 0), speed, generatedTokens }, 'complete', now)
     }
-    case 'served':
+    case 'served': {
+      const { work, times } = observation
       // An audit that the node makes for this client does not raise its reliability. Otherwise a node that cuts its
       // answers could look reliable.
-      return counted(observation.work === 'audit' ? state : withOutcome(1, 0), 'served', now)
+      if (work === 'audit') return counted(state, 'served', now)
+      const speed = times === undefined ? state.speed : addTimes(state.speed, times, parameters, now)
+      return counted({ ...withOutcome(1, 0), speed }, 'served', now)
+    }
+    case 'checked': {
+      if (observation.agreed) return counted(state, 'checked', now)
+      // Its probation begins again.
+      const { checked: _, ...counts } = state.counts
+      return counted({ ...withOutcome(0, parameters.violationPenalty), counts }, 'violation', now)
+    }
     case 'late': {
       const speed = addLateness(state.speed, observation, parameters, now)
       return speed === state.speed ? state : counted({ ...state, speed }, 'late', now)

@@ -22,6 +22,11 @@ export interface ReputationParameters {
    * that cheats in half of its answers passes in 3 of 100 cases.
    */
   probationTokens: number
+  /**
+   * Embeddings: agreeing cross-checks after which a peer is established. Default 5: a peer that invents vectors passes
+   * one only with an accomplice.
+   */
+  probationChecks: number
   /** The largest share of requests for probationary peers while an established peer is available, 0 to 1. Default 0.05. */
   probationShare: number
   /**
@@ -132,6 +137,7 @@ export const PARAMETERS: Readonly<Record<Name, Parameter>> = {
   banEvidence: { default: BAN, ...EVIDENCE },
   releaseEvidence: { default: 1, ...EVIDENCE, least: 0, within: 'quarantineEvidence' },
   probationTokens: { default: 1_000, ...TOKENS },
+  probationChecks: { default: 5, ...WEIGHT },
   probationShare: { default: 0.05, ...SHARE },
   probationShareFloor: { default: 0.004, ...SHARE, within: 'probationShare' },
   auditFloor: { default: 0.05, ...SHARE },

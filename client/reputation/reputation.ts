@@ -139,18 +139,23 @@ export class Reputation {
     const state = this.state(peer, digest)
     if (random() >= auditRate(state, this.#budget, this.parameters)) return false
     if (!this.takeBudget(auditCost(tokens, this.parameters))) return false
-    this.#awaited.set(peer, (this.#awaited.get(peer) ?? 0) + 1)
+    this.awaitAudit(peer)
     return true
   }
 
-  /** Reports that an audit ended without a result. */
+  /** Counts an audit of this peer, or a check of its vectors, that has no result yet. */
+  awaitAudit(peer: string): void {
+    this.#awaited.set(peer, (this.#awaited.get(peer) ?? 0) + 1)
+  }
+
+  /** Reports that an audit ended without a result, or that a check ended. */
   auditFailed(peer: string): void {
     const awaited = (this.#awaited.get(peer) ?? 0) - 1
     if (awaited > 0) this.#awaited.set(peer, awaited)
     else this.#awaited.delete(peer)
   }
 
-  /** Returns the number of audits of this peer without a result yet. */
+  /** Returns the number of audits and checks of this peer without a result yet. */
   awaitedAudits(peer: string): number {
     return this.#awaited.get(peer) ?? 0
   }

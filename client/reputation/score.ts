@@ -18,6 +18,8 @@ export interface Score {
    */
   logEvidence: number
   auditedTokens: number
+  /** Embeddings that agreed with those of other nodes, since the last one that did not. */
+  checks: number
   /** The chance that the next answer is complete, as a distribution and as its mean. */
   reliability: Beta
   reliabilityMean: number
@@ -30,6 +32,7 @@ export function score(state: PeerState, parameters: ReputationParameters, now: n
     standing: standingOf(state, parameters),
     logEvidence: state.integrity.logEvidence,
     auditedTokens: auditedTokens(state),
+    checks: state.counts.checked?.count ?? 0,
     reliability,
     reliabilityMean: betaMean(reliability)
   }

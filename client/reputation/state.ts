@@ -6,7 +6,7 @@ import { freshReliability, type Reliability } from './reliability.ts'
 import { FRESH_SPEED, type Speed } from './speed.ts'
 
 /** The events that are counted for `explain`. */
-export type Cause = Penalty | 'complete' | 'served' | 'late' | 'audit'
+export type Cause = Penalty | 'complete' | 'served' | 'checked' | 'late' | 'audit'
 
 export interface Integrity {
   /** The e-process over all audits; absent before the first audit. Never decays. */

@@ -89,11 +89,27 @@ export class AttemptRecord {
     this.#observe({ type: 'complete', ...this.#conditions, ...answer, ttftMs, predictedMs })
   }
 
-  /** A complete reply that has no tokens to time: embeddings, or an audit. */
-  served(): void {
+  /**
+   * A complete reply without tokens of an answer: embeddings, or an audit.
+   *
+   * @param tokens of all texts that the node embedded; undefined for an audit
+   */
+  served(tokens?: number): void {
     if (!this.#end()) return
     this.#context.memory.accepted()
-    this.#observe({ type: 'served', work: this.#kind === 'audit' ? 'audit' : 'embeddings' })
+    const work = this.#kind === 'audit' ? 'audit' : 'embeddings'
+    if (tokens === undefined || this.#suspended) return this.#observe({ type: 'served', work })
+    const times: Complete = {
+      type: 'complete',
+      ...this.#conditions,
+      promptTokens: tokens,
+      cachedTokens: 0,
+      completionTokens: 0,
+      ttftMs: this.#context.now() - this.sentAt,
+      decodeMs: 0,
+      longestGapMs: 0
+    }
+    this.#observe({ type: 'served', work, times })
   }
 
   /** The node refused or failed, or the caller aborted. `ERROR_POLICY` decides what follows. */

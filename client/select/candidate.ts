@@ -26,6 +26,8 @@ export interface Candidate {
   readonly speed: Speed
   /** Answer tokens that were audited so far. */
   readonly auditedTokens: number
+  /** Embeddings that agreed with those of other nodes. */
+  readonly checks: number
   /** Answers whose audit has no result yet. */
   readonly awaitedAudits: number
   /** This client's requests that run on the node. */
@@ -67,10 +69,12 @@ export interface Workload {
   /** Keys of the conversation's prefixes, shortest first: see `conversationKeys`. */
   prefixKeys: readonly string[]
   /**
-   * Whether an audit of the answer is possible. Without audits no probation would end, so the order then treats
+   * Whether an audit of the answer, or a cross-check of the vectors, is possible. Without audits no probation would end, so the order then treats
    * probationary peers like established ones.
    */
   auditable: boolean
+  /** Embeddings: a node is established by checks of its vectors, not by audited tokens. Default false. */
+  vectors?: boolean
 }
 
 /** An embedding or an audit: the client expects no answer tokens, and knows no node that has the prompt in its cache. */

@@ -52,18 +52,18 @@ export function* rank(
     if (candidate.notBefore > now) resting.push(candidate)
     else if (isTight(candidate, work)) tight.push(candidate)
     else if (own === undefined && candidate.local && hasFreeSlot(candidate)) own = candidate
-    else if (!work.auditable || isEstablished(candidate)) established.push(candidate)
+    else if (!work.auditable || isEstablished(candidate, work, parameters)) established.push(candidate)
     else probationary.push(candidate)
   }
 
   if (own !== undefined) yield weigh(own, 'local')
   let tried: Candidate | undefined
   if (own === undefined && established.length > 0 && random() < probationShare) {
-    tried = byProbation(probationary, random).find((one) => unaudited(one) === 0 && !isFailing(one))
+    tried = byProbation(probationary, work, random).find((one) => unaudited(one) === 0 && !isFailing(one))
     if (tried !== undefined) yield weigh(tried, 'probation_share')
   }
   yield* prefixHolderFirst(byTime(established, weigh, now, random))
-  for (const one of byProbation(probationary, random)) if (one !== tried) yield weigh(one, 'probationary')
+  for (const one of byProbation(probationary, work, random)) if (one !== tried) yield weigh(one, 'probationary')
   yield* byTime(tight, (candidate) => weigh(candidate, 'tight'), now, random)
   for (const one of resting.sort((a, b) => a.notBefore - b.notBefore)) yield weigh(one, 'resting')
 }
@@ -95,7 +95,7 @@ function prefixHolderFirst(ranked: RankedCandidate[]): RankedCandidate[] {
 }
 
 /**
- * Orders probationary peers. The peer with the most audited tokens comes first, so that its probation ends soon. If the
+ * Orders probationary peers. The peer with the most audited tokens, or checked vectors, comes first, so that its probation ends soon. If the
  * client began a new probation for each request, no peer would ever get enough audits.
  *
  * The order of unknown peers is random, because a card can claim anything. Only peers whose own cards claim less than
@@ -106,13 +106,17 @@ function prefixHolderFirst(ranked: RankedCandidate[]): RankedCandidate[] {
  *
  * A peer that cuts all its answers is never audited, so its probation would never end. Such a peer comes last.
  */
-function byProbation(candidates: readonly Candidate[], random: () => number): Candidate[] {
+function byProbation(
+  candidates: readonly Candidate[],
+  { vectors = false }: Workload,
+  random: () => number
+): Candidate[] {
   return candidates
     .map((candidate) => ({
       candidate,
       failing: Number(isFailing(candidate)),
       unaudited: unaudited(candidate),
-      auditedTokens: candidate.auditedTokens,
+      proven: vectors ? candidate.checks : candidate.auditedTokens,
       slow: Number(isSlow(candidate)),
       chance: random()
     }))
@@ -120,16 +124,20 @@ function byProbation(candidates: readonly Candidate[], random: () => number): Ca
       (a, b) =>
         a.failing - b.failing ||
         a.unaudited - b.unaudited ||
-        b.auditedTokens - a.auditedTokens ||
+        b.proven - a.proven ||
         a.slow - b.slow ||
         a.chance - b.chance
     )
     .map(({ candidate }) => candidate)
 }
 
-/** Enough tokens of the peer are audited, or the user trusts it. */
-function isEstablished({ standing, trusted, local }: Candidate): boolean {
-  return standing === 'established' || trusted || local
+/** Enough tokens or vectors of the peer are audited, or the user trusts it. */
+function isEstablished(
+  { standing, checks, trusted, local }: Candidate,
+  { vectors = false }: Workload,
+  { probationChecks }: ReputationParameters
+): boolean {
+  return trusted || local || (vectors ? checks >= probationChecks : standing === 'established')
 }
 
 /** Requests that still run, and answers whose audit has no result yet. */

@@ -2,10 +2,10 @@
 import { request, type RequestOptions } from 'node:http'
 import { text } from 'node:stream/consumers'
 
-import { deadline, type Audit } from '@potluck/protocol'
+import { deadline, type Audit, type AuditRequest } from '@potluck/protocol'
 
 import { LOCAL_REQUEST_TIMEOUT_MS } from '../limits/limits.ts'
-import { controlPath, decodeAudit, encodeJob, type OwnerAuditJob } from './shared.ts'
+import { controlPath, decodeAudit, encodeJob } from './shared.ts'
 import type { NodeStatus } from './status.ts'
 
 /**
@@ -28,7 +28,7 @@ export async function readStatus(dataDirectory: string, signal?: AbortSignal): P
  *
  * @throws Error if the daemon cannot audit it now
  */
-export async function askControlAudit(dataDirectory: string, job: OwnerAuditJob, signal: AbortSignal): Promise<Audit> {
+export async function askControlAudit(dataDirectory: string, job: AuditRequest, signal: AbortSignal): Promise<Audit> {
   return decodeAudit(await ask(dataDirectory, { method: 'POST', path: '/audit', signal }, encodeJob(job)))
 }
 

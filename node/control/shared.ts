@@ -1,4 +1,4 @@
-/** What the two sides of the control socket share: its path, and the JSON of an audit. */
+/** What the two sides of the control socket share: its path, and the messages of an audit. */
 import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
 
@@ -10,7 +10,6 @@ import {
   PotluckError,
   type Audit,
   type AuditRequest,
-  type ReceivedAnswer,
   type Misstatement
 } from '@potluck/protocol'
 
@@ -25,33 +24,19 @@ export function controlPath(dataDirectory: string): string {
   return `\\\\.\\pipe\\potluck-${createHash('sha256').update(directory).digest('hex').slice(0, 32)}`
 }
 
-/** An answer to audit, and the text that the owner received. */
-export interface OwnerAuditJob extends AuditRequest {
-  received?: ReceivedAnswer
-}
-
-interface JobMessage {
-  /** Base64 of an audit request's frame. */
-  request: string
-  text?: string
-}
-
 interface AuditMessage {
   /** Base64 of an audit reply's frame. */
   reply: string
   misstatements: readonly Misstatement[]
 }
 
-export function encodeJob({ received, ...request }: OwnerAuditJob): string {
-  const message: JobMessage = { request: toBase64(encodeAuditRequest(request)), ...received }
-  return JSON.stringify(message)
+export function encodeJob(job: AuditRequest): string {
+  return toBase64(encodeAuditRequest(job))
 }
 
-/** @throws PotluckError `invalid_request`; SyntaxError */
-export function decodeJob(json: string): OwnerAuditJob {
-  const { request, text } = JSON.parse(json) as JobMessage
-  const decoded = decodeAuditRequest(Buffer.from(request, 'base64'))
-  return text === undefined ? decoded : { ...decoded, received: { text } }
+/** @throws PotluckError `invalid_request` */
+export function decodeJob(text: string): AuditRequest {
+  return decodeAuditRequest(Buffer.from(text, 'base64'))
 }
 
 export function encodeAudit({ misstatements, ...result }: Audit): string {

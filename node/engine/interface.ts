@@ -94,12 +94,16 @@ export interface ScoreJob {
   first?: number
   /** The constraint of the request. With a grammar, only the tokens that it allows get scores. */
   constraint?: OutputConstraint
+  /** Whether to return `logNormaliser`, which takes longer. Default false. */
+  normaliser?: boolean
 }
 
 /** The 64 highest raw logits at one position, highest first. Of equal logits, the lower token id is first. */
 export interface PositionScores {
   tokens: Uint32Array
   logits: Float32Array
+  /** Natural logarithm of the sum of exp(logit) over the whole vocabulary. */
+  logNormaliser?: number
 }
 
 export interface EngineCounters {
@@ -134,7 +138,7 @@ export interface Engine {
   generate: (job: GenerateJob, signal?: AbortSignal) => Generation
   /** Evaluates prompt and answer in one prefill, and returns the scores at every answer position from `first` on. */
   score: (job: ScoreJob, signal?: AbortSignal) => Promise<PositionScores[]>
-  /** Returns the text and the end of an answer, exactly as `generate` finds them. */
+  /** Returns the content and the end of an answer, exactly as `generate` makes them. */
   read: (job: ReadJob, signal?: AbortSignal) => Promise<ParsedAnswer>
   /**
    * Returns a vector of length 1 for each text. Throws `PotluckError` `context_length_exceeded` if a text is too long.

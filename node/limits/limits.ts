@@ -257,5 +257,5 @@ export const MEASURE_LIMIT_MS = 10_000
 
 /** Timeout of a request to the control socket or the metrics port. Programs on the same machine need far less time. */
 export const LOCAL_REQUEST_TIMEOUT_MS = 5_000
-/** The most bytes of the owner's audit job: an audit request in Base64, and the text of the answer. */
+/** The most bytes of the owner's audit job: an audit request in Base64. */
 export const MAX_AUDIT_JOB_BYTES: number = 4 * MAX_FRAME_BYTES

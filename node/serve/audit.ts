@@ -18,7 +18,6 @@ import {
 } from '@potluck/protocol'
 
 import type { FairQueue } from '../admission/queue.ts'
-import type { OwnerAuditJob } from '../control/shared.ts'
 import type { Engine } from '../engine/interface.ts'
 import { checkDraining, checkRequest, type ServedModel } from './check.ts'
 import type { ServedProtocol } from './serve.ts'
@@ -64,14 +63,13 @@ const OWNER = 'owner'
  * @throws PotluckError `busy` if the queue is full; the errors of `auditAnswer`
  */
 export async function auditForOwner(
-  { peerId, answer, received }: OwnerAuditJob,
+  { peerId, answer }: AuditRequest,
   { engine, queue, stopping }: { engine: AuditDependencies['engine']; queue: FairQueue; stopping: AbortSignal }
 ): Promise<Audit> {
   const place = queue.join(OWNER)
   try {
     await place.slot(stopping)
-    const options = { signal: stopping, ...(received === undefined ? {} : { received }) }
-    return await auditAnswer(answer, peerId, engine, options)
+    return await auditAnswer(answer, peerId, engine, { signal: stopping })
   } finally {
     place.leave()
   }

@@ -4,6 +4,7 @@ import {
   outputConstraintOf,
   PotluckError,
   sameTokens,
+  type AnswerContent,
   type Feature,
   type GenerateRequest
 } from '@potluck/protocol'
@@ -77,6 +78,7 @@ export function checkContext(promptTokens: number, maxTokens: number, model: Eng
  * malicious: the caller would get an answer to another prompt, or this node would sign an answer that no node generates.
  *
  * @param rendered the ids of the prompt, as this node renders it
+ * @returns what the tokens so far say; undefined for a new answer
  * @throws PotluckError `continuation_rejected`; the errors of the engine
  */
 export async function checkContinuation(
@@ -84,15 +86,19 @@ export async function checkContinuation(
   rendered: readonly number[],
   engine: Pick<Engine, 'read'>,
   signal: AbortSignal
-): Promise<void> {
-  if (continuation === undefined) return
+): Promise<AnswerContent | undefined> {
+  if (continuation === undefined) return undefined
   const { promptTokens, answerTokens } = continuation
   if (!sameTokens(promptTokens, rendered)) reject('prompt_tokens: this node renders the prompt differently')
   const constraint = outputConstraintOf(request)
-  const { end, ungrammatical } = await engine.read({ answerTokens, stop: request.stop, constraint }, signal)
+  const { end, ungrammatical, ...content } = await engine.read(
+    { promptTokens, answerTokens, open: true, seed: request.sampling.seed, stop: request.stop, constraint },
+    signal
+  )
   if (ungrammatical) reject('answer_tokens: they do not follow the grammar')
   // If the answer ends with its last token, the first node failed just before `done`, and this node sends `done`.
   if (end !== undefined && end < answerTokens.length) reject('answer_tokens: they continue after the end')
+  return content
 }
 
 function reject(reason: string): never {

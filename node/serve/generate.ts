@@ -5,12 +5,15 @@
  * if the request asks for it, and a `delta` for each piece of the answer. `encodeResult` makes the last frame, `done`.
  */
 import {
+  ContentDigest,
   decodeClientFrame,
   encodeNodeFrame,
   GENERATE_PROTOCOL,
+  LogprobsDigest,
   PotluckError,
   outputConstraintOf,
   WindowChain,
+  type AnswerContent,
   type GenerateRequest
 } from '@potluck/protocol'
 
@@ -43,6 +46,8 @@ interface ReceivedRequest {
 
 interface TokenizedRequest extends ReceivedRequest {
   promptTokens: readonly number[]
+  /** What the tokens of an answer to continue say; undefined for a new answer. */
+  earlier: AnswerContent | undefined
 }
 
 interface GeneratedResult extends TokenizedRequest, GeneratedAnswer {
@@ -66,9 +71,9 @@ export function generateProtocol(
 
     prepare: async ({ request, digest }, closed) => {
       const promptTokens = await engine.tokenize(request.input, closed)
-      await checkContinuation(request, promptTokens, engine, closed)
+      const earlier = await checkContinuation(request, promptTokens, engine, closed)
       checkContext(promptTokens.length, request.maxTokens, engine.model)
-      return { request, digest, promptTokens }
+      return { request, digest, promptTokens, earlier }
     },
 
     accept: ({ promptTokens }, place) => {
@@ -107,11 +112,15 @@ async function runAnswer(
   { frames, closed, arrivedAt }: ServedStream,
   node: GenerateDependencies
 ): Promise<GeneratedAnswer> {
-  const { request, promptTokens } = job
+  const { request, promptTokens, earlier } = job
   const { engine, metrics, limits, clock } = node
   const { continuation } = request
   const answerTokens = [...(continuation?.answerTokens ?? [])]
   const windows = new WindowChain(promptTokens)
+  const content = new ContentDigest()
+  const logprobs = new LogprobsDigest()
+  const whole = earlier === undefined ? undefined : new ContentDigest()
+  if (earlier !== undefined) whole?.add(earlier)
   const account = new CreditAccount(request.credit, clock)
   /** Fires when the caller grants no credit in time, or breaks the protocol. Its reason is the error. */
   const creditFailure = new AbortController()
@@ -157,6 +166,9 @@ async function runAnswer(
           observer.delta(tokens.length)
           account.spend(tokens.length)
           answerTokens.push(...tokens)
+          content.add(event.delta)
+          whole?.add(event.delta)
+          logprobs.add(event.delta.logprobs ?? [])
           const signed = windows.add(tokens) ? { partialReceipt: await issuePartialReceipt(job, windows, node) } : {}
           yield encodeNodeFrame({ ...event, ...signed })
           // The stream took the delta, so the engine may work further ahead.
@@ -168,7 +180,7 @@ async function runAnswer(
       }
     )
     if (done === undefined) throw new PotluckError('engine_failed', 'the generation ended without a result')
-    return { done, answerTokens }
+    return { done, answerTokens, content, logprobs, whole }
   } catch (error) {
     // The reason for the abort says more than the error that the abort caused.
     throw creditFailure.signal.aborted ? creditFailure.signal.reason : error

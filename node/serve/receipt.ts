@@ -6,7 +6,9 @@ import {
   signPartialReceipt,
   signReceipt,
   tokensDigest,
+  type ContentDigest,
   type GenerateRequest,
+  type LogprobsDigest,
   type Timings,
   type WindowChain
 } from '@potluck/protocol'
@@ -26,6 +28,11 @@ export interface GeneratedAnswer {
   done: Extract<EngineEvent, { type: 'done' }>
   /** All tokens from position 0, including the tokens of the continuation in the request. */
   answerTokens: readonly number[]
+  /** Of all deltas that the node sent. */
+  content: ContentDigest
+  logprobs: LogprobsDigest
+  /** Of the whole answer, if it continues an answer; otherwise undefined. */
+  whole: ContentDigest | undefined
 }
 
 export interface ReceiptFacts extends GeneratedAnswer {
@@ -37,7 +44,7 @@ export interface ReceiptFacts extends GeneratedAnswer {
 }
 
 export async function issueReceipt(
-  { request, digest, promptTokens, answerTokens, timings, done }: ReceiptFacts,
+  { request, digest, promptTokens, answerTokens, content, logprobs, whole, timings, done }: ReceiptFacts,
   { engine, privateKey, now }: ReceiptDependencies
 ): Promise<Uint8Array> {
   const { accelerator, engine: name, kvType, flashAttention } = engine.backend
@@ -57,7 +64,10 @@ export async function issueReceipt(
       usage: done.usage,
       timings,
       issuedAt: now(),
-      rendering: RENDERING
+      rendering: RENDERING,
+      contentDigest: content.digest(),
+      ...(request.topLogprobs === undefined ? {} : { logprobsDigest: logprobs.digest() }),
+      ...(whole === undefined ? {} : { answerContentDigest: whole.digest() })
     },
     privateKey
   )

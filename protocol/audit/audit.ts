@@ -19,20 +19,15 @@ import { PotluckError } from '../errors.ts'
 import { outputConstraintOf } from '../output-constraint.ts'
 import type { AnswerRecord } from '../wire/answer-record.ts'
 import type { AuditResult } from '../wire/audit.ts'
+import { areFromAnotherModel, compareLogprobs, entriesOf, misstatementsOf, type Misstatement } from './logprobs.ts'
 import { measureAnswer } from './measure.ts'
 import type { Scorer } from './scorer.ts'
-import { misstatementsOf, sameTokens, violationsOf, type Misstatement, type ReceivedAnswer } from './structure.ts'
+import { sameTokens, violationsOf } from './structure.ts'
 import { openAnswerRecord } from './verified-answer.ts'
 
 export interface Audit extends AuditResult {
-  /** Unsigned statements of the node to this client that are false. */
+  /** Statements that are false for this auditor, but no proof for others. */
   misstatements: readonly Misstatement[]
-}
-
-export interface AuditOptions {
-  /** What the node sent without a signature. Only the client that made the request knows it. */
-  received?: ReceivedAnswer
-  signal?: AbortSignal
 }
 
 /**
@@ -45,11 +40,11 @@ export interface AuditOptions {
 export async function auditAnswer(
   record: AnswerRecord,
   peerId: PeerId,
-  scorer: Scorer,
-  { received, signal }: AuditOptions = {}
+  scorer: Omit<Scorer, 'embed'>,
+  { signal }: { signal?: AbortSignal } = {}
 ): Promise<Audit> {
   const answer = await openAnswerRecord(record, peerId)
-  const { request, receipt, promptTokens, answerTokens } = answer
+  const { request, receipt, promptTokens, answerTokens, logprobs = [] } = answer
   if (!equals(request.modelDigest, scorer.model.digest)) {
     throw new PotluckError('model_not_found', 'the answer is from another model')
   }
@@ -57,21 +52,36 @@ export async function auditAnswer(
   const incomparable = { ...clean, comparable: false }
   if ('contract' in receipt && receipt.contract !== SAMPLING_CONTRACT) return incomparable
 
-  const rendered = await scorer.tokenize(request.input, signal)
+  // No model can evaluate an unknown id. Without this check a node could avoid every audit by sending one.
+  const unknown = (token: number): boolean => token >= scorer.model.vocabularySize
+  if (promptTokens.some(unknown)) return { ...clean, violations: ['prompt'] }
+  if (answerTokens.some(unknown)) return { ...clean, violations: ['text'] }
+
+  const { input, stop, sampling, continuation } = request
+  const rendered = await scorer.tokenize(input, signal)
   if (receipt.rendering !== RENDERING && !sameTokens(promptTokens, rendered)) return incomparable
   const constraint = outputConstraintOf(request)
-  if (request.continuation !== undefined) {
-    const earlier = { answerTokens: request.continuation.answerTokens, stop: request.stop, constraint }
-    const { end, ungrammatical } = await scorer.read(earlier, signal)
-    const continued = answerTokens.length > earlier.answerTokens.length
-    if (ungrammatical || (end !== undefined && (continued || end < earlier.answerTokens.length))) return incomparable
+  const reading = { promptTokens, seed: sampling.seed, stop, constraint }
+  if (continuation !== undefined) {
+    const earlier = continuation.answerTokens
+    const { end, ungrammatical } = await scorer.read({ ...reading, answerTokens: earlier }, signal)
+    const continued = answerTokens.length > earlier.length
+    if (ungrammatical || (end !== undefined && (continued || end < earlier.length))) return incomparable
   }
-  const parsed = await scorer.read({ answerTokens, stop: request.stop, constraint }, signal)
-  const violations = violationsOf(answer, rendered, parsed)
-  const misstatements = received === undefined ? [] : misstatementsOf(answer, parsed, received)
   const first = receipt.firstPosition
-  if (violations.length > 0 || first === answerTokens.length) return { ...clean, violations, misstatements }
+  const spell = entriesOf(logprobs).map(({ token }) => token)
+  const parsed = await scorer.read({ ...reading, answerTokens, first, spell }, signal)
+  const whole = first === 0 ? parsed : await scorer.read({ ...reading, answerTokens }, signal)
+  const violations = violationsOf(answer, rendered, parsed, whole)
+  if (violations.length > 0 || first === answerTokens.length) return { ...clean, violations }
 
-  const scores = await scorer.score({ promptTokens, answerTokens, first, constraint }, signal)
-  return { ...clean, misstatements, measured: measureAnswer(scores, request.sampling, answerTokens, first) }
+  const normaliser = logprobs.length > 0
+  const scores = await scorer.score({ promptTokens, answerTokens, first, constraint, normaliser }, signal)
+  const errors = compareLogprobs(logprobs, scores)
+  if (areFromAnotherModel(errors)) return { ...clean, violations: ['logprobs'] }
+  return {
+    ...clean,
+    misstatements: misstatementsOf(errors),
+    measured: measureAnswer(scores, sampling, answerTokens, first)
+  }
 }

@@ -1,7 +1,11 @@
 /**
  * Checks whether the signed answer is consistent with its request. These checks do not evaluate tokens, and are exact.
  */
+import { equals } from 'uint8arrays/equals'
+
+import { ContentDigest } from '../records/content.ts'
 import type { Violation } from '../wire/audit.ts'
+import { areWellFormed } from './logprobs.ts'
 import type { ParsedAnswer } from './scorer.ts'
 import type { VerifiedAnswer } from './verified-answer.ts'
 
@@ -9,9 +13,15 @@ import type { VerifiedAnswer } from './verified-answer.ts'
  * Returns the rules that the answer violates, in no particular order. The list is empty for every honest node.
  *
  * @param rendered the token ids that the model's template and tokenizer give for the request's input
- * @param parsed parsed from the answer's tokens
+ * @param parsed parsed from the answer's tokens, from the node's first position on
+ * @param whole parsed from position 0 on
  */
-export function violationsOf(answer: VerifiedAnswer, rendered: readonly number[], parsed: ParsedAnswer): Violation[] {
+export function violationsOf(
+  answer: VerifiedAnswer,
+  rendered: readonly number[],
+  parsed: ParsedAnswer,
+  whole: ParsedAnswer
+): Violation[] {
   const { request, receipt, promptTokens, answerTokens } = answer
   const { end } = parsed
   const { continuation } = request
@@ -24,7 +34,7 @@ export function violationsOf(answer: VerifiedAnswer, rendered: readonly number[]
       sameTokens(answerTokens.slice(0, earlier.length), earlier) &&
       (continuation === undefined || sameTokens(promptTokens, continuation.promptTokens))
   }
-  // A partial receipt says nothing about the end of the answer.
+  // A partial receipt covers only the ids, and says nothing about the end of the answer.
   if ('usage' in receipt) {
     const { usage } = receipt
     holds.usage = usage.promptTokens === promptTokens.length && usage.completionTokens === answerTokens.length
@@ -33,31 +43,18 @@ export function violationsOf(answer: VerifiedAnswer, rendered: readonly number[]
       receipt.finishReason === 'length'
         ? end === undefined && answerTokens.length === request.maxTokens
         : end === answerTokens.length && answerTokens.length <= request.maxTokens
+    holds.text =
+      equals(receipt.contentDigest, digestOf(parsed)) &&
+      equals(receipt.answerContentDigest ?? receipt.contentDigest, digestOf(whole))
+    holds.logprobs = answer.logprobs === undefined || areWellFormed(answer.logprobs, answer, parsed.spelt)
   }
   return (Object.keys(holds) as Violation[]).filter((violation) => !holds[violation])
 }
 
-/** What the client received from the node without a signature. */
-export interface ReceivedAnswer {
-  /** The whole text of the answer, as the node sent it. */
-  text: string
-}
-
-/**
- * A false statement that the node sent but did not sign. The client that received it knows for certain that it is
- * false, but cannot prove to others that the node sent it.
- *
- * - `text`: the text that the node sent is not the text of the tokens
- */
-export type Misstatement = 'text'
-
-export function misstatementsOf(
-  { receipt }: VerifiedAnswer,
-  parsed: ParsedAnswer,
-  received: ReceivedAnswer
-): Misstatement[] {
-  // In a continued answer, another node sent the beginning of the text.
-  return receipt.firstPosition > 0 || received.text === parsed.text ? [] : ['text']
+function digestOf(parsed: ParsedAnswer): Uint8Array {
+  const content = new ContentDigest()
+  content.add(parsed)
+  return content.digest()
 }
 
 export function sameTokens(a: readonly number[], b: readonly number[]): boolean {

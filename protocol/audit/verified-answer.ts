@@ -3,6 +3,8 @@ import type { PeerId } from '@libp2p/interface'
 import { equals } from 'uint8arrays/equals'
 
 import { PotluckError } from '../errors.ts'
+import type { PositionLogprobs } from '../generation.ts'
+import { LogprobsDigest } from '../records/content.ts'
 import { answerWindows, openReceipt, tokensDigest, type Receipt } from '../records/receipt.ts'
 import { isPartialReceipt, openPartialReceipt, WindowChain, type PartialReceipt } from '../records/partial-receipt.ts'
 import type { AnswerRecord } from '../wire/answer-record.ts'
@@ -14,6 +16,8 @@ export interface VerifiedAnswer {
   receipt: Receipt | PartialReceipt
   promptTokens: readonly number[]
   answerTokens: readonly number[]
+  /** From the receipt's `firstPosition` on. Undefined if the record has none. */
+  logprobs?: readonly PositionLogprobs[]
 }
 
 /**
@@ -23,7 +27,7 @@ export interface VerifiedAnswer {
  * @throws PotluckError `protocol_violation` if the record is not valid, `invalid_request` if the request in it is not
  */
 export async function openAnswerRecord(record: AnswerRecord, peerId: PeerId): Promise<VerifiedAnswer> {
-  const { promptTokens, answerTokens } = record
+  const { promptTokens, answerTokens, logprobs } = record
   const frame = decodeClientFrame(record.request)
   if (frame.type !== 'request') return fail('the first frame is not a request')
   const { request, digest } = frame
@@ -32,10 +36,14 @@ export async function openAnswerRecord(record: AnswerRecord, peerId: PeerId): Pr
   if (!equals(receipt.requestDigest, digest)) fail('the receipt is for another request')
   if ('answerWindows' in receipt) checkReceipt(receipt, record, request)
   else checkPartialReceipt(receipt, record)
-  return { request, receipt, promptTokens, answerTokens }
+  return { request, receipt, promptTokens, answerTokens, ...(logprobs === undefined ? {} : { logprobs }) }
 }
 
-function checkReceipt(receipt: Receipt, { promptTokens, answerTokens }: AnswerRecord, request: GenerateRequest): void {
+function checkReceipt(
+  receipt: Receipt,
+  { promptTokens, answerTokens, logprobs }: AnswerRecord,
+  request: GenerateRequest
+): void {
   if (!equals(receipt.modelDigest, request.modelDigest)) fail('the receipt is for another model')
   if (receipt.promptTokens !== promptTokens.length || !equals(receipt.promptDigest, tokensDigest(promptTokens))) {
     fail('the receipt is for another prompt')
@@ -47,17 +55,28 @@ function checkReceipt(receipt: Receipt, { promptTokens, answerTokens }: AnswerRe
   ) {
     fail('the receipt is for another answer')
   }
+  if (logprobs === undefined) return
+  const signed = new LogprobsDigest()
+  signed.add(logprobs)
+  if (
+    logprobs.length !== answerTokens.length - receipt.firstPosition ||
+    receipt.logprobsDigest === undefined ||
+    !equals(receipt.logprobsDigest, signed.digest())
+  ) {
+    fail('the receipt is for other log-probabilities')
+  }
 }
 
 function checkPartialReceipt(
   { firstPosition, tokens, digest }: PartialReceipt,
-  { promptTokens, answerTokens }: AnswerRecord
+  { promptTokens, answerTokens, logprobs }: AnswerRecord
 ): void {
   const chain = new WindowChain(promptTokens)
   chain.add(answerTokens.slice(firstPosition))
   if (answerTokens.length !== firstPosition + tokens || chain.tokens !== tokens || !equals(chain.digest, digest)) {
     fail('the partial receipt is for another prompt or answer')
   }
+  if (logprobs !== undefined) fail('a partial receipt does not cover log-probabilities')
 }
 
 function fail(reason: string): never {

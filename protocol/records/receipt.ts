@@ -58,6 +58,15 @@ export interface Receipt {
   issuedAt: number
   /** Version of the rendering, see `RENDERING`. */
   rendering: number
+  /** `ContentDigest` of the text, the reasoning and the tool calls that the node sent, from `firstPosition` on. */
+  contentDigest: Uint8Array
+  /** `LogprobsDigest` of the log-probabilities that the node sent. Undefined if the request asked for none. */
+  logprobsDigest?: Uint8Array
+  /**
+   * `ContentDigest` of the whole answer, as it follows from the ids. Set only if the node continued an answer. From this
+   * the client learns whether the nodes before sent the text of their tokens.
+   */
+  answerContentDigest?: Uint8Array
 }
 
 const KIND: EnvelopeKind = {
@@ -126,7 +135,14 @@ export async function openReceipt(bytes: Uint8Array, { peerId }: { peerId: PeerI
     usage: parseUsage(check, message.usage),
     timings: parseTimings(check, message.timings),
     issuedAt: check.integer('issued_at', message.issuedAt, Number.MAX_SAFE_INTEGER),
-    rendering: message.rendering
+    rendering: message.rendering,
+    contentDigest: check.bytes('content_digest', message.contentDigest, DIGEST_BYTES),
+    ...(message.logprobsDigest.byteLength === 0
+      ? {}
+      : { logprobsDigest: check.bytes('logprobs_digest', message.logprobsDigest, DIGEST_BYTES) }),
+    ...(message.answerContentDigest.byteLength === 0
+      ? {}
+      : { answerContentDigest: check.bytes('answer_content_digest', message.answerContentDigest, DIGEST_BYTES) })
   }
 }
 

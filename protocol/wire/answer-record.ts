@@ -4,9 +4,18 @@ import { peerIdFromMultihash } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
 import { decode as decodeMultihash } from 'multiformats/hashes/digest'
 
-import { MAX_ANSWER_TOKENS, MAX_FRAME_BYTES, MAX_PROMPT_TOKENS, MAX_RECEIPT_BYTES, MAX_TOKEN_ID } from '../constants.ts'
+import {
+  MAX_ANSWER_TOKENS,
+  MAX_FRAME_BYTES,
+  MAX_PROMPT_TOKENS,
+  MAX_RECEIPT_BYTES,
+  MAX_RECORD_LOGPROBS,
+  MAX_TOKEN_ID
+} from '../constants.ts'
+import type { PositionLogprobs } from '../generation.ts'
 import type { AnswerRecord as AnswerRecordMessage, AnswerRecordSchema } from '../messages/potluck_pb.ts'
 import type { FieldCheck } from './check.ts'
+import { parsePosition, toPositionMessage } from './node-frame.ts'
 
 /** A receipt, and the data whose hashes are in the receipt. The record reveals the prompt and the answer. */
 export interface AnswerRecord {
@@ -21,19 +30,37 @@ export interface AnswerRecord {
   answerTokens: readonly number[]
   /** Signed envelope, see `openReceipt` and `openPartialReceipt`. */
   receipt: Uint8Array
+  /** What the node sent, from the receipt's `firstPosition` on. Without them, an audit does not check them. */
+  logprobs?: readonly PositionLogprobs[]
 }
 
-export function toAnswerRecord(record: AnswerRecord): MessageInitShape<typeof AnswerRecordSchema> {
-  return { ...record, promptTokens: [...record.promptTokens], answerTokens: [...record.answerTokens] }
+/** Leaves out log-probabilities that take too much space: see `MAX_RECORD_LOGPROBS`. */
+export function toAnswerRecord({
+  logprobs = [],
+  ...record
+}: AnswerRecord): MessageInitShape<typeof AnswerRecordSchema> {
+  return {
+    ...record,
+    promptTokens: [...record.promptTokens],
+    answerTokens: [...record.answerTokens],
+    logprobs: entries(logprobs) > MAX_RECORD_LOGPROBS ? [] : logprobs.map(toPositionMessage)
+  }
 }
 
 export function parseAnswerRecord(check: FieldCheck, message: AnswerRecordMessage): AnswerRecord {
+  const logprobs = message.logprobs.map((position) => parsePosition(check, position))
+  check.number('logprobs', entries(logprobs), 0, MAX_RECORD_LOGPROBS)
   return {
     request: check.bytesUpTo('request', message.request, MAX_FRAME_BYTES),
     promptTokens: check.tokens('prompt_tokens', message.promptTokens, MAX_PROMPT_TOKENS, MAX_TOKEN_ID),
     answerTokens: check.tokens('answer_tokens', message.answerTokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID),
-    receipt: check.bytesUpTo('receipt', message.receipt, MAX_RECEIPT_BYTES)
+    receipt: check.bytesUpTo('receipt', message.receipt, MAX_RECEIPT_BYTES),
+    ...(logprobs.length === 0 ? {} : { logprobs })
   }
+}
+
+function entries(logprobs: readonly PositionLogprobs[]): number {
+  return logprobs.reduce((sum, { top }) => sum + 1 + top.length, 0)
 }
 
 /** Decodes the multihash bytes of a peer id. */

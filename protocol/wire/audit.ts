@@ -19,10 +19,13 @@ import { parseFailure, type ErrorFrame } from './node-frame.ts'
  * - `usage`: the token counts differ from the numbers of ids
  * - `finish`: the answer continues after its end, or its finish reason is false. For example, the node cut the answer
  *   short but claims `stop`.
+ * - `text`: the text, the reasoning or the tool calls do not follow from the token ids, or an id is not in the
+ *   vocabulary
+ * - `logprobs`: the log-probabilities have a form that no node gives, or most of them are far from the model's
  */
-export type Violation = 'prompt' | 'continuation' | 'usage' | 'finish'
+export type Violation = 'prompt' | 'continuation' | 'usage' | 'finish' | 'text' | 'logprobs'
 
-export const VIOLATIONS: readonly Violation[] = ['prompt', 'continuation', 'usage', 'finish']
+export const VIOLATIONS: readonly Violation[] = ['prompt', 'continuation', 'usage', 'finish', 'text', 'logprobs']
 
 export interface AuditRequest {
   /** The node that signed the receipt. */

@@ -22,8 +22,8 @@ export interface EmbedRequest {
 export interface Embeddings {
   /** One for each text. All have the same number of dimensions, and each has length 1. */
   vectors: readonly Float32Array[]
-  /** Tokens of all texts together. */
-  promptTokens: number
+  /** Tokens of each text. */
+  tokens: readonly number[]
 }
 
 export type EmbedReply = { type: 'result'; result: Embeddings } | ErrorFrame
@@ -46,14 +46,11 @@ export function decodeEmbedRequest(bytes: Uint8Array): EmbedRequest {
 }
 
 export function encodeEmbedReply(reply: EmbedReply): Uint8Array {
-  const body =
-    reply.type === 'error'
-      ? ({ case: 'error', value: reply } as const)
-      : ({
-          case: 'result',
-          value: { vectors: reply.result.vectors.map(toBytes), promptTokens: reply.result.promptTokens }
-        } as const)
-  return toBinary(EmbedReplySchema, create(EmbedReplySchema, { body }))
+  if (reply.type === 'error') {
+    return toBinary(EmbedReplySchema, create(EmbedReplySchema, { body: { case: 'error', value: reply } }))
+  }
+  const value = { vectors: reply.result.vectors.map(toBytes), tokens: [...reply.result.tokens] }
+  return toBinary(EmbedReplySchema, create(EmbedReplySchema, { body: { case: 'result', value } }))
 }
 
 /**
@@ -70,15 +67,16 @@ export function decodeEmbedReply(bytes: Uint8Array, count: number): EmbedReply {
   return { type: 'result', result: parseEmbeddings(body.value, count) }
 }
 
-function parseEmbeddings({ vectors, promptTokens }: EmbeddingsMessage, count: number): Embeddings {
-  if (vectors.length !== count) replyCheck.fail('vectors', 'must have one entry for each text')
+function parseEmbeddings({ vectors, tokens }: EmbeddingsMessage, texts: number): Embeddings {
+  if (vectors.length !== texts) replyCheck.fail('vectors', 'must have one entry for each text')
+  if (tokens.length !== texts) replyCheck.fail('tokens', 'must have one entry for each text')
   const dimensions = (vectors[0]?.byteLength ?? 0) / 4
   replyCheck.number('dimensions', dimensions, 1, MAX_EMBED_DIMENSIONS)
   if (vectors.some(({ byteLength }) => byteLength !== dimensions * 4))
     replyCheck.fail('vectors', 'must have the same number of dimensions')
   return {
     vectors: vectors.map(parseVector),
-    promptTokens: replyCheck.number('prompt_tokens', promptTokens, 1, MAX_PROMPT_TOKENS * MAX_EMBED_TEXTS)
+    tokens: tokens.map((count) => replyCheck.number('tokens', count, 1, MAX_PROMPT_TOKENS))
   }
 }
 

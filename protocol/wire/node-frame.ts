@@ -37,6 +37,7 @@ import {
   type Failure as FailureMessage,
   type Load as LoadMessage,
   type PositionLogprobs as PositionLogprobsMessage,
+  type PositionLogprobsSchema,
   type Timings as TimingsMessage,
   type TokenLogprob as TokenLogprobMessage,
   type ToolCallDelta as ToolCallDeltaMessage,
@@ -90,9 +91,7 @@ function toBody(frame: NodeFrame): Body {
           text,
           ...(reasoning === undefined ? {} : { reasoning }),
           toolCalls: [...toolCalls],
-          ...(logprobs === undefined
-            ? {}
-            : { logprobs: logprobs.map(({ chosen, top }) => ({ chosen, top: [...top] })) }),
+          ...(logprobs === undefined ? {} : { logprobs: logprobs.map(toPositionMessage) }),
           ...(partialReceipt === undefined ? {} : { partialReceipt })
         }
       }
@@ -159,7 +158,11 @@ function parseDelta({ tokens, text, reasoning, toolCalls, logprobs }: DeltaMessa
   check.number('text', length, 0, MAX_TOKEN_BYTES * (tokens.length + 1))
   if (logprobs.length === 0) return delta
   if (logprobs.length !== tokens.length) check.fail('logprobs', 'must have one entry for each token')
-  return { ...delta, logprobs: logprobs.map(parsePosition) }
+  const positions = logprobs.map((position) => parsePosition(check, position))
+  if (positions.some(({ chosen }, index) => chosen.token !== tokens[index])) {
+    check.fail('logprobs', 'must be those of the tokens')
+  }
+  return { ...delta, logprobs: positions }
 }
 
 function parseToolCall({ index, id, name, arguments: text }: ToolCallDeltaMessage): ToolCallDelta {
@@ -176,16 +179,23 @@ function parseToolCall({ index, id, name, arguments: text }: ToolCallDeltaMessag
   }
 }
 
-function parsePosition({ chosen, top }: PositionLogprobsMessage): PositionLogprobs {
-  check.count('top', top, MAX_TOP_LOGPROBS)
-  return { chosen: parseLogprob(check.present('chosen', chosen)), top: top.map(parseLogprob) }
+export function toPositionMessage({ chosen, top }: PositionLogprobs): MessageInitShape<typeof PositionLogprobsSchema> {
+  return { chosen, top: [...top] }
 }
 
-function parseLogprob({ token, logprob, bytes }: TokenLogprobMessage): TokenLogprob {
+export function parsePosition(fields: FieldCheck, { chosen, top }: PositionLogprobsMessage): PositionLogprobs {
+  fields.count('top', top, MAX_TOP_LOGPROBS)
   return {
-    token: check.number('token', token, 0, MAX_TOKEN_ID - 1),
-    logprob: check.number('logprob', logprob, MIN_LOGPROB, MAX_LOGPROB),
-    bytes: check.bytesUpTo('bytes', bytes, MAX_TOKEN_BYTES)
+    chosen: parseLogprob(fields, fields.present('chosen', chosen)),
+    top: top.map((entry) => parseLogprob(fields, entry))
+  }
+}
+
+function parseLogprob(fields: FieldCheck, { token, logprob, bytes }: TokenLogprobMessage): TokenLogprob {
+  return {
+    token: fields.number('token', token, 0, MAX_TOKEN_ID - 1),
+    logprob: fields.number('logprob', logprob, MIN_LOGPROB, MAX_LOGPROB),
+    bytes: fields.bytesUpTo('bytes', bytes, MAX_TOKEN_BYTES)
   }
 }
 

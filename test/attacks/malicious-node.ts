@@ -3,6 +3,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
 import {
   answerWindows,
+  ContentDigest,
   CARD_PROTOCOL,
   CARD_TTL_MS,
   decodeClientFrame,
@@ -98,6 +99,7 @@ export class MaliciousCall {
   readonly #answer: number[]
   #prompt: readonly number[] = []
   #windows = new WindowChain([])
+  readonly #content = new ContentDigest()
 
   constructor(frames: FrameStream, received: { request: GenerateRequest; digest: Uint8Array }, key: PrivateKey) {
     this.request = received.request
@@ -122,6 +124,7 @@ export class MaliciousCall {
   /** Sends tokens in one delta, and signs the windows that they complete, as every node must. */
   async delta(tokens: readonly number[], text: string): Promise<void> {
     this.#answer.push(...tokens)
+    this.#content.add({ text })
     const completed = this.#windows.add(tokens)
     const partialReceipt = completed ? { partialReceipt: await this.#partialReceipt() } : {}
     await this.#send({ type: 'delta', delta: { tokens, text }, ...partialReceipt })
@@ -158,6 +161,7 @@ export class MaliciousCall {
         timings,
         issuedAt: Date.now(),
         rendering: RENDERING,
+        contentDigest: this.#content.digest(),
         ...changes
       },
       this.#key

@@ -331,6 +331,16 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         expect(biased.tokens[0]).toBe(asked.tokens[0])
         expect(biased.logprobs[0]?.chosen.logprob).toBeCloseTo(asked.logprobs[0]!.chosen.logprob, 3)
       })
+
+      it('are those that an audit on the same machine computes', async () => {
+        const { tokens, logprobs } = await run({ ...seeded(6n), topLogprobs: 1 })
+        const scores = await engine.score({ promptTokens: prompt, answerTokens: tokens, normaliser: true })
+        logprobs.forEach(({ chosen, top }, position) => {
+          const { tokens: candidates, logits, logNormaliser = Number.NaN } = scores[position]!
+          expect(logits[candidates.indexOf(chosen.token)]! - logNormaliser).toBe(chosen.logprob)
+          expect(logits[0]! - logNormaliser).toBe(top[0]!.logprob)
+        })
+      })
     })
 
     describe('score', () => {

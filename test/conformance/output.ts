@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
+  ContentDigest,
   DEFAULT_SAMPLING,
   measureAnswer,
   type OutputConstraint,
@@ -249,13 +250,30 @@ export function describeOutput(name: string, start: () => Promise<Engine>): void
           expect(finishReason).toBe('tool_calls')
         }
       })
+
+      it('are read from the tokens, from any token on, as the generation made them', async () => {
+        const job = await jobOf({ tools: [FIND], toolChoice: 'required', parallelToolCalls: false })
+        const { promptTokens, sampling, stop, constraint } = job
+        const { tokens } = await run(job)
+        for (let first = 0; first <= tokens.length; first += 5) {
+          const made = new ContentDigest()
+          for await (const event of engine.generate({ ...job, answerTokens: tokens.slice(0, first) })) {
+            if (event.type === 'delta') made.add(event.delta)
+          }
+          const read = new ContentDigest()
+          const reading = { promptTokens, seed: sampling.seed, answerTokens: tokens, first, stop }
+          read.add(await engine.read(constraint === undefined ? reading : { ...reading, constraint }))
+          expect(read.digest()).toEqual(made.digest())
+        }
+      })
     })
 
     describe('embeddings', () => {
       it('are vectors of length 1, the same for the same text', async () => {
         const texts = ['A fox.', 'The moon is far away.', 'A fox.']
-        const { vectors, promptTokens } = await engine.embed(texts)
-        expect(promptTokens).toBeGreaterThan(texts.length)
+        const { vectors, tokens } = await engine.embed(texts)
+        expect(tokens[1]).toBeGreaterThan(tokens[0]!)
+        expect(tokens[2]).toBe(tokens[0])
         const [fox, moon, again] = vectors
         for (const vector of vectors) expect(Math.hypot(...vector)).toBeCloseTo(1, 5)
         expect(again).toEqual(fox)

@@ -85,11 +85,11 @@ function ordered(
 
 /** Returns vectors that have no meaning, but are the same for the same text. */
 export function embeddingsOf(texts: readonly string[], contextLength: number): Embeddings {
-  const promptTokens = texts.map((text) => Buffer.byteLength(text))
-  if (promptTokens.some((tokens) => tokens > contextLength)) {
+  const tokens = texts.map((text) => Buffer.byteLength(text))
+  if (tokens.some((count) => count > contextLength)) {
     throw new PotluckError('context_length_exceeded', `a text for an embedding has at most ${contextLength} tokens`)
   }
-  return { vectors: texts.map(vectorOf), promptTokens: promptTokens.reduce((sum, tokens) => sum + tokens, 0) }
+  return { vectors: texts.map(vectorOf), tokens }
 }
 
 function vectorOf(text: string): Float32Array {

@@ -17,7 +17,9 @@ const VIOLATIONS: Readonly<Record<Violation, string>> = {
   prompt: 'the peer answered another prompt than the one in the request',
   continuation: 'the peer continued another answer than the one in the request',
   usage: 'the token counts do not match the tokens',
-  finish: 'the answer stopped too early or too late'
+  finish: 'the answer stopped too early or too late',
+  text: 'the text, the reasoning or the tool calls do not follow from the tokens',
+  logprobs: 'the log-probabilities are not those of the model'
 }
 
 /**

@@ -14,9 +14,9 @@ import type { TokenSet } from '../grammar/token-set.ts'
 import type { GenerateJob } from '../interface.ts'
 import type { ConstraintCompiler } from '../output/compiler.ts'
 import type { GrammarState } from '../output/grammar-state.ts'
-import type { AnswerParser, Parts } from '../output/parser.ts'
+import type { Parts } from '../output/parser.ts'
 import type { Vocabulary } from '../vocabulary.ts'
-import { AnswerText } from './text.ts'
+import { AnswerReader } from './reader.ts'
 
 /** Raw logits at one position. */
 export interface PositionLogits extends TokenCandidates {
@@ -40,9 +40,8 @@ export interface AnswerContext {
 export class SampledAnswer {
   readonly #job: GenerateJob
   readonly #vocabulary: Vocabulary
-  readonly #text: AnswerText
+  readonly #reader: AnswerReader
   readonly #grammar: GrammarState | undefined
-  readonly #parser: AnswerParser | undefined
   readonly #limit: number
   readonly #counts = new Map<number, number>()
   readonly #counting: boolean
@@ -62,9 +61,9 @@ export class SampledAnswer {
     }
     this.#job = job
     this.#vocabulary = vocabulary
-    this.#text = new AnswerText(job.stop)
-    this.#grammar = compiler.grammar(job.constraint)
-    this.#parser = compiler.parser(job.constraint, { promptTokens: job.promptTokens, seed: job.sampling.seed })
+    const { promptTokens, stop, constraint, sampling } = job
+    this.#reader = new AnswerReader({ promptTokens, seed: sampling.seed, stop, constraint }, { vocabulary, compiler })
+    this.#grammar = compiler.grammar(constraint)
     this.#limit = Math.min(job.maxTokens, contextLength - job.promptTokens.length)
     this.#counting = job.sampling.presencePenalty !== 0 || job.sampling.frequencyPenalty !== 0
     if (this.#limit <= 0) this.#finished = 'length'
@@ -107,19 +106,11 @@ export class SampledAnswer {
   #append(token: number): Parts {
     this.#length++
     if (this.#counting) this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1)
-    const end = this.#vocabulary.isEnd(token)
-    const text = end ? '' : this.#text.push(this.#vocabulary.piece(token))
     this.#grammar?.accept(token)
-    const ended = end || this.#text.stopped
-    if (!ended && this.#length < this.#limit) return this.#parse(text)
-    const parts = this.#parse(text + this.#text.finish())
-    const last = this.#parser?.finish()
-    this.#finished = !ended ? 'length' : this.#parser?.called === true ? 'tool_calls' : 'stop'
-    return last === undefined ? parts : joined(parts, last)
-  }
-
-  #parse(text: string): Parts {
-    return this.#parser?.push(text) ?? { text, reasoning: '', calls: [] }
+    const last = this.#length >= this.#limit
+    const parts = this.#reader.push(token, last)
+    this.#finished = this.#reader.ended ?? (last ? 'length' : undefined)
+    return parts
   }
 
   #logprobs(logits: PositionLogits, chosen: number, top: number): PositionLogprobs {
@@ -136,8 +127,4 @@ export class SampledAnswer {
       top: Array.from({ length: count }, (_, index) => entry(index))
     }
   }
-}
-
-function joined(a: Parts, b: Parts): Parts {
-  return { text: a.text + b.text, reasoning: a.reasoning + b.reasoning, calls: [...a.calls, ...b.calls] }
 }

@@ -6,6 +6,7 @@
 import type { TokenDelta, ToolCallDelta } from '@potluck/protocol'
 import { DELTA_INTERVAL_MS } from '../constants.ts'
 import type { Step } from './answer.ts'
+import { addCall } from './reader.ts'
 
 export class Deltas {
   readonly #send: (delta: TokenDelta) => void
@@ -28,7 +29,7 @@ export class Deltas {
     this.#tokens.push(step.token)
     this.#text += step.text
     this.#reasoning += step.reasoning
-    for (const call of step.calls) this.#addCall(call)
+    for (const call of step.calls) addCall(this.#calls, call)
     if (step.logprobs !== undefined) this.#logprobs.push(step.logprobs)
     const wait = this.#lastSent + DELTA_INTERVAL_MS - this.#now()
     if (wait <= 0) this.flush()
@@ -59,12 +60,5 @@ export class Deltas {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#tokens = []
-  }
-
-  /** Joins consecutive pieces of the same call. */
-  #addCall(call: ToolCallDelta): void {
-    const last = this.#calls.at(-1)
-    if (last?.index === call.index) last.arguments += call.arguments
-    else this.#calls.push({ ...call })
   }
 }

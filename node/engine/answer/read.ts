@@ -1,34 +1,36 @@
-import type { ReadJob, ParsedAnswer } from '@potluck/protocol'
+import type { ParsedAnswer, ReadJob, ToolCallDelta } from '@potluck/protocol'
 import type { ConstraintCompiler } from '../output/compiler.ts'
 import type { Vocabulary } from '../vocabulary.ts'
-import { AnswerText } from './text.ts'
+import { addCall, AnswerReader } from './reader.ts'
 
-/**
- * Returns the text and the end of an answer. A generation makes its text with the same classes, so the results are
- * equal.
- */
+/** Returns the content and the end of an answer, as a generation makes them. */
 export function readAnswer(
-  { answerTokens, stop, constraint }: ReadJob,
+  { promptTokens, seed, answerTokens, first = 0, open = false, stop, constraint, spell = [] }: ReadJob,
   vocabulary: Vocabulary,
   compiler: ConstraintCompiler
 ): ParsedAnswer {
-  const answer = new AnswerText(stop)
-  // The ids of tool calls do not matter here, because they are not part of the text.
-  const parser = compiler.parser(constraint, { promptTokens: [], seed: 0n })
+  const reader = new AnswerReader({ promptTokens, seed, stop, constraint }, { vocabulary, compiler })
   const grammar = compiler.grammar(constraint)
-  const content = (text: string): string => parser?.push(text).text ?? text
-  const rest = (): string => content(answer.finish()) + (parser?.finish().text ?? '')
-  const parsed = (end?: number): ParsedAnswer => ({
-    text: text + rest(),
-    ...(end === undefined ? {} : { end }),
-    ...(grammar?.failed === true ? { ungrammatical: true } : {})
-  })
   let text = ''
-  for (const [index, token] of answerTokens.entries()) {
-    const end = vocabulary.isEnd(token)
+  let reasoning = ''
+  const toolCalls: ToolCallDelta[] = []
+  let position = 0
+  while (position < answerTokens.length && reader.ended === undefined) {
+    const token = answerTokens[position]!
     grammar?.accept(token)
-    if (!end) text += content(answer.push(vocabulary.piece(token)))
-    if (end || answer.stopped) return parsed(index + 1)
+    const parts = reader.push(token, !open && position === answerTokens.length - 1)
+    if (position++ < first) continue
+    text += parts.text
+    reasoning += parts.reasoning
+    for (const call of parts.calls) addCall(toolCalls, call)
   }
-  return parsed()
+  const known = spell.every((token) => token < vocabulary.size)
+  return {
+    text,
+    reasoning,
+    toolCalls,
+    ...(reader.ended === undefined ? {} : { end: position }),
+    ...(grammar?.failed === true ? { ungrammatical: true } : {}),
+    ...(known ? { spelt: spell.map((token) => vocabulary.piece(token).bytes) } : {})
+  }
 }

@@ -42,16 +42,16 @@ export class Embedder {
     }
     const context = await this.#open()
     const vectors: Float32Array[] = []
-    let promptTokens = 0
+    const tokens: number[] = []
     for (const text of texts) {
       signal.throwIfAborted()
       const length = context.calculateInputLength(text)
       if (length >= this.#contextLength) throw this.#overflow()
       const { vector } = await context.getEmbeddingFor(text)
       vectors.push(normalised(vector))
-      promptTokens += length
+      tokens.push(length)
     }
-    return { vectors, promptTokens }
+    return { vectors, tokens }
   }
 
   async #open(): Promise<LlamaEmbeddingContext> {

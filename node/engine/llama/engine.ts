@@ -139,7 +139,7 @@ export class LlamaProcessEngine {
   /** Evaluates prompt and answer in one prefill, and returns the scores at each position of the answer. */
   async score(job: ScoreJob, signal: AbortSignal): Promise<PositionScores[]> {
     checkTokens(job, this.#loaded.vocabulary.size)
-    const { first: from = 0 } = job
+    const { first: from = 0, normaliser = false } = job
     if (job.promptTokens.length === 0 || job.answerTokens.length <= from) return []
     // The last token is not evaluated, because the logits after it belong to the position after the answer.
     const allTokens = [...job.promptTokens, ...job.answerTokens].slice(0, -1)
@@ -150,7 +150,7 @@ export class LlamaProcessEngine {
     return this.#withSlot(allTokens, async (sequence, tokens) => {
       const first = job.promptTokens.length - 1 + from
       const cached = await sequence.reuse(tokens, first)
-      return sequence.prefill(tokens.slice(cached), first - cached, { normaliser: false, allowed }, signal)
+      return sequence.prefill(tokens.slice(cached), first - cached, { normaliser, allowed }, signal)
     })
   }
 
@@ -174,7 +174,7 @@ export class LlamaProcessEngine {
 
   async embed(texts: readonly string[], signal: AbortSignal): Promise<Embeddings> {
     const embeddings = await this.#loaded.embedder.embed(texts, signal)
-    this.#counters.prefillTokens += embeddings.promptTokens
+    for (const tokens of embeddings.tokens) this.#counters.prefillTokens += tokens
     return embeddings
   }
 

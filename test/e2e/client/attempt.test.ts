@@ -95,6 +95,26 @@ describe('the client reports a protocol violation for', () => {
       await script.delta('x')
       await script.done({ receipt: { modelDigest: new Uint8Array(32) } })
     },
+    'a receipt for other text': async (script) => {
+      await script.accept()
+      await script.delta('x')
+      await script.done({ receipt: { contentDigest: new Uint8Array(32) } })
+    },
+    'a receipt for the content of a whole answer that the node did not continue': async (script) => {
+      await script.accept()
+      await script.delta('x')
+      await script.done({ receipt: { answerContentDigest: new Uint8Array(32) } })
+    },
+    'a receipt with other timings': async (script) => {
+      await script.accept()
+      await script.delta('x')
+      await script.done({ receipt: { timings: { queueMs: 0, prefillMs: 1, decodeMs: 2 } } })
+    },
+    'log-probabilities that the request does not ask for': async (script) => {
+      await script.accept()
+      const chosen = { token: 10, logprob: -1, bytes: new Uint8Array() }
+      await script.send({ type: 'delta', delta: { tokens: [10], text: 'x', logprobs: [{ chosen, top: [] }] } })
+    },
     'a receipt that another key signed': async (script) => {
       await script.accept()
       await script.delta('x')

@@ -1,13 +1,17 @@
 /** Embeddings use the same selection and records as answers: in flight, backoff, reputation and failover. */
 import type { Libp2p } from '@libp2p/interface'
 import { DEFAULT_TIMEOUTS, MAX_EMBED_TEXTS, type EmbedReply, type ModelCard } from '@potluck/protocol'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
+import { auditorOf, type Auditor } from '../../../client/audit/index.ts'
 import { SYSTEM_CLOCK } from '../../../client/base/clock.ts'
-import { embed, type EmbedOptions, type EmbedResult } from '../../../client/embed.ts'
+import { EmbedChecks } from '../../../client/embed/checks.ts'
+import { embed, type EmbedOptions, type EmbedResult } from '../../../client/embed/embed.ts'
 import { borrowNetwork } from '../../../client/network/create.ts'
 import type { Reputation } from '../../../client/reputation/index.ts'
-import type { Candidate, Selector } from '../../../client/select/index.ts'
+import { SHORT_WORKLOAD, type Candidate, type Selector } from '../../../client/select/index.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
+import { embeddingsOf } from '../../scripted-engine/model.ts'
 import { FakeDirectory, newSelector } from '../../unit/select/fakes.ts'
 import { model } from '../../unit/select/help.ts'
 import { failureOf, FakeNode, startPeer } from './fake-node.ts'
@@ -19,13 +23,17 @@ let nodes: FakeNode[]
 let directory: FakeDirectory
 let selector: Selector
 let reputation: Reputation
+/** Undefined: the client makes no cross-checks. */
+let checks: EmbedChecks | undefined
 
 beforeEach(async () => {
   own = await startPeer()
   nodes = []
+  checks = undefined
 })
 
 afterEach(async () => {
+  await checks?.stop()
   await Promise.all([...nodes, own].map(async (peer) => await peer.stop()))
 })
 
@@ -47,8 +55,41 @@ async function ask({ signal = new AbortController().signal, ...options }: EmbedO
     selector,
     clock: SYSTEM_CLOCK,
     timeouts: DEFAULT_TIMEOUTS,
+    random: Math.random,
+    checks: checks ?? { served: () => undefined },
     signal
   })
+}
+
+/** Cross-checks by all nodes, in a random order. */
+function startChecks(random: () => number = Math.random, auditor?: Auditor): EmbedChecks {
+  return (checks = new EmbedChecks({
+    network: borrowNetwork(own, []),
+    timeouts: DEFAULT_TIMEOUTS,
+    random,
+    selector,
+    reputation,
+    auditor,
+    serving: () => nodes.flatMap((node) => [...selector.rank([candidate(node)], SHORT_WORKLOAD)])
+  }))
+}
+
+/** A reply with vectors that depend on the texts, but are not those of the model. */
+const invent: FakeNode['embed'] = async ({ texts }) => ({
+  type: 'result',
+  result: embeddingsOf(
+    texts.map((text) => text.toUpperCase()),
+    10_000
+  )
+})
+
+const constant: FakeNode['embed'] = async ({ texts }) => ({
+  type: 'result',
+  result: { vectors: texts.map(() => Float32Array.of(0.6, 0.8)), tokens: texts.map((text) => text.length) }
+})
+
+function violations(node: FakeNode): number {
+  return reputation.state(node.peer, candidate(node).digest).counts.violation?.count ?? 0
 }
 
 function candidate(node: FakeNode): Candidate {
@@ -118,10 +159,12 @@ test('the rest of the texts goes only to a node with the same weights', async ()
   const { embed: honest } = failing
   failing.embed = async (request) =>
     failing.embedRequests.length === 1 ? await honest(request) : await refusal('engine_failed')()
-  const input = Array.from({ length: MAX_EMBED_TEXTS + 1 }, (_, index) => `text ${index}`)
+  const input = Array.from({ length: MAX_EMBED_TEXTS }, (_, index) => `text ${index}`)
   const { vectors, peerId } = await ask({ input, model: model().name })
   expect([vectors.length, peerId]).toEqual([input.length, same.peer])
-  expect(same.embedRequests.map(({ texts }) => texts)).toEqual([input.slice(MAX_EMBED_TEXTS)])
+  // Each request has a check text.
+  expect(same.embedRequests.map(({ texts }) => texts.filter((text) => input.includes(text)))).toEqual([input.slice(-1)])
+  expect(failing.embedRequests[0]?.texts).toHaveLength(MAX_EMBED_TEXTS)
   expect(other.embedRequests).toEqual([])
 })
 
@@ -143,4 +186,121 @@ test('the client does not ask a node that serves no embeddings', async () => {
   expect(error.code).toBe('no_providers')
   expect(error.message).toContain('1 without a required feature')
   expect(node.embedRequests).toEqual([])
+})
+
+test('the caller gets the vectors and the tokens of its own texts, in their order', async () => {
+  await start({})
+  const input = Array.from({ length: 40 }, (_, index) => `text ${index}`)
+  const { vectors, promptTokens } = await ask({ input })
+  const honest = embeddingsOf(input, 1_000)
+  expect(vectors).toEqual(honest.vectors)
+  expect(promptTokens).toBe(honest.tokens.reduce((sum, tokens) => sum + tokens, 0))
+})
+
+test('the time of a reply is recorded', async () => {
+  const [node] = (await start({})) as [FakeNode]
+  await ask({ input: ['a'] })
+  expect(candidate(node).speed.buckets[0]?.prefill?.weight).toBe(1)
+})
+
+describe('cross-checks', () => {
+  test('a node that gives all texts one vector is asked once, and the caller gets no vector of it', async () => {
+    const [liar, honest] = (await start({}, {})) as [FakeNode, FakeNode]
+    liar.embed = constant
+    for (let requests = 0; requests < 3; requests++) expect((await ask({ input: ['a'] })).peerId).toBe(honest.peer)
+    expect(liar.embedRequests).toHaveLength(1)
+    expect(violations(liar)).toBe(1)
+  })
+
+  test('a node whose vectors differ from those of two others is blamed, whoever was checked', async () => {
+    for (const liar of [0, 1]) {
+      const all = await start({}, {}, {})
+      const running = startChecks()
+      all[liar]!.embed = invent
+      await ask({ input: ['a'] })
+      await running.idle()
+      // A lucky draw can ask the two honest nodes only.
+      if (liar === 0) expect(all.map(violations)).toEqual([1, 0, 0])
+      else expect([violations(all[0]!), violations(all[2]!)]).toEqual([0, 0])
+      await Promise.all(nodes.splice(0).map(async (node) => await node.stop()))
+    }
+  })
+
+  test('of two nodes that disagree, none is blamed without a third', async () => {
+    const all = await start({}, {})
+    const running = startChecks()
+    all[0]!.embed = invent
+    await ask({ input: ['a'] })
+    await running.idle()
+    expect(all.map(violations)).toEqual([0, 0])
+    expect(all.map((node) => candidate(node).checks)).toEqual([0, 0])
+  })
+
+  test('no other node sees a text of the user', async () => {
+    const [asked, ...others] = await start({}, {}, {})
+    const running = startChecks()
+    const input = ['a secret', 'another secret']
+    await ask({ input })
+    await running.idle()
+    expect(asked?.embedRequests).toHaveLength(1)
+    const seen = others.flatMap((node) => node.embedRequests.flatMap(({ texts }) => texts))
+    expect(seen).toHaveLength(2)
+    for (const text of seen) expect(input).not.toContain(text)
+  })
+
+  test("the user's own node decides alone, and checks a text of the user too", async () => {
+    const [liar, ownNode] = (await start({}, {})) as [FakeNode, FakeNode]
+    ;({ selector, reputation } = newSelector(directory, { user: { localNode: ownNode.peer, trusted: new Set() } }))
+    // The own node is busy, so the client asks the other one, which passed enough checks.
+    const load = { active: 2, queued: 9, slots: 2, estimatedWaitMs: 60_000 }
+    directory.nodes = directory.nodes.map((node) =>
+      node.card.peerId.toString() === ownNode.peer ? { ...node, load } : node
+    )
+    for (let checked = 0; checked < reputation.parameters.probationChecks; checked++) {
+      reputation.observe(liar.peer, candidate(liar).digest, { type: 'checked', agreed: true })
+    }
+    // Later requests are checked by lot, and this draw decides for a check.
+    const running = startChecks(() => 0)
+    // Honest for every text except the user's.
+    liar.embed = async (request) => {
+      const texts = request.texts.map((text) => (text === 'mine' ? 'other' : text))
+      return {
+        type: 'result',
+        result: { ...embeddingsOf(texts, 1_000), tokens: request.texts.map((text) => Buffer.byteLength(text)) }
+      }
+    }
+    const { peerId } = await ask({ input: ['mine'] })
+    await running.idle()
+    expect(peerId).toBe(liar.peer)
+    expect(ownNode.embedRequests[0]?.texts).toContain('mine')
+    expect(violations(liar)).toBe(1)
+  })
+
+  test("the user's own engine decides alone too", async () => {
+    for (const embeds of [constant, invent, undefined]) {
+      const [node, other] = (await start({}, {})) as [FakeNode, FakeNode]
+      const engine = new ScriptedEngine({ model: { digest: model().digest } })
+      const running = startChecks(Math.random, auditorOf(engine))
+      if (embeds !== undefined) node.embed = embeds
+      await ask({ input: ['a', 'b'] })
+      await running.idle()
+      expect([violations(node), candidate(node).checks]).toEqual(embeds === undefined ? [0, 1] : [1, 0])
+      if (embeds !== constant) expect(other.embedRequests).toEqual([])
+      await Promise.all(nodes.splice(0).map(async (peer) => await peer.stop()))
+    }
+  })
+
+  test('a node that passed enough checks is preferred, and one failed check ends that', async () => {
+    const all = await start({}, {}, {})
+    const [first] = all as [FakeNode]
+    const running = startChecks()
+    for (let requests = 0; requests < reputation.parameters.probationChecks; requests++) {
+      await ask({ input: ['a'] })
+      await running.idle()
+    }
+    expect(candidate(first).checks).toBe(reputation.parameters.probationChecks)
+    reputation.observe(first.peer, candidate(first).digest, { type: 'checked', agreed: false })
+    expect(candidate(first).checks).toBe(0)
+    expect((await ask({ input: ['a'] })).peerId).not.toBe(first.peer)
+  })
 })

@@ -37,6 +37,7 @@ import { createLibp2p } from 'libp2p'
 
 import type { KnownNode } from '../../../client/discover/known-node.ts'
 import type { Network } from '../../../client/network/network.ts'
+import { embeddingsOf } from '../../scripted-engine/model.ts'
 import { IDLE, model } from '../../unit/select/help.ts'
 import { sayHello, Script, WAIT } from './script.ts'
 
@@ -54,7 +55,7 @@ export class FakeNode {
   /** The reply of the node to an embeddings request. A test can replace it. */
   embed: (request: EmbedRequest) => Promise<EmbedReply> = async ({ texts }) => ({
     type: 'result',
-    result: { vectors: texts.map(() => Float32Array.of(1, 0)), promptTokens: texts.length }
+    result: embeddingsOf(texts, 1_000)
   })
   /** If set, the bytes that the node sends in place of its card. */
   reply: (() => Promise<Uint8Array>) | undefined

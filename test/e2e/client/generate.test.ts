@@ -109,6 +109,26 @@ describe('another node:', () => {
     expect(again.requestId).not.toEqual(asked.requestId)
   })
 
+  test('the answer fails if the first node sent other text than its tokens say, and the second is not blamed', async () => {
+    const { first, second } = await pair()
+    first.serve = async (script) => {
+      await script.accept()
+      await script.delta('Hel', [10])
+      await script.error('engine_failed')
+    }
+    second.serve = async (script) => {
+      await script.accept()
+      await script.delta('lo', [11])
+      // The digest of what the tokens say.
+      await script.done({ receipt: { answerContentDigest: new Uint8Array(32).fill(1) } })
+    }
+    const error = await failureOf(finish())
+    expect([error.code, error.peer]).toEqual(['protocol_violation', undefined])
+    const standing = client.standing().find(({ peerId }) => peerId === second.peer)
+    expect(standing?.reasons.join()).not.toContain('protocol violated')
+    expect(standing?.answers).toBe(1)
+  })
+
   test('it continues the answer only if it has the same weights', async () => {
     const other = await add({ models: [model({ digest: new Uint8Array(32).fill(8), parameters: 1 })] })
     const { first, second } = await pair()

@@ -2,6 +2,7 @@
 import type { PrivateKey } from '@libp2p/interface'
 import {
   answerWindows,
+  ContentDigest,
   decodeClientFrame,
   encodeNodeFrame,
   RENDERING,
@@ -26,6 +27,9 @@ export const PROMPT_TOKENS: readonly number[] = [1, 2, 3]
 /** Far longer than a busy machine needs. */
 export const WAIT = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
 
+/** The text of each token that any node has sent. A node that continues an answer knows it from the model. */
+const TEXTS = new Map<number, string>()
+
 export class Script {
   readonly frames: FrameStream
   readonly request: GenerateRequest
@@ -33,6 +37,7 @@ export class Script {
   readonly #key: PrivateKey
   readonly #answer: number[]
   readonly #windows = new WindowChain(PROMPT_TOKENS)
+  readonly #content = new ContentDigest()
 
   constructor(frames: FrameStream, request: GenerateRequest, digest: Uint8Array, key: PrivateKey) {
     this.frames = frames
@@ -60,7 +65,9 @@ export class Script {
     tokens: readonly number[] = [this.#answer.length + 10],
     changes: Partial<PartialReceipt> | false = {}
   ): Promise<void> {
+    tokens.forEach((token, index) => TEXTS.set(token, index === 0 ? text : ''))
     this.#answer.push(...tokens)
+    this.#content.add({ text })
     const completed = this.#windows.add(tokens)
     const signed = completed && changes !== false ? { partialReceipt: await this.partialReceipt(changes) } : {}
     await this.send({ type: 'delta', delta: { tokens, text }, ...signed })
@@ -112,12 +119,20 @@ export class Script {
         timings,
         issuedAt: Date.now(),
         rendering: RENDERING,
+        contentDigest: this.#content.digest(),
+        ...(this.request.continuation === undefined ? {} : { answerContentDigest: this.#wholeContent() }),
         ...changes.receipt
       },
       changes.key ?? this.#key
     )
     await this.send({ type: 'done', finishReason: 'stop', usage, timings, load: IDLE, receipt })
     await this.frames.close()
+  }
+
+  #wholeContent(): Uint8Array {
+    const whole = new ContentDigest()
+    whole.add({ text: this.#answer.map((token) => TEXTS.get(token) ?? '').join('') })
+    return whole.digest()
   }
 }
 

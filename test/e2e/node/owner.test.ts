@@ -179,14 +179,17 @@ test("the daemon audits answers for its owner's client, even if they are not sha
   expect(own?.auditor.holds('sha256:aa')).toBe(false)
 
   const peer = await newPeer()
-  const { record, text } = await serve(engine, peer, requestFor(engine, { shareable: false }))
+  const { record } = await serve(engine, peer, requestFor(engine, { shareable: false }))
   const job = { peerId: peer.peerId, answer: record }
   const signal = AbortSignal.timeout(10_000)
-  const honest = await own?.auditor.audit({ ...job, received: { text } }, signal)
+  const honest = await own?.auditor.audit(job, signal)
   expect(honest).toMatchObject({ comparable: true, violations: [], misstatements: [] })
   expect(honest?.measured.every(({ margin }) => margin === 0)).toBe(true)
-  const received = { text: `${text} and more` }
-  expect(await own?.auditor.audit({ ...job, received }, signal)).toMatchObject({ misstatements: ['text'] })
+  const boastful = await serve(engine, peer, requestFor(engine), {
+    delta: (delta) => ({ ...delta, text: `${delta.text}!` })
+  })
+  const forged = { ...job, answer: boastful.record }
+  expect(await own?.auditor.audit(forged, signal)).toMatchObject({ violations: ['text'] })
   const broken = { ...job, answer: { ...record, answerTokens: [1, 2, 3] } }
   await expect(own?.auditor.audit(broken, signal)).rejects.toThrow('500')
 })

@@ -1,8 +1,18 @@
-import { auditAnswer, MAX_ANSWER_TOKENS, PotluckError, RENDERING, type Audit } from '@potluck/protocol'
+import {
+  auditAnswer,
+  MAX_ANSWER_TOKENS,
+  PotluckError,
+  RENDERING,
+  type Audit,
+  type PositionLogprobs,
+  type TokenDelta,
+  type TokenLogprob,
+  type ToolCallDelta
+} from '@potluck/protocol'
 import { beforeAll, describe, expect, test } from 'vitest'
 
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
-import { newPeer, partOf, requestFor, serve, type Peer } from './records.ts'
+import { newPeer, partOf, requestFor, serve, type Peer, type Twist } from './records.ts'
 
 const engine = new ScriptedEngine()
 let peer: Peer
@@ -21,6 +31,16 @@ const CHAT = {
   tools: [
     { name: 'tell', parameters: { type: 'object', properties: { what: { enum: ['a', 'b'] } }, required: ['what'] } }
   ]
+}
+
+/** An answer with reasoning, text and a call. */
+const CALL = '<think>Because.</think>Begin. <tool_call>\n{"name": "tell", "arguments": {"what": "a"}}\n</tool_call>'
+
+function changedCall(delta: TokenDelta, change: (call: ToolCallDelta) => Partial<ToolCallDelta>): TokenDelta {
+  const { toolCalls, ...rest } = delta
+  return toolCalls === undefined
+    ? rest
+    : { ...rest, toolCalls: toolCalls.map((call) => ({ ...call, ...change(call) })) }
 }
 
 const code = async (promise: Promise<unknown>): Promise<string> =>
@@ -43,11 +63,16 @@ describe('an honest answer', () => {
       'with a tool call',
       { maxTokens: 200, input: { ...CHAT, toolChoice: 'required' as const, parallelToolCalls: false } }
     ],
-    ['with tools but without a call', { input: CHAT }]
+    ['with tools but without a call', { input: CHAT }],
+    ['with log-probabilities', { topLogprobs: 5 }],
+    [
+      'with log-probabilities and a schema',
+      { topLogprobs: 20, maxTokens: 100, responseFormat: { type: 'json_schema' as const, schema: SCHEMA } }
+    ]
   ])('%s has no violations, and every token is exact', async (_, change) => {
     const request = requestFor(engine, change)
-    const { record, text } = await serve(engine, peer, request)
-    const result = await auditAnswer(record, peer.peerId, engine, { received: { text } })
+    const { record } = await serve(engine, peer, request)
+    const result = await auditAnswer(record, peer.peerId, engine)
     expect(result).toMatchObject({ comparable: true, violations: [], misstatements: [] })
     expect(result.measured).toHaveLength(record.answerTokens.length)
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
@@ -73,10 +98,8 @@ describe('an honest answer', () => {
       maxTokens: 40,
       continuation: { promptTokens, answerTokens: answerTokens.slice(0, 10) }
     })
-    const { record, text } = await serve(engine, peer, request)
-    const result = await auditAnswer(record, peer.peerId, engine, {
-      received: { text: `sent by another node${text}` }
-    })
+    const { record } = await serve(engine, peer, request)
+    const result = await auditAnswer(record, peer.peerId, engine)
     expect(result).toMatchObject({ violations: [], misstatements: [] })
     expect(result.measured).toHaveLength(30)
     expect(result.measured.every(({ margin }) => margin === 0)).toBe(true)
@@ -143,10 +166,109 @@ describe('certain fraud', () => {
     expect((await auditAnswer(record, peer.peerId, engine)).violations).toEqual(['finish'])
   })
 
-  test('text that differs from the tokens is a misstatement, not a violation, because the node does not sign text', async () => {
-    const { record, text } = await serve(engine, peer, requestFor(engine))
-    const result = await auditAnswer(record, peer.peerId, engine, { received: { text: `${text}!` } })
-    expect(result).toMatchObject({ violations: [], misstatements: ['text'] })
+  test('a token that the model does not have is a violation, although no engine can evaluate it', async () => {
+    const twist = { answerTokens: (tokens: number[]) => tokens.with(3, engine.model.vocabularySize) }
+    const { record } = await serve(engine, peer, requestFor(engine), twist)
+    expect((await auditAnswer(record, peer.peerId, engine)).violations).toEqual(['text'])
+  })
+})
+
+const caller = new ScriptedEngine({ reply: () => CALL })
+
+describe('content that does not follow from the tokens', () => {
+  test.each<[string, (delta: TokenDelta) => TokenDelta]>([
+    ['text', (delta) => ({ ...delta, text: delta.text.replace('B', 'C') })],
+    ['reasoning', (delta) => ({ ...delta, ...(delta.reasoning && { reasoning: `${delta.reasoning}!` }) })],
+    ['reasoning in place of text', ({ text, ...delta }) => ({ ...delta, text: '', reasoning: text })],
+    [
+      "a call's arguments",
+      (delta) => changedCall(delta, ({ arguments: text }) => ({ arguments: text.replace('a', 'b') }))
+    ],
+    ["a call's id", (delta) => changedCall(delta, ({ id }) => (id === undefined ? {} : { id: 'call_1' }))],
+    ["a call's name", (delta) => changedCall(delta, ({ name }) => (name === undefined ? {} : { name: 'other' }))],
+    ["a call's index", (delta) => changedCall(delta, ({ index }) => ({ index: index + 1 }))]
+  ])('is a violation: %s', async (_, delta) => {
+    const request = requestFor(caller, { input: CHAT, maxTokens: 200 })
+    const honest = await serve(caller, peer, request)
+    expect((await auditAnswer(honest.record, peer.peerId, caller)).violations).toEqual([])
+    const { record } = await serve(caller, peer, request, { delta })
+    expect((await auditAnswer(record, peer.peerId, caller)).violations).toEqual(['text'])
+  })
+
+  test('is a violation of the node that continued the answer only for its own part', async () => {
+    const { record } = await serve(caller, peer, requestFor(caller, { input: CHAT, maxTokens: 200 }))
+    const { promptTokens, answerTokens } = record
+    for (let first = 1; first < answerTokens.length; first += 7) {
+      const continuation = { promptTokens, answerTokens: answerTokens.slice(0, first) }
+      const { sampling } = requestFor(caller)
+      const request = requestFor(caller, { input: CHAT, maxTokens: 200, continuation, sampling })
+      const honest = await serve(caller, peer, request)
+      expect((await auditAnswer(honest.record, peer.peerId, caller)).violations).toEqual([])
+    }
+  })
+})
+
+describe('log-probabilities', () => {
+  const request = requestFor(engine, { topLogprobs: 3 })
+  const change = (twist: (positions: PositionLogprobs[]) => PositionLogprobs[]): Twist => ({
+    delta: (delta: TokenDelta) => ({ ...delta, logprobs: twist([...(delta.logprobs ?? [])]) })
+  })
+  const eachEntry = (twist: (entry: TokenLogprob) => Partial<TokenLogprob>): Twist =>
+    change((positions) =>
+      positions.map(({ chosen, top }) => {
+        const twisted = (entry: TokenLogprob): TokenLogprob => ({ ...entry, ...twist(entry) })
+        return { chosen: twisted(chosen), top: top.map(twisted) }
+      })
+    )
+
+  test.each([
+    ['values that are all too high', eachEntry(({ logprob }) => ({ logprob: logprob + 1 }))],
+    ['values of a model that is always sure', eachEntry(({ logprob }) => ({ logprob: logprob / 100 }))],
+    ['other bytes', eachEntry(() => ({ bytes: Buffer.from('?') }))],
+    ['an unknown token', eachEntry(({ token, logprob }) => ({ token: logprob < -1 ? 100_000 : token }))],
+    [
+      'a repeated alternative',
+      change((all) => all.map(({ chosen, top }) => ({ chosen, top: top.map(() => top[0]!) })))
+    ],
+    [
+      'alternatives in another order',
+      change((all) => all.map(({ chosen, top }) => ({ chosen, top: top.toReversed() })))
+    ]
+  ])('are a violation: %s', async (_, twist) => {
+    const { record } = await serve(engine, peer, request, twist)
+    expect((await auditAnswer(record, peer.peerId, engine)).violations).toEqual(['logprobs'])
+  })
+
+  test.each<[string, (sure: PositionLogprobs) => PositionLogprobs]>([
+    ['the chosen token', ({ chosen, top }) => ({ chosen: { ...chosen, logprob: -9 }, top: top.slice(1) })],
+    [
+      'another best token',
+      ({ chosen, top }) => ({ chosen: { ...chosen, logprob: -9 }, top: [{ ...top[1]!, logprob: 0 }] })
+    ],
+    ['no best token', ({ chosen, top }) => ({ chosen, top: top.slice(1) })]
+  ])('of which one position is far from the model are a misstatement: %s', async (_, forge) => {
+    const certain = requestFor(caller, { topLogprobs: 3, maxTokens: 40 })
+    let position = 0
+    const twist = change((all) => all.map((one) => (position++ === 5 ? forge(one) : one)))
+    const { record } = await serve(caller, peer, certain, twist)
+    const result = await auditAnswer(record, peer.peerId, caller)
+    expect(result).toMatchObject({ violations: [], misstatements: ['logprobs'] })
+    expect(result.measured).toHaveLength(record.answerTokens.length)
+  })
+
+  test('are not checked in a record without them, and other ones are refused', async () => {
+    const { record } = await serve(
+      engine,
+      peer,
+      request,
+      eachEntry(() => ({ logprob: -9 }))
+    )
+    const { logprobs = [], ...without } = record
+    expect(await auditAnswer(without, peer.peerId, engine)).toMatchObject({ violations: [], misstatements: [] })
+    const other = { ...record, logprobs: logprobs.slice(1) }
+    expect(await code(auditAnswer(other, peer.peerId, engine))).toBe('protocol_violation')
+    const changed = { ...record, logprobs: logprobs.with(0, { ...logprobs[0]!, top: [] }) }
+    expect(await code(auditAnswer(changed, peer.peerId, engine))).toBe('protocol_violation')
   })
 })
 

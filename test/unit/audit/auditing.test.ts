@@ -60,7 +60,7 @@ class World {
       answerTokens: Array.from({ length: 40 }, (_, index) => index),
       receipt: new Uint8Array()
     }
-    return { peerId: this.peer.peerId, digest: DIGEST, ask: full, record, text: 'said' }
+    return { peerId: this.peer.peerId, digest: DIGEST, ask: full, record }
   }
 
   get standing(): string {
@@ -72,18 +72,18 @@ function auditorThat(audit: (job: Parameters<Auditor['audit']>[0]) => Promise<Au
   return { holds: (digest) => digest === DIGEST, audit: async (job) => await audit(job) }
 }
 
-test("the user's own engine also audits answers that no other node may see, including the text that the node sent", async () => {
-  const received: unknown[] = []
-  const auditor = auditorThat(({ received: said }) => {
-    received.push(said)
+test("the user's own engine also audits answers that no other node may see", async () => {
+  const audited: string[] = []
+  const auditor = auditorThat(({ peerId }) => {
+    audited.push(peerId.toString())
     return { ...HONEST, measured: Array.from({ length: 40 }, () => EXACT) }
   })
   const world = new World(await newPeer(), { auditor })
   world.auditing.answered(world.answer())
   // The audit does not delay the answer.
-  expect(received).toEqual([])
+  expect(audited).toEqual([])
   await world.auditing.idle()
-  expect(received).toEqual([{ text: 'said' }])
+  expect(audited).toEqual([world.peer.peerId.toString()])
   expect(world.judged).toMatchObject([{ tokens: 40, before: 'probationary', after: 'probationary' }])
   expect(world.reputation.kept(world.peer.peerId.toString(), DIGEST)).toEqual([])
 })
@@ -100,13 +100,15 @@ test('mismatched tokens of several answers add up to a ban', async () => {
   expect(world.standing).toBe('banned')
 })
 
-test('a violation bans the node at once; text that differs from the tokens counts as a protocol violation', async () => {
+test('a violation bans the node at once; a misstatement counts as a protocol violation', async () => {
   const violator = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, violations: ['prompt'] })) })
   violator.auditing.answered(violator.answer())
   await violator.auditing.idle()
   expect(violator.standing).toBe('banned')
 
-  const talker = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, misstatements: ['text'] })) })
+  const talker = new World(await newPeer(), {
+    auditor: auditorThat(() => ({ ...HONEST, misstatements: ['logprobs'] }))
+  })
   talker.auditing.answered(talker.answer())
   await talker.auditing.idle()
   expect(talker.reputation.state(talker.peer.peerId.toString(), DIGEST).counts.violation?.count).toBe(1)
@@ -222,9 +224,9 @@ test('shareable answers of a banned node become a proof, which can be checked fr
   const digest = `sha256:${Buffer.from(honest.model.digest).toString('hex')}`
   const world = new World(peer, { auditor: auditorOf(honest) })
   for (const shareable of [false, true, true]) {
-    const { record, text } = await serve(honest, peer, requestFor(honest, { shareable }), { engine: other })
+    const { record } = await serve(honest, peer, requestFor(honest, { shareable }), { engine: other })
     const ask = { ...world.answer().ask, shareable }
-    world.auditing.answered({ peerId: peer.peerId, digest, ask, record, text })
+    world.auditing.answered({ peerId: peer.peerId, digest, ask, record })
     await world.auditing.idle()
   }
   expect(world.reputation.standing(peer.peerId.toString(), digest)).toBe('banned')

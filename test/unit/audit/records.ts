@@ -5,21 +5,26 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
   answerWindows,
   decodeClientFrame,
+  ContentDigest,
   DEFAULT_SAMPLING,
   encodeRequest,
   RENDERING,
   RECEIPT_WINDOW,
+  LogprobsDigest,
   SAMPLING_CONTRACT,
   outputConstraintOf,
   signPartialReceipt,
   signReceipt,
   tokensDigest,
   WindowChain,
+  type AnswerContent,
   type AnswerRecord,
   type FinishReason,
   type GenerateRequest,
   type PartialReceipt,
-  type Receipt
+  type PositionLogprobs,
+  type Receipt,
+  type TokenDelta
 } from '@potluck/protocol'
 import type { Engine } from '../../../node/engine/index.ts'
 
@@ -56,6 +61,8 @@ export interface Twist {
   engine?: Engine
   promptTokens?: (honest: number[]) => number[]
   answerTokens?: (honest: number[]) => number[]
+  /** Changes what the user sees. The node signs it. */
+  delta?: (honest: TokenDelta) => TokenDelta
   receipt?: Partial<Receipt>
 }
 
@@ -78,17 +85,42 @@ export async function serve(
   const earlier = request.continuation?.answerTokens ?? []
   const tokens = [...earlier]
   let text = ''
+  let content = new ContentDigest()
+  const logprobs: PositionLogprobs[] = []
   let finishReason: FinishReason = 'length'
-  const { sampling, maxTokens, stop } = request
+  const { sampling, maxTokens, stop, topLogprobs } = request
   const constraint = outputConstraintOf(request)
-  const job = { promptTokens, answerTokens: earlier, sampling, maxTokens, stop, constraint, credit: maxTokens }
+  const reading = { promptTokens, seed: sampling.seed, stop, constraint }
+  let whole = contentOf(await engine.read({ ...reading, answerTokens: earlier, open: true }))
+  const job = {
+    promptTokens,
+    answerTokens: earlier,
+    sampling,
+    maxTokens,
+    stop,
+    constraint,
+    credit: maxTokens,
+    ...(topLogprobs === undefined ? {} : { topLogprobs })
+  }
   for await (const event of (twist.engine ?? engine).generate(job)) {
     if (event.type === 'delta') {
-      tokens.push(...event.delta.tokens)
-      text += event.delta.text
+      const delta = twist.delta?.(event.delta) ?? event.delta
+      tokens.push(...delta.tokens)
+      text += delta.text
+      content.add(delta)
+      whole.add(delta)
+      logprobs.push(...(delta.logprobs ?? []))
     } else if (event.type === 'done') finishReason = event.finishReason
   }
   const answerTokens = twist.answerTokens?.(tokens) ?? tokens
+  const signed = new LogprobsDigest()
+  signed.add(logprobs)
+  // A node that changes the tokens sends the text that follows from them. An unknown token has no text.
+  const known = answerTokens.filter((token) => token < engine.model.vocabularySize)
+  if (twist.answerTokens !== undefined) {
+    content = contentOf(await engine.read({ ...reading, answerTokens: known, first: earlier.length }))
+    whole = contentOf(await engine.read({ ...reading, answerTokens: known }))
+  }
   const receipt = await signReceipt(
     {
       requestId: request.requestId,
@@ -106,11 +138,21 @@ export async function serve(
       timings: { queueMs: 0, prefillMs: 1, decodeMs: 1 },
       issuedAt: 1_700_000_000_000,
       rendering: RENDERING,
+      contentDigest: content.digest(),
+      ...(topLogprobs === undefined ? {} : { logprobsDigest: signed.digest() }),
+      ...(request.continuation === undefined ? {} : { answerContentDigest: whole.digest() }),
       ...twist.receipt
     },
     key
   )
-  return { record: { request: bytes, promptTokens, answerTokens, receipt }, text, finishReason }
+  const record = { request: bytes, promptTokens, answerTokens, receipt }
+  return { record: topLogprobs === undefined ? record : { ...record, logprobs }, text, finishReason }
+}
+
+function contentOf(parts: AnswerContent): ContentDigest {
+  const content = new ContentDigest()
+  content.add(parts)
+  return content
 }
 
 /** Returns the record of the windows that the node had completed when it failed: the part of `served` that it signed. */

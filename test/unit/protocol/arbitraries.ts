@@ -116,10 +116,14 @@ const delta = fc.array(tokenId, { minLength: 1, maxLength: 8 }).chain((tokens) =
         ),
         { minLength: 1, maxLength: 3 }
       ),
-      logprobs: fc.array(fc.record({ chosen: logprob, top: fc.array(logprob, { maxLength: 20 }) }), {
-        minLength: tokens.length,
-        maxLength: tokens.length
-      })
+      logprobs: fc.tuple(
+        ...tokens.map((token) =>
+          fc.record({
+            chosen: logprob.map((entry) => ({ ...entry, token })),
+            top: fc.array(logprob, { maxLength: 20 })
+          })
+        )
+      )
     },
     { requiredKeys: ['tokens', 'text'] }
   )
@@ -193,7 +197,7 @@ export const embeddings: fc.Arbitrary<Embeddings> = fc
         minLength: count,
         maxLength: count
       }),
-      promptTokens: fc.integer({ min: 1, max: 10_000 })
+      tokens: fc.array(fc.integer({ min: 1, max: 10_000 }), { minLength: count, maxLength: count })
     })
   )
 

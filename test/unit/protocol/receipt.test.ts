@@ -36,7 +36,9 @@ const receipt: Receipt = {
   usage: { promptTokens: 3, cachedTokens: 0, completionTokens: 130 },
   timings: { queueMs: 0, prefillMs: 1.5, decodeMs: 20 },
   issuedAt: 1_800_000_000_000,
-  rendering: 1
+  rendering: 1,
+  contentDigest: new Uint8Array(32).fill(4),
+  logprobsDigest: new Uint8Array(32).fill(5)
 }
 
 describe('receipt', () => {

@@ -162,7 +162,7 @@ describe('golden bytes', () => {
       }),
     'request for embeddings': () => encodeEmbedRequest({ modelDigest: new Uint8Array(32).fill(2), texts: ['a', 'é'] }),
     embeddings: () =>
-      encodeEmbedReply({ type: 'result', result: { vectors: [Float32Array.of(0.6, -0.8)], promptTokens: 3 } }),
+      encodeEmbedReply({ type: 'result', result: { vectors: [Float32Array.of(0.6, -0.8)], tokens: [3] } }),
     'request, continued and checked': () =>
       encodeRequest({ ...plain, continuation: { promptTokens: [1, 300], answerTokens: [70_000, 5], checkFrom: 1 } })
         .bytes,
@@ -333,14 +333,18 @@ describe('an invalid request is refused, and the error names the field', () => {
 describe('invalid embeddings are a protocol violation', () => {
   const vector = Float32Array.of(1, 0)
   const reply = (...vectors: Float32Array[]): Uint8Array =>
-    encodeEmbedReply({ type: 'result', result: { vectors, promptTokens: 1 } })
+    encodeEmbedReply({ type: 'result', result: { vectors, tokens: vectors.map(() => 1) } })
 
   test.each<[string, Uint8Array]>([
     ['too few vectors', reply(vector)],
     ['vectors with different numbers of dimensions', reply(vector, Float32Array.of(1))],
     ['a vector that is not of length 1', reply(vector, Float32Array.of(1, 1))],
     ['a vector with NaN', reply(vector, Float32Array.of(Number.NaN, 1))],
-    ['vectors without dimensions', reply(new Float32Array(), new Float32Array())]
+    ['vectors without dimensions', reply(new Float32Array(), new Float32Array())],
+    [
+      'too few numbers of tokens',
+      encodeEmbedReply({ type: 'result', result: { vectors: [vector, vector], tokens: [1] } })
+    ]
   ])('%s', (_, bytes) => {
     expect(codeOf(() => decodeEmbedReply(bytes, 2))).toBe('protocol_violation')
   })

@@ -62,6 +62,12 @@ const decodeMsAfter =
     return predict(state.speed, work, complete().claims, parameters, NOW + laterMs).decodeMs
   }
 
+/** The checks that a peer still needs after one that agreed. */
+const checksLeft: Effect = (parameters) => {
+  const state = observe(freshState(NOW), { type: 'checked', agreed: true }, parameters, NOW)
+  return Math.max(0, parameters.probationChecks - score(state, parameters, NOW).checks)
+}
+
 const rateOfEstablished: Effect = (parameters) => {
   const audited = observe(freshState(NOW), audit(0.1, 1_200), parameters, NOW)
   return auditRate({ ...audited, generatedTokens: 4_000 }, 0, parameters)
@@ -94,6 +100,7 @@ const CASES: Record<Name, { value: number; effect: Effect; change: 'more' | 'les
   banEvidence: { value: 100, effect: standingAfter(200), change: 'more' },
   releaseEvidence: { value: 20, effect: standingAfter(40, 10), change: 'less' },
   probationTokens: { value: 5_000, effect: standingAfter(0.5), change: 'less' },
+  probationChecks: { value: 1, effect: checksLeft, change: 'less' },
   probationShare: { value: 0.2, effect: (p) => probationShare({ good: 0, bad: 0, at: NOW }, p), change: 'more' },
   probationShareFloor: { value: 0.02, effect: (p) => probationShare({ good: 0, bad: 99, at: NOW }, p), change: 'more' },
   auditFloor: { value: 0.2, effect: rateOfEstablished, change: 'more' },

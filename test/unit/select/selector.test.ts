@@ -194,7 +194,7 @@ test('a complete reply without tokens counts as a success and ends the backoff',
   world.begin(node).failed({ code: 'busy', retryAfterMs: 5_000 })
   expect(world.first([node]).why).toBe('resting')
   const before = world.reputation.score('a', DIGEST).reliabilityMean
-  world.begin(node, 'embeddings').served()
+  world.begin(node, 'embeddings').served(20)
   expect(world.first([node]).why).toBe('cold')
   expect(world.reputation.score('a', DIGEST).reliabilityMean).toBeGreaterThan(before)
   expect(world.counts('a')).toMatchObject({ served: { count: 1 } })

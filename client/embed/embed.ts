@@ -1,0 +1,103 @@
+/**
+ * Computes vectors of texts, over `/potluck/embed/1.0.0`. All vectors come from one digest, because vectors of
+ * different weights cannot be compared. If a node fails, another node with the same digest computes the rest.
+ */
+import { MAX_EMBED_TEXTS, PotluckError } from '@potluck/protocol'
+
+import { CHARACTERS_PER_TOKEN } from '../base/constants.ts'
+import { parseModelSelector, type ModelSelector } from '../discover/model-selector.ts'
+import { log } from '../base/log.ts'
+import { CandidatePool, SHORT_WORKLOAD, type PoolContext, type PooledRequest, type Selector } from '../select/index.ts'
+import { askEmbed, toFrame, type AskContext } from './ask.ts'
+import type { EmbedChecks } from './checks.ts'
+import { tokensOf, type Embedded } from './compare.ts'
+
+export interface EmbedOptions {
+  /** As in `ChatOptions`. Default `auto`. */
+  model?: string
+  /** At least one text. No text is empty. */
+  input: readonly string[]
+  signal?: AbortSignal
+}
+
+export interface EmbedResult {
+  /** One per text, in the order of the texts, each of length 1. */
+  vectors: readonly Float32Array[]
+  promptTokens: number
+  /** The node that computed the last vectors. */
+  peerId: string
+  /** Digest as `sha256:…`, and the name on the node's card. */
+  model: { digest: string; name: string }
+}
+
+export interface EmbedContext extends Omit<PoolContext, 'selector'>, AskContext {
+  selector: PoolContext['selector'] & Pick<Selector, 'begin'>
+  checks: Pick<EmbedChecks, 'served'>
+}
+
+/** Each request has one place for its check text. */
+const BATCH = MAX_EMBED_TEXTS - 1
+
+/** @throws PotluckError `invalid_request`, `no_providers`, or the last node's failure */
+export async function embed({ model = 'auto', input }: EmbedOptions, context: EmbedContext): Promise<EmbedResult> {
+  const batches = toBatches(input)
+  const request = toPooled(parseModelSelector(model), input)
+  const pool = new CandidatePool(request, context)
+  const done: Embedded[] = []
+  for (;;) {
+    const record = await pool.start((candidate) => context.selector.begin(candidate, pool.workload, 'embeddings'))
+    const { candidate } = record
+    const { digest, name } = candidate.model
+    let served = 0
+    try {
+      while (done.length < input.length) {
+        const reply = await askEmbed(candidate, batches[Math.floor(done.length / BATCH)]!, context)
+        done.push(...reply.embedded)
+        served += tokensOf([...reply.embedded, reply.check])
+        request.model = { kind: 'digest', digest }
+        context.checks.served(candidate, reply)
+      }
+      record.served(served)
+      const vectors = done.map(({ vector }) => vector)
+      return {
+        vectors,
+        promptTokens: tokensOf(done),
+        peerId: candidate.peer,
+        model: { digest: candidate.digest, name }
+      }
+    } catch (error) {
+      if (!(error instanceof PotluckError)) throw error
+      record.failed(error)
+      pool.failed(error)
+      log.embed('…%s failed with %s', candidate.peer.slice(-8), error.code)
+    } finally {
+      // Ends the record after an unexpected error. Has no effect if the record has ended already.
+      record.failed({ code: 'aborted', retryAfterMs: undefined })
+    }
+  }
+}
+
+/** The request, as the pool sees it. After the first batch, `model` is the digest that computed it. */
+function toPooled(model: ModelSelector, input: readonly string[]): PooledRequest & { model: ModelSelector } {
+  const longest = Math.max(...input.map((text) => text.length))
+  const work = { ...SHORT_WORKLOAD, promptTokens: Math.ceil(longest / CHARACTERS_PER_TOKEN), vectors: true }
+  return {
+    model,
+    features: ['embeddings'],
+    maxTokens: undefined,
+    // A cross-check needs a second node.
+    workload: (_digest, serving) => ({ ...work, auditable: serving > 1 }),
+    acceptAnyModel: () => false
+  }
+}
+
+/** @throws PotluckError `invalid_request`, before anything is sent */
+function toBatches(input: readonly string[]): (readonly string[])[] {
+  const batches: (readonly string[])[] = []
+  for (let start = 0; start === 0 || start < input.length; start += BATCH) {
+    const texts = input.slice(start, start + BATCH)
+    toFrame({ modelDigest: new Uint8Array(32), texts })
+    batches.push(texts)
+  }
+  return batches
+}
