@@ -19,7 +19,7 @@ import type { Reputation } from '../reputation/index.ts'
 import { SHORT_WORKLOAD, type RankedCandidate, type Selector } from '../select/index.ts'
 import { askEmbed, type AskContext, type CheckedReply } from './ask.ts'
 import { agree, toEmbedded, tokensOf, type Embedded } from './compare.ts'
-import { CHECK_SHARE, MAX_QUEUED_CHECKS } from './constants.ts'
+import { CHECK_SHARE, MAX_QUEUED_CHECKS, PARALLEL_CHECKS } from './constants.ts'
 import { drawPanel } from './panel.ts'
 
 export interface ChecksContext extends Omit<AskContext, 'signal'> {
@@ -34,7 +34,7 @@ export interface ChecksContext extends Omit<AskContext, 'signal'> {
 export class EmbedChecks {
   readonly #context: ChecksContext
   readonly #stopped = new AbortController()
-  readonly #queue = new Queue({ concurrency: 1 })
+  readonly #queue = new Queue({ concurrency: PARALLEL_CHECKS })
 
   constructor(context: ChecksContext) {
     this.#context = context

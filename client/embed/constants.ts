@@ -2,6 +2,8 @@
 
 /** The share of the requests to nodes that passed `probationChecks` checks that the client checks. As `auditFloor`. */
 export const CHECK_SHARE: number = 0.05
+/** Checks at the same time. They wait for other nodes, and meanwhile an unknown node can serve forged vectors. */
+export const PARALLEL_CHECKS: number = 4
 /** The most checks that wait. A check takes about as long as the request that it checks. */
 export const MAX_QUEUED_CHECKS: number = 32
 

@@ -17,6 +17,7 @@ import { CandidatePool, type Candidate, type PoolContext } from '../select/index
 import type { Attempt } from './attempt.ts'
 import { AnswerTimes, toFinishPart } from './finish.ts'
 import type { AnswerPart } from './parts.ts'
+import type { AttemptEvent } from './wire.ts'
 import { raceToFirstToken, type RaceContext } from './race.ts'
 import { Rejections, type Refutation } from './rejections.ts'
 import { ResumableAnswer, type CanAudit } from './resumable-answer.ts'
@@ -70,6 +71,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
   }
   for (;;) {
     const { attempt, first } = yield* raceToFirstToken(pool, answer, failed, context)
+    let done: Extract<AttemptEvent, { type: 'done' }> | undefined
     try {
       for (let event = first; ; event = await attempt.next()) {
         if (event.type === 'delta') {
@@ -81,9 +83,8 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
           const { digest } = attempt.candidate
           attempt.complete(event, answer.conversationKey(digest))
           context.onAnswer({ peerId, digest, ask, record: event.record })
-          answer.checkContent(event)
-          yield toFinishPart(event, attempt, { ask, answer, times })
-          return
+          done = event
+          break
         }
       }
     } catch (error) {
@@ -92,6 +93,10 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
     } finally {
       await attempt.close()
     }
+    if (done === undefined) continue
+    answer.checkContent(done)
+    yield toFinishPart(done, attempt, { ask, answer, times })
+    return
   }
 }
 

@@ -33,9 +33,9 @@ export function observe(
     }
     case 'checked': {
       if (observation.agreed) return counted(state, 'checked', now)
-      // Its probation begins again.
+      // Its probation begins again. The reply counted as a success when it arrived, but it was a violation.
       const { checked: _, ...counts } = state.counts
-      return counted({ ...withOutcome(0, parameters.violationPenalty), counts }, 'violation', now)
+      return counted({ ...withOutcome(-1, parameters.violationPenalty), counts }, 'violation', now)
     }
     case 'late': {
       const speed = addLateness(state.speed, observation, parameters, now)

@@ -3,6 +3,7 @@
  */
 import { equals } from 'uint8arrays/equals'
 
+import { RENDERING } from '../constants.ts'
 import { ContentDigest } from '../records/content.ts'
 import type { Violation } from '../wire/audit.ts'
 import { areWellFormed } from './logprobs.ts'
@@ -43,9 +44,11 @@ export function violationsOf(
       receipt.finishReason === 'length'
         ? end === undefined && answerTokens.length === request.maxTokens
         : end === answerTokens.length && answerTokens.length <= request.maxTokens
+    // Another version of the rendering can derive another text from the same ids.
     holds.text =
-      equals(receipt.contentDigest, digestOf(parsed)) &&
-      equals(receipt.answerContentDigest ?? receipt.contentDigest, digestOf(whole))
+      receipt.rendering !== RENDERING ||
+      (equals(receipt.contentDigest, digestOf(parsed)) &&
+        equals(receipt.answerContentDigest ?? receipt.contentDigest, digestOf(whole)))
     holds.logprobs = answer.logprobs === undefined || areWellFormed(answer.logprobs, answer, parsed.spelt)
   }
   return (Object.keys(holds) as Violation[]).filter((violation) => !holds[violation])
