@@ -15,6 +15,7 @@ import { ping, type Ping } from '@libp2p/ping'
 import { tcp, type TCPSocketOptions } from '@libp2p/tcp'
 import { isPrivate } from '@libp2p/utils'
 import { webSockets } from '@libp2p/websockets'
+import { multiaddr } from '@multiformats/multiaddr'
 import {
   boundedKadDht,
   isUncheckedName,
@@ -126,7 +127,10 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
   const names = namesOf(options.bootstrap ?? [])
   // libp2p passes the options on to `net.connect`, but its type lists only some of them.
   const dialOpts = (scope === 'public' ? { lookup: publicLookup(lookup, names) } : {}) as TCPSocketOptions
-  const limit = new ConnectionLimit({ connections: options.connections, pending: inbound.pending })
+  const limit = new ConnectionLimit(
+    { connections: options.connections, pending: inbound.pending },
+    (options.bootstrap ?? []).flatMap((address) => peerIdOf(address) ?? [])
+  )
   const host: Host = await createLibp2p<HostServices>({
     privateKey: identity.privateKey,
     datastore: identity.datastore,
@@ -149,11 +153,12 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
       // Otherwise a peer could publish private addresses and make the node dial devices of its LAN.
       denyDialMultiaddr: (address) => scope === 'public' && (isPrivate(address) || isUncheckedName(address, names)),
       denyInboundConnection: (connection) => limit.refuses(host, connection),
-      denyInboundUpgradedConnection: (_, connection) => limit.refusesUpgraded(host, connection),
+      denyInboundUpgradedConnection: async (_, connection) => await limit.refusesUpgraded(host, connection),
       denyInboundEncryptedConnection: (peer) => host.getConnections(peer).length >= CONNECTIONS_PER_PEER
     },
     connectionManager: {
-      maxConnections: options.connections,
+      // `ConnectionLimit` closes idle connections to stay below `connections`. libp2p would refuse the new ones instead.
+      maxConnections: options.connections + inbound.pending,
       inboundConnectionThreshold: inbound.perSecond,
       maxIncomingPendingConnections: inbound.pending
     },
@@ -162,6 +167,7 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
     services: role.services,
     start: false
   })
+  host.addEventListener('connection:open', ({ detail }) => void limit.opened(host, detail))
   useProviderStore(host, { store: host.services.providers, scope })
   refreshSeldom(host.services.dht)
   try {
@@ -175,6 +181,13 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
     })
   }
   return host
+}
+
+/** The peer id in an address; undefined if it has none. */
+function peerIdOf(address: string): string | undefined {
+  return multiaddr(address)
+    .getComponents()
+    .findLast(({ name }) => name === 'p2p')?.value
 }
 
 type Services = NonNullable<Libp2pOptions<HostServices>['services']>
