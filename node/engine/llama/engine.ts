@@ -34,7 +34,8 @@ export class LlamaProcessEngine {
     })
     const { slots, model } = loaded
     const least = leastWorthCopying(model.contextLength)
-    this.#slots = new SlotPool(new ConversationMemory(sequences.slice(0, slots), sequences.slice(slots), least))
+    const heads = loaded.prompts.publicHeads()
+    this.#slots = new SlotPool(new ConversationMemory(sequences.slice(0, slots), sequences.slice(slots), least, heads))
   }
 
   tokenize(input: PromptInput): Uint32Array {
@@ -55,8 +56,9 @@ export class LlamaProcessEngine {
     signal: AbortSignal
   ): Promise<EngineEvent> {
     checkTokens(job, this.#loaded.vocabulary.size)
-    return this.#withSlot([...job.promptTokens, ...job.answerTokens], (sequence, tokens) =>
-      this.#answer(job, tokens, sequence, credit, emit, signal)
+    const tokens = [...job.promptTokens, ...job.answerTokens]
+    return this.#withSlot(tokens, job.caller, (sequence, reusable) =>
+      this.#answer(job, { tokens, sequence, reusable }, credit, emit, signal)
     )
   }
 
@@ -66,8 +68,7 @@ export class LlamaProcessEngine {
    */
   async #answer(
     job: GenerateJob,
-    tokens: readonly number[],
-    sequence: ContextSequence,
+    { tokens, sequence, reusable }: { tokens: readonly number[]; sequence: ContextSequence; reusable: number },
     credit: Credit,
     emit: (event: EngineEvent) => void,
     signal: AbortSignal
@@ -83,7 +84,7 @@ export class LlamaProcessEngine {
     try {
       if (answer.finished === undefined) {
         // The last token is always evaluated, because the first sample needs its logits.
-        cached = await sequence.reuse(tokens, tokens.length - 1)
+        cached = await sequence.reuse(tokens, Math.min(reusable, tokens.length - 1), job.caller)
         const rest = tokens.slice(cached)
         ;[logits] = await sequence.prefill(rest, rest.length - 1, wanted, signal)
         prefillMs = performance.now() - began
@@ -139,10 +140,10 @@ export class LlamaProcessEngine {
       grammar?.accept(job.answerTokens[position++]!)
       return mask
     }
-    return this.#withSlot(allTokens, async (sequence, tokens) => {
+    return this.#withSlot(allTokens, job.caller, async (sequence, reusable) => {
       const first = job.promptTokens.length - 1 + from
-      const cached = await sequence.reuse(tokens, first)
-      return sequence.prefill(tokens.slice(cached), first - cached, { normaliser: false, allowed }, signal)
+      const cached = await sequence.reuse(allTokens, Math.min(reusable, first), job.caller)
+      return sequence.prefill(allTokens.slice(cached), first - cached, { normaliser: false, allowed }, signal)
     })
   }
 
@@ -163,11 +164,12 @@ export class LlamaProcessEngine {
 
   async #withSlot<T>(
     tokens: readonly number[],
-    work: (sequence: ContextSequence, tokens: readonly number[]) => Promise<T>
+    caller: string | undefined,
+    work: (sequence: ContextSequence, reusable: number) => Promise<T>
   ): Promise<T> {
-    return this.#slots.use(tokens, async (sequence) => {
+    return this.#slots.use(tokens, caller, async (sequence, reusable) => {
       try {
-        return await work(sequence, tokens)
+        return await work(sequence, reusable)
       } finally {
         sequence.pause()
       }
