@@ -8,8 +8,10 @@ import { isPrivate } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import {
   boundedKadDht,
-  isUncheckedName,
+  boundedMessages,
+  boundedPeerStore,
   kadOptions,
+  mustNotDial,
   namesOf,
   PotluckError,
   sparingWindows,
@@ -59,10 +61,9 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
     streamMuxers: [sparingWindows(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
     connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS, maxParallelDials: MAX_PARALLEL_DIALS },
     connectionGater: {
-      denyDialMultiaddr: (address) =>
-        scope === 'public' &&
-        (isPrivate(address) || isUncheckedName(address, names)) &&
-        !trusted.has(address.toString())
+      denyDialMultiaddr: async (address) =>
+        !trusted.has(address.toString()) &&
+        (await mustNotDial(address, { scope, trusted: names, resolve: platform.lookup }))
     },
     services: {
       identify: identify(),
@@ -72,7 +73,9 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
         // Without this option the first query waits one second, and then for a walk to the client's own id. A client
         // does not need that walk, because no peer looks for a client.
         allowQueryWithZeroPeers: true
-      })
+      }),
+      boundedMessages,
+      boundedPeerStore
     },
     ...(lanDiscovery === undefined
       ? {}
