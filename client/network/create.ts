@@ -9,7 +9,9 @@ import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import {
   boundedKadDht,
   boundedMessages,
+  boundedNegotiation,
   boundedPeerStore,
+  DialBudget,
   kadOptions,
   mustNotDial,
   namesOf,
@@ -54,9 +56,12 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
   // On the public network, a record from another peer must not make the client dial into its own LAN.
   const trusted = new Set(bootstrap.map(String))
   const names = namesOf(options.bootstrap)
+  const dials = new DialBudget(bootstrap, () => performance.now())
   const libp2p = await createLibp2p({
     addresses: { listen: [] },
-    transports: platform.transports(scope === 'public' ? names : undefined),
+    transports: platform
+      .transports(scope === 'public' ? names : undefined)
+      .map((transport) => dials.limit(transport)),
     connectionEncrypters: [noise()],
     streamMuxers: [sparingWindows(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
     connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS, maxParallelDials: MAX_PARALLEL_DIALS },
@@ -75,6 +80,7 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
         allowQueryWithZeroPeers: true
       }),
       boundedMessages,
+      boundedNegotiation,
       boundedPeerStore
     },
     ...(lanDiscovery === undefined

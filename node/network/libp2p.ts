@@ -14,10 +14,13 @@ import { mdns } from '@libp2p/mdns'
 import { ping, type Ping } from '@libp2p/ping'
 import { tcp, type TCPSocketOptions } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
+import { multiaddr } from '@multiformats/multiaddr'
 import {
   boundedKadDht,
   boundedMessages,
+  boundedNegotiation,
   boundedPeerStore,
+  DialBudget,
   kadOptions,
   mustNotDial,
   namesOf,
@@ -147,6 +150,7 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
   const names = namesOf(options.bootstrap ?? [])
   // libp2p passes the options on to `net.connect`, but its type lists only some of them.
   const dialOpts = (scope === 'public' ? { lookup: publicLookup(lookup, names) } : {}) as TCPSocketOptions
+  const dials = new DialBudget((options.bootstrap ?? []).map((address) => multiaddr(address)), () => performance.now())
   const limit = new ConnectionLimit({ connections: options.connections, pending: inbound.pending })
   const host: Libp2p<S> = await createLibp2p<S>({
     privateKey: identity.privateKey,
@@ -154,7 +158,7 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
     nodeInfo: { userAgent: options.agent },
     // In scope `public` the host also advertises its relayed addresses, because a firewall can block the announced one.
     addresses: { listen: role.listen, [scope === 'public' ? 'appendAnnounce' : 'announce']: [...options.announce] },
-    transports: [tcp({ dialOpts }), webSockets(), ...role.transports],
+    transports: [dials.limit(tcp({ dialOpts })), dials.limit(webSockets()), ...role.transports],
     connectionEncrypters: [noise()],
     streamMuxers: [
       sparingWindows(
@@ -214,6 +218,7 @@ function services({ scope, now = Date.now }: HostOptions, kad: { clientMode?: bo
     }),
     providers: () => new ProviderStore({ now, random: Math.random }),
     boundedMessages,
+    boundedNegotiation,
     boundedPeerStore
   }
 }

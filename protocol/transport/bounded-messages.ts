@@ -1,17 +1,22 @@
 /**
- * Bounds what a peer can send in the messages of libp2p's own protocols. libp2p reads the messages of identify in up to
- * 80 KiB and those of circuit relays in up to 4 MiB, and parses all addresses in them: 20,000 addresses block the process
- * for seconds, and 128 streams that stop before the end of a message hold 512 MiB.
+ * Bounds what a peer can send in the messages of libp2p's own protocols, and in those of cards. libp2p reads the messages of
+ * identify in up to 80 KiB and those of circuit relays in up to 4 MiB, and parses all addresses in them: 20,000 addresses
+ * block the process for seconds, and 128 streams that stop before the end of a message hold 512 MiB.
  */
 import type { Stream, StreamMessageEvent, StreamMiddleware } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
 
-import { MAX_FRAME_PREFIX_BYTES } from '../constants.ts'
+import { CARD_PROTOCOL, MAX_CARD_REPLY_BYTES, MAX_FRAME_PREFIX_BYTES } from '../constants.ts'
 
 /** What libp2p's identify and go-libp2p's accept. A peer of this network sends less than 2 KiB. */
 const MAX_IDENTIFY_BYTES = 8 * 1024
 /** go-libp2p's limit. A relay with 16 addresses sends less than 2 KiB. */
 const MAX_CIRCUIT_MESSAGE_BYTES = 4 * 1024
+
+/** Bytes that a peer sends before the echo of the earlier ones. A ping has 32. */
+const MAX_PING_BYTES = 1024
+/** A request for a card is the stream itself. */
+const MAX_CARD_REQUEST_BYTES = 64
 
 /** Returns whether the stream stays within its bound with the next bytes. */
 type Check = (data: Uint8ArrayList | Uint8Array) => boolean
@@ -20,6 +25,8 @@ type Check = (data: Uint8ArrayList | Uint8Array) => boolean
 const CHECKS: ReadonlyMap<string, (stream: Stream) => Check> = new Map([
   ['/ipfs/id/1.0.0', () => totalAtMost(MAX_IDENTIFY_BYTES)],
   ['/ipfs/id/push/1.0.0', () => totalAtMost(MAX_IDENTIFY_BYTES)],
+  ['/ipfs/ping/1.0.0', ping],
+  [CARD_PROTOCOL, card],
   ['/libp2p/circuit/relay/0.2.0/hop', circuitMessage],
   ['/libp2p/circuit/relay/0.2.0/stop', circuitMessage]
 ])
@@ -57,7 +64,6 @@ function bound(stream: Stream, check: Check): void {
   const dispatch = stream.dispatchEvent.bind(stream)
   stream.dispatchEvent = (event) => {
     if (event.type !== 'message' || check((event as StreamMessageEvent).data)) return dispatch(event)
-    stream.dispatchEvent = dispatch
     stream.abort(new Error('the message is too large'))
     return false
   }
@@ -71,6 +77,24 @@ function totalAtMost(bytes: number): Check {
   }
 }
 
+function card({ direction }: Stream): Check {
+  return totalAtMost(direction === 'inbound' ? MAX_CARD_REQUEST_BYTES : MAX_CARD_REPLY_BYTES + MAX_FRAME_PREFIX_BYTES)
+}
+
+/** libp2p keeps what a peer sends, without a limit, while the peer does not take the echo. */
+function ping(stream: Stream): Check {
+  const send = stream.send.bind(stream)
+  let ahead = 0
+  stream.send = (data) => {
+    ahead -= data.byteLength
+    return send(data)
+  }
+  return (data) => {
+    ahead += data.byteLength
+    return ahead <= MAX_PING_BYTES
+  }
+}
+
 /** One message in each direction opens the relayed connection, which then uses the stream. */
 function circuitMessage(stream: Stream): Check {
   if (stream.direction === 'outbound') return firstMessageAtMost(MAX_CIRCUIT_MESSAGE_BYTES)
@@ -80,7 +104,6 @@ function circuitMessage(stream: Stream): Check {
   let replied = false
   stream.send = (data) => {
     replied = true
-    stream.send = send
     return send(data)
   }
   return (data) => replied || request(data)

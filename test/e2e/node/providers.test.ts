@@ -109,7 +109,8 @@ describe('hostile provider records', () => {
   async function send(from: Libp2p, to: KadPeer, bytes: Uint8Array): Promise<void> {
     const frames = new FrameStream(await from.dialProtocol([...to.addresses], KAD_PROTOCOL), { maxFrameBytes: 65_536 })
     const wait = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
-    await frames.send(bytes, wait)
+    // The server refuses a message that is too long before the end of it.
+    await frames.send(bytes, wait).catch(() => undefined)
     await frames.close().catch(() => undefined)
     await frames.receive(wait).catch(() => undefined)
   }
@@ -126,7 +127,7 @@ describe('hostile provider records', () => {
     const foreign = honest.peerId.toMultihash().bytes
     const address = multiaddr('/ip4/127.0.0.1/tcp/4001').bytes
     const key = KEY.multihash.bytes
-    const many = Array.from({ length: 20_000 }, (_, port) => multiaddr(`/ip4/127.0.0.1/tcp/${port + 1}`).bytes)
+    const many = Array.from({ length: 1_000 }, (_, port) => multiaddr(`/ip4/127.0.0.1/tcp/${port + 1}`).bytes)
 
     // Records of others, which the sender could invent, behind and without its own.
     await send(attacker, to, message([{ id: foreign, multiaddrs: [address] }], key))
