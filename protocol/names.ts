@@ -25,10 +25,10 @@ type OnLookup = (error: Error | null, address: string | Resolved[], family?: num
 /** The first part of an address in a network. TCP also dials sockets of the file system, such as `/unix/run/docker.sock`. */
 const NETWORK = /^\/(ip4|ip6|ip6zone|dns|dns4|dns6|dnsaddr)\//
 const IPV6 = /^\/ip6\/([^/]+)/
-/** An IPv6 address that a NAT64 gateway translates to the IPv4 address at its end (RFC 6052). */
-const NAT64 = /^64:ff9b::/i
+/** The start of an IPv6 address that contains an IPv4 address: for a NAT64 gateway (RFC 6052), or the old form `::1.2.3.4`. */
+const EMBEDDED = /^(64:ff9b)?::(?=[\da-f]{1,4}:[\da-f]{1,4}$|\d+\.\d+\.\d+\.\d+$)/i
 const NAME = /^\/dns[46]?\/([^/]+)\//
-const WEBSOCKET = /\/ws(\/|$)/
+const WEBSOCKET = /\/wss?(\/|$)/
 /** A device in the LAN cannot complete the TLS handshake of another name, and gets no request before. */
 const TLS = /\/(tls|wss)(\/|$)/
 
@@ -50,7 +50,8 @@ export async function mustNotDial(address: Multiaddr, { scope, trusted, resolve 
   if (!NETWORK.test(first)) return true
   if (scope === 'local') return false
   const ipv6 = IPV6.exec(first)?.[1]
-  if (isPrivate(address) || (ipv6 !== undefined && isPrivateHost(ipv6)) || isUncheckedName(address, trusted)) return true
+  if (isPrivate(address) || (ipv6 !== undefined && isPrivateHost(ipv6)) || isUncheckedName(address, trusted))
+    return true
   const name = NAME.exec(first)?.[1]
   if (name === undefined || resolve === undefined || trusted.has(name) || !WEBSOCKET.test(first)) return false
   return await new Promise((done) => {
@@ -61,7 +62,7 @@ export async function mustNotDial(address: Multiaddr, { scope, trusted, resolve 
 }
 
 function isPrivateHost(ip: string): boolean {
-  return isPrivateIp(ip.replace(NAT64, '::ffff:')) !== false
+  return isPrivateIp(ip.replace(EMBEDDED, '::ffff:')) !== false
 }
 
 /** The names in addresses that the user gave: these may resolve to private addresses. */

@@ -59,9 +59,7 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
   const dials = new DialBudget(bootstrap, () => performance.now())
   const libp2p = await createLibp2p({
     addresses: { listen: [] },
-    transports: platform
-      .transports(scope === 'public' ? names : undefined)
-      .map((transport) => dials.limit(transport)),
+    transports: platform.transports(scope === 'public' ? names : undefined).map((transport) => dials.limit(transport)),
     connectionEncrypters: [noise()],
     streamMuxers: [sparingWindows(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
     connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS, maxParallelDials: MAX_PARALLEL_DIALS },

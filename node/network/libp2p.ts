@@ -150,7 +150,10 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
   const names = namesOf(options.bootstrap ?? [])
   // libp2p passes the options on to `net.connect`, but its type lists only some of them.
   const dialOpts = (scope === 'public' ? { lookup: publicLookup(lookup, names) } : {}) as TCPSocketOptions
-  const dials = new DialBudget((options.bootstrap ?? []).map((address) => multiaddr(address)), () => performance.now())
+  const dials = new DialBudget(
+    (options.bootstrap ?? []).map((address) => multiaddr(address)),
+    () => performance.now()
+  )
   const limit = new ConnectionLimit({ connections: options.connections, pending: inbound.pending })
   const host: Libp2p<S> = await createLibp2p<S>({
     privateKey: identity.privateKey,

@@ -11,13 +11,7 @@ import type { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { concat } from 'uint8arrays/concat'
 
-import {
-  KAD_K,
-  MAX_KAD_ADDRESS_BYTES,
-  MAX_KAD_ADDRESSES,
-  MAX_REQUEST_PEERS,
-  PROVIDER_SAMPLE
-} from '../constants.ts'
+import { KAD_K, MAX_KAD_ADDRESS_BYTES, MAX_KAD_ADDRESSES, MAX_REQUEST_PEERS, PROVIDER_SAMPLE } from '../constants.ts'
 import { PotluckError } from '../errors.ts'
 import { KadMessageSchema, KadPeerInfoSchema } from '../messages/kad_pb.ts'
 import { sample } from '../sample.ts'
@@ -201,10 +195,7 @@ function messagePeer({ peerId, addresses }: KadPeer): KadMessagePeer {
  *
  * @throws Error if the bytes are not a message
  */
-function scan(
-  message: Uint8Array,
-  onField: (field: number, begin: number, start: number, end: number) => void
-): void {
+function scan(message: Uint8Array, onField: (field: number, begin: number, start: number, end: number) => void): void {
   const reader = new BinaryReader(message)
   while (reader.pos < reader.len) {
     const begin = reader.pos

@@ -24,7 +24,10 @@ export function framed(bytes: Uint8Array): Uint8Array {
 }
 
 /** Publishes provider records on one connection, each on its own stream. Resolves when the server has read them all. */
-export async function publish(connection: Connection, records: ReadonlyArray<{ key: CID; provider: KadPeer }>): Promise<void> {
+export async function publish(
+  connection: Connection,
+  records: ReadonlyArray<{ key: CID; provider: KadPeer }>
+): Promise<void> {
   await Promise.all(
     batches(records, 16).map(async (batch) => {
       const stream = await connection.newStream(KAD_PROTOCOL, { maxOutboundStreams: 1_000 })

@@ -65,7 +65,11 @@ export const attack: Attack = {
     return [
       { metric: `honest records that are left, of ${HONEST}`, value: kept, limit: { atLeast: HONEST } },
       { metric: "the attacker's records in one reply", value: listed.length - kept, limit: { atMost: 16 } },
-      { metric: 'records of one key in the store', value: Math.round((found / LOOKS) * flood.length), limit: { atMost: 400 } }
+      {
+        metric: 'records of one key in the store',
+        value: Math.round((found / LOOKS) * flood.length),
+        limit: { atMost: 400 }
+      }
     ]
   })
 }
