@@ -68,7 +68,7 @@ interface RelayServices extends HostServices {
   relay: CircuitRelayService
 }
 
-export type RelayHost = Libp2p<RelayServices>
+type RelayHost = Libp2p<RelayServices>
 
 export interface HostOptions {
   identity: Identity

@@ -7,7 +7,7 @@
  */
 import type { Connection, Stream, StreamMessageEvent, StreamMiddleware } from '@libp2p/interface'
 import { RELAY_V2_HOP_CODEC, RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v2'
-import { networksOf } from '@potluck/protocol'
+import { networksOf, subnetOf } from '@potluck/protocol'
 import { LRUCache } from 'lru-cache'
 
 /** Bytes of one side that wait for the other side: as many as a window of Yamux, so that a fast pair does not notice. */
@@ -47,9 +47,11 @@ export function relayFlow({
 }
 
 function shareOf(shares: LRUCache<string, Share>, { remoteAddr, remotePeer }: Connection): Share {
-  const host = networksOf(remoteAddr)?.host ?? remotePeer.toString()
-  const share = shares.get(host) ?? { bytes: SHARE.burst, at: performance.now() }
-  shares.set(host, share)
+  // All peers of a LAN or a testnet can share an address.
+  const host = subnetOf(remoteAddr) === undefined ? undefined : networksOf(remoteAddr)?.host
+  const source = host ?? remotePeer.toString()
+  const share = shares.get(source) ?? { bytes: SHARE.burst, at: performance.now() }
+  shares.set(source, share)
   return share
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
 import { RELAY_V2_HOP_CODEC, type CircuitRelayService } from '@libp2p/circuit-relay-v2'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { networksOf, subnetOf, type Networks } from '@potluck/protocol'
 
 import { RELAY_RESERVATIONS } from '../limits/limits.ts'
@@ -24,26 +25,24 @@ type RelayHost = Pick<Libp2p, 'getConnections' | 'addEventListener'> & { service
 export function refusesReservation(host: RelayHost, peer: PeerId): boolean {
   const { reservations } = host.services.relay
   const own = host.getConnections(peer).find(({ direct }) => direct)
-  const networks = own && publicNetworksOf(own)
+  const networks = own && publicNetworksOf(own.remoteAddr)
   if (networks === undefined || reservations.has(peer)) return false
-  const others = [...reservations.values()].map(({ addr }) => networksOf(addr))
-  return (
-    countOf(others, 'host', networks) >= RESERVATIONS_OF_HOST ||
-    countOf(others, 'subnet', networks) >= RESERVATIONS_OF_SUBNET
-  )
+  const others = [...reservations.values()].map(({ addr }) => publicNetworksOf(addr))
+  const of = (kind: keyof Networks): number => others.filter((one) => one?.[kind] === networks[kind]).length
+  return of('host') >= RESERVATIONS_OF_HOST || of('subnet') >= RESERVATIONS_OF_SUBNET
 }
 
 /** Whether to refuse to open one more relayed connection for a peer. The stream that asks for it is open already. */
 export function refusesRelayed(host: RelayHost, source: PeerId): boolean {
   const own = host.getConnections(source).find(({ direct }) => direct)
-  if (own === undefined) return true
-  if (relayedOf(host.getConnections(source)) > RELAYED_OF_PEER) return true
-  const networks = publicNetworksOf(own)
+  if (own === undefined || relayedOf(host.getConnections(source)) > RELAYED_OF_PEER) return true
+  const networks = publicNetworksOf(own.remoteAddr)
   if (networks === undefined) return false
-  const of = (kind: keyof Networks): number => {
-    return relayedOf(host.getConnections().filter((one) => networksOf(one.remoteAddr)?.[kind] === networks[kind]))
-  }
-  return of('host') > RELAYED_OF_HOST || of('subnet') > RELAYED_OF_SUBNET
+  const inSubnet = host
+    .getConnections()
+    .filter(({ remoteAddr }) => publicNetworksOf(remoteAddr)?.subnet === networks.subnet)
+  const onHost = inSubnet.filter(({ remoteAddr }) => publicNetworksOf(remoteAddr)?.host === networks.host)
+  return relayedOf(onHost) > RELAYED_OF_HOST || relayedOf(inSubnet) > RELAYED_OF_SUBNET
 }
 
 /** Ends each reservation with the last connection of its peer. */
@@ -61,10 +60,10 @@ function relayedOf(connections: readonly Connection[]): number {
   return streams.filter(({ direction, protocol }) => direction === 'inbound' && protocol === RELAY_V2_HOP_CODEC).length
 }
 
-function publicNetworksOf({ remoteAddr }: Connection): Networks | undefined {
-  return subnetOf(remoteAddr) === undefined ? undefined : networksOf(remoteAddr)
+function publicNetworksOf(address: Multiaddr): Networks | undefined {
+  if (!NETWORKS.has(address)) NETWORKS.set(address, subnetOf(address) === undefined ? undefined : networksOf(address))
+  return NETWORKS.get(address)
 }
 
-function countOf(all: readonly (Networks | undefined)[], kind: keyof Networks, { [kind]: key }: Networks): number {
-  return all.filter((one) => one?.[kind] === key).length
-}
+/** A relay compares thousands of connections with each other. */
+const NETWORKS = new WeakMap<Multiaddr, Networks | undefined>()

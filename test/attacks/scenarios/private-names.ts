@@ -70,7 +70,7 @@ export const attack: Attack = {
       await peer.stop()
     }
     const client = await network.client({ bootstrap, scope: 'public' })
-    for await (const _node of client.nodes()) throw new Error('no node serves here')
+    for await (const _ of client.nodes()) throw new Error('no node serves here')
     return [
       { metric: `connections into the LAN, by ${baits.length} addresses`, value: connections, limit: { atMost: 0 } }
     ]

@@ -1,7 +1,6 @@
 /** The shares of reservations and relayed connections that one host and one subnet can have. */
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { PeerId } from '@libp2p/interface'
-import { PeerMap } from '@libp2p/peer-collections'
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { sha256 } from '@noble/hashes/sha2.js'
@@ -25,7 +24,13 @@ function relay(): {
   clear: ReturnType<typeof vi.fn>
 } {
   const connections: unknown[] = []
-  const reservations = new PeerMap<unknown>()
+  const byPeer = new Map<string, unknown>()
+  const reservations = {
+    has: (one: PeerId) => byPeer.has(one.toString()),
+    get: (one: PeerId) => byPeer.get(one.toString()),
+    delete: (one: PeerId) => byPeer.delete(one.toString()),
+    values: () => byPeer.values()
+  }
   const events = new EventTarget()
   const clear = vi.fn()
   const host = {
@@ -42,7 +47,7 @@ function relay(): {
   const reserve = (name: string, address: string): boolean => {
     const source = connect(name, address)
     if (refusesReservation(host, source)) return false
-    reservations.set(source, { addr: multiaddr(address), signal: { clear } })
+    byPeer.set(source.toString(), { addr: multiaddr(address), signal: { clear } })
     return true
   }
   const leave = (detail: PeerId): void => void events.dispatchEvent(new CustomEvent('peer:disconnect', { detail }))
