@@ -22,8 +22,11 @@ interface LookupOptions {
 }
 type OnLookup = (error: Error | null, address: string | Resolved[], family?: number) => void
 
-/** The first part of an address in a network. TCP also dials sockets of the file system, such as `/unix/run/docker.sock`. */
-const NETWORK = /^\/(ip4|ip6|ip6zone|dns|dns4|dns6|dnsaddr)\//
+/**
+ * The first part of an address in a network, or of one through a relay that is connected. libp2p's TCP also dials sockets
+ * of the file system, such as `/unix/run/docker.sock`.
+ */
+const NETWORK = /^\/(ip4|ip6|ip6zone|dns|dns4|dns6|dnsaddr|p2p)\//
 const IPV6 = /^\/ip6\/([^/]+)/
 /** The start of an IPv6 address that contains an IPv4 address: for a NAT64 gateway (RFC 6052), or the old form `::1.2.3.4`. */
 const EMBEDDED = /^(64:ff9b)?::(?=[\da-f]{1,4}:[\da-f]{1,4}$|\d+\.\d+\.\d+\.\d+$)/i

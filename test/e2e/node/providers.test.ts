@@ -23,6 +23,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { KeepTopics } from '../../../node/advertise/keep-topics.ts'
 import { topicNetwork } from '../../../node/advertise/topic-network.ts'
 import { TopicPublisher, type TopicNetwork } from '../../../node/advertise/publish-topics.ts'
+import { REQUEST_RATE } from '../../../node/dht/limits.ts'
 import { startRelay, type PotluckNode } from '../../../node/index.ts'
 import { openIdentity } from '../../../node/network/identity.ts'
 import { createNodeHost, createRelayHost, type Host, type HostOptions } from '../../../node/network/libp2p.ts'
@@ -151,6 +152,22 @@ describe('hostile provider records', () => {
     await addProvider(honest, to, { key: KEY, provider }, never)
     await vi.waitUntil(() => relay.services.providers.size.records === 2)
     expect(names(await providersAt(honest, to))).toContain(honest.peerId.toString())
+  })
+
+  test('a peer that sends too many requests is refused, and others are answered', async () => {
+    const relay = await relayHost(Date.now)
+    const [attacker, honest] = [await caller(), await caller()]
+    const request = { request: 'find_node', key: KEY } as const
+    let answered = 0
+    const ask = async (): Promise<void> => {
+      for (;;) {
+        await askKad(attacker, peerOf(relay), request, never)
+        answered++
+      }
+    }
+    await expect(Promise.all(Array.from({ length: 16 }, ask))).rejects.toThrow(/the stream was reset|sent no reply/)
+    expect(answered).toBeGreaterThanOrEqual(REQUEST_RATE.capacity)
+    await askKad(honest, peerOf(relay), request, never)
   })
 
   test('a request with a key that is not a multihash is refused, and others are answered', async () => {
