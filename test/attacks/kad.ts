@@ -44,7 +44,8 @@ export async function publish(
   )
 }
 
-/** Splits a list into this many lists. */
+/** Splits a list into this many lists, or fewer. */
 function batches<T>(items: readonly T[], count: number): T[][] {
-  return Array.from({ length: count }, (_, at) => items.filter((_item, index) => index % count === at))
+  const lists = Array.from({ length: count }, (_, at) => items.filter((_item, index) => index % count === at))
+  return lists.filter(({ length }) => length > 0)
 }

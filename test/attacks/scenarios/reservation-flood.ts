@@ -28,7 +28,7 @@ export const attack: Attack = {
       const peer = await network.peer({ transports, addresses: { listen: [] } })
       return (await reserves(peer, target)) ? peer : undefined
     }
-    const keys = short ? 24 : RELAY_RESERVATIONS + 8
+    const keys = short ? 12 : RELAY_RESERVATIONS + 8
     const attackers: Libp2p[] = []
     for (let key = 0; key < keys; key++) {
       const peer = await reserve(ATTACKER)

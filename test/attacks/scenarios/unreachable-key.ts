@@ -27,7 +27,7 @@ export const attack: Attack = {
     const engine = new ScriptedEngine({ reply: () => 'ok' })
     await network.node({ listen: at(NODE), announce: at(NODE), bootstrap, scope: 'public' }, engine)
     const keys = [anyNodeCid(), modelCid(engine.model.digest)]
-    const count = short ? 60 : 300
+    const count = short ? 24 : 300
     for (let index = 0; index < count; index++) {
       const peer = await network.peer({
         transports: internet.from(`5.66.${index % 20}.1`),

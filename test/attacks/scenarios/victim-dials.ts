@@ -33,7 +33,7 @@ export const attack: Attack = {
 
     const key = anyNodeCid()
     const addresses = [multiaddr(`/ip4/${VICTIM}/tcp/80`)]
-    for (let index = 0; index < (short ? 40 : 300); index++) {
+    for (let index = 0; index < (short ? 12 : 300); index++) {
       const peer = await network.peer({
         transports: internet.from(`5.66.${index % 20}.1`),
         addresses: { listen: [] }
