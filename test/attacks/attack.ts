@@ -7,6 +7,8 @@ export interface Attack {
   cost: string
   /** What the attack achieved before the defence existed, as the reviewer measured it. */
   before: string
+  /** The reason why this machine cannot play the attack. Undefined or absent: it can. */
+  unavailable?: () => string | undefined
   /** Plays the attack, cleans up, and measures what it achieved. */
   run: (context: AttackContext) => Promise<readonly Outcome[]>
 }

@@ -26,8 +26,13 @@ async function main(): Promise<number> {
   let broken = 0
   for (const name of names) {
     interrupted.signal.throwIfAborted()
-    const { title, cost, before, run } = attacks.get(name) as Attack
+    const { title, cost, before, run, unavailable } = attacks.get(name) as Attack
     console.error(`${name}: ${title}`)
+    const reason = unavailable?.()
+    if (reason !== undefined) {
+      console.error(`  Not played: ${reason}`)
+      continue
+    }
     const note = (text: string): void => console.error(`  ${text}`)
     const outcomes = await run({ short: values.short, signal: interrupted.signal, note })
     for (const outcome of outcomes) {
