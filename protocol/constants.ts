@@ -61,6 +61,13 @@ export const PROVIDER_TTL_MS: number = 2 * 60 * 60 * 1000
 export const MAX_KAD_ADDRESSES: number = 16
 /** Size of one of these addresses. A relayed address has about 100 bytes. */
 export const MAX_KAD_ADDRESS_BYTES: number = 256
+/**
+ * Size of a request to a DHT server. The longest honest ones store a card (16 KiB) or a provider record with
+ * `MAX_KAD_ADDRESSES` (4 KiB).
+ */
+export const MAX_KAD_REQUEST_BYTES: number = 20 * 1024
+/** Peers that a request to a DHT server names. An honest one names its sender at most. */
+export const MAX_REQUEST_PEERS: number = 4
 /** Size of a DHT reply. A storer of another implementation can list thousands of providers; a longer reply is refused. */
 export const MAX_KAD_REPLY_BYTES: number = 512 * 1024
 /** Levels at which a topic can be split: enough for 3 million nodes, because a shard holds about 48 nodes. */

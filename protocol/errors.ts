@@ -73,8 +73,9 @@ export interface ErrorPolicy {
 }
 
 const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
-  // Usually refusals, in place of `accepted`. A node can send some of these codes after `accepted` too: `draining` when
-  // it stops, `invalid_request` for a wrong credit frame, `unsupported` for a schema that takes too long to enforce.
+  // Usually refusals, in place of `accepted`. A node can send some of these codes after `accepted` too: `busy` when a
+  // caller with fewer requests needs the place or the slot, `draining` when it stops, `invalid_request` for a wrong
+  // credit frame, `unsupported` for a schema that takes too long to enforce.
   /** The queue is full, or the engine restarts. `retryAfterMs` says when to try again. */
   busy: { fault: 'nobody', retryable: true, next: 'ask_again', backoff: true, httpStatus: 429, exitCode: 1 },
   /**

@@ -29,8 +29,12 @@ export {
 } from './kad/depth.ts'
 export {
   decodeKadReply,
+  decodeKadRequest,
   encodeAddProvider,
+  encodeKadMessage,
   encodeKadRequest,
+  type KadMessage,
+  type KadMessagePeer,
   type KadPeer,
   type KadReply,
   type KadRequest
@@ -49,9 +53,13 @@ export { sample } from './sample.ts'
 export * from './sampler/index.ts'
 export * from './schema/index.ts'
 export { offeredTools, outputConstraintOf } from './output-constraint.ts'
-export { isUncheckedName, namesOf, publicLookup } from './names.ts'
-export { isRelayedSubnet, subnetOf } from './subnet.ts'
+export { isUncheckedName, mustNotDial, namesOf, publicLookup, type DialGate } from './names.ts'
+export { isRelayedSubnet, networksOf, subnetOf, type Networks } from './subnet.ts'
 export { SuspensionWatch, type SuspensionClock } from './suspension.ts'
+export { boundedMessages } from './transport/bounded-messages.ts'
+export { boundedNegotiation } from './transport/bounded-negotiation.ts'
+export { boundedPeerStore } from './transport/bounded-peer-store.ts'
+export { DialBudget } from './transport/dial-budget.ts'
 export * from './transport/frame-stream.ts'
 export { abortSilent } from './transport/silent-connections.ts'
 export { pinned } from './transport/pinned.ts'

@@ -8,8 +8,12 @@ import { isPrivate } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import {
   boundedKadDht,
-  isUncheckedName,
+  boundedMessages,
+  boundedNegotiation,
+  boundedPeerStore,
+  DialBudget,
   kadOptions,
+  mustNotDial,
   namesOf,
   PotluckError,
   sparingWindows,
@@ -52,17 +56,17 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
   // On the public network, a record from another peer must not make the client dial into its own LAN.
   const trusted = new Set(bootstrap.map(String))
   const names = namesOf(options.bootstrap)
+  const dials = new DialBudget(bootstrap, () => performance.now())
   const libp2p = await createLibp2p({
     addresses: { listen: [] },
-    transports: platform.transports(scope === 'public' ? names : undefined),
+    transports: platform.transports(scope === 'public' ? names : undefined).map((transport) => dials.limit(transport)),
     connectionEncrypters: [noise()],
     streamMuxers: [sparingWindows(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
     connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS, maxParallelDials: MAX_PARALLEL_DIALS },
     connectionGater: {
-      denyDialMultiaddr: (address) =>
-        scope === 'public' &&
-        (isPrivate(address) || isUncheckedName(address, names)) &&
-        !trusted.has(address.toString())
+      denyDialMultiaddr: async (address) =>
+        !trusted.has(address.toString()) &&
+        (await mustNotDial(address, { scope, trusted: names, resolve: platform.lookup }))
     },
     services: {
       identify: identify(),
@@ -72,7 +76,10 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
         // Without this option the first query waits one second, and then for a walk to the client's own id. A client
         // does not need that walk, because no peer looks for a client.
         allowQueryWithZeroPeers: true
-      })
+      }),
+      boundedMessages,
+      boundedNegotiation,
+      boundedPeerStore
     },
     ...(lanDiscovery === undefined
       ? {}

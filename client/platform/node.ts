@@ -14,5 +14,6 @@ export const nodePlatform: Platform = {
     const dialOpts = (names === undefined ? {} : { lookup: publicLookup(lookup, names) }) as TCPSocketOptions
     return [tcp({ dialOpts }), ...browserPlatform.transports(names)]
   },
+  lookup,
   lanDiscovery: mdns()
 }

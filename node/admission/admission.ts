@@ -3,11 +3,13 @@
  *
  * A stream takes memory from its first byte. Therefore the node limits three numbers: the open streams of each peer,
  * the failed requests of each peer (see rate-limit.ts), and the unread streams of all peers together. A stream is
- * unread until its whole request has arrived.
+ * unread until its whole request has arrived. Of the unread streams, a new one resets the oldest of the subnet that has
+ * the most, so that a flood from one subnet resets only its own.
  */
 import { PotluckError } from '@potluck/protocol'
 
 import { RATE_LIMITED_RETRY_MS, type NodeLimits } from '../limits/limits.ts'
+import type { Caller } from './caller.ts'
 import { RateLimit } from './rate-limit.ts'
 
 export interface AdmissionOptions extends Pick<
@@ -38,8 +40,8 @@ export class AdmissionControl {
   readonly #failedRequests: RateLimit
   /** Open streams by peer. */
   readonly #streams = new Map<string, number>()
-  /** For each unread stream, the function that resets it. The oldest stream comes first. */
-  readonly #unread = new Set<() => void>()
+  /** For each unread stream, the function that resets it, and the subnet. The oldest stream comes first. */
+  readonly #unread = new Map<() => void, string>()
 
   constructor(options: AdmissionOptions) {
     this.#options = options
@@ -60,15 +62,15 @@ export class AdmissionControl {
   /**
    * Admits a stream. A refused attempt counts against the peer's rate limit.
    *
-   * @param reset resets the stream. Admission control calls it if there are too many unread streams and this one is the
-   *   oldest of them
+   * @param reset resets the stream. Admission control calls it if there are too many unread streams, and this one is the
+   *   oldest of the subnet with the most
    * @throws PotluckError `rate_limited`
    */
-  admit(peer: string, reset: () => void): AdmittedStream {
+  admit({ peer, path: [subnet = ''] }: Caller, reset: () => void): AdmittedStream {
     this.#checkPeer(peer)
     this.#makeRoom()
     this.#streams.set(peer, (this.#streams.get(peer) ?? 0) + 1)
-    this.#unread.add(reset)
+    this.#unread.set(reset, subnet)
     let released = false
     return {
       requestArrived: () => this.#unread.delete(reset),
@@ -94,9 +96,15 @@ export class AdmissionControl {
   }
 
   #makeRoom(): void {
-    const oldest = this.#unread.values().next()
-    if (this.#unread.size < this.#options.unreadStreams || oldest.done) return
-    this.#unread.delete(oldest.value)
-    oldest.value()
+    if (this.#unread.size < this.#options.unreadStreams) return
+    const streams = new Map<string, number>()
+    for (const subnet of this.#unread.values()) streams.set(subnet, (streams.get(subnet) ?? 0) + 1)
+    const most = Math.max(...streams.values())
+    for (const [reset, subnet] of this.#unread) {
+      if (streams.get(subnet) !== most) continue
+      this.#unread.delete(reset)
+      reset()
+      return
+    }
   }
 }

@@ -1,10 +1,11 @@
 /**
  * The fair, bounded queue in front of the engine's slots.
  *
- * Waiting peers form a ring, and each peer has its own line of requests. A free slot goes to the next peer of the ring,
- * which then moves to the end of the ring. So in each round a peer with a hundred requests gets one turn, like a peer
- * with one request. For example, the third request of a peer waits for the first two requests of that peer, and for at
- * most three requests of every other peer. The ring takes memory only for peers that wait.
+ * A free slot goes to the next caller of a ring of subnets, hosts and peers, see `turns.ts`. For example, the third
+ * request of a peer waits for the first two requests of that peer, and for at most three requests of every other
+ * subnet. A subnet loses its turn if one of its own requests left the slot, and a subnet with fewer slots waits. So long
+ * answers give no subnet more than its share. If the queue is full, a new request displaces one of the subnet with the most waiting requests, unless its
+ * own subnet has as many. So neither a peer with a hundred requests nor an address with a hundred keys keeps others out.
  *
  * `enter` calls a function when a slot is free. It uses no timers and no promises, so that the simulator can run the
  * queue on its own clock. `join` does the same, but returns a promise for the slot.
@@ -13,6 +14,7 @@ import { PotluckError, type Load } from '@potluck/protocol'
 import { raceSignal } from 'race-signal'
 
 import { INITIAL_SERVICE_MS, SERVICE_TIME_WEIGHT } from '../limits/limits.ts'
+import { Turns, type CallerPath } from './turns.ts'
 
 export interface QueueOptions {
   /** Requests that run at once. */
@@ -25,10 +27,18 @@ export interface QueueOptions {
 
 /** The place of a request in the queue or in a slot. */
 export interface Place {
-  /** Requests that start before this one, if no other request arrives. Also 0 if this request is in a slot. */
+  /**
+   * Requests that start before this one, if no other request arrives. It can be fewer, because a subnet that has more
+   * slots than others loses its turn when a slot becomes free. Also 0 if this request is in a slot.
+   */
   position: () => number
   /** Milliseconds until this request starts, estimated from recent service times. 0 if it is in a slot. */
   estimatedWaitMs: () => number
+  /**
+   * Whether this request has a slot that another caller should have: a caller waits whose subnet has fewer slots. In the
+   * same subnet, the slots of the two hosts are compared, and then of the two peers.
+   */
+  contested: () => boolean
   /** Gives up the place or the slot. Repeated calls have no effect. */
   leave: () => void
 }
@@ -37,32 +47,37 @@ export interface JoinedPlace extends Place {
   /**
    * Resolves when the request has a slot.
    *
-   * @throws PotluckError `aborted` as soon as the signal fires
+   * @throws PotluckError `aborted` as soon as the signal fires; `busy` if another request displaces this one
    */
   slot: (closed: AbortSignal) => Promise<void>
 }
 
-interface Entry {
-  peer: string
+/** What happens to a waiting request. One of the two functions is called, perhaps before `enter` returns. */
+export interface Waiting {
+  /** A slot is free. */
   start: () => void
+  /** The request lost its place to a request of a caller that has fewer places. */
+  displaced: () => void
+}
+
+interface Entry extends Waiting {
+  path: CallerPath
   startedAt: number | undefined
 }
 
 export class FairQueue {
   readonly #options: QueueOptions
-  /** The line of each waiting peer, in the order of the peers' next turns. No line is empty. */
-  readonly #ring = new Map<string, Entry[]>()
+  readonly #turns = new Turns<Entry>()
   readonly #active = new Set<Entry>()
-  #queued = 0
   #serviceMs = INITIAL_SERVICE_MS
 
   constructor(options: QueueOptions) {
     this.#options = options
   }
 
-  /** True if `enter` would return undefined. */
-  get full(): boolean {
-    return this.#queued >= this.#options.capacity && this.#active.size >= this.#options.slots
+  /** Whether `enter` would give this caller a place. */
+  hasRoom(path: CallerPath): boolean {
+    return !this.#full || this.#turns.displacedBy(path) !== undefined
   }
 
   /**
@@ -70,73 +85,78 @@ export class FairQueue {
    * have started. After a shorter pause, all refused callers would compete for one place.
    */
   get retryAfterMs(): number {
-    return Math.ceil(this.#waitFor(Math.floor(this.#queued / 2)))
+    return Math.ceil(this.#waitFor(Math.floor(this.#turns.size / 2)))
   }
 
-  /** @throws PotluckError `busy`, with the time to retry, if the queue is full */
-  checkRoom(): void {
-    if (this.full) throw new PotluckError('busy', 'the queue is full', { retryAfterMs: this.retryAfterMs })
+  /** @throws PotluckError `busy`, with the time to retry, if there is no place for this caller */
+  checkRoom(path: CallerPath): void {
+    if (!this.hasRoom(path)) throw this.#busy('the queue is full')
   }
 
   /**
    * Takes a place, and a slot as soon as one is free.
    *
-   * @throws PotluckError `busy` if the queue is full
+   * @throws PotluckError `busy` if there is no place for this caller
    */
-  join(peer: string): JoinedPlace {
-    this.checkRoom()
+  join(path: CallerPath): JoinedPlace {
     const slot = Promise.withResolvers<void>()
-    const place = this.#add(peer, slot.resolve)
+    // Another request can displace this one before the caller waits for the slot.
+    slot.promise.catch(() => undefined)
+    const displaced = (): void => slot.reject(this.#busy('callers with fewer requests took the places in the queue'))
+    const place = this.enter(path, { start: slot.resolve, displaced })
+    if (place === undefined) throw this.#busy('the queue is full')
     const translateError = (): PotluckError => new PotluckError('aborted', 'the stream is closed')
     return { ...place, slot: async (closed) => await raceSignal(slot.promise, closed, { translateError }) }
   }
 
   /**
-   * Takes a place, and calls `start` once when a slot is free, perhaps before `enter` returns. `start` is not called
-   * after `leave`.
+   * Takes a place. No function of `waiting` is called after `leave`.
    *
-   * @returns undefined if the queue is full
+   * @returns undefined if there is no place for this caller
    */
-  enter(peer: string, start: () => void): Place | undefined {
-    return this.full ? undefined : this.#add(peer, start)
-  }
-
-  #add(peer: string, start: () => void): Place {
-    const entry: Entry = { peer, start, startedAt: undefined }
-    const line = this.#ring.get(peer)
-    if (line === undefined) this.#ring.set(peer, [entry])
-    else line.push(entry)
-    this.#queued++
+  enter(path: CallerPath, waiting: Waiting): Place | undefined {
+    const displaced = this.#full ? this.#turns.displacedBy(path) : undefined
+    if (this.#full && displaced === undefined) return undefined
+    if (displaced !== undefined) this.#turns.remove(displaced.path, displaced)
+    const entry: Entry = { ...waiting, path, startedAt: undefined }
+    this.#turns.add(path, entry)
     this.#dispatch()
+    displaced?.displaced()
     return {
-      position: () => this.#position(entry),
-      estimatedWaitMs: () => (this.#waits(entry) ? this.#waitFor(this.#position(entry)) : 0),
+      position: () => Math.max(0, this.#turns.order().indexOf(entry)),
+      estimatedWaitMs: () => {
+        const ahead = this.#turns.order().indexOf(entry)
+        return ahead === -1 ? 0 : this.#waitFor(ahead)
+      },
+      contested: () => this.#isContested(entry),
       leave: () => this.#leave(entry)
     }
   }
 
-  /** The current load. The estimated wait is for a peer that has no request in the queue yet. */
+  /** The current load. The estimated wait is for a caller whose subnet has no request in the queue yet. */
   load(): Load {
     const { slots } = this.#options
     const free = this.#active.size < slots
     return {
       active: this.#active.size,
-      queued: this.#queued,
+      queued: this.#turns.size,
       slots,
-      estimatedWaitMs: free ? 0 : Math.round(this.#waitFor(this.#ring.size))
+      estimatedWaitMs: free ? 0 : Math.round(this.#waitFor(this.#turns.subnets))
     }
+  }
+
+  get #full(): boolean {
+    return this.#turns.size >= this.#options.capacity && this.#active.size >= this.#options.slots
+  }
+
+  #busy(reason: string): PotluckError {
+    return new PotluckError('busy', reason, { retryAfterMs: this.retryAfterMs })
   }
 
   #dispatch(): void {
     while (this.#active.size < this.#options.slots) {
-      const turn = this.#ring.entries().next().value
-      if (turn === undefined) return
-      const [peer, line] = turn
-      const entry = line.shift()
-      this.#ring.delete(peer)
-      if (line.length > 0) this.#ring.set(peer, line)
-      if (entry === undefined) continue
-      this.#queued--
+      const entry = this.#turns.take()
+      if (entry === undefined) return
       entry.startedAt = this.#options.now()
       this.#active.add(entry)
       entry.start()
@@ -144,37 +164,30 @@ export class FairQueue {
   }
 
   #leave(entry: Entry): void {
-    if (this.#active.delete(entry)) {
-      const tookMs = this.#options.now() - (entry.startedAt ?? 0)
-      this.#serviceMs += SERVICE_TIME_WEIGHT * (tookMs - this.#serviceMs)
-      this.#dispatch()
+    // A slot that should go to another caller must not go to this subnet again, even if it has the next turn.
+    if (this.#isContested(entry)) this.#turns.defer(entry.path)
+    if (!this.#active.delete(entry)) {
+      this.#turns.remove(entry.path, entry)
       return
     }
-    const line = this.#ring.get(entry.peer)
-    const index = line?.indexOf(entry) ?? -1
-    if (line === undefined || index === -1) return
-    line.splice(index, 1)
-    this.#queued--
-    if (line.length === 0) this.#ring.delete(entry.peer)
+    const tookMs = this.#options.now() - (entry.startedAt ?? 0)
+    this.#serviceMs += SERVICE_TIME_WEIGHT * (tookMs - this.#serviceMs)
+    this.#dispatch()
   }
 
-  #waits(entry: Entry): boolean {
-    return this.#ring.get(entry.peer)?.includes(entry) ?? false
+  #isContested(entry: Entry): boolean {
+    if (!this.#active.has(entry)) return false
+    return this.#turns.order().some(({ path }) => {
+      const differs = path.findIndex((key, level) => key !== entry.path[level])
+      return (
+        differs !== -1 && this.#slotsOf(path.slice(0, differs + 1)) < this.#slotsOf(entry.path.slice(0, differs + 1))
+      )
+    })
   }
 
-  /** Counts the waiting requests that start before `entry`, if no other request arrives. */
-  #position(entry: Entry): number {
-    const turns = this.#ring.get(entry.peer)?.indexOf(entry) ?? -1
-    if (turns === -1) return 0
-    // The peer's own earlier requests, each of which takes one of the peer's turns.
-    let ahead = turns
-    // Meanwhile a peer behind this peer in the ring gets as many turns. A peer before this peer gets one turn more.
-    let before = true
-    for (const [peer, line] of this.#ring) {
-      if (peer === entry.peer) before = false
-      else ahead += Math.min(line.length, before ? turns + 1 : turns)
-    }
-    return ahead
+  /** Counts the slots of a subnet, a host or a peer. */
+  #slotsOf(path: CallerPath): number {
+    return [...this.#active].filter((active) => path.every((key, level) => key === active.path[level])).length
   }
 
   /**

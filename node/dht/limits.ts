@@ -34,9 +34,6 @@ export const PROVIDER_LIMITS: ProviderLimits = {
   perSubnet: 16
 }
 
-/** Providers in a message that this peer looks at. An honest message has one, which is its sender. */
-export const MAX_PROVIDERS_IN_MESSAGE = 4
-
 /**
  * How often the DHT walks to every bucket of its routing table. Dead entries cost little: they are noticed when they are
  * used, and a walk does not wait for them. After two hours, two in five peers of a table are gone, and each bucket still
@@ -45,3 +42,24 @@ export const MAX_PROVIDERS_IN_MESSAGE = 4
 export const TABLE_REFRESH_MS: number = 2 * 60 * 60 * 1000
 /** How often the DHT looks for the servers closest to itself. New neighbours also connect by themselves. */
 export const SELF_QUERY_MS: number = 30 * 60 * 1000
+
+/**
+ * Streams on which this DHT server waits for a request, or for the rest of one. Each can hold 320 KiB of unread bytes: 64
+ * KiB, and the window. At the limit the server resets a stream of the source with the most. An honest request arrives
+ * within a round trip. Some implementations leave a few streams open for the next request.
+ */
+export const WAITING_STREAMS = 256
+/** From the opening of a stream, or the last reply, until the whole next request has arrived. */
+export const REQUEST_WAIT_MS = 10_000
+/**
+ * Requests of one peer: a burst, and then a rate. A node with 16 models publishes 66 records at once, at most. In a
+ * network with a single server, a list of all nodes asks that server for some hundred shards.
+ */
+export const REQUEST_RATE: { capacity: number; perSecond: number } = { capacity: 512, perSecond: 16 }
+/**
+ * The same for all peers of one public subnet. A request takes 0.2 ms of processor time, so a subnet takes at most a
+ * twentieth of a core. A city behind one carrier-grade NAT has a few hundred lookups in a minute.
+ */
+export const SUBNET_REQUEST_RATE: { capacity: number; perSecond: number } = { capacity: 4_096, perSecond: 256 }
+/** Peers and subnets whose requests are counted, about 100 bytes each. */
+export const RATED_SOURCES = 16_384

@@ -1,9 +1,9 @@
 /**
  * Serves ADD_PROVIDER and GET_PROVIDERS from the provider store, in place of `@libp2p/kad-dht`.
  *
- * The library's handlers have three faults, which docs/upstream/kad-dht-get-providers.md describes. One provider without
+ * The library's handlers have two faults, which docs/upstream/kad-dht-get-providers.md describes. One provider without
  * an entry in the peer store makes the reply for its key fail, for as long as its record exists. The reply has all records
- * of the key, in an order that an attacker can choose. One message with 20,000 addresses blocks the process for 9 s.
+ * of the key, in an order that an attacker can choose.
  *
  * The library has no option for its handlers, so this file replaces private parts of its pinned version.
  */
@@ -11,27 +11,20 @@ import type { Connection, PeerId, PeerInfo } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { isPrivate } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { MAX_KAD_ADDRESS_BYTES, MAX_KAD_ADDRESSES, PROVIDER_SAMPLE, subnetOf, type Scope } from '@potluck/protocol'
+import {
+  MAX_KAD_ADDRESS_BYTES,
+  MAX_KAD_ADDRESSES,
+  PROVIDER_SAMPLE,
+  subnetOf,
+  type KadMessage,
+  type KadMessagePeer,
+  type Scope
+} from '@potluck/protocol'
 import * as Digest from 'multiformats/hashes/digest'
 import { equals } from 'uint8arrays/equals'
 import { toString } from 'uint8arrays/to-string'
 
-import { MAX_PROVIDERS_IN_MESSAGE } from './limits.ts'
 import type { ProviderStore } from './provider-store.ts'
-
-/** A message as the library decodes it. */
-interface KadMessage {
-  type: string
-  key?: Uint8Array
-  clusterLevel?: number
-  providers: KadMessagePeer[]
-  closer: KadMessagePeer[]
-}
-
-interface KadMessagePeer {
-  id: Uint8Array
-  multiaddrs: Uint8Array[]
-}
 
 interface Handler {
   handle: (sender: PeerId, message: KadMessage) => Promise<KadMessage | undefined>
@@ -88,17 +81,14 @@ export function recordKey(key: Uint8Array): string {
   return toString(key, 'base64')
 }
 
-/**
- * Stores the sender's own record. A message can have others, which anybody could invent. All counts are checked before
- * anything is parsed.
- */
+/** Stores the sender's own record. A message can have others, which anybody could invent. */
 function addProvider(
   store: ProviderStore,
   { sender, message, scope, subnet }: { sender: PeerId; message: KadMessage; scope: Scope; subnet: string | undefined }
 ): void {
   const key = checkedKey(message.key)
   const senderId = sender.toMultihash().bytes
-  const own = message.providers.slice(0, MAX_PROVIDERS_IN_MESSAGE).find(({ id }) => equals(id, senderId))
+  const own = message.providers.find(({ id }) => equals(id, senderId))
   const addresses = usable((own?.multiaddrs ?? []).slice(0, MAX_KAD_ADDRESSES).flatMap(parsed), scope)
   // A record without an address is of no use, because no peer could dial the publisher.
   if (addresses.length > 0) store.add(recordKey(key), sender, addresses, subnet)

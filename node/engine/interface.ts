@@ -56,6 +56,11 @@ export interface EngineBackend {
 export type EngineStatus = { state: 'ready' } | { state: 'restarting' } | { state: 'failed'; reason: string }
 
 export interface GenerateJob {
+  /**
+   * Who asks: the peer id of the caller. Default: the node itself. The engine reuses the cached tokens of a prompt only
+   * for the caller that sent the prompt.
+   */
+  caller?: string
   promptTokens: readonly number[]
   /** The tokens of an answer to resume; empty for a new answer. The generation starts after them. */
   answerTokens: readonly number[]
@@ -88,6 +93,8 @@ export interface Generation extends AsyncIterable<EngineEvent> {
 }
 
 export interface ScoreJob {
+  /** Who asks, as in a generation. */
+  caller?: string
   promptTokens: readonly number[]
   answerTokens: readonly number[]
   /** The first position of the answer to score. Default 0. */

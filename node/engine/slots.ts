@@ -9,6 +9,8 @@ export interface SlotView {
   readonly id: number
   /** Tokens in its cache. */
   readonly cached: readonly number[]
+  /** The caller that sent these tokens; undefined: the node itself. */
+  readonly owner: string | undefined
   readonly busy: boolean
 }
 
@@ -21,7 +23,7 @@ export function commonPrefix(a: readonly number[], b: readonly number[]): number
 }
 
 /**
- * Returns the best free slot for these tokens; undefined if all are busy.
+ * Returns the best free slot for a request; undefined if all are busy.
  *
  * The best slot is the slot with the highest worth. The worth is the number of the slot's cached tokens that the
  * request reuses, minus the number that it overwrites. Without the second number, all conversations would go to the
@@ -29,13 +31,15 @@ export function commonPrefix(a: readonly number[], b: readonly number[]): number
  *
  * If no slot has a positive worth, the best slot is next to a busy slot, because llama.cpp evaluates sequences together
  * only if their ids are consecutive. Measured: ids 0, 2, 4 and 6 take 2.3 times as long as ids 0, 1, 2 and 3.
+ *
+ * @param reusable returns how many cached tokens of a slot the request can reuse
  */
-export function chooseSlot<S extends SlotView>(slots: readonly S[], tokens: readonly number[]): S | undefined {
+export function chooseSlot<S extends SlotView>(slots: readonly S[], reusable: (slot: S) => number): S | undefined {
   let best: S | undefined
   let bestRank: readonly number[] = []
   for (const slot of slots) {
     if (slot.busy) continue
-    const worth = 2 * commonPrefix(slot.cached, tokens) - slot.cached.length
+    const worth = 2 * reusable(slot) - slot.cached.length
     const rank = [Math.max(worth, 0), leavesNoGap(slot, slots) ? 1 : 0, worth, -slot.id]
     if (best === undefined || comesBefore(rank, bestRank)) {
       best = slot

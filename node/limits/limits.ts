@@ -23,14 +23,25 @@ export interface NodeLimits {
   streamsPerPeer: number
   /**
    * Unread streams of all peers together: open streams whose request has not arrived yet. At the limit the node resets
-   * the oldest unread stream, so that silent streams cannot block other peers. Default 64: an honest request arrives
-   * within a round trip, and 64 incomplete frames take at most 128 MiB of memory.
+   * the oldest unread stream of the subnet that has the most, so that silent streams cannot block other peers. Default
+   * 64: an honest request arrives within a round trip, and 64 incomplete frames take at most 128 MiB of memory.
    */
   unreadStreams: number
   /** Longest time from the opening of a stream to the end of its request. Default 10 s, as in the protocol. */
   requestReadTimeoutMs: number
   /** How long a caller that grants no credit, or does not read, may hold a slot. Default 30 s, as in the protocol. */
   creditTimeoutMs: number
+  /**
+   * How long a caller may let its slot wait while other callers wait for one. Each token that it takes pays for a part of
+   * this time, see `LEAST_TOKENS_PER_SECOND`. Default 5 s: longer than the pauses of a slow network, and no longer than
+   * an ordinary answer.
+   */
+  contestedStallMs: number
+  /**
+   * How long an answer may hold a slot that another caller should have. Default 2 min: an answer of 1,500 tokens on a
+   * slow processor. The client continues a longer answer at another node.
+   */
+  contestedAnswerMs: number
   /**
    * How many requests of one peer may fail in a burst. After that, the node refuses the peer's streams before it reads
    * a byte of them. A request counts if it fails through the peer's own fault: it is invalid, cut off, cancelled or
@@ -44,7 +55,7 @@ export interface NodeLimits {
    */
   drainTimeoutMs: number
   /**
-   * Connections of all peers. Default 96. A DHT of thousands of peers needs about 60. With a few hundred connections, a
+   * Connections of all peers. At the limit, idle connections give way to new ones. Default 96. A DHT of thousands of peers needs about 60. With a few hundred connections, a
    * home router behind carrier-grade NAT runs out of ports (kubo#11326).
    */
   connections: number
@@ -56,6 +67,8 @@ export const DEFAULT_NODE_LIMITS: NodeLimits = {
   unreadStreams: 64,
   requestReadTimeoutMs: REQUEST_READ_TIMEOUT_MS,
   creditTimeoutMs: CREDIT_TIMEOUT_MS,
+  contestedStallMs: 5_000,
+  contestedAnswerMs: 120_000,
   failedRequestBurst: 64,
   failedRequestsPerSecond: 2,
   drainTimeoutMs: 120_000,
@@ -101,6 +114,14 @@ export const SHORT_WRITE_TIMEOUT_MS = 10_000
  * usually grants.
  */
 export const ENGINE_LEAD_TOKENS: number = CREDIT_WINDOW
+
+/**
+ * The slowest caller that may keep its slot while other callers wait. A person reads about 6 tokens per second and hears
+ * 3. A program that waits for its person takes its tokens faster than this, and other programs take them at once.
+ */
+export const LEAST_TOKENS_PER_SECOND = 1.5
+/** How often the node compares a running answer with these limits: often enough that 5 s are not much exceeded. */
+export const SLOT_CHECK_MS = 500
 
 /**
  * How long the node waits, after an error or a card, until the caller has read it and closed its side of the stream.

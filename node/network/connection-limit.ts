@@ -1,10 +1,25 @@
 /**
- * Limits the inbound connections of one subnet. Otherwise 24 keys of one address could hold all connections of a node for
- * as long as they like, and 64 connections that stay silent could hold all handshakes. No client could then reach the
- * node.
+ * Limits the inbound connections of one host and of one subnet, and makes room for new connections. Otherwise 96 keys of
+ * one address could hold all connections of a node for as long as they like, and 64 connections that stay silent could
+ * hold all handshakes. No client could then reach the node.
+ *
+ * An idle connection carries no work. If there is no room for a new connection, the oldest idle connection gives way,
+ * from the subnet with the most connections. A client opens a new connection for its next request, so it loses a round
+ * trip. The connections that the host itself opened count as one subnet. The host keeps those to the peers that its
+ * owner named and to the peers of the DHT, and a relay keeps the connections of peers with a reservation.
  */
+import { RELAY_V2_HOP_CODEC, RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { Connection, Libp2p, MultiaddrConnection } from '@libp2p/interface'
-import { isRelayedSubnet, subnetOf } from '@potluck/protocol'
+import {
+  AUDIT_PROTOCOL,
+  CARD_PROTOCOL,
+  EMBED_PROTOCOL,
+  GENERATE_PROTOCOL,
+  isRelayedSubnet,
+  KAD_PROTOCOL,
+  networksOf,
+  subnetOf
+} from '@potluck/protocol'
 
 export interface ConnectionBounds {
   /** Connections of all peers. */
@@ -14,53 +29,176 @@ export interface ConnectionBounds {
 }
 
 /** The share that one subnet can have: 12 connections of a node, and 256 of a relay, because a city can share a subnet. */
-const SHARE = 1 / 8
+const SUBNET_SHARE = 1 / 8
+/** The share of one host: 8 connections of a node, so that 4 are left for the neighbours. A household shares an address. */
+const HOST_SHARE = 1 / 12
 /** The share of the peers behind relays of one subnet. All peers behind NAT may use the same relay. */
 const RELAYED_SHARE = 1 / 2
+/**
+ * An idle connection of this age, in milliseconds, gives way to a new one of the same full share. A handshake takes 2 ms
+ * of processor time, so a full subnet must not cause many of them.
+ */
+const SETTLED_MS = 30_000
+
+/** A stream of these protocols, or one that this host opened for its own questions, shows that a connection works. */
+const WORK: ReadonlySet<string> = new Set([
+  GENERATE_PROTOCOL,
+  EMBED_PROTOCOL,
+  AUDIT_PROTOCOL,
+  RELAY_V2_HOP_CODEC,
+  RELAY_V2_STOP_CODEC
+])
+const QUESTIONS: ReadonlySet<string> = new Set([CARD_PROTOCOL, KAD_PROTOCOL])
+/** libp2p's relay gives this tag to a peer with a reservation. */
+const RESERVATION_TAG = 'circuit-relay-source'
+/** The group of the connections that the host opened. */
+const OUTBOUND = 'outbound'
 
 type Incoming = Pick<MultiaddrConnection, 'remoteAddr' | 'addEventListener'>
+type LimitedHost = Pick<Libp2p, 'getConnections' | 'peerStore'>
+
+/** The most connections of one host or subnet. */
+interface Share {
+  key: string
+  most: number
+}
 
 export class ConnectionLimit {
   readonly #bounds: ConnectionBounds
+  readonly #named: ReadonlySet<string>
+  readonly #now: () => number
   /** Connections whose handshake is in progress, with their subnet. */
   readonly #pending = new Map<Incoming, string>()
   /** A relay compares thousands of connections with each new one. */
-  readonly #subnets = new WeakMap<Connection, string | undefined>()
+  readonly #groups = new WeakMap<Connection, readonly string[]>()
+  /** Connections that are about to close. */
+  readonly #leaving = new WeakSet<Connection>()
 
-  constructor(bounds: ConnectionBounds) {
+  /**
+   * @param named peer ids of the peers that the owner named
+   * @param now milliseconds since the epoch
+   */
+  constructor(bounds: ConnectionBounds, named: Iterable<string>, now: () => number = Date.now) {
     this.#bounds = bounds
+    this.#named = new Set(named)
+    this.#now = now
   }
 
-  /** Whether to refuse a new inbound connection before its handshake. A LAN has no limit. */
-  refuses(host: Pick<Libp2p, 'getConnections'>, incoming: Incoming): boolean {
+  /** Whether to refuse a new inbound connection before its handshake. A LAN has no shares. */
+  refuses(host: LimitedHost, incoming: Incoming): boolean {
     const subnet = subnetOf(incoming.remoteAddr)
     if (subnet === undefined) return false
     const pending = [...this.#pending.values()].filter((one) => one === subnet).length
-    if (pending >= this.#bounds.pending * shareOf(subnet) || this.#isFull(host, subnet)) return true
+    if (pending >= this.#bounds.pending * shareOf(subnet)) return true
+    const full = this.#fullShare(host, incoming)
+    if (full !== undefined && !full.some((connection) => this.#mayGiveWay(connection))) return true
     this.#pending.set(incoming, subnet)
     incoming.addEventListener('close', () => this.#pending.delete(incoming), { once: true })
     return false
   }
 
-  /** The same after the handshake, because other connections of the subnet can have been faster. */
-  refusesUpgraded(host: Pick<Libp2p, 'getConnections'>, incoming: Incoming): boolean {
+  /** Whether to refuse it after its handshake. If it needs the room of another connection, that connection closes. */
+  async refusesUpgraded(host: LimitedHost, incoming: Incoming): Promise<boolean> {
     this.#pending.delete(incoming)
-    const subnet = subnetOf(incoming.remoteAddr)
-    return subnet !== undefined && this.#isFull(host, subnet)
+    const full = this.#fullShare(host, incoming)
+    if (full !== undefined) {
+      const settled = full.filter((connection) => this.#mayGiveWay(connection))
+      return !(await this.#closeOne(host, settled))
+    }
+    return !(await this.#makeRoom(host, groupOf(incoming.remoteAddr)))
   }
 
-  #isFull(host: Pick<Libp2p, 'getConnections'>, subnet: string): boolean {
-    const same = host.getConnections().filter((connection) => this.#inboundSubnetOf(connection) === subnet)
-    return same.length >= this.#bounds.connections * shareOf(subnet)
+  /** Makes room for a connection that the host opened itself. */
+  async opened(host: LimitedHost, { direction }: Pick<Connection, 'direction'>): Promise<void> {
+    if (direction === 'outbound') await this.#makeRoom(host, OUTBOUND)
   }
 
-  #inboundSubnetOf(connection: Connection): string | undefined {
-    if (connection.direction === 'outbound') return undefined
-    if (!this.#subnets.has(connection)) this.#subnets.set(connection, subnetOf(connection.remoteAddr))
-    return this.#subnets.get(connection)
+  /** @returns false if there is no room */
+  async #makeRoom(host: LimitedHost, group: string): Promise<boolean> {
+    const open = this.#open(host)
+    if (open.length < this.#bounds.connections) return true
+    const sizes = new Map<string, number>()
+    for (const connection of open) {
+      const [key = ''] = this.#groupsOf(connection)
+      sizes.set(key, (sizes.get(key) ?? 0) + 1)
+    }
+    const sizeOf = (connection: Connection): number => sizes.get(this.#groupsOf(connection)[0] ?? '') ?? 0
+    const own = sizes.get(group) ?? 0
+    // A smaller group than the new connection's keeps its connections.
+    const candidates = open.filter((one) => sizeOf(one) > own || this.#groupsOf(one)[0] === group)
+    return await this.#closeOne(
+      host,
+      candidates.toSorted((a, b) => sizeOf(b) - sizeOf(a) || a.timeline.open - b.timeline.open)
+    )
+  }
+
+  /** Closes the first connection that is idle and that the host does not need. */
+  async #closeOne(host: LimitedHost, candidates: readonly Connection[]): Promise<boolean> {
+    for (const connection of candidates) {
+      if (!isIdle(connection) || (await this.#isNeeded(host, connection)) || this.#leaving.has(connection)) continue
+      this.#leaving.add(connection)
+      void connection.close().catch((error: Error) => connection.abort(error))
+      return true
+    }
+    return false
+  }
+
+  async #isNeeded({ peerStore }: LimitedHost, { remotePeer, direction }: Connection): Promise<boolean> {
+    if (this.#named.has(remotePeer.toString())) return true
+    // The store rejects for a peer that it does not know.
+    const tags = await peerStore.get(remotePeer).then(
+      (peer) => peer.tags,
+      () => undefined
+    )
+    return (direction === 'outbound' ? (tags?.size ?? 0) > 0 : tags?.has(RESERVATION_TAG)) === true
+  }
+
+  #mayGiveWay(connection: Connection): boolean {
+    return isIdle(connection) && this.#now() - connection.timeline.open >= SETTLED_MS
+  }
+
+  /** The connections of the share in which the new one has no room; undefined if it has room in all of them. */
+  #fullShare(host: LimitedHost, { remoteAddr }: Incoming): Connection[] | undefined {
+    const subnet = subnetOf(remoteAddr)
+    const networks = networksOf(remoteAddr)
+    if (subnet === undefined || networks === undefined) return undefined
+    const { connections } = this.#bounds
+    const shares: Share[] = [{ key: subnet, most: connections * shareOf(subnet) }]
+    if (!isRelayedSubnet(subnet)) shares.unshift({ key: networks.host, most: connections * HOST_SHARE })
+    for (const { key, most } of shares) {
+      const members = this.#open(host).filter((connection) => this.#groupsOf(connection).includes(key))
+      if (members.length >= most) return members
+    }
+    return undefined
+  }
+
+  #open(host: LimitedHost): Connection[] {
+    return host.getConnections().filter((connection) => !this.#leaving.has(connection))
+  }
+
+  /** The subnet and the host of an inbound connection, also in a LAN. */
+  #groupsOf(connection: Connection): readonly string[] {
+    const known = this.#groups.get(connection)
+    if (known !== undefined) return known
+    const groups =
+      connection.direction === 'outbound'
+        ? [OUTBOUND]
+        : [groupOf(connection.remoteAddr), networksOf(connection.remoteAddr)?.host ?? '']
+    this.#groups.set(connection, groups)
+    return groups
   }
 }
 
+function groupOf(address: Connection['remoteAddr']): string {
+  return networksOf(address)?.subnet ?? ''
+}
+
+function isIdle({ streams }: Connection): boolean {
+  return !streams.some(
+    ({ protocol, direction }) => WORK.has(protocol) || (direction === 'outbound' && QUESTIONS.has(protocol))
+  )
+}
+
 function shareOf(subnet: string): number {
-  return isRelayedSubnet(subnet) ? RELAYED_SHARE : SHARE
+  return isRelayedSubnet(subnet) ? RELAYED_SHARE : SUBNET_SHARE
 }

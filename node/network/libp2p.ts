@@ -6,19 +6,23 @@ import { lookup } from 'node:dns'
 
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
-import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
+import { circuitRelayServer, type CircuitRelayService } from '@libp2p/circuit-relay-v2'
 import { identify, identifyPush, type Identify, type IdentifyPush } from '@libp2p/identify'
-import type { Libp2p, ServiceMap } from '@libp2p/interface'
+import type { ConnectionGater, Libp2p, ServiceMap } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { mdns } from '@libp2p/mdns'
 import { ping, type Ping } from '@libp2p/ping'
 import { tcp, type TCPSocketOptions } from '@libp2p/tcp'
-import { isPrivate } from '@libp2p/utils'
 import { webSockets } from '@libp2p/websockets'
+import { multiaddr } from '@multiformats/multiaddr'
 import {
   boundedKadDht,
-  isUncheckedName,
+  boundedMessages,
+  boundedNegotiation,
+  boundedPeerStore,
+  DialBudget,
   kadOptions,
+  mustNotDial,
   namesOf,
   publicLookup,
   sparingWindows,
@@ -40,10 +44,13 @@ import {
 import { SELF_QUERY_MS } from '../dht/limits.ts'
 import { useProviderStore } from '../dht/provider-handlers.ts'
 import { ProviderStore } from '../dht/provider-store.ts'
+import { serveRequests } from '../dht/serve.ts'
 import { refreshSeldom } from '../dht/table-refresh.ts'
 import { ConnectionLimit } from './connection-limit.ts'
 import type { Identity } from './identity.ts'
 import { ownAddresses } from './own-addresses.ts'
+import { relayFlow } from './relay-flow.ts'
+import { endReservations, refusesRelayed, refusesReservation } from './relay-shares.ts'
 import { patientRelayTransport } from './relay-search.ts'
 
 export interface HostServices extends ServiceMap {
@@ -56,6 +63,12 @@ export interface HostServices extends ServiceMap {
 }
 
 export type Host = Libp2p<HostServices>
+
+interface RelayServices extends HostServices {
+  relay: CircuitRelayService
+}
+
+type RelayHost = Libp2p<RelayServices>
 
 export interface HostOptions {
   identity: Identity
@@ -100,7 +113,7 @@ export async function createNodeHost(options: HostOptions): Promise<Host> {
 }
 
 /** Starts the host of a relay: a server of the DHT from the start, which also carries the streams of other peers. */
-export async function createRelayHost(options: HostOptions): Promise<Host> {
+export async function createRelayHost(options: HostOptions): Promise<RelayHost> {
   const relay = circuitRelayServer({
     maxInboundHopStreams: options.streams,
     maxOutboundStopStreams: options.streams,
@@ -110,30 +123,48 @@ export async function createRelayHost(options: HostOptions): Promise<Host> {
       defaultDurationLimit: RELAYED_DURATION_MS
     }
   })
-  const relayServices = { ...services(options, { clientMode: false }), ownAddresses, relay }
-  return await createHost(options, { listen: [...options.listen], transports: [], services: relayServices })
+  const relayServices = { ...services(options, { clientMode: false }), ownAddresses, relay, relayFlow }
+  const host: RelayHost = await createHost<RelayServices>(options, {
+    listen: [...options.listen],
+    transports: [],
+    services: relayServices,
+    gater: {
+      denyInboundRelayReservation: (peer) => refusesReservation(host, peer),
+      denyOutboundRelayedConnection: (source) => refusesRelayed(host, source)
+    }
+  })
+  endReservations(host)
+  return host
 }
 
-interface Role {
+interface Role<S extends HostServices> {
   listen: string[]
   transports: NonNullable<Libp2pOptions['transports']>
-  services: Services
+  services: NonNullable<Libp2pOptions<S>['services']>
+  gater?: ConnectionGater
 }
 
-async function createHost(options: HostOptions, role: Role): Promise<Host> {
+async function createHost<S extends HostServices>(options: HostOptions, role: Role<S>): Promise<Libp2p<S>> {
   const { identity, scope, streams } = options
   const inbound = INBOUND_CONNECTIONS[scope]
   const names = namesOf(options.bootstrap ?? [])
   // libp2p passes the options on to `net.connect`, but its type lists only some of them.
   const dialOpts = (scope === 'public' ? { lookup: publicLookup(lookup, names) } : {}) as TCPSocketOptions
-  const limit = new ConnectionLimit({ connections: options.connections, pending: inbound.pending })
-  const host: Host = await createLibp2p<HostServices>({
+  const dials = new DialBudget(
+    (options.bootstrap ?? []).map((address) => multiaddr(address)),
+    () => performance.now()
+  )
+  const limit = new ConnectionLimit(
+    { connections: options.connections, pending: inbound.pending },
+    (options.bootstrap ?? []).flatMap((address) => peerIdOf(address) ?? [])
+  )
+  const host: Libp2p<S> = await createLibp2p<S>({
     privateKey: identity.privateKey,
     datastore: identity.datastore,
     nodeInfo: { userAgent: options.agent },
     // In scope `public` the host also advertises its relayed addresses, because a firewall can block the announced one.
     addresses: { listen: role.listen, [scope === 'public' ? 'appendAnnounce' : 'announce']: [...options.announce] },
-    transports: [tcp({ dialOpts }), webSockets(), ...role.transports],
+    transports: [dials.limit(tcp({ dialOpts })), dials.limit(webSockets()), ...role.transports],
     connectionEncrypters: [noise()],
     streamMuxers: [
       sparingWindows(
@@ -146,14 +177,16 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
       )
     ],
     connectionGater: {
+      ...role.gater,
       // Otherwise a peer could publish private addresses and make the node dial devices of its LAN.
-      denyDialMultiaddr: (address) => scope === 'public' && (isPrivate(address) || isUncheckedName(address, names)),
+      denyDialMultiaddr: async (address) => await mustNotDial(address, { scope, trusted: names, resolve: lookup }),
       denyInboundConnection: (connection) => limit.refuses(host, connection),
-      denyInboundUpgradedConnection: (_, connection) => limit.refusesUpgraded(host, connection),
+      denyInboundUpgradedConnection: async (_, connection) => await limit.refusesUpgraded(host, connection),
       denyInboundEncryptedConnection: (peer) => host.getConnections(peer).length >= CONNECTIONS_PER_PEER
     },
     connectionManager: {
-      maxConnections: options.connections,
+      // `ConnectionLimit` closes idle connections to stay below `connections`. libp2p would refuse the new ones instead.
+      maxConnections: options.connections + inbound.pending,
       inboundConnectionThreshold: inbound.perSecond,
       maxIncomingPendingConnections: inbound.pending
     },
@@ -162,7 +195,9 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
     services: role.services,
     start: false
   })
+  host.addEventListener('connection:open', ({ detail }) => void limit.opened(host, detail))
   useProviderStore(host, { store: host.services.providers, scope })
+  serveRequests(host.services.dht, { now: () => performance.now() })
   refreshSeldom(host.services.dht)
   try {
     await host.start()
@@ -177,6 +212,13 @@ async function createHost(options: HostOptions, role: Role): Promise<Host> {
   return host
 }
 
+/** The peer id in an address; undefined if it has none. */
+function peerIdOf(address: string): string | undefined {
+  return multiaddr(address)
+    .getComponents()
+    .findLast(({ name }) => name === 'p2p')?.value
+}
+
 type Services = NonNullable<Libp2pOptions<HostServices>['services']>
 
 function services({ scope, now = Date.now }: HostOptions, kad: { clientMode?: boolean } = {}): Services {
@@ -189,6 +231,9 @@ function services({ scope, now = Date.now }: HostOptions, kad: { clientMode?: bo
       initialQuerySelfInterval: FIRST_SELF_QUERY_MS,
       querySelfInterval: SELF_QUERY_MS
     }),
-    providers: () => new ProviderStore({ now, random: Math.random })
+    providers: () => new ProviderStore({ now, random: Math.random }),
+    boundedMessages,
+    boundedNegotiation,
+    boundedPeerStore
   }
 }

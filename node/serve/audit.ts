@@ -14,7 +14,8 @@ import {
   openAnswerRecord,
   PotluckError,
   type Audit,
-  type AuditRequest
+  type AuditRequest,
+  type Scorer
 } from '@potluck/protocol'
 
 import type { FairQueue } from '../admission/queue.ts'
@@ -48,13 +49,24 @@ export function auditProtocol({
       await openAnswerRecord(asked.answer, asked.peerId)
       return asked
     },
-    run: async ({ answer, peerId }, { closed }) => await auditAnswer(answer, peerId, engine, { signal: closed }),
+    run: async ({ answer, peerId }, { closed, peer }) =>
+      await auditAnswer(answer, peerId, scorerFor(peer, engine), { signal: closed }),
     encodeResult: (result) => encodeAuditReply({ type: 'result', result }),
     encodeError: encodeAuditReply
   }
 }
 
-/** Identifies the owner in the fair queue. The other keys of the queue are peer ids. */
+/** The engine for the audits of one caller. It reuses no tokens that other callers sent. */
+function scorerFor(caller: string, engine: AuditDependencies['engine']): Omit<Scorer, 'embed'> {
+  return {
+    model: engine.model,
+    tokenize: async (input, signal) => await engine.tokenize(input, signal),
+    read: async (job, signal) => await engine.read(job, signal),
+    score: async (job, signal) => await engine.score({ ...job, caller }, signal)
+  }
+}
+
+/** Identifies the owner in the fair queue and in the engine. The other callers are peer ids. */
 const OWNER = 'owner'
 
 /**
@@ -66,10 +78,10 @@ export async function auditForOwner(
   { peerId, answer }: AuditRequest,
   { engine, queue, stopping }: { engine: AuditDependencies['engine']; queue: FairQueue; stopping: AbortSignal }
 ): Promise<Audit> {
-  const place = queue.join(OWNER)
+  const place = queue.join([OWNER])
   try {
     await place.slot(stopping)
-    return await auditAnswer(answer, peerId, engine, { signal: stopping })
+    return await auditAnswer(answer, peerId, scorerFor(OWNER, engine), { signal: stopping })
   } finally {
     place.leave()
   }

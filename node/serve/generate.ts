@@ -21,19 +21,20 @@ import { pipe } from 'it-pipe'
 
 import type { FairQueue } from '../admission/queue.ts'
 import type { Engine } from '../engine/interface.ts'
-import type { NodeLimits } from '../limits/limits.ts'
+import { SLOT_CHECK_MS, type NodeLimits } from '../limits/limits.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { checkContext, checkContinuation, checkRequest, type ServedModel } from './check.ts'
 import { CreditAccount, readCredit } from './credit.ts'
 import { issuePartialReceipt, issueReceipt, type GeneratedAnswer, type ReceiptDependencies } from './receipt.ts'
 import type { ServedProtocol, ServedStream } from './serve.ts'
+import { SlotWatch } from './slot-watch.ts'
 
 export interface GenerateDependencies extends ReceiptDependencies {
   engine: Pick<Engine, 'model' | 'backend' | 'tokenize' | 'read' | 'generate'>
   queue: Pick<FairQueue, 'load'>
   metrics: Pick<Metrics, 'accepted' | 'observeAnswer'>
   servedModel: () => ServedModel
-  limits: Pick<NodeLimits, 'creditTimeoutMs'>
+  limits: Pick<NodeLimits, 'creditTimeoutMs' | 'contestedStallMs' | 'contestedAnswerMs'>
   /** Milliseconds, monotonic. */
   clock: () => number
 }
@@ -104,12 +105,12 @@ export function generateProtocol(
  * Sends the engine's deltas as fast as the caller's credit and the stream allow, and signs each window that they
  * complete. Resolves when the engine is done and its slot is free.
  *
- * @throws PotluckError `caller_stalled`, `invalid_request` (a credit frame that breaks the protocol), `engine_failed`,
- *   `aborted`
+ * @throws PotluckError `caller_stalled`, `invalid_request` (a credit frame that breaks the protocol), `busy` (other
+ *   callers wait, and this answer takes too long), `engine_failed`, `aborted`
  */
 async function runAnswer(
   job: TokenizedRequest,
-  { frames, closed, arrivedAt }: ServedStream,
+  { frames, peer, closed, arrivedAt, contested }: ServedStream,
   node: GenerateDependencies
 ): Promise<GeneratedAnswer> {
   const { request, promptTokens, earlier } = job
@@ -122,11 +123,12 @@ async function runAnswer(
   const whole = earlier === undefined ? undefined : new ContentDigest()
   if (earlier !== undefined) whole?.add(earlier)
   const account = new CreditAccount(request.credit, clock)
-  /** Fires when the caller grants no credit in time, or breaks the protocol. Its reason is the error. */
-  const creditFailure = new AbortController()
-  const signal = AbortSignal.any([closed, creditFailure.signal])
+  /** Fires when the caller must lose its slot, or breaks the protocol. Its reason is the error. */
+  const callerFailure = new AbortController()
+  const signal = AbortSignal.any([closed, callerFailure.signal])
   const generation = engine.generate(
     {
+      caller: peer,
       promptTokens,
       answerTokens: [...answerTokens],
       sampling: request.sampling,
@@ -147,7 +149,17 @@ async function runAnswer(
   const readingCredit = readCredit(frames, account, lend, {
     timeoutMs: limits.creditTimeoutMs,
     signal: AbortSignal.any([signal, answered.signal])
-  }).catch((error: unknown) => creditFailure.abort(error))
+  }).catch((error: unknown) => callerFailure.abort(error))
+  let sending = false
+  const waitsForCaller = (): boolean => sending || account.emptyForMs > 0
+  const watch = new SlotWatch({ limits, contested, waitsForCaller, now: clock })
+  const checking = setInterval(() => {
+    try {
+      watch.check()
+    } catch (error) {
+      callerFailure.abort(error)
+    }
+  }, SLOT_CHECK_MS)
 
   const observer = metrics.observeAnswer(arrivedAt)
   const write = { timeoutMs: limits.creditTimeoutMs, timeoutCode: 'caller_stalled', signal } as const
@@ -165,6 +177,7 @@ async function runAnswer(
           const { tokens } = event.delta
           observer.delta(tokens.length)
           account.spend(tokens.length)
+          watch.took(tokens.length)
           answerTokens.push(...tokens)
           content.add(event.delta)
           whole?.add(event.delta)
@@ -176,15 +189,20 @@ async function runAnswer(
         }
       },
       async (deltas) => {
-        for await (const delta of deltas) await frames.send(delta, write)
+        for await (const delta of deltas) {
+          sending = true
+          await frames.send(delta, write)
+          sending = false
+        }
       }
     )
     if (done === undefined) throw new PotluckError('engine_failed', 'the generation ended without a result')
     return { done, answerTokens, content, logprobs, whole }
   } catch (error) {
     // The reason for the abort says more than the error that the abort caused.
-    throw creditFailure.signal.aborted ? creditFailure.signal.reason : error
+    throw callerFailure.signal.aborted ? callerFailure.signal.reason : error
   } finally {
+    clearInterval(checking)
     answered.abort()
     await readingCredit
   }

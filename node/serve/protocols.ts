@@ -1,6 +1,7 @@
 /** Registers every protocol that a node serves. */
 import { FrameStream, MAX_FRAME_BYTES } from '@potluck/protocol'
 
+import { callerOf } from '../admission/caller.ts'
 import type { Host } from '../network/libp2p.ts'
 import { auditProtocol, type AuditDependencies } from './audit.ts'
 import { serveCards, type CardDependencies, type HandleOptions } from './card.ts'
@@ -19,9 +20,9 @@ export async function registerProtocols(
   const serve = async <Request, Job, Result>(protocol: ServedProtocol<Request, Job, Result>): Promise<void> => {
     await host.handle(
       protocol.id,
-      async (stream, { remotePeer }) => {
+      async (stream, connection) => {
         const frames = new FrameStream(stream, { maxFrameBytes: MAX_FRAME_BYTES })
-        await track(serveStream(frames, remotePeer.toString(), protocol, node))
+        await track(serveStream(frames, callerOf(connection), protocol, node))
       },
       { runOnLimitedConnection: true, maxInboundStreams }
     )

@@ -24,6 +24,7 @@ import type { Logger } from 'pino'
 
 import type { AbuseLog } from '../admission/abuse-log.ts'
 import type { AdmissionControl, AdmittedStream } from '../admission/admission.ts'
+import type { Caller } from '../admission/caller.ts'
 import type { FairQueue, Place } from '../admission/queue.ts'
 import { DELIVERY_MS, LINGER_MS, SHORT_WRITE_TIMEOUT_MS, type NodeLimits } from '../limits/limits.ts'
 import type { Metrics } from '../metrics/metrics.ts'
@@ -47,12 +48,16 @@ export interface ServedProtocol<Request, Job, Result> {
 /** The stream of a running job. */
 export interface ServedStream {
   frames: FrameStream
+  /** Peer id of the caller. */
+  peer: string
   /** Fires when the stream is closed or reset, or the node stops. The job must end then. */
   closed: AbortSignal
   /** When the request arrived, by the monotonic clock. */
   arrivedAt: number
   /** How long the request waited for its slot, milliseconds. */
   queueMs: number
+  /** Whether another caller should have the slot of this job. */
+  contested: () => boolean
 }
 
 /** The parts of the node that the lifecycle uses. */
@@ -72,19 +77,20 @@ export interface ServeDependencies {
 /** Serves one stream. Resolves when it is closed. Never rejects. */
 export async function serveStream<Request, Job, Result>(
   frames: FrameStream,
-  peer: string,
+  caller: Caller,
   protocol: ServedProtocol<Request, Job, Result>,
   node: ServeDependencies
 ): Promise<void> {
+  const { peer } = caller
   let stream: AdmittedStream | undefined
   let error: PotluckError | undefined
   try {
     // 1. Admit.
-    stream = node.admission.admit(peer, () => {
+    stream = node.admission.admit(caller, () => {
       node.abuse.report(peer, 'unreadStreams')
       frames.abort(new Error('the stream was unread for longest'))
     })
-    await serveRequest(frames, peer, stream, protocol, node)
+    await serveRequest(frames, caller, stream, protocol, node)
   } catch (cause) {
     error = toPotluckError(cause, node)
   }
@@ -99,7 +105,7 @@ export async function serveStream<Request, Job, Result>(
 /** Steps 2 to 7. */
 async function serveRequest<Request, Job, Result>(
   frames: FrameStream,
-  peer: string,
+  { peer, path }: Caller,
   stream: AdmittedStream,
   protocol: ServedProtocol<Request, Job, Result>,
   { queue, limits, clock, stopping }: ServeDependencies
@@ -117,20 +123,27 @@ async function serveRequest<Request, Job, Result>(
 
   // 3. Check. A full queue is checked before the work of step 4, which an overloaded node cannot afford.
   protocol.check(request)
-  queue.checkRoom()
+  queue.checkRoom(path)
 
   // 4. Prepare.
   const job = await protocol.prepare(request, closed)
 
   // 5. Queue.
-  const place = queue.join(peer)
+  const place = queue.join(path)
   let result: Result
   try {
     if (protocol.accept !== undefined) await frames.send(protocol.accept(job, place), write)
 
     // 6. Run.
     await place.slot(closed)
-    result = await protocol.run(job, { frames, closed, arrivedAt, queueMs: clock() - arrivedAt })
+    result = await protocol.run(job, {
+      frames,
+      peer,
+      closed,
+      arrivedAt,
+      queueMs: clock() - arrivedAt,
+      contested: place.contested
+    })
   } finally {
     place.leave()
   }

@@ -1,23 +1,30 @@
 /**
- * `@libp2p/kad-dht` with bounded replies. The library uses every peer that a reply lists: it adds the peer to the peer
- * store, tries the routing table, and checks whether the peer could be dialled. A reply with 5,000 invented peers, which
- * a hostile server can send to every query, delayed a client by 10 s and took 1 GiB.
+ * `@libp2p/kad-dht` with bounded replies. The library reads replies of up to 4 MiB, and uses every peer that a reply lists:
+ * it parses all addresses, adds the peer to the peer store, tries the routing table, and checks whether the peer could be
+ * dialled. A reply with 5,000 invented peers, which a hostile server can send to every query, delayed a client by 10 s and
+ * took 1 GiB.
  *
- * The library has no option for this, so this file wraps private parts of its pinned version.
+ * The library has no option for this, so this file replaces a private part of its pinned version.
  */
+import type { Stream } from '@libp2p/interface'
 import { kadDHT, type KadDHT, type KadDHTComponents, type KadDHTInit } from '@libp2p/kad-dht'
+import { peerIdFromMultihash } from '@libp2p/peer-id'
+import { multiaddr } from '@multiformats/multiaddr'
+import * as Digest from 'multiformats/hashes/digest'
 
-import { KAD_K, PROVIDER_SAMPLE } from '../constants.ts'
-
-interface Reply {
-  closer: unknown[]
-  providers: unknown[]
-}
+import { KAD_REQUEST_TIMEOUT_MS, MAX_KAD_REPLY_BYTES } from '../constants.ts'
+import { PotluckError } from '../errors.ts'
+import { FrameStream } from '../transport/frame-stream.ts'
+import { decodeKadReplyMessage, encodeKadMessage, type KadMessage } from './message.ts'
 
 /** The private parts of the library that this file uses. */
 interface KadNetwork {
-  _writeReadMessage: (...args: unknown[]) => Promise<Reply>
-  safeDispatchEvent: (type: string, detail: unknown) => boolean
+  _writeReadMessage: (stream: Stream, message: Partial<KadMessage>, options: Options) => Promise<KadMessage>
+  safeDispatchEvent: (type: string, event: { detail: unknown }) => boolean
+}
+
+interface Options {
+  signal?: AbortSignal
 }
 
 /** As `kadDHT`, but each reply counts for at most `KAD_K` closer peers and `PROVIDER_SAMPLE` providers. */
@@ -31,23 +38,24 @@ export function boundedKadDht(init: KadDHTInit): (components: KadDHTComponents) 
 }
 
 function boundReplies(network: Partial<KadNetwork>): void {
-  const { _writeReadMessage: exchange, safeDispatchEvent: dispatch } = network
-  if (exchange === undefined || dispatch === undefined) {
+  const { _writeReadMessage: replaced, safeDispatchEvent: dispatch } = network
+  if (replaced === undefined || dispatch === undefined) {
     throw new Error(
       'cannot bound the replies of @libp2p/kad-dht: its private parts differ from version 16.4.5; install that version'
     )
   }
-  // The library reports all peers of a reply in one go, before it returns the reply.
-  let reported = 0
-  network.safeDispatchEvent = (type, detail) => {
-    if (reported === 0) queueMicrotask(() => (reported = 0))
-    reported++
-    return reported <= KAD_K + PROVIDER_SAMPLE && dispatch.call(network, type, detail)
-  }
-  network._writeReadMessage = async (...args) => {
-    const reply = await exchange.apply(network, args)
-    reply.closer.splice(KAD_K)
-    reply.providers.splice(PROVIDER_SAMPLE)
+  network._writeReadMessage = async (stream, message, { signal }) => {
+    const wait = { timeoutMs: KAD_REQUEST_TIMEOUT_MS, timeoutCode: 'admission_timeout', signal } as const
+    const frames = new FrameStream(stream, { maxFrameBytes: MAX_KAD_REPLY_BYTES })
+    await frames.send(encodeKadMessage(message), wait)
+    const bytes = await frames.receive(wait)
+    if (bytes === undefined) throw new PotluckError('stream_cut', 'the DHT server sent no reply')
+    const reply = decodeKadReplyMessage(bytes)
+    // The library learns of peers by this event.
+    for (const { id, multiaddrs } of [...reply.closer, ...reply.providers]) {
+      const detail = { id: peerIdFromMultihash(Digest.decode(id)), multiaddrs: multiaddrs.map((one) => multiaddr(one)) }
+      dispatch.call(network, 'peer', { detail })
+    }
     return reply
   }
 }

@@ -1,16 +1,17 @@
 /**
- * The requests that Potluck sends to DHT servers itself, and their replies. `@libp2p/kad-dht` serves the same messages,
- * but it reads a reply without a bound: one reply with 20,000 providers cost its reader 28 s of processor time.
+ * The messages of libp2p's Kademlia DHT. `@libp2p/kad-dht` reads them without a bound: one reply with 20,000 providers
+ * cost its reader 28 s of processor time. Here, the peers in a message are counted before any of them is decoded.
  */
-import { create, toBinary } from '@bufbuild/protobuf'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
+import { concat } from 'uint8arrays/concat'
 
-import { KAD_K, MAX_KAD_ADDRESS_BYTES, MAX_KAD_ADDRESSES, PROVIDER_SAMPLE } from '../constants.ts'
+import { KAD_K, MAX_KAD_ADDRESS_BYTES, MAX_KAD_ADDRESSES, MAX_REQUEST_PEERS, PROVIDER_SAMPLE } from '../constants.ts'
 import { PotluckError } from '../errors.ts'
 import { KadMessageSchema, KadPeerInfoSchema } from '../messages/kad_pb.ts'
 import { sample } from '../sample.ts'
@@ -32,23 +33,63 @@ export interface KadReply {
 /** `find_node` asks for closer servers. `get_providers` asks for the provider records of the key too. */
 export type KadRequest = 'find_node' | 'get_providers'
 
-/** Numbers of libp2p's message types. */
-const TYPES: Readonly<Record<KadRequest | 'add_provider', number>> = { add_provider: 2, get_providers: 3, find_node: 4 }
+/** The message types, as libp2p names and numbers them. */
+const TYPES: readonly string[] = ['PUT_VALUE', 'GET_VALUE', 'ADD_PROVIDER', 'GET_PROVIDERS', 'FIND_NODE', 'PING']
+
+/** A message as `@libp2p/kad-dht` handles it. Its ids and addresses are not parsed. */
+export interface KadMessage {
+  type: string
+  key?: Uint8Array
+  record?: Uint8Array
+  clusterLevel?: number
+  closer: KadMessagePeer[]
+  providers: KadMessagePeer[]
+}
+
+export interface KadMessagePeer {
+  id: Uint8Array
+  multiaddrs: Uint8Array[]
+}
 
 export function encodeKadRequest(request: KadRequest, key: CID): Uint8Array {
-  return encode({ type: TYPES[request], key: key.multihash.bytes })
+  const type = request === 'find_node' ? 'FIND_NODE' : 'GET_PROVIDERS'
+  return encodeKadMessage({ type, key: key.multihash.bytes })
 }
 
 /** A provider record of the sender. A DHT server sends no reply to it. */
-export function encodeAddProvider(key: CID, { peerId, addresses }: KadPeer): Uint8Array {
-  const provider = { id: peerId.toMultihash().bytes, multiaddrs: addresses.map(({ bytes }) => bytes) }
-  return encode({ type: TYPES.add_provider, key: key.multihash.bytes, providers: [provider] })
+export function encodeAddProvider(key: CID, provider: KadPeer): Uint8Array {
+  return encodeKadMessage({ type: 'ADD_PROVIDER', key: key.multihash.bytes, providers: [messagePeer(provider)] })
 }
 
+/** @throws Error if libp2p has no message of this type */
+export function encodeKadMessage({ type, ...fields }: Partial<KadMessage>): Uint8Array {
+  const number = TYPES.indexOf(type ?? '')
+  if (number < 0) throw new Error(`no message of the DHT has the type ${type}`)
+  return toBinary(KadMessageSchema, create(KadMessageSchema, { ...fields, type: number }))
+}
+
+const { type: TYPE, key: KEY, record: RECORD, clusterLevel: CLUSTER_LEVEL } = KadMessageSchema.field
 const { closer: CLOSER, providers: PROVIDERS } = KadMessageSchema.field
 const { id: ID, multiaddrs: MULTIADDRS } = KadPeerInfoSchema.field
 /** A peer id of an RSA key has 34 bytes, one of an Ed25519 key 38. */
 const MAX_ID_BYTES = 64
+
+/**
+ * Reads a request. The caller limits the size of the bytes.
+ *
+ * @throws PotluckError `protocol_violation` if the bytes are not a request, or if it names more peers than an honest one
+ */
+export function decodeKadRequest(bytes: Uint8Array): KadMessage {
+  return decoded('request', () => {
+    const closer: Uint8Array[] = []
+    const providers: Uint8Array[] = []
+    const fields = readFields(bytes, (field, peer) => {
+      if (closer.length + providers.length >= MAX_REQUEST_PEERS) throw new Error('too many peers')
+      ;(field === CLOSER.number ? closer : providers).push(peer)
+    })
+    return { ...fields, closer: closer.map(readPeer), providers: providers.map(readPeer) }
+  })
+}
 
 /**
  * Reads a reply. Drops invalid peers and surplus peers, because a server of another implementation can return more.
@@ -58,62 +99,117 @@ const MAX_ID_BYTES = 64
  * @throws PotluckError `protocol_violation` if the bytes are not a message
  */
 export function decodeKadReply(bytes: Uint8Array, random: () => number = Math.random): KadReply {
+  const { closer, providers } = decoded('reply', () => readReply(bytes, random))
+  return { closer, providers }
+}
+
+/**
+ * Reads a reply for `@libp2p/kad-dht`, with the same bounds.
+ *
+ * @throws as `decodeKadReply`
+ */
+export function decodeKadReplyMessage(bytes: Uint8Array): KadMessage {
+  return decoded('reply', () => {
+    const { fields, closer, providers } = readReply(bytes, Math.random)
+    return { ...fields, closer: closer.map(messagePeer), providers: providers.map(messagePeer) }
+  })
+}
+
+function decoded<T>(what: string, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    throw new PotluckError('protocol_violation', `invalid ${what} of a DHT peer: cannot be decoded`, { cause })
+  }
+}
+
+type Fields = Omit<KadMessage, 'closer' | 'providers'>
+
+function readReply(bytes: Uint8Array, random: () => number): KadReply & { fields: Fields } {
   const closer: Uint8Array[] = []
   const providers: Uint8Array[] = []
   let seen = 0
-  try {
-    scan(bytes, (field, start, end) => {
-      if (field === CLOSER.number && closer.length < KAD_K) closer.push(bytes.subarray(start, end))
-      if (field !== PROVIDERS.number) return
-      // Vitter's algorithm R: after n providers, each of them has the same chance to be among those kept.
-      const place = seen < PROVIDER_SAMPLE ? seen : Math.floor(random() * (seen + 1))
-      if (place < PROVIDER_SAMPLE) providers[place] = bytes.subarray(start, end)
-      seen++
-    })
-  } catch (cause) {
-    throw new PotluckError('protocol_violation', 'invalid reply of a DHT server: cannot be decoded', { cause })
-  }
+  const fields = readFields(bytes, (field, peer) => {
+    if (field === CLOSER.number && closer.length < KAD_K) closer.push(peer)
+    if (field !== PROVIDERS.number) return
+    // Vitter's algorithm R: after n providers, each of them has the same chance to be among those kept.
+    const place = seen < PROVIDER_SAMPLE ? seen : Math.floor(random() * (seen + 1))
+    if (place < PROVIDER_SAMPLE) providers[place] = peer
+    seen++
+  })
   return {
+    fields,
     closer: closer.flatMap(parsePeer),
     providers: sample(providers, PROVIDER_SAMPLE, random).flatMap(parsePeer)
   }
 }
 
-/** Copies what it returns, so that a peer does not keep the whole reply in memory. */
+/** Reads all fields but the peers. Calls `onPeer` with each peer, which is not decoded. */
+function readFields(bytes: Uint8Array, onPeer: (field: number, peer: Uint8Array) => void): Fields {
+  const encoded = new Map<number, Uint8Array>()
+  scan(bytes, (field, begin, start, end) => {
+    if (field === CLOSER.number || field === PROVIDERS.number) onPeer(field, bytes.subarray(start, end))
+    else if (SCALARS.has(field)) encoded.set(field, bytes.subarray(begin, end))
+  })
+  const { type, key, record, clusterLevel } = fromBinary(KadMessageSchema, concat([...encoded.values()]))
+  const name = TYPES[type]
+  if (name === undefined) throw new Error('unknown type')
+  return {
+    type: name,
+    ...(key === undefined ? {} : { key }),
+    ...(record === undefined ? {} : { record }),
+    ...(clusterLevel === undefined ? {} : { clusterLevel })
+  }
+}
+
+const SCALARS = new Set([TYPE, KEY, RECORD, CLUSTER_LEVEL].map(({ number }) => number))
+
+/** Copies what it returns, so that a peer does not keep the whole message in memory. */
+function readPeer(bytes: Uint8Array): KadMessagePeer {
+  const peer: KadMessagePeer = { id: new Uint8Array(), multiaddrs: [] }
+  scan(bytes, (field, _, start, end) => {
+    const { multiaddrs } = peer
+    if (field === ID.number && end - start <= MAX_ID_BYTES) peer.id = bytes.slice(start, end)
+    if (field === MULTIADDRS.number && end - start <= MAX_KAD_ADDRESS_BYTES && multiaddrs.length < MAX_KAD_ADDRESSES) {
+      multiaddrs.push(bytes.slice(start, end))
+    }
+  })
+  return peer
+}
+
 function parsePeer(bytes: Uint8Array): KadPeer[] {
-  let id = new Uint8Array()
-  const addresses: Uint8Array[] = []
   try {
-    scan(bytes, (field, start, end) => {
-      if (field === ID.number && end - start <= MAX_ID_BYTES) id = bytes.slice(start, end)
-      if (field === MULTIADDRS.number && end - start <= MAX_KAD_ADDRESS_BYTES && addresses.length < MAX_KAD_ADDRESSES) {
-        addresses.push(bytes.slice(start, end))
-      }
-    })
-    return [{ peerId: peerIdFromMultihash(Digest.decode(id)), addresses: addresses.flatMap(parseAddress) }]
+    const { id, multiaddrs } = readPeer(bytes)
+    return [{ peerId: peerIdFromMultihash(Digest.decode(id)), addresses: multiaddrs.flatMap(parseAddress) }]
   } catch {
     return []
   }
 }
 
+function messagePeer({ peerId, addresses }: KadPeer): KadMessagePeer {
+  return { id: peerId.toMultihash().bytes, multiaddrs: addresses.map(({ bytes }) => bytes) }
+}
+
 /**
- * Calls `onValue` with each length-delimited field of a message, and the range of its value.
+ * Calls `onField` with each field of a message, the position where the field begins, and the range of its value.
  *
  * @throws Error if the bytes are not a message
  */
-function scan(message: Uint8Array, onValue: (field: number, start: number, end: number) => void): void {
+function scan(message: Uint8Array, onField: (field: number, begin: number, start: number, end: number) => void): void {
   const reader = new BinaryReader(message)
   while (reader.pos < reader.len) {
+    const begin = reader.pos
     const [field, type] = reader.tag()
+    let start = reader.pos
     if (type === WireType.LengthDelimited) {
       const length = reader.uint32()
-      const start = reader.pos
+      start = reader.pos
       reader.pos += length
       if (reader.pos > reader.len) throw new Error('the message ends inside a field')
-      onValue(field, start, reader.pos)
     } else {
       reader.skip(type, field)
     }
+    onField(field, begin, start, reader.pos)
   }
 }
 
@@ -123,8 +219,4 @@ function parseAddress(bytes: Uint8Array): Multiaddr[] {
   } catch {
     return []
   }
-}
-
-function encode(message: Parameters<typeof create<typeof KadMessageSchema>>[1]): Uint8Array {
-  return toBinary(KadMessageSchema, create(KadMessageSchema, message))
 }

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file kad.proto.
  */
 export const file_kad: GenFile = /*@__PURE__*/
-  fileDesc("CglrYWQucHJvdG8iLQoLS2FkUGVlckluZm8SCgoCaWQYASABKAwSEgoKbXVsdGlhZGRycxgCIAMoDCJmCgpLYWRNZXNzYWdlEgwKBHR5cGUYASABKA0SCwoDa2V5GAIgASgMEhwKBmNsb3NlchgIIAMoCzIMLkthZFBlZXJJbmZvEh8KCXByb3ZpZGVycxgJIAMoCzIMLkthZFBlZXJJbmZvYgZwcm90bzM");
+  fileDesc("CglrYWQucHJvdG8iLQoLS2FkUGVlckluZm8SCgoCaWQYASABKAwSEgoKbXVsdGlhZGRycxgCIAMoDCLBAQoKS2FkTWVzc2FnZRIMCgR0eXBlGAEgASgNEhAKA2tleRgCIAEoDEgAiAEBEhMKBnJlY29yZBgDIAEoDEgBiAEBEhwKBmNsb3NlchgIIAMoCzIMLkthZFBlZXJJbmZvEh8KCXByb3ZpZGVycxgJIAMoCzIMLkthZFBlZXJJbmZvEhoKDWNsdXN0ZXJfbGV2ZWwYCiABKAVIAogBAUIGCgRfa2V5QgkKB19yZWNvcmRCEAoOX2NsdXN0ZXJfbGV2ZWxiBnByb3RvMw");
 
 /**
  * @generated from message KadPeerInfo
@@ -41,16 +41,23 @@ export const KadPeerInfoSchema: GenMessage<KadPeerInfo> = /*@__PURE__*/
  */
 export type KadMessage = Message<"KadMessage"> & {
   /**
-   * an enum of libp2p: 2 ADD_PROVIDER, 3 GET_PROVIDERS, 4 FIND_NODE
+   * an enum of libp2p: `KAD_TYPES` in kad/message.ts
    *
    * @generated from field: uint32 type = 1;
    */
   type: number;
 
   /**
-   * @generated from field: bytes key = 2;
+   * @generated from field: optional bytes key = 2;
    */
-  key: Uint8Array;
+  key?: Uint8Array | undefined;
+
+  /**
+   * PUT_VALUE, GET_VALUE: a record of libp2p
+   *
+   * @generated from field: optional bytes record = 3;
+   */
+  record?: Uint8Array | undefined;
 
   /**
    * @generated from field: repeated KadPeerInfo closer = 8;
@@ -61,6 +68,11 @@ export type KadMessage = Message<"KadMessage"> & {
    * @generated from field: repeated KadPeerInfo providers = 9;
    */
   providers: KadPeerInfo[];
+
+  /**
+   * @generated from field: optional int32 cluster_level = 10;
+   */
+  clusterLevel?: number | undefined;
 };
 
 /**

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { raceSignal } from 'race-signal'
 import type { NodeMetrics } from '../../node/index.ts'
-import type { FromMember, MemberSpec, NodeSpec, Stage, ToMember } from './messages.ts'
+import type { FromMember, MemberSpec, MemberUsage, NodeSpec, Stage, ToMember } from './messages.ts'
 
 const MEMBER = fileURLToPath(new URL('member.ts', import.meta.url))
 
@@ -19,11 +19,6 @@ export interface FleetOptions {
   nodes: readonly NodeSpec[]
   onProgress?: (member: string, stage: Stage | 'ready', fraction: number) => void
   signal?: AbortSignal
-}
-
-export interface MemberUsage {
-  cpuMicros: number
-  rssBytes: number
 }
 
 export class Member {
@@ -80,7 +75,7 @@ export class Member {
     this.#send({ type: 'join', bootstrap: [...bootstrap] })
   }
 
-  /** CPU time and memory of the member's process since its start. */
+  /** CPU time and memory of the member's process. */
   async usage(): Promise<MemberUsage> {
     return await this.#ask('usage', this.#usages)
   }

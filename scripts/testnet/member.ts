@@ -9,11 +9,13 @@ import type { Engine } from '../../node/engine/interface.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { startLlamaEngine, startNode, startRelay, type PotluckNode } from '../../node/index.ts'
 import { advertised } from './advertised.ts'
-import type { FromMember, MemberSpec, NodeSpec, ToMember } from './messages.ts'
+import type { FromMember, MemberSpec, MemberUsage, NodeSpec, ToMember } from './messages.ts'
 import { MALICIOUS_ENGINES } from './malicious/engines/index.ts'
 
 /** Limit for an orderly shutdown. After this time, the process exits anyway. */
 const SHUTDOWN_MS = 4000
+/** How often a member looks whether its event loop was blocked. */
+const TICK_MS = 2
 /** Time between two tokens of a scripted engine. */
 const TOKEN_MS = 20
 
@@ -48,9 +50,19 @@ const joined = new Promise<string[]>((resolve) => {
   })
 })
 
-function usage(): { cpuMicros: number; rssBytes: number } {
+let blockedMicros = 0
+let lastTick = process.threadCpuUsage()
+setInterval(() => {
+  const { user, system } = process.threadCpuUsage(lastTick)
+  blockedMicros = Math.max(blockedMicros, user + system)
+  lastTick = process.threadCpuUsage()
+}, TICK_MS).unref()
+
+function usage(): MemberUsage {
   const { user, system } = process.cpuUsage()
-  return { cpuMicros: user + system, rssBytes: process.memoryUsage.rss() }
+  const blockedMs = blockedMicros / 1000
+  blockedMicros = 0
+  return { cpuMicros: user + system, rssBytes: process.memoryUsage.rss(), blockedMs }
 }
 
 async function start(): Promise<void> {

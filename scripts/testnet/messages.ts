@@ -21,13 +21,23 @@ export interface NodeSpec {
 /** `join` gives a node the relay's addresses. The member answers `usage` and `metrics` with a message of that name. */
 export type ToMember = { type: 'join'; bootstrap: string[] } | { type: 'usage' | 'metrics' }
 
+export interface MemberUsage {
+  /** CPU time of all threads of the daemon. The engine runs in its own process and does not count. */
+  cpuMicros: number
+  rssBytes: number
+  /**
+   * The most CPU time that the main thread took without serving a timer since the last message, in milliseconds: how long
+   * the event loop was blocked on a machine that does nothing else.
+   */
+  blockedMs: number
+}
+
 export type Stage = 'hash' | 'load' | 'measure'
 
 export type FromMember =
   | { type: 'progress'; stage: Stage; fraction: number }
   | { type: 'ready'; peerId: string; addresses: string[] }
   | { type: 'failed'; message: string }
-  /** CPU time of all threads of the daemon. The engine runs in its own process and does not count. */
-  | { type: 'usage'; cpuMicros: number; rssBytes: number }
+  | ({ type: 'usage' } & MemberUsage)
   /** Only from a node. */
   | { type: 'metrics'; metrics: NodeMetrics }

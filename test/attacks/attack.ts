@@ -7,6 +7,8 @@ export interface Attack {
   cost: string
   /** What the attack achieved before the defence existed, as the reviewer measured it. */
   before: string
+  /** The reason why this machine cannot play the attack. Undefined or absent: it can. */
+  unavailable?: () => string | undefined
   /** Plays the attack, cleans up, and measures what it achieved. */
   run: (context: AttackContext) => Promise<readonly Outcome[]>
 }
@@ -14,6 +16,8 @@ export interface Attack {
 export interface AttackContext {
   /** Plays a short form, for `npm test`: the same attacker and the same limits, with fewer rounds. */
   short: boolean
+  /** How long the siege lasts, unless it is short. */
+  minutes: number
   /** Aborts on Ctrl-C. */
   signal: AbortSignal
   /** Prints progress for a person. */

@@ -1,13 +1,12 @@
 /**
- * `npm run attacks -- [NAME…] [--short] [--json]` plays every attack, one after the other, and prints what it achieved.
- * `--siege MINUTES` plays the attacks that can go on for long at once, see `siege/siege.ts`.
+ * `npm run attacks -- [NAME…] [--short] [--json] [--minutes N]`: plays every attack, and prints what it achieved. The siege
+ * lasts `--minutes`.
  */
 import { parseArgs } from 'node:util'
 
 import { table } from '../../node/cli/terminal/table.ts'
 import { describeLimit, holds, type Attack } from './attack.ts'
 import { loadAttacks } from './scenarios.ts'
-import { siegeOf } from './siege/siege.ts'
 
 /** @throws Error if an argument is not known */
 async function main(): Promise<number> {
@@ -16,10 +15,12 @@ async function main(): Promise<number> {
     options: {
       short: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
-      siege: { type: 'string' }
+      minutes: { type: 'string', default: '30' }
     }
   })
-  const attacks = values.siege === undefined ? await loadedAttacks() : besieging(values.siege)
+  const minutes = Number(values.minutes)
+  if (!(minutes > 0)) throw new Error('--minutes must be a number above 0.')
+  const attacks = await loadAttacks()
   const names = positionals.length > 0 ? positionals : [...attacks.keys()]
   const unknown = names.find((name) => !attacks.has(name))
   if (unknown !== undefined) {
@@ -34,10 +35,15 @@ async function main(): Promise<number> {
   let broken = 0
   for (const name of names) {
     interrupted.signal.throwIfAborted()
-    const { title, cost, before, run } = attacks.get(name) as Attack
+    const { title, cost, before, run, unavailable } = attacks.get(name) as Attack
     console.error(`${name}: ${title}`)
+    const reason = unavailable?.()
+    if (reason !== undefined) {
+      console.error(`  Not played: ${reason}`)
+      continue
+    }
     const note = (text: string): void => console.error(`  ${text}`)
-    const outcomes = await run({ short: values.short, signal: interrupted.signal, note })
+    const outcomes = await run({ short: values.short, minutes, signal: interrupted.signal, note })
     for (const outcome of outcomes) {
       const held = holds(outcome)
       if (!held) broken++
@@ -49,16 +55,6 @@ async function main(): Promise<number> {
   if (!values.json) console.log(table(['attack', 'cost', 'before', 'now', 'limit', ''], rows))
   if (broken > 0) console.error(`${broken} of ${rows.length} limits do not hold.`)
   return broken > 0 ? 1 : 0
-}
-
-async function loadedAttacks(): Promise<Map<string, Attack>> {
-  return new Map([...(await loadAttacks())].map(([name, { attack }]) => [name, attack]))
-}
-
-/** @throws Error if `minutes` is not a positive number */
-function besieging(minutes: string): Map<string, Attack> {
-  if (!(Number(minutes) > 0)) throw new Error('Usage: npm run attacks -- --siege MINUTES')
-  return new Map([['siege', siegeOf(Number(minutes))]])
 }
 
 function format(value: number): string {

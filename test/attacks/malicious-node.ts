@@ -41,14 +41,21 @@ export interface MaliciousNode {
   address: string
 }
 
-/** @param serve what the node does with each request, after it read the request */
+/**
+ * @param serve what the node does with each request, after it read the request
+ * @param listen default: any port of loopback
+ */
 export async function maliciousNode(
   network: AttackedNetwork,
   { model }: Pick<Engine, 'model'>,
-  serve: (call: MaliciousCall) => Promise<void>
+  serve: (call: MaliciousCall) => Promise<void>,
+  listen?: string[]
 ): Promise<MaliciousNode> {
   const key = await generateKeyPair('Ed25519')
-  const libp2p = await network.peer({ privateKey: key })
+  const libp2p = await network.peer({
+    privateKey: key,
+    ...(listen === undefined ? {} : { addresses: { listen, announce: listen } })
+  })
   // It claims to be fast, so that clients ask it early.
   const served: ModelCard = { ...model, prefillTokensPerSecond: 9e6, decodeTokensPerSecond: 9e6 }
   await libp2p.handle(CARD_PROTOCOL, async (stream) => {

@@ -60,6 +60,11 @@ export class AttackedNetwork implements AsyncDisposable {
     return peer
   }
 
+  /** Runs when the network is disposed. */
+  defer(end: () => Promise<void>): void {
+    this.#started.defer(end)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#started.disposeAsync()
   }

@@ -116,6 +116,18 @@ describe('the engine of llama.cpp', () => {
     }
   })
 
+  it('shares between callers only the beginning that the template gives to every chat', async () => {
+    const engine = await start({ slots: 1, remember: 0 })
+    const cached = async (caller: string, content: string): Promise<number> => {
+      const prompt = await engine.tokenize({ messages: [{ role: 'user', content }] })
+      return (await collect(engine.generate(jobFor(prompt, { caller, maxTokens: 1 })))).usage!.cachedTokens
+    }
+    expect(await cached('victim', 'My number is 4821.')).toBe(0)
+    const [right, wrong] = [await cached('guest', 'My number is 4821.'), await cached('other guest', 'Why?')]
+    expect(right).toBe(wrong)
+    expect(right).toBeGreaterThan(1)
+  })
+
   it('gives bit-identical logits when it continues a conversation that lost its slot', async () => {
     const engine = await start({ slots: 2, remember: 4 })
     const fresh = await start({ slots: 1, remember: 0 })

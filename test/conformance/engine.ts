@@ -303,6 +303,26 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         expect(second.usage?.cachedTokens).toBeLessThan(turn.length)
         expect(second.cachedTokens).toBe(second.usage?.cachedTokens)
       })
+
+      it('reuse their evaluated tokens only for the same caller, in answers and in scores', async () => {
+        const secret = await engine.tokenize({ prompt: 'A prompt that nobody has sent before, and that is a secret.' })
+        const ask = async (caller: string): Promise<number> => {
+          const { usage } = await collect(engine.generate(jobOf(secret, { caller, maxTokens: 1 })))
+          return usage!.cachedTokens
+        }
+        const score = async (caller: string): Promise<number> => {
+          const { prefillTokens } = await engine.counters()
+          await engine.score({ caller, promptTokens: secret, answerTokens: prompt.slice(0, 1) })
+          return (await engine.counters()).prefillTokens - prefillTokens
+        }
+        await ask('victim')
+        // All prompts can begin with the same token, which marks the beginning.
+        expect(await ask('guest')).toBeLessThanOrEqual(1)
+        expect(await score('auditor')).toBeGreaterThanOrEqual(secret.length - 1)
+        expect(await ask('victim')).toBeGreaterThanOrEqual(secret.length - 1)
+        expect(await ask('guest')).toBeGreaterThanOrEqual(secret.length - 1)
+        expect(await score('auditor')).toBeLessThan(secret.length / 2)
+      })
     })
 
     describe('log-probabilities', () => {

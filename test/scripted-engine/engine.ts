@@ -41,7 +41,6 @@ import type {
 import { ConversationMemory } from '../../node/engine/memory.ts'
 import type { ConstraintCompiler } from '../../node/engine/output/compiler.ts'
 import { SlotPool, type Slot } from '../../node/engine/pool.ts'
-import { commonPrefix } from '../../node/engine/slots.ts'
 import {
   certainLogits,
   embeddingsOf,
@@ -58,14 +57,16 @@ import { runStep, type ScriptedOptions } from './script.ts'
 class ScriptedSlot implements Slot<ScriptedSlot> {
   readonly id: number
   cached: number[] = []
+  owner: string | undefined
   busy = false
 
   constructor(id: number) {
     this.id = id
   }
 
-  async copy({ cached }: ScriptedSlot): Promise<void> {
+  async copy({ cached, owner }: ScriptedSlot): Promise<void> {
     this.cached = [...cached]
+    this.owner = owner
   }
 }
 
@@ -167,11 +168,12 @@ export class ScriptedEngine implements Engine {
     this.#checkReady()
     checkTokens(job, VOCABULARY_SIZE)
     const { first = 0 } = job
-    return this.#pool.use(allTokens(job), async (slot) => {
+    return this.#pool.use(allTokens(job), job.caller, async (slot, reusable) => {
       await runStep(this.#options, { kind: 'score', job, position: 0 }, signal)
       const tokens = allTokens(job)
-      this.#counters.prefillTokens += tokens.length
+      this.#counters.prefillTokens += tokens.length - reusable
       slot.cached = tokens
+      slot.owner = job.caller
       return this.#scores(job, first)
     })
   }
@@ -211,8 +213,8 @@ export class ScriptedEngine implements Engine {
   async #run(job: GenerateJob, credit: Credit, generation: PushedGeneration, abort: AbortController): Promise<void> {
     try {
       checkTokens(job, VOCABULARY_SIZE)
-      const done = await this.#pool.use(allTokens(job), (slot) =>
-        this.#answer(job, slot, credit, generation, abort.signal)
+      const done = await this.#pool.use(allTokens(job), job.caller, (slot, reusable) =>
+        this.#answer(job, { slot, reusable }, credit, generation, abort.signal)
       )
       if (done === undefined) generation.end()
       else generation.push(done)
@@ -225,7 +227,7 @@ export class ScriptedEngine implements Engine {
 
   async #answer(
     job: GenerateJob,
-    slot: ScriptedSlot,
+    { slot, reusable }: { slot: ScriptedSlot; reusable: number },
     credit: Credit,
     generation: PushedGeneration,
     signal: AbortSignal
@@ -237,7 +239,7 @@ export class ScriptedEngine implements Engine {
       contextLength: this.model.contextLength
     })
     const tokens = allTokens(job)
-    const cachedTokens = Math.min(commonPrefix(slot.cached, tokens), job.promptTokens.length)
+    const cachedTokens = Math.min(reusable, job.promptTokens.length)
     if ((await runStep(this.#options, { kind: 'prefill', job, position: answer.length }, signal)) === 'cut')
       return undefined
     this.#counters.prefillTokens += tokens.length - cachedTokens
@@ -249,6 +251,7 @@ export class ScriptedEngine implements Engine {
         : { checked: measureBeginning(this.#scores(job, checkFrom), job.sampling, answerTokens, checkFrom) }
     generation.push({ type: 'prefill', cachedTokens, prefillMs, ...checked })
     slot.cached = tokens
+    slot.owner = job.caller
     while (answer.finished === undefined) {
       if (!credit.take()) {
         await credit.available(signal)

@@ -41,7 +41,8 @@ export class LlamaProcessEngine {
     })
     const { slots, model } = loaded
     const least = leastWorthCopying(model.contextLength)
-    this.#slots = new SlotPool(new ConversationMemory(sequences.slice(0, slots), sequences.slice(slots), least))
+    const heads = loaded.prompts.publicHeads()
+    this.#slots = new SlotPool(new ConversationMemory(sequences.slice(0, slots), sequences.slice(slots), least, heads))
   }
 
   tokenize(input: PromptInput): Uint32Array {
@@ -62,8 +63,9 @@ export class LlamaProcessEngine {
     signal: AbortSignal
   ): Promise<EngineEvent> {
     checkTokens(job, this.#loaded.vocabulary.size)
-    return this.#withSlot([...job.promptTokens, ...job.answerTokens], (sequence, tokens) =>
-      this.#answer(job, tokens, sequence, credit, emit, signal)
+    const tokens = [...job.promptTokens, ...job.answerTokens]
+    return this.#withSlot(tokens, job.caller, (sequence, reusable) =>
+      this.#answer(job, { tokens, sequence, reusable }, credit, emit, signal)
     )
   }
 
@@ -73,8 +75,7 @@ export class LlamaProcessEngine {
    */
   async #answer(
     job: GenerateJob,
-    tokens: readonly number[],
-    sequence: ContextSequence,
+    { tokens, sequence, reusable }: { tokens: readonly number[]; sequence: ContextSequence; reusable: number },
     credit: Credit,
     emit: (event: EngineEvent) => void,
     signal: AbortSignal
@@ -95,7 +96,7 @@ export class LlamaProcessEngine {
         // even if it is in the cache. The tokens to check need the logits before each of them.
         const evaluated = answer.finished === undefined ? tokens : tokens.slice(0, -1)
         const first = job.promptTokens.length - 1 + checkFrom
-        cached = await sequence.reuse(evaluated, first)
+        cached = await sequence.reuse(evaluated, Math.min(reusable, first), job.caller)
         const allowed = toCheck > 0 ? this.#allowedFrom(checkFrom, job) : wanted.allowed
         const all = await sequence.prefill(evaluated.slice(cached), first - cached, { ...wanted, allowed }, signal)
         logits = all[toCheck]
@@ -147,10 +148,10 @@ export class LlamaProcessEngine {
       throw new PotluckError('context_length_exceeded', 'prompt and answer do not fit the context of this model')
     }
     const allowed = this.#allowedFrom(from, job)
-    return this.#withSlot(allTokens, async (sequence, tokens) => {
+    return this.#withSlot(allTokens, job.caller, async (sequence, reusable) => {
       const first = job.promptTokens.length - 1 + from
-      const cached = await sequence.reuse(tokens, first)
-      return sequence.prefill(tokens.slice(cached), first - cached, { normaliser, allowed }, signal)
+      const cached = await sequence.reuse(allTokens, Math.min(reusable, first), job.caller)
+      return sequence.prefill(allTokens.slice(cached), first - cached, { normaliser, allowed }, signal)
     })
   }
 
@@ -184,11 +185,12 @@ export class LlamaProcessEngine {
 
   async #withSlot<T>(
     tokens: readonly number[],
-    work: (sequence: ContextSequence, tokens: readonly number[]) => Promise<T>
+    caller: string | undefined,
+    work: (sequence: ContextSequence, reusable: number) => Promise<T>
   ): Promise<T> {
-    return this.#slots.use(tokens, async (sequence) => {
+    return this.#slots.use(tokens, caller, async (sequence, reusable) => {
       try {
-        return await work(sequence, tokens)
+        return await work(sequence, reusable)
       } finally {
         sequence.pause()
       }

@@ -1,6 +1,7 @@
 import { LlamaText, SpecialToken, SpecialTokensText, type LlamaModel, type LlamaTextValue } from 'node-llama-cpp'
 import { PotluckError, type ChatInput, type PromptInput } from '@potluck/protocol'
 import { inputBytes } from '../checks.ts'
+import { commonPrefix } from '../slots.ts'
 import { GENERIC_CALLS, type ChatFormat } from '../output/chat-format.ts'
 import type { Vocabulary } from '../vocabulary.ts'
 import { renderChat } from './rendering.ts'
@@ -46,6 +47,25 @@ export class PromptTokenizer {
     const { bos, shouldPrependBosToken } = this.#model.tokens
     if (bos !== null && shouldPrependBosToken && tokens[0] !== bos) tokens.unshift(bos)
     return tokens
+  }
+
+  /** Returns the tokens with which the template begins every chat: without a system message, and with one. */
+  publicHeads(): number[][] {
+    const heads = [['user'], ['system', 'user']] as const
+    return this.canChat ? heads.map((roles) => this.#headOf(roles)) : []
+  }
+
+  /** Returns the common tokens of two chats that have no text in common. Empty if the template refuses such chats. */
+  #headOf(roles: readonly ('system' | 'user')[]): number[] {
+    try {
+      const [one, other] = ['a', '1'].map((content) =>
+        this.tokenize({ messages: roles.map((role) => ({ role, content })) })
+      ) as [number[], number[]]
+      return one.slice(0, commonPrefix(one, other))
+    } catch (error) {
+      if (error instanceof PotluckError) return []
+      throw error
+    }
   }
 
   #chat(input: ChatInput): LlamaTextValue[] {

@@ -24,6 +24,7 @@ export class ContextSequence implements Slot<ContextSequence> {
   readonly #sequence: LlamaContextSequence
   readonly #parts: SequenceParts
   #cached: number[] = []
+  #owner: string | undefined
   /** Made on first use, because its samplers take megabytes. A sequence that only stores a conversation needs none. */
   #lazyDecoder: Decoder | undefined
 
@@ -37,27 +38,34 @@ export class ContextSequence implements Slot<ContextSequence> {
     return this.#cached
   }
 
+  get owner(): string | undefined {
+    return this.#owner
+  }
+
   /** Copies the content of another sequence to this one. If the copy fails, this sequence is empty. */
   async copy(from: ContextSequence): Promise<void> {
     this.#cached = [...from.cached]
+    this.#owner = from.owner
     if (await copySequence(this.#sequence, from.#sequence, from.cached.length)) return
     await this.#sequence.clearHistory()
     this.#cached = []
   }
 
   /**
-   * Keeps the common prefix of the cache and the tokens, at most `most` tokens, and removes the rest of the cache.
+   * Keeps the common prefix of the cache and the tokens, at most `most` tokens, and removes the rest of the cache. The
+   * sequence then belongs to the caller.
    *
    * @returns how many tokens remain: fewer than the common prefix if the model's memory cannot be cut there, or if the
    *   evaluation of a few more tokens is faster
    */
-  async reuse(tokens: readonly number[], most: number): Promise<number> {
+  async reuse(tokens: readonly number[], most: number, caller: string | undefined): Promise<number> {
     let common = Math.min(commonPrefix(this.#cached, tokens), most)
     const rest = tokens.length - common
     const missing = (KERNEL_ROWS - (rest % KERNEL_ROWS)) % KERNEL_ROWS
     if (rest > SLICE_STEP_TOKENS) common = Math.max(0, common - missing)
     await this.#sequence.adaptStateToTokens(tokens.slice(0, common) as Token[], false)
     this.#cached = this.#sequence.contextTokens
+    this.#owner = caller
     return this.#cached.length
   }
 

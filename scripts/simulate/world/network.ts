@@ -153,7 +153,8 @@ export class Network {
         cut: () => {
           const decodedTokens = firstTokenAt === undefined ? 0 : this.#decoded(member, job, firstTokenAt)
           end(() => events.failed('stream_cut', { decodedTokens }))
-        }
+        },
+        displaced: (retryAfterMs) => end(() => events.failed('busy', { retryAfterMs }))
       }
     )
     if ('cancel' in taken) return taken.cancel

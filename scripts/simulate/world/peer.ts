@@ -6,7 +6,6 @@
 import type { Load } from '@potluck/protocol'
 import { FairQueue } from '../../../node/admission/queue.ts'
 import { ConversationMemory, leastWorthCopying } from '../../../node/engine/memory.ts'
-import { commonPrefix } from '../../../node/engine/slots.ts'
 import type { Clock } from '../clock.ts'
 import type { Conversations } from './conversations.ts'
 
@@ -49,11 +48,14 @@ export interface JobEvents {
   done: (decodeMs: number) => void
   /** The node died. */
   cut: () => void
+  /** Requests of callers with fewer requests took the places in the queue. */
+  displaced: (retryAfterMs: number) => void
 }
 
 interface Sequence {
   readonly id: number
   cached: readonly number[]
+  owner: string | undefined
   busy: boolean
 }
 
@@ -94,16 +96,23 @@ export class SimPeer {
 
   /** Takes the job and returns how to cancel it. If the queue is full, returns when the client may ask again. */
   take(job: QueuedJob, events: JobEvents): { cancel: () => void } | { retryAfterMs: number } {
-    if (this.#queue.full) return { retryAfterMs: this.#queue.retryAfterMs }
+    const path = [job.client]
+    if (!this.#queue.hasRoom(path)) return { retryAfterMs: this.#queue.retryAfterMs }
     const running: Running = { events, leave: () => undefined }
     this.#running.add(running)
     let begun = false
-    const place = this.#queue.enter(job.client, () => {
-      begun = true
-      // `enter` can start the job at once, but `accepted` must be reported first.
-      this.#clock.after(0, () => this.#serve(job, running))
+    const place = this.#queue.enter(path, {
+      start: () => {
+        begun = true
+        // `enter` can start the job at once, but `accepted` must be reported first.
+        this.#clock.after(0, () => this.#serve(job, running))
+      },
+      displaced: () => {
+        this.#running.delete(running)
+        events.displaced(this.#queue.retryAfterMs)
+      }
     })
-    if (place === undefined) throw new Error('The queue was not full.')
+    if (place === undefined) throw new Error('The queue had room.')
     running.leave = () => {
       this.#running.delete(running)
       place.leave()
@@ -135,13 +144,16 @@ export class SimPeer {
     const { prefillTokensPerSecond, decodeTokensPerSecond } = this.traits
     const tokens = this.#conversations.tokens(job.conversation, job.promptTokens)
     const memory = this.#memory
-    const placement = memory.place(tokens)
+    const placement = memory.place(tokens, job.client)
     if (placement === undefined) throw new Error('The queue let in more than there are slots.')
-    const { slot: sequence, copies } = placement
-    for (const { from, to } of copies) to.cached = from.cached
-    const cached = commonPrefix(sequence.cached, tokens)
+    const { slot: sequence, copies, reusable: cached } = placement
+    for (const { from, to } of copies) {
+      to.cached = from.cached
+      to.owner = from.owner
+    }
     sequence.busy = true
     sequence.cached = tokens
+    sequence.owner = job.client
     const prefillMs =
       OVERHEAD_MS +
       copies.length * COPY_MS +
@@ -169,6 +181,11 @@ export class SimPeer {
 }
 
 function freshMemory({ slots, remembered }: PeerTraits): ConversationMemory<Sequence> {
-  const sequences = Array.from({ length: slots + remembered }, (_, id) => ({ id, cached: [], busy: false }))
+  const sequences = Array.from({ length: slots + remembered }, (_, id) => ({
+    id,
+    cached: [],
+    owner: undefined,
+    busy: false
+  }))
   return new ConversationMemory(sequences.slice(0, slots), sequences.slice(slots), leastWorthCopying(CONTEXT_LENGTH))
 }

@@ -110,8 +110,12 @@ export async function until(
 }
 
 /** A peer that uses the protocols without the client package. */
-export async function caller(transports: NonNullable<Libp2pOptions['transports']> = []): Promise<Libp2p> {
+export async function caller(
+  transports: NonNullable<Libp2pOptions['transports']> = [],
+  listen: string[] = []
+): Promise<Libp2p> {
   const peer = await createLibp2p({
+    addresses: { listen },
     transports: [tcp(), ...transports],
     connectionEncrypters: [noise()],
     streamMuxers: [

@@ -11,11 +11,13 @@ import { commonPrefix } from '../../../node/engine/slots.ts'
 interface FakeSequence {
   id: number
   cached: readonly number[]
+  owner: string | undefined
   busy: boolean
 }
 
 interface Begun extends Placement<FakeSequence> {
   tokens: readonly number[]
+  caller: string | undefined
   cachedTokens: number
 }
 
@@ -26,28 +28,39 @@ class Engine {
   readonly sequences: FakeSequence[]
   readonly memory: ConversationMemory<FakeSequence>
 
-  constructor(slots: number, kept: number) {
-    this.sequences = Array.from({ length: slots + kept }, (_, id) => ({ id, cached: [], busy: false }))
-    this.memory = new ConversationMemory(this.sequences.slice(0, slots), this.sequences.slice(slots), LEAST)
+  constructor(slots: number, kept: number, publicHeads: number[][] = []) {
+    this.sequences = Array.from({ length: slots + kept }, (_, id) => ({
+      id,
+      cached: [],
+      owner: undefined,
+      busy: false
+    }))
+    const [own, others] = [this.sequences.slice(0, slots), this.sequences.slice(slots)]
+    this.memory = new ConversationMemory(own, others, LEAST, publicHeads)
   }
 
   /** Begins a request. Its slot still has the old content. */
-  begin(tokens: readonly number[]): Begun {
-    const placement = this.memory.place(tokens)!
+  begin(tokens: readonly number[], caller?: string): Begun {
+    const placement = this.memory.place(tokens, caller)!
     placement.slot.busy = true
-    for (const { from, to } of placement.copies) to.cached = from.cached
-    return { ...placement, tokens, cachedTokens: commonPrefix(placement.slot.cached, tokens) }
+    for (const { from, to } of placement.copies) {
+      to.cached = from.cached
+      to.owner = from.owner
+    }
+    expect(placement.reusable).toBeLessThanOrEqual(commonPrefix(placement.slot.cached, tokens))
+    return { ...placement, tokens, caller, cachedTokens: placement.reusable }
   }
 
-  end({ slot, tokens }: Begun, answer: readonly number[]): void {
+  end({ slot, tokens, caller }: Begun, answer: readonly number[]): void {
     slot.cached = [...tokens, ...answer]
+    slot.owner = caller
     slot.busy = false
     this.memory.release(slot)
   }
 
   /** Runs a whole request. Returns the number of cached tokens. */
-  ask(tokens: readonly number[], answer: readonly number[] = []): number {
-    const placement = this.begin(tokens)
+  ask(tokens: readonly number[], answer: readonly number[] = [], caller?: string): number {
+    const placement = this.begin(tokens, caller)
     this.end(placement, answer)
     return placement.cachedTokens
   }
@@ -114,7 +127,7 @@ describe('conversations that lost their slot', () => {
     const two = engine.begin([...text(2), 1])
     expect([one.cachedTokens, two.cachedTokens]).toEqual([100, 100])
     expect(new Set([one.slot.id, two.slot.id])).toEqual(new Set([0, 1]))
-    expect(engine.memory.place(text(5))).toBeUndefined()
+    expect(engine.memory.place(text(5), undefined)).toBeUndefined()
   })
 
   it('use different sequences if two conversations lose their slots at once', () => {
@@ -140,9 +153,55 @@ describe('conversations that lost their slot', () => {
     engine.ask(text(5))
     engine.begin(text(6))
     const [copied] = [1, 2, 3, 4, 5]
-      .map((salt) => engine.memory.place([...text(salt), 1])!)
+      .map((salt) => engine.memory.place([...text(salt), 1], undefined)!)
       .filter(({ copies }) => copies.some(({ from }) => from.id >= 4))
     expect(copied!.slot.id).toBeLessThanOrEqual(1)
+  })
+})
+
+describe('the prompts of another caller', () => {
+  const secret = [...text(7, 300), ...text(1)]
+
+  it.each([
+    ['a slot', 1, 0],
+    ['memory', 1, 4]
+  ])('are not reused from %s, however long the common prefix is', (_where, slots, kept) => {
+    const engine = new Engine(slots, kept)
+    engine.ask(secret, [], 'victim')
+    if (kept > 0) engine.ask(text(2), [], 'other')
+    for (const length of [100, 301, 400]) {
+      expect(engine.ask([...secret.slice(0, length), 9], [], `guest ${length}`)).toBe(0)
+    }
+  })
+
+  it('change no decision: not the slot, not the copies', () => {
+    const decisions = (guess: readonly number[]): unknown => {
+      const engine = new Engine(2, 2)
+      for (const salt of [3, 4]) engine.ask(text(salt), [], 'guest')
+      for (const tokens of [secret, text(5)]) engine.ask(tokens, [], 'victim')
+      return Array.from({ length: 6 }, () => {
+        const begun = engine.begin(guess, 'guest')
+        engine.end(begun, [])
+        const copies = begun.copies.map(({ from, to }) => [from.id, to.id])
+        return [begun.slot.id, begun.reusable, copies]
+      })
+    }
+    const wrong = secret.map((token, index) => (index < 200 ? token : -token))
+    expect(decisions(secret)).toEqual(decisions(wrong))
+    expect(decisions(secret)).toEqual(decisions(text(8, 400)))
+  })
+
+  it('are reused as far as the template begins every chat', () => {
+    const engine = new Engine(1, 4, [text(7, 40), text(7, 20)])
+    engine.ask(secret, [], 'victim')
+    expect(engine.ask([...text(7, 300), 9], [], 'guest')).toBe(40)
+    expect(engine.ask(secret, [], 'victim')).toBe(400)
+  })
+
+  it('stay in memory if another caller sends the same', () => {
+    const engine = new Engine(1, 4)
+    for (const caller of ['a', 'b', 'c']) engine.ask(secret, [], caller)
+    expect(['a', 'b', 'c'].map((caller) => engine.ask([...secret, 1], [], caller))).toEqual([400, 400, 400])
   })
 })
 

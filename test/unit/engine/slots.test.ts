@@ -9,37 +9,46 @@ const tokens = (length: number, salt: number): number[] => [
 ]
 
 function slots(...held: (readonly number[] | 'busy')[]): SlotView[] {
-  return held.map((cached, id) => (cached === 'busy' ? { id, cached: [], busy: true } : { id, cached, busy: false }))
+  return held.map((cached, id) => ({
+    id,
+    cached: cached === 'busy' ? [] : cached,
+    owner: undefined,
+    busy: cached === 'busy'
+  }))
+}
+
+function choose(all: readonly SlotView[], prompt: readonly number[]): SlotView | undefined {
+  return chooseSlot(all, ({ cached }) => commonPrefix(cached, prompt))
 }
 
 describe('the chosen slot', () => {
   it('has the longest prefix of the prompt', () => {
     const prompt = tokens(100, 1000)
-    const choice = chooseSlot(slots([], tokens(100, 2000), prompt.slice(0, 60), prompt.slice(0, 40)), prompt)
+    const choice = choose(slots([], tokens(100, 2000), prompt.slice(0, 60), prompt.slice(0, 40)), prompt)
     expect(choice?.id).toBe(2)
   })
 
   it('is not a slot with a long conversation, if the prompt shares only the beginning with it', () => {
-    expect(chooseSlot(slots(tokens(400, 2000), []), tokens(50, 1000))?.id).toBe(1)
+    expect(choose(slots(tokens(400, 2000), []), tokens(50, 1000))?.id).toBe(1)
   })
 
   it('has the shortest content if nothing can be reused', () => {
-    expect(chooseSlot(slots(tokens(400, 2000), tokens(100, 3000)), tokens(50, 1000))?.id).toBe(1)
+    expect(choose(slots(tokens(400, 2000), tokens(100, 3000)), tokens(50, 1000))?.id).toBe(1)
   })
 
   it('is next to a busy slot, so that both are evaluated together', () => {
-    expect(chooseSlot(slots([], [], 'busy', []), tokens(50, 1000))?.id).toBe(1)
-    expect(chooseSlot(slots('busy', [], [], []), tokens(50, 1000))?.id).toBe(1)
+    expect(choose(slots([], [], 'busy', []), tokens(50, 1000))?.id).toBe(1)
+    expect(choose(slots('busy', [], [], []), tokens(50, 1000))?.id).toBe(1)
   })
 
   it('has a cached prefix rather than a busy neighbour', () => {
     const prompt = tokens(100, 1000)
-    expect(chooseSlot(slots('busy', [], [], prompt), prompt)?.id).toBe(3)
+    expect(choose(slots('busy', [], [], prompt), prompt)?.id).toBe(3)
   })
 
   it('has the lowest id of equal slots, and is undefined if all are busy', () => {
-    expect(chooseSlot(slots([], [], []), [1])?.id).toBe(0)
-    expect(chooseSlot(slots('busy', 'busy'), [1])).toBeUndefined()
+    expect(choose(slots([], [], []), [1])?.id).toBe(0)
+    expect(choose(slots('busy', 'busy'), [1])).toBeUndefined()
   })
 })
 

@@ -4,9 +4,12 @@ import { expect, test } from 'vitest'
 
 import { AbuseLog } from '../../../node/admission/abuse-log.ts'
 import { AdmissionControl, type AdmissionOptions } from '../../../node/admission/admission.ts'
+import type { Caller } from '../../../node/admission/caller.ts'
 import { RateLimit } from '../../../node/admission/rate-limit.ts'
 
 const noop = (): void => {}
+/** A caller in a subnet of its own, unless the test names one. */
+const caller = (peer: string, subnet = peer): Caller => ({ peer, path: [subnet, subnet, peer] })
 
 function admissionControl(options: Partial<AdmissionOptions> = {}): AdmissionControl {
   return new AdmissionControl({
@@ -31,19 +34,19 @@ function refusal(act: () => unknown): PotluckError {
 
 test('the number of streams is limited for each peer separately', () => {
   const admission = admissionControl()
-  const streams = Array.from({ length: 4 }, () => admission.admit('a', noop))
-  const error = refusal(() => admission.admit('a', noop))
+  const streams = Array.from({ length: 4 }, () => admission.admit(caller('a'), noop))
+  const error = refusal(() => admission.admit(caller('a'), noop))
   expect(error.code).toBe('rate_limited')
   expect(error.message).toContain('4 requests at once')
-  admission.admit('b', noop)
+  admission.admit(caller('b'), noop)
   streams[0]?.release({ strike: false })
-  admission.admit('a', noop)
+  admission.admit(caller('a'), noop)
   expect(admission.openStreams).toBe(5)
 })
 
 test('a stream that is released twice counts once', () => {
   const admission = admissionControl()
-  const [first] = [admission.admit('a', noop), admission.admit('a', noop)]
+  const [first] = [admission.admit(caller('a'), noop), admission.admit(caller('a'), noop)]
   first.release({ strike: false })
   first.release({ strike: true })
   expect(admission.openStreams).toBe(1)
@@ -52,28 +55,37 @@ test('a stream that is released twice counts once', () => {
 test('with too many unread streams, the oldest is reset', () => {
   const admission = admissionControl({ streamsPerPeer: 100 })
   const reset: string[] = []
-  const first = admission.admit('a', () => reset.push('first'))
+  const first = admission.admit(caller('a'), () => reset.push('first'))
   first.requestArrived()
-  for (let stream = 0; stream < 8; stream++) admission.admit('b', () => reset.push(`unread ${stream}`))
+  for (let stream = 0; stream < 8; stream++) admission.admit(caller('b'), () => reset.push(`unread ${stream}`))
   expect(reset).toEqual([])
-  admission.admit('c', noop)
-  admission.admit('c', noop)
+  admission.admit(caller('c'), noop)
+  admission.admit(caller('c'), noop)
   expect(reset).toEqual(['unread 0', 'unread 1'])
+})
+
+test('a flood of unread streams from one subnet resets only its own', () => {
+  const admission = admissionControl()
+  const reset: string[] = []
+  admission.admit(caller('a'), () => reset.push('a'))
+  for (let key = 0; key < 20; key++) admission.admit(caller(`key ${key}`, 'flood'), () => reset.push('flood'))
+  admission.admit(caller('b'), () => reset.push('b'))
+  expect(reset).toEqual(Array.from({ length: 14 }, () => 'flood'))
 })
 
 test('a peer with too many failed requests is refused, with the time to retry', () => {
   let now = 0
   const admission = admissionControl({ now: () => now })
-  for (let failure = 0; failure < 3; failure++) admission.admit('a', noop).release({ strike: true })
-  expect(refusal(() => admission.admit('a', noop)).retryAfterMs).toBe(1000)
+  for (let failure = 0; failure < 3; failure++) admission.admit(caller('a'), noop).release({ strike: true })
+  expect(refusal(() => admission.admit(caller('a'), noop)).retryAfterMs).toBe(1000)
   now = 2000
-  admission.admit('a', noop).release({ strike: false })
-  admission.admit('a', noop).release({ strike: false })
+  admission.admit(caller('a'), noop).release({ strike: false })
+  admission.admit(caller('a'), noop).release({ strike: false })
 })
 
 test('answered requests do not count against the rate limit', () => {
   const admission = admissionControl()
-  for (let request = 0; request < 1000; request++) admission.admit('a', noop).release({ strike: false })
+  for (let request = 0; request < 1000; request++) admission.admit(caller('a'), noop).release({ strike: false })
   expect(admission.openStreams).toBe(0)
 })
 

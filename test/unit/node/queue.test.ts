@@ -9,16 +9,21 @@ interface Started {
   place: Place | undefined
 }
 
-/** A queue, and its started requests in their order. */
+/** `a/b/c` is the peer c at the host b of the subnet a; `c` alone is a peer without a known network. */
+const pathOf = (caller: string): string[] => caller.split('/')
+
+/** A queue, and its started and displaced requests in their order. */
 function record(options: { slots: number; capacity: number; now?: () => number }) {
   const queue = new FairQueue({ now: () => 0, ...options })
   const started: Started[] = []
+  const displaced: Started[] = []
   const enter = (peer: string): Place | undefined => {
     const entry: Started = { peer, place: undefined }
-    entry.place = queue.enter(peer, () => started.push(entry))
+    const waiting = { start: () => started.push(entry), displaced: () => displaced.push(entry) }
+    entry.place = queue.enter(pathOf(peer), waiting)
     return entry.place
   }
-  return { queue, started, enter }
+  return { queue, started, displaced, enter }
 }
 
 test('a request takes a free slot at once', () => {
@@ -29,21 +34,97 @@ test('a request takes a free slot at once', () => {
   expect(place?.estimatedWaitMs()).toBe(0)
 })
 
-test('a request waits for one turn of another peer, even if that peer has a hundred requests', () => {
+test('a request waits for at most one turn of another peer, even if that peer has a hundred requests', () => {
   const { started, enter } = record({ slots: 1, capacity: 200 })
   for (let request = 0; request < 100; request++) enter('flood')
   const first = enter('guest')
-  // One request runs. The flood has one more turn before the guest.
   expect(first?.position()).toBe(1)
+  // The flood has the next turn, but it also has the slot that becomes free.
   started[0]?.place?.leave()
   started[1]?.place?.leave()
-  expect(started.map(({ peer }) => peer)).toEqual(['flood', 'flood', 'guest'])
+  expect(started.map(({ peer }) => peer)).toEqual(['flood', 'guest', 'flood'])
+})
+
+test('a request waits for at most one turn of each subnet, even if a subnet has a hundred keys', () => {
+  const { started, enter } = record({ slots: 1, capacity: 200 })
+  for (let key = 0; key < 100; key++) enter(`flood/host ${key % 10}/key ${key}`)
+  const guest = enter('elsewhere/host/guest')
+  const neighbour = enter('flood/another host/neighbour')
+  expect(guest?.position()).toBe(1)
+  // Before the neighbour come one turn of each of the ten other hosts of its subnet, and the turns of the guest.
+  expect(neighbour?.position()).toBe(11)
+  for (let turn = 0; turn < 12; turn++) started.at(-1)?.place?.leave()
+  expect(started.findIndex(({ peer }) => peer.endsWith('guest'))).toBe(1)
+  expect(started.findIndex(({ peer }) => peer.endsWith('neighbour'))).toBe(11)
+})
+
+test('in a full queue, a request displaces the newest of the peer, host and subnet with the most', () => {
+  const { displaced, enter } = record({ slots: 1, capacity: 6 })
+  enter('running')
+  for (const caller of ['a/1/x', 'a/1/x', 'a/1/y', 'a/2/z', 'b/1/x', 'b/1/x']) enter(caller)
+  expect(enter('c/1/x')).toBeDefined()
+  expect(enter('c/1/y')).toBeDefined()
+  expect(displaced.map(({ peer }) => peer)).toEqual(['a/1/x', 'a/1/y'])
+  // Now every subnet has two. A third request of one of them finds a place only if it displaces its own subnet's.
+  expect(enter('b/2/y')).toBeDefined()
+  expect(displaced.at(-1)?.peer).toBe('b/1/x')
+  expect(enter('c/1/x')).toBeUndefined()
+  expect(enter('c/1/z')).toBeUndefined()
+})
+
+test('a displaced request fails with busy', async () => {
+  const queue = new FairQueue({ slots: 1, capacity: 2, now: () => 0 })
+  queue.join(['running'])
+  const [first, second] = [queue.join(['flood', 'a']), queue.join(['flood', 'b'])]
+  queue.checkRoom(['guest'])
+  queue.join(['guest'])
+  const { signal } = new AbortController()
+  await expect(second.slot(signal)).rejects.toMatchObject({ code: 'busy', retryAfterMs: 2 * INITIAL_SERVICE_MS })
+  expect(first.position()).toBe(0)
+  expect(() => queue.checkRoom(['guest'])).toThrow('full')
+})
+
+test('a slot is contested while a caller waits whose subnet, host or peer has fewer slots', () => {
+  const { enter } = record({ slots: 3, capacity: 8 })
+  const [one, two, alone] = [enter('a/1/x'), enter('a/1/y'), enter('b/1/x')]
+  const contested = (): (boolean | undefined)[] => [one, two, alone].map((place) => place?.contested())
+  expect(contested()).toEqual([false, false, false])
+  const again = enter('a/1/x')
+  expect(contested()).toEqual([false, false, false])
+  again?.leave()
+  const neighbour = enter('a/2/z')
+  expect(contested()).toEqual([true, true, false])
+  neighbour?.leave()
+  enter('c/1/x')
+  expect(contested()).toEqual([true, true, true])
+})
+
+test('with one slot, requests start in the order of their positions', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(11), { minLength: 1, maxLength: 40 }), (arrivals) => {
+      const { started, enter } = record({ slots: 1, capacity: 100 })
+      enter('first')
+      const waiting = arrivals.map((peer) => enter(`subnet ${peer % 2}/host ${peer % 3}/peer ${peer}`)!)
+      const expected = waiting.toSorted((a, b) => a.position() - b.position())
+      for (const _ of expected) started.at(-1)?.place?.leave()
+      const order = started.slice(1).map(({ place }) => place)
+      expect(order).toEqual(expected)
+    })
+  )
+})
+
+test('a subnet that had a slot does not get it again while others wait, even if it waited before them', () => {
+  const { started, enter } = record({ slots: 1, capacity: 8 })
+  for (const key of ['a', 'b', 'c']) enter(`flood/host/${key}`)
+  enter('elsewhere/host/guest')
+  started.at(-1)?.place?.leave()
+  expect(started.map(({ peer }) => peer)).toEqual(['flood/host/a', 'elsewhere/host/guest'])
 })
 
 test('a full queue refuses requests, and the time to retry is the time until half of the queue has started', () => {
   const { queue, enter } = record({ slots: 1, capacity: 4 })
   for (let request = 0; request < 5; request++) expect(enter(`peer ${request}`)).toBeDefined()
-  expect(queue.full).toBe(true)
+  expect(queue.hasRoom(['late'])).toBe(false)
   expect(enter('late')).toBeUndefined()
   expect(queue.retryAfterMs).toBe(3 * INITIAL_SERVICE_MS)
 })
@@ -84,16 +165,16 @@ test('leaving a place or a slot twice has no effect', () => {
 
 test('join waits for a slot, and stops waiting when the stream is closed', async () => {
   const queue = new FairQueue({ slots: 1, capacity: 1, now: () => 0 })
-  const running = queue.join('a')
+  const running = queue.join(['a'])
   await running.slot(new AbortController().signal)
-  const waiting = queue.join('b')
-  expect(() => queue.join('c')).toThrow(expect.objectContaining({ code: 'busy', retryAfterMs: INITIAL_SERVICE_MS }))
+  const waiting = queue.join(['b'])
+  expect(() => queue.join(['c'])).toThrow(expect.objectContaining({ code: 'busy', retryAfterMs: INITIAL_SERVICE_MS }))
   const closed = new AbortController()
   const slot = waiting.slot(closed.signal)
   closed.abort()
   await expect(slot).rejects.toMatchObject({ code: 'aborted' })
   waiting.leave()
-  const next = queue.join('b')
+  const next = queue.join(['b'])
   running.leave()
   await next.slot(new AbortController().signal)
   expect(queue.load()).toMatchObject({ active: 1, queued: 0 })
@@ -109,21 +190,24 @@ const actions = fc.array(
   { maxLength: 200 }
 )
 
-test('requests start once, run only in the slots, and start in the order of their reported positions', () => {
+test('requests start once, run only in the slots, and have different positions', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 12 }), actions, (slots, capacity, list) => {
-      const { queue, started, enter } = record({ slots, capacity })
+      const { queue, started, displaced, enter } = record({ slots, capacity })
       const here: Place[] = []
       const isRunning = (place: Place): boolean => started.some((entry) => entry.place === place)
       let accepted = 0
       const act = (action: Action): void => {
         if (action.type === 'enter') {
-          const wasFull = queue.full
-          const place = enter(`peer ${action.peer}`)
-          expect(place === undefined).toBe(wasFull)
+          const path = `subnet ${action.peer % 2}/host ${action.peer % 3}/peer ${action.peer}`
+          const hadRoom = queue.hasRoom(pathOf(path))
+          const before = displaced.length
+          const place = enter(path)
+          expect(place !== undefined).toBe(hadRoom)
           if (place === undefined) return
           accepted++
           here.push(place)
+          for (const { place: lost } of displaced.slice(before)) here.splice(here.indexOf(lost!), 1)
         } else {
           const [place] = here.splice(action.index % Math.max(1, here.length), 1)
           place?.leave()
@@ -141,13 +225,12 @@ test('requests start once, run only in the slots, and start in the order of thei
         expect(positions.toSorted((a, b) => a - b)).toEqual(positions.map((_, index) => index))
       }
       expect(new Set(started).size).toBe(started.length)
-      // Waiting requests start in the order of their positions.
-      const waiting = here.filter((place) => !isRunning(place)).toSorted((a, b) => a.position() - b.position())
+      const waiting = here.filter((place) => !isRunning(place))
       const before = started.length
       for (const place of here.filter(isRunning)) place.leave()
       while (started.length < before + waiting.length) started.at(-1)?.place?.leave()
-      expect(started.slice(before).map(({ place }) => place)).toEqual(waiting)
-      expect(accepted).toBeGreaterThanOrEqual(started.length)
+      expect(new Set(started.slice(before).map(({ place }) => place))).toEqual(new Set(waiting))
+      expect(accepted).toBeGreaterThanOrEqual(started.length + displaced.length)
     }),
     { numRuns: 300 }
   )

@@ -61,7 +61,7 @@ async function open(
   peer = 'peer'
 ): Promise<{ caller: FrameStream; served: Promise<void> }> {
   const [near, far] = (await streamPair()).map((stream) => new FrameStream(stream, { maxFrameBytes: 1024 }))
-  const served = serveStream(far!, peer, { ...upperCase, ...changes }, node)
+  const served = serveStream(far!, { peer, path: [peer] }, { ...upperCase, ...changes }, node)
   onTestFinished(() => near!.abort(new Error('the test is done')))
   return { caller: near!, served }
 }
@@ -108,7 +108,7 @@ test('the slot is free before the result is sent, so that a caller that does not
 
 test('with a full queue, the node refuses the request before it prepares it', async () => {
   const node = newNode()
-  const [running, waiting] = [node.queue.join('a'), node.queue.join('b')]
+  const [running, waiting] = [node.queue.join(['a']), node.queue.join(['b'])]
   const prepare = vi.fn<(text: string) => Promise<string>>()
   const stream = await open(node, { prepare })
   await stream.caller.send(encode('hello'), WAIT)
@@ -164,7 +164,7 @@ test('a caller that resets its stream cancels the job, and is not logged as abus
 
 test('a request whose stream is reset while it waits leaves the queue', async () => {
   const node = newNode()
-  const first = node.queue.join('other')
+  const first = node.queue.join(['other'])
   const { caller, served } = await open(node)
   await caller.send(encode('hello'), WAIT)
   await vi.waitUntil(() => node.queue.load().queued === 1)
@@ -206,7 +206,7 @@ test('with too many unread streams, the oldest is reset and logged as abuse', as
 
 test('when a node stops, its requests fail with draining', async () => {
   const node = newNode()
-  const first = node.queue.join('other')
+  const first = node.queue.join(['other'])
   const { caller, served } = await open(node)
   await caller.send(encode('hello'), WAIT)
   await vi.waitUntil(() => node.queue.load().queued === 1)

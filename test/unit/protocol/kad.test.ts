@@ -5,7 +5,10 @@ import { multiaddr } from '@multiformats/multiaddr'
 import {
   anyNodeCid,
   decodeKadReply,
+  decodeKadRequest,
   depthsToTry,
+  encodeAddProvider,
+  encodeKadMessage,
   encodeKadRequest,
   estimateServers,
   kadId,
@@ -208,6 +211,34 @@ describe('messages', () => {
   test('a request has the key as a multihash, as libp2p expects', () => {
     const message = fromBinary(KadMessageSchema, encodeKadRequest('get_providers', anyNodeCid()))
     expect(message).toMatchObject({ type: 3, key: anyNodeCid().multihash.bytes })
+  })
+
+  test('a request is read as it was sent', () => {
+    const one = peer(1)
+    const provider = { peerId: one, addresses: [multiaddr('/ip4/192.0.2.1/tcp/1')] }
+    expect(decodeKadRequest(encodeAddProvider(anyNodeCid(), provider))).toEqual({
+      type: 'ADD_PROVIDER',
+      key: anyNodeCid().multihash.bytes,
+      closer: [],
+      providers: [{ id: one.toMultihash().bytes, multiaddrs: [multiaddr('/ip4/192.0.2.1/tcp/1').bytes] }]
+    })
+    const put = { type: 'PUT_VALUE', key: Uint8Array.of(1), record: Uint8Array.of(2), clusterLevel: -1 }
+    expect(decodeKadRequest(encodeKadMessage(put))).toEqual({ ...put, closer: [], providers: [] })
+  })
+
+  test.each([
+    ['providers', { providers: Array.from({ length: 5 }, () => ({})) }],
+    ['closer peers', { closer: Array.from({ length: 5 }, () => ({})) }],
+    ['an unknown type', { type: 6 }]
+  ])('a request with %s is refused', (_, message) => {
+    expect(() => decodeKadRequest(toBinary(KadMessageSchema, create(KadMessageSchema, message)))).toThrow(PotluckError)
+  })
+
+  test('a request keeps only the addresses that a record can have', () => {
+    const multiaddrs = Array.from({ length: 1_000 }, () => multiaddr('/ip4/192.0.2.1/tcp/1').bytes)
+    const message = create(KadMessageSchema, { type: 2, providers: [{ id: peer(1).toMultihash().bytes, multiaddrs }] })
+    const [provider] = decodeKadRequest(toBinary(KadMessageSchema, message)).providers
+    expect(provider?.multiaddrs).toHaveLength(16)
   })
 
   test('a reply with 20,000 providers is read as a random sample, and invalid peers are dropped', () => {

@@ -1,6 +1,6 @@
 /** Names that other peers advertise must not lead a dial into the LAN. */
 import { multiaddr } from '@multiformats/multiaddr'
-import { isUncheckedName, namesOf, publicLookup } from '@potluck/protocol'
+import { isUncheckedName, mustNotDial, namesOf, publicLookup, type DialGate } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 
 const ADDRESSES: Record<string, string[]> = {
@@ -47,4 +47,33 @@ test.each([
   ['/ip4/5.9.0.7/tcp/80/ws', false]
 ])('%s is checked only by a WebSocket: %s', (address, expected) => {
   expect(isUncheckedName(multiaddr(address), new Set(['relay.example']))).toBe(expected)
+})
+
+const RESOLVE: NonNullable<DialGate['resolve']> = (name, _, done) => {
+  const addresses = ADDRESSES[name]?.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
+  done(addresses === undefined ? new Error('not found') : null, addresses ?? [])
+}
+
+test.each([
+  ['/ip4/5.9.0.7/tcp/4001', false, false],
+  ['/ip6/2a01:4f8::7/tcp/4001', false, false],
+  ['/ip4/192.168.1.1/tcp/4001', true, false],
+  ['/ip6/::ffff:7f00:1/tcp/4001', true, false],
+  ['/ip6/64:ff9b::c0a8:101/tcp/4001', true, false],
+  ['/ip6/::7f00:1/tcp/4001', true, false],
+  ['/ip6/::1/tcp/4001', true, false],
+  ['/ip6/64:ff9b::509:7/tcp/4001', false, false],
+  // TCP resolves these names with `publicLookup`.
+  ['/dns4/router.example/tcp/4001', false, false],
+  ['/dns4/router.example/tcp/443/wss', true, false],
+  ['/dns4/both.example/tcp/443/tls/ws', true, false],
+  ['/dns4/unknown.example/tcp/443/wss', true, false],
+  ['/dns4/public.example/tcp/443/wss', false, false],
+  ['/dns4/relay.example/tcp/443/wss', false, false],
+  ['/dns4/public.example/tcp/80/ws', true, false],
+  ['/unix/%2Frun%2Fdocker.sock', true, true]
+])('a dial to %s is refused in scope public: %s, local: %s', async (address, inPublic, inLocal) => {
+  const gate = { trusted: new Set(['relay.example']), resolve: RESOLVE }
+  expect(await mustNotDial(multiaddr(address), { ...gate, scope: 'public' })).toBe(inPublic)
+  expect(await mustNotDial(multiaddr(address), { ...gate, scope: 'local' })).toBe(inLocal)
 })

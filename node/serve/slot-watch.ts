@@ -1,0 +1,62 @@
+/**
+ * Limits how long an answer holds its slot while other callers wait. A caller that takes one token in 29 s gives the
+ * node no other reason to end the answer, and could hold a slot for days.
+ *
+ * The limits apply only while the slot is contested (see `admission/queue.ts`). So a caller that pauses disturbs nobody
+ * on a node that nobody else needs, and callers of one subnet cannot take the slot of a caller that has only one.
+ */
+import { PotluckError } from '@potluck/protocol'
+
+import { LEAST_TOKENS_PER_SECOND, type NodeLimits } from '../limits/limits.ts'
+
+export interface SlotWatchOptions {
+  limits: Pick<NodeLimits, 'contestedStallMs' | 'contestedAnswerMs'>
+  /** Whether another caller should have the slot. */
+  contested: () => boolean
+  /** Whether the engine waits for the caller, which has granted no credit or does not read. */
+  waitsForCaller: () => boolean
+  /** Milliseconds, monotonic. */
+  now: () => number
+}
+
+export class SlotWatch {
+  readonly #options: SlotWatchOptions
+  readonly #startedAt: number
+  #checkedAt: number
+  /** How long the engine waited for the caller while the slot was contested, less the time for the tokens it took. */
+  #stalledMs = 0
+
+  constructor(options: SlotWatchOptions) {
+    this.#options = options
+    this.#startedAt = options.now()
+    this.#checkedAt = this.#startedAt
+  }
+
+  /** The caller took tokens. */
+  took(tokens: number): void {
+    this.#stalledMs = Math.max(0, this.#stalledMs - (tokens * 1000) / LEAST_TOKENS_PER_SECOND)
+  }
+
+  /**
+   * Call this at regular intervals.
+   *
+   * @throws PotluckError `caller_stalled` if the caller takes its tokens too slowly; `busy` if the answer takes too
+   *   long: the client then continues it at another node, or here in its next turn
+   */
+  check(): void {
+    const { limits, contested, waitsForCaller, now } = this.#options
+    const elapsedMs = now() - this.#checkedAt
+    this.#checkedAt += elapsedMs
+    if (!contested()) {
+      this.#stalledMs = 0
+      return
+    }
+    if (waitsForCaller()) this.#stalledMs += elapsedMs
+    if (this.#stalledMs > limits.contestedStallMs) {
+      throw new PotluckError('caller_stalled', `fewer than ${LEAST_TOKENS_PER_SECOND} tokens/s while others wait`)
+    }
+    if (this.#checkedAt - this.#startedAt > limits.contestedAnswerMs) {
+      throw new PotluckError('busy', 'others wait, and this answer had its time', { retryAfterMs: 0 })
+    }
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Bounds the dials to one host that never answers as a peer. Anybody can publish the address of a victim under hundreds of
+ * peer ids, in provider records, in cards and in replies of DHT servers: one list of all nodes dialled the victim 63 times.
+ */
+import type { Transport } from '@libp2p/interface'
+import { getNetConfig, isPrivate } from '@libp2p/utils'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { LRUCache } from 'lru-cache'
+
+/** Failed dials to one port of a host within `WINDOW_MS`. One peer listens there, and can be dialled again. */
+const MAX_FAILED_AT_PORT = 4
+/** Failed dials to a host. The homes behind one NAT can have many peers, and some of them are gone. */
+const MAX_FAILED_AT_HOST = 16
+/** A peer that restarts can be dialled again after this time. */
+const WINDOW_MS = 60_000
+/** Hosts and ports that are counted. A lookup asks 2,000 peers at most. */
+const MAX_COUNTED = 8_192
+
+interface Failures {
+  count: number
+  since: number
+}
+
+export class DialBudget {
+  readonly #failures = new LRUCache<string, Failures>({ max: MAX_COUNTED })
+  readonly #exempt: ReadonlySet<string>
+  readonly #now: () => number
+
+  /**
+   * @param exempt addresses that the user gave
+   * @param now milliseconds; any origin
+   */
+  constructor(exempt: readonly Multiaddr[], now: () => number) {
+    this.#exempt = new Set(exempt.flatMap((address) => placesOf(address)?.port ?? []))
+    this.#now = now
+  }
+
+  /** The transport, which refuses a dial to a public address beyond the budget. */
+  limit<C>(create: (components: C) => Transport): (components: C) => Transport {
+    return (components) => {
+      const transport = create(components)
+      const dial = transport.dial.bind(transport)
+      transport.dial = async (address, options) => {
+        const places = placesOf(address)
+        if (places === undefined || this.#exempt.has(places.port)) return await dial(address, options)
+        const { host, port } = places
+        if (this.#count(host) >= MAX_FAILED_AT_HOST || this.#count(port) >= MAX_FAILED_AT_PORT) {
+          throw new Error('too many dials to this host have failed')
+        }
+        // A dial counts as failed until it succeeds, so that parallel dials do not exceed the budget.
+        this.#add(host)
+        this.#add(port)
+        const connection = await dial(address, options)
+        this.#failures.delete(host)
+        this.#failures.delete(port)
+        return connection
+      }
+      return transport
+    }
+  }
+
+  #count(place: string): number {
+    const failures = this.#failures.get(place)
+    return failures === undefined || this.#now() - failures.since >= WINDOW_MS ? 0 : failures.count
+  }
+
+  #add(place: string): void {
+    const count = this.#count(place)
+    const since = count === 0 ? this.#now() : (this.#failures.get(place)?.since ?? this.#now())
+    this.#failures.set(place, { count: count + 1, since })
+  }
+}
+
+/**
+ * Undefined for a private address, because all peers of a LAN or a testnet can share it, and for a relayed one, because
+ * the failure of its peer says nothing about the relay.
+ */
+function placesOf(address: Multiaddr): { host: string; port: string } | undefined {
+  if (isPrivate(address) || address.toString().includes('/p2p-circuit')) return undefined
+  try {
+    const { host, port } = getNetConfig(address)
+    return { host, port: `${host} ${port}` }
+  } catch {
+    return undefined
+  }
+}

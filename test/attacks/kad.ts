@@ -1,0 +1,51 @@
+/** What an attacker sends to DHT servers. */
+import { create, toBinary } from '@bufbuild/protobuf'
+import type { Connection } from '@libp2p/interface'
+import { encodeAddProvider, FrameStream, KAD_PROTOCOL, type KadPeer } from '@potluck/protocol'
+import type { CID } from 'multiformats/cid'
+import { encode as encodeVarint } from 'uint8-varint'
+import { concat } from 'uint8arrays/concat'
+
+import { KadMessageSchema } from '../../protocol/messages/kad_pb.ts'
+
+/** Numbers of libp2p's messages. */
+export const KAD = { PUT_VALUE: 0, ADD_PROVIDER: 2, FIND_NODE: 4 } as const
+
+const WAIT = { timeoutMs: 60_000, timeoutCode: 'token_timeout' } as const
+
+/** One message with its length, as it goes over the wire. */
+export function kadFrame(message: Parameters<typeof create<typeof KadMessageSchema>>[1]): Uint8Array {
+  return framed(toBinary(KadMessageSchema, create(KadMessageSchema, message)))
+}
+
+/** The bytes after their length. */
+export function framed(bytes: Uint8Array): Uint8Array {
+  return concat([encodeVarint(bytes.byteLength), bytes])
+}
+
+/** Publishes provider records on one connection, each on its own stream. Resolves when the server has read them all. */
+export async function publish(
+  connection: Connection,
+  records: ReadonlyArray<{ key: CID; provider: KadPeer }>
+): Promise<void> {
+  await Promise.all(
+    batches(records, 16).map(async (batch) => {
+      const stream = await connection.newStream(KAD_PROTOCOL, { maxOutboundStreams: 1_000 })
+      const frames = new FrameStream(stream, { maxFrameBytes: 1_000_000 })
+      try {
+        for (const { key, provider } of batch) await frames.send(encodeAddProvider(key, provider), WAIT)
+        await frames.close()
+        // The server closes its side after the last record.
+        await frames.receive(WAIT)
+      } catch {
+        // The server refuses records beyond its rate.
+      }
+    })
+  )
+}
+
+/** Splits a list into this many lists, or fewer. */
+function batches<T>(items: readonly T[], count: number): T[][] {
+  const lists = Array.from({ length: count }, (_, at) => items.filter((_item, index) => index % count === at))
+  return lists.filter(({ length }) => length > 0)
+}

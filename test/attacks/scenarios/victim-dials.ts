@@ -1,0 +1,54 @@
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
+
+import { multiaddr } from '@multiformats/multiaddr'
+import { anyNodeCid } from '@potluck/protocol'
+
+import type { Attack } from '../attack.ts'
+import { onInternet } from '../internet.ts'
+import { publish } from '../kad.ts'
+import { AttackedNetwork } from '../network.ts'
+
+const RELAY = '5.9.0.1'
+const NODE = '5.9.1.1'
+const VICTIM = '5.77.0.1'
+
+export const attack: Attack = {
+  title: "publishes a victim's address under many peer ids, so that clients dial the victim",
+  cost: '300 keys, 20 subnets',
+  before: 'one list of all nodes dialled the victim 63 times',
+
+  ...onInternet('victim-dials', async ({ short }, internet) => {
+    await using network = new AttackedNetwork()
+    const at = (address: string): string[] => [`/ip4/${internet.host(address)}/tcp/4001`]
+    const relay = await network.relay({ listen: at(RELAY), scope: 'public' })
+    const bootstrap = relay.addresses().filter((address) => address.includes(RELAY))
+    const node = await network.node({ listen: at(NODE), announce: at(NODE), bootstrap, scope: 'public' })
+
+    const dials: Socket[] = []
+    // The victim takes connections and says nothing, as many services do.
+    const victim = createServer((socket) => void dials.push(socket.on('error', () => undefined)))
+    victim.listen(80, internet.host(VICTIM))
+    await once(victim, 'listening')
+
+    const key = anyNodeCid()
+    const addresses = [multiaddr(`/ip4/${VICTIM}/tcp/80`)]
+    for (let index = 0; index < (short ? 12 : 300); index++) {
+      const peer = await network.peer({
+        transports: internet.from(`5.66.${index % 20}.1`),
+        addresses: { listen: [] }
+      })
+      await publish(await peer.dial(multiaddr(bootstrap[0])), [{ key, provider: { peerId: peer.peerId, addresses } }])
+      await peer.stop()
+    }
+    const client = await network.client({ bootstrap, scope: 'public' })
+    let found = 0
+    for await (const { card } of client.nodes()) if (card.peerId.equals(node.peerId)) found++
+    victim.close()
+    for (const socket of dials) socket.destroy()
+    return [
+      { metric: 'dials to the victim', value: dials.length, limit: { atMost: 8 } },
+      { metric: 'honest nodes found, of 1', value: found, limit: { atLeast: 1 } }
+    ]
+  })
+}
