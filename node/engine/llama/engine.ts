@@ -1,10 +1,17 @@
 /** The model in the engine's process: its slots, and the requests that run on them. */
-import { PotluckError, type Embeddings, type PromptInput, type ParsedAnswer, type ReadJob } from '@potluck/protocol'
+import {
+  PotluckError,
+  type Embeddings,
+  type PromptInput,
+  type ParsedAnswer,
+  type ReadJob,
+  type Scorer
+} from '@potluck/protocol'
 import { SampledAnswer, type PositionLogits } from '../answer/answer.ts'
 import type { Credit } from '../answer/credit.ts'
 import { Deltas } from '../answer/deltas.ts'
 import { readAnswer } from '../answer/read.ts'
-import { checkTokens } from '../checks.ts'
+import { checkPromptLength, checkTokens } from '../checks.ts'
 import type { TokenSet } from '../grammar/token-set.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { ConversationMemory, leastWorthCopying } from '../memory.ts'
@@ -38,7 +45,9 @@ export class LlamaProcessEngine {
   }
 
   tokenize(input: PromptInput): Uint32Array {
-    return Uint32Array.from(this.#loaded.prompts.tokenize(input))
+    const tokens = this.#loaded.prompts.tokenize(input)
+    checkPromptLength(tokens.length, this.#loaded.model.contextLength)
+    return Uint32Array.from(tokens)
   }
 
   /**
@@ -149,6 +158,16 @@ export class LlamaProcessEngine {
   read(job: ReadJob): ParsedAnswer {
     checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, this.#loaded.vocabulary.size)
     return readAnswer(job, this.#loaded.vocabulary, this.#loaded.compiler)
+  }
+
+  /** The engine as an audit uses it. */
+  scorer(): Scorer {
+    return {
+      model: this.#loaded.model,
+      tokenize: async (input) => Array.from(this.tokenize(input)),
+      score: async (job, signal = new AbortController().signal) => await this.score(job, signal),
+      read: async (job) => this.read(job)
+    }
   }
 
   async embed(texts: readonly string[], signal: AbortSignal): Promise<Embeddings> {
