@@ -1,7 +1,16 @@
 /** The behaviour that every engine must have. `node/engine/interface.ts` describes it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DEFAULT_SAMPLING, PotluckError, sampleToken, type SamplingParameters } from '@potluck/protocol'
+import {
+  auditAnswer,
+  decodeAuditReply,
+  DEFAULT_SAMPLING,
+  encodeAuditRequest,
+  PotluckError,
+  sampleToken,
+  type SamplingParameters
+} from '@potluck/protocol'
 import type { Engine, EngineEvent, GenerateJob, Generation } from '../../node/engine/interface.ts'
+import { newPeer, requestFor, serve } from '../unit/audit/records.ts'
 import { collect, jobFor, PLENTY, type Collected } from './collect.ts'
 
 const PROMPT = 'Once upon a time'
@@ -329,6 +338,30 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
       it('stops on an abort', async () => {
         const error = await failure(engine.score({ promptTokens: prompt, answerTokens: prompt }, AbortSignal.abort()))
         expect(error.code).toBe('aborted')
+      })
+    })
+
+    describe('audit', () => {
+      it('gives the result of the same steps outside the engine', async () => {
+        const peer = await newPeer()
+        const { record, text } = await serve(engine, peer, requestFor(engine))
+        const { peerId } = peer
+        const frame = encodeAuditRequest({ peerId, answer: record })
+        const { reply, misstatements } = await engine.audit({ frame, forPeer: true, received: { text: `${text}!` } })
+        const { misstatements: _, ...result } = await auditAnswer(record, peerId, engine)
+        expect(decodeAuditReply(reply)).toEqual({ type: 'result', result })
+        expect(result.measured).toHaveLength(record.answerTokens.length)
+        expect(misstatements).toEqual(['text'])
+      })
+
+      it('refuses an answer that other peers must not see, and bytes that are no audit', async () => {
+        const peer = await newPeer()
+        const { record } = await serve(engine, peer, requestFor(engine, { shareable: false }))
+        const frame = encodeAuditRequest({ peerId: peer.peerId, answer: record })
+        expect(await failure(engine.audit({ frame, forPeer: true }))).toMatchObject({ code: 'invalid_request' })
+        expect((await engine.audit({ frame, forPeer: false })).misstatements).toEqual([])
+        const none = { frame: Uint8Array.of(1, 2, 3), forPeer: false }
+        expect(await failure(engine.audit(none))).toMatchObject({ code: 'invalid_request' })
       })
     })
 
