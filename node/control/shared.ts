@@ -4,8 +4,6 @@ import { join, resolve } from 'node:path'
 
 import {
   decodeAuditReply,
-  decodeAuditRequest,
-  encodeAuditReply,
   encodeAuditRequest,
   PotluckError,
   type Audit,
@@ -13,6 +11,8 @@ import {
   type ReceivedAnswer,
   type Misstatement
 } from '@potluck/protocol'
+
+import type { AuditJob, AuditOutcome } from '../engine/audit.ts'
 
 /** The path of a socket may have 108 bytes on Linux and 104 on macOS, including the final zero. */
 export const MAX_SOCKET_PATH_BYTES = 103
@@ -47,15 +47,15 @@ export function encodeJob({ received, ...request }: OwnerAuditJob): string {
   return JSON.stringify(message)
 }
 
-/** @throws PotluckError `invalid_request`; SyntaxError */
-export function decodeJob(json: string): OwnerAuditJob {
+/** @throws SyntaxError */
+export function decodeJob(json: string): Omit<AuditJob, 'caller' | 'forPeer'> {
   const { request, text } = JSON.parse(json) as JobMessage
-  const decoded = decodeAuditRequest(Buffer.from(request, 'base64'))
-  return text === undefined ? decoded : { ...decoded, received: { text } }
+  const frame = Buffer.from(request, 'base64')
+  return text === undefined ? { frame } : { frame, received: { text } }
 }
 
-export function encodeAudit({ misstatements, ...result }: Audit): string {
-  const message: AuditMessage = { reply: toBase64(encodeAuditReply({ type: 'result', result })), misstatements }
+export function encodeAudit({ reply, misstatements }: AuditOutcome): string {
+  const message: AuditMessage = { reply: toBase64(reply), misstatements }
   return JSON.stringify(message)
 }
 

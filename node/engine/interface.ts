@@ -19,6 +19,7 @@ import type {
   TokenDelta,
   Usage
 } from '@potluck/protocol'
+import type { AuditJob, AuditOutcome } from './audit.ts'
 
 export interface EngineModel {
   /** SHA-256 of the GGUF file, 32 bytes. */
@@ -141,6 +142,8 @@ export interface Engine {
    * Returns a vector of length 1 for each text. Throws `PotluckError` `context_length_exceeded` if a text is too long.
    */
   embed: (texts: readonly string[], signal?: AbortSignal) => Promise<Embeddings>
+  /** Audits an answer in one slot. Throws `PotluckError` as `runAudit`. */
+  audit: (job: AuditJob, signal?: AbortSignal) => Promise<AuditOutcome>
   counters: () => Promise<EngineCounters>
   close: () => Promise<void>
 }

@@ -4,11 +4,13 @@
  * serve.ts runs the steps below. `accept` makes the frame `accepted`, with the place in the queue. `run` sends a
  * `delta` for each piece of the answer. `encodeResult` makes the last frame, `done`.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
 import {
-  decodeClientFrame,
   encodeNodeFrame,
   GENERATE_PROTOCOL,
   PotluckError,
+  readClientFrame,
   outputConstraintOf,
   type GenerateRequest
 } from '@potluck/protocol'
@@ -56,8 +58,10 @@ export function generateProtocol(
   return {
     id: GENERATE_PROTOCOL,
 
-    decode: (bytes) => {
-      const frame = decodeClientFrame(bytes)
+    decode: async (bytes) => {
+      const validate = readClientFrame(bytes)
+      await nextTurn()
+      const frame = validate()
       if (frame.type !== 'request') throw new PotluckError('invalid_request', 'the first frame is not a request')
       return { request: frame.request, digest: frame.digest }
     },

@@ -13,7 +13,7 @@ import { PotluckError } from '../errors.ts'
 import { outputConstraintOf } from '../output-constraint.ts'
 import type { AnswerRecord } from '../wire/answer-record.ts'
 import type { AuditResult } from '../wire/audit.ts'
-import { measureAnswer } from './measure.ts'
+import { measureInSlices } from './measure.ts'
 import type { Scorer } from './scorer.ts'
 import { misstatementsOf, violationsOf, type Misstatement, type ReceivedAnswer } from './structure.ts'
 import { openAnswerRecord } from './verified-answer.ts'
@@ -59,5 +59,5 @@ export async function auditAnswer(
   if (violations.length > 0 || first === answerTokens.length) return { ...clean, violations, misstatements }
 
   const scores = await scorer.score({ promptTokens, answerTokens, first, constraint }, signal)
-  return { ...clean, misstatements, measured: measureAnswer(scores, request.sampling, answerTokens, first) }
+  return { ...clean, misstatements, measured: await measureInSlices(scores, request.sampling, answerTokens, first) }
 }
