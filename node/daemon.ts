@@ -69,7 +69,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
 
   const identity = await openIdentity({
     ...options,
-    onDiskError: (error) => problems.report('disk', error && `Warning: ${error}. The node continues without saving.`)
+    onDiskError: (error) => problems.report('disk', error && `Warning: ${error}. The node continues without saving.`),
+    onDamage: (message) => problems.report('damage', message)
   })
   lifetime.onStop(identity.close)
 

@@ -4,8 +4,9 @@
  * - `advertise`: clients cannot find the node.
  * - `clock`: this machine's clock is wrong.
  * - `disk`: the node cannot write to its data directory.
+ * - `damage`: the node's data was damaged at the start, and is replaced. It stays in the list until the node stops.
  */
-export type ProblemKind = 'advertise' | 'clock' | 'disk'
+export type ProblemKind = 'advertise' | 'clock' | 'disk' | 'damage'
 
 export interface Problem {
   kind: ProblemKind

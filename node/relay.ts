@@ -58,7 +58,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       ...options,
       onDiskError: (error) => {
         if (error !== undefined) logger.warn(`${error}; the relay continues without saving`)
-      }
+      },
+      onDamage: (message) => logger.warn(message)
     })
     lifetime.onStop(identity.close)
     const bounds = { connections: RELAY_CONNECTIONS, streams: RELAY_STREAMS }

@@ -100,6 +100,19 @@ export const PAUSE_AT_BYTES: number = 64 * 1024
  */
 export const STREAM_WINDOW_BYTES: number = 256 * 1024
 
+/**
+ * Fields of a message and of the messages within it, where a packed list of numbers is one field. They are counted before
+ * the message is decoded, because decoding takes about 0.5 us for each. The largest honest message is a request with 1,024
+ * messages, 1,024 tool calls, 128 tools and 1,024 entries of `logit_bias`: 12,000 fields.
+ */
+export const MAX_MESSAGE_FIELDS: number = 32_768
+/**
+ * Numbers in all packed lists of a message, in which each byte of a float can count as one. The lists with the most numbers
+ * are the 262,144 prompt tokens and 131,072 answer tokens of a continuation, and the margins and gaps of an audit: 262,144
+ * floats.
+ */
+export const MAX_MESSAGE_NUMBERS: number = 1 << 20
+
 // ---------------------------------------------------------------- requests
 
 /** Length of a request id, which is random. */
@@ -145,6 +158,11 @@ export const MAX_SCHEMA_LENGTH: number = 256 * 1024
  * adds its own levels.
  */
 export const MAX_SCHEMA_JSON_DEPTH: number = 256
+/**
+ * Keys in a schema's text: four for each of `MAX_SCHEMA_NODES` schemas. JSON.parse takes about 1 us for each key of a large
+ * object.
+ */
+export const MAX_SCHEMA_MEMBERS: number = 16_384
 
 // ---------------------------------------------------------------- answers
 

@@ -79,6 +79,7 @@ export { type AnswerRecord } from './wire/answer-record.ts'
 export { decodeCardReply, encodeCardReply, type CardReply } from './wire/card-reply.ts'
 export {
   decodeClientFrame,
+  readClientFrame,
   encodeCredit,
   encodeRequest,
   tokensToCheck,

@@ -1,6 +1,6 @@
 /**
  * `npm run check [step …]`: checks types, lint (which includes the allowed directions of imports), format, dead code,
- * cycles of imports, generated code and packaging. It prints one line for each step, and the output of a failed step.
+ * cycles of imports, generated code, the lock file and packaging. It prints one line for each step, and the output of a failed step.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 
 import { PACKAGES } from './build.ts'
 import { describeCycles } from './check/cycles.ts'
+import { describeLockfile } from './check/lockfile.ts'
 import { configurationIsFresh } from './configuration.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -63,6 +64,12 @@ async function cyclesAreAbsent(): Promise<Outcome> {
   return { ok: lines.length === 0, output: lines.join('\n') }
 }
 
+async function lockfileIsComplete(): Promise<Outcome> {
+  const unhashed = JSON.parse(readFileSync(join(ROOT, 'scripts/check/unhashed.json'), 'utf8')) as string[]
+  const lines = describeLockfile(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'), unhashed)
+  return { ok: lines.length === 0, output: lines.join('\n') }
+}
+
 const STEPS: Record<string, () => Promise<Outcome>> = {
   types: () => run('tsc', '--noEmit'),
   lint: () => run('oxlint'),
@@ -70,6 +77,7 @@ const STEPS: Record<string, () => Promise<Outcome>> = {
   'dead-code': () => run('knip'),
   cycles: cyclesAreAbsent,
   generated: generatedIsFresh,
+  lockfile: lockfileIsComplete,
   packaging: () =>
     inTurn(
       ['node', 'scripts/build.ts'],

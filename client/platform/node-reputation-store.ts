@@ -2,12 +2,16 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
 import { MAX_KEPT_ANSWERS, parseState, type ReputationStore, type StoredPeer } from '../reputation/index.ts'
-import { openDatabase, type Schema } from './node-database.ts'
+import { checkDatabase, damagedCopies, removeDatabase } from './node-damaged-database.ts'
+import { openDatabase, type DatabaseOptions, type Schema } from './node-database.ts'
+import { PatientWriter } from './node-patient-writer.ts'
+import { ReputationBackup } from './node-reputation-backup.ts'
 
 /** The migration from version 1, which had other names for a ban and a quarantine. Both must survive the rename. */
 const RENAME_STANDINGS = `
   UPDATE peers SET state = replace(replace(state, '"convicted":', '"banned":'), '"setAsideAt":', '"quarantinedAt":')`
 const SCHEMA: Schema = {
+  table: 'peers',
   version: 2,
   sql: (fromVersion) => `
     CREATE TABLE IF NOT EXISTS peers (
@@ -20,40 +24,37 @@ const SCHEMA: Schema = {
     ${fromVersion === 1 ? RENAME_STANDINGS : ''}`
 }
 
-/** One row for each (peer, digest), written with every change. */
+export interface SqliteReputationOptions extends Pick<DatabaseOptions, 'onDamage'> {
+  /** Milliseconds since the epoch. Default: the system clock. */
+  now?: () => number
+}
+
+/** One row for each (peer, digest), written with every change. A backup of the rows is written once a day. */
 export class SqliteReputationStore implements ReputationStore {
-  readonly #database: DatabaseSync
-  readonly #save: StatementSync
-  readonly #remove: StatementSync
-  readonly #keep: StatementSync
-  readonly #trim: StatementSync
+  readonly #path: string
+  readonly #statements: Statements
+  readonly #backup: ReputationBackup
+  readonly #writer = new PatientWriter()
+  #answers = 0
 
   /**
    * @param path the file; created if it does not exist
    * @throws as `openDatabase`
    */
-  constructor(path: string) {
-    const opened = openDatabase(path, SCHEMA, (database) => ({
-      database,
-      save: database.prepare(
-        'INSERT INTO peers (peer, digest, state) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state'
-      ),
-      remove: database.prepare('DELETE FROM peers WHERE peer = ? AND digest = ?'),
-      keep: database.prepare('INSERT INTO answers (peer, digest, answer) VALUES (?, ?, ?)'),
-      trim: database.prepare(
-        'DELETE FROM answers WHERE id IN (SELECT id FROM answers WHERE peer = ? AND digest = ? ORDER BY id DESC LIMIT -1 OFFSET ?)'
-      )
-    }))
-    this.#database = opened.database
-    this.#save = opened.save
-    this.#remove = opened.remove
-    this.#keep = opened.keep
-    this.#trim = opened.trim
+  constructor(path: string, { onDamage, now = Date.now }: SqliteReputationOptions = {}) {
+    this.#path = path
+    this.#backup = new ReputationBackup(path, SCHEMA, now)
+    const prepare = (database: DatabaseSync): Statements => {
+      // A check of all answers takes too long for every start. A backup of damaged rows must not replace a sound one.
+      if (this.#backup.isDue) checkDatabase(database)
+      return statementsOf(database)
+    }
+    this.#statements = openDatabase(path, SCHEMA, prepare, { onDamage, restore: () => this.#backup.restore() })
   }
 
   /** Skips damaged rows: a peer with a damaged row is unknown again. */
   *load(): Generator<StoredPeer, void, void> {
-    for (const row of this.#database.prepare('SELECT peer, digest, state FROM peers').all()) {
+    for (const row of this.#statements.database.prepare('SELECT peer, digest, state FROM peers').all()) {
       const { peer, digest, state: json } = row
       if (typeof peer !== 'string' || typeof digest !== 'string' || typeof json !== 'string') continue
       const state = parseState(json)
@@ -62,27 +63,72 @@ export class SqliteReputationStore implements ReputationStore {
   }
 
   save({ peer, digest, state }: StoredPeer): void {
-    this.#save.run(peer, digest, JSON.stringify(state))
+    this.#writer.write(`${peer} ${digest}`, () => this.#statements.save.run(peer, digest, JSON.stringify(state)))
+    if (this.#backup.isDue && !this.#writer.isWaiting) this.#backup.renew()
   }
 
   remove(peer: string, digest: string): void {
-    this.#remove.run(peer, digest)
-    this.#trim.run(peer, digest, 0)
+    this.#writer.write(`${peer} ${digest}`, () => {
+      this.#statements.remove.run(peer, digest)
+      this.#statements.trim.run(peer, digest, 0)
+    })
   }
 
   keep(peer: string, digest: string, answer: Uint8Array): void {
-    this.#keep.run(peer, digest, answer)
-    this.#trim.run(peer, digest, MAX_KEPT_ANSWERS)
+    this.#writer.write(`answer ${++this.#answers}`, () => {
+      this.#statements.keep.run(peer, digest, answer)
+      this.#statements.trim.run(peer, digest, MAX_KEPT_ANSWERS)
+    })
   }
 
   kept(peer: string, digest: string): Uint8Array[] {
-    const rows = this.#database
+    const rows = this.#statements.database
       .prepare('SELECT answer FROM answers WHERE peer = ? AND digest = ? ORDER BY id')
       .all(peer, digest)
     return rows.flatMap(({ answer }) => (answer instanceof Uint8Array ? [answer] : []))
   }
 
+  /**
+   * Deletes all kept answers, also in damaged copies of the file. They contain prompts.
+   *
+   * @returns the number of answers in the file
+   * @throws Error if another process holds the lock
+   */
+  forgetAnswers(): number {
+    const { changes } = this.#statements.database.prepare('DELETE FROM answers').run()
+    // Without this, the text stays in unused pages of the file.
+    this.#statements.database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)')
+    for (const copy of damagedCopies(this.#path)) removeDatabase(copy)
+    return Number(changes)
+  }
+
   close(): void {
-    this.#database.close()
+    try {
+      this.#writer.close()
+    } finally {
+      this.#statements.database.close()
+    }
+  }
+}
+
+interface Statements {
+  database: DatabaseSync
+  save: StatementSync
+  remove: StatementSync
+  keep: StatementSync
+  trim: StatementSync
+}
+
+function statementsOf(database: DatabaseSync): Statements {
+  return {
+    database,
+    save: database.prepare(
+      'INSERT INTO peers (peer, digest, state) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state'
+    ),
+    remove: database.prepare('DELETE FROM peers WHERE peer = ? AND digest = ?'),
+    keep: database.prepare('INSERT INTO answers (peer, digest, answer) VALUES (?, ?, ?)'),
+    trim: database.prepare(
+      'DELETE FROM answers WHERE id IN (SELECT id FROM answers WHERE peer = ? AND digest = ? ORDER BY id DESC LIMIT -1 OFFSET ?)'
+    )
   }
 }

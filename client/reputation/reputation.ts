@@ -185,7 +185,7 @@ export class Reputation {
 
   /** Closes the store. */
   close(): void {
-    this.#store.close()
+    this.#write(() => this.#store.close())
   }
 
   #apply(peer: string, digest: string, observation: Observation): void {

@@ -10,6 +10,10 @@ import type { Settings } from './settings/table.ts'
 import { EXIT_INTERRUPTED, EXIT_USAGE, reportOf } from './terminal/errors.ts'
 import { printError } from './terminal/output.ts'
 
+// Files of every kind are for their owner only: keys, prompts in kept answers and proofs, the datastore. On Windows this
+// has no effect.
+process.umask(0o077)
+
 let json = process.argv.includes('--json')
 
 async function execute(

@@ -16,7 +16,8 @@ const LOAD: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   nodes: async () => (await import('./commands/nodes.ts')).nodes,
   models: async () => (await import('./commands/models.ts')).models,
   status: async () => (await import('./commands/status.ts')).status,
-  audit: async () => (await import('./commands/audit.ts')).audit
+  audit: async () => (await import('./commands/audit.ts')).audit,
+  forget: async () => (await import('./commands/forget.ts')).forget
 }
 
 interface CommandHelp {
@@ -86,6 +87,13 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     summary: 'check a fraud proof; needs only the proof and the model file, and no network',
     words: ['<proof>', 'the file of the proof'],
     examples: ['potluck audit 12D3KooW….proof', 'potluck audit 12D3KooW….proof --model ./qwen3-0.6b-q8_0.gguf']
+  },
+  forget: {
+    summary: 'delete the audited answers that this machine keeps for fraud proofs, with their prompts',
+    examples: [
+      'potluck forget          deletes the answers; bans and what was measured stay',
+      'potluck forget --all    also deletes bans, what was measured, and the addresses of peers'
+    ]
   }
 }
 

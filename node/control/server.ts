@@ -7,8 +7,7 @@
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 
-import type { Audit, AuditRequest } from '@potluck/protocol'
-
+import type { AuditJob, AuditOutcome } from '../engine/audit.ts'
 import { MAX_AUDIT_JOB_BYTES } from '../limits/limits.ts'
 import { listenLocally } from '../metrics/local-server.ts'
 import { controlPath, decodeJob, encodeAudit, MAX_SOCKET_PATH_BYTES, SOCKET_NAME } from './shared.ts'
@@ -17,7 +16,7 @@ import type { NodeStatus } from './status.ts'
 /** What the daemon does for its owner. */
 export interface Control {
   status: () => Promise<NodeStatus>
-  audit: (job: AuditRequest) => Promise<Audit>
+  audit: (job: Omit<AuditJob, 'caller' | 'forPeer'>) => Promise<AuditOutcome>
 }
 
 /** @throws Error in one line, if the directory's path is too long */

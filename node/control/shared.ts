@@ -4,14 +4,14 @@ import { join, resolve } from 'node:path'
 
 import {
   decodeAuditReply,
-  decodeAuditRequest,
-  encodeAuditReply,
   encodeAuditRequest,
   PotluckError,
   type Audit,
   type AuditRequest,
   type Misstatement
 } from '@potluck/protocol'
+
+import type { AuditJob, AuditOutcome } from '../engine/audit.ts'
 
 /** The path of a socket may have 108 bytes on Linux and 104 on macOS, including the final zero. */
 export const MAX_SOCKET_PATH_BYTES = 103
@@ -34,13 +34,13 @@ export function encodeJob(job: AuditRequest): string {
   return toBase64(encodeAuditRequest(job))
 }
 
-/** @throws PotluckError `invalid_request` */
-export function decodeJob(text: string): AuditRequest {
-  return decodeAuditRequest(Buffer.from(text, 'base64'))
+/** The frame of an audit request, in base64. */
+export function decodeJob(text: string): Omit<AuditJob, 'caller' | 'forPeer'> {
+  return { frame: Buffer.from(text, 'base64') }
 }
 
-export function encodeAudit({ misstatements, ...result }: Audit): string {
-  const message: AuditMessage = { reply: toBase64(encodeAuditReply({ type: 'result', result })), misstatements }
+export function encodeAudit({ reply, misstatements }: AuditOutcome): string {
+  const message: AuditMessage = { reply: toBase64(reply), misstatements }
   return JSON.stringify(message)
 }
 

@@ -1,5 +1,5 @@
 /** Checks of a request before it reaches the model, and the error of a request that was aborted. */
-import { PotluckError, type PromptInput } from '@potluck/protocol'
+import { MAX_PROMPT_TOKENS, PotluckError, type PromptInput } from '@potluck/protocol'
 import type { ScoreJob } from './interface.ts'
 
 /**
@@ -12,6 +12,17 @@ export function checkTokens({ promptTokens, answerTokens }: ScoreJob, vocabulary
   const valid = (token: number): boolean => Number.isInteger(token) && token >= 0 && token < vocabularySize
   if (!promptTokens.every(valid)) throw new PotluckError('invalid_request', 'prompt_tokens: an id is unknown')
   if (!answerTokens.every(valid)) throw new PotluckError('invalid_request', 'answer_tokens: an id is unknown')
+}
+
+/**
+ * Refuses a prompt that is too long, before its tokens are sent to the daemon.
+ *
+ * @throws PotluckError `context_length_exceeded`
+ */
+export function checkPromptLength(tokens: number, contextLength: number): void {
+  if (tokens > Math.min(contextLength, MAX_PROMPT_TOKENS)) {
+    throw new PotluckError('context_length_exceeded', 'the prompt does not fit the context of this model')
+  }
 }
 
 /** Returns the number of bytes of the text in a request. The rendered prompt has at least as many bytes. */

@@ -20,6 +20,7 @@ import type {
   TokenMargin,
   Usage
 } from '@potluck/protocol'
+import type { AuditJob, AuditOutcome } from './audit.ts'
 
 export interface EngineModel {
   /** SHA-256 of the GGUF file, 32 bytes. */
@@ -151,6 +152,8 @@ export interface Engine {
    * Returns a vector of length 1 for each text. Throws `PotluckError` `context_length_exceeded` if a text is too long.
    */
   embed: (texts: readonly string[], signal?: AbortSignal) => Promise<Embeddings>
+  /** Audits an answer in one slot. Throws `PotluckError` as `runAudit`. */
+  audit: (job: AuditJob, signal?: AbortSignal) => Promise<AuditOutcome>
   counters: () => Promise<EngineCounters>
   close: () => Promise<void>
 }

@@ -221,13 +221,13 @@ function peerIdOf(address: string): string | undefined {
 
 type Services = NonNullable<Libp2pOptions<HostServices>['services']>
 
-function services({ scope, now = Date.now }: HostOptions, kad: { clientMode?: boolean } = {}): Services {
+function services({ identity, scope, now = Date.now }: HostOptions, kad: { clientMode?: boolean } = {}): Services {
   return {
     identify: identify(),
     identifyPush: identifyPush(),
     ping: ping(),
     dht: boundedKadDht({
-      ...kadOptions({ scope, ...kad }),
+      ...kadOptions({ scope, newestCards: identity.newestCards, ...kad }),
       initialQuerySelfInterval: FIRST_SELF_QUERY_MS,
       querySelfInterval: SELF_QUERY_MS
     }),

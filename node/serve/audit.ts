@@ -3,66 +3,34 @@
  *
  * Peers use `/potluck/audit/1.0.0`, one frame in and one frame out, and serve.ts runs the steps below. The node's owner
  * uses the control socket (`node/control`). All audits wait in the same queue as answers, because an audit needs a
- * slot. It takes one prefill, which is much faster than generating the answer.
+ * slot. It takes one prefill, which is much faster than generating the answer. The daemon does not look into the frames:
+ * a receipt of a long answer takes too long to verify, and its tokens take too long to measure.
  */
-import {
-  AUDIT_PROTOCOL,
-  auditAnswer,
-  decodeAuditRequest,
-  decodeClientFrame,
-  encodeAuditReply,
-  openAnswerRecord,
-  PotluckError,
-  type Audit,
-  type AuditRequest,
-  type Scorer
-} from '@potluck/protocol'
+import { AUDIT_PROTOCOL, encodeAuditReply } from '@potluck/protocol'
 
 import type { FairQueue } from '../admission/queue.ts'
+import type { AuditJob, AuditOutcome } from '../engine/audit.ts'
 import type { Engine } from '../engine/interface.ts'
-import { checkDraining, checkRequest, type ServedModel } from './check.ts'
+import { checkServing, type ServedModel } from './check.ts'
 import type { ServedProtocol } from './serve.ts'
 
 export interface AuditDependencies {
-  engine: Pick<Engine, 'model' | 'tokenize' | 'read' | 'score'>
+  engine: Pick<Engine, 'audit'>
   servedModel: () => ServedModel
 }
 
 export function auditProtocol({
   engine,
   servedModel
-}: AuditDependencies): ServedProtocol<AuditRequest, AuditRequest, Audit> {
+}: AuditDependencies): ServedProtocol<Uint8Array, Uint8Array, Uint8Array> {
   return {
     id: AUDIT_PROTOCOL,
-    decode: decodeAuditRequest,
-    check: ({ answer }) => {
-      checkDraining(servedModel())
-      const frame = decodeClientFrame(answer.request)
-      // A client marks its request as shareable if other nodes may see it, to audit the answer.
-      if (frame.type !== 'request' || !frame.request.shareable) {
-        throw new PotluckError('invalid_request', 'the request is not marked as shareable')
-      }
-      checkRequest(frame.request, servedModel())
-    },
-    // Verifies the signature, which is too much work for a node whose queue is full.
-    prepare: async (asked) => {
-      await openAnswerRecord(asked.answer, asked.peerId)
-      return asked
-    },
-    run: async ({ answer, peerId }, { closed, peer }) =>
-      await auditAnswer(answer, peerId, scorerFor(peer, engine), { signal: closed }),
-    encodeResult: (result) => encodeAuditReply({ type: 'result', result }),
+    decode: (frame) => frame,
+    check: () => checkServing(servedModel()),
+    prepare: async (frame) => frame,
+    run: async (frame, { closed, peer }) => (await engine.audit({ caller: peer, frame, forPeer: true }, closed)).reply,
+    encodeResult: (reply) => reply,
     encodeError: encodeAuditReply
-  }
-}
-
-/** The engine for the audits of one caller. It reuses no tokens that other callers sent. */
-function scorerFor(caller: string, engine: AuditDependencies['engine']): Omit<Scorer, 'embed'> {
-  return {
-    model: engine.model,
-    tokenize: async (input, signal) => await engine.tokenize(input, signal),
-    read: async (job, signal) => await engine.read(job, signal),
-    score: async (job, signal) => await engine.score({ ...job, caller }, signal)
   }
 }
 
@@ -72,16 +40,16 @@ const OWNER = 'owner'
 /**
  * Audits an answer that the owner received. The request does not need to be marked as shareable.
  *
- * @throws PotluckError `busy` if the queue is full; the errors of `auditAnswer`
+ * @throws PotluckError `busy` if the queue is full; the errors of the engine
  */
 export async function auditForOwner(
-  { peerId, answer }: AuditRequest,
+  job: Omit<AuditJob, 'caller' | 'forPeer'>,
   { engine, queue, stopping }: { engine: AuditDependencies['engine']; queue: FairQueue; stopping: AbortSignal }
-): Promise<Audit> {
+): Promise<AuditOutcome> {
   const place = queue.join([OWNER])
   try {
     await place.slot(stopping)
-    return await auditAnswer(answer, peerId, scorerFor(OWNER, engine), { signal: stopping })
+    return await engine.audit({ ...job, caller: OWNER, forPeer: false }, stopping)
   } finally {
     place.leave()
   }

@@ -47,19 +47,25 @@ export function checkRequest(request: GenerateRequest, servedModel: ServedModel)
  * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts)
  */
 export function checkModel(digest: Uint8Array, servedModel: ServedModel): void {
-  checkDraining(servedModel)
-  const { model, status } = servedModel
-  if (status.state === 'failed' || !equals(digest, model.digest)) {
-    throw new PotluckError('model_not_found', 'the node does not serve this model')
-  }
+  if (!servedModel.draining && !equals(digest, servedModel.model.digest)) throw notServed()
+  checkServing(servedModel)
+}
+
+/**
+ * Checks that the node serves its model now.
+ *
+ * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts)
+ */
+export function checkServing({ draining, status }: ServedModel): void {
+  if (draining) throw new PotluckError('draining', 'the node is shutting down')
+  if (status.state === 'failed') throw notServed()
   if (status.state === 'restarting') {
     throw new PotluckError('busy', 'the engine restarts', { retryAfterMs: RESTART_RETRY_MS })
   }
 }
 
-/** @throws PotluckError `draining` */
-export function checkDraining({ draining }: ServedModel): void {
-  if (draining) throw new PotluckError('draining', 'the node is shutting down')
+function notServed(): PotluckError {
+  return new PotluckError('model_not_found', 'the node does not serve this model')
 }
 
 /**

@@ -4,13 +4,15 @@
  * serve.ts runs the steps below. `accept` makes the frame `accepted`, with the place in the queue. `run` sends `checked`
  * if the request asks for it, and a `delta` for each piece of the answer. `encodeResult` makes the last frame, `done`.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
 import {
   ContentDigest,
-  decodeClientFrame,
   encodeNodeFrame,
   GENERATE_PROTOCOL,
   LogprobsDigest,
   PotluckError,
+  readClientFrame,
   outputConstraintOf,
   WindowChain,
   type AnswerContent,
@@ -62,8 +64,10 @@ export function generateProtocol(
   return {
     id: GENERATE_PROTOCOL,
 
-    decode: (bytes) => {
-      const frame = decodeClientFrame(bytes)
+    decode: async (bytes) => {
+      const validate = readClientFrame(bytes)
+      await nextTurn()
+      const frame = validate()
       if (frame.type !== 'request') throw new PotluckError('invalid_request', 'the first frame is not a request')
       return { request: frame.request, digest: frame.digest }
     },

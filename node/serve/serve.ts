@@ -18,6 +18,7 @@
  * each, and protocols.ts registers them.
  */
 import { once } from 'node:events'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
 import { deadline, ERROR_POLICY, PotluckError, type ErrorFrame, type FrameStream } from '@potluck/protocol'
 import type { Logger } from 'pino'
@@ -34,7 +35,7 @@ import { toErrorFrame, toPotluckError } from './errors.ts'
 export interface ServedProtocol<Request, Job, Result> {
   /** The libp2p protocol id. */
   id: string
-  decode: (frame: Uint8Array) => Request
+  decode: (frame: Uint8Array) => Request | Promise<Request>
   /** Must be cheap: the node runs it before it looks at the queue. */
   check: (request: Request) => void
   prepare: (request: Request, closed: AbortSignal) => Promise<Job>
@@ -117,9 +118,11 @@ async function serveRequest<Request, Job, Result>(
   const read = { timeoutMs: limits.requestReadTimeoutMs, timeoutCode: 'request_timeout', signal: closed } as const
   const frame = await frames.receive(read)
   if (frame === undefined) throw new PotluckError('stream_cut', 'the stream ended without a request')
-  const request = protocol.decode(frame)
+  const request = await protocol.decode(frame)
   const arrivedAt = clock()
   stream.requestArrived()
+  // A large request takes up to 30 ms to decode. Other streams must not wait for the next steps too.
+  await nextTurn()
 
   // 3. Check. A full queue is checked before the work of step 4, which an overloaded node cannot afford.
   protocol.check(request)

@@ -20,7 +20,7 @@ import { outputConstraintOf } from '../output-constraint.ts'
 import type { AnswerRecord } from '../wire/answer-record.ts'
 import type { AuditResult } from '../wire/audit.ts'
 import { areFromAnotherModel, compareLogprobs, entriesOf, misstatementsOf, type Misstatement } from './logprobs.ts'
-import { measureAnswer } from './measure.ts'
+import { measureInSlices } from './measure.ts'
 import type { Scorer } from './scorer.ts'
 import { sameTokens, violationsOf } from './structure.ts'
 import { openAnswerRecord } from './verified-answer.ts'
@@ -82,6 +82,6 @@ export async function auditAnswer(
   return {
     ...clean,
     misstatements: misstatementsOf(errors),
-    measured: measureAnswer(scores, sampling, answerTokens, first)
+    measured: await measureInSlices(scores, sampling, answerTokens, first)
   }
 }

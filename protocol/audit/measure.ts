@@ -14,12 +14,16 @@ export function measureAnswer(
   answer: readonly number[],
   first = 0
 ): TokenMargin[] {
-  const counts = new Map<number, number>()
+  return [...measureEach(scores, sampling, answer, first)]
+}
+
+/** As `measureAnswer`, but lets other work of the process run again and again. */
+export async function measureInSlices(...given: Parameters<typeof measureEach>): Promise<TokenMargin[]> {
   const measured: TokenMargin[] = []
-  answer.forEach((token, position) => {
-    if (position >= first) measured.push(tokenMargin(scores[position - first]!, sampling, position, counts, token))
-    counts.set(token, (counts.get(token) ?? 0) + 1)
-  })
+  for (const margin of measureEach(...given)) {
+    measured.push(margin)
+    if (measured.length % SLICE_TOKENS === 0) await new Promise((resolve) => setTimeout(resolve))
+  }
   return measured
 }
 
@@ -40,4 +44,20 @@ export function measureBeginning(
     return given
   })
   return exact ? scores.map(() => ({ margin: 0, gap: 0 })) : measureAnswer(scores, sampling, answer, first)
+}
+
+/** Tokens that are measured without a pause. They take about 5 ms. */
+const SLICE_TOKENS = 1_024
+
+function* measureEach(
+  scores: readonly TokenCandidates[],
+  sampling: SamplingParameters,
+  answer: readonly number[],
+  first: number
+): Generator<TokenMargin> {
+  const counts = new Map<number, number>()
+  for (const [position, token] of answer.entries()) {
+    if (position >= first) yield tokenMargin(scores[position - first]!, sampling, position, counts, token)
+    counts.set(token, (counts.get(token) ?? 0) + 1)
+  }
 }

@@ -19,6 +19,11 @@ export interface NumberBounds {
   integer: boolean
 }
 
+/** The powers of ten that a number of this many digits and decimals needs. Computing them takes most of the time. */
+const POWERS: readonly bigint[] = Array.from(
+  { length: 2 * MAX_NUMBER_DIGITS + 1 },
+  (_, exponent) => 10n ** BigInt(exponent)
+)
 const LARGEST = 10n ** BigInt(MAX_NUMBER_DIGITS) - 1n
 
 export class JsonNumber extends Terminal {
@@ -37,7 +42,7 @@ export class JsonNumber extends Terminal {
         most === undefined ? LARGEST * power(decimals) : -scaledLeast(negated(most), decimals),
         decimals
       )
-      if (number.#isViable('')) return number
+      if (number.#least <= number.#most && (number.#hasWhole() || number.#isViable(''))) return number
       if (integer) return undefined
     }
     return undefined
@@ -73,6 +78,15 @@ export class JsonNumber extends Terminal {
     // Negative zero is not allowed: it would be a second spelling of zero.
     const least = negative ? max(1n, -this.#most) : max(0n, this.#least)
     return { digits, fraction, least, most: negative ? -this.#least : this.#most }
+  }
+
+  /** Whether a whole number is within the bounds. Most schemas allow one, and this is faster to find than other numbers. */
+  #hasWhole(): boolean {
+    const unit = power(this.#decimals)
+    const low = max(this.#least, -LARGEST * unit)
+    const first = (low / unit) * unit
+    const whole = first < low ? first + unit : first
+    return whole <= this.#most && whole <= LARGEST * unit
   }
 
   /** Whether a number within the bounds begins with this text. */
@@ -125,7 +139,7 @@ function scaledLeast({ value, exclusive }: NumberBound, decimals: number): bigin
 }
 
 function power(exponent: number): bigint {
-  return 10n ** BigInt(exponent)
+  return POWERS[exponent] ?? 10n ** BigInt(exponent)
 }
 
 function max(a: bigint, b: bigint): bigint {

@@ -138,6 +138,9 @@ export class JsonString extends Terminal {
   }
 }
 
+/** Bytes of the longest key that `JsonKey` accepts: the last character can begin just before the limit. */
+const LONGEST_KEY = MAX_KEY_LENGTH + 3
+
 /**
  * The characters of a key that the schema does not name, and its closing quote. Escapes are not allowed. With them, the
  * model could spell a named key differently, and the terminal would not recognise it. The state is the place and the
@@ -150,7 +153,9 @@ export class JsonKey extends Terminal {
 
   constructor(taken: readonly string[]) {
     super()
-    this.#taken = taken.map((key) => String.fromCharCode(...new TextEncoder().encode(key)))
+    // A longer key is not within the limit, so it does not have to be recognised.
+    const encoded = taken.flatMap((key) => (key.length > LONGEST_KEY ? [] : [new TextEncoder().encode(key)]))
+    this.#taken = encoded.map((bytes) => String.fromCharCode(...bytes))
   }
 
   override step(state: string, byte: number): string | undefined {

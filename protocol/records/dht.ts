@@ -53,6 +53,12 @@ export function cardKey(peerId: PeerId): Uint8Array {
  */
 export type Scope = 'local' | 'public'
 
+/** The sequence of the newest card of each node that a validator accepted, by peer id. A `Map` is one. */
+export interface NewestCards {
+  get: (peer: string) => number | undefined
+  set: (peer: string, sequence: number) => unknown
+}
+
 export interface KadSettings {
   scope: Scope
   /**
@@ -60,15 +66,17 @@ export interface KadSettings {
    * `local`; in scope `public` libp2p's DHT decides.
    */
   clientMode?: boolean
+  /** Default: in memory, for `MAX_REMEMBERED_CARDS` nodes. */
+  newestCards?: NewestCards
 }
 
 /** Options of `kadDHT` that all peers of the network must share. */
-export function kadOptions({ scope, clientMode }: KadSettings): KadDHTInit {
+export function kadOptions({ scope, clientMode, newestCards }: KadSettings): KadDHTInit {
   const mode = clientMode ?? (scope === 'local' ? false : undefined)
   return {
     protocol: KAD_PROTOCOL,
     peerInfoMapper: scope === 'local' ? passthroughMapper : removePrivateAddressesMapper,
-    validators: { [CARD_NAMESPACE]: createCardValidator() },
+    validators: { [CARD_NAMESPACE]: createCardValidator(Date.now, newestCards) },
     selectors: { [CARD_NAMESPACE]: selectCard },
     ...(mode === undefined ? {} : { clientMode: mode })
   }
@@ -79,8 +87,10 @@ export function kadOptions({ scope, clientMode }: KadSettings): KadDHTInit {
  * older than a card of the same node that this validator accepted before. Without the last rule, an attacker could
  * replace the newest card of a node by an older card that has not expired.
  */
-export function createCardValidator(now: () => number = Date.now): ValidateFn {
-  const newest = new LRUCache<string, number>({ max: MAX_REMEMBERED_CARDS })
+export function createCardValidator(
+  now: () => number = Date.now,
+  newest: NewestCards = new LRUCache<string, number>({ max: MAX_REMEMBERED_CARDS })
+): ValidateFn {
   return async (key, value) => {
     const peerId = parseCardKey(key)
     const card = await openCard(value, { now: now(), peerId })

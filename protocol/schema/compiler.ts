@@ -1,7 +1,7 @@
 /** Compiles JSON schemas to grammars. */
 import type { JsonSchema } from '../generation.ts'
 import { JsonKey } from '../grammar/json-string.ts'
-import { MAX_SCHEMA_DEPTH, MAX_SCHEMA_NODES } from '../grammar/limits.ts'
+import { MAX_SCHEMA_COMPARISONS, MAX_SCHEMA_DEPTH, MAX_SCHEMA_NODES } from '../grammar/limits.ts'
 import type { GrammarNode } from '../grammar/machine.ts'
 import { measureNesting } from '../grammar/nesting.ts'
 import { Alternation, Concatenation, Members, Nested, Reference, Repeat, type Member } from '../grammar/structure.ts'
@@ -18,15 +18,22 @@ export interface SchemaOptions {
    * value for an `allOf` of several schemas, and treats every `oneOf` as `anyOf`. Default false.
    */
   lenient?: boolean
-  /** The schemas of all tools in a request share one budget. Default: a new budget of `MAX_SCHEMA_NODES`. */
+  /** All schemas of a request share one budget. Default: `newBudget()`. */
   budget?: SchemaBudget
 }
 
-/** The number of schemas and listed values that the compiler still accepts. It counts down. */
+/** What the compiler still accepts, see `MAX_SCHEMA_NODES` and `MAX_SCHEMA_COMPARISONS`. Both numbers count down. */
 export interface SchemaBudget {
   schemas: number
+  comparisons: number
 }
 
+export function newBudget(): SchemaBudget {
+  return { schemas: MAX_SCHEMA_NODES, comparisons: MAX_SCHEMA_COMPARISONS }
+}
+
+/** Comparing this many characters of two schemas counts as one comparison. */
+const COMPARED_CHARACTERS = 64
 const SPACE = new Alternation(new Literal(' '), new Concatenation())
 const COMMA = new Concatenation(new Literal(','), SPACE)
 
@@ -39,7 +46,7 @@ export class SchemaCompiler {
   readonly #budget: SchemaBudget
   #any: Reference | undefined
 
-  constructor(root: JsonSchema, { lenient = false, budget = { schemas: MAX_SCHEMA_NODES } }: SchemaOptions) {
+  constructor(root: JsonSchema, { lenient = false, budget = newBudget() }: SchemaOptions) {
     this.#root = root
     this.#lenient = lenient
     this.#budget = budget
@@ -112,20 +119,22 @@ export class SchemaCompiler {
     if (!Array.isArray(required) || !required.every((name) => typeof name === 'string')) {
       throw new SchemaError(path, 'required', 'must be a list of names')
     }
+    const requiredNames = new Set<string>(required)
     const { additionalProperties = !Object.hasOwn(keywords, 'properties') } = keywords
-    const undeclared = required.filter((name: string) => !Object.hasOwn(properties, name))
+    const undeclared = [...requiredNames].filter((name) => !Object.hasOwn(properties, name))
     if (undeclared.length > 0 && additionalProperties === false) {
       throw new SchemaError(path, 'required', 'names a key that additionalProperties forbids')
     }
     const members = Object.entries(properties).map(([name, schema]): Member => ({
       entry: this.#entry(name, this.compile(schema, `${path}/properties/${escapePointer(name)}`, depth + 1)),
-      required: required.includes(name)
+      required: requiredNames.has(name)
     }))
     const others =
       additionalProperties === false
         ? undefined
         : this.compile(additionalProperties, `${path}/additionalProperties`, depth + 1)
-    for (const name of new Set<string>(undeclared)) {
+    this.#spend(undeclared.length, path)
+    for (const name of undeclared) {
       members.push({ entry: this.#entry(name, others ?? this.#anything()), required: true })
     }
     const taken = [...Object.keys(properties), ...undeclared]
@@ -156,19 +165,26 @@ export class SchemaCompiler {
     const schemas = keywords[keyword]
     if (!Array.isArray(schemas) || schemas.length === 0)
       throw new SchemaError(path, keyword, 'must be a list of schemas')
+    // Each schema is counted when it is compiled. A longer list could not be compiled, so it is not compared either.
+    if (schemas.length > this.#budget.schemas) this.#spend(schemas.length, path)
     this.#refuseOthers(keywords, [keyword], path)
     if (keyword === 'allOf' && schemas.length > 1) {
       if (this.#lenient) return this.#anything()
       throw new SchemaError(path, keyword, 'of several schemas is not supported')
     }
-    if (keyword === 'oneOf' && !this.#lenient && !areDisjoint(schemas, this.#root)) {
+    const compare = (steps: number): void => this.#compare(steps, path, keyword)
+    if (keyword === 'oneOf' && !this.#lenient && !areDisjoint(schemas, this.#root, compare)) {
       throw new SchemaError(path, keyword, 'of schemas that can both be valid is not supported; use anyOf')
     }
     // Drops duplicates, because a schema that is in the list twice would double the number of readings at every level.
-    const texts = schemas.map((schema) => JSON.stringify(schema))
-    const nodes = schemas.flatMap((schema, index) =>
-      texts.indexOf(texts[index]!) < index ? [] : [this.compile(schema, `${path}/${keyword}/${index}`, depth + 1)]
-    )
+    const seen = new Set<string>()
+    const nodes = schemas.flatMap((schema: unknown, index) => {
+      const text = JSON.stringify(schema) ?? ''
+      compare(Math.ceil(text.length / COMPARED_CHARACTERS))
+      if (seen.has(text)) return []
+      seen.add(text)
+      return [this.compile(schema, `${path}/${keyword}/${index}`, depth + 1)]
+    })
     return this.#choice(nodes)
   }
 
@@ -190,6 +206,11 @@ export class SchemaCompiler {
     if (this.#budget.schemas < 0) throw new SchemaError(path, '', `is one of more than ${MAX_SCHEMA_NODES} schemas`)
   }
 
+  #compare(steps: number, path: string, keyword: string): void {
+    this.#budget.comparisons -= steps
+    if (this.#budget.comparisons < 0) throw new SchemaError(path, keyword, 'has too many or too long alternatives')
+  }
+
   /** Returns the node for any JSON value. */
   #anything(): GrammarNode {
     if (this.#any !== undefined) return this.#any
@@ -204,7 +225,7 @@ export class SchemaCompiler {
     if (type === undefined) return impliedTypes(others)
     const types = Array.isArray(type) ? type : [type]
     if (types.length === 0 || !types.every(isType)) throw new SchemaError(path, 'type', 'must name JSON types')
-    return types
+    return [...new Set(types)]
   }
 
   #refuseOthers(keywords: Keywords, enforced: readonly string[], path: string, typed?: boolean): void {

@@ -4,5 +4,5 @@
  * Compiles JSON schemas to grammars.
  */
 export { checkSchema, compileSchema } from './check.ts'
-export type { SchemaBudget, SchemaOptions } from './compiler.ts'
+export { newBudget, type SchemaBudget, type SchemaOptions } from './compiler.ts'
 export type { SchemaIssue } from './error.ts'

@@ -11,6 +11,7 @@ import { decode as decodeVarint, encode as encodeVarint, encodingLength } from '
 
 import { MAX_FRAME_PREFIX_BYTES, PAUSE_AT_BYTES } from '../constants.ts'
 import { PotluckError, type ErrorCode } from '../errors.ts'
+import { ByteQueue } from './byte-queue.ts'
 
 export interface FrameStreamOptions {
   /** A frame that announces more bytes is refused before it is read. */
@@ -30,7 +31,7 @@ export class FrameStream {
 
   readonly #stream: Stream
   readonly #maxFrameBytes: number
-  readonly #unread = new Uint8ArrayList()
+  readonly #unread = new ByteQueue()
   readonly #closed = new AbortController()
   #ended = false
   #broken: Error | undefined
@@ -44,7 +45,7 @@ export class FrameStream {
     this.#maxFrameBytes = maxFrameBytes
     this.closed = this.#closed.signal
     stream.addEventListener('message', (event: StreamMessageEvent) => {
-      this.#unread.append(event.data)
+      this.#unread.append(event.data instanceof Uint8Array ? [event.data] : event.data)
       if (this.#unread.byteLength >= PAUSE_AT_BYTES && stream.readStatus === 'readable') stream.pause()
       if (stream.readableEnded) this.#end()
       else this.#wake()
@@ -161,19 +162,20 @@ export class FrameStream {
     if (available === 0) return undefined
     const prefixLength = this.#prefixLength()
     if (prefixLength === undefined) return undefined
-    const length = decodeVarint(this.#unread.subarray(0, prefixLength))
+    const prefix = Array.from({ length: prefixLength }, (_, index) => this.#unread.at(index)!)
+    const length = decodeVarint(Uint8Array.from(prefix))
     if (length > this.#maxFrameBytes) throw oversized(this.#maxFrameBytes)
     if (available < prefixLength + length) return undefined
-    const frame = this.#unread.slice(prefixLength, prefixLength + length)
-    this.#unread.consume(prefixLength + length)
-    return frame
+    this.#unread.take(prefixLength)
+    return this.#unread.take(length)
   }
 
   /** Returns the length of the varint at the front, or undefined while it is incomplete. */
   #prefixLength(): number | undefined {
     for (let index = 0; index < MAX_FRAME_PREFIX_BYTES; index++) {
-      if (index >= this.#unread.byteLength) return undefined
-      if (this.#unread.get(index) < 0x80) return index + 1
+      const byte = this.#unread.at(index)
+      if (byte === undefined) return undefined
+      if (byte < 0x80) return index + 1
     }
     throw oversized(this.#maxFrameBytes)
   }

@@ -2,6 +2,7 @@
 import { fromBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
 
 import { PotluckError, type ErrorCode } from '../errors.ts'
+import { isCheapToDecode } from './size-check.ts'
 
 /** Checks the messages of one kind. All failures have the same code, which the constructor gets. */
 export class FieldCheck {
@@ -15,9 +16,21 @@ export class FieldCheck {
 
   /**
    * Decodes a message and drops unknown fields, which belong to a later version. Fails with `problem` if the bytes are
-   * not a message of this schema.
+   * not a message of this schema, or have too many fields or numbers.
    */
   decode<Schema extends DescMessage>(schema: Schema, bytes: Uint8Array, problem: string): MessageShape<Schema> {
+    let isCheap: boolean
+    try {
+      isCheap = isCheapToDecode(schema, bytes)
+    } catch (cause) {
+      throw new PotluckError(this.#code, `${this.#message}: ${problem}`, { cause })
+    }
+    if (!isCheap) throw new PotluckError(this.#code, `${this.#message}: too many fields or numbers`)
+    return this.decodeFile(schema, bytes, problem)
+  }
+
+  /** As `decode`, but for a file of the user, whose size alone limits the time of decoding. */
+  decodeFile<Schema extends DescMessage>(schema: Schema, bytes: Uint8Array, problem: string): MessageShape<Schema> {
     try {
       return fromBinary(schema, bytes, { readUnknownFields: false })
     } catch (cause) {

@@ -25,6 +25,7 @@ import {
   type GenerateRequest as RequestMessage,
   type Sampling as SamplingMessage
 } from '../messages/potluck_pb.ts'
+import { newBudget } from '../schema/index.ts'
 import { FieldCheck } from './check.ts'
 import { parseInput, parseResponseFormat, writeInput, writeResponseFormat } from './input.ts'
 
@@ -117,12 +118,24 @@ export function encodeCredit(tokens: number): Uint8Array {
  *   contract
  */
 export function decodeClientFrame(bytes: Uint8Array): ClientFrame {
-  const frame = check.decode(ClientFrameSchema, bytes, 'not a client frame')
-  switch (frame.body.case) {
-    case 'request':
-      return { type: 'request', request: parseRequest(frame.body.value), digest: sha256(bytes) }
+  return readClientFrame(bytes)()
+}
+
+/**
+ * Decodes a client's frame and returns a function that validates it. The two take about the same time, so a process that
+ * serves others can do other work in between.
+ *
+ * @throws as `decodeClientFrame`, and so does the returned function
+ */
+export function readClientFrame(bytes: Uint8Array): () => ClientFrame {
+  const { body } = check.decode(ClientFrameSchema, bytes, 'not a client frame')
+  switch (body.case) {
+    case 'request': {
+      const digest = sha256(bytes)
+      return () => ({ type: 'request', request: parseRequest(body.value), digest })
+    }
     case 'credit':
-      return { type: 'credit', tokens: check.number('credit', frame.body.value.tokens, 1, MAX_CREDIT) }
+      return () => ({ type: 'credit', tokens: check.number('credit', body.value.tokens, 1, MAX_CREDIT) })
     case undefined:
       return check.fail('frame', 'is empty')
   }
@@ -136,16 +149,17 @@ function parseRequest(message: RequestMessage): GenerateRequest {
     if (stop === '') check.fail('stop', 'must not be empty')
   }
   const continuation = parseContinuation(message)
+  const budget = newBudget()
   return {
     requestId: check.bytes('request_id', message.requestId, REQUEST_ID_BYTES),
     modelDigest: check.bytes('model_digest', message.modelDigest, DIGEST_BYTES),
-    input: parseInput(check, message),
+    input: parseInput(check, message, budget),
     sampling,
     maxTokens: check.number('max_tokens', message.maxTokens, 1, MAX_ANSWER_TOKENS),
     stop: message.stop,
     ...(message.responseFormat === undefined
       ? {}
-      : { responseFormat: parseResponseFormat(check, message.responseFormat) }),
+      : { responseFormat: parseResponseFormat(check, message.responseFormat, budget) }),
     ...(message.topLogprobs === undefined
       ? {}
       : { topLogprobs: check.number('top_logprobs', message.topLogprobs, 0, MAX_TOP_LOGPROBS) }),

@@ -37,7 +37,7 @@ export function encodeFraudProof({ peerId, answers }: FraudProof): Uint8Array {
  */
 export function decodeFraudProof(bytes: Uint8Array): FraudProof {
   if (bytes.byteLength > MAX_PROOF_BYTES) check.fail('file', `must have at most ${MAX_PROOF_BYTES} bytes`)
-  const message = check.decode(FraudProofSchema, bytes, 'file cannot be decoded')
+  const message = check.decodeFile(FraudProofSchema, bytes, 'file cannot be decoded')
   if (message.version !== FRAUD_PROOF_VERSION) check.fail('version', `must be ${FRAUD_PROOF_VERSION}`)
   check.count('answers', message.answers, MAX_PROOF_ANSWERS)
   const proof = {

@@ -6,6 +6,7 @@ import {
   MAX_SCHEMA_ERROR_NAME,
   MAX_SCHEMA_JSON_DEPTH,
   MAX_SCHEMA_LENGTH,
+  MAX_SCHEMA_MEMBERS,
   MAX_TOOL_CALL_ID,
   MAX_TOOL_CALLS,
   MAX_TOOL_NAME,
@@ -20,10 +21,9 @@ import type {
   Tool as ToolMessage,
   ToolChoice as ChoiceMessage
 } from '../messages/potluck_pb.ts'
-import { MAX_SCHEMA_NODES } from '../grammar/limits.ts'
-import { checkSchema, type SchemaOptions } from '../schema/index.ts'
+import { checkSchema, type SchemaBudget, type SchemaOptions } from '../schema/index.ts'
 import type { FieldCheck } from './check.ts'
-import { jsonDepth } from './json-depth.ts'
+import { measureJson } from './json-size.ts'
 
 type RequestFields = Extract<MessageInitShape<typeof GenerateRequestSchema>, { $typeName?: never }>
 
@@ -63,7 +63,8 @@ export function writeResponseFormat(format: ResponseFormat): NonNullable<Request
     : { type: 'json_schema', schema: JSON.stringify(format.schema) }
 }
 
-export function parseInput(check: FieldCheck, message: RequestMessage): PromptInput {
+/** @param budget for all schemas of the request together */
+export function parseInput(check: FieldCheck, message: RequestMessage, budget: SchemaBudget): PromptInput {
   const { messages, prompt, parallelToolCalls } = message
   if (prompt !== undefined) {
     if (messages.length > 0) check.fail('prompt', 'must not be combined with messages')
@@ -72,7 +73,7 @@ export function parseInput(check: FieldCheck, message: RequestMessage): PromptIn
   }
   check.count('messages', messages, MAX_MESSAGES)
   if (messages.length === 0) check.fail('messages', 'must not be empty')
-  const tools = parseTools(check, message.tools)
+  const tools = parseTools(check, message.tools, budget)
   return {
     messages: messages.map((one) => parseMessage(check, one)),
     ...(tools.length === 0 ? {} : { tools }),
@@ -102,7 +103,7 @@ function parseMessage(check: FieldCheck, { role, content, toolCalls, toolCallId 
   }
 }
 
-function parseTools(check: FieldCheck, messages: readonly ToolMessage[]): Tool[] {
+function parseTools(check: FieldCheck, messages: readonly ToolMessage[], budget: SchemaBudget): Tool[] {
   check.count('tools', messages, MAX_TOOLS)
   check.number(
     'tools',
@@ -110,7 +111,6 @@ function parseTools(check: FieldCheck, messages: readonly ToolMessage[]): Tool[]
     0,
     MAX_SCHEMA_LENGTH
   )
-  const budget = { schemas: MAX_SCHEMA_NODES }
   const tools = messages.map(({ name, description, parameters, strict }): Tool => {
     parseName(check, 'tools.name', name)
     const field = `tools.${name}.parameters`
@@ -140,17 +140,22 @@ function parseChoice(check: FieldCheck, { mode, name }: ChoiceMessage, tools: re
   return mode as Extract<ToolChoice, string>
 }
 
-export function parseResponseFormat(check: FieldCheck, { type, schema }: FormatMessage): ResponseFormat {
+export function parseResponseFormat(
+  check: FieldCheck,
+  { type, schema }: FormatMessage,
+  budget: SchemaBudget
+): ResponseFormat {
   if (type === 'json_object') return { type }
   if (type !== 'json_schema') return check.fail('response_format', 'must be json_object or json_schema')
   check.text('response_format', schema, MAX_SCHEMA_LENGTH)
-  return { type, schema: parseSchema(check, 'response_format', schema, {}) }
+  return { type, schema: parseSchema(check, 'response_format', schema, { budget }) }
 }
 
 function parseSchema(check: FieldCheck, field: string, text: string, options: SchemaOptions): JsonSchema {
+  const { depth, members } = measureJson(text)
   // Recursive code would overflow the stack with a deeper schema.
-  if (jsonDepth(text) > MAX_SCHEMA_JSON_DEPTH)
-    check.fail(field, `must have at most ${MAX_SCHEMA_JSON_DEPTH} nested levels`)
+  if (depth > MAX_SCHEMA_JSON_DEPTH) check.fail(field, `must have at most ${MAX_SCHEMA_JSON_DEPTH} nested levels`)
+  if (members > MAX_SCHEMA_MEMBERS) check.fail(field, `must have at most ${MAX_SCHEMA_MEMBERS} keys`)
   let schema: unknown
   try {
     schema = JSON.parse(text)

@@ -1,7 +1,16 @@
 /** The behaviour that every engine must have. `node/engine/interface.ts` describes it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { DEFAULT_SAMPLING, PotluckError, sampleToken, type SamplingParameters } from '@potluck/protocol'
+import {
+  auditAnswer,
+  decodeAuditReply,
+  DEFAULT_SAMPLING,
+  encodeAuditRequest,
+  PotluckError,
+  sampleToken,
+  type SamplingParameters
+} from '@potluck/protocol'
 import type { Engine, EngineEvent, GenerateJob, Generation } from '../../node/engine/interface.ts'
+import { newPeer, requestFor, serve } from '../unit/audit/records.ts'
 import { collect, jobFor, PLENTY, type Collected } from './collect.ts'
 
 const PROMPT = 'Once upon a time'
@@ -391,6 +400,53 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
       it('stops on an abort', async () => {
         const error = await failure(engine.score({ promptTokens: prompt, answerTokens: prompt }, AbortSignal.abort()))
         expect(error.code).toBe('aborted')
+      })
+    })
+
+    describe('audit', () => {
+      it('gives the result of the same steps outside the engine', async () => {
+        const peer = await newPeer()
+        const { record } = await serve(engine, peer, requestFor(engine))
+        const { peerId } = peer
+        const frame = encodeAuditRequest({ peerId, answer: record })
+        const { reply, misstatements } = await engine.audit({ frame, forPeer: true })
+        const { measured } = await auditAnswer(record, peerId, engine)
+        const decoded = decodeAuditReply(reply)
+        if (decoded.type === 'error') throw new Error(decoded.code)
+        expect(decoded.result).toMatchObject({ comparable: true, violations: [] })
+        // The frame rounds the numbers.
+        const margins = measured.map(({ margin }) => Math.fround(margin))
+        expect(decoded.result.measured.map(({ margin }) => margin)).toEqual(margins)
+        expect(margins).toHaveLength(record.answerTokens.length)
+        expect(misstatements).toEqual([])
+      })
+
+      it('reuses evaluated tokens only for the same caller', async () => {
+        const peer = await newPeer()
+        const messages = [
+          { role: 'user', content: 'Tell a story that nobody has heard, about an owl and a mill.' }
+        ] as const
+        const { record } = await serve(engine, peer, requestFor(engine, { input: { messages }, maxTokens: 1 }))
+        const frame = encodeAuditRequest({ peerId: peer.peerId, answer: record })
+        const evaluatedFor = async (caller: string): Promise<number> => {
+          const { prefillTokens } = await engine.counters()
+          await engine.audit({ caller, frame, forPeer: true })
+          return (await engine.counters()).prefillTokens - prefillTokens
+        }
+        const first = await evaluatedFor('one auditor')
+        expect(first).toBeGreaterThan(record.promptTokens.length / 2)
+        expect(await evaluatedFor('one auditor')).toBeLessThan(first / 2)
+        expect(await evaluatedFor('another auditor')).toBeGreaterThanOrEqual(first)
+      })
+
+      it('refuses an answer that other peers must not see, and bytes that are no audit', async () => {
+        const peer = await newPeer()
+        const { record } = await serve(engine, peer, requestFor(engine, { shareable: false }))
+        const frame = encodeAuditRequest({ peerId: peer.peerId, answer: record })
+        expect(await failure(engine.audit({ frame, forPeer: true }))).toMatchObject({ code: 'invalid_request' })
+        expect((await engine.audit({ frame, forPeer: false })).misstatements).toEqual([])
+        const none = { frame: Uint8Array.of(1, 2, 3), forPeer: false }
+        expect(await failure(engine.audit(none))).toMatchObject({ code: 'invalid_request' })
       })
     })
 

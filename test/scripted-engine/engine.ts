@@ -22,7 +22,8 @@ import {
 import { SampledAnswer, type PositionLogits, type Step } from '../../node/engine/answer/answer.ts'
 import { Credit } from '../../node/engine/answer/credit.ts'
 import { readAnswer } from '../../node/engine/answer/read.ts'
-import { abortedError, checkTokens } from '../../node/engine/checks.ts'
+import { runAudit, type AuditJob, type AuditOutcome } from '../../node/engine/audit.ts'
+import { abortedError, checkPromptLength, checkTokens } from '../../node/engine/checks.ts'
 import { PushedGeneration } from '../../node/engine/child/remote-engine.ts'
 import { DEFAULT_SLOTS } from '../../node/engine/constants.ts'
 import type { TokenSet } from '../../node/engine/grammar/token-set.ts'
@@ -140,7 +141,9 @@ export class ScriptedEngine implements Engine {
   async tokenize(input: PromptInput, signal?: AbortSignal): Promise<number[]> {
     if (signal?.aborted) throw abortedError()
     this.#checkReady()
-    return tokenize(input)
+    const tokens = tokenize(input)
+    checkPromptLength(tokens.length, this.model.contextLength)
+    return tokens
   }
 
   generate(job: GenerateJob, signal?: AbortSignal): Generation {
@@ -200,6 +203,10 @@ export class ScriptedEngine implements Engine {
     if (signal?.aborted) throw abortedError()
     this.#checkReady()
     return embeddingsOf(texts, this.model.contextLength)
+  }
+
+  async audit(job: AuditJob, signal?: AbortSignal): Promise<AuditOutcome> {
+    return await runAudit(job, this, signal)
   }
 
   async counters(): Promise<EngineCounters> {

@@ -1,10 +1,16 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { SqlitePeerStore, SqliteReputationStore, type PeerStore, type ReputationStore } from '@potluck/client'
+import { SqlitePeerStore, SqliteReputationStore, type PeerStore } from '@potluck/client'
 
 import { createDataFolder } from '../../network/data-folder.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
+import { printNote } from '../terminal/output.ts'
+
+const REPUTATION_FILE = 'reputation.sqlite'
+const PEERS_FILE = 'peers.sqlite'
 
 type StoreContext = Pick<CommandContext, 'settings' | 'env'>
 
@@ -13,8 +19,8 @@ type StoreContext = Pick<CommandContext, 'settings' | 'env'>
  *
  * @throws Error if it cannot be opened
  */
-export async function openStore(context: StoreContext): Promise<ReputationStore> {
-  return new SqliteReputationStore(await fileOf(context, 'reputation.sqlite'))
+export async function openStore(context: StoreContext): Promise<SqliteReputationStore> {
+  return new SqliteReputationStore(await fileOf(context, REPUTATION_FILE), { onDamage: printNote })
 }
 
 /**
@@ -23,11 +29,36 @@ export async function openStore(context: StoreContext): Promise<ReputationStore>
  * @throws Error if it cannot be opened
  */
 export async function openPeerStore(context: StoreContext): Promise<PeerStore> {
-  return new SqlitePeerStore(await fileOf(context, 'peers.sqlite'))
+  return new SqlitePeerStore(await fileOf(context, PEERS_FILE), { onDamage: printNote })
 }
 
 async function fileOf({ settings, env }: StoreContext, name: string): Promise<string> {
   const directory = dataDirectories(settings, env).client
   await createDataFolder(directory)
   return join(directory, name)
+}
+
+/**
+ * Deletes the kept answers of all nodes.
+ *
+ * @returns their number
+ * @throws Error if the file cannot be opened, or another process uses it
+ */
+export async function forgetAnswers(context: StoreContext): Promise<number> {
+  if (!existsSync(await fileOf(context, REPUTATION_FILE))) return 0
+  const store = await openStore(context)
+  try {
+    return store.forgetAnswers()
+  } finally {
+    store.close()
+  }
+}
+
+/**
+ * Deletes all that this machine knows about nodes: both databases, their backups and damaged copies.
+ *
+ * @throws Error if the disk cannot be written
+ */
+export async function forgetEverything({ settings, env }: StoreContext): Promise<void> {
+  await rm(dataDirectories(settings, env).client, { recursive: true, force: true })
 }

@@ -8,7 +8,17 @@ import type { Scope } from '@potluck/protocol'
 
 import { choice, integer, list, number, seed, text, toggle, type Kind } from './kinds.ts'
 
-export type CommandName = 'serve' | 'relay' | 'run' | 'chat' | 'gateway' | 'nodes' | 'models' | 'status' | 'audit'
+export type CommandName =
+  | 'serve'
+  | 'relay'
+  | 'run'
+  | 'chat'
+  | 'gateway'
+  | 'nodes'
+  | 'models'
+  | 'status'
+  | 'audit'
+  | 'forget'
 
 export interface Settings {
   bootstrap: readonly string[]
@@ -53,6 +63,7 @@ export interface Settings {
   raw: boolean
   proof: string | undefined
   remember: boolean
+  all: boolean
   json: boolean
 }
 
@@ -73,7 +84,7 @@ const FIND: readonly CommandName[] = [...ASK, 'gateway', 'nodes', 'models']
 const SERVE: readonly CommandName[] = ['serve', 'gateway']
 const DAEMON: readonly CommandName[] = ['serve', 'relay']
 const EVALUATE: readonly CommandName[] = [...SERVE, 'audit']
-const ALL: readonly CommandName[] = [...DAEMON, ...FIND, 'status', 'audit']
+const ALL: readonly CommandName[] = [...DAEMON, ...FIND, 'status', 'audit', 'forget']
 
 export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
   bootstrap: {
@@ -134,7 +145,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: undefined,
     defaultText: '$XDG_DATA_HOME/potluck',
     doc: 'folder for keys, DHT records, downloaded models and what this machine knows about nodes',
-    commands: [...DAEMON, ...FIND, 'status', 'audit']
+    commands: ALL
   },
   serveModel: {
     kind: text('model'),
@@ -356,6 +367,12 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: false,
     doc: 'also ban the accused node on this machine; needs a proof that holds even if the accuser left out answers',
     commands: ['audit']
+  },
+  all: {
+    kind: toggle,
+    default: false,
+    doc: 'also delete bans, what was measured, and the addresses of peers; not the node, its key and the models',
+    commands: ['forget']
   },
   logLevel: {
     kind: choice('fatal', 'error', 'warn', 'info', 'debug', 'silent'),

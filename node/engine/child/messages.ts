@@ -6,6 +6,7 @@
  * request ends with exactly one `result`, `error` or event `done`. The process ends when the channel closes.
  */
 import type { Embeddings, ErrorCode, PromptInput, ParsedAnswer, ReadJob } from '@potluck/protocol'
+import type { AuditJob, AuditOutcome } from '../audit.ts'
 import type {
   EngineBackend,
   EngineCounters,
@@ -47,6 +48,7 @@ export type ToChild =
   | { type: 'score'; id: number; job: ScoreJob }
   | { type: 'read'; id: number; job: ReadJob }
   | { type: 'embed'; id: number; texts: readonly string[] }
+  | { type: 'audit'; id: number; job: AuditJob }
   | { type: 'counters'; id: number }
   | { type: 'abort'; id: number }
 
@@ -69,4 +71,5 @@ export type Result =
   | { type: 'scores'; scores: PositionScores[] }
   | { type: 'reading'; reading: ParsedAnswer }
   | { type: 'embeddings'; embeddings: Embeddings }
+  | { type: 'audit'; outcome: AuditOutcome }
   | { type: 'counters'; counters: Omit<EngineCounters, 'restarts'> }

@@ -4,6 +4,7 @@
  */
 import { pushable } from 'it-pushable'
 import { PotluckError, type Embeddings, type PromptInput, type ParsedAnswer, type ReadJob } from '@potluck/protocol'
+import type { AuditJob, AuditOutcome } from '../audit.ts'
 import { abortedError } from '../checks.ts'
 import type {
   Engine,
@@ -139,6 +140,10 @@ export class RemoteEngine implements Engine {
 
   async embed(texts: readonly string[], signal?: AbortSignal): Promise<Embeddings> {
     return (await this.#request<'embeddings'>({ type: 'embed', texts }, signal)).embeddings
+  }
+
+  async audit(job: AuditJob, signal?: AbortSignal): Promise<AuditOutcome> {
+    return (await this.#request<'audit'>({ type: 'audit', job }, signal)).outcome
   }
 
   async counters(): Promise<EngineCounters> {

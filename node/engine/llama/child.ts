@@ -7,6 +7,7 @@
 import process from 'node:process'
 import { PotluckError } from '@potluck/protocol'
 import { Credit } from '../answer/credit.ts'
+import { runAudit } from '../audit.ts'
 import { abortedError } from '../checks.ts'
 import type { EngineRequest, FromChild, LoadOptions, Result, ToChild } from '../child/messages.ts'
 import type { EngineEvent } from '../interface.ts'
@@ -50,6 +51,7 @@ class EngineHost {
       case 'score':
       case 'read':
       case 'embed':
+      case 'audit':
       case 'counters':
         void this.#answer(message)
     }
@@ -105,6 +107,10 @@ class EngineHost {
       case 'embed': {
         const { abort } = this.#begin(id, 0)
         return result({ type: 'embeddings', embeddings: await engine.embed(request.texts, abort.signal) })
+      }
+      case 'audit': {
+        const { abort } = this.#begin(id, 0)
+        return result({ type: 'audit', outcome: await runAudit(request.job, engine.forAudits(), abort.signal) })
       }
       case 'generate': {
         const { abort, credit } = this.#begin(id, request.job.credit)

@@ -11,7 +11,8 @@ import { SampledAnswer, type PositionLogits } from '../answer/answer.ts'
 import type { Credit } from '../answer/credit.ts'
 import { Deltas } from '../answer/deltas.ts'
 import { readAnswer } from '../answer/read.ts'
-import { checkTokens } from '../checks.ts'
+import type { AuditEngine } from '../audit.ts'
+import { checkPromptLength, checkTokens } from '../checks.ts'
 import type { TokenSet } from '../grammar/token-set.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { ConversationMemory, leastWorthCopying } from '../memory.ts'
@@ -46,7 +47,9 @@ export class LlamaProcessEngine {
   }
 
   tokenize(input: PromptInput): Uint32Array {
-    return Uint32Array.from(this.#loaded.prompts.tokenize(input))
+    const tokens = this.#loaded.prompts.tokenize(input)
+    checkPromptLength(tokens.length, this.#loaded.model.contextLength)
+    return Uint32Array.from(tokens)
   }
 
   /**
@@ -171,6 +174,16 @@ export class LlamaProcessEngine {
   read(job: ReadJob): ParsedAnswer {
     checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, this.#loaded.vocabulary.size)
     return readAnswer(job, this.#loaded.vocabulary, this.#loaded.compiler)
+  }
+
+  /** The engine as an audit uses it. */
+  forAudits(): AuditEngine {
+    return {
+      model: this.#loaded.model,
+      tokenize: async (input) => Array.from(this.tokenize(input)),
+      score: async (job, signal = new AbortController().signal) => await this.score(job, signal),
+      read: async (job) => this.read(job)
+    }
   }
 
   async embed(texts: readonly string[], signal: AbortSignal): Promise<Embeddings> {

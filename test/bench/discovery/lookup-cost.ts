@@ -5,12 +5,10 @@
  */
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
-import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { askKad, nameCid, STREAM_WINDOW_BYTES } from '@potluck/protocol'
-import { MemoryDatastore } from 'datastore-core'
 import { createLibp2p } from 'libp2p'
 import type { CID } from 'multiformats/cid'
 import { create as createMultihash } from 'multiformats/hashes/digest'
@@ -18,6 +16,7 @@ import { create as createMultihash } from 'multiformats/hashes/digest'
 import { PROVIDER_LIMITS } from '../../../node/dht/limits.ts'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
 import { RELAY_CONNECTIONS, RELAY_STREAMS } from '../../../node/limits/limits.ts'
+import { openIdentity } from '../../../node/network/identity.ts'
 import { createRelayHost, type Host } from '../../../node/network/libp2p.ts'
 import { median, type BenchContext } from '../report.ts'
 
@@ -71,13 +70,8 @@ export async function lookupCost(
 
 /** Starts a relay's host with this many records: up to the limit under the key, the rest under other keys. */
 async function storerWith(count: number, key: CID): Promise<Host> {
-  const identity = {
-    privateKey: await generateKeyPair('Ed25519'),
-    datastore: new MemoryDatastore(),
-    close: async () => {}
-  }
   const host = await createRelayHost({
-    identity,
+    identity: await openIdentity({}),
     listen: ['/ip4/127.0.0.1/tcp/0'],
     announce: [],
     scope: 'local',

@@ -1,5 +1,5 @@
 /** Tests the command line as users run it: a relay, a node and each other command are processes. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -139,7 +139,7 @@ describe('an error is one line for', () => {
   })
 })
 
-test('a command that joined once needs no bootstrap address, and a damaged file of peers costs one warning', async () => {
+test('a command that joined once needs no bootstrap address, and a damaged file of peers is replaced', async () => {
   const data = ['--data-dir', join(elsewhere, 'joined')]
   const first = await ask(['nodes', '--no-mdns', ...data, '--bootstrap', bootstrap, '--json'])
   const second = await ask(['nodes', '--no-mdns', ...data, '--json'])
@@ -150,7 +150,9 @@ test('a command that joined once needs no bootstrap address, and a damaged file 
   await writeFile(join(elsewhere, 'joined', 'client', 'peers.sqlite'), 'This text is not a database.'.repeat(50))
   const third = await ask(['nodes', '--no-mdns', ...data, '--bootstrap', bootstrap])
   expect(third.code).toBe(0)
-  expectOneLine(third, 'cannot save the addresses of peers', '--data-dir')
+  expectOneLine(third, 'peers.sqlite was damaged', 'starts with an empty file')
+  const fourth = await ask(['nodes', '--no-mdns', ...data, '--json'])
+  expect([fourth.code, fourth.stderr]).toEqual([0, ''])
 })
 
 test('nodes lists the nodes that serve now', async () => {
@@ -223,6 +225,47 @@ test('a question of a script that fails sets the exit code of the chat', async (
   const { code, stderr } = await ask(['chat', ...options], { input: 'Hello\n' })
   expect(code).toBe(1)
   expect(stderr).toContain(`no bootstrap address could be reached: nothing listens at ${nobody}; check the address`)
+})
+
+describe('forget', () => {
+  test('deletes kept answers, and with --all what this machine knows about nodes', async () => {
+    const data = ['--data-dir', join(elsewhere, 'forgetful')]
+    expect((await ask(['forget', ...data])).stderr).toBe('Deleted 0 kept answers.\n')
+    await ask(['run', '--no-mdns', '--bootstrap', bootstrap, ...data, '--max-tokens', '4', 'Hello'])
+    expect(lines((await ask(['forget', ...data, '--json'])).stdout)).toEqual([
+      { type: 'forgot', all: false, answers: 0 }
+    ])
+    const client = join(elsewhere, 'forgetful', 'client')
+    expect(await readdir(client)).toEqual(expect.arrayContaining(['peers.sqlite', 'reputation.sqlite']))
+    const { code, stderr } = await ask(['forget', '--all', ...data])
+    expect([code, stderr]).toEqual([0, 'Deleted all that this machine knew about nodes.\n'])
+    await expect(readdir(client)).rejects.toThrow('ENOENT')
+  })
+})
+
+test('only the owner can read what the commands write', async () => {
+  const folders = [home, elsewhere].map((directory) => join(directory, 'potluck'))
+  const found = await Promise.all(folders.map((folder) => readdir(folder, { recursive: true, withFileTypes: true })))
+  const files = found.flat()
+  expect(files.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['identity.key', 'CURRENT', 'reputation.sqlite'])
+  )
+  const open = await Promise.all(
+    files.map(async ({ parentPath, name }) => {
+      const { mode } = await stat(join(parentPath, name))
+      return (mode & 0o077) === 0 ? [] : [name]
+    })
+  )
+  expect(open.flat()).toEqual([])
+})
+
+test('a node with a damaged identity key ends with one line and exit code 1', async () => {
+  const data = join(elsewhere, 'damaged')
+  await mkdir(join(data, 'relay'), { recursive: true })
+  await writeFile(join(data, 'relay', 'identity.key'), 'x')
+  const finished = await ask(['relay', ...LOCAL, '--data-dir', data])
+  expect(finished.code).toBe(1)
+  expectOneLine(finished, 'potluck: cannot use the identity key in', 'restore it from a backup, or delete it')
 })
 
 test('help has examples', async () => {

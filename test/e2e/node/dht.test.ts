@@ -1,4 +1,8 @@
 /** Which records the peers of a real DHT store, and when a node publishes them. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join as joinPath } from 'node:path'
+
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
@@ -21,6 +25,7 @@ import {
   type Card
 } from '@potluck/protocol'
 import { multiaddr } from '@multiformats/multiaddr'
+import { LevelDatastore } from 'datastore-level'
 import { createLibp2p } from 'libp2p'
 import type { CID } from 'multiformats/cid'
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -130,6 +135,25 @@ describe('the peers of the DHT', () => {
     expect(await put(writer, key, tombstone)).toBe(storers.length)
     expect(await put(attacker, key, old)).toBe(0)
     expect(await get(reader, key)).toEqual(tombstone)
+  })
+
+  test('refuse it also after a restart, even if they no longer have the newer card', async () => {
+    const dataDirectory = await mkdtemp(joinPath(tmpdir(), 'potluck-dht-'))
+    onTestFinished(async () => await rm(dataDirectory, { recursive: true }))
+    const options = { listen: [LOOPBACK], scope: 'local', logger: silent, dataDirectory } as const
+    const owner = await generateKeyPair('Ed25519')
+    const key = cardKey(peerIdFromPrivateKey(owner))
+    const old = await signCard(card(owner, { sequence: Date.now() - 1000 }), owner)
+    const before = await startRelay(options)
+    expect(await put(await joined(before.addresses()), key, await signCard(card(owner), owner))).toBe(1)
+    await before.stop()
+    const level = new LevelDatastore(joinPath(dataDirectory, 'datastore'))
+    await level.open()
+    for await (const record of level.queryKeys({ prefix: '/dht/record/' })) await level.delete(record)
+    await level.close()
+    const after = await startRelay(options)
+    onTestFinished(async () => await after.stop())
+    expect(await put(await joined(after.addresses()), key, old)).toBe(0)
   })
 
   test.each<[string, (owner: PrivateKey) => Promise<Uint8Array>]>([

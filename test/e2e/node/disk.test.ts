@@ -5,7 +5,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { createClient } from '@potluck/client'
+import { createClient, SqlitePeerStore, SqliteReputationStore } from '@potluck/client'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 
 import { startNode, type NodeEvent } from '../../../node/index.ts'
@@ -42,6 +42,10 @@ if (probe !== undefined) unmount(probe)
 /** Fills the disk. */
 async function fill(directory: string): Promise<void> {
   await expect(writeFile(join(directory, 'fill'), Buffer.alloc(4 * 1024 * 1024))).rejects.toThrow('ENOSPC')
+}
+
+function readOnly(directory: string): void {
+  execFileSync('mount', ['-o', 'remount,ro', directory])
 }
 
 /** Starts a node that must not start, and returns its message. */
@@ -91,6 +95,37 @@ describe.skipIf(probe === undefined)('with a disk that is', () => {
     expect(again.peerId.toString()).toBe(peerId.toString())
   })
 
+  test('full, a client answers and reports its stores', async () => {
+    const directory = smallDisk()
+    const stores = {
+      reputation: new SqliteReputationStore(join(directory, 'reputation.sqlite')),
+      peers: new SqlitePeerStore(join(directory, 'peers.sqlite'))
+    }
+    await fill(directory)
+    const errors: string[] = []
+    const onStoreError = (error: Error): void => void errors.push(error.message)
+    const serving = await node(new ScriptedEngine({ reply: () => 'still here' }))
+    const client = await createClient({
+      bootstrap: serving.addresses().slice(0, 1),
+      mdns: false,
+      reputation: { store: stores.reputation, onStoreError },
+      peers: { store: stores.peers, onStoreError }
+    })
+    expect(await client.chat({ messages: [{ role: 'user', content: 'Hello' }] }).text()).toBe('still here')
+    await client.stop()
+    expect(errors).toContainEqual(expect.stringMatching(/disk is full|disk I\/O error/))
+  })
+
+  test('read-only, the stores of a client name the reason', async () => {
+    const directory = smallDisk()
+    const path = join(directory, 'reputation.sqlite')
+    new SqliteReputationStore(path).close()
+    readOnly(directory)
+    for (const Store of [SqliteReputationStore, SqlitePeerStore]) {
+      expect(() => new Store(path, { onDamage: () => undefined })).toThrow('read-only file system')
+    }
+  })
+
   test('full at the start, the node names the reason and the remedy', async () => {
     const directory = smallDisk()
     await fill(directory)
@@ -99,7 +134,7 @@ describe.skipIf(probe === undefined)('with a disk that is', () => {
 
   test('read-only at the start, the node names the reason and the remedy', async () => {
     const directory = smallDisk()
-    execFileSync('mount', ['-o', 'remount,ro', directory])
+    readOnly(directory)
     for (const folder of ['node', 'new/folder/node']) {
       expect(await failedStart(join(directory, folder))).toMatch(/^cannot write to \S+: the file system is read-only;/)
     }

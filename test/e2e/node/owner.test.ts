@@ -50,16 +50,23 @@ test('the data directory keeps the identity, and only one daemon can use it', as
   expect(third.peerId.toString()).not.toBe(first.peerId.toString())
 })
 
-test('damaged data is an error that says what to do', async () => {
+test('a damaged datastore is replaced, and the owner hears of it; a damaged key ends the start', async () => {
   const dataDirectory = await directory()
   const engine = new ScriptedEngine({ reply: () => 'ok' })
-  await (await node(engine, { dataDirectory })).stop()
+  const first = await node(engine, { dataDirectory })
+  await first.stop()
   const datastore = join(dataDirectory, 'datastore')
   for (const file of await readdir(datastore)) {
     if (file.startsWith('MANIFEST')) await writeFile(join(datastore, file), 'no manifest any more')
   }
+  const second = await node(engine, { dataDirectory })
+  expect(second.peerId.toString()).toBe(first.peerId.toString())
+  const message = expect.stringMatching(/^The datastore in \S+ was damaged\. It is now in \S+, and/) as string
+  expect(second.problems()).toContainEqual({ kind: 'damage', message })
+  await second.stop()
+  await writeFile(join(dataDirectory, 'identity.key'), '')
   await expect(node(engine, { dataDirectory })).rejects.toThrow(
-    /^cannot open the data in .*; restore it from a backup, or move/
+    /^cannot use the identity key in \S+: the file is damaged/
   )
 })
 

@@ -8,7 +8,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
 import {
   MAX_SAVED_ADDRESSES,
@@ -17,8 +17,7 @@ import {
   MAX_SAVED_PER_RELAY,
   MAX_SAVED_PER_SUBNET,
   SAVE_AGAIN_MS,
-  SAVED_PEER_MS,
-  STORE_RETRY_MS
+  SAVED_PEER_MS
 } from '../../../client/base/constants.ts'
 import { PeerBook } from '../../../client/peers/peer-book.ts'
 import { MemoryPeerStore, type PeerStore } from '../../../client/peers/peer-store.ts'
@@ -205,19 +204,18 @@ test('only the addresses at which peers answered say which network it is', async
   expect(book.addresses().map(String)).toEqual(['/ip4/192.168.1.7/tcp/4001'])
 })
 
-test('a database that another process locks delays one write, not all', async () => {
+test('a database that another process locks delays no write', async () => {
   const store = new SqlitePeerStore(path)
   const book = open(store)
   const other = new DatabaseSync(path)
   other.exec('BEGIN IMMEDIATE')
   const startedAt = performance.now()
   for (let index = 0; index < 10; index++) book.seen(await newPeer(), at(`/ip4/5.9.${index}.7/tcp/4001`))
-  expect(performance.now() - startedAt).toBeLessThan(4_000)
-  expect([errors.length, book.size]).toEqual([1, 10])
+  expect(performance.now() - startedAt).toBeLessThan(1_000)
+  expect([errors.length, book.size]).toEqual([0, 10])
   other.exec('ROLLBACK')
   other.close()
-  now += STORE_RETRY_MS
   book.seen(await newPeer(), at('/ip4/5.9.10.7/tcp/4001'))
-  expect([...store.load()]).toHaveLength(1)
+  await vi.waitUntil(() => store.load().length === 11)
   book.close()
 })

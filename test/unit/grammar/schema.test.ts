@@ -190,6 +190,32 @@ describe('a schema beyond the subset', () => {
     expect(state?.mayEnd).toBe(true)
   })
 
+  test('may have long lists of alternatives, if they can be told apart without comparing each with each', () => {
+    const list = <T>(length: number, make: (index: number) => T): T[] =>
+      Array.from({ length }, (_, index) => make(index))
+    const tagged = (index: number): object => ({
+      type: 'object',
+      properties: { other: { type: 'string' }, kind: { const: index } },
+      required: ['other', 'kind']
+    })
+    expect(checkSchema({ oneOf: list(500, (index) => ({ const: index, title: `number ${index}` })) })).toBeUndefined()
+    expect(checkSchema({ oneOf: list(300, tagged) })).toBeUndefined()
+    expect(checkSchema({ oneOf: list(500, (index) => ({ const: index % 499 })) })?.reason).toMatch(/both be valid/)
+    const mixed = [...list(1_000, (index) => ({ const: `text ${index}` })), { type: 'number' }]
+    expect(checkSchema({ oneOf: mixed })?.reason).toBe('has too many or too long alternatives')
+  })
+
+  test('counts the keys that are required but not declared', () => {
+    const required = Array.from({ length: 5_000 }, (_, index) => `key${index}`)
+    expect(checkSchema({ type: 'object', required: required.slice(0, 4_000) })).toBeUndefined()
+    expect(checkSchema({ type: 'object', required })?.reason).toMatch(/more than 4096 schemas/)
+  })
+
+  test('may name a key that is too long for the other keys', () => {
+    const properties = { ['k'.repeat(200_000)]: { type: 'null' } }
+    expect(checkSchema({ type: 'object', properties, additionalProperties: true })).toBeUndefined()
+  })
+
   test('is refused quickly, even if it is made to take long', () => {
     let deep: unknown = {}
     for (let level = 0; level < 10_000; level++) deep = { items: deep }
@@ -197,7 +223,7 @@ describe('a schema beyond the subset', () => {
     expect(checkSchema({ enum: Array.from({ length: 9000 }, (_, index) => index) })?.reason).toMatch(
       /alternatives|schemas/
     )
-    const shared = { schemas: 10 }
+    const shared = { schemas: 10, comparisons: 10 }
     const one = { type: 'array', items: { enum: [1, 2, 3] } }
     expect([1, 2, 3].map(() => checkSchema(one, { budget: shared }) === undefined)).toEqual([true, true, false])
     // Each of 60 alternatives refers to 60 others. So a small document has hundreds of thousands of alternatives.

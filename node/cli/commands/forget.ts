@@ -1,0 +1,32 @@
+/** `potluck forget`: deletes what this machine keeps about answers and nodes. */
+import { describeDisk } from '../../network/data-folder.ts'
+import { forgetAnswers, forgetEverything } from '../client/store.ts'
+import type { CommandContext } from '../settings/context.ts'
+import { dataDirectories } from '../settings/data-directory.ts'
+import { CommandError } from '../terminal/errors.ts'
+import { printJson, printNote } from '../terminal/output.ts'
+import { count } from '../terminal/units.ts'
+
+/** @throws CommandError if the files cannot be changed */
+export async function forget(context: CommandContext): Promise<number> {
+  const { settings, env } = context
+  try {
+    if (settings.all) {
+      await forgetEverything(context)
+      if (settings.json) printJson({ type: 'forgot', all: true })
+      else printNote('Deleted all that this machine knew about nodes.')
+    } else {
+      const answers = await forgetAnswers(context)
+      if (settings.json) printJson({ type: 'forgot', all: false, answers })
+      else printNote(`Deleted ${count(answers, 'kept answer')}.`)
+    }
+  } catch (cause) {
+    if (/database is locked/.test(String(cause))) {
+      throw new CommandError('cannot forget: another potluck command uses the files; stop it, then try again', {
+        cause
+      })
+    }
+    throw new CommandError(describeDisk(dataDirectories(settings, env).client, cause), { cause })
+  }
+  return 0
+}

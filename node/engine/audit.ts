@@ -1,0 +1,59 @@
+/** Audits an answer, from the frame of the request to the frame of the reply. All of this is too slow for the daemon. */
+import {
+  auditAnswer,
+  decodeAuditRequest,
+  decodeClientFrame,
+  encodeAuditReply,
+  PotluckError,
+  type Misstatement,
+  type Scorer
+} from '@potluck/protocol'
+
+export interface AuditJob {
+  /** Who asks, as in a generation. The audit reuses no tokens that other callers sent. */
+  caller?: string
+  /** The frame of an audit request, as it arrived. */
+  frame: Uint8Array
+  /** The audit is for another peer, so the request in the answer must be marked as shareable. */
+  forPeer: boolean
+}
+
+/** What an audit needs of the engine that runs it. */
+export interface AuditEngine extends Omit<Scorer, 'score' | 'embed'> {
+  score: (
+    job: Parameters<Scorer['score']>[0] & { caller?: string },
+    signal?: AbortSignal
+  ) => ReturnType<Scorer['score']>
+}
+
+export interface AuditOutcome {
+  /** The frame of the audit reply. */
+  reply: Uint8Array
+  misstatements: readonly Misstatement[]
+}
+
+/** @throws PotluckError `invalid_request`; the errors of `auditAnswer` */
+export async function runAudit(
+  { caller, frame, forPeer }: AuditJob,
+  engine: AuditEngine,
+  signal?: AbortSignal
+): Promise<AuditOutcome> {
+  const { answer, peerId } = decodeAuditRequest(frame)
+  if (forPeer) checkShareable(answer.request)
+  const scorer: Omit<Scorer, 'embed'> = {
+    model: engine.model,
+    tokenize: async (input, stop) => await engine.tokenize(input, stop),
+    read: async (job, stop) => await engine.read(job, stop),
+    score: async (job, stop) => await engine.score(caller === undefined ? job : { ...job, caller }, stop)
+  }
+  const { misstatements, ...result } = await auditAnswer(answer, peerId, scorer, signal === undefined ? {} : { signal })
+  return { reply: encodeAuditReply({ type: 'result', result }), misstatements }
+}
+
+/** A client marks its request as shareable if other nodes may see it, to audit the answer. */
+function checkShareable(request: Uint8Array): void {
+  const frame = decodeClientFrame(request)
+  if (frame.type !== 'request' || !frame.request.shareable) {
+    throw new PotluckError('invalid_request', 'the request is not marked as shareable')
+  }
+}

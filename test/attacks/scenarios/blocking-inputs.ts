@@ -1,0 +1,92 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+
+import type { Connection } from '@libp2p/interface'
+import { FrameStream, MAX_EMBED_REPLY_BYTES } from '@potluck/protocol'
+import { multiaddr } from '@multiformats/multiaddr'
+
+import type { Attack } from '../attack.ts'
+import { hostileInputs } from '../blocking/inputs.ts'
+import { AttackedNetwork } from '../network.ts'
+
+const WAIT = { timeoutMs: 60_000, timeoutCode: 'token_timeout' } as const
+/** Half of the 100 ms after which a person notices a delay: every other answer stands still for as long. */
+const LIMIT_MS = 50
+
+/** Code that runs for the first time is slower, and a collection of garbage can fall into any round. The best round counts. */
+const ROUNDS = 3
+
+/** The inputs of the short form: the worst ones, with and without the defence. */
+const SHORT: ReadonlySet<string> = new Set([
+  'a long prompt',
+  'a long answer to continue',
+  'format: oneOf of 4,000 texts',
+  'format: bounded numbers',
+  'a million empty messages',
+  'a long answer to audit'
+])
+
+export const attack: Attack = {
+  title: 'sends the largest valid and invalid inputs of every protocol, so that the daemon answers nobody else',
+  cost: 'one key, one request of at most 2 MiB',
+  before: 'pauses of 1.7 s for a schema (19 s for the worst), 0.64 s for an audit, 0.41 s for empty messages',
+
+  async run({ note, short }) {
+    await using network = new AttackedNetwork()
+    using daemon = new Daemon()
+    const { address, digest } = await daemon.started()
+    const attacker = await network.peer()
+    const connection = await attacker.dial(multiaddr(address))
+    const inputs = hostileInputs(digest).filter(({ name }) => !short || SHORT.has(name))
+    await daemon.longestPauseMs()
+    let longest = 0
+    for (const { name, protocol, frame } of inputs) {
+      const bytes = await frame()
+      const pauses: number[] = []
+      for (let round = 0; round < (short ? 2 : ROUNDS); round++) {
+        await send(connection, protocol, bytes)
+        pauses.push(await daemon.longestPauseMs())
+      }
+      const pauseMs = Math.min(...pauses)
+      note(`${pauseMs.toFixed(1).padStart(7)} ms  ${name}`)
+      longest = Math.max(longest, pauseMs)
+    }
+    return [
+      { metric: 'longest pause of the daemon, ms of processor time', value: longest, limit: { atMost: LIMIT_MS } }
+    ]
+  }
+}
+
+/** A node in a process of its own. */
+class Daemon implements Disposable {
+  readonly #process: ChildProcess
+
+  constructor() {
+    this.#process = fork(new URL('../blocking/daemon-process.ts', import.meta.url), { serialization: 'advanced' })
+  }
+
+  async started(): Promise<{ address: string; digest: Uint8Array }> {
+    const [message] = (await once(this.#process, 'message')) as [{ address: string; digest: Uint8Array }]
+    return message
+  }
+
+  /** The longest pause since the last question. */
+  async longestPauseMs(): Promise<number> {
+    const reply = once(this.#process, 'message')
+    this.#process.send('pause')
+    const [longest] = (await reply) as [number]
+    return longest
+  }
+
+  [Symbol.dispose](): void {
+    this.#process.kill('SIGKILL')
+  }
+}
+
+/** Sends the input, and reads until the node closes the stream. */
+async function send(connection: Connection, protocol: string, frame: Uint8Array): Promise<void> {
+  const frames = new FrameStream(await connection.newStream(protocol), { maxFrameBytes: MAX_EMBED_REPLY_BYTES })
+  await frames.send(frame, WAIT)
+  while ((await frames.receive(WAIT)) !== undefined);
+  await frames.close()
+}
