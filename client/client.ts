@@ -133,6 +133,8 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     ask: probe,
     isOwn: (peer) => peer === localNode,
     allows: (peer) => selector.allows(peer),
+    nonce: crypto.getRandomValues(new Uint8Array(32)),
+    clock,
     onJudged: (judged) => listeners.forEach((listener) => listener(judged)),
     random
   })
@@ -191,7 +193,7 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     const requirements = { features: ['score' as const, ...requiredFeatures(ask)], maxTokens: undefined }
     return selector
       .candidates(directory.known(), { kind: 'digest', digest: bytes }, requirements)
-      .filter(({ peer, notBefore }) => peer !== audited && notBefore <= clock.now())
+      .filter(({ peer }) => peer !== audited)
       .map((candidate) => otherAuditor(ranked(candidate, SHORT_WORKLOAD), context))
   }
 

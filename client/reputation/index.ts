@@ -2,6 +2,7 @@
 export { auditCost } from './audits.ts'
 export type { Audited, Claims, Complete, Observation } from './observation.ts'
 export { observe } from './observe.ts'
+export type { PanelKind } from './others.ts'
 export { DEFAULT_REPUTATION, reputationParameters, type ReputationParameters } from './parameters.ts'
 export { betaMean } from './reliability.ts'
 export { Reputation } from './reputation.ts'

@@ -24,8 +24,10 @@ export interface Candidate {
   /** The chance that the next answer is complete, as a Beta distribution. */
   readonly reliability: Score['reliability']
   readonly speed: Speed
-  /** Answer tokens that were audited so far. */
+  /** Audited answer tokens that count for the end of the probation. */
   readonly auditedTokens: number
+  /** Other nodes report a wrong model: see `Score.suspected`. */
+  readonly suspected: boolean
   /** Answers whose audit has no result yet. */
   readonly awaitedAudits: number
   /** This client's requests that run on the node. */

@@ -52,14 +52,14 @@ export function* rank(
     if (candidate.notBefore > now) resting.push(candidate)
     else if (isTight(candidate, work)) tight.push(candidate)
     else if (own === undefined && candidate.local && hasFreeSlot(candidate)) own = candidate
-    else if (!work.auditable || isEstablished(candidate)) established.push(candidate)
+    else if (isEstablished(candidate) || (!work.auditable && !candidate.suspected)) established.push(candidate)
     else probationary.push(candidate)
   }
 
   if (own !== undefined) yield weigh(own, 'local')
   let tried: Candidate | undefined
   if (own === undefined && established.length > 0 && random() < probationShare) {
-    tried = byProbation(probationary, random).find((one) => unaudited(one) === 0 && !isFailing(one))
+    tried = byProbation(probationary, random).find((one) => unaudited(one) === 0 && !isFailing(one) && !one.suspected)
     if (tried !== undefined) yield weigh(tried, 'probation_share')
   }
   yield* prefixHolderFirst(byTime(established, weigh, now, random))
@@ -104,13 +104,14 @@ function prefixHolderFirst(ranked: RankedCandidate[]): RankedCandidate[] {
  * A peer with a running request or a pending audit comes later, so concurrent requests go to different peers. Otherwise
  * one peer could give many answers before the client audits the first, because an audit needs the complete answer.
  *
- * A peer that cuts all its answers is never audited, so its probation would never end. Such a peer comes last.
+ * A peer that cuts all its answers is never audited, so its probation would never end. Such a peer comes last, like a
+ * peer that other nodes accuse.
  */
 function byProbation(candidates: readonly Candidate[], random: () => number): Candidate[] {
   return candidates
     .map((candidate) => ({
       candidate,
-      failing: Number(isFailing(candidate)),
+      failing: Number(isFailing(candidate) || candidate.suspected),
       unaudited: unaudited(candidate),
       auditedTokens: candidate.auditedTokens,
       slow: Number(isSlow(candidate)),

@@ -194,13 +194,14 @@ export class Selector {
   #candidate(node: KnownNode, identity: Identity): Candidate {
     const { peer, digest } = identity
     const { reputation } = this.#options
-    const { reliability, auditedTokens } = reputation.score(peer, digest)
+    const { reliability, auditedTokens, suspected } = reputation.score(peer, digest)
     return {
       ...identity,
       ...this.#inFlight({ peer, node }),
       node,
       reliability,
       auditedTokens,
+      suspected,
       speed: reputation.state(peer, digest).speed,
       cachedTokens: 0
     }

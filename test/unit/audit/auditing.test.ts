@@ -1,6 +1,6 @@
 /** Which answers the client audits, which auditor measures them, and what the result changes. */
-import type { AnswerRecord, Audit } from '@potluck/protocol'
-import { expect, onTestFinished, test } from 'vitest'
+import type { AnswerRecord, Audit, AuditResult } from '@potluck/protocol'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { Auditing, type AuditingContext, type Judged } from '../../../client/audit/auditing.ts'
 import {
@@ -11,9 +11,11 @@ import {
   withAudit,
   type Auditor
 } from '../../../client/audit/index.ts'
+import type { OtherAuditor } from '../../../client/audit/ask.ts'
 import { MAX_QUEUED_AUDITS } from '../../../client/audit/constants.ts'
 import type { CompleteAnswer } from '../../../client/generate/generate.ts'
 import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
+import { SYSTEM_CLOCK } from '../../../client/base/clock.ts'
 import { toAsk, type Ask } from '../../../client/base/request.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { newPeer, requestFor, serve, type Peer } from './records.ts'
@@ -46,6 +48,8 @@ class World {
       isOwn: () => false,
       allows: () => true,
       onJudged: (judged) => this.judged.push(judged),
+      nonce: new Uint8Array(32),
+      clock: SYSTEM_CLOCK,
       random: () => 0,
       ...changes
     })
@@ -66,6 +70,16 @@ class World {
   get standing(): string {
     return this.reputation.standing(this.peer.peerId.toString(), DIGEST)
   }
+}
+
+/** Established auditors with these results. */
+function panelOf(...results: readonly AuditResult[]): OtherAuditor[] {
+  return results.map((result, index) => ({
+    peer: `auditor-${index}`,
+    subnet: undefined,
+    established: true,
+    audit: async () => await Promise.resolve(result)
+  }))
 }
 
 function auditorThat(audit: (job: Parameters<Auditor['audit']>[0]) => Promise<Audit> | Audit): Auditor {
@@ -141,9 +155,7 @@ test('a client without the model and without other auditors neither audits nor p
 })
 
 test('after a private question, the client sends the node a probe with the sampling options of the user', async () => {
-  const [peer, ...others] = await Promise.all([newPeer(), newPeer(), newPeer()])
-  const auditors = others.map(({ peerId }) => ({ peerId, audit: () => expect.fail('an auditor was asked') }))
-  const world = new World(peer!, { otherAuditors: () => auditors })
+  const world = new World(await newPeer(), { otherAuditors: () => panelOf(HONEST, HONEST, HONEST) })
   const { sampling } = world.answer().ask
   const mine = { ...sampling, temperature: 1.5, logitBias: new Map([[7, 3]]) }
   world.auditing.answered(world.answer({ sampling: mine, stop: ['secret'] }))
@@ -202,7 +214,12 @@ test("a quarantined node gets no probe if the user's mode excludes it", async ()
     parameters: { quarantineEvidence: 1.1, banEvidence: 1e9 }
   })
   const peer = await newPeer()
-  reputation.observe(peer.peerId.toString(), DIGEST, { type: 'audit', evidence: NO_EVIDENCE, logEvidence: 1 })
+  reputation.observe(peer.peerId.toString(), DIGEST, {
+    type: 'audit',
+    by: 'own',
+    evidence: NO_EVIDENCE,
+    logEvidence: 1
+  })
   const allowed = new World(peer, { reputation, auditor: auditorThat(() => HONEST) })
   const excluded = new World(peer, { reputation, auditor: auditorThat(() => HONEST), allows: () => false })
   expect(reputation.standing(peer.peerId.toString(), DIGEST)).toBe('quarantined')
@@ -231,4 +248,66 @@ test('shareable answers of a banned node become a proof, which can be checked fr
   const [proof] = world.auditing.proofs()
   expect(proof).toMatchObject({ peerId: peer.peerId.toString(), digest, answers: 2 })
   expect(await checkProof(proof!.bytes, honest)).toMatchObject({ confirmed: true, answers: 2 })
+})
+
+describe('without an own engine', () => {
+  const violations: AuditResult = { comparable: true, violations: ['prompt'], measured: [] }
+  const exact: AuditResult = { comparable: true, violations: [], measured: Array.from({ length: 40 }, () => EXACT) }
+
+  test('a panel of other nodes decides, one panel is not enough for a quarantine, and nothing for a ban', async () => {
+    let next = 0
+    const world = new World(await newPeer(), {
+      otherAuditors: () => panelOf(violations, violations, violations),
+      // Each probe follows at once, because it comes after -ln(1 - 0) ms.
+      random: () => 0
+    })
+    const ask = async (): Promise<void> => {
+      const answer = world.answer({ shareable: true })
+      world.auditing.answered({ ...answer, record: { ...answer.record, promptTokens: [next++] } })
+      await world.auditing.idle()
+    }
+    await ask()
+    // The first panel leaves doubt, so the client sends a probe for a second panel.
+    expect(world.judged[0]?.after).toBe('probationary')
+    await expect.poll(() => world.standing).toBe('quarantined')
+    expect(world.probes).toHaveLength(1)
+    for (let more = 0; more < 5; more++) await ask()
+    expect(world.standing).toBe('quarantined')
+    expect(world.probes).toHaveLength(1)
+    expect(world.auditing.proofs()).toEqual([])
+  })
+
+  test('auditors in the minority lose their right, and are not asked again', async () => {
+    const reputation = new Reputation({
+      store: new MemoryReputationStore(),
+      parameters: { auditFloor: 1, auditAllowanceTokens: 1e6 }
+    })
+    const world = new World(await newPeer(), {
+      reputation,
+      otherAuditors: () => panelOf(exact, exact, exact, violations, violations)
+    })
+    for (let index = 0; index < 30; index++) {
+      const answer = world.answer({ shareable: true })
+      const receipt = Uint8Array.of(index)
+      world.auditing.answered({ ...answer, record: { ...answer.record, receipt, promptTokens: [index] } })
+      await world.auditing.idle()
+    }
+    const may = [0, 1, 2, 3, 4].map((index) => reputation.mayAudit(`auditor-${index}`))
+    expect(may).toEqual([true, true, true, false, false])
+    expect(world.standing).not.toBe('quarantined')
+  })
+
+  test('answers that the own engine audited test other auditors', async () => {
+    const reputation = new Reputation({ store: new MemoryReputationStore() })
+    const [liar] = panelOf(violations)
+    const auditor = auditorThat(() => ({ ...HONEST, ...exact }))
+    const world = new World(await newPeer(), { reputation, auditor, otherAuditors: () => [liar!] })
+    world.auditing.answered(world.answer({ shareable: false }))
+    await world.auditing.idle()
+    expect(reputation.mayAudit(liar!.peer)).toBe(true)
+    world.auditing.answered(world.answer({ shareable: true }))
+    await world.auditing.idle()
+    expect(reputation.mayAudit(liar!.peer)).toBe(false)
+    expect(reputation.state(liar!.peer, DIGEST).counts.violation?.count).toBe(1)
+  })
 })

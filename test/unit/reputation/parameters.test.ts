@@ -11,7 +11,8 @@ import {
   score,
   type Complete,
   type Observation,
-  type ReputationParameters
+  type ReputationParameters,
+  type Standing
 } from '../../../client/reputation/index.ts'
 import { PARAMETERS } from '../../../client/reputation/parameters.ts'
 import { probationShare } from '../../../client/reputation/probation.ts'
@@ -44,11 +45,20 @@ const cutAfterGoodWeek: Effect = (parameters) => {
   return score(observe(good, failed('stream_cut'), parameters, NOW), parameters, NOW).reliabilityMean
 }
 
+const STANDINGS: readonly Standing[] = ['probationary', 'established', 'quarantined', 'banned']
+
 const standingAfter =
   (...evidence: number[]): Effect =>
   (parameters) => {
     const state = evidence.reduce((before, one) => observe(before, audit(one, 2_000), parameters, NOW), freshState(NOW))
-    return ['probationary', 'established', 'quarantined', 'banned'].indexOf(score(state, parameters, NOW).standing)
+    return STANDINGS.indexOf(score(state, parameters, NOW).standing)
+  }
+
+const othersAfter =
+  (evidence: number, laterMs: number): Effect =>
+  (parameters) => {
+    const state = observe(freshState(NOW), audit(evidence, 2_000, 'established'), parameters, NOW)
+    return STANDINGS.indexOf(score(state, parameters, NOW + laterMs).standing)
   }
 
 const decodeMsAfter =
@@ -64,7 +74,7 @@ const decodeMsAfter =
 
 const rateOfEstablished: Effect = (parameters) => {
   const audited = observe(freshState(NOW), audit(0.1, 1_200), parameters, NOW)
-  return auditRate({ ...audited, generatedTokens: 4_000 }, 0, parameters)
+  return auditRate({ ...audited, generatedTokens: 4_000 }, 0, parameters, NOW)
 }
 
 /** Tokens in the audit budget after these answers. */
@@ -93,6 +103,8 @@ const CASES: Record<Name, { value: number; effect: Effect; change: 'more' | 'les
   quarantineEvidence: { value: 10, effect: standingAfter(20), change: 'more' },
   banEvidence: { value: 100, effect: standingAfter(200), change: 'more' },
   releaseEvidence: { value: 20, effect: standingAfter(40, 10), change: 'less' },
+  othersQuarantineMs: { value: 48 * HOUR, effect: othersAfter(100, 36 * HOUR), change: 'more' },
+  othersAnswerTokens: { value: 1_000, effect: othersAfter(0.5, 0), change: 'more' },
   probationTokens: { value: 5_000, effect: standingAfter(0.5), change: 'less' },
   probationShare: { value: 0.2, effect: (p) => probationShare({ good: 0, bad: 0, at: NOW }, p), change: 'more' },
   probationShareFloor: { value: 0.02, effect: (p) => probationShare({ good: 0, bad: 99, at: NOW }, p), change: 'more' },

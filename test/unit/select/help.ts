@@ -68,6 +68,7 @@ export function candidate(peer: string, changes: CandidateChanges = {}): Candida
     reliability: { alpha: 1e6, beta: 1 },
     speed: freshState(NOW).speed,
     auditedTokens: 2_000,
+    suspected: false,
     awaitedAudits: 0,
     inFlight: 0,
     sentSince: 0,

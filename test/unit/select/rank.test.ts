@@ -108,6 +108,13 @@ test('concurrent requests go to different probationary peers, and a peer that cu
   expect(first?.peer).toBe('known')
 })
 
+test('a peer that other nodes accuse comes last, even if no audit is possible', () => {
+  const suspected = candidate('suspected', { ...UNKNOWN, auditedTokens: 900, suspected: true })
+  const all = [suspected, candidate('slow', { ...UNKNOWN, model: SLOW }), candidate('known')]
+  expect(peers(ranked(all, { probationShare: 1 })).at(-1)).toBe('suspected')
+  expect(peers(ranked(all, {}, { ...WORK, auditable: false })).at(-1)).toBe('suspected')
+})
+
 test('if no audit is possible, probationary peers are ranked like established ones', () => {
   const all = [
     candidate('slow', { model: SLOW }),
