@@ -67,8 +67,9 @@ test('own engine: audits of private answers lead to the ban of a malicious node,
 })
 
 test('a proof of a ban can be checked with only its bytes and the model', async () => {
-  const { bootstrap, cheat } = await network(1)
-  const client = await connect({ bootstrap, auditor: auditorOf(engine(HONEST)) }, 2)
+  // The only node. Beside another, it could lose its reliability as an auditor of that node before it gives an answer.
+  const { bootstrap, cheat } = await network(0)
+  const client = await connect({ bootstrap, auditor: auditorOf(engine(HONEST)) }, 1)
   const cheater = cheat.peerId.toString()
   await askUntil(client, cheater, 'banned', true)
   const [proof] = client.proofs()
@@ -77,8 +78,9 @@ test('a proof of a ban can be checked with only its bytes and the model', async 
 })
 
 test('other nodes: panels make the client ask the malicious node last, and ban nobody', async () => {
-  const { bootstrap, cheat, others } = await network(3)
-  const client = await connect({ bootstrap }, 4)
+  // Three other nodes can audit each honest node, even when the malicious node has lost its right to audit.
+  const { bootstrap, cheat, others } = await network(4)
+  const client = await connect({ bootstrap }, 5)
   const cheater = cheat.peerId.toString()
   const isLast = (): boolean => client.explain(cheater)[0]?.includes('so this node comes last') ?? false
   for (let asked = 0; !isLast(); asked++) {
