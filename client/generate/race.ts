@@ -3,6 +3,8 @@
  * the client can still change to another node:
  *
  * - If a node refuses or fails, the client asks the next one.
+ * - If a node does not send `accepted` for some time, the client also asks the next one. The first of them that accepts
+ *   continues alone. So silent nodes cost little, however many there are.
  * - If the first token is later than usual, the client also sends the request to a second node. This is a hedge; a
  *   budget limits hedges.
  * - While the request waits in the queue of a node, the client asks other nodes for their load. It moves the request to
@@ -13,10 +15,12 @@
 import { PotluckError } from '@potluck/protocol'
 
 import type { Directory } from '../discover/directory.ts'
+import { MAX_ASKED_NODES } from '../base/constants.ts'
 import { log } from '../base/log.ts'
 import {
   LOOK_AROUND_MS,
   MAX_MOVES,
+  slowAdmissionMs,
   type Candidate,
   type CandidatePool,
   type RankedCandidate,
@@ -45,6 +49,9 @@ const RACE_ENDED = new PotluckError('aborted', 'the race has ended')
 type RaceEvent =
   | { type: 'event'; attempt: Attempt; event: AttemptEvent }
   | { type: 'failed'; attempt: Attempt; error: unknown }
+  /** It has not accepted in time. */
+  | { type: 'unaccepted'; attempt: Attempt }
+  /** Its first token is late. */
   | { type: 'late'; attempt: Attempt }
   | { type: 'looked'; attempt: Attempt; others: readonly Candidate[] }
 
@@ -86,11 +93,14 @@ export async function* raceToFirstToken(
   const expectLate = (attempt: Attempt, afterMs: number): void => {
     if (afterMs !== Infinity) expect(clock.sleep(afterMs, signal).then(() => ({ type: 'late', attempt })))
   }
+  const expectAccepted = (attempt: Attempt, withinMs: number): void =>
+    expect(clock.sleep(withinMs, signal).then(() => ({ type: 'unaccepted', attempt })))
   const begin = (candidate: RankedCandidate, kind: 'answer' | 'hedge'): void => {
     const attempt = new Attempt(candidate, answer.requestFor(candidate), { work: pool.workload, kind }, context)
+    // After the first silent node, the client is less patient.
+    expectAccepted(attempt, slowAdmissionMs(candidate) / (running.size === 0 ? 1 : 2))
     running.add(attempt)
     expectNext(attempt)
-    if (!hedged) expectLate(attempt, selector.hedgeAfterMs(candidate))
   }
   const abandon = (attempt: Attempt): void => {
     running.delete(attempt)
@@ -125,6 +135,13 @@ export async function* raceToFirstToken(
         if (!(next.error instanceof PotluckError)) throw next.error
         running.delete(attempt)
         failed(attempt, next.error)
+      } else if (next.type === 'unaccepted') {
+        if (attempt.accepted !== undefined) continue
+        pool.update()
+        const [other] = pool.next(0, 1)
+        const enough = running.size >= MAX_ASKED_NODES || [...running].some(({ accepted }) => accepted !== undefined)
+        if (enough || other === undefined || other.why === 'resting') expectAccepted(attempt, LOOK_AROUND_MS)
+        else begin(pool.take(other), 'answer')
       } else if (next.type === 'late') {
         pool.update()
         const [other] = pool.next(0, 1)
@@ -151,7 +168,12 @@ export async function* raceToFirstToken(
       } else {
         // One check of `moves` per attempt is enough: `moves` increases only when the request moves from this attempt to
         // another node, and this attempt ends then.
-        if (next.event.type === 'accepted' && moves < MAX_MOVES) expect(lookAround(attempt))
+        if (next.event.type === 'accepted') {
+          for (const other of running) if (other.accepted === undefined) abandon(other)
+          const sinceMs = clock.now() - attempt.record.sentAt
+          if (!hedged) expectLate(attempt, Math.max(0, selector.hedgeAfterMs(attempt.candidate) - sinceMs))
+          if (moves < MAX_MOVES) expect(lookAround(attempt))
+        }
         expectNext(attempt)
       }
 

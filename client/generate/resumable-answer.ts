@@ -55,6 +55,10 @@ export class ResumableAnswer implements PooledRequest {
     this.features = requiredFeatures(ask)
   }
 
+  get begun(): boolean {
+    return this.#tokens.length > 0
+  }
+
   /** The request for the next attempt. */
   requestFor({ model }: { model: Pick<ModelCard, 'digest' | 'contextLength'> }): GenerateRequest {
     const request = toRequest({ ...this.#ask, input: this.#input, maxTokens: this.#limit }, model)

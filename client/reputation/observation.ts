@@ -13,6 +13,8 @@ export type Observation =
   | Complete
   | Late
   | Failed
+  /** The peer refused a request as invalid or too long, and another peer with the same model answered it. */
+  | { type: 'contradicted' }
   | Served
   | Audited
   /** An audit without a result: the answer follows another version of the sampling contract. Changes no score. */

@@ -36,6 +36,8 @@ export function observe(
       if (penalty === undefined) return state
       return counted(withOutcome(0, parameters[`${penalty}Penalty`]), penalty, now)
     }
+    case 'contradicted':
+      return counted(withOutcome(0, parameters.contradictedPenalty), 'contradicted', now)
     case 'audit': {
       const { evidence, logEvidence } = observation
       const integrity = withLimits({ ...state.integrity, evidence, logEvidence }, parameters, now)

@@ -72,6 +72,8 @@ const OVERHEAD_TOKENS = 64
 const UNCLAIMED: Claims = { prefillTokensPerSecond: 40, decodeTokensPerSecond: 8 }
 /** If a prefill takes more than this many times the expected time, the rest of the time counts as a wait. */
 const PREFILL_TOLERANCE = 3
+/** A measurement with less weight than this is too old. A single sample is, after some 100 minutes. */
+const LEAST_WEIGHT = 0.1
 /** Deviation of a logarithm before the second sample: a factor of 1.3. */
 const FIRST_DEVIATION = 0.3
 /** The largest weight of an average. With more, new samples would hardly change it. */
@@ -153,9 +155,14 @@ function hiddenWait(speed: Speed, seen: Omit<Late, 'type'>, parameters: Reputati
   return Math.max(0, beyond)
 }
 
+/** Whether this client has measured the peer's speed, and the measurement is not too old. */
+export function isMeasured({ prefillKept }: Speed, { speedHalfLifeMs }: ReputationParameters, now: number): boolean {
+  return prefillKept !== undefined && weightNow(prefillKept, speedHalfLifeMs, now) >= LEAST_WEIGHT
+}
+
 /**
  * Predicts prefill of the tokens that are not cached, and decode. The claim of the card counts fully before the
- * first measurement and less with every sample.
+ * first measurement and less with every sample. If a measured peer is slower than its claim, the claim does not count.
  */
 export function predict(
   speed: Speed,
@@ -168,8 +175,8 @@ export function predict(
   const bucket = speed.buckets[bucketOf(uncached)] ?? {}
   const { prefillTokensPerSecond, decodeTokensPerSecond } = claimed(claims)
   // For a bucket without samples: the claim, corrected by the ratio of measured to claimed rates in other buckets.
-  const prefillClaim = Math.log(prefillTokensPerSecond) + blend(speed.prefillKept, 0, parameters, now)
-  const decodeClaim = -Math.log(decodeTokensPerSecond / 1000) - blend(speed.decodeKept, 0, parameters, now)
+  const prefillClaim = Math.log(prefillTokensPerSecond) + keptOf(speed.prefillKept, parameters, now)
+  const decodeClaim = -Math.log(decodeTokensPerSecond / 1000) - keptOf(speed.decodeKept, parameters, now)
   const prefillRate = Math.exp(blend(bucket.prefill, prefillClaim, parameters, now))
   const interTokenMs = Math.exp(blend(bucket.interToken, decodeClaim, parameters, now))
   return {
@@ -190,6 +197,16 @@ export function stallAfterMs({ gap }: Speed, usualGapMs: number | undefined, mos
   const before = gap === undefined ? 0 : LONGEST_GAPS * Math.exp(gap.mean + GAP_DEVIATIONS * gap.deviation)
   const now = USUAL_GAPS * (usualGapMs ?? 0)
   return Math.min(mostMs, Math.max(LEAST_STALL_MS, before, now))
+}
+
+/**
+ * Returns the logarithm of the part of its claim that the peer keeps. A blend with the claim would let a peer that claims
+ * 100 times its speed look faster than an honest one for many answers.
+ */
+function keptOf(kept: Average | undefined, parameters: ReputationParameters, now: number): number {
+  const blended = blend(kept, 0, parameters, now)
+  const fresh = kept !== undefined && weightNow(kept, parameters.speedHalfLifeMs, now) >= LEAST_WEIGHT
+  return fresh ? Math.min(kept.mean, blended) : blended
 }
 
 function claimed({ prefillTokensPerSecond, decodeTokensPerSecond }: Claims): Claims {

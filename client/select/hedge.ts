@@ -2,6 +2,7 @@
  * Hedging before the first token: if the first token is later than usual, the same request goes to a second node, and
  * the first answer wins. This file decides how late is late, and how many hedges the client may send.
  */
+import type { Candidate } from './candidate.ts'
 import {
   HEDGE_BURST,
   HEDGE_FIRST_BUDGET,
@@ -11,8 +12,16 @@ import {
   HEDGE_LEAST_SAMPLES,
   HEDGE_QUANTILE,
   HEDGE_SHARE,
-  HEDGE_STEP
+  HEDGE_STEP,
+  MAX_ROUND_TRIP_MS,
+  SLOW_ADMISSION_MS,
+  SLOW_ADMISSION_ROUND_TRIPS
 } from './constants.ts'
+
+/** Returns after how many milliseconds without `accepted` the client also asks another node. */
+export function slowAdmissionMs({ node }: Pick<Candidate, 'node'>): number {
+  return SLOW_ADMISSION_MS + SLOW_ADMISSION_ROUND_TRIPS * Math.min(node.roundTripMs, MAX_ROUND_TRIP_MS)
+}
 
 export class Hedging {
   /** A token bucket: the hedges that the client may send now. */

@@ -271,7 +271,7 @@ test('if the client cancels the slower of two attempts after its first token, no
 
 test('hedges go to proven nodes, within the budget', () => {
   const world = new World()
-  const known = world.first([world.node('a')])
+  const known = { ...world.first([world.node('a')]), measured: true }
   const unknown = world.first([knownNode('unknown')])
   for (let request = 0; request < 40; request++) {
     const record = world.selector.begin(known, WORK)
