@@ -19,8 +19,8 @@ export const NODES_OF_RELAY: number = 8
  * large network must get requests too.
  */
 export const LEAST_UNMEASURED_SHARE: number = 0.01
-/** Weight of the newest request at an unmeasured node in the share of those that were answered. Some ten requests count. */
-export const UNMEASURED_GAIN: number = 0.2
+/** Weight of the newest request at an unmeasured node in the share of those that were answered. Some six requests count. */
+export const UNMEASURED_GAIN: number = 0.3
 
 /** Half-life of a reported load. An answer takes seconds, and the queue changes in that time. */
 export const LOAD_HALF_LIFE_MS: number = 10_000

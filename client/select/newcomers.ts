@@ -65,9 +65,11 @@ export function subnetOfNode({ node: { subnet }, peer }: Pick<Candidate, 'node' 
   return subnet ?? peer
 }
 
-/** The cards of these nodes promise reading speed. */
-export function isSlow({ claims }: Pick<Candidate, 'claims'>): boolean {
-  return claims.decodeTokensPerSecond < READABLE_TOKENS_PER_SECOND || claims.prefillTokensPerSecond < LEAST_PREFILL_RATE
+/** Whether the card itself says that the node is slower than reading speed. A rate of 0 is not measured. */
+function isSlow({ claims }: Pick<Candidate, 'claims'>): boolean {
+  const { decodeTokensPerSecond, prefillTokensPerSecond } = claims
+  const slowDecode = decodeTokensPerSecond > 0 && decodeTokensPerSecond < READABLE_TOKENS_PER_SECOND
+  return slowDecode || (prefillTokensPerSecond > 0 && prefillTokensPerSecond < LEAST_PREFILL_RATE)
 }
 
 export function isFailing({ reliability }: Pick<Candidate, 'reliability'>): boolean {
