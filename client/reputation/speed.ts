@@ -72,6 +72,8 @@ const OVERHEAD_TOKENS = 64
 const UNCLAIMED: Claims = { prefillTokensPerSecond: 40, decodeTokensPerSecond: 8 }
 /** If a prefill takes more than this many times the expected time, the rest of the time counts as a wait. */
 const PREFILL_TOLERANCE = 3
+/** The least ratio of a measured to a claimed rate. A card can claim 10 million times the speed of its node. */
+const LEAST_KEPT = 1e-9
 /** A measurement with less weight than this is too old. A single sample is, after some 100 minutes. */
 const LEAST_WEIGHT = 0.1
 /** Deviation of a logarithm before the second sample: a factor of 1.3. */
@@ -104,8 +106,8 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
   const uncached = Math.max(0, seen.promptTokens - seen.cachedTokens)
   const index = bucketOf(uncached)
   const claims = claimed(seen.claims)
-  const learnLog = (average: Average | undefined, value: number, worse: 1 | -1): Average =>
-    learn(average, Math.log(Math.max(value, 0.01)), worse, parameters, now)
+  const learnLog = (average: Average | undefined, value: number, worse: 1 | -1, least = 0.01): Average =>
+    learn(average, Math.log(Math.max(value, least)), worse, parameters, now)
 
   const serviceMs = Math.max(1, seen.ttftMs - seen.estimatedWaitMs - seen.roundTripMs)
   const hiddenMs = hiddenWait(speed, { ...seen, waitedMs: seen.ttftMs }, parameters, now)
@@ -121,12 +123,12 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
     buckets: speed.buckets.with(index, next),
     wait: learn(speed.wait, seen.estimatedWaitMs, 0, parameters, now),
     hidden: learn(speed.hidden, hiddenMs, 1, parameters, now),
-    prefillKept: learnLog(speed.prefillKept, prefillRate / claims.prefillTokensPerSecond, -1)
+    prefillKept: learnLog(speed.prefillKept, prefillRate / claims.prefillTokensPerSecond, -1, LEAST_KEPT)
   }
   if (seen.completionTokens > 1) {
     const interTokenMs = Math.max(0.01, seen.decodeMs / (seen.completionTokens - 1))
     next.interToken = learnLog(bucket.interToken, interTokenMs, 1)
-    updated.decodeKept = learnLog(speed.decodeKept, 1000 / interTokenMs / claims.decodeTokensPerSecond, -1)
+    updated.decodeKept = learnLog(speed.decodeKept, 1000 / interTokenMs / claims.decodeTokensPerSecond, -1, LEAST_KEPT)
     updated.gap = learnLog(speed.gap, seen.longestGapMs, 1)
   }
   if (seen.predictedMs !== undefined) {

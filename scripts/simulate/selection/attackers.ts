@@ -107,7 +107,11 @@ async function simulateAttack(
   const clock = new Clock()
   const model = AuditModel.load()
   const all = peers + malicious
-  const network = new Network(population({ peers: all, maliciousShare: malicious / all, remembered: 0 }, random), clock, random)
+  const network = new Network(
+    population({ peers: all, maliciousShare: malicious / all, remembered: 0 }, random),
+    clock,
+    random
+  )
   const owned = new Set(network.members.filter(({ peer }) => !peer.traits.honest))
   attack.begin({ malicious: [...owned], cheats: model.cheats, clock, random })
   const counted: Counted = { requests: 0, toAttacker: 0, bad: 0 }

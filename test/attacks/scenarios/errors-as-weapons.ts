@@ -45,7 +45,10 @@ export const attack: Attack = {
     const engine = (): ScriptedEngine => new ScriptedEngine()
     const honest = await Promise.all(Array.from({ length: HONEST }, async () => await network.node({}, engine())))
     const liar = await network.hostile({ models: [boastfulCard(engine())] }, sayHello)
-    const options = { libp2p: await network.app(), bootstrap: [...honest.flatMap((node) => node.addresses()), liar.address] }
+    const options = {
+      libp2p: await network.app(),
+      bootstrap: [...honest.flatMap((node) => node.addresses()), liar.address]
+    }
     const total = { failed: 0, unblamed: 0, repeated: 0 }
     for (const [weapon, serve] of Object.entries(WEAPONS)) {
       liar.serve = serve

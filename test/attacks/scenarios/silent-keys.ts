@@ -37,7 +37,11 @@ export const attack: Attack = {
       const later = waits.slice(FIRST)
       const late = later.filter((ms = Infinity) => ms > LATE_MS).length
       outcomes.push(
-        { metric: `${name}: requests that failed`, value: waits.filter((ms) => ms === undefined).length, limit: { atMost: 0 } },
+        {
+          metric: `${name}: requests that failed`,
+          value: waits.filter((ms) => ms === undefined).length,
+          limit: { atMost: 0 }
+        },
         {
           metric: `${name}: late first tokens after the first ${FIRST} requests, %`,
           value: (100 * late) / later.length,

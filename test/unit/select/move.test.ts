@@ -21,7 +21,12 @@ test('a request waits longer at the node that has its prefix in the cache', () =
 })
 
 test('a request moves to an unmeasured node for its shorter wait, but not for the speed that its card claims', () => {
-  const unmeasured = { ...to, why: 'unmeasured' as const, measured: false, predicted: { waitMs: 0, ttftMs: 1, totalMs: 2 } }
+  const unmeasured = {
+    ...to,
+    why: 'unmeasured' as const,
+    measured: false,
+    predicted: { waitMs: 0, ttftMs: 1, totalMs: 2 }
+  }
   const serviceMs = from.predicted.totalMs
   expect(shouldMove(from, 0.2 * serviceMs, { ...unmeasured, measured: true })).toBe(true)
   expect(shouldMove(from, 0.2 * serviceMs, unmeasured)).toBe(false)

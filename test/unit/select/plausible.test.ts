@@ -13,10 +13,13 @@ test.each([
   ['cuda', 16 * GB, 8e9, 12_000, 150],
   ['cuda', 63 * GB, 117e9, 9_000, 250],
   ['cpu', 4e6, 3.8e6, 20_000, 1_500]
-])('%s with a file of %d bytes: honest rates are not changed', (accelerator, sizeBytes, parameters, prefill, decode) => {
-  const rates = { prefillTokensPerSecond: prefill, decodeTokensPerSecond: decode }
-  expect(plausibleClaims({ accelerator }, model({ sizeBytes, parameters, ...rates }))).toEqual(rates)
-})
+])(
+  '%s with a file of %d bytes: honest rates are not changed',
+  (accelerator, sizeBytes, parameters, prefill, decode) => {
+    const rates = { prefillTokensPerSecond: prefill, decodeTokensPerSecond: decode }
+    expect(plausibleClaims({ accelerator }, model({ sizeBytes, parameters, ...rates }))).toEqual(rates)
+  }
+)
 
 test('absurd rates become those of the fastest machine of the class', () => {
   const large = model({ sizeBytes: 400 * GB, parameters: 671e9, ...ABSURD })
