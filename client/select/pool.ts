@@ -2,7 +2,7 @@
  * The candidates of one request: finds nodes, ranks them, starts one attempt after the other, and decides after each
  * failure whether another attempt follows. Answers and embeddings both use it.
  */
-import { ERROR_POLICY, formatDigest, PotluckError, type ErrorCode, type Feature } from '@potluck/protocol'
+import { ERROR_POLICY, formatDigest, PotluckError, type Feature } from '@potluck/protocol'
 
 import type { Clock } from '../base/clock.ts'
 import { MAX_ASKED_NODES, MAX_ATTEMPTS, MAX_BUSY_WAIT_MS } from '../base/constants.ts'
@@ -11,15 +11,14 @@ import type { KnownNode } from '../discover/known-node.ts'
 import { topicOf, type ModelSelector } from '../discover/model-selector.ts'
 import { log } from '../base/log.ts'
 import type { Candidate, RankedCandidate, Workload } from './candidate.ts'
+import { describe as describeCandidate } from './describe.ts'
 import type { GateReason } from './gate.ts'
 import { ambiguousName } from './model.ts'
-import { subnetOfNode } from './newcomers.ts'
-import { describe as describeCandidate, type Selector } from './selector.ts'
+import { Opinions } from './opinions.ts'
+import type { Selector } from './selector.ts'
 
 /** Candidates behind the chosen one that the log shows. */
 const LOGGED_OTHERS = 3
-/** Nodes that have to agree that a request is invalid or too long. With one, any node could fail any request. */
-const OPINIONS = 2
 /** Candidates among which the client looks for a second opinion from another subnet. */
 const SECOND_OPINIONS = 16
 
@@ -54,8 +53,7 @@ export class CandidatePool {
   /** By peer id. */
   readonly #tried = new Map<string, Candidate>()
   readonly #askedAgain = new Set<string>()
-  /** The nodes that refused the request as invalid or too long, before an answer began. */
-  readonly #refused: Array<{ candidate: Candidate; code: ErrorCode }> = []
+  readonly #opinions = new Opinions()
   /** Nodes that have the model but did not pass the gate, by peer id. */
   readonly #gated = new Map<string, GateReason>()
   /**
@@ -146,20 +144,17 @@ export class CandidatePool {
     this.failures.push(error)
     if (next !== 'second_opinion' && next !== 'longer_context') return
     const candidate = this.#tried.get(peer ?? '')
-    if (candidate !== undefined && !this.#request.begun) this.#refused.push({ candidate, code })
-    const opinions = this.failures.filter((failure) => failure.code === code)
-    if (next === 'second_opinion' && opinions.length >= OPINIONS) throw error
+    if (candidate !== undefined) this.#opinions.add({ candidate, code, begun: this.#request.begun })
+    if (next === 'second_opinion' && this.#opinions.agree(code)) throw error
   }
 
   /**
    * A node answered the whole request. So the nodes that refused it as invalid or too long were wrong, if they serve the
    * same model with as long a context.
    */
-  answered({ digest, model }: Candidate): void {
-    for (const { candidate, code } of this.#refused) {
-      const longer = code === 'context_length_exceeded' && model.contextLength > candidate.model.contextLength
-      if (candidate.digest === digest && !longer) this.#context.selector.contradicted(candidate)
-    }
+  answered(by: Candidate): void {
+    const contradicted = this.#opinions.contradictedBy(by, this.#request.maxTokens)
+    for (const candidate of contradicted) this.#context.selector.contradicted(candidate)
   }
 
   /** Whether the request has used all its attempts. */
@@ -168,18 +163,9 @@ export class CandidatePool {
     return this.failures.length >= MAX_ASKED_NODES || this.failures.length - refusals.length >= MAX_ATTEMPTS
   }
 
-  /**
-   * Returns the candidate to ask now. After a refusal as too long, a node with a longer context. After any refusal that
-   * needs a second opinion, a node of another subnet, because one attacker has many keys but few subnets.
-   */
   #best(): RankedCandidate | undefined {
-    const [last] = this.#refused.slice(-1)
-    if (last === undefined) return this.next(0, 1, this.failures.length === 0)[0]
-    const ranked = this.next(0, SECOND_OPINIONS)
-    const subnets = new Set(this.#refused.map(({ candidate }) => subnetOfNode(candidate)))
-    const others = ranked.filter((one) => one.why !== 'resting' && !subnets.has(subnetOfNode(one)))
-    const longer = others.find(({ model }) => model.contextLength > last.candidate.model.contextLength)
-    return (last.code === 'context_length_exceeded' ? longer : undefined) ?? others[0] ?? ranked[0]
+    if (this.#opinions.wanted) return this.#opinions.choose(this.next(0, SECOND_OPINIONS))
+    return this.next(0, 1, this.failures.length === 0)[0]
   }
 
   async #find(fresh: boolean): Promise<readonly Candidate[]> {
@@ -204,7 +190,7 @@ export class CandidatePool {
   async #gather(options: { fresh: boolean; whole?: boolean }): Promise<Candidate[]> {
     const { directory, selector, signal } = this.#context
     const { model } = this.#request
-    const anyLength = this.#tooShort() === 0
+    const anyLength = this.#opinions.tooShort === 0
     // A lookup calls this for hundreds of nodes, and checking the gate is cheaper than making a candidate.
     const suitable = (node: KnownNode): boolean =>
       !this.#tried.has(node.card.peerId.toString()) &&
@@ -226,17 +212,7 @@ export class CandidatePool {
   }
 
   #isOpen({ peer, model }: Candidate): boolean {
-    return !this.#tried.has(peer) && model.contextLength > this.#tooShort()
-  }
-
-  /**
-   * The longest context that two nodes refused as too short; 0 without two such refusals. The next node must have more. One
-   * node alone could claim a very long context, and exclude all others.
-   */
-  #tooShort(): number {
-    const refused = this.failures.filter(({ code }) => ERROR_POLICY[code].next === 'longer_context')
-    const contexts = refused.map(({ peer }) => this.#tried.get(peer ?? '')?.model.contextLength ?? 0)
-    return contexts.sort((a, b) => b - a)[OPINIONS - 1] ?? 0
+    return !this.#tried.has(peer) && model.contextLength > this.#opinions.tooShort
   }
 
   /**

@@ -21,6 +21,7 @@ import {
 } from './candidate.ts'
 import { LOOK_AROUND, MAX_BACKOFFS, UNMEASURED_GAIN } from './constants.ts'
 import { gateReason, modeReason, type GateReason, type Mode, type Requirements } from './gate.ts'
+import { describe, VERB } from './describe.ts'
 import { Hedging } from './hedge.ts'
 import { isEligible, remainingWaitMs, shouldMove } from './move.ts'
 import { settleDigest } from './model.ts'
@@ -305,34 +306,4 @@ export class Selector {
     if (times.length > 1) this.#running.set(peer, times.toSpliced(times.indexOf(sentAt), 1))
     else this.#running.delete(peer)
   }
-}
-
-/** How the log names the beginning of an attempt. */
-const VERB: Readonly<Record<AttemptKind, string>> = {
-  answer: 'pick',
-  hedge: 'hedge to',
-  embeddings: 'pick for embeddings',
-  probe: 'probe',
-  audit: 'audit by'
-}
-
-/** Each rule of the order, as the log explains the place of a candidate. */
-const WHY: Readonly<Record<RankedCandidate['why'], string>> = {
-  local: "the user's own node, with a free slot",
-  probation_share: 'from the share of requests for probationary peers',
-  unmeasured_share: 'from the share of requests for unmeasured peers',
-  holds_prefix: "has the conversation's prefix in its cache",
-  cold: 'not busy, by predicted time and a random draw of the reliability',
-  hot: 'busy, by the number of its requests',
-  probationary: 'after the established peers',
-  unmeasured: 'after the measured peers',
-  tight: 'its context is probably too short',
-  avoided: 'it failed, or did not answer, a short time ago',
-  resting: 'it asked for a pause'
-}
-
-/** For the log: the candidate with the rule that put it here, and its prediction. */
-export function describe({ peer, why, predicted, standing }: RankedCandidate): string {
-  const [ttftMs, totalMs] = [Math.round(predicted.ttftMs), Math.round(predicted.totalMs)]
-  return `…${peer.slice(-8)} (${standing}; ${WHY[why]}; predicted ${ttftMs} ms to the first token, ${totalMs} ms in all)`
 }
