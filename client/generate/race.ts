@@ -33,7 +33,7 @@ import type { AttemptEvent } from './wire.ts'
 
 export interface RaceContext extends AttemptContext {
   directory: Pick<Directory, 'refresh'>
-  selector: Pick<Selector, 'begin' | 'hedgeAfterMs' | 'takeHedge' | 'worthAsking' | 'better'>
+  selector: Pick<Selector, 'begin' | 'hedgeAfterMs' | 'takeHedge' | 'waits' | 'worthAsking' | 'better'>
 }
 
 /** The attempt that produced the first token, or the end of an empty answer, and that event. */
@@ -108,7 +108,9 @@ export async function* raceToFirstToken(
   }
   const lookAround = async (attempt: Attempt): Promise<RaceEvent> => {
     await clock.sleep(LOOK_AROUND_MS, signal)
-    if (running.size > 1) return { type: 'looked', attempt, others: [] }
+    // A hedge that does not wait will probably answer soon. But two nodes can also both stay silent.
+    const hopeful = [...running].some((other) => other !== attempt && !selector.waits(other.record))
+    if (hopeful) return { type: 'looked', attempt, others: [] }
     const others = selector.worthAsking(attempt.record, (count) => {
       const next = pool.next(looked, count)
       // After the last candidate, begin again with the best.
@@ -137,6 +139,7 @@ export async function* raceToFirstToken(
         failed(attempt, next.error)
       } else if (next.type === 'unaccepted') {
         if (attempt.accepted !== undefined) continue
+        attempt.record.slow()
         pool.update()
         const [other] = pool.next(0, 1)
         const enough = running.size >= MAX_ASKED_NODES || [...running].some(({ accepted }) => accepted !== undefined)
@@ -152,7 +155,7 @@ export async function* raceToFirstToken(
           begin(pool.take(other), 'hedge')
         }
       } else if (next.type === 'looked') {
-        const better = running.size > 1 ? undefined : selector.better(attempt.record, next.others, pool.workload)
+        const better = selector.better(attempt.record, next.others, pool.workload)
         if (better === undefined) expect(lookAround(attempt))
         else {
           moves++

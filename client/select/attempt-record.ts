@@ -60,6 +60,7 @@ export class AttemptRecord {
   /** Set at the end: this machine was suspended during the attempt, so times and silence say nothing about the node. */
   #suspended = false
   #accepted = false
+  #slow = false
   #firstTokenAt: number | undefined
   #ended = false
 
@@ -77,6 +78,11 @@ export class AttemptRecord {
    */
   connected(): void {
     this.#context.reputation.reached()
+  }
+
+  /** The node has not sent `accepted` in time, so the client asked another node too. */
+  slow(): void {
+    this.#slow = true
   }
 
   accepted(estimatedWaitMs: number, load: Load): void {
@@ -126,7 +132,9 @@ export class AttemptRecord {
     // a broken protocol count.
     if (this.#kind === 'audit' && penalty !== 'unreachable' && penalty !== 'violation') return
     if (evict) this.#context.directory.evict(peer)
-    if (evict || penalty !== undefined) this.#context.memory.avoid()
+    // A busy node that this client has never used can be one that always refuses.
+    const unproven = backoff === true && !this.candidate.measured
+    if (evict || unproven || penalty !== undefined) this.#context.memory.avoid()
     this.#observe({ type: 'failed', code })
   }
 
@@ -141,8 +149,11 @@ export class AttemptRecord {
     if (!this.#end() || this.#firstTokenAt !== undefined || this.#suspended) return
     const { promptTokens } = this.#work
     const waitedMs = this.#context.now() - this.sentAt
-    const times = waitedMs < this.#patienceMs ? 0 : this.#context.memory.avoid()
-    if (!this.#accepted && times > 1) {
+    const { predicted } = this.candidate
+    const patienceMs = slowAdmissionMs(this.candidate)
+    const late = this.#accepted ? waitedMs >= Math.max(patienceMs, OVERDUE_FACTOR * predicted.ttftMs) : this.#slow
+    const times = late ? this.#context.memory.avoid() : 0
+    if (!this.#accepted && times > 1 && waitedMs >= patienceMs) {
       this.#observe({ type: 'failed', code: 'admission_timeout' })
       this.#context.reputation.reached()
       return
@@ -154,13 +165,6 @@ export class AttemptRecord {
       cachedTokens: this.candidate.cachedTokens,
       waitedMs
     })
-  }
-
-  /** After this time without a first token, the node itself is to blame. */
-  get #patienceMs(): number {
-    const { candidate } = this
-    const admissionMs = slowAdmissionMs(candidate)
-    return this.#accepted ? Math.max(admissionMs, OVERDUE_FACTOR * candidate.predicted.ttftMs) : admissionMs
   }
 
   get #conditions(): Pick<Complete, 'roundTripMs' | 'estimatedWaitMs' | 'claims'> {

@@ -192,13 +192,18 @@ export class Selector {
     return isEligible(to, from) && this.#hedging.take()
   }
 
+  /** Whether the request waits in the node's queue, or its first token is overdue. */
+  waits(record: AttemptRecord): boolean {
+    return this.#remainingMs(record) > 0
+  }
+
   /**
    * Returns the candidates that a waiting request should ask for their load. Empty if it does not wait in a queue.
    *
    * @param next returns up to `count` of the next candidates in the order
    */
   worthAsking(record: AttemptRecord, next: (count: number) => RankedCandidate[]): RankedCandidate[] {
-    return this.#remainingMs(record) === 0 ? [] : next(LOOK_AROUND).filter((one) => isEligible(one, record.candidate))
+    return !this.waits(record) ? [] : next(LOOK_AROUND).filter((one) => isEligible(one, record.candidate))
   }
 
   /**

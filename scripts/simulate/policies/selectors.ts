@@ -65,6 +65,7 @@ function baseline(order: Order, selector: Selector): GenerateContext['selector']
     },
     hedgeAfterMs: () => Infinity,
     takeHedge: () => false,
+    waits: () => false,
     worthAsking: () => [],
     better: () => undefined
   }

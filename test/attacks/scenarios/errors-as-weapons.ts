@@ -69,7 +69,7 @@ export const attack: Attack = {
       {
         metric: `of ${requests} requests of one client, those that asked the node`,
         value: total.repeated,
-        limit: { atMost: 2 }
+        limit: { atMost: 3 }
       }
     ] satisfies Outcome[]
   }

@@ -80,7 +80,14 @@ function cardOf({ model: served }: ScriptedEngine, claims: Partial<ModelCard>): 
   const { digest, name, architecture, parameters, quantization, contextLength, features, sizeBytes } = served
   const rates = { prefillTokensPerSecond: 100, decodeTokensPerSecond: 100 }
   return {
-    ...{ digest, name, architecture, parameters, quantization, contextLength, features, sizeBytes },
+    digest,
+    name,
+    architecture,
+    parameters,
+    quantization,
+    contextLength,
+    features,
+    sizeBytes,
     ...rates,
     ...claims
   }

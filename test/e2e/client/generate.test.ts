@@ -168,7 +168,8 @@ describe('another node:', () => {
     const third = await add({ models: [model({ decodeTokensPerSecond: 1 })] })
     for (const node of [first, second, third]) node.serve = async (script) => await script.error('invalid_request')
     expect((await failureOf(finish())).code).toBe('invalid_request')
-    expect([first, second, third].map(({ requests }) => requests.length).toSorted()).toEqual([0, 1, 1])
+    expect(first.requests).toHaveLength(1)
+    expect(second.requests.length + third.requests.length).toBe(1)
     for (const { peer } of [first, second, third]) expect(client.explain(peer).join()).not.toContain('refused')
   })
 

@@ -66,6 +66,7 @@ function start(
       begin: (candidate, work, options) => selector.begin(candidate, work, options),
       hedgeAfterMs: () => Infinity,
       takeHedge: () => false,
+      waits: () => false,
       worthAsking: () => [],
       better: () => undefined,
       ...decisions

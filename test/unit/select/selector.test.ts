@@ -273,6 +273,7 @@ test('if the client cancels the slower of two attempts after its first token, no
 function abandon(world: World, node: KnownNode, waitedMs: number, accepted = false): void {
   const record = world.begin(node)
   if (accepted) record.accepted(0, IDLE)
+  else if (waitedMs > 1_000) record.slow()
   world.clock.at += waitedMs
   record.abandoned()
 }
