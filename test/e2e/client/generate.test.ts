@@ -134,7 +134,7 @@ describe('another node:', () => {
         script.frames.abort(new Error('gone'))
       }
     }
-    expect((await failureOf(finish())).code).toBe('stream_cut')
+    expect((await failureOf(finish({ model: model().name }))).code).toBe('stream_cut')
     expect(second.requests[0]!.request.continuation?.answerTokens).toHaveLength(1)
     expect(other.requests).toHaveLength(0)
   })
