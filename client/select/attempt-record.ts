@@ -133,7 +133,7 @@ export class AttemptRecord {
     if (this.#kind === 'audit' && penalty !== 'unreachable' && penalty !== 'violation') return
     if (evict) this.#context.directory.evict(peer)
     // A busy node that this client has never used can be one that always refuses.
-    const unproven = backoff === true && !this.candidate.measured
+    const unproven = backoff === true && !this.candidate.measured && !this.candidate.trusted
     if (evict || unproven || penalty !== undefined) this.#context.memory.avoid()
     this.#observe({ type: 'failed', code })
   }

@@ -59,7 +59,8 @@ export function* rank(
   const resting: Candidate[] = []
   for (const candidate of candidates) {
     if (candidate.notBefore > now) resting.push(candidate)
-    else if (candidate.avoidUntil > now) avoided.push(candidate)
+    // The user's own node comes first as soon as it serves again.
+    else if (candidate.avoidUntil > now && !candidate.local) avoided.push(candidate)
     else if (isTight(candidate, work)) tight.push(candidate)
     else if (own === undefined && candidate.local && hasFreeSlot(candidate)) own = candidate
     else if (isEstablished(candidate) || (!work.auditable && candidate.measured)) known.push(candidate)

@@ -161,6 +161,11 @@ test('the subnets of unmeasured peers take turns, and a subnet that failed comes
   expect(first([...honest, { ...failed!, avoidUntil: NOW + 1 }, ...others])).toBe(1_000)
 })
 
+test("the user's own node comes first again as soon as it has a free slot, even if it failed a short time ago", () => {
+  const own = candidate('own', { local: true, avoidUntil: NOW + 1 })
+  expect(ranked([candidate('other'), own])[0]).toMatchObject({ peer: 'own', why: 'local' })
+})
+
 test('a node that failed a short time ago comes after all others, except those that asked for a pause', () => {
   const all = [
     candidate('avoided', { avoidUntil: NOW + 1 }),
