@@ -75,6 +75,7 @@ export async function embed({ model = 'auto', input }: EmbedOptions, context: Em
         request.model = { kind: 'digest', digest }
       }
       record.served()
+      pool.answered(candidate)
       return { vectors, promptTokens, peerId: candidate.peer, model: { digest: candidate.digest, name } }
     } catch (error) {
       if (!(error instanceof PotluckError)) throw error
@@ -97,6 +98,7 @@ function toPooled(model: ModelSelector, input: readonly string[]): PooledRequest
     model,
     features: ['embeddings'],
     maxTokens: undefined,
+    begun: false,
     workload: () => work,
     acceptAnyModel: () => false
   }

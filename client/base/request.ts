@@ -22,7 +22,8 @@ import { CHARACTERS_PER_TOKEN, DEFAULT_MAX_TOKENS, LEAST_CHARACTERS_PER_TOKEN } 
 
 export interface GenerationOptions {
   /**
-   * `auto` (default: the best model that is served now), a digest (`sha256:…`) or a name (`user/repo:QUANT`).
+   * `auto` (default: the largest model that established nodes serve at reading speed; if no node is established, chance
+   * decides among the larger models), a digest (`sha256:…`) or a name (`user/repo:QUANT`).
    * Only a digest fixes the weights. Any node can claim a name.
    */
   model?: string

@@ -63,6 +63,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
           const { peerId } = attempt.candidate.node.card
           const { digest } = attempt.candidate
           attempt.complete(event, answer.conversationKey(digest))
+          pool.answered(attempt.candidate)
           context.onAnswer({ peerId, digest, ask, record: event.record, text: answer.textOf(attempt) })
           yield toFinishPart(event, attempt, { ask, answer, times })
           return

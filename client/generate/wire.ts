@@ -17,6 +17,7 @@ import {
   decodeNodeFrame,
   encodeCredit,
   encodeRequest,
+  ERROR_POLICY,
   GENERATE_PROTOCOL,
   MAX_FRAME_BYTES,
   MAX_NODE_FRAME_BYTES,
@@ -28,6 +29,7 @@ import {
   type PhaseTimeouts
 } from '@potluck/protocol'
 
+import { STALLING_CALLER_MS } from '../base/constants.ts'
 import { Exchange, refusal } from '../network/exchange.ts'
 import type { Dialable, Network } from '../network/network.ts'
 import { checkDone } from './check-done.ts'
@@ -82,13 +84,15 @@ export async function* sendRequest(
     await exchange.sendRequest(bytes, timeouts.requestMs)
 
     const accepted = await receive(exchange, timeouts.admissionMs, 'admission_timeout')
-    if (accepted.type !== 'accepted') throw unexpected(accepted, 'before accepted')
+    if (accepted.type === 'error') throw refusal(accepted)
+    if (accepted.type !== 'accepted') throw misplaced(accepted, 'before accepted')
     yield accepted
 
     const promptTokens = request.continuation?.promptTokens ?? accepted.promptTokens
     const answerTokens = [...(request.continuation?.answerTokens ?? [])]
     const credit = new Credit(exchange, request)
     const gaps = new Gaps()
+    let callerMs = 0
     let wait: [number, ErrorCode] = [timeouts.firstTokenMs + accepted.estimatedWaitMs, 'first_token_timeout']
     for (;;) {
       const waitedFrom = performance.now()
@@ -101,12 +105,15 @@ export async function* sendRequest(
         yield { ...frame, record, longestGapMs: gaps.longestMs }
         return
       }
-      if (frame.type !== 'delta') throw unexpected(frame, 'after accepted')
+      if (frame.type === 'error') throw failureOf(frame, callerMs)
+      if (frame.type !== 'delta') throw misplaced(frame, 'after accepted')
       // Only the gaps after the first token count.
       if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom)
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
+      const yieldedAt = performance.now()
       yield frame
+      callerMs += performance.now() - yieldedAt
       if (!credit.spent) exchange.checkRelayLimit()
       await credit.grant(timeouts.requestMs)
       wait = [stallAfterMs(gaps.usualMs), 'token_timeout']
@@ -122,9 +129,22 @@ async function receive(exchange: Exchange, timeoutMs: number, code: ErrorCode): 
   return decodeNodeFrame(await exchange.receive(timeoutMs, code))
 }
 
-function unexpected(frame: NodeFrame, where: string): PotluckError {
-  if (frame.type === 'error') return refusal(frame)
-  return new PotluckError('protocol_violation', `a ${frame.type} frame ${where}`)
+function misplaced({ type }: NodeFrame, where: string): PotluckError {
+  return new PotluckError('protocol_violation', `a ${type} frame ${where}`)
+}
+
+/**
+ * Returns the error that a node sent after `accepted`. A node that accepted the request has already checked it, so a
+ * refusal now is false.
+ *
+ * @param callerMs how long the caller kept the node waiting, in all
+ */
+function failureOf(frame: Extract<NodeFrame, { type: 'error' }>, callerMs: number): PotluckError {
+  const { code } = frame
+  const honest = code === 'caller_stalled' ? callerMs >= STALLING_CALLER_MS : ERROR_POLICY[code].refusal !== true
+  return honest
+    ? new PotluckError(code, frame.detail || code)
+    : new PotluckError('late_refusal', `${code} after accepted`)
 }
 
 /** The tokens that the node may send. */

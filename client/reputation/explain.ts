@@ -22,6 +22,7 @@ const FAILURES: Readonly<Record<Penalty, { what: string; unit: string }>> = {
   crashed: { what: 'engine failed', unit: 'time' },
   stalled: { what: 'stalled', unit: 'answer' },
   cut: { what: 'cut off', unit: 'answer' },
+  contradicted: { what: 'refused what another node answered', unit: 'time' },
   violation: { what: 'protocol violated', unit: 'time' }
 }
 const PENALTIES = Object.keys(FAILURES) as Penalty[]

@@ -14,6 +14,8 @@ export type Observation =
   | Complete
   | Late
   | Failed
+  /** The peer refused a request as invalid or too long, and another peer with the same model answered it. */
+  | { type: 'contradicted' }
   | Served
   | Audited
   | Compared

@@ -38,6 +38,8 @@ export function observe(
       if (penalty === undefined) return state
       return counted(withOutcome(0, parameters[`${penalty}Penalty`]), penalty, now)
     }
+    case 'contradicted':
+      return counted(withOutcome(0, parameters.contradictedPenalty), 'contradicted', now)
     case 'audit': {
       const { by, evidence, logEvidence } = observation
       const others = currentFindings(state.integrity.others, parameters, now)

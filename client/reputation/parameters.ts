@@ -95,6 +95,11 @@ export interface ReputationParameters {
   stalledPenalty: number
   /** The peer ended the stream without a terminal frame. Default 3. */
   cutPenalty: number
+  /**
+   * The peer refused a request as invalid or too long, and another peer with the same model then answered it. Default 3,
+   * as much as a cut answer, and not as much as a violation: the other peer can be the one that is wrong.
+   */
+  contradictedPenalty: number
   /** The peer sent something that no honest node sends. Default 6. */
   violationPenalty: number
 
@@ -164,6 +169,7 @@ export const PARAMETERS: Readonly<Record<Name, Parameter>> = {
   crashedPenalty: { default: 2, ...WEIGHT },
   stalledPenalty: { default: 3, ...WEIGHT },
   cutPenalty: { default: 3, ...WEIGHT },
+  contradictedPenalty: { default: 3, ...WEIGHT },
   violationPenalty: { default: 6, ...WEIGHT },
   speedHalfLifeMs: { default: 30 * 60_000, ...DURATION },
   speedPeakGain: { default: 0.5, ...SHARE },

@@ -1,5 +1,6 @@
 /** What one client knows of all peers. Combines the pure parts of this folder with a store and a clock. */
 import { isWireCode } from '@potluck/protocol'
+import { LRUCache } from 'lru-cache'
 
 import { mayAudit } from './auditors.ts'
 import { auditCost, auditRate } from './audits.ts'
@@ -31,6 +32,9 @@ export interface ReputationOptions {
  */
 const FORGOTTEN_EVIDENCE = 0.05
 
+/** Peers that the client remembers to have forgiven. If it forgets one, that peer can fail once more without blame. */
+const MAX_FORGIVEN = 1_024
+
 export class Reputation {
   readonly parameters: ReputationParameters
   readonly #store: ReputationStore
@@ -47,6 +51,8 @@ export class Reputation {
   /** The state of every unknown peer. It is shared, because selection reads hundreds of states for each request. */
   readonly #unknown: PeerState
   #run: Run = []
+  /** See `settle`. */
+  readonly #forgiven = new LRUCache<string, true>({ max: MAX_FORGIVEN })
   /** What audits may still cost, in tokens of generation. */
   #budget: number
   #probation: ProbationHistory
@@ -75,9 +81,11 @@ export class Reputation {
       return
     }
     if (observation.type === 'failed' && isWireCode(observation.code)) this.reached()
-    if (observation.type === 'served') this.reached()
-    if (observation.type === 'complete') {
+    if (observation.type === 'served' || observation.type === 'complete') {
       this.reached()
+      this.#forgiven.delete(peer)
+    }
+    if (observation.type === 'complete') {
       // Prompt tokens add nothing to the budget, although they take some compute. So audits use less than their share of
       // all compute, never more.
       this.#budget += observation.completionTokens * this.parameters.auditBudget
@@ -87,12 +95,13 @@ export class Reputation {
 
   /**
    * Notes a sign of life, which settles the failures that wait for one: some peer replied, so the client's own network
-   * works. The caller reports each `accepted`. `observe` notes every later reply itself.
+   * works. The caller reports each opened stream and each `accepted`. `observe` notes every later reply itself.
    */
   reached(): void {
     if (this.#run.length === 0) return
-    const blamed = settle(this.#run, this.parameters, this.#now())
+    const { blamed, forgiven } = settle(this.#run, this.#forgiven, this.parameters, this.#now())
     this.#run = []
+    for (const { peer } of forgiven) this.#forgiven.set(peer, true)
     for (const { peer, digest, observation } of blamed) this.#apply(peer, digest, observation)
   }
 

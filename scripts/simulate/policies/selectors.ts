@@ -62,6 +62,8 @@ function baseline(order: Order, selector: Selector): GenerateContext['selector']
   return {
     candidates: (...call) => selector.candidates(...call),
     passes: (...call) => selector.passes(...call),
+    settle: (...call) => selector.settle(...call),
+    contradicted: (...call) => selector.contradicted(...call),
     begin: (...call) => selector.begin(...call),
     *rank(candidates) {
       const current = candidates.map(({ node, model }) => selector.candidate(node, model))
@@ -69,6 +71,7 @@ function baseline(order: Order, selector: Selector): GenerateContext['selector']
     },
     hedgeAfterMs: () => Infinity,
     takeHedge: () => false,
+    waits: () => false,
     worthAsking: () => [],
     better: () => undefined
   }

@@ -95,7 +95,7 @@ const blamed = (failures: number, sinceMs: number): Effect => {
     observation: failed('dial_failed'),
     at: NOW
   }))
-  return (parameters) => settle(run, parameters, NOW + sinceMs).length
+  return (parameters) => settle(run, new Set(), parameters, NOW + sinceMs).blamed.length
 }
 
 /** By parameter: a value other than the default, an effect of it, and how the effect changes. */
@@ -127,11 +127,12 @@ const CASES: Record<Name, { value: number; effect: Effect; change: 'more' | 'les
   crashedPenalty: { value: 5, effect: reliabilityAfter([failed('engine_failed')]), change: 'less' },
   stalledPenalty: { value: 5, effect: reliabilityAfter([failed('token_timeout')]), change: 'less' },
   cutPenalty: { value: 5, effect: reliabilityAfter([failed('stream_cut')]), change: 'less' },
+  contradictedPenalty: { value: 5, effect: reliabilityAfter([{ type: 'contradicted' }]), change: 'less' },
   violationPenalty: { value: 9, effect: reliabilityAfter([failed('protocol_violation')]), change: 'less' },
   speedHalfLifeMs: { value: 24 * HOUR, effect: decodeMsAfter([8_000], 2 * HOUR), change: 'more' },
   speedPeakGain: { value: 0.9, effect: decodeMsAfter([...Array<number>(9).fill(2_000), 8_000]), change: 'more' },
   speedCalmGain: { value: 0.5, effect: decodeMsAfter([...Array<number>(20).fill(8_000), 2_000]), change: 'less' },
-  claimWeight: { value: 20, effect: decodeMsAfter([8_000]), change: 'less' },
+  claimWeight: { value: 20, effect: decodeMsAfter([500]), change: 'more' },
   lossPeers: { value: 5, effect: blamed(3, 1_000), change: 'more' },
   blameWindowMs: { value: 300_000, effect: blamed(2, 120_000), change: 'more' }
 }
