@@ -5,13 +5,22 @@
  * 1. If the user's own engine or node has the model, it audits the answer.
  * 2. Otherwise, if the user marked the request as shareable, other nodes with the model audit the answer;
  *    see `quorum.ts`.
- * 3. Otherwise the client sends the node a probe, which other nodes may see, and they audit its answer.
+ * 3. Otherwise, if the user marked other requests as shareable, the client audits the node's next answer to one of these
+ *    instead. The node cannot tell which they are.
+ * 4. Otherwise the client sends the node a probe, which other nodes may see, and they audit its answer: see `probes.ts`.
  *
  * The client runs one audit at a time, within the audit budget of the reputation. An audit begins only after
  * the caller has the answer.
  */
 import { Queue } from '@libp2p/utils'
-import { decodeFraudProof, encodeFraudProof, MAX_PROOF_BYTES, type Audit, type AuditResult } from '@potluck/protocol'
+import {
+  decodeFraudProof,
+  encodeFraudProof,
+  MAX_PROOF_BYTES,
+  type AnswerRecord,
+  type Audit,
+  type AuditResult
+} from '@potluck/protocol'
 
 import { CERTAIN, logEvidence, NO_EVIDENCE, withAudit } from '../evidence/index.ts'
 import type { CompleteAnswer } from '../generate/generate.ts'
@@ -21,7 +30,7 @@ import type { Ask } from '../base/request.ts'
 import type { OtherAuditor } from './ask.ts'
 import type { Auditor } from './auditor.ts'
 import { MAX_QUEUED_AUDITS, PROBE_GAP_MS, QUORUM } from './constants.ts'
-import { PROBE_TOKENS, probeLike } from './probes.ts'
+import { Probes, type ProbesContext } from './probes.ts'
 import { auditByOthers } from './quorum.ts'
 
 /** The result of an audit. */
@@ -56,7 +65,9 @@ export interface AuditingContext {
   /** Returns the nodes that serve the model and can audit, without the audited node. */
   otherAuditors: (digest: string, audited: string, ask: Ask) => readonly OtherAuditor[]
   /** Asks this node and no other. */
-  ask: (peer: string, digest: string, ask: Ask, signal: AbortSignal) => Promise<CompleteAnswer>
+  ask: ProbesContext['ask']
+  /** Whether no request of this client runs now. */
+  isIdle: () => boolean
   /** Returns whether the node is the user's own. The client does not audit it. */
   isOwn: (peer: string) => boolean
   /** Returns whether the user's mode allows requests to this node. Otherwise the node gets no probe. */
@@ -74,9 +85,21 @@ export class Auditing {
   readonly #queue = new Queue({ concurrency: 1 })
   /** Timers of the next probe of quarantined peers, by model and peer. */
   readonly #probing = new Map<string, ReturnType<typeof setTimeout>>()
+  readonly #probes: Probes
+  /** By peer, the answers to private requests that an audit of a shareable request must make up for. */
+  readonly #owed = new Map<string, number>()
 
   constructor(context: AuditingContext) {
     this.#context = context
+    const { reputation } = context
+    this.#probes = new Probes({
+      ...context,
+      takeBudget: (promptTokens, answerTokens) =>
+        reputation.takeBudget(answerTokens + auditCost(promptTokens + answerTokens, reputation.parameters)),
+      onAnswer: (answer) => this.#enqueue(async () => await this.#audit(answer)),
+      onEnd: ({ peer, digest }) => this.#probeLater(peer, digest),
+      signal: this.#stopped.signal
+    })
   }
 
   /**
@@ -90,21 +113,30 @@ export class Auditing {
     return (this.#context.auditor?.holds(digest) ?? false) || (shareable && serving > QUORUM)
   }
 
-  /** Call this for every complete answer. Returns at once. */
-  answered(answer: CompleteAnswer): void {
+  /**
+   * Call this for every complete answer to the user. Returns at once.
+   *
+   * @param startedAt when the user sent the request, by `performance.now()`
+   */
+  answered(answer: CompleteAnswer, startedAt: number = performance.now()): void {
     const { reputation, random, isOwn } = this.#context
     const { digest, ask, record } = answer
     const peer = answer.peerId.toString()
-    this.#probeSuspects(digest, ask)
+    this.#probes.note(answer, { startedAt, endedAt: performance.now() })
+    this.#probeSuspects(digest)
     if (isOwn(peer) || this.#queue.queued >= MAX_QUEUED_AUDITS) return
     const others = this.#context.otherAuditors(digest, peer, ask).length
     const direct = this.canAudit(ask, digest, others + 1)
     if (!direct && others < QUORUM) return
-    const tokens = direct ? record.promptTokens.length + record.answerTokens.length : PROBE_TOKENS
-    if (!reputation.takeAudit(peer, digest, tokens, random)) return
-    if (direct) this.#enqueue(async () => await this.#audit(answer))
-    else if (reputation.takeBudget(PROBE_TOKENS)) this.#enqueue(async () => await this.#probe(peer, digest, ask))
-    else reputation.auditFailed(peer)
+    const owed = this.#owed.get(peer) ?? 0
+    if (direct) {
+      const tokens = record.promptTokens.length + record.answerTokens.length
+      if (!reputation.takeAudit(peer, digest, tokens, owed > 0 ? () => 0 : random)) return
+      if (owed > 0) this.#owed.set(peer, owed - 1)
+      this.#enqueue(async () => await this.#audit(answer))
+    } else if (!reputation.drawAudit(peer, digest, random)) return
+    else if (this.#probes.isShared) this.#owed.set(peer, Math.min(owed + 1, MAX_QUEUED_AUDITS))
+    else this.#probes.want({ peer, digest, suspect: false })
   }
 
   /** Resolves when no audit is queued or running. */
@@ -145,7 +177,7 @@ export class Auditing {
       return reputation.auditFailed(peer)
     }
     this.#apply(answer, result)
-    this.#probeLater(peer, answer.digest, answer.ask)
+    this.#probeLater(peer, answer.digest)
   }
 
   async #measure(answer: CompleteAnswer): Promise<(AuditResult & Partial<Audit>) | undefined> {
@@ -158,18 +190,20 @@ export class Auditing {
     }
     if (!ask.shareable) return undefined
     const others = otherAuditors(digest, peerId.toString(), ask)
-    return await auditByOthers(others, request, { nonce: this.#nonce, signal })
+    return await auditByOthers(others, { peerId, answer: opened(answer) }, { nonce: this.#nonce, signal })
   }
 
-  #apply({ peerId, digest, record, ask }: CompleteAnswer, result: AuditResult & Partial<Audit>): void {
+  #apply(answer: CompleteAnswer, result: AuditResult & Partial<Audit>): void {
     const { reputation, onJudged } = this.#context
+    const { peerId, digest, record, text, ask } = answer
     const peer = peerId.toString()
     const { comparable, violations, misstatements = [], measured } = result
     const before = reputation.standing(peer, digest)
     if (!comparable) return reputation.observe(peer, digest, { type: 'incomparable' })
     // A misstatement is certain for this client. The node did not sign it, so it proves nothing to other clients.
     if (misstatements.length > 0) reputation.observe(peer, digest, { type: 'failed', code: 'protocol_violation' })
-    if (ask.shareable) reputation.keep(peer, digest, encodeFraudProof({ peerId, answers: [record] }))
+    if (ask.shareable) reputation.keep(peer, digest, encodeFraudProof({ peerId, answers: [opened(answer)] }))
+    if (ask.shareable && violations.length === 0 && text !== undefined) this.#probes.learn(text)
     const known = reputation.state(peer, digest).integrity.evidence ?? NO_EVIDENCE
     const evidence = withAudit(known, record, measured)
     reputation.observe(peer, digest, {
@@ -181,26 +215,15 @@ export class Auditing {
     onJudged({ peerId: peer, digest, tokens: measured.length, before, after: reputation.standing(peer, digest) })
   }
 
-  async #probe(peer: string, digest: string, like: Ask): Promise<void> {
-    const { reputation, ask, random } = this.#context
-    const probe = probeLike(like, random)
-    log.audit('probe …%s', peer.slice(-8))
-    // A busy or unreachable node is not a reason for suspicion.
-    const answer = await ask(peer, digest, probe, this.#stopped.signal).catch(() => undefined)
-    if (answer !== undefined) return await this.#audit(answer)
-    reputation.auditFailed(peer)
-    this.#probeLater(peer, digest, like)
-  }
-
   /** Schedules probes of peers that were quarantined before this client started, when the user asks for their model. */
-  #probeSuspects(digest: string, like: Ask): void {
+  #probeSuspects(digest: string): void {
     for (const known of this.#context.reputation.peers()) {
-      if (known.digest === digest) this.#probeLater(known.peer, digest, like)
+      if (known.digest === digest) this.#probeLater(known.peer, digest)
     }
   }
 
   /** Schedules a probe, if the peer is quarantined, the user's mode allows it, and no probe of it is scheduled yet. */
-  #probeLater(peer: string, digest: string, like: Ask): void {
+  #probeLater(peer: string, digest: string): void {
     const { reputation, random, allows } = this.#context
     const key = `${digest} ${peer}`
     if (this.#stopped.signal.aborted || this.#probing.has(key) || !allows(peer)) return
@@ -209,13 +232,15 @@ export class Auditing {
     const afterMs = -Math.log(1 - random()) * PROBE_GAP_MS
     const timer = setTimeout(() => {
       this.#probing.delete(key)
-      if (reputation.standing(peer, digest) !== 'quarantined') return
-      const cost = PROBE_TOKENS + auditCost(PROBE_TOKENS, reputation.parameters)
-      if (reputation.takeBudget(cost)) this.#enqueue(async () => await this.#probe(peer, digest, like))
-      else this.#probeLater(peer, digest, like)
+      if (reputation.standing(peer, digest) === 'quarantined') this.#probes.want({ peer, digest, suspect: true })
     }, afterMs)
     this.#probing.set(key, timer)
   }
+}
+
+/** Returns the record for other peers: with the opening, if the request is shareable. */
+function opened({ record, ask }: CompleteAnswer): AnswerRecord {
+  return ask.shareable ? { ...record, opening: ask.opening } : record
 }
 
 /** Returns a proof with the newest answers that fit into one file. */

@@ -22,5 +22,12 @@ export const AUDIT_REPLY_TIMEOUT_MS = 60_000
 
 /** The most answers that wait for an audit. The budget rarely allows more. */
 export const MAX_QUEUED_AUDITS = 32
-/** Mean time between two probes of a quarantined node, milliseconds. An ordinary caller asks about as often. */
+/**
+ * Mean time between two probes of a quarantined node, and before the first probe of a user who has made no pause yet.
+ * Milliseconds. An ordinary caller asks about as often.
+ */
 export const PROBE_GAP_MS = 20_000
+/** The most nodes that wait for a probe. The budget rarely allows more. */
+export const MAX_DUE_PROBES = 32
+/** The longest pause before a probe: a longer one says no more about the user, and timers end at 24 days. Milliseconds. */
+export const MAX_PAUSE_MS: number = 24 * 60 * 60_000

@@ -6,7 +6,7 @@
  * it cannot choose the auditors. A single auditor can lie, so the client believes a result only if two agree.
  */
 import type { PeerId } from '@libp2p/interface'
-import { decodeClientFrame, PotluckError, type AuditRequest, type AuditResult } from '@potluck/protocol'
+import { decodeClientFrame, isShareable, PotluckError, type AuditRequest, type AuditResult } from '@potluck/protocol'
 import { toHex } from 'multiformats/bytes'
 
 import type { OtherAuditor } from './ask.ts'
@@ -22,7 +22,7 @@ export interface QuorumContext {
  * Returns the result that two auditors agree on; undefined if no two agree.
  *
  * @param candidates nodes that serve the model; the audited node can be among them
- * @throws PotluckError `invalid_request` if the request is not marked as shareable; `aborted`
+ * @throws PotluckError `invalid_request` if the record does not show that the request is shareable; `aborted`
  */
 export async function auditByOthers(
   candidates: readonly OtherAuditor[],
@@ -30,7 +30,7 @@ export async function auditByOthers(
   { nonce, signal }: QuorumContext
 ): Promise<AuditResult | undefined> {
   const frame = decodeClientFrame(request.answer.request)
-  if (frame.type !== 'request' || !frame.request.shareable) {
+  if (frame.type !== 'request' || !isShareable(frame.request, request.answer.opening)) {
     throw new PotluckError('invalid_request', 'the request is not marked as shareable: no other node may see it')
   }
   const { receipt } = request.answer

@@ -1,10 +1,12 @@
 /** Turns a caller's options into the request on the wire. */
 import {
+  commitment,
   CREDIT_WINDOW,
   DEFAULT_SAMPLING,
   decodeClientFrame,
   encodeRequest,
   MAX_FRAME_BYTES,
+  newOpening,
   offeredTools,
   PotluckError,
   type ChatMessage,
@@ -89,6 +91,8 @@ export interface Ask {
   responseFormat: ResponseFormat | undefined
   topLogprobs: number | undefined
   shareable: boolean
+  /** Opens the commitment of the request. Only the auditors of a shareable request get it. */
+  opening: Uint8Array
   otherModels: boolean
 }
 
@@ -116,6 +120,7 @@ export function toAsk(options: ChatOptions | CompletionOptions): Ask {
     responseFormat: options.responseFormat,
     topLogprobs: options.topLogprobs,
     shareable: options.shareable ?? false,
+    opening: newOpening(),
     otherModels: options.otherModels ?? false
   }
   validate(ask)
@@ -148,7 +153,7 @@ export function toRequest(ask: Ask, model: Pick<ModelCard, 'digest' | 'contextLe
     ...(ask.responseFormat === undefined ? {} : { responseFormat: ask.responseFormat }),
     ...(ask.topLogprobs === undefined ? {} : { topLogprobs: ask.topLogprobs }),
     credit: CREDIT_WINDOW,
-    shareable: ask.shareable
+    commitment: commitment(ask.shareable, ask.opening)
   }
 }
 

@@ -1,5 +1,5 @@
 /** Which answers the client audits, which auditor measures them, and what the result changes. */
-import type { AnswerRecord, Audit } from '@potluck/protocol'
+import { commitment, type AnswerRecord, type Audit } from '@potluck/protocol'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { Auditing, type AuditingContext, type Judged } from '../../../client/audit/auditing.ts'
@@ -16,7 +16,7 @@ import type { CompleteAnswer } from '../../../client/generate/generate.ts'
 import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
 import { toAsk, type Ask } from '../../../client/base/request.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
-import { newPeer, requestFor, serve, type Peer } from './records.ts'
+import { newPeer, OPENING, requestFor, serve, type Peer } from './records.ts'
 
 const DIGEST = 'sha256:aa'
 const HONEST: Audit = { comparable: true, violations: [], misstatements: [], measured: [] }
@@ -41,8 +41,9 @@ class World {
         this.probes.push({ peer: probed, ask })
         const answer = this.answer(ask)
         // Each answer has another context. In the same context, a mismatch counts only once.
-        return { ...answer, record: { ...answer.record, promptTokens: [this.probes.length] } }
+        return { ...answer, record: { ...answer.record, promptTokens: [this.probes.length] }, toolCalls: [] }
       },
+      isIdle: () => true,
       isOwn: () => false,
       allows: () => true,
       onJudged: (judged) => this.judged.push(judged),
@@ -140,22 +141,46 @@ test('a client without the model and without other auditors neither audits nor p
   expect([world.probes, world.judged]).toEqual([[], []])
 })
 
-test('after a private question, the client sends the node a probe with the sampling options of the user', async () => {
+test('after a private question, the client sends the node a probe with the options of the user and other texts', async () => {
   const [peer, ...others] = await Promise.all([newPeer(), newPeer(), newPeer()])
   const auditors = others.map(({ peerId }) => ({ peerId, audit: () => expect.fail('an auditor was asked') }))
   const world = new World(peer!, { otherAuditors: () => auditors })
   const { sampling } = world.answer().ask
   const mine = { ...sampling, temperature: 1.5, logitBias: new Map([[7, 3]]) }
-  world.auditing.answered(world.answer({ sampling: mine, stop: ['secret'] }))
-  await world.auditing.idle()
+  world.auditing.answered(world.answer({ sampling: mine, stop: ['secret'], maxTokens: 77 }))
+  await expect.poll(() => world.probes).toHaveLength(1)
   const [probe] = world.probes
-  expect(probe?.ask).toMatchObject({ shareable: true, stop: [], sampling: { temperature: 1.5, logitBias: new Map() } })
-  expect(JSON.stringify(probe?.ask.input)).not.toContain('secret')
+  expect(probe?.ask).toMatchObject({
+    shareable: true,
+    maxTokens: 77,
+    sampling: { temperature: 1.5, logitBias: new Map() }
+  })
+  expect(JSON.stringify([probe?.ask.input, probe?.ask.stop])).not.toContain('secret')
   expect(probe?.ask.sampling.seed).not.toBe(mine.seed)
-  // Other nodes audit a shareable answer itself, so the client sends no probe.
+})
+
+test('if the user marks some requests as shareable, the client audits these in place of private ones, and sends no probe', async () => {
+  const [peer, ...others] = await Promise.all([newPeer(), newPeer(), newPeer()])
+  let lot = 0.9999
+  // The node is established, so chance decides which answers are audited.
+  const reputation = new Reputation({ store: new MemoryReputationStore(), parameters: { probationTokens: 0 } })
+  const world = new World(peer!, {
+    otherAuditors: () => others.map(({ peerId }) => ({ peerId, audit: () => expect.fail('the record is not valid') })),
+    reputation,
+    random: () => lot
+  })
+  const awaited = (): number => reputation.awaitedAudits(peer!.peerId.toString())
   world.auditing.answered(world.answer({ shareable: true }))
+  expect(awaited()).toBe(0)
+  lot = 0
+  world.auditing.answered(world.answer())
+  lot = 0.9999
+  world.auditing.answered(world.answer({ shareable: true }))
+  expect(awaited()).toBe(1)
+  world.auditing.answered(world.answer({ shareable: true }))
+  expect(awaited()).toBe(1)
   await world.auditing.idle()
-  expect(world.probes).toHaveLength(1)
+  expect(world.probes).toEqual([])
 })
 
 test('the queue of audits is bounded, and `stop` cancels it', async () => {
@@ -222,8 +247,9 @@ test('shareable answers of a banned node become a proof, which can be checked fr
   const digest = `sha256:${Buffer.from(honest.model.digest).toString('hex')}`
   const world = new World(peer, { auditor: auditorOf(honest) })
   for (const shareable of [false, true, true]) {
-    const { record, text } = await serve(honest, peer, requestFor(honest, { shareable }), { engine: other })
-    const ask = { ...world.answer().ask, shareable }
+    const request = requestFor(honest, { commitment: commitment(shareable, OPENING) })
+    const { record, text } = await serve(honest, peer, request, { engine: other })
+    const ask = { ...world.answer().ask, shareable, opening: OPENING }
     world.auditing.answered({ peerId: peer.peerId, digest, ask, record, text })
     await world.auditing.idle()
   }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 
 import { agreed, auditByOthers, auditorOrder } from '../../../client/audit/quorum.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
-import { newPeer, requestFor, serve } from './records.ts'
+import { newPeer, PRIVATE, requestFor, serve } from './records.ts'
 
 const exact = { margin: 0, gap: 2 }
 const result = (...measured: AuditResult['measured']): AuditResult => ({ comparable: true, violations: [], measured })
@@ -57,7 +57,7 @@ describe('privacy', () => {
   test('a request that is not shareable is not sent to any node', async () => {
     const engine = new ScriptedEngine()
     const peer = await newPeer()
-    const { record } = await serve(engine, peer, requestFor(engine, { shareable: false }))
+    const { record } = await serve(engine, peer, requestFor(engine, { commitment: PRIVATE }))
     const audit = (): never => expect.fail('a node was asked')
     const context = { nonce: new Uint8Array(16), signal: new AbortController().signal }
     const asked = auditByOthers([{ ...(await newPeer()), audit }], { peerId: peer.peerId, answer: record }, context)
