@@ -173,7 +173,7 @@ test('if the user marks some requests as shareable, the client audits these in p
   world.auditing.answered(world.answer({ shareable: true }))
   expect(awaited()).toBe(0)
   lot = 0
-  world.auditing.answered(world.answer())
+  world.auditing.answered(world.answer({ input: { messages: [{ role: 'user', content: 'another secret' }] } }))
   lot = 0.9999
   world.auditing.answered(world.answer({ shareable: true }))
   expect(awaited()).toBe(1)
