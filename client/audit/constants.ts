@@ -29,5 +29,5 @@ export const MAX_QUEUED_AUDITS = 32
 export const PROBE_GAP_MS = 20_000
 /** The most nodes that wait for a probe. The budget rarely allows more. */
 export const MAX_DUE_PROBES = 32
-/** The longest pause before a probe: a longer one says no more about the user, and timers end at 24 days. Milliseconds. */
-export const MAX_PAUSE_MS: number = 24 * 60 * 60_000
+/** The longest pause before a probe, milliseconds. With the pauses of a night, a node would remain untested for a day. */
+export const MAX_PAUSE_MS: number = 60 * 60_000

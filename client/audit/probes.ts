@@ -55,6 +55,8 @@ export class Probes {
   /** By digest and peer. */
   readonly #due = new Map<string, ProbeTarget>()
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** The conversation that the next probe copies. */
+  #pattern: Conversation | undefined
   #running = false
   /** The number of the user's requests so far. */
   #requests = 0
@@ -91,27 +93,32 @@ export class Probes {
     this.#arm()
   }
 
-  /** Waits as long as the user waited before a recent conversation. */
+  /** Waits as long as the user waited before the conversation that the next probe copies. */
   #arm(): void {
     const { random, signal } = this.#context
     clearTimeout(this.#timer)
     if (this.#due.size === 0 || this.#running || signal.aborted) return
-    const pauseMs = this.#traffic.pick(random)?.turns[0]?.pauseMs ?? -Math.log(1 - random()) * PROBE_GAP_MS
+    // The client keeps the pattern until it has sent the probe. Otherwise patterns with short pauses would win.
+    this.#pattern ??= this.#traffic.pick(random)
+    if (this.#pattern === undefined) return
+    const pauseMs = this.#pattern.turns[0]?.pauseMs ?? -Math.log(1 - random()) * PROBE_GAP_MS
     this.#timer = setTimeout(() => void this.#fire(pauseMs), wait(pauseMs))
   }
 
   async #fire(pauseMs: number): Promise<void> {
-    const { random, isIdle, onEnd } = this.#context
+    const { isIdle, onEnd } = this.#context
     if (pauseMs > 0 && !isIdle()) return this.#arm()
-    const peers = this.#traffic.pick(random)?.peers ?? []
-    const chosen = peers[Math.floor(random() * peers.length)]
-    const target = [...this.#due.values()].find(({ peer, suspect }) => suspect || peer === chosen)
-    // The next chance follows the user's next request.
-    if (target === undefined) return
+    const target = this.#target()
+    const fresh = target && this.#traffic.fresh(target.peer)
+    const pattern = fresh ?? this.#pattern
+    // The next chance follows the user's next request, which also adds to the budget.
+    if (target === undefined || pattern === undefined || !this.#pay(pattern)) return
     this.#due.delete(`${target.digest} ${target.peer}`)
+    this.#pattern = undefined
     this.#running = true
     try {
-      await this.#converse(target)
+      if (fresh !== undefined) fresh.fresh = false
+      await this.#converse(target, [...pattern.turns], fresh !== undefined)
     } finally {
       this.#running = false
       this.#arm()
@@ -119,24 +126,29 @@ export class Probes {
     }
   }
 
-  async #converse({ peer, digest }: ProbeTarget): Promise<void> {
-    const { random, isIdle, takeBudget, ask, onAnswer, signal } = this.#context
-    const fresh = this.#traffic.fresh(peer)
-    if (fresh !== undefined) fresh.fresh = false
-    const conversation: Conversation | undefined = fresh ?? this.#traffic.pick(random)
+  #target(): ProbeTarget | undefined {
+    const { random } = this.#context
+    const peers = this.#traffic.pick(random)?.peers ?? []
+    const chosen = peers[Math.floor(random() * peers.length)]
+    return [...this.#due.values()].find(({ peer, suspect }) => suspect || peer === chosen)
+  }
+
+  /** Pays for all turns at once. Otherwise probes would have fewer turns than the user's conversations. */
+  #pay({ turns }: Conversation): boolean {
+    const sum = (tokensOf: (ask: Ask) => number): number => turns.reduce((tokens, { ask }) => tokens + tokensOf(ask), 0)
+    const answerTokens = sum(({ maxTokens = TYPICAL_ANSWER_TOKENS }) => Math.min(maxTokens, TYPICAL_ANSWER_TOKENS))
+    return this.#context.takeBudget(sum(estimatePromptTokens), answerTokens)
+  }
+
+  async #converse({ peer, digest }: ProbeTarget, turns: readonly Turn[], verbatim: boolean): Promise<void> {
+    const { isIdle, ask, onAnswer, signal } = this.#context
     const requests = this.#requests
     let before: readonly ChatMessage[] = []
-    // The user can continue the conversation in the meantime.
-    for (let index = 0; conversation !== undefined && index < conversation.turns.length; index++) {
-      const turn = conversation.turns[index]!
-      if (index > 0) {
-        await new Promise((resolve) => setTimeout(resolve, wait(turn.pauseMs ?? 0)))
-        if (this.#requests > requests || !isIdle()) return
-      }
-      const probe = this.#next(turn, before, fresh !== undefined)
-      if (probe === undefined || signal.aborted) return
-      const answerTokens = Math.min(probe.maxTokens ?? TYPICAL_ANSWER_TOKENS, TYPICAL_ANSWER_TOKENS)
-      if (!takeBudget(estimatePromptTokens(probe), answerTokens)) return
+    for (const [index, turn] of turns.entries()) {
+      if (index > 0) await new Promise((resolve) => setTimeout(resolve, wait(turn.pauseMs ?? 0)))
+      if (this.#requests > requests || (index > 0 && !isIdle()) || signal.aborted) return
+      const probe = this.#next(turn, before, verbatim)
+      if (probe === undefined) return
       log.audit('probe …%s, turn %d', peer.slice(-8), index)
       // A busy or unreachable node is not a reason for suspicion.
       const answer = await ask(peer, digest, probe, signal).catch(() => undefined)
@@ -167,7 +179,6 @@ export class Probes {
   }
 }
 
-/** A timer cannot wait much longer than this, and nobody notices the difference. */
 function wait(pauseMs: number): number {
   return Math.min(Math.max(0, pauseMs), MAX_PAUSE_MS)
 }
