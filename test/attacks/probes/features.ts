@@ -18,6 +18,8 @@ export interface Seen {
 /** Bins of a number's logarithm, so that the classifier can find a range too. */
 const BINS_PER_DOUBLING = 2
 const LONGEST_GRAM = 4
+/** An n-gram that occurs 20 times counts as much as a flag. */
+const GRAM_WEIGHT = 0.05
 
 /** Returns the features of each request, from the requests in the order of their arrival. */
 export function featuresOf(all: readonly Seen[], { text }: { text: boolean }): Features[] {
@@ -32,8 +34,7 @@ export function featuresOf(all: readonly Seen[], { text }: { text: boolean }): F
     const flag = (name: string): void => void features.set(name, 1)
     ofRequest(seen, number, flag)
     history.add(seen, number, flag)
-    if (text)
-      for (const gram of grams(textsOf(seen.request.input))) features.set(gram, (features.get(gram) ?? 0) + 0.05)
+    if (text) for (const [gram, weight] of gramsOf(textsOf(seen.request.input))) features.set(gram, weight)
     return features
   })
 }
@@ -124,6 +125,12 @@ export function conversationOf(input: PromptInput): string {
 
 export function textsOf(input: PromptInput): string {
   return 'prompt' in input ? input.prompt : input.messages.map(({ role, content }) => `${role}: ${content}`).join('\n')
+}
+
+export function gramsOf(text: string): Features {
+  const features = new Map<string, number>()
+  for (const gram of grams(text)) features.set(gram, (features.get(gram) ?? 0) + GRAM_WEIGHT)
+  return features
 }
 
 function* grams(text: string): Generator<string> {

@@ -2,13 +2,11 @@
  * A user with three apps: a chat, an agent with tools, and a program that reads fields from a passage. Their texts are
  * sentences of the README files of the installed packages, so they do not depend on the code that invents probes.
  */
-import { readdirSync, readFileSync } from 'node:fs'
-
 import type { ChatOptions } from '@potluck/client'
 import type { ChatMessage } from '@potluck/protocol'
 
-const PACKAGES = new URL('../../../node_modules/', import.meta.url)
-const SENTENCE = { least: 20, most: 300 }
+import { packageReadmes, readSentences } from './corpus.ts'
+
 /** The answers are short, because the measurement needs thousands of them. Tokens. */
 const MAX_TOKENS = 64
 
@@ -47,7 +45,7 @@ export class User {
   constructor(random: () => number, pace: number) {
     this.#random = random
     this.#pace = pace
-    this.#sentences = readSentences()
+    this.#sentences = readSentences(packageReadmes())
     const sampling = { temperature: 0.7, topP: 0.9 }
     const tools = Array.from({ length: 3 }, (_, index) => ({
       name: `${this.#words(1)}_${index}`,
@@ -136,24 +134,5 @@ export class User {
 
   #sentence(): string {
     return this.#sentences[Math.floor(this.#random() * this.#sentences.length)] as string
-  }
-}
-
-/** Returns prose of the README files: no code, no tables, no links alone. */
-export function readSentences(): string[] {
-  return readdirSync(PACKAGES)
-    .toSorted()
-    .flatMap((name) => read(new URL(`${name}/README.md`, PACKAGES)))
-    .flatMap((text) => text.replaceAll(/```[^]*?```/g, '').split(/\n\s*\n/))
-    .filter((block) => /^[A-Z]/.test(block))
-    .flatMap((block) => block.replaceAll(/\s+/g, ' ').split(/(?<=[.!?]) /))
-    .filter(({ length }) => length >= SENTENCE.least && length <= SENTENCE.most)
-}
-
-function read(file: URL): string[] {
-  try {
-    return [readFileSync(file, 'utf8')]
-  } catch {
-    return []
   }
 }
