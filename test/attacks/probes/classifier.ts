@@ -6,30 +6,41 @@
 /** By name. A missing feature is 0. */
 export type Features = ReadonlyMap<string, number>
 
+/** Features by the hashes of their names. */
+export interface Row {
+  indexes: Uint32Array
+  values: Float32Array
+}
+
+/** A request whose kind the attacker knows. */
+export interface Example {
+  row: Row
+  label: boolean
+  /** The requests of one conversation. The attacker learns from other conversations than it judges. */
+  group: string
+}
+
 /** Hashed features: enough that n-grams of ordinary text rarely collide. */
 const WIDTH = 1 << 18
 const EPOCHS = 6
 const RATE = 0.1
 const FOLDS = 5
-
-type Sparse = Array<[index: number, value: number]>
+/** The length of every row, so that long texts do not decide alone. */
+const LENGTH = 4
 
 export class Classifier {
   readonly #weights = new Float64Array(WIDTH + 1)
 
-  /**
-   * @param rows one per example, with its label
-   * @param random uniform in [0, 1)
-   */
-  constructor(rows: readonly Pick<Example, 'features' | 'label'>[], random: () => number) {
-    const examples = rows.map(({ features, label }) => ({ row: sparse(features), target: label ? 1 : 0 }))
+  /** @param random uniform in [0, 1) */
+  constructor(examples: readonly Pick<Example, 'row' | 'label'>[], random: () => number) {
+    const order = [...examples]
     const squares = new Float64Array(WIDTH + 1).fill(1e-8)
     for (let epoch = 0; epoch < EPOCHS; epoch++) {
-      shuffle(examples, random)
-      for (const { row, target } of examples) {
-        const error = this.#chance(row) - target
-        for (const [index, value] of row) {
-          const slope = error * value
+      shuffle(order, random)
+      for (const { row, label } of order) {
+        const error = this.chance(row) - Number(label)
+        for (const [position, index] of row.indexes.entries()) {
+          const slope = error * row.values[position]!
           squares[index]! += slope * slope
           this.#weights[index]! -= (RATE * slope) / Math.sqrt(squares[index]!)
         }
@@ -38,21 +49,11 @@ export class Classifier {
   }
 
   /** Returns the estimated probability of the label. */
-  chance(features: Features): number {
-    return this.#chance(sparse(features))
+  chance({ indexes, values }: Row): number {
+    let sum = 0
+    for (const [position, index] of indexes.entries()) sum += this.#weights[index]! * values[position]!
+    return 1 / (1 + Math.exp(-sum))
   }
-
-  #chance(row: Sparse): number {
-    return 1 / (1 + Math.exp(-row.reduce((sum, [index, value]) => sum + this.#weights[index]! * value, 0)))
-  }
-}
-
-/** A request whose kind the attacker knows. */
-export interface Example {
-  features: Features
-  label: boolean
-  /** The requests of one conversation. The attacker learns from other conversations than it judges. */
-  group: string
 }
 
 /** Returns the share of the examples that a classifier labels correctly when it was trained on other examples. */
@@ -61,17 +62,17 @@ export function accuracy(examples: readonly Example[], random: () => number): nu
   for (const example of examples) folds[hash(example.group) % FOLDS]?.push(example)
   const right = folds.map((tested, held) => {
     const classifier = new Classifier(folds.toSpliced(held, 1).flat(), random)
-    return tested.filter(({ features, label }) => classifier.chance(features) > 0.5 === label).length
+    return tested.filter(({ row, label }) => classifier.chance(row) > 0.5 === label).length
   })
   return right.reduce((sum, count) => sum + count, 0) / examples.length
 }
 
-/** Scales each row to the same length, so that long texts do not decide alone, and adds a constant. */
-function sparse(features: Features): Sparse {
-  const length = Math.hypot(...[...features.values()].slice(0, 50_000)) || 1
-  const row: Sparse = [[WIDTH, 1]]
-  for (const [name, value] of features) row.push([hash(name) % WIDTH, (value / length) * 4])
-  return row
+/** Hashes the names, scales the row, and adds a constant feature. */
+export function toRow(features: Features): Row {
+  const indexes = Uint32Array.of(WIDTH, ...[...features.keys()].map((name) => hash(name) % WIDTH))
+  const values = Float32Array.of(1, ...features.values())
+  const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
+  return { indexes, values: values.map((value, position) => (position === 0 ? 1 : (LENGTH * value) / length)) }
 }
 
 /** Fisher-Yates. */
@@ -82,6 +83,7 @@ export function shuffle(list: unknown[], random: () => number): void {
   }
 }
 
+/** FNV-1a. */
 function hash(text: string): number {
   let value = 0x811c9dc5
   for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193)

@@ -17,12 +17,14 @@ export interface Seen {
 
 /** Bins of a number's logarithm, so that the classifier can find a range too. */
 const BINS_PER_DOUBLING = 2
-const LONGEST_GRAM = 4
+/** N-grams of characters. The end of a text has the newest message. */
+const LONGEST_GRAM = 3
+const LONGEST_TEXT = 1_000
 /** An n-gram that occurs 20 times counts as much as a flag. */
 const GRAM_WEIGHT = 0.05
 
-/** Returns the features of each request, from the requests in the order of their arrival. */
-export function featuresOf(all: readonly Seen[], { text }: { text: boolean }): Features[] {
+/** Returns the features of each request except its texts, from the requests in the order of their arrival. */
+export function featuresOf(all: readonly Seen[]): Features[] {
   const history = new History()
   return all.map((seen) => {
     const features = new Map<string, number>()
@@ -34,7 +36,6 @@ export function featuresOf(all: readonly Seen[], { text }: { text: boolean }): F
     const flag = (name: string): void => void features.set(name, 1)
     ofRequest(seen, number, flag)
     history.add(seen, number, flag)
-    if (text) for (const [gram, weight] of gramsOf(textsOf(seen.request.input))) features.set(gram, weight)
     return features
   })
 }
@@ -127,9 +128,10 @@ export function textsOf(input: PromptInput): string {
   return 'prompt' in input ? input.prompt : input.messages.map(({ role, content }) => `${role}: ${content}`).join('\n')
 }
 
+/** Returns the features of a text. */
 export function gramsOf(text: string): Features {
   const features = new Map<string, number>()
-  for (const gram of grams(text)) features.set(gram, (features.get(gram) ?? 0) + GRAM_WEIGHT)
+  for (const gram of grams(text.slice(-LONGEST_TEXT))) features.set(gram, (features.get(gram) ?? 0) + GRAM_WEIGHT)
   return features
 }
 

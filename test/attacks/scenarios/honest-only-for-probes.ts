@@ -8,7 +8,7 @@ import { promptText } from '../../scripted-engine/model.ts'
 import { seeded } from '../../seeded.ts'
 import type { Attack } from '../attack.ts'
 import { AttackedNetwork } from '../network.ts'
-import { Classifier, type Example } from '../probes/classifier.ts'
+import { Classifier, toRow, type Example } from '../probes/classifier.ts'
 import { gramsOf } from '../probes/features.ts'
 import { User } from '../probes/user.ts'
 
@@ -51,14 +51,14 @@ function learn(count: number): IsProbe {
   const random = seeded(4)
   const prose = new Prose(random)
   const user = new User(random, 0)
-  const examples: Pick<Example, 'features' | 'label'>[] = []
+  const examples: Pick<Example, 'row' | 'label'>[] = []
   for (let index = 0; index < count; index++) {
     const text = lastText(user.conversation().next('').value?.options ?? { prompt: '' })
-    examples.push({ features: gramsOf(text), label: false })
-    examples.push({ features: gramsOf(prose.text(text.length)), label: true })
+    examples.push({ row: toRow(gramsOf(text)), label: false })
+    examples.push({ row: toRow(gramsOf(prose.text(text.length))), label: true })
   }
   const classifier = new Classifier(examples, random)
-  return (text) => classifier.chance(gramsOf(text)) > 0.5
+  return (text) => classifier.chance(toRow(gramsOf(text))) > 0.5
 }
 
 /** Returns how many of the user's requests got the other model, and what the client thinks of the node then. */
@@ -71,7 +71,9 @@ async function play(shared: number, isProbe: IsProbe): Promise<{ forged: number;
   for (let count = 0; count < 2; count++) {
     await network.node({ bootstrap }, new ScriptedEngine({ reply: () => HONEST, contextLength: 16_384 }))
   }
-  const client = await network.client({ bootstrap })
+  // All nodes remain probationary and take turns, so that the node gets a third of the requests.
+  const parameters = { probationTokens: 1e9, auditAllowanceTokens: 1e6 }
+  const client = await network.client({ bootstrap, reputation: { parameters } })
   await found(client, 3)
   const user = new User(random, 0)
   let forged = 0

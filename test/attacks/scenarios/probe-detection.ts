@@ -1,13 +1,15 @@
 import { seeded } from '../../seeded.ts'
-import type { Attack, Outcome } from '../attack.ts'
-import { accuracy, shuffle } from '../probes/classifier.ts'
+import type { Attack } from '../attack.ts'
+import { accuracy, shuffle, toRow } from '../probes/classifier.ts'
 import { collect, type Labelled } from '../probes/collect.ts'
-import { conversationOf, featuresOf } from '../probes/features.ts'
+import { conversationOf, featuresOf, gramsOf, textsOf } from '../probes/features.ts'
 
 /** The user's conversations that are shareable in the second part. The user chooses them by chance. */
 const SHARED = 0.25
 /** Users of a full measurement. They ask at the same time, each at nodes of their own. */
 const USERS = 6
+/** Percent. A coin is right in 50 % of the cases. */
+const LIMIT = { atMost: 55 }
 /** Standard deviations that a short measurement allows for chance: 1 in 700. */
 const SIGMAS = 3
 
@@ -28,43 +30,48 @@ export const attack: Attack = {
     }
     const alone = await collected(0, 1)
     const shared = await collected(SHARED, 0.2)
-    const measure = (parts: Labelled[][], text: boolean): number => {
-      const value = measured(parts, text, count)
-      note(
-        `${text ? 'with' : 'without'} the texts, ${parts === alone ? 'nothing' : 'some'} shared: ${(100 * value).toFixed(1)} %`
-      )
-      return value
-    }
     note(`${alone.flat().length} and ${shared.flat().length} requests`)
+    const measure = (parts: readonly Labelled[][], text: boolean): number => {
+      const { accuracy: right, chance } = measured(parts, text, count)
+      note(
+        `${parts === alone ? 'nothing' : 'some'} shared, ${text ? 'with' : 'without'} the texts: ${percent(right)} %`
+      )
+      return percent(short ? right - chance : right)
+    }
     // Not defended: see docs/security.md.
     measure(alone, true)
-    const bound = short ? 'accuracy less chance' : 'accuracy'
+    const name = short ? 'accuracy less chance, %' : 'accuracy, %'
     return [
-      outcome(`a user who shares nothing, without the texts: ${bound}, %`, measure(alone, false)),
-      outcome(`a user who shares some requests, with the texts: ${bound}, %`, measure(shared, true))
+      { metric: `${name}: nothing shared, without the texts`, value: measure(alone, false), limit: LIMIT },
+      { metric: `${name}: some shared, with the texts`, value: measure(shared, true), limit: LIMIT }
     ]
-
-    function outcome(metric: string, value: number): Outcome {
-      const chance = short ? (SIGMAS * 0.5) / Math.sqrt(2 * count) : 0
-      return { metric, value: Math.round(1000 * (value - chance)) / 10, limit: { atMost: 55 } }
-    }
   }
 }
 
+function percent(share: number): number {
+  return Math.round(1000 * share) / 10
+}
+
+interface Measured {
+  accuracy: number
+  /** The attacker cannot learn a difference that is smaller than this from so few conversations. */
+  chance: number
+}
+
 /** Returns the accuracy of the attacker with the same number of requests of both kinds. */
-function measured(parts: Labelled[][], text: boolean, count: number): number {
+function measured(parts: readonly Labelled[][], text: boolean, count: number): Measured {
   const random = seeded(1)
-  const examples = parts.flatMap((part) => {
-    const features = featuresOf(part, { text })
-    return part.map(({ request, auditable }, index) => ({
-      features: features[index]!,
-      label: auditable,
-      group: conversationOf(request.input)
-    }))
+  const requests = parts.flatMap((part) => {
+    const features = featuresOf(part)
+    return part.map(({ request: { input }, auditable }, index) => ({ features: features[index]!, input, auditable }))
   })
-  shuffle(examples, random)
-  return accuracy(
-    [true, false].flatMap((kind) => examples.filter(({ label }) => label === kind).slice(0, count)),
-    random
-  )
+  shuffle(requests, random)
+  const drawn = [true, false].flatMap((kind) => requests.filter(({ auditable }) => auditable === kind).slice(0, count))
+  const examples = drawn.map(({ features, input, auditable }) => ({
+    row: toRow(text ? new Map([...features, ...gramsOf(textsOf(input))]) : features),
+    label: auditable,
+    group: conversationOf(input)
+  }))
+  const conversations = new Set(examples.map(({ group }) => group)).size
+  return { accuracy: accuracy(examples, random), chance: (SIGMAS * 0.5) / Math.sqrt(conversations) }
 }
