@@ -97,7 +97,10 @@ export class Auditing {
       takeBudget: (promptTokens, answerTokens) =>
         reputation.takeBudget(answerTokens + auditCost(promptTokens + answerTokens, reputation.parameters)),
       onAnswer: (answer) => this.#enqueue(async () => await this.#audit(answer)),
-      onEnd: ({ peer, digest }) => this.#probeLater(peer, digest),
+      onEnd: ({ peer, digest }, answered) => {
+        if (!answered) reputation.auditFailed(peer)
+        this.#probeLater(peer, digest)
+      },
       signal: this.#stopped.signal
     })
   }
@@ -134,9 +137,13 @@ export class Auditing {
       if (!reputation.takeAudit(peer, digest, tokens, owed > 0 ? () => 0 : random)) return
       if (owed > 0) this.#owed.set(peer, owed - 1)
       this.#enqueue(async () => await this.#audit(answer))
-    } else if (!reputation.drawAudit(peer, digest, random)) return
-    else if (this.#probes.isShared) this.#owed.set(peer, Math.min(owed + 1, MAX_QUEUED_AUDITS))
-    else this.#probes.want({ peer, digest, suspect: false })
+      return
+    }
+    // The budget pays when the probe is sent. Until then, the peer waits for an audit.
+    if (!reputation.takeAudit(peer, digest, 0, random)) return
+    if (this.#probes.isShared) this.#owed.set(peer, Math.min(owed + 1, MAX_QUEUED_AUDITS))
+    else if (this.#probes.want({ peer, digest, suspect: false })) return
+    reputation.auditFailed(peer)
   }
 
   /** Resolves when no audit is queued or running. */

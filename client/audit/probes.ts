@@ -14,6 +14,7 @@
  */
 import type { ChatMessage } from '@potluck/protocol'
 
+import { SYSTEM_CLOCK } from '../base/clock.ts'
 import { TYPICAL_ANSWER_TOKENS } from '../base/constants.ts'
 import { log } from '../base/log.ts'
 import { estimatePromptTokens, type Ask } from '../base/request.ts'
@@ -40,8 +41,8 @@ export interface ProbesContext {
   /** Takes the cost of a probe and its audit from the budget. Returns false if the budget is too small. */
   takeBudget: (promptTokens: number, answerTokens: number) => boolean
   onAnswer: (answer: CompleteAnswer) => void
-  /** Called when a conversation with a node has ended, for any reason. */
-  onEnd: (target: ProbeTarget) => void
+  /** Called when a probe has ended, for any reason. `answered`: the node answered at least once. */
+  onEnd: (target: ProbeTarget, answered: boolean) => void
   signal: AbortSignal
   /** Uniform in [0, 1). */
   random: () => number
@@ -86,11 +87,13 @@ export class Probes {
     this.#prose.learn(text)
   }
 
-  /** Asks for a probe of the node. */
-  want(target: ProbeTarget): void {
-    if (this.#due.size >= MAX_DUE_PROBES) return
-    this.#due.set(`${target.digest} ${target.peer}`, target)
+  /** Asks for a probe of the node. Returns false if the node waits for one already, or too many nodes do. */
+  want(target: ProbeTarget): boolean {
+    const key = `${target.digest} ${target.peer}`
+    if (this.#due.size >= MAX_DUE_PROBES || this.#due.has(key)) return false
+    this.#due.set(key, target)
     this.#arm()
+    return true
   }
 
   /** Waits as long as the user waited before the conversation that the next probe copies. */
@@ -116,14 +119,11 @@ export class Probes {
     this.#due.delete(`${target.digest} ${target.peer}`)
     this.#pattern = undefined
     this.#running = true
-    try {
-      if (fresh !== undefined) fresh.fresh = false
-      await this.#converse(target, [...pattern.turns], fresh !== undefined)
-    } finally {
-      this.#running = false
-      this.#arm()
-      onEnd(target)
-    }
+    if (fresh !== undefined) fresh.fresh = false
+    const answers = await this.#converse(target, [...pattern.turns], fresh !== undefined)
+    this.#running = false
+    this.#arm()
+    onEnd(target, answers > 0)
   }
 
   #target(): ProbeTarget | undefined {
@@ -140,27 +140,29 @@ export class Probes {
     return this.#context.takeBudget(sum(estimatePromptTokens), answerTokens)
   }
 
-  async #converse({ peer, digest }: ProbeTarget, turns: readonly Turn[], verbatim: boolean): Promise<void> {
+  /** Returns the number of answers. */
+  async #converse({ peer, digest }: ProbeTarget, turns: readonly Turn[], verbatim: boolean): Promise<number> {
     const { isIdle, ask, onAnswer, signal } = this.#context
     const requests = this.#requests
     let before: readonly ChatMessage[] = []
-    for (const [index, turn] of turns.entries()) {
-      if (index > 0) await new Promise((resolve) => setTimeout(resolve, wait(turn.pauseMs ?? 0)))
-      if (this.#requests > requests || (index > 0 && !isIdle()) || signal.aborted) return
+    let answers = 0
+    for (const turn of turns) {
+      if (answers > 0) await SYSTEM_CLOCK.sleep(wait(turn.pauseMs ?? 0), signal).catch(() => undefined)
+      if (this.#requests > requests || (answers > 0 && !isIdle()) || signal.aborted) break
       const probe = this.#next(turn, before, verbatim)
-      if (probe === undefined) return
-      log.audit('probe …%s, turn %d', peer.slice(-8), index)
+      if (probe === undefined) break
+      log.audit('probe …%s, turn %d', peer.slice(-8), answers)
       // A busy or unreachable node is not a reason for suspicion.
       const answer = await ask(peer, digest, probe, signal).catch(() => undefined)
-      if (answer === undefined) return
+      if (answer === undefined) break
+      answers++
       onAnswer(answer)
-      if ('prompt' in probe.input) return
+      if ('prompt' in probe.input) break
       const { text = '', toolCalls } = answer
-      before = [
-        ...probe.input.messages,
-        { role: 'assistant', content: text, ...(toolCalls.length > 0 && { toolCalls }) }
-      ]
+      const calls = toolCalls.length === 0 ? {} : { toolCalls }
+      before = [...probe.input.messages, { role: 'assistant', content: text, ...calls }]
     }
+    return answers
   }
 
   /** Returns the request of this turn; undefined if it does not fit the node's last answer. */

@@ -136,19 +136,11 @@ export class Reputation {
    * @param random uniform in [0, 1)
    */
   takeAudit(peer: string, digest: string, tokens: number, random: () => number): boolean {
-    if (!this.drawAudit(peer, digest, random)) return false
+    const state = this.state(peer, digest)
+    if (random() >= auditRate(state, this.#budget, this.parameters)) return false
     if (!this.takeBudget(auditCost(tokens, this.parameters))) return false
     this.#awaited.set(peer, (this.#awaited.get(peer) ?? 0) + 1)
     return true
-  }
-
-  /**
-   * Decides by lot whether an answer that has just completed gets an audit. Takes nothing from the budget.
-   *
-   * @param random uniform in [0, 1)
-   */
-  drawAudit(peer: string, digest: string, random: () => number): boolean {
-    return random() < auditRate(this.state(peer, digest), this.#budget, this.parameters)
   }
 
   /** Reports that an audit ended without a result. */

@@ -72,7 +72,7 @@ async function play(shared: number, isProbe: IsProbe): Promise<{ forged: number;
     await network.node({ bootstrap }, new ScriptedEngine({ reply: () => HONEST, contextLength: 16_384 }))
   }
   // All nodes remain probationary and take turns, so that the node gets a third of the requests.
-  const parameters = { probationTokens: 1e9, auditAllowanceTokens: 1e6 }
+  const parameters = { probationTokens: 1e9, probationShare: 1, auditAllowanceTokens: 1e6 }
   const client = await network.client({ bootstrap, reputation: { parameters } })
   await found(client, 3)
   const user = new User(random, 0)
