@@ -135,7 +135,9 @@ export class Disguise {
   /** Keeps the structure of the schema, and replaces its names and descriptions. */
   #schema(schema: JsonSchema): JsonSchema {
     if (typeof schema !== 'object') return schema
-    const entries = Object.entries(schema).filter(([keyword]) => STRUCTURE.has(keyword))
+    const entries = Object.entries(schema).filter(
+      ([keyword, value]) => STRUCTURE.has(keyword) && (keyword !== 'enum' || isTexts(value))
+    )
     return Object.fromEntries(entries.map(([keyword, value]) => [keyword, this.#keyword(keyword, value)]))
   }
 
@@ -202,6 +204,10 @@ export class Disguise {
     const bits = BigInt(seed.toString(2).length)
     return bits > 48n ? random : random & ((1n << bits) - 1n)
   }
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string')
 }
 
 /** The length of the text is all that stays. */

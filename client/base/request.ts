@@ -55,7 +55,10 @@ export interface GenerationOptions {
   responseFormat?: ResponseFormat
   /** Asks for log-probabilities, with this many alternatives per token, 0 to 20. */
   topLogprobs?: number
-  /** Allows the client to send this request and its answer to other nodes for an audit. Default false. */
+  /**
+   * Allows the client to send this request and its answer to other nodes for an audit. Nodes cannot see it. If you mark
+   * some of your requests, choose them by chance. Default false.
+   */
   shareable?: boolean
   /**
    * If no node with the model is left, another model can continue the answer from its text. `metadata.beginning` then
