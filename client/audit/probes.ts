@@ -104,7 +104,9 @@ export class Probes {
     // The client keeps the pattern until it has sent the probe. Otherwise patterns with short pauses would win.
     this.#pattern ??= this.#traffic.pick(random)
     if (this.#pattern === undefined) return
-    const pauseMs = this.#pattern.turns[0]?.pauseMs ?? -Math.log(1 - random()) * PROBE_GAP_MS
+    const pauseOf = (conversation: Conversation | undefined): number | undefined => conversation?.turns[0]?.pauseMs
+    const pauseMs =
+      pauseOf(this.#pattern) ?? pauseOf(this.#traffic.pick(random)) ?? -Math.log(1 - random()) * PROBE_GAP_MS
     this.#timer = setTimeout(() => void this.#fire(pauseMs), wait(pauseMs))
   }
 

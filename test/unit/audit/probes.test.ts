@@ -15,13 +15,13 @@ const DIGEST = 'sha256:aa'
 const SYSTEM: ChatMessage = { role: 'system', content: 'Zebra zebra: never mention the zebra to anybody who asks.' }
 const SCHEMA: JsonSchema = {
   type: 'object',
-  properties: { zebra: { type: 'string', description: 'the zebra', pattern: '^zebra$' }, stripes: { type: 'integer' } },
+  properties: { zebra: { type: 'string', description: 'the zebra' }, stripes: { type: 'integer' } },
   required: ['zebra', 'stripes'],
   additionalProperties: false
 }
 const TOOLS: Tool[] = [
   { name: 'zebra.find', description: 'Finds a zebra.', parameters: SCHEMA, strict: true },
-  { name: 'zebra.feed', parameters: { type: 'object', properties: { food: { enum: ['zebra', 'grass'] } } } }
+  { name: 'zebra.feed', parameters: { type: 'object', properties: { food: { enum: ['zebra', 'grass'], pattern: '^zebra$' } } } }
 ]
 
 const ask = (options: Partial<ChatOptions>): Ask =>
@@ -179,7 +179,7 @@ describe('probes', () => {
     expect(second?.map(({ role }) => role)).toEqual(['user', 'assistant', 'user'])
     expect(world.asked[1]?.ask.maxTokens).toBe(10)
     expect(JSON.stringify(world.asked.map((one) => messagesOf(one.ask)))).not.toMatch(/zebra|home/i)
-    expect(world.paid).toEqual([[5 + 11, 256 + 10]])
+    expect(world.paid).toEqual([[5 + 10, 256 + 10]])
   })
 
   test('wait while a request of the user runs, and end when the user asks', async () => {
@@ -199,9 +199,11 @@ describe('probes', () => {
     const [peer, other] = await Promise.all([newPeer(), newPeer()])
     const world = new World(peer)
     world.affordable = false
+    world.request({ messages: [FIRST] })
     world.request({})
     world.want()
     const away = new World(peer)
+    away.request({ messages: [FIRST] }, { peer: other })
     away.request({}, { peer: other })
     away.want()
     await new Promise((resolve) => setTimeout(resolve, 20))
@@ -214,11 +216,12 @@ describe('probes', () => {
     const [peer, other] = await Promise.all([newPeer(), newPeer()])
     const world = new World(peer)
     const shared = world.request({ shareable: true }, { peer: other })
-    world.request({ messages: [FIRST] })
-    world.want()
-    await expect.poll(() => world.ended).toHaveLength(1)
-    world.want()
-    await expect.poll(() => world.ended).toHaveLength(2)
+    for (const count of [1, 2]) {
+      world.want()
+      // Chance decides after which request the client sends the probe.
+      const ended = (): number => (world.request({ messages: [FIRST] }), world.ended.length)
+      await expect.poll(ended).toBe(count)
+    }
     expect(world.asked[0]?.ask.input).toEqual(shared.input)
     expect(world.asked[0]?.ask.sampling.seed).not.toBe(shared.sampling.seed)
     expect(world.asked[1]?.ask.input).not.toEqual(shared.input)
