@@ -168,7 +168,7 @@ const TURN: ChatMessage[] = [
 
 describe('probes', () => {
   test("have the turns of the user's conversations, each after the node's own answer, and pay for all turns first", async () => {
-    const world = new World(await newPeer())
+    const world = new World(await newPeer(), { random: () => 0 })
     world.request({ messages: [FIRST] })
     world.request({ messages: TURN, maxTokens: 10 })
     world.want()
