@@ -106,14 +106,14 @@ export class Auditing {
   }
 
   /**
-   * Returns whether an audit can measure the answer to this request: by the user's own auditor if it has the model, or
-   * by other nodes if the request is shareable and enough nodes serve the model. Otherwise only a probe can test the
-   * node.
+   * Returns whether audits can test the nodes that serve the model: by the user's own auditor if it has the model, or by
+   * other nodes if enough of them serve it. Whether the request is shareable does not matter: otherwise the choice of the
+   * node would show it.
    *
    * @param serving the number of nodes that serve the digest
    */
-  canAudit({ shareable }: Pick<Ask, 'shareable'>, digest: string, serving: number): boolean {
-    return (this.#context.auditor?.holds(digest) ?? false) || (shareable && serving > QUORUM)
+  canAudit(_: Ask, digest: string, serving: number): boolean {
+    return (this.#context.auditor?.holds(digest) ?? false) || serving > QUORUM
   }
 
   /**
@@ -129,8 +129,8 @@ export class Auditing {
     this.#probeSuspects(digest)
     if (isOwn(peer) || this.#queue.queued >= MAX_QUEUED_AUDITS) return
     const others = this.#context.otherAuditors(digest, peer, ask).length
-    const direct = this.canAudit(ask, digest, others + 1)
-    if (!direct && others < QUORUM) return
+    if (!this.canAudit(ask, digest, others + 1)) return
+    const direct = ask.shareable || (this.#context.auditor?.holds(digest) ?? false)
     const owed = this.#owed.get(peer) ?? 0
     if (direct) {
       const tokens = record.promptTokens.length + record.answerTokens.length

@@ -52,19 +52,20 @@ export async function collect(
   const random = seeded(seed)
   await using network = new AttackedNetwork()
   const { addresses } = await network.relay()
-  const attacker = new Attacker(random)
-  await using _nodes = attacker
+  await using attacker = new Attacker(random)
   await attacker.start(addresses()[0]!)
   // With the usual budget, the measurement would take days.
   const parameters = { auditBudget: 1, auditAllowanceTokens: 1e9 }
   const client = await network.client({ bootstrap: addresses(), reputation: { parameters } })
   const asked = new Set<string>()
   const labelled = (): Labelled[] =>
-    attacker.seen.map((seen) => {
-      const { requestId, input } = seen.request
-      const auditable = shared > 0 ? attacker.audited.has(toHex(requestId)) : !asked.has(textsOf(input))
-      return { ...seen, auditable }
-    })
+    attacker.seen
+      .filter(({ endedAt }) => endedAt < Infinity)
+      .map((seen) => {
+        const { requestId, input } = seen.request
+        const auditable = shared > 0 ? attacker.audited.has(toHex(requestId)) : !asked.has(textsOf(input))
+        return { ...seen, auditable }
+      })
   const user = new User(random, pace)
   for (;;) {
     for (let conversations = 0; conversations < 10; conversations++) {
@@ -105,8 +106,7 @@ class Attacker implements AsyncDisposable {
         const one = { request, bytes, node: index, startedAt, endedAt: Infinity, cards: node.cardsGiven - cards }
         cards = node.cardsGiven
         this.seen.push(one)
-        await this.#answer(script)
-        one.endedAt = performance.now()
+        await this.#answer(script).finally(() => (one.endedAt = performance.now()))
       }
       await node.libp2p.handle(AUDIT_PROTOCOL, async (stream) => {
         await this.#audit(new FrameStream(stream, { maxFrameBytes: MAX_FRAME_BYTES }))

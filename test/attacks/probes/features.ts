@@ -20,8 +20,8 @@ const BINS_PER_DOUBLING = 2
 /** N-grams of characters. The end of a text has the newest message. */
 const LONGEST_GRAM = 3
 const LONGEST_TEXT = 1_000
-/** An n-gram that occurs 20 times counts as much as a flag. */
-const GRAM_WEIGHT = 0.05
+/** A whole text counts as much as three flags. */
+const TEXT_WEIGHT = 3
 
 /** Returns the features of each request except its texts, from the requests in the order of their arrival. */
 export function featuresOf(all: readonly Seen[]): Features[] {
@@ -47,7 +47,6 @@ function ofRequest({ request, bytes, cards }: Seen, number: Numbers, flag: Flags
   const { input, sampling, maxTokens, stop, responseFormat, topLogprobs, credit } = request
   for (const [name, value] of Object.entries({ ...sampling, maxTokens, credit, topLogprobs })) {
     if (typeof value === 'number') flag(`${name}=${value}`)
-    if (typeof value === 'boolean') flag(`${name}=${value}`)
   }
   // Every flag of the frame, also those that a later version adds.
   for (const [name, value] of Object.entries(request)) if (typeof value === 'boolean') flag(`${name}=${value}`)
@@ -128,11 +127,12 @@ export function textsOf(input: PromptInput): string {
   return 'prompt' in input ? input.prompt : input.messages.map(({ role, content }) => `${role}: ${content}`).join('\n')
 }
 
-/** Returns the features of a text. */
+/** Returns the features of a text. Their sum of squares is the same for all texts, so that long ones do not decide alone. */
 export function gramsOf(text: string): Features {
-  const features = new Map<string, number>()
-  for (const gram of grams(text.slice(-LONGEST_TEXT))) features.set(gram, (features.get(gram) ?? 0) + GRAM_WEIGHT)
-  return features
+  const counts = new Map<string, number>()
+  for (const gram of grams(text.slice(-LONGEST_TEXT))) counts.set(gram, (counts.get(gram) ?? 0) + 1)
+  const length = Math.sqrt(counts.values().reduce((sum, count) => sum + count * count, 0))
+  return new Map(counts.entries().map(([gram, count]) => [gram, (TEXT_WEIGHT * count) / length]))
 }
 
 function* grams(text: string): Generator<string> {

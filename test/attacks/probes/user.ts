@@ -90,7 +90,8 @@ export class User {
   *conversation(): Generator<UserRequest, void, string> {
     const app = this.#app()
     const messages: ChatMessage[] = app.system === undefined ? [] : [{ role: 'system', content: app.system }]
-    let [length, later] = app.lengths
+    const [first, later] = app.lengths
+    let length = first
     let pauseMs = this.#pause(BETWEEN_MS)
     do {
       messages.push({ role: 'user', content: this.#text(this.#around(length, LENGTH_SPREAD)) })

@@ -71,8 +71,8 @@ async function play(shared: number, isProbe: IsProbe): Promise<{ forged: number;
   for (let count = 0; count < 2; count++) {
     await network.node({ bootstrap }, new ScriptedEngine({ reply: () => HONEST, contextLength: 16_384 }))
   }
-  // All nodes remain probationary and take turns, so that the node gets a third of the requests.
-  const parameters = { probationTokens: 1e9, probationShare: 1, auditAllowanceTokens: 1e6 }
+  // All nodes are established, so that chance chooses among them, and the budget pays for most audits.
+  const parameters = { probationTokens: 0, auditAllowanceTokens: 1e6 }
   const client = await network.client({ bootstrap, reputation: { parameters } })
   await found(client, 3)
   const user = new User(random, 0)

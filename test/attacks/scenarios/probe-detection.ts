@@ -10,6 +10,8 @@ const SHARED = 0.25
 const USERS = 6
 /** Percent. A coin is right in 50 % of the cases. */
 const LIMIT = { atMost: 55 }
+/** If the classifier could not learn even this, its other results would mean nothing. Percent. */
+const FLAG = { atLeast: 90 }
 /** Standard deviations that a short measurement allows for chance: 1 in 700. */
 const SIGMAS = 3
 
@@ -31,19 +33,18 @@ export const attack: Attack = {
     const alone = await collected(0, 1)
     const shared = await collected(SHARED, 0.2)
     note(`${alone.flat().length} and ${shared.flat().length} requests`)
-    const measure = (parts: readonly Labelled[][], text: boolean): number => {
-      const { accuracy: right, chance } = measured(parts, text, count)
-      note(
-        `${parts === alone ? 'nothing' : 'some'} shared, ${text ? 'with' : 'without'} the texts: ${percent(right)} %`
-      )
-      return percent(short ? right - chance : right)
+    const measure = (parts: readonly Labelled[][], sees: Sees): number => {
+      const { accuracy: right, chance } = measured(parts, sees, count)
+      note(`${parts === alone ? 'nothing' : 'some'} shared, and the attacker sees ${sees}: ${percent(right)} %`)
+      return percent(short && sees !== 'texts and a flag' ? right - chance : right)
     }
     // Not defended: see docs/security.md.
-    measure(alone, true)
+    measure(alone, 'texts')
     const name = short ? 'accuracy less chance, %' : 'accuracy, %'
     return [
-      { metric: `${name}: nothing shared, without the texts`, value: measure(alone, false), limit: LIMIT },
-      { metric: `${name}: some shared, with the texts`, value: measure(shared, true), limit: LIMIT }
+      { metric: `${name}: nothing shared, without the texts`, value: measure(alone, 'nothing else'), limit: LIMIT },
+      { metric: `${name}: some shared, with the texts`, value: measure(shared, 'texts'), limit: LIMIT },
+      { metric: 'control, with a flag as before: accuracy, %', value: measure(shared, 'texts and a flag'), limit: FLAG }
     ]
   }
 }
@@ -52,6 +53,9 @@ function percent(share: number): number {
   return Math.round(1000 * share) / 10
 }
 
+/** What the attacker sees besides the form and the times of the requests. */
+type Sees = 'nothing else' | 'texts' | 'texts and a flag'
+
 interface Measured {
   accuracy: number
   /** The attacker cannot learn a difference that is smaller than this from so few conversations. */
@@ -59,7 +63,7 @@ interface Measured {
 }
 
 /** Returns the accuracy of the attacker with the same number of requests of both kinds. */
-function measured(parts: readonly Labelled[][], text: boolean, count: number): Measured {
+function measured(parts: readonly Labelled[][], sees: Sees, count: number): Measured {
   const random = seeded(1)
   const requests = parts.flatMap((part) => {
     const features = featuresOf(part)
@@ -68,7 +72,13 @@ function measured(parts: readonly Labelled[][], text: boolean, count: number): M
   shuffle(requests, random)
   const drawn = [true, false].flatMap((kind) => requests.filter(({ auditable }) => auditable === kind).slice(0, count))
   const examples = drawn.map(({ features, input, auditable }) => ({
-    row: toRow(text ? new Map([...features, ...gramsOf(textsOf(input))]) : features),
+    row: toRow(
+      new Map([
+        ...features,
+        ...(sees === 'nothing else' ? [] : gramsOf(textsOf(input))),
+        ...(sees === 'texts and a flag' && auditable ? [['shareable', 1] as const] : [])
+      ])
+    ),
     label: auditable,
     group: conversationOf(input)
   }))

@@ -21,7 +21,10 @@ const SCHEMA: JsonSchema = {
 }
 const TOOLS: Tool[] = [
   { name: 'zebra.find', description: 'Finds a zebra.', parameters: SCHEMA, strict: true },
-  { name: 'zebra.feed', parameters: { type: 'object', properties: { food: { enum: ['zebra', 'grass'], pattern: '^zebra$' } } } }
+  {
+    name: 'zebra.feed',
+    parameters: { type: 'object', properties: { food: { enum: ['zebra', 'grass'], pattern: '^zebra$' } } }
+  }
 ]
 
 const ask = (options: Partial<ChatOptions>): Ask =>
@@ -75,7 +78,7 @@ describe('a disguise', () => {
     const { tools = [], toolChoice } = 'messages' in made.input ? made.input : {}
     expect(tools.map(({ name }) => name.length)).toEqual([10, 10])
     expect(toolChoice).toEqual({ name: tools[0]?.name })
-    const properties = Object.values((tools[0]?.parameters as { properties: object }).properties)
+    const properties = Object.values((tools[0]!.parameters as { properties: object }).properties)
     expect(properties).toMatchObject([{ type: 'string' }, { type: 'integer' }])
   })
 
