@@ -131,8 +131,8 @@ export function textsOf(input: PromptInput): string {
 export function gramsOf(text: string): Features {
   const counts = new Map<string, number>()
   for (const gram of grams(text.slice(-LONGEST_TEXT))) counts.set(gram, (counts.get(gram) ?? 0) + 1)
-  const length = Math.sqrt(counts.values().reduce((sum, count) => sum + count * count, 0))
-  return new Map(counts.entries().map(([gram, count]) => [gram, (TEXT_WEIGHT * count) / length]))
+  const length = Math.sqrt([...counts.values()].reduce((sum, count) => sum + count * count, 0))
+  return new Map([...counts].map(([gram, count]) => [gram, (TEXT_WEIGHT * count) / length]))
 }
 
 function* grams(text: string): Generator<string> {
