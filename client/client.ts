@@ -11,7 +11,7 @@ import type { KnownNode } from './discover/known-node.ts'
 import { PeerBook } from './peers/peer-book.ts'
 import { MemoryPeerStore } from './peers/peer-store.ts'
 import { embed, type EmbedOptions, type EmbedResult } from './embed.ts'
-import { askNode, workloadOf } from './generate/ask-node.ts'
+import { askNode, workloadOf, type ProbeAnswer } from './generate/ask-node.ts'
 import { generate, type CompleteAnswer } from './generate/generate.ts'
 import { sendRequest, type SendRequest } from './generate/wire.ts'
 import { watchSuspension } from './suspension.ts'
@@ -131,6 +131,7 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     auditor,
     otherAuditors,
     ask: probe,
+    isIdle: () => selector.isIdle,
     isOwn: (peer) => peer === localNode,
     allows: (peer) => selector.allows(peer),
     nonce: crypto.getRandomValues(new Uint8Array(32)),
@@ -163,11 +164,12 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
 
   function answer(asked: ChatOptions | CompletionOptions): Answer {
     const ask = toAsk(asked)
-    const audits = {
-      canAudit: auditing.canAudit.bind(auditing),
-      onAnswer: auditing.answered.bind(auditing)
-    }
-    return new Answer((signal) => generate(ask, { ...context, ...audits, signal }), until(asked.signal))
+    const canAudit = auditing.canAudit.bind(auditing)
+    return new Answer((signal) => {
+      const startedAt = clock.monotonic()
+      const onAnswer = (complete: CompleteAnswer): void => auditing.answered(complete, startedAt)
+      return generate(ask, { ...context, canAudit, onAnswer, signal })
+    }, until(asked.signal))
   }
 
   function nodes({ signal }: FindOptions = {}): AsyncGenerator<KnownNode> {
@@ -179,7 +181,7 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
   }
 
   /** Sends a probe to one node without a check of the gate: a probe must reach quarantined nodes. */
-  async function probe(peer: string, digest: string, ask: Ask, signal: AbortSignal): Promise<CompleteAnswer> {
+  async function probe(peer: string, digest: string, ask: Ask, signal: AbortSignal): Promise<ProbeAnswer> {
     const node = directory.known().find(({ card }) => card.peerId.toString() === peer)
     const model = node?.card.models.find((one) => formatDigest(one.digest) === digest)
     if (node === undefined || model === undefined) throw new PotluckError('no_providers', 'the node is not known now')

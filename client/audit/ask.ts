@@ -3,6 +3,7 @@ import {
   AUDIT_PROTOCOL,
   decodeAuditReply,
   encodeAuditRequest,
+  isShareable,
   MAX_NODE_FRAME_BYTES,
   openAnswerRecord,
   PotluckError,
@@ -26,7 +27,7 @@ export interface OtherAuditor extends PanelCandidate {
    * Returns the result of that node. The result fits the answer, but the node can lie: see `auditByOthers`.
    *
    * @throws PotluckError the node's refusal, the code of the phase that failed, `busy` while the node has asked for a
-   *   pause, `invalid_request` if the request is not marked as shareable
+   *   pause, `invalid_request` if the record does not show that the request is shareable
    */
   audit: (request: AuditRequest, signal: AbortSignal) => Promise<AuditResult>
 }
@@ -51,7 +52,7 @@ export function otherAuditor(
     audit: async (request, signal) => {
       if (notBefore > clock.now()) throw new PotluckError('busy', 'the node asked for a pause', { peer })
       const { request: asked, receipt } = await openAnswerRecord(request.answer, request.peerId)
-      if (!asked.shareable) {
+      if (!isShareable(asked, request.answer.opening)) {
         throw new PotluckError('invalid_request', 'the request is not marked as shareable: no other node may see it')
       }
       const record = selector.begin(candidate, SHORT_WORKLOAD, 'audit')

@@ -6,13 +6,22 @@
  *    node audits it too, so that the client learns which nodes audit honestly.
  * 2. Otherwise, if the user marked the request as shareable, a panel of other nodes with the model audits the answer;
  *    see `panel.ts` and `quorum.ts`. Its result has smaller effects; see `client/reputation/others.ts`.
- * 3. Otherwise the client sends the node a probe, which other nodes may see, and they audit its answer.
+ * 3. Otherwise, if the user marked other requests as shareable, the client audits the node's next answer to one of these
+ *    instead. The node cannot tell which they are.
+ * 4. Otherwise the client sends the node a probe, which other nodes may see, and a panel audits its answer: see `probes.ts`.
  *
  * The client runs one audit at a time, within the audit budget of the reputation. An audit begins only after
  * the caller has the answer.
  */
 import { Queue } from '@libp2p/utils'
-import { decodeFraudProof, encodeFraudProof, MAX_PROOF_BYTES, type Audit, type AuditResult } from '@potluck/protocol'
+import {
+  decodeFraudProof,
+  encodeFraudProof,
+  MAX_PROOF_BYTES,
+  type AnswerRecord,
+  type Audit,
+  type AuditResult
+} from '@potluck/protocol'
 
 import { CERTAIN, logEvidence, MOST_BY_OTHERS, NO_EVIDENCE, withAudit, withViolation } from '../evidence/index.ts'
 import type { CompleteAnswer } from '../generate/generate.ts'
@@ -25,7 +34,7 @@ import type { OtherAuditor } from './ask.ts'
 import type { Auditor } from './auditor.ts'
 import { LEAST_PANEL, MAX_QUEUED_AUDITS, PANEL_COST, PROBE_GAP_MS, TESTED_SHARE } from './constants.ts'
 import { canFormPanel, drawPanel } from './panel.ts'
-import { PROBE_TOKENS, probeLike } from './probes.ts'
+import { Probes, type ProbesContext } from './probes.ts'
 import { auditByOthers } from './quorum.ts'
 
 /** The result of an audit. */
@@ -60,7 +69,9 @@ export interface AuditingContext {
   /** Returns the nodes that serve the model and can audit, without the audited node. */
   otherAuditors: (digest: string, audited: string, ask: Ask) => readonly OtherAuditor[]
   /** Asks this node and no other. */
-  ask: (peer: string, digest: string, ask: Ask, signal: AbortSignal) => Promise<CompleteAnswer>
+  ask: ProbesContext['ask']
+  /** Whether no request of this client runs now. */
+  isIdle: () => boolean
   /** Returns whether the node is the user's own. The client does not audit it. */
   isOwn: (peer: string) => boolean
   /** Returns whether the user's mode allows requests to this node. Otherwise the node gets no probe. */
@@ -68,7 +79,7 @@ export interface AuditingContext {
   onJudged: (judged: Judged) => void
   /** A secret of this client, older than every answer, so that no node can choose or predict its auditors. */
   nonce: Uint8Array
-  clock: Pick<Clock, 'sleep'>
+  clock: Pick<Clock, 'sleep' | 'monotonic'>
   /** Uniform in [0, 1). */
   random: () => number
 }
@@ -79,38 +90,64 @@ export class Auditing {
   readonly #queue = new Queue({ concurrency: 1 })
   /** Models and peers for which the next probe is scheduled. */
   readonly #probing = new Set<string>()
+  readonly #probes: Probes
+  /** By peer, the answers to private requests that an audit of a shareable request must make up for. */
+  readonly #owed = new Map<string, number>()
 
   constructor(context: AuditingContext) {
     this.#context = context
+    const { reputation } = context
+    this.#probes = new Probes({
+      ...context,
+      costOf: (digest, promptTokens, answerTokens) => answerTokens + this.#costOf(digest, promptTokens + answerTokens),
+      onAnswer: (answer) => this.#enqueue(async () => await this.#audit(answer)),
+      onEnd: ({ peer, digest }, answered) => {
+        if (!answered) reputation.auditFailed(peer)
+        this.#probeLater(peer, digest)
+      },
+      signal: this.#stopped.signal
+    })
   }
 
   /**
-   * Returns whether an audit can measure the answer to this request: by the user's own auditor if it has the model, or
-   * by other nodes if the request is shareable and enough nodes serve the model. Otherwise only a probe can test the
-   * node.
+   * Returns whether audits can test the nodes that serve the model: by the user's own auditor if it has the model, or by
+   * a panel if enough other nodes serve it. Whether the request is shareable does not matter: otherwise the choice of the
+   * node would show it.
    *
    * @param serving the number of nodes that serve the digest
    */
   canAudit(ask: Ask, digest: string, serving: number): boolean {
     if (this.#holds(digest)) return true
-    return ask.shareable && serving > LEAST_PANEL && canFormPanel(this.#others(digest, '', ask))
+    return serving > LEAST_PANEL && canFormPanel(this.#others(digest, '', ask))
   }
 
-  /** Call this for every complete answer. Returns at once. */
-  answered(answer: CompleteAnswer): void {
-    const { reputation, random, isOwn } = this.#context
+  /**
+   * Call this for every complete answer to the user. Returns at once.
+   *
+   * @param startedAt when the user sent the request, by `clock.monotonic()`
+   */
+  answered(answer: CompleteAnswer, startedAt: number): void {
+    const { reputation, random, isOwn, clock } = this.#context
     const { digest, ask, record } = answer
     const peer = answer.peerId.toString()
-    this.#probeSuspects(digest, ask)
+    this.#probes.note(answer, { startedAt, endedAt: clock.monotonic() })
+    this.#probeSuspects(digest)
     if (isOwn(peer) || this.#queue.queued >= MAX_QUEUED_AUDITS) return
     const own = this.#holds(digest)
     if (!own && !canFormPanel(this.#others(digest, peer, ask))) return
-    const direct = own || ask.shareable
-    const cost = direct
-      ? this.#costOf(digest, record.promptTokens.length + record.answerTokens.length)
-      : this.#costOfProbe(digest)
-    if (!reputation.takeAudit(peer, digest, cost, random)) return
-    this.#enqueue(async () => await (direct ? this.#audit(answer) : this.#probe(peer, digest, ask)))
+    const owed = this.#owed.get(peer) ?? 0
+    if (own || ask.shareable) {
+      const cost = this.#costOf(digest, record.promptTokens.length + record.answerTokens.length)
+      if (!reputation.takeAudit(peer, digest, cost, owed > 0 ? () => 0 : random)) return
+      if (owed > 0) this.#owed.set(peer, owed - 1)
+      this.#enqueue(async () => await this.#audit(answer))
+      return
+    }
+    // The budget pays when the probe is sent. Until then, the peer waits for an audit.
+    if (!reputation.takeAudit(peer, digest, 0, random)) return
+    if (this.#probes.isShared) this.#owed.set(peer, Math.min(owed + 1, MAX_QUEUED_AUDITS))
+    else if (this.#probes.want({ peer, digest, suspect: false })) return
+    reputation.auditFailed(peer)
   }
 
   /** Resolves when no audit is queued or running. */
@@ -142,10 +179,6 @@ export class Auditing {
     return (this.#holds(digest) ? 1 : PANEL_COST) * auditCost(tokens, this.#context.reputation.parameters)
   }
 
-  #costOfProbe(digest: string): number {
-    return PROBE_TOKENS + this.#costOf(digest, PROBE_TOKENS)
-  }
-
   /** The nodes that can audit this one, and whose audits the client still believes. */
   #others(digest: string, audited: string, ask: Ask): OtherAuditor[] {
     const { reputation, otherAuditors } = this.#context
@@ -169,7 +202,7 @@ export class Auditing {
       log.audit('…%s: no result', peer.slice(-8))
       return this.#context.reputation.auditFailed(peer)
     }
-    this.#probeLater(peer, answer.digest, answer.ask)
+    this.#probeLater(peer, answer.digest)
   }
 
   async #auditByOwn(answer: CompleteAnswer): Promise<boolean> {
@@ -189,7 +222,7 @@ export class Auditing {
     const lot = { nonce, receipt: record.receipt }
     const panel = drawPanel(this.#others(digest, peerId.toString(), ask), lot)
     if (panel === undefined) return false
-    const finding = await auditByOthers(panel, { peerId, answer: record }, this.#stopped.signal)
+    const finding = await auditByOthers(panel, { peerId, answer: opened(answer) }, this.#stopped.signal)
     if (finding === undefined) return false
     for (const peer of finding.agreed) reputation.observe(peer, digest, { type: 'compared', outcome: 'agreed' })
     for (const peer of finding.dissented) reputation.observe(peer, digest, { type: 'compared', outcome: 'dissented' })
@@ -198,14 +231,15 @@ export class Auditing {
   }
 
   /** Sometimes asks another node for an audit whose result the client already knows from its own. */
-  async #testAuditor({ peerId, digest, record, ask }: CompleteAnswer, own: AuditResult): Promise<void> {
+  async #testAuditor(answer: CompleteAnswer, own: AuditResult): Promise<void> {
     const { reputation, random } = this.#context
+    const { peerId, digest, record, ask } = answer
     if (random() >= TESTED_SHARE) return
     const others = this.#others(digest, peerId.toString(), ask)
     const auditor = others[Math.floor(random() * others.length)]
     const cost = auditCost(record.promptTokens.length + record.answerTokens.length, reputation.parameters)
     if (auditor === undefined || !reputation.takeBudget(cost)) return
-    const theirs = await auditor.audit({ peerId, answer: record }, this.#stopped.signal).catch(() => undefined)
+    const theirs = await auditor.audit({ peerId, answer: opened(answer) }, this.#stopped.signal).catch(() => undefined)
     if (theirs === undefined || !theirs.comparable) return
     const outcome = agree(own, theirs) ? 'agreed' : refutes(own, theirs) ? 'refuted' : 'dissented'
     log.audit('…%s audited …%s: %s', auditor.peer.slice(-8), peerId.toString().slice(-8), outcome)
@@ -243,41 +277,27 @@ export class Auditing {
     this.#apply(answer, result, { by, evidence, logEvidence: logEvidence(evidence) })
   }
 
-  #apply(
-    { peerId, digest, record, ask }: CompleteAnswer,
-    { measured }: AuditResult,
-    audited: Omit<Audited, 'type'>
-  ): void {
+  #apply(answer: CompleteAnswer, { violations, measured }: AuditResult, audited: Omit<Audited, 'type'>): void {
     const { reputation, onJudged } = this.#context
+    const { peerId, digest, text, ask } = answer
     const peer = peerId.toString()
     const before = reputation.standing(peer, digest)
-    if (ask.shareable) reputation.keep(peer, digest, encodeFraudProof({ peerId, answers: [record] }))
+    if (ask.shareable) reputation.keep(peer, digest, encodeFraudProof({ peerId, answers: [opened(answer)] }))
+    if (ask.shareable && violations.length === 0 && text !== undefined) this.#probes.learn(text)
     reputation.observe(peer, digest, { type: 'audit', ...audited })
     log.audit('…%s: %d tokens by %s, log evidence %d', peer.slice(-8), measured.length, audited.by, audited.logEvidence)
     onJudged({ peerId: peer, digest, tokens: measured.length, before, after: reputation.standing(peer, digest) })
   }
 
-  async #probe(peer: string, digest: string, like: Ask): Promise<void> {
-    const { reputation, ask, random } = this.#context
-    const probe = probeLike(like, random)
-    log.audit('probe …%s', peer.slice(-8))
-    // A busy or unreachable node is not a reason for suspicion.
-    const answer = await ask(peer, digest, probe, this.#stopped.signal).catch(() => undefined)
-    if (answer !== undefined) return await this.#audit(answer)
-    reputation.auditFailed(peer)
-    reputation.returnBudget(this.#costOfProbe(digest))
-    this.#probeLater(peer, digest, like)
-  }
-
   /** Schedules probes of peers that needed them before this client started, when the user asks for their model. */
-  #probeSuspects(digest: string, like: Ask): void {
+  #probeSuspects(digest: string): void {
     for (const known of this.#context.reputation.peers()) {
-      if (known.digest === digest) this.#probeLater(known.peer, digest, like)
+      if (known.digest === digest) this.#probeLater(known.peer, digest)
     }
   }
 
   /** Schedules a probe, if the peer needs one, the user's mode allows it, and no probe of it is scheduled yet. */
-  #probeLater(peer: string, digest: string, like: Ask): void {
+  #probeLater(peer: string, digest: string): void {
     const { clock, random, allows } = this.#context
     const key = `${digest} ${peer}`
     if (this.#stopped.signal.aborted || this.#probing.has(key) || !allows(peer) || !this.#isDoubtful(peer, digest))
@@ -287,18 +307,17 @@ export class Auditing {
     clock.sleep(-Math.log(1 - random()) * PROBE_GAP_MS, this.#stopped.signal).then(
       () => {
         this.#probing.delete(key)
-        this.#probeDoubtful(peer, digest, like)
+        this.#probeDoubtful(peer, digest)
       },
       () => undefined
     )
   }
 
-  #probeDoubtful(peer: string, digest: string, like: Ask): void {
-    const { reputation } = this.#context
+  #probeDoubtful(peer: string, digest: string): void {
     if (!this.#isDoubtful(peer, digest)) return
-    if (reputation.takeBudget(this.#costOfProbe(digest)))
-      this.#enqueue(async () => await this.#probe(peer, digest, like))
-    else this.#probeLater(peer, digest, like)
+    // An established node that is in doubt still gets requests of the user.
+    const suspect = this.#context.reputation.standing(peer, digest) !== 'established'
+    this.#probes.want({ peer, digest, suspect })
   }
 
   /**
@@ -314,6 +333,11 @@ export class Auditing {
       findings.every(({ reachedAt }) => reachedAt === undefined)
     )
   }
+}
+
+/** Returns the record for other peers: with the opening, if the request is shareable. */
+function opened({ record, ask }: CompleteAnswer): AnswerRecord {
+  return ask.shareable ? { ...record, opening: ask.opening } : record
 }
 
 /** Returns a proof with the newest answers that fit into one file. */

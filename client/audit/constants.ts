@@ -38,5 +38,12 @@ export const AUDIT_REPLY_TIMEOUT_MS = 60_000
 
 /** The most answers that wait for an audit. The budget rarely allows more. */
 export const MAX_QUEUED_AUDITS = 32
-/** Mean time between two probes of a quarantined or doubtful node, milliseconds. An ordinary caller asks about as often. */
+/**
+ * Mean time between two probes of a quarantined or doubtful node, and before the first probe of a user who has made no pause yet.
+ * Milliseconds. An ordinary caller asks about as often.
+ */
 export const PROBE_GAP_MS = 20_000
+/** The most nodes that wait for a probe. The budget rarely allows more. */
+export const MAX_DUE_PROBES = 32
+/** The longest pause before a probe, milliseconds. With the pauses of a night, a node would remain untested for a day. */
+export const MAX_PAUSE_MS: number = 60 * 60_000

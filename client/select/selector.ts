@@ -57,6 +57,8 @@ export class Selector {
   /** When each running request was sent, by peer. */
   readonly #running = new Map<string, number[]>()
   readonly #hedging = new Hedging()
+  /** Running attempts for the user's requests. */
+  #asked = 0
 
   constructor(options: SelectorOptions) {
     this.#options = options
@@ -78,6 +80,11 @@ export class Selector {
   /** Whether the user's mode allows requests to this node. */
   allows(peer: string): boolean {
     return modeReason(this.#relation(peer), this.#options.mode ?? 'open') === undefined
+  }
+
+  /** Whether no request of the user runs. Probes and audits do not count. */
+  get isIdle(): boolean {
+    return this.#asked === 0
   }
 
   /** Returns a candidate without a check of the gate: a probe must reach quarantined nodes. */
@@ -153,6 +160,8 @@ export class Selector {
     // The client may send one hedge for a fixed number of answers. So only attempts of the kind `answer` count here.
     if (kind === 'answer') this.#hedging.earn()
     this.#running.set(peer, [...(this.#running.get(peer) ?? []), sentAt])
+    const own = kind === 'probe' || kind === 'audit'
+    if (!own) this.#asked++
     return new AttemptRecord(candidate, work, kind, {
       ...this.#options,
       memory: {
@@ -176,6 +185,7 @@ export class Selector {
         suspended: () => this.#options.suspension?.resumedSince(sentAt) ?? false,
         ended: () => {
           release?.()
+          if (!own) this.#asked--
           this.#ended(peer, sentAt)
         }
       }

@@ -11,6 +11,7 @@ import {
   decodeAuditRequest,
   decodeClientFrame,
   encodeAuditReply,
+  isShareable,
   openAnswerRecord,
   PotluckError,
   type Audit,
@@ -38,8 +39,8 @@ export function auditProtocol({
     check: ({ answer }) => {
       checkDraining(servedModel())
       const frame = decodeClientFrame(answer.request)
-      // A client marks its request as shareable if other nodes may see it, to audit the answer.
-      if (frame.type !== 'request' || !frame.request.shareable) {
+      // A client commits to whether other nodes may see the request, and opens the commitment to auditors.
+      if (frame.type !== 'request' || !isShareable(frame.request, answer.opening)) {
         throw new PotluckError('invalid_request', 'the request is not marked as shareable')
       }
       checkRequest(frame.request, servedModel())

@@ -4,7 +4,14 @@ import { peerIdFromMultihash } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
 import { decode as decodeMultihash } from 'multiformats/hashes/digest'
 
-import { MAX_ANSWER_TOKENS, MAX_FRAME_BYTES, MAX_PROMPT_TOKENS, MAX_RECEIPT_BYTES, MAX_TOKEN_ID } from '../constants.ts'
+import {
+  MAX_ANSWER_TOKENS,
+  MAX_FRAME_BYTES,
+  MAX_PROMPT_TOKENS,
+  MAX_RECEIPT_BYTES,
+  MAX_TOKEN_ID,
+  OPENING_BYTES
+} from '../constants.ts'
 import type { AnswerRecord as AnswerRecordMessage, AnswerRecordSchema } from '../messages/potluck_pb.ts'
 import type { FieldCheck } from './check.ts'
 
@@ -18,6 +25,8 @@ export interface AnswerRecord {
   answerTokens: readonly number[]
   /** Signed envelope, see `openReceipt`. */
   receipt: Uint8Array
+  /** Opens the request's commitment: see `isShareable`. Only the record of a shareable request has it. */
+  opening?: Uint8Array
 }
 
 export function toAnswerRecord(record: AnswerRecord): MessageInitShape<typeof AnswerRecordSchema> {
@@ -29,7 +38,8 @@ export function parseAnswerRecord(check: FieldCheck, message: AnswerRecordMessag
     request: check.bytesUpTo('request', message.request, MAX_FRAME_BYTES),
     promptTokens: check.tokens('prompt_tokens', message.promptTokens, MAX_PROMPT_TOKENS, MAX_TOKEN_ID),
     answerTokens: check.tokens('answer_tokens', message.answerTokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID),
-    receipt: check.bytesUpTo('receipt', message.receipt, MAX_RECEIPT_BYTES)
+    receipt: check.bytesUpTo('receipt', message.receipt, MAX_RECEIPT_BYTES),
+    ...(message.opening.length === 0 ? {} : { opening: check.bytes('opening', message.opening, OPENING_BYTES) })
   }
 }
 

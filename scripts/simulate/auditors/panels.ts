@@ -6,8 +6,9 @@ import type { AuditResult } from '@potluck/protocol'
 
 import { Auditing, type AuditingContext } from '../../../client/audit/auditing.ts'
 import type { OtherAuditor } from '../../../client/audit/ask.ts'
-import { PROBE_TOKENS } from '../../../client/audit/probes.ts'
+import { TYPICAL_ANSWER_TOKENS } from '../../../client/base/constants.ts'
 import type { Ask } from '../../../client/base/request.ts'
+import type { ProbeAnswer } from '../../../client/generate/ask-node.ts'
 import type { CompleteAnswer } from '../../../client/generate/generate.ts'
 import { auditCost, type Reputation } from '../../../client/reputation/index.ts'
 import type { GenerateContext } from '../../../client/generate/generate.ts'
@@ -28,6 +29,8 @@ export interface PanelContext {
   directory: Directory
   network: Network
   model: AuditModel
+  /** Whether no request of the client runs now. */
+  isIdle: () => boolean
   /** Whether the caller marks its requests as shareable. If not, the client sends probes. */
   shareable: boolean
 }
@@ -48,6 +51,7 @@ export class PanelAuditing {
       auditor: undefined,
       otherAuditors: (_digest, audited) => this.#auditors(audited),
       ask: async (peer, _digest, ask) => await this.#probe(peer, ask),
+      isIdle: context.isIdle,
       isOwn: () => false,
       allows: () => true,
       onJudged: () => undefined,
@@ -60,9 +64,12 @@ export class PanelAuditing {
   readonly canAudit: GenerateContext['canAudit'] = (ask, digest, serving) =>
     this.#auditing.canAudit({ ...ask, shareable: this.#context.shareable }, digest, serving)
 
-  /** @param ask the request of the caller */
-  answered(receipt: Receipt, ask: Ask): void {
-    this.#auditing.answered(this.#complete(receipt, { ...ask, shareable: this.#context.shareable }))
+  /**
+   * @param ask the request of the caller
+   * @param startedAt when the caller sent it, in virtual time
+   */
+  answered(receipt: Receipt, ask: Ask, startedAt: number): void {
+    this.#auditing.answered(this.#complete(receipt, { ...ask, shareable: this.#context.shareable }), startedAt)
   }
 
   #complete(receipt: Receipt, ask: Ask): CompleteAnswer {
@@ -111,12 +118,12 @@ export class PanelAuditing {
   }
 
   /** Asks the peer only. */
-  async #probe(peer: string, ask: Ask): Promise<CompleteAnswer> {
+  async #probe(peer: string, ask: Ask): Promise<ProbeAnswer> {
     const { network, client } = this.#context
     const turn = {
       conversation: `probe-${client}-${this.#count++}`,
       promptTokens: PROBE_PROMPT_TOKENS,
-      answerTokens: PROBE_TOKENS - PROBE_PROMPT_TOKENS
+      answerTokens: TYPICAL_ANSWER_TOKENS
     }
     const { promise, resolve, reject } = Promise.withResolvers<Receipt>()
     network.send(client, peer, turn, {
@@ -128,7 +135,7 @@ export class PanelAuditing {
     })
     const receipt = await promise
     this.spent += receipt.tokens
-    return this.#complete(receipt, { ...ask, shareable: true })
+    return { ...this.#complete(receipt, { ...ask, shareable: true }), toolCalls: [] }
   }
 
   #isHonest(key: string): boolean {

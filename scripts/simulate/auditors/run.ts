@@ -52,6 +52,7 @@ export interface Tally {
 
 const MEAN_PAUSE_MS = 20_000
 const neverAborted = new AbortController().signal
+/** A valid request. The requests are copies with another text, because validating each of them takes too long. */
 const ANY_ASK = toAsk({ messages: [{ role: 'user', content: 'any' }], seed: 0n })
 
 export async function simulateAuditors(means: Means, seed: number, options: RunOptions): Promise<Tally> {
@@ -98,18 +99,35 @@ export async function simulateAuditors(means: Means, seed: number, options: RunO
     const { selector, reputation } = createPolicy('potluck', context, new MemoryReputationStore(), lavish)
     const own = new Auditing(name, reputation, network, model)
     const shareable = means === 'shareable' || means === 'every answer'
-    const panels = new PanelAuditing({ client: name, reputation, selector, directory, network, model, shareable })
+    let idle = true
+    const isIdle = (): boolean => idle
+    const panels = new PanelAuditing({
+      client: name,
+      reputation,
+      selector,
+      directory,
+      network,
+      model,
+      isIdle,
+      shareable
+    })
     const canAudit = means === 'own engine' ? (): boolean => true : panels.canAudit
     const client = new SimClient(name, network, directory, selector, { canAudit })
     const pause = async (): Promise<void> => await clock.sleep(random.exponential(MEAN_PAUSE_MS), neverAborted)
     await pause()
     for (let number = 1; number <= options.requests; number++) {
+      const startedAt = clock.now()
+      idle = false
       const { receipt, cachedTokens } = await client.ask(nextTurn(`${name}-${number}`, undefined, random))
+      idle = true
       tally.answers++
       tally.bad += Number(receipt.served !== HONEST)
       tally.spentAnswers += receipt.tokens
       if (means === 'own engine') own.answered(receipt, cachedTokens)
-      else panels.answered(receipt, ANY_ASK)
+      else {
+        const input = { messages: [{ role: 'user' as const, content: `${number}` }] }
+        panels.answered(receipt, { ...ANY_ASK, input }, startedAt)
+      }
       await pause()
     }
     tally.spentAudits += means === 'own engine' ? own.spent.audits : panels.spent

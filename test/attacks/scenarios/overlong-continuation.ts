@@ -65,7 +65,7 @@ async function continueAnswer(
     maxTokens: 64,
     stop,
     credit: 64,
-    shareable: false,
+    commitment: new Uint8Array(32),
     continuation: { promptTokens, answerTokens: answer }
   })
   const frames = new FrameStream(await connection.newStream(GENERATE_PROTOCOL), { maxFrameBytes: MAX_NODE_FRAME_BYTES })

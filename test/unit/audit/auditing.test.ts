@@ -1,5 +1,5 @@
 /** Which answers the client audits, which auditor measures them, and what the result changes. */
-import type { AnswerRecord, Audit, AuditResult } from '@potluck/protocol'
+import { commitment, type AnswerRecord, type Audit, type AuditResult } from '@potluck/protocol'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { Auditing, type AuditingContext, type Judged } from '../../../client/audit/auditing.ts'
@@ -18,7 +18,7 @@ import { MemoryReputationStore, Reputation } from '../../../client/reputation/in
 import { SYSTEM_CLOCK } from '../../../client/base/clock.ts'
 import { toAsk, type Ask } from '../../../client/base/request.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
-import { newPeer, requestFor, serve, type Peer } from './records.ts'
+import { newPeer, OPENING, requestFor, serve, type Peer } from './records.ts'
 
 const DIGEST = 'sha256:aa'
 const HONEST: Audit = { comparable: true, violations: [], misstatements: [], measured: [] }
@@ -43,8 +43,9 @@ class World {
         this.probes.push({ peer: probed, ask })
         const answer = this.answer(ask)
         // Each answer has another context. In the same context, a mismatch counts only once.
-        return { ...answer, record: { ...answer.record, promptTokens: [this.probes.length] } }
+        return { ...answer, record: { ...answer.record, promptTokens: [this.probes.length] }, toolCalls: [] }
       },
+      isIdle: () => true,
       isOwn: () => false,
       allows: () => true,
       onJudged: (judged) => this.judged.push(judged),
@@ -54,6 +55,11 @@ class World {
       ...changes
     })
     onTestFinished(async () => await this.auditing.stop())
+  }
+
+  /** The client got this answer. */
+  answered(answer: CompleteAnswer): void {
+    this.auditing.answered(answer, performance.now())
   }
 
   answer(ask: Partial<Ask> = {}): CompleteAnswer {
@@ -93,7 +99,7 @@ test("the user's own engine also audits answers that no other node may see, incl
     return { ...HONEST, measured: Array.from({ length: 40 }, () => EXACT) }
   })
   const world = new World(await newPeer(), { auditor })
-  world.auditing.answered(world.answer())
+  world.answered(world.answer())
   // The audit does not delay the answer.
   expect(received).toEqual([])
   await world.auditing.idle()
@@ -108,7 +114,7 @@ test('mismatched tokens of several answers add up to a ban', async () => {
   for (let answers = 0; answers < 10 && world.standing !== 'banned'; answers++) {
     // Each answer has another context. In the same context, a mismatch counts only once.
     const answer = world.answer()
-    world.auditing.answered({ ...answer, record: { ...answer.record, promptTokens: [answers] } })
+    world.answered({ ...answer, record: { ...answer.record, promptTokens: [answers] } })
     await world.auditing.idle()
   }
   expect(world.standing).toBe('banned')
@@ -116,12 +122,12 @@ test('mismatched tokens of several answers add up to a ban', async () => {
 
 test('a violation bans the node at once; text that differs from the tokens counts as a protocol violation', async () => {
   const violator = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, violations: ['prompt'] })) })
-  violator.auditing.answered(violator.answer())
+  violator.answered(violator.answer())
   await violator.auditing.idle()
   expect(violator.standing).toBe('banned')
 
   const talker = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, misstatements: ['text'] })) })
-  talker.auditing.answered(talker.answer())
+  talker.answered(talker.answer())
   await talker.auditing.idle()
   expect(talker.reputation.state(talker.peer.peerId.toString(), DIGEST).counts.violation?.count).toBe(1)
 })
@@ -132,7 +138,7 @@ test('an answer that cannot be compared or measured changes no score', async () 
     (): never => expect.fail('the engine crashed')
   ]) {
     const world = new World(await newPeer(), { auditor: auditorThat(audit) })
-    world.auditing.answered(world.answer())
+    world.answered(world.answer())
     await world.auditing.idle()
     expect(world.reputation.awaitedAudits(world.peer.peerId.toString())).toBe(0)
     expect([...world.reputation.peers()]).toEqual([])
@@ -142,32 +148,57 @@ test('an answer that cannot be compared or measured changes no score', async () 
 test("the user's own node is not audited", async () => {
   const auditor = auditorThat(() => expect.fail('the node was audited'))
   const world = new World(await newPeer(), { auditor, isOwn: () => true })
-  world.auditing.answered(world.answer())
+  world.answered(world.answer())
   await world.auditing.idle()
 })
 
 test('a client without the model and without other auditors neither audits nor probes', async () => {
   const world = new World(await newPeer())
-  world.auditing.answered(world.answer())
-  world.auditing.answered(world.answer({ shareable: true }))
+  world.answered(world.answer())
+  world.answered(world.answer({ shareable: true }))
   await world.auditing.idle()
   expect([world.probes, world.judged]).toEqual([[], []])
 })
 
-test('after a private question, the client sends the node a probe with the sampling options of the user', async () => {
+test('after a private question, the client sends the node a probe with the options of the user and other texts', async () => {
   const world = new World(await newPeer(), { otherAuditors: () => panelOf(HONEST, HONEST, HONEST) })
   const { sampling } = world.answer().ask
   const mine = { ...sampling, temperature: 1.5, logitBias: new Map([[7, 3]]) }
-  world.auditing.answered(world.answer({ sampling: mine, stop: ['secret'] }))
-  await world.auditing.idle()
+  world.answered(world.answer({ sampling: mine, stop: ['secret'], maxTokens: 77 }))
+  await expect.poll(() => world.probes).toHaveLength(1)
   const [probe] = world.probes
-  expect(probe?.ask).toMatchObject({ shareable: true, stop: [], sampling: { temperature: 1.5, logitBias: new Map() } })
-  expect(JSON.stringify(probe?.ask.input)).not.toContain('secret')
+  expect(probe?.ask).toMatchObject({
+    shareable: true,
+    maxTokens: 77,
+    sampling: { temperature: 1.5, logitBias: new Map() }
+  })
+  expect(JSON.stringify([probe?.ask.input, probe?.ask.stop])).not.toContain('secret')
   expect(probe?.ask.sampling.seed).not.toBe(mine.seed)
-  // Other nodes audit a shareable answer itself, so the client sends no probe.
-  world.auditing.answered(world.answer({ shareable: true }))
+})
+
+test('if the user marks some requests as shareable, the client audits these in place of private ones, and sends no probe', async () => {
+  const peer = await newPeer()
+  let lot = 0.9999
+  // The node is established, so chance decides which answers are audited.
+  const reputation = new Reputation({ store: new MemoryReputationStore(), parameters: { probationTokens: 0 } })
+  const world = new World(peer, {
+    otherAuditors: () =>
+      panelOf(HONEST, HONEST, HONEST).map((one) => ({ ...one, audit: () => expect.fail('the auditor is gone') })),
+    reputation,
+    random: () => lot
+  })
+  const awaited = (): number => reputation.awaitedAudits(peer.peerId.toString())
+  world.answered(world.answer({ shareable: true }))
+  expect(awaited()).toBe(0)
+  lot = 0
+  world.answered(world.answer({ input: { messages: [{ role: 'user', content: 'another secret' }] } }))
+  lot = 0.9999
+  world.answered(world.answer({ shareable: true }))
+  expect(awaited()).toBe(1)
+  world.answered(world.answer({ shareable: true }))
+  expect(awaited()).toBe(1)
   await world.auditing.idle()
-  expect(world.probes).toHaveLength(1)
+  expect(world.probes).toEqual([])
 })
 
 test('the queue of audits is bounded, and `stop` cancels it', async () => {
@@ -184,7 +215,7 @@ test('the queue of audits is bounded, and `stop` cancels it', async () => {
     }
   }
   const world = new World(await newPeer(), { auditor })
-  for (let answers = 0; answers < 3 * MAX_QUEUED_AUDITS; answers++) world.auditing.answered(world.answer())
+  for (let answers = 0; answers < 3 * MAX_QUEUED_AUDITS; answers++) world.answered(world.answer())
   await started.promise
   expect(world.reputation.awaitedAudits(world.peer.peerId.toString())).toBeLessThanOrEqual(MAX_QUEUED_AUDITS + 1)
   await world.auditing.stop()
@@ -200,7 +231,7 @@ test('a quarantined node gets probes until it is released or banned', async () =
     parameters: { quarantineEvidence: first / 2, releaseEvidence: first / 4, banEvidence: first * 2 }
   })
   const world = new World(await newPeer(), { reputation, auditor: auditorThat(() => ({ ...HONEST, measured })) })
-  world.auditing.answered(world.answer())
+  world.answered(world.answer())
   const peer = world.peer.peerId.toString()
   await expect.poll(() => reputation.standing(peer, DIGEST)).toBe('banned')
   expect(world.judged[0]?.after).toBe('quarantined')
@@ -225,8 +256,8 @@ test("a quarantined node gets no probe if the user's mode excludes it", async ()
   expect(reputation.standing(peer.peerId.toString(), DIGEST)).toBe('quarantined')
   // The answer of another node makes both clients look for quarantined nodes with this model.
   const other = await newPeer()
-  excluded.auditing.answered({ ...excluded.answer(), peerId: other.peerId })
-  allowed.auditing.answered({ ...allowed.answer(), peerId: other.peerId })
+  excluded.answered({ ...excluded.answer(), peerId: other.peerId })
+  allowed.answered({ ...allowed.answer(), peerId: other.peerId })
   await expect.poll(() => allowed.probes.length).toBeGreaterThan(0)
   expect(excluded.probes).toEqual([])
 })
@@ -239,9 +270,10 @@ test('shareable answers of a banned node become a proof, which can be checked fr
   const digest = `sha256:${Buffer.from(honest.model.digest).toString('hex')}`
   const world = new World(peer, { auditor: auditorOf(honest) })
   for (const shareable of [false, true, true]) {
-    const { record, text } = await serve(honest, peer, requestFor(honest, { shareable }), { engine: other })
-    const ask = { ...world.answer().ask, shareable }
-    world.auditing.answered({ peerId: peer.peerId, digest, ask, record, text })
+    const request = requestFor(honest, { commitment: commitment(shareable, OPENING) })
+    const { record, text } = await serve(honest, peer, request, { engine: other })
+    const ask = { ...world.answer().ask, shareable, opening: OPENING }
+    world.answered({ peerId: peer.peerId, digest, ask, record, text })
     await world.auditing.idle()
   }
   expect(world.reputation.standing(peer.peerId.toString(), digest)).toBe('banned')
@@ -263,7 +295,7 @@ describe('without an own engine', () => {
     })
     const ask = async (): Promise<void> => {
       const answer = world.answer({ shareable: true })
-      world.auditing.answered({ ...answer, record: { ...answer.record, promptTokens: [next++] } })
+      world.answered({ ...answer, record: { ...answer.record, promptTokens: [next++] } })
       await world.auditing.idle()
     }
     await ask()
@@ -289,7 +321,7 @@ describe('without an own engine', () => {
     for (let index = 0; index < 30; index++) {
       const answer = world.answer({ shareable: true })
       const receipt = Uint8Array.of(index)
-      world.auditing.answered({ ...answer, record: { ...answer.record, receipt, promptTokens: [index] } })
+      world.answered({ ...answer, record: { ...answer.record, receipt, promptTokens: [index] } })
       await world.auditing.idle()
     }
     const may = [0, 1, 2, 3, 4].map((index) => reputation.mayAudit(`auditor-${index}`))
@@ -302,10 +334,10 @@ describe('without an own engine', () => {
     const [liar] = panelOf(violations)
     const auditor = auditorThat(() => ({ ...HONEST, ...exact }))
     const world = new World(await newPeer(), { reputation, auditor, otherAuditors: () => [liar!] })
-    world.auditing.answered(world.answer({ shareable: false }))
+    world.answered(world.answer({ shareable: false }))
     await world.auditing.idle()
     expect(reputation.mayAudit(liar!.peer)).toBe(true)
-    world.auditing.answered(world.answer({ shareable: true }))
+    world.answered(world.answer({ shareable: true }))
     await world.auditing.idle()
     expect(reputation.mayAudit(liar!.peer)).toBe(false)
     expect(reputation.state(liar!.peer, DIGEST).counts.violation?.count).toBe(1)

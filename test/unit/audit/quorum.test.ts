@@ -17,7 +17,7 @@ import { canFormPanel, drawPanel, type PanelCandidate } from '../../../client/au
 import { auditByOthers, type QuorumFinding } from '../../../client/audit/quorum.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { NOW, candidate, ranked } from '../select/help.ts'
-import { newPeer, requestFor, serve } from './records.ts'
+import { newPeer, PRIVATE, requestFor, serve } from './records.ts'
 
 const exact = { margin: 0, gap: 2 }
 const far = { margin: 4, gap: 2 }
@@ -198,7 +198,7 @@ describe('privacy', () => {
   test('a request that is not shareable is not sent to any node', async () => {
     const engine = new ScriptedEngine()
     const peer = await newPeer()
-    const { record } = await serve(engine, peer, requestFor(engine, { shareable: false }))
+    const { record } = await serve(engine, peer, requestFor(engine, { commitment: PRIVATE }))
     const [auditor] = ranked([candidate('auditor')])
     const connect = (): never => expect.fail('a node was asked')
     const { audit } = otherAuditor(auditor!, {

@@ -4,6 +4,7 @@ import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
   answerWindows,
+  commitment,
   DEFAULT_SAMPLING,
   encodeRequest,
   SAMPLING_CONTRACT,
@@ -27,6 +28,11 @@ export async function newPeer(): Promise<Peer> {
   return { key, peerId: peerIdFromPrivateKey(key) }
 }
 
+/** Opens the commitment of every request of `requestFor`. */
+export const OPENING: Uint8Array = new Uint8Array(16).fill(7)
+/** The commitment of a request that is not shareable. */
+export const PRIVATE: Uint8Array = commitment(false, OPENING)
+
 let requests = 0
 
 export function requestFor(engine: Pick<Engine, 'model'>, change: Partial<GenerateRequest> = {}): GenerateRequest {
@@ -39,7 +45,7 @@ export function requestFor(engine: Pick<Engine, 'model'>, change: Partial<Genera
     maxTokens: 24,
     stop: [],
     credit: 1000,
-    shareable: true,
+    commitment: commitment(true, OPENING),
     ...change
   }
 }
@@ -103,5 +109,5 @@ export async function serve(
     },
     key
   )
-  return { record: { request: bytes, promptTokens, answerTokens, receipt }, text, finishReason }
+  return { record: { request: bytes, promptTokens, answerTokens, receipt, opening: OPENING }, text, finishReason }
 }
