@@ -1,14 +1,8 @@
 /** One answer, which the caller reads once: as a stream of parts, as text, or as a result. */
-import {
-  PotluckError,
-  type FinishReason,
-  type PositionLogprobs,
-  type ToolCall,
-  type ToolCallDelta,
-  type Usage
-} from '@potluck/protocol'
+import { PotluckError, type FinishReason, type PositionLogprobs, type ToolCall, type Usage } from '@potluck/protocol'
 
 import type { AnswerMetadata, AnswerPart } from './generate/parts.ts'
+import { addPiece } from './generate/tool-calls.ts'
 
 export interface AnswerResult {
   text: string
@@ -114,11 +108,4 @@ export class Answer implements AsyncIterable<AnswerPart> {
       this.#result.reject(new PotluckError('aborted', 'the answer was not read to its end'))
     }
   }
-}
-
-function addPiece(calls: ToolCall[], { index, id, name, arguments: text }: ToolCallDelta): void {
-  if (id !== undefined && name !== undefined && index === calls.length) calls.push({ id, name, arguments: '' })
-  const call = calls[index]
-  if (call === undefined) throw new PotluckError('protocol_violation', 'a piece of a tool call arrived before the call')
-  call.arguments += text
 }

@@ -19,7 +19,7 @@ import { PeerBook } from './peers/peer-book.ts'
 import { MemoryPeerStore } from './peers/peer-store.ts'
 import { EmbedChecks } from './embed/checks.ts'
 import { embed, type EmbedOptions, type EmbedResult } from './embed/embed.ts'
-import { askNode, workloadOf } from './generate/ask-node.ts'
+import { askNode, workloadOf, type ProbeAnswer } from './generate/ask-node.ts'
 import { generate, type CompleteAnswer } from './generate/generate.ts'
 import { sendRequest, type SendRequest } from './generate/wire.ts'
 import { watchSuspension } from './suspension.ts'
@@ -139,8 +139,11 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     auditor,
     otherAuditors,
     ask: probe,
+    isIdle: () => selector.isIdle,
     isOwn: (peer) => peer === localNode,
     allows: (peer) => selector.allows(peer),
+    nonce: crypto.getRandomValues(new Uint8Array(32)),
+    clock,
     onJudged: (judged) => listeners.forEach((listener) => listener(judged)),
     random
   })
@@ -170,12 +173,13 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
 
   function answer(asked: ChatOptions | CompletionOptions): Answer {
     const ask = toAsk(asked)
-    const audits = {
-      canAudit: auditing.canAudit.bind(auditing),
-      onAnswer: auditing.answered.bind(auditing),
-      onRefuted: auditing.refuted.bind(auditing)
-    }
-    return new Answer((signal) => generate(ask, { ...context, ...audits, signal }), until(asked.signal))
+    const canAudit = auditing.canAudit.bind(auditing)
+    const onRefuted = auditing.refuted.bind(auditing)
+    return new Answer((signal) => {
+      const startedAt = clock.monotonic()
+      const onAnswer = (complete: CompleteAnswer): void => auditing.answered(complete, startedAt)
+      return generate(ask, { ...context, canAudit, onAnswer, onRefuted, signal })
+    }, until(asked.signal))
   }
 
   function nodes({ signal }: FindOptions = {}): AsyncGenerator<KnownNode> {
@@ -187,7 +191,7 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
   }
 
   /** Sends a probe to one node without a check of the gate: a probe must reach quarantined nodes. */
-  async function probe(peer: string, digest: string, ask: Ask, signal: AbortSignal): Promise<CompleteAnswer> {
+  async function probe(peer: string, digest: string, ask: Ask, signal: AbortSignal): Promise<ProbeAnswer> {
     const node = directory.known().find(({ card }) => card.peerId.toString() === peer)
     const model = node?.card.models.find((one) => formatDigest(one.digest) === digest)
     if (node === undefined || model === undefined) throw new PotluckError('no_providers', 'the node is not known now')
@@ -201,18 +205,17 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
       .map((candidate) => otherAuditor(candidate, context))
   }
 
-  /** Returns the nodes that can check an embedding. */
+  /** Returns the nodes that can check an embedding, and have asked for no pause. */
   function serving(digest: string): RankedCandidate[] {
-    return helpers(digest, ['embeddings'])
+    return helpers(digest, ['embeddings']).filter(({ notBefore }) => notBefore <= clock.now())
   }
 
-  /** Returns the known nodes that pass the gate and have asked for no pause. */
+  /** Returns the known nodes that pass the gate. */
   function helpers(digest: string, features: readonly Feature[]): RankedCandidate[] {
     const bytes = parseDigest(digest)
     if (bytes === undefined) return []
     return selector
       .candidates(directory.known(), { kind: 'digest', digest: bytes }, { features, maxTokens: undefined })
-      .filter(({ notBefore }) => notBefore <= clock.now())
       .map((candidate) => ranked(candidate, SHORT_WORKLOAD))
   }
 

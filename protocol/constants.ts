@@ -117,6 +117,8 @@ export const MAX_MESSAGE_NUMBERS: number = 1 << 20
 
 /** Length of a request id, which is random. */
 export const REQUEST_ID_BYTES: number = 16
+/** Length of the random bytes in a request's commitment. Nobody can search 128 bits for the committed answer. */
+export const OPENING_BYTES: number = 16
 /** Length of a SHA-256 digest. */
 export const DIGEST_BYTES: number = 32
 /** Messages in a chat request. Agents with long tool loops send fewer. */

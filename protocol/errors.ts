@@ -27,6 +27,7 @@ export type ClientCode =
   | 'token_timeout'
   | 'stream_cut'
   | 'relay_limit'
+  | 'late_refusal'
   | 'protocol_violation'
   | 'no_providers'
   | 'aborted'
@@ -37,7 +38,7 @@ export type ErrorCode = WireCode | ClientCode
 export type Fault = 'node' | 'caller' | 'network' | 'nobody'
 
 /** The names under which failures count against a node's reputation. `client/reputation` gives each a weight. */
-export type Penalty = 'unreachable' | 'silent' | 'crashed' | 'stalled' | 'cut' | 'violation'
+export type Penalty = 'unreachable' | 'silent' | 'crashed' | 'stalled' | 'cut' | 'contradicted' | 'violation'
 
 export interface ErrorPolicy {
   fault: Fault
@@ -48,10 +49,14 @@ export interface ErrorPolicy {
    *
    * - `fail`: it reports the error to its caller.
    * - `next_node`: it tries another node.
-   * - `longer_context`: it tries a node whose context is longer.
+   * - `second_opinion`: it asks a second node, and reports the error only if that node sends it too. One node alone could
+   *   otherwise fail any request.
+   * - `longer_context`: the same, but it prefers a node whose context is longer.
    * - `ask_again`: it tries the other nodes, then this one once more. The failure is temporary.
    */
-  next: 'fail' | 'next_node' | 'longer_context' | 'ask_again'
+  next: 'fail' | 'next_node' | 'second_opinion' | 'longer_context' | 'ask_again'
+  /** An honest node sends this code only in place of `accepted`. After `accepted` it is a `late_refusal`. */
+  refusal?: true
   /** The client does not continue an answer from tokens that this node sent. */
   discardTokens?: true
   /** The node asks for a pause: the client's backoff starts. */
@@ -74,10 +79,18 @@ export interface ErrorPolicy {
 
 const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
   // Usually refusals, in place of `accepted`. A node can send some of these codes after `accepted` too: `busy` when a
-  // caller with fewer requests needs the place or the slot, `draining` when it stops, `invalid_request` for a wrong
-  // credit frame, `unsupported` for a schema that takes too long to enforce.
+  // caller with fewer requests needs the place or the slot, `draining` when it stops, `unsupported` for a schema that takes
+  // too long to enforce. It also sends `invalid_request` for a wrong credit frame, which this client never sends.
   /** The queue is full, or the engine restarts. `retryAfterMs` says when to try again. */
-  busy: { fault: 'nobody', retryable: true, next: 'ask_again', backoff: true, httpStatus: 429, exitCode: 1 },
+  busy: {
+    fault: 'nobody',
+    retryable: true,
+    next: 'ask_again',
+    refusal: true,
+    backoff: true,
+    httpStatus: 429,
+    exitCode: 1
+  },
   /**
    * The caller has too many open requests at this node, or too many of its requests failed. The refusal itself counts
    * as a failed request. `retryAfterMs` says when to try again.
@@ -86,6 +99,7 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
     fault: 'caller',
     retryable: true,
     next: 'ask_again',
+    refusal: true,
     backoff: true,
     strike: true,
     httpStatus: 429,
@@ -94,18 +108,35 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
   /** The node shuts down and takes no new work. */
   draining: { fault: 'nobody', retryable: true, next: 'next_node', evict: true, httpStatus: 503, exitCode: 1 },
   /** The node does not serve this model. The provider record or the card that the client used is out of date. */
-  model_not_found: { fault: 'nobody', retryable: true, next: 'next_node', evict: true, httpStatus: 404, exitCode: 1 },
+  model_not_found: {
+    fault: 'nobody',
+    retryable: true,
+    next: 'next_node',
+    refusal: true,
+    evict: true,
+    httpStatus: 404,
+    exitCode: 1
+  },
   /** Prompt and answer do not fit the model's context. */
   context_length_exceeded: {
     fault: 'caller',
     retryable: false,
     next: 'longer_context',
+    refusal: true,
     strike: true,
     httpStatus: 400,
     exitCode: 1
   },
   /** The request breaks a rule; the detail names the field. */
-  invalid_request: { fault: 'caller', retryable: false, next: 'fail', strike: true, httpStatus: 400, exitCode: 1 },
+  invalid_request: {
+    fault: 'caller',
+    retryable: false,
+    next: 'second_opinion',
+    refusal: true,
+    strike: true,
+    httpStatus: 400,
+    exitCode: 1
+  },
   /**
    * The request is valid, but this node cannot serve it. It lacks a feature or the version of the sampling contract, or
    * the schema takes too long to enforce.
@@ -205,6 +236,18 @@ const CLIENT_POLICY: Readonly<Record<ClientCode, ErrorPolicy>> = {
   },
   /** A relay's limit of data or time ended the stream, or would soon end it. */
   relay_limit: { fault: 'nobody', retryable: true, next: 'ask_again', httpStatus: 503, exitCode: 1 },
+  /**
+   * After `accepted`, the node sent a code that honest nodes send only in place of it. Or it sent `caller_stalled`, although
+   * the caller did not keep it waiting.
+   */
+  late_refusal: {
+    fault: 'node',
+    retryable: true,
+    next: 'next_node',
+    penalty: 'violation',
+    httpStatus: 502,
+    exitCode: 1
+  },
   /** Bytes or an order of frames that no honest node sends. */
   protocol_violation: {
     fault: 'node',

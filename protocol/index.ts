@@ -76,6 +76,7 @@ export {
   type Violation
 } from './wire/audit.ts'
 export { type AnswerRecord } from './wire/answer-record.ts'
+export { commitment, isShareable, newOpening } from './wire/commitment.ts'
 export { decodeCardReply, encodeCardReply, type CardReply } from './wire/card-reply.ts'
 export {
   decodeClientFrame,

@@ -1,29 +1,33 @@
 /** Asks another node that serves the same model to audit an answer, over `/potluck/audit/1.0.0`. */
-import type { PeerId } from '@libp2p/interface'
 import {
   AUDIT_PROTOCOL,
   decodeAuditReply,
   encodeAuditRequest,
+  isShareable,
   MAX_NODE_FRAME_BYTES,
+  openAnswerRecord,
   PotluckError,
   type AuditRequest,
   type AuditResult,
   type PhaseTimeouts
 } from '@potluck/protocol'
 
+import type { Clock } from '../base/clock.ts'
 import { dialable } from '../discover/known-node.ts'
 import { askOnce, refusal } from '../network/exchange.ts'
 import type { Network } from '../network/network.ts'
 import { SHORT_WORKLOAD, type RankedCandidate, type Selector } from '../select/index.ts'
+import { checkResult } from './agreement.ts'
 import { AUDIT_REPLY_TIMEOUT_MS, AUDIT_REQUEST_TIMEOUT_MS } from './constants.ts'
+import type { PanelCandidate } from './panel.ts'
 
 /** A node that can audit an answer for this client. */
-export interface OtherAuditor {
-  peerId: PeerId
+export interface OtherAuditor extends PanelCandidate {
   /**
-   * Returns the result of that node. The node can lie, so one result is not enough: see `agreed`.
+   * Returns the result of that node. The result fits the answer, but the node can lie: see `auditByOthers`.
    *
-   * @throws PotluckError the node's refusal, or the code of the phase that failed
+   * @throws PotluckError the node's refusal, the code of the phase that failed, `busy` while the node has asked for a
+   *   pause, `invalid_request` if the record does not show that the request is shareable
    */
   audit: (request: AuditRequest, signal: AbortSignal) => Promise<AuditResult>
 }
@@ -32,19 +36,28 @@ export interface AskAuditContext {
   network: Pick<Network, 'connect'>
   selector: Pick<Selector, 'begin'>
   timeouts: Pick<PhaseTimeouts, 'dialMs'>
+  clock: Pick<Clock, 'now'>
 }
 
 /** Makes an auditor of a candidate. Like every attempt, an audit counts as in flight, and its outcome is recorded. */
 export function otherAuditor(
   candidate: RankedCandidate,
-  { network, selector, timeouts }: AskAuditContext
+  { network, selector, timeouts, clock }: AskAuditContext
 ): OtherAuditor {
+  const { peer, node, standing, trusted, local, notBefore } = candidate
   return {
-    peerId: candidate.node.card.peerId,
+    peer,
+    subnet: node.subnet,
+    established: standing === 'established' || trusted || local,
     audit: async (request, signal) => {
+      if (notBefore > clock.now()) throw new PotluckError('busy', 'the node asked for a pause', { peer })
+      const { request: asked, receipt, answerTokens } = await openAnswerRecord(request.answer, request.peerId)
+      if (!isShareable(asked, request.answer.opening)) {
+        throw new PotluckError('invalid_request', 'the request is not marked as shareable: no other node may see it')
+      }
       const record = selector.begin(candidate, SHORT_WORKLOAD, 'audit')
       try {
-        const { reply } = await askOnce(dialable(candidate.node.card), {
+        const { reply } = await askOnce(dialable(node.card), {
           network,
           protocol: AUDIT_PROTOCOL,
           maxFrameBytes: MAX_NODE_FRAME_BYTES,
@@ -55,6 +68,7 @@ export function otherAuditor(
           decode: (bytes) => {
             const decoded = decodeAuditReply(bytes)
             if (decoded.type === 'error') throw refusal(decoded)
+            checkResult(decoded.result, { answerTokens: answerTokens.length, firstPosition: receipt.firstPosition })
             return decoded.result
           },
           signal

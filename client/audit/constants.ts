@@ -7,14 +7,30 @@
  */
 export const PROOF_SELECTION = 1000
 
-/** Auditors that must agree on a result. */
-export const QUORUM = 2
-/** The most nodes to ask about one answer until a quorum agrees. Three suffice if at most one lies or fails. */
-export const MAX_AUDITORS = 5
+/**
+ * Nodes that audit one answer together. More than half of them must agree. If 30 % of all nodes collude, they have the
+ * majority in 16 % of such panels, in 22 % of panels of three, and in 13 % of panels of seven.
+ */
+export const PANEL = 5
+/** The smallest panel. In a panel of two, one node that lies or fails could prevent every result. */
+export const LEAST_PANEL = 3
+/** The audit budget pays for this number of auditors. Three are asked if all agree, and four on average if 30 % lie. */
+export const PANEL_COST = 4
+/**
+ * Share of the answers audited by the user's own engine, and shareable, that another node audits too, so that the client
+ * learns which nodes report what its own engine measures. The budget then spends one part in ten on these tests.
+ */
+export const TESTED_SHARE = 0.1
 /** The most by which the margins of two honest auditors differ, in logits: twice the largest difference ever measured. */
 export const AUDITORS_DIFFER = 0.5
 /** Two auditors agree if their margins differ by more than `AUDITORS_DIFFER` in at most this share of the tokens. */
 export const MAX_DISPUTED_SHARE = 0.01
+/**
+ * An auditor lies for certain if this share of its margins differs from those of the user's own engine. Noise of honest
+ * machines has never disputed more than one token in a hundred. Sixteen tokens: the fewest in which two make this share.
+ */
+export const LIE_SHARE = 0.1
+export const LIE_TOKENS = 16
 /** Timeout for sending an answer to an auditor: the same as for a request. Milliseconds. */
 export const AUDIT_REQUEST_TIMEOUT_MS = 10_000
 /** Timeout for the reply: the auditor queues the job, then evaluates the prompt and the answer on a CPU. Milliseconds. */
@@ -22,5 +38,12 @@ export const AUDIT_REPLY_TIMEOUT_MS = 60_000
 
 /** The most answers that wait for an audit. The budget rarely allows more. */
 export const MAX_QUEUED_AUDITS = 32
-/** Mean time between two probes of a quarantined node, milliseconds. An ordinary caller asks about as often. */
+/**
+ * Mean time between two probes of a quarantined or doubtful node, and before the first probe of a user who has made no pause yet.
+ * Milliseconds. An ordinary caller asks about as often.
+ */
 export const PROBE_GAP_MS = 20_000
+/** The most nodes that wait for a probe. The budget rarely allows more. */
+export const MAX_DUE_PROBES = 32
+/** The longest pause before a probe, milliseconds. With the pauses of a night, a node would remain untested for a day. */
+export const MAX_PAUSE_MS: number = 60 * 60_000

@@ -20,4 +20,3 @@ export {
 export type { Judged, Proof } from './auditing.ts'
 export { auditorOf, type Auditor } from './auditor.ts'
 export { checkProof, proofModel, rememberProof, type ProofFinding } from './proof.ts'
-export { auditByOthers, type QuorumContext } from './quorum.ts'

@@ -1,70 +1,198 @@
 /**
- * Probes: requests that the client sends only to audit a node. Other nodes may see them. The client invents the question,
- * or repeats a request that the user marked as shareable. A probe must look like a question of a person and use the
- * sampling options of this user. Otherwise a malicious node could recognise probes and answer only these honestly.
- */
-import { toAsk, type Ask } from '../base/request.ts'
-
-/** Estimated tokens of a probe and its answer. The budget pays for them before the real number is known. */
-export const PROBE_TOKENS: number = 250
-
-const OPENINGS: readonly string[] = [
-  'Explain in a few sentences {}.',
-  'What should a beginner know about {}?',
-  'Write a short paragraph about {}.',
-  'Give me three facts about {}.',
-  'I have to talk about {} tomorrow. Where do I start?',
-  'Why do people care about {}?',
-  'Can you summarise {} for a child?',
-  'What is a common mistake with {}, and how can I avoid it?',
-  'Tell me a short story that has something to do with {}.',
-  'Write four lines of a poem about {}.'
-]
-
-const SUBJECTS: readonly string[] = [
-  'how tides work',
-  'baking bread at home',
-  'learning a second language',
-  'the history of bicycles',
-  'sorting a list of numbers',
-  'growing tomatoes on a balcony',
-  'writing a cover letter',
-  'the planets of the solar system',
-  'budgeting for a small trip',
-  'training for a first marathon',
-  'the rules of chess',
-  'making a simple web page',
-  'the water cycle',
-  'choosing a used car',
-  'falling asleep earlier',
-  'lighthouses',
-  'photographing birds',
-  'remembering names',
-  'regular expressions',
-  'an old clock in the attic'
-]
-
-/**
- * Returns a probe that resembles a request of the user. If the request is shareable and its answer depends on the
- * seed, the probe repeats it with another seed. Otherwise the probe is one of 200 invented questions, with the
- * sampling options of the request.
+ * Probes: requests that the client sends only to audit a node, for a user who did not mark requests as shareable. Other
+ * nodes may see them. A malicious node that recognised probes would answer only these honestly, so a probe copies all
+ * that a node sees of this user's requests, except the texts:
  *
- * @param random uniform in [0, 1)
+ * - Its pattern is a recent conversation of the user: sampling options, limits, tools, schemas, and the lengths and
+ *   roles of the messages. Invented texts take the place of the user's texts.
+ * - It has the turns of this conversation. Each next turn follows the node's own answer.
+ * - Its times are the user's. It begins after a pause that the user made between two conversations, and while no other
+ *   request runs, unless the user sends several at once. It ends when the user sends a request.
+ * - Its node is the node of a recent conversation. So the client waits until chance chooses a node that is due.
+ *
+ * If a recent conversation is shareable and the node does not know it, the probe repeats it with the user's texts.
  */
-export function probeLike(like: Ask, random: () => number): Ask {
-  // A repeated request is the hardest to recognise as a probe: the user wrote it, and its answer has a usual length.
-  if (like.shareable && like.sampling.temperature > 0) {
-    const [seed = 0n] = crypto.getRandomValues(new BigUint64Array(1))
-    return { ...like, sampling: { ...like.sampling, seed }, otherModels: false }
+import type { ChatMessage } from '@potluck/protocol'
+
+import type { Clock } from '../base/clock.ts'
+import { TYPICAL_ANSWER_TOKENS } from '../base/constants.ts'
+import { log } from '../base/log.ts'
+import { estimatePromptTokens, type Ask } from '../base/request.ts'
+import type { ProbeAnswer } from '../generate/ask-node.ts'
+import type { CompleteAnswer } from '../generate/generate.ts'
+import type { Reputation } from '../reputation/index.ts'
+import { MAX_DUE_PROBES, MAX_PAUSE_MS, PROBE_GAP_MS } from './constants.ts'
+import { Disguise } from './disguise.ts'
+import { Prose } from './prose.ts'
+import { Traffic, type Conversation, type Span, type Turn } from './traffic.ts'
+
+export interface ProbeTarget {
+  peer: string
+  /** `sha256:…` of the model. */
+  digest: string
+  /** The node is quarantined or in doubt. It hardly gets requests of the user, so it does not wait until chance chooses it. */
+  suspect: boolean
+}
+
+export interface ProbesContext {
+  /** Asks this node and no other. */
+  ask: (peer: string, digest: string, ask: Ask, signal: AbortSignal) => Promise<ProbeAnswer>
+  /** Whether no request of this client runs now. */
+  isIdle: () => boolean
+  /** Returns the cost of a probe and its audit, in tokens of generation. */
+  costOf: (digest: string, promptTokens: number, answerTokens: number) => number
+  reputation: Pick<Reputation, 'takeBudget' | 'returnBudget'>
+  onAnswer: (answer: CompleteAnswer) => void
+  /** Called when a probe has ended, for any reason. `answered`: the node answered at least once. */
+  onEnd: (target: ProbeTarget, answered: boolean) => void
+  signal: AbortSignal
+  clock: Pick<Clock, 'sleep'>
+  /** Uniform in [0, 1). */
+  random: () => number
+}
+
+export class Probes {
+  readonly #context: ProbesContext
+  readonly #prose: Prose
+  readonly #disguise: Disguise
+  readonly #traffic: Traffic
+  /** By digest and peer. */
+  readonly #due = new Map<string, ProbeTarget>()
+  /** Ends the wait for the next probe. */
+  #timer = new AbortController()
+  /** The conversation that the next probe copies. */
+  #pattern: Conversation | undefined
+  #running = false
+  /** The number of the user's requests so far. */
+  #requests = 0
+
+  constructor(context: ProbesContext) {
+    this.#context = context
+    this.#prose = new Prose(context.random)
+    this.#disguise = new Disguise(this.#prose)
+    this.#traffic = new Traffic(this.#disguise)
   }
-  const { input, model, maxTokens } = like
-  // The seed can be the user's choice, and a logit bias can reveal the question, so the probe has neither.
-  const { temperature, topK, topP, minP, presencePenalty, frequencyPenalty } = like.sampling
-  const sampling = { temperature, topK, topP, minP, presencePenalty, frequencyPenalty }
-  const pick = (from: readonly string[]): string => from[Math.floor(random() * from.length)] ?? ''
-  const question = pick(OPENINGS).replace('{}', pick(SUBJECTS))
-  const options = { model, shareable: true, ...sampling, ...(maxTokens === undefined ? {} : { maxTokens }) }
-  return 'prompt' in input
-    ? toAsk({ ...options, prompt: question })
-    : toAsk({ ...options, messages: [{ role: 'user', content: question }] })
+
+  /** Whether the user marked one of the recent requests as shareable. */
+  get isShared(): boolean {
+    return this.#traffic.isShared
+  }
+
+  /** Notes a request of the user. */
+  note(answer: CompleteAnswer, span: Span): void {
+    this.#requests++
+    this.#traffic.note(answer, span)
+    this.#arm()
+  }
+
+  /** Remembers words of an answer that other nodes may see, for the texts of later probes. */
+  learn(text: string): void {
+    this.#prose.learn(text)
+  }
+
+  /** Asks for a probe of the node. Returns false if the node waits for one already, or too many nodes do. */
+  want(target: ProbeTarget): boolean {
+    const key = `${target.digest} ${target.peer}`
+    if (this.#due.size >= MAX_DUE_PROBES || this.#due.has(key)) return false
+    this.#due.set(key, target)
+    this.#arm()
+    return true
+  }
+
+  /** Waits as long as the user waited before the conversation that the next probe copies. */
+  #arm(): void {
+    const { random, signal, clock } = this.#context
+    this.#timer.abort()
+    if (this.#due.size === 0 || this.#running || signal.aborted) return
+    // The client keeps the pattern until it has sent the probe. Otherwise patterns with short pauses would win.
+    this.#pattern ??= this.#traffic.pick(random)
+    if (this.#pattern === undefined) return
+    const pauseOf = (conversation: Conversation | undefined): number | undefined => conversation?.turns[0]?.pauseMs
+    const pauseMs =
+      pauseOf(this.#pattern) ?? pauseOf(this.#traffic.pick(random)) ?? -Math.log(1 - random()) * PROBE_GAP_MS
+    this.#timer = new AbortController()
+    clock.sleep(wait(pauseMs), AbortSignal.any([signal, this.#timer.signal])).then(
+      async () => await this.#fire(pauseMs),
+      () => undefined
+    )
+  }
+
+  async #fire(pauseMs: number): Promise<void> {
+    const { isIdle, onEnd, reputation } = this.#context
+    if (pauseMs > 0 && !isIdle()) return this.#arm()
+    const target = this.#target()
+    const fresh = target && this.#traffic.fresh(target.peer)
+    const pattern = fresh ?? this.#pattern
+    // The next chance follows the user's next request, which also adds to the budget.
+    if (target === undefined || pattern === undefined) return
+    const cost = this.#costOf(pattern, target)
+    if (!reputation.takeBudget(cost)) return
+    this.#due.delete(`${target.digest} ${target.peer}`)
+    this.#pattern = undefined
+    this.#running = true
+    if (fresh !== undefined) fresh.fresh = false
+    const answers = await this.#converse(target, [...pattern.turns], fresh !== undefined)
+    if (answers === 0) reputation.returnBudget(cost)
+    this.#running = false
+    this.#arm()
+    onEnd(target, answers > 0)
+  }
+
+  #target(): ProbeTarget | undefined {
+    const { random } = this.#context
+    const peers = this.#traffic.pick(random)?.peers ?? []
+    const chosen = peers[Math.floor(random() * peers.length)]
+    return [...this.#due.values()].find(({ peer, suspect }) => suspect || peer === chosen)
+  }
+
+  /** The client pays for all turns at once. Otherwise probes would have fewer turns than the user's conversations. */
+  #costOf({ turns }: Conversation, { digest }: ProbeTarget): number {
+    const sum = (tokensOf: (ask: Ask) => number): number => turns.reduce((tokens, { ask }) => tokens + tokensOf(ask), 0)
+    const answerTokens = sum(({ maxTokens = TYPICAL_ANSWER_TOKENS }) => Math.min(maxTokens, TYPICAL_ANSWER_TOKENS))
+    return this.#context.costOf(digest, sum(estimatePromptTokens), answerTokens)
+  }
+
+  /** Returns the number of answers. */
+  async #converse({ peer, digest }: ProbeTarget, turns: readonly Turn[], verbatim: boolean): Promise<number> {
+    const { isIdle, ask, onAnswer, signal, clock } = this.#context
+    const requests = this.#requests
+    let before: readonly ChatMessage[] = []
+    let answers = 0
+    for (const turn of turns) {
+      if (answers > 0) await clock.sleep(wait(turn.pauseMs ?? 0), signal).catch(() => undefined)
+      if (this.#requests > requests || (answers > 0 && !isIdle()) || signal.aborted) break
+      const probe = this.#next(turn, before, verbatim)
+      if (probe === undefined) break
+      log.audit('probe …%s, turn %d', peer.slice(-8), answers)
+      // A busy or unreachable node is not a reason for suspicion.
+      const answer = await ask(peer, digest, probe, signal).catch(() => undefined)
+      if (answer === undefined) break
+      answers++
+      onAnswer(answer)
+      if ('prompt' in probe.input) break
+      const { text = '', toolCalls } = answer
+      const calls = toolCalls.length === 0 ? {} : { toolCalls }
+      before = [...probe.input.messages, { role: 'assistant', content: text, ...calls }]
+    }
+    return answers
+  }
+
+  /** Returns the request of this turn; undefined if it does not fit the node's last answer. */
+  #next({ ask, known }: Turn, before: readonly ChatMessage[], verbatim: boolean): Ask | undefined {
+    const { input } = verbatim ? ask : this.#disguise.fill(ask)
+    const probe = this.#disguise.asProbe({ ...ask, input })
+    if (before.length === 0 || 'prompt' in input) return probe
+    const added = input.messages.slice(known)
+    // The node's own answer takes the place of the answer that the user got.
+    if (added[0]?.role === 'assistant') added.shift()
+    const results = added.findIndex(({ role }) => role !== 'tool')
+    const calls = before.at(-1)?.toolCalls ?? []
+    if ((results < 0 ? added.length : results) !== calls.length) return undefined
+    const messages = added.map((one, index) => (index < calls.length ? { ...one, toolCallId: calls[index]!.id } : one))
+    return { ...probe, input: { ...input, messages: [...before, ...messages] } }
+  }
+}
+
+function wait(pauseMs: number): number {
+  return Math.min(Math.max(0, pauseMs), MAX_PAUSE_MS)
 }

@@ -10,6 +10,7 @@ import {
   auditAnswer,
   decodeFraudProof,
   formatDigest,
+  isShareable,
   openAnswerRecord,
   PotluckError,
   type Scorer,
@@ -70,6 +71,9 @@ export async function checkProof(bytes: Uint8Array, scorer: Scorer, signal?: Abo
   let evidence = NO_EVIDENCE
   let selected = 0
   for (const record of answers) {
+    if (!isShareable((await openAnswerRecord(record, peerId)).request, record.opening)) {
+      throw new PotluckError('protocol_violation', 'invalid fraud proof: a request is not marked as shareable')
+    }
     const result = await auditAnswer(record, peerId, scorer, signal === undefined ? {} : { signal })
     for (const violation of result.violations) violations.add(violation)
     const counted = countTokens(record, result.measured)

@@ -103,6 +103,16 @@ export const MAX_OUTBOUND_STREAMS: number = 1_024
 /** A request fails after this many failed attempts. */
 export const MAX_ATTEMPTS: number = 8
 /**
+ * The same with the refusals. A refusal costs one round trip, and an attacker can run more refusing nodes than
+ * `MAX_ATTEMPTS`. But each node that the client asks reads the prompt.
+ */
+export const MAX_ASKED_NODES: number = 16
+/**
+ * A node can end an answer with `caller_stalled` only if its caller took at least this long in all, milliseconds. A sixth of
+ * `CREDIT_TIMEOUT_MS`, because an operator can set a shorter timeout.
+ */
+export const STALLING_CALLER_MS: number = 5_000
+/**
  * If every node is busy, the client waits at most this long and asks again. If the pause is longer, the request fails
  * at once.
  */

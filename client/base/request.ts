@@ -1,10 +1,12 @@
 /** Turns a caller's options into the request on the wire. */
 import {
+  commitment,
   CREDIT_WINDOW,
   DEFAULT_SAMPLING,
   decodeClientFrame,
   encodeRequest,
   MAX_FRAME_BYTES,
+  newOpening,
   offeredTools,
   PotluckError,
   type ChatMessage,
@@ -22,7 +24,8 @@ import { CHARACTERS_PER_TOKEN, DEFAULT_MAX_TOKENS, LEAST_CHARACTERS_PER_TOKEN } 
 
 export interface GenerationOptions {
   /**
-   * `auto` (default: the best model that is served now), a digest (`sha256:…`) or a name (`user/repo:QUANT`).
+   * `auto` (default: the largest model that established nodes serve at reading speed; if no node is established, chance
+   * decides among the larger models), a digest (`sha256:…`) or a name (`user/repo:QUANT`).
    * Only a digest fixes the weights. Any node can claim a name.
    */
   model?: string
@@ -53,7 +56,10 @@ export interface GenerationOptions {
   responseFormat?: ResponseFormat
   /** Asks for log-probabilities, with this many alternatives per token, 0 to 20. */
   topLogprobs?: number
-  /** Allows the client to send this request and its answer to other nodes for an audit. Default false. */
+  /**
+   * Allows the client to send this request and its answer to other nodes for an audit. Nodes cannot see it. If you mark
+   * some of your requests, choose them by chance. Default false.
+   */
   shareable?: boolean
   /**
    * If no node with the model is left, another model can continue the answer from its text. `metadata.beginning` then
@@ -89,6 +95,8 @@ export interface Ask {
   responseFormat: ResponseFormat | undefined
   topLogprobs: number | undefined
   shareable: boolean
+  /** Opens the commitment of the request. Only the auditors of a shareable request get it. */
+  opening: Uint8Array
   otherModels: boolean
 }
 
@@ -116,6 +124,7 @@ export function toAsk(options: ChatOptions | CompletionOptions): Ask {
     responseFormat: options.responseFormat,
     topLogprobs: options.topLogprobs,
     shareable: options.shareable ?? false,
+    opening: newOpening(),
     otherModels: options.otherModels ?? false
   }
   validate(ask)
@@ -148,7 +157,7 @@ export function toRequest(ask: Ask, model: Pick<ModelCard, 'digest' | 'contextLe
     ...(ask.responseFormat === undefined ? {} : { responseFormat: ask.responseFormat }),
     ...(ask.topLogprobs === undefined ? {} : { topLogprobs: ask.topLogprobs }),
     credit: CREDIT_WINDOW,
-    shareable: ask.shareable
+    commitment: commitment(ask.shareable, ask.opening)
   }
 }
 

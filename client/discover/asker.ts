@@ -16,7 +16,7 @@ import {
   MAX_DEAD
 } from '../base/constants.ts'
 import type { Dialable, Network } from '../network/network.ts'
-import { dialable, type KnownNode } from './known-node.ts'
+import { dialable, seenSubnet, type KnownNode } from './known-node.ts'
 import type { PeerBook } from '../peers/peer-book.ts'
 import { withTimeLimit } from './time-limit.ts'
 
@@ -129,10 +129,11 @@ export class Asker {
       const { own, others } = answer.reply
       const opened = own && this.#open(own.card, seenAt, peer)
       const card = opened && (await this.#clocks.observe(opened, answer.address))
+      const subnet = answer.address && seenSubnet(answer.address)
       const node =
         own === undefined || card === undefined
           ? undefined
-          : { card, load: own.load, loadAt: seenAt, roundTripMs: answer.roundTripMs, seenAt }
+          : { card, load: own.load, loadAt: seenAt, roundTripMs: answer.roundTripMs, seenAt, subnet }
       if (node !== undefined) this.#nodes.set(name, node)
       this.#dead.delete(key)
       book.seen(peer.peerId, [...(answer.address === undefined ? [] : [answer.address]), ...addressesOf(peer, node)])

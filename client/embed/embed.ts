@@ -58,6 +58,7 @@ export async function embed({ model = 'auto', input }: EmbedOptions, context: Em
         context.checks.served(candidate, reply)
       }
       record.served(served)
+      pool.answered(candidate)
       const vectors = done.map(({ vector }) => vector)
       return {
         vectors,
@@ -85,6 +86,7 @@ function toPooled(model: ModelSelector, input: readonly string[]): PooledRequest
     model,
     features: ['embeddings'],
     maxTokens: undefined,
+    begun: false,
     // A cross-check needs a second node.
     workload: (_digest, serving) => ({ ...work, auditable: serving > 1 }),
     acceptAnyModel: () => false

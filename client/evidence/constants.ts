@@ -44,6 +44,20 @@ export const CHEATED_SHARES: ReadonlyArray<{ share: number; stake: number }> = [
   { share: 0.1, stake: 0.1 }
 ]
 
+/**
+ * The most by which the audit of one answer by other nodes can multiply a test, as a natural logarithm. The first such
+ * audit then gives an evidence of at most 20, below `QUARANTINE`: one panel of auditors quarantines nobody, because a
+ * minority of colluding nodes sometimes has the majority in a panel. Two panels in succession do, and more after a long
+ * honest past.
+ */
+export const MOST_BY_OTHERS = 4
+
+/**
+ * Evidence of other nodes at which a peer is in doubt: one panel accuses it, and the client soon asks another. Numerical
+ * noise brings fewer than one honest peer in three here.
+ */
+export const DOUBT = 3
+
 /** Mismatches to remember, so that a repeated one counts once. A cheating peer is banned long before it has so many. */
 export const MAX_REMEMBERED_MISMATCHES = 1024
 

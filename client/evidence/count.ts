@@ -15,9 +15,14 @@ export interface Counted {
   mismatches: readonly { context: string; cell: number }[]
 }
 
-/** Returns the evidence after one more audited answer. */
-export function withAudit(evidence: Evidence, tokens: Tokens, measured: readonly TokenMargin[]): Evidence {
-  return withCounted(evidence, countTokens(tokens, measured))
+/** Returns the evidence after one more audited answer. `most`: see `withAnswer`. */
+export function withAudit(
+  evidence: Evidence,
+  tokens: Tokens,
+  measured: readonly TokenMargin[],
+  most?: number
+): Evidence {
+  return withCounted(evidence, countTokens(tokens, measured), most)
 }
 
 /** @param measured for the last tokens of the answer, which this node generated */
@@ -54,10 +59,10 @@ export function newCells(evidence: Evidence, { cells, mismatches }: Counted): Ce
 }
 
 /** Returns the evidence after one more counted answer. */
-export function withCounted(evidence: Evidence, counted: Counted): Evidence {
+export function withCounted(evidence: Evidence, counted: Counted, most?: number): Evidence {
   const known = new Set([...(evidence.mismatches ?? []), ...counted.mismatches.map(({ context }) => context)])
   return {
-    ...withAnswer(evidence, newCells(evidence, counted)),
+    ...withAnswer(evidence, newCells(evidence, counted), most),
     mismatches: [...known].slice(-MAX_REMEMBERED_MISMATCHES)
   }
 }

@@ -56,17 +56,36 @@ export function answerEvidence(cells: Cells): number {
   return ratios.reduce(addLogs) - Math.log(ratios.length)
 }
 
-/** Returns the evidence after one more answer. */
-export function withAnswer(evidence: Evidence, cells: Cells): Evidence {
+/**
+ * Returns the evidence after one more answer.
+ *
+ * @param most the largest natural logarithm by which this answer can multiply a test
+ */
+export function withAnswer(evidence: Evidence, cells: Cells, most: number = Infinity): Evidence {
+  const ratios = answerRatios(cells).map((ratio) => Math.min(ratio, most))
+  return withRatios(
+    evidence,
+    ratios,
+    cells.reduce((sum, count) => sum + count, 0)
+  )
+}
+
+/** Returns the evidence after an answer that violates the protocol, if the violation is not certain. */
+export function withViolation(evidence: Evidence, most: number): Evidence {
+  const ratios = ALTERNATIVES.map(() => most)
+  return withRatios(evidence, ratios, 0)
+}
+
+function withRatios(evidence: Evidence, ratios: readonly number[], tokens: number): Evidence {
   const answers = evidence.answers + 1
   const begins = -Math.log(answers * (answers + 1))
-  const tests = answerRatios(cells).flatMap((ratio, alternative) =>
+  const tests = ratios.flatMap((ratio, alternative) =>
     CHEATED_SHARES.map(({ share }, index) => {
       const before = evidence.tests[alternative * CHEATED_SHARES.length + index] ?? -Infinity
       return addLogs(before, begins) + addLogs(Math.log(1 - share), Math.log(share) + ratio)
     })
   )
-  const after = { answers, tokens: evidence.tokens + cells.reduce((sum, count) => sum + count, 0), tests }
+  const after = { answers, tokens: evidence.tokens + tokens, tests }
   return { ...evidence, ...after, peak: Math.max(evidence.peak, logEvidence(after)) }
 }
 

@@ -5,7 +5,7 @@
  * tokens of an audited answer into cells. `withAudit` adds an answer to the evidence. `verdict` compares
  * the evidence with the limits. `chanceOfMistake` describes it for people.
  */
-export { BAN, CERTAIN, QUARANTINE } from './constants.ts'
+export { BAN, CERTAIN, DOUBT, MOST_BY_OTHERS, QUARANTINE } from './constants.ts'
 export { cellsOf, countTokens, newCells, withAudit, withCounted } from './count.ts'
 export {
   answerEvidence,
@@ -13,6 +13,7 @@ export {
   logEvidence,
   NO_EVIDENCE,
   verdict,
+  withViolation,
   type Evidence,
   type Verdict
 } from './evidence.ts'

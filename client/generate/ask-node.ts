@@ -1,9 +1,17 @@
+import type { ToolCall } from '@potluck/protocol'
+
 import { estimatePromptTokens, toRequest, type Ask } from '../base/request.ts'
 import type { RankedCandidate, Workload } from '../select/index.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
 import type { CompleteAnswer } from './generate.ts'
+import { addPiece } from './tool-calls.ts'
 
-/** Returns the work of a probe. Its prompt is new, so no node has a prefix of it in its cache. */
+/** The answer to a probe. The next turn of the probe needs the calls. */
+export interface ProbeAnswer extends CompleteAnswer {
+  toolCalls: readonly ToolCall[]
+}
+
+/** Returns the work of a probe. The client chooses its node by chance, so a cached prefix changes nothing. */
 export function workloadOf(ask: Ask): Workload {
   const { maxTokens } = ask
   const promptTokens = estimatePromptTokens(ask)
@@ -16,20 +24,26 @@ export function workloadOf(ask: Ask): Workload {
  *
  * @throws PotluckError as `sendRequest`
  */
-export async function askNode(candidate: RankedCandidate, ask: Ask, context: AttemptContext): Promise<CompleteAnswer> {
+export async function askNode(candidate: RankedCandidate, ask: Ask, context: AttemptContext): Promise<ProbeAnswer> {
   const attempt = new Attempt(
     candidate,
     toRequest(ask, candidate.model),
     { work: workloadOf(ask), kind: 'probe' },
     context
   )
+  let text = ''
+  const toolCalls: ToolCall[] = []
   try {
     for (;;) {
       const event = await attempt.next()
+      if (event.type === 'delta') {
+        text += event.delta.text
+        for (const piece of event.delta.toolCalls ?? []) addPiece(toolCalls, piece)
+      }
       if (event.type !== 'done') continue
       attempt.complete(event, undefined)
       const { node, digest } = candidate
-      return { peerId: node.card.peerId, digest, ask, record: event.record }
+      return { peerId: node.card.peerId, digest, ask, record: event.record, text, toolCalls }
     }
   } finally {
     await attempt.close()

@@ -118,7 +118,10 @@ export class Attempt {
   }
 
   #note(event: AttemptEvent): void {
-    if (event.type === 'connected') this.connection = event.connection
+    if (event.type === 'connected') {
+      this.connection = event.connection
+      this.record.connected()
+    }
     if (event.type === 'accepted') {
       this.accepted = event
       this.record.accepted(event.estimatedWaitMs, event.load)

@@ -45,6 +45,8 @@ export interface CompleteAnswer {
   digest: string
   ask: Ask
   record: AnswerRecord
+  /** As the node sent it. Undefined if another node began the answer, or the answer is not complete. */
+  text: string | undefined
 }
 
 /** @throws PotluckError for example `no_providers`, `busy` if all nodes are busy, or the last node's failure */
@@ -82,7 +84,8 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
           const { peerId } = attempt.candidate.node.card
           const { digest } = attempt.candidate
           attempt.complete(event, answer.conversationKey(digest))
-          context.onAnswer({ peerId, digest, ask, record: event.record })
+          pool.answered(attempt.candidate)
+          context.onAnswer({ peerId, digest, ask, record: event.record, text: answer.textOf(attempt) })
           done = event
           break
         }
@@ -104,7 +107,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
 function keepSigned({ signed, candidate }: Attempt, ask: Ask, { onAnswer }: GenerateContext): void {
   if (signed === undefined) return
   const { node, digest } = candidate
-  onAnswer({ peerId: node.card.peerId, digest, ask, record: signed })
+  onAnswer({ peerId: node.card.peerId, digest, ask, record: signed, text: undefined })
 }
 
 function refuted(cause: PotluckError): PotluckError {

@@ -3,6 +3,8 @@
  * the client can still change to another node:
  *
  * - If a node refuses or fails, the client asks the next one.
+ * - If a node does not send `accepted` for some time, the client also asks the next one. The first of them that accepts
+ *   continues alone. So silent nodes cost little, however many there are.
  * - If the first token is later than usual, the client also sends the request to a second node. This is a hedge; a
  *   budget limits hedges.
  * - While the request waits in the queue of a node, the client asks other nodes for their load. It moves the request to
@@ -13,10 +15,12 @@
 import { PotluckError } from '@potluck/protocol'
 
 import type { Directory } from '../discover/directory.ts'
+import { MAX_ASKED_NODES } from '../base/constants.ts'
 import { log } from '../base/log.ts'
 import {
   LOOK_AROUND_MS,
   MAX_MOVES,
+  slowAdmissionMs,
   type Candidate,
   type CandidatePool,
   type RankedCandidate,
@@ -29,7 +33,7 @@ import type { AttemptEvent } from './wire.ts'
 
 export interface RaceContext extends AttemptContext {
   directory: Pick<Directory, 'refresh'>
-  selector: Pick<Selector, 'begin' | 'hedgeAfterMs' | 'takeHedge' | 'worthAsking' | 'better'>
+  selector: Pick<Selector, 'begin' | 'hedgeAfterMs' | 'takeHedge' | 'waits' | 'worthAsking' | 'better'>
 }
 
 /** The attempt that produced the first token, or the end of an empty answer, and that event. */
@@ -45,6 +49,9 @@ const RACE_ENDED = new PotluckError('aborted', 'the race has ended')
 type RaceEvent =
   | { type: 'event'; attempt: Attempt; event: AttemptEvent }
   | { type: 'failed'; attempt: Attempt; error: unknown }
+  /** It has not accepted in time. */
+  | { type: 'unaccepted'; attempt: Attempt }
+  /** Its first token is late. */
   | { type: 'late'; attempt: Attempt }
   | { type: 'looked'; attempt: Attempt; others: readonly Candidate[] }
 
@@ -86,11 +93,14 @@ export async function* raceToFirstToken(
   const expectLate = (attempt: Attempt, afterMs: number): void => {
     if (afterMs !== Infinity) expect(clock.sleep(afterMs, signal).then(() => ({ type: 'late', attempt })))
   }
+  const expectAccepted = (attempt: Attempt, withinMs: number): void =>
+    expect(clock.sleep(withinMs, signal).then(() => ({ type: 'unaccepted', attempt })))
   const begin = (candidate: RankedCandidate, kind: 'answer' | 'hedge'): void => {
     const attempt = new Attempt(candidate, answer.requestFor(candidate), { work: pool.workload, kind }, context)
+    // After each silent node, the client is less patient. Otherwise a dozen of them would delay the request for seconds.
+    expectAccepted(attempt, slowAdmissionMs(candidate) / (1 + running.size))
     running.add(attempt)
     expectNext(attempt)
-    if (!hedged) expectLate(attempt, selector.hedgeAfterMs(candidate))
   }
   const abandon = (attempt: Attempt): void => {
     running.delete(attempt)
@@ -98,7 +108,9 @@ export async function* raceToFirstToken(
   }
   const lookAround = async (attempt: Attempt): Promise<RaceEvent> => {
     await clock.sleep(LOOK_AROUND_MS, signal)
-    if (running.size > 1) return { type: 'looked', attempt, others: [] }
+    // A hedge that does not wait will probably answer soon. But two nodes can also both stay silent.
+    const hopeful = [...running].some((other) => other !== attempt && !selector.waits(other.record))
+    if (hopeful) return { type: 'looked', attempt, others: [] }
     const others = selector.worthAsking(attempt.record, (count) => {
       const next = pool.next(looked, count)
       // After the last candidate, begin again with the best.
@@ -125,6 +137,14 @@ export async function* raceToFirstToken(
         if (!(next.error instanceof PotluckError)) throw next.error
         running.delete(attempt)
         failed(attempt, next.error)
+      } else if (next.type === 'unaccepted') {
+        if (attempt.accepted !== undefined) continue
+        attempt.record.slow()
+        pool.update()
+        const [other] = pool.next(0, 1)
+        const enough = running.size >= MAX_ASKED_NODES || [...running].some(({ accepted }) => accepted !== undefined)
+        if (enough || other === undefined || other.why === 'resting') expectAccepted(attempt, LOOK_AROUND_MS)
+        else begin(pool.take(other), 'answer')
       } else if (next.type === 'late') {
         pool.update()
         const [other] = pool.next(0, 1)
@@ -135,7 +155,7 @@ export async function* raceToFirstToken(
           begin(pool.take(other), 'hedge')
         }
       } else if (next.type === 'looked') {
-        const better = running.size > 1 ? undefined : selector.better(attempt.record, next.others, pool.workload)
+        const better = selector.better(attempt.record, next.others, pool.workload)
         if (better === undefined) expect(lookAround(attempt))
         else {
           moves++
@@ -151,7 +171,12 @@ export async function* raceToFirstToken(
       } else {
         // One check of `moves` per attempt is enough: `moves` increases only when the request moves from this attempt to
         // another node, and this attempt ends then.
-        if (next.event.type === 'accepted' && moves < MAX_MOVES) expect(lookAround(attempt))
+        if (next.event.type === 'accepted') {
+          for (const other of running) if (other.accepted === undefined) abandon(other)
+          const sinceMs = clock.now() - attempt.record.sentAt
+          if (!hedged) expectLate(attempt, Math.max(0, selector.hedgeAfterMs(attempt.candidate) - sinceMs))
+          if (moves < MAX_MOVES) expect(lookAround(attempt))
+        }
         expectNext(attempt)
       }
 

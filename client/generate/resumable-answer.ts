@@ -64,9 +64,13 @@ export class ResumableAnswer implements PooledRequest {
     this.features = requiredFeatures(ask)
   }
 
+  get begun(): boolean {
+    return this.#tokens.length > 0
+  }
+
   /** The request for the next attempt. */
   requestFor({ model }: { model: Pick<ModelCard, 'digest' | 'contextLength'> }): GenerateRequest {
-    const request = toRequest({ ...this.#ask, input: this.#input, maxTokens: this.#limit }, model)
+    const request = toRequest({ ...this.#ask, input: this.#input, maxTokens: this.#limitFor(model) }, model)
     const { length } = this.#tokens
     if (length === 0) return request
     const continuation = { promptTokens: this.#promptTokens, answerTokens: [...this.#tokens] }
@@ -108,7 +112,7 @@ export class ResumableAnswer implements PooledRequest {
     this.#content.add(delta)
     this.#answering = { digest: candidate.digest, name: candidate.model.name }
     this.model = { kind: 'digest', digest: request.modelDigest }
-    // `toRequest` chose the limit by the context of the first node. It must stay the same on other nodes.
+    // `toRequest` chose the limit by the context of the first node. Other nodes must not exceed it.
     this.#limit = request.maxTokens
   }
 
@@ -124,6 +128,11 @@ export class ResumableAnswer implements PooledRequest {
       'protocol_violation',
       'the text of a node that left does not follow from its tokens; ask again'
     )
+  }
+
+  /** Returns the text that the node of this attempt sent. Undefined if another node began the answer. */
+  textOf({ request }: Attempt): string | undefined {
+    return request.continuation === undefined ? this.#text : undefined
   }
 
   /** The key of the conversation with this answer, for the next turn. */
@@ -156,6 +165,16 @@ export class ResumableAnswer implements PooledRequest {
     this.#content = new ContentDigest()
     this.#answering = undefined
     return true
+  }
+
+  /**
+   * The limit for this node. If the caller set none, the context of the first node decided it. A node with a shorter context
+   * can continue too, so that a claim of a long context excludes no other node.
+   */
+  #limitFor({ contextLength }: Pick<ModelCard, 'contextLength'>): number | undefined {
+    if (this.#limit === undefined || this.#ask.maxTokens !== undefined || !this.begun) return this.#limit
+    const room = contextLength - this.#promptTokens.length
+    return Math.max(this.#tokens.length + 1, Math.min(this.#limit, room))
   }
 
   #prefixKeys(digest: string): readonly string[] {

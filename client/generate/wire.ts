@@ -19,6 +19,7 @@ import {
   decodeNodeFrame,
   encodeCredit,
   encodeRequest,
+  ERROR_POLICY,
   GENERATE_PROTOCOL,
   MAX_FRAME_BYTES,
   MAX_NODE_FRAME_BYTES,
@@ -32,6 +33,7 @@ import {
   type TokenDelta
 } from '@potluck/protocol'
 
+import { STALLING_CALLER_MS } from '../base/constants.ts'
 import { Exchange, refusal } from '../network/exchange.ts'
 import type { Dialable, Network } from '../network/network.ts'
 import { checkBeginning } from './check-beginning.ts'
@@ -93,7 +95,8 @@ export async function* sendRequest(
     await exchange.sendRequest(bytes, timeouts.requestMs)
 
     const accepted = await receive(exchange, timeouts.admissionMs, 'admission_timeout')
-    if (accepted.type !== 'accepted') throw unexpected(accepted, 'before accepted', request.continuation !== undefined)
+    if (accepted.type === 'error') throw refusalOf(accepted, request)
+    if (accepted.type !== 'accepted') throw misplaced(accepted, 'before accepted')
     yield accepted
 
     const promptTokens = request.continuation?.promptTokens ?? accepted.promptTokens
@@ -102,10 +105,12 @@ export async function* sendRequest(
     const content = new ReceivedContent(request)
     const credit = new Credit(exchange, request)
     const gaps = new Gaps()
+    let callerMs = 0
     let wait: [number, ErrorCode] = [timeouts.firstTokenMs + accepted.estimatedWaitMs, 'first_token_timeout']
     if (tokensToCheck(request.continuation) > 0) {
       const checked = await receive(exchange, ...wait)
-      if (checked.type !== 'checked') throw unexpected(checked, 'before checked')
+      if (checked.type === 'error') throw failureOf(checked, callerMs)
+      if (checked.type !== 'checked') throw misplaced(checked, 'before checked')
       checkBeginning(checked.measured, request.continuation)
     }
     for (;;) {
@@ -126,14 +131,17 @@ export async function* sendRequest(
         yield { ...frame, record, wholeContent: receipt.answerContentDigest, longestGapMs: gaps.longestMs }
         return
       }
-      if (frame.type !== 'delta') throw unexpected(frame, 'after accepted')
+      if (frame.type === 'error') throw failureOf(frame, callerMs)
+      if (frame.type !== 'delta') throw misplaced(frame, 'after accepted')
       // Only the gaps after the first token count.
       if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom)
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
       content.add(frame.delta)
       const signed = await windows.add(frame.delta.tokens, frame.partialReceipt, answerTokens)
+      const yieldedAt = performance.now()
       yield { type: 'delta', delta: frame.delta, ...(signed === undefined ? {} : { signed }) }
+      callerMs += performance.now() - yieldedAt
       if (!credit.spent) exchange.checkRelayLimit()
       await credit.grant(timeouts.requestMs)
       wait = [stallAfterMs(gaps.usualMs), 'token_timeout']
@@ -149,10 +157,28 @@ async function receive(exchange: Exchange, timeoutMs: number, code: ErrorCode): 
   return decodeNodeFrame(await exchange.receive(timeoutMs, code))
 }
 
-/** @param canReject the request has a beginning that the node can reject, and the node has not accepted it yet */
-function unexpected(frame: NodeFrame, where: string, canReject = false): PotluckError {
-  if (frame.type === 'error' && (canReject || frame.code !== 'continuation_rejected')) return refusal(frame)
-  return new PotluckError('protocol_violation', `a ${frame.type} frame ${where}`)
+function misplaced({ type }: NodeFrame, where: string): PotluckError {
+  return new PotluckError('protocol_violation', `a ${type} frame ${where}`)
+}
+
+/** Returns the error that a node sent in place of `accepted`. It can reject the beginning of an answer only if there is one. */
+function refusalOf(frame: Extract<NodeFrame, { type: 'error' }>, { continuation }: GenerateRequest): PotluckError {
+  if (frame.code !== 'continuation_rejected' || continuation !== undefined) return refusal(frame)
+  return new PotluckError('protocol_violation', 'a rejected beginning in place of accepted, for a new answer')
+}
+
+/**
+ * Returns the error that a node sent after `accepted`. A node that accepted the request has already checked it, so a
+ * refusal now is false.
+ *
+ * @param callerMs how long the caller kept the node waiting, in all
+ */
+function failureOf(frame: Extract<NodeFrame, { type: 'error' }>, callerMs: number): PotluckError {
+  const { code } = frame
+  const honest = code === 'caller_stalled' ? callerMs >= STALLING_CALLER_MS : ERROR_POLICY[code].refusal !== true
+  return honest
+    ? new PotluckError(code, frame.detail || code)
+    : new PotluckError('late_refusal', `${code} after accepted`)
 }
 
 /** The tokens that the node may send. */

@@ -167,8 +167,9 @@ export async function askOnce<T>(
   }
 }
 
-/** Returns a node's error reply as an error. */
+/** Returns an error that a node sent in place of its first reply. Until then the caller owes the node nothing. */
 export function refusal({ code, detail, retryAfterMs }: ErrorReply): PotluckError {
+  if (code === 'caller_stalled') return new PotluckError('protocol_violation', 'caller_stalled in place of a reply')
   return new PotluckError(code, detail === '' ? code : detail, retryAfterMs === undefined ? {} : { retryAfterMs })
 }
 

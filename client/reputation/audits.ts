@@ -14,9 +14,10 @@ const PROBATION_RESERVE = 0.3
  * budget is useless, so a budget above the reserve raises the chance.
  *
  * @param budget what audits may still cost, in tokens of generation
+ * @param now milliseconds since the epoch
  */
-export function auditRate(state: PeerState, budget: number, parameters: ReputationParameters): number {
-  if (standingOf(state, parameters) !== 'established') return 1
+export function auditRate(state: PeerState, budget: number, parameters: ReputationParameters, now: number): number {
+  if (standingOf(state, parameters, now) !== 'established') return 1
   const { probationTokens, auditFloor, auditAllowanceTokens } = parameters
   const share = probationTokens / Math.max(1, state.generatedTokens)
   const leftOver = budget / Math.max(1, auditAllowanceTokens) - PROBATION_RESERVE

@@ -6,7 +6,8 @@
  * any peer gives a sign of life, for example an `accepted`, which proves that the client's network works. Then:
  *
  * - If at least `lossPeers` different peers failed within `blameWindowMs`, the client's network was lost and has come
- *   back. No peer is blamed.
+ *   back. No peer is blamed, except those that were forgiven before and have not answered since. Otherwise an attacker
+ *   with three silent keys could fail every request without blame.
  * - Otherwise every failure within the window counts against its peer.
  *
  * If this machine was suspended during an attempt, its doubtful failure never counts: `select/attempt-record.ts` drops it.
@@ -47,9 +48,19 @@ export function hold(run: Run, held: Held): Run {
   return [...run, held].slice(-MAX_RUN)
 }
 
-/** Returns the failures that count after a sign of life. The caller then begins an empty run. */
-export function settle(run: Run, { lossPeers, blameWindowMs }: ReputationParameters, now: number): Run {
+/**
+ * Returns the failures that count after a sign of life, and the others. The caller then begins an empty run.
+ *
+ * @param forgiven the peers whose failures did not count the last time, and that have not answered since
+ */
+export function settle(
+  run: Run,
+  forgiven: Pick<ReadonlySet<string>, 'has'>,
+  { lossPeers, blameWindowMs }: ReputationParameters,
+  now: number
+): { blamed: Run; forgiven: Run } {
   const recent = run.filter(({ at }) => now - at <= blameWindowMs)
-  const peers = new Set(recent.map(({ peer }) => peer))
-  return peers.size >= lossPeers ? [] : recent
+  const lost = new Set(recent.map(({ peer }) => peer)).size >= lossPeers
+  const isForgiven = ({ peer }: Held): boolean => lost && !forgiven.has(peer)
+  return { blamed: recent.filter((held) => !isForgiven(held)), forgiven: recent.filter(isForgiven) }
 }

@@ -2,9 +2,10 @@
 import type { Penalty } from '@potluck/protocol'
 
 import { chanceOfMistake } from '../evidence/index.ts'
+import { mayAudit } from './auditors.ts'
 import { isHeldBack } from './blame.ts'
 import type { ReputationParameters } from './parameters.ts'
-import { score, type Score } from './score.ts'
+import { accusation, countedFindings, score, type Score } from './score.ts'
 import { PROMPT_BUCKETS, type Average } from './speed.ts'
 import type { PeerState } from './state.ts'
 
@@ -21,6 +22,7 @@ const FAILURES: Readonly<Record<Penalty, { what: string; unit: string }>> = {
   crashed: { what: 'engine failed', unit: 'time' },
   stalled: { what: 'stalled', unit: 'answer' },
   cut: { what: 'cut off', unit: 'answer' },
+  contradicted: { what: 'refused what another node answered', unit: 'time' },
   violation: { what: 'protocol violated', unit: 'time' }
 }
 const PENALTIES = Object.keys(FAILURES) as Penalty[]
@@ -30,6 +32,7 @@ export function explain(state: PeerState, parameters: ReputationParameters, now:
   const current = score(state, parameters, now)
   const lines = [
     standingLine(state, current, parameters, now),
+    ...auditorLine(state),
     ...completeLine(state, current, now),
     ...checkLine(current, parameters),
     ...failureLines(state, parameters, now),
@@ -39,12 +42,14 @@ export function explain(state: PeerState, parameters: ReputationParameters, now:
 }
 
 function standingLine(
-  { integrity }: PeerState,
+  state: PeerState,
   { standing, auditedTokens, logEvidence }: Score,
-  { quarantineEvidence, banEvidence, probationTokens }: ReputationParameters,
+  parameters: ReputationParameters,
   now: number
 ): string {
-  const { banned, quarantinedAt = now } = integrity
+  const { banned, quarantinedAt } = state.integrity
+  const { quarantineEvidence, banEvidence, probationTokens, othersQuarantineMs } = parameters
+  const accusedAt = accusation(countedFindings(state, parameters, now))
   const audited = `${count(auditedTokens)} tokens audited`
   switch (standing) {
     case 'banned': {
@@ -52,13 +57,21 @@ function standingLine(
       return `banned ${ago(now - (banned?.at ?? now))}: ${wrongModel(banned?.logEvidence ?? logEvidence)} (${source})`
     }
     case 'quarantined': {
-      const since = `quarantined ${ago(now - quarantinedAt)}`
+      const since = `quarantined ${ago(now - (quarantinedAt ?? accusedAt ?? now))}`
+      if (quarantinedAt === undefined) return `${since}: other nodes report a wrong model; ends ${end()}`
       return `${since}: ${wrongModel(logEvidence)} (${audited}); ban at 1 in ${count(banEvidence)}`
     }
-    case 'probationary':
-      return `probationary: ${count(auditedTokens)} of ${count(probationTokens)} tokens audited, ${signs()}`
+    case 'probationary': {
+      const progress = `probationary: ${count(auditedTokens)} of ${count(probationTokens)} tokens audited`
+      if (accusedAt === undefined) return `${progress}, ${signs()}`
+      return `${progress}; other nodes report a wrong model, so this node comes last; ends ${end()}`
+    }
     case 'established':
       return `established: ${audited}, ${signs()}`
+  }
+
+  function end(): string {
+    return `in ${span((accusedAt ?? now) + othersQuarantineMs - now)}`
   }
 
   function signs(): string {
@@ -71,6 +84,14 @@ function standingLine(
 function wrongModel(logEvidence: number): string {
   const chance = chanceOfMistake(logEvidence)
   return chance === undefined ? 'later audits weakened the evidence' : `wrong model, ${chance} chance of a mistake`
+}
+
+function auditorLine({ auditor }: PeerState): string[] {
+  if (auditor === undefined) return []
+  const { agreed, dissented, refuted } = auditor
+  const why = refuted ? ', your own engine refuted one' : ''
+  const lost = mayAudit(auditor) ? '' : '; its audits no longer count'
+  return [`audits of other nodes: ${count(agreed)} agreed with the result, ${count(dissented)} did not${why}${lost}`]
 }
 
 function completeLine({ counts }: PeerState, { reliabilityMean }: Score, now: number): string[] {
@@ -159,9 +180,13 @@ function duration(ms: number): string {
 }
 
 function ago(ms: number): string {
+  return `${span(ms)} ago`
+}
+
+function span(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000))
-  if (seconds < 120) return `${seconds} s ago`
-  if (seconds < 2 * 3600) return `${Math.round(seconds / 60)} min ago`
-  if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} h ago`
-  return `${Math.round(seconds / 86_400)} d ago`
+  if (seconds < 120) return `${seconds} s`
+  if (seconds < 2 * 3600) return `${Math.round(seconds / 60)} min`
+  if (seconds < 48 * 3600) return `${Math.round(seconds / 3600)} h`
+  return `${Math.round(seconds / 86_400)} d`
 }

@@ -2,6 +2,7 @@
 import type { ErrorCode } from '@potluck/protocol'
 
 import type { Evidence } from '../evidence/index.ts'
+import type { PanelKind } from './others.ts'
 
 /** The rates on a peer's card, in tokens per second. 0 means that the peer did not measure them. */
 export interface Claims {
@@ -13,9 +14,12 @@ export type Observation =
   | Complete
   | Late
   | Failed
+  /** The peer refused a request as invalid or too long, and another peer with the same model answered it. */
+  | { type: 'contradicted' }
   | Served
   | Checked
   | Audited
+  | Compared
   /** An audit without a result: the answer follows another version of the sampling contract. Changes no score. */
   | { type: 'incomparable' }
   | Proven
@@ -63,10 +67,12 @@ export interface Failed {
   code: ErrorCode
 }
 
-/** An audit of one answer, by this client or by a quorum of other nodes. */
+/** An audit of one answer. */
 export interface Audited {
   type: 'audit'
-  /** The e-process over all audits of the peer, including this one. */
+  /** `own`: the user's own engine or node. Otherwise a panel of other nodes. */
+  by: 'own' | PanelKind
+  /** The e-process over all audits of the peer by these auditors, including this one. */
   evidence: Evidence
   /** The natural logarithm of the evidence, from `logEvidence`; `CERTAIN` for a violation. */
   logEvidence: number
@@ -77,6 +83,13 @@ export interface Proven {
   type: 'proven'
   /** Natural logarithm of the evidence that the check found. */
   logEvidence: number
+}
+
+/** The peer audited another node's answer, and the client knows what the answer is worth. */
+export interface Compared {
+  type: 'compared'
+  /** `refuted`: the user's own engine measured something that no honest auditor differs from so far. */
+  outcome: 'agreed' | 'dissented' | 'refuted'
 }
 
 /** A complete reply without tokens of an answer. */

@@ -1,7 +1,9 @@
 /** (state, observation, now) -> state. Pure. Returns the same object if the observation changes nothing. */
 import { ERROR_POLICY } from '@potluck/protocol'
 
+import { NO_AUDITS } from './auditors.ts'
 import type { Observation } from './observation.ts'
+import { currentFindings, withFinding } from './others.ts'
 import type { ReputationParameters } from './parameters.ts'
 import { addOutcome } from './reliability.ts'
 import { addLateness, addTimes } from './speed.ts'
@@ -46,10 +48,29 @@ export function observe(
       if (penalty === undefined) return state
       return counted(withOutcome(0, parameters[`${penalty}Penalty`]), penalty, now)
     }
+    case 'contradicted':
+      return counted(withOutcome(0, parameters.contradictedPenalty), 'contradicted', now)
     case 'audit': {
-      const { evidence, logEvidence } = observation
-      const integrity = withLimits({ ...state.integrity, evidence, logEvidence }, parameters, now)
+      const { by, evidence, logEvidence } = observation
+      const others = currentFindings(state.integrity.others, parameters, now)
+      const integrity =
+        by === 'own'
+          ? withLimits({ ...state.integrity, evidence, logEvidence }, parameters, now)
+          : { ...state.integrity, others: { ...others, [by]: withFinding(others[by], observation, parameters, now) } }
       return counted({ ...state, integrity }, 'audit', now)
+    }
+    case 'compared': {
+      const { agreed, dissented, refuted } = state.auditor ?? NO_AUDITS
+      switch (observation.outcome) {
+        case 'agreed':
+          return { ...state, auditor: { agreed: agreed + 1, dissented, refuted } }
+        case 'dissented':
+          return { ...state, auditor: { agreed, dissented: dissented + 1, refuted } }
+        case 'refuted': {
+          const auditor = { agreed, dissented: dissented + 1, refuted: true }
+          return counted({ ...withOutcome(0, parameters.violationPenalty), auditor }, 'violation', now)
+        }
+      }
     }
     case 'proven': {
       // The proof is not added to the evidence of this client's own audits, because both can contain the same answers.

@@ -15,6 +15,19 @@ export interface ReputationParameters {
   /** Evidence below which a quarantined peer is released. Above 0, at most `quarantineEvidence`. Default 1. */
   releaseEvidence: number
 
+  // Audits by other nodes. They can lie, so their effects are bounded: see `others.ts`.
+
+  /**
+   * How long the audits of other nodes can quarantine a peer, milliseconds. Default 24 h: an honest node that colluding
+   * auditors accuse loses at most a day. A malicious node gains little, because it can take a new key at any time.
+   */
+  othersQuarantineMs: number
+  /**
+   * The most tokens of one answer that count for the end of the probation if other nodes audited it. Default 200: a
+   * probation takes five panels, so one panel that praises a malicious node does not end it.
+   */
+  othersAnswerTokens: number
+
   // Probation: keys are free, so a new key gets few requests and many audits.
 
   /**
@@ -87,6 +100,11 @@ export interface ReputationParameters {
   stalledPenalty: number
   /** The peer ended the stream without a terminal frame. Default 3. */
   cutPenalty: number
+  /**
+   * The peer refused a request as invalid or too long, and another peer with the same model then answered it. Default 3,
+   * as much as a cut answer, and not as much as a violation: the other peer can be the one that is wrong.
+   */
+  contradictedPenalty: number
   /** The peer sent something that no honest node sends. Default 6. */
   violationPenalty: number
 
@@ -136,6 +154,8 @@ export const PARAMETERS: Readonly<Record<Name, Parameter>> = {
   quarantineEvidence: { default: QUARANTINE, ...EVIDENCE, within: 'banEvidence' },
   banEvidence: { default: BAN, ...EVIDENCE },
   releaseEvidence: { default: 1, ...EVIDENCE, least: 0, within: 'quarantineEvidence' },
+  othersQuarantineMs: { default: 24 * 3_600_000, ...DURATION },
+  othersAnswerTokens: { default: 200, ...TOKENS },
   probationTokens: { default: 1_000, ...TOKENS },
   probationChecks: { default: 5, ...WEIGHT },
   probationShare: { default: 0.05, ...SHARE },
@@ -155,6 +175,7 @@ export const PARAMETERS: Readonly<Record<Name, Parameter>> = {
   crashedPenalty: { default: 2, ...WEIGHT },
   stalledPenalty: { default: 3, ...WEIGHT },
   cutPenalty: { default: 3, ...WEIGHT },
+  contradictedPenalty: { default: 3, ...WEIGHT },
   violationPenalty: { default: 6, ...WEIGHT },
   speedHalfLifeMs: { default: 30 * 60_000, ...DURATION },
   speedPeakGain: { default: 0.5, ...SHARE },

@@ -1,11 +1,14 @@
 /** What one client knows of all peers. Combines the pure parts of this folder with a store and a clock. */
 import { isWireCode } from '@potluck/protocol'
+import { LRUCache } from 'lru-cache'
 
+import { mayAudit } from './auditors.ts'
 import { auditCost, auditRate } from './audits.ts'
 import { hold, isDoubtful, settle, type Run } from './blame.ts'
 import { explain, type Explanation } from './explain.ts'
 import type { Observation } from './observation.ts'
 import { observe } from './observe.ts'
+import { currentFindings, type Findings } from './others.ts'
 import { reputationParameters, type ReputationParameters } from './parameters.ts'
 import { freshProbationHistory, noteTransition, probationShare, type ProbationHistory } from './probation.ts'
 import { evidenceLeft } from './reliability.ts'
@@ -29,6 +32,9 @@ export interface ReputationOptions {
  */
 const FORGOTTEN_EVIDENCE = 0.05
 
+/** Peers that the client remembers to have forgiven. If it forgets one, that peer can fail once more without blame. */
+const MAX_FORGIVEN = 1_024
+
 export class Reputation {
   readonly parameters: ReputationParameters
   readonly #store: ReputationStore
@@ -38,11 +44,15 @@ export class Reputation {
   readonly #models = new Map<string, Map<string, PeerState>>()
   /** A ban applies to the key, with every model. */
   readonly #banned = new Set<string>()
+  /** Peers that lost the right to audit other nodes, with every model. */
+  readonly #unfit = new Set<string>()
   /** By peer, the number of audits without a result yet. */
   readonly #awaited = new Map<string, number>()
   /** The state of every unknown peer. It is shared, because selection reads hundreds of states for each request. */
   readonly #unknown: PeerState
   #run: Run = []
+  /** See `settle`. */
+  readonly #forgiven = new LRUCache<string, true>({ max: MAX_FORGIVEN })
   /** What audits may still cost, in tokens of generation. */
   #budget: number
   #probation: ProbationHistory
@@ -71,9 +81,11 @@ export class Reputation {
       return
     }
     if (observation.type === 'failed' && isWireCode(observation.code)) this.reached()
-    if (observation.type === 'served') this.reached()
-    if (observation.type === 'complete') {
+    if (observation.type === 'served' || observation.type === 'complete') {
       this.reached()
+      this.#forgiven.delete(peer)
+    }
+    if (observation.type === 'complete') {
       // Prompt tokens add nothing to the budget, although they take some compute. So audits use less than their share of
       // all compute, never more.
       this.#budget += observation.completionTokens * this.parameters.auditBudget
@@ -83,12 +95,13 @@ export class Reputation {
 
   /**
    * Notes a sign of life, which settles the failures that wait for one: some peer replied, so the client's own network
-   * works. The caller reports each `accepted`. `observe` notes every later reply itself.
+   * works. The caller reports each opened stream and each `accepted`. `observe` notes every later reply itself.
    */
   reached(): void {
     if (this.#run.length === 0) return
-    const blamed = settle(this.#run, this.parameters, this.#now())
+    const { blamed, forgiven } = settle(this.#run, this.#forgiven, this.parameters, this.#now())
     this.#run = []
+    for (const { peer } of forgiven) this.#forgiven.set(peer, true)
     for (const { peer, digest, observation } of blamed) this.#apply(peer, digest, observation)
   }
 
@@ -104,7 +117,7 @@ export class Reputation {
   standing(peer: string, digest: string): Standing {
     if (this.#banned.has(peer)) return 'banned'
     const state = this.#models.get(digest)?.get(peer)
-    return state === undefined ? 'probationary' : standingOf(state, this.parameters)
+    return state === undefined ? 'probationary' : standingOf(state, this.parameters, this.#now())
   }
 
   score(peer: string, digest: string): Score {
@@ -112,11 +125,21 @@ export class Reputation {
     return this.#banned.has(peer) ? { ...current, standing: 'banned' } : current
   }
 
+  /** Returns what other nodes found about the peer, as far as it counts now. */
+  findings(peer: string, digest: string): Findings {
+    return currentFindings(this.state(peer, digest).integrity.others, this.parameters, this.#now())
+  }
+
   explain(peer: string, digest: string): Explanation {
     const { lines } = explain(this.state(peer, digest), this.parameters, this.#now())
     const current = this.score(peer, digest)
     const elsewhere = current.standing === 'banned' && this.state(peer, digest).integrity.banned === undefined
     return { score: current, lines: elsewhere ? ['banned with another model', ...lines] : lines }
+  }
+
+  /** Whether the client believes audits that this peer makes of other nodes. */
+  mayAudit(peer: string): boolean {
+    return !this.#unfit.has(peer)
   }
 
   /**
@@ -132,13 +155,13 @@ export class Reputation {
    * Decides whether to audit an answer that has just completed, and if so takes the cost from the budget.
    * After the audit, `observe` an `audit` or `incomparable`, or call `auditFailed`.
    *
-   * @param tokens of prompt and answer together
+   * @param cost of the audit, in tokens of generation
    * @param random uniform in [0, 1)
    */
-  takeAudit(peer: string, digest: string, tokens: number, random: () => number): boolean {
+  takeAudit(peer: string, digest: string, cost: number, random: () => number): boolean {
     const state = this.state(peer, digest)
-    if (random() >= auditRate(state, this.#budget, this.parameters)) return false
-    if (!this.takeBudget(auditCost(tokens, this.parameters))) return false
+    if (random() >= auditRate(state, this.#budget, this.parameters, this.#now())) return false
+    if (!this.takeBudget(cost)) return false
     this.awaitAudit(peer)
     return true
   }
@@ -170,6 +193,11 @@ export class Reputation {
     return true
   }
 
+  /** Returns a cost to the budget, because what it was for did not happen. */
+  returnBudget(cost: number): void {
+    this.#budget += cost
+  }
+
   /**
    * Keeps an audited answer to a probe, or to a request that the user marked as shareable. The reputation does not
    * interpret the bytes.
@@ -194,7 +222,7 @@ export class Reputation {
     const before = this.#models.get(digest)?.get(peer) ?? freshState(now)
     const after = observe(before, observation, this.parameters, now)
     if (after === before) return
-    const standings = [before, after].map((state) => standingOf(state, this.parameters)) as [Standing, Standing]
+    const standings = [before, after].map((state) => standingOf(state, this.parameters, now)) as [Standing, Standing]
     this.#probation = noteTransition(this.#probation, ...standings, this.parameters, now)
     this.#set(peer, digest, after)
     this.#write(() => this.#store.save({ peer, digest, state: after }))
@@ -210,8 +238,14 @@ export class Reputation {
 
   /** Uses a loaded row, or deletes it if no information is left. Otherwise new keys, which are free, fill the store. */
   #restore(peer: string, digest: string, state: PeerState): void {
-    const { banned, quarantinedAt, logEvidence } = state.integrity
-    const unsuspected = banned === undefined && quarantinedAt === undefined && logEvidence <= 0
+    const { banned, quarantinedAt, logEvidence, others } = state.integrity
+    const findings = Object.values(currentFindings(others, this.parameters, this.#now()))
+    const unsuspected =
+      banned === undefined &&
+      quarantinedAt === undefined &&
+      logEvidence <= 0 &&
+      findings.every((finding) => finding.logEvidence <= 0) &&
+      (state.auditor === undefined || mayAudit(state.auditor))
     if (unsuspected && evidenceLeft(state.reliability, this.parameters, this.#now()) < FORGOTTEN_EVIDENCE) {
       this.#store.remove(peer, digest)
     } else this.#set(peer, digest, state)
@@ -222,6 +256,7 @@ export class Reputation {
     if (peers === undefined) this.#models.set(digest, (peers = new Map()))
     peers.set(peer, state)
     if (state.integrity.banned !== undefined) this.#banned.add(peer)
+    if (state.auditor !== undefined && !mayAudit(state.auditor)) this.#unfit.add(peer)
   }
 }
 

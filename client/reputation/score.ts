@@ -1,12 +1,14 @@
 /** (state, parameters, now) -> score. Pure. */
+import { accusedAt, currentFindings, type Findings } from './others.ts'
 import type { ReputationParameters } from './parameters.ts'
 import { betaMean, reliabilityBeta, type Beta } from './reliability.ts'
-import { auditedTokens, type PeerState } from './state.ts'
+import { ownTokens, type PeerState } from './state.ts'
 
 /**
  * `probationary`: few tokens of the peer are audited, so all such peers share a small part of the requests.
  * `established`: enough tokens are audited. `quarantined`: the audits speak against the peer, so it gets
- * only probes. `banned`: the key never gets a request again.
+ * only probes. A quarantine by audits of other nodes ends by itself. `banned`: audits by the user's own engine or node, or
+ * a fraud proof, speak against the key. It never gets a request again.
  */
 export type Standing = 'probationary' | 'established' | 'quarantined' | 'banned'
 
@@ -17,9 +19,12 @@ export interface Score {
    * or reliability.
    */
   logEvidence: number
+  /** Tokens that count for the end of the probation. */
   auditedTokens: number
   /** Embeddings that agreed with those of other nodes, since the last one that did not. */
   checks: number
+  /** Other nodes report a wrong model. Unless it is established, the peer comes after all other probationary peers. */
+  suspected: boolean
   /** The chance that the next answer is complete, as a distribution and as its mean. */
   reliability: Beta
   reliabilityMean: number
@@ -29,18 +34,39 @@ export interface Score {
 export function score(state: PeerState, parameters: ReputationParameters, now: number): Score {
   const reliability = reliabilityBeta(state.reliability, parameters, now)
   return {
-    standing: standingOf(state, parameters),
+    standing: standingOf(state, parameters, now),
     logEvidence: state.integrity.logEvidence,
-    auditedTokens: auditedTokens(state),
+    auditedTokens: auditedTokens(state, parameters, now),
     checks: state.counts.checked?.count ?? 0,
+    suspected: accusation(countedFindings(state, parameters, now)) !== undefined,
     reliability,
     reliabilityMean: betaMean(reliability)
   }
 }
 
-export function standingOf(state: PeerState, { probationTokens }: ReputationParameters): Standing {
+/** @param now milliseconds since the epoch */
+export function standingOf(state: PeerState, parameters: ReputationParameters, now: number): Standing {
   const { integrity } = state
   if (integrity.banned !== undefined) return 'banned'
-  if (integrity.quarantinedAt !== undefined) return 'quarantined'
-  return auditedTokens(state) >= probationTokens ? 'established' : 'probationary'
+  const { established, unproven } = countedFindings(state, parameters, now)
+  if (integrity.quarantinedAt !== undefined || established?.reachedAt !== undefined) return 'quarantined'
+  const passed = auditedTokens(state, parameters, now) >= parameters.probationTokens
+  return passed && unproven?.reachedAt === undefined ? 'established' : 'probationary'
+}
+
+/** Returns when the latest accusation by other nodes began, milliseconds since the epoch. Undefined: there is none. */
+export function accusation({ established, unproven }: Findings): number | undefined {
+  const times = [established, unproven].flatMap((finding) => (finding && accusedAt(finding)) ?? [])
+  return times.length === 0 ? undefined : Math.max(...times)
+}
+
+/** Returns the findings of other nodes that count now: none after a probation of audits by the user's own engine. */
+export function countedFindings(state: PeerState, parameters: ReputationParameters, now: number): Findings {
+  if (ownTokens(state) >= parameters.probationTokens) return {}
+  return currentFindings(state.integrity.others, parameters, now)
+}
+
+function auditedTokens(state: PeerState, parameters: ReputationParameters, now: number): number {
+  const { established, unproven } = countedFindings(state, parameters, now)
+  return ownTokens(state) + (established?.tokens ?? 0) + (unproven?.tokens ?? 0)
 }

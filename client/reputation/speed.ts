@@ -72,6 +72,10 @@ const OVERHEAD_TOKENS = 64
 const UNCLAIMED: Claims = { prefillTokensPerSecond: 40, decodeTokensPerSecond: 8 }
 /** If a prefill takes more than this many times the expected time, the rest of the time counts as a wait. */
 const PREFILL_TOLERANCE = 3
+/** The least ratio of a measured to a claimed rate. A card can claim 10 million times the speed of its node. */
+const LEAST_KEPT = 1e-9
+/** A measurement with less weight than this is too old. A single sample is, after some 100 minutes. */
+const LEAST_WEIGHT = 0.1
 /** Deviation of a logarithm before the second sample: a factor of 1.3. */
 const FIRST_DEVIATION = 0.3
 /** The largest weight of an average. With more, new samples would hardly change it. */
@@ -102,8 +106,8 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
   const uncached = Math.max(0, seen.promptTokens - seen.cachedTokens)
   const index = bucketOf(uncached)
   const claims = claimed(seen.claims)
-  const learnLog = (average: Average | undefined, value: number, worse: 1 | -1): Average =>
-    learn(average, Math.log(Math.max(value, 0.01)), worse, parameters, now)
+  const learnLog = (average: Average | undefined, value: number, worse: 1 | -1, least = 0.01): Average =>
+    learn(average, Math.log(Math.max(value, least)), worse, parameters, now)
 
   const serviceMs = Math.max(1, seen.ttftMs - seen.estimatedWaitMs - seen.roundTripMs)
   const hiddenMs = hiddenWait(speed, { ...seen, waitedMs: seen.ttftMs }, parameters, now)
@@ -119,12 +123,12 @@ export function addTimes(speed: Speed, seen: Complete, parameters: ReputationPar
     buckets: speed.buckets.with(index, next),
     wait: learn(speed.wait, seen.estimatedWaitMs, 0, parameters, now),
     hidden: learn(speed.hidden, hiddenMs, 1, parameters, now),
-    prefillKept: learnLog(speed.prefillKept, prefillRate / claims.prefillTokensPerSecond, -1)
+    prefillKept: learnLog(speed.prefillKept, prefillRate / claims.prefillTokensPerSecond, -1, LEAST_KEPT)
   }
   if (seen.completionTokens > 1) {
     const interTokenMs = Math.max(0.01, seen.decodeMs / (seen.completionTokens - 1))
     next.interToken = learnLog(bucket.interToken, interTokenMs, 1)
-    updated.decodeKept = learnLog(speed.decodeKept, 1000 / interTokenMs / claims.decodeTokensPerSecond, -1)
+    updated.decodeKept = learnLog(speed.decodeKept, 1000 / interTokenMs / claims.decodeTokensPerSecond, -1, LEAST_KEPT)
     updated.gap = learnLog(speed.gap, seen.longestGapMs, 1)
   }
   if (seen.predictedMs !== undefined) {
@@ -153,9 +157,14 @@ function hiddenWait(speed: Speed, seen: Omit<Late, 'type'>, parameters: Reputati
   return Math.max(0, beyond)
 }
 
+/** Whether this client has measured the peer's speed, and the measurement is not too old. */
+export function isMeasured({ prefillKept }: Speed, { speedHalfLifeMs }: ReputationParameters, now: number): boolean {
+  return prefillKept !== undefined && weightNow(prefillKept, speedHalfLifeMs, now) >= LEAST_WEIGHT
+}
+
 /**
  * Predicts prefill of the tokens that are not cached, and decode. The claim of the card counts fully before the
- * first measurement and less with every sample.
+ * first measurement and less with every sample. If a measured peer is slower than its claim, the claim does not count.
  */
 export function predict(
   speed: Speed,
@@ -168,8 +177,8 @@ export function predict(
   const bucket = speed.buckets[bucketOf(uncached)] ?? {}
   const { prefillTokensPerSecond, decodeTokensPerSecond } = claimed(claims)
   // For a bucket without samples: the claim, corrected by the ratio of measured to claimed rates in other buckets.
-  const prefillClaim = Math.log(prefillTokensPerSecond) + blend(speed.prefillKept, 0, parameters, now)
-  const decodeClaim = -Math.log(decodeTokensPerSecond / 1000) - blend(speed.decodeKept, 0, parameters, now)
+  const prefillClaim = Math.log(prefillTokensPerSecond) + keptOf(speed.prefillKept, parameters, now)
+  const decodeClaim = -Math.log(decodeTokensPerSecond / 1000) - keptOf(speed.decodeKept, parameters, now)
   const prefillRate = Math.exp(blend(bucket.prefill, prefillClaim, parameters, now))
   const interTokenMs = Math.exp(blend(bucket.interToken, decodeClaim, parameters, now))
   return {
@@ -190,6 +199,16 @@ export function stallAfterMs({ gap }: Speed, usualGapMs: number | undefined, mos
   const before = gap === undefined ? 0 : LONGEST_GAPS * Math.exp(gap.mean + GAP_DEVIATIONS * gap.deviation)
   const now = USUAL_GAPS * (usualGapMs ?? 0)
   return Math.min(mostMs, Math.max(LEAST_STALL_MS, before, now))
+}
+
+/**
+ * Returns the logarithm of the part of its claim that the peer keeps. A blend with the claim would let a peer that claims
+ * 100 times its speed look faster than an honest one for many answers.
+ */
+function keptOf(kept: Average | undefined, parameters: ReputationParameters, now: number): number {
+  const blended = blend(kept, 0, parameters, now)
+  const fresh = kept !== undefined && weightNow(kept, parameters.speedHalfLifeMs, now) >= LEAST_WEIGHT
+  return fresh ? Math.min(kept.mean, blended) : blended
 }
 
 function claimed({ prefillTokensPerSecond, decodeTokensPerSecond }: Claims): Claims {

@@ -2,6 +2,8 @@
 import type { Penalty } from '@potluck/protocol'
 
 import type { Evidence } from '../evidence/index.ts'
+import type { AuditorRecord } from './auditors.ts'
+import type { Findings } from './others.ts'
 import { freshReliability, type Reliability } from './reliability.ts'
 import { FRESH_SPEED, type Speed } from './speed.ts'
 
@@ -9,12 +11,14 @@ import { FRESH_SPEED, type Speed } from './speed.ts'
 export type Cause = Penalty | 'complete' | 'served' | 'checked' | 'late' | 'audit'
 
 export interface Integrity {
-  /** The e-process over all audits; absent before the first audit. Never decays. */
+  /** The e-process over all audits by the user's own engine or node; absent before the first. Never decays. */
   evidence?: Evidence
   /** The natural logarithm of the evidence; 0 before the first audit. */
   logEvidence: number
-  /** When the quarantine began, milliseconds since the epoch; undefined without a quarantine. */
+  /** When these audits led to a quarantine, milliseconds since the epoch; undefined without one. */
   quarantinedAt?: number | undefined
+  /** The audits by other nodes. */
+  others?: Findings
   /** A ban is permanent. */
   banned?: Ban
 }
@@ -36,10 +40,12 @@ export interface PeerState {
   /** Answer tokens that this client received from the peer. */
   generatedTokens: number
   counts: Readonly<Partial<Record<Cause, { count: number; last: number }>>>
+  /** The peer as an auditor of other nodes. Absent before its first audit with a result. */
+  auditor?: AuditorRecord
 }
 
-/** Returns how many answer tokens of the peer were audited. */
-export function auditedTokens({ integrity }: Pick<PeerState, 'integrity'>): number {
+/** Returns how many answer tokens of the peer the user's own engine or node audited. */
+export function ownTokens({ integrity }: Pick<PeerState, 'integrity'>): number {
   return integrity.evidence?.tokens ?? 0
 }
 

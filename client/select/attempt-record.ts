@@ -5,12 +5,18 @@ import type { Directory } from '../discover/directory.ts'
 import { log } from '../base/log.ts'
 import type { Complete, Observation, Reputation } from '../reputation/index.ts'
 import type { RankedCandidate, Workload } from './candidate.ts'
+import { OVERDUE_FACTOR } from './constants.ts'
+import { slowAdmissionMs } from './hedge.ts'
 
 /** What the selector remembers of an attempt for later requests. */
 export interface SelectorMemory {
   accepted: () => void
   firstToken: (waitedMs: number) => void
   backoff: (retryAfterMs: number | undefined) => void
+  /** The node did not answer. Returns how many attempts in a row it did not answer, with this one. */
+  avoid: () => number
+  /** The node answered the whole request. */
+  served: () => void
   /** The node has the conversation in its cache now. */
   cached: (prefixKey: string, tokens: number) => void
   /** Whether this machine was suspended during the attempt. */
@@ -53,6 +59,8 @@ export class AttemptRecord {
   readonly #context: RecordContext
   /** Set at the end: this machine was suspended during the attempt, so times and silence say nothing about the node. */
   #suspended = false
+  #accepted = false
+  #slow = false
   #firstTokenAt: number | undefined
   #ended = false
 
@@ -64,10 +72,23 @@ export class AttemptRecord {
     this.#context = context
   }
 
+  /**
+   * The stream is open. That took a round trip on the connection, so the client's own network works. An open connection
+   * alone does not prove it: it can be older than the loss of the network.
+   */
+  connected(): void {
+    this.#context.reputation.reached()
+  }
+
+  /** The node has not sent `accepted` in time, so the client asked another node too. */
+  slow(): void {
+    this.#slow = true
+  }
+
   accepted(estimatedWaitMs: number, load: Load): void {
+    this.#accepted = true
     this.reportedWaitMs = estimatedWaitMs
     this.#context.directory.reportLoad(this.candidate.peer, load)
-    // An open connection alone does not prove that the network works: it can be older than the loss of the network.
     this.#context.reputation.reached()
     this.#context.memory.accepted()
   }
@@ -83,6 +104,7 @@ export class AttemptRecord {
     const { directory, memory } = this.#context
     if (load !== undefined) directory.reportLoad(this.candidate.peer, load)
     if (this.#suspended) return
+    memory.served()
     if (prefixKey !== undefined) memory.cached(prefixKey, answer.promptTokens + answer.completionTokens)
     const ttftMs = (this.#firstTokenAt ?? this.#context.now()) - this.sentAt
     const predictedMs = this.candidate.predicted.totalMs
@@ -97,6 +119,7 @@ export class AttemptRecord {
   served(tokens?: number): void {
     if (!this.#end()) return
     this.#context.memory.accepted()
+    this.#context.memory.served()
     const work = this.#kind === 'audit' ? 'audit' : 'embeddings'
     if (tokens === undefined || this.#suspended) return this.#observe({ type: 'served', work })
     const times: Complete = {
@@ -125,17 +148,32 @@ export class AttemptRecord {
     // a broken protocol count.
     if (this.#kind === 'audit' && penalty !== 'unreachable' && penalty !== 'violation') return
     if (evict) this.#context.directory.evict(peer)
+    // A busy node that this client has never used can be one that always refuses.
+    const unproven = backoff === true && !this.candidate.measured && !this.candidate.trusted
+    if (evict || unproven || penalty !== undefined) this.#context.memory.avoid()
     this.#observe({ type: 'failed', code })
   }
 
   /**
    * The client cancelled the attempt and uses another node. Before the first token this reports how long the client
    * waited. After the first token it reports nothing.
+   *
+   * The other node's reply shows that the client's network works. So if this node is silent for the second time in a row,
+   * it is blamed at once, as after an `admission_timeout`. The client would otherwise never wait for that timeout.
    */
   abandoned(): void {
     if (!this.#end() || this.#firstTokenAt !== undefined || this.#suspended) return
     const { promptTokens } = this.#work
     const waitedMs = this.#context.now() - this.sentAt
+    const { predicted } = this.candidate
+    const patienceMs = slowAdmissionMs(this.candidate)
+    const late = this.#accepted ? waitedMs >= Math.max(patienceMs, OVERDUE_FACTOR * predicted.ttftMs) : this.#slow
+    const times = late ? this.#context.memory.avoid() : 0
+    if (!this.#accepted && times > 1 && waitedMs >= patienceMs) {
+      this.#observe({ type: 'failed', code: 'admission_timeout' })
+      this.#context.reputation.reached()
+      return
+    }
     this.#observe({
       type: 'late',
       ...this.#conditions,
@@ -146,8 +184,8 @@ export class AttemptRecord {
   }
 
   get #conditions(): Pick<Complete, 'roundTripMs' | 'estimatedWaitMs' | 'claims'> {
-    const { node, model } = this.candidate
-    return { roundTripMs: node.roundTripMs, estimatedWaitMs: this.reportedWaitMs, claims: model }
+    const { node, claims } = this.candidate
+    return { roundTripMs: node.roundTripMs, estimatedWaitMs: this.reportedWaitMs, claims }
   }
 
   #observe(observation: Observation): void {

@@ -1,5 +1,5 @@
-/** Computes when the client can ask a node again that refused. Pure. */
-import { FIRST_BACKOFF_MS, MAX_RETRY_AFTER_MS } from './constants.ts'
+/** Computes when the client asks a node again that refused or failed. Pure. */
+import { FIRST_AVOIDANCE_MS, FIRST_BACKOFF_MS, MAX_AVOIDANCE_MS, MAX_RETRY_AFTER_MS } from './constants.ts'
 
 export interface Backoff {
   /** Refusals in a row. */
@@ -17,4 +17,21 @@ export function backOff(before: Backoff | undefined, retryAfterMs: number | unde
   const own = FIRST_BACKOFF_MS * 2 ** (refusals - 1)
   const waitMs = retryAfterMs === undefined ? own : Math.max(retryAfterMs, refusals > 2 ? own / 4 : 0)
   return { refusals, notBefore: now + Math.min(waitMs, MAX_RETRY_AFTER_MS) }
+}
+
+/** A node that failed, or that did not answer in time. The client asks other nodes first for a while. */
+export interface Avoidance {
+  /** Attempts in a row that the node did not answer. */
+  times: number
+  /** Milliseconds since the epoch. */
+  until: number
+}
+
+/**
+ * Returns the state after an attempt that the node did not answer. Refusals and silence cost a node nothing or little, so
+ * without this memory they would delay each request anew.
+ */
+export function avoid(before: Avoidance | undefined, now: number): Avoidance {
+  const times = (before?.times ?? 0) + 1
+  return { times, until: now + Math.min(FIRST_AVOIDANCE_MS * 2 ** (times - 1), MAX_AVOIDANCE_MS) }
 }

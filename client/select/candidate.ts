@@ -1,12 +1,11 @@
 /** Candidates: the client chooses between pairs of a node and one of its models. Pure functions. */
-import { formatDigest, PotluckError, SAMPLING_CONTRACT, type Feature, type ModelCard } from '@potluck/protocol'
+import { formatDigest, SAMPLING_CONTRACT, type Feature, type ModelCard } from '@potluck/protocol'
 
 import { equals } from 'uint8arrays/equals'
 
-import { READABLE_TOKENS_PER_SECOND } from '../base/constants.ts'
 import type { KnownNode } from '../discover/known-node.ts'
 import type { ModelSelector } from '../discover/model-selector.ts'
-import type { Score, Speed } from '../reputation/index.ts'
+import type { Claims, Score, Speed } from '../reputation/index.ts'
 
 /** One model on one node. A snapshot that the client takes when it chooses a node. */
 export interface Candidate {
@@ -24,10 +23,16 @@ export interface Candidate {
   /** The chance that the next answer is complete, as a Beta distribution. */
   readonly reliability: Score['reliability']
   readonly speed: Speed
-  /** Answer tokens that were audited so far. */
+  /** The rates on the card, as far as they are plausible: see `plausibleClaims`. */
+  readonly claims: Claims
+  /** The client has measured the speed of the node, a short time ago. */
+  readonly measured: boolean
+  /** Audited answer tokens that count for the end of the probation. */
   readonly auditedTokens: number
   /** Embeddings that agreed with those of other nodes. */
   readonly checks: number
+  /** Other nodes report a wrong model: see `Score.suspected`. */
+  readonly suspected: boolean
   /** Answers whose audit has no result yet. */
   readonly awaitedAudits: number
   /** This client's requests that run on the node. */
@@ -39,6 +44,8 @@ export interface Candidate {
    * 0: no pause.
    */
   readonly notBefore: number
+  /** Until then the client asks other nodes first, because this one failed or did not answer. Milliseconds since the epoch. */
+  readonly avoidUntil: number
   /** Tokens of this prompt that the node probably has in its cache. */
   readonly cachedTokens: number
 }
@@ -46,7 +53,18 @@ export interface Candidate {
 /** A candidate with the reason for its place in the order. */
 export interface RankedCandidate extends Candidate {
   /** The rule that put it here: see `rank`. */
-  readonly why: 'local' | 'probation_share' | 'holds_prefix' | 'cold' | 'hot' | 'probationary' | 'tight' | 'resting'
+  readonly why:
+    | 'local'
+    | 'probation_share'
+    | 'unmeasured_share'
+    | 'holds_prefix'
+    | 'cold'
+    | 'hot'
+    | 'probationary'
+    | 'unmeasured'
+    | 'tight'
+    | 'avoided'
+    | 'resting'
   readonly predicted: PredictedTimes
 }
 
@@ -69,8 +87,8 @@ export interface Workload {
   /** Keys of the conversation's prefixes, shortest first: see `conversationKeys`. */
   prefixKeys: readonly string[]
   /**
-   * Whether an audit of the answer, or a cross-check of the vectors, is possible. Without audits no probation would end, so the order then treats
-   * probationary peers like established ones.
+   * Whether an audit of the answer, or a cross-check of the vectors, is possible. Without audits no probation would end, so
+   * the order then distinguishes measured and unmeasured peers instead.
    */
   auditable: boolean
   /** Embeddings: a node is established by checks of its vectors, not by audited tokens. Default false. */
@@ -121,40 +139,4 @@ export function digestOf(model: ModelCard): string {
 /** Whether the model has every feature, under the sampling contract of this client. */
 export function supports({ card }: KnownNode, model: ModelCard, features: readonly Feature[]): boolean {
   return card.contract === SAMPLING_CONTRACT && features.every((feature) => model.features.includes(feature))
-}
-
-/**
- * Chooses one digest and returns its candidates. A request uses only one digest, because a node with other weights can
- * neither continue the answer nor audit it. Undefined if a name stands for several digests and none has a majority of
- * the nodes.
- */
-export function settleDigest<C extends Pick<Candidate, 'digest' | 'model'>>(
-  candidates: readonly C[],
-  selector: ModelSelector
-): readonly C[] | undefined {
-  const groups = [...Map.groupBy(candidates, ({ digest }) => digest).values()]
-  if (groups.length <= 1) return candidates
-  if (selector.kind === 'auto') return groups.reduce((best, group) => (isBetterModel(group, best) ? group : best))
-  return groups.find((group) => group.length > candidates.length / 2)
-}
-
-export function ambiguousName(candidates: ReadonlyArray<Pick<Candidate, 'digest'>>): PotluckError {
-  const digests = [...new Set(candidates.map(({ digest }) => digest))].join(', ')
-  return new PotluckError(
-    'invalid_request',
-    `the name stands for several models; ask for one of them by its digest: ${digests}`
-  )
-}
-
-type Models = ReadonlyArray<Pick<Candidate, 'model'>>
-
-/** Whether `a` is better than `b`: the larger of two models that run at reading speed, else the faster one. */
-function isBetterModel(a: Models, b: Models): boolean {
-  const [paceA, paceB] = [most(a, 'decodeTokensPerSecond'), most(b, 'decodeTokensPerSecond')]
-  const bothReadable = Math.min(paceA, paceB) >= READABLE_TOKENS_PER_SECOND
-  return bothReadable ? most(a, 'parameters') > most(b, 'parameters') : paceA > paceB
-}
-
-function most(models: Models, field: 'decodeTokensPerSecond' | 'parameters'): number {
-  return Math.max(...models.map(({ model }) => model[field]))
 }

@@ -7,6 +7,21 @@ export const LEAST_RELIABILITY: number = 0.02
 /** A probationary peer below this reliability is asked last: for example after two cut answers and no complete one. */
 export const FAILING_RELIABILITY: number = 0.2
 
+/** A card that claims a lower rate of prefill speaks against its node: a slow processor prefills 40 tokens per second. */
+export const LEAST_PREFILL_RATE: number = 40
+/**
+ * Newcomers behind one relay that have the same chance as one newcomer of an ordinary subnet. The homes behind a young
+ * network's only relay share it. The same ratio as for saved peers.
+ */
+export const NODES_OF_RELAY: number = 8
+/**
+ * The least share of requests for unmeasured nodes, if no audit is possible and some nodes are measured. A node that joins a
+ * large network must get requests too.
+ */
+export const LEAST_UNMEASURED_SHARE: number = 0.01
+/** Weight of the newest request at an unmeasured node in the share of those that were answered. Some six requests count. */
+export const UNMEASURED_GAIN: number = 0.3
+
 /** Half-life of a reported load. An answer takes seconds, and the queue changes in that time. */
 export const LOAD_HALF_LIFE_MS: number = 10_000
 
@@ -24,8 +39,12 @@ export const MOVE_GAIN: number = 1.3
  * prefill, it is overdue: the request probably still waits, and the node reported too short a wait.
  */
 export const OVERDUE_FACTOR: number = 3
-/** The most moves of one request. Each costs a round trip, and wastes the rendering of the prompt on the first node. */
-export const MAX_MOVES: number = 3
+/**
+ * The most moves of one request. Each costs a round trip, and wastes the rendering of the prompt on the first node. A move
+ * is also the way out of a node that accepts and then stays silent, and an attacker can run many such nodes. As many as
+ * `MAX_ASKED_NODES`.
+ */
+export const MAX_MOVES: number = 16
 /** A waiting request asks this many other nodes for their load at once. A card is a small frame. */
 export const LOOK_AROUND: number = 3
 /** The time between two such rounds. */
@@ -56,12 +75,30 @@ export const HEDGE_FIRST_BUDGET: number = 1
 /** The client sends no hedge before this time, because the jitter of a round trip can explain a shorter delay. */
 export const HEDGE_LEAST_MS: number = 300
 
+/**
+ * If a node has not sent `accepted` after this time and four round trips, the client asks another node too. Rendering and
+ * tokenising take some 10 ms, and a home uploads a prompt of 100 KB in 400 ms. Such a request is no hedge of the budget,
+ * because the first node has evaluated nothing yet.
+ */
+export const SLOW_ADMISSION_MS: number = 1_000
+export const SLOW_ADMISSION_ROUND_TRIPS: number = 4
+/** A longer round trip counts as this one. A node could otherwise delay its card to get more time. */
+export const MAX_ROUND_TRIP_MS: number = 500
+
+/**
+ * A node that failed, or did not answer in time, is asked after the others for this time. The time doubles with each such
+ * attempt in a row, up to `MAX_AVOIDANCE_MS`. A short fault lasts seconds, and a node that never answers then costs each
+ * client a handful of attempts on the first day.
+ */
+export const FIRST_AVOIDANCE_MS: number = 30_000
+export const MAX_AVOIDANCE_MS: number = 60 * 60_000
+
 /** The longest retry-after that the client obeys. Otherwise a node could exclude itself for a day by mistake. */
 export const MAX_RETRY_AFTER_MS: number = 60_000
 /** The pause after a refusal without a retry-after. It doubles with each refusal in a row. */
 export const FIRST_BACKOFF_MS: number = 500
 
-/** Nodes whose refusals the client remembers. If it forgets one, it asks the node again, and is refused again. */
+/** Nodes whose refusals and silence the client remembers. If it forgets one, it asks the node again, and is refused again. */
 export const MAX_BACKOFFS: number = 1_024
 
 /** Prefixes that the client remembers: one for each conversation of a gateway with some thousands of users. */

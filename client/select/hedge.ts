@@ -2,6 +2,7 @@
  * Hedging before the first token: if the first token is later than usual, the same request goes to a second node, and
  * the first answer wins. This file decides how late is late, and how many hedges the client may send.
  */
+import type { RankedCandidate } from './candidate.ts'
 import {
   HEDGE_BURST,
   HEDGE_FIRST_BUDGET,
@@ -11,8 +12,20 @@ import {
   HEDGE_LEAST_SAMPLES,
   HEDGE_QUANTILE,
   HEDGE_SHARE,
-  HEDGE_STEP
+  HEDGE_STEP,
+  MAX_ROUND_TRIP_MS,
+  SLOW_ADMISSION_MS,
+  SLOW_ADMISSION_ROUND_TRIPS
 } from './constants.ts'
+
+/**
+ * Returns after how many milliseconds without `accepted` the client also asks another node. Half as long for a newcomer, if
+ * the client knows other nodes.
+ */
+export function slowAdmissionMs({ node, why }: Pick<RankedCandidate, 'node' | 'why'>): number {
+  const waitMs = SLOW_ADMISSION_MS + SLOW_ADMISSION_ROUND_TRIPS * Math.min(node.roundTripMs, MAX_ROUND_TRIP_MS)
+  return why === 'probation_share' || why === 'unmeasured_share' ? waitMs / 2 : waitMs
+}
 
 export class Hedging {
   /** A token bucket: the hedges that the client may send now. */

@@ -30,17 +30,21 @@ export function remainingWaitMs({ node, predicted }: RankedCandidate, reportedWa
 export function shouldMove(from: RankedCandidate, waitMs: number, to: RankedCandidate): boolean {
   const expected = from.predicted.totalMs - from.predicted.waitMs + waitMs
   const gain = from.why === 'holds_prefix' ? PREFIX_GAIN : MOVE_GAIN
-  return waitMs > 0 && isEligible(to, from) && to.predicted.totalMs * gain < expected
+  // A card can claim any speed, so an unmeasured node counts as no faster than this one.
+  const leastMs = to.measured ? 0 : to.predicted.waitMs + from.predicted.totalMs - from.predicted.waitMs
+  return waitMs > 0 && isEligible(to, from) && Math.max(to.predicted.totalMs, leastMs) * gain < expected
 }
 
 /**
  * Whether a hedge or a move may go to this node. Full queues must not give probationary peers more than their share of
  * the requests. But if the request is at a probationary peer because no established peer is left, its share is
- * everything. Otherwise a client that has audited nobody yet would send no hedge.
+ * everything. Otherwise a client that has audited nobody yet would send no hedge. The same is true for nodes that failed a
+ * short time ago.
  *
  * @param from the node that has the request now
  */
 export function isEligible({ why }: RankedCandidate, from: RankedCandidate): boolean {
-  if (why === 'probationary') return from.why === 'probationary'
+  if (why === 'probationary') return from.why === 'probationary' || from.why === 'avoided'
+  if (why === 'avoided') return from.why === 'avoided'
   return why !== 'probation_share' && why !== 'resting'
 }

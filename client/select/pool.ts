@@ -5,21 +5,26 @@
 import { ERROR_POLICY, formatDigest, PotluckError, type Feature } from '@potluck/protocol'
 
 import type { Clock } from '../base/clock.ts'
-import { MAX_ATTEMPTS, MAX_BUSY_WAIT_MS } from '../base/constants.ts'
+import { MAX_ASKED_NODES, MAX_ATTEMPTS, MAX_BUSY_WAIT_MS } from '../base/constants.ts'
 import type { Directory } from '../discover/directory.ts'
 import type { KnownNode } from '../discover/known-node.ts'
 import { topicOf, type ModelSelector } from '../discover/model-selector.ts'
 import { log } from '../base/log.ts'
-import { ambiguousName, settleDigest, type Candidate, type RankedCandidate, type Workload } from './candidate.ts'
+import type { Candidate, RankedCandidate, Workload } from './candidate.ts'
+import { describe as describeCandidate } from './describe.ts'
 import type { GateReason } from './gate.ts'
-import { describe as describeCandidate, type Selector } from './selector.ts'
+import { ambiguousName } from './model.ts'
+import { Opinions } from './opinions.ts'
+import type { Selector } from './selector.ts'
 
 /** Candidates behind the chosen one that the log shows. */
 const LOGGED_OTHERS = 3
+/** Candidates among which the client looks for a second opinion from another subnet. */
+const SECOND_OPINIONS = 16
 
 export interface PoolContext {
   directory: Pick<Directory, 'gather' | 'known'>
-  selector: Pick<Selector, 'candidates' | 'passes' | 'rank'>
+  selector: Pick<Selector, 'candidates' | 'passes' | 'settle' | 'rank' | 'contradicted'>
   clock: Clock
   /** The caller's. */
   signal: AbortSignal
@@ -31,6 +36,8 @@ export interface PooledRequest {
   readonly features: readonly Feature[]
   /** The caller's limit, if it set one. */
   readonly maxTokens: number | undefined
+  /** An answer has begun, so the request contains its tokens. */
+  readonly begun: boolean
   /** @param serving the number of nodes that serve the digest */
   workload: (digest: string, serving: number) => Workload
   /** Accepts any model from now on, if the caller allows it. Returns whether the request can use more nodes than before. */
@@ -46,6 +53,7 @@ export class CandidatePool {
   /** By peer id. */
   readonly #tried = new Map<string, Candidate>()
   readonly #askedAgain = new Set<string>()
+  readonly #opinions = new Opinions()
   /** Nodes that have the model but did not pass the gate, by peer id. */
   readonly #gated = new Map<string, GateReason>()
   /**
@@ -71,15 +79,15 @@ export class CandidatePool {
   async start<T>(start: (candidate: RankedCandidate) => T): Promise<T> {
     for (;;) {
       for (const fresh of [false, true]) {
-        if (this.failures.length >= MAX_ATTEMPTS) break
+        if (this.#spent()) break
         this.#found = await this.#find(fresh)
-        const [best] = this.next(0, 1)
+        const best = this.#best()
         if (best === undefined) continue
         if (log.select.enabled)
           for (const other of this.next(1, LOGGED_OTHERS)) log.select('next %s', describeCandidate(other))
         if (best.why !== 'resting' || (await this.#pause(best))) return start(this.take(best))
       }
-      const goesOn = this.failures.length < MAX_ATTEMPTS && (this.#askAgain() || this.#request.acceptAnyModel())
+      const goesOn = !this.#spent() && (this.#askAgain() || this.#request.acceptAnyModel())
       if (!goesOn) throw this.#exhausted()
     }
   }
@@ -91,10 +99,10 @@ export class CandidatePool {
   }
 
   /** Returns `count` candidates of the order, beginning at index `from`. Does not mark them as tried. */
-  next(from: number, count: number): RankedCandidate[] {
+  next(from: number, count: number, tryNewcomers: boolean = false): RankedCandidate[] {
     const open = this.#found.filter((one) => this.#isOpen(one))
     const ranked: RankedCandidate[] = []
-    for (const candidate of this.#context.selector.rank(open, this.workload)) {
+    for (const candidate of this.#context.selector.rank(open, this.workload, { tryNewcomers })) {
       ranked.push(candidate)
       // The order is computed only as far as it is needed.
       if (ranked.length === from + count) break
@@ -129,29 +137,60 @@ export class CandidatePool {
    * @throws PotluckError this failure, if another node cannot help
    */
   failed(error: PotluckError): void {
-    if (ERROR_POLICY[error.code].next === 'fail') throw error
+    const { code, peer } = error
+    const { next } = ERROR_POLICY[code]
+    // Without a peer, the client itself found the mistake.
+    if (next === 'fail' || (next === 'second_opinion' && peer === undefined)) throw error
     this.failures.push(error)
+    if (next !== 'second_opinion' && next !== 'longer_context') return
+    const candidate = this.#tried.get(peer ?? '')
+    if (candidate !== undefined) this.#opinions.add({ candidate, code, begun: this.#request.begun })
+    if (next === 'second_opinion' && this.#opinions.agree(code)) throw error
+  }
+
+  /**
+   * A node answered the whole request. So the nodes that refused it as invalid or too long were wrong, if they serve the
+   * same model with as long a context.
+   */
+  answered(by: Candidate): void {
+    const contradicted = this.#opinions.contradictedBy(by, this.#request.maxTokens)
+    for (const candidate of contradicted) this.#context.selector.contradicted(candidate)
+  }
+
+  /** Whether the request has used all its attempts. */
+  #spent(): boolean {
+    const refusals = this.failures.filter(({ code }) => ERROR_POLICY[code].penalty === undefined)
+    return this.failures.length >= MAX_ASKED_NODES || this.failures.length - refusals.length >= MAX_ATTEMPTS
+  }
+
+  #best(): RankedCandidate | undefined {
+    if (this.#opinions.wanted) return this.#opinions.choose(this.next(0, SECOND_OPINIONS))
+    return this.next(0, 1, this.failures.length === 0)[0]
   }
 
   async #find(fresh: boolean): Promise<readonly Candidate[]> {
-    const { model } = this.#request
     // After a failure, the client asks another known node with the model at once.
     const known = fresh ? [] : this.among(this.#context.directory.known())
     if (known.length > 0) return known
     const found = await this.#gather({ fresh })
-    const settled = settleDigest(found, model)
+    const settled = this.#settle(found)
     if (settled !== undefined) return settled
     // The rest of the lookup can find more nodes, so that one digest gets a majority.
     const all = await this.#gather({ fresh: false, whole: true })
-    const settledOfAll = settleDigest(all, model)
+    const settledOfAll = this.#settle(all)
     if (settledOfAll === undefined) throw ambiguousName(all)
     return settledOfAll
+  }
+
+  #settle(found: readonly Candidate[]): readonly Candidate[] | undefined {
+    const workloadOf = (digest: string): Workload => this.#request.workload(digest, found.length)
+    return this.#context.selector.settle(found, this.#request.model, workloadOf)
   }
 
   async #gather(options: { fresh: boolean; whole?: boolean }): Promise<Candidate[]> {
     const { directory, selector, signal } = this.#context
     const { model } = this.#request
-    const anyLength = this.#tooShort() === 0
+    const anyLength = this.#opinions.tooShort === 0
     // A lookup calls this for hundreds of nodes, and checking the gate is cheaper than making a candidate.
     const suitable = (node: KnownNode): boolean =>
       !this.#tried.has(node.card.peerId.toString()) &&
@@ -173,13 +212,7 @@ export class CandidatePool {
   }
 
   #isOpen({ peer, model }: Candidate): boolean {
-    return !this.#tried.has(peer) && model.contextLength > this.#tooShort()
-  }
-
-  /** The longest context that a node refused as too short; 0 without such a refusal. The next node must have more. */
-  #tooShort(): number {
-    const refused = this.failures.filter(({ code }) => ERROR_POLICY[code].next === 'longer_context')
-    return Math.max(0, ...refused.map(({ peer }) => this.#tried.get(peer ?? '')?.model.contextLength ?? 0))
+    return !this.#tried.has(peer) && model.contextLength > this.#opinions.tooShort
   }
 
   /**

@@ -10,9 +10,9 @@ export function predictTimes(
   parameters: ReputationParameters,
   now: number
 ): PredictedTimes {
-  const { cachedTokens, model, speed, node } = candidate
+  const { cachedTokens, claims, speed, node } = candidate
   const work = { promptTokens, cachedTokens: Math.min(cachedTokens, promptTokens), answerTokens }
-  const { prefillMs, decodeMs } = predict(speed, work, model, parameters, now)
+  const { prefillMs, decodeMs } = predict(speed, work, claims, parameters, now)
   const waitMs = predictWaitMs(candidate, prefillMs + decodeMs, now)
   const ttftMs = node.roundTripMs + waitMs + prefillMs
   return { waitMs, ttftMs, totalMs: ttftMs + decodeMs }

@@ -3,27 +3,35 @@
  * passed in.
  *
  * 1. the user's own node, while it has a free slot
- * 2. otherwise, in a share of the requests (`probationShare`): one probationary peer
- * 3. established peers: first the node with the conversation's prefix in its cache; then cold nodes by the predicted
+ * 2. otherwise, for the first attempt of a share of the requests: one newcomer
+ * 3. known peers: first the node with the conversation's prefix in its cache; then cold nodes by the predicted
  *    time of the answer, divided by a Thompson draw of the reliability; then hot nodes by requests in flight
- * 4. probationary peers: first the peers without a running request or a pending audit, and among these the peer with
- *    the most audited tokens; last the peers that fail most answers
+ * 4. newcomers, mostly by chance (`newcomers.ts`)
  * 5. nodes whose context is probably too short
- * 6. nodes in a pause, in the order in which the pauses end
+ * 6. nodes that failed or did not answer a short time ago
+ * 7. nodes in a pause, in the order in which the pauses end
+ *
+ * If the answer can be audited, the known peers are the established ones, and the newcomers are probationary. Their share is
+ * `Reputation.probationShare`. If no audit is possible, the known peers are those that this client has measured, and the
+ * newcomers' share falls as it measures more (`unmeasuredShare`).
  *
  * A caller that reads only the first candidates does not pay for the rest: each step is computed when it is read.
  */
-import { READABLE_TOKENS_PER_SECOND } from '../base/constants.ts'
-import { betaMean, type ReputationParameters } from '../reputation/index.ts'
+import type { ReputationParameters } from '../reputation/index.ts'
 import { drawBeta } from './beta.ts'
 import type { Candidate, RankedCandidate, Workload } from './candidate.ts'
-import { FAILING_RELIABILITY, LEAST_RELIABILITY, PREFIX_GAIN } from './constants.ts'
+import { LEAST_RELIABILITY, LEAST_UNMEASURED_SHARE, PREFIX_GAIN } from './constants.ts'
+import { byChance, comesLast, unaudited } from './newcomers.ts'
 import { hotBound, inFlightPerSlot, predictTimes } from './predict.ts'
 
 export interface RankContext {
   parameters: ReputationParameters
   /** The share of the requests for probationary peers, 0 to 1: see `Reputation.probationShare`. */
   probationShare: number
+  /** The share of the recent requests to unmeasured nodes that were answered, 0 to 1. */
+  unmeasuredAnswered: number
+  /** False for a hedge, a move, or an attempt after a failure: these do not go to newcomers while known peers are left. */
+  tryNewcomers: boolean
   /** Milliseconds since the epoch. */
   now: number
   /** Uniform in [0, 1). */
@@ -36,7 +44,7 @@ type Weigh = (candidate: Candidate, why: RankedCandidate['why']) => RankedCandid
 export function* rank(
   candidates: readonly Candidate[],
   work: Workload,
-  { now, random, probationShare, parameters }: RankContext
+  { now, random, probationShare, unmeasuredAnswered, tryNewcomers, parameters }: RankContext
 ): Generator<RankedCandidate, void, void> {
   const weigh: Weigh = (candidate, why) => ({
     ...candidate,
@@ -44,28 +52,47 @@ export function* rank(
     predicted: predictTimes(candidate, work, parameters, now)
   })
   let own: Candidate | undefined
-  const established: Candidate[] = []
-  const probationary: Candidate[] = []
+  const known: Candidate[] = []
+  const newcomers: Candidate[] = []
   const tight: Candidate[] = []
+  const avoided: Candidate[] = []
   const resting: Candidate[] = []
   for (const candidate of candidates) {
     if (candidate.notBefore > now) resting.push(candidate)
+    // The user's own node comes first as soon as it serves again.
+    else if (candidate.avoidUntil > now && !candidate.local) avoided.push(candidate)
     else if (isTight(candidate, work)) tight.push(candidate)
     else if (own === undefined && candidate.local && hasFreeSlot(candidate)) own = candidate
-    else if (!work.auditable || isEstablished(candidate, work, parameters)) established.push(candidate)
-    else probationary.push(candidate)
+    else if (isEstablished(candidate, work, parameters)) known.push(candidate)
+    else if (!work.auditable && candidate.measured && !candidate.suspected) known.push(candidate)
+    else newcomers.push(candidate)
   }
 
   if (own !== undefined) yield weigh(own, 'local')
   let tried: Candidate | undefined
-  if (own === undefined && established.length > 0 && random() < probationShare) {
-    tried = byProbation(probationary, work, random).find((one) => unaudited(one) === 0 && !isFailing(one))
-    if (tried !== undefined) yield weigh(tried, 'probation_share')
+  const share = work.auditable ? probationShare : unmeasuredShare(known, unmeasuredAnswered)
+  const chance = { all: candidates, work, now, random }
+  if (tryNewcomers && own === undefined && known.length > 0 && random() < share) {
+    tried = byChance(newcomers, chance).find((one) => unaudited(one) === 0 && !comesLast(one))
+    if (tried !== undefined) yield weigh(tried, work.auditable ? 'probation_share' : 'unmeasured_share')
   }
-  yield* prefixHolderFirst(byTime(established, weigh, now, random))
-  for (const one of byProbation(probationary, work, random)) if (one !== tried) yield weigh(one, 'probationary')
+  yield* prefixHolderFirst(byTime(known, weigh, now, random))
+  const why = work.auditable ? 'probationary' : 'unmeasured'
+  for (const one of byChance(newcomers, chance)) if (one !== tried) yield weigh(one, why)
   yield* byTime(tight, (candidate) => weigh(candidate, 'tight'), now, random)
+  for (const one of avoided.sort((a, b) => a.avoidUntil - b.avoidUntil)) yield weigh(one, 'avoided')
   for (const one of resting.sort((a, b) => a.notBefore - b.notBefore)) yield weigh(one, 'resting')
+}
+
+/**
+ * Returns the share of requests for unmeasured nodes, if no audit is possible. A new client measures half a dozen nodes in
+ * its first 20 requests, and then mostly uses the best of them. The share falls with the square of the part that did not
+ * answer, because keys are free: otherwise an attacker with a thousand silent keys would delay that share of the requests
+ * for ever. (The same rule as `probationShare`.) A conversation stays where its prefix is.
+ */
+function unmeasuredShare(known: readonly Candidate[], answered: number): number {
+  if (known.some(({ cachedTokens }) => cachedTokens > 0)) return 0
+  return Math.max(LEAST_UNMEASURED_SHARE, answered ** 2 / (1 + known.length))
 }
 
 /** Cold nodes by time, then hot nodes by requests in flight. */
@@ -94,43 +121,6 @@ function prefixHolderFirst(ranked: RankedCandidate[]): RankedCandidate[] {
   return [{ ...holder, why: 'holds_prefix' }, ...ranked.toSpliced(index, 1)]
 }
 
-/**
- * Orders probationary peers. The peer with the most audited tokens, or checked vectors, comes first, so that its probation ends soon. If the
- * client began a new probation for each request, no peer would ever get enough audits.
- *
- * The order of unknown peers is random, because a card can claim anything. Only peers whose own cards claim less than
- * reading speed come later.
- *
- * A peer with a running request or a pending audit comes later, so concurrent requests go to different peers. Otherwise
- * one peer could give many answers before the client audits the first, because an audit needs the complete answer.
- *
- * A peer that cuts all its answers is never audited, so its probation would never end. Such a peer comes last.
- */
-function byProbation(
-  candidates: readonly Candidate[],
-  { vectors = false }: Workload,
-  random: () => number
-): Candidate[] {
-  return candidates
-    .map((candidate) => ({
-      candidate,
-      failing: Number(isFailing(candidate)),
-      unaudited: unaudited(candidate),
-      proven: vectors ? candidate.checks : candidate.auditedTokens,
-      slow: Number(isSlow(candidate)),
-      chance: random()
-    }))
-    .sort(
-      (a, b) =>
-        a.failing - b.failing ||
-        a.unaudited - b.unaudited ||
-        b.proven - a.proven ||
-        a.slow - b.slow ||
-        a.chance - b.chance
-    )
-    .map(({ candidate }) => candidate)
-}
-
 /** Enough tokens or vectors of the peer are audited, or the user trusts it. */
 function isEstablished(
   { standing, checks, trusted, local }: Candidate,
@@ -140,21 +130,8 @@ function isEstablished(
   return trusted || local || (vectors ? checks >= probationChecks : standing === 'established')
 }
 
-/** Requests that still run, and answers whose audit has no result yet. */
-function unaudited({ awaitedAudits, inFlight }: Candidate): number {
-  return awaitedAudits + inFlight
-}
-
-function isFailing({ reliability }: Candidate): boolean {
-  return betaMean(reliability) < FAILING_RELIABILITY
-}
-
 function isTight({ model }: Candidate, { promptTokens, maxTokens = 1 }: Workload): boolean {
   return model.contextLength < promptTokens + maxTokens
-}
-
-function isSlow({ model }: Candidate): boolean {
-  return model.decodeTokensPerSecond < READABLE_TOKENS_PER_SECOND
 }
 
 function hasFreeSlot({ node: { load }, inFlight }: Candidate): boolean {

@@ -9,7 +9,8 @@ import type { KnownNode } from '../discover/known-node.ts'
 import type { ModelSelector } from '../discover/model-selector.ts'
 import { log } from '../base/log.ts'
 import { AttemptRecord, type AttemptKind, type RecordContext } from './attempt-record.ts'
-import { backOff, type Backoff } from './backoff.ts'
+import { isMeasured, predict } from '../reputation/index.ts'
+import { avoid, backOff, type Avoidance, type Backoff } from './backoff.ts'
 import {
   digestOf,
   matchingModels,
@@ -18,10 +19,13 @@ import {
   type UserNodes,
   type Workload
 } from './candidate.ts'
-import { LOOK_AROUND, MAX_BACKOFFS } from './constants.ts'
+import { LOOK_AROUND, MAX_BACKOFFS, UNMEASURED_GAIN } from './constants.ts'
 import { gateReason, modeReason, type GateReason, type Mode, type Requirements } from './gate.ts'
+import { describe, VERB } from './describe.ts'
 import { Hedging } from './hedge.ts'
 import { isEligible, remainingWaitMs, shouldMove } from './move.ts'
+import { settleDigest } from './model.ts'
+import { plausibleClaims } from './plausible.ts'
 import { newPrefixes, prefixHolder, type Prefixes } from './prefixes.ts'
 import { rank } from './rank.ts'
 
@@ -40,14 +44,21 @@ type Identity = Pick<Candidate, 'peer' | 'digest' | 'model' | 'local' | 'trusted
 type OnRefused = (peer: string, reason: GateReason) => void
 
 const NONE: readonly number[] = []
+/** The work from which the client reads a node's pace. */
+const ONE_MORE_TOKEN = { promptTokens: 0, cachedTokens: 0, answerTokens: 2 }
 
 export class Selector {
   readonly #options: SelectorOptions
   readonly #prefixes: Prefixes
   readonly #backoffs = new LRUCache<string, Backoff>({ max: MAX_BACKOFFS })
+  readonly #avoidances = new LRUCache<string, Avoidance>({ max: MAX_BACKOFFS })
+  /** A moving average: the share of the requests to unmeasured nodes that were answered. */
+  #unmeasuredAnswered = 1
   /** When each running request was sent, by peer. */
   readonly #running = new Map<string, number[]>()
   readonly #hedging = new Hedging()
+  /** Running attempts for the user's requests. */
+  #asked = 0
 
   constructor(options: SelectorOptions) {
     this.#options = options
@@ -71,6 +82,11 @@ export class Selector {
     return modeReason(this.#relation(peer), this.#options.mode ?? 'open') === undefined
   }
 
+  /** Whether no request of the user runs. Probes and audits do not count. */
+  get isIdle(): boolean {
+    return this.#asked === 0
+  }
+
   /** Returns a candidate without a check of the gate: a probe must reach quarantined nodes. */
   candidate(node: KnownNode, model: ModelCard): Candidate {
     return this.#candidate(node, this.#identity(node, model))
@@ -84,8 +100,14 @@ export class Selector {
   /**
    * Yields the candidates, best first. Counts the requests in flight again, because concurrent requests can have chosen
    * nodes in the meantime. Computes the order only as far as the caller asks.
+   *
+   * @param options.tryNewcomers see `RankContext`. Default false
    */
-  *rank(candidates: readonly Candidate[], work: Workload): Generator<RankedCandidate, void, void> {
+  *rank(
+    candidates: readonly Candidate[],
+    work: Workload,
+    { tryNewcomers = false }: { tryNewcomers?: boolean } = {}
+  ): Generator<RankedCandidate, void, void> {
     const { reputation, random } = this.#options
     const now = this.#options.now()
     const holder = prefixHolder(this.#prefixes, work.prefixKeys)
@@ -97,34 +119,73 @@ export class Selector {
     yield* rank(current, work, {
       parameters: reputation.parameters,
       probationShare: reputation.probationShare(),
+      unmeasuredAnswered: this.#unmeasuredAnswered,
+      tryNewcomers,
       now,
       random
     })
   }
 
+  /**
+   * Chooses the model of a request whose selector accepts several, and returns its candidates. Undefined: ambiguous. See
+   * `settleDigest`.
+   */
+  settle(
+    candidates: readonly Candidate[],
+    selector: ModelSelector,
+    workloadOf: (digest: string) => Workload
+  ): readonly Candidate[] | undefined {
+    const { now, random, reputation } = this.#options
+    return settleDigest(candidates, selector, {
+      now: now(),
+      random,
+      paceOf: ({ speed, claims }) =>
+        1000 / predict(speed, ONE_MORE_TOKEN, claims, reputation.parameters, now()).decodeMs,
+      lastTurn: () => this.#lastTurn(candidates, workloadOf)
+    })
+  }
+
+  /** The node refused a request as invalid or too long, and another node with the same model answered it. */
+  contradicted({ peer, digest }: Pick<Candidate, 'peer' | 'digest'>): void {
+    this.#avoid(peer)
+    this.#options.reputation.observe(peer, digest, { type: 'contradicted' })
+  }
+
   /** Begins an attempt. It counts as in flight until its record ends. */
   begin(candidate: RankedCandidate, work: Workload, kind: AttemptKind = 'answer'): AttemptRecord {
-    const { peer, predicted } = candidate
+    const { peer, predicted, measured } = candidate
     const release = this.#options.suspension?.hold()
     const sentAt = this.#options.now()
     if (log.select.enabled) log.select('%s %s', VERB[kind], describe(candidate))
     // The client may send one hedge for a fixed number of answers. So only attempts of the kind `answer` count here.
     if (kind === 'answer') this.#hedging.earn()
     this.#running.set(peer, [...(this.#running.get(peer) ?? []), sentAt])
+    const own = kind === 'probe' || kind === 'audit'
+    if (!own) this.#asked++
     return new AttemptRecord(candidate, work, kind, {
       ...this.#options,
       memory: {
         accepted: () => void this.#backoffs.delete(peer),
         firstToken: (waitedMs) => {
-          if (kind !== 'probe') this.#hedging.firstToken(waitedMs, predicted.ttftMs)
+          // The prediction for an unmeasured node rests on what its card claims.
+          if (kind !== 'probe' && measured) this.#hedging.firstToken(waitedMs, predicted.ttftMs)
         },
         backoff: (retryAfterMs) => {
           this.#backoffs.set(peer, backOff(this.#backoffs.get(peer), retryAfterMs, this.#options.now()))
+        },
+        avoid: () => {
+          if (!measured) this.#noteUnmeasured(0)
+          return this.#avoid(peer)
+        },
+        served: () => {
+          if (!measured) this.#noteUnmeasured(1)
+          this.#avoidances.delete(peer)
         },
         cached: (prefixKey, tokens) => void this.#prefixes.set(prefixKey, { peer, tokens }),
         suspended: () => this.#options.suspension?.resumedSince(sentAt) ?? false,
         ended: () => {
           release?.()
+          if (!own) this.#asked--
           this.#ended(peer, sentAt)
         }
       }
@@ -141,13 +202,18 @@ export class Selector {
     return isEligible(to, from) && this.#hedging.take()
   }
 
+  /** Whether the request waits in the node's queue, or its first token is overdue. */
+  waits(record: AttemptRecord): boolean {
+    return this.#remainingMs(record) > 0
+  }
+
   /**
    * Returns the candidates that a waiting request should ask for their load. Empty if it does not wait in a queue.
    *
    * @param next returns up to `count` of the next candidates in the order
    */
   worthAsking(record: AttemptRecord, next: (count: number) => RankedCandidate[]): RankedCandidate[] {
-    return this.#remainingMs(record) === 0 ? [] : next(LOOK_AROUND).filter((one) => isEligible(one, record.candidate))
+    return !this.waits(record) ? [] : next(LOOK_AROUND).filter((one) => isEligible(one, record.candidate))
   }
 
   /**
@@ -194,7 +260,8 @@ export class Selector {
   #candidate(node: KnownNode, identity: Identity): Candidate {
     const { peer, digest } = identity
     const { reputation } = this.#options
-    const { reliability, auditedTokens, checks } = reputation.score(peer, digest)
+    const { reliability, auditedTokens, checks, suspected } = reputation.score(peer, digest)
+    const { speed } = reputation.state(peer, digest)
     return {
       ...identity,
       ...this.#inFlight({ peer, node }),
@@ -202,21 +269,48 @@ export class Selector {
       reliability,
       auditedTokens,
       checks,
-      speed: reputation.state(peer, digest).speed,
+      suspected,
+      speed,
+      claims: plausibleClaims(node.card.hardware, identity.model),
+      measured: isMeasured(speed, reputation.parameters, this.#options.now()),
       cachedTokens: 0
     }
+  }
+
+  /** Returns the model that answered the last turn of the conversation; undefined at its beginning. */
+  #lastTurn(candidates: readonly Candidate[], workloadOf: (digest: string) => Workload): string | undefined {
+    if (this.#prefixes.size === 0) return undefined
+    // Only nodes that this client has measured can have a prefix of it in their caches.
+    const measured = candidates.filter((one) => one.measured)
+    return [...new Set(measured.map(({ digest }) => digest))].find(
+      (digest) => prefixHolder(this.#prefixes, workloadOf(digest).prefixKeys) !== undefined
+    )
+  }
+
+  #avoid(peer: string): number {
+    const next = avoid(this.#avoidances.get(peer), this.#options.now())
+    this.#avoidances.set(peer, next)
+    return next.times
+  }
+
+  #noteUnmeasured(answered: 0 | 1): void {
+    this.#unmeasuredAnswered += UNMEASURED_GAIN * (answered - this.#unmeasuredAnswered)
   }
 
   #inFlight({
     peer,
     node
-  }: Pick<Candidate, 'peer' | 'node'>): Pick<Candidate, 'awaitedAudits' | 'inFlight' | 'sentSince' | 'notBefore'> {
+  }: Pick<Candidate, 'peer' | 'node'>): Pick<
+    Candidate,
+    'awaitedAudits' | 'inFlight' | 'sentSince' | 'notBefore' | 'avoidUntil'
+  > {
     const sentAt = this.#running.get(peer) ?? NONE
     return {
       awaitedAudits: this.#options.reputation.awaitedAudits(peer),
       inFlight: sentAt.length,
       sentSince: sentAt.length === 0 ? 0 : sentAt.filter((at) => at > node.loadAt).length,
-      notBefore: this.#backoffs.peek(peer)?.notBefore ?? 0
+      notBefore: this.#backoffs.peek(peer)?.notBefore ?? 0,
+      avoidUntil: this.#avoidances.peek(peer)?.until ?? 0
     }
   }
 
@@ -229,31 +323,4 @@ export class Selector {
     if (times.length > 1) this.#running.set(peer, times.toSpliced(times.indexOf(sentAt), 1))
     else this.#running.delete(peer)
   }
-}
-
-/** How the log names the beginning of an attempt. */
-const VERB: Readonly<Record<AttemptKind, string>> = {
-  answer: 'pick',
-  hedge: 'hedge to',
-  embeddings: 'pick for embeddings',
-  probe: 'probe',
-  audit: 'audit by'
-}
-
-/** Each rule of the order, as the log explains the place of a candidate. */
-const WHY: Readonly<Record<RankedCandidate['why'], string>> = {
-  local: "the user's own node, with a free slot",
-  probation_share: 'from the share of requests for probationary peers',
-  holds_prefix: "has the conversation's prefix in its cache",
-  cold: 'not busy, by predicted time and a random draw of the reliability',
-  hot: 'busy, by the number of its requests',
-  probationary: 'after the established peers',
-  tight: 'its context is probably too short',
-  resting: 'it asked for a pause'
-}
-
-/** For the log: the candidate with the rule that put it here, and its prediction. */
-export function describe({ peer, why, predicted, standing }: RankedCandidate): string {
-  const [ttftMs, totalMs] = [Math.round(predicted.ttftMs), Math.round(predicted.totalMs)]
-  return `…${peer.slice(-8)} (${standing}; ${WHY[why]}; predicted ${ttftMs} ms to the first token, ${totalMs} ms in all)`
 }

@@ -4,7 +4,9 @@ import {
   decodeAuditRequest,
   decodeClientFrame,
   encodeAuditReply,
+  isShareable,
   PotluckError,
+  type AnswerRecord,
   type Misstatement,
   type Scorer
 } from '@potluck/protocol'
@@ -39,7 +41,7 @@ export async function runAudit(
   signal?: AbortSignal
 ): Promise<AuditOutcome> {
   const { answer, peerId } = decodeAuditRequest(frame)
-  if (forPeer) checkShareable(answer.request)
+  if (forPeer) checkShareable(answer)
   const scorer: Omit<Scorer, 'embed'> = {
     model: engine.model,
     tokenize: async (input, stop) => await engine.tokenize(input, stop),
@@ -50,10 +52,10 @@ export async function runAudit(
   return { reply: encodeAuditReply({ type: 'result', result }), misstatements }
 }
 
-/** A client marks its request as shareable if other nodes may see it, to audit the answer. */
-function checkShareable(request: Uint8Array): void {
+/** A client commits to whether other nodes may see the request, and opens the commitment to auditors. */
+function checkShareable({ request, opening }: AnswerRecord): void {
   const frame = decodeClientFrame(request)
-  if (frame.type !== 'request' || !frame.request.shareable) {
+  if (frame.type !== 'request' || !isShareable(frame.request, opening)) {
     throw new PotluckError('invalid_request', 'the request is not marked as shareable')
   }
 }

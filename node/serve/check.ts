@@ -69,11 +69,13 @@ function notServed(): PotluckError {
 }
 
 /**
- * Checks that the prompt and the longest possible answer fit the context. So the context never cuts an answer short.
+ * Checks that the prompt is not empty, and that it and the longest possible answer fit the context. So the context never
+ * cuts an answer short.
  *
- * @throws PotluckError `context_length_exceeded`
+ * @throws PotluckError `invalid_request`, `context_length_exceeded`
  */
 export function checkContext(promptTokens: number, maxTokens: number, model: EngineModel): void {
+  if (promptTokens === 0) throw new PotluckError('invalid_request', 'prompt: it has no tokens')
   if (promptTokens + maxTokens > model.contextLength) {
     throw overflow(`${promptTokens} tokens of prompt and ${maxTokens} of answer do`, model)
   }

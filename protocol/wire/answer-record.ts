@@ -10,7 +10,8 @@ import {
   MAX_PROMPT_TOKENS,
   MAX_RECEIPT_BYTES,
   MAX_RECORD_LOGPROBS,
-  MAX_TOKEN_ID
+  MAX_TOKEN_ID,
+  OPENING_BYTES
 } from '../constants.ts'
 import type { PositionLogprobs } from '../generation.ts'
 import type { AnswerRecord as AnswerRecordMessage, AnswerRecordSchema } from '../messages/potluck_pb.ts'
@@ -32,6 +33,8 @@ export interface AnswerRecord {
   receipt: Uint8Array
   /** What the node sent, from the receipt's `firstPosition` on. Without them, an audit does not check them. */
   logprobs?: readonly PositionLogprobs[]
+  /** Opens the request's commitment: see `isShareable`. Only the record of a shareable request has it. */
+  opening?: Uint8Array
 }
 
 /** Leaves out log-probabilities that take too much space: see `MAX_RECORD_LOGPROBS`. */
@@ -55,7 +58,8 @@ export function parseAnswerRecord(check: FieldCheck, message: AnswerRecordMessag
     promptTokens: check.tokens('prompt_tokens', message.promptTokens, MAX_PROMPT_TOKENS, MAX_TOKEN_ID),
     answerTokens: check.tokens('answer_tokens', message.answerTokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID),
     receipt: check.bytesUpTo('receipt', message.receipt, MAX_RECEIPT_BYTES),
-    ...(logprobs.length === 0 ? {} : { logprobs })
+    ...(logprobs.length === 0 ? {} : { logprobs }),
+    ...(message.opening.length === 0 ? {} : { opening: check.bytes('opening', message.opening, OPENING_BYTES) })
   }
 }
 

@@ -46,8 +46,8 @@ export interface GenerateRequest {
   topLogprobs?: number
   /** Tokens that the node can send before the first credit frame. */
   credit: number
-  /** The client may send the request and its answer to further nodes for audits, and put them into fraud proofs. */
-  shareable: boolean
+  /** Says whether other nodes may audit the answer, and does not reveal it to the node: see `commitment`. 32 bytes. */
+  commitment: Uint8Array
   /** The answer so far, from another node. The node continues the answer at position `answerTokens.length`. */
   continuation?: Continuation
 }
@@ -96,7 +96,7 @@ export function encodeRequest(request: GenerateRequest): { bytes: Uint8Array; di
           ...(responseFormat === undefined ? {} : { responseFormat: writeResponseFormat(responseFormat) }),
           ...(request.topLogprobs === undefined ? {} : { topLogprobs: request.topLogprobs }),
           credit: request.credit,
-          shareable: request.shareable,
+          commitment: request.commitment,
           promptTokens: [...(continuation?.promptTokens ?? [])],
           answerTokens: [...(continuation?.answerTokens ?? [])],
           ...(continuation?.checkFrom === undefined ? {} : { checkFrom: continuation.checkFrom })
@@ -164,7 +164,7 @@ function parseRequest(message: RequestMessage): GenerateRequest {
       ? {}
       : { topLogprobs: check.number('top_logprobs', message.topLogprobs, 0, MAX_TOP_LOGPROBS) }),
     credit: check.number('credit', message.credit, 1, MAX_CREDIT),
-    shareable: message.shareable,
+    commitment: check.bytes('commitment', message.commitment, DIGEST_BYTES),
     ...(continuation === undefined ? {} : { continuation })
   }
 }

@@ -11,7 +11,7 @@ const LOOKUPS = 3
  */
 export async function clientOf(
   { relay, nodes }: Fleet,
-  { signal, ...options }: Pick<ClientOptions, 'reputation'> & { signal: AbortSignal }
+  { signal, ...options }: Pick<ClientOptions, 'reputation' | 'auditor'> & { signal: AbortSignal }
 ): Promise<Client> {
   for (let lookup = 1; ; lookup++) {
     const client = await createClient({

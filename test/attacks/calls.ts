@@ -59,7 +59,7 @@ export class Call {
       maxTokens: 64,
       stop: [],
       credit: CREDIT_WINDOW,
-      shareable: false,
+      commitment: new Uint8Array(32),
       ...changes
     }
     await frames.send(encodeRequest(request).bytes, WAIT)

@@ -18,6 +18,8 @@ import {
   type Relay,
   type RelayOptions
 } from '../../node/index.ts'
+import { FakeNode, startPeer, type FakeNodeOptions } from '../e2e/client/fake-node.ts'
+import type { Script } from '../e2e/client/script.ts'
 import { ScriptedEngine } from '../scripted-engine/engine.ts'
 
 const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
@@ -44,6 +46,21 @@ export class AttackedNetwork implements AsyncDisposable {
     const client = await createClient({ scope: 'local', mdns: false, ...options })
     this.#started.defer(async () => await client.stop())
     return client
+  }
+
+  /** A node of the attacker. Its card and its frames are what the attack makes of them. */
+  async hostile(options: FakeNodeOptions, serve: (script: Script) => Promise<void>): Promise<FakeNode> {
+    const node = await FakeNode.start(options)
+    this.#started.defer(async () => await node.stop())
+    node.serve = serve
+    return node
+  }
+
+  /** The libp2p peer of an app, which many clients can share. Each of them begins without any knowledge of nodes. */
+  async app(): Promise<Libp2p> {
+    const app = await startPeer()
+    this.#started.defer(async () => await app.stop())
+    return app
   }
 
   /** A libp2p peer with a new key, for the attacker. It serves and speaks only what the attack adds. */

@@ -4,6 +4,7 @@
  * for one answer. The nodes have scripted engines, so that starting a node costs little on a small machine.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { format } from 'node:util'
 
 import { enable } from '@libp2p/logger'
 import { createClient, type Client } from '@potluck/client'
@@ -82,11 +83,12 @@ function spec(index: number): NodeSpec {
   return { name: `node-${index + 1}`, role: 'node', crumb: 'Q8_0', slots: 2, scripted: true }
 }
 
-/** The SDK does not report hedges and moves. Its logs do. */
+/** The SDK does not report hedges and moves. Its logs do. The arguments of a line are not part of its first text. */
 function countLogs(seen: Seen): void {
   enable('potluck:client:select,potluck:client:generate')
-  Object.assign(log.select, { log: (text: string) => void (text.includes('hedge to') && seen.hedges++) })
-  Object.assign(log.generate, { log: (text: string) => void (text.includes('move from') && seen.moves++) })
+  const has = (line: unknown[], text: string): boolean => format(...line).includes(text)
+  Object.assign(log.select, { log: (...line: unknown[]) => void (has(line, 'hedge to') && seen.hedges++) })
+  Object.assign(log.generate, { log: (...line: unknown[]) => void (has(line, 'move from') && seen.moves++) })
 }
 
 async function killing(

@@ -10,7 +10,7 @@ import {
   type SamplingParameters
 } from '@potluck/protocol'
 import type { Engine, EngineEvent, GenerateJob, Generation } from '../../node/engine/interface.ts'
-import { newPeer, requestFor, serve } from '../unit/audit/records.ts'
+import { newPeer, PRIVATE, requestFor, serve } from '../unit/audit/records.ts'
 import { collect, jobFor, PLENTY, type Collected } from './collect.ts'
 
 const PROMPT = 'Once upon a time'
@@ -441,7 +441,7 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
 
       it('refuses an answer that other peers must not see, and bytes that are no audit', async () => {
         const peer = await newPeer()
-        const { record } = await serve(engine, peer, requestFor(engine, { shareable: false }))
+        const { record } = await serve(engine, peer, requestFor(engine, { commitment: PRIVATE }))
         const frame = encodeAuditRequest({ peerId: peer.peerId, answer: record })
         expect(await failure(engine.audit({ frame, forPeer: true }))).toMatchObject({ code: 'invalid_request' })
         expect((await engine.audit({ frame, forPeer: false })).misstatements).toEqual([])

@@ -74,6 +74,7 @@ function advice(code: ErrorCode, retryAfterMs = 0): string {
     case 'first_token_timeout':
     case 'token_timeout':
     case 'request_timeout':
+    case 'late_refusal':
     case 'protocol_violation':
     case 'continuation_rejected':
       return 'try again: the client may choose another node'

@@ -50,7 +50,8 @@ export class Auditing {
     const reputation = this.#reputation
     const tokens = receipt.promptTokens + receipt.tokens
     this.spent.answers += (receipt.promptTokens - cachedTokens) * PREFILL_COST + receipt.tokens
-    if (!reputation.takeAudit(receipt.key, DIGEST, tokens, this.#random.next)) return
+    const cost = auditCost(tokens, reputation.parameters)
+    if (!reputation.takeAudit(receipt.key, DIGEST, cost, this.#random.next)) return
     this.#audit(receipt)
   }
 
@@ -59,7 +60,11 @@ export class Auditing {
     this.spent.audits += auditCost(promptTokens + tokens, reputation.parameters)
     this.#network.clock.after(AUDIT_MS, () => {
       const known = reputation.state(key, DIGEST).integrity.evidence
-      reputation.observe(key, DIGEST, { type: 'audit', ...this.#model.audit(served, tokens, known, this.#random) })
+      reputation.observe(key, DIGEST, {
+        type: 'audit',
+        by: 'own',
+        ...this.#model.audit(served, tokens, known, this.#random)
+      })
       this.#probe(key)
     })
   }

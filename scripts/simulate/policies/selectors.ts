@@ -1,7 +1,12 @@
 /** The product's selector, and common load balancers as baselines. The baselines do not consider honesty. */
 import type { Load } from '@potluck/protocol'
 
-import { MemoryReputationStore, Reputation, type ReputationStore } from '../../../client/reputation/index.ts'
+import {
+  MemoryReputationStore,
+  Reputation,
+  type ReputationParameters,
+  type ReputationStore
+} from '../../../client/reputation/index.ts'
 import type { GenerateContext } from '../../../client/generate/generate.ts'
 import { Selector, type Candidate, type RankedCandidate } from '../../../client/select/index.ts'
 import type { Directory } from '../world/directory.ts'
@@ -27,9 +32,10 @@ export interface Policy {
 export function createPolicy(
   name: PolicyName,
   { directory, loadOf, now, random }: SelectorContext,
-  store: ReputationStore = new MemoryReputationStore()
+  store: ReputationStore = new MemoryReputationStore(),
+  parameters: Partial<ReputationParameters> = {}
 ): Policy {
-  const reputation = new Reputation({ store, now })
+  const reputation = new Reputation({ store, now, parameters })
   const user = { localNode: undefined, trusted: new Set<string>() }
   const selector = new Selector({ reputation, directory, user, now, random })
   return { selector: name === 'potluck' ? selector : baseline(ORDERS[name](random, loadOf), selector), reputation }
@@ -56,6 +62,8 @@ function baseline(order: Order, selector: Selector): GenerateContext['selector']
   return {
     candidates: (...call) => selector.candidates(...call),
     passes: (...call) => selector.passes(...call),
+    settle: (...call) => selector.settle(...call),
+    contradicted: (...call) => selector.contradicted(...call),
     begin: (...call) => selector.begin(...call),
     *rank(candidates) {
       const current = candidates.map(({ node, model }) => selector.candidate(node, model))
@@ -63,6 +71,7 @@ function baseline(order: Order, selector: Selector): GenerateContext['selector']
     },
     hedgeAfterMs: () => Infinity,
     takeHedge: () => false,
+    waits: () => false,
     worthAsking: () => [],
     better: () => undefined
   }

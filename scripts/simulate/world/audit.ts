@@ -4,7 +4,8 @@
  * real code computes the evidence from them.
  */
 import { readFileSync } from 'node:fs'
-import { BINS, OUTCOMES } from '../../../client/evidence/bins.ts'
+import type { TokenMargin } from '@potluck/protocol'
+import { BINS, EDGES, OUTCOMES } from '../../../client/evidence/bins.ts'
 import { logEvidence, NO_EVIDENCE, withAnswer, type Evidence } from '../../../client/evidence/evidence.ts'
 import type { Random } from '../random.ts'
 
@@ -52,16 +53,33 @@ export class AuditModel {
     return new AuditModel(readDistribution())
   }
 
+  /** Returns what an honest auditor measures of an answer. */
+  measure(served: string, tokens: number, random: Random): TokenMargin[] {
+    return this.#draw(served, tokens, random).map(tokenIn)
+  }
+
   /** Returns the evidence after one more audited answer. */
   audit(served: string, tokens: number, before: Evidence | undefined, random: Random): Finding {
-    const steps = this.#cases.get(served)
-    if (steps === undefined) throw new Error(`There is no audit distribution for ${served}.`)
     const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
-    for (let token = 0; token < tokens; token++) {
-      const point = random.next() * steps.at(-1)!.upTo
-      cells[steps.find(({ upTo }) => point < upTo)!.cell]!++
-    }
+    for (const cell of this.#draw(served, tokens, random)) cells[cell]!++
     const evidence = withAnswer(before ?? NO_EVIDENCE, cells)
     return { evidence, logEvidence: logEvidence(evidence) }
   }
+
+  /** Returns the cell of each token. */
+  #draw(served: string, tokens: number, random: Random): number[] {
+    const steps = this.#cases.get(served)
+    if (steps === undefined) throw new Error(`There is no audit distribution for ${served}.`)
+    return Array.from({ length: tokens }, () => {
+      const point = random.next() * steps.at(-1)!.upTo
+      return steps.find(({ upTo }) => point < upTo)!.cell
+    })
+  }
+}
+
+/** Returns a token in this cell: the upper edges of its bins, or twice the last edge. */
+function tokenIn(cell: number): TokenMargin {
+  const edge = (bin: number): number => EDGES[bin] ?? 2 * EDGES.at(-1)!
+  const outcome = cell % OUTCOMES
+  return { gap: edge(Math.floor(cell / OUTCOMES)), margin: outcome === 0 ? 0 : edge(outcome - 1) }
 }

@@ -62,8 +62,8 @@ export class Directory {
 
   #see(member: Member): KnownNode {
     const now = this.#network.clock.now()
-    const { key, roundTripMs } = member
-    return { card: cardOf(key, member.claims), load: member.load(), loadAt: now, roundTripMs, seenAt: now }
+    const { key, roundTripMs, subnet } = member
+    return { card: cardOf(key, member.claims), load: member.load(), loadAt: now, roundTripMs, seenAt: now, subnet }
   }
 }
 

@@ -17,6 +17,8 @@ export interface Receipt {
   served: string
   tokens: number
   promptTokens: number
+  /** The peer belongs to the attacker. */
+  byAttacker: boolean
 }
 
 /** What happens to one request. The client gets each event except `started`, half a round trip after it happened. */
@@ -41,6 +43,8 @@ export class Member {
   answered: (served: string) => void = () => undefined
   /** The rates on the peer's card. */
   claims: Claims
+  /** Undefined: no other member is in its subnet. */
+  subnet: string | undefined
 
   constructor(peer: SimPeer) {
     this.peer = peer
@@ -147,7 +151,8 @@ export class Network {
           const served = member.serves(client)
           const load = peer.load()
           member.answered(served)
-          const receipt = { key, served, tokens: job.answerTokens, promptTokens: job.promptTokens }
+          const byAttacker = !peer.traits.honest
+          const receipt = { key, served, tokens: job.answerTokens, promptTokens: job.promptTokens, byAttacker }
           end(() => events.done(receipt, { cachedTokens, decodeMs, load }))
         },
         cut: () => {

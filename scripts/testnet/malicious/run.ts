@@ -1,13 +1,16 @@
 /**
- * Starts honest and malicious nodes, and one new client that knows nothing about them. Shows how the client's view of
+ * Starts honest and malicious nodes, and one new client that knows nothing about them. The client has its own engine for
+ * audits: without it, it would depend on audits by other nodes, and most of these nodes lie. Shows how the client's view of
  * each node changes with every answer. At the end, the client should use only honest nodes and have proofs of the
  * fraud.
  */
-import type { Client } from '@potluck/client'
+import { auditorOf, type Client } from '@potluck/client'
 import { deadline, PotluckError } from '@potluck/protocol'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pino from 'pino'
+import { startLlamaEngine } from '../../../node/engine/index.ts'
 import { crumb } from '../../../node/models/crumb.ts'
 import { clientOf } from '../find-nodes.ts'
 import { startFleet } from '../fleet.ts'
@@ -45,30 +48,34 @@ export async function runMalicious(
   view: MaliciousView,
   signal: AbortSignal
 ): Promise<Outcome> {
+  await using started = new AsyncDisposableStack()
   const fleet = await startFleet({
     nodes: NODES,
     onProgress: (member, stage, fraction) => view.progress(member, stage, fraction),
     signal
   })
-  try {
-    const client = await clientOf(fleet, {
-      reputation: { parameters: { auditAllowanceTokens: AUDIT_ALLOWANCE } },
-      signal
-    })
-    try {
-      const nodes = NODES.map(({ name, malicious }): ScenarioNode => {
-        const peerId = fleet.nodes.find((member) => member.name === name)?.peerId ?? ''
-        return { name, peerId, malicious }
-      })
-      const outcome = await new MaliciousRun(client, nodes, requests, view).run(signal)
-      view.outcome(outcome)
-      return outcome
-    } finally {
-      await client.stop()
-    }
-  } finally {
-    await fleet.stop()
-  }
+  started.defer(async () => await fleet.stop())
+  const engine = await startLlamaEngine({
+    modelPath: crumb.Q8_0.path,
+    slots: 1,
+    threads: 1,
+    gpu: false,
+    logger: pino({ level: 'silent' })
+  })
+  started.defer(async () => await engine.close())
+  const client = await clientOf(fleet, {
+    auditor: auditorOf(engine),
+    reputation: { parameters: { auditAllowanceTokens: AUDIT_ALLOWANCE } },
+    signal
+  })
+  started.defer(async () => await client.stop())
+  const nodes = NODES.map(({ name, malicious }): ScenarioNode => {
+    const peerId = fleet.nodes.find((member) => member.name === name)?.peerId ?? ''
+    return { name, peerId, malicious }
+  })
+  const outcome = await new MaliciousRun(client, nodes, requests, view).run(signal)
+  view.outcome(outcome)
+  return outcome
 }
 
 class MaliciousRun {

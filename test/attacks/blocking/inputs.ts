@@ -3,6 +3,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
   answerWindows,
+  commitment,
   ContentDigest,
   AUDIT_PROTOCOL,
   DEFAULT_SAMPLING,
@@ -129,7 +130,7 @@ export function hostileInputs(digest: Uint8Array): HostileInput[] {
     maxTokens: 16,
     stop: [],
     credit: 16,
-    shareable: true,
+    commitment: commitment(true, OPENING),
     ...changes
   })
   const raw = (name: string, protocol: string, frame: HostileInput['frame']): HostileInput => ({
@@ -182,6 +183,8 @@ export function hostileInputs(digest: Uint8Array): HostileInput[] {
   ]
 }
 
+const OPENING = new Uint8Array(16)
+
 /** An audit of an answer of the attacker, which has signed the receipt. */
 async function longAudit(request: GenerateRequest, answerTokens: readonly number[]): Promise<Uint8Array> {
   const key = await generateKeyPair('Ed25519')
@@ -211,6 +214,6 @@ async function longAudit(request: GenerateRequest, answerTokens: readonly number
     },
     key
   )
-  const answer = { request: bytes, promptTokens, answerTokens, receipt }
+  const answer = { request: bytes, promptTokens, answerTokens, receipt, opening: OPENING }
   return encodeAuditRequest({ peerId: peerIdFromPrivateKey(key), answer })
 }

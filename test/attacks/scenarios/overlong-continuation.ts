@@ -87,7 +87,7 @@ async function continueAnswer(
     stop,
     ...(responseFormat === undefined ? {} : { responseFormat }),
     credit: 64,
-    shareable: false,
+    commitment: new Uint8Array(32),
     continuation: { promptTokens, answerTokens: answer }
   })
   const frames = new FrameStream(await connection.newStream(GENERATE_PROTOCOL), { maxFrameBytes: MAX_NODE_FRAME_BYTES })

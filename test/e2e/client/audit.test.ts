@@ -66,14 +66,33 @@ test('own engine: audits of private answers lead to the ban of a malicious node,
   expect([metadata.peerId, text]).toEqual([others[0]?.peerId.toString(), HONEST])
 })
 
-test('other nodes: two auditors that agree suffice for a ban; checking the proof needs only its bytes and the model', async () => {
-  const { bootstrap, cheat, others } = await network(2)
-  const client = await connect({ bootstrap }, 3)
+test('a proof of a ban can be checked with only its bytes and the model', async () => {
+  // The only node. Beside another, it could lose its reliability as an auditor of that node before it gives an answer.
+  const { bootstrap, cheat } = await network(0)
+  const client = await connect({ bootstrap, auditor: auditorOf(engine(HONEST)) }, 1)
   const cheater = cheat.peerId.toString()
   await askUntil(client, cheater, 'banned', true)
   const [proof] = client.proofs()
   expect(proof).toMatchObject({ peerId: cheater, digest: DIGEST })
   expect(await checkProof(proof!.bytes, engine(HONEST))).toMatchObject({ confirmed: true, violations: [] })
+})
+
+test('other nodes: panels make the client ask the malicious node last, and ban nobody', async () => {
+  // Three other nodes can audit each honest node, even when the malicious node has lost its right to audit.
+  const { bootstrap, cheat, others } = await network(4)
+  const client = await connect({ bootstrap }, 5)
+  const cheater = cheat.peerId.toString()
+  const isLast = (): boolean => client.explain(cheater)[0]?.includes('so this node comes last') ?? false
+  for (let asked = 0; !isLast(); asked++) {
+    if (asked === 40) throw new Error(`after 40 answers: ${client.explain(cheater).join('; ')}`)
+    await client.chat({ messages: [{ role: 'user', content: `question ${asked}` }], shareable: true }).text()
+    await client.audited()
+  }
+  for (let more = 0; more < 5; more++) {
+    const { metadata } = await client.chat({ messages: [{ role: 'user', content: `more ${more}` }] }).result()
+    expect(metadata.peerId).not.toBe(cheater)
+  }
+  expect(client.proofs()).toEqual([])
   for (const other of others) {
     const standing = client.standing().find(({ peerId }) => peerId === other.peerId.toString())?.standing
     expect(['probationary', 'established']).toContain(standing)

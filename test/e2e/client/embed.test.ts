@@ -37,10 +37,10 @@ afterEach(async () => {
   await Promise.all([...nodes, own].map(async (peer) => await peer.stop()))
 })
 
-/** Starts nodes that serve embeddings. The client prefers the first, because it claims to be faster. */
+/** Starts nodes that serve embeddings. The client prefers the first, because the others say that they are slow. */
 async function start(...models: Partial<ModelCard>[]): Promise<FakeNode[]> {
   for (const [index, changes] of models.entries()) {
-    const served = model({ features: ['embeddings'], prefillTokensPerSecond: 1_000 / 10 ** index, ...changes })
+    const served = model({ features: ['embeddings'], prefillTokensPerSecond: index === 0 ? 1_000 : 10, ...changes })
     nodes.push(await FakeNode.start({ models: [served] }))
   }
   directory = new FakeDirectory(await Promise.all(nodes.map(async (node) => await node.known())))

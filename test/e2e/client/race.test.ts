@@ -20,7 +20,7 @@ import type { Script } from './script.ts'
 const ASK = toAsk({ messages: [{ role: 'user', content: 'hello' }] })
 
 let own: Libp2p
-/** The client prefers the first, because it claims to be faster. */
+/** The client prefers the first, because the other says that it is slower than reading speed. */
 let nodes: [FakeNode, FakeNode]
 let directory: FakeDirectory
 let reputation: Reputation
@@ -30,7 +30,7 @@ beforeEach(async () => {
   own = await startPeer()
   const start = async (decodeTokensPerSecond: number): Promise<FakeNode> =>
     await FakeNode.start({ models: [model({ decodeTokensPerSecond })] })
-  nodes = [await start(1_000), await start(10)]
+  nodes = [await start(1_000), await start(1)]
   directory = new FakeDirectory(await Promise.all(nodes.map(async (node) => await node.known())))
   ;({ selector, reputation } = newSelector(directory))
 })
@@ -66,6 +66,7 @@ function start(
       begin: (candidate, work, options) => selector.begin(candidate, work, options),
       hedgeAfterMs: () => Infinity,
       takeHedge: () => false,
+      waits: () => false,
       worthAsking: () => [],
       better: () => undefined,
       ...decisions

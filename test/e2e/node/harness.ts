@@ -146,7 +146,7 @@ export function request(engine: Pick<Engine, 'model'>, overrides: Partial<Genera
     maxTokens: 64,
     stop: [],
     credit: CREDIT_WINDOW,
-    shareable: false,
+    commitment: new Uint8Array(32),
     ...overrides
   }
 }

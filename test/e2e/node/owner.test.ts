@@ -11,7 +11,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { readStatus } from '../../../node/index.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { findLocalNode } from '../../../node/cli/client/local-node.ts'
-import { newPeer, requestFor, serve } from '../../unit/audit/records.ts'
+import { newPeer, PRIVATE, requestFor, serve } from '../../unit/audit/records.ts'
 import { Call, caller, dial, event, gatedNode, node, relay, request } from './harness.ts'
 
 async function directory(): Promise<string> {
@@ -186,7 +186,7 @@ test("the daemon audits answers for its owner's client, even if they are not sha
   expect(own?.auditor.holds('sha256:aa')).toBe(false)
 
   const peer = await newPeer()
-  const { record } = await serve(engine, peer, requestFor(engine, { shareable: false }))
+  const { record } = await serve(engine, peer, requestFor(engine, { commitment: PRIVATE }))
   const job = { peerId: peer.peerId, answer: record }
   const signal = AbortSignal.timeout(10_000)
   const honest = await own?.auditor.audit(job, signal)

@@ -1,6 +1,6 @@
 /** Which answers the client audits, which auditor measures them, and what the result changes. */
-import type { AnswerRecord, Audit } from '@potluck/protocol'
-import { expect, onTestFinished, test } from 'vitest'
+import { commitment, type AnswerRecord, type Audit, type AuditResult } from '@potluck/protocol'
+import { describe, expect, onTestFinished, test } from 'vitest'
 
 import { Auditing, type AuditingContext, type Judged } from '../../../client/audit/auditing.ts'
 import {
@@ -11,12 +11,14 @@ import {
   withAudit,
   type Auditor
 } from '../../../client/audit/index.ts'
+import type { OtherAuditor } from '../../../client/audit/ask.ts'
 import { MAX_QUEUED_AUDITS } from '../../../client/audit/constants.ts'
 import type { CompleteAnswer } from '../../../client/generate/generate.ts'
 import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
+import { SYSTEM_CLOCK } from '../../../client/base/clock.ts'
 import { toAsk, type Ask } from '../../../client/base/request.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
-import { newPeer, requestFor, serve, type Peer } from './records.ts'
+import { newPeer, OPENING, requestFor, serve, type Peer } from './records.ts'
 
 const DIGEST = 'sha256:aa'
 const HONEST: Audit = { comparable: true, violations: [], misstatements: [], measured: [] }
@@ -41,15 +43,23 @@ class World {
         this.probes.push({ peer: probed, ask })
         const answer = this.answer(ask)
         // Each answer has another context. In the same context, a mismatch counts only once.
-        return { ...answer, record: { ...answer.record, promptTokens: [this.probes.length] } }
+        return { ...answer, record: { ...answer.record, promptTokens: [this.probes.length] }, toolCalls: [] }
       },
+      isIdle: () => true,
       isOwn: () => false,
       allows: () => true,
       onJudged: (judged) => this.judged.push(judged),
+      nonce: new Uint8Array(32),
+      clock: SYSTEM_CLOCK,
       random: () => 0,
       ...changes
     })
     onTestFinished(async () => await this.auditing.stop())
+  }
+
+  /** The client got this answer. */
+  answered(answer: CompleteAnswer): void {
+    this.auditing.answered(answer, performance.now())
   }
 
   answer(ask: Partial<Ask> = {}): CompleteAnswer {
@@ -60,12 +70,22 @@ class World {
       answerTokens: Array.from({ length: 40 }, (_, index) => index),
       receipt: new Uint8Array()
     }
-    return { peerId: this.peer.peerId, digest: DIGEST, ask: full, record }
+    return { peerId: this.peer.peerId, digest: DIGEST, ask: full, record, text: 'a text' }
   }
 
   get standing(): string {
     return this.reputation.standing(this.peer.peerId.toString(), DIGEST)
   }
+}
+
+/** Established auditors with these results. */
+function panelOf(...results: readonly AuditResult[]): OtherAuditor[] {
+  return results.map((result, index) => ({
+    peer: `auditor-${index}`,
+    subnet: undefined,
+    established: true,
+    audit: async () => await Promise.resolve(result)
+  }))
 }
 
 function auditorThat(audit: (job: Parameters<Auditor['audit']>[0]) => Promise<Audit> | Audit): Auditor {
@@ -79,7 +99,7 @@ test("the user's own engine also audits answers that no other node may see", asy
     return { ...HONEST, measured: Array.from({ length: 40 }, () => EXACT) }
   })
   const world = new World(await newPeer(), { auditor })
-  world.auditing.answered(world.answer())
+  world.answered(world.answer())
   // The audit does not delay the answer.
   expect(audited).toEqual([])
   await world.auditing.idle()
@@ -94,7 +114,7 @@ test('mismatched tokens of several answers add up to a ban', async () => {
   for (let answers = 0; answers < 10 && world.standing !== 'banned'; answers++) {
     // Each answer has another context. In the same context, a mismatch counts only once.
     const answer = world.answer()
-    world.auditing.answered({ ...answer, record: { ...answer.record, promptTokens: [answers] } })
+    world.answered({ ...answer, record: { ...answer.record, promptTokens: [answers] } })
     await world.auditing.idle()
   }
   expect(world.standing).toBe('banned')
@@ -102,14 +122,14 @@ test('mismatched tokens of several answers add up to a ban', async () => {
 
 test('a violation bans the node at once; a misstatement counts as a protocol violation', async () => {
   const violator = new World(await newPeer(), { auditor: auditorThat(() => ({ ...HONEST, violations: ['prompt'] })) })
-  violator.auditing.answered(violator.answer())
+  violator.answered(violator.answer())
   await violator.auditing.idle()
   expect(violator.standing).toBe('banned')
 
   const talker = new World(await newPeer(), {
     auditor: auditorThat(() => ({ ...HONEST, misstatements: ['logprobs'] }))
   })
-  talker.auditing.answered(talker.answer())
+  talker.answered(talker.answer())
   await talker.auditing.idle()
   expect(talker.reputation.state(talker.peer.peerId.toString(), DIGEST).counts.violation?.count).toBe(1)
 })
@@ -120,7 +140,7 @@ test('an answer that cannot be compared or measured changes no score', async () 
     (): never => expect.fail('the engine crashed')
   ]) {
     const world = new World(await newPeer(), { auditor: auditorThat(audit) })
-    world.auditing.answered(world.answer())
+    world.answered(world.answer())
     await world.auditing.idle()
     expect(world.reputation.awaitedAudits(world.peer.peerId.toString())).toBe(0)
     expect([...world.reputation.peers()]).toEqual([])
@@ -130,34 +150,57 @@ test('an answer that cannot be compared or measured changes no score', async () 
 test("the user's own node is not audited", async () => {
   const auditor = auditorThat(() => expect.fail('the node was audited'))
   const world = new World(await newPeer(), { auditor, isOwn: () => true })
-  world.auditing.answered(world.answer())
+  world.answered(world.answer())
   await world.auditing.idle()
 })
 
 test('a client without the model and without other auditors neither audits nor probes', async () => {
   const world = new World(await newPeer())
-  world.auditing.answered(world.answer())
-  world.auditing.answered(world.answer({ shareable: true }))
+  world.answered(world.answer())
+  world.answered(world.answer({ shareable: true }))
   await world.auditing.idle()
   expect([world.probes, world.judged]).toEqual([[], []])
 })
 
-test('after a private question, the client sends the node a probe with the sampling options of the user', async () => {
-  const [peer, ...others] = await Promise.all([newPeer(), newPeer(), newPeer()])
-  const auditors = others.map(({ peerId }) => ({ peerId, audit: () => expect.fail('an auditor was asked') }))
-  const world = new World(peer!, { otherAuditors: () => auditors })
+test('after a private question, the client sends the node a probe with the options of the user and other texts', async () => {
+  const world = new World(await newPeer(), { otherAuditors: () => panelOf(HONEST, HONEST, HONEST) })
   const { sampling } = world.answer().ask
   const mine = { ...sampling, temperature: 1.5, logitBias: new Map([[7, 3]]) }
-  world.auditing.answered(world.answer({ sampling: mine, stop: ['secret'] }))
-  await world.auditing.idle()
+  world.answered(world.answer({ sampling: mine, stop: ['secret'], maxTokens: 77 }))
+  await expect.poll(() => world.probes).toHaveLength(1)
   const [probe] = world.probes
-  expect(probe?.ask).toMatchObject({ shareable: true, stop: [], sampling: { temperature: 1.5, logitBias: new Map() } })
-  expect(JSON.stringify(probe?.ask.input)).not.toContain('secret')
+  expect(probe?.ask).toMatchObject({
+    shareable: true,
+    maxTokens: 77,
+    sampling: { temperature: 1.5, logitBias: new Map() }
+  })
+  expect(JSON.stringify([probe?.ask.input, probe?.ask.stop])).not.toContain('secret')
   expect(probe?.ask.sampling.seed).not.toBe(mine.seed)
-  // Other nodes audit a shareable answer itself, so the client sends no probe.
-  world.auditing.answered(world.answer({ shareable: true }))
+})
+
+test('if the user marks some requests as shareable, the client audits these in place of private ones, and sends no probe', async () => {
+  const peer = await newPeer()
+  let lot = 0.9999
+  // The node is established, so chance decides which answers are audited.
+  const reputation = new Reputation({ store: new MemoryReputationStore(), parameters: { probationTokens: 0 } })
+  const world = new World(peer, {
+    otherAuditors: () =>
+      panelOf(HONEST, HONEST, HONEST).map((one) => ({ ...one, audit: () => expect.fail('the auditor is gone') })),
+    reputation,
+    random: () => lot
+  })
+  const awaited = (): number => reputation.awaitedAudits(peer.peerId.toString())
+  world.answered(world.answer({ shareable: true }))
+  expect(awaited()).toBe(0)
+  lot = 0
+  world.answered(world.answer({ input: { messages: [{ role: 'user', content: 'another secret' }] } }))
+  lot = 0.9999
+  world.answered(world.answer({ shareable: true }))
+  expect(awaited()).toBe(1)
+  world.answered(world.answer({ shareable: true }))
+  expect(awaited()).toBe(1)
   await world.auditing.idle()
-  expect(world.probes).toHaveLength(1)
+  expect(world.probes).toEqual([])
 })
 
 test('the queue of audits is bounded, and `stop` cancels it', async () => {
@@ -174,7 +217,7 @@ test('the queue of audits is bounded, and `stop` cancels it', async () => {
     }
   }
   const world = new World(await newPeer(), { auditor })
-  for (let answers = 0; answers < 3 * MAX_QUEUED_AUDITS; answers++) world.auditing.answered(world.answer())
+  for (let answers = 0; answers < 3 * MAX_QUEUED_AUDITS; answers++) world.answered(world.answer())
   await started.promise
   expect(world.reputation.awaitedAudits(world.peer.peerId.toString())).toBeLessThanOrEqual(MAX_QUEUED_AUDITS + 1)
   await world.auditing.stop()
@@ -190,7 +233,7 @@ test('a quarantined node gets probes until it is released or banned', async () =
     parameters: { quarantineEvidence: first / 2, releaseEvidence: first / 4, banEvidence: first * 2 }
   })
   const world = new World(await newPeer(), { reputation, auditor: auditorThat(() => ({ ...HONEST, measured })) })
-  world.auditing.answered(world.answer())
+  world.answered(world.answer())
   const peer = world.peer.peerId.toString()
   await expect.poll(() => reputation.standing(peer, DIGEST)).toBe('banned')
   expect(world.judged[0]?.after).toBe('quarantined')
@@ -204,14 +247,19 @@ test("a quarantined node gets no probe if the user's mode excludes it", async ()
     parameters: { quarantineEvidence: 1.1, banEvidence: 1e9 }
   })
   const peer = await newPeer()
-  reputation.observe(peer.peerId.toString(), DIGEST, { type: 'audit', evidence: NO_EVIDENCE, logEvidence: 1 })
+  reputation.observe(peer.peerId.toString(), DIGEST, {
+    type: 'audit',
+    by: 'own',
+    evidence: NO_EVIDENCE,
+    logEvidence: 1
+  })
   const allowed = new World(peer, { reputation, auditor: auditorThat(() => HONEST) })
   const excluded = new World(peer, { reputation, auditor: auditorThat(() => HONEST), allows: () => false })
   expect(reputation.standing(peer.peerId.toString(), DIGEST)).toBe('quarantined')
   // The answer of another node makes both clients look for quarantined nodes with this model.
   const other = await newPeer()
-  excluded.auditing.answered({ ...excluded.answer(), peerId: other.peerId })
-  allowed.auditing.answered({ ...allowed.answer(), peerId: other.peerId })
+  excluded.answered({ ...excluded.answer(), peerId: other.peerId })
+  allowed.answered({ ...allowed.answer(), peerId: other.peerId })
   await expect.poll(() => allowed.probes.length).toBeGreaterThan(0)
   expect(excluded.probes).toEqual([])
 })
@@ -224,13 +272,76 @@ test('shareable answers of a banned node become a proof, which can be checked fr
   const digest = `sha256:${Buffer.from(honest.model.digest).toString('hex')}`
   const world = new World(peer, { auditor: auditorOf(honest) })
   for (const shareable of [false, true, true]) {
-    const { record } = await serve(honest, peer, requestFor(honest, { shareable }), { engine: other })
-    const ask = { ...world.answer().ask, shareable }
-    world.auditing.answered({ peerId: peer.peerId, digest, ask, record })
+    const request = requestFor(honest, { commitment: commitment(shareable, OPENING) })
+    const { record, text } = await serve(honest, peer, request, { engine: other })
+    const ask = { ...world.answer().ask, shareable, opening: OPENING }
+    world.answered({ peerId: peer.peerId, digest, ask, record, text })
     await world.auditing.idle()
   }
   expect(world.reputation.standing(peer.peerId.toString(), digest)).toBe('banned')
   const [proof] = world.auditing.proofs()
   expect(proof).toMatchObject({ peerId: peer.peerId.toString(), digest, answers: 2 })
   expect(await checkProof(proof!.bytes, honest)).toMatchObject({ confirmed: true, answers: 2 })
+})
+
+describe('without an own engine', () => {
+  const violations: AuditResult = { comparable: true, violations: ['prompt'], measured: [] }
+  const exact: AuditResult = { comparable: true, violations: [], measured: Array.from({ length: 40 }, () => EXACT) }
+
+  test('a panel of other nodes decides, one panel is not enough for a quarantine, and nothing for a ban', async () => {
+    let next = 0
+    const world = new World(await newPeer(), {
+      otherAuditors: () => panelOf(violations, violations, violations),
+      // Each probe follows at once, because it comes after -ln(1 - 0) ms.
+      random: () => 0
+    })
+    const ask = async (): Promise<void> => {
+      const answer = world.answer({ shareable: true })
+      world.answered({ ...answer, record: { ...answer.record, promptTokens: [next++] } })
+      await world.auditing.idle()
+    }
+    await ask()
+    // The first panel leaves doubt, so the client sends a probe for a second panel.
+    expect(world.judged[0]?.after).toBe('probationary')
+    await expect.poll(() => world.standing).toBe('quarantined')
+    expect(world.probes).toHaveLength(1)
+    for (let more = 0; more < 5; more++) await ask()
+    expect(world.standing).toBe('quarantined')
+    expect(world.probes).toHaveLength(1)
+    expect(world.auditing.proofs()).toEqual([])
+  })
+
+  test('auditors in the minority lose their right, and are not asked again', async () => {
+    const reputation = new Reputation({
+      store: new MemoryReputationStore(),
+      parameters: { auditFloor: 1, auditAllowanceTokens: 1e6 }
+    })
+    const world = new World(await newPeer(), {
+      reputation,
+      otherAuditors: () => panelOf(exact, exact, exact, violations, violations)
+    })
+    for (let index = 0; index < 30; index++) {
+      const answer = world.answer({ shareable: true })
+      const receipt = Uint8Array.of(index)
+      world.answered({ ...answer, record: { ...answer.record, receipt, promptTokens: [index] } })
+      await world.auditing.idle()
+    }
+    const may = [0, 1, 2, 3, 4].map((index) => reputation.mayAudit(`auditor-${index}`))
+    expect(may).toEqual([true, true, true, false, false])
+    expect(world.standing).not.toBe('quarantined')
+  })
+
+  test('answers that the own engine audited test other auditors', async () => {
+    const reputation = new Reputation({ store: new MemoryReputationStore() })
+    const [liar] = panelOf(violations)
+    const auditor = auditorThat(() => ({ ...HONEST, ...exact }))
+    const world = new World(await newPeer(), { reputation, auditor, otherAuditors: () => [liar!] })
+    world.answered(world.answer({ shareable: false }))
+    await world.auditing.idle()
+    expect(reputation.mayAudit(liar!.peer)).toBe(true)
+    world.answered(world.answer({ shareable: true }))
+    await world.auditing.idle()
+    expect(reputation.mayAudit(liar!.peer)).toBe(false)
+    expect(reputation.state(liar!.peer, DIGEST).counts.violation?.count).toBe(1)
+  })
 })

@@ -4,8 +4,9 @@ import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
   answerWindows,
-  decodeClientFrame,
+  commitment,
   ContentDigest,
+  decodeClientFrame,
   DEFAULT_SAMPLING,
   encodeRequest,
   RENDERING,
@@ -38,6 +39,11 @@ export async function newPeer(): Promise<Peer> {
   return { key, peerId: peerIdFromPrivateKey(key) }
 }
 
+/** Opens the commitment of every request of `requestFor`. */
+export const OPENING: Uint8Array = new Uint8Array(16).fill(7)
+/** The commitment of a request that is not shareable. */
+export const PRIVATE: Uint8Array = commitment(false, OPENING)
+
 let requests = 0
 
 export function requestFor(engine: Pick<Engine, 'model'>, change: Partial<GenerateRequest> = {}): GenerateRequest {
@@ -50,7 +56,7 @@ export function requestFor(engine: Pick<Engine, 'model'>, change: Partial<Genera
     maxTokens: 24,
     stop: [],
     credit: 1000,
-    shareable: true,
+    commitment: commitment(true, OPENING),
     ...change
   }
 }
@@ -145,7 +151,7 @@ export async function serve(
     },
     key
   )
-  const record = { request: bytes, promptTokens, answerTokens, receipt }
+  const record = { request: bytes, promptTokens, answerTokens, receipt, opening: OPENING }
   return { record: topLogprobs === undefined ? record : { ...record, logprobs }, text, finishReason }
 }
 

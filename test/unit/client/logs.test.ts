@@ -86,8 +86,8 @@ test('an answer with a failover logs its picks, its failure, its resumption and 
   expect(await answer(failing, completing)).toBe(ANSWER.join(''))
   expectOnce(
     /potluck:client:select gate …draining: draining/,
-    /potluck:client:select pick …he-first \(probationary; not busy, by predicted time .*; predicted \d+ ms to the first token, \d+ ms/,
-    /potluck:client:select next …e-second \(probationary; not busy, by predicted time .*; predicted \d+ ms/,
+    /potluck:client:select pick …he-first \(probationary; after the measured peers; predicted \d+ ms to the first token, \d+ ms/,
+    /potluck:client:select next …e-second \(probationary; after the measured peers; predicted \d+ ms/,
     /potluck:client:select …he-first ended with engine_failed after \d+ ms/,
     /potluck:client:generate …he-first failed with engine_failed/,
     /potluck:client:select pick …e-second \(/

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { BINS, cellOf, OUTCOMES } from '../../../client/evidence/bins.ts'
-import { ALTERNATIVES, CHEATED_SHARES, BAN, QUARANTINE } from '../../../client/evidence/constants.ts'
+import { ALTERNATIVES, CHEATED_SHARES, BAN, MOST_BY_OTHERS, QUARANTINE } from '../../../client/evidence/constants.ts'
 import {
   answerEvidence,
   answerRatios,
@@ -11,6 +11,7 @@ import {
   NO_EVIDENCE,
   verdict,
   withAnswer,
+  withViolation,
   type Evidence
 } from '../../../client/evidence/evidence.ts'
 import { HONEST } from '../../../client/evidence/honest.ts'
@@ -178,6 +179,20 @@ describe('evidence', () => {
       NO_EVIDENCE
     )
     expect(stored).toEqual(straight)
+  })
+
+  test('of one panel of other nodes stays below a quarantine, and of two in succession does not', () => {
+    const absurd = none()
+    absurd[cellOf(5, 5)] = 100
+    for (const add of [
+      (before: Evidence): Evidence => withAnswer(before, absurd, MOST_BY_OTHERS),
+      (before: Evidence): Evidence => withViolation(before, MOST_BY_OTHERS)
+    ]) {
+      const once = add(NO_EVIDENCE)
+      expect(logEvidence(once)).toBeLessThan(Math.log(QUARANTINE))
+      expect(logEvidence(add(once))).toBeGreaterThan(Math.log(QUARANTINE))
+    }
+    expect(withViolation(NO_EVIDENCE, MOST_BY_OTHERS).tokens).toBe(0)
   })
 
   test('quarantines a node while it is at least 30, and bans it permanently at 1,000', () => {

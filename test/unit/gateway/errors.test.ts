@@ -28,6 +28,7 @@ const STATUS: Record<ErrorCode, number> = {
   token_timeout: 502,
   stream_cut: 502,
   relay_limit: 503,
+  late_refusal: 502,
   protocol_violation: 502,
   no_providers: 503,
   aborted: 503

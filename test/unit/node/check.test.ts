@@ -24,7 +24,7 @@ const good: GenerateRequest = {
   maxTokens: 10,
   stop: [],
   credit: 10,
-  shareable: false
+  commitment: new Uint8Array(32)
 }
 
 const ready: EngineStatus = { state: 'ready' }

@@ -82,7 +82,7 @@ test('a second request breaks the protocol', async () => {
     maxTokens: 1,
     stop: [],
     credit: 1,
-    shareable: false
+    commitment: new Uint8Array(32)
   })
   const { reading } = read(stream([bytes], 'end'), new CreditAccount(1, clock))
   await expect(reading).rejects.toMatchObject({ code: 'invalid_request' })

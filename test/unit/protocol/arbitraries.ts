@@ -91,14 +91,14 @@ export const request: fc.Arbitrary<GenerateRequest> = fc.record(
     ),
     topLogprobs: fc.nat(20),
     credit: fc.integer({ min: 1, max: 65_536 }),
-    shareable: fc.boolean(),
+    commitment: bytes(32),
     continuation: fc.record({
       promptTokens: fc.array(tokenId, { minLength: 1, maxLength: 50 }),
       answerTokens: fc.array(tokenId, { minLength: 8, maxLength: 19 }),
       checkFrom: fc.nat(8)
     })
   },
-  { requiredKeys: ['requestId', 'modelDigest', 'input', 'sampling', 'maxTokens', 'stop', 'credit', 'shareable'] }
+  { requiredKeys: ['requestId', 'modelDigest', 'input', 'sampling', 'maxTokens', 'stop', 'credit', 'commitment'] }
 )
 
 const load = fc.record({ active: uint32, queued: uint32, slots: uint32, estimatedWaitMs: fc.nat(86_400_000) })

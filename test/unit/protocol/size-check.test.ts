@@ -31,7 +31,7 @@ function request(changes: Partial<GenerateRequest> = {}): GenerateRequest {
     maxTokens: MAX_ANSWER_TOKENS,
     stop: [],
     credit: 16,
-    shareable: false,
+    commitment: new Uint8Array(32),
     ...changes
   }
 }

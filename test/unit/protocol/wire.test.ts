@@ -35,7 +35,7 @@ const plain: GenerateRequest = {
   maxTokens: 64,
   stop: ['\n\n'],
   credit: CREDIT_WINDOW,
-  shareable: false
+  commitment: new Uint8Array(32)
 }
 
 /** Returns a schema with nested lists. */

@@ -47,6 +47,23 @@ test("a loss of the client's own network does not change any score", () => {
   expect(peers.map((peer) => reputation.state(peer, DIGEST))).toEqual(states)
 })
 
+test('a peer is forgiven only once until it answers again, however many others fail with it', () => {
+  const clock = new TestClock()
+  const reputation = reputationAt(clock)
+  const peers = ['a', 'b', 'c', 'd']
+  const failAll = (): void => {
+    for (const peer of peers) reputation.observe(peer, DIGEST, { type: 'failed', code: 'admission_timeout' })
+    clock.pass(SECOND)
+    reputation.reached()
+  }
+  const blamed = (): number[] => peers.map((peer) => reputation.state(peer, DIGEST).counts.silent?.count ?? 0)
+  failAll()
+  expect(blamed()).toEqual([0, 0, 0, 0])
+  reputation.observe('a', DIGEST, complete())
+  failAll()
+  expect(blamed()).toEqual([0, 1, 1, 1])
+})
+
 test("while the client's network stays down, no peer is blamed", () => {
   const clock = new TestClock()
   const reputation = reputationAt(clock)

@@ -30,9 +30,9 @@ export function complete(changes: Partial<Complete> = {}): Complete {
 }
 
 /** An audit after which the evidence has this value. */
-export function audit(evidence: number, tokens = 300): Audited {
+export function audit(evidence: number, tokens = 300, by: Audited['by'] = 'own'): Audited {
   const logEvidence = Math.log(evidence)
-  return { type: 'audit', evidence: { ...NO_EVIDENCE, answers: 1, tokens, peak: logEvidence }, logEvidence }
+  return { type: 'audit', by, evidence: { ...NO_EVIDENCE, answers: 1, tokens, peak: logEvidence }, logEvidence }
 }
 
 export class TestClock {

@@ -11,7 +11,8 @@ import {
   score,
   type Complete,
   type Observation,
-  type ReputationParameters
+  type ReputationParameters,
+  type Standing
 } from '../../../client/reputation/index.ts'
 import { PARAMETERS } from '../../../client/reputation/parameters.ts'
 import { probationShare } from '../../../client/reputation/probation.ts'
@@ -44,11 +45,20 @@ const cutAfterGoodWeek: Effect = (parameters) => {
   return score(observe(good, failed('stream_cut'), parameters, NOW), parameters, NOW).reliabilityMean
 }
 
+const STANDINGS: readonly Standing[] = ['probationary', 'established', 'quarantined', 'banned']
+
 const standingAfter =
   (...evidence: number[]): Effect =>
   (parameters) => {
     const state = evidence.reduce((before, one) => observe(before, audit(one, 2_000), parameters, NOW), freshState(NOW))
-    return ['probationary', 'established', 'quarantined', 'banned'].indexOf(score(state, parameters, NOW).standing)
+    return STANDINGS.indexOf(score(state, parameters, NOW).standing)
+  }
+
+const othersAfter =
+  (evidence: number, laterMs: number): Effect =>
+  (parameters) => {
+    const state = observe(freshState(NOW), audit(evidence, 2_000, 'established'), parameters, NOW)
+    return STANDINGS.indexOf(score(state, parameters, NOW + laterMs).standing)
   }
 
 const decodeMsAfter =
@@ -70,7 +80,7 @@ const checksLeft: Effect = (parameters) => {
 
 const rateOfEstablished: Effect = (parameters) => {
   const audited = observe(freshState(NOW), audit(0.1, 1_200), parameters, NOW)
-  return auditRate({ ...audited, generatedTokens: 4_000 }, 0, parameters)
+  return auditRate({ ...audited, generatedTokens: 4_000 }, 0, parameters, NOW)
 }
 
 /** Tokens in the audit budget after these answers. */
@@ -91,7 +101,7 @@ const blamed = (failures: number, sinceMs: number): Effect => {
     observation: failed('dial_failed'),
     at: NOW
   }))
-  return (parameters) => settle(run, parameters, NOW + sinceMs).length
+  return (parameters) => settle(run, new Set(), parameters, NOW + sinceMs).blamed.length
 }
 
 /** By parameter: a value other than the default, an effect of it, and how the effect changes. */
@@ -99,6 +109,8 @@ const CASES: Record<Name, { value: number; effect: Effect; change: 'more' | 'les
   quarantineEvidence: { value: 10, effect: standingAfter(20), change: 'more' },
   banEvidence: { value: 100, effect: standingAfter(200), change: 'more' },
   releaseEvidence: { value: 20, effect: standingAfter(40, 10), change: 'less' },
+  othersQuarantineMs: { value: 48 * HOUR, effect: othersAfter(100, 36 * HOUR), change: 'more' },
+  othersAnswerTokens: { value: 1_000, effect: othersAfter(0.5, 0), change: 'more' },
   probationTokens: { value: 5_000, effect: standingAfter(0.5), change: 'less' },
   probationChecks: { value: 1, effect: checksLeft, change: 'less' },
   probationShare: { value: 0.2, effect: (p) => probationShare({ good: 0, bad: 0, at: NOW }, p), change: 'more' },
@@ -122,11 +134,12 @@ const CASES: Record<Name, { value: number; effect: Effect; change: 'more' | 'les
   crashedPenalty: { value: 5, effect: reliabilityAfter([failed('engine_failed')]), change: 'less' },
   stalledPenalty: { value: 5, effect: reliabilityAfter([failed('token_timeout')]), change: 'less' },
   cutPenalty: { value: 5, effect: reliabilityAfter([failed('stream_cut')]), change: 'less' },
+  contradictedPenalty: { value: 5, effect: reliabilityAfter([{ type: 'contradicted' }]), change: 'less' },
   violationPenalty: { value: 9, effect: reliabilityAfter([failed('protocol_violation')]), change: 'less' },
   speedHalfLifeMs: { value: 24 * HOUR, effect: decodeMsAfter([8_000], 2 * HOUR), change: 'more' },
   speedPeakGain: { value: 0.9, effect: decodeMsAfter([...Array<number>(9).fill(2_000), 8_000]), change: 'more' },
   speedCalmGain: { value: 0.5, effect: decodeMsAfter([...Array<number>(20).fill(8_000), 2_000]), change: 'less' },
-  claimWeight: { value: 20, effect: decodeMsAfter([8_000]), change: 'less' },
+  claimWeight: { value: 20, effect: decodeMsAfter([500]), change: 'more' },
   lossPeers: { value: 5, effect: blamed(3, 1_000), change: 'more' },
   blameWindowMs: { value: 300_000, effect: blamed(2, 120_000), change: 'more' }
 }

@@ -27,6 +27,13 @@ test('measurements outweigh the claim, and the explanation shows both', () => {
   expect(lines).toContain('4.0 times as long as predicted')
 })
 
+test('after the first answer, a claim cannot make a slow peer look faster than it is', () => {
+  const { reputation, clock, speed } = fresh()
+  const boast: Claims = { prefillTokensPerSecond: 1e6, decodeTokensPerSecond: 5_000 }
+  reputation.observe(PEER, DIGEST, complete({ claims: boast, decodeMs: 10_000 }))
+  expect(predict(speed(), WORK, boast, reputation.parameters, clock.at).decodeMs).toBeGreaterThan(9_900)
+})
+
 test('one slow answer changes the prediction at once, one fast answer hardly changes it', () => {
   const { reputation, clock, speed } = fresh()
   const predicted = (): number => predict(speed(), WORK, CLAIMS, reputation.parameters, clock.at).decodeMs

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
-import { Hedging } from '../../../client/select/hedge.ts'
-import { seeded } from './help.ts'
+import { Hedging, slowAdmissionMs } from '../../../client/select/hedge.ts'
+import { candidate, seeded } from './help.ts'
 
 test('a new client can send one hedge, when the first token takes three times as long as predicted', () => {
   const hedging = new Hedging()
@@ -41,4 +41,11 @@ test('the client sends no hedge before 300 ms', () => {
   const hedging = new Hedging()
   for (let request = 0; request < 500; request++) hedging.firstToken(5, 10)
   expect(hedging.afterMs(10)).toBe(300)
+})
+
+test('the wait for `accepted` grows with the round trip, which the node cannot inflate, and is halved for a newcomer', () => {
+  const waitMs = (roundTripMs: number, why: 'cold' | 'unmeasured_share' = 'cold'): number =>
+    slowAdmissionMs({ ...candidate('a', { roundTripMs }), why })
+  expect([waitMs(50), waitMs(300), waitMs(60_000)]).toEqual([1_200, 2_200, 3_000])
+  expect(waitMs(50, 'unmeasured_share')).toBe(600)
 })

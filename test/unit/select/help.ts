@@ -4,6 +4,7 @@ import { formatDigest, SAMPLING_CONTRACT, type Card, type Load, type ModelCard }
 import type { KnownNode } from '../../../client/discover/known-node.ts'
 import { freshState, reputationParameters } from '../../../client/reputation/index.ts'
 import type { Candidate, RankedCandidate, Workload } from '../../../client/select/index.ts'
+import { plausibleClaims } from '../../../client/select/plausible.ts'
 import { rank, type RankContext } from '../../../client/select/rank.ts'
 
 export const NOW = 1_000_000_000_000
@@ -33,14 +34,22 @@ export function model(changes: Partial<ModelCard> = {}): ModelCard {
   }
 }
 
-/** A node as discovery knows it. Selection does not read the other fields of the card. */
+/** A node as discovery knows it. Selection does not read the other fields of the card and of the hardware. */
 export function knownNode(
   peer: string,
   { card, ...changes }: Partial<Omit<KnownNode, 'card'>> & { card?: Partial<Card> } = {}
 ): KnownNode {
   const peerId = { toString: () => peer } as Card['peerId']
   return {
-    card: { peerId, addresses: [], models: [model()], draining: false, contract: SAMPLING_CONTRACT, ...card } as Card,
+    card: {
+      peerId,
+      addresses: [],
+      models: [model()],
+      hardware: { accelerator: 'cuda' },
+      draining: false,
+      contract: SAMPLING_CONTRACT,
+      ...card
+    } as Card,
     load: IDLE,
     loadAt: NOW,
     roundTripMs: 40,
@@ -51,15 +60,15 @@ export function knownNode(
 
 export type CandidateChanges = Partial<Omit<Candidate, 'peer' | 'digest' | 'node' | 'model'>> & {
   model?: Partial<ModelCard>
-} & Partial<Pick<KnownNode, 'load' | 'loadAt' | 'roundTripMs'>>
+} & Partial<Pick<KnownNode, 'load' | 'loadAt' | 'roundTripMs' | 'subnet'>>
 
 export function candidate(peer: string, changes: CandidateChanges = {}): Candidate {
-  const { model: of, load = IDLE, loadAt = NOW, roundTripMs = 40, ...others } = changes
+  const { model: of, load = IDLE, loadAt = NOW, roundTripMs = 40, subnet, ...others } = changes
   const served = model({ contextLength: 8_192, decodeTokensPerSecond: 50, ...of })
   return {
     peer,
     digest: formatDigest(served.digest),
-    node: knownNode(peer, { card: { models: [served] }, load, loadAt, roundTripMs }),
+    node: knownNode(peer, { card: { models: [served] }, load, loadAt, roundTripMs, subnet }),
     model: served,
     local: false,
     trusted: false,
@@ -67,12 +76,16 @@ export function candidate(peer: string, changes: CandidateChanges = {}): Candida
     // So certain that the random draw of the reliability hardly changes the order.
     reliability: { alpha: 1e6, beta: 1 },
     speed: freshState(NOW).speed,
+    claims: plausibleClaims({ accelerator: 'cuda' }, served),
+    measured: true,
     auditedTokens: 2_000,
     checks: 10,
+    suspected: false,
     awaitedAudits: 0,
     inFlight: 0,
     sentSince: 0,
     notBefore: 0,
+    avoidUntil: 0,
     cachedTokens: 0,
     ...others
   }
@@ -83,7 +96,14 @@ export function ranked(
   context: Partial<RankContext> = {},
   work: Workload = WORK
 ): RankedCandidate[] {
-  const defaults: RankContext = { parameters: PARAMETERS, probationShare: 0, now: NOW, random: seeded() }
+  const defaults: RankContext = {
+    parameters: PARAMETERS,
+    probationShare: 0,
+    unmeasuredAnswered: 1,
+    tryNewcomers: true,
+    now: NOW,
+    random: seeded()
+  }
   return [...rank(candidates, work, { ...defaults, ...context })]
 }
 

@@ -3,7 +3,7 @@ import type { ChatMessage } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 
 import { drawBeta } from '../../../client/select/beta.ts'
-import { backOff, type Backoff } from '../../../client/select/backoff.ts'
+import { avoid, backOff, type Avoidance, type Backoff } from '../../../client/select/backoff.ts'
 import { conversationKeys, newPrefixes, prefixHolder } from '../../../client/select/prefixes.ts'
 import { FakeClock } from './fakes.ts'
 import { NOW, seeded } from './help.ts'
@@ -23,6 +23,12 @@ test('if a node keeps refusing with a short retry-after, the client asks it less
   let backoff: Backoff | undefined
   for (let refusal = 0; refusal < 10; refusal++) backoff = backOff(backoff, 1, NOW)
   expect((backoff?.notBefore ?? 0) - NOW).toBe(60_000)
+})
+
+test('the client avoids a node for longer after each attempt that the node did not answer, up to an hour', () => {
+  let avoidance: Avoidance | undefined
+  const seconds = Array.from({ length: 9 }, () => ((avoidance = avoid(avoidance, NOW)).until - NOW) / 1_000)
+  expect(seconds).toEqual([30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600])
 })
 
 const say = (role: ChatMessage['role'], content: string): ChatMessage => ({ role, content })

@@ -20,6 +20,26 @@ test('a request waits longer at the node that has its prefix in the cache', () =
   expect(shouldMove(holder, 60_000, to)).toBe(true)
 })
 
+test('a request moves to an unmeasured node for its shorter wait, but not for the speed that its card claims', () => {
+  const unmeasured = {
+    ...to,
+    why: 'unmeasured' as const,
+    measured: false,
+    predicted: { waitMs: 0, ttftMs: 1, totalMs: 2 }
+  }
+  const serviceMs = from.predicted.totalMs
+  expect(shouldMove(from, 0.2 * serviceMs, { ...unmeasured, measured: true })).toBe(true)
+  expect(shouldMove(from, 0.2 * serviceMs, unmeasured)).toBe(false)
+  expect(shouldMove(from, serviceMs, unmeasured)).toBe(true)
+})
+
+test('a request moves to a node that failed a short time ago only from such a node', () => {
+  const avoided = { ...from, why: 'avoided' as const }
+  expect(isEligible({ ...to, why: 'avoided' }, from)).toBe(false)
+  expect(isEligible({ ...to, why: 'avoided' }, avoided)).toBe(true)
+  expect(isEligible({ ...to, why: 'probationary' }, avoided)).toBe(true)
+})
+
 test('a request at an established node never moves to a probationary or resting node', () => {
   for (const why of ['probationary', 'probation_share', 'resting'] as const) {
     expect(isEligible({ ...to, why }, from)).toBe(false)

@@ -2,16 +2,19 @@
 import { formatDigest, PotluckError, type ErrorCode, type ModelCard } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
-import { MAX_ATTEMPTS, MAX_BUSY_WAIT_MS } from '../../../client/base/constants.ts'
+import { MAX_ASKED_NODES, MAX_ATTEMPTS, MAX_BUSY_WAIT_MS } from '../../../client/base/constants.ts'
 import { toAsk, type ChatOptions } from '../../../client/base/request.ts'
 import type { KnownNode } from '../../../client/discover/known-node.ts'
 import { ResumableAnswer } from '../../../client/generate/resumable-answer.ts'
+import type { Reputation } from '../../../client/reputation/index.ts'
 import { CandidatePool, type AttemptRecord, type Selector } from '../../../client/select/index.ts'
+import { complete } from '../reputation/help.ts'
 import { FakeClock, FakeDirectory, newSelector } from './fakes.ts'
 import { IDLE, knownNode, model, NOW, peers } from './help.ts'
 
 const OTHER_DIGEST = new Uint8Array(32).fill(8)
 
+/** The client has measured the nodes that it knows at the beginning. Each is as fast as it claims. */
 class World {
   readonly clock = new FakeClock()
   readonly abort = new AbortController()
@@ -19,21 +22,37 @@ class World {
   readonly selector: Selector
   /** The peers that were asked, in order. */
   readonly asked: string[] = []
+  readonly #reputation: Reputation
 
   constructor(nodes: KnownNode[]) {
     this.directory = new FakeDirectory(nodes)
-    this.selector = newSelector(this.directory, { now: this.clock.now }).selector
+    const { selector, reputation } = newSelector(this.directory, { now: this.clock.now })
+    this.selector = selector
+    this.#reputation = reputation
+    for (const { card } of nodes) {
+      const [claims] = card.models
+      if (claims === undefined) continue
+      const measured = complete({ claims, ttftMs: 314, decodeMs: 100_000 / claims.decodeTokensPerSecond })
+      reputation.observe(card.peerId.toString(), formatDigest(claims.digest), measured)
+    }
   }
 
-  pool(options: Partial<ChatOptions> = {}): CandidatePool {
+  pool(options: Partial<ChatOptions> = {}, begun = false): CandidatePool {
     const ask = toAsk({ messages: [{ role: 'user', content: 'hello' }], ...options })
     const { directory, selector, clock } = this
-    return new CandidatePool(new ResumableAnswer(ask, () => false), {
+    const answer = new ResumableAnswer(ask, () => false)
+    Object.defineProperty(answer, 'begun', { value: begun })
+    return new CandidatePool(answer, {
       directory,
       selector,
       clock,
       signal: this.abort.signal
     })
+  }
+
+  /** What the reputation has counted for the peer. */
+  counts(peer: string): string[] {
+    return Object.keys(this.#reputation.state(peer, formatDigest(model().digest)).counts)
   }
 
   async begin(pool: CandidatePool): Promise<AttemptRecord> {
@@ -93,7 +112,7 @@ describe('the next node', () => {
   })
 
   test('is not asked if no other node can help', async () => {
-    for (const code of ['invalid_request', 'aborted', 'caller_stalled'] as const) {
+    for (const code of ['aborted', 'caller_stalled'] as const) {
       const world = new World(three())
       expect(await world.exhaust(world.pool(), [code])).toMatchObject({ code, peer: 'fast' })
       expect(world.asked).toEqual(['fast'])
@@ -121,7 +140,44 @@ describe('the next node', () => {
     const world = new World([serving('short', 1_000), serving('equal', 900)])
     world.directory.later = [serving('long', 10, { contextLength: 8192 })]
     await world.exhaust(world.pool(), ['context_length_exceeded'])
-    expect(world.asked).toEqual(['short', 'long'])
+    expect(world.asked).toEqual(['short', 'equal', 'long'])
+  })
+
+  test('can have a shorter context than the claim of a single node that refused', async () => {
+    const world = new World([serving('boastful', 1_000, { contextLength: 1e6 }), serving('honest', 10)])
+    const pool = world.pool()
+    world.fail(pool, await world.begin(pool), 'context_length_exceeded')
+    const answered = await world.begin(pool)
+    expect(world.asked).toEqual(['boastful', 'honest'])
+    pool.answered(answered.candidate)
+    expect(world.counts('boastful')).toEqual(['complete', 'contradicted'])
+  })
+
+  test('gives a second opinion on an invalid request, from another subnet if possible', async () => {
+    const all = [serving('liar', 1_000), serving('its friend', 900), serving('other', 10)]
+    const subnets = ['one', 'one', 'two']
+    const world = new World(all.map((node, index) => ({ ...node, subnet: subnets[index] })))
+    const error = await world.exhaust(world.pool(), ['invalid_request'])
+    expect(error).toMatchObject({ code: 'invalid_request', peer: 'other' })
+    expect(world.asked).toEqual(['liar', 'other'])
+    expect(world.counts('liar')).toEqual(['complete'])
+  })
+
+  test('contradicts a node that called the request invalid, unless an answer had begun', async () => {
+    for (const begun of [false, true]) {
+      const world = new World(three())
+      const pool = world.pool({}, begun)
+      world.fail(pool, await world.begin(pool), 'invalid_request')
+      pool.answered((await world.begin(pool)).candidate)
+      expect(world.counts('fast')).toEqual(['complete', ...(begun ? [] : ['contradicted'])])
+    }
+  })
+
+  test('is asked after more refusals than failures', async () => {
+    const all = Array.from({ length: 2 * MAX_ASKED_NODES }, (_, index) => serving(`peer-${index}`, 10))
+    const world = new World(all)
+    await world.exhaust(world.pool(), ['draining'])
+    expect(world.asked).toHaveLength(MAX_ASKED_NODES)
   })
 
   test('differs for each of several concurrent requests', async () => {

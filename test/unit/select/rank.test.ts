@@ -1,11 +1,13 @@
 /** The order of the candidates that have passed the gate. */
 import { expect, test } from 'vitest'
 
+import type { Candidate } from '../../../client/select/index.ts'
+import type { RankContext } from '../../../client/select/rank.ts'
 import { candidate, IDLE, NOW, peers, ranked, seeded, WORK } from './help.ts'
 
 const SLOW = { prefillTokensPerSecond: 100, decodeTokensPerSecond: 10 }
 const BOASTFUL = { prefillTokensPerSecond: 1e6, decodeTokensPerSecond: 1e4 }
-const UNKNOWN = { standing: 'probationary', auditedTokens: 0 } as const
+const UNKNOWN = { standing: 'probationary', auditedTokens: 0, measured: false } as const
 
 test("the user's own node comes first while it has a free slot, however slow it is", () => {
   const own = candidate('own', { local: true, model: SLOW })
@@ -108,14 +110,85 @@ test('concurrent requests go to different probationary peers, and a peer that cu
   expect(first?.peer).toBe('known')
 })
 
-test('if no audit is possible, probationary peers are ranked like established ones', () => {
+const PRIVATE = { ...WORK, auditable: false }
+const MEASURED = { ...UNKNOWN, measured: true } as const
+
+test('a peer that other nodes accuse comes last, even if no audit is possible', () => {
+  const suspected = candidate('suspected', { ...UNKNOWN, auditedTokens: 900, suspected: true })
+  const all = [suspected, candidate('slow', { ...UNKNOWN, model: SLOW }), candidate('known')]
+  expect(peers(ranked(all, { probationShare: 1 })).at(-1)).toBe('suspected')
+  const measured = { ...suspected, measured: true }
+  const unknown = candidate('unknown', UNKNOWN)
+  expect(peers(ranked([...all, unknown], {}, PRIVATE)).at(-1)).toBe('suspected')
+  expect(peers(ranked([measured, unknown], { probationShare: 1 }, PRIVATE))).toEqual(['unknown', 'suspected'])
+})
+
+test('if no audit is possible, the peers that the client has measured come first, by their speed', () => {
   const all = [
-    candidate('slow', { model: SLOW }),
-    candidate('unknown', UNKNOWN),
-    candidate('slower', { ...UNKNOWN, model: SLOW, roundTripMs: 900 })
+    candidate('boastful', { ...UNKNOWN, model: BOASTFUL }),
+    candidate('slow', { ...MEASURED, model: SLOW }),
+    candidate('fast', MEASURED)
   ]
-  expect(peers(ranked(all, {}, { ...WORK, auditable: false }))).toEqual(['unknown', 'slow', 'slower'])
-  expect(peers(ranked(all))[0]).toBe('slow')
+  expect(ranked(all, { tryNewcomers: false }, PRIVATE).map(({ peer, why }) => [peer, why])).toEqual([
+    ['fast', 'cold'],
+    ['slow', 'cold'],
+    ['boastful', 'unmeasured']
+  ])
+})
+
+/** How many of 1,000 requests go first to this peer. */
+function share(all: readonly Candidate[], peer: string, context: Partial<RankContext> = {}): number {
+  const random = seeded(9)
+  return Array.from({ length: 1_000 }, () => ranked(all, { random, ...context }, PRIVATE)[0]).filter(
+    (first) => first?.peer === peer
+  ).length
+}
+
+test('unmeasured peers are tried less and less as the client measures more, and hardly if they do not answer', () => {
+  const measured = Array.from({ length: 4 }, (_, index) => candidate(`measured-${index}`, MEASURED))
+  const unknown = candidate('unknown', UNKNOWN)
+  expect(share([unknown, ...measured.slice(0, 1)], 'unknown')).toBeGreaterThan(400)
+  expect(share([unknown, ...measured], 'unknown')).toBeLessThan(260)
+  expect(share([unknown, ...measured], 'unknown')).toBeGreaterThan(140)
+  expect(share([unknown, ...measured], 'unknown', { unmeasuredAnswered: 0.1 })).toBeLessThan(30)
+  expect(share([unknown, ...measured], 'unknown', { tryNewcomers: false })).toBe(0)
+  const holder = candidate('holder', { ...MEASURED, cachedTokens: 100 })
+  expect(share([unknown, holder], 'holder')).toBe(1_000)
+})
+
+test('an unmeasured peer wins at most its share, whatever its card claims', () => {
+  const honest = ['a', 'b', 'c'].map((peer) => candidate(peer, UNKNOWN))
+  const boastful = candidate('boastful', { ...UNKNOWN, model: { ...BOASTFUL, contextLength: 1e6, parameters: 1e15 } })
+  expect(share([...honest, boastful], 'boastful')).toBeLessThan(350)
+})
+
+test('the subnets of unmeasured peers take turns, and a subnet that failed comes later', () => {
+  const honest = ['a', 'b'].map((peer) => candidate(peer, { ...UNKNOWN, subnet: `of ${peer}` }))
+  const keys = Array.from({ length: 50 }, (_, index) => candidate(`key-${index}`, { ...UNKNOWN, subnet: 'one' }))
+  const first = (all: readonly Candidate[]): number => share(all, 'a') + share(all, 'b')
+  expect(first([...honest, ...keys])).toBeGreaterThan(600)
+  const [failed, ...others] = keys
+  expect(first([...honest, { ...failed!, avoidUntil: NOW + 1 }, ...others])).toBe(1_000)
+})
+
+test("the user's own node comes first again as soon as it has a free slot, even if it failed a short time ago", () => {
+  const own = candidate('own', { local: true, avoidUntil: NOW + 1 })
+  expect(ranked([candidate('other'), own])[0]).toMatchObject({ peer: 'own', why: 'local' })
+})
+
+test('a node that failed a short time ago comes after all others, except those that asked for a pause', () => {
+  const all = [
+    candidate('avoided', { avoidUntil: NOW + 1 }),
+    candidate('resting', { notBefore: NOW + 1, avoidUntil: NOW + 1 }),
+    candidate('unknown', { ...UNKNOWN, model: SLOW }),
+    candidate('tight', { model: { contextLength: 600 } })
+  ]
+  expect(ranked(all).map(({ peer, why }) => [peer, why])).toEqual([
+    ['unknown', 'probationary'],
+    ['tight', 'tight'],
+    ['avoided', 'avoided'],
+    ['resting', 'resting']
+  ])
 })
 
 test('the order of unknown peers is random: a card that claims more does not come first', () => {

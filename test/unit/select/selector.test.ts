@@ -269,9 +269,56 @@ test('if the client cancels the slower of two attempts after its first token, no
   expect(world.counts('a')).toEqual({})
 })
 
+/** An attempt at the node, which the client abandons after this time for another node that answers. */
+function abandon(world: World, node: KnownNode, waitedMs: number, accepted = false): void {
+  const record = world.begin(node)
+  if (accepted) record.accepted(0, IDLE)
+  else if (waitedMs > 1_000) record.slow()
+  world.clock.at += waitedMs
+  record.abandoned()
+}
+
+test('a node that did not accept in time is avoided, and blamed for the second silence in a row', () => {
+  const world = new World()
+  const node = world.node('silent')
+  abandon(world, node, 5_000)
+  expect(world.first([node]).why).toBe('avoided')
+  expect(world.counts('silent')).not.toHaveProperty('silent')
+  abandon(world, node, 5_000)
+  expect(world.counts('silent')).toMatchObject({ silent: { count: 1 } })
+  expect(world.first([node]).avoidUntil - world.clock.at).toBe(60_000)
+  world.begin(node).complete(OUTCOME, IDLE)
+  expect(world.first([node]).avoidUntil).toBe(0)
+})
+
+test('a node is not avoided because another one was a little faster', () => {
+  const world = new World()
+  const node = world.node('slower')
+  for (let times = 0; times < 5; times++) abandon(world, node, 500)
+  for (let times = 0; times < 5; times++) abandon(world, node, 3_000, true)
+  expect(world.first([node]).why).toBe('cold')
+  expect(world.counts('slower')).not.toHaveProperty('silent')
+})
+
+test.each(['draining', 'unsupported', 'model_not_found', 'engine_failed', 'stream_cut'] as const)(
+  'a node that failed with %s is asked after the others for a while',
+  (code) => {
+    const world = new World()
+    const nodes = [world.reliable('a'), world.reliable('b', { roundTripMs: 900 })]
+    world.begin(nodes[0]!).failed({ code, retryAfterMs: undefined })
+    expect(world.all(nodes).map(({ peer, why }) => [peer, why])).toEqual([
+      ['b', 'cold'],
+      ['a', 'avoided']
+    ])
+    world.clock.at += 30_001
+    expect(peers(world.all(nodes))).toContain('a')
+    expect(world.all(nodes).map(({ why }) => why)).not.toContain('avoided')
+  }
+)
+
 test('hedges go to proven nodes, within the budget', () => {
   const world = new World()
-  const known = world.first([world.node('a')])
+  const known = { ...world.first([world.node('a')]), measured: true }
   const unknown = world.first([knownNode('unknown')])
   for (let request = 0; request < 40; request++) {
     const record = world.selector.begin(known, WORK)

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { Clock } from '../../../scripts/simulate/clock.ts'
 import { Random } from '../../../scripts/simulate/random.ts'
 import { mean, type Figure } from '../../../scripts/simulate/report.ts'
+import { auditors } from '../../../scripts/simulate/auditors/figures.ts'
 import { simulateDiscovery } from '../../../scripts/simulate/discovery/run.ts'
 import { reputation } from '../../../scripts/simulate/reputation/figures.ts'
 import { selection } from '../../../scripts/simulate/selection/figures.ts'
@@ -43,6 +44,18 @@ test('reputation: the client avoids liars, and the same seed gives the same run'
   expect(value(figures, 'liars / potluck', 'false_quarantines')).toBe(0)
   const again = await reputation(options, () => undefined)
   expect(value(again, 'liars / potluck', 'bad_answer_share')).toBe(ours)
+})
+
+test('auditors: a minority of colluding auditors excludes no honest peer and praises no malicious one', async () => {
+  const options = { peers: 15, clients: 3, requests: 60, seeds: 1, shares: [0.2] }
+  const figures = await auditors(options, () => undefined)
+  for (const means of ['probes', 'shareable', 'every answer', 'own engine']) {
+    const name = `${means}, 20 % collude`
+    expect(value(figures, name, 'honest_excluded')).toBe(0)
+    expect(value(figures, name, 'cheats_praised')).toBe(0)
+  }
+  expect(value(figures, 'every answer, 20 % collude', 'liars_without_right')).toBeGreaterThan(0.5)
+  expect(await auditors(options, () => undefined)).toEqual(figures)
 })
 
 test('selection: callers wait less than with the baselines, and more turns find their prefix in a cache', async () => {

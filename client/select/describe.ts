@@ -1,0 +1,33 @@
+/** How the log describes candidates and attempts. */
+import type { AttemptKind } from './attempt-record.ts'
+import type { RankedCandidate } from './candidate.ts'
+
+/** How the log names the beginning of an attempt. */
+export const VERB: Readonly<Record<AttemptKind, string>> = {
+  answer: 'pick',
+  hedge: 'hedge to',
+  embeddings: 'pick for embeddings',
+  probe: 'probe',
+  audit: 'audit by'
+}
+
+/** Each rule of the order, as the log explains the place of a candidate. */
+const WHY: Readonly<Record<RankedCandidate['why'], string>> = {
+  local: "the user's own node, with a free slot",
+  probation_share: 'from the share of requests for probationary peers',
+  unmeasured_share: 'from the share of requests for unmeasured peers',
+  holds_prefix: "has the conversation's prefix in its cache",
+  cold: 'not busy, by predicted time and a random draw of the reliability',
+  hot: 'busy, by the number of its requests',
+  probationary: 'after the established peers',
+  unmeasured: 'after the measured peers',
+  tight: 'its context is probably too short',
+  avoided: 'it failed, or did not answer, a short time ago',
+  resting: 'it asked for a pause'
+}
+
+/** For the log: the candidate with the rule that put it here, and its prediction. */
+export function describe({ peer, why, predicted, standing }: RankedCandidate): string {
+  const [ttftMs, totalMs] = [Math.round(predicted.ttftMs), Math.round(predicted.totalMs)]
+  return `…${peer.slice(-8)} (${standing}; ${WHY[why]}; predicted ${ttftMs} ms to the first token, ${totalMs} ms in all)`
+}

@@ -1,0 +1,106 @@
+/**
+ * The order of nodes that the client does not know well enough to compare them by speed: probationary ones, or unmeasured
+ * ones if no audit is possible. A card can claim anything, so chance decides, and no claim brings a node forward. Keys are
+ * free, so chance draws subnets first, and then nodes. A claim that speaks against the node itself is believed. Pure.
+ */
+import { isRelayedSubnet } from '@potluck/protocol'
+
+import { READABLE_TOKENS_PER_SECOND } from '../base/constants.ts'
+import { betaMean } from '../reputation/index.ts'
+import type { Candidate, Workload } from './candidate.ts'
+import { FAILING_RELIABILITY, LEAST_PREFILL_RATE, NODES_OF_RELAY } from './constants.ts'
+import { inFlightPerSlot } from './predict.ts'
+
+export interface ChanceContext {
+  /** Every candidate, also those that are no newcomers. */
+  all: readonly Candidate[]
+  work: Pick<Workload, 'vectors'>
+  /** Milliseconds since the epoch. */
+  now: number
+  /** Uniform in [0, 1). */
+  random: () => number
+}
+
+/**
+ * Orders newcomers by these rules, the most important first:
+ *
+ * 1. A node that fails most answers comes last, like a node that other nodes accuse. A node that cuts all its answers is
+ *    never audited, so its probation would never end.
+ * 2. A node with a running request or a pending audit comes later, so concurrent requests go to different nodes. Otherwise
+ *    one node could give many answers before the client audits the first, because an audit needs the complete answer.
+ * 3. The node with the most audited tokens, or checked vectors, comes first, so that its probation ends soon. If the client began a new probation
+ *    for each request, no node would ever get enough audits.
+ * 4. A node comes later if its card says that it is busy or slower than reading speed.
+ * 5. The subnets take turns. The nodes of a subnet in which the client avoids nodes have later turns.
+ * 6. Chance.
+ *
+ */
+export function byChance(newcomers: readonly Candidate[], { all, work, now, random }: ChanceContext): Candidate[] {
+  const turns = turnsOf(newcomers, all, now, random)
+  return newcomers
+    .map((candidate) => ({
+      candidate,
+      last: Number(comesLast(candidate)),
+      unaudited: unaudited(candidate),
+      proven: work.vectors === true ? candidate.checks : candidate.auditedTokens,
+      handicap: Number(isSlow(candidate)) + Number(inFlightPerSlot(candidate, now) >= 1),
+      ...turns.get(candidate)!
+    }))
+    .sort(
+      (a, b) =>
+        a.last - b.last ||
+        a.unaudited - b.unaudited ||
+        b.proven - a.proven ||
+        a.handicap - b.handicap ||
+        a.turn - b.turn ||
+        a.chance - b.chance
+    )
+    .map(({ candidate }) => candidate)
+}
+
+/** Draws one node of each subnet, and up to `NODES_OF_RELAY` of the nodes behind one relay. In a random order. */
+export function drawSubnets(candidates: readonly Candidate[], now: number, random: () => number): Candidate[] {
+  const turns = turnsOf(candidates, candidates, now, random)
+  return [...turns].filter(([, { turn }]) => turn === 0).map(([candidate]) => candidate)
+}
+
+/** A private address tells nothing, so such a node counts as its own subnet. */
+export function subnetOfNode({ node: { subnet }, peer }: Pick<Candidate, 'node' | 'peer'>): string {
+  return subnet ?? peer
+}
+
+/** Whether the card itself says that the node is slower than reading speed. A rate of 0 is not measured. */
+function isSlow({ claims }: Pick<Candidate, 'claims'>): boolean {
+  const { decodeTokensPerSecond, prefillTokensPerSecond } = claims
+  const slowDecode = decodeTokensPerSecond > 0 && decodeTokensPerSecond < READABLE_TOKENS_PER_SECOND
+  return slowDecode || (prefillTokensPerSecond > 0 && prefillTokensPerSecond < LEAST_PREFILL_RATE)
+}
+
+/** Whether the node fails most answers, or other nodes report that it serves a wrong model. */
+export function comesLast({ reliability, suspected }: Pick<Candidate, 'reliability' | 'suspected'>): boolean {
+  return suspected || betaMean(reliability) < FAILING_RELIABILITY
+}
+
+/** Requests that still run, and answers whose audit has no result yet. */
+export function unaudited({ awaitedAudits, inFlight }: Candidate): number {
+  return awaitedAudits + inFlight
+}
+
+function turnsOf(
+  newcomers: readonly Candidate[],
+  all: readonly Candidate[],
+  now: number,
+  random: () => number
+): Map<Candidate, { turn: number; chance: number }> {
+  const places = new Map<string, number>()
+  const place = (candidate: Candidate): number => {
+    const subnet = subnetOfNode(candidate)
+    const taken = places.get(subnet) ?? 0
+    places.set(subnet, taken + 1)
+    return Math.floor(taken / (isRelayedSubnet(subnet) ? NODES_OF_RELAY : 1))
+  }
+  for (const candidate of all) if (candidate.avoidUntil > now) place(candidate)
+  const shuffled = newcomers.map((candidate) => ({ candidate, chance: random() })).sort((a, b) => a.chance - b.chance)
+  // The chance within a turn is a new one. With the first, the luckiest of a subnet's many keys would nearly always win.
+  return new Map(shuffled.map(({ candidate }) => [candidate, { turn: place(candidate), chance: random() }]))
+}

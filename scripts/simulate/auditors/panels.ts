@@ -1,0 +1,144 @@
+/**
+ * The audits of a client without an engine of its own: the product's own `Auditing`, with simulated auditors. Colluding
+ * auditors accuse every honest peer, and praise every malicious one.
+ */
+import type { AuditResult } from '@potluck/protocol'
+
+import { Auditing, type AuditingContext } from '../../../client/audit/auditing.ts'
+import type { OtherAuditor } from '../../../client/audit/ask.ts'
+import { TYPICAL_ANSWER_TOKENS } from '../../../client/base/constants.ts'
+import type { Ask } from '../../../client/base/request.ts'
+import type { ProbeAnswer } from '../../../client/generate/ask-node.ts'
+import type { CompleteAnswer } from '../../../client/generate/generate.ts'
+import { auditCost, type Reputation } from '../../../client/reputation/index.ts'
+import type { GenerateContext } from '../../../client/generate/generate.ts'
+import { DIGEST } from '../policies/auditing.ts'
+import type { AuditModel } from '../world/audit.ts'
+import { MODEL_DIGEST, type Directory } from '../world/directory.ts'
+import type { Network, Receipt } from '../world/network.ts'
+
+const AUDIT_MS = 2_000
+const PROBE_PROMPT_TOKENS = 30
+const ACCUSATION: AuditResult = { comparable: true, violations: ['prompt'], measured: [] }
+const neverAborted = new AbortController().signal
+
+export interface PanelContext {
+  client: string
+  reputation: Reputation
+  selector: GenerateContext['selector']
+  directory: Directory
+  network: Network
+  model: AuditModel
+  /** Whether no request of the client runs now. */
+  isIdle: () => boolean
+  /** Whether the caller marks its requests as shareable. If not, the client sends probes. */
+  shareable: boolean
+}
+
+export class PanelAuditing {
+  /** Tokens of generation for answers to probes, and for audits. */
+  spent = 0
+  readonly #context: PanelContext
+  readonly #auditing: Auditing
+  /** By the bytes of the receipt, what the simulation knows of an answer, and what honest auditors measure of it. */
+  readonly #answers = new WeakMap<Uint8Array, { receipt: Receipt; honest: AuditResult }>()
+  #count = 0
+
+  constructor(context: PanelContext) {
+    this.#context = context
+    this.#auditing = new Auditing({
+      reputation: context.reputation,
+      auditor: undefined,
+      otherAuditors: (_digest, audited) => this.#auditors(audited),
+      ask: async (peer, _digest, ask) => await this.#probe(peer, ask),
+      isIdle: context.isIdle,
+      isOwn: () => false,
+      allows: () => true,
+      onJudged: () => undefined,
+      nonce: new TextEncoder().encode(context.client),
+      clock: context.network.clock,
+      random: context.network.random.next
+    } satisfies AuditingContext)
+  }
+
+  readonly canAudit: GenerateContext['canAudit'] = (ask, digest, serving) =>
+    this.#auditing.canAudit({ ...ask, shareable: this.#context.shareable }, digest, serving)
+
+  /**
+   * @param ask the request of the caller
+   * @param startedAt when the caller sent it, in virtual time
+   */
+  answered(receipt: Receipt, ask: Ask, startedAt: number): void {
+    this.#auditing.answered(this.#complete(receipt, { ...ask, shareable: this.#context.shareable }), startedAt)
+  }
+
+  #complete(receipt: Receipt, ask: Ask): CompleteAnswer {
+    const { network, model } = this.#context
+    const bytes = Uint8Array.of(...new TextEncoder().encode(`${this.#context.client} ${this.#count++}`))
+    const measured = model.measure(receipt.served, receipt.tokens, network.random)
+    this.#answers.set(bytes, { receipt, honest: { comparable: true, violations: [], measured } })
+    return {
+      // The simulation signs nothing.
+      peerId: {
+        toString: () => receipt.key,
+        toMultihash: () => ({ bytes: new Uint8Array(38) })
+      } as CompleteAnswer['peerId'],
+      digest: DIGEST,
+      ask,
+      // Each answer has its own context. In the same context, a mismatch counts only once.
+      record: {
+        request: new Uint8Array(),
+        promptTokens: [this.#count, ...Array<number>(receipt.promptTokens - 1).fill(0)],
+        answerTokens: Array<number>(receipt.tokens).fill(0),
+        receipt: bytes
+      },
+      text: undefined
+    }
+  }
+
+  #auditors(audited: string): OtherAuditor[] {
+    const { selector, directory, network, reputation } = this.#context
+    const requirements = { features: ['score' as const], maxTokens: undefined }
+    return selector
+      .candidates(directory.known(), { kind: 'digest', digest: MODEL_DIGEST }, requirements)
+      .filter(({ peer }) => peer !== audited)
+      .map(({ peer, standing }) => ({
+        peer,
+        subnet: undefined,
+        established: standing === 'established',
+        audit: async ({ answer }) => {
+          await network.clock.sleep(AUDIT_MS, neverAborted)
+          const { receipt, honest } = this.#answers.get(answer.receipt)!
+          this.spent += auditCost(receipt.promptTokens + receipt.tokens, reputation.parameters)
+          if (this.#isHonest(peer)) return honest
+          if (this.#isHonest(receipt.key)) return ACCUSATION
+          return { ...honest, measured: honest.measured.map(({ gap }) => ({ margin: 0, gap })) }
+        }
+      }))
+  }
+
+  /** Asks the peer only. */
+  async #probe(peer: string, ask: Ask): Promise<ProbeAnswer> {
+    const { network, client } = this.#context
+    const turn = {
+      conversation: `probe-${client}-${this.#count++}`,
+      promptTokens: PROBE_PROMPT_TOKENS,
+      answerTokens: TYPICAL_ANSWER_TOKENS
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Receipt>()
+    network.send(client, peer, turn, {
+      accepted: () => undefined,
+      started: () => undefined,
+      firstToken: () => undefined,
+      failed: (code) => reject(new Error(code)),
+      done: resolve
+    })
+    const receipt = await promise
+    this.spent += receipt.tokens
+    return { ...this.#complete(receipt, { ...ask, shareable: true }), toolCalls: [] }
+  }
+
+  #isHonest(key: string): boolean {
+    return this.#context.network.members.find((one) => one.key === key)?.peer.traits.honest ?? true
+  }
+}

@@ -1,0 +1,87 @@
+import { seeded } from '../../seeded.ts'
+import type { Attack } from '../attack.ts'
+import { accuracy, shuffle, toRow } from '../probes/classifier.ts'
+import { collect, type Labelled } from '../probes/collect.ts'
+import { conversationOf, featuresOf, gramsOf, textsOf } from '../probes/features.ts'
+
+/** The user's conversations that are shareable in the second part. The user chooses them by chance. */
+const SHARED = 0.25
+/** Users of a full measurement. They ask at the same time, each at nodes of their own. */
+const USERS = 6
+/** Percent. A coin is right in 50 % of the cases. */
+const LIMIT = { atMost: 55 }
+/** If the classifier could not learn even this, its other results would mean nothing. Percent. */
+const FLAG = { atLeast: 90 }
+/** Standard deviations that a short measurement allows for chance: 1 in 700. */
+const SIGMAS = 3
+
+export const attack: Attack = {
+  title: 'serves all nodes of a client, and learns to tell requests that can be audited from all others',
+  cost: 'three keys',
+  before: 'the flag `shareable` separated them without an error',
+
+  async run(context) {
+    const { short, signal, note } = context
+    const users = short ? 1 : USERS
+    const count = short ? 60 : 2_000
+    const collected = async (shared: number, pace: number): Promise<Labelled[][]> => {
+      const parts = Array.from({ length: users }, async (_, seed) =>
+        collect({ shared, pace, seed, count: Math.ceil(count / users) }, signal)
+      )
+      return (await Promise.all(parts)).map((part) => [...part])
+    }
+    const alone = await collected(0, 1)
+    const shared = await collected(SHARED, 0.2)
+    note(`${alone.flat().length} and ${shared.flat().length} requests`)
+    const measure = (parts: readonly Labelled[][], sees: Sees): number => {
+      const { accuracy: right, chance } = measured(parts, sees, count)
+      note(`${parts === alone ? 'nothing' : 'some'} shared, and the attacker sees ${sees}: ${percent(right)} %`)
+      return percent(short && sees !== 'texts and a flag' ? right - chance : right)
+    }
+    // Not defended: see docs/security.md.
+    measure(alone, 'texts')
+    const name = short ? 'accuracy less chance, %' : 'accuracy, %'
+    return [
+      { metric: `${name}: nothing shared, without the texts`, value: measure(alone, 'nothing else'), limit: LIMIT },
+      { metric: `${name}: some shared, with the texts`, value: measure(shared, 'texts'), limit: LIMIT },
+      { metric: 'control, with a flag as before: accuracy, %', value: measure(shared, 'texts and a flag'), limit: FLAG }
+    ]
+  }
+}
+
+function percent(share: number): number {
+  return Math.round(1000 * share) / 10
+}
+
+/** What the attacker sees besides the form and the times of the requests. */
+type Sees = 'nothing else' | 'texts' | 'texts and a flag'
+
+interface Measured {
+  accuracy: number
+  /** The attacker cannot learn a difference that is smaller than this from so few conversations. */
+  chance: number
+}
+
+/** Returns the accuracy of the attacker with the same number of requests of both kinds. */
+function measured(parts: readonly Labelled[][], sees: Sees, count: number): Measured {
+  const random = seeded(1)
+  const requests = parts.flatMap((part) => {
+    const features = featuresOf(part)
+    return part.map(({ request: { input }, auditable }, index) => ({ features: features[index]!, input, auditable }))
+  })
+  shuffle(requests, random)
+  const drawn = [true, false].flatMap((kind) => requests.filter(({ auditable }) => auditable === kind).slice(0, count))
+  const examples = drawn.map(({ features, input, auditable }) => ({
+    row: toRow(
+      new Map([
+        ...features,
+        ...(sees === 'nothing else' ? [] : gramsOf(textsOf(input))),
+        ...(sees === 'texts and a flag' && auditable ? [['shareable', 1] as const] : [])
+      ])
+    ),
+    label: auditable,
+    group: conversationOf(input)
+  }))
+  const conversations = new Set(examples.map(({ group }) => group)).size
+  return { accuracy: accuracy(examples, random), chance: (SIGMAS * 0.5) / Math.sqrt(conversations) }
+}

@@ -1,0 +1,90 @@
+import { createClient } from '@potluck/client'
+
+import { model } from '../../unit/select/help.ts'
+import type { Script } from '../../e2e/client/script.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
+import type { Attack, Outcome } from '../attack.ts'
+import { AttackedNetwork } from '../network.ts'
+
+const MESSAGES = [{ role: 'user', content: 'hello' }] as const
+const SILENT = 20
+const HONEST = 5
+const REQUESTS = { short: 40, full: 100 }
+/** A later request comes after these. */
+const FIRST = 10
+/** Far longer than an honest node of this network needs, and shorter than the client waits for `accepted`. */
+const LATE_MS = 400
+
+/** What the attacker's nodes do with a request. */
+const CASES: Readonly<Record<string, { serve: (script: Script) => Promise<void>; longestSeconds: number }>> = {
+  'never answer': { serve: async () => undefined, longestSeconds: 10 },
+  // The client moves the request at most once a second, because a queue can be the reason.
+  'accept and then never send a token': { serve: async (script) => await script.accept(), longestSeconds: 20 }
+}
+
+export const attack: Attack = {
+  title: 'runs 20 nodes with genuine cards that never answer a request, in a network of 5 honest nodes',
+  cost: `${SILENT} keys on one machine`,
+  before: 'each silent key cost a request the admission timeout of 10 s',
+
+  async run({ short, signal, note }) {
+    const requests = short ? REQUESTS.short : REQUESTS.full
+    const outcomes: Outcome[] = []
+    // The short form plays only the case of the review. In the other, the client waits longer, because it may be a queue.
+    for (const [name, { serve, longestSeconds }] of Object.entries(CASES).slice(0, short ? 1 : 2)) {
+      signal.throwIfAborted()
+      const waits = await play(serve, requests)
+      note(`${name}: ${waits.map((ms) => (ms === undefined ? 'failed' : Math.round(ms))).join(', ')} ms`)
+      const later = waits.slice(FIRST)
+      const late = later.filter((ms = Infinity) => ms > LATE_MS).length
+      outcomes.push(
+        {
+          metric: `${name}: requests that failed`,
+          value: waits.filter((ms) => ms === undefined).length,
+          limit: { atMost: 0 }
+        },
+        {
+          metric: `${name}: late first tokens after the first ${FIRST} requests, %`,
+          value: (100 * late) / later.length,
+          limit: { atMost: 20 }
+        },
+        {
+          metric: `${name}: the longest wait for a first token, s`,
+          value: Math.max(...waits.map((ms = 0) => ms)) / 1000,
+          limit: { atMost: longestSeconds }
+        }
+      )
+    }
+    return outcomes
+  }
+}
+
+/** Returns the time to the first token of each request of one client; undefined if it failed. Milliseconds. */
+async function play(serve: (script: Script) => Promise<void>, requests: number): Promise<Array<number | undefined>> {
+  await using network = new AttackedNetwork()
+  const engine = (): ScriptedEngine => new ScriptedEngine()
+  const honest = await Promise.all(Array.from({ length: HONEST }, async () => await network.node({}, engine())))
+  const { digest, name, sizeBytes } = engine().model
+  const card = model({ digest, name, sizeBytes })
+  const silent = await Promise.all(
+    Array.from({ length: SILENT }, async () => await network.hostile({ models: [card] }, serve))
+  )
+  const bootstrap = [...honest.flatMap((node) => node.addresses()), ...silent.map(({ address }) => address)]
+  const client = await createClient({ libp2p: await network.app(), bootstrap })
+  try {
+    await client.models()
+    const waits: Array<number | undefined> = []
+    for (let count = 0; count < requests; count++) {
+      const answer = client.chat({ messages: MESSAGES, maxTokens: 8 })
+      waits.push(
+        await answer.result().then(
+          ({ metadata }) => metadata.ttftMs,
+          () => undefined
+        )
+      )
+    }
+    return waits
+  } finally {
+    await client.stop()
+  }
+}
