@@ -22,8 +22,8 @@ import { textsOf, type Seen } from './features.ts'
 import { readSentences } from './corpus.ts'
 import { User } from './user.ts'
 
-/** The nodes of the attacker. Two of them audit the third. */
-const NODES = 3
+/** The nodes of the attacker. Three of them audit the fourth. */
+const NODES = 4
 const DOCUMENTS = ['README.md', 'ARCHITECTURE.md', 'docs/protocol.md', 'docs/operating.md', 'docs/sampling.md'].map(
   (name) => new URL(`../../../${name}`, import.meta.url)
 )

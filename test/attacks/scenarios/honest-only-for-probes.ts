@@ -19,6 +19,8 @@ const OTHER = 'A slow green snail creeps under the busy bee, and then it hides u
 const REQUESTS = 60
 /** The user's requests that are shareable. The user chooses them by chance. */
 const SHARED = 0.25
+/** The smallest panel. */
+const HONEST_NODES = 3
 /** Texts of each kind from which the attacker learns. */
 const LEARNT = { short: 100, full: 1_000 }
 
@@ -68,13 +70,13 @@ async function play(shared: number, isProbe: IsProbe): Promise<{ forged: number;
   const { addresses } = await network.relay()
   const bootstrap = addresses()
   const cheat = await network.node({ bootstrap }, new CheatingEngine(isProbe))
-  for (let count = 0; count < 2; count++) {
+  for (let count = 0; count < HONEST_NODES; count++) {
     await network.node({ bootstrap }, new ScriptedEngine({ reply: () => HONEST, contextLength: 16_384 }))
   }
   // All nodes are established, so that chance chooses among them, and the budget pays for most audits.
   const parameters = { probationTokens: 0, auditAllowanceTokens: 1e6 }
   const client = await network.client({ bootstrap, reputation: { parameters } })
-  await found(client, 3)
+  await found(client, HONEST_NODES + 1)
   const user = new User(random, 0)
   let forged = 0
   for (let asked = 0; asked < REQUESTS; asked++) {

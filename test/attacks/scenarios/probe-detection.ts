@@ -17,7 +17,7 @@ const SIGMAS = 3
 
 export const attack: Attack = {
   title: 'serves all nodes of a client, and learns to tell requests that can be audited from all others',
-  cost: 'three keys',
+  cost: 'four keys',
   before: 'the flag `shareable` separated them without an error',
 
   async run(context) {
