@@ -86,7 +86,6 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
     fault: 'nobody',
     retryable: true,
     next: 'ask_again',
-    refusal: true,
     backoff: true,
     httpStatus: 429,
     exitCode: 1
@@ -147,7 +146,14 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
    * node or this one is wrong, or they render the prompt differently. The client also uses this code if the margins in
    * `checked` show it.
    */
-  continuation_rejected: { fault: 'nobody', retryable: true, next: 'next_node', httpStatus: 502, exitCode: 1 },
+  continuation_rejected: {
+    fault: 'nobody',
+    retryable: true,
+    next: 'next_node',
+    refusal: true,
+    httpStatus: 502,
+    exitCode: 1
+  },
 
   // Usually failures after `accepted`. `engine_failed` can also be a refusal, for example if tokenising fails.
   /** The engine crashed or reported an error. */

@@ -262,7 +262,7 @@ describe('another node:', () => {
     expect(client.explain(first.peer).join()).toContain('refused what another node answered: 1 time')
   })
 
-  test.each(['invalid_request', 'context_length_exceeded', 'busy', 'caller_stalled'] as const)(
+  test.each(['invalid_request', 'context_length_exceeded', 'model_not_found', 'caller_stalled'] as const)(
     'the client continues there after %s in the middle of an answer, and blames the node',
     async (code) => {
       const { first, second } = await pair()
