@@ -18,6 +18,12 @@ import { ASSAULTS, type FromAttacker, type SiegeTarget } from '../siege/assaults
 
 const ATTACKER = fileURLToPath(new URL('../siege/attacker.ts', import.meta.url))
 const SHORT_SECONDS = 15
+/**
+ * Honest requests that must be answered, %. In the short form, nearly all requests are those of new clients, which meet the
+ * malicious nodes first.
+ */
+const LEAST = 99
+const LEAST_SHORT = 60
 const RELAY = '5.9.0.1'
 const NODES = ['5.9.1.1', '5.9.2.1', '5.9.3.1']
 const CLIENTS = 2
@@ -91,7 +97,11 @@ export const attack: Attack = {
           value: names.filter((name) => rounds.has(name)).length,
           limit: { atLeast: names.length }
         },
-        { metric: 'honest requests answered, %', value: (100 * honest.answered) / asked, limit: { atLeast: 99 } },
+        {
+          metric: 'honest requests answered, %',
+          value: (100 * honest.answered) / asked,
+          limit: { atLeast: short ? LEAST_SHORT : LEAST }
+        },
         {
           metric: 'largest memory of relay, nodes and clients, relative to that after a fifth of the time',
           value: growth,
