@@ -200,8 +200,8 @@ describe('another node:', () => {
   async function threeNodes(): Promise<{ first: FakeNode; others: [FakeNode, FakeNode] }> {
     const first = await add({ models: [model({ decodeTokensPerSecond: 1000 })] })
     const others = [
-      await add({ models: [model({ decodeTokensPerSecond: 10 })] }),
-      await add({ models: [model({ decodeTokensPerSecond: 9 })] })
+      await add({ models: [model({ decodeTokensPerSecond: 1 })] }),
+      await add({ models: [model({ decodeTokensPerSecond: 1 })] })
     ] satisfies [FakeNode, FakeNode]
     expect((await client.models())[0]?.nodes).toBe(3)
     first.serve = async (script) => {
