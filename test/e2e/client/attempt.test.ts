@@ -137,10 +137,6 @@ describe('the client reports a protocol violation for', () => {
     ),
     'a rejected continuation, although it continues nothing': async (script) =>
       await script.error('continuation_rejected'),
-    'a rejected continuation after `accepted`': async (script) => {
-      await script.accept()
-      await script.error('continuation_rejected')
-    },
     'a partial receipt before the window is complete': async (script) => {
       await script.accept()
       const partialReceipt = await script.partialReceipt()

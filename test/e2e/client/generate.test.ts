@@ -262,21 +262,24 @@ describe('another node:', () => {
     expect(client.explain(first.peer).join()).toContain('refused what another node answered: 1 time')
   })
 
-  test.each(['invalid_request', 'context_length_exceeded', 'model_not_found', 'caller_stalled'] as const)(
-    'the client continues there after %s in the middle of an answer, and blames the node',
-    async (code) => {
-      const { first, second } = await pair()
-      first.serve = async (script) => {
-        await script.accept()
-        await script.delta('Hel', [10])
-        await script.error(code)
-      }
-      second.serve = sayRest
-      const { failures } = await finish()
-      expect(failures).toEqual([{ peerId: first.peer, code: 'late_refusal', tokens: 1 }])
-      expect(client.explain(first.peer).join()).toContain('protocol violated: 1 time')
+  test.each([
+    'invalid_request',
+    'context_length_exceeded',
+    'continuation_rejected',
+    'model_not_found',
+    'caller_stalled'
+  ] as const)('the client continues there after %s in the middle of an answer, and blames the node', async (code) => {
+    const { first, second } = await pair()
+    first.serve = async (script) => {
+      await script.accept()
+      await script.delta('Hel', [10])
+      await script.error(code)
     }
-  )
+    second.serve = sayRest
+    const { failures } = await finish()
+    expect(failures).toEqual([{ peerId: first.peer, code: 'late_refusal', tokens: 1 }])
+    expect(client.explain(first.peer).join()).toContain('protocol violated: 1 time')
+  })
 
   test('the client asks it if the first does not send `accepted`, which then loses its turn', async () => {
     const { first, second } = await pair()
