@@ -1,5 +1,5 @@
 import { createClient, type Client, type ClientOptions } from '@potluck/client'
-import type { ErrorCode, ModelCard } from '@potluck/protocol'
+import { PotluckError, type ErrorCode, type ModelCard } from '@potluck/protocol'
 
 import { sayHello, type Script } from '../../e2e/client/script.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
@@ -64,7 +64,7 @@ export const attack: Attack = {
       total.failed += failed
     }
     return [
-      { metric: 'requests that failed', value: total.failed, limit: { atMost: 0 } },
+      { metric: 'requests that failed with an error of the node', value: total.failed, limit: { atMost: 0 } },
       { metric: 'clients that met the node and did not blame it', value: total.unblamed, limit: { atMost: 0 } },
       {
         metric: `of ${requests} requests of one client, those that asked the node`,
@@ -96,7 +96,11 @@ async function ask(
       await client
         .chat({ messages: MESSAGES, maxTokens: 8 })
         .result()
-        .catch(() => failures++)
+        .catch((error: unknown) => {
+          // The node sent a token that is not from the model, and left: `poisoned-handover` plays this.
+          const isForged = error instanceof PotluckError && error.code === 'continuation_rejected'
+          if (!isForged) failures++
+        })
     }
     const blamed = client.explain(liar).some((line) => /violated|refused/.test(line))
     return { failures, blamed }

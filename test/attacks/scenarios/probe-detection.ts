@@ -1,5 +1,5 @@
 import { seeded } from '../../seeded.ts'
-import type { Attack } from '../attack.ts'
+import type { Attack, Outcome } from '../attack.ts'
 import { accuracy, shuffle, toRow } from '../probes/classifier.ts'
 import { collect, type Labelled } from '../probes/collect.ts'
 import { conversationOf, featuresOf, gramsOf, textsOf } from '../probes/features.ts'
@@ -11,7 +11,8 @@ const USERS = 6
 /** Percent. A coin is right in 50 % of the cases. */
 const LIMIT = { atMost: 55 }
 /** If the classifier could not learn even this, its other results would mean nothing. Percent. */
-const FLAG = { atLeast: 90 }
+const FLAG = 90
+const FLAG_OF_FEW = 75
 /** Standard deviations that a short measurement allows for chance: 1 in 700. */
 const SIGMAS = 3
 
@@ -30,22 +31,29 @@ export const attack: Attack = {
       )
       return (await Promise.all(parts)).map((part) => [...part])
     }
-    const alone = await collected(0, 1)
-    const shared = await collected(SHARED, 0.2)
-    note(`${alone.flat().length} and ${shared.flat().length} requests`)
     const measure = (parts: readonly Labelled[][], sees: Sees): number => {
       const { accuracy: right, chance } = measured(parts, sees, count)
-      note(`${parts === alone ? 'nothing' : 'some'} shared, and the attacker sees ${sees}: ${percent(right)} %`)
+      note(`the attacker sees ${sees}: ${percent(right)} % of ${parts.flat().length} requests`)
       return percent(short && sees !== 'texts and a flag' ? right - chance : right)
     }
+    const name = short ? 'accuracy less chance, %' : 'accuracy, %'
+    const shared = await collected(SHARED, 0.2)
+    const outcomes: Outcome[] = [
+      { metric: `${name}: some shared, with the texts`, value: measure(shared, 'texts'), limit: LIMIT },
+      {
+        metric: 'control, with a flag as before: accuracy, %',
+        value: measure(shared, 'texts and a flag'),
+        limit: { atLeast: short ? FLAG_OF_FEW : FLAG }
+      }
+    ]
+    // So few requests without a shared one say too little.
+    if (short) return outcomes
+    const alone = await collected(0, 1)
+    note('nothing shared:')
     // Not defended: see docs/security.md.
     measure(alone, 'texts')
-    const name = short ? 'accuracy less chance, %' : 'accuracy, %'
-    return [
-      { metric: `${name}: nothing shared, without the texts`, value: measure(alone, 'nothing else'), limit: LIMIT },
-      { metric: `${name}: some shared, with the texts`, value: measure(shared, 'texts'), limit: LIMIT },
-      { metric: 'control, with a flag as before: accuracy, %', value: measure(shared, 'texts and a flag'), limit: FLAG }
-    ]
+    const value = measure(alone, 'nothing else')
+    return [...outcomes, { metric: `${name}: nothing shared, without the texts`, value, limit: LIMIT }]
   }
 }
 
