@@ -77,8 +77,8 @@ export const HEDGE_LEAST_MS: number = 300
 
 /**
  * If a node has not sent `accepted` after this time and four round trips, the client asks another node too. Rendering and
- * tokenising take some 10 ms, and a home uploads a prompt of 100 KB in 400 ms. Such a request is no hedge of the budget,
- * because the first node has evaluated nothing yet.
+ * tokenising take some 10 ms, and a home uploads a prompt of 100 KB in 400 ms. Such a request does not count against the
+ * budget of hedges, because the first node has evaluated nothing yet.
  */
 export const SLOW_ADMISSION_MS: number = 1_000
 export const SLOW_ADMISSION_ROUND_TRIPS: number = 4

@@ -12,7 +12,7 @@ import {
 } from '@potluck/protocol'
 
 export interface AuditJob {
-  /** Who asks, as in a generation. The audit reuses no tokens that other callers sent. */
+  /** The peer id of the caller, as in a generation. The audit reuses no tokens that other callers sent. */
   caller?: string
   /** The frame of an audit request, as it arrived. */
   frame: Uint8Array

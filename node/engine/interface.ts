@@ -58,7 +58,7 @@ export type EngineStatus = { state: 'ready' } | { state: 'restarting' } | { stat
 
 export interface GenerateJob {
   /**
-   * Who asks: the peer id of the caller. Default: the node itself. The engine reuses the cached tokens of a prompt only
+   * The peer id of the caller. Default: the node itself. The engine reuses the cached tokens of a prompt only
    * for the caller that sent the prompt.
    */
   caller?: string
@@ -94,7 +94,7 @@ export interface Generation extends AsyncIterable<EngineEvent> {
 }
 
 export interface ScoreJob {
-  /** Who asks, as in a generation. */
+  /** The peer id of the caller, as in a generation. */
   caller?: string
   promptTokens: readonly number[]
   answerTokens: readonly number[]

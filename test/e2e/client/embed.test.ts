@@ -212,7 +212,7 @@ describe('cross-checks', () => {
     expect(violations(liar)).toBe(1)
   })
 
-  test('a node whose vectors differ from those of two others is blamed, whoever was checked', async () => {
+  test('a node whose vectors differ from those of two others is blamed, also if another node was checked', async () => {
     for (const liar of [0, 1]) {
       const all = await start({}, {}, {})
       const running = startChecks()
