@@ -62,7 +62,8 @@ export function accusation({ established, unproven }: Findings): number | undefi
 
 /** Returns the findings of other nodes that count now: none after a probation of audits by the user's own engine. */
 export function countedFindings(state: PeerState, parameters: ReputationParameters, now: number): Findings {
-  if (ownTokens(state) >= parameters.probationTokens) return {}
+  const own = ownTokens(state)
+  if (own > 0 && own >= parameters.probationTokens) return {}
   return currentFindings(state.integrity.others, parameters, now)
 }
 

@@ -15,7 +15,7 @@ import { AttackedNetwork } from '../network.ts'
 
 const HONEST = 'The quick brown fox jumps over the lazy dog, and then it sleeps until the evening.'
 const OTHER = 'A slow green snail creeps under the busy bee, and then it hides until the morning.'
-const HONEST_NODES = 3
+const HONEST_NODES = 6
 const COLLUDERS = 2
 /** The tokens for which the colluders praise one answer of the cheating node. */
 const PRAISED = 100_000
@@ -30,24 +30,24 @@ export const attack: Attack = {
 
   async run({ short, signal, note }) {
     await using network = new AttackedNetwork()
-    const relay = await network.relay()
-    const [bootstrap = ''] = relay.addresses()
+    const bootstrap: string[] = []
     const start = async (reply: string): Promise<string> => {
-      const node = await network.node({ bootstrap: [bootstrap] }, engine(reply))
+      const node = await network.node({}, engine(reply))
+      bootstrap.push(...node.addresses())
       return node.peerId.toString()
     }
     const honest = await Promise.all(Array.from({ length: HONEST_NODES }, async () => await start(HONEST)))
     const cheat = await start(OTHER)
     await using colluders = new AsyncDisposableStack()
     for (let index = 0; index < COLLUDERS; index++) {
-      const colluder = await startColluder(bootstrap, cheat)
+      const colluder = await startColluder(cheat)
+      bootstrap.push(colluder.address)
       colluders.defer(async () => await colluder.stop())
     }
     // Small probations, and every answer is audited, so that a short run has many audits.
     const parameters = { probationShare: 1, probationTokens: 150, auditAllowanceTokens: 1e6, auditFloor: 1 }
-    const client = await network.client({ bootstrap: [bootstrap], reputation: { parameters } })
-    const serving = HONEST_NODES + 1 + COLLUDERS
-    while ((await client.models())[0]?.nodes !== serving) signal.throwIfAborted()
+    const client = await network.client({ bootstrap, reputation: { parameters } })
+    await client.models()
 
     const requests = short ? 40 : 200
     let praised = 0
@@ -79,9 +79,9 @@ export const attack: Attack = {
 }
 
 /** Starts a node that lies in every audit. Its context is too short for requests, so it never serves. */
-async function startColluder(bootstrap: string, cheat: string): Promise<FakeNode> {
+async function startColluder(cheat: string): Promise<FakeNode> {
   const { digest, name, features } = engine(HONEST).model
-  const colluder = await FakeNode.start({ bootstrap, models: [model({ digest, name, features, contextLength: 2 })] })
+  const colluder = await FakeNode.start({ models: [model({ digest, name, features, contextLength: 2 })] })
   colluder.serve = async (script) => await script.error('busy')
   await colluder.libp2p.handle(AUDIT_PROTOCOL, async (stream) => {
     const frames = new FrameStream(stream, { maxFrameBytes: MAX_FRAME_BYTES })

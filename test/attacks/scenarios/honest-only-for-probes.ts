@@ -1,4 +1,4 @@
-import type { Client, Standing } from '@potluck/client'
+import type { Standing } from '@potluck/client'
 import type { PromptInput } from '@potluck/protocol'
 
 import { Prose } from '../../../client/audit/prose.ts'
@@ -69,16 +69,16 @@ function learn(count: number): IsProbe {
 async function play(shared: number, isProbe: IsProbe): Promise<{ forged: number; standing: Standing | undefined }> {
   const random = seeded(5)
   await using network = new AttackedNetwork()
-  const { addresses } = await network.relay()
-  const bootstrap = addresses()
-  const cheat = await network.node({ bootstrap }, new CheatingEngine(isProbe))
+  const cheat = await network.node({}, new CheatingEngine(isProbe))
+  const nodes = [cheat]
   for (let count = 0; count < HONEST_NODES; count++) {
-    await network.node({ bootstrap }, new ScriptedEngine({ reply: () => HONEST, contextLength: 16_384 }))
+    nodes.push(await network.node({}, new ScriptedEngine({ reply: () => HONEST, contextLength: 16_384 })))
   }
-  // All nodes are established, so that chance chooses among them, and the budget pays for most audits.
-  const parameters = { probationTokens: 0, auditAllowanceTokens: 1e6 }
+  // The client prefers probationary nodes, so that it asks the cheat soon, and the budget pays for most audits.
+  const parameters = { probationShare: 1, probationTokens: 150, auditAllowanceTokens: 1e6 }
+  const bootstrap = nodes.flatMap((node) => node.addresses())
   const client = await network.client({ bootstrap, reputation: { parameters } })
-  await found(client, HONEST_NODES + 1)
+  await client.models()
   const user = new User(random, 0)
   let forged = 0
   for (let asked = 0; asked < REQUESTS; asked++) {
@@ -89,13 +89,6 @@ async function play(shared: number, isProbe: IsProbe): Promise<{ forged: number;
   }
   const peerId = cheat.peerId.toString()
   return { forged, standing: client.standing().find((one) => one.peerId === peerId)?.standing }
-}
-
-async function found(client: Client, count: number): Promise<void> {
-  for (;;) {
-    const served = await client.models()
-    if ((served[0]?.nodes ?? 0) >= count) return
-  }
 }
 
 function lastText(input: PromptInput): string {

@@ -38,6 +38,12 @@ describe('a panel of established nodes', () => {
     expect(reputation.standing(PEER, DIGEST)).toBe('established')
   })
 
+  test('counts even if no peer has a probation', () => {
+    const reputation = reputationAt(new TestClock(), { probationTokens: 0 })
+    reputation.observe(PEER, DIGEST, audit(1e9, 600, 'established'))
+    expect(reputation.standing(PEER, DIGEST)).toBe('quarantined')
+  })
+
   test('ends a probation only with several answers', () => {
     const reputation = reputationAt(new TestClock())
     const tokens = [100_000, 200_000, 300_000, 400_000, 500_000].map((praised) => {
