@@ -63,10 +63,10 @@ export function useProviderStore(host: ProviderHost, { store, scope }: { store: 
         type: 'GET_PROVIDERS',
         ...(key === undefined ? {} : { key }),
         ...(clusterLevel === undefined ? {} : { clusterLevel }),
-        closer: closer.flatMap(({ id, multiaddrs }) => messagePeer(id, usable(multiaddrs, scope))),
+        closer: closer.flatMap(({ id, multiaddrs }) => messagePeer(id.toMultihash().bytes, usable(multiaddrs, scope))),
         providers: store
           .sample(recordKey(checkedKey(key)), PROVIDER_SAMPLE)
-          .flatMap(({ peerId, addresses }) => messagePeer(peerId, addresses))
+          .flatMap(({ id, addresses }) => messagePeer(id, addresses))
       }
     }
   }
@@ -123,8 +123,8 @@ function usable(addresses: readonly Multiaddr[], scope: Scope): Uint8Array[] {
     .map(({ bytes }) => bytes)
 }
 
-function messagePeer(peerId: PeerId, multiaddrs: readonly Uint8Array[]): KadMessagePeer[] {
-  return multiaddrs.length === 0 ? [] : [{ id: peerId.toMultihash().bytes, multiaddrs: [...multiaddrs] }]
+function messagePeer(id: Uint8Array, multiaddrs: readonly Uint8Array[]): KadMessagePeer[] {
+  return multiaddrs.length === 0 ? [] : [{ id, multiaddrs: [...multiaddrs] }]
 }
 
 /** The subnet from which the sender is connected. A relayed connection counts for the relay's subnet. */

@@ -17,8 +17,11 @@ import { PROVIDER_LIMITS, type ProviderLimits } from './limits.ts'
 
 /** A peer that published a record, and where it can be reached. */
 export interface Provider {
-  peerId: PeerId
-  /** Multiaddrs, in their binary form because a parsed one takes ten times the memory. */
+  /** Peer id. */
+  peer: string
+  /** The multihash of the peer id. A parsed id or address takes ten times the memory. */
+  id: Uint8Array
+  /** Multiaddrs. */
   addresses: readonly Uint8Array[]
 }
 
@@ -40,7 +43,6 @@ export interface ProviderStoreSize {
 
 interface StoredRecord extends Provider {
   key: string
-  peer: string
   subnet: string | undefined
   storedAt: number
   inKey: number
@@ -90,7 +92,8 @@ export class ProviderStore {
     if (known !== undefined) this.#remove(known)
     this.#makeRoom(key, peer, subnet)
     const indices = { inKey: 0, inKeySubnet: 0, inSubnet: 0 }
-    this.#insert({ key, peer, peerId, addresses, subnet, storedAt: this.#now(), ...indices })
+    const id = ownCopy(peerId.toMultihash().bytes)
+    this.#insert({ key, peer, id, addresses: addresses.map(ownCopy), subnet, storedAt: this.#now(), ...indices })
     while (this.#addressBytes > this.#limits.addressBytes) this.#removeOne(this.#subnets.pickFromLargest(this.#random))
   }
 
@@ -109,7 +112,7 @@ export class ProviderStore {
         continue
       }
       bag.swap(at, other)
-      chosen.push({ peerId: record.peerId, addresses: record.addresses })
+      chosen.push({ peer: record.peer, id: record.id, addresses: record.addresses })
     }
     return chosen
   }
@@ -184,6 +187,11 @@ export class ProviderStore {
     this.#all.delete(record)
     this.#addressBytes -= bytesOf(addresses)
   }
+}
+
+/** Bytes of a library can be a part of a pool of Node: 8 bytes would keep 64 KiB in memory, for as long as the record exists. */
+function ownCopy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes)
 }
 
 function bytesOf(addresses: readonly Uint8Array[]): number {

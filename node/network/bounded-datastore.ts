@@ -36,7 +36,8 @@ export class BoundedDatastore extends BaseDatastore {
   }
 
   override async put(key: Key, value: Uint8Array, options?: AbortOptions): Promise<Key> {
-    await this.#inner.put(key, value, options)
+    // The value can be a part of a pool of Node: a peer of 200 bytes would keep 64 KiB in a datastore in memory.
+    await this.#inner.put(key, new Uint8Array(value), options)
     const name = key.toString()
     for (const { prefix, max, keys } of this.#bounds) {
       if (!name.startsWith(prefix)) continue

@@ -1,41 +1,59 @@
 /**
- * Bounds the addresses that libp2p's peer store keeps of a peer. The store has no limit, a peer can send thousands in
- * identify, and each write compares all of them with each other: 16,000 addresses block the process for seconds.
+ * Bounds what libp2p's peer store keeps. The store has no limits. A peer can send thousands of addresses in identify, and
+ * each write compares all of them with each other: 16,000 addresses block the process for seconds.
  */
-import type { PeerData, PeerId, PeerStore } from '@libp2p/interface'
+import type { PeerData, PeerId, PeerStore, Startable } from '@libp2p/interface'
+
+import { MAX_STORED_PEERS, StoredPeers } from './stored-peers.ts'
 
 /** A machine with containers has ten interfaces, and two ports at each. libp2p dials at most 25 addresses of a peer. */
 const MAX_STORED_ADDRESSES = 64
 /** Protocols of a peer. A node has about 12, a peer of another implementation some dozens. */
 const MAX_STORED_PROTOCOLS = 64
 
-/** The libp2p service. The peer's own entry has no bound. */
-export function boundedPeerStore({ peerStore, peerId }: { peerStore: PeerStore; peerId: PeerId }): object {
-  const save = peerStore.save.bind(peerStore)
-  const patch = peerStore.patch.bind(peerStore)
-  const merge = peerStore.merge.bind(peerStore)
-  const isOwn = (peer: PeerId): boolean => peer.equals(peerId)
-  peerStore.save = async (peer, data, options) => await save(peer, isOwn(peer) ? data : bounded(data), options)
-  peerStore.patch = async (peer, data, options) => await patch(peer, isOwn(peer) ? data : bounded(data), options)
-  peerStore.merge = async (peer, data, options) => {
-    if (isOwn(peer) || !addsAddresses(data)) return await merge(peer, data, options)
-    const known = await peerStore.get(peer, options).catch(() => undefined)
-    return await merge(peer, bounded(data, MAX_STORED_ADDRESSES - (known?.addresses.length ?? 0)), options)
+export interface PeerStoreComponents {
+  peerStore: PeerStore
+  peerId: PeerId
+  connectionManager: { getConnections: (peer: PeerId) => readonly unknown[] }
+}
+
+/**
+ * The libp2p service. The peer's own entry has no bound.
+ *
+ * @param most peers in the store. Default `MAX_STORED_PEERS`
+ */
+export function boundedPeerStore(components: PeerStoreComponents, most: number = MAX_STORED_PEERS): Startable {
+  const { peerStore, peerId } = components
+  const isConnected = (peer: PeerId): boolean => components.connectionManager.getConnections(peer).length > 0
+  const stored = new StoredPeers(peerStore, isConnected, most)
+  type Write = PeerStore['save']
+  const limited = (write: Write, roomFor: (peer: PeerId, data: PeerData) => Promise<number>): Write => {
+    return async (peer, data, options) => {
+      if (peer.equals(peerId)) return await write(peer, data, options)
+      const entry = await write(peer, bounded(data, await roomFor(peer, data)), options)
+      await stored.written(peer)
+      return entry
+    }
   }
-  return {}
+  const replaced = async (): Promise<number> => MAX_STORED_ADDRESSES
+  const added = async (peer: PeerId, { addresses = [], multiaddrs = [] }: PeerData): Promise<number> => {
+    if (addresses.length + multiaddrs.length === 0) return 0
+    const known = await peerStore.get(peer).catch(() => undefined)
+    return Math.max(0, MAX_STORED_ADDRESSES - (known?.addresses.length ?? 0))
+  }
+  peerStore.save = limited(peerStore.save.bind(peerStore), replaced)
+  peerStore.patch = limited(peerStore.patch.bind(peerStore), replaced)
+  peerStore.merge = limited(peerStore.merge.bind(peerStore), added)
+  return { start: async () => await stored.load(), stop: () => undefined }
 }
 
 /** At its bound, the store keeps the addresses that it has: identify, which replaces them, comes from the peer itself. */
-function bounded(data: PeerData, room: number = MAX_STORED_ADDRESSES): PeerData {
+function bounded(data: PeerData, room: number): PeerData {
   const { addresses, multiaddrs, protocols } = data
   return {
     ...data,
-    ...(addresses === undefined ? {} : { addresses: addresses.slice(0, Math.max(0, room)) }),
-    ...(multiaddrs === undefined ? {} : { multiaddrs: multiaddrs.slice(0, Math.max(0, room)) }),
+    ...(addresses === undefined ? {} : { addresses: addresses.slice(0, room) }),
+    ...(multiaddrs === undefined ? {} : { multiaddrs: multiaddrs.slice(0, room) }),
     ...(protocols === undefined ? {} : { protocols: protocols.slice(0, MAX_STORED_PROTOCOLS) })
   }
-}
-
-function addsAddresses({ addresses = [], multiaddrs = [] }: PeerData): boolean {
-  return addresses.length + multiaddrs.length > 0
 }

@@ -63,16 +63,9 @@ export class AttackedNetwork implements AsyncDisposable {
     return app
   }
 
-  /** A libp2p peer with a new key, for the attacker. It serves and speaks only what the attack adds. */
+  /** As `attackingPeer`. */
   async peer(options: Libp2pOptions = {}): Promise<Libp2p> {
-    const peer = await createLibp2p({
-      addresses: { listen: [LOOPBACK] },
-      transports: [tcp()],
-      connectionEncrypters: [noise()],
-      streamMuxers: [yamux()],
-      services: { identify: identify(), ping: ping() },
-      ...options
-    })
+    const peer = await attackingPeer(options)
     this.#started.defer(async () => await peer.stop())
     return peer
   }
@@ -85,4 +78,16 @@ export class AttackedNetwork implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#started.disposeAsync()
   }
+}
+
+/** A libp2p peer with a new key, for the attacker, who also stops it. It serves and speaks only what the attack adds. */
+export async function attackingPeer(options: Libp2pOptions = {}): Promise<Libp2p> {
+  return await createLibp2p({
+    addresses: { listen: [LOOPBACK] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    services: { identify: identify(), ping: ping() },
+    ...options
+  })
 }

@@ -196,7 +196,7 @@ export class Population {
     for (let left = count; left > 0; left--) this.#invented.add(this.#create('invented', []))
   }
 
-  byId(peerId: PeerId): SimulatedPeer {
+  byId(peerId: { toString: () => string }): SimulatedPeer {
     return this.#byName.get(peerId.toString())!
   }
 

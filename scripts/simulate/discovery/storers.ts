@@ -62,7 +62,7 @@ export class Storers {
     const records = this.#keys.get(key)?.records ?? []
     const received = records.filter(({ storers }) => storers.includes(storer.index))
     const store = this.#fill(received.map((record) => ({ key, record })))
-    return store.sample(key, PROVIDER_SAMPLE).map(({ peerId }) => this.#population.byId(peerId))
+    return store.sample(key, PROVIDER_SAMPLE).map(({ peer }) => this.#population.byId(peer))
   }
 
   /** The sizes of some storers' stores. */

@@ -10,7 +10,7 @@ import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { Call } from '../calls.ts'
 import type { Internet } from '../internet.ts'
 import { framed, KAD, kadFrame, publish } from '../kad.ts'
-import type { AttackedNetwork } from '../network.ts'
+import { attackingPeer } from '../network.ts'
 
 export interface SiegeTarget {
   /** Addresses with `/p2p/…`. */
@@ -23,7 +23,6 @@ export interface SiegeTarget {
 
 export interface Siege {
   target: SiegeTarget
-  network: AttackedNetwork
   internet: Internet
 }
 
@@ -36,6 +35,7 @@ export type Assault = (siege: Siege, round: number) => Promise<void>
 const engine = new ScriptedEngine()
 /** How long the attackers hold what they took. */
 const HOLD_MS = 6_000
+const LONGEST_HOLD_MS: number = 3 * HOLD_MS
 export const PAUSE_MS = 500
 
 export const ASSAULTS: Record<string, Assault> = {
@@ -67,7 +67,6 @@ export const ASSAULTS: Record<string, Assault> = {
     const targets = [siege.target.relay, ...siege.target.nodes]
     const peer = await peerFrom(siege, '5.66.2.1')
     await dial(peer, targets[round % targets.length]!)
-    setTimeout(() => void peer.stop(), 3 * HOLD_MS)
     await sleep(PAUSE_MS / 2)
   },
   /** Sends the beginning of long messages. */
@@ -103,7 +102,7 @@ export const ASSAULTS: Record<string, Assault> = {
   /** Reserves places at the relay with new keys. */
   reservations: async (siege) => {
     const localAddress = siege.internet.from('5.66.5.1')
-    const peer = await siege.network.peer({
+    const peer = await attackingPeer({
       transports: [...localAddress, circuitRelayTransport()],
       addresses: { listen: [`${siege.target.relay[0]}/p2p-circuit`] }
     })
@@ -124,8 +123,11 @@ export const ASSAULTS: Record<string, Assault> = {
   }
 }
 
-async function peerFrom({ network, internet }: Siege, address: string): Promise<Libp2p> {
-  return await network.peer({ transports: internet.from(address), addresses: { listen: [] } })
+/** The peer stops by itself, also if its assault fails. */
+async function peerFrom({ internet }: Siege, address: string): Promise<Libp2p> {
+  const peer = await attackingPeer({ transports: internet.from(address), addresses: { listen: [] } })
+  setTimeout(() => void peer.stop(), LONGEST_HOLD_MS)
+  return peer
 }
 
 async function dial(peer: Libp2p, [address]: readonly string[]): Promise<Connection> {

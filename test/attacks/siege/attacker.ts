@@ -31,7 +31,7 @@ const MALICIOUS: ReadonlyArray<(call: MaliciousCall) => Promise<void>> = [
 /** Reports each round that succeeded. A round fails, for example, if the target refuses the connection. */
 async function repeat(name: string, assault: Assault): Promise<never> {
   for (let round = 0; ; round++) {
-    await assault({ target, network, internet }, round).then(
+    await assault({ target, internet }, round).then(
       () => process.send?.({ round: name }),
       async () => await sleep(PAUSE_MS)
     )

@@ -35,3 +35,14 @@ test('entries from an earlier run count', async () => {
   await store.put(new Key('/x/c'), value)
   expect(await keysOf(store)).toEqual(['/x/b', '/x/c'])
 })
+
+test('an entry keeps only its own bytes in memory, and not the pool of Node in which a library allocated them', async () => {
+  const inner = new MemoryDatastore()
+  const store = await BoundedDatastore.open(inner, {})
+  const pooled = Buffer.from(value)
+  expect(pooled.buffer.byteLength).toBeGreaterThan(value.byteLength)
+  await store.put(new Key('/x/a'), pooled)
+  const kept = await inner.get(new Key('/x/a'))
+  expect(kept).toEqual(value)
+  expect(kept.buffer.byteLength).toBe(value.byteLength)
+})

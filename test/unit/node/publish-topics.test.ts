@@ -1,5 +1,5 @@
 /** At which depths nodes publish, and when: the product's publisher and store over servers in memory, on a virtual clock. */
-import { peerIdFromMultihash } from '@libp2p/peer-id'
+import { peerIdFromMultihash, peerIdFromString } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import {
@@ -78,7 +78,7 @@ class Servers {
     return this.#closest(sha256(cid.multihash.bytes)).filter((server) =>
       this.#store(server)
         .sample(cid.toString(), 1_000)
-        .some(({ peerId }) => peerId.equals(provider))
+        .some(({ peer }) => peer === provider.toString())
     )
   }
 
@@ -91,7 +91,7 @@ class Servers {
         if (!this.stores.has(server.peerId.toString())) throw new Error('the server is dead')
         const closer = this.#closest(sha256(key.multihash.bytes))
         const providers = request === 'find_node' ? [] : this.#store(server).sample(key.toString(), PROVIDER_SAMPLE)
-        return { closer, providers: providers.map(({ peerId }) => ({ peerId, addresses: [ADDRESS] })) }
+        return { closer, providers: providers.map(({ peer }) => ({ peerId: peerIdFromString(peer), addresses: [ADDRESS] })) }
       },
       add: async (server, key) => {
         if (!this.stores.has(server.peerId.toString())) throw new Error('the server is dead')
@@ -123,7 +123,7 @@ class Servers {
     const [closest] = this.#closest(sha256(cid.multihash.bytes))
     return this.#store(closest!)
       .sample(cid.toString(), 1_000)
-      .map(({ peerId }) => peerId.toString())
+      .map(({ peer }) => peer)
   }
 
   #store(server: KadPeer): ProviderStore {

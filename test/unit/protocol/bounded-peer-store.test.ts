@@ -1,11 +1,14 @@
-/** The addresses of a peer in libp2p's peer store, over a stub of the store. */
+/** What libp2p's peer store keeps: the addresses of a peer over a stub of the store, the number of peers with the real store. */
 import type { PeerData, PeerId, PeerStore } from '@libp2p/interface'
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { boundedPeerStore } from '@potluck/protocol'
+import { MemoryDatastore } from 'datastore-core'
+import type { Datastore } from 'interface-datastore'
+import { createLibp2p } from 'libp2p'
 import { create as createMultihash } from 'multiformats/hashes/digest'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 function peer(name: string): PeerId {
   return peerIdFromMultihash(createMultihash(0x12, sha256(new TextEncoder().encode(name))))
@@ -20,7 +23,7 @@ function store(known: number): { peerStore: PeerStore; written: PeerData[] } {
   const write = async (_: PeerId, data: PeerData): Promise<void> => void written.push(data)
   const get = async (): Promise<unknown> => ({ addresses: addresses(known) })
   const peerStore = { save: write, patch: write, merge: write, get } as unknown as PeerStore
-  boundedPeerStore({ peerStore, peerId: peer('self') })
+  boundedPeerStore({ peerStore, peerId: peer('self'), connectionManager: { getConnections: () => [] } })
   return { peerStore, written }
 }
 
@@ -48,4 +51,59 @@ test("the peer's own entry has no bound", async () => {
   await peerStore.merge(peer('self'), { multiaddrs: addresses(100) })
   await peerStore.patch(peer('self'), { multiaddrs: addresses(100) })
   expect(written.map(({ multiaddrs }) => multiaddrs?.length)).toEqual([100, 100])
+})
+
+describe('the number of peers', () => {
+  const MOST = 64
+
+  /** libp2p's own store, in a host that does not start. */
+  async function storeWith(connected: ReadonlySet<string>, datastore: Datastore): Promise<PeerStore> {
+    const getConnections = (id: PeerId): readonly unknown[] => (connected.has(id.toString()) ? [{}] : [])
+    const host = await createLibp2p({
+      start: false,
+      datastore,
+      services: {
+        bounded: ({ peerStore, peerId }: { peerStore: PeerStore; peerId: PeerId }) =>
+          boundedPeerStore({ peerStore, peerId, connectionManager: { getConnections } }, MOST)
+      }
+    })
+    await host.services.bounded.start()
+    return host.peerStore
+  }
+
+  const names = async (peerStore: PeerStore): Promise<Set<string>> =>
+    new Set((await peerStore.all()).map(({ id }) => id.toString()))
+
+  test('is bounded; connected peers and, before others, tagged ones stay', async () => {
+    const connected = Array.from({ length: 8 }, (_, index) => peer(`connected ${index}`))
+    const peerStore = await storeWith(new Set(connected.map(String)), new MemoryDatastore())
+    const tagged = Array.from({ length: 8 }, (_, index) => peer(`tagged ${index}`))
+    for (const one of connected) await peerStore.merge(one, { multiaddrs: addresses(1) })
+    for (const one of tagged) await peerStore.merge(one, { tags: { needed: {} } })
+    for (let index = 0; index < 100 * MOST; index++) await peerStore.patch(peer(`${index}`), { multiaddrs: addresses(1) })
+    const kept = await names(peerStore)
+    expect(kept.size).toBe(MOST)
+    for (const one of [...connected, ...tagged, peer(`${100 * MOST - 1}`)]) expect(kept).toContain(one.toString())
+  })
+
+  test('is bounded if all are tagged', async () => {
+    const connected = peer('connected')
+    const peerStore = await storeWith(new Set([connected.toString()]), new MemoryDatastore())
+    await peerStore.merge(connected, { multiaddrs: addresses(1) })
+    for (let index = 0; index < 10 * MOST; index++) await peerStore.merge(peer(`${index}`), { tags: { needed: {} } })
+    const kept = await names(peerStore)
+    expect(kept.size).toBe(MOST)
+    expect(kept).toContain(connected.toString())
+  })
+
+  test('includes the peers of an earlier start', async () => {
+    const datastore = new MemoryDatastore()
+    const before = await storeWith(new Set(), datastore)
+    for (let index = 0; index < MOST; index++) await before.patch(peer(`${index}`), { multiaddrs: addresses(1) })
+    const after = await storeWith(new Set(), datastore)
+    await after.patch(peer('new'), { multiaddrs: addresses(1) })
+    const kept = await names(after)
+    expect(kept.size).toBe(MOST)
+    expect(kept).toContain(peer('new').toString())
+  })
 })

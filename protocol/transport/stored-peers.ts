@@ -1,0 +1,69 @@
+/**
+ * Bounds the number of peers in libp2p's peer store. Keys are free, and the store keeps every peer that connected once or
+ * that a reply of the DHT named. libp2p removes an expired peer only when something asks for it.
+ */
+import type { PeerId, PeerStore } from '@libp2p/interface'
+
+/**
+ * Peers in the store, usually with less than 1 KiB each, and with 8 KiB at most. A lookup of a client asks 2,000 peers at
+ * most, and a relay has at most 2,048 connections.
+ */
+export const MAX_STORED_PEERS: number = 4_096
+/** The peers that were written least recently, of which one is removed. */
+const COMPARED_PEERS = 16
+
+export class StoredPeers {
+  readonly #store: Pick<PeerStore, 'all' | 'get' | 'delete'>
+  readonly #isConnected: (peer: PeerId) => boolean
+  readonly #most: number
+  /** The least recently written first. */
+  readonly #peers = new Map<string, PeerId>()
+
+  /** @param most peers in the store, as long as fewer are connected */
+  constructor(store: Pick<PeerStore, 'all' | 'get' | 'delete'>, isConnected: (peer: PeerId) => boolean, most: number) {
+    this.#store = store
+    this.#isConnected = isConnected
+    this.#most = most
+  }
+
+  /** Reads which peers an earlier start has stored. */
+  async load(): Promise<void> {
+    for (const { id } of await this.#store.all()) await this.written(id)
+  }
+
+  /** Removes another peer if there are too many. libp2p's protocols tag the peers that they need. */
+  async written(peer: PeerId): Promise<void> {
+    const name = peer.toString()
+    this.#peers.delete(name)
+    this.#peers.set(name, peer)
+    if (this.#peers.size <= this.#most) return
+    let tagged: PeerId | undefined
+    let compared = 0
+    for (const oldest of this.#peers.values()) {
+      if (++compared > COMPARED_PEERS) break
+      if (this.#isConnected(oldest)) this.#renew(oldest)
+      else if (await this.#isTagged(oldest)) tagged ??= oldest
+      else return await this.#remove(oldest)
+    }
+    if (tagged !== undefined) await this.#remove(tagged)
+  }
+
+  /** Connected peers must not stay among the oldest, where they would hide all others. */
+  #renew(peer: PeerId): void {
+    this.#peers.delete(peer.toString())
+    this.#peers.set(peer.toString(), peer)
+  }
+
+  async #isTagged(peer: PeerId): Promise<boolean> {
+    // The store rejects for a peer that has expired.
+    return await this.#store.get(peer).then(
+      ({ tags }) => tags.size > 0,
+      () => false
+    )
+  }
+
+  async #remove(peer: PeerId): Promise<void> {
+    this.#peers.delete(peer.toString())
+    await this.#store.delete(peer)
+  }
+}
