@@ -1,5 +1,5 @@
 /** One answer, which the caller reads once: as a stream of parts, as text, or as a result. */
-import { PotluckError, type FinishReason, type PositionLogprobs, type ToolCall, type Usage } from '@potluck/protocol'
+import { ERROR_POLICY, PotluckError, type FinishReason, type PositionLogprobs, type ToolCall, type Usage } from '@potluck/protocol'
 
 import type { AnswerMetadata, AnswerPart } from './generate/parts.ts'
 import { addPiece } from './generate/tool-calls.ts'
@@ -17,6 +17,9 @@ export interface AnswerResult {
   usage: Usage
   metadata: AnswerMetadata
 }
+
+/** The most starts of an answer. Each failed one costs a malicious node a part of its reputation. */
+const MAX_STARTS = 3
 
 type Start = (signal: AbortSignal) => AsyncGenerator<AnswerPart, void, void>
 
@@ -62,7 +65,7 @@ export class Answer implements AsyncIterable<AnswerPart> {
   }
 
   /**
-   * The whole text. Reads the answer, or waits for the reader that already does.
+   * The whole text. Reads the answer as `result`, or waits for the reader that already does.
    *
    * @throws PotluckError when the answer fails
    */
@@ -71,35 +74,29 @@ export class Answer implements AsyncIterable<AnswerPart> {
   }
 
   /**
-   * The whole answer with its usage and metadata. Reads the answer, or waits for the reader that already does.
+   * The whole answer with its usage and metadata. Reads the answer, or waits for the reader that already does. If a node
+   * sent tokens that cannot be trusted, and left, the answer starts again: nobody has seen its parts.
    *
    * @throws PotluckError when the answer fails
    */
   async result(): Promise<AnswerResult> {
-    if (!this.#started) for await (const _ of this);
-    return await this.#result.promise
+    if (this.#started) return await this.#result.promise
+    this.#started = true
+    for (let starts = 1; ; starts++) {
+      try {
+        for await (const _ of this.#parts());
+        return await this.#result.promise
+      } catch (error) {
+        if (starts < MAX_STARTS && hasUntrustedTokens(error)) continue
+        this.#result.reject(error)
+        throw error
+      }
+    }
   }
 
   async *#run(): AsyncGenerator<AnswerPart, void, void> {
-    let text = ''
-    let reasoning = ''
-    const toolCalls: ToolCall[] = []
-    const tokens: number[] = []
-    const logprobs: PositionLogprobs[] = []
     try {
-      for await (const part of this.#start(this.#signal)) {
-        if (part.type === 'delta') {
-          text += part.text
-          reasoning += part.reasoning ?? ''
-          for (const piece of part.toolCalls ?? []) addPiece(toolCalls, piece)
-          tokens.push(...part.tokens)
-          logprobs.push(...(part.logprobs ?? []))
-        } else if (part.type === 'finish') {
-          const { finishReason, usage, metadata } = part
-          this.#result.resolve({ text, reasoning, toolCalls, tokens, logprobs, finishReason, usage, metadata })
-        }
-        yield part
-      }
+      yield* this.#parts()
     } catch (cause) {
       this.#result.reject(cause)
       throw cause
@@ -108,4 +105,33 @@ export class Answer implements AsyncIterable<AnswerPart> {
       this.#result.reject(new PotluckError('aborted', 'the answer was not read to its end'))
     }
   }
+
+  /** One start of the answer. Resolves the result at its end. */
+  async *#parts(): AsyncGenerator<AnswerPart, void, void> {
+    let text = ''
+    let reasoning = ''
+    const toolCalls: ToolCall[] = []
+    const tokens: number[] = []
+    const logprobs: PositionLogprobs[] = []
+    for await (const part of this.#start(this.#signal)) {
+      if (part.type === 'delta') {
+        text += part.text
+        reasoning += part.reasoning ?? ''
+        for (const piece of part.toolCalls ?? []) addPiece(toolCalls, piece)
+        tokens.push(...part.tokens)
+        logprobs.push(...(part.logprobs ?? []))
+      } else if (part.type === 'finish') {
+        const { finishReason, usage, metadata } = part
+        this.#result.resolve({ text, reasoning, toolCalls, tokens, logprobs, finishReason, usage, metadata })
+      }
+      yield part
+    }
+  }
+}
+
+function hasUntrustedTokens(error: unknown): boolean {
+  return (
+    error instanceof PotluckError &&
+    (error.code === 'continuation_rejected' || ERROR_POLICY[error.code].discardTokens === true)
+  )
 }

@@ -3,21 +3,22 @@
  * that a reply of the DHT named. libp2p removes an expired peer only when something asks for it.
  */
 import type { PeerId, PeerStore } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 
 /**
  * Peers in the store, usually with less than 1 KiB each, and with 8 KiB at most. A lookup of a client asks 2,000 peers at
  * most, and a relay has at most 2,048 connections.
  */
 export const MAX_STORED_PEERS: number = 4_096
-/** The peers that were written least recently, of which one is removed. */
+/** Peers without a connection that were written least recently. One of them is removed. */
 const COMPARED_PEERS = 16
 
 export class StoredPeers {
   readonly #store: Pick<PeerStore, 'all' | 'get' | 'delete'>
   readonly #isConnected: (peer: PeerId) => boolean
   readonly #most: number
-  /** The least recently written first. */
-  readonly #peers = new Map<string, PeerId>()
+  /** Peer ids, the least recently written first. As text, because a parsed id can keep 64 KiB of a pool of Node in memory. */
+  readonly #peers = new Set<string>()
 
   /** @param most peers in the store, as long as fewer are connected */
   constructor(store: Pick<PeerStore, 'all' | 'get' | 'delete'>, isConnected: (peer: PeerId) => boolean, most: number) {
@@ -33,25 +34,28 @@ export class StoredPeers {
 
   /** Removes another peer if there are too many. libp2p's protocols tag the peers that they need. */
   async written(peer: PeerId): Promise<void> {
-    const name = peer.toString()
-    this.#peers.delete(name)
-    this.#peers.set(name, peer)
+    this.#renew(peer.toString())
     if (this.#peers.size <= this.#most) return
     let tagged: PeerId | undefined
     let compared = 0
-    for (const oldest of this.#peers.values()) {
-      if (++compared > COMPARED_PEERS) break
-      if (this.#isConnected(oldest)) this.#renew(oldest)
-      else if (await this.#isTagged(oldest)) tagged ??= oldest
-      else return await this.#remove(oldest)
+    let left = this.#peers.size
+    for (const name of this.#peers) {
+      if (left-- === 0 || compared === COMPARED_PEERS) break
+      const oldest = peerIdFromString(name)
+      if (!this.#isConnected(oldest)) {
+        if (!(await this.#isTagged(oldest))) return await this.#remove(oldest)
+        tagged ??= oldest
+        compared++
+      }
+      // Otherwise the same peers would be compared at every write.
+      this.#renew(name)
     }
     if (tagged !== undefined) await this.#remove(tagged)
   }
 
-  /** Connected peers must not stay among the oldest, where they would hide all others. */
-  #renew(peer: PeerId): void {
-    this.#peers.delete(peer.toString())
-    this.#peers.set(peer.toString(), peer)
+  #renew(name: string): void {
+    this.#peers.delete(name)
+    this.#peers.add(name)
   }
 
   async #isTagged(peer: PeerId): Promise<boolean> {

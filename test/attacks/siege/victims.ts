@@ -47,7 +47,8 @@ export class Victim implements AsyncDisposable {
 
   async measure(): Promise<void> {
     const measured = this.#next('memory')
-    this.#process.send('measure')
+    // If the process has ended, its end is the error.
+    this.#process.send('measure', () => undefined)
     const { memory } = await measured
     this.memory.push({ ...memory, minutes: (performance.now() - this.#startedAt) / 60_000 })
   }

@@ -54,7 +54,7 @@ test("the peer's own entry has no bound", async () => {
 })
 
 describe('the number of peers', () => {
-  const MOST = 64
+  const MOST = 32
 
   /** libp2p's own store, in a host that does not start. */
   async function storeWith(connected: ReadonlySet<string>, datastore: Datastore): Promise<PeerStore> {
