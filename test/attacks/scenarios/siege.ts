@@ -111,7 +111,8 @@ export const attack: Attack = {
 function progress(victims: readonly Victim[]): string {
   const parts = victims.map((victim) => {
     const { used, resident } = victim.memory.at(-1)!
-    const requests = victim.answered === 0 ? '' : `, ${victim.answered} answered, ${sum([...victim.failed.values()])} failed`
+    const requests =
+      victim.answered === 0 ? '' : `, ${victim.answered} answered, ${sum([...victim.failed.values()])} failed`
     return `${victim.name} ${megabytes(used)} (${megabytes(resident)})${requests}`
   })
   return `minute ${victims[0]?.memory.at(-1)?.minutes.toFixed(1)}, MB used (resident): ${parts.join('; ')}`

@@ -49,8 +49,7 @@ function fixture(limits: Partial<ProviderLimits> = {}): Fixture {
   }
 }
 
-const hasPeer = (peers: readonly string[], name: string | number): boolean =>
-  peers.includes(peer(name).toString())
+const hasPeer = (peers: readonly string[], name: string | number): boolean => peers.includes(peer(name).toString())
 
 describe('a sample', () => {
   test('has the addresses of each record, and each provider once', () => {

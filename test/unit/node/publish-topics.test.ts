@@ -91,7 +91,10 @@ class Servers {
         if (!this.stores.has(server.peerId.toString())) throw new Error('the server is dead')
         const closer = this.#closest(sha256(key.multihash.bytes))
         const providers = request === 'find_node' ? [] : this.#store(server).sample(key.toString(), PROVIDER_SAMPLE)
-        return { closer, providers: providers.map(({ peer }) => ({ peerId: peerIdFromString(peer), addresses: [ADDRESS] })) }
+        return {
+          closer,
+          providers: providers.map(({ peer }) => ({ peerId: peerIdFromString(peer), addresses: [ADDRESS] }))
+        }
       },
       add: async (server, key) => {
         if (!this.stores.has(server.peerId.toString())) throw new Error('the server is dead')
