@@ -81,8 +81,8 @@ export class Answer implements AsyncIterable<AnswerPart> {
   }
 
   /**
-   * The whole answer with its usage and metadata. Reads the answer, or waits for the reader that already does. If a node
-   * sent tokens that cannot be trusted, and left, the answer starts again: nobody has seen its parts.
+   * The whole answer with its usage and metadata. Reads the answer, or waits for the reader that already does. If other
+   * nodes reject the beginning that a failed node sent, the answer starts again: nobody has seen its parts.
    *
    * @throws PotluckError when the answer fails
    */
@@ -94,7 +94,7 @@ export class Answer implements AsyncIterable<AnswerPart> {
         for await (const _ of this.#parts());
         return await this.#result.promise
       } catch (error) {
-        if (starts < MAX_STARTS && hasUntrustedTokens(error)) continue
+        if (starts < MAX_STARTS && isRejected(error)) continue
         this.#result.reject(error)
         throw error
       }
@@ -136,9 +136,7 @@ export class Answer implements AsyncIterable<AnswerPart> {
   }
 }
 
-function hasUntrustedTokens(error: unknown): boolean {
-  return (
-    error instanceof PotluckError &&
-    (error.code === 'continuation_rejected' || ERROR_POLICY[error.code].discardTokens === true)
-  )
+/** Other nodes found that the beginning of the answer does not come from the model. */
+function isRejected(error: unknown): boolean {
+  return error instanceof PotluckError && error.code === 'continuation_rejected'
 }
