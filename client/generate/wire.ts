@@ -57,8 +57,13 @@ export type AttemptEvent =
 
 export interface WireOptions {
   timeouts: PhaseTimeouts
-  /** Returns how long the node can be silent before it has stalled, from the usual gap between deltas. Milliseconds. */
-  stallAfterMs: (usualGapMs: number | undefined) => number
+  /**
+   * Returns how long the node can be silent before it has stalled, milliseconds.
+   *
+   * @param usualGapMs the usual gap between deltas; undefined before the second
+   * @param tokens of this node after the first delta. The client waited `waitedMs` for them
+   */
+  stallAfterMs: (usualGapMs: number | undefined, tokens: number, waitedMs: number) => number
   /** The signal of the caller. */
   signal: AbortSignal
 }
@@ -139,7 +144,7 @@ export async function* sendRequest(
       if (frame.type === 'error') throw failureNow(frame)
       if (frame.type !== 'delta') throw misplaced(frame, 'after accepted')
       // Only the gaps after the first token count.
-      if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom)
+      if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom, frame.delta.tokens.length)
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
       content.add(frame.delta)
@@ -149,7 +154,7 @@ export async function* sendRequest(
       callerMs += performance.now() - yieldedAt
       if (!credit.spent) exchange.checkRelayLimit()
       await credit.grant(timeouts.requestMs)
-      wait = [stallAfterMs(gaps.usualMs), 'token_timeout']
+      wait = [stallAfterMs(gaps.usualMs, gaps.tokens, gaps.waitedMs), 'token_timeout']
     }
   } catch (cause) {
     throw exchange.failure(cause)
@@ -242,8 +247,13 @@ class Gaps {
   /** Undefined before the second delta. */
   usualMs: number | undefined
   longestMs: number = 0
+  /** The sum of the gaps, and the tokens that came after them. */
+  waitedMs: number = 0
+  tokens: number = 0
 
-  add(gapMs: number): void {
+  add(gapMs: number, tokens: number): void {
+    this.waitedMs += gapMs
+    this.tokens += tokens
     this.usualMs = this.usualMs === undefined ? gapMs : this.usualMs + GAP_GAIN * (gapMs - this.usualMs)
     this.longestMs = Math.max(this.longestMs, gapMs)
   }
