@@ -205,9 +205,10 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
       .map((candidate) => otherAuditor(candidate, context))
   }
 
-  /** Returns the nodes that can check an embedding, and have asked for no pause. */
+  /** Returns the nodes that can check an embedding now: they asked for no pause, and did not fail a short time ago. */
   function serving(digest: string): RankedCandidate[] {
-    return helpers(digest, ['embeddings']).filter(({ notBefore }) => notBefore <= clock.now())
+    const now = clock.now()
+    return helpers(digest, ['embeddings']).filter(({ notBefore, avoidUntil }) => Math.max(notBefore, avoidUntil) <= now)
   }
 
   /** Returns the known nodes that pass the gate. */

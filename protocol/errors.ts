@@ -57,8 +57,6 @@ export interface ErrorPolicy {
   next: 'fail' | 'next_node' | 'second_opinion' | 'longer_context' | 'ask_again'
   /** An honest node sends this code only in place of `accepted`. After `accepted` it is a `late_refusal`. */
   refusal?: true
-  /** The client does not continue an answer from tokens that this node sent. */
-  discardTokens?: true
   /** The node asks for a pause: the client's backoff starts. */
   backoff?: true
   /** What the failure costs the node's reputation. Absent: nothing. An honest refusal must cost nothing. */
@@ -165,8 +163,11 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
     httpStatus: 502,
     exitCode: 1
   },
-  /** For too long, the caller granted no credit or did not read the stream. */
-  caller_stalled: { fault: 'caller', retryable: false, next: 'fail', strike: true, httpStatus: 408, exitCode: 1 }
+  /**
+   * For too long, the caller granted no credit or did not read the stream. The client learns of it when the caller reads
+   * again, so the answer goes on.
+   */
+  caller_stalled: { fault: 'caller', retryable: false, next: 'ask_again', strike: true, httpStatus: 408, exitCode: 1 }
 }
 
 const CLIENT_POLICY: Readonly<Record<ClientCode, ErrorPolicy>> = {
@@ -259,7 +260,6 @@ const CLIENT_POLICY: Readonly<Record<ClientCode, ErrorPolicy>> = {
     fault: 'node',
     retryable: true,
     next: 'next_node',
-    discardTokens: true,
     penalty: 'violation',
     strike: true,
     httpStatus: 502,

@@ -10,8 +10,9 @@
  *    instead. The node cannot tell which they are.
  * 4. Otherwise the client sends the node a probe, which other nodes may see, and a panel audits its answer: see `probes.ts`.
  *
- * The client runs one audit at a time, within the audit budget of the reputation. An audit begins only after
- * the caller has the answer.
+ * The client's own auditor runs one audit at a time, because it takes the processor from the user. Panels run beside it and
+ * beside each other, because they only wait for other nodes: one node that stays silent must not hold up all audits. All are
+ * within the audit budget of the reputation. An audit begins only after the caller has the answer.
  */
 import { Queue } from '@libp2p/utils'
 import {
@@ -34,7 +35,7 @@ import type { Ask } from '../base/request.ts'
 import { agree, refutes } from './agreement.ts'
 import type { OtherAuditor } from './ask.ts'
 import type { Auditor } from './auditor.ts'
-import { LEAST_PANEL, MAX_QUEUED_AUDITS, PANEL_COST, PROBE_GAP_MS, TESTED_SHARE } from './constants.ts'
+import { LEAST_PANEL, MAX_QUEUED_AUDITS, PANEL_COST, PARALLEL_PANELS, PROBE_GAP_MS, TESTED_SHARE } from './constants.ts'
 import { canFormPanel, drawPanel } from './panel.ts'
 import { Probes, type ProbesContext } from './probes.ts'
 import { auditByOthers } from './quorum.ts'
@@ -89,7 +90,10 @@ export interface AuditingContext {
 export class Auditing {
   readonly #context: AuditingContext
   readonly #stopped = new AbortController()
-  readonly #queue = new Queue({ concurrency: 1 })
+  readonly #own = new Queue({ concurrency: 1 })
+  readonly #panels = new Queue({ concurrency: PARALLEL_PANELS })
+  /** Auditors that have not replied yet: see `auditByOthers`. */
+  readonly #busy = new Set<string>()
   /** Models and peers for which the next probe is scheduled. */
   readonly #probing = new Set<string>()
   readonly #probes: Probes
@@ -102,7 +106,7 @@ export class Auditing {
     this.#probes = new Probes({
       ...context,
       costOf: (digest, promptTokens, answerTokens) => answerTokens + this.#costOf(digest, promptTokens + answerTokens),
-      onAnswer: (answer) => this.#enqueue(async () => await this.#audit(answer)),
+      onAnswer: (answer) => this.#enqueue(answer),
       onEnd: ({ peer, digest }, answered) => {
         if (!answered) reputation.auditFailed(peer)
         this.#probeLater(peer, digest)
@@ -134,7 +138,7 @@ export class Auditing {
     const peer = answer.peerId.toString()
     this.#probes.note(answer, { startedAt, endedAt: clock.monotonic() })
     this.#probeSuspects(digest)
-    if (isOwn(peer) || this.#queue.queued >= MAX_QUEUED_AUDITS) return
+    if (isOwn(peer) || this.#own.queued + this.#panels.queued >= MAX_QUEUED_AUDITS) return
     const own = this.#holds(digest)
     if (!own && !canFormPanel(this.#others(digest, peer, ask))) return
     const owed = this.#owed.get(peer) ?? 0
@@ -142,7 +146,7 @@ export class Auditing {
       const cost = this.#costOf(digest, record.promptTokens.length + record.answerTokens.length)
       if (!reputation.takeAudit(peer, digest, cost, owed > 0 ? () => 0 : random)) return
       if (owed > 0) this.#owed.set(peer, owed - 1)
-      this.#enqueue(async () => await this.#audit(answer))
+      this.#enqueue(answer)
       return
     }
     // The budget pays when the probe is sent. Until then, the peer waits for an audit.
@@ -159,7 +163,7 @@ export class Auditing {
    * @param request asks to check these tokens
    */
   refuted(...[{ peer, digest }, { certain, request }]: Parameters<GenerateContext['onRefuted']>): void {
-    this.#enqueue(async () => {
+    void this.#own.add(async () => {
       const forged = certain || ((await this.#isForged(digest, request).catch(() => undefined)) ?? false)
       this.#context.reputation.observe(peer, digest, {
         type: 'failed',
@@ -170,12 +174,15 @@ export class Auditing {
 
   /** Resolves when no audit is queued or running. */
   async idle(): Promise<void> {
-    await this.#queue.onIdle()
+    // The user's own auditor can add work for other nodes, but not the other way round.
+    await this.#own.onIdle()
+    await this.#panels.onIdle()
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort(new Error('the client was stopped'))
-    this.#queue.clear()
+    this.#own.clear()
+    this.#panels.clear()
     await this.idle()
   }
 
@@ -203,11 +210,12 @@ export class Auditing {
     return otherAuditors(digest, audited, ask).filter(({ peer }) => reputation.mayAudit(peer))
   }
 
-  #enqueue(job: () => Promise<void>): void {
-    void this.#queue.add(async () => {
+  #enqueue(answer: CompleteAnswer): void {
+    const queue = this.#holds(answer.digest) ? this.#own : this.#panels
+    void queue.add(async () => {
       // The caller gets the end of its answer before the audit begins.
       await Promise.resolve()
-      await job()
+      await this.#audit(answer)
     })
   }
 
@@ -228,7 +236,8 @@ export class Auditing {
     const audit = await this.#context.auditor?.audit({ peerId, answer: record }, this.#stopped.signal)
     if (audit === undefined) return false
     this.#applyOwn(answer, audit)
-    if (answer.ask.shareable && audit.comparable) await this.#testAuditor(answer, audit)
+    if (answer.ask.shareable && audit.comparable)
+      void this.#panels.add(async () => await this.#testAuditor(answer, audit))
     return true
   }
 
@@ -239,7 +248,11 @@ export class Auditing {
     const lot = { nonce, receipt: record.receipt }
     const panel = drawPanel(this.#others(digest, peerId.toString(), ask), lot)
     if (panel === undefined) return false
-    const finding = await auditByOthers(panel, { peerId, answer: opened(answer) }, this.#stopped.signal)
+    const finding = await auditByOthers(
+      panel,
+      { peerId, answer: opened(answer) },
+      { busy: this.#busy, signal: this.#stopped.signal }
+    )
     if (finding === undefined) return false
     for (const peer of finding.agreed) reputation.observe(peer, digest, { type: 'compared', outcome: 'agreed' })
     for (const peer of finding.dissented) reputation.observe(peer, digest, { type: 'compared', outcome: 'dissented' })

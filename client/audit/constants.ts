@@ -36,6 +36,11 @@ export const AUDIT_REQUEST_TIMEOUT_MS = 10_000
 /** Timeout for the reply: the auditor queues the job, then evaluates the prompt and the answer on a CPU. Milliseconds. */
 export const AUDIT_REPLY_TIMEOUT_MS = 60_000
 
+/**
+ * Panels at the same time. One waits for a silent auditor for up to two minutes, and the others meanwhile do without it. No
+ * node gets more requests of one client at once than its `streamsPerPeer`, 16.
+ */
+export const PARALLEL_PANELS = 8
 /** The most answers that wait for an audit. The budget rarely allows more. */
 export const MAX_QUEUED_AUDITS = 32
 /**

@@ -113,6 +113,11 @@ export const MAX_ASKED_NODES: number = 16
  */
 export const STALLING_CALLER_MS: number = 5_000
 /**
+ * A node can take the slot from an answer with `busy` only this long after `accepted`, milliseconds. Half of the node's
+ * `contestedAnswerMs`, because an operator can set a shorter time.
+ */
+export const LEAST_ANSWER_MS: number = 60_000
+/**
  * If every node is busy, the client waits at most this long and asks again. If the pause is longer, the request fails
  * at once.
  */

@@ -73,7 +73,9 @@ export class EmbedChecks {
       return this.#note(candidate, agreed)
     }
     const votes = [{ candidate, embedded: check }]
-    for (const other of drawPanel(candidate, others, 2, random)) {
+    // A node that stays silent must not hold up one check after the other.
+    const free = others.filter(({ inFlight }) => inFlight === 0)
+    for (const other of drawPanel(candidate, free.length < 2 ? others : free, 2, random)) {
       const [vote] = (await this.#ask(other, [check.text])) ?? []
       if (vote === undefined) return
       votes.push({ candidate: other, embedded: vote })

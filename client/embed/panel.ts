@@ -1,12 +1,11 @@
 /** Draws the nodes that check a vector. */
-import { subnetOf } from '@potluck/protocol'
-import { multiaddr } from '@multiformats/multiaddr'
-
-import type { RankedCandidate } from '../select/index.ts'
+import { subnetOfNode, type RankedCandidate } from '../select/index.ts'
 
 /**
- * Returns up to `count` of the nodes, by lot. Nodes in a subnet of the checked node, or of a node drawn before, come last,
- * because they can belong to the same owner.
+ * Returns up to `count` of the nodes, by lot. Keys are free and addresses are not, so the lot first draws subnets, and then
+ * one node of each. The other nodes of these subnets, and those in the subnet of the checked node, come last, because they
+ * can belong to the same owner. The subnet is that of the address at which the node answered. With those on its card, the
+ * checked node could exclude all nodes but its own.
  *
  * @param random uniform in [0, 1)
  */
@@ -16,22 +15,18 @@ export function drawPanel(
   count: number,
   random: () => number
 ): RankedCandidate[] {
-  const taken = new Set(subnetsOf(checked))
-  const drawn = others.map((one) => ({ one, chance: random() })).sort((a, b) => a.chance - b.chance)
-  const last: RankedCandidate[] = []
-  const first = drawn.flatMap(({ one }) => {
-    const subnets = subnetsOf(one)
-    if (subnets.some((subnet) => taken.has(subnet))) {
-      last.push(one)
-      return []
-    }
-    for (const subnet of subnets) taken.add(subnet)
-    return [one]
-  })
+  const own = subnetOfNode(checked)
+  const subnets = Map.groupBy(byLot(others, random), subnetOfNode)
+  const first = byLot([...subnets.keys()], random).flatMap((subnet) =>
+    subnet === own ? [] : subnets.get(subnet)!.slice(0, 1)
+  )
+  const last = byLot(others, random).filter((one) => !first.includes(one))
   return [...first, ...last].slice(0, count)
 }
 
-/** A node can claim further addresses, but the client reached it at one of these. */
-function subnetsOf({ node }: RankedCandidate): string[] {
-  return node.card.addresses.flatMap((address) => subnetOf(multiaddr(address)) ?? [])
+function byLot<T>(items: readonly T[], random: () => number): T[] {
+  return items
+    .map((item) => ({ item, chance: random() }))
+    .sort((a, b) => a.chance - b.chance)
+    .map(({ item }) => item)
 }

@@ -5,7 +5,7 @@ import { PotluckError, type AnswerRecord, type GenerateRequest, type PhaseTimeou
 import type { Clock } from '../base/clock.ts'
 import { RELAY_LEAST_TOKENS } from '../base/constants.ts'
 import { dialable } from '../discover/known-node.ts'
-import { stallAfterMs } from '../reputation/index.ts'
+import { stallAfterMs, trickleAfterMs } from '../reputation/index.ts'
 import type { AttemptKind, AttemptRecord, RankedCandidate, Selector, Workload } from '../select/index.ts'
 import type { AttemptEvent, SendRequest } from './wire.ts'
 
@@ -48,9 +48,15 @@ export class Attempt {
     this.request = request
     this.record = selector.begin(candidate, work, kind)
     this.#clock = clock
+    const { totalMs, ttftMs } = candidate.predicted
+    const expectedGapMs = (totalMs - ttftMs) / Math.max(1, work.answerTokens - 1)
     this.#events = send(dialable(candidate.node.card), request, {
       timeouts,
-      stallAfterMs: (usualGapMs) => stallAfterMs(candidate.speed, usualGapMs, timeouts.tokenMs),
+      stallAfterMs: (usualGapMs, tokens, waitedMs) =>
+        Math.min(
+          stallAfterMs(candidate.speed, usualGapMs, timeouts.tokenMs),
+          trickleAfterMs(expectedGapMs, tokens, waitedMs, timeouts.tokenMs)
+        ),
       signal: AbortSignal.any([signal, this.#cancelled.signal])
     })
   }

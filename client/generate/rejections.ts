@@ -3,8 +3,7 @@
  * the tokens are not from the model. One node can lie, so the answer fails only if two nodes of different subnets reject
  * it, or one that the user trusts.
  */
-import { subnetOf } from '@potluck/protocol'
-
+import { seenSubnet } from '../discover/known-node.ts'
 import type { Attempt } from './attempt.ts'
 
 /** Nodes of different subnets that must reject a beginning. One attacker can have many keys, but few subnets. */
@@ -31,7 +30,7 @@ export class Rejections {
   add({ candidate: { peer, local, trusted }, connection, accepted }: Rejecting): Refutation | undefined {
     // A node that finds another prompt refuses the request. The tokens are measured after `accepted`.
     const measured = accepted !== undefined
-    this.#measured.set((connection && subnetOf(connection.remoteAddr)) ?? peer, measured)
+    this.#measured.set((connection && seenSubnet(connection.remoteAddr)) ?? peer, measured)
     if (!local && !trusted && this.#measured.size < REJECTIONS) return undefined
     return local
       ? { measured, certain: true }

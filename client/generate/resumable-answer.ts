@@ -4,7 +4,6 @@
  */
 import {
   ContentDigest,
-  ERROR_POLICY,
   MAX_CHECKED_TOKENS,
   PotluckError,
   type Feature,
@@ -140,10 +139,11 @@ export class ResumableAnswer implements PooledRequest {
     return conversationKeys(digest, continued(this.#input, this.#text)).at(-1)
   }
 
-  /** @throws PotluckError this failure, if the node sent tokens that must not be trusted */
-  failed(error: PotluckError, { tokens }: Pick<Attempt, 'tokens'>): void {
-    const { code, peer = '' } = error
-    if (tokens > 0 && ERROR_POLICY[code].discardTokens) throw error
+  /**
+   * Notes a failure. The answer goes on at another node, also after a violation: the next node checks all tokens that this
+   * one did not sign, and the last node signs what the whole answer says.
+   */
+  failed({ code, peer = '' }: PotluckError): void {
     this.failures.push({ peerId: peer, code, tokens: this.#tokens.length })
   }
 

@@ -33,7 +33,7 @@ import {
   type TokenDelta
 } from '@potluck/protocol'
 
-import { STALLING_CALLER_MS } from '../base/constants.ts'
+import { LEAST_ANSWER_MS, STALLING_CALLER_MS } from '../base/constants.ts'
 import { Exchange, refusal } from '../network/exchange.ts'
 import type { Dialable, Network } from '../network/network.ts'
 import { checkBeginning } from './check-beginning.ts'
@@ -57,8 +57,13 @@ export type AttemptEvent =
 
 export interface WireOptions {
   timeouts: PhaseTimeouts
-  /** Returns how long the node can be silent before it has stalled, from the usual gap between deltas. Milliseconds. */
-  stallAfterMs: (usualGapMs: number | undefined) => number
+  /**
+   * Returns how long the node can be silent before it has stalled, milliseconds.
+   *
+   * @param usualGapMs the usual gap between deltas; undefined before the second
+   * @param tokens of this node after the first delta. The client waited `waitedMs` for them
+   */
+  stallAfterMs: (usualGapMs: number | undefined, tokens: number, waitedMs: number) => number
   /** The signal of the caller. */
   signal: AbortSignal
 }
@@ -105,11 +110,16 @@ export async function* sendRequest(
     const content = new ReceivedContent(request)
     const credit = new Credit(exchange, request)
     const gaps = new Gaps()
+    const acceptedAt = performance.now()
     let callerMs = 0
+    const failureNow = (error: Extract<NodeFrame, { type: 'error' }>): PotluckError => {
+      const begun = answerTokens.length > (request.continuation?.answerTokens.length ?? 0)
+      return failureOf(error, { callerMs, answerMs: begun ? performance.now() - acceptedAt : undefined })
+    }
     let wait: [number, ErrorCode] = [timeouts.firstTokenMs + accepted.estimatedWaitMs, 'first_token_timeout']
     if (tokensToCheck(request.continuation) > 0) {
       const checked = await receive(exchange, ...wait)
-      if (checked.type === 'error') throw failureOf(checked, callerMs)
+      if (checked.type === 'error') throw failureNow(checked)
       if (checked.type !== 'checked') throw misplaced(checked, 'before checked')
       checkBeginning(checked.measured, request.continuation)
     }
@@ -131,10 +141,10 @@ export async function* sendRequest(
         yield { ...frame, record, wholeContent: receipt.answerContentDigest, longestGapMs: gaps.longestMs }
         return
       }
-      if (frame.type === 'error') throw failureOf(frame, callerMs)
+      if (frame.type === 'error') throw failureNow(frame)
       if (frame.type !== 'delta') throw misplaced(frame, 'after accepted')
       // Only the gaps after the first token count.
-      if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom)
+      if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom, frame.delta.tokens.length)
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
       content.add(frame.delta)
@@ -144,7 +154,7 @@ export async function* sendRequest(
       callerMs += performance.now() - yieldedAt
       if (!credit.spent) exchange.checkRelayLimit()
       await credit.grant(timeouts.requestMs)
-      wait = [stallAfterMs(gaps.usualMs), 'token_timeout']
+      wait = [stallAfterMs(gaps.usualMs, gaps.tokens, gaps.waitedMs), 'token_timeout']
     }
   } catch (cause) {
     throw exchange.failure(cause)
@@ -169,12 +179,20 @@ function refusalOf(frame: Extract<NodeFrame, { type: 'error' }>, { continuation 
 
 /**
  * Returns the error that a node sent after `accepted`. A node that accepted the request has already checked it, so a
- * refusal now is false.
+ * refusal now is false. It can take the slot from a long answer with `busy`. Earlier, `busy` is a cut answer: otherwise a
+ * node could cut every answer after its first tokens at no cost.
  *
- * @param callerMs how long the caller kept the node waiting, in all
+ * @param times.callerMs how long the caller kept the node waiting, in all
+ * @param times.answerMs since `accepted`; undefined before the first token
  */
-function failureOf(frame: Extract<NodeFrame, { type: 'error' }>, callerMs: number): PotluckError {
+function failureOf(
+  frame: Extract<NodeFrame, { type: 'error' }>,
+  { callerMs, answerMs }: { callerMs: number; answerMs: number | undefined }
+): PotluckError {
   const { code } = frame
+  if (code === 'busy' && answerMs !== undefined && answerMs < LEAST_ANSWER_MS) {
+    return new PotluckError('stream_cut', `busy in an answer that had its slot for less than ${LEAST_ANSWER_MS} ms`)
+  }
   const honest = code === 'caller_stalled' ? callerMs >= STALLING_CALLER_MS : ERROR_POLICY[code].refusal !== true
   return honest
     ? new PotluckError(code, frame.detail || code)
@@ -229,8 +247,13 @@ class Gaps {
   /** Undefined before the second delta. */
   usualMs: number | undefined
   longestMs: number = 0
+  /** The sum of the gaps, and the tokens that came after them. */
+  waitedMs: number = 0
+  tokens: number = 0
 
-  add(gapMs: number): void {
+  add(gapMs: number, tokens: number): void {
+    this.waitedMs += gapMs
+    this.tokens += tokens
     this.usualMs = this.usualMs === undefined ? gapMs : this.usualMs + GAP_GAIN * (gapMs - this.usualMs)
     this.longestMs = Math.max(this.longestMs, gapMs)
   }

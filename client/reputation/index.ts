@@ -7,6 +7,6 @@ export { DEFAULT_REPUTATION, reputationParameters, type ReputationParameters } f
 export { betaMean } from './reliability.ts'
 export { Reputation } from './reputation.ts'
 export { score, type Score, type Standing } from './score.ts'
-export { isMeasured, predict, stallAfterMs, type Speed } from './speed.ts'
+export { isMeasured, predict, stallAfterMs, trickleAfterMs, type Speed } from './speed.ts'
 export { freshState, parseState } from './state.ts'
 export { MAX_KEPT_ANSWERS, MemoryReputationStore, type ReputationStore, type StoredPeer } from './store.ts'

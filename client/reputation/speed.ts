@@ -95,6 +95,11 @@ const LONGEST_GAPS = 3
  */
 const USUAL_GAPS = 20
 
+/** A node that sends fewer tokens per second, and is this many times slower than predicted, trickles. As nodes ask of callers. */
+const LEAST_TOKENS_PER_SECOND = 1.5
+/** Ten callers at once slow a node down less than this. */
+const TRICKLE_SLOWDOWN = 10
+
 export const FRESH_SPEED: Speed = { buckets: Array.from({ length: PROMPT_BUCKETS.length + 1 }, () => ({})) }
 
 function bucketOf(tokens: number): number {
@@ -199,6 +204,19 @@ export function stallAfterMs({ gap }: Speed, usualGapMs: number | undefined, mos
   const before = gap === undefined ? 0 : LONGEST_GAPS * Math.exp(gap.mean + GAP_DEVIATIONS * gap.deviation)
   const now = USUAL_GAPS * (usualGapMs ?? 0)
   return Math.min(mostMs, Math.max(LEAST_STALL_MS, before, now))
+}
+
+/**
+ * Returns the silence after which the node trickles its tokens. Each gap of a node that sends a token every few seconds is a
+ * usual one, so only the whole answer shows it. Nodes apply the same rule to callers that hold a slot.
+ *
+ * @param expectedGapMs what the client predicted between two tokens. A slow node that says so on its card may be slow
+ * @param tokens of this node after the first delta. The client waited `waitedMs` for them
+ * @param mostMs the timeout for a token. The node can be behind its pace by half of it
+ */
+export function trickleAfterMs(expectedGapMs: number, tokens: number, waitedMs: number, mostMs: number): number {
+  const slowestGapMs = Math.max(1000 / LEAST_TOKENS_PER_SECOND, TRICKLE_SLOWDOWN * expectedGapMs)
+  return Math.max(1, mostMs / 2 + tokens * slowestGapMs - waitedMs)
 }
 
 /**

@@ -19,6 +19,11 @@ export function backOff(before: Backoff | undefined, retryAfterMs: number | unde
   return { refusals, notBefore: now + Math.min(waitMs, MAX_RETRY_AFTER_MS) }
 }
 
+/** Returns when a pause ends; 0 if the clock was set back so far that nobody asked for such a pause. */
+export function pauseEnd(end: number | undefined, longestMs: number, now: number): number {
+  return end === undefined || end - now > longestMs ? 0 : end
+}
+
 /** A node that failed, or that did not answer in time. The client asks other nodes first for a while. */
 export interface Avoidance {
   /** Attempts in a row that the node did not answer. */

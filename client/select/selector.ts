@@ -10,7 +10,7 @@ import type { ModelSelector } from '../discover/model-selector.ts'
 import { log } from '../base/log.ts'
 import { AttemptRecord, type AttemptKind, type RecordContext } from './attempt-record.ts'
 import { isMeasured, predict } from '../reputation/index.ts'
-import { avoid, backOff, type Avoidance, type Backoff } from './backoff.ts'
+import { avoid, backOff, pauseEnd, type Avoidance, type Backoff } from './backoff.ts'
 import {
   digestOf,
   matchingModels,
@@ -19,7 +19,7 @@ import {
   type UserNodes,
   type Workload
 } from './candidate.ts'
-import { LOOK_AROUND, MAX_BACKOFFS, UNMEASURED_GAIN } from './constants.ts'
+import { LOOK_AROUND, MAX_AVOIDANCE_MS, MAX_BACKOFFS, MAX_RETRY_AFTER_MS, UNMEASURED_GAIN } from './constants.ts'
 import { gateReason, modeReason, type GateReason, type Mode, type Requirements } from './gate.ts'
 import { describe, VERB } from './describe.ts'
 import { Hedging } from './hedge.ts'
@@ -305,12 +305,13 @@ export class Selector {
     'awaitedAudits' | 'inFlight' | 'sentSince' | 'notBefore' | 'avoidUntil'
   > {
     const sentAt = this.#running.get(peer) ?? NONE
+    const now = this.#options.now()
     return {
       awaitedAudits: this.#options.reputation.awaitedAudits(peer),
       inFlight: sentAt.length,
       sentSince: sentAt.length === 0 ? 0 : sentAt.filter((at) => at > node.loadAt).length,
-      notBefore: this.#backoffs.peek(peer)?.notBefore ?? 0,
-      avoidUntil: this.#avoidances.peek(peer)?.until ?? 0
+      notBefore: pauseEnd(this.#backoffs.peek(peer)?.notBefore, MAX_RETRY_AFTER_MS, now),
+      avoidUntil: pauseEnd(this.#avoidances.peek(peer)?.until, MAX_AVOIDANCE_MS, now)
     }
   }
 

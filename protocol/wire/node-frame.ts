@@ -153,7 +153,8 @@ function parseDelta({ tokens, text, reasoning, toolCalls, logprobs }: DeltaMessa
   }
   const characters = [text, reasoning, ...toolCalls.flatMap((call) => [call.id, call.name, call.arguments])]
   const length = characters.reduce((sum, part) => sum + part.length, 0)
-  if (tokens.length === 0 && length === 0) check.fail('delta', 'is empty')
+  // Otherwise a node could send text without end: only tokens are counted, signed and audited.
+  if (tokens.length === 0) check.fail('tokens', 'must not be empty')
   // A delta can also have text that the node held back before. The limit allows one more token for this text.
   check.number('text', length, 0, MAX_TOKEN_BYTES * (tokens.length + 1))
   if (logprobs.length === 0) return delta

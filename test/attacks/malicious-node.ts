@@ -137,9 +137,14 @@ export class MaliciousCall {
     await this.#send({ type: 'delta', delta: { tokens, text }, ...partialReceipt })
   }
 
-  async error(code: Extract<NodeFrame, { type: 'error' }>['code']): Promise<void> {
-    await this.#send({ type: 'error', code, detail: '' })
+  async error(code: Extract<NodeFrame, { type: 'error' }>['code'], retryAfterMs?: number): Promise<void> {
+    await this.#send({ type: 'error', code, detail: '', ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
     await this.#frames.close()
+  }
+
+  /** Sends bytes that are no message. */
+  async garbage(): Promise<void> {
+    await this.#frames.send(Uint8Array.of(0xff, 0xff, 0xff), WAIT)
   }
 
   /** Ends the stream without a terminal frame. */

@@ -35,8 +35,7 @@ export const attack: Attack = {
     await using network = new AttackedNetwork()
     using daemon = new Daemon()
     const { address, digest } = await daemon.started()
-    const attacker = await network.peer()
-    const connection = await attacker.dial(multiaddr(address))
+    let unread = 0
     const inputs = hostileInputs(digest).filter(({ name }) => !short || SHORT.has(name))
     await daemon.longestPauseMs()
     let longest = 0
@@ -44,7 +43,10 @@ export const attack: Attack = {
       const bytes = await frame()
       const pauses: number[] = []
       for (let round = 0; round < (short ? 2 : ROUNDS); round++) {
-        await send(connection, protocol, bytes)
+        // A new key each time: the node refuses the requests of a key that failed too often, before it reads them.
+        const attacker = await network.peer()
+        if (!(await send(await attacker.dial(multiaddr(address)), protocol, bytes))) unread++
+        await attacker.stop()
         pauses.push(await daemon.longestPauseMs())
       }
       const pauseMs = Math.min(...pauses)
@@ -52,6 +54,7 @@ export const attack: Attack = {
       longest = Math.max(longest, pauseMs)
     }
     return [
+      { metric: 'inputs that the node refused unread', value: unread, limit: { atMost: 0 } },
       { metric: 'longest pause of the daemon, ms of processor time', value: longest, limit: { atMost: LIMIT_MS } }
     ]
   }
@@ -83,10 +86,16 @@ class Daemon implements Disposable {
   }
 }
 
-/** Sends the input, and reads until the node closes the stream. */
-async function send(connection: Connection, protocol: string, frame: Uint8Array): Promise<void> {
+/** Sends the input, and reads until the node closes the stream. Returns false if the node refused the stream unread. */
+async function send(connection: Connection, protocol: string, frame: Uint8Array): Promise<boolean> {
   const frames = new FrameStream(await connection.newStream(protocol), { maxFrameBytes: MAX_EMBED_REPLY_BYTES })
   await frames.send(frame, WAIT)
-  while ((await frames.receive(WAIT)) !== undefined);
+  let read = true
+  for (;;) {
+    const reply = await frames.receive(WAIT)
+    if (reply === undefined) break
+    if (Buffer.from(reply).includes('rate_limited')) read = false
+  }
   await frames.close()
+  return read
 }

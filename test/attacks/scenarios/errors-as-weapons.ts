@@ -10,6 +10,7 @@ const MESSAGES = [{ role: 'user', content: 'hello' }] as const
 const HONEST = 3
 /** Clients that know no node yet, for each weapon. */
 const CLIENTS = { short: 4, full: 20 }
+const MOST_CLIENTS = 60
 const REQUESTS = { short: 8, full: 40 }
 
 async function afterAccepted(script: Script, code: ErrorCode): Promise<void> {
@@ -49,21 +50,26 @@ export const attack: Attack = {
       libp2p: await network.app(),
       bootstrap: [...honest.flatMap((node) => node.addresses()), liar.address]
     }
-    const total = { failed: 0, unblamed: 0, repeated: 0 }
+    const total = { failed: 0, unblamed: 0, repeated: 0, unused: 0 }
     for (const [weapon, serve] of Object.entries(WEAPONS)) {
       liar.serve = serve
       let failed = 0
-      for (let count = 0; count < clients; count++) {
+      let met = 0
+      // Chance decides whether a new client asks the node.
+      for (let count = 0; count < clients || (met === 0 && count < MOST_CLIENTS); count++) {
         liar.requests.length = 0
         const { failures, blamed } = await ask(options, count === 0 ? requests : 1, liar.peer)
         failed += failures
+        if (liar.requests.length > 0) met++
         if (liar.requests.length > 0 && !blamed && !HONEST_CODES.has(weapon)) total.unblamed++
         total.repeated = Math.max(total.repeated, liar.requests.length)
       }
-      note(`${weapon}: ${failed} failed requests`)
+      note(`${weapon}: ${failed} failed requests, ${met} clients met the node`)
+      if (met === 0) total.unused++
       total.failed += failed
     }
     return [
+      { metric: 'weapons that no client met', value: total.unused, limit: { atMost: 0 } },
       { metric: 'requests that failed with an error of the node', value: total.failed, limit: { atMost: 0 } },
       { metric: 'clients that met the node and did not blame it', value: total.unblamed, limit: { atMost: 0 } },
       {

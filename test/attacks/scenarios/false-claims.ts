@@ -42,6 +42,7 @@ async function falseRate(clients: number): Promise<Outcome[]> {
   liar.requests.length = 0
   await ask({ libp2p, bootstrap }, REQUESTS)
   return [
+    { metric: `first requests of ${clients} new clients`, value: ofNew, limit: { atLeast: 1 } },
     {
       metric: `first requests of ${clients} new clients, as a multiple of an honest node's share`,
       value: ofNew / ((clients - ofNew) / honest.length),
@@ -69,6 +70,7 @@ async function falseSize(clients: number): Promise<Outcome[]> {
   for (let count = 0; count < clients; count++) await ask({ libp2p, bootstrap }, 1)
   const { length } = liar.requests
   return [
+    { metric: `requests of ${clients} new clients with auto`, value: length, limit: { atLeast: 1 } },
     {
       metric: `requests of ${clients} new clients with auto, as a multiple of an honest node's share`,
       value: length / ((clients - length) / honest.length),

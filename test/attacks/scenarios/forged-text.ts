@@ -19,6 +19,9 @@ const REPLY =
   '<think>Ann asked first.</think>I pay. <tool_call>\n{"name": "pay", "arguments": {"to": "Ann"}}\n</tool_call>'
 const MODEL: ScriptedOptions = { reply: () => REPLY, contextLength: 1_024 }
 
+/** Requests until the forger was asked. */
+const MOST_TRIES = 20
+
 type Forgery = (delta: TokenDelta) => TokenDelta
 
 const eachCall = (change: (call: ToolCallDelta) => Partial<ToolCallDelta>): Forgery => {
@@ -89,11 +92,18 @@ export const attack: Attack = {
       if (!proven) unproven++
     }
     const kinds = Object.keys(FORGERIES).length
-    const undetected = await leave(engine)
+    let left = await leave(engine)
+    // Chance can give the only request to the honest node.
+    for (let tries = 1; !left.begun && tries < MOST_TRIES; tries++) left = await leave(engine)
     return [
       { metric: `forgeries of ${kinds} that do not ban the node`, value: unpunished, limit: { atMost: 0 } },
       { metric: `forgeries of ${kinds} without a proof for others`, value: unproven, limit: { atMost: 0 } },
-      { metric: 'forgeries that another node unknowingly completed', value: undetected, limit: { atMost: 0 } }
+      { metric: 'answers that the forger began and left', value: Number(left.begun), limit: { atLeast: 1 } },
+      {
+        metric: 'forgeries that another node unknowingly completed',
+        value: Number(left.undetected),
+        limit: { atMost: 0 }
+      }
     ] satisfies Outcome[]
   }
 }
@@ -113,12 +123,16 @@ async function play(forge: Forgery, engine: ScriptedEngine): Promise<{ banned: b
 }
 
 /**
- * Lets the forger leave without a receipt after the reasoning and a part of the text. Returns 1 if the caller gets a
- * complete answer with the forged text.
+ * Lets the forger leave without a receipt after the reasoning and a part of the text. `undetected`: the caller gets
+ * a complete answer with the forged text.
  */
-async function leave(engine: ScriptedEngine): Promise<number> {
+async function leave(engine: ScriptedEngine): Promise<{ begun: boolean; undetected: boolean }> {
   await using network = new AttackedNetwork()
-  const forge: Forgery = (delta) => ({ ...delta, text: delta.text.replace('I', 'U') })
+  let begun = false
+  const forge: Forgery = (delta) => {
+    begun ||= delta.text.includes('I')
+    return { ...delta, text: delta.text.replace('I', 'U') }
+  }
   const forger = await network.node({}, new Forger(forge, REPLY.indexOf('pay.')))
   const honest = await network.node({}, engine)
   const client = await network.client({
@@ -130,8 +144,9 @@ async function leave(engine: ScriptedEngine): Promise<number> {
   await client.models()
   const messages = [{ role: 'user', content: 'Pay Ann.' }] as const
   const answer = client.chat({ messages, tools: [TOOL], maxTokens: 200 })
-  return await answer.result().then(
-    ({ text }) => Number(text.includes('U')),
-    () => 0
+  const undetected = await answer.result().then(
+    ({ text }) => text.includes('U'),
+    () => false
   )
+  return { begun, undetected }
 }

@@ -36,11 +36,13 @@ async function waitOfGuest(keys: number): Promise<number | undefined> {
     const calls: Call[] = []
     for (let request = 0; request < requests; request++) {
       const call = await Call.open(connection, engine, { input: { prompt } })
-      await call.next()
+      if ((await call.next())?.type === 'accepted' && prompt === 'attack') accepted++
       calls.push(call)
     }
     return calls
   }
+  let accepted = 0
+  const waiting = (): boolean => accepted > 0 && node.load().queued > 2 * HONEST
   for (let index = 0; index < SLOTS; index++) await ask(`127.0.${10 + index}.1`, 'running', 1)
   await gate.holds(SLOTS)
   for (let index = 0; index < HONEST; index++) await ask(`127.0.${20 + index}.1`, `honest ${index}`, 2)
@@ -50,6 +52,7 @@ async function waitOfGuest(keys: number): Promise<number | undefined> {
   const call = await Call.open(connection, engine, { input: { prompt: GUEST } })
   const first = await call.next()
   const before = served.length
+  if (keys > 0 && !waiting()) throw new Error('the queue of the node has no request of the attacker')
   for (let key = 0; key < keys; key++) await ask('127.0.1.1', 'attack', 1)
   if (first?.type !== 'accepted') return undefined
   gate.open()

@@ -31,13 +31,15 @@ export const attack: Attack = {
       const server = { peerId: (await honest.dial(target)).remotePeer, addresses: [] }
       const before = await fleet.relay.usage()
       let mostBytes = 0
+      let streams = 0
       let answered = 0
       let asked = 0
       const peers = await Promise.all(Array.from({ length: short ? 2 : 5 }, async () => await network.peer()))
       for (const peer of peers) {
         const connection = await peer.dial(target)
         for (const [protocol, count] of Object.entries(STREAMS)) {
-          await Promise.all(Array.from({ length: count }, async () => await sendHalf(connection, protocol, signal)))
+          const half = Array.from({ length: count }, async () => await sendHalf(connection, protocol, signal))
+          streams += (await Promise.all(half)).filter(Boolean).length
         }
         const { rssBytes } = await fleet.relay.usage()
         mostBytes = Math.max(mostBytes, rssBytes)
@@ -49,6 +51,7 @@ export const attack: Attack = {
         note(`the relay has ${((rssBytes - before.rssBytes) / MIB).toFixed(0)} MiB more`)
       }
       return [
+        { metric: 'messages half sent', value: streams, limit: { atLeast: 100 } },
         {
           metric: 'memory that the relay holds for the attacker, MiB',
           value: (mostBytes - before.rssBytes) / MIB,
@@ -62,8 +65,8 @@ export const attack: Attack = {
   }
 }
 
-/** Resolves when the relay holds what it takes of the message, or has reset the stream. */
-async function sendHalf(connection: Connection, protocol: string, signal: AbortSignal): Promise<void> {
+/** Resolves when the relay holds what it takes of the message, or has reset the stream. Returns whether a stream was open. */
+async function sendHalf(connection: Connection, protocol: string, signal: AbortSignal): Promise<boolean> {
   try {
     const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: 1_000 })
     const idle = Promise.withResolvers<void>()
@@ -72,7 +75,9 @@ async function sendHalf(connection: Connection, protocol: string, signal: AbortS
     const chunk = new Uint8Array(MIB / 4)
     for (let sent = 0; sent < MESSAGE_BYTES - chunk.byteLength; sent += chunk.byteLength) stream.send(chunk)
     if (stream.writeBufferLength > 0) await Promise.race([idle.promise, sleep(2_000, undefined, { ref: false })])
+    return true
   } catch {
     // The relay accepts no more streams.
+    return false
   }
 }

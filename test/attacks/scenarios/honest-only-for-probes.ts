@@ -39,6 +39,7 @@ export const attack: Attack = {
     const shared = await play(SHARED, isProbe)
     note(`some shared: ${shared.forged} of ${REQUESTS} requests got the other model, the node is ${shared.standing}`)
     return [
+      { metric: 'requests that got the other model', value: shared.forged, limit: { atLeast: 1 } },
       {
         metric: `requests of ${REQUESTS} that got the other model, some shared`,
         value: shared.forged,

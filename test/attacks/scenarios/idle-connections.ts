@@ -27,7 +27,8 @@ export const attack: Attack = {
       }
       return held
     }
-    note(`the attacker holds ${await hold()} of ${connections} connections`)
+    const held = await hold()
+    note(`the attacker opened ${held} of ${connections} connections`)
     const outcomes = { answered: 0, kept: 0 }
     for (let index = 0; index < HONEST; index++) {
       const honest = await peerAt(network, `127.0.${2 + index}.1`)
@@ -44,6 +45,7 @@ export const attack: Attack = {
     }
     const percent = (count: number): number => (100 * count) / HONEST
     return [
+      { metric: 'connections that the attacker opened at first', value: held, limit: { atLeast: connections / 2 } },
       { metric: 'honest requests answered, %', value: percent(outcomes.answered), limit: { atLeast: 100 } },
       { metric: 'honest idle connections kept, %', value: percent(outcomes.kept), limit: { atLeast: 100 } }
     ]

@@ -59,7 +59,13 @@ export const attack: Attack = {
       }
       if (generated > 0) built++
     }
+    const control = await continueAnswer(connection, engine, { stop: [], answer: [...Buffer.from('Yes.')] })
     return [
+      {
+        metric: 'control: tokens that the node adds to an honest beginning',
+        value: control.generated,
+        limit: { atLeast: 1 }
+      },
       { metric: 'receipts that convict the honest node', value: convictions, limit: { atMost: 0 } },
       { metric: 'answers that the node continues', value: built, limit: { atMost: 0 } }
     ]

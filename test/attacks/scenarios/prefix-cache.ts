@@ -81,6 +81,13 @@ export const attack: Attack = {
       const node = await network.node({}, engine)
       const victim = await dial(await network.peer(), node)
       await (await Call.open(victim, engine, { input: { prompt: VICTIM }, maxTokens: 8 })).last()
+      // The node does cache the prompt: the victim itself can use it.
+      const again = await (await Call.open(victim, engine, { input: { prompt: VICTIM }, maxTokens: 1 })).last()
+      outcomes.push({
+        metric: 'control: cached tokens that the victim itself sees',
+        value: again?.type === 'done' ? again.usage.cachedTokens : 0,
+        limit: { atLeast: 16 }
+      })
       const attacker = new Attacker(async (prompt) => {
         // A new key for each request: whatever is cached is not from this caller.
         const peer = await network.peer()

@@ -18,6 +18,8 @@ const RELAY = '5.9.0.1'
 const DEVICE = '192.168.7.1'
 const LOOPBACK = '127.0.0.1'
 const PORT = 8080
+/** The client must dial this one: otherwise it has not learnt the other addresses either. */
+const PUBLIC = '5.88.0.1'
 
 export const attack: Attack = {
   title: 'publishes names and other addresses that lead into the LAN of a client',
@@ -46,6 +48,14 @@ export const attack: Attack = {
       network.defer(async () => void server.close())
     }
     for (const host of [internet.host(DEVICE), LOOPBACK]) await serve((server) => server.listen(PORT, host))
+    let control = 0
+    const open = createServer((connection) => {
+      control++
+      connection.destroy()
+    })
+    open.listen(PORT, internet.host(PUBLIC))
+    await once(open, 'listening')
+    network.defer(async () => void open.close())
     await serve((server) => server.listen(socket))
 
     const listen = [`/ip4/${internet.host(RELAY)}/tcp/4001`]
@@ -63,7 +73,7 @@ export const attack: Attack = {
       `/unix/${encodeURIComponent(socket)}`
     ]
     const key = anyNodeCid()
-    for (const [index, bait] of baits.entries()) {
+    for (const [index, bait] of [...baits, `/ip4/${PUBLIC}/tcp/${PORT}`].entries()) {
       const peer = await network.peer({ transports: internet.from(`5.66.${index}.1`), addresses: { listen: [] } })
       const provider = { peerId: peer.peerId, addresses: [multiaddr(bait)] }
       await publish(await peer.dial(multiaddr(bootstrap[0])), [{ key, provider }])
@@ -72,6 +82,7 @@ export const attack: Attack = {
     const client = await network.client({ bootstrap, scope: 'public' })
     for await (const _ of client.nodes()) throw new Error('no node serves here')
     return [
+      { metric: 'control: connections to a public address', value: control, limit: { atLeast: 1 } },
       { metric: `connections into the LAN, by ${baits.length} addresses`, value: connections, limit: { atMost: 0 } }
     ]
   })

@@ -66,6 +66,7 @@ export const attack: Attack = {
     return [
       { metric: `honest records that are left, of ${HONEST}`, value: kept, limit: { atLeast: HONEST } },
       { metric: "the attacker's records in one reply", value: listed.length - kept, limit: { atMost: 16 } },
+      { metric: 'records of the flood that were found', value: found, limit: { atLeast: 1 } },
       {
         metric: 'records of one key in the store, estimated',
         value: found * every,

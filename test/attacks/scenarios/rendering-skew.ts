@@ -8,6 +8,8 @@ import { AttackedNetwork } from '../network.ts'
 
 const PROMPT = 'What colour is the sky?'
 const ANSWER_TOKENS = 40
+/** Clients until one asked the node of another version first. Each of them trusts it. */
+const MOST_TRIES = 20
 
 /** Renders every prompt with one more token at its end, as a newer renderer could, and answers that prompt honestly. */
 async function answerOtherRendering(call: MaliciousCall, engine: ScriptedEngine, rendering: number): Promise<void> {
@@ -51,7 +53,11 @@ export const attack: Attack = {
         value: same.standing === 'banned' ? 1 : 0,
         limit: { atLeast: 1 }
       },
-      { metric: 'nodes blamed for a beginning of another version', value: await continued(), limit: { atMost: 0 } }
+      {
+        metric: 'nodes blamed for a beginning of another version',
+        value: await blamedForBeginning(),
+        limit: { atMost: 0 }
+      }
     ]
   }
 }
@@ -73,11 +79,22 @@ async function audited(answers: number, rendering: number): Promise<PeerStanding
   return standing
 }
 
-/** A node of another version begins an answer and stops. Returns how many nodes look worse after that. */
-async function continued(): Promise<number> {
+/** @throws Error if the client never asked the node of another version first */
+async function blamedForBeginning(): Promise<number> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const { begun, blamed } = await continued()
+    if (begun) return blamed
+  }
+  throw new Error('the client never asked the node of another version first')
+}
+
+/** A node of another version begins an answer and stops. `blamed`: the nodes that look worse after that. */
+async function continued(): Promise<{ begun: boolean; blamed: number }> {
   await using network = new AttackedNetwork()
   const engine = new ScriptedEngine()
+  let begun = false
   const other = await maliciousNode(network, engine, async (call) => {
+    begun ||= call.request.continuation === undefined
     await call.accept([...(await engine.tokenize(call.request.input)), 1])
     await call.delta([...Buffer.from('It is')], 'It is')
     await call.error('draining')
@@ -97,5 +114,6 @@ async function continued(): Promise<number> {
       if (!(error instanceof PotluckError)) throw error
     })
   await client.audited()
-  return client.standing().filter(({ peerId, reliability }) => reliability < (before.get(peerId) ?? 0)).length
+  const worse = client.standing().filter(({ peerId, reliability }) => reliability < (before.get(peerId) ?? 0))
+  return { begun, blamed: worse.length }
 }

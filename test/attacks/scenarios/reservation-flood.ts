@@ -43,6 +43,7 @@ export const attack: Attack = {
     let again = await reserve(ATTACKER)
     for (const until = Date.now() + 5_000; again === undefined && Date.now() < until;) again = await reserve(ATTACKER)
     return [
+      { metric: 'reservations that the attacker got', value: attackers.length, limit: { atLeast: 1 } },
       { metric: 'reservations of the attacker', value: attackers.length, limit: { atMost: 8 } },
       { metric: 'honest nodes with a reservation', value: reserved.filter(Boolean).length, limit: { atLeast: 4 } },
       {

@@ -33,11 +33,12 @@ export const attack: Attack = {
     // The short form plays only the case of the review. In the other, the client waits longer, because it may be a queue.
     for (const [name, { serve, longestSeconds }] of Object.entries(CASES).slice(0, short ? 1 : 2)) {
       signal.throwIfAborted()
-      const waits = await play(serve, requests)
+      const { waits, met } = await play(serve, requests)
       note(`${name}: ${waits.map((ms) => (ms === undefined ? 'failed' : Math.round(ms))).join(', ')} ms`)
       const later = waits.slice(FIRST)
       const late = later.filter((ms = Infinity) => ms > LATE_MS).length
       outcomes.push(
+        { metric: `${name}: requests to silent keys`, value: met, limit: { atLeast: 1 } },
         {
           metric: `${name}: requests that failed`,
           value: waits.filter((ms) => ms === undefined).length,
@@ -59,8 +60,14 @@ export const attack: Attack = {
   }
 }
 
-/** Returns the time to the first token of each request of one client; undefined if it failed. Milliseconds. */
-async function play(serve: (script: Script) => Promise<void>, requests: number): Promise<Array<number | undefined>> {
+interface Played {
+  /** The time to the first token of each request of one client; undefined if it failed. Milliseconds. */
+  waits: Array<number | undefined>
+  /** Requests that silent keys got. */
+  met: number
+}
+
+async function play(serve: (script: Script) => Promise<void>, requests: number): Promise<Played> {
   await using network = new AttackedNetwork()
   const engine = (): ScriptedEngine => new ScriptedEngine()
   const honest = await Promise.all(Array.from({ length: HONEST }, async () => await network.node({}, engine())))
@@ -83,7 +90,7 @@ async function play(serve: (script: Script) => Promise<void>, requests: number):
         )
       )
     }
-    return waits
+    return { waits, met: silent.reduce((sum, one) => sum + one.requests.length, 0) }
   } finally {
     await client.stop()
   }

@@ -49,6 +49,7 @@ export const attack: Attack = {
         `the relay took ${(taken / MIB).toFixed(1)} MiB, and has ${((rssBytes - before.rssBytes) / MIB).toFixed(0)} MiB more`
       )
       return [
+        { metric: 'bytes that the relay passed or kept, MiB', value: taken / MIB, limit: { atLeast: 0.25 } },
         {
           metric: 'bytes that the relay took for a receiver that does not read, MiB',
           value: taken / MIB,

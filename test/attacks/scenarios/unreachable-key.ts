@@ -1,5 +1,5 @@
 import { multiaddr } from '@multiformats/multiaddr'
-import { anyNodeCid, modelCid } from '@potluck/protocol'
+import { anyNodeCid, askKad, modelCid } from '@potluck/protocol'
 
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import type { Attack } from '../attack.ts'
@@ -18,7 +18,7 @@ export const attack: Attack = {
   cost: '300 keys, 20 subnets',
   before: '3 of 3 clients found nobody',
 
-  ...onInternet('unreachable-key', async ({ short, note }, internet) => {
+  ...onInternet('unreachable-key', async ({ short, signal, note }, internet) => {
     await using network = new AttackedNetwork()
     internet.silent(SILENT)
     const at = (address: string): string[] => [`/ip4/${internet.host(address)}/tcp/4001`]
@@ -38,6 +38,9 @@ export const attack: Attack = {
       await publish(await peer.dial(multiaddr(bootstrap[0])), records)
       await peer.stop()
     }
+    const observer = await network.peer({ transports: internet.from('5.10.0.1'), addresses: { listen: [] } })
+    const server = { peerId: (await observer.dial(multiaddr(bootstrap[0]))).remotePeer, addresses: [] }
+    const { providers } = await askKad(observer, server, { request: 'get_providers', key: keys[0]! }, signal)
     let answered = 0
     for (let one = 0; one < CLIENTS; one++) {
       const client = await network.client({ bootstrap, scope: 'public' })
@@ -49,6 +52,9 @@ export const attack: Attack = {
       note(`client ${one + 1}: ${(performance.now() - startedAt).toFixed(0)} ms`)
       if (result?.text === 'ok') answered++
     }
-    return [{ metric: `clients that found the node, of ${CLIENTS}`, value: answered, limit: { atLeast: CLIENTS } }]
+    return [
+      { metric: "records under the model's key", value: providers.length, limit: { atLeast: count / 20 } },
+      { metric: `clients that found the node, of ${CLIENTS}`, value: answered, limit: { atLeast: CLIENTS } }
+    ]
   })
 }

@@ -47,6 +47,7 @@ export const attack: Attack = {
     victim.close()
     for (const socket of dials) socket.destroy()
     return [
+      { metric: 'clients of 1 that learnt the address', value: Math.min(1, dials.length), limit: { atLeast: 1 } },
       { metric: 'dials to the victim', value: dials.length, limit: { atMost: 8 } },
       { metric: 'honest nodes found, of 1', value: found, limit: { atLeast: 1 } }
     ]

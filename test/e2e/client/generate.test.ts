@@ -159,15 +159,26 @@ describe('another node:', () => {
     expect(other.requests).toHaveLength(0)
   })
 
-  test('it does not continue from tokens of a node that broke the protocol', async () => {
+  test.each<[string, string, string, (script: Script) => Promise<void>]>([
+    [
+      'broke the protocol',
+      'protocol_violation',
+      'protocol violated',
+      async (script) => await script.done({ completionTokens: 7 })
+    ],
+    ['took the slot away at once', 'stream_cut', 'cut', async (script) => await script.error('busy')]
+  ])('it checks the tokens of a node that %s, and continues', async (_, code, blame, end) => {
     const { first, second } = await pair()
     first.serve = async (script) => {
       await script.accept()
-      await script.delta('Hel')
-      await script.done({ completionTokens: 7 })
+      await script.delta('Hel', [10])
+      await end(script)
     }
-    expect((await failureOf(finish())).code).toBe('protocol_violation')
-    expect(second.requests).toHaveLength(0)
+    second.serve = sayRest
+    const { text, metadata } = await client.chat({ messages: MESSAGES }).result()
+    expect([text, metadata.failures]).toEqual(['Hello', [{ peerId: first.peer, code, tokens: 1 }]])
+    expect(second.requests[0]!.request.continuation?.checkFrom).toBe(0)
+    expect(client.explain(first.peer).join()).toContain(blame)
   })
 
   test('the client asks it after a node that falls silent, long before the timeout of an unknown node', async () => {

@@ -311,6 +311,30 @@ describe('without an own engine', () => {
     expect(world.auditing.proofs()).toEqual([])
   })
 
+  test('an auditor that stays silent holds up one audit, and no other', async () => {
+    let asked = 0
+    const silent: OtherAuditor = {
+      ...panelOf(exact)[0]!,
+      peer: 'silent',
+      audit: async (_, signal) =>
+        await new Promise((_resolve, reject) => {
+          asked++
+          signal.addEventListener('abort', () => reject(signal.reason as Error))
+        })
+    }
+    const world = new World(await newPeer(), {
+      otherAuditors: () => [silent, ...panelOf(exact, exact, exact)],
+      random: () => 0.99
+    })
+    const answers = 20
+    for (let index = 0; index < answers; index++) {
+      const answer = world.answer({ shareable: true })
+      world.answered({ ...answer, record: { ...answer.record, receipt: Uint8Array.of(index), promptTokens: [index] } })
+    }
+    await expect.poll(() => world.judged.length).toBe(answers - 1)
+    expect(asked).toBe(1)
+  })
+
   test('auditors in the minority lose their right, and are not asked again', async () => {
     const reputation = new Reputation({
       store: new MemoryReputationStore(),

@@ -169,7 +169,10 @@ describe('a panel is asked', () => {
         return typeof reply === 'function' ? reply() : { ...reply }
       }
     }))
-    const finding = await auditByOthers({ auditors }, request, new AbortController().signal)
+    const finding = await auditByOthers({ auditors }, request, {
+      busy: new Set(),
+      signal: new AbortController().signal
+    })
     return { finding, asked, most }
   }
 

@@ -9,8 +9,9 @@ import type { RankedCandidate } from '../../../client/select/index.ts'
 import { seeded } from '../../seeded.ts'
 import { candidate, ranked } from '../select/help.ts'
 
-function node(peer: string, ...addresses: string[]): RankedCandidate {
-  const [one] = ranked([candidate(peer)])
+/** @param subnet of the address at which the node answered */
+function node(peer: string, subnet?: string, addresses: string[] = []): RankedCandidate {
+  const [one] = ranked([candidate(peer, { subnet })])
   return { ...one!, node: { ...one!.node, card: { ...one!.node.card, addresses } } }
 }
 
@@ -23,11 +24,8 @@ function embedded(vector: number[], another: number[] = [0, 1], tokens = 3): Emb
 }
 
 test('a panel has nodes of other subnets first', () => {
-  const checked = node('checked', '/ip4/20.1.1.1/tcp/4001')
-  const neighbour = node('neighbour', '/ip4/20.1.1.9/tcp/4001')
-  const pair = [node('pair 1', '/ip4/20.2.2.1/tcp/1'), node('pair 2', '/ip4/20.2.2.2/tcp/1')]
-  const single = node('single', '/ip4/20.3.3.1/tcp/1')
-  const others = [neighbour, ...pair, single]
+  const checked = node('checked', 'x')
+  const others = [node('neighbour', 'x'), node('pair 1', 'y'), node('pair 2', 'y'), node('single', 'z')]
   const random = seeded(1)
   for (let draws = 0; draws < 20; draws++) {
     const [first, second, ...rest] = drawPanel(checked, others, 3, random).map(({ peer }) => peer)
@@ -37,12 +35,32 @@ test('a panel has nodes of other subnets first', () => {
   }
 })
 
+test('a thousand keys give a subnet no more seats than one key', () => {
+  const keys = Array.from({ length: 1_000 }, (_, index) => node(`key ${index}`, 'y'))
+  const others = [...keys, ...Array.from({ length: 9 }, (_, index) => node(`honest ${index}`, `z${index}`))]
+  const random = seeded(1)
+  const firsts = Array.from({ length: 200 }, () => drawPanel(node('checked', 'x'), others, 2, random)[0]!.peer)
+  // One of 10 subnets.
+  expect(firsts.filter((peer) => peer.startsWith('key')).length).toBeLessThan(40)
+})
+
+test('the checked node cannot exclude others by the addresses on its card', () => {
+  const honest = Array.from({ length: 9 }, (_, index) =>
+    node(`honest ${index}`, `z${index}`, [`/ip4/20.1.${index}.1/tcp/1`])
+  )
+  const claims = honest.map((_, index) => `/ip4/20.1.${index}.9/tcp/1`)
+  const others = [node('accomplice', 'y', ['/dns4/example.org/tcp/443/wss']), ...honest]
+  const random = seeded(1)
+  const firsts = Array.from({ length: 200 }, () => drawPanel(node('checked', 'x', claims), others, 2, random)[0]!.peer)
+  expect(firsts.filter((peer) => peer === 'accomplice').length).toBeLessThan(40)
+})
+
 test('nodes without a public address are in no subnet', () => {
-  const others = Array.from({ length: 4 }, (_, index) => node(`node ${index}`, `/ip4/192.168.1.${index}/tcp/1`))
+  const others = Array.from({ length: 4 }, (_, index) => node(`node ${index}`))
   const drawn = new Set<string>()
   const random = seeded(1)
   for (let draws = 0; draws < 50; draws++) {
-    for (const { peer } of drawPanel(node('checked', '/ip4/192.168.1.9/tcp/1'), others, 2, random)) drawn.add(peer)
+    for (const { peer } of drawPanel(node('checked'), others, 2, random)) drawn.add(peer)
   }
   expect(drawn.size).toBe(4)
 })

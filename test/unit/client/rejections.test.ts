@@ -26,6 +26,13 @@ describe('the beginning of an answer is refuted', () => {
     expect(rejections.add(attempt('c', '/ip4/20.1.2.1/tcp/1'))).toEqual({ measured: true, certain: false })
   })
 
+  test('not by two nodes that are reached by name: both names can belong to one machine', () => {
+    const rejections = new Rejections()
+    expect(rejections.add(attempt('a', '/dns4/a.example/tcp/443/wss'))).toBeUndefined()
+    expect(rejections.add(attempt('b', '/dns4/b.example/tcp/443/wss'))).toBeUndefined()
+    expect(rejections.add(attempt('c', '/ip4/20.1.2.1/tcp/1'))).toBeDefined()
+  })
+
   test('by two peers of a LAN', () => {
     const rejections = new Rejections()
     expect(rejections.add(attempt('a', '/ip4/192.168.1.2/tcp/1'))).toBeUndefined()

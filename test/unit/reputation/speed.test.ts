@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { predict, stallAfterMs, type Claims } from '../../../client/reputation/index.ts'
+import { predict, stallAfterMs, trickleAfterMs, type Claims } from '../../../client/reputation/index.ts'
 import { complete, DIGEST, HOUR, reputationAt, TestClock } from './help.ts'
 
 const PEER = 'peer-a'
@@ -114,3 +114,18 @@ function fresh(): {
   const reputation = reputationAt(clock)
   return { reputation, parameters: reputation.parameters, clock, speed: () => reputation.state(PEER, DIGEST).speed }
 }
+
+test('a node trickles if it is slower than any caller may be, and ten times slower than predicted', () => {
+  /** Returns the tokens that a node gives before it is too late, if each takes this long. */
+  const tokensOf = (gapMs: number, expectedGapMs: number): number => {
+    let tokens = 0
+    while (tokens < 1_000 && trickleAfterMs(expectedGapMs, tokens, tokens * gapMs, 20_000) > gapMs) tokens++
+    return tokens
+  }
+  expect(tokensOf(600, 10)).toBe(1_000)
+  expect(tokensOf(2_000, 10)).toBe(6)
+  expect(tokensOf(15_000, 10)).toBe(0)
+  // It says on its card that it needs a second for a token.
+  expect(tokensOf(9_000, 1_000)).toBe(1_000)
+  expect(tokensOf(15_000, 1_000)).toBe(0)
+})

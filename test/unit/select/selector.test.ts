@@ -138,6 +138,16 @@ test('a node that refused comes last until its retry-after ends, or until it acc
   expect(world.all(nodes)).toMatchObject([{ why: 'cold' }, { why: 'cold' }])
 })
 
+test('a pause does not become longer if the clock is set back', () => {
+  const world = new World()
+  const nodes = [world.reliable('a'), world.reliable('b', { roundTripMs: 900 })]
+  world.selector.begin(world.first(nodes), WORK).failed({ code: 'busy', retryAfterMs: 5_000 })
+  world.selector.begin(world.first(nodes), WORK).failed({ code: 'stream_cut', retryAfterMs: undefined })
+  expect(world.all(nodes)).toMatchObject([{ why: 'avoided' }, { why: 'resting' }])
+  world.clock.at -= 72 * 3_600_000
+  expect(world.all(nodes)).toMatchObject([{ why: 'cold' }, { why: 'cold' }])
+})
+
 const ENDS: Record<string, (record: AttemptRecord) => void> = {
   complete: (record) => record.complete(OUTCOME, IDLE),
   served: (record) => record.served(),
