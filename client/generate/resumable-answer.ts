@@ -42,7 +42,7 @@ export class ResumableAnswer implements PooledRequest {
   /** The model that answers now; undefined before its first token. */
   #answering: Beginning['model'] | undefined
   #tokens: number[] = []
-  /** The tokens up to the last one that its node signed. */
+  /** The tokens up to the last one that its node had signed when it failed. */
   #signed = 0
   /** The attempt that sent the last tokens. */
   #last: Attempt | undefined
@@ -102,12 +102,11 @@ export class ResumableAnswer implements PooledRequest {
     }
   }
 
-  add({ delta, signed }: Extract<AttemptEvent, { type: 'delta' }>, attempt: Attempt): void {
+  add({ delta }: Extract<AttemptEvent, { type: 'delta' }>, attempt: Attempt): void {
     const { candidate, request, promptTokens } = attempt
     if (this.#tokens.length === 0) this.#promptTokens = promptTokens
     this.#tokens.push(...delta.tokens)
     this.#text += delta.text
-    this.#signed = signed?.answerTokens.length ?? this.#signed
     this.#last = attempt
     this.#content.add(delta)
     this.#answering = { digest: candidate.digest, name: candidate.model.name }
@@ -141,7 +140,8 @@ export class ResumableAnswer implements PooledRequest {
   }
 
   /** @throws PotluckError this failure, if the node sent tokens that must not be trusted */
-  failed(error: PotluckError, { tokens }: Pick<Attempt, 'tokens'>): void {
+  failed(error: PotluckError, { tokens, signed }: Pick<Attempt, 'tokens' | 'signed'>): void {
+    this.#signed = signed?.answerTokens.length ?? this.#signed
     const { code, peer = '' } = error
     if (tokens > 0 && ERROR_POLICY[code].discardTokens) throw error
     this.failures.push({ peerId: peer, code, tokens: this.#tokens.length })

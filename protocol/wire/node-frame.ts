@@ -6,7 +6,6 @@ import {
   MAX_CHECKED_TOKENS,
   MAX_ERROR_DETAIL,
   MAX_LOGPROB,
-  MAX_PARTIAL_RECEIPT_BYTES,
   MAX_PROMPT_TOKENS,
   MAX_RECEIPT_BYTES,
   MAX_TOKEN_BYTES,
@@ -16,7 +15,8 @@ import {
   MAX_TOOL_NAME,
   MAX_TOP_LOGPROBS,
   MAX_WAIT_MS,
-  MIN_LOGPROB
+  MIN_LOGPROB,
+  SIGNATURE_BYTES
 } from '../constants.ts'
 import { isWireCode, type WireCode } from '../errors.ts'
 import type {
@@ -55,11 +55,13 @@ export type NodeFrame =
       queuePosition: number
       estimatedWaitMs: number
       load: Load
+      /** Version of the node's rendering, see `RENDERING`. The node signs it in each receipt. */
+      rendering: number
     }
   /** How far the tokens of an earlier node are from those that the contract gives, from `checkFrom` on. */
   | { type: 'checked'; measured: readonly TokenMargin[] }
-  /** `partialReceipt`: a signed envelope, see `openPartialReceipt`. Only in a delta that completes a window. */
-  | { type: 'delta'; delta: TokenDelta; partialReceipt?: Uint8Array }
+  /** `windowSignature`: see `joinPartialReceipt`. Only in a delta that completes a window. */
+  | { type: 'delta'; delta: TokenDelta; windowSignature?: Uint8Array }
   /** `receipt`: a signed envelope, see `openReceipt`. */
   | { type: 'done'; finishReason: FinishReason; usage: Usage; timings: Timings; load: Load; receipt: Uint8Array }
   /** `detail` names fields and limits. It never contains text of a prompt. */
@@ -83,7 +85,7 @@ function toBody(frame: NodeFrame): Body {
       return { case: 'accepted', value: { ...frame, promptTokens: [...frame.promptTokens] } }
     case 'delta': {
       const { tokens, text, reasoning, toolCalls = [], logprobs } = frame.delta
-      const { partialReceipt } = frame
+      const { windowSignature } = frame
       return {
         case: 'delta',
         value: {
@@ -92,7 +94,7 @@ function toBody(frame: NodeFrame): Body {
           ...(reasoning === undefined ? {} : { reasoning }),
           toolCalls: [...toolCalls],
           ...(logprobs === undefined ? {} : { logprobs: logprobs.map(toPositionMessage) }),
-          ...(partialReceipt === undefined ? {} : { partialReceipt })
+          ...(windowSignature === undefined ? {} : { windowSignature })
         }
       }
     }
@@ -119,10 +121,11 @@ export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
       check.count('margins', frame.body.value.margins, MAX_CHECKED_TOKENS)
       return { type: 'checked', measured: parseMargins(check, frame.body.value) }
     case 'delta': {
-      const { partialReceipt } = frame.body.value
-      check.bytesUpTo('partial_receipt', partialReceipt, MAX_PARTIAL_RECEIPT_BYTES)
+      const { windowSignature } = frame.body.value
       const delta = parseDelta(frame.body.value)
-      return { type: 'delta', delta, ...(partialReceipt.byteLength === 0 ? {} : { partialReceipt }) }
+      if (windowSignature.byteLength === 0) return { type: 'delta', delta }
+      check.bytes('window_signature', windowSignature, SIGNATURE_BYTES)
+      return { type: 'delta', delta, windowSignature }
     }
     case 'done':
       return parseDone(frame.body.value)
@@ -139,7 +142,8 @@ function parseAccepted(message: AcceptedMessage): NodeFrame {
     promptTokens: check.tokens('prompt_tokens', message.promptTokens, MAX_PROMPT_TOKENS, MAX_TOKEN_ID),
     queuePosition: message.queuePosition,
     estimatedWaitMs: Math.min(message.estimatedWaitMs, MAX_WAIT_MS),
-    load: parseLoad(check.present('load', message.load))
+    load: parseLoad(check.present('load', message.load)),
+    rendering: message.rendering
   }
 }
 
