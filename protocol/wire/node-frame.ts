@@ -32,7 +32,6 @@ import type {
 import {
   NodeFrameSchema,
   type Accepted as AcceptedMessage,
-  type Delta as DeltaMessage,
   type Done as DoneMessage,
   type Failure as FailureMessage,
   type Load as LoadMessage,
@@ -46,6 +45,7 @@ import {
 import type { TokenMargin } from '../sampler/index.ts'
 import { FieldCheck } from './check.ts'
 import { parseMargins, toMargins } from './margins.ts'
+import { readPlainDelta, writePlainDelta, type DeltaFields } from './plain-delta.ts'
 
 export type NodeFrame =
   | {
@@ -74,7 +74,14 @@ const check = new FieldCheck('protocol_violation', 'invalid frame from the node'
 const FINISH_REASONS: readonly string[] = ['stop', 'length', 'tool_calls'] satisfies FinishReason[]
 
 export function encodeNodeFrame(frame: NodeFrame): Uint8Array {
+  if (frame.type === 'delta' && isPlain(frame.delta)) {
+    return writePlainDelta(frame.delta.tokens, frame.delta.text, frame.windowSignature)
+  }
   return toBinary(NodeFrameSchema, create(NodeFrameSchema, { body: toBody(frame) }))
+}
+
+function isPlain({ reasoning, toolCalls, logprobs }: TokenDelta): boolean {
+  return reasoning === undefined && toolCalls === undefined && logprobs === undefined
 }
 
 type Body = NonNullable<MessageInitShape<typeof NodeFrameSchema>['body']>
@@ -113,6 +120,8 @@ function toBody(frame: NodeFrame): Body {
  * @throws PotluckError `protocol_violation`, which names the field
  */
 export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
+  const plain = readPlainDelta(bytes)
+  if (plain !== undefined) return parseSignedDelta(plain)
   const frame = check.decode(NodeFrameSchema, bytes, 'cannot be decoded')
   switch (frame.body.case) {
     case 'accepted':
@@ -120,13 +129,8 @@ export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
     case 'checked':
       check.count('margins', frame.body.value.margins, MAX_CHECKED_TOKENS)
       return { type: 'checked', measured: parseMargins(check, frame.body.value) }
-    case 'delta': {
-      const { windowSignature } = frame.body.value
-      const delta = parseDelta(frame.body.value)
-      if (windowSignature.byteLength === 0) return { type: 'delta', delta }
-      check.bytes('window_signature', windowSignature, SIGNATURE_BYTES)
-      return { type: 'delta', delta, windowSignature }
-    }
+    case 'delta':
+      return parseSignedDelta(frame.body.value)
     case 'done':
       return parseDone(frame.body.value)
     case 'error':
@@ -147,7 +151,15 @@ function parseAccepted(message: AcceptedMessage): NodeFrame {
   }
 }
 
-function parseDelta({ tokens, text, reasoning, toolCalls, logprobs }: DeltaMessage): TokenDelta {
+function parseSignedDelta(message: DeltaFields): NodeFrame {
+  const { windowSignature } = message
+  const delta = parseDelta(message)
+  if (windowSignature.byteLength === 0) return { type: 'delta', delta }
+  check.bytes('window_signature', windowSignature, SIGNATURE_BYTES)
+  return { type: 'delta', delta, windowSignature }
+}
+
+function parseDelta({ tokens, text, reasoning, toolCalls, logprobs }: DeltaFields): TokenDelta {
   check.count('tool_calls', toolCalls, MAX_TOOL_CALLS)
   const delta: TokenDelta = {
     tokens: check.tokens('tokens', tokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID),
