@@ -33,6 +33,7 @@ import type { NodeEvent, NodeOptions, PotluckNode } from './node.ts'
 import { Problems } from './problems.ts'
 import { auditForOwner } from './serve/audit.ts'
 import { registerProtocols } from './serve/protocols.ts'
+import { signerOf } from './serve/signer.ts'
 
 type NodeEvents = { event: [NodeEvent] }
 
@@ -150,7 +151,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     abuse: new AbuseLog(logger, clock),
     metrics,
     limits,
-    privateKey: identity.privateKey,
+    signer: signerOf(identity.privateKey),
     logger,
     now,
     clock,

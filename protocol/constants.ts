@@ -121,6 +121,8 @@ export const REQUEST_ID_BYTES: number = 16
 export const OPENING_BYTES: number = 16
 /** Length of a SHA-256 digest. */
 export const DIGEST_BYTES: number = 32
+/** An Ed25519 signature. */
+export const SIGNATURE_BYTES: number = 64
 /** Messages in a chat request. Agents with long tool loops send fewer. */
 export const MAX_MESSAGES: number = 1024
 /** Prompt tokens in a request or in `accepted`. A longer prompt does not fit the frames above. */

@@ -29,7 +29,7 @@ export class Attempt {
   /** Tokens of this attempt. */
   tokens: number = 0
   accepted: Extract<AttemptEvent, { type: 'accepted' }> | undefined
-  /** The part of the answer that the node has signed so far. */
+  /** The part of the answer that the node had signed when it failed. */
   signed: AnswerRecord | undefined
   readonly #clock: Clock
   readonly #events: AsyncGenerator<AttemptEvent, void, void>
@@ -137,7 +137,7 @@ export class Attempt {
       if (this.#firstTokenAt === undefined) this.record.firstToken()
       this.#firstTokenAt ??= this.#lastTokenAt
       this.tokens += event.delta.tokens.length
-      this.signed = event.signed ?? this.signed
     }
+    if (event.type === 'signed') this.signed = event.record
   }
 }

@@ -57,7 +57,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
   const rejections = new Rejections()
   const failed = (attempt: Attempt, error: PotluckError): void => {
     if (error.code !== 'aborted') keepSigned(attempt, ask, context)
-    answer.failed(error)
+    answer.failed(error, attempt)
     if (error.code === 'continuation_rejected') {
       const refutation = rejections.add(attempt)
       const { author } = answer

@@ -41,7 +41,7 @@ export class ResumableAnswer implements PooledRequest {
   /** The model that answers now; undefined before its first token. */
   #answering: Beginning['model'] | undefined
   #tokens: number[] = []
-  /** The tokens up to the last one that its node signed. */
+  /** The tokens up to the last one that its node had signed when it failed. */
   #signed = 0
   /** The attempt that sent the last tokens. */
   #last: Attempt | undefined
@@ -101,12 +101,11 @@ export class ResumableAnswer implements PooledRequest {
     }
   }
 
-  add({ delta, signed }: Extract<AttemptEvent, { type: 'delta' }>, attempt: Attempt): void {
+  add({ delta }: Extract<AttemptEvent, { type: 'delta' }>, attempt: Attempt): void {
     const { candidate, request, promptTokens } = attempt
     if (this.#tokens.length === 0) this.#promptTokens = promptTokens
     this.#tokens.push(...delta.tokens)
     this.#text += delta.text
-    this.#signed = signed?.answerTokens.length ?? this.#signed
     this.#last = attempt
     this.#content.add(delta)
     this.#answering = { digest: candidate.digest, name: candidate.model.name }
@@ -143,7 +142,8 @@ export class ResumableAnswer implements PooledRequest {
    * Notes a failure. The answer goes on at another node, also after a violation: the next node checks all tokens that this
    * one did not sign, and the last node signs what the whole answer says.
    */
-  failed({ code, peer = '' }: PotluckError): void {
+  failed({ code, peer = '' }: PotluckError, { signed }: Pick<Attempt, 'signed'>): void {
+    this.#signed = signed?.answerTokens.length ?? this.#signed
     this.failures.push({ peerId: peer, code, tokens: this.#tokens.length })
   }
 

@@ -7,7 +7,7 @@
  * 4. first token: the node evaluates the prompt, after the wait that `accepted` reported. If it continues an answer, it
  *    first sends `checked`, from which the client decides whether the beginning can be from the model
  * 5. tokens: when the caller has taken a batch of tokens, the client grants credit for as many more. The node signs each
- *    window of 64 tokens
+ *    window of 64 tokens. If the node fails, the client verifies what it has signed
  * 6. `done`: its receipt and counts must agree with what came before, or the failure is `protocol_violation`
  *
  * Each phase from 1 to 5 has its own timeout and error code. If the request ends before `done`, for any reason, the
@@ -44,8 +44,9 @@ import { ReceivedContent } from './received-content.ts'
 export type AttemptEvent =
   | { type: 'connected'; connection: Connection }
   | Extract<NodeFrame, { type: 'accepted' }>
-  /** `signed`: if the delta completes a window, all that the node has signed of the answer so far. */
-  | { type: 'delta'; delta: TokenDelta; signed?: AnswerRecord }
+  | { type: 'delta'; delta: TokenDelta }
+  /** The node has failed. The next call throws why. `record`: the part of the answer that it has signed. */
+  | { type: 'signed'; record: AnswerRecord }
   | (Extract<NodeFrame, { type: 'done' }> & {
       /** What an audit needs: the request, the tokens and the signed receipt. */
       record: AnswerRecord
@@ -68,7 +69,7 @@ export interface WireOptions {
   signal: AbortSignal
 }
 
-/** Sends the request to the node and yields its events in the order above; ends after `done`. */
+/** Sends the request to the node and yields its events in the order above. The last is `done`, or `signed` before the error. */
 export type SendRequest = (
   node: Dialable,
   request: GenerateRequest,
@@ -93,6 +94,8 @@ export async function* sendRequest(
     signal
   })
   let complete = false
+  /** Returns what the node has signed. Set when it can have signed something. */
+  let signed: (() => Promise<AnswerRecord | undefined>) | undefined
   try {
     yield { type: 'connected', connection: exchange.connection }
 
@@ -106,7 +109,11 @@ export async function* sendRequest(
 
     const promptTokens = request.continuation?.promptTokens ?? accepted.promptTokens
     const answerTokens = [...(request.continuation?.answerTokens ?? [])]
-    const windows = new SignedWindows({ request, bytes, digest, promptTokens }, node.peerId)
+    const windows = new SignedWindows(
+      { request, bytes, digest, promptTokens, rendering: accepted.rendering },
+      node.peerId
+    )
+    signed = async () => await windows.signed(answerTokens)
     const content = new ReceivedContent(request)
     const credit = new Credit(exchange, request)
     const gaps = new Gaps()
@@ -148,16 +155,24 @@ export async function* sendRequest(
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
       content.add(frame.delta)
-      const signed = await windows.add(frame.delta.tokens, frame.partialReceipt, answerTokens)
+      windows.add(frame.delta.tokens.length, frame.windowSignature)
       const yieldedAt = performance.now()
-      yield { type: 'delta', delta: frame.delta, ...(signed === undefined ? {} : { signed }) }
+      yield { type: 'delta', delta: frame.delta }
       callerMs += performance.now() - yieldedAt
       if (!credit.spent) exchange.checkRelayLimit()
       await credit.grant(timeouts.requestMs)
       wait = [stallAfterMs(gaps.usualMs, gaps.tokens, gaps.waitedMs), 'token_timeout']
     }
   } catch (cause) {
-    throw exchange.failure(cause)
+    const failure = exchange.failure(cause)
+    exchange.abort()
+    if (failure.code === 'aborted') throw failure
+    // A wrong signature is the failure, whatever else has failed.
+    const record = await signed?.().catch((error: unknown) => {
+      throw exchange.failure(error)
+    })
+    if (record !== undefined) yield { type: 'signed', record }
+    throw failure
   } finally {
     if (!complete) exchange.abort()
   }

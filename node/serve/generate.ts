@@ -13,6 +13,7 @@ import {
   LogprobsDigest,
   PotluckError,
   readClientFrame,
+  RENDERING,
   outputConstraintOf,
   WindowChain,
   type AnswerContent,
@@ -27,7 +28,7 @@ import { SLOT_CHECK_MS, type NodeLimits } from '../limits/limits.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { checkContext, checkContinuation, checkRequest, type ServedModel } from './check.ts'
 import { CreditAccount, readCredit } from './credit.ts'
-import { issuePartialReceipt, issueReceipt, type GeneratedAnswer, type ReceiptDependencies } from './receipt.ts'
+import { issueReceipt, signWindows, type GeneratedAnswer, type ReceiptDependencies } from './receipt.ts'
 import type { ServedProtocol, ServedStream } from './serve.ts'
 import { SlotWatch } from './slot-watch.ts'
 
@@ -88,7 +89,8 @@ export function generateProtocol(
         promptTokens,
         queuePosition: place.position(),
         estimatedWaitMs: Math.round(place.estimatedWaitMs()),
-        load: queue.load()
+        load: queue.load(),
+        rendering: RENDERING
       })
     },
 
@@ -186,7 +188,7 @@ async function runAnswer(
           content.add(event.delta)
           whole?.add(event.delta)
           logprobs.add(event.delta.logprobs ?? [])
-          const signed = windows.add(tokens) ? { partialReceipt: await issuePartialReceipt(job, windows, node) } : {}
+          const signed = windows.add(tokens) ? { windowSignature: await signWindows(job, windows, node) } : {}
           yield encodeNodeFrame({ ...event, ...signed })
           // The stream took the delta, so the engine may work further ahead.
           lend()

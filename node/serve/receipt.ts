@@ -9,17 +9,16 @@ import {
   type ContentDigest,
   type GenerateRequest,
   type LogprobsDigest,
+  type Signer,
   type Timings,
   type WindowChain
 } from '@potluck/protocol'
-
-import type { PrivateKey } from '@libp2p/interface'
 
 import type { Engine, EngineEvent } from '../engine/interface.ts'
 
 export interface ReceiptDependencies {
   engine: Pick<Engine, 'model' | 'backend'>
-  privateKey: PrivateKey
+  signer: Signer
   /** Milliseconds since the epoch. */
   now: () => number
 }
@@ -45,7 +44,7 @@ export interface ReceiptFacts extends GeneratedAnswer {
 
 export async function issueReceipt(
   { request, digest, promptTokens, answerTokens, content, logprobs, whole, timings, done }: ReceiptFacts,
-  { engine, privateKey, now }: ReceiptDependencies
+  { engine, signer, now }: ReceiptDependencies
 ): Promise<Uint8Array> {
   const { accelerator, engine: name, kvType, flashAttention } = engine.backend
   return await signReceipt(
@@ -69,15 +68,15 @@ export async function issueReceipt(
       ...(request.topLogprobs === undefined ? {} : { logprobsDigest: logprobs.digest() }),
       ...(whole === undefined ? {} : { answerContentDigest: whole.digest() })
     },
-    privateKey
+    signer
   )
 }
 
-/** Signs the windows that are complete so far. */
-export async function issuePartialReceipt(
+/** Returns the signature of the windows that are complete so far. */
+export async function signWindows(
   { request, digest }: Pick<ReceiptFacts, 'request' | 'digest'>,
   windows: WindowChain,
-  { privateKey }: Pick<ReceiptDependencies, 'privateKey'>
+  { signer }: Pick<ReceiptDependencies, 'signer'>
 ): Promise<Uint8Array> {
   return await signPartialReceipt(
     {
@@ -87,6 +86,6 @@ export async function issuePartialReceipt(
       digest: windows.digest,
       rendering: RENDERING
     },
-    privateKey
+    signer
   )
 }

@@ -1,16 +1,18 @@
 /**
  * The partial receipt: a node signs each window of 64 answer tokens as soon as it has completed the window. So the tokens
  * of a node that fails before `done` are signed too, except fewer than 64.
+ *
+ * The node sends only the signature, because the client knows all that it covers.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
-import type { PeerId, PrivateKey } from '@libp2p/interface'
+import type { PeerId } from '@libp2p/interface'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concat } from 'uint8arrays/concat'
 
 import { DIGEST_BYTES, MAX_ANSWER_TOKENS, MAX_PARTIAL_RECEIPT_BYTES, RECEIPT_WINDOW } from '../constants.ts'
 import { PartialReceiptSchema } from '../messages/potluck_pb.ts'
 import { FieldCheck } from '../wire/check.ts'
-import { isEnvelopeOf, openEnvelope, sealEnvelope, type EnvelopeKind } from './envelope.ts'
+import { isEnvelopeOf, joinEnvelope, openEnvelope, signEnvelope, type EnvelopeKind, type Signer } from './envelope.ts'
 import { tokensDigest } from './receipt.ts'
 
 export interface PartialReceipt {
@@ -70,9 +72,23 @@ export class WindowChain {
   }
 }
 
-/** Signs a partial receipt and returns the envelope's bytes. */
-export async function signPartialReceipt(receipt: PartialReceipt, key: PrivateKey): Promise<Uint8Array> {
-  return await sealEnvelope(KIND, toBinary(PartialReceiptSchema, create(PartialReceiptSchema, receipt)), key)
+/** Signs a partial receipt and returns the signature. */
+export async function signPartialReceipt(receipt: PartialReceipt, key: Signer): Promise<Uint8Array> {
+  return await signEnvelope(KIND, payloadOf(receipt), key)
+}
+
+/**
+ * Returns the envelope's bytes. Does not verify the signature.
+ *
+ * @throws PotluckError `protocol_violation` if the peer has no Ed25519 key
+ */
+export function joinPartialReceipt(receipt: PartialReceipt, peerId: PeerId, signature: Uint8Array): Uint8Array {
+  if (peerId.type !== 'Ed25519') return check.fail('signer', 'has no Ed25519 key')
+  return joinEnvelope(KIND, { payload: payloadOf(receipt), publicKey: peerId.publicKey, signature })
+}
+
+function payloadOf(receipt: PartialReceipt): Uint8Array {
+  return toBinary(PartialReceiptSchema, create(PartialReceiptSchema, receipt))
 }
 
 /** Whether the bytes claim to be a partial receipt. Their signature can still be wrong. */

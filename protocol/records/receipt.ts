@@ -5,7 +5,7 @@
  * the hashes. To check the hash of one window, a peer needs only the 64 ids of this window.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
-import type { PeerId, PrivateKey } from '@libp2p/interface'
+import type { PeerId } from '@libp2p/interface'
 import { sha256 } from '@noble/hashes/sha2.js'
 
 import {
@@ -17,7 +17,7 @@ import {
   RECEIPT_WINDOW,
   REQUEST_ID_BYTES
 } from '../constants.ts'
-import { openEnvelope, sealEnvelope, type EnvelopeKind } from './envelope.ts'
+import { openEnvelope, sealEnvelope, type EnvelopeKind, type Signer } from './envelope.ts'
 import type { FinishReason, Timings, Usage } from '../generation.ts'
 import { ReceiptSchema, type Backend as BackendMessage } from '../messages/potluck_pb.ts'
 import { FieldCheck } from '../wire/check.ts'
@@ -94,7 +94,7 @@ export function answerWindows(ids: readonly number[]): Uint8Array[] {
 }
 
 /** Signs a receipt and returns the envelope's bytes. */
-export async function signReceipt(receipt: Receipt, key: PrivateKey): Promise<Uint8Array> {
+export async function signReceipt(receipt: Receipt, key: Signer): Promise<Uint8Array> {
   const payload = toBinary(
     ReceiptSchema,
     create(ReceiptSchema, {

@@ -34,12 +34,17 @@ export class ByteQueue {
   /** Returns a copy of the next bytes, and removes them. There must be as many. */
   take(length: number): Uint8Array {
     const bytes = this.#memory.slice(this.#start, this.#start + length)
+    this.skip(length)
+    return bytes
+  }
+
+  /** Removes the next bytes. There must be as many. */
+  skip(length: number): void {
     this.#start += length
     if (this.#start === this.#end) {
       this.#start = this.#end = 0
       if (this.#memory.byteLength > KEPT_BYTES) this.#memory = new Uint8Array(0)
     }
-    return bytes
   }
 
   #makeRoom(more: number): void {

@@ -7,7 +7,7 @@
  */
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
-import { decode as decodeVarint, encode as encodeVarint, encodingLength } from 'uint8-varint'
+import { encode as encodeVarint, encodingLength } from 'uint8-varint'
 
 import { MAX_FRAME_PREFIX_BYTES, PAUSE_AT_BYTES } from '../constants.ts'
 import { PotluckError, type ErrorCode } from '../errors.ts'
@@ -158,24 +158,22 @@ export class FrameStream {
   }
 
   #takeFrame(): Uint8Array | undefined {
-    const available = this.#unread.byteLength
-    if (available === 0) return undefined
-    const prefixLength = this.#prefixLength()
-    if (prefixLength === undefined) return undefined
-    const prefix = Array.from({ length: prefixLength }, (_, index) => this.#unread.at(index)!)
-    const length = decodeVarint(Uint8Array.from(prefix))
-    if (length > this.#maxFrameBytes) throw oversized(this.#maxFrameBytes)
-    if (available < prefixLength + length) return undefined
-    this.#unread.take(prefixLength)
-    return this.#unread.take(length)
+    const prefix = this.#prefix()
+    if (prefix === undefined) return undefined
+    if (prefix.frameBytes > this.#maxFrameBytes) throw oversized(this.#maxFrameBytes)
+    if (this.#unread.byteLength < prefix.byteLength + prefix.frameBytes) return undefined
+    this.#unread.skip(prefix.byteLength)
+    return this.#unread.take(prefix.frameBytes)
   }
 
-  /** Returns the length of the varint at the front, or undefined while it is incomplete. */
-  #prefixLength(): number | undefined {
+  /** Reads the varint at the front. Undefined while it is incomplete. */
+  #prefix(): { byteLength: number; frameBytes: number } | undefined {
+    let frameBytes = 0
     for (let index = 0; index < MAX_FRAME_PREFIX_BYTES; index++) {
       const byte = this.#unread.at(index)
       if (byte === undefined) return undefined
-      if (byte < 0x80) return index + 1
+      frameBytes += (byte & 0x7f) * 2 ** (7 * index)
+      if (byte < 0x80) return { byteLength: index + 1, frameBytes }
     }
     throw oversized(this.#maxFrameBytes)
   }

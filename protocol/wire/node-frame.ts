@@ -6,7 +6,6 @@ import {
   MAX_CHECKED_TOKENS,
   MAX_ERROR_DETAIL,
   MAX_LOGPROB,
-  MAX_PARTIAL_RECEIPT_BYTES,
   MAX_PROMPT_TOKENS,
   MAX_RECEIPT_BYTES,
   MAX_TOKEN_BYTES,
@@ -16,7 +15,8 @@ import {
   MAX_TOOL_NAME,
   MAX_TOP_LOGPROBS,
   MAX_WAIT_MS,
-  MIN_LOGPROB
+  MIN_LOGPROB,
+  SIGNATURE_BYTES
 } from '../constants.ts'
 import { isWireCode, type WireCode } from '../errors.ts'
 import type {
@@ -32,7 +32,6 @@ import type {
 import {
   NodeFrameSchema,
   type Accepted as AcceptedMessage,
-  type Delta as DeltaMessage,
   type Done as DoneMessage,
   type Failure as FailureMessage,
   type Load as LoadMessage,
@@ -46,6 +45,7 @@ import {
 import type { TokenMargin } from '../sampler/index.ts'
 import { FieldCheck } from './check.ts'
 import { parseMargins, toMargins } from './margins.ts'
+import { readPlainDelta, writePlainDelta, type DeltaFields } from './plain-delta.ts'
 
 export type NodeFrame =
   | {
@@ -55,11 +55,13 @@ export type NodeFrame =
       queuePosition: number
       estimatedWaitMs: number
       load: Load
+      /** Version of the node's rendering, see `RENDERING`. The node signs it in each receipt. */
+      rendering: number
     }
   /** How far the tokens of an earlier node are from those that the contract gives, from `checkFrom` on. */
   | { type: 'checked'; measured: readonly TokenMargin[] }
-  /** `partialReceipt`: a signed envelope, see `openPartialReceipt`. Only in a delta that completes a window. */
-  | { type: 'delta'; delta: TokenDelta; partialReceipt?: Uint8Array }
+  /** `windowSignature`: see `joinPartialReceipt`. Only in a delta that completes a window. */
+  | { type: 'delta'; delta: TokenDelta; windowSignature?: Uint8Array }
   /** `receipt`: a signed envelope, see `openReceipt`. */
   | { type: 'done'; finishReason: FinishReason; usage: Usage; timings: Timings; load: Load; receipt: Uint8Array }
   /** `detail` names fields and limits. It never contains text of a prompt. */
@@ -72,7 +74,14 @@ const check = new FieldCheck('protocol_violation', 'invalid frame from the node'
 const FINISH_REASONS: readonly string[] = ['stop', 'length', 'tool_calls'] satisfies FinishReason[]
 
 export function encodeNodeFrame(frame: NodeFrame): Uint8Array {
+  if (frame.type === 'delta' && isPlain(frame.delta)) {
+    return writePlainDelta(frame.delta.tokens, frame.delta.text, frame.windowSignature)
+  }
   return toBinary(NodeFrameSchema, create(NodeFrameSchema, { body: toBody(frame) }))
+}
+
+function isPlain({ reasoning, toolCalls, logprobs }: TokenDelta): boolean {
+  return reasoning === undefined && toolCalls === undefined && logprobs === undefined
 }
 
 type Body = NonNullable<MessageInitShape<typeof NodeFrameSchema>['body']>
@@ -83,7 +92,7 @@ function toBody(frame: NodeFrame): Body {
       return { case: 'accepted', value: { ...frame, promptTokens: [...frame.promptTokens] } }
     case 'delta': {
       const { tokens, text, reasoning, toolCalls = [], logprobs } = frame.delta
-      const { partialReceipt } = frame
+      const { windowSignature } = frame
       return {
         case: 'delta',
         value: {
@@ -92,7 +101,7 @@ function toBody(frame: NodeFrame): Body {
           ...(reasoning === undefined ? {} : { reasoning }),
           toolCalls: [...toolCalls],
           ...(logprobs === undefined ? {} : { logprobs: logprobs.map(toPositionMessage) }),
-          ...(partialReceipt === undefined ? {} : { partialReceipt })
+          ...(windowSignature === undefined ? {} : { windowSignature })
         }
       }
     }
@@ -111,6 +120,8 @@ function toBody(frame: NodeFrame): Body {
  * @throws PotluckError `protocol_violation`, which names the field
  */
 export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
+  const plain = readPlainDelta(bytes)
+  if (plain !== undefined) return parseSignedDelta(plain)
   const frame = check.decode(NodeFrameSchema, bytes, 'cannot be decoded')
   switch (frame.body.case) {
     case 'accepted':
@@ -118,12 +129,8 @@ export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
     case 'checked':
       check.count('margins', frame.body.value.margins, MAX_CHECKED_TOKENS)
       return { type: 'checked', measured: parseMargins(check, frame.body.value) }
-    case 'delta': {
-      const { partialReceipt } = frame.body.value
-      check.bytesUpTo('partial_receipt', partialReceipt, MAX_PARTIAL_RECEIPT_BYTES)
-      const delta = parseDelta(frame.body.value)
-      return { type: 'delta', delta, ...(partialReceipt.byteLength === 0 ? {} : { partialReceipt }) }
-    }
+    case 'delta':
+      return parseSignedDelta(frame.body.value)
     case 'done':
       return parseDone(frame.body.value)
     case 'error':
@@ -139,11 +146,20 @@ function parseAccepted(message: AcceptedMessage): NodeFrame {
     promptTokens: check.tokens('prompt_tokens', message.promptTokens, MAX_PROMPT_TOKENS, MAX_TOKEN_ID),
     queuePosition: message.queuePosition,
     estimatedWaitMs: Math.min(message.estimatedWaitMs, MAX_WAIT_MS),
-    load: parseLoad(check.present('load', message.load))
+    load: parseLoad(check.present('load', message.load)),
+    rendering: message.rendering
   }
 }
 
-function parseDelta({ tokens, text, reasoning, toolCalls, logprobs }: DeltaMessage): TokenDelta {
+function parseSignedDelta(message: DeltaFields): NodeFrame {
+  const { windowSignature } = message
+  const delta = parseDelta(message)
+  if (windowSignature.byteLength === 0) return { type: 'delta', delta }
+  check.bytes('window_signature', windowSignature, SIGNATURE_BYTES)
+  return { type: 'delta', delta, windowSignature }
+}
+
+function parseDelta({ tokens, text, reasoning, toolCalls, logprobs }: DeltaFields): TokenDelta {
   check.count('tool_calls', toolCalls, MAX_TOOL_CALLS)
   const delta: TokenDelta = {
     tokens: check.tokens('tokens', tokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID),

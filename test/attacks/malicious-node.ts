@@ -119,7 +119,8 @@ export class MaliciousCall {
   async accept(promptTokens: readonly number[]): Promise<void> {
     this.#prompt = promptTokens
     this.#windows = new WindowChain(promptTokens)
-    await this.#send({ type: 'accepted', promptTokens, queuePosition: 0, estimatedWaitMs: 0, load: LOAD })
+    const place = { queuePosition: 0, estimatedWaitMs: 0, load: LOAD }
+    await this.#send({ type: 'accepted', promptTokens, ...place, rendering: RENDERING })
   }
 
   /** Claims that every token to check has this margin. */
@@ -133,8 +134,8 @@ export class MaliciousCall {
     this.#answer.push(...tokens)
     this.#content.add({ text })
     const completed = this.#windows.add(tokens)
-    const partialReceipt = completed ? { partialReceipt: await this.#partialReceipt() } : {}
-    await this.#send({ type: 'delta', delta: { tokens, text }, ...partialReceipt })
+    const signed = completed ? { windowSignature: await this.#windowSignature() } : {}
+    await this.#send({ type: 'delta', delta: { tokens, text }, ...signed })
   }
 
   async error(code: Extract<NodeFrame, { type: 'error' }>['code'], retryAfterMs?: number): Promise<void> {
@@ -186,7 +187,7 @@ export class MaliciousCall {
     return this.request.continuation?.answerTokens.length ?? 0
   }
 
-  async #partialReceipt(): Promise<Uint8Array> {
+  async #windowSignature(): Promise<Uint8Array> {
     const { tokens, digest } = this.#windows
     const signed = { requestDigest: this.#digest, firstPosition: this.#firstPosition, tokens, digest }
     return await signPartialReceipt({ ...signed, rendering: RENDERING }, this.#key)

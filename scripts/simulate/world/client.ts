@@ -2,7 +2,7 @@
  * A simulated client. It runs the product's real request path (`client/generate`) on the virtual clock. The simulation
  * replaces only discovery and the wire.
  */
-import { DEFAULT_TIMEOUTS, PotluckError, type AnswerRecord, type PromptInput } from '@potluck/protocol'
+import { DEFAULT_TIMEOUTS, PotluckError, RENDERING, type AnswerRecord, type PromptInput } from '@potluck/protocol'
 import { pushable } from 'it-pushable'
 
 import { toAsk } from '../../../client/base/request.ts'
@@ -127,7 +127,8 @@ export class SimClient {
             promptTokens: repeat(0, running.turn.promptTokens),
             queuePosition: load.queued,
             estimatedWaitMs,
-            load
+            load,
+            rendering: RENDERING
           }),
         started: () => {
           prefilling = true

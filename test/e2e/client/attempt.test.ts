@@ -2,7 +2,7 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Libp2p } from '@libp2p/interface'
 import { createClient, type AnswerPart, type Client } from '@potluck/client'
-import { CREDIT_BATCH, CREDIT_WINDOW, RECEIPT_WINDOW, type PhaseTimeouts } from '@potluck/protocol'
+import { CREDIT_BATCH, CREDIT_WINDOW, RECEIPT_WINDOW, RENDERING, type PhaseTimeouts } from '@potluck/protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
 import { failureOf, FakeNode, startPeer } from './fake-node.ts'
@@ -123,24 +123,26 @@ describe('the client reports a protocol violation for', () => {
     ...Object.fromEntries(
       Object.entries({
         'a window that the node does not sign': false as const,
-        'a partial receipt for other tokens': { digest: new Uint8Array(32) },
-        'a partial receipt for another request': { requestDigest: new Uint8Array(32) },
-        'a partial receipt from another position on': { firstPosition: 1 },
-        'a partial receipt for more tokens': { tokens: 128 }
+        'the signature of other tokens, if the node then fails': { digest: new Uint8Array(32) },
+        'the signature of another request, if the node then fails': { requestDigest: new Uint8Array(32) },
+        'the signature of another position, if the node then fails': { firstPosition: 1 },
+        'the signature of more tokens, if the node then fails': { tokens: 128 },
+        'the signature of another rendering, if the node then fails': { rendering: RENDERING + 1 }
       }).map(([name, changes]) => [
         name,
         async (script: Script) => {
           await script.accept()
           await script.delta('x', WINDOW, changes)
+          if (changes !== false) await script.error('engine_failed')
         }
       ])
     ),
     'a rejected continuation, although it continues nothing': async (script) =>
       await script.error('continuation_rejected'),
-    'a partial receipt before the window is complete': async (script) => {
+    'a signature before the window is complete': async (script) => {
       await script.accept()
-      const partialReceipt = await script.partialReceipt()
-      await script.send({ type: 'delta', delta: { tokens: [1], text: 'x' }, partialReceipt })
+      const windowSignature = await script.windowSignature()
+      await script.send({ type: 'delta', delta: { tokens: [1], text: 'x' }, windowSignature })
     },
     'more tokens than the request allows': async (script) => {
       await script.accept()

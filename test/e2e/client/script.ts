@@ -53,13 +53,14 @@ export class Script {
 
   /** @param margin of every token of an earlier node that the client asks to check */
   async accept(estimatedWaitMs = 0, margin = 0): Promise<void> {
-    await this.send({ type: 'accepted', promptTokens: PROMPT_TOKENS, queuePosition: 0, estimatedWaitMs, load: IDLE })
+    const place = { queuePosition: 0, estimatedWaitMs, load: IDLE }
+    await this.send({ type: 'accepted', promptTokens: PROMPT_TOKENS, ...place, rendering: RENDERING })
     const checked = tokensToCheck(this.request.continuation)
     const measured = Array.from({ length: checked }, (): TokenMargin => ({ margin, gap: 5 }))
     if (checked > 0) await this.send({ type: 'checked', measured })
   }
 
-  /** @param changes to the partial receipt of a delta that completes a window; false: the delta has none */
+  /** @param changes to what the node signs in a delta that completes a window; false: it signs nothing */
   async delta(
     text: string,
     tokens: readonly number[] = [this.#answer.length + 10],
@@ -69,11 +70,11 @@ export class Script {
     this.#answer.push(...tokens)
     this.#content.add({ text })
     const completed = this.#windows.add(tokens)
-    const signed = completed && changes !== false ? { partialReceipt: await this.partialReceipt(changes) } : {}
+    const signed = completed && changes !== false ? { windowSignature: await this.windowSignature(changes) } : {}
     await this.send({ type: 'delta', delta: { tokens, text }, ...signed })
   }
 
-  async partialReceipt(changes: Partial<PartialReceipt> = {}): Promise<Uint8Array> {
+  async windowSignature(changes: Partial<PartialReceipt> = {}): Promise<Uint8Array> {
     const { tokens, digest } = this.#windows
     const firstPosition = this.request.continuation?.answerTokens.length ?? 0
     const receipt = { requestDigest: this.digest, firstPosition, tokens, digest, rendering: RENDERING, ...changes }

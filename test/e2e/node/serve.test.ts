@@ -2,9 +2,11 @@ import {
   answerWindows,
   encodeRequest,
   formatDigest,
+  joinPartialReceipt,
   openPartialReceipt,
   openReceipt,
   tokensDigest,
+  WindowChain,
   type GenerateRequest
 } from '@potluck/protocol'
 import { expect, test } from 'vitest'
@@ -108,18 +110,20 @@ test('each window of 64 tokens is signed in the delta that completes it', async 
   const serving = await node(engine)
   const asked = continuing(request(engine, { maxTokens: 150 }), [...Buffer.from('xxxxx')])
   const call = await Call.open(await dial(await caller(), serving), asked)
-  await call.expect('accepted')
-  const signed: { at: number; tokens: number; firstPosition: number }[] = []
+  const { promptTokens, rendering } = await call.expect('accepted')
+  const windows = new WindowChain(promptTokens)
+  const requestDigest = encodeRequest(asked).digest
+  const signed: number[] = []
   for (let at = 6; at <= 150; at++) {
-    const { partialReceipt } = await call.expect('delta')
-    if (partialReceipt === undefined) continue
-    const { tokens, firstPosition } = await openPartialReceipt(partialReceipt, { peerId: serving.peerId })
-    signed.push({ at, tokens, firstPosition })
+    const { delta, windowSignature } = await call.expect('delta')
+    windows.add(delta.tokens)
+    if (windowSignature === undefined) continue
+    const { tokens, digest } = windows
+    const partial = { requestDigest, firstPosition: 5, tokens, digest, rendering }
+    await openPartialReceipt(joinPartialReceipt(partial, serving.peerId, windowSignature), { peerId: serving.peerId })
+    signed.push(at)
   }
-  expect(signed).toEqual([
-    { at: 69, tokens: 64, firstPosition: 5 },
-    { at: 133, tokens: 128, firstPosition: 5 }
-  ])
+  expect(signed).toEqual([69, 133])
 })
 
 test('the engine waits for credit, and continues when the caller grants it', async () => {

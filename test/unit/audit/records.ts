@@ -14,6 +14,7 @@ import {
   LogprobsDigest,
   SAMPLING_CONTRACT,
   outputConstraintOf,
+  joinPartialReceipt,
   signPartialReceipt,
   signReceipt,
   tokensDigest,
@@ -164,7 +165,7 @@ function contentOf(parts: AnswerContent): ContentDigest {
 /** Returns the record of the windows that the node had completed when it failed: the part of `served` that it signed. */
 export async function partOf(
   { record }: Pick<Served, 'record'>,
-  { key }: Peer,
+  { key, peerId }: Peer,
   changes: Partial<PartialReceipt> = {}
 ): Promise<AnswerRecord> {
   const frame = decodeClientFrame(record.request)
@@ -175,6 +176,8 @@ export async function partOf(
   const answerTokens = record.answerTokens.slice(0, firstPosition + tokens)
   const windows = new WindowChain(record.promptTokens)
   windows.add(answerTokens.slice(firstPosition))
-  const receipt = { requestDigest: frame.digest, firstPosition, tokens, digest: windows.digest, rendering: RENDERING }
-  return { ...record, answerTokens, receipt: await signPartialReceipt({ ...receipt, ...changes }, key) }
+  const signed = { requestDigest: frame.digest, firstPosition, tokens, digest: windows.digest, rendering: RENDERING }
+  const partial = { ...signed, ...changes }
+  const receipt = joinPartialReceipt(partial, peerId, await signPartialReceipt(partial, key))
+  return { ...record, answerTokens, receipt }
 }

@@ -1,5 +1,5 @@
 /** Requests to nodes without a network. A generator plays what each node sends. */
-import { PotluckError, type ErrorCode } from '@potluck/protocol'
+import { PotluckError, RENDERING, type ErrorCode } from '@potluck/protocol'
 
 import type { AttemptEvent, SendRequest } from '../../../client/generate/wire.ts'
 import { IDLE } from '../select/help.ts'
@@ -16,7 +16,8 @@ export function scriptedSend(nodes: Readonly<Record<string, ScriptedNode>>): Sen
 }
 
 export function accepted(estimatedWaitMs = 0): AttemptEvent {
-  return { type: 'accepted', promptTokens: [1, 2, 3], queuePosition: 0, estimatedWaitMs, load: IDLE }
+  const promptTokens = [1, 2, 3]
+  return { type: 'accepted', promptTokens, queuePosition: 0, estimatedWaitMs, load: IDLE, rendering: RENDERING }
 }
 
 export function delta(text: string, token: number): AttemptEvent {

@@ -141,13 +141,14 @@ export const nodeFrame: fc.Arbitrary<NodeFrame> = fc.oneof(
     promptTokens: fc.array(tokenId, { maxLength: 50 }),
     queuePosition: uint32,
     estimatedWaitMs: fc.nat(86_400_000),
-    load
+    load,
+    rendering: uint32
   }),
   fc.record(
     {
       type: fc.constant('delta' as const),
       delta,
-      partialReceipt: fc.uint8Array({ minLength: 1, maxLength: 200 })
+      windowSignature: fc.uint8Array({ minLength: 64, maxLength: 64 })
     },
     { requiredKeys: ['type', 'delta'] }
   ),

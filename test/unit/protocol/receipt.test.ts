@@ -1,9 +1,11 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { RecordEnvelope } from '@libp2p/peer-record'
 import {
   answerWindows,
   formatDigest,
   isPartialReceipt,
+  joinPartialReceipt,
   openCard,
   openPartialReceipt,
   openReceipt,
@@ -88,14 +90,31 @@ describe('partial receipt', () => {
     rendering: 1
   }
 
-  test('is unchanged after signing and opening, and takes about 200 bytes', async () => {
-    const bytes = await signPartialReceipt(partial, key)
-    expect(await openPartialReceipt(bytes, { peerId })).toEqual(partial)
-    expect(bytes.byteLength).toBeLessThanOrEqual(210)
+  const signed = async (): Promise<Uint8Array> =>
+    joinPartialReceipt(partial, peerId, await signPartialReceipt(partial, key))
+
+  test('is unchanged after signing and opening', async () => {
+    expect(await openPartialReceipt(await signed(), { peerId })).toEqual(partial)
+  })
+
+  test('is an envelope of libp2p', async () => {
+    const envelope = await RecordEnvelope.openAndCertify(await signed(), 'potluck-partial-receipt')
+    expect(envelope.publicKey.equals(key.publicKey)).toBe(true)
+  })
+
+  test.each<[string, Partial<PartialReceipt>]>([
+    ['request', { requestDigest: new Uint8Array(32) }],
+    ['position', { firstPosition: 8 }],
+    ['number of tokens', { tokens: 64 }],
+    ['digest', { digest: new Uint8Array(32) }],
+    ['rendering', { rendering: 2 }]
+  ])('is refused if the node signed another %s', async (_, changes) => {
+    const bytes = joinPartialReceipt(partial, peerId, await signPartialReceipt({ ...partial, ...changes }, key))
+    await expect(openPartialReceipt(bytes, { peerId })).rejects.toMatchObject({ code: 'protocol_violation' })
   })
 
   test('is refused if another peer signed it or a byte was changed', async () => {
-    const bytes = await signPartialReceipt(partial, key)
+    const bytes = await signed()
     const other = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
     await expect(openPartialReceipt(bytes, { peerId: other })).rejects.toMatchObject({ code: 'protocol_violation' })
     for (let index = 0; index < bytes.length; index += 3) {
@@ -106,7 +125,7 @@ describe('partial receipt', () => {
   })
 
   test('is not a receipt, and a receipt is not a partial receipt', async () => {
-    const [part, whole] = [await signPartialReceipt(partial, key), await signReceipt(receipt, key)]
+    const [part, whole] = [await signed(), await signReceipt(receipt, key)]
     expect([isPartialReceipt(part), isPartialReceipt(whole)]).toEqual([true, false])
     await expect(openReceipt(part, { peerId })).rejects.toMatchObject({ code: 'protocol_violation' })
     await expect(openPartialReceipt(whole, { peerId })).rejects.toMatchObject({ code: 'protocol_violation' })

@@ -112,7 +112,8 @@ describe('golden bytes', () => {
         promptTokens: [1, 300, 70_000],
         queuePosition: 2,
         estimatedWaitMs: 250,
-        load
+        load,
+        rendering: 1
       }),
     delta: () =>
       encodeNodeFrame({
@@ -170,7 +171,7 @@ describe('golden bytes', () => {
       encodeNodeFrame({
         type: 'delta',
         delta: { tokens: [300], text: 'é' },
-        partialReceipt: Uint8Array.of(9)
+        windowSignature: new Uint8Array(64).fill(9)
       }),
     checked: () =>
       encodeNodeFrame({
