@@ -182,7 +182,7 @@ export class LookupRun {
     while (this.#places.free && this.#places.asked < limit && !this.#enough()) {
       const peer = this.#peers.next({ provider: this.#places.freeForProvider, reserve: this.#reserveOpen })
       if (peer === undefined) break
-      void this.#places.take(peer, async () => await this.#ask(peer))
+      void this.#ask(peer)
     }
   }
 
@@ -198,6 +198,7 @@ export class LookupRun {
 
   async #ask(asked: PeerToAsk): Promise<void> {
     const { asker, book } = this.#context
+    const done = this.#places.take(asked)
     const peer = asked.peerId.toString()
     try {
       const answered = await asker.confirm(asked)
@@ -208,6 +209,7 @@ export class LookupRun {
       if (this.#found.size > 0) book.failed(peer)
       this.#unreachable.push(asked)
     }
+    done()
   }
 
   #onAnswer({ peerId, addresses }: PeerToAsk, { node, others }: Answered): void {

@@ -54,8 +54,8 @@ export class Places {
     return this.#taken > this.#takenByProviders
   }
 
-  /** Takes a place while the peer is asked. `ask` must not throw. */
-  async take({ group }: PeerToAsk, ask: () => Promise<void>): Promise<void> {
+  /** Takes a place for this peer. Returns a function that must be called when the peer has answered or failed. */
+  take({ group }: PeerToAsk): () => void {
     const { clock, signal, onChange } = this.#context
     const provider = group === 'provider' ? 1 : 0
     this.#asked++
@@ -73,9 +73,10 @@ export class Places {
     }
     const done = new AbortController()
     clock.sleep(SLOW_CARD_MS, AbortSignal.any([signal, done.signal])).then(give, () => undefined)
-    await ask()
-    done.abort()
-    this.#running--
-    give()
+    return () => {
+      done.abort()
+      this.#running--
+      give()
+    }
   }
 }
