@@ -187,8 +187,8 @@ export class LookupRun {
   }
 
   /**
-   * A search waits for the first answer, and then while peers are asked that live peers named: these may suffice. A rare
-   * model is named by nobody, so its search begins with the first answer.
+   * A search waits for the first answer. It then waits until the peers that live peers named have been asked, because
+   * these can be enough. No peer names nodes of a rare model, so its search begins with the first answer.
    */
   #searchIsDue(): boolean {
     if (this.#headStartOver) return true

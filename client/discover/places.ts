@@ -1,6 +1,6 @@
 /**
- * The places of one lookup for the peers that it asks at once. A peer that is slow gives its place to the next one, so
- * silent peers and dead records take places for a moment, and never hold up a live node.
+ * The places of one lookup for the peers that it asks at once. A slow peer gives its place to the next one. So silent
+ * peers and dead records take places only for a moment, and do not delay live nodes.
  */
 import type { Clock } from '../base/clock.ts'
 import { PARALLEL_CARDS, PARALLEL_PROVIDERS, SLOW_CARD_MS } from '../base/constants.ts'

@@ -51,8 +51,8 @@ export const LOOK_AROUND: number = 3
 export const LOOK_AROUND_MS: number = 1_000
 
 /**
- * Hedges per request. A second prefill costs the network as much as the first, and a hedge for every slow answer would
- * double the load when the load is already too high.
+ * Hedges per request. A second prefill costs the network as much as the first. A hedge for every slow answer would
+ * double the load when it is already too high.
  */
 export const HEDGE_SHARE: number = 0.03
 /** The most unused hedges that the client saves for a burst of slow answers. */
