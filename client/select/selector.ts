@@ -88,12 +88,12 @@ export class Selector {
    * Yields the candidates, best first. Counts the requests in flight again, because concurrent requests can have chosen
    * nodes in the meantime. Computes the order only as far as the caller asks.
    *
-   * @param options.tryNewcomers see `RankContext`. Default false
+   * @param options.tryUnproven see `RankContext`. Default false
    */
   *rank(
     candidates: readonly Candidate[],
     work: Workload,
-    { tryNewcomers = false }: { tryNewcomers?: boolean } = {}
+    { tryUnproven = false }: { tryUnproven?: boolean } = {}
   ): Generator<RankedCandidate, void, void> {
     const { reputation, random } = this.#options
     const now = this.#options.now()
@@ -107,7 +107,7 @@ export class Selector {
       parameters: reputation.parameters,
       probationShare: reputation.probationShare(),
       unmeasuredAnswered: this.#attempts.unmeasuredAnswered,
-      tryNewcomers,
+      tryUnproven,
       now,
       random
     })
