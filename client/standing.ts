@@ -43,6 +43,9 @@ export interface PeerSpeed {
   overPredicted: number
 }
 
+/** In place of the progress of a probation, which the user's own node does not need. */
+const OWN_NODE = 'your own node: asked first while it has a free slot, and not audited'
+
 /** Returns the nodes that serve now and the nodes that the reputation remembers, the most used first. */
 export function peerStandings(
   reputation: Reputation,
@@ -63,11 +66,12 @@ export function peerStandings(
       const { score, lines } = reputation.explain(peer, digest)
       const name = seen.find((one) => one.peer === peer && one.digest === digest)?.name
       const answers = answersOf(peer, digest)
+      const local = peer === localNode
       return {
         peerId: peer,
         model: { digest, ...(name === undefined ? {} : { name }) },
         standing: score.standing,
-        local: peer === localNode,
+        local,
         trusted: trusted.has(peer),
         seen: name !== undefined,
         reliability: score.reliabilityMean,
@@ -76,7 +80,7 @@ export function peerStandings(
         answers,
         share: answers / Math.max(1, totals.get(digest) ?? 0),
         speed: speedOf(reputation.state(peer, digest).speed),
-        reasons: lines
+        reasons: local && score.standing === 'probationary' ? [OWN_NODE, ...lines.slice(1)] : lines
       }
     })
     .sort((a, b) => b.answers - a.answers || a.peerId.localeCompare(b.peerId))

@@ -17,8 +17,8 @@ export const LEAST_PANEL = 3
 /** The audit budget pays for this number of auditors. Three are asked if all agree, and four on average if 30 % lie. */
 export const PANEL_COST = 4
 /**
- * Share of the answers audited by the user's own engine, and shareable, that another node audits too, so that the client
- * learns which nodes report what its own engine measures. The budget then spends one part in ten on these tests.
+ * The share of the shareable answers audited by the user's own engine that another node audits too. The client compares
+ * both results, and so learns which nodes audit honestly. These tests take about a tenth of the budget.
  */
 export const TESTED_SHARE = 0.1
 /** The most by which the margins of two honest auditors differ, in logits: twice the largest difference ever measured. */
@@ -26,8 +26,8 @@ export const AUDITORS_DIFFER = 0.5
 /** Two auditors agree if their margins differ by more than `AUDITORS_DIFFER` in at most this share of the tokens. */
 export const MAX_DISPUTED_SHARE = 0.01
 /**
- * An auditor lies for certain if this share of its margins differs from those of the user's own engine. Noise of honest
- * machines has never disputed more than one token in a hundred. Sixteen tokens: the fewest in which two make this share.
+ * An auditor lies for certain if this share of its margins differs from those of the user's own engine. Between honest
+ * machines, at most one token in a hundred has ever differed. Answers of fewer than `LIE_TOKENS` tokens say too little.
  */
 export const LIE_SHARE = 0.1
 export const LIE_TOKENS = 16
@@ -44,8 +44,8 @@ export const PARALLEL_PANELS = 8
 /** The most answers that wait for an audit. The budget rarely allows more. */
 export const MAX_QUEUED_AUDITS = 32
 /**
- * Mean time between two probes of a quarantined or doubtful node, and before the first probe of a user who has made no pause yet.
- * Milliseconds. An ordinary caller asks about as often.
+ * Mean time between two probes of a quarantined node or a node in doubt, and before the first probe if the user has not
+ * paused between two conversations yet. Milliseconds. An ordinary caller asks about as often.
  */
 export const PROBE_GAP_MS = 20_000
 /** The most nodes that wait for a probe. The budget rarely allows more. */

@@ -17,6 +17,7 @@ export {
   type Evidence,
   type Verdict
 } from '../evidence/index.ts'
-export type { Judged, Proof } from './auditing.ts'
+export type { Proof } from './kept-proofs.ts'
+export type { Judged } from './results.ts'
 export { auditorOf, type Auditor } from './auditor.ts'
 export { checkProof, proofModel, rememberProof, type ProofFinding } from './proof.ts'

@@ -1,12 +1,11 @@
 /**
  * The nodes that audit one answer for a client that cannot audit it itself. Pure.
  *
- * A malicious node would choose auditors that collude with it. So the client draws them by lot: from a secret nonce, which
- * it chose before it sent the request, and from the receipt, which the node signed without knowing the nonce. Keys are
- * free and addresses are not, so the lot first draws subnets, and then one node of each.
+ * A malicious node would choose auditors that collude with it. So the client draws them by lot: from a secret nonce,
+ * which it chose before it sent the request, and from the receipt, which the node signed without knowing the nonce.
+ * Keys are free and addresses are not, so the lot first draws subnets, and then one node of each.
  *
- * A seat is never filled again. If an auditor is busy or gone, no other takes its place, so nobody gets a seat by
- * keeping other auditors busy.
+ * If an auditor is busy or gone, no other takes its place. So nobody gets on a panel by keeping other auditors busy.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { toHex } from 'multiformats/bytes'

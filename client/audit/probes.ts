@@ -1,6 +1,6 @@
 /**
  * Probes: requests that the client sends only to audit a node, for a user who did not mark requests as shareable. Other
- * nodes may see them. A malicious node that recognised probes would answer only these honestly, so a probe copies all
+ * nodes may see them. A malicious node that recognised probes would answer only these honestly. So a probe copies all
  * that a node sees of this user's requests, except the texts:
  *
  * - Its pattern is a recent conversation of the user: sampling options, limits, tools, schemas, and the lengths and
@@ -30,7 +30,10 @@ export interface ProbeTarget {
   peer: string
   /** `sha256:…` of the model. */
   digest: string
-  /** The node is quarantined or in doubt. It hardly gets requests of the user, so it does not wait until chance chooses it. */
+  /**
+   * The node is quarantined or in doubt. It gets few or no requests of the user, so it does not wait until chance
+   * chooses it.
+   */
   suspect: boolean
 }
 

@@ -7,7 +7,7 @@
 const MAX_SENTENCES = 512
 /** Sentences that one answer contributes, so that no node decides the subjects of many probes. */
 const SENTENCES_PER_ANSWER = 4
-/** A sentence outside these limits is a heading, a list, or a runaway. Characters. */
+/** A sentence outside these limits is a heading, a list, or text without an end. Characters. */
 const SENTENCE_LENGTH = { least: 24, most: 240 }
 /** Questions that compete for the best fit to a length. */
 const TRIES = 12

@@ -1,6 +1,6 @@
 /**
  * Audits by other nodes, for a client without the model. Any node can lie, so the client believes only what more than
- * half of all nodes on a panel report. An auditor that is busy, silent or gone is one of those who were asked.
+ * half of all nodes on a panel report. An auditor that is busy, silent or gone still counts as part of the panel.
  */
 import type { AuditRequest, AuditResult } from '@potluck/protocol'
 

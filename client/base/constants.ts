@@ -11,13 +11,13 @@ export const MAX_LISTED: number = 1_000
 export const MAX_ASKED: number = 400
 /** The same for a list of all nodes. */
 export const MAX_ASKED_FOR_LIST: number = 2_000
-/** Candidates of one lookup that wait to be asked. Twenty storers name up to 64 each. */
+/** Peers of one lookup that wait to be asked. Twenty storers name up to 64 each. */
 export const MAX_WAITING: number = 4_096
 /** Peers that one lookup asks at the same time. A home router's connection table is small, and dials cost CPU. */
 export const PARALLEL_CARDS: number = 24
 /**
- * The most of these that provider records name. The others are for candidates that a live peer named: however many dead
- * records the DHT holds, the client asks them at once.
+ * The most of these that provider records name. The other places are for peers that a live peer named. The client asks
+ * these at once, however many dead records the DHT has.
  */
 export const PARALLEL_PROVIDERS: number = 16
 /**
@@ -28,9 +28,12 @@ export const PARALLEL_PROVIDERS: number = 16
 export const SLOW_CARD_MS: number = 500
 /** From the dial to the card. A relayed dial takes several round trips. A dead address can take the whole timeout. */
 export const CARD_TIMEOUT_MS: number = 3_000
-/** libp2p's dials at the same time: at 24 every 500 ms, 144 silent peers wait for `CARD_TIMEOUT_MS`, and DHT servers. */
+/**
+ * libp2p's dials at the same time. With 24 new peers every 500 ms, 144 silent ones wait for `CARD_TIMEOUT_MS`. The rest
+ * is for servers of the DHT.
+ */
 export const MAX_PARALLEL_DIALS: number = 256
-/** A peer that did not answer is asked last for this time. Then it may have come back. */
+/** A peer that did not answer is asked last for this time. After this time it may have come back. */
 export const DEAD_MS: number = 3 * 60_000
 /** Peers that did not answer and that the client remembers. */
 export const MAX_DEAD: number = 8_192
@@ -42,13 +45,14 @@ export const LOOKUP_TIMEOUT_MS: number = 10_000
 export const CARD_RECORD_TIMEOUT_MS: number = 3_000
 /** Peers for which a lookup without a node does that. */
 export const MAX_CARD_RECORDS: number = 8
-/** Shards of a topic that a request walks. One shard names 12 to 48 nodes. */
+/** Shards of a topic that a request walks. One shard names 11 to 47 nodes. */
 export const MAX_SHARDS: number = 4
 /** Shards that a list of all nodes walks: some 2,000 nodes. */
 export const MAX_SHARDS_FOR_LIST: number = 64
 /**
- * A search in the DHT waits this long while peers that live peers named are asked. In a large network these suffice for
- * any model and for popular ones. Otherwise every new client would walk to the same few servers.
+ * A search in the DHT waits this long while the lookup asks peers that live peers named. In a large network these are
+ * enough for a request for any model or for a popular one. Otherwise every new client would walk to the same few
+ * servers.
  */
 export const SEARCH_HEAD_START_MS: number = 1_000
 /** Walks of one lookup at the same time. Each has up to 10 requests in flight. */
@@ -56,7 +60,10 @@ export const PARALLEL_WALKS: number = 4
 /** Servers with which a walk begins. Kademlia's `k`. */
 export const MAX_START_SERVERS: number = 20
 
-/** Peers that the client saves. It needs one that still answers; hundreds survive a week in which most nodes go. */
+/**
+ * Peers that the client saves. The client needs only one that still answers. Of hundreds, some still answer after a
+ * week in which most nodes leave.
+ */
 export const MAX_SAVED_PEERS: number = 256
 /** Saved peers of one subnet. A hosting customer can run a few nodes, and an attacker must not fill the book from one /24. */
 export const MAX_SAVED_PER_SUBNET: number = 8
@@ -68,7 +75,7 @@ export const MAX_SAVED_ADDRESSES: number = 8
 export const SAVED_PEER_MS: number = 14 * 24 * 60 * 60_000
 /** A peer that answers again is written again after this time, not with every card. */
 export const SAVE_AGAIN_MS: number = 10 * 60_000
-/** Saved peers that a lookup asks beside other candidates. It asks the rest if it finds no node. */
+/** Saved peers that a lookup asks together with other peers. It asks the rest if it finds no node. */
 export const SAVED_AT_ONCE: number = 32
 /** After a failed write, the next peer is saved after this time. A locked database delays each write by 2 s. */
 export const STORE_RETRY_MS: number = 30_000
@@ -162,7 +169,8 @@ export const RELAY_CUT_SHARE: number = 1 / 4
 /** A burst of tokens that the relay counted and did not send on. */
 export const RELAY_CUT_BYTES: number = 16 * 1024
 /**
- * If an attempt ends at a relay's limit with fewer tokens than this, the node failed (`stream_cut`). Otherwise a relay with a
- * limit of a few tokens could delay an answer for ever, and a node behind its own relay could fail without blame.
+ * If an attempt ends at a relay's limit with fewer tokens than this, the node failed (`stream_cut`). Otherwise a relay
+ * with a limit of a few tokens could delay an answer without end, and a node behind its own relay could fail without
+ * blame.
  */
 export const RELAY_LEAST_TOKENS: number = 8

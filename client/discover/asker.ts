@@ -1,6 +1,6 @@
 /**
- * Asks peers for their cards. Lookups share it, so no peer is asked twice at the same time, and a peer that did not
- * answer one lookup is asked last by the next.
+ * Asks peers for their cards. All lookups share it. So no peer is asked twice at the same time, and the next lookup
+ * asks a peer last that did not answer.
  */
 import { ClockComparison, PotluckError, type Card, type openCard } from '@potluck/protocol'
 import { LRUCache } from 'lru-cache'

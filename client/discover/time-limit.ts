@@ -6,8 +6,8 @@ import type { Clock } from '../base/clock.ts'
 /**
  * Runs an operation with a time limit on the given clock.
  *
- * @param use its signal fires at the limit, or when the outer signal does. After the operation has ended it no longer
- *   fires at the limit, so work that the operation left in the background continues
+ * @param use its signal fires at the limit, or when the outer signal does. After the operation has ended, the signal no
+ *   longer fires at the limit. So work that the operation left in the background continues.
  * @throws PotluckError `dial_timeout` at the limit; what the operation throws; the outer signal's reason
  */
 export async function withTimeLimit<T>(

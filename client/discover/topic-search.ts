@@ -73,7 +73,8 @@ export class TopicSearch {
     }
     const servers = estimateServers(first.closest.map(({ distance }) => distance))
     const others = [...new Set([0, ...depthsToTry(servers)])].filter((depth) => depth !== begin)
-    // Usually the topic is only one step deeper or less deep. If all new clients tried depth 0, its storers would suffer.
+    // Usually the topic is only one step deeper or less deep. If all new clients tried depth 0, its few storers would
+    // carry the load of all.
     const isNear = (depth: number): boolean => depth > 0 && Math.abs(depth - begin) <= 2
     for (const depths of [others.filter(isNear), others.filter((depth) => !isNear(depth))]) {
       if (options.enough()) return true
@@ -100,7 +101,7 @@ export class TopicSearch {
       .toSorted((a, b) => b.shard.population - a.shard.population)[0]
   }
 
-  /** Walks more shards of the depth if one does not suffice, and remembers where the next search begins. */
+  /** Walks more shards of the depth if one is not enough, and remembers where the next search begins. */
   async #found(topic: Topic, depth: number, { population }: Shard, options: SearchOptions): Promise<void> {
     const { random, shards, enough } = options
     const next = nextDepth(depth, population)

@@ -51,7 +51,7 @@ export async function askEmbed(
   const place = Math.floor(context.random() * (texts.length + 1))
   const sent = texts.toSpliced(place, 0, text)
   const reply = await send(candidate, { modelDigest: candidate.model.digest, texts: sent }, context)
-  // Beside the check text stands a text of the caller, and beside every other text the check text.
+  // The second text of `toEmbedded`: the check text; for the check text itself, a text of the caller.
   const besideCheck = place === 0 ? 1 : place - 1
   const all = sent.map((one, index) => toEmbedded(reply, one, index, index === place ? besideCheck : place))
   const check = all[place]!

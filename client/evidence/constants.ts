@@ -6,7 +6,9 @@
  * because the calibration allows honest peers more noise than was ever measured.
  */
 export const QUARANTINE = 30
-/** Evidence at which a key is banned for ever. The probability that an honest peer ever reaches it is below 1/1000. */
+/**
+ * Evidence at which a key is banned permanently. The probability that an honest peer ever reaches it is below 1/1000.
+ */
 export const BAN = 1000
 
 /** How the scores of a cheating node can differ from the scores of the model. */
@@ -18,9 +20,9 @@ export interface Alternative {
 }
 
 /**
- * The alternatives that the test looks for. Measured with crumb, the small test model: quantization to 5
- * bits acts like the first, quantization to 4 bits like the second, quantization to 3 bits or dropping one
- * layer like the third, and cutting the prompt in half like the last.
+ * The alternatives that the test looks for. Measured with crumb, the small test model: quantization to 5 bits is like
+ * the first; to 4 bits like the second; to 3 bits, or without one layer, like the third; half of the prompt is like the
+ * last.
  */
 export const ALTERNATIVES: readonly Alternative[] = [
   { scale: 0.15, share: 0.6 },
@@ -47,8 +49,8 @@ export const CHEATED_SHARES: ReadonlyArray<{ share: number; stake: number }> = [
 /**
  * The most by which the audit of one answer by other nodes can multiply a test, as a natural logarithm. The first such
  * audit then gives an evidence of at most 20, below `QUARANTINE`: one panel of auditors quarantines nobody, because a
- * minority of colluding nodes sometimes has the majority in a panel. Two panels in succession do, and more after a long
- * honest past.
+ * minority of colluding nodes sometimes has the majority in a panel. Two panels in a row can. After many good audits,
+ * more are needed.
  */
 export const MOST_BY_OTHERS = 4
 

@@ -1,19 +1,19 @@
 /**
  * Evidence against one peer: an e-process over its audited answers. Pure.
  *
- * Several tests bet against the honesty of the peer. Each test assumes three things: an alternative (how
- * the peer computes instead), a share of cheated answers, and the number n of the answer at which the
- * cheating begins. Every test has a value, which is 1 at first. Answers before n do not change it. Answer n
- * and every later answer multiply it by (1 - share) + share * ratio. The ratio is how many times more
- * probable the answer is under the alternative than from an honest peer.
+ * Several tests bet against the honesty of the peer. Each test assumes three things: an alternative (how the peer
+ * computes instead), a share of cheated answers, and the number n of the answer at which the cheating begins. Every
+ * test has a value, which is 1 at first. Answers before n do not change it. Answer n and every later answer multiply it
+ * by (1 - share) + share * ratio. The ratio is how many times more probable the answer is under the alternative than
+ * from an honest peer.
  *
- * The evidence is the weighted mean of the values of all tests. A test that begins at n has the weight
- * 1 / (n (n + 1)), so there are tests for cheating that begins late, and a long honest past does not give
- * a peer the right to cheat. For an honest peer the expected evidence never exceeds 1. So by Ville's
- * inequality, the probability that the evidence ever reaches E is below 1 / E.
+ * The evidence is the weighted mean of the values of all tests. A test that begins at n has the weight 1 / (n (n + 1)),
+ * so some tests look for cheating that begins late, and many good audits do not protect a peer that then cheats. For an
+ * honest peer the expected evidence never exceeds 1. So by Ville's inequality, the probability that the evidence ever
+ * reaches E is below 1 / E.
  *
- * (Shafer, "Testing by betting", 2021; Ramdas et al., "Game-theoretic statistics and safe anytime-valid
- * inference", 2023.)
+ * (Shafer, "Testing by betting", 2021; Ramdas et al., "Game-theoretic statistics and safe anytime-valid inference",
+ * 2023.)
  */
 import type { Cells } from './bins.ts'
 import { ALTERNATIVES, BAN, CHEATED_SHARES, QUARANTINE } from './constants.ts'

@@ -97,7 +97,8 @@ export async function* raceToFirstToken(
     expect(clock.sleep(withinMs, signal).then(() => ({ type: 'unaccepted', attempt })))
   const begin = (candidate: RankedCandidate, kind: 'answer' | 'hedge'): void => {
     const attempt = new Attempt(candidate, answer.requestFor(candidate), { work: pool.workload, kind }, context)
-    // After each silent node, the client is less patient. Otherwise a dozen of them would delay the request for seconds.
+    // After each silent node, the client waits a shorter time. Otherwise a dozen of them would delay the request for
+    // seconds.
     expectAccepted(attempt, slowAdmissionMs(candidate) / (1 + running.size))
     running.add(attempt)
     expectNext(attempt)

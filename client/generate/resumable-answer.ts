@@ -115,8 +115,8 @@ export class ResumableAnswer implements PooledRequest {
   }
 
   /**
-   * Checks what the nodes before the last one sent. No receipt of theirs says it, but the last node derived it from their
-   * tokens.
+   * Checks what the nodes before the last one sent. They signed no receipt for it, but the last node derived it from
+   * their tokens.
    *
    * @throws PotluckError `protocol_violation`. It names no peer, because the last node can lie too
    */

@@ -7,11 +7,11 @@ import { DIRECT_HEAD_START_MS, FAMILY_HEAD_START_MS } from '../base/constants.ts
 import type { Dialable } from './network.ts'
 
 /**
- * Dials the direct addresses of IPv6, those of IPv4, and the relayed ones, each group after a head start of the ones
- * before it, or as soon as those have failed (RFC 8305). Otherwise the client could wait long: an address behind a
- * firewall, of a broken IPv6 network or of a machine that has moved drops every packet, and libp2p waits for each such
- * address in turn. If the relayed connection opens first, the direct dials continue, and later requests use their
- * connection.
+ * Dials three groups of addresses: the direct ones of IPv6, the direct ones of IPv4, and the relayed ones. Each group
+ * begins a moment after the one before, or as soon as that one has failed (RFC 8305). libp2p alone would dial one
+ * address after the other, and wait for each that drops every packet: behind a firewall, in a broken IPv6 network, or
+ * of a machine that has moved. If the relayed connection opens first, the direct dials continue, and later requests use
+ * their connection.
  *
  * @param headStartMs milliseconds after which the relayed addresses are dialled too
  * @throws the errors of libp2p's dial, or an AggregateError of them

@@ -1,6 +1,6 @@
 /**
  * The limits that a relay sets for each connection that it carries: bytes and time. A relay of the public libp2p
- * network ends a connection after 128 KiB or 2 minutes, without a word. The client leaves such a connection shortly
+ * network ends a connection after 128 KiB or 2 minutes, without an error. The client leaves such a connection shortly
  * before that, and dials the node again. An answer then continues at its next token.
  */
 import type { Connection } from '@libp2p/interface'

@@ -8,7 +8,7 @@ import { checkDatabase, isDamage, moveAside } from './node-damaged-database.ts'
 const CREATE_TIMEOUT_MS = 2_000
 /**
  * How long one write waits while another process of the same user writes. One row takes far less than a millisecond. This
- * process cannot do anything else meanwhile, so `PatientWriter` repeats the write later.
+ * process cannot do anything else meanwhile, so `RetryingWriter` repeats the write later.
  */
 const WRITE_TIMEOUT_MS = 20
 

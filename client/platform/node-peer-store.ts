@@ -3,7 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
 import type { PeerStore, SavedPeer } from '../peers/peer-store.ts'
 import { openDatabase, type DatabaseOptions } from './node-database.ts'
-import { PatientWriter } from './node-patient-writer.ts'
+import { RetryingWriter } from './node-retrying-writer.ts'
 
 /** Rows that are read. The client keeps fewer; another process can have added some. */
 const MAX_ROWS = 1_024
@@ -18,7 +18,7 @@ export class SqlitePeerStore implements PeerStore {
   readonly #database: DatabaseSync
   readonly #save: StatementSync
   readonly #remove: StatementSync
-  readonly #writer = new PatientWriter()
+  readonly #writer = new RetryingWriter()
 
   /**
    * @param path the file; created if it does not exist

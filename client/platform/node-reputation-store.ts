@@ -4,7 +4,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { MAX_KEPT_ANSWERS, parseState, type ReputationStore, type StoredPeer } from '../reputation/index.ts'
 import { checkDatabase, damagedCopies, removeDatabase } from './node-damaged-database.ts'
 import { openDatabase, type DatabaseOptions, type Schema } from './node-database.ts'
-import { PatientWriter } from './node-patient-writer.ts'
+import { RetryingWriter } from './node-retrying-writer.ts'
 import { ReputationBackup } from './node-reputation-backup.ts'
 
 /** The migration from version 1, which had other names for a ban and a quarantine. Both must survive the rename. */
@@ -34,7 +34,7 @@ export class SqliteReputationStore implements ReputationStore {
   readonly #path: string
   readonly #statements: Statements
   readonly #backup: ReputationBackup
-  readonly #writer = new PatientWriter()
+  readonly #writer = new RetryingWriter()
   #answers = 0
 
   /**

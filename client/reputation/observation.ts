@@ -85,10 +85,10 @@ export interface Proven {
   logEvidence: number
 }
 
-/** The peer audited another node's answer, and the client knows what the answer is worth. */
+/** The peer audited another node's answer, and the client could compare the result. */
 export interface Compared {
   type: 'compared'
-  /** `refuted`: the user's own engine measured something that no honest auditor differs from so far. */
+  /** `refuted`: the result differs from that of the user's own engine by more than honest auditors ever differ. */
   outcome: 'agreed' | 'dissented' | 'refuted'
 }
 

@@ -10,7 +10,7 @@ export interface ReputationParameters {
 
   /** Evidence at which a peer gets no more requests, only probes. Above 1. Default `QUARANTINE`, 30. */
   quarantineEvidence: number
-  /** Evidence at which a key is banned for good. Not below `quarantineEvidence`. Default `BAN`, 1,000. */
+  /** Evidence at which a key is banned permanently. Not below `quarantineEvidence`. Default `BAN`, 1,000. */
   banEvidence: number
   /** Evidence below which a quarantined peer is released. Above 0, at most `quarantineEvidence`. Default 1. */
   releaseEvidence: number

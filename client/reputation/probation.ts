@@ -1,8 +1,8 @@
 /**
- * The share of requests that probationary peers get. It falls when probationary peers turn out bad, and
- * rises when they turn out good. Keys are free, so a banned peer can return with a new key as a probationary
- * peer. With a fixed share, it could cheat in that share of the requests for ever. (The adaptive stranger policy of
- * Feldman, Lai, Stoica and Chuang, "Robust Incentive Techniques for Peer-to-Peer Networks", EC 2004.) Pure.
+ * The share of requests that probationary peers get. It falls when probationary peers turn out bad, and rises when they
+ * turn out good. Keys are free, so a banned peer can return with a new key as a probationary peer. With a fixed share,
+ * it could always cheat in that share of the requests. (The adaptive stranger policy of Feldman, Lai, Stoica and
+ * Chuang, "Robust Incentive Techniques for Peer-to-Peer Networks", EC 2004.) Pure.
  */
 import type { ReputationParameters } from './parameters.ts'
 import type { Standing } from './score.ts'

@@ -10,7 +10,7 @@ export const FAILING_RELIABILITY: number = 0.2
 /** A card that claims a lower rate of prefill speaks against its node: a slow processor prefills 40 tokens per second. */
 export const LEAST_PREFILL_RATE: number = 40
 /**
- * Newcomers behind one relay that have the same chance as one newcomer of an ordinary subnet. The homes behind a young
+ * So many unproven nodes behind one relay have the same chance as one of an ordinary subnet. The homes behind a young
  * network's only relay share it. The same ratio as for saved peers.
  */
 export const NODES_OF_RELAY: number = 8
@@ -51,8 +51,8 @@ export const LOOK_AROUND: number = 3
 export const LOOK_AROUND_MS: number = 1_000
 
 /**
- * Hedges per request. A second prefill costs the network as much as the first, and a hedge for every slow answer would
- * double the load when the load is already too high.
+ * Hedges per request. A second prefill costs the network as much as the first. A hedge for every slow answer would
+ * double the load when it is already too high.
  */
 export const HEDGE_SHARE: number = 0.03
 /** The most unused hedges that the client saves for a burst of slow answers. */

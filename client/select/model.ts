@@ -4,7 +4,7 @@ import { PotluckError } from '@potluck/protocol'
 import { READABLE_TOKENS_PER_SECOND } from '../base/constants.ts'
 import type { ModelSelector } from '../discover/model-selector.ts'
 import type { Candidate } from './candidate.ts'
-import { comesLast, drawSubnets, subnetOfNode } from './newcomers.ts'
+import { comesLast, drawSubnets, subnetOfNode } from './unproven.ts'
 import { plausibleParameters } from './plausible.ts'
 
 export interface SettleContext {
@@ -22,13 +22,14 @@ export interface SettleContext {
  * Chooses one digest and returns its candidates. A request uses only one digest, because a node with other weights can
  * neither continue the answer nor audit it. Undefined if a name stands for several digests, and none has a majority.
  *
- * If established or trusted nodes serve a model that the selector accepts, only their models count, because a card can claim
- * any model, and only audits show what a node serves. Without such nodes, subnets count, not keys, because keys are free:
+ * If established or trusted nodes serve a model that the selector accepts, only their models count, because a card can
+ * claim any model, and only audits show what a node serves. Without such nodes, subnets count, not keys, because keys
+ * are free:
  *
  * - A name means the digest that most subnets serve.
- * - `auto` keeps the model of the conversation. For a new conversation, it draws a node by its subnet, and uses the model of
- *   that node. It draws among the half of the subnets that serve the larger models, so that a newcomer to a network of
- *   large models does not get a tiny one. A false claim then wins at most twice the share of an honest node.
+ * - `auto` keeps the model of the conversation. For a new conversation, it draws a node by its subnet, and uses the
+ *   model of that node. It draws from the half of the subnets that serve the larger models, so that a new client in a
+ *   network of large models does not get a tiny one. A false claim then wins at most twice the share of an honest node.
  */
 export function settleDigest(
   candidates: readonly Candidate[],

@@ -6,7 +6,7 @@ import type { ErrorCode } from '@potluck/protocol'
 
 import { DEFAULT_MAX_TOKENS } from '../base/constants.ts'
 import type { Candidate, RankedCandidate } from './candidate.ts'
-import { subnetOfNode } from './newcomers.ts'
+import { subnetOfNode } from './unproven.ts'
 
 /** Nodes that must agree. */
 const OPINIONS = 2

@@ -3,17 +3,17 @@
  * passed in.
  *
  * 1. the user's own node, while it has a free slot
- * 2. otherwise, for the first attempt of a share of the requests: one newcomer
- * 3. known peers: first the node with the conversation's prefix in its cache; then cold nodes by the predicted
- *    time of the answer, divided by a Thompson draw of the reliability; then hot nodes by requests in flight
- * 4. newcomers, mostly by chance (`newcomers.ts`)
+ * 2. otherwise, for the first attempt of a share of the requests: one unproven node
+ * 3. known peers: first the node with the conversation's prefix in its cache; then cold nodes by the predicted time of
+ *    the answer, divided by a Thompson draw of the reliability; then hot nodes by requests in flight
+ * 4. unproven nodes, mostly by chance (`unproven.ts`)
  * 5. nodes whose context is probably too short
  * 6. nodes that failed or did not answer a short time ago
  * 7. nodes in a pause, in the order in which the pauses end
  *
- * If the answer can be audited, the known peers are the established ones, and the newcomers are probationary. Their share is
- * `Reputation.probationShare`. If no audit is possible, the known peers are those that this client has measured, and the
- * newcomers' share falls as it measures more (`unmeasuredShare`).
+ * If the answer can be audited, the known peers are the established ones, and the unproven nodes are probationary.
+ * Their share is `Reputation.probationShare`. If no audit is possible, the known peers are those that this client has
+ * measured, and the share of the unproven nodes falls as it measures more (`unmeasuredShare`).
  *
  * A caller that reads only the first candidates does not pay for the rest: each step is computed when it is read.
  */
@@ -21,7 +21,7 @@ import type { ReputationParameters } from '../reputation/index.ts'
 import { drawBeta } from './beta.ts'
 import type { Candidate, RankedCandidate, Workload } from './candidate.ts'
 import { LEAST_RELIABILITY, LEAST_UNMEASURED_SHARE, PREFIX_GAIN } from './constants.ts'
-import { byChance, comesLast, unaudited } from './newcomers.ts'
+import { byChance, comesLast, unaudited } from './unproven.ts'
 import { hotBound, inFlightPerSlot, predictTimes } from './predict.ts'
 
 export interface RankContext {
@@ -30,8 +30,11 @@ export interface RankContext {
   probationShare: number
   /** The share of the recent requests to unmeasured nodes that were answered, 0 to 1. */
   unmeasuredAnswered: number
-  /** False for a hedge, a move, or an attempt after a failure: these do not go to newcomers while known peers are left. */
-  tryNewcomers: boolean
+  /**
+   * False for a hedge, a move, or an attempt after a failure: these do not go to unproven nodes while known peers are
+   * left.
+   */
+  tryUnproven: boolean
   /** Milliseconds since the epoch. */
   now: number
   /** Uniform in [0, 1). */
@@ -44,7 +47,7 @@ type Weigh = (candidate: Candidate, why: RankedCandidate['why']) => RankedCandid
 export function* rank(
   candidates: readonly Candidate[],
   work: Workload,
-  { now, random, probationShare, unmeasuredAnswered, tryNewcomers, parameters }: RankContext
+  { now, random, probationShare, unmeasuredAnswered, tryUnproven, parameters }: RankContext
 ): Generator<RankedCandidate, void, void> {
   const weigh: Weigh = (candidate, why) => ({
     ...candidate,
@@ -53,7 +56,7 @@ export function* rank(
   })
   let own: Candidate | undefined
   const known: Candidate[] = []
-  const newcomers: Candidate[] = []
+  const unproven: Candidate[] = []
   const tight: Candidate[] = []
   const avoided: Candidate[] = []
   const resting: Candidate[] = []
@@ -65,20 +68,20 @@ export function* rank(
     else if (own === undefined && candidate.local && hasFreeSlot(candidate)) own = candidate
     else if (isEstablished(candidate, work, parameters)) known.push(candidate)
     else if (!work.auditable && candidate.measured && !candidate.suspected) known.push(candidate)
-    else newcomers.push(candidate)
+    else unproven.push(candidate)
   }
 
   if (own !== undefined) yield weigh(own, 'local')
   let tried: Candidate | undefined
   const share = work.auditable ? probationShare : unmeasuredShare(known, unmeasuredAnswered)
   const chance = { all: candidates, work, now, random }
-  if (tryNewcomers && own === undefined && known.length > 0 && random() < share) {
-    tried = byChance(newcomers, chance).find((one) => unaudited(one) === 0 && !comesLast(one))
+  if (tryUnproven && own === undefined && known.length > 0 && random() < share) {
+    tried = byChance(unproven, chance).find((one) => unaudited(one) === 0 && !comesLast(one))
     if (tried !== undefined) yield weigh(tried, work.auditable ? 'probation_share' : 'unmeasured_share')
   }
   yield* prefixHolderFirst(byTime(known, weigh, now, random))
   const why = work.auditable ? 'probationary' : 'unmeasured'
-  for (const one of byChance(newcomers, chance)) if (one !== tried) yield weigh(one, why)
+  for (const one of byChance(unproven, chance)) if (one !== tried) yield weigh(one, why)
   yield* byTime(tight, (candidate) => weigh(candidate, 'tight'), now, random)
   for (const one of avoided.sort((a, b) => a.avoidUntil - b.avoidUntil)) yield weigh(one, 'avoided')
   for (const one of resting.sort((a, b) => a.notBefore - b.notBefore)) yield weigh(one, 'resting')

@@ -1,16 +1,14 @@
 /**
- * Chooses nodes, and remembers what the next choice needs: which node has which prefix in its cache, which node asked
- * for a pause, which requests run on which node, and when to hedge. Other files make the decisions.
+ * Chooses nodes: builds candidates from what the client knows, orders them, begins attempts, and says when to hedge or
+ * move. Other files make the decisions: pure functions, and `RecentAttempts` for what earlier attempts showed.
  */
-import { LRUCache } from 'lru-cache'
-import type { ModelCard, SuspensionWatch } from '@potluck/protocol'
+import type { ModelCard } from '@potluck/protocol'
 
 import type { KnownNode } from '../discover/known-node.ts'
 import type { ModelSelector } from '../discover/model-selector.ts'
 import { log } from '../base/log.ts'
 import { AttemptRecord, type AttemptKind, type RecordContext } from './attempt-record.ts'
 import { isMeasured, predict } from '../reputation/index.ts'
-import { avoid, backOff, pauseEnd, type Avoidance, type Backoff } from './backoff.ts'
 import {
   digestOf,
   matchingModels,
@@ -19,50 +17,39 @@ import {
   type UserNodes,
   type Workload
 } from './candidate.ts'
-import { LOOK_AROUND, MAX_AVOIDANCE_MS, MAX_BACKOFFS, MAX_RETRY_AFTER_MS, UNMEASURED_GAIN } from './constants.ts'
+import { LOOK_AROUND } from './constants.ts'
 import { gateReason, modeReason, type GateReason, type Mode, type Requirements } from './gate.ts'
 import { describe, VERB } from './describe.ts'
 import { Hedging } from './hedge.ts'
 import { isEligible, remainingWaitMs, shouldMove } from './move.ts'
 import { settleDigest } from './model.ts'
 import { plausibleClaims } from './plausible.ts'
-import { newPrefixes, prefixHolder, type Prefixes } from './prefixes.ts'
 import { rank } from './rank.ts'
+import { RecentAttempts, type RecentAttemptsContext } from './recent-attempts.ts'
 
-export interface SelectorOptions extends Omit<RecordContext, 'memory'> {
+export interface SelectorOptions extends Omit<RecordContext, 'memory'>, RecentAttemptsContext {
   user: UserNodes
   /** Default `open`. */
   mode?: Mode
   /** Uniform in [0, 1). */
   random: () => number
-  /** Default: no suspension is noticed. */
-  suspension?: Pick<SuspensionWatch, 'hold' | 'resumedSince'>
 }
 
 type Identity = Pick<Candidate, 'peer' | 'digest' | 'model' | 'local' | 'trusted' | 'standing'>
 /** Called with the reason for each matching model that does not pass the gate. */
 type OnRefused = (peer: string, reason: GateReason) => void
 
-const NONE: readonly number[] = []
 /** The work from which the client reads a node's pace. */
 const ONE_MORE_TOKEN = { promptTokens: 0, cachedTokens: 0, answerTokens: 2 }
 
 export class Selector {
   readonly #options: SelectorOptions
-  readonly #prefixes: Prefixes
-  readonly #backoffs = new LRUCache<string, Backoff>({ max: MAX_BACKOFFS })
-  readonly #avoidances = new LRUCache<string, Avoidance>({ max: MAX_BACKOFFS })
-  /** A moving average: the share of the requests to unmeasured nodes that were answered. */
-  #unmeasuredAnswered = 1
-  /** When each running request was sent, by peer. */
-  readonly #running = new Map<string, number[]>()
+  readonly #attempts: RecentAttempts
   readonly #hedging = new Hedging()
-  /** Running attempts for the user's requests. */
-  #asked = 0
 
   constructor(options: SelectorOptions) {
     this.#options = options
-    this.#prefixes = newPrefixes(options.now)
+    this.#attempts = new RecentAttempts(options)
   }
 
   /** Returns the candidates on these nodes that pass the gate now. */
@@ -84,7 +71,7 @@ export class Selector {
 
   /** Whether no request of the user runs. Probes and audits do not count. */
   get isIdle(): boolean {
-    return this.#asked === 0
+    return this.#attempts.isIdle
   }
 
   /** Returns a candidate without a check of the gate: a probe must reach quarantined nodes. */
@@ -101,16 +88,16 @@ export class Selector {
    * Yields the candidates, best first. Counts the requests in flight again, because concurrent requests can have chosen
    * nodes in the meantime. Computes the order only as far as the caller asks.
    *
-   * @param options.tryNewcomers see `RankContext`. Default false
+   * @param options.tryUnproven see `RankContext`. Default false
    */
   *rank(
     candidates: readonly Candidate[],
     work: Workload,
-    { tryNewcomers = false }: { tryNewcomers?: boolean } = {}
+    { tryUnproven = false }: { tryUnproven?: boolean } = {}
   ): Generator<RankedCandidate, void, void> {
     const { reputation, random } = this.#options
     const now = this.#options.now()
-    const holder = prefixHolder(this.#prefixes, work.prefixKeys)
+    const holder = this.#attempts.prefixHolder(work.prefixKeys)
     const current = candidates.map((one) => ({
       ...one,
       ...this.#inFlight(one),
@@ -119,8 +106,8 @@ export class Selector {
     yield* rank(current, work, {
       parameters: reputation.parameters,
       probationShare: reputation.probationShare(),
-      unmeasuredAnswered: this.#unmeasuredAnswered,
-      tryNewcomers,
+      unmeasuredAnswered: this.#attempts.unmeasuredAnswered,
+      tryUnproven,
       now,
       random
     })
@@ -147,46 +134,23 @@ export class Selector {
 
   /** The node refused a request as invalid or too long, and another node with the same model answered it. */
   contradicted({ peer, digest }: Pick<Candidate, 'peer' | 'digest'>): void {
-    this.#avoid(peer)
+    this.#attempts.avoid(peer)
     this.#options.reputation.observe(peer, digest, { type: 'contradicted' })
   }
 
   /** Begins an attempt. It counts as in flight until its record ends. */
   begin(candidate: RankedCandidate, work: Workload, kind: AttemptKind = 'answer'): AttemptRecord {
-    const { peer, predicted, measured } = candidate
-    const release = this.#options.suspension?.hold()
-    const sentAt = this.#options.now()
+    const { predicted, measured } = candidate
     if (log.select.enabled) log.select('%s %s', VERB[kind], describe(candidate))
     // The client may send one hedge for a fixed number of answers. So only attempts of the kind `answer` count here.
     if (kind === 'answer') this.#hedging.earn()
-    this.#running.set(peer, [...(this.#running.get(peer) ?? []), sentAt])
-    const own = kind === 'probe' || kind === 'audit'
-    if (!own) this.#asked++
     return new AttemptRecord(candidate, work, kind, {
       ...this.#options,
       memory: {
-        accepted: () => void this.#backoffs.delete(peer),
+        ...this.#attempts.begin(candidate, kind),
         firstToken: (waitedMs) => {
           // The prediction for an unmeasured node rests on what its card claims.
           if (kind !== 'probe' && measured) this.#hedging.firstToken(waitedMs, predicted.ttftMs)
-        },
-        backoff: (retryAfterMs) => {
-          this.#backoffs.set(peer, backOff(this.#backoffs.get(peer), retryAfterMs, this.#options.now()))
-        },
-        avoid: () => {
-          if (!measured) this.#noteUnmeasured(0)
-          return this.#avoid(peer)
-        },
-        served: () => {
-          if (!measured) this.#noteUnmeasured(1)
-          this.#avoidances.delete(peer)
-        },
-        cached: (prefixKey, tokens) => void this.#prefixes.set(prefixKey, { peer, tokens }),
-        suspended: () => this.#options.suspension?.resumedSince(sentAt) ?? false,
-        ended: () => {
-          release?.()
-          if (!own) this.#asked--
-          this.#ended(peer, sentAt)
         }
       }
     })
@@ -279,49 +243,20 @@ export class Selector {
 
   /** Returns the model that answered the last turn of the conversation; undefined at its beginning. */
   #lastTurn(candidates: readonly Candidate[], workloadOf: (digest: string) => Workload): string | undefined {
-    if (this.#prefixes.size === 0) return undefined
     // Only nodes that this client has measured can have a prefix of it in their caches.
     const measured = candidates.filter((one) => one.measured)
     return [...new Set(measured.map(({ digest }) => digest))].find(
-      (digest) => prefixHolder(this.#prefixes, workloadOf(digest).prefixKeys) !== undefined
+      (digest) => this.#attempts.prefixHolder(workloadOf(digest).prefixKeys) !== undefined
     )
   }
 
-  #avoid(peer: string): number {
-    const next = avoid(this.#avoidances.get(peer), this.#options.now())
-    this.#avoidances.set(peer, next)
-    return next.times
-  }
-
-  #noteUnmeasured(answered: 0 | 1): void {
-    this.#unmeasuredAnswered += UNMEASURED_GAIN * (answered - this.#unmeasuredAnswered)
-  }
-
-  #inFlight({
-    peer,
-    node
-  }: Pick<Candidate, 'peer' | 'node'>): Pick<
-    Candidate,
-    'awaitedAudits' | 'inFlight' | 'sentSince' | 'notBefore' | 'avoidUntil'
-  > {
-    const sentAt = this.#running.get(peer) ?? NONE
-    const now = this.#options.now()
-    return {
-      awaitedAudits: this.#options.reputation.awaitedAudits(peer),
-      inFlight: sentAt.length,
-      sentSince: sentAt.length === 0 ? 0 : sentAt.filter((at) => at > node.loadAt).length,
-      notBefore: pauseEnd(this.#backoffs.peek(peer)?.notBefore, MAX_RETRY_AFTER_MS, now),
-      avoidUntil: pauseEnd(this.#avoidances.peek(peer)?.until, MAX_AVOIDANCE_MS, now)
-    }
+  #inFlight(
+    one: Pick<Candidate, 'peer' | 'node'>
+  ): Pick<Candidate, 'awaitedAudits' | 'inFlight' | 'sentSince' | 'notBefore' | 'avoidUntil'> {
+    return { awaitedAudits: this.#options.reputation.awaitedAudits(one.peer), ...this.#attempts.of(one) }
   }
 
   #remainingMs({ candidate, reportedWaitMs, sentAt }: AttemptRecord): number {
     return remainingWaitMs(candidate, reportedWaitMs, this.#options.now() - sentAt)
-  }
-
-  #ended(peer: string, sentAt: number): void {
-    const times = this.#running.get(peer) ?? []
-    if (times.length > 1) this.#running.set(peer, times.toSpliced(times.indexOf(sentAt), 1))
-    else this.#running.delete(peer)
   }
 }

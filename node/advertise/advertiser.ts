@@ -117,7 +117,7 @@ export class Advertiser {
     this.#change('card')
   }
 
-  /** The engine failed for good. The advertiser withdraws the model at once, in the card and on the DHT. */
+  /** The engine does not restart any more. The advertiser withdraws the model at once, in the card and on the DHT. */
   engineFailed(): void {
     this.#sign().then(
       () => this.#topics.changed(),

@@ -48,7 +48,7 @@ export function buildCard(
 }
 
 /**
- * Returns the addresses for the card: public ones, then those on the LAN, then loopback, with IPv4 and IPv6 in turn, so
+ * Returns the addresses for the card: public ones, then those on the LAN, then loopback. IPv4 and IPv6 take turns, so
  * that a machine with many addresses of one family still advertises both. In scope `public` only the public ones.
  */
 export function selectAddresses(addresses: readonly string[], scope: Scope): string[] {

@@ -2,8 +2,8 @@
  * Keeps a node or a relay connected to the network without the DHT and without relays.
  *
  * 1. Asks every connected peer that serves cards for its card, at once and then about once an hour.
- * 2. Dials one of the nodes that others know, every few seconds until it knows enough live nodes, later every few
- *    minutes, so that the nodes of the network do not split into groups.
+ * 2. Dials one of the nodes that others know every few seconds until it knows enough live nodes, and later every few
+ *    minutes. Otherwise the nodes of the network could split into groups.
  * 3. Dials saved peers when it has no connection.
  * 4. Saves what it knows.
  *

@@ -2,8 +2,8 @@
  * Limits how long an answer holds its slot while other callers wait. A caller that takes one token in 29 s gives the
  * node no other reason to end the answer, and could hold a slot for days.
  *
- * The limits apply only while the slot is contested (see `admission/queue.ts`). So a caller that pauses disturbs nobody
- * on a node that nobody else needs, and callers of one subnet cannot take the slot of a caller that has only one.
+ * The limits apply only while the slot is contested (see `admission/queue.ts`). So a caller can pause while nobody else
+ * needs the node, and callers of one subnet cannot take the slot of a caller that has only one.
  */
 import { PotluckError } from '@potluck/protocol'
 

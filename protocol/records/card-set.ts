@@ -2,8 +2,8 @@
  * Signed cards that this peer received from their nodes, and passes on to others in card replies. With them, peers find
  * each other when the DHT or the relays fail.
  *
- * The set holds only cards that their nodes sent themselves. A card that travels further would say nothing about whether
- * its node is alive, and an attacker could send thousands of signed cards of nodes that never existed.
+ * The set holds only cards that their nodes sent themselves. A card that travels further would not show that its node
+ * is alive. An attacker could send thousands of signed cards of nodes that never existed.
  */
 import type { Multiaddr } from '@multiformats/multiaddr'
 

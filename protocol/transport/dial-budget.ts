@@ -72,8 +72,8 @@ export class DialBudget {
 }
 
 /**
- * Undefined for a private address, because all peers of a LAN or a testnet can share it, and for a relayed one, because
- * the failure of its peer says nothing about the relay.
+ * Undefined for a private address, because all peers of a LAN or a testnet can share it. Also undefined for a relayed
+ * address, because the failure of its peer says nothing about the relay.
  */
 function placesOf(address: Multiaddr): { host: string; port: string } | undefined {
   if (isPrivate(address) || address.toString().includes('/p2p-circuit')) return undefined

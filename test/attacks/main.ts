@@ -1,12 +1,17 @@
-/**
- * `npm run attacks -- [NAME…] [--short] [--json] [--minutes N]`: plays every attack, and prints what it achieved. The siege
- * lasts `--minutes`.
- */
+/** `npm run attacks`: plays attacks, and prints what each achieved. See `USAGE`. */
 import { parseArgs } from 'node:util'
 
-import { table } from '../../node/cli/terminal/table.ts'
 import { describeLimit, holds, type Attack } from './attack.ts'
 import { loadAttacks } from './scenarios.ts'
+
+const USAGE = `Usage: npm run attacks -- [NAME…] [--short] [--json] [--minutes N]
+
+Plays the named attacks, or all, and prints what each achieved.
+
+  --short      plays the short form, as npm test does
+  --json       prints one JSON object per line, for programs
+  --minutes N  how long the siege lasts (default: 30)
+  --help       prints this help`
 
 /** @throws Error if an argument is not known */
 async function main(): Promise<number> {
@@ -15,12 +20,17 @@ async function main(): Promise<number> {
     options: {
       short: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
       minutes: { type: 'string', default: '30' }
     }
   })
   const minutes = Number(values.minutes)
   if (!(minutes > 0)) throw new Error('--minutes must be a number above 0.')
   const attacks = await loadAttacks()
+  if (values.help) {
+    console.log(`${USAGE}\n\nAttacks: ${[...attacks.keys()].join(', ')}`)
+    return 0
+  }
   const names = positionals.length > 0 ? positionals : [...attacks.keys()]
   const unknown = names.find((name) => !attacks.has(name))
   if (unknown !== undefined) {
@@ -31,8 +41,7 @@ async function main(): Promise<number> {
   process.once('SIGINT', () => interrupted.abort(new Error('Interrupted.')))
   process.once('SIGTERM', () => interrupted.abort(new Error('Interrupted.')))
 
-  const rows: string[][] = []
-  let broken = 0
+  const count = { limits: 0, broken: 0 }
   for (const name of names) {
     interrupted.signal.throwIfAborted()
     const { title, cost, before, run, unavailable } = attacks.get(name) as Attack
@@ -44,17 +53,20 @@ async function main(): Promise<number> {
     }
     const note = (text: string): void => console.error(`  ${text}`)
     const outcomes = await run({ short: values.short, minutes, signal: interrupted.signal, note })
+    if (!values.json) console.log(`${name}\n  cost    ${cost}\n  before  ${before}`)
     for (const outcome of outcomes) {
       const held = holds(outcome)
-      if (!held) broken++
+      count.limits++
+      if (!held) count.broken++
       if (values.json) console.log(JSON.stringify({ attack: name, title, cost, before, ...outcome, held }))
-      const now = `${outcome.metric}: ${format(outcome.value)}`
-      rows.push([name, cost, before, now, describeLimit(outcome), held ? 'holds' : 'BROKEN'])
+      else {
+        const result = `${outcome.metric}: ${format(outcome.value)} (limit: ${describeLimit(outcome)})`
+        console.log(`  ${held ? 'holds ' : 'BROKEN'}  ${result}`)
+      }
     }
   }
-  if (!values.json) console.log(table(['attack', 'cost', 'before', 'now', 'limit', ''], rows))
-  if (broken > 0) console.error(`${broken} of ${rows.length} limits do not hold.`)
-  return broken > 0 ? 1 : 0
+  console.error(`${count.limits - count.broken} of ${count.limits} limits hold.`)
+  return count.broken > 0 ? 1 : 0
 }
 
 function format(value: number): string {

@@ -1,39 +1,24 @@
 /** A node of the attacker: a real libp2p peer with a valid card. The attack writes its side of every answer. */
 import { generateKeyPair } from '@libp2p/crypto/keys'
-import type { PrivateKey } from '@libp2p/interface'
 import {
-  answerWindows,
-  ContentDigest,
   CARD_PROTOCOL,
-  CARD_TTL_MS,
   decodeClientFrame,
   encodeCardReply,
-  encodeNodeFrame,
   FrameStream,
   GENERATE_PROTOCOL,
   MAX_FRAME_BYTES,
-  RENDERING,
-  SAMPLING_CONTRACT,
   signCard,
-  signPartialReceipt,
-  signReceipt,
-  tokensDigest,
-  tokensToCheck,
-  WindowChain,
   type FinishReason,
-  type GenerateRequest,
-  type Load,
   type ModelCard,
-  type NodeFrame,
   type Receipt
 } from '@potluck/protocol'
 import type { Libp2p } from '@libp2p/interface'
 
 import type { Engine } from '../../node/engine/interface.ts'
+import { AnswerStream, WAIT } from '../peers/answer-stream.ts'
+import { testCard } from '../peers/card.ts'
+import { IDLE } from '../unit/select/help.ts'
 import type { AttackedNetwork } from './network.ts'
-
-const WAIT = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
-const LOAD: Load = { active: 0, queued: 0, slots: 4, estimatedWaitMs: 0 }
 
 export interface MaliciousNode {
   libp2p: Libp2p
@@ -60,10 +45,9 @@ export async function maliciousNode(
   const served: ModelCard = { ...model, prefillTokensPerSecond: 9e6, decodeTokensPerSecond: 9e6 }
   await libp2p.handle(CARD_PROTOCOL, async (stream) => {
     const frames = new FrameStream(stream, { maxFrameBytes: 64 })
-    await frames.send(
-      encodeCardReply({ own: { card: await cardOf(libp2p, key, served), load: LOAD }, others: [] }),
-      WAIT
-    )
+    const own = { addresses: libp2p.getMultiaddrs().map(String), models: [served], slots: IDLE.slots }
+    const card = await signCard(testCard(libp2p.peerId, own), key)
+    await frames.send(encodeCardReply({ own: { card, load: IDLE }, others: [] }), WAIT)
     await frames.close()
   })
   await libp2p.handle(GENERATE_PROTOCOL, async (stream) => {
@@ -77,123 +61,22 @@ export async function maliciousNode(
   return { libp2p, peer: libp2p.peerId.toString(), address: String(address) }
 }
 
-async function cardOf(libp2p: Libp2p, key: PrivateKey, model: ModelCard): Promise<Uint8Array> {
-  const now = Date.now()
-  return await signCard(
-    {
-      peerId: libp2p.peerId,
-      sequence: now,
-      expiresAt: now + CARD_TTL_MS,
-      addresses: libp2p.getMultiaddrs().map(String),
-      models: [model],
-      hardware: { accelerator: 'cpu', device: 'test', vramBytes: 0, ramBytes: 1, cores: 1, os: 'linux x64' },
-      slots: LOAD.slots,
-      engine: 'scripted/1',
-      contract: SAMPLING_CONTRACT,
-      agent: 'potluck/0.1.0',
-      draining: false
-    },
-    key
-  )
-}
-
 /** One request to the malicious node. */
-export class MaliciousCall {
-  readonly request: GenerateRequest
-  readonly #frames: FrameStream
-  readonly #digest: Uint8Array
-  readonly #key: PrivateKey
-  readonly #answer: number[]
-  #prompt: readonly number[] = []
-  #windows = new WindowChain([])
-  readonly #content = new ContentDigest()
-
-  constructor(frames: FrameStream, received: { request: GenerateRequest; digest: Uint8Array }, key: PrivateKey) {
-    this.request = received.request
-    this.#frames = frames
-    this.#digest = received.digest
-    this.#key = key
-    this.#answer = [...(received.request.continuation?.answerTokens ?? [])]
-  }
-
+export class MaliciousCall extends AnswerStream {
   async accept(promptTokens: readonly number[]): Promise<void> {
-    this.#prompt = promptTokens
-    this.#windows = new WindowChain(promptTokens)
-    const place = { queuePosition: 0, estimatedWaitMs: 0, load: LOAD }
-    await this.#send({ type: 'accepted', promptTokens, ...place, rendering: RENDERING })
+    await this.sendAccepted(promptTokens)
   }
 
-  /** Claims that every token to check has this margin. */
-  async checked(margin: number): Promise<void> {
-    const measured = Array.from({ length: tokensToCheck(this.request.continuation) }, () => ({ margin, gap: 5 }))
-    if (measured.length > 0) await this.#send({ type: 'checked', measured })
-  }
-
-  /** Sends tokens in one delta, and signs the windows that they complete, as every node must. */
   async delta(tokens: readonly number[], text: string): Promise<void> {
-    this.#answer.push(...tokens)
-    this.#content.add({ text })
-    const completed = this.#windows.add(tokens)
-    const signed = completed ? { windowSignature: await this.#windowSignature() } : {}
-    await this.#send({ type: 'delta', delta: { tokens, text }, ...signed })
-  }
-
-  async error(code: Extract<NodeFrame, { type: 'error' }>['code'], retryAfterMs?: number): Promise<void> {
-    await this.#send({ type: 'error', code, detail: '', ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
-    await this.#frames.close()
+    await this.sendDelta(tokens, text)
   }
 
   /** Sends bytes that are no message. */
   async garbage(): Promise<void> {
-    await this.#frames.send(Uint8Array.of(0xff, 0xff, 0xff), WAIT)
-  }
-
-  /** Ends the stream without a terminal frame. */
-  async cut(): Promise<void> {
-    await this.#frames.close()
+    await this.frames.send(Uint8Array.of(0xff, 0xff, 0xff), WAIT)
   }
 
   async done(finishReason: FinishReason, changes: Partial<Receipt> = {}): Promise<void> {
-    const completionTokens = this.#answer.length
-    const usage = { promptTokens: this.#prompt.length, cachedTokens: 0, completionTokens }
-    const timings = { queueMs: 0, prefillMs: 1, decodeMs: 1 }
-    const receipt = await signReceipt(
-      {
-        requestId: this.request.requestId,
-        requestDigest: this.#digest,
-        modelDigest: this.request.modelDigest,
-        contract: SAMPLING_CONTRACT,
-        promptDigest: tokensDigest(this.#prompt),
-        promptTokens: this.#prompt.length,
-        answerWindows: answerWindows(this.#answer),
-        answerTokens: completionTokens,
-        firstPosition: this.#firstPosition,
-        finishReason,
-        backend: { accelerator: 'cpu', engine: 'scripted/1', kvType: 'f16/f16', flashAttention: false },
-        usage,
-        timings,
-        issuedAt: Date.now(),
-        rendering: RENDERING,
-        contentDigest: this.#content.digest(),
-        ...changes
-      },
-      this.#key
-    )
-    await this.#send({ type: 'done', finishReason, usage, timings, load: LOAD, receipt })
-    await this.#frames.close()
-  }
-
-  get #firstPosition(): number {
-    return this.request.continuation?.answerTokens.length ?? 0
-  }
-
-  async #windowSignature(): Promise<Uint8Array> {
-    const { tokens, digest } = this.#windows
-    const signed = { requestDigest: this.#digest, firstPosition: this.#firstPosition, tokens, digest }
-    return await signPartialReceipt({ ...signed, rendering: RENDERING }, this.#key)
-  }
-
-  async #send(frame: NodeFrame): Promise<void> {
-    await this.#frames.send(encodeNodeFrame(frame), WAIT)
+    await this.sendDone({ finishReason, receipt: changes })
   }
 }

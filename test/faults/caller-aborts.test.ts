@@ -5,7 +5,8 @@ import { expect, test } from 'vitest'
 import { startLlamaEngine, type EngineCounters, type PotluckNode } from '../../node/index.ts'
 import { ENGINE_LEAD_TOKENS } from '../../node/limits/limits.ts'
 import { crumb } from '../../node/models/crumb.ts'
-import { Call, caller, dial, gatedNode, node, request, until } from '../e2e/node/harness.ts'
+import { caller, dial, gatedNode, node, until } from '../e2e/node/harness.ts'
+import { Call, request } from '../peers/caller-stream.ts'
 
 async function counters(of: PotluckNode): Promise<EngineCounters> {
   const { engine } = await of.metrics()

@@ -2,7 +2,8 @@
 import { createClient } from '@potluck/client'
 import { expect, onTestFinished, test } from 'vitest'
 
-import { Call, caller, dial, event, gatedNode, relay, request, until } from '../e2e/node/harness.ts'
+import { caller, dial, event, gatedNode, relay, until } from '../e2e/node/harness.ts'
+import { Call, request } from '../peers/caller-stream.ts'
 
 const ANSWER = 'The quick brown fox jumps over the lazy dog.'
 const CUT = 9

@@ -5,7 +5,8 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { startLlamaEngine } from '../../node/index.ts'
 import { ScriptedEngine } from '../scripted-engine/engine.ts'
 import { crumb } from '../../node/models/crumb.ts'
-import { Call, caller, dial, event, node, request, until } from '../e2e/node/harness.ts'
+import { caller, dial, event, node, until } from '../e2e/node/harness.ts'
+import { Call, request } from '../peers/caller-stream.ts'
 
 test('an engine is killed during an answer: the caller gets an error, and the next request is served', async () => {
   const logger = pino({ level: 'silent' })

@@ -23,7 +23,8 @@ import { expect, test } from 'vitest'
 import { DEFAULT_NODE_LIMITS, type NodeLimits, type PotluckNode } from '../../node/index.ts'
 import { ScriptedEngine } from '../scripted-engine/engine.ts'
 import { mutate, randomBytes, xorshift } from '../unit/protocol/mutate.ts'
-import { Call, caller, dial, gatedNode, node, recordLog, request, until, type LogLine } from '../e2e/node/harness.ts'
+import { caller, dial, gatedNode, node, recordLog, until, type LogLine } from '../e2e/node/harness.ts'
+import { Call, request } from '../peers/caller-stream.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

@@ -9,7 +9,6 @@ import {
   addProvider,
   anyNodeCid,
   askKad,
-  CARD_TTL_MS,
   cardKey,
   kadId,
   modelCid,
@@ -18,7 +17,6 @@ import {
   signCard,
   textCid,
   walk,
-  type Card,
   type KadPeer
 } from '@potluck/protocol'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -27,6 +25,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { caller, event, node, relay } from '../e2e/node/harness.ts'
 import { ScriptedEngine } from '../scripted-engine/engine.ts'
 import { goPeer, type GoPeer } from './peer.ts'
+import { testCard } from '../peers/card.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }] as const
 const ANSWER = 'The quick brown fox jumps over the lazy dog.'
@@ -118,12 +117,12 @@ test('a card that a Go peer puts reaches relays, and a Go peer refuses a card of
   const key = cardKey(peerIdFromPrivateKey(owner))
   const now = Date.now()
   const [older, newer] = await Promise.all(
-    [now - 1, now].map(async (sequence) => await signCard(card(peerIdFromPrivateKey(owner), sequence), owner))
+    [now - 1, now].map(async (sequence) => await signCard(testCard(peerIdFromPrivateKey(owner), { sequence }), owner))
   )
   await go.put(key, newer!)
   expect(Uint8Array.from(await other.get(key))).toEqual(newer)
   const forger = await generateKeyPair('Ed25519')
-  const forged = await signCard(card(peerIdFromPrivateKey(forger), now + 1), forger)
+  const forged = await signCard(testCard(peerIdFromPrivateKey(forger), { sequence: now + 1 }), forger)
   for (const [name, bad] of Object.entries({
     older: older!,
     forged,
@@ -215,20 +214,4 @@ test('a Go peer with a lifetime of provider records like ours forgets a record a
 
 function addressOf(peer: GoPeer | Awaited<ReturnType<typeof relay>>): string {
   return (typeof peer.addresses === 'function' ? peer.addresses() : peer.addresses)[0]!
-}
-
-function card(peerId: Card['peerId'], sequence: number): Card {
-  return {
-    peerId,
-    sequence,
-    expiresAt: sequence + CARD_TTL_MS,
-    addresses: [],
-    models: [],
-    hardware: { accelerator: 'cpu', device: 'test', vramBytes: 0, ramBytes: 1, cores: 1, os: 'test' },
-    slots: 1,
-    engine: 'test',
-    contract: 1,
-    agent: 'test',
-    draining: false
-  }
 }

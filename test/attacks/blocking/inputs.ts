@@ -2,7 +2,6 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
-  answerWindows,
   commitment,
   ContentDigest,
   AUDIT_PROTOCOL,
@@ -20,13 +19,11 @@ import {
   MAX_SCHEMA_LENGTH,
   MAX_STOP_LENGTH,
   MAX_STOP_SEQUENCES,
-  RENDERING,
-  SAMPLING_CONTRACT,
-  signReceipt,
-  tokensDigest,
   type GenerateRequest,
   type JsonSchema
 } from '@potluck/protocol'
+
+import { signAnswer } from '../../peers/receipt.ts'
 
 export interface HostileInput {
   name: string
@@ -193,27 +190,9 @@ async function longAudit(request: GenerateRequest, answerTokens: readonly number
   const promptTokens = [256, ...Buffer.from('Hello')]
   const content = new ContentDigest()
   content.add({ text: Buffer.from(answerTokens).toString() })
-  const receipt = await signReceipt(
-    {
-      requestId: request.requestId,
-      requestDigest: digest,
-      modelDigest: request.modelDigest,
-      contract: SAMPLING_CONTRACT,
-      promptDigest: tokensDigest(promptTokens),
-      promptTokens: promptTokens.length,
-      answerWindows: answerWindows(answerTokens),
-      answerTokens: answerTokens.length,
-      firstPosition: 0,
-      finishReason: 'length',
-      backend: { accelerator: 'cpu', engine: 'attacker', kvType: 'f16/f16', flashAttention: false },
-      usage: { promptTokens: promptTokens.length, cachedTokens: 0, completionTokens: answerTokens.length },
-      timings: { queueMs: 0, prefillMs: 0, decodeMs: 0 },
-      issuedAt: Date.now(),
-      rendering: RENDERING,
-      contentDigest: content.digest()
-    },
-    key
-  )
+  const receipt = await signAnswer({ request, digest, promptTokens, answerTokens, content }, key, {
+    finishReason: 'length'
+  })
   const answer = { request: bytes, promptTokens, answerTokens, receipt, opening: OPENING }
   return encodeAuditRequest({ peerId: peerIdFromPrivateKey(key), answer })
 }

@@ -14,7 +14,8 @@ import {
 import { toHex } from 'multiformats/bytes'
 
 import { FakeNode } from '../../e2e/client/fake-node.ts'
-import { WAIT, type Script } from '../../e2e/client/script.ts'
+import type { Script } from '../../e2e/client/script.ts'
+import { WAIT } from '../../peers/answer-stream.ts'
 import { seeded } from '../../seeded.ts'
 import { model } from '../../unit/select/help.ts'
 import { AttackedNetwork } from '../network.ts'

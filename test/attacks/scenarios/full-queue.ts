@@ -1,7 +1,8 @@
 import { Gate } from '../../scripted-engine/gate.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import type { Attack } from '../attack.ts'
-import { Call, dial, peerAt } from '../calls.ts'
+import { Call, request } from '../../peers/caller-stream.ts'
+import { dial, peerAt } from '../calls.ts'
 import { AttackedNetwork } from '../network.ts'
 
 const SLOTS = 2
@@ -34,8 +35,8 @@ async function waitOfGuest(keys: number): Promise<number | undefined> {
   const ask = async (address: string, prompt: string, requests: number): Promise<Call[]> => {
     const connection = await dial(await peerAt(network, address), node)
     const calls: Call[] = []
-    for (let request = 0; request < requests; request++) {
-      const call = await Call.open(connection, engine, { input: { prompt } })
+    for (let index = 0; index < requests; index++) {
+      const call = await Call.open(connection, request(engine, { input: { prompt } }))
       if ((await call.next())?.type === 'accepted' && prompt === 'attack') accepted++
       calls.push(call)
     }
@@ -49,7 +50,7 @@ async function waitOfGuest(keys: number): Promise<number | undefined> {
   for (let key = 0; key < keys; key++) await ask('127.0.1.1', 'attack', 1)
 
   const connection = await dial(await peerAt(network, '127.0.2.1'), node)
-  const call = await Call.open(connection, engine, { input: { prompt: GUEST } })
+  const call = await Call.open(connection, request(engine, { input: { prompt: GUEST } }))
   const first = await call.next()
   const before = served.length
   if (keys > 0 && !waiting()) throw new Error('the queue of the node has no request of the attacker')

@@ -5,7 +5,8 @@ import { raceSignal } from 'race-signal'
 
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import type { Attack, AttackContext, Outcome } from '../attack.ts'
-import { Call, dial, peerAt } from '../calls.ts'
+import { Call, request } from '../../peers/caller-stream.ts'
+import { dial, peerAt } from '../calls.ts'
 import { AttackedNetwork } from '../network.ts'
 
 const SLOTS = 2
@@ -70,8 +71,8 @@ async function hold(
   const ended = AbortSignal.any([signal, stop.signal])
   const attackers = Array.from({ length: KEYS }, async () => {
     const connection = await dial(await peerAt(network, '127.0.1.1'), node)
-    const request = { input: { prompt: 'attack' }, maxTokens: ANSWER_TOKENS, credit }
-    while (!ended.aborted) await take(await Call.open(connection, engine, request), credit === 1, ended)
+    const asked = { input: { prompt: 'attack' }, maxTokens: ANSWER_TOKENS, credit }
+    while (!ended.aborted) await take(await Call.open(connection, request(engine, asked)), credit === 1, ended)
   })
   const rounds = short ? 1 : 3
   let answered = 0
@@ -79,7 +80,7 @@ async function hold(
     while (node.load().active < SLOTS || node.load().queued === 0) await sleep(20, undefined, { signal: ended })
     const connection = await dial(await peerAt(network, '127.0.2.1'), node)
     for (let round = 0; round < rounds; round++) {
-      const call = await Call.open(connection, engine)
+      const call = await Call.open(connection, request(engine))
       honestWaits = (await call.next())?.type === 'accepted'
       const last = await call.last().catch((error: unknown) => note(String(error)))
       if (last?.type === 'done') answered++
@@ -99,7 +100,7 @@ async function take(call: Call, trickles: boolean, signal: AbortSignal): Promise
       if (frame?.type !== 'accepted' && frame?.type !== 'delta') return
       if (!trickles || frame.type === 'accepted') continue
       await sleep(TRICKLE_MS, undefined, { signal })
-      await call.grant(1)
+      await call.credit(1)
     }
   } catch (error) {
     // The node cuts the stream, or the attack is over.

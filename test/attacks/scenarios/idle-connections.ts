@@ -1,6 +1,7 @@
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import type { Attack } from '../attack.ts'
-import { Call, dial, peerAt } from '../calls.ts'
+import { Call, request } from '../../peers/caller-stream.ts'
+import { dial, peerAt } from '../calls.ts'
 import { AttackedNetwork } from '../network.ts'
 
 /** Callers from other addresses. Each connects before the attack continues, and asks after it. */
@@ -37,7 +38,7 @@ export const attack: Attack = {
         // The caller is idle now, like the attacker's keys.
         if (index === 0) await hold()
         if (connection.status === 'open') outcomes.kept++
-        const call = await Call.open(await dial(honest, node), engine)
+        const call = await Call.open(await dial(honest, node), request(engine))
         if ((await call.last())?.type === 'done') outcomes.answered++
       } catch (error) {
         note(`an honest caller failed: ${String(error)}`)

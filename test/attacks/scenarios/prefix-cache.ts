@@ -3,7 +3,8 @@ import { pino } from 'pino'
 import { startLlamaEngine, type Engine } from '../../../node/index.ts'
 import { crumb } from '../../../node/models/crumb.ts'
 import type { Attack, Outcome } from '../attack.ts'
-import { Call, dial } from '../calls.ts'
+import { Call, request } from '../../peers/caller-stream.ts'
+import { dial } from '../calls.ts'
 import { AttackedNetwork } from '../network.ts'
 
 const SECRET = '48213377'
@@ -80,9 +81,9 @@ export const attack: Attack = {
       await using network = new AttackedNetwork()
       const node = await network.node({}, engine)
       const victim = await dial(await network.peer(), node)
-      await (await Call.open(victim, engine, { input: { prompt: VICTIM }, maxTokens: 8 })).last()
+      await (await Call.open(victim, request(engine, { input: { prompt: VICTIM }, maxTokens: 8 }))).last()
       // The node does cache the prompt: the victim itself can use it.
-      const again = await (await Call.open(victim, engine, { input: { prompt: VICTIM }, maxTokens: 1 })).last()
+      const again = await (await Call.open(victim, request(engine, { input: { prompt: VICTIM }, maxTokens: 1 }))).last()
       outcomes.push({
         metric: 'control: cached tokens that the victim itself sees',
         value: again?.type === 'done' ? again.usage.cachedTokens : 0,
@@ -92,7 +93,7 @@ export const attack: Attack = {
         // A new key for each request: whatever is cached is not from this caller.
         const peer = await network.peer()
         const { prefillTokens } = await engine.counters()
-        const call = await Call.open(await dial(peer, node), engine, { input: { prompt }, maxTokens: 1 })
+        const call = await Call.open(await dial(peer, node), request(engine, { input: { prompt }, maxTokens: 1 }))
         const last = await call.last()
         if (last?.type !== 'done') throw new Error('the node refused a request')
         await peer.stop()

@@ -7,7 +7,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { anyNodeCid, CARD_PROTOCOL, GENERATE_PROTOCOL, KAD_PROTOCOL, textCid } from '@potluck/protocol'
 
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
-import { Call } from '../calls.ts'
+import { Call, request } from '../../peers/caller-stream.ts'
 import type { Internet } from '../internet.ts'
 import { framed, KAD, kadFrame, publish } from '../kad.ts'
 import { attackingPeer } from '../network.ts'
@@ -43,10 +43,10 @@ export const ASSAULTS: Record<string, Assault> = {
   trickle: async (siege, round) => {
     const peer = await peerFrom(siege, '5.66.0.1')
     const connection = await dial(peer, siege.target.nodes[round % siege.target.nodes.length]!)
-    const call = await Call.open(connection, engine, { maxTokens: 400, credit: 1 })
+    const call = await Call.open(connection, request(engine, { maxTokens: 400, credit: 1 }))
     for (let token = 0; token < HOLD_MS / PAUSE_MS; token++) {
       await sleep(PAUSE_MS)
-      await call.grant(1)
+      await call.credit(1)
     }
     await peer.stop()
   },
@@ -58,7 +58,8 @@ export const ASSAULTS: Record<string, Assault> = {
       setTimeout(() => void peer.stop(), HOLD_MS)
       // The node accepts only some of the connections.
       const connection = await dial(peer, node).catch(() => undefined)
-      if (connection !== undefined) await Call.open(connection, engine, { maxTokens: 400 }).catch(() => undefined)
+      if (connection !== undefined)
+        await Call.open(connection, request(engine, { maxTokens: 400 })).catch(() => undefined)
     }
     await sleep(5 * PAUSE_MS)
   },

@@ -14,7 +14,7 @@ import { borrowNetwork } from '../../../client/network/create.ts'
 import { askOnce, refusal, type AskOptions } from '../../../client/network/exchange.ts'
 import type { Dialable, Network } from '../../../client/network/network.ts'
 import { failureOf, startPeer } from './fake-node.ts'
-import { WAIT } from './script.ts'
+import { WAIT } from '../../peers/answer-stream.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 
 const PROTOCOL = '/test/exchange/1.0.0'

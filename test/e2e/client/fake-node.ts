@@ -11,7 +11,6 @@ import { multiaddr } from '@multiformats/multiaddr'
 import {
   anyNodeCid,
   CARD_PROTOCOL,
-  CARD_TTL_MS,
   decodeClientFrame,
   decodeEmbedRequest,
   EMBED_PROTOCOL,
@@ -25,7 +24,6 @@ import {
   nameCid,
   openCard,
   PotluckError,
-  SAMPLING_CONTRACT,
   signCard,
   type Card,
   type EmbedReply,
@@ -39,7 +37,9 @@ import type { KnownNode } from '../../../client/discover/known-node.ts'
 import type { Network } from '../../../client/network/network.ts'
 import { embeddingsOf } from '../../scripted-engine/model.ts'
 import { IDLE, model } from '../../unit/select/help.ts'
-import { sayHello, Script, WAIT } from './script.ts'
+import { WAIT } from '../../peers/answer-stream.ts'
+import { testCard } from '../../peers/card.ts'
+import { sayHello, Script } from './script.ts'
 
 export interface FakeNodeOptions {
   models?: readonly ModelCard[]
@@ -118,25 +118,9 @@ export class FakeNode {
   }
 
   async card(changes: Partial<Card> = {}): Promise<Uint8Array> {
-    const now = Date.now()
-    return await signCard(
-      {
-        peerId: this.libp2p.peerId,
-        sequence: now,
-        expiresAt: now + CARD_TTL_MS,
-        addresses: this.libp2p.getMultiaddrs().map(String),
-        models: this.#models,
-        hardware: { accelerator: 'cpu', device: 'test', vramBytes: 0, ramBytes: 1, cores: 1, os: 'linux x64' },
-        slots: 2,
-        engine: 'fake/1',
-        contract: SAMPLING_CONTRACT,
-        agent: 'fake/1',
-        draining: false,
-        ...this.#card,
-        ...changes
-      },
-      this.#key
-    )
+    const { peerId } = this.libp2p
+    const own = { addresses: this.libp2p.getMultiaddrs().map(String), models: this.#models, slots: IDLE.slots }
+    return await signCard(testCard(peerId, { ...own, ...this.#card, ...changes }), this.#key)
   }
 
   async cardReply(): Promise<Uint8Array> {
@@ -165,7 +149,7 @@ export class FakeNode {
     if (bytes === undefined) return
     const frame = decodeClientFrame(bytes)
     if (frame.type !== 'request') return
-    const script = new Script(frames, frame.request, frame.digest, this.#key)
+    const script = new Script(frames, frame, this.#key)
     this.requests.push(script)
     await this.serve(script)
   }

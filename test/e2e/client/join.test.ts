@@ -13,7 +13,7 @@ import { createLibp2p } from 'libp2p'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { failureOf, FakeNode, startPeer } from './fake-node.ts'
-import { WAIT } from './script.ts'
+import { WAIT } from '../../peers/answer-stream.ts'
 
 const WEEK_MS = 7 * 24 * 60 * 60_000
 const QUESTION = { messages: [{ role: 'user', content: 'hello' }] } as const

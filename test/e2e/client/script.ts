@@ -1,90 +1,39 @@
-/** The node's side of one request, which a test writes by hand. */
+/** The node's side of one request, which a test writes by hand. All answers have the same prompt tokens. */
 import type { PrivateKey } from '@libp2p/interface'
 import {
-  answerWindows,
   ContentDigest,
   decodeClientFrame,
-  encodeNodeFrame,
-  RENDERING,
-  SAMPLING_CONTRACT,
-  signPartialReceipt,
-  signReceipt,
-  tokensDigest,
-  tokensToCheck,
-  WindowChain,
-  type ErrorCode,
   type FrameStream,
   type GenerateRequest,
-  type NodeFrame,
-  type PartialReceipt,
-  type Receipt,
-  type TokenMargin
+  type PartialReceipt
 } from '@potluck/protocol'
 
-import { IDLE } from '../../unit/select/help.ts'
+import { AnswerStream, WAIT, type AnswerEnd } from '../../peers/answer-stream.ts'
 
 export const PROMPT_TOKENS: readonly number[] = [1, 2, 3]
-/** Far longer than a busy machine needs. */
-export const WAIT = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
 
 /** The text of each token that any node has sent. A node that continues an answer knows it from the model. */
 const TEXTS = new Map<number, string>()
 
-export class Script {
-  readonly frames: FrameStream
-  readonly request: GenerateRequest
-  readonly digest: Uint8Array
-  readonly #key: PrivateKey
-  readonly #answer: number[]
-  readonly #windows = new WindowChain(PROMPT_TOKENS)
-  readonly #content = new ContentDigest()
-
-  constructor(frames: FrameStream, request: GenerateRequest, digest: Uint8Array, key: PrivateKey) {
-    this.frames = frames
-    this.request = request
-    this.digest = digest
-    this.#key = key
-    this.#answer = [...(request.continuation?.answerTokens ?? [])]
-  }
-
-  async send(frame: NodeFrame): Promise<void> {
-    await this.frames.send(encodeNodeFrame(frame), WAIT)
+export class Script extends AnswerStream {
+  constructor(frames: FrameStream, received: { request: GenerateRequest; digest: Uint8Array }, key: PrivateKey) {
+    super(frames, received, key, PROMPT_TOKENS)
   }
 
   /** @param margin of every token of an earlier node that the client asks to check */
   async accept(estimatedWaitMs = 0, margin = 0): Promise<void> {
-    const place = { queuePosition: 0, estimatedWaitMs, load: IDLE }
-    await this.send({ type: 'accepted', promptTokens: PROMPT_TOKENS, ...place, rendering: RENDERING })
-    const checked = tokensToCheck(this.request.continuation)
-    const measured = Array.from({ length: checked }, (): TokenMargin => ({ margin, gap: 5 }))
-    if (checked > 0) await this.send({ type: 'checked', measured })
+    await this.sendAccepted(PROMPT_TOKENS, estimatedWaitMs)
+    await this.checked(margin)
   }
 
   /** @param changes to what the node signs in a delta that completes a window; false: it signs nothing */
   async delta(
     text: string,
-    tokens: readonly number[] = [this.#answer.length + 10],
+    tokens: readonly number[] = [this.answer.length + 10],
     changes: Partial<PartialReceipt> | false = {}
   ): Promise<void> {
     tokens.forEach((token, index) => TEXTS.set(token, index === 0 ? text : ''))
-    this.#answer.push(...tokens)
-    this.#content.add({ text })
-    const completed = this.#windows.add(tokens)
-    const signed = completed && changes !== false ? { windowSignature: await this.windowSignature(changes) } : {}
-    await this.send({ type: 'delta', delta: { tokens, text }, ...signed })
-  }
-
-  async windowSignature(changes: Partial<PartialReceipt> = {}): Promise<Uint8Array> {
-    const { tokens, digest } = this.#windows
-    const firstPosition = this.request.continuation?.answerTokens.length ?? 0
-    const receipt = { requestDigest: this.digest, firstPosition, tokens, digest, rendering: RENDERING, ...changes }
-    return await signPartialReceipt(receipt, this.#key)
-  }
-
-  async error(code: ErrorCode, retryAfterMs?: number): Promise<void> {
-    const body = { type: 'error', code, detail: `said ${code}` } as Extract<NodeFrame, { type: 'error' }>
-    await this.send(retryAfterMs === undefined ? body : { ...body, retryAfterMs })
-    await this.frames.close()
+    await this.sendDelta(tokens, text, changes)
   }
 
   /** Returns the tokens that the next credit frame grants. */
@@ -96,43 +45,14 @@ export class Script {
   }
 
   /** Ends the answer as an honest node does, or with these changes. */
-  async done(changes: { receipt?: Partial<Receipt>; completionTokens?: number; key?: PrivateKey } = {}): Promise<void> {
-    const usage = {
-      promptTokens: PROMPT_TOKENS.length,
-      cachedTokens: 0,
-      completionTokens: changes.completionTokens ?? this.#answer.length
-    }
-    const timings = { queueMs: 0, prefillMs: 1, decodeMs: 1 }
-    const receipt = await signReceipt(
-      {
-        requestId: this.request.requestId,
-        requestDigest: this.digest,
-        modelDigest: this.request.modelDigest,
-        contract: SAMPLING_CONTRACT,
-        promptDigest: tokensDigest(PROMPT_TOKENS),
-        promptTokens: PROMPT_TOKENS.length,
-        answerWindows: answerWindows(this.#answer),
-        answerTokens: this.#answer.length,
-        firstPosition: this.request.continuation?.answerTokens.length ?? 0,
-        finishReason: 'stop',
-        backend: { accelerator: 'cpu', engine: 'fake/1', kvType: 'f16', flashAttention: false },
-        usage,
-        timings,
-        issuedAt: Date.now(),
-        rendering: RENDERING,
-        contentDigest: this.#content.digest(),
-        ...(this.request.continuation === undefined ? {} : { answerContentDigest: this.#wholeContent() }),
-        ...changes.receipt
-      },
-      changes.key ?? this.#key
-    )
-    await this.send({ type: 'done', finishReason: 'stop', usage, timings, load: IDLE, receipt })
-    await this.frames.close()
+  async done({ receipt = {}, ...end }: AnswerEnd = {}): Promise<void> {
+    const whole = this.request.continuation === undefined ? {} : { answerContentDigest: this.#wholeContent() }
+    await this.sendDone({ ...end, receipt: { ...whole, ...receipt } })
   }
 
   #wholeContent(): Uint8Array {
     const whole = new ContentDigest()
-    whole.add({ text: this.#answer.map((token) => TEXTS.get(token) ?? '').join('') })
+    whole.add({ text: this.answer.map((token) => TEXTS.get(token) ?? '').join('') })
     return whole.digest()
   }
 }

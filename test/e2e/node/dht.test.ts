@@ -33,6 +33,7 @@ import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startRelay, type PotluckNode, type Relay } from '../../../node/index.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { event, LOOPBACK, node, relay, silent } from './harness.ts'
+import { testCard } from '../../peers/card.ts'
 
 /** A client of the DHT, which stores no records. */
 async function join(to: readonly string[]): Promise<{ dht: KadDHT; stop: () => Promise<void> }> {
@@ -83,21 +84,7 @@ async function providers(dht: KadDHT, key: CID): Promise<string[]> {
 }
 
 function card(key: PrivateKey, changes: Partial<Card> = {}): Card {
-  const sequence = changes.sequence ?? Date.now()
-  return {
-    peerId: peerIdFromPrivateKey(key),
-    sequence,
-    expiresAt: sequence + CARD_TTL_MS,
-    addresses: [],
-    models: [],
-    hardware: { accelerator: 'cpu', device: 'test', vramBytes: 0, ramBytes: 1, cores: 1, os: 'test' },
-    slots: 1,
-    engine: 'test',
-    contract: 1,
-    agent: 'test',
-    draining: false,
-    ...changes
-  }
+  return testCard(peerIdFromPrivateKey(key), changes)
 }
 
 describe('the peers of the DHT', () => {

@@ -6,15 +6,7 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
-import {
-  CARD_PROTOCOL,
-  CARD_TTL_MS,
-  encodeCardReply,
-  FrameStream,
-  MAX_CARD_REPLY_BYTES,
-  signCard,
-  type Card
-} from '@potluck/protocol'
+import { CARD_PROTOCOL, encodeCardReply, FrameStream, MAX_CARD_REPLY_BYTES, signCard } from '@potluck/protocol'
 import { MemoryDatastore } from 'datastore-core'
 import { createLibp2p } from 'libp2p'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -23,6 +15,8 @@ import { Gossip } from '../../../node/gossip/gossip.ts'
 import { GOSSIP_TIMES } from '../../../node/limits/limits.ts'
 import { serveCards } from '../../../node/serve/card.ts'
 import { LOOPBACK, silent } from './harness.ts'
+import { testCard } from '../../peers/card.ts'
+import { model } from '../../unit/select/help.ts'
 
 const FAST = {
   ...GOSSIP_TIMES,
@@ -51,23 +45,7 @@ async function host(privateKey: PrivateKey): Promise<Libp2p> {
 }
 
 async function signed(peer: Pick<Libp2p, 'peerId' | 'getMultiaddrs'>, key: PrivateKey): Promise<Uint8Array> {
-  const sequence = Date.now()
-  const model = { digest: new Uint8Array(32), name: 'm', architecture: 'a', parameters: 1, quantization: 'q' }
-  const rates = { prefillTokensPerSecond: 0, decodeTokensPerSecond: 0, sizeBytes: 1, contextLength: 64, features: [] }
-  const card: Card = {
-    peerId: peer.peerId,
-    sequence,
-    expiresAt: sequence + CARD_TTL_MS,
-    addresses: peer.getMultiaddrs().map(String),
-    models: [{ ...model, ...rates }],
-    hardware: { accelerator: 'cpu', device: 'test', vramBytes: 0, ramBytes: 1, cores: 1, os: 'test' },
-    slots: 1,
-    engine: 'test',
-    contract: 1,
-    agent: 'test',
-    draining: false
-  }
-  return await signCard(card, key)
+  return await signCard(testCard(peer.peerId, { addresses: peer.getMultiaddrs().map(String), models: [model()] }), key)
 }
 
 interface Gossiper {

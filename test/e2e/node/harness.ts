@@ -5,19 +5,7 @@ import { identify } from '@libp2p/identify'
 import type { Connection, Libp2p } from '@libp2p/interface'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
-import {
-  CREDIT_WINDOW,
-  decodeNodeFrame,
-  DEFAULT_SAMPLING,
-  encodeCredit,
-  encodeRequest,
-  FrameStream,
-  GENERATE_PROTOCOL,
-  MAX_NODE_FRAME_BYTES,
-  STREAM_WINDOW_BYTES,
-  type GenerateRequest,
-  type NodeFrame
-} from '@potluck/protocol'
+import { STREAM_WINDOW_BYTES } from '@potluck/protocol'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { pino, type Logger } from 'pino'
@@ -134,80 +122,4 @@ export async function caller(
 
 export async function dial(peer: Libp2p, to: PotluckNode): Promise<Connection> {
   return await peer.dial(multiaddr(to.addresses()[0]))
-}
-
-/** A request for the engine's model. */
-export function request(engine: Pick<Engine, 'model'>, overrides: Partial<GenerateRequest> = {}): GenerateRequest {
-  return {
-    requestId: crypto.getRandomValues(new Uint8Array(16)),
-    modelDigest: engine.model.digest,
-    input: { prompt: 'hello' },
-    sampling: { ...DEFAULT_SAMPLING, seed: 1n, temperature: 0 },
-    maxTokens: 64,
-    stop: [],
-    credit: CREDIT_WINDOW,
-    commitment: new Uint8Array(32),
-    ...overrides
-  }
-}
-
-const WAIT = { timeoutMs: 20_000, timeoutCode: 'token_timeout' } as const
-
-/** The caller's side of one generate stream. */
-export class Call {
-  readonly frames: FrameStream
-
-  constructor(frames: FrameStream) {
-    this.frames = frames
-  }
-
-  /** Opens a stream, and sends the request if one is given. */
-  static async open(connection: Connection, asked?: GenerateRequest): Promise<Call> {
-    const stream = await connection.newStream(GENERATE_PROTOCOL, {
-      maxOutboundStreams: 10_000,
-      runOnLimitedConnection: true
-    })
-    const call = new Call(new FrameStream(stream, { maxFrameBytes: MAX_NODE_FRAME_BYTES }))
-    if (asked !== undefined) await call.frames.send(encodeRequest(asked).bytes, WAIT)
-    return call
-  }
-
-  async credit(tokens: number): Promise<void> {
-    await this.frames.send(encodeCredit(tokens), WAIT)
-  }
-
-  /** Returns the next frame; undefined if the stream ended. */
-  async next(): Promise<NodeFrame | undefined> {
-    const bytes = await this.frames.receive(WAIT)
-    if (bytes === undefined) return undefined
-    const frame = decodeNodeFrame(bytes)
-    // A client also closes its side here, because it sends nothing more.
-    if (frame.type === 'done' || frame.type === 'error') await this.frames.close()
-    return frame
-  }
-
-  async expect<T extends NodeFrame['type']>(type: T): Promise<Extract<NodeFrame, { type: T }>> {
-    const frame = await this.next()
-    if (frame?.type !== type) {
-      const got = frame?.type === 'error' ? `the error ${frame.code} ${frame.detail}` : frame?.type
-      throw new Error(`expected ${type}, got ${got}`)
-    }
-    return frame as Extract<NodeFrame, { type: T }>
-  }
-
-  /** Returns the text and the tokens up to the terminal frame, and that frame. */
-  async rest(): Promise<{ text: string; tokens: number[]; last: NodeFrame | undefined }> {
-    let text = ''
-    const tokens: number[] = []
-    for (;;) {
-      const frame = await this.next()
-      if (frame?.type !== 'delta') return { text, tokens, last: frame }
-      text += frame.delta.text
-      tokens.push(...frame.delta.tokens)
-    }
-  }
-
-  abort(): void {
-    this.frames.abort(new Error('the caller cancels'))
-  }
 }

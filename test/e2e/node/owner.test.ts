@@ -12,7 +12,8 @@ import { readStatus } from '../../../node/index.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { findLocalNode } from '../../../node/cli/client/local-node.ts'
 import { newPeer, PRIVATE, requestFor, serve } from '../../unit/audit/records.ts'
-import { Call, caller, dial, event, gatedNode, node, relay, request } from './harness.ts'
+import { caller, dial, event, gatedNode, node, relay } from './harness.ts'
+import { Call, request } from '../../peers/caller-stream.ts'
 
 async function directory(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'potluck-'))

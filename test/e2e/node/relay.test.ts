@@ -4,7 +4,8 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
 
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
-import { Call, caller, dial, event, node, relay, request } from './harness.ts'
+import { caller, dial, event, node, relay } from './harness.ts'
+import { Call, request } from '../../peers/caller-stream.ts'
 
 test('a relay carries an answer that is longer than the relay limits of libp2p', async () => {
   const between = await relay()

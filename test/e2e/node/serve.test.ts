@@ -12,7 +12,8 @@ import {
 import { expect, test } from 'vitest'
 
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
-import { Call, caller, dial, gatedNode, node, recordLog, request, until } from './harness.ts'
+import { caller, dial, gatedNode, node, recordLog, until } from './harness.ts'
+import { Call, request } from '../../peers/caller-stream.ts'
 
 test('a prompt is answered, with a receipt that matches the request and the answer', async () => {
   const engine = new ScriptedEngine({ reply: () => 'Hello, you!' })

@@ -2,7 +2,8 @@
 import { commitment, type AnswerRecord, type Audit, type AuditResult } from '@potluck/protocol'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
-import { Auditing, type AuditingContext, type Judged } from '../../../client/audit/auditing.ts'
+import { Auditing, type AuditingContext } from '../../../client/audit/auditing.ts'
+import type { Judged } from '../../../client/audit/results.ts'
 import {
   auditorOf,
   checkProof,

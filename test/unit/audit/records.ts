@@ -3,7 +3,6 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
-  answerWindows,
   commitment,
   ContentDigest,
   decodeClientFrame,
@@ -12,12 +11,9 @@ import {
   RENDERING,
   RECEIPT_WINDOW,
   LogprobsDigest,
-  SAMPLING_CONTRACT,
   outputConstraintOf,
   joinPartialReceipt,
   signPartialReceipt,
-  signReceipt,
-  tokensDigest,
   WindowChain,
   type AnswerContent,
   type AnswerRecord,
@@ -29,6 +25,7 @@ import {
   type TokenDelta
 } from '@potluck/protocol'
 import type { Engine } from '../../../node/engine/index.ts'
+import { signAnswer } from '../../peers/receipt.ts'
 
 export interface Peer {
   key: PrivateKey
@@ -128,30 +125,13 @@ export async function serve(
     content = contentOf(await engine.read({ ...reading, answerTokens: known, first: earlier.length }))
     whole = contentOf(await engine.read({ ...reading, answerTokens: known }))
   }
-  const receipt = await signReceipt(
-    {
-      requestId: request.requestId,
-      requestDigest: digest,
-      modelDigest: request.modelDigest,
-      contract: SAMPLING_CONTRACT,
-      promptDigest: tokensDigest(promptTokens),
-      promptTokens: promptTokens.length,
-      answerWindows: answerWindows(answerTokens),
-      answerTokens: answerTokens.length,
-      firstPosition: earlier.length,
-      finishReason,
-      backend: engine.backend,
-      usage: { promptTokens: promptTokens.length, cachedTokens: 0, completionTokens: answerTokens.length },
-      timings: { queueMs: 0, prefillMs: 1, decodeMs: 1 },
-      issuedAt: 1_700_000_000_000,
-      rendering: RENDERING,
-      contentDigest: content.digest(),
-      ...(topLogprobs === undefined ? {} : { logprobsDigest: signed.digest() }),
-      ...(request.continuation === undefined ? {} : { answerContentDigest: whole.digest() }),
-      ...twist.receipt
-    },
-    key
-  )
+  const receipt = await signAnswer({ request, digest, promptTokens, answerTokens, content }, key, {
+    finishReason,
+    backend: engine.backend,
+    ...(topLogprobs === undefined ? {} : { logprobsDigest: signed.digest() }),
+    ...(request.continuation === undefined ? {} : { answerContentDigest: whole.digest() }),
+    ...twist.receipt
+  })
   const record = { request: bytes, promptTokens, answerTokens, receipt, opening: OPENING }
   return { record: topLogprobs === undefined ? record : { ...record, logprobs }, text, finishReason }
 }

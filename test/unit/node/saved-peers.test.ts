@@ -2,7 +2,7 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
-import { CARD_TTL_MS, CardSet, signCard, type Card } from '@potluck/protocol'
+import { CardSet, signCard, type Card } from '@potluck/protocol'
 import { MemoryDatastore } from 'datastore-core'
 import { Key } from 'interface-datastore'
 import { pino } from 'pino'
@@ -10,6 +10,7 @@ import { expect, test } from 'vitest'
 
 import { Candidates } from '../../../node/gossip/candidates.ts'
 import { SavedPeers } from '../../../node/gossip/saved-peers.ts'
+import { testCard } from '../../peers/card.ts'
 
 const NOW = 1_800_000_000_000
 const WEEK = 7 * 24 * 60 * 60 * 1000
@@ -17,19 +18,7 @@ const ADDRESS = '/ip4/20.1.1.1/tcp/4001'
 
 async function signed(): Promise<{ card: Card; bytes: Uint8Array }> {
   const key = await generateKeyPair('Ed25519')
-  const card: Card = {
-    peerId: peerIdFromPrivateKey(key),
-    sequence: NOW,
-    expiresAt: NOW + CARD_TTL_MS,
-    addresses: [ADDRESS],
-    models: [],
-    hardware: { accelerator: 'cpu', device: 'test', vramBytes: 0, ramBytes: 1, cores: 1, os: 'test' },
-    slots: 1,
-    engine: 'test',
-    contract: 1,
-    agent: 'test',
-    draining: false
-  }
+  const card = testCard(peerIdFromPrivateKey(key), { sequence: NOW, addresses: [ADDRESS] })
   return { card, bytes: await signCard(card, key) }
 }
 

@@ -6,6 +6,7 @@ import { identity } from 'multiformats/hashes/identity'
 import { describe, expect, test } from 'vitest'
 
 import { xorshift } from './mutate.ts'
+import { testCard } from '../../peers/card.ts'
 
 const START = 1_800_000_000_000
 const MINUTE = 60_000
@@ -15,20 +16,13 @@ function card(index: number, changes: Partial<Card> = {}): Card {
   const key = new Uint8Array(36)
   key.set([8, 1, 18, 32])
   new DataView(key.buffer).setUint32(32, index)
-  return {
-    peerId: peerIdFromMultihash(identity.digest(key)),
+  return testCard(peerIdFromMultihash(identity.digest(key)), {
     sequence: START,
     expiresAt: START + CARD_TTL_MS,
     addresses: ['/ip4/203.0.113.7/tcp/4001'],
     models: [{} as Card['models'][number]],
-    hardware: { accelerator: 'cpu', device: 'test', vramBytes: 0, ramBytes: 1, cores: 1, os: 'test' },
-    slots: 1,
-    engine: 'test',
-    contract: 1,
-    agent: 'test',
-    draining: false,
     ...changes
-  }
+  })
 }
 
 const bytes = new Uint8Array(1024)

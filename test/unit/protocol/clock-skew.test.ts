@@ -17,6 +17,7 @@ import {
   type ClockSkew
 } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
+import { testCard } from '../../peers/card.ts'
 
 const NOW = 1_800_000_000_000
 const MINUTE = 60_000
@@ -25,19 +26,7 @@ const HOUR = 60 * MINUTE
 const keys = await Promise.all(Array.from({ length: 5 }, async () => await generateKeyPair('Ed25519')))
 
 function cardOf(index: number, sequence: number): Card {
-  return {
-    peerId: peerIdFromPrivateKey(keys[index]!),
-    sequence,
-    expiresAt: sequence + CARD_TTL_MS,
-    addresses: [],
-    models: [],
-    hardware: { accelerator: 'cpu', device: 'a processor', vramBytes: 0, ramBytes: 1, cores: 1, os: 'linux x64' },
-    slots: 1,
-    engine: 'test/1',
-    contract: 1,
-    agent: 'test/1',
-    draining: false
-  }
+  return testCard(peerIdFromPrivateKey(keys[index]!), { sequence })
 }
 
 describe('the estimate', () => {

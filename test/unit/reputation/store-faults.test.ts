@@ -15,7 +15,7 @@ import { DatabaseSync } from 'node:sqlite'
 
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 
-import { PatientWriter } from '../../../client/platform/node-patient-writer.ts'
+import { RetryingWriter } from '../../../client/platform/node-retrying-writer.ts'
 import { SqlitePeerStore } from '../../../client/platform/node-peer-store.ts'
 import { SqliteReputationStore } from '../../../client/platform/node-reputation-store.ts'
 import { Reputation } from '../../../client/reputation/index.ts'
@@ -194,7 +194,7 @@ describe('while another process holds the lock', () => {
     let now = 0
     let isLocked = true
     const written: string[] = []
-    const writer = new PatientWriter(() => now)
+    const writer = new RetryingWriter(() => now)
     const write = (key: string, value: string): void =>
       writer.write(key, () => {
         if (isLocked) throw Object.assign(new Error('database is locked'), { errcode: 5 })

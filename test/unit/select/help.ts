@@ -100,7 +100,7 @@ export function ranked(
     parameters: PARAMETERS,
     probationShare: 0,
     unmeasuredAnswered: 1,
-    tryNewcomers: true,
+    tryUnproven: true,
     now: NOW,
     random: seeded()
   }

@@ -129,7 +129,7 @@ test('if no audit is possible, the peers that the client has measured come first
     candidate('slow', { ...MEASURED, model: SLOW }),
     candidate('fast', MEASURED)
   ]
-  expect(ranked(all, { tryNewcomers: false }, PRIVATE).map(({ peer, why }) => [peer, why])).toEqual([
+  expect(ranked(all, { tryUnproven: false }, PRIVATE).map(({ peer, why }) => [peer, why])).toEqual([
     ['fast', 'cold'],
     ['slow', 'cold'],
     ['boastful', 'unmeasured']
@@ -151,7 +151,7 @@ test('unmeasured peers are tried less and less as the client measures more, and 
   expect(share([unknown, ...measured], 'unknown')).toBeLessThan(260)
   expect(share([unknown, ...measured], 'unknown')).toBeGreaterThan(140)
   expect(share([unknown, ...measured], 'unknown', { unmeasuredAnswered: 0.1 })).toBeLessThan(30)
-  expect(share([unknown, ...measured], 'unknown', { tryNewcomers: false })).toBe(0)
+  expect(share([unknown, ...measured], 'unknown', { tryUnproven: false })).toBe(0)
   const holder = candidate('holder', { ...MEASURED, cachedTokens: 100 })
   expect(share([unknown, holder], 'holder')).toBe(1_000)
 })

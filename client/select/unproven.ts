@@ -12,7 +12,7 @@ import { FAILING_RELIABILITY, LEAST_PREFILL_RATE, NODES_OF_RELAY } from './const
 import { inFlightPerSlot } from './predict.ts'
 
 export interface ChanceContext {
-  /** Every candidate, also those that are no newcomers. */
+  /** Every candidate, also the proven ones. */
   all: readonly Candidate[]
   work: Pick<Workload, 'vectors'>
   /** Milliseconds since the epoch. */
@@ -22,22 +22,22 @@ export interface ChanceContext {
 }
 
 /**
- * Orders newcomers by these rules, the most important first:
+ * Orders unproven nodes by these rules, the most important first:
  *
- * 1. A node that fails most answers comes last, like a node that other nodes accuse. A node that cuts all its answers is
- *    never audited, so its probation would never end.
- * 2. A node with a running request or a pending audit comes later, so concurrent requests go to different nodes. Otherwise
- *    one node could give many answers before the client audits the first, because an audit needs the complete answer.
- * 3. The node with the most audited tokens, or checked vectors, comes first, so that its probation ends soon. If the client began a new probation
- *    for each request, no node would ever get enough audits.
+ * 1. A node that fails most answers comes last, like a node that other nodes accuse. A node that cuts all its answers
+ *    is never audited, so its probation would never end.
+ * 2. A node with a running request or a pending audit comes later, so concurrent requests go to different nodes.
+ *    Otherwise one node could give many answers before the client audits the first, because an audit needs the complete
+ *    answer.
+ * 3. The node with the most audited tokens, or checked vectors, comes first, so that its probation ends soon. If the
+ *    client began a new probation for each request, no node would ever get enough audits.
  * 4. A node comes later if its card says that it is busy or slower than reading speed.
  * 5. The subnets take turns. The nodes of a subnet in which the client avoids nodes have later turns.
  * 6. Chance.
- *
  */
-export function byChance(newcomers: readonly Candidate[], { all, work, now, random }: ChanceContext): Candidate[] {
-  const turns = turnsOf(newcomers, all, now, random)
-  return newcomers
+export function byChance(unproven: readonly Candidate[], { all, work, now, random }: ChanceContext): Candidate[] {
+  const turns = turnsOf(unproven, all, now, random)
+  return unproven
     .map((candidate) => ({
       candidate,
       last: Number(comesLast(candidate)),
@@ -87,7 +87,7 @@ export function unaudited({ awaitedAudits, inFlight }: Candidate): number {
 }
 
 function turnsOf(
-  newcomers: readonly Candidate[],
+  unproven: readonly Candidate[],
   all: readonly Candidate[],
   now: number,
   random: () => number
@@ -100,7 +100,7 @@ function turnsOf(
     return Math.floor(taken / (isRelayedSubnet(subnet) ? NODES_OF_RELAY : 1))
   }
   for (const candidate of all) if (candidate.avoidUntil > now) place(candidate)
-  const shuffled = newcomers.map((candidate) => ({ candidate, chance: random() })).sort((a, b) => a.chance - b.chance)
+  const shuffled = unproven.map((candidate) => ({ candidate, chance: random() })).sort((a, b) => a.chance - b.chance)
   // The chance within a turn is a new one. With the first, the luckiest of a subnet's many keys would nearly always win.
   return new Map(shuffled.map(({ candidate }) => [candidate, { turn: place(candidate), chance: random() }]))
 }

@@ -12,7 +12,7 @@ const REPORT_MS = 2_000
 /** SQLite's codes SQLITE_BUSY and SQLITE_LOCKED, without the extended part in the higher bits. */
 const BUSY_CODES: readonly number[] = [5, 6]
 
-export class PatientWriter {
+export class RetryingWriter {
   readonly #now: () => number
   /** By key, the oldest first. */
   readonly #waiting = new Map<string, () => void>()

@@ -16,11 +16,11 @@ import type { Dialable } from '../network/network.ts'
  */
 export type Group = 'known' | 'named' | 'provider' | 'reserve'
 
-export interface Candidate extends Dialable {
+export interface PeerToAsk extends Dialable {
   group: Group
 }
 
-/** The candidates of one group. Each source has its own list, in random order. */
+/** The peers of one group. Each source has its own list, in random order. */
 class Sources {
   readonly #random: () => number
   readonly #lists: Dialable[][] = []
@@ -50,7 +50,7 @@ class Sources {
   }
 }
 
-export class Candidates {
+export class PeersToAsk {
   readonly #random: () => number
   readonly #groups: Readonly<Record<Group, Sources>>
   /** The addresses at which a peer was or will be asked, by peer id. */
@@ -89,7 +89,7 @@ export class Candidates {
   }
 
   /** @param allowed groups from which to take */
-  next(allowed: { provider: boolean; reserve: boolean }): Candidate | undefined {
+  next(allowed: { provider: boolean; reserve: boolean }): PeerToAsk | undefined {
     const order: Group[] = this.#afterProvider ? ['known', 'named', 'provider'] : ['known', 'provider', 'named']
     for (const group of [...order, 'reserve' as const]) {
       if ((group === 'provider' && !allowed.provider) || (group === 'reserve' && !allowed.reserve)) continue

@@ -1,0 +1,85 @@
+/** Decides which nodes need probes because they are in doubt, and when each gets one. */
+import type { Clock } from '../base/clock.ts'
+import type { Reputation } from '../reputation/index.ts'
+import { PROBE_GAP_MS } from './constants.ts'
+import type { ProbeTarget } from './probes.ts'
+
+export interface SuspectsContext {
+  reputation: Reputation
+  /** Returns whether the user's mode allows requests to this node. Otherwise the node gets no probe. */
+  allows: (peer: string) => boolean
+  clock: Pick<Clock, 'sleep'>
+  /** Uniform in [0, 1). */
+  random: () => number
+}
+
+export class Suspects {
+  readonly #context: SuspectsContext
+  readonly #holds: (digest: string) => boolean
+  readonly #probe: (target: ProbeTarget) => void
+  readonly #signal: AbortSignal
+  /** Models and peers for which the next probe is scheduled. */
+  readonly #scheduled = new Set<string>()
+
+  /**
+   * @param holds whether the user's own auditor has the model
+   * @param probe asks for a probe of the node
+   */
+  constructor(
+    context: SuspectsContext,
+    {
+      holds,
+      probe,
+      signal
+    }: { holds: (digest: string) => boolean; probe: (target: ProbeTarget) => void; signal: AbortSignal }
+  ) {
+    this.#context = context
+    this.#holds = holds
+    this.#probe = probe
+    this.#signal = signal
+  }
+
+  /** Schedules probes of peers that needed them before this client started, when the user asks for their model. */
+  scheduleAll(digest: string): void {
+    for (const known of this.#context.reputation.peers()) {
+      if (known.digest === digest) this.schedule(known.peer, digest)
+    }
+  }
+
+  /** Schedules a probe, if the peer needs one, the user's mode allows it, and no probe of it is scheduled yet. */
+  schedule(peer: string, digest: string): void {
+    const { clock, random, allows } = this.#context
+    const key = `${digest} ${peer}`
+    if (this.#signal.aborted || this.#scheduled.has(key) || !allows(peer) || !this.#isDoubtful(peer, digest)) return
+    this.#scheduled.add(key)
+    // The time is random, so that the node cannot predict it.
+    clock.sleep(-Math.log(1 - random()) * PROBE_GAP_MS, this.#signal).then(
+      () => {
+        this.#scheduled.delete(key)
+        this.#probeDoubtful(peer, digest)
+      },
+      () => undefined
+    )
+  }
+
+  #probeDoubtful(peer: string, digest: string): void {
+    if (!this.#isDoubtful(peer, digest)) return
+    // An established node that is in doubt still gets requests of the user.
+    const suspect = this.#context.reputation.standing(peer, digest) !== 'established'
+    this.#probe({ peer, digest, suspect })
+  }
+
+  /**
+   * Whether more audits of the peer can change its standing: it is quarantined and the user's own auditor has the model, or
+   * other nodes have found something that one more panel could confirm. A quarantine by other nodes ends by itself.
+   */
+  #isDoubtful(peer: string, digest: string): boolean {
+    const { reputation } = this.#context
+    if (this.#holds(digest)) return reputation.standing(peer, digest) === 'quarantined'
+    const findings = Object.values(reputation.findings(peer, digest))
+    return (
+      findings.some(({ doubtedAt }) => doubtedAt !== undefined) &&
+      findings.every(({ reachedAt }) => reachedAt === undefined)
+    )
+  }
+}

@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest'
+
+import { MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
+import { peerStandings } from '../../../client/standing.ts'
+
+test("the reasons say that the user's own node is not audited, and not how far its probation is", () => {
+  const reputation = new Reputation({ store: new MemoryReputationStore() })
+  for (const peer of ['own', 'other']) reputation.observe(peer, 'sha256:00', { type: 'contradicted' })
+  const standings = peerStandings(reputation, [], { localNode: 'own', trusted: new Set() })
+  const first = (peer: string): string | undefined => standings.find(({ peerId }) => peerId === peer)?.reasons[0]
+  expect(first('own')).toMatch(/^your own node/)
+  expect(first('other')).toMatch(/^probationary/)
+})
