@@ -9,7 +9,7 @@ import { bestAddress } from '../daemon/reach.ts'
 import { startServing } from '../daemon/serving.ts'
 import { until, type CommandContext } from '../settings/context.ts'
 import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
-import { count, parameters, rate } from '../terminal/units.ts'
+import { count, hardwareDetails, parameters, rate } from '../terminal/units.ts'
 
 export async function serve(context: CommandContext): Promise<number> {
   const { settings, interrupted } = context
@@ -98,7 +98,7 @@ function banner(node: PotluckNode, { remembered }: Engine, [bootstrap]: readonly
           ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
         ]),
     ['slots', `${slots} for answers, and memory for ${count(remembered, 'more conversation')}`],
-    ['hardware', `${hardware.accelerator}, ${hardware.device}`],
+    ['hardware', hardwareDetails(hardware)],
     ...addresses.map((address, index) => [index === 0 ? 'addresses' : '', address]),
     ['reachable', describeReachability(addresses)]
   ])

@@ -4,7 +4,7 @@ import type { NodeStatus } from '../../control/status.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { labelled, printJson, printLine } from '../terminal/output.ts'
-import { duration, rate, shortDigest } from '../terminal/units.ts'
+import { duration, hardwareDetails, rate, shortDigest } from '../terminal/units.ts'
 
 /** @throws Error with a message of one line if no daemon runs */
 export async function status({ settings, env, interrupted }: CommandContext): Promise<number> {
@@ -26,6 +26,7 @@ function describe(node: NodeStatus): string {
       ['model', `${model.name}, ${shortDigest(model.digest)}, context ${model.contextLength}`],
       ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
     ]),
+    ['hardware', hardwareDetails(node.card.hardware)],
     ['load', `${load.active} of ${load.slots} slots, ${load.queued} in the queue`],
     ['wait', `about ${duration(load.estimatedWaitMs)} for a new request`],
     ['reachable', node.reachability],
