@@ -30,10 +30,12 @@ interface CommandHelp {
 const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   serve: {
     summary: 'serve a model to the network',
+    words: ['[model]', 'the model to serve, as with --model'],
     examples: [
-      'potluck serve                                    offers models that fit this machine',
-      'potluck serve --model ./qwen3-0.6b-q8_0.gguf     serves a file',
-      'potluck serve --model hf:Qwen/Qwen3-0.6B-GGUF:Q8_0 --bootstrap /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
+      'potluck serve                            offers models that fit this machine',
+      'potluck serve crumb                      serves the tiny model of this package',
+      'potluck serve ./qwen3-0.6b-q8_0.gguf     serves a file',
+      'potluck serve hf:Qwen/Qwen3-0.6B-GGUF:Q8_0 --bootstrap /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
     ]
   },
   relay: {
@@ -111,7 +113,7 @@ Start:
 
 Flags override POTLUCK_… environment variables. Variables override the config file
 ($XDG_CONFIG_HOME/potluck/config.toml, or --config), and the file overrides defaults.
-\`potluck COMMAND --help\` explains the settings of a command.`
+\`potluck help COMMAND\` explains the settings of a command.`
 
 /** @param execute runs a command with the flags and arguments of its command line */
 export function createProgram(
@@ -124,7 +126,7 @@ export function createProgram(
     .description(ABOUT)
     .version(AGENT.replace('/', ' '), '--version', 'print the version')
     .helpOption('--help', 'print this help')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'explain a command')
     .addHelpText('after', START)
     .exitOverride()
     .showSuggestionAfterError()

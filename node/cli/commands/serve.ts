@@ -11,7 +11,9 @@ import { until, type CommandContext } from '../settings/context.ts'
 import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
 import { count, hardwareDetails, parameters, rate } from '../terminal/units.ts'
 
-export async function serve(context: CommandContext): Promise<number> {
+export async function serve(given: CommandContext): Promise<number> {
+  const [serveModel = given.settings.serveModel] = given.words
+  const context = { ...given, settings: { ...given.settings, serveModel } }
   const { settings, interrupted } = context
   const { node, engine } = await startServing(context)
   try {

@@ -5,9 +5,11 @@ import type { PotluckNode } from '../../node.ts'
 import { findModel, type FoundModel } from '../model/find.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
+import { printNotice } from '../terminal/output.ts'
 import { createProgress, type Progress } from '../terminal/progress.ts'
 import { defaultListen, NODE_PORTS } from './default-listen.ts'
 import { createLogger } from './log.ts'
+import { checkDataDirectory, checkListen, checkPort } from './preflight.ts'
 import { reachOf } from './reach.ts'
 
 export interface Serving {
@@ -18,16 +20,20 @@ export interface Serving {
 
 /** @throws CommandError, or Error with a message of one line, if the model or an address cannot be used */
 export async function startServing(context: CommandContext): Promise<Serving> {
-  const { settings, env } = context
+  const { settings, env, interrupted } = context
+  const dataDirectory = dataDirectories(settings, env).node
   const logger = createLogger(settings)
   const reach = reachOf(settings, settings.listen.length > 0 ? [] : await defaultListen(NODE_PORTS, logger), false)
+  await checkDataDirectory(dataDirectory, interrupted)
+  await checkListen(reach.listen)
+  if (settings.metricsPort !== undefined) await checkPort('127.0.0.1', settings.metricsPort, '--metrics-port')
   const engine = await load(await findModel(context), context)
   try {
     const node = await startNode({
       ...reach,
       engine,
       logger,
-      dataDirectory: dataDirectories(settings, env).node,
+      dataDirectory,
       ...(settings.metricsPort === undefined ? {} : { metricsPort: settings.metricsPort })
     })
     return { node, engine }
@@ -58,5 +64,12 @@ async function load(model: FoundModel, { settings, interrupted }: CommandContext
     signal: interrupted
   })
   for (const bar of bars.values()) bar.end()
+  const { name, contextLength } = engine.model
+  if (context !== undefined && contextLength < context) {
+    printNotice(
+      `The context of ${name} is ${contextLength} tokens, so the node serves ${contextLength} instead of the ${context} of --context.`,
+      json
+    )
+  }
   return engine
 }

@@ -16,7 +16,7 @@ const MAX_HEADER_COUNT = 1_000_000n
 const OTHERS: readonly [start: RegExp, what: string][] = [
   [/^version https:\/\/git-lfs/, 'a Git LFS pointer, which only names the model file'],
   [/^\s*<(!doctype|html|\?xml)/i, 'a web page'],
-  [/^PK\u0003\u0004/, 'a ZIP archive, or a PyTorch model'],
+  [/^PK/, 'a ZIP archive, or a PyTorch model'],
   [/^.{8}\{/s, 'a safetensors model'],
   [/^\s*[{[]/, 'a JSON text']
 ]
