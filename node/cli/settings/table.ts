@@ -328,7 +328,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: seed,
     default: undefined,
     defaultText: 'random',
-    doc: 'seed of the random choices; the same prompt, seed, model and settings give the same answer',
+    doc: 'seed of the random choices; the same prompt, seed, model and settings give the same answer on the same kind of hardware, and on another kind an answer that can differ after some words',
     commands: ASK
   },
   stop: {
