@@ -64,6 +64,7 @@ export { DialBudget } from './transport/dial-budget.ts'
 export * from './transport/frame-stream.ts'
 export { abortSilent } from './transport/silent-connections.ts'
 export { pinned } from './transport/pinned.ts'
+export { endingWebSockets, type EndingWebSocket } from './transport/ending-web-sockets.ts'
 export { sparingWindows } from './transport/sparing-windows.ts'
 export {
   decodeAuditReply,
