@@ -15,6 +15,7 @@ const LOAD: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   gateway: async () => (await import('./commands/gateway.ts')).gateway,
   nodes: async () => (await import('./commands/nodes.ts')).nodes,
   models: async () => (await import('./commands/models.ts')).models,
+  doctor: async () => (await import('./commands/doctor.ts')).doctor,
   status: async () => (await import('./commands/status.ts')).status,
   audit: async () => (await import('./commands/audit.ts')).audit,
   forget: async () => (await import('./commands/forget.ts')).forget
@@ -84,6 +85,13 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   status: {
     summary: 'show the status of the node on this machine',
     examples: ['potluck status', 'potluck status --data-dir /srv/potluck --json']
+  },
+  doctor: {
+    summary: 'check what commonly goes wrong on this machine, and say what to do',
+    examples: [
+      'potluck doctor',
+      'potluck doctor --model ./qwen3-0.6b-q8_0.gguf --bootstrap /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
+    ]
   },
   audit: {
     summary: 'check a fraud proof; needs only the proof and the model file, and no network',

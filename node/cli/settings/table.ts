@@ -17,6 +17,7 @@ export type CommandName =
   | 'nodes'
   | 'models'
   | 'status'
+  | 'doctor'
   | 'audit'
   | 'forget'
 
@@ -84,7 +85,7 @@ const FIND: readonly CommandName[] = [...ASK, 'gateway', 'nodes', 'models']
 const SERVE: readonly CommandName[] = ['serve', 'gateway']
 const DAEMON: readonly CommandName[] = ['serve', 'relay']
 const EVALUATE: readonly CommandName[] = [...SERVE, 'audit']
-const ALL: readonly CommandName[] = [...DAEMON, ...FIND, 'status', 'audit', 'forget']
+const ALL: readonly CommandName[] = [...DAEMON, ...FIND, 'status', 'doctor', 'audit', 'forget']
 
 export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
   bootstrap: {
@@ -93,7 +94,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     defaultText:
       'none: serve and relay find peers by mDNS; the other commands join through the node on this machine, or use mDNS if no node runs here',
     doc: 'addresses of peers to join the network through, as /ip4/…/tcp/…/p2p/…',
-    commands: [...DAEMON, ...FIND]
+    commands: [...DAEMON, ...FIND, 'doctor']
   },
   mdns: {
     kind: toggle,
@@ -130,7 +131,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     defaultText:
       'TCP and WebSocket on all interfaces, on IPv4 and IPv6; a relay uses the ports 4001 and 4002, a node uses free ports',
     doc: 'addresses to listen on, as /ip4/0.0.0.0/tcp/4001 or /ip6/::/tcp/4001',
-    commands: [...DAEMON, 'gateway']
+    commands: [...DAEMON, 'gateway', 'doctor']
   },
   announce: {
     kind: list('multiaddr'),
@@ -152,7 +153,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: undefined,
     defaultText: 'asks which model to download, if it runs on a terminal; otherwise crumb',
     doc: 'model to serve: a GGUF file, a URL, hf:user/repo:QUANT, or crumb',
-    commands: SERVE,
+    commands: [...SERVE, 'doctor'],
     flag: '--model'
   },
   auditModel: {
@@ -215,7 +216,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: choice('auto', 'off'),
     default: 'auto',
     doc: 'auto uses a GPU if there is one; off uses the processor only',
-    commands: EVALUATE
+    commands: [...EVALUATE, 'doctor']
   },
   metricsPort: {
     kind: integer(0, 65_535),
@@ -228,13 +229,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: text('address'),
     default: '127.0.0.1',
     doc: "address that OpenAI's API listens on; every address except loopback needs --api-key",
-    commands: ['gateway']
+    commands: ['gateway', 'doctor']
   },
   port: {
     kind: integer(0, 65_535),
     default: 4003,
     doc: "port of OpenAI's API; 0 takes a free port",
-    commands: ['gateway']
+    commands: ['gateway', 'doctor']
   },
   apiKey: {
     kind: list('key'),

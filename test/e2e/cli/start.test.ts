@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { potluck, Running, type Finished } from './command.ts'
+import { lines, potluck, Running, type Finished } from './command.ts'
 
 const LOCAL = ['--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0']
 
@@ -89,4 +89,28 @@ test.each([[['help']], [['help', 'serve']]])('%j explains the commands', async (
   const { code, stdout } = await potluck(args, { home })
   expect(code).toBe(0)
   expect(stdout).toContain('Usage: potluck')
+})
+
+test('doctor finds a taken port and a bootstrap peer that does not answer, and its exit code says so', async () => {
+  const taken = createServer()
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+  const used = (taken.address() as AddressInfo).port
+  const elsewhere = ['--data-dir', join(home, 'unused'), '--gpu', 'off', '--port', '0', '--json']
+  const bad = ['--listen', `/ip4/127.0.0.1/tcp/${used}`, '--bootstrap', `/ip4/127.0.0.1/tcp/${port}`]
+  const { code, stdout } = await potluck(['doctor', ...elsewhere, ...bad], { home })
+  taken.close()
+  expect(code).toBe(1)
+  const findings = new Map(lines(stdout).map((finding) => [finding.check, finding]))
+  expect(findings.get('ports')).toMatchObject({
+    state: 'problem',
+    found: `cannot listen on 127.0.0.1 port ${used}: another program uses the port`,
+    remedy: 'choose another with --listen'
+  })
+  expect(findings.get('bootstrap')).toMatchObject({ state: 'problem' })
+  expect(findings.get('model')).toMatchObject({ state: 'ok' })
+})
+
+test('doctor asks the node that runs', async () => {
+  const { stdout } = await potluck(['doctor', '--gpu', 'off', '--port', '0'], { home })
+  expect(stdout).toMatch(/^ok {7}node {10}runs, and the engine is ready$/m)
 })
