@@ -15,6 +15,9 @@ const LOAD: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   gateway: async () => (await import('./commands/gateway.ts')).gateway,
   nodes: async () => (await import('./commands/nodes.ts')).nodes,
   models: async () => (await import('./commands/models.ts')).models,
+  stats: async () => (await import('./commands/stats.ts')).stats,
+  pause: async () => (await import('./commands/pause.ts')).pause,
+  resume: async () => (await import('./commands/pause.ts')).resume,
   doctor: async () => (await import('./commands/doctor.ts')).doctor,
   status: async () => (await import('./commands/status.ts')).status,
   audit: async () => (await import('./commands/audit.ts')).audit,
@@ -85,6 +88,18 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   status: {
     summary: 'show the status of the node on this machine',
     examples: ['potluck status', 'potluck status --data-dir /srv/potluck --json']
+  },
+  stats: {
+    summary: 'show what the node on this machine gave to the network, today and ever',
+    examples: ['potluck stats', 'potluck stats --json']
+  },
+  pause: {
+    summary: 'let the node on this machine take no new requests; the running answers end',
+    examples: ['potluck pause', 'potluck resume']
+  },
+  resume: {
+    summary: 'let the paused node on this machine take requests again',
+    examples: ['potluck resume']
   },
   doctor: {
     summary: 'check what commonly goes wrong on this machine, and say what to do',

@@ -6,6 +6,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import type { EngineStatus } from '../engine/interface.ts'
 import type { NodeMetrics } from '../metrics/metrics.ts'
 import type { Problem } from '../problems.ts'
+import type { StatsReport } from './stats.ts'
 
 export interface NodeStatus {
   peerId: string
@@ -17,6 +18,10 @@ export interface NodeStatus {
   connections: number
   uptimeMs: number
   draining: boolean
+  /** The owner paused the node: it takes no new requests. */
+  paused: boolean
+  /** What the node gave, today and ever. Undefined: the node has no data directory. */
+  stats?: StatsReport
   problems: Problem[]
   engine: EngineStatus
   load: Load

@@ -44,6 +44,8 @@ function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void 
       reported = reachability
     } else if (event.type === 'problem') printProblem(event, json)
     else if (json) printJson(event)
+    else if (event.type === 'paused') printNote('Paused: the node takes no new requests.')
+    else if (event.type === 'resumed') printNote('Resumed: the node takes requests again.')
     else if (event.type === 'withdrawn') printNote(`The node no longer serves the model: ${event.reason}`)
     else printNote(describeEngine(event.status))
   }

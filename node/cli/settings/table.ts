@@ -17,6 +17,9 @@ export type CommandName =
   | 'nodes'
   | 'models'
   | 'status'
+  | 'stats'
+  | 'pause'
+  | 'resume'
   | 'doctor'
   | 'audit'
   | 'forget'
@@ -85,7 +88,17 @@ const FIND: readonly CommandName[] = [...ASK, 'gateway', 'nodes', 'models']
 const SERVE: readonly CommandName[] = ['serve', 'gateway']
 const DAEMON: readonly CommandName[] = ['serve', 'relay']
 const EVALUATE: readonly CommandName[] = [...SERVE, 'audit']
-const ALL: readonly CommandName[] = [...DAEMON, ...FIND, 'status', 'doctor', 'audit', 'forget']
+const ALL: readonly CommandName[] = [
+  ...DAEMON,
+  ...FIND,
+  'status',
+  'stats',
+  'pause',
+  'resume',
+  'doctor',
+  'audit',
+  'forget'
+]
 
 export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
   bootstrap: {
