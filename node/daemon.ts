@@ -180,6 +180,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   }
 
   if (options.dataDirectory !== undefined) {
+    const { name, sizeBytes, contextLength } = engine.model
     const stats = await keepStats(options.dataDirectory, lifetime, {
       read: async () => {
         const { requestsFinished, promptTokens, generationTokens } = await metrics.snapshot()
@@ -203,10 +204,12 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
         problems: currentProblems(),
         engine: engine.status,
         load: load(),
+        model: { name, sizeBytes, contextLength },
         card: toStatusCard(advertiser.signed.card),
         metrics: await metrics.snapshot()
       }),
       setPaused,
+      requestStop: () => void events.emit('event', { type: 'stop' }),
       audit: async (job) => await auditForOwner(job, dependencies)
     })
     lifetime.onStop(async () => await closeServer(server))

@@ -52,6 +52,8 @@ export type NodeEvent =
   /** The owner paused the node, or let it continue. */
   | { type: 'paused' }
   | { type: 'resumed' }
+  /** The owner asked over the control socket that the node ends. The listener must call `drain`. */
+  | { type: 'stop' }
   /** A problem begins that the owner can solve. */
   | ({ type: 'problem' } & Problem)
 

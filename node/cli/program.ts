@@ -15,6 +15,11 @@ const LOAD: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   gateway: async () => (await import('./commands/gateway.ts')).gateway,
   nodes: async () => (await import('./commands/nodes.ts')).nodes,
   models: async () => (await import('./commands/models.ts')).models,
+  pull: async () => (await import('./commands/downloads.ts')).pull,
+  list: async () => (await import('./commands/downloads.ts')).list,
+  rm: async () => (await import('./commands/downloads.ts')).rm,
+  ps: async () => (await import('./commands/stop.ts')).ps,
+  stop: async () => (await import('./commands/stop.ts')).stop,
   stats: async () => (await import('./commands/stats.ts')).stats,
   pause: async () => (await import('./commands/pause.ts')).pause,
   resume: async () => (await import('./commands/pause.ts')).resume,
@@ -88,6 +93,28 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   status: {
     summary: 'show the status of the node on this machine',
     examples: ['potluck status', 'potluck status --data-dir /srv/potluck --json']
+  },
+  pull: {
+    summary: 'download a model, without serving it',
+    words: ['<model>', 'user/repo:QUANT, hf:user/repo/file.gguf, or a URL'],
+    examples: ['potluck pull Qwen/Qwen3-0.6B-GGUF:Q8_0']
+  },
+  list: {
+    summary: 'list the models on this machine',
+    examples: ['potluck list']
+  },
+  rm: {
+    summary: 'delete a downloaded model',
+    words: ['<model>', 'a name that `potluck list` shows'],
+    examples: ['potluck rm Qwen/Qwen3-0.6B-GGUF:Q8_0']
+  },
+  ps: {
+    summary: 'show the model that the node on this machine has loaded',
+    examples: ['potluck ps']
+  },
+  stop: {
+    summary: 'stop the node on this machine after its running answers',
+    examples: ['potluck stop']
   },
   stats: {
     summary: 'show what the node on this machine gave to the network, today and ever',

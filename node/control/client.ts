@@ -41,6 +41,15 @@ export async function setPaused(dataDirectory: string, paused: boolean, signal?:
 }
 
 /**
+ * Lets the daemon drain and end. Returns its status now.
+ *
+ * @throws as `readStatus`
+ */
+export async function stopDaemon(dataDirectory: string, signal?: AbortSignal): Promise<NodeStatus> {
+  return await askStatus(dataDirectory, { method: 'POST', path: '/stop' }, signal)
+}
+
+/**
  * Asks the daemon to audit an answer with its model.
  *
  * @throws Error if the daemon cannot audit it now

@@ -3,7 +3,7 @@ import { isPrivate } from '@libp2p/utils'
 import { formatDigest, type Card, type Load } from '@potluck/protocol'
 import { multiaddr } from '@multiformats/multiaddr'
 
-import type { EngineStatus } from '../engine/interface.ts'
+import type { EngineModel, EngineStatus } from '../engine/interface.ts'
 import type { NodeMetrics } from '../metrics/metrics.ts'
 import type { Problem } from '../problems.ts'
 import type { StatsReport } from './stats.ts'
@@ -25,6 +25,8 @@ export interface NodeStatus {
   problems: Problem[]
   engine: EngineStatus
   load: Load
+  /** The model that the engine has loaded. The card of a paused node names none. */
+  model: Pick<EngineModel, 'name' | 'sizeBytes' | 'contextLength'>
   card: StatusCard
   metrics: NodeMetrics
 }

@@ -6,8 +6,8 @@ import type { NodeEvent, PotluckNode } from '../../node.ts'
 import type { Problem } from '../../problems.ts'
 import { describeReachability } from '../../control/status.ts'
 import { bestAddress } from '../daemon/reach.ts'
-import { startServing } from '../daemon/serving.ts'
-import { until, type CommandContext } from '../settings/context.ts'
+import { startServing, stopped } from '../daemon/serving.ts'
+import type { CommandContext } from '../settings/context.ts'
 import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
 import { count, hardwareDetails, parameters, rate } from '../terminal/units.ts'
 
@@ -21,7 +21,7 @@ export async function serve(given: CommandContext): Promise<number> {
     else printLine(banner(node, engine, settings.bootstrap))
     for (const problem of node.problems()) printProblem(problem, settings.json)
     const stopListening = node.onEvent(reporter(node, settings.json))
-    await until(interrupted)
+    await stopped(node, interrupted)
     stopListening()
     if (settings.json) printJson({ type: 'draining' })
     else printNote(describeDrain(node.load()))
@@ -43,6 +43,7 @@ function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void 
       else if (reachability !== reported) printNote(`Other peers can find the node now. Reachable ${reachability}.`)
       reported = reachability
     } else if (event.type === 'problem') printProblem(event, json)
+    else if (event.type === 'stop') return
     else if (json) printJson(event)
     else if (event.type === 'paused') printNote('Paused: the node takes no new requests.')
     else if (event.type === 'resumed') printNote('Resumed: the node takes requests again.')

@@ -3,7 +3,7 @@ import { startNode } from '../../daemon.ts'
 import { startLlamaEngine, type Engine } from '../../engine/index.ts'
 import type { PotluckNode } from '../../node.ts'
 import { findModel, type FoundModel } from '../model/find.ts'
-import type { CommandContext } from '../settings/context.ts'
+import { until, type CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { printNotice } from '../terminal/output.ts'
 import { createProgress, type Progress } from '../terminal/progress.ts'
@@ -41,6 +41,16 @@ export async function startServing(context: CommandContext): Promise<Serving> {
     await engine.close()
     throw error
   }
+}
+
+/** Resolves when the signal fires, or when the owner asks with `potluck stop` that the node ends. */
+export async function stopped(node: PotluckNode, interrupted: AbortSignal): Promise<void> {
+  const asked = Promise.withResolvers<void>()
+  const unlisten = node.onEvent(({ type }) => {
+    if (type === 'stop') asked.resolve()
+  })
+  await Promise.race([until(interrupted), asked.promise])
+  unlisten()
 }
 
 async function load(model: FoundModel, { settings, interrupted }: CommandContext): Promise<Engine> {

@@ -8,6 +8,7 @@ import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { usageError } from '../terminal/errors.ts'
 import { chooseModel } from './choose.ts'
+import { rememberDownload } from './downloads.ts'
 import { checkFile, fetchModel } from './fetch.ts'
 
 export interface FoundModel {
@@ -32,16 +33,13 @@ export async function findModel(context: CommandContext, choose: Choose = choose
 
 type Choose = typeof chooseModel
 
-async function find(model: string, { settings, env, interrupted }: CommandContext): Promise<FoundModel> {
+async function find(model: string, context: CommandContext): Promise<FoundModel> {
+  const { settings, interrupted } = context
   const { name, json } = settings
   const expected = expectedDigest(settings.sha256)
-  const uri = await toUri(model)
-  if (uri !== undefined) {
-    const directory = dataDirectories(settings, env).models
-    const path = await fetchModel(uri, { directory, expected, json, signal: interrupted })
-    // A URL gives no name, so the engine uses the name of the file.
-    return { path, name: name ?? (uri.startsWith('http') ? undefined : modelName(uri)) }
-  }
+  const downloaded = await fetchNamed(model, context)
+  // A URL gives no name, so the engine uses the name of the file.
+  if (downloaded !== undefined) return { path: downloaded, name: name ?? (isUrl(model) ? undefined : modelName(model)) }
   const embedded = Object.values(crumb).find((each) => each.name === modelName(model))
   const path = embedded?.path ?? model
   const file = await stat(path).catch((cause: unknown) => {
@@ -53,6 +51,26 @@ async function find(model: string, { settings, env, interrupted }: CommandContex
   if (!file.isFile()) throw usageError(`${model} is not a file; give a GGUF file`)
   if (expected !== undefined) await checkFile(path, expected, { json, signal: interrupted })
   return { path, name: name ?? embedded?.name }
+}
+
+/**
+ * Returns the file of a model of the hub or of a URL, and downloads it if need be; undefined for other models.
+ *
+ * @throws CommandError if the download fails, or the file does not have the digest of `--sha256`
+ */
+export async function fetchNamed(model: string, context: CommandContext): Promise<string | undefined> {
+  const { settings, env, interrupted } = context
+  const uri = await toUri(model)
+  if (uri === undefined) return undefined
+  const { models: directory } = dataDirectories(settings, env)
+  const expected = expectedDigest(settings.sha256)
+  const path = await fetchModel(uri, { directory, expected, json: settings.json, signal: interrupted })
+  await rememberDownload(directory, uri, path)
+  return path
+}
+
+function isUrl(model: string): boolean {
+  return /^https?:/.test(model)
 }
 
 /** The URI of a model to download; undefined for a file and for crumb. A name on the network is a name on the hub. */

@@ -17,6 +17,11 @@ export type CommandName =
   | 'nodes'
   | 'models'
   | 'status'
+  | 'pull'
+  | 'list'
+  | 'rm'
+  | 'ps'
+  | 'stop'
   | 'stats'
   | 'pause'
   | 'resume'
@@ -88,10 +93,14 @@ const FIND: readonly CommandName[] = [...ASK, 'gateway', 'nodes', 'models']
 const SERVE: readonly CommandName[] = ['serve', 'gateway']
 const DAEMON: readonly CommandName[] = ['serve', 'relay']
 const EVALUATE: readonly CommandName[] = [...SERVE, 'audit']
+const MODELS: readonly CommandName[] = ['pull', 'list', 'rm']
 const ALL: readonly CommandName[] = [
   ...DAEMON,
   ...FIND,
   'status',
+  ...MODELS,
+  'ps',
+  'stop',
   'stats',
   'pause',
   'resume',
@@ -195,7 +204,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: text('digest'),
     default: undefined,
     doc: 'SHA-256 digest that the model file must have; the command refuses a file with another digest',
-    commands: SERVE
+    commands: [...SERVE, 'pull']
   },
   slots: {
     kind: integer(1, 256),

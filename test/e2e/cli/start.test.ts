@@ -114,3 +114,18 @@ test('doctor asks the node that runs', async () => {
   const { stdout } = await potluck(['doctor', '--gpu', 'off', '--port', '0'], { home })
   expect(stdout).toMatch(/^ok {7}node {10}runs, and the engine is ready$/m)
 })
+
+test('ps shows the loaded model, and stop ends the node', async () => {
+  const other = { home: join(home, 'other') }
+  const serving = new Running(['serve', 'crumb', ...LOCAL, '--slots', '1'], other)
+  await serving.line('ready')
+  expect(lines((await potluck(['ps', '--json'], other)).stdout)).toMatchObject([{ name: 'potluck/crumb:Q8_0' }])
+  expect((await potluck(['pause'], other)).stderr).toContain('takes no new requests')
+  expect((await potluck(['ps'], other)).stdout).toMatch(/potluck\/crumb:Q8_0 .*0 of 1 slots, paused/)
+  expect((await potluck(['stop'], other)).stderr).toBe('The node stops.\n')
+  const { code, stdout } = await serving.ended
+  expect(code).toBe(0)
+  expect(lines(stdout).at(-1)).toEqual({ type: 'stopped' })
+  expect((await potluck(['ps'], other)).stderr).toContain('No node runs on this machine')
+  expect((await potluck(['stats'], other)).stdout).toMatch(/^ever +0 +0 +0 /m)
+})
