@@ -28,7 +28,14 @@ import { watchSuspension } from './suspension.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
 import type { Network } from './network/network.ts'
 import type { Platform } from './platform/platform.ts'
-import type { ClientOptions, FindOptions, PeerSettings, ReputationSettings } from './options.ts'
+import { checkOptions } from './base/known-options.ts'
+import {
+  CLIENT_OPTIONS,
+  type ClientOptions,
+  type FindOptions,
+  type PeerSettings,
+  type ReputationSettings
+} from './options.ts'
 import { MemoryReputationStore, Reputation } from './reputation/index.ts'
 import { requiredFeatures, toAsk, type Ask, type ChatOptions, type CompletionOptions } from './base/request.ts'
 import {
@@ -83,6 +90,7 @@ export interface Client {
 
 /** `createClient` on any platform. */
 export async function createClientOn(platform: Platform, options: ClientOptions): Promise<Client> {
+  checkOptions(options, CLIENT_OPTIONS, 'createClient')
   const { bootstrap = [], mdns = bootstrap.length === 0, scope, libp2p, signal } = options
   signal?.throwIfAborted()
   const settings: ReputationSettings = options.reputation ?? {}
@@ -184,8 +192,10 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     }, until(asked.signal))
   }
 
-  function nodes({ signal }: FindOptions = {}): AsyncGenerator<KnownNode> {
-    return directory.find({ kind: 'nodes' }, { signal: until(signal) })
+  async function* nodes({ signal }: FindOptions = {}): AsyncGenerator<KnownNode> {
+    // Otherwise the nodes of the last lookup would still be returned.
+    stopped.signal.throwIfAborted()
+    yield* directory.find({ kind: 'nodes' }, { signal: until(signal) })
   }
 
   function standing(): PeerStanding[] {

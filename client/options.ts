@@ -3,6 +3,7 @@ import type { Libp2p } from '@libp2p/interface'
 import type { ClockSkew, PhaseTimeouts, Scope } from '@potluck/protocol'
 
 import type { Auditor } from './audit/auditor.ts'
+import type { OptionNames } from './base/known-options.ts'
 import type { PeerStore } from './peers/peer-store.ts'
 import type { ReputationParameters, ReputationStore } from './reputation/index.ts'
 import type { Mode } from './select/index.ts'
@@ -44,6 +45,23 @@ export interface ClientOptions {
   onClockSkew?: (skew: ClockSkew | undefined) => void
   /** Stops the client. */
   signal?: AbortSignal
+}
+
+/** The names of `ClientOptions`. */
+export const CLIENT_OPTIONS: OptionNames<ClientOptions> = {
+  bootstrap: true,
+  mdns: true,
+  scope: true,
+  libp2p: true,
+  mode: true,
+  localNode: true,
+  trusted: true,
+  reputation: true,
+  peers: true,
+  auditor: true,
+  timeouts: true,
+  onClockSkew: true,
+  signal: true
 }
 
 export type ReputationSettings = {

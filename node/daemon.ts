@@ -15,12 +15,13 @@ import type { TopicNetwork } from './advertise/find-depth.ts'
 import { topicNetwork } from './advertise/topic-network.ts'
 import { AGENT } from './agent.ts'
 import { startControl } from './control/server.ts'
+import { Stats, type StatsOptions } from './control/stats.ts'
 import { describeReachability, toStatusCard } from './control/status.ts'
 import { Gossip } from './gossip/gossip.ts'
 import { detectHardware } from './hardware/detect.ts'
 import { measureRates } from './hardware/measure.ts'
 import { Lifetime } from './lifetime.ts'
-import { DEFAULT_NODE_LIMITS, RATE_LIMITED_PEERS, streamsPerConnection } from './limits/limits.ts'
+import { DEFAULT_NODE_LIMITS, RATE_LIMITED_PEERS, STATS_SAVE_MS, streamsPerConnection } from './limits/limits.ts'
 import { startMetricsHttp } from './metrics/http.ts'
 import { closeServer } from './metrics/local-server.ts'
 import { Metrics } from './metrics/metrics.ts'
@@ -62,6 +63,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const events = new EventEmitter<NodeEvents>()
   let drained: Promise<void> | undefined
   const draining = (): boolean => drained !== undefined
+  let paused = false
 
   const problems = new Problems((problem) => {
     logger.info(problem, 'the owner must solve a problem')
@@ -130,7 +132,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     now,
     onPublished: (card) => {
       problems.report('advertise', undefined)
-      events.emit('event', { type: 'advertised', card })
+      // The card of a paused node says that clients must not use it.
+      if (!card.draining) events.emit('event', { type: 'advertised', card })
     },
     onFailed: (reason) => {
       const remedy = 'The node tries again; if this continues, check the network and the bootstrap addresses.'
@@ -155,7 +158,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     logger,
     now,
     clock,
-    servedModel: () => ({ model: engine.model, status: engine.status, draining: draining() }),
+    servedModel: () => ({ model: engine.model, status: engine.status, draining: draining() || paused }),
     own: () => ({ card: advertiser.signed.bytes, load: load() }),
     others: (peer: string) => gossip.others(peer),
     stopping: lifetime.stopping
@@ -166,11 +169,28 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   lifetime.onStop(watchEngine(options, advertiser, events))
 
   if (options.metricsPort !== undefined) {
-    const ready = (): boolean => engine.status.state === 'ready' && !draining()
+    const ready = (): boolean => engine.status.state === 'ready' && !draining() && !paused
     const server = await startMetricsHttp({ port: options.metricsPort, text: async () => await metrics.text(), ready })
     lifetime.onStop(async () => await closeServer(server))
   }
+  const setPaused = async (wanted: boolean): Promise<void> => {
+    if (draining() || paused === wanted) return
+    paused = wanted
+    await advertiser.setPaused(wanted)
+    events.emit('event', { type: wanted ? 'paused' : 'resumed' })
+  }
+
   if (options.dataDirectory !== undefined) {
+    const { name, sizeBytes, contextLength } = engine.model
+    const stats = await keepStats(options.dataDirectory, lifetime, {
+      read: async () => {
+        const { requestsFinished, promptTokens, generationTokens } = await metrics.snapshot()
+        const runningMs = Math.round(clock() - startedAt)
+        return { requests: requestsFinished.done ?? 0, promptTokens, answerTokens: generationTokens, runningMs }
+      },
+      now,
+      onDamage: (message) => problems.report('damage', message)
+    })
     const server = await startControl(options.dataDirectory, {
       status: async () => ({
         peerId: host.peerId.toString(),
@@ -180,12 +200,17 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
         connections: host.getConnections().length,
         uptimeMs: Math.round(clock() - startedAt),
         draining: draining(),
+        paused,
+        stats: await stats.report(),
         problems: currentProblems(),
         engine: engine.status,
         load: load(),
+        model: { name, sizeBytes, contextLength },
         card: toStatusCard(advertiser.signed.card),
         metrics: await metrics.snapshot()
       }),
+      setPaused,
+      requestStop: () => void events.emit('event', { type: 'stop' }),
       audit: async (job) => await auditForOwner(job, dependencies)
     })
     lifetime.onStop(async () => await closeServer(server))
@@ -216,9 +241,23 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
       events.on('event', listener)
       return () => void events.off('event', listener)
     },
+    setPaused,
     drain: async () => await (drained ??= drain()),
     stop: async () => await lifetime.stop()
   }
+}
+
+/** Saves the counts from time to time, and when the node stops. A full disk loses only counts. */
+async function keepStats(directory: string, lifetime: Lifetime, options: StatsOptions): Promise<Stats> {
+  const stats = await Stats.open(directory, options)
+  const save = async (): Promise<void> => await stats.save().catch(() => undefined)
+  const timer = setInterval(() => void lifetime.track(save()), STATS_SAVE_MS)
+  timer.unref()
+  lifetime.onStop(async () => {
+    clearInterval(timer)
+    await save()
+  })
+  return stats
 }
 
 /** Reports new servers of the DHT and changed addresses to the advertiser. */

@@ -49,6 +49,11 @@ export type NodeEvent =
   /** The node withdraws its advertised model. */
   | { type: 'withdrawn'; reason: string }
   | { type: 'engine'; status: EngineStatus }
+  /** The owner paused the node, or let it continue. */
+  | { type: 'paused' }
+  | { type: 'resumed' }
+  /** The owner asked over the control socket that the node ends. The listener must call `drain`. */
+  | { type: 'stop' }
   /** A problem begins that the owner can solve. */
   | ({ type: 'problem' } & Problem)
 
@@ -64,6 +69,11 @@ export interface PotluckNode {
   metrics: () => Promise<NodeMetrics>
   /** Calls the listener on every event, until the returned function is called. */
   onEvent: (listener: (event: NodeEvent) => void) => () => void
+  /**
+   * Sets whether the node takes no new requests. A paused node finishes the accepted requests, and its card says
+   * `draining`. A node that drains or is stopped stays so.
+   */
+  setPaused: (paused: boolean) => Promise<void>
   /**
    * Advertises the shutdown, refuses new requests, and waits up to `limits.drainTimeoutMs` for accepted requests to
    * finish. Then it stops the node.

@@ -225,6 +225,8 @@ export const MAX_CARD_RATE: number = 1e7
 export const MAX_CARD_SLOTS: number = 4096
 /** Processor cores in a card. */
 export const MAX_CARD_CORES: number = 65_536
+/** Most layers of a model. The deepest known models have some hundreds. */
+export const MAX_CARD_LAYERS: number = 65_536
 /** Lifetime of a card. A node signs a new card after half of this time, so that the DHT always holds a valid card. */
 export const CARD_TTL_MS: number = 2 * 60 * 60 * 1000
 /** Clocks of home machines drift: a card that was signed this far in the future is still accepted. */

@@ -293,6 +293,8 @@ export interface PotluckErrorOptions {
   peer?: string
   /** What the user can do, if the code alone does not say it. */
   remedy?: string
+  /** Whether a retry can succeed, if the cause says more about it than the code. Default: as in `ERROR_POLICY`. */
+  retryable?: boolean
 }
 
 /**
@@ -311,6 +313,7 @@ export class PotluckError extends Error {
   readonly retryAfterMs: number | undefined
   readonly peer: string | undefined
   readonly remedy: string | undefined
+  readonly retryable: boolean
 
   constructor(code: ErrorCode, message: string, options: PotluckErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -318,13 +321,17 @@ export class PotluckError extends Error {
     this.retryAfterMs = options.retryAfterMs
     this.peer = options.peer
     this.remedy = options.remedy
+    this.retryable = options.retryable ?? ERROR_POLICY[code].retryable
   }
 
   get fault(): Fault {
     return ERROR_POLICY[this.code].fault
   }
+}
 
-  get retryable(): boolean {
-    return ERROR_POLICY[this.code].retryable
-  }
+/** The error of a call whose signal fired. Says who aborted it, if the signal's reason says that. */
+export function abortedBy(signal: AbortSignal | undefined, peer?: string): PotluckError {
+  const reason: unknown = signal?.reason
+  const message = reason instanceof PotluckError && reason.code === 'aborted' ? reason.message : 'aborted by the caller'
+  return new PotluckError('aborted', message, { cause: reason, ...(peer === undefined ? {} : { peer }) })
 }

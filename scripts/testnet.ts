@@ -26,7 +26,8 @@ address finds the nodes through the DHT and sends a prompt to one of them. Then 
 
   --nodes N       number of nodes (default 3, at most ${MAX_NODES})
   --prompt TEXT   the prompt (default "${PROMPT}")
-  --json          print one JSON object per line
+  --json          print one JSON object per line. npm prints a banner before it, so a program should
+                  run: npm run --silent testnet -- --json
   --help          print this text
 
   --kill          kill the answering node in mid-answer, and show how another node continues

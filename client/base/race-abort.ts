@@ -1,4 +1,4 @@
-import { PotluckError } from '@potluck/protocol'
+import { abortedBy, PotluckError } from '@potluck/protocol'
 import { raceSignal } from 'race-signal'
 
 /**
@@ -8,7 +8,6 @@ import { raceSignal } from 'race-signal'
  */
 export async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return await raceSignal(promise, signal, {
-    translateError: ({ reason }) =>
-      reason instanceof PotluckError ? reason : new PotluckError('aborted', 'aborted by the caller', { cause: reason })
+    translateError: ({ reason }) => (reason instanceof PotluckError ? reason : abortedBy(signal))
   })
 }

@@ -21,6 +21,7 @@ import {
 } from '@potluck/protocol'
 
 import { CHARACTERS_PER_TOKEN, DEFAULT_MAX_TOKENS, LEAST_CHARACTERS_PER_TOKEN } from './constants.ts'
+import { checkOptions, type OptionNames } from './known-options.ts'
 
 export interface GenerationOptions {
   /**
@@ -29,7 +30,10 @@ export interface GenerationOptions {
    * Only a digest fixes the weights. Any node can claim a name.
    */
   model?: string
-  /** 64 bits that fix the answer for the same model and parameters. Default: random. */
+  /**
+   * 64 bits that fix the random choices. Two nodes on the same kind of hardware give the same answer to the same request.
+   * Another kind computes slightly different numbers, so its answer can differ after some words. Default: random.
+   */
   seed?: bigint
   /** 0 to 100. 0 takes the most probable token each time. Default 0.8. */
   temperature?: number
@@ -51,7 +55,8 @@ export interface GenerationOptions {
   stop?: readonly string[]
   /**
    * Makes the text a JSON document. The node enforces the schema token by token. The model does not see the schema, so
-   * ask for JSON in the messages too. `checkSchema` names the parts of a schema that are not supported.
+   * ask for JSON in the messages too. `checkSchema` names the parts of a schema that are not supported. Check
+   * `finishReason` before you parse the text: with `length`, the document is cut off at `maxTokens`.
    */
   responseFormat?: ResponseFormat
   /** Asks for log-probabilities, with this many alternatives per token, 0 to 20. */
@@ -85,6 +90,33 @@ export interface CompletionOptions extends GenerationOptions {
   prompt: string
 }
 
+const GENERATION_OPTIONS: OptionNames<GenerationOptions> = {
+  model: true,
+  seed: true,
+  temperature: true,
+  topK: true,
+  topP: true,
+  minP: true,
+  presencePenalty: true,
+  frequencyPenalty: true,
+  logitBias: true,
+  maxTokens: true,
+  stop: true,
+  responseFormat: true,
+  topLogprobs: true,
+  shareable: true,
+  otherModels: true,
+  signal: true
+}
+const CHAT_OPTIONS: OptionNames<ChatOptions> = {
+  messages: true,
+  tools: true,
+  toolChoice: true,
+  parallelToolCalls: true,
+  ...GENERATION_OPTIONS
+}
+const COMPLETION_OPTIONS: OptionNames<CompletionOptions> = { prompt: true, ...GENERATION_OPTIONS }
+
 /** A request before a node is chosen. */
 export interface Ask {
   model: string
@@ -106,6 +138,8 @@ export interface Ask {
  * @throws PotluckError `invalid_request`; the message names the field
  */
 export function toAsk(options: ChatOptions | CompletionOptions): Ask {
+  if ('prompt' in options) checkOptions(options, COMPLETION_OPTIONS, 'complete')
+  else checkOptions(options, CHAT_OPTIONS, 'chat')
   const ask: Ask = {
     model: options.model ?? 'auto',
     input: toInput(options),

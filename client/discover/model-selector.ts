@@ -1,4 +1,4 @@
-import { parseDigest, PotluckError, type Topic } from '@potluck/protocol'
+import { modelName, parseDigest, PotluckError, type Topic } from '@potluck/protocol'
 
 /** Which models a request accepts. */
 export type ModelSelector =
@@ -10,7 +10,7 @@ export type ModelSelector =
   | { kind: 'name'; name: string }
 
 /**
- * Reads the `model` of a request: `auto`, a digest (`sha256:…`) or a name.
+ * Reads the `model` of a request: `auto`, a digest (`sha256:…`), or a name as `modelName` accepts it.
  *
  * @throws PotluckError `invalid_request` for an empty name
  */
@@ -18,7 +18,7 @@ export function parseModelSelector(model: string): ModelSelector {
   if (model === 'auto') return { kind: 'auto' }
   if (model === '') throw new PotluckError('invalid_request', 'invalid request: model must not be empty')
   const digest = parseDigest(model)
-  return digest === undefined ? { kind: 'name', name: model } : { kind: 'digest', digest }
+  return digest === undefined ? { kind: 'name', name: modelName(model) } : { kind: 'digest', digest }
 }
 
 /** The topic under which nodes with such a model are listed. */

@@ -2,9 +2,11 @@
  * Computes vectors of texts, over `/potluck/embed/1.0.0`. All vectors come from one digest, because vectors of
  * different weights cannot be compared. If a node fails, another node with the same digest computes the rest.
  */
+
 import { MAX_EMBED_TEXTS, PotluckError } from '@potluck/protocol'
 
 import { CHARACTERS_PER_TOKEN } from '../base/constants.ts'
+import { checkOptions } from '../base/known-options.ts'
 import { parseModelSelector, type ModelSelector } from '../discover/model-selector.ts'
 import { log } from '../base/log.ts'
 import { CandidatePool, SHORT_WORKLOAD, type PoolContext, type PooledRequest, type Selector } from '../select/index.ts'
@@ -39,7 +41,9 @@ export interface EmbedContext extends Omit<PoolContext, 'selector'>, AskContext 
 const BATCH = MAX_EMBED_TEXTS - 1
 
 /** @throws PotluckError `invalid_request`, `no_providers`, or the last node's failure */
-export async function embed({ model = 'auto', input }: EmbedOptions, context: EmbedContext): Promise<EmbedResult> {
+export async function embed(options: EmbedOptions, context: EmbedContext): Promise<EmbedResult> {
+  checkOptions(options, { model: true, input: true, signal: true }, 'embed')
+  const { model = 'auto', input } = options
   const batches = toBatches(input)
   const request = toPooled(parseModelSelector(model), input)
   const pool = new CandidatePool(request, context)

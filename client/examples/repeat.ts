@@ -1,6 +1,9 @@
 import { createClient, type ClientOptions } from '@potluck/client'
 
-/** Asks one model twice with the same seed. Every node with these weights gives the same answer. */
+/**
+ * Asks one model twice with the same seed. Nodes with these weights and the same kind of hardware give the same answer.
+ * Another kind computes slightly different numbers, so the answer can differ after some words.
+ */
 export async function repeat(options: ClientOptions, write: (text: string) => void): Promise<void> {
   const client = await createClient(options)
   try {

@@ -1,6 +1,6 @@
 /** The models that the network serves now, and the errors that name them. */
 import { toModelViews, type Client, type KnownNode, type ModelView } from '@potluck/client'
-import { deadline, formatDigest, parseDigest, PotluckError } from '@potluck/protocol'
+import { deadline, formatDigest, modelName, parseDigest, PotluckError } from '@potluck/protocol'
 
 import { ApiError, invalid, type ApiErrorOptions } from './errors.ts'
 import { toApiError } from './failure.ts'
@@ -100,7 +100,8 @@ function nothingServed(cause: PotluckError): ApiError {
 function named(served: readonly ModelView[], id: string): ModelView[] {
   const digest = parseDigest(id)
   if (digest !== undefined) return served.filter((model) => model.digest === formatDigest(digest))
-  return served.filter(({ name }) => name.toLowerCase() === id.toLowerCase())
+  const wanted = modelName(id).toLowerCase()
+  return served.filter(({ name }) => name.toLowerCase() === wanted)
 }
 
 function capabilities({ name, features, contextLength }: ModelView): string {

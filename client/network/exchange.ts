@@ -11,6 +11,7 @@
  */
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import {
+  abortedBy,
   deadline,
   FrameStream,
   PotluckError,
@@ -226,7 +227,7 @@ function relayLimit(cause?: unknown): PotluckError {
 
 function withPeer(error: PotluckError, peerId: PeerId, signal: AbortSignal): PotluckError {
   const peer = peerId.toString()
-  if (signal.aborted) return new PotluckError('aborted', 'aborted by the caller', { cause: signal.reason, peer })
+  if (signal.aborted) return abortedBy(signal, peer)
   const { code, message, retryAfterMs } = error
   return new PotluckError(code, `node ${peer.slice(-8)}: ${message}`, {
     cause: error,

@@ -1,19 +1,26 @@
 /** Node has two things that a browser lacks: TCP, and discovery of nodes on the LAN. */
 import { lookup } from 'node:dns'
 
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { mdns } from '@libp2p/mdns'
 import { tcp, type TCPSocketOptions } from '@libp2p/tcp'
-import { publicLookup } from '@potluck/protocol'
+import { webSockets } from '@libp2p/websockets'
+import { endingWebSockets, publicLookup, type EndingWebSocket } from '@potluck/protocol'
+import { WebSocket } from 'ws'
 
-import { browserPlatform } from './browser.ts'
 import type { Platform } from './platform.ts'
 
 export const nodePlatform: Platform = {
   transports: (names) => {
     // libp2p passes the options on to `net.connect`, but its type lists only some of them.
     const dialOpts = (names === undefined ? {} : { lookup: publicLookup(lookup, names) }) as TCPSocketOptions
-    return [tcp({ dialOpts }), ...browserPlatform.transports(names)]
+    return [tcp({ dialOpts }), endingWebSockets(webSockets(), openWebSocket), circuitRelayTransport()]
   },
   lookup,
   lanDiscovery: mdns()
+}
+
+function openWebSocket(uri: string): EndingWebSocket {
+  // The types of ws and of the DOM differ in details of the events.
+  return new WebSocket(uri) as unknown as EndingWebSocket
 }

@@ -259,7 +259,9 @@ export class CandidatePool {
       const reasons = [...Map.groupBy(this.#gated.values(), (reason) => reason)]
       const excluded = reasons.map(([reason, { length }]) => `${length} ${EXCLUDED[reason]}`).join(', ')
       const nobody = `no node was found that can serve this request (${model})`
-      return new PotluckError('no_providers', excluded === '' ? nobody : `${nobody}: ${excluded}`)
+      // If the network has no node with a model that the caller names, the name is probably wrong.
+      const retryable = excluded !== '' || this.#request.model.kind === 'auto'
+      return new PotluckError('no_providers', excluded === '' ? nobody : `${nobody}: ${excluded}`, { retryable })
     }
     const nodes = new Set(failures.map(({ peer }) => peer)).size
     if (nodes === 1) return main

@@ -3,10 +3,20 @@
  *
  * The log writes a limited number of lines. Otherwise a peer that floods the node could fill its disk.
  */
+import type { ErrorCode } from '@potluck/protocol'
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
 
 import { ABUSE_LOG_INTERVAL_MS, ABUSE_LOG_PAIRS } from '../limits/limits.ts'
+
+/** What happens to honest callers too, such as a prompt that is too long. By default the owner does not see it. */
+const MISHAPS: ReadonlySet<string> = new Set<ErrorCode>([
+  'context_length_exceeded',
+  'invalid_request',
+  'caller_stalled',
+  'request_timeout',
+  'stream_cut'
+])
 
 interface LoggedPair {
   /** The log writes no line for this pair before this time. */
@@ -36,6 +46,7 @@ export class AbuseLog {
       return
     }
     this.#pairs.set(key, { quietUntil: now + ABUSE_LOG_INTERVAL_MS, suppressed: 0 })
-    this.#logger.warn({ peer, limit, suppressed: logged?.suppressed ?? 0 }, 'a peer exceeded a limit')
+    const level = MISHAPS.has(limit) ? 'info' : 'warn'
+    this.#logger[level]({ peer, limit, suppressed: logged?.suppressed ?? 0 }, 'a peer exceeded a limit')
   }
 }

@@ -47,6 +47,7 @@ export class Advertiser {
   #signed: SignedCard
   #sequence: number
   #draining = false
+  #paused = false
   /** True if a peer may store a card of this node. */
   #published = false
   /** The peers that stored the newest card. */
@@ -123,6 +124,18 @@ export class Advertiser {
       () => this.#topics.changed(),
       (error: unknown) => this.#options.logger.warn({ err: error }, 'cannot withdraw the model')
     )
+    this.#change('urgent')
+  }
+
+  /**
+   * While it is paused, the advertiser publishes a card without models and addresses, which says `draining`. So clients
+   * choose other nodes.
+   */
+  async setPaused(paused: boolean): Promise<void> {
+    if (this.#stopped.signal.aborted) return
+    this.#paused = paused
+    await this.#sign()
+    this.#topics.changed()
     this.#change('urgent')
   }
 
@@ -217,7 +230,7 @@ export class Advertiser {
     const now = this.#options.now()
     // If the clock was ahead and was then set, all peers refused the cards from the future. The sequence begins again.
     this.#sequence = this.#sequence > now + CLOCK_SKEW_MS ? now : Math.max(now, this.#sequence + 1)
-    const signed = await signNow(this.#options, { draining: this.#draining, sequence: this.#sequence })
+    const signed = await signNow(this.#options, { draining: this.#draining || this.#paused, sequence: this.#sequence })
     const { sequence, addresses } = this.#signed.card
     if (signed.card.sequence <= sequence && sequence <= this.#sequence) return
     this.#signed = signed

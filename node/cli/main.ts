@@ -54,5 +54,8 @@ try {
     const report = reportOf(error)
     printError(report, json)
     process.exitCode = report.exitCode
+    // What was interrupted can have left a download or a connection that keeps the process alive. The command has
+    // cleaned up.
+    if (report.code === 'aborted') process.stdout.write('', () => process.exit())
   }
 }

@@ -15,6 +15,15 @@ const LOAD: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   gateway: async () => (await import('./commands/gateway.ts')).gateway,
   nodes: async () => (await import('./commands/nodes.ts')).nodes,
   models: async () => (await import('./commands/models.ts')).models,
+  pull: async () => (await import('./commands/downloads.ts')).pull,
+  list: async () => (await import('./commands/downloads.ts')).list,
+  rm: async () => (await import('./commands/downloads.ts')).rm,
+  ps: async () => (await import('./commands/stop.ts')).ps,
+  stop: async () => (await import('./commands/stop.ts')).stop,
+  stats: async () => (await import('./commands/stats.ts')).stats,
+  pause: async () => (await import('./commands/pause.ts')).pause,
+  resume: async () => (await import('./commands/pause.ts')).resume,
+  doctor: async () => (await import('./commands/doctor.ts')).doctor,
   status: async () => (await import('./commands/status.ts')).status,
   audit: async () => (await import('./commands/audit.ts')).audit,
   forget: async () => (await import('./commands/forget.ts')).forget
@@ -30,10 +39,12 @@ interface CommandHelp {
 const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   serve: {
     summary: 'serve a model to the network',
+    words: ['[model]', 'the model to serve, as with --model'],
     examples: [
-      'potluck serve                                    offers models that fit this machine',
-      'potluck serve --model ./qwen3-0.6b-q8_0.gguf     serves a file',
-      'potluck serve --model hf:Qwen/Qwen3-0.6B-GGUF:Q8_0 --bootstrap /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
+      'potluck serve                            offers models that fit this machine',
+      'potluck serve crumb                      serves the tiny model of this package',
+      'potluck serve ./qwen3-0.6b-q8_0.gguf     serves a file',
+      'potluck serve hf:Qwen/Qwen3-0.6B-GGUF:Q8_0 --bootstrap /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
     ]
   },
   relay: {
@@ -83,6 +94,47 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     summary: 'show the status of the node on this machine',
     examples: ['potluck status', 'potluck status --data-dir /srv/potluck --json']
   },
+  pull: {
+    summary: 'download a model, without serving it',
+    words: ['<model>', 'user/repo:QUANT, hf:user/repo/file.gguf, or a URL'],
+    examples: ['potluck pull Qwen/Qwen3-0.6B-GGUF:Q8_0']
+  },
+  list: {
+    summary: 'list the models on this machine',
+    examples: ['potluck list']
+  },
+  rm: {
+    summary: 'delete a downloaded model',
+    words: ['<model>', 'a name that `potluck list` shows'],
+    examples: ['potluck rm Qwen/Qwen3-0.6B-GGUF:Q8_0']
+  },
+  ps: {
+    summary: 'show the model that the node on this machine has loaded',
+    examples: ['potluck ps']
+  },
+  stop: {
+    summary: 'stop the node on this machine after its running answers',
+    examples: ['potluck stop']
+  },
+  stats: {
+    summary: 'show what the node on this machine gave to the network, today and ever',
+    examples: ['potluck stats', 'potluck stats --json']
+  },
+  pause: {
+    summary: 'let the node on this machine take no new requests; the running answers end',
+    examples: ['potluck pause', 'potluck resume']
+  },
+  resume: {
+    summary: 'let the paused node on this machine take requests again',
+    examples: ['potluck resume']
+  },
+  doctor: {
+    summary: 'check what commonly goes wrong on this machine, and say what to do',
+    examples: [
+      'potluck doctor',
+      'potluck doctor --model ./qwen3-0.6b-q8_0.gguf --bootstrap /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
+    ]
+  },
   audit: {
     summary: 'check a fraud proof; needs only the proof and the model file, and no network',
     words: ['<proof>', 'the file of the proof'],
@@ -111,7 +163,7 @@ Start:
 
 Flags override POTLUCK_… environment variables. Variables override the config file
 ($XDG_CONFIG_HOME/potluck/config.toml, or --config), and the file overrides defaults.
-\`potluck COMMAND --help\` explains the settings of a command.`
+\`potluck help COMMAND\` explains the settings of a command.`
 
 /** @param execute runs a command with the flags and arguments of its command line */
 export function createProgram(
@@ -124,7 +176,7 @@ export function createProgram(
     .description(ABOUT)
     .version(AGENT.replace('/', ' '), '--version', 'print the version')
     .helpOption('--help', 'print this help')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'explain a command')
     .addHelpText('after', START)
     .exitOverride()
     .showSuggestionAfterError()

@@ -14,13 +14,39 @@ import type { NodeStatus } from './status.ts'
  * @throws Error in one line, if no daemon uses the directory; the signal's reason
  */
 export async function readStatus(dataDirectory: string, signal?: AbortSignal): Promise<NodeStatus> {
+  return await askStatus(dataDirectory, { method: 'GET', path: '/status' }, signal)
+}
+
+async function askStatus(
+  dataDirectory: string,
+  options: Pick<RequestOptions, 'method' | 'path'>,
+  signal?: AbortSignal
+): Promise<NodeStatus> {
   const timeout = deadline(LOCAL_REQUEST_TIMEOUT_MS, ...(signal === undefined ? [] : [signal]))
   try {
-    return JSON.parse(await ask(dataDirectory, { method: 'GET', path: '/status', signal: timeout })) as NodeStatus
+    return JSON.parse(await ask(dataDirectory, { ...options, signal: timeout })) as NodeStatus
   } catch (cause) {
     signal?.throwIfAborted()
     throw new Error(`no potluck node answers in ${dataDirectory}: start one with \`potluck serve\``, { cause })
   }
+}
+
+/**
+ * Lets the daemon take no new requests, or take them again. Returns its status afterwards.
+ *
+ * @throws as `readStatus`
+ */
+export async function setPaused(dataDirectory: string, paused: boolean, signal?: AbortSignal): Promise<NodeStatus> {
+  return await askStatus(dataDirectory, { method: 'POST', path: paused ? '/pause' : '/resume' }, signal)
+}
+
+/**
+ * Lets the daemon drain and end. Returns its status now.
+ *
+ * @throws as `readStatus`
+ */
+export async function stopDaemon(dataDirectory: string, signal?: AbortSignal): Promise<NodeStatus> {
+  return await askStatus(dataDirectory, { method: 'POST', path: '/stop' }, signal)
 }
 
 /**

@@ -1,7 +1,8 @@
 /**
  * The daemon's side of the control socket: HTTP on a Unix socket in the data directory, for the owner only.
  *
- * `GET /status` returns the status, and `POST /audit` audits an answer. The socket needs no port and no key, because
+ * `GET /status` returns the status, `POST /pause` and `POST /resume` set whether the node takes new requests, `POST
+ * /stop` ends it, and `POST /audit` audits an answer. The socket needs no port and no key, because
  * the permissions of its file exclude other users.
  */
 import { chmod, rm } from 'node:fs/promises'
@@ -16,6 +17,9 @@ import type { NodeStatus } from './status.ts'
 /** What the daemon does for its owner. */
 export interface Control {
   status: () => Promise<NodeStatus>
+  setPaused: (paused: boolean) => Promise<void>
+  /** Asks the program that runs the node to drain it and to end. */
+  requestStop: () => void
   audit: (job: Omit<AuditJob, 'caller' | 'forPeer'>) => Promise<AuditOutcome>
 }
 
@@ -41,8 +45,11 @@ export async function startControl(dataDirectory: string, control: Control): Pro
   return server
 }
 
-async function answer(incoming: IncomingMessage, { status, audit }: Control): Promise<string> {
-  if (incoming.method !== 'POST') return JSON.stringify(await status())
+async function answer(incoming: IncomingMessage, { status, setPaused, requestStop, audit }: Control): Promise<string> {
+  const { method, url } = incoming
+  if (method === 'POST' && (url === '/pause' || url === '/resume')) await setPaused(url === '/pause')
+  if (method === 'POST' && url === '/stop') requestStop()
+  if (method !== 'POST' || url !== '/audit') return JSON.stringify(await status())
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of incoming as AsyncIterable<Buffer>) {

@@ -3,9 +3,10 @@ import { isPrivate } from '@libp2p/utils'
 import { formatDigest, type Card, type Load } from '@potluck/protocol'
 import { multiaddr } from '@multiformats/multiaddr'
 
-import type { EngineStatus } from '../engine/interface.ts'
+import type { EngineModel, EngineStatus } from '../engine/interface.ts'
 import type { NodeMetrics } from '../metrics/metrics.ts'
 import type { Problem } from '../problems.ts'
+import type { StatsReport } from './stats.ts'
 
 export interface NodeStatus {
   peerId: string
@@ -17,9 +18,15 @@ export interface NodeStatus {
   connections: number
   uptimeMs: number
   draining: boolean
+  /** The owner paused the node: it takes no new requests. */
+  paused: boolean
+  /** What the node gave, today and ever. Undefined: the node has no data directory. */
+  stats?: StatsReport
   problems: Problem[]
   engine: EngineStatus
   load: Load
+  /** The model that the engine has loaded. The card of a paused node names none. */
+  model: Pick<EngineModel, 'name' | 'sizeBytes' | 'contextLength'>
   card: StatusCard
   metrics: NodeMetrics
 }

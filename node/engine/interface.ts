@@ -40,7 +40,7 @@ export interface EngineModel {
 
 /** How the engine computes. It is part of receipts, because the numerical noise between honest nodes depends on it. */
 export interface EngineBackend {
-  /** "cpu", "cuda", "metal" or "vulkan". */
+  /** "cpu", "cuda", "metal" or "vulkan": where the model was loaded, not which drivers exist. */
   accelerator: string
   /** Name and version, such as "node-llama-cpp/3.22.1". */
   engine: string
@@ -51,6 +51,10 @@ export interface EngineBackend {
   device?: string
   /** Memory of the GPU; undefined on a CPU. */
   vramBytes?: number
+  /** Layers of the model on the GPU; undefined on a CPU. */
+  gpuLayers?: number
+  /** All layers of the model, with the output layer; undefined on a CPU. */
+  layers?: number
 }
 
 /** `restarting`: the engine crashed and starts again. `failed`: it crashed too often and stays down, see `reason`. */

@@ -6,7 +6,7 @@ import { MAX_CARD_STRING, type Hardware } from '@potluck/protocol'
 import type { EngineBackend } from '../engine/interface.ts'
 
 /** The device is the GPU if the engine uses one, otherwise the processor. */
-export function detectHardware({ accelerator, device, vramBytes }: EngineBackend): Hardware {
+export function detectHardware({ accelerator, device, vramBytes, gpuLayers, layers }: EngineBackend): Hardware {
   const name = device ?? cpus()[0]?.model.trim() ?? ''
   return {
     accelerator,
@@ -14,6 +14,7 @@ export function detectHardware({ accelerator, device, vramBytes }: EngineBackend
     vramBytes: vramBytes ?? 0,
     ramBytes: totalmem(),
     cores: availableParallelism(),
-    os: `${platform()} ${arch()}`
+    os: `${platform()} ${arch()}`,
+    ...(gpuLayers === undefined || layers === undefined ? {} : { gpuLayers, layers })
   }
 }

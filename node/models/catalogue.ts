@@ -28,13 +28,18 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
 const OVERHEAD_FACTOR = 1.2
 const OVERHEAD_BYTES = 0.5e9
 
+/** An estimate of the memory that a model takes with its contexts. */
+export function memoryFor(fileBytes: number): number {
+  return fileBytes * OVERHEAD_FACTOR + OVERHEAD_BYTES
+}
+
 /**
  * Returns the models that fit in memory, the largest first.
  *
  * @param freeBytes available memory: of the GPU if there is one, otherwise of the machine
  */
 export function fitting(freeBytes: number): CatalogueEntry[] {
-  return CATALOGUE.filter(
-    ({ approximateBytes }) => approximateBytes * OVERHEAD_FACTOR + OVERHEAD_BYTES <= freeBytes
-  ).toSorted((a, b) => b.approximateBytes - a.approximateBytes)
+  return CATALOGUE.filter(({ approximateBytes }) => memoryFor(approximateBytes) <= freeBytes).toSorted(
+    (a, b) => b.approximateBytes - a.approximateBytes
+  )
 }

@@ -21,15 +21,18 @@ import {
   boundedNegotiation,
   boundedPeerStore,
   DialBudget,
+  endingWebSockets,
   kadOptions,
   mustNotDial,
   namesOf,
   publicLookup,
   sparingWindows,
   STREAM_WINDOW_BYTES,
+  type EndingWebSocket,
   type Scope
 } from '@potluck/protocol'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import { WebSocket } from 'ws'
 
 import {
   CONNECTIONS_PER_PEER,
@@ -164,7 +167,11 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
     nodeInfo: { userAgent: options.agent },
     // In scope `public` the host also advertises its relayed addresses, because a firewall can block the announced one.
     addresses: { listen: role.listen, [scope === 'public' ? 'appendAnnounce' : 'announce']: [...options.announce] },
-    transports: [dials.limit(tcp({ dialOpts })), dials.limit(webSockets()), ...role.transports],
+    transports: [
+      dials.limit(tcp({ dialOpts })),
+      dials.limit(endingWebSockets(webSockets(), openWebSocket)),
+      ...role.transports
+    ],
     connectionEncrypters: [noise()],
     streamMuxers: [
       sparingWindows(
@@ -236,4 +243,9 @@ function services({ identity, scope, now = Date.now }: HostOptions, kad: { clien
     boundedNegotiation,
     boundedPeerStore
   }
+}
+
+function openWebSocket(uri: string): EndingWebSocket {
+  // The types of ws and of the DOM differ in details of the events.
+  return new WebSocket(uri) as unknown as EndingWebSocket
 }

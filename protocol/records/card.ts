@@ -14,6 +14,7 @@ import {
   MAX_CARD_BYTES,
   MAX_CARD_CONTEXT,
   MAX_CARD_CORES,
+  MAX_CARD_LAYERS,
   MAX_CARD_FEATURES,
   MAX_CARD_MODELS,
   MAX_CARD_RATE,
@@ -72,6 +73,10 @@ export interface Hardware {
   cores: number
   /** "linux x64". */
   os: string
+  /** Layers of the model on the GPU. Undefined: the processor computes. */
+  gpuLayers?: number
+  /** All layers of the model. Undefined: the processor computes. */
+  layers?: number
 }
 
 export interface Card {
@@ -225,6 +230,17 @@ function parseHardware(hardware: HardwareMessage): Hardware {
     vramBytes: check.integer('vram_bytes', hardware.vramBytes, Number.MAX_SAFE_INTEGER),
     ramBytes: check.integer('ram_bytes', hardware.ramBytes, Number.MAX_SAFE_INTEGER),
     cores: check.number('cores', hardware.cores, 0, MAX_CARD_CORES),
-    os: check.label('os', hardware.os, MAX_CARD_STRING)
+    os: check.label('os', hardware.os, MAX_CARD_STRING),
+    ...(hardware.gpuLayers === 0
+      ? {}
+      : {
+          gpuLayers: check.number(
+            'gpu_layers',
+            hardware.gpuLayers,
+            1,
+            check.number('layers', hardware.layers, 1, MAX_CARD_LAYERS)
+          ),
+          layers: hardware.layers
+        })
   }
 }

@@ -10,7 +10,7 @@ import { Uint8ArrayList } from 'uint8arraylist'
 import { encode as encodeVarint, encodingLength } from 'uint8-varint'
 
 import { MAX_FRAME_PREFIX_BYTES, PAUSE_AT_BYTES } from '../constants.ts'
-import { PotluckError, type ErrorCode } from '../errors.ts'
+import { abortedBy, PotluckError, type ErrorCode } from '../errors.ts'
 import { ByteQueue } from './byte-queue.ts'
 
 export interface FrameStreamOptions {
@@ -192,7 +192,7 @@ export class FrameStream {
         settle()
       }
       const abort = (): void => {
-        finish(() => reject(new PotluckError('aborted', 'aborted by the caller', { cause: signal?.reason })))
+        finish(() => reject(abortedBy(signal)))
       }
       const wake = (): void => {
         try {

@@ -45,8 +45,13 @@ export class HumanScreen implements Screen {
 }
 
 export class JsonScreen implements Screen {
-  progress(member: string, stage: string, fraction: number): void {
-    printJson({ type: 'progress', member, stage, fraction })
+  readonly #stages = new Map<string, string>()
+
+  /** Prints the beginning of each stage. A program has no use for a bar. */
+  progress(member: string, stage: string): void {
+    if (this.#stages.get(member) === stage) return
+    this.#stages.set(member, stage)
+    printJson({ type: 'progress', member, stage })
   }
 
   failed(message: string): void {

@@ -5,12 +5,14 @@ import { clockWarning } from '@potluck/protocol'
 
 import { connect } from '../client/connect.ts'
 import { createLogger } from '../daemon/log.ts'
-import { startServing, type Serving } from '../daemon/serving.ts'
+import { checkPort } from '../daemon/preflight.ts'
+import { startServing, stopped, type Serving } from '../daemon/serving.ts'
 import { until, type CommandContext } from '../settings/context.ts'
 import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
 
 export async function gateway(context: CommandContext): Promise<number> {
   const { settings, interrupted } = context
+  await checkPort(settings.host, settings.port, '--port')
   const serving = settings.localNode ? await startServing(context) : undefined
   try {
     // `startServing` has started a node. The client finds this node through the data directory.
@@ -26,7 +28,7 @@ export async function gateway(context: CommandContext): Promise<number> {
       serving?.node.onEvent((event) => {
         if (event.type === 'problem') logger.warn(event.message)
       })
-      await until(interrupted)
+      await (serving === undefined ? until(interrupted) : stopped(serving.node, interrupted))
       if (!settings.json) printNote('Stopping.')
       await started.stop()
     } finally {

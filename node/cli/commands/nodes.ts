@@ -10,7 +10,7 @@ import { CommandError, usageError } from '../terminal/errors.ts'
 import { printJson, printLine, printNote } from '../terminal/output.ts'
 import { standingSentence, standingWord } from '../terminal/standing.ts'
 import { table } from '../terminal/table.ts'
-import { bytes, count, duration, rate, shortDigest, shortPeer } from '../terminal/units.ts'
+import { bytes, count, duration, hardwareLine, rate, shortDigest, shortPeer } from '../terminal/units.ts'
 
 export async function nodes(context: CommandContext): Promise<number> {
   const { settings, words } = context
@@ -109,7 +109,7 @@ function nodeRows({ card, load, roundTripMs }: KnownNode, standings: readonly Pe
       model.name,
       model.quantization,
       String(model.contextLength),
-      `${hardware.accelerator}, ${hardware.device}`,
+      hardwareLine(hardware),
       bytes(hardware.vramBytes > 0 ? hardware.vramBytes : hardware.ramBytes),
       rate(model.prefillTokensPerSecond),
       rate(model.decodeTokensPerSecond),

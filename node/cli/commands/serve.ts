@@ -6,12 +6,14 @@ import type { NodeEvent, PotluckNode } from '../../node.ts'
 import type { Problem } from '../../problems.ts'
 import { describeReachability } from '../../control/status.ts'
 import { bestAddress } from '../daemon/reach.ts'
-import { startServing } from '../daemon/serving.ts'
-import { until, type CommandContext } from '../settings/context.ts'
+import { startServing, stopped } from '../daemon/serving.ts'
+import type { CommandContext } from '../settings/context.ts'
 import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
-import { count, parameters, rate } from '../terminal/units.ts'
+import { count, hardwareDetails, parameters, rate } from '../terminal/units.ts'
 
-export async function serve(context: CommandContext): Promise<number> {
+export async function serve(given: CommandContext): Promise<number> {
+  const [serveModel = given.settings.serveModel] = given.words
+  const context = { ...given, settings: { ...given.settings, serveModel } }
   const { settings, interrupted } = context
   const { node, engine } = await startServing(context)
   try {
@@ -19,7 +21,7 @@ export async function serve(context: CommandContext): Promise<number> {
     else printLine(banner(node, engine, settings.bootstrap))
     for (const problem of node.problems()) printProblem(problem, settings.json)
     const stopListening = node.onEvent(reporter(node, settings.json))
-    await until(interrupted)
+    await stopped(node, interrupted)
     stopListening()
     if (settings.json) printJson({ type: 'draining' })
     else printNote(describeDrain(node.load()))
@@ -41,7 +43,10 @@ function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void 
       else if (reachability !== reported) printNote(`Other peers can find the node now. Reachable ${reachability}.`)
       reported = reachability
     } else if (event.type === 'problem') printProblem(event, json)
+    else if (event.type === 'stop') return
     else if (json) printJson(event)
+    else if (event.type === 'paused') printNote('Paused: the node takes no new requests.')
+    else if (event.type === 'resumed') printNote('Resumed: the node takes requests again.')
     else if (event.type === 'withdrawn') printNote(`The node no longer serves the model: ${event.reason}`)
     else printNote(describeEngine(event.status))
   }
@@ -98,7 +103,7 @@ function banner(node: PotluckNode, { remembered }: Engine, [bootstrap]: readonly
           ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
         ]),
     ['slots', `${slots} for answers, and memory for ${count(remembered, 'more conversation')}`],
-    ['hardware', `${hardware.accelerator}, ${hardware.device}`],
+    ['hardware', hardwareDetails(hardware)],
     ...addresses.map((address, index) => [index === 0 ? 'addresses' : '', address]),
     ['reachable', describeReachability(addresses)]
   ])

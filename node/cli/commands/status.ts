@@ -1,10 +1,11 @@
 /** `potluck status`: prints the status of the daemon on this machine, which it reads from the control socket. */
 import { readStatus } from '../../control/client.ts'
+import type { Totals } from '../../control/stats.ts'
 import type { NodeStatus } from '../../control/status.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { labelled, printJson, printLine } from '../terminal/output.ts'
-import { duration, rate, shortDigest } from '../terminal/units.ts'
+import { count, duration, hardwareDetails, rate, shortDigest } from '../terminal/units.ts'
 
 /** @throws Error with a message of one line if no daemon runs */
 export async function status({ settings, env, interrupted }: CommandContext): Promise<number> {
@@ -18,7 +19,10 @@ function describe(node: NodeStatus): string {
   const { engine, load } = node
   const engineState = engine.state === 'failed' ? `failed: ${engine.reason}` : engine.state
   return labelled([
-    ['state', `${node.draining ? 'draining' : engineState}, up for ${duration(node.uptimeMs)}`],
+    [
+      'state',
+      `${node.draining ? 'draining' : node.paused ? 'paused' : engineState}, up for ${duration(node.uptimeMs)}`
+    ],
     ...node.problems.map(({ message }, index) => [index === 0 ? 'problems' : '', message]),
     ['peer', node.peerId],
     ['software', node.agent],
@@ -26,10 +30,21 @@ function describe(node: NodeStatus): string {
       ['model', `${model.name}, ${shortDigest(model.digest)}, context ${model.contextLength}`],
       ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
     ]),
+    ['hardware', hardwareDetails(node.card.hardware)],
     ['load', `${load.active} of ${load.slots} slots, ${load.queued} in the queue`],
+    ...(node.stats === undefined
+      ? []
+      : [
+          ['today', givenLine(node.stats.today)],
+          ['ever', givenLine(node.stats.ever)]
+        ]),
     ['wait', `about ${duration(load.estimatedWaitMs)} for a new request`],
     ['reachable', node.reachability],
     ['peers', String(node.connections)],
     ...node.addresses.map((address, index) => [index === 0 ? 'addresses' : '', address])
   ]).join('\n')
+}
+
+function givenLine({ requests, answerTokens, runningMs }: Totals): string {
+  return `${count(requests, 'answer')}, ${count(answerTokens, 'token')} in ${duration(runningMs)}`
 }

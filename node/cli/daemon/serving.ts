@@ -3,11 +3,13 @@ import { startNode } from '../../daemon.ts'
 import { startLlamaEngine, type Engine } from '../../engine/index.ts'
 import type { PotluckNode } from '../../node.ts'
 import { findModel, type FoundModel } from '../model/find.ts'
-import type { CommandContext } from '../settings/context.ts'
+import { until, type CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
+import { printNotice } from '../terminal/output.ts'
 import { createProgress, type Progress } from '../terminal/progress.ts'
 import { defaultListen, NODE_PORTS } from './default-listen.ts'
 import { createLogger } from './log.ts'
+import { checkDataDirectory, checkListen, checkPort } from './preflight.ts'
 import { reachOf } from './reach.ts'
 
 export interface Serving {
@@ -18,16 +20,20 @@ export interface Serving {
 
 /** @throws CommandError, or Error with a message of one line, if the model or an address cannot be used */
 export async function startServing(context: CommandContext): Promise<Serving> {
-  const { settings, env } = context
+  const { settings, env, interrupted } = context
+  const dataDirectory = dataDirectories(settings, env).node
   const logger = createLogger(settings)
   const reach = reachOf(settings, settings.listen.length > 0 ? [] : await defaultListen(NODE_PORTS, logger), false)
+  await checkDataDirectory(dataDirectory, interrupted)
+  await checkListen(reach.listen)
+  if (settings.metricsPort !== undefined) await checkPort('127.0.0.1', settings.metricsPort, '--metrics-port')
   const engine = await load(await findModel(context), context)
   try {
     const node = await startNode({
       ...reach,
       engine,
       logger,
-      dataDirectory: dataDirectories(settings, env).node,
+      dataDirectory,
       ...(settings.metricsPort === undefined ? {} : { metricsPort: settings.metricsPort })
     })
     return { node, engine }
@@ -35,6 +41,16 @@ export async function startServing(context: CommandContext): Promise<Serving> {
     await engine.close()
     throw error
   }
+}
+
+/** Resolves when the signal fires, or when the owner asks with `potluck stop` that the node ends. */
+export async function stopped(node: PotluckNode, interrupted: AbortSignal): Promise<void> {
+  const asked = Promise.withResolvers<void>()
+  const unlisten = node.onEvent(({ type }) => {
+    if (type === 'stop') asked.resolve()
+  })
+  await Promise.race([until(interrupted), asked.promise])
+  unlisten()
 }
 
 async function load(model: FoundModel, { settings, interrupted }: CommandContext): Promise<Engine> {
@@ -58,5 +74,12 @@ async function load(model: FoundModel, { settings, interrupted }: CommandContext
     signal: interrupted
   })
   for (const bar of bars.values()) bar.end()
+  const { name, contextLength } = engine.model
+  if (context !== undefined && contextLength < context) {
+    printNotice(
+      `The context of ${name} is ${contextLength} tokens, so the node serves ${contextLength} instead of the ${context} of --context.`,
+      json
+    )
+  }
   return engine
 }

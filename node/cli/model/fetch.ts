@@ -13,7 +13,7 @@ import { downloadModel, findDownloaded } from '../../engine/llama/download.ts'
 import { CommandError, messageOf } from '../terminal/errors.ts'
 import { createProgress } from '../terminal/progress.ts'
 import { bytes } from '../terminal/units.ts'
-import { statedDigest } from './hub.ts'
+import { checkServer, statedDigest } from './hub.ts'
 
 export interface FetchOptions {
   directory: string
@@ -67,6 +67,7 @@ async function download(
   const progress = createProgress('download', { json })
   let path: string
   try {
+    await checkServer(uri, signal)
     path = await downloadModel(uri, {
       directory,
       signal,
@@ -74,10 +75,7 @@ async function download(
     })
   } catch (cause) {
     signal.throwIfAborted()
-    throw new CommandError(
-      `cannot download ${uri}: ${messageOf(cause)}; check the URI and try again; a new try resumes the download`,
-      { cause }
-    )
+    throw new CommandError(`cannot download ${uri}: ${messageOf(cause)}; a new try resumes the download`, { cause })
   } finally {
     progress.end()
   }

@@ -1,16 +1,15 @@
 /** Finds the model file to serve: the model that the user names or chooses, or crumb. */
 import { stat } from 'node:fs/promises'
 
-import { formatDigest, parseDigest } from '@potluck/protocol'
+import { formatDigest, modelName, parseDigest } from '@potluck/protocol'
 
 import { crumb } from '../../models/crumb.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
-import { messageOf, usageError } from '../terminal/errors.ts'
-import { printNote } from '../terminal/output.ts'
+import { usageError } from '../terminal/errors.ts'
 import { chooseModel } from './choose.ts'
+import { rememberDownload } from './downloads.ts'
 import { checkFile, fetchModel } from './fetch.ts'
-import { nameOf } from './hub.ts'
 
 export interface FoundModel {
   path: string
@@ -18,32 +17,30 @@ export interface FoundModel {
   name: string | undefined
 }
 
-/** @throws CommandError if the file does not exist, cannot be downloaded, or does not have the expected digest */
-export async function findModel(context: CommandContext): Promise<FoundModel> {
+/**
+ * @param choose asks the user, who chose no model. Resolves to a URI, or to undefined for crumb
+ * @throws CommandError if the file does not exist, cannot be downloaded, or does not have the expected digest
+ */
+export async function findModel(context: CommandContext, choose: Choose = chooseModel): Promise<FoundModel> {
   const { settings, interrupted } = context
   if (settings.serveModel !== undefined) return await find(settings.serveModel, context)
-  const uri = process.stdin.isTTY && !settings.json ? await chooseModel(interrupted) : undefined
-  if (uri !== undefined) {
-    try {
-      return await find(uri, context)
-    } catch (error) {
-      interrupted.throwIfAborted()
-      printNote(`potluck: ${messageOf(error)}`)
-      printNote('Serving crumb instead.')
-    }
-  }
+  const uri = process.stdin.isTTY && !settings.json ? await choose(interrupted) : undefined
+  // A failed download ends the command. If it served crumb instead, the network would get another model than the user
+  // chose.
+  if (uri !== undefined) return await find(uri, context)
   return { path: crumb.Q8_0.path, name: settings.name ?? crumb.Q8_0.name }
 }
 
-async function find(model: string, { settings, env, interrupted }: CommandContext): Promise<FoundModel> {
+type Choose = typeof chooseModel
+
+async function find(model: string, context: CommandContext): Promise<FoundModel> {
+  const { settings, interrupted } = context
   const { name, json } = settings
   const expected = expectedDigest(settings.sha256)
-  if (/^(hf|huggingface|https?):/.test(model)) {
-    const directory = dataDirectories(settings, env).models
-    const path = await fetchModel(model, { directory, expected, json, signal: interrupted })
-    return { path, name: name ?? nameOf(model) }
-  }
-  const embedded = model === 'crumb' ? crumb.Q8_0 : Object.values(crumb).find((each) => each.name === model)
+  const downloaded = await fetchNamed(model, context)
+  // A URL gives no name, so the engine uses the name of the file.
+  if (downloaded !== undefined) return { path: downloaded, name: name ?? (isUrl(model) ? undefined : modelName(model)) }
+  const embedded = Object.values(crumb).find((each) => each.name === modelName(model))
   const path = embedded?.path ?? model
   const file = await stat(path).catch((cause: unknown) => {
     throw usageError(
@@ -54,6 +51,33 @@ async function find(model: string, { settings, env, interrupted }: CommandContex
   if (!file.isFile()) throw usageError(`${model} is not a file; give a GGUF file`)
   if (expected !== undefined) await checkFile(path, expected, { json, signal: interrupted })
   return { path, name: name ?? embedded?.name }
+}
+
+/**
+ * Returns the file of a model of the hub or of a URL, and downloads it if need be; undefined for other models.
+ *
+ * @throws CommandError if the download fails, or the file does not have the digest of `--sha256`
+ */
+export async function fetchNamed(model: string, context: CommandContext): Promise<string | undefined> {
+  const { settings, env, interrupted } = context
+  const uri = await toUri(model)
+  if (uri === undefined) return undefined
+  const { models: directory } = dataDirectories(settings, env)
+  const expected = expectedDigest(settings.sha256)
+  const path = await fetchModel(uri, { directory, expected, json: settings.json, signal: interrupted })
+  await rememberDownload(directory, uri, path)
+  return path
+}
+
+function isUrl(model: string): boolean {
+  return /^https?:/.test(model)
+}
+
+/** The URI of a model to download; undefined for a file and for crumb. A name on the network is a name on the hub. */
+async function toUri(model: string): Promise<string | undefined> {
+  if (/^(hf|huggingface|https?):/.test(model)) return model
+  const isName = /^[\w.-]+\/[\w.-]+:[\w.-]+$/.test(model) && !model.startsWith('potluck/')
+  return isName && (await stat(model).catch(() => undefined)) === undefined ? `hf:${model}` : undefined
 }
 
 function expectedDigest(text: string | undefined): string | undefined {

@@ -3,7 +3,7 @@
  * SHA-256 digest. The hub answers a request for such a file with a redirect. The header `x-linked-etag` of the redirect
  * contains the digest.
  */
-import { deadline, formatDigest, parseDigest } from '@potluck/protocol'
+import { deadline, formatDigest, parseDigest, parseHubUri } from '@potluck/protocol'
 
 /** Timeout for reading the digest from the hub, in milliseconds. If the timeout passes, the file is not checked. */
 const HUB_TIMEOUT_MS = 10_000
@@ -26,54 +26,53 @@ export async function statedDigest(uri: string, signal: AbortSignal): Promise<st
 }
 
 /**
- * The name of a `hf:` URI, as `user/repo:QUANT`. If the URI names a file instead of a quantization, the file's name
- * takes the place of `QUANT`.
+ * Asks the server of a model for an answer of any kind. Without an answer, the downloader would try for minutes and print
+ * nothing.
+ *
+ * @throws Error in one line, if the server does not answer or says that it has no such file
  */
-export function nameOf(uri: string): string | undefined {
-  const parts = parseHubUri(uri)
-  if (parts === undefined) return undefined
-  const { user, repo, tag, file } = parts
-  const last =
-    tag ??
-    file
-      ?.split('/')
-      .at(-1)
-      ?.replace(/\.gguf$/i, '')
-  return last === undefined ? `${user}/${repo}` : `${user}/${repo}:${last}`
+export async function checkServer(uri: string, signal: AbortSignal): Promise<void> {
+  const url = new URL(uri.startsWith('http') ? uri : endpoint())
+  let response: Response
+  try {
+    response = await fetch(url, { method: 'HEAD', signal: deadline(HUB_TIMEOUT_MS, signal) })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw new Error(`${url.host} does not answer (${describeFetchError(error)}); check the address and your network`, {
+      cause: error
+    })
+  }
+  // Other codes say little: some servers refuse HEAD.
+  if (response.status === 404 && uri.startsWith('http')) {
+    throw new Error(`${url.host} has no such file (HTTP 404); check the URL`)
+  }
+}
+
+/** `fetch` says only "fetch failed". Its cause has the reason. */
+function describeFetchError(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (code === 'ECONNREFUSED') return 'it refuses the connection'
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'DNS does not know the name'
+  if (error instanceof Error && error.name === 'TimeoutError') return `no answer in ${HUB_TIMEOUT_MS / 1000} s`
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+function endpoint(): string {
+  return (process.env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/$/, '')
 }
 
 async function fileUrl(uri: string, signal: AbortSignal): Promise<string | undefined> {
   const parts = parseHubUri(uri)
   if (parts === undefined) return uri.startsWith('http') ? uri.replace('/blob/', '/resolve/') : undefined
   const { user, repo, tag = 'latest', file, branch = 'main' } = parts
-  const endpoint = (process.env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/$/, '')
-  const path = file ?? (await fileOfTag(`${endpoint}/v2/${user}/${repo}/manifests/${tag}`, signal))
-  return path === undefined ? undefined : `${endpoint}/${user}/${repo}/resolve/${branch}/${path}`
+  const hub = endpoint()
+  const path = file ?? (await fileOfTag(`${hub}/v2/${user}/${repo}/manifests/${tag}`, signal))
+  return path === undefined ? undefined : `${hub}/${user}/${repo}/resolve/${branch}/${path}`
 }
 
 async function fileOfTag(manifestUrl: string, signal: AbortSignal): Promise<string | undefined> {
   const response = await fetch(manifestUrl, { headers: { 'user-agent': USER_AGENT }, signal })
   const manifest = (await response.json()) as { ggufFile?: { rfilename?: string } }
   return manifest.ggufFile?.rfilename
-}
-
-interface HubUri {
-  user: string
-  repo: string
-  tag?: string
-  file?: string
-  branch?: string
-}
-
-function parseHubUri(uri: string): HubUri | undefined {
-  const match = /^(?:hf|huggingface):(?:\/\/)?([^/]+)\/([^/:#]+)(?::([^/#]+)|\/([^#]+)(?:#(.+))?)?$/.exec(uri)
-  if (match === null) return undefined
-  const [, user = '', repo = '', tag, file, branch] = match
-  return {
-    user,
-    repo,
-    ...(tag === undefined ? {} : { tag }),
-    ...(file === undefined ? {} : { file }),
-    ...(branch === undefined ? {} : { branch })
-  }
 }

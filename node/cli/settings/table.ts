@@ -17,6 +17,15 @@ export type CommandName =
   | 'nodes'
   | 'models'
   | 'status'
+  | 'pull'
+  | 'list'
+  | 'rm'
+  | 'ps'
+  | 'stop'
+  | 'stats'
+  | 'pause'
+  | 'resume'
+  | 'doctor'
   | 'audit'
   | 'forget'
 
@@ -84,7 +93,21 @@ const FIND: readonly CommandName[] = [...ASK, 'gateway', 'nodes', 'models']
 const SERVE: readonly CommandName[] = ['serve', 'gateway']
 const DAEMON: readonly CommandName[] = ['serve', 'relay']
 const EVALUATE: readonly CommandName[] = [...SERVE, 'audit']
-const ALL: readonly CommandName[] = [...DAEMON, ...FIND, 'status', 'audit', 'forget']
+const MODELS: readonly CommandName[] = ['pull', 'list', 'rm']
+const ALL: readonly CommandName[] = [
+  ...DAEMON,
+  ...FIND,
+  'status',
+  ...MODELS,
+  'ps',
+  'stop',
+  'stats',
+  'pause',
+  'resume',
+  'doctor',
+  'audit',
+  'forget'
+]
 
 export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
   bootstrap: {
@@ -93,7 +116,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     defaultText:
       'none: serve and relay find peers by mDNS; the other commands join through the node on this machine, or use mDNS if no node runs here',
     doc: 'addresses of peers to join the network through, as /ip4/…/tcp/…/p2p/…',
-    commands: [...DAEMON, ...FIND]
+    commands: [...DAEMON, ...FIND, 'doctor']
   },
   mdns: {
     kind: toggle,
@@ -130,7 +153,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     defaultText:
       'TCP and WebSocket on all interfaces, on IPv4 and IPv6; a relay uses the ports 4001 and 4002, a node uses free ports',
     doc: 'addresses to listen on, as /ip4/0.0.0.0/tcp/4001 or /ip6/::/tcp/4001',
-    commands: [...DAEMON, 'gateway']
+    commands: [...DAEMON, 'gateway', 'doctor']
   },
   announce: {
     kind: list('multiaddr'),
@@ -152,7 +175,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: undefined,
     defaultText: 'asks which model to download, if it runs on a terminal; otherwise crumb',
     doc: 'model to serve: a GGUF file, a URL, hf:user/repo:QUANT, or crumb',
-    commands: SERVE,
+    commands: [...SERVE, 'doctor'],
     flag: '--model'
   },
   auditModel: {
@@ -181,7 +204,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: text('digest'),
     default: undefined,
     doc: 'SHA-256 digest that the model file must have; the command refuses a file with another digest',
-    commands: SERVE
+    commands: [...SERVE, 'pull']
   },
   slots: {
     kind: integer(1, 256),
@@ -215,7 +238,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: choice('auto', 'off'),
     default: 'auto',
     doc: 'auto uses a GPU if there is one; off uses the processor only',
-    commands: EVALUATE
+    commands: [...EVALUATE, 'doctor']
   },
   metricsPort: {
     kind: integer(0, 65_535),
@@ -228,13 +251,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: text('address'),
     default: '127.0.0.1',
     doc: "address that OpenAI's API listens on; every address except loopback needs --api-key",
-    commands: ['gateway']
+    commands: ['gateway', 'doctor']
   },
   port: {
     kind: integer(0, 65_535),
     default: 4003,
     doc: "port of OpenAI's API; 0 takes a free port",
-    commands: ['gateway']
+    commands: ['gateway', 'doctor']
   },
   apiKey: {
     kind: list('key'),
@@ -328,7 +351,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: seed,
     default: undefined,
     defaultText: 'random',
-    doc: 'seed of the random choices; the same prompt, seed, model and settings give the same answer',
+    doc: 'seed of the random choices; the same prompt, seed, model and settings give the same answer on the same kind of hardware, and on another kind an answer that can differ after some words',
     commands: ASK
   },
   stop: {

@@ -17,6 +17,12 @@ export function printNote(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
+/** Prints a note that a program may want too. */
+export function printNotice(message: string, json: boolean): void {
+  if (json) printJson({ type: 'notice', message })
+  else printNote(message)
+}
+
 export function printError({ code, message }: ErrorReport, json: boolean): void {
   if (json) printJson({ type: 'error', code, message })
   else printNote(`potluck: ${message}`)

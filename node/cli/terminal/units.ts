@@ -1,4 +1,5 @@
 /** Numbers with units, rounded for people. */
+import type { Hardware } from '@potluck/protocol'
 import prettyBytes from 'pretty-bytes'
 
 /** "230 ms", "1.4 s", "12 min", "5.3 h", "3.1 days". */
@@ -40,4 +41,25 @@ export function shortPeer(peerId: string): string {
 /** The first 12 digits of a digest: `sha256:1a2b3c4d5e6f`. */
 export function shortDigest(digest: string): string {
   return digest.slice(0, 'sha256:'.length + 12)
+}
+
+/** "cuda, NVIDIA H200" or "cpu, AMD EPYC"; with the layers on the GPU, if the processor computes the others. */
+export function hardwareLine({ accelerator, device, gpuLayers, layers }: Hardware): string {
+  const part = gpuLayers === layers ? '' : `, ${gpuLayers} of ${layers} layers`
+  return `${accelerator}, ${device}${part}`
+}
+
+/** The same with the numbers: "cuda, NVIDIA H200, 29 of 29 layers, 150 GB". */
+export function hardwareDetails({
+  accelerator,
+  device,
+  vramBytes,
+  ramBytes,
+  cores,
+  gpuLayers,
+  layers
+}: Hardware): string {
+  return gpuLayers === undefined
+    ? `${accelerator}, ${device}, ${count(cores, 'core')}, ${bytes(ramBytes)} of memory`
+    : `${accelerator}, ${device}, ${gpuLayers} of ${layers} layers, ${bytes(vramBytes)} of GPU memory`
 }

@@ -24,6 +24,12 @@ export interface ProcessEvents {
   outcome: (id: number, outcome: Result | Error) => void
 }
 
+/** The reason for a refusal says what to do. */
+const SAID = ''
+/** Most processes that end during a load end for lack of memory. */
+const TOO_LARGE =
+  'this machine may have too little memory for it: choose a smaller model, fewer --slots or a shorter --context'
+
 /** Returns the environment for the engine's process: the environment of this process, and two more settings. */
 export function engineEnvironment(): NodeJS.ProcessEnv {
   return {
@@ -65,7 +71,7 @@ export class EngineProcess {
     // A crash before the caller awaits `loaded` must not be an unhandled rejection.
     this.loaded.catch(() => undefined)
     this.#child.on('message', (message) => this.#receive(message as FromChild, events, resolve, reject))
-    void this.ended.then((reason) => reject(new PotluckError('engine_failed', reason)))
+    void this.ended.then((reason) => reject(new PotluckError('engine_failed', reason, { remedy: TOO_LARGE })))
     this.send({ type: 'load', options })
   }
 
@@ -103,7 +109,7 @@ export class EngineProcess {
           remembered: message.remembered
         })
       case 'refused':
-        return reject(new PotluckError('engine_failed', message.reason))
+        return reject(new PotluckError('engine_failed', message.reason, { remedy: SAID }))
       case 'events':
         for (const { id, event } of message.events) events.event(id, event)
         return

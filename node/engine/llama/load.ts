@@ -1,11 +1,10 @@
+import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import {
   getLlama,
   getModuleVersion,
   LlamaLogLevel,
-  readGgufFileInfo,
-  type GgufFileInfo,
   type Llama,
   type LlamaContext,
   type LlamaContextOptions,
@@ -17,10 +16,12 @@ import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, MOST_SEQUENCES, ONE_THREAD_MODEL_
 import type { EngineBackend, EngineModel } from '../interface.ts'
 import { ConstraintCompiler } from '../output/compiler.ts'
 import { cacheType, type CacheType } from './cache.ts'
+import { checkComplete, ModelRefused, readHeader } from './check-file.ts'
 import { Embedder } from './embedder.ts'
 import { Batching } from './internals/batching.ts'
 import { checkVersion, UnsupportedLibrary } from './internals/pinned.ts'
 import { identifyFile, modelFacts } from './model-file.ts'
+import { placementOf } from './placement.ts'
 import { PromptTokenizer } from './prompt.ts'
 import { canBeCut, conversationsFor } from './remember.ts'
 import { LlamaVocabulary } from './vocabulary.ts'
@@ -48,11 +49,6 @@ export interface LoadReport {
   evaluating?: () => void
 }
 
-/** The model cannot be used. The message is one line for the user. */
-class ModelRefused extends Error {
-  override readonly name = 'ModelRefused'
-}
-
 /**
  * Hashes the file, loads the model, and makes the context that all slots share.
  *
@@ -62,10 +58,11 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const { modelPath } = options
   const version = await getModuleVersion()
   checkVersion(version)
-  const info = await readInfo(modelPath)
-  const file = await identifyFile(modelPath, options.known, (fraction) => report.progress('hash', fraction))
-  const threads = options.threads ?? defaultThreads(file.sizeBytes)
+  const info = await readHeader(modelPath)
+  const threads = options.threads ?? defaultThreads((await stat(modelPath)).size)
   const { llama, lastError } = await startLlama(options, threads, report)
+  await checkComplete(modelPath, info, llama)
+  const file = await identifyFile(modelPath, options.known, (fraction) => report.progress('hash', fraction))
   const model = await loadFile(llama, lastError, modelPath, report)
   const contextLength = Math.min(model.trainContextSize, options.contextLength ?? DEFAULT_CONTEXT_LENGTH)
   const batching = new Batching(report.evaluating)
@@ -111,19 +108,23 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
       sizeBytes: file.sizeBytes,
       features: featuresOf({ prompts, compiler, embedder })
     },
-    backend: await backendOf(llama, version, cache)
+    backend: await backendOf(llama, model, version, cache)
   }
 }
 
-async function backendOf(llama: Llama, version: string, cache: CacheType): Promise<EngineBackend> {
+async function backendOf(llama: Llama, model: LlamaModel, version: string, cache: CacheType): Promise<EngineBackend> {
+  const devices = llama.gpu === false ? [] : await llama.getGpuDeviceNames()
   return {
-    accelerator: llama.gpu === false ? 'cpu' : llama.gpu,
     engine: `node-llama-cpp/${version}`,
     kvType: `${cache.keys}/${cache.values}`.toLowerCase(),
     flashAttention: cache.flashAttention,
-    ...(llama.gpu === false
-      ? {}
-      : { device: (await llama.getGpuDeviceNames()).join(', '), vramBytes: (await llama.getVramState()).total })
+    ...placementOf({
+      gpu: llama.gpu,
+      devices,
+      gpuLayers: model.gpuLayers,
+      layers: model.fileInsights.totalLayers,
+      vramBytes: devices.length === 0 ? 0 : (await llama.getVramState()).total
+    })
   }
 }
 
@@ -142,21 +143,6 @@ function featuresOf({
     ...(format.reasoning === undefined ? [] : (['reasoning'] as const)),
     ...(embedder.supported ? (['embeddings'] as const) : [])
   ]
-}
-
-async function readInfo(modelPath: string): Promise<GgufFileInfo> {
-  let info: GgufFileInfo
-  try {
-    info = await readGgufFileInfo(modelPath, { sourceType: 'filesystem', logWarnings: false })
-  } catch (error) {
-    throw new ModelRefused(`Cannot read ${modelPath} as a GGUF file: ${firstLine(error)}`)
-  }
-  if (info.splicedParts > 1) {
-    throw new ModelRefused(
-      `Cannot load ${modelPath}: it is one of ${info.splicedParts} parts. Merge them with llama-gguf-split first.`
-    )
-  }
-  return info
 }
 
 interface StartedLlama {

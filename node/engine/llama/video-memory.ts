@@ -4,26 +4,41 @@ import { getLlama } from 'node-llama-cpp'
 /** The runtime of a GPU takes seconds to load. A driver that hangs must not delay the start longer than this. */
 const PROBE_TIMEOUT_MS = 15_000
 
+export interface GpuProbe {
+  /** The backend that the prebuilt binaries can load here: "cuda", "metal", "vulkan", or "cpu". */
+  backend: string
+  /** Names of the GPUs. Empty if the backend's drivers find no device. */
+  devices: readonly string[]
+  /** Free memory of the GPUs in bytes. */
+  freeBytes: number
+}
+
 /**
- * Returns the free memory of the GPUs in bytes; 0 if the prebuilt binaries support none of them.
+ * Returns what the engine could use here; undefined if llama.cpp cannot be loaded.
  *
  * The query runs in a child process (this same file), because a process that queries a GPU takes some of the GPU's
  * memory until it ends.
  */
-export async function freeVideoMemory(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>()
+export async function probeGpu(): Promise<GpuProbe | undefined> {
+  const { promise, resolve } = Promise.withResolvers<GpuProbe | undefined>()
   const child = fork(new URL(import.meta.url), {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     timeout: PROBE_TIMEOUT_MS
   })
-  child.on('message', (free) => resolve(Number(free)))
-  child.on('close', () => resolve(0))
-  child.on('error', () => resolve(0))
+  child.on('message', (found) => resolve(found as GpuProbe))
+  child.on('close', () => resolve(undefined))
+  child.on('error', () => resolve(undefined))
   return await promise
+}
+
+/** Returns the free memory of the GPUs in bytes; 0 if the prebuilt binaries support none of them. */
+export async function freeVideoMemory(): Promise<number> {
+  return (await probeGpu())?.freeBytes ?? 0
 }
 
 if (import.meta.main) {
   const llama = await getLlama({ gpu: 'auto', build: 'never', skipDownload: true })
-  const free = llama.gpu === false ? 0 : (await llama.getVramState()).free
-  process.send?.(free, () => process.exit())
+  const devices = llama.gpu === false ? [] : await llama.getGpuDeviceNames()
+  const freeBytes = devices.length === 0 ? 0 : (await llama.getVramState()).free
+  process.send?.({ backend: llama.gpu === false ? 'cpu' : llama.gpu, devices, freeBytes }, () => process.exit())
 }

@@ -75,8 +75,8 @@ export class JsonKillView extends JsonScreen implements KillView {
   }
 
   summary({ killed, failure, gapMs, result, same }: KillOutcome): void {
-    const { usage, metadata } = result ?? {}
+    const { usage, metadata, finishReason } = result ?? {}
     const failures = metadata?.failures
-    printJson({ type: 'summary', killed, failure, gapMs, same, peer: metadata?.peerId, usage, failures })
+    printJson({ type: 'summary', killed, failure, gapMs, same, peer: metadata?.peerId, usage, finishReason, failures })
   }
 }

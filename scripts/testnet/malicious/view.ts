@@ -1,4 +1,5 @@
 /** Shows how the client's view of each node changes: a live table on a terminal, lines elsewhere, or JSON. */
+import { chanceOfMistake } from '../../../client/evidence/index.ts'
 import { printJson } from '../../../node/cli/terminal/output.ts'
 import { table } from '../../../node/cli/terminal/table.ts'
 import { duration, rate } from '../../../node/cli/terminal/units.ts'
@@ -27,7 +28,7 @@ export interface MaliciousView extends Screen {
   outcome: (outcome: Outcome) => void
 }
 
-const HEADS = ['node', 'standing', 'odds of fraud', 'audited', 'requests', 'reliable', 'first token', 'decode']
+const HEADS = ['node', 'standing', 'accused by mistake', 'audited', 'requests', 'reliable', 'first token', 'decode']
 /** Without a terminal, print one line after every so many requests. */
 const LINE_EVERY = 10
 
@@ -134,7 +135,7 @@ function lines(rows: readonly NodeRow[], answered: number, requests: number): st
   const cells = rows.map(({ name, requests: count, share, view }) => [
     name,
     view?.standing ?? UNKNOWN,
-    view === undefined || view.auditedTokens === 0 ? '-' : odds(view.evidence),
+    view === undefined || view.auditedTokens === 0 ? '-' : mistake(view.evidence),
     view === undefined ? '-' : `${view.auditedTokens} tokens`,
     `${count} (${percent(share)})`,
     view === undefined ? '-' : percent(view.reliability),
@@ -169,17 +170,9 @@ function names(list: readonly string[]): string {
   return list.join(', ') || 'none'
 }
 
-/** The evidence as odds of fraud: "5:1" speaks against the node, "1:5" for the node, and "1:1" for neither. */
-function odds(evidence: number): string {
-  if (evidence < 1) return `1:${short(1 / evidence)}`
-  return `${short(evidence)}:1`
-}
-
-function short(value: number): string {
-  // The evidence is a product that can overflow.
-  if (value === Infinity) return '10^300'
-  if (value >= 1e6) return `10^${Math.floor(Math.log10(value))}`
-  return value < 10 ? value.toPrecision(2) : value.toFixed(0)
+/** The chance that an honest node with these audits is accused by mistake. "-": no audit accuses it. */
+function mistake(evidence: number): string {
+  return chanceOfMistake(Math.log(evidence)) ?? '-'
 }
 
 function percent(share: number): string {

@@ -86,8 +86,8 @@ describe('run', () => {
     expect(lines(stdout).at(-1)).toMatchObject({ finishReason: 'length', usage: { completionTokens: 2 } })
   })
 
-  test('asks the model that --model names', async () => {
-    const args = ['run', ...network, bootstrap, '--model', 'potluck/crumb:Q8_0', '--json', '--max-tokens', '2', 'x']
+  test.each(['potluck/crumb:Q8_0', 'crumb'])('asks the model that --model names: %s', async (model) => {
+    const args = ['run', ...network, bootstrap, '--model', model, '--json', '--max-tokens', '2', 'x']
     expect((await ask(args)).code).toBe(0)
   })
 

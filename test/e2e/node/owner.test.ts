@@ -1,6 +1,6 @@
 /** What the owner of a node can see and do: data directory, status, metrics, health, drain and audits. */
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,11 +8,12 @@ import { join } from 'node:path'
 import { decodeCardReply, CARD_PROTOCOL, FrameStream, formatDigest, MAX_CARD_BYTES, openCard } from '@potluck/protocol'
 import { expect, onTestFinished, test, vi } from 'vitest'
 
+import { setPaused } from '../../../node/control/client.ts'
 import { readStatus } from '../../../node/index.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { findLocalNode } from '../../../node/cli/client/local-node.ts'
 import { newPeer, PRIVATE, requestFor, serve } from '../../unit/audit/records.ts'
-import { caller, dial, event, gatedNode, node, relay } from './harness.ts'
+import { caller, dial, event, gatedNode, node, relay, until } from './harness.ts'
 import { Call, request } from '../../peers/caller-stream.ts'
 
 async function directory(): Promise<string> {
@@ -200,4 +201,44 @@ test("the daemon audits answers for its owner's client, even if they are not sha
   expect(await own?.auditor.audit(forged, signal)).toMatchObject({ violations: ['text'] })
   const broken = { ...job, answer: { ...record, answerTokens: [1, 2, 3] } }
   await expect(own?.auditor.audit(broken, signal)).rejects.toThrow('500')
+})
+
+test('a paused node ends its running answers, refuses new ones and says so in its card, until the owner resumes it', async () => {
+  const dataDirectory = await directory()
+  const start = await relay()
+  const { engine, gate, serving } = await gatedNode({ slots: 2 }, { dataDirectory, bootstrap: start.addresses() })
+  await event(serving, 'advertised')
+  const asking = await caller()
+  const running = await Call.open(await dial(asking, serving), request(engine))
+  await running.expect('accepted')
+
+  const paused = await setPaused(dataDirectory, true)
+  expect(paused).toMatchObject({ paused: true, draining: false, card: { draining: true, models: [], addresses: [] } })
+  const refused = await Call.open(await dial(asking, serving), request(engine))
+  expect(await refused.expect('error')).toMatchObject({ code: 'draining' })
+  gate.open()
+  expect((await running.rest()).text).toBe('ok')
+
+  const resumed = await setPaused(dataDirectory, false)
+  expect(resumed).toMatchObject({ paused: false, card: { draining: false, models: [{ name: engine.model.name }] } })
+  expect(resumed.card.sequence).toBeGreaterThan(paused.card.sequence)
+  const again = await Call.open(await dial(asking, serving), request(engine))
+  await again.expect('accepted')
+  expect((await again.rest()).text).toBe('ok')
+})
+
+test('what a node gave is counted over its starts, and the file has no text of a request', async () => {
+  const dataDirectory = await directory()
+  const engine = new ScriptedEngine({ reply: () => 'a secret answer' })
+  for (const starts of [1, 2]) {
+    const serving = await node(engine, { dataDirectory })
+    const call = await Call.open(await dial(await caller(), serving), request(engine))
+    await call.rest()
+    await until(serving, ({ requestsFinished }) => requestsFinished.done === 1)
+    expect((await readStatus(dataDirectory)).stats?.ever.requests).toBe(starts)
+    await serving.stop()
+  }
+  const saved = await readFile(join(dataDirectory, 'stats.json'), 'utf8')
+  expect(JSON.parse(saved)).toMatchObject({ today: { requests: 2 }, ever: { requests: 2 } })
+  expect(saved).not.toContain('secret')
 })

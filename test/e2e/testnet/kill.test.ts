@@ -22,6 +22,8 @@ test('another node continues the answer of a killed node, with the same result',
       killed: killed?.node,
       same: true,
       gapMs: expect.any(Number),
+      // The answer ends where the story ends.
+      finishReason: 'stop',
       failures: [expect.objectContaining({ code: 'stream_cut' })]
     })
   ])

@@ -26,6 +26,9 @@ describe('testnet', { timeout: 180_000 }, () => {
     const run = start('--json', '--nodes', '3', '--prompt', 'What colour is the sky?')
     expect(await run.exit, run.output).toEqual([0, null])
     expect(run.of('node')).toHaveLength(3)
+    // One line for each stage of each of the four members, so that the result is not lost among them.
+    const stages = run.of('progress').map(({ member, stage }) => `${String(member)} ${String(stage)}`)
+    expect(new Set(stages).size).toBe(stages.length)
     const digests = run
       .of('node')
       .flatMap(({ models }) => (models as Array<{ digest: string }>).map(({ digest }) => digest))

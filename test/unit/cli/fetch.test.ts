@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
 import { fetchModel } from '../../../node/cli/model/fetch.ts'
-import { nameOf, statedDigest } from '../../../node/cli/model/hub.ts'
+import { statedDigest } from '../../../node/cli/model/hub.ts'
 import { Hub } from './hub.ts'
 
 const URI = 'hf:user/repo:Q8_0'
@@ -103,17 +103,22 @@ test('a model that does not exist gives an error of one line', async () => {
   await expect(fetchOnce(undefined, 'hf:user/repo:Q1_0')).rejects.toThrow(/^cannot download hf:user\/repo:Q1_0: .+$/)
 })
 
-test('the URI of a model gives its name', () => {
-  expect(nameOf(URI)).toBe('user/repo:Q8_0')
-  expect(nameOf('hf:user/repo')).toBe('user/repo')
-  expect(nameOf('hf:user/repo/deep/Tiny-Q4_0.gguf#dev')).toBe('user/repo:Tiny-Q4_0')
-  expect(nameOf('https://example.org/tiny.gguf')).toBeUndefined()
-})
-
 test('the hub states digests only for its own files', async () => {
   const { signal } = new AbortController()
   expect(await statedDigest(URI, signal)).toBe(hub.digest)
   expect(await statedDigest('hf:user/repo/tiny-Q8_0.gguf', signal)).toBe(hub.digest)
   expect(await statedDigest('hf:user/other:Q8_0', signal)).toBeUndefined()
   expect(await statedDigest('./file.gguf', signal)).toBeUndefined()
+})
+
+test('a server that refuses the connection gives an error of one line at once', async () => {
+  const url = `${hub.url}/files/storage/tiny-Q8_0.gguf`
+  await hub.stop()
+  const message = `cannot download ${url}: ${new URL(url).host} does not answer (it refuses the connection)`
+  await expect(fetchOnce(undefined, url)).rejects.toThrow(message)
+  hub = await Hub.start(100)
+})
+
+test('a URL without a file gives an error of one line', async () => {
+  await expect(fetchOnce(undefined, `${hub.url}/none.gguf`)).rejects.toThrow('has no such file (HTTP 404)')
 })

@@ -115,3 +115,13 @@ test('the abuse log names the peer and the limit, and counts suppressed reports'
     ['peer', 'rate_limited', 49]
   ])
 })
+
+test('at the default level the abuse log has no line for what happens to honest callers too', () => {
+  const lines: string[] = []
+  const abuse = new AbuseLog(pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) }), () => 0)
+  abuse.report('peer', 'context_length_exceeded')
+  abuse.report('peer', 'invalid_request')
+  expect(lines).toEqual([])
+  abuse.report('peer', 'protocol_violation')
+  expect(lines).toHaveLength(1)
+})

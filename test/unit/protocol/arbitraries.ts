@@ -215,14 +215,18 @@ const model: fc.Arbitrary<ModelCard> = fc.record({
   sizeBytes: fc.maxSafeNat()
 })
 
-const hardware: fc.Arbitrary<Hardware> = fc.record({
-  accelerator: label,
-  device: label,
-  vramBytes: fc.maxSafeNat(),
-  ramBytes: fc.maxSafeNat(),
-  cores: fc.nat(512),
-  os: label
-})
+const hardware: fc.Arbitrary<Hardware> = fc
+  .record({
+    accelerator: label,
+    device: label,
+    vramBytes: fc.maxSafeNat(),
+    ramBytes: fc.maxSafeNat(),
+    cores: fc.nat(512),
+    os: label,
+    gpuLayers: fc.nat(64),
+    more: fc.nat(64)
+  })
+  .map(({ gpuLayers, more, ...rest }) => (gpuLayers === 0 ? rest : { ...rest, gpuLayers, layers: gpuLayers + more }))
 
 /** Generates cards of a peer that are valid at `now`. */
 export function card(peerId: PeerId, now: number): fc.Arbitrary<Card> {

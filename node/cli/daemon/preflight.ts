@@ -1,0 +1,62 @@
+/**
+ * Checks that the data directory and the ports are free, before the user waits for a menu, a download, a hash and a
+ * load. The node itself finds the same errors later, if another program is faster.
+ */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+
+import { multiaddr } from '@multiformats/multiaddr'
+
+import { readStatus } from '../../control/client.ts'
+import { createDataFolder } from '../../network/data-folder.ts'
+import { CommandError, messageOf } from '../terminal/errors.ts'
+
+/** @throws CommandError if a node uses the directory; Error in one line if it cannot be written */
+export async function checkDataDirectory(directory: string, signal: AbortSignal): Promise<void> {
+  await createDataFolder(directory)
+  const running = await readStatus(directory, signal).catch(() => undefined)
+  signal.throwIfAborted()
+  if (running === undefined) return
+  throw new CommandError(
+    `another potluck node uses ${directory}: stop it, or give this node another folder with --data-dir`
+  )
+}
+
+/** @throws CommandError if this machine cannot listen on one of the multiaddrs */
+export async function checkListen(addresses: readonly string[]): Promise<void> {
+  for (const address of addresses) {
+    const { ip4, ip6, tcp } = Object.fromEntries(
+      multiaddr(address)
+        .getComponents()
+        .map(({ name, value }) => [name, value])
+    )
+    if (tcp === undefined || tcp === '0') continue
+    await checkPort(ip4 ?? ip6 ?? '', Number(tcp), '--listen')
+  }
+}
+
+/**
+ * @param option the option that sets the port
+ * @throws CommandError if this machine cannot listen there
+ */
+export async function checkPort(host: string, port: number, option: string): Promise<void> {
+  const server = createServer()
+  try {
+    server.listen({ host, port, ipv6Only: host.includes(':') })
+    await once(server, 'listening')
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    throw new CommandError(
+      `cannot listen on ${host} port ${port}: ${reasonOf(code) ?? messageOf(cause)}; choose another with ${option}`,
+      { cause }
+    )
+  } finally {
+    server.close()
+  }
+}
+
+function reasonOf(code: unknown): string | undefined {
+  if (code === 'EADDRINUSE') return 'another program uses the port'
+  if (code === 'EACCES') return 'only the system administrator can use ports below 1024'
+  return code === 'EADDRNOTAVAIL' ? 'this machine does not have the address' : undefined
+}
