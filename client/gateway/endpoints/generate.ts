@@ -69,7 +69,7 @@ export function responses(services: Services): Handler {
   return async (context) => {
     const request = parseResponses(await readJson(context.env.incoming, services.limits.bodyBytes))
     const options = responsesOptions(request)
-    const format = { created: services.now(), audits: services.audits }
+    const format = { now: services.now, audits: services.audits }
     return await respond(context, services, {
       endpoint: 'responses',
       requested: { model: request.model ?? 'auto', maxTokens: options.maxTokens },

@@ -14,18 +14,17 @@ import {
   type SamplingRequest
 } from './sampling.ts'
 import {
-  checkToolChoice,
   responseFormatField,
   toolChoiceField,
   toolsField,
   toResponseFormat,
+  toOfferedTools,
   toTool,
-  toToolChoice,
   type FormatRequest,
   type FunctionRequest,
   type ToolChoiceRequest
 } from './tools.ts'
-import { defined, optional, parse, refuseFields, type RefusedField } from './validate.ts'
+import { defined, optional, parse, refuseFields, withoutEmpty, type RefusedField } from './validate.ts'
 
 export interface ChatRequest extends SamplingRequest {
   messages: MessageRequest[]
@@ -67,8 +66,9 @@ const CHAT_REFUSED: Readonly<Record<string, RefusedField>> = {
 
 /** @throws ApiError 400 */
 export function parseChat(body: Record<string, unknown>): ChatRequest {
-  refuseFields(body, CHAT_REFUSED)
-  const request = parse(chatSchema, body)
+  const given = withoutEmpty(body, 'messages')
+  refuseFields(given, CHAT_REFUSED)
+  const request = parse(chatSchema, given)
   checkStreamOptions(request)
   const { max_tokens, max_completion_tokens, logprobs, top_logprobs } = request
   if (max_tokens !== undefined && max_completion_tokens !== undefined && max_tokens !== max_completion_tokens) {
@@ -91,15 +91,12 @@ export function parseChat(body: Record<string, unknown>): ChatRequest {
  */
 export function chatOptions(request: ChatRequest): ChatOptions {
   const tools = (request.tools ?? []).map((tool, index) => toTool(tool.function, `tools[${index}].function`))
-  const toolChoice = toToolChoice(request.tool_choice)
-  checkToolChoice(toolChoice, tools)
   return {
     ...samplingOptions(request),
     messages: toMessages(request.messages),
-    ...(tools.length === 0
-      ? {}
-      : { tools, ...defined({ toolChoice, parallelToolCalls: request.parallel_tool_calls }) }),
+    ...toOfferedTools(tools, request.tool_choice),
     ...defined({
+      parallelToolCalls: tools.length === 0 ? undefined : request.parallel_tool_calls,
       maxTokens: request.max_completion_tokens ?? request.max_tokens,
       topLogprobs: request.logprobs === true ? (request.top_logprobs ?? 0) : undefined,
       responseFormat: toResponseFormat(request.response_format)

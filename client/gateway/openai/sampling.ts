@@ -51,6 +51,11 @@ export const samplingFields: Fields<SamplingRequest> = {
   user: optional(z.string())
 }
 
+/** OpenAI's values. A model that cannot switch its reasoning ignores them. */
+export const effortField: z.ZodType<string | undefined> = optional(
+  z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])
+)
+
 export const maxTokens: z.ZodType<number | undefined> = optional(z.int().min(1).max(MAX_ANSWER_TOKENS))
 
 /** OpenAI's fields that no endpoint supports. */
