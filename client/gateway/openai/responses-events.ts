@@ -10,14 +10,7 @@ import type { ApiError } from '../errors.ts'
 import type { SseEvent } from '../http/sse.ts'
 import { newId } from './head.ts'
 import { isCustomTool, responseEnd, responseHead, type ResponseFormatOptions } from './responses-answer.ts'
-import {
-  callItem,
-  messageItem,
-  outputText,
-  reasoningItem,
-  textLogprobs,
-  type OutputItem
-} from './responses-items.ts'
+import { callItem, messageItem, outputText, reasoningItem, textLogprobs, type OutputItem } from './responses-items.ts'
 import type { ResponsesRequest } from './responses-request.ts'
 
 /** The item that is not complete yet. */
@@ -72,11 +65,7 @@ export class ResponseEvents implements AnswerEvents {
 
   end(): SseEvent[] {
     if (this.#end === undefined) return []
-    const end = responseEnd(
-      this.#output,
-      { ...this.#end, reasoningTokens: this.#reasoningTokens },
-      this.#options
-    )
+    const end = responseEnd(this.#output, { ...this.#end, reasoningTokens: this.#reasoningTokens }, this.#options)
     const type = this.#end.finishReason === 'length' ? 'response.incomplete' : 'response.completed'
     return [this.#event(type, { response: { ...this.#head, ...end } })]
   }
@@ -164,7 +153,10 @@ export class ResponseEvents implements AnswerEvents {
           ]
         }
         const { name, arguments: args } = call
-        return [this.#inItem('response.function_call_arguments.done', itemId, { name, arguments: args }), this.#done(item)]
+        return [
+          this.#inItem('response.function_call_arguments.done', itemId, { name, arguments: args }),
+          this.#done(item)
+        ]
       }
     }
   }

@@ -2,7 +2,15 @@
 import type { Tool } from '@potluck/protocol'
 import { z } from 'zod'
 
-import { allowedTools, functionFields, offered, toolName, toTool, type FunctionRequest, type OfferedTools } from './tools.ts'
+import {
+  allowedTools,
+  functionFields,
+  offered,
+  toolName,
+  toTool,
+  type FunctionRequest,
+  type OfferedTools
+} from './tools.ts'
 import { optional } from './validate.ts'
 
 /**
@@ -99,7 +107,8 @@ export function toOfferedTools(given: readonly ToolRequest[], choice: ToolChoice
 
 /** A function whose only argument is the text. */
 function ofCustom({ name, description = '', format }: CustomTool): Tool {
-  const rule = format?.type === 'grammar' ? `The input follows this ${format.syntax} grammar:\n${format.definition}` : ''
+  const rule =
+    format?.type === 'grammar' ? `The input follows this ${format.syntax} grammar:\n${format.definition}` : ''
   return {
     name,
     description: [description, rule].filter((part) => part !== '').join('\n\n'),

@@ -5,7 +5,9 @@ import { z } from 'zod'
 import { invalid, unsupported } from '../errors.ts'
 import { defined, optional, type Fields } from './validate.ts'
 
-export const toolName: z.ZodString = z.string().regex(/^[\w.-]{1,64}$/, "must be letters, digits, '_', '-' or '.', at most 64")
+export const toolName: z.ZodString = z
+  .string()
+  .regex(/^[\w.-]{1,64}$/, "must be letters, digits, '_', '-' or '.', at most 64")
 const schema = z.record(z.string(), z.unknown())
 
 /** A function that the model may call. Chat completions nest it under `function`, responses do not. */
@@ -92,7 +94,13 @@ export function toOfferedTools(tools: readonly Tool[], choice: ToolChoiceRequest
   if (typeof choice !== 'object') return offered(tools, choice)
   if (choice.type === 'function') return offered(tools, { name: choice.function.name })
   const { mode, tools: allowed } = choice.allowed_tools
-  return offered(allowedTools(tools, allowed.map(({ function: { name } }) => name)), mode)
+  return offered(
+    allowedTools(
+      tools,
+      allowed.map(({ function: { name } }) => name)
+    ),
+    mode
+  )
 }
 
 /**

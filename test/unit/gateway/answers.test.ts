@@ -17,6 +17,7 @@ const accepted = {
   peerId: 'peer',
   model,
   promptTokens: 4,
+  prompt: [1, 2, 3, 4],
   queuePosition: 0,
   estimatedWaitMs: 0
 } as const
