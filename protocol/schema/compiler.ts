@@ -13,7 +13,7 @@ import { impliedTypes, isType, TYPES, unenforced, type JsonType, type Keywords }
 import { objectOf } from './objects.ts'
 import { resolvePointer } from './pointer.ts'
 import { isOfType, numberOf } from './scalars.ts'
-import { ruleOf, stringOf } from './strings.ts'
+import { hasPatternList, ruleOf, stringOf } from './strings.ts'
 
 export interface SchemaOptions {
   /**
@@ -70,10 +70,11 @@ export class SchemaCompiler implements SchemaContext {
     if (has('const')) return this.#values(keywords, 'const', [keywords.const], path)
     if (has('enum')) return this.#values(keywords, 'enum', keywords.enum, path)
     for (const keyword of ['anyOf', 'oneOf', 'allOf'] as const) {
-      if (has(keyword)) return this.#combined(keywords, keyword, path, depth)
+      if (has(keyword) && !hasPatternList(keywords)) return this.#combined(keywords, keyword, path, depth)
     }
     const types = this.#types(keywords, path)
-    this.#refuseOthers(keywords, ['type'], path, types.length > 0)
+    const list = hasPatternList(keywords) ? ['allOf'] : []
+    this.#refuseOthers(keywords, ['type', ...list], path, types.length > 0)
     if (types.length === 0) return this.anything()
     return this.choice(types.map((type) => this.#ofType(type, keywords, path, depth)))
   }
@@ -104,10 +105,10 @@ export class SchemaCompiler implements SchemaContext {
 
   /** Uses one node for all strings with the same rule, because making the automaton of a pattern is slow. */
   #string(keywords: Keywords, path: string): GrammarNode {
-    const { minLength, maxLength, pattern, format } = keywords
-    const key = JSON.stringify(['string', minLength, maxLength, pattern, format])
+    const { minLength, maxLength, pattern, format, allOf } = keywords
+    const key = JSON.stringify(['string', minLength, maxLength, pattern, format, allOf])
     return this.#remembered(key, () => {
-      const keyword = pattern === undefined ? 'format' : 'pattern'
+      const keyword = pattern === undefined && allOf === undefined ? 'format' : 'pattern'
       const make = (from: Keywords): GrammarNode =>
         stringOf(ruleOf(from, path), path, keyword, (steps) => this.compare(steps, path, keyword))
       return ifPossible(this, () => make(keywords)) ?? make({ minLength, maxLength })

@@ -2,6 +2,7 @@
  * The values of `format` that the grammar enforces, as patterns of the whole text. Each pattern allows a part of the
  * format, because validators disagree about the rest. All other formats are annotations.
  */
+import { Automaton } from '../grammar/regex/automaton.ts'
 import { parsePattern, type Condition } from '../grammar/regex/syntax.ts'
 
 const YEAR = '[1-9]\\d{3}'
@@ -49,6 +50,8 @@ const FORMATS: Readonly<Record<string, Format>> = {
 export interface ParsedFormat {
   conditions: readonly Condition[]
   maxLength: number
+  /** Accepts the texts of this format. Made once, so a schema without other rules for the text needs no new one. */
+  automaton: Automaton
 }
 
 const parsed = new Map<string, ParsedFormat>()
@@ -59,7 +62,8 @@ export function formatOf(name: unknown): ParsedFormat | undefined {
   let format = parsed.get(name)
   if (format === undefined) {
     const { pattern, maxLength = Infinity } = FORMATS[name]!
-    format = { conditions: parsePattern(pattern, true), maxLength }
+    const conditions = parsePattern(pattern, true)
+    format = { conditions, maxLength, automaton: new Automaton(conditions, 0, () => undefined) }
     parsed.set(name, format)
   }
   return format

@@ -20,6 +20,8 @@ export interface StringRule {
   /** Numbers of characters. */
   least: number
   most: number
+  /** Accepts the texts of the rule, if it is known already. */
+  automaton?: Automaton
 }
 
 /** @throws SchemaError */
@@ -28,15 +30,31 @@ export function ruleOf(keywords: Keywords, path: string): StringRule {
   const most = countOf(keywords, 'maxLength', path) ?? Infinity
   if (least > most) throw new SchemaError(path, 'minLength', 'is above maxLength')
   if (least > MAX_STRING_LENGTH) throw new SchemaError(path, 'minLength', `is above ${MAX_STRING_LENGTH}`)
-  const { pattern } = keywords
-  if (pattern !== undefined && typeof pattern !== 'string') throw new SchemaError(path, 'pattern', 'must be a string')
   const format = formatOf(keywords.format)
-  const conditions = pattern === undefined ? [] : conditionsOf(pattern, path, 'pattern')
+  const conditions = patternsOf(keywords).flatMap((pattern) => {
+    if (typeof pattern !== 'string') throw new SchemaError(path, 'pattern', 'must be a string')
+    return conditionsOf(pattern, path, 'pattern')
+  })
   return {
     conditions: [...conditions, ...(format?.conditions ?? [])],
     least,
-    most: Math.min(most, format?.maxLength ?? Infinity, MAX_STRING_LENGTH)
+    most: Math.min(most, format?.maxLength ?? Infinity, MAX_STRING_LENGTH),
+    ...(format !== undefined && conditions.length === 0 && least === 0 ? { automaton: format.automaton } : {})
   }
+}
+
+/** Whether the schema has several patterns for one string, in `allOf`. zod writes them so. */
+export function hasPatternList({ type, allOf }: Keywords): boolean {
+  return type === 'string' && Array.isArray(allOf) && allOf.every(isPattern)
+}
+
+function patternsOf({ pattern, allOf }: Keywords): unknown[] {
+  const list = Array.isArray(allOf) ? allOf.filter(isPattern).map((one) => one.pattern) : []
+  return pattern === undefined ? list : [pattern, ...list]
+}
+
+function isPattern(schema: unknown): schema is { pattern: unknown } {
+  return typeof schema === 'object' && schema !== null && Object.keys(schema).join() === 'pattern'
 }
 
 /** @throws SchemaError if no grammar can express the pattern */
@@ -67,20 +85,16 @@ export function keyOf(
 ): Terminal {
   const others = [...taken.names.map((name) => ({ expression: exactly(name) })), ...taken.patterns]
   const conditions = [...rule.conditions, ...others.map(({ expression }) => ({ expression, negated: true }))]
-  const keys = { ...rule, conditions, most: Math.min(rule.most, MAX_KEY_LENGTH) }
+  const keys = { conditions, least: rule.least, most: Math.min(rule.most, MAX_KEY_LENGTH) }
   // A rule without patterns allows every text.
   return textOf(rule.conditions.length > 0 ? keys : { ...keys, conditions: [ANY, ...conditions] }, path, keyword, count)
 }
 
 const [ANY] = parsePattern('') as [Condition]
 
-function textOf(
-  { conditions, least, most }: StringRule,
-  path: string,
-  keyword: string,
-  count: CountSteps
-): PatternText {
-  const automaton = named(path, keyword, () => new Automaton(conditions, least, count))
+function textOf(rule: StringRule, path: string, keyword: string, count: CountSteps): PatternText {
+  const { conditions, least, most } = rule
+  const automaton = rule.automaton ?? named(path, keyword, () => new Automaton(conditions, least, count))
   const text = new PatternText(automaton, { most, json: true })
   if (!text.possible) throw new SchemaError(path, keyword, 'allows no text')
   return text

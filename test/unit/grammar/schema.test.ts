@@ -13,6 +13,8 @@ import { describe, expect, test } from 'vitest'
 
 import { schema, validatorOf } from './schemas.ts'
 
+/** More schemas than in each run of the tests: `POTLUCK_SCHEMAS=1000 npx vitest run test/unit/grammar`. */
+const RANDOM_SCHEMAS = Number(process.env.POTLUCK_SCHEMAS ?? 60)
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 /** Returns the state after a text; undefined if the grammar does not allow it. */
@@ -51,7 +53,7 @@ describe('a grammar of a schema', () => {
         const validate = validatorOf(from)
         expect(validate(JSON.parse(text)), `${JSON.stringify(from)} gave ${text}`).toBe(true)
       }),
-      { numRuns: 60 }
+      { numRuns: RANDOM_SCHEMAS }
     )
   })
 
