@@ -6,11 +6,6 @@ export const MAX_NESTING = 32
 export const MAX_STRING_LENGTH = 16_384
 /** Bytes of a key that the schema does not name. */
 export const MAX_KEY_LENGTH = 64
-/**
- * States of a pattern's automaton, before and after it is made deterministic. Patterns in practice have at most a few
- * hundred. A repetition such as `{100}` has 100 copies of what it repeats.
- */
-export const MAX_PATTERN_STATES = 2048
 /** Digits of a number. A double represents every decimal of 15 digits, so JSON.parse returns the number as written. */
 export const MAX_NUMBER_DIGITS = 15
 /** Digits after the point, unless the bounds need more. */

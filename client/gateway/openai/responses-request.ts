@@ -1,6 +1,6 @@
 /** `POST /v1/responses`, stateless: validates a request and converts it to the client's options. */
 import type { ChatOptions } from '@potluck/client'
-import { MAX_TOP_LOGPROBS, type ResponseFormat } from '@potluck/protocol'
+import { MAX_TOP_LOGPROBS, type ReasoningEffort, type ResponseFormat } from '@potluck/protocol'
 import { z } from 'zod'
 
 import { inputField, toInputMessages, type InputItem } from './responses-input.ts'
@@ -44,7 +44,7 @@ export interface ResponsesRequest extends Omit<SamplingRequest, 'stream_options'
   parallel_tool_calls: boolean | undefined
   include: string[] | undefined
   top_logprobs: number | undefined
-  reasoning: { effort: string | undefined; summary: string | undefined } | undefined
+  reasoning: { effort: ReasoningEffort | undefined; summary: string | undefined } | undefined
   safety_identifier: string | undefined
   prompt_cache_key: string | undefined
 }
@@ -116,7 +116,8 @@ export function responsesOptions(request: ResponsesRequest): ChatOptions {
       parallelToolCalls: offered.tools === undefined ? undefined : parallel_tool_calls,
       maxTokens: max_output_tokens,
       topLogprobs: wantsLogprobs(request) ? top_logprobs : undefined,
-      responseFormat: formatOf(request)
+      responseFormat: formatOf(request),
+      reasoningEffort: request.reasoning?.effort
     })
   }
 }

@@ -49,7 +49,8 @@ export const schemaFields: Fields<SchemaRequest> = {
 
 export type FormatRequest =
   | { type: 'text' }
-  | { type: 'json_object' }
+  // llama.cpp's server takes a schema with `json_object`.
+  | { type: 'json_object'; schema: Record<string, unknown> | undefined }
   | { type: 'json_schema'; json_schema: SchemaRequest }
 
 export const toolsField: z.ZodType<{ function: FunctionRequest }[] | undefined> = optional(
@@ -72,7 +73,7 @@ export const toolChoiceField: z.ZodType<ToolChoiceRequest | undefined> = optiona
 export const responseFormatField: z.ZodType<FormatRequest | undefined> = optional(
   z.discriminatedUnion('type', [
     z.looseObject({ type: z.literal('text') }),
-    z.looseObject({ type: z.literal('json_object') }),
+    z.looseObject({ type: z.literal('json_object'), schema: optional(schema) }),
     z.looseObject({ type: z.literal('json_schema'), json_schema: z.looseObject(schemaFields) })
   ])
 )
@@ -132,7 +133,7 @@ function noSuchTool(name: string): Error {
 /** Returns undefined for `text`, because that format needs no constraint. `json_object` allows any object. */
 export function toResponseFormat(format: FormatRequest | undefined): ResponseFormat | undefined {
   if (format === undefined || format.type === 'text') return undefined
-  if (format.type === 'json_object') return { type: 'json_object' }
+  if (format.type === 'json_object') return toSchemaFormat(format.schema, 'response_format.schema')
   return toSchemaFormat(format.json_schema.schema, 'response_format.json_schema.schema')
 }
 

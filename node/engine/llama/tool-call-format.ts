@@ -29,10 +29,14 @@ export function learnFormat(template: ChatTemplate, spells: (text: string) => bo
   return {
     native,
     calls: native ? calls : GENERIC_CALLS,
-    ...(reasoning === undefined
-      ? {}
-      : { reasoning, switched: { on: isBegun(template, 'high'), off: isBegun(template, 'none') } })
+    ...(reasoning === undefined ? {} : { reasoning, ...switchedFormat(template, reasoning) })
   }
+}
+
+/** How a request changes the beginning of the reasoning. Empty if the template has no switch. */
+function switchedFormat(template: ChatTemplate, { begun }: ReasoningFormat): Pick<ChatFormat, 'switched'> {
+  const switched = { on: isBegun(template, 'high'), off: isBegun(template, 'none') }
+  return switched.on === begun && switched.off === begun ? {} : { switched }
 }
 
 function knowsTools(template: ChatTemplate): boolean {

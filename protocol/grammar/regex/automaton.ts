@@ -2,10 +2,15 @@
  * Turns conditions on a text into a deterministic automaton over its characters. A text is accepted if it meets all
  * conditions and has a least number of characters.
  */
-import { MAX_PATTERN_STATES } from '../limits.ts'
 import { ALPHABET, type CharacterSet } from './characters.ts'
 import type { Condition, Expression } from './syntax.ts'
 import { UnsupportedPattern } from './unsupported.ts'
+
+/**
+ * States before and after the automaton is made deterministic. Patterns in practice have at most a few hundred. A
+ * repetition such as `{100}` has 100 copies of what it repeats. The limit is part of the sampling contract.
+ */
+const MAX_PATTERN_STATES = 2048
 
 interface Edge {
   low: number

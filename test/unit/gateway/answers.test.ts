@@ -83,7 +83,9 @@ test('a chat completion separates reasoning and tool calls from the content', as
 })
 
 test('the first chunk of a tool call has its name, and later chunks have more arguments', () => {
-  const chunks = all(new ChatChunks({ model: 'auto', created: 1, logprobs: false, audits, usage: false }))
+  const chunks = all(
+    new ChatChunks({ model: 'auto', created: 1, logprobs: false, audits, usage: false, continuous: false })
+  )
   const sent = chunks.flatMap((chunk) => (chunk as OpenAI.ChatCompletionChunk).choices.map(({ delta }) => delta))
   expect(sent.slice(1)).toEqual([
     { reasoning_content: 'Let me ' },
