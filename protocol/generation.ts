@@ -40,8 +40,17 @@ export interface Tool {
  */
 export type ToolChoice = 'auto' | 'none' | 'required' | { name: string }
 
-/** Makes the answer's text one JSON document: any object, or a value of the schema. */
-export type ResponseFormat = { type: 'json_object' } | { type: 'json_schema'; schema: JsonSchema }
+/**
+ * Makes the answer's text one JSON document (any object, or a value of the schema), or a text that matches a regular
+ * expression as a whole.
+ */
+export type ResponseFormat =
+  | { type: 'json_object' }
+  | { type: 'json_schema'; schema: JsonSchema }
+  | { type: 'regex'; pattern: string }
+
+/** How much a model should reason before it answers. */
+export type ReasoningEffort = 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max'
 
 /**
  * Parameters of sampling contract 1. `docs/sampling.md` has the formulas. The candidates are the 64 tokens with the
@@ -85,6 +94,8 @@ export interface ChatInput {
   toolChoice?: ToolChoice
   /** Allow several calls in one answer, if the model's template supports it. Default true. */
   parallelToolCalls?: boolean
+  /** A hint for the template. Without effect if the template has no switch for reasoning. Default: the template decides. */
+  reasoningEffort?: ReasoningEffort
 }
 
 /** A chat, or a raw prompt. */

@@ -10,13 +10,14 @@ export function outputConstraintOf({
 }): OutputConstraint {
   const format = responseFormat === undefined ? {} : { responseFormat }
   if ('prompt' in input) return { chat: false, ...format }
-  const { tools, toolChoice, parallelToolCalls } = input
+  const { tools, toolChoice, parallelToolCalls, reasoningEffort } = input
   return {
     chat: true,
     ...format,
     ...(tools === undefined ? {} : { tools }),
     ...(toolChoice === undefined ? {} : { toolChoice }),
-    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls })
+    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),
+    ...(reasoningEffort === undefined ? {} : { reasoningEffort })
   }
 }
 

@@ -129,6 +129,8 @@ export class Disguise {
   }
 
   #format(format: ResponseFormat): ResponseFormat {
+    // The pattern can list texts of the user.
+    if (format.type === 'regex') return { ...format, pattern: '[a-z ]{1,60}' }
     return format.type === 'json_object' ? format : { ...format, schema: this.#schema(format.schema) }
   }
 

@@ -14,6 +14,7 @@ import {
   type GenerateRequest,
   type ModelCard,
   type PromptInput,
+  type ReasoningEffort,
   type ResponseFormat,
   type SamplingParameters,
   type Tool,
@@ -54,9 +55,10 @@ export interface GenerationOptions {
   /** Texts that end the answer and are not part of it. At most 16. */
   stop?: readonly string[]
   /**
-   * Makes the text a JSON document. The node enforces the schema token by token. The model does not see the schema, so
-   * ask for JSON in the messages too. `checkSchema` names the parts of a schema that are not supported. Check
-   * `finishReason` before you parse the text: with `length`, the document is cut off at `maxTokens`.
+   * Makes the text a JSON document, or a text that matches a regular expression. The node enforces the schema token by
+   * token. The model does not see the schema, so ask for JSON in the messages too. `checkSchema` names the parts of a
+   * schema that are not supported. Check `finishReason` before you parse the text: with `length`, the document is cut off
+   * at `maxTokens`.
    */
   responseFormat?: ResponseFormat
   /** Asks for log-probabilities, with this many alternatives per token, 0 to 20. */
@@ -83,6 +85,8 @@ export interface ChatOptions extends GenerationOptions {
   toolChoice?: ToolChoice
   /** Allows several calls in one answer. Default true. */
   parallelToolCalls?: boolean
+  /** How much the model should reason before it answers, if its template has a switch for it. Default: the template's. */
+  reasoningEffort?: ReasoningEffort
 }
 
 export interface CompletionOptions extends GenerationOptions {
@@ -166,7 +170,8 @@ export function toAsk(options: ChatOptions | CompletionOptions): Ask {
 }
 
 function toInput(options: ChatOptions | CompletionOptions): PromptInput {
-  const { messages, prompt, tools, toolChoice, parallelToolCalls }: Partial<ChatOptions & CompletionOptions> = options
+  const { messages, prompt, ...chat }: Partial<ChatOptions & CompletionOptions> = options
+  const { tools, toolChoice, parallelToolCalls, reasoningEffort } = chat
   if ((messages === undefined) === (prompt === undefined)) {
     throw new PotluckError('invalid_request', 'invalid request: give either messages or a prompt')
   }
@@ -175,7 +180,8 @@ function toInput(options: ChatOptions | CompletionOptions): PromptInput {
     messages,
     ...(tools === undefined ? {} : { tools }),
     ...(toolChoice === undefined ? {} : { toolChoice }),
-    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls })
+    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),
+    ...(reasoningEffort === undefined ? {} : { reasoningEffort })
   }
 }
 

@@ -7,6 +7,7 @@ import { embeddings } from './endpoints/embeddings.ts'
 import { chatCompletions, completions, responses } from './endpoints/generate.ts'
 import { health, metricsText, readiness } from './endpoints/health.ts'
 import { getModel, listModels } from './endpoints/models.ts'
+import { inputTokens, tokenize } from './endpoints/tokens.ts'
 import { ApiError } from './errors.ts'
 import { toApiError } from './failure.ts'
 import { guardHost, type HostRules } from './guard/host.ts'
@@ -40,7 +41,9 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   app.use(guardHost({ hosts, origins }))
   // guardHost has already refused all origins that are not allowed.
   app.use(cors({ origin: (origin) => origin, exposeHeaders: EXPOSED, maxAge: PREFLIGHT_SECONDS }))
+  // vLLM and llama.cpp call it `/health`.
   app.get('/healthz', health())
+  app.get('/health', health())
   app.get('/readyz', readiness(services))
   app.use(guardKey(keys))
   app.get('/metrics', metricsText(services))
@@ -51,6 +54,8 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   app.post('/v1/chat/completions', chatCompletions(services))
   app.post('/v1/completions', completions(services))
   app.post('/v1/responses', responses(services))
+  app.post('/v1/responses/input_tokens', inputTokens(services))
+  app.post('/v1/tokenize', tokenize(services))
   app.post('/v1/embeddings', embeddings(services))
   return app
 }

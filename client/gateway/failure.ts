@@ -66,7 +66,8 @@ function badRequest({ code, message }: PotluckError): ApiError {
   if (code === 'context_length_exceeded') {
     return invalid(
       'messages',
-      `The prompt and the answer do not fit the model's context: shorten the prompt, or ask for fewer tokens (${message}).`,
+      // Clients such as LiteLLM recognise this error by the words "maximum context length is".
+      `This model's maximum context length is less than the prompt and the answer need: shorten the prompt, or ask for fewer tokens (${message}).`,
       code
     )
   }

@@ -57,10 +57,12 @@ export class ServedModels {
     const same = model === 'auto' ? served : named(served, model)
     if (same.length === 0) return notServed(model, served)
     const supported = same.slice(0, NAMED_MODELS).map(capabilities).join('; ')
-    const tooLong = same.every(({ contextLength }) => contextLength <= maxTokens)
+    const longest = Math.max(...same.map(({ contextLength }) => contextLength))
+    const tooLong = longest <= maxTokens
+    const limit = tooLong ? `This model's maximum context length is ${longest} tokens. ` : ''
     return invalid(
       tooLong ? 'max_tokens' : null,
-      `No node that serves ${model} supports this request. Available: ${supported}.`,
+      `${limit}No node that serves ${model} supports this request. Available: ${supported}.`,
       tooLong ? 'context_length_exceeded' : 'unsupported'
     )
   }

@@ -9,6 +9,8 @@ export interface AcceptedPart {
   peerId: string
   model: { digest: string; name: string }
   promptTokens: number
+  /** The token ids of the prompt. They mean something only to this model. */
+  prompt: readonly number[]
   /** 0: the node starts at once. */
   queuePosition: number
   estimatedWaitMs: number

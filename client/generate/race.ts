@@ -202,6 +202,7 @@ function* acceptedPart({ candidate, accepted }: Attempt): Generator<AcceptedPart
     peerId: candidate.peer,
     model: { digest: candidate.digest, name: candidate.model.name },
     promptTokens: promptTokens.length,
+    prompt: promptTokens,
     queuePosition,
     estimatedWaitMs
   }

@@ -17,6 +17,8 @@ export interface NumberBounds {
   most?: NumberBound
   /** Only numbers without a fraction. */
   integer: boolean
+  /** Only multiples of this number, which is above 0. */
+  multipleOf?: number
 }
 
 /** The powers of ten that a number of this many digits and decimals needs. Computing them takes most of the time. */
@@ -32,15 +34,20 @@ export class JsonNumber extends Terminal {
   readonly #decimals: number
   readonly #least: bigint
   readonly #most: bigint
+  /** The number is a multiple of this, in the same unit. */
+  readonly #step: bigint
 
   /** Returns undefined if no number of at most `MAX_NUMBER_DIGITS` digits is between the bounds. */
-  static between({ least, most, integer }: NumberBounds): JsonNumber | undefined {
+  static between({ least, most, integer, multipleOf }: NumberBounds): JsonNumber | undefined {
     // If the bounds are very close together, a number between them needs more decimals than `USUAL_DECIMALS`.
-    for (let decimals = integer ? 0 : USUAL_DECIMALS; decimals < MAX_NUMBER_DIGITS; decimals++) {
+    const factor = multipleOf === undefined ? undefined : decimalOf(multipleOf)
+    const fewest = integer ? 0 : Math.max(USUAL_DECIMALS, factor?.decimals ?? 0)
+    for (let decimals = fewest; decimals < MAX_NUMBER_DIGITS; decimals++) {
       const number = new JsonNumber(
         least === undefined ? -LARGEST * power(decimals) : scaledLeast(least, decimals),
         most === undefined ? LARGEST * power(decimals) : -scaledLeast(negated(most), decimals),
-        decimals
+        decimals,
+        factor === undefined ? 1n : stepOf(factor, decimals)
       )
       if (number.#least <= number.#most && (number.#hasWhole() || number.#isViable(''))) return number
       if (integer) return undefined
@@ -48,8 +55,9 @@ export class JsonNumber extends Terminal {
     return undefined
   }
 
-  private constructor(least: bigint, most: bigint, decimals: number) {
+  private constructor(least: bigint, most: bigint, decimals: number, step: bigint) {
     super()
+    this.#step = step
     this.#least = least
     this.#most = most
     this.#decimals = decimals
@@ -64,7 +72,7 @@ export class JsonNumber extends Terminal {
     if (!/\d$/.test(state)) return 'open'
     const { digits, fraction, least, most } = this.#parts(state)
     const value = BigInt(digits + (fraction ?? '')) * power(this.#decimals - (fraction?.length ?? 0))
-    return value >= least && value <= most ? 'whole' : 'open'
+    return value >= least && value <= most && value % this.#step === 0n ? 'whole' : 'open'
   }
 
   override keyOf(state: string): string {
@@ -83,9 +91,10 @@ export class JsonNumber extends Terminal {
   /** Whether a whole number is within the bounds. Most schemas allow one, and this is faster to find than other numbers. */
   #hasWhole(): boolean {
     const unit = power(this.#decimals)
+    const step = leastCommonMultiple(unit, this.#step)
     const low = max(this.#least, -LARGEST * unit)
-    const first = (low / unit) * unit
-    const whole = first < low ? first + unit : first
+    const first = (low / step) * step
+    const whole = first < low ? first + step : first
     return whole <= this.#most && whole <= LARGEST * unit
   }
 
@@ -114,7 +123,7 @@ export class JsonNumber extends Terminal {
 
   /** Whether `[first, first + width)` contains a multiple of the finest unit that is within the bounds. */
   #meets(first: bigint, width: bigint, finest: number, least: bigint, most: bigint): boolean {
-    const unit = power(this.#decimals - finest)
+    const unit = leastCommonMultiple(power(this.#decimals - finest), this.#step)
     const low = max(first, least)
     const lowest = ((low + unit - 1n) / unit) * unit
     return lowest < first + width && lowest <= most
@@ -123,6 +132,29 @@ export class JsonNumber extends Terminal {
 
 function negated({ value, exclusive }: NumberBound): NumberBound {
   return { value: -value, exclusive }
+}
+
+/** A number as digits · 10^-decimals, with as few decimals as possible. */
+function decimalOf(value: number): { digits: bigint; decimals: number } {
+  const [mantissa = '0', exponent = '0'] = String(value).split('e')
+  const [integer = '0', fraction = ''] = mantissa.split('.')
+  const decimals = fraction.length - Number(exponent)
+  const digits = BigInt(integer + fraction)
+  return decimals < 0 ? { digits: digits * power(-decimals), decimals: 0 } : { digits, decimals }
+}
+
+/** The smallest number that is a multiple of the factor and of 10^-decimals, in units of 10^-decimals. */
+function stepOf({ digits, decimals: own }: { digits: bigint; decimals: number }, decimals: number): bigint {
+  if (own <= decimals) return digits * power(decimals - own)
+  return digits / greatestCommonDivisor(digits, power(own - decimals))
+}
+
+function leastCommonMultiple(a: bigint, b: bigint): bigint {
+  return b === 1n ? a : (a / greatestCommonDivisor(a, b)) * b
+}
+
+function greatestCommonDivisor(a: bigint, b: bigint): bigint {
+  return b === 0n ? a : greatestCommonDivisor(b, a % b)
 }
 
 /** The smallest multiple of 10^-decimals that a lower bound allows, in units of 10^-decimals. */

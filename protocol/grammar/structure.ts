@@ -169,3 +169,36 @@ export class Members extends GrammarNode {
     return Math.max(0, ...this.#members.filter(({ required }) => required).map(({ entry }) => entry.nesting))
   }
 }
+
+/**
+ * Some of the items, each at most once, in their order. Each item is a terminal or has terminals only. `at` combines the
+ * index of the first item that can come next, and the number of items so far.
+ */
+export class Subset extends GrammarNode {
+  readonly #items: readonly GrammarNode[]
+  readonly #separated: readonly GrammarNode[]
+  readonly #least: number
+  readonly #most: number
+
+  /** @param least at most the number of items */
+  constructor(items: readonly GrammarNode[], separator: GrammarNode, least: number, most: number) {
+    super()
+    this.#items = items
+    this.#separated = items.map((item) => new Concatenation(separator, item))
+    this.#least = least
+    this.#most = most
+  }
+
+  override enter(at: number, next: Path | undefined, ways: Ways): void {
+    const width = this.#items.length + 1
+    const [first, count] = [Math.floor(at / width), at % width]
+    if (count >= this.#least) resume(next, ways)
+    if (count >= this.#most) return
+    const last = this.#items.length - Math.max(1, this.#least - count)
+    for (let index = first; index <= last; index++) {
+      ways.choose()
+      const item = count === 0 ? this.#items[index]! : this.#separated[index]!
+      item.enter(0, new Path(this, (index + 1) * width + count + 1, next), ways)
+    }
+  }
+}

@@ -1,16 +1,19 @@
 /** Compiles JSON schemas to grammars. */
 import type { JsonSchema } from '../generation.ts'
-import { JsonKey } from '../grammar/json-string.ts'
 import { MAX_SCHEMA_COMPARISONS, MAX_SCHEMA_DEPTH, MAX_SCHEMA_NODES } from '../grammar/limits.ts'
 import type { GrammarNode } from '../grammar/machine.ts'
 import { measureNesting } from '../grammar/nesting.ts'
-import { Alternation, Concatenation, Members, Nested, Reference, Repeat, type Member } from '../grammar/structure.ts'
+import { Alternation, Concatenation, Reference } from '../grammar/structure.ts'
 import { Literal } from '../grammar/text.ts'
+import { arrayOf } from './arrays.ts'
+import { ifPossible, type SchemaContext } from './context.ts'
 import { areDisjoint } from './disjoint.ts'
-import { SchemaError } from './error.ts'
+import { SchemaError, SchemaTooLarge } from './error.ts'
 import { impliedTypes, isType, TYPES, unenforced, type JsonType, type Keywords } from './keywords.ts'
-import { escapePointer, resolvePointer } from './pointer.ts'
-import { countOf, isOfType, numberOf, stringOf } from './scalars.ts'
+import { objectOf } from './objects.ts'
+import { resolvePointer } from './pointer.ts'
+import { isOfType, numberOf } from './scalars.ts'
+import { hasPatternList, ruleOf, stringOf } from './strings.ts'
 
 export interface SchemaOptions {
   /**
@@ -32,31 +35,31 @@ export function newBudget(): SchemaBudget {
   return { schemas: MAX_SCHEMA_NODES, comparisons: MAX_SCHEMA_COMPARISONS }
 }
 
+/** The keywords whose steps are those of patterns. */
+const PATTERNS: ReadonlySet<string> = new Set(['pattern', 'format', 'patternProperties', 'propertyNames'])
 /** Comparing this many characters of two schemas counts as one comparison. */
 const COMPARED_CHARACTERS = 64
-const SPACE = new Alternation(new Literal(' '), new Concatenation())
-const COMMA = new Concatenation(new Literal(','), SPACE)
 
-export class SchemaCompiler {
-  readonly #root: JsonSchema
-  readonly #lenient: boolean
+export class SchemaCompiler implements SchemaContext {
+  readonly root: JsonSchema
+  readonly lenient: boolean
   readonly #nodes: GrammarNode[] = []
   readonly #references = new Map<unknown, Reference>()
-  readonly #numbers = new Map<string, GrammarNode>()
+  readonly #scalars = new Map<string, GrammarNode>()
   readonly #budget: SchemaBudget
   #any: Reference | undefined
 
   constructor(root: JsonSchema, { lenient = false, budget = newBudget() }: SchemaOptions) {
-    this.#root = root
-    this.#lenient = lenient
+    this.root = root
+    this.lenient = lenient
     this.#budget = budget
   }
 
   /** @throws SchemaError */
   compile(schema: unknown, path: string, depth: number): GrammarNode {
     if (depth > MAX_SCHEMA_DEPTH) throw new SchemaError(path, '', `is deeper than ${MAX_SCHEMA_DEPTH} schemas`)
-    this.#spend(1, path)
-    if (schema === true) return this.#anything()
+    this.spend(1, path)
+    if (schema === true) return this.anything()
     if (schema === false) throw new SchemaError(path, '', 'allows no value')
     if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
       throw new SchemaError(path, '', 'must be an object or a boolean')
@@ -67,12 +70,13 @@ export class SchemaCompiler {
     if (has('const')) return this.#values(keywords, 'const', [keywords.const], path)
     if (has('enum')) return this.#values(keywords, 'enum', keywords.enum, path)
     for (const keyword of ['anyOf', 'oneOf', 'allOf'] as const) {
-      if (has(keyword)) return this.#combined(keywords, keyword, path, depth)
+      if (has(keyword) && !hasPatternList(keywords)) return this.#combined(keywords, keyword, path, depth)
     }
     const types = this.#types(keywords, path)
-    this.#refuseOthers(keywords, ['type'], path, types.length > 0)
-    if (types.length === 0) return this.#anything()
-    return this.#choice(types.map((type) => this.#ofType(type, keywords, path, depth)))
+    const list = hasPatternList(keywords) ? ['allOf'] : []
+    this.#refuseOthers(keywords, ['type', ...list], path, types.length > 0)
+    if (types.length === 0) return this.anything()
+    return this.choice(types.map((type) => this.#ofType(type, keywords, path, depth)))
   }
 
   /** Measures the nesting of all nodes. Call it after the last `compile`. */
@@ -86,68 +90,29 @@ export class SchemaCompiler {
       case 'null':
         return new Literal('null')
       case 'boolean':
-        return this.#choice([new Literal('true'), new Literal('false')])
+        return this.choice([new Literal('true'), new Literal('false')])
       case 'integer':
       case 'number':
         return this.#number(type, keywords, path)
       case 'string':
-        return stringOf(keywords, path)
+        return this.#string(keywords, path)
       case 'array':
-        return this.#array(keywords, path, depth)
+        return arrayOf(keywords, path, depth, this)
       case 'object':
-        return this.#object(keywords, path, depth)
+        return objectOf(keywords, path, depth, this)
     }
   }
 
-  #array(keywords: Keywords, path: string, depth: number): GrammarNode {
-    const least = countOf(keywords, 'minItems', path) ?? 0
-    const most = countOf(keywords, 'maxItems', path) ?? Infinity
-    if (least > most) throw new SchemaError(path, 'minItems', 'is above maxItems')
-    const open = new Literal('[')
-    const close = new Literal(']')
-    if (most === 0) return this.#keep(new Nested(this.#sequence(open, close)))
-    const item = this.compile(keywords.items ?? true, `${path}/items`, depth + 1)
-    return this.#keep(new Nested(this.#sequence(open, this.#keep(new Repeat(item, COMMA, least, most)), close)))
-  }
-
-  #object(keywords: Keywords, path: string, depth: number): GrammarNode {
-    const properties = keywords.properties ?? {}
-    if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) {
-      throw new SchemaError(path, 'properties', 'must be an object')
-    }
-    const required = keywords.required ?? []
-    if (!Array.isArray(required) || !required.every((name) => typeof name === 'string')) {
-      throw new SchemaError(path, 'required', 'must be a list of names')
-    }
-    const requiredNames = new Set<string>(required)
-    const { additionalProperties = !Object.hasOwn(keywords, 'properties') } = keywords
-    const undeclared = [...requiredNames].filter((name) => !Object.hasOwn(properties, name))
-    if (undeclared.length > 0 && additionalProperties === false) {
-      throw new SchemaError(path, 'required', 'names a key that additionalProperties forbids')
-    }
-    const members = Object.entries(properties).map(([name, schema]): Member => ({
-      entry: this.#entry(name, this.compile(schema, `${path}/properties/${escapePointer(name)}`, depth + 1)),
-      required: requiredNames.has(name)
-    }))
-    const others =
-      additionalProperties === false
-        ? undefined
-        : this.compile(additionalProperties, `${path}/additionalProperties`, depth + 1)
-    this.#spend(undeclared.length, path)
-    for (const name of undeclared) {
-      members.push({ entry: this.#entry(name, others ?? this.#anything()), required: true })
-    }
-    const taken = [...Object.keys(properties), ...undeclared]
-    const additional =
-      others === undefined
-        ? undefined
-        : this.#sequence(new Literal('"'), new JsonKey(taken), new Literal(':'), SPACE, others)
-    const inside = this.#keep(new Members(members, additional, COMMA))
-    return this.#keep(new Nested(this.#sequence(new Literal('{'), inside, new Literal('}'))))
-  }
-
-  #entry(name: string, value: GrammarNode): GrammarNode {
-    return this.#sequence(new Literal(`${JSON.stringify(name)}:`), SPACE, value)
+  /** Uses one node for all strings with the same rule, because making the automaton of a pattern is slow. */
+  #string(keywords: Keywords, path: string): GrammarNode {
+    const { minLength, maxLength, pattern, format, allOf } = keywords
+    const key = JSON.stringify(['string', minLength, maxLength, pattern, format, allOf])
+    return this.#remembered(key, () => {
+      const keyword = pattern === undefined && allOf === undefined ? 'format' : 'pattern'
+      const make = (from: Keywords): GrammarNode =>
+        stringOf(ruleOf(from, path), path, keyword, (steps) => this.compare(steps, path, keyword))
+      return ifPossible(this, () => make(keywords)) ?? make({ minLength, maxLength })
+    })
   }
 
   #values(keywords: Keywords, keyword: 'const' | 'enum', values: unknown, path: string): GrammarNode {
@@ -156,9 +121,9 @@ export class SchemaCompiler {
     const types = this.#types({ type: keywords.type ?? TYPES }, path)
     const allowed = values.filter((value) => types.some((type) => isOfType(value, type)))
     if (allowed.length === 0) throw new SchemaError(path, keyword, 'allows no value')
-    this.#spend(allowed.length, path)
+    this.spend(allowed.length, path)
     const texts = new Set(allowed.map((value) => JSON.stringify(value)))
-    return this.#choice([...texts].map((text) => new Literal(text)))
+    return this.choice([...texts].map((text) => new Literal(text)))
   }
 
   #combined(keywords: Keywords, keyword: 'anyOf' | 'oneOf' | 'allOf', path: string, depth: number): GrammarNode {
@@ -166,14 +131,14 @@ export class SchemaCompiler {
     if (!Array.isArray(schemas) || schemas.length === 0)
       throw new SchemaError(path, keyword, 'must be a list of schemas')
     // Each schema is counted when it is compiled. A longer list could not be compiled, so it is not compared either.
-    if (schemas.length > this.#budget.schemas) this.#spend(schemas.length, path)
+    if (schemas.length > this.#budget.schemas) this.spend(schemas.length, path)
     this.#refuseOthers(keywords, [keyword], path)
     if (keyword === 'allOf' && schemas.length > 1) {
-      if (this.#lenient) return this.#anything()
+      if (this.lenient) return this.anything()
       throw new SchemaError(path, keyword, 'of several schemas is not supported')
     }
-    const compare = (steps: number): void => this.#compare(steps, path, keyword)
-    if (keyword === 'oneOf' && !this.#lenient && !areDisjoint(schemas, this.#root, compare)) {
+    const compare = (steps: number): void => this.compare(steps, path, keyword)
+    if (keyword === 'oneOf' && !this.lenient && !areDisjoint(schemas, this.root, compare)) {
       throw new SchemaError(path, keyword, 'of schemas that can both be valid is not supported; use anyOf')
     }
     // Drops duplicates, because a schema that is in the list twice would double the number of readings at every level.
@@ -185,12 +150,12 @@ export class SchemaCompiler {
       seen.add(text)
       return [this.compile(schema, `${path}/${keyword}/${index}`, depth + 1)]
     })
-    return this.#choice(nodes)
+    return this.choice(nodes)
   }
 
   #reference(keywords: Keywords, path: string, depth: number): GrammarNode {
     this.#refuseOthers(keywords, ['$ref'], path)
-    const target = resolvePointer(this.#root, keywords.$ref)
+    const target = resolvePointer(this.root, keywords.$ref)
     if (target === undefined) throw new SchemaError(path, '$ref', 'points to nothing within the schema')
     const known = this.#references.get(target)
     if (known !== undefined) return known
@@ -198,27 +163,29 @@ export class SchemaCompiler {
     this.#references.set(target, reference)
     reference.nesting = Infinity
     reference.target = this.compile(target, String(keywords.$ref), depth + 1)
-    return this.#keep(reference)
+    return this.keep(reference)
   }
 
-  #spend(schemas: number, path: string): void {
+  spend(schemas: number, path: string): void {
     this.#budget.schemas -= schemas
-    if (this.#budget.schemas < 0) throw new SchemaError(path, '', `is one of more than ${MAX_SCHEMA_NODES} schemas`)
+    if (this.#budget.schemas < 0) throw new SchemaTooLarge(path, '', `is one of more than ${MAX_SCHEMA_NODES} schemas`)
   }
 
-  #compare(steps: number, path: string, keyword: string): void {
+  compare(steps: number, path: string, keyword: string): void {
     this.#budget.comparisons -= steps
-    if (this.#budget.comparisons < 0) throw new SchemaError(path, keyword, 'has too many or too long alternatives')
+    if (this.#budget.comparisons >= 0) return
+    const reason = PATTERNS.has(keyword) ? 'takes too long to check' : 'has too many or too long alternatives'
+    throw new SchemaTooLarge(path, keyword, reason)
   }
 
   /** Returns the node for any JSON value. */
-  #anything(): GrammarNode {
+  anything(): GrammarNode {
     if (this.#any !== undefined) return this.#any
     const any = new Reference()
     this.#any = any
     any.nesting = Infinity
-    any.target = this.#choice(TYPES.filter((type) => type !== 'integer').map((type) => this.#ofType(type, {}, '#', 0)))
-    return this.#keep(any)
+    any.target = this.choice(TYPES.filter((type) => type !== 'integer').map((type) => this.#ofType(type, {}, '#', 0)))
+    return this.keep(any)
   }
 
   #types({ type, ...others }: Keywords, path: string): readonly JsonType[] {
@@ -230,32 +197,40 @@ export class SchemaCompiler {
 
   #refuseOthers(keywords: Keywords, enforced: readonly string[], path: string, typed?: boolean): void {
     const keyword = unenforced(keywords, enforced, typed === true)
-    if (keyword === undefined || this.#lenient) return
+    if (keyword === undefined || this.lenient) return
     const beside = typed === undefined ? ` beside ${enforced[0]}` : ''
     throw new SchemaError(path, keyword, `is not supported${beside}`)
   }
 
   /** Uses one terminal for all numbers with the same bounds, because making a terminal is slow. */
   #number(type: 'number' | 'integer', keywords: Keywords, path: string): GrammarNode {
-    const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = keywords
-    const key = JSON.stringify([type, minimum, maximum, exclusiveMinimum, exclusiveMaximum])
-    const known = this.#numbers.get(key)
+    const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = keywords
+    const key = JSON.stringify([type, minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf])
+    return this.#remembered(key, () => {
+      if (multipleOf === undefined) return numberOf(type, keywords, path)
+      const { multipleOf: _, ...others } = keywords
+      return ifPossible(this, () => numberOf(type, keywords, path)) ?? numberOf(type, others, path)
+    })
+  }
+
+  #remembered(key: string, make: () => GrammarNode): GrammarNode {
+    const known = this.#scalars.get(key)
     if (known !== undefined) return known
-    const number = numberOf(type, keywords, path)
-    this.#numbers.set(key, number)
-    return number
+    const node = make()
+    this.#scalars.set(key, node)
+    return node
   }
 
-  #choice(nodes: readonly GrammarNode[]): GrammarNode {
-    return nodes.length === 1 ? nodes[0]! : this.#keep(new Alternation(...nodes))
+  choice(nodes: readonly GrammarNode[]): GrammarNode {
+    return nodes.length === 1 ? nodes[0]! : this.keep(new Alternation(...nodes))
   }
 
-  #sequence(...nodes: readonly GrammarNode[]): GrammarNode {
-    return this.#keep(new Concatenation(...nodes))
+  sequence(...nodes: readonly GrammarNode[]): GrammarNode {
+    return this.keep(new Concatenation(...nodes))
   }
 
   /** Adds a node to the list that `finish` measures. */
-  #keep<N extends GrammarNode>(node: N): N {
+  keep<N extends GrammarNode>(node: N): N {
     node.nesting = Infinity
     this.#nodes.push(node)
     return node

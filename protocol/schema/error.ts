@@ -8,7 +8,7 @@ export interface SchemaIssue {
   reason: string
 }
 
-/** The schema cannot be enforced. */
+/** The schema cannot be enforced. `SchemaTooLarge` is thrown in lenient mode too. */
 export class SchemaError extends Error {
   override readonly name = 'SchemaError'
   readonly issue: SchemaIssue
@@ -18,3 +18,6 @@ export class SchemaError extends Error {
     this.issue = { path, keyword, reason }
   }
 }
+
+/** The schema is larger or takes longer than the budget allows. */
+export class SchemaTooLarge extends SchemaError {}

@@ -18,20 +18,23 @@ const ANNOTATIONS: ReadonlySet<string> = new Set([
   'deprecated',
   'readOnly',
   'writeOnly',
-  'discriminator'
+  'discriminator',
+  'contentMediaType',
+  'contentEncoding',
+  'contentSchema'
 ])
 
 export type JsonType = 'object' | 'array' | 'string' | 'number' | 'integer' | 'boolean' | 'null'
 
-const BOUNDS: readonly string[] = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum']
+const OF_NUMBERS: readonly string[] = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf']
 
 /** The keywords that the grammar enforces for values of each type. */
 const BY_TYPE: Readonly<Record<JsonType, readonly string[]>> = {
-  object: ['properties', 'required', 'additionalProperties'],
-  array: ['items', 'minItems', 'maxItems'],
-  string: ['minLength', 'maxLength'],
-  number: BOUNDS,
-  integer: BOUNDS,
+  object: ['properties', 'required', 'additionalProperties', 'patternProperties', 'propertyNames'],
+  array: ['items', 'prefixItems', 'minItems', 'maxItems', 'uniqueItems'],
+  string: ['minLength', 'maxLength', 'pattern', 'format'],
+  number: OF_NUMBERS,
+  integer: OF_NUMBERS,
   boolean: [],
   null: []
 }

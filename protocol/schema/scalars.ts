@@ -1,10 +1,6 @@
-/** Compiles the schemas of numbers and strings, and checks the types of listed values. */
+/** Compiles the schemas of numbers, and checks the types of listed values. */
 import { JsonNumber, type NumberBound } from '../grammar/json-number.ts'
-import { JsonString } from '../grammar/json-string.ts'
-import { MAX_STRING_LENGTH } from '../grammar/limits.ts'
 import type { GrammarNode } from '../grammar/machine.ts'
-import { Concatenation } from '../grammar/structure.ts'
-import { Literal } from '../grammar/text.ts'
 import { SchemaError } from './error.ts'
 import type { JsonType, Keywords } from './keywords.ts'
 
@@ -21,21 +17,19 @@ export function numberOf(type: 'number' | 'integer', keywords: Keywords, path: s
   }
   const least = bound('minimum', 'exclusiveMinimum', 1)
   const most = bound('maximum', 'exclusiveMaximum', -1)
+  const { multipleOf } = keywords
+  if (multipleOf !== undefined && !(typeof multipleOf === 'number' && multipleOf > 0 && multipleOf < Infinity)) {
+    throw new SchemaError(path, 'multipleOf', 'must be a number above 0')
+  }
   const number = JsonNumber.between({
     integer: type === 'integer',
     ...(least === undefined ? {} : { least }),
-    ...(most === undefined ? {} : { most })
+    ...(most === undefined ? {} : { most }),
+    ...(multipleOf === undefined ? {} : { multipleOf })
   })
   if (number !== undefined) return number
-  throw new SchemaError(path, least === undefined ? 'maximum' : 'minimum', 'allows no number of at most 15 digits')
-}
-
-export function stringOf(keywords: Keywords, path: string): GrammarNode {
-  const least = countOf(keywords, 'minLength', path) ?? 0
-  const most = countOf(keywords, 'maxLength', path) ?? Infinity
-  if (least > most) throw new SchemaError(path, 'minLength', 'is above maxLength')
-  if (least > MAX_STRING_LENGTH) throw new SchemaError(path, 'minLength', `is above ${MAX_STRING_LENGTH}`)
-  return new Concatenation(new Literal('"'), new JsonString(least, Math.min(most, MAX_STRING_LENGTH)))
+  const keyword = multipleOf !== undefined ? 'multipleOf' : least === undefined ? 'maximum' : 'minimum'
+  throw new SchemaError(path, keyword, 'allows no number of at most 15 digits')
 }
 
 export function countOf(keywords: Keywords, keyword: string, path: string): number | undefined {

@@ -12,7 +12,15 @@ import {
   MAX_TOOL_NAME,
   MAX_TOOLS
 } from '../constants.ts'
-import type { ChatMessage, JsonSchema, PromptInput, ResponseFormat, Tool, ToolChoice } from '../generation.ts'
+import type {
+  ChatMessage,
+  JsonSchema,
+  PromptInput,
+  ReasoningEffort,
+  ResponseFormat,
+  Tool,
+  ToolChoice
+} from '../generation.ts'
 import type {
   ChatMessage as MessageMessage,
   GenerateRequest as RequestMessage,
@@ -21,20 +29,21 @@ import type {
   Tool as ToolMessage,
   ToolChoice as ChoiceMessage
 } from '../messages/potluck_pb.ts'
-import { checkSchema, type SchemaBudget, type SchemaOptions } from '../schema/index.ts'
+import { checkPattern, checkSchema, type SchemaBudget, type SchemaOptions } from '../schema/index.ts'
 import type { FieldCheck } from './check.ts'
 import { measureJson } from './json-size.ts'
 
 type RequestFields = Extract<MessageInitShape<typeof GenerateRequestSchema>, { $typeName?: never }>
 
 const ROLES: readonly string[] = ['system', 'user', 'assistant', 'tool'] satisfies ChatMessage['role'][]
+const EFFORTS: readonly ReasoningEffort[] = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']
 const CHOICES: readonly string[] = ['auto', 'none', 'required'] satisfies ToolChoice[]
 /** The characters that the OpenAI API allows, and the dot. Some apps name tools by server and tool: `files.read`. */
 const TOOL_NAME = /^[\w.-]+$/
 
 export function writeInput(input: PromptInput): RequestFields {
   if ('prompt' in input) return { prompt: input.prompt }
-  const { messages, tools = [], toolChoice, parallelToolCalls } = input
+  const { messages, tools = [], toolChoice, parallelToolCalls, reasoningEffort = '' } = input
   return {
     messages: messages.map(({ role, content, toolCalls = [], toolCallId = '' }) => ({
       role,
@@ -49,7 +58,8 @@ export function writeInput(input: PromptInput): RequestFields {
       strict
     })),
     ...(toolChoice === undefined ? {} : { toolChoice: writeChoice(toolChoice) }),
-    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls })
+    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),
+    reasoningEffort
   }
 }
 
@@ -58,17 +68,16 @@ function writeChoice(choice: ToolChoice): NonNullable<RequestFields['toolChoice'
 }
 
 export function writeResponseFormat(format: ResponseFormat): NonNullable<RequestFields['responseFormat']> {
-  return format.type === 'json_object'
-    ? { type: 'json_object' }
-    : { type: 'json_schema', schema: JSON.stringify(format.schema) }
+  return format.type === 'json_schema' ? { type: format.type, schema: JSON.stringify(format.schema) } : format
 }
 
 /** @param budget for all schemas of the request together */
 export function parseInput(check: FieldCheck, message: RequestMessage, budget: SchemaBudget): PromptInput {
-  const { messages, prompt, parallelToolCalls } = message
+  const { messages, prompt, parallelToolCalls, reasoningEffort } = message
   if (prompt !== undefined) {
     if (messages.length > 0) check.fail('prompt', 'must not be combined with messages')
     if (message.tools.length > 0) check.fail('tools', 'must not be combined with prompt')
+    if (reasoningEffort !== '') check.fail('reasoning_effort', 'must not be combined with prompt')
     return { prompt }
   }
   check.count('messages', messages, MAX_MESSAGES)
@@ -78,8 +87,14 @@ export function parseInput(check: FieldCheck, message: RequestMessage, budget: S
     messages: messages.map((one) => parseMessage(check, one)),
     ...(tools.length === 0 ? {} : { tools }),
     ...(message.toolChoice === undefined ? {} : { toolChoice: parseChoice(check, message.toolChoice, tools) }),
-    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls })
+    ...(parallelToolCalls === undefined ? {} : { parallelToolCalls }),
+    ...(reasoningEffort === '' ? {} : { reasoningEffort: parseEffort(check, reasoningEffort) })
   }
+}
+
+function parseEffort(check: FieldCheck, given: string): ReasoningEffort {
+  const effort = EFFORTS.find((known) => known === given)
+  return effort ?? check.fail('reasoning_effort', `must be one of ${EFFORTS.join(', ')}`)
 }
 
 function parseMessage(check: FieldCheck, { role, content, toolCalls, toolCallId }: MessageMessage): ChatMessage {
@@ -142,11 +157,15 @@ function parseChoice(check: FieldCheck, { mode, name }: ChoiceMessage, tools: re
 
 export function parseResponseFormat(
   check: FieldCheck,
-  { type, schema }: FormatMessage,
+  { type, schema, pattern }: FormatMessage,
   budget: SchemaBudget
 ): ResponseFormat {
   if (type === 'json_object') return { type }
-  if (type !== 'json_schema') return check.fail('response_format', 'must be json_object or json_schema')
+  if (type === 'regex') {
+    const issue = checkPattern(check.text('response_format', pattern, MAX_SCHEMA_LENGTH), budget)
+    return issue === undefined ? { type, pattern } : check.fail('response_format', `its pattern ${issue}`)
+  }
+  if (type !== 'json_schema') return check.fail('response_format', 'must be json_object, json_schema or regex')
   check.text('response_format', schema, MAX_SCHEMA_LENGTH)
   return { type, schema: parseSchema(check, 'response_format', schema, { budget }) }
 }

@@ -10,13 +10,13 @@ import { completionOptions, parseCompletion, prompts } from '../openai/completio
 import { wholeResponse } from '../openai/responses-answer.ts'
 import { ResponseEvents } from '../openai/responses-events.ts'
 import { parseResponses, responsesOptions } from '../openai/responses-request.ts'
-import { seeds } from '../openai/sampling.ts'
+import { seeds, streamUsage } from '../openai/sampling.ts'
 import type { Services } from '../services.ts'
 
 export function chatCompletions(services: Services): Handler {
   return async (context) => {
     const request = parseChat(await readJson(context.env.incoming, services.limits.bodyBytes))
-    const { model = 'auto', stream, stream_options, n: count = 1 } = request
+    const { model = 'auto', stream, n: count = 1 } = request
     checkCount(count, services)
     const options = chatOptions(request)
     const format = { model, created: services.now(), logprobs: request.logprobs === true, audits: services.audits }
@@ -25,8 +25,7 @@ export function chatCompletions(services: Services): Handler {
       requested: { model, maxTokens: options.maxTokens },
       count,
       answers: (signal) => seeds(request.seed, count).map((seed) => services.client.chat({ ...options, seed, signal })),
-      events:
-        stream === true ? new ChatChunks({ ...format, usage: stream_options?.include_usage === true }) : undefined,
+      events: stream === true ? new ChatChunks({ ...format, ...streamUsage(request) }) : undefined,
       whole: (answers) => chatCompletion(answers, format)
     })
   }
@@ -35,7 +34,7 @@ export function chatCompletions(services: Services): Handler {
 export function completions(services: Services): Handler {
   return async (context) => {
     const request = parseCompletion(await readJson(context.env.incoming, services.limits.bodyBytes))
-    const { model = 'auto', stream, stream_options, n: copies = 1, logprobs, echo } = request
+    const { model = 'auto', stream, n: copies = 1, logprobs, echo } = request
     const texts = prompts(request).flatMap((prompt) => Array.from({ length: copies }, () => prompt))
     checkCount(texts.length, services)
     const format = {
@@ -56,10 +55,7 @@ export function completions(services: Services): Handler {
           each.map((seed) => services.client.complete({ ...completionOptions(request, prompt), seed, signal }))
         )
       },
-      events:
-        stream === true
-          ? new CompletionChunks({ ...format, usage: stream_options?.include_usage === true })
-          : undefined,
+      events: stream === true ? new CompletionChunks({ ...format, ...streamUsage(request) }) : undefined,
       whole: (answers) => completion(answers, format)
     })
   }
@@ -69,7 +65,7 @@ export function responses(services: Services): Handler {
   return async (context) => {
     const request = parseResponses(await readJson(context.env.incoming, services.limits.bodyBytes))
     const options = responsesOptions(request)
-    const format = { created: services.now(), audits: services.audits }
+    const format = { now: services.now, audits: services.audits }
     return await respond(context, services, {
       endpoint: 'responses',
       requested: { model: request.model ?? 'auto', maxTokens: options.maxTokens },

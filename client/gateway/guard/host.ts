@@ -8,7 +8,7 @@ import { isIP } from 'node:net'
 
 import type { MiddlewareHandler } from 'hono'
 
-import { ApiError } from '../errors.ts'
+import { ApiError, invalid } from '../errors.ts'
 import type { HttpEnvironment } from '../http/context.ts'
 
 export interface HostRules {
@@ -22,9 +22,14 @@ export interface HostRules {
 export function guardHost({ hosts, origins }: HostRules): MiddlewareHandler<HttpEnvironment> {
   const names = new Set(['localhost', ...hosts].map((name) => name.toLowerCase()))
   return async ({ env: { incoming } }, next) => {
-    const { host = '', origin, 'sec-fetch-site': site } = incoming.headers
+    const { host, origin, 'sec-fetch-site': site } = incoming.headers
+    // The gateway checks one of them, and a proxy before it could use the other.
+    if ((incoming.headersDistinct.host?.length ?? 0) > 1) {
+      throw invalid(null, "The request has several headers 'Host'.", 'invalid_request')
+    }
     // DNS rebinding needs a host name, so every IP address is allowed.
-    const name = nameOf(host)
+    // A request of HTTP/1.0 can have no host. Browsers always send one.
+    const name = host === undefined ? 'localhost' : nameOf(host)
     if (!names.has(name) && isIP(name) === 0) {
       throw refused('The gateway refuses this host name; if the name is yours, allow it with --allow-host.', 'host')
     }

@@ -1,11 +1,13 @@
 /** Reads a request's body as JSON from Node's own stream, up to a limit. */
 import type { IncomingMessage } from 'node:http'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
 
 import { ApiError, invalid } from '../errors.ts'
 
 /**
- * @throws ApiError 413 for a body above the limit, whose rest is not read; 415 for another content type; 400 for a body
- *   that is not a JSON object
+ * @throws ApiError 413 for a body above the limit, whose rest is not read; 415 for another content type or compression;
+ *   400 for a body that is not a JSON object in UTF-8
  */
 export async function readJson(incoming: IncomingMessage, maxBytes: number): Promise<Record<string, unknown>> {
   const type = incoming.headers['content-type']
@@ -16,7 +18,7 @@ export async function readJson(incoming: IncomingMessage, maxBytes: number): Pro
       code: 'unsupported_media_type'
     })
   }
-  const text = await readText(incoming, maxBytes)
+  const text = decode(await decompress(incoming, await readBytes(incoming, maxBytes), maxBytes))
   let body: unknown
   try {
     body = JSON.parse(text)
@@ -30,7 +32,34 @@ export async function readJson(incoming: IncomingMessage, maxBytes: number): Pro
   return body as Record<string, unknown>
 }
 
-async function readText(incoming: IncomingMessage, maxBytes: number): Promise<string> {
+/** @throws ApiError 415 for an unknown compression, 413 for a body that is too large when it is decompressed */
+async function decompress(incoming: IncomingMessage, bytes: Buffer, maxBytes: number): Promise<Buffer> {
+  const encoding = (incoming.headers['content-encoding'] ?? 'identity').toLowerCase()
+  if (encoding === 'identity') return bytes
+  if (encoding !== 'gzip') {
+    throw new ApiError("The body has an unknown compression: send it as it is, or with 'gzip'.", {
+      status: 415,
+      type: 'invalid_request_error',
+      code: 'unsupported_media_type'
+    })
+  }
+  try {
+    return await promisify(gunzip)(bytes, { maxOutputLength: maxBytes })
+  } catch (error) {
+    if (error instanceof RangeError) throw tooLarge(maxBytes)
+    throw invalid(null, 'The body is not valid gzip.', 'invalid_json')
+  }
+}
+
+function decode(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw invalid(null, 'The body is not valid UTF-8.', 'invalid_json')
+  }
+}
+
+async function readBytes(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
   if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
   const chunks: Buffer[] = []
   let bytes = 0
@@ -43,12 +72,10 @@ async function readText(incoming: IncomingMessage, maxBytes: number): Promise<st
       reject(tooLarge(maxBytes))
     }
   })
-  incoming
-    .once('end', resolve)
-    .once('error', reject)
-    .once('close', () => reject(invalid(null, 'The connection closed before the end of the body.', 'invalid_json')))
+  const cut = (): void => reject(invalid(null, 'The connection closed before the end of the body.', 'invalid_json'))
+  incoming.once('end', resolve).once('error', cut).once('close', cut)
   await promise
-  return Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks)
 }
 
 function tooLarge(maxBytes: number): ApiError {

@@ -1,9 +1,11 @@
 /** The HTTP server that runs the app, with the limits that Node itself enforces. */
-import type { Server } from 'node:http'
+import { STATUS_CODES, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 import { createAdaptorServer } from '@hono/node-server'
 
+import { ApiError } from '../errors.ts'
 import { LONGEST_CHECK_MS, WRITE_BUFFER_BYTES, type GatewayLimits } from '../limits.ts'
 import type { GatewayApp } from './context.ts'
 
@@ -18,6 +20,8 @@ export async function startServer(app: GatewayApp, { host, port, limits }: Serve
   const { headersTimeoutMs, requestTimeoutMs, headerBytes } = limits
   const server = createAdaptorServer({
     fetch: app.fetch,
+    // For the URL of a request of HTTP/1.0 without the header `Host`.
+    hostname: 'localhost',
     // Do not replace the global `Request` and `Response`, because other code in this process uses them.
     overrideGlobalObjects: false,
     serverOptions: {
@@ -30,6 +34,7 @@ export async function startServer(app: GatewayApp, { host, port, limits }: Serve
       keepAlive: true
     }
   }) as Server
+  server.on('clientError', refuseUnparsed)
   server.maxConnections = limits.connections
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
@@ -38,6 +43,27 @@ export async function startServer(app: GatewayApp, { host, port, limits }: Serve
     server.listen(port, host, resolve)
   })
   return server
+}
+
+/** Answers a request that Node cannot parse. Without this listener, Node answers without a body. */
+function refuseUnparsed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const [status, message, code] = PARSE_ERRORS[error.code ?? ''] ?? INVALID_HTTP
+  const { body } = new ApiError(message, { status, type: 'invalid_request_error', code })
+  const text = JSON.stringify(body)
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${text}`
+  )
+}
+
+type ParseError = [status: number, message: string, code: string]
+const INVALID_HTTP: ParseError = [400, 'The request is not valid HTTP.', 'invalid_http']
+const PARSE_ERRORS: Readonly<Record<string, ParseError>> = {
+  HPE_HEADER_OVERFLOW: [431, 'The headers are too large; send fewer or shorter headers.', 'headers_too_large'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request took too long to arrive.', 'request_timeout']
 }
 
 export function urlOf(server: Server): string {

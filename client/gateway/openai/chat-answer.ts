@@ -8,7 +8,7 @@ import type { ApiError } from '../errors.ts'
 import type { SseEvent } from '../http/sse.ts'
 import { head, modelOf, newId, type Head, type HeadOptions } from './head.ts'
 import { chatLogprobs, type ChatLogprobs } from './logprobs.ts'
-import { completionUsage, type CompletionUsage } from './usage.ts'
+import { completionUsage, RunningUsage, type CompletionUsage, type StreamUsage } from './usage.ts'
 
 interface ChatToolCall {
   id: string
@@ -67,21 +67,25 @@ function toChatCall({ id, name, arguments: args }: ToolCall): ChatToolCall {
  * `[DONE]` comes last, and only if every answer is complete.
  */
 export class ChatChunks implements AnswerEvents {
-  readonly #format: ChatAnswerFormat & { usage: boolean }
+  readonly #format: ChatAnswerFormat & StreamUsage
   readonly #id = newId('chatcmpl-')
   readonly #finished: FinishPart[] = []
+  readonly #running: RunningUsage
   #head: Head<'chat.completion.chunk'> | undefined
 
-  constructor(format: ChatAnswerFormat & { usage: boolean }) {
+  constructor(format: ChatAnswerFormat & StreamUsage) {
     this.#format = format
+    this.#running = new RunningUsage()
   }
 
-  begin(index: number, { model }: AcceptedPart): SseEvent[] {
+  begin(index: number, { model, promptTokens }: AcceptedPart): SseEvent[] {
+    this.#running.accepted(index, promptTokens)
     this.#head ??= head('chat.completion.chunk', this.#id, this.#format, model)
     return [this.#chunk(index, { role: 'assistant', content: '', refusal: null })]
   }
 
-  delta(index: number, { text, reasoning = '', toolCalls = [], logprobs = [] }: DeltaPart): SseEvent[] {
+  delta(index: number, { text, reasoning = '', toolCalls = [], logprobs = [], tokens }: DeltaPart): SseEvent[] {
+    this.#running.generated(index, tokens.length)
     const shown = this.#format.logprobs && logprobs.length > 0 ? chatLogprobs(logprobs) : null
     if (text === '' && reasoning === '' && toolCalls.length === 0 && shown === null) return []
     const delta = {
@@ -112,7 +116,9 @@ export class ChatChunks implements AnswerEvents {
     logprobs: ChatLogprobs | null = null,
     finishReason: FinishReason | null = null
   ): SseEvent {
-    return { data: { ...this.#head, choices: [{ index, delta, logprobs, finish_reason: finishReason }] } }
+    const choice = { index, delta, logprobs, finish_reason: finishReason }
+    const usage = this.#format.continuous ? { usage: this.#running.value } : {}
+    return { data: { ...this.#head, choices: [choice], ...usage } }
   }
 }
 

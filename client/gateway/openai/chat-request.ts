@@ -1,12 +1,14 @@
 /** `POST /v1/chat/completions`: validates a request and converts it to the client's options. */
 import type { ChatOptions } from '@potluck/client'
-import { MAX_TOP_LOGPROBS } from '@potluck/protocol'
+import { MAX_TOP_LOGPROBS, type ReasoningEffort } from '@potluck/protocol'
 import { z } from 'zod'
 
 import { invalid } from '../errors.ts'
+import { guidedFields, guidedFormat, type GuidedRequest } from './guided.ts'
 import { messagesField, toMessages, type MessageRequest } from './messages.ts'
 import {
   checkStreamOptions,
+  effortField,
   maxTokens,
   REFUSED,
   samplingFields,
@@ -14,20 +16,19 @@ import {
   type SamplingRequest
 } from './sampling.ts'
 import {
-  checkToolChoice,
   responseFormatField,
   toolChoiceField,
   toolsField,
   toResponseFormat,
+  toOfferedTools,
   toTool,
-  toToolChoice,
   type FormatRequest,
   type FunctionRequest,
   type ToolChoiceRequest
 } from './tools.ts'
-import { defined, optional, parse, refuseFields, type RefusedField } from './validate.ts'
+import { defined, optional, parse, refuseFields, withoutEmpty, type RefusedField } from './validate.ts'
 
-export interface ChatRequest extends SamplingRequest {
+export interface ChatRequest extends SamplingRequest, GuidedRequest {
   messages: MessageRequest[]
   max_tokens: number | undefined
   max_completion_tokens: number | undefined
@@ -37,10 +38,20 @@ export interface ChatRequest extends SamplingRequest {
   tools: { function: FunctionRequest }[] | undefined
   tool_choice: ToolChoiceRequest | undefined
   parallel_tool_calls: boolean | undefined
+  reasoning_effort: ReasoningEffort | undefined
+  chat_template_kwargs: TemplateSwitches | undefined
+}
+
+/** vLLM's variables for the chat template. Only those that switch the reasoning can be honoured. */
+interface TemplateSwitches {
+  enable_thinking: boolean | undefined
+  thinking: boolean | undefined
+  reasoning_effort: ReasoningEffort | undefined
 }
 
 const chatSchema: z.ZodType<ChatRequest> = z.looseObject({
   ...samplingFields,
+  ...guidedFields,
   messages: messagesField,
   max_tokens: maxTokens,
   max_completion_tokens: maxTokens,
@@ -49,7 +60,14 @@ const chatSchema: z.ZodType<ChatRequest> = z.looseObject({
   response_format: responseFormatField,
   tools: toolsField,
   tool_choice: toolChoiceField,
-  parallel_tool_calls: optional(z.boolean())
+  parallel_tool_calls: optional(z.boolean()),
+  reasoning_effort: effortField,
+  chat_template_kwargs: optional(
+    z.strictObject(
+      { enable_thinking: optional(z.boolean()), thinking: optional(z.boolean()), reasoning_effort: effortField },
+      'the nodes take only enable_thinking, thinking and reasoning_effort'
+    )
+  )
 })
 
 const CHAT_REFUSED: Readonly<Record<string, RefusedField>> = {
@@ -59,7 +77,10 @@ const CHAT_REFUSED: Readonly<Record<string, RefusedField>> = {
   functions: { why: "it is deprecated; use 'tools'" },
   function_call: { why: "it is deprecated; use 'tool_choice'" },
   prediction: { why: 'no node supports predicted output' },
-  reasoning_effort: { except: ['medium'], why: 'no node can change how long a model reasons' },
+  add_generation_prompt: { except: [true], why: 'every chat ends with the turn of the assistant' },
+  continue_final_message: { except: [false], why: "use '/v1/completions' to continue a text" },
+  chat_template: { why: "the nodes use the model's own chat template" },
+  echo: { except: [false], why: "only '/v1/completions' repeats the prompt" },
   verbosity: { except: ['medium'], why: 'no node can change how long a model writes; ask for it in the messages' },
   web_search_options: { why: 'the nodes do not search the web' },
   moderation: { why: 'the network has no moderation service' }
@@ -67,8 +88,9 @@ const CHAT_REFUSED: Readonly<Record<string, RefusedField>> = {
 
 /** @throws ApiError 400 */
 export function parseChat(body: Record<string, unknown>): ChatRequest {
-  refuseFields(body, CHAT_REFUSED)
-  const request = parse(chatSchema, body)
+  const given = withoutEmpty(body, 'messages')
+  refuseFields(given, CHAT_REFUSED)
+  const request = parse(chatSchema, given)
   checkStreamOptions(request)
   const { max_tokens, max_completion_tokens, logprobs, top_logprobs } = request
   if (max_tokens !== undefined && max_completion_tokens !== undefined && max_tokens !== max_completion_tokens) {
@@ -91,18 +113,21 @@ export function parseChat(body: Record<string, unknown>): ChatRequest {
  */
 export function chatOptions(request: ChatRequest): ChatOptions {
   const tools = (request.tools ?? []).map((tool, index) => toTool(tool.function, `tools[${index}].function`))
-  const toolChoice = toToolChoice(request.tool_choice)
-  checkToolChoice(toolChoice, tools)
   return {
     ...samplingOptions(request),
     messages: toMessages(request.messages),
-    ...(tools.length === 0
-      ? {}
-      : { tools, ...defined({ toolChoice, parallelToolCalls: request.parallel_tool_calls }) }),
+    ...toOfferedTools(tools, request.tool_choice),
     ...defined({
+      parallelToolCalls: tools.length === 0 ? undefined : request.parallel_tool_calls,
       maxTokens: request.max_completion_tokens ?? request.max_tokens,
       topLogprobs: request.logprobs === true ? (request.top_logprobs ?? 0) : undefined,
-      responseFormat: toResponseFormat(request.response_format)
+      responseFormat: guidedFormat(request, toResponseFormat(request.response_format)),
+      reasoningEffort: effortOf(request)
     })
   }
+}
+
+function effortOf({ reasoning_effort, chat_template_kwargs }: ChatRequest): ReasoningEffort | undefined {
+  const { enable_thinking, thinking = enable_thinking, reasoning_effort: inner } = chat_template_kwargs ?? {}
+  return thinking === false ? 'none' : (reasoning_effort ?? inner ?? (thinking === true ? 'medium' : undefined))
 }

@@ -8,7 +8,7 @@ import type { ApiError } from '../errors.ts'
 import type { SseEvent } from '../http/sse.ts'
 import { head, modelOf, newId, type Head, type HeadOptions } from './head.ts'
 import { completionLogprobs, type CompletionLogprobs } from './logprobs.ts'
-import { completionUsage, type CompletionUsage } from './usage.ts'
+import { completionUsage, RunningUsage, type CompletionUsage, type StreamUsage } from './usage.ts'
 
 interface Completion extends Head<'text_completion'> {
   choices: Choice[]
@@ -47,24 +47,28 @@ export function completion(answers: readonly WholeAnswer[], format: CompletionAn
 
 /** The chunks of a streamed text completion. `[DONE]` comes last, and only if every answer is complete. */
 export class CompletionChunks implements AnswerEvents {
-  readonly #format: CompletionAnswerFormat & { usage: boolean }
+  readonly #format: CompletionAnswerFormat & StreamUsage
   readonly #id = newId('cmpl-')
   readonly #finished: FinishPart[] = []
+  readonly #running: RunningUsage
   /** Length of each answer so far, in characters. */
   readonly #lengths: number[] = []
   #head: Head<'text_completion'> | undefined
 
-  constructor(format: CompletionAnswerFormat & { usage: boolean }) {
+  constructor(format: CompletionAnswerFormat & StreamUsage) {
     this.#format = format
+    this.#running = new RunningUsage(format.copies)
   }
 
-  begin(index: number, { model }: AcceptedPart): SseEvent[] {
+  begin(index: number, { model, promptTokens }: AcceptedPart): SseEvent[] {
+    this.#running.accepted(index, promptTokens)
     this.#head ??= head('text_completion', this.#id, this.#format, model)
     const echo = this.#format.echo[index] ?? ''
     return echo === '' ? [] : [this.#chunk({ index, text: echo, logprobs: null, finish_reason: null })]
   }
 
-  delta(index: number, { text, logprobs = [] }: DeltaPart): SseEvent[] {
+  delta(index: number, { text, logprobs = [], tokens }: DeltaPart): SseEvent[] {
+    this.#running.generated(index, tokens.length)
     const offset = this.#lengths[index] ?? 0
     const shown = this.#format.logprobs && logprobs.length > 0 ? completionLogprobs(logprobs, offset) : null
     if (text === '' && shown === null) return []
@@ -91,6 +95,7 @@ export class CompletionChunks implements AnswerEvents {
   }
 
   #chunk(choice: Choice): SseEvent {
-    return { data: { ...this.#head, choices: [choice] } }
+    const usage = this.#format.continuous ? { usage: this.#running.value } : {}
+    return { data: { ...this.#head, choices: [choice], ...usage } }
   }
 }

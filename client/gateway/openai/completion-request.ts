@@ -3,6 +3,7 @@ import type { CompletionOptions } from '@potluck/client'
 import { z } from 'zod'
 
 import { invalid } from '../errors.ts'
+import { guidedFields, guidedFormat, type GuidedRequest } from './guided.ts'
 import {
   checkStreamOptions,
   maxTokens,
@@ -11,7 +12,8 @@ import {
   samplingOptions,
   type SamplingRequest
 } from './sampling.ts'
-import { defined, optional, parse, refuseFields, textOnly, type RefusedField } from './validate.ts'
+import { responseFormatField, toResponseFormat, type FormatRequest } from './tools.ts'
+import { defined, optional, parse, refuseFields, textOnly, withoutEmpty, type RefusedField } from './validate.ts'
 
 /** OpenAI's default. */
 const DEFAULT_MAX_TOKENS = 16
@@ -20,7 +22,8 @@ const MAX_LOGPROBS = 5
 /** The default limit of answers to one request, because each prompt needs an answer. */
 const MAX_PROMPTS = 16
 
-export interface CompletionRequest extends SamplingRequest {
+export interface CompletionRequest extends SamplingRequest, GuidedRequest {
+  response_format: FormatRequest | undefined
   prompt: string | string[]
   max_tokens: number | undefined
   logprobs: number | undefined
@@ -29,6 +32,8 @@ export interface CompletionRequest extends SamplingRequest {
 
 const completionSchema: z.ZodType<CompletionRequest> = z.looseObject({
   ...samplingFields,
+  ...guidedFields,
+  response_format: responseFormatField,
   prompt: z.union([textOnly, z.array(textOnly).min(1).max(MAX_PROMPTS)]),
   max_tokens: maxTokens,
   logprobs: optional(z.int().min(0).max(MAX_LOGPROBS)),
@@ -43,9 +48,13 @@ const COMPLETION_REFUSED: Readonly<Record<string, RefusedField>> = {
 
 /** @throws ApiError 400 */
 export function parseCompletion(body: Record<string, unknown>): CompletionRequest {
+  const given = withoutEmpty(body, 'prompt')
+  if (given.prompt === undefined) {
+    throw invalid('prompt', "Invalid 'prompt': send the text to continue.", 'missing_required_parameter')
+  }
   // If `best_of` equals `n`, the caller gets all answers, so `best_of` has no effect.
-  refuseFields(body.best_of === body.n ? { ...body, best_of: null } : body, COMPLETION_REFUSED)
-  const request = parse(completionSchema, body)
+  refuseFields(given.best_of === given.n ? { ...given, best_of: null } : given, COMPLETION_REFUSED)
+  const request = parse(completionSchema, given)
   checkStreamOptions(request)
   if (request.echo === true && request.logprobs !== undefined) {
     throw invalid(
@@ -67,6 +76,9 @@ export function completionOptions(request: CompletionRequest, prompt: string): C
     ...samplingOptions(request),
     prompt,
     maxTokens: request.max_tokens ?? DEFAULT_MAX_TOKENS,
-    ...defined({ topLogprobs: request.logprobs })
+    ...defined({
+      topLogprobs: request.logprobs,
+      responseFormat: guidedFormat(request, toResponseFormat(request.response_format))
+    })
   }
 }

@@ -2,8 +2,9 @@
 import type { EmbedResult } from '@potluck/client'
 import { z } from 'zod'
 
+import { unsupported } from '../errors.ts'
 import { shownModel } from './head.ts'
-import { optional, parse, refuseFields, textOnly, type RefusedField } from './validate.ts'
+import { optional, parse, textOnly, withoutEmpty } from './validate.ts'
 
 /** OpenAI's limit of texts in one request. */
 const MAX_INPUTS = 2048
@@ -14,23 +15,20 @@ export interface EmbeddingsRequest {
   model: string | undefined
   input: string | string[]
   encoding_format: 'float' | 'base64' | undefined
+  dimensions: number | undefined
 }
 
 const embeddingsSchema: z.ZodType<EmbeddingsRequest> = z.looseObject({
   model: optional(z.string().min(1)),
   input: z.union([text, z.array(text).min(1).max(MAX_INPUTS)]),
   encoding_format: optional(z.enum(['float', 'base64'])),
+  dimensions: optional(z.int().min(1)),
   user: optional(z.string())
 })
 
-const EMBEDDINGS_REFUSED: Readonly<Record<string, RefusedField>> = {
-  dimensions: { why: 'the model decides the length of its vectors' }
-}
-
 /** @throws ApiError 400 */
 export function parseEmbeddings(body: Record<string, unknown>): EmbeddingsRequest {
-  refuseFields(body, EMBEDDINGS_REFUSED)
-  return parse(embeddingsSchema, body)
+  return parse(embeddingsSchema, withoutEmpty(body, 'input'))
 }
 
 interface EmbeddingList {
@@ -40,10 +38,15 @@ interface EmbeddingList {
   usage: { prompt_tokens: number; total_tokens: number }
 }
 
+/** @throws ApiError 400 if the caller asks for another length than the vectors have */
 export function embeddingList(
   { vectors, promptTokens, model: answering }: EmbedResult,
-  { model = 'auto', encoding_format = 'float' }: EmbeddingsRequest
+  { model = 'auto', encoding_format = 'float', dimensions }: EmbeddingsRequest
 ): EmbeddingList {
+  const length = vectors[0]?.length
+  if (dimensions !== undefined && dimensions !== length) {
+    throw unsupported('dimensions', `'dimensions' is not supported: the vectors of this model have ${length} numbers.`)
+  }
   return {
     object: 'list',
     model: shownModel(model, answering),

@@ -12,7 +12,7 @@ export interface ContentPart {
 type Content = string | ({ type: string } & ContentPart)[]
 
 export type MessageRequest =
-  | { role: 'system' | 'developer' | 'user'; content: Content }
+  | { role: 'system' | 'developer' | 'user'; content: Content; name: string | undefined }
   | { role: 'assistant'; content: Content | undefined; tool_calls: ToolCallRequest[] | undefined }
   | { role: 'tool'; content: Content; tool_call_id: string }
 
@@ -40,9 +40,6 @@ const content: z.ZodType<Content> = z.union([
   )
 ])
 
-/** No chat template uses the name of a participant. The gateway refuses a name, because it would have to ignore it. */
-const noName = optional(z.never('no model gets the names of participants; write them into the content'))
-
 const toolCall = z.looseObject({
   id: z.string().min(1),
   type: z.literal('function'),
@@ -50,27 +47,33 @@ const toolCall = z.looseObject({
 })
 
 const message = z.discriminatedUnion('role', [
-  z.looseObject({ role: z.enum(['system', 'developer', 'user']), content, name: noName }),
+  z.looseObject({ role: z.enum(['system', 'developer', 'user']), content, name: optional(z.string()) }),
   z.looseObject({
     role: z.literal('assistant'),
     content: optional(content),
-    tool_calls: optional(z.array(toolCall)),
-    name: noName
+    tool_calls: optional(z.array(toolCall))
   }),
   z.looseObject({ role: z.literal('tool'), content, tool_call_id: z.string().min(1) })
 ])
 
 export const messagesField: z.ZodType<MessageRequest[]> = z.array(message).min(1)
 
+/**
+ * No chat template gives the model the names of users. If the users of a chat have different names, the gateway writes
+ * the name before the text. A single name tells the model nothing, and frameworks name the assistant by its role.
+ */
 export function toMessages(messages: readonly MessageRequest[]): ChatMessage[] {
+  const names = new Set(messages.flatMap((given) => (given.role === 'user' ? [given.name] : [])))
   return messages.map((given): ChatMessage => {
     const text = textOf(given.content)
     switch (given.role) {
       case 'system':
       case 'developer':
         return { role: 'system', content: text }
-      case 'user':
-        return { role: 'user', content: text }
+      case 'user': {
+        const { name = '' } = given
+        return { role: 'user', content: name === '' || names.size === 1 ? text : `${name}: ${text}` }
+      }
       case 'tool':
         return { role: 'tool', content: text, toolCallId: given.tool_call_id }
       case 'assistant': {

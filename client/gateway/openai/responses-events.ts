@@ -3,28 +3,21 @@
  * reasoning, messages and tool calls. Each item is complete before the next item begins.
  */
 import type { AcceptedPart, DeltaPart, FinishPart } from '@potluck/client'
-import type { PositionLogprobs, ToolCallDelta } from '@potluck/protocol'
+import type { PositionLogprobs, ToolCall, ToolCallDelta } from '@potluck/protocol'
 
 import type { AnswerEvents } from '../answers/respond.ts'
 import type { ApiError } from '../errors.ts'
 import type { SseEvent } from '../http/sse.ts'
 import { newId } from './head.ts'
-import { responseEnd, responseHead, type ResponseFormatOptions } from './responses-answer.ts'
-import {
-  messageItem,
-  outputText,
-  reasoningItem,
-  textLogprobs,
-  type CallItem,
-  type OutputItem
-} from './responses-items.ts'
+import { isCustomTool, responseEnd, responseHead, type ResponseFormatOptions } from './responses-answer.ts'
+import { callItem, messageItem, outputText, reasoningItem, textLogprobs, type OutputItem } from './responses-items.ts'
 import type { ResponsesRequest } from './responses-request.ts'
 
 /** The item that is not complete yet. */
 type OpenItem =
   | { type: 'reasoning'; id: string; text: string }
   | { type: 'message'; id: string; text: string; logprobs: PositionLogprobs[] }
-  | { type: 'call'; index: number; item: CallItem }
+  | { type: 'call'; index: number; itemId: string; call: ToolCall; custom: boolean }
 
 export class ResponseEvents implements AnswerEvents {
   readonly #request: ResponsesRequest
@@ -42,7 +35,7 @@ export class ResponseEvents implements AnswerEvents {
   }
 
   begin(_index: number, { model }: AcceptedPart): SseEvent[] {
-    this.#head = responseHead(this.#request, { id: newId('resp_'), created: this.#options.created, model })
+    this.#head = responseHead(this.#request, { id: newId('resp_'), created: this.#options.now(), model })
     return [
       this.#event('response.created', { response: this.#head }),
       this.#event('response.in_progress', { response: this.#head })
@@ -72,18 +65,16 @@ export class ResponseEvents implements AnswerEvents {
 
   end(): SseEvent[] {
     if (this.#end === undefined) return []
-    const end = responseEnd(
-      this.#output,
-      { ...this.#end, reasoningTokens: this.#reasoningTokens },
-      this.#options.audits
-    )
+    const end = responseEnd(this.#output, { ...this.#end, reasoningTokens: this.#reasoningTokens }, this.#options)
     const type = this.#end.finishReason === 'length' ? 'response.incomplete' : 'response.completed'
     return [this.#event(type, { response: { ...this.#head, ...end } })]
   }
 
   fail({ body: { error } }: ApiError): SseEvent[] {
     const { message, code, param } = error
-    return [this.#event('error', { code, message, param })]
+    const response = { ...this.#head, status: 'failed', error: { code, message } }
+    // Some clients wait for `response.failed`, others for `error`.
+    return [this.#event('response.failed', { response }), this.#event('error', { code, message, param })]
   }
 
   #reasoning(delta: string): SseEvent[] {
@@ -116,21 +107,17 @@ export class ResponseEvents implements AnswerEvents {
     const events: SseEvent[] = []
     if (this.#open?.type !== 'call' || this.#open.index !== index) {
       events.push(...this.#close())
-      const item: CallItem = {
-        type: 'function_call',
-        id: newId('fc_'),
-        call_id: id,
-        name,
-        arguments: '',
-        status: 'in_progress'
-      }
-      this.#open = { type: 'call', index, item }
-      events.push(this.#added({ ...item }))
+      const call = { id, name, arguments: '' }
+      const custom = isCustomTool(this.#request, name)
+      this.#open = { type: 'call', index, itemId: newId('fc_'), call, custom }
+      const { itemId } = this.#open
+      events.push(this.#added(callItem(call, { itemId, status: 'in_progress', custom })))
     }
-    const { item } = this.#open
-    item.arguments += delta
-    if (delta === '') return events
-    return [...events, this.#inItem('response.function_call_arguments.delta', item.id, { delta })]
+    const { call, itemId, custom } = this.#open
+    call.arguments += delta
+    // The text of a custom tool is within the arguments, so it is only known when they are complete.
+    if (delta === '' || custom) return events
+    return [...events, this.#inItem('response.function_call_arguments.delta', itemId, { delta })]
   }
 
   /** Ends the open item. Only the last item of a response can be incomplete. */
@@ -155,10 +142,21 @@ export class ResponseEvents implements AnswerEvents {
         ]
       }
       case 'call': {
-        const { item } = open
-        const { name, arguments: args } = item
-        const done = this.#inItem('response.function_call_arguments.done', item.id, { name, arguments: args })
-        return [done, this.#done({ ...item, status })]
+        const { itemId, call, custom } = open
+        const item = callItem(call, { itemId, status, custom })
+        if (item.type === 'custom_tool_call') {
+          const { input } = item
+          return [
+            this.#inItem('response.custom_tool_call_input.delta', itemId, { delta: input }),
+            this.#inItem('response.custom_tool_call_input.done', itemId, { input }),
+            this.#done(item)
+          ]
+        }
+        const { name, arguments: args } = call
+        return [
+          this.#inItem('response.function_call_arguments.done', itemId, { name, arguments: args }),
+          this.#done(item)
+        ]
       }
     }
   }

@@ -10,7 +10,8 @@ type Content = string | ContentPart[]
 export type InputItem =
   | { type: 'message' | undefined; role: 'system' | 'developer' | 'user' | 'assistant'; content: Content }
   | { type: 'function_call'; call_id: string; name: string; arguments: string }
-  | { type: 'function_call_output'; call_id: string; output: Content }
+  | { type: 'custom_tool_call'; call_id: string; name: string; input: string }
+  | { type: 'function_call_output' | 'custom_tool_call_output'; call_id: string; output: Content }
   | { type: 'reasoning' }
 
 const parts = z.array(
@@ -34,7 +35,17 @@ const item = z.union([
     name: z.string().min(1),
     arguments: z.string()
   }),
-  z.looseObject({ type: z.literal('function_call_output'), call_id: z.string().min(1), output: content }),
+  z.looseObject({
+    type: z.literal('custom_tool_call'),
+    call_id: z.string().min(1),
+    name: z.string().min(1),
+    input: z.string()
+  }),
+  z.looseObject({
+    type: z.enum(['function_call_output', 'custom_tool_call_output']),
+    call_id: z.string().min(1),
+    output: content
+  }),
   z.looseObject({ type: z.literal('reasoning') })
 ])
 
@@ -56,7 +67,13 @@ export function toInputMessages(input: string | InputItem[], instructions: strin
       case 'function_call':
         addCall(messages, { id: given.call_id, name: given.name, arguments: given.arguments })
         break
+      case 'custom_tool_call': {
+        const args = JSON.stringify({ input: given.input })
+        addCall(messages, { id: given.call_id, name: given.name, arguments: args })
+        break
+      }
       case 'function_call_output':
+      case 'custom_tool_call_output':
         messages.push({ role: 'tool', content: textOf(given.output), toolCallId: given.call_id })
         break
       // No chat template repeats earlier reasoning to the model.

@@ -1,6 +1,7 @@
 /** Builds the items of a response's output. */
 import { chatLogprobs, type ChatLogprob } from './logprobs.ts'
-import type { PositionLogprobs } from '@potluck/protocol'
+import { customInput } from './responses-tools.ts'
+import type { PositionLogprobs, ToolCall } from '@potluck/protocol'
 
 type Status = 'in_progress' | 'completed' | 'incomplete'
 
@@ -9,6 +10,8 @@ export interface ReasoningItem {
   id: string
   summary: []
   content: { type: 'reasoning_text'; text: string }[]
+  /** Always null: the gateway stores and encrypts nothing. */
+  encrypted_content: null
   status: Status
 }
 
@@ -36,13 +39,33 @@ export interface CallItem {
   status: Status
 }
 
-export type OutputItem = ReasoningItem | MessageItem | CallItem
+/** A call of a tool whose input is a text. */
+export interface CustomCallItem {
+  type: 'custom_tool_call'
+  id: string
+  call_id: string
+  name: string
+  input: string
+  status: Status
+}
+
+export type OutputItem = ReasoningItem | MessageItem | CallItem | CustomCallItem
 
 type TextLogprob = ChatLogprob & { top_logprobs: ChatLogprob[] }
 
 export function reasoningItem(id: string, text: string, status: Status): ReasoningItem {
   const content = status === 'in_progress' ? [] : [{ type: 'reasoning_text' as const, text }]
-  return { type: 'reasoning', id, summary: [], content, status }
+  return { type: 'reasoning', id, summary: [], content, encrypted_content: null, status }
+}
+
+/** @param custom whether the tool's input is a text */
+export function callItem(
+  { id, name, arguments: args }: ToolCall,
+  { itemId, status, custom }: { itemId: string; status: Status; custom: boolean }
+): CallItem | CustomCallItem {
+  return custom
+    ? { type: 'custom_tool_call', id: itemId, call_id: id, name, input: customInput(args), status }
+    : { type: 'function_call', id: itemId, call_id: id, name, arguments: args, status }
 }
 
 export function messageItem(id: string, content: OutputText[], status: Status): MessageItem {

@@ -1,27 +1,31 @@
 /** `POST /v1/responses`, stateless: validates a request and converts it to the client's options. */
 import type { ChatOptions } from '@potluck/client'
-import { MAX_TOP_LOGPROBS, type ResponseFormat, type ToolChoice } from '@potluck/protocol'
+import { MAX_TOP_LOGPROBS, type ReasoningEffort, type ResponseFormat } from '@potluck/protocol'
 import { z } from 'zod'
 
 import { inputField, toInputMessages, type InputItem } from './responses-input.ts'
-import { maxTokens, REFUSED, samplingFields, samplingOptions, type SamplingRequest } from './sampling.ts'
 import {
-  checkToolChoice,
-  functionFields,
-  schemaFields,
-  toSchemaFormat,
-  toTool,
-  type FunctionRequest,
-  type SchemaRequest
-} from './tools.ts'
-import { defined, optional, parse, refuseFields, type RefusedField } from './validate.ts'
+  toOfferedTools,
+  toolChoiceField,
+  toolsField,
+  type ToolChoiceRequest,
+  type ToolRequest
+} from './responses-tools.ts'
+import { effortField, maxTokens, REFUSED, samplingFields, samplingOptions, type SamplingRequest } from './sampling.ts'
+import { schemaFields, toSchemaFormat, type SchemaRequest } from './tools.ts'
+import { defined, optional, parse, refuseFields, withoutEmpty, type RefusedField } from './validate.ts'
 
 const LOGPROBS = 'message.output_text.logprobs'
-
-const toolField = z.looseObject({
-  type: z.literal('function', 'only tools of type "function" are supported, which the caller runs'),
-  ...functionFields
-})
+/** Parts that no answer of the gateway has. Clients list them without need, so the gateway accepts them. */
+const NEVER_PRESENT = [
+  'reasoning.encrypted_content',
+  'web_search_call.action.sources',
+  'web_search_call.results',
+  'code_interpreter_call.outputs',
+  'computer_call_output.output.image_url',
+  'file_search_call.results',
+  'message.input_image.image_url'
+] as const
 
 const formatField = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('text') }),
@@ -35,14 +39,17 @@ export interface ResponsesRequest extends Omit<SamplingRequest, 'stream_options'
   max_output_tokens: number | undefined
   metadata: Record<string, string> | undefined
   text: { format: TextFormat | undefined } | undefined
-  tools: FunctionRequest[] | undefined
-  tool_choice: 'none' | 'auto' | 'required' | { name: string } | undefined
+  tools: ToolRequest[] | undefined
+  tool_choice: ToolChoiceRequest | undefined
   parallel_tool_calls: boolean | undefined
   include: string[] | undefined
   top_logprobs: number | undefined
+  reasoning: { effort: ReasoningEffort | undefined; summary: string | undefined } | undefined
+  safety_identifier: string | undefined
+  prompt_cache_key: string | undefined
 }
 
-type TextFormat = { type: 'text' } | { type: 'json_object' } | ({ type: 'json_schema' } & SchemaRequest)
+export type TextFormat = { type: 'text' } | { type: 'json_object' } | ({ type: 'json_schema' } & SchemaRequest)
 
 const responsesSchema: z.ZodType<ResponsesRequest> = z.looseObject({
   ...samplingFields,
@@ -50,30 +57,35 @@ const responsesSchema: z.ZodType<ResponsesRequest> = z.looseObject({
   instructions: optional(z.string()),
   max_output_tokens: maxTokens,
   metadata: optional(z.record(z.string(), z.string())),
-  text: optional(z.looseObject({ format: optional(formatField) })),
-  tools: optional(z.array(toolField)),
-  tool_choice: optional(
-    z.union([
-      z.enum(['none', 'auto', 'required']),
-      z.looseObject({ type: z.literal('function'), name: z.string().min(1) })
-    ])
+  text: optional(
+    z.looseObject({
+      format: optional(formatField),
+      verbosity: optional(
+        z.literal('medium', 'no node can change how long a model writes; ask for it in the instructions')
+      )
+    })
   ),
+  tools: toolsField,
+  tool_choice: toolChoiceField,
   parallel_tool_calls: optional(z.boolean()),
-  include: optional(z.array(z.literal(LOGPROBS, 'only log-probabilities are supported'))),
-  top_logprobs: optional(z.int().min(0).max(MAX_TOP_LOGPROBS))
+  include: optional(z.array(z.enum([LOGPROBS, ...NEVER_PRESENT]))),
+  top_logprobs: optional(z.int().min(0).max(MAX_TOP_LOGPROBS)),
+  reasoning: optional(
+    z.looseObject({ effort: effortField, summary: optional(z.enum(['auto', 'concise', 'detailed'])) })
+  ),
+  safety_identifier: optional(z.string()),
+  prompt_cache_key: optional(z.string())
 })
 
 const RESPONSES_REFUSED: Readonly<Record<string, RefusedField>> = {
   ...REFUSED,
+  // A client that asks to store the response also works without: the response says that it is not stored.
+  store: { except: [true, false], why: '' },
   previous_response_id: { why: 'the gateway stores nothing; send the whole conversation as input' },
   conversation: { why: 'the gateway stores nothing; send the whole conversation as input' },
   prompt: { why: 'the gateway stores nothing; send the prompt itself' },
   background: { except: [false], why: 'the gateway stores nothing' },
   truncation: { except: ['disabled'], why: 'the gateway never truncates a conversation; shorten it' },
-  reasoning: {
-    except: [{}, { effort: null }, { effort: 'medium' }],
-    why: 'no node can change how long a model reasons'
-  },
   max_tool_calls: { why: 'the caller runs all tools' },
   context_management: { why: 'the gateway never truncates a conversation; shorten it' },
   image: { why: 'the models generate only text' },
@@ -83,28 +95,29 @@ const RESPONSES_REFUSED: Readonly<Record<string, RefusedField>> = {
 
 /** @throws ApiError 400 */
 export function parseResponses(body: Record<string, unknown>): ResponsesRequest {
-  refuseFields(body, RESPONSES_REFUSED)
-  return parse(responsesSchema, body)
+  const given = withoutEmpty(body, 'input')
+  refuseFields(given, RESPONSES_REFUSED)
+  return parse(responsesSchema, given)
 }
 
 function wantsLogprobs({ include = [], top_logprobs }: ResponsesRequest): boolean {
-  return include.length > 0 || top_logprobs !== undefined
+  return include.includes(LOGPROBS) || top_logprobs !== undefined
 }
 
 /** The client's options, without the seed and the signal. */
 export function responsesOptions(request: ResponsesRequest): ChatOptions {
-  const { input, instructions, tool_choice, parallel_tool_calls, max_output_tokens, top_logprobs = 0 } = request
-  const tools = (request.tools ?? []).map((tool, index) => toTool(tool, `tools[${index}]`))
-  const toolChoice: ToolChoice | undefined = typeof tool_choice === 'object' ? { name: tool_choice.name } : tool_choice
-  checkToolChoice(toolChoice, tools)
+  const { input, instructions, tools = [], parallel_tool_calls, max_output_tokens, top_logprobs = 0 } = request
+  const offered = toOfferedTools(tools, request.tool_choice)
   return {
     ...samplingOptions(request),
     messages: toInputMessages(input, instructions),
-    ...(tools.length === 0 ? {} : { tools, ...defined({ toolChoice, parallelToolCalls: parallel_tool_calls }) }),
+    ...offered,
     ...defined({
+      parallelToolCalls: offered.tools === undefined ? undefined : parallel_tool_calls,
       maxTokens: max_output_tokens,
       topLogprobs: wantsLogprobs(request) ? top_logprobs : undefined,
-      responseFormat: formatOf(request)
+      responseFormat: formatOf(request),
+      reasoningEffort: request.reasoning?.effort
     })
   }
 }

@@ -1,9 +1,17 @@
 /** The fields that all generating endpoints have in common: the model and the sampling parameters. */
 import type { GenerationOptions } from '@potluck/client'
-import { CANDIDATES, MAX_ANSWER_TOKENS, MAX_LOGIT_BIAS, MAX_STOP_LENGTH, MAX_STOP_SEQUENCES } from '@potluck/protocol'
+import {
+  CANDIDATES,
+  MAX_ANSWER_TOKENS,
+  MAX_LOGIT_BIAS,
+  MAX_STOP_LENGTH,
+  MAX_STOP_SEQUENCES,
+  type ReasoningEffort
+} from '@potluck/protocol'
 import { z } from 'zod'
 
 import { invalid } from '../errors.ts'
+import { GUIDED_REFUSED } from './guided.ts'
 import { defined, optional, type Fields, type RefusedField } from './validate.ts'
 
 const stopText = z.string().min(1).max(MAX_STOP_LENGTH)
@@ -21,7 +29,7 @@ export interface SamplingRequest {
   stop: string | string[] | undefined
   n: number | undefined
   stream: boolean | undefined
-  stream_options: { include_usage: boolean | undefined } | undefined
+  stream_options: { include_usage: boolean | undefined; continuous_usage_stats: boolean | undefined } | undefined
   user: string | undefined
 }
 
@@ -46,17 +54,45 @@ export const samplingFields: Fields<SamplingRequest> = {
   n: optional(z.int().min(1)),
   stream: optional(z.boolean()),
   stream_options: optional(
-    z.looseObject({ include_usage: optional(z.boolean()), include_obfuscation: optional(z.literal(false)) })
+    z.looseObject({
+      include_usage: optional(z.boolean()),
+      // vLLM's: the usage so far in every chunk.
+      continuous_usage_stats: optional(z.boolean()),
+      include_obfuscation: optional(z.literal(false))
+    })
   ),
   user: optional(z.string())
 }
+
+/** OpenAI's values. A model that cannot switch its reasoning ignores them. */
+export const effortField: z.ZodType<ReasoningEffort | undefined> = optional(
+  z.enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])
+)
 
 export const maxTokens: z.ZodType<number | undefined> = optional(z.int().min(1).max(MAX_ANSWER_TOKENS))
 
 /** OpenAI's fields that no endpoint supports. */
 export const REFUSED: Readonly<Record<string, RefusedField>> = {
   service_tier: { except: ['auto', 'default'], why: 'the gateway has only one tier' },
-  store: { except: [false], why: 'the gateway stores nothing' }
+  store: { except: [false], why: 'the gateway stores nothing' },
+  // Fields of other servers, which would change the answer. Each accepts the value that changes nothing.
+  min_tokens: { except: [0], why: 'the sampling contract lets an answer end at any token' },
+  stop_token_ids: { why: "send the texts of the tokens as 'stop'" },
+  ignore_eos: { except: [false], why: "forbid the token that ends the answer with 'logit_bias'" },
+  include_stop_str_in_output: { except: [false], why: 'the nodes end the text before the stop sequence' },
+  repetition_penalty: {
+    except: [1],
+    why: "the sampling contract has only 'presence_penalty' and 'frequency_penalty'"
+  },
+  repeat_penalty: { except: [1], why: "the sampling contract has only 'presence_penalty' and 'frequency_penalty'" },
+  length_penalty: { except: [1], why: 'the nodes do not search with beams' },
+  use_beam_search: { except: [false], why: 'the nodes do not search with beams' },
+  typical_p: { except: [1], why: "use 'top_p' or 'min_p'" },
+  bad_words: { why: "use 'logit_bias'" },
+  allowed_token_ids: { why: "use 'logit_bias'" },
+  prompt_logprobs: { why: 'the nodes give no log-probabilities of the prompt' },
+  truncate_prompt_tokens: { why: 'the gateway never truncates a prompt; shorten it' },
+  ...GUIDED_REFUSED
 }
 
 /** The sampling parameters. For an absent parameter, OpenAI's default leaves the model's distribution unchanged. */
@@ -77,6 +113,12 @@ export function samplingOptions(request: Omit<SamplingRequest, 'stream_options'>
     }),
     stop: typeof stop === 'string' ? [stop] : (stop ?? [])
   }
+}
+
+/** Where the stream reports its usage. */
+export function streamUsage({ stream_options }: SamplingRequest): { usage: boolean; continuous: boolean } {
+  const { include_usage, continuous_usage_stats } = stream_options ?? {}
+  return { usage: include_usage === true, continuous: include_usage === true && continuous_usage_stats === true }
 }
 
 /** @throws ApiError 400 */

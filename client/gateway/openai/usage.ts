@@ -14,6 +14,49 @@ export interface CompletionUsage {
   potluck: PotluckUsage & { others?: PotluckUsage[] }
 }
 
+/** Where a stream reports its usage. */
+export interface StreamUsage {
+  /** In a chunk of its own at the end. */
+  usage: boolean
+  /** In every chunk. */
+  continuous: boolean
+}
+
+const NOTHING: Usage = { promptTokens: 0, cachedTokens: 0, completionTokens: 0 }
+
+/** The usage so far, for vLLM's `continuous_usage_stats`. */
+export class RunningUsage {
+  readonly #copies: number | undefined
+  /** Answers that no node has accepted yet count as empty. */
+  readonly #answers: { usage: Usage }[] = []
+
+  /** @param copies as in `completionUsage` */
+  constructor(copies?: number) {
+    this.#copies = copies
+  }
+
+  accepted(index: number, promptTokens: number): void {
+    while (this.#answers.length <= index) this.#answers.push({ usage: NOTHING })
+    const { completionTokens } = this.#answers[index]!.usage
+    this.#answers[index] = { usage: { promptTokens, cachedTokens: 0, completionTokens } }
+  }
+
+  generated(index: number, tokens: number): void {
+    const answer = this.#answers[index]
+    if (answer !== undefined)
+      answer.usage = { ...answer.usage, completionTokens: answer.usage.completionTokens + tokens }
+  }
+
+  get value(): object {
+    const { promptTokens, completionTokens } = sumUsage(this.#answers, this.#copies)
+    return {
+      prompt_tokens: promptTokens,
+      completion_tokens: completionTokens,
+      total_tokens: promptTokens + completionTokens
+    }
+  }
+}
+
 /**
  * @param answers at least one
  * @param copies how many answers each prompt has. Default: all answers belong to one prompt

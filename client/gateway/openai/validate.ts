@@ -20,6 +20,21 @@ export function optional<T>(schema: z.ZodType<T>): z.ZodType<T | undefined> {
   return schema.nullish().transform((value) => value ?? undefined)
 }
 
+/**
+ * Removes the fields whose value is null or empty, because many clients send `""`, `[]` or `{}` for a field that the user
+ * did not set.
+ *
+ * @param required the field that may be empty: the prompt
+ */
+export function withoutEmpty(body: Readonly<Record<string, unknown>>, required: string): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(body).filter(([name, value]) => name === required || !isEmpty(value)))
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === null || value === '') return true
+  return typeof value === 'object' && Object.keys(value).length === 0
+}
+
 /** Token ids are not supported, because a token id means a different text in each model. */
 export const textOnly: z.ZodString = z.string('only text is supported, because each model has its own token ids')
 

@@ -14,7 +14,8 @@ export function renderChat(
   format: Pick<LearnedFormat, 'native'> | undefined
 ): RenderedPart[] {
   const tools = offeredTools(input)
+  const { messages, reasoningEffort } = input
   return format?.native === true
-    ? template.render(input.messages, { tools })
-    : template.render(withoutTools(input.messages, tools))
+    ? template.render(messages, { tools, reasoningEffort })
+    : template.render(withoutTools(messages, tools), { reasoningEffort })
 }

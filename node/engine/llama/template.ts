@@ -4,7 +4,7 @@
  * the end of a turn. The same is true of the words in the descriptions of tools and in the arguments of calls.
  */
 import { Template } from '@huggingface/jinja'
-import { PotluckError, type ChatMessage, type Tool } from '@potluck/protocol'
+import { PotluckError, type ChatMessage, type ReasoningEffort, type Tool } from '@potluck/protocol'
 
 /** A part of a rendered chat. */
 export type RenderedPart =
@@ -43,6 +43,8 @@ export interface RenderOptions {
   tools?: readonly Tool[]
   /** Whether to end with the beginning of the assistant's turn. Default true. */
   prompt?: boolean
+  /** Default: the template decides. */
+  reasoningEffort?: ReasoningEffort | undefined
 }
 
 export class ChatTemplate {
@@ -73,7 +75,7 @@ export class ChatTemplate {
   /** Renders a chat. Returns undefined if the template refuses the conversation. */
   tryRender(
     messages: readonly ChatMessage[],
-    { tools = [], prompt = true }: RenderOptions
+    { tools = [], prompt = true, reasoningEffort }: RenderOptions
   ): RenderedPart[] | undefined {
     const texts: string[] = []
     const hide = (text: string): string => placeholder(texts.push(text) - 1)
@@ -82,6 +84,7 @@ export class ChatTemplate {
       rendered = this.#template.render({
         messages: toTemplate(messages, hide),
         ...(tools.length === 0 ? {} : { tools: tools.map((tool) => toFunction(tool, hide)) }),
+        ...(reasoningEffort === undefined ? {} : switches(reasoningEffort)),
         add_generation_prompt: prompt,
         bos_token: placeholder('bos'),
         eos_token: placeholder('eos'),
@@ -94,6 +97,26 @@ export class ChatTemplate {
     }
     return split(rendered, texts)
   }
+}
+
+/**
+ * The variables that templates read: `enable_thinking` those of Qwen and GLM, `thinking` those of DeepSeek and Granite,
+ * and `reasoning_effort` that of gpt-oss.
+ */
+function switches(effort: ReasoningEffort): object {
+  const thinks = effort !== 'none'
+  return { enable_thinking: thinks, thinking: thinks, reasoning_effort: LEVELS[effort] }
+}
+
+/** gpt-oss knows three levels. */
+const LEVELS: Readonly<Record<ReasoningEffort, 'low' | 'medium' | 'high'>> = {
+  none: 'low',
+  minimal: 'low',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+  xhigh: 'high',
+  max: 'high'
 }
 
 type Hide = (text: string) => string

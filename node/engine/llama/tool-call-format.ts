@@ -2,7 +2,7 @@
  * Learns the format of a model's tool calls and reasoning from its chat template. It renders a conversation with a
  * known call. The text around the call in the result is the format.
  */
-import type { ChatMessage, Tool } from '@potluck/protocol'
+import type { ChatMessage, ReasoningEffort, Tool } from '@potluck/protocol'
 import { GENERIC_CALLS, type ChatFormat, type ReasoningFormat, type ToolCallFormat } from '../output/chat-format.ts'
 import type { ChatTemplate, RenderedPart } from './template.ts'
 
@@ -26,7 +26,17 @@ export function learnFormat(template: ChatTemplate, spells: (text: string) => bo
   const calls = knowsTools(template) ? callFormat(template) : undefined
   const native = calls !== undefined && spells(calls.opening) && spells(calls.closing)
   const reasoning = reasoningFormat(template, spells)
-  return { native, calls: native ? calls : GENERIC_CALLS, ...(reasoning === undefined ? {} : { reasoning }) }
+  return {
+    native,
+    calls: native ? calls : GENERIC_CALLS,
+    ...(reasoning === undefined ? {} : { reasoning, ...switchedFormat(template, reasoning) })
+  }
+}
+
+/** How a request changes the beginning of the reasoning. Empty if the template has no switch. */
+function switchedFormat(template: ChatTemplate, { begun }: ReasoningFormat): Pick<ChatFormat, 'switched'> {
+  const switched = { on: isBegun(template, 'high'), off: isBegun(template, 'none') }
+  return switched.on === begun && switched.off === begun ? {} : { switched }
 }
 
 function knowsTools(template: ChatTemplate): boolean {
@@ -107,13 +117,23 @@ function entriesOf(json: string): [string, unknown][] | undefined {
 
 function reasoningFormat(template: ChatTemplate, spells: (text: string) => boolean): ReasoningFormat | undefined {
   if (!template.source.includes(THINK.close) || !spells(THINK.open) || !spells(THINK.close)) return undefined
-  const begun = textOf(template, [QUESTION], true)?.trimEnd().endsWith(THINK.open) === true
-  return { ...THINK, begun }
+  return { ...THINK, begun: isBegun(template) }
 }
 
-function textOf(template: ChatTemplate, messages: readonly ChatMessage[], prompt: boolean): string | undefined {
+/** Whether the prompt ends with the opening of the reasoning. */
+function isBegun(template: ChatTemplate, reasoningEffort?: ReasoningEffort): boolean {
+  const text = textOf(template, [QUESTION], true, reasoningEffort)
+  return text?.trimEnd().endsWith(THINK.open) === true
+}
+
+function textOf(
+  template: ChatTemplate,
+  messages: readonly ChatMessage[],
+  prompt: boolean,
+  reasoningEffort?: ReasoningEffort
+): string | undefined {
   return template
-    .tryRender(messages, { tools: [TOOL], prompt })
+    .tryRender(messages, { tools: [TOOL], prompt, reasoningEffort })
     ?.map(plainText)
     .join('')
 }

@@ -1,4 +1,5 @@
 /** How a model writes the parts of an answer that are not plain text: tool calls and reasoning. */
+import type { OutputConstraint } from '@potluck/protocol'
 
 /** An answer with calls has `opening`, the calls separated by `between`, then `closing`. Each call is a JSON object. */
 export interface ToolCallFormat {
@@ -29,6 +30,17 @@ export interface ChatFormat {
   calls: ToolCallFormat
   /** Undefined if the model does not separate reasoning from its answer. */
   reasoning?: ReasoningFormat
+  /** `begun` if the request switches the reasoning. Undefined if the template has no such switch. */
+  switched?: { on: boolean; off: boolean }
+}
+
+/** Returns how the answer to a request separates reasoning. The prompt depends on the effort that the request asks for. */
+export function reasoningOf(
+  { reasoning, switched }: ChatFormat,
+  { reasoningEffort }: Pick<OutputConstraint, 'reasoningEffort'>
+): ReasoningFormat | undefined {
+  if (reasoning === undefined || switched === undefined || reasoningEffort === undefined) return reasoning
+  return { ...reasoning, begun: reasoningEffort === 'none' ? switched.off : switched.on }
 }
 
 /**

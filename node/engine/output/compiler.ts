@@ -5,7 +5,7 @@ import { GRAMMARS_KEPT } from '../constants.ts'
 import { Masks } from '../grammar/masks.ts'
 import { TokenTries } from '../grammar/token-tries.ts'
 import type { Vocabulary } from '../vocabulary.ts'
-import type { ChatFormat } from './chat-format.ts'
+import { reasoningOf, type ChatFormat } from './chat-format.ts'
 import { GrammarState } from './grammar-state.ts'
 import { AnswerParser } from './parser.ts'
 import { requestGrammar } from './request-grammar.ts'
@@ -47,7 +47,8 @@ export class ConstraintCompiler {
   /** Returns the parser at the start of an answer; undefined if the whole answer is text. */
   parser(constraint: OutputConstraint | undefined, context: CallContext): AnswerParser | undefined {
     if (constraint === undefined) return undefined
-    const { calls, reasoning } = this.#format
+    const { calls } = this.#format
+    const reasoning = reasoningOf(this.#format, constraint)
     const offered = offeredTools(constraint).length > 0
     const reasons = constraint.chat && reasoning !== undefined
     if (!offered && !reasons) return undefined

@@ -1,6 +1,7 @@
 /** Makes the grammar for the answer to a request, in the format of the model. */
 import {
   Alternation,
+  compilePattern,
   compileSchema,
   Concatenation,
   FreeText,
@@ -14,7 +15,7 @@ import {
   type ResponseFormat,
   type Tool
 } from '@potluck/protocol'
-import { bareOpening, type ChatFormat, type ReasoningFormat, type ToolCallFormat } from './chat-format.ts'
+import { bareOpening, reasoningOf, type ChatFormat, type ReasoningFormat, type ToolCallFormat } from './chat-format.ts'
 
 /**
  * Returns the grammar; undefined for plain text. If the model reasons, the reasoning comes first. The request decides
@@ -25,10 +26,9 @@ import { bareOpening, type ChatFormat, type ReasoningFormat, type ToolCallFormat
  * - a response format and optional tools: a document or calls
  * - optional tools: text, in which the model can begin calls
  */
-export function requestGrammar(
-  constraint: OutputConstraint,
-  { calls, reasoning }: ChatFormat
-): GrammarNode | undefined {
+export function requestGrammar(constraint: OutputConstraint, format: ChatFormat): GrammarNode | undefined {
+  const { calls } = format
+  const reasoning = reasoningOf(format, constraint)
   const { toolChoice = 'auto', responseFormat } = constraint
   const tools = offeredTools(constraint)
   const document = responseFormat === undefined ? undefined : documentOf(responseFormat)
@@ -65,6 +65,7 @@ function orCalls(format: ToolCallFormat, called: GrammarNode): GrammarNode {
 }
 
 function documentOf(format: ResponseFormat): GrammarNode {
+  if (format.type === 'regex') return compilePattern(format.pattern)
   return compileSchema(format.type === 'json_object' ? { type: 'object' } : format.schema)
 }
 

@@ -108,7 +108,6 @@ test.each([
     'messages[0].content[0].type',
     'only text'
   ],
-  [{ messages: [{ role: 'user', content: 'x', name: 'Ann' }] }, 'messages[0].name', 'write them into the content'],
   [{ messages, temperature: 'hot' }, 'temperature', 'expected number'],
   [{ messages, top_p: 2 }, 'top_p', '<=1'],
   [{ messages, top_k: 65 }, 'top_k', '<=64'],
@@ -116,6 +115,30 @@ test.each([
   [{ messages, max_tokens: 0 }, 'max_tokens', '>=1'],
   [{ messages, max_tokens: 1, max_completion_tokens: 2 }, 'max_tokens', 'differs'],
   [{ messages, stop: ['a', ''] }, 'stop[1]', ''],
+  [{ messages, min_tokens: 2 }, 'min_tokens', 'sampling contract'],
+  [{ messages, repetition_penalty: 1.1 }, 'repetition_penalty', 'presence_penalty'],
+  [{ messages, stop_token_ids: [2] }, 'stop_token_ids', "'stop'"],
+  [{ messages, include_stop_str_in_output: true }, 'include_stop_str_in_output', ''],
+  [{ messages, chat_template_kwargs: { custom: 1 } }, 'chat_template_kwargs', 'only enable_thinking'],
+  [{ messages, guided_json: '{' }, 'guided_json', 'not a JSON object'],
+  [{ messages, guided_json: { not: {} } }, 'guided_json', "'not'"],
+  [{ messages, guided_regex: '(a)\\1' }, 'guided_regex', "'\\1'"],
+  [{ messages, guided_grammar: 'root ::= "a"' }, 'guided_grammar', 'regex'],
+  [{ messages, structured_outputs: { grammar: 'x' } }, 'structured_outputs.grammar', 'grammars'],
+  [{ messages, guided_regex: 'a', response_format: { type: 'json_object' } }, 'guided_regex', 'only one format'],
+  [{ messages, response_format: { type: 'json_object', schema: { not: {} } } }, 'response_format.schema', "'not'"],
+  [
+    {
+      messages,
+      tools: [tool],
+      tool_choice: {
+        type: 'allowed_tools',
+        allowed_tools: { mode: 'auto', tools: [{ type: 'function', function: { name: 'sub' } }] }
+      }
+    },
+    'tool_choice',
+    'no tool'
+  ],
   [{ messages, logit_bias: { the: 1 } }, 'logit_bias', 'token ids'],
   [{ messages, top_logprobs: 2 }, 'top_logprobs', 'logprobs'],
   [{ messages, stream_options: { include_usage: true } }, 'stream_options', 'stream'],
@@ -124,15 +147,74 @@ test.each([
   [{ messages, tools: [tool], tool_choice: { type: 'function', function: { name: 'sub' } } }, 'tool_choice', 'no tool'],
   [{ messages, response_format: { type: 'xml' } }, 'response_format.type', ''],
   [{ messages, response_format: { type: 'json_schema' } }, 'response_format.json_schema', ''],
-  [{ messages, functions: [] }, 'functions', "use 'tools'"],
+  [{ messages, functions: [{ name: 'f' }] }, 'functions', "use 'tools'"],
   [{ messages, modalities: ['text', 'audio'] }, 'modalities', 'text'],
-  [{ messages, reasoning_effort: 'high' }, 'reasoning_effort', 'how long a model reasons'],
+  [{ messages, reasoning_effort: 'huge' }, 'reasoning_effort', ''],
   [{ messages, store: true }, 'store', 'stores nothing'],
   [{ messages, service_tier: 'priority' }, 'service_tier', 'one tier']
 ])('a chat with %j is refused because of the field %s', (body, param, words) => {
   const found = refusal(() => chatOptions(parseChat(body)))
   expect(found.param).toBe(param)
   expect(found.message).toContain(words)
+})
+
+test('empty values count as absent', () => {
+  const empty = {
+    model: '',
+    stop: [],
+    tools: [],
+    tool_choice: '',
+    functions: [],
+    metadata: {},
+    logit_bias: {},
+    user: ''
+  }
+  expect(chatOptions(parseChat({ messages, ...empty }))).toEqual(chatOptions(parseChat({ messages })))
+  expect(prompts(parseCompletion({ prompt: '', suffix: '' }))).toEqual([''])
+  expect(refusal(() => parseCompletion({})).message).toContain('send the text to continue')
+})
+
+test('reasoning_effort and the switches of templates become one hint', () => {
+  const effort = (more: object): string | undefined => chatOptions(parseChat({ messages, ...more })).reasoningEffort
+  expect(effort({ reasoning_effort: 'low' })).toBe('low')
+  expect(effort({ chat_template_kwargs: { enable_thinking: false } })).toBe('none')
+  expect(effort({ chat_template_kwargs: { thinking: true } })).toBe('medium')
+  expect(effort({ chat_template_kwargs: { reasoning_effort: 'high' } })).toBe('high')
+  expect(responsesOptions(parseResponses({ input: 'x', reasoning: { effort: 'none' } })).reasoningEffort).toBe('none')
+})
+
+test('names of users come before their texts if there are several', () => {
+  const named = (...names: (string | undefined)[]): unknown =>
+    chatOptions(parseChat({ messages: names.map((name) => ({ role: 'user', content: 'hi', name })) })).messages.map(
+      ({ content }) => content
+    )
+  expect(named('Ann', 'Bob')).toEqual(['Ann: hi', 'Bob: hi'])
+  expect(named('Ann', 'Ann')).toEqual(['hi', 'hi'])
+  expect(named(undefined, 'Bob')).toEqual(['hi', 'Bob: hi'])
+})
+
+test("vLLM's and llama.cpp's formats become the response format", () => {
+  const format = (more: object): unknown => chatOptions(parseChat({ messages, ...more })).responseFormat
+  const schema = { type: 'integer' }
+  expect(format({ guided_json: schema })).toEqual({ type: 'json_schema', schema })
+  expect(format({ guided_json: JSON.stringify(schema) })).toEqual({ type: 'json_schema', schema })
+  expect(format({ guided_regex: 'a+' })).toEqual({ type: 'regex', pattern: 'a+' })
+  expect(format({ guided_choice: ['a.b', 'c'] })).toEqual({ type: 'regex', pattern: 'a\\.b|c' })
+  expect(format({ structured_outputs: { json: schema } })).toEqual({ type: 'json_schema', schema })
+  expect(format({ structured_outputs: { choice: ['yes'] } })).toEqual({ type: 'regex', pattern: 'yes' })
+  expect(format({ response_format: { type: 'json_object', schema } })).toEqual({ type: 'json_schema', schema })
+  const completion = parseCompletion({ prompt: 'x', guided_regex: 'a+' })
+  expect(completionOptions(completion, 'x').responseFormat).toEqual({ type: 'regex', pattern: 'a+' })
+})
+
+test('allowed_tools offers only some of the tools', () => {
+  const add = { type: 'function', function: { name: 'add' } }
+  const sub = { type: 'function', function: { name: 'sub' } }
+  const allowed = { type: 'allowed_tools', allowed_tools: { mode: 'required', tools: [sub] } }
+  expect(chatOptions(parseChat({ messages, tools: [add, sub], tool_choice: allowed }))).toMatchObject({
+    tools: [{ name: 'sub' }],
+    toolChoice: 'required'
+  })
 })
 
 test('text completions: several prompts, and the fields that are refused', () => {
@@ -148,7 +230,7 @@ test('text completions: several prompts, and the fields that are refused', () =>
 test('embeddings: one text, but not an empty list', () => {
   expect(parseEmbeddings({ input: 'a' }).input).toBe('a')
   expect(refusal(() => parseEmbeddings({ input: [] })).param).toBe('input')
-  expect(refusal(() => parseEmbeddings({ input: 'a', dimensions: 8 })).param).toBe('dimensions')
+  expect(parseEmbeddings({ input: 'a', dimensions: 8 }).dimensions).toBe(8)
 })
 
 test('responses: items become messages, and fields that need stored state are refused', () => {
@@ -182,12 +264,53 @@ test('responses: items become messages, and fields that need stored state are re
     previous_response_id: 'resp_1',
     background: true,
     truncation: 'auto',
-    store: true,
-    reasoning: { effort: 'high' }
+    text: { verbosity: 'low' }
   })) {
-    expect(refusal(() => parseResponses({ input: 'x', [name]: value })).param).toBe(name)
+    expect(refusal(() => parseResponses({ input: 'x', [name]: value })).param).toMatch(new RegExp(`^${name}`))
   }
-  expect(refusal(() => parseResponses({ input: 'x', tools: [{ type: 'web_search' }] })).param).toBe('tools[0].type')
+})
+
+test('responses take what coding agents send', () => {
+  const given = {
+    input: [
+      { role: 'user', content: 'x' },
+      { type: 'custom_tool_call', call_id: 'call_1', name: 'patch', input: '*** Begin' },
+      { type: 'custom_tool_call_output', call_id: 'call_1', output: 'done' }
+    ],
+    include: ['reasoning.encrypted_content'],
+    reasoning: { summary: 'auto', effort: null },
+    store: true,
+    prompt_cache_key: 'key',
+    tools: [
+      { type: 'web_search', external_web_access: true },
+      { type: 'namespace', name: 'agents', tools: [] },
+      {
+        type: 'custom',
+        name: 'patch',
+        description: 'Edits.',
+        format: { type: 'grammar', syntax: 'lark', definition: 'x' }
+      },
+      { type: 'function', name: 'add', parameters: null, strict: null }
+    ],
+    tool_choice: {
+      type: 'allowed_tools',
+      mode: 'auto',
+      tools: [{ type: 'custom', name: 'patch' }, { type: 'web_search' }]
+    }
+  }
+  const options = responsesOptions(parseResponses(given))
+  expect(options.topLogprobs).toBeUndefined()
+  expect(options).toMatchObject({
+    messages: [
+      { role: 'user' },
+      { role: 'assistant', toolCalls: [{ id: 'call_1', name: 'patch', arguments: '{"input":"*** Begin"}' }] },
+      { role: 'tool', content: 'done', toolCallId: 'call_1' }
+    ],
+    tools: [{ name: 'patch', parameters: { required: ['input'] } }]
+  })
+  expect(options.tools?.[0]?.description).toContain('lark grammar')
+  const unknown = { ...given, tool_choice: { type: 'function', name: 'web_search' } }
+  expect(refusal(() => responsesOptions(parseResponses(unknown))).param).toBe('tool_choice')
 })
 
 test('seeds: the first is the given seed, all differ, and each has 64 bits', () => {

@@ -17,7 +17,13 @@ const CASES: readonly [JsonSchema, readonly string[]][] = [
   [
     { type: 'object', properties: { ab: true }, additionalProperties: { type: 'boolean' } },
     ['{"', '{"a', '{"ab', '{"abc']
-  ]
+  ],
+  [{ type: 'string', pattern: '^[a-cé]+\\d{2}$', maxLength: 4 }, ['"', '"a', '"é', '"ab', '"ab1', '"ab12']],
+  [{ type: 'string', format: 'date' }, ['"', '"2024-0', '"2024-02-', '"2024-02-2', '"2023-02-2']],
+  [{ type: 'integer', multipleOf: 30, minimum: 1, maximum: 100 }, ['', '3', '30', '9']],
+  [{ type: 'array', prefixItems: [{ const: 1 }, true], minItems: 1 }, ['[', '[1', '[1,true']],
+  [{ type: 'array', uniqueItems: true, items: { enum: [1, 2, 3] }, minItems: 2 }, ['[', '[1', '[2,3']],
+  [{ type: 'object', patternProperties: { '^x': true } }, ['{', '{"', '{"x', '{"x":1']]
 ]
 
 function after(schema: JsonSchema, text: string): Ways | undefined {

@@ -13,6 +13,8 @@ import { describe, expect, test } from 'vitest'
 
 import { schema, validatorOf } from './schemas.ts'
 
+/** More schemas than in each run of the tests: `POTLUCK_SCHEMAS=1000 npx vitest run test/unit/grammar`. */
+const RANDOM_SCHEMAS = Number(process.env.POTLUCK_SCHEMAS ?? 60)
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 /** Returns the state after a text; undefined if the grammar does not allow it. */
@@ -51,7 +53,7 @@ describe('a grammar of a schema', () => {
         const validate = validatorOf(from)
         expect(validate(JSON.parse(text)), `${JSON.stringify(from)} gave ${text}`).toBe(true)
       }),
-      { numRuns: 60 }
+      { numRuns: RANDOM_SCHEMAS }
     )
   })
 
@@ -130,6 +132,113 @@ describe('a grammar of a schema', () => {
       ['{"kind":"a","n":1}', '{"kind":"b"}'],
       ['{"kind":"b","n":1}', '{"kind":"a"}']
     ],
+    [
+      'dates that exist',
+      { type: 'string', format: 'date' },
+      ['"2024-02-29"', '"2000-02-29"', '"2023-12-31"'],
+      ['"2023-02-29"', '"1900-02-29"', '"2023-04-31"', '"2023-1-1"', '"2023-12-31', '"2023-12-31T"']
+    ],
+    [
+      'times with a zone',
+      { type: 'string', format: 'date-time' },
+      ['"2024-01-01T23:59:59Z"', '"2024-01-01T00:00:00.123+05:30"'],
+      ['"2024-01-01T24:00:00Z"', '"2024-01-01T00:00:00"', '"2024-01-01 00:00:00Z"']
+    ],
+    [
+      'identifiers and addresses',
+      { anyOf: [{ format: 'uuid' }, { format: 'email' }, { format: 'uri' }, { format: 'ipv4' }, { format: 'ipv6' }] },
+      [
+        '"123e4567-e89b-42d3-a456-426614174000"',
+        '"ann.lee+x@mail.example.org"',
+        '"https://example.org:8080/a%20b?c=d#e"',
+        '"10.0.255.1"',
+        '"fe80::1"',
+        '"::1"'
+      ],
+      ['"123e4567"', '"ann@localhost"', '"example.org"', '"256.0.0.1"', '"1::2::3"', '"https://a b"']
+    ],
+    ['an unknown format as any string', { type: 'string', format: 'colour' }, ['"red"'], ['1']],
+    [
+      'patterns that match a part of the text',
+      { type: 'string', pattern: 'b+' },
+      ['"b"', '"abbc"', '"\\n🐻b\\""'],
+      ['""', '"ac"', '"\\u0062"']
+    ],
+    [
+      'patterns with anchors, groups, classes and counts',
+      { type: 'string', pattern: '^(?:[A-Z]{2,3}-\\d+|none|[^\\w\\s]{1})$' },
+      ['"AB-1"', '"ABC-123"', '"none"', '"é"', '"🐻"', '"\\\\"'],
+      ['"A-1"', '"ABCD-1"', '"AB-"', '"nonex"', '"a"', '" "', '"éé"']
+    ],
+    [
+      'patterns with lookaheads at the beginning',
+      { type: 'string', pattern: '^(?!0)(?=.*5)\\d{3}$' },
+      ['"150"', '"555"'],
+      ['"050"', '"123"', '"15"']
+    ],
+    [
+      'patterns with lengths',
+      { type: 'string', pattern: '^(ab)*$', minLength: 3, maxLength: 6 },
+      ['"abab"', '"ababab"'],
+      ['"ab"', '"aba"', '"abababab"']
+    ],
+    [
+      'sets of listed values, in their order',
+      { type: 'array', uniqueItems: true, items: { enum: ['a', 'b', 'c'] }, minItems: 1, maxItems: 2 },
+      ['["a"]', '["a","c"]', '["b", "c"]'],
+      ['[]', '["a","a"]', '["b","a"]', '["a","b","c"]']
+    ],
+    [
+      'tuples',
+      { type: 'array', prefixItems: [{ type: 'integer' }, { type: 'null' }] },
+      ['[1,null]', '[1, null]'],
+      ['[]', '[1]', '[1,null,2]', '[null,1]']
+    ],
+    [
+      'tuples with optional items and a rest',
+      { type: 'array', prefixItems: [{ const: 1 }, { const: 2 }], items: { const: 3 }, minItems: 1, maxItems: 4 },
+      ['[1]', '[1,2]', '[1,2,3,3]'],
+      ['[]', '[1,3]', '[1,2,3,3,3]']
+    ],
+    [
+      'multiples',
+      { type: 'integer', multipleOf: 25, minimum: 10, maximum: 200 },
+      ['25', '100', '200'],
+      ['0', '10', '26', '225', '1']
+    ],
+    [
+      'multiples of a fraction',
+      { type: 'number', multipleOf: 0.25, maximum: 1, minimum: 0 },
+      ['0.75', '1', '0.50'],
+      ['0.3', '0.7']
+    ],
+    [
+      'records by listed keys',
+      {
+        type: 'object',
+        propertyNames: { enum: ['a', 'b'] },
+        additionalProperties: { type: 'integer' },
+        required: ['b']
+      },
+      ['{"b":1}', '{"b":1,"a":2}'],
+      ['{}', '{"a":1}', '{"b":1,"c":2}', '{"b":1,"b":2}']
+    ],
+    [
+      'records by the pattern of their keys',
+      { type: 'object', propertyNames: { pattern: '^x' }, additionalProperties: { type: 'integer' } },
+      ['{"x1":1,"x":2}', '{}'],
+      ['{"y":1}', '{"x":"1"}']
+    ],
+    [
+      'members by the pattern of their keys',
+      {
+        type: 'object',
+        properties: { a: { const: 1 } },
+        patternProperties: { '^n_': { type: 'integer' }, _t$: { type: 'null' } }
+      },
+      ['{"a":1,"n_1":2,"x_t":null}', '{"n_1":2}'],
+      ['{"n_1":null}', '{"x_t":1}', '{"n_t":1}', '{"b":1}']
+    ],
     ['anything', true, ['{"a":[1,"x",null,{}]}', '-1.5', '"x"'], ['', 'nul', '{a:1}', '[1,]']]
   ])('takes %s', (_, from, good, bad) => {
     for (const text of good) expect([text, accepts(from, text)]).toEqual([text, true])
@@ -154,9 +263,21 @@ describe('a grammar of a schema', () => {
 
 describe('a schema beyond the subset', () => {
   test.each<[unknown, string, string]>([
-    [{ type: 'string', pattern: '^a' }, '#', 'pattern'],
-    [{ type: 'object', properties: { 'a/b': { type: 'string', format: 'email' } } }, '#/properties/a~1b', 'format'],
-    [{ type: 'array', items: { multipleOf: 2 } }, '#/items', 'multipleOf'],
+    [{ type: 'string', pattern: '(a)\\1' }, '#', 'pattern'],
+    [{ type: 'string', pattern: 'a(?=b)' }, '#', 'pattern'],
+    [{ type: 'string', pattern: '\\bword' }, '#', 'pattern'],
+    [{ type: 'string', pattern: '(' }, '#', 'pattern'],
+    [{ type: 'string', pattern: '^(a|b{900}){900}$' }, '#', 'pattern'],
+    [{ type: 'string', pattern: '^ab$', maxLength: 1 }, '#', 'pattern'],
+    [{ type: 'object', properties: { 'a/b': { format: 'email', maxLength: 2 } } }, '#/properties/a~1b', 'format'],
+    [{ type: 'array', items: { multipleOf: 0 } }, '#/items', 'multipleOf'],
+    [{ type: 'integer', multipleOf: 7, minimum: 8, maximum: 13 }, '#', 'multipleOf'],
+    [{ type: 'array', uniqueItems: true, items: { enum: [1, 2] }, minItems: 3 }, '#', 'minItems'],
+    [{ type: 'array', prefixItems: [] }, '#', 'prefixItems'],
+    [{ type: 'array', prefixItems: [{}], items: false, minItems: 2 }, '#', 'minItems'],
+    [{ type: 'object', minProperties: 1 }, '#', 'minProperties'],
+    [{ type: 'object', propertyNames: { enum: ['a'] }, required: ['b'] }, '#', 'required'],
+    [{ type: 'object', properties: { ab: {} }, patternProperties: { '^a': {} } }, '#', 'patternProperties'],
     [{ type: 'array', uniqueItems: true }, '#', 'uniqueItems'],
     [{ allOf: [{ type: 'string' }, { maxLength: 2 }] }, '#', 'allOf'],
     [{ not: {} }, '#', 'not'],
@@ -181,12 +302,16 @@ describe('a schema beyond the subset', () => {
   test('is accepted in lenient mode', () => {
     const loose = {
       type: 'object',
-      properties: { mail: { type: 'string', format: 'email', maxLength: 2 }, any: { allOf: [{}, {}] } }
+      properties: {
+        mail: { type: 'string', format: 'email', maxLength: 2 },
+        any: { allOf: [{}, {}] },
+        list: { type: 'array', uniqueItems: true, items: { type: 'string', pattern: '\\1' } }
+      }
     }
     expect(checkSchema(loose, { lenient: true })).toBeUndefined()
     const root = compileSchema(loose, { lenient: true })
     let state: Ways | undefined = begin(root)
-    for (const byte of bytesOf('{"mail":"xx","any":[1]}')) state = state && step(state, byte)
+    for (const byte of bytesOf('{"mail":"xx","any":[1],"list":["x","x"]}')) state = state && step(state, byte)
     expect(state?.mayEnd).toBe(true)
   })
 

@@ -1,10 +1,26 @@
 /** Random JSON schemas of the supported subset, and a validator of documents. */
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
+import { isIP } from 'node:net'
 
 type Schema = Record<string, unknown>
 
 const ajv = new Ajv2020({ strict: false })
+
+/** Checks of formats that do not come from the grammar: those of JavaScript and Node. */
+const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
+  date: (text) => new Date(`${text}T00:00:00Z`).toJSON()?.startsWith(text),
+  time: (text) => !Number.isNaN(Date.parse(`2024-01-01T${text}`)),
+  'date-time': (text) => !Number.isNaN(Date.parse(text)),
+  uuid: (text) => /^[0-9a-f-]{36}$/.test(text) && text.split('-').length === 5,
+  email: (text) => /^[^@\s]+@[^@\s]+\.[a-z]+$/i.test(text),
+  ipv4: (text) => isIP(text) === 4,
+  ipv6: (text) => isIP(text) === 6,
+  uri: (text) => URL.canParse(text),
+  hostname: (text) => URL.canParse(`http://${text}.example`),
+  duration: (text) => /^P.*\d[DHMS]$/.test(text)
+}
+for (const [name, validate] of Object.entries(FORMATS)) ajv.addFormat(name, validate)
 
 export function validatorOf(schema: Schema | boolean): ValidateFunction {
   return ajv.compile(schema)
@@ -37,12 +53,59 @@ const bounds = fc.tuple(bound, bound, fc.boolean(), fc.boolean(), fc.nat(3)).map
   }
 })
 
+/** Characters of a random text that a pattern would allow to be longer. */
+const LONGEST = 60
+
+const { pattern } = fc.letrec<{ pattern: string }>((tie) => ({
+  pattern: fc.oneof(
+    { maxDepth: 3 },
+    fc.constantFrom(
+      'a',
+      'é',
+      '🐻',
+      '\\.',
+      '"',
+      '\\\\',
+      '\\d',
+      '\\w',
+      '\\S',
+      '.',
+      '[a-f_]',
+      '[^a-z]',
+      '\\n',
+      '\\u{1F43B}'
+    ),
+    fc.array(tie('pattern'), { minLength: 1, maxLength: 3 }).map((parts) => parts.join('')),
+    fc.tuple(tie('pattern'), tie('pattern')).map(([a, b]) => `(?:${a}|${b})`),
+    fc
+      .tuple(tie('pattern'), fc.constantFrom('*', '+', '?', '{2}', '{0,3}', '{1,}'))
+      .map(([a, count]) => `(${a})${count}`)
+  )
+}))
+
 const leaf: fc.Arbitrary<Schema> = fc.oneof(
   fc.record({ type: fc.constant('integer') }).chain((type) => bounds.map((more) => ({ ...type, ...more }))),
   fc.record({ type: fc.constant('number') }).chain((type) => bounds.map((more) => ({ ...type, ...more }))),
   fc
     .tuple(fc.nat(4), fc.nat(8))
     .map(([least, more]) => ({ type: 'string', minLength: least, maxLength: least + more })),
+  // Validators compute multiples of fractions in floats, so only whole numbers are random.
+  fc.integer({ min: 1, max: 40 }).map((multipleOf) => ({ type: 'integer', multipleOf })),
+  fc.constantFrom(...Object.keys(FORMATS)).map((format) => ({ type: 'string', format, maxLength: LONGEST })),
+  fc.tuple(pattern, fc.boolean(), fc.boolean()).map(([text, begun, ended]) => ({
+    type: 'string',
+    maxLength: LONGEST,
+    pattern: `${begun ? '^' : ''}(?:${text})${ended ? '$' : ''}`
+  })),
+  fc
+    .tuple(fc.uniqueArray(scalar, { minLength: 2, maxLength: 5 }), fc.nat(2), fc.nat(2))
+    .map(([values, least, more]) => ({
+      type: 'array',
+      items: { enum: values },
+      uniqueItems: true,
+      minItems: least,
+      maxItems: least + more
+    })),
   fc.record({ enum: fc.uniqueArray(scalar, { minLength: 1, maxLength: 5 }) }),
   fc.record({ const: scalar }),
   fc.constantFrom({ type: 'boolean' }, { type: 'null' }, { type: ['integer', 'null'], minimum: 0, maximum: 9 })
@@ -69,6 +132,22 @@ const { schema: tree } = fc.letrec<{ schema: Schema }>((tie) => ({
     fc
       .tuple(tie('schema'), fc.nat(2), fc.nat(2))
       .map(([items, least, more]) => ({ type: 'array', items, minItems: least, maxItems: least + more })),
+    fc
+      .tuple(fc.array(tie('schema'), { minLength: 1, maxLength: 3 }), fc.option(leaf), fc.nat(3))
+      .map(([prefixItems, items, least]) => ({
+        type: 'array',
+        prefixItems,
+        items: items ?? false,
+        minItems: Math.min(least, prefixItems.length),
+        maxItems: prefixItems.length + 2
+      })),
+    fc
+      .tuple(fc.constantFrom('^[a-z]+$', '^x_', '\\d$'), tie('schema'), fc.boolean())
+      .map(([keys, value, named]) =>
+        named
+          ? { type: 'object', propertyNames: { pattern: keys }, additionalProperties: value }
+          : { type: 'object', patternProperties: { [keys]: value }, additionalProperties: false }
+      ),
     fc.array(tie('schema'), { minLength: 1, maxLength: 3 }).map((anyOf) => ({ anyOf }))
   )
 }))

@@ -1,9 +1,9 @@
 /** The formats of several chat templates. They are similar to known templates, but not copies. */
 import { describe, expect, test } from 'vitest'
-import type { ChatMessage, Tool } from '@potluck/protocol'
+import type { ChatMessage, ReasoningEffort, Tool } from '@potluck/protocol'
 import { learnFormat } from '../../../node/engine/llama/tool-call-format.ts'
 import { ChatTemplate, type RenderedPart } from '../../../node/engine/llama/template.ts'
-import { GENERIC_CALLS } from '../../../node/engine/output/chat-format.ts'
+import { GENERIC_CALLS, reasoningOf } from '../../../node/engine/output/chat-format.ts'
 import { withoutTools } from '../../../node/engine/output/generic-tools.ts'
 
 const PLAIN =
@@ -106,4 +106,21 @@ describe('a chat with tools', () => {
     ]
     expect(textOf(new ChatTemplate(TAGGED).render(broken))).toContain('"arguments": "{\\"wh"')
   })
+})
+
+test('a template with a switch for reasoning: the format depends on what the request asks for', () => {
+  const source = `{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}[assistant]<think>
+{% if enable_thinking is defined and enable_thinking is false %}
+</think>
+{% endif %}{% endif %}`
+  const template = new ChatTemplate(source)
+  const format = learnFormat(template, everything)
+  const begun = (reasoningEffort?: ReasoningEffort): boolean | undefined =>
+    reasoningOf(format, reasoningEffort === undefined ? {} : { reasoningEffort })?.begun
+  expect([begun(), begun('low'), begun('none')]).toEqual([true, true, false])
+  const prompt = (reasoningEffort?: ReasoningEffort): string =>
+    textOf(template.render([{ role: 'user', content: 'hi' }], { reasoningEffort }))
+  expect(prompt()).toBe(prompt('high'))
+  expect(prompt('none')).toContain('</think>')
+  expect(learnFormat(new ChatTemplate(LISTED), everything).switched).toBeUndefined()
 })

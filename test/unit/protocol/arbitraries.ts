@@ -61,7 +61,8 @@ const input: fc.Arbitrary<PromptInput> = fc.oneof(
         messages: fc.array(message, { minLength: 1, maxLength: 3 }),
         tools: fc.constant(offered),
         toolChoice: fc.oneof(choice, fc.constant({ name: offered[0]!.name })),
-        parallelToolCalls: fc.boolean()
+        parallelToolCalls: fc.boolean(),
+        reasoningEffort: fc.constantFrom('none' as const, 'high' as const)
       },
       { requiredKeys: ['messages', 'tools'] }
     )
@@ -86,6 +87,7 @@ export const request: fc.Arbitrary<GenerateRequest> = fc.record(
     maxTokens: fc.integer({ min: 20, max: 100_000 }),
     stop: fc.array(fc.string({ minLength: 1, maxLength: 10 }), { maxLength: 4 }),
     responseFormat: fc.oneof(
+      fc.constant({ type: 'regex' as const, pattern: '(a|é)+' }),
       fc.constant({ type: 'json_object' as const }),
       fc.record({ type: fc.constant('json_schema' as const), schema })
     ),

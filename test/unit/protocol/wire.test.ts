@@ -133,6 +133,12 @@ describe('golden bytes', () => {
         load,
         receipt: Uint8Array.of(9)
       }),
+    'request, with a pattern and an effort': () =>
+      encodeRequest({
+        ...plain,
+        input: { messages: [{ role: 'user', content: 'hi' }], reasoningEffort: 'none' },
+        responseFormat: { type: 'regex', pattern: 'a|b' }
+      }).bytes,
     'request, shaped': () =>
       encodeRequest({
         ...plain,
@@ -251,8 +257,13 @@ describe('an invalid request is refused, and the error names the field', () => {
     ],
     [
       'a schema with an unsupported keyword',
-      { ...plain, responseFormat: { type: 'json_schema', schema: { properties: { a: { pattern: 'x' } } } } },
+      { ...plain, responseFormat: { type: 'json_schema', schema: { properties: { a: { pattern: '\\b' } } } } },
       'response_format #/properties/a pattern'
+    ],
+    [
+      'a pattern that is not regular',
+      { ...plain, responseFormat: { type: 'regex', pattern: '(a)\\1' } },
+      'response_format'
     ],
     [
       'a schema that is too deep',

@@ -1,0 +1,4 @@
+/** The pattern is invalid, or it uses what no grammar can express. The message is the end of a sentence. */
+export class UnsupportedPattern extends Error {
+  override readonly name = 'UnsupportedPattern'
+}

@@ -1,0 +1,72 @@
+/** Requests that are unusual or invalid as HTTP: compression, encodings, hosts, and requests that Node cannot parse. */
+import { connect } from 'node:net'
+import { gzipSync } from 'node:zlib'
+
+import { expect, test } from 'vitest'
+
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
+import { node } from '../node/harness.ts'
+import { gateway } from './harness.ts'
+
+const BODY = JSON.stringify({ messages: [{ role: 'user', content: 'hello' }], max_tokens: 1 })
+
+/** Sends bytes over a connection of its own, and returns the response as text. */
+async function raw(url: string, request: string): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) })
+  socket.end(request)
+  const received: Buffer[] = []
+  for await (const piece of socket) received.push(piece as Buffer)
+  return Buffer.concat(received).toString()
+}
+
+async function send(url: string, body: BodyInit, headers: Record<string, string> = {}): Promise<[number, string]> {
+  const response = await fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body
+  })
+  return [response.status, await response.text()]
+}
+
+test('bodies: gzip is decompressed up to the limit, and invalid UTF-8 is refused', async () => {
+  const { url } = await gateway([await node(new ScriptedEngine())], { limits: { bodyBytes: 10_000 } })
+  const gzip = { 'content-encoding': 'gzip' }
+  expect((await send(url, new Uint8Array(gzipSync(BODY)), gzip))[0]).toBe(200)
+  const bomb = JSON.stringify({ messages: [], padding: 'x'.repeat(1_000_000) })
+  expect((await send(url, new Uint8Array(gzipSync(bomb)), gzip))[0]).toBe(413)
+  expect(await send(url, BODY, gzip)).toEqual([400, expect.stringContaining('gzip')])
+  expect(await send(url, BODY, { 'content-encoding': 'br' })).toEqual([415, expect.stringContaining('compression')])
+  const latin = Uint8Array.from(Buffer.from(BODY.replace('hello', 'h\u00e9'), 'latin1'))
+  expect(await send(url, latin)).toEqual([400, expect.stringContaining('UTF-8')])
+})
+
+test('requests of HTTP/1.0 need no host, and no request has two', async () => {
+  const { url } = await gateway([])
+  expect(await raw(url, 'GET /healthz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /)
+  const twice = await raw(
+    url,
+    'GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n'
+  )
+  expect(twice).toMatch(/^HTTP\/1.1 400 /)
+})
+
+test('a request that Node cannot parse gets an error with a body', async () => {
+  const { url, failures } = await gateway([])
+  const large = await raw(url, `GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`)
+  expect(large).toMatch(/^HTTP\/1.1 431 [^]*"code":"headers_too_large"/)
+  expect(await raw(url, 'NONSENSE\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [^]*"code":"invalid_http"/)
+  expect(failures).toEqual([])
+})
+
+test('an upload that its caller aborts is not a failure of the gateway', async () => {
+  const { url, failures } = await gateway([])
+  const head = 'POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
+  const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) })
+  await new Promise<void>((resolve) => {
+    socket.once('close', () => resolve())
+    socket.write(`${head}Content-Length: 100\r\n\r\n{`, () => socket.resetAndDestroy())
+  })
+  // A later request is answered after the gateway has seen the end of the first.
+  expect((await fetch(`${url}/healthz`)).status).toBe(200)
+  expect(failures).toEqual([])
+})
