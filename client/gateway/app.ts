@@ -3,6 +3,8 @@ import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { requestId } from 'hono/request-id'
 
+import { anthropicError } from './anthropic/errors.ts'
+import { countTokens, messages, speaksAnthropic } from './endpoints/anthropic.ts'
 import { embeddings } from './endpoints/embeddings.ts'
 import { chatCompletions, completions, responses } from './endpoints/generate.ts'
 import { health, metricsText, readiness } from './endpoints/health.ts'
@@ -12,7 +14,7 @@ import { toApiError } from './failure.ts'
 import { guardHost, type HostRules } from './guard/host.ts'
 import { guardKey } from './guard/key.ts'
 import { guardRate } from './guard/rate.ts'
-import type { GatewayApp, HttpEnvironment } from './http/context.ts'
+import type { GatewayApp, GatewayContext, HttpEnvironment } from './http/context.ts'
 import type { Services } from './services.ts'
 
 export interface AppOptions extends HostRules {
@@ -26,7 +28,7 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   app.onError((error, context) => {
     const shown = toApiError(error)
     if (shown.status === 500) services.onFailure(error)
-    return context.json(shown.body, { status: shown.status as 500, headers: shown.headers })
+    return context.json(errorBody(context, shown), { status: shown.status as 500, headers: shown.headers })
   })
   app.notFound(({ req }) => {
     throw new ApiError(`There is no ${req.method} ${req.path}.`, {
@@ -37,6 +39,10 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   })
 
   app.use(requestId())
+  app.use(async (context, next) => {
+    if (speaksAnthropic(context)) context.header('request-id', context.get('requestId'))
+    await next()
+  })
   app.use(guardHost({ hosts, origins }))
   // guardHost has already refused all origins that are not allowed.
   app.use(cors({ origin: (origin) => origin, exposeHeaders: EXPOSED, maxAge: PREFLIGHT_SECONDS }))
@@ -52,12 +58,20 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   app.post('/v1/completions', completions(services))
   app.post('/v1/responses', responses(services))
   app.post('/v1/embeddings', embeddings(services))
+  app.post('/v1/messages', messages(services))
+  app.post('/v1/messages/count_tokens', countTokens(services))
   return app
+}
+
+/** An error has the form of the API that the caller uses. */
+function errorBody(context: GatewayContext, error: ApiError): object {
+  return speaksAnthropic(context) ? anthropicError(error, context.get('requestId')) : error.body
 }
 
 /** Headers that a web page's script may read. */
 const EXPOSED = [
   'x-request-id',
+  'request-id',
   'x-should-retry',
   'retry-after',
   'retry-after-ms',
