@@ -1,4 +1,4 @@
-/** Anthropic's SDK for JavaScript. */
+/** Anthropic's SDK for JavaScript: messages, streams, thinking, the tool runner, stop sequences, counts, models, errors. */
 import Anthropic from '@anthropic-ai/sdk'
 import { expect, test } from 'vitest'
 

@@ -1,4 +1,4 @@
-/** Ollama's client for JavaScript. */
+/** Ollama's client for JavaScript: models, chats, streams, tools, completions, options, embeddings, pulls, errors. */
 import { Ollama, type Tool } from 'ollama'
 import { expect, test } from 'vitest'
 
