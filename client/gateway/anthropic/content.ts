@@ -2,7 +2,7 @@
 import { z } from 'zod'
 
 import { functionFields } from '../openai/tools.ts'
-import { optional, type Fields } from '../openai/validate.ts'
+import { optional, type Fields } from '../validate.ts'
 
 /** A tool. `type` is `custom`, or the name of a tool that Anthropic's servers run. */
 export interface ToolRequest {

@@ -11,7 +11,7 @@ import { z } from 'zod'
 
 import { invalid } from '../errors.ts'
 import { toSchemaFormat } from '../openai/tools.ts'
-import { defined, optional, parse, refuseFields, type Fields, type RefusedField } from '../openai/validate.ts'
+import { defined, optional, parse, refuseFields, type Fields, type RefusedField } from '../validate.ts'
 import { messagesField, systemField, type MessageRequest, type TextBlock, type ToolRequest } from './content.ts'
 import { toMessages } from './conversation.ts'
 import { noThreads } from './errors.ts'

@@ -5,7 +5,7 @@ import { z } from 'zod'
 
 import { unsupported } from '../errors.ts'
 import { checkToolChoice, toTool } from '../openai/tools.ts'
-import { defined, optional } from '../openai/validate.ts'
+import { defined, optional } from '../validate.ts'
 import { blocksOf, toolFields, type Block, type MessageRequest, type ToolRequest } from './content.ts'
 
 export interface ToolChoiceRequest {

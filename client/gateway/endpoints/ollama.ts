@@ -17,7 +17,7 @@ import {
 import { generateOptions, parseGenerate } from '../ollama/generate-request.ts'
 import { OLLAMA_VERSION, running, shown, tag } from '../ollama/models.ts'
 import { modelField, toModel, type GenerationRequest } from '../ollama/options.ts'
-import { parse } from '../openai/validate.ts'
+import { parse } from '../validate.ts'
 import { notServed, withIds, type NamedModel } from '../served-models.ts'
 import type { Services } from '../services.ts'
 import { trackRequest } from '../tracked-request.ts'

@@ -5,7 +5,7 @@ import { z } from 'zod'
 
 import { invalid } from '../errors.ts'
 import { toolsField, toTool, type FunctionRequest } from '../openai/tools.ts'
-import { optional, parse, refuseFields, type Fields } from '../openai/validate.ts'
+import { optional, parse, refuseFields, type Fields } from '../validate.ts'
 import { generationFields, generationOptions, NO_IMAGES, type GenerationRequest } from './options.ts'
 
 interface MessageRequest {

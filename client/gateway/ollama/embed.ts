@@ -2,7 +2,7 @@
 import type { EmbedResult } from '@potluck/client'
 import { z } from 'zod'
 
-import { optional, parse, refuseFields } from '../openai/validate.ts'
+import { optional, parse, refuseFields } from '../validate.ts'
 import { nanoseconds } from './answer.ts'
 import { modelField } from './options.ts'
 

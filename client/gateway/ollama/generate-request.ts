@@ -2,7 +2,7 @@
 import type { ChatOptions, CompletionOptions } from '@potluck/client'
 import { z } from 'zod'
 
-import { optional, parse, refuseFields, type RefusedField } from '../openai/validate.ts'
+import { optional, parse, refuseFields, type RefusedField } from '../validate.ts'
 import { generationFields, generationOptions, NO_IMAGES, type GenerationRequest } from './options.ts'
 
 export interface GenerateRequest extends GenerationRequest {

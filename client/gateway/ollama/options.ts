@@ -11,7 +11,7 @@ import {
 import { z } from 'zod'
 
 import { toSchemaFormat } from '../openai/tools.ts'
-import { defined, optional, type Fields, type RefusedField } from '../openai/validate.ts'
+import { defined, optional, type Fields, type RefusedField } from '../validate.ts'
 
 const stopText = z.string().min(1).max(MAX_STOP_LENGTH)
 

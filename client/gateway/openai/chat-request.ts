@@ -25,7 +25,7 @@ import {
   type FunctionRequest,
   type ToolChoiceRequest
 } from './tools.ts'
-import { defined, optional, parse, refuseFields, type RefusedField } from './validate.ts'
+import { defined, optional, parse, refuseFields, type RefusedField } from '../validate.ts'
 
 export interface ChatRequest extends SamplingRequest {
   messages: MessageRequest[]

@@ -11,7 +11,7 @@ import {
   samplingOptions,
   type SamplingRequest
 } from './sampling.ts'
-import { defined, optional, parse, refuseFields, textOnly, type RefusedField } from './validate.ts'
+import { defined, optional, parse, refuseFields, textOnly, type RefusedField } from '../validate.ts'
 
 /** OpenAI's default. */
 const DEFAULT_MAX_TOKENS = 16

@@ -3,7 +3,7 @@ import type { EmbedResult } from '@potluck/client'
 import { z } from 'zod'
 
 import { shownModel } from './head.ts'
-import { optional, parse, refuseFields, textOnly, type RefusedField } from './validate.ts'
+import { optional, parse, refuseFields, textOnly, type RefusedField } from '../validate.ts'
 
 /** OpenAI's limit of texts in one request. */
 const MAX_INPUTS = 2048

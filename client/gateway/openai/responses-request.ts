@@ -14,7 +14,7 @@ import {
   type FunctionRequest,
   type SchemaRequest
 } from './tools.ts'
-import { defined, optional, parse, refuseFields, type RefusedField } from './validate.ts'
+import { defined, optional, parse, refuseFields, type RefusedField } from '../validate.ts'
 
 const LOGPROBS = 'message.output_text.logprobs'
 

@@ -4,7 +4,7 @@ import { CANDIDATES, MAX_ANSWER_TOKENS, MAX_LOGIT_BIAS, MAX_STOP_LENGTH, MAX_STO
 import { z } from 'zod'
 
 import { invalid } from '../errors.ts'
-import { defined, optional, type Fields, type RefusedField } from './validate.ts'
+import { defined, optional, type Fields, type RefusedField } from '../validate.ts'
 
 const stopText = z.string().min(1).max(MAX_STOP_LENGTH)
 

@@ -3,7 +3,7 @@ import { checkSchema, type ResponseFormat, type Tool, type ToolChoice } from '@p
 import { z } from 'zod'
 
 import { invalid, unsupported } from '../errors.ts'
-import { defined, optional, type Fields } from './validate.ts'
+import { defined, optional, type Fields } from '../validate.ts'
 
 const name = z.string().regex(/^[\w.-]{1,64}$/, "must be letters, digits, '_', '-' or '.', at most 64")
 const schema = z.record(z.string(), z.unknown())
