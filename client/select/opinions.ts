@@ -64,7 +64,8 @@ export class Opinions {
   contradictedBy({ digest, model }: Candidate, flexibleTokens: number): Candidate[] {
     return this.#refusals.flatMap(({ candidate, code, begun }) => {
       const context = candidate.model.contextLength
-      const slack = context === model.contextLength ? 0 : flexibleTokens
+      // `toRequest` gives an answer at most half of the context.
+      const slack = context === model.contextLength ? 0 : Math.min(flexibleTokens, context / 2)
       const comparable = code !== 'context_length_exceeded' || model.contextLength + slack <= context
       return comparable && !begun && candidate.digest === digest ? [candidate] : []
     })
