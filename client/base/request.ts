@@ -50,8 +50,15 @@ export interface GenerationOptions {
   frequencyPenalty?: number
   /** Maps a token id to a number that is added to its logit, -100 to 100. */
   logitBias?: ReadonlyMap<number, number>
-  /** The most tokens of the answer. Default 1,024, or fewer if the model's context is short. */
+  /**
+   * The most tokens of the answer. Default: `maxTokensIfRoom`. A model whose context is shorter does not get the request.
+   */
   maxTokens?: number
+  /**
+   * The most tokens of the answer if `maxTokens` is not set. Default 1,024. If the model's context has less room, the
+   * answer gets fewer tokens.
+   */
+  maxTokensIfRoom?: number
   /** Texts that end the answer and are not part of it. At most 16. */
   stop?: readonly string[]
   /**
@@ -127,6 +134,8 @@ export interface Ask {
   input: PromptInput
   sampling: SamplingParameters
   maxTokens: number | undefined
+  /** The limit without `maxTokens`, if the context has room for it. */
+  maxTokensIfRoom: number
   stop: readonly string[]
   responseFormat: ResponseFormat | undefined
   topLogprobs: number | undefined
@@ -158,6 +167,7 @@ export function toAsk(options: ChatOptions | CompletionOptions): Ask {
       logitBias: options.logitBias ?? DEFAULT_SAMPLING.logitBias
     },
     maxTokens: options.maxTokens,
+    maxTokensIfRoom: options.maxTokensIfRoom ?? DEFAULT_MAX_TOKENS,
     stop: options.stop ?? [],
     responseFormat: options.responseFormat,
     topLogprobs: options.topLogprobs,
@@ -210,9 +220,9 @@ export function estimatePromptTokens(ask: Pick<Ask, 'input'>): number {
  * Returns at most half of the context. Returns less for a long prompt, because a node refuses a request if prompt and
  * answer together do not fit the context.
  */
-function defaultMaxTokens(ask: Pick<Ask, 'input'>, contextLength: number): number {
+function defaultMaxTokens(ask: Pick<Ask, 'input' | 'maxTokensIfRoom'>, contextLength: number): number {
   const room = contextLength - Math.ceil(characters(ask) / LEAST_CHARACTERS_PER_TOKEN)
-  const most = Math.min(DEFAULT_MAX_TOKENS, Math.floor(contextLength / 2))
+  const most = Math.min(ask.maxTokensIfRoom, Math.floor(contextLength / 2))
   return Math.max(1, Math.min(most, Math.max(room, Math.floor(contextLength / 8))))
 }
 

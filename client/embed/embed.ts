@@ -90,6 +90,7 @@ function toPooled(model: ModelSelector, input: readonly string[]): PooledRequest
     model,
     features: ['embeddings'],
     maxTokens: undefined,
+    flexibleTokens: 0,
     begun: false,
     // A cross-check needs a second node.
     workload: (_digest, serving) => ({ ...work, auditable: serving > 1 }),

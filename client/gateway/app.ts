@@ -3,17 +3,34 @@ import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { requestId } from 'hono/request-id'
 
+import { anthropicError } from './anthropic/errors.ts'
+import { countTokens, messages, speaksAnthropic } from './endpoints/anthropic.ts'
 import { embeddings } from './endpoints/embeddings.ts'
 import { chatCompletions, completions, responses } from './endpoints/generate.ts'
 import { health, metricsText, readiness } from './endpoints/health.ts'
 import { getModel, listModels } from './endpoints/models.ts'
 import { inputTokens, tokenize } from './endpoints/tokens.ts'
+import {
+  chat,
+  embed,
+  generate,
+  greeting,
+  loadedModels,
+  oldEmbeddings,
+  pull,
+  refuseChange,
+  show,
+  speaksOllama,
+  tags,
+  version
+} from './endpoints/ollama.ts'
 import { ApiError } from './errors.ts'
 import { toApiError } from './failure.ts'
 import { guardHost, type HostRules } from './guard/host.ts'
 import { guardKey } from './guard/key.ts'
 import { guardRate } from './guard/rate.ts'
-import type { GatewayApp, HttpEnvironment } from './http/context.ts'
+import type { GatewayApp, GatewayContext, HttpEnvironment } from './http/context.ts'
+import { ollamaError } from './ollama/errors.ts'
 import type { Services } from './services.ts'
 
 export interface AppOptions extends HostRules {
@@ -27,7 +44,7 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   app.onError((error, context) => {
     const shown = toApiError(error)
     if (shown.status === 500) services.onFailure(error)
-    return context.json(shown.body, { status: shown.status as 500, headers: shown.headers })
+    return context.json(errorBody(context, shown), { status: shown.status as 500, headers: shown.headers })
   })
   app.notFound(({ req }) => {
     throw new ApiError(`There is no ${req.method} ${req.path}.`, {
@@ -38,10 +55,15 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   })
 
   app.use(requestId())
+  app.use(async (context, next) => {
+    if (speaksAnthropic(context)) context.header('request-id', context.get('requestId'))
+    await next()
+  })
   app.use(guardHost({ hosts, origins }))
   // guardHost has already refused all origins that are not allowed.
   app.use(cors({ origin: (origin) => origin, exposeHeaders: EXPOSED, maxAge: PREFLIGHT_SECONDS }))
   // vLLM and llama.cpp call it `/health`.
+  app.get('/', greeting())
   app.get('/healthz', health())
   app.get('/health', health())
   app.get('/readyz', readiness(services))
@@ -57,12 +79,32 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   app.post('/v1/responses/input_tokens', inputTokens(services))
   app.post('/v1/tokenize', tokenize(services))
   app.post('/v1/embeddings', embeddings(services))
+  app.post('/v1/messages', messages(services))
+  app.post('/v1/messages/count_tokens', countTokens(services))
+  app.get('/api/version', version())
+  app.get('/api/tags', tags(services))
+  app.get('/api/ps', loadedModels(services))
+  app.post('/api/show', show(services))
+  app.post('/api/chat', chat(services))
+  app.post('/api/generate', generate(services))
+  app.post('/api/embed', embed(services))
+  app.post('/api/embeddings', oldEmbeddings(services))
+  app.post('/api/pull', pull(services))
+  app.on('POST', ['/api/push', '/api/create', '/api/copy'], refuseChange())
+  app.delete('/api/delete', refuseChange())
   return app
+}
+
+/** An error has the form of the API that the caller uses. */
+function errorBody(context: GatewayContext, error: ApiError): object {
+  if (speaksOllama(context)) return ollamaError(error)
+  return speaksAnthropic(context) ? anthropicError(error, context.get('requestId')) : error.body
 }
 
 /** Headers that a web page's script may read. */
 const EXPOSED = [
   'x-request-id',
+  'request-id',
   'x-should-retry',
   'retry-after',
   'retry-after-ms',

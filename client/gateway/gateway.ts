@@ -31,7 +31,8 @@ export interface GatewayOptions extends Partial<HostRules> {
 
 export interface Gateway {
   /**
-   * Where the gateway listens, such as `http://127.0.0.1:4003`. The base URL for OpenAI's SDKs is this URL plus `/v1`.
+   * Where the gateway listens, such as `http://127.0.0.1:4003`. The base URL for OpenAI's SDKs is this URL plus `/v1`. Clients of
+   * Anthropic and Ollama use this URL.
    */
   url: string
   /** Cancels the running answers, sends their callers an error, and stops listening. */
@@ -39,7 +40,7 @@ export interface Gateway {
 }
 
 /**
- * Serves OpenAI's API over HTTP. The client answers the requests.
+ * Serves the APIs of OpenAI, Anthropic and Ollama over HTTP. The client answers the requests.
  *
  * @example
  * const client = await createClient({ bootstrap: ['/ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'] })

@@ -1,7 +1,8 @@
 /**
  * @module @potluck/gateway
  *
- * An HTTP server with OpenAI's API. It answers each request through a Potluck client. Its endpoints are `/v1/models`,
+ * An HTTP server with the APIs of OpenAI, Anthropic and Ollama. It answers each request through a Potluck client. OpenAI's
+ * endpoints are `/v1/models`,
  * `/v1/chat/completions`, `/v1/completions`, `/v1/responses` (stateless) and `/v1/embeddings`. For monitoring it has
  * `/healthz`, `/readyz` and `/metrics`. It runs in Node only. `docs/gateway.md` describes the API for users.
  */

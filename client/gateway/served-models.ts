@@ -68,6 +68,27 @@ export class ServedModels {
   }
 }
 
+/** The ids by which callers can name the served models. */
+export interface NamedModel {
+  id: string
+  /** Undefined for `auto`, which selects the best model at the time of each request. */
+  model: ModelView | undefined
+}
+
+/**
+ * The id of a model is its name. If several models have the same name, the model that most nodes serve gets the name as
+ * its id. The other models get their digest as their id.
+ */
+export function withIds(served: readonly ModelView[]): NamedModel[] {
+  const names = new Set<string>()
+  const named = served.map((model) => {
+    const taken = names.has(model.name)
+    names.add(model.name)
+    return { id: taken ? model.digest : model.name, model }
+  })
+  return named.length === 0 ? [] : [{ id: 'auto', model: undefined }, ...named]
+}
+
 export function notServed(model: string, served: readonly ModelView[]): ApiError {
   const names = [...new Set(served.map(({ name }) => name))]
   const others = names.length > NAMED_MODELS ? ` and ${names.length - NAMED_MODELS} more` : ''

@@ -27,6 +27,7 @@ export type CanAudit = (ask: Ask, digest: string, serving: number) => boolean
 export class ResumableAnswer implements PooledRequest {
   readonly features: readonly Feature[]
   readonly maxTokens: number | undefined
+  readonly flexibleTokens: number
   readonly failures: AttemptFailure[] = []
   /** After the first token: the digest that produced it, because other weights give another answer. */
   model: ModelSelector
@@ -60,6 +61,7 @@ export class ResumableAnswer implements PooledRequest {
     this.#limit = ask.maxTokens
     this.model = parseModelSelector(ask.model)
     this.maxTokens = ask.maxTokens
+    this.flexibleTokens = ask.maxTokens === undefined ? ask.maxTokensIfRoom : 0
     this.features = requiredFeatures(ask)
   }
 

@@ -36,6 +36,8 @@ export interface PooledRequest {
   readonly features: readonly Feature[]
   /** The caller's limit, if it set one. */
   readonly maxTokens: number | undefined
+  /** How much the limits that the client chooses for different nodes can differ. 0 if the caller set the limit. */
+  readonly flexibleTokens: number
   /** An answer has begun, so the request contains its tokens. */
   readonly begun: boolean
   /** @param serving the number of nodes that serve the digest */
@@ -153,7 +155,7 @@ export class CandidatePool {
    * same model with as long a context.
    */
   answered(by: Candidate): void {
-    const contradicted = this.#opinions.contradictedBy(by, this.#request.maxTokens)
+    const contradicted = this.#opinions.contradictedBy(by, this.#request.flexibleTokens)
     for (const candidate of contradicted) this.#context.selector.contradicted(candidate)
   }
 

@@ -69,7 +69,7 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     examples: ['potluck chat', 'potluck chat --model sha256:… --system "Answer in rhymes."']
   },
   gateway: {
-    summary: "serve OpenAI's API on this machine, and answer from the network",
+    summary: 'serve the APIs of OpenAI, Anthropic and Ollama on this machine, and answer from the network',
     examples: [
       'potluck gateway                       then set the base URL of an app to http://127.0.0.1:4003/v1',
       'potluck gateway --local-node          also serves a model from this machine, which can answer too',
@@ -159,7 +159,7 @@ Start:
   potluck serve                 serve a model from this machine
   potluck run "Hello"           ask a question, from this or another machine in the network
   potluck chat                  hold a conversation
-  potluck gateway               use the network from apps, through OpenAI's API
+  potluck gateway               use the network from apps, by the APIs that they know
 
 Flags override POTLUCK_… environment variables. Variables override the config file
 ($XDG_CONFIG_HOME/potluck/config.toml, or --config), and the file overrides defaults.

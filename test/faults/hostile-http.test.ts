@@ -58,6 +58,16 @@ test('a request from a web page of another origin is refused, unless the origin 
   ])
 })
 
+test('a web page cannot send a form to the API of Ollama, which accepts every content type', async () => {
+  const { url } = await gateway([await serving()])
+  const body = { model: 'auto', stream: false, ...ASK }
+  const status = async (headers: Record<string, string>): Promise<number | undefined> =>
+    (await answer(open(url, '/api/chat', { 'content-type': 'text/plain', ...headers }), body)).response.statusCode
+  expect(await status({ origin: 'https://evil.example' })).toBe(403)
+  expect(await status({ 'sec-fetch-site': 'cross-site' })).toBe(403)
+  expect(await status({})).toBe(200)
+})
+
 test('a request to an unknown host name is refused (DNS rebinding), unless the name is allowed', async () => {
   const { url } = await gateway([await serving()], { hosts: ['potluck.lan'] })
   const status = async (host: string): Promise<number | undefined> =>

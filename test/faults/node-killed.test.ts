@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 
 import { validatorOf } from '../unit/grammar/schemas.ts'
 import { events, post, type Chunk } from '../e2e/gateway/harness.ts'
-import { crumbNetwork } from '../e2e/gateway/sdk/network.ts'
+import { crumbNetwork } from '../clients/crumb-network.ts'
 
 const network = crumbNetwork()
 

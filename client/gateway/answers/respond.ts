@@ -11,7 +11,7 @@ import type { AcceptedPart, Answer, AnswerResult, DeltaPart, FinishPart } from '
 import { toApiError } from '../failure.ts'
 import type { ApiError } from '../errors.ts'
 import type { GatewayContext } from '../http/context.ts'
-import { SseStream, type SseEvent } from '../http/sse.ts'
+import { EventStream, SSE, type SseEvent, type StreamFormat } from '../http/sse.ts'
 import type { RequestMetrics } from '../metrics.ts'
 import type { Services } from '../services.ts'
 import { trackRequest, type TrackedRequest } from '../tracked-request.ts'
@@ -20,6 +20,8 @@ import { acceptedHeaders, finishedHeaders } from './potluck.ts'
 
 /** Converts the parts of the answers to one request into events. Each method returns the events to send, or none. */
 export interface AnswerEvents {
+  /** Default: server-sent events. */
+  readonly format?: StreamFormat
   /** A node accepted the answer. Called once for each answer. */
   begin: (index: number, part: AcceptedPart) => SseEvent[]
   delta: (index: number, part: DeltaPart) => SseEvent[]
@@ -101,28 +103,28 @@ async function streamed(
   const first = await parts.next()
   if (first.done) throw new Error('an answer without parts')
   const headers = Object.fromEntries([...context.res.headers, ...Object.entries(acceptedHeaders(first.value.part))])
-  const sse = new SseStream(context.env.outgoing, { headers, ...limits })
+  const stream = new EventStream(context.env.outgoing, { format: events.format ?? SSE, headers, ...limits })
   const begun = new Set<number>()
   const send = async ({ index, part }: IndexedPart): Promise<void> => {
-    if (part.type === 'delta') await sse.sendAll(events.delta(index, part))
-    else if (part.type === 'finish') await sse.sendAll(events.finish(index, part))
+    if (part.type === 'delta') await stream.sendAll(events.delta(index, part))
+    else if (part.type === 'finish') await stream.sendAll(events.finish(index, part))
     else if (!begun.has(index)) {
       begun.add(index)
-      await sse.sendAll(events.begin(index, part))
+      await stream.sendAll(events.begin(index, part))
     }
   }
   try {
     await send(first.value)
     for await (const part of parts) await send(part)
-    await sse.sendAll(events.end())
-    sse.end()
+    await stream.sendAll(events.end())
+    stream.end()
     return undefined
   } catch (error) {
     const shown = toApiError(error)
     if (shown.status === 500) onFailure(error)
     // A stalled or disconnected reader cannot receive the error.
-    if (shown.code !== 'caller_stalled' && sse.open) sse.end(events.fail(shown))
-    else sse.destroy()
+    if (shown.code !== 'caller_stalled' && stream.open) stream.end(events.fail(shown))
+    else stream.destroy()
     return shown
   } finally {
     await parts.return()

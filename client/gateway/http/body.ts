@@ -6,12 +6,17 @@ import { gunzip } from 'node:zlib'
 import { ApiError, invalid } from '../errors.ts'
 
 /**
+ * @param accept `any type` for an API whose users send JSON with the content type that their tool chooses
  * @throws ApiError 413 for a body above the limit, whose rest is not read; 415 for another content type or compression;
  *   400 for a body that is not a JSON object in UTF-8
  */
-export async function readJson(incoming: IncomingMessage, maxBytes: number): Promise<Record<string, unknown>> {
+export async function readJson(
+  incoming: IncomingMessage,
+  maxBytes: number,
+  accept: 'json' | 'any type' = 'json'
+): Promise<Record<string, unknown>> {
   const type = incoming.headers['content-type']
-  if (type !== undefined && !/^application\/([\w.-]+\+)?json\b/i.test(type)) {
+  if (accept === 'json' && type !== undefined && !/^application\/([\w.-]+\+)?json\b/i.test(type)) {
     throw new ApiError('The body must be JSON: send it with the content type application/json.', {
       status: 415,
       type: 'invalid_request_error',

@@ -1,12 +1,38 @@
 /**
- * Server-sent events, written directly to Node's response. If the HTTP caller reads more slowly than the node
- * generates, `sendAll` waits. The Potluck client then grants the node no more credit, and the node waits too.
+ * Streams of events, written directly to Node's response: server-sent events, or JSON lines. If the HTTP caller reads
+ * more slowly than the node generates, `sendAll` waits. The Potluck client then grants the node no more credit, and the
+ * node waits too.
  */
 import type { ServerResponse } from 'node:http'
 
 import { PotluckError } from '@potluck/protocol'
 
-export interface SseOptions {
+/** How the events of an API are written. */
+export interface StreamFormat {
+  contentType: string
+  encode: (event: SseEvent) => string
+  /** What a silent stream sends to stay open. Undefined if readers of this API would take everything for an event. */
+  keepAlive: string | undefined
+}
+
+export const SSE: StreamFormat = {
+  contentType: 'text/event-stream; charset=utf-8',
+  encode: ({ event, data }) => {
+    const name = event === undefined ? '' : `event: ${event}\n`
+    return `${name}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`
+  },
+  keepAlive: ': keep-alive\n\n'
+}
+
+/** One JSON object per line. */
+export const JSON_LINES: StreamFormat = {
+  contentType: 'application/x-ndjson',
+  encode: ({ data }) => `${JSON.stringify(data)}\n`,
+  keepAlive: undefined
+}
+
+export interface StreamOptions {
+  format: StreamFormat
   headers: Readonly<Record<string, string>>
   keepAliveMs: number
   readerTimeoutMs: number
@@ -14,26 +40,26 @@ export interface SseOptions {
 
 /** An event of a stream. An object is sent as JSON, and a string is sent unchanged. */
 export interface SseEvent {
-  /** Name of the event, if the API names its events. */
+  /** Name of the event, if the API names its events. JSON lines have no names. */
   event?: string
   data: object | string
 }
 
-export class SseStream {
+export class EventStream {
   readonly #outgoing: ServerResponse
-  readonly #options: SseOptions
+  readonly #options: StreamOptions
   readonly #keepAlive: ReturnType<typeof setInterval>
   #wrote = false
 
   /**
    * Sends the headers at once. The caller then knows that a node accepted its request, even if the request still waits.
    */
-  constructor(outgoing: ServerResponse, options: SseOptions) {
+  constructor(outgoing: ServerResponse, options: StreamOptions) {
     this.#outgoing = outgoing
     this.#options = options
     outgoing.writeHead(200, {
       ...options.headers,
-      'content-type': 'text/event-stream; charset=utf-8',
+      'content-type': options.format.contentType,
       'cache-control': 'no-cache, no-transform',
       // Without this header, nginx collects the events and delivers them together.
       'x-accel-buffering': 'no'
@@ -57,14 +83,14 @@ export class SseStream {
     for (const event of events) {
       if (!this.open) throw disconnected()
       this.#wrote = true
-      if (!this.#outgoing.write(encode(event))) await this.#drained()
+      if (!this.#outgoing.write(this.#options.format.encode(event))) await this.#drained()
     }
   }
 
   /** Sends these last events and ends the response. */
   end(events: readonly SseEvent[] = []): void {
     clearInterval(this.#keepAlive)
-    this.#outgoing.end(events.map(encode).join(''))
+    this.#outgoing.end(events.map(this.#options.format.encode).join(''))
   }
 
   /** Closes the connection and discards what the reader has not read. */
@@ -74,7 +100,8 @@ export class SseStream {
   }
 
   #sendKeepAlive(): void {
-    if (!this.#wrote && !this.#outgoing.writableNeedDrain) this.#outgoing.write(': keep-alive\n\n')
+    const { keepAlive } = this.#options.format
+    if (!this.#wrote && !this.#outgoing.writableNeedDrain && keepAlive !== undefined) this.#outgoing.write(keepAlive)
     this.#wrote = false
   }
 
@@ -94,11 +121,6 @@ export class SseStream {
       outgoing.off('drain', resolve).off('close', onClose)
     }
   }
-}
-
-function encode({ event, data }: SseEvent): string {
-  const name = event === undefined ? '' : `event: ${event}\n`
-  return `${name}data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`
 }
 
 function disconnected(): PotluckError {

@@ -26,7 +26,7 @@ import {
   type FunctionRequest,
   type ToolChoiceRequest
 } from './tools.ts'
-import { defined, optional, parse, refuseFields, withoutEmpty, type RefusedField } from './validate.ts'
+import { defined, optional, parse, refuseFields, withoutEmpty, type RefusedField } from '../validate.ts'
 
 export interface ChatRequest extends SamplingRequest, GuidedRequest {
   messages: MessageRequest[]

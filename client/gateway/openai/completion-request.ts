@@ -13,7 +13,7 @@ import {
   type SamplingRequest
 } from './sampling.ts'
 import { responseFormatField, toResponseFormat, type FormatRequest } from './tools.ts'
-import { defined, optional, parse, refuseFields, textOnly, withoutEmpty, type RefusedField } from './validate.ts'
+import { defined, optional, parse, refuseFields, textOnly, withoutEmpty, type RefusedField } from '../validate.ts'
 
 /** OpenAI's default. */
 const DEFAULT_MAX_TOKENS = 16

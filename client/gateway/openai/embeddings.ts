@@ -4,7 +4,7 @@ import { z } from 'zod'
 
 import { unsupported } from '../errors.ts'
 import { shownModel } from './head.ts'
-import { optional, parse, textOnly, withoutEmpty } from './validate.ts'
+import { optional, parse, textOnly, withoutEmpty } from '../validate.ts'
 
 /** OpenAI's limit of texts in one request. */
 const MAX_INPUTS = 2048

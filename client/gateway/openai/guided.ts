@@ -4,7 +4,7 @@ import { z } from 'zod'
 
 import { invalid, unsupported } from '../errors.ts'
 import { toSchemaFormat } from './tools.ts'
-import { optional, type Fields, type RefusedField } from './validate.ts'
+import { optional, type Fields, type RefusedField } from '../validate.ts'
 
 type Schema = string | Record<string, unknown>
 

@@ -2,7 +2,7 @@
 import type { ChatMessage } from '@potluck/protocol'
 import { z } from 'zod'
 
-import { optional } from './validate.ts'
+import { optional } from '../validate.ts'
 
 export interface ContentPart {
   text: string | undefined

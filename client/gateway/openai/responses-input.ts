@@ -3,7 +3,7 @@ import type { ChatMessage, ToolCall } from '@potluck/protocol'
 import { z } from 'zod'
 
 import { textOf, type ContentPart } from './messages.ts'
-import { optional } from './validate.ts'
+import { optional } from '../validate.ts'
 
 type Content = string | ContentPart[]
 

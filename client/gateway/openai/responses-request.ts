@@ -13,7 +13,7 @@ import {
 } from './responses-tools.ts'
 import { effortField, maxTokens, REFUSED, samplingFields, samplingOptions, type SamplingRequest } from './sampling.ts'
 import { schemaFields, toSchemaFormat, type SchemaRequest } from './tools.ts'
-import { defined, optional, parse, refuseFields, withoutEmpty, type RefusedField } from './validate.ts'
+import { defined, optional, parse, refuseFields, withoutEmpty, type RefusedField } from '../validate.ts'
 
 const LOGPROBS = 'message.output_text.logprobs'
 /** Parts that no answer of the gateway has. Clients list them without need, so the gateway accepts them. */

@@ -11,7 +11,7 @@ import {
   type FunctionRequest,
   type OfferedTools
 } from './tools.ts'
-import { optional } from './validate.ts'
+import { optional } from '../validate.ts'
 
 /**
  * A tool whose input is a text. `format` can describe the text with a grammar. The gateway does not enforce this grammar:

@@ -12,7 +12,7 @@ import { z } from 'zod'
 
 import { invalid } from '../errors.ts'
 import { GUIDED_REFUSED } from './guided.ts'
-import { defined, optional, type Fields, type RefusedField } from './validate.ts'
+import { defined, optional, type Fields, type RefusedField } from '../validate.ts'
 
 const stopText = z.string().min(1).max(MAX_STOP_LENGTH)
 

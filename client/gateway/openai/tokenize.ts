@@ -4,7 +4,7 @@ import { z } from 'zod'
 
 import { invalid } from '../errors.ts'
 import { chatOptions, parseChat } from './chat-request.ts'
-import { optional, parse, textOnly } from './validate.ts'
+import { optional, parse, textOnly } from '../validate.ts'
 
 interface TextRequest {
   model: string | undefined

@@ -3,7 +3,7 @@ import { checkSchema, type ResponseFormat, type Tool, type ToolChoice } from '@p
 import { z } from 'zod'
 
 import { invalid, unsupported } from '../errors.ts'
-import { defined, optional, type Fields } from './validate.ts'
+import { defined, optional, type Fields } from '../validate.ts'
 
 export const toolName: z.ZodString = z
   .string()

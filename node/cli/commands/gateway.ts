@@ -1,4 +1,4 @@
-/** `potluck gateway`: serves OpenAI's API on this machine until Ctrl-C. */
+/** `potluck gateway`: serves the APIs of OpenAI, Anthropic and Ollama on this machine until Ctrl-C. */
 import type { Client } from '@potluck/client'
 import { startGateway, type Gateway } from '@potluck/gateway'
 import { clockWarning } from '@potluck/protocol'
@@ -66,13 +66,13 @@ function announce({ url }: Gateway, serving: Serving | undefined, { settings }: 
     return
   }
   const rows = labelled([
-    ['base URL', `${url}/v1`],
+    ['base URL', `${url}/v1 for OpenAI's API, ${url} for the others`],
     ['key', settings.apiKey.length > 0 ? 'a key from --api-key' : 'any text: the gateway does not check it'],
     ['model', `auto, or a model from ${url}/v1/models`],
     ...(model === undefined ? [] : [['serving', `${model}, also to other peers`]])
   ])
   const lines = [
-    `Serving OpenAI's API from the network`,
+    'Serving the APIs of OpenAI, Anthropic and Ollama from the network',
     '',
     ...rows.map((row) => `  ${row}`),
     '',

@@ -250,13 +250,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   host: {
     kind: text('address'),
     default: '127.0.0.1',
-    doc: "address that OpenAI's API listens on; every address except loopback needs --api-key",
+    doc: 'address that the gateway listens on; every address except loopback needs --api-key',
     commands: ['gateway', 'doctor']
   },
   port: {
     kind: integer(0, 65_535),
     default: 4003,
-    doc: "port of OpenAI's API; 0 takes a free port",
+    doc: "port of the gateway; 0 takes a free port; 11434 is Ollama's port",
     commands: ['gateway', 'doctor']
   },
   apiKey: {

@@ -151,6 +151,18 @@ describe('the next node', () => {
     expect(world.counts('boastful')).toEqual(['complete', 'contradicted'])
   })
 
+  test('does not contradict a node that had to give the answer more tokens', async () => {
+    const limits = [{ maxTokensIfRoom: 128_000 }, { maxTokens: 500 }]
+    for (const options of limits) {
+      const world = new World([serving('longer', 1_000, { contextLength: 8_000 }), serving('shorter', 10)])
+      const pool = world.pool(options)
+      world.fail(pool, await world.begin(pool), 'context_length_exceeded')
+      pool.answered((await world.begin(pool)).candidate)
+      const contradicted = 'maxTokens' in options ? ['contradicted'] : []
+      expect(world.counts('longer')).toEqual(['complete', ...contradicted])
+    }
+  })
+
   test('gives a second opinion on an invalid request, from another subnet if possible', async () => {
     const all = [serving('liar', 1_000), serving('its friend', 900), serving('other', 10)]
     const subnets = ['one', 'one', 'two']

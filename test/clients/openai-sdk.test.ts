@@ -1,4 +1,7 @@
-/** Tests the gateway with OpenAI's SDK. The same suite runs with both major versions that are in use. */
+/**
+ * OpenAI's SDK for JavaScript in both major versions that are in use: chats, streams, tools, structured output,
+ * log-probabilities, embeddings, the responses API, errors.
+ */
 import OpenAI from 'openai'
 import { zodFunction, zodResponseFormat, zodTextFormat } from 'openai/helpers/zod'
 import OpenAI6 from 'openai6'
@@ -6,10 +9,10 @@ import * as helpers6 from 'openai6/helpers/zod'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 
-import { ScriptedEngine } from '../../../scripted-engine/engine.ts'
-import { gatedNode, node, until } from '../../node/harness.ts'
-import { gateway, post } from '../harness.ts'
-import { crumbNetwork, MODEL, POLL, PROMPT, workOf } from './network.ts'
+import { ScriptedEngine } from '../scripted-engine/engine.ts'
+import { gatedNode, node, until } from '../e2e/node/harness.ts'
+import { gateway, post } from '../e2e/gateway/harness.ts'
+import { crumbNetwork, MODEL, POLL, PROMPT, workOf } from './crumb-network.ts'
 
 const network = crumbNetwork()
 

@@ -1,7 +1,7 @@
 /** Checks requests against their schemas. The first error becomes a 400 that names the field. */
 import { z } from 'zod'
 
-import { invalid, unsupported } from '../errors.ts'
+import { invalid, unsupported } from './errors.ts'
 
 /** @throws ApiError 400 */
 export function parse<T>(schema: z.ZodType<T>, body: unknown): T {

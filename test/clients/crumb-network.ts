@@ -2,10 +2,10 @@
 import { startGateway } from '@potluck/gateway'
 import { afterAll, beforeAll } from 'vitest'
 
-import type { NodeMetrics } from '../../../../node/index.ts'
-import { crumb } from '../../../../node/models/crumb.ts'
-import { clientOf } from '../../../../scripts/testnet/find-nodes.ts'
-import { startFleet, type Member } from '../../../../scripts/testnet/fleet.ts'
+import type { NodeMetrics } from '../../node/index.ts'
+import { crumb } from '../../node/models/crumb.ts'
+import { clientOf } from '../../scripts/testnet/find-nodes.ts'
+import { startFleet, type Member } from '../../scripts/testnet/fleet.ts'
 
 export const MODEL: string = crumb.Q8_0.name
 export const PROMPT = 'Tell me a story about a fox.'

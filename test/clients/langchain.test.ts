@@ -1,10 +1,10 @@
-/** Tests the gateway with LangChain's classes for OpenAI. */
+/** LangChain for JavaScript with its classes for OpenAI: chats, streams, tools, structured output, embeddings, errors. */
 import { tool } from '@langchain/core/tools'
 import { ChatOpenAI, OpenAIEmbeddings, type ChatOpenAIFields } from '@langchain/openai'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 
-import { crumbNetwork, MODEL, POLL, PROMPT, workOf } from './network.ts'
+import { crumbNetwork, MODEL, POLL, PROMPT, workOf } from './crumb-network.ts'
 
 const network = crumbNetwork()
 

@@ -1,10 +1,13 @@
-/** Tests the gateway with Vercel's AI SDK and its provider for servers with OpenAI's API. */
+/**
+ * Vercel's AI SDK with its provider for servers with OpenAI's API: texts, streams, tools, structured output, embeddings,
+ * errors.
+ */
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { APICallError, embedMany, generateText, Output, streamText, tool, type ToolSet } from 'ai'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 
-import { crumbNetwork, MODEL, POLL, PROMPT, workOf } from './network.ts'
+import { crumbNetwork, MODEL, POLL, PROMPT, workOf } from './crumb-network.ts'
 
 const network = crumbNetwork()
 
