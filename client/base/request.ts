@@ -112,6 +112,7 @@ const GENERATION_OPTIONS: OptionNames<GenerationOptions> = {
   frequencyPenalty: true,
   logitBias: true,
   maxTokens: true,
+  maxTokensIfRoom: true,
   stop: true,
   responseFormat: true,
   topLogprobs: true,
@@ -124,6 +125,7 @@ const CHAT_OPTIONS: OptionNames<ChatOptions> = {
   tools: true,
   toolChoice: true,
   parallelToolCalls: true,
+  reasoningEffort: true,
   ...GENERATION_OPTIONS
 }
 const COMPLETION_OPTIONS: OptionNames<CompletionOptions> = { prompt: true, ...GENERATION_OPTIONS }

@@ -4,7 +4,7 @@ import type { ToolChoice } from '@potluck/protocol'
 import { z } from 'zod'
 
 import { unsupported } from '../errors.ts'
-import { checkToolChoice, toTool } from '../openai/tools.ts'
+import { offered, toTool } from '../openai/tools.ts'
 import { defined, optional } from '../validate.ts'
 import { blocksOf, toolFields, type Block, type MessageRequest, type ToolRequest } from './content.ts'
 
@@ -30,18 +30,16 @@ export function toolOptions(
   choice: ToolChoiceRequest | undefined,
   messages: readonly MessageRequest[]
 ): Pick<ChatOptions, 'tools' | 'toolChoice' | 'parallelToolCalls'> {
-  const offered = offeredTools(tools, messages).map((tool, index) => {
+  const functions = offeredTools(tools, messages).map((tool, index) => {
     const { type = 'custom', name, description, input_schema: parameters, strict } = tool
     if (type !== 'custom') {
       throw unsupported(`tools[${index}].type`, `The tool type '${type}' is not supported: no node runs such tools.`)
     }
     return toTool({ name, description, parameters, strict }, `tools[${index}]`)
   })
-  const toolChoice = toToolChoice(choice)
-  checkToolChoice(toolChoice, offered)
-  if (offered.length === 0) return {}
+  const options = offered(functions, toToolChoice(choice))
   const parallelToolCalls = choice?.disable_parallel_tool_use === true ? false : undefined
-  return { tools: offered, ...defined({ toolChoice, parallelToolCalls }) }
+  return options.tools === undefined ? {} : { ...options, ...defined({ parallelToolCalls }) }
 }
 
 /**
