@@ -8,10 +8,11 @@
  *    instead. The node cannot tell which they are.
  * 4. Otherwise the client sends the node a probe, which other nodes may see, and a panel audits its answer: see `probes.ts`.
  *
- * Nodes in doubt get probes too: see `suspects.ts`. The client's own auditor runs one audit at a time, because it takes the
- * processor from the user. Panels run beside it and beside each other, because they only wait for other nodes: one node
- * that stays silent must not hold up all audits. All audits are within the audit budget of the reputation, and begin only
- * after the caller has the answer.
+ * Nodes in doubt get probes too: see `suspects.ts`.
+ *
+ * The user's own auditor runs one audit at a time, because it takes the processor from the user. Panels run beside it and
+ * beside each other, because they only wait for other nodes: one silent node must not hold up all audits. All are within the
+ * audit budget of the reputation. An audit begins only after the caller has the answer.
  */
 import { Queue } from '@libp2p/utils'
 
@@ -56,7 +57,11 @@ export class Auditing {
     const { reputation, onJudged } = context
     const { signal } = this.#stopped
     const results = new AuditResults({ reputation, onJudged, onShareable: (text) => this.#probes.learn(text) })
-    this.#own = new OwnAudits(context, results, signal)
+    this.#own = new OwnAudits(context, results, {
+      // A test of another node waits for that node, so it must not hold up the audits of the user's own auditor.
+      testLater: (test) => void this.#panelQueue.add(test),
+      signal
+    })
     this.#panels = new PanelAudits(context, results, signal)
     this.#probes = new Probes({
       ...context,

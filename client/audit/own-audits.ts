@@ -25,11 +25,18 @@ export interface OwnAuditsContext {
 export class OwnAudits {
   readonly #context: OwnAuditsContext
   readonly #results: AuditResults
+  readonly #testLater: (test: () => Promise<void>) => void
   readonly #signal: AbortSignal
 
-  constructor(context: OwnAuditsContext, results: AuditResults, signal: AbortSignal) {
+  /** @param testLater runs the test of another auditor in the background */
+  constructor(
+    context: OwnAuditsContext,
+    results: AuditResults,
+    { testLater, signal }: { testLater: (test: () => Promise<void>) => void; signal: AbortSignal }
+  ) {
     this.#context = context
     this.#results = results
+    this.#testLater = testLater
     this.#signal = signal
   }
 
@@ -50,7 +57,9 @@ export class OwnAudits {
     const audit = await this.#context.auditor?.audit({ peerId, answer: record }, this.#signal)
     if (audit === undefined) return false
     this.#results.applyOwn(answer, audit)
-    if (answer.ask.shareable && audit.comparable) await this.#testAuditor(answer, audit, others)
+    if (answer.ask.shareable && audit.comparable) {
+      this.#testLater(async () => await this.#testAuditor(answer, audit, others))
+    }
     return true
   }
 
