@@ -14,7 +14,7 @@ import { ASSAULTS, type FromAttacker, type SiegeTarget } from '../siege/assaults
 import { end, Victim } from '../siege/victims.ts'
 
 const ATTACKER = fileURLToPath(new URL('../siege/attacker.ts', import.meta.url))
-const SHORT_SECONDS = 15
+const SHORT_SECONDS = 12
 /**
  * Honest requests that must be answered, %. In the short form, nearly all requests are those of new clients, which meet the
  * malicious nodes first.
@@ -36,7 +36,7 @@ const MOST_GROWTH = 0.5
 export const attack: Attack = {
   title: 'all attacks at once, on a relay and three nodes with two honest clients',
   cost: 'one process, 6 subnets, a new key each second',
-  before: 'not measured',
+  before: 'in 5 minutes, 99.1 % were answered, and the memory of all six grew from 358 to 618 MB',
 
   ...onInternet('siege', async ({ short, minutes, signal, note }, internet) => {
     const lastsMs = short ? SHORT_SECONDS * 1_000 : minutes * 60_000
