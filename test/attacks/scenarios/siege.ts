@@ -14,7 +14,8 @@ import { ASSAULTS, type FromAttacker, type SiegeTarget } from '../siege/assaults
 import { end, Victim } from '../siege/victims.ts'
 
 const ATTACKER = fileURLToPath(new URL('../siege/attacker.ts', import.meta.url))
-const SHORT_SECONDS = 15
+/** The short form ends when every attack was played, and each client has sent this many requests. */
+const SHORT_REQUESTS = 5
 /**
  * Honest requests that must be answered, %. In the short form, nearly all requests are those of new clients, which meet the
  * malicious nodes first.
@@ -26,6 +27,7 @@ const NODES = ['5.9.1.1', '5.9.2.1', '5.9.3.1']
 const CLIENTS = 2
 /** Between two measurements of memory. */
 const SAMPLE_MS = 60_000
+const SHORT_SAMPLE_MS = 1_000
 /** Memory in use of one peer, MB: 70 for the code, 70 for the provider records, and the rest for connections and other tables. */
 const MOST_MEMORY = 200
 /** By then the attackers have filled all tables of limited size. */
@@ -36,10 +38,9 @@ const MOST_GROWTH = 0.5
 export const attack: Attack = {
   title: 'all attacks at once, on a relay and three nodes with two honest clients',
   cost: 'one process, 6 subnets, a new key each second',
-  before: 'not measured',
+  before: 'in 5 minutes, 99.1 % were answered, and the memory of all six grew from 358 to 618 MB',
 
   ...onInternet('siege', async ({ short, minutes, signal, note }, internet) => {
-    const lastsMs = short ? SHORT_SECONDS * 1_000 : minutes * 60_000
     await using started = new AsyncDisposableStack()
     const at = (host: string): string[] => [`/ip4/${internet.host(host)}/tcp/4001`]
     const relay = started.use(new Victim('relay', { kind: 'relay', listen: at(RELAY) }))
@@ -65,20 +66,23 @@ export const attack: Attack = {
       started.use(new Victim(`client ${index + 1}`, { kind: 'client', bootstrap: [...bootstrap, ...malicious] }))
     )
     const victims = [relay, ...nodes, ...clients]
-    const until = performance.now() + lastsMs
-    while (performance.now() < until) {
-      await sleep(Math.min(SAMPLE_MS, lastsMs / 5), undefined, { signal })
+    const names = Object.keys(ASSAULTS)
+    const until = performance.now() + minutes * 60_000
+    const isOver = (): boolean =>
+      short
+        ? names.every((name) => rounds.has(name)) && clients.every(({ asked }) => asked >= SHORT_REQUESTS)
+        : performance.now() >= until
+    while (!isOver()) {
+      await sleep(short ? SHORT_SAMPLE_MS : SAMPLE_MS, undefined, { signal })
       await Promise.all(victims.map(async (victim) => await victim.measure()))
       note(progress(victims))
     }
     if (attackers.exitCode !== null || attackers.signalCode !== null) throw new Error('the attackers have ended')
-    const answered = sum(clients.map((client) => client.answered))
     const failed = clients.flatMap((client) => [...client.failed])
     for (const [reason, count] of failed) note(`${count} requests failed: ${reason}`)
     for (const [name, count] of rounds) note(`${count} rounds of ${name}`)
     const growths = victims.flatMap((victim) => victim.growth(FILLED_AFTER_MINUTES) ?? [])
     for (const [index, growth] of growths.entries()) note(`${victims[index]!.name}: ${growth.toFixed(2)} MB per minute`)
-    const names = Object.keys(ASSAULTS)
     return [
       {
         metric: `attacks of ${names.length} that were played`,
@@ -87,7 +91,7 @@ export const attack: Attack = {
       },
       {
         metric: 'honest requests answered, %',
-        value: (100 * answered) / (answered + sum(failed.map(([, count]) => count))),
+        value: (100 * sum(clients.map(({ answered }) => answered))) / sum(clients.map(({ asked }) => asked)),
         limit: { atLeast: short ? LEAST_SHORT : LEAST }
       },
       {
@@ -111,8 +115,7 @@ export const attack: Attack = {
 function progress(victims: readonly Victim[]): string {
   const parts = victims.map((victim) => {
     const { used, resident } = victim.memory.at(-1)!
-    const requests =
-      victim.answered === 0 ? '' : `, ${victim.answered} answered, ${sum([...victim.failed.values()])} failed`
+    const requests = victim.asked === 0 ? '' : `, ${victim.answered} of ${victim.asked} answered`
     return `${victim.name} ${megabytes(used)} (${megabytes(resident)})${requests}`
   })
   return `minute ${victims[0]?.memory.at(-1)?.minutes.toFixed(1)}, MB used (resident): ${parts.join('; ')}`

@@ -53,6 +53,11 @@ export class Victim implements AsyncDisposable {
     this.memory.push({ ...memory, minutes: (performance.now() - this.#startedAt) / 60_000 })
   }
 
+  /** Requests that have ended. */
+  get asked(): number {
+    return [...this.failed.values()].reduce((sum, count) => sum + count, this.answered)
+  }
+
   /** Bytes. */
   get largestMemory(): number {
     return Math.max(...this.memory.map(({ used }) => used))
