@@ -335,6 +335,9 @@ export class Auditing {
   /** Schedules probes of peers that needed them before this client started, when the user asks for their model. */
   #probeSuspects(digest: string): void {
     for (const known of this.#context.reputation.peers()) {
+      // Keys are free, so a client can know 100,000 peers. Almost none of them was ever audited.
+      const { others, quarantinedAt } = known.state.integrity
+      if (others === undefined && quarantinedAt === undefined) continue
       if (known.digest === digest) this.#probeLater(known.peer, digest)
     }
   }
