@@ -21,7 +21,13 @@ import { Gossip } from './gossip/gossip.ts'
 import { detectHardware } from './hardware/detect.ts'
 import { measureRates } from './hardware/measure.ts'
 import { Lifetime } from './lifetime.ts'
-import { DEFAULT_NODE_LIMITS, RATE_LIMITED_PEERS, STATS_SAVE_MS, streamsPerConnection } from './limits/limits.ts'
+import {
+  DEFAULT_NODE_LIMITS,
+  PARALLEL_PREPARATIONS,
+  RATE_LIMITED_PEERS,
+  STATS_SAVE_MS,
+  streamsPerConnection
+} from './limits/limits.ts'
 import { startMetricsHttp } from './metrics/http.ts'
 import { closeServer } from './metrics/local-server.ts'
 import { Metrics } from './metrics/metrics.ts'
@@ -93,6 +99,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const addresses = (): string[] => host.getMultiaddrs().map(String)
 
   const queue = new FairQueue({ slots: engine.slots, capacity: engine.slots * limits.queuedPerSlot, now: clock })
+  const preparing = new FairQueue({ slots: PARALLEL_PREPARATIONS, capacity: limits.unreadStreams, now: clock })
   const admission = new AdmissionControl({ ...limits, rememberedPeers: RATE_LIMITED_PEERS, now: clock })
   const load = (): ReturnType<PotluckNode['load']> => queue.load()
   const engineCounters = async (): ReturnType<typeof engine.counters> => await engine.counters()
@@ -151,6 +158,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     engine,
     admission,
     queue,
+    preparing,
     abuse: new AbuseLog(logger, clock),
     metrics,
     limits,

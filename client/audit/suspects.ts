@@ -42,6 +42,9 @@ export class Suspects {
   /** Schedules probes of peers that needed them before this client started, when the user asks for their model. */
   scheduleAll(digest: string): void {
     for (const known of this.#context.reputation.peers()) {
+      // Keys are free, so a client can know 100,000 peers. Almost none of them was ever audited.
+      const { others, quarantinedAt } = known.state.integrity
+      if (others === undefined && quarantinedAt === undefined) continue
       if (known.digest === digest) this.schedule(known.peer, digest)
     }
   }

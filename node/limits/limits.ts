@@ -136,6 +136,11 @@ export const DELIVERY_MS = 30_000
  * cannot fit the context.
  */
 export const MAX_BYTES_PER_TOKEN = 128
+/**
+ * Prompts that the engine's process tokenises at the same time. It handles one after the other, so more would only take the
+ * order of the callers' turns away. The second one waits there when the first is done.
+ */
+export const PARALLEL_PREPARATIONS = 2
 /** The service time that the queue assumes before the first answer. */
 export const INITIAL_SERVICE_MS = 5_000
 /**

@@ -4,7 +4,7 @@
  * 1. admit: limit the peer's streams, its failed requests, and the unread streams of all peers
  * 2. read: wait for the request, with limits for its time and size, and decode it
  * 3. check: refuse what the node cannot serve, and refuse if the queue is full
- * 4. prepare: do the work that must come before the queue, such as tokenising the prompt
+ * 4. prepare: do the work that must come before the queue, such as tokenising the prompt. Callers take turns for it too
  * 5. queue: take a place in the fair queue, and report it to the caller if the protocol does so
  * 6. run: wait for a slot and run the job in it
  * 7. answer: free the slot, then send the last frame
@@ -65,6 +65,8 @@ export interface ServedStream {
 export interface ServeDependencies {
   admission: AdmissionControl
   queue: FairQueue
+  /** The turns for step 4. */
+  preparing: FairQueue
   abuse: AbuseLog
   metrics: Pick<Metrics, 'finished'>
   limits: Pick<NodeLimits, 'requestReadTimeoutMs' | 'creditTimeoutMs'>
@@ -109,7 +111,7 @@ async function serveRequest<Request, Job, Result>(
   { peer, path }: Caller,
   stream: AdmittedStream,
   protocol: ServedProtocol<Request, Job, Result>,
-  { queue, limits, clock, stopping }: ServeDependencies
+  { queue, preparing, limits, clock, stopping }: ServeDependencies
 ): Promise<void> {
   const closed = AbortSignal.any([frames.closed, stopping])
   const write = { timeoutMs: limits.creditTimeoutMs, timeoutCode: 'caller_stalled', signal: closed } as const
@@ -128,8 +130,15 @@ async function serveRequest<Request, Job, Result>(
   protocol.check(request)
   queue.checkRoom(path)
 
-  // 4. Prepare.
-  const job = await protocol.prepare(request, closed)
+  // 4. Prepare. Without turns, long prompts of one caller would delay the prompts of all others.
+  const turn = preparing.join(path)
+  let job: Job
+  try {
+    await turn.slot(closed)
+    job = await protocol.prepare(request, closed)
+  } finally {
+    turn.leave()
+  }
 
   // 5. Queue.
   const place = queue.join(path)

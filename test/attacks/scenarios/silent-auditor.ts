@@ -13,7 +13,7 @@ const REQUESTS = { short: 15, full: 40 }
 /** The share of the answers that the client must audit at once. One panel at a time can wait for the silent node. */
 const AUDITED = 0.75
 /** Without the attacker, all audits take less than a second. */
-const ENOUGH_MS = 5_000
+const ENOUGH_MS = 10_000
 /** Tokens of an answer, with the end of the turn. */
 const TOKENS = 27
 

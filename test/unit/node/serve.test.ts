@@ -40,6 +40,7 @@ function newNode(limits: Partial<NodeLimits> = {}, slots = 1): Node {
   return {
     admission: new AdmissionControl({ ...DEFAULT_NODE_LIMITS, ...limits, rememberedPeers: 10, now }),
     queue: new FairQueue({ slots, capacity: 1, now }),
+    preparing: new FairQueue({ slots: 2, capacity: 8, now }),
     abuse,
     metrics: { finished: (outcome) => void outcomes.push(outcome) },
     limits: { ...DEFAULT_NODE_LIMITS, ...limits },
