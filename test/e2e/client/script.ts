@@ -2,6 +2,7 @@
 import type { PrivateKey } from '@libp2p/interface'
 import {
   answerWindows,
+  contentDigest,
   ContentDigest,
   decodeClientFrame,
   encodeNodeFrame,
@@ -121,7 +122,7 @@ export class Script {
         issuedAt: Date.now(),
         rendering: RENDERING,
         contentDigest: this.#content.digest(),
-        ...(this.request.continuation === undefined ? {} : { answerContentDigest: this.#wholeContent() }),
+        ...(this.request.continuation === undefined ? {} : { earlierContentDigest: this.#earlierContent() }),
         ...changes.receipt
       },
       changes.key ?? this.#key
@@ -130,10 +131,9 @@ export class Script {
     await this.frames.close()
   }
 
-  #wholeContent(): Uint8Array {
-    const whole = new ContentDigest()
-    whole.add({ text: this.#answer.map((token) => TEXTS.get(token) ?? '').join('') })
-    return whole.digest()
+  #earlierContent(): Uint8Array {
+    const earlier = this.request.continuation?.answerTokens ?? []
+    return contentDigest({ text: earlier.map((token) => TEXTS.get(token) ?? '').join('') })
   }
 }
 

@@ -5,6 +5,7 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
   answerWindows,
   commitment,
+  contentDigest,
   ContentDigest,
   decodeClientFrame,
   DEFAULT_SAMPLING,
@@ -98,7 +99,7 @@ export async function serve(
   const { sampling, maxTokens, stop, topLogprobs } = request
   const constraint = outputConstraintOf(request)
   const reading = { promptTokens, seed: sampling.seed, stop, constraint }
-  let whole = contentOf(await engine.read({ ...reading, answerTokens: earlier, open: true }))
+  const before = await engine.read({ ...reading, answerTokens: earlier, open: true })
   const job = {
     promptTokens,
     answerTokens: earlier,
@@ -115,7 +116,6 @@ export async function serve(
       tokens.push(...delta.tokens)
       text += delta.text
       content.add(delta)
-      whole.add(delta)
       logprobs.push(...(delta.logprobs ?? []))
     } else if (event.type === 'done') finishReason = event.finishReason
   }
@@ -126,7 +126,6 @@ export async function serve(
   const known = answerTokens.filter((token) => token < engine.model.vocabularySize)
   if (twist.answerTokens !== undefined) {
     content = contentOf(await engine.read({ ...reading, answerTokens: known, first: earlier.length }))
-    whole = contentOf(await engine.read({ ...reading, answerTokens: known }))
   }
   const receipt = await signReceipt(
     {
@@ -147,7 +146,7 @@ export async function serve(
       rendering: RENDERING,
       contentDigest: content.digest(),
       ...(topLogprobs === undefined ? {} : { logprobsDigest: signed.digest() }),
-      ...(request.continuation === undefined ? {} : { answerContentDigest: whole.digest() }),
+      ...(request.continuation === undefined ? {} : { earlierContentDigest: contentDigest(before) }),
       ...twist.receipt
     },
     key
