@@ -59,7 +59,7 @@ export async function checkDone(
   expect('receipt.timings', agree(receipt.timings, timings))
   expect('receipt.contentDigest', content.agreesWith(receipt))
   const continued = request.continuation !== undefined
-  expect('receipt.answerContentDigest', continued === (receipt.answerContentDigest !== undefined))
+  expect('receipt.earlierContentDigest', continued === (receipt.earlierContentDigest !== undefined))
   return receipt
 }
 

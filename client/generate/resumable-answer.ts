@@ -49,6 +49,8 @@ export class ResumableAnswer implements PooledRequest {
   #text = ''
   /** Of all that arrived from all nodes. */
   #content = new ContentDigest()
+  /** Of all that had arrived when the last node failed. */
+  #earlierContent: Uint8Array | undefined
   #promptTokens: readonly number[] = []
   /** Computed once per digest, because a conversation can be long, and every ranking needs its keys. */
   #prefixes: { digest: string; keys: readonly string[] } | undefined
@@ -122,8 +124,9 @@ export class ResumableAnswer implements PooledRequest {
    *
    * @throws PotluckError `protocol_violation`. It names no peer, because the last node can lie too
    */
-  checkContent({ wholeContent }: Extract<AttemptEvent, { type: 'done' }>): void {
-    if (wholeContent === undefined || equals(wholeContent, this.#content.digest())) return
+  checkContent({ earlierContent }: Extract<AttemptEvent, { type: 'done' }>): void {
+    if (earlierContent === undefined) return
+    if (this.#earlierContent !== undefined && equals(earlierContent, this.#earlierContent)) return
     throw new PotluckError(
       'protocol_violation',
       'the text of a node that left does not follow from its tokens; ask again'
@@ -146,6 +149,7 @@ export class ResumableAnswer implements PooledRequest {
    */
   failed({ code, peer = '' }: PotluckError, { signed }: Pick<Attempt, 'signed'>): void {
     this.#signed = signed?.answerTokens.length ?? this.#signed
+    this.#earlierContent = this.#content.digest()
     this.failures.push({ peerId: peer, code, tokens: this.#tokens.length })
   }
 

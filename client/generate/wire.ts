@@ -50,8 +50,8 @@ export type AttemptEvent =
   | (Extract<NodeFrame, { type: 'done' }> & {
       /** What an audit needs: the request, the tokens and the signed receipt. */
       record: AnswerRecord
-      /** The node's digest of the content of the whole answer. Undefined if another node did not begin it. */
-      wholeContent?: Uint8Array | undefined
+      /** The node's digest of the content that other nodes sent before it. Undefined if it began the answer. */
+      earlierContent?: Uint8Array | undefined
       /** The longest time between two deltas, milliseconds. */
       longestGapMs: number
     })
@@ -145,7 +145,7 @@ export async function* sendRequest(
           receipt: frame.receipt,
           ...(logprobs === undefined ? {} : { logprobs })
         }
-        yield { ...frame, record, wholeContent: receipt.answerContentDigest, longestGapMs: gaps.longestMs }
+        yield { ...frame, record, earlierContent: receipt.earlierContentDigest, longestGapMs: gaps.longestMs }
         return
       }
       if (frame.type === 'error') throw failureNow(frame)

@@ -119,15 +119,13 @@ async function runAnswer(
   { frames, peer, closed, arrivedAt, contested }: ServedStream,
   node: GenerateDependencies
 ): Promise<GeneratedAnswer> {
-  const { request, promptTokens, earlier } = job
+  const { request, promptTokens } = job
   const { engine, metrics, limits, clock } = node
   const { continuation } = request
   const answerTokens = [...(continuation?.answerTokens ?? [])]
   const windows = new WindowChain(promptTokens)
   const content = new ContentDigest()
   const logprobs = new LogprobsDigest()
-  const whole = earlier === undefined ? undefined : new ContentDigest()
-  if (earlier !== undefined) whole?.add(earlier)
   const account = new CreditAccount(request.credit, clock)
   /** Fires when the caller must lose its slot, or breaks the protocol. Its reason is the error. */
   const callerFailure = new AbortController()
@@ -186,7 +184,6 @@ async function runAnswer(
           watch.took(tokens.length)
           answerTokens.push(...tokens)
           content.add(event.delta)
-          whole?.add(event.delta)
           logprobs.add(event.delta.logprobs ?? [])
           const signed = windows.add(tokens) ? { windowSignature: await signWindows(job, windows, node) } : {}
           yield encodeNodeFrame({ ...event, ...signed })
@@ -203,7 +200,7 @@ async function runAnswer(
       }
     )
     if (done === undefined) throw new PotluckError('engine_failed', 'the generation ended without a result')
-    return { done, answerTokens, content, logprobs, whole }
+    return { done, answerTokens, content, logprobs }
   } catch (error) {
     // The reason for the abort says more than the error that the abort caused.
     throw callerFailure.signal.aborted ? callerFailure.signal.reason : error

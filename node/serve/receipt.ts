@@ -1,11 +1,13 @@
 /** Signs the receipts: the node's statements of what it generated. */
 import {
   answerWindows,
+  contentDigest,
   RENDERING,
   SAMPLING_CONTRACT,
   signPartialReceipt,
   signReceipt,
   tokensDigest,
+  type AnswerContent,
   type ContentDigest,
   type GenerateRequest,
   type LogprobsDigest,
@@ -30,8 +32,6 @@ export interface GeneratedAnswer {
   /** Of all deltas that the node sent. */
   content: ContentDigest
   logprobs: LogprobsDigest
-  /** Of the whole answer, if it continues an answer; otherwise undefined. */
-  whole: ContentDigest | undefined
 }
 
 export interface ReceiptFacts extends GeneratedAnswer {
@@ -39,11 +39,13 @@ export interface ReceiptFacts extends GeneratedAnswer {
   /** SHA-256 of the request's frame. */
   digest: Uint8Array
   promptTokens: readonly number[]
+  /** What the tokens of an answer to continue say; undefined for a new answer. */
+  earlier: AnswerContent | undefined
   timings: Timings
 }
 
 export async function issueReceipt(
-  { request, digest, promptTokens, answerTokens, content, logprobs, whole, timings, done }: ReceiptFacts,
+  { request, digest, promptTokens, answerTokens, earlier, content, logprobs, timings, done }: ReceiptFacts,
   { engine, signer, now }: ReceiptDependencies
 ): Promise<Uint8Array> {
   const { accelerator, engine: name, kvType, flashAttention } = engine.backend
@@ -66,7 +68,7 @@ export async function issueReceipt(
       rendering: RENDERING,
       contentDigest: content.digest(),
       ...(request.topLogprobs === undefined ? {} : { logprobsDigest: logprobs.digest() }),
-      ...(whole === undefined ? {} : { answerContentDigest: whole.digest() })
+      ...(earlier === undefined ? {} : { earlierContentDigest: contentDigest(earlier) })
     },
     signer
   )

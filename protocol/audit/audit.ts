@@ -21,7 +21,7 @@ import type { AnswerRecord } from '../wire/answer-record.ts'
 import type { AuditResult } from '../wire/audit.ts'
 import { areFromAnotherModel, compareLogprobs, entriesOf, misstatementsOf, type Misstatement } from './logprobs.ts'
 import { measureInSlices } from './measure.ts'
-import type { Scorer } from './scorer.ts'
+import type { ParsedAnswer, Scorer } from './scorer.ts'
 import { sameTokens, violationsOf } from './structure.ts'
 import { openAnswerRecord } from './verified-answer.ts'
 
@@ -62,17 +62,18 @@ export async function auditAnswer(
   if (receipt.rendering !== RENDERING && !sameTokens(promptTokens, rendered)) return incomparable
   const constraint = outputConstraintOf(request)
   const reading = { promptTokens, seed: sampling.seed, stop, constraint }
+  let before: ParsedAnswer | undefined
   if (continuation !== undefined) {
     const earlier = continuation.answerTokens
-    const { end, ungrammatical } = await scorer.read({ ...reading, answerTokens: earlier }, signal)
+    before = await scorer.read({ ...reading, answerTokens: earlier, open: true }, signal)
+    const { end, ungrammatical } = before
     const continued = answerTokens.length > earlier.length
     if (ungrammatical || (end !== undefined && (continued || end < earlier.length))) return incomparable
   }
   const first = receipt.firstPosition
   const spell = entriesOf(logprobs).map(({ token }) => token)
   const parsed = await scorer.read({ ...reading, answerTokens, first, spell }, signal)
-  const whole = first === 0 ? parsed : await scorer.read({ ...reading, answerTokens }, signal)
-  const violations = violationsOf(answer, rendered, parsed, whole)
+  const violations = violationsOf(answer, rendered, parsed, before)
   if (violations.length > 0 || first === answerTokens.length) return { ...clean, violations }
 
   const normaliser = logprobs.length > 0

@@ -4,7 +4,7 @@
 import { equals } from 'uint8arrays/equals'
 
 import { RENDERING } from '../constants.ts'
-import { ContentDigest } from '../records/content.ts'
+import { contentDigest } from '../records/content.ts'
 import type { Violation } from '../wire/audit.ts'
 import { areWellFormed } from './logprobs.ts'
 import type { ParsedAnswer } from './scorer.ts'
@@ -15,13 +15,13 @@ import type { VerifiedAnswer } from './verified-answer.ts'
  *
  * @param rendered the token ids that the model's template and tokenizer give for the request's input
  * @param parsed parsed from the answer's tokens, from the node's first position on
- * @param whole parsed from position 0 on
+ * @param before parsed from the answer's tokens before that position; undefined if it is 0
  */
 export function violationsOf(
   answer: VerifiedAnswer,
   rendered: readonly number[],
   parsed: ParsedAnswer,
-  whole: ParsedAnswer
+  before: ParsedAnswer | undefined
 ): Violation[] {
   const { request, receipt, promptTokens, answerTokens } = answer
   const { end } = parsed
@@ -47,17 +47,16 @@ export function violationsOf(
     // Another version of the rendering can derive another text from the same ids.
     holds.text =
       receipt.rendering !== RENDERING ||
-      (equals(receipt.contentDigest, digestOf(parsed)) &&
-        equals(receipt.answerContentDigest ?? receipt.contentDigest, digestOf(whole)))
+      (equals(receipt.contentDigest, contentDigest(parsed)) && saysOf(before, receipt.earlierContentDigest))
     holds.logprobs = answer.logprobs === undefined || areWellFormed(answer.logprobs, answer, parsed.spelt)
   }
   return (Object.keys(holds) as Violation[]).filter((violation) => !holds[violation])
 }
 
-function digestOf(parsed: ParsedAnswer): Uint8Array {
-  const content = new ContentDigest()
-  content.add(parsed)
-  return content.digest()
+/** Whether a receipt has the digest of what the tokens before its first position say, if there are any. */
+function saysOf(before: ParsedAnswer | undefined, digest: Uint8Array | undefined): boolean {
+  if (before === undefined || digest === undefined) return before === digest
+  return equals(digest, contentDigest(before))
 }
 
 export function sameTokens(a: readonly number[], b: readonly number[]): boolean {

@@ -89,6 +89,13 @@ export class ContentDigest {
   }
 }
 
+/** Returns the digest of content that is complete. */
+export function contentDigest(content: AnswerContent): Uint8Array {
+  const digest = new ContentDigest()
+  digest.add(content)
+  return digest.digest()
+}
+
 /**
  * SHA-256 of the log-probabilities: for each position the entry of the chosen token, the number of alternatives as 4
  * bytes, and their entries. An entry is the token id as 4 bytes, the log-probability as float64, and the length of the

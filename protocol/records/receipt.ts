@@ -63,10 +63,10 @@ export interface Receipt {
   /** `LogprobsDigest` of the log-probabilities that the node sent. Undefined if the request asked for none. */
   logprobsDigest?: Uint8Array
   /**
-   * `ContentDigest` of the whole answer, as it follows from the ids. Set only if the node continued an answer. From this
-   * the client learns whether the nodes before sent the text of their tokens.
+   * `ContentDigest` of the tokens before `firstPosition`, as it follows from their ids. Set only if the node continued an
+   * answer. From this the client learns whether the nodes before sent the text of their tokens.
    */
-  answerContentDigest?: Uint8Array
+  earlierContentDigest?: Uint8Array
 }
 
 const KIND: EnvelopeKind = {
@@ -140,9 +140,9 @@ export async function openReceipt(bytes: Uint8Array, { peerId }: { peerId: PeerI
     ...(message.logprobsDigest.byteLength === 0
       ? {}
       : { logprobsDigest: check.bytes('logprobs_digest', message.logprobsDigest, DIGEST_BYTES) }),
-    ...(message.answerContentDigest.byteLength === 0
+    ...(message.earlierContentDigest.byteLength === 0
       ? {}
-      : { answerContentDigest: check.bytes('answer_content_digest', message.answerContentDigest, DIGEST_BYTES) })
+      : { earlierContentDigest: check.bytes('earlier_content_digest', message.earlierContentDigest, DIGEST_BYTES) })
   }
 }
 

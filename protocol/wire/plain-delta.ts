@@ -55,7 +55,7 @@ function read(reader: BinaryReader): DeltaFields | undefined {
   if (field !== DELTA || wireType !== LengthDelimited || reader.uint32() !== reader.len - reader.pos) return undefined
   const tokens: number[] = []
   let text = ''
-  let { windowSignature } = ABSENT
+  let windowSignature: Uint8Array = ABSENT.windowSignature
   let last = 0
   while (reader.pos < reader.len) {
     const [number, type] = reader.tag()

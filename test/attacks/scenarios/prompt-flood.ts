@@ -4,7 +4,8 @@ import type { PromptInput } from '@potluck/protocol'
 
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import type { Attack } from '../attack.ts'
-import { Call, dial, peerAt } from '../calls.ts'
+import { Call, request } from '../../peers/caller-stream.ts'
+import { dial, peerAt } from '../calls.ts'
 import { AttackedNetwork } from '../network.ts'
 
 const KEYS = { short: 2, full: 6 }
@@ -43,7 +44,7 @@ export const attack: Attack = {
       const connection = await dial(await peerAt(network, '127.0.1.1'), node)
       const flood = Array.from({ length: REQUESTS }, async () => {
         while (!ended.aborted) {
-          const call = await Call.open(connection, engine, { input: { prompt: 'attack' } })
+          const call = await Call.open(connection, request(engine, { input: { prompt: 'attack' } }))
           await call.last().catch(() => undefined)
         }
       })
@@ -57,7 +58,7 @@ export const attack: Attack = {
       while (engine.tokenised.length < REQUESTS) await sleep(20, undefined, { signal: ended })
       for (let round = 0; round < rounds; round++) {
         const since = engine.tokenised.length
-        const call = await Call.open(connection, engine, { input: { prompt: GUEST } })
+        const call = await Call.open(connection, request(engine, { input: { prompt: GUEST } }))
         if ((await call.last())?.type === 'done') answered++
         before.push(engine.tokenised.indexOf(GUEST, since) - since)
       }

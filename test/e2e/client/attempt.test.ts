@@ -100,10 +100,10 @@ describe('the client reports a protocol violation for', () => {
       await script.delta('x')
       await script.done({ receipt: { contentDigest: new Uint8Array(32) } })
     },
-    'a receipt for the content of a whole answer that the node did not continue': async (script) => {
+    'a receipt for earlier content of an answer that the node did not continue': async (script) => {
       await script.accept()
       await script.delta('x')
-      await script.done({ receipt: { answerContentDigest: new Uint8Array(32) } })
+      await script.done({ receipt: { earlierContentDigest: new Uint8Array(32) } })
     },
     'a receipt with other timings': async (script) => {
       await script.accept()

@@ -120,7 +120,7 @@ describe('another node:', () => {
       await script.accept()
       await script.delta('lo', [11])
       // The digest of what the tokens say.
-      await script.done({ receipt: { answerContentDigest: new Uint8Array(32).fill(1) } })
+      await script.done({ receipt: { earlierContentDigest: new Uint8Array(32).fill(1) } })
     }
     const error = await failureOf(finish())
     expect([error.code, error.peer]).toEqual(['protocol_violation', undefined])

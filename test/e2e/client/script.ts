@@ -1,7 +1,7 @@
 /** The node's side of one request, which a test writes by hand. All answers have the same prompt tokens. */
 import type { PrivateKey } from '@libp2p/interface'
 import {
-  ContentDigest,
+  contentDigest,
   decodeClientFrame,
   type FrameStream,
   type GenerateRequest,
@@ -46,14 +46,13 @@ export class Script extends AnswerStream {
 
   /** Ends the answer as an honest node does, or with these changes. */
   async done({ receipt = {}, ...end }: AnswerEnd = {}): Promise<void> {
-    const whole = this.request.continuation === undefined ? {} : { answerContentDigest: this.#wholeContent() }
-    await this.sendDone({ ...end, receipt: { ...whole, ...receipt } })
+    const earlier = this.request.continuation === undefined ? {} : { earlierContentDigest: this.#earlierContent() }
+    await this.sendDone({ ...end, receipt: { ...earlier, ...receipt } })
   }
 
-  #wholeContent(): Uint8Array {
-    const whole = new ContentDigest()
-    whole.add({ text: this.answer.map((token) => TEXTS.get(token) ?? '').join('') })
-    return whole.digest()
+  #earlierContent(): Uint8Array {
+    const earlier = this.request.continuation?.answerTokens ?? []
+    return contentDigest({ text: earlier.map((token) => TEXTS.get(token) ?? '').join('') })
   }
 }
 

@@ -161,6 +161,17 @@ describe('certain fraud', () => {
     expect((await auditAnswer(changed.record, peer.peerId, engine)).violations).toEqual(['continuation'])
   })
 
+  test.each([
+    ['another digest of the earlier text', { earlierContentDigest: new Uint8Array(32) }],
+    ['no digest of it', { earlierContentDigest: new Uint8Array() }]
+  ])('a continuation with %s is a violation: text', async (_, receipt) => {
+    const { record } = await serve(engine, peer, requestFor(engine))
+    const { promptTokens, answerTokens } = record
+    const continuation = { promptTokens, answerTokens: answerTokens.slice(0, 8) }
+    const forged = await serve(engine, peer, requestFor(engine, { continuation }), { receipt })
+    expect((await auditAnswer(forged.record, peer.peerId, engine)).violations).toEqual(['text'])
+  })
+
   test('an answer from which the node removed the end is a violation', async () => {
     const { record } = await serve(engine, peer, requestFor(engine), { answerTokens: (tokens) => tokens.slice(0, 20) })
     expect((await auditAnswer(record, peer.peerId, engine)).violations).toEqual(['finish'])

@@ -4,6 +4,7 @@ import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
   commitment,
+  contentDigest,
   ContentDigest,
   decodeClientFrame,
   DEFAULT_SAMPLING,
@@ -95,7 +96,7 @@ export async function serve(
   const { sampling, maxTokens, stop, topLogprobs } = request
   const constraint = outputConstraintOf(request)
   const reading = { promptTokens, seed: sampling.seed, stop, constraint }
-  let whole = contentOf(await engine.read({ ...reading, answerTokens: earlier, open: true }))
+  const before = await engine.read({ ...reading, answerTokens: earlier, open: true })
   const job = {
     promptTokens,
     answerTokens: earlier,
@@ -112,7 +113,6 @@ export async function serve(
       tokens.push(...delta.tokens)
       text += delta.text
       content.add(delta)
-      whole.add(delta)
       logprobs.push(...(delta.logprobs ?? []))
     } else if (event.type === 'done') finishReason = event.finishReason
   }
@@ -123,13 +123,12 @@ export async function serve(
   const known = answerTokens.filter((token) => token < engine.model.vocabularySize)
   if (twist.answerTokens !== undefined) {
     content = contentOf(await engine.read({ ...reading, answerTokens: known, first: earlier.length }))
-    whole = contentOf(await engine.read({ ...reading, answerTokens: known }))
   }
   const receipt = await signAnswer({ request, digest, promptTokens, answerTokens, content }, key, {
     finishReason,
     backend: engine.backend,
     ...(topLogprobs === undefined ? {} : { logprobsDigest: signed.digest() }),
-    ...(request.continuation === undefined ? {} : { answerContentDigest: whole.digest() }),
+    ...(request.continuation === undefined ? {} : { earlierContentDigest: contentDigest(before) }),
     ...twist.receipt
   })
   const record = { request: bytes, promptTokens, answerTokens, receipt, opening: OPENING }
