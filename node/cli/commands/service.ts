@@ -34,8 +34,9 @@ export async function service(context: CommandContext): Promise<number> {
     case 'logs':
       await printLogs()
       return 0
+    case undefined:
     default:
-      throw usageError(`unknown action "${action}"; use install, uninstall or logs`)
+      throw usageError(`unknown action "${action ?? ''}"; use install, uninstall or logs`)
   }
 }
 

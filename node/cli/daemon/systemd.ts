@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import type { Environment } from '../settings/resolve.ts'
 import { CommandError } from '../terminal/errors.ts'
 
-export const UNIT = 'potluck.service'
+const UNIT = 'potluck.service'
 /** Seconds that systemd waits for the end of the running answers. A node drains for two minutes at most. */
 const STOP_TIMEOUT_S = 150
 /** Lines of the log to print first. */
