@@ -20,6 +20,7 @@ const LOAD: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   rm: async () => (await import('./commands/downloads.ts')).rm,
   ps: async () => (await import('./commands/stop.ts')).ps,
   stop: async () => (await import('./commands/stop.ts')).stop,
+  service: async () => (await import('./commands/service.ts')).service,
   stats: async () => (await import('./commands/stats.ts')).stats,
   pause: async () => (await import('./commands/pause.ts')).pause,
   resume: async () => (await import('./commands/pause.ts')).resume,
@@ -115,6 +116,11 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   stop: {
     summary: 'stop the node on this machine after its running answers',
     examples: ['potluck stop']
+  },
+  service: {
+    summary: 'start the node of this machine when you log in, through systemd',
+    words: ['<action...>', 'install MODEL, uninstall, or logs'],
+    examples: ['potluck service install crumb', 'potluck service logs', 'potluck service uninstall']
   },
   stats: {
     summary: 'show what the node on this machine gave to the network, today and ever',

@@ -22,6 +22,7 @@ export type CommandName =
   | 'rm'
   | 'ps'
   | 'stop'
+  | 'service'
   | 'stats'
   | 'pause'
   | 'resume'
@@ -99,6 +100,7 @@ const ALL: readonly CommandName[] = [
   ...FIND,
   'status',
   ...MODELS,
+  'service',
   'ps',
   'stop',
   'stats',
