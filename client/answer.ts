@@ -1,12 +1,5 @@
 /** One answer, which the caller reads once: as a stream of parts, as text, or as a result. */
-import {
-  ERROR_POLICY,
-  PotluckError,
-  type FinishReason,
-  type PositionLogprobs,
-  type ToolCall,
-  type Usage
-} from '@potluck/protocol'
+import { PotluckError, type FinishReason, type PositionLogprobs, type ToolCall, type Usage } from '@potluck/protocol'
 
 import type { AnswerMetadata, AnswerPart } from './generate/parts.ts'
 import { addPiece } from './generate/tool-calls.ts'
