@@ -216,15 +216,17 @@ describe('the next node', () => {
 })
 
 describe('a temporary failure', () => {
-  test.each(['stream_cut', 'token_timeout'] as const)(
-    '%s: the node is asked once more, after the others',
-    async (code) => {
-      const world = new World(three())
-      const error = await world.exhaust(world.pool(), ['engine_failed'], [code], ['engine_failed'])
-      expect(world.asked).toEqual(['fast', 'middle', 'slow', 'middle'])
-      expect(error.code).toBe('engine_failed')
-    }
-  )
+  test.each([
+    ['stream_cut', 'engine_failed'],
+    ['token_timeout', 'engine_failed'],
+    // The caller's own fault says more than the failures of nodes.
+    ['caller_stalled', 'caller_stalled']
+  ] as const)('%s: the node is asked once more, after the others', async (code, reported) => {
+    const world = new World(three())
+    const error = await world.exhaust(world.pool(), ['engine_failed'], [code], ['engine_failed'])
+    expect(world.asked).toEqual(['fast', 'middle', 'slow', 'middle'])
+    expect(error.code).toBe(reported)
+  })
 
   test('does not allow a third attempt at the node', async () => {
     const world = new World([serving('only', 10)])
