@@ -94,6 +94,7 @@ export class PatternText extends Terminal {
   /** @param bytes the first bytes of a UTF-8 sequence */
   #begin(state: number, bytes: number): number | undefined {
     const { first, last } = charactersOf(bytes)
+    if (first > last) return undefined
     if (first === last) return this.#advance(state, first)
     const place = Math.floor(state / PENDING / LENGTHS)
     const nearest = this.#automaton.nearest(place, first, last)

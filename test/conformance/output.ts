@@ -142,24 +142,33 @@ export function describeOutput(name: string, start: () => Promise<Engine>): void
         expect(raw).toMatchObject({ text: expect.stringMatching(/^"(red|blue)"$/), finishReason: 'stop' })
       })
 
-      it('can be resumed at every token without a change', async () => {
+      it('or texts by a regular expression can be resumed at every token without a change', async () => {
         const schema = {
           type: 'object',
-          properties: { name: { type: 'string', minLength: 3, maxLength: 6 }, age: { type: 'integer', minimum: 100 } },
-          required: ['name', 'age']
+          properties: {
+            born: { type: 'string', format: 'date' },
+            name: { type: 'string', minLength: 3, maxLength: 6 },
+            age: { type: 'integer', minimum: 100 }
+          },
+          required: ['born', 'name', 'age']
         }
-        const job = await jobOf({ responseFormat: { type: 'json_schema', schema } })
-        const whole = await stepwise(job)
-        expect(whole.finishReason).toBe('stop')
-        for (let cut = 0; cut <= whole.tokens.length; cut++) {
-          const rest = await run({ ...job, answerTokens: whole.tokens.slice(0, cut) })
-          expect(rest.tokens).toEqual(whole.tokens.slice(cut))
-          expect(rest.text).toBe(
-            whole.pieces
-              .slice(cut)
-              .map(({ text }) => text)
-              .join('')
-          )
+        for (const responseFormat of [
+          { type: 'json_schema', schema },
+          { type: 'regex', pattern: '[A-Z]\\w{3,5}(?: é|\\n)' }
+        ] as const) {
+          const job = await jobOf({ responseFormat })
+          const whole = await stepwise(job)
+          expect(whole.finishReason).toBe('stop')
+          for (let cut = 0; cut <= whole.tokens.length; cut++) {
+            const rest = await run({ ...job, answerTokens: whole.tokens.slice(0, cut) })
+            expect(rest.tokens).toEqual(whole.tokens.slice(cut))
+            expect(rest.text).toBe(
+              whole.pieces
+                .slice(cut)
+                .map(({ text }) => text)
+                .join('')
+            )
+          }
         }
       })
 

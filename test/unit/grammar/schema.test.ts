@@ -245,6 +245,22 @@ describe('a grammar of a schema', () => {
     for (const text of bad) expect([text, accepts(from, text)]).toEqual([text, false])
   })
 
+  test('allows in a string with a pattern only UTF-8: no overlong form, no surrogate, nothing above U+10FFFF', () => {
+    const state = after({ type: 'string', pattern: '' }, '"')
+    const follow = (...bytes: number[]): Ways | undefined =>
+      bytes.reduce<Ways | undefined>((ways, byte) => ways && step(ways, byte), state)
+    for (const bytes of [[0xe0, 0x80], [0xc1], [0xed, 0xa0], [0xf0, 0x80], [0xf4, 0x90], [0xf5], [0x80]]) {
+      expect([bytes, follow(...bytes)]).toEqual([bytes, undefined])
+    }
+    for (const bytes of [
+      [0xe0, 0xa0, 0x80, 0x22],
+      [0xf0, 0x90, 0x80, 0x80, 0x22],
+      [0xf4, 0x8f, 0xbf, 0xbf, 0x22]
+    ]) {
+      expect(follow(...bytes)?.mayEnd).toBe(true)
+    }
+  })
+
   test('limits nesting, and never begins a value that it cannot end', () => {
     expect(accepts({ type: 'array' }, '['.repeat(MAX_NESTING) + ']'.repeat(MAX_NESTING))).toBe(true)
     expect(after({ type: 'array' }, '['.repeat(MAX_NESTING + 1))).toBeUndefined()
