@@ -8,7 +8,7 @@ import {
   promptOptions,
   thinkingShown
 } from '../anthropic/messages-request.ts'
-import { countPromptTokens } from '../answers/prompt-tokens.ts'
+import { acceptedPrompt } from '../answers/prompt-tokens.ts'
 import { respond } from '../answers/respond.ts'
 import { readJson } from '../http/body.ts'
 import type { GatewayContext, Handler } from '../http/context.ts'
@@ -48,8 +48,8 @@ export function countTokens(services: Services): Handler {
     const options = promptOptions(parseCount(await readJson(context.env.incoming, services.limits.bodyBytes)))
     const tracked = { endpoint: 'count_tokens', requested: { model: options.model ?? 'auto' }, count: 1 }
     return await trackRequest(context, services, tracked, async (signal) => {
-      const input_tokens = await countPromptTokens(services.client, { ...options, signal })
-      return { response: context.json({ input_tokens }) }
+      const { promptTokens } = await acceptedPrompt(services.client, { ...options, signal })
+      return { response: context.json({ input_tokens: promptTokens }) }
     })
   }
 }

@@ -1,10 +1,8 @@
-/**
- * Endpoints that count the tokens of a prompt. Only a node has the tokenizer of its model. The gateway asks a node to
- * answer the prompt: the node accepts the request with the token ids of the prompt, and the gateway cancels the answer.
- */
-import type { AcceptedPart, Answer, ChatOptions, CompletionOptions } from '@potluck/client'
+/** Endpoints that count the tokens of a prompt. */
+import type { AcceptedPart, ChatOptions, CompletionOptions } from '@potluck/client'
 
 import { acceptedHeaders } from '../answers/potluck.ts'
+import { acceptedPrompt } from '../answers/prompt-tokens.ts'
 import { readJson } from '../http/body.ts'
 import type { GatewayContext, Handler } from '../http/context.ts'
 import { parseResponses, responsesOptions } from '../openai/responses-request.ts'
@@ -43,14 +41,7 @@ async function withPrompt(
   const { model = 'auto' } = options
   const tracked = { endpoint: 'tokens', requested: { model }, count: 1 }
   return await trackRequest(context, services, tracked, async (signal) => {
-    const one = { ...options, maxTokens: 1, signal }
-    const accepted = await acceptedPart('prompt' in one ? services.client.complete(one) : services.client.chat(one))
+    const accepted = await acceptedPrompt(services.client, { ...options, signal })
     return { response: context.json(format(accepted), 200, acceptedHeaders(accepted)) }
   })
-}
-
-/** Waits until a node accepts the request, and cancels the answer. */
-async function acceptedPart(answer: Answer): Promise<AcceptedPart> {
-  for await (const part of answer) if (part.type === 'accepted') return part
-  throw new Error('an answer that no node accepted')
 }
