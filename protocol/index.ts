@@ -47,6 +47,7 @@ export * from './records/clock-skew.ts'
 export { CardSet, type CardSetEntry, type CardSetOptions, type SampleOptions } from './records/card-set.ts'
 export { ContentDigest, LogprobsDigest, type AnswerContent } from './records/content.ts'
 export * from './records/dht.ts'
+export * from './records/fingerprint.ts'
 export * from './records/partial-receipt.ts'
 export * from './records/receipt.ts'
 export { sample } from './sample.ts'
@@ -98,4 +99,10 @@ export {
   type Embeddings
 } from './wire/embed.ts'
 export { decodeFraudProof, encodeFraudProof, type FraudProof } from './wire/fraud-proof.ts'
-export { decodeNodeFrame, encodeNodeFrame, type ErrorFrame, type NodeFrame } from './wire/node-frame.ts'
+export {
+  decodeNodeFrame,
+  encodeNodeFrame,
+  type ErrorFrame,
+  type NodeFrame,
+  type SignedWindow
+} from './wire/node-frame.ts'

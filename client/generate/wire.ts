@@ -117,7 +117,9 @@ export async function* sendRequest(
       const waitedFrom = performance.now()
       const frame = await receive(exchange, ...wait)
       if (frame.type === 'done') {
-        const receipt = await checkDone(frame, { request, digest, promptTokens, answerTokens, content }, node.peerId)
+        const fingerprints = windows.finish(frame.fingerprints, answerTokens.length)
+        const sent = { request, digest, promptTokens, answerTokens, fingerprints, content }
+        const receipt = await checkDone(frame, sent, node.peerId)
         complete = true
         await exchange.close(timeouts.requestMs)
         const { logprobs } = content
@@ -126,6 +128,7 @@ export async function* sendRequest(
           promptTokens,
           answerTokens,
           receipt: frame.receipt,
+          fingerprints,
           ...(logprobs === undefined ? {} : { logprobs })
         }
         yield { ...frame, record, wholeContent: receipt.answerContentDigest, longestGapMs: gaps.longestMs }
@@ -138,7 +141,7 @@ export async function* sendRequest(
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
       content.add(frame.delta)
-      const signed = await windows.add(frame.delta.tokens, frame.partialReceipt, answerTokens)
+      const signed = await windows.add(frame.delta.tokens, frame.window, answerTokens)
       const yieldedAt = performance.now()
       yield { type: 'delta', delta: frame.delta, ...(signed === undefined ? {} : { signed }) }
       callerMs += performance.now() - yieldedAt

@@ -85,7 +85,8 @@ export type EngineEvent =
    * the tokens that the contract gives.
    */
   | { type: 'prefill'; cachedTokens: number; prefillMs: number; checked?: readonly TokenMargin[] }
-  | { type: 'delta'; delta: TokenDelta }
+  /** `fingerprints`: of the delta's tokens, see `fingerprintsOf`. */
+  | { type: 'delta'; delta: TokenDelta; fingerprints: Uint8Array }
   | { type: 'done'; finishReason: FinishReason; usage: Usage; prefillMs: number; decodeMs: number }
 
 export interface Generation extends AsyncIterable<EngineEvent> {

@@ -14,6 +14,7 @@ import {
 } from '@potluck/protocol'
 
 import type { PrivateKey } from '@libp2p/interface'
+import { sha256 } from '@noble/hashes/sha2.js'
 
 import type { Engine, EngineEvent } from '../engine/interface.ts'
 
@@ -28,6 +29,8 @@ export interface GeneratedAnswer {
   done: Extract<EngineEvent, { type: 'done' }>
   /** All tokens from position 0, including the tokens of the continuation in the request. */
   answerTokens: readonly number[]
+  /** The windows that the node sent. */
+  windows: WindowChain
   /** Of all deltas that the node sent. */
   content: ContentDigest
   logprobs: LogprobsDigest
@@ -44,7 +47,7 @@ export interface ReceiptFacts extends GeneratedAnswer {
 }
 
 export async function issueReceipt(
-  { request, digest, promptTokens, answerTokens, content, logprobs, whole, timings, done }: ReceiptFacts,
+  { request, digest, promptTokens, answerTokens, windows, content, logprobs, whole, timings, done }: ReceiptFacts,
   { engine, privateKey, now }: ReceiptDependencies
 ): Promise<Uint8Array> {
   const { accelerator, engine: name, kvType, flashAttention } = engine.backend
@@ -66,6 +69,7 @@ export async function issueReceipt(
       issuedAt: now(),
       rendering: RENDERING,
       contentDigest: content.digest(),
+      fingerprintDigest: sha256(windows.fingerprints()),
       ...(request.topLogprobs === undefined ? {} : { logprobsDigest: logprobs.digest() }),
       ...(whole === undefined ? {} : { answerContentDigest: whole.digest() })
     },

@@ -16,7 +16,8 @@ import {
   MAX_TOOL_NAME,
   MAX_TOP_LOGPROBS,
   MAX_WAIT_MS,
-  MIN_LOGPROB
+  MIN_LOGPROB,
+  RECEIPT_WINDOW
 } from '../constants.ts'
 import { isWireCode, type WireCode } from '../errors.ts'
 import type {
@@ -45,7 +46,16 @@ import {
 } from '../messages/potluck_pb.ts'
 import type { TokenMargin } from '../sampler/index.ts'
 import { FieldCheck } from './check.ts'
+import { parseFingerprints } from './fingerprints.ts'
 import { parseMargins, toMargins } from './margins.ts'
+
+/** What a node adds to a delta that completes windows of 64 tokens. */
+export interface SignedWindow {
+  /** A signed envelope, see `openPartialReceipt`. */
+  partialReceipt: Uint8Array
+  /** Of the windows that the delta completes. */
+  fingerprints: Uint8Array
+}
 
 export type NodeFrame =
   | {
@@ -58,10 +68,18 @@ export type NodeFrame =
     }
   /** How far the tokens of an earlier node are from those that the contract gives, from `checkFrom` on. */
   | { type: 'checked'; measured: readonly TokenMargin[] }
-  /** `partialReceipt`: a signed envelope, see `openPartialReceipt`. Only in a delta that completes a window. */
-  | { type: 'delta'; delta: TokenDelta; partialReceipt?: Uint8Array }
-  /** `receipt`: a signed envelope, see `openReceipt`. */
-  | { type: 'done'; finishReason: FinishReason; usage: Usage; timings: Timings; load: Load; receipt: Uint8Array }
+  | { type: 'delta'; delta: TokenDelta; window?: SignedWindow }
+  | {
+      type: 'done'
+      finishReason: FinishReason
+      usage: Usage
+      timings: Timings
+      load: Load
+      /** A signed envelope, see `openReceipt`. */
+      receipt: Uint8Array
+      /** Of the tokens after the last complete window. */
+      fingerprints: Uint8Array
+    }
   /** `detail` names fields and limits. It never contains text of a prompt. */
   | { type: 'error'; code: WireCode; retryAfterMs?: number; load?: Load; detail: string }
 
@@ -83,7 +101,6 @@ function toBody(frame: NodeFrame): Body {
       return { case: 'accepted', value: { ...frame, promptTokens: [...frame.promptTokens] } }
     case 'delta': {
       const { tokens, text, reasoning, toolCalls = [], logprobs } = frame.delta
-      const { partialReceipt } = frame
       return {
         case: 'delta',
         value: {
@@ -92,7 +109,7 @@ function toBody(frame: NodeFrame): Body {
           ...(reasoning === undefined ? {} : { reasoning }),
           toolCalls: [...toolCalls],
           ...(logprobs === undefined ? {} : { logprobs: logprobs.map(toPositionMessage) }),
-          ...(partialReceipt === undefined ? {} : { partialReceipt })
+          ...frame.window
         }
       }
     }
@@ -121,8 +138,10 @@ export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
     case 'delta': {
       const { partialReceipt } = frame.body.value
       check.bytesUpTo('partial_receipt', partialReceipt, MAX_PARTIAL_RECEIPT_BYTES)
+      const fingerprints = parseFingerprints(check, frame.body.value.fingerprints, MAX_ANSWER_TOKENS)
       const delta = parseDelta(frame.body.value)
-      return { type: 'delta', delta, ...(partialReceipt.byteLength === 0 ? {} : { partialReceipt }) }
+      const signs = partialReceipt.byteLength > 0 || fingerprints.byteLength > 0
+      return { type: 'delta', delta, ...(signs ? { window: { partialReceipt, fingerprints } } : {}) }
     }
     case 'done':
       return parseDone(frame.body.value)
@@ -206,7 +225,8 @@ function parseDone(message: DoneMessage): NodeFrame {
     usage: parseUsage(check, message.usage),
     timings: parseTimings(check, message.timings),
     load: parseLoad(check.present('load', message.load)),
-    receipt: check.bytesUpTo('receipt', message.receipt, MAX_RECEIPT_BYTES)
+    receipt: check.bytesUpTo('receipt', message.receipt, MAX_RECEIPT_BYTES),
+    fingerprints: parseFingerprints(check, message.fingerprints, RECEIPT_WINDOW - 1)
   }
 }
 

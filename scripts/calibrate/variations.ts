@@ -1,8 +1,7 @@
 /** The ways in which honest nodes compute the same model file differently: threads, batches and types of the cache. */
-import type { TokenMargin } from '@potluck/protocol'
 import { derive } from './derive.ts'
 import type { Generated, Setup } from './engine.ts'
-import type { WorkerPool } from './worker-pool.ts'
+import type { Measurement, WorkerPool } from './worker-pool.ts'
 
 interface HonestVariation extends Omit<Setup, 'modelPath'> {
   /** Concurrent generations. */
@@ -75,7 +74,12 @@ export async function honestAudits(
   const audits = AUDITORS.map(async (auditor) => {
     const setup = await setupOf(modelPath, HONEST_VARIATIONS[auditor]!)
     const pools = await workers.audits(setup, [...made.values()], `honest audits: ${auditor}`)
-    return [...made].map(([node, answers], index) => ({ node, auditor, answers, measured: pools[index]! }))
+    return [...made].map(([node, answers], index) => ({
+      node,
+      auditor,
+      answers,
+      measured: pools[index]!
+    }))
   })
   return (await Promise.all(audits)).flat()
 }
@@ -85,8 +89,8 @@ export interface HonestAudit {
   node: string
   auditor: string
   answers: readonly Generated[]
-  /** The margin and gap of each token, by answer and position. */
-  measured: readonly (readonly TokenMargin[])[]
+  /** By answer. */
+  measured: readonly Measurement[]
 }
 
 /** Whether node and auditor have the same arithmetic. Then their logits must be the same to the bit. */

@@ -1,4 +1,5 @@
 /** A node of the attacker: a real libp2p peer with a valid card. The attack writes its side of every answer. */
+import { sha256 } from '@noble/hashes/sha2.js'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
 import {
@@ -25,7 +26,8 @@ import {
   type Load,
   type ModelCard,
   type NodeFrame,
-  type Receipt
+  type Receipt,
+  FINGERPRINT_BYTES
 } from '@potluck/protocol'
 import type { Libp2p } from '@libp2p/interface'
 
@@ -132,9 +134,10 @@ export class MaliciousCall {
   async delta(tokens: readonly number[], text: string): Promise<void> {
     this.#answer.push(...tokens)
     this.#content.add({ text })
-    const completed = this.#windows.add(tokens)
-    const partialReceipt = completed ? { partialReceipt: await this.#partialReceipt() } : {}
-    await this.#send({ type: 'delta', delta: { tokens, text }, ...partialReceipt })
+    const fingerprints = this.#windows.add(tokens, new Uint8Array(tokens.length * FINGERPRINT_BYTES))
+    const window =
+      fingerprints === undefined ? {} : { window: { partialReceipt: await this.#partialReceipt(), fingerprints } }
+    await this.#send({ type: 'delta', delta: { tokens, text }, ...window })
   }
 
   async error(code: Extract<NodeFrame, { type: 'error' }>['code']): Promise<void> {
@@ -169,11 +172,20 @@ export class MaliciousCall {
         issuedAt: Date.now(),
         rendering: RENDERING,
         contentDigest: this.#content.digest(),
+        fingerprintDigest: sha256(this.#windows.fingerprints()),
         ...changes
       },
       this.#key
     )
-    await this.#send({ type: 'done', finishReason, usage, timings, load: LOAD, receipt })
+    await this.#send({
+      type: 'done',
+      finishReason,
+      usage,
+      timings,
+      load: LOAD,
+      receipt,
+      fingerprints: this.#windows.rest
+    })
     await this.#frames.close()
   }
 

@@ -86,7 +86,10 @@ export class LlamaProcessEngine {
     const began = performance.now()
     const { vocabulary, compiler, model } = this.#loaded
     const answer = new SampledAnswer(job, { vocabulary, compiler, contextLength: model.contextLength })
-    const deltas = new Deltas((delta) => emit({ type: 'delta', delta }), performance.now.bind(performance))
+    const deltas = new Deltas(
+      (delta, fingerprints) => emit({ type: 'delta', delta, fingerprints }),
+      performance.now.bind(performance)
+    )
     const wanted = { normaliser: job.topLogprobs !== undefined, allowed: () => answer.allowed() }
     const { checkFrom = job.answerTokens.length } = job
     const toCheck = job.answerTokens.length - checkFrom

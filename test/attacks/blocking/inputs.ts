@@ -1,4 +1,5 @@
 /** The largest inputs that a peer can send: valid ones, and invalid ones that are found to be so as late as possible. */
+import { sha256 } from '@noble/hashes/sha2.js'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {
@@ -25,7 +26,8 @@ import {
   signReceipt,
   tokensDigest,
   type GenerateRequest,
-  type JsonSchema
+  type JsonSchema,
+  FINGERPRINT_BYTES
 } from '@potluck/protocol'
 
 export interface HostileInput {
@@ -193,6 +195,7 @@ async function longAudit(request: GenerateRequest, answerTokens: readonly number
   const promptTokens = [256, ...Buffer.from('Hello')]
   const content = new ContentDigest()
   content.add({ text: Buffer.from(answerTokens).toString() })
+  const fingerprints = new Uint8Array(answerTokens.length * FINGERPRINT_BYTES)
   const receipt = await signReceipt(
     {
       requestId: request.requestId,
@@ -210,10 +213,11 @@ async function longAudit(request: GenerateRequest, answerTokens: readonly number
       timings: { queueMs: 0, prefillMs: 0, decodeMs: 0 },
       issuedAt: Date.now(),
       rendering: RENDERING,
-      contentDigest: content.digest()
+      contentDigest: content.digest(),
+      fingerprintDigest: sha256(fingerprints)
     },
     key
   )
-  const answer = { request: bytes, promptTokens, answerTokens, receipt, opening: OPENING }
+  const answer = { request: bytes, promptTokens, answerTokens, receipt, fingerprints, opening: OPENING }
   return encodeAuditRequest({ peerId: peerIdFromPrivateKey(key), answer })
 }

@@ -1,4 +1,5 @@
 /** The node's side of one request, which a test writes by hand. */
+import { sha256 } from '@noble/hashes/sha2.js'
 import type { PrivateKey } from '@libp2p/interface'
 import {
   answerWindows,
@@ -18,7 +19,8 @@ import {
   type NodeFrame,
   type PartialReceipt,
   type Receipt,
-  type TokenMargin
+  type TokenMargin,
+  FINGERPRINT_BYTES
 } from '@potluck/protocol'
 
 import { IDLE } from '../../unit/select/help.ts'
@@ -68,8 +70,11 @@ export class Script {
     tokens.forEach((token, index) => TEXTS.set(token, index === 0 ? text : ''))
     this.#answer.push(...tokens)
     this.#content.add({ text })
-    const completed = this.#windows.add(tokens)
-    const signed = completed && changes !== false ? { partialReceipt: await this.partialReceipt(changes) } : {}
+    const fingerprints = this.#windows.add(tokens, new Uint8Array(tokens.length * FINGERPRINT_BYTES))
+    const signed =
+      fingerprints !== undefined && changes !== false
+        ? { window: { partialReceipt: await this.partialReceipt(changes), fingerprints } }
+        : {}
     await this.send({ type: 'delta', delta: { tokens, text }, ...signed })
   }
 
@@ -120,12 +125,21 @@ export class Script {
         issuedAt: Date.now(),
         rendering: RENDERING,
         contentDigest: this.#content.digest(),
+        fingerprintDigest: sha256(this.#windows.fingerprints()),
         ...(this.request.continuation === undefined ? {} : { answerContentDigest: this.#wholeContent() }),
         ...changes.receipt
       },
       changes.key ?? this.#key
     )
-    await this.send({ type: 'done', finishReason: 'stop', usage, timings, load: IDLE, receipt })
+    await this.send({
+      type: 'done',
+      finishReason: 'stop',
+      usage,
+      timings,
+      load: IDLE,
+      receipt,
+      fingerprints: this.#windows.rest
+    })
     await this.frames.close()
   }
 

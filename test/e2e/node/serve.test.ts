@@ -5,7 +5,8 @@ import {
   openPartialReceipt,
   openReceipt,
   tokensDigest,
-  type GenerateRequest
+  type GenerateRequest,
+  FINGERPRINT_BYTES
 } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 
@@ -111,9 +112,10 @@ test('each window of 64 tokens is signed in the delta that completes it', async 
   await call.expect('accepted')
   const signed: { at: number; tokens: number; firstPosition: number }[] = []
   for (let at = 6; at <= 150; at++) {
-    const { partialReceipt } = await call.expect('delta')
-    if (partialReceipt === undefined) continue
-    const { tokens, firstPosition } = await openPartialReceipt(partialReceipt, { peerId: serving.peerId })
+    const { window } = await call.expect('delta')
+    if (window === undefined) continue
+    expect(window.fingerprints).toHaveLength(64 * FINGERPRINT_BYTES)
+    const { tokens, firstPosition } = await openPartialReceipt(window.partialReceipt, { peerId: serving.peerId })
     signed.push({ at, tokens, firstPosition })
   }
   expect(signed).toEqual([

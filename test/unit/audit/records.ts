@@ -1,4 +1,6 @@
 /** Makes answers with their receipts, honest or not, as a client keeps them. */
+import { concat } from 'uint8arrays/concat'
+import { sha256 } from '@noble/hashes/sha2.js'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
@@ -93,6 +95,7 @@ export async function serve(
   let text = ''
   let content = new ContentDigest()
   const logprobs: PositionLogprobs[] = []
+  const prints: Uint8Array[] = []
   let finishReason: FinishReason = 'length'
   const { sampling, maxTokens, stop, topLogprobs } = request
   const constraint = outputConstraintOf(request)
@@ -116,9 +119,14 @@ export async function serve(
       content.add(delta)
       whole.add(delta)
       logprobs.push(...(delta.logprobs ?? []))
+      prints.push(event.fingerprints)
     } else if (event.type === 'done') finishReason = event.finishReason
   }
   const answerTokens = twist.answerTokens?.(tokens) ?? tokens
+  // A node that changes the number of tokens sends as many fingerprints.
+  const own = answerTokens.length - (twist.receipt?.firstPosition ?? earlier.length)
+  const fingerprints = new Uint8Array(6 * own)
+  fingerprints.set(concat(prints).subarray(0, fingerprints.length))
   const signed = new LogprobsDigest()
   signed.add(logprobs)
   // A node that changes the tokens sends the text that follows from them. An unknown token has no text.
@@ -145,13 +153,14 @@ export async function serve(
       issuedAt: 1_700_000_000_000,
       rendering: RENDERING,
       contentDigest: content.digest(),
+      fingerprintDigest: sha256(fingerprints),
       ...(topLogprobs === undefined ? {} : { logprobsDigest: signed.digest() }),
       ...(request.continuation === undefined ? {} : { answerContentDigest: whole.digest() }),
       ...twist.receipt
     },
     key
   )
-  const record = { request: bytes, promptTokens, answerTokens, receipt, opening: OPENING }
+  const record = { request: bytes, promptTokens, answerTokens, receipt, fingerprints, opening: OPENING }
   return { record: topLogprobs === undefined ? record : { ...record, logprobs }, text, finishReason }
 }
 
@@ -174,7 +183,8 @@ export async function partOf(
   const tokens = whole - (whole % RECEIPT_WINDOW)
   const answerTokens = record.answerTokens.slice(0, firstPosition + tokens)
   const windows = new WindowChain(record.promptTokens)
-  windows.add(answerTokens.slice(firstPosition))
+  const fingerprints = record.fingerprints.subarray(0, 6 * tokens)
+  windows.add(answerTokens.slice(firstPosition), fingerprints)
   const receipt = { requestDigest: frame.digest, firstPosition, tokens, digest: windows.digest, rendering: RENDERING }
-  return { ...record, answerTokens, receipt: await signPartialReceipt({ ...receipt, ...changes }, key) }
+  return { ...record, answerTokens, fingerprints, receipt: await signPartialReceipt({ ...receipt, ...changes }, key) }
 }

@@ -130,7 +130,8 @@ describe('golden bytes', () => {
         usage: { promptTokens: 3, cachedTokens: 2, completionTokens: 1 },
         timings: { queueMs: 0, prefillMs: 1.5, decodeMs: 2.5 },
         load,
-        receipt: Uint8Array.of(9)
+        receipt: Uint8Array.of(9),
+        fingerprints: Uint8Array.of(1, 2, 3, 4, 5, 6)
       }),
     'request, shaped': () =>
       encodeRequest({
@@ -170,7 +171,7 @@ describe('golden bytes', () => {
       encodeNodeFrame({
         type: 'delta',
         delta: { tokens: [300], text: 'é' },
-        partialReceipt: Uint8Array.of(9)
+        window: { partialReceipt: Uint8Array.of(9), fingerprints: Uint8Array.of(1, 2, 3, 4, 5, 6) }
       }),
     checked: () =>
       encodeNodeFrame({
