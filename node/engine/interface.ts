@@ -107,7 +107,7 @@ export interface ScoreJob {
   normaliser?: boolean
 }
 
-/** The 64 highest raw logits at one position, highest first. Of equal logits, the lower token id is first. */
+/** The highest raw logits at one position, up to `AUDIT_CANDIDATES`, highest first. Of equal logits, the lower token id is first. */
 export interface PositionScores {
   tokens: Uint32Array
   logits: Float32Array
