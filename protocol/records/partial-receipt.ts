@@ -11,7 +11,7 @@ import { DIGEST_BYTES, MAX_ANSWER_TOKENS, MAX_PARTIAL_RECEIPT_BYTES, RECEIPT_WIN
 import { PartialReceiptSchema } from '../messages/potluck_pb.ts'
 import { FieldCheck } from '../wire/check.ts'
 import { isEnvelopeOf, openEnvelope, sealEnvelope, type EnvelopeKind } from './envelope.ts'
-import { FINGERPRINT_BYTES } from './fingerprint.ts'
+import { FINGERPRINT_BYTES } from '../sampler/fingerprint.ts'
 import { tokensDigest } from './receipt.ts'
 
 export interface PartialReceipt {

@@ -1,3 +1,4 @@
+export { FINGERPRINT_BYTES, fingerprintOf, fingerprintsOf, gapsIn, MAX_GAP, medianFingerprints } from './fingerprint.ts'
 export { tokenMargin, type TokenMargin } from './margin.ts'
 export { philox4x32, uniform } from './philox.ts'
 export { AUDIT_CANDIDATES, CANDIDATES, type TokenCandidates } from './ranking.ts'

@@ -1,5 +1,5 @@
-/** Fingerprints in frames and records: 6 bytes for each position, see `protocol/records/fingerprint.ts`. */
-import { FINGERPRINT_BYTES } from '../records/fingerprint.ts'
+/** Fingerprints in frames and records: 6 bytes for each position, see `protocol/sampler/fingerprint.ts`. */
+import { FINGERPRINT_BYTES } from '../sampler/fingerprint.ts'
 import type { FieldCheck } from './check.ts'
 
 /** @param mostTokens the most tokens that they can be of */

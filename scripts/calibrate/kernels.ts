@@ -2,7 +2,7 @@
  * Makes this process compute as another machine does. node-llama-cpp ships llama.cpp's kernels for several generations of
  * processors, and llama.cpp loads the newest that the processor supports. Here it finds only one of them.
  */
-import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { registerHooks } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -26,7 +26,10 @@ export async function useKernels(name: string): Promise<void> {
   await mkdir(join(binsDir, FOLDER), { recursive: true })
   for (const file of await readdir(original)) {
     if (file.startsWith('libggml-cpu-') && file !== `libggml-cpu-${name}.so`) continue
-    await copyFile(join(original, file), join(binsDir, FOLDER, file))
+    // Another process can have loaded the library at this path, so it must not change in place.
+    const temporary = join(binsDir, `${file}.${process.pid}`)
+    await copyFile(join(original, file), temporary)
+    await rename(temporary, join(binsDir, FOLDER, file))
   }
   const { default: packaged } = (await import(join(original, '..', '..', 'package.json'), {
     with: { type: 'json' }

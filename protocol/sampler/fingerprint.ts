@@ -14,7 +14,7 @@
  */
 import { concat } from 'uint8arrays/concat'
 
-import type { TokenCandidates } from '../sampler/index.ts'
+import type { TokenCandidates } from './ranking.ts'
 
 /** Bytes of the fingerprint of one position. */
 export const FINGERPRINT_BYTES = 6
