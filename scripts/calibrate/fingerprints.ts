@@ -72,12 +72,13 @@ async function waysToCompute(claimed: string, original: string): Promise<Way[]> 
     compute('activations not rounded', true, singles),
     compute('activations not rounded, F16 cache', true, { ...singles, ...cache('F16', 'F16', false) }),
     await file('F16'),
-    ...(gpu === undefined
-      ? []
-      : [{ ...compute(gpu, true, { gpu: 'auto', slots: 1, ...cache('F16', 'F16') }), share: GPU_SHARE }]),
     await file('Q5_1'),
     compute('5 bits', false, { modelPath: await derive(claimed, { kind: 'bits', bits: 5 }) }),
-    await file('Q4_0')
+    await file('Q4_0'),
+    // Last, because a software GPU takes minutes.
+    ...(gpu === undefined
+      ? []
+      : [{ ...compute(gpu, true, { gpu: 'auto', slots: 1, ...cache('F16', 'F16') }), share: GPU_SHARE }])
   ]
 }
 
