@@ -19,7 +19,6 @@ import type { TokenCandidates } from './ranking.ts'
 /** Bytes of the fingerprint of one position. */
 export const FINGERPRINT_BYTES = 6
 
-const RANKS = [2, 4, 16, 64] as const
 /** In logits. A larger gap counts as this one, and so does the gap to a candidate that does not exist. */
 export const MAX_GAP = 90
 const MAX_CODE = 0xfff
@@ -32,7 +31,14 @@ const GAPS: Float64Array = Float64Array.from({ length: MAX_CODE + 1 }, (_, code)
 
 /** Returns the fingerprint of one position. */
 export function fingerprintOf({ logits }: Pick<TokenCandidates, 'logits'>): Uint8Array {
-  return packed(RANKS.map((rank) => codeOf(logits[0]! - (logits[rank - 1] ?? -Infinity))))
+  // Without a list of ranks, this takes a fifth of the time of sampling.
+  const highest = logits[0]!
+  return packed(
+    codeOf(highest - (logits[1] ?? -Infinity)),
+    codeOf(highest - (logits[3] ?? -Infinity)),
+    codeOf(highest - (logits[15] ?? -Infinity)),
+    codeOf(highest - (logits[63] ?? -Infinity))
+  )
 }
 
 /** Returns the fingerprints of several positions, one after the other. */
@@ -51,19 +57,17 @@ export function gapsIn(fingerprints: Uint8Array): number[][] {
 export function medianFingerprints(several: readonly Uint8Array[]): Uint8Array {
   const codes = several.map(codesIn)
   return concat(
-    codes[0]!.map((first, position) =>
-      packed(
-        first.map((_, rank) => {
-          const sorted = codes.map((one) => one[position]![rank]!).sort((a, b) => a - b)
-          return sorted[(sorted.length - 1) >> 1]!
-        })
-      )
-    )
+    codes[0]!.map((_, position) => {
+      const median = (rank: number): number => {
+        const sorted = codes.map((one) => one[position]![rank]!).sort((a, b) => a - b)
+        return sorted[(sorted.length - 1) >> 1]!
+      }
+      return packed(median(0), median(1), median(2), median(3))
+    })
   )
 }
 
-function packed(codes: readonly number[]): Uint8Array {
-  const [a, b, c, d] = codes as [number, number, number, number]
+function packed(a: number, b: number, c: number, d: number): Uint8Array {
   return Uint8Array.of(a & 0xff, (a >> 8) | ((b & 0xf) << 4), b >> 4, c & 0xff, (c >> 8) | ((d & 0xf) << 4), d >> 4)
 }
 
