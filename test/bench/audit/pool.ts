@@ -1,4 +1,5 @@
 /** Pools of audited answers, and simulated peers that take their answers from them. */
+import { FINGERPRINT_BYTES } from '@potluck/protocol'
 import { countMeasured, withCounted, type Counted } from '../../../client/evidence/count.ts'
 import { CELLS, TOKEN_CELLS } from '../../../client/evidence/bins.ts'
 import { windowsOf } from '../../../client/evidence/windows.ts'
@@ -24,6 +25,19 @@ export function toAudited(answers: readonly Generated[], measured: readonly Meas
     return { tokens: tokens.length, ...countMeasured(answer, tokens, windows) }
   })
 }
+
+/** Returns how many tokens of this answer ban a peer that the client has never audited: a multiple of 16, or Infinity. */
+export function tokensToBan(answer: Generated, { margins, fingerprints }: Measurement): number {
+  for (let tokens = STEP; tokens <= margins.length; tokens += STEP) {
+    const part = [answer.fingerprints, fingerprints].map((all) => all.subarray(0, tokens * FINGERPRINT_BYTES))
+    const counted = countMeasured(answer, margins.slice(0, tokens), windowsOf(part[0]!, part[1]!))
+    if (verdict(withCounted(NO_EVIDENCE, counted)) === 'banned') return tokens
+  }
+  return Infinity
+}
+
+/** Tokens of the smallest window. */
+const STEP = 16
 
 export const tokensOf = (pool: readonly Audited[]): number => pool.reduce((sum, { tokens }) => sum + tokens, 0)
 
