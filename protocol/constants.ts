@@ -239,6 +239,9 @@ export const MAX_REMEMBERED_CARDS: number = 10_000
 
 // ---------------------------------------------------------------- receipts and proofs
 
+/** Largest reply to an audit: 14 bytes for each token of the longest answer. */
+export const MAX_AUDIT_REPLY_BYTES: number = 2 * 1024 * 1024
+
 /** Size of a receipt: a hash of 32 bytes for every 64 tokens of the answer, and about 300 bytes. */
 export const MAX_RECEIPT_BYTES: number = 128 * 1024
 /** Tokens under one hash of a receipt. To check one window, a peer needs only its 64 tokens, not the whole answer. */

@@ -101,4 +101,10 @@ export {
   type Embeddings
 } from './wire/embed.ts'
 export { decodeFraudProof, encodeFraudProof, type FraudProof } from './wire/fraud-proof.ts'
-export { decodeNodeFrame, encodeNodeFrame, type ErrorFrame, type NodeFrame } from './wire/node-frame.ts'
+export {
+  decodeNodeFrame,
+  encodeNodeFrame,
+  type ErrorFrame,
+  type NodeFrame,
+  type SignedWindow
+} from './wire/node-frame.ts'

@@ -1,7 +1,22 @@
 /** Compares the results of auditors with the audited answer and with each other. Pure. */
-import { PotluckError, type AuditResult, type Receipt, type TokenMargin } from '@potluck/protocol'
+import {
+  FINGERPRINT_BYTES,
+  medianFingerprints,
+  PotluckError,
+  type AuditResult,
+  type Receipt,
+  type TokenMargin
+} from '@potluck/protocol'
 
-import { AUDITORS_DIFFER, LIE_SHARE, LIE_TOKENS, MAX_DISPUTED_SHARE } from './constants.ts'
+import { windowsOf } from '../evidence/index.ts'
+import {
+  AUDITORS_DIFFER,
+  FINGERPRINTS_DIFFER,
+  FINGERPRINTS_LIE,
+  LIE_SHARE,
+  LIE_TOKENS,
+  MAX_DISPUTED_SHARE
+} from './constants.ts'
 
 /**
  * Refuses a result that no honest auditor sends for this answer.
@@ -9,14 +24,14 @@ import { AUDITORS_DIFFER, LIE_SHARE, LIE_TOKENS, MAX_DISPUTED_SHARE } from './co
  * @throws PotluckError `protocol_violation`
  */
 export function checkResult(
-  { comparable, violations, measured }: AuditResult,
+  { comparable, violations, measured, fingerprints }: AuditResult,
   { answerTokens, firstPosition }: Pick<Receipt, 'answerTokens' | 'firstPosition'>
 ): void {
   const isPossible =
     comparable && violations.length === 0
       ? measured.length === answerTokens - firstPosition
       : measured.length === 0 && (comparable || violations.length === 0)
-  if (!isPossible) fail('it does not fit the answer')
+  if (!isPossible || fingerprints.byteLength !== measured.length * FINGERPRINT_BYTES) fail('it does not fit the answer')
   if (new Set(violations).size < violations.length) fail('it names a violation twice')
   // The gap is the smallest margin of all wrong tokens.
   if (measured.some(({ margin, gap }) => margin !== 0 && margin < gap)) fail('a margin is smaller than its gap')
@@ -32,8 +47,8 @@ export interface Vote {
 /**
  * Returns what at least `quorum` of the votes say, and which do. Undefined if so many do not agree.
  *
- * The measurement of a token is the median of the results that agree. So a few auditors can neither hide margins nor
- * enlarge them.
+ * The measurement of a token is the median of the results that agree, and so is each gap of its fingerprint. So a few
+ * auditors can neither hide margins and distances nor enlarge them.
  */
 export function majorityOf(
   votes: readonly Vote[],
@@ -45,7 +60,8 @@ export function majorityOf(
   const measured = first.result.measured.map((_, index) =>
     medianOf(agreed.map(({ result }) => result.measured[index]!))
   )
-  return { result: { ...first.result, measured }, agreed }
+  const fingerprints = medianFingerprints(agreed.map(({ result }) => result.fingerprints))
+  return { result: { ...first.result, measured, fingerprints }, agreed }
 }
 
 /** Returns the largest group of votes that agree with one of them. */
@@ -56,14 +72,23 @@ export function largestGroup(votes: readonly Vote[]): readonly Vote[] {
 
 /** Whether two auditors can both be honest: numerical noise explains all differences. */
 export function agree(one: AuditResult, other: AuditResult): boolean {
-  return outcomeOf(one) === outcomeOf(other) && disputed(one, other) <= MAX_DISPUTED_SHARE * one.measured.length
+  return (
+    outcomeOf(one) === outcomeOf(other) &&
+    disputed(one, other) <= MAX_DISPUTED_SHARE * one.measured.length &&
+    furthest(one, other) <= FINGERPRINTS_DIFFER
+  )
 }
 
 /** Whether the other auditor lies, or has another model, if the first one is the user's own. */
 export function refutes(own: AuditResult, other: AuditResult): boolean {
   if (outcomeOf(own) !== outcomeOf(other)) return true
   const tokens = own.measured.length
-  return tokens >= LIE_TOKENS && disputed(own, other) > LIE_SHARE * tokens
+  return tokens >= LIE_TOKENS && (disputed(own, other) > LIE_SHARE * tokens || furthest(own, other) > FINGERPRINTS_LIE)
+}
+
+/** Returns the largest distance of a window between two auditors. */
+function furthest(one: AuditResult, other: AuditResult): number {
+  return windowsOf(one.fingerprints, other.fingerprints).reduce((most, { distance }) => Math.max(most, distance), 0)
 }
 
 function outcomeOf({ comparable, violations, measured }: AuditResult): string {

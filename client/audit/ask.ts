@@ -4,7 +4,7 @@ import {
   decodeAuditReply,
   encodeAuditRequest,
   isShareable,
-  MAX_NODE_FRAME_BYTES,
+  MAX_AUDIT_REPLY_BYTES,
   openAnswerRecord,
   PotluckError,
   type AuditRequest,
@@ -60,7 +60,7 @@ export function otherAuditor(
         const { reply } = await askOnce(dialable(node.card), {
           network,
           protocol: AUDIT_PROTOCOL,
-          maxFrameBytes: MAX_NODE_FRAME_BYTES,
+          maxFrameBytes: MAX_AUDIT_REPLY_BYTES,
           dialMs: timeouts.dialMs,
           request: { bytes: encodeAuditRequest(request), timeoutMs: AUDIT_REQUEST_TIMEOUT_MS },
           replyMs: AUDIT_REPLY_TIMEOUT_MS + Math.min(candidate.predicted.waitMs, AUDIT_REPLY_TIMEOUT_MS),

@@ -17,7 +17,7 @@ import {
   type Violation
 } from '@potluck/protocol'
 
-import { answerEvidence, BAN, CERTAIN, countTokens, newCells, NO_EVIDENCE, withCounted } from '../evidence/index.ts'
+import { answerEvidence, BAN, CERTAIN, countAnswer, newCells, NO_EVIDENCE, withCounted } from '../evidence/index.ts'
 import { Reputation, type ReputationStore } from '../reputation/index.ts'
 import { PROOF_SELECTION } from './constants.ts'
 
@@ -76,7 +76,7 @@ export async function checkProof(bytes: Uint8Array, scorer: Scorer, signal?: Abo
     }
     const result = await auditAnswer(record, peerId, scorer, signal === undefined ? {} : { signal })
     for (const violation of result.violations) violations.add(violation)
-    const counted = countTokens(record, result.measured)
+    const counted = countAnswer(record, result)
     selected += Math.max(0, answerEvidence(newCells(evidence, counted)) - Math.log(PROOF_SELECTION))
     evidence = withCounted(evidence, counted)
   }

@@ -44,7 +44,7 @@ export class AuditResults {
       reputation.observe(peer, digest, { type: 'failed', code: 'protocol_violation' })
     }
     const known = reputation.state(peer, digest).integrity.evidence ?? NO_EVIDENCE
-    const evidence = withAudit(known, record, audit.measured)
+    const evidence = withAudit(known, record, audit)
     this.#apply(answer, audit, {
       by: 'own',
       evidence,
@@ -61,7 +61,7 @@ export class AuditResults {
       // A violation that other nodes report is not certain.
       result.violations.length > 0
         ? withViolation(known, MOST_BY_OTHERS)
-        : withAudit(known, record, result.measured, MOST_BY_OTHERS)
+        : withAudit(known, record, result, MOST_BY_OTHERS)
     this.#apply(answer, result, { by, evidence, logEvidence: logEvidence(evidence) })
   }
 

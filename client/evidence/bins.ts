@@ -1,5 +1,7 @@
 /**
- * Cells: what an audit keeps of one token. The row is the gap of the position: how far the second best token is from
+ * Cells: what an audit keeps of an answer. It sorts each token into a cell, and each window of fingerprints.
+ *
+ * The cells of the tokens come first, in rows and columns. The row is the gap of the position: how far the second best token is from
  * the expected token. The column is the margin: how far the token in the answer is from the expected one, 0 if it is
  * the same. See `tokenMargin` of the protocol.
  */
@@ -13,7 +15,15 @@ export const BINS: number = EDGES.length + 1
 /** An exact token, or one of the bins. */
 export const OUTCOMES: number = BINS + 1
 
-/** How many tokens of an answer are in each cell, row by row. */
+/** Upper edges of the bins of the distances of windows, in logits. One more bin holds everything above the last edge. */
+export const DISTANCE_EDGES: readonly number[] = [0.1, 0.14, 0.18, 0.22, 0.26, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1, 1.5]
+
+/** The number of cells of tokens. */
+export const TOKEN_CELLS: number = BINS * OUTCOMES
+/** The number of all cells. */
+export const CELLS: number = TOKEN_CELLS + DISTANCE_EDGES.length + 1
+
+/** How many tokens of an answer are in each cell, row by row, and then how many windows. */
 export type Cells = readonly number[]
 
 /** @param size above zero, in logits */
@@ -22,7 +32,13 @@ function binOf(size: number): number {
   return bin === -1 ? EDGES.length : bin
 }
 
-/** Returns the index in `Cells`. */
+/** Returns the index in `Cells` of a window. */
+export function windowCell(distance: number): number {
+  const bin = DISTANCE_EDGES.findIndex((edge) => distance <= edge)
+  return TOKEN_CELLS + (bin === -1 ? DISTANCE_EDGES.length : bin)
+}
+
+/** Returns the index in `Cells` of a token. */
 export function cellOf(gap: number, margin: number): number {
   return binOf(gap) * OUTCOMES + (margin === 0 ? 0 : 1 + binOf(margin))
 }

@@ -31,6 +31,27 @@ export const ALTERNATIVES: readonly Alternative[] = [
   { scale: 1, share: 0.2 }
 ]
 /**
+ * How far the fingerprints of honest machines can differ: half of the windows by more than `median`, and fewer the larger
+ * the distance. The chance of more than x is 1 / (1 + (x / median)^steepness) + `least`.
+ *
+ * Over all pairs of honest ways to compute (see docs/audits.md), the worst had a median of 0.081, and 0.16 at 1 % of the
+ * windows. These numbers allow 1.5 times as much: 0.12, and more than 0.24 at 1.5 %. No window is impossible, because the
+ * measurements cover only some machines.
+ */
+export const HONEST_DISTANCE = { median: 0.12, steepness: 6, least: 1e-4 } as const
+
+/**
+ * The distances that the test looks for, with the same distribution, less steep. With crumb, the weights of 5 bits have a median of
+ * 0.35, and those of 4 bits 0.7. Half of a prompt gives more.
+ */
+export const OTHER_DISTANCES: readonly { median: number; share: number }[] = [
+  { median: 0.3, share: 0.9 },
+  { median: 0.7, share: 0.9 }
+]
+/** See `HONEST_DISTANCE`. */
+export const OTHER_STEEPNESS = 4
+
+/**
  * If a cheating node sends a wrong token, it is usually the second best token of the true model. This is the share
  * of wrong tokens that are worse than the second best. Measured with crumb: 0.1 to 0.3.
  */

@@ -1,32 +1,40 @@
 /** Adds the tokens that an audit measured to the evidence. */
-import { tokensDigest, type AnswerRecord, type TokenMargin } from '@potluck/protocol'
+import { tokensDigest, type AnswerRecord, type AuditResult, type TokenMargin } from '@potluck/protocol'
 import { toHex } from 'multiformats/bytes'
 
-import { BINS, cellOf, OUTCOMES, type Cells } from './bins.ts'
+import { cellOf, CELLS, windowCell, type Cells } from './bins.ts'
 import { MAX_REMEMBERED_MISMATCHES } from './constants.ts'
 import { withAnswer, type Evidence } from './evidence.ts'
+import { windowsOf, type Window } from './windows.ts'
 
-type Tokens = Pick<AnswerRecord, 'promptTokens' | 'answerTokens'>
+/** An answer as the node signed it. */
+type Signed = Pick<AnswerRecord, 'promptTokens' | 'answerTokens' | 'fingerprints'>
+/** What an auditor measured. */
+type Measured = Pick<AuditResult, 'measured' | 'fingerprints'>
 
-/** The tokens of one answer, counted. */
+/** The tokens and windows of one answer, counted. */
 export interface Counted {
   cells: Cells
-  /** The tokens that did not match, with the name of the context before each. */
+  /** The tokens and windows that did not match, with the name of the context of each. */
   mismatches: readonly { context: string; cell: number }[]
 }
 
 /** Returns the evidence after one more audited answer. `most`: see `withAnswer`. */
-export function withAudit(
-  evidence: Evidence,
-  tokens: Tokens,
-  measured: readonly TokenMargin[],
-  most?: number
-): Evidence {
-  return withCounted(evidence, countTokens(tokens, measured), most)
+export function withAudit(evidence: Evidence, signed: Signed, measured: Measured, most?: number): Evidence {
+  return withCounted(evidence, countAnswer(signed, measured), most)
 }
 
-/** @param measured for the last tokens of the answer, which this node generated */
-export function countTokens({ promptTokens, answerTokens }: Tokens, measured: readonly TokenMargin[]): Counted {
+/** @param audit of the last tokens of the answer, which this node generated */
+export function countAnswer(signed: Signed, { measured, fingerprints }: Measured): Counted {
+  return countMeasured(signed, measured, windowsOf(signed.fingerprints, fingerprints))
+}
+
+/** As `countAnswer`, with the windows of its fingerprints. */
+export function countMeasured(
+  { promptTokens, answerTokens }: Pick<Signed, 'promptTokens' | 'answerTokens'>,
+  measured: readonly TokenMargin[],
+  windows: readonly Window[]
+): Counted {
   const mismatches: Counted['mismatches'][number][] = []
   const first = answerTokens.length - measured.length
   measured.forEach(({ gap, margin }, index) => {
@@ -34,12 +42,18 @@ export function countTokens({ promptTokens, answerTokens }: Tokens, measured: re
     const context = contextName([...promptTokens, ...answerTokens.slice(0, first + index)])
     mismatches.push({ context, cell: cellOf(gap, margin) })
   })
-  return { cells: cellsOf(measured), mismatches }
+  for (const { end, distance } of windows) {
+    if (windowCell(distance) === windowCell(0)) continue
+    const context = `w${contextName([...promptTokens, ...answerTokens.slice(0, first + end)])}`
+    mismatches.push({ context, cell: windowCell(distance) })
+  }
+  return { cells: cellsOf(measured, windows), mismatches }
 }
 
-/** Counts how many tokens are in each cell. */
-export function cellsOf(measured: readonly TokenMargin[]): Cells {
-  const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
+/** Counts how many tokens and windows are in each cell. */
+export function cellsOf(measured: readonly TokenMargin[], windows: readonly Window[] = []): Cells {
+  const cells = Array.from({ length: CELLS }, () => 0)
+  for (const { distance } of windows) cells[windowCell(distance)]!++
   for (const { gap, margin } of measured) cells[cellOf(gap, margin)]!++
   return cells
 }

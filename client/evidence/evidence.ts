@@ -15,8 +15,8 @@
  * (Shafer, "Testing by betting", 2021; Ramdas et al., "Game-theoretic statistics and safe anytime-valid inference",
  * 2023.)
  */
-import type { Cells } from './bins.ts'
-import { ALTERNATIVES, BAN, CHEATED_SHARES, QUARANTINE } from './constants.ts'
+import { TOKEN_CELLS, type Cells } from './bins.ts'
+import { BAN, CHEATED_SHARES, QUARANTINE } from './constants.ts'
 import { LOG_RATIOS } from './likelihood.ts'
 
 /** Kept for each (peer, model digest). Plain data: a store can write it as JSON. */
@@ -66,13 +66,13 @@ export function withAnswer(evidence: Evidence, cells: Cells, most: number = Infi
   return withRatios(
     evidence,
     ratios,
-    cells.reduce((sum, count) => sum + count, 0)
+    cells.slice(0, TOKEN_CELLS).reduce((sum, count) => sum + count, 0)
   )
 }
 
 /** Returns the evidence after an answer that violates the protocol, if the violation is not certain. */
 export function withViolation(evidence: Evidence, most: number): Evidence {
-  const ratios = ALTERNATIVES.map(() => most)
+  const ratios = LOG_RATIOS.map(() => most)
   return withRatios(evidence, ratios, 0)
 }
 
@@ -95,7 +95,7 @@ export function logEvidence({ answers, tests }: Pick<Evidence, 'answers' | 'test
   const yetToBegin = -Math.log(answers + 1)
   if (tests.length === 0) return yetToBegin
   const stakes = tests.map((test, index) => test + Math.log(CHEATED_SHARES[index % CHEATED_SHARES.length]!.stake))
-  return addLogs(stakes.reduce(addLogs) - Math.log(ALTERNATIVES.length), yetToBegin)
+  return addLogs(stakes.reduce(addLogs) - Math.log(LOG_RATIOS.length), yetToBegin)
 }
 
 export function verdict(evidence: Evidence): Verdict {

@@ -6,7 +6,8 @@
  * the evidence with the limits. `chanceOfMistake` describes it for people.
  */
 export { BAN, CERTAIN, DOUBT, MOST_BY_OTHERS, QUARANTINE } from './constants.ts'
-export { cellsOf, countTokens, newCells, withAudit, withCounted } from './count.ts'
+export { cellsOf, countAnswer, newCells, withAudit, withCounted } from './count.ts'
+export { windowsOf } from './windows.ts'
 export {
   answerEvidence,
   chanceOfMistake,

@@ -1,5 +1,5 @@
 /**
- * The weight of one token: for each alternative and cell, the probability of the cell under the alternative divided by
+ * The weight of one token or window: for each alternative and cell, the probability of the cell under the alternative divided by
  * its probability for an honest peer. Both are probabilities within the row of the cell.
  *
  * Within a row, the ratio never falls as the margin grows, and its expected value under the honest histogram
@@ -10,21 +10,52 @@
  * Each row has its own ratios, so a client gains nothing by its choice of the prompt and the seed. An attacker can search
  * for near ties, but a mismatch at a near tie weighs almost nothing.
  */
-import { BINS, EDGES, OUTCOMES } from './bins.ts'
-import { ALTERNATIVES, BEYOND_RUNNER_UP, type Alternative } from './constants.ts'
+import { BINS, CELLS, DISTANCE_EDGES, EDGES, TOKEN_CELLS } from './bins.ts'
+import {
+  ALTERNATIVES,
+  BEYOND_RUNNER_UP,
+  HONEST_DISTANCE,
+  OTHER_DISTANCES,
+  OTHER_STEEPNESS,
+  type Alternative
+} from './constants.ts'
 import { HONEST } from './honest.ts'
 
-/** Natural logarithms, by alternative and cell. */
-export const LOG_RATIOS: readonly (readonly number[])[] = ALTERNATIVES.map((alternative) =>
-  HONEST.flatMap((honest, gap) => bets(honest, gap, alternative).map(Math.log))
-)
+const HONEST_BINS: readonly number[] = distanceBins(HONEST_DISTANCE)
+
+/**
+ * Natural logarithms, by alternative and cell. The first alternatives bet on the margins of tokens, the others on the
+ * distances of windows. Both depend on the same noise, so no alternative multiplies the two: the evidence is the mean of
+ * all alternatives, which needs no independence.
+ */
+export const LOG_RATIOS: readonly (readonly number[])[] = [
+  ...ALTERNATIVES.map((alternative) => [
+    ...HONEST.flatMap((honest, gap) => bets(honest, gap, alternative).map(Math.log)),
+    ...Array<number>(CELLS - TOKEN_CELLS).fill(0)
+  ]),
+  ...OTHER_DISTANCES.map(({ median, share }) => [
+    ...Array<number>(TOKEN_CELLS).fill(0),
+    ...mixed(ratios(HONEST_BINS, distanceBins({ median, steepness: OTHER_STEEPNESS, least: 0 })), share).map(Math.log)
+  ])
+]
 
 /**
  * Mixes the likelihood ratio, with the weight `share`, and 1. A cheating node does not have the same noise at
  * every position. So an exact token reduces the evidence only a little, even if the alternative expects none.
  */
 function bets(honest: readonly number[], gap: number, { scale, share }: Alternative): number[] {
-  return ratios(honest, outcomes(gap, scale)).map((ratio) => 1 - share + share * ratio)
+  return mixed(ratios(honest, outcomes(gap, scale)), share)
+}
+
+function mixed(likelihoods: readonly number[], share: number): number[] {
+  return likelihoods.map((ratio) => 1 - share + share * ratio)
+}
+
+/** Returns the probability of each bin of distances. */
+function distanceBins({ median, steepness, least }: { median: number; steepness: number; least: number }): number[] {
+  const beyond = (edge: number): number => Math.min(1, least + 1 / (1 + (edge / median) ** steepness))
+  const tails = [1, ...DISTANCE_EDGES.map(beyond), 0]
+  return tails.slice(1).map((tail, bin) => tails[bin]! - tail)
 }
 
 /** Probabilities of the outcomes of a row under this noise. */
@@ -59,7 +90,7 @@ interface Block {
  */
 function ratios(honest: readonly number[], other: readonly number[]): number[] {
   const blocks: Block[] = []
-  for (let outcome = 0; outcome < OUTCOMES; outcome++) {
+  for (let outcome = 0; outcome < honest.length; outcome++) {
     let block: Block = { outcomes: 1, honest: honest[outcome]!, other: other[outcome]! }
     for (let last = blocks.at(-1); last !== undefined && !isHigher(block, last); last = blocks.at(-1)) {
       blocks.pop()

@@ -16,6 +16,7 @@ import {
   type Timings,
   type Usage
 } from '@potluck/protocol'
+import { sha256 } from '@noble/hashes/sha2.js'
 import { equals } from 'uint8arrays/equals'
 
 import type { ReceivedContent } from './received-content.ts'
@@ -27,6 +28,8 @@ export interface AnswerSoFar {
   promptTokens: readonly number[]
   /** All tokens of the answer, including the tokens that other nodes generated before. */
   answerTokens: readonly number[]
+  /** What this node sent of its logits. */
+  fingerprints: Uint8Array
   /** What this node sent besides the ids. */
   content: ReceivedContent
 }
@@ -34,7 +37,7 @@ export interface AnswerSoFar {
 /** @throws PotluckError `protocol_violation`, which names the value that does not agree */
 export async function checkDone(
   done: Extract<NodeFrame, { type: 'done' }>,
-  { request, digest, promptTokens, answerTokens, content }: AnswerSoFar,
+  { request, digest, promptTokens, answerTokens, fingerprints, content }: AnswerSoFar,
   peerId: PeerId
 ): Promise<Receipt> {
   const { usage, timings } = done
@@ -57,6 +60,7 @@ export async function checkDone(
   expect('receipt.finishReason', receipt.finishReason === done.finishReason)
   expect('receipt.usage', agree(receipt.usage, usage))
   expect('receipt.timings', agree(receipt.timings, timings))
+  expect('receipt.fingerprintDigest', equals(receipt.fingerprintDigest, sha256(fingerprints)))
   expect('receipt.contentDigest', content.agreesWith(receipt))
   const continued = request.continuation !== undefined
   expect('receipt.earlierContentDigest', continued === (receipt.earlierContentDigest !== undefined))

@@ -1,18 +1,21 @@
 /**
- * Keeps what a node signs of its answer: it must send a signature in each delta that completes a window. Only the last
- * signature matters, because each covers all windows before it, and only if the node fails, because the receipt in `done`
- * covers the whole answer. So the client verifies one signature at most.
+ * Keeps what a node signs of its answer: it must send a signature in each delta that completes a window, and the
+ * fingerprints of the window. Only the last signature matters, because each covers all windows before it, and only if the
+ * node fails, because the receipt in `done` covers the whole answer. So the client verifies one signature at most.
  */
 import type { PeerId } from '@libp2p/interface'
 import {
+  FINGERPRINT_BYTES,
   joinPartialReceipt,
   openPartialReceipt,
   PotluckError,
   RECEIPT_WINDOW,
   WindowChain,
   type AnswerRecord,
-  type GenerateRequest
+  type GenerateRequest,
+  type SignedWindow
 } from '@potluck/protocol'
+import { concat } from 'uint8arrays/concat'
 
 export interface SignedRequest {
   request: GenerateRequest
@@ -29,6 +32,8 @@ export class SignedWindows {
   readonly #peerId: PeerId
   /** Tokens of the node so far. */
   #tokens = 0
+  /** Of the complete windows. */
+  readonly #fingerprints: Uint8Array[] = []
   /** The last signature, and how many tokens of the node it covers. */
   #last: { signature: Uint8Array; tokens: number } | undefined
 
@@ -41,24 +46,41 @@ export class SignedWindows {
   /**
    * Adds the tokens of a delta.
    *
-   * @param signature of the windows so far
-   * @throws PotluckError `protocol_violation` if the delta lacks the signature, or has one too many
+   * @param window what the node adds for the windows that the delta completes
+   * @throws PotluckError `protocol_violation` if the delta lacks it, or has it too early
    */
-  add(tokens: number, signature: Uint8Array | undefined): void {
-    const before = this.#tokens
+  add(tokens: number, window: SignedWindow | undefined): void {
+    const before = completeTokens(this.#tokens)
     this.#tokens += tokens
-    const complete = this.#tokens - (this.#tokens % RECEIPT_WINDOW)
-    if ((signature !== undefined) !== complete > before) {
-      throw new PotluckError('protocol_violation', 'windowSignature does not agree with the number of tokens')
+    const complete = completeTokens(this.#tokens)
+    const bytes = (complete - before) * FINGERPRINT_BYTES
+    if ((window !== undefined) !== bytes > 0 || (window?.fingerprints.byteLength ?? 0) !== bytes) {
+      throw new PotluckError('protocol_violation', 'a signed window does not agree with the number of tokens')
     }
-    if (signature !== undefined) this.#last = { signature, tokens: complete }
+    if (window === undefined) return
+    this.#fingerprints.push(window.fingerprints)
+    this.#last = { signature: window.signature, tokens: complete }
+  }
+
+  /**
+   * Returns the fingerprints of all tokens of the node.
+   *
+   * @param rest those of the tokens after the last complete window, which come with `done`
+   * @throws PotluckError `protocol_violation` if the number of fingerprints is not that of the tokens
+   */
+  finish(rest: Uint8Array): Uint8Array {
+    const fingerprints = concat([...this.#fingerprints, rest])
+    if (fingerprints.byteLength !== this.#tokens * FINGERPRINT_BYTES) {
+      throw new PotluckError('protocol_violation', 'done.fingerprints do not agree with the number of tokens')
+    }
+    return fingerprints
   }
 
   /**
    * Returns the part of the answer that the node has signed. Undefined if it has signed nothing.
    *
    * @param answerTokens the whole answer so far
-   * @throws PotluckError `protocol_violation` if the signature is not that of these tokens
+   * @throws PotluckError `protocol_violation` if the signature is not that of these tokens and fingerprints
    */
   async signed(answerTokens: readonly number[]): Promise<AnswerRecord | undefined> {
     if (this.#last === undefined) return undefined
@@ -66,12 +88,18 @@ export class SignedWindows {
     const { signature, tokens } = this.#last
     const firstPosition = request.continuation?.answerTokens.length ?? 0
     const windows = answerTokens.slice(0, firstPosition + tokens)
+    const fingerprints = concat(this.#fingerprints)
     const chain = new WindowChain(promptTokens)
-    chain.add(windows.slice(firstPosition))
+    chain.add(windows.slice(firstPosition), fingerprints)
     const { digest } = chain
     const partial = { requestDigest, firstPosition, tokens, digest, rendering }
     const receipt = joinPartialReceipt(partial, this.#peerId, signature)
     await openPartialReceipt(receipt, { peerId: this.#peerId })
-    return { request: bytes, promptTokens, answerTokens: windows, receipt }
+    return { request: bytes, promptTokens, answerTokens: windows, fingerprints, receipt }
   }
+}
+
+/** The tokens in complete windows. */
+function completeTokens(tokens: number): number {
+  return tokens - (tokens % RECEIPT_WINDOW)
 }

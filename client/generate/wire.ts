@@ -134,7 +134,9 @@ export async function* sendRequest(
       const waitedFrom = performance.now()
       const frame = await receive(exchange, ...wait)
       if (frame.type === 'done') {
-        const receipt = await checkDone(frame, { request, digest, promptTokens, answerTokens, content }, node.peerId)
+        const fingerprints = windows.finish(frame.fingerprints)
+        const sent = { request, digest, promptTokens, answerTokens, fingerprints, content }
+        const receipt = await checkDone(frame, sent, node.peerId)
         complete = true
         await exchange.close(timeouts.requestMs)
         const { logprobs } = content
@@ -143,6 +145,7 @@ export async function* sendRequest(
           promptTokens,
           answerTokens,
           receipt: frame.receipt,
+          fingerprints,
           ...(logprobs === undefined ? {} : { logprobs })
         }
         yield { ...frame, record, earlierContent: receipt.earlierContentDigest, longestGapMs: gaps.longestMs }
@@ -155,7 +158,7 @@ export async function* sendRequest(
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
       content.add(frame.delta)
-      windows.add(frame.delta.tokens.length, frame.windowSignature)
+      windows.add(frame.delta.tokens.length, frame.window)
       const yieldedAt = performance.now()
       yield { type: 'delta', delta: frame.delta }
       callerMs += performance.now() - yieldedAt

@@ -89,7 +89,8 @@ export type EngineEvent =
    * the tokens that the contract gives.
    */
   | { type: 'prefill'; cachedTokens: number; prefillMs: number; checked?: readonly TokenMargin[] }
-  | { type: 'delta'; delta: TokenDelta }
+  /** `fingerprints`: of the delta's tokens, see `fingerprintsOf`. */
+  | { type: 'delta'; delta: TokenDelta; fingerprints: Uint8Array }
   | { type: 'done'; finishReason: FinishReason; usage: Usage; prefillMs: number; decodeMs: number }
 
 export interface Generation extends AsyncIterable<EngineEvent> {
@@ -110,7 +111,7 @@ export interface ScoreJob {
   normaliser?: boolean
 }
 
-/** The 64 highest raw logits at one position, highest first. Of equal logits, the lower token id is first. */
+/** The highest raw logits at one position, up to `AUDIT_CANDIDATES`, highest first. Of equal logits, the lower token id is first. */
 export interface PositionScores {
   tokens: Uint32Array
   logits: Float32Array

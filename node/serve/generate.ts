@@ -100,7 +100,8 @@ export function generateProtocol(
       const { finishReason, usage, prefillMs, decodeMs } = result.done
       const timings = { queueMs: result.queueMs, prefillMs, decodeMs }
       const receipt = await issueReceipt({ ...result, timings }, node)
-      return encodeNodeFrame({ type: 'done', finishReason, usage, timings, load: queue.load(), receipt })
+      const fingerprints = result.windows.rest
+      return encodeNodeFrame({ type: 'done', finishReason, usage, timings, load: queue.load(), receipt, fingerprints })
     },
 
     encodeError: encodeNodeFrame
@@ -185,8 +186,12 @@ async function runAnswer(
           answerTokens.push(...tokens)
           content.add(event.delta)
           logprobs.add(event.delta.logprobs ?? [])
-          const signed = windows.add(tokens) ? { windowSignature: await signWindows(job, windows, node) } : {}
-          yield encodeNodeFrame({ ...event, ...signed })
+          const fingerprints = windows.add(tokens, event.fingerprints)
+          const signed =
+            fingerprints === undefined
+              ? {}
+              : { window: { signature: await signWindows(job, windows, node), fingerprints } }
+          yield encodeNodeFrame({ type: 'delta', delta: event.delta, ...signed })
           // The stream took the delta, so the engine may work further ahead.
           lend()
         }
@@ -200,7 +205,7 @@ async function runAnswer(
       }
     )
     if (done === undefined) throw new PotluckError('engine_failed', 'the generation ended without a result')
-    return { done, answerTokens, content, logprobs }
+    return { done, answerTokens, windows, content, logprobs }
   } catch (error) {
     // The reason for the abort says more than the error that the abort caused.
     throw callerFailure.signal.aborted ? callerFailure.signal.reason : error

@@ -1,4 +1,5 @@
 /** Signs the receipts: the node's statements of what it generated. */
+import { sha256 } from '@noble/hashes/sha2.js'
 import {
   answerWindows,
   contentDigest,
@@ -29,6 +30,8 @@ export interface GeneratedAnswer {
   done: Extract<EngineEvent, { type: 'done' }>
   /** All tokens from position 0, including the tokens of the continuation in the request. */
   answerTokens: readonly number[]
+  /** The windows that the node sent. */
+  windows: WindowChain
   /** Of all deltas that the node sent. */
   content: ContentDigest
   logprobs: LogprobsDigest
@@ -45,7 +48,7 @@ export interface ReceiptFacts extends GeneratedAnswer {
 }
 
 export async function issueReceipt(
-  { request, digest, promptTokens, answerTokens, earlier, content, logprobs, timings, done }: ReceiptFacts,
+  { request, digest, promptTokens, answerTokens, windows, earlier, content, logprobs, timings, done }: ReceiptFacts,
   { engine, signer, now }: ReceiptDependencies
 ): Promise<Uint8Array> {
   const { accelerator, engine: name, kvType, flashAttention } = engine.backend
@@ -67,6 +70,7 @@ export async function issueReceipt(
       issuedAt: now(),
       rendering: RENDERING,
       contentDigest: content.digest(),
+      fingerprintDigest: sha256(windows.fingerprints()),
       ...(request.topLogprobs === undefined ? {} : { logprobsDigest: logprobs.digest() }),
       ...(earlier === undefined ? {} : { earlierContentDigest: contentDigest(earlier) })
     },

@@ -17,6 +17,7 @@ import { equals } from 'uint8arrays/equals'
 import { RENDERING, SAMPLING_CONTRACT } from '../constants.ts'
 import { PotluckError } from '../errors.ts'
 import { outputConstraintOf } from '../output-constraint.ts'
+import { fingerprintsOf } from '../sampler/fingerprint.ts'
 import type { AnswerRecord } from '../wire/answer-record.ts'
 import type { AuditResult } from '../wire/audit.ts'
 import { areFromAnotherModel, compareLogprobs, entriesOf, misstatementsOf, type Misstatement } from './logprobs.ts'
@@ -48,7 +49,8 @@ export async function auditAnswer(
   if (!equals(request.modelDigest, scorer.model.digest)) {
     throw new PotluckError('model_not_found', 'the answer is from another model')
   }
-  const clean = { comparable: true, violations: [], misstatements: [], measured: [] }
+  const nothing = { measured: [], fingerprints: new Uint8Array() }
+  const clean = { comparable: true, violations: [], misstatements: [], ...nothing }
   const incomparable = { ...clean, comparable: false }
   if ('contract' in receipt && receipt.contract !== SAMPLING_CONTRACT) return incomparable
 
@@ -83,6 +85,7 @@ export async function auditAnswer(
   return {
     ...clean,
     misstatements: misstatementsOf(errors),
-    measured: await measureInSlices(scores, sampling, answerTokens, first)
+    measured: await measureInSlices(scores, sampling, answerTokens, first),
+    fingerprints: fingerprintsOf(scores)
   }
 }

@@ -1,10 +1,12 @@
 /** Verifies an answer against its signed receipt, so that the node's signature covers every field of the result. */
 import type { PeerId } from '@libp2p/interface'
+import { sha256 } from '@noble/hashes/sha2.js'
 import { equals } from 'uint8arrays/equals'
 
 import { PotluckError } from '../errors.ts'
 import type { PositionLogprobs } from '../generation.ts'
 import { LogprobsDigest } from '../records/content.ts'
+import { FINGERPRINT_BYTES } from '../sampler/fingerprint.ts'
 import { answerWindows, openReceipt, tokensDigest, type Receipt } from '../records/receipt.ts'
 import { isPartialReceipt, openPartialReceipt, WindowChain, type PartialReceipt } from '../records/partial-receipt.ts'
 import type { AnswerRecord } from '../wire/answer-record.ts'
@@ -16,6 +18,8 @@ export interface VerifiedAnswer {
   receipt: Receipt | PartialReceipt
   promptTokens: readonly number[]
   answerTokens: readonly number[]
+  /** What the node signed, from the receipt's `firstPosition` on. */
+  fingerprints: Uint8Array
   /** From the receipt's `firstPosition` on. Undefined if the record has none. */
   logprobs?: readonly PositionLogprobs[]
 }
@@ -27,7 +31,7 @@ export interface VerifiedAnswer {
  * @throws PotluckError `protocol_violation` if the record is not valid, `invalid_request` if the request in it is not
  */
 export async function openAnswerRecord(record: AnswerRecord, peerId: PeerId): Promise<VerifiedAnswer> {
-  const { promptTokens, answerTokens, logprobs } = record
+  const { promptTokens, answerTokens, fingerprints, logprobs } = record
   const frame = decodeClientFrame(record.request)
   if (frame.type !== 'request') return fail('the first frame is not a request')
   const { request, digest } = frame
@@ -36,12 +40,12 @@ export async function openAnswerRecord(record: AnswerRecord, peerId: PeerId): Pr
   if (!equals(receipt.requestDigest, digest)) fail('the receipt is for another request')
   if ('answerWindows' in receipt) checkReceipt(receipt, record, request)
   else checkPartialReceipt(receipt, record)
-  return { request, receipt, promptTokens, answerTokens, ...(logprobs === undefined ? {} : { logprobs }) }
+  return { request, receipt, promptTokens, answerTokens, fingerprints, ...(logprobs === undefined ? {} : { logprobs }) }
 }
 
 function checkReceipt(
   receipt: Receipt,
-  { promptTokens, answerTokens, logprobs }: AnswerRecord,
+  { promptTokens, answerTokens, fingerprints, logprobs }: AnswerRecord,
   request: GenerateRequest
 ): void {
   if (!equals(receipt.modelDigest, request.modelDigest)) fail('the receipt is for another model')
@@ -54,6 +58,12 @@ function checkReceipt(
     !windows.every((window, index) => equals(window, receipt.answerWindows[index]!))
   ) {
     fail('the receipt is for another answer')
+  }
+  if (
+    fingerprints.byteLength !== (answerTokens.length - receipt.firstPosition) * FINGERPRINT_BYTES ||
+    !equals(receipt.fingerprintDigest, sha256(fingerprints))
+  ) {
+    fail('the receipt is for other fingerprints')
   }
   if (logprobs === undefined) return
   const signed = new LogprobsDigest()
@@ -69,11 +79,14 @@ function checkReceipt(
 
 function checkPartialReceipt(
   { firstPosition, tokens, digest }: PartialReceipt,
-  { promptTokens, answerTokens, logprobs }: AnswerRecord
+  { promptTokens, answerTokens, fingerprints, logprobs }: AnswerRecord
 ): void {
+  if (fingerprints.byteLength !== tokens * FINGERPRINT_BYTES || answerTokens.length !== firstPosition + tokens) {
+    fail('the partial receipt is for another number of tokens')
+  }
   const chain = new WindowChain(promptTokens)
-  chain.add(answerTokens.slice(firstPosition))
-  if (answerTokens.length !== firstPosition + tokens || chain.tokens !== tokens || !equals(chain.digest, digest)) {
+  chain.add(answerTokens.slice(firstPosition), fingerprints)
+  if (chain.tokens !== tokens || !equals(chain.digest, digest)) {
     fail('the partial receipt is for another prompt or answer')
   }
   if (logprobs !== undefined) fail('a partial receipt does not cover log-probabilities')

@@ -12,6 +12,7 @@ import { concat } from 'uint8arrays/concat'
 import { DIGEST_BYTES, MAX_ANSWER_TOKENS, MAX_PARTIAL_RECEIPT_BYTES, RECEIPT_WINDOW } from '../constants.ts'
 import { PartialReceiptSchema } from '../messages/potluck_pb.ts'
 import { FieldCheck } from '../wire/check.ts'
+import { FINGERPRINT_BYTES } from '../sampler/fingerprint.ts'
 import { isEnvelopeOf, joinEnvelope, openEnvelope, signEnvelope, type EnvelopeKind, type Signer } from './envelope.ts'
 import { tokensDigest } from './receipt.ts'
 
@@ -36,15 +37,21 @@ const KIND: EnvelopeKind = {
 
 const check = new FieldCheck('protocol_violation', 'invalid partial receipt')
 
+const WINDOW_FINGERPRINTS = RECEIPT_WINDOW * FINGERPRINT_BYTES
+
 /**
  * The digest of a prompt and of the complete windows after it. It begins as the digest of the prompt. Each window
- * replaces it by the SHA-256 of the digest so far and the digest of the window. So a partial receipt has the same size
- * for every answer, and each one covers all windows before it.
+ * replaces it by the SHA-256 of three digests: the digest so far, that of the window's tokens, and that of their
+ * fingerprints. So a partial receipt has the same size for every answer, and each one covers all windows before it. The
+ * node commits to the fingerprints of a window before it sends the next tokens.
  */
 export class WindowChain {
   #digest: Uint8Array
   #tokens = 0
   #incomplete: number[] = []
+  /** Of the tokens after the last complete window, as far as they are known. */
+  #rest: Uint8Array = new Uint8Array()
+  #complete: Uint8Array[] = []
 
   constructor(promptTokens: readonly number[]) {
     this.#digest = tokensDigest(promptTokens)
@@ -59,16 +66,43 @@ export class WindowChain {
     return this.#tokens
   }
 
-  /** Adds the next tokens of the node. Returns whether they complete a window. */
-  add(ids: readonly number[]): boolean {
-    const before = this.#tokens
+  /** The fingerprints of the tokens after the last complete window. */
+  get rest(): Uint8Array {
+    return this.#rest
+  }
+
+  /** The fingerprints so far. */
+  fingerprints(): Uint8Array {
+    return concat([...this.#complete, this.#rest])
+  }
+
+  /** Returns how many bytes the fingerprints of the windows have that the next tokens complete. */
+  completedBy(tokens: number): number {
+    return Math.floor((this.#incomplete.length + tokens) / RECEIPT_WINDOW) * WINDOW_FINGERPRINTS
+  }
+
+  /**
+   * Adds the next tokens of the node. Returns the fingerprints of the windows that they complete, or undefined.
+   *
+   * @param fingerprints the next ones. They can come later than their tokens, but not later than the end of the window
+   * @throws RangeError if the fingerprints of a complete window are missing
+   */
+  add(ids: readonly number[], fingerprints: Uint8Array): Uint8Array | undefined {
     this.#incomplete.push(...ids)
+    this.#rest = concat([this.#rest, fingerprints])
+    const completed: Uint8Array[] = []
     while (this.#incomplete.length >= RECEIPT_WINDOW) {
-      const window = tokensDigest(this.#incomplete.splice(0, RECEIPT_WINDOW))
-      this.#digest = sha256(concat([this.#digest, window]))
+      if (this.#rest.byteLength < WINDOW_FINGERPRINTS) throw new RangeError('a window lacks its fingerprints')
+      const tokens = tokensDigest(this.#incomplete.splice(0, RECEIPT_WINDOW))
+      const window = this.#rest.subarray(0, WINDOW_FINGERPRINTS)
+      this.#rest = this.#rest.subarray(WINDOW_FINGERPRINTS)
+      this.#digest = sha256(concat([this.#digest, tokens, sha256(window)]))
       this.#tokens += RECEIPT_WINDOW
+      completed.push(window)
     }
-    return this.#tokens > before
+    if (completed.length === 0) return undefined
+    this.#complete.push(...completed)
+    return concat(completed)
   }
 }
 

@@ -62,6 +62,8 @@ export interface Receipt {
   contentDigest: Uint8Array
   /** `LogprobsDigest` of the log-probabilities that the node sent. Undefined if the request asked for none. */
   logprobsDigest?: Uint8Array
+  /** SHA-256 of the fingerprints that the node sent, from `firstPosition` on. */
+  fingerprintDigest: Uint8Array
   /**
    * `ContentDigest` of the tokens before `firstPosition`, as it follows from their ids. Set only if the node continued an
    * answer. From this the client learns whether the nodes before sent the text of their tokens.
@@ -137,6 +139,7 @@ export async function openReceipt(bytes: Uint8Array, { peerId }: { peerId: PeerI
     issuedAt: check.integer('issued_at', message.issuedAt, Number.MAX_SAFE_INTEGER),
     rendering: message.rendering,
     contentDigest: check.bytes('content_digest', message.contentDigest, DIGEST_BYTES),
+    fingerprintDigest: check.bytes('fingerprint_digest', message.fingerprintDigest, DIGEST_BYTES),
     ...(message.logprobsDigest.byteLength === 0
       ? {}
       : { logprobsDigest: check.bytes('logprobs_digest', message.logprobsDigest, DIGEST_BYTES) }),

@@ -1,4 +1,5 @@
+export { FINGERPRINT_BYTES, fingerprintOf, fingerprintsOf, gapsIn, MAX_GAP, medianFingerprints } from './fingerprint.ts'
 export { tokenMargin, type TokenMargin } from './margin.ts'
 export { philox4x32, uniform } from './philox.ts'
-export { CANDIDATES, type TokenCandidates } from './ranking.ts'
+export { AUDIT_CANDIDATES, CANDIDATES, type TokenCandidates } from './ranking.ts'
 export { sampleToken } from './sampler.ts'

@@ -22,7 +22,7 @@ import { gumbel, sampleToken } from './sampler.ts'
 
 /** In units of logits. */
 export interface TokenMargin {
-  /** 0 for the token that the contract gives; Infinity for a token that is not a candidate. */
+  /** 0 for the token that the contract gives; Infinity for a token that no honest machine has among its candidates. */
   margin: number
   /**
    * Smallest margin of all tokens that the contract does not give. Does not depend on the claimed token. Infinity if
@@ -34,7 +34,7 @@ export interface TokenMargin {
 /**
  * Returns the margin of a claimed token, and the gap at its position.
  *
- * @param candidates the candidates that the auditor's own model gives
+ * @param candidates the candidates that the auditor's own model gives. Those after the 64th are just below the cut
  * @param claimed the token in the receipt's answer
  * @throws RangeError if there are no candidates
  */
@@ -48,15 +48,64 @@ export function tokenMargin(
   const chosen = sampleToken(candidates, parameters, position, counts)
   const ranking = rankTokens(candidates, parameters, counts)
   const places = ranking.tokens.subarray(0, ranking.size)
-  const costs = parameters.temperature === 0 ? greedyCosts(ranking) : samplingCosts(ranking, parameters, position)
+  const costs = costsOf(ranking, candidates, parameters, position)
   const winner = places.indexOf(chosen)
   let gap = Infinity
   for (let place = 0; place < ranking.size; place++) {
     if (place !== winner) gap = Math.min(gap, costs(place, gap))
   }
-  if (claimed === chosen) return { margin: 0, gap }
-  const place = places.indexOf(claimed)
-  return { margin: place === -1 ? Infinity : costs(place, Infinity), gap }
+  const known = places.indexOf(claimed)
+  let margin = claimed === chosen ? 0 : known === -1 ? Infinity : costs(known, Infinity)
+  // The candidates of another machine can have a token that is just below the cut here.
+  const { tokens, logits } = candidates
+  for (let rank = CANDIDATES; rank < tokens.length; rank++) {
+    const entering = logits[CANDIDATES - 1]! - logits[rank]!
+    const isClaimed = tokens[rank] === claimed
+    if (entering >= gap && !isClaimed) continue
+    const cost = Math.max(entering, costOfEntering(rank, candidates, parameters, position, counts))
+    gap = Math.min(gap, cost)
+    if (isClaimed) margin = cost
+  }
+  return { margin, gap }
+}
+
+/** Returns the change that makes the token at `rank` win, if it has taken the place of the last candidate. */
+function costOfEntering(
+  rank: number,
+  { tokens, logits }: TokenCandidates,
+  parameters: SamplingParameters,
+  position: number,
+  counts: ReadonlyMap<number, number>
+): number {
+  const last = CANDIDATES - 1
+  const changed = { tokens: tokens.slice(0, CANDIDATES + 1), logits: logits.slice(0, CANDIDATES + 1) }
+  ;[changed.tokens[last], changed.tokens[CANDIDATES]] = [tokens[rank]!, tokens[last]!]
+  changed.logits[last] = logits[last]!
+  changed.logits[CANDIDATES] = logits[last]!
+  const ranking = rankTokens(changed, parameters, counts)
+  const place = ranking.tokens.subarray(0, ranking.size).indexOf(tokens[rank]!)
+  return costsOf(ranking, changed, parameters, position)(place, Infinity)
+}
+
+function costsOf(
+  ranking: Readonly<Ranking>,
+  candidates: TokenCandidates,
+  parameters: SamplingParameters,
+  position: number
+): Costs {
+  const cuts = cutCosts(ranking, candidates)
+  return parameters.temperature === 0 ? greedyCosts(ranking, cuts) : samplingCosts(ranking, cuts, parameters, position)
+}
+
+/** For each place, the change that makes this token fall below the cut, so that it is no candidate. */
+function cutCosts({ size, tokens }: Readonly<Ranking>, { tokens: raw, logits }: TokenCandidates): Float64Array {
+  const cuts = new Float64Array(size).fill(Infinity)
+  const next = logits[CANDIDATES]
+  if (next === undefined) return cuts
+  const placeOf = new Map<number, number>()
+  for (let place = 0; place < size; place++) placeOf.set(tokens[place]!, place)
+  for (let rank = 0; rank < size; rank++) cuts[placeOf.get(raw[rank]!)!] = logits[rank]! - next
+  return cuts
 }
 
 /**
@@ -65,8 +114,14 @@ export function tokenMargin(
  */
 type Costs = (place: number, bound: number) => number
 
-function greedyCosts({ logits }: Readonly<Ranking>): Costs {
-  return (place) => logits[0]! - logits[place]!
+function greedyCosts({ logits }: Readonly<Ranking>, cuts: Float64Array): Costs {
+  return (place) => {
+    let cost = 0
+    for (let rival = 0; rival < place; rival++) {
+      cost = Math.max(cost, Math.min(logits[rival]! - logits[place]!, cuts[rival]!))
+    }
+    return cost
+  }
 }
 
 /**
@@ -74,7 +129,12 @@ function greedyCosts({ logits }: Readonly<Ranking>): Costs {
  * this number, the other makes the candidate win among them. The larger of the two is the cost of this number. The
  * result is the lowest cost.
  */
-function samplingCosts(ranking: Readonly<Ranking>, parameters: SamplingParameters, position: number): Costs {
+function samplingCosts(
+  ranking: Readonly<Ranking>,
+  cuts: Float64Array,
+  parameters: SamplingParameters,
+  position: number
+): Costs {
   const noise = Float64Array.from(
     { length: ranking.size },
     (_, index) => parameters.temperature * gumbel(parameters.seed, position, ranking.tokens[index]!)
@@ -85,7 +145,7 @@ function samplingCosts(ranking: Readonly<Ranking>, parameters: SamplingParameter
     let least = bound
     for (let kept = 1; kept <= most; kept++) {
       if (filters[kept]! < least) {
-        least = Math.min(least, Math.max(filters[kept]!, costToWin(ranking, noise, kept, place, least)))
+        least = Math.min(least, Math.max(filters[kept]!, costToWin(ranking, cuts, noise, kept, place, least)))
       }
     }
     return least
@@ -95,6 +155,7 @@ function samplingCosts(ranking: Readonly<Ranking>, parameters: SamplingParameter
 /** Returns the change that makes the candidate at `place` win, if the filters keep the first `kept` candidates. */
 function costToWin(
   { logits, size }: Readonly<Ranking>,
+  cuts: Float64Array,
   noise: Float64Array,
   kept: number,
   place: number,
@@ -105,9 +166,9 @@ function costToWin(
   for (let rival = 0; rival < kept && cost < bound; rival++) {
     if (rival === place) continue
     const deficit = logits[rival]! + noise[rival]! - own
-    // A rival loses if the candidate's score exceeds its score, or if the filters drop the rival.
+    // A rival loses if the candidate's score exceeds its score, or if the filters or the cut drop the rival.
     const fall = kept < size ? logits[rival]! - logits[kept]! : Infinity
-    cost = Math.max(cost, Math.min(deficit, fall))
+    cost = Math.max(cost, Math.min(deficit, fall, cuts[rival]!))
   }
   return cost
 }

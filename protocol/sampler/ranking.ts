@@ -4,6 +4,12 @@ import type { SamplingParameters } from '../generation.ts'
 /** Number of candidates that the contract uses. */
 export const CANDIDATES = 64
 
+/**
+ * Number of candidates that an audit sees. A machine with other noise has other tokens at the edge of the 64 candidates:
+ * noise of 0.2 moves the edge by about ten places.
+ */
+export const AUDIT_CANDIDATES = 96
+
 /** The tokens with the highest raw logits at one position, best first. Of equal logits, the lower token id is first. */
 export interface TokenCandidates {
   tokens: Uint32Array
@@ -34,7 +40,7 @@ const weights = new Float64Array(CANDIDATES)
 /**
  * Applies bias, penalties and filters.
  *
- * @param candidates 1 to 64; fewer than 64 only if the vocabulary or a grammar allows fewer tokens
+ * @param candidates at least 1; only the first 64 count. There are fewer only if the vocabulary or a grammar allows fewer
  * @param counts how often each token occurs in the answer so far
  * @throws RangeError if there are no candidates
  */

@@ -16,6 +16,7 @@ import {
 import type { PositionLogprobs } from '../generation.ts'
 import type { AnswerRecord as AnswerRecordMessage, AnswerRecordSchema } from '../messages/potluck_pb.ts'
 import type { FieldCheck } from './check.ts'
+import { parseFingerprints } from './fingerprints.ts'
 import { parsePosition, toPositionMessage } from './node-frame.ts'
 
 /** A receipt, and the data whose hashes are in the receipt. The record reveals the prompt and the answer. */
@@ -31,6 +32,8 @@ export interface AnswerRecord {
   answerTokens: readonly number[]
   /** Signed envelope, see `openReceipt` and `openPartialReceipt`. */
   receipt: Uint8Array
+  /** What the node sent of its logits, from the receipt's `firstPosition` on: see `fingerprintsOf`. */
+  fingerprints: Uint8Array
   /** What the node sent, from the receipt's `firstPosition` on. Without them, an audit does not check them. */
   logprobs?: readonly PositionLogprobs[]
   /** Opens the request's commitment: see `isShareable`. Only the record of a shareable request has it. */
@@ -58,6 +61,7 @@ export function parseAnswerRecord(check: FieldCheck, message: AnswerRecordMessag
     promptTokens: check.tokens('prompt_tokens', message.promptTokens, MAX_PROMPT_TOKENS, MAX_TOKEN_ID),
     answerTokens: check.tokens('answer_tokens', message.answerTokens, MAX_ANSWER_TOKENS, MAX_TOKEN_ID),
     receipt: check.bytesUpTo('receipt', message.receipt, MAX_RECEIPT_BYTES),
+    fingerprints: parseFingerprints(check, message.fingerprints, MAX_ANSWER_TOKENS),
     ...(logprobs.length === 0 ? {} : { logprobs }),
     ...(message.opening.length === 0 ? {} : { opening: check.bytes('opening', message.opening, OPENING_BYTES) })
   }

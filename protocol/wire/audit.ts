@@ -7,6 +7,7 @@ import { AuditReplySchema, AuditRequestSchema, type AuditResult as AuditResultMe
 import type { TokenMargin } from '../sampler/index.ts'
 import { parseAnswerRecord, parsePeerId, toAnswerRecord, type AnswerRecord } from './answer-record.ts'
 import { FieldCheck } from './check.ts'
+import { parseFingerprints } from './fingerprints.ts'
 import { parseMargins, toMargins } from './margins.ts'
 import { parseFailure, type ErrorFrame } from './node-frame.ts'
 
@@ -39,6 +40,8 @@ export interface AuditResult {
   violations: readonly Violation[]
   /** One for each token that the node generated. Empty if the answer is not comparable or has violations. */
   measured: readonly TokenMargin[]
+  /** The auditor's own, for the same tokens: see `fingerprintsOf`. */
+  fingerprints: Uint8Array
 }
 
 export type AuditReply = { type: 'result'; result: AuditResult } | ErrorFrame
@@ -64,11 +67,12 @@ export function encodeAuditReply(reply: AuditReply): Uint8Array {
   if (reply.type === 'error') {
     return toBinary(AuditReplySchema, create(AuditReplySchema, { body: { case: 'error', value: reply } }))
   }
-  const { comparable, violations, measured } = reply.result
+  const { comparable, violations, measured, fingerprints } = reply.result
   const value = {
     comparable,
     violations: [...violations],
-    ...toMargins(measured)
+    ...toMargins(measured),
+    fingerprints
   }
   return toBinary(AuditReplySchema, create(AuditReplySchema, { body: { case: 'result', value } }))
 }
@@ -95,6 +99,7 @@ function parseResult(message: AuditResultMessage): AuditResult {
     violations: violations.map(
       (name) => VIOLATIONS.find((known) => known === name) ?? replyCheck.fail('violations', 'has an unknown entry')
     ),
-    measured: parseMargins(replyCheck, message)
+    measured: parseMargins(replyCheck, message),
+    fingerprints: parseFingerprints(replyCheck, message.fingerprints, MAX_ANSWER_TOKENS)
   }
 }

@@ -16,6 +16,7 @@ import {
   MAX_TOP_LOGPROBS,
   MAX_WAIT_MS,
   MIN_LOGPROB,
+  RECEIPT_WINDOW,
   SIGNATURE_BYTES
 } from '../constants.ts'
 import { isWireCode, type WireCode } from '../errors.ts'
@@ -44,8 +45,17 @@ import {
 } from '../messages/potluck_pb.ts'
 import type { TokenMargin } from '../sampler/index.ts'
 import { FieldCheck } from './check.ts'
+import { parseFingerprints } from './fingerprints.ts'
 import { parseMargins, toMargins } from './margins.ts'
 import { readPlainDelta, writePlainDelta, type DeltaFields } from './plain-delta.ts'
+
+/** What a node adds to a delta that completes windows of 64 tokens. */
+export interface SignedWindow {
+  /** See `joinPartialReceipt`. */
+  signature: Uint8Array
+  /** Of the windows that the delta completes. */
+  fingerprints: Uint8Array
+}
 
 export type NodeFrame =
   | {
@@ -60,10 +70,18 @@ export type NodeFrame =
     }
   /** How far the tokens of an earlier node are from those that the contract gives, from `checkFrom` on. */
   | { type: 'checked'; measured: readonly TokenMargin[] }
-  /** `windowSignature`: see `joinPartialReceipt`. Only in a delta that completes a window. */
-  | { type: 'delta'; delta: TokenDelta; windowSignature?: Uint8Array }
-  /** `receipt`: a signed envelope, see `openReceipt`. */
-  | { type: 'done'; finishReason: FinishReason; usage: Usage; timings: Timings; load: Load; receipt: Uint8Array }
+  | { type: 'delta'; delta: TokenDelta; window?: SignedWindow }
+  | {
+      type: 'done'
+      finishReason: FinishReason
+      usage: Usage
+      timings: Timings
+      load: Load
+      /** A signed envelope, see `openReceipt`. */
+      receipt: Uint8Array
+      /** Of the tokens after the last complete window. */
+      fingerprints: Uint8Array
+    }
   /** `detail` names fields and limits. It never contains text of a prompt. */
   | { type: 'error'; code: WireCode; retryAfterMs?: number; load?: Load; detail: string }
 
@@ -74,14 +92,13 @@ const check = new FieldCheck('protocol_violation', 'invalid frame from the node'
 const FINISH_REASONS: readonly string[] = ['stop', 'length', 'tool_calls'] satisfies FinishReason[]
 
 export function encodeNodeFrame(frame: NodeFrame): Uint8Array {
-  if (frame.type === 'delta' && isPlain(frame.delta)) {
-    return writePlainDelta(frame.delta.tokens, frame.delta.text, frame.windowSignature)
-  }
+  if (frame.type === 'delta' && isPlain(frame)) return writePlainDelta(frame.delta.tokens, frame.delta.text)
   return toBinary(NodeFrameSchema, create(NodeFrameSchema, { body: toBody(frame) }))
 }
 
-function isPlain({ reasoning, toolCalls, logprobs }: TokenDelta): boolean {
-  return reasoning === undefined && toolCalls === undefined && logprobs === undefined
+function isPlain({ delta, window }: Extract<NodeFrame, { type: 'delta' }>): boolean {
+  const { reasoning, toolCalls, logprobs } = delta
+  return window === undefined && reasoning === undefined && toolCalls === undefined && logprobs === undefined
 }
 
 type Body = NonNullable<MessageInitShape<typeof NodeFrameSchema>['body']>
@@ -92,7 +109,7 @@ function toBody(frame: NodeFrame): Body {
       return { case: 'accepted', value: { ...frame, promptTokens: [...frame.promptTokens] } }
     case 'delta': {
       const { tokens, text, reasoning, toolCalls = [], logprobs } = frame.delta
-      const { windowSignature } = frame
+      const { window } = frame
       return {
         case: 'delta',
         value: {
@@ -101,7 +118,7 @@ function toBody(frame: NodeFrame): Body {
           ...(reasoning === undefined ? {} : { reasoning }),
           toolCalls: [...toolCalls],
           ...(logprobs === undefined ? {} : { logprobs: logprobs.map(toPositionMessage) }),
-          ...(windowSignature === undefined ? {} : { windowSignature })
+          ...(window === undefined ? {} : { windowSignature: window.signature, fingerprints: window.fingerprints })
         }
       }
     }
@@ -152,11 +169,12 @@ function parseAccepted(message: AcceptedMessage): NodeFrame {
 }
 
 function parseSignedDelta(message: DeltaFields): NodeFrame {
-  const { windowSignature } = message
+  const { windowSignature: signature } = message
   const delta = parseDelta(message)
-  if (windowSignature.byteLength === 0) return { type: 'delta', delta }
-  check.bytes('window_signature', windowSignature, SIGNATURE_BYTES)
-  return { type: 'delta', delta, windowSignature }
+  const fingerprints = parseFingerprints(check, message.fingerprints, MAX_ANSWER_TOKENS)
+  if (signature.byteLength === 0 && fingerprints.byteLength === 0) return { type: 'delta', delta }
+  check.bytes('window_signature', signature, SIGNATURE_BYTES)
+  return { type: 'delta', delta, window: { signature, fingerprints } }
 }
 
 function parseDelta({ tokens, text, reasoning, toolCalls, logprobs }: DeltaFields): TokenDelta {
@@ -223,7 +241,8 @@ function parseDone(message: DoneMessage): NodeFrame {
     usage: parseUsage(check, message.usage),
     timings: parseTimings(check, message.timings),
     load: parseLoad(check.present('load', message.load)),
-    receipt: check.bytesUpTo('receipt', message.receipt, MAX_RECEIPT_BYTES)
+    receipt: check.bytesUpTo('receipt', message.receipt, MAX_RECEIPT_BYTES),
+    fingerprints: parseFingerprints(check, message.fingerprints, RECEIPT_WINDOW - 1)
   }
 }
 

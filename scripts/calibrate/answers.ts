@@ -46,18 +46,22 @@ export async function generatePool(
       seed
     }
     const evaluated = spec.halfPrompt === true ? secondHalf(promptTokens) : promptTokens
-    const answerTokens = await engine.generate(evaluated, sampling, MAX_TOKENS, signal)
-    const answer = { promptTokens, answerTokens, sampling }
-    tokens += answerTokens.length
+    const generated = await engine.generate(evaluated, sampling, MAX_TOKENS, signal)
+    const answer = { promptTokens, ...generated, sampling }
+    tokens += answer.answerTokens.length
     made.push(answer)
     return answer
   }
   const converse = async (): Promise<void> => {
     while (tokens < spec.tokens) {
-      const first = await ask(engine.tokenize(writePrompt(random)))
+      const first = await ask(engine.tokenize(writePrompt(random, engine.canChat)))
       // About half of the chats have a second turn. The engine has the first turn in its cache.
-      if (asked % 2 === 0)
-        await ask([...first.promptTokens, ...first.answerTokens, ...engine.tokenize(writePrompt(random))])
+      if (engine.canChat && asked % 2 === 0)
+        await ask([
+          ...first.promptTokens,
+          ...first.answerTokens,
+          ...engine.tokenize(writePrompt(random, engine.canChat))
+        ])
     }
   }
   await Promise.all(Array.from({ length: engine.slots }, converse))

@@ -37,12 +37,14 @@ ${rows.join(',\n')}
 
 function countCells(audits: readonly HonestAudit[]): number[] {
   const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
-  for (const { measured } of audits) for (const { gap, margin } of measured.flat()) cells[cellOf(gap, margin)]!++
+  for (const { measured } of audits) {
+    for (const { gap, margin } of measured.flatMap(({ margins }) => margins)) cells[cellOf(gap, margin)]!++
+  }
   return cells
 }
 
 function summary({ node, auditor, measured }: HonestAudit): string {
-  const tokens = measured.flat()
+  const tokens = measured.flatMap(({ margins }) => margins)
   const exact = tokens.filter(({ margin }) => margin === 0).length
   const largest = tokens.reduce((most, { margin }) => Math.max(most, margin), 0)
   const share = ((100 * exact) / tokens.length).toFixed(2)

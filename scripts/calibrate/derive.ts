@@ -1,6 +1,6 @@
 /// <reference lib="esnext.float16" />
 /**
- * Derives other model files from one Q8_0 file, with the same tokenizer and template. Most derived files are models
+ * Derives other model files from one Q8_0 or F32 file, with the same tokenizer and template. Most derived files are models
  * that a cheating node might serve instead of the original. One of them (`f32`) has the same weights in single
  * precision, and simulates honest nodes with other hardware.
  */
@@ -8,6 +8,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { GgmlType, readGgufFileInfo } from 'node-llama-cpp'
+import { BLOCK_WEIGHTS, GGML_TYPES, quantise, type BlockType } from './quantise.ts'
 import { xorshift32 } from './random.ts'
 
 /** Q8_0: a half-precision scale and 32 signed bytes. */
@@ -18,6 +19,8 @@ const CACHE = new URL('../../.cache/audit/', import.meta.url)
 export type Derivation =
   /** The same weights in single precision. The engine then does not quantise activations, like many GPUs. */
   | { kind: 'f32' }
+  /** Weights in another format. Matrices whose rows are no whole number of blocks stay as they are. */
+  | { kind: 'type'; type: BlockType }
   /** Weights rounded to this many bits, as in a smaller quantisation. */
   | { kind: 'bits'; bits: number }
   /**
@@ -66,6 +69,7 @@ export async function derive(source: string, derivation: Derivation): Promise<st
 }
 
 function change(tensor: Tensor, derivation: Derivation): Tensor {
+  if (derivation.kind === 'type') return quantised(tensor, derivation.type)
   if (tensor.type !== GgmlType.Q8_0) return tensor
   switch (derivation.kind) {
     case 'f32':
@@ -82,6 +86,15 @@ function change(tensor: Tensor, derivation: Derivation): Tensor {
       if (new RegExp(`^blk\\.${derivation.layer}\\.(attn_output|ffn_down)\\.`).test(tensor.name)) tensor.bytes.fill(0)
       return tensor
   }
+}
+
+function quantised(tensor: Tensor, type: BlockType): Tensor {
+  const { dimensions, bytes } = tensor
+  const isMatrix = dimensions.length === 2 && dimensions[0]! % BLOCK_WEIGHTS === 0
+  if (!isMatrix || (tensor.type !== GgmlType.Q8_0 && tensor.type !== GgmlType.F32)) return tensor
+  const singles = tensor.type === GgmlType.F32 ? bytes : asSingles(bytes)
+  const values = new Float32Array(singles.buffer.slice(singles.byteOffset, singles.byteOffset + singles.length))
+  return { ...tensor, type: GGML_TYPES[type], bytes: quantise(values, type) }
 }
 
 function eachBlock(bytes: Buffer, use: (block: DataView) => void): void {

@@ -1,12 +1,14 @@
 /** An engine in this process. Its settings cover the ways in which honest nodes compute the same model differently. */
 import type { TokenCandidates, PromptInput, SamplingParameters } from '@potluck/protocol'
+import { concat } from 'uint8arrays/concat'
 import { Credit } from '../../node/engine/answer/credit.ts'
 import { BATCH_TOKENS } from '../../node/engine/constants.ts'
 import type { EngineEvent } from '../../node/engine/index.ts'
 import { Batching } from '../../node/engine/llama/internals/batching.ts'
 import { cacheType } from '../../node/engine/llama/cache.ts'
 import { LlamaProcessEngine } from '../../node/engine/llama/engine.ts'
-import { load } from '../../node/engine/llama/load.ts'
+import { load, type LoadedModel } from '../../node/engine/llama/load.ts'
+import { useKernels } from './kernels.ts'
 
 /** A model file, and how the engine computes it. The defaults are the product's. */
 export interface Setup {
@@ -18,6 +20,10 @@ export interface Setup {
   /** Most tokens of one evaluation. Default: `BATCH_TOKENS`. */
   batchSize?: number
   cache?: { keys: 'F16' | 'Q8_0'; values: 'F16' | 'Q8_0'; flashAttention: boolean }
+  /** Kernels of another processor, see `useKernels`. Default: the newest that this processor supports. */
+  kernels?: string
+  /** `auto`: the GPU that node-llama-cpp finds. Default: the processor. */
+  gpu?: 'auto'
 }
 
 /** An answer and its request. */
@@ -25,16 +31,21 @@ export interface Generated {
   promptTokens: readonly number[]
   answerTokens: readonly number[]
   sampling: SamplingParameters
+  /** That the engine computed while it generated. */
+  fingerprints: Uint8Array
 }
 
 export class CalibrationEngine {
   readonly slots: number
+  /** Whether the model has a chat template. */
+  readonly canChat: boolean
   readonly #engine: LlamaProcessEngine
   readonly #close: () => Promise<void>
 
-  private constructor(engine: LlamaProcessEngine, slots: number, close: () => Promise<void>) {
+  private constructor(engine: LlamaProcessEngine, loaded: LoadedModel, close: () => Promise<void>) {
     this.#engine = engine
-    this.slots = slots
+    this.slots = loaded.slots
+    this.canChat = loaded.prompts.canChat
     this.#close = close
   }
 
@@ -43,10 +54,13 @@ export class CalibrationEngine {
     slots = 1,
     threads = 1,
     batchSize = BATCH_TOKENS,
-    cache
+    cache,
+    kernels,
+    gpu
   }: Setup): Promise<CalibrationEngine> {
+    if (kernels !== undefined) await useKernels(kernels)
     const loaded = await load(
-      { modelPath, slots, remember: 0, threads, gpu: false },
+      { modelPath, slots, remember: 0, threads, gpu: gpu ?? false },
       { progress: () => {}, log: () => {} }
     )
     const { model } = loaded.context
@@ -64,27 +78,30 @@ export class CalibrationEngine {
       batching: batching.options
     })
     const close = async (): Promise<void> => model.llama.dispose()
-    return new CalibrationEngine(new LlamaProcessEngine({ ...loaded, context, batching }), slots, close)
+    return new CalibrationEngine(new LlamaProcessEngine({ ...loaded, context, batching }), loaded, close)
   }
 
   tokenize(input: PromptInput): number[] {
     return [...this.#engine.tokenize(input)]
   }
 
-  /** Resolves to the answer's tokens. */
+  /** Resolves to the answer's tokens and their fingerprints. */
   async generate(
     promptTokens: readonly number[],
     sampling: SamplingParameters,
     maxTokens: number,
     signal: AbortSignal
-  ): Promise<number[]> {
-    const tokens: number[] = []
+  ): Promise<Pick<Generated, 'answerTokens' | 'fingerprints'>> {
+    const answerTokens: number[] = []
+    const fingerprints: Uint8Array[] = []
     const collect = (event: EngineEvent): void => {
-      if (event.type === 'delta') tokens.push(...event.delta.tokens)
+      if (event.type !== 'delta') return
+      answerTokens.push(...event.delta.tokens)
+      fingerprints.push(event.fingerprints)
     }
     const job = { promptTokens, answerTokens: [], sampling, maxTokens, stop: [], credit: maxTokens }
     await this.#engine.generate(job, new Credit(maxTokens), collect, signal)
-    return tokens
+    return { answerTokens, fingerprints: concat(fingerprints) }
   }
 
   async score(job: Pick<Generated, 'promptTokens' | 'answerTokens'>, signal: AbortSignal): Promise<TokenCandidates[]> {

@@ -20,8 +20,12 @@ const WRITERS: readonly Writer[] = [
   (pick) => `What is a ${pick([...ANIMALS, ...THINGS])}?`
 ]
 
-/** @param random 32 bits per call */
-export function writePrompt(random: () => number): PromptInput {
+/**
+ * @param random 32 bits per call
+ * @param chat whether the model has a chat template
+ */
+export function writePrompt(random: () => number, chat: boolean): PromptInput {
   const pick = <T>(items: readonly T[]): T => items[random() % items.length]!
+  if (!chat) return { prompt: `One day, a ${pick(ANIMALS)} and a ${pick(ANIMALS)} found a ${pick(THINGS)}` }
   return { messages: [{ role: 'user', content: pick(WRITERS)(pick) }] }
 }

@@ -1,8 +1,7 @@
 /** The ways in which honest nodes compute the same model file differently: threads, batches and types of the cache. */
-import type { TokenMargin } from '@potluck/protocol'
 import { derive } from './derive.ts'
 import type { Generated, Setup } from './engine.ts'
-import type { WorkerPool } from './worker-pool.ts'
+import type { Measurement, WorkerPool } from './worker-pool.ts'
 
 interface HonestVariation extends Omit<Setup, 'modelPath'> {
   /** Concurrent generations. */
@@ -40,7 +39,10 @@ const HONEST_VARIATIONS: Readonly<Record<string, HonestVariation>> = {
   'F16 KV, flash attention': { slots: SLOTS, cache: F16_FLASH },
   'Q8 KV': { slots: SLOTS, cache: Q8_FLASH },
   'wide activations': { slots: SLOTS, wideActivations: true },
-  'wide activations, F16 KV': { slots: SLOTS, wideActivations: true, cache: F16 }
+  'wide activations, F16 KV': { slots: SLOTS, wideActivations: true, cache: F16 },
+  ...(process.platform === 'linux' && process.arch === 'x64'
+    ? { 'sse42 kernels': { slots: SLOTS, kernels: 'sse42' }, 'haswell kernels': { slots: SLOTS, kernels: 'haswell' } }
+    : {})
 }
 
 /** The variations that audit: one of each arithmetic. Each of them audits the answers of all variations. */
@@ -60,10 +62,18 @@ export async function honestAnswers(
   const entries = Object.entries(HONEST_VARIATIONS).map(async ([name, variation]) => {
     const tokens = variation.sameAs === undefined ? spec.tokens : spec.tokens * SAME_SHARE
     const setup = await setupOf(modelPath, variation)
-    const [made] = await workers.answers(setup, [{ ...spec, tokens, sampling: 'every' }], `honest answers: ${name}`)
+    const [made] = await workers
+      .answers(setup, [{ ...spec, tokens, sampling: 'every' }], `honest answers: ${name}`)
+      .catch(unlessImpossible)
     return [name, made!] as const
   })
-  return new Map(await Promise.all(entries))
+  return new Map((await Promise.all(entries)).filter(([, made]) => made !== undefined))
+}
+
+/** Not every model can have every type of cache: llama.cpp packs 32 values of Q8_0 together, and a head can have fewer. */
+function unlessImpossible(error: unknown): [] {
+  if (error instanceof Error && error.message === 'Failed to create context') return []
+  throw error
 }
 
 /** Every auditor measures all answers. The result is sorted by auditor, then by node. */
@@ -72,10 +82,15 @@ export async function honestAudits(
   made: ReadonlyMap<string, readonly Generated[]>,
   workers: WorkerPool
 ): Promise<HonestAudit[]> {
-  const audits = AUDITORS.map(async (auditor) => {
+  const audits = AUDITORS.filter((auditor) => made.has(auditor)).map(async (auditor) => {
     const setup = await setupOf(modelPath, HONEST_VARIATIONS[auditor]!)
     const pools = await workers.audits(setup, [...made.values()], `honest audits: ${auditor}`)
-    return [...made].map(([node, answers], index) => ({ node, auditor, answers, measured: pools[index]! }))
+    return [...made].map(([node, answers], index) => ({
+      node,
+      auditor,
+      answers,
+      measured: pools[index]!
+    }))
   })
   return (await Promise.all(audits)).flat()
 }
@@ -85,8 +100,8 @@ export interface HonestAudit {
   node: string
   auditor: string
   answers: readonly Generated[]
-  /** The margin and gap of each token, by answer and position. */
-  measured: readonly (readonly TokenMargin[])[]
+  /** By answer. */
+  measured: readonly Measurement[]
 }
 
 /** Whether node and auditor have the same arithmetic. Then their logits must be the same to the bit. */

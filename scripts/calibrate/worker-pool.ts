@@ -13,6 +13,14 @@ export type Job =
   | { type: 'answers'; setup: Setup; specs: readonly PoolSpec[] }
   | { type: 'audits'; setup: Setup; pools: readonly (readonly Generated[])[] }
 
+/** What an engine measures of one answer. */
+export interface Measurement {
+  /** By position. */
+  margins: readonly TokenMargin[]
+  /** The engine's own, see `fingerprintsOf`. */
+  fingerprints: Uint8Array
+}
+
 /** The worker's only message. */
 export type JobResult = { value: unknown } | { error: string }
 
@@ -35,9 +43,9 @@ export class WorkerPool {
     return (await this.#run({ type: 'answers', setup, specs }, label)) as Generated[][]
   }
 
-  /** Measures answers with one engine. The result is by pool, answer and position. */
-  async audits(setup: Setup, pools: readonly (readonly Generated[])[], label: string): Promise<TokenMargin[][][]> {
-    return (await this.#run({ type: 'audits', setup, pools }, label)) as TokenMargin[][][]
+  /** Measures answers with one engine. The result is by pool and answer. */
+  async audits(setup: Setup, pools: readonly (readonly Generated[])[], label: string): Promise<Measurement[][]> {
+    return (await this.#run({ type: 'audits', setup, pools }, label)) as Measurement[][]
   }
 
   async #run(job: Job, label: string): Promise<unknown> {

@@ -1,8 +1,8 @@
 /** A worker process. It runs one job. It ends when the job is done or when the parent process ends. */
-import { measureAnswer, type TokenMargin } from '@potluck/protocol'
+import { fingerprintsOf, measureAnswer } from '@potluck/protocol'
 import { generatePool } from './answers.ts'
 import { CalibrationEngine, type Generated } from './engine.ts'
-import type { Job, JobResult } from './worker-pool.ts'
+import type { Job, JobResult, Measurement } from './worker-pool.ts'
 
 /** Never aborts: the parent stops a job by killing the process. */
 const { signal } = new AbortController()
@@ -30,14 +30,15 @@ async function work(job: Job): Promise<unknown> {
 }
 
 /** Measures each answer. The results are in the order of the answers. Uses all slots of the engine. */
-async function measureAll(auditor: CalibrationEngine, made: readonly Generated[]): Promise<TokenMargin[][]> {
-  const measured: TokenMargin[][] = []
+async function measureAll(auditor: CalibrationEngine, made: readonly Generated[]): Promise<Measurement[]> {
+  const measured: Measurement[] = []
   const left = [...made.entries()]
   const one = async (): Promise<void> => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
       const [index, answered] = next
       const scores = await auditor.score(answered, signal)
-      measured[index] = measureAnswer(scores, answered.sampling, answered.answerTokens)
+      const margins = measureAnswer(scores, answered.sampling, answered.answerTokens)
+      measured[index] = { margins, fingerprints: fingerprintsOf(scores) }
     }
   }
   await Promise.all(Array.from({ length: auditor.slots }, one))

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- audit [SCALE] [--write-distribution]`: audits real answers of real model files.
+ * `npm run bench -- audit [SCALE] [MODEL.gguf] [--write-distribution]`: audits real answers of real model files.
  *
  * The benchmark generates and audits a pool of answers for every way to cheat and for every honest variation. A
  * simulated peer takes answers from the pools in a random order, each at most once, until the client would ban it. All
@@ -8,7 +8,7 @@
  *
  * Engines run in worker processes, as many as there are cores. At the end, with nothing else running, the benchmark
  * measures the cost of an audit. SCALE multiplies the sizes of the pools; use a value below 1 for a quick look.
- * `--write-distribution` updates the distribution from which the simulator draws its audits.
+ * MODEL.gguf is a file of type F32; without it, the benchmark uses crumb. `--write-distribution` updates the distribution from which the simulator draws its audits.
  */
 import type { BenchContext } from './report.ts'
 

@@ -3,6 +3,7 @@ import type { PrivateKey } from '@libp2p/interface'
 import {
   ContentDigest,
   encodeNodeFrame,
+  FINGERPRINT_BYTES,
   RENDERING,
   signPartialReceipt,
   tokensToCheck,
@@ -84,7 +85,7 @@ export class AnswerStream {
   }
 
   /**
-   * Sends tokens in one delta. Signs the windows that they complete, as every node must.
+   * Sends tokens in one delta. Signs the windows that they complete, as every node must. All fingerprints are zeros.
    *
    * @param changes to what the node signs; false: it signs nothing
    */
@@ -95,8 +96,11 @@ export class AnswerStream {
   ): Promise<void> {
     this.answer.push(...tokens)
     this.#content.add({ text })
-    const completed = this.#windows.add(tokens)
-    const signed = completed && changes !== false ? { windowSignature: await this.windowSignature(changes) } : {}
+    const fingerprints = this.#windows.add(tokens, new Uint8Array(tokens.length * FINGERPRINT_BYTES))
+    const signed =
+      fingerprints === undefined || changes === false
+        ? {}
+        : { window: { signature: await this.windowSignature(changes), fingerprints } }
     await this.send({ type: 'delta', delta: { tokens, text }, ...signed })
   }
 
@@ -132,7 +136,15 @@ export class AnswerStream {
       key ?? this.#key,
       { finishReason, usage, timings, ...receipt }
     )
-    await this.send({ type: 'done', finishReason, usage, timings, load: IDLE, receipt: signed })
+    await this.send({
+      type: 'done',
+      finishReason,
+      usage,
+      timings,
+      load: IDLE,
+      receipt: signed,
+      fingerprints: this.#windows.rest
+    })
     await this.frames.close()
   }
 }

@@ -1,7 +1,9 @@
 /** Receipts that a test signs in place of a node. */
 import type { PrivateKey } from '@libp2p/interface'
+import { sha256 } from '@noble/hashes/sha2.js'
 import {
   answerWindows,
+  FINGERPRINT_BYTES,
   RENDERING,
   SAMPLING_CONTRACT,
   signReceipt,
@@ -20,14 +22,18 @@ export interface SignedAnswer {
   answerTokens: readonly number[]
   /** What the node sent besides the ids. */
   content: ContentDigest
+  /** Default: zeros. */
+  fingerprints?: Uint8Array
 }
 
 /** Signs the receipt that an honest node signs for this answer, with these changes. */
 export async function signAnswer(
-  { request, digest, promptTokens, answerTokens, content }: SignedAnswer,
+  { request, digest, promptTokens, answerTokens, content, fingerprints }: SignedAnswer,
   key: PrivateKey,
   changes: Partial<Receipt> = {}
 ): Promise<Uint8Array> {
+  const firstPosition = request.continuation?.answerTokens.length ?? 0
+  const zeros = new Uint8Array((answerTokens.length - firstPosition) * FINGERPRINT_BYTES)
   return await signReceipt(
     {
       requestId: request.requestId,
@@ -38,7 +44,7 @@ export async function signAnswer(
       promptTokens: promptTokens.length,
       answerWindows: answerWindows(answerTokens),
       answerTokens: answerTokens.length,
-      firstPosition: request.continuation?.answerTokens.length ?? 0,
+      firstPosition,
       finishReason: 'stop',
       backend: { accelerator: 'cpu', engine: 'test/1', kvType: 'f16/f16', flashAttention: false },
       usage: { promptTokens: promptTokens.length, cachedTokens: 0, completionTokens: answerTokens.length },
@@ -46,6 +52,7 @@ export async function signAnswer(
       issuedAt: Date.now(),
       rendering: RENDERING,
       contentDigest: content.digest(),
+      fingerprintDigest: sha256(fingerprints ?? zeros),
       ...changes
     },
     key

@@ -269,7 +269,7 @@ export class ScriptedEngine implements Engine {
       this.#counters.decodeTokens++
       const step = answer.next(this.#logits(tokens, job.promptTokens.length, answer.allowed()))
       tokens.push(step.token)
-      generation.push({ type: 'delta', delta: toDelta(step) })
+      generation.push({ type: 'delta', delta: toDelta(step), fingerprints: step.fingerprint })
     }
     const usage = { promptTokens: job.promptTokens.length, cachedTokens, completionTokens: answer.length }
     const decodeMs = this.#now() - began - prefillMs

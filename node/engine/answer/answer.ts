@@ -3,6 +3,7 @@
  * stop sequences, limits and log-probabilities are the same in all of them. The class uses no clock and no model.
  */
 import {
+  fingerprintOf,
   PotluckError,
   sampleToken,
   type TokenCandidates,
@@ -27,6 +28,8 @@ export interface PositionLogits extends TokenCandidates {
 /** A token and what it adds to the answer. */
 export interface Step extends Parts {
   token: number
+  /** Of the logits from which the token was sampled, see `fingerprintOf`. */
+  fingerprint: Uint8Array
   logprobs?: PositionLogprobs
 }
 
@@ -98,7 +101,7 @@ export class SampledAnswer {
    */
   next(logits: PositionLogits): Step {
     const token = sampleToken(logits, this.#job.sampling, this.#length, this.#counts)
-    const step: Step = { token, ...this.#append(token) }
+    const step: Step = { token, fingerprint: fingerprintOf(logits), ...this.#append(token) }
     if (this.#job.topLogprobs !== undefined) step.logprobs = this.#logprobs(logits, token, this.#job.topLogprobs)
     return step
   }

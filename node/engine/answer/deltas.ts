@@ -4,14 +4,16 @@
  * messages in this process, in the daemon and on the wire.
  */
 import type { TokenDelta, ToolCallDelta } from '@potluck/protocol'
+import { concat } from 'uint8arrays/concat'
 import { DELTA_INTERVAL_MS } from '../constants.ts'
 import type { Step } from './answer.ts'
 import { addCall } from './reader.ts'
 
 export class Deltas {
-  readonly #send: (delta: TokenDelta) => void
+  readonly #send: (delta: TokenDelta, fingerprints: Uint8Array) => void
   readonly #now: () => number
   #tokens: number[] = []
+  #fingerprints: Uint8Array[] = []
   #text = ''
   #reasoning = ''
   #calls: ToolCallDelta[] = []
@@ -20,13 +22,14 @@ export class Deltas {
   #timer: NodeJS.Timeout | undefined
 
   /** @param now a monotonic clock in milliseconds */
-  constructor(send: (delta: TokenDelta) => void, now: () => number) {
+  constructor(send: (delta: TokenDelta, fingerprints: Uint8Array) => void, now: () => number) {
     this.#send = send
     this.#now = now
   }
 
   push(step: Step): void {
     this.#tokens.push(step.token)
+    this.#fingerprints.push(step.fingerprint)
     this.#text += step.text
     this.#reasoning += step.reasoning
     for (const call of step.calls) addCall(this.#calls, call)
@@ -46,13 +49,15 @@ export class Deltas {
     if (this.#reasoning !== '') delta.reasoning = this.#reasoning
     if (this.#calls.length > 0) delta.toolCalls = this.#calls
     if (this.#logprobs.length > 0) delta.logprobs = this.#logprobs
+    const fingerprints = concat(this.#fingerprints)
     this.#tokens = []
+    this.#fingerprints = []
     this.#text = ''
     this.#reasoning = ''
     this.#calls = []
     this.#logprobs = []
     this.#lastSent = this.#now()
-    this.#send(delta)
+    this.#send(delta, fingerprints)
   }
 
   /** Drops the collected tokens. */

@@ -1,5 +1,6 @@
 /** The model in the engine's process: its slots, and the requests that run on them. */
 import {
+  AUDIT_CANDIDATES,
   measureBeginning,
   PotluckError,
   type Embeddings,
@@ -86,7 +87,10 @@ export class LlamaProcessEngine {
     const began = performance.now()
     const { vocabulary, compiler, model } = this.#loaded
     const answer = new SampledAnswer(job, { vocabulary, compiler, contextLength: model.contextLength })
-    const deltas = new Deltas((delta) => emit({ type: 'delta', delta }), performance.now.bind(performance))
+    const deltas = new Deltas(
+      (delta, fingerprints) => emit({ type: 'delta', delta, fingerprints }),
+      performance.now.bind(performance)
+    )
     const wanted = { normaliser: job.topLogprobs !== undefined, allowed: () => answer.allowed() }
     const { checkFrom = job.answerTokens.length } = job
     const toCheck = job.answerTokens.length - checkFrom
@@ -101,7 +105,12 @@ export class LlamaProcessEngine {
         const first = job.promptTokens.length - 1 + checkFrom
         cached = await sequence.reuse(evaluated, Math.min(reusable, first), job.caller)
         const allowed = toCheck > 0 ? this.#allowedFrom(checkFrom, job) : wanted.allowed
-        const all = await sequence.prefill(evaluated.slice(cached), first - cached, { ...wanted, allowed }, signal)
+        const all = await sequence.prefill(
+          evaluated.slice(cached),
+          first - cached,
+          { ...wanted, ...(toCheck > 0 ? { candidates: AUDIT_CANDIDATES } : {}), allowed },
+          signal
+        )
         logits = all[toCheck]
         const checked = measureBeginning(all.slice(0, toCheck), job.sampling, job.answerTokens, checkFrom)
         prefillMs = performance.now() - began
@@ -154,7 +163,12 @@ export class LlamaProcessEngine {
     return this.#withSlot(allTokens, job.caller, async (sequence, reusable) => {
       const first = job.promptTokens.length - 1 + from
       const cached = await sequence.reuse(allTokens, Math.min(reusable, first), job.caller)
-      return sequence.prefill(allTokens.slice(cached), first - cached, { normaliser, allowed }, signal)
+      return sequence.prefill(
+        allTokens.slice(cached),
+        first - cached,
+        { normaliser, candidates: AUDIT_CANDIDATES, allowed },
+        signal
+      )
     })
   }
 

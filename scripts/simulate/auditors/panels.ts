@@ -2,6 +2,7 @@
  * The audits of a client without an engine of its own: the product's own `Auditing`, with simulated auditors. Colluding
  * auditors accuse every honest peer, and praise every malicious one.
  */
+import { FINGERPRINT_BYTES } from '@potluck/protocol'
 import type { AuditResult } from '@potluck/protocol'
 
 import { Auditing, type AuditingContext } from '../../../client/audit/auditing.ts'
@@ -19,7 +20,12 @@ import type { Network, Receipt } from '../world/network.ts'
 
 const AUDIT_MS = 2_000
 const PROBE_PROMPT_TOKENS = 30
-const ACCUSATION: AuditResult = { comparable: true, violations: ['prompt'], measured: [] }
+const ACCUSATION: AuditResult = {
+  comparable: true,
+  violations: ['prompt'],
+  measured: [],
+  fingerprints: new Uint8Array()
+}
 const neverAborted = new AbortController().signal
 
 export interface PanelContext {
@@ -76,7 +82,9 @@ export class PanelAuditing {
     const { network, model } = this.#context
     const bytes = Uint8Array.of(...new TextEncoder().encode(`${this.#context.client} ${this.#count++}`))
     const measured = model.measure(receipt.served, receipt.tokens, network.random)
-    this.#answers.set(bytes, { receipt, honest: { comparable: true, violations: [], measured } })
+    // The distribution has only margins, so the evidence of the simulation comes from them alone.
+    const fingerprints = new Uint8Array(measured.length * FINGERPRINT_BYTES)
+    this.#answers.set(bytes, { receipt, honest: { comparable: true, violations: [], measured, fingerprints } })
     return {
       // The simulation signs nothing.
       peerId: {
@@ -90,7 +98,8 @@ export class PanelAuditing {
         request: new Uint8Array(),
         promptTokens: [this.#count, ...Array<number>(receipt.promptTokens - 1).fill(0)],
         answerTokens: Array<number>(receipt.tokens).fill(0),
-        receipt: bytes
+        receipt: bytes,
+        fingerprints: new Uint8Array()
       },
       text: undefined
     }

@@ -139,7 +139,13 @@ export class SimClient {
           delta(answerTokens)
           const signed = new Uint8Array()
           this.#receipts.set(signed, receipt)
-          const record: AnswerRecord = { request: signed, promptTokens: [], answerTokens: [], receipt: signed }
+          const record: AnswerRecord = {
+            request: signed,
+            promptTokens: [],
+            answerTokens: [],
+            receipt: signed,
+            fingerprints: signed
+          }
           events.push({
             type: 'done',
             finishReason: 'stop',
@@ -151,6 +157,7 @@ export class SimClient {
             timings: { queueMs: 0, prefillMs: 0, decodeMs },
             load,
             receipt: signed,
+            fingerprints: signed,
             record,
             longestGapMs: (2 * decodeMs) / answerTokens
           })

@@ -20,7 +20,8 @@ import {
   MAX_STOP_LENGTH,
   MAX_STOP_SEQUENCES,
   type GenerateRequest,
-  type JsonSchema
+  type JsonSchema,
+  FINGERPRINT_BYTES
 } from '@potluck/protocol'
 
 import { signAnswer } from '../../peers/receipt.ts'
@@ -193,6 +194,7 @@ async function longAudit(request: GenerateRequest, answerTokens: readonly number
   const receipt = await signAnswer({ request, digest, promptTokens, answerTokens, content }, key, {
     finishReason: 'length'
   })
-  const answer = { request: bytes, promptTokens, answerTokens, receipt, opening: OPENING }
+  const fingerprints = new Uint8Array(answerTokens.length * FINGERPRINT_BYTES)
+  const answer = { request: bytes, promptTokens, answerTokens, receipt, fingerprints, opening: OPENING }
   return encodeAuditRequest({ peerId: peerIdFromPrivateKey(key), answer })
 }

@@ -9,7 +9,8 @@ import {
   encodeAuditReply,
   encodeRequest,
   FrameStream,
-  MAX_FRAME_BYTES
+  MAX_FRAME_BYTES,
+  FINGERPRINT_BYTES
 } from '@potluck/protocol'
 import { toHex } from 'multiformats/bytes'
 
@@ -135,7 +136,8 @@ class Attacker implements AsyncDisposable {
     const frame = decodeClientFrame(answer.request)
     if (frame.type === 'request') this.audited.add(toHex(frame.request.requestId))
     const measured = answer.answerTokens.map(() => ({ margin: 0, gap: 1 }))
-    const result = { comparable: true, violations: [], measured }
+    const fingerprints = new Uint8Array(measured.length * FINGERPRINT_BYTES)
+    const result = { comparable: true, violations: [], measured, fingerprints }
     await frames.send(encodeAuditReply({ type: 'result', result }), WAIT)
     await frames.close()
   }

@@ -4,7 +4,8 @@ import {
   encodeAuditReply,
   FrameStream,
   MAX_FRAME_BYTES,
-  type AuditResult
+  type AuditResult,
+  FINGERPRINT_BYTES
 } from '@potluck/protocol'
 
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
@@ -138,9 +139,14 @@ async function startColluder(cheat: string, lies: { praise: number; accusation: 
   return colluder
 }
 
-const ACCUSATION: AuditResult = { comparable: true, violations: ['prompt'], measured: [] }
+const ACCUSATION: AuditResult = {
+  comparable: true,
+  violations: ['prompt'],
+  measured: [],
+  fingerprints: new Uint8Array()
+}
 
 function praise(): AuditResult {
   const measured = Array.from({ length: PRAISED }, () => ({ margin: 0, gap: 1 }))
-  return { comparable: true, violations: [], measured }
+  return { comparable: true, violations: [], measured, fingerprints: new Uint8Array(PRAISED * FINGERPRINT_BYTES) }
 }

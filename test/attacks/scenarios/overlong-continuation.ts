@@ -1,3 +1,4 @@
+import { concat } from 'uint8arrays/concat'
 import type { Connection } from '@libp2p/interface'
 import {
   auditAnswer,
@@ -99,14 +100,19 @@ async function continueAnswer(
   const frames = new FrameStream(await connection.newStream(GENERATE_PROTOCOL), { maxFrameBytes: MAX_NODE_FRAME_BYTES })
   await frames.send(bytes, WAIT)
   const answerTokens = [...answer]
+  const windows: Uint8Array[] = []
   for (;;) {
     const received = await frames.receive(WAIT)
     const frame = received === undefined ? undefined : decodeNodeFrame(received)
-    if (frame?.type === 'delta') answerTokens.push(...frame.delta.tokens)
+    if (frame?.type === 'delta') {
+      answerTokens.push(...frame.delta.tokens)
+      if (frame.window !== undefined) windows.push(frame.window.fingerprints)
+    }
     const generated = answerTokens.length - answer.length
     if (frame === undefined || frame.type === 'error') return { generated }
     if (frame.type !== 'done') continue
-    const record = { request: bytes, promptTokens, answerTokens, receipt: frame.receipt }
+    const fingerprints = concat([...windows, frame.fingerprints])
+    const record = { request: bytes, promptTokens, answerTokens, receipt: frame.receipt, fingerprints }
     return { generated, audit: await auditAnswer(record, connection.remotePeer, engine) }
   }
 }

@@ -1,9 +1,8 @@
 /** The audit benchmark. See `../audit.ts`. */
-import { crumb } from '../../../node/models/crumb.ts'
 import { WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'
 import type { BenchContext } from '../report.ts'
 import { cheatedPools, reportCheats } from './cheated.ts'
-import { CHEATS, FAINT_CHEATS } from './cheats.ts'
+import { cheats, faintCheats, filesOf } from './cheats.ts'
 import { reportCosts } from './cost.ts'
 import { writeDistribution } from './distribution.ts'
 import { honestPools, reportHonest } from './honest.ts'
@@ -16,17 +15,19 @@ const CHEATED_TOKENS = 24_000
 
 export async function benchAudits(context: BenchContext): Promise<void> {
   const { args, note, signal } = context
-  const scale = Number(args.find((argument) => !argument.startsWith('--')) ?? 1)
+  const modelPath = args.find((argument) => argument.endsWith('.gguf'))
+  const scale = Number(args.find((argument) => argument !== modelPath && !argument.startsWith('--')) ?? 1)
+  const files = await filesOf(modelPath)
   const workers = new WorkerPool(signal, note)
-  const honest = await honestPools(crumb.Q8_0.path, { tokens: scale * HONEST_TOKENS, seed: SEED }, workers)
+  const honest = await honestPools(files.Q8_0, { tokens: scale * HONEST_TOKENS, seed: SEED }, workers)
   reportHonest(context, honest)
   const spec = { tokens: scale * CHEATED_TOKENS, seed: SEED }
-  const cheated = await cheatedPools({ ...CHEATS, ...FAINT_CHEATS }, spec, workers)
+  const cheated = await cheatedPools({ ...cheats(files), ...faintCheats(files) }, spec, workers)
   reportCheats(context, cheated, honest[0]!.pool)
   if (args.includes('--write-distribution')) {
     await writeDistribution(
       honest.flatMap(({ pool }) => pool),
-      cheated.filter(({ name }) => name in CHEATS)
+      cheated.filter(({ name }) => name in cheats(files))
     )
     note('Wrote scripts/simulate/audit-distribution.json.')
   }

@@ -14,24 +14,39 @@ export interface Cheat {
   halfPrompt?: boolean
 }
 
-const { Q8_0, Q4_0 } = crumb
-const instead = (derivation: Derivation): Cheat => ({
-  claimed: Q8_0.path,
-  served: () => derive(Q8_0.path, derivation)
-})
-
-/** The cheats that audits must detect. The simulator uses the same names. */
-export const CHEATS: Readonly<Record<string, Cheat>> = {
-  'Q4_0 as Q8_0': { claimed: Q8_0.path, served: () => Promise.resolve(Q4_0.path) },
-  '3 bits as Q8_0': instead({ kind: 'bits', bits: 3 }),
-  'Q8_0 as Q4_0': { claimed: Q4_0.path, served: () => Promise.resolve(Q8_0.path) },
-  'half of the prompt': { claimed: Q8_0.path, served: () => Promise.resolve(Q8_0.path), halfPrompt: true },
-  'without one of 4 layers': instead({ kind: 'without', layer: 2 }),
-  'another fine-tune': instead({ kind: 'noise', share: 0.05 })
+/** A model in two formats. */
+export interface Files {
+  Q8_0: string
+  Q4_0: string
 }
 
-/** Only for comparison. It saves a third of the file's size, but its answers hardly differ from honest answers. */
-export const FAINT_CHEATS: Readonly<Record<string, Cheat>> = { '5 bits as Q8_0': instead({ kind: 'bits', bits: 5 }) }
+/** @param modelPath a file of type F32; undefined: crumb */
+export async function filesOf(modelPath: string | undefined): Promise<Files> {
+  if (modelPath === undefined) return { Q8_0: crumb.Q8_0.path, Q4_0: crumb.Q4_0.path }
+  return {
+    Q8_0: await derive(modelPath, { kind: 'type', type: 'Q8_0' }),
+    Q4_0: await derive(modelPath, { kind: 'type', type: 'Q4_0' })
+  }
+}
+
+function instead({ Q8_0 }: Files, derivation: Derivation): Cheat {
+  return { claimed: Q8_0, served: () => derive(Q8_0, derivation) }
+}
+
+/** The cheats that audits must detect. The simulator uses the same names. */
+export const cheats = (files: Files): Readonly<Record<string, Cheat>> => ({
+  'Q4_0 as Q8_0': { claimed: files.Q8_0, served: () => Promise.resolve(files.Q4_0) },
+  '3 bits as Q8_0': instead(files, { kind: 'bits', bits: 3 }),
+  'Q8_0 as Q4_0': { claimed: files.Q4_0, served: () => Promise.resolve(files.Q8_0) },
+  'half of the prompt': { claimed: files.Q8_0, served: () => Promise.resolve(files.Q8_0), halfPrompt: true },
+  'without one of 4 layers': instead(files, { kind: 'without', layer: 2 }),
+  'another fine-tune': instead(files, { kind: 'noise', share: 0.05 })
+})
+
+/** The simulator does not know it. It saves a third of the file's size, but its tokens hardly differ from honest tokens. */
+export const faintCheats = (files: Files): Readonly<Record<string, Cheat>> => ({
+  '5 bits as Q8_0': instead(files, { kind: 'bits', bits: 5 })
+})
 
 /** Generates answers of a peer that cheats in all of them, one pool per temperature. */
 export async function cheatedAnswers(

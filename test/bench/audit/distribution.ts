@@ -1,5 +1,6 @@
 /** Writes the distribution from which the simulator draws its audits. */
 import { writeFile } from 'node:fs/promises'
+import { TOKEN_CELLS } from '../../../client/evidence/bins.ts'
 import { HONEST, type Distribution } from '../../../scripts/simulate/world/audit.ts'
 import type { CheatedPool } from './cheated.ts'
 import { sumOf, tokensOf, type Audited } from './pool.ts'
@@ -19,6 +20,6 @@ export async function writeDistribution(honest: readonly Audited[], cheated: rea
 
 function sharesOf(pool: readonly Audited[]): Record<string, number> {
   const tokens = tokensOf(pool)
-  const seen = [...sumOf(pool).entries()].filter(([, count]) => count > 0)
+  const seen = [...sumOf(pool).entries()].filter(([cell, count]) => cell < TOKEN_CELLS && count > 0)
   return Object.fromEntries(seen.map(([cell, count]) => [cell, Number((count / tokens).toPrecision(4))]))
 }

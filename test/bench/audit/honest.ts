@@ -2,6 +2,7 @@
  * Audits of honest nodes. A variation is one honest way to compute, such as another number of threads. Every variation
  * audits the answers of all variations. Reports the evidence and the false bans.
  */
+import { CELLS, TOKEN_CELLS } from '../../../client/evidence/bins.ts'
 import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
 import {
   haveSameArithmetic,
@@ -66,14 +67,18 @@ function reportPeers({ report }: BenchContext, name: string, pools: ReadonlyArra
 }
 
 /**
- * Returns the highest mean likelihood ratio of all alternatives. The likelihood ratio of a token is its probability for
- * a cheating node, divided by its probability for an honest node. If the mean is at most 1, the expected evidence
+ * Returns the highest mean likelihood ratio of all alternatives, over tokens or windows. The likelihood ratio of a token or
+ * window is its probability for a cheating node, divided by its probability for an honest node. If the mean is at most 1, the expected evidence
  * against an honest node does not grow.
  */
 function meanRatio(pool: readonly Audited[]): number {
   const cells = sumOf(pool)
-  const means = LOG_RATIOS.map((ratios) => cells.reduce((sum, count, cell) => sum + count * Math.exp(ratios[cell]!), 0))
-  return Math.max(...means) / tokensOf(pool)
+  const mean = (ratios: readonly number[], from: number, to: number): number => {
+    const counts = cells.slice(from, to)
+    const total = counts.reduce((sum, count) => sum + count, 0)
+    return counts.reduce((sum, count, index) => sum + count * Math.exp(ratios[from + index]!), 0) / Math.max(1, total)
+  }
+  return Math.max(...LOG_RATIOS.flatMap((ratios) => [mean(ratios, 0, TOKEN_CELLS), mean(ratios, TOKEN_CELLS, CELLS)]))
 }
 
 /** Upper end of the one-sided 95 % confidence interval of a Poisson mean. For 0 events it is about 3. */

@@ -1,38 +1,54 @@
 /** Pools of audited answers, and simulated peers that take their answers from them. */
-import type { TokenMargin } from '@potluck/protocol'
-import { countTokens, withCounted, type Counted } from '../../../client/evidence/count.ts'
-import { BINS, OUTCOMES } from '../../../client/evidence/bins.ts'
+import { FINGERPRINT_BYTES } from '@potluck/protocol'
+import { countMeasured, withCounted, type Counted } from '../../../client/evidence/count.ts'
+import { CELLS, TOKEN_CELLS } from '../../../client/evidence/bins.ts'
+import { windowsOf } from '../../../client/evidence/windows.ts'
 import { NO_EVIDENCE, verdict, type Evidence } from '../../../client/evidence/evidence.ts'
 import type { Generated } from '../../../scripts/calibrate/engine.ts'
+import type { Measurement } from '../../../scripts/calibrate/worker-pool.ts'
 
 export interface Audited extends Counted {
   tokens: number
 }
 
 /**
- * @param measured by answer and position
- * @param noise factor on every margin and gap, to simulate a noisier machine
+ * @param noise factor on every margin, gap and difference of fingerprints, to simulate a noisier machine
  */
-export function toAudited(
-  answers: readonly Generated[],
-  measured: readonly (readonly TokenMargin[])[],
-  noise = 1
-): Audited[] {
+export function toAudited(answers: readonly Generated[], measured: readonly Measurement[], noise = 1): Audited[] {
   return answers.map((answer, index) => {
-    const tokens = measured[index]!.map(({ margin, gap }) => ({ margin: noise * margin, gap: noise * gap }))
-    return { tokens: tokens.length, ...countTokens(answer, tokens) }
+    const { margins, fingerprints } = measured[index]!
+    const tokens = margins.map(({ margin, gap }) => ({ margin: noise * margin, gap: noise * gap }))
+    const windows = windowsOf(answer.fingerprints, fingerprints).map((window) => ({
+      ...window,
+      distance: noise * window.distance
+    }))
+    return { tokens: tokens.length, ...countMeasured(answer, tokens, windows) }
   })
 }
+
+/** Returns how many tokens of this answer ban a peer that the client has never audited: a multiple of 16, or Infinity. */
+export function tokensToBan(answer: Generated, { margins, fingerprints }: Measurement): number {
+  for (let tokens = STEP; tokens <= margins.length; tokens += STEP) {
+    const part = [answer.fingerprints, fingerprints].map((all) => all.subarray(0, tokens * FINGERPRINT_BYTES))
+    const counted = countMeasured(answer, margins.slice(0, tokens), windowsOf(part[0]!, part[1]!))
+    if (verdict(withCounted(NO_EVIDENCE, counted)) === 'banned') return tokens
+  }
+  return Infinity
+}
+
+/** Tokens of the smallest window. */
+const STEP = 16
 
 export const tokensOf = (pool: readonly Audited[]): number => pool.reduce((sum, { tokens }) => sum + tokens, 0)
 
 export function exactShare(pool: readonly Audited[]): number {
-  return 1 - pool.reduce((sum, { mismatches }) => sum + mismatches.length, 0) / tokensOf(pool)
+  const missed = ({ mismatches }: Audited): number => mismatches.filter(({ cell }) => cell < TOKEN_CELLS).length
+  return 1 - pool.reduce((sum, audited) => sum + missed(audited), 0) / tokensOf(pool)
 }
 
 /** The counts of each cell, over all answers. */
 export function sumOf(pool: readonly Audited[]): number[] {
-  const sum = Array.from({ length: BINS * OUTCOMES }, () => 0)
+  const sum = Array.from({ length: CELLS }, () => 0)
   for (const { cells } of pool) cells.forEach((count, cell) => (sum[cell]! += count))
   return sum
 }

@@ -141,8 +141,18 @@ describe('the client reports a protocol violation for', () => {
       await script.error('continuation_rejected'),
     'a signature before the window is complete': async (script) => {
       await script.accept()
-      const windowSignature = await script.windowSignature()
-      await script.send({ type: 'delta', delta: { tokens: [1], text: 'x' }, windowSignature })
+      const window = { signature: await script.windowSignature(), fingerprints: new Uint8Array() }
+      await script.send({ type: 'delta', delta: { tokens: [1], text: 'x' }, window })
+    },
+    'a window without its fingerprints': async (script) => {
+      await script.accept()
+      const window = { signature: await script.windowSignature(), fingerprints: new Uint8Array() }
+      await script.send({ type: 'delta', delta: { tokens: WINDOW, text: 'x' }, window })
+    },
+    'other fingerprints than the receipt has': async (script) => {
+      await script.accept()
+      await script.delta('x')
+      await script.done({ receipt: { fingerprintDigest: new Uint8Array(32) } })
     },
     'more tokens than the request allows': async (script) => {
       await script.accept()

@@ -22,7 +22,14 @@ import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { newPeer, OPENING, requestFor, serve, type Peer } from './records.ts'
 
 const DIGEST = 'sha256:aa'
-const HONEST: Audit = { comparable: true, violations: [], misstatements: [], measured: [] }
+const HONEST: Audit = {
+  comparable: true,
+  violations: [],
+  misstatements: [],
+  measured: [],
+  fingerprints: new Uint8Array()
+}
+const UNSIGNED = { promptTokens: [], answerTokens: [], fingerprints: new Uint8Array() }
 const EXACT = { margin: 0, gap: 1 }
 const FAR = { margin: 4, gap: 1 }
 
@@ -69,7 +76,8 @@ class World {
       request: new Uint8Array(),
       promptTokens: [1, 2, 3],
       answerTokens: Array.from({ length: 40 }, (_, index) => index),
-      receipt: new Uint8Array()
+      receipt: new Uint8Array(),
+      fingerprints: new Uint8Array()
     }
     return { peerId: this.peer.peerId, digest: DIGEST, ask: full, record, text: 'a text' }
   }
@@ -227,7 +235,9 @@ test('the queue of audits is bounded, and `stop` cancels it', async () => {
 
 test('a quarantined node gets probes until it is released or banned', async () => {
   const measured = Array.from({ length: 40 }, (_, index) => (index % 13 === 0 ? FAR : EXACT))
-  const first = Math.exp(logEvidence(withAudit(NO_EVIDENCE, { promptTokens: [], answerTokens: [] }, measured)))
+  const first = Math.exp(
+    logEvidence(withAudit(NO_EVIDENCE, UNSIGNED, { measured, fingerprints: UNSIGNED.fingerprints }))
+  )
   const reputation = new Reputation({
     store: new MemoryReputationStore(),
     // One such answer causes a quarantine, two a ban.
@@ -286,8 +296,18 @@ test('shareable answers of a banned node become a proof, which can be checked fr
 })
 
 describe('without an own engine', () => {
-  const violations: AuditResult = { comparable: true, violations: ['prompt'], measured: [] }
-  const exact: AuditResult = { comparable: true, violations: [], measured: Array.from({ length: 40 }, () => EXACT) }
+  const violations: AuditResult = {
+    comparable: true,
+    violations: ['prompt'],
+    measured: [],
+    fingerprints: new Uint8Array()
+  }
+  const exact: AuditResult = {
+    comparable: true,
+    violations: [],
+    measured: Array.from({ length: 40 }, () => EXACT),
+    fingerprints: new Uint8Array(40 * 6)
+  }
 
   test('a panel of other nodes decides, one panel is not enough for a quarantine, and nothing for a ban', async () => {
     let next = 0

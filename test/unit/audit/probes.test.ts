@@ -155,7 +155,8 @@ class World {
   }
 
   answer(sent: Ask, peer = this.peer): CompleteAnswer {
-    const record = { request: new Uint8Array(), promptTokens: [], answerTokens: [], receipt: new Uint8Array() }
+    const empty = new Uint8Array()
+    const record = { request: empty, promptTokens: [], answerTokens: [], receipt: empty, fingerprints: empty }
     return { peerId: peer.peerId, digest: DIGEST, ask: sent, record, text: 'the answer for the user' }
   }
 

@@ -22,8 +22,14 @@ import { newPeer, PRIVATE, requestFor, serve } from './records.ts'
 const exact = { margin: 0, gap: 2 }
 const far = { margin: 4, gap: 2 }
 const times = (count: number, token: TokenMargin): TokenMargin[] => Array.from({ length: count }, () => token)
-const result = (...measured: AuditResult['measured']): AuditResult => ({ comparable: true, violations: [], measured })
-const violation: AuditResult = { comparable: true, violations: ['prompt'], measured: [] }
+const result = (...measured: AuditResult['measured']): AuditResult => ({
+  comparable: true,
+  violations: [],
+  measured,
+  fingerprints: new Uint8Array(6 * measured.length)
+})
+const empty = new Uint8Array()
+const violation: AuditResult = { comparable: true, violations: ['prompt'], measured: [], fingerprints: empty }
 
 describe('a panel', () => {
   const one = (peer: string, subnet?: string, established = true): PanelCandidate => ({ peer, subnet, established })
@@ -145,7 +151,7 @@ describe('a panel is asked', () => {
   const honest = result(...times(20, exact))
   const request: AuditRequest = {
     peerId: peerIdFromString('12D3KooWFXieqWHqXXo6VDRrVFEVzfyoRchugKHV8Rdgv6TDLNtx'),
-    answer: { request: new Uint8Array(), promptTokens: [], answerTokens: [], receipt: new Uint8Array() }
+    answer: { request: empty, promptTokens: [], answerTokens: [], receipt: empty, fingerprints: empty }
   }
   const silent = (): never => {
     throw new Error('busy')

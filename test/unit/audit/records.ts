@@ -23,8 +23,10 @@ import {
   type PartialReceipt,
   type PositionLogprobs,
   type Receipt,
+  FINGERPRINT_BYTES,
   type TokenDelta
 } from '@potluck/protocol'
+import { concat } from 'uint8arrays/concat'
 import type { Engine } from '../../../node/engine/index.ts'
 import { signAnswer } from '../../peers/receipt.ts'
 
@@ -92,6 +94,7 @@ export async function serve(
   let text = ''
   let content = new ContentDigest()
   const logprobs: PositionLogprobs[] = []
+  const prints: Uint8Array[] = []
   let finishReason: FinishReason = 'length'
   const { sampling, maxTokens, stop, topLogprobs } = request
   const constraint = outputConstraintOf(request)
@@ -114,6 +117,7 @@ export async function serve(
       text += delta.text
       content.add(delta)
       logprobs.push(...(delta.logprobs ?? []))
+      prints.push(event.fingerprints)
     } else if (event.type === 'done') finishReason = event.finishReason
   }
   const answerTokens = twist.answerTokens?.(tokens) ?? tokens
@@ -124,14 +128,18 @@ export async function serve(
   if (twist.answerTokens !== undefined) {
     content = contentOf(await engine.read({ ...reading, answerTokens: known, first: earlier.length }))
   }
-  const receipt = await signAnswer({ request, digest, promptTokens, answerTokens, content }, key, {
+  // A node that changes the number of tokens sends as many fingerprints.
+  const own = answerTokens.length - (twist.receipt?.firstPosition ?? earlier.length)
+  const fingerprints = new Uint8Array(FINGERPRINT_BYTES * own)
+  fingerprints.set(concat(prints).subarray(0, fingerprints.length))
+  const receipt = await signAnswer({ request, digest, promptTokens, answerTokens, content, fingerprints }, key, {
     finishReason,
     backend: engine.backend,
     ...(topLogprobs === undefined ? {} : { logprobsDigest: signed.digest() }),
     ...(request.continuation === undefined ? {} : { earlierContentDigest: contentDigest(before) }),
     ...twist.receipt
   })
-  const record = { request: bytes, promptTokens, answerTokens, receipt, opening: OPENING }
+  const record = { request: bytes, promptTokens, answerTokens, receipt, fingerprints, opening: OPENING }
   return { record: topLogprobs === undefined ? record : { ...record, logprobs }, text, finishReason }
 }
 
@@ -154,9 +162,10 @@ export async function partOf(
   const tokens = whole - (whole % RECEIPT_WINDOW)
   const answerTokens = record.answerTokens.slice(0, firstPosition + tokens)
   const windows = new WindowChain(record.promptTokens)
-  windows.add(answerTokens.slice(firstPosition))
+  const fingerprints = record.fingerprints.subarray(0, FINGERPRINT_BYTES * tokens)
+  windows.add(answerTokens.slice(firstPosition), fingerprints)
   const signed = { requestDigest: frame.digest, firstPosition, tokens, digest: windows.digest, rendering: RENDERING }
   const partial = { ...signed, ...changes }
   const receipt = joinPartialReceipt(partial, peerId, await signPartialReceipt(partial, key))
-  return { ...record, answerTokens, receipt }
+  return { ...record, answerTokens, fingerprints, receipt }
 }

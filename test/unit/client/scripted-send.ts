@@ -24,6 +24,8 @@ export function delta(text: string, token: number): AttemptEvent {
   return { type: 'delta', delta: { text, tokens: [token] } }
 }
 
+const empty = new Uint8Array()
+
 export function done(completionTokens: number): AttemptEvent {
   return {
     type: 'done',
@@ -31,8 +33,9 @@ export function done(completionTokens: number): AttemptEvent {
     usage: { promptTokens: 3, cachedTokens: 0, completionTokens },
     timings: { queueMs: 0, prefillMs: 1, decodeMs: 1 },
     load: IDLE,
-    receipt: new Uint8Array(),
-    record: { request: new Uint8Array(), promptTokens: [1, 2, 3], answerTokens: [], receipt: new Uint8Array() },
+    receipt: empty,
+    fingerprints: empty,
+    record: { request: empty, promptTokens: [1, 2, 3], answerTokens: [], receipt: empty, fingerprints: empty },
     longestGapMs: 0
   }
 }

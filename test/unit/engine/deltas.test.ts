@@ -19,7 +19,13 @@ describe('deltas', () => {
     }
   }
 
-  const step = (token: number, text = ''): Step => ({ token, text, reasoning: '', calls: [] })
+  const step = (token: number, text = ''): Step => ({
+    token,
+    fingerprint: Uint8Array.of(token, 0, 0, 0, 0, 0),
+    text,
+    reasoning: '',
+    calls: []
+  })
 
   it('contain the first token immediately, and later tokens together', () => {
     const { deltas, sent } = collector()

@@ -4,7 +4,11 @@ import { PushedGeneration, type GenerationControl } from '../../../node/engine/c
 import type { EngineEvent, GenerateJob } from '../../../node/engine/interface.ts'
 import { jobFor } from '../../conformance/collect.ts'
 
-const delta = (token: number): EngineEvent => ({ type: 'delta', delta: { tokens: [token], text: '' } })
+const delta = (token: number): EngineEvent => ({
+  type: 'delta',
+  delta: { tokens: [token], text: '' },
+  fingerprints: new Uint8Array(6)
+})
 
 /** A generation, and the calls that its control gets. */
 function begin(signal?: AbortSignal): { generation: PushedGeneration; calls: unknown[] } {

@@ -4,7 +4,11 @@ import { OUTBOX_MS } from '../../../node/engine/constants.ts'
 import type { EngineEvent } from '../../../node/engine/interface.ts'
 import { Outbox } from '../../../node/engine/llama/outbox.ts'
 
-const event = (token: number): EngineEvent => ({ type: 'delta', delta: { tokens: [token], text: '' } })
+const event = (token: number): EngineEvent => ({
+  type: 'delta',
+  delta: { tokens: [token], text: '' },
+  fingerprints: new Uint8Array(6)
+})
 
 let sent: FromChild[]
 let outbox: Outbox

@@ -109,7 +109,7 @@ describe('evidence', () => {
   const random = xorshift(5)
   const answers = Array.from({ length: 40 }, () => draw(60, HONEST, random))
   const alternative = HONEST.map((honest, gap) => {
-    const logs = row(LOG_RATIOS.at(-1)!, gap)
+    const logs = row(LOG_RATIOS[ALTERNATIVES.length - 1]!, gap)
     return honest.map((probability, outcome) => probability * Math.exp(logs[outcome]!))
   })
 
@@ -118,13 +118,13 @@ describe('evidence', () => {
     // Its value is a product of ratios, and its weight is 1 / (n (n + 1)).
     const ratios = answers.slice(0, 6).map((cells) => answerRatios(cells).map(Math.exp))
     let mean = 0
-    ALTERNATIVES.forEach((_, index) => {
+    LOG_RATIOS.forEach((_, index) => {
       for (const { share, stake } of CHEATED_SHARES) {
         for (let begin = 1; begin <= 6; begin++) {
           const product = ratios
             .slice(begin - 1)
             .reduce((held, answer) => held * (1 - share + share * answer[index]!), 1)
-          mean += (product * stake) / (begin * (begin + 1)) / ALTERNATIVES.length
+          mean += (product * stake) / (begin * (begin + 1)) / LOG_RATIOS.length
         }
       }
     })

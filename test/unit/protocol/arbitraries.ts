@@ -150,7 +150,7 @@ export const nodeFrame: fc.Arbitrary<NodeFrame> = fc.oneof(
     {
       type: fc.constant('delta' as const),
       delta,
-      windowSignature: fc.uint8Array({ minLength: 64, maxLength: 64 })
+      window: fc.record({ signature: fc.uint8Array({ minLength: 64, maxLength: 64 }), fingerprints: bytes(384) })
     },
     { requiredKeys: ['type', 'delta'] }
   ),
@@ -164,7 +164,8 @@ export const nodeFrame: fc.Arbitrary<NodeFrame> = fc.oneof(
     usage,
     timings: fc.record({ queueMs: finite(0, 1e7), prefillMs: finite(0, 1e7), decodeMs: finite(0, 1e7) }),
     load,
-    receipt: fc.uint8Array({ maxLength: 200 })
+    receipt: fc.uint8Array({ maxLength: 200 }),
+    fingerprints: fc.nat(63).chain((tokens) => bytes(6 * tokens))
   }),
   fc.record(
     {

@@ -1,4 +1,6 @@
 import {
+  AUDIT_CANDIDATES,
+  CANDIDATES,
   DEFAULT_SAMPLING,
   sampleToken,
   tokenMargin,
@@ -103,5 +105,54 @@ describe('margin', () => {
     }
     // The noise must change some tokens. Otherwise the check above would test nothing.
     expect(changed).toBeGreaterThan(size * 500)
+  })
+})
+
+describe('at the cut after 64 candidates', () => {
+  /** A vocabulary of 300 tokens, of which a machine sees the best. The parameters are the strangest that a request can have. */
+  function adversarialPosition(random: () => number): Position & { logits: number[] } {
+    const pick = <T>(values: T[]): T => values[random() % values.length]!
+    const logits = Array.from({ length: 300 }, () => 10 + 3 * Math.log(uniformFrom(random)))
+    const parameters = {
+      ...DEFAULT_SAMPLING,
+      seed: BigInt(random()),
+      temperature: pick([0, 1, 2, 10, 100]),
+      topK: 0,
+      topP: 1,
+      minP: 0,
+      logitBias: new Map(Array.from({ length: pick([0, 1, 20]) }, () => [random() % 300, pick([100, -100, 5])])),
+      frequencyPenalty: pick([0, 2, -2]),
+      presencePenalty: pick([0, -100])
+    }
+    const counts = new Map([[random() % 300, 1 + (random() % 3)]])
+    return { logits, candidates: best(logits), parameters, position: random() % 1000, counts }
+  }
+
+  function best(logits: number[]): TokenCandidates {
+    const { tokens, logits: sorted } = ordered([...logits.keys()], logits)
+    return { tokens: tokens.slice(0, AUDIT_CANDIDATES), logits: sorted.slice(0, AUDIT_CANDIDATES) }
+  }
+
+  test('small noise has small margins, whatever a request asks for', () => {
+    const random = xorshift(11)
+    let beyond = 0
+    for (let round = 0; round < 3000; round++) {
+      const { logits, candidates, parameters, position, counts } = adversarialPosition(random)
+      const noisy = best(logits.map((logit) => logit + 0.1 * (2 * uniformFrom(random) - 1)))
+      const claimed = sampleToken(noisy, parameters, position, counts)
+      const { margin, gap } = tokenMargin(candidates, parameters, position, counts, claimed)
+      expect(margin).toBeLessThanOrEqual(0.4)
+      if (margin > 0) expect(margin).toBeGreaterThanOrEqual(gap)
+      if (candidates.tokens.indexOf(claimed) >= CANDIDATES) beyond++
+    }
+    // Otherwise the test would not show that the cut counts.
+    expect(beyond).toBeGreaterThan(10)
+  })
+
+  test('a token that is far below the cut has an infinite margin', () => {
+    const { logits, parameters, position, counts } = adversarialPosition(xorshift(12))
+    const candidates = best(logits)
+    const least = logits.indexOf(Math.min(...logits))
+    expect(tokenMargin(candidates, parameters, position, counts, least).margin).toBe(Infinity)
   })
 })

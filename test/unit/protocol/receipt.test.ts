@@ -40,6 +40,7 @@ const receipt: Receipt = {
   issuedAt: 1_800_000_000_000,
   rendering: 1,
   contentDigest: new Uint8Array(32).fill(4),
+  fingerprintDigest: new Uint8Array(32).fill(6),
   logprobsDigest: new Uint8Array(32).fill(5)
 }
 
@@ -81,7 +82,8 @@ describe('receipt', () => {
 
 describe('partial receipt', () => {
   const windows = new WindowChain([1, 2, 3])
-  windows.add(answer)
+  const fingerprints = Uint8Array.from({ length: 6 * answer.length }, (_, index) => index)
+  windows.add(answer, fingerprints)
   const partial: PartialReceipt = {
     requestDigest: new Uint8Array(32).fill(2),
     firstPosition: 9,
@@ -134,7 +136,8 @@ describe('partial receipt', () => {
   test('covers the complete windows, however the tokens arrive, and their prompt', () => {
     const chainOf = (prompt: number[], ...pieces: number[][]): string => {
       const chain = new WindowChain(prompt)
-      for (const piece of pieces) chain.add(piece)
+      let at = 0
+      for (const piece of pieces) chain.add(piece, fingerprints.subarray(at, (at += 6 * piece.length)))
       return `${chain.tokens} ${Buffer.from(chain.digest).toString('hex')}`
     }
     const whole = chainOf([1, 2, 3], answer)

@@ -131,7 +131,8 @@ describe('golden bytes', () => {
         usage: { promptTokens: 3, cachedTokens: 2, completionTokens: 1 },
         timings: { queueMs: 0, prefillMs: 1.5, decodeMs: 2.5 },
         load,
-        receipt: Uint8Array.of(9)
+        receipt: Uint8Array.of(9),
+        fingerprints: Uint8Array.of(1, 2, 3, 4, 5, 6)
       }),
     'request, with a pattern and an effort': () =>
       encodeRequest({
@@ -177,7 +178,7 @@ describe('golden bytes', () => {
       encodeNodeFrame({
         type: 'delta',
         delta: { tokens: [300], text: 'é' },
-        windowSignature: new Uint8Array(64).fill(9)
+        window: { signature: new Uint8Array(64).fill(9), fingerprints: Uint8Array.of(1, 2, 3, 4, 5, 6) }
       }),
     checked: () =>
       encodeNodeFrame({

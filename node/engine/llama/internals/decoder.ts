@@ -7,7 +7,7 @@
  */
 import { LRUCache } from 'lru-cache'
 import type { LlamaContextSequence } from 'node-llama-cpp'
-import { CANDIDATES } from '@potluck/protocol'
+import { AUDIT_CANDIDATES, CANDIDATES } from '@potluck/protocol'
 import type { PositionLogits } from '../../answer/answer.ts'
 import { MASKED_SAMPLERS } from '../../constants.ts'
 import type { TokenSet } from '../../grammar/token-set.ts'
@@ -21,6 +21,8 @@ const EVERY_OPTION = { temperature: 1, topP: 1, minP: 0, seed: 0 }
 export interface LogitsWanted {
   /** Whether to compute `logNormaliser`. This is slow, because the library also sorts the vocabulary. */
   normaliser: boolean
+  /** The most logits at each position. Default: the candidates of the sampling contract. */
+  candidates?: number
   /** Returns the allowed tokens; undefined: all. Called once for each position, in order. */
   allowed: () => TokenSet | undefined
 }
@@ -30,6 +32,8 @@ export class Decoder {
   readonly #id: number
   readonly #best: NativeSampler
   readonly #all: NativeSampler
+  /** Made for the first audit. */
+  #audited: NativeSampler | undefined
   readonly #masked: LRUCache<TokenSet, NativeSampler> = new LRUCache({ max: MASKED_SAMPLERS })
 
   /** @param id the id of the sequence, by which `Batching` orders the batch */
@@ -48,7 +52,7 @@ export class Decoder {
   async decode(
     tokens: readonly number[],
     first: number,
-    { normaliser, allowed }: LogitsWanted
+    { normaliser, candidates = CANDIDATES, allowed }: LogitsWanted
   ): Promise<PositionLogits[]> {
     const sequence = this.#sequence
     const wanted = tokens.map((_, index) => (index >= first ? true : undefined))
@@ -59,16 +63,19 @@ export class Decoder {
       this.#id,
       sequence._tokenMeter,
       sequence._contextShift,
-      (batchIndex, tokenIndex) => this.#sample(batchIndex, normaliser, masks[tokenIndex - first]),
+      (batchIndex, tokenIndex) => this.#sample(batchIndex, { normaliser, candidates, mask: masks[tokenIndex - first] }),
       sequence._takeIntervalCheckpointIfNeededAfterBatch
     )
-    return samples.slice(first).map((sample) => positionLogits(sample))
+    return samples.slice(first).map((sample) => positionLogits(sample, candidates))
   }
 
-  async #sample(batchIndex: number, normaliser: boolean, mask: TokenSet | undefined): Promise<NativeSample> {
+  async #sample(
+    batchIndex: number,
+    { normaliser, candidates, mask }: { normaliser: boolean; candidates: number; mask: TokenSet | undefined }
+  ): Promise<NativeSample> {
     const { _ctx: context } = this.#sequence.context
     const whole = normaliser
-      ? context.sampleToken(batchIndex, this.#all, false, false, [[], false, false, false, CANDIDATES], true)
+      ? context.sampleToken(batchIndex, this.#all, false, false, [[], false, false, false, candidates], true)
       : undefined
     if (mask !== undefined) {
       // The library samples one position after another, so no other call uses this sampler now.
@@ -81,7 +88,8 @@ export class Decoder {
       const [token, , , logits] = await whole
       return [token, undefined, undefined, logits, logNormaliser(await whole)]
     }
-    return await context.sampleToken(batchIndex, this.#best, false, false, true, false)
+    const best = candidates > CANDIDATES ? (this.#audited ??= this.#topSampler(AUDIT_CANDIDATES)) : this.#best
+    return await context.sampleToken(batchIndex, best, false, false, true, false)
   }
 
   /**
@@ -95,7 +103,7 @@ export class Decoder {
     const sampler = (full ? this.#masked.pop() : undefined) ?? this.#newSampler()
     const tokenBiasKeys = mask.others()
     const tokenBiasValues = new Float32Array(tokenBiasKeys.length).fill(-Infinity)
-    sampler.applyConfig({ ...EVERY_OPTION, topK: CANDIDATES, tokenBiasKeys, tokenBiasValues })
+    sampler.applyConfig({ ...EVERY_OPTION, topK: AUDIT_CANDIDATES, tokenBiasKeys, tokenBiasValues })
     this.#masked.set(mask, sampler)
     return sampler
   }
@@ -131,10 +139,10 @@ export async function copySequence(
 /**
  * Orders the logits: highest first, lower token id first if equal. The library's order of equal logits is arbitrary.
  */
-function positionLogits(sample: NativeSample | undefined): PositionLogits {
+function positionLogits(sample: NativeSample | undefined, candidates: number): PositionLogits {
   const pairs = sample?.[3]
   if (pairs === undefined) throw new Error('the engine gave no logits')
-  const size = Math.min(pairs.length / 2, CANDIDATES)
+  const size = Math.min(pairs.length / 2, candidates)
   const tokens = new Uint32Array(size)
   const logits = new Float32Array(size)
   for (let index = 0; index < size; index++) {

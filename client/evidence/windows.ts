@@ -1,0 +1,49 @@
+/**
+ * Windows: what an audit keeps of the fingerprints of an answer. It compares the fingerprints that the node signed with the
+ * auditor's own, over windows of 16 positions, and keeps how far apart they are.
+ *
+ * The distance of a position is the root mean square of the differences of its four gaps, in logits. The distance of a
+ * window is the median of its positions. So a few positions never convict a node, however far they are: near ties in a
+ * layer of experts, or a rare token at which the model is unstable.
+ */
+import { gapsIn, MAX_GAP } from '@potluck/protocol'
+
+/** Fewest positions of a window. An answer is divided into as many windows of about the same size as possible. */
+const WINDOW = 16
+
+export interface Window {
+  /** One after its last position, among the measured positions. */
+  end: number
+  distance: number
+}
+
+/**
+ * Returns the windows of an answer. Positions at which the auditor has only one candidate say nothing, and do not count.
+ * A record without the fingerprints of exactly these positions gives no windows.
+ *
+ * @param signed by the node
+ * @param own the auditor's, of the same positions
+ */
+export function windowsOf(signed: Uint8Array, own: Uint8Array): Window[] {
+  if (signed.byteLength !== own.byteLength) return []
+  const theirs = gapsIn(signed)
+  const positions = gapsIn(own).flatMap((gaps, position) =>
+    gaps[0] === MAX_GAP ? [] : [{ position, distance: rootMeanSquare(gaps, theirs[position]!) }]
+  )
+  const count = Math.floor(positions.length / WINDOW)
+  return Array.from({ length: count }, (_, index) => {
+    const start = Math.floor((index * positions.length) / count)
+    const inside = positions.slice(start, Math.floor(((index + 1) * positions.length) / count))
+    return { end: inside.at(-1)!.position + 1, distance: median(inside.map(({ distance }) => distance)) }
+  })
+}
+
+function rootMeanSquare(gaps: readonly number[], others: readonly number[]): number {
+  const squares = gaps.reduce((sum, gap, rank) => sum + (gap - others[rank]!) ** 2, 0)
+  return Math.sqrt(squares / gaps.length)
+}
+
+/** Of an even number, the smaller of the two in the middle: it favours the audited node. */
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[(values.length - 1) >> 1]!
+}
