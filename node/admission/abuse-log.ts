@@ -13,7 +13,6 @@ import { ABUSE_LOG_INTERVAL_MS, ABUSE_LOG_PAIRS } from '../limits/limits.ts'
 const MISHAPS: ReadonlySet<string> = new Set<ErrorCode>([
   'context_length_exceeded',
   'invalid_request',
-  'caller_stalled',
   'request_timeout',
   'stream_cut'
 ])
