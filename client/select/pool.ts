@@ -246,13 +246,20 @@ export class CandidatePool {
     return again.length > 0
   }
 
+  /** One node alone that calls the request invalid or too long is not believed, while others failed in another way. */
+  #isBelieved({ code }: PotluckError): boolean {
+    const { next } = ERROR_POLICY[code]
+    return (next !== 'second_opinion' && next !== 'longer_context') || this.#opinions.agree(code)
+  }
+
   /** Returns the most informative failure: one that a retry cannot solve, else a full queue, else the last failure. */
   #exhausted(): PotluckError {
     const { failures } = this
     const model = describe(this.#request.model)
     const main =
-      failures.find(({ retryable }) => !retryable) ??
+      failures.find((error) => !error.retryable && this.#isBelieved(error)) ??
       failures.find(({ code }) => ERROR_POLICY[code].backoff) ??
+      failures.findLast((error) => this.#isBelieved(error)) ??
       failures.at(-1)
     if (main === undefined && this.#pauseMs !== undefined) {
       return new PotluckError('busy', `all nodes with ${model} are busy`, { retryAfterMs: this.#pauseMs })

@@ -173,6 +173,14 @@ describe('the next node', () => {
     expect(world.counts('liar')).toEqual(['complete'])
   })
 
+  test('decides the final error: a liar cannot turn failures of other nodes into an invalid request', async () => {
+    const world = new World(three())
+    const error = await world.exhaust(world.pool(), ['invalid_request'], ['stream_cut'])
+    expect(error).toMatchObject({ code: 'stream_cut', retryable: true })
+    const alone = new World([serving('only', 10)])
+    expect(await alone.exhaust(alone.pool(), ['invalid_request'])).toMatchObject({ code: 'invalid_request' })
+  })
+
   test('contradicts a node that called the request invalid, unless an answer had begun', async () => {
     for (const begun of [false, true]) {
       const world = new World(three())
