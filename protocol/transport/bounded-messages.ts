@@ -115,7 +115,9 @@ function firstMessageAtMost(bytes: number): Check {
   let length = 0
   let complete = false
   return (data) => {
-    for (const byte of data.subarray(0, MAX_FRAME_PREFIX_BYTES)) {
+    // A list of bytes throws if it is shorter than the part, and this error would end the whole connection.
+    const first = complete ? [] : data.subarray(0, Math.min(data.byteLength, MAX_FRAME_PREFIX_BYTES))
+    for (const byte of first) {
       if (complete) break
       length += (byte & 0x7f) * 2 ** (7 * prefixBytes)
       prefixBytes++
