@@ -1,5 +1,5 @@
 /** The messages that open a relayed connection: bounded, in pieces of any size. A fake stream decides the pieces. */
-import { StreamMessageEvent, type Stream, type StreamMiddleware } from '@libp2p/interface'
+import { StreamMessageEvent, type Stream } from '@libp2p/interface'
 import { boundedMessages } from '@potluck/protocol'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { encode as encodeVarint } from 'uint8-varint'
@@ -21,7 +21,7 @@ async function deliver(pieces: readonly Uint8ArrayList[]): Promise<{ passed: num
       reset = true
     }
   }
-  const registrar = { getMiddleware: (): StreamMiddleware[] => [] }
+  const registrar: Parameters<typeof boundedMessages>[0]['registrar'] = { getMiddleware: () => [] }
   boundedMessages({ registrar })
   const [bound] = registrar.getMiddleware(STOP)
   await bound?.(stream as unknown as Stream, undefined as never, () => undefined)
