@@ -49,9 +49,9 @@ export class WindowChain {
   #digest: Uint8Array
   #tokens = 0
   #incomplete: number[] = []
-  /** Of the tokens after the last complete window, as far as they are known. */
-  #rest: Uint8Array = new Uint8Array()
-  #complete: Uint8Array[] = []
+  /** Of the tokens after the last complete window, as far as they are known. In pieces, because they come token by token. */
+  #rest: Uint8Array[] = []
+  readonly #complete: Uint8Array[] = []
 
   constructor(promptTokens: readonly number[]) {
     this.#digest = tokensDigest(promptTokens)
@@ -68,17 +68,12 @@ export class WindowChain {
 
   /** The fingerprints of the tokens after the last complete window. */
   get rest(): Uint8Array {
-    return this.#rest
+    return concat(this.#rest)
   }
 
   /** The fingerprints so far. */
   fingerprints(): Uint8Array {
-    return concat([...this.#complete, this.#rest])
-  }
-
-  /** Returns how many bytes the fingerprints of the windows have that the next tokens complete. */
-  completedBy(tokens: number): number {
-    return Math.floor((this.#incomplete.length + tokens) / RECEIPT_WINDOW) * WINDOW_FINGERPRINTS
+    return concat([...this.#complete, ...this.#rest])
   }
 
   /**
@@ -89,20 +84,21 @@ export class WindowChain {
    */
   add(ids: readonly number[], fingerprints: Uint8Array): Uint8Array | undefined {
     this.#incomplete.push(...ids)
-    this.#rest = concat([this.#rest, fingerprints])
-    const completed: Uint8Array[] = []
-    while (this.#incomplete.length >= RECEIPT_WINDOW) {
-      if (this.#rest.byteLength < WINDOW_FINGERPRINTS) throw new RangeError('a window lacks its fingerprints')
+    if (fingerprints.byteLength > 0) this.#rest.push(fingerprints)
+    const windows = Math.floor(this.#incomplete.length / RECEIPT_WINDOW)
+    if (windows === 0) return undefined
+    const known = concat(this.#rest)
+    const completed = known.subarray(0, windows * WINDOW_FINGERPRINTS)
+    if (completed.byteLength < windows * WINDOW_FINGERPRINTS) throw new RangeError('a window lacks its fingerprints')
+    this.#rest = [known.subarray(completed.byteLength)]
+    for (let window = 0; window < windows; window++) {
       const tokens = tokensDigest(this.#incomplete.splice(0, RECEIPT_WINDOW))
-      const window = this.#rest.subarray(0, WINDOW_FINGERPRINTS)
-      this.#rest = this.#rest.subarray(WINDOW_FINGERPRINTS)
-      this.#digest = sha256(concat([this.#digest, tokens, sha256(window)]))
-      this.#tokens += RECEIPT_WINDOW
-      completed.push(window)
+      const prints = completed.subarray(window * WINDOW_FINGERPRINTS, (window + 1) * WINDOW_FINGERPRINTS)
+      this.#digest = sha256(concat([this.#digest, tokens, sha256(prints)]))
     }
-    if (completed.length === 0) return undefined
-    this.#complete.push(...completed)
-    return concat(completed)
+    this.#tokens += windows * RECEIPT_WINDOW
+    this.#complete.push(completed)
+    return completed
   }
 }
 
