@@ -45,11 +45,11 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
       'potluck serve                            offers models that fit this machine',
       'potluck serve crumb                      serves the tiny model of this package',
       'potluck serve ./qwen3-0.6b-q8_0.gguf     serves a file',
-      'potluck serve hf:Qwen/Qwen3-0.6B-GGUF:Q8_0 --bootstrap /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
+      'potluck serve Qwen/Qwen3-0.6B-GGUF:Q8_0 --bootstrap /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
     ]
   },
   relay: {
-    summary: 'introduce peers to each other, and relay connections that NAT blocks; a relay serves no model',
+    summary: 'introduce peers to each other, and carry connections that NAT blocks; a relay serves no model',
     examples: [
       'potluck relay',
       'potluck relay --announce /ip4/203.0.113.7/tcp/4001    on a server with a public address'
@@ -57,7 +57,7 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   },
   run: {
     summary: 'send one prompt and print the answer',
-    words: ['[prompt...]', 'the prompt; text from a pipe is added after it'],
+    words: ['[prompt...]', 'the prompt; the command adds text from a pipe after it'],
     examples: [
       'potluck run "Why is the sky blue?"',
       'git diff | potluck run "Write a commit message for this change."',
@@ -72,9 +72,15 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   gateway: {
     summary: 'serve the APIs of OpenAI, Anthropic and Ollama on this machine, and answer from the network',
     examples: [
-      'potluck gateway                       then set the base URL of an app to http://127.0.0.1:4003/v1',
-      'potluck gateway --local-node          also serves a model from this machine, which can answer too',
-      'POTLUCK_API_KEY=… potluck gateway --host 0.0.0.0 --allow-host potluck.lan'
+      'potluck gateway                          answers from the network',
+      'potluck gateway --local-node             also serves a model from this machine, which can answer too',
+      'potluck gateway --port 11434             for apps that look for Ollama on its port',
+      'POTLUCK_API_KEY=… potluck gateway --host 0.0.0.0 --allow-host potluck.lan',
+      '',
+      'Then, in another terminal:',
+      'OPENAI_BASE_URL=http://127.0.0.1:4003/v1 OPENAI_API_KEY=any APP                 an app for OpenAI',
+      'ANTHROPIC_BASE_URL=http://127.0.0.1:4003 ANTHROPIC_AUTH_TOKEN=any claude        Claude Code',
+      'OLLAMA_HOST=http://127.0.0.1:4003 APP                                           an app for Ollama'
     ]
   },
   nodes: {
@@ -97,7 +103,7 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   },
   pull: {
     summary: 'download a model, without serving it',
-    words: ['<model>', 'user/repo:QUANT, hf:user/repo/file.gguf, or a URL'],
+    words: ['<model>', 'user/repo:QUANT on Hugging Face, hf:user/repo/file.gguf, or a URL'],
     examples: ['potluck pull Qwen/Qwen3-0.6B-GGUF:Q8_0']
   },
   list: {
@@ -106,36 +112,39 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   },
   rm: {
     summary: 'delete a downloaded model',
-    words: ['<model>', 'a name that `potluck list` shows'],
+    words: ['<model>', 'a name that `potluck list` shows; crumb is a part of Potluck and cannot be deleted'],
     examples: ['potluck rm Qwen/Qwen3-0.6B-GGUF:Q8_0']
   },
   ps: {
-    summary: 'show the model that the node on this machine has loaded',
+    summary: 'show the model that the node on this machine has loaded, and its load',
     examples: ['potluck ps']
   },
   stop: {
-    summary: 'stop the node on this machine after its running answers',
+    summary: 'stop the node on this machine; it first finishes the running answers',
     examples: ['potluck stop']
   },
   service: {
-    summary: 'start the node of this machine when you log in, through systemd',
-    words: ['<action...>', 'install MODEL, uninstall, or logs'],
-    examples: ['potluck service install crumb', 'potluck service logs', 'potluck service uninstall']
+    summary: 'start the node when you log in, through systemd (Linux only)',
+    words: [
+      '<action...>',
+      '`install MODEL` starts the node now and at each login, `uninstall` stops it and undoes this, `logs` prints its log'
+    ],
+    examples: ['potluck service install Qwen/Qwen3-0.6B-GGUF:Q8_0', 'potluck service logs', 'potluck service uninstall']
   },
   stats: {
     summary: 'show what the node on this machine gave to the network, today and ever',
     examples: ['potluck stats', 'potluck stats --json']
   },
   pause: {
-    summary: 'let the node on this machine take no new requests; the running answers end',
-    examples: ['potluck pause', 'potluck resume']
+    summary: 'let the node on this machine take no new requests; it finishes the running answers',
+    examples: ['potluck pause', 'potluck resume    takes requests again']
   },
   resume: {
     summary: 'let the paused node on this machine take requests again',
     examples: ['potluck resume']
   },
   doctor: {
-    summary: 'check what commonly goes wrong on this machine, and say what to do',
+    summary: 'find common problems of this machine, and say how to solve them',
     examples: [
       'potluck doctor',
       'potluck doctor --model ./qwen3-0.6b-q8_0.gguf --bootstrap /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
@@ -147,7 +156,7 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     examples: ['potluck audit 12D3KooW….proof', 'potluck audit 12D3KooW….proof --model ./qwen3-0.6b-q8_0.gguf']
   },
   forget: {
-    summary: 'delete the audited answers that this machine keeps for fraud proofs, with their prompts',
+    summary: 'delete the audited answers, with their prompts, that this machine keeps for fraud proofs',
     examples: [
       'potluck forget          deletes the answers; bans and what was measured stay',
       'potluck forget --all    also deletes bans, what was measured, and the addresses of peers'
@@ -165,7 +174,8 @@ Start:
   potluck serve                 serve a model from this machine
   potluck run "Hello"           ask a question, from this or another machine in the network
   potluck chat                  hold a conversation
-  potluck gateway               use the network from apps, by the APIs that they know
+  potluck gateway               let apps use the network, through the APIs of OpenAI, Anthropic and Ollama
+  potluck doctor                find out why something does not work
 
 Flags override POTLUCK_… environment variables. Variables override the config file
 ($XDG_CONFIG_HOME/potluck/config.toml, or --config), and the file overrides defaults.

@@ -21,7 +21,10 @@ export async function pull(context: CommandContext): Promise<number> {
     return 0
   }
   const path = await fetchNamed(model, context)
-  if (path === undefined) throw usageError(`${model} is not a model to download; give user/repo:QUANT or a URL`)
+  if (path === undefined)
+    throw usageError(
+      `cannot download ${model}: it is neither a name on Hugging Face nor a URL; give user/repo:QUANT or a URL`
+    )
   const { size } = await stat(path)
   if (context.settings.json) printJson({ type: 'pulled', name: modelName(model), path, sizeBytes: size })
   else printNote(`${modelName(model)} is on this machine (${bytes(size)}). Serve it with \`potluck serve ${model}\`.`)

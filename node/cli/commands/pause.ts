@@ -10,7 +10,7 @@ export async function pause(context: CommandContext): Promise<number> {
   const { active, queued } = await set(context, true)
   const running = active + queued
   const left = running === 0 ? '' : ` It finishes ${count(running, 'answer')}.`
-  if (!context.settings.json) printNote(`The node takes no new requests.${left} \`potluck resume\` continues.`)
+  if (!context.settings.json) printNote(`The node takes no new requests.${left} \`potluck resume\` ends the pause.`)
   return 0
 }
 

@@ -14,7 +14,9 @@ export async function service(context: CommandContext): Promise<number> {
   const { settings, env, words } = context
   const [action, model] = words
   if (process.platform !== 'linux') {
-    throw new CommandError('`potluck service` needs systemd; on this system, let its own tools start `potluck serve`')
+    throw new CommandError(
+      '`potluck service` needs systemd, which only Linux has; start `potluck serve` with the tools of this system'
+    )
   }
   switch (action) {
     case 'install': {
@@ -22,14 +24,17 @@ export async function service(context: CommandContext): Promise<number> {
       const data = settings.dataDir === undefined ? [] : ['--data-dir', resolve(settings.dataDir)]
       await installUnit(unitPath(env), [process.execPath, BIN, 'serve', await absolute(model), ...data])
       printNotice(
-        'The node runs, and starts again when you log in. To start it at boot, run `loginctl enable-linger`. Its other settings come from the config file.',
+        'The node runs, and starts again when you log in. To start it at boot, run `loginctl enable-linger`. It reads its other settings from the config file.',
         settings.json
       )
       return 0
     }
     case 'uninstall':
       await uninstallUnit(unitPath(env))
-      printNotice('The node is stopped and no longer starts. Its data and models are still there.', settings.json)
+      printNotice(
+        'The node is stopped, and does not start again when you log in. Its data and models are still there.',
+        settings.json
+      )
       return 0
     case 'logs':
       await printLogs()

@@ -19,7 +19,10 @@ export async function stats({ settings, env, interrupted }: CommandContext): Pro
   if (settings.json) printJson(report)
   else
     printLine(
-      table(['', 'answers', 'tokens given', 'tokens read', 'hours'], [row(`today, ${day}`, today), row('ever', ever)])
+      table(
+        ['', 'answers', 'tokens given', 'tokens read', 'running time'],
+        [row(`today, ${day}`, today), row('ever', ever)]
+      )
     )
   return 0
 }

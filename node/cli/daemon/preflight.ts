@@ -18,7 +18,7 @@ export async function checkDataDirectory(directory: string, signal: AbortSignal)
   signal.throwIfAborted()
   if (running === undefined) return
   throw new CommandError(
-    `another potluck node uses ${directory}: stop it, or give this node another folder with --data-dir`
+    `another potluck node uses ${directory}: stop it with \`potluck stop\`, or give this node another folder with --data-dir`
   )
 }
 

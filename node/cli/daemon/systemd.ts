@@ -90,15 +90,18 @@ async function systemctl(...args: string[]): Promise<void> {
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') throw missing('systemctl', cause)
     const reason = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim().split('\n').at(-1) : ''
-    throw new CommandError(`systemctl --user ${args.join(' ')} failed: ${reason}; run it yourself to see more`, {
-      cause
-    })
+    throw new CommandError(
+      `systemctl --user ${args.join(' ')} failed: ${reason}; run this command yourself to see more`,
+      {
+        cause
+      }
+    )
   }
 }
 
 function missing(program: string, cause: unknown): CommandError {
   return new CommandError(
-    `cannot run ${program}: this system has no systemd; let its own tools start \`potluck serve\` instead`,
+    `cannot run ${program}: this system has no systemd; start \`potluck serve\` with the tools of this system`,
     { cause }
   )
 }

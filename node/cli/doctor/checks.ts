@@ -114,7 +114,7 @@ function split(error: unknown): [found: string, remedy: string] {
 async function checkBootstrap(addresses: readonly string[]): Promise<Finding[]> {
   if (addresses.length === 0) {
     const remedy = 'to reach the internet, give the address of a relay or node with --bootstrap'
-    return [warning('bootstrap', 'no bootstrap peer is set: only the local network is searched', remedy)]
+    return [warning('bootstrap', 'no bootstrap peer is set, so the node finds peers only in the local network', remedy)]
   }
   return await Promise.all(
     addresses.map(async (address) => {
@@ -163,7 +163,7 @@ function nodeFindings(status: NodeStatus | undefined): Finding[] {
       ? warning('peers', 'connected to no peer', 'check the network and the bootstrap addresses')
       : ok('peers', `connected to ${count(connections, 'peer')}`),
     ...problems.map(({ kind, message }) =>
-      problem(kind, message, 'see above; `potluck status` shows when it is solved')
+      problem(kind, message, 'solve it as the line above says; `potluck status` shows the problem until it is solved')
     )
   ]
 }

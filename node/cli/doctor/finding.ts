@@ -54,7 +54,7 @@ export function judgeGpu(probe: GpuProbe | undefined, vendors: readonly string[]
     )
   }
   const drivers = backend === 'cpu' ? '' : `: drivers for ${backend} are installed, but they find no device`
-  return ok('gpu', `none${drivers}; the processor computes`)
+  return ok('gpu', `none${drivers}; the engine uses the processor`)
 }
 
 export function judgeModel(name: string, sizeBytes: number, freeBytes: number, where: string): Finding {
@@ -77,11 +77,15 @@ export function judgeDisk(directory: string, freeBytes: number): Finding {
   return warning('disk', found, 'delete files on this disk, or choose another folder with --data-dir')
 }
 
-/** @param synchronised undefined: the system does not say it */
+/** @param synchronised undefined: the system does not report it */
 export function judgeClock(synchronised: boolean | undefined): Finding {
   if (synchronised === true) return ok('clock', 'synchronised with the internet')
   const set = 'set the clock: `timedatectl set-ntp true` on Linux'
   if (synchronised === false)
-    return warning('clock', 'not synchronised; it may be wrong, and other nodes then refuse this one', set)
-  return ok('clock', `${new Date().toISOString()}; the system does not say whether it is synchronised`)
+    return warning(
+      'clock',
+      'not synchronised; if it is wrong by more than five minutes, other peers refuse this node',
+      set
+    )
+  return ok('clock', `${new Date().toISOString()}; the system does not report whether it is synchronised`)
 }

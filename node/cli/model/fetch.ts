@@ -109,7 +109,7 @@ export async function checkFile(
   const digest = formatDigest(hash.digest())
   if (digest !== expected) {
     throw new CommandError(
-      `${path} is not served: its digest is ${digest}, not ${expected}; get the file again, or check --sha256 if you set it`
+      `cannot use ${path}: its digest is ${digest}, not ${expected}; get the file again, or check --sha256 if you set it`
     )
   }
 }

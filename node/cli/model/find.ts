@@ -43,10 +43,7 @@ async function find(model: string, context: CommandContext): Promise<FoundModel>
   const embedded = Object.values(crumb).find((each) => each.name === modelName(model))
   const path = embedded?.path ?? model
   const file = await stat(path).catch((cause: unknown) => {
-    throw usageError(
-      `cannot find the model file ${model}; give a GGUF file, a URL, hf:user/repo:QUANT, or crumb`,
-      cause
-    )
+    throw usageError(`cannot find the model file ${model}; give a GGUF file, user/repo:QUANT, a URL, or crumb`, cause)
   })
   if (!file.isFile()) throw usageError(`${model} is not a file; give a GGUF file`)
   if (expected !== undefined) await checkFile(path, expected, { json, signal: interrupted })

@@ -132,7 +132,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: choice<Scope>('local', 'public'),
     default: undefined,
     defaultText:
-      'public if --bootstrap or --announce contains a public address; also public for a relay that has neither option and listens on a public address (of IPv6 only if it has no private address of IPv4); otherwise local',
+      'public if --bootstrap or --announce contains a public address, or if a relay without these options has a public address; otherwise local; a public IPv6 address of a relay counts only if the relay has no private IPv4 address',
     doc: 'addresses to use: public uses only public addresses, for the internet; local also uses private addresses, for a LAN or a testnet',
     commands: [...DAEMON, ...FIND]
   },
@@ -168,7 +168,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   dataDir: {
     kind: text('path'),
     default: undefined,
-    defaultText: '$XDG_DATA_HOME/potluck',
+    defaultText: '$XDG_DATA_HOME/potluck, or ~/.local/share/potluck',
     doc: 'folder for keys, DHT records, downloaded models and what this machine knows about nodes',
     commands: ALL
   },
@@ -176,7 +176,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: text('model'),
     default: undefined,
     defaultText: 'asks which model to download, if it runs on a terminal; otherwise crumb',
-    doc: 'model to serve: a GGUF file, a URL, hf:user/repo:QUANT, or crumb',
+    doc: 'model to serve: user/repo:QUANT on Hugging Face, a GGUF file, a URL, or crumb, the tiny model of this package',
     commands: [...SERVE, 'doctor'],
     flag: '--model'
   },
@@ -191,8 +191,8 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   model: {
     kind: text('model'),
     default: undefined,
-    defaultText: 'auto: the best model that nodes serve now',
-    doc: 'model that answers: auto, a name (user/repo:QUANT) or a digest (sha256:…); only a digest identifies the weights',
+    defaultText: 'auto',
+    doc: 'model that answers: auto, a name (user/repo:QUANT) or a digest (sha256:…); auto selects the largest model that established nodes serve at reading speed; only a digest identifies the weights',
     commands: ASK
   },
   name: {
@@ -205,7 +205,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   sha256: {
     kind: text('digest'),
     default: undefined,
-    doc: 'SHA-256 digest that the model file must have; the command refuses a file with another digest',
+    doc: 'SHA-256 digest of the model file, as 64 hexadecimal digits; the command refuses a file with another digest',
     commands: [...SERVE, 'pull']
   },
   slots: {
@@ -258,14 +258,14 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   port: {
     kind: integer(0, 65_535),
     default: 4003,
-    doc: "port of the gateway; 0 takes a free port; 11434 is Ollama's port",
+    doc: "port of the gateway; 0 takes a free port; use Ollama's port, 11434, for apps that look for Ollama there",
     commands: ['gateway', 'doctor']
   },
   apiKey: {
     kind: list('key'),
     default: [],
     defaultText: 'none: the gateway checks no key',
-    doc: 'keys that callers can use; each caller must send one of them; set keys in the environment variable, because other users of the machine can read flags',
+    doc: 'keys of callers: each request must contain one of them; set keys in the environment variable, because other users of the machine can read flags',
     commands: ['gateway']
   },
   allowHost: {
@@ -291,7 +291,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   localNode: {
     kind: toggle,
     default: false,
-    doc: 'also serve a model from this machine, as `potluck serve` does',
+    doc: 'also serve a model from this machine, as `potluck serve` does; without this flag, the gateway ignores --listen, --announce, --model, --name, --sha256, --slots, --conversations, --context, --threads and --gpu',
     commands: ['gateway']
   },
   system: {
@@ -402,7 +402,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   logLevel: {
     kind: choice('fatal', 'error', 'warn', 'info', 'debug', 'silent'),
     default: 'warn',
-    doc: 'log only lines of this level and above, as JSON on stderr',
+    doc: 'log only lines of this level and above, to stderr; as JSON if stderr is not a terminal',
     commands: [...DAEMON, 'gateway', 'audit']
   },
   json: {

@@ -16,7 +16,7 @@ test('a GPU without a driver is a warning with a remedy', () => {
   })
   expect(judgeGpu({ ...NONE, backend: 'vulkan' }, [])).toMatchObject({
     state: 'ok',
-    found: 'none: drivers for vulkan are installed, but they find no device; the processor computes'
+    found: 'none: drivers for vulkan are installed, but they find no device; the engine uses the processor'
   })
   expect(judgeGpu(undefined, [])).toMatchObject({ state: 'problem' })
 })
