@@ -81,13 +81,14 @@ export const MAX_CARD_REPLY_BYTES: number = 9 * 16 * 1024 + 256
 // ---------------------------------------------------------------- frames
 
 /**
- * Largest frame that a client can send. The largest honest frame is a request that continues an answer. It has a prompt
- * of 256 Ki tokens as text, with about 4 bytes for each token, and the token ids of the prompt and the answer.
+ * Largest frame that a client can send. The largest honest request for an answer continues one. It has a prompt of 256 Ki
+ * tokens as text, with about 4 bytes for each token, and the token ids of the prompt and the answer. An audit of an answer
+ * that is so long does not fit, because it also has the fingerprints.
  */
 export const MAX_FRAME_BYTES: number = 2 * 1024 * 1024
 /**
- * Largest frame that a node can send, except a reply with embeddings (`MAX_EMBED_REPLY_BYTES`). The largest honest frame
- * is `accepted`, which has the prompt's token ids.
+ * Largest frame of an answer that a node can send. The largest honest frame is `accepted`, which has the prompt's token ids.
+ * Replies with cards, embeddings and results of audits have their own limits.
  */
 export const MAX_NODE_FRAME_BYTES: number = 1024 * 1024
 /** Longest varint before a frame. A longer varint would announce a frame of more than 2^35 bytes. */
@@ -239,7 +240,7 @@ export const MAX_REMEMBERED_CARDS: number = 10_000
 
 // ---------------------------------------------------------------- receipts and proofs
 
-/** Largest reply to an audit: 14 bytes for each token of the longest answer. */
+/** Largest reply to an audit: a margin, a gap and a fingerprint, 14 bytes, for each token of the longest answer. */
 export const MAX_AUDIT_REPLY_BYTES: number = 2 * 1024 * 1024
 
 /** Size of a receipt: a hash of 32 bytes for every 64 tokens of the answer, and about 300 bytes. */

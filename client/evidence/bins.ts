@@ -1,9 +1,9 @@
 /**
- * Cells: what an audit keeps of an answer. It sorts each token into a cell, and each window of fingerprints.
+ * Cells: what an audit keeps of an answer. It sorts each token and each window of fingerprints into a cell.
  *
- * The cells of the tokens come first, in rows and columns. The row is the gap of the position: how far the second best token is from
- * the expected token. The column is the margin: how far the token in the answer is from the expected one, 0 if it is
- * the same. See `tokenMargin` of the protocol.
+ * The cells of the tokens come first, in rows and columns. The row is the gap of the position: how far the second best
+ * token is from the expected token. The column is the margin: how far the token in the answer is from the expected one, 0
+ * if it is the same. See `tokenMargin` of the protocol. The cells of the windows follow, one for each bin of distances.
  */
 
 /**

@@ -30,25 +30,26 @@ export const ALTERNATIVES: readonly Alternative[] = [
   { scale: 1, share: 0.8 },
   { scale: 1, share: 0.2 }
 ]
+
 /**
- * How far the fingerprints of honest machines can differ: half of the windows by more than `median`, and fewer the larger
- * the distance. The chance of more than x is 1 / (1 + (x / median)^steepness) + `least`.
+ * How far the fingerprints of honest machines can differ. At most the share 1 / (1 + (x / median)^steepness) + `least` of
+ * the windows has a distance above x, in logits. So half of the windows can be above `median`.
  *
- * Over all pairs of honest ways to compute (see docs/audits.md), the worst had a median of 0.081, and 0.16 at 1 % of the
- * windows. These numbers allow 1.5 times as much: 0.12, and more than 0.24 at 1.5 %. No window is impossible, because the
+ * Of all honest ways to compute in docs/audits.md, the worst had a median of 0.081, and 1 % of its windows were above 0.16.
+ * These numbers allow 1.5 times as much: a median of 0.12, and 1.5 % above 0.24. No distance is impossible, because the
  * measurements cover only some machines.
  */
 export const HONEST_DISTANCE = { median: 0.12, steepness: 6, least: 1e-4 } as const
 
 /**
- * The distances that the test looks for, with the same distribution, less steep. With crumb, the weights of 5 bits have a median of
- * 0.35, and those of 4 bits 0.7. Half of a prompt gives more.
+ * The distances that the test looks for. Their distribution has the same form, but is less steep. With crumb, the median
+ * distance is 0.33 to 0.39 with weights of 5 bits, and 0.7 with weights of 4 bits. With half of the prompt it is larger.
  */
 export const OTHER_DISTANCES: readonly { median: number; share: number }[] = [
   { median: 0.3, share: 0.9 },
   { median: 0.7, share: 0.9 }
 ]
-/** See `HONEST_DISTANCE`. */
+/** The `steepness` of `OTHER_DISTANCES`: see `HONEST_DISTANCE`. */
 export const OTHER_STEEPNESS = 4
 
 /**

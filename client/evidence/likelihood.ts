@@ -1,11 +1,12 @@
 /**
- * The weight of one token or window: for each alternative and cell, the probability of the cell under the alternative divided by
- * its probability for an honest peer. Both are probabilities within the row of the cell.
+ * The weight of one token or window: for each alternative and cell, the probability of the cell under the alternative
+ * divided by its probability for an honest peer. Both are probabilities within the row of the cell. The cells of windows
+ * are one more row.
  *
- * Within a row, the ratio never falls as the margin grows, and its expected value under the honest histogram
- * (`honest.ts`) is 1. If the margins of a peer tend to be smaller than in the histogram, its expected ratio is at most 1,
- * whatever its earlier tokens were. Therefore the product of the ratios is an e-process: it rarely grows large for an
- * honest peer.
+ * Within a row, the ratio never falls as the margin or the distance grows. Its expected value is 1 under the honest
+ * histogram (`honest.ts`) or the honest distances (`HONEST_DISTANCE`). If those of a peer tend to be smaller, its expected
+ * ratio is at most 1, whatever its earlier tokens were. Therefore the product of the ratios is an e-process: it rarely
+ * grows large for an honest peer.
  *
  * Each row has its own ratios, so a client gains nothing by its choice of the prompt and the seed. An attacker can search
  * for near ties, but a mismatch at a near tie weighs almost nothing.

@@ -1,10 +1,10 @@
 /**
- * Windows: what an audit keeps of the fingerprints of an answer. It compares the fingerprints that the node signed with the
- * auditor's own, over windows of 16 positions, and keeps how far apart they are.
+ * Windows: what an audit keeps of the fingerprints of an answer. It compares the fingerprints that the node signed with
+ * those that the auditor computed, over windows of 16 to 31 positions, and keeps how far apart they are.
  *
  * The distance of a position is the root mean square of the differences of its four gaps, in logits. The distance of a
- * window is the median of its positions. So a few positions never convict a node, however far they are: near ties in a
- * layer of experts, or a rare token at which the model is unstable.
+ * window is the median of its positions. So a few positions never ban a node, even if they differ very much. An honest
+ * machine has such positions: near ties in a layer of experts, or a rare token at which the model is unstable.
  */
 import { gapsIn, MAX_GAP } from '@potluck/protocol'
 
@@ -22,7 +22,7 @@ export interface Window {
  * A record without the fingerprints of exactly these positions gives no windows.
  *
  * @param signed by the node
- * @param own the auditor's, of the same positions
+ * @param own computed by the auditor, of the same positions
  */
 export function windowsOf(signed: Uint8Array, own: Uint8Array): Window[] {
   if (signed.byteLength !== own.byteLength) return []

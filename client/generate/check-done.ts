@@ -28,7 +28,7 @@ export interface AnswerSoFar {
   promptTokens: readonly number[]
   /** All tokens of the answer, including the tokens that other nodes generated before. */
   answerTokens: readonly number[]
-  /** What this node sent of its logits. */
+  /** All fingerprints that this node sent. */
   fingerprints: Uint8Array
   /** What this node sent besides the ids. */
   content: ReceivedContent

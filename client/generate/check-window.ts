@@ -1,7 +1,7 @@
 /**
- * Keeps what a node signs of its answer: it must send a signature in each delta that completes a window, and the
- * fingerprints of the window. Only the last signature matters, because each covers all windows before it, and only if the
- * node fails, because the receipt in `done` covers the whole answer. So the client verifies one signature at most.
+ * Keeps what a node signs of its answer. In each delta that completes a window, the node must send a signature and the
+ * fingerprints of the window. Only the last signature matters, because each one covers all windows before it. It matters
+ * only if the node fails, because the receipt in `done` covers the whole answer. So the client verifies at most one.
  */
 import type { PeerId } from '@libp2p/interface'
 import {
@@ -32,7 +32,7 @@ export class SignedWindows {
   readonly #peerId: PeerId
   /** Tokens of the node so far. */
   #tokens = 0
-  /** Of the complete windows. */
+  /** The fingerprints of the complete windows. */
   readonly #fingerprints: Uint8Array[] = []
   /** The last signature, and how many tokens of the node it covers. */
   #last: { signature: Uint8Array; tokens: number } | undefined
@@ -46,7 +46,7 @@ export class SignedWindows {
   /**
    * Adds the tokens of a delta.
    *
-   * @param window what the node adds for the windows that the delta completes
+   * @param window the signature and the fingerprints of the windows that the delta completes
    * @throws PotluckError `protocol_violation` if the delta lacks it, or has it too early
    */
   add(tokens: number, window: SignedWindow | undefined): void {

@@ -2,8 +2,8 @@
  * Audits one answer that a node signed. An audit takes one prefill of the same model over the prompt and the answer.
  *
  * The audit first checks rules that every honest node keeps (see structure.ts). It then measures how far each token
- * that the node generated is from the token that the sampling contract gives. The client decides from the results of
- * many audits whether the node is honest.
+ * that the node generated is from the token that the sampling contract gives, and computes its own fingerprint of each
+ * position. The client decides from the results of many audits whether the node is honest.
  *
  * An audit judges only what the node generated and signed. It is not comparable, and says nothing about the node, if
  * - the receipt has another version of the sampling contract,

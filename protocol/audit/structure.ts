@@ -35,7 +35,7 @@ export function violationsOf(
       sameTokens(answerTokens.slice(0, earlier.length), earlier) &&
       (continuation === undefined || sameTokens(promptTokens, continuation.promptTokens))
   }
-  // A partial receipt covers only the ids, and says nothing about the end of the answer.
+  // A partial receipt covers only the ids and the fingerprints, and says nothing about the end of the answer.
   if ('usage' in receipt) {
     const { usage } = receipt
     holds.usage = usage.promptTokens === promptTokens.length && usage.completionTokens === answerTokens.length

@@ -18,7 +18,7 @@ export interface VerifiedAnswer {
   receipt: Receipt | PartialReceipt
   promptTokens: readonly number[]
   answerTokens: readonly number[]
-  /** What the node signed, from the receipt's `firstPosition` on. */
+  /** The fingerprints that the node signed, from the receipt's `firstPosition` on. */
   fingerprints: Uint8Array
   /** From the receipt's `firstPosition` on. Undefined if the record has none. */
   logprobs?: readonly PositionLogprobs[]

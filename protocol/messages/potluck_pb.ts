@@ -463,7 +463,8 @@ export type GenerateRequest = Message<"GenerateRequest"> & {
   responseFormat?: ResponseFormat | undefined;
 
   /**
-   * With `messages` only. For templates that can switch the model's reasoning: "none", or another word of the template's.
+   * With `messages` only: "none", "minimal", "low", "medium", "high", "xhigh" or "max". A hint for templates that can
+   * switch the model's reasoning.
    *
    * empty: the template decides
    *
@@ -557,7 +558,7 @@ export type Accepted = Message<"Accepted"> & {
   load?: Load | undefined;
 
   /**
-   * version of the rendering of prompts, as in PartialReceipt
+   * version of the rendering of prompts, see docs/sampling.md; as in the node's receipts
    *
    * @generated from field: uint32 rendering = 60;
    */
@@ -702,7 +703,7 @@ export type Delta = Message<"Delta"> & {
   windowSignature: Uint8Array;
 
   /**
-   * of the windows that this delta completes, see docs/sampling.md; 6 bytes for each token
+   * in the same deltas: of the windows that this delta completes, 6 bytes for each token
    *
    * @generated from field: bytes fingerprints = 7;
    */
@@ -835,7 +836,7 @@ export type Done = Message<"Done"> & {
   receipt: Uint8Array;
 
   /**
-   * of the tokens after the last complete window
+   * of the tokens after the last complete window, 6 bytes for each token
    *
    * @generated from field: bytes fingerprints = 6;
    */
@@ -1058,9 +1059,9 @@ export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
   messageDesc(file_potluck, 23);
 
 /**
- * What a node has generated so far, in complete windows of 64 tokens. So the tokens of a node that fails before `done`
- * are signed too. Signed envelope: domain "potluck-partial-receipt", payload type "/potluck/partial". The node sends only
- * its signature, in a delta. The client makes the message and the envelope.
+ * What a node has generated so far, in complete windows of 64 tokens. So if a node fails before `done`, at most 63 of its
+ * tokens are not signed. Signed envelope: domain "potluck-partial-receipt", payload type "/potluck/partial". The node sends
+ * only its signature, in a delta. The client makes the message and the envelope.
  *
  * @generated from message PartialReceipt
  */
@@ -1080,7 +1081,7 @@ export type PartialReceipt = Message<"PartialReceipt"> & {
   firstPosition: number;
 
   /**
-   * that this node generated and signs here: a multiple of 64
+   * how many tokens from first_position on it covers: a multiple of 64
    *
    * @generated from field: uint32 tokens = 3;
    */
@@ -1155,7 +1156,7 @@ export type AnswerRecord = Message<"AnswerRecord"> & {
   logprobs: PositionLogprobs[];
 
   /**
-   * that the node sent: 6 bytes for each position from first_position on
+   * as the node sent them: 6 bytes for each position from first_position on
    *
    * @generated from field: bytes fingerprints = 7;
    */
@@ -1293,7 +1294,7 @@ export type AuditResult = Message<"AuditResult"> & {
   gaps: number[];
 
   /**
-   * the auditor's own: 6 bytes for each position, see docs/sampling.md
+   * that the auditor computes: 6 bytes for each position, see docs/sampling.md
    *
    * @generated from field: bytes fingerprints = 5;
    */
@@ -1465,6 +1466,8 @@ export const ModelCardSchema: GenMessage<ModelCard> = /*@__PURE__*/
  */
 export type Hardware = Message<"Hardware"> & {
   /**
+   * "cpu", "cuda", "metal", "vulkan"
+   *
    * @generated from field: string accelerator = 1;
    */
   accelerator: string;
@@ -1499,14 +1502,14 @@ export type Hardware = Message<"Hardware"> & {
   os: string;
 
   /**
-   * layers of the model on the GPU; 0: the processor computes
+   * layers of the model on the GPUs; 0: the processor computes all of them
    *
    * @generated from field: uint32 gpu_layers = 80;
    */
   gpuLayers: number;
 
   /**
-   * all layers of the model, if some are on the GPU
+   * all layers of the model; ignored if gpu_layers is 0
    *
    * @generated from field: uint32 layers = 81;
    */
@@ -1627,7 +1630,7 @@ export type CardReply = Message<"CardReply"> & {
   load?: Load | undefined;
 
   /**
-   * signed cards of other nodes, which the sender received from these nodes themselves
+   * signed cards of other nodes, which these nodes sent to the sender themselves
    *
    * @generated from field: repeated bytes others = 3;
    */

@@ -73,9 +73,9 @@ export interface Hardware {
   cores: number
   /** "linux x64". */
   os: string
-  /** Layers of the model on the GPU. Undefined: the processor computes. */
+  /** Layers of the model on the GPUs. Undefined: the processor computes all of them. */
   gpuLayers?: number
-  /** All layers of the model. Undefined: the processor computes. */
+  /** All layers of the model. Undefined if and only if `gpuLayers` is. */
   layers?: number
 }
 

@@ -3,8 +3,8 @@
  * log-probabilities. The node signs the digests in its receipt. The client compares them with what arrived, and an
  * auditor with what follows from the ids. So a node cannot send other content than it signs.
  *
- * Both classes take an answer piece by piece and keep only the last piece of its text. How the node cuts the answer into pieces does not change
- * a digest.
+ * Both classes take an answer piece by piece and keep only the last piece of its text. The digests do not depend on how the
+ * node cuts the answer into pieces.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concat } from 'uint8arrays/concat'

@@ -49,8 +49,9 @@ export class WindowChain {
   #digest: Uint8Array
   #tokens = 0
   #incomplete: number[] = []
-  /** Of the tokens after the last complete window, as far as they are known. In pieces, because they come token by token. */
+  /** The fingerprints of the tokens after the last complete window, in pieces. Some can still be missing, see `add`. */
   #rest: Uint8Array[] = []
+  /** The fingerprints of each complete window. */
   readonly #complete: Uint8Array[] = []
 
   constructor(promptTokens: readonly number[]) {
@@ -79,7 +80,7 @@ export class WindowChain {
   /**
    * Adds the next tokens of the node. Returns the fingerprints of the windows that they complete, or undefined.
    *
-   * @param fingerprints the next ones. They can come later than their tokens, but not later than the end of the window
+   * @param fingerprints the next fingerprints. They can come later than their tokens, but before the window is complete
    * @throws RangeError if the fingerprints of a complete window are missing
    */
   add(ids: readonly number[], fingerprints: Uint8Array): Uint8Array | undefined {

@@ -5,11 +5,11 @@
  *
  * The fingerprint of a position has four gaps: how far the highest logit is above the 2nd, 4th, 16th and 64th highest.
  * They come from the candidates of the sampling contract, before bias and penalties. Under a grammar, only allowed tokens
- * are candidates. Sorted logits are continuous in the noise: where two tokens are nearly tied, honest machines order them
- * differently, but the gaps hardly change.
+ * are candidates. If two tokens are nearly tied, honest machines can rank them differently. The gaps hardly change then,
+ * because they depend on the ranks and not on the tokens.
  *
  * Each gap takes 12 bits, on a logarithmic scale: ln(1 + gap), from 0 to `MAX_GAP`. The steps are 0.001 for a gap of 0
- * and 0.012 for a gap of 10. Honest machines of different kinds differ by more. The four numbers together take 6 bytes,
+ * and 0.012 for a gap of 10, which is less than the noise between honest machines. The four numbers together take 6 bytes,
  * little-endian, the first gap in the lowest bits.
  */
 import { concat } from 'uint8arrays/concat'
@@ -31,7 +31,7 @@ const GAPS: Float64Array = Float64Array.from({ length: MAX_CODE + 1 }, (_, code)
 
 /** Returns the fingerprint of one position. */
 export function fingerprintOf({ logits }: Pick<TokenCandidates, 'logits'>): Uint8Array {
-  // Without a list of ranks, this takes a fifth of the time of sampling.
+  // There is no loop over the ranks, because this runs for every token. It takes a fifth of the time of sampling.
   const highest = logits[0]!
   return packed(
     codeOf(highest - (logits[1] ?? -Infinity)),
@@ -53,7 +53,7 @@ export function gapsIn(fingerprints: Uint8Array): number[][] {
   return codesIn(fingerprints).map((codes) => codes.map((code) => GAPS[code]!))
 }
 
-/** Returns the median of each gap. Of an even number, the smaller of the two in the middle. */
+/** Returns the median of each gap over several auditors. Of an even number, the smaller of the two in the middle. */
 export function medianFingerprints(several: readonly Uint8Array[]): Uint8Array {
   const codes = several.map(codesIn)
   return concat(

@@ -32,9 +32,9 @@ export interface AnswerRecord {
   answerTokens: readonly number[]
   /** Signed envelope, see `openReceipt` and `openPartialReceipt`. */
   receipt: Uint8Array
-  /** What the node sent of its logits, from the receipt's `firstPosition` on: see `fingerprintsOf`. */
+  /** The fingerprints that the node sent, from the receipt's `firstPosition` on: see `fingerprintsOf`. */
   fingerprints: Uint8Array
-  /** What the node sent, from the receipt's `firstPosition` on. Without them, an audit does not check them. */
+  /** As the node sent them, from the receipt's `firstPosition` on. Undefined: an audit does not check them. */
   logprobs?: readonly PositionLogprobs[]
   /** Opens the request's commitment: see `isShareable`. Only the record of a shareable request has it. */
   opening?: Uint8Array

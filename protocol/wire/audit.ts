@@ -16,7 +16,8 @@ import { parseFailure, type ErrorFrame } from './node-frame.ts'
  * that has the model can verify the violation.
  *
  * - `prompt`: the prompt's token ids are not those that the model's template and tokenizer give for the request
- * - `continuation`: the answer does not begin with the ids in the request, or the first position is wrong
+ * - `continuation`: the prompt or the beginning of the answer does not have the ids in the request, or the first position
+ *   is wrong
  * - `usage`: the token counts differ from the numbers of ids
  * - `finish`: the answer continues after its end, or its finish reason is false. For example, the node cut the answer
  *   short but claims `stop`.
@@ -40,7 +41,7 @@ export interface AuditResult {
   violations: readonly Violation[]
   /** One for each token that the node generated. Empty if the answer is not comparable or has violations. */
   measured: readonly TokenMargin[]
-  /** The auditor's own, for the same tokens: see `fingerprintsOf`. */
+  /** What the auditor computes for the same tokens: see `fingerprintsOf`. */
   fingerprints: Uint8Array
 }
 
