@@ -11,6 +11,7 @@ import {
 import { windowsOf } from '../evidence/index.ts'
 import {
   AUDITORS_DIFFER,
+  FAR_SHARE,
   FINGERPRINTS_DIFFER,
   FINGERPRINTS_LIE,
   LIE_SHARE,
@@ -75,7 +76,7 @@ export function agree(one: AuditResult, other: AuditResult): boolean {
   return (
     outcomeOf(one) === outcomeOf(other) &&
     disputed(one, other) <= MAX_DISPUTED_SHARE * one.measured.length &&
-    furthest(one, other) <= FINGERPRINTS_DIFFER
+    !areFarApart(one, other, FINGERPRINTS_DIFFER)
   )
 }
 
@@ -83,12 +84,16 @@ export function agree(one: AuditResult, other: AuditResult): boolean {
 export function refutes(own: AuditResult, other: AuditResult): boolean {
   if (outcomeOf(own) !== outcomeOf(other)) return true
   const tokens = own.measured.length
-  return tokens >= LIE_TOKENS && (disputed(own, other) > LIE_SHARE * tokens || furthest(own, other) > FINGERPRINTS_LIE)
+  return (
+    tokens >= LIE_TOKENS && (disputed(own, other) > LIE_SHARE * tokens || areFarApart(own, other, FINGERPRINTS_LIE))
+  )
 }
 
-/** Returns the largest distance of a window between two auditors. */
-function furthest(one: AuditResult, other: AuditResult): number {
-  return windowsOf(one.fingerprints, other.fingerprints).reduce((most, { distance }) => Math.max(most, distance), 0)
+/** Whether too many windows of the fingerprints are farther apart than the limit. */
+function areFarApart(one: AuditResult, other: AuditResult, limit: number): boolean {
+  const windows = windowsOf(one.fingerprints, other.fingerprints)
+  const far = windows.filter(({ distance }) => distance > limit).length
+  return far > Math.max(1, FAR_SHARE * windows.length)
 }
 
 function outcomeOf({ comparable, violations, measured }: AuditResult): string {

@@ -32,12 +32,17 @@ export const MAX_DISPUTED_SHARE = 0.01
 export const LIE_SHARE = 0.1
 export const LIE_TOKENS = 16
 /**
- * The most by which the fingerprints of two honest auditors differ in any window of an answer, in logits: 1.5 times the
- * largest distance ever measured (docs/audits.md). With another model, most windows differ by more.
+ * Honest auditors differ by more than this in at most 0.4 % of the windows of fingerprints, in logits: 1.5 times the largest
+ * distance ever measured (docs/audits.md). With another model, most windows differ by more.
  */
 export const FINGERPRINTS_DIFFER = 0.3
-/** An auditor lies for certain if a window differs by more than this from that of the user's own engine. */
+/** The same, in at most 0.01 % of the windows: an auditor whose windows are farther from the user's own engine lies. */
 export const FINGERPRINTS_LIE = 1
+/**
+ * Two auditors differ if more than this share of the windows are too far apart, and more than one window. A long answer has
+ * hundreds of windows, so a single one must decide nothing.
+ */
+export const FAR_SHARE = 0.1
 /** Timeout for sending an answer to an auditor: the same as for a request. Milliseconds. */
 export const AUDIT_REQUEST_TIMEOUT_MS = 10_000
 /** Timeout for the reply: the auditor queues the job, then evaluates the prompt and the answer on a CPU. Milliseconds. */

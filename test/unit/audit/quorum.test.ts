@@ -3,6 +3,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import {
   decodeAuditReply,
   encodeAuditReply,
+  fingerprintsOf,
   type AuditRequest,
   type AuditResult,
   type Receipt,
@@ -28,8 +29,39 @@ const result = (...measured: AuditResult['measured']): AuditResult => ({
   measured,
   fingerprints: new Uint8Array(6 * measured.length)
 })
+/** A result whose margins say nothing, with these gaps in the fingerprints. */
+const seen = (...gaps: number[]): AuditResult => ({
+  ...result(...times(gaps.length, exact)),
+  fingerprints: fingerprintsOf(
+    gaps.map((gap) => ({
+      logits: Float32Array.from({ length: 64 }, (_, rank) => (rank === 0 ? 8 + gap : 8 - rank / 10))
+    }))
+  )
+})
 const empty = new Uint8Array()
 const violation: AuditResult = { comparable: true, violations: ['prompt'], measured: [], fingerprints: empty }
+
+describe('fingerprints of two auditors', () => {
+  const apart = (windows: number, far: number, gap: number): [AuditResult, AuditResult] => [
+    seen(...Array<number>(16 * windows).fill(2)),
+    seen(...Array.from({ length: 16 * windows }, (_, at) => (at < 16 * far ? 2 + gap : 2)))
+  ]
+
+  test('may differ in one window of an answer of any length, as those of honest machines do', () => {
+    for (const windows of [1, 10, 100]) {
+      const [own, other] = apart(windows, 1, 3)
+      expect(agree(own, other)).toBe(true)
+      expect(refutes(own, other)).toBe(false)
+    }
+  })
+
+  test('speak against an auditor if they differ in more than a tenth of the windows', () => {
+    expect(refutes(...apart(100, 10, 3))).toBe(false)
+    expect(refutes(...apart(100, 11, 3))).toBe(true)
+    expect(agree(...apart(4, 2, 0.6))).toBe(false)
+    expect(refutes(...apart(4, 2, 0.6))).toBe(false)
+  })
+})
 
 describe('a panel', () => {
   const one = (peer: string, subnet?: string, established = true): PanelCandidate => ({ peer, subnet, established })
