@@ -14,6 +14,14 @@ import { printError } from './terminal/output.ts'
 // has no effect.
 process.umask(0o077)
 
+/** As if SIGPIPE had ended the process, which Node ignores. */
+const EXIT_BROKEN_PIPE = 141
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // `potluck … | head` closes the pipe when it has enough.
+  if (error.code === 'EPIPE') process.exit(EXIT_BROKEN_PIPE)
+  throw error
+})
+
 let json = process.argv.includes('--json')
 
 async function execute(

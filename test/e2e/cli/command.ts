@@ -38,6 +38,13 @@ export async function potluck(args: readonly string[], { input = '', ...options 
   return await finished(child)
 }
 
+/** Runs a command whose output nobody reads, as `potluck … | head` does when `head` has enough. */
+export async function intoClosedPipe(args: readonly string[], options: RunOptions): Promise<Finished> {
+  const child = start(args, options)
+  child.stdout?.destroy()
+  return await finished(child)
+}
+
 /** A command that runs until the test stops it: a relay, a node, a gateway. */
 export class Running {
   readonly child: ChildProcess

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { lines, potluck, Running, type Finished } from './command.ts'
+import { intoClosedPipe, lines, potluck, Running, type Finished } from './command.ts'
 
 const LOCAL = ['--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0']
 
@@ -128,4 +128,9 @@ test('ps shows the loaded model, and stop ends the node', async () => {
   expect(lines(stdout).at(-1)).toEqual({ type: 'stopped' })
   expect((await potluck(['ps'], other)).stderr).toContain('No node runs on this machine')
   expect((await potluck(['stats'], other)).stdout).toMatch(/^ever +0 +0 +0 /m)
+})
+
+test('a closed pipe ends a command without a word', async () => {
+  const { code, stderr } = await intoClosedPipe(['serve', '--help'], { home })
+  expect({ code, stderr }).toEqual({ code: 141, stderr: '' })
 })
