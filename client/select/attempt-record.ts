@@ -5,7 +5,7 @@ import type { Directory } from '../discover/directory.ts'
 import { log } from '../base/log.ts'
 import type { Complete, Observation, Reputation } from '../reputation/index.ts'
 import type { RankedCandidate, Workload } from './candidate.ts'
-import { OVERDUE_FACTOR } from './constants.ts'
+import { LOOK_AROUND_MS, OVERDUE_FACTOR } from './constants.ts'
 import { slowAdmissionMs } from './hedge.ts'
 
 /** What the selector remembers of an attempt for later requests. */
@@ -167,7 +167,9 @@ export class AttemptRecord {
     const waitedMs = this.#context.now() - this.sentAt
     const { predicted } = this.candidate
     const patienceMs = slowAdmissionMs(this.candidate)
-    const late = this.#accepted ? waitedMs >= Math.max(patienceMs, OVERDUE_FACTOR * predicted.ttftMs) : this.#slow
+    // A node in whose queue the request waited is late only if its first token is overdue after that wait.
+    const overdueMs = this.reportedWaitMs + OVERDUE_FACTOR * predicted.ttftMs
+    const late = this.#accepted ? waitedMs >= Math.max(LOOK_AROUND_MS, overdueMs) : this.#slow
     const times = late ? this.#context.memory.avoid() : 0
     if (!this.#accepted && times > 1 && waitedMs >= patienceMs) {
       this.#observe({ type: 'failed', code: 'admission_timeout' })
