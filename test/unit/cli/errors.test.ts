@@ -69,7 +69,7 @@ const CASES: Record<string, { fails: () => Promise<ErrorReport>; exitCode: numbe
   'a model file that does not exist': {
     fails: async () => await errorOf(serve, { serveModel: '/nowhere.gguf' }, []),
     exitCode: 2,
-    says: ['/nowhere.gguf', 'hf:user/repo:QUANT']
+    says: ['/nowhere.gguf', 'user/repo:QUANT']
   },
   'a directory instead of a model file': {
     fails: async () => await errorOf(serve, { serveModel: home }, []),
@@ -84,12 +84,12 @@ const CASES: Record<string, { fails: () => Promise<ErrorReport>; exitCode: numbe
   'a digest that does not match the file': {
     fails: async () => await errorOf(serve, { serveModel: noise, sha256: '0'.repeat(64) }, []),
     exitCode: 1,
-    says: [`sha256:${'0'.repeat(64)}`, 'not served']
+    says: [`not sha256:${'0'.repeat(64)}`, 'get the file again']
   },
   'a digest that does not match crumb': {
     fails: async () => await errorOf(serve, { serveModel: 'crumb', sha256: '0'.repeat(64) }, []),
     exitCode: 1,
-    says: [`sha256:${'0'.repeat(64)}`, 'not served']
+    says: [`not sha256:${'0'.repeat(64)}`, 'get the file again']
   },
   'an invalid digest': {
     fails: async () => await errorOf(serve, { serveModel: noise, sha256: 'abc' }, []),
