@@ -144,21 +144,6 @@ test('if no node with the model supports a request, a 400 lists what the nodes s
   })
 })
 
-test('a caller that disconnects frees the slot', async () => {
-  const { serving } = await gatedNode({ slots: 1 })
-  const { url } = await gateway([serving])
-  for (const stream of [true, false]) {
-    const disconnect = new AbortController()
-    const reading = post(url, 'chat/completions', { messages: MESSAGES, stream }, { signal: disconnect.signal })
-      .then(async (response) => await response.text())
-      .catch(() => 'disconnected')
-    await until(serving, ({ requestsRunning }) => requestsRunning === 1)
-    disconnect.abort()
-    await until(serving, ({ requestsRunning }) => requestsRunning === 0)
-    expect(await reading).toBe('disconnected')
-  }
-})
-
 test('after a failure in the middle of an answer, the stream has an error event and no [DONE]', async () => {
   let crash = false
   const engine = scripted({
