@@ -60,7 +60,7 @@ export class CalibrationEngine {
   }: Setup): Promise<CalibrationEngine> {
     if (kernels !== undefined) await useKernels(kernels)
     const loaded = await load(
-      { modelPath, slots, remember: 0, threads, gpu: gpu ?? false },
+      { modelPath, slots, remember: 0, threads, gpu: gpu ?? false, speculate: false },
       { progress: () => {}, log: () => {} }
     )
     const { model } = loaded.context

@@ -11,6 +11,8 @@ export interface BenchEngineOptions {
   slots?: number
   /** Default 1. */
   threads?: number
+  /** Default true. */
+  speculate?: boolean
   signal?: AbortSignal
 }
 

@@ -16,7 +16,7 @@ export type GgufValue =
 /** The numbers of metadata types in the file. */
 const TYPE = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const
 /** The numbers of tensor types in the file. */
-const TENSOR_TYPE = { F32: 0, Q4_0: 2 } as const
+const TENSOR_TYPE = { F32: 0, Q4_0: 2, Q8_0: 8 } as const
 const ALIGNMENT = 32
 
 export interface GgufTensor {
@@ -29,6 +29,8 @@ export interface GgufTensor {
 
 /** A Q4_0 block holds 32 weights: a half-precision scale and 16 bytes of nibbles. */
 export const Q4_0_BLOCK = { weights: 32, bytes: 18 }
+/** A Q8_0 block holds 32 weights: a half-precision scale and 32 bytes. */
+export const Q8_0_BLOCK = { weights: 32, bytes: 34 }
 
 /** Writes a temporary file first and renames it, so that the file at `path` is always complete. */
 export async function writeGguf(
@@ -89,7 +91,9 @@ function array(type: number, items: readonly Buffer[]): Buffer {
 
 function sizeOf(type: GgufTensor['type'], dimensions: readonly number[]): number {
   const weights = dimensions.reduce((product, size) => product * size, 1)
-  return type === 'F32' ? weights * 4 : (weights / Q4_0_BLOCK.weights) * Q4_0_BLOCK.bytes
+  if (type === 'F32') return weights * 4
+  const block = type === 'Q4_0' ? Q4_0_BLOCK : Q8_0_BLOCK
+  return (weights / block.weights) * block.bytes
 }
 
 const aligned = (size: number): number => Math.ceil(size / ALIGNMENT) * ALIGNMENT

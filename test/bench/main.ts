@@ -31,6 +31,11 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     help: 'time from an abort to an idle node, in the middle of an answer and of a long prompt',
     load: () => import('./cancel.ts')
   },
+  speculate: {
+    args: '[--model crumb|0.5b|PATH] [--threads N] [--rounds N]',
+    help: 'tokens per second with and without drafts: a story, a copy and a form; fails if an answer differs',
+    load: () => import('./speculate.ts')
+  },
   discovery: {
     args: '[--nodes N] [--dead N] [--kind refusing|swallowing|expired] [--storers N] | --records N',
     help: 'time from one relay address to a card, a first token and all of 20 nodes, beside dead records; cost of a lookup',

@@ -2,23 +2,13 @@
  * Models for benchmarks. One has random weights and the size of a real model. Its text is meaningless, but its speed is
  * that of a real model. It has the tokenizer of a small model, with unused tokens added to the vocabulary.
  */
-import { mkdir, stat } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
+import { stat } from 'node:fs/promises'
 import { readGgufFileInfo } from 'node-llama-cpp'
 import { crumb } from '../../node/models/crumb.ts'
 import { createRandom } from '../../scripts/calibrate/random.ts'
-import { Q4_0_BLOCK, writeGguf, type GgufTensor, type GgufValue } from './gguf.ts'
-
-export interface ModelShape {
-  width: number
-  layers: number
-  heads: number
-  /** Key and value heads. Several query heads share one. */
-  keyHeads: number
-  feedForward: number
-  vocabulary: number
-  context: number
-}
+import { Q4_0_BLOCK, writeGguf, type GgufTensor } from './gguf.ts'
+import { cached, describe, tokenizerOf, type ModelShape } from './model-shape.ts'
+import { wideCrumb } from './wide-crumb.ts'
 
 /** 0.48 B parameters: the depth of Qwen2.5-0.5B, and a vocabulary of common size. */
 export const HALF_BILLION: ModelShape = {
@@ -31,10 +21,12 @@ export const HALF_BILLION: ModelShape = {
   context: 2048
 }
 
-const CACHE = new URL('../../.cache/bench/', import.meta.url)
-
-/** Resolves a benchmark's `--model`: `crumb`, `0.5b` for the random model, or a path. */
+/**
+ * Resolves a benchmark's `--model`: `crumb`, `0.5b` for the random model, `wide-crumb` for crumb with the size of `0.5b`, or a
+ * path.
+ */
 export async function resolveModel(name: string): Promise<string> {
+  if (name === 'wide-crumb') return wideCrumb(HALF_BILLION)
   if (name === 'crumb') return crumb.Q8_0.path
   return name === '0.5b' ? randomModel(HALF_BILLION, crumb.Q8_0.path) : name
 }
@@ -54,60 +46,13 @@ export async function endTokens(path: string): Promise<number[]> {
 export async function randomModel(shape: ModelShape, tokenizer: string): Promise<string> {
   const { width, layers, vocabulary } = shape
   const { size } = await stat(tokenizer)
-  const path = fileURLToPath(new URL(`random-${width}x${layers}x${vocabulary}-${size}-Q4_0.gguf`, CACHE))
-  const exists = await stat(path).then(
-    () => true,
-    () => false
+  return cached(`random-${width}x${layers}x${vocabulary}-${size}-Q4_0.gguf`, async (path) =>
+    writeGguf(
+      path,
+      { ...describe(shape, { name: 'random weights', fileType: 2 }), ...(await tokenizerOf(tokenizer, vocabulary)) },
+      weights(shape)
+    )
   )
-  if (exists) return path
-  await mkdir(CACHE, { recursive: true })
-  await writeGguf(path, { ...describe(shape), ...(await tokenizerOf(tokenizer, vocabulary)) }, weights(shape))
-  return path
-}
-
-function describe(shape: ModelShape): Record<string, GgufValue> {
-  const uint32 = (value: number): GgufValue => ({ type: 'uint32', value })
-  return {
-    'general.architecture': { type: 'string', value: 'llama' },
-    'general.name': { type: 'string', value: 'random weights' },
-    'general.file_type': uint32(2),
-    'llama.context_length': uint32(shape.context),
-    'llama.embedding_length': uint32(shape.width),
-    'llama.block_count': uint32(shape.layers),
-    'llama.feed_forward_length': uint32(shape.feedForward),
-    'llama.attention.head_count': uint32(shape.heads),
-    'llama.attention.head_count_kv': uint32(shape.keyHeads),
-    'llama.attention.layer_norm_rms_epsilon': { type: 'float32', value: 1e-5 },
-    'llama.rope.dimension_count': uint32(shape.width / shape.heads),
-    'llama.rope.freq_base': { type: 'float32', value: 10_000 },
-    'llama.vocab_size': uint32(shape.vocabulary)
-  }
-}
-
-/** llama.cpp's token type for tokens that occur in no text. */
-const UNUSED = 5
-
-async function tokenizerOf(path: string, vocabulary: number): Promise<Record<string, GgufValue>> {
-  const { tokenizer } = (await readGgufFileInfo(path, { sourceType: 'filesystem', readTensorInfo: false })).metadata
-  const { ggml } = tokenizer
-  const filler = Array.from({ length: vocabulary - ggml.tokens.length }, (_, index) => `\u2581~${index.toString(36)}`)
-  const result: Record<string, GgufValue> = {
-    'tokenizer.ggml.tokens': { type: 'strings', value: [...ggml.tokens, ...filler] },
-    'tokenizer.ggml.token_type': { type: 'int32s', value: [...ggml.token_type, ...filler.map(() => UNUSED)] }
-  }
-  const known: Readonly<Record<string, unknown>> = { ...ggml }
-  for (const [key, value] of Object.entries(known)) {
-    const name = `tokenizer.ggml.${key}`
-    if (key === 'scores')
-      result[name] = { type: 'float32s', value: [...(value as number[]), ...filler.map(() => -1e4)] }
-    else if (key === 'merges') result[name] = { type: 'strings', value: value as string[] }
-    else if (typeof value === 'string') result[name] = { type: 'string', value }
-    else if (typeof value === 'boolean') result[name] = { type: 'bool', value }
-    else if (typeof value === 'number') result[name] = { type: 'uint32', value }
-  }
-  const template = tokenizer.chat_template
-  if (template !== undefined) result['tokenizer.chat_template'] = { type: 'string', value: template }
-  return result
 }
 
 function weights({ width, layers, heads, keyHeads, feedForward, vocabulary }: ModelShape): GgufTensor[] {

@@ -6,6 +6,8 @@ export const PLENTY = 10_000
 
 export interface Collected {
   tokens: number[]
+  /** Of all tokens, one after the other. */
+  fingerprints: number[]
   text: string
   /** The text of each delta. */
   pieces: string[]
@@ -20,6 +22,7 @@ export interface Collected {
 export async function collect(generation: AsyncIterable<EngineEvent>): Promise<Collected> {
   const result: Collected = {
     tokens: [],
+    fingerprints: [],
     text: '',
     pieces: [],
     logprobs: [],
@@ -37,6 +40,7 @@ export async function collect(generation: AsyncIterable<EngineEvent>): Promise<C
       result.usage = event.usage
     } else {
       result.tokens.push(...event.delta.tokens)
+      result.fingerprints.push(...event.fingerprints)
       result.text += event.delta.text
       result.pieces.push(event.delta.text)
       result.logprobs.push(...(event.delta.logprobs ?? []))

@@ -16,6 +16,7 @@ import type { GenerateJob } from '../interface.ts'
 import type { ConstraintCompiler } from '../output/compiler.ts'
 import type { GrammarState } from '../output/grammar-state.ts'
 import type { Parts } from '../output/parser.ts'
+import type { Draft, Drafter } from '../speculation/drafter.ts'
 import type { Vocabulary } from '../vocabulary.ts'
 import { AnswerReader } from './reader.ts'
 
@@ -93,6 +94,11 @@ export class SampledAnswer {
    */
   allowed(): TokenSet | undefined {
     return this.#grammar?.mask()
+  }
+
+  /** Drafts tokens after those of the answer. The last token within the limit needs no draft, because none follows it. */
+  draft(drafter: Drafter): Draft {
+    return drafter.draft(this.#grammar, this.#limit - this.#length - 1)
   }
 
   /**

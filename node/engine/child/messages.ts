@@ -26,6 +26,8 @@ export interface LoadOptions {
   contextLength?: number
   threads?: number
   gpu: 'auto' | false
+  /** Whether answers can draft tokens ahead. */
+  speculate: boolean
   /** The file of an earlier load. If the file has not changed since, its digest is not computed again. */
   known?: FileIdentity
 }

@@ -21,6 +21,18 @@ export class TokenSet {
     for (let index = 0; index < this.#words.length; index++) this.#words[index]! |= other.#words[index]!
   }
 
+  /** Returns the ids in the set, in ascending order; undefined if there are more than `most`. */
+  few(most: number): number[] | undefined {
+    const ids: number[] = []
+    for (let index = 0; index < this.#words.length; index++) {
+      for (let word = this.#words[index]!; word !== 0; word &= word - 1) {
+        if (ids.length === most) return undefined
+        ids.push(32 * index + 31 - Math.clz32(word & -word))
+      }
+    }
+    return ids
+  }
+
   /** Returns the ids of the vocabulary that are not in the set, in ascending order. */
   others(): Uint32Array {
     const ids = new Uint32Array(this.size)

@@ -39,6 +39,11 @@ export function cacheType(model: LlamaModel): CacheType {
   return { keys: headSize(model) % BLOCK === 0 ? 'Q8_0' : 'F16', values: 'F16', flashAttention }
 }
 
+/** Whether a token's logits are the same to the bit in every batch. */
+export function isExact({ keys, values }: CacheType): boolean {
+  return keys !== values
+}
+
 function headSize({ fileInfo: { architectureMetadata: metadata } }: LlamaModel): number {
   const heads = Number(metadata.attention?.head_count)
   return Number(metadata.attention?.key_length ?? Number(metadata.embedding_length) / heads)

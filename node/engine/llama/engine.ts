@@ -18,6 +18,8 @@ import type { TokenSet } from '../grammar/token-set.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { ConversationMemory, leastWorthCopying } from '../memory.ts'
 import { SlotPool } from '../pool.ts'
+import { Drafter } from '../speculation/drafter.ts'
+import { EvaluationCosts } from '../speculation/pace.ts'
 import { checkShapes } from './internals/pinned.ts'
 import type { LoadedModel } from './load.ts'
 import { ContextSequence } from './sequence.ts'
@@ -25,6 +27,7 @@ import { ContextSequence } from './sequence.ts'
 export class LlamaProcessEngine {
   readonly #loaded: LoadedModel
   readonly #slots: SlotPool<ContextSequence>
+  readonly #costs = new EvaluationCosts()
   readonly #counters = { prefillTokens: 0, decodeTokens: 0 }
 
   /** @throws UnsupportedLibrary if this release of node-llama-cpp has other internals */
@@ -85,7 +88,7 @@ export class LlamaProcessEngine {
     signal: AbortSignal
   ): Promise<EngineEvent> {
     const began = performance.now()
-    const { vocabulary, compiler, model } = this.#loaded
+    const { vocabulary, compiler, model, speculates } = this.#loaded
     const answer = new SampledAnswer(job, { vocabulary, compiler, contextLength: model.contextLength })
     const deltas = new Deltas(
       (delta, fingerprints) => emit({ type: 'delta', delta, fingerprints }),
@@ -117,7 +120,11 @@ export class LlamaProcessEngine {
         const cachedTokens = Math.min(cached, job.promptTokens.length)
         emit({ type: 'prefill', cachedTokens, prefillMs, ...(toCheck > 0 ? { checked } : {}) })
       }
+      const drafter = new Drafter(tokens, vocabulary, this.#costs)
+      const speculation = speculates ? { draft: () => answer.draft(drafter), costs: this.#costs } : undefined
       let last = tokens.at(-1)!
+      // The logits at the next positions: of the prompt's last token, or of the last token and the draft after it.
+      let ahead = logits === undefined ? [] : [logits]
       while (answer.finished === undefined) {
         if (!credit.take()) {
           deltas.flush()
@@ -125,12 +132,15 @@ export class LlamaProcessEngine {
           await credit.available(signal)
           continue
         }
-        logits ??= await sequence.next(last, wanted)
+        if (ahead.length === 0) {
+          const position = job.promptTokens.length + answer.length - 1
+          ahead = await sequence.next(last, position, speculation, wanted)
+        }
         signal.throwIfAborted()
-        const step = answer.next(logits)
+        const step = answer.next(ahead.shift()!)
         deltas.push(step)
-        logits = undefined
         last = step.token
+        if (!drafter.push(last)) ahead = []
       }
       deltas.flush()
     } finally {

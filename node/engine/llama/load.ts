@@ -15,7 +15,7 @@ import type { FileIdentity, LoadOptions, LoadStage } from '../child/messages.ts'
 import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, MOST_SEQUENCES, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
 import type { EngineBackend, EngineModel } from '../interface.ts'
 import { ConstraintCompiler } from '../output/compiler.ts'
-import { cacheType, type CacheType } from './cache.ts'
+import { cacheType, isExact, type CacheType } from './cache.ts'
 import { checkComplete, ModelRefused, readHeader } from './check-file.ts'
 import { Embedder } from './embedder.ts'
 import { Batching } from './internals/batching.ts'
@@ -33,6 +33,8 @@ export interface LoadedModel {
   /** The number of other sequences of the context, which remember conversations. */
   remembered: number
   batching: Batching
+  /** Whether answers draft tokens ahead, see `Drafter`. */
+  speculates: boolean
   vocabulary: LlamaVocabulary
   prompts: PromptTokenizer
   compiler: ConstraintCompiler
@@ -94,6 +96,8 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
     slots,
     remembered: context.totalSequences - slots,
     batching,
+    // A draft must not change an answer: the logits must not depend on the batch, and rejected tokens must leave no trace.
+    speculates: isExact(cache) && canBeCut(model) && options.speculate,
     vocabulary,
     prompts,
     compiler,

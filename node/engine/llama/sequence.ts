@@ -3,6 +3,8 @@ import type { PositionLogits } from '../answer/answer.ts'
 import { KERNEL_ROWS, SLICE_STEP_TOKENS } from '../constants.ts'
 import type { Slot } from '../pool.ts'
 import { commonPrefix } from '../slots.ts'
+import type { Draft } from '../speculation/drafter.ts'
+import type { EvaluationCosts } from '../speculation/pace.ts'
 import type { Batching } from './internals/batching.ts'
 import { copySequence, Decoder, type LogitsWanted } from './internals/decoder.ts'
 
@@ -15,6 +17,12 @@ export interface SequenceCounters {
 export interface SequenceParts {
   batching: Batching
   counters: SequenceCounters
+}
+
+/** How an answer speculates. */
+export interface Speculation {
+  draft: () => Draft
+  costs: EvaluationCosts
 }
 
 /** One sequence of the context: its cached tokens, and their evaluation. */
@@ -100,13 +108,35 @@ export class ContextSequence implements Slot<ContextSequence> {
     return logits
   }
 
-  /** Evaluates one token and returns the logits after it. */
-  async next(token: number, wanted: LogitsWanted): Promise<PositionLogits> {
-    await this.#parts.batching.turn(this.id, 1)
-    const [logits] = await this.#decoder.decode([token], 0, wanted)
-    this.#cached.push(token)
-    this.#parts.counters.decodeTokens++
-    return logits!
+  /**
+   * Evaluates the answer's last token, and a draft of the tokens after it if no other sequence evaluates at the same time.
+   * Beside others, a draft would delay their tokens.
+   *
+   * @param position of the token: the number of tokens before it. Tokens of earlier drafts from there on are removed
+   * @returns the logits after the token, and after each drafted token
+   */
+  async next(
+    token: number,
+    position: number,
+    speculation: Speculation | undefined,
+    wanted: LogitsWanted
+  ): Promise<PositionLogits[]> {
+    const { batching, counters } = this.#parts
+    if (this.#cached.length > position) {
+      await this.#sequence.eraseContextTokenRanges([{ start: position, end: this.#cached.length }])
+      this.#cached.length = position
+    }
+    const { alone } = await batching.turn(this.id, 1)
+    const draft = alone ? speculation?.draft() : undefined
+    const tokens = [token, ...(draft?.tokens ?? [])]
+    const masks = draft?.allowed.values()
+    const allowed = masks === undefined ? wanted.allowed : () => masks.next().value
+    const began = performance.now()
+    const logits = await this.#decoder.decode(tokens, 0, { ...wanted, allowed })
+    if (alone) speculation?.costs.observe(tokens.length, performance.now() - began)
+    this.#cached.push(...tokens)
+    counters.decodeTokens += tokens.length
+    return logits
   }
 
   /** The other sequences no longer wait for this one, until it evaluates again. */

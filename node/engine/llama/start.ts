@@ -24,6 +24,8 @@ export interface LlamaEngineOptions {
   threads?: number
   /** Default 'auto': the best device that the prebuilt binaries support. */
   gpu?: 'auto' | false
+  /** `false` turns off drafts (`node/engine/speculation`). They never change an answer. Default true. */
+  speculate?: boolean
   onProgress?: (fraction: number, stage: LoadStage) => void
   logger: DebugLogger
   /** Aborts the start. It does not end a running engine; use `close`. */
@@ -38,7 +40,16 @@ export interface LlamaEngineOptions {
 export async function startLlamaEngine(
   options: LlamaEngineOptions
 ): Promise<Engine & { readonly pid: number | undefined }> {
-  const { modelPath, name, slots = DEFAULT_SLOTS, remember, contextLength, threads, gpu = 'auto' } = options
+  const {
+    modelPath,
+    name,
+    slots = DEFAULT_SLOTS,
+    remember,
+    contextLength,
+    threads,
+    gpu = 'auto',
+    speculate = true
+  } = options
   return RemoteEngine.start({
     // The entry is TypeScript in the repository and JavaScript in the published package.
     entry: new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url),
@@ -46,6 +57,7 @@ export async function startLlamaEngine(
       modelPath,
       slots,
       gpu,
+      speculate,
       ...(name === undefined ? {} : { name }),
       ...(remember === undefined ? {} : { remember }),
       ...(contextLength === undefined ? {} : { contextLength }),

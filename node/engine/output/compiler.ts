@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { offeredTools, tokensDigest, type GrammarNode, type OutputConstraint } from '@potluck/protocol'
+import { begin, offeredTools, tokensDigest, type GrammarNode, type OutputConstraint } from '@potluck/protocol'
 import { GRAMMARS_KEPT } from '../constants.ts'
 import { Masks } from '../grammar/masks.ts'
 import { TokenTries } from '../grammar/token-tries.ts'
@@ -41,7 +41,7 @@ export class ConstraintCompiler {
   grammar(constraint: OutputConstraint | undefined): GrammarState | undefined {
     if (constraint === undefined) return undefined
     const root = this.#rootOf(constraint)
-    return root && new GrammarState(root, this.#vocabulary, this.#masks)
+    return root && new GrammarState(begin(root), this.#vocabulary, this.#masks)
   }
 
   /** Returns the parser at the start of an answer; undefined if the whole answer is text. */

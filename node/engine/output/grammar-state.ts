@@ -1,4 +1,4 @@
-import { begin, PotluckError, step, TooManyWays, type GrammarNode, type Ways } from '@potluck/protocol'
+import { PotluckError, step, TooManyWays, type Ways } from '@potluck/protocol'
 import type { Masks } from '../grammar/masks.ts'
 import type { TokenSet } from '../grammar/token-set.ts'
 import type { Vocabulary } from '../vocabulary.ts'
@@ -9,10 +9,16 @@ export class GrammarState {
   readonly #masks: Masks
   #ways: Ways | undefined
 
-  constructor(root: GrammarNode, vocabulary: Vocabulary, masks: Masks) {
+  /** @param ways from `begin` */
+  constructor(ways: Ways | undefined, vocabulary: Vocabulary, masks: Masks) {
     this.#vocabulary = vocabulary
     this.#masks = masks
-    this.#ways = begin(root)
+    this.#ways = ways
+  }
+
+  /** Returns a copy. `accept` on the one does not change the other, because `Ways` is immutable. */
+  fork(): GrammarState {
+    return new GrammarState(this.#ways, this.#vocabulary, this.#masks)
   }
 
   /** True after a token that the grammar did not allow. */

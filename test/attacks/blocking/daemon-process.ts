@@ -11,7 +11,7 @@ import { startNode } from '../../../node/index.ts'
 const logger = pino({ level: 'silent' })
 const engine = await RemoteEngine.start({
   entry: new URL('engine-process.ts', import.meta.url),
-  load: { modelPath: '', slots: 4, gpu: false },
+  load: { modelPath: '', slots: 4, gpu: false, speculate: true },
   logger
 })
 const node = await startNode({

@@ -23,6 +23,8 @@ export interface Turn {
   tokens: number
   /** Reports the duration of the evaluation, which adjusts the next slices. Only the first report of a round counts. */
   took: (elapsedMs: number) => void
+  /** No other sequence has a part in this round. */
+  alone: boolean
 }
 
 interface Waiting {
@@ -101,7 +103,7 @@ export class Batching {
       if (!reported) this.#pace.observe(prompts, elapsedMs)
       reported = true
     }
-    for (const [index, { go }] of round.entries()) go({ tokens: shares[index]!, took })
+    for (const [index, { go }] of round.entries()) go({ tokens: shares[index]!, took, alone: round.length === 1 })
     setImmediate(this.#evaluating)
   }
 }
