@@ -10,6 +10,9 @@ export const MOST_DRAFTED: number = SIZES.at(-1)! - 1
 /** Where a prediction comes from. Each source is right at a rate of its own. */
 export type DraftSource = 'lookup' | 'grammar'
 
+/** A draft must make the answer faster by this factor, because the measured costs and rates are only estimates. */
+const LEAST_GAIN = 1.1
+
 /** The weight of the newest observation in a moving average. */
 const WEIGHT = 1 / 8
 
@@ -69,7 +72,7 @@ export class DraftPace {
    */
   choose(sources: readonly DraftSource[]): number {
     let best = 0
-    let bestGain = 1
+    let bestGain = LEAST_GAIN
     let expected = 1
     let reached = 1
     for (const [index, source] of sources.entries()) {
