@@ -32,8 +32,8 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     load: () => import('./cancel.ts')
   },
   speculate: {
-    args: '[--model crumb|0.5b|PATH] [--threads N] [--rounds N]',
-    help: 'tokens per second with and without drafts: a story, a copy and a form; fails if an answer differs',
+    args: '[--model wide-crumb|crumb|0.5b|PATH] [--threads N] [--rounds N]',
+    help: 'tokens per second with and without drafts: a story, a repetition and a table; fails if an answer differs',
     load: () => import('./speculate.ts')
   },
   discovery: {

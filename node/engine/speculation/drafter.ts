@@ -92,10 +92,11 @@ export class Drafter {
   }
 
   #predict(allowed: TokenSet | undefined): Prediction | undefined {
+    // A text that the grammar forces can be written in many tokens. Where it occurred before, the model's own choice is known.
+    const repeated = this.#lookup!.predict(this.#expected.map(({ token }) => token))
+    if (repeated !== undefined && allowed?.has(repeated) !== false) return { token: repeated, source: 'lookup' }
     const forced = allowed && this.#forced(allowed)
-    if (forced !== undefined) return { token: forced, source: 'grammar' }
-    const token = this.#lookup!.predict(this.#expected.map((prediction) => prediction.token))
-    return token === undefined || allowed?.has(token) === false ? undefined : { token, source: 'lookup' }
+    return forced === undefined ? undefined : { token: forced, source: 'grammar' }
   }
 
   /**
