@@ -30,6 +30,7 @@ import { guardHost, type HostRules } from './guard/host.ts'
 import { guardKey } from './guard/key.ts'
 import { guardRate } from './guard/rate.ts'
 import type { GatewayApp, GatewayContext, HttpEnvironment } from './http/context.ts'
+import { webPage } from './http/static.ts'
 import { ollamaError } from './ollama/errors.ts'
 import type { Services } from './services.ts'
 
@@ -62,8 +63,11 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   app.use(guardHost({ hosts, origins }))
   // guardHost has already refused all origins that are not allowed.
   app.use(cors({ origin: (origin) => origin, exposeHeaders: EXPOSED, maxAge: PREFLIGHT_SECONDS }))
+  // The files contain no secrets, and a browser cannot send a key with the address of a page.
+  const { page, file } = webPage()
+  app.get('/', page(greeting()))
+  app.get('/web/*', file)
   // vLLM and llama.cpp call it `/health`.
-  app.get('/', greeting())
   app.get('/healthz', health())
   app.get('/health', health())
   app.get('/readyz', readiness(services))
