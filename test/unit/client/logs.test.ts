@@ -52,6 +52,7 @@ async function answer(first: ScriptedNode, second: ScriptedNode): Promise<string
     signal: new AbortController().signal,
     canAudit: () => false,
     onAnswer: () => undefined,
+    onEvent: () => undefined,
     onRefuted: () => undefined
   })
   let text = ''
