@@ -19,7 +19,9 @@ export function nodeEntry(
   }))
   const { accelerator, device, vramBytes, ramBytes } = card.hardware
   // A node with several models has several standings. The client used the first of them most.
-  const standing = standings.find((one) => one.peerId === peer && models.some(({ digest }) => digest === one.model.digest))
+  const standing = standings.find(
+    (one) => one.peerId === peer && models.some(({ digest }) => digest === one.model.digest)
+  )
   const claimed = card.models.find(({ digest }) => formatDigest(digest) === standing?.model.digest)
   const claimedTokensPerSecond = claimed?.decodeTokensPerSecond ?? 0
   const measuredTokensPerSecond = standing?.speed?.tokensPerSecond ?? 0

@@ -1,6 +1,6 @@
 /** `potluck gateway`: serves the APIs of OpenAI, Anthropic and Ollama and a web page on this machine until Ctrl-C. */
 import { createLogger } from '../daemon/log.ts'
-import { checkPort } from '../daemon/preflight.ts'
+import { checkGatewayPort } from '../daemon/preflight.ts'
 import { startServing, stopped, type Serving } from '../daemon/serving.ts'
 import { startWeb, type Web } from '../daemon/web.ts'
 import { until, type CommandContext } from '../settings/context.ts'
@@ -9,7 +9,7 @@ import { labelled, printJson, printLine, printNote } from '../terminal/output.ts
 export async function gateway(context: CommandContext): Promise<number> {
   const { settings, interrupted } = context
   // Before the user waits for the model of --local-node.
-  await checkPort(settings.host, settings.port, '--port')
+  await checkGatewayPort(settings.host, settings.port)
   const serving = settings.localNode ? await startServing(context) : undefined
   try {
     const web = await startWeb(context)

@@ -44,8 +44,8 @@ async function startPage(context: CommandContext): Promise<Web | undefined> {
   try {
     return await startWeb(context)
   } catch (error) {
-    context.interrupted.throwIfAborted()
-    printNotice(`No page: ${messageOf(error)}, or switch the page off with --no-page.`, context.settings.json)
+    if (!context.interrupted.aborted)
+      printNotice(`The node runs without a page: ${messageOf(error)}.`, context.settings.json)
     return undefined
   }
 }

@@ -7,7 +7,7 @@ import { ownNode } from '../client/own-node.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { createLogger } from './log.ts'
-import { checkPort } from './preflight.ts'
+import { checkGatewayPort } from './preflight.ts'
 
 export interface Web {
   /** Where the page is, and the APIs. */
@@ -23,7 +23,7 @@ export interface Web {
 export async function startWeb(context: CommandContext): Promise<Web> {
   const { settings, env } = context
   const { host, port, apiKey, allowHost, allowOrigin, requestsPerMinute } = settings
-  await checkPort(host, port, '--port')
+  await checkGatewayPort(host, port)
   const logger = createLogger(settings)
   const client = await connect(context, {
     onClockSkew: (skew) => {

@@ -12,7 +12,7 @@ import { readStatus } from '../../control/client.ts'
 import { probeGpu } from '../../engine/llama/video-memory.ts'
 import { crumb } from '../../models/crumb.ts'
 import { createDataFolder } from '../../network/data-folder.ts'
-import { checkListen, checkPort } from '../daemon/preflight.ts'
+import { checkListen, checkPort, hasGateway } from '../daemon/preflight.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { messageOf } from '../terminal/errors.ts'
@@ -100,6 +100,7 @@ async function checkGatewayPort(host: string, port: number): Promise<Finding> {
     await checkPort(host, port, '--port')
     return ok('gateway', `port ${port} of ${host} is free`)
   } catch (error) {
+    if (await hasGateway(host, port)) return ok('gateway', `runs on port ${port} of ${host}`)
     return warning('gateway', ...split(error))
   }
 }

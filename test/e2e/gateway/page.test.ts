@@ -129,7 +129,10 @@ test('a kept answer has valid receipts, and other keys see neither the answer no
     model: { name: 'potluck/scripted:F32' },
     peers: [{ peer: serving.peerId.toString(), tokens: ANSWER.length + 1, signatureValid: true }]
   })
-  expect(body.peers[0]?.receipt).toMatchObject({ finishReason: 'stop', requestDigest: expect.stringMatching(/^[\da-f]{64}$/) })
+  expect(body.peers[0]?.receipt).toMatchObject({
+    finishReason: 'stop',
+    requestDigest: expect.stringMatching(/^[\da-f]{64}$/)
+  })
   expect(JSON.stringify(body)).not.toContain(PROMPT)
   expect((await get(url, `answers/${answer}`, other)).status).toBe(404)
   expect((await get(url, `answers/${answer}/audit`, { ...other, method: 'POST' })).status).toBe(404)
@@ -178,7 +181,9 @@ test('a check finds a node that runs another model than the own node, and needs 
   expect(body.positions.filter(({ isOutside }) => isOutside).length).toBeGreaterThan(10)
   expect(body.evidence).toBeGreaterThan(1_000)
   await honest.stop()
-  const without = await get<{ error: { code: string; message: string } }>(url, `answers/${id}/audit`, { method: 'POST' })
+  const without = await get<{ error: { code: string; message: string } }>(url, `answers/${id}/audit`, {
+    method: 'POST'
+  })
   expect([without.status, without.body.error.code]).toEqual([409, 'no_own_node'])
   expect(without.body.error.message).toContain('potluck serve')
 })
