@@ -16,7 +16,7 @@ import { CandidatePool, type Candidate, type PoolContext } from '../select/index
 import type { Attempt } from './attempt.ts'
 import { AnswerTimes, toFinishPart } from './finish.ts'
 import type { AnswerPart } from './parts.ts'
-import { Progress, type AnswerEvent } from './progress.ts'
+import { AnswerProgress, type AnswerEvent } from './progress.ts'
 import type { AttemptEvent } from './wire.ts'
 import { raceToFirstToken, type RaceContext } from './race.ts'
 import { Rejections, type Refutation } from './rejections.ts'
@@ -54,7 +54,7 @@ export interface CompleteAnswer {
 
 /** @throws PotluckError for example `no_providers`, `busy` if all nodes are busy, or the last node's failure */
 export async function* generate(ask: Ask, context: GenerateContext): AsyncGenerator<AnswerPart, void, void> {
-  const progress = new Progress(context.clock, context.onEvent)
+  const progress = new AnswerProgress(context.clock, context.onEvent)
   try {
     yield* run(ask, { ...context, progress })
   } catch (error) {
@@ -68,7 +68,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
 
 async function* run(
   ask: Ask,
-  context: GenerateContext & { progress: Progress }
+  context: GenerateContext & { progress: AnswerProgress }
 ): AsyncGenerator<AnswerPart, void, void> {
   const { progress } = context
   const answer = new ResumableAnswer(ask, context.canAudit)

@@ -29,7 +29,7 @@ const TOKENS_EVERY_MS = 250
 
 type Chosen = Pick<RankedCandidate, 'peer' | 'digest' | 'model' | 'why'>
 
-export class Progress {
+export class AnswerProgress {
   readonly #clock: Pick<Clock, 'monotonic'>
   readonly #onEvent: (event: AnswerEvent) => void
   readonly #startedAt: number

@@ -27,14 +27,14 @@ import {
 } from '../select/index.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
 import type { AcceptedPart } from './parts.ts'
-import type { Progress } from './progress.ts'
+import type { AnswerProgress } from './progress.ts'
 import type { ResumableAnswer } from './resumable-answer.ts'
 import type { AttemptEvent } from './wire.ts'
 
 export interface RaceContext extends AttemptContext {
   directory: Pick<Directory, 'refresh'>
   selector: Pick<Selector, 'begin' | 'hedgeAfterMs' | 'takeHedge' | 'waits' | 'worthAsking' | 'better'>
-  progress: Pick<Progress, 'begins' | 'hedges' | 'moves'>
+  progress: Pick<AnswerProgress, 'begins' | 'hedges' | 'moves'>
 }
 
 /** The attempt that produced the first token, or the end of an empty answer, and that event. */

@@ -101,6 +101,8 @@ export class Activity {
     const known = this.#running.get(id) ?? this.#kept.get(id)
     // The answer belongs to another user of the client, or is not kept any more.
     if (known === undefined) return
+    // A caller that reads the answer as a whole starts it again after some failures.
+    if (event.type === 'failed') known.parts = []
     if (event.type === 'finished') {
       known.model = event.model
       this.#kept.set(id, known)

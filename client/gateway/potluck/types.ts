@@ -198,8 +198,3 @@ export interface ReachabilityFinding {
   message: string
   remedy?: string
 }
-
-/** The body of every error. Its status is in the response. */
-export interface PotluckError {
-  error: { message: string; type: string; param: string | null; code: string | null }
-}
