@@ -137,7 +137,7 @@ test('a request that moves before its first token reports where to, and why if i
 })
 
 test('an answer without an end reports its code once', async () => {
-  await expect(answer(crashing, crashing)).rejects.toThrow()
+  await expect(answer(crashing, crashing)).rejects.toThrow('engine_failed')
   expect(events.filter(({ type }) => type === 'failed')).toEqual([{ type: 'failed', code: 'engine_failed' }])
   expect(events.at(-1)?.type).toBe('failed')
 })
