@@ -13,7 +13,10 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 export const PACKAGES = ['protocol', 'client', 'client/gateway', 'node'] as const
 
 /** Files beside the code that a package reads at run time. */
-const ASSETS: Partial<Record<(typeof PACKAGES)[number], string>> = { node: '{bin/*.js,models/*.{gguf,json,md}}' }
+const ASSETS: Partial<Record<(typeof PACKAGES)[number], string>> = {
+  'client/gateway': 'web/*',
+  node: '{bin/*.js,models/*.{gguf,json,md}}'
+}
 
 type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
 

@@ -7,8 +7,10 @@ import type { Problem } from '../../problems.ts'
 import { describeReachability } from '../../control/status.ts'
 import { bestAddress } from '../daemon/reach.ts'
 import { startServing, stopped } from '../daemon/serving.ts'
+import { startWeb, type Web } from '../web/web.ts'
 import type { CommandContext } from '../settings/context.ts'
-import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
+import { messageOf } from '../terminal/errors.ts'
+import { labelled, printJson, printLine, printNote, printNotice } from '../terminal/output.ts'
 import { count, hardwareDetails, parameters, rate } from '../terminal/units.ts'
 
 export async function serve(given: CommandContext): Promise<number> {
@@ -16,21 +18,40 @@ export async function serve(given: CommandContext): Promise<number> {
   const context = { ...given, settings: { ...given.settings, serveModel } }
   const { settings, interrupted } = context
   const { node, engine } = await startServing(context)
+  let web: Web | undefined
   try {
     if (settings.json) printJson(readyJson(node, engine))
     else printLine(banner(node, engine, settings.bootstrap))
     for (const problem of node.problems()) printProblem(problem, settings.json)
     const stopListening = node.onEvent(reporter(node, settings.json))
-    await stopped(node, interrupted)
+    const ended = stopped(node, interrupted)
+    web = settings.page ? await startPage(context) : undefined
+    await ended
     stopListening()
     if (settings.json) printJson({ type: 'draining' })
     else printNote(describeDrain(node.load()))
+    await web?.stop()
     await node.drain()
   } finally {
+    await web?.stop()
     await engine.close()
   }
   if (settings.json) printJson({ type: 'stopped' })
   return 0
+}
+
+/** The node also serves without its page, for example if another program uses the port. */
+async function startPage(context: CommandContext): Promise<Web | undefined> {
+  try {
+    const web = await startWeb(context)
+    if (context.settings.json) printJson({ type: 'page', url: web.url })
+    else printNote(`Page for your browser: ${web.url}/. The APIs of \`potluck gateway\` are there too.`)
+    return web
+  } catch (error) {
+    if (!context.interrupted.aborted)
+      printNotice(`The node runs without a page: ${messageOf(error)}.`, context.settings.json)
+    return undefined
+  }
 }
 
 function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void {
