@@ -1,0 +1,56 @@
+/** Keeps the state of the page up to date: events as they come, everything else every few seconds. */
+import { RequestError } from '../api/http.ts'
+import { followEvents, getInfo, getModels, getNodes } from '../api/potluck.ts'
+import { load, loadChange, recordAudit } from './conversations.ts'
+import { withEvent } from './lives.ts'
+import { info, isLive, lives, models, nodes, trouble } from './network.ts'
+import { loadOwnNode } from './own-node.ts'
+
+/** Between two looks at the nodes. Their load and standing change slowly, and a look costs the gateway little. */
+const LOOK_MS = 5_000
+/** The wait before the events are asked for again doubles from the first to the second of these. */
+const FIRST_RETRY_MS = 500
+const LAST_RETRY_MS = 10_000
+
+export function follow(): void {
+  load()
+  window.addEventListener('storage', loadChange)
+  document.addEventListener('visibilitychange', () => void look())
+  void look()
+  setInterval(() => void look(), LOOK_MS)
+  void listen()
+}
+
+/** Nobody looks at a hidden page, so it asks for nothing. */
+async function look(): Promise<void> {
+  if (document.visibilityState === 'hidden') return
+  try {
+    const [newInfo, newNodes, newModels] = await Promise.all([getInfo(), getNodes(), getModels(), loadOwnNode()])
+    info.value = newInfo
+    nodes.value = newNodes
+    models.value = newModels
+    trouble.value = undefined
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error
+    trouble.value = error.message
+  }
+}
+
+async function listen(): Promise<never> {
+  for (let wait = FIRST_RETRY_MS; ; wait = Math.min(2 * wait, LAST_RETRY_MS)) {
+    try {
+      for await (const event of followEvents(new AbortController().signal)) {
+        isLive.value = true
+        wait = FIRST_RETRY_MS
+        lives.value = withEvent(lives.value, event)
+        if (event.type === 'audited') recordAudit(event.answer, event.result)
+        if (event.type === 'finished' || event.type === 'failed' || event.type === 'audited') void look()
+      }
+    } catch (error) {
+      // A connection that breaks in the middle is a TypeError of the browser.
+      if (!(error instanceof RequestError) && !(error instanceof TypeError)) throw error
+    }
+    isLive.value = false
+    await new Promise((resolve) => setTimeout(resolve, wait))
+  }
+}

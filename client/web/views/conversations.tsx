@@ -1,0 +1,79 @@
+import type { JSX } from 'preact'
+
+import {
+  conversations,
+  exportConversation,
+  openId,
+  remove,
+  storageNote,
+  type Conversation
+} from '../state/conversations.ts'
+import { stop } from '../state/chat.ts'
+import { listIsOpen, panel } from '../state/panel.ts'
+import { visible } from '../text/visible.ts'
+
+export function Conversations(): JSX.Element {
+  const open = (id: string | undefined): void => {
+    openId.value = id
+    listIsOpen.value = false
+    panel.value = panel.value === 'chat' ? 'chat' : panel.value
+  }
+  return (
+    <nav class="conversations" data-open={listIsOpen.value} aria-label="Conversations">
+      <header>
+        <h1 class="wordmark">Potluck</h1>
+        <button type="button" class="quiet only-narrow" onClick={() => (listIsOpen.value = false)}>
+          Close
+        </button>
+      </header>
+      <button type="button" class="new" onClick={() => open(undefined)}>
+        New conversation
+      </button>
+      <ul>
+        {conversations.value.map((conversation) => (
+          <Entry key={conversation.id} conversation={conversation} open={open} />
+        ))}
+      </ul>
+      <footer>
+        {storageNote.value !== undefined && <p class="note">{storageNote}</p>}
+        <p class="note">Conversations stay in this browser.</p>
+      </footer>
+    </nav>
+  )
+}
+
+function Entry({ conversation, open }: { conversation: Conversation; open: (id: string) => void }): JSX.Element {
+  const { id, messages } = conversation
+  const title = visible(conversation.title)
+  const isRunning = messages.some((message) => message.role === 'assistant' && message.status === 'streaming')
+  const forget = (): void => {
+    stop(id)
+    remove(id)
+  }
+  return (
+    <li data-open={id === openId.value}>
+      <button
+        type="button"
+        class="title"
+        aria-current={id === openId.value ? 'true' : undefined}
+        onClick={() => open(id)}
+      >
+        {isRunning && <span class="dot" data-activity="answering" aria-label="is answering" role="img" />}
+        {title}
+      </button>
+      <span class="actions">
+        <button
+          type="button"
+          class="quiet"
+          aria-label={`Export ${title}`}
+          onClick={() => exportConversation(conversation)}
+        >
+          Export
+        </button>
+        <button type="button" class="quiet" aria-label={`Delete ${title}`} onClick={forget}>
+          Delete
+        </button>
+      </span>
+    </li>
+  )
+}
