@@ -48,7 +48,12 @@ export async function setPaused(isPaused: boolean): Promise<OwnNodeView> {
   return await postJson(`${ROOT}/node/${isPaused ? 'pause' : 'resume'}`)
 }
 
-export async function* followEvents(abort: AbortSignal): AsyncGenerator<PotluckEvent> {
-  const response = await request(`${ROOT}/events`, { signal: abort })
+/** Resolves when the gateway has accepted, with the events from then on. */
+export async function openEvents(): Promise<AsyncIterable<PotluckEvent>> {
+  const response = await request(`${ROOT}/events`)
+  return parsed(response)
+}
+
+async function* parsed(response: Response): AsyncGenerator<PotluckEvent> {
   for await (const data of readEvents(response)) yield JSON.parse(data) as PotluckEvent
 }

@@ -17,8 +17,10 @@ import {
   type Conversation
 } from './conversations.ts'
 
-/** How often a running answer is drawn, in milliseconds. Faster than the eye reads, and slow enough for long answers. */
+/** How often a running answer is drawn, in milliseconds. */
 const DRAW_MS = 50
+/** A longer answer takes longer to draw, so it is drawn less often: one millisecond more for this many characters. */
+const DRAW_LENGTH = 50
 
 export const AUTO = 'auto'
 /** The model of the next new conversation. */
@@ -92,7 +94,7 @@ async function run({ id, model, messages }: Conversation, started: Answer): Prom
     const turns = messages.map((message) => ({ role: message.role, content: contentOf(message) }))
     for await (const part of streamChat(model, turns, abort.signal)) {
       answer = withPart(answer, part)
-      timer ??= setTimeout(draw, DRAW_MS)
+      timer ??= setTimeout(draw, DRAW_MS + answer.text.length / DRAW_LENGTH)
     }
     answer = { ...answer, status: 'done' }
     announcement.value = 'The answer is complete'

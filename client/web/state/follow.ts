@@ -1,10 +1,10 @@
 /** Keeps the state of the page up to date: events as they come, everything else every few seconds. */
 import { RequestError } from '../api/http.ts'
-import { followEvents, getInfo, getModels, getNodes } from '../api/potluck.ts'
+import { openEvents, getInfo, getModels, getNodes } from '../api/potluck.ts'
 import { load, loadChange, recordAudit } from './conversations.ts'
 import { withEvent } from './lives.ts'
 import { info, isLive, lives, models, nodes, trouble } from './network.ts'
-import { loadOwnNode } from './own-node.ts'
+import { forgetOwnNode, loadOwnNode } from './own-node.ts'
 
 /** Between two looks at the nodes. Their load and standing change slowly, and a look costs the gateway little. */
 const LOOK_MS = 5_000
@@ -25,8 +25,9 @@ export function follow(): void {
 async function look(): Promise<void> {
   if (document.visibilityState === 'hidden') return
   try {
-    const [newInfo, newNodes, newModels] = await Promise.all([getInfo(), getNodes(), getModels(), loadOwnNode()])
-    info.value = newInfo
+    info.value = await getInfo()
+    const own = info.value.ownNode ? loadOwnNode() : forgetOwnNode()
+    const [newNodes, newModels] = await Promise.all([getNodes(), getModels(), own])
     nodes.value = newNodes
     models.value = newModels
     trouble.value = undefined
@@ -39,9 +40,10 @@ async function look(): Promise<void> {
 async function listen(): Promise<never> {
   for (let wait = FIRST_RETRY_MS; ; wait = Math.min(2 * wait, LAST_RETRY_MS)) {
     try {
-      for await (const event of followEvents(new AbortController().signal)) {
-        isLive.value = true
-        wait = FIRST_RETRY_MS
+      const events = await openEvents()
+      isLive.value = true
+      wait = FIRST_RETRY_MS
+      for await (const event of events) {
         lives.value = withEvent(lives.value, event)
         if (event.type === 'audited') recordAudit(event.answer, event.result)
         if (event.type === 'finished' || event.type === 'failed' || event.type === 'audited') void look()

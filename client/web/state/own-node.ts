@@ -16,13 +16,18 @@ export async function pause(isPaused: boolean): Promise<void> {
   await show(async () => await setPaused(isPaused))
 }
 
+/** The gateway says that it runs without a node. */
+export function forgetOwnNode(): void {
+  ownNode.value = undefined
+  ownNodeNote.value = undefined
+}
+
 async function show(get: () => Promise<OwnNodeView>): Promise<void> {
   try {
     ownNode.value = await get()
     ownNodeNote.value = undefined
   } catch (error) {
     if (!(error instanceof RequestError)) throw error
-    if (error.status === 404) ownNode.value = undefined
     ownNodeNote.value = error.message
   }
 }

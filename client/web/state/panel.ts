@@ -13,6 +13,7 @@ export const listIsOpen: Signal<boolean> = signal(false)
 export const openReceipt: Signal<string | undefined> = signal(undefined)
 
 export function showPeer(peer: string): void {
+  openReceipt.value = undefined
   openPeer.value = peer
   panel.value = 'network'
 }

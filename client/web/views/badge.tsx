@@ -1,4 +1,3 @@
-import { useComputed } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
 
 import type { Answer } from '../state/conversations.ts'
@@ -9,7 +8,7 @@ import { plural, rate, shortPeer } from '../text/format.ts'
 
 /** Who answers and how, as it happens. It opens the receipt. */
 export function Badge({ answer }: { answer: Answer }): JSX.Element | null {
-  const life = useComputed(() => lifeOf(answer.answer)).value
+  const life = lifeOf(answer.answer)
   const isRunning = answer.status === 'streaming'
   if (!isRunning && answer.node === undefined) return null
   const peer = (isRunning ? life?.peer : undefined) ?? answer.node

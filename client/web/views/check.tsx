@@ -6,6 +6,8 @@ import { visible } from '../text/visible.ts'
 
 type Position = AnswerCheck['positions'][number]
 
+/** The height of the chart in logits, if no token is farther away. Honest machines stay far below it. */
+const LEAST_SCALE = 1
 /** More tokens than this are only counted. */
 const MAX_TOKENS = 3_000
 const WIDTH = 600
@@ -66,7 +68,7 @@ function marginOf(margin: number | null): string {
 /** One bar for each token: how far it is from the own computation. */
 function Margins({ positions }: { positions: readonly Position[] }): JSX.Element {
   const shown = positions.slice(0, MAX_TOKENS)
-  const most = Math.max(0.01, ...shown.map(({ margin }) => margin ?? 0))
+  const most = Math.max(LEAST_SCALE, ...shown.map(({ margin }) => margin ?? 0))
   const step = WIDTH / shown.length
   const height = (margin: number | null): number => 1 + ((margin ?? most) / most) * (HEIGHT - 1)
   return (
@@ -84,8 +86,8 @@ function Margins({ positions }: { positions: readonly Position[] }): JSX.Element
         ))}
       </svg>
       <figcaption>
-        Distance of each token from your node’s computation, up to {most.toFixed(2)} logits. Machines of different kinds
-        differ a little.
+        Distance of each token from what your node computes. The top is {most.toFixed(1)} logits. Machines of different
+        kinds differ a little.
       </figcaption>
     </figure>
   )

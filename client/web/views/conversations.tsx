@@ -9,19 +9,26 @@ import {
   type Conversation
 } from '../state/conversations.ts'
 import { stop } from '../state/chat.ts'
-import { listIsOpen, panel } from '../state/panel.ts'
+import { listIsOpen } from '../state/panel.ts'
 import { visible } from '../text/visible.ts'
 
 export function Conversations(): JSX.Element {
   const open = (id: string | undefined): void => {
     openId.value = id
     listIsOpen.value = false
-    panel.value = panel.value === 'chat' ? 'chat' : panel.value
   }
   return (
     <nav class="conversations" data-open={listIsOpen.value} aria-label="Conversations">
       <header>
-        <h1 class="wordmark">Potluck</h1>
+        <h1 class="wordmark">
+          <svg viewBox="0 0 16 16" aria-hidden="true">
+            <circle cx="8" cy="8" r="2.6" />
+            <circle cx="8" cy="2.2" r="1.7" />
+            <circle cx="13" cy="11" r="1.7" />
+            <circle cx="3" cy="11" r="1.7" />
+          </svg>
+          Potluck
+        </h1>
         <button type="button" class="quiet only-narrow" onClick={() => (listIsOpen.value = false)}>
           Close
         </button>

@@ -17,7 +17,7 @@ function NoNode(): JSX.Element {
   return (
     <section aria-labelledby="own-heading">
       <h2 id="own-heading">No node on this machine</h2>
-      {ownNodeNote.value !== undefined && <p>{ownNodeNote}</p>}
+      {ownNodeNote.value !== undefined && <p class="trouble">{ownNodeNote}</p>}
       <p>A node shares a model with the network. It also lets this page check answers on your own machine.</p>
       <Commands
         entries={[
@@ -176,7 +176,7 @@ function Limits({ node: { limits } }: { node: OwnNodeView }): JSX.Element {
   return (
     <section aria-labelledby="limits-heading">
       <h2 id="limits-heading">Limits</h2>
-      <dl class="facts">
+      <dl class="facts numbers">
         {entries.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>

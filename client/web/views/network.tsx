@@ -19,7 +19,9 @@ export function Network(): JSX.Element {
     <>
       <section aria-labelledby="network-heading">
         <header class="heading">
-          <h2 id="network-heading">{known === undefined ? 'Network' : plural(known.length, 'node')}</h2>
+          <h2 id="network-heading">
+            {known === undefined ? 'Network' : known.length === 0 ? 'No node' : plural(known.length, 'node')}
+          </h2>
           <span class="live" data-live={isLive.value}>
             {isLive.value ? 'live' : 'waiting for events'}
           </span>

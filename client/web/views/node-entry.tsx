@@ -24,7 +24,7 @@ export function NodeView({ node }: { node: NodeEntry }): JSX.Element {
         aria-expanded={isOpen}
         onClick={() => (openPeer.value = isOpen ? undefined : peer)}
       >
-        <ActivityDot peer={peer} />
+        <ActivityDot peer={peer} standing={standing.state} />
         <span class="who">
           <code>{shortPeer(peer)}</code> {isOwn ? 'my node' : standing.state}
           {isPaused && ' · paused'}

@@ -14,6 +14,6 @@ export function Peer({ peer }: { peer: string }): JSX.Element {
 }
 
 /** Lights up while the node works for this client. */
-export function ActivityDot({ peer }: { peer: string }): JSX.Element {
-  return <span class="dot" data-activity={activity.value.get(peer)} />
+export function ActivityDot({ peer, standing }: { peer: string; standing: string }): JSX.Element {
+  return <span class="dot" data-standing={standing} data-activity={activity.value.get(peer)} />
 }

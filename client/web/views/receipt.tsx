@@ -99,7 +99,7 @@ function Content({ id }: { id: string }): JSX.Element {
           )}
           <section class="check" aria-labelledby="check-heading" aria-busy={isChecking.value}>
             <header class="heading">
-              <h3 id="check-heading">Check it here</h3>
+              <h3 id="check-heading">Check by your own node</h3>
               <button type="button" class="primary" disabled={isChecking.value} onClick={() => void runCheck()}>
                 {isChecking.value ? 'Checking…' : 'Check it here'}
               </button>
