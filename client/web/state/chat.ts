@@ -102,7 +102,7 @@ async function run({ id, model, messages }: Conversation, started: Answer): Prom
     if (abort.signal.aborted) answer = { ...answer, status: 'stopped', note: 'You stopped this answer.' }
     else if (error instanceof RequestError) answer = { ...answer, status: 'failed', note: error.message }
     else answer = { ...answer, status: 'failed', note: `The page failed: ${String(error)}. Reload it and try again.` }
-    announcement.value = answer.note ?? ''
+    announcement.value = answer.status === 'stopped' ? 'The answer stopped' : 'The answer failed'
   }
   clearTimeout(timer)
   if (running.get(id) === abort) running.delete(id)

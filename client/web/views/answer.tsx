@@ -23,7 +23,7 @@ export function AnswerView({ answer }: { answer: Answer }): JSX.Element {
         <Markdown text={text} />
       </div>
       {note !== undefined && (
-        <p class="outcome" data-status={status}>
+        <p class="outcome" data-status={status} role={status === 'failed' ? 'alert' : undefined}>
           {note}
         </p>
       )}

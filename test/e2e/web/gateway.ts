@@ -14,7 +14,7 @@ import type {
   OwnNodeView,
   PotluckEvent
 } from '../../../client/gateway/potluck/types.ts'
-import { MODEL, node } from './samples.ts'
+import { MODEL } from './samples.ts'
 
 /** The data of an event, without what `WrittenGateway` adds. */
 export type EventBody = PotluckEvent extends infer One
@@ -54,6 +54,8 @@ export interface WrittenGateway {
   /** Resolves with the next request of the chat. */
   nextChat: () => Promise<Chat>
   emit: (event: PotluckEvent) => void
+  /** Ends every stream of events. */
+  cutEvents: () => void
 }
 
 export async function writtenGateway(): Promise<WrittenGateway> {
@@ -70,6 +72,10 @@ export async function writtenGateway(): Promise<WrittenGateway> {
     nextChat: async () => arrived.shift() ?? (await new Promise<Chat>((resolve) => waiting.push(resolve))),
     emit: (event) => {
       for (const reader of readers) reader.enqueue(`data: ${JSON.stringify(event)}\n\n`)
+    },
+    cutEvents: () => {
+      for (const reader of readers) reader.close()
+      readers.clear()
     }
   }
   const app = new Hono()
@@ -135,7 +141,7 @@ export async function writtenGateway(): Promise<WrittenGateway> {
   const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
   await new Promise((resolve) => server.once('listening', resolve))
   onTestFinished(async () => {
-    for (const reader of readers) reader.close()
+    gateway.cutEvents()
     if ('closeAllConnections' in server) server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
   })
@@ -209,5 +215,3 @@ function modelsOf(nodes: readonly NodeEntry[]): object[] {
   }))
   return [{ id: 'auto', potluck: null }, ...served]
 }
-
-export { node }
