@@ -29,6 +29,8 @@ type Start = (signal: AbortSignal) => AsyncGenerator<AnswerPart, void, void>
  * too, because it sends no more tokens than the client granted. If the reader ends the loop or aborts, the node stops.
  */
 export class Answer implements AsyncIterable<AnswerPart> {
+  /** Names the answer in the events of the client. */
+  readonly id: string = crypto.randomUUID()
   readonly #start: Start
   readonly #cancelled = new AbortController()
   readonly #signal: AbortSignal

@@ -14,6 +14,7 @@ import { otherAuditor, type OtherAuditor } from './audit/ask.ts'
 import { Auditing } from './audit/auditing.ts'
 import type { Proof } from './audit/kept-proofs.ts'
 import type { Judged } from './audit/results.ts'
+import { Listeners, type ClientEvent, type SignedAnswer } from './events.ts'
 import { Directory } from './discover/directory.ts'
 import { toModelViews, type ModelView } from './discover/models.ts'
 import type { KnownNode } from './discover/known-node.ts'
@@ -23,6 +24,7 @@ import { EmbedChecks } from './embed/checks.ts'
 import { embed, type EmbedOptions, type EmbedResult } from './embed/embed.ts'
 import { askNode, workloadOf, type ProbeAnswer } from './generate/ask-node.ts'
 import { generate, type CompleteAnswer } from './generate/generate.ts'
+import type { AnswerEvent } from './generate/progress.ts'
 import { sendRequest, type SendRequest } from './generate/wire.ts'
 import { watchSuspension } from './suspension.ts'
 import { borrowNetwork, createNetwork } from './network/create.ts'
@@ -80,6 +82,17 @@ export interface Client {
   explain: (peerId: string) => string[]
   /** Fraud proofs for `potluck audit`, one for each node that this client banned because of shareable answers. */
   proofs: () => Proof[]
+  /**
+   * Calls the listener with every step of every answer: which node is asked and why, hedges, moves, failovers, tokens, the
+   * end, and the result of an audit. The events contain no text. Returns a function that removes the listener, which must
+   * not throw.
+   */
+  onEvent: (listener: (event: ClientEvent) => void) => () => void
+  /**
+   * Calls the listener with every answer that a node completed, and with every part that a node signed before it failed.
+   * This is all that a later audit needs. It contains the prompt and the token ids. Otherwise like `onEvent`.
+   */
+  onSigned: (listener: (signed: SignedAnswer) => void) => () => void
   /** Calls the listener after every audit. Returns a function that removes the listener. */
   onJudged: (listener: (judged: Judged) => void) => () => void
   /** Resolves when no audit and no check of an embedding runs. They run in the background. */
@@ -143,7 +156,9 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
   const send: SendRequest = (node, request, wire) => sendRequest(node, request, { ...wire, network })
   /** What every request needs, besides its signal. */
   const context = { network, directory, selector, clock, send, timeouts: { ...DEFAULT_TIMEOUTS, ...options.timeouts } }
-  const listeners = new Set<(judged: Judged) => void>()
+  const judgements = new Listeners<Judged>()
+  const events = new Listeners<ClientEvent>()
+  const signatures = new Listeners<SignedAnswer>()
   const auditing = new Auditing({
     reputation,
     auditor,
@@ -154,7 +169,11 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     allows: (peer) => selector.allows(peer),
     nonce: crypto.getRandomValues(new Uint8Array(32)),
     clock,
-    onJudged: (judged) => listeners.forEach((listener) => listener(judged)),
+    onJudged: (judged) => {
+      const { answer, peerId: peer, tokens, result } = judged
+      if (answer !== undefined) events.report({ answer, at: clock.now(), type: 'audited', peer, tokens, result })
+      judgements.report(judged)
+    },
     random
   })
   const checks = new EmbedChecks({ ...context, reputation, random, auditor, serving })
@@ -173,10 +192,9 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     standing,
     explain: (peerId) => standing().flatMap((one) => (one.peerId === peerId ? one.reasons : [])),
     proofs: () => auditing.proofs(),
-    onJudged: (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
+    onEvent: (listener) => events.add(listener),
+    onSigned: (listener) => signatures.add(listener),
+    onJudged: (listener) => judgements.add(listener),
     audited: async () => void (await Promise.all([auditing.idle(), checks.idle()])),
     stop: async () => await (stopping ??= stop())
   }
@@ -185,11 +203,18 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     const ask = toAsk(asked)
     const canAudit = auditing.canAudit.bind(auditing)
     const onRefuted = auditing.refuted.bind(auditing)
-    return new Answer((signal) => {
+    const created: Answer = new Answer((signal) => {
+      const { id } = created
       const startedAt = clock.monotonic()
-      const onAnswer = (complete: CompleteAnswer): void => auditing.answered(complete, startedAt)
-      return generate(ask, { ...context, canAudit, onAnswer, onRefuted, signal })
+      const onEvent = (event: AnswerEvent): void => events.report({ answer: id, at: clock.now(), ...event })
+      const onAnswer = (complete: CompleteAnswer): void => {
+        const { peerId, digest, record } = complete
+        signatures.report({ answer: id, peerId, digest, record })
+        auditing.answered({ ...complete, id }, startedAt)
+      }
+      return generate(ask, { ...context, canAudit, onEvent, onAnswer, onRefuted, signal })
     }, until(asked.signal))
+    return created
   }
 
   async function* nodes({ signal }: FindOptions = {}): AsyncGenerator<KnownNode> {

@@ -2,7 +2,7 @@
 import { formatDigest } from '@potluck/protocol'
 
 import type { KnownNode } from './discover/known-node.ts'
-import type { Reputation, Speed, Standing } from './reputation/index.ts'
+import { PENALTIES, type Reputation, type Speed, type Standing } from './reputation/index.ts'
 import type { UserNodes } from './select/index.ts'
 
 export interface PeerStanding {
@@ -26,6 +26,8 @@ export interface PeerStanding {
   auditedTokens: number
   /** Complete answers that this client got from the node. */
   answers: number
+  /** Attempts that failed by the node's fault. */
+  failures: number
   /** `answers` divided by the complete answers of all nodes with this model, 0 to 1. */
   share: number
   /** Measured by this client. Undefined before the first answer. */
@@ -64,6 +66,7 @@ export function peerStandings(
   return [...known.values()]
     .map(({ peer, digest }) => {
       const { score, lines } = reputation.explain(peer, digest)
+      const { counts, speed } = reputation.state(peer, digest)
       const name = seen.find((one) => one.peer === peer && one.digest === digest)?.name
       const answers = answersOf(peer, digest)
       const local = peer === localNode
@@ -78,8 +81,9 @@ export function peerStandings(
         evidence: Math.exp(score.logEvidence),
         auditedTokens: score.auditedTokens,
         answers,
+        failures: PENALTIES.reduce((sum, penalty) => sum + (counts[penalty]?.count ?? 0), 0),
         share: answers / Math.max(1, totals.get(digest) ?? 0),
-        speed: speedOf(reputation.state(peer, digest).speed),
+        speed: speedOf(speed),
         reasons: local && score.standing === 'probationary' ? [OWN_NODE, ...lines.slice(1)] : lines
       }
     })

@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 
 import type { IdentifyResult } from '@libp2p/interface'
-import { ClockComparison, clockWarning, KAD_PROTOCOL } from '@potluck/protocol'
+import { ClockComparison, clockWarning, formatDigest, KAD_PROTOCOL } from '@potluck/protocol'
 
 import { AbuseLog } from './admission/abuse-log.ts'
 import { AdmissionControl } from './admission/admission.ts'
@@ -38,8 +38,9 @@ import { createNodeHost, type Host } from './network/libp2p.ts'
 import { watchSuspension } from './network/suspension.ts'
 import type { NodeEvent, NodeOptions, PotluckNode } from './node.ts'
 import { Problems } from './problems.ts'
-import { auditForOwner } from './serve/audit.ts'
+import { auditForOwner, spellForOwner } from './serve/audit.ts'
 import { registerProtocols } from './serve/protocols.ts'
+import { RunningAnswers } from './serve/running.ts'
 import { signerOf } from './serve/signer.ts'
 
 type NodeEvents = { event: [NodeEvent] }
@@ -154,6 +155,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     return problems.list()
   }
 
+  const running = new RunningAnswers(clock)
   const dependencies = {
     engine,
     admission,
@@ -161,6 +163,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     preparing,
     abuse: new AbuseLog(logger, clock),
     metrics,
+    running,
     limits,
     signer: signerOf(identity.privateKey),
     logger,
@@ -189,7 +192,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   }
 
   if (options.dataDirectory !== undefined) {
-    const { name, sizeBytes, contextLength } = engine.model
+    const { digest, name, sizeBytes, contextLength, parameters, quantization } = engine.model
     const stats = await keepStats(options.dataDirectory, lifetime, {
       read: async () => {
         const { requestsFinished, promptTokens, generationTokens } = await metrics.snapshot()
@@ -213,13 +216,16 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
         problems: currentProblems(),
         engine: engine.status,
         load: load(),
-        model: { name, sizeBytes, contextLength },
+        model: { digest: formatDigest(digest), name, sizeBytes, contextLength, parameters, quantization },
+        running: running.list(),
+        limits,
         card: toStatusCard(advertiser.signed.card),
         metrics: await metrics.snapshot()
       }),
       setPaused,
       requestStop: () => void events.emit('event', { type: 'stop' }),
-      audit: async (job) => await auditForOwner(job, dependencies)
+      audit: async (job) => await auditForOwner(job, dependencies),
+      spell: async (tokens) => await spellForOwner(tokens, dependencies)
     })
     lifetime.onStop(async () => await closeServer(server))
   }

@@ -17,7 +17,9 @@ export {
   type Evidence,
   type Verdict
 } from '../evidence/index.ts'
+export { judgeAnswer, type AnswerJudgement } from './judge.ts'
 export type { Proof } from './kept-proofs.ts'
 export type { Judged } from './results.ts'
 export { auditorOf, type Auditor } from './auditor.ts'
+export { describeViolation } from './violations.ts'
 export { checkProof, proofModel, rememberProof, type ProofFinding } from './proof.ts'

@@ -2,17 +2,22 @@
 import { encodeFraudProof, type AnswerRecord, type Audit, type AuditResult } from '@potluck/protocol'
 
 import { log } from '../base/log.ts'
+import { judgeAnswer } from './judge.ts'
 import { CERTAIN, logEvidence, MOST_BY_OTHERS, NO_EVIDENCE, withAudit, withViolation } from '../evidence/index.ts'
 import type { CompleteAnswer } from '../generate/generate.ts'
 import type { Audited, PanelKind, Reputation, Standing } from '../reputation/index.ts'
 
 /** The result of an audit. */
 export interface Judged {
+  /** `Answer.id`. Undefined for a probe. */
+  answer: string | undefined
   peerId: string
   /** `sha256:…` of the model. */
   digest: string
   /** Measured tokens of this answer. */
   tokens: number
+  /** What this answer alone says: see `judgeAnswer`. */
+  result: 'passed' | 'failed'
   /** The standing of the node before and after the audit. */
   before: Standing
   after: Standing
@@ -65,7 +70,8 @@ export class AuditResults {
     this.#apply(answer, result, { by, evidence, logEvidence: logEvidence(evidence) })
   }
 
-  #apply(answer: CompleteAnswer, { violations, measured }: AuditResult, audited: Omit<Audited, 'type'>): void {
+  #apply(answer: CompleteAnswer, result: AuditResult, audited: Omit<Audited, 'type'>): void {
+    const { violations, measured } = result
     const { reputation, onJudged, onShareable } = this.#context
     const { peerId, digest, text, ask, record } = answer
     const peer = peerId.toString()
@@ -79,7 +85,15 @@ export class AuditResults {
     }
     reputation.observe(peer, digest, { type: 'audit', ...audited })
     log.audit('…%s: %d tokens by %s, log evidence %d', peer.slice(-8), measured.length, audited.by, audited.logEvidence)
-    onJudged({ peerId: peer, digest, tokens: measured.length, before, after: reputation.standing(peer, digest) })
+    onJudged({
+      answer: answer.id,
+      peerId: peer,
+      digest,
+      tokens: measured.length,
+      result: judgeAnswer(record, result).failed ? 'failed' : 'passed',
+      before,
+      after: reputation.standing(peer, digest)
+    })
   }
 }
 

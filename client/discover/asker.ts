@@ -133,7 +133,15 @@ export class Asker {
       const node =
         own === undefined || card === undefined
           ? undefined
-          : { card, load: own.load, loadAt: seenAt, roundTripMs: answer.roundTripMs, seenAt, subnet }
+          : {
+              card,
+              load: own.load,
+              loadAt: seenAt,
+              roundTripMs: answer.roundTripMs,
+              relayed: answer.relayed,
+              seenAt,
+              subnet
+            }
       if (node !== undefined) this.#nodes.set(name, node)
       this.#dead.delete(key)
       book.seen(peer.peerId, [...(answer.address === undefined ? [] : [answer.address]), ...addressesOf(peer, node)])

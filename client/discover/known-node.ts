@@ -13,6 +13,8 @@ export interface KnownNode {
   loadAt: number
   /** From the open connection to the card: one round trip and little work. Milliseconds. */
   roundTripMs: number
+  /** Whether the node sent this card through a relay. Undefined: unknown. */
+  relayed?: boolean | undefined
   /** When the node sent this card, milliseconds since the epoch. */
   seenAt: number
   /** The subnet of the address at which the node answered this client: see `seenSubnet`. Undefined: private or unknown. */

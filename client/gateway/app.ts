@@ -9,6 +9,7 @@ import { embeddings } from './endpoints/embeddings.ts'
 import { chatCompletions, completions, responses } from './endpoints/generate.ts'
 import { health, metricsText, readiness } from './endpoints/health.ts'
 import { getModel, listModels } from './endpoints/models.ts'
+import { answer, check, events, info, nodes, ownNode, setPaused } from './endpoints/potluck.ts'
 import { inputTokens, tokenize } from './endpoints/tokens.ts'
 import {
   chat,
@@ -28,6 +29,7 @@ import { ApiError } from './errors.ts'
 import { toApiError } from './failure.ts'
 import { guardHost, type HostRules } from './guard/host.ts'
 import { guardKey } from './guard/key.ts'
+import { guardOwner, guardSameOrigin } from './guard/owner.ts'
 import { guardRate } from './guard/rate.ts'
 import type { GatewayApp, GatewayContext, HttpEnvironment } from './http/context.ts'
 import { webPage } from './http/static.ts'
@@ -96,6 +98,16 @@ export function createApp(services: Services, { keys, hosts, origins, clock }: A
   app.post('/api/pull', pull(services))
   app.on('POST', ['/api/push', '/api/create', '/api/copy'], refuseChange())
   app.delete('/api/delete', refuseChange())
+  app.use('/potluck/v1/*', guardSameOrigin())
+  app.use('/potluck/v1/node/*', guardOwner())
+  app.get('/potluck/v1/info', info(services))
+  app.get('/potluck/v1/nodes', nodes(services))
+  app.get('/potluck/v1/events', events(services))
+  app.get('/potluck/v1/answers/:id', answer(services))
+  app.post('/potluck/v1/answers/:id/audit', check(services))
+  app.get('/potluck/v1/node', ownNode(services))
+  app.post('/potluck/v1/node/pause', setPaused(services, true))
+  app.post('/potluck/v1/node/resume', setPaused(services, false))
   return app
 }
 

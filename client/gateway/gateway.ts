@@ -12,11 +12,15 @@ import type { HostRules } from './guard/host.ts'
 import { startServer, urlOf } from './http/server.ts'
 import { DEFAULT_GATEWAY_LIMITS, DEFAULT_GATEWAY_PORT, STOP_GRACE_MS, type GatewayLimits } from './limits.ts'
 import { GatewayMetrics } from './metrics.ts'
+import { Activity } from './potluck/activity.ts'
+import { NO_NODE, type OwnNode } from './potluck/own-node.ts'
 import { ServedModels } from './served-models.ts'
 
 export interface GatewayOptions extends Partial<HostRules> {
   /** Answers the requests. The caller owns the client: stopping the gateway does not stop it. */
-  client: Pick<Client, 'chat' | 'complete' | 'embed' | 'nodes' | 'standing'>
+  client: Pick<Client, 'chat' | 'complete' | 'embed' | 'nodes' | 'standing' | 'onEvent' | 'onSigned'>
+  /** The user's own node, which the page shows and controls, and which checks answers. Default: none. */
+  ownNode?: OwnNode
   /** Address to listen on. Default 127.0.0.1. An address that other machines can reach requires a key. */
   host?: string
   /** Default 4003. 0 takes a free port. */
@@ -32,7 +36,7 @@ export interface GatewayOptions extends Partial<HostRules> {
 export interface Gateway {
   /**
    * Where the gateway listens, such as `http://127.0.0.1:4003`. The base URL for OpenAI's SDKs is this URL plus `/v1`. Clients of
-   * Anthropic and Ollama use this URL.
+   * Anthropic and Ollama use this URL. A browser gets the page there.
    */
   url: string
   /** Cancels the running answers, sends their callers an error, and stops listening. */
@@ -40,7 +44,7 @@ export interface Gateway {
 }
 
 /**
- * Serves the APIs of OpenAI, Anthropic and Ollama over HTTP. The client answers the requests.
+ * Serves the APIs of OpenAI, Anthropic and Ollama over HTTP, and a web page. The client answers the requests.
  *
  * @example
  * const client = await createClient({ bootstrap: ['/ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'] })
@@ -62,6 +66,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const services = {
     client,
     models: new ServedModels(client),
+    activity: new Activity(client, stopping.signal),
+    ownNode: options.ownNode ?? NO_NODE,
     audits: auditLookup(client),
     metrics: new GatewayMetrics(clock),
     concurrency: new ConcurrencyLimit(limits.answers),

@@ -4,7 +4,9 @@
  * An HTTP server with the APIs of OpenAI, Anthropic and Ollama. It answers each request through a Potluck client. OpenAI's
  * endpoints are `/v1/models`,
  * `/v1/chat/completions`, `/v1/completions`, `/v1/responses` (stateless) and `/v1/embeddings`. For monitoring it has
- * `/healthz`, `/readyz` and `/metrics`. It runs in Node only. `docs/gateway.md` describes the API for users.
+ * `/healthz`, `/readyz` and `/metrics`. `/` is a web page on the endpoints under `/potluck/v1`. It runs in Node only. `docs/gateway.md` describes the API for users.
  */
 export { startGateway, type Gateway, type GatewayOptions } from './gateway.ts'
+export type { OwnNode } from './potluck/own-node.ts'
+export type * from './potluck/types.ts'
 export { DEFAULT_GATEWAY_LIMITS, DEFAULT_GATEWAY_PORT, type GatewayLimits } from './limits.ts'

@@ -23,20 +23,29 @@ export class ServedModels {
   }
 
   /**
-   * Returns the models that the client finds within `LIST_WAIT_MS`. The lookup continues in the background, so the next
-   * call can return more models.
+   * Returns the models that the client finds within `LIST_WAIT_MS`.
    *
    * @throws PotluckError `aborted` if the signal fires
    */
   async list(signal: AbortSignal): Promise<ModelView[]> {
+    return toModelViews(await this.nodes(signal, this.#waitMs))
+  }
+
+  /**
+   * Returns the nodes that the client finds within this time. The lookup continues in the background, so the next call can
+   * return more nodes.
+   *
+   * @throws PotluckError `aborted` if the signal fires
+   */
+  async nodes(signal: AbortSignal, waitMs: number): Promise<KnownNode[]> {
     const nodes: KnownNode[] = []
     try {
-      for await (const node of this.#client.nodes({ signal: deadline(this.#waitMs, signal) })) nodes.push(node)
+      for await (const node of this.#client.nodes({ signal: deadline(waitMs, signal) })) nodes.push(node)
     } catch (error) {
       // If the lookup fails or is too slow, the list has the nodes that were found so far.
       if (signal.aborted || !(error instanceof PotluckError)) throw error
     }
-    return toModelViews(nodes)
+    return nodes
   }
 
   /** The model with this digest, or the model that most nodes serve under this name. */

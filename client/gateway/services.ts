@@ -5,11 +5,15 @@ import type { AuditLookup } from './audits.ts'
 import type { ConcurrencyLimit } from './guard/concurrency.ts'
 import type { GatewayLimits } from './limits.ts'
 import type { GatewayMetrics } from './metrics.ts'
+import type { Activity } from './potluck/activity.ts'
+import type { OwnNode } from './potluck/own-node.ts'
 import type { ServedModels } from './served-models.ts'
 
 export interface Services {
-  client: Pick<Client, 'chat' | 'complete' | 'embed'>
+  client: Pick<Client, 'chat' | 'complete' | 'embed' | 'standing'>
   models: ServedModels
+  activity: Activity
+  ownNode: OwnNode
   audits: AuditLookup
   metrics: GatewayMetrics
   concurrency: ConcurrencyLimit

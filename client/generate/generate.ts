@@ -11,21 +11,22 @@
 import type { PeerId } from '@libp2p/interface'
 import { PotluckError, type AnswerRecord, type GenerateRequest } from '@potluck/protocol'
 
-import { log } from '../base/log.ts'
 import type { Ask } from '../base/request.ts'
 import { CandidatePool, type Candidate, type PoolContext } from '../select/index.ts'
 import type { Attempt } from './attempt.ts'
 import { AnswerTimes, toFinishPart } from './finish.ts'
 import type { AnswerPart } from './parts.ts'
+import { AnswerProgress, type AnswerEvent } from './progress.ts'
 import type { AttemptEvent } from './wire.ts'
 import { raceToFirstToken, type RaceContext } from './race.ts'
 import { Rejections, type Refutation } from './rejections.ts'
 import { ResumableAnswer, type CanAudit } from './resumable-answer.ts'
 
-export interface GenerateContext extends Omit<RaceContext & PoolContext, 'directory' | 'selector'> {
+export interface GenerateContext extends Omit<RaceContext & PoolContext, 'directory' | 'selector' | 'progress'> {
   directory: RaceContext['directory'] & PoolContext['directory']
   selector: RaceContext['selector'] & PoolContext['selector']
   canAudit: CanAudit
+  onEvent: (event: AnswerEvent) => void
   /** Called for every answer that a node completed, and for every part that a node signed before it failed. */
   onAnswer: (answer: CompleteAnswer) => void
   /**
@@ -40,6 +41,8 @@ export interface GenerateContext extends Omit<RaceContext & PoolContext, 'direct
 
 /** What an audit needs of an answer, or of the signed part of one. */
 export interface CompleteAnswer {
+  /** The id of the user's answer. Undefined for a probe. */
+  id?: string | undefined
   peerId: PeerId
   /** `sha256:…` of the model. */
   digest: string
@@ -51,6 +54,23 @@ export interface CompleteAnswer {
 
 /** @throws PotluckError for example `no_providers`, `busy` if all nodes are busy, or the last node's failure */
 export async function* generate(ask: Ask, context: GenerateContext): AsyncGenerator<AnswerPart, void, void> {
+  const progress = new AnswerProgress(context.clock, context.onEvent)
+  try {
+    yield* run(ask, { ...context, progress })
+  } catch (error) {
+    progress.failed(error instanceof PotluckError ? error.code : 'internal')
+    throw error
+  } finally {
+    // The reader can also stop without an error.
+    progress.failed('aborted')
+  }
+}
+
+async function* run(
+  ask: Ask,
+  context: GenerateContext & { progress: AnswerProgress }
+): AsyncGenerator<AnswerPart, void, void> {
+  const { progress } = context
   const answer = new ResumableAnswer(ask, context.canAudit)
   const pool = new CandidatePool(answer, context)
   const times = new AnswerTimes(context.clock)
@@ -69,7 +89,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
     // The node did not fail, so it can continue over another connection.
     if (error.code === 'relay_limit') pool.allow(attempt.candidate.peer)
     else pool.failed(error)
-    log.generate('…%s failed with %s', attempt.candidate.peer.slice(-8), error.code)
+    progress.attemptFailed(attempt.candidate, error.code)
   }
   for (;;) {
     const { attempt, first } = yield* raceToFirstToken(pool, answer, failed, context)
@@ -79,6 +99,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
         if (event.type === 'delta') {
           answer.add(event, attempt)
           times.token()
+          progress.received(attempt.candidate, event.delta.tokens.length)
           yield { type: 'delta', ...event.delta }
         } else if (event.type === 'done') {
           const { peerId } = attempt.candidate.node.card
@@ -98,7 +119,9 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
     }
     if (done === undefined) continue
     answer.checkContent(done)
-    yield toFinishPart(done, attempt, { ask, answer, times })
+    const finish = toFinishPart(done, attempt, { ask, answer, times })
+    progress.finished(attempt.candidate, finish.usage.completionTokens, finish.metadata.tokensPerSecond)
+    yield finish
     return
   }
 }

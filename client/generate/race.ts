@@ -16,7 +16,6 @@ import { PotluckError } from '@potluck/protocol'
 
 import type { Directory } from '../discover/directory.ts'
 import { MAX_ASKED_NODES } from '../base/constants.ts'
-import { log } from '../base/log.ts'
 import {
   LOOK_AROUND_MS,
   MAX_MOVES,
@@ -28,12 +27,14 @@ import {
 } from '../select/index.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
 import type { AcceptedPart } from './parts.ts'
+import type { AnswerProgress } from './progress.ts'
 import type { ResumableAnswer } from './resumable-answer.ts'
 import type { AttemptEvent } from './wire.ts'
 
 export interface RaceContext extends AttemptContext {
   directory: Pick<Directory, 'refresh'>
   selector: Pick<Selector, 'begin' | 'hedgeAfterMs' | 'takeHedge' | 'waits' | 'worthAsking' | 'better'>
+  progress: Pick<AnswerProgress, 'begins' | 'hedges' | 'moves'>
 }
 
 /** The attempt that produced the first token, or the end of an empty answer, and that event. */
@@ -67,7 +68,7 @@ export async function* raceToFirstToken(
   failed: (attempt: Attempt, error: PotluckError) => void,
   context: RaceContext
 ): AsyncGenerator<AcceptedPart, RaceResult, void> {
-  const { selector, directory, clock } = context
+  const { selector, directory, clock, progress } = context
   const running = new Set<Attempt>()
   /** The pending events. Abandoned attempts can still produce one, which is ignored. */
   const pending = new Set<Promise<RaceEvent>>()
@@ -128,7 +129,12 @@ export async function* raceToFirstToken(
 
   try {
     for (;;) {
-      if (running.size === 0) await pool.start((candidate) => begin(candidate, 'answer'))
+      if (running.size === 0) {
+        await pool.start((candidate) => {
+          progress.begins(candidate)
+          begin(candidate, 'answer')
+        })
+      }
       const { done, next } = await Promise.race([...pending].map(async (event) => ({ done: event, next: await event })))
       pending.delete(done)
       if (!running.has(next.attempt)) continue
@@ -145,7 +151,10 @@ export async function* raceToFirstToken(
         const [other] = pool.next(0, 1)
         const enough = running.size >= MAX_ASKED_NODES || [...running].some(({ accepted }) => accepted !== undefined)
         if (enough || other === undefined || other.why === 'resting') expectAccepted(attempt, LOOK_AROUND_MS)
-        else begin(pool.take(other), 'answer')
+        else {
+          progress.hedges(other)
+          begin(pool.take(other), 'answer')
+        }
       } else if (next.type === 'late') {
         pool.update()
         const [other] = pool.next(0, 1)
@@ -153,6 +162,7 @@ export async function* raceToFirstToken(
         if (!hedged && other === undefined) expectLate(attempt, LOOK_AROUND_MS)
         if (!hedged && other !== undefined && selector.takeHedge(other, attempt.candidate)) {
           hedged = true
+          progress.hedges(other)
           begin(pool.take(other), 'hedge')
         }
       } else if (next.type === 'looked') {
@@ -160,7 +170,7 @@ export async function* raceToFirstToken(
         if (better === undefined) expect(lookAround(attempt))
         else {
           moves++
-          log.generate('move from …%s to …%s', attempt.candidate.peer.slice(-8), better.peer.slice(-8))
+          progress.moves(attempt.candidate, better)
           abandon(attempt)
           begin(pool.take(better), 'answer')
         }

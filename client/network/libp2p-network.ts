@@ -97,7 +97,7 @@ export class Libp2pNetwork implements Network {
     })
     // A connection that the peer opened has the peer's outgoing port, which nobody can dial.
     const address = connection.direction === 'outbound' ? connection.remoteAddr : undefined
-    return { reply, roundTripMs: elapsedMs, address }
+    return { reply, roundTripMs: elapsedMs, relayed: !connection.direct, address }
   }
 
   async cardRecord(peerId: PeerId, signal: AbortSignal): Promise<Uint8Array> {

@@ -17,6 +17,8 @@ export interface CardAnswer {
   reply: CardReply
   /** From the open connection to the reply, milliseconds. */
   roundTripMs: number
+  /** Whether a relay carried the connection. Undefined: unknown. */
+  relayed?: boolean
   /** The address at which the peer answered. Undefined if the connection has none that another client could dial. */
   address: Multiaddr | undefined
 }

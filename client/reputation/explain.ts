@@ -25,7 +25,8 @@ const FAILURES: Readonly<Record<Penalty, { what: string; unit: string }>> = {
   contradicted: { what: 'refused what another node answered', unit: 'time' },
   violation: { what: 'protocol violated', unit: 'time' }
 }
-const PENALTIES = Object.keys(FAILURES) as Penalty[]
+/** What a node can fail at by its own fault. */
+export const PENALTIES: readonly Penalty[] = Object.keys(FAILURES) as Penalty[]
 
 /** @param now milliseconds since the epoch */
 export function explain(state: PeerState, parameters: ReputationParameters, now: number): Explanation {

@@ -1,5 +1,6 @@
 /** The reputation of peers, from what this client itself observed. */
 export { auditCost } from './audits.ts'
+export { PENALTIES } from './explain.ts'
 export type { Audited, Claims, Complete, Observation } from './observation.ts'
 export { observe } from './observe.ts'
 export type { PanelKind } from './others.ts'

@@ -11,7 +11,7 @@ export const VERB: Readonly<Record<AttemptKind, string>> = {
   audit: 'audit by'
 }
 
-/** Each rule of the order, as the log explains the place of a candidate. */
+/** Each rule of the order, as the log and the events explain the place of a candidate. */
 const WHY: Readonly<Record<RankedCandidate['why'], string>> = {
   local: "the user's own node, with a free slot",
   probation_share: 'from the share of requests for probationary peers',
@@ -24,6 +24,11 @@ const WHY: Readonly<Record<RankedCandidate['why'], string>> = {
   tight: 'its context is probably too short',
   avoided: 'it failed, or did not answer, a short time ago',
   resting: 'it asked for a pause'
+}
+
+/** The rule that put a candidate into its place, in words. */
+export function reasonOf(why: RankedCandidate['why']): string {
+  return WHY[why]
 }
 
 /** For the log: the candidate with the rule that put it here, and its prediction. */

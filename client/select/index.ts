@@ -4,6 +4,7 @@ export { SHORT_WORKLOAD, type Candidate, type RankedCandidate, type UserNodes, t
 export { LOOK_AROUND_MS, MAX_MOVES } from './constants.ts'
 export { slowAdmissionMs } from './hedge.ts'
 export type { Mode } from './gate.ts'
+export { reasonOf } from './describe.ts'
 export { subnetOfNode } from './unproven.ts'
 export { CandidatePool, type PoolContext, type PooledRequest } from './pool.ts'
 export { conversationKeys } from './prefixes.ts'

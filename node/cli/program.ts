@@ -70,7 +70,8 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     examples: ['potluck chat', 'potluck chat --model sha256:… --system "Answer in rhymes."']
   },
   gateway: {
-    summary: 'serve the APIs of OpenAI, Anthropic and Ollama on this machine, and answer from the network',
+    summary:
+      'serve the APIs of OpenAI, Anthropic and Ollama and a web page on this machine, and answer from the network',
     examples: [
       'potluck gateway                          answers from the network',
       'potluck gateway --local-node             also serves a model from this machine, which can answer too',

@@ -58,6 +58,20 @@ export async function askControlAudit(dataDirectory: string, job: AuditRequest, 
   return decodeAudit(await ask(dataDirectory, { method: 'POST', path: '/audit', signal }, encodeJob(job)))
 }
 
+/**
+ * Asks the daemon for the text of each token.
+ *
+ * @throws Error if the daemon's model does not have one of them
+ */
+export async function askControlSpell(
+  dataDirectory: string,
+  tokens: readonly number[],
+  signal: AbortSignal
+): Promise<string[]> {
+  const body = JSON.stringify(tokens)
+  return JSON.parse(await ask(dataDirectory, { method: 'POST', path: '/spell', signal }, body)) as string[]
+}
+
 async function ask(
   dataDirectory: string,
   options: Pick<RequestOptions, 'method' | 'path' | 'signal'>,

@@ -2,7 +2,7 @@
  * The daemon's side of the control socket: HTTP on a Unix socket in the data directory, for the owner only.
  *
  * `GET /status` returns the status, `POST /pause` and `POST /resume` set whether the node takes new requests, `POST
- * /stop` ends it, and `POST /audit` audits an answer. The socket needs no port and no key, because
+ * /stop` ends it, `POST /audit` audits an answer, and `POST /spell` returns the texts of token ids. The socket needs no port and no key, because
  * the permissions of its file exclude other users.
  */
 import { chmod, rm } from 'node:fs/promises'
@@ -11,7 +11,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AuditJob, AuditOutcome } from '../engine/audit.ts'
 import { MAX_AUDIT_JOB_BYTES } from '../limits/limits.ts'
 import { listenLocally } from '../metrics/local-server.ts'
-import { controlPath, decodeJob, encodeAudit, MAX_SOCKET_PATH_BYTES, SOCKET_NAME } from './shared.ts'
+import { controlPath, decodeJob, decodeTokens, encodeAudit, MAX_SOCKET_PATH_BYTES, SOCKET_NAME } from './shared.ts'
 import type { NodeStatus } from './status.ts'
 
 /** What the daemon does for its owner. */
@@ -21,6 +21,7 @@ export interface Control {
   /** Asks the program that runs the node to drain it and to end. */
   requestStop: () => void
   audit: (job: Omit<AuditJob, 'caller' | 'forPeer'>) => Promise<AuditOutcome>
+  spell: (tokens: readonly number[]) => Promise<string[]>
 }
 
 /** @throws Error in one line, if the directory's path is too long */
@@ -45,17 +46,23 @@ export async function startControl(dataDirectory: string, control: Control): Pro
   return server
 }
 
-async function answer(incoming: IncomingMessage, { status, setPaused, requestStop, audit }: Control): Promise<string> {
+async function answer(incoming: IncomingMessage, control: Control): Promise<string> {
+  const { status, setPaused, requestStop, audit, spell } = control
   const { method, url } = incoming
   if (method === 'POST' && (url === '/pause' || url === '/resume')) await setPaused(url === '/pause')
   if (method === 'POST' && url === '/stop') requestStop()
-  if (method !== 'POST' || url !== '/audit') return JSON.stringify(await status())
+  if (method === 'POST' && url === '/audit') return encodeAudit(await audit(decodeJob(await readText(incoming))))
+  if (method === 'POST' && url === '/spell') return JSON.stringify(await spell(decodeTokens(await readText(incoming))))
+  return JSON.stringify(await status())
+}
+
+async function readText(incoming: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
     bytes += chunk.byteLength
-    if (bytes > MAX_AUDIT_JOB_BYTES) throw new Error('the audit job is too large')
+    if (bytes > MAX_AUDIT_JOB_BYTES) throw new Error('the body is too large')
     chunks.push(chunk)
   }
-  return encodeAudit(await audit(decodeJob(Buffer.concat(chunks).toString())))
+  return Buffer.concat(chunks).toString()
 }

@@ -39,6 +39,15 @@ export function decodeJob(text: string): Omit<AuditJob, 'caller' | 'forPeer'> {
   return { frame: Buffer.from(text, 'base64') }
 }
 
+/** @throws SyntaxError */
+export function decodeTokens(json: string): number[] {
+  const tokens: unknown = JSON.parse(json)
+  if (!Array.isArray(tokens) || !tokens.every((token) => Number.isInteger(token) && token >= 0)) {
+    throw new SyntaxError('not a list of token ids')
+  }
+  return tokens as number[]
+}
+
 export function encodeAudit({ reply, misstatements }: AuditOutcome): string {
   const message: AuditMessage = { reply: toBase64(reply), misstatements }
   return JSON.stringify(message)

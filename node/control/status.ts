@@ -5,7 +5,9 @@ import { multiaddr } from '@multiformats/multiaddr'
 
 import type { EngineModel, EngineStatus } from '../engine/interface.ts'
 import type { NodeMetrics } from '../metrics/metrics.ts'
+import type { NodeLimits } from '../limits/limits.ts'
 import type { Problem } from '../problems.ts'
+import type { RunningAnswer } from '../serve/running.ts'
 import type { StatsReport } from './stats.ts'
 
 export interface NodeStatus {
@@ -26,7 +28,13 @@ export interface NodeStatus {
   engine: EngineStatus
   load: Load
   /** The model that the engine has loaded. The card of a paused node names none. */
-  model: Pick<EngineModel, 'name' | 'sizeBytes' | 'contextLength'>
+  model: Pick<EngineModel, 'name' | 'sizeBytes' | 'contextLength' | 'parameters' | 'quantization'> & {
+    /** `sha256:…` */
+    digest: string
+  }
+  /** The answers that the node generates now. */
+  running: RunningAnswer[]
+  limits: NodeLimits
   card: StatusCard
   metrics: NodeMetrics
 }

@@ -128,6 +128,8 @@ export interface EngineCounters {
   decodeTokens: number
   /** Slots in use. */
   activeSlots: number
+  /** Memory of the GPUs that all programs use; undefined on a CPU. */
+  usedVramBytes?: number
   /** How often the engine's process started again after a crash. */
   restarts: number
 }

@@ -6,7 +6,7 @@
  * slot. It takes one prefill, which is much faster than generating the answer. The daemon does not look into the frames:
  * a receipt of a long answer takes too long to verify, and its tokens take too long to measure.
  */
-import { AUDIT_PROTOCOL, encodeAuditReply } from '@potluck/protocol'
+import { AUDIT_PROTOCOL, encodeAuditReply, PotluckError } from '@potluck/protocol'
 
 import type { FairQueue } from '../admission/queue.ts'
 import type { AuditJob, AuditOutcome } from '../engine/audit.ts'
@@ -32,6 +32,21 @@ export function auditProtocol({
     encodeResult: (reply) => reply,
     encodeError: encodeAuditReply
   }
+}
+
+/**
+ * Returns the text of each token of an answer that the owner received. A token can be a part of a character.
+ *
+ * @throws PotluckError `invalid_request` for an unknown token; the errors of the engine
+ */
+export async function spellForOwner(
+  tokens: readonly number[],
+  { engine, stopping }: { engine: Pick<Engine, 'read'>; stopping: AbortSignal }
+): Promise<string[]> {
+  const nothing = { promptTokens: [], seed: 0n, answerTokens: [], stop: [] }
+  const { spelt } = await engine.read({ ...nothing, spell: tokens }, stopping)
+  if (spelt === undefined) throw new PotluckError('invalid_request', 'the vocabulary does not have a token')
+  return spelt.map((bytes) => new TextDecoder().decode(bytes))
 }
 
 /** Identifies the owner in the fair queue and in the engine. The other callers are peer ids. */

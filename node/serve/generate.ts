@@ -29,6 +29,7 @@ import type { Metrics } from '../metrics/metrics.ts'
 import { checkContext, checkContinuation, checkRequest, type ServedModel } from './check.ts'
 import { CreditAccount, readCredit } from './credit.ts'
 import { issueReceipt, signWindows, type GeneratedAnswer, type ReceiptDependencies } from './receipt.ts'
+import type { RunningAnswers } from './running.ts'
 import type { ServedProtocol, ServedStream } from './serve.ts'
 import { SlotWatch } from './slot-watch.ts'
 
@@ -36,6 +37,7 @@ export interface GenerateDependencies extends ReceiptDependencies {
   engine: Pick<Engine, 'model' | 'backend' | 'tokenize' | 'read' | 'generate'>
   queue: Pick<FairQueue, 'load'>
   metrics: Pick<Metrics, 'accepted' | 'observeAnswer'>
+  running: Pick<RunningAnswers, 'begin'>
   servedModel: () => ServedModel
   limits: Pick<NodeLimits, 'creditTimeoutMs' | 'contestedStallMs' | 'contestedAnswerMs'>
   /** Milliseconds, monotonic. */
@@ -167,6 +169,7 @@ async function runAnswer(
   }, SLOT_CHECK_MS)
 
   const observer = metrics.observeAnswer(arrivedAt)
+  const shown = node.running.begin(peer)
   const write = { timeoutMs: limits.creditTimeoutMs, timeoutCode: 'caller_stalled', signal } as const
   let done: GeneratedAnswer['done'] | undefined
   try {
@@ -181,6 +184,7 @@ async function runAnswer(
           if (event.type !== 'delta') continue
           const { tokens } = event.delta
           observer.delta(tokens.length)
+          shown.took(tokens.length)
           account.spend(tokens.length)
           watch.took(tokens.length)
           answerTokens.push(...tokens)
@@ -211,6 +215,7 @@ async function runAnswer(
     throw callerFailure.signal.aborted ? callerFailure.signal.reason : error
   } finally {
     clearInterval(checking)
+    shown.end()
     answered.abort()
     await readingCredit
   }

@@ -40,6 +40,8 @@ export interface WholeAnswer extends AnswerResult {
 
 /** The answers that an endpoint needs, and their form. */
 export interface GenerationJob extends TrackedRequest {
+  /** Of the API's answer. The events of the page have it too. */
+  id: string
   /** @throws PotluckError `invalid_request` for a request that every node would refuse */
   answers: (signal: AbortSignal) => Answer[]
   /** Undefined if the response is one object instead of a stream. */
@@ -51,10 +53,15 @@ export interface GenerationJob extends TrackedRequest {
 export async function respond(context: GatewayContext, services: Services, job: GenerationJob): Promise<Response> {
   return await trackRequest(context, services, job, async (signal, metrics) => {
     const answers = job.answers(signal)
-    const parts = recorded(merge(answers), metrics)
-    if (job.events === undefined) return { response: await whole(context, answers, parts, job) }
-    const failed = await streamed(context, parts, job.events, services)
-    return { response: RESPONSE_ALREADY_SENT, outcome: failed?.code ?? 'done' }
+    services.activity.begin(job.id, context.get('caller'), answers)
+    try {
+      const parts = recorded(merge(answers), metrics)
+      if (job.events === undefined) return { response: await whole(context, answers, parts, job) }
+      const failed = await streamed(context, parts, job.events, services)
+      return { response: RESPONSE_ALREADY_SENT, outcome: failed?.code ?? 'done' }
+    } finally {
+      services.activity.end(answers)
+    }
   })
 }
 

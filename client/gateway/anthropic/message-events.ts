@@ -41,7 +41,7 @@ export class MessageEvents implements AnswerEvents {
   }
 
   begin(_index: number, { model, promptTokens }: AcceptedPart): SseEvent[] {
-    return [event('message_start', { message: emptyMessage(model.name, promptTokens) })]
+    return [event('message_start', { message: emptyMessage(this.#options.id, model.name, promptTokens) })]
   }
 
   delta(_index: number, { text, reasoning = '', toolCalls = [], logprobs = [], tokens }: DeltaPart): SseEvent[] {

@@ -5,13 +5,14 @@ import type { FinishReason, ToolCall, Usage } from '@potluck/protocol'
 import { potluckUsage, type PotluckUsage } from '../answers/potluck.ts'
 import type { WholeAnswer } from '../answers/respond.ts'
 import type { AuditLookup } from '../audits.ts'
-import { newId } from '../openai/head.ts'
 import { AnswerEnd } from './stop-sequence.ts'
 
 /** The network does not sign thinking, and the gateway leaves it out of later prompts. But clients expect a signature. */
 export const SIGNATURE = 'cG90bHVjaw=='
 
 export interface MessageFormat {
+  /** From `newId`. */
+  id: string
   /** Whether the caller gets the model's thinking: in full, only as an empty block, or not at all. */
   thinking: 'full' | 'omitted' | 'none'
   stops: readonly string[]
@@ -72,10 +73,10 @@ export interface Message {
 }
 
 /** The message before its first content. */
-export function emptyMessage(model: string, promptTokens: number): Message {
+export function emptyMessage(id: string, model: string, promptTokens: number): Message {
   const usage = { promptTokens, cachedTokens: 0, completionTokens: 0 }
   return {
-    id: newId('msg_'),
+    id,
     type: 'message',
     role: 'assistant',
     model,
@@ -94,7 +95,7 @@ export function wholeMessage(answer: WholeAnswer, format: MessageFormat): Messag
   const end = new AnswerEnd()
   end.add(answer.logprobs)
   return {
-    ...emptyMessage(metadata.model.name, usage.promptTokens),
+    ...emptyMessage(format.id, metadata.model.name, usage.promptTokens),
     content: [
       ...(reasoning === '' || format.thinking === 'none'
         ? []

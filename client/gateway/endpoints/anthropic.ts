@@ -12,6 +12,7 @@ import { acceptedPrompt } from '../answers/prompt-tokens.ts'
 import { respond } from '../answers/respond.ts'
 import { readJson } from '../http/body.ts'
 import type { GatewayContext, Handler } from '../http/context.ts'
+import { newId } from '../openai/head.ts'
 import type { Services } from '../services.ts'
 import { trackRequest } from '../tracked-request.ts'
 
@@ -25,13 +26,16 @@ export function messages(services: Services): Handler {
     const betas = context.req.header('anthropic-beta') !== undefined
     const request = parseMessages(await readJson(context.env.incoming, services.limits.bodyBytes), betas)
     const options = messagesOptions(request)
+    const id = newId('msg_')
     const format = {
+      id,
       thinking: thinkingShown(request),
       stops: request.stop_sequences ?? [],
       maxTokens: request.max_tokens,
       audits: services.audits
     }
     return await respond(context, services, {
+      id,
       endpoint: 'messages',
       requested: { model: options.model ?? 'auto' },
       count: 1,

@@ -9,6 +9,7 @@ import { completion, CompletionChunks } from '../openai/completion-answer.ts'
 import { completionOptions, parseCompletion, prompts } from '../openai/completion-request.ts'
 import { wholeResponse } from '../openai/responses-answer.ts'
 import { ResponseEvents } from '../openai/responses-events.ts'
+import { newId } from '../openai/head.ts'
 import { parseResponses, responsesOptions } from '../openai/responses-request.ts'
 import { seeds, streamUsage } from '../openai/sampling.ts'
 import type { Services } from '../services.ts'
@@ -19,8 +20,10 @@ export function chatCompletions(services: Services): Handler {
     const { model = 'auto', stream, n: count = 1 } = request
     checkCount(count, services)
     const options = chatOptions(request)
-    const format = { model, created: services.now(), logprobs: request.logprobs === true, audits: services.audits }
+    const id = newId('chatcmpl-')
+    const format = { id, model, created: services.now(), logprobs: request.logprobs === true, audits: services.audits }
     return await respond(context, services, {
+      id,
       endpoint: 'chat',
       requested: { model, maxTokens: options.maxTokens },
       count,
@@ -37,7 +40,9 @@ export function completions(services: Services): Handler {
     const { model = 'auto', stream, n: copies = 1, logprobs, echo } = request
     const texts = prompts(request).flatMap((prompt) => Array.from({ length: copies }, () => prompt))
     checkCount(texts.length, services)
+    const id = newId('cmpl-')
     const format = {
+      id,
       model,
       created: services.now(),
       logprobs: logprobs !== undefined,
@@ -46,6 +51,7 @@ export function completions(services: Services): Handler {
       audits: services.audits
     }
     return await respond(context, services, {
+      id,
       endpoint: 'completions',
       requested: { model, maxTokens: request.max_tokens },
       count: texts.length,
@@ -65,8 +71,10 @@ export function responses(services: Services): Handler {
   return async (context) => {
     const request = parseResponses(await readJson(context.env.incoming, services.limits.bodyBytes))
     const options = responsesOptions(request)
-    const format = { now: services.now, audits: services.audits }
+    const id = newId('resp_')
+    const format = { id, now: services.now, audits: services.audits }
     return await respond(context, services, {
+      id,
       endpoint: 'responses',
       requested: { model: request.model ?? 'auto', maxTokens: options.maxTokens },
       count: 1,

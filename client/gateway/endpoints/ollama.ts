@@ -43,6 +43,8 @@ export function chat(services: Services): Handler {
     if ((request.messages ?? []).length === 0) return await load(context, services, format)
     const options = chatOptions(request)
     return await respond(context, services, {
+      // The API has no ids.
+      id: context.get('requestId'),
       endpoint: 'ollama_chat',
       requested: { model: options.model ?? 'auto' },
       count: 1,
@@ -59,6 +61,8 @@ export function generate(services: Services): Handler {
     if ((request.prompt ?? '') === '') return await load(context, services, format)
     const options = generateOptions(request)
     return await respond(context, services, {
+      // The API has no ids.
+      id: context.get('requestId'),
       endpoint: 'ollama_generate',
       requested: { model: options.model ?? 'auto' },
       count: 1,

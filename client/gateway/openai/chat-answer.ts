@@ -6,7 +6,7 @@ import type { AnswerEvents, WholeAnswer } from '../answers/respond.ts'
 import type { AuditLookup } from '../audits.ts'
 import type { ApiError } from '../errors.ts'
 import type { SseEvent } from '../http/sse.ts'
-import { head, modelOf, newId, type Head, type HeadOptions } from './head.ts'
+import { head, modelOf, type Head, type HeadOptions } from './head.ts'
 import { chatLogprobs, type ChatLogprobs } from './logprobs.ts'
 import { completionUsage, RunningUsage, type CompletionUsage, type StreamUsage } from './usage.ts'
 
@@ -40,7 +40,7 @@ export interface ChatAnswerFormat extends HeadOptions {
 /** @param answers at least one */
 export function chatCompletion(answers: readonly WholeAnswer[], format: ChatAnswerFormat): ChatCompletion {
   return {
-    ...head('chat.completion', newId('chatcmpl-'), format, modelOf(answers)),
+    ...head('chat.completion', format, modelOf(answers)),
     choices: answers.map((answer, index) => ({
       index,
       message: {
@@ -68,7 +68,6 @@ function toChatCall({ id, name, arguments: args }: ToolCall): ChatToolCall {
  */
 export class ChatChunks implements AnswerEvents {
   readonly #format: ChatAnswerFormat & StreamUsage
-  readonly #id = newId('chatcmpl-')
   readonly #finished: FinishPart[] = []
   readonly #running: RunningUsage
   #head: Head<'chat.completion.chunk'> | undefined
@@ -80,7 +79,7 @@ export class ChatChunks implements AnswerEvents {
 
   begin(index: number, { model, promptTokens }: AcceptedPart): SseEvent[] {
     this.#running.accepted(index, promptTokens)
-    this.#head ??= head('chat.completion.chunk', this.#id, this.#format, model)
+    this.#head ??= head('chat.completion.chunk', this.#format, model)
     return [this.#chunk(index, { role: 'assistant', content: '', refusal: null })]
   }
 

@@ -6,7 +6,7 @@ import type { AnswerEvents, WholeAnswer } from '../answers/respond.ts'
 import type { AuditLookup } from '../audits.ts'
 import type { ApiError } from '../errors.ts'
 import type { SseEvent } from '../http/sse.ts'
-import { head, modelOf, newId, type Head, type HeadOptions } from './head.ts'
+import { head, modelOf, type Head, type HeadOptions } from './head.ts'
 import { completionLogprobs, type CompletionLogprobs } from './logprobs.ts'
 import { completionUsage, RunningUsage, type CompletionUsage, type StreamUsage } from './usage.ts'
 
@@ -34,7 +34,7 @@ export interface CompletionAnswerFormat extends HeadOptions {
 /** @param answers at least one */
 export function completion(answers: readonly WholeAnswer[], format: CompletionAnswerFormat): Completion {
   return {
-    ...head('text_completion', newId('cmpl-'), format, modelOf(answers)),
+    ...head('text_completion', format, modelOf(answers)),
     choices: answers.map(({ text, logprobs, finishReason }, index) => ({
       index,
       text: (format.echo[index] ?? '') + text,
@@ -48,7 +48,6 @@ export function completion(answers: readonly WholeAnswer[], format: CompletionAn
 /** The chunks of a streamed text completion. `[DONE]` comes last, and only if every answer is complete. */
 export class CompletionChunks implements AnswerEvents {
   readonly #format: CompletionAnswerFormat & StreamUsage
-  readonly #id = newId('cmpl-')
   readonly #finished: FinishPart[] = []
   readonly #running: RunningUsage
   /** Length of each answer so far, in characters. */
@@ -62,7 +61,7 @@ export class CompletionChunks implements AnswerEvents {
 
   begin(index: number, { model, promptTokens }: AcceptedPart): SseEvent[] {
     this.#running.accepted(index, promptTokens)
-    this.#head ??= head('text_completion', this.#id, this.#format, model)
+    this.#head ??= head('text_completion', this.#format, model)
     const echo = this.#format.echo[index] ?? ''
     return echo === '' ? [] : [this.#chunk({ index, text: echo, logprobs: null, finish_reason: null })]
   }

@@ -12,6 +12,8 @@ export interface Head<Kind extends string> {
 }
 
 export interface HeadOptions {
+  /** From `newId`. */
+  id: string
   /** The model that the caller named: a name, a digest or `auto`. */
   model: string
   /** Seconds since the epoch. */
@@ -21,8 +23,7 @@ export interface HeadOptions {
 /** @param answering the model that answers */
 export function head<Kind extends string>(
   object: Kind,
-  id: string,
-  { model, created }: HeadOptions,
+  { id, model, created }: HeadOptions,
   answering: { name: string; digest: string }
 ): Head<Kind> {
   return { id, object, created, model: shownModel(model, answering), system_fingerprint: fingerprint(answering) }

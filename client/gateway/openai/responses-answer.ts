@@ -112,6 +112,8 @@ export function responseEnd(
 }
 
 export interface ResponseFormatOptions {
+  /** From `newId`. */
+  id: string
   /** Seconds since the epoch. */
   now: () => number
   audits: AuditLookup
@@ -128,7 +130,7 @@ export function wholeResponse(answer: WholeAnswer, request: ResponsesRequest, op
     output.push(callItem(call, { itemId: newId('fc_'), status, custom: isCustomTool(request, call.name) }))
   }
   return {
-    ...responseHead(request, { id: newId('resp_'), created: options.now(), model: answer.metadata.model }),
+    ...responseHead(request, { id: options.id, created: options.now(), model: answer.metadata.model }),
     ...responseEnd(output, answer, options)
   }
 }

@@ -35,7 +35,7 @@ export class ResponseEvents implements AnswerEvents {
   }
 
   begin(_index: number, { model }: AcceptedPart): SseEvent[] {
-    this.#head = responseHead(this.#request, { id: newId('resp_'), created: this.#options.now(), model })
+    this.#head = responseHead(this.#request, { id: this.#options.id, created: this.#options.now(), model })
     return [
       this.#event('response.created', { response: this.#head }),
       this.#event('response.in_progress', { response: this.#head })

@@ -89,11 +89,11 @@ export type PotluckEvent =
   /** Tokens since the last event of this kind. At most 4 events a second for each answer. */
   | (EventHead & { type: 'tokens'; peer: string; count: number })
   /** The answer is complete. */
-  | (EventHead & { type: 'finished'; peer: string; tokens: number; tokensPerSecond: number })
-  /** `code`: one of the protocol's error codes; `aborted` if the caller stopped the answer. */
+  | (EventHead & { type: 'finished'; peer: string; model: string; tokens: number; tokensPerSecond: number })
+  /** `code`: one of the protocol's error codes; `aborted` if the caller stopped the answer; `internal` for a bug. */
   | (EventHead & { type: 'failed'; code: string })
-  /** An audit of this node's part of the answer has a result. */
-  | (EventHead & { type: 'audited'; peer: string; result: 'passed' | 'failed' })
+  /** An audit measured this many tokens of this node. */
+  | (EventHead & { type: 'audited'; peer: string; tokens: number; result: 'passed' | 'failed' })
 
 export interface EventHead {
   /** The `id` of the API's answer, such as `chatcmpl-…`. */
@@ -197,9 +197,4 @@ export interface ReachabilityFinding {
   ok: boolean
   message: string
   remedy?: string
-}
-
-/** The body of every error. Its status is in the response. */
-export interface PotluckError {
-  error: { message: string; type: string; param: string | null; code: string | null }
 }

@@ -1,8 +1,8 @@
 /** `potluck audit`: checks a fraud proof. It needs only the proof and the model file, and no network. */
 import { readFile, stat } from 'node:fs/promises'
 
-import { BAN, checkProof, proofModel, rememberProof, type ProofFinding } from '@potluck/client'
-import { formatDigest, MAX_PROOF_BYTES, type Violation } from '@potluck/protocol'
+import { BAN, checkProof, describeViolation, proofModel, rememberProof, type ProofFinding } from '@potluck/client'
+import { formatDigest, MAX_PROOF_BYTES } from '@potluck/protocol'
 
 import { startLlamaEngine } from '../../engine/index.ts'
 import { crumb } from '../../models/crumb.ts'
@@ -12,15 +12,6 @@ import type { CommandContext } from '../settings/context.ts'
 import { CommandError, usageError } from '../terminal/errors.ts'
 import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
 import { count } from '../terminal/units.ts'
-
-const VIOLATIONS: Readonly<Record<Violation, string>> = {
-  prompt: 'the peer answered another prompt than the one in the request',
-  continuation: 'the peer continued another answer than the one in the request',
-  usage: 'the token counts do not match the tokens',
-  finish: 'the answer stopped too early or too late',
-  text: 'the text, the reasoning or the tool calls do not follow from the tokens',
-  logprobs: 'the log-probabilities are not those of the model'
-}
 
 /**
  * Resolves to the exit code: 0 if the proof is confirmed, also if the output names a condition, and 1 if the proof is
@@ -92,7 +83,7 @@ function describe({ peerId, modelDigest, answers, tokens, violations, logEvidenc
     ['peer', peerId.toString()],
     ['model', formatDigest(modelDigest)],
     ['answers', `${answers}, with ${count(tokens, 'audited token')}`],
-    ...violations.map((violation) => ['violation', VIOLATIONS[violation]]),
+    ...violations.map((violation) => ['violation', describeViolation(violation)]),
     ...(violations.length > 0 ? [] : [['evidence', describeEvidence(logEvidence)]])
   ])
   return [...lines.map((line) => `  ${line}`), '', conclusion(verdict)].join('\n')

@@ -1,38 +1,28 @@
-/** `potluck gateway`: serves the APIs of OpenAI, Anthropic and Ollama on this machine until Ctrl-C. */
-import type { Client } from '@potluck/client'
-import { startGateway, type Gateway } from '@potluck/gateway'
-import { clockWarning } from '@potluck/protocol'
-
-import { connect } from '../client/connect.ts'
+/** `potluck gateway`: serves the APIs of OpenAI, Anthropic and Ollama and a web page on this machine until Ctrl-C. */
 import { createLogger } from '../daemon/log.ts'
-import { checkPort } from '../daemon/preflight.ts'
+import { checkGatewayPort } from '../daemon/preflight.ts'
 import { startServing, stopped, type Serving } from '../daemon/serving.ts'
+import { startWeb, type Web } from '../daemon/web.ts'
 import { until, type CommandContext } from '../settings/context.ts'
 import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
 
 export async function gateway(context: CommandContext): Promise<number> {
   const { settings, interrupted } = context
-  await checkPort(settings.host, settings.port, '--port')
+  // Before the user waits for the model of --local-node.
+  await checkGatewayPort(settings.host, settings.port)
   const serving = settings.localNode ? await startServing(context) : undefined
   try {
-    // `startServing` has started a node. The client finds this node through the data directory.
-    const logger = createLogger(settings)
-    const client = await connect(context, {
-      onClockSkew: (skew) => {
-        if (skew !== undefined) logger.warn(clockWarning(skew))
-      }
-    })
+    const web = await startWeb(context)
     try {
-      const started = await start(client, context)
-      announce(started, serving, context)
+      announce(web, serving, context)
+      const logger = createLogger(settings)
       serving?.node.onEvent((event) => {
         if (event.type === 'problem') logger.warn(event.message)
       })
       await (serving === undefined ? until(interrupted) : stopped(serving.node, interrupted))
       if (!settings.json) printNote('Stopping.')
-      await started.stop()
     } finally {
-      await client.stop()
+      await web.stop()
     }
     await serving?.node.drain()
   } finally {
@@ -43,22 +33,7 @@ export async function gateway(context: CommandContext): Promise<number> {
   return 0
 }
 
-async function start(client: Client, { settings }: CommandContext): Promise<Gateway> {
-  const { host, port, apiKey, allowHost, allowOrigin, requestsPerMinute } = settings
-  const logger = createLogger(settings)
-  return await startGateway({
-    client,
-    host,
-    port,
-    keys: apiKey,
-    hosts: allowHost,
-    origins: allowOrigin,
-    limits: { requestsPerMinute },
-    onFailure: (error) => logger.error({ err: error }, 'a request failed because of an error in the gateway')
-  })
-}
-
-function announce({ url }: Gateway, serving: Serving | undefined, { settings }: CommandContext): void {
+function announce({ url }: Web, serving: Serving | undefined, { settings }: CommandContext): void {
   const node = serving?.node.peerId.toString()
   const model = serving?.node.card().models[0]?.name
   if (settings.json) {
@@ -66,6 +41,7 @@ function announce({ url }: Gateway, serving: Serving | undefined, { settings }: 
     return
   }
   const rows = labelled([
+    ['page', `${url}/`],
     ['base URL', `${url}/v1 for OpenAI's API, ${url} for the others`],
     ['key', settings.apiKey.length > 0 ? 'a key from --api-key' : 'any text: the gateway does not check it'],
     ['model', `auto, or a model from ${url}/v1/models`],

@@ -7,8 +7,10 @@ import type { Problem } from '../../problems.ts'
 import { describeReachability } from '../../control/status.ts'
 import { bestAddress } from '../daemon/reach.ts'
 import { startServing, stopped } from '../daemon/serving.ts'
+import { startWeb, type Web } from '../daemon/web.ts'
 import type { CommandContext } from '../settings/context.ts'
-import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
+import { messageOf } from '../terminal/errors.ts'
+import { labelled, printJson, printLine, printNote, printNotice } from '../terminal/output.ts'
 import { count, hardwareDetails, parameters, rate } from '../terminal/units.ts'
 
 export async function serve(given: CommandContext): Promise<number> {
@@ -16,21 +18,36 @@ export async function serve(given: CommandContext): Promise<number> {
   const context = { ...given, settings: { ...given.settings, serveModel } }
   const { settings, interrupted } = context
   const { node, engine } = await startServing(context)
+  let web: Web | undefined
   try {
-    if (settings.json) printJson(readyJson(node, engine))
-    else printLine(banner(node, engine, settings.bootstrap))
+    web = settings.page ? await startPage(context) : undefined
+    if (settings.json) printJson(readyJson(node, engine, web))
+    else printLine(banner(node, engine, web, settings.bootstrap))
     for (const problem of node.problems()) printProblem(problem, settings.json)
     const stopListening = node.onEvent(reporter(node, settings.json))
     await stopped(node, interrupted)
     stopListening()
     if (settings.json) printJson({ type: 'draining' })
     else printNote(describeDrain(node.load()))
+    await web?.stop()
     await node.drain()
   } finally {
+    await web?.stop()
     await engine.close()
   }
   if (settings.json) printJson({ type: 'stopped' })
   return 0
+}
+
+/** The node also serves without its page, for example if another program uses the port. */
+async function startPage(context: CommandContext): Promise<Web | undefined> {
+  try {
+    return await startWeb(context)
+  } catch (error) {
+    if (!context.interrupted.aborted)
+      printNotice(`The node runs without a page: ${messageOf(error)}.`, context.settings.json)
+    return undefined
+  }
 }
 
 function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void {
@@ -68,7 +85,7 @@ function describeEngine(status: EngineStatus): string {
   }
 }
 
-function readyJson(node: PotluckNode, { remembered }: Engine): object {
+function readyJson(node: PotluckNode, { remembered }: Engine, web: Web | undefined): object {
   const { models, hardware, slots } = node.card()
   return {
     type: 'ready',
@@ -78,7 +95,8 @@ function readyJson(node: PotluckNode, { remembered }: Engine): object {
     models: models.map((model) => ({ ...model, digest: formatDigest(model.digest) })),
     hardware,
     slots,
-    remembered
+    remembered,
+    ...(web === undefined ? {} : { url: web.url })
   }
 }
 
@@ -88,7 +106,12 @@ function describeDrain({ active, queued }: Load): string {
 }
 
 /** @param bootstrap addresses through which the node joined. Other peers can use them too, even if it is behind NAT */
-function banner(node: PotluckNode, { remembered }: Engine, [bootstrap]: readonly string[]): string {
+function banner(
+  node: PotluckNode,
+  { remembered }: Engine,
+  web: Web | undefined,
+  [bootstrap]: readonly string[]
+): string {
   const { models, hardware, slots } = node.card()
   const [model] = models
   const addresses = node.addresses()
@@ -105,7 +128,8 @@ function banner(node: PotluckNode, { remembered }: Engine, [bootstrap]: readonly
     ['slots', `${slots} for answers, and memory for ${count(remembered, 'more conversation')}`],
     ['hardware', hardwareDetails(hardware)],
     ...addresses.map((address, index) => [index === 0 ? 'addresses' : '', address]),
-    ['reachable', describeReachability(addresses)]
+    ['reachable', describeReachability(addresses)],
+    ...(web === undefined ? [] : [['page', `${web.url}/, and the APIs of \`potluck gateway\``]])
   ])
   return [
     `Serving ${model?.name ?? 'nothing'}`,

@@ -6,8 +6,10 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 
 import { multiaddr } from '@multiformats/multiaddr'
+import { deadline } from '@potluck/protocol'
 
 import { readStatus } from '../../control/client.ts'
+import { LOCAL_REQUEST_TIMEOUT_MS } from '../../limits/limits.ts'
 import { createDataFolder } from '../../network/data-folder.ts'
 import { CommandError, messageOf } from '../terminal/errors.ts'
 
@@ -54,6 +56,33 @@ export async function checkPort(host: string, port: number, option: string): Pro
     server.close()
   }
 }
+
+/** @throws as `checkPort`; the message says if a gateway of Potluck uses the port */
+export async function checkGatewayPort(host: string, port: number): Promise<void> {
+  try {
+    await checkPort(host, port, '--port')
+  } catch (error) {
+    if (!(await hasGateway(host, port))) throw error
+    throw new CommandError(
+      `a gateway already runs on port ${port} of ${host}: \`potluck serve\` starts one too; use it, or choose another port with --port`,
+      { cause: error }
+    )
+  }
+}
+
+/** Whether a gateway of Potluck answers there. */
+export async function hasGateway(host: string, port: number): Promise<boolean> {
+  try {
+    const name = host.includes(':') ? `[${host}]` : host
+    const response = await fetch(`http://${name}:${port}/healthz`, { signal: deadline(LOCAL_REQUEST_TIMEOUT_MS) })
+    return (await response.text()) === GATEWAY_HEALTH
+  } catch {
+    return false
+  }
+}
+
+/** What `/healthz` of a gateway returns. */
+const GATEWAY_HEALTH = 'ok\n'
 
 function reasonOf(code: unknown): string | undefined {
   if (code === 'EADDRINUSE') return 'another program uses the port'

@@ -9,15 +9,14 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { deadline, modelName } from '@potluck/protocol'
 
 import { readStatus } from '../../control/client.ts'
-import type { NodeStatus } from '../../control/status.ts'
 import { probeGpu } from '../../engine/llama/video-memory.ts'
 import { crumb } from '../../models/crumb.ts'
 import { createDataFolder } from '../../network/data-folder.ts'
-import { checkListen, checkPort } from '../daemon/preflight.ts'
+import { checkListen, checkPort, hasGateway } from '../daemon/preflight.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { messageOf } from '../terminal/errors.ts'
-import { count } from '../terminal/units.ts'
+import { nodeFindings } from './node-findings.ts'
 import { judgeClock, judgeDisk, judgeGpu, judgeModel, ok, problem, warning, type Finding } from './finding.ts'
 
 /** Timeout for a connection to a bootstrap peer. */
@@ -40,7 +39,8 @@ export async function* examine(context: CommandContext): AsyncGenerator<Finding>
   }
   yield await checkGatewayPort(settings.host, settings.port)
   yield* await checkBootstrap(settings.bootstrap)
-  yield* nodeFindings(status)
+  if (status === undefined) yield ok('node', 'no node runs with this data directory; `potluck serve` starts one')
+  else yield* nodeFindings(status)
 }
 
 async function checkDisk(directory: string): Promise<Finding> {
@@ -100,6 +100,7 @@ async function checkGatewayPort(host: string, port: number): Promise<Finding> {
     await checkPort(host, port, '--port')
     return ok('gateway', `port ${port} of ${host} is free`)
   } catch (error) {
+    if (await hasGateway(host, port)) return ok('gateway', `runs on port ${port} of ${host}`)
     return warning('gateway', ...split(error))
   }
 }
@@ -141,29 +142,4 @@ async function reach(address: string): Promise<void> {
   socket.on('error', reject)
   timeout.addEventListener('abort', () => reject(new Error(`no answer in ${CONNECT_TIMEOUT_MS / 1000} s`)))
   await promise.finally(() => socket.destroy())
-}
-
-/** What the running node says about itself. */
-function nodeFindings(status: NodeStatus | undefined): Finding[] {
-  if (status === undefined) return [ok('node', 'no node runs with this data directory; `potluck serve` starts one')]
-  const { engine, reachability, connections, problems } = status
-  const behind = /not at all|only from/.test(reachability)
-  return [
-    engine.state === 'failed'
-      ? problem('node', `the engine failed: ${engine.reason}`, 'restart the node, or choose another model')
-      : ok('node', `runs, and the engine is ${engine.state}`),
-    behind
-      ? warning(
-          'reachability',
-          `reachable ${reachability}`,
-          'to serve the internet, join through a relay with --bootstrap, or forward a port and give it with --announce'
-        )
-      : ok('reachability', `reachable ${reachability}`),
-    connections === 0
-      ? warning('peers', 'connected to no peer', 'check the network and the bootstrap addresses')
-      : ok('peers', `connected to ${count(connections, 'peer')}`),
-    ...problems.map(({ kind, message }) =>
-      problem(kind, message, 'solve it as the line above says; `potluck status` shows the problem until it is solved')
-    )
-  ]
 }

@@ -57,6 +57,7 @@ export interface Settings {
   allowOrigin: readonly string[]
   requestsPerMinute: number
   localNode: boolean
+  page: boolean
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
   system: string | undefined
   maxTokens: number | undefined
@@ -253,46 +254,52 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: text('address'),
     default: '127.0.0.1',
     doc: 'address that the gateway listens on; every address except loopback needs --api-key',
-    commands: ['gateway', 'doctor']
+    commands: [...SERVE, 'doctor']
   },
   port: {
     kind: integer(0, 65_535),
     default: 4003,
-    doc: "port of the gateway; 0 takes a free port; use Ollama's port, 11434, for apps that look for Ollama there",
-    commands: ['gateway', 'doctor']
+    doc: "port of the gateway and its page; 0 takes a free port; use Ollama's port, 11434, for apps that look for Ollama there",
+    commands: [...SERVE, 'doctor']
   },
   apiKey: {
     kind: list('key'),
     default: [],
     defaultText: 'none: the gateway checks no key',
     doc: 'keys of callers: each request must contain one of them; set keys in the environment variable, because other users of the machine can read flags',
-    commands: ['gateway']
+    commands: SERVE
   },
   allowHost: {
     kind: list('name'),
     default: [],
     defaultText: 'localhost and IP addresses',
     doc: 'host names by which callers may address the gateway, such as potluck.lan',
-    commands: ['gateway']
+    commands: SERVE
   },
   allowOrigin: {
     kind: list('origin'),
     default: [],
     defaultText: 'none',
     doc: 'origins of web pages that may use the gateway, as https://app.example',
-    commands: ['gateway']
+    commands: SERVE
   },
   requestsPerMinute: {
     kind: integer(1, 1_000_000),
     default: 600,
     doc: 'limit of requests per minute for each key, or for all callers together if there is no key',
-    commands: ['gateway']
+    commands: SERVE
   },
   localNode: {
     kind: toggle,
     default: false,
     doc: 'also serve a model from this machine, as `potluck serve` does; without this flag, the gateway ignores --listen, --announce, --model, --name, --sha256, --slots, --conversations, --context, --threads and --gpu',
     commands: ['gateway']
+  },
+  page: {
+    kind: toggle,
+    default: true,
+    doc: 'also open a page for a browser at http://127.0.0.1:4003, with the APIs of `potluck gateway`',
+    commands: ['serve']
   },
   system: {
     kind: text('text'),

@@ -99,7 +99,7 @@ class EngineHost {
       case 'read':
         return result({ type: 'reading', reading: engine.read(request.job) })
       case 'counters':
-        return result({ type: 'counters', counters: engine.counters() })
+        return result({ type: 'counters', counters: await engine.counters() })
       case 'score': {
         const { abort } = this.#begin(id, 0)
         return result({ type: 'scores', scores: await engine.score(request.job, abort.signal) })

@@ -206,8 +206,11 @@ export class LlamaProcessEngine {
     return embeddings
   }
 
-  counters(): Omit<EngineCounters, 'restarts'> {
-    return { ...this.#counters, activeSlots: this.#slots.active }
+  async counters(): Promise<Omit<EngineCounters, 'restarts'>> {
+    const { backend, context } = this.#loaded
+    const counters = { ...this.#counters, activeSlots: this.#slots.active }
+    if (backend.vramBytes === undefined) return counters
+    return { ...counters, usedVramBytes: (await context.model.llama.getVramState()).used }
   }
 
   async #withSlot<T>(

@@ -66,6 +66,7 @@ export class SimClient {
       signal: new AbortController().signal,
       canAudit,
       onAnswer: () => undefined,
+      onEvent: () => undefined,
       onRefuted: () => undefined
     }
   }

@@ -84,7 +84,15 @@ function start(args: readonly string[], { home, env = {}, namespace }: RunOption
   const inside = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace]
   const [command = '', ...rest] = [...inside, process.execPath, BIN, ...args]
   return spawn(command, rest, {
-    env: { PATH: process.env.PATH, HOME: home, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, ...env },
+    env: {
+      PATH: process.env.PATH,
+      HOME: home,
+      XDG_CONFIG_HOME: home,
+      XDG_DATA_HOME: home,
+      // The pages of several nodes would share one port.
+      POTLUCK_PAGE: 'false',
+      ...env
+    },
     stdio: ['pipe', 'pipe', 'pipe']
   })
 }

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { SYSTEM_CLOCK } from '../../../client/base/clock.ts'
 import { toAsk } from '../../../client/base/request.ts'
 import type { AcceptedPart } from '../../../client/generate/parts.ts'
+import { AnswerProgress } from '../../../client/generate/progress.ts'
 import { raceToFirstToken, type RaceContext, type RaceResult } from '../../../client/generate/race.ts'
 import { ResumableAnswer } from '../../../client/generate/resumable-answer.ts'
 import { sendRequest } from '../../../client/generate/wire.ts'
@@ -71,6 +72,7 @@ function start(
       better: () => undefined,
       ...decisions
     },
+    progress: new AnswerProgress(clock, () => undefined),
     clock,
     timeouts: DEFAULT_TIMEOUTS,
     signal

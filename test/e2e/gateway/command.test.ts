@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { AnswerCheck } from '@potluck/gateway'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 
 import { potluck, Running } from '../cli/command.ts'
 import { post } from './harness.ts'
@@ -45,5 +46,38 @@ test('without a key, an address that other machines can reach fails with a one-l
   expect([open.code, open.stderr.trim()]).toEqual([
     1,
     'potluck: other machines could use the gateway at 0.0.0.0 without a key: set a key, or listen on 127.0.0.1'
+  ])
+})
+
+test('serve opens the page: the node answers, checks its answer with the real engine, and pauses', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'potluck-serve-'))
+  onTestFinished(async () => await rm(folder, { recursive: true, force: true }))
+  const local = ['--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0', '--threads', '1', '--slots', '1']
+  const serving = new Running(['serve', 'crumb', ...local, '--page', '--port', '0'], { home: folder })
+  onTestFinished(async () => void (await serving.stop()))
+  const url = String((await serving.line('ready')).url)
+  const body = { messages: [{ role: 'user', content: 'Hello' }], max_tokens: 8 }
+  const answer = (await (await post(url, 'chat/completions', body)).json()) as {
+    id: string
+    choices: { message: { content: string } }[]
+  }
+  const check = await fetch(`${url}/potluck/v1/answers/${answer.id}/audit`, { method: 'POST' })
+  const { result, positions } = (await check.json()) as AnswerCheck
+  expect([check.status, result, positions.length]).toEqual([200, 'passed', 8])
+  expect(positions.map(({ token }) => token).join('')).toContain(answer.choices[0]?.message.content)
+  const paused = await fetch(`${url}/potluck/v1/node/pause`, { method: 'POST' })
+  expect(await paused.json()).toMatchObject({
+    isPaused: true,
+    tokensToday: 8,
+    models: [{ name: 'potluck/crumb:Q8_0' }]
+  })
+  await serving.line('paused')
+
+  // A second gateway on the port says what runs there.
+  const { port } = new URL(url)
+  const second = await potluck(['gateway', '--port', port], { home: folder })
+  expect([second.code, second.stderr.trim()]).toEqual([
+    1,
+    `potluck: a gateway already runs on port ${port} of 127.0.0.1: \`potluck serve\` starts one too; use it, or choose another port with --port`
   ])
 })

@@ -1,4 +1,4 @@
-/** What the client logs under `potluck:client:*`: why it chose a node, and nothing that a user or a model wrote. */
+/** What the client logs and reports to listeners: why it chose a node, and nothing that a user or a model wrote. */
 import { format } from 'node:util'
 
 import { disable, enable } from '@libp2p/logger'
@@ -9,6 +9,7 @@ import { raceAbort } from '../../../client/base/race-abort.ts'
 import { toAsk } from '../../../client/base/request.ts'
 import type { KnownNode } from '../../../client/discover/known-node.ts'
 import { generate } from '../../../client/generate/generate.ts'
+import type { AnswerEvent } from '../../../client/generate/progress.ts'
 import { FakeClock, FakeDirectory, newSelector } from '../select/fakes.ts'
 import { knownNode, model } from '../select/help.ts'
 import { accepted, delta, done, failure, scriptedSend, type ScriptedNode } from './scripted-send.ts'
@@ -17,9 +18,11 @@ const PROMPT = 'zanzibar'
 const ANSWER = ['quixo', 'tic'] as const
 
 let lines: string[]
+let events: AnswerEvent[]
 
 beforeEach(() => {
   lines = []
+  events = []
   const write = (...values: unknown[]): boolean => lines.push(format(...values)) > 0
   vi.spyOn(process.stderr, 'write').mockImplementation(write as typeof process.stderr.write)
   vi.spyOn(console, 'error').mockImplementation(write)
@@ -52,6 +55,7 @@ async function answer(first: ScriptedNode, second: ScriptedNode): Promise<string
     signal: new AbortController().signal,
     canAudit: () => false,
     onAnswer: () => undefined,
+    onEvent: (event) => events.push(event),
     onRefuted: () => undefined
   })
   let text = ''
@@ -63,6 +67,10 @@ async function* failing(): ReturnType<ScriptedNode> {
   yield accepted()
   yield delta(ANSWER[0], 10)
   throw failure('engine_failed', 'the-first')
+}
+
+async function* refusing(): ReturnType<ScriptedNode> {
+  throw failure('busy', 'the-first')
 }
 
 /** Reports a long wait, and never begins. */
@@ -100,11 +108,44 @@ test('a request that moves to another node logs both nodes', async () => {
   expectOnce(/potluck:client:generate move from …he-first to …e-second/, /potluck:client:select pick …e-second \(/)
 })
 
-test('no line contains a word of the prompt or of the answer', async () => {
+test('an answer with a failover reports each step to listeners', async () => {
+  await answer(failing, completing)
+  const why = 'after the measured peers'
+  expect(events).toEqual([
+    { type: 'picked', peer: 'the-first', model: expect.any(String), why },
+    { type: 'firstToken', peer: 'the-first', ttftMs: expect.any(Number) },
+    { type: 'tokens', peer: 'the-first', count: 1 },
+    { type: 'resumed', from: 'the-first', peer: 'the-second', code: 'engine_failed', exact: true },
+    // Less than 250 ms after the last count, so it comes with the end.
+    { type: 'tokens', peer: 'the-second', count: 1 },
+    { type: 'finished', peer: 'the-second', model: expect.any(String), tokens: 2, tokensPerSecond: expect.any(Number) }
+  ])
+})
+
+test('a request that moves before its first token reports where to, and why if its node failed', async () => {
+  await answer(waiting, completing)
+  expect(events.slice(0, 2)).toMatchObject([
+    { type: 'picked' },
+    { type: 'moved', from: 'the-first', peer: 'the-second' }
+  ])
+  expect(events[1]).not.toHaveProperty('code')
+  events = []
+  await answer(refusing, completing)
+  expect(events[1]).toEqual({ type: 'moved', from: 'the-first', peer: 'the-second', code: 'busy' })
+})
+
+test('an answer without an end reports its code once', async () => {
+  await expect(answer(refusing, refusing)).rejects.toThrow()
+  expect(events.filter(({ type }) => type === 'failed')).toEqual([{ type: 'failed', code: 'busy' }])
+  expect(events.at(-1)?.type).toBe('failed')
+})
+
+test('no line and no event contains a word of the prompt or of the answer', async () => {
   enable('potluck:client:*')
   await answer(failing, completing)
   expect(lines.length).toBeGreaterThan(4)
-  for (const word of [PROMPT, ...ANSWER]) expect(lines.join('\n')).not.toContain(word)
+  const said = `${lines.join('\n')}${JSON.stringify(events)}`
+  for (const word of [PROMPT, ...ANSWER]) expect(said).not.toContain(word)
 })
 
 test('the logs are silent by default', async () => {

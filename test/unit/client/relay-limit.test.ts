@@ -37,6 +37,7 @@ async function failuresOf(tokens: number): Promise<string[]> {
     signal: new AbortController().signal,
     canAudit: () => false,
     onAnswer: () => undefined,
+    onEvent: () => undefined,
     onRefuted: () => undefined
   })
   const codes: string[] = []

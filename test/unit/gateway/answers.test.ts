@@ -62,7 +62,13 @@ async function whole(): Promise<WholeAnswer> {
 }
 
 test('a chat completion separates reasoning and tool calls from the content', async () => {
-  const answer = chatCompletion([await whole()], { model: 'auto', created: 1, logprobs: false, audits })
+  const answer = chatCompletion([await whole()], {
+    id: 'chatcmpl-1',
+    model: 'auto',
+    created: 1,
+    logprobs: false,
+    audits
+  })
   expect(answer satisfies OpenAI.ChatCompletion).toMatchObject({
     model: model.name,
     choices: [
@@ -84,7 +90,15 @@ test('a chat completion separates reasoning and tool calls from the content', as
 
 test('the first chunk of a tool call has its name, and later chunks have more arguments', () => {
   const chunks = all(
-    new ChatChunks({ model: 'auto', created: 1, logprobs: false, audits, usage: false, continuous: false })
+    new ChatChunks({
+      id: 'chatcmpl-1',
+      model: 'auto',
+      created: 1,
+      logprobs: false,
+      audits,
+      usage: false,
+      continuous: false
+    })
   )
   const sent = chunks.flatMap((chunk) => (chunk as OpenAI.ChatCompletionChunk).choices.map(({ delta }) => delta))
   expect(sent.slice(1)).toEqual([
@@ -105,7 +119,9 @@ test('the first chunk of a tool call has its name, and later chunks have more ar
 
 test('a streamed response finishes each item before the next, and ends with the same response as a whole one', async () => {
   const request = parseResponses({ input: 'hello' })
-  const events = all(new ResponseEvents(request, { now: () => 1, audits })) as OpenAI.Responses.ResponseStreamEvent[]
+  const events = all(
+    new ResponseEvents(request, { id: 'resp_1', now: () => 1, audits })
+  ) as OpenAI.Responses.ResponseStreamEvent[]
   expect(events.map(({ sequence_number }) => sequence_number)).toEqual([...events.keys()])
   const items = events.filter(({ type }) => type.startsWith('response.output_item'))
   expect(
@@ -119,7 +135,7 @@ test('a streamed response finishes each item before the next, and ends with the 
   const last = events.at(-1)
   if (last?.type !== 'response.completed') throw new Error('not completed')
   const ids = (value: object): unknown => JSON.parse(JSON.stringify(value).replaceAll(/"(rs|msg|fc|resp)_\w+"/g, '""'))
-  expect(ids(last.response)).toEqual(ids(wholeResponse(await whole(), request, { now: () => 1, audits })))
+  expect(ids(last.response)).toEqual(ids(wholeResponse(await whole(), request, { id: 'resp_1', now: () => 1, audits })))
   expect(last.response.output).toMatchObject([
     { content: [{ text: 'Let me see.' }] },
     { content: [{ text: 'I ask.' }] },

@@ -1,0 +1,45 @@
+/** The events that one reader has not read yet. */
+import type { PotluckEvent } from './types.ts'
+
+/** Events that can wait for a slow reader: about 50 KB. */
+export const MOST_WAITING = 256
+
+export class EventQueue {
+  #waiting: PotluckEvent[] = []
+  #overflowed = false
+  #wake = Promise.withResolvers<void>()
+
+  /** If the queue is full, the events that count tokens give way first. */
+  push(event: PotluckEvent): void {
+    if (this.#waiting.length >= MOST_WAITING) {
+      if (event.type === 'tokens') return
+      const least = this.#waiting.findIndex(({ type }) => type === 'tokens')
+      if (least >= 0) this.#waiting.splice(least, 1)
+      else this.#overflowed = true
+    }
+    if (!this.#overflowed) this.#waiting.push(event)
+    this.#wake.resolve()
+  }
+
+  /**
+   * Yields the events that wait, again and again. Ends when the signal fires, or when the reader was too slow: it would
+   * otherwise miss an event without a sign.
+   */
+  async *batches(signal: AbortSignal): AsyncGenerator<PotluckEvent[], void, void> {
+    const stop = (): void => this.#wake.resolve()
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      while (!signal.aborted) {
+        await this.#wake.promise
+        this.#wake = Promise.withResolvers()
+        const batch = this.#waiting
+        this.#waiting = []
+        if (signal.aborted) return
+        if (batch.length > 0) yield batch
+        if (this.#overflowed) return
+      }
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/** The user's own node as the gateway's page shows and controls it, over the control socket. */
+import type { OwnNode, OwnNodeView } from '@potluck/gateway'
+import { freemem, totalmem } from 'node:os'
+
+import { askControlAudit, askControlSpell, readStatus, setPaused } from '../../control/client.ts'
+import type { NodeStatus } from '../../control/status.ts'
+import { nodeFindings } from '../doctor/node-findings.ts'
+
+/** @param directory the node's data directory. The node can start and stop at any time */
+export function ownNode(directory: string): OwnNode {
+  return {
+    view: async (signal) => await viewOf(readStatus(directory, signal), signal),
+    setPaused: async (paused, signal) => await viewOf(setPaused(directory, paused, signal), signal),
+    audit: async (job, signal) => await askControlAudit(directory, job, signal),
+    spell: async (tokens, signal) => await askControlSpell(directory, tokens, signal)
+  }
+}
+
+async function viewOf(asked: Promise<NodeStatus>, signal: AbortSignal): Promise<OwnNodeView | undefined> {
+  try {
+    return toView(await asked)
+  } catch {
+    signal.throwIfAborted()
+    return undefined
+  }
+}
+
+function toView(status: NodeStatus): OwnNodeView {
+  const { model, card, load, limits, metrics, stats } = status
+  const { accelerator, device, vramBytes, gpuLayers, layers } = card.hardware
+  const onGpu = vramBytes > 0
+  const { name, digest, contextLength, parameters, quantization, sizeBytes } = model
+  return {
+    peer: status.peerId,
+    models: [{ name, digest, contextLength, parameters, quantisation: quantization, sizeBytes }],
+    accelerator,
+    device,
+    memoryBytes: onGpu ? vramBytes : totalmem(),
+    usedBytes: onGpu ? (metrics.engine?.usedVramBytes ?? 0) : totalmem() - freemem(),
+    ...(gpuLayers === undefined || layers === undefined ? {} : { layers: { onGpu: gpuLayers, all: layers } }),
+    load: { running: load.active, queued: load.queued, slots: load.slots },
+    running: status.running.map(({ peerId, tokens, sinceMs }) => ({ peer: peerId, model: name, tokens, sinceMs })),
+    tokensToday: stats?.today.answerTokens ?? 0,
+    tokensEver: stats?.ever.answerTokens ?? 0,
+    isPaused: status.paused,
+    limits: {
+      slots: load.slots,
+      queued: load.slots * limits.queuedPerSlot,
+      requestsPerPeer: limits.streamsPerPeer,
+      connections: limits.connections,
+      contestedAnswerMs: limits.contestedAnswerMs
+    },
+    reachability: nodeFindings(status).map(({ check, state, found, remedy }) => ({
+      check,
+      ok: state === 'ok',
+      message: found,
+      ...(remedy === undefined ? {} : { remedy })
+    }))
+  }
+}

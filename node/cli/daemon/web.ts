@@ -1,0 +1,56 @@
+/** Starts the gateway with its client, for `gateway` and for the page of `serve`. */
+import { startGateway } from '@potluck/gateway'
+import { clockWarning } from '@potluck/protocol'
+
+import { connect } from '../client/connect.ts'
+import { ownNode } from '../client/own-node.ts'
+import type { CommandContext } from '../settings/context.ts'
+import { dataDirectories } from '../settings/data-directory.ts'
+import { createLogger } from './log.ts'
+import { checkGatewayPort } from './preflight.ts'
+
+export interface Web {
+  /** Where the page is, and the APIs. */
+  url: string
+  stop: () => Promise<void>
+}
+
+/**
+ * The client finds the node of this machine through the data directory, so a node must start before.
+ *
+ * @throws CommandError, or Error with a message of one line, if the gateway cannot listen on the address
+ */
+export async function startWeb(context: CommandContext): Promise<Web> {
+  const { settings, env } = context
+  const { host, port, apiKey, allowHost, allowOrigin, requestsPerMinute } = settings
+  await checkGatewayPort(host, port)
+  const logger = createLogger(settings)
+  const client = await connect(context, {
+    onClockSkew: (skew) => {
+      if (skew !== undefined) logger.warn(clockWarning(skew))
+    }
+  })
+  try {
+    const gateway = await startGateway({
+      client,
+      ownNode: ownNode(dataDirectories(settings, env).node),
+      host,
+      port,
+      keys: apiKey,
+      hosts: allowHost,
+      origins: allowOrigin,
+      limits: { requestsPerMinute },
+      onFailure: (error) => logger.error({ err: error }, 'a request failed because of an error in the gateway')
+    })
+    return {
+      url: gateway.url,
+      stop: async () => {
+        await gateway.stop()
+        await client.stop()
+      }
+    }
+  } catch (error) {
+    await client.stop()
+    throw error
+  }
+}
