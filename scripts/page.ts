@@ -2,7 +2,7 @@
  * Bundles the web page of `client/web` into `client/gateway/web`, from where the gateway serves it. `npm ci` and
  * `npm run build` run this script.
  */
-import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -18,26 +18,35 @@ const MAX_GZIPPED = 120_000
 
 /** @throws Error if the page became too large */
 export async function buildPage(): Promise<void> {
-  rmSync(TARGET, { recursive: true, force: true })
   mkdirSync(TARGET, { recursive: true })
-  copyFileSync(join(SOURCE, 'index.html'), join(TARGET, 'index.html'))
+  write('index.html', readFileSync(join(SOURCE, 'index.html')))
   // base.css has the variables, and its rules come first.
   const styles = [
     'base.css',
-    ...globSync('*.css', { cwd: join(SOURCE, 'style') }).filter((name) => name !== 'base.css')
+    ...globSync('*.css', { cwd: join(SOURCE, 'style') })
+      .filter((name) => name !== 'base.css')
+      .toSorted()
   ]
   const css = styles.map((name) => readFileSync(join(SOURCE, 'style', name), 'utf8')).join('')
-  writeFileSync(join(TARGET, 'app.css'), css.replace(/\/\*.*?\*\//gs, '').replace(/\s+/g, ' '))
+  write('app.css', css.replace(/\/\*.*?\*\//gs, '').replace(/\s+/g, ' '))
   const bundle = await rolldown({ input: join(SOURCE, 'main.tsx'), platform: 'browser' })
-  await bundle.write({ file: join(TARGET, 'app.js'), format: 'esm', minify: true })
+  const { output } = await bundle.generate({ format: 'esm', minify: true })
   await bundle.close()
+  write('app.js', output[0].code)
   const { total } = pageSize()
   if (total > MAX_GZIPPED) throw new Error(`The page has ${total} bytes gzipped. The limit is ${MAX_GZIPPED}.`)
 }
 
+/** Never leaves half a file: tests in other processes can build and read the page at the same time. */
+function write(name: string, content: string | Uint8Array): void {
+  const temporary = join(TARGET, `${name}.${process.pid}`)
+  writeFileSync(temporary, content)
+  renameSync(temporary, join(TARGET, name))
+}
+
 /** Gzipped bytes of each file of the built page, and of all together. */
 export function pageSize(): { files: Record<string, number>; total: number } {
-  const entries = globSync('*', { cwd: TARGET }).map(
+  const entries = ['index.html', 'app.css', 'app.js'].map(
     (name) => [name, gzipSync(readFileSync(join(TARGET, name)), { level: 9 }).length] as const
   )
   return { files: Object.fromEntries(entries), total: entries.reduce((sum, [, size]) => sum + size, 0) }

@@ -7,6 +7,7 @@ import {
   contentOf,
   conversations,
   keep,
+  newId,
   openConversation,
   openId,
   put,
@@ -32,13 +33,13 @@ const running = new Map<string, AbortController>()
 
 export function send(text: string, attachments: readonly Attachment[]): void {
   const conversation: Conversation = openConversation.value ?? {
-    id: crypto.randomUUID(),
+    id: newId(),
     title: titleOf(text) || (attachments[0]?.name ?? 'Conversation'),
     model: model.value,
     messages: [],
     changedAt: Date.now()
   }
-  const question = { id: crypto.randomUUID(), role: 'user', text, attachments } as const
+  const question = { id: newId(), role: 'user', text, attachments } as const
   openId.value = conversation.id
   begin({ ...conversation, messages: [...conversation.messages, question] })
 }
@@ -71,7 +72,7 @@ export function setModel(id: string): void {
 }
 
 function begin(conversation: Conversation): void {
-  const answer: Answer = { id: crypto.randomUUID(), role: 'assistant', text: '', reasoning: '', status: 'streaming' }
+  const answer: Answer = { id: newId(), role: 'assistant', text: '', reasoning: '', status: 'streaming' }
   put({ ...conversation, messages: [...conversation.messages, answer], changedAt: Date.now() })
   keep(conversation.id)
   announcement.value = 'Asking the network'

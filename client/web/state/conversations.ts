@@ -176,6 +176,11 @@ export function exportConversation({ title, messages }: Conversation): void {
   URL.revokeObjectURL(url)
 }
 
+/** `crypto.randomUUID` exists only on encrypted pages and on loopback. */
+export function newId(): string {
+  return [...crypto.getRandomValues(new Uint32Array(3))].map((part) => part.toString(36)).join('')
+}
+
 /** What the model reads of a message. */
 export function contentOf(message: Message): string {
   if (message.role === 'assistant') return message.text

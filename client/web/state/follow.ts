@@ -42,6 +42,8 @@ async function listen(): Promise<never> {
     try {
       const events = await openEvents()
       isLive.value = true
+      // Nobody repeats the events that were missed, such as the end of a request.
+      lives.value = lives.value.filter(({ isRunning }) => !isRunning)
       wait = FIRST_RETRY_MS
       for await (const event of events) {
         lives.value = withEvent(lives.value, event)

@@ -66,7 +66,7 @@ function advance(life: Life, event: PotluckEvent): Life {
     case 'resumed':
       return { ...next, peer: event.peer, asked: [] }
     case 'finished':
-      return { ...next, peer: event.peer, tokens: event.tokens, asked: [], isRunning: false }
+      return { ...next, model: event.model, peer: event.peer, tokens: event.tokens, asked: [], isRunning: false }
     case 'failed':
       return { ...next, asked: [], isRunning: false }
     case 'audited':

@@ -19,6 +19,7 @@ export function App(): JSX.Element {
   const side = panel.value === 'node' ? 'node' : 'network'
   return (
     <div class="app" data-panel={panel.value}>
+      <h1 class="hidden">Potluck</h1>
       <Conversations />
       <Chat />
       <aside class="side" aria-label={side === 'node' ? 'My node' : 'Network'}>

@@ -1,3 +1,4 @@
+import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 
 import {
@@ -20,7 +21,7 @@ export function Conversations(): JSX.Element {
   return (
     <nav class="conversations" data-open={listIsOpen.value} aria-label="Conversations">
       <header>
-        <h1 class="wordmark">
+        <p class="wordmark" aria-hidden="true">
           <svg viewBox="0 0 16 16" aria-hidden="true">
             <circle cx="8" cy="8" r="2.6" />
             <circle cx="8" cy="2.2" r="1.7" />
@@ -28,7 +29,7 @@ export function Conversations(): JSX.Element {
             <circle cx="3" cy="11" r="1.7" />
           </svg>
           Potluck
-        </h1>
+        </p>
         <button type="button" class="quiet only-narrow" onClick={() => (listIsOpen.value = false)}>
           Close
         </button>
@@ -53,7 +54,9 @@ function Entry({ conversation, open }: { conversation: Conversation; open: (id: 
   const { id, messages } = conversation
   const title = visible(conversation.title)
   const isRunning = messages.some((message) => message.role === 'assistant' && message.status === 'streaming')
+  const isSure = useSignal(false)
   const forget = (): void => {
+    if (!isSure.value) return void (isSure.value = true)
     stop(id)
     remove(id)
   }
@@ -77,8 +80,14 @@ function Entry({ conversation, open }: { conversation: Conversation; open: (id: 
         >
           Export
         </button>
-        <button type="button" class="quiet" aria-label={`Delete ${title}`} onClick={forget}>
-          Delete
+        <button
+          type="button"
+          class="quiet"
+          aria-label={`${isSure.value ? 'Really delete' : 'Delete'} ${title}`}
+          onClick={forget}
+          onBlur={() => (isSure.value = false)}
+        >
+          {isSure.value ? 'Really delete' : 'Delete'}
         </button>
       </span>
     </li>

@@ -72,7 +72,7 @@ function sentence(step: Step): ComponentChildren {
     case 'audited':
       return (
         <>
-          Audit of <Peer peer={step.peer} /> {step.result}
+          Audit of {plural(step.tokens, 'token')} of <Peer peer={step.peer} /> {step.result}
         </>
       )
   }

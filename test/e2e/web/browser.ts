@@ -20,10 +20,16 @@ export function suite(name: string): string {
   return hasBrowser ? name : `${name} (skipped: no Chromium found; install it, or set CHROMIUM to its path)`
 }
 
+/** A name that leads to this machine, but that the browser does not take for this machine. */
+export const OTHER_HOST = 'gateway.test'
+
 export async function launch(): Promise<Browser> {
   if (CHROMIUM === undefined) throw new Error('no Chromium')
   // Tests run as root in containers, where Chromium's sandbox does not work.
-  return await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
+  return await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', `--host-resolver-rules=MAP ${OTHER_HOST} 127.0.0.1`]
+  })
 }
 
 export interface Visit {
@@ -34,7 +40,7 @@ export interface Visit {
 
 /** Opens the page in a profile of its own. */
 export async function visit(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visit> {
-  const context = await browser.newContext({ viewport: { width: 1360, height: 860 }, ...options })
+  const context = await browser.newContext({ viewport: { width: 1280, height: 760 }, ...options })
   onTestFinished(async () => await context.close())
   const page = await context.newPage()
   const faults: string[] = []

@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { buildPage } from '../../../scripts/page.ts'
-import { hasBrowser, launch, suite, visit } from './browser.ts'
+import { hasBrowser, launch, OTHER_HOST, suite, visit } from './browser.ts'
 import { writtenGateway, type Chat, type WrittenGateway } from './gateway.ts'
 import { MODEL, network, peerId } from './samples.ts'
 
@@ -49,7 +49,7 @@ describe.skipIf(!hasBrowser)(suite('the chat of the page'), () => {
     }
     await page.getByRole('status').getByText('The answer is complete').waitFor({ state: 'attached' })
     chat.event({ type: 'picked', peer: peerId(2), model: MODEL, why: 'chance' })
-    chat.event({ type: 'audited', peer: peerId(2), result: 'passed' })
+    chat.event({ type: 'audited', peer: peerId(2), tokens: 9, result: 'passed' })
     await badge.getByText('audit passed').waitFor()
     await page.reload()
     await page.getByRole('button', { name: 'Hello', exact: true }).click()
@@ -98,6 +98,18 @@ describe.skipIf(!hasBrowser)(suite('the chat of the page'), () => {
     expect(await page.locator('article.answer').count()).toBe(1)
   })
 
+  test('works without encryption from another machine, where browsers offer less', async () => {
+    const gateway = await writtenGateway()
+    gateway.nodes = network()
+    const { page, faults } = await visit(browser, gateway.url.replace('127.0.0.1', OTHER_HOST))
+    expect(await page.evaluate(() => isSecureContext)).toBe(false)
+    await answer(await ask(page, gateway, 'Hello'), '```\ncode\n```')
+    await page.getByRole('button', { name: 'Copy code' }).click()
+    await page.getByText('The browser refused').waitFor()
+    // Chromium itself says that it ignores a header of such a page.
+    expect(faults.filter((fault) => !fault.includes('Cross-Origin-Opener-Policy'))).toEqual([])
+  })
+
   test('says why an answer failed, before it began and in the middle', async () => {
     const { page, gateway } = await open()
     ;(await ask(page, gateway, 'First')).fail('No node serves a model now.')
@@ -135,6 +147,7 @@ describe.skipIf(!hasBrowser)(suite('the chat of the page'), () => {
       ]
     })
     await page.getByRole('button', { name: 'Delete About foxes' }).click()
+    await page.getByRole('button', { name: 'Really delete About foxes' }).click()
     await page.reload()
     await page.getByRole('button', { name: 'About tides', exact: true }).waitFor()
     expect(await page.getByText('About foxes').count()).toBe(0)
@@ -157,6 +170,7 @@ describe.skipIf(!hasBrowser)(suite('the chat of the page'), () => {
     await other.getByRole('button', { name: 'Quick question', exact: true }).click()
     await other.getByText('Quick answer').waitFor()
     await other.getByRole('button', { name: 'Delete Quick question' }).click()
+    await other.getByRole('button', { name: 'Really delete Quick question' }).click()
     await page.getByRole('button', { name: 'Quick question', exact: true }).waitFor({ state: 'detached' })
   })
 

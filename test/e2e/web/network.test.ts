@@ -70,11 +70,19 @@ describe.skipIf(!hasBrowser)(suite('the network on the page'), () => {
     expect(await page.locator(lit(peerId(1))).getAttribute('data-activity')).toBe(null)
     expect(await page.locator(lit(peerId(2))).getAttribute('data-activity')).toBe('answering')
 
-    gateway.emit({ ...head, type: 'finished', peer: peerId(2), tokens: 30, tokensPerSecond: 31, at: at + 4000 })
+    gateway.emit({
+      ...head,
+      type: 'finished',
+      peer: peerId(2),
+      model: MODEL,
+      tokens: 30,
+      tokensPerSecond: 31,
+      at: at + 4000
+    })
     await life.getByText('Complete: 30 tokens, 31 tokens/s').waitFor()
     expect(await page.locator('[data-activity]').count()).toBe(0)
-    gateway.emit({ ...head, type: 'audited', peer: peerId(2), result: 'failed', at: at + 9000 })
-    await life.getByText('failed').waitFor()
+    gateway.emit({ ...head, type: 'audited', peer: peerId(2), tokens: 30, result: 'failed', at: at + 9000 })
+    await life.getByText('Audit of 30 tokens').waitFor()
     expect(faults).toEqual([])
   })
 
@@ -154,7 +162,7 @@ describe.skipIf(!hasBrowser)(suite('the network on the page'), () => {
       gateway.nodes = [node(1)]
       gateway.key = 'secret'
     })
-    await page.getByLabel('Key').fill('secret')
+    await page.getByRole('dialog').locator('input').fill('secret')
     await page.getByRole('button', { name: 'Continue' }).click()
     await page.getByRole('heading', { name: '1 node' }).waitFor()
   })

@@ -37,7 +37,7 @@ export function node(
     ...changes,
     standing: {
       state: 'established',
-      reasons: ['established: 3,120 tokens audited, no sign of a wrong model', '41 of 41 answers complete'],
+      reasons: ['Established: 3,120 tokens audited, no sign of a wrong model.', '41 of 41 answers were complete.'],
       auditedTokens: 3120,
       answers: 41,
       failures: 0,
@@ -87,7 +87,7 @@ export function network(): NodeEntry[] {
       roundTripMs: 7,
       standing: {
         state: 'probationary',
-        reasons: ['probationary: 212 of 1,000 tokens audited, no sign of a wrong model'],
+        reasons: ['Probationary: 212 of 1,000 tokens audited, no sign of a wrong model.'],
         auditedTokens: 212,
         answers: 5
       }
@@ -100,8 +100,8 @@ export function network(): NodeEntry[] {
       standing: {
         state: 'quarantined',
         reasons: [
-          'quarantined 3 hours ago: wrong model, 1 in 40,000 chance of a mistake (320 tokens audited); ban at 1 in 10^6',
-          '2 answers cut off'
+          'Quarantined 3 hours ago: wrong model, 1 in 40,000 chance of a mistake (320 tokens audited); ban at 1 in 1,000,000.',
+          '2 answers cut off.'
         ],
         auditedTokens: 320,
         answers: 6,
@@ -112,10 +112,10 @@ export function network(): NodeEntry[] {
       models: [small],
       hardware: cpu,
       roundTripMs: 88,
-      standing: { state: 'unknown', reasons: ['unknown: no answer and no audit yet'], auditedTokens: 0, answers: 0 }
+      standing: { state: 'unknown', reasons: ['No answer and no audit yet.'], auditedTokens: 0, answers: 0 }
     }),
     node(7, { roundTripMs: 64, hardware: metal, isPaused: true, measuredTokensPerSecond: 29 }),
-    node(8, { isOwn: true, roundTripMs: 1, standing: { state: 'trusted', reasons: ['your own node'], answers: 12 } })
+    node(8, { isOwn: true, roundTripMs: 1, standing: { state: 'trusted', reasons: ['Your own node.'], answers: 12 } })
   ]
 }
 
