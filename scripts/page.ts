@@ -9,16 +9,17 @@ import { gzipSync } from 'node:zlib'
 
 import { rolldown } from 'rolldown'
 
+import { WEB_DIRECTORY } from '../client/gateway/http/static.ts'
+
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const SOURCE = join(ROOT, 'client', 'web')
-const TARGET = join(ROOT, 'client', 'gateway', 'web')
 
 /** Of all files together, compressed. A page over a slow connection loads this in about a second. */
 const MAX_GZIPPED = 120_000
 
 /** @throws Error if the page became too large */
 export async function buildPage(): Promise<void> {
-  mkdirSync(TARGET, { recursive: true })
+  mkdirSync(WEB_DIRECTORY, { recursive: true })
   write('index.html', readFileSync(join(SOURCE, 'index.html')))
   // base.css has the variables, and its rules come first.
   const styles = [
@@ -39,15 +40,15 @@ export async function buildPage(): Promise<void> {
 
 /** Never leaves half a file: tests in other processes can build and read the page at the same time. */
 function write(name: string, content: string | Uint8Array): void {
-  const temporary = join(TARGET, `${name}.${process.pid}`)
+  const temporary = join(WEB_DIRECTORY, `${name}.${process.pid}`)
   writeFileSync(temporary, content)
-  renameSync(temporary, join(TARGET, name))
+  renameSync(temporary, join(WEB_DIRECTORY, name))
 }
 
 /** Gzipped bytes of each file of the built page, and of all together. */
 export function pageSize(): { files: Record<string, number>; total: number } {
   const entries = ['index.html', 'app.css', 'app.js'].map(
-    (name) => [name, gzipSync(readFileSync(join(TARGET, name)), { level: 9 }).length] as const
+    (name) => [name, gzipSync(readFileSync(join(WEB_DIRECTORY, name)), { level: 9 }).length] as const
   )
   return { files: Object.fromEntries(entries), total: entries.reduce((sum, [, size]) => sum + size, 0) }
 }

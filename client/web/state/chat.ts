@@ -63,6 +63,11 @@ export function stop(id: string): void {
   running.delete(id)
 }
 
+/** Keeps what running answers have so far, when the page is closed. */
+export function keepRunning(): void {
+  for (const id of running.keys()) keep(id)
+}
+
 export function setModel(id: string): void {
   model.value = id
   const conversation = openConversation.value

@@ -91,10 +91,10 @@ function parse(text: string | null): Conversation | undefined {
   }
 }
 
-/** An answer that was running when the page was closed has stopped. */
+/** An answer that ran when it was written has stopped, or goes on in another tab. */
 function settled(message: Message): Message {
   return message.role === 'assistant' && message.status === 'streaming'
-    ? { ...message, status: 'stopped', note: 'The page was closed.' }
+    ? { ...message, status: 'stopped', note: 'The page was closed, or another tab shows the rest.' }
     : message
 }
 

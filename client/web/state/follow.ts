@@ -1,6 +1,7 @@
 /** Keeps the state of the page up to date: events as they come, everything else every few seconds. */
 import { RequestError } from '../api/http.ts'
 import { openEvents, getInfo, getModels, getNodes } from '../api/potluck.ts'
+import { keepRunning } from './chat.ts'
 import { load, loadChange, recordAudit } from './conversations.ts'
 import { withEvent } from './lives.ts'
 import { info, isLive, lives, models, nodes, trouble } from './network.ts'
@@ -15,15 +16,19 @@ const LAST_RETRY_MS = 10_000
 export function follow(): void {
   load()
   window.addEventListener('storage', loadChange)
+  window.addEventListener('pagehide', keepRunning)
   document.addEventListener('visibilitychange', () => void look())
   void look()
   setInterval(() => void look(), LOOK_MS)
   void listen()
 }
 
+let isLooking = false
+
 /** Nobody looks at a hidden page, so it asks for nothing. */
 async function look(): Promise<void> {
-  if (document.visibilityState === 'hidden') return
+  if (isLooking || document.visibilityState === 'hidden') return
+  isLooking = true
   try {
     info.value = await getInfo()
     const own = info.value.ownNode ? loadOwnNode() : forgetOwnNode()
@@ -34,6 +39,8 @@ async function look(): Promise<void> {
   } catch (error) {
     if (!(error instanceof RequestError)) throw error
     trouble.value = error.message
+  } finally {
+    isLooking = false
   }
 }
 

@@ -14,8 +14,8 @@ import { visible } from './visible.ts'
  */
 const MAX_LENGTH = 50_000
 const MAX_LINE = 5_000
-/** Quotes and lists inside each other. Deeper ones would overflow the stack. */
-const MAX_DEPTH = 16
+/** Quotes, lists and emphasis inside each other. Deeper ones would overflow the stack. */
+const MAX_DEPTH = 40
 /** Characters of a plain text that the page shows. The browser takes seconds to lay out more. */
 const MAX_SHOWN = 200_000
 
@@ -25,7 +25,7 @@ const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"'
 export function Markdown({ text }: { text: string }): JSX.Element {
   const shown = visible(text)
   const tokens = parse(shown)
-  return tokens === undefined ? <Plain text={shown} /> : <>{blocks(tokens, 0)}</>
+  return tokens === undefined ? <Plain text={shown} /> : <>{elements(tokens, 0)}</>
 }
 
 function Plain({ text }: { text: string }): JSX.Element {
@@ -64,11 +64,11 @@ function longestLine(text: string): number {
   return longest
 }
 
-function blocks(tokens: readonly Token[], depth: number): ComponentChildren {
-  return tokens.map((token) => block(token as MarkedToken, depth))
+function elements(tokens: readonly Token[], depth: number): ComponentChildren {
+  return tokens.map((token) => element(token as MarkedToken, depth + 1))
 }
 
-function block(token: MarkedToken, depth: number): ComponentChildren {
+function element(token: MarkedToken, depth: number): ComponentChildren {
   if (depth > MAX_DEPTH) return <div class="plain">{token.raw}</div>
   switch (token.type) {
     case 'space':
@@ -77,42 +77,60 @@ function block(token: MarkedToken, depth: number): ComponentChildren {
     case 'heading': {
       // The page has its own headings of the levels 1 and 2.
       const Heading = `h${Math.min(token.depth + 2, 6)}` as 'h3'
-      return <Heading>{inline(token.tokens, depth)}</Heading>
+      return <Heading>{elements(token.tokens, depth)}</Heading>
     }
     case 'paragraph':
-      return <p>{inline(token.tokens, depth)}</p>
+      return <p>{elements(token.tokens, depth)}</p>
     case 'code':
       return <CodeBlock text={token.text} language={token.lang ?? ''} />
     case 'blockquote':
-      return <blockquote>{blocks(token.tokens, depth + 1)}</blockquote>
+      return <blockquote>{elements(token.tokens, depth)}</blockquote>
     case 'list':
       return list(token, depth)
+    case 'list_item':
+      return <li class={token.task ? 'task' : undefined}>{elements(token.tokens, depth)}</li>
+    case 'checkbox':
+      return (
+        <span role="img" aria-label={token.checked ? 'done' : 'open'}>
+          {token.checked ? '☑ ' : '☐ '}
+        </span>
+      )
     case 'table':
       return table(token, depth)
     case 'hr':
       return <hr />
     case 'html':
-      return <div class="plain">{token.raw.trimEnd()}</div>
+      return token.block === true ? <div class="plain">{token.raw.trimEnd()}</div> : token.raw
+    case 'strong':
+      return <strong>{elements(token.tokens, depth)}</strong>
+    case 'em':
+      return <em>{elements(token.tokens, depth)}</em>
+    case 'del':
+      return <del>{elements(token.tokens, depth)}</del>
+    case 'codespan':
+      return <code>{token.text}</code>
+    case 'br':
+      return <br />
+    case 'link':
+      return link(token.href, elements(token.tokens, depth))
+    case 'image':
+      // Loading the picture would tell its server who reads the answer.
+      return link(token.href, `Picture: ${token.text || token.href}`)
+    case 'escape':
+      return token.text
     case 'text':
-      return token.tokens === undefined ? unescaped(token.text) : inline(token.tokens, depth)
-    default:
-      return token.raw
+      return token.tokens === undefined ? unescaped(token.text) : elements(token.tokens, depth)
   }
 }
 
 function list({ ordered, start, items }: Tokens.List, depth: number): JSX.Element {
-  const children = items.map(({ task, checked, tokens }) => (
-    <li class={task ? 'task' : undefined}>
-      {task && <span aria-label={checked === true ? 'done' : 'open'}>{checked === true ? '☑ ' : '☐ '}</span>}
-      {blocks(tokens, depth + 1)}
-    </li>
-  ))
+  const children = elements(items, depth)
   return ordered ? <ol start={typeof start === 'number' ? start : 1}>{children}</ol> : <ul>{children}</ul>
 }
 
 function table({ header, rows }: Tokens.Table, depth: number): JSX.Element {
   const cell = (Cell: 'th' | 'td') => (one: Tokens.TableCell) => (
-    <Cell data-align={one.align ?? undefined}>{inline(one.tokens, depth)}</Cell>
+    <Cell data-align={one.align ?? undefined}>{elements(one.tokens, depth)}</Cell>
   )
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Table">
@@ -128,37 +146,6 @@ function table({ header, rows }: Tokens.Table, depth: number): JSX.Element {
       </table>
     </div>
   )
-}
-
-function inline(tokens: readonly Token[], depth: number): ComponentChildren {
-  return tokens.map((token) => span(token as MarkedToken, depth + 1))
-}
-
-function span(token: MarkedToken, depth: number): ComponentChildren {
-  if (depth > MAX_DEPTH) return token.raw
-  switch (token.type) {
-    case 'strong':
-      return <strong>{inline(token.tokens, depth)}</strong>
-    case 'em':
-      return <em>{inline(token.tokens, depth)}</em>
-    case 'del':
-      return <del>{inline(token.tokens, depth)}</del>
-    case 'codespan':
-      return <code>{token.text}</code>
-    case 'br':
-      return <br />
-    case 'link':
-      return link(token.href, inline(token.tokens, depth))
-    case 'image':
-      // Loading the picture would tell its server who reads the answer.
-      return link(token.href, `Picture: ${token.text || token.href}`)
-    case 'escape':
-      return token.text
-    case 'text':
-      return token.tokens === undefined ? unescaped(token.text) : inline(token.tokens, depth)
-    default:
-      return token.raw
-  }
 }
 
 function link(href: string, children: ComponentChildren): ComponentChildren {

@@ -19,7 +19,9 @@ export function App(): JSX.Element {
   const side = panel.value === 'node' ? 'node' : 'network'
   return (
     <div class="app" data-panel={panel.value}>
-      <h1 class="hidden">Potluck</h1>
+      <header class="hidden">
+        <h1>Potluck</h1>
+      </header>
       <Conversations />
       <Chat />
       <aside class="side" aria-label={side === 'node' ? 'My node' : 'Network'}>

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
 
 import type { AnswerCheck } from '../api/potluck.ts'
 import { count, plural } from '../text/format.ts'
@@ -22,9 +23,11 @@ const TITLES: Record<AnswerCheck['result'], string> = {
 /** The result of a check on the own node, position by position. */
 export function CheckView({ check }: { check: AnswerCheck }): JSX.Element {
   const { result, positions, evidence, reasons } = check
+  const view = useRef<HTMLDivElement>(null)
+  useEffect(() => view.current?.scrollIntoView({ block: 'nearest' }), [check])
   const outside = positions.filter(({ isOutside }) => isOutside)
   return (
-    <div class="result" data-result={result} role="status">
+    <div ref={view} class="result" data-result={result} role="status">
       <p>
         <strong>{TITLES[result]}.</strong>{' '}
         {positions.length > 0 &&
@@ -53,11 +56,10 @@ export function CheckView({ check }: { check: AnswerCheck }): JSX.Element {
   )
 }
 
-/** What the evidence means. `evidence` is a ratio of probabilities. */
+/** What the evidence means. `evidence` is a ratio of probabilities, or 0 if nothing was measured. */
 function odds(evidence: number): string {
-  if (evidence === 0) return ''
   const times = count(Math.round(evidence > 1 ? evidence : 1 / evidence))
-  if (times === '1') return 'The tokens do not tell this model from another.'
+  if (evidence === 0 || times === '1') return ''
   return `The tokens are ${times} times more probable if the node ran ${evidence > 1 ? 'another' : 'this'} model.`
 }
 

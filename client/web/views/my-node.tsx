@@ -155,7 +155,7 @@ function Reachability({ node }: { node: OwnNodeView }): JSX.Element {
               {ok ? '✓' : '!'}
             </span>
             <span>
-              {message}
+              <strong>{check}</strong> {message}
               {remedy !== undefined && <span class="faint"> {remedy}</span>}
             </span>
           </li>

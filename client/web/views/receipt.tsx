@@ -8,7 +8,7 @@ import { openReceipt } from '../state/panel.ts'
 import { plural } from '../text/format.ts'
 import { visible } from '../text/visible.ts'
 import { CheckView } from './check.tsx'
-import { Fields } from './fields.tsx'
+import { FieldList } from './fields.tsx'
 import { Peer } from './peer.tsx'
 
 /** The dialog with the receipt of an answer. */
@@ -87,7 +87,7 @@ function Content({ id }: { id: string }): JSX.Element {
                 </p>
                 <details>
                   <summary>Signed fields</summary>
-                  <Fields fields={part.receipt} />
+                  <FieldList fields={part.receipt} />
                 </details>
               </li>
             ))}

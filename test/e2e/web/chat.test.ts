@@ -75,6 +75,19 @@ describe.skipIf(!hasBrowser)(suite('the chat of the page'), () => {
     expect(faults).toEqual([])
   })
 
+  test('keeps the beginning of an answer when the page is closed', async () => {
+    const { page, gateway } = await open()
+    const chat = await ask(page, gateway, 'Count')
+    chat.accept(peerId(1))
+    chat.text('one two three')
+    await page.getByText('one two three').waitFor()
+    await page.reload()
+    await page.getByRole('button', { name: 'Count', exact: true }).click()
+    await page.getByText('one two three').waitFor()
+    await page.getByText('The page was closed').waitFor()
+    await page.getByRole('button', { name: 'Retry' }).waitFor()
+  })
+
   test('retries an answer, and asks again with an edited question', async () => {
     const { page, gateway } = await open()
     await answer(await ask(page, gateway, 'First'), 'Answer 1')

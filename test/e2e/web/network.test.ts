@@ -137,7 +137,7 @@ describe.skipIf(!hasBrowser)(suite('the network on the page'), () => {
       gateway.ownNode = ownNode()
     })
     await page.getByRole('button', { name: 'My node', exact: true }).click()
-    await page.getByText('Forward TCP port 4001 to this machine.').waitFor()
+    await page.getByText('forward a port and give it with --announce').waitFor()
     await page.getByText('2,914,775').waitFor()
     await page.getByRole('button', { name: 'Pause' }).click()
     await page.getByRole('heading', { name: 'Paused' }).waitFor()

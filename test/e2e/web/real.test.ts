@@ -116,7 +116,7 @@ describe.skipIf(!hasBrowser)(suite('the page with a real network'), () => {
     await page.locator('.markdown strong').first().waitFor()
     await page.getByRole('button', { name: 'Stop' }).click()
     await page.getByText('You stopped this answer.').waitFor()
-    await expect.poll(() => serving.load().running).toBe(0)
+    await expect.poll(() => serving.load().active).toBe(0)
     await page.locator('.life').getByText('Stopped').waitFor()
     expect(faults).toEqual([])
   })

@@ -15,7 +15,7 @@ export function peerId(number: number): string {
   return `12D3KooW${Array.from({ length: 44 }, next).join('')}`
 }
 
-export function digest(number: number): string {
+function digest(number: number): string {
   return `sha256:${number.toString(16).padStart(64, '5e9a17c04b')}`
 }
 
@@ -149,13 +149,13 @@ export function ownNode(): OwnNodeView {
     isPaused: false,
     limits: { slots: 4, queued: 32, requestsPerPeer: 2, connections: 300, contestedAnswerMs: 120_000 },
     reachability: [
-      { check: 'bootstrap', ok: true, message: '2 of 2 bootstrap peers answer.' },
-      { check: 'relay', ok: true, message: 'Peers reach this node through 2 relays.' },
+      { check: 'node', ok: true, message: 'runs, and the engine is ready' },
+      { check: 'peers', ok: true, message: 'connected to 34 peers' },
       {
-        check: 'direct',
+        check: 'reachability',
         ok: false,
-        message: 'Peers cannot reach this node directly.',
-        remedy: 'Forward TCP port 4001 to this machine.'
+        message: 'reachable through 2 relays, but not directly',
+        remedy: 'forward a port and give it with --announce'
       }
     ]
   }
