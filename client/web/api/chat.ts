@@ -1,6 +1,6 @@
 /** One answer of `/v1/chat/completions`, streamed. */
 import { request, RequestError } from './http.ts'
-import { readEvents } from './sse.ts'
+import { BROKEN, readEvents } from './sse.ts'
 
 export interface ChatTurn {
   role: 'user' | 'assistant'
@@ -59,7 +59,7 @@ export async function* streamChat(model: string, messages: ChatTurn[], abort: Ab
     }
     yield* partsOf(chunk)
   }
-  throw new RequestError(response.status, 'The connection to the gateway broke before the answer was complete.')
+  throw new RequestError(response.status, BROKEN)
 }
 
 function* partsOf({ choices: [choice], usage }: Chunk): Generator<ChatPart> {

@@ -58,8 +58,7 @@ async function listen(): Promise<never> {
         if (event.type === 'finished' || event.type === 'failed' || event.type === 'audited') void look()
       }
     } catch (error) {
-      // A connection that breaks in the middle is a TypeError of the browser.
-      if (!(error instanceof RequestError) && !(error instanceof TypeError)) throw error
+      if (!(error instanceof RequestError)) throw error
     }
     isLive.value = false
     await new Promise((resolve) => setTimeout(resolve, wait))

@@ -19,17 +19,17 @@ export function App(): JSX.Element {
   const side = panel.value === 'node' ? 'node' : 'network'
   return (
     <div class="app" data-panel={panel.value}>
-      <header class="hidden">
-        <h1>Potluck</h1>
-      </header>
       <Conversations />
-      <Chat />
-      <aside class="side" aria-label={side === 'node' ? 'My node' : 'Network'}>
-        <nav class="tabs" aria-label="Beside the chat">
-          <PanelButtons panels={PANELS.slice(1)} current={side} />
-        </nav>
-        <div class="pane">{side === 'node' ? <MyNode /> : <Network />}</div>
-      </aside>
+      <main>
+        <h1 class="hidden">Potluck</h1>
+        <Chat />
+        <section class="side" aria-label={side === 'node' ? 'My node' : 'Network'}>
+          <nav class="tabs" aria-label="Beside the chat">
+            <PanelButtons panels={PANELS.slice(1)} current={side} />
+          </nav>
+          <div class="pane">{side === 'node' ? <MyNode /> : <Network />}</div>
+        </section>
+      </main>
       <nav class="bottom" aria-label="Parts of the page">
         <PanelButtons panels={PANELS} current={panel.value} />
       </nav>

@@ -30,7 +30,7 @@ export function Chat(): JSX.Element {
     follows.current = scrollHeight - scrollTop - clientHeight < NEAR_END
   }
   return (
-    <main class="chat">
+    <section class="chat" aria-label="Chat">
       <header>
         <button
           type="button"
@@ -62,7 +62,7 @@ export function Chat(): JSX.Element {
         )}
       </div>
       <Composer />
-    </main>
+    </section>
   )
 }
 

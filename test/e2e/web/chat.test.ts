@@ -84,7 +84,7 @@ describe.skipIf(!hasBrowser)(suite('the chat of the page'), () => {
     await page.reload()
     await page.getByRole('button', { name: 'Count', exact: true }).click()
     await page.getByText('one two three').waitFor()
-    await page.getByText('The page was closed').waitFor()
+    await page.getByText(/The connection broke|The page was closed/).waitFor()
     await page.getByRole('button', { name: 'Retry' }).waitFor()
   })
 
