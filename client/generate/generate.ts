@@ -55,22 +55,6 @@ export interface CompleteAnswer {
 /** @throws PotluckError for example `no_providers`, `busy` if all nodes are busy, or the last node's failure */
 export async function* generate(ask: Ask, context: GenerateContext): AsyncGenerator<AnswerPart, void, void> {
   const progress = new AnswerProgress(context.clock, context.onEvent)
-  try {
-    yield* run(ask, { ...context, progress })
-  } catch (error) {
-    progress.failed(error instanceof PotluckError ? error.code : 'internal')
-    throw error
-  } finally {
-    // The reader can also stop without an error.
-    progress.failed('aborted')
-  }
-}
-
-async function* run(
-  ask: Ask,
-  context: GenerateContext & { progress: AnswerProgress }
-): AsyncGenerator<AnswerPart, void, void> {
-  const { progress } = context
   const answer = new ResumableAnswer(ask, context.canAudit)
   const pool = new CandidatePool(answer, context)
   const times = new AnswerTimes(context.clock)
@@ -91,38 +75,46 @@ async function* run(
     else pool.failed(error)
     progress.attemptFailed(attempt.candidate, error.code)
   }
-  for (;;) {
-    const { attempt, first } = yield* raceToFirstToken(pool, answer, failed, context)
-    let done: Extract<AttemptEvent, { type: 'done' }> | undefined
-    try {
-      for (let event = first; ; event = await attempt.next()) {
-        if (event.type === 'delta') {
-          answer.add(event, attempt)
-          times.token()
-          progress.received(attempt.candidate, event.delta.tokens.length)
-          yield { type: 'delta', ...event.delta }
-        } else if (event.type === 'done') {
-          const { peerId } = attempt.candidate.node.card
-          const { digest } = attempt.candidate
-          attempt.complete(event, answer.conversationKey(digest))
-          pool.answered(attempt.candidate)
-          context.onAnswer({ peerId, digest, ask, record: event.record, text: answer.textOf(attempt) })
-          done = event
-          break
+  try {
+    for (;;) {
+      const { attempt, first } = yield* raceToFirstToken(pool, answer, failed, { ...context, progress })
+      let done: Extract<AttemptEvent, { type: 'done' }> | undefined
+      try {
+        for (let event = first; ; event = await attempt.next()) {
+          if (event.type === 'delta') {
+            answer.add(event, attempt)
+            times.token()
+            progress.received(attempt.candidate, event.delta.tokens.length)
+            yield { type: 'delta', ...event.delta }
+          } else if (event.type === 'done') {
+            const { peerId } = attempt.candidate.node.card
+            const { digest } = attempt.candidate
+            attempt.complete(event, answer.conversationKey(digest))
+            pool.answered(attempt.candidate)
+            context.onAnswer({ peerId, digest, ask, record: event.record, text: answer.textOf(attempt) })
+            done = event
+            break
+          }
         }
+      } catch (error) {
+        if (!(error instanceof PotluckError)) throw error
+        failed(attempt, error)
+      } finally {
+        await attempt.close()
       }
-    } catch (error) {
-      if (!(error instanceof PotluckError)) throw error
-      failed(attempt, error)
-    } finally {
-      await attempt.close()
+      if (done === undefined) continue
+      answer.checkContent(done)
+      const finish = toFinishPart(done, attempt, { ask, answer, times })
+      progress.finished(attempt.candidate, finish.usage.completionTokens, finish.metadata.tokensPerSecond)
+      yield finish
+      return
     }
-    if (done === undefined) continue
-    answer.checkContent(done)
-    const finish = toFinishPart(done, attempt, { ask, answer, times })
-    progress.finished(attempt.candidate, finish.usage.completionTokens, finish.metadata.tokensPerSecond)
-    yield finish
-    return
+  } catch (error) {
+    progress.failed(error instanceof PotluckError ? error.code : 'internal')
+    throw error
+  } finally {
+    // The reader can also stop without an error.
+    progress.failed('aborted')
   }
 }
 

@@ -111,7 +111,7 @@ export interface KeptAnswer {
   model: { name: string; digest: string }
   /** The nodes that generated a part of the answer and signed it, in order. */
   peers: SignedPart[]
-  /** The result of the client's own audit, if it chose this answer. */
+  /** The result of an audit that the client itself began, if it chose this answer. */
   audit?: { result: 'passed' | 'failed'; peer: string; tokens: number; at: number }
 }
 

@@ -2,7 +2,7 @@
 import { createLogger } from '../daemon/log.ts'
 import { checkGatewayPort } from '../daemon/preflight.ts'
 import { startServing, stopped, type Serving } from '../daemon/serving.ts'
-import { startWeb, type Web } from '../daemon/web.ts'
+import { startWeb, type Web } from '../web/web.ts'
 import { until, type CommandContext } from '../settings/context.ts'
 import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
 

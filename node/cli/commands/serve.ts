@@ -7,7 +7,7 @@ import type { Problem } from '../../problems.ts'
 import { describeReachability } from '../../control/status.ts'
 import { bestAddress } from '../daemon/reach.ts'
 import { startServing, stopped } from '../daemon/serving.ts'
-import { startWeb, type Web } from '../daemon/web.ts'
+import { startWeb, type Web } from '../web/web.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { messageOf } from '../terminal/errors.ts'
 import { labelled, printJson, printLine, printNote, printNotice } from '../terminal/output.ts'
@@ -20,12 +20,13 @@ export async function serve(given: CommandContext): Promise<number> {
   const { node, engine } = await startServing(context)
   let web: Web | undefined
   try {
-    web = settings.page ? await startPage(context) : undefined
-    if (settings.json) printJson(readyJson(node, engine, web))
-    else printLine(banner(node, engine, web, settings.bootstrap))
+    if (settings.json) printJson(readyJson(node, engine))
+    else printLine(banner(node, engine, settings.bootstrap))
     for (const problem of node.problems()) printProblem(problem, settings.json)
     const stopListening = node.onEvent(reporter(node, settings.json))
-    await stopped(node, interrupted)
+    const ended = stopped(node, interrupted)
+    web = settings.page ? await startPage(context) : undefined
+    await ended
     stopListening()
     if (settings.json) printJson({ type: 'draining' })
     else printNote(describeDrain(node.load()))
@@ -42,7 +43,10 @@ export async function serve(given: CommandContext): Promise<number> {
 /** The node also serves without its page, for example if another program uses the port. */
 async function startPage(context: CommandContext): Promise<Web | undefined> {
   try {
-    return await startWeb(context)
+    const web = await startWeb(context)
+    if (context.settings.json) printJson({ type: 'page', url: web.url })
+    else printNote(`Page for your browser: ${web.url}/. The APIs of \`potluck gateway\` are there too.`)
+    return web
   } catch (error) {
     if (!context.interrupted.aborted)
       printNotice(`The node runs without a page: ${messageOf(error)}.`, context.settings.json)
@@ -85,7 +89,7 @@ function describeEngine(status: EngineStatus): string {
   }
 }
 
-function readyJson(node: PotluckNode, { remembered }: Engine, web: Web | undefined): object {
+function readyJson(node: PotluckNode, { remembered }: Engine): object {
   const { models, hardware, slots } = node.card()
   return {
     type: 'ready',
@@ -95,8 +99,7 @@ function readyJson(node: PotluckNode, { remembered }: Engine, web: Web | undefin
     models: models.map((model) => ({ ...model, digest: formatDigest(model.digest) })),
     hardware,
     slots,
-    remembered,
-    ...(web === undefined ? {} : { url: web.url })
+    remembered
   }
 }
 
@@ -106,12 +109,7 @@ function describeDrain({ active, queued }: Load): string {
 }
 
 /** @param bootstrap addresses through which the node joined. Other peers can use them too, even if it is behind NAT */
-function banner(
-  node: PotluckNode,
-  { remembered }: Engine,
-  web: Web | undefined,
-  [bootstrap]: readonly string[]
-): string {
+function banner(node: PotluckNode, { remembered }: Engine, [bootstrap]: readonly string[]): string {
   const { models, hardware, slots } = node.card()
   const [model] = models
   const addresses = node.addresses()
@@ -128,8 +126,7 @@ function banner(
     ['slots', `${slots} for answers, and memory for ${count(remembered, 'more conversation')}`],
     ['hardware', hardwareDetails(hardware)],
     ...addresses.map((address, index) => [index === 0 ? 'addresses' : '', address]),
-    ['reachable', describeReachability(addresses)],
-    ...(web === undefined ? [] : [['page', `${web.url}/, and the APIs of \`potluck gateway\``]])
+    ['reachable', describeReachability(addresses)]
   ])
   return [
     `Serving ${model?.name ?? 'nothing'}`,

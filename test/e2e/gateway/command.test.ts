@@ -55,7 +55,7 @@ test('serve opens the page: the node answers, checks its answer with the real en
   const local = ['--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0', '--threads', '1', '--slots', '1']
   const serving = new Running(['serve', 'crumb', ...local, '--page', '--port', '0'], { home: folder })
   onTestFinished(async () => void (await serving.stop()))
-  const url = String((await serving.line('ready')).url)
+  const url = String((await serving.line('page')).url)
   const body = { messages: [{ role: 'user', content: 'Hello' }], max_tokens: 8 }
   const answer = (await (await post(url, 'chat/completions', body)).json()) as {
     id: string

@@ -9,7 +9,7 @@ import type { AnswerCheck, KeptAnswer, NodeList, OwnNodeView, PotluckEvent } fro
 import { expect, onTestFinished, test } from 'vitest'
 
 import { EVENT_READERS } from '../../../client/gateway/potluck/activity.ts'
-import { ownNode } from '../../../node/cli/client/own-node.ts'
+import { ownNode } from '../../../node/cli/web/own-node.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { gatedNode, node } from '../node/harness.ts'
 import { chunks, events, gateway, post } from './harness.ts'

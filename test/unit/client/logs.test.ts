@@ -69,8 +69,10 @@ async function* failing(): ReturnType<ScriptedNode> {
   throw failure('engine_failed', 'the-first')
 }
 
-async function* refusing(): ReturnType<ScriptedNode> {
-  throw failure('busy', 'the-first')
+/** Fails before its first token. */
+async function* crashing(): ReturnType<ScriptedNode> {
+  yield accepted()
+  throw failure('engine_failed', 'the-first')
 }
 
 /** Reports a long wait, and never begins. */
@@ -130,13 +132,13 @@ test('a request that moves before its first token reports where to, and why if i
   ])
   expect(events[1]).not.toHaveProperty('code')
   events = []
-  await answer(refusing, completing)
-  expect(events[1]).toEqual({ type: 'moved', from: 'the-first', peer: 'the-second', code: 'busy' })
+  await answer(crashing, completing)
+  expect(events[1]).toEqual({ type: 'moved', from: 'the-first', peer: 'the-second', code: 'engine_failed' })
 })
 
 test('an answer without an end reports its code once', async () => {
-  await expect(answer(refusing, refusing)).rejects.toThrow()
-  expect(events.filter(({ type }) => type === 'failed')).toEqual([{ type: 'failed', code: 'busy' }])
+  await expect(answer(crashing, crashing)).rejects.toThrow('engine_failed')
+  expect(events.filter(({ type }) => type === 'failed')).toEqual([{ type: 'failed', code: 'engine_failed' }])
   expect(events.at(-1)?.type).toBe('failed')
 })
 

@@ -3,11 +3,11 @@ import { startGateway } from '@potluck/gateway'
 import { clockWarning } from '@potluck/protocol'
 
 import { connect } from '../client/connect.ts'
-import { ownNode } from '../client/own-node.ts'
+import { ownNode } from './own-node.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
-import { createLogger } from './log.ts'
-import { checkGatewayPort } from './preflight.ts'
+import { createLogger } from '../daemon/log.ts'
+import { checkGatewayPort } from '../daemon/preflight.ts'
 
 export interface Web {
   /** Where the page is, and the APIs. */
