@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 
-import { ownNode } from '../../../node/cli/client/own-node.ts'
+import { ownNode } from '../../../node/cli/web/own-node.ts'
 import type { PotluckNode } from '../../../node/index.ts'
 import { buildPage } from '../../../scripts/page.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
