@@ -7,6 +7,8 @@ import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } fro
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { buildPage } from './page.ts'
+
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** The directories of the packages in the order of publishing: each package depends only on earlier ones. */
@@ -48,7 +50,8 @@ function refuseSourcePaths(dist: string): void {
   }
 }
 
-export function build(): void {
+export async function build(): Promise<void> {
+  await buildPage()
   for (const directory of PACKAGES) {
     rmSync(join(ROOT, directory, 'dist'), { recursive: true, force: true })
     rmSync(join(ROOT, '.cache', `${basename(directory)}.tsbuildinfo`), { force: true })
@@ -69,4 +72,4 @@ export function build(): void {
   }
 }
 
-if (import.meta.main) build()
+if (import.meta.main) await build()

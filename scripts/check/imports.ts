@@ -66,7 +66,7 @@ function targetFiles(target: unknown): string[] {
 }
 
 function sourceFiles(root: string, folder: string): string[] {
-  const found = globSync('**/*.ts', { cwd: join(root, folder), exclude: ['**/node_modules', '**/dist'] })
+  const found = globSync('**/*.{ts,tsx}', { cwd: join(root, folder), exclude: ['**/node_modules', '**/dist'] })
   return found.map((file) => posix.join(folder, file.replaceAll('\\', '/')))
 }
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { GatewayContext, Handler } from './context.ts'
 
 /** The built page, which is part of the package. */
-const WEB_DIRECTORY: string = fileURLToPath(new URL('../web', import.meta.url))
+export const WEB_DIRECTORY: string = fileURLToPath(new URL('../web', import.meta.url))
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',

@@ -1,0 +1,19 @@
+/** Which part of the page is shown where it has no room for all. */
+import { signal, type Signal } from '@preact/signals'
+
+import { openPeer } from './network.ts'
+
+export type Panel = 'chat' | 'network' | 'node'
+
+/** On a wide screen the chat is always shown, and this says what is beside it. */
+export const panel: Signal<Panel> = signal('chat')
+/** Whether the list of conversations covers the chat. Only on a narrow screen. */
+export const listIsOpen: Signal<boolean> = signal(false)
+/** The answer whose receipt is shown. */
+export const openReceipt: Signal<string | undefined> = signal(undefined)
+
+export function showPeer(peer: string): void {
+  openReceipt.value = undefined
+  openPeer.value = peer
+  panel.value = 'network'
+}

@@ -1,0 +1,61 @@
+import type { ComponentChildren, JSX } from 'preact'
+
+import type { Answer } from '../state/conversations.ts'
+import { failoversOf, type Life } from '../state/lives.ts'
+import { isLive, lifeOf } from '../state/network.ts'
+import { openReceipt } from '../state/panel.ts'
+import { plural, rate, shortPeer } from '../text/format.ts'
+
+/** Who answers and how, as it happens. It opens the receipt. */
+export function Badge({ answer }: { answer: Answer }): JSX.Element | null {
+  const life = lifeOf(answer.answer)
+  const isRunning = answer.status === 'streaming'
+  if (!isRunning && answer.node === undefined) return null
+  const peer = (isRunning ? life?.peer : undefined) ?? answer.node
+  const facts = isRunning ? runningFacts(peer, life) : finishedFacts(answer)
+  const content: ComponentChildren = (
+    <>
+      <span class="dot" data-activity={isRunning ? (life?.peer === undefined ? 'asked' : 'answering') : undefined} />
+      {peer !== undefined && <code>{shortPeer(peer)}</code>}
+      {facts.map((fact) => (
+        <span key={fact} class="fact">
+          {fact}
+        </span>
+      ))}
+      {answer.audit !== undefined && (
+        <span class="fact" data-audit={answer.audit}>
+          audit {answer.audit}
+        </span>
+      )}
+    </>
+  )
+  if (isRunning || answer.answer === undefined || answer.report === undefined) {
+    return <p class="badge">{content}</p>
+  }
+  return (
+    <button type="button" class="badge" onClick={() => (openReceipt.value = answer.answer)}>
+      {content}
+      <span class="more">Receipt</span>
+    </button>
+  )
+}
+
+function runningFacts(peer: string | undefined, life: Life | undefined): string[] {
+  if (peer === undefined) return ['Asking the network']
+  if (life === undefined) return [isLive.value ? 'accepted' : 'answers']
+  const failovers = failoversOf(life)
+  const moved = failovers === 0 ? [] : [plural(failovers, 'failover')]
+  return life.tokens === 0 ? ['waits for the first token', ...moved] : [plural(life.tokens, 'token'), ...moved]
+}
+
+function finishedFacts({ report, audit }: Answer): string[] {
+  if (report === undefined) return []
+  const { route, tokensPerSecond, tokens, failovers } = report
+  return [
+    route,
+    rate(tokensPerSecond),
+    plural(tokens, 'token'),
+    ...(failovers === 0 ? [] : [plural(failovers, 'failover')]),
+    ...(audit === undefined ? ['not audited'] : [])
+  ]
+}
