@@ -278,8 +278,14 @@ export interface PhaseTimeouts {
   /** From the request to `accepted` or an error: rendering and tokenising. Default 10 s. */
   admissionMs: number
   /**
-   * From `accepted` to the first token, in addition to the wait that `accepted` announced. Default 60 s: prefill on a
-   * CPU.
+   * Between two signs of progress from `accepted` to the first token. Default 20 s, as between two tokens: a node sends
+   * one every `PROGRESS_INTERVAL_MS`, unless a slow processor evaluates its smallest slice of a prompt.
+   */
+  progressMs: number
+  /**
+   * The least time from `accepted` to the first token that the client allows a node that shows progress, in addition to
+   * the wait that the node announced. A long prompt gets more: see `client/generate/first-token.ts`. Default 60 s: a node
+   * with a short prompt can evaluate the long prompts of others at the same time.
    */
   firstTokenMs: number
   /** Between two tokens. Default 20 s. */
@@ -290,10 +296,16 @@ export const DEFAULT_TIMEOUTS: PhaseTimeouts = {
   dialMs: 10_000,
   requestMs: 10_000,
   admissionMs: 10_000,
+  progressMs: 20_000,
   firstTokenMs: 60_000,
   tokenMs: 20_000
 }
 
+/**
+ * How often a node sends `progress` before the first token. Several must fit into the client's `progressMs`, so that one
+ * lost packet or a busy processor fails no request. Each takes about 60 bytes with the frames of the transport.
+ */
+export const PROGRESS_INTERVAL_MS: number = 2_000
 /**
  * From a request for a stream on a connection that already stands until the stream is open. That takes one round trip
  * and no work, so three round trips of the slowest link fit. No peer reports that the other end of a connection is

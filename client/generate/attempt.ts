@@ -52,6 +52,7 @@ export class Attempt {
     const expectedGapMs = (totalMs - ttftMs) / Math.max(1, work.answerTokens - 1)
     this.#events = send(dialable(candidate.node.card), request, {
       timeouts,
+      tokensPerSecond: candidate.predicted.prefillTokensPerSecond,
       stallAfterMs: (usualGapMs, tokens, waitedMs) =>
         Math.min(
           stallAfterMs(candidate.speed, usualGapMs, timeouts.tokenMs),

@@ -4,8 +4,9 @@
  * 1. dial
  * 2. send the request
  * 3. admission: the node sends `accepted`, or refuses with an error
- * 4. first token: the node evaluates the prompt, after the wait that `accepted` reported. If it continues an answer, it
- *    first sends `checked`, from which the client decides whether the beginning can be from the model
+ * 4. first token: the node evaluates the prompt, after the wait that `accepted` reported, and sends `progress`. If it
+ *    continues an answer, it first sends `checked`, from which the client decides whether the beginning can be from the
+ *    model
  * 5. tokens: when the caller has taken a batch of tokens, the client grants credit for as many more. The node signs each
  *    window of 64 tokens. If the node fails, the client verifies what it has signed
  * 6. `done`: its receipt and counts must agree with what came before, or the failure is `protocol_violation`
@@ -39,6 +40,7 @@ import type { Dialable, Network } from '../network/network.ts'
 import { checkBeginning } from './check-beginning.ts'
 import { checkDone } from './check-done.ts'
 import { SignedWindows } from './check-window.ts'
+import { FirstTokenWait } from './first-token.ts'
 import { ReceivedContent } from './received-content.ts'
 
 export type AttemptEvent =
@@ -58,6 +60,8 @@ export type AttemptEvent =
 
 export interface WireOptions {
   timeouts: PhaseTimeouts
+  /** The rate at which the client expects the node to evaluate the prompt. */
+  tokensPerSecond: number
   /**
    * Returns how long the node can be silent before it has stalled, milliseconds.
    *
@@ -80,7 +84,7 @@ export type SendRequest = (
 export async function* sendRequest(
   node: Dialable,
   request: GenerateRequest,
-  { network, timeouts, stallAfterMs, signal }: WireOptions & { network: Pick<Network, 'connect'> }
+  { network, timeouts, tokensPerSecond, stallAfterMs, signal }: WireOptions & { network: Pick<Network, 'connect'> }
 ): AsyncGenerator<AttemptEvent, void, void> {
   const { bytes, digest } = encodeRequest(request)
   if (bytes.byteLength > MAX_FRAME_BYTES) {
@@ -123,16 +127,30 @@ export async function* sendRequest(
       const begun = answerTokens.length > (request.continuation?.answerTokens.length ?? 0)
       return failureOf(error, { callerMs, answerMs: begun ? performance.now() - acceptedAt : undefined })
     }
-    let wait: [number, ErrorCode] = [timeouts.firstTokenMs + accepted.estimatedWaitMs, 'first_token_timeout']
+    const firstToken = new FirstTokenWait({
+      timeouts,
+      tokens: promptTokens.length + answerTokens.length,
+      estimatedWaitMs: accepted.estimatedWaitMs,
+      tokensPerSecond,
+      now: () => performance.now()
+    })
+    const receiveFirst = async (): Promise<NodeFrame> => {
+      for (;;) {
+        const frame = await receive(exchange, firstToken.silenceMs, 'first_token_timeout')
+        if (frame.type !== 'progress') return frame
+        firstToken.progress(frame)
+      }
+    }
     if (tokensToCheck(request.continuation) > 0) {
-      const checked = await receive(exchange, ...wait)
+      const checked = await receiveFirst()
       if (checked.type === 'error') throw failureNow(checked)
       if (checked.type !== 'checked') throw misplaced(checked, 'before checked')
       checkBeginning(checked.measured, request.continuation)
     }
+    let stallMs: number | undefined
     for (;;) {
       const waitedFrom = performance.now()
-      const frame = await receive(exchange, ...wait)
+      const frame = stallMs === undefined ? await receiveFirst() : await receive(exchange, stallMs, 'token_timeout')
       if (frame.type === 'done') {
         const fingerprints = windows.finish(frame.fingerprints)
         const sent = { request, digest, promptTokens, answerTokens, fingerprints, content }
@@ -154,7 +172,7 @@ export async function* sendRequest(
       if (frame.type === 'error') throw failureNow(frame)
       if (frame.type !== 'delta') throw misplaced(frame, 'after accepted')
       // Only the gaps after the first token count.
-      if (wait[1] === 'token_timeout') gaps.add(performance.now() - waitedFrom, frame.delta.tokens.length)
+      if (stallMs !== undefined) gaps.add(performance.now() - waitedFrom, frame.delta.tokens.length)
       credit.spend(frame.delta.tokens.length)
       answerTokens.push(...frame.delta.tokens)
       content.add(frame.delta)
@@ -164,7 +182,7 @@ export async function* sendRequest(
       callerMs += performance.now() - yieldedAt
       if (!credit.spent) exchange.checkRelayLimit()
       await credit.grant(timeouts.requestMs)
-      wait = [stallAfterMs(gaps.usualMs, gaps.tokens, gaps.waitedMs), 'token_timeout']
+      stallMs = stallAfterMs(gaps.usualMs, gaps.tokens, gaps.waitedMs)
     }
   } catch (cause) {
     const failure = exchange.failure(cause)

@@ -55,6 +55,8 @@ export interface Work {
 }
 
 export interface Prediction {
+  /** Without cached tokens. */
+  prefillTokensPerSecond: number
   prefillMs: number
   decodeMs: number
 }
@@ -187,6 +189,7 @@ export function predict(
   const prefillRate = Math.exp(blend(bucket.prefill, prefillClaim, parameters, now))
   const interTokenMs = Math.exp(blend(bucket.interToken, decodeClaim, parameters, now))
   return {
+    prefillTokensPerSecond: prefillRate,
     prefillMs: ((uncached + OVERHEAD_TOKENS) * 1000) / prefillRate,
     decodeMs: Math.max(0, work.answerTokens - 1) * interTokenMs
   }

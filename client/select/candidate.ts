@@ -74,6 +74,8 @@ export interface PredictedTimes {
   waitMs: number
   ttftMs: number
   totalMs: number
+  /** The rate at which the node evaluates a prompt of this length. */
+  prefillTokensPerSecond: number
 }
 
 /** The size of a request, from which the client predicts times, and the properties that affect the order. */

@@ -12,10 +12,10 @@ export function predictTimes(
 ): PredictedTimes {
   const { cachedTokens, claims, speed, node } = candidate
   const work = { promptTokens, cachedTokens: Math.min(cachedTokens, promptTokens), answerTokens }
-  const { prefillMs, decodeMs } = predict(speed, work, claims, parameters, now)
+  const { prefillMs, decodeMs, prefillTokensPerSecond } = predict(speed, work, claims, parameters, now)
   const waitMs = predictWaitMs(candidate, prefillMs + decodeMs, now)
   const ttftMs = node.roundTripMs + waitMs + prefillMs
-  return { waitMs, ttftMs, totalMs: ttftMs + decodeMs }
+  return { waitMs, ttftMs, totalMs: ttftMs + decodeMs, prefillTokensPerSecond }
 }
 
 /**

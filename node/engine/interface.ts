@@ -85,6 +85,11 @@ export interface GenerateJob {
 
 export type EngineEvent =
   /**
+   * The engine has evaluated so many tokens of `promptTokens` and `answerTokens`, with the cached tokens. Sent before
+   * `prefill`, at most every `PROGRESS_INTERVAL_MS`.
+   */
+  | { type: 'evaluated'; tokens: number }
+  /**
    * The prompt is evaluated. Sent once, before the first delta. `checked`: how far the tokens from `checkFrom` on are from
    * the tokens that the contract gives.
    */

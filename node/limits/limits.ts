@@ -38,7 +38,7 @@ export interface NodeLimits {
    */
   contestedStallMs: number
   /**
-   * How long an answer may hold a slot that another caller should have. Default 2 min: an answer of 1,500 tokens on a
+   * How long an answer may hold a slot that another caller should have, after its prompt is evaluated. Default 2 min: an answer of 1,500 tokens on a
    * slow processor. The client continues a longer answer at another node.
    */
   contestedAnswerMs: number

@@ -1,8 +1,9 @@
 /**
  * `/potluck/generate/1.0.0`: a prompt in, an answer token by token, and a signed receipt at the end.
  *
- * serve.ts runs the steps below. `accept` makes the frame `accepted`, with the place in the queue. `run` sends `checked`
- * if the request asks for it, and a `delta` for each piece of the answer. `encodeResult` makes the last frame, `done`.
+ * serve.ts runs the steps below. `accept` makes the frame `accepted`, with the place in the queue, and `queued` the frames
+ * `progress` of the wait there. `run` sends `progress` while the engine evaluates the prompt, `checked` if the request asks
+ * for it, and a `delta` for each piece of the answer. `encodeResult` makes the last frame, `done`.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
@@ -96,6 +97,9 @@ export function generateProtocol(
       })
     },
 
+    queued: (place) =>
+      encodeNodeFrame({ type: 'progress', estimatedWaitMs: Math.round(place.estimatedWaitMs()), evaluated: 0 }),
+
     run: async (job, stream) => ({ ...job, ...(await runAnswer(job, stream, node)), queueMs: stream.queueMs }),
 
     encodeResult: async (result) => {
@@ -178,8 +182,12 @@ async function runAnswer(
       async function* (events) {
         for await (const event of events) {
           if (event.type === 'done') done = event
-          if (event.type === 'prefill' && event.checked !== undefined) {
-            yield encodeNodeFrame({ type: 'checked', measured: event.checked })
+          if (event.type === 'evaluated') {
+            yield encodeNodeFrame({ type: 'progress', estimatedWaitMs: 0, evaluated: event.tokens })
+          }
+          if (event.type === 'prefill') {
+            watch.answers()
+            if (event.checked !== undefined) yield encodeNodeFrame({ type: 'checked', measured: event.checked })
           }
           if (event.type !== 'delta') continue
           const { tokens } = event.delta

@@ -20,7 +20,14 @@
 import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-import { deadline, ERROR_POLICY, PotluckError, type ErrorFrame, type FrameStream } from '@potluck/protocol'
+import {
+  deadline,
+  ERROR_POLICY,
+  PotluckError,
+  PROGRESS_INTERVAL_MS,
+  type ErrorFrame,
+  type FrameStream
+} from '@potluck/protocol'
 import type { Logger } from 'pino'
 
 import type { AbuseLog } from '../admission/abuse-log.ts'
@@ -41,6 +48,8 @@ export interface ServedProtocol<Request, Job, Result> {
   prepare: (request: Request, closed: AbortSignal) => Promise<Job>
   /** The frame that reports the place in the queue to the caller. Absent: the caller gets no such frame. */
   accept?: (job: Job, place: Place) => Uint8Array
+  /** The frame that the caller gets every `PROGRESS_INTERVAL_MS` while its request waits. Absent: it gets none. */
+  queued?: (place: Place) => Uint8Array
   run: (job: Job, stream: ServedStream) => Promise<Result>
   encodeResult: (result: Result) => Uint8Array | Promise<Uint8Array>
   encodeError: (error: ErrorFrame) => Uint8Array
@@ -147,7 +156,10 @@ async function serveRequest<Request, Job, Result>(
     if (protocol.accept !== undefined) await frames.send(protocol.accept(job, place), write)
 
     // 6. Run.
-    await place.slot(closed)
+    const slot = place.slot(closed)
+    const { queued } = protocol
+    if (queued !== undefined) await reportUntil(slot, async () => await frames.send(queued(place), write))
+    await slot
     result = await protocol.run(job, {
       frames,
       peer,
@@ -162,6 +174,22 @@ async function serveRequest<Request, Job, Result>(
 
   // 7. Answer.
   await frames.send(await protocol.encodeResult(result), write)
+}
+
+/** Calls `report` every `PROGRESS_INTERVAL_MS` until the promise settles. Rejects only if `report` does. */
+async function reportUntil(settled: Promise<void>, report: () => Promise<void>): Promise<void> {
+  const done = settled.then(
+    () => false,
+    () => false
+  )
+  let timer: NodeJS.Timeout | undefined
+  const interval = async (): Promise<boolean> =>
+    await new Promise((resolve) => (timer = setTimeout(resolve, PROGRESS_INTERVAL_MS, true)))
+  try {
+    while (await Promise.race([done, interval()])) await report()
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** Logs a failure that is the caller's fault, and sends the error frame if the caller can still read it. */

@@ -21,7 +21,7 @@ export interface SlotWatchOptions {
 
 export class SlotWatch {
   readonly #options: SlotWatchOptions
-  readonly #startedAt: number
+  #startedAt: number
   #checkedAt: number
   /** How long the engine waited for the caller while the slot was contested, less the time for the tokens it took. */
   #stalledMs = 0
@@ -30,6 +30,14 @@ export class SlotWatch {
     this.#options = options
     this.#startedAt = options.now()
     this.#checkedAt = this.#startedAt
+  }
+
+  /**
+   * The prompt is evaluated, so the time of the answer begins now. The time of a prompt is limited by its length. If it
+   * counted, a node with contested slots would never answer a prompt that takes longer than an answer may.
+   */
+  answers(): void {
+    this.#startedAt = this.#options.now()
   }
 
   /** The caller took tokens. */

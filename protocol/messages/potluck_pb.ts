@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file potluck.proto.
  */
 export const file_potluck: GenFile = /*@__PURE__*/
-  fileDesc("Cg1wb3RsdWNrLnByb3RvIlUKC0NsaWVudEZyYW1lEiMKB3JlcXVlc3QYASABKAsyEC5HZW5lcmF0ZVJlcXVlc3RIABIZCgZjcmVkaXQYAiABKAsyBy5DcmVkaXRIAEIGCgRib2R5IpoBCglOb2RlRnJhbWUSHQoIYWNjZXB0ZWQYASABKAsyCS5BY2NlcHRlZEgAEhcKBWRlbHRhGAIgASgLMgYuRGVsdGFIABIVCgRkb25lGAMgASgLMgUuRG9uZUgAEhkKBWVycm9yGAQgASgLMgguRmFpbHVyZUgAEhsKB2NoZWNrZWQYBSABKAsyCC5DaGVja2VkSABCBgoEYm9keSIYCgZDcmVkaXQSDgoGdG9rZW5zGAEgASgNImEKC0NoYXRNZXNzYWdlEgwKBHJvbGUYASABKAkSDwoHY29udGVudBgCIAEoCRIdCgp0b29sX2NhbGxzGAMgAygLMgkuVG9vbENhbGwSFAoMdG9vbF9jYWxsX2lkGAQgASgJIjcKCFRvb2xDYWxsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJYXJndW1lbnRzGAMgASgJIk0KBFRvb2wSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRISCgpwYXJhbWV0ZXJzGAMgASgJEg4KBnN0cmljdBgEIAEoCCIoCgpUb29sQ2hvaWNlEgwKBG1vZGUYASABKAkSDAoEbmFtZRgCIAEoCSI/Cg5SZXNwb25zZUZvcm1hdBIMCgR0eXBlGAEgASgJEg4KBnNjaGVtYRgCIAEoCRIPCgdwYXR0ZXJuGEYgASgJIigKCUxvZ2l0QmlhcxINCgV0b2tlbhgBIAEoDRIMCgRiaWFzGAIgASgBIsEBCghTYW1wbGluZxIQCghjb250cmFjdBgBIAEoDRIMCgRzZWVkGAIgASgEEhMKC3RlbXBlcmF0dXJlGAMgASgBEg0KBXRvcF9rGAQgASgNEg0KBXRvcF9wGAUgASgBEg0KBW1pbl9wGAYgASgBEhgKEHByZXNlbmNlX3BlbmFsdHkYByABKAESGQoRZnJlcXVlbmN5X3BlbmFsdHkYCCABKAESHgoKbG9naXRfYmlhcxgJIAMoCzIKLkxvZ2l0QmlhcyKcBAoPR2VuZXJhdGVSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYASABKAwSFAoMbW9kZWxfZGlnZXN0GAIgASgMEh4KCG1lc3NhZ2VzGAMgAygLMgwuQ2hhdE1lc3NhZ2USEwoGcHJvbXB0GAQgASgJSACIAQESGwoIc2FtcGxpbmcYBSABKAsyCS5TYW1wbGluZxISCgptYXhfdG9rZW5zGAYgASgNEgwKBHN0b3AYByADKAkSGQoMdG9wX2xvZ3Byb2JzGAggASgNSAGIAQESDgoGY3JlZGl0GAkgASgNEhUKDXByb21wdF90b2tlbnMYCyADKA0SFQoNYW5zd2VyX3Rva2VucxgMIAMoDRIUCgV0b29scxgNIAMoCzIFLlRvb2wSIAoLdG9vbF9jaG9pY2UYDiABKAsyCy5Ub29sQ2hvaWNlEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYDyABKAhIAogBARIoCg9yZXNwb25zZV9mb3JtYXQYECABKAsyDy5SZXNwb25zZUZvcm1hdBIYChByZWFzb25pbmdfZWZmb3J0GEYgASgJEhIKCmNvbW1pdG1lbnQYESABKAwSFwoKY2hlY2tfZnJvbRgSIAEoDUgDiAEBQgkKB19wcm9tcHRCDwoNX3RvcF9sb2dwcm9ic0IWChRfcGFyYWxsZWxfdG9vbF9jYWxsc0INCgtfY2hlY2tfZnJvbUoECAoQCyJQCgRMb2FkEg4KBmFjdGl2ZRgBIAEoDRIOCgZxdWV1ZWQYAiABKA0SDQoFc2xvdHMYAyABKA0SGQoRZXN0aW1hdGVkX3dhaXRfbXMYBCABKA0ifAoIQWNjZXB0ZWQSFQoNcHJvbXB0X3Rva2VucxgBIAMoDRIWCg5xdWV1ZV9wb3NpdGlvbhgCIAEoDRIZChFlc3RpbWF0ZWRfd2FpdF9tcxgDIAEoDRITCgRsb2FkGAQgASgLMgUuTG9hZBIRCglyZW5kZXJpbmcYPCABKA0iPQoMVG9rZW5Mb2dwcm9iEg0KBXRva2VuGAEgASgNEg8KB2xvZ3Byb2IYAiABKAESDQoFYnl0ZXMYAyABKAwiTQoQUG9zaXRpb25Mb2dwcm9icxIdCgZjaG9zZW4YASABKAsyDS5Ub2tlbkxvZ3Byb2ISGgoDdG9wGAIgAygLMg0uVG9rZW5Mb2dwcm9iIksKDVRvb2xDYWxsRGVsdGESDQoFaW5kZXgYASABKA0SCgoCaWQYAiABKAkSDAoEbmFtZRgDIAEoCRIRCglhcmd1bWVudHMYBCABKAkisQEKBURlbHRhEg4KBnRva2VucxgBIAMoDRIMCgR0ZXh0GAIgASgJEiMKCGxvZ3Byb2JzGAMgAygLMhEuUG9zaXRpb25Mb2dwcm9icxIRCglyZWFzb25pbmcYBCABKAkSIgoKdG9vbF9jYWxscxgFIAMoCzIOLlRvb2xDYWxsRGVsdGESGAoQd2luZG93X3NpZ25hdHVyZRgGIAEoDBIUCgxmaW5nZXJwcmludHMYByABKAwiKAoHQ2hlY2tlZBIPCgdtYXJnaW5zGAEgAygCEgwKBGdhcHMYAiADKAIiUAoFVXNhZ2USFQoNcHJvbXB0X3Rva2VucxgBIAEoDRIVCg1jYWNoZWRfdG9rZW5zGAIgASgNEhkKEWNvbXBsZXRpb25fdG9rZW5zGAMgASgNIkIKB1RpbWluZ3MSEAoIcXVldWVfbXMYASABKAESEgoKcHJlZmlsbF9tcxgCIAEoARIRCglkZWNvZGVfbXMYAyABKAEiiwEKBERvbmUSFQoNZmluaXNoX3JlYXNvbhgBIAEoCRIVCgV1c2FnZRgCIAEoCzIGLlVzYWdlEhkKB3RpbWluZ3MYAyABKAsyCC5UaW1pbmdzEhMKBGxvYWQYBCABKAsyBS5Mb2FkEg8KB3JlY2VpcHQYBSABKAwSFAoMZmluZ2VycHJpbnRzGAYgASgMIlQKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgCIAEoDRITCgRsb2FkGAMgASgLMgUuTG9hZBIOCgZkZXRhaWwYBCABKAkiWAoHQmFja2VuZBITCgthY2NlbGVyYXRvchgBIAEoCRIOCgZlbmdpbmUYAiABKAkSDwoHa3ZfdHlwZRgDIAEoCRIXCg9mbGFzaF9hdHRlbnRpb24YBCABKAgiyQMKB1JlY2VpcHQSEgoKcmVxdWVzdF9pZBgBIAEoDBIWCg5yZXF1ZXN0X2RpZ2VzdBgCIAEoDBIUCgxtb2RlbF9kaWdlc3QYAyABKAwSEAoIY29udHJhY3QYBCABKA0SFQoNcHJvbXB0X2RpZ2VzdBgFIAEoDBIVCg1wcm9tcHRfdG9rZW5zGAYgASgNEhYKDmFuc3dlcl93aW5kb3dzGAcgAygMEhUKDWFuc3dlcl90b2tlbnMYCCABKA0SFgoOZmlyc3RfcG9zaXRpb24YCSABKA0SFQoNZmluaXNoX3JlYXNvbhgKIAEoCRIZCgdiYWNrZW5kGAsgASgLMgguQmFja2VuZBIVCgV1c2FnZRgMIAEoCzIGLlVzYWdlEhkKB3RpbWluZ3MYDSABKAsyCC5UaW1pbmdzEhEKCWlzc3VlZF9hdBgOIAEoBBIRCglyZW5kZXJpbmcYDyABKA0SFgoOY29udGVudF9kaWdlc3QYEiABKAwSFwoPbG9ncHJvYnNfZGlnZXN0GBMgASgMEh4KFmVhcmxpZXJfY29udGVudF9kaWdlc3QYFCABKAwSGgoSZmluZ2VycHJpbnRfZGlnZXN0GBUgASgMInMKDlBhcnRpYWxSZWNlaXB0EhYKDnJlcXVlc3RfZGlnZXN0GAEgASgMEhYKDmZpcnN0X3Bvc2l0aW9uGAIgASgNEg4KBnRva2VucxgDIAEoDRIOCgZkaWdlc3QYBCABKAwSEQoJcmVuZGVyaW5nGAUgASgNIqoBCgxBbnN3ZXJSZWNvcmQSDwoHcmVxdWVzdBgBIAEoDBIVCg1wcm9tcHRfdG9rZW5zGAIgAygNEhUKDWFuc3dlcl90b2tlbnMYAyADKA0SDwoHcmVjZWlwdBgEIAEoDBIPCgdvcGVuaW5nGAUgASgMEiMKCGxvZ3Byb2JzGAYgAygLMhEuUG9zaXRpb25Mb2dwcm9icxIUCgxmaW5nZXJwcmludHMYByABKAwiTgoKRnJhdWRQcm9vZhIPCgd2ZXJzaW9uGAEgASgNEg8KB3BlZXJfaWQYAiABKAwSHgoHYW5zd2VycxgDIAMoCzINLkFuc3dlclJlY29yZCI+CgxBdWRpdFJlcXVlc3QSDwoHcGVlcl9pZBgBIAEoDBIdCgZhbnN3ZXIYAiABKAsyDS5BbnN3ZXJSZWNvcmQiTwoKQXVkaXRSZXBseRIeCgZyZXN1bHQYASABKAsyDC5BdWRpdFJlc3VsdEgAEhkKBWVycm9yGAIgASgLMgguRmFpbHVyZUgAQgYKBGJvZHkiagoLQXVkaXRSZXN1bHQSEgoKY29tcGFyYWJsZRgBIAEoCBISCgp2aW9sYXRpb25zGAIgAygJEg8KB21hcmdpbnMYAyADKAISDAoEZ2FwcxgEIAMoAhIUCgxmaW5nZXJwcmludHMYBSABKAwiMwoMRW1iZWRSZXF1ZXN0EhQKDG1vZGVsX2RpZ2VzdBgBIAEoDBINCgV0ZXh0cxgCIAMoCSJOCgpFbWJlZFJlcGx5Eh0KBnJlc3VsdBgBIAEoCzILLkVtYmVkZGluZ3NIABIZCgVlcnJvchgCIAEoCzIILkZhaWx1cmVIAEIGCgRib2R5IjMKCkVtYmVkZGluZ3MSDwoHdmVjdG9ycxgBIAMoDBIOCgZ0b2tlbnMYAyADKA1KBAgCEAMi7AEKCU1vZGVsQ2FyZBIOCgZkaWdlc3QYASABKAwSDAoEbmFtZRgCIAEoCRIUCgxhcmNoaXRlY3R1cmUYAyABKAkSEgoKcGFyYW1ldGVycxgEIAEoBBIUCgxxdWFudGl6YXRpb24YBSABKAkSFgoOY29udGV4dF9sZW5ndGgYBiABKA0SEAoIZmVhdHVyZXMYByADKAkSIQoZcHJlZmlsbF90b2tlbnNfcGVyX3NlY29uZBgIIAEoARIgChhkZWNvZGVfdG9rZW5zX3Blcl9zZWNvbmQYCSABKAESEgoKc2l6ZV9ieXRlcxgKIAEoBCKVAQoISGFyZHdhcmUSEwoLYWNjZWxlcmF0b3IYASABKAkSDgoGZGV2aWNlGAIgASgJEhIKCnZyYW1fYnl0ZXMYAyABKAQSEQoJcmFtX2J5dGVzGAQgASgEEg0KBWNvcmVzGAUgASgNEgoKAm9zGAYgASgJEhIKCmdwdV9sYXllcnMYUCABKA0SDgoGbGF5ZXJzGFEgASgNItsBCgRDYXJkEg8KB3BlZXJfaWQYASABKAwSEAoIc2VxdWVuY2UYAiABKAQSEgoKZXhwaXJlc19hdBgDIAEoBBIRCglhZGRyZXNzZXMYBCADKAkSGgoGbW9kZWxzGAUgAygLMgouTW9kZWxDYXJkEhsKCGhhcmR3YXJlGAYgASgLMgkuSGFyZHdhcmUSDQoFc2xvdHMYByABKA0SDgoGZW5naW5lGAggASgJEhAKCGNvbnRyYWN0GAkgASgNEg0KBWFnZW50GAogASgJEhAKCGRyYWluaW5nGAsgASgIIj4KCUNhcmRSZXBseRIMCgRjYXJkGAEgASgMEhMKBGxvYWQYAiABKAsyBS5Mb2FkEg4KBm90aGVycxgDIAMoDGIGcHJvdG8z");
+  fileDesc("Cg1wb3RsdWNrLnByb3RvIlUKC0NsaWVudEZyYW1lEiMKB3JlcXVlc3QYASABKAsyEC5HZW5lcmF0ZVJlcXVlc3RIABIZCgZjcmVkaXQYAiABKAsyBy5DcmVkaXRIAEIGCgRib2R5IrkBCglOb2RlRnJhbWUSHQoIYWNjZXB0ZWQYASABKAsyCS5BY2NlcHRlZEgAEhcKBWRlbHRhGAIgASgLMgYuRGVsdGFIABIVCgRkb25lGAMgASgLMgUuRG9uZUgAEhkKBWVycm9yGAQgASgLMgguRmFpbHVyZUgAEhsKB2NoZWNrZWQYBSABKAsyCC5DaGVja2VkSAASHQoIcHJvZ3Jlc3MYWiABKAsyCS5Qcm9ncmVzc0gAQgYKBGJvZHkiGAoGQ3JlZGl0Eg4KBnRva2VucxgBIAEoDSJhCgtDaGF0TWVzc2FnZRIMCgRyb2xlGAEgASgJEg8KB2NvbnRlbnQYAiABKAkSHQoKdG9vbF9jYWxscxgDIAMoCzIJLlRvb2xDYWxsEhQKDHRvb2xfY2FsbF9pZBgEIAEoCSI3CghUb29sQ2FsbBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhEKCWFyZ3VtZW50cxgDIAEoCSJNCgRUb29sEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSEgoKcGFyYW1ldGVycxgDIAEoCRIOCgZzdHJpY3QYBCABKAgiKAoKVG9vbENob2ljZRIMCgRtb2RlGAEgASgJEgwKBG5hbWUYAiABKAkiPwoOUmVzcG9uc2VGb3JtYXQSDAoEdHlwZRgBIAEoCRIOCgZzY2hlbWEYAiABKAkSDwoHcGF0dGVybhhGIAEoCSIoCglMb2dpdEJpYXMSDQoFdG9rZW4YASABKA0SDAoEYmlhcxgCIAEoASLBAQoIU2FtcGxpbmcSEAoIY29udHJhY3QYASABKA0SDAoEc2VlZBgCIAEoBBITCgt0ZW1wZXJhdHVyZRgDIAEoARINCgV0b3BfaxgEIAEoDRINCgV0b3BfcBgFIAEoARINCgVtaW5fcBgGIAEoARIYChBwcmVzZW5jZV9wZW5hbHR5GAcgASgBEhkKEWZyZXF1ZW5jeV9wZW5hbHR5GAggASgBEh4KCmxvZ2l0X2JpYXMYCSADKAsyCi5Mb2dpdEJpYXMinAQKD0dlbmVyYXRlUmVxdWVzdBISCgpyZXF1ZXN0X2lkGAEgASgMEhQKDG1vZGVsX2RpZ2VzdBgCIAEoDBIeCghtZXNzYWdlcxgDIAMoCzIMLkNoYXRNZXNzYWdlEhMKBnByb21wdBgEIAEoCUgAiAEBEhsKCHNhbXBsaW5nGAUgASgLMgkuU2FtcGxpbmcSEgoKbWF4X3Rva2VucxgGIAEoDRIMCgRzdG9wGAcgAygJEhkKDHRvcF9sb2dwcm9icxgIIAEoDUgBiAEBEg4KBmNyZWRpdBgJIAEoDRIVCg1wcm9tcHRfdG9rZW5zGAsgAygNEhUKDWFuc3dlcl90b2tlbnMYDCADKA0SFAoFdG9vbHMYDSADKAsyBS5Ub29sEiAKC3Rvb2xfY2hvaWNlGA4gASgLMgsuVG9vbENob2ljZRIgChNwYXJhbGxlbF90b29sX2NhbGxzGA8gASgISAKIAQESKAoPcmVzcG9uc2VfZm9ybWF0GBAgASgLMg8uUmVzcG9uc2VGb3JtYXQSGAoQcmVhc29uaW5nX2VmZm9ydBhGIAEoCRISCgpjb21taXRtZW50GBEgASgMEhcKCmNoZWNrX2Zyb20YEiABKA1IA4gBAUIJCgdfcHJvbXB0Qg8KDV90b3BfbG9ncHJvYnNCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHNCDQoLX2NoZWNrX2Zyb21KBAgKEAsiUAoETG9hZBIOCgZhY3RpdmUYASABKA0SDgoGcXVldWVkGAIgASgNEg0KBXNsb3RzGAMgASgNEhkKEWVzdGltYXRlZF93YWl0X21zGAQgASgNInwKCEFjY2VwdGVkEhUKDXByb21wdF90b2tlbnMYASADKA0SFgoOcXVldWVfcG9zaXRpb24YAiABKA0SGQoRZXN0aW1hdGVkX3dhaXRfbXMYAyABKA0SEwoEbG9hZBgEIAEoCzIFLkxvYWQSEQoJcmVuZGVyaW5nGDwgASgNIjgKCFByb2dyZXNzEhkKEWVzdGltYXRlZF93YWl0X21zGAEgASgNEhEKCWV2YWx1YXRlZBgCIAEoDSI9CgxUb2tlbkxvZ3Byb2ISDQoFdG9rZW4YASABKA0SDwoHbG9ncHJvYhgCIAEoARINCgVieXRlcxgDIAEoDCJNChBQb3NpdGlvbkxvZ3Byb2JzEh0KBmNob3NlbhgBIAEoCzINLlRva2VuTG9ncHJvYhIaCgN0b3AYAiADKAsyDS5Ub2tlbkxvZ3Byb2IiSwoNVG9vbENhbGxEZWx0YRINCgVpbmRleBgBIAEoDRIKCgJpZBgCIAEoCRIMCgRuYW1lGAMgASgJEhEKCWFyZ3VtZW50cxgEIAEoCSKxAQoFRGVsdGESDgoGdG9rZW5zGAEgAygNEgwKBHRleHQYAiABKAkSIwoIbG9ncHJvYnMYAyADKAsyES5Qb3NpdGlvbkxvZ3Byb2JzEhEKCXJlYXNvbmluZxgEIAEoCRIiCgp0b29sX2NhbGxzGAUgAygLMg4uVG9vbENhbGxEZWx0YRIYChB3aW5kb3dfc2lnbmF0dXJlGAYgASgMEhQKDGZpbmdlcnByaW50cxgHIAEoDCIoCgdDaGVja2VkEg8KB21hcmdpbnMYASADKAISDAoEZ2FwcxgCIAMoAiJQCgVVc2FnZRIVCg1wcm9tcHRfdG9rZW5zGAEgASgNEhUKDWNhY2hlZF90b2tlbnMYAiABKA0SGQoRY29tcGxldGlvbl90b2tlbnMYAyABKA0iQgoHVGltaW5ncxIQCghxdWV1ZV9tcxgBIAEoARISCgpwcmVmaWxsX21zGAIgASgBEhEKCWRlY29kZV9tcxgDIAEoASKLAQoERG9uZRIVCg1maW5pc2hfcmVhc29uGAEgASgJEhUKBXVzYWdlGAIgASgLMgYuVXNhZ2USGQoHdGltaW5ncxgDIAEoCzIILlRpbWluZ3MSEwoEbG9hZBgEIAEoCzIFLkxvYWQSDwoHcmVjZWlwdBgFIAEoDBIUCgxmaW5nZXJwcmludHMYBiABKAwiVAoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEhYKDnJldHJ5X2FmdGVyX21zGAIgASgNEhMKBGxvYWQYAyABKAsyBS5Mb2FkEg4KBmRldGFpbBgEIAEoCSJYCgdCYWNrZW5kEhMKC2FjY2VsZXJhdG9yGAEgASgJEg4KBmVuZ2luZRgCIAEoCRIPCgdrdl90eXBlGAMgASgJEhcKD2ZsYXNoX2F0dGVudGlvbhgEIAEoCCLJAwoHUmVjZWlwdBISCgpyZXF1ZXN0X2lkGAEgASgMEhYKDnJlcXVlc3RfZGlnZXN0GAIgASgMEhQKDG1vZGVsX2RpZ2VzdBgDIAEoDBIQCghjb250cmFjdBgEIAEoDRIVCg1wcm9tcHRfZGlnZXN0GAUgASgMEhUKDXByb21wdF90b2tlbnMYBiABKA0SFgoOYW5zd2VyX3dpbmRvd3MYByADKAwSFQoNYW5zd2VyX3Rva2VucxgIIAEoDRIWCg5maXJzdF9wb3NpdGlvbhgJIAEoDRIVCg1maW5pc2hfcmVhc29uGAogASgJEhkKB2JhY2tlbmQYCyABKAsyCC5CYWNrZW5kEhUKBXVzYWdlGAwgASgLMgYuVXNhZ2USGQoHdGltaW5ncxgNIAEoCzIILlRpbWluZ3MSEQoJaXNzdWVkX2F0GA4gASgEEhEKCXJlbmRlcmluZxgPIAEoDRIWCg5jb250ZW50X2RpZ2VzdBgSIAEoDBIXCg9sb2dwcm9ic19kaWdlc3QYEyABKAwSHgoWZWFybGllcl9jb250ZW50X2RpZ2VzdBgUIAEoDBIaChJmaW5nZXJwcmludF9kaWdlc3QYFSABKAwicwoOUGFydGlhbFJlY2VpcHQSFgoOcmVxdWVzdF9kaWdlc3QYASABKAwSFgoOZmlyc3RfcG9zaXRpb24YAiABKA0SDgoGdG9rZW5zGAMgASgNEg4KBmRpZ2VzdBgEIAEoDBIRCglyZW5kZXJpbmcYBSABKA0iqgEKDEFuc3dlclJlY29yZBIPCgdyZXF1ZXN0GAEgASgMEhUKDXByb21wdF90b2tlbnMYAiADKA0SFQoNYW5zd2VyX3Rva2VucxgDIAMoDRIPCgdyZWNlaXB0GAQgASgMEg8KB29wZW5pbmcYBSABKAwSIwoIbG9ncHJvYnMYBiADKAsyES5Qb3NpdGlvbkxvZ3Byb2JzEhQKDGZpbmdlcnByaW50cxgHIAEoDCJOCgpGcmF1ZFByb29mEg8KB3ZlcnNpb24YASABKA0SDwoHcGVlcl9pZBgCIAEoDBIeCgdhbnN3ZXJzGAMgAygLMg0uQW5zd2VyUmVjb3JkIj4KDEF1ZGl0UmVxdWVzdBIPCgdwZWVyX2lkGAEgASgMEh0KBmFuc3dlchgCIAEoCzINLkFuc3dlclJlY29yZCJPCgpBdWRpdFJlcGx5Eh4KBnJlc3VsdBgBIAEoCzIMLkF1ZGl0UmVzdWx0SAASGQoFZXJyb3IYAiABKAsyCC5GYWlsdXJlSABCBgoEYm9keSJqCgtBdWRpdFJlc3VsdBISCgpjb21wYXJhYmxlGAEgASgIEhIKCnZpb2xhdGlvbnMYAiADKAkSDwoHbWFyZ2lucxgDIAMoAhIMCgRnYXBzGAQgAygCEhQKDGZpbmdlcnByaW50cxgFIAEoDCIzCgxFbWJlZFJlcXVlc3QSFAoMbW9kZWxfZGlnZXN0GAEgASgMEg0KBXRleHRzGAIgAygJIk4KCkVtYmVkUmVwbHkSHQoGcmVzdWx0GAEgASgLMgsuRW1iZWRkaW5nc0gAEhkKBWVycm9yGAIgASgLMgguRmFpbHVyZUgAQgYKBGJvZHkiMwoKRW1iZWRkaW5ncxIPCgd2ZWN0b3JzGAEgAygMEg4KBnRva2VucxgDIAMoDUoECAIQAyLsAQoJTW9kZWxDYXJkEg4KBmRpZ2VzdBgBIAEoDBIMCgRuYW1lGAIgASgJEhQKDGFyY2hpdGVjdHVyZRgDIAEoCRISCgpwYXJhbWV0ZXJzGAQgASgEEhQKDHF1YW50aXphdGlvbhgFIAEoCRIWCg5jb250ZXh0X2xlbmd0aBgGIAEoDRIQCghmZWF0dXJlcxgHIAMoCRIhChlwcmVmaWxsX3Rva2Vuc19wZXJfc2Vjb25kGAggASgBEiAKGGRlY29kZV90b2tlbnNfcGVyX3NlY29uZBgJIAEoARISCgpzaXplX2J5dGVzGAogASgEIpUBCghIYXJkd2FyZRITCgthY2NlbGVyYXRvchgBIAEoCRIOCgZkZXZpY2UYAiABKAkSEgoKdnJhbV9ieXRlcxgDIAEoBBIRCglyYW1fYnl0ZXMYBCABKAQSDQoFY29yZXMYBSABKA0SCgoCb3MYBiABKAkSEgoKZ3B1X2xheWVycxhQIAEoDRIOCgZsYXllcnMYUSABKA0i2wEKBENhcmQSDwoHcGVlcl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBISCgpleHBpcmVzX2F0GAMgASgEEhEKCWFkZHJlc3NlcxgEIAMoCRIaCgZtb2RlbHMYBSADKAsyCi5Nb2RlbENhcmQSGwoIaGFyZHdhcmUYBiABKAsyCS5IYXJkd2FyZRINCgVzbG90cxgHIAEoDRIOCgZlbmdpbmUYCCABKAkSEAoIY29udHJhY3QYCSABKA0SDQoFYWdlbnQYCiABKAkSEAoIZHJhaW5pbmcYCyABKAgiPgoJQ2FyZFJlcGx5EgwKBGNhcmQYASABKAwSEwoEbG9hZBgCIAEoCzIFLkxvYWQSDgoGb3RoZXJzGAMgAygMYgZwcm90bzM");
 
 /**
  * Client to node. The first frame is `request`, all later frames are `credit`.
@@ -44,9 +44,9 @@ export const ClientFrameSchema: GenMessage<ClientFrame> = /*@__PURE__*/
   messageDesc(file_potluck, 0);
 
 /**
- * Node to client: `accepted`, then `checked` if the request has check_from, then any number of `delta`, then exactly one
- * `done` or `error`. A refusal is an `error` without `accepted`. A stream that ends without `done` or `error` has
- * failed.
+ * Node to client: `accepted`, then `progress` while the request waits and the node evaluates the prompt, then `checked` if
+ * the request has check_from, then any number of `delta`, then exactly one `done` or `error`. A refusal is an `error`
+ * without `accepted`. A stream that ends without `done` or `error` has failed.
  *
  * @generated from message NodeFrame
  */
@@ -84,6 +84,12 @@ export type NodeFrame = Message<"NodeFrame"> & {
      */
     value: Checked;
     case: "checked";
+  } | {
+    /**
+     * @generated from field: Progress progress = 90;
+     */
+    value: Progress;
+    case: "progress";
   } | { case: undefined; value?: undefined };
 };
 
@@ -573,6 +579,35 @@ export const AcceptedSchema: GenMessage<Accepted> = /*@__PURE__*/
   messageDesc(file_potluck, 12);
 
 /**
+ * A sign that the node works on the request. The node sends it every PROGRESS_INTERVAL_MS while the request waits in the
+ * queue, and while it evaluates the prompt if it has evaluated more since the last one.
+ *
+ * @generated from message Progress
+ */
+export type Progress = Message<"Progress"> & {
+  /**
+   * in the queue only: until the request starts
+   *
+   * @generated from field: uint32 estimated_wait_ms = 1;
+   */
+  estimatedWaitMs: number;
+
+  /**
+   * tokens of prompt_tokens and answer_tokens that the node has evaluated; 0: in the queue
+   *
+   * @generated from field: uint32 evaluated = 2;
+   */
+  evaluated: number;
+};
+
+/**
+ * Describes the message Progress.
+ * Use `create(ProgressSchema)` to create a new message.
+ */
+export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
+  messageDesc(file_potluck, 13);
+
+/**
  * @generated from message TokenLogprob
  */
 export type TokenLogprob = Message<"TokenLogprob"> & {
@@ -599,7 +634,7 @@ export type TokenLogprob = Message<"TokenLogprob"> & {
  * Use `create(TokenLogprobSchema)` to create a new message.
  */
 export const TokenLogprobSchema: GenMessage<TokenLogprob> = /*@__PURE__*/
-  messageDesc(file_potluck, 13);
+  messageDesc(file_potluck, 14);
 
 /**
  * @generated from message PositionLogprobs
@@ -621,7 +656,7 @@ export type PositionLogprobs = Message<"PositionLogprobs"> & {
  * Use `create(PositionLogprobsSchema)` to create a new message.
  */
 export const PositionLogprobsSchema: GenMessage<PositionLogprobs> = /*@__PURE__*/
-  messageDesc(file_potluck, 14);
+  messageDesc(file_potluck, 15);
 
 /**
  * @generated from message ToolCallDelta
@@ -659,7 +694,7 @@ export type ToolCallDelta = Message<"ToolCallDelta"> & {
  * Use `create(ToolCallDeltaSchema)` to create a new message.
  */
 export const ToolCallDeltaSchema: GenMessage<ToolCallDelta> = /*@__PURE__*/
-  messageDesc(file_potluck, 15);
+  messageDesc(file_potluck, 16);
 
 /**
  * `tokens` are authoritative. The node derives `text`, `reasoning` and `tool_calls` from them. These can lag behind the
@@ -715,7 +750,7 @@ export type Delta = Message<"Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_potluck, 16);
+  messageDesc(file_potluck, 17);
 
 /**
  * How far the tokens of an earlier node are from the tokens that the sampling contract gives: one entry for each position
@@ -740,7 +775,7 @@ export type Checked = Message<"Checked"> & {
  * Use `create(CheckedSchema)` to create a new message.
  */
 export const CheckedSchema: GenMessage<Checked> = /*@__PURE__*/
-  messageDesc(file_potluck, 17);
+  messageDesc(file_potluck, 18);
 
 /**
  * @generated from message Usage
@@ -771,7 +806,7 @@ export type Usage = Message<"Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_potluck, 18);
+  messageDesc(file_potluck, 19);
 
 /**
  * milliseconds, measured by the node
@@ -800,7 +835,7 @@ export type Timings = Message<"Timings"> & {
  * Use `create(TimingsSchema)` to create a new message.
  */
 export const TimingsSchema: GenMessage<Timings> = /*@__PURE__*/
-  messageDesc(file_potluck, 19);
+  messageDesc(file_potluck, 20);
 
 /**
  * @generated from message Done
@@ -848,7 +883,7 @@ export type Done = Message<"Done"> & {
  * Use `create(DoneSchema)` to create a new message.
  */
 export const DoneSchema: GenMessage<Done> = /*@__PURE__*/
-  messageDesc(file_potluck, 20);
+  messageDesc(file_potluck, 21);
 
 /**
  * @generated from message Failure
@@ -884,7 +919,7 @@ export type Failure = Message<"Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_potluck, 21);
+  messageDesc(file_potluck, 22);
 
 /**
  * How the engine computed the logits.
@@ -924,7 +959,7 @@ export type Backend = Message<"Backend"> & {
  * Use `create(BackendSchema)` to create a new message.
  */
 export const BackendSchema: GenMessage<Backend> = /*@__PURE__*/
-  messageDesc(file_potluck, 22);
+  messageDesc(file_potluck, 23);
 
 /**
  * What a node generated, as a signed statement. The node signs the receipt in a libp2p signed envelope: domain
@@ -1056,7 +1091,7 @@ export type Receipt = Message<"Receipt"> & {
  * Use `create(ReceiptSchema)` to create a new message.
  */
 export const ReceiptSchema: GenMessage<Receipt> = /*@__PURE__*/
-  messageDesc(file_potluck, 23);
+  messageDesc(file_potluck, 24);
 
 /**
  * What a node has generated so far, in complete windows of 64 tokens. So if a node fails before `done`, at most 63 of its
@@ -1107,7 +1142,7 @@ export type PartialReceipt = Message<"PartialReceipt"> & {
  * Use `create(PartialReceiptSchema)` to create a new message.
  */
 export const PartialReceiptSchema: GenMessage<PartialReceipt> = /*@__PURE__*/
-  messageDesc(file_potluck, 24);
+  messageDesc(file_potluck, 25);
 
 /**
  * An answer as the client keeps it: the receipt, and the data whose hashes are in the receipt.
@@ -1168,7 +1203,7 @@ export type AnswerRecord = Message<"AnswerRecord"> & {
  * Use `create(AnswerRecordSchema)` to create a new message.
  */
 export const AnswerRecordSchema: GenMessage<AnswerRecord> = /*@__PURE__*/
-  messageDesc(file_potluck, 25);
+  messageDesc(file_potluck, 26);
 
 /**
  * A file that proves the fraud of a node. Every peer that has the model can check it: `potluck audit FILE`.
@@ -1199,7 +1234,7 @@ export type FraudProof = Message<"FraudProof"> & {
  * Use `create(FraudProofSchema)` to create a new message.
  */
 export const FraudProofSchema: GenMessage<FraudProof> = /*@__PURE__*/
-  messageDesc(file_potluck, 26);
+  messageDesc(file_potluck, 27);
 
 /**
  * The client sends this one frame: a shareable request, and a node's answer to it.
@@ -1225,7 +1260,7 @@ export type AuditRequest = Message<"AuditRequest"> & {
  * Use `create(AuditRequestSchema)` to create a new message.
  */
 export const AuditRequestSchema: GenMessage<AuditRequest> = /*@__PURE__*/
-  messageDesc(file_potluck, 27);
+  messageDesc(file_potluck, 28);
 
 /**
  * The auditing node returns this one frame.
@@ -1256,7 +1291,7 @@ export type AuditReply = Message<"AuditReply"> & {
  * Use `create(AuditReplySchema)` to create a new message.
  */
 export const AuditReplySchema: GenMessage<AuditReply> = /*@__PURE__*/
-  messageDesc(file_potluck, 28);
+  messageDesc(file_potluck, 29);
 
 /**
  * `margins`, `gaps` and `fingerprints` have one entry for each position from the receipt's first_position on. All are
@@ -1306,7 +1341,7 @@ export type AuditResult = Message<"AuditResult"> & {
  * Use `create(AuditResultSchema)` to create a new message.
  */
 export const AuditResultSchema: GenMessage<AuditResult> = /*@__PURE__*/
-  messageDesc(file_potluck, 29);
+  messageDesc(file_potluck, 30);
 
 /**
  * The client sends this one frame.
@@ -1330,7 +1365,7 @@ export type EmbedRequest = Message<"EmbedRequest"> & {
  * Use `create(EmbedRequestSchema)` to create a new message.
  */
 export const EmbedRequestSchema: GenMessage<EmbedRequest> = /*@__PURE__*/
-  messageDesc(file_potluck, 30);
+  messageDesc(file_potluck, 31);
 
 /**
  * The node returns this one frame.
@@ -1361,7 +1396,7 @@ export type EmbedReply = Message<"EmbedReply"> & {
  * Use `create(EmbedReplySchema)` to create a new message.
  */
 export const EmbedReplySchema: GenMessage<EmbedReply> = /*@__PURE__*/
-  messageDesc(file_potluck, 31);
+  messageDesc(file_potluck, 32);
 
 /**
  * @generated from message Embeddings
@@ -1387,7 +1422,7 @@ export type Embeddings = Message<"Embeddings"> & {
  * Use `create(EmbeddingsSchema)` to create a new message.
  */
 export const EmbeddingsSchema: GenMessage<Embeddings> = /*@__PURE__*/
-  messageDesc(file_potluck, 32);
+  messageDesc(file_potluck, 33);
 
 /**
  * @generated from message ModelCard
@@ -1459,7 +1494,7 @@ export type ModelCard = Message<"ModelCard"> & {
  * Use `create(ModelCardSchema)` to create a new message.
  */
 export const ModelCardSchema: GenMessage<ModelCard> = /*@__PURE__*/
-  messageDesc(file_potluck, 33);
+  messageDesc(file_potluck, 34);
 
 /**
  * @generated from message Hardware
@@ -1521,7 +1556,7 @@ export type Hardware = Message<"Hardware"> & {
  * Use `create(HardwareSchema)` to create a new message.
  */
 export const HardwareSchema: GenMessage<Hardware> = /*@__PURE__*/
-  messageDesc(file_potluck, 34);
+  messageDesc(file_potluck, 35);
 
 /**
  * What a node advertises. The node signs the card in a libp2p signed envelope: domain "potluck-card", payload type
@@ -1607,7 +1642,7 @@ export type Card = Message<"Card"> & {
  * Use `create(CardSchema)` to create a new message.
  */
 export const CardSchema: GenMessage<Card> = /*@__PURE__*/
-  messageDesc(file_potluck, 35);
+  messageDesc(file_potluck, 36);
 
 /**
  * /potluck/card/1.0.0: the client opens a stream. The node sends this one frame and closes the stream.
@@ -1642,5 +1677,5 @@ export type CardReply = Message<"CardReply"> & {
  * Use `create(CardReplySchema)` to create a new message.
  */
 export const CardReplySchema: GenMessage<CardReply> = /*@__PURE__*/
-  messageDesc(file_potluck, 36);
+  messageDesc(file_potluck, 37);
 

@@ -68,6 +68,11 @@ export type NodeFrame =
       /** Version of the node's rendering, see `RENDERING`. The node signs it in each receipt. */
       rendering: number
     }
+  /**
+   * The node works on the request. `evaluated`: tokens of the prompt, and of an answer to continue, so far; 0 while the
+   * request waits in the queue, for `estimatedWaitMs` more.
+   */
+  | { type: 'progress'; estimatedWaitMs: number; evaluated: number }
   /** How far the tokens of an earlier node are from those that the contract gives, from `checkFrom` on. */
   | { type: 'checked'; measured: readonly TokenMargin[] }
   | { type: 'delta'; delta: TokenDelta; window?: SignedWindow }
@@ -122,6 +127,8 @@ function toBody(frame: NodeFrame): Body {
         }
       }
     }
+    case 'progress':
+      return { case: 'progress', value: frame }
     case 'checked':
       return { case: 'checked', value: toMargins(frame.measured) }
     case 'done':
@@ -143,6 +150,10 @@ export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
   switch (frame.body.case) {
     case 'accepted':
       return parseAccepted(frame.body.value)
+    case 'progress': {
+      const { estimatedWaitMs, evaluated } = frame.body.value
+      return { type: 'progress', estimatedWaitMs: Math.min(estimatedWaitMs, MAX_WAIT_MS), evaluated }
+    }
     case 'checked':
       check.count('margins', frame.body.value.margins, MAX_CHECKED_TOKENS)
       return { type: 'checked', measured: parseMargins(check, frame.body.value) }

@@ -38,7 +38,7 @@ export async function collect(generation: AsyncIterable<EngineEvent>): Promise<C
     } else if (event.type === 'done') {
       result.finishReason = event.finishReason
       result.usage = event.usage
-    } else {
+    } else if (event.type === 'delta') {
       result.tokens.push(...event.delta.tokens)
       result.fingerprints.push(...event.fingerprints)
       result.text += event.delta.text

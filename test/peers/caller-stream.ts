@@ -56,11 +56,13 @@ export class Call {
     await this.frames.send(encodeCredit(tokens), WAIT)
   }
 
-  /** Returns the next frame; undefined if the stream ended. */
+  /** Returns the next frame that is no `progress`; undefined if the stream ended. */
   async next(): Promise<NodeFrame | undefined> {
     const bytes = await this.frames.receive(WAIT)
     if (bytes === undefined) return undefined
     const frame = decodeNodeFrame(bytes)
+    // A node sends as many as its queue and its prompts take time.
+    if (frame.type === 'progress') return await this.next()
     // A client also closes its side here, because it sends nothing more.
     if (frame.type === 'done' || frame.type === 'error') await this.frames.close()
     return frame

@@ -247,8 +247,14 @@ export class ScriptedEngine implements Engine {
     })
     const tokens = allTokens(job)
     const cachedTokens = Math.min(reusable, job.promptTokens.length)
-    if ((await runStep(this.#options, { kind: 'prefill', job, position: answer.length }, signal)) === 'cut')
-      return undefined
+    const { sliceTokens = Infinity } = this.#options
+    for (let evaluated = cachedTokens; ;) {
+      if ((await runStep(this.#options, { kind: 'prefill', job, position: answer.length }, signal)) === 'cut')
+        return undefined
+      evaluated += sliceTokens
+      if (evaluated >= tokens.length) break
+      generation.push({ type: 'evaluated', tokens: evaluated })
+    }
     this.#counters.prefillTokens += tokens.length - cachedTokens
     const prefillMs = this.#now() - began
     const { answerTokens, checkFrom = answerTokens.length } = job

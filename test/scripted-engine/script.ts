@@ -25,6 +25,8 @@ export interface ScriptedOptions {
   before?: (step: ScriptedStep, signal: AbortSignal) => void | 'cut' | Promise<void | 'cut'>
   /** Overrides properties of the model. */
   model?: Partial<EngineModel>
+  /** The engine evaluates a prompt in steps of so many tokens, and reports each. Default: in one step. */
+  sliceTokens?: number
   /** Returns the time in milliseconds, for the timings in events. Default: always 0. */
   now?: () => number
 }

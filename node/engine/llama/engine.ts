@@ -3,6 +3,7 @@ import {
   AUDIT_CANDIDATES,
   measureBeginning,
   PotluckError,
+  PROGRESS_INTERVAL_MS,
   type Embeddings,
   type ParsedAnswer,
   type PromptInput,
@@ -112,7 +113,8 @@ export class LlamaProcessEngine {
           evaluated.slice(cached),
           first - cached,
           { ...wanted, ...(toCheck > 0 ? { candidates: AUDIT_CANDIDATES } : {}), allowed },
-          signal
+          signal,
+          everyInterval((evaluatedTokens) => emit({ type: 'evaluated', tokens: evaluatedTokens }))
         )
         logits = all[toCheck]
         const checked = measureBeginning(all.slice(0, toCheck), job.sampling, job.answerTokens, checkFrom)
@@ -235,5 +237,15 @@ export class LlamaProcessEngine {
         sequence.pause()
       }
     })
+  }
+}
+
+/** Returns a function that passes on one call in `PROGRESS_INTERVAL_MS`, so that a slice costs no message. */
+function everyInterval(report: (tokens: number) => void): (tokens: number) => void {
+  let reportedAt = performance.now()
+  return (tokens) => {
+    if (performance.now() - reportedAt < PROGRESS_INTERVAL_MS) return
+    reportedAt = performance.now()
+    report(tokens)
   }
 }

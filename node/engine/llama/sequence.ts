@@ -81,12 +81,14 @@ export class ContextSequence implements Slot<ContextSequence> {
    * Evaluates tokens in slices. It checks the signal between two slices.
    *
    * @param first the index of the first token after which logits are wanted
+   * @param onSlice called after each slice except the last, with the number of tokens in the cache
    */
   async prefill(
     tokens: readonly number[],
     first: number,
     wanted: LogitsWanted,
-    signal: AbortSignal
+    signal: AbortSignal,
+    onSlice: (cached: number) => void = () => undefined
   ): Promise<PositionLogits[]> {
     const { batching, counters } = this.#parts
     const logits: PositionLogits[] = []
@@ -103,6 +105,7 @@ export class ContextSequence implements Slot<ContextSequence> {
       this.#cached.push(...slice)
       counters.prefillTokens += slice.length
       start += slice.length
+      if (start < tokens.length) onSlice(this.#cached.length)
     }
     signal.throwIfAborted()
     return logits

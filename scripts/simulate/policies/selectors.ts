@@ -78,7 +78,7 @@ function baseline(order: Order, selector: Selector): GenerateContext['selector']
 }
 
 function asRanked(candidate: Candidate): RankedCandidate {
-  return { ...candidate, why: 'cold', predicted: { waitMs: 0, ttftMs: 0, totalMs: 0 } }
+  return { ...candidate, why: 'cold', predicted: { waitMs: 0, ttftMs: 0, totalMs: 0, prefillTokensPerSecond: 1 } }
 }
 
 function roundRobin(random: () => number): Order {

@@ -69,6 +69,15 @@ describe('the client reports a protocol violation for', () => {
       await script.accept()
       await script.accept()
     },
+    'progress after a token': async (script) => {
+      await script.accept()
+      await script.delta('x')
+      await script.send({ type: 'progress', estimatedWaitMs: 0, evaluated: 3 })
+    },
+    'progress beyond the prompt': async (script) => {
+      await script.accept()
+      await script.send({ type: 'progress', estimatedWaitMs: 0, evaluated: 4 })
+    },
     'done before accepted': async (script) => await script.done(),
     'usage that does not agree with the tokens': async (script) => {
       await script.accept()
@@ -193,6 +202,15 @@ describe('each phase has its own code:', () => {
   test('silence after `accepted`', async () => {
     node.serve = async (script) => await script.accept()
     expect((await failureOf(ask(await connect({ ...LONG, firstTokenMs: 50 })))).code).toBe('first_token_timeout')
+  })
+
+  test('progress without a token', async () => {
+    node.serve = async (script) => {
+      await script.accept(30_000)
+      for (const evaluated of [1, 2, 3]) await script.send({ type: 'progress', estimatedWaitMs: 0, evaluated })
+    }
+    const short = await connect({ ...LONG, progressMs: 50 })
+    expect((await failureOf(ask(short))).code).toBe('first_token_timeout')
   })
 
   test('the wait that `accepted` reported is added to the timeout of the first token', async () => {

@@ -57,6 +57,23 @@ test.each([
   expect(hold(options)).toEqual({ code: 'busy', afterMs: contestedAnswerMs + SLOT_CHECK_MS })
 })
 
+test('the time of a long prompt does not count as time of the answer', () => {
+  let now = 0
+  const watch = new SlotWatch({
+    limits: DEFAULT_NODE_LIMITS,
+    contested: () => true,
+    waitsForCaller: () => false,
+    now: () => now
+  })
+  now = contestedAnswerMs
+  watch.check()
+  watch.answers()
+  now += contestedAnswerMs
+  expect(() => watch.check()).not.toThrow()
+  now++
+  expect(() => watch.check()).toThrow(expect.objectContaining({ code: 'busy' }))
+})
+
 test('while nobody else needs the slot, the caller can pause', () => {
   expect(hold({ tokensPerSecond: 0, contestedFromMs: Infinity })).toBeUndefined()
   const cut = hold({ tokensPerSecond: 0, contestedFromMs: 60_000 })

@@ -155,6 +155,11 @@ export const nodeFrame: fc.Arbitrary<NodeFrame> = fc.oneof(
     { requiredKeys: ['type', 'delta'] }
   ),
   fc.record({
+    type: fc.constant('progress' as const),
+    estimatedWaitMs: fc.nat(86_400_000),
+    evaluated: uint32
+  }),
+  fc.record({
     type: fc.constant('checked' as const),
     measured: fc.array(fc.record({ margin: float, gap: float }), { maxLength: 128 })
   }),

@@ -188,6 +188,7 @@ describe('golden bytes', () => {
           { margin: Infinity, gap: Infinity }
         ]
       }),
+    progress: () => encodeNodeFrame({ type: 'progress', estimatedWaitMs: 250, evaluated: 300 }),
     error: () => encodeNodeFrame({ type: 'error', code: 'busy', retryAfterMs: 500, load, detail: 'queue full' })
   }
 

@@ -25,7 +25,7 @@ test('a request moves to an unmeasured node for its shorter wait, but not for th
     ...to,
     why: 'unmeasured' as const,
     measured: false,
-    predicted: { waitMs: 0, ttftMs: 1, totalMs: 2 }
+    predicted: { waitMs: 0, ttftMs: 1, totalMs: 2, prefillTokensPerSecond: 1 }
   }
   const serviceMs = from.predicted.totalMs
   expect(shouldMove(from, 0.2 * serviceMs, { ...unmeasured, measured: true })).toBe(true)

@@ -1,0 +1,78 @@
+/**
+ * How long the client waits for the first token of a node that accepted its request.
+ *
+ * Before the first token the node sends `progress` every `PROGRESS_INTERVAL_MS`. Two limits follow:
+ *
+ * - Silence. A node that sends nothing for `progressMs` has failed.
+ * - A bound on the whole wait, because signs of progress cost a malicious node nothing. It is the wait that the node
+ *   announced and the time for the prompt. The time for the prompt follows from its length and from the node's rate: the
+ *   measured one, or the one on its card. A node that claims a low rate to be waited for is chosen after all others.
+ */
+import { PotluckError, PROGRESS_INTERVAL_MS, type NodeFrame, type PhaseTimeouts } from '@potluck/protocol'
+
+/** A node with four slots, the default, can evaluate four prompts at once, each at a quarter of its rate. */
+const PREFILL_SHARE = 4
+/** The most time from `accepted` to the first token. Callers give up earlier: the SDKs of OpenAI after 10 minutes. */
+const MAX_FIRST_TOKEN_MS = 30 * 60_000
+/** A delay in the network delivers several signs of progress at once: as many as come in a minute. */
+const PROGRESS_BURST = 60_000 / PROGRESS_INTERVAL_MS
+
+export interface FirstTokenOptions {
+  timeouts: Pick<PhaseTimeouts, 'progressMs' | 'firstTokenMs'>
+  /** What the node evaluates: the prompt, and the tokens of an answer to continue. */
+  tokens: number
+  /** The wait in the queue that `accepted` announced. */
+  estimatedWaitMs: number
+  /** The expected rate of the node. */
+  tokensPerSecond: number
+  /** Milliseconds, monotonic. */
+  now: () => number
+}
+
+export class FirstTokenWait {
+  readonly #options: FirstTokenOptions
+  readonly #acceptedAt: number
+  readonly #promptMs: number
+  #until: number
+  #evaluated = 0
+  #signs = 0
+
+  /** Begins when `accepted` arrives. */
+  constructor(options: FirstTokenOptions) {
+    const { timeouts, tokens, tokensPerSecond } = options
+    this.#options = options
+    this.#acceptedAt = options.now()
+    this.#promptMs = Math.max(timeouts.firstTokenMs, (PREFILL_SHARE * tokens * 1000) / tokensPerSecond)
+    this.#until = this.#untilAfter(options.estimatedWaitMs)
+  }
+
+  /** How long the node may be silent now, milliseconds. */
+  get silenceMs(): number {
+    const { timeouts, now } = this.#options
+    return Math.max(0, Math.min(timeouts.progressMs, this.#until - now()))
+  }
+
+  /**
+   * The node shows progress. A wait in the queue that is longer than announced is not its fault: other callers can get
+   * their turn first.
+   *
+   * @throws PotluckError `protocol_violation` if the node sends signs too often, or signs without progress
+   */
+  progress({ estimatedWaitMs, evaluated }: Extract<NodeFrame, { type: 'progress' }>): void {
+    const { tokens, now } = this.#options
+    this.#signs++
+    if (this.#signs > PROGRESS_BURST + (now() - this.#acceptedAt) / PROGRESS_INTERVAL_MS) {
+      throw new PotluckError('protocol_violation', 'progress too often')
+    }
+    if (evaluated > tokens || (evaluated <= this.#evaluated && this.#evaluated > 0)) {
+      throw new PotluckError('protocol_violation', 'progress without more evaluated tokens')
+    }
+    this.#evaluated = evaluated
+    if (evaluated === 0) this.#until = Math.max(this.#until, this.#untilAfter(estimatedWaitMs))
+  }
+
+  #untilAfter(queueMs: number): number {
+    const latest = this.#acceptedAt + MAX_FIRST_TOKEN_MS
+    return Math.min(latest, this.#options.now() + queueMs + this.#promptMs)
+  }
+}
