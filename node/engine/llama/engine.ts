@@ -1,34 +1,27 @@
 /** The model in the engine's process: its slots, and the requests that run on them. */
-import {
-  AUDIT_CANDIDATES,
-  measureBeginning,
-  PotluckError,
-  type Embeddings,
-  type ParsedAnswer,
-  type PromptInput,
-  type ReadJob
-} from '@potluck/protocol'
+import { AUDIT_CANDIDATES, measureBeginning, PotluckError, type Embeddings } from '@potluck/protocol'
 import { SampledAnswer, type PositionLogits } from '../answer/answer.ts'
 import type { Credit } from '../answer/credit.ts'
 import { Deltas } from '../answer/deltas.ts'
-import { readAnswer } from '../answer/read.ts'
 import type { AuditEngine } from '../audit.ts'
-import { checkPromptLength, checkTokens } from '../checks.ts'
+import { checkTokens } from '../checks.ts'
 import type { TokenSet } from '../grammar/token-set.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { ConversationMemory, leastWorthCopying } from '../memory.ts'
 import { SlotPool } from '../pool.ts'
 import { checkShapes } from './internals/pinned.ts'
 import type { LoadedModel } from './load.ts'
+import { LlamaReader } from './reader.ts'
 import { ContextSequence } from './sequence.ts'
 
-export class LlamaProcessEngine {
+export class LlamaProcessEngine extends LlamaReader {
   readonly #loaded: LoadedModel
   readonly #slots: SlotPool<ContextSequence>
   readonly #counters = { prefillTokens: 0, decodeTokens: 0 }
 
   /** @throws UnsupportedLibrary if this release of node-llama-cpp has other internals */
   constructor(loaded: LoadedModel) {
+    super(loaded)
     this.#loaded = loaded
     const sequences = Array.from({ length: loaded.context.totalSequences }, (_, id) => {
       const sequence = loaded.context.getSequence({
@@ -45,12 +38,6 @@ export class LlamaProcessEngine {
     const least = leastWorthCopying(model.contextLength)
     const heads = loaded.prompts.publicHeads()
     this.#slots = new SlotPool(new ConversationMemory(sequences.slice(0, slots), sequences.slice(slots), least, heads))
-  }
-
-  tokenize(input: PromptInput): Uint32Array {
-    const tokens = this.#loaded.prompts.tokenize(input)
-    checkPromptLength(tokens.length, this.#loaded.model.contextLength)
-    return Uint32Array.from(tokens)
   }
 
   /**
@@ -183,11 +170,6 @@ export class LlamaProcessEngine {
       if (token !== undefined) grammar?.accept(token)
       return mask
     }
-  }
-
-  read(job: ReadJob): ParsedAnswer {
-    checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, this.#loaded.vocabulary.size)
-    return readAnswer(job, this.#loaded.vocabulary, this.#loaded.compiler)
   }
 
   /** The engine as an audit uses it. */

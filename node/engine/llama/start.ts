@@ -1,5 +1,5 @@
 import { RemoteEngine, type DebugLogger } from '../child/remote-engine.ts'
-import type { LoadStage } from '../child/messages.ts'
+import type { FileIdentity, LoadOptions, LoadStage } from '../child/messages.ts'
 import { DEFAULT_SLOTS } from '../constants.ts'
 import type { Engine } from '../interface.ts'
 
@@ -24,6 +24,10 @@ export interface LlamaEngineOptions {
   threads?: number
   /** Default 'auto': the best device that the prebuilt binaries support. */
   gpu?: 'auto' | false
+  /** Layers of the model on the GPU. Default: as many as fit into its free memory. */
+  gpuLayers?: number
+  /** The file of an earlier load, which is not hashed again if it has not changed. */
+  known?: FileIdentity
   onProgress?: (fraction: number, stage: LoadStage) => void
   logger: DebugLogger
   /** Aborts the start. It does not end a running engine; use `close`. */
@@ -38,21 +42,30 @@ export interface LlamaEngineOptions {
 export async function startLlamaEngine(
   options: LlamaEngineOptions
 ): Promise<Engine & { readonly pid: number | undefined }> {
-  const { modelPath, name, slots = DEFAULT_SLOTS, remember, contextLength, threads, gpu = 'auto' } = options
-  return RemoteEngine.start({
+  return await start(options, {})
+}
+
+/**
+ * Starts a process with only the vocabulary of the model: it tokenises and reads, and has computed what the model would
+ * take.
+ *
+ * @param vramBytes what the model may take of the GPUs' memory
+ * @throws as `startLlamaEngine`
+ */
+export async function startLlamaReader(options: LlamaEngineOptions, vramBytes: number): Promise<RemoteEngine> {
+  return await start(options, { reader: { vramBytes } })
+}
+
+async function start(
+  { modelPath, slots = DEFAULT_SLOTS, gpu = 'auto', logger, onProgress, signal, ...rest }: LlamaEngineOptions,
+  more: Pick<LoadOptions, 'reader'>
+): Promise<RemoteEngine> {
+  return await RemoteEngine.start({
     // The entry is TypeScript in the repository and JavaScript in the published package.
     entry: new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url),
-    load: {
-      modelPath,
-      slots,
-      gpu,
-      ...(name === undefined ? {} : { name }),
-      ...(remember === undefined ? {} : { remember }),
-      ...(contextLength === undefined ? {} : { contextLength }),
-      ...(threads === undefined ? {} : { threads })
-    },
-    logger: options.logger,
-    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-    ...(options.signal === undefined ? {} : { signal: options.signal })
+    load: { modelPath, slots, gpu, ...rest, ...more },
+    logger,
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal })
   })
 }
