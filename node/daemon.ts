@@ -6,17 +6,20 @@ import { EventEmitter } from 'node:events'
 
 import type { IdentifyResult } from '@libp2p/interface'
 import { ClockComparison, clockWarning, KAD_PROTOCOL } from '@potluck/protocol'
+import type { Logger } from 'pino'
 
 import { AbuseLog } from './admission/abuse-log.ts'
 import { AdmissionControl } from './admission/admission.ts'
 import { FairQueue } from './admission/queue.ts'
 import { Advertiser } from './advertise/advertiser.ts'
+import type { ServedEngine } from './advertise/card.ts'
 import type { TopicNetwork } from './advertise/find-depth.ts'
 import { topicNetwork } from './advertise/topic-network.ts'
 import { AGENT } from './agent.ts'
 import { startControl } from './control/server.ts'
 import { Stats, type StatsOptions } from './control/stats.ts'
 import { describeReachability, toStatusCard } from './control/status.ts'
+import type { Engine } from './engine/interface.ts'
 import { Gossip } from './gossip/gossip.ts'
 import { detectHardware } from './hardware/detect.ts'
 import { measureRates } from './hardware/measure.ts'
@@ -39,6 +42,7 @@ import { watchSuspension } from './network/suspension.ts'
 import type { NodeEvent, NodeOptions, PotluckNode } from './node.ts'
 import { Problems } from './problems.ts'
 import { auditForOwner } from './serve/audit.ts'
+import { engineOf } from './serve/check.ts'
 import { registerProtocols } from './serve/protocols.ts'
 import { signerOf } from './serve/signer.ts'
 
@@ -62,7 +66,8 @@ export async function startNode(options: NodeOptions): Promise<PotluckNode> {
 }
 
 async function compose(options: NodeOptions, lifetime: Lifetime): Promise<PotluckNode> {
-  const { engine, scope, logger, now = Date.now, signal = lifetime.stopping } = options
+  const { scope, logger, now = Date.now, signal = lifetime.stopping } = options
+  const engines = [options.engine].flat()
   const limits = { ...DEFAULT_NODE_LIMITS, ...options.limits }
   const clock = (): number => performance.now()
   const startedAt = clock()
@@ -98,12 +103,14 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   signal.throwIfAborted()
   const addresses = (): string[] => host.getMultiaddrs().map(String)
 
-  const queue = new FairQueue({ slots: engine.slots, capacity: engine.slots * limits.queuedPerSlot, now: clock })
+  // All models share the slots: each engine has as many as the node runs requests at once.
+  const slots = Math.min(...engines.map((engine) => engine.slots))
+  const queue = new FairQueue({ slots, capacity: slots * limits.queuedPerSlot, now: clock })
   const preparing = new FairQueue({ slots: PARALLEL_PREPARATIONS, capacity: limits.unreadStreams, now: clock })
   const admission = new AdmissionControl({ ...limits, rememberedPeers: RATE_LIMITED_PEERS, now: clock })
   const load = (): ReturnType<PotluckNode['load']> => queue.load()
-  const engineCounters = async (): ReturnType<typeof engine.counters> => await engine.counters()
-  const metrics = new Metrics({ load, streamsOpen: () => admission.openStreams, engine: engineCounters }, clock)
+  const counters = engines.map((engine) => async () => await engine.counters())
+  const metrics = new Metrics({ load, streamsOpen: () => admission.openStreams, engines: counters }, clock)
 
   const clocks = new ClockComparison({
     now,
@@ -121,6 +128,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   })
   lifetime.onStop(async () => await gossip.stop())
 
+  const served: ServedEngine[] = []
+  for (const engine of engines) served.push({ engine, rates: await measureRates(engine, signal) })
   const network = topicNetwork(host, scope, (topic) => gossip.share(topic))
   const advertiser = await Advertiser.start({
     dht: host.services.dht,
@@ -128,9 +137,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     facts: {
       peerId: host.peerId,
       agent: AGENT,
-      engine,
-      hardware: detectHardware(engine.backend),
-      rates: await measureRates(engine, signal),
+      served,
+      hardware: detectHardware(engines[0]!.backend),
       scope
     },
     addresses,
@@ -155,7 +163,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   }
 
   const dependencies = {
-    engine,
+    engineOf: (digest: Uint8Array) => engineOf(engines, digest),
     admission,
     queue,
     preparing,
@@ -166,7 +174,10 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     logger,
     now,
     clock,
-    servedModel: () => ({ model: engine.model, status: engine.status, draining: draining() || paused }),
+    servedModel: (digest: Uint8Array) => {
+      const { model, status } = engineOf(engines, digest)
+      return { model, status, draining: draining() || paused }
+    },
     own: () => ({ card: advertiser.signed.bytes, load: load() }),
     others: (peer: string) => gossip.others(peer),
     stopping: lifetime.stopping
@@ -174,11 +185,11 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const track = async (stream: Promise<void>): Promise<void> => await lifetime.track(stream)
   await registerProtocols(host, dependencies, { maxInboundStreams: bounds.streams, track })
   await watchNetwork(host, network, advertiser)
-  lifetime.onStop(watchEngine(options, advertiser, events))
+  for (const engine of engines) lifetime.onStop(watchEngine(engine, logger, advertiser, events))
 
   if (options.metricsPort !== undefined) {
-    const ready = (): boolean => engine.status.state === 'ready' && !draining() && !paused
-    const server = await startMetricsHttp({ port: options.metricsPort, text: async () => await metrics.text(), ready })
+    const isReady = (): boolean => engines.some(({ status }) => status.state === 'ready') && !draining() && !paused
+    const server = await startMetricsHttp({ port: options.metricsPort, text: async () => await metrics.text(), ready: isReady })
     lifetime.onStop(async () => await closeServer(server))
   }
   const setPaused = async (wanted: boolean): Promise<void> => {
@@ -189,7 +200,6 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   }
 
   if (options.dataDirectory !== undefined) {
-    const { name, sizeBytes, contextLength } = engine.model
     const stats = await keepStats(options.dataDirectory, lifetime, {
       read: async () => {
         const { requestsFinished, promptTokens, generationTokens } = await metrics.snapshot()
@@ -211,9 +221,14 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
         paused,
         stats: await stats.report(),
         problems: currentProblems(),
-        engine: engine.status,
         load: load(),
-        model: { name, sizeBytes, contextLength },
+        models: engines.map(({ model: { name, sizeBytes, contextLength }, status, residence }) => ({
+          name,
+          sizeBytes,
+          contextLength,
+          engine: status,
+          isLoaded: residence?.isLoaded() ?? true
+        })),
         card: toStatusCard(advertiser.signed.card),
         metrics: await metrics.snapshot()
       }),
@@ -281,15 +296,17 @@ async function watchNetwork(host: Host, network: TopicNetwork, advertiser: Adver
 
 /** Withdraws the model when the engine failed for good, and reports why. */
 function watchEngine(
-  { engine, logger }: NodeOptions,
+  engine: Engine,
+  logger: Logger,
   advertiser: Advertiser,
   events: EventEmitter<NodeEvents>
 ): () => Promise<void> {
+  const { name } = engine.model
   const unlisten = engine.onStatus((status) => {
-    events.emit('event', { type: 'engine', status })
+    events.emit('event', { type: 'engine', model: name, status })
     if (status.state !== 'failed') return
-    logger.error({ reason: status.reason }, 'the engine failed for good: the model is withdrawn')
-    events.emit('event', { type: 'withdrawn', reason: status.reason })
+    logger.error({ model: name, reason: status.reason }, 'the engine failed for good: the model is withdrawn')
+    events.emit('event', { type: 'withdrawn', reason: `${name}: ${status.reason}` })
     advertiser.engineFailed()
   })
   return async () => unlisten()

@@ -9,8 +9,8 @@ import type { NodeMetrics } from './metrics/metrics.ts'
 import type { Problem } from './problems.ts'
 
 export interface NodeOptions {
-  /** The caller must close the engine. A node that stops does not close it. */
-  engine: Engine
+  /** One engine for each model. The caller must close them. A node that stops does not close them. */
+  engine: Engine | readonly Engine[]
   /**
    * The directory for the identity and the DHT records. Only one daemon at a time can use it. Default: the node keeps
    * them in memory, with a new identity.
@@ -48,7 +48,7 @@ export type NodeEvent =
   | { type: 'advertised'; card: Card }
   /** The node withdraws its advertised model. */
   | { type: 'withdrawn'; reason: string }
-  | { type: 'engine'; status: EngineStatus }
+  | { type: 'engine'; model: string; status: EngineStatus }
   /** The owner paused the node, or let it continue. */
   | { type: 'paused' }
   | { type: 'resumed' }

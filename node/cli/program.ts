@@ -39,12 +39,13 @@ interface CommandHelp {
 
 const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   serve: {
-    summary: 'serve a model to the network',
-    words: ['[model]', 'the model to serve, as with --model'],
+    summary: 'serve models to the network',
+    words: ['[model...]', 'the models to serve, as with --model'],
     examples: [
       'potluck serve                            offers models that fit this machine',
       'potluck serve crumb                      serves the tiny model of this package',
       'potluck serve ./qwen3-0.6b-q8_0.gguf     serves a file',
+      'potluck serve --all-models --memory 12GB  serves each downloaded model when it is asked for',
       'potluck serve Qwen/Qwen3-0.6B-GGUF:Q8_0 --bootstrap /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
     ]
   },
@@ -116,7 +117,7 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     examples: ['potluck rm Qwen/Qwen3-0.6B-GGUF:Q8_0']
   },
   ps: {
-    summary: 'show the model that the node on this machine has loaded, and its load',
+    summary: 'show the models of the node on this machine, which of them are loaded, and its load',
     examples: ['potluck ps']
   },
   stop: {

@@ -23,12 +23,16 @@ export interface NodeStatus {
   /** What the node gave, today and ever. Undefined: the node has no data directory. */
   stats?: StatsReport
   problems: Problem[]
-  engine: EngineStatus
   load: Load
-  /** The model that the engine has loaded. The card of a paused node names none. */
-  model: Pick<EngineModel, 'name' | 'sizeBytes' | 'contextLength'>
+  /** The card of a paused node names none. */
+  models: StatusModel[]
   card: StatusCard
   metrics: NodeMetrics
+}
+
+export type StatusModel = Pick<EngineModel, 'name' | 'sizeBytes' | 'contextLength'> & {
+  engine: EngineStatus
+  isLoaded: boolean
 }
 
 /** The card as JSON: digests as `sha256:<hex>`, the peer id as text. */

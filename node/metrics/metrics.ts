@@ -27,7 +27,7 @@ export interface NodeMetrics {
   timeToFirstTokenSeconds: Distribution
   /** The time between two deltas of one answer. */
   interTokenLatencySeconds: Distribution
-  /** Undefined while the engine is down. */
+  /** Of all models together. Undefined while every engine is down. */
   engine: EngineCounters | undefined
 }
 
@@ -39,7 +39,8 @@ export interface Distribution {
 export interface MetricsSources {
   load: () => Load
   streamsOpen: () => number
-  engine: () => Promise<EngineCounters>
+  /** One for each model. A function rejects while its engine is down. */
+  engines: readonly (() => Promise<EngineCounters>)[]
 }
 
 /** Records the deltas of one answer. */
@@ -117,7 +118,7 @@ export class Metrics {
       generationTokens: await total(this.#generationTokens),
       timeToFirstTokenSeconds: await distribution(this.#firstToken),
       interTokenLatencySeconds: await distribution(this.#interToken),
-      engine: await this.#sources.engine().catch(() => undefined)
+      engine: await sumOf(this.#sources.engines)
     }
   }
 
@@ -153,6 +154,19 @@ function assign(counter: Counter, value: number | undefined): void {
   if (value === undefined) return
   counter.reset()
   counter.inc(value)
+}
+
+async function sumOf(engines: MetricsSources['engines']): Promise<EngineCounters | undefined> {
+  const all = await Promise.all(engines.map(async (counters) => await counters().catch(() => undefined)))
+  const up = all.filter((counters) => counters !== undefined)
+  if (up.length === 0) return undefined
+  const total = (name: keyof EngineCounters): number => up.reduce((sum, counters) => sum + counters[name], 0)
+  return {
+    prefillTokens: total('prefillTokens'),
+    decodeTokens: total('decodeTokens'),
+    activeSlots: total('activeSlots'),
+    restarts: total('restarts')
+  }
 }
 
 async function total(counter: Counter): Promise<number> {

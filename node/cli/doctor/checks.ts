@@ -35,7 +35,9 @@ export async function* examine(context: CommandContext): AsyncGenerator<Finding>
   const probe = settings.gpu === 'off' ? { backend: 'cpu', devices: [], freeBytes: 0 } : await probeGpu()
   yield judgeGpu(probe, settings.gpu === 'off' ? [] : await displayVendors())
   if (status === undefined) {
-    yield* await checkModel(settings.serveModel ?? 'crumb', probe?.freeBytes ?? 0)
+    for (const model of settings.serveModel.length > 0 ? settings.serveModel : ['crumb']) {
+      yield* await checkModel(model, probe?.freeBytes ?? 0)
+    }
     yield await checkListenPorts(settings.listen)
   }
   yield await checkGatewayPort(settings.host, settings.port)
@@ -146,12 +148,14 @@ async function reach(address: string): Promise<void> {
 /** What the running node says about itself. */
 function nodeFindings(status: NodeStatus | undefined): Finding[] {
   if (status === undefined) return [ok('node', 'no node runs with this data directory; `potluck serve` starts one')]
-  const { engine, reachability, connections, problems } = status
+  const { models, reachability, connections, problems } = status
   const behind = /not at all|only from/.test(reachability)
   return [
-    engine.state === 'failed'
-      ? problem('node', `the engine failed: ${engine.reason}`, 'restart the node, or choose another model')
-      : ok('node', `runs, and the engine is ${engine.state}`),
+    ...models.map(({ name, engine }) =>
+      engine.state === 'failed'
+        ? problem('node', `${name} failed: ${engine.reason}`, 'restart the node, or choose another model')
+        : ok('node', `runs, and the engine of ${name} is ${engine.state}`)
+    ),
     behind
       ? warning(
           'reachability',

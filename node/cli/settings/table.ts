@@ -6,7 +6,7 @@
 import type { Mode } from '@potluck/client'
 import type { Scope } from '@potluck/protocol'
 
-import { choice, integer, list, number, seed, text, toggle, type Kind } from './kinds.ts'
+import { choice, integer, list, number, seed, size, text, toggle, type Kind } from './kinds.ts'
 
 export type CommandName =
   | 'serve'
@@ -39,7 +39,11 @@ export interface Settings {
   listen: readonly string[]
   announce: readonly string[]
   dataDir: string | undefined
-  serveModel: string | undefined
+  serveModel: readonly string[]
+  allModels: boolean
+  memory: number | undefined
+  vram: number | undefined
+  unloadAfter: number | undefined
   auditModel: string | undefined
   model: string | undefined
   name: string | undefined
@@ -173,12 +177,39 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     commands: ALL
   },
   serveModel: {
-    kind: text('model'),
-    default: undefined,
+    kind: list('model'),
+    default: [],
     defaultText: 'asks which model to download, if it runs on a terminal; otherwise crumb',
-    doc: 'model to serve: user/repo:QUANT on Hugging Face, a GGUF file, a URL, or crumb, the tiny model of this package',
+    doc: 'model to serve: user/repo:QUANT on Hugging Face, a GGUF file, a URL, or crumb, the tiny model of this package; a node with several models loads each when it is asked for',
     commands: [...SERVE, 'doctor'],
     flag: '--model'
+  },
+  allModels: {
+    kind: toggle,
+    default: false,
+    doc: 'serve all downloaded models, as `potluck list` shows them',
+    commands: SERVE
+  },
+  memory: {
+    kind: size,
+    default: undefined,
+    defaultText: '80 % of the memory that is free at the start',
+    doc: 'memory that the loaded models may take together, such as 12GB; a model that does not fit is refused before it is loaded',
+    commands: SERVE
+  },
+  vram: {
+    kind: size,
+    default: undefined,
+    defaultText: "80 % of the GPU's memory that is free at the start",
+    doc: "the same for the GPU's memory; the processor computes the layers that do not fit",
+    commands: SERVE
+  },
+  unloadAfter: {
+    kind: number(0.01, 10_000),
+    default: undefined,
+    defaultText: 'never: a model stays loaded until another model needs the memory',
+    doc: 'minutes without a request after which a model leaves the memory',
+    commands: SERVE
   },
   auditModel: {
     kind: text('file'),
@@ -199,7 +230,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: text('user/repo:QUANT'),
     default: undefined,
     defaultText: 'derived from the URI or the file name of the model',
-    doc: 'name of the model on the network',
+    doc: 'name of the model on the network; only if the node serves one model',
     commands: SERVE
   },
   sha256: {
@@ -218,7 +249,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   conversations: {
     kind: integer(0, 255),
     default: undefined,
-    defaultText: 'as many as fit in half of the free memory, at most 48',
+    defaultText: 'as many as fit in half of the free memory, at most 48; with several models, as many as there are slots',
     doc: 'number of conversations to remember, in addition to the conversations in the slots; the next turn of a remembered conversation starts faster; each remembered conversation takes memory for one context',
     commands: SERVE
   },
@@ -291,7 +322,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   localNode: {
     kind: toggle,
     default: false,
-    doc: 'also serve a model from this machine, as `potluck serve` does; without this flag, the gateway ignores --listen, --announce, --model, --name, --sha256, --slots, --conversations, --context, --threads and --gpu',
+    doc: 'also serve a model from this machine, as `potluck serve` does; without this flag, the gateway ignores --listen, --announce, --name, --sha256, --slots, --conversations, --context, --threads and --gpu, and --model with a notice',
     commands: ['gateway']
   },
   system: {

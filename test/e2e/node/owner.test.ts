@@ -91,7 +91,7 @@ test('the status describes the node and its load', async () => {
     reachability: 'only from this machine and its local network',
     connections: 1,
     draining: false,
-    engine: { state: 'ready' },
+    models: [{ engine: { state: 'ready' }, isLoaded: true }],
     load: { active: 0, queued: 0, slots: 2 },
     card: { models: [{ digest: formatDigest(engine.model.digest), name: engine.model.name }] },
     metrics: { requestsRunning: 0, slotsFree: 2 }
