@@ -189,7 +189,11 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
 
   if (options.metricsPort !== undefined) {
     const isReady = (): boolean => engines.some(({ status }) => status.state === 'ready') && !draining() && !paused
-    const server = await startMetricsHttp({ port: options.metricsPort, text: async () => await metrics.text(), ready: isReady })
+    const server = await startMetricsHttp({
+      port: options.metricsPort,
+      text: async () => await metrics.text(),
+      ready: isReady
+    })
     lifetime.onStop(async () => await closeServer(server))
   }
   const setPaused = async (wanted: boolean): Promise<void> => {

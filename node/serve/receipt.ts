@@ -48,7 +48,19 @@ export interface ReceiptFacts extends GeneratedAnswer {
 }
 
 export async function issueReceipt(
-  { engine, request, digest, promptTokens, answerTokens, windows, earlier, content, logprobs, timings, done }: ReceiptFacts,
+  {
+    engine,
+    request,
+    digest,
+    promptTokens,
+    answerTokens,
+    windows,
+    earlier,
+    content,
+    logprobs,
+    timings,
+    done
+  }: ReceiptFacts,
   { signer, now }: ReceiptDependencies
 ): Promise<Uint8Array> {
   const { accelerator, engine: name, kvType, flashAttention } = engine.backend

@@ -106,7 +106,9 @@ function banner(node: PotluckNode, engines: readonly Engine[], [bootstrap]: read
       ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
     ]),
     ['slots', `${slots} for answers, and memory for ${count(remembered, 'more conversation')}`],
-    ...(models.length > 1 ? [['loaded', `${loadedNames(engines)}; the node loads the others when they are asked for`]] : []),
+    ...(models.length > 1
+      ? [['loaded', `${loadedNames(engines)}; the node loads the others when they are asked for`]]
+      : []),
     ['hardware', hardwareDetails(hardware)],
     ...addresses.map((address, index) => [index === 0 ? 'addresses' : '', address]),
     ['reachable', describeReachability(addresses)]

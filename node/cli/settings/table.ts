@@ -249,7 +249,8 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   conversations: {
     kind: integer(0, 255),
     default: undefined,
-    defaultText: 'as many as fit in half of the free memory, at most 48; with several models, as many as there are slots',
+    defaultText:
+      'as many as fit in half of the free memory, at most 48; with several models, as many as there are slots',
     doc: 'number of conversations to remember, in addition to the conversations in the slots; the next turn of a remembered conversation starts faster; each remembered conversation takes memory for one context',
     commands: SERVE
   },

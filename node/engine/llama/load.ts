@@ -169,7 +169,10 @@ function readModel(
   }
 }
 
-function contextLengthOf({ fileInsights }: LlamaModel, { contextLength = DEFAULT_CONTEXT_LENGTH }: LoadOptions): number {
+function contextLengthOf(
+  { fileInsights }: LlamaModel,
+  { contextLength = DEFAULT_CONTEXT_LENGTH }: LoadOptions
+): number {
   return Math.min(fileInsights.trainContextSize ?? contextLength, contextLength)
 }
 

@@ -2,11 +2,7 @@
 import { expect, test, vi } from 'vitest'
 
 import { MEMORY_RETRY_MS, SHORTEST_STAY_MS } from '../../../node/engine/constants.ts'
-import {
-  LoadedModels,
-  type Loadable,
-  type LoadedModelsOptions
-} from '../../../node/engine/on-demand/loaded-models.ts'
+import { LoadedModels, type Loadable, type LoadedModelsOptions } from '../../../node/engine/on-demand/loaded-models.ts'
 
 const GB = 1e9
 
