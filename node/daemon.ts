@@ -24,9 +24,11 @@ import { Gossip } from './gossip/gossip.ts'
 import { detectHardware } from './hardware/detect.ts'
 import { measureRates } from './hardware/measure.ts'
 import { Lifetime } from './lifetime.ts'
+import { Bandwidth } from './limits/bandwidth.ts'
 import {
   DEFAULT_NODE_LIMITS,
   PARALLEL_PREPARATIONS,
+  PAUSE_CHECK_MS,
   RATE_LIMITED_PEERS,
   STATS_SAVE_MS,
   streamsPerConnection
@@ -40,6 +42,7 @@ import { dialDiscovered } from './network/lan.ts'
 import { createNodeHost, type Host } from './network/libp2p.ts'
 import { watchSuspension } from './network/suspension.ts'
 import type { NodeEvent, NodeOptions, PotluckNode } from './node.ts'
+import { Pauses } from './pause/pauses.ts'
 import { Problems } from './problems.ts'
 import { auditForOwner } from './serve/audit.ts'
 import { engineOf } from './serve/check.ts'
@@ -74,7 +77,6 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const events = new EventEmitter<NodeEvents>()
   let drained: Promise<void> | undefined
   const draining = (): boolean => drained !== undefined
-  let paused = false
 
   const problems = new Problems((problem) => {
     logger.info(problem, 'the owner must solve a problem')
@@ -157,6 +159,20 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   })
   lifetime.onStop(async () => await advertiser.stop())
 
+  const pauses = await Pauses.open(options.dataDirectory, {
+    conditions: options.pauseWhile ?? [],
+    onChange: async (paused) => {
+      if (draining()) return
+      await advertiser.setPaused(paused)
+      events.emit('event', paused ? { type: 'paused', reasons: pauses.reasons } : { type: 'resumed' })
+    }
+  })
+  const isPaused = (): boolean => pauses.reasons.length > 0
+  await pauses.check()
+  const checking = setInterval(() => void lifetime.track(pauses.check()), PAUSE_CHECK_MS)
+  checking.unref()
+  lifetime.onStop(async () => clearInterval(checking))
+
   const currentProblems = (): ReturnType<PotluckNode['problems']> => {
     clocks.skew()
     return problems.list()
@@ -176,10 +192,13 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     clock,
     servedModel: (digest: Uint8Array) => {
       const { model, status } = engineOf(engines, digest)
-      return { model, status, draining: draining() || paused }
+      return { model, status, draining: draining() || isPaused() }
     },
     own: () => ({ card: advertiser.signed.bytes, load: load() }),
     others: (peer: string) => gossip.others(peer),
+    ...(options.uploadBytesPerSecond === undefined
+      ? {}
+      : { bandwidth: new Bandwidth(options.uploadBytesPerSecond, clock) }),
     stopping: lifetime.stopping
   }
   const track = async (stream: Promise<void>): Promise<void> => await lifetime.track(stream)
@@ -188,7 +207,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   for (const engine of engines) lifetime.onStop(watchEngine(engine, logger, advertiser, events))
 
   if (options.metricsPort !== undefined) {
-    const isReady = (): boolean => engines.some(({ status }) => status.state === 'ready') && !draining() && !paused
+    const isReady = (): boolean => engines.some(({ status }) => status.state === 'ready') && !draining() && !isPaused()
     const server = await startMetricsHttp({
       port: options.metricsPort,
       text: async () => await metrics.text(),
@@ -197,18 +216,19 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     lifetime.onStop(async () => await closeServer(server))
   }
   const setPaused = async (wanted: boolean): Promise<void> => {
-    if (draining() || paused === wanted) return
-    paused = wanted
-    await advertiser.setPaused(wanted)
-    events.emit('event', { type: wanted ? 'paused' : 'resumed' })
+    if (draining()) return
+    await pauses.setByOwner(wanted).catch((error: unknown) => {
+      const then = wanted ? 'takes requests again' : 'is paused again'
+      problems.report('disk', `Warning: cannot save the pause: ${String(error)}. After a restart, the node ${then}.`)
+    })
   }
 
   if (options.dataDirectory !== undefined) {
     const stats = await keepStats(options.dataDirectory, lifetime, {
       read: async () => {
-        const { requestsFinished, promptTokens, generationTokens } = await metrics.snapshot()
+        const { requestsFinished, promptTokens, generationTokens, peersServed: peers } = await metrics.snapshot()
         const runningMs = Math.round(clock() - startedAt)
-        return { requests: requestsFinished.done ?? 0, promptTokens, answerTokens: generationTokens, runningMs }
+        return { requests: requestsFinished.done ?? 0, promptTokens, answerTokens: generationTokens, peers, runningMs }
       },
       now,
       onDamage: (message) => problems.report('damage', message)
@@ -222,7 +242,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
         connections: host.getConnections().length,
         uptimeMs: Math.round(clock() - startedAt),
         draining: draining(),
-        paused,
+        paused: isPaused(),
+        pauseReasons: pauses.reasons,
         stats: await stats.report(),
         problems: currentProblems(),
         load: load(),
@@ -268,6 +289,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
       events.on('event', listener)
       return () => void events.off('event', listener)
     },
+    pauseReasons: () => pauses.reasons,
     setPaused,
     drain: async () => await (drained ??= drain()),
     stop: async () => await lifetime.stop()

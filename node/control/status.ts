@@ -18,8 +18,10 @@ export interface NodeStatus {
   connections: number
   uptimeMs: number
   draining: boolean
-  /** The owner paused the node: it takes no new requests. */
+  /** The node takes no new requests, because of `pauseReasons`. */
   paused: boolean
+  /** Each completes the sentence "the node is paused: …". */
+  pauseReasons: readonly string[]
   /** What the node gave, today and ever. Undefined: the node has no data directory. */
   stats?: StatsReport
   problems: Problem[]

@@ -158,6 +158,8 @@ export interface Engine {
    */
   readonly remembered: number
   readonly status: EngineStatus
+  /** The id of the process that runs the model now. Undefined: none runs it, or the engine has no process. */
+  readonly pid?: number | undefined
   /** Calls the listener on every change of `status`. Returns a function that removes the listener. */
   onStatus: (listener: (status: EngineStatus) => void) => () => void
   /** Tokenises the input; a chat is rendered with the model's chat template first. */

@@ -19,6 +19,8 @@ export interface NodeMetrics {
   streamsOpen: number
   /** Generate, embed and audit requests. */
   requestsFinished: Readonly<Partial<Record<Outcome, number>>>
+  /** Different peers whose requests the node answered completely. It stops to count at `MOST_PEERS`. */
+  peersServed: number
   /** Tokens of accepted prompts, including cached tokens. */
   promptTokens: number
   /** Tokens sent. */
@@ -49,6 +51,8 @@ export interface AnswerObserver {
 }
 
 const PREFIX = 'potluck_'
+/** Peers that are told apart, for their number only. A peer id takes about 100 bytes. */
+const MOST_PEERS = 20_000
 /**
  * Upper limits of the buckets in seconds, the same as vLLM's. The smallest fits a cached prefix on a GPU, the largest a
  * long prompt on a processor.
@@ -73,6 +77,7 @@ export class Metrics {
   readonly #decodeTokens = this.#counter('engine_decode_tokens_total', 'Answer tokens evaluated')
   readonly #restarts = this.#counter('engine_restarts_total', 'Restarts of the engine after a crash')
   readonly #firstToken = this.#histogram('time_to_first_token_seconds', FIRST_TOKEN_BUCKETS)
+  readonly #peers = new Set<string>()
   readonly #interToken = this.#histogram('inter_token_latency_seconds', INTER_TOKEN_BUCKETS)
 
   /** @param clock milliseconds, monotonic */
@@ -85,8 +90,10 @@ export class Metrics {
     this.#promptTokens.inc(promptTokens)
   }
 
-  finished(outcome: Outcome): void {
+  /** @param peer the caller's peer id */
+  finished(outcome: Outcome, peer?: string): void {
     this.#finished.inc({ outcome })
+    if (outcome === 'done' && peer !== undefined && this.#peers.size < MOST_PEERS) this.#peers.add(peer)
   }
 
   /** @param arrivedAt when the request arrived, by the monotonic clock */
@@ -114,6 +121,7 @@ export class Metrics {
       requestsFinished: Object.fromEntries(
         (await this.#finished.get()).values.map(({ labels, value }) => [labels['outcome'], value])
       ),
+      peersServed: this.#peers.size,
       promptTokens: await total(this.#promptTokens),
       generationTokens: await total(this.#generationTokens),
       timeToFirstTokenSeconds: await distribution(this.#firstToken),

@@ -24,6 +24,7 @@ import { pipe } from 'it-pipe'
 
 import type { FairQueue } from '../admission/queue.ts'
 import type { Engine } from '../engine/interface.ts'
+import type { Bandwidth } from '../limits/bandwidth.ts'
 import { SLOT_CHECK_MS, type NodeLimits } from '../limits/limits.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { checkContext, checkContinuation, checkRequest, type ServedModel } from './check.ts'
@@ -39,6 +40,8 @@ export interface GenerateDependencies extends ReceiptDependencies {
   metrics: Pick<Metrics, 'accepted' | 'observeAnswer'>
   servedModel: (digest: Uint8Array) => ServedModel
   limits: Pick<NodeLimits, 'creditTimeoutMs' | 'contestedStallMs' | 'contestedAnswerMs'>
+  /** Absent: no limit. */
+  bandwidth?: Pick<Bandwidth, 'wait'>
   /** Milliseconds, monotonic. */
   clock: () => number
 }
@@ -126,7 +129,7 @@ async function runAnswer(
   node: GenerateDependencies
 ): Promise<GeneratedAnswer> {
   const { engine, request, promptTokens } = job
-  const { metrics, limits, clock } = node
+  const { metrics, limits, bandwidth, clock } = node
   const { continuation } = request
   const answerTokens = [...(continuation?.answerTokens ?? [])]
   const windows = new WindowChain(promptTokens)
@@ -205,6 +208,7 @@ async function runAnswer(
       },
       async (deltas) => {
         for await (const delta of deltas) {
+          await bandwidth?.wait(delta.byteLength, signal)
           sending = true
           await frames.send(delta, write)
           sending = false

@@ -20,6 +20,7 @@ export async function serve(given: CommandContext): Promise<number> {
     if (settings.json) printJson(readyJson(node, engines))
     else printLine(banner(node, engines, settings.bootstrap))
     for (const problem of node.problems()) printProblem(problem, settings.json)
+    if (node.pauseReasons().length > 0) printPaused(node.pauseReasons(), settings.json)
     const stopListening = node.onEvent(reporter(node, settings.json))
     await stopped(node, interrupted)
     stopListening()
@@ -44,8 +45,8 @@ function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void 
       reported = reachability
     } else if (event.type === 'problem') printProblem(event, json)
     else if (event.type === 'stop') return
+    else if (event.type === 'paused') printPaused(event.reasons, json)
     else if (json) printJson(event)
-    else if (event.type === 'paused') printNote('Paused: the node takes no new requests.')
     else if (event.type === 'resumed') printNote('Resumed: the node takes requests again.')
     else if (event.type === 'withdrawn') printNote(`The node no longer serves ${event.reason}`)
     else printNote(describeEngine(event.model, event.status))
@@ -55,6 +56,11 @@ function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void 
 function printProblem({ kind, message }: Problem, json: boolean): void {
   if (json) printJson({ type: 'problem', kind, message })
   else printNote(message)
+}
+
+function printPaused(reasons: readonly string[], json: boolean): void {
+  if (json) printJson({ type: 'paused', reasons })
+  else printNote(`Paused: the node takes no new requests, because ${reasons.join(', and ')}.`)
 }
 
 function describeEngine(model: string, status: EngineStatus): string {

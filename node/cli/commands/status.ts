@@ -24,6 +24,7 @@ function describe(node: NodeStatus): string {
       'state',
       `${node.draining ? 'draining' : node.paused ? 'paused' : engineState}, up for ${duration(node.uptimeMs)}`
     ],
+    ...node.pauseReasons.map((reason, index) => [index === 0 ? 'paused' : '', reason]),
     ...node.problems.map(({ message }, index) => [index === 0 ? 'problems' : '', message]),
     ['peer', node.peerId],
     ['software', node.agent],

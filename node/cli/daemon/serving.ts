@@ -17,6 +17,7 @@ import { printNotice } from '../terminal/output.ts'
 import { createProgress, type Progress } from '../terminal/progress.ts'
 import { defaultListen, NODE_PORTS } from './default-listen.ts'
 import { createLogger } from './log.ts'
+import { pauseConditions } from './pause-conditions.ts'
 import { checkDataDirectory, checkListen, checkPort } from './preflight.ts'
 import { reachOf } from './reach.ts'
 
@@ -37,6 +38,7 @@ export async function startServing(context: CommandContext): Promise<Serving> {
   await checkDataDirectory(dataDirectory, interrupted)
   await checkListen(reach.listen)
   if (settings.metricsPort !== undefined) await checkPort('127.0.0.1', settings.metricsPort, '--metrics-port')
+  pauseConditions(settings, [])
   const { engines, close } = await load(await findModels(context), context)
   try {
     const node = await startNode({
@@ -44,6 +46,8 @@ export async function startServing(context: CommandContext): Promise<Serving> {
       engine: engines,
       logger,
       dataDirectory,
+      pauseWhile: pauseConditions(settings, engines),
+      ...(settings.uploadLimit === undefined ? {} : { uploadBytesPerSecond: settings.uploadLimit }),
       ...(settings.metricsPort === undefined ? {} : { metricsPort: settings.metricsPort })
     })
     return { node, engines, closeEngines: close }

@@ -44,6 +44,12 @@ export interface Settings {
   memory: number | undefined
   vram: number | undefined
   unloadAfter: number | undefined
+  hours: readonly string[]
+  pauseWhile: readonly string[]
+  pauseForGpu: boolean
+  uploadLimit: number | undefined
+  price: number | undefined
+  promptPrice: number | undefined
   auditModel: string | undefined
   model: string | undefined
   name: string | undefined
@@ -122,7 +128,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     defaultText:
       'none: serve and relay find peers by mDNS; the other commands join through the node on this machine, or use mDNS if no node runs here',
     doc: 'addresses of peers to join the network through, as /ip4/…/tcp/…/p2p/…',
-    commands: [...DAEMON, ...FIND, 'doctor']
+    commands: [...DAEMON, ...FIND, 'doctor', 'service']
   },
   mdns: {
     kind: toggle,
@@ -210,6 +216,47 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     defaultText: 'never: a model stays loaded until another model needs the memory',
     doc: 'minutes without a request after which a model leaves the memory',
     commands: SERVE
+  },
+  hours: {
+    kind: list('from-to'),
+    default: [],
+    defaultText: 'all day',
+    doc: 'hours in which the node serves, in local time, such as 22:00-07:00; outside of them it is paused',
+    commands: SERVE
+  },
+  pauseWhile: {
+    kind: list('program'),
+    default: [],
+    defaultText: 'none',
+    doc: 'names of programs: while one of them runs, the node is paused',
+    commands: SERVE
+  },
+  pauseForGpu: {
+    kind: toggle,
+    default: false,
+    doc: 'pause while another process computes on an NVIDIA GPU, as nvidia-smi shows',
+    commands: SERVE
+  },
+  uploadLimit: {
+    kind: size,
+    default: undefined,
+    defaultText: 'no limit',
+    doc: 'bytes of answers that the node sends per second to all peers together, such as 50KB; an answer takes about 150 bytes per token',
+    commands: SERVE
+  },
+  price: {
+    kind: number(0, 1_000_000),
+    default: undefined,
+    defaultText: 'none',
+    doc: 'price of a million answer tokens, in any currency: the command prints what the given tokens would have cost',
+    commands: ['stats']
+  },
+  promptPrice: {
+    kind: number(0, 1_000_000),
+    default: undefined,
+    defaultText: '0',
+    doc: 'the same for tokens of prompts',
+    commands: ['stats']
   },
   auditModel: {
     kind: text('file'),

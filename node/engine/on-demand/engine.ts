@@ -88,6 +88,10 @@ export class OnDemandEngine implements Engine {
     return status.state === 'ready' ? (this.#engine?.status ?? status) : status
   }
 
+  get pid(): number | undefined {
+    return this.#engine?.pid
+  }
+
   onStatus(listener: (status: EngineStatus) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
