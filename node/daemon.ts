@@ -6,24 +6,29 @@ import { EventEmitter } from 'node:events'
 
 import type { IdentifyResult } from '@libp2p/interface'
 import { ClockComparison, clockWarning, formatDigest, KAD_PROTOCOL } from '@potluck/protocol'
+import type { Logger } from 'pino'
 
 import { AbuseLog } from './admission/abuse-log.ts'
 import { AdmissionControl } from './admission/admission.ts'
 import { FairQueue } from './admission/queue.ts'
 import { Advertiser } from './advertise/advertiser.ts'
+import type { ServedEngine } from './advertise/card.ts'
 import type { TopicNetwork } from './advertise/find-depth.ts'
 import { topicNetwork } from './advertise/topic-network.ts'
 import { AGENT } from './agent.ts'
 import { startControl } from './control/server.ts'
 import { Stats, type StatsOptions } from './control/stats.ts'
 import { describeReachability, toStatusCard } from './control/status.ts'
+import type { Engine } from './engine/interface.ts'
 import { Gossip } from './gossip/gossip.ts'
 import { detectHardware } from './hardware/detect.ts'
 import { measureRates } from './hardware/measure.ts'
 import { Lifetime } from './lifetime.ts'
+import { Bandwidth } from './limits/bandwidth.ts'
 import {
   DEFAULT_NODE_LIMITS,
   PARALLEL_PREPARATIONS,
+  PAUSE_CHECK_MS,
   RATE_LIMITED_PEERS,
   STATS_SAVE_MS,
   streamsPerConnection
@@ -37,8 +42,10 @@ import { dialDiscovered } from './network/lan.ts'
 import { createNodeHost, type Host } from './network/libp2p.ts'
 import { watchSuspension } from './network/suspension.ts'
 import type { NodeEvent, NodeOptions, PotluckNode } from './node.ts'
+import { Pauses } from './pause/pauses.ts'
 import { Problems } from './problems.ts'
 import { auditForOwner, spellForOwner } from './serve/audit.ts'
+import { engineOf } from './serve/check.ts'
 import { registerProtocols } from './serve/protocols.ts'
 import { RunningAnswers } from './serve/running.ts'
 import { signerOf } from './serve/signer.ts'
@@ -63,14 +70,14 @@ export async function startNode(options: NodeOptions): Promise<PotluckNode> {
 }
 
 async function compose(options: NodeOptions, lifetime: Lifetime): Promise<PotluckNode> {
-  const { engine, scope, logger, now = Date.now, signal = lifetime.stopping } = options
+  const { scope, logger, now = Date.now, signal = lifetime.stopping } = options
+  const engines = [options.engine].flat()
   const limits = { ...DEFAULT_NODE_LIMITS, ...options.limits }
   const clock = (): number => performance.now()
   const startedAt = clock()
   const events = new EventEmitter<NodeEvents>()
   let drained: Promise<void> | undefined
   const draining = (): boolean => drained !== undefined
-  let paused = false
 
   const problems = new Problems((problem) => {
     logger.info(problem, 'the owner must solve a problem')
@@ -99,12 +106,14 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   signal.throwIfAborted()
   const addresses = (): string[] => host.getMultiaddrs().map(String)
 
-  const queue = new FairQueue({ slots: engine.slots, capacity: engine.slots * limits.queuedPerSlot, now: clock })
+  // All models share the slots: each engine has as many as the node runs requests at once.
+  const slots = Math.min(...engines.map((engine) => engine.slots))
+  const queue = new FairQueue({ slots, capacity: slots * limits.queuedPerSlot, now: clock })
   const preparing = new FairQueue({ slots: PARALLEL_PREPARATIONS, capacity: limits.unreadStreams, now: clock })
   const admission = new AdmissionControl({ ...limits, rememberedPeers: RATE_LIMITED_PEERS, now: clock })
   const load = (): ReturnType<PotluckNode['load']> => queue.load()
-  const engineCounters = async (): ReturnType<typeof engine.counters> => await engine.counters()
-  const metrics = new Metrics({ load, streamsOpen: () => admission.openStreams, engine: engineCounters }, clock)
+  const counters = engines.map((engine) => async () => await engine.counters())
+  const metrics = new Metrics({ load, streamsOpen: () => admission.openStreams, engines: counters }, clock)
 
   const clocks = new ClockComparison({
     now,
@@ -122,6 +131,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   })
   lifetime.onStop(async () => await gossip.stop())
 
+  const served: ServedEngine[] = []
+  for (const engine of engines) served.push({ engine, rates: await measureRates(engine, signal) })
   const network = topicNetwork(host, scope, (topic) => gossip.share(topic))
   const advertiser = await Advertiser.start({
     dht: host.services.dht,
@@ -129,9 +140,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     facts: {
       peerId: host.peerId,
       agent: AGENT,
-      engine,
-      hardware: detectHardware(engine.backend),
-      rates: await measureRates(engine, signal),
+      served,
+      hardware: detectHardware(engines[0]!.backend),
       scope
     },
     addresses,
@@ -150,6 +160,20 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   })
   lifetime.onStop(async () => await advertiser.stop())
 
+  const pauses = await Pauses.open(options.dataDirectory, {
+    conditions: options.pauseWhile ?? [],
+    onChange: async (paused) => {
+      if (draining()) return
+      await advertiser.setPaused(paused)
+      events.emit('event', paused ? { type: 'paused', reasons: pauses.reasons } : { type: 'resumed' })
+    }
+  })
+  const isPaused = (): boolean => pauses.reasons.length > 0
+  await pauses.check()
+  const checking = setInterval(() => void lifetime.track(pauses.check()), PAUSE_CHECK_MS)
+  checking.unref()
+  lifetime.onStop(async () => clearInterval(checking))
+
   const currentProblems = (): ReturnType<PotluckNode['problems']> => {
     clocks.skew()
     return problems.list()
@@ -157,7 +181,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
 
   const running = new RunningAnswers(clock)
   const dependencies = {
-    engine,
+    engineOf: (digest: Uint8Array) => engineOf(engines, digest),
     admission,
     queue,
     preparing,
@@ -169,35 +193,45 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     logger,
     now,
     clock,
-    servedModel: () => ({ model: engine.model, status: engine.status, draining: draining() || paused }),
+    servedModel: (digest: Uint8Array) => {
+      const { model, status } = engineOf(engines, digest)
+      return { model, status, draining: draining() || isPaused() }
+    },
     own: () => ({ card: advertiser.signed.bytes, load: load() }),
     others: (peer: string) => gossip.others(peer),
+    ...(options.uploadBytesPerSecond === undefined
+      ? {}
+      : { bandwidth: new Bandwidth(options.uploadBytesPerSecond, clock) }),
     stopping: lifetime.stopping
   }
   const track = async (stream: Promise<void>): Promise<void> => await lifetime.track(stream)
   await registerProtocols(host, dependencies, { maxInboundStreams: bounds.streams, track })
   await watchNetwork(host, network, advertiser)
-  lifetime.onStop(watchEngine(options, advertiser, events))
+  for (const engine of engines) lifetime.onStop(watchEngine(engine, logger, advertiser, events))
 
   if (options.metricsPort !== undefined) {
-    const ready = (): boolean => engine.status.state === 'ready' && !draining() && !paused
-    const server = await startMetricsHttp({ port: options.metricsPort, text: async () => await metrics.text(), ready })
+    const isReady = (): boolean => engines.some(({ status }) => status.state === 'ready') && !draining() && !isPaused()
+    const server = await startMetricsHttp({
+      port: options.metricsPort,
+      text: async () => await metrics.text(),
+      ready: isReady
+    })
     lifetime.onStop(async () => await closeServer(server))
   }
   const setPaused = async (wanted: boolean): Promise<void> => {
-    if (draining() || paused === wanted) return
-    paused = wanted
-    await advertiser.setPaused(wanted)
-    events.emit('event', { type: wanted ? 'paused' : 'resumed' })
+    if (draining()) return
+    await pauses.setByOwner(wanted).catch((error: unknown) => {
+      const then = wanted ? 'takes requests again' : 'is paused again'
+      problems.report('disk', `Warning: cannot save the pause: ${String(error)}. After a restart, the node ${then}.`)
+    })
   }
 
   if (options.dataDirectory !== undefined) {
-    const { digest, name, sizeBytes, contextLength, parameters, quantization } = engine.model
     const stats = await keepStats(options.dataDirectory, lifetime, {
       read: async () => {
-        const { requestsFinished, promptTokens, generationTokens } = await metrics.snapshot()
+        const { requestsFinished, promptTokens, generationTokens, peersServed: peers } = await metrics.snapshot()
         const runningMs = Math.round(clock() - startedAt)
-        return { requests: requestsFinished.done ?? 0, promptTokens, answerTokens: generationTokens, runningMs }
+        return { requests: requestsFinished.done ?? 0, promptTokens, answerTokens: generationTokens, peers, runningMs }
       },
       now,
       onDamage: (message) => problems.report('damage', message)
@@ -211,12 +245,23 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
         connections: host.getConnections().length,
         uptimeMs: Math.round(clock() - startedAt),
         draining: draining(),
-        paused,
+        paused: isPaused(),
+        pauseReasons: pauses.reasons,
         stats: await stats.report(),
         problems: currentProblems(),
-        engine: engine.status,
         load: load(),
-        model: { digest: formatDigest(digest), name, sizeBytes, contextLength, parameters, quantization },
+        models: engines.map(
+          ({ model: { digest, name, sizeBytes, contextLength, parameters, quantization }, status, residence }) => ({
+            digest: formatDigest(digest),
+            name,
+            sizeBytes,
+            contextLength,
+            parameters,
+            quantization,
+            engine: status,
+            isLoaded: residence?.isLoaded() ?? true
+          })
+        ),
         running: running.list(),
         limits,
         card: toStatusCard(advertiser.signed.card),
@@ -225,7 +270,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
       setPaused,
       requestStop: () => void events.emit('event', { type: 'stop' }),
       audit: async (job) => await auditForOwner(job, dependencies),
-      spell: async (tokens) => await spellForOwner(tokens, dependencies)
+      spell: async (job) => await spellForOwner(job, dependencies)
     })
     lifetime.onStop(async () => await closeServer(server))
   }
@@ -255,6 +300,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
       events.on('event', listener)
       return () => void events.off('event', listener)
     },
+    pauseReasons: () => pauses.reasons,
     setPaused,
     drain: async () => await (drained ??= drain()),
     stop: async () => await lifetime.stop()
@@ -287,15 +333,17 @@ async function watchNetwork(host: Host, network: TopicNetwork, advertiser: Adver
 
 /** Withdraws the model when the engine failed for good, and reports why. */
 function watchEngine(
-  { engine, logger }: NodeOptions,
+  engine: Engine,
+  logger: Logger,
   advertiser: Advertiser,
   events: EventEmitter<NodeEvents>
 ): () => Promise<void> {
+  const { name } = engine.model
   const unlisten = engine.onStatus((status) => {
-    events.emit('event', { type: 'engine', status })
+    events.emit('event', { type: 'engine', model: name, status })
     if (status.state !== 'failed') return
-    logger.error({ reason: status.reason }, 'the engine failed for good: the model is withdrawn')
-    events.emit('event', { type: 'withdrawn', reason: status.reason })
+    logger.error({ model: name, reason: status.reason }, 'the engine failed for good: the model is withdrawn')
+    events.emit('event', { type: 'withdrawn', reason: `${name}: ${status.reason}` })
     advertiser.engineFailed()
   })
   return async () => unlisten()

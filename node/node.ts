@@ -6,11 +6,12 @@ import type { Logger } from 'pino'
 import type { Engine, EngineStatus } from './engine/interface.ts'
 import type { NodeLimits } from './limits/limits.ts'
 import type { NodeMetrics } from './metrics/metrics.ts'
+import type { PauseCondition } from './pause/pauses.ts'
 import type { Problem } from './problems.ts'
 
 export interface NodeOptions {
-  /** The caller must close the engine. A node that stops does not close it. */
-  engine: Engine
+  /** One engine for each model. The caller must close them. A node that stops does not close them. */
+  engine: Engine | readonly Engine[]
   /**
    * The directory for the identity and the DHT records. Only one daemon at a time can use it. Default: the node keeps
    * them in memory, with a new identity.
@@ -33,6 +34,10 @@ export interface NodeOptions {
   mdns?: boolean
   /** Default `DEFAULT_NODE_LIMITS`. */
   limits?: Partial<NodeLimits>
+  /** While one of these conditions holds, the node is paused. Default: none. */
+  pauseWhile?: readonly PauseCondition[]
+  /** The most bytes of answers that the node sends per second, to all peers together. Default: no limit. */
+  uploadBytesPerSecond?: number
   /** Port on loopback for Prometheus metrics and health checks. Default: the node does not serve them. */
   metricsPort?: number
   logger: Logger
@@ -48,9 +53,9 @@ export type NodeEvent =
   | { type: 'advertised'; card: Card }
   /** The node withdraws its advertised model. */
   | { type: 'withdrawn'; reason: string }
-  | { type: 'engine'; status: EngineStatus }
-  /** The owner paused the node, or let it continue. */
-  | { type: 'paused' }
+  | { type: 'engine'; model: string; status: EngineStatus }
+  /** The owner, or a condition of `pauseWhile`, paused the node or let it continue. */
+  | { type: 'paused'; reasons: readonly string[] }
   | { type: 'resumed' }
   /** The owner asked over the control socket that the node ends. The listener must call `drain`. */
   | { type: 'stop' }
@@ -69,9 +74,11 @@ export interface PotluckNode {
   metrics: () => Promise<NodeMetrics>
   /** Calls the listener on every event, until the returned function is called. */
   onEvent: (listener: (event: NodeEvent) => void) => () => void
+  /** Why the node is paused. Empty: it is not. */
+  pauseReasons: () => readonly string[]
   /**
    * Sets whether the node takes no new requests. A paused node finishes the accepted requests, and its card says
-   * `draining`. A node that drains or is stopped stays so.
+   * `draining`. With a data directory, a restarted node is still paused. A node that drains or is stopped stays so.
    */
   setPaused: (paused: boolean) => Promise<void>
   /**

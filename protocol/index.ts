@@ -67,6 +67,7 @@ export { abortSilent } from './transport/silent-connections.ts'
 export { pinned } from './transport/pinned.ts'
 export { endingWebSockets, type EndingWebSocket } from './transport/ending-web-sockets.ts'
 export { sparingWindows } from './transport/sparing-windows.ts'
+export { auditedModel } from './wire/audited-model.ts'
 export {
   decodeAuditReply,
   decodeAuditRequest,

@@ -16,12 +16,17 @@ import type { Engine, EngineModel } from '../engine/interface.ts'
 import type { Rates } from '../hardware/measure.ts'
 import { TOMBSTONE_TTL_MS } from '../limits/limits.ts'
 
+export interface ServedEngine {
+  engine: Pick<Engine, 'model' | 'backend' | 'slots' | 'status'>
+  rates: Rates
+}
+
 export interface CardFacts {
   peerId: PeerId
   agent: string
-  engine: Pick<Engine, 'model' | 'backend' | 'slots' | 'status'>
+  /** One for each model. */
+  served: readonly ServedEngine[]
   hardware: Hardware
-  rates: Rates
   scope: Scope
 }
 
@@ -30,17 +35,18 @@ export function buildCard(
   facts: CardFacts,
   { addresses, draining, sequence }: { addresses: readonly string[]; draining: boolean; sequence: number }
 ): Card {
-  const { peerId, agent, engine, hardware, rates, scope } = facts
-  const serves = !draining && engine.status.state !== 'failed'
+  const { peerId, agent, served, hardware, scope } = facts
+  const serving = draining ? [] : served.filter(({ engine }) => engine.status.state !== 'failed')
+  const { slots, backend } = served[0]!.engine
   return {
     peerId,
     sequence,
     expiresAt: sequence + (draining ? TOMBSTONE_TTL_MS : CARD_TTL_MS),
     addresses: draining ? [] : selectAddresses(addresses, scope),
-    models: serves ? [modelCard(engine.model, rates)] : [],
+    models: serving.map(({ engine, rates }) => modelCard(engine.model, rates)),
     hardware,
-    slots: engine.slots,
-    engine: engine.backend.engine,
+    slots,
+    engine: backend.engine,
     contract: SAMPLING_CONTRACT,
     agent,
     draining

@@ -40,7 +40,13 @@ async function execute(
   }
   const run = await load()
   try {
-    process.exitCode = await run({ settings, words, env: process.env, interrupted: interrupted.signal })
+    process.exitCode = await run({
+      settings,
+      words,
+      env: process.env,
+      interrupted: interrupted.signal,
+      ...(config === undefined ? {} : { configFile: config })
+    })
   } catch (error) {
     if (!isAbort(error, interrupted.signal)) throw error
     throw new PotluckError('aborted', 'interrupted', { cause: error })

@@ -39,12 +39,14 @@ interface CommandHelp {
 
 const HELP: Readonly<Record<CommandName, CommandHelp>> = {
   serve: {
-    summary: 'serve a model to the network',
-    words: ['[model]', 'the model to serve, as with --model'],
+    summary: 'serve models to the network',
+    words: ['[model...]', 'the models to serve, as with --model'],
     examples: [
       'potluck serve                            offers models that fit this machine',
       'potluck serve crumb                      serves the tiny model of this package',
       'potluck serve ./qwen3-0.6b-q8_0.gguf     serves a file',
+      'potluck serve --all-models --memory 12GB  serves each downloaded model when it is asked for',
+      'potluck serve crumb --hours 22:00-07:00 --pause-while steam',
       'potluck serve Qwen/Qwen3-0.6B-GGUF:Q8_0 --bootstrap /ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
     ]
   },
@@ -117,7 +119,7 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     examples: ['potluck rm Qwen/Qwen3-0.6B-GGUF:Q8_0']
   },
   ps: {
-    summary: 'show the model that the node on this machine has loaded, and its load',
+    summary: 'show the models of the node on this machine, which of them are loaded, and its load',
     examples: ['potluck ps']
   },
   stop: {
@@ -125,19 +127,22 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     examples: ['potluck stop']
   },
   service: {
-    summary: 'start the node when you log in, through systemd (Linux only)',
+    summary: 'start the node when you log in, through systemd, launchd or the Task Scheduler',
     words: [
       '<action...>',
-      '`install MODEL` starts the node now and at each login, `uninstall` stops it and undoes this, `logs` prints its log'
+      '`install MODEL…` starts the node now and at each login, `uninstall` stops it and undoes this, `logs` prints its log'
     ],
     examples: ['potluck service install Qwen/Qwen3-0.6B-GGUF:Q8_0', 'potluck service logs', 'potluck service uninstall']
   },
   stats: {
     summary: 'show what the node on this machine gave to the network, today and ever',
-    examples: ['potluck stats', 'potluck stats --json']
+    examples: [
+      'potluck stats',
+      'potluck stats --price 0.60    also prints what the tokens would have cost, at 0.60 per million'
+    ]
   },
   pause: {
-    summary: 'let the node on this machine take no new requests; it finishes the running answers',
+    summary: 'let the node on this machine take no new requests, also after a restart; it finishes the running answers',
     examples: ['potluck pause', 'potluck resume    takes requests again']
   },
   resume: {

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { deadline, type Audit, type AuditRequest } from '@potluck/protocol'
 
 import { LOCAL_REQUEST_TIMEOUT_MS } from '../limits/limits.ts'
-import { controlPath, decodeAudit, encodeJob } from './shared.ts'
+import { controlPath, decodeAudit, encodeJob, encodeSpellJob } from './shared.ts'
 import type { NodeStatus } from './status.ts'
 
 /**
@@ -61,14 +61,15 @@ export async function askControlAudit(dataDirectory: string, job: AuditRequest, 
 /**
  * Asks the daemon for the text of each token.
  *
- * @throws Error if the daemon's model does not have one of them
+ * @param digest of the model, `sha256:…`
+ * @throws Error if the model does not have one of them
  */
 export async function askControlSpell(
   dataDirectory: string,
-  tokens: readonly number[],
+  { digest, tokens }: { digest: string; tokens: readonly number[] },
   signal: AbortSignal
 ): Promise<string[]> {
-  const body = JSON.stringify(tokens)
+  const body = encodeSpellJob(digest, tokens)
   return JSON.parse(await ask(dataDirectory, { method: 'POST', path: '/spell', signal }, body)) as string[]
 }
 

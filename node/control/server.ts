@@ -2,8 +2,8 @@
  * The daemon's side of the control socket: HTTP on a Unix socket in the data directory, for the owner only.
  *
  * `GET /status` returns the status, `POST /pause` and `POST /resume` set whether the node takes new requests, `POST
- * /stop` ends it, `POST /audit` audits an answer, and `POST /spell` returns the texts of token ids. The socket needs no port and no key, because
- * the permissions of its file exclude other users.
+ * /stop` ends it, `POST /audit` audits an answer, and `POST /spell` returns the texts of token ids. The socket needs no port and
+ * no key, because the permissions of its file exclude other users.
  */
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
@@ -11,7 +11,8 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AuditJob, AuditOutcome } from '../engine/audit.ts'
 import { MAX_AUDIT_JOB_BYTES } from '../limits/limits.ts'
 import { listenLocally } from '../metrics/local-server.ts'
-import { controlPath, decodeJob, decodeTokens, encodeAudit, MAX_SOCKET_PATH_BYTES, SOCKET_NAME } from './shared.ts'
+import { controlPath, decodeJob, decodeSpellJob, encodeAudit, MAX_SOCKET_PATH_BYTES, SOCKET_NAME } from './shared.ts'
+import type { SpellJob } from '../serve/audit.ts'
 import type { NodeStatus } from './status.ts'
 
 /** What the daemon does for its owner. */
@@ -21,7 +22,7 @@ export interface Control {
   /** Asks the program that runs the node to drain it and to end. */
   requestStop: () => void
   audit: (job: Omit<AuditJob, 'caller' | 'forPeer'>) => Promise<AuditOutcome>
-  spell: (tokens: readonly number[]) => Promise<string[]>
+  spell: (job: SpellJob) => Promise<string[]>
 }
 
 /** @throws Error in one line, if the directory's path is too long */
@@ -52,7 +53,8 @@ async function answer(incoming: IncomingMessage, control: Control): Promise<stri
   if (method === 'POST' && (url === '/pause' || url === '/resume')) await setPaused(url === '/pause')
   if (method === 'POST' && url === '/stop') requestStop()
   if (method === 'POST' && url === '/audit') return encodeAudit(await audit(decodeJob(await readText(incoming))))
-  if (method === 'POST' && url === '/spell') return JSON.stringify(await spell(decodeTokens(await readText(incoming))))
+  if (method === 'POST' && url === '/spell')
+    return JSON.stringify(await spell(decodeSpellJob(await readText(incoming))))
   return JSON.stringify(await status())
 }
 

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import {
   decodeAuditReply,
   encodeAuditRequest,
+  parseDigest,
   PotluckError,
   type Audit,
   type AuditRequest,
@@ -39,13 +40,20 @@ export function decodeJob(text: string): Omit<AuditJob, 'caller' | 'forPeer'> {
   return { frame: Buffer.from(text, 'base64') }
 }
 
+/** @param digest of the model, `sha256:…` */
+export function encodeSpellJob(digest: string, tokens: readonly number[]): string {
+  return JSON.stringify({ digest, tokens })
+}
+
 /** @throws SyntaxError */
-export function decodeTokens(json: string): number[] {
-  const tokens: unknown = JSON.parse(json)
+export function decodeSpellJob(json: string): { model: Uint8Array; tokens: number[] } {
+  const { digest, tokens } = JSON.parse(json) as { digest: unknown; tokens: unknown }
   if (!Array.isArray(tokens) || !tokens.every((token) => Number.isInteger(token) && token >= 0)) {
     throw new SyntaxError('not a list of token ids')
   }
-  return tokens as number[]
+  const model = parseDigest(String(digest))
+  if (model === undefined) throw new SyntaxError('not a digest')
+  return { model, tokens: tokens as number[] }
 }
 
 export function encodeAudit({ reply, misstatements }: AuditOutcome): string {

@@ -14,6 +14,8 @@ export interface Totals {
   promptTokens: number
   /** Tokens of answers. */
   answerTokens: number
+  /** Different peers that got an answer. A peer counts again after a restart of the node. */
+  peers: number
   /** How long the node ran. */
   runningMs: number
 }
@@ -34,7 +36,7 @@ export interface StatsOptions {
   onDamage: (message: string) => void
 }
 
-const NONE: Totals = { requests: 0, promptTokens: 0, answerTokens: 0, runningMs: 0 }
+const NONE: Totals = { requests: 0, promptTokens: 0, answerTokens: 0, peers: 0, runningMs: 0 }
 const NAMES = Object.keys(NONE) as (keyof Totals)[]
 
 export class Stats {
@@ -86,6 +88,8 @@ export async function readStats(directory: string, now: number): Promise<StatsRe
   const text = await readFile(statsFile(directory), 'utf8').catch(() => undefined)
   if (text === undefined) return undefined
   const saved = JSON.parse(text) as Partial<StatsReport> | null
+  // Earlier versions did not count peers.
+  for (const totals of [saved?.today, saved?.ever]) if (totals !== undefined) totals.peers ??= 0
   if (typeof saved?.day !== 'string' || !isTotals(saved.today) || !isTotals(saved.ever))
     throw new SyntaxError('damaged')
   return onDay(saved as StatsReport, now)

@@ -20,23 +20,28 @@ export interface NodeStatus {
   connections: number
   uptimeMs: number
   draining: boolean
-  /** The owner paused the node: it takes no new requests. */
+  /** The node takes no new requests, because of `pauseReasons`. */
   paused: boolean
+  /** Each completes the sentence "the node is paused: …". */
+  pauseReasons: readonly string[]
   /** What the node gave, today and ever. Undefined: the node has no data directory. */
   stats?: StatsReport
   problems: Problem[]
-  engine: EngineStatus
   load: Load
-  /** The model that the engine has loaded. The card of a paused node names none. */
-  model: Pick<EngineModel, 'name' | 'sizeBytes' | 'contextLength' | 'parameters' | 'quantization'> & {
-    /** `sha256:…` */
-    digest: string
-  }
+  /** The models that the node serves. The card of a paused node names none. */
+  models: StatusModel[]
   /** The answers that the node generates now. */
   running: RunningAnswer[]
   limits: NodeLimits
   card: StatusCard
   metrics: NodeMetrics
+}
+
+export type StatusModel = Pick<EngineModel, 'name' | 'sizeBytes' | 'contextLength' | 'parameters' | 'quantization'> & {
+  /** `sha256:…` */
+  digest: string
+  engine: EngineStatus
+  isLoaded: boolean
 }
 
 /** The card as JSON: digests as `sha256:<hex>`, the peer id as text. */

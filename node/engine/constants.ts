@@ -114,3 +114,15 @@ export const MASKED_SAMPLERS = 4
  * for an 8B model.
  */
 export const EMBED_CONTEXT_LENGTH = 2048
+
+/**
+ * How long requests for a loaded model overtake a request that waits for another model, milliseconds. A load of a few GB
+ * from the page cache takes about as long, so a node under load spends at most about half of its time with loads.
+ */
+export const SHORTEST_STAY_MS = 5_000
+/** The pause that a node asks of a caller if other programs have the memory for the model. */
+export const MEMORY_RETRY_MS = 30_000
+/** The wait for a load that the node reports before the first load, milliseconds. */
+export const INITIAL_LOAD_MS = 5_000
+/** Share of the free memory at the start that the loaded models may take. The rest is for the machine's other programs. */
+export const SHARE_FOR_MODELS = 0.8

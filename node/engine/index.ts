@@ -5,3 +5,4 @@
  */
 export * from './interface.ts'
 export { startLlamaEngine, type LlamaEngineOptions } from './llama/start.ts'
+export { startOnDemandModels, type OnDemandModels, type OnDemandModelsOptions } from './llama/on-demand.ts'

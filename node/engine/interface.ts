@@ -139,7 +139,22 @@ export interface EngineCounters {
   restarts: number
 }
 
+/** How an engine keeps its model that is in memory only while requests need it. */
+export interface Residence {
+  /** What the loaded model takes, in bytes. */
+  readonly needs: { ramBytes: number; vramBytes: number }
+  isLoaded: () => boolean
+  /** Milliseconds until the model can be loaded, measured at its last load. 0 while it is loaded. */
+  waitMs: () => number
+  /** Whether a request waits until this model leaves the memory. */
+  isInTheWay: () => boolean
+  /** Loads the model if it is not loaded. Throws as a generation. */
+  load: (signal?: AbortSignal) => Promise<void>
+}
+
 export interface Engine {
+  /** Undefined: the model is always in memory. */
+  readonly residence?: Residence
   readonly model: EngineModel
   readonly backend: EngineBackend
   /** The most generations at once. */
@@ -150,6 +165,8 @@ export interface Engine {
    */
   readonly remembered: number
   readonly status: EngineStatus
+  /** The id of the process that runs the model now. Undefined: none runs it, or the engine has no process. */
+  readonly pid?: number | undefined
   /** Calls the listener on every change of `status`. Returns a function that removes the listener. */
   onStatus: (listener: (status: EngineStatus) => void) => () => void
   /** Tokenises the input; a chat is rendered with the model's chat template first. */

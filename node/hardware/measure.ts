@@ -11,7 +11,7 @@ export interface Rates {
   decodeTokensPerSecond: number
 }
 
-type MeasuredEngine = Pick<Engine, 'model' | 'tokenize' | 'generate'>
+type MeasuredEngine = Pick<Engine, 'model' | 'tokenize' | 'generate' | 'residence'>
 
 interface Run {
   promptTokens: number
@@ -27,9 +27,10 @@ const WHOLE: Run = { promptTokens: 256, answerTokens: 32 }
  * Measures as many runs as fit into `MEASURE_MS`, and returns the median rates. With a slow engine this can take
  * longer, up to `MEASURE_LIMIT_MS`. If the engine fails, the rates are 0.
  *
- * @throws only the signal's reason
+ * @throws the signal's reason; PotluckError if a model that is not always in memory cannot be loaded
  */
 export async function measureRates(engine: MeasuredEngine, signal: AbortSignal): Promise<Rates> {
+  await engine.residence?.load(signal)
   const enough = deadline(MEASURE_MS, signal)
   const limit = deadline(MEASURE_LIMIT_MS, signal)
   const small = await measureOnce(engine, SMALL, 0, limit)

@@ -286,5 +286,11 @@ export const LOCAL_REQUEST_TIMEOUT_MS = 5_000
 /** The most bytes of the owner's audit job: an audit request in Base64. */
 export const MAX_AUDIT_JOB_BYTES: number = 4 * MAX_FRAME_BYTES
 
+/**
+ * How often the node looks whether a condition for a pause holds. Asking for the programs and for the use of the GPU takes a
+ * few ms of processor time.
+ */
+export const PAUSE_CHECK_MS = 10_000
+
 /** Time between two saves of the node's counts. A crash loses the counts since the last save. */
 export const STATS_SAVE_MS = 60_000

@@ -19,6 +19,8 @@ export interface NodeMetrics {
   streamsOpen: number
   /** Generate, embed and audit requests. */
   requestsFinished: Readonly<Partial<Record<Outcome, number>>>
+  /** Different peers whose requests the node answered completely. It stops to count at `MOST_PEERS`. */
+  peersServed: number
   /** Tokens of accepted prompts, including cached tokens. */
   promptTokens: number
   /** Tokens sent. */
@@ -27,7 +29,7 @@ export interface NodeMetrics {
   timeToFirstTokenSeconds: Distribution
   /** The time between two deltas of one answer. */
   interTokenLatencySeconds: Distribution
-  /** Undefined while the engine is down. */
+  /** Of all models together. Undefined while every engine is down. */
   engine: EngineCounters | undefined
 }
 
@@ -39,7 +41,8 @@ export interface Distribution {
 export interface MetricsSources {
   load: () => Load
   streamsOpen: () => number
-  engine: () => Promise<EngineCounters>
+  /** One for each model. A function rejects while its engine is down. */
+  engines: readonly (() => Promise<EngineCounters>)[]
 }
 
 /** Records the deltas of one answer. */
@@ -48,6 +51,8 @@ export interface AnswerObserver {
 }
 
 const PREFIX = 'potluck_'
+/** Peers that are told apart, for their number only. A peer id takes about 100 bytes. */
+const MOST_PEERS = 20_000
 /**
  * Upper limits of the buckets in seconds, the same as vLLM's. The smallest fits a cached prefix on a GPU, the largest a
  * long prompt on a processor.
@@ -72,6 +77,7 @@ export class Metrics {
   readonly #decodeTokens = this.#counter('engine_decode_tokens_total', 'Answer tokens evaluated')
   readonly #restarts = this.#counter('engine_restarts_total', 'Restarts of the engine after a crash')
   readonly #firstToken = this.#histogram('time_to_first_token_seconds', FIRST_TOKEN_BUCKETS)
+  readonly #peers = new Set<string>()
   readonly #interToken = this.#histogram('inter_token_latency_seconds', INTER_TOKEN_BUCKETS)
 
   /** @param clock milliseconds, monotonic */
@@ -84,8 +90,10 @@ export class Metrics {
     this.#promptTokens.inc(promptTokens)
   }
 
-  finished(outcome: Outcome): void {
+  /** @param peer the caller's peer id */
+  finished(outcome: Outcome, peer?: string): void {
     this.#finished.inc({ outcome })
+    if (outcome === 'done' && peer !== undefined && this.#peers.size < MOST_PEERS) this.#peers.add(peer)
   }
 
   /** @param arrivedAt when the request arrived, by the monotonic clock */
@@ -113,11 +121,12 @@ export class Metrics {
       requestsFinished: Object.fromEntries(
         (await this.#finished.get()).values.map(({ labels, value }) => [labels['outcome'], value])
       ),
+      peersServed: this.#peers.size,
       promptTokens: await total(this.#promptTokens),
       generationTokens: await total(this.#generationTokens),
       timeToFirstTokenSeconds: await distribution(this.#firstToken),
       interTokenLatencySeconds: await distribution(this.#interToken),
-      engine: await this.#sources.engine().catch(() => undefined)
+      engine: await sumOf(this.#sources.engines)
     }
   }
 
@@ -153,6 +162,23 @@ function assign(counter: Counter, value: number | undefined): void {
   if (value === undefined) return
   counter.reset()
   counter.inc(value)
+}
+
+async function sumOf(engines: MetricsSources['engines']): Promise<EngineCounters | undefined> {
+  const all = await Promise.all(engines.map(async (counters) => await counters().catch(() => undefined)))
+  const up = all.filter((counters) => counters !== undefined)
+  if (up.length === 0) return undefined
+  const total = (name: Exclude<keyof EngineCounters, 'usedVramBytes'>): number =>
+    up.reduce((sum, counters) => sum + counters[name], 0)
+  // Each engine reports the memory that all programs use.
+  const [usedVramBytes] = up.flatMap((counters) => counters.usedVramBytes ?? [])
+  return {
+    prefillTokens: total('prefillTokens'),
+    decodeTokens: total('decodeTokens'),
+    activeSlots: total('activeSlots'),
+    restarts: total('restarts'),
+    ...(usedVramBytes === undefined ? {} : { usedVramBytes })
+  }
 }
 
 async function total(counter: Counter): Promise<number> {

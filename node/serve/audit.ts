@@ -3,35 +3,49 @@
  *
  * Peers use `/potluck/audit/1.0.0`, one frame in and one frame out, and serve.ts runs the steps below. The node's owner
  * uses the control socket (`node/control`). All audits wait in the same queue as answers, because an audit needs a
- * slot. It takes one prefill, which is much faster than generating the answer. The daemon does not look into the frames:
- * a receipt of a long answer takes too long to verify, and its tokens take too long to measure.
+ * slot. It takes one prefill, which is much faster than generating the answer. The daemon reads only the model's digest in
+ * the frames: a receipt of a long answer takes too long to verify, and its tokens take too long to measure.
  */
-import { AUDIT_PROTOCOL, encodeAuditReply, PotluckError } from '@potluck/protocol'
+import { AUDIT_PROTOCOL, auditedModel, encodeAuditReply, PotluckError } from '@potluck/protocol'
 
 import type { FairQueue } from '../admission/queue.ts'
 import type { AuditJob, AuditOutcome } from '../engine/audit.ts'
 import type { Engine } from '../engine/interface.ts'
-import { checkServing, type ServedModel } from './check.ts'
+import { checkModel, type ServedModel } from './check.ts'
 import type { ServedProtocol } from './serve.ts'
 
 export interface AuditDependencies {
-  engine: Pick<Engine, 'audit'>
-  servedModel: () => ServedModel
+  /** The engine for a model, see `engineOf`. */
+  engineOf: (digest: Uint8Array) => Pick<Engine, 'audit'>
+  servedModel: (digest: Uint8Array) => ServedModel
+}
+
+interface AskedAudit {
+  frame: Uint8Array
+  digest: Uint8Array
 }
 
 export function auditProtocol({
-  engine,
+  engineOf,
   servedModel
-}: AuditDependencies): ServedProtocol<Uint8Array, Uint8Array, Uint8Array> {
+}: AuditDependencies): ServedProtocol<AskedAudit, AskedAudit, Uint8Array> {
   return {
     id: AUDIT_PROTOCOL,
-    decode: (frame) => frame,
-    check: () => checkServing(servedModel()),
-    prepare: async (frame) => frame,
-    run: async (frame, { closed, peer }) => (await engine.audit({ caller: peer, frame, forPeer: true }, closed)).reply,
+    decode: (frame) => ({ frame, digest: auditedModel(frame) }),
+    check: ({ digest }) => checkModel(digest, servedModel(digest)),
+    prepare: async (asked) => asked,
+    run: async ({ frame, digest }, { closed, peer }) =>
+      (await engineOf(digest).audit({ caller: peer, frame, forPeer: true }, closed)).reply,
     encodeResult: (reply) => reply,
     encodeError: encodeAuditReply
   }
+}
+
+/** Token ids of a model, whose texts the owner asks for. */
+export interface SpellJob {
+  /** The digest of the model. */
+  model: Uint8Array
+  tokens: readonly number[]
 }
 
 /**
@@ -40,11 +54,11 @@ export function auditProtocol({
  * @throws PotluckError `invalid_request` for an unknown token; the errors of the engine
  */
 export async function spellForOwner(
-  tokens: readonly number[],
-  { engine, stopping }: { engine: Pick<Engine, 'read'>; stopping: AbortSignal }
+  { model, tokens }: SpellJob,
+  { engineOf, stopping }: { engineOf: (digest: Uint8Array) => Pick<Engine, 'read'>; stopping: AbortSignal }
 ): Promise<string[]> {
   const nothing = { promptTokens: [], seed: 0n, answerTokens: [], stop: [] }
-  const { spelt } = await engine.read({ ...nothing, spell: tokens }, stopping)
+  const { spelt } = await engineOf(model).read({ ...nothing, spell: tokens }, stopping)
   if (spelt === undefined) throw new PotluckError('invalid_request', 'the vocabulary does not have a token')
   return spelt.map((bytes) => new TextDecoder().decode(bytes))
 }
@@ -59,12 +73,12 @@ const OWNER = 'owner'
  */
 export async function auditForOwner(
   job: Omit<AuditJob, 'caller' | 'forPeer'>,
-  { engine, queue, stopping }: { engine: AuditDependencies['engine']; queue: FairQueue; stopping: AbortSignal }
+  { engineOf, queue, stopping }: Pick<AuditDependencies, 'engineOf'> & { queue: FairQueue; stopping: AbortSignal }
 ): Promise<AuditOutcome> {
   const place = queue.join([OWNER])
   try {
     await place.slot(stopping)
-    return await engine.audit({ ...job, caller: OWNER, forPeer: false }, stopping)
+    return await engineOf(auditedModel(job.frame)).audit({ ...job, caller: OWNER, forPeer: false }, stopping)
   } finally {
     place.leave()
   }

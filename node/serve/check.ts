@@ -14,7 +14,12 @@ import type { Engine, EngineModel, EngineStatus } from '../engine/interface.ts'
 import { inputBytes } from '../engine/checks.ts'
 import { MAX_BYTES_PER_TOKEN, RESTART_RETRY_MS } from '../limits/limits.ts'
 
-/** What the node serves at the moment. */
+/** Returns the engine that has the model. If none has it, returns the first, for the checks below to refuse. */
+export function engineOf<E extends Pick<Engine, 'model'>>(engines: readonly E[], digest: Uint8Array | undefined): E {
+  return engines.find(({ model }) => digest !== undefined && equals(model.digest, digest)) ?? engines[0]!
+}
+
+/** A model of the node, as it is at the moment. */
 export interface ServedModel {
   model: EngineModel
   status: EngineStatus

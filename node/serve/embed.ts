@@ -17,25 +17,26 @@ import { checkModel, type ServedModel } from './check.ts'
 import type { ServedProtocol } from './serve.ts'
 
 export interface EmbedDependencies {
-  engine: Pick<Engine, 'embed'>
-  servedModel: () => ServedModel
+  /** The engine for a model, see `engineOf`. */
+  engineOf: (digest: Uint8Array) => Pick<Engine, 'embed'>
+  servedModel: (digest: Uint8Array) => ServedModel
 }
 
 export function embedProtocol({
-  engine,
+  engineOf,
   servedModel
 }: EmbedDependencies): ServedProtocol<EmbedRequest, EmbedRequest, Embeddings> {
   return {
     id: EMBED_PROTOCOL,
     decode: decodeEmbedRequest,
     check: ({ modelDigest }) => {
-      const now = servedModel()
+      const now = servedModel(modelDigest)
       checkModel(modelDigest, now)
       if (!now.model.features.includes('embeddings'))
         throw new PotluckError('unsupported', 'the model lacks embeddings')
     },
     prepare: async (request) => request,
-    run: async ({ texts }, { closed }) => await engine.embed(texts, closed),
+    run: async ({ modelDigest, texts }, { closed }) => await engineOf(modelDigest).embed(texts, closed),
     encodeResult: (result) => encodeEmbedReply({ type: 'result', result }),
     encodeError: encodeEmbedReply
   }

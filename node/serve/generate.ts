@@ -25,6 +25,7 @@ import { pipe } from 'it-pipe'
 
 import type { FairQueue } from '../admission/queue.ts'
 import type { Engine } from '../engine/interface.ts'
+import type { Bandwidth } from '../limits/bandwidth.ts'
 import { SLOT_CHECK_MS, type NodeLimits } from '../limits/limits.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { checkContext, checkContinuation, checkRequest, type ServedModel } from './check.ts'
@@ -35,15 +36,20 @@ import type { ServedProtocol, ServedStream } from './serve.ts'
 import { SlotWatch } from './slot-watch.ts'
 
 export interface GenerateDependencies extends ReceiptDependencies {
-  engine: Pick<Engine, 'model' | 'backend' | 'tokenize' | 'read' | 'generate'>
+  /** The engine for a model, see `engineOf`. */
+  engineOf: (digest: Uint8Array) => AnsweringEngine
   queue: Pick<FairQueue, 'load'>
   metrics: Pick<Metrics, 'accepted' | 'observeAnswer'>
   running: Pick<RunningAnswers, 'begin'>
-  servedModel: () => ServedModel
+  servedModel: (digest: Uint8Array) => ServedModel
   limits: Pick<NodeLimits, 'creditTimeoutMs' | 'contestedStallMs' | 'contestedAnswerMs'>
+  /** Absent: no limit. */
+  bandwidth?: Pick<Bandwidth, 'wait'>
   /** Milliseconds, monotonic. */
   clock: () => number
 }
+
+type AnsweringEngine = Pick<Engine, 'model' | 'backend' | 'tokenize' | 'read' | 'generate' | 'residence'>
 
 interface ReceivedRequest {
   request: GenerateRequest
@@ -52,6 +58,7 @@ interface ReceivedRequest {
 }
 
 interface TokenizedRequest extends ReceivedRequest {
+  engine: AnsweringEngine
   promptTokens: readonly number[]
   /** What the tokens of an answer to continue say; undefined for a new answer. */
   earlier: AnswerContent | undefined
@@ -64,7 +71,7 @@ interface GeneratedResult extends TokenizedRequest, GeneratedAnswer {
 export function generateProtocol(
   node: GenerateDependencies
 ): ServedProtocol<ReceivedRequest, TokenizedRequest, GeneratedResult> {
-  const { engine, queue, metrics, servedModel } = node
+  const { engineOf, queue, metrics, servedModel } = node
   return {
     id: GENERATE_PROTOCOL,
 
@@ -76,22 +83,23 @@ export function generateProtocol(
       return { request: frame.request, digest: frame.digest }
     },
 
-    check: ({ request }) => checkRequest(request, servedModel()),
+    check: ({ request }) => checkRequest(request, servedModel(request.modelDigest)),
 
     prepare: async ({ request, digest }, closed) => {
+      const engine = engineOf(request.modelDigest)
       const promptTokens = await engine.tokenize(request.input, closed)
       const earlier = await checkContinuation(request, promptTokens, engine, closed)
       checkContext(promptTokens.length, request.maxTokens, engine.model)
-      return { request, digest, promptTokens, earlier }
+      return { engine, request, digest, promptTokens, earlier }
     },
 
-    accept: ({ promptTokens }, place) => {
+    accept: ({ engine, promptTokens }, place) => {
       metrics.accepted(promptTokens.length)
       return encodeNodeFrame({
         type: 'accepted',
         promptTokens,
         queuePosition: place.position(),
-        estimatedWaitMs: Math.round(place.estimatedWaitMs()),
+        estimatedWaitMs: Math.round(place.estimatedWaitMs() + (engine.residence?.waitMs() ?? 0)),
         load: queue.load(),
         rendering: RENDERING
       })
@@ -126,8 +134,8 @@ async function runAnswer(
   { frames, peer, closed, arrivedAt, contested }: ServedStream,
   node: GenerateDependencies
 ): Promise<GeneratedAnswer> {
-  const { request, promptTokens } = job
-  const { engine, metrics, limits, clock } = node
+  const { engine, request, promptTokens } = job
+  const { metrics, limits, bandwidth, clock } = node
   const { continuation } = request
   const answerTokens = [...(continuation?.answerTokens ?? [])]
   const windows = new WindowChain(promptTokens)
@@ -163,7 +171,9 @@ async function runAnswer(
   }).catch((error: unknown) => callerFailure.abort(error))
   let sending = false
   const waitsForCaller = (): boolean => sending || account.emptyForMs > 0
-  const watch = new SlotWatch({ limits, contested, waitsForCaller, now: clock })
+  // A model with a running answer stays in memory, so other models can wait for the end of this answer too.
+  const isAwaited = (): boolean => contested() || engine.residence?.isInTheWay() === true
+  const watch = new SlotWatch({ limits, contested: isAwaited, waitsForCaller, now: clock })
   const checking = setInterval(() => {
     try {
       watch.check()
@@ -173,7 +183,7 @@ async function runAnswer(
   }, SLOT_CHECK_MS)
 
   const observer = metrics.observeAnswer(arrivedAt)
-  const shown = node.running.begin(peer)
+  const shown = node.running.begin(peer, engine.model.name)
   const write = { timeoutMs: limits.creditTimeoutMs, timeoutCode: 'caller_stalled', signal } as const
   let done: GeneratedAnswer['done'] | undefined
   try {
@@ -210,6 +220,7 @@ async function runAnswer(
       },
       async (deltas) => {
         for await (const delta of deltas) {
+          await bandwidth?.wait(delta.byteLength, signal)
           sending = true
           await frames.send(delta, write)
           sending = false

@@ -20,7 +20,6 @@ import {
 import type { Engine, EngineEvent } from '../engine/interface.ts'
 
 export interface ReceiptDependencies {
-  engine: Pick<Engine, 'model' | 'backend'>
   signer: Signer
   /** Milliseconds since the epoch. */
   now: () => number
@@ -38,6 +37,7 @@ export interface GeneratedAnswer {
 }
 
 export interface ReceiptFacts extends GeneratedAnswer {
+  engine: Pick<Engine, 'model' | 'backend'>
   request: GenerateRequest
   /** SHA-256 of the request's frame. */
   digest: Uint8Array
@@ -48,8 +48,20 @@ export interface ReceiptFacts extends GeneratedAnswer {
 }
 
 export async function issueReceipt(
-  { request, digest, promptTokens, answerTokens, windows, earlier, content, logprobs, timings, done }: ReceiptFacts,
-  { engine, signer, now }: ReceiptDependencies
+  {
+    engine,
+    request,
+    digest,
+    promptTokens,
+    answerTokens,
+    windows,
+    earlier,
+    content,
+    logprobs,
+    timings,
+    done
+  }: ReceiptFacts,
+  { signer, now }: ReceiptDependencies
 ): Promise<Uint8Array> {
   const { accelerator, engine: name, kvType, flashAttention } = engine.backend
   return await signReceipt(

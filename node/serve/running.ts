@@ -3,6 +3,8 @@
 export interface RunningAnswer {
   /** Peer id of the caller. */
   peerId: string
+  /** The name of the model. */
+  model: string
   /** Tokens that the node generated for this request. */
   tokens: number
   /** Since the request got its slot. */
@@ -11,15 +13,15 @@ export interface RunningAnswer {
 
 export class RunningAnswers {
   readonly #clock: () => number
-  readonly #running = new Set<{ peerId: string; tokens: number; startedAt: number }>()
+  readonly #running = new Set<Omit<RunningAnswer, 'sinceMs'> & { startedAt: number }>()
 
   /** @param clock milliseconds, monotonic */
   constructor(clock: () => number) {
     this.#clock = clock
   }
 
-  begin(peerId: string): { took: (tokens: number) => void; end: () => void } {
-    const answer = { peerId, tokens: 0, startedAt: this.#clock() }
+  begin(peerId: string, model: string): { took: (tokens: number) => void; end: () => void } {
+    const answer = { peerId, model, tokens: 0, startedAt: this.#clock() }
     this.#running.add(answer)
     return {
       took: (tokens) => {

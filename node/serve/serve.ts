@@ -107,7 +107,7 @@ export async function serveStream<Request, Job, Result>(
     error = toPotluckError(cause, node)
   }
   // 8. Account.
-  node.metrics.finished(error?.code ?? 'done')
+  node.metrics.finished(error?.code ?? 'done', peer)
   if (error !== undefined) await reportError(frames, peer, error, protocol.encodeError, node)
   // 9. Close.
   stream?.release({ strike: error !== undefined && ERROR_POLICY[error.code].strike === true })

@@ -51,6 +51,11 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     help: 'kills one of 12 nodes every 3 s and starts another: failed requests, and the time to the first token',
     load: () => import('./churn.ts')
   },
+  switching: {
+    args: '[MINUTES]',
+    help: 'one node with three models and memory for one: time to the first token after a switch, failures, crashes',
+    load: () => import('./switching.ts')
+  },
   failover: {
     args: '[ANSWERS] [kill|stall]',
     help: 'kills or stops the answering node at a random token: changed answers, and the time until the next token',

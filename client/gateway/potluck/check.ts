@@ -38,7 +38,7 @@ export async function checkAnswer(
   try {
     const audit = await node.audit({ peerId, answer: record }, signal)
     const first = record.answerTokens.length - audit.measured.length
-    const texts = await node.spell(record.answerTokens.slice(first), signal)
+    const texts = await node.spell(digest, record.answerTokens.slice(first), signal)
     const positions = audit.measured.map(({ margin }, index): CheckedPosition => {
       return {
         index: first + index,

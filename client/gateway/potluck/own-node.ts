@@ -14,9 +14,10 @@ export interface OwnNode {
   /**
    * Returns the text of each token.
    *
-   * @throws Error if the node's model does not have one of them
+   * @param digest of the model, `sha256:…`
+   * @throws Error if the model does not have one of them
    */
-  spell: (tokens: readonly number[], signal: AbortSignal) => Promise<string[]>
+  spell: (digest: string, tokens: readonly number[], signal: AbortSignal) => Promise<string[]>
 }
 
 /** For a gateway without a node. */

@@ -4,12 +4,18 @@ import { checkGatewayPort } from '../daemon/preflight.ts'
 import { startServing, stopped, type Serving } from '../daemon/serving.ts'
 import { startWeb, type Web } from '../web/web.ts'
 import { until, type CommandContext } from '../settings/context.ts'
-import { labelled, printJson, printLine, printNote } from '../terminal/output.ts'
+import { labelled, printJson, printLine, printNote, printNotice } from '../terminal/output.ts'
 
 export async function gateway(context: CommandContext): Promise<number> {
   const { settings, interrupted } = context
   // Before the user waits for the model of --local-node.
   await checkGatewayPort(settings.host, settings.port)
+  if (!settings.localNode && settings.serveModel.length > 0) {
+    printNotice(
+      'The gateway ignores --model, because it is the model that this machine serves with --local-node. Each request names its model.',
+      settings.json
+    )
+  }
   const serving = settings.localNode ? await startServing(context) : undefined
   try {
     const web = await startWeb(context)
@@ -27,7 +33,7 @@ export async function gateway(context: CommandContext): Promise<number> {
     await serving?.node.drain()
   } finally {
     await serving?.node.stop()
-    await serving?.engine.close()
+    await serving?.closeEngines()
   }
   if (settings.json) printJson({ type: 'stopped' })
   return 0
@@ -35,9 +41,9 @@ export async function gateway(context: CommandContext): Promise<number> {
 
 function announce({ url }: Web, serving: Serving | undefined, { settings }: CommandContext): void {
   const node = serving?.node.peerId.toString()
-  const model = serving?.node.card().models[0]?.name
+  const models = serving?.node.card().models.map(({ name }) => name)
   if (settings.json) {
-    printJson({ type: 'ready', url, baseUrl: `${url}/v1`, ...(node === undefined ? {} : { node, model }) })
+    printJson({ type: 'ready', url, baseUrl: `${url}/v1`, ...(node === undefined ? {} : { node, models }) })
     return
   }
   const rows = labelled([
@@ -45,7 +51,7 @@ function announce({ url }: Web, serving: Serving | undefined, { settings }: Comm
     ['base URL', `${url}/v1 for OpenAI's API, ${url} for the others`],
     ['key', settings.apiKey.length > 0 ? 'a key from --api-key' : 'any text: the gateway does not check it'],
     ['model', `auto, or a model from ${url}/v1/models`],
-    ...(model === undefined ? [] : [['serving', `${model}, also to other peers`]])
+    ...(models === undefined ? [] : [['serving', `${models.join(', ')}, also to other peers`]])
   ])
   const lines = [
     'Serving the APIs of OpenAI, Anthropic and Ollama from the network',

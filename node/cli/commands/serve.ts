@@ -1,4 +1,4 @@
-/** `potluck serve`: serves a model to the network until Ctrl-C. */
+/** `potluck serve`: serves models to the network until Ctrl-C. */
 import { formatDigest, type Load } from '@potluck/protocol'
 
 import type { Engine, EngineStatus } from '../../engine/index.ts'
@@ -14,15 +14,16 @@ import { labelled, printJson, printLine, printNote, printNotice } from '../termi
 import { count, hardwareDetails, parameters, rate } from '../terminal/units.ts'
 
 export async function serve(given: CommandContext): Promise<number> {
-  const [serveModel = given.settings.serveModel] = given.words
+  const serveModel = given.words.length > 0 ? given.words : given.settings.serveModel
   const context = { ...given, settings: { ...given.settings, serveModel } }
   const { settings, interrupted } = context
-  const { node, engine } = await startServing(context)
+  const { node, engines, closeEngines } = await startServing(context)
   let web: Web | undefined
   try {
-    if (settings.json) printJson(readyJson(node, engine))
-    else printLine(banner(node, engine, settings.bootstrap))
+    if (settings.json) printJson(readyJson(node, engines))
+    else printLine(banner(node, engines, settings.bootstrap))
     for (const problem of node.problems()) printProblem(problem, settings.json)
+    if (node.pauseReasons().length > 0) printPaused(node.pauseReasons(), settings.json)
     const stopListening = node.onEvent(reporter(node, settings.json))
     const ended = stopped(node, interrupted)
     web = settings.page ? await startPage(context) : undefined
@@ -34,7 +35,7 @@ export async function serve(given: CommandContext): Promise<number> {
     await node.drain()
   } finally {
     await web?.stop()
-    await engine.close()
+    await closeEngines()
   }
   if (settings.json) printJson({ type: 'stopped' })
   return 0
@@ -65,11 +66,11 @@ function reporter(node: PotluckNode, json: boolean): (event: NodeEvent) => void 
       reported = reachability
     } else if (event.type === 'problem') printProblem(event, json)
     else if (event.type === 'stop') return
+    else if (event.type === 'paused') printPaused(event.reasons, json)
     else if (json) printJson(event)
-    else if (event.type === 'paused') printNote('Paused: the node takes no new requests.')
     else if (event.type === 'resumed') printNote('Resumed: the node takes requests again.')
-    else if (event.type === 'withdrawn') printNote(`The node no longer serves the model: ${event.reason}`)
-    else printNote(describeEngine(event.status))
+    else if (event.type === 'withdrawn') printNote(`The node no longer serves ${event.reason}`)
+    else printNote(describeEngine(event.model, event.status))
   }
 }
 
@@ -78,18 +79,23 @@ function printProblem({ kind, message }: Problem, json: boolean): void {
   else printNote(message)
 }
 
-function describeEngine(status: EngineStatus): string {
+function printPaused(reasons: readonly string[], json: boolean): void {
+  if (json) printJson({ type: 'paused', reasons })
+  else printNote(`Paused: the node takes no new requests, because ${reasons.join(', and ')}.`)
+}
+
+function describeEngine(model: string, status: EngineStatus): string {
   switch (status.state) {
     case 'ready':
-      return 'The engine is ready again.'
+      return `The engine of ${model} is ready again.`
     case 'restarting':
-      return 'The engine crashed and restarts.'
+      return `The engine of ${model} crashed and restarts.`
     case 'failed':
-      return `The engine failed: ${status.reason}`
+      return `The engine of ${model} failed: ${status.reason}`
   }
 }
 
-function readyJson(node: PotluckNode, { remembered }: Engine): object {
+function readyJson(node: PotluckNode, engines: readonly Engine[]): object {
   const { models, hardware, slots } = node.card()
   return {
     type: 'ready',
@@ -99,7 +105,7 @@ function readyJson(node: PotluckNode, { remembered }: Engine): object {
     models: models.map((model) => ({ ...model, digest: formatDigest(model.digest) })),
     hardware,
     slots,
-    remembered
+    remembered: Math.min(...engines.map(({ remembered }) => remembered))
   }
 }
 
@@ -108,28 +114,34 @@ function describeDrain({ active, queued }: Load): string {
   return running === 0 ? 'Stopping.' : `Finishing ${count(running, 'answer')}. Press Ctrl-C again to stop at once.`
 }
 
+function loadedNames(engines: readonly Engine[]): string {
+  const loaded = engines.filter(({ residence }) => residence?.isLoaded() ?? true)
+  return loaded.length === 0 ? 'none' : loaded.map(({ model }) => model.name).join(', ')
+}
+
 /** @param bootstrap addresses through which the node joined. Other peers can use them too, even if it is behind NAT */
-function banner(node: PotluckNode, { remembered }: Engine, [bootstrap]: readonly string[]): string {
+function banner(node: PotluckNode, engines: readonly Engine[], [bootstrap]: readonly string[]): string {
   const { models, hardware, slots } = node.card()
-  const [model] = models
+  const remembered = Math.min(...engines.map((engine) => engine.remembered))
   const addresses = node.addresses()
   const rows = labelled([
     ['peer', node.peerId.toString()],
-    ...(model === undefined
-      ? []
-      : [
-          ['model', model.name],
-          ['digest', formatDigest(model.digest)],
-          ['', `${parameters(model.parameters)} parameters, ${model.quantization}, context ${model.contextLength}`],
-          ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
-        ]),
+    ...models.flatMap((model) => [
+      ['model', model.name],
+      ['digest', formatDigest(model.digest)],
+      ['', `${parameters(model.parameters)} parameters, ${model.quantization}, context ${model.contextLength}`],
+      ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
+    ]),
     ['slots', `${slots} for answers, and memory for ${count(remembered, 'more conversation')}`],
+    ...(models.length > 1
+      ? [['loaded', `${loadedNames(engines)}; the node loads the others when they are asked for`]]
+      : []),
     ['hardware', hardwareDetails(hardware)],
     ...addresses.map((address, index) => [index === 0 ? 'addresses' : '', address]),
     ['reachable', describeReachability(addresses)]
   ])
   return [
-    `Serving ${model?.name ?? 'nothing'}`,
+    `Serving ${models.map(({ name }) => name).join(', ')}`,
     '',
     ...rows.map((row) => `  ${row}`),
     '',

@@ -1,43 +1,46 @@
-/** `potluck service`: starts the node with the system, through a systemd user unit. */
+/** `potluck service`: starts the node when its owner logs in, through the tools of the system. */
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { installUnit, printLogs, uninstallUnit, unitPath } from '../daemon/systemd.ts'
+import { launchd } from '../service/launchd.ts'
+import type { SystemService } from '../service/service.ts'
+import { systemd } from '../service/systemd.ts'
+import { windowsTask } from '../service/windows.ts'
 import type { CommandContext } from '../settings/context.ts'
+import { dataDirectories } from '../settings/data-directory.ts'
 import { CommandError, usageError } from '../terminal/errors.ts'
 import { printNotice } from '../terminal/output.ts'
 
 const BIN = fileURLToPath(new URL('../../bin/potluck.js', import.meta.url))
 
 export async function service(context: CommandContext): Promise<number> {
-  const { settings, env, words } = context
-  const [action, model] = words
-  if (process.platform !== 'linux') {
-    throw new CommandError(
-      '`potluck service` needs systemd, which only Linux has; start `potluck serve` with the tools of this system'
-    )
-  }
+  const { settings, words } = context
+  const [action, ...models] = words
+  const system = serviceOf(context)
   switch (action) {
-    case 'install': {
-      if (model === undefined) throw usageError('missing model, as in `potluck service install crumb`')
-      const data = settings.dataDir === undefined ? [] : ['--data-dir', resolve(settings.dataDir)]
-      await installUnit(unitPath(env), [process.execPath, BIN, 'serve', await absolute(model), ...data])
+    case 'install':
+      if (models.length === 0) throw usageError('missing model, as in `potluck service install crumb`')
+      await system.install([process.execPath, BIN, 'serve', ...(await serveArguments(models, context))])
       printNotice(
-        'The node runs, and starts again when you log in. To start it at boot, run `loginctl enable-linger`. It reads its other settings from the config file.',
+        `The node runs, and starts again when you log in. ${system.atBoot} It reads its other settings from the config file.`,
         settings.json
       )
       return 0
-    }
     case 'uninstall':
-      await uninstallUnit(unitPath(env))
+      if ((await stat(system.path).catch(() => undefined)) === undefined) {
+        throw new CommandError(
+          `no service is installed: ${system.path} does not exist; install one with \`potluck service install\``
+        )
+      }
+      await system.uninstall()
       printNotice(
         'The node is stopped, and does not start again when you log in. Its data and models are still there.',
         settings.json
       )
       return 0
     case 'logs':
-      await printLogs()
+      await system.logs()
       return 0
     case undefined:
     default:
@@ -45,7 +48,35 @@ export async function service(context: CommandContext): Promise<number> {
   }
 }
 
-/** The unit runs in another folder. */
+function serviceOf({ settings, env }: CommandContext): SystemService {
+  switch (process.platform) {
+    case 'linux':
+      return systemd(env)
+    case 'darwin':
+      return launchd()
+    case 'win32':
+      return windowsTask(dataDirectories(settings, env).node, env)
+    default:
+      throw new CommandError(
+        `\`potluck service\` does not know how ${process.platform} starts programs; start \`potluck serve\` with the tools of this system`
+      )
+  }
+}
+
+/** What the service gives to `potluck serve`. It runs in another folder, and gets no environment variable of this shell. */
+async function serveArguments(
+  models: readonly string[],
+  { settings: { bootstrap, dataDir }, env, configFile = env.POTLUCK_CONFIG }: CommandContext
+): Promise<string[]> {
+  return [
+    ...(await Promise.all(models.map(absolute))),
+    ...bootstrap.flatMap((address) => ['--bootstrap', address]),
+    ...(dataDir === undefined ? [] : ['--data-dir', resolve(dataDir)]),
+    ...(configFile === undefined ? [] : ['--config', resolve(configFile)])
+  ]
+}
+
+/** The service runs in another folder. */
 async function absolute(model: string): Promise<string> {
   return (await stat(model).catch(() => undefined)) === undefined ? model : resolve(model)
 }

@@ -16,21 +16,32 @@ export async function stats({ settings, env, interrupted }: CommandContext): Pro
   if (report === undefined)
     throw new CommandError(`no node has run with ${directory}; start one with \`potluck serve\``)
   const { day, today, ever } = report
-  if (settings.json) printJson(report)
-  else
-    printLine(
-      table(
-        ['', 'answers', 'tokens given', 'tokens read', 'running time'],
-        [row(`today, ${day}`, today), row('ever', ever)]
-      )
-    )
+  const cost = costOf(settings)
+  if (settings.json) {
+    printJson(cost === undefined ? report : { ...report, cost: { today: cost(today), ever: cost(ever) } })
+    return 0
+  }
+  const heads = ['', 'answers', 'peers', 'tokens given', 'tokens read', 'running time']
+  const rows = [row(`today, ${day}`, today, cost), row('ever', ever, cost)]
+  printLine(table(cost === undefined ? heads : [...heads, 'at your price'], rows))
   return 0
 }
 
-function row(label: string, { requests, promptTokens, answerTokens, runningMs }: Totals): string[] {
+type Cost = (totals: Totals) => number
+
+/** What the tokens would have cost; undefined if the user sets no price. */
+function costOf({ price, promptPrice }: CommandContext['settings']): Cost | undefined {
+  if (price === undefined && promptPrice === undefined) return undefined
+  return ({ answerTokens, promptTokens }) =>
+    (answerTokens * (price ?? 0) + promptTokens * (promptPrice ?? 0)) / 1_000_000
+}
+
+function row(label: string, totals: Totals, cost: Cost | undefined): string[] {
+  const { requests, peers, promptTokens, answerTokens, runningMs } = totals
   return [
     label,
-    ...[requests, answerTokens, promptTokens].map((count) => count.toLocaleString('en')),
-    duration(runningMs)
+    ...[requests, peers, answerTokens, promptTokens].map((count) => count.toLocaleString('en')),
+    duration(runningMs),
+    ...(cost === undefined ? [] : [cost(totals).toFixed(2)])
   ]
 }

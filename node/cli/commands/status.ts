@@ -2,6 +2,7 @@
 import { readStatus } from '../../control/client.ts'
 import type { Totals } from '../../control/stats.ts'
 import type { NodeStatus } from '../../control/status.ts'
+import type { EngineStatus } from '../../engine/interface.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { labelled, printJson, printLine } from '../terminal/output.ts'
@@ -16,20 +17,30 @@ export async function status({ settings, env, interrupted }: CommandContext): Pr
 }
 
 function describe(node: NodeStatus): string {
-  const { engine, load } = node
-  const engineState = engine.state === 'failed' ? `failed: ${engine.reason}` : engine.state
+  const { load } = node
+  const engineState = node.models.some(({ engine }) => engine.state === 'ready') ? 'ready' : 'not ready'
   return labelled([
     [
       'state',
       `${node.draining ? 'draining' : node.paused ? 'paused' : engineState}, up for ${duration(node.uptimeMs)}`
     ],
+    ...node.pauseReasons.map((reason, index) => [index === 0 ? 'paused' : '', reason]),
     ...node.problems.map(({ message }, index) => [index === 0 ? 'problems' : '', message]),
     ['peer', node.peerId],
     ['software', node.agent],
-    ...node.card.models.flatMap((model) => [
-      ['model', `${model.name}, ${shortDigest(model.digest)}, context ${model.contextLength}`],
-      ['speed', `prefill ${rate(model.prefillTokensPerSecond)}, decode ${rate(model.decodeTokensPerSecond)}`]
-    ]),
+    ...node.models.flatMap(({ name, contextLength, engine, isLoaded }) => {
+      // The card of a paused node has no models.
+      const card = node.card.models.find((model) => model.name === name)
+      return [
+        ['model', `${name}, ${describeEngine(engine, isLoaded)}, context ${contextLength}`],
+        ...(card === undefined
+          ? []
+          : [
+              ['digest', shortDigest(card.digest)],
+              ['speed', `prefill ${rate(card.prefillTokensPerSecond)}, decode ${rate(card.decodeTokensPerSecond)}`]
+            ])
+      ]
+    }),
     ['hardware', hardwareDetails(node.card.hardware)],
     ['load', `${load.active} of ${load.slots} slots, ${load.queued} in the queue`],
     ...(node.stats === undefined
@@ -43,6 +54,12 @@ function describe(node: NodeStatus): string {
     ['peers', String(node.connections)],
     ...node.addresses.map((address, index) => [index === 0 ? 'addresses' : '', address])
   ]).join('\n')
+}
+
+function describeEngine(engine: EngineStatus, isLoaded: boolean): string {
+  if (engine.state === 'failed') return `failed: ${engine.reason}`
+  if (engine.state === 'restarting') return 'restarting'
+  return isLoaded ? 'loaded' : 'not loaded'
 }
 
 function givenLine({ requests, answerTokens, runningMs }: Totals): string {

@@ -6,7 +6,7 @@ import { printJson, printLine, printNote } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
 import { bytes, count, duration, hardwareLine } from '../terminal/units.ts'
 
-/** Prints a line for each model that the node has loaded. Without a node, prints none. */
+/** Prints a line for each model of the node: the loaded models first. Without a node, prints none. */
 export async function ps({ settings, env, interrupted }: CommandContext): Promise<number> {
   const status = await readStatus(dataDirectories(settings, env).node, interrupted).catch(() => undefined)
   interrupted.throwIfAborted()
@@ -14,14 +14,25 @@ export async function ps({ settings, env, interrupted }: CommandContext): Promis
     if (!settings.json) printNote('No node runs on this machine. Start one with `potluck serve`.')
     return 0
   }
-  const { load, uptimeMs, model, card, paused } = status
-  const { name, sizeBytes, contextLength } = model
-  if (settings.json) printJson({ name, sizeBytes, contextLength, load, uptimeMs, paused, hardware: card.hardware })
-  else {
-    const busy = `${load.active} of ${load.slots} slots${paused ? ', paused' : ''}`
-    const row = [name, bytes(sizeBytes), hardwareLine(card.hardware), String(contextLength), busy, duration(uptimeMs)]
-    printLine(table(['model', 'size', 'hardware', 'context', 'busy', 'up for'], [row]))
+  const { load, uptimeMs, card, paused } = status
+  const models = status.models.toSorted((a, b) => Number(b.isLoaded) - Number(a.isLoaded))
+  if (settings.json) {
+    for (const { name, sizeBytes, contextLength, isLoaded } of models) {
+      printJson({ name, sizeBytes, contextLength, isLoaded, load, uptimeMs, paused, hardware: card.hardware })
+    }
+    return 0
   }
+  const busy = `${load.active} of ${load.slots} slots${paused ? ', paused' : ''}`
+  const rows = models.map(({ name, sizeBytes, contextLength, isLoaded }) => [
+    name,
+    isLoaded ? 'loaded' : 'not loaded',
+    bytes(sizeBytes),
+    hardwareLine(card.hardware),
+    String(contextLength),
+    busy,
+    duration(uptimeMs)
+  ])
+  printLine(table(['model', 'memory', 'size', 'hardware', 'context', 'busy', 'up for'], rows))
   return 0
 }
 

@@ -1,24 +1,35 @@
-/** Starts a node with its engine from the settings, for `serve` and for `gateway --local-node`. */
+/** Starts a node with its engines from the settings, for `serve` and for `gateway --local-node`. */
+import { basename } from 'node:path'
+
 import { startNode } from '../../daemon.ts'
-import { startLlamaEngine, type Engine } from '../../engine/index.ts'
+import {
+  startLlamaEngine,
+  startOnDemandModels,
+  type Engine,
+  type EngineModel,
+  type LlamaEngineOptions
+} from '../../engine/index.ts'
 import type { PotluckNode } from '../../node.ts'
-import { findModel, type FoundModel } from '../model/find.ts'
+import { findModels, type FoundModel } from '../model/find.ts'
 import { until, type CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { printNotice } from '../terminal/output.ts'
 import { createProgress, type Progress } from '../terminal/progress.ts'
 import { defaultListen, NODE_PORTS } from './default-listen.ts'
 import { createLogger } from './log.ts'
+import { pauseConditions } from './pause-conditions.ts'
 import { checkDataDirectory, checkListen, checkPort } from './preflight.ts'
 import { reachOf } from './reach.ts'
 
 export interface Serving {
   node: PotluckNode
-  /** The caller must stop the node first, and then close the engine. */
-  engine: Engine
+  /** One for each model. */
+  engines: readonly Engine[]
+  /** Ends the engines. The caller must stop the node first. */
+  closeEngines: () => Promise<void>
 }
 
-/** @throws CommandError, or Error with a message of one line, if the model or an address cannot be used */
+/** @throws CommandError, or Error with a message of one line, if a model or an address cannot be used */
 export async function startServing(context: CommandContext): Promise<Serving> {
   const { settings, env, interrupted } = context
   const dataDirectory = dataDirectories(settings, env).node
@@ -27,18 +38,21 @@ export async function startServing(context: CommandContext): Promise<Serving> {
   await checkDataDirectory(dataDirectory, interrupted)
   await checkListen(reach.listen)
   if (settings.metricsPort !== undefined) await checkPort('127.0.0.1', settings.metricsPort, '--metrics-port')
-  const engine = await load(await findModel(context), context)
+  pauseConditions(settings, [])
+  const { engines, close } = await load(await findModels(context), context)
   try {
     const node = await startNode({
       ...reach,
-      engine,
+      engine: engines,
       logger,
       dataDirectory,
+      pauseWhile: pauseConditions(settings, engines),
+      ...(settings.uploadLimit === undefined ? {} : { uploadBytesPerSecond: settings.uploadLimit }),
       ...(settings.metricsPort === undefined ? {} : { metricsPort: settings.metricsPort })
     })
-    return { node, engine }
+    return { node, engines, closeEngines: close }
   } catch (error) {
-    await engine.close()
+    await close()
     throw error
   }
 }
@@ -53,33 +67,60 @@ export async function stopped(node: PotluckNode, interrupted: AbortSignal): Prom
   unlisten()
 }
 
-async function load(model: FoundModel, { settings, interrupted }: CommandContext): Promise<Engine> {
-  const { slots, conversations, context, threads, gpu, json } = settings
+interface LoadedEngines {
+  engines: readonly Engine[]
+  close: () => Promise<void>
+}
+
+/** Starts an engine for each model. Several models share the memory, and so does one if the owner limits its memory. */
+async function load(models: readonly FoundModel[], { settings, interrupted }: CommandContext): Promise<LoadedEngines> {
+  const { slots, conversations, context, threads, gpu, memory, vram, unloadAfter, json } = settings
   const bars = new Map<string, Progress>()
   const progress = (stage: string): Progress => {
     const bar = bars.get(stage) ?? createProgress(stage, { json })
     bars.set(stage, bar)
     return bar
   }
-  const engine = await startLlamaEngine({
-    modelPath: model.path,
-    ...(model.name === undefined ? {} : { name: model.name }),
+  const options = models.map(({ path, name }) => ({
+    modelPath: path,
+    ...(name === undefined ? {} : { name }),
     ...(slots === undefined ? {} : { slots }),
     ...(conversations === undefined ? {} : { remember: conversations }),
     ...(context === undefined ? {} : { contextLength: context }),
     ...(threads === undefined ? {} : { threads }),
-    gpu: gpu === 'off' ? false : 'auto',
-    onProgress: (fraction, stage) => progress(stage).update(fraction),
+    gpu: gpu === 'off' ? (false as const) : ('auto' as const),
+    onProgress: (fraction: number, stage: string) =>
+      progress(models.length === 1 ? stage : `${stage} ${basename(path)}`).update(fraction),
     logger: createLogger(settings),
     signal: interrupted
-  })
+  }))
+  const [first] = options
+  const isLimited = memory !== undefined || vram !== undefined || unloadAfter !== undefined
+  const loaded =
+    options.length === 1 && first !== undefined && !isLimited
+      ? await startOne(first)
+      : await startOnDemandModels({
+          models: options,
+          budget: {
+            ...(memory === undefined ? {} : { ramBytes: memory }),
+            ...(vram === undefined ? {} : { vramBytes: vram })
+          },
+          ...(unloadAfter === undefined ? {} : { idleMs: unloadAfter * 60_000 })
+        })
   for (const bar of bars.values()) bar.end()
-  const { name, contextLength } = engine.model
-  if (context !== undefined && contextLength < context) {
-    printNotice(
-      `The context of ${name} is ${contextLength} tokens, so the node serves ${contextLength} instead of the ${context} of --context.`,
-      json
-    )
-  }
-  return engine
+  for (const { model } of loaded.engines) noteContext(model, context, json)
+  return loaded
+}
+
+async function startOne(options: LlamaEngineOptions): Promise<LoadedEngines> {
+  const engine = await startLlamaEngine(options)
+  return { engines: [engine], close: async () => await engine.close() }
+}
+
+function noteContext({ name, contextLength }: EngineModel, wanted: number | undefined, json: boolean): void {
+  if (wanted === undefined || contextLength >= wanted) return
+  printNotice(
+    `The context of ${name} is ${contextLength} tokens, so the node serves ${contextLength} instead of the ${wanted} of --context.`,
+    json
+  )
 }

@@ -34,7 +34,9 @@ export async function* examine(context: CommandContext): AsyncGenerator<Finding>
   const probe = settings.gpu === 'off' ? { backend: 'cpu', devices: [], freeBytes: 0 } : await probeGpu()
   yield judgeGpu(probe, settings.gpu === 'off' ? [] : await displayVendors())
   if (status === undefined) {
-    yield* await checkModel(settings.serveModel ?? 'crumb', probe?.freeBytes ?? 0)
+    for (const model of settings.serveModel.length > 0 ? settings.serveModel : ['crumb']) {
+      yield* await checkModel(model, probe?.freeBytes ?? 0)
+    }
     yield await checkListenPorts(settings.listen)
   }
   yield await checkGatewayPort(settings.host, settings.port)

@@ -4,12 +4,14 @@ import { ok, problem, warning, type Finding } from './finding.ts'
 
 /** What the running node says about itself. */
 export function nodeFindings(status: NodeStatus): Finding[] {
-  const { engine, reachability, connections, problems } = status
+  const { models, reachability, connections, problems } = status
   const behind = /not at all|only from/.test(reachability)
   return [
-    engine.state === 'failed'
-      ? problem('node', `the engine failed: ${engine.reason}`, 'restart the node, or choose another model')
-      : ok('node', `runs, and the engine is ${engine.state}`),
+    ...models.map(({ name, engine }) =>
+      engine.state === 'failed'
+        ? problem('node', `${name} failed: ${engine.reason}`, 'restart the node, or choose another model')
+        : ok('node', `runs, and the engine of ${name} is ${engine.state}`)
+    ),
     behind
       ? warning(
           'reachability',

@@ -1,4 +1,4 @@
-/** Finds the model file to serve: the model that the user names or chooses, or crumb. */
+/** Finds the model files to serve: the models that the user names or chooses, or crumb. */
 import { stat } from 'node:fs/promises'
 
 import { formatDigest, modelName, parseDigest } from '@potluck/protocol'
@@ -8,7 +8,7 @@ import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { usageError } from '../terminal/errors.ts'
 import { chooseModel } from './choose.ts'
-import { rememberDownload } from './downloads.ts'
+import { listDownloads, rememberDownload } from './downloads.ts'
 import { checkFile, fetchModel } from './fetch.ts'
 
 export interface FoundModel {
@@ -19,11 +19,30 @@ export interface FoundModel {
 
 /**
  * @param choose asks the user, who chose no model. Resolves to a URI, or to undefined for crumb
- * @throws CommandError if the file does not exist, cannot be downloaded, or does not have the expected digest
+ * @returns at least one model
+ * @throws CommandError if a file does not exist, cannot be downloaded, or does not have the expected digest
  */
-export async function findModel(context: CommandContext, choose: Choose = chooseModel): Promise<FoundModel> {
+export async function findModels(context: CommandContext, choose: Choose = chooseModel): Promise<FoundModel[]> {
+  const { settings, env } = context
+  const { serveModel, allModels } = settings
+  const downloads = allModels ? await listDownloads(dataDirectories(settings, env).models) : []
+  if (allModels && downloads.length === 0) {
+    throw usageError('no model is downloaded, so --all-models has nothing to serve; download one with `potluck pull`')
+  }
+  const named = [...new Map(serveModel.map((model) => [modelName(model), model])).values()]
+  const others = downloads.filter(({ name }) => !named.some((model) => modelName(model) === name))
+  const total = named.length + others.length
+  if (total > 1 && (settings.name !== undefined || settings.sha256 !== undefined)) {
+    throw usageError(`--name and --sha256 are for one model, and the node would serve ${total}; leave them out`)
+  }
+  if (total === 0) return [await chosenModel(context, choose)]
+  const found: FoundModel[] = []
+  for (const model of named) found.push(await find(model, context))
+  return [...found, ...others.map(({ name, path }) => ({ name, path }))]
+}
+
+async function chosenModel(context: CommandContext, choose: Choose): Promise<FoundModel> {
   const { settings, interrupted } = context
-  if (settings.serveModel !== undefined) return await find(settings.serveModel, context)
   const uri = process.stdin.isTTY && !settings.json ? await choose(interrupted) : undefined
   // A failed download ends the command. If it served crumb instead, the network would get another model than the user
   // chose.

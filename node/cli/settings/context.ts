@@ -9,6 +9,8 @@ export interface CommandContext {
   /** The arguments that are not options: a prompt, a peer id, a file. */
   words: readonly string[]
   env: Environment
+  /** The config file that the user named with `--config`. */
+  configFile?: string
   /** Fires at the first Ctrl-C or SIGTERM. */
   interrupted: AbortSignal
 }

@@ -57,6 +57,18 @@ export const integer = (least: number, most: number): Kind<number> => {
   }
 }
 
+const UNITS: Readonly<Record<string, number>> = { kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 }
+
+/** A number of bytes, such as "12 GB". A GB is 1,000,000,000 bytes, as in the other output of the command. */
+export const size: Kind<number> = {
+  placeholder: 'size',
+  parse: (value) => {
+    const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?) ?([kmgt]b)$/i.exec(value.trim()) ?? []
+    return amount === '' ? refuse('a size, such as 12GB') : Number(amount) * (UNITS[unit.toLowerCase()] ?? 1)
+  },
+  accept: (value) => (typeof value === 'string' ? size.parse(value) : refuse('a size as a string, such as "12GB"'))
+}
+
 /** An unsigned integer of 64 bits. In the config file the largest value is 2^63 - 1, the limit of TOML. */
 export const seed: Kind<bigint> = {
   placeholder: 'number',

@@ -6,7 +6,7 @@
 import type { Mode } from '@potluck/client'
 import type { Scope } from '@potluck/protocol'
 
-import { choice, integer, list, number, seed, text, toggle, type Kind } from './kinds.ts'
+import { choice, integer, list, number, seed, size, text, toggle, type Kind } from './kinds.ts'
 
 export type CommandName =
   | 'serve'
@@ -39,7 +39,17 @@ export interface Settings {
   listen: readonly string[]
   announce: readonly string[]
   dataDir: string | undefined
-  serveModel: string | undefined
+  serveModel: readonly string[]
+  allModels: boolean
+  memory: number | undefined
+  vram: number | undefined
+  unloadAfter: number | undefined
+  hours: readonly string[]
+  pauseWhile: readonly string[]
+  pauseForGpu: boolean
+  uploadLimit: number | undefined
+  price: number | undefined
+  promptPrice: number | undefined
   auditModel: string | undefined
   model: string | undefined
   name: string | undefined
@@ -119,7 +129,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     defaultText:
       'none: serve and relay find peers by mDNS; the other commands join through the node on this machine, or use mDNS if no node runs here',
     doc: 'addresses of peers to join the network through, as /ip4/…/tcp/…/p2p/…',
-    commands: [...DAEMON, ...FIND, 'doctor']
+    commands: [...DAEMON, ...FIND, 'doctor', 'service']
   },
   mdns: {
     kind: toggle,
@@ -174,12 +184,80 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     commands: ALL
   },
   serveModel: {
-    kind: text('model'),
-    default: undefined,
+    kind: list('model'),
+    default: [],
     defaultText: 'asks which model to download, if it runs on a terminal; otherwise crumb',
-    doc: 'model to serve: user/repo:QUANT on Hugging Face, a GGUF file, a URL, or crumb, the tiny model of this package',
+    doc: 'model to serve: user/repo:QUANT on Hugging Face, a GGUF file, a URL, or crumb, the tiny model of this package; a node with several models loads each when it is asked for',
     commands: [...SERVE, 'doctor'],
     flag: '--model'
+  },
+  allModels: {
+    kind: toggle,
+    default: false,
+    doc: 'serve all downloaded models, as `potluck list` shows them',
+    commands: SERVE
+  },
+  memory: {
+    kind: size,
+    default: undefined,
+    defaultText: '80 % of the memory that is free at the start',
+    doc: 'memory that the loaded models may take together, such as 12GB; a model that does not fit is refused before it is loaded',
+    commands: SERVE
+  },
+  vram: {
+    kind: size,
+    default: undefined,
+    defaultText: "80 % of the GPU's memory that is free at the start",
+    doc: "the same for the GPU's memory; the processor computes the layers that do not fit",
+    commands: SERVE
+  },
+  unloadAfter: {
+    kind: number(0.01, 10_000),
+    default: undefined,
+    defaultText: 'never: a model stays loaded until another model needs the memory',
+    doc: 'minutes without a request after which a model leaves the memory',
+    commands: SERVE
+  },
+  hours: {
+    kind: list('from-to'),
+    default: [],
+    defaultText: 'all day',
+    doc: 'hours in which the node serves, in local time, such as 22:00-07:00; outside of them it is paused',
+    commands: SERVE
+  },
+  pauseWhile: {
+    kind: list('program'),
+    default: [],
+    defaultText: 'none',
+    doc: 'names of programs: while one of them runs, the node is paused',
+    commands: SERVE
+  },
+  pauseForGpu: {
+    kind: toggle,
+    default: false,
+    doc: 'pause while another process computes on an NVIDIA GPU, as nvidia-smi shows',
+    commands: SERVE
+  },
+  uploadLimit: {
+    kind: size,
+    default: undefined,
+    defaultText: 'no limit',
+    doc: 'bytes of answers that the node sends per second to all peers together, such as 50KB; an answer takes about 150 bytes per token',
+    commands: SERVE
+  },
+  price: {
+    kind: number(0, 1_000_000),
+    default: undefined,
+    defaultText: 'none',
+    doc: 'price of a million answer tokens, in any currency: the command prints what the given tokens would have cost',
+    commands: ['stats']
+  },
+  promptPrice: {
+    kind: number(0, 1_000_000),
+    default: undefined,
+    defaultText: '0',
+    doc: 'the same for tokens of prompts',
+    commands: ['stats']
   },
   auditModel: {
     kind: text('file'),
@@ -200,7 +278,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: text('user/repo:QUANT'),
     default: undefined,
     defaultText: 'derived from the URI or the file name of the model',
-    doc: 'name of the model on the network',
+    doc: 'name of the model on the network; only if the node serves one model',
     commands: SERVE
   },
   sha256: {
@@ -219,7 +297,8 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   conversations: {
     kind: integer(0, 255),
     default: undefined,
-    defaultText: 'as many as fit in half of the free memory, at most 48',
+    defaultText:
+      'as many as fit in half of the free memory, at most 48; with several models, as many as there are slots',
     doc: 'number of conversations to remember, in addition to the conversations in the slots; the next turn of a remembered conversation starts faster; each remembered conversation takes memory for one context',
     commands: SERVE
   },
@@ -292,7 +371,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   localNode: {
     kind: toggle,
     default: false,
-    doc: 'also serve a model from this machine, as `potluck serve` does; without this flag, the gateway ignores --listen, --announce, --model, --name, --sha256, --slots, --conversations, --context, --threads and --gpu',
+    doc: 'also serve a model from this machine, as `potluck serve` does; without this flag, the gateway ignores --listen, --announce, --name, --sha256, --slots, --conversations, --context, --threads and --gpu, and --model with a notice',
     commands: ['gateway']
   },
   page: {

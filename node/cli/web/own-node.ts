@@ -12,7 +12,7 @@ export function ownNode(directory: string): OwnNode {
     view: async (signal) => await viewOf(readStatus(directory, signal), signal),
     setPaused: async (paused, signal) => await viewOf(setPaused(directory, paused, signal), signal),
     audit: async (job, signal) => await askControlAudit(directory, job, signal),
-    spell: async (tokens, signal) => await askControlSpell(directory, tokens, signal)
+    spell: async (digest, tokens, signal) => await askControlSpell(directory, { digest, tokens }, signal)
   }
 }
 
@@ -26,20 +26,26 @@ async function viewOf(asked: Promise<NodeStatus>, signal: AbortSignal): Promise<
 }
 
 function toView(status: NodeStatus): OwnNodeView {
-  const { model, card, load, limits, metrics, stats } = status
+  const { models, card, load, limits, metrics, stats } = status
   const { accelerator, device, vramBytes, gpuLayers, layers } = card.hardware
   const onGpu = vramBytes > 0
-  const { name, digest, contextLength, parameters, quantization, sizeBytes } = model
   return {
     peer: status.peerId,
-    models: [{ name, digest, contextLength, parameters, quantisation: quantization, sizeBytes }],
+    models: models.map(({ name, digest, contextLength, parameters, quantization, sizeBytes }) => ({
+      name,
+      digest,
+      contextLength,
+      parameters,
+      quantisation: quantization,
+      sizeBytes
+    })),
     accelerator,
     device,
     memoryBytes: onGpu ? vramBytes : totalmem(),
     usedBytes: onGpu ? (metrics.engine?.usedVramBytes ?? 0) : totalmem() - freemem(),
     ...(gpuLayers === undefined || layers === undefined ? {} : { layers: { onGpu: gpuLayers, all: layers } }),
     load: { running: load.active, queued: load.queued, slots: load.slots },
-    running: status.running.map(({ peerId, tokens, sinceMs }) => ({ peer: peerId, model: name, tokens, sinceMs })),
+    running: status.running.map(({ peerId, ...answer }) => ({ peer: peerId, ...answer })),
     tokensToday: stats?.today.answerTokens ?? 0,
     tokensEver: stats?.ever.answerTokens ?? 0,
     isPaused: status.paused,

@@ -28,6 +28,13 @@ export interface LoadOptions {
   gpu: 'auto' | false
   /** Whether answers can draft tokens ahead. */
   speculate: boolean
+  /** Layers of the model on the GPU. Default: as many as fit into its free memory. */
+  gpuLayers?: number
+  /**
+   * Loads only the vocabulary, on the processor. Such a process tokenises and reads. It also computes what the model would
+   * take, with as many layers on the GPU as fit into `vramBytes`.
+   */
+  reader?: { vramBytes: number }
   /** The file of an earlier load. If the file has not changed since, its digest is not computed again. */
   known?: FileIdentity
 }
@@ -37,6 +44,13 @@ export interface FileIdentity {
   digest: Uint8Array
   sizeBytes: number
   modifiedMs: number
+}
+
+/** What a model takes when it is loaded. */
+export interface Fit {
+  ramBytes: number
+  vramBytes: number
+  gpuLayers: number
 }
 
 /** The progress of a load: hashing the file, then loading the model. */
@@ -59,7 +73,7 @@ export type EngineRequest = Exclude<ToChild, { type: 'load' | 'grant' | 'abort' 
 
 export type FromChild =
   | { type: 'progress'; stage: LoadStage; fraction: number }
-  | { type: 'ready'; model: EngineModel; backend: EngineBackend; file: FileIdentity; remembered: number }
+  | { type: 'ready'; model: EngineModel; backend: EngineBackend; file: FileIdentity; remembered: number; fit?: Fit }
   /** The model cannot be loaded. `reason` is one line for the user. */
   | { type: 'refused'; reason: string }
   | { type: 'log'; text: string }

@@ -4,7 +4,7 @@ import process from 'node:process'
 import { PotluckError } from '@potluck/protocol'
 import { STDERR_TAIL_BYTES } from '../constants.ts'
 import type { EngineBackend, EngineEvent, EngineModel } from '../interface.ts'
-import type { FileIdentity, FromChild, LoadOptions, LoadStage, Result, ToChild } from './messages.ts'
+import type { FileIdentity, Fit, FromChild, LoadOptions, LoadStage, Result, ToChild } from './messages.ts'
 
 /** The properties of the loaded model. */
 export interface Loaded {
@@ -13,6 +13,8 @@ export interface Loaded {
   file: FileIdentity
   /** The number of conversations that the process can remember besides those in its slots. */
   remembered: number
+  /** Only from a reader. */
+  fit?: Fit
 }
 
 export interface ProcessEvents {
@@ -102,12 +104,7 @@ export class EngineProcess {
       case 'log':
         return events.log(message.text)
       case 'ready':
-        return resolve({
-          model: message.model,
-          backend: message.backend,
-          file: message.file,
-          remembered: message.remembered
-        })
+        return resolve(message)
       case 'refused':
         return reject(new PotluckError('engine_failed', message.reason, { remedy: SAID }))
       case 'events':

@@ -18,7 +18,7 @@ import type {
   PositionScores,
   ScoreJob
 } from '../interface.ts'
-import type { EngineRequest, LoadOptions, LoadStage, Result, ToChild } from './messages.ts'
+import type { EngineRequest, FileIdentity, Fit, LoadOptions, LoadStage, Result, ToChild } from './messages.ts'
 import type { Loaded } from './process.ts'
 import { Supervisor } from './supervisor.ts'
 
@@ -84,6 +84,16 @@ export class RemoteEngine implements Engine {
 
   get remembered(): number {
     return this.#loaded.remembered
+  }
+
+  /** The loaded file. A later load with it does not compute the digest again. */
+  get file(): FileIdentity {
+    return this.#loaded.file
+  }
+
+  /** What the model takes when it is loaded. Only of a reader. */
+  get fit(): Fit | undefined {
+    return this.#loaded.fit
   }
 
   get status(): EngineStatus {

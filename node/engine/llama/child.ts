@@ -9,10 +9,11 @@ import { PotluckError } from '@potluck/protocol'
 import { Credit } from '../answer/credit.ts'
 import { runAudit } from '../audit.ts'
 import { abortedError } from '../checks.ts'
-import type { EngineRequest, FromChild, LoadOptions, Result, ToChild } from '../child/messages.ts'
+import type { EngineRequest, FromChild, LoadOptions, LoadStage, Result, ToChild } from '../child/messages.ts'
 import type { EngineEvent } from '../interface.ts'
 import type { LlamaProcessEngine } from './engine.ts'
 import { Outbox } from './outbox.ts'
+import type { LlamaReader } from './reader.ts'
 
 const die = (): boolean => process.kill(process.pid, 'SIGKILL')
 process.once('disconnect', die)
@@ -28,6 +29,8 @@ interface Job {
 class EngineHost {
   readonly #outbox: Outbox
   readonly #jobs = new Map<number, Job>()
+  #reader: LlamaReader | undefined
+  /** Undefined in a process that only reads. */
   #engine: LlamaProcessEngine | undefined
 
   /** @param send sends a message to the daemon */
@@ -59,15 +62,25 @@ class EngineHost {
 
   async #load(options: LoadOptions): Promise<void> {
     // These modules import node-llama-cpp, which takes a moment. The process must handle signals before that.
-    const { load, describeLoadError } = await import('./load.ts')
+    const { load, loadReader, describeLoadError } = await import('./load.ts')
     const { LlamaProcessEngine } = await import('./engine.ts')
+    const { LlamaReader } = await import('./reader.ts')
+    const report = {
+      progress: (stage: LoadStage, fraction: number) => this.#outbox.send({ type: 'progress', stage, fraction }),
+      log: (text: string) => this.#outbox.send({ type: 'log', text }),
+      evaluating: () => this.#outbox.flush()
+    }
     try {
-      const loaded = await load(options, {
-        progress: (stage, fraction) => this.#outbox.send({ type: 'progress', stage, fraction }),
-        log: (text) => this.#outbox.send({ type: 'log', text }),
-        evaluating: () => this.#outbox.flush()
-      })
+      if (options.reader !== undefined) {
+        const read = await loadReader(options, options.reader, report)
+        this.#reader = new LlamaReader(read)
+        const { model, backend, file, fit } = read
+        this.#outbox.send({ type: 'ready', model, backend, file, remembered: 0, fit })
+        return
+      }
+      const loaded = await load(options, report)
       this.#engine = new LlamaProcessEngine(loaded)
+      this.#reader = this.#engine
       const { model, backend, file, remembered } = loaded
       this.#outbox.send({ type: 'ready', model, backend, file, remembered })
     } catch (error) {
@@ -89,15 +102,13 @@ class EngineHost {
   }
 
   async #run(request: EngineRequest): Promise<void> {
-    const engine = this.#engine
-    if (engine === undefined) throw new PotluckError('engine_failed', 'no model is loaded')
     const { id } = request
     const result = (value: Result): void => this.#outbox.send({ type: 'result', id, result: value })
+    const reader = present(this.#reader)
+    if (request.type === 'tokenize') return result({ type: 'tokens', tokens: reader.tokenize(request.input) })
+    if (request.type === 'read') return result({ type: 'reading', reading: reader.read(request.job) })
+    const engine = present(this.#engine)
     switch (request.type) {
-      case 'tokenize':
-        return result({ type: 'tokens', tokens: engine.tokenize(request.input) })
-      case 'read':
-        return result({ type: 'reading', reading: engine.read(request.job) })
       case 'counters':
         return result({ type: 'counters', counters: await engine.counters() })
       case 'score': {
@@ -126,6 +137,11 @@ class EngineHost {
     this.#jobs.set(id, job)
     return job
   }
+}
+
+function present<T>(loaded: T | undefined): T {
+  if (loaded === undefined) throw new PotluckError('engine_failed', 'no model is loaded')
+  return loaded
 }
 
 const host = new EngineHost((message) => {

@@ -4,17 +4,13 @@ import {
   measureBeginning,
   PotluckError,
   PROGRESS_INTERVAL_MS,
-  type Embeddings,
-  type ParsedAnswer,
-  type PromptInput,
-  type ReadJob
+  type Embeddings
 } from '@potluck/protocol'
 import { SampledAnswer, type PositionLogits } from '../answer/answer.ts'
 import type { Credit } from '../answer/credit.ts'
 import { Deltas } from '../answer/deltas.ts'
-import { readAnswer } from '../answer/read.ts'
 import type { AuditEngine } from '../audit.ts'
-import { checkPromptLength, checkTokens } from '../checks.ts'
+import { checkTokens } from '../checks.ts'
 import type { TokenSet } from '../grammar/token-set.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { ConversationMemory, leastWorthCopying } from '../memory.ts'
@@ -23,9 +19,10 @@ import { Drafter } from '../speculation/drafter.ts'
 import { EvaluationCosts } from '../speculation/pace.ts'
 import { checkShapes } from './internals/pinned.ts'
 import type { LoadedModel } from './load.ts'
+import { LlamaReader } from './reader.ts'
 import { ContextSequence } from './sequence.ts'
 
-export class LlamaProcessEngine {
+export class LlamaProcessEngine extends LlamaReader {
   readonly #loaded: LoadedModel
   readonly #slots: SlotPool<ContextSequence>
   readonly #costs = new EvaluationCosts()
@@ -33,6 +30,7 @@ export class LlamaProcessEngine {
 
   /** @throws UnsupportedLibrary if this release of node-llama-cpp has other internals */
   constructor(loaded: LoadedModel) {
+    super(loaded)
     this.#loaded = loaded
     const sequences = Array.from({ length: loaded.context.totalSequences }, (_, id) => {
       const sequence = loaded.context.getSequence({
@@ -49,12 +47,6 @@ export class LlamaProcessEngine {
     const least = leastWorthCopying(model.contextLength)
     const heads = loaded.prompts.publicHeads()
     this.#slots = new SlotPool(new ConversationMemory(sequences.slice(0, slots), sequences.slice(slots), least, heads))
-  }
-
-  tokenize(input: PromptInput): Uint32Array {
-    const tokens = this.#loaded.prompts.tokenize(input)
-    checkPromptLength(tokens.length, this.#loaded.model.contextLength)
-    return Uint32Array.from(tokens)
   }
 
   /**
@@ -195,11 +187,6 @@ export class LlamaProcessEngine {
       if (token !== undefined) grammar?.accept(token)
       return mask
     }
-  }
-
-  read(job: ReadJob): ParsedAnswer {
-    checkTokens({ promptTokens: [], answerTokens: job.answerTokens }, this.#loaded.vocabulary.size)
-    return readAnswer(job, this.#loaded.vocabulary, this.#loaded.compiler)
   }
 
   /** The engine as an audit uses it. */

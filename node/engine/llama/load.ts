@@ -5,19 +5,22 @@ import {
   getLlama,
   getModuleVersion,
   LlamaLogLevel,
+  type GgufFileInfo,
   type Llama,
   type LlamaContext,
   type LlamaContextOptions,
-  type LlamaModel
+  type LlamaModel,
+  type LlamaModelOptions
 } from 'node-llama-cpp'
 import type { Feature } from '@potluck/protocol'
-import type { FileIdentity, LoadOptions, LoadStage } from '../child/messages.ts'
+import type { FileIdentity, Fit, LoadOptions, LoadStage } from '../child/messages.ts'
 import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, MOST_SEQUENCES, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
 import type { EngineBackend, EngineModel } from '../interface.ts'
 import { ConstraintCompiler } from '../output/compiler.ts'
 import { cacheType, isExact, type CacheType } from './cache.ts'
 import { checkComplete, ModelRefused, readHeader } from './check-file.ts'
 import { Embedder } from './embedder.ts'
+import { fit } from './fit.ts'
 import { Batching } from './internals/batching.ts'
 import { checkVersion, UnsupportedLibrary } from './internals/pinned.ts'
 import { identifyFile, modelFacts } from './model-file.ts'
@@ -26,7 +29,15 @@ import { PromptTokenizer } from './prompt.ts'
 import { canBeCut, conversationsFor } from './remember.ts'
 import { LlamaVocabulary } from './vocabulary.ts'
 
-export interface LoadedModel {
+/** What a process knows of its model without the weights. */
+export interface ReadModel {
+  vocabulary: LlamaVocabulary
+  prompts: PromptTokenizer
+  compiler: ConstraintCompiler
+  model: EngineModel
+}
+
+export interface LoadedModel extends ReadModel {
   context: LlamaContext
   /** The number of slots, which are the first sequences of the context. */
   slots: number
@@ -35,12 +46,8 @@ export interface LoadedModel {
   batching: Batching
   /** Whether answers draft tokens ahead, see `Drafter`. */
   speculates: boolean
-  vocabulary: LlamaVocabulary
-  prompts: PromptTokenizer
-  compiler: ConstraintCompiler
   embedder: Embedder
   file: FileIdentity
-  model: EngineModel
   backend: EngineBackend
 }
 
@@ -57,16 +64,11 @@ export interface LoadReport {
  * @throws ModelRefused, UnsupportedLibrary
  */
 export async function load(options: LoadOptions, report: LoadReport): Promise<LoadedModel> {
-  const { modelPath } = options
-  const version = await getModuleVersion()
-  checkVersion(version)
-  const info = await readHeader(modelPath)
-  const threads = options.threads ?? defaultThreads((await stat(modelPath)).size)
-  const { llama, lastError } = await startLlama(options, threads, report)
-  await checkComplete(modelPath, info, llama)
-  const file = await identifyFile(modelPath, options.known, (fraction) => report.progress('hash', fraction))
-  const model = await loadFile(llama, lastError, modelPath, report)
-  const contextLength = Math.min(model.trainContextSize, options.contextLength ?? DEFAULT_CONTEXT_LENGTH)
+  const opened = await open(options, report)
+  const { llama, threads, file, version } = opened
+  const { gpuLayers } = options
+  const model = await loadFile(opened, options, gpuLayers === undefined ? {} : { gpuLayers }, report)
+  const contextLength = contextLengthOf(model, options)
   const batching = new Batching(report.evaluating)
   const cache = cacheType(model)
   const { slots } = options
@@ -87,33 +89,99 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
       ? // If the default does not fit into memory, the node serves the model and remembers no conversations.
         await create(await fitting()).catch(() => create(0))
       : await create(options.remember)
-  const vocabulary = new LlamaVocabulary(model)
-  const prompts = new PromptTokenizer(model, vocabulary, contextLength * vocabulary.longestPiece(), report.log)
-  const compiler = new ConstraintCompiler(vocabulary, prompts.format)
-  const embedder = new Embedder(model, { threads, longestPiece: vocabulary.longestPiece() })
+  const read = readModel(model, opened, options, report)
   return {
+    ...read,
     context,
     slots,
     remembered: context.totalSequences - slots,
     batching,
     // A draft must not change an answer: the logits must not depend on the batch, and rejected tokens must leave no trace.
     speculates: isExact(cache) && canBeCut(model) && options.speculate,
+    embedder: embedderOf(model, read.vocabulary, threads),
+    file,
+    backend: await backendOf(llama, model, version, cache)
+  }
+}
+
+/**
+ * Loads only the vocabulary of the model, and computes what the whole model would take.
+ *
+ * @throws as `load`
+ */
+export async function loadReader(
+  options: LoadOptions,
+  { vramBytes }: { vramBytes: number },
+  report: LoadReport
+): Promise<Pick<LoadedModel, keyof ReadModel | 'file' | 'backend'> & { fit: Fit }> {
+  const opened = await open({ ...options, gpu: false }, report)
+  const model = await loadFile(opened, options, { vocabOnly: true }, report)
+  const { slots, remember = 0 } = options
+  const contextLength = contextLengthOf(model, options)
+  return {
+    ...readModel(model, opened, options, report),
+    file: opened.file,
+    backend: await backendOf(opened.llama, model, opened.version, cacheType(model)),
+    fit: await fit(model.fileInsights, { sequences: slots + remember, contextLength, vramBytes })
+  }
+}
+
+interface OpenedFile extends StartedLlama {
+  info: GgufFileInfo
+  file: FileIdentity
+  threads: number
+  version: string
+}
+
+/** Checks the file and the library, and hashes the file. */
+async function open(options: LoadOptions, report: LoadReport): Promise<OpenedFile> {
+  const { modelPath, known } = options
+  const version = await getModuleVersion()
+  checkVersion(version)
+  const info = await readHeader(modelPath)
+  const threads = options.threads ?? defaultThreads((await stat(modelPath)).size)
+  const started = await startLlama(options, threads, report)
+  await checkComplete(modelPath, info, started.llama)
+  const file = await identifyFile(modelPath, known, (fraction) => report.progress('hash', fraction))
+  return { ...started, info, file, threads, version }
+}
+
+function readModel(
+  model: LlamaModel,
+  { info, file, threads }: OpenedFile,
+  options: LoadOptions,
+  { log }: LoadReport
+): ReadModel {
+  const contextLength = contextLengthOf(model, options)
+  const vocabulary = new LlamaVocabulary(model)
+  const prompts = new PromptTokenizer(model, vocabulary, contextLength * vocabulary.longestPiece(), log)
+  const compiler = new ConstraintCompiler(vocabulary, prompts.format)
+  const embedder = embedderOf(model, vocabulary, threads)
+  return {
     vocabulary,
     prompts,
     compiler,
-    embedder,
-    file,
     model: {
       ...modelFacts(info),
       digest: file.digest,
-      name: options.name ?? basename(modelPath, '.gguf'),
+      name: options.name ?? basename(options.modelPath, '.gguf'),
       contextLength,
       vocabularySize: vocabulary.size,
       sizeBytes: file.sizeBytes,
       features: featuresOf({ prompts, compiler, embedder })
-    },
-    backend: await backendOf(llama, model, version, cache)
+    }
   }
+}
+
+function contextLengthOf(
+  { fileInsights }: LlamaModel,
+  { contextLength = DEFAULT_CONTEXT_LENGTH }: LoadOptions
+): number {
+  return Math.min(fileInsights.trainContextSize ?? contextLength, contextLength)
+}
+
+function embedderOf(model: LlamaModel, vocabulary: LlamaVocabulary, threads: number): Embedder {
+  return new Embedder(model, { threads, longestPiece: vocabulary.longestPiece() })
 }
 
 async function backendOf(llama: Llama, model: LlamaModel, version: string, cache: CacheType): Promise<EngineBackend> {
@@ -136,7 +204,7 @@ function featuresOf({
   prompts: { canChat, format },
   compiler: { canEnforce },
   embedder
-}: Pick<LoadedModel, 'prompts' | 'compiler' | 'embedder'>): Feature[] {
+}: Pick<ReadModel, 'prompts' | 'compiler'> & { embedder: Embedder }): Feature[] {
   return [
     ...(canChat ? (['chat'] as const) : []),
     'completion',
@@ -173,13 +241,13 @@ async function startLlama({ gpu }: LoadOptions, threads: number, { log }: LoadRe
 }
 
 async function loadFile(
-  llama: Llama,
-  lastError: () => string | undefined,
-  modelPath: string,
+  { llama, lastError }: StartedLlama,
+  { modelPath }: LoadOptions,
+  options: Pick<LlamaModelOptions, 'gpuLayers' | 'vocabOnly'>,
   { progress }: LoadReport
 ): Promise<LlamaModel> {
   try {
-    return await llama.loadModel({ modelPath, onLoadProgress: (fraction) => progress('load', fraction) })
+    return await llama.loadModel({ ...options, modelPath, onLoadProgress: (fraction) => progress('load', fraction) })
   } catch (error) {
     throw new ModelRefused(`Cannot load ${modelPath}: ${lastError() ?? firstLine(error)}`)
   }

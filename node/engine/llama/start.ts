@@ -1,5 +1,5 @@
 import { RemoteEngine, type DebugLogger } from '../child/remote-engine.ts'
-import type { LoadStage } from '../child/messages.ts'
+import type { FileIdentity, LoadOptions, LoadStage } from '../child/messages.ts'
 import { DEFAULT_SLOTS } from '../constants.ts'
 import type { Engine } from '../interface.ts'
 
@@ -26,6 +26,10 @@ export interface LlamaEngineOptions {
   gpu?: 'auto' | false
   /** `false` turns off drafts (`node/engine/speculation`). They never change an answer. Default true. */
   speculate?: boolean
+  /** Layers of the model on the GPU. Default: as many as fit into its free memory. */
+  gpuLayers?: number
+  /** The file of an earlier load, which is not hashed again if it has not changed. */
+  known?: FileIdentity
   onProgress?: (fraction: number, stage: LoadStage) => void
   logger: DebugLogger
   /** Aborts the start. It does not end a running engine; use `close`. */
@@ -40,31 +44,39 @@ export interface LlamaEngineOptions {
 export async function startLlamaEngine(
   options: LlamaEngineOptions
 ): Promise<Engine & { readonly pid: number | undefined }> {
-  const {
+  return await start(options, {})
+}
+
+/**
+ * Starts a process with only the vocabulary of the model: it tokenises and reads, and has computed what the model would
+ * take.
+ *
+ * @param vramBytes what the model may take of the GPUs' memory
+ * @throws as `startLlamaEngine`
+ */
+export async function startLlamaReader(options: LlamaEngineOptions, vramBytes: number): Promise<RemoteEngine> {
+  return await start(options, { reader: { vramBytes } })
+}
+
+async function start(
+  {
     modelPath,
-    name,
     slots = DEFAULT_SLOTS,
-    remember,
-    contextLength,
-    threads,
     gpu = 'auto',
-    speculate = true
-  } = options
-  return RemoteEngine.start({
+    speculate = true,
+    logger,
+    onProgress,
+    signal,
+    ...rest
+  }: LlamaEngineOptions,
+  more: Pick<LoadOptions, 'reader'>
+): Promise<RemoteEngine> {
+  return await RemoteEngine.start({
     // The entry is TypeScript in the repository and JavaScript in the published package.
     entry: new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url),
-    load: {
-      modelPath,
-      slots,
-      gpu,
-      speculate,
-      ...(name === undefined ? {} : { name }),
-      ...(remember === undefined ? {} : { remember }),
-      ...(contextLength === undefined ? {} : { contextLength }),
-      ...(threads === undefined ? {} : { threads })
-    },
-    logger: options.logger,
-    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-    ...(options.signal === undefined ? {} : { signal: options.signal })
+    load: { modelPath, slots, gpu, speculate, ...rest, ...more },
+    logger,
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(signal === undefined ? {} : { signal })
   })
 }

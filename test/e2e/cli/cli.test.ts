@@ -204,7 +204,7 @@ describe('what a command learns about a node', () => {
 
 test('status describes the node on this machine', async () => {
   const [status] = lines((await potluck(['status', '--json'], { home })).stdout)
-  expect(status).toMatchObject({ peerId, engine: { state: 'ready' }, load: { slots: 2 } })
+  expect(status).toMatchObject({ peerId, models: [{ engine: { state: 'ready' }, isLoaded: true }], load: { slots: 2 } })
 })
 
 test('a chat has several turns and its own commands', async () => {

@@ -5,7 +5,9 @@ import { delimiter, join } from 'node:path'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { unit } from '../../../node/cli/daemon/systemd.ts'
+import { plist } from '../../../node/cli/service/launchd.ts'
+import { unit } from '../../../node/cli/service/systemd.ts'
+import { task } from '../../../node/cli/service/windows.ts'
 import { potluck, type Finished } from './command.ts'
 
 let home: string
@@ -40,6 +42,32 @@ test.skipIf(process.platform !== 'linux')('a service is installed, started and r
     '--user daemon-reload'
   ])
   expect((await service('uninstall')).stderr).toContain('no service is installed')
+})
+
+test.skipIf(process.platform !== 'linux')(
+  'a service keeps the models, the bootstrap address and the config file',
+  async () => {
+    const config = join(home, 'other.toml')
+    await writeFile(config, 'slots = 2\n')
+    const address = '/ip4/203.0.113.7/tcp/4001'
+    await service('install', 'crumb', 'potluck/crumb:Q4_0', '--bootstrap', address, '--config', config)
+    const written = await readFile(join(home, 'systemd', 'user', 'potluck.service'), 'utf8')
+    expect(written).toContain(
+      `"serve" "crumb" "potluck/crumb:Q4_0" "--bootstrap" "${address}" "--config" "${config}"\n`
+    )
+    await service('uninstall')
+  }
+)
+
+test('launchd and the Task Scheduler get the same command, escaped for XML', () => {
+  const command = ['/bin/node', 'serve', 'a & "b".gguf']
+  const agent = plist(command, '/log')
+  expect(agent).toContain('<string>serve</string>\n    <string>a &amp; &quot;b&quot;.gguf</string>')
+  // The node starts again after a crash, not after `potluck stop`.
+  expect(agent).toMatch(/<key>KeepAlive<\/key>\s*<dict>\s*<key>SuccessfulExit<\/key>\s*<false\/>/)
+  expect(task(['C:\\node.exe', 'serve', 'C:\\a & b.gguf'], 'C:\\log', 'cmd.exe')).toContain(
+    '<Arguments>/d /s /c &quot;&quot;C:\\node.exe&quot; &quot;serve&quot; &quot;C:\\a &amp; b.gguf&quot; &gt;&gt; &quot;C:\\log&quot; 2&gt;&amp;1&quot;</Arguments>'
+  )
 })
 
 test.skipIf(process.platform !== 'linux')('a service needs an action that exists, and a model', async () => {

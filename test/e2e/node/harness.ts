@@ -11,7 +11,6 @@ import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { pino, type Logger } from 'pino'
 import { onTestFinished, vi } from 'vitest'
 
-import type { Engine } from '../../../node/engine/interface.ts'
 import {
   startNode,
   startRelay,
@@ -49,7 +48,7 @@ export async function relay(options: Partial<RelayOptions> = {}): Promise<Relay>
   return started
 }
 
-export async function node(engine: Engine, options: Partial<NodeOptions> = {}): Promise<PotluckNode> {
+export async function node(engine: NodeOptions['engine'], options: Partial<NodeOptions> = {}): Promise<PotluckNode> {
   const started = await startNode({ engine, listen: [LOOPBACK], scope: 'local', logger: silent, ...options })
   onTestFinished(async () => await started.stop())
   return started

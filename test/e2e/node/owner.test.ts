@@ -91,7 +91,7 @@ test('the status describes the node and its load', async () => {
     reachability: 'only from this machine and its local network',
     connections: 1,
     draining: false,
-    engine: { state: 'ready' },
+    models: [{ engine: { state: 'ready' }, isLoaded: true }],
     load: { active: 0, queued: 0, slots: 2 },
     card: { models: [{ digest: formatDigest(engine.model.digest), name: engine.model.name }] },
     metrics: { requestsRunning: 0, slotsFree: 2 }
@@ -227,6 +227,30 @@ test('a paused node ends its running answers, refuses new ones and says so in it
   expect((await again.rest()).text).toBe('ok')
 })
 
+test('a paused node is still paused after a restart, until the owner resumes it', async () => {
+  const dataDirectory = await directory()
+  const engine = new ScriptedEngine({ reply: () => 'ok' })
+  const first = await node(engine, { dataDirectory })
+  await setPaused(dataDirectory, true)
+  await first.stop()
+  const second = await node(engine, { dataDirectory })
+  expect(second.card()).toMatchObject({ draining: true, models: [] })
+  const refused = await Call.open(await dial(await caller(), second), request(engine))
+  expect(await refused.expect('error')).toMatchObject({ code: 'draining' })
+  expect(await setPaused(dataDirectory, false)).toMatchObject({ paused: false })
+  await second.stop()
+  expect((await node(engine, { dataDirectory })).pauseReasons()).toEqual([])
+})
+
+test('a node is paused while a condition of its owner holds, also if the owner resumes it', async () => {
+  const dataDirectory = await directory()
+  const engine = new ScriptedEngine({ reply: () => 'ok' })
+  const pauseWhile = [{ reason: 'a game runs', holds: () => true }]
+  const serving = await node(engine, { dataDirectory, pauseWhile })
+  expect(serving.card().draining).toBe(true)
+  expect(await setPaused(dataDirectory, false)).toMatchObject({ paused: true, pauseReasons: ['a game runs'] })
+})
+
 test('what a node gave is counted over its starts, and the file has no text of a request', async () => {
   const dataDirectory = await directory()
   const engine = new ScriptedEngine({ reply: () => 'a secret answer' })
@@ -235,7 +259,7 @@ test('what a node gave is counted over its starts, and the file has no text of a
     const call = await Call.open(await dial(await caller(), serving), request(engine))
     await call.rest()
     await until(serving, ({ requestsFinished }) => requestsFinished.done === 1)
-    expect((await readStatus(dataDirectory)).stats?.ever.requests).toBe(starts)
+    expect((await readStatus(dataDirectory)).stats?.ever).toMatchObject({ requests: starts, peers: starts })
     await serving.stop()
   }
   const saved = await readFile(join(dataDirectory, 'stats.json'), 'utf8')

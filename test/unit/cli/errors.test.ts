@@ -67,32 +67,32 @@ const CASES: Record<string, { fails: () => Promise<ErrorReport>; exitCode: numbe
     says: ['"here"', '/ip4/']
   },
   'a model file that does not exist': {
-    fails: async () => await errorOf(serve, { serveModel: '/nowhere.gguf' }, []),
+    fails: async () => await errorOf(serve, { serveModel: ['/nowhere.gguf'] }, []),
     exitCode: 2,
     says: ['/nowhere.gguf', 'user/repo:QUANT']
   },
   'a directory instead of a model file': {
-    fails: async () => await errorOf(serve, { serveModel: home }, []),
+    fails: async () => await errorOf(serve, { serveModel: [home] }, []),
     exitCode: 2,
     says: ['is not a file', 'GGUF']
   },
   'a file that is not a model': {
-    fails: async () => await errorOf(serve, { serveModel: noise }, []),
+    fails: async () => await errorOf(serve, { serveModel: [noise] }, []),
     exitCode: 1,
     says: ['noise.gguf']
   },
   'a digest that does not match the file': {
-    fails: async () => await errorOf(serve, { serveModel: noise, sha256: '0'.repeat(64) }, []),
+    fails: async () => await errorOf(serve, { serveModel: [noise], sha256: '0'.repeat(64) }, []),
     exitCode: 1,
     says: [`not sha256:${'0'.repeat(64)}`, 'get the file again']
   },
   'a digest that does not match crumb': {
-    fails: async () => await errorOf(serve, { serveModel: 'crumb', sha256: '0'.repeat(64) }, []),
+    fails: async () => await errorOf(serve, { serveModel: ['crumb'], sha256: '0'.repeat(64) }, []),
     exitCode: 1,
     says: [`not sha256:${'0'.repeat(64)}`, 'get the file again']
   },
   'an invalid digest': {
-    fails: async () => await errorOf(serve, { serveModel: noise, sha256: 'abc' }, []),
+    fails: async () => await errorOf(serve, { serveModel: [noise], sha256: 'abc' }, []),
     exitCode: 2,
     says: ['--sha256', '64 hexadecimal']
   },

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
-import { findModel, type FoundModel } from '../../../node/cli/model/find.ts'
+import { findModels, type FoundModel } from '../../../node/cli/model/find.ts'
 import { resolveSettings } from '../../../node/cli/settings/resolve.ts'
 import type { Settings } from '../../../node/cli/settings/table.ts'
 import { crumb } from '../../../node/models/crumb.ts'
@@ -33,7 +33,8 @@ async function find(flags: Partial<Settings>, chosen?: string): Promise<FoundMod
   const settings = await resolveSettings({ flags, env, configFile: undefined })
   const interrupted = new AbortController().signal
   vi.stubGlobal('process', { ...process, env: process.env, stdin: { isTTY: true }, stderr: process.stderr })
-  return await findModel({ settings, words: [], env, interrupted }, async () => await Promise.resolve(chosen))
+  const [model] = await findModels({ settings, words: [], env, interrupted }, async () => await Promise.resolve(chosen))
+  return model!
 }
 
 test('a chosen model that cannot be downloaded ends the command: crumb is not served in its place', async () => {
@@ -45,13 +46,13 @@ test('the user can choose crumb', async () => {
 })
 
 test.each(['user/repo:Q8_0', 'hf:user/repo:Q8_0'])('%s names a model of the hub', async (serveModel) => {
-  expect(await find({ serveModel })).toMatchObject({ name: 'user/repo:Q8_0' })
+  expect(await find({ serveModel: [serveModel] })).toMatchObject({ name: 'user/repo:Q8_0' })
 })
 
 test.each(['crumb', 'potluck/crumb:Q8_0'])('%s is the model of the package', async (serveModel) => {
-  expect(await find({ serveModel })).toEqual({ path: crumb.Q8_0.path, name: 'potluck/crumb:Q8_0' })
+  expect(await find({ serveModel: [serveModel] })).toEqual({ path: crumb.Q8_0.path, name: 'potluck/crumb:Q8_0' })
 })
 
 test('a file that does not exist is an error of one line', async () => {
-  await expect(find({ serveModel: 'none.gguf' })).rejects.toThrow('cannot find the model file none.gguf')
+  await expect(find({ serveModel: ['none.gguf'] })).rejects.toThrow('cannot find the model file none.gguf')
 })

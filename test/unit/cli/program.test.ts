@@ -54,7 +54,7 @@ test('each setting parses its flag', async () => {
 })
 
 test('serve and run have different settings for --model', async () => {
-  expect((await parse('serve', '--model', 'm.gguf')).flags).toEqual({ serveModel: 'm.gguf' })
+  expect((await parse('serve', '--model', 'm.gguf')).flags).toEqual({ serveModel: ['m.gguf'] })
   expect((await parse('run', '--model', 'a/b:Q4_0', 'x')).flags).toEqual({ model: 'a/b:Q4_0' })
 })
 

@@ -48,7 +48,7 @@ test('the file and the environment can set every type', async () => {
     seed = 9223372036854775807
     scope = "public"
     data-dir = "/x"
-    serve-model = "m.gguf"`
+    serve-model = ["m.gguf"]`
   const expected = {
     bootstrap: ['/ip4/1.2.3.4/tcp/1', '/ip4/1.2.3.4/tcp/2'],
     mdns: false,
@@ -56,7 +56,7 @@ test('the file and the environment can set every type', async () => {
     seed: 9_223_372_036_854_775_807n,
     scope: 'public',
     dataDir: '/x',
-    serveModel: 'm.gguf'
+    serveModel: ['m.gguf']
   }
   expect(await resolve(toml)).toMatchObject(expected)
   const env = {

@@ -20,6 +20,7 @@ import { AdmissionControl } from '../../../node/admission/admission.ts'
 import { FairQueue } from '../../../node/admission/queue.ts'
 import { DEFAULT_NODE_LIMITS } from '../../../node/index.ts'
 import { generateProtocol } from '../../../node/serve/generate.ts'
+import { RunningAnswers } from '../../../node/serve/running.ts'
 import { serveStream } from '../../../node/serve/serve.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { PLENTY } from '../../conformance/collect.ts'
@@ -80,7 +81,8 @@ async function run({
     clock,
     now: () => Date.now(),
     stopping: new AbortController().signal,
-    engine,
+    engineOf: () => engine,
+    running: new RunningAnswers(clock),
     signer: key,
     servedModel: () => ({ model: engine.model, status: engine.status, draining: false })
   }

@@ -47,9 +47,8 @@ test('a full disk is reported once in the log, every time to the daemon, and its
     facts: {
       peerId: peerIdFromPrivateKey(privateKey),
       agent: 'potluck/test',
-      engine,
+      served: [{ engine, rates: { prefillTokensPerSecond: 100, decodeTokensPerSecond: 10 } }],
       hardware: detectHardware(engine.backend),
-      rates: { prefillTokensPerSecond: 100, decodeTokensPerSecond: 10 },
       scope: 'local'
     },
     addresses: () => ['/ip4/127.0.0.1/tcp/4001'],
@@ -110,9 +109,8 @@ test('a card that is signed with the first address publishes the records, even i
     facts: {
       peerId: peerIdFromPrivateKey(privateKey),
       agent: 'potluck/test',
-      engine,
+      served: [{ engine, rates: { prefillTokensPerSecond: 100, decodeTokensPerSecond: 10 } }],
       hardware: detectHardware(engine.backend),
-      rates: { prefillTokensPerSecond: 100, decodeTokensPerSecond: 10 },
       scope: 'local'
     },
     addresses: () => addresses,

@@ -18,12 +18,12 @@ const NOW = 1_800_000_000_000
 
 const key = await generateKeyPair('Ed25519')
 const engine = new ScriptedEngine({ slots: 3 })
+const rates = { prefillTokensPerSecond: 100, decodeTokensPerSecond: 10 }
 const facts: CardFacts = {
   peerId: peerIdFromPrivateKey(key),
   agent: 'potluck/test',
-  engine,
+  served: [{ engine, rates }],
   hardware: detectHardware(engine.backend),
-  rates: { prefillTokensPerSecond: 100, decodeTokensPerSecond: 10 },
   scope: 'local'
 }
 
@@ -35,7 +35,7 @@ test("the card contains the engine's model and the measured rates", async () => 
     addresses: [LAN],
     slots: 3,
     engine: 'scripted/1',
-    models: [{ digest, name, contextLength, features, ...facts.rates }]
+    models: [{ digest, name, contextLength, features, ...rates }]
   })
   expect(await openCard(await signCard(card, key), { now: NOW })).toMatchObject({ agent: 'potluck/test' })
 })

@@ -12,6 +12,7 @@ const counts = (times: number): Totals => ({
   requests: times,
   promptTokens: 10 * times,
   answerTokens: 100 * times,
+  peers: times,
   runningMs: 1000 * times
 })
 

@@ -1,13 +1,14 @@
 /** A systemd user unit that runs `potluck serve`. */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 import type { Environment } from '../settings/resolve.ts'
 import { CommandError } from '../terminal/errors.ts'
+import type { SystemService } from './service.ts'
 
 const UNIT = 'potluck.service'
 /** Seconds that systemd waits for the end of the running answers. A node drains for two minutes at most. */
@@ -16,41 +17,33 @@ const STOP_TIMEOUT_S = 150
 const LOG_LINES = 100
 const run = promisify(execFile)
 
-export function unitPath(env: Environment): string {
-  return join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'systemd', 'user', UNIT)
-}
-
-/**
- * Writes the unit, and starts it now and at each login.
- *
- * @throws CommandError if systemd refuses. The unit is removed then
- */
-export async function installUnit(path: string, command: readonly string[]): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  await writeFile(path, unit(command), { mode: 0o644 })
-  try {
-    await systemctl('daemon-reload')
-    await systemctl('enable', '--now', UNIT)
-  } catch (error) {
-    await rm(path)
-    throw error
+export function systemd(env: Environment): SystemService {
+  const path = join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'systemd', 'user', UNIT)
+  return {
+    path,
+    install: async (command) => {
+      await mkdir(dirname(path), { recursive: true })
+      await writeFile(path, unit(command), { mode: 0o644 })
+      try {
+        await systemctl('daemon-reload')
+        await systemctl('enable', '--now', UNIT)
+      } catch (error) {
+        await rm(path)
+        throw error
+      }
+    },
+    uninstall: async () => {
+      await systemctl('disable', '--now', UNIT)
+      await rm(path)
+      await systemctl('daemon-reload')
+    },
+    logs: printLogs,
+    atBoot: 'To start it at boot, run `loginctl enable-linger`.'
   }
-}
-
-/** Stops the node after its running answers, and removes the unit. */
-export async function uninstallUnit(path: string): Promise<void> {
-  if ((await stat(path).catch(() => undefined)) === undefined) {
-    throw new CommandError(
-      `no service is installed: ${path} does not exist; install one with \`potluck service install\``
-    )
-  }
-  await systemctl('disable', '--now', UNIT)
-  await rm(path)
-  await systemctl('daemon-reload')
 }
 
 /** Prints the log, on a terminal until Ctrl-C. */
-export async function printLogs(): Promise<void> {
+async function printLogs(): Promise<void> {
   const follow = process.stdout.isTTY ? ['--follow'] : []
   const journal = spawn('journalctl', ['--user', `--unit=${UNIT}`, `--lines=${LOG_LINES}`, ...follow], {
     stdio: 'inherit'
@@ -84,6 +77,7 @@ function quoted(word: string): string {
     .replaceAll('$', '$$$$')}"`
 }
 
+/** @throws CommandError if systemd refuses */
 async function systemctl(...args: string[]): Promise<void> {
   try {
     await run('systemctl', ['--user', ...args])
