@@ -38,7 +38,15 @@ export type ErrorCode = WireCode | ClientCode
 export type Fault = 'node' | 'caller' | 'network' | 'nobody'
 
 /** The names under which failures count against a node's reputation. `client/reputation` gives each a weight. */
-export type Penalty = 'unreachable' | 'silent' | 'crashed' | 'stalled' | 'cut' | 'contradicted' | 'violation'
+export type Penalty =
+  | 'unreachable'
+  | 'overdue'
+  | 'silent'
+  | 'crashed'
+  | 'stalled'
+  | 'cut'
+  | 'contradicted'
+  | 'violation'
 
 export interface ErrorPolicy {
   fault: Fault

@@ -14,7 +14,7 @@ const HELP = `Usage: npm run simulate -- reputation|auditors|selection|discovery
 Runs the product's real code against simulated peers, in virtual time. "reputation" counts bad
 answers under attacks, and "selection" measures how long callers wait: both compare the client
 with the usual load balancers. "selection" begins with the requests that an attacker gets by false
-claims and by 1,000 keys. "auditors" counts what colluding auditors achieve. "discovery" measures the DHT in networks of several sizes. Prints the mean, the minimum and the maximum over the seeds.
+claims and by 1,000 keys, and that meet nodes which never answer. "auditors" counts what colluding auditors achieve. "discovery" measures the DHT in networks of several sizes. Prints the mean, the minimum and the maximum over the seeds.
 
   --seeds N        number of runs of each case (default 20; discovery: 1)
   --peers N        number of peers, 10 to 5,000 (default 100 for reputation, 50 for selection, 30 for auditors)

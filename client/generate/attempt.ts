@@ -131,7 +131,7 @@ export class Attempt {
     }
     if (event.type === 'accepted') {
       this.accepted = event
-      this.record.accepted(event.estimatedWaitMs, event.load)
+      this.record.accepted(event.estimatedWaitMs, this.promptTokens.length, event.load)
     }
     if (event.type === 'delta') {
       this.#lastTokenAt = this.#clock.monotonic()

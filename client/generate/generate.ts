@@ -63,8 +63,8 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
     if (error.code !== 'aborted') keepSigned(attempt, ask, context)
     answer.failed(error, attempt)
     if (error.code === 'continuation_rejected') {
-      const refutation = rejections.add(attempt)
       const { author } = answer
+      const refutation = rejections.add(attempt, author)
       if (refutation?.measured === true && author !== undefined) {
         context.onRefuted(author, { ...refutation, request: attempt.request })
       }

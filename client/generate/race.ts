@@ -163,6 +163,7 @@ export async function* raceToFirstToken(
         if (!hedged && other !== undefined && selector.takeHedge(other, attempt.candidate)) {
           hedged = true
           progress.hedges(other)
+          attempt.record.slow()
           begin(pool.take(other), 'hedge')
         }
       } else if (next.type === 'looked') {
@@ -171,6 +172,7 @@ export async function* raceToFirstToken(
         else {
           moves++
           progress.moves(attempt.candidate, better)
+          attempt.record.slow()
           abandon(attempt)
           begin(pool.take(better), 'answer')
         }
@@ -185,7 +187,8 @@ export async function* raceToFirstToken(
         if (next.event.type === 'accepted') {
           for (const other of running) if (other.accepted === undefined) abandon(other)
           const sinceMs = clock.now() - attempt.record.sentAt
-          if (!hedged) expectLate(attempt, Math.max(0, selector.hedgeAfterMs(attempt.candidate) - sinceMs))
+          const hedgeAfterMs = (): number => selector.hedgeAfterMs(attempt.candidate, () => pool.next(0, 1)[0])
+          if (!hedged) expectLate(attempt, Math.max(0, hedgeAfterMs() - sinceMs))
           if (moves < MAX_MOVES) expect(lookAround(attempt))
         }
         expectNext(attempt)

@@ -18,6 +18,7 @@ export interface Explanation {
 /** For each penalty: what happened, and the unit in which it is counted. */
 const FAILURES: Readonly<Record<Penalty, { what: string; unit: string }>> = {
   unreachable: { what: 'unreachable', unit: 'time' },
+  overdue: { what: 'accepted, then silent until another node was asked', unit: 'request' },
   silent: { what: 'no reply', unit: 'request' },
   crashed: { what: 'engine failed', unit: 'time' },
   stalled: { what: 'stalled', unit: 'answer' },

@@ -50,7 +50,7 @@ export interface Complete extends Timed {
 }
 
 /**
- * The client cancelled the attempt before the first token and used another node. This is not a failure, but the wait
+ * The client cancelled the attempt before the first token and used another node. This is not a whole failure, but the wait
  * counts. Otherwise a node whose attempts are always cancelled would never look slow.
  */
 export interface Late extends Timed {
@@ -59,6 +59,8 @@ export interface Late extends Timed {
   cachedTokens: number
   /** From sending the request until the client cancelled it. */
   waitedMs: number
+  /** The node accepted the request and then sent nothing, far beyond its own estimate. This client can blame it for that. */
+  overdue: boolean
 }
 
 /** An attempt that the node refused, or that ended without a terminal frame. */

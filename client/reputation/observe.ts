@@ -41,6 +41,9 @@ export function observe(
     }
     case 'late': {
       const speed = addLateness(state.speed, observation, parameters, now)
+      if (observation.overdue) {
+        return counted({ ...withOutcome(0, parameters.overduePenalty), speed }, 'overdue', now)
+      }
       return speed === state.speed ? state : counted({ ...state, speed }, 'late', now)
     }
     case 'failed': {

@@ -92,6 +92,12 @@ export interface ReputationParameters {
 
   /** The peer could not be dialled, though others could. Default 1. */
   unreachablePenalty: number
+  /**
+   * The peer accepted the request and sent nothing, until the client used another peer. Default 1: once can happen to an
+   * honest peer, for example when it reads a model from disk that it did not use for hours. After two, an unknown peer comes
+   * last.
+   */
+  overduePenalty: number
   /** The peer took the request and sent no reply, or no first token. Default 2. */
   silentPenalty: number
   /** The peer reported that its engine failed. Default 2. */
@@ -171,6 +177,7 @@ export const PARAMETERS: Readonly<Record<Name, Parameter>> = {
   priorFailed: { default: 0.25, ...POSITIVE },
   carriedEvidence: { default: 8, ...POSITIVE },
   unreachablePenalty: { default: 1, ...WEIGHT },
+  overduePenalty: { default: 1, ...WEIGHT },
   silentPenalty: { default: 2, ...WEIGHT },
   crashedPenalty: { default: 2, ...WEIGHT },
   stalledPenalty: { default: 3, ...WEIGHT },

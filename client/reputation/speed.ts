@@ -158,7 +158,12 @@ export function addLateness(speed: Speed, seen: Late, parameters: ReputationPara
  * Returns the part of a wait that exceeds the node's estimate and several times the expected prefill. A shorter excess
  * counts as a slow prefill. In one sample the two look the same, but only the time of a prefill grows with the prompt.
  */
-function hiddenWait(speed: Speed, seen: Omit<Late, 'type'>, parameters: ReputationParameters, now: number): number {
+function hiddenWait(
+  speed: Speed,
+  seen: Omit<Late, 'type' | 'overdue'>,
+  parameters: ReputationParameters,
+  now: number
+): number {
   const { prefillMs } = predict(speed, { ...seen, answerTokens: 0 }, seen.claims, parameters, now)
   const beyond = seen.waitedMs - seen.estimatedWaitMs - seen.roundTripMs - PREFILL_TOLERANCE * prefillMs
   return Math.max(0, beyond)

@@ -4,9 +4,9 @@ import { ERROR_POLICY, type Load, type PotluckError } from '@potluck/protocol'
 import type { Directory } from '../discover/directory.ts'
 import { log } from '../base/log.ts'
 import type { Complete, Observation, Reputation } from '../reputation/index.ts'
-import type { RankedCandidate, Workload } from './candidate.ts'
-import { LOOK_AROUND_MS, OVERDUE_FACTOR } from './constants.ts'
+import { isUnknown, type RankedCandidate, type Workload } from './candidate.ts'
 import { slowAdmissionMs } from './hedge.ts'
+import { isOverdue, type Waiting } from './move.ts'
 
 /** What the selector remembers of an attempt for later requests. */
 export interface SelectorMemory {
@@ -52,14 +52,12 @@ export class AttemptRecord {
   readonly candidate: RankedCandidate
   /** Milliseconds since the epoch. */
   readonly sentAt: number
-  /** The wait that `accepted` reported, milliseconds. 0 before `accepted`. */
-  reportedWaitMs: number = 0
   readonly #work: Workload
   readonly #kind: AttemptKind
   readonly #context: RecordContext
   /** Set at the end: this machine was suspended during the attempt, so times and silence say nothing about the node. */
   #suspended = false
-  #accepted = false
+  #accepted: { at: number; reportedWaitMs: number; promptTokens: number } | undefined
   #slow = false
   #firstTokenAt: number | undefined
   #ended = false
@@ -80,17 +78,29 @@ export class AttemptRecord {
     this.#context.reputation.reached()
   }
 
-  /** The node has not sent `accepted` in time, so the client asked another node too. */
+  /** `accepted` or the first token is late, or the request waits in a queue. So the client asked another node. */
   slow(): void {
     this.#slow = true
   }
 
-  accepted(estimatedWaitMs: number, load: Load): void {
-    this.#accepted = true
-    this.reportedWaitMs = estimatedWaitMs
+  /** @param promptTokens as the node counted them; for an answer that another node began, those of the beginning too */
+  accepted(estimatedWaitMs: number, promptTokens: number, load: Load): void {
+    this.#accepted = { at: this.#context.now(), reportedWaitMs: estimatedWaitMs, promptTokens }
     this.#context.directory.reportLoad(this.candidate.peer, load)
     this.#context.reputation.reached()
     this.#context.memory.accepted()
+  }
+
+  /** What the client knows while it waits for the first token. */
+  get waiting(): Waiting {
+    const { at, reportedWaitMs, promptTokens } = this.#accepted ?? {
+      at: this.sentAt,
+      reportedWaitMs: 0,
+      promptTokens: 0
+    }
+    const sinceMs = this.#context.now() - at
+    const { candidate } = this
+    return { candidate, estimatedTokens: this.#work.promptTokens, promptTokens, reportedWaitMs, sinceMs }
   }
 
   firstToken(): void {
@@ -149,8 +159,8 @@ export class AttemptRecord {
     if (this.#kind === 'audit' && penalty !== 'unreachable' && penalty !== 'violation') return
     if (evict) this.#context.directory.evict(peer)
     // A busy node that this client has never used can be one that always refuses.
-    const unproven = backoff === true && !this.candidate.measured && !this.candidate.trusted
-    if (evict || unproven || penalty !== undefined) this.#context.memory.avoid()
+    const refused = backoff === true && isUnknown(this.candidate)
+    if (evict || refused || penalty !== undefined) this.#context.memory.avoid()
     this.#observe({ type: 'failed', code })
   }
 
@@ -158,20 +168,25 @@ export class AttemptRecord {
    * The client cancelled the attempt and uses another node. Before the first token this reports how long the client
    * waited. After the first token it reports nothing.
    *
-   * The other node's reply shows that the client's network works. So if this node is silent for the second time in a row,
-   * it is blamed at once, as after an `admission_timeout`. The client would otherwise never wait for that timeout.
+   * The other node's reply shows that the client's network works. So the client can blame this node at once. Otherwise it
+   * would never do so, because it never waits for the timeouts:
+   *
+   * - A node that has not accepted in time counts as failed at the second silence in a row, as after an
+   *   `admission_timeout`.
+   * - A node that accepted, and whose first token is overdue, fails a little (`overduePenalty`): at once if it is unknown,
+   *   otherwise at the second silence in a row. Its queue can be longer than it reported.
    */
   abandoned(): void {
     if (!this.#end() || this.#firstTokenAt !== undefined || this.#suspended) return
     const { promptTokens } = this.#work
     const waitedMs = this.#context.now() - this.sentAt
-    const { predicted } = this.candidate
-    const patienceMs = slowAdmissionMs(this.candidate)
-    // A node in whose queue the request waited is late only if its first token is overdue after that wait.
-    const overdueMs = this.reportedWaitMs + OVERDUE_FACTOR * predicted.ttftMs
-    const late = this.#accepted ? waitedMs >= Math.max(LOOK_AROUND_MS, overdueMs) : this.#slow
-    const times = late ? this.#context.memory.avoid() : 0
-    if (!this.#accepted && times > 1 && waitedMs >= patienceMs) {
+    const accepted = this.#accepted !== undefined
+    const overdue = accepted && isOverdue(this.waiting)
+    const unknown = isUnknown(this.candidate)
+    // An unknown node can report any wait and then stay silent, so the client avoids it whatever it reported.
+    const avoided = accepted && !unknown ? overdue : this.#slow
+    const times = avoided ? this.#context.memory.avoid() : 0
+    if (!accepted && times > 1 && waitedMs >= slowAdmissionMs(this.candidate)) {
       this.#observe({ type: 'failed', code: 'admission_timeout' })
       this.#context.reputation.reached()
       return
@@ -181,13 +196,14 @@ export class AttemptRecord {
       ...this.#conditions,
       promptTokens,
       cachedTokens: this.candidate.cachedTokens,
-      waitedMs
+      waitedMs,
+      overdue: overdue && (unknown || times > 1)
     })
   }
 
   get #conditions(): Pick<Complete, 'roundTripMs' | 'estimatedWaitMs' | 'claims'> {
     const { node, claims } = this.candidate
-    return { roundTripMs: node.roundTripMs, estimatedWaitMs: this.reportedWaitMs, claims }
+    return { roundTripMs: node.roundTripMs, estimatedWaitMs: this.#accepted?.reportedWaitMs ?? 0, claims }
   }
 
   #observe(observation: Observation): void {

@@ -50,6 +50,16 @@ export interface Candidate {
   readonly cachedTokens: number
 }
 
+/** Whether nothing shows that the node answers: it has not answered this client a short time ago, and nobody vouches for it. */
+export function isUnknown({
+  measured,
+  standing,
+  trusted,
+  local
+}: Pick<Candidate, 'measured' | 'standing' | 'trusted' | 'local'>): boolean {
+  return !measured && standing !== 'established' && !trusted && !local
+}
+
 /** A candidate with the reason for its place in the order. */
 export interface RankedCandidate extends Candidate {
   /** The rule that put it here: see `rank`. */

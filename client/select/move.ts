@@ -1,24 +1,47 @@
 /** Whether the client moves a request to another node before the first token. Pure. */
-import type { RankedCandidate } from './candidate.ts'
-import { MOVE_GAIN, OVERDUE_FACTOR, PREFIX_GAIN } from './constants.ts'
+import { CHARACTERS_PER_TOKEN } from '../base/constants.ts'
+import { isUnknown, type RankedCandidate } from './candidate.ts'
+import { LOOK_AROUND_MS, MOVE_GAIN, OVERDUE_FACTOR, PREFIX_GAIN } from './constants.ts'
+
+/** What the client knows of a request without a first token. */
+export interface Waiting {
+  candidate: RankedCandidate
+  /** The client's estimate. */
+  estimatedTokens: number
+  /** The prompt's tokens as the node counted them in `accepted`. 0 before `accepted`. */
+  promptTokens: number
+  /** The wait that `accepted` reported, milliseconds. 0 before `accepted`. */
+  reportedWaitMs: number
+  /** Since `accepted`, or since the request was sent if the node has not accepted. Milliseconds. */
+  sinceMs: number
+}
+
+/**
+ * Returns whether the first token is overdue: after the end of the reported wait, the node took `OVERDUE_FACTOR` times as
+ * long as the prefill should take. A prompt in another script has several times as many tokens as the client estimates.
+ * The node counts them, but at most one for each character.
+ */
+export function isOverdue({ candidate, estimatedTokens, promptTokens, reportedWaitMs, sinceMs }: Waiting): boolean {
+  const { ttftMs, waitMs } = candidate.predicted
+  const longer = Math.min(CHARACTERS_PER_TOKEN, promptTokens / Math.max(1, estimatedTokens))
+  // Without the round trip, because a node could delay its card to get more time.
+  const prefillMs = (ttftMs - waitMs - candidate.node.roundTripMs) * Math.max(1, longer)
+  return sinceMs >= Math.max(LOOK_AROUND_MS, reportedWaitMs + OVERDUE_FACTOR * prefillMs)
+}
 
 /**
  * Estimates how much longer the request waits in the queue, milliseconds:
  *
  * - before the reported wait has ended: the rest of it
  * - then, while the node probably evaluates the prompt: 0, because a move would waste that work
- * - when the first token is overdue (`OVERDUE_FACTOR`): the time since the reported wait ended. The true wait is
- *   unknown, so the client expects to wait as long again
- *
- * @param reportedWaitMs the wait that `accepted` reported
- * @param sinceMs time since the request was sent
+ * - when the first token is overdue: the time since the reported wait ended. The true wait is unknown, so the client
+ *   expects to wait as long again. If the node has never answered this client, nothing shows that it ever will
  */
-export function remainingWaitMs({ node, predicted }: RankedCandidate, reportedWaitMs: number, sinceMs: number): number {
-  const prefillMs = predicted.ttftMs - predicted.waitMs
-  const begins = node.roundTripMs + reportedWaitMs
-  if (sinceMs < begins) return begins - sinceMs
-  const overdue = sinceMs - begins - OVERDUE_FACTOR * prefillMs
-  return overdue > 0 ? sinceMs - begins : 0
+export function remainingWaitMs(waiting: Waiting): number {
+  const { candidate, reportedWaitMs, sinceMs } = waiting
+  if (sinceMs < reportedWaitMs) return reportedWaitMs - sinceMs
+  if (!isOverdue(waiting)) return 0
+  return isUnknown(candidate) ? Infinity : sinceMs - reportedWaitMs
 }
 
 /**

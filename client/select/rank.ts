@@ -6,7 +6,8 @@
  * 2. otherwise, for the first attempt of a share of the requests: one unproven node
  * 3. known peers: first the node with the conversation's prefix in its cache; then cold nodes by the predicted time of
  *    the answer, divided by a Thompson draw of the reliability; then hot nodes by requests in flight
- * 4. unproven nodes, mostly by chance (`unproven.ts`)
+ * 4. unproven nodes, mostly by chance (`unproven.ts`). If unknown nodes often stay silent, those that have answered this
+ *    client come first
  * 5. nodes whose context is probably too short
  * 6. nodes that failed or did not answer a short time ago
  * 7. nodes in a pause, in the order in which the pauses end
@@ -19,7 +20,7 @@
  */
 import type { ReputationParameters } from '../reputation/index.ts'
 import { drawBeta } from './beta.ts'
-import type { Candidate, RankedCandidate, Workload } from './candidate.ts'
+import { isUnknown, type Candidate, type RankedCandidate, type Workload } from './candidate.ts'
 import { LEAST_RELIABILITY, LEAST_UNMEASURED_SHARE, PREFIX_GAIN } from './constants.ts'
 import { byChance, comesLast, unaudited } from './unproven.ts'
 import { hotBound, inFlightPerSlot, predictTimes } from './predict.ts'
@@ -74,9 +75,15 @@ export function* rank(
   if (own !== undefined) yield weigh(own, 'local')
   let tried: Candidate | undefined
   const share = work.auditable ? probationShare : unmeasuredShare(known, unmeasuredAnswered)
-  const chance = { all: candidates, work, now, random }
+  // Only an audited node is known then, so a client can have measured honest nodes that are not. Keys are free, and an
+  // attacker with many silent ones would otherwise delay most requests until the audits are done.
+  const cautious =
+    work.auditable && (!tryUnproven || random() >= Math.max(LEAST_UNMEASURED_SHARE, unmeasuredAnswered ** 2))
+  const chance = { all: candidates, work, cautious, now, random }
   if (tryUnproven && own === undefined && known.length > 0 && random() < share) {
-    tried = byChance(unproven, chance).find((one) => unaudited(one) === 0 && !comesLast(one))
+    tried = byChance(unproven, chance).find(
+      (one) => unaudited(one) === 0 && !comesLast(one) && !(cautious && isUnknown(one))
+    )
     if (tried !== undefined) yield weigh(tried, work.auditable ? 'probation_share' : 'unmeasured_share')
   }
   yield* prefixHolderFirst(byTime(known, weigh, now, random))

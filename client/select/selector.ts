@@ -11,6 +11,7 @@ import { AttemptRecord, type AttemptKind, type RecordContext } from './attempt-r
 import { isMeasured, predict } from '../reputation/index.ts'
 import {
   digestOf,
+  isUnknown,
   matchingModels,
   type Candidate,
   type RankedCandidate,
@@ -156,9 +157,17 @@ export class Selector {
     })
   }
 
-  /** Returns after how many milliseconds without a first token the client sends a hedge to a second node. */
-  hedgeAfterMs({ predicted }: RankedCandidate): number {
-    return this.#hedging.afterMs(predicted.ttftMs)
+  /**
+   * Returns after how many milliseconds without a first token the client sends a hedge to a second node.
+   *
+   * @param next returns the node that would get the hedge. Only its card says how long an unknown node needs, so the client waits
+   *   at an unknown node no longer than it would at a measured one
+   */
+  hedgeAfterMs(candidate: RankedCandidate, next: () => RankedCandidate | undefined): number {
+    const { ttftMs } = candidate.predicted
+    const other = isUnknown(candidate) ? next() : undefined
+    const known = other !== undefined && !isUnknown(other)
+    return this.#hedging.afterMs(known ? Math.min(ttftMs, other.predicted.ttftMs) : ttftMs)
   }
 
   /** Returns whether a hedge may go to this node now. If so, takes the hedge from the budget. */
@@ -256,7 +265,7 @@ export class Selector {
     return { awaitedAudits: this.#options.reputation.awaitedAudits(one.peer), ...this.#attempts.of(one) }
   }
 
-  #remainingMs({ candidate, reportedWaitMs, sentAt }: AttemptRecord): number {
-    return remainingWaitMs(candidate, reportedWaitMs, this.#options.now() - sentAt)
+  #remainingMs(record: AttemptRecord): number {
+    return remainingWaitMs(record.waiting)
   }
 }

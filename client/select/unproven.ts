@@ -7,7 +7,7 @@ import { isRelayedSubnet } from '@potluck/protocol'
 
 import { READABLE_TOKENS_PER_SECOND } from '../base/constants.ts'
 import { betaMean } from '../reputation/index.ts'
-import type { Candidate, Workload } from './candidate.ts'
+import { isUnknown, type Candidate, type Workload } from './candidate.ts'
 import { FAILING_RELIABILITY, LEAST_PREFILL_RATE, NODES_OF_RELAY } from './constants.ts'
 import { inFlightPerSlot } from './predict.ts'
 
@@ -15,6 +15,8 @@ export interface ChanceContext {
   /** Every candidate, also the proven ones. */
   all: readonly Candidate[]
   work: Pick<Workload, 'vectors'>
+  /** Unknown nodes come after those that have answered this client. */
+  cautious: boolean
   /** Milliseconds since the epoch. */
   now: number
   /** Uniform in [0, 1). */
@@ -26,29 +28,36 @@ export interface ChanceContext {
  *
  * 1. A node that fails most answers comes last, like a node that other nodes accuse. A node that cuts all its answers
  *    is never audited, so its probation would never end.
- * 2. A node with a running request or a pending audit comes later, so concurrent requests go to different nodes.
+ * 2. If the request is cautious, a node comes first that has answered this client and is not busy.
+ * 3. A node with a running request or a pending audit comes later, so concurrent requests go to different nodes.
  *    Otherwise one node could give many answers before the client audits the first, because an audit needs the complete
  *    answer.
- * 3. The node with the most audited tokens, or checked vectors, comes first, so that its probation ends soon. If the
+ * 4. The node with the most audited tokens, or checked vectors, comes first, so that its probation ends soon. If the
  *    client began a new probation for each request, no node would ever get enough audits.
- * 4. A node comes later if its card says that it is busy or slower than reading speed.
- * 5. The subnets take turns. The nodes of a subnet in which the client avoids nodes have later turns.
- * 6. Chance.
+ * 5. A node comes later if its card says that it is busy or slower than reading speed.
+ * 6. The subnets take turns. The nodes of a subnet in which the client avoids nodes have later turns.
+ * 7. Chance.
  */
-export function byChance(unproven: readonly Candidate[], { all, work, now, random }: ChanceContext): Candidate[] {
+export function byChance(
+  unproven: readonly Candidate[],
+  { all, work, cautious, now, random }: ChanceContext
+): Candidate[] {
   const turns = turnsOf(unproven, all, now, random)
   return unproven
-    .map((candidate) => ({
+    .map((candidate) => ({ candidate, busy: inFlightPerSlot(candidate, now) >= 1 }))
+    .map(({ candidate, busy }) => ({
       candidate,
       last: Number(comesLast(candidate)),
+      untried: Number(cautious && (busy || isUnknown(candidate))),
       unaudited: unaudited(candidate),
       proven: work.vectors === true ? candidate.checks : candidate.auditedTokens,
-      handicap: Number(isSlow(candidate)) + Number(inFlightPerSlot(candidate, now) >= 1),
+      handicap: Number(isSlow(candidate)) + Number(busy),
       ...turns.get(candidate)!
     }))
     .sort(
       (a, b) =>
         a.last - b.last ||
+        a.untried - b.untried ||
         a.unaudited - b.unaudited ||
         b.proven - a.proven ||
         a.handicap - b.handicap ||

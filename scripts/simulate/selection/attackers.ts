@@ -11,7 +11,7 @@ import { createPolicy } from '../policies/selectors.ts'
 import { Random } from '../random.ts'
 import type { Figure } from '../report.ts'
 import { AuditModel, HONEST } from '../world/audit.ts'
-import { SimClient } from '../world/client.ts'
+import { SimClient, type Outcome } from '../world/client.ts'
 import { Directory } from '../world/directory.ts'
 import { Network } from '../world/network.ts'
 import { population } from '../world/traits.ts'
@@ -63,9 +63,14 @@ export async function attackers(options: AttackersOptions, progress: (text: stri
       const shares: number[] = []
       const bad: number[] = []
       for (let seed = 1; seed <= options.seeds; seed++) {
-        const run = await simulateAttack(attack, engine, seed, { ...options, malicious })
-        shares.push(run.toAttacker / run.requests)
-        bad.push(run.bad / run.requests)
+        const counted = { requests: 0, toAttacker: 0, bad: 0 }
+        await simulateAttack(attack, engine ? 'own' : 'none', seed, { ...options, malicious }, ({ receipt }) => {
+          counted.requests++
+          counted.toAttacker += Number(receipt.byAttacker)
+          counted.bad += Number(receipt.served !== HONEST)
+        })
+        shares.push(counted.toAttacker / counted.requests)
+        bad.push(counted.bad / counted.requests)
       }
       const name = `${attack.name} / client ${engine ? 'with' : 'without'} an engine`
       progress(name)
@@ -90,19 +95,20 @@ export async function attackers(options: AttackersOptions, progress: (text: stri
   return figures
 }
 
-interface Counted {
-  requests: number
-  toAttacker: number
-  /** Answers from another model file than the claimed one. */
-  bad: number
-}
+/**
+ * Who audits: `own`: the client's own engine; `pending`: other nodes, and no result arrives during the run, as for a client
+ * that shares nothing and has only short answers; `none`: no audit is possible.
+ */
+export type Audits = 'own' | 'pending' | 'none'
 
-async function simulateAttack(
+/** @param note called for each request, with its number for its client, from 1 */
+export async function simulateAttack(
   attack: Attack,
-  engine: boolean,
+  audits: Audits,
   seed: number,
-  { peers, malicious, clients }: AttackersOptions & { malicious: number }
-): Promise<Counted> {
+  { peers, malicious, clients }: AttackersOptions & { malicious: number },
+  note: (outcome: Outcome, number: number) => void
+): Promise<void> {
   const random = new Random(seed)
   const clock = new Clock()
   const model = AuditModel.load()
@@ -114,7 +120,6 @@ async function simulateAttack(
   )
   const owned = new Set(network.members.filter(({ peer }) => !peer.traits.honest))
   attack.begin({ malicious: [...owned], cheats: model.cheats, clock, random })
-  const counted: Counted = { requests: 0, toAttacker: 0, bad: 0 }
 
   const run = async (name: string): Promise<void> => {
     const directory = new Directory(network)
@@ -125,14 +130,13 @@ async function simulateAttack(
       random: random.next
     })
     const auditing = new Auditing(name, reputation, network, model)
-    const client = new SimClient(name, network, directory, selector, { canAudit: () => engine })
+    const client = new SimClient(name, network, directory, selector, { canAudit: () => audits !== 'none' })
     for (let number = 1; number <= REQUESTS; number++) {
       await clock.sleep(random.exponential(MEAN_PAUSE_MS), neverAborted)
-      const { receipt, cachedTokens } = await client.ask(nextTurn(`${name}-${number}`, undefined, random))
-      counted.requests++
-      counted.toAttacker += Number(receipt.byAttacker)
-      counted.bad += Number(receipt.served !== HONEST)
-      if (engine) auditing.answered(receipt, cachedTokens)
+      const outcome = await client.ask(nextTurn(`${name}-${number}`, undefined, random))
+      note(outcome, number)
+      if (audits === 'own') auditing.answered(outcome.receipt, outcome.cachedTokens)
+      if (audits === 'pending') reputation.awaitAudit(outcome.receipt.key)
     }
   }
   let running = clients
@@ -143,5 +147,4 @@ async function simulateAttack(
   // Probes never end, so the run ends with the last request.
   while (running > 0) await clock.runUntil(clock.now() + 60_000)
   await Promise.all(runs)
-  return counted
 }

@@ -1,6 +1,7 @@
 /** `simulate -- selection`: how long callers wait, with the product's selector and with each baseline. */
 import { quantile } from '../../../test/bench/report.ts'
 import { attackers } from './attackers.ts'
+import { silence } from './silence.ts'
 import { BASELINES, type PolicyName } from '../policies/selectors.ts'
 import type { Figure } from '../report.ts'
 import { OTHERS_REMEMBER, simulate, type Measured, type RunOptions, type Variant } from './run.ts'
@@ -10,7 +11,7 @@ export interface SelectionOptions extends RunOptions {
 }
 
 export async function selection(options: SelectionOptions, progress: (text: string) => void): Promise<Figure[]> {
-  const figures = await attackers(options, progress)
+  const figures = [...(await attackers(options, progress)), ...(await silence(options, progress))]
   const seeds = Array.from({ length: options.seeds }, (_, index) => index + 1)
   const run = async (policy: PolicyName, variant: Variant = {}): Promise<Measured[]> => {
     const start = performance.now()

@@ -23,6 +23,8 @@ export interface Outcome {
   receipt: Receipt
   /** Prefills that were wasted, because the client abandoned the attempt for another node. */
   duplicatePrefills: number
+  /** Attempts at nodes that accepted the request and never served it. */
+  ignoredBy: number
   /** Times that the request failed and the caller sent it again. */
   failures: number
 }
@@ -38,6 +40,7 @@ const RETRY_MS = 1_000
 interface Running {
   turn: Turn
   duplicatePrefills: number
+  ignoredBy: number
 }
 
 export class SimClient {
@@ -75,7 +78,7 @@ export class SimClient {
   async ask(turn: Turn): Promise<Outcome> {
     const startedAt = this.#network.clock.now()
     const ask = { ...ANY_ASK, input: { messages: turn.messages } }
-    const running: Running = { turn, duplicatePrefills: 0 }
+    const running: Running = { turn, duplicatePrefills: 0, ignoredBy: 0 }
     this.#running.set(ask.input, running)
     for (let failures = 0; ; failures++) {
       const sentAt = this.#network.clock.now()
@@ -91,6 +94,7 @@ export class SimClient {
             cachedTokens: part.usage.cachedTokens,
             receipt: this.#receipts.get(receipt)!,
             duplicatePrefills: running.duplicatePrefills,
+            ignoredBy: running.ignoredBy,
             failures
           }
         }
@@ -131,6 +135,9 @@ export class SimClient {
             load,
             rendering: RENDERING
           }),
+        ignored: () => {
+          running.ignoredBy++
+        },
         started: () => {
           prefilling = true
         },

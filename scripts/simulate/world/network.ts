@@ -21,11 +21,13 @@ export interface Receipt {
   byAttacker: boolean
 }
 
-/** What happens to one request. The client gets each event except `started`, half a round trip after it happened. */
+/** What happens to one request. The client gets each event half a round trip after it happened, except `started` and `ignored`. */
 export interface WireEvents {
   accepted: (estimatedWaitMs: number, load: Load) => void
   /** The prefill began. Called at once, only to count wasted prefills. */
   started: () => void
+  /** The node will never serve the request. Called at once, only to count such requests. */
+  ignored?: () => void
   firstToken: () => void
   done: (receipt: Receipt, result: { cachedTokens: number; decodeMs: number; load: Load }) => void
   failed: (code: ErrorCode, details?: { retryAfterMs?: number; decodedTokens?: number }) => void
@@ -139,6 +141,7 @@ export class Network {
           const load = peer.load()
           back(() => events.accepted(estimatedWaitMs, load))
         },
+        ignored: () => events.ignored?.(),
         started: (cached) => {
           cachedTokens = cached
           events.started()

@@ -43,6 +43,8 @@ interface QueuedJob extends Job {
 
 export interface JobEvents {
   accepted: (reportedWaitMs: number) => void
+  /** The node will never serve the job. */
+  ignored: () => void
   started: (cachedTokens: number) => void
   firstToken: () => void
   done: (decodeMs: number) => void
@@ -69,6 +71,8 @@ export class SimPeer {
   /** The public key. In the attack "whitewashing" it changes. */
   key: string
   alive = true
+  /** Accepts every request, and never serves one. Attacks set it. */
+  silent = false
   /** The factor by which the peer is slower than its traits at this moment. Attacks and stragglers set it. */
   slowdown = 1
   /** Converts the real load to the load that the peer reports. Attacks replace this function. */
@@ -96,6 +100,11 @@ export class SimPeer {
 
   /** Takes the job and returns how to cancel it. If the queue is full, returns when the client may ask again. */
   take(job: QueuedJob, events: JobEvents): { cancel: () => void } | { retryAfterMs: number } {
+    if (this.silent) {
+      events.accepted(0)
+      events.ignored()
+      return { cancel: () => undefined }
+    }
     const path = [job.client]
     if (!this.#queue.hasRoom(path)) return { retryAfterMs: this.#queue.retryAfterMs }
     const running: Running = { events, leave: () => undefined }

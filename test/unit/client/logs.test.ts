@@ -35,8 +35,9 @@ afterEach(() => {
 
 /** Reads an answer from two nodes, which do this, and a node that drains. The client prefers the first. */
 async function answer(first: ScriptedNode, second: ScriptedNode): Promise<string> {
+  // With such a slow prefill, no first token is overdue, although every sleep of the clock ends at once.
   const serving = (peer: string, decodeTokensPerSecond: number): KnownNode =>
-    knownNode(peer, { card: { models: [model({ decodeTokensPerSecond })] } })
+    knownNode(peer, { card: { models: [model({ decodeTokensPerSecond, prefillTokensPerSecond: 1 })] } })
   const directory = new FakeDirectory([
     serving('the-first', 1_000),
     serving('the-second', 10),

@@ -8,6 +8,7 @@ import { Rejections } from '../../../client/generate/rejections.ts'
 import { candidate } from '../select/help.ts'
 
 type Rejecting = Parameters<Rejections['add']>[0]
+const UNKNOWN = { standing: 'probationary', trusted: false, local: false } as const
 
 /** An attempt whose node measured the tokens, or refused the prompt. */
 function attempt(peer: string, address: string, { measured = true, local = false, trusted = false } = {}): Rejecting {
@@ -21,35 +22,51 @@ function attempt(peer: string, address: string, { measured = true, local = false
 describe('the beginning of an answer is refuted', () => {
   test('by two nodes of different subnets, not by two of one', () => {
     const rejections = new Rejections()
-    expect(rejections.add(attempt('a', '/ip4/20.1.1.1/tcp/1'))).toBeUndefined()
-    expect(rejections.add(attempt('b', '/ip4/20.1.1.2/tcp/1'))).toBeUndefined()
-    expect(rejections.add(attempt('c', '/ip4/20.1.2.1/tcp/1'))).toEqual({ measured: true, certain: false })
+    expect(rejections.add(attempt('a', '/ip4/20.1.1.1/tcp/1'), UNKNOWN)).toBeUndefined()
+    expect(rejections.add(attempt('b', '/ip4/20.1.1.2/tcp/1'), UNKNOWN)).toBeUndefined()
+    expect(rejections.add(attempt('c', '/ip4/20.1.2.1/tcp/1'), UNKNOWN)).toEqual({ measured: true, certain: false })
   })
 
   test('not by two nodes that are reached by name: both names can belong to one machine', () => {
     const rejections = new Rejections()
-    expect(rejections.add(attempt('a', '/dns4/a.example/tcp/443/wss'))).toBeUndefined()
-    expect(rejections.add(attempt('b', '/dns4/b.example/tcp/443/wss'))).toBeUndefined()
-    expect(rejections.add(attempt('c', '/ip4/20.1.2.1/tcp/1'))).toBeDefined()
+    expect(rejections.add(attempt('a', '/dns4/a.example/tcp/443/wss'), UNKNOWN)).toBeUndefined()
+    expect(rejections.add(attempt('b', '/dns4/b.example/tcp/443/wss'), UNKNOWN)).toBeUndefined()
+    expect(rejections.add(attempt('c', '/ip4/20.1.2.1/tcp/1'), UNKNOWN)).toBeDefined()
   })
 
   test('by two peers of a LAN', () => {
     const rejections = new Rejections()
-    expect(rejections.add(attempt('a', '/ip4/192.168.1.2/tcp/1'))).toBeUndefined()
-    expect(rejections.add(attempt('a', '/ip4/192.168.1.2/tcp/1'))).toBeUndefined()
-    expect(rejections.add(attempt('b', '/ip4/192.168.1.3/tcp/1'))).toBeDefined()
+    expect(rejections.add(attempt('a', '/ip4/192.168.1.2/tcp/1'), UNKNOWN)).toBeUndefined()
+    expect(rejections.add(attempt('a', '/ip4/192.168.1.2/tcp/1'), UNKNOWN)).toBeUndefined()
+    expect(rejections.add(attempt('b', '/ip4/192.168.1.3/tcp/1'), UNKNOWN)).toBeDefined()
   })
 
   test('without blame, if one of the two only renders the prompt differently', () => {
     const rejections = new Rejections()
-    rejections.add(attempt('a', '/ip4/20.1.1.1/tcp/1', { measured: false }))
-    expect(rejections.add(attempt('b', '/ip4/20.1.2.1/tcp/1'))).toEqual({ measured: false, certain: false })
+    rejections.add(attempt('a', '/ip4/20.1.1.1/tcp/1', { measured: false }), UNKNOWN)
+    expect(rejections.add(attempt('b', '/ip4/20.1.2.1/tcp/1'), UNKNOWN)).toEqual({ measured: false, certain: false })
+  })
+
+  test('only by established nodes, if an established node sent the beginning', () => {
+    const rejections = new Rejections()
+    const author = { ...UNKNOWN, standing: 'established' } as const
+    const probationary = (peer: string, address: string): Rejecting => {
+      const { candidate: of, ...rest } = attempt(peer, address)
+      return { ...rest, candidate: { ...of, standing: 'probationary' } }
+    }
+    expect(rejections.add(probationary('a', '/ip4/20.1.1.1/tcp/1'), author)).toBeUndefined()
+    expect(rejections.add(probationary('b', '/ip4/20.1.2.1/tcp/1'), author)).toBeUndefined()
+    expect(rejections.add(attempt('c', '/ip4/20.1.3.1/tcp/1'), author)).toBeUndefined()
+    expect(rejections.add(attempt('d', '/ip4/20.1.4.1/tcp/1'), author)).toEqual({ measured: true, certain: false })
   })
 
   test("by one node that the user trusts, and for certain by the user's own", () => {
     const at = '/ip4/127.0.0.1/tcp/1'
-    expect(new Rejections().add(attempt('a', at, { trusted: true }))).toEqual({ measured: true, certain: false })
-    expect(new Rejections().add(attempt('a', at, { local: true }))).toEqual({ measured: true, certain: true })
+    expect(new Rejections().add(attempt('a', at, { trusted: true }), UNKNOWN)).toEqual({
+      measured: true,
+      certain: false
+    })
+    expect(new Rejections().add(attempt('a', at, { local: true }), UNKNOWN)).toEqual({ measured: true, certain: true })
   })
 })
 

@@ -64,7 +64,7 @@ test('lines use singular and plural correctly, and name the weight of each failu
     { type: 'failed', code: 'dial_failed' },
     { type: 'failed', code: 'engine_failed' },
     { type: 'failed', code: 'engine_failed' },
-    { ...complete(), type: 'late', waitedMs: 15_000 }
+    { ...complete(), type: 'late', waitedMs: 15_000, overdue: false }
   )
   expect(lines()).toEqual([
     'probationary: 0 of 1,000 tokens audited, no sign of a wrong model',

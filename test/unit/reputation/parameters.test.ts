@@ -130,6 +130,11 @@ const CASES: Record<Name, { value: number; effect: Effect; change: 'more' | 'les
   priorFailed: { value: 5, effect: reliabilityAfter([]), change: 'less' },
   carriedEvidence: { value: 1, effect: cutAfterGoodWeek, change: 'less' },
   unreachablePenalty: { value: 5, effect: reliabilityAfter([failed('dial_failed')]), change: 'less' },
+  overduePenalty: {
+    value: 5,
+    effect: reliabilityAfter([{ ...complete(), type: 'late', waitedMs: 15_000, overdue: true }]),
+    change: 'less'
+  },
   silentPenalty: { value: 5, effect: reliabilityAfter([failed('first_token_timeout')]), change: 'less' },
   crashedPenalty: { value: 5, effect: reliabilityAfter([failed('engine_failed')]), change: 'less' },
   stalledPenalty: { value: 5, effect: reliabilityAfter([failed('token_timeout')]), change: 'less' },

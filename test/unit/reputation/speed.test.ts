@@ -75,7 +75,7 @@ test("a wait beyond the node's estimate is detected; a slow prefill that grows w
 
 test('an attempt cancelled before its first token still counts as slow', () => {
   const { reputation, speed } = fresh()
-  const late = { ...complete(), type: 'late', waitedMs: 15_000 } as const
+  const late = { ...complete(), type: 'late', waitedMs: 15_000, overdue: false } as const
   reputation.observe(PEER, DIGEST, late)
   expect(speed().hidden?.mean).toBeGreaterThan(5_000)
   expect(reputation.state(PEER, DIGEST).counts.late?.count).toBe(1)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { isEligible, remainingWaitMs, shouldMove } from '../../../client/select/move.ts'
+import { isEligible, isOverdue, remainingWaitMs, shouldMove, type Waiting } from '../../../client/select/move.ts'
 import { candidate, ranked } from './help.ts'
 
 const [from] = ranked([candidate('from')])
@@ -54,9 +54,44 @@ test('while no established node is left, a request moves from one probationary n
   expect(isEligible({ ...to, why: 'resting' }, probationary)).toBe(false)
 })
 
+const waiting = (changes: Partial<Waiting>): Waiting => ({
+  candidate: from,
+  estimatedTokens: 200,
+  promptTokens: 200,
+  reportedWaitMs: 0,
+  sinceMs: 0,
+  ...changes
+})
+const prefillMs = from.predicted.ttftMs - from.predicted.waitMs - from.node.roundTripMs
+
 test('the remaining wait is the rest of the reported wait, then 0; for an overdue token it is the time since the wait ended', () => {
-  const prefillMs = from.predicted.ttftMs - from.predicted.waitMs
-  expect(remainingWaitMs(from, 5_000, 1_040)).toBe(4_000)
-  expect(remainingWaitMs(from, 5_000, 5_040 + prefillMs)).toBe(0)
-  expect(remainingWaitMs(from, 0, 20_040)).toBe(20_000)
+  expect(remainingWaitMs(waiting({ reportedWaitMs: 5_000, sinceMs: 1_000 }))).toBe(4_000)
+  expect(remainingWaitMs(waiting({ reportedWaitMs: 5_000, sinceMs: 5_000 + prefillMs }))).toBe(0)
+  expect(remainingWaitMs(waiting({ sinceMs: 20_000 }))).toBe(20_000)
+})
+
+test('a request leaves an unknown node whose first token is overdue, however long the answer would take', () => {
+  const unknown = { ...from, why: 'probationary' as const, standing: 'probationary' as const, measured: false }
+  const slower = { ...to, why: 'probationary' as const, predicted: { ...to.predicted, totalMs: 1e6 } }
+  const overdue = { sinceMs: Math.max(1_000, 3 * prefillMs) }
+  expect(shouldMove(unknown, remainingWaitMs(waiting({ candidate: unknown, ...overdue })), slower)).toBe(true)
+  expect(shouldMove(from, remainingWaitMs(waiting(overdue)), { ...slower, why: 'cold' })).toBe(false)
+  const trusted = { ...unknown, trusted: true }
+  expect(shouldMove(trusted, remainingWaitMs(waiting({ candidate: trusted, ...overdue })), slower)).toBe(false)
+})
+
+test('a cold prompt of 12,000 tokens on a node that prefills 100 tokens per second is not overdue after two minutes', () => {
+  const slow = candidate('slow', { measured: false, model: { prefillTokensPerSecond: 100 } })
+  const work = { promptTokens: 12_000, maxTokens: 100, answerTokens: 100, prefixKeys: [], auditable: false }
+  const [one] = ranked([{ ...slow, claims: { ...slow.claims, prefillTokensPerSecond: 100 } }], {}, work)
+  const long = waiting({ candidate: one!, estimatedTokens: 12_000, promptTokens: 12_000 })
+  expect(isOverdue({ ...long, sinceMs: 120_000 })).toBe(false)
+  expect(isOverdue({ ...long, sinceMs: 400_000 })).toBe(true)
+})
+
+test('a prompt in a script with more tokens than estimated may take longer, up to one token for each character', () => {
+  const sinceMs = 10 * prefillMs
+  expect(isOverdue(waiting({ sinceMs }))).toBe(true)
+  expect(isOverdue(waiting({ sinceMs, promptTokens: 800 }))).toBe(false)
+  expect(isOverdue(waiting({ sinceMs: 2 * sinceMs, promptTokens: 1e6 }))).toBe(true)
 })

@@ -156,6 +156,26 @@ test('unmeasured peers are tried less and less as the client measures more, and 
   expect(share([unknown, holder], 'holder')).toBe(1_000)
 })
 
+test('if unknown peers often stay silent, the audited path also prefers peers that have answered this client', () => {
+  const silent = Array.from({ length: 20 }, (_, index) =>
+    candidate(`silent-${index}`, { ...UNKNOWN, auditedTokens: 0 })
+  )
+  // Its answers wait for their audits. Without silent peers, another peer comes before it.
+  const answered = candidate('answered', { ...MEASURED, auditedTokens: 0, awaitedAudits: 3 })
+  const shareOf = (context: Partial<RankContext>): number => {
+    const random = seeded(9)
+    const firsts = Array.from({ length: 500 }, () => ranked([...silent, answered], { random, ...context })[0]?.peer)
+    return firsts.filter((peer) => peer === 'answered').length / 500
+  }
+  expect(shareOf({ unmeasuredAnswered: 1 })).toBe(0)
+  expect(shareOf({ unmeasuredAnswered: 0.2 })).toBeGreaterThan(0.9)
+  expect(shareOf({ unmeasuredAnswered: 0 })).toBeLessThan(1)
+  expect(shareOf({ unmeasuredAnswered: 1, tryUnproven: false })).toBe(1)
+  const busy = { ...answered, load: { active: 4, queued: 0, slots: 1, estimatedWaitMs: 0 } }
+  const [first] = ranked([...silent, candidate('answered', busy)], { unmeasuredAnswered: 0 })
+  expect(first?.peer).not.toBe('answered')
+})
+
 test('an unmeasured peer wins at most its share, whatever its card claims', () => {
   const honest = ['a', 'b', 'c'].map((peer) => candidate(peer, UNKNOWN))
   const boastful = candidate('boastful', { ...UNKNOWN, model: { ...BOASTFUL, contextLength: 1e6, parameters: 1e15 } })

@@ -13,6 +13,7 @@ import {
   type RankedCandidate,
   type Workload
 } from '../../../client/select/index.ts'
+import { FAILING_RELIABILITY } from '../../../client/select/constants.ts'
 import { complete } from '../reputation/help.ts'
 import { FakeClock } from './fakes.ts'
 import { IDLE, knownNode, model, NOW, peers, seeded } from './help.ts'
@@ -111,7 +112,7 @@ test('the next turn goes to the node that answered the last one', () => {
   ]
   const candidate = world.all(nodes).find(({ peer }) => peer === 'holder')!
   const record = world.selector.begin(candidate, WORK)
-  record.accepted(0, IDLE)
+  record.accepted(0, WORK.promptTokens, IDLE)
   world.clock.at += 2_000
   record.firstToken()
   world.clock.at += 4_000
@@ -134,7 +135,7 @@ test('a node that refused comes last until its retry-after ends, or until it acc
 
   world.selector.begin(best, WORK).failed({ code: 'rate_limited', retryAfterMs: 60_000 })
   expect(world.first(nodes).peer).toBe('b')
-  world.selector.begin(best, WORK).accepted(0, IDLE)
+  world.selector.begin(best, WORK).accepted(0, WORK.promptTokens, IDLE)
   expect(world.all(nodes)).toMatchObject([{ why: 'cold' }, { why: 'cold' }])
 })
 
@@ -183,7 +184,7 @@ test.each(Object.keys(ENDS))('only the first end of an attempt takes effect: %s'
 test('the loads that a node reports with `accepted` and `done` reach the directory', () => {
   const world = new World()
   const record = world.begin(world.node('a'))
-  record.accepted(500, BUSY)
+  record.accepted(500, WORK.promptTokens, BUSY)
   record.complete(OUTCOME, IDLE)
   expect(world.loads).toEqual([
     ['a', BUSY],
@@ -255,7 +256,7 @@ test('a request that waits longer than reported moves to another node, and the r
   const world = new World()
   const nodes = [world.reliable('liar'), world.reliable('other', { roundTripMs: 900 })]
   const record = world.selector.begin(world.first(nodes), WORK)
-  record.accepted(0, IDLE)
+  record.accepted(0, WORK.promptTokens, IDLE)
   const next = (): RankedCandidate[] => world.all([nodes[1]!])
   world.clock.at += 1_000
   expect(world.selector.worthAsking(record, next)).toEqual([])
@@ -282,8 +283,8 @@ test('if the client cancels the slower of two attempts after its first token, no
 /** An attempt at the node, which the client abandons after this time for another node that answers. */
 function abandon(world: World, node: KnownNode, waitedMs: number, accepted = false): void {
   const record = world.begin(node)
-  if (accepted) record.accepted(0, IDLE)
-  else if (waitedMs > 1_000) record.slow()
+  if (accepted) record.accepted(0, WORK.promptTokens, IDLE)
+  if (waitedMs > 1_000) record.slow()
   world.clock.at += waitedMs
   record.abandoned()
 }
@@ -308,6 +309,56 @@ test('a node is not avoided because another one was a little faster', () => {
   for (let times = 0; times < 5; times++) abandon(world, node, 3_000, true)
   expect(world.first([node]).why).toBe('cold')
   expect(world.counts('slower')).not.toHaveProperty('silent')
+})
+
+test('an unknown node that accepts and then stays silent is avoided and loses reliability at once, and then comes last', () => {
+  const world = new World()
+  const [silent, honest] = [knownNode('silent'), knownNode('honest')]
+  const reliability = (): number => world.reputation.score('silent', DIGEST).reliabilityMean
+  abandon(world, silent, 15_000, true)
+  expect(world.first([silent]).why).toBe('avoided')
+  expect(reliability()).toBeGreaterThan(FAILING_RELIABILITY)
+  abandon(world, silent, 15_000, true)
+  expect(reliability()).toBeLessThan(FAILING_RELIABILITY)
+  expect(world.first([silent]).avoidUntil - world.clock.at).toBe(60_000)
+  world.clock.at += 60_001
+  for (let request = 0; request < 20; request++) expect(world.first([silent, honest]).peer).toBe('honest')
+})
+
+test('an unknown node that reports a long wait is avoided without blame when the request moves to another node', () => {
+  const world = new World()
+  const node = knownNode('busy')
+  const record = world.begin(node)
+  record.accepted(60_000, WORK.promptTokens, BUSY)
+  world.clock.at += 15_000
+  record.slow()
+  record.abandoned()
+  expect(world.first([node]).why).toBe('avoided')
+  expect(world.counts('busy')).toEqual({})
+})
+
+test('a node that has answered this client is blamed for the second overdue first token in a row', () => {
+  const world = new World()
+  const node = world.reliable('known')
+  const reliability = (): number => world.reputation.score('known', DIGEST).reliabilityMean
+  const before = reliability()
+  abandon(world, node, 15_000, true)
+  expect(world.first([node]).why).toBe('avoided')
+  expect(reliability()).toBeCloseTo(before, 3)
+  abandon(world, node, 60_000, true)
+  expect(reliability()).toBeLessThan(before - 0.002)
+})
+
+test('the wait before a hedge at an unknown node is no longer than at the measured node that would get it', () => {
+  const world = new World()
+  const slow = { models: [model({ contextLength: 8_192, prefillTokensPerSecond: 40 })] }
+  const unknown = world.first([knownNode('unknown', { card: slow })])
+  const measured = world.first([world.reliable('known')])
+  const alone = world.selector.hedgeAfterMs(unknown, () => undefined)
+  expect(world.selector.hedgeAfterMs(unknown, () => ({ ...unknown, peer: 'other' }))).toBe(alone)
+  expect(world.selector.hedgeAfterMs(unknown, () => measured)).toBe(
+    world.selector.hedgeAfterMs(measured, () => undefined)
+  )
 })
 
 test.each(['draining', 'unsupported', 'model_not_found', 'engine_failed', 'stream_cut'] as const)(
@@ -336,7 +387,7 @@ test('hedges go to proven nodes, within the budget', () => {
     record.firstToken()
     record.complete(OUTCOME, IDLE)
   }
-  expect(world.selector.hedgeAfterMs(known)).toBeLessThan(10_000)
+  expect(world.selector.hedgeAfterMs(known, () => undefined)).toBeLessThan(10_000)
   expect(world.selector.takeHedge(unknown, known)).toBe(false)
   expect(world.selector.takeHedge(known, known)).toBe(true)
   expect(world.selector.takeHedge(known, known)).toBe(true)
