@@ -20,12 +20,15 @@ const MOST_TAIL = 0.5
 /**
  * Returns one row per gap, with the probabilities of its outcomes.
  *
- * @param cells counts over all pairs of a node and an auditor with different arithmetic
+ * @param requests for each kind of requests, the counts over all pairs of a node and an auditor with different arithmetic.
+ *   The histogram is a bound for each kind
  */
-export function honestHistogram(cells: readonly number[]): number[][] {
+export function honestHistogram(requests: readonly (readonly number[])[]): number[][] {
   return Array.from({ length: BINS }, (_, gap) => {
-    const row = cells.slice(gap * OUTCOMES, (gap + 1) * OUTCOMES)
-    const tails = Array.from({ length: BINS + 1 }, (__, bin) => (bin === BINS ? 0 : tailBound(row, Math.max(bin, gap))))
+    const rows = requests.map((cells) => cells.slice(gap * OUTCOMES, (gap + 1) * OUTCOMES))
+    const tails = Array.from({ length: BINS + 1 }, (__, bin) =>
+      bin === BINS ? 0 : Math.max(...rows.map((row) => tailBound(row, Math.max(bin, gap))))
+    )
     return [1 - tails[0]!, ...tails.slice(0, BINS).map((tail, bin) => tail - tails[bin + 1]!)].map(rounded)
   })
 }

@@ -52,6 +52,7 @@ class EngineHost {
       case 'read':
       case 'embed':
       case 'audit':
+      case 'noise':
       case 'counters':
         void this.#answer(message)
     }
@@ -111,6 +112,10 @@ class EngineHost {
       case 'audit': {
         const { abort } = this.#begin(id, 0)
         return result({ type: 'audit', outcome: await runAudit(request.job, engine.forAudits(), abort.signal) })
+      }
+      case 'noise': {
+        const { abort } = this.#begin(id, 0)
+        return result({ type: 'noise', noise: await engine.noise(abort.signal) })
       }
       case 'generate': {
         const { abort, credit } = this.#begin(id, request.job.credit)

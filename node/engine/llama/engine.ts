@@ -20,12 +20,14 @@ import { ConversationMemory, leastWorthCopying } from '../memory.ts'
 import { SlotPool } from '../pool.ts'
 import { checkShapes } from './internals/pinned.ts'
 import type { LoadedModel } from './load.ts'
+import { measureNoise } from './noise.ts'
 import { ContextSequence } from './sequence.ts'
 
 export class LlamaProcessEngine {
   readonly #loaded: LoadedModel
   readonly #slots: SlotPool<ContextSequence>
   readonly #counters = { prefillTokens: 0, decodeTokens: 0 }
+  #noise: number | undefined
 
   /** @throws UnsupportedLibrary if this release of node-llama-cpp has other internals */
   constructor(loaded: LoadedModel) {
@@ -190,13 +192,20 @@ export class LlamaProcessEngine {
     return readAnswer(job, this.#loaded.vocabulary, this.#loaded.compiler)
   }
 
+  /** Returns the noise of the model, see `measureNoise`. Measures it once. */
+  async noise(signal: AbortSignal): Promise<number> {
+    this.#noise ??= await measureNoise(this.#loaded, this, (other) => new LlamaProcessEngine(other), signal)
+    return this.#noise
+  }
+
   /** The engine as an audit uses it. */
   forAudits(): AuditEngine {
     return {
       model: this.#loaded.model,
       tokenize: async (input) => Array.from(this.tokenize(input)),
       score: async (job, signal = new AbortController().signal) => await this.score(job, signal),
-      read: async (job) => this.read(job)
+      read: async (job) => this.read(job),
+      noise: async (signal = new AbortController().signal) => await this.noise(signal)
     }
   }
 
