@@ -36,7 +36,7 @@ export const ALTERNATIVES: readonly Alternative[] = [
  * `honest.ts` are for a model with this noise. For a model that the user's own auditor has measured, they are multiplied by
  * its noise, within `NOISE_LIMITS`. Audits by other nodes always use this number, because they could lie about theirs.
  */
-export const USUAL_NOISE = 0.078
+export const USUAL_NOISE = 0.066
 /**
  * The least and the most relative noise. A model that seems quieter was perhaps measured on a text that it knows well. A
  * model that seems noisier is perhaps damaged, and no audit of it is worth much.

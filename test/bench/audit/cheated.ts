@@ -17,6 +17,8 @@ export interface CheatedPool {
 
 const TEMPERATURES = [0, 0.7, 1]
 const PEERS = 1000
+/** Shorter answers say little: fewer than 16 tokens give no window. */
+const LONG = 64
 /** The shares of the answers in which the other kinds of peers cheat. */
 const PARTS = [0.3, 0.1]
 
@@ -51,8 +53,11 @@ export function reportCheats(
     report({ case: label, metric: 'exact_share', value: exactShare(pool), unit: '', n: tokensOf(pool) })
     report({ case: label, metric: 'answers', value: pool.length, unit: '', n: tokensOf(pool) })
     const random = createRandom(4)
-    const peersThat = (share: number): ReturnType<typeof auditPeer>[] =>
-      Array.from({ length: PEERS }, () => auditPeer(mixed(honest, pool, share, random)))
+    const peersThat = (share: number, cheated = pool): ReturnType<typeof auditPeer>[] =>
+      Array.from({ length: PEERS }, () => auditPeer(mixed(honest, cheated, share, random)))
+    const long = pool.filter(({ tokens }) => tokens >= LONG)
+    const ofLong = peersThat(1, long).map(({ banned }) => banned)
+    reportQuantiles(report, { case: label, metric: 'tokens_of_long_answers_to_ban', unit: 'tokens' }, ofLong, [0.5, 0.99])
     const peers = peersThat(1)
     for (const [metric, values] of [
       ['tokens_to_quarantine', peers.map(({ quarantined }) => quarantined)],
