@@ -24,7 +24,7 @@ const OTHER_CACHES: readonly CacheType[] = [
 ]
 
 /** An engine that measures. */
-export interface NoiseEngine {
+interface NoiseEngine {
   tokenize: (input: { prompt: string }) => Uint32Array
   generate: (
     job: GenerateJob,

@@ -57,7 +57,12 @@ export function reportCheats(
       Array.from({ length: PEERS }, () => auditPeer(mixed(honest, cheated, share, random)))
     const long = pool.filter(({ tokens }) => tokens >= LONG)
     const ofLong = peersThat(1, long).map(({ banned }) => banned)
-    reportQuantiles(report, { case: label, metric: 'tokens_of_long_answers_to_ban', unit: 'tokens' }, ofLong, [0.5, 0.99])
+    reportQuantiles(
+      report,
+      { case: label, metric: 'tokens_of_long_answers_to_ban', unit: 'tokens' },
+      ofLong,
+      [0.5, 0.99]
+    )
     const peers = peersThat(1)
     for (const [metric, values] of [
       ['tokens_to_quarantine', peers.map(({ quarantined }) => quarantined)],

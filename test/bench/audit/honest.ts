@@ -3,6 +3,7 @@
  * audits the answers of all variations. Reports the evidence and the false bans.
  */
 import { CELLS, TOKEN_CELLS } from '../../../client/evidence/bins.ts'
+import { answerEvidence } from '../../../client/evidence/evidence.ts'
 import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
 import {
   haveSameArithmetic,
@@ -69,6 +70,9 @@ function reportPeers({ report }: BenchContext, name: string, pools: ReadonlyArra
   report({ ...row, metric: 'false_quarantines_bound_95', value: upperBound(quarantined, n), unit: 'per peer', n })
   const highest = Math.exp(Math.max(...peers.map(({ peak }) => peak)))
   report({ ...row, metric: 'highest_evidence', value: highest, n })
+  // A proof divides the evidence of each answer by `PROOF_SELECTION`, so that answers below it prove nothing.
+  const ofAnswers = all.map(({ cells }) => Math.exp(answerEvidence(cells)))
+  report({ ...row, metric: 'highest_evidence_of_an_answer', value: Math.max(...ofAnswers), n: all.length })
   report({ ...row, metric: 'mean_ratio', value: meanRatio(all), n: tokens })
 }
 

@@ -13,7 +13,7 @@ export interface Audited extends Counted {
 }
 
 /** How the auditor computes the model. */
-export interface Scale {
+interface Scale {
   /** The noise of the model, see `measureNoise`. */
   noise: number
   /** Factor on every margin, gap and difference of fingerprints, to simulate noisier machines. Default 1. */
