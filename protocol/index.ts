@@ -5,11 +5,12 @@
  * stream, cards, receipts, the keys of the DHT, and the sampling contract.
  */
 export { auditAnswer, type Audit } from './audit/audit.ts'
-export { measureAnswer, measureBeginning } from './audit/measure.ts'
+export { measureAnswer, measureBeginning, measureInSlices } from './audit/measure.ts'
 export type { ParsedAnswer, ReadJob, ScoredPosition, Scorer } from './audit/scorer.ts'
 export { sameTokens } from './audit/structure.ts'
 export type { Misstatement } from './audit/logprobs.ts'
 export { openAnswerRecord, type VerifiedAnswer } from './audit/verified-answer.ts'
+export { distancesOf, medianOf, WINDOW, windowsOf, type Window } from './audit/windows.ts'
 export * from './constants.ts'
 export { deadline } from './deadline.ts'
 export * from './digest.ts'

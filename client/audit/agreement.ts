@@ -1,14 +1,15 @@
 /** Compares the results of auditors with the audited answer and with each other. Pure. */
 import {
+  distancesOf,
   FINGERPRINT_BYTES,
   medianFingerprints,
   PotluckError,
   type AuditResult,
   type Receipt,
-  type TokenMargin
+  type TokenMargin,
+  windowsOf
 } from '@potluck/protocol'
 
-import { windowsOf } from '../evidence/index.ts'
 import {
   AUDITORS_DIFFER,
   FAR_SHARE,
@@ -91,7 +92,7 @@ export function refutes(own: AuditResult, other: AuditResult): boolean {
 
 /** Whether too many windows of the fingerprints are farther apart than the limit. */
 function areFarApart(one: AuditResult, other: AuditResult, limit: number): boolean {
-  const windows = windowsOf(one.fingerprints, other.fingerprints)
+  const windows = windowsOf(distancesOf(one.fingerprints, other.fingerprints))
   const far = windows.filter(({ distance }) => distance > limit).length
   return far > Math.max(1, FAR_SHARE * windows.length)
 }

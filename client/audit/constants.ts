@@ -32,7 +32,7 @@ export const MAX_DISPUTED_SHARE = 0.01
 export const LIE_SHARE = 0.1
 export const LIE_TOKENS = 16
 /**
- * Honest auditors differ by more than this in at most 0.4 % of the windows of fingerprints, in logits: 1.5 times the largest
+ * Honest auditors differ by more than this in at most 0.1 % of the windows of fingerprints, in logits: 1.5 times the largest
  * distance ever measured (docs/audits.md). With another model, most windows differ by more.
  */
 export const FINGERPRINTS_DIFFER = 0.3

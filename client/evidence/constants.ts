@@ -32,14 +32,38 @@ export const ALTERNATIVES: readonly Alternative[] = [
 ]
 
 /**
- * How far the fingerprints of honest machines can differ. At most the share 1 / (1 + (x / median)^steepness) + `least` of
- * the windows has a distance above x, in logits. So half of the windows can be above `median`.
+ * The noise of crumb on x64, in logits, as `measureNoise` of the node measures it. The numbers of this file and of
+ * `honest.ts` are for a model with this noise. For a model that the user's own auditor has measured, they are multiplied by
+ * its noise, within `NOISE_LIMITS`. Audits by other nodes always use this number, because they could lie about theirs.
+ */
+export const USUAL_NOISE = 0.066
+/**
+ * The least and the most relative noise. A model that seems quieter was perhaps measured on a text that it knows well. A
+ * model that seems noisier is perhaps damaged, and no audit of it is worth much.
+ */
+export const NOISE_LIMITS = [0.25, 4] as const
+/**
+ * The noise that the fingerprints of a position and its window show counts this many times. The four gaps of a fingerprint
+ * can agree by chance where other logits differ more.
+ */
+export const EXCUSE = 1.5
+/**
+ * The least noise that excuses a margin, in units of `USUAL_NOISE`. Two machines can agree in most positions and differ in
+ * few, and the codes of fingerprints are rounded.
+ */
+export const LEAST_EXCUSE = 0.25
+
+/**
+ * How far the fingerprints of honest machines can differ, for a model with `USUAL_NOISE`. At most the share
+ * 1 / (1 + (x / median)^steepness) + `least` of the windows has a distance above x, in logits. So half of the windows can be
+ * above `median`.
  *
  * Of all honest ways to compute in docs/audits.md, the worst had a median of 0.081, and 1 % of its windows were above 0.16.
- * These numbers allow 1.5 times as much: a median of 0.12, and 1.5 % above 0.24. No distance is impossible, because the
- * measurements cover only some machines.
+ * These numbers allow 1.5 times as much: a median of 0.12, and 1 % above 0.21. Unusual texts have more noise than usual ones:
+ * with temperatures up to 100 the worst median was 0.09. No distance is impossible, because the measurements cover only some
+ * machines.
  */
-export const HONEST_DISTANCE = { median: 0.12, steepness: 6, least: 1e-4 } as const
+export const HONEST_DISTANCE = { median: 0.12, steepness: 8, least: 1e-4 } as const
 
 /**
  * The distances that the test looks for. Their distribution has the same form, but is less steep. With crumb, the median
@@ -49,6 +73,11 @@ export const OTHER_DISTANCES: readonly { median: number; share: number }[] = [
   { median: 0.3, share: 0.9 },
   { median: 0.7, share: 0.9 }
 ]
+/**
+ * The weight of the alternatives of distances among all alternatives. They find almost every cheat first. The others are for
+ * nodes that sign true fingerprints and send wrong tokens.
+ */
+export const DISTANCE_WEIGHT = 0.7
 /** The `steepness` of `OTHER_DISTANCES`: see `HONEST_DISTANCE`. */
 export const OTHER_STEEPNESS = 4
 

@@ -1,16 +1,24 @@
 /** Adds the tokens that an audit measured to the evidence. */
-import { tokensDigest, type AnswerRecord, type AuditResult, type TokenMargin } from '@potluck/protocol'
+import {
+  distancesOf,
+  tokensDigest,
+  windowsOf,
+  type AnswerRecord,
+  type Audit,
+  type TokenMargin,
+  type Window
+} from '@potluck/protocol'
 import { toHex } from 'multiformats/bytes'
 
 import { cellOf, CELLS, windowCell, type Cells } from './bins.ts'
 import { MAX_REMEMBERED_MISMATCHES } from './constants.ts'
 import { withAnswer, type Evidence } from './evidence.ts'
-import { windowsOf, type Window } from './windows.ts'
+import { excusesOf, relativeNoise } from './noise.ts'
 
 /** An answer as the node signed it. */
 type Signed = Pick<AnswerRecord, 'promptTokens' | 'answerTokens' | 'fingerprints'>
 /** What an auditor measured. */
-type Measured = Pick<AuditResult, 'measured' | 'fingerprints'>
+type Measured = Pick<Audit, 'measured' | 'fingerprints' | 'noise'>
 
 /** The tokens and windows of one answer, counted. */
 export interface Counted {
@@ -25,16 +33,25 @@ export function withAudit(evidence: Evidence, signed: Signed, measured: Measured
 }
 
 /** @param audit of the last tokens of the answer, which this node generated */
-export function countAnswer(signed: Signed, { measured, fingerprints }: Measured): Counted {
-  return countMeasured(signed, measured, windowsOf(signed.fingerprints, fingerprints))
+export function countAnswer(signed: Signed, { measured, fingerprints, noise }: Measured): Counted {
+  return countMeasured(signed, measured, distancesOf(signed.fingerprints, fingerprints), noise)
 }
 
-/** As `countAnswer`, with the windows of its fingerprints. */
+/** As `countAnswer`, with the distances of its fingerprints. */
 export function countMeasured(
   { promptTokens, answerTokens }: Pick<Signed, 'promptTokens' | 'answerTokens'>,
-  measured: readonly TokenMargin[],
-  windows: readonly Window[]
+  margins: readonly TokenMargin[],
+  distances: readonly (number | undefined)[],
+  noise?: number
 ): Counted {
+  const relative = relativeNoise(noise)
+  const inLogits = windowsOf(distances)
+  const excuses = excusesOf(distances, inLogits, relative)
+  const windows = inLogits.map((window) => ({ ...window, distance: window.distance / relative }))
+  const measured = margins.map(({ gap, margin }, index) => {
+    const excuse = excuses[index] ?? relative
+    return { gap: gap / excuse, margin: margin / excuse }
+  })
   const mismatches: Counted['mismatches'][number][] = []
   const first = answerTokens.length - measured.length
   measured.forEach(({ gap, margin }, index) => {

@@ -17,7 +17,7 @@
  */
 import { TOKEN_CELLS, type Cells } from './bins.ts'
 import { BAN, CHEATED_SHARES, QUARANTINE } from './constants.ts'
-import { LOG_RATIOS } from './likelihood.ts'
+import { LOG_RATIOS, WEIGHTS } from './likelihood.ts'
 
 /** Kept for each (peer, model digest). Plain data: a store can write it as JSON. */
 export interface Evidence {
@@ -53,7 +53,7 @@ export function answerRatios(cells: Cells): number[] {
 /** Natural logarithm of the evidence of a single answer. */
 export function answerEvidence(cells: Cells): number {
   const ratios = answerRatios(cells)
-  return ratios.reduce(addLogs) - Math.log(ratios.length)
+  return ratios.map((ratio, alternative) => ratio + Math.log(WEIGHTS[alternative]!)).reduce(addLogs)
 }
 
 /**
@@ -94,8 +94,11 @@ export function logEvidence({ answers, tests }: Pick<Evidence, 'answers' | 'test
   // The tests that begin later have the value 1. Their weights sum to 1 / (answers + 1).
   const yetToBegin = -Math.log(answers + 1)
   if (tests.length === 0) return yetToBegin
-  const stakes = tests.map((test, index) => test + Math.log(CHEATED_SHARES[index % CHEATED_SHARES.length]!.stake))
-  return addLogs(stakes.reduce(addLogs) - Math.log(LOG_RATIOS.length), yetToBegin)
+  const stakes = tests.map((test, index) => {
+    const weight = WEIGHTS[Math.floor(index / CHEATED_SHARES.length)]!
+    return test + Math.log(weight * CHEATED_SHARES[index % CHEATED_SHARES.length]!.stake)
+  })
+  return addLogs(stakes.reduce(addLogs), yetToBegin)
 }
 
 export function verdict(evidence: Evidence): Verdict {

@@ -7,7 +7,6 @@
  */
 export { BAN, CERTAIN, DOUBT, MOST_BY_OTHERS, QUARANTINE } from './constants.ts'
 export { cellsOf, countAnswer, newCells, withAudit, withCounted } from './count.ts'
-export { windowsOf } from './windows.ts'
 export {
   answerEvidence,
   chanceOfMistake,

@@ -15,6 +15,7 @@ import { BINS, CELLS, DISTANCE_EDGES, EDGES, TOKEN_CELLS } from './bins.ts'
 import {
   ALTERNATIVES,
   BEYOND_RUNNER_UP,
+  DISTANCE_WEIGHT,
   HONEST_DISTANCE,
   OTHER_DISTANCES,
   OTHER_STEEPNESS,
@@ -26,8 +27,8 @@ const HONEST_BINS: readonly number[] = distanceBins(HONEST_DISTANCE)
 
 /**
  * Natural logarithms, by alternative and cell. The first alternatives bet on the margins of tokens, the others on the
- * distances of windows. Both depend on the same noise, so no alternative multiplies the two: the evidence is the mean of
- * all alternatives, which needs no independence.
+ * distances of windows. Both depend on the same noise, so no alternative multiplies the two: the evidence is the weighted
+ * mean of all alternatives, which needs no independence.
  */
 export const LOG_RATIOS: readonly (readonly number[])[] = [
   ...ALTERNATIVES.map((alternative) => [
@@ -38,6 +39,12 @@ export const LOG_RATIOS: readonly (readonly number[])[] = [
     ...Array<number>(TOKEN_CELLS).fill(0),
     ...mixed(ratios(HONEST_BINS, distanceBins({ median, steepness: OTHER_STEEPNESS, least: 0 })), share).map(Math.log)
   ])
+]
+
+/** The weight of each alternative. They sum to 1. */
+export const WEIGHTS: readonly number[] = [
+  ...ALTERNATIVES.map(() => (1 - DISTANCE_WEIGHT) / ALTERNATIVES.length),
+  ...OTHER_DISTANCES.map(() => DISTANCE_WEIGHT / OTHER_DISTANCES.length)
 ]
 
 /**

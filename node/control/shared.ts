@@ -29,6 +29,7 @@ interface AuditMessage {
   /** Base64 of an audit reply's frame. */
   reply: string
   misstatements: readonly Misstatement[]
+  noise?: number
 }
 
 export function encodeJob(job: AuditRequest): string {
@@ -56,17 +57,17 @@ export function decodeSpellJob(json: string): { model: Uint8Array; tokens: numbe
   return { model, tokens: tokens as number[] }
 }
 
-export function encodeAudit({ reply, misstatements }: AuditOutcome): string {
-  const message: AuditMessage = { reply: toBase64(reply), misstatements }
+export function encodeAudit({ reply, ...rest }: AuditOutcome): string {
+  const message: AuditMessage = { reply: toBase64(reply), ...rest }
   return JSON.stringify(message)
 }
 
 /** @throws PotluckError `protocol_violation`; SyntaxError */
 export function decodeAudit(json: string): Audit {
-  const { reply, misstatements } = JSON.parse(json) as AuditMessage
+  const { reply, ...rest } = JSON.parse(json) as AuditMessage
   const decoded = decodeAuditReply(Buffer.from(reply, 'base64'))
   if (decoded.type === 'error') throw new PotluckError(decoded.code, decoded.detail)
-  return { ...decoded.result, misstatements }
+  return { ...decoded.result, ...rest }
 }
 
 function toBase64(bytes: Uint8Array): string {

@@ -32,6 +32,8 @@ export interface AuditOutcome {
   /** The frame of the audit reply. */
   reply: Uint8Array
   misstatements: readonly Misstatement[]
+  /** The noise of the model, if the audit is for the owner of the engine. Other peers do not believe it. */
+  noise?: number
 }
 
 /** @throws PotluckError `invalid_request`; the errors of `auditAnswer` */
@@ -46,10 +48,17 @@ export async function runAudit(
     model: engine.model,
     tokenize: async (input, stop) => await engine.tokenize(input, stop),
     read: async (job, stop) => await engine.read(job, stop),
-    score: async (job, stop) => await engine.score(caller === undefined ? job : { ...job, caller }, stop)
+    score: async (job, stop) => await engine.score(caller === undefined ? job : { ...job, caller }, stop),
+    ...(forPeer || engine.noise === undefined ? {} : { noise: engine.noise })
   }
-  const { misstatements, ...result } = await auditAnswer(answer, peerId, scorer, signal === undefined ? {} : { signal })
-  return { reply: encodeAuditReply({ type: 'result', result }), misstatements }
+  const { misstatements, noise, ...result } = await auditAnswer(
+    answer,
+    peerId,
+    scorer,
+    signal === undefined ? {} : { signal }
+  )
+  const reply = encodeAuditReply({ type: 'result', result })
+  return { reply, misstatements, ...(noise === undefined ? {} : { noise }) }
 }
 
 /** A client commits to whether other nodes may see the request, and opens the commitment to auditors. */

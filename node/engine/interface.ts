@@ -183,6 +183,8 @@ export interface Engine {
   embed: (texts: readonly string[], signal?: AbortSignal) => Promise<Embeddings>
   /** Audits an answer in one slot. Throws `PotluckError` as `runAudit`. */
   audit: (job: AuditJob, signal?: AbortSignal) => Promise<AuditOutcome>
+  /** See `Scorer`. */
+  noise?: (signal?: AbortSignal) => Promise<number>
   counters: () => Promise<EngineCounters>
   close: () => Promise<void>
 }

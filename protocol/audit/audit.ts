@@ -29,6 +29,8 @@ import { openAnswerRecord } from './verified-answer.ts'
 export interface Audit extends AuditResult {
   /** Statements that are false for this auditor, but no proof for others. */
   misstatements: readonly Misstatement[]
+  /** The noise of the model on the auditor's machine, see `Scorer`. Undefined: not measured. */
+  noise?: number
 }
 
 /**
@@ -80,12 +82,14 @@ export async function auditAnswer(
 
   const normaliser = logprobs.length > 0
   const scores = await scorer.score({ promptTokens, answerTokens, first, constraint, normaliser }, signal)
+  const noise = await scorer.noise?.(signal)
   const errors = compareLogprobs(logprobs, scores)
   if (areFromAnotherModel(errors)) return { ...clean, violations: ['logprobs'] }
   return {
     ...clean,
     misstatements: misstatementsOf(errors),
     measured: await measureInSlices(scores, sampling, answerTokens, first),
-    fingerprints: fingerprintsOf(scores)
+    fingerprints: fingerprintsOf(scores),
+    ...(noise === undefined ? {} : { noise })
   }
 }

@@ -17,10 +17,25 @@ export function measureAnswer(
   return [...measureEach(scores, sampling, answer, first)]
 }
 
-/** As `measureAnswer`, but lets other work of the process run again and again. */
-export async function measureInSlices(...given: Parameters<typeof measureEach>): Promise<TokenMargin[]> {
+/**
+ * At a higher temperature the tokens say nothing to an audit. Almost all 64 candidates are then equally likely, so that rare
+ * tokens decide. Their logits differ most between honest machines, and can fall below all that an auditor sees.
+ */
+const MOST_TEMPERATURE = 2
+
+/**
+ * As `measureAnswer`, for an audit. Lets other work of the process run again and again. At temperatures above 2, every gap
+ * is infinite.
+ */
+export async function measureInSlices(
+  scores: readonly TokenCandidates[],
+  sampling: SamplingParameters,
+  answer: readonly number[],
+  first = 0
+): Promise<TokenMargin[]> {
+  if (sampling.temperature > MOST_TEMPERATURE) return scores.map(() => ({ margin: 0, gap: Infinity }))
   const measured: TokenMargin[] = []
-  for (const margin of measureEach(...given)) {
+  for (const margin of measureEach(scores, sampling, answer, first)) {
     measured.push(margin)
     if (measured.length % SLICE_TOKENS === 0) await new Promise((resolve) => setTimeout(resolve))
   }

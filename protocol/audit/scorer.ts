@@ -63,6 +63,11 @@ export interface Scorer {
   score: (job: AuditScoreJob, signal?: AbortSignal) => Promise<readonly ScoredPosition[]>
   /** Returns the content and the end of an answer, exactly as `generate` of an honest node makes them. */
   read: (job: ReadJob, signal?: AbortSignal) => Promise<ParsedAnswer>
+  /**
+   * Measures the noise of the model: the median distance of windows between honest ways to compute it, in logits. Takes a
+   * few prefills of a fixed text. Absent: unknown.
+   */
+  noise?: (signal?: AbortSignal) => Promise<number>
   /** Returns a vector of length 1 for each text. */
   embed: (texts: readonly string[], signal?: AbortSignal) => Promise<Embeddings>
 }

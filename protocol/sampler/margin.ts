@@ -45,6 +45,40 @@ export function tokenMargin(
   counts: ReadonlyMap<number, number>,
   claimed: number
 ): TokenMargin {
+  const { chosen, highest, ...within } = marginAmong(candidates, parameters, position, counts, claimed)
+  let { margin, gap } = within
+  const { tokens, logits } = candidates
+  const next = logits[CANDIDATES]
+  // On another machine, a token can be just below the cut. If it is the one that min-p and top-p compare the others with,
+  // they then keep others.
+  for (const falling of new Set([chosen, highest])) {
+    const rank = tokens.indexOf(falling)
+    const cut = next === undefined ? Infinity : logits[rank]! - next
+    if (cut >= Math.max(gap, margin)) continue
+    const rest = marginAmong(without(candidates, rank), parameters, position, counts, claimed)
+    gap = Math.min(gap, Math.max(cut, rest.chosen === chosen ? rest.gap : 0))
+    if (claimed !== chosen) margin = Math.min(margin, Math.max(cut, rest.margin))
+  }
+  // The candidates of another machine can have a token that is just below the cut here.
+  for (let rank = CANDIDATES; rank < tokens.length; rank++) {
+    const entering = logits[CANDIDATES - 1]! - logits[rank]!
+    const isClaimed = tokens[rank] === claimed
+    if (entering >= gap && !isClaimed) continue
+    const cost = Math.max(entering, costOfEntering(rank, candidates, parameters, position, counts))
+    gap = Math.min(gap, cost)
+    if (isClaimed) margin = cost
+  }
+  return { margin, gap }
+}
+
+/** Returns the margin and the gap if every machine has these candidates; and the chosen and the highest of them. */
+function marginAmong(
+  candidates: TokenCandidates,
+  parameters: SamplingParameters,
+  position: number,
+  counts: ReadonlyMap<number, number>,
+  claimed: number
+): TokenMargin & { chosen: number; highest: number } {
   const chosen = sampleToken(candidates, parameters, position, counts)
   const ranking = rankTokens(candidates, parameters, counts)
   const places = ranking.tokens.subarray(0, ranking.size)
@@ -55,18 +89,13 @@ export function tokenMargin(
     if (place !== winner) gap = Math.min(gap, costs(place, gap))
   }
   const known = places.indexOf(claimed)
-  let margin = claimed === chosen ? 0 : known === -1 ? Infinity : costs(known, Infinity)
-  // The candidates of another machine can have a token that is just below the cut here.
-  const { tokens, logits } = candidates
-  for (let rank = CANDIDATES; rank < tokens.length; rank++) {
-    const entering = logits[CANDIDATES - 1]! - logits[rank]!
-    const isClaimed = tokens[rank] === claimed
-    if (entering >= gap && !isClaimed) continue
-    const cost = Math.max(entering, costOfEntering(rank, candidates, parameters, position, counts))
-    gap = Math.min(gap, cost)
-    if (isClaimed) margin = cost
-  }
-  return { margin, gap }
+  const margin = claimed === chosen ? 0 : known === -1 ? Infinity : costs(known, Infinity)
+  return { margin, gap, chosen, highest: places[0]! }
+}
+
+function without({ tokens, logits }: TokenCandidates, rank: number): TokenCandidates {
+  const others = (_: number, index: number): boolean => index !== rank
+  return { tokens: tokens.filter(others), logits: logits.filter(others) }
 }
 
 /** Returns the change that makes the token at `rank` win, if it has taken the place of the last candidate. */

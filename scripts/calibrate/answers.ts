@@ -1,5 +1,6 @@
 /** Generates answers in bulk, as a node would send them for many requests. */
 import { DEFAULT_SAMPLING, type SamplingParameters } from '@potluck/protocol'
+import { adversarial, type Asked } from './adversarial.ts'
 import type { CalibrationEngine, Generated } from './engine.ts'
 import { writePrompt } from './prompts.ts'
 import { createRandom } from './random.ts'
@@ -12,8 +13,11 @@ export interface PoolSpec {
   /** The pool has at least this many answer tokens. */
   tokens: number
   seed: number
-  /** `every` varies the parameters from answer to answer, so that the answers use every step of the contract. */
-  sampling: 'every' | Partial<SamplingParameters>
+  /**
+   * `every` varies the parameters from answer to answer, so that the answers use every step of the contract. `adversarial`
+   * varies those with which a caller could make honest machines differ, see `adversarial.ts`.
+   */
+  sampling: 'every' | 'adversarial' | Partial<SamplingParameters>
   /** Evaluate only the second half of each prompt, up to where the answer begins. Default false. */
   halfPrompt?: boolean
 }
@@ -40,14 +44,14 @@ export async function generatePool(
   const ask = async (promptTokens: readonly number[]): Promise<Generated> => {
     const index = asked++
     const seed = (BigInt(spec.seed) << 32n) + BigInt(index)
-    const sampling = {
-      ...DEFAULT_SAMPLING,
-      ...(spec.sampling === 'every' ? everySampling(index) : spec.sampling),
-      seed
-    }
+    const { constraint, ...parameters }: Asked =
+      spec.sampling === 'adversarial'
+        ? adversarial(index, engine, random)
+        : { ...(spec.sampling === 'every' ? everySampling(index) : spec.sampling) }
+    const sampling = { ...DEFAULT_SAMPLING, ...parameters, seed }
     const evaluated = spec.halfPrompt === true ? secondHalf(promptTokens) : promptTokens
-    const generated = await engine.generate(evaluated, sampling, MAX_TOKENS, signal)
-    const answer = { promptTokens, ...generated, sampling }
+    const generated = await engine.generate(evaluated, sampling, MAX_TOKENS, signal, constraint)
+    const answer = { promptTokens, ...generated, sampling, ...(constraint === undefined ? {} : { constraint }) }
     tokens += answer.answerTokens.length
     made.push(answer)
     return answer

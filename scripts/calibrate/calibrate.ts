@@ -1,7 +1,9 @@
 /** The calibration. See `../calibrate.ts`. */
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { BINS, cellOf, OUTCOMES } from '../../client/evidence/bins.ts'
+import { distancesOf } from '@potluck/protocol'
+import { TOKEN_CELLS } from '../../client/evidence/bins.ts'
+import { countMeasured } from '../../client/evidence/count.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { honestHistogram } from './histogram.ts'
 import { haveSameArithmetic, honestAnswers, honestAudits, type HonestAudit } from './variations.ts'
@@ -14,13 +16,16 @@ const SEED = 1
 /** @param tokens answer tokens for each variation */
 export async function calibrate(tokens: number, signal: AbortSignal): Promise<void> {
   const pool = new WorkerPool(signal, (text) => console.error(text))
-  const made = await honestAnswers(crumb.Q8_0.path, { tokens, seed: SEED }, pool)
-  const audits = await honestAudits(crumb.Q8_0.path, made, pool)
-  for (const audit of audits) console.log(summary(audit))
-  // Leaves out pairs with the same arithmetic. Their logits agree to the bit, so their margins of 0 would hide the
-  // noise of the other pairs.
-  const differing = audits.filter((audit) => !haveSameArithmetic(audit))
-  const rows = honestHistogram(countCells(differing)).map((row) => `  [${row.join(', ')}]`)
+  const cells: number[][] = []
+  for (const sampling of ['every', 'adversarial'] as const) {
+    const made = await honestAnswers(crumb.Q8_0.path, { tokens, seed: SEED, sampling }, pool)
+    const audits = await honestAudits(crumb.Q8_0.path, made, pool)
+    for (const audit of audits) console.log(summary(audit))
+    // Leaves out pairs with the same arithmetic. Their logits agree to the bit, so their margins of 0 would hide the
+    // noise of the other pairs.
+    cells.push(countCells(audits.filter((audit) => !haveSameArithmetic(audit))))
+  }
+  const rows = honestHistogram(cells).map((row) => `  [${row.join(', ')}]`)
   await writeFile(
     TARGET,
     `/**
@@ -36,11 +41,15 @@ ${rows.join(',\n')}
 }
 
 function countCells(audits: readonly HonestAudit[]): number[] {
-  const cells = Array.from({ length: BINS * OUTCOMES }, () => 0)
-  for (const { measured } of audits) {
-    for (const { gap, margin } of measured.flatMap(({ margins }) => margins)) cells[cellOf(gap, margin)]!++
+  const sum = Array.from({ length: TOKEN_CELLS }, () => 0)
+  for (const { answers, measured } of audits) {
+    answers.forEach((answer, index) => {
+      const { margins, fingerprints } = measured[index]!
+      const { cells } = countMeasured(answer, margins, distancesOf(answer.fingerprints, fingerprints))
+      for (let cell = 0; cell < TOKEN_CELLS; cell++) sum[cell]! += cells[cell]!
+    })
   }
-  return cells
+  return sum
 }
 
 function summary({ node, auditor, measured }: HonestAudit): string {

@@ -1,5 +1,5 @@
 /** An engine in this process. Its settings cover the ways in which honest nodes compute the same model differently. */
-import type { TokenCandidates, PromptInput, SamplingParameters } from '@potluck/protocol'
+import type { OutputConstraint, PromptInput, SamplingParameters, TokenCandidates } from '@potluck/protocol'
 import { concat } from 'uint8arrays/concat'
 import { Credit } from '../../node/engine/answer/credit.ts'
 import { BATCH_TOKENS } from '../../node/engine/constants.ts'
@@ -10,6 +10,8 @@ import { LlamaProcessEngine } from '../../node/engine/llama/engine.ts'
 import { load, type LoadedModel } from '../../node/engine/llama/load.ts'
 import { useKernels } from './kernels.ts'
 
+export type CacheFormat = 'F16' | 'Q8_0' | 'Q4_0'
+
 /** A model file, and how the engine computes it. The defaults are the product's. */
 export interface Setup {
   modelPath: string
@@ -19,7 +21,7 @@ export interface Setup {
   threads?: number
   /** Most tokens of one evaluation. Default: `BATCH_TOKENS`. */
   batchSize?: number
-  cache?: { keys: 'F16' | 'Q8_0'; values: 'F16' | 'Q8_0'; flashAttention: boolean }
+  cache?: { keys: CacheFormat; values: CacheFormat; flashAttention: boolean }
   /** Kernels of another processor, see `useKernels`. Default: the newest that this processor supports. */
   kernels?: string
   /** `auto`: the GPU that node-llama-cpp finds. Default: the processor. */
@@ -31,6 +33,7 @@ export interface Generated {
   promptTokens: readonly number[]
   answerTokens: readonly number[]
   sampling: SamplingParameters
+  constraint?: OutputConstraint
   /** That the engine computed while it generated. */
   fingerprints: Uint8Array
 }
@@ -39,6 +42,7 @@ export class CalibrationEngine {
   readonly slots: number
   /** Whether the model has a chat template. */
   readonly canChat: boolean
+  readonly vocabularySize: number
   readonly #engine: LlamaProcessEngine
   readonly #close: () => Promise<void>
 
@@ -46,6 +50,7 @@ export class CalibrationEngine {
     this.#engine = engine
     this.slots = loaded.slots
     this.canChat = loaded.prompts.canChat
+    this.vocabularySize = loaded.vocabulary.size
     this.#close = close
   }
 
@@ -90,7 +95,8 @@ export class CalibrationEngine {
     promptTokens: readonly number[],
     sampling: SamplingParameters,
     maxTokens: number,
-    signal: AbortSignal
+    signal: AbortSignal,
+    constraint?: OutputConstraint
   ): Promise<Pick<Generated, 'answerTokens' | 'fingerprints'>> {
     const answerTokens: number[] = []
     const fingerprints: Uint8Array[] = []
@@ -99,13 +105,22 @@ export class CalibrationEngine {
       answerTokens.push(...event.delta.tokens)
       fingerprints.push(event.fingerprints)
     }
-    const job = { promptTokens, answerTokens: [], sampling, maxTokens, stop: [], credit: maxTokens }
+    const base = { promptTokens, answerTokens: [], sampling, maxTokens, stop: [], credit: maxTokens }
+    const job = constraint === undefined ? base : { ...base, constraint }
     await this.#engine.generate(job, new Credit(maxTokens), collect, signal)
     return { answerTokens, fingerprints: concat(fingerprints) }
   }
 
-  async score(job: Pick<Generated, 'promptTokens' | 'answerTokens'>, signal: AbortSignal): Promise<TokenCandidates[]> {
+  async score(
+    job: Pick<Generated, 'promptTokens' | 'answerTokens' | 'constraint'>,
+    signal: AbortSignal
+  ): Promise<TokenCandidates[]> {
     return this.#engine.score(job, signal)
+  }
+
+  /** See `measureNoise`. */
+  async noise(signal: AbortSignal): Promise<number> {
+    return this.#engine.noise(signal)
   }
 
   async close(): Promise<void> {

@@ -3,10 +3,10 @@
  * way to compute the model does the same, honest or not. See `../calibrate.ts`.
  */
 import { getLlamaGpuTypes } from 'node-llama-cpp'
-import { windowsOf } from '../../client/evidence/windows.ts'
+import { distancesOf, windowsOf } from '@potluck/protocol'
 import { crumb } from '../../node/models/crumb.ts'
 import { derive } from './derive.ts'
-import type { Setup } from './engine.ts'
+import type { CacheFormat, Setup } from './engine.ts'
 import { OTHER_KERNELS } from './kernels.ts'
 import { SLOTS } from './variations.ts'
 import { WorkerPool, type Measurement } from './worker-pool.ts'
@@ -56,7 +56,7 @@ async function waysToCompute(claimed: string, original: string): Promise<Way[]> 
     honest,
     setup: { modelPath: claimed, slots: SLOTS, ...setup }
   })
-  const cache = (keys: 'F16' | 'Q8_0', values: 'F16' | 'Q8_0', flashAttention = true): Partial<Setup> => ({
+  const cache = (keys: CacheFormat, values: CacheFormat, flashAttention = true): Partial<Setup> => ({
     cache: { keys, values, flashAttention }
   })
   const file = async (type: 'F16' | 'Q5_1' | 'Q4_0'): Promise<Way> =>
@@ -75,6 +75,8 @@ async function waysToCompute(claimed: string, original: string): Promise<Way[]> 
     await file('Q5_1'),
     compute('5 bits', false, { modelPath: await derive(claimed, { kind: 'bits', bits: 5 }) }),
     await file('Q4_0'),
+    compute('Q4_0 cache', false, cache('Q4_0', 'Q4_0')),
+    compute('another fine-tune', false, { modelPath: await derive(claimed, { kind: 'noise', share: 0.05 }) }),
     // Last, because a software GPU takes minutes.
     ...(gpu === undefined
       ? []
@@ -84,7 +86,7 @@ async function waysToCompute(claimed: string, original: string): Promise<Way[]> 
 
 function summary(reference: readonly Measurement[], measured: readonly Measurement[]): string {
   const distances = measured
-    .flatMap(({ fingerprints }, index) => windowsOf(fingerprints, reference[index]!.fingerprints))
+    .flatMap(({ fingerprints }, index) => windowsOf(distancesOf(fingerprints, reference[index]!.fingerprints)))
     .map(({ distance }) => distance)
     .sort((a, b) => a - b)
   const at = (share: number): string => distances[Math.floor(share * (distances.length - 1))]!.toFixed(3)

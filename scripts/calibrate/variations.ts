@@ -1,4 +1,5 @@
 /** The ways in which honest nodes compute the same model file differently: threads, batches and types of the cache. */
+import type { PoolSpec } from './answers.ts'
 import { derive } from './derive.ts'
 import type { Generated, Setup } from './engine.ts'
 import type { Measurement, WorkerPool } from './worker-pool.ts'
@@ -53,17 +54,25 @@ const AUDITORS: readonly string[] = Object.keys(HONEST_VARIATIONS).filter(
 /** A variation with `sameAs` generates this share of the tokens that the others generate. */
 const SAME_SHARE = 0.05
 
+export interface HonestSpec {
+  /** Of each variation. */
+  tokens: number
+  seed: number
+  /** Default: `every`. */
+  sampling?: PoolSpec['sampling']
+}
+
 /** Generates answers with every variation. */
 export async function honestAnswers(
   modelPath: string,
-  spec: { tokens: number; seed: number },
+  spec: HonestSpec,
   workers: WorkerPool
 ): Promise<Map<string, Generated[]>> {
   const entries = Object.entries(HONEST_VARIATIONS).map(async ([name, variation]) => {
     const tokens = variation.sameAs === undefined ? spec.tokens : spec.tokens * SAME_SHARE
     const setup = await setupOf(modelPath, variation)
     const [made] = await workers
-      .answers(setup, [{ ...spec, tokens, sampling: 'every' }], `honest answers: ${name}`)
+      .answers(setup, [{ sampling: 'every', ...spec, tokens }], `honest answers: ${name}`)
       .catch(unlessImpossible)
     return [name, made!] as const
   })

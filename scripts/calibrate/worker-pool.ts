@@ -12,6 +12,7 @@ import type { Generated, Setup } from './engine.ts'
 export type Job =
   | { type: 'answers'; setup: Setup; specs: readonly PoolSpec[] }
   | { type: 'audits'; setup: Setup; pools: readonly (readonly Generated[])[] }
+  | { type: 'noise'; setup: Setup }
 
 /** What an engine measures of one answer. */
 export interface Measurement {
@@ -46,6 +47,11 @@ export class WorkerPool {
   /** Measures answers with one engine. The result is by pool and answer. */
   async audits(setup: Setup, pools: readonly (readonly Generated[])[], label: string): Promise<Measurement[][]> {
     return (await this.#run({ type: 'audits', setup, pools }, label)) as Measurement[][]
+  }
+
+  /** Measures the noise of the model, see `measureNoise`. */
+  async noise(setup: Setup, label: string): Promise<number> {
+    return (await this.#run({ type: 'noise', setup }, label)) as number
   }
 
   async #run(job: Job, label: string): Promise<unknown> {

@@ -1,5 +1,5 @@
 /** A worker process. It runs one job. It ends when the job is done or when the parent process ends. */
-import { fingerprintsOf, measureAnswer } from '@potluck/protocol'
+import { fingerprintsOf, measureInSlices } from '@potluck/protocol'
 import { generatePool } from './answers.ts'
 import { CalibrationEngine, type Generated } from './engine.ts'
 import type { Job, JobResult, Measurement } from './worker-pool.ts'
@@ -19,13 +19,23 @@ async function answer(job: Job): Promise<void> {
 
 async function work(job: Job): Promise<unknown> {
   const engine = await CalibrationEngine.start(job.setup)
-  const results: unknown[] = []
-  if (job.type === 'answers') {
-    for (const spec of job.specs) results.push(await generatePool(engine, spec, signal))
-  } else {
-    for (const pool of job.pools) results.push(await measureAll(engine, pool))
+  try {
+    switch (job.type) {
+      case 'answers':
+        return await inOrder(job.specs, async (spec) => generatePool(engine, spec, signal))
+      case 'audits':
+        return await inOrder(job.pools, async (pool) => measureAll(engine, pool))
+      case 'noise':
+        return await engine.noise(signal)
+    }
+  } finally {
+    await engine.close()
   }
-  await engine.close()
+}
+
+async function inOrder<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (const item of items) results.push(await work(item))
   return results
 }
 
@@ -37,7 +47,7 @@ async function measureAll(auditor: CalibrationEngine, made: readonly Generated[]
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
       const [index, answered] = next
       const scores = await auditor.score(answered, signal)
-      const margins = measureAnswer(scores, answered.sampling, answered.answerTokens)
+      const margins = await measureInSlices(scores, answered.sampling, answered.answerTokens)
       measured[index] = { margins, fingerprints: fingerprintsOf(scores) }
     }
   }

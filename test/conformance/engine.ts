@@ -421,6 +421,17 @@ export function describeEngine(name: string, start: () => Promise<Engine>, end: 
         expect(misstatements).toEqual([])
       })
 
+      it('measures the noise of the model, and tells only its owner', async () => {
+        const peer = await newPeer()
+        const { record } = await serve(engine, peer, requestFor(engine))
+        const frame = encodeAuditRequest({ peerId: peer.peerId, answer: record })
+        const noise = await engine.noise?.()
+        if (noise !== undefined) expect(noise).toBeGreaterThan(0.01)
+        if (noise !== undefined) expect(noise).toBeLessThan(0.3)
+        expect((await engine.audit({ frame, forPeer: false })).noise).toBe(noise)
+        expect((await engine.audit({ frame, forPeer: true })).noise).toBeUndefined()
+      })
+
       it('reuses evaluated tokens only for the same caller', async () => {
         const peer = await newPeer()
         const messages = [

@@ -65,6 +65,7 @@ export type ToChild =
   | { type: 'read'; id: number; job: ReadJob }
   | { type: 'embed'; id: number; texts: readonly string[] }
   | { type: 'audit'; id: number; job: AuditJob }
+  | { type: 'noise'; id: number }
   | { type: 'counters'; id: number }
   | { type: 'abort'; id: number }
 
@@ -88,4 +89,5 @@ export type Result =
   | { type: 'reading'; reading: ParsedAnswer }
   | { type: 'embeddings'; embeddings: Embeddings }
   | { type: 'audit'; outcome: AuditOutcome }
+  | { type: 'noise'; noise: number }
   | { type: 'counters'; counters: Omit<EngineCounters, 'restarts'> }

@@ -156,6 +156,10 @@ export class RemoteEngine implements Engine {
     return (await this.#request<'audit'>({ type: 'audit', job }, signal)).outcome
   }
 
+  async noise(signal?: AbortSignal): Promise<number> {
+    return (await this.#request<'noise'>({ type: 'noise' }, signal)).noise
+  }
+
   async counters(): Promise<EngineCounters> {
     return { ...(await this.#request<'counters'>({ type: 'counters' })).counters, restarts: this.#supervisor.restarts }
   }

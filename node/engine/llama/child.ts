@@ -55,6 +55,7 @@ class EngineHost {
       case 'read':
       case 'embed':
       case 'audit':
+      case 'noise':
       case 'counters':
         void this.#answer(message)
     }
@@ -122,6 +123,10 @@ class EngineHost {
       case 'audit': {
         const { abort } = this.#begin(id, 0)
         return result({ type: 'audit', outcome: await runAudit(request.job, engine.forAudits(), abort.signal) })
+      }
+      case 'noise': {
+        const { abort } = this.#begin(id, 0)
+        return result({ type: 'noise', noise: await engine.noise(abort.signal) })
       }
       case 'generate': {
         const { abort, credit } = this.#begin(id, request.job.credit)

@@ -19,6 +19,7 @@ import { Drafter } from '../speculation/drafter.ts'
 import { EvaluationCosts } from '../speculation/pace.ts'
 import { checkShapes } from './internals/pinned.ts'
 import type { LoadedModel } from './load.ts'
+import { measureNoise } from './noise.ts'
 import { LlamaReader } from './reader.ts'
 import { ContextSequence } from './sequence.ts'
 
@@ -27,6 +28,7 @@ export class LlamaProcessEngine extends LlamaReader {
   readonly #slots: SlotPool<ContextSequence>
   readonly #costs = new EvaluationCosts()
   readonly #counters = { prefillTokens: 0, decodeTokens: 0 }
+  #noise: number | undefined
 
   /** @throws UnsupportedLibrary if this release of node-llama-cpp has other internals */
   constructor(loaded: LoadedModel) {
@@ -189,13 +191,20 @@ export class LlamaProcessEngine extends LlamaReader {
     }
   }
 
+  /** Returns the noise of the model, see `measureNoise`. Measures it once. */
+  async noise(signal: AbortSignal): Promise<number> {
+    this.#noise ??= await measureNoise(this.#loaded, this, (other) => new LlamaProcessEngine(other), signal)
+    return this.#noise
+  }
+
   /** The engine as an audit uses it. */
   forAudits(): AuditEngine {
     return {
       model: this.#loaded.model,
       tokenize: async (input) => Array.from(this.tokenize(input)),
       score: async (job, signal = new AbortController().signal) => await this.score(job, signal),
-      read: async (job) => this.read(job)
+      read: async (job) => this.read(job),
+      noise: async (signal = new AbortController().signal) => await this.noise(signal)
     }
   }
 

@@ -56,6 +56,8 @@ async function resultOf(request: Exclude<EngineRequest, { type: 'generate' }>, s
       return { type: 'reading', reading: await engine.read(request.job) }
     case 'embed':
       return { type: 'embeddings', embeddings: await engine.embed(request.texts) }
+    case 'noise':
+      return { type: 'noise', noise: 0 }
     case 'audit':
       return { type: 'audit', outcome: await runAudit(request.job, engine, signal) }
     case 'counters':

@@ -14,15 +14,26 @@ const HONEST_TOKENS = 10_000
 const CHEATED_TOKENS = 24_000
 
 export async function benchAudits(context: BenchContext): Promise<void> {
-  const { args, note, signal } = context
+  const { args, report, note, signal } = context
   const modelPath = args.find((argument) => argument.endsWith('.gguf'))
   const scale = Number(args.find((argument) => argument !== modelPath && !argument.startsWith('--')) ?? 1)
   const files = await filesOf(modelPath)
   const workers = new WorkerPool(signal, note)
-  const honest = await honestPools(files.Q8_0, { tokens: scale * HONEST_TOKENS, seed: SEED }, workers)
-  reportHonest(context, honest)
+  const noises = new Map<string, Promise<number>>()
+  const noiseOf = async (path: string): Promise<number> => {
+    const measured = noises.get(path) ?? workers.noise({ modelPath: path }, 'noise')
+    noises.set(path, measured)
+    return measured
+  }
+  const noise = await noiseOf(files.Q8_0)
+  report({ case: 'Q8_0', metric: 'noise', value: noise, unit: 'logits', n: 1 })
+  const honestSpec = { tokens: scale * HONEST_TOKENS, seed: SEED }
+  const honest = await honestPools(files.Q8_0, honestSpec, workers, noise)
+  reportHonest(context, 'honest', honest)
+  const adversarial = { ...honestSpec, seed: SEED + 1, sampling: 'adversarial' } as const
+  reportHonest(context, 'honest, adversarial requests', await honestPools(files.Q8_0, adversarial, workers, noise))
   const spec = { tokens: scale * CHEATED_TOKENS, seed: SEED }
-  const cheated = await cheatedPools({ ...cheats(files), ...faintCheats(files) }, spec, workers)
+  const cheated = await cheatedPools({ ...cheats(files), ...faintCheats(files) }, spec, workers, noiseOf)
   reportCheats(context, cheated, honest[0]!.pool)
   if (args.includes('--write-distribution')) {
     await writeDistribution(
@@ -31,5 +42,5 @@ export async function benchAudits(context: BenchContext): Promise<void> {
     )
     note('Wrote scripts/simulate/audit-distribution.json.')
   }
-  await reportCosts(context)
+  if (scale >= 1) await reportCosts(context)
 }

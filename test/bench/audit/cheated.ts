@@ -1,44 +1,42 @@
 /**
- * How many audited tokens it takes to quarantine and to ban a cheating peer. The peer cheats in all answers, or in 30 %
- * of them.
+ * How many audited tokens it takes to quarantine and to ban a cheating peer, if it cheats in all answers. How many audited
+ * answers it takes, if the peer cheats in some of them.
  */
 import { createRandom } from '../../../scripts/calibrate/random.ts'
 import { SLOTS } from '../../../scripts/calibrate/variations.ts'
 import type { WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'
 import { reportQuantiles, type BenchContext } from '../report.ts'
 import { cheatedAnswers, type Cheat } from './cheats.ts'
-import { auditPeer, exactShare, mixed, toAudited, tokensOf, tokensToBan, type Audited } from './pool.ts'
+import { auditPeer, exactShare, mixed, toAudited, tokensOf, type Audited } from './pool.ts'
 
 export interface CheatedPool {
   name: string
   temperature: number
   pool: Audited[]
-  /** Of each answer with at least `LONG` tokens: see `tokensToBan`. */
-  toBan: number[]
 }
 
 const TEMPERATURES = [0, 0.7, 1]
 const PEERS = 1000
-/** In a shorter answer, a peer is sometimes not banned because the answer ends. */
+/** Shorter answers say little: fewer than 16 tokens give no window. */
 const LONG = 64
-/** The share of the answers in which the second kind of peer cheats. */
-const PART = 0.3
+/** The shares of the answers in which the other kinds of peers cheat. */
+const PARTS = [0.3, 0.1]
 
+/** @param noiseOf returns the noise of a model file */
 export async function cheatedPools(
   cheats: Readonly<Record<string, Cheat>>,
   spec: { tokens: number; seed: number },
-  workers: WorkerPool
+  workers: WorkerPool,
+  noiseOf: (modelPath: string) => Promise<number>
 ): Promise<CheatedPool[]> {
   const pools = Object.entries(cheats).map(async ([name, cheat]) => {
     const made = await cheatedAnswers(cheat, { ...spec, temperatures: TEMPERATURES }, workers, name)
     const measured = await workers.audits({ modelPath: cheat.claimed, slots: SLOTS }, made, `audits: ${name}`)
+    const noise = await noiseOf(cheat.claimed)
     return TEMPERATURES.map((temperature, index) => ({
       name,
       temperature,
-      pool: toAudited(made[index]!, measured[index]!),
-      toBan: made[index]!.flatMap((answer, at) =>
-        answer.answerTokens.length < LONG ? [] : [tokensToBan(answer, measured[index]![at]!)]
-      )
+      pool: toAudited(made[index]!, measured[index]!, { noise })
     }))
   })
   return (await Promise.all(pools)).flat()
@@ -50,21 +48,33 @@ export function reportCheats(
   pools: readonly CheatedPool[],
   honest: readonly Audited[]
 ): void {
-  for (const { name, temperature, pool, toBan } of pools) {
+  for (const { name, temperature, pool } of pools) {
     const label = `${name}, T ${temperature}`
     report({ case: label, metric: 'exact_share', value: exactShare(pool), unit: '', n: tokensOf(pool) })
-    const first = { case: label, metric: 'tokens_of_first_answer_to_ban', unit: 'tokens' }
-    reportQuantiles(report, first, toBan, [0.5, 0.99])
-    for (const share of [1, PART]) {
-      const random = createRandom(4)
-      const peers = Array.from({ length: PEERS }, () => auditPeer(mixed(honest, pool, share, random)))
-      const row = { case: share === 1 ? label : `${label}, in ${100 * share} %`, unit: 'tokens' }
-      for (const [metric, values] of [
-        ['tokens_to_quarantine', peers.map(({ quarantined }) => quarantined)],
-        ['tokens_to_ban', peers.map(({ banned }) => banned)]
-      ] as const) {
-        reportQuantiles(report, { ...row, metric }, values, [0.5, 0.99])
-      }
+    report({ case: label, metric: 'answers', value: pool.length, unit: '', n: tokensOf(pool) })
+    const random = createRandom(4)
+    const peersThat = (share: number, cheated = pool): ReturnType<typeof auditPeer>[] =>
+      Array.from({ length: PEERS }, () => auditPeer(mixed(honest, cheated, share, random)))
+    const long = pool.filter(({ tokens }) => tokens >= LONG)
+    const ofLong = peersThat(1, long).map(({ banned }) => banned)
+    reportQuantiles(
+      report,
+      { case: label, metric: 'tokens_of_long_answers_to_ban', unit: 'tokens' },
+      ofLong,
+      [0.5, 0.99]
+    )
+    const peers = peersThat(1)
+    for (const [metric, values] of [
+      ['tokens_to_quarantine', peers.map(({ quarantined }) => quarantined)],
+      ['tokens_to_ban', peers.map(({ banned }) => banned)],
+      ['tokens_of_whole_answers_to_ban', peers.map(({ wholeTokens }) => wholeTokens)]
+    ] as const) {
+      reportQuantiles(report, { case: label, metric, unit: 'tokens' }, values, [0.5, 0.99])
+    }
+    for (const share of PARTS) {
+      const row = { case: `${label}, in ${100 * share} %`, metric: 'answers_to_ban', unit: 'answers' }
+      const answers = peersThat(share).map((peer) => peer.answers)
+      reportQuantiles(report, row, answers, [0.5, 0.95, 0.99])
     }
   }
 }

@@ -1,8 +1,12 @@
-/** The ways in which a peer cheats: it serves another model than it claims, or evaluates only half of the prompt. */
+/**
+ * The ways in which a peer cheats: it serves another model than it claims, keeps its cache in 4 bits, evaluates only half of
+ * the prompt, or asks the true model only where the cheap one is not sure.
+ */
+import { FINGERPRINT_BYTES } from '@potluck/protocol'
 import type { Generated, Setup } from '../../../scripts/calibrate/engine.ts'
 import { derive, type Derivation } from '../../../scripts/calibrate/derive.ts'
 import { SLOTS } from '../../../scripts/calibrate/variations.ts'
-import type { WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'
+import type { Measurement, WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'
 import { crumb } from '../../../node/models/crumb.ts'
 
 export interface Cheat {
@@ -12,7 +16,14 @@ export interface Cheat {
   served: () => Promise<string>
   /** Whether the peer evaluates only half of each prompt. */
   halfPrompt?: boolean
+  /** The cache of the peer. Default: the product's. */
+  cache?: Setup['cache']
+  /** Whether the peer asks the true model at near ties of the cheap model. */
+  verified?: boolean
 }
+
+/** The peer asks the true model where the gap of the cheap one is smaller, in logits. */
+const NEAR_TIE = 1
 
 /** A model in two formats. */
 export interface Files {
@@ -43,20 +54,48 @@ export const cheats = (files: Files): Readonly<Record<string, Cheat>> => ({
   'another fine-tune': instead(files, { kind: 'noise', share: 0.05 })
 })
 
-/** The simulator does not know it. It saves a third of the file's size, but its tokens hardly differ from honest tokens. */
+/** The simulator does not know them: their tokens hardly differ from honest tokens. */
 export const faintCheats = (files: Files): Readonly<Record<string, Cheat>> => ({
-  '5 bits as Q8_0': instead(files, { kind: 'bits', bits: 5 })
+  '5 bits as Q8_0': instead(files, { kind: 'bits', bits: 5 }),
+  'Q4_0 cache': {
+    claimed: files.Q8_0,
+    served: () => Promise.resolve(files.Q8_0),
+    cache: { keys: 'Q4_0', values: 'Q4_0', flashAttention: true }
+  },
+  'Q4_0, verified at near ties': {
+    claimed: files.Q8_0,
+    served: () => Promise.resolve(files.Q4_0),
+    verified: true
+  }
 })
 
 /** Generates answers of a peer that cheats in all of them, one pool per temperature. */
 export async function cheatedAnswers(
-  { served, halfPrompt = false }: Cheat,
+  { claimed, served, halfPrompt = false, cache, verified = false }: Cheat,
   spec: { tokens: number; seed: number; temperatures: readonly number[] },
   workers: WorkerPool,
   label: string
 ): Promise<Generated[][]> {
   const { tokens, seed, temperatures } = spec
-  const setup: Setup = { modelPath: await served(), slots: SLOTS }
   const pools = temperatures.map((temperature) => ({ tokens, seed, sampling: { temperature }, halfPrompt }))
-  return workers.answers(setup, pools, `answers: ${label}`)
+  const cheap: Setup = { modelPath: await served(), slots: SLOTS, ...(cache === undefined ? {} : { cache }) }
+  const answers = await workers.answers(
+    verified ? { modelPath: claimed, slots: SLOTS } : cheap,
+    pools,
+    `answers: ${label}`
+  )
+  if (!verified) return answers
+  const measured = await workers.audits(cheap, answers, `cheap model: ${label}`)
+  return answers.map((pool, index) => pool.map((answer, at) => verifiedAnswer(answer, measured[index]![at]!)))
+}
+
+/**
+ * Returns the answer of a peer that asks the true model at near ties. Its tokens are all true, as if the cheap model were
+ * right wherever it is sure. So only the fingerprints speak against the peer.
+ */
+function verifiedAnswer(answer: Generated, { margins, fingerprints: cheap }: Measurement): Generated {
+  const fingerprints = Uint8Array.from(answer.fingerprints, (byte, at) =>
+    margins[Math.floor(at / FINGERPRINT_BYTES)]!.gap < NEAR_TIE ? byte : cheap[at]!
+  )
+  return { ...answer, fingerprints }
 }

@@ -3,18 +3,21 @@
  * audits the answers of all variations. Reports the evidence and the false bans.
  */
 import { CELLS, TOKEN_CELLS } from '../../../client/evidence/bins.ts'
+import { answerEvidence } from '../../../client/evidence/evidence.ts'
 import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
 import {
   haveSameArithmetic,
   honestAnswers,
   honestAudits,
-  type HonestAudit
+  type HonestAudit,
+  type HonestSpec
 } from '../../../scripts/calibrate/variations.ts'
 import type { WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'
 import type { BenchContext } from '../report.ts'
 import { auditPeer, exactShare, sumOf, toAudited, tokensOf, type Audited } from './pool.ts'
 
 export interface HonestPool extends HonestAudit {
+  noise: number
   pool: Audited[]
 }
 
@@ -22,30 +25,33 @@ export interface HonestPool extends HonestAudit {
  * Tokens of one simulated honest peer: more than it takes to ban a cheating peer. For each pair of node and auditor,
  * there is also one peer with all answers of the pair.
  */
-const PEER_TOKENS = 1000
+const PEER_TOKENS = 3000
 /** Factor on the noise, to simulate a machine that the calibration did not measure. */
 const NOISIER = 1.5
 
 /** Audits all honest variations. In the first pool, node and auditor are the same variation. */
 export async function honestPools(
   modelPath: string,
-  spec: { tokens: number; seed: number },
-  workers: WorkerPool
+  spec: HonestSpec,
+  workers: WorkerPool,
+  noise: number
 ): Promise<HonestPool[]> {
   const made = await honestAnswers(modelPath, spec, workers)
   const audits = await honestAudits(modelPath, made, workers)
-  return audits.map((audit) => ({ ...audit, pool: toAudited(audit.answers, audit.measured) }))
+  return audits.map((audit) => ({ ...audit, noise, pool: toAudited(audit.answers, audit.measured, { noise }) }))
 }
 
-export function reportHonest(context: BenchContext, pools: readonly HonestPool[]): void {
+export function reportHonest(context: BenchContext, name: string, pools: readonly HonestPool[]): void {
+  const differing = pools.filter((pair) => !haveSameArithmetic(pair))
+  const noisier = differing.map(({ answers, measured, noise }) =>
+    toAudited(answers, measured, { noise, times: NOISIER })
+  )
   reportPeers(
     context,
-    'honest',
+    name,
     pools.map(({ pool }) => pool)
   )
-  const differing = pools.filter((pair) => !haveSameArithmetic(pair))
-  const noisier = differing.map(({ answers, measured }) => toAudited(answers, measured, NOISIER))
-  reportPeers(context, `honest, noise x ${NOISIER}`, noisier)
+  reportPeers(context, `${name}, noise x ${NOISIER}`, noisier)
 }
 
 function reportPeers({ report }: BenchContext, name: string, pools: ReadonlyArray<readonly Audited[]>): void {
@@ -59,10 +65,14 @@ function reportPeers({ report }: BenchContext, name: string, pools: ReadonlyArra
   report({ ...row, metric: 'honest_tokens', value: tokens, n: pools.length })
   report({ ...row, metric: 'exact_share', value: exactShare(all), n: tokens })
   report({ ...row, metric: 'false_bans', value: banned, n })
-  report({ ...row, metric: 'false_bans_bound_95', value: upperBound(banned) / n, unit: 'per peer', n })
+  report({ ...row, metric: 'false_bans_bound_95', value: upperBound(banned, n), unit: 'per peer', n })
   report({ ...row, metric: 'false_quarantines', value: quarantined, n })
+  report({ ...row, metric: 'false_quarantines_bound_95', value: upperBound(quarantined, n), unit: 'per peer', n })
   const highest = Math.exp(Math.max(...peers.map(({ peak }) => peak)))
   report({ ...row, metric: 'highest_evidence', value: highest, n })
+  // A proof divides the evidence of each answer by `PROOF_SELECTION`, so that answers below it prove nothing.
+  const ofAnswers = all.map(({ cells }) => Math.exp(answerEvidence(cells)))
+  report({ ...row, metric: 'highest_evidence_of_an_answer', value: Math.max(...ofAnswers), n: all.length })
   report({ ...row, metric: 'mean_ratio', value: meanRatio(all), n: tokens })
 }
 
@@ -81,23 +91,24 @@ function meanRatio(pool: readonly Audited[]): number {
   return Math.max(...LOG_RATIOS.flatMap((ratios) => [mean(ratios, 0, TOKEN_CELLS), mean(ratios, TOKEN_CELLS, CELLS)]))
 }
 
-/** Upper end of the one-sided 95 % confidence interval of a Poisson mean. For 0 events it is about 3. */
-function upperBound(events: number): number {
-  let low = events
-  let high = events + 4 * Math.sqrt(events) + 5
-  while (high - low > 1e-6) {
-    const mean = (low + high) / 2
-    if (atMost(events, mean) > 0.05) low = mean
-    else high = mean
+/** Upper end of the one-sided 95 % confidence interval of a probability (Clopper and Pearson, 1934). For 0 events: 3 / n. */
+function upperBound(events: number, n: number): number {
+  if (events >= n) return 1
+  let low = events / n
+  let high = 1
+  while (high - low > 1e-9) {
+    const chance = (low + high) / 2
+    if (atMost(events, n, chance) > 0.05) low = chance
+    else high = chance
   }
   return high
 }
 
-/** The Poisson probability of at most this many events. */
-function atMost(events: number, mean: number): number {
-  let term = Math.exp(-mean)
+/** The binomial probability of at most this many events. */
+function atMost(events: number, n: number, chance: number): number {
+  let term = (1 - chance) ** n
   let sum = term
-  for (let count = 1; count <= events; count++) sum += term *= mean / count
+  for (let count = 1; count <= events; count++) sum += term *= ((n - count + 1) / count) * (chance / (1 - chance))
   return sum
 }
 

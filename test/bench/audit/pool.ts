@@ -1,43 +1,41 @@
 /** Pools of audited answers, and simulated peers that take their answers from them. */
-import { FINGERPRINT_BYTES } from '@potluck/protocol'
+import { distancesOf, WINDOW } from '@potluck/protocol'
 import { countMeasured, withCounted, type Counted } from '../../../client/evidence/count.ts'
 import { CELLS, TOKEN_CELLS } from '../../../client/evidence/bins.ts'
-import { windowsOf } from '../../../client/evidence/windows.ts'
 import { NO_EVIDENCE, verdict, type Evidence } from '../../../client/evidence/evidence.ts'
 import type { Generated } from '../../../scripts/calibrate/engine.ts'
 import type { Measurement } from '../../../scripts/calibrate/worker-pool.ts'
 
 export interface Audited extends Counted {
   tokens: number
+  /** Returns the result of an audit of the first tokens only. */
+  first: (tokens: number) => Counted
 }
 
-/**
- * @param noise factor on every margin, gap and difference of fingerprints, to simulate a noisier machine
- */
-export function toAudited(answers: readonly Generated[], measured: readonly Measurement[], noise = 1): Audited[] {
+/** How the auditor computes the model. */
+interface Scale {
+  /** The noise of the model, see `measureNoise`. */
+  noise: number
+  /** Factor on every margin, gap and difference of fingerprints, to simulate noisier machines. Default 1. */
+  times?: number
+}
+
+export function toAudited(
+  answers: readonly Generated[],
+  measured: readonly Measurement[],
+  { noise, times = 1 }: Scale
+): Audited[] {
   return answers.map((answer, index) => {
     const { margins, fingerprints } = measured[index]!
-    const tokens = margins.map(({ margin, gap }) => ({ margin: noise * margin, gap: noise * gap }))
-    const windows = windowsOf(answer.fingerprints, fingerprints).map((window) => ({
-      ...window,
-      distance: noise * window.distance
-    }))
-    return { tokens: tokens.length, ...countMeasured(answer, tokens, windows) }
+    const tokens = margins.map(({ margin, gap }) => ({ margin: times * margin, gap: times * gap }))
+    const distances = distancesOf(answer.fingerprints, fingerprints).map((distance) =>
+      distance === undefined ? undefined : times * distance
+    )
+    const first = (count: number): Counted =>
+      countMeasured(answer, tokens.slice(0, count), distances.slice(0, count), noise)
+    return { tokens: tokens.length, ...first(tokens.length), first }
   })
 }
-
-/** Returns how many tokens of this answer ban a peer that the client has never audited: a multiple of 16, or Infinity. */
-export function tokensToBan(answer: Generated, { margins, fingerprints }: Measurement): number {
-  for (let tokens = STEP; tokens <= margins.length; tokens += STEP) {
-    const part = [answer.fingerprints, fingerprints].map((all) => all.subarray(0, tokens * FINGERPRINT_BYTES))
-    const counted = countMeasured(answer, margins.slice(0, tokens), windowsOf(part[0]!, part[1]!))
-    if (verdict(withCounted(NO_EVIDENCE, counted)) === 'banned') return tokens
-  }
-  return Infinity
-}
-
-/** Tokens of the smallest window. */
-const STEP = 16
 
 export const tokensOf = (pool: readonly Audited[]): number => pool.reduce((sum, { tokens }) => sum + tokens, 0)
 
@@ -55,31 +53,50 @@ export function sumOf(pool: readonly Audited[]): number[] {
 
 /** The result of all audits of one simulated peer. */
 export interface AuditedPeer {
-  /** Audited tokens until the peer was quarantined; Infinity if it was not. */
+  /**
+   * Audited tokens until the peer was quarantined, or banned: all tokens of the answers before the last one, and of the last
+   * one as many windows as suffice. Infinity if it was not.
+   */
   quarantined: number
-  /** Audited tokens until the peer was banned; Infinity if it was not. */
   banned: number
+  /** Audited answers until the peer was banned, and all their tokens. Infinity if it was not. */
+  answers: number
+  wholeTokens: number
   /** Natural logarithm of the highest evidence. */
   peak: number
 }
 
 /** Audits the answers of one peer, one after the other, until it is banned. */
-export function auditPeer(answers: Iterable<Audited>): AuditedPeer {
+export function auditPeer(audited: Iterable<Audited>): AuditedPeer {
   let evidence: Evidence = NO_EVIDENCE
   let tokens = 0
-  const peer: AuditedPeer = { quarantined: Infinity, banned: Infinity, peak: 0 }
-  for (const answer of answers) {
-    evidence = withCounted(evidence, answer)
-    tokens += answer.tokens
+  let answers = 0
+  const peer = { quarantined: Infinity, banned: Infinity, answers: Infinity, wholeTokens: Infinity, peak: 0 }
+  for (const answer of audited) {
+    const before = evidence
+    evidence = withCounted(before, answer)
+    answers++
     peer.peak = evidence.peak
     const now = verdict(evidence)
-    if (now !== 'clear') peer.quarantined = Math.min(peer.quarantined, tokens)
+    if (now !== 'clear' && peer.quarantined === Infinity) {
+      peer.quarantined = tokens + fewestTokens(answer, before, (state) => verdict(state) !== 'clear')
+    }
     if (now === 'banned') {
-      peer.banned = tokens
+      peer.banned = tokens + fewestTokens(answer, before, (state) => verdict(state) === 'banned')
+      Object.assign(peer, { answers, wholeTokens: tokens + answer.tokens })
       break
     }
+    tokens += answer.tokens
   }
   return peer
+}
+
+/** Returns how many tokens of the answer suffice, in steps of the smallest window. */
+function fewestTokens({ tokens, first }: Audited, before: Evidence, suffices: (state: Evidence) => boolean): number {
+  for (let count = WINDOW; count < tokens; count += WINDOW) {
+    if (suffices(withCounted(before, first(count)))) return count
+  }
+  return tokens
 }
 
 /** The pool in a random order. */

@@ -180,7 +180,7 @@ test('an aborted start releases the data directory', async () => {
 
 test("the daemon audits answers for its owner's client, even if they are not shareable", async () => {
   const dataDir = await directory()
-  const engine = new ScriptedEngine()
+  const engine = Object.assign(new ScriptedEngine(), { noise: async () => 0.05 })
   const serving = await node(engine, { dataDirectory: join(dataDir, 'node') })
   const own = await findLocalNode({ dataDir }, {}, AbortSignal.timeout(10_000))
   expect(own?.peerId).toBe(serving.peerId.toString())
@@ -192,7 +192,7 @@ test("the daemon audits answers for its owner's client, even if they are not sha
   const job = { peerId: peer.peerId, answer: record }
   const signal = AbortSignal.timeout(10_000)
   const honest = await own?.auditor.audit(job, signal)
-  expect(honest).toMatchObject({ comparable: true, violations: [], misstatements: [] })
+  expect(honest).toMatchObject({ comparable: true, violations: [], misstatements: [], noise: 0.05 })
   expect(honest?.measured.every(({ margin }) => margin === 0)).toBe(true)
   const boastful = await serve(engine, peer, requestFor(engine), {
     delta: (delta) => ({ ...delta, text: `${delta.text}!` })

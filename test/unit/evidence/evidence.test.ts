@@ -15,7 +15,7 @@ import {
   type Evidence
 } from '../../../client/evidence/evidence.ts'
 import { HONEST } from '../../../client/evidence/honest.ts'
-import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
+import { LOG_RATIOS, WEIGHTS } from '../../../client/evidence/likelihood.ts'
 import { xorshift } from '../protocol/mutate.ts'
 
 const CELLS = BINS * OUTCOMES
@@ -124,7 +124,7 @@ describe('evidence', () => {
           const product = ratios
             .slice(begin - 1)
             .reduce((held, answer) => held * (1 - share + share * answer[index]!), 1)
-          mean += (product * stake) / (begin * (begin + 1)) / LOG_RATIOS.length
+          mean += ((product * stake) / (begin * (begin + 1))) * WEIGHTS[index]!
         }
       }
     })

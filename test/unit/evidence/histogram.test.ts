@@ -20,7 +20,7 @@ const tail = (row: readonly number[], bin: number): number => row.slice(1 + bin)
 
 test('every row is a distribution, and gives each margin at least twice its measured frequency', () => {
   const cells = counts(40_000, xorshift(3))
-  honestHistogram(cells).forEach((row, gap) => {
+  honestHistogram([cells]).forEach((row, gap) => {
     const seen = cells.slice(gap * OUTCOMES, (gap + 1) * OUTCOMES)
     const all = seen.reduce((sum, count) => sum + count, 0)
     expect(row.reduce((sum, probability) => sum + probability, 0)).toBeCloseTo(1, 4)
@@ -31,11 +31,11 @@ test('every row is a distribution, and gives each margin at least twice its meas
 test('a margin that was never measured has a probability above 0, which falls with more measurements', () => {
   const exact = (tokens: number): number[] =>
     Array.from({ length: BINS * OUTCOMES }, (_, cell) => (cell % OUTCOMES === 0 ? tokens : 0))
-  const [few, many] = [honestHistogram(exact(1_000)), honestHistogram(exact(1_000_000))]
+  const [few, many] = [honestHistogram([exact(1_000)]), honestHistogram([exact(1_000_000)])]
   for (let gap = 0; gap < BINS; gap++) {
     expect(tail(many[gap]!, gap)).toBeGreaterThan(0)
     expect(tail(many[gap]!, gap)).toBeLessThan(tail(few[gap]!, gap))
   }
   // A row without any token has no information: at a tie both tokens are equally likely.
-  expect(tail(honestHistogram(exact(0))[0]!, 0)).toBeCloseTo(0.5, 2)
+  expect(tail(honestHistogram([exact(0)])[0]!, 0)).toBeCloseTo(0.5, 2)
 })

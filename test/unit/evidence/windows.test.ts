@@ -1,4 +1,4 @@
-import { fingerprintsOf, type AuditResult } from '@potluck/protocol'
+import { distancesOf, fingerprintsOf, windowsOf, type AuditResult, type Window } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
 import { CELLS, TOKEN_CELLS, windowCell } from '../../../client/evidence/bins.ts'
@@ -6,7 +6,6 @@ import { HONEST_DISTANCE } from '../../../client/evidence/constants.ts'
 import { withAudit } from '../../../client/evidence/count.ts'
 import { logEvidence, NO_EVIDENCE, verdict, type Evidence } from '../../../client/evidence/evidence.ts'
 import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
-import { windowsOf } from '../../../client/evidence/windows.ts'
 
 /** The fingerprints of positions whose gaps are all larger than usual by `off`. */
 function fingerprints(off: readonly number[]): Uint8Array {
@@ -17,12 +16,14 @@ function fingerprints(off: readonly number[]): Uint8Array {
   )
 }
 
+const compared = (signed: Uint8Array, own: Uint8Array): Window[] => windowsOf(distancesOf(signed, own))
+
 const repeated = (count: number, off: number): number[] => Array<number>(count).fill(off)
 
 describe('windows', () => {
   test('have at least 16 positions and cover all of them', () => {
     const of = (count: number): number[] =>
-      windowsOf(fingerprints(repeated(count, 0)), fingerprints(repeated(count, 0))).map(({ end }) => end)
+      compared(fingerprints(repeated(count, 0)), fingerprints(repeated(count, 0))).map(({ end }) => end)
     expect(of(15)).toEqual([])
     expect(of(16)).toEqual([16])
     expect(of(31)).toEqual([31])
@@ -32,9 +33,9 @@ describe('windows', () => {
 
   test('have the distance of their median position, whatever a few positions say', () => {
     const own = fingerprints(repeated(16, 0))
-    const [near] = windowsOf(fingerprints([...repeated(7, 50), ...repeated(9, 0.05)]), own)
+    const [near] = compared(fingerprints([...repeated(7, 50), ...repeated(9, 0.05)]), own)
     expect(near!.distance).toBeCloseTo(0.05, 1)
-    const [far] = windowsOf(fingerprints([...repeated(7, 0), ...repeated(9, 0.8)]), own)
+    const [far] = compared(fingerprints([...repeated(7, 0), ...repeated(9, 0.8)]), own)
     expect(far!.distance).toBeCloseTo(0.8, 1)
   })
 
@@ -42,11 +43,11 @@ describe('windows', () => {
     const forced = { logits: Float32Array.of(3) }
     const free = { logits: Float32Array.from({ length: 64 }, (_, place) => -place) }
     const own = fingerprintsOf(Array.from({ length: 40 }, (_, position) => (position % 2 === 0 ? forced : free)))
-    expect(windowsOf(own, own).map(({ end }) => end)).toEqual([40])
+    expect(compared(own, own).map(({ end }) => end)).toEqual([40])
   })
 
   test('are not compared if the numbers of positions differ', () => {
-    expect(windowsOf(fingerprints(repeated(32, 0)), fingerprints(repeated(16, 0)))).toEqual([])
+    expect(compared(fingerprints(repeated(32, 0)), fingerprints(repeated(16, 0)))).toEqual([])
   })
 })
 

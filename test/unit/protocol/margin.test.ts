@@ -118,8 +118,8 @@ describe('at the cut after 64 candidates', () => {
       seed: BigInt(random()),
       temperature: pick([0, 1, 2, 10, 100]),
       topK: 0,
-      topP: 1,
-      minP: 0,
+      topP: pick([1, 0.9]),
+      minP: pick([0, 0.05]),
       logitBias: new Map(Array.from({ length: pick([0, 1, 20]) }, () => [random() % 300, pick([100, -100, 5])])),
       frequencyPenalty: pick([0, 2, -2]),
       presencePenalty: pick([0, -100])

@@ -6,35 +6,45 @@
  * window is the median of its positions. So a few positions never ban a node, even if they differ very much. An honest
  * machine has such positions: near ties in a layer of experts, or a rare token at which the model is unstable.
  */
-import { gapsIn, MAX_GAP } from '@potluck/protocol'
+import { gapsIn, MAX_GAP } from '../sampler/fingerprint.ts'
 
 /** Fewest positions of a window. An answer is divided into as many windows of about the same size as possible. */
-const WINDOW = 16
+export const WINDOW = 16
 
 export interface Window {
-  /** One after its last position, among the measured positions. */
+  /** Its first position, and one after its last position, among the measured positions. */
+  start: number
   end: number
   distance: number
 }
 
 /**
- * Returns the windows of an answer. Positions at which the auditor has only one candidate say nothing, and do not count.
- * A record without the fingerprints of exactly these positions gives no windows.
+ * Returns the distance of each position. Undefined if the auditor has only one candidate there: such a position says
+ * nothing. A record without the fingerprints of exactly these positions gives no distances.
  *
  * @param signed by the node
  * @param own computed by the auditor, of the same positions
  */
-export function windowsOf(signed: Uint8Array, own: Uint8Array): Window[] {
+export function distancesOf(signed: Uint8Array, own: Uint8Array): (number | undefined)[] {
   if (signed.byteLength !== own.byteLength) return []
   const theirs = gapsIn(signed)
-  const positions = gapsIn(own).flatMap((gaps, position) =>
-    gaps[0] === MAX_GAP ? [] : [{ position, distance: rootMeanSquare(gaps, theirs[position]!) }]
+  return gapsIn(own).map((gaps, position) =>
+    gaps[0] === MAX_GAP ? undefined : rootMeanSquare(gaps, theirs[position]!)
   )
+}
+
+/** Returns the windows of an answer. Positions without a distance do not count. */
+export function windowsOf(distances: readonly (number | undefined)[]): Window[] {
+  const positions = distances.flatMap((distance, position) => (distance === undefined ? [] : [{ position, distance }]))
   const count = Math.floor(positions.length / WINDOW)
   return Array.from({ length: count }, (_, index) => {
     const start = Math.floor((index * positions.length) / count)
     const inside = positions.slice(start, Math.floor(((index + 1) * positions.length) / count))
-    return { end: inside.at(-1)!.position + 1, distance: median(inside.map(({ distance }) => distance)) }
+    return {
+      start: inside[0]!.position,
+      end: inside.at(-1)!.position + 1,
+      distance: medianOf(inside.map(({ distance }) => distance))
+    }
   })
 }
 
@@ -44,6 +54,6 @@ function rootMeanSquare(gaps: readonly number[], others: readonly number[]): num
 }
 
 /** Of an even number, the smaller of the two in the middle: it favours the audited node. */
-function median(values: readonly number[]): number {
+export function medianOf(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[(values.length - 1) >> 1]!
 }

@@ -1,0 +1,107 @@
+/**
+ * Measures the noise of the model: how far the logits of honest machines differ. It depends on the model and this machine
+ * only. The engine generates a few fixed answers, evaluates them again with other types of the KV cache, and compares the
+ * fingerprints. Of all honest ways to compute a model, other caches are among those that differ most. The kernels of other
+ * processors differ less (docs/audits.md), and would need a second process with the model.
+ */
+import { DEFAULT_SAMPLING, distancesOf, fingerprintsOf, medianOf, windowsOf } from '@potluck/protocol'
+import { Credit } from '../answer/credit.ts'
+import { BATCH_TOKENS } from '../constants.ts'
+import type { EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
+import type { CacheType } from './cache.ts'
+import { Batching } from './internals/batching.ts'
+import type { LoadedModel } from './load.ts'
+
+/** Beginnings of texts of different kinds. The model continues each. */
+const BEGINNINGS = ['Once upon a time', 'The', 'In the morning, she said: "', 'How to']
+/** Tokens of each text: 4 windows. */
+const TOKENS = 64
+
+/** Not every model can have all: heads can be too small for Q8_0. Those of the node itself show no noise. */
+const OTHER_CACHES: readonly CacheType[] = [
+  { keys: 'F16', values: 'F16', flashAttention: false },
+  { keys: 'Q8_0', values: 'F16', flashAttention: true }
+]
+
+/** An engine that measures. */
+interface NoiseEngine {
+  tokenize: (input: { prompt: string }) => Uint32Array
+  generate: (
+    job: GenerateJob,
+    credit: Credit,
+    emit: (event: EngineEvent) => void,
+    signal: AbortSignal
+  ) => Promise<unknown>
+  score: (job: ScoreJob, signal: AbortSignal) => Promise<PositionScores[]>
+}
+
+type Text = Pick<ScoreJob, 'promptTokens' | 'answerTokens'>
+
+/**
+ * Returns the median distance of the windows between this engine and the other way that differs most, in logits.
+ *
+ * @param own the engine as it audits
+ * @param engineOf returns an engine that computes with another context
+ * @throws the signal's reason
+ */
+export async function measureNoise(
+  loaded: LoadedModel,
+  own: NoiseEngine,
+  engineOf: (loaded: LoadedModel) => NoiseEngine,
+  signal: AbortSignal
+): Promise<number> {
+  const texts: Text[] = []
+  for (const beginning of BEGINNINGS) texts.push(await writeText(own, beginning, signal))
+  const reference = await fingerprintsBy(own, texts, signal)
+  const noises = [0]
+  for (const cache of OTHER_CACHES) {
+    const batching = new Batching()
+    const context = await contextWith(loaded, cache, batching).catch(() => undefined)
+    if (context === undefined) continue
+    try {
+      const other = engineOf({ ...loaded, context, batching, slots: 1, remembered: 0 })
+      const theirs = await fingerprintsBy(other, texts, signal)
+      const windows = theirs.flatMap((some, index) => windowsOf(distancesOf(some, reference[index]!)))
+      if (windows.length > 0) noises.push(medianOf(windows.map(({ distance }) => distance)))
+    } finally {
+      await context.dispose()
+    }
+  }
+  return Math.max(...noises)
+}
+
+async function writeText(engine: NoiseEngine, prompt: string, signal: AbortSignal): Promise<Text> {
+  const promptTokens = [...engine.tokenize({ prompt })]
+  const answerTokens: number[] = []
+  const collect = (event: EngineEvent): void => {
+    if (event.type === 'delta') answerTokens.push(...event.delta.tokens)
+  }
+  const sampling = { ...DEFAULT_SAMPLING, seed: 1n }
+  const job = { promptTokens, answerTokens: [], sampling, maxTokens: TOKENS, stop: [], credit: TOKENS }
+  await engine.generate(job, new Credit(TOKENS), collect, signal)
+  return { promptTokens, answerTokens }
+}
+
+async function fingerprintsBy(engine: NoiseEngine, texts: readonly Text[], signal: AbortSignal): Promise<Uint8Array[]> {
+  const all: Uint8Array[] = []
+  for (const text of texts) all.push(fingerprintsOf(await engine.score(text, signal)))
+  return all
+}
+
+async function contextWith(
+  { context: { model, currentThreads } }: LoadedModel,
+  { keys, values, flashAttention }: CacheType,
+  batching: Batching
+): Promise<LoadedModel['context']> {
+  return model.createContext({
+    sequences: 1,
+    contextSize: BATCH_TOKENS,
+    batchSize: BATCH_TOKENS,
+    threads: currentThreads,
+    flashAttention,
+    experimentalKvCacheKeyType: keys,
+    experimentalKvCacheValueType: values,
+    batching: batching.options,
+    failedCreationRemedy: false
+  })
+}
