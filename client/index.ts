@@ -20,6 +20,7 @@ export type {
   AnswerPart,
   AttemptFailure,
   Beginning,
+  Continuity,
   DeltaPart,
   FinishPart
 } from './generate/parts.ts'

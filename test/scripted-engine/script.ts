@@ -1,7 +1,7 @@
 import { raceSignal } from 'race-signal'
 import { PotluckError } from '@potluck/protocol'
 import { abortedError } from '../../node/engine/checks.ts'
-import type { EngineModel, ScoreJob } from '../../node/engine/interface.ts'
+import type { EngineBackend, EngineModel, ScoreJob } from '../../node/engine/interface.ts'
 
 /** The next evaluation. */
 export interface ScriptedStep {
@@ -25,6 +25,8 @@ export interface ScriptedOptions {
   before?: (step: ScriptedStep, signal: AbortSignal) => void | 'cut' | Promise<void | 'cut'>
   /** Overrides properties of the model. */
   model?: Partial<EngineModel>
+  /** Overrides what the engine says about how it computes. */
+  backend?: Partial<EngineBackend>
   /** Returns the time in milliseconds, for the timings in events. Default: always 0. */
   now?: () => number
 }

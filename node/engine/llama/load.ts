@@ -21,7 +21,7 @@ import { Embedder } from './embedder.ts'
 import { Batching } from './internals/batching.ts'
 import { checkVersion, UnsupportedLibrary } from './internals/pinned.ts'
 import { identifyFile, modelFacts } from './model-file.ts'
-import { placementOf } from './placement.ts'
+import { kernelsOf, placementOf } from './placement.ts'
 import { PromptTokenizer } from './prompt.ts'
 import { canBeCut, conversationsFor } from './remember.ts'
 import { LlamaVocabulary } from './vocabulary.ts'
@@ -114,17 +114,20 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
 
 async function backendOf(llama: Llama, model: LlamaModel, version: string, cache: CacheType): Promise<EngineBackend> {
   const devices = llama.gpu === false ? [] : await llama.getGpuDeviceNames()
+  const placement = placementOf({
+    gpu: llama.gpu,
+    devices,
+    gpuLayers: model.gpuLayers,
+    layers: model.fileInsights.totalLayers,
+    vramBytes: devices.length === 0 ? 0 : (await llama.getVramState()).total
+  })
+  // With the library of a GPU, the types of the cache are other ones, even if the processor computes all layers.
+  const kernels = llama.gpu === false ? ` ${kernelsOf(llama.systemInfo)}` : ''
   return {
-    engine: `node-llama-cpp/${version}`,
+    engine: `node-llama-cpp/${version}${kernels}`,
     kvType: `${cache.keys}/${cache.values}`.toLowerCase(),
     flashAttention: cache.flashAttention,
-    ...placementOf({
-      gpu: llama.gpu,
-      devices,
-      gpuLayers: model.gpuLayers,
-      layers: model.fileInsights.totalLayers,
-      vramBytes: devices.length === 0 ? 0 : (await llama.getVramState()).total
-    })
+    ...placement
   }
 }
 
