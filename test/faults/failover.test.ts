@@ -64,8 +64,22 @@ describe('the answer says how its nodes continued it', () => {
     ['two processors with the same kernels', [cpu, cpu], 'exact'],
     ['two processors with other kernels', [cpu, { ...cpu, engine: 'llama/1 avx' }], 'same_model'],
     ['a processor and a GPU', [cpu, { ...cpu, accelerator: 'vulkan', kvType: 'f16/f16' }], 'same_model'],
-    ['two GPUs', [{ ...cpu, accelerator: 'cuda' }, { ...cpu, accelerator: 'cuda' }], 'same_model'],
-    ['a cache whose logits depend on the batch', [{ ...cpu, kvType: 'f16/f16' }, { ...cpu, kvType: 'f16/f16' }], 'same_model']
+    [
+      'two GPUs',
+      [
+        { ...cpu, accelerator: 'cuda' },
+        { ...cpu, accelerator: 'cuda' }
+      ],
+      'same_model'
+    ],
+    [
+      'a cache whose logits depend on the batch',
+      [
+        { ...cpu, kvType: 'f16/f16' },
+        { ...cpu, kvType: 'f16/f16' }
+      ],
+      'same_model'
+    ]
   ])('%s', async (_, backends, continuation) => {
     const { metadata } = await failingAt(5, {}, backends)
     expect(metadata.failures).toMatchObject([{ code: 'engine_failed', tokens: 5 }])
