@@ -154,6 +154,7 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     allows: (peer) => selector.allows(peer),
     nonce: crypto.getRandomValues(new Uint8Array(32)),
     clock,
+    proofs: network,
     onJudged: (judged) => listeners.forEach((listener) => listener(judged)),
     random
   })
