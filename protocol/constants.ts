@@ -275,7 +275,7 @@ export const MAX_PROOF_BYTES: number = 8 * 1024 * 1024
 export const MAX_PUBLISHED_PROOF_BYTES: number = 8 * 1024
 /** Answers in a fraud proof on the DHT. Each costs its storers the verification of a signature. */
 export const MAX_PUBLISHED_ANSWERS = 4
-/** Tokens of all prompts and answers in such a proof. So a check costs a fraction of a probation. */
+/** Tokens of all prompts and answers in such a proof. So a check costs about as much as a probation. */
 export const MAX_PUBLISHED_TOKENS = 1_024
 
 // ---------------------------------------------------------------- timeouts

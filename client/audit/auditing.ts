@@ -190,9 +190,14 @@ export class Auditing {
     })
   }
 
+  /** Publishes a proof against a node that the user's own auditor has just banned. */
   #publish({ peerId, digest }: Judged): void {
     const failed = (error: unknown): void => log.audit('…%s: no proof published: %s', peerId.slice(-8), error)
-    void this.#ownQueue.add(async () => await this.#published.publish(peerId, digest).catch(failed))
+    void this.#ownQueue.add(async () => {
+      const accusation = await this.#published.compose(peerId, digest).catch(failed)
+      if (accusation === undefined) return
+      void this.#panelQueue.add(async () => await this.#published.publish(accusation).catch(failed))
+    })
   }
 
   #enqueue(answer: CompleteAnswer): void {

@@ -62,8 +62,8 @@ export const MAX_QUEUED_AUDITS = 32
 export const PROBE_GAP_MS = 20_000
 /** The most nodes that wait for a probe. The budget rarely allows more. */
 export const MAX_DUE_PROBES = 32
-/** How long the client looks for a published fraud proof, milliseconds. A walk in the DHT takes a few round trips. */
-export const PROOF_LOOKUP_TIMEOUT_MS = 20_000
+/** Timeout for finding or storing a fraud proof on the DHT, milliseconds. A walk in the DHT takes a few round trips. */
+export const PROOF_TIMEOUT_MS = 20_000
 /** Nodes whose published proof the client remembers to have looked for. If it forgets one, it looks once more. */
 export const MAX_REMEMBERED_LOOKUPS = 4_096
 /** The newest answers that the client tries for a proof to publish. The last one led to the ban. */

@@ -13,16 +13,16 @@ import {
   deadline,
   encodeFraudProof,
   formatDigest,
-  MAX_PUBLISHED_ANSWERS,
-  openPublishedProof
+  openPublishedProof,
+  type AnswerRecord
 } from '@potluck/protocol'
 import { LRUCache } from 'lru-cache'
 
 import { log } from '../base/log.ts'
 import { CERTAIN } from '../evidence/index.ts'
-import { auditCost, type Reputation } from '../reputation/index.ts'
+import { auditCost, ownTokens, type Reputation } from '../reputation/index.ts'
 import type { Auditor } from './auditor.ts'
-import { MAX_REMEMBERED_LOOKUPS, MAX_TRIED_ANSWERS, PROOF_LOOKUP_TIMEOUT_MS } from './constants.ts'
+import { MAX_REMEMBERED_LOOKUPS, MAX_TRIED_ANSWERS, PROOF_TIMEOUT_MS } from './constants.ts'
 import { judgeProof, ProofWeight } from './proof.ts'
 
 /** The fraud proofs that the DHT stores, one for each accused node. */
@@ -39,6 +39,12 @@ export interface PublishedProofsContext {
   proofs: ProofRecords
 }
 
+/** A convincing proof, and the node that it accuses. */
+export interface Accusation {
+  peerId: PeerId
+  bytes: Uint8Array
+}
+
 export class PublishedProofs {
   readonly #context: PublishedProofsContext
   readonly #signal: AbortSignal
@@ -51,13 +57,14 @@ export class PublishedProofs {
   }
 
   /**
-   * Whether the client should look for a proof against this node: it is probationary, the client has not looked yet, and its
-   * own auditor can check a proof. Returns true once for each node.
+   * Whether the client should look for a proof against this node: it is new, the client has not looked yet, and its own
+   * auditor can check a proof. Returns true once for each node.
    */
   takeLookup(peer: string, digest: string): boolean {
     const { auditor, reputation } = this.#context
     if (auditor?.holds(digest) !== true || reputation.standing(peer, digest) !== 'probationary') return false
-    if (this.#lookedFor.has(peer)) return false
+    // Otherwise every command of a user would search the DHT again.
+    if (ownTokens(reputation.state(peer, digest)) > 0 || this.#lookedFor.has(peer)) return false
     this.#lookedFor.set(peer, true)
     return true
   }
@@ -65,7 +72,7 @@ export class PublishedProofs {
   /** Returns a published proof against the node, of which everything is verified except the verdict. */
   async find(peerId: PeerId): Promise<Uint8Array | undefined> {
     try {
-      const signal = deadline(PROOF_LOOKUP_TIMEOUT_MS, this.#signal)
+      const signal = deadline(PROOF_TIMEOUT_MS, this.#signal)
       const bytes = await this.#context.proofs.proofRecord(peerId, signal)
       await openPublishedProof(bytes, peerId)
       return bytes
@@ -97,30 +104,34 @@ export class PublishedProofs {
   }
 
   /**
-   * Publishes the shortest convincing proof that the newest shareable answers of the node give, if they give one.
+   * Makes a short convincing proof from the newest shareable answers of the node. Undefined if they give none.
    *
-   * @throws the errors of the auditor and of the DHT
+   * @throws the errors of the auditor
    */
-  async publish(peer: string, digest: string): Promise<void> {
-    const { auditor, reputation, proofs } = this.#context
-    if (auditor?.holds(digest) !== true) return
+  async compose(peer: string, digest: string): Promise<Accusation | undefined> {
+    const { auditor, reputation } = this.#context
+    if (auditor?.holds(digest) !== true) return undefined
     const weight = new ProofWeight()
-    const chosen: ReturnType<typeof decodeFraudProof>['answers'][number][] = []
+    const chosen: AnswerRecord[] = []
     for (const kept of reputation.kept(peer, digest).toReversed().slice(0, MAX_TRIED_ANSWERS)) {
       const { peerId, answers } = decodeFraudProof(kept)
-      const [answer] = answers
-      if (answer === undefined || chosen.length === MAX_PUBLISHED_ANSWERS) return
-      const bytes = encodeFraudProof({ peerId, answers: [...chosen, answer] })
-      const fits = await openPublishedProof(bytes, peerId).catch(() => undefined)
-      if (fits === undefined) continue
-      const tokens = answer.promptTokens.length + answer.answerTokens.length
-      if (!reputation.takeBudget(auditCost(tokens, reputation.parameters))) return
-      if (weight.add(answer, await auditor.audit({ peerId, answer }, this.#signal)) === 0) continue
-      chosen.push(answer)
-      if (!weight.finding.convincing) continue
-      await proofs.putProof(peerId, bytes, this.#signal)
-      log.audit('…%s: published a proof of %d answers', peer.slice(-8), chosen.length)
-      return
+      for (const answer of answers) {
+        const bytes = encodeFraudProof({ peerId, answers: [...chosen, answer] })
+        const fits = await openPublishedProof(bytes, peerId).catch(() => undefined)
+        if (fits === undefined) continue
+        const tokens = answer.promptTokens.length + answer.answerTokens.length
+        if (!reputation.takeBudget(auditCost(tokens, reputation.parameters))) return undefined
+        const gain = weight.add(answer, await auditor.audit({ peerId, answer }, this.#signal))
+        if (gain > 0) chosen.push(answer)
+        if (gain > 0 && weight.finding.convincing) return { peerId, bytes }
+      }
     }
+    return undefined
+  }
+
+  /** @throws the error of the DHT */
+  async publish({ peerId, bytes }: Accusation): Promise<void> {
+    await this.#context.proofs.putProof(peerId, bytes, deadline(PROOF_TIMEOUT_MS, this.#signal))
+    log.audit('…%s: published a proof', peerId.toString().slice(-8))
   }
 }

@@ -66,7 +66,8 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const model = await loadFile(llama, lastError, modelPath, report)
   const contextLength = Math.min(model.trainContextSize, options.contextLength ?? DEFAULT_CONTEXT_LENGTH)
   const batching = new Batching(report.evaluating)
-  const cache = cacheType(model)
+  const devices = llama.gpu === false ? [] : await llama.getGpuDeviceNames()
+  const cache = cacheType(model, devices.length > 0)
   const { slots } = options
   const most = canBeCut(model) ? MOST_SEQUENCES - slots : 0
   const create = async (remembered: number): Promise<LlamaContext> =>
@@ -108,12 +109,15 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
       sizeBytes: file.sizeBytes,
       features: featuresOf({ prompts, compiler, embedder })
     },
-    backend: await backendOf(llama, model, version, cache)
+    backend: await backendOf(llama, model, { version, cache, devices })
   }
 }
 
-async function backendOf(llama: Llama, model: LlamaModel, version: string, cache: CacheType): Promise<EngineBackend> {
-  const devices = llama.gpu === false ? [] : await llama.getGpuDeviceNames()
+async function backendOf(
+  llama: Llama,
+  model: LlamaModel,
+  { version, cache, devices }: { version: string; cache: CacheType; devices: readonly string[] }
+): Promise<EngineBackend> {
   const placement = placementOf({
     gpu: llama.gpu,
     devices,
@@ -121,8 +125,8 @@ async function backendOf(llama: Llama, model: LlamaModel, version: string, cache
     layers: model.fileInsights.totalLayers,
     vramBytes: devices.length === 0 ? 0 : (await llama.getVramState()).total
   })
-  // With the library of a GPU, the types of the cache are other ones, even if the processor computes all layers.
-  const kernels = llama.gpu === false ? ` ${kernelsOf(llama.systemInfo)}` : ''
+  // With a GPU, the types of the cache are other ones, even if the processor computes all layers.
+  const kernels = devices.length === 0 ? ` ${kernelsOf(llama.systemInfo)}` : ''
   return {
     engine: `node-llama-cpp/${version}${kernels}`,
     kvType: `${cache.keys}/${cache.values}`.toLowerCase(),

@@ -19,23 +19,30 @@ import { event, node, relay } from './harness.ts'
 
 const UNPACKED = fileURLToPath(new URL('../../../.cache/vulkan/', import.meta.url))
 
-/** The environment in which llama.cpp finds the device. It ignores software devices that the user did not name. */
-function deviceEnvironment(): Record<string, string> | undefined {
-  const named = { GGML_VK_VISIBLE_DEVICES: '0' }
+/** The environment in which llama.cpp finds the drivers. Undefined: there are none. */
+function driverEnvironment(): Record<string, string> | undefined {
   if (existsSync(`${UNPACKED}icd.json`)) {
     return {
-      ...named,
       VK_ICD_FILENAMES: `${UNPACKED}icd.json`,
       LD_LIBRARY_PATH: globSync(`${UNPACKED}usr/lib/*-linux-gnu`).join(':')
     }
   }
-  return existsSync('/usr/share/vulkan/icd.d') && globSync('/usr/share/vulkan/icd.d/lvp_icd*.json').length > 0
-    ? named
-    : undefined
+  return globSync('/usr/share/vulkan/icd.d/lvp_icd*.json').length > 0 ? {} : undefined
 }
 
-const environment = deviceEnvironment()
-if (environment === undefined) console.warn('No software Vulkan device: run .ci/vulkan to test with one.')
+/** Starts an engine, whose process inherits the environment. */
+async function withEnvironment<T>(changes: Record<string, string>, start: () => Promise<T>): Promise<T> {
+  const before = { ...process.env }
+  Object.assign(process.env, changes)
+  try {
+    return await start()
+  } finally {
+    process.env = before
+  }
+}
+
+const environment = driverEnvironment()
+if (environment === undefined) process.stderr.write('No software Vulkan device: run .ci/vulkan to test with one.\n')
 
 describe.skipIf(environment === undefined)('a node on Vulkan', () => {
   let vulkan: Engine
@@ -44,18 +51,19 @@ describe.skipIf(environment === undefined)('a node on Vulkan', () => {
   beforeAll(async () => {
     const options = { modelPath: crumb.Q8_0.path, slots: 2, remember: 0, threads: 1, logger: pino({ level: 'silent' }) }
     cpu = await startLlamaEngine({ ...options, gpu: false })
-    // The engine's process inherits the environment when it starts.
-    const before = { ...process.env }
-    Object.assign(process.env, environment)
-    try {
-      vulkan = await startLlamaEngine(options)
-    } finally {
-      process.env = before
-    }
+    vulkan = await withEnvironment({ ...environment, GGML_VK_VISIBLE_DEVICES: '0' }, () => startLlamaEngine(options))
   })
 
   afterAll(async () => {
     await Promise.all([cpu, vulkan].map(async (engine) => await engine.close()))
+  })
+
+  test('without a device, the drivers change nothing: the processor computes as on a machine without them', async () => {
+    const options = { modelPath: crumb.Q8_0.path, slots: 1, remember: 0, threads: 1, logger: pino({ level: 'silent' }) }
+    // llama.cpp ignores software devices that the user did not name.
+    const engine = await withEnvironment({ ...environment }, () => startLlamaEngine(options))
+    await engine.close()
+    expect(engine.backend).toEqual(cpu.backend)
   })
 
   test('its answer has other logits than a processor, and an audit on a processor passes it by its fingerprints', async () => {

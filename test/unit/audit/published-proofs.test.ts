@@ -15,6 +15,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { auditorOf } from '../../../client/audit/auditor.ts'
 import { judgeProof } from '../../../client/audit/proof.ts'
 import { PublishedProofs } from '../../../client/audit/published-proofs.ts'
+import { NO_EVIDENCE } from '../../../client/evidence/index.ts'
 import { auditCost, MemoryReputationStore, Reputation } from '../../../client/reputation/index.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { newPeer, PRIVATE, requestFor, serve, type Peer } from './records.ts'
@@ -191,9 +192,13 @@ describe('a client that meets a probationary node', () => {
 
   test('does not look without an auditor of its own, nor for a node that it knows', async () => {
     expect(new World({ stored: proofOf(cheated), hasAuditor: false }).proofs.takeLookup(name, DIGEST)).toBe(false)
-    const world = new World({ stored: proofOf(cheated) })
-    world.reputation.observe(name, DIGEST, { type: 'proven', logEvidence: 20 })
-    expect(world.proofs.takeLookup(name, DIGEST)).toBe(false)
+    const banned = new World({ stored: proofOf(cheated) })
+    banned.reputation.observe(name, DIGEST, { type: 'proven', logEvidence: 20 })
+    expect(banned.proofs.takeLookup(name, DIGEST)).toBe(false)
+    const audited = new World({ stored: proofOf(cheated) })
+    const evidence = { ...NO_EVIDENCE, answers: 1, tokens: 100 }
+    audited.reputation.observe(name, DIGEST, { type: 'audit', by: 'own', evidence, logEvidence: 0 })
+    expect(audited.proofs.takeLookup(name, DIGEST)).toBe(false)
   })
 })
 
@@ -201,7 +206,8 @@ describe('a client whose audits ban a node', () => {
   const publish = async (kept: readonly AnswerRecord[], budget?: number): Promise<World> => {
     const world = new World(budget === undefined ? {} : { budget })
     for (const answer of kept) world.reputation.keep(name, DIGEST, proofOf([answer]))
-    await world.proofs.publish(name, DIGEST)
+    const accusation = await world.proofs.compose(name, DIGEST)
+    if (accusation !== undefined) await world.proofs.publish(accusation)
     return world
   }
 
