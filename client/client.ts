@@ -169,6 +169,7 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     allows: (peer) => selector.allows(peer),
     nonce: crypto.getRandomValues(new Uint8Array(32)),
     clock,
+    proofs: network,
     onJudged: (judged) => {
       const { answer, peerId: peer, tokens, result } = judged
       if (answer !== undefined) events.report({ answer, at: clock.now(), type: 'audited', peer, tokens, result })

@@ -22,6 +22,7 @@ export type {
   AnswerPart,
   AttemptFailure,
   Beginning,
+  Continuity,
   DeltaPart,
   FinishPart
 } from './generate/parts.ts'

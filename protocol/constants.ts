@@ -20,6 +20,8 @@ export const EMBED_PROTOCOL = '/potluck/embed/1.0.0'
 export const KAD_PROTOCOL = '/potluck/kad/1.0.0'
 /** DHT namespace of cards: the key is `/potluck-card/<peer id>`. */
 export const CARD_NAMESPACE = 'potluck-card'
+/** DHT namespace of fraud proofs: the key is `/potluck-proof/<peer id of the accused node>`. */
+export const PROOF_NAMESPACE = 'potluck-proof'
 
 /** Version of the sampling contract. Answers of different versions are not comparable; a mismatch is never fraud. */
 export const SAMPLING_CONTRACT: number = 1
@@ -266,6 +268,15 @@ export const MAX_RECORD_LOGPROBS: number = 16_384
 export const MAX_PROOF_ANSWERS: number = 256
 /** Size of a fraud proof. Each answer takes a few KB. */
 export const MAX_PROOF_BYTES: number = 8 * 1024 * 1024
+/**
+ * Size of a fraud proof on the DHT. An answer of 100 tokens to a short prompt takes 1.5 KB, and two such answers of another
+ * quantisation convince.
+ */
+export const MAX_PUBLISHED_PROOF_BYTES: number = 8 * 1024
+/** Answers in a fraud proof on the DHT. Each costs its storers the verification of a signature. */
+export const MAX_PUBLISHED_ANSWERS = 4
+/** Tokens of all prompts and answers in such a proof. So a check costs about as much as a probation. */
+export const MAX_PUBLISHED_TOKENS = 1_024
 
 // ---------------------------------------------------------------- timeouts
 

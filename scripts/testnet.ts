@@ -37,7 +37,9 @@ address finds the nodes through the DHT and sends a prompt to one of them. Then 
                   Show how the client's view of each node changes. The exit code is 1 if the
                   client quarantines an honest node. With 80 or more requests it is also 1 if
                   honest nodes alone answered fewer than 38 of the last 40, or if the client
-                  did not ban the node with the smaller model
+                  did not ban the node with the smaller model. It is 1 too if the client audited
+                  more than 3 answers of that node before it quarantined or banned it
+  --gpu           with --malicious: one of the honest nodes computes on the GPU
   --requests N    number of requests (default 80)
   --runs N        number of runs, each with a new network and a new client (default 1)
 `
@@ -48,6 +50,7 @@ interface Options {
   prompt: string
   requests: number
   runs: number
+  gpu: boolean
   json: boolean
 }
 
@@ -60,6 +63,7 @@ function options(): Options | undefined {
       malicious: { type: 'boolean', default: false },
       requests: { type: 'string', default: '80' },
       runs: { type: 'string', default: '1' },
+      gpu: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false }
     }
@@ -73,6 +77,7 @@ function options(): Options | undefined {
     prompt: values.prompt,
     requests: number('--requests', values.requests, 1, MAX_REQUESTS),
     runs: number('--runs', values.runs, 1, MAX_RUNS),
+    gpu: values.gpu,
     json: values.json
   }
 }
@@ -89,7 +94,7 @@ interface Scenario {
   run: (signal: AbortSignal) => Promise<number>
 }
 
-function toScenario({ scenario, json, runs, requests, ...rest }: Options): Scenario {
+function toScenario({ scenario, json, runs, requests, gpu, ...rest }: Options): Scenario {
   const out = process.stdout
   switch (scenario) {
     case 'prompt': {
@@ -104,7 +109,7 @@ function toScenario({ scenario, json, runs, requests, ...rest }: Options): Scena
       const human = runs > 1 ? new BriefMaliciousView(out) : new HumanMaliciousView(out)
       const screen = json ? new JsonMaliciousView() : human
       const one = async (signal: AbortSignal): Promise<boolean | undefined> =>
-        (await runMalicious({ requests }, screen, signal)).passed
+        (await runMalicious({ requests, gpu }, screen, signal)).passed
       return { screen, run: async (signal) => ((await runMany(runs, one, { json, signal })) ? 0 : 1) }
     }
   }

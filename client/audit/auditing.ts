@@ -26,11 +26,17 @@ import { keptProofs, type Proof } from './kept-proofs.ts'
 import { OwnAudits, type OwnAuditsContext } from './own-audits.ts'
 import { PanelAudits, type PanelAuditsContext } from './panel-audits.ts'
 import { Probes, type ProbesContext } from './probes.ts'
-import { AuditResults, type ResultsContext } from './results.ts'
+import { PublishedProofs, type PublishedProofsContext } from './published-proofs.ts'
+import { AuditResults, type Judged, type ResultsContext } from './results.ts'
 import { Suspects, type SuspectsContext } from './suspects.ts'
 
 export interface AuditingContext
-  extends OwnAuditsContext, PanelAuditsContext, SuspectsContext, Pick<ResultsContext, 'onJudged'> {
+  extends
+    OwnAuditsContext,
+    PanelAuditsContext,
+    SuspectsContext,
+    PublishedProofsContext,
+    Pick<ResultsContext, 'onJudged'> {
   /** Asks this node and no other. */
   ask: ProbesContext['ask']
   /** Whether no request of this client runs now. */
@@ -49,6 +55,7 @@ export class Auditing {
   readonly #panels: PanelAudits
   readonly #probes: Probes
   readonly #suspects: Suspects
+  readonly #published: PublishedProofs
   /** By peer, the answers to private requests that an audit of a shareable request must make up for. */
   readonly #owed = new Map<string, number>()
 
@@ -56,7 +63,15 @@ export class Auditing {
     this.#context = context
     const { reputation, onJudged } = context
     const { signal } = this.#stopped
-    const results = new AuditResults({ reputation, onJudged, onShareable: (text) => this.#probes.learn(text) })
+    const results = new AuditResults({
+      reputation,
+      onJudged: (judged) => {
+        onJudged(judged)
+        if (judged.after === 'banned' && judged.before !== 'banned') this.#publish(judged)
+      },
+      onShareable: (text) => this.#probes.learn(text)
+    })
+    this.#published = new PublishedProofs(context, signal)
     this.#own = new OwnAudits(context, results, {
       // A test of another node waits for that node, so it must not hold up the audits of the user's own auditor.
       testLater: (test) => void this.#panelQueue.add(test),
@@ -102,7 +117,9 @@ export class Auditing {
     const peer = answer.peerId.toString()
     this.#probes.note(answer, { startedAt, endedAt: clock.monotonic() })
     this.#suspects.scheduleAll(digest)
-    if (isOwn(peer) || this.#ownQueue.queued + this.#panelQueue.queued >= MAX_QUEUED_AUDITS) return
+    if (isOwn(peer)) return
+    this.#lookForProof(answer)
+    if (this.#ownQueue.queued + this.#panelQueue.queued >= MAX_QUEUED_AUDITS) return
     const own = this.#own.holds(digest)
     if (!own && !this.#panels.canAudit(digest, peer, ask)) return
     const owed = this.#owed.get(peer) ?? 0
@@ -138,9 +155,11 @@ export class Auditing {
 
   /** Resolves when no audit is queued or running. */
   async idle(): Promise<void> {
-    // The user's own auditor can add work for other nodes, but not the other way round.
-    await this.#ownQueue.onIdle()
-    await this.#panelQueue.onIdle()
+    // The user's own auditor can add work that waits for other nodes, and the reverse.
+    do {
+      await this.#ownQueue.onIdle()
+      await this.#panelQueue.onIdle()
+    } while (this.#ownQueue.size > 0)
   }
 
   async stop(): Promise<void> {
@@ -158,6 +177,27 @@ export class Auditing {
   /** The cost of an audit, by the user's own engine or by a panel, in tokens of generation. */
   #costOf(digest: string, tokens: number): number {
     return (this.#own.holds(digest) ? 1 : PANEL_COST) * auditCost(tokens, this.#context.reputation.parameters)
+  }
+
+  /** Looks for the proof of another client against a node that this client does not know yet. */
+  #lookForProof({ peerId, digest }: CompleteAnswer): void {
+    if (!this.#published.takeLookup(peerId.toString(), digest)) return
+    void this.#panelQueue.add(async () => {
+      const proof = await this.#published.find(peerId)
+      if (proof === undefined) return
+      // The check takes the processor from the user, as an audit does.
+      void this.#ownQueue.add(async () => await this.#published.check(peerId, proof).catch(() => undefined))
+    })
+  }
+
+  /** Publishes a proof against a node that the user's own auditor has just banned. */
+  #publish({ peerId, digest }: Judged): void {
+    const failed = (error: unknown): void => log.audit('…%s: no proof published: %s', peerId.slice(-8), error)
+    void this.#ownQueue.add(async () => {
+      const accusation = await this.#published.compose(peerId, digest).catch(failed)
+      if (accusation === undefined) return
+      void this.#panelQueue.add(async () => await this.#published.publish(accusation).catch(failed))
+    })
   }
 
   #enqueue(answer: CompleteAnswer): void {

@@ -13,6 +13,9 @@ import {
   isShareable,
   openAnswerRecord,
   PotluckError,
+  type AnswerRecord,
+  type AuditRequest,
+  type AuditResult,
   type Scorer,
   type Violation
 } from '@potluck/protocol'
@@ -58,6 +61,36 @@ export async function proofModel(bytes: Uint8Array): Promise<Uint8Array> {
   return (await openAnswerRecord(first, peerId)).request.modelDigest
 }
 
+/** What the audits of a proof's answers show together. */
+export class ProofWeight {
+  readonly #violations = new Set<Violation>()
+  #evidence = NO_EVIDENCE
+  /** Natural logarithm of the evidence that is left if the accuser selected the answers. */
+  #selected = 0
+
+  /** Adds the audit of one more answer. Returns by how much the answer makes the proof more convincing. */
+  add(record: AnswerRecord, result: AuditResult): number {
+    for (const violation of result.violations) this.#violations.add(violation)
+    const counted = countAnswer(record, result)
+    const gain = Math.max(0, answerEvidence(newCells(this.#evidence, counted)) - Math.log(PROOF_SELECTION))
+    this.#selected += gain
+    this.#evidence = withCounted(this.#evidence, counted)
+    return result.violations.length > 0 ? Infinity : gain
+  }
+
+  get finding(): Pick<ProofFinding, 'tokens' | 'violations' | 'logEvidence' | 'confirmed' | 'convincing'> {
+    const certain = this.#violations.size > 0
+    const logEvidence = certain ? Infinity : this.#evidence.peak
+    return {
+      tokens: this.#evidence.tokens,
+      violations: [...this.#violations],
+      logEvidence,
+      confirmed: logEvidence >= Math.log(BAN),
+      convincing: certain || this.#selected >= Math.log(BAN)
+    }
+  }
+}
+
 /**
  * Checks a proof. Uses only its bytes and the model.
  *
@@ -65,30 +98,28 @@ export async function proofModel(bytes: Uint8Array): Promise<Uint8Array> {
  *   scorer has another model
  */
 export async function checkProof(bytes: Uint8Array, scorer: Scorer, signal?: AbortSignal): Promise<ProofFinding> {
+  return await judgeProof(bytes, async ({ peerId, answer }) => {
+    return await auditAnswer(answer, peerId, scorer, signal === undefined ? {} : { signal })
+  })
+}
+
+/**
+ * As `checkProof`, with any auditor.
+ *
+ * @throws the errors of the auditor too
+ */
+export async function judgeProof(
+  bytes: Uint8Array,
+  audit: (job: AuditRequest) => Promise<AuditResult>
+): Promise<ProofFinding> {
   const { peerId, answers } = decodeFraudProof(bytes)
   const modelDigest = await proofModel(bytes)
-  const violations = new Set<Violation>()
-  let evidence = NO_EVIDENCE
-  let selected = 0
-  for (const record of answers) {
-    if (!isShareable((await openAnswerRecord(record, peerId)).request, record.opening)) {
+  const weight = new ProofWeight()
+  for (const answer of answers) {
+    if (!isShareable((await openAnswerRecord(answer, peerId)).request, answer.opening)) {
       throw new PotluckError('protocol_violation', 'invalid fraud proof: a request is not marked as shareable')
     }
-    const result = await auditAnswer(record, peerId, scorer, signal === undefined ? {} : { signal })
-    for (const violation of result.violations) violations.add(violation)
-    const counted = countAnswer(record, result)
-    selected += Math.max(0, answerEvidence(newCells(evidence, counted)) - Math.log(PROOF_SELECTION))
-    evidence = withCounted(evidence, counted)
+    weight.add(answer, await audit({ peerId, answer }))
   }
-  const logEvidence = violations.size > 0 ? Infinity : evidence.peak
-  return {
-    peerId,
-    modelDigest,
-    answers: answers.length,
-    tokens: evidence.tokens,
-    violations: [...violations],
-    logEvidence,
-    confirmed: logEvidence >= Math.log(BAN),
-    convincing: violations.size > 0 || selected >= Math.log(BAN)
-  }
+  return { peerId, modelDigest, answers: answers.length, ...weight.finding }
 }

@@ -71,8 +71,9 @@ export interface GenerationOptions {
   /** Asks for log-probabilities, with this many alternatives per token, 0 to 20. */
   topLogprobs?: number
   /**
-   * Allows the client to send this request and its answer to other nodes for an audit. Nodes cannot see it. If you mark
-   * some of your requests, choose them by chance. Default false.
+   * Allows the client to send this request and its answer to other nodes for an audit, and to publish them on the DHT if they
+   * prove that the node cheated. Nodes cannot see it. If you mark some of your requests, choose them by chance. Default
+   * false.
    */
   shareable?: boolean
   /**

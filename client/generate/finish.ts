@@ -39,10 +39,11 @@ export class AnswerTimes {
 }
 
 export function toFinishPart(
-  { finishReason, usage, timings, receipt }: Extract<AttemptEvent, { type: 'done' }>,
+  { finishReason, usage, timings, receipt, backend }: Extract<AttemptEvent, { type: 'done' }>,
   { candidate: { peer, digest, model }, connection }: Attempt,
   { ask, answer, times }: { ask: Ask; answer: ResumableAnswer; times: AnswerTimes }
 ): FinishPart {
+  const continuation = answer.continuation(backend)
   return {
     type: 'finish',
     finishReason,
@@ -58,6 +59,7 @@ export function toFinishPart(
       seed: ask.sampling.seed,
       timings,
       failures: answer.failures,
+      ...(continuation === undefined ? {} : { continuation }),
       ...(answer.beginning === undefined ? {} : { beginning: answer.beginning }),
       receipt
     }

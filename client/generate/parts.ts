@@ -61,6 +61,8 @@ export interface AnswerMetadata {
   timings: Timings
   /** The attempts that failed before. If a failed attempt had produced tokens, the next node continued after them. */
   failures: readonly AttemptFailure[]
+  /** How nodes with the same model continued each other's answer. Absent if one node produced all tokens of this model. */
+  continuation?: Continuity
   /**
    * The part that another model produced. Set only if the caller allowed `otherModels` and the first model was no longer
    * available. Its tokens belong to another vocabulary, so no seed repeats the answer. Usage and receipt cover only the
@@ -70,6 +72,14 @@ export interface AnswerMetadata {
   /** The node's signed statement, for `openReceipt`. */
   receipt: Uint8Array
 }
+
+/**
+ * - `exact`: all nodes that produced tokens compute the same logits, to the bit. So this is the answer that one of them would
+ *   have given alone, and its seed repeats it. This follows from what the nodes say about their hardware and their engine.
+ * - `same_model`: the tokens are from the same model file, but the nodes compute slightly different logits. So the answer of
+ *   one node alone can differ after some words.
+ */
+export type Continuity = 'exact' | 'same_model'
 
 /** The first part of an answer that another model finished. */
 export interface Beginning {

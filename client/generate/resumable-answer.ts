@@ -4,8 +4,11 @@
  */
 import {
   ContentDigest,
+  isExact,
   MAX_CHECKED_TOKENS,
   PotluckError,
+  type Backend,
+  type Card,
   type Feature,
   type GenerateRequest,
   type ModelCard,
@@ -18,7 +21,7 @@ import { parseModelSelector, type ModelSelector } from '../discover/model-select
 import { estimatePromptTokens, requiredFeatures, toRequest, type Ask } from '../base/request.ts'
 import { conversationKeys, type Candidate, type PooledRequest, type Workload } from '../select/index.ts'
 import type { Attempt } from './attempt.ts'
-import type { AttemptFailure, Beginning } from './parts.ts'
+import type { AttemptFailure, Beginning, Continuity } from './parts.ts'
 import type { AttemptEvent } from './wire.ts'
 
 /** Whether an answer to this request can be audited. `digest`: `sha256:…`; `serving`: the number of nodes that serve it. */
@@ -44,6 +47,8 @@ export class ResumableAnswer implements PooledRequest {
   #tokens: number[] = []
   /** The tokens up to the last one that its node had signed when it failed. */
   #signed = 0
+  /** The cards of the nodes that sent these tokens, by peer id. */
+  readonly #authors = new Map<string, Card>()
   /** The attempt that sent the last tokens. */
   #last: Attempt | undefined
   #text = ''
@@ -111,6 +116,7 @@ export class ResumableAnswer implements PooledRequest {
     this.#tokens.push(...delta.tokens)
     this.#text += delta.text
     this.#last = attempt
+    this.#authors.set(candidate.peer, candidate.node.card)
     this.#content.add(delta)
     this.#answering = { digest: candidate.digest, name: candidate.model.name }
     this.model = { kind: 'digest', digest: request.modelDigest }
@@ -131,6 +137,20 @@ export class ResumableAnswer implements PooledRequest {
       'protocol_violation',
       'the text of a node that left does not follow from its tokens; ask again'
     )
+  }
+
+  /**
+   * Returns how the nodes continued the answer. Undefined if one node sent all tokens.
+   *
+   * @param backend of the last node
+   */
+  continuation(backend: Backend): Continuity | undefined {
+    if (this.#authors.size < 2) return undefined
+    const others = [...this.#authors.values()].map(({ hardware, engine }) => ({
+      accelerator: hardware.accelerator,
+      engine
+    }))
+    return isExact(backend, others) ? 'exact' : 'same_model'
   }
 
   /** Returns the text that the node of this attempt sent. Undefined if another node began the answer. */
@@ -166,6 +186,7 @@ export class ResumableAnswer implements PooledRequest {
     this.#prefixes = undefined
     this.#limit = Math.max(1, (this.#limit ?? 1) - this.#tokens.length)
     this.#tokens = []
+    this.#authors.clear()
     this.#signed = 0
     this.#text = ''
     this.#content = new ContentDigest()

@@ -27,6 +27,7 @@ import {
   PotluckError,
   tokensToCheck,
   type AnswerRecord,
+  type Backend,
   type ErrorCode,
   type GenerateRequest,
   type NodeFrame,
@@ -52,6 +53,8 @@ export type AttemptEvent =
   | (Extract<NodeFrame, { type: 'done' }> & {
       /** What an audit needs: the request, the tokens and the signed receipt. */
       record: AnswerRecord
+      /** How the node computed, from its receipt. */
+      backend: Backend
       /** The node's digest of the content that other nodes sent before it. Undefined if it began the answer. */
       earlierContent?: Uint8Array | undefined
       /** The longest time between two deltas, milliseconds. */
@@ -166,7 +169,8 @@ export async function* sendRequest(
           fingerprints,
           ...(logprobs === undefined ? {} : { logprobs })
         }
-        yield { ...frame, record, earlierContent: receipt.earlierContentDigest, longestGapMs: gaps.longestMs }
+        const { backend, earlierContentDigest: earlierContent } = receipt
+        yield { ...frame, record, backend, earlierContent, longestGapMs: gaps.longestMs }
         return
       }
       if (frame.type === 'error') throw failureNow(frame)

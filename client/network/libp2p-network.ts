@@ -6,6 +6,7 @@ import {
   askKad,
   CARD_PROTOCOL,
   cardKey,
+  proofKey,
   decodeCardReply,
   MAX_CARD_REPLY_BYTES,
   type KadPeer,
@@ -102,6 +103,14 @@ export class Libp2pNetwork implements Network {
 
   async cardRecord(peerId: PeerId, signal: AbortSignal): Promise<Uint8Array> {
     return await this.#libp2p.contentRouting.get(cardKey(peerId), { signal })
+  }
+
+  async proofRecord(accused: PeerId, signal: AbortSignal): Promise<Uint8Array> {
+    return await this.#libp2p.contentRouting.get(proofKey(accused), { signal })
+  }
+
+  async putProof(accused: PeerId, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.#libp2p.contentRouting.put(proofKey(accused), bytes, { signal })
   }
 
   /** Dials all bootstrap addresses, and the peers on the local network. Never rejects. */

@@ -42,7 +42,7 @@ export interface EngineModel {
 export interface EngineBackend {
   /** "cpu", "cuda", "metal" or "vulkan": where the model was loaded, not which drivers exist. */
   accelerator: string
-  /** Name and version, such as "node-llama-cpp/3.22.1". */
+  /** Name and version, and on a processor its kernels: "node-llama-cpp/3.22.1 avx+avx2". */
   engine: string
   /** The type of the keys in the KV cache, a slash, and the type of the values: "bf16/f16". */
   kvType: string

@@ -24,7 +24,7 @@ import { areFromAnotherModel, compareLogprobs, entriesOf, misstatementsOf, type 
 import { measureInSlices } from './measure.ts'
 import type { ParsedAnswer, Scorer } from './scorer.ts'
 import { sameTokens, violationsOf } from './structure.ts'
-import { openAnswerRecord } from './verified-answer.ts'
+import { openAnswerRecord } from '../records/verified-answer.ts'
 
 export interface Audit extends AuditResult {
   /** Statements that are false for this auditor, but no proof for others. */

@@ -6,7 +6,7 @@ import { equals } from 'uint8arrays/equals'
 
 import type { PositionLogprobs, TokenLogprob } from '../generation.ts'
 import type { ScoredPosition } from './scorer.ts'
-import type { VerifiedAnswer } from './verified-answer.ts'
+import type { VerifiedAnswer } from '../records/verified-answer.ts'
 
 /**
  * A false statement that does not prove fraud, because the noise of an honest machine could explain it in rare cases.

@@ -8,7 +8,7 @@ import { contentDigest } from '../records/content.ts'
 import type { Violation } from '../wire/audit.ts'
 import { areWellFormed } from './logprobs.ts'
 import type { ParsedAnswer } from './scorer.ts'
-import type { VerifiedAnswer } from './verified-answer.ts'
+import type { VerifiedAnswer } from '../records/verified-answer.ts'
 
 /**
  * Returns the rules that the answer violates, in no particular order. The list is empty for every honest node.

@@ -1,12 +1,11 @@
 /**
- * The keys of the Kademlia DHT, and the validator that its peers must run.
+ * The keys of the Kademlia DHT, and the validators that its peers must run.
  *
  * Provider records name the nodes that may serve a model. They are unsigned hints, and a record can outlive its node.
- * Cards are values in their own namespace. Every peer that stores a card must validate it. Peers of other DHTs do not
- * have this validator, so Potluck's DHT has its own protocol id.
+ * Cards and fraud proofs are values, each in its own namespace. Every peer that stores one must validate it. Peers of other
+ * DHTs do not have these validators, so Potluck's DHT has its own protocol id.
  */
 import { passthroughMapper, removePrivateAddressesMapper, type KadDHTInit, type ValidateFn } from '@libp2p/kad-dht'
-import { peerIdFromString } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { LRUCache } from 'lru-cache'
@@ -15,8 +14,10 @@ import * as raw from 'multiformats/codecs/raw'
 import { create as createMultihash } from 'multiformats/hashes/digest'
 
 import { cardSequence, openCard } from './card.ts'
-import { CARD_NAMESPACE, KAD_PROTOCOL, MAX_REMEMBERED_CARDS } from '../constants.ts'
+import { CARD_NAMESPACE, KAD_PROTOCOL, MAX_REMEMBERED_CARDS, PROOF_NAMESPACE } from '../constants.ts'
 import { PotluckError } from '../errors.ts'
+import { peerKey, peerOfKey } from './peer-key.ts'
+import { selectProof, validateProof } from './published-proof.ts'
 
 /** Code of SHA2-256 in the multicodec table. */
 const SHA2_256 = 0x12
@@ -43,7 +44,7 @@ export function textCid(text: string): CID {
 
 /** The DHT key of a node's card. */
 export function cardKey(peerId: PeerId): Uint8Array {
-  return new TextEncoder().encode(`/${CARD_NAMESPACE}/${peerId.toString()}`)
+  return peerKey(CARD_NAMESPACE, peerId)
 }
 
 /**
@@ -76,8 +77,11 @@ export function kadOptions({ scope, clientMode, newestCards }: KadSettings): Kad
   return {
     protocol: KAD_PROTOCOL,
     peerInfoMapper: scope === 'local' ? passthroughMapper : removePrivateAddressesMapper,
-    validators: { [CARD_NAMESPACE]: createCardValidator(Date.now, newestCards) },
-    selectors: { [CARD_NAMESPACE]: selectCard },
+    validators: {
+      [CARD_NAMESPACE]: createCardValidator(Date.now, newestCards),
+      [PROOF_NAMESPACE]: validateProof
+    },
+    selectors: { [CARD_NAMESPACE]: selectCard, [PROOF_NAMESPACE]: selectProof },
     ...(mode === undefined ? {} : { clientMode: mode })
   }
 }
@@ -92,7 +96,7 @@ export function createCardValidator(
   newest: NewestCards = new LRUCache<string, number>({ max: MAX_REMEMBERED_CARDS })
 ): ValidateFn {
   return async (key, value) => {
-    const peerId = parseCardKey(key)
+    const peerId = peerOfKey(CARD_NAMESPACE, key)
     const card = await openCard(value, { now: now(), peerId })
     const name = peerId.toString()
     if (card.sequence < (newest.get(name) ?? 0)) {
@@ -102,18 +106,6 @@ export function createCardValidator(
     }
     newest.set(name, card.sequence)
   }
-}
-
-function parseCardKey(key: Uint8Array): PeerId {
-  const [, namespace, peer, ...rest] = new TextDecoder().decode(key).split('/')
-  if (namespace === CARD_NAMESPACE && peer !== undefined && rest.length === 0) {
-    try {
-      return peerIdFromString(peer)
-    } catch (cause) {
-      throw new PotluckError('protocol_violation', 'invalid card key: not a peer id', { cause })
-    }
-  }
-  throw new PotluckError('protocol_violation', `invalid card key: must be /${CARD_NAMESPACE}/ and a peer id`)
 }
 
 /** Returns the index of the card with the highest sequence. */

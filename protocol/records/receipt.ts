@@ -27,7 +27,7 @@ import { parseFinishReason, parseTimings, parseUsage } from '../wire/node-frame.
 export interface Backend {
   /** "cpu", "cuda", "metal" or "vulkan". */
   accelerator: string
-  /** Name and version, such as "node-llama-cpp/3.22.1". */
+  /** Name and version, and on a processor its kernels: "node-llama-cpp/3.22.1 avx+avx2". As on the node's card. */
   engine: string
   /** Types of the keys and of the values in the KV cache, such as "bf16/f16". */
   kvType: string
@@ -69,6 +69,29 @@ export interface Receipt {
    * answer. From this the client learns whether the nodes before sent the text of their tokens.
    */
   earlierContentDigest?: Uint8Array
+}
+
+/**
+ * Whether a node with this backend gives the answer that the other nodes would have given, token by token. That needs the
+ * same kernels on every node, and a cache with which the logits do not depend on the batch (`node/engine/llama/cache.ts`):
+ * keys and values of different types. On a GPU, the logits always depend on the batch.
+ *
+ * A node says itself how it computes. The audits judge what it computed.
+ *
+ * @param others the accelerator and the engine on the cards of the other nodes. Together with the model they determine the
+ *   cache of a processor, so a card does not name it
+ */
+export function isExact(
+  { accelerator, engine, kvType, flashAttention }: Backend,
+  others: readonly Pick<Backend, 'accelerator' | 'engine'>[]
+): boolean {
+  const [keys, values] = kvType.split('/')
+  return (
+    accelerator === 'cpu' &&
+    flashAttention &&
+    keys !== values &&
+    others.every((other) => other.accelerator === accelerator && other.engine === engine)
+  )
 }
 
 const KIND: EnvelopeKind = {

@@ -69,7 +69,7 @@ export class CalibrationEngine {
       { progress: () => {}, log: () => {} }
     )
     const { model } = loaded.context
-    const { keys, values, flashAttention } = cache ?? cacheType(model)
+    const { keys, values, flashAttention } = cache ?? cacheType(model, loaded.backend.accelerator !== 'cpu')
     await loaded.context.dispose()
     const batching = new Batching()
     const context = await model.createContext({

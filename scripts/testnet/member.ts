@@ -87,18 +87,21 @@ async function start(): Promise<void> {
   send({ type: 'ready', peerId: node.peerId.toString(), addresses: node.addresses() })
 }
 
-async function llamaEngine({ crumb: quantization, slots }: NodeSpec): Promise<Engine> {
+async function llamaEngine({ crumb: quantization, slots, gpu }: NodeSpec): Promise<Engine> {
   const model = crumb[quantization]
-  return await startLlamaEngine({
+  const engine = await startLlamaEngine({
     modelPath: model.path,
     name: model.name,
     slots,
     threads: 1,
-    gpu: false,
+    gpu: gpu === true ? 'auto' : false,
     onProgress: (fraction, stage) => send({ type: 'progress', stage, fraction }),
     logger,
     signal: stopping.signal
   })
+  if (gpu !== true || engine.backend.accelerator !== 'cpu') return engine
+  await engine.close()
+  throw new Error('node-llama-cpp finds no GPU on this machine')
 }
 
 /** Random text that depends on the seed, at the pace of a small model. */

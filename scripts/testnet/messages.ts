@@ -12,6 +12,8 @@ export interface NodeSpec {
   /** The model file that the node loads. */
   crumb: EmbeddedModel['quantization']
   slots: number
+  /** Computes on the GPU that node-llama-cpp finds. Without one, the node does not start. Default: the processor. */
+  gpu?: true
   /** Uses a scripted engine in place of the model. It starts at once and needs no processor time. */
   scripted?: true
   /** How a malicious node misbehaves. Absent for an honest node. */

@@ -73,12 +73,7 @@ class ScriptedSlot implements Slot<ScriptedSlot> {
 
 export class ScriptedEngine implements Engine {
   readonly model: EngineModel
-  readonly backend: EngineBackend = {
-    accelerator: 'cpu',
-    engine: 'scripted/1',
-    kvType: 'f16/f16',
-    flashAttention: false
-  }
+  readonly backend: EngineBackend
   readonly slots: number
   readonly remembered = 0
   readonly #options: ScriptedOptions
@@ -92,6 +87,13 @@ export class ScriptedEngine implements Engine {
 
   constructor(options: ScriptedOptions = {}) {
     this.#options = options
+    this.backend = {
+      accelerator: 'cpu',
+      engine: 'scripted/1',
+      kvType: 'f16/f16',
+      flashAttention: false,
+      ...options.backend
+    }
     this.#compiler = options.reply === undefined ? randomTextCompiler : replyCompiler
     this.slots = options.slots ?? DEFAULT_SLOTS
     this.#slots = Array.from({ length: this.slots }, (_, id) => new ScriptedSlot(id))

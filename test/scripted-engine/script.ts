@@ -1,7 +1,7 @@
 import { raceSignal } from 'race-signal'
 import { PotluckError } from '@potluck/protocol'
 import { abortedError } from '../../node/engine/checks.ts'
-import type { EngineModel, ScoreJob } from '../../node/engine/interface.ts'
+import type { EngineBackend, EngineModel, ScoreJob } from '../../node/engine/interface.ts'
 
 /** The next evaluation. */
 export interface ScriptedStep {
@@ -27,6 +27,8 @@ export interface ScriptedOptions {
   model?: Partial<EngineModel>
   /** The engine evaluates a prompt in steps of so many tokens, and reports each. Default: in one step. */
   sliceTokens?: number
+  /** Overrides what the engine says about how it computes. */
+  backend?: Partial<EngineBackend>
   /** Returns the time in milliseconds, for the timings in events. Default: always 0. */
   now?: () => number
 }

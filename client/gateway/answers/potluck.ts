@@ -1,5 +1,5 @@
 /** Reports which node answered and how, in response headers and in `usage.potluck`. */
-import type { AnswerMetadata, AnswerPart } from '@potluck/client'
+import type { AnswerMetadata, AnswerPart, Continuity } from '@potluck/client'
 import type { Usage } from '@potluck/protocol'
 
 import type { AuditLookup, AuditSummary } from '../audits.ts'
@@ -17,6 +17,11 @@ export interface PotluckUsage {
   tokens_per_second: number
   /** How many nodes failed before this node answered. */
   failovers: number
+  /**
+   * Null if one node produced all tokens. `exact`: all nodes that produced tokens compute the same logits, so one of them
+   * would have given the same answer. `same_model`: the answer of one node can differ after some words.
+   */
+  continuation: Continuity | null
   /**
    * What audits of the node's earlier answers showed. Null if the client does not know the node yet. This answer can
    * only be audited later.
@@ -45,7 +50,7 @@ export function finishedHeaders(answers: readonly { metadata: AnswerMetadata }[]
 }
 
 export function potluckUsage(metadata: AnswerMetadata, audits: AuditLookup): PotluckUsage {
-  const { peerId, model, relayed, ttftMs, tokensPerSecond, failures, seed } = metadata
+  const { peerId, model, relayed, ttftMs, tokensPerSecond, failures, continuation = null, seed } = metadata
   return {
     node: peerId,
     digest: model.digest,
@@ -53,6 +58,7 @@ export function potluckUsage(metadata: AnswerMetadata, audits: AuditLookup): Pot
     ttft_ms: Math.round(ttftMs * 10) / 10,
     tokens_per_second: Math.round(tokensPerSecond * 10) / 10,
     failovers: failures.length,
+    continuation,
     audit: audits(peerId, model.digest),
     seed: String(seed)
   }

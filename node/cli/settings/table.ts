@@ -452,7 +452,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   shareable: {
     kind: toggle,
     default: false,
-    doc: 'allow the client to send the prompt and the answer to other nodes, which then audit the node that answered',
+    doc: 'allow the client to send the prompt and the answer to other nodes, which then audit the node that answered, and to publish both if they prove fraud',
     commands: ASK
   },
   otherModels: {

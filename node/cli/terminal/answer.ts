@@ -2,7 +2,7 @@
  * Prints the text of an answer while it arrives, and then one line about the answer. With --json, prints each part as
  * JSON.
  */
-import type { Answer, FinishPart, PeerStanding } from '@potluck/client'
+import type { Answer, Continuity, FinishPart, PeerStanding } from '@potluck/client'
 
 import { printAnswer, printJson, printLine, printReasoning } from './output.ts'
 import { standingWord } from './standing.ts'
@@ -40,10 +40,15 @@ export async function printWholeAnswer(answer: Answer, { json }: { json: boolean
   return { text, finish }
 }
 
+const CONTINUATIONS: Readonly<Record<Continuity, string>> = {
+  exact: 'the same answer as from one node',
+  same_model: 'the nodes compute differently: one node alone can give another answer'
+}
+
 /** Describes an answer in one line: model, node, connection, length, speed, seed and failed attempts. */
 export function summary({ usage, finishReason, metadata }: FinishPart, standings: readonly PeerStanding[]): string {
-  const { peerId, model, relayed, encryption, muxer, ttftMs, tokensPerSecond, totalMs, seed, failures, beginning } =
-    metadata
+  const { peerId, model, relayed, encryption, muxer, ttftMs, tokensPerSecond, totalMs, seed, failures } = metadata
+  const { beginning, continuation } = metadata
   const standing = standings.find((one) => one.peerId === peerId && one.model.digest === model.digest)
   const resumed = failures.filter(({ tokens }) => tokens > 0).length
   return [
@@ -58,6 +63,7 @@ export function summary({ usage, finishReason, metadata }: FinishPart, standings
       ? [`${count(failures.length, 'failed attempt')} (${failures.map(({ code }) => code).join(', ')})`]
       : []),
     ...(resumed > 0 ? [`resumed ${count(resumed, 'time')} on another node`] : []),
+    ...(continuation === undefined ? [] : [CONTINUATIONS[continuation]]),
     ...(beginning === undefined ? [] : [`the first ${beginning.tokens} tokens are from ${beginning.model.name}`])
   ].join(' · ')
 }

@@ -31,10 +31,13 @@ export interface CacheType {
 /** Q8_0 packs this many values together, so the size of a head must be a multiple of this number. */
 const BLOCK = 32
 
-export function cacheType(model: LlamaModel): CacheType {
-  const { flashAttentionSupported: flashAttention, llama } = model
+/**
+ * @param onGpu whether the library found a GPU. The drivers of a GPU can be there without one; then the processor computes
+ */
+export function cacheType(model: LlamaModel, onGpu: boolean): CacheType {
+  const { flashAttentionSupported: flashAttention } = model
   // On a GPU the logits depend on the batch with every type. So the node uses the usual type, which is the fastest.
-  if (llama.gpu !== false || !flashAttention) return { keys: 'F16', values: 'F16', flashAttention }
+  if (onGpu || !flashAttention) return { keys: 'F16', values: 'F16', flashAttention }
   if (process.arch === 'x64') return { keys: 'BF16', values: 'F16', flashAttention }
   return { keys: headSize(model) % BLOCK === 0 ? 'Q8_0' : 'F16', values: 'F16', flashAttention }
 }

@@ -24,7 +24,7 @@ import { fit } from './fit.ts'
 import { Batching } from './internals/batching.ts'
 import { checkVersion, UnsupportedLibrary } from './internals/pinned.ts'
 import { identifyFile, modelFacts } from './model-file.ts'
-import { placementOf } from './placement.ts'
+import { kernelsOf, placementOf } from './placement.ts'
 import { PromptTokenizer } from './prompt.ts'
 import { canBeCut, conversationsFor } from './remember.ts'
 import { LlamaVocabulary } from './vocabulary.ts'
@@ -70,7 +70,8 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const model = await loadFile(opened, options, gpuLayers === undefined ? {} : { gpuLayers }, report)
   const contextLength = contextLengthOf(model, options)
   const batching = new Batching(report.evaluating)
-  const cache = cacheType(model)
+  const devices = llama.gpu === false ? [] : await llama.getGpuDeviceNames()
+  const cache = cacheType(model, devices.length > 0)
   const { slots } = options
   const most = canBeCut(model) ? MOST_SEQUENCES - slots : 0
   const create = async (remembered: number): Promise<LlamaContext> =>
@@ -100,7 +101,7 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
     speculates: isExact(cache) && canBeCut(model) && options.speculate,
     embedder: embedderOf(model, read.vocabulary, threads),
     file,
-    backend: await backendOf(llama, model, version, cache)
+    backend: await backendOf(llama, model, { version, cache, devices })
   }
 }
 
@@ -121,7 +122,11 @@ export async function loadReader(
   return {
     ...readModel(model, opened, options, report),
     file: opened.file,
-    backend: await backendOf(opened.llama, model, opened.version, cacheType(model)),
+    backend: await backendOf(opened.llama, model, {
+      version: opened.version,
+      cache: cacheType(model, false),
+      devices: []
+    }),
     fit: await fit(model.fileInsights, { sequences: slots + remember, contextLength, vramBytes })
   }
 }
@@ -184,19 +189,25 @@ function embedderOf(model: LlamaModel, vocabulary: LlamaVocabulary, threads: num
   return new Embedder(model, { threads, longestPiece: vocabulary.longestPiece() })
 }
 
-async function backendOf(llama: Llama, model: LlamaModel, version: string, cache: CacheType): Promise<EngineBackend> {
-  const devices = llama.gpu === false ? [] : await llama.getGpuDeviceNames()
+async function backendOf(
+  llama: Llama,
+  model: LlamaModel,
+  { version, cache, devices }: { version: string; cache: CacheType; devices: readonly string[] }
+): Promise<EngineBackend> {
+  const placement = placementOf({
+    gpu: llama.gpu,
+    devices,
+    gpuLayers: model.gpuLayers,
+    layers: model.fileInsights.totalLayers,
+    vramBytes: devices.length === 0 ? 0 : (await llama.getVramState()).total
+  })
+  // With a GPU, the types of the cache are other ones, even if the processor computes all layers.
+  const kernels = devices.length === 0 ? ` ${kernelsOf(llama.systemInfo)}` : ''
   return {
-    engine: `node-llama-cpp/${version}`,
+    engine: `node-llama-cpp/${version}${kernels}`,
     kvType: `${cache.keys}/${cache.values}`.toLowerCase(),
     flashAttention: cache.flashAttention,
-    ...placementOf({
-      gpu: llama.gpu,
-      devices,
-      gpuLayers: model.gpuLayers,
-      layers: model.fileInsights.totalLayers,
-      vramBytes: devices.length === 0 ? 0 : (await llama.getVramState()).total
-    })
+    ...placement
   }
 }
 

@@ -57,6 +57,8 @@ export class PanelAuditing {
       auditor: undefined,
       otherAuditors: (_digest, audited) => this.#auditors(audited),
       ask: async (peer, _digest, ask) => await this.#probe(peer, ask),
+      // Simulated clients of this run have no model, so they can check no proof.
+      proofs: { proofRecord: async () => await Promise.reject(new Error('no proof')), putProof: async () => undefined },
       isIdle: context.isIdle,
       isOwn: () => false,
       allows: () => true,

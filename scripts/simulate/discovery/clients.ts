@@ -139,6 +139,8 @@ export class SimulatedClient {
         await population.clock.sleep(ROUND_TRIP_MS, signal)
         throw new Error('the simulated peers keep their addresses')
       },
+      proofRecord: async () => await Promise.reject(new Error('no simulated client publishes a proof')),
+      putProof: async () => undefined,
       stop: async () => undefined
     }
   }

@@ -167,6 +167,7 @@ export class SimClient {
             receipt: signed,
             fingerprints: signed,
             record,
+            backend: { accelerator: 'cpu', engine: 'simulated', kvType: 'bf16/f16', flashAttention: true },
             longestGapMs: (2 * decodeMs) / answerTokens
           })
           events.end()

@@ -14,7 +14,7 @@ import { startLlamaEngine } from '../../../node/engine/index.ts'
 import { crumb } from '../../../node/models/crumb.ts'
 import { clientOf } from '../find-nodes.ts'
 import { startFleet } from '../fleet.ts'
-import { NODES } from './nodes.ts'
+import { nodesOf } from './nodes.ts'
 import { writeAndCheck } from './proof.ts'
 import { question } from './questions.ts'
 import {
@@ -44,13 +44,14 @@ const AUDIT_ALLOWANCE = 3000
 const PROBE_WAIT_MS = 120_000
 
 export async function runMalicious(
-  { requests }: { requests: number },
+  { requests, gpu }: { requests: number; gpu: boolean },
   view: MaliciousView,
   signal: AbortSignal
 ): Promise<Outcome> {
   await using started = new AsyncDisposableStack()
+  const specs = nodesOf(gpu)
   const fleet = await startFleet({
-    nodes: NODES,
+    nodes: specs,
     onProgress: (member, stage, fraction) => view.progress(member, stage, fraction),
     signal
   })
@@ -69,7 +70,7 @@ export async function runMalicious(
     signal
   })
   started.defer(async () => await client.stop())
-  const nodes = NODES.map(({ name, malicious }): ScenarioNode => {
+  const nodes = specs.map(({ name, malicious }): ScenarioNode => {
     const peerId = fleet.nodes.find((member) => member.name === name)?.peerId ?? ''
     return { name, peerId, malicious }
   })
@@ -86,6 +87,9 @@ class MaliciousRun {
   readonly #answered: RequestRecord[] = []
   readonly #standings = new Map<string, string>()
   #bannedAfter: number | undefined
+  /** Audited answers of the impostor until the client quarantined or banned it. */
+  #impostorAudits = 0
+  #isFound = false
 
   constructor(client: Client, nodes: readonly ScenarioNode[], requests: number, view: MaliciousView) {
     this.#client = client
@@ -95,7 +99,14 @@ class MaliciousRun {
   }
 
   async run(signal: AbortSignal): Promise<Outcome> {
-    const off = this.#client.onJudged(() => this.#update())
+    const off = this.#client.onJudged(({ peerId, after }) => {
+      const impostor = this.#nodes.some((node) => node.peerId === peerId && node.malicious === 'impostor')
+      if (impostor && !this.#isFound) {
+        this.#impostorAudits++
+        this.#isFound = after === 'quarantined' || after === 'banned'
+      }
+      this.#update()
+    })
     try {
       let next = 0
       const caller = async (): Promise<void> => {
@@ -113,7 +124,9 @@ class MaliciousRun {
       const verdict = toVerdict(rows, this.#answered)
       const proofs = await this.#proofs(signal)
       const banned = proofs.some(({ name, confirmed }) => name === 'impostor' && confirmed)
-      return { rows, verdict, proofs, bannedAfter: this.#bannedAfter, passed: isPassed(verdict, banned) }
+      const foundAfterAudits = this.#isFound ? this.#impostorAudits : undefined
+      const passed = isPassed(verdict, { banned, foundAfterAudits })
+      return { rows, verdict, proofs, bannedAfter: this.#bannedAfter, foundAfterAudits, passed }
     } finally {
       off()
     }

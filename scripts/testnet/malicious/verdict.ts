@@ -5,6 +5,8 @@ import type { MaliciousKind } from './engines/index.ts'
 
 /** With fewer requests, a run has no verdict on where the requests went. */
 export const REQUIRED_REQUESTS = 80
+/** The client must find the impostor with at most this many of its answers. */
+const REQUIRED_AUDITS = 3
 /** Only the last requests count, because the client learns during the earlier ones. */
 const COUNTED_REQUESTS = 40
 /** The share of the counted requests that must go to honest nodes. */
@@ -81,9 +83,12 @@ export function toVerdict(rows: readonly NodeRow[], requests: readonly RequestRe
 /**
  * Whether the run passed. Undefined if it had too few requests to decide.
  *
- * @param banned whether a confirmed proof bans the impostor
+ * @param impostor whether a confirmed proof bans it, and how many of its answers were audited until the client found it
  */
-export function isPassed({ requests, enough, honestQuarantined }: Verdict, banned: boolean): boolean | undefined {
-  if (honestQuarantined.length > 0) return false
+export function isPassed(
+  { requests, enough, honestQuarantined }: Verdict,
+  { banned, foundAfterAudits = 0 }: { banned: boolean; foundAfterAudits: number | undefined }
+): boolean | undefined {
+  if (honestQuarantined.length > 0 || foundAfterAudits > REQUIRED_AUDITS) return false
   return requests < REQUIRED_REQUESTS ? undefined : enough && banned
 }

@@ -14,6 +14,8 @@ export interface Outcome {
   proofs: ReadonlyArray<ProofCheck & { name: string }>
   /** Number of requests that were answered when the client banned the impostor. */
   bannedAfter: number | undefined
+  /** Audited answers of the impostor until the client quarantined or banned it. */
+  foundAfterAudits: number | undefined
   /** See `isPassed`. */
   passed: boolean | undefined
 }
@@ -86,12 +88,13 @@ export class BriefMaliciousView extends HumanScreen implements MaliciousView {
 
   waiting(): void {}
 
-  outcome({ verdict, proofs, bannedAfter, passed }: Outcome): void {
+  outcome({ verdict, proofs, bannedAfter, foundAfterAudits, passed }: Outcome): void {
     const { requests, honest, of, honestQuarantined } = verdict
     const confirmed = proofs.filter((proof) => proof.confirmed).map(({ name }) => name)
     const facts = [
       `${honest} of the last ${of} of ${requests} requests to honest nodes`,
       bannedAfter === undefined ? 'impostor not banned' : `impostor banned after ${bannedAfter}`,
+      foundAfterAudits === undefined ? 'not found' : `found by ${foundAfterAudits} audits`,
       `proofs confirmed: ${names(confirmed)}`,
       `honest nodes quarantined: ${names(honestQuarantined)}`
     ]
@@ -146,13 +149,16 @@ function lines(rows: readonly NodeRow[], answered: number, requests: number): st
   return [...table(HEADS, cells).split('\n'), '', ...why, '', `${answered} of ${requests} requests answered`]
 }
 
-function conclusion({ verdict, proofs, bannedAfter, passed }: Outcome): string[] {
+function conclusion({ verdict, proofs, bannedAfter, foundAfterAudits, passed }: Outcome): string[] {
   const { honest, of, honestQuarantined } = verdict
   return [
     `${honest} of the last ${of} requests (${percent(honest / Math.max(1, of))}) used honest nodes only; required: 95 %.`,
     bannedAfter === undefined
       ? 'The client did NOT ban the impostor.'
       : `The client banned the impostor after ${bannedAfter} requests.`,
+    ...(foundAfterAudits === undefined
+      ? []
+      : [`It found the impostor with the audit of its answer number ${foundAfterAudits}; required: 3 at most.`]),
     ...proofs.flatMap(({ name, file, answers, confirmed, output }) => [
       `Proof against ${name} (answers: ${answers}): ${file}`,
       confirmed

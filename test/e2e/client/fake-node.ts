@@ -193,6 +193,8 @@ export function plain(network: Network): Network {
     askKad: async (...args) => await network.askKad(...args),
     askCard: async (...args) => await network.askCard(...args),
     cardRecord: async (...args) => await network.cardRecord(...args),
+    proofRecord: async (...args) => await network.proofRecord(...args),
+    putProof: async (...args) => await network.putProof(...args),
     stop: async () => await network.stop()
   }
 }

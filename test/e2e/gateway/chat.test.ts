@@ -33,6 +33,7 @@ test('a whole answer names the node that gave it', async () => {
         node: serving.peerId.toString(),
         route: 'direct',
         failovers: 0,
+        continuation: null,
         audit: { standing: 'probationary', audited_tokens: 0 }
       }
     }
@@ -182,7 +183,10 @@ test('if a node fails, another node continues, and the answer reports the failov
   cuts = 1
   const response = await post(url, 'chat/completions', { messages: MESSAGES })
   expect([response.status, response.headers.get('x-potluck-failovers')]).toEqual([200, '1'])
-  expect(await response.json()).toMatchObject({ choices: [{ message: { content: ANSWER } }] })
+  expect(await response.json()).toMatchObject({
+    choices: [{ message: { content: ANSWER } }],
+    usage: { potluck: { failovers: 1, continuation: 'same_model' } }
+  })
   cuts = Infinity
   const failed = await post(url, 'chat/completions', { messages: MESSAGES })
   expect([failed.status, failed.headers.get('x-should-retry')]).toEqual([502, 'false'])

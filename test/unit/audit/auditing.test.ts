@@ -53,6 +53,7 @@ class World {
         // Each answer has another context. In the same context, a mismatch counts only once.
         return { ...answer, record: { ...answer.record, promptTokens: [this.probes.length] }, toolCalls: [] }
       },
+      proofs: { proofRecord: async () => await Promise.reject(new Error('no proof')), putProof: async () => undefined },
       isIdle: () => true,
       isOwn: () => false,
       allows: () => true,

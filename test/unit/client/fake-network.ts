@@ -159,6 +159,10 @@ export class FakeNetwork implements Network {
     throw new Error('no record')
   }
 
+  proofRecord = async (): Promise<never> => await this.cardRecord()
+
+  putProof = async (): Promise<void> => undefined
+
   stop = async (): Promise<void> => undefined
 
   #peer(peerId: PeerId): FakePeer {

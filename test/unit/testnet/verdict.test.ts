@@ -25,6 +25,9 @@ function verdict(records: readonly RequestRecord[], views: readonly PeerStanding
   return toVerdict(toRows(NODES, records, views), records)
 }
 
+const found = { banned: true, foundAfterAudits: 3 }
+const unknown = { banned: false, foundAfterAudits: undefined }
+
 test('only the last 40 requests count, and 38 honest ones are enough', () => {
   const early = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [index, ['C']]))
   expect(verdict(requests(80, early))).toMatchObject({ honest: 40, of: 40, enough: true })
@@ -41,16 +44,17 @@ test('requests count in the order in which they were sent', () => {
   expect(verdict(requests(80, { 0: ['C'], 1: ['C'], 2: ['C'] }).toReversed()).enough).toBe(true)
 })
 
-test('a run passes with enough honest requests, a banned impostor, and no quarantined honest node', () => {
+test('a run passes with enough honest requests, an impostor that is banned and found early, and no quarantined honest node', () => {
   const all = verdict(requests(80))
-  expect(isPassed(all, true)).toBe(true)
-  expect(isPassed(all, false)).toBe(false)
-  expect(isPassed({ ...all, enough: false }, true)).toBe(false)
-  expect(isPassed({ ...all, honestQuarantined: ['honest'] }, true)).toBe(false)
+  expect(isPassed(all, found)).toBe(true)
+  expect(isPassed(all, { ...found, banned: false })).toBe(false)
+  expect(isPassed({ ...all, enough: false }, found)).toBe(false)
+  expect(isPassed(all, { ...found, foundAfterAudits: 4 })).toBe(false)
+  expect(isPassed({ ...all, honestQuarantined: ['honest'] }, found)).toBe(false)
 })
 
 test('with fewer requests a run fails only if an honest node is quarantined', () => {
   const few = verdict(requests(79))
-  expect(isPassed(few, false)).toBeUndefined()
-  expect(isPassed({ ...few, honestQuarantined: ['honest'] }, false)).toBe(false)
+  expect(isPassed(few, unknown)).toBeUndefined()
+  expect(isPassed({ ...few, honestQuarantined: ['honest'] }, unknown)).toBe(false)
 })

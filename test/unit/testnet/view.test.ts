@@ -21,6 +21,7 @@ test.each([
     verdict,
     proofs: [],
     bannedAfter: undefined,
+    foundAfterAudits: undefined,
     passed: undefined
   } as unknown as Parameters<HumanMaliciousView['outcome']>[0])
   out.end()

@@ -5,12 +5,12 @@ import { equals } from 'uint8arrays/equals'
 
 import { PotluckError } from '../errors.ts'
 import type { PositionLogprobs } from '../generation.ts'
-import { LogprobsDigest } from '../records/content.ts'
 import { FINGERPRINT_BYTES } from '../sampler/fingerprint.ts'
-import { answerWindows, openReceipt, tokensDigest, type Receipt } from '../records/receipt.ts'
-import { isPartialReceipt, openPartialReceipt, WindowChain, type PartialReceipt } from '../records/partial-receipt.ts'
 import type { AnswerRecord } from '../wire/answer-record.ts'
 import { decodeClientFrame, type GenerateRequest } from '../wire/client-frame.ts'
+import { LogprobsDigest } from './content.ts'
+import { isPartialReceipt, openPartialReceipt, WindowChain, type PartialReceipt } from './partial-receipt.ts'
+import { answerWindows, openReceipt, tokensDigest, type Receipt } from './receipt.ts'
 
 export interface VerifiedAnswer {
   request: GenerateRequest
