@@ -5,8 +5,10 @@ import { cheatedPools, reportCheats } from './cheated.ts'
 import { cheats, faintCheats, filesOf } from './cheats.ts'
 import { reportCosts } from './cost.ts'
 import { writeDistribution } from './distribution.ts'
-import { honestPools, reportHonest } from './honest.ts'
+import { exactPool, honestPools, reportHonest } from './honest.ts'
 
+/** The parts of the benchmark. Without any of these words, it runs all. */
+const PARTS = ['honest', 'cheats', 'cost']
 /** Not the seed of the calibration, so that the benchmark measures other answers. */
 const SEED = 2
 /** Tokens of each pool. With these numbers, the audits cover more than 300,000 honest tokens. */
@@ -16,7 +18,7 @@ const CHEATED_TOKENS = 24_000
 export async function benchAudits(context: BenchContext): Promise<void> {
   const { args, report, note, signal } = context
   const modelPath = args.find((argument) => argument.endsWith('.gguf'))
-  const scale = Number(args.find((argument) => argument !== modelPath && !argument.startsWith('--')) ?? 1)
+  const scale = Number(args.find((argument) => Number(argument) > 0) ?? 1)
   const files = await filesOf(modelPath)
   const workers = new WorkerPool(signal, note)
   const noises = new Map<string, Promise<number>>()
@@ -25,16 +27,21 @@ export async function benchAudits(context: BenchContext): Promise<void> {
     noises.set(path, measured)
     return measured
   }
-  const noise = await noiseOf(files.Q8_0)
-  report({ case: 'Q8_0', metric: 'noise', value: noise, unit: 'logits', n: 1 })
+  report({ case: 'Q8_0', metric: 'noise', value: await noiseOf(files.Q8_0), unit: 'logits', n: 1 })
   const honestSpec = { tokens: scale * HONEST_TOKENS, seed: SEED }
-  const honest = await honestPools(files.Q8_0, honestSpec, workers, noise)
-  reportHonest(context, 'honest', honest)
-  const adversarial = { ...honestSpec, seed: SEED + 1, sampling: 'adversarial' } as const
-  reportHonest(context, 'honest, adversarial requests', await honestPools(files.Q8_0, adversarial, workers, noise))
-  const spec = { tokens: scale * CHEATED_TOKENS, seed: SEED }
-  const cheated = await cheatedPools({ ...cheats(files), ...faintCheats(files) }, spec, workers, noiseOf)
-  reportCheats(context, cheated, honest[0]!.pool)
+  const cheatedSpec = { tokens: scale * CHEATED_TOKENS, seed: SEED }
+  const runs = (part: string): boolean => args.includes(part) || !PARTS.some((other) => args.includes(other))
+  const honest = runs('honest') ? await honestPools(files.Q8_0, honestSpec, workers, await noiseOf(files.Q8_0)) : []
+  if (runs('honest')) {
+    reportHonest(context, 'honest', honest)
+    const adversarial = { ...honestSpec, seed: SEED + 1, sampling: 'adversarial' } as const
+    const pools = await honestPools(files.Q8_0, adversarial, workers, await noiseOf(files.Q8_0))
+    reportHonest(context, 'honest, adversarial requests', pools)
+  }
+  const cheated = runs('cheats')
+    ? await cheatedPools({ ...cheats(files), ...faintCheats(files) }, cheatedSpec, workers, noiseOf)
+    : []
+  if (runs('cheats')) reportCheats(context, cheated, await exactPool(files.Q8_0, honestSpec, workers))
   if (args.includes('--write-distribution')) {
     await writeDistribution(
       honest.flatMap(({ pool }) => pool),
@@ -42,5 +49,5 @@ export async function benchAudits(context: BenchContext): Promise<void> {
     )
     note('Wrote scripts/simulate/audit-distribution.json.')
   }
-  if (scale >= 1) await reportCosts(context)
+  if (runs('cost')) await reportCosts(context)
 }

@@ -3,6 +3,7 @@
  * audits the answers of all variations. Reports the evidence and the false bans.
  */
 import { CELLS, TOKEN_CELLS } from '../../../client/evidence/bins.ts'
+import { USUAL_NOISE } from '../../../client/evidence/constants.ts'
 import { answerEvidence } from '../../../client/evidence/evidence.ts'
 import { LOG_RATIOS } from '../../../client/evidence/likelihood.ts'
 import {
@@ -10,6 +11,7 @@ import {
   honestAnswers,
   honestAudits,
   type HonestAudit,
+  SLOTS,
   type HonestSpec
 } from '../../../scripts/calibrate/variations.ts'
 import type { WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'
@@ -39,6 +41,14 @@ export async function honestPools(
   const made = await honestAnswers(modelPath, spec, workers)
   const audits = await honestAudits(modelPath, made, workers)
   return audits.map((audit) => ({ ...audit, noise, pool: toAudited(audit.answers, audit.measured, { noise }) }))
+}
+
+/** Answers of an honest peer that computes as the auditor does. */
+export async function exactPool(modelPath: string, spec: HonestSpec, workers: WorkerPool): Promise<Audited[]> {
+  const setup = { modelPath, slots: SLOTS }
+  const [answers] = await workers.answers(setup, [{ ...spec, sampling: 'every' }], 'honest answers')
+  const [measured] = await workers.audits(setup, [answers!], 'honest audits')
+  return toAudited(answers!, measured!, { noise: USUAL_NOISE })
 }
 
 export function reportHonest(context: BenchContext, name: string, pools: readonly HonestPool[]): void {
