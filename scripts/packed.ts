@@ -1,7 +1,7 @@
 /**
  * Runs the packages as npm would publish them. The script copies the built packages to the places where npm installs
- * them, bundles the client for a browser, serves crumb, and requests an answer through the client and through the
- * gateway. Node refuses TypeScript under node_modules, so the packages cannot use the source by mistake. `npm run
+ * them, bundles the client for a browser, serves crumb, requests an answer through the client and through the
+ * gateway, and opens the page of the gateway. Node refuses TypeScript under node_modules, so the packages cannot use the source by mistake. `npm run
  * check` runs this script.
  */
 import { execFileSync, spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process'
@@ -49,6 +49,12 @@ try {
   const response = await fetch(`${baseUrl}/chat/completions`, { method: 'POST', headers, body })
   const text = await response.text()
   if (!response.ok) throw new Error(`The packed gateway answered ${response.status}:\n${text}`)
+
+  const root = new URL('/', baseUrl)
+  const page = await (await fetch(root, { headers: { accept: 'text/html' } })).text()
+  const [, script] = /src="([^"]+)"/.exec(page) ?? []
+  if (script === undefined || !(await fetch(new URL(script, root))).ok)
+    throw new Error(`The packed gateway has no page:\n${page}`)
 
   for (const [name, child] of Object.entries({ gateway, node })) {
     const exit = once(child, 'exit')

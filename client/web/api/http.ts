@@ -34,7 +34,7 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
     response = await fetch(path, { ...init, headers })
   } catch (error) {
     if (init.signal?.aborted === true) throw error
-    throw new RequestError(0, 'The gateway does not answer. Start it again with "npx potluck gateway".')
+    throw new RequestError(0, 'The gateway does not answer. Start it again on its machine.')
   }
   if (response.ok) return response
   if (response.status === 401) needsKey.value = true

@@ -74,7 +74,7 @@ function advance(life: Life, event: PotluckEvent): Life {
   }
 }
 
-/** Failovers of a request so far: how often another node took over, in the middle or before the first token. */
+/** How many nodes failed so far. A request can also move to a faster node: that is no failover. */
 export function failoversOf({ steps }: Life): number {
-  return steps.filter(({ type }) => type === 'resumed' || type === 'moved').length
+  return steps.filter((step) => step.type === 'resumed' || (step.type === 'moved' && step.code !== undefined)).length
 }

@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
 
 import {
   conversations,
@@ -18,8 +19,16 @@ export function Conversations(): JSX.Element {
     openId.value = id
     listIsOpen.value = false
   }
+  const close = useRef<HTMLButtonElement>(null)
+  const isOpen = listIsOpen.value
+  useEffect(() => {
+    if (isOpen) close.current?.focus()
+  }, [isOpen])
+  const onKeyDown = ({ key }: KeyboardEvent): void => {
+    if (key === 'Escape') listIsOpen.value = false
+  }
   return (
-    <nav class="conversations" data-open={listIsOpen.value} aria-label="Conversations">
+    <nav class="conversations" data-open={isOpen} aria-label="Conversations" onKeyDown={onKeyDown}>
       <header>
         <p class="wordmark" aria-hidden="true">
           <svg viewBox="0 0 16 16" aria-hidden="true">
@@ -30,7 +39,7 @@ export function Conversations(): JSX.Element {
           </svg>
           Potluck
         </p>
-        <button type="button" class="quiet only-narrow" onClick={() => (listIsOpen.value = false)}>
+        <button ref={close} type="button" class="quiet only-narrow" onClick={() => (listIsOpen.value = false)}>
           Close
         </button>
       </header>

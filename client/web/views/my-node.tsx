@@ -81,8 +81,8 @@ function OwnNode({ node }: { node: OwnNodeView }): JSX.Element {
           <p class="note">Nobody asks this node at the moment.</p>
         ) : (
           <ul class="served">
-            {node.running.map(({ peer, model, tokens, sinceMs }) => (
-              <li key={`${peer} ${model}`}>
+            {node.running.map(({ peer, model, tokens, sinceMs }, index) => (
+              <li key={index}>
                 <span class="dot" data-activity="answering" /> <Peer peer={peer} />
                 <span>{visible(model)}</span>
                 <span class="faint">

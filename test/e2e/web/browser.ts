@@ -40,7 +40,7 @@ export interface Visit {
 
 /** Opens the page in a profile of its own. */
 export async function visit(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visit> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 760 }, ...options })
+  const context = await browser.newContext({ viewport: { width: 1240, height: 720 }, ...options })
   onTestFinished(async () => await context.close())
   const page = await context.newPage()
   const faults: string[] = []

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
 import type axeCore from 'axe-core'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { buildPage, pageSize } from '../../../scripts/page.ts'
@@ -52,7 +52,6 @@ describe.skipIf(!hasBrowser)(suite('the look of the page'), () => {
     const { page, faults } = await visit(browser, gateway.url, { ...options, reducedMotion: 'reduce' })
     await page.getByRole('heading', { name: 'Ask the network' }).waitFor()
     await expectAccessible(page)
-    await picture(page, `${look}-welcome`)
 
     const chat = await ask(page, gateway, 'How does a tide work?')
     await conduct(chat)
@@ -67,12 +66,10 @@ describe.skipIf(!hasBrowser)(suite('the look of the page'), () => {
       .click()
     await page.getByText('3,120 tokens audited, no sign').first().waitFor()
     await expectAccessible(page)
-    await picture(page, `${look}-network`)
 
     await page.getByRole('button', { name: 'My node', exact: true }).filter({ visible: true }).click()
     await page.getByRole('heading', { name: 'Reachability' }).waitFor()
     await expectAccessible(page)
-    await picture(page, `${look}-node`)
 
     if (look === 'phone') await page.getByRole('button', { name: 'Chat' }).click()
     chat.finish(peerId(2), { failovers: 1 })
@@ -82,8 +79,45 @@ describe.skipIf(!hasBrowser)(suite('the look of the page'), () => {
     await page.getByRole('button', { name: 'Check it here' }).click()
     await page.getByText('Passed.').waitFor()
     await expectAccessible(page)
-    await picture(page, `${look}-receipt`)
     expect(faults).toEqual([])
+  })
+
+  test('the keyboard is enough to ask, to stop, and to open and close the receipt', async () => {
+    const gateway = await writtenGateway()
+    gateway.nodes = network()
+    const { page } = await visit(browser, gateway.url)
+    await page.getByRole('heading', { name: 'Ask the network' }).waitFor()
+    await reach(page, page.getByRole('textbox', { name: 'Message' }))
+    await page.keyboard.type('Hello')
+    await page.keyboard.press('Enter')
+    const stopped = await gateway.nextChat()
+    stopped.accept(peerId(1))
+    stopped.text('On my way')
+    await page.getByText('On my way').waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByText('You stopped this answer.').waitFor()
+    await reach(page, page.getByRole('button', { name: 'Retry' }))
+    await page.keyboard.press('Enter')
+    const chat = await gateway.nextChat()
+    chat.accept(peerId(1))
+    chat.finish(peerId(1))
+    gateway.answers.set(chat.id, receipt(chat.id, [peerId(1)]))
+    const badge = page.getByRole('button', { name: 'Receipt' })
+    await reach(page, badge)
+    await page.keyboard.press('Enter')
+    await page.getByText('its signature is valid').waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    expect(await isFocused(badge)).toBe(true)
+  })
+
+  test('a list of conversations on a phone opens, and closes with Escape', async () => {
+    const gateway = await writtenGateway()
+    const { page } = await visit(browser, gateway.url, LOOKS.phone)
+    await page.getByRole('button', { name: 'Conversations' }).click()
+    await page.getByRole('button', { name: 'New conversation' }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByRole('button', { name: 'New conversation' }).waitFor({ state: 'hidden' })
   })
 
   test('the first paint is early, and the page is small', async () => {
@@ -132,6 +166,23 @@ async function conduct(chat: Chat): Promise<void> {
     )
   }
   chat.text(ANSWER)
+}
+
+/** More tabs than any path through the page needs. */
+const MAX_TABS = 60
+
+/** Moves the focus to an element with the Tab key. */
+async function reach(page: Page, element: Locator): Promise<void> {
+  await element.waitFor()
+  for (let tabs = 0; tabs < MAX_TABS; tabs++) {
+    if (await isFocused(element)) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error('the Tab key does not reach the element')
+}
+
+async function isFocused(element: Locator): Promise<boolean> {
+  return await element.evaluate((one) => one === document.activeElement)
 }
 
 async function expectAccessible(page: Page): Promise<void> {

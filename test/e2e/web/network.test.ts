@@ -167,6 +167,19 @@ describe.skipIf(!hasBrowser)(suite('the network on the page'), () => {
     await page.getByRole('heading', { name: '1 node' }).waitFor()
   })
 
+  test('says when the gateway does not answer, and recovers', async () => {
+    const { page } = await open((gateway) => (gateway.nodes = network()))
+    await page.getByRole('heading', { name: '8 nodes' }).waitFor()
+    const look = async (): Promise<unknown> =>
+      await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+    await page.context().setOffline(true)
+    await look()
+    await page.getByText('The gateway does not answer.').waitFor()
+    await page.context().setOffline(false)
+    await look()
+    await page.getByText('The gateway does not answer.').waitFor({ state: 'detached' })
+  })
+
   test('finds the events again after the connection broke', async () => {
     const { page, gateway } = await open((gateway) => (gateway.nodes = network()))
     await page.getByText('live', { exact: true }).waitFor()
