@@ -68,6 +68,7 @@ export interface Settings {
   requestsPerMinute: number
   localNode: boolean
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
+  history: boolean
   system: string | undefined
   maxTokens: number | undefined
   temperature: number | undefined
@@ -372,6 +373,12 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: false,
     doc: 'also serve a model from this machine, as `potluck serve` does; without this flag, the gateway ignores --listen, --announce, --name, --sha256, --slots, --conversations, --context, --threads and --gpu, and --model with a notice',
     commands: ['gateway']
+  },
+  history: {
+    kind: toggle,
+    default: false,
+    doc: 'keep the lines that you type on disk, so that the arrow keys find them in the next chat; `potluck forget` deletes them',
+    commands: ['chat']
   },
   system: {
     kind: text('text'),
