@@ -162,7 +162,8 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
     examples: ['potluck audit 12D3KooW….proof', 'potluck audit 12D3KooW….proof --model ./qwen3-0.6b-q8_0.gguf']
   },
   forget: {
-    summary: 'delete the audited answers, with their prompts, that this machine keeps for fraud proofs',
+    summary:
+      'delete the audited answers, with their prompts, that this machine keeps for fraud proofs, and the history of chats',
     examples: [
       'potluck forget          deletes the answers; bans and what was measured stay',
       'potluck forget --all    also deletes bans, what was measured, and the addresses of peers'

@@ -61,7 +61,7 @@ export function checkModel(digest: Uint8Array, servedModel: ServedModel): void {
  *
  * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts)
  */
-export function checkServing({ draining, status }: ServedModel): void {
+function checkServing({ draining, status }: ServedModel): void {
   if (draining) throw new PotluckError('draining', 'the node shuts down or is paused')
   if (status.state === 'failed') throw notServed()
   if (status.state === 'restarting') {

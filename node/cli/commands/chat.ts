@@ -1,46 +1,60 @@
-/** `potluck chat`: a conversation. This process keeps the conversation, and sends all of it with each question. */
+/** `potluck chat`: a conversation on a terminal, or with a script that writes a question in each line. */
 import { createInterface, type Interface } from 'node:readline'
 
-import type { Client } from '@potluck/client'
-import { PotluckError, type ChatMessage } from '@potluck/protocol'
+import { PotluckError } from '@potluck/protocol'
 
+import { Conversation } from '../chat/conversation.ts'
+import { historyFile, MOST_LINES, readHistory, saveHistory } from '../chat/history.ts'
+import { questionsOf } from '../chat/questions.ts'
 import { connect } from '../client/connect.ts'
-import { generationOptions } from '../client/generation.ts'
 import type { CommandContext } from '../settings/context.ts'
-import { printWholeAnswer, summary } from '../terminal/answer.ts'
-import { EXIT_INTERRUPTED, reportOf } from '../terminal/errors.ts'
+import { EXIT_INTERRUPTED, messageOf, reportOf } from '../terminal/errors.ts'
 import { printError, printNote } from '../terminal/output.ts'
 
-const HELP = `/clear   forget the conversation
-/help    print this help
-/bye     end the chat, as Ctrl-D does
+const PROMPT = '>>> '
+const MORE_PROMPT = '... '
+const HELP = `/model NAME    answer with this model from now on; without a name, show the model
+/system TEXT   set the system message; without a text, remove it
+/retry         ask the last question again
+/save FILE     write the conversation to a new file: JSON if the name ends in .json, otherwise Markdown
+/clear         forget the conversation
+/help          print this help
+/bye           end the chat, as Ctrl-D does
+Begin and end a question of several lines with """. A paste of several lines is one question.
 Ctrl-C stops an answer. Press it twice to end the chat.`
 
 export async function chat(context: CommandContext): Promise<number> {
-  const { settings } = context
+  const { settings, env } = context
   const client = await connect(context)
-  const interactive = process.stdin.isTTY && !settings.json
+  const isTerminal = process.stdin.isTTY && !settings.json
+  const file = settings.history && isTerminal ? historyFile(settings, env) : undefined
   const lines = createInterface({
     input: process.stdin,
-    prompt: '>>> ',
-    ...(interactive ? { output: process.stderr } : {})
+    prompt: PROMPT,
+    historySize: MOST_LINES,
+    ...(file === undefined ? {} : { history: await readHistory(file) }),
+    ...(isTerminal ? { output: process.stderr } : {})
   })
-  if (interactive) printNote('Type a question, or /help.')
+  let typed: string[] | undefined
+  lines.on('history', (history) => (typed = [...history]))
+  if (isTerminal) printNote('Type a question, or /help.')
   try {
-    return await new Conversation(client, lines, context).run()
+    return await new Chat(new Conversation(client, settings), lines, context).run()
   } finally {
     lines.close()
+    if (file !== undefined && typed !== undefined) {
+      await saveHistory(file, typed, context).catch((error: unknown) =>
+        printNote(`Cannot save the history: ${messageOf(error)}.`)
+      )
+    }
     await client.stop()
   }
 }
 
-class Conversation {
-  readonly #client: Client
+class Chat {
+  readonly #conversation: Conversation
   readonly #lines: Interface
   readonly #context: CommandContext
-  readonly #system: readonly ChatMessage[]
-  /** Questions and answers, alternately. */
-  #turns: ChatMessage[] = []
   /** Stops the current answer. */
   #answering: AbortController | undefined
   /** Whether the next Ctrl-C ends the chat. */
@@ -48,46 +62,82 @@ class Conversation {
   #closed = false
   #exitCode = 0
 
-  constructor(client: Client, lines: Interface, context: CommandContext) {
-    this.#client = client
+  constructor(conversation: Conversation, lines: Interface, context: CommandContext) {
+    this.#conversation = conversation
     this.#lines = lines
     this.#context = context
-    const { system } = context.settings
-    this.#system = system === undefined ? [] : [{ role: 'system', content: system }]
   }
 
   /** Reads and answers questions until the input ends or the user ends the chat. Resolves to the exit code. */
   async run(): Promise<number> {
-    this.#lines.on('SIGINT', () => this.#interrupt())
-    this.#lines.on('close', () => (this.#closed = true))
-    this.#context.interrupted.addEventListener('abort', () => this.#close(EXIT_INTERRUPTED), { once: true })
+    const { settings, interrupted } = this.#context
+    const lines = this.#lines
+    lines.on('SIGINT', () => this.#interrupt())
+    lines.on('close', () => (this.#closed = true))
+    interrupted.addEventListener('abort', () => this.#close(EXIT_INTERRUPTED), { once: true })
+    const isTerminal = process.stdin.isTTY && !settings.json
+    const questions = questionsOf({ lines, isTerminal, onMore: () => this.#prompt(MORE_PROMPT) })
     this.#prompt()
-    for await (const line of this.#lines) {
+    for await (const question of questions) {
       this.#warned = false
-      const words = line.trim()
-      if (words === '/bye' || words === '/exit') break
-      if (words === '/help') printNote(HELP)
-      else if (words === '/clear') this.#turns = []
-      else if (words.startsWith('/')) printNote(`Unknown command ${words}. /help lists the commands.`)
-      else if (words !== '') await this.#turn(line)
-      if (this.#context.interrupted.aborted) break
+      if (question.startsWith('/')) {
+        if (await this.#command(question)) break
+      } else if (question.trim() !== '') {
+        await this.#answer(async (signal) => await this.#conversation.ask(question, signal))
+      }
+      if (interrupted.aborted) break
       this.#prompt()
     }
     return this.#exitCode
   }
 
-  /** The input can end during an answer, and a closed interface cannot prompt. */
-  #prompt(): void {
-    if (!this.#closed) this.#lines.prompt()
+  /** @returns whether the chat ends */
+  async #command(line: string): Promise<boolean> {
+    const conversation = this.#conversation
+    const [, command = '', argument = ''] = /^(\S+)\s*([^]*?)\s*$/.exec(line) ?? []
+    switch (command) {
+      case '/bye':
+      case '/exit':
+        return true
+      case '/help':
+        printNote(HELP)
+        return false
+      case '/clear':
+        conversation.clear()
+        return false
+      case '/model':
+        if (argument !== '') conversation.model = argument
+        printNote(`The model is ${conversation.model}.`)
+        return false
+      case '/system':
+        conversation.system = argument === '' ? undefined : argument
+        printNote(argument === '' ? 'There is no system message now.' : 'The system message is set.')
+        return false
+      case '/save':
+        if (argument === '') printNote('Give the name of a file, as in /save chat.md')
+        else await conversation.save(argument)
+        return false
+      case '/retry':
+        await this.#answer(async (signal) => await conversation.retry(signal))
+        return false
+      default:
+        printNote(`Unknown command ${command}. /help lists the commands.`)
+        return false
+    }
   }
 
-  async #turn(content: string): Promise<void> {
+  /** The input can end during an answer, and a closed interface cannot prompt. */
+  #prompt(text: string = PROMPT): void {
+    if (this.#closed) return
+    this.#lines.setPrompt(text)
+    this.#lines.prompt()
+  }
+
+  async #answer(ask: (signal: AbortSignal) => Promise<void>): Promise<void> {
     this.#answering = new AbortController()
-    const signal = AbortSignal.any([this.#answering.signal, this.#context.interrupted])
     try {
-      await this.#ask({ role: 'user', content }, signal)
+      await ask(AbortSignal.any([this.#answering.signal, this.#context.interrupted]))
     } catch (error) {
-      // The failed turn is not added, so the conversation continues as it was before.
       if (!(error instanceof PotluckError)) throw error
       const report = reportOf(error)
       printError(report, this.#context.settings.json)
@@ -95,26 +145,6 @@ class Conversation {
       if (!process.stdin.isTTY) this.#exitCode = report.exitCode
     } finally {
       this.#answering = undefined
-    }
-  }
-
-  /** Sends the whole conversation, or as many of its last turns as fit the model's context. */
-  async #ask(question: ChatMessage, signal: AbortSignal): Promise<void> {
-    const { settings } = this.#context
-    for (;;) {
-      const messages = [...this.#system, ...this.#turns, question]
-      const answer = this.#client.chat({ ...generationOptions(settings, signal), messages })
-      try {
-        const { text, finish } = await printWholeAnswer(answer, settings)
-        if (!settings.json) printNote(summary(finish, this.#client.standing()))
-        this.#turns.push(question, { role: 'assistant', content: text })
-        return
-      } catch (error) {
-        const tooLong = error instanceof PotluckError && error.code === 'context_length_exceeded'
-        if (!tooLong || this.#turns.length === 0) throw error
-        this.#turns.splice(0, 2)
-        printNote('The conversation is too long for the model. Removed its oldest question and answer.')
-      }
     }
   }
 

@@ -1,5 +1,8 @@
 /** `potluck forget`: deletes what this machine keeps about answers and nodes. */
+import { rm } from 'node:fs/promises'
+
 import { describeDisk } from '../../network/data-folder.ts'
+import { historyFile } from '../chat/history.ts'
 import { forgetAnswers, forgetEverything } from '../client/store.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
@@ -17,8 +20,9 @@ export async function forget(context: CommandContext): Promise<number> {
       else printNote('Deleted all that this machine knew about nodes.')
     } else {
       const answers = await forgetAnswers(context)
+      await rm(historyFile(settings, env), { force: true })
       if (settings.json) printJson({ type: 'forgot', all: false, answers })
-      else printNote(`Deleted ${count(answers, 'kept answer')}.`)
+      else printNote(`Deleted ${count(answers, 'kept answer')}, and the history of chats.`)
     }
   } catch (cause) {
     if (/database is locked/.test(String(cause))) {

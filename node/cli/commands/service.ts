@@ -49,18 +49,13 @@ export async function service(context: CommandContext): Promise<number> {
 }
 
 function serviceOf({ settings, env }: CommandContext): SystemService {
-  switch (process.platform) {
-    case 'linux':
-      return systemd(env)
-    case 'darwin':
-      return launchd()
-    case 'win32':
-      return windowsTask(dataDirectories(settings, env).node, env)
-    default:
-      throw new CommandError(
-        `\`potluck service\` does not know how ${process.platform} starts programs; start \`potluck serve\` with the tools of this system`
-      )
-  }
+  const { platform } = process
+  if (platform === 'linux') return systemd(env)
+  if (platform === 'darwin') return launchd()
+  if (platform === 'win32') return windowsTask(dataDirectories(settings, env).node, env)
+  throw new CommandError(
+    `\`potluck service\` does not know how ${platform} starts programs; start \`potluck serve\` with the tools of this system`
+  )
 }
 
 /** What the service gives to `potluck serve`. It runs in another folder, and gets no environment variable of this shell. */

@@ -69,6 +69,7 @@ export interface Settings {
   localNode: boolean
   page: boolean
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
+  history: boolean
   system: string | undefined
   maxTokens: number | undefined
   temperature: number | undefined
@@ -379,6 +380,12 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     default: true,
     doc: 'also open a page for a browser at http://127.0.0.1:4003, with the APIs of `potluck gateway`',
     commands: ['serve']
+  },
+  history: {
+    kind: toggle,
+    default: false,
+    doc: 'keep the lines that you type on disk, so that the arrow keys find them in the next chat; `potluck forget` deletes them',
+    commands: ['chat']
   },
   system: {
     kind: text('text'),

@@ -2,11 +2,12 @@
  * Prints the text of an answer while it arrives, and then one line about the answer. With --json, prints each part as
  * JSON.
  */
-import type { Answer, Continuity, FinishPart, PeerStanding } from '@potluck/client'
+import type { AcceptedPart, Answer, Continuity, FinishPart, PeerStanding } from '@potluck/client'
 
 import { printAnswer, printJson, printLine, printReasoning } from './output.ts'
 import { standingWord } from './standing.ts'
 import { count, duration, rate, shortPeer } from './units.ts'
+import { createWaiting } from './waiting.ts'
 
 /** A complete answer that was printed. */
 export interface PrintedAnswer {
@@ -22,8 +23,12 @@ export interface PrintedAnswer {
 export async function printWholeAnswer(answer: Answer, { json }: { json: boolean }): Promise<PrintedAnswer> {
   let text = ''
   let finish: FinishPart | undefined
+  const waiting = createWaiting(process.stderr.isTTY && !json)
+  waiting.show('Looking for a node')
   try {
     for await (const part of answer) {
+      if (part.type === 'accepted') waiting.show(describeWait(part))
+      else waiting.end()
       if (part.type === 'delta') text += part.text
       if (part.type === 'finish') finish = part
       if (json) printJson(part.type === 'finish' ? finishJson(part) : part)
@@ -33,6 +38,7 @@ export async function printWholeAnswer(answer: Answer, { json }: { json: boolean
       }
     }
   } finally {
+    waiting.end()
     if (!json && (text !== '' || finish !== undefined)) printLine()
   }
   // Cannot happen: an answer that ends without a finish part throws in the loop above.
@@ -43,6 +49,12 @@ export async function printWholeAnswer(answer: Answer, { json }: { json: boolean
 const CONTINUATIONS: Readonly<Record<Continuity, string>> = {
   exact: 'the same answer as from one node',
   same_model: 'the nodes compute differently: one node alone can give another answer'
+}
+
+function describeWait({ peerId, model, queuePosition, estimatedWaitMs }: AcceptedPart): string {
+  const place = queuePosition === 0 ? '' : `, ${count(queuePosition, 'request')} before this one`
+  const wait = estimatedWaitMs === 0 ? '' : `, a wait of about ${duration(estimatedWaitMs)}`
+  return `${model.name} on ${shortPeer(peerId)} reads the prompt${place}${wait}`
 }
 
 /** Describes an answer in one line: model, node, connection, length, speed, seed and failed attempts. */

@@ -79,9 +79,11 @@ async function startOnDemand(
       { remedy: '' }
     )
   }
-  const { onProgress: _, signal: __, ...rest } = options
-  const start = async (): ReturnType<typeof startLlamaEngine> =>
-    await startLlamaEngine({ ...rest, slots, remember, gpuLayers, known: reader.file })
+  const later: LlamaEngineOptions = { ...options, slots, remember, gpuLayers, known: reader.file }
+  // Both belong to the start of the node.
+  delete later.onProgress
+  delete later.signal
+  const start = async (): ReturnType<typeof startLlamaEngine> => await startLlamaEngine(later)
   return new OnDemandEngine({ reader, needs, slots, remembered: remember, start, models })
 }
 

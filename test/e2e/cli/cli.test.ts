@@ -1,5 +1,5 @@
 /** Tests the command line as users run it: a relay, a node and each other command are processes. */
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -208,7 +208,8 @@ test('status describes the node on this machine', async () => {
 })
 
 test('a chat has several turns and its own commands', async () => {
-  const input = 'My name is Ada.\n/nonsense\n/help\nWhat is my name?\n/bye\nnot sent\n'
+  const saved = join(elsewhere, 'chat.json')
+  const input = `My name is Ada.\n/nonsense\n/help\n/model crumb\nWhat is my name?\n/save ${saved}\n/bye\nnot sent\n`
   const { code, stdout, stderr } = await ask(['chat', '--no-mdns', '--bootstrap', bootstrap, '--max-tokens', '8'], {
     input
   })
@@ -216,6 +217,8 @@ test('a chat has several turns and its own commands', async () => {
   expect(stderr.match(/seed \d+/g)).toHaveLength(2)
   expect(stderr).toContain('Unknown command /nonsense')
   expect(stderr).toContain('Ctrl-C stops an answer')
+  expect(stderr).toContain('The model is crumb.')
+  expect(JSON.parse(await readFile(saved, 'utf8'))).toHaveLength(4)
   expect(stdout.trim()).not.toBe('')
 })
 
@@ -230,7 +233,7 @@ test('a question of a script that fails sets the exit code of the chat', async (
 describe('forget', () => {
   test('deletes kept answers, and with --all what this machine knows about nodes', async () => {
     const data = ['--data-dir', join(elsewhere, 'forgetful')]
-    expect((await ask(['forget', ...data])).stderr).toBe('Deleted 0 kept answers.\n')
+    expect((await ask(['forget', ...data])).stderr).toBe('Deleted 0 kept answers, and the history of chats.\n')
     await ask(['run', '--no-mdns', '--bootstrap', bootstrap, ...data, '--max-tokens', '4', 'Hello'])
     expect(lines((await ask(['forget', ...data, '--json'])).stdout)).toEqual([
       { type: 'forgot', all: false, answers: 0 }
