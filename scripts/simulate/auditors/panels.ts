@@ -20,6 +20,8 @@ import type { Network, Receipt } from '../world/network.ts'
 
 const AUDIT_MS = 2_000
 const PROBE_PROMPT_TOKENS = 30
+/** The name of a probe's conversation begins with this. No real node sees such a name. */
+export const PROBE = 'probe'
 const ACCUSATION: AuditResult = {
   comparable: true,
   violations: ['prompt'],
@@ -37,8 +39,8 @@ export interface PanelContext {
   model: AuditModel
   /** Whether no request of the client runs now. */
   isIdle: () => boolean
-  /** Whether the caller marks its requests as shareable. If not, the client sends probes. */
-  shareable: boolean
+  /** Whether the caller marks its current request as shareable. If it marks none, the client sends probes. */
+  isShareable: () => boolean
 }
 
 export class PanelAuditing {
@@ -70,14 +72,14 @@ export class PanelAuditing {
   }
 
   readonly canAudit: GenerateContext['canAudit'] = (ask, digest, serving) =>
-    this.#auditing.canAudit({ ...ask, shareable: this.#context.shareable }, digest, serving)
+    this.#auditing.canAudit({ ...ask, shareable: this.#context.isShareable() }, digest, serving)
 
   /**
    * @param ask the request of the caller
    * @param startedAt when the caller sent it, in virtual time
    */
   answered(receipt: Receipt, ask: Ask, startedAt: number): void {
-    this.#auditing.answered(this.#complete(receipt, { ...ask, shareable: this.#context.shareable }), startedAt)
+    this.#auditing.answered(this.#complete(receipt, { ...ask, shareable: this.#context.isShareable() }), startedAt)
   }
 
   #complete(receipt: Receipt, ask: Ask): CompleteAnswer {
@@ -122,7 +124,7 @@ export class PanelAuditing {
           const { receipt, honest } = this.#answers.get(answer.receipt)!
           this.spent += auditCost(receipt.promptTokens + receipt.tokens, reputation.parameters)
           if (this.#isHonest(peer)) return honest
-          if (this.#isHonest(receipt.key)) return ACCUSATION
+          if (!receipt.byAttacker) return ACCUSATION
           return { ...honest, measured: honest.measured.map(({ gap }) => ({ margin: 0, gap })) }
         }
       }))
@@ -132,7 +134,7 @@ export class PanelAuditing {
   async #probe(peer: string, ask: Ask): Promise<ProbeAnswer> {
     const { network, client } = this.#context
     const turn = {
-      conversation: `probe-${client}-${this.#count++}`,
+      conversation: `${PROBE}-${client}-${this.#count++}`,
       promptTokens: PROBE_PROMPT_TOKENS,
       answerTokens: TYPICAL_ANSWER_TOKENS
     }

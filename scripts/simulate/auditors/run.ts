@@ -3,6 +3,7 @@
  *
  * - All peers claim to serve the same model. A share of them colludes. Half of these always serve another model. The other
  *   half serve the model honestly, so that clients establish them. All of them lie in every audit.
+ * - With an `accuracy`, all of them serve another model for each request that they do not take for a probe.
  * - Each client sends its requests one after the other. It knows nothing about any peer at the beginning.
  */
 import { MemoryReputationStore, type Reputation } from '../../../client/reputation/index.ts'
@@ -17,20 +18,26 @@ import { Directory } from '../world/directory.ts'
 import { Network, type Member } from '../world/network.ts'
 import { population } from '../world/traits.ts'
 import { nextTurn } from '../world/workload.ts'
-import { PanelAuditing } from './panels.ts'
+import { PanelAuditing, PROBE } from './panels.ts'
 
 export interface RunOptions {
   peers: number
   colluding: number
   clients: number
   requests: number
+  /**
+   * How often the malicious peers are right about whether a request is a probe, 0.5 to 1: as often for probes as for other
+   * requests. Default: they do not try to tell.
+   */
+  accuracy?: number
 }
 
 /**
- * What the client can audit with. `probes`: no engine, and the requests are private. `every answer`: no engine, but the
- * requests are shareable, and the client may spend as much as it wants on audits. So this case has the most panels.
+ * What the client can audit with. `probes`: no engine, and the requests are private. `some shareable`: no engine, and the
+ * user marks a tenth of the requests by chance. `every answer`: no engine, but the requests are shareable, and the client
+ * may spend as much as it wants on audits. So this case has the most panels.
  */
-export type Means = 'probes' | 'shareable' | 'every answer' | 'own engine'
+export type Means = 'probes' | 'some shareable' | 'shareable' | 'every answer' | 'own engine'
 
 /** Sums over all clients. Pairs are those of a client and a peer of which it audited an answer. */
 export interface Tally {
@@ -50,6 +57,14 @@ export interface Tally {
   auditorPairs: number
 }
 
+/** The share of the requests that are shareable. */
+const SHARED: Readonly<Record<Means, number>> = {
+  probes: 0,
+  'some shareable': 0.1,
+  shareable: 1,
+  'every answer': 1,
+  'own engine': 0
+}
 const MEAN_PAUSE_MS = 20_000
 const neverAborted = new AbortController().signal
 /** A valid request. The requests are copies with another text, because validating each of them takes too long. */
@@ -62,10 +77,15 @@ export async function simulateAuditors(means: Means, seed: number, options: RunO
   const traits = population({ peers: options.peers, maliciousShare: options.colluding, remembered: 0 }, random)
   const network = new Network(traits, clock, random)
   const colluders = network.members.filter(({ peer }) => !peer.traits.honest)
-  const cheats = new Set(colluders.slice(0, Math.ceil(colluders.length / 2)))
+  const { accuracy } = options
+  const cheats = new Set(accuracy === undefined ? colluders.slice(0, Math.ceil(colluders.length / 2)) : colluders)
   for (const member of cheats) {
     const cheat = random.pick(model.cheats)
-    member.serves = () => cheat
+    member.serves = (_, { conversation }) => {
+      if (accuracy === undefined) return cheat
+      const takenForProbe = random.chance(conversation.startsWith(PROBE) ? accuracy : 1 - accuracy)
+      return takenForProbe ? HONEST : cheat
+    }
   }
   const tally: Tally = {
     answers: 0,
@@ -98,7 +118,7 @@ export async function simulateAuditors(means: Means, seed: number, options: RunO
     const lavish = means === 'every answer' ? { auditAllowanceTokens: 1e7, auditFloor: 1 } : {}
     const { selector, reputation } = createPolicy('potluck', context, new MemoryReputationStore(), lavish)
     const own = new Auditing(name, reputation, network, model)
-    const shareable = means === 'shareable' || means === 'every answer'
+    let shareable = false
     let idle = true
     const isIdle = (): boolean => idle
     const panels = new PanelAuditing({
@@ -109,7 +129,7 @@ export async function simulateAuditors(means: Means, seed: number, options: RunO
       network,
       model,
       isIdle,
-      shareable
+      isShareable: () => shareable
     })
     const canAudit = means === 'own engine' ? (): boolean => true : panels.canAudit
     const client = new SimClient(name, network, directory, selector, { canAudit })
@@ -118,6 +138,7 @@ export async function simulateAuditors(means: Means, seed: number, options: RunO
     for (let number = 1; number <= options.requests; number++) {
       const startedAt = clock.now()
       idle = false
+      shareable = random.chance(SHARED[means])
       const { receipt, cachedTokens } = await client.ask(nextTurn(`${name}-${number}`, undefined, random))
       idle = true
       tally.answers++

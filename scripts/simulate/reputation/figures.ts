@@ -8,7 +8,7 @@ import type { Figure } from '../report.ts'
 import type { PolicyName } from '../policies/selectors.ts'
 import { simulate, type RunOptions, type Tally } from './run.ts'
 
-export interface ReputationOptions extends RunOptions {
+export interface ReputationOptions extends Omit<RunOptions, 'engine'> {
   seeds: number
   /** The name of the only attack to simulate. Default: all. */
   attack?: string
@@ -45,23 +45,30 @@ export async function reputation(options: ReputationOptions, note: (text: string
   const seeds = Array.from({ length: options.seeds }, (_, index) => index + 1)
   for (const attack of ATTACKS) {
     if (options.attack !== undefined && options.attack !== attack.name) continue
-    const run = async (policy: PolicyName): Promise<Tally[]> => {
+    const run = async (policy: PolicyName, engine: boolean): Promise<Tally[]> => {
       const start = performance.now()
       const tallies: Tally[] = []
-      for (const seed of seeds) tallies.push(await simulate(attack, policy, seed, options))
-      note(`${attack.name}, ${policy}: ${((performance.now() - start) / 1000).toFixed(1)} s`)
+      for (const seed of seeds) tallies.push(await simulate(attack, policy, seed, { ...options, engine }))
+      note(
+        `${attack.name}, ${policy}, ${engine ? 'own engine' : 'no engine'}: ${((performance.now() - start) / 1000).toFixed(1)} s`
+      )
       return tallies
     }
-    const { all, late } = TARGETS[attack.name] ?? {}
-    const ours = await run('potluck')
-    const label = `${attack.name} / potluck`
-    add(label, ours, 'bad_answer_share', ({ bad, answers }) => [bad, answers], atMost(all))
-    add(label, ours, 'bad_answer_share_after_50', ({ lateBad, lateAnswers }) => [lateBad, lateAnswers], atMost(late))
-    add(label, ours, 'false_quarantines', ({ quarantined, audited }) => [quarantined.size, audited.size], atMost(0.001))
-    add(label, ours, 'audit_share', ({ spentAudits, spentAnswers }) => [spentAudits, spentAnswers], atMost(0.05))
-    add(label, ours, 'failed_requests', ({ failures, answers }) => [failures, answers])
+    // The usual client first: without an engine of its own.
+    for (const engine of [false, true]) {
+      const { all, late } = (engine ? TARGETS[attack.name] : undefined) ?? {}
+      const ours = await run('potluck', engine)
+      const label = `${attack.name} / potluck${engine ? '' : ', no own engine'}`
+      add(label, ours, 'bad_answer_share', ({ bad, answers }) => [bad, answers], atMost(all))
+      add(label, ours, 'bad_answer_share_after_50', ({ lateBad, lateAnswers }) => [lateBad, lateAnswers], atMost(late))
+      const quarantines = ({ quarantined, audited }: Tally): [number, number] => [quarantined.size, audited.size]
+      add(label, ours, 'false_quarantines', quarantines, atMost(0.001))
+      add(label, ours, 'audit_share', ({ spentAudits, spentAnswers }) => [spentAudits, spentAnswers], atMost(0.05))
+      add(label, ours, 'failed_requests', ({ failures, answers }) => [failures, answers])
+    }
     for (const baseline of BASELINES) {
-      add(`${attack.name} / ${baseline}`, await run(baseline), 'bad_answer_share', ({ bad, answers }) => [bad, answers])
+      const tallies = await run(baseline, true)
+      add(`${attack.name} / ${baseline}`, tallies, 'bad_answer_share', ({ bad, answers }) => [bad, answers])
     }
   }
   return figures

@@ -6,10 +6,12 @@
  *   do not share what they learn.
  * - An answer that the caller received is bad if it came from another model file than the claimed one.
  */
+import { toAsk } from '../../../client/base/request.ts'
 import type { Reputation } from '../../../client/reputation/index.ts'
 import type { Attack } from '../attacks/attack.ts'
+import { PanelAuditing } from '../auditors/panels.ts'
 import { Clock } from '../clock.ts'
-import { Auditing, DIGEST } from '../policies/auditing.ts'
+import { Auditing, DIGEST, type Spent } from '../policies/auditing.ts'
 import { createPolicy, type PolicyName } from '../policies/selectors.ts'
 import { Random } from '../random.ts'
 import { AuditModel, HONEST } from '../world/audit.ts'
@@ -24,9 +26,13 @@ export interface RunOptions {
   maliciousShare: number
   clients: number
   requests: number
+  /** Whether each client has an engine of its own. If not, it sends probes, and panels of other peers audit. */
+  engine: boolean
 }
 
 const MEAN_PAUSE_MS = 20_000
+/** A valid request. The requests are copies with another text, because validating each of them takes too long. */
+const ANY_ASK = toAsk({ messages: [{ role: 'user', content: 'any' }], seed: 0n })
 const neverAborted = new AbortController().signal
 /** Number of requests in which a client first learns about the peers. The fields `late…` count its later requests. */
 const LEARNING = 50
@@ -38,7 +44,7 @@ export interface Tally {
   lateBad: number
   /** Pairs of a client and an honest peer that the client audited. */
   audited: Set<string>
-  /** The audited pairs in which the client ever quarantined or banned the honest peer. */
+  /** The audited pairs in which the client quarantined or banned the honest peer: ever, or with panels at the end. */
   quarantined: Set<string>
   spentAnswers: number
   spentAudits: number
@@ -73,12 +79,30 @@ export async function simulate(attack: Attack, name: PolicyName, seed: number, o
     const { selector, reputation } = createPolicy(policyName, context)
     const audits = policyName === 'potluck'
     const auditing = new Auditing(name, reputation, network, model)
-    const client = new SimClient(name, network, directory, selector, { canAudit: () => audits })
+    let idle = true
+    const isIdle = (): boolean => idle
+    const isShareable = (): boolean => false
+    const panels = new PanelAuditing({
+      client: name,
+      reputation,
+      selector,
+      directory,
+      network,
+      model,
+      isIdle,
+      isShareable
+    })
+    const canAudit = options.engine ? (): boolean => audits : panels.canAudit
+    const client = new SimClient(name, network, directory, selector, { canAudit })
     const pause = async (): Promise<void> => await clock.sleep(random.exponential(MEAN_PAUSE_MS), neverAborted)
+    let spentAnswers = 0
     await pause()
     for (let number = 1; number <= options.requests; number++) {
       const turn = nextTurn(`${name}-${number}`, undefined, random)
+      const startedAt = clock.now()
+      idle = false
       const { receipt, cachedTokens, failures } = await client.ask(turn)
+      idle = true
       const bad = receipt.served !== HONEST
       tally.answers++
       tally.bad += Number(bad)
@@ -87,21 +111,29 @@ export async function simulate(attack: Attack, name: PolicyName, seed: number, o
         tally.lateAnswers++
         tally.lateBad += Number(bad)
       }
-      if (audits) auditing.answered(receipt, cachedTokens)
+      if (audits && options.engine) auditing.answered(receipt, cachedTokens)
+      if (audits && !options.engine) {
+        const input = { messages: [{ role: 'user' as const, content: `${number}` }] }
+        panels.answered(receipt, { ...ANY_ASK, input }, startedAt)
+      }
+      spentAnswers += receipt.tokens
       await pause()
     }
-    if (audits) close(name, reputation, auditing)
+    const panelSpent = { answers: spentAnswers, audits: panels.spent }
+    if (audits) close(name, reputation, options.engine ? auditing.spent : panelSpent)
   }
-  const close = (name: string, reputation: Reputation, { spent }: Auditing): void => {
+  const close = (name: string, reputation: Reputation, spent: Spent): void => {
     tally.spentAnswers += spent.answers
     tally.spentAudits += spent.audits
     for (const { key, peer } of honest) {
       const pair = `${name} ${peer.traits.index}`
-      const { integrity } = reputation.state(key, DIGEST)
+      const { integrity, counts } = reputation.state(key, DIGEST)
       const { quarantineEvidence } = reputation.parameters
-      const excluded = (integrity.evidence?.peak ?? 0) >= Math.log(quarantineEvidence) || integrity.banned
+      const { standing } = reputation.score(key, DIGEST)
+      const everQuarantined = (integrity.evidence?.peak ?? 0) >= Math.log(quarantineEvidence)
+      const excluded = everQuarantined || standing === 'quarantined' || standing === 'banned'
       if (excluded) tally.quarantined.add(pair)
-      if (excluded || integrity.evidence !== undefined) tally.audited.add(pair)
+      if (excluded || counts.audit !== undefined) tally.audited.add(pair)
     }
   }
 

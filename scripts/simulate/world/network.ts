@@ -40,7 +40,7 @@ const DIAL_TIMEOUT_MS = 2_500
 export class Member {
   readonly peer: SimPeer
   /** Returns the model file that the peer uses for a request of this client. */
-  serves: (client: string) => string = () => HONEST
+  serves: (client: string, job: Job) => string = () => HONEST
   /** Called after each answer of the peer. */
   answered: (served: string) => void = () => undefined
   /** The rates on the peer's card. */
@@ -151,7 +151,7 @@ export class Network {
           back(() => events.firstToken())
         },
         done: (decodeMs) => {
-          const served = member.serves(client)
+          const served = member.serves(client, job)
           const load = peer.load()
           member.answered(served)
           const byAttacker = !peer.traits.honest

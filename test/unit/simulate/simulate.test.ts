@@ -4,6 +4,7 @@ import { Clock } from '../../../scripts/simulate/clock.ts'
 import { Random } from '../../../scripts/simulate/random.ts'
 import { mean, type Figure } from '../../../scripts/simulate/report.ts'
 import { auditors } from '../../../scripts/simulate/auditors/figures.ts'
+import { recognisedProbes } from '../../../scripts/simulate/auditors/recognised-probes.ts'
 import { simulateDiscovery } from '../../../scripts/simulate/discovery/run.ts'
 import { reputation } from '../../../scripts/simulate/reputation/figures.ts'
 import { selection } from '../../../scripts/simulate/selection/figures.ts'
@@ -56,6 +57,18 @@ test('auditors: a minority of colluding auditors excludes no honest peer and pra
   }
   expect(value(figures, 'every answer, 20 % collude', 'liars_without_right')).toBeGreaterThan(0.5)
   expect(await auditors(options, () => undefined)).toEqual(figures)
+})
+
+test('probes: who recognises all probes is never found by them, but by audits of shared requests or an own engine', async () => {
+  const options = { peers: 15, clients: 3, requests: 60, seeds: 1, colluding: 0.2 }
+  const figures = await recognisedProbes(options, () => undefined)
+  const undetected = (means: string): number => value(figures, `${means}, 100 % recognised`, 'cheats_undetected')
+  expect(undetected('probes')).toBe(1)
+  expect(undetected('own engine')).toBe(0)
+  expect(value(figures, 'own engine, 100 % recognised', 'bad_answers')).toBeLessThan(
+    value(figures, 'probes, 100 % recognised', 'bad_answers')
+  )
+  expect(value(figures, 'probes, 50 % recognised', 'cheats_praised')).toBe(0)
 })
 
 test('selection: callers wait less than with the baselines, and more turns find their prefix in a cache', async () => {
