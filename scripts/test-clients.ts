@@ -66,7 +66,7 @@ function row({ name, message, assertionResults }: Report['testResults'][number])
 
 /** The packages that the test pins itself, or the packages of this repository that it imports. */
 function versions(source: string): string[] {
-  const pinned = [...source.matchAll(/'((?:@[\w.-]+\/)?[\w.-]+)(@|==)(\d[\w.-]*)'/g)]
+  const pinned = [...source.matchAll(/(?<=[' ])((?:@[\w.-]+\/)?[\w.-]+)(?:\[\w+\])?(@|==)(\d[\w.-]*)(?=[' ])/g)]
   if (pinned.length > 0) return pinned.map(([, name = '', , version = '']) => `${name} ${version}`)
   const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     devDependencies: Record<string, string>
