@@ -64,7 +64,7 @@ function valueOf(
       typeof property === 'object' && root.$defs !== undefined ? { $defs: root.$defs, ...property } : property
     return ended(compileSchema(whole, { lenient: !strict }))
   }
-  const { enum: listed, const: only } = property as ObjectSchema
+  const { enum: listed, const: only } = resolved(property, root) as ObjectSchema
   const values = Array.isArray(listed) ? (listed as unknown[]) : only === undefined ? [] : [only]
   const texts = values.filter((value) => typeof value === 'string' && value !== '') as string[]
   return texts.length > 0 && texts.length === values.length
@@ -73,19 +73,24 @@ function valueOf(
 }
 
 function allowsText(schema: JsonSchema, root: ObjectSchema): boolean {
-  if (typeof schema === 'boolean') return schema
-  const { type, enum: listed, const: only, anyOf, oneOf, $ref } = schema
-  if (typeof $ref === 'string') {
-    const target = (root.$defs as Record<string, JsonSchema> | undefined)?.[$ref.replace('#/$defs/', '')]
-    // A definition that refers to another one is rare, and most are objects.
-    return typeof target === 'object' && target.$ref === undefined && allowsText(target, root)
-  }
+  const target = resolved(schema, root)
+  if (typeof target === 'boolean') return target
+  const { type, enum: listed, const: only, anyOf, oneOf, $ref, properties, items } = target
+  // A definition that refers to another one is rare, and most are objects.
+  if ($ref !== undefined) return false
   if (type !== undefined) return type === 'string' || (Array.isArray(type) && type.includes('string'))
   if (Array.isArray(listed)) return listed.some((value) => typeof value === 'string')
   if (only !== undefined) return typeof only === 'string'
   const either = [anyOf, oneOf].find((schemas) => Array.isArray(schemas)) as JsonSchema[] | undefined
   if (either !== undefined) return either.some((one) => allowsText(one, root))
-  return schema.properties === undefined && schema.items === undefined
+  return properties === undefined && items === undefined
+}
+
+/** Returns the definition that the schema refers to, if it does. */
+function resolved(schema: JsonSchema, root: ObjectSchema): JsonSchema {
+  if (typeof schema === 'boolean' || typeof schema.$ref !== 'string') return schema
+  const definitions = root.$defs as Record<string, JsonSchema> | undefined
+  return definitions?.[schema.$ref.replace('#/$defs/', '')] ?? schema
 }
 
 function schemaOf({ parameters }: Tool): ObjectSchema {
