@@ -9,7 +9,7 @@ test.runIf(withDownloads)(
   { timeout: 600_000 },
   async () => {
     const cline = await npmCommand('cline@3.0.65', 'cline')
-    const { baseURL, folder } = await agentNetwork('execute_command', 'command')
+    const { baseURL, folder } = await agentNetwork('run_commands', (command) => ({ commands: [command] }))
     const options = { cwd: folder, env: { HOME: folder } }
     await runCommand(cline, ['auth', '-p', 'openai-compatible', '-k', 'any', '-b', baseURL, '-m', 'auto'], options)
     const printed = await runCommand(cline, ['--json', 'Run echo, and tell me what it prints.'], options)

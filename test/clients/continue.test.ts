@@ -12,7 +12,7 @@ test.runIf(withDownloads)(
   { timeout: 600_000 },
   async () => {
     const cn = await npmCommand('@continuedev/cli@1.5.47', 'cn')
-    const { baseURL, folder } = await agentNetwork('Bash', 'command')
+    const { baseURL, folder } = await agentNetwork('Bash', (command) => ({ command }))
     const config = join(folder, 'config.yaml')
     const model = {
       name: 'Potluck',
