@@ -26,7 +26,7 @@ export async function crumbVariant({
   contextLength?: number
   template?: string
 }): Promise<CrumbVariant> {
-  let bytes = await readFile(crumb.Q8_0.path)
+  let bytes: Buffer = await readFile(crumb.Q8_0.path)
   if (contextLength !== undefined) bytes.writeUInt32LE(contextLength, endOf(CONTEXT_LENGTH, bytes))
   if (template !== undefined) bytes = withTemplate(bytes, template)
   const folder = await mkdtemp(join(tmpdir(), 'potluck-crumb-'))
