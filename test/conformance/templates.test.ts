@@ -214,7 +214,7 @@ function read(
   const grammar = compiler.grammar(constraint)!
   let text = ''
   const found: { name: string; json: string }[] = []
-  const pieces = [...answer].map((character) => parser.push(character))
+  const pieces = Array.from(answer, (character) => parser.push(character))
   for (const part of [...pieces, parser.finish()]) {
     text += part.text
     for (const { index, name, arguments: json } of part.calls) {

@@ -26,7 +26,7 @@ function argumentsOf(parameters: JsonSchema | undefined, ...given: [key: string,
   for (const byte of Buffer.from(answer)) grammar.accept(byte)
   if (grammar.failed) return undefined
   const parser = compiler.parser(constraint, { promptTokens: [1], seed: 1n })!
-  const parts = [...[...answer].map((character) => parser.push(character)), parser.finish()]
+  const parts = [...Array.from(answer, (character) => parser.push(character)), parser.finish()]
   return JSON.parse(parts.flatMap(({ calls }) => calls.map((call) => call.arguments)).join(''))
 }
 
