@@ -1,6 +1,6 @@
 /**
  * `npm run test:clients [name …]`: runs the tests of real clients in `test/clients`, also those that download their client.
- * A run of all tests writes the table in `docs/recipes.md`.
+ * A run of all tests writes the table in `docs/recipes.md`, and a run of some writes their rows.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -37,16 +37,24 @@ function main(names: readonly string[]): number {
     ],
     { cwd: ROOT, stdio: 'inherit', env: { ...process.env, POTLUCK_CLIENTS: '1' } }
   )
-  if (names.length === 0) writeTable(JSON.parse(readFileSync(REPORT, 'utf8')) as Report)
+  writeTable(JSON.parse(readFileSync(REPORT, 'utf8')) as Report, names.length === 0)
   return status ?? 1
 }
 
-function writeTable({ testResults }: Report): void {
-  const rows = testResults.map(row).toSorted((a, b) => a.localeCompare(b))
-  const table = `\n| client | version | works | tested |\n|---|---|---|---|\n${rows.join('')}\n`
+function writeTable({ testResults }: Report, whole: boolean): void {
   const text = readFileSync(RECIPES, 'utf8')
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)]
   if (begin < 0 || end < begin) throw new Error('docs/recipes.md has no place for the table of clients')
+  const earlier = whole
+    ? []
+    : text
+        .slice(begin, end)
+        .match(/(?<=---\|\n)(?:\|.*\n)*/)?.[0]
+        .match(/.*\n/g)
+  // The first cell names the client.
+  const rows = new Map([...(earlier ?? []), ...testResults.map(row)].map((line) => [line.split(' | ')[0], line]))
+  const lines = [...rows.values()].toSorted((a, b) => a.localeCompare(b))
+  const table = `\n| client | version | works | tested |\n|---|---|---|---|\n${lines.join('')}\n`
   writeFileSync(RECIPES, text.slice(0, begin + BEGIN.length) + table + text.slice(end))
   process.stdout.write('Wrote the table of clients in docs/recipes.md.\n')
 }
@@ -66,7 +74,7 @@ function row({ name, message, assertionResults }: Report['testResults'][number])
 
 /** The packages that the test pins itself, or the packages of this repository that it imports. */
 function versions(source: string): string[] {
-  const pinned = [...source.matchAll(/'((?:@[\w.-]+\/)?[\w.-]+)(@|==)(\d[\w.-]*)'/g)]
+  const pinned = [...source.matchAll(/(?<=[' ])((?:@[\w.-]+\/)?[\w.-]+)(?:\[\w+\])?(@|==)(\d[\w.-]*)(?=[' ])/g)]
   if (pinned.length > 0) return pinned.map(([, name = '', , version = '']) => `${name} ${version}`)
   const { devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     devDependencies: Record<string, string>

@@ -7,11 +7,18 @@
  * - A bound on the whole wait, because signs of progress cost a malicious node nothing. It is the wait that the node
  *   announced and the time for the prompt. The time for the prompt follows from its length and from the node's rate: the
  *   measured one, or the one on its card. A node that claims a low rate to be waited for is chosen after all others.
+ *
+ * A busy node, or a long prompt, can be slower than its rate. So the client also waits for a node whose signs of progress
+ * promise an end soon enough.
  */
 import { PotluckError, PROGRESS_INTERVAL_MS, type NodeFrame, type PhaseTimeouts } from '@potluck/protocol'
 
 /** A node with four slots, the default, can evaluate four prompts at once, each at a quarter of its rate. */
 const PREFILL_SHARE = 4
+/** If the node's signs of progress promise the end of the prompt within this time, the client waits for it. */
+const STEADY_MS = 10 * 60_000
+/** A prompt's last tokens take longer than its first ones, because each looks at all before it. */
+const SLOWING = 2
 /** The most time from `accepted` to the first token. Callers give up earlier: the SDKs of OpenAI after 10 minutes. */
 const MAX_FIRST_TOKEN_MS = 30 * 60_000
 /** A delay in the network delivers several signs of progress at once: as many as come in a minute. */
@@ -34,6 +41,8 @@ export class FirstTokenWait {
   readonly #acceptedAt: number
   readonly #promptMs: number
   #until: number
+  /** The first sign that the prompt is evaluated. */
+  #first: { at: number; evaluated: number } | undefined
   #evaluated = 0
   #signs = 0
 
@@ -68,7 +77,16 @@ export class FirstTokenWait {
       throw new PotluckError('protocol_violation', 'progress without more evaluated tokens')
     }
     this.#evaluated = evaluated
-    if (evaluated === 0) this.#until = Math.max(this.#until, this.#untilAfter(estimatedWaitMs))
+    this.#until = Math.max(this.#until, evaluated === 0 ? this.#untilAfter(estimatedWaitMs) : this.#promised())
+  }
+
+  /** Returns until when the node gets time for the rest of the prompt, from its pace so far. */
+  #promised(): number {
+    const { tokens, now } = this.#options
+    const first = (this.#first ??= { at: now(), evaluated: this.#evaluated })
+    const elapsedMs = now() - first.at
+    const restMs = ((tokens - this.#evaluated) * elapsedMs) / (this.#evaluated - first.evaluated)
+    return elapsedMs + restMs <= STEADY_MS ? Math.min(now() + SLOWING * restMs, first.at + STEADY_MS) : 0
   }
 
   #untilAfter(queueMs: number): number {

@@ -36,6 +36,11 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     help: 'tokens per second with and without drafts: a story, a repetition and a table; fails if an answer differs',
     load: () => import('./speculate.ts')
   },
+  'long-prompt': {
+    args: '[--tokens N] [--rate N] [--crumb]',
+    help: 'time to the first token of a prompt of 12,000 tokens, at 100 tokens/s, or with crumb at a longer context',
+    load: () => import('./long-prompt.ts')
+  },
   discovery: {
     args: '[--nodes N] [--dead N] [--kind refusing|swallowing|expired] [--storers N] | --records N',
     help: 'time from one relay address to a card, a first token and all of 20 nodes, beside dead records; cost of a lookup',

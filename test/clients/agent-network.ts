@@ -29,10 +29,10 @@ export interface AgentNetwork {
  * Starts the network. It stops with the test.
  *
  * @param tool the name of the client's tool that runs a shell command
- * @param argument the tool's argument for the command
+ * @param toArguments returns the tool's arguments for the command
  */
-export async function agentNetwork(tool: string, argument: string): Promise<AgentNetwork> {
-  const call = JSON.stringify({ name: tool, arguments: { [argument]: COMMAND } })
+export async function agentNetwork(tool: string, toArguments: (command: string) => object): Promise<AgentNetwork> {
+  const call = JSON.stringify({ name: tool, arguments: toArguments(COMMAND) })
   const reply = (prompt: string): string => {
     if (prompt.includes(WORDS)) return LAST_WORDS
     // The client also asks for other answers, such as a title of the conversation, without tools.

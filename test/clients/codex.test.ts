@@ -9,7 +9,7 @@ test.runIf(withDownloads)(
   { timeout: 400_000 },
   async () => {
     const codex = await npmCommand('@openai/codex@0.169.0', 'codex')
-    const { baseURL, folder } = await agentNetwork('exec_command', 'cmd')
+    const { baseURL, folder } = await agentNetwork('exec_command', (cmd) => ({ cmd }))
     const settings = {
       model_provider: 'potluck',
       'model_providers.potluck.name': 'Potluck',

@@ -9,7 +9,7 @@ const run = promisify(execFile)
 /** Git ignores `node_modules`, so the packages stay for the next run. */
 const CACHE = join(import.meta.dirname, '..', '..', 'node_modules', '.clients')
 const INSTALL_MS = 300_000
-const RUN_MS = 90_000
+const RUN_MS = 180_000
 
 /** These packages have hundreds of megabytes, so their tests run only if the environment asks for them. */
 export const withDownloads: boolean = process.env.POTLUCK_CLIENTS === '1'

@@ -12,7 +12,7 @@ test.runIf(withDownloads)(
   { timeout: 400_000 },
   async () => {
     const opencode = await npmCommand('opencode-ai@1.18.33', 'opencode')
-    const { baseURL, folder } = await agentNetwork('bash', 'command')
+    const { baseURL, folder } = await agentNetwork('bash', (command) => ({ command }))
     const settings = {
       provider: {
         potluck: {

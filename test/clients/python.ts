@@ -1,12 +1,13 @@
 /** Installs packages from PyPI at fixed versions into a virtual environment, and runs programs with them. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 import type { TestContext } from 'vitest'
 
-import { runCommand } from './npm-command.ts'
+import { runCommand, type RunOptions } from './npm-command.ts'
 
 const run = promisify(execFile)
 /** Git ignores `node_modules`, so the environments stay for the next run. */
@@ -17,27 +18,44 @@ const INSTALL_MS = 300_000
  * Runs the program with the package, and returns what it prints as JSON. Skips the test if the machine cannot make virtual
  * environments.
  *
- * @param spec the package and its version, such as `anthropic==2.12.0`
+ * @param spec the packages and their versions, such as `anthropic==2.12.0`, with a blank between two
  */
 export async function runPython(context: TestContext, spec: string, program: string, url: string): Promise<unknown> {
-  const python = await environment(spec)
-  if (python === undefined) return context.skip('python3 cannot make virtual environments: install python3-venv')
-  const printed = await runCommand(python, ['-c', program], { cwd: join(python, '..'), env: { URL: url } })
-  return JSON.parse(printed)
+  const bin = await environment(context, spec)
+  // Some packages read the source of the program's functions.
+  const file = join(bin, 'program.py')
+  await writeFile(file, program)
+  const printed = await runCommand(join(bin, 'python'), [file], { cwd: bin, env: { URL: url } })
+  // Packages print warnings too.
+  return JSON.parse(printed.split('\n').findLast((line) => line.startsWith('{')) ?? '')
 }
 
-/** Returns the path of the interpreter; undefined if the machine cannot make virtual environments. */
-async function environment(spec: string): Promise<string | undefined> {
+/** Runs a command of the package, and returns what it prints. Skips the test as `runPython`. */
+export async function runPythonCommand(
+  context: TestContext,
+  spec: string,
+  [command = '', ...args]: readonly string[],
+  options: RunOptions
+): Promise<string> {
+  return await runCommand(join(await environment(context, spec), command), args, options)
+}
+
+/** Returns the folder of the commands. Skips the test if the machine cannot make virtual environments. */
+async function environment(context: TestContext, spec: string): Promise<string> {
   const folder = join(CACHE, spec)
-  const python = join(folder, 'bin', 'python')
-  const installed = join(folder, 'bin', 'installed')
-  if (existsSync(installed)) return python
+  const bin = join(folder, 'bin')
+  const installed = join(bin, 'installed')
+  if (existsSync(installed)) return bin
   try {
     await run('python3', ['-m', 'venv', '--clear', folder], { timeout: INSTALL_MS })
   } catch {
-    return undefined
+    context.skip('python3 cannot make virtual environments: install python3-venv')
   }
-  await run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', spec], { timeout: INSTALL_MS })
+  await run(
+    join(bin, 'python'),
+    ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...spec.split(' ')],
+    { timeout: INSTALL_MS }
+  )
   await run('touch', [installed])
-  return python
+  return bin
 }

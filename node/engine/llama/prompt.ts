@@ -2,11 +2,11 @@ import { LlamaText, SpecialToken, SpecialTokensText, type LlamaModel, type Llama
 import { PotluckError, type ChatInput, type PromptInput } from '@potluck/protocol'
 import { inputBytes } from '../checks.ts'
 import { commonPrefix } from '../slots.ts'
-import { GENERIC_CALLS, type ChatFormat } from '../output/chat-format.ts'
-import type { Vocabulary } from '../vocabulary.ts'
+import { GENERIC_CALLS, marksOf, type ChatFormat } from '../output/chat-format.ts'
 import { renderChat } from './rendering.ts'
 import { ChatTemplate, type RenderedPart } from './template.ts'
 import { learnFormat, type LearnedFormat } from './tool-call-format.ts'
+import type { LlamaVocabulary } from './vocabulary.ts'
 
 /** Turns inputs into token ids. The same input always gives the same ids. */
 export class PromptTokenizer {
@@ -16,10 +16,14 @@ export class PromptTokenizer {
   readonly #mostBytes: number
 
   /** @param mostBytes an input with more bytes cannot fit the context */
-  constructor(model: LlamaModel, vocabulary: Vocabulary, mostBytes: number, log: (text: string) => void) {
+  constructor(model: LlamaModel, vocabulary: LlamaVocabulary, mostBytes: number, log: (text: string) => void) {
     this.#model = model
     this.#template = templateOf(model, log)
-    this.#format = this.#template && learnFormat(this.#template, (text) => spells(model, vocabulary, text))
+    const marks = (text: string): number[] => LlamaText(new SpecialTokensText(text)).tokenize(model.tokenizer)
+    this.#format = this.#template && learnFormat(this.#template, (text) => spells(vocabulary, marks(text), text))
+    for (const mark of this.#format === undefined ? [] : marksOfAnswer(this.#format)) {
+      vocabulary.show(marks(mark))
+    }
     this.#mostBytes = mostBytes
   }
 
@@ -76,16 +80,15 @@ export class PromptTokenizer {
   }
 }
 
-/** Whether the text, as a part of the template, consists of tokens that are visible in an answer. */
-function spells(model: LlamaModel, vocabulary: Vocabulary, text: string): boolean {
-  const pieces = LlamaText(new SpecialTokensText(text))
-    .tokenize(model.tokenizer)
-    .map((token) => vocabulary.piece(token))
-  return (
-    Buffer.concat(pieces.map(({ bytes }) => bytes))
-      .toString()
-      .trim() === text.trim()
-  )
+/** Whether a model can write the text with these tokens, and continue its answer. */
+function spells(vocabulary: LlamaVocabulary, tokens: readonly number[], text: string): boolean {
+  const written = Buffer.concat(tokens.map((token) => vocabulary.markOf(token)))
+  return written.toString().trim() === text.trim()
+}
+
+/** The texts that separate the parts of an answer. */
+function marksOfAnswer({ native, calls, reasoning }: LearnedFormat): string[] {
+  return [...(native ? marksOf(calls) : []), ...(reasoning === undefined ? [] : [reasoning.open, reasoning.close])]
 }
 
 /**

@@ -11,11 +11,11 @@ import type { LearnedFormat } from './tool-call-format.ts'
 export function renderChat(
   input: ChatInput,
   template: ChatTemplate,
-  format: Pick<LearnedFormat, 'native'> | undefined
+  format: Pick<LearnedFormat, 'native' | 'textArguments'> | undefined
 ): RenderedPart[] {
   const tools = offeredTools(input)
   const { messages, reasoningEffort } = input
   return format?.native === true
-    ? template.render(messages, { tools, reasoningEffort })
+    ? template.render(messages, { tools, reasoningEffort, textArguments: format.textArguments })
     : template.render(withoutTools(messages, tools), { reasoningEffort })
 }

@@ -45,6 +45,8 @@ export interface RenderOptions {
   prompt?: boolean
   /** Default: the template decides. */
   reasoningEffort?: ReasoningEffort | undefined
+  /** Whether the template gets the arguments of a call as JSON text. Default: as an object. */
+  textArguments?: boolean | undefined
 }
 
 export class ChatTemplate {
@@ -75,14 +77,14 @@ export class ChatTemplate {
   /** Renders a chat. Returns undefined if the template refuses the conversation. */
   tryRender(
     messages: readonly ChatMessage[],
-    { tools = [], prompt = true, reasoningEffort }: RenderOptions
+    { tools = [], prompt = true, reasoningEffort, textArguments = false }: RenderOptions
   ): RenderedPart[] | undefined {
     const texts: string[] = []
     const hide = (text: string): string => placeholder(texts.push(text) - 1)
     let rendered: string
     try {
       rendered = this.#template.render({
-        messages: toTemplate(messages, hide),
+        messages: toTemplate(messages, textArguments, hide),
         ...(tools.length === 0 ? {} : { tools: tools.map((tool) => toFunction(tool, hide)) }),
         ...(reasoningEffort === undefined ? {} : switches(reasoningEffort)),
         add_generation_prompt: prompt,
@@ -119,10 +121,16 @@ const LEVELS: Readonly<Record<ReasoningEffort, 'low' | 'medium' | 'high'>> = {
   max: 'high'
 }
 
+const LEAST_ID_CHARACTERS = 9
+
 type Hide = (text: string) => string
 
 /** Converts messages to the form that templates expect: that of the OpenAI API, but with arguments as objects. */
-function toTemplate(messages: readonly ChatMessage[], hide: Hide): object[] {
+function toTemplate(messages: readonly ChatMessage[], textArguments: boolean, hide: Hide): object[] {
+  const given = (text: string): unknown => {
+    const value = hideWords(parsed(text), hide)
+    return textArguments && typeof value !== 'string' ? JSON.stringify(value) : value
+  }
   const names = new Map(messages.flatMap(({ toolCalls = [] }) => toolCalls.map(({ id, name }) => [id, name])))
   return messages.map(({ role, content, toolCalls, toolCallId }) => ({
     role,
@@ -131,13 +139,21 @@ function toTemplate(messages: readonly ChatMessage[], hide: Hide): object[] {
       ? {}
       : {
           tool_calls: toolCalls.map((call) => ({
-            id: hide(call.id),
+            id: hiddenId(call.id, hide),
             type: 'function',
-            function: { name: call.name, arguments: hideWords(parsed(call.arguments), hide) }
+            function: { name: call.name, arguments: given(call.arguments) }
           }))
         }),
-    ...(toolCallId === undefined ? {} : { tool_call_id: hide(toolCallId), name: names.get(toolCallId) ?? '' })
+    ...(toolCallId === undefined ? {} : { tool_call_id: hiddenId(toolCallId, hide), name: names.get(toolCallId) ?? '' })
   }))
+}
+
+/**
+ * Returns the id itself if it cannot contain a control token, because some templates look at its characters. Mistral's
+ * refuse a call whose id has fewer than 9.
+ */
+function hiddenId(id: string, hide: Hide): string {
+  return /^[\w-]+$/.test(id) ? id.padStart(LEAST_ID_CHARACTERS, '0') : hide(id)
 }
 
 function toFunction({ name, description = '', parameters }: Tool, hide: Hide): object {

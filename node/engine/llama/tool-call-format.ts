@@ -1,36 +1,50 @@
 /**
  * Learns the format of a model's tool calls and reasoning from its chat template. It renders a conversation with a
- * known call. The text around the call in the result is the format.
+ * known call. The text around the call in the result is the format. See `findCall` for how a call can look.
  */
 import type { ChatMessage, ReasoningEffort, Tool } from '@potluck/protocol'
-import { GENERIC_CALLS, type ChatFormat, type ReasoningFormat, type ToolCallFormat } from '../output/chat-format.ts'
-import type { ChatTemplate, RenderedPart } from './template.ts'
+import {
+  GENERIC_CALLS,
+  marksOf,
+  type ChatFormat,
+  type ReasoningFormat,
+  type ToolCallFormat
+} from '../output/chat-format.ts'
+import { ARGUMENTS, callId, findCall, NAME } from './find-call.ts'
+import type { ChatTemplate, RenderedPart, RenderOptions } from './template.ts'
 
 export interface LearnedFormat extends ChatFormat {
   /** Whether the template itself describes the tools to the model. If not, `withoutTools` describes them. */
   native: boolean
+  /** Whether the template takes the arguments of a call as JSON text and not as an object. */
+  textArguments?: true
 }
 
-const NAME = 'potluck_probe'
 const ANSWER = 'potluck_answer'
 const TOOL: Tool = {
   name: NAME,
   description: 'probe',
-  parameters: { type: 'object', properties: { x: { type: 'integer' } } }
+  parameters: {
+    type: 'object',
+    properties: Object.fromEntries(
+      Object.entries(ARGUMENTS).map(([key, value]) => [key, { type: typeof value === 'string' ? 'string' : 'integer' }])
+    )
+  }
 }
 const QUESTION: ChatMessage = { role: 'user', content: 'probe' }
 const THINK = { open: '<think>', close: '</think>' }
 
-/** @param spells returns whether a text is visible in an answer. For example, a control token is not visible */
+/** @param spells returns whether a text is visible in an answer. For example, the end of a turn is not visible */
 export function learnFormat(template: ChatTemplate, spells: (text: string) => boolean): LearnedFormat {
-  const calls = knowsTools(template) ? callFormat(template) : undefined
-  const native = calls !== undefined && spells(calls.opening) && spells(calls.closing)
   const reasoning = reasoningFormat(template, spells)
-  return {
-    native,
-    calls: native ? calls : GENERIC_CALLS,
-    ...(reasoning === undefined ? {} : { reasoning, ...switchedFormat(template, reasoning) })
+  const switched = reasoning === undefined ? {} : { reasoning, ...switchedFormat(template, reasoning) }
+  for (const textArguments of [false, true]) {
+    if (!knowsTools(template, textArguments)) continue
+    const calls = callFormat(template, textArguments)
+    if (calls === undefined || !marksOf(calls).every((mark) => mark.trim() === '' || spells(mark))) continue
+    return { native: true, calls, ...(textArguments ? { textArguments } : {}), ...switched }
   }
+  return { native: false, calls: GENERIC_CALLS, ...switched }
 }
 
 /** How a request changes the beginning of the reasoning. Empty if the template has no switch. */
@@ -39,80 +53,44 @@ function switchedFormat(template: ChatTemplate, { begun }: ReasoningFormat): Pic
   return switched.on === begun && switched.off === begun ? {} : { switched }
 }
 
-function knowsTools(template: ChatTemplate): boolean {
-  const result: ChatMessage = { role: 'tool', content: ANSWER, toolCallId: 'call_0' }
+function knowsTools(template: ChatTemplate, textArguments: boolean): boolean {
+  const result: ChatMessage = { role: 'tool', content: ANSWER, toolCallId: callId(0) }
   return (
-    textOf(template, [QUESTION], true)?.includes(NAME) === true &&
-    textOf(template, [QUESTION, called(1), result], true)?.includes(ANSWER) === true
+    textOf(template, [QUESTION], { prompt: true })?.includes(NAME) === true &&
+    textOf(template, [QUESTION, called(1), result], { prompt: true, textArguments })?.includes(ANSWER) === true
   )
 }
 
-function callFormat(template: ChatTemplate): ToolCallFormat | undefined {
-  const plain = textOf(template, [QUESTION, { role: 'assistant', content: ANSWER }], false)
-  const one = textOf(template, [QUESTION, called(1)], false)
+function callFormat(template: ChatTemplate, textArguments: boolean): ToolCallFormat | undefined {
+  const rendered = (message: ChatMessage): string | undefined =>
+    textOf(template, [QUESTION, message], { prompt: false, textArguments })
+  const plain = rendered({ role: 'assistant', content: ANSWER })
+  const one = rendered(called(1))
   if (plain === undefined || one === undefined) return undefined
-  const [start = '', end = ''] = plain.split(ANSWER)
+  const [before = '', end = ''] = plain.split(ANSWER)
+  const start = before.trimEnd()
   const call = findCall(one, start.length)
   if (call === undefined || !one.startsWith(start) || !one.endsWith(end)) return undefined
   // A template can write empty reasoning before the call.
-  const opening = one.slice(start.length, call.start).split(THINK.close).at(-1)!
-  const between = betweenCalls(template, start.length)
-  return {
-    opening: opening.trimStart(),
-    ...(between === undefined ? {} : { between }),
-    closing: one.slice(call.end, one.length - end.length),
-    name: call.name,
-    arguments: call.arguments
-  }
-}
-
-/** Returns the text between two calls; undefined if the template refuses two calls. */
-function betweenCalls(template: ChatTemplate, from: number): string | undefined {
-  const two = textOf(template, [QUESTION, called(2)], false)
-  const first = two === undefined ? undefined : findCall(two, from)
+  const opening = one.slice(start.length, call.start).split(THINK.close).at(-1)!.trimStart()
+  const closing = one.slice(call.end, one.length - end.length)
+  // Without a mark, the parser finds only the brace of a JSON object, and tags end where the next mark begins.
+  if (!('name' in call.syntax) && opening === '') return undefined
+  if ('beforeKey' in call.syntax && closing.trim() === '') return undefined
+  const two = rendered(called(2))
+  const first = two === undefined ? undefined : findCall(two, start.length)
   const second = two === undefined || first === undefined ? undefined : findCall(two, first.end)
-  return first === undefined || second === undefined ? undefined : two?.slice(first.end, second.start)
+  // A template that refuses two calls: the model makes only one.
+  if (two === undefined || first === undefined || second === undefined) return { opening, closing, ...call.syntax }
+  // The marks of a call can contain its number.
+  if (JSON.stringify(second.syntax) !== JSON.stringify(call.syntax)) return undefined
+  return { opening, between: two.slice(first.end, second.start), closing, ...call.syntax }
 }
 
 function called(count: number): ChatMessage {
-  const toolCalls = Array.from({ length: count }, (_, index) => ({
-    id: `call_${index}`,
-    name: NAME,
-    arguments: '{"x": 1}'
-  }))
+  const json = JSON.stringify(ARGUMENTS)
+  const toolCalls = Array.from({ length: count }, (_, index) => ({ id: callId(index), name: NAME, arguments: json }))
   return { role: 'assistant', content: '', toolCalls }
-}
-
-interface FoundCall {
-  start: number
-  end: number
-  /** The key of the tool's name. */
-  name: string
-  /** The key of the arguments. */
-  arguments: string
-}
-
-/** Finds the first JSON object that contains exactly the probe's name and then its arguments. */
-function findCall(text: string, from: number): FoundCall | undefined {
-  for (let start = text.indexOf('{', from); start >= 0; start = text.indexOf('{', start + 1)) {
-    for (let end = text.indexOf('}', start); end >= 0; end = text.indexOf('}', end + 1)) {
-      const entries = entriesOf(text.slice(start, end + 1))
-      if (entries === undefined) continue
-      const [[name, called] = [], [key, value] = []] = entries
-      const isCall = entries.length === 2 && called === NAME && JSON.stringify(value) === '{"x":1}'
-      if (isCall && name !== undefined && key !== undefined) return { start, end: end + 1, name, arguments: key }
-      break
-    }
-  }
-  return undefined
-}
-
-function entriesOf(json: string): [string, unknown][] | undefined {
-  try {
-    return Object.entries(JSON.parse(json) as object)
-  } catch {
-    return undefined
-  }
 }
 
 function reasoningFormat(template: ChatTemplate, spells: (text: string) => boolean): ReasoningFormat | undefined {
@@ -122,18 +100,17 @@ function reasoningFormat(template: ChatTemplate, spells: (text: string) => boole
 
 /** Whether the prompt ends with the opening of the reasoning. */
 function isBegun(template: ChatTemplate, reasoningEffort?: ReasoningEffort): boolean {
-  const text = textOf(template, [QUESTION], true, reasoningEffort)
+  const text = textOf(template, [QUESTION], { prompt: true, reasoningEffort })
   return text?.trimEnd().endsWith(THINK.open) === true
 }
 
 function textOf(
   template: ChatTemplate,
   messages: readonly ChatMessage[],
-  prompt: boolean,
-  reasoningEffort?: ReasoningEffort
+  options: Omit<RenderOptions, 'tools'>
 ): string | undefined {
   return template
-    .tryRender(messages, { tools: [TOOL], prompt, reasoningEffort })
+    .tryRender(messages, { ...options, tools: [TOOL] })
     ?.map(plainText)
     .join('')
 }

@@ -1,22 +1,57 @@
 /** How a model writes the parts of an answer that are not plain text: tool calls and reasoning. */
 import type { OutputConstraint } from '@potluck/protocol'
 
-/** An answer with calls has `opening`, the calls separated by `between`, then `closing`. Each call is a JSON object. */
-export interface ToolCallFormat {
+/** An answer with calls has `opening`, the calls separated by `between`, then `closing`. */
+interface CallMarks {
   /** Marks the start of the calls. Empty: an answer that begins with a call's brace and first key is a call. */
   opening: string
   /** Undefined if the model makes only one call in an answer. */
   between?: string
   closing: string
+}
+
+/** Each call is a JSON object. */
+export interface JsonCalls extends CallMarks {
   /** The key of the tool's name, which is the first in the object. */
   name: string
   /** The key of the arguments, which is the second in the object. */
   arguments: string
+  /** The key of the call's id, if the model can write one after the arguments. */
+  id?: string
 }
 
+/**
+ * Each call is the tool's name, perhaps `beforeId` and the call's id, then `separator`, and the arguments as a JSON object.
+ * `opening` is not blank.
+ */
+export interface NamedCalls extends CallMarks {
+  beforeId?: string
+  separator: string
+}
+
+/**
+ * Each call is the tool's name, `afterName`, and the arguments one by one: `beforeKey`, the key, `afterKey`, the value,
+ * `afterValue`. A string stands as it is, and any other value as JSON. No mark is blank, except `afterName`.
+ */
+export interface TaggedCalls extends CallMarks {
+  afterName: string
+  beforeKey: string
+  afterKey: string
+  afterValue: string
+}
+
+export type ToolCallFormat = JsonCalls | NamedCalls | TaggedCalls
+
 /** The beginning of a call in a format without an `opening`. */
-export function bareOpening({ name }: ToolCallFormat): string {
-  return `{"${name}":`
+export function bareOpening(format: ToolCallFormat): string {
+  return 'name' in format ? `{"${format.name}":` : ''
+}
+
+/** The texts of a format that a model must be able to write. */
+export function marksOf({ opening, between = '', closing, ...rest }: ToolCallFormat): string[] {
+  const inner = 'separator' in rest ? [rest.beforeId ?? '', rest.separator] : []
+  const tags = 'beforeKey' in rest ? [rest.afterName, rest.beforeKey, rest.afterKey, rest.afterValue] : []
+  return [opening, between, closing, ...inner, ...tags]
 }
 
 export interface ReasoningFormat {
@@ -47,7 +82,7 @@ export function reasoningOf(
  * The format for models whose template does not support tools. The Hermes models use it, and other models were trained
  * on it too.
  */
-export const GENERIC_CALLS: ToolCallFormat = {
+export const GENERIC_CALLS: JsonCalls = {
   opening: '<tool_call>\n',
   between: '\n</tool_call>\n<tool_call>\n',
   closing: '\n</tool_call>',

@@ -8,6 +8,7 @@ import type { Vocabulary } from '../vocabulary.ts'
 import { reasoningOf, type ChatFormat } from './chat-format.ts'
 import { GrammarState } from './grammar-state.ts'
 import { AnswerParser } from './parser.ts'
+import { isTextArgument } from './tagged-arguments.ts'
 import { requestGrammar } from './request-grammar.ts'
 
 /** The values from which the ids of tool calls are computed. They are the same on every node that resumes an answer. */
@@ -49,13 +50,15 @@ export class ConstraintCompiler {
     if (constraint === undefined) return undefined
     const { calls } = this.#format
     const reasoning = reasoningOf(this.#format, constraint)
-    const offered = offeredTools(constraint).length > 0
+    const tools = new Map(offeredTools(constraint).map((tool) => [tool.name, tool]))
+    const offered = tools.size > 0
     const reasons = constraint.chat && reasoning !== undefined
     if (!offered && !reasons) return undefined
     return new AnswerParser({
       ...(offered ? { calls } : {}),
       ...(reasons ? { reasoning } : {}),
-      callId: (index) => callId(context, index)
+      callId: (index) => callId(context, index),
+      isText: (tool, key) => isTextArgument(tools.get(tool), key)
     })
   }
 

@@ -3,7 +3,13 @@
  * a node that resumes an answer gets the same state from the same text.
  */
 import type { ToolCallDelta } from '@potluck/protocol'
-import { bareOpening, type ReasoningFormat, type ToolCallFormat } from './chat-format.ts'
+import {
+  bareOpening,
+  type NamedCalls,
+  type ReasoningFormat,
+  type TaggedCalls,
+  type ToolCallFormat
+} from './chat-format.ts'
 
 /** What a piece of text adds to the answer. */
 export interface Parts {
@@ -19,6 +25,8 @@ export interface ParserOptions {
   reasoning?: ReasoningFormat
   /** Returns the id of a tool call, by its index in the answer. */
   callId: (index: number) => string
+  /** Whether an argument is a string. Only for a format whose arguments stand between tags. Default: all are. */
+  isText?: (tool: string, key: string) => boolean
 }
 
 /**
@@ -28,27 +36,40 @@ export interface ParserOptions {
  * - `beforeReasoning`: in the reasoning, only blanks so far
  * - `beforeContent`: before the content; the text so far is blank, or can become a call in a format without a marker
  * - `head`: in a call, before its arguments
+ * - `key`, `text`, `json`: in the arguments of a call with tags, before a key, in a string and in another value
  * - `tail`: in a call, after its arguments
  */
-type Place = 'start' | 'beforeReasoning' | 'reasoning' | 'beforeContent' | 'content' | 'head' | 'arguments' | 'tail'
+type Place =
+  | 'start'
+  | 'beforeReasoning'
+  | 'reasoning'
+  | 'beforeContent'
+  | 'content'
+  | 'head'
+  | 'arguments'
+  | 'key'
+  | 'text'
+  | 'json'
+  | 'tail'
 
 export class AnswerParser {
   readonly #options: ParserOptions
-  /** Matches from a call's brace to its arguments, and captures the name. */
-  readonly #head: RegExp | undefined
+  /** Matches the beginning of the first call and of a later one, up to the arguments, and captures the name. */
+  readonly #heads: readonly [RegExp, RegExp] | undefined
   #place: Place
   /** Text that can be a part of a marker, or blanks before a marker. */
   #pending = ''
   #calls = 0
+  /** The tool of the last call, and how many of its arguments came. Only in a format with tags. */
+  #tool = ''
+  #keys = 0
   #json = new JsonEnd()
 
   constructor(options: ParserOptions) {
     const { calls, reasoning } = options
     this.#options = options
     this.#place = reasoning?.begun === true ? 'beforeReasoning' : 'start'
-    if (calls !== undefined) {
-      this.#head = new RegExp(`\\{\\s*"${calls.name}":\\s*"([\\w.-]+)",\\s*"${calls.arguments}":\\s*(?=\\S)`)
-    }
+    if (calls !== undefined) this.#heads = headsOf(calls)
   }
 
   /** Whether the answer has at least one call and all of them are complete. */
@@ -101,6 +122,12 @@ export class AnswerParser {
         return this.#nextCall(parts)
       case 'arguments':
         return this.#readArguments(parts)
+      case 'key':
+        return this.#nextKey(parts, calls as TaggedCalls)
+      case 'text':
+        return this.#readValue(parts, calls as TaggedCalls, (text) => JSON.stringify(text).slice(1, -1), '"')
+      case 'json':
+        return this.#readValue(parts, calls as TaggedCalls, (text) => text, '')
     }
   }
 
@@ -151,27 +178,89 @@ export class AnswerParser {
   }
 
   #nextCall(parts: Parts): boolean {
-    const match = this.#head?.exec(this.#pending)
+    const match = this.#heads?.[this.#calls === 0 ? 0 : 1].exec(this.#pending)
     if (match === null || match === undefined) return false
     const index = this.#calls++
-    parts.calls.push({ index, id: this.#options.callId(index), name: match[1]!, arguments: '' })
+    this.#tool = match[1]!
+    this.#keys = 0
+    parts.calls.push({ index, id: this.#options.callId(index), name: this.#tool, arguments: '' })
     this.#pending = this.#pending.slice(match.index + match[0].length)
     this.#json = new JsonEnd()
-    this.#place = 'arguments'
+    this.#place = 'beforeKey' in this.#options.calls! ? 'key' : 'arguments'
     return true
   }
 
   #readArguments(parts: Parts): boolean {
     const length = this.#json.scan(this.#pending)
-    const text = this.#pending.slice(0, length)
-    const last = parts.calls.at(-1)
-    if (last !== undefined) last.arguments += text
-    else if (text !== '') parts.calls.push({ index: this.#calls - 1, arguments: text })
+    this.#addArguments(parts, this.#pending.slice(0, length))
     this.#pending = this.#pending.slice(length)
     if (!this.#json.ended) return false
     this.#place = 'tail'
     return true
   }
+
+  /** Reads the tags around a key. Anything else ends the arguments. */
+  #nextKey(parts: Parts, { beforeKey, afterKey }: TaggedCalls): boolean {
+    if (this.#pending.length < beforeKey.length && beforeKey.startsWith(this.#pending)) return false
+    if (!this.#pending.startsWith(beforeKey)) {
+      this.#addArguments(parts, this.#keys === 0 ? '{}' : '}')
+      this.#place = 'tail'
+      return true
+    }
+    const end = this.#pending.indexOf(afterKey, beforeKey.length)
+    if (end < 0) return false
+    const key = this.#pending.slice(beforeKey.length, end)
+    const isText = this.#options.isText?.(this.#tool, key) ?? true
+    this.#addArguments(parts, `${this.#keys++ === 0 ? '{' : ', '}${JSON.stringify(key)}: ${isText ? '"' : ''}`)
+    this.#pending = this.#pending.slice(end + afterKey.length)
+    this.#place = isText ? 'text' : 'json'
+    return true
+  }
+
+  #readValue(parts: Parts, { afterValue }: TaggedCalls, write: (text: string) => string, closing: string): boolean {
+    const at = this.#pending.indexOf(afterValue)
+    const certain = this.#pending.length - partialLength(this.#pending, afterValue)
+    const text = this.#pending.slice(0, at >= 0 ? at : certain)
+    this.#addArguments(parts, write(text))
+    this.#pending = this.#pending.slice(text.length)
+    if (at < 0) return false
+    this.#addArguments(parts, closing)
+    this.#pending = this.#pending.slice(afterValue.length)
+    this.#place = 'key'
+    return true
+  }
+
+  #addArguments(parts: Parts, text: string): void {
+    const last = parts.calls.at(-1)
+    if (last !== undefined) last.arguments += text
+    else if (text !== '') parts.calls.push({ index: this.#calls - 1, arguments: text })
+  }
+}
+
+/** Returns the patterns of the beginning of the first call and of a later one. Blanks in the marks can be missing. */
+function headsOf(format: ToolCallFormat): [RegExp, RegExp] {
+  const name = '([\\w.-]+)'
+  if ('name' in format) {
+    const head = new RegExp(`\\{\\s*"${format.name}":\\s*"${name}",\\s*"${format.arguments}":\\s*(?=\\S)`)
+    return [head, head]
+  }
+  const rest =
+    'separator' in format ? namedRest(format) : format.afterName === '' ? '(?=[^\\w.-])' : exactSource(format.afterName)
+  const between = looseSource(format.between?.trim() ?? '')
+  return [new RegExp(`^\\s*${name}${rest}`), new RegExp(`^\\s*${between}\\s*${name}${rest}`)]
+}
+
+function namedRest({ beforeId, separator }: NamedCalls): string {
+  const id = beforeId === undefined ? '' : `${looseSource(beforeId)}[a-zA-Z0-9]+`
+  return `${id}${looseSource(separator)}(?=\\S)`
+}
+
+function looseSource(text: string): string {
+  return text.split(/\s+/).map(exactSource).join('\\s*')
+}
+
+function exactSource(text: string): string {
+  return text.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&')
 }
 
 /** Returns the length of the longest suffix of the text that is a prefix of the marker. */

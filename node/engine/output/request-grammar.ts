@@ -16,6 +16,10 @@ import {
   type Tool
 } from '@potluck/protocol'
 import { bareOpening, reasoningOf, type ChatFormat, type ReasoningFormat, type ToolCallFormat } from './chat-format.ts'
+import { taggedCall } from './tagged-arguments.ts'
+
+/** The ids that Mistral's models write. The node makes its own. */
+const CALL_ID = compilePattern('[a-zA-Z0-9]{9}')
 
 /**
  * Returns the grammar; undefined for plain text. If the model reasons, the reasoning comes first. The request decides
@@ -76,16 +80,28 @@ function callsOf(tools: readonly Tool[], format: ToolCallFormat, several: boolea
   return new Concatenation(new Repeat(call, loose(format.between ?? ''), 1, most), loose(format.closing))
 }
 
-function callOf({ name, parameters, strict = false }: Tool, keys: ToolCallFormat): GrammarNode {
+function callOf(tool: Tool, format: ToolCallFormat): GrammarNode {
+  if ('beforeKey' in format) return taggedCall(tool, format)
+  const { name, parameters, strict = false } = tool
+  const json = compileSchema(objectSchema(parameters), { lenient: !strict })
+  if ('separator' in format) {
+    const { beforeId, separator } = format
+    const id = beforeId === undefined ? [] : [loose(beforeId), CALL_ID]
+    return new Concatenation(new Literal(name), ...id, loose(separator), json)
+  }
+  const end = new Literal('}')
+  const { id } = format
   return new Concatenation(
-    new Literal(`{"${keys.name}":`),
+    new Literal(`{"${format.name}":`),
     loose(' '),
     new Literal(`"${name}",`),
     loose(' '),
-    new Literal(`"${keys.arguments}":`),
+    new Literal(`"${format.arguments}":`),
     loose(' '),
-    compileSchema(objectSchema(parameters), { lenient: !strict }),
-    new Literal('}')
+    json,
+    id === undefined
+      ? end
+      : new Alternation(end, new Concatenation(new Literal(`, "${id}": "`), CALL_ID, new Literal('"}')))
   )
 }
 

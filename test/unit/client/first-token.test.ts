@@ -46,6 +46,11 @@ test.each<[string, Node, number]>([
   ['the same after a wait in its queue', { tokens: 12_000, estimatedWaitMs: 100_000, ...creeping }, 580_000],
   ['a creeping node that claims to be slow', { tokens: 12_000, tokensPerSecond: 1, ...creeping }, HALF_HOUR],
   [
+    'a node that is slower than its rate, and falls silent after 5 minutes',
+    { tokens: 12_000, tokensPerSecond: 10_000, progress: (ms) => (ms > 300_000 ? undefined : { evaluated: ms / 25 }) },
+    320_000
+  ],
+  [
     'a node that keeps the request in its queue',
     { progress: () => ({ evaluated: 0, estimatedWaitMs: 5_000 }) },
     HALF_HOUR
