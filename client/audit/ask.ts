@@ -5,6 +5,7 @@ import {
   encodeAuditRequest,
   isShareable,
   MAX_AUDIT_REPLY_BYTES,
+  MAX_FRAME_BYTES,
   openAnswerRecord,
   PotluckError,
   type AuditRequest,
@@ -27,7 +28,8 @@ export interface OtherAuditor extends PanelCandidate {
    * Returns the result of that node. The result fits the answer, but the node can lie: see `auditByOthers`.
    *
    * @throws PotluckError the node's refusal, the code of the phase that failed, `busy` while the node has asked for a
-   *   pause, `invalid_request` if the record does not show that the request is shareable
+   *   pause, `invalid_request` if the record does not show that the request is shareable, `unsupported` if the record is
+   *   longer than a node accepts
    */
   audit: (request: AuditRequest, signal: AbortSignal) => Promise<AuditResult>
 }
@@ -55,6 +57,12 @@ export function otherAuditor(
       if (!isShareable(asked, request.answer.opening)) {
         throw new PotluckError('invalid_request', 'the request is not marked as shareable: no other node may see it')
       }
+      const bytes = encodeAuditRequest(request)
+      if (bytes.byteLength > MAX_FRAME_BYTES) {
+        // No node accepts a longer frame. No attempt begins, so no auditor is blamed and nothing is sent in vain.
+        const reason = `the answer and its prompt take ${bytes.byteLength} bytes, and an audit request at most ${MAX_FRAME_BYTES}`
+        throw new PotluckError('unsupported', `no other node can audit this answer: ${reason}`)
+      }
       const record = selector.begin(candidate, SHORT_WORKLOAD, 'audit')
       try {
         const { reply } = await askOnce(dialable(node.card), {
@@ -62,7 +70,7 @@ export function otherAuditor(
           protocol: AUDIT_PROTOCOL,
           maxFrameBytes: MAX_AUDIT_REPLY_BYTES,
           dialMs: timeouts.dialMs,
-          request: { bytes: encodeAuditRequest(request), timeoutMs: AUDIT_REQUEST_TIMEOUT_MS },
+          request: { bytes, timeoutMs: AUDIT_REQUEST_TIMEOUT_MS },
           replyMs: AUDIT_REPLY_TIMEOUT_MS + Math.min(candidate.predicted.waitMs, AUDIT_REPLY_TIMEOUT_MS),
           timeoutCode: 'first_token_timeout',
           decode: (bytes) => {

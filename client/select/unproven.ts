@@ -28,7 +28,7 @@ export interface ChanceContext {
  *
  * 1. A node that fails most answers comes last, like a node that other nodes accuse. A node that cuts all its answers
  *    is never audited, so its probation would never end.
- * 2. If the request is cautious, a node comes first that has answered this client and is not busy.
+ * 2. If the request is cautious, a node comes first that has answered this client, unless this client's own requests fill it.
  * 3. A node with a running request or a pending audit comes later, so concurrent requests go to different nodes.
  *    Otherwise one node could give many answers before the client audits the first, because an audit needs the complete
  *    answer.
@@ -44,14 +44,13 @@ export function byChance(
 ): Candidate[] {
   const turns = turnsOf(unproven, all, now, random)
   return unproven
-    .map((candidate) => ({ candidate, busy: inFlightPerSlot(candidate, now) >= 1 }))
-    .map(({ candidate, busy }) => ({
+    .map((candidate) => ({
       candidate,
       last: Number(comesLast(candidate)),
-      untried: Number(cautious && (busy || isUnknown(candidate))),
+      untried: Number(cautious && (isFull(candidate) || isUnknown(candidate))),
       unaudited: unaudited(candidate),
       proven: work.vectors === true ? candidate.checks : candidate.auditedTokens,
-      handicap: Number(isSlow(candidate)) + Number(busy),
+      handicap: Number(isSlow(candidate)) + Number(inFlightPerSlot(candidate, now) >= 1),
       ...turns.get(candidate)!
     }))
     .sort(
@@ -76,6 +75,11 @@ export function drawSubnets(candidates: readonly Candidate[], now: number, rando
 /** A private address tells nothing, so such a node counts as its own subnet. */
 export function subnetOfNode({ node: { subnet }, peer }: Pick<Candidate, 'node' | 'peer'>): string {
   return subnet ?? peer
+}
+
+/** Not by the load that the node reports: its own report of the last answer often still counts that answer. */
+function isFull({ inFlight, node }: Candidate): boolean {
+  return inFlight >= Math.max(1, node.load.slots)
 }
 
 /** Whether the card itself says that the node is slower than reading speed. A rate of 0 is not measured. */

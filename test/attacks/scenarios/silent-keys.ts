@@ -19,7 +19,7 @@ const LATE_MS = 400
 const CASES: Readonly<Record<string, { serve: (script: Script) => Promise<void>; longestSeconds: number }>> = {
   'never answer': { serve: async () => undefined, longestSeconds: 10 },
   // The client moves the request at most once a second, because a queue can be the reason.
-  'accept and then never send a token': { serve: async (script) => await script.accept(), longestSeconds: 10 }
+  'accept and then never send a token': { serve: async (script) => await script.accept(), longestSeconds: 20 }
 }
 
 export const attack: Attack = {

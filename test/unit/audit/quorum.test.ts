@@ -1,8 +1,11 @@
 /** Audits by other nodes: which nodes are drawn, which results are possible, and what the majority says. */
 import { peerIdFromString } from '@libp2p/peer-id'
 import {
+  ContentDigest,
   decodeAuditReply,
   encodeAuditReply,
+  encodeRequest,
+  FINGERPRINT_BYTES,
   fingerprintsOf,
   type AuditRequest,
   type AuditResult,
@@ -16,9 +19,10 @@ import { otherAuditor, type OtherAuditor } from '../../../client/audit/ask.ts'
 import { PANEL } from '../../../client/audit/constants.ts'
 import { canFormPanel, drawPanel, type PanelCandidate } from '../../../client/audit/panel.ts'
 import { auditByOthers, type QuorumFinding } from '../../../client/audit/quorum.ts'
+import { signAnswer } from '../../peers/receipt.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { NOW, candidate, ranked } from '../select/help.ts'
-import { newPeer, PRIVATE, requestFor, serve } from './records.ts'
+import { newPeer, OPENING, PRIVATE, requestFor, serve } from './records.ts'
 
 const exact = { margin: 0, gap: 2 }
 const far = { margin: 4, gap: 2 }
@@ -250,6 +254,32 @@ describe('privacy', () => {
     })
     const asked = audit({ peerId: peer.peerId, answer: record }, new AbortController().signal)
     await expect(asked).rejects.toMatchObject({ code: 'invalid_request' })
+  })
+})
+
+test('an answer whose record is longer than a frame is sent to no node, and blames no auditor', async () => {
+  const peer = await newPeer()
+  const input = { messages: [{ role: 'user' as const, content: 'a'.repeat(1_600_000) }] }
+  const request = requestFor(new ScriptedEngine(), { input, maxTokens: 1 })
+  const { bytes, digest } = encodeRequest(request)
+  const promptTokens = Array.from({ length: 200_000 }, () => 100_000)
+  const signed = { request, digest, promptTokens, answerTokens: [7], content: new ContentDigest() }
+  const fingerprints = new Uint8Array(FINGERPRINT_BYTES)
+  const record = { request: bytes, promptTokens, answerTokens: [7], fingerprints }
+  const [auditor] = ranked([candidate('auditor')])
+  const { audit } = otherAuditor(auditor!, {
+    network: { connect: () => expect.fail('a node was asked') },
+    selector: { begin: () => expect.fail('an attempt began') },
+    timeouts: { dialMs: 1 },
+    clock: { now: () => NOW }
+  })
+  const answer = { ...record, receipt: await signAnswer(signed, peer.key), opening: OPENING }
+  const asked = audit({ peerId: peer.peerId, answer }, new AbortController().signal)
+  await expect(asked).rejects.toMatchObject({
+    code: 'unsupported',
+    message: expect.stringMatching(
+      /^no other node can audit this answer: .* bytes, and an audit request at most 2097152$/
+    )
   })
 })
 
