@@ -25,6 +25,7 @@ import {
   kadOptions,
   mustNotDial,
   namesOf,
+  pacedFrames,
   publicLookup,
   sparingWindows,
   STREAM_WINDOW_BYTES,
@@ -49,6 +50,7 @@ import { useProviderStore } from '../dht/provider-handlers.ts'
 import { ProviderStore } from '../dht/provider-store.ts'
 import { serveRequests } from '../dht/serve.ts'
 import { refreshSeldom } from '../dht/table-refresh.ts'
+import { boundedWebSockets } from './bounded-web-sockets.ts'
 import { ConnectionLimit } from './connection-limit.ts'
 import type { Identity } from './identity.ts'
 import { ownAddresses } from './own-addresses.ts'
@@ -169,18 +171,20 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
     addresses: { listen: role.listen, [scope === 'public' ? 'appendAnnounce' : 'announce']: [...options.announce] },
     transports: [
       dials.limit(tcp({ dialOpts })),
-      dials.limit(endingWebSockets(webSockets(), openWebSocket)),
+      dials.limit(boundedWebSockets(endingWebSockets(webSockets(), openWebSocket))),
       ...role.transports
     ],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      sparingWindows(
-        yamux({
-          maxInboundStreams: streams,
-          // With libp2p's default of 10, a client that starts a dozen requests at once loses its connection.
-          maxEarlyStreams: streams,
-          streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
-        })
+      pacedFrames(
+        sparingWindows(
+          yamux({
+            maxInboundStreams: streams,
+            // With libp2p's default of 10, a client that starts a dozen requests at once loses its connection.
+            maxEarlyStreams: streams,
+            streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
+          })
+        )
       )
     ],
     connectionGater: {
