@@ -19,7 +19,7 @@ const TEMPERATURES = [0, 0.7, 1]
 const PEERS = 1000
 /** Shorter answers say little: fewer than 16 tokens give no window. */
 const LONG = 64
-/** The shares of the answers in which the other kinds of peers cheat. */
+/** The shares of the answers in which the other kinds of peers cheat. All these cheated answers are long. */
 const PARTS = [0.3, 0.1]
 
 /** @param noiseOf returns the noise of a model file */
@@ -73,7 +73,7 @@ export function reportCheats(
     }
     for (const share of PARTS) {
       const row = { case: `${label}, in ${100 * share} %`, metric: 'answers_to_ban', unit: 'answers' }
-      const answers = peersThat(share).map((peer) => peer.answers)
+      const answers = peersThat(share, long).map((peer) => peer.answers)
       reportQuantiles(report, row, answers, [0.5, 0.95, 0.99])
     }
   }
