@@ -43,7 +43,8 @@ export async function benchAudits(context: BenchContext): Promise<void> {
   const cheated = runs('cheats')
     ? await cheatedPools({ ...cheats(files), ...faintCheats(files) }, cheatedSpec, workers, noiseOf)
     : []
-  if (runs('cheats')) reportCheats(context, cheated, await exactPool(files.Q8_0, { tokens: PARTLY_HONEST_TOKENS, seed: SEED }, workers))
+  if (runs('cheats'))
+    reportCheats(context, cheated, await exactPool(files.Q8_0, { tokens: PARTLY_HONEST_TOKENS, seed: SEED }, workers))
   if (args.includes('--write-distribution')) {
     await writeDistribution(
       honest.flatMap(({ pool }) => pool),

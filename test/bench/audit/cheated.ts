@@ -3,7 +3,8 @@
  * answers it takes, if the peer cheats in some of them.
  */
 import { createRandom } from '../../../scripts/calibrate/random.ts'
-import { SLOTS } from '../../../scripts/calibrate/variations.ts'
+import type { Generated } from '../../../scripts/calibrate/engine.ts'
+import { SLOTS, unlessImpossible } from '../../../scripts/calibrate/variations.ts'
 import type { WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'
 import { reportQuantiles, type BenchContext } from '../report.ts'
 import { cheatedAnswers, type Cheat } from './cheats.ts'
@@ -30,7 +31,9 @@ export async function cheatedPools(
   noiseOf: (modelPath: string) => Promise<number>
 ): Promise<CheatedPool[]> {
   const pools = Object.entries(cheats).map(async ([name, cheat]) => {
-    const made = await cheatedAnswers(cheat, { ...spec, temperatures: TEMPERATURES }, workers, name)
+    const answers = cheatedAnswers(cheat, { ...spec, temperatures: TEMPERATURES }, workers, name)
+    const made: Generated[][] = await answers.catch(unlessImpossible)
+    if (made.length === 0) return []
     const measured = await workers.audits({ modelPath: cheat.claimed, slots: SLOTS }, made, `audits: ${name}`)
     const noise = await noiseOf(cheat.claimed)
     return TEMPERATURES.map((temperature, index) => ({
