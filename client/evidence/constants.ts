@@ -67,17 +67,19 @@ export const HONEST_DISTANCE = { median: 0.12, steepness: 8, least: 1e-4 } as co
 
 /**
  * The distances that the test looks for. Their distribution has the same form, but is less steep. With crumb, the median
- * distance is 0.33 to 0.39 with weights of 5 bits, and 0.7 with weights of 4 bits. With half of the prompt it is larger.
+ * distance is 0.33 to 0.39 with weights of 5 bits, and 0.7 with weights of 4 bits. With half of the prompt only the first
+ * windows of an answer are far: the `share` of the last alternative is small, so that the other windows do not hide them.
  */
 export const OTHER_DISTANCES: readonly { median: number; share: number }[] = [
   { median: 0.3, share: 0.9 },
-  { median: 0.7, share: 0.9 }
+  { median: 0.7, share: 0.9 },
+  { median: 0.7, share: 0.2 }
 ]
 /**
  * The weight of the alternatives of distances among all alternatives. They find almost every cheat first. The others are for
  * nodes that sign true fingerprints and send wrong tokens.
  */
-export const DISTANCE_WEIGHT = 0.7
+export const DISTANCE_WEIGHT = 0.8
 /** The `steepness` of `OTHER_DISTANCES`: see `HONEST_DISTANCE`. */
 export const OTHER_STEEPNESS = 4
 

@@ -80,7 +80,7 @@ export async function honestAnswers(
 }
 
 /** Not every model can have every type of cache: llama.cpp packs 32 values of Q8_0 together, and a head can have fewer. */
-function unlessImpossible(error: unknown): [] {
+export function unlessImpossible(error: unknown): [] {
   if (error instanceof Error && error.message === 'Failed to create context') return []
   throw error
 }

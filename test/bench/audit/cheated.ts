@@ -3,7 +3,8 @@
  * answers it takes, if the peer cheats in some of them.
  */
 import { createRandom } from '../../../scripts/calibrate/random.ts'
-import { SLOTS } from '../../../scripts/calibrate/variations.ts'
+import type { Generated } from '../../../scripts/calibrate/engine.ts'
+import { SLOTS, unlessImpossible } from '../../../scripts/calibrate/variations.ts'
 import type { WorkerPool } from '../../../scripts/calibrate/worker-pool.ts'
 import { reportQuantiles, type BenchContext } from '../report.ts'
 import { cheatedAnswers, type Cheat } from './cheats.ts'
@@ -19,7 +20,7 @@ const TEMPERATURES = [0, 0.7, 1]
 const PEERS = 1000
 /** Shorter answers say little: fewer than 16 tokens give no window. */
 const LONG = 64
-/** The shares of the answers in which the other kinds of peers cheat. */
+/** The shares of the answers in which the other kinds of peers cheat. All these cheated answers are long. */
 const PARTS = [0.3, 0.1]
 
 /** @param noiseOf returns the noise of a model file */
@@ -30,7 +31,9 @@ export async function cheatedPools(
   noiseOf: (modelPath: string) => Promise<number>
 ): Promise<CheatedPool[]> {
   const pools = Object.entries(cheats).map(async ([name, cheat]) => {
-    const made = await cheatedAnswers(cheat, { ...spec, temperatures: TEMPERATURES }, workers, name)
+    const answers = cheatedAnswers(cheat, { ...spec, temperatures: TEMPERATURES }, workers, name)
+    const made: Generated[][] = await answers.catch(unlessImpossible)
+    if (made.length === 0) return []
     const measured = await workers.audits({ modelPath: cheat.claimed, slots: SLOTS }, made, `audits: ${name}`)
     const noise = await noiseOf(cheat.claimed)
     return TEMPERATURES.map((temperature, index) => ({
@@ -73,7 +76,7 @@ export function reportCheats(
     }
     for (const share of PARTS) {
       const row = { case: `${label}, in ${100 * share} %`, metric: 'answers_to_ban', unit: 'answers' }
-      const answers = peersThat(share).map((peer) => peer.answers)
+      const answers = peersThat(share, long).map((peer) => peer.answers)
       reportQuantiles(report, row, answers, [0.5, 0.95, 0.99])
     }
   }

@@ -69,6 +69,14 @@ describe('the evidence of windows', () => {
     expect(verdict(audit(once, 1, repeated(16, 0.7)))).toBe('banned')
   })
 
+  test('bans a node of which only the first window of each answer is far, as with half of the prompt', () => {
+    let evidence = NO_EVIDENCE
+    for (let answer = 0; answer < 4; answer++) {
+      evidence = audit(evidence, answer, [...repeated(16, 1.5), ...repeated(80, 0.03)])
+    }
+    expect(verdict(evidence)).toBe('banned')
+  })
+
   test('never bans for single positions, however far they are', () => {
     let evidence = NO_EVIDENCE
     for (let answer = 0; answer < 500; answer++) evidence = audit(evidence, answer, [80, 80, ...repeated(30, 0.08)])
