@@ -41,10 +41,10 @@ test.runIf(withDownloads)('completions work', { timeout: 600_000 }, async (conte
     if (prompt.includes('As JSON')) return '{"legs": 4}'
     return prompt.includes('weather') ? callText({ name: 'weather', arguments: { city: 'Oslo' } }) : 'Blue.'
   })
-  expect(await runPython(context, 'litellm==1.106.2', PROGRAM, url)).toEqual({
+  expect(await runPython(context, 'litellm==1.106.2 mcp==2.3.0', PROGRAM, url)).toEqual({
     whole: 'Blue.',
     stream: 'Blue.',
-    tool: '{"city": "Oslo"}',
+    tool: '{"city":"Oslo"}',
     structured: '{"legs": 4}',
     embedding: true,
     anthropic: 'Blue.',
