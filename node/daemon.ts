@@ -194,8 +194,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     now,
     clock,
     servedModel: (digest: Uint8Array) => {
-      const { model, status } = engineOf(engines, digest)
-      return { model, status, draining: draining() || isPaused() }
+      const { model, status, residence } = engineOf(engines, digest)
+      return { model, status, draining: draining() || isPaused(), lacksMemory: residence?.hasMemory() === false }
     },
     own: () => ({ card: advertiser.signed.bytes, load: load() }),
     others: (peer: string) => gossip.others(peer),

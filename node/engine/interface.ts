@@ -144,7 +144,9 @@ export interface Residence {
   /** What the loaded model takes, in bytes. */
   readonly needs: { ramBytes: number; vramBytes: number }
   isLoaded: () => boolean
-  /** Milliseconds until the model can be loaded, measured at its last load. 0 while it is loaded. */
+  /** False: other programs have the memory that the model needs. */
+  hasMemory: () => boolean
+  /** An estimate of the milliseconds until the model is loaded, from its last load. 0 while it is loaded. */
   waitMs: () => number
   /** Whether a request waits until this model leaves the memory. */
   isInTheWay: () => boolean

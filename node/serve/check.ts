@@ -12,6 +12,7 @@ import { equals } from 'uint8arrays/equals'
 
 import type { Engine, EngineModel, EngineStatus } from '../engine/interface.ts'
 import { inputBytes } from '../engine/checks.ts'
+import { MEMORY_RETRY_MS } from '../engine/constants.ts'
 import { MAX_BYTES_PER_TOKEN, RESTART_RETRY_MS } from '../limits/limits.ts'
 
 /** Returns the engine that has the model. If none has it, returns the first, for the checks below to refuse. */
@@ -24,6 +25,8 @@ export interface ServedModel {
   model: EngineModel
   status: EngineStatus
   draining: boolean
+  /** Other programs have the memory for the model. Default false. */
+  lacksMemory?: boolean
 }
 
 /**
@@ -61,11 +64,14 @@ export function checkModel(digest: Uint8Array, servedModel: ServedModel): void {
  *
  * @throws PotluckError `draining`, `model_not_found`, `busy` (the engine restarts)
  */
-function checkServing({ draining, status }: ServedModel): void {
+function checkServing({ draining, status, lacksMemory = false }: ServedModel): void {
   if (draining) throw new PotluckError('draining', 'the node shuts down or is paused')
   if (status.state === 'failed') throw notServed()
   if (status.state === 'restarting') {
     throw new PotluckError('busy', 'the engine restarts', { retryAfterMs: RESTART_RETRY_MS })
+  }
+  if (lacksMemory) {
+    throw new PotluckError('busy', 'too little memory for the model now', { retryAfterMs: MEMORY_RETRY_MS })
   }
 }
 

@@ -46,6 +46,7 @@ export async function startServing(context: CommandContext): Promise<Serving> {
       engine: engines,
       logger,
       dataDirectory,
+      signal: interrupted,
       pauseWhile: pauseConditions(settings, engines),
       ...(settings.uploadLimit === undefined ? {} : { uploadBytesPerSecond: settings.uploadLimit }),
       ...(settings.metricsPort === undefined ? {} : { metricsPort: settings.metricsPort })

@@ -8,6 +8,9 @@ import { LoadedModels, type Memory } from '../on-demand/loaded-models.ts'
 import { startLlamaEngine, startLlamaReader, type LlamaEngineOptions } from './start.ts'
 import { freeVideoMemory } from './video-memory.ts'
 
+/** What a reader takes: measured 121 MB with crumb, of which the vocabulary is a small part. */
+const READER_BYTES = 150e6
+
 export interface OnDemandModelsOptions {
   models: readonly LlamaEngineOptions[]
   /**
@@ -37,7 +40,7 @@ export async function startOnDemandModels({
   idleMs
 }: OnDemandModelsOptions): Promise<OnDemandModels> {
   const budget = {
-    ramBytes: given.ramBytes ?? availableMemory() * SHARE_FOR_MODELS,
+    ramBytes: given.ramBytes ?? (availableMemory() - models.length * READER_BYTES) * SHARE_FOR_MODELS,
     vramBytes: given.vramBytes ?? (await videoMemory(models)) * SHARE_FOR_MODELS
   }
   const loaded = new LoadedModels({

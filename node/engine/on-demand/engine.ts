@@ -6,7 +6,7 @@
 import type { Embeddings, ParsedAnswer, PromptInput, ReadJob } from '@potluck/protocol'
 import { equals } from 'uint8arrays/equals'
 import type { AuditJob, AuditOutcome } from '../audit.ts'
-import { CRASH_LIMIT, INITIAL_LOAD_MS } from '../constants.ts'
+import { CRASH_LIMIT, INITIAL_LOAD_MS, SHORTEST_STAY_MS } from '../constants.ts'
 import type {
   Engine,
   EngineBackend,
@@ -69,7 +69,9 @@ export class OnDemandEngine implements Engine {
     this.residence = {
       needs,
       isLoaded,
-      waitMs: () => (isLoaded() ? 0 : this.#loadMs),
+      // Before the load, another model may have to leave the memory, at the end of its running answers.
+      waitMs: () => (isLoaded() ? 0 : this.#loadMs + (models.isBusy ? SHORTEST_STAY_MS : 0)),
+      hasMemory: () => models.hasMemoryFor(this.#loadable),
       isInTheWay: () => models.isInTheWay(this.#loadable),
       load: async (signal) => (await models.use(this.#loadable, signal))()
     }

@@ -74,6 +74,21 @@ export class LoadedModels {
     return this.#entry(model).isLoaded
   }
 
+  /** Whether the model is loaded, or could be loaded if no other model were. Other programs can have the memory. */
+  hasMemoryFor(model: Loadable): boolean {
+    if (this.isLoaded(model)) return true
+    const loaded = [...this.#entries].filter(([, { isLoaded }]) => isLoaded)
+    return isWithin(
+      model.needs,
+      loaded.reduce((sum, [{ needs }]) => add(sum, needs), this.#options.free())
+    )
+  }
+
+  /** Whether a request uses a loaded model. */
+  get isBusy(): boolean {
+    return [...this.#entries.values()].some(({ users }) => users > 0)
+  }
+
   /** Whether a request waits until this model leaves the memory. */
   isInTheWay(model: Loadable): boolean {
     const first = this.#blocked()
@@ -178,7 +193,7 @@ export class LoadedModels {
       return
     }
     // The end of a running request can make room. If none runs, other programs have the memory.
-    if ([...this.#entries.values()].some(({ users }) => users > 0)) return
+    if (this.isBusy) return
     const reason = 'other programs left too little memory for the model'
     this.#fail(model, new PotluckError('busy', reason, { retryAfterMs: MEMORY_RETRY_MS }))
     this.#advance()

@@ -25,8 +25,9 @@ afterAll(async () => {
 })
 
 test('--local-node: the gateway serves a model, answers, and stops on request', async () => {
-  const { url, node, model } = await running.line('ready')
-  expect(model).toBe('potluck/crumb:Q8_0')
+  const { url, node, models } = await running.line('ready')
+  const model = 'potluck/crumb:Q8_0'
+  expect(models).toEqual([model])
   const body = { messages: [{ role: 'user', content: 'Hello' }], max_tokens: 4 }
   expect((await post(String(url), 'chat/completions', body)).status).toBe(401)
   const headers = { authorization: 'Bearer secret' }
@@ -34,6 +35,11 @@ test('--local-node: the gateway serves a model, answers, and stops on request', 
   expect([response.status, response.headers.get('x-potluck-node')]).toEqual([200, node])
   expect(await response.json()).toMatchObject({ model, usage: { completion_tokens: 4 } })
   expect((await running.stop()).code).toBe(0)
+})
+
+test('--model without --local-node is not ignored in silence', async () => {
+  const { stderr } = await potluck(['gateway', '--model', 'crumb', '--no-mdns', '--port', '0'], { home })
+  expect(stderr).toContain('The gateway ignores --model, because it is the model that this machine serves')
 })
 
 test('without a key, an address that other machines can reach fails with a one-line message', async () => {

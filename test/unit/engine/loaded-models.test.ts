@@ -131,9 +131,11 @@ test('if other programs have the memory, idle models leave, and then the request
   const free = { ramBytes: 0, vramBytes: 0 }
   const { models, events, model } = setUp(4, { free: () => free })
   const [small, large] = [model('small'), model('large', 3)]
+  expect(models.hasMemoryFor(large)).toBe(false)
   await expect(models.use(large)).rejects.toMatchObject({ code: 'busy', retryAfterMs: MEMORY_RETRY_MS })
   free.ramBytes = 2 * GB
   ;(await models.use(small))()
+  expect(models.hasMemoryFor(large)).toBe(true)
   await models.use(large)
   expect(events).toEqual(['+small', '-small', '+large'])
 })
