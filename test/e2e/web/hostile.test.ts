@@ -31,8 +31,8 @@ const ANSWERS: Record<string, { text: string; shows: string }> = {
     text: '&lt;script&gt;alert(1)&lt;/script&gt; &#60;img src=x onerror=alert(2)&#62; &#27; &#99999999; end of it',
     shows: '<script>alert(1)</script>'
   },
-  '5,000 quotes inside each other': { text: `${'>'.repeat(4900)} end of it`, shows: 'end of it' },
-  '900 lists inside each other': {
+  '4,900 quotes inside each other': { text: `${'>'.repeat(4900)} end of it`, shows: 'end of it' },
+  '300 lists inside each other': {
     text: `${Array.from({ length: 300 }, (_, depth) => `${' '.repeat(depth * 2).slice(0, 150)}- a`).join('\n')}\n\nend of it`,
     shows: 'end of it'
   },
