@@ -35,13 +35,16 @@ export function isOverdue({ candidate, estimatedTokens, promptTokens, reportedWa
  * - before the reported wait has ended: the rest of it
  * - then, while the node probably evaluates the prompt: 0, because a move would waste that work
  * - when the first token is overdue: the time since the reported wait ended. The true wait is unknown, so the client
- *   expects to wait as long again. If the node has never answered this client, nothing shows that it ever will
+ *   expects to wait as long again. If the node is unknown, nothing shows that it ever answers, so any node that is not
+ *   looks better. From one unknown node to another, such a rule would move requests without end in a busy network
+ *
+ * @param to the node to which the request could move
  */
-export function remainingWaitMs(waiting: Waiting): number {
+export function remainingWaitMs(waiting: Waiting, to?: RankedCandidate): number {
   const { candidate, reportedWaitMs, sinceMs } = waiting
   if (sinceMs < reportedWaitMs) return reportedWaitMs - sinceMs
   if (!isOverdue(waiting)) return 0
-  return isUnknown(candidate) ? Infinity : sinceMs - reportedWaitMs
+  return isUnknown(candidate) && to !== undefined && !isUnknown(to) ? Infinity : sinceMs - reportedWaitMs
 }
 
 /**

@@ -177,7 +177,7 @@ export class Selector {
 
   /** Whether the request waits in the node's queue, or its first token is overdue. */
   waits(record: AttemptRecord): boolean {
-    return this.#remainingMs(record) > 0
+    return remainingWaitMs(record.waiting) > 0
   }
 
   /**
@@ -197,7 +197,7 @@ export class Selector {
   better(record: AttemptRecord, others: readonly Candidate[], work: Workload): RankedCandidate | undefined {
     const { value: best } = this.rank(others, work).next()
     if (best === undefined) return undefined
-    return shouldMove(record.candidate, this.#remainingMs(record), best) ? best : undefined
+    return shouldMove(record.candidate, remainingWaitMs(record.waiting, best), best) ? best : undefined
   }
 
   /** Returns the models of the node that match and pass the gate. */
@@ -263,9 +263,5 @@ export class Selector {
     one: Pick<Candidate, 'peer' | 'node'>
   ): Pick<Candidate, 'awaitedAudits' | 'inFlight' | 'sentSince' | 'notBefore' | 'avoidUntil'> {
     return { awaitedAudits: this.#options.reputation.awaitedAudits(one.peer), ...this.#attempts.of(one) }
-  }
-
-  #remainingMs(record: AttemptRecord): number {
-    return remainingWaitMs(record.waiting)
   }
 }

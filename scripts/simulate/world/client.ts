@@ -10,7 +10,7 @@ import { generate, type GenerateContext } from '../../../client/generate/generat
 import type { AttemptEvent, SendRequest } from '../../../client/generate/wire.ts'
 import { repeat } from './conversations.ts'
 import type { Directory } from './directory.ts'
-import type { Network, Receipt } from './network.ts'
+import type { Network, Receipt, WireEvents } from './network.ts'
 import { textOf, type Turn } from './workload.ts'
 
 export interface Outcome {
@@ -121,6 +121,13 @@ export class SimClient {
         events.push({ type: 'delta', delta: { tokens: repeat(0, count), text: textOf(count) } })
       }
     }
+    const fail: WireEvents['failed'] = (code, { retryAfterMs, decodedTokens = 0 } = {}) => {
+      if (ended) return
+      ended = true
+      delta(decodedTokens)
+      const peer = node.peerId.toString()
+      events.end(new PotluckError(code, code, { peer, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }))
+    }
     const { cancel } = this.#network.send(
       this.#name,
       node.peerId.toString(),
@@ -137,6 +144,7 @@ export class SimClient {
           }),
         ignored: () => {
           running.ignoredBy++
+          this.#network.clock.after(DEFAULT_TIMEOUTS.firstTokenMs, () => fail('first_token_timeout'))
         },
         started: () => {
           prefilling = true
@@ -172,12 +180,7 @@ export class SimClient {
           })
           events.end()
         },
-        failed: (code, { retryAfterMs, decodedTokens = 0 } = {}) => {
-          ended = true
-          delta(decodedTokens)
-          const peer = node.peerId.toString()
-          events.end(new PotluckError(code, code, { peer, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }))
-        }
+        failed: fail
       }
     )
     const abort = (): void => {
