@@ -66,6 +66,7 @@ export * from './transport/frame-stream.ts'
 export { abortSilent } from './transport/silent-connections.ts'
 export { pinned } from './transport/pinned.ts'
 export { endingWebSockets, type EndingWebSocket } from './transport/ending-web-sockets.ts'
+export { pacedFrames } from './transport/paced-frames.ts'
 export { sparingWindows } from './transport/sparing-windows.ts'
 export {
   decodeAuditReply,

@@ -16,6 +16,7 @@ import {
   mustNotDial,
   namesOf,
   PotluckError,
+  pacedFrames,
   sparingWindows,
   STREAM_WINDOW_BYTES,
   type Scope
@@ -61,7 +62,7 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
     addresses: { listen: [] },
     transports: platform.transports(scope === 'public' ? names : undefined).map((transport) => dials.limit(transport)),
     connectionEncrypters: [noise()],
-    streamMuxers: [sparingWindows(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))],
+    streamMuxers: [pacedFrames(sparingWindows(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } })))],
     connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS, maxParallelDials: MAX_PARALLEL_DIALS },
     connectionGater: {
       denyDialMultiaddr: async (address) =>
