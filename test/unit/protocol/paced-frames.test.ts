@@ -15,20 +15,19 @@ const OPENS = concat(Array.from({ length: 5_000 }, (_, index) => header(TYPE.win
 /** Two connections from these addresses open streams as fast as they can. Returns how many were opened in a second. */
 async function openedBy(addresses: readonly string[]): Promise<number> {
   let opened = 0
-  const layer = (): object => ({
-    readStatus: 'readable',
-    pause() {
-      this.readStatus = 'paused'
-    },
-    resume() {
-      this.readStatus = 'readable'
-    },
-    abort: vi.fn()
-  })
+  const layer = (): object => {
+    const made = {
+      readStatus: 'readable',
+      pause: () => void (made.readStatus = 'paused'),
+      resume: () => void (made.readStatus = 'readable'),
+      abort: vi.fn()
+    }
+    return made
+  }
   const muxerOf = (address: string): StreamMuxer =>
     ({
       status: 'open',
-      maConn: { ...layer(), stream: { ...layer(), remoteAddr: multiaddr(address) } },
+      maConn: Object.assign(layer(), { stream: Object.assign(layer(), { remoteAddr: multiaddr(address) }) }),
       handleFrame: () => opened++,
       onTransportClosed: () => undefined
     }) as unknown as StreamMuxer
