@@ -67,8 +67,8 @@ export const HONEST_DISTANCE = { median: 0.12, steepness: 8, least: 1e-4 } as co
 
 /**
  * The distances that the test looks for. Their distribution has the same form, but is less steep. With crumb, the median
- * distance is 0.33 to 0.39 with weights of 5 bits, and 0.7 with weights of 4 bits. With half of the prompt only the first
- * windows of an answer are far: the `share` of the last alternative is small, so that the other windows do not hide them.
+ * distance is 0.33 to 0.39 with weights of 5 bits, and 0.7 with weights of 4 bits. The `share` of the last
+ * alternative is small, so that near windows do not hide a few far ones: for cheats that show only in a part of an answer.
  */
 export const OTHER_DISTANCES: readonly { median: number; share: number }[] = [
   { median: 0.3, share: 0.9 },

@@ -69,7 +69,7 @@ describe('the evidence of windows', () => {
     expect(verdict(audit(once, 1, repeated(16, 0.7)))).toBe('banned')
   })
 
-  test('bans a node of which only the first window of each answer is far, as with half of the prompt', () => {
+  test('bans a node of which only the first window of each answer is far', () => {
     let evidence = NO_EVIDENCE
     for (let answer = 0; answer < 4; answer++) {
       evidence = audit(evidence, answer, [...repeated(16, 1.5), ...repeated(80, 0.03)])
