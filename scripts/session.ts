@@ -73,6 +73,7 @@ async function record(here: boolean): Promise<string> {
   }
   const sections: string[] = []
   const add = (title: string, text: string): void => {
+    console.error(`recorded: ${title}`)
     const shown = text
       .replaceAll(clone, '~/potluck')
       .replaceAll(ROOT.replace(/\/$/, ''), '~/potluck')
@@ -96,7 +97,7 @@ async function record(here: boolean): Promise<string> {
     const started = node.text
     add('Serve', `$ npx potluck serve crumb\n${started}`)
     add('Ask', await potluck('run "What colour is the sky?"'))
-    add('Chat', `$ npx potluck chat\n${await chat(open('npx potluck chat', cwd))}`)
+    add('Chat', `$ npx potluck chat\n${await chat(open('npx potluck chat', cwd), join(home, 'chat.md'))}`)
     add('Status', await potluck('status'))
     add('Stats', await potluck('stats --price 0.60'))
     add('Doctor', await potluck('doctor'))
@@ -111,10 +112,11 @@ async function record(here: boolean): Promise<string> {
   }
 }
 
-async function chat(terminal: Terminal): Promise<string> {
+async function chat(terminal: Terminal, file: string): Promise<string> {
   let prompts = 1
-  for (const line of ['What is the capital of France?', '/retry', '/model', '/save ~/never.md/chat.md', '/bye']) {
-    await terminal.shows('>>> ', prompts++)
+  for (const line of ['What is the capital of France?', '/retry', '/model crumb', `/save ${file}`, '/bye']) {
+    // The text of a terminal has no spaces at the ends of its lines.
+    await terminal.shows('>>>', prompts++)
     terminal.type(line)
   }
   return await terminal.end()
