@@ -5,7 +5,7 @@
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -21,14 +21,16 @@ mdns = false
 `
 
 class Terminal {
+  readonly #command: string
   readonly #child: ChildProcess
-  readonly #ended: Promise<void>
+  readonly #ended: Promise<number | null>
   #output = ''
   #wake = Promise.withResolvers<void>()
 
   constructor(command: string, { cwd, env }: { cwd: string; env: NodeJS.ProcessEnv }) {
+    this.#command = command
     this.#child = spawn('script', ['--quiet', '--flush', '--return', '--command', command, '/dev/null'], { cwd, env })
-    this.#ended = new Promise((resolve) => this.#child.on('close', () => resolve()))
+    this.#ended = new Promise((resolve) => this.#child.on('close', resolve))
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#output += text
       this.#wake.resolve()
@@ -54,8 +56,10 @@ class Terminal {
     this.#child.stdin?.write(`${line}\n`)
   }
 
+  /** @throws Error if the command failed. `potluck doctor` finds problems on every machine that records */
   async end(): Promise<string> {
-    await this.#ended
+    const code = await this.#ended
+    if (code !== 0 && !this.#command.endsWith('doctor')) throw new Error(`${this.#command} failed:\n${this.text}`)
     return this.text
   }
 }
@@ -68,11 +72,16 @@ async function record(here: boolean): Promise<string> {
     HOME: home,
     TERM: 'xterm',
     COLUMNS: '110',
-    // npm reads the registry and its cache of the machine that records.
-    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => /^npm_config_/i.test(name)))
+    // npm uses the registry and the cache of the machine that records, and does not warn about its configuration.
+    npm_config_userconfig: join(homedir(), '.npmrc'),
+    npm_config_cache: join(homedir(), '.npm'),
+    npm_config_loglevel: 'error',
+    npm_config_fund: 'false',
+    npm_config_audit: 'false'
   }
   const sections: string[] = []
   const add = (title: string, text: string): void => {
+    console.error(`recorded: ${title}`)
     const shown = text
       .replaceAll(clone, '~/potluck')
       .replaceAll(ROOT.replace(/\/$/, ''), '~/potluck')
@@ -96,7 +105,7 @@ async function record(here: boolean): Promise<string> {
     const started = node.text
     add('Serve', `$ npx potluck serve crumb\n${started}`)
     add('Ask', await potluck('run "What colour is the sky?"'))
-    add('Chat', `$ npx potluck chat\n${await chat(open('npx potluck chat', cwd))}`)
+    add('Chat', `$ npx potluck chat\n${await chat(open('npx potluck chat', cwd), join(home, 'chat.md'))}`)
     add('Status', await potluck('status'))
     add('Stats', await potluck('stats --price 0.60'))
     add('Doctor', await potluck('doctor'))
@@ -111,10 +120,11 @@ async function record(here: boolean): Promise<string> {
   }
 }
 
-async function chat(terminal: Terminal): Promise<string> {
+async function chat(terminal: Terminal, file: string): Promise<string> {
   let prompts = 1
-  for (const line of ['What is the capital of France?', '/retry', '/model', '/save ~/never.md/chat.md', '/bye']) {
-    await terminal.shows('>>> ', prompts++)
+  for (const line of ['What is the capital of France?', '/retry', '/model crumb', `/save ${file}`, '/bye']) {
+    // The text of a terminal has no spaces at the ends of its lines.
+    await terminal.shows('>>>', prompts++)
     terminal.type(line)
   }
   return await terminal.end()
@@ -128,7 +138,7 @@ const introduction = `# A first session
 <!-- Made by \`npm run session\`: nothing here is typed by hand. -->
 
 These commands ran on a pseudo-terminal, and this is what they printed. A config file made the node listen on this machine
-only (\`listen = ["/ip4/127.0.0.1/tcp/4001"]\` and \`mdns = false\`). \`~\` stands for a temporary folder.
+only (\`listen = ["/ip4/127.0.0.1/tcp/4001"]\` and \`mdns = false\`). \`~\` stands for a temporary folder.${here ? ' The installation was left out (\`--here\`).' : ''}
 
 `
 writeFileSync(file, introduction + (await record(here)))

@@ -42,6 +42,6 @@ function row(label: string, totals: Totals, cost: Cost | undefined): string[] {
     label,
     ...[requests, peers, answerTokens, promptTokens].map((count) => count.toLocaleString('en')),
     duration(runningMs),
-    ...(cost === undefined ? [] : [cost(totals).toFixed(2)])
+    ...(cost === undefined ? [] : [cost(totals).toLocaleString('en', { maximumSignificantDigits: 3 })])
   ]
 }

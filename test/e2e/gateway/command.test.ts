@@ -38,8 +38,9 @@ test('--local-node: the gateway serves a model, answers, and stops on request', 
 })
 
 test('--model without --local-node is not ignored in silence', async () => {
-  const { stderr } = await potluck(['gateway', '--model', 'crumb', '--no-mdns', '--port', '0'], { home })
-  expect(stderr).toContain('The gateway ignores --model, because it is the model that this machine serves')
+  const ignoring = new Running(['gateway', '--model', 'crumb', '--no-mdns', '--port', '0'], { home })
+  expect((await ignoring.line('notice')).message).toContain('The gateway ignores --model, because it is the model')
+  await ignoring.stop()
 })
 
 test('without a key, an address that other machines can reach fails with a one-line message', async () => {
