@@ -900,7 +900,7 @@ export type Backend = Message<"Backend"> & {
   accelerator: string;
 
   /**
-   * "node-llama-cpp/3.22.1"
+   * "node-llama-cpp/3.22.1 avx+avx2": as on the card, see docs/protocol.md
    *
    * @generated from field: string engine = 2;
    */
