@@ -1,14 +1,10 @@
 /**
  * `npm run bench -- influence [SCALE] [MODEL.gguf]`: how far a node can steer its answers without ever being quarantined. The
- * node runs the true model and signs true fingerprints, so only the contract test can find it. It steers in two ways:
- *
- * - It decides near ties: if the gap of a position is below a limit, it chooses between the two best tokens as it likes. Each
- *   such position is worth one bit.
- * - It adds a bias to the logit of one token, as for a brand, and so sends this token more often.
+ * node runs the true model and signs true fingerprints, so only the contract test can find it. It decides near ties: if the gap
+ * of a position is below a limit, it chooses between the two best tokens as it likes. Each such position is worth one bit.
  *
  * The auditor computes differently than the node: with an F16 cache. SCALE multiplies the tokens of each pool.
  */
-import { DEFAULT_SAMPLING } from '@potluck/protocol'
 import { crumb } from '../../node/models/crumb.ts'
 import type { Generated } from '../../scripts/calibrate/engine.ts'
 import { createRandom } from '../../scripts/calibrate/random.ts'
@@ -26,10 +22,6 @@ const NODES = 50
 const TEMPERATURES = [0, 0.7, 1]
 /** Gaps below which the node decides, in logits. */
 const LIMITS = [0.003, 0.01, 0.03, 0.06, 0.1, 0.2, 0.3]
-/** In logits. */
-const BIASES = [0.1, 0.2, 0.35, 0.5]
-/** The brand is the token with this place among the most frequent tokens: frequent enough to count, but not a mark. */
-const BRAND_PLACE = 20
 
 /** What a fingerprint adds to the test: `margins only` is the test without the windows of fingerprints. */
 const TESTS = ['margins only', 'with fingerprints'] as const
@@ -43,19 +35,10 @@ export async function run({ args, report, note, signal }: BenchContext): Promise
   const modelPath = args.find((argument) => argument.endsWith('.gguf')) ?? crumb.Q8_0.path
   const scale = Number(args.find((argument) => !argument.endsWith('.gguf')) ?? 1)
   const workers = new WorkerPool(signal, note)
-  const pools = async (logitBias: ReadonlyMap<number, number>, label: string): Promise<Pool[]> => {
-    const specs = TEMPERATURES.map((temperature) => {
-      return { tokens: scale * TOKENS, seed: SEED, sampling: { temperature, logitBias } }
-    })
-    const made = await workers.answers({ modelPath, slots: SLOTS }, specs, `answers: ${label}`)
-    // The auditor does not know of the bias.
-    const claimed = made.map((pool) =>
-      pool.map((one) => ({ ...one, sampling: { ...one.sampling, logitBias: DEFAULT_SAMPLING.logitBias } }))
-    )
-    const auditor = { modelPath, slots: SLOTS, cache: { keys: 'F16', values: 'F16', flashAttention: true } } as const
-    const measured = await workers.audits(auditor, claimed, `audits: ${label}`)
-    return claimed.map((answers, index) => ({ answers, measured: measured[index]! }))
-  }
+  const specs = TEMPERATURES.map((temperature) => ({ tokens: scale * TOKENS, seed: SEED, sampling: { temperature } }))
+  const made = await workers.answers({ modelPath, slots: SLOTS }, specs, 'answers')
+  const auditor = { modelPath, slots: SLOTS, cache: { keys: 'F16', values: 'F16', flashAttention: true } } as const
+  const audits = await workers.audits(auditor, made, 'audits')
   const quarantines = (name: string, temperature: number, audited: readonly Audited[], test: string): void => {
     const random = createRandom(5)
     const found = Array.from({ length: NODES }, () => auditPeer(mixed([], audited, 1, random))).filter(
@@ -67,9 +50,8 @@ export async function run({ args, report, note, signal }: BenchContext): Promise
   const audit = ({ answers, measured }: Pool, test: (typeof TESTS)[number]): Audited[] =>
     toAudited(test === 'margins only' ? answers.map(withoutFingerprints) : answers, measured)
 
-  const honest = await pools(DEFAULT_SAMPLING.logitBias, 'honest')
   for (const [index, temperature] of TEMPERATURES.entries()) {
-    const pool = honest[index]!
+    const pool: Pool = { answers: made[index]!, measured: audits[index]! }
     for (const test of TESTS) quarantines('honest', temperature, audit(pool, test), test)
     for (const limit of LIMITS) {
       const ties = pool.measured.flatMap(({ margins }) => margins).filter(({ gap }) => gap <= limit).length
@@ -78,16 +60,6 @@ export async function run({ args, report, note, signal }: BenchContext): Promise
       report({ case: `${name}, T ${temperature}`, metric: 'influence', value: bits, unit: 'bits/token', n: ties })
       const steered = { ...pool, measured: decideTies(pool.measured, limit) }
       for (const test of TESTS) quarantines(name, temperature, audit(steered, test), test)
-    }
-  }
-  const brand = frequentToken(honest.flatMap(({ answers }) => answers))
-  for (const bias of BIASES) {
-    const biased = await pools(new Map([[brand, bias]]), `bias ${bias}`)
-    for (const [index, temperature] of TEMPERATURES.entries()) {
-      const name = `brand token + ${bias}`
-      const more = shareOf(brand, biased[index]!.answers) / shareOf(brand, honest[index]!.answers)
-      report({ case: `${name}, T ${temperature}`, metric: 'brand_factor', value: more, unit: 'x', n: TOKENS })
-      for (const test of TESTS) quarantines(name, temperature, audit(biased[index]!, test), test)
     }
   }
 }
@@ -109,17 +81,4 @@ function decideTies(measured: readonly Measurement[], limit: number): Measuremen
 /** An answer without fingerprints gives no windows. */
 function withoutFingerprints(answer: Generated): Generated {
   return { ...answer, fingerprints: new Uint8Array() }
-}
-
-function frequentToken(answers: readonly Generated[]): number {
-  const counts = new Map<number, number>()
-  for (const { answerTokens } of answers)
-    for (const token of answerTokens) counts.set(token, (counts.get(token) ?? 0) + 1)
-  const ordered = [...counts].sort(([, one], [, other]) => other - one)
-  return ordered[Math.min(BRAND_PLACE, ordered.length) - 1]![0]
-}
-
-function shareOf(token: number, answers: readonly Generated[]): number {
-  const tokens = answers.flatMap(({ answerTokens }) => answerTokens)
-  return tokens.filter((one) => one === token).length / tokens.length
 }

@@ -43,7 +43,7 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
   },
   influence: {
     args: '[SCALE] [MODEL.gguf]',
-    help: 'how far a node can steer its answers without being quarantined: bits per token, and a brand token',
+    help: 'how far a node can steer its answers without being quarantined, in bits per token',
     load: () => import('./influence.ts')
   },
   churn: {
