@@ -51,6 +51,11 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     help: 'tokens until a cheating node is quarantined and banned, false bans, and the cost of an audit',
     load: () => import('./audit.ts')
   },
+  influence: {
+    args: '[SCALE] [MODEL.gguf]',
+    help: 'how far a node can steer its answers without being quarantined, in bits per token',
+    load: () => import('./influence.ts')
+  },
   churn: {
     args: '[MINUTES] [SECONDS]',
     help: 'kills one of 12 nodes every 3 s and starts another: failed requests, and the time to the first token',

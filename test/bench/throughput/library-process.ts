@@ -22,7 +22,7 @@ async function load({ path, slots, contextLength, threads, inexact = false }: Be
     logLevel: LlamaLogLevel.error
   })
   const model = await llama.loadModel({ modelPath: path })
-  const cache = cacheType(model, false)
+  const cache = cacheType(model, llama.gpu !== false)
   const context = await model.createContext({
     sequences: slots,
     contextSize: contextLength,
