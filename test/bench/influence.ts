@@ -5,6 +5,7 @@
  *
  * The auditor computes differently than the node: with an F16 cache. SCALE multiplies the tokens of each pool.
  */
+import { USUAL_NOISE } from '../../client/evidence/index.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import type { Generated } from '../../scripts/calibrate/engine.ts'
 import { createRandom } from '../../scripts/calibrate/random.ts'
@@ -48,7 +49,7 @@ export async function run({ args, report, note, signal }: BenchContext): Promise
     report({ case: label, metric: 'quarantined_share', value: found.length / NODES, unit: '', n: tokensOf(audited) })
   }
   const audit = ({ answers, measured }: Pool, test: (typeof TESTS)[number]): Audited[] =>
-    toAudited(test === 'margins only' ? answers.map(withoutFingerprints) : answers, measured)
+    toAudited(test === 'margins only' ? answers.map(withoutFingerprints) : answers, measured, { noise: USUAL_NOISE })
 
   for (const [index, temperature] of TEMPERATURES.entries()) {
     const pool: Pool = { answers: made[index]!, measured: audits[index]! }
