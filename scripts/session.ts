@@ -138,7 +138,7 @@ const introduction = `# A first session
 <!-- Made by \`npm run session\`: nothing here is typed by hand. -->
 
 These commands ran on a pseudo-terminal, and this is what they printed. A config file made the node listen on this machine
-only (\`listen = ["/ip4/127.0.0.1/tcp/4001"]\` and \`mdns = false\`). \`~\` stands for a temporary folder.${here ? ' The installation was left out (\`--here\`).' : ''}
+only (\`listen = ["/ip4/127.0.0.1/tcp/4001"]\` and \`mdns = false\`). \`~\` stands for a temporary folder.${here ? ' The installation was left out (`--here`).' : ''}
 
 `
 writeFileSync(file, introduction + (await record(here)))
