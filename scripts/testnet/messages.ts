@@ -13,7 +13,7 @@ export interface NodeSpec {
   crumb: EmbeddedModel['quantization']
   slots: number
   /** Computes on the GPU that node-llama-cpp finds. Without one, the node does not start. Default: the processor. */
-  gpu?: true
+  gpu?: boolean
   /** Uses a scripted engine in place of the model. It starts at once and needs no processor time. */
   scripted?: true
   /** How a malicious node misbehaves. Absent for an honest node. */
