@@ -5,7 +5,7 @@
  *
  * The auditor computes differently than the node: with an F16 cache. SCALE multiplies the tokens of each pool.
  */
-import { USUAL_NOISE } from '../../client/evidence/index.ts'
+import { USUAL_NOISE } from '../../client/evidence/constants.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import type { Generated } from '../../scripts/calibrate/engine.ts'
 import { createRandom } from '../../scripts/calibrate/random.ts'
