@@ -85,6 +85,11 @@ export interface GenerateJob {
 
 export type EngineEvent =
   /**
+   * The model is not in memory yet. Sent every `PROGRESS_INTERVAL_MS` before all other events, with the time that the load
+   * is expected to take, milliseconds.
+   */
+  | { type: 'waiting'; waitMs: number }
+  /**
    * The engine has evaluated so many tokens of `promptTokens` and `answerTokens`, with the cached tokens. Sent before
    * `prefill`, at most every `PROGRESS_INTERVAL_MS`.
    */

@@ -23,7 +23,7 @@ import {
 
 import { pipe } from 'it-pipe'
 
-import type { FairQueue } from '../admission/queue.ts'
+import type { FairQueue, Place } from '../admission/queue.ts'
 import type { Engine } from '../engine/interface.ts'
 import type { Bandwidth } from '../limits/bandwidth.ts'
 import { SLOT_CHECK_MS, type NodeLimits } from '../limits/limits.ts'
@@ -99,14 +99,14 @@ export function generateProtocol(
         type: 'accepted',
         promptTokens,
         queuePosition: place.position(),
-        estimatedWaitMs: Math.round(place.estimatedWaitMs() + (engine.residence?.waitMs() ?? 0)),
+        estimatedWaitMs: waitFor(engine, place),
         load: queue.load(),
         rendering: RENDERING
       })
     },
 
-    queued: (place) =>
-      encodeNodeFrame({ type: 'progress', estimatedWaitMs: Math.round(place.estimatedWaitMs()), evaluated: 0 }),
+    queued: ({ engine }, place) =>
+      encodeNodeFrame({ type: 'progress', estimatedWaitMs: waitFor(engine, place), evaluated: 0 }),
 
     run: async (job, stream) => ({ ...job, ...(await runAnswer(job, stream, node)), queueMs: stream.queueMs }),
 
@@ -120,6 +120,11 @@ export function generateProtocol(
 
     encodeError: encodeNodeFrame
   }
+}
+
+/** The time until the engine can begin, milliseconds: first the place in the queue, then the load of the model. */
+function waitFor({ residence }: AnsweringEngine, place: Place): number {
+  return Math.round(place.estimatedWaitMs() + (residence?.waitMs() ?? 0))
 }
 
 /**
@@ -192,6 +197,9 @@ async function runAnswer(
       async function* (events) {
         for await (const event of events) {
           if (event.type === 'done') done = event
+          if (event.type === 'waiting') {
+            yield encodeNodeFrame({ type: 'progress', estimatedWaitMs: Math.round(event.waitMs), evaluated: 0 })
+          }
           if (event.type === 'evaluated') {
             yield encodeNodeFrame({ type: 'progress', estimatedWaitMs: 0, evaluated: event.tokens })
           }

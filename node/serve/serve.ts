@@ -49,7 +49,7 @@ export interface ServedProtocol<Request, Job, Result> {
   /** The frame that reports the place in the queue to the caller. Absent: the caller gets no such frame. */
   accept?: (job: Job, place: Place) => Uint8Array
   /** The frame that the caller gets every `PROGRESS_INTERVAL_MS` while its request waits. Absent: it gets none. */
-  queued?: (place: Place) => Uint8Array
+  queued?: (job: Job, place: Place) => Uint8Array
   run: (job: Job, stream: ServedStream) => Promise<Result>
   encodeResult: (result: Result) => Uint8Array | Promise<Uint8Array>
   encodeError: (error: ErrorFrame) => Uint8Array
@@ -158,7 +158,7 @@ async function serveRequest<Request, Job, Result>(
     // 6. Run.
     const slot = place.slot(closed)
     const { queued } = protocol
-    if (queued !== undefined) await reportUntil(slot, async () => await frames.send(queued(place), write))
+    if (queued !== undefined) await reportUntil(slot, async () => await frames.send(queued(job, place), write))
     await slot
     result = await protocol.run(job, {
       frames,

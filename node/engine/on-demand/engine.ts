@@ -3,7 +3,13 @@
  * the reader, tokenises prompts and reads answers. So a caller learns at once that its request is accepted, and how long
  * it waits.
  */
-import type { Embeddings, ParsedAnswer, PromptInput, ReadJob } from '@potluck/protocol'
+import {
+  PROGRESS_INTERVAL_MS,
+  type Embeddings,
+  type ParsedAnswer,
+  type PromptInput,
+  type ReadJob
+} from '@potluck/protocol'
 import { equals } from 'uint8arrays/equals'
 import type { AuditJob, AuditOutcome } from '../audit.ts'
 import { CRASH_LIMIT, INITIAL_LOAD_MS, SHORTEST_STAY_MS } from '../constants.ts'
@@ -109,6 +115,7 @@ export class OnDemandEngine implements Engine {
 
   generate(job: GenerateJob, signal?: AbortSignal): Generation {
     const use = async (): Promise<[Engine, () => void]> => await this.#use(signal)
+    const { residence } = this
     let granted = 0
     let running: Generation | undefined
     return {
@@ -117,12 +124,18 @@ export class OnDemandEngine implements Engine {
         else running.grant(tokens)
       },
       async *[Symbol.asyncIterator](): AsyncGenerator<EngineEvent, void, undefined> {
-        const [engine, release] = await use()
+        const loaded = use()
+        let release: (() => void) | undefined
         try {
+          while (await isLate(loaded)) yield { type: 'waiting', waitMs: residence.waitMs() }
+          const [engine, whenDone] = await loaded
+          release = whenDone
           running = engine.generate({ ...job, credit: job.credit + granted }, signal)
           yield* running
         } finally {
-          release()
+          // The reader of the events can leave while the model loads.
+          if (release !== undefined) release()
+          else void loaded.then(([, unused]) => unused()).catch(() => undefined)
         }
       }
     }
@@ -208,6 +221,17 @@ export class OnDemandEngine implements Engine {
     const { status } = this
     for (const listener of this.#listeners) listener(status)
   }
+}
+
+/** Whether the promise is not settled within `PROGRESS_INTERVAL_MS`. */
+async function isLate(promise: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(resolve, PROGRESS_INTERVAL_MS, true)))
+  const settled = promise.then(
+    () => false,
+    () => false
+  )
+  return await Promise.race([settled, late]).finally(() => clearTimeout(timer))
 }
 
 function sum(past: EngineCounters, now: EngineCounters | undefined): EngineCounters {

@@ -98,10 +98,12 @@ export class LoadedModels {
   /**
    * Loads the model if need be. The model then stays in memory at least until the caller calls the returned function.
    *
-   * @throws PotluckError `aborted`; `busy` if other programs took the memory; the error of `load`
+   * @throws PotluckError `aborted`; `engine_failed` after `close`; `busy` if other programs took the memory; the error of
+   *   `load`
    */
   async use(model: Loadable, signal?: AbortSignal): Promise<() => void> {
     if (signal?.aborted) throw abortedError()
+    if (this.#closed) throw closedError()
     const { promise, resolve, reject } = Promise.withResolvers<() => void>()
     const waiter = { model, since: this.#options.now(), resolve, reject }
     const abort = (): void => {
@@ -127,7 +129,7 @@ export class LoadedModels {
   /** Unloads all models. Waiting requests fail. */
   async close(): Promise<void> {
     this.#closed = true
-    for (const { reject } of this.#waiting) reject(new PotluckError('engine_failed', 'the engine was closed'))
+    for (const { reject } of this.#waiting) reject(closedError())
     this.#waiting.clear()
     await this.#switching
     await Promise.all([...this.#entries.keys()].map(async (model) => await this.#unload(model)))
@@ -274,6 +276,10 @@ function add(a: Memory, b: Memory): Memory {
 
 function subtract(a: Memory, b: Memory): Memory {
   return { ramBytes: a.ramBytes - b.ramBytes, vramBytes: a.vramBytes - b.vramBytes }
+}
+
+function closedError(): PotluckError {
+  return new PotluckError('engine_failed', 'the engine was closed')
 }
 
 function isWithin(needs: Memory, limit: Memory): boolean {

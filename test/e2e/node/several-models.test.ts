@@ -4,12 +4,20 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { AUDIT_PROTOCOL, decodeAuditReply, encodeAuditRequest, FrameStream, MAX_FRAME_BYTES } from '@potluck/protocol'
-import { expect, onTestFinished, test } from 'vitest'
+import {
+  AUDIT_PROTOCOL,
+  decodeAuditReply,
+  encodeAuditRequest,
+  FrameStream,
+  MAX_FRAME_BYTES,
+  PROGRESS_INTERVAL_MS
+} from '@potluck/protocol'
+import { expect, onTestFinished, test, vi } from 'vitest'
 
 import { readStatus } from '../../../node/index.ts'
 import { OnDemandEngine } from '../../../node/engine/on-demand/engine.ts'
 import { LoadedModels } from '../../../node/engine/on-demand/loaded-models.ts'
+import { jobFor } from '../../conformance/collect.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import type { ScriptedOptions } from '../../scripted-engine/script.ts'
 import { Gate } from '../../scripted-engine/gate.ts'
@@ -23,8 +31,12 @@ function named(name: string, options: ScriptedOptions = {}): ScriptedEngine {
   return new ScriptedEngine({ reply: () => `I am ${name}`, model: { name, digest }, ...options })
 }
 
-/** Models of which one fits into memory. `loads` names them in the order of their loads. */
-function onDemand(names: readonly string[], options: (name: string) => ScriptedOptions = () => ({})) {
+/** Models of which one fits into memory, and loads when `loadable` resolves. `loads` names them in the order of their loads. */
+function onDemand(
+  names: readonly string[],
+  options: (name: string) => ScriptedOptions = () => ({}),
+  loadable?: Promise<void>
+) {
   const loads: string[] = []
   const models = new LoadedModels({
     budget: { ramBytes: 1, vramBytes: 0 },
@@ -40,6 +52,7 @@ function onDemand(names: readonly string[], options: (name: string) => ScriptedO
         remembered: 0,
         models,
         start: async () => {
+          await loadable
           loads.push(name)
           return named(name, options(name))
         }
@@ -133,4 +146,22 @@ test('a model whose file was replaced is withdrawn, and the others stay', async 
     { name: 'one', engine: { state: 'failed' }, isLoaded: false },
     { name: 'two', engine: { state: 'ready' } }
   ])
+})
+
+test('a request whose model loads slowly gets signs of progress until its answer begins', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const isLoaded = Promise.withResolvers<void>()
+  const { engines } = onDemand(['slow'], () => ({}), isLoaded.promise)
+  const [slow] = engines
+  const events = slow!.generate(jobFor([1], { maxTokens: 1 }))[Symbol.asyncIterator]()
+  for (let sign = 0; sign < 2; sign++) {
+    const next = events.next()
+    await vi.advanceTimersByTimeAsync(PROGRESS_INTERVAL_MS)
+    expect((await next).value).toEqual({ type: 'waiting', waitMs: slow!.residence.waitMs() })
+  }
+  const next = events.next()
+  isLoaded.resolve()
+  expect((await next).value).toMatchObject({ type: 'prefill' })
+  await events.return!()
 })
