@@ -34,7 +34,10 @@ export interface ClientOptions {
   reputation?: ReputationSettings
   /** Where the client keeps addresses of peers, to join the network again without a bootstrap address. Default: in memory. */
   peers?: PeerSettings
-  /** Audits answers with the user's own engine or node: see `auditorOf`. Default: other nodes audit shareable answers. */
+  /**
+   * Audits answers with the user's own engine or node: see `auditorOf`. Default: other nodes audit shareable answers and the
+   * answers to probes.
+   */
   auditor?: Auditor
   /** The timeout of each phase of an attempt. Default `DEFAULT_TIMEOUTS`. */
   timeouts?: Partial<PhaseTimeouts>

@@ -87,7 +87,10 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
   // Usually refusals, in place of `accepted`. A node can send some of these codes after `accepted` too: `busy` when a
   // caller with fewer requests needs the place or the slot, `draining` when it stops, `unsupported` for a schema that takes
   // too long to enforce. It also sends `invalid_request` for a wrong credit frame, which this client never sends.
-  /** The queue is full, or the engine restarts. `retryAfterMs` says when to try again. */
+  /**
+   * The queue is full, the engine restarts, other programs have the memory of the model, or another caller needs the place
+   * or the slot. `retryAfterMs` says when to try again.
+   */
   busy: {
     fault: 'nobody',
     retryable: true,
@@ -110,7 +113,7 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
     httpStatus: 429,
     exitCode: 1
   },
-  /** The node shuts down and takes no new work. */
+  /** The node shuts down or is paused, and takes no new work. */
   draining: { fault: 'nobody', retryable: true, next: 'next_node', evict: true, httpStatus: 503, exitCode: 1 },
   /** The node does not serve this model. The provider record or the card that the client used is out of date. */
   model_not_found: {

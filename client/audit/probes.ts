@@ -10,7 +10,8 @@
  *   request runs, unless the user sends several at once. It ends when the user sends a request.
  * - Its node is the node of a recent conversation. So the client waits until chance chooses a node that is due.
  *
- * If a recent conversation is shareable and the node does not know it, the probe repeats it with the user's texts.
+ * If the user marked a recent conversation as shareable and the node does not know it, the probe repeats it with the user's
+ * texts.
  */
 import type { ChatMessage } from '@potluck/protocol'
 

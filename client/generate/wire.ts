@@ -219,8 +219,9 @@ function refusalOf(frame: Extract<NodeFrame, { type: 'error' }>, { continuation 
 
 /**
  * Returns the error that a node sent after `accepted`. A node that accepted the request has already checked it, so a
- * refusal now is false. It can take the slot from a long answer with `busy`. Earlier, `busy` is a cut answer: otherwise a
- * node could cut every answer after its first tokens at no cost.
+ * refusal now is false. It can end a long answer with `busy`, to give the slot to another caller. Before
+ * `LEAST_ANSWER_MS`, `busy` counts as a cut answer: otherwise a node could cut every answer after its first tokens at no
+ * cost.
  *
  * @param times.callerMs how long the caller kept the node waiting, in all
  * @param times.answerMs since `accepted`; undefined before the first token

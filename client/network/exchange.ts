@@ -119,7 +119,10 @@ export class Exchange {
       .catch((error: Error) => this.#frames.abort(error))
   }
 
-  /** Resets the stream unless it is closed. Also ends a connection that a relay would soon end, after its last stream. */
+  /**
+   * Resets the stream unless it is closed. If a relay would soon end the connection, and no other exchange uses it, ends
+   * the connection too.
+   */
   abort(): void {
     const reason = new Error('the exchange ended early')
     this.#frames.abort(reason)
@@ -168,7 +171,10 @@ export async function askOnce<T>(
   }
 }
 
-/** Returns an error that a node sent in place of its first reply. Until then the caller owes the node nothing. */
+/**
+ * Returns an error that a node sent in place of its first reply. `caller_stalled` is false there, because the client has
+ * not kept the node waiting yet.
+ */
 export function refusal({ code, detail, retryAfterMs }: ErrorReply): PotluckError {
   if (code === 'caller_stalled') return new PotluckError('protocol_violation', 'caller_stalled in place of a reply')
   return new PotluckError(code, detail === '' ? code : detail, retryAfterMs === undefined ? {} : { retryAfterMs })

@@ -3,7 +3,8 @@
  *
  * The averages are averages of logarithms, because ten times slower matters as much at 10 ms as at 10 s.
  * They are peak-sensitive like Finagle's PeakEwma: a worse sample has a large weight (`speedPeakGain`) and a better
- * sample a small one (`speedCalmGain`). So the client stops using a slow peer quickly and returns to it only after several good answers.
+ * sample a small one (`speedCalmGain`). So the client stops using a slow peer quickly, and returns to it only after several
+ * good answers.
  */
 import type { Claims, Complete, Late } from './observation.ts'
 import type { ReputationParameters } from './parameters.ts'

@@ -3,7 +3,7 @@ import type { Feature } from '@potluck/protocol'
 
 import { supports, type Candidate } from './candidate.ts'
 
-/** The nodes that the user allows. `open`: all; `trusted`: the own node and trusted peers; `local`: only the own node. */
+/** The nodes that the user allows. `open`: all; `trusted`: the user's own node and trusted peers; `local`: only the own one. */
 export type Mode = 'open' | 'trusted' | 'local'
 
 export type GateReason =

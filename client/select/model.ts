@@ -26,7 +26,7 @@ export interface SettleContext {
  * claim any model, and only audits show what a node serves. Without such nodes, subnets count, not keys, because keys
  * are free:
  *
- * - A name means the digest that most subnets serve.
+ * - A name means the digest that more than half of the subnets serve.
  * - `auto` keeps the model of the conversation. For a new conversation, it draws a node by its subnet, and uses the
  *   model of that node. It draws from the half of the subnets that serve the larger models, so that a new client in a
  *   network of large models does not get a tiny one. A false claim then wins at most twice the share of an honest node.

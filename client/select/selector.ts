@@ -40,7 +40,7 @@ type Identity = Pick<Candidate, 'peer' | 'digest' | 'model' | 'local' | 'trusted
 /** Called with the reason for each matching model that does not pass the gate. */
 type OnRefused = (peer: string, reason: GateReason) => void
 
-/** The work from which the client reads a node's pace. */
+/** Two tokens, so the predicted time of this work is the time between two tokens: a node's pace. */
 const ONE_MORE_TOKEN = { promptTokens: 0, cachedTokens: 0, answerTokens: 2 }
 
 export class Selector {
@@ -160,8 +160,8 @@ export class Selector {
   /**
    * Returns after how many milliseconds without a first token the client sends a hedge to a second node.
    *
-   * @param next returns the node that would get the hedge. Only its card says how long an unknown node needs, so the client waits
-   *   at an unknown node no longer than it would at a measured one
+   * @param next returns the node that would get the hedge. The prediction for an unknown node rests only on its card. So
+   *   the client waits for an unknown node no longer than it would for a node that it knows
    */
   hedgeAfterMs(candidate: RankedCandidate, next: () => RankedCandidate | undefined): number {
     const { ttftMs } = candidate.predicted

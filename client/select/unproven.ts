@@ -72,7 +72,7 @@ export function drawSubnets(candidates: readonly Candidate[], now: number, rando
   return [...turns].filter(([, { turn }]) => turn === 0).map(([candidate]) => candidate)
 }
 
-/** A private address tells nothing, so such a node counts as its own subnet. */
+/** A private address says nothing about who runs the node, so the node counts as a subnet of its own. */
 export function subnetOfNode({ node: { subnet }, peer }: Pick<Candidate, 'node' | 'peer'>): string {
   return subnet ?? peer
 }
@@ -114,6 +114,7 @@ function turnsOf(
   }
   for (const candidate of all) if (candidate.avoidUntil > now) place(candidate)
   const shuffled = unproven.map((candidate) => ({ candidate, chance: random() })).sort((a, b) => a.chance - b.chance)
-  // The chance within a turn is a new one. With the first, the luckiest of a subnet's many keys would nearly always win.
+  // The chance within a turn is a new random number. With the first one, a subnet with many keys would nearly always come
+  // first, by the lowest of its many numbers.
   return new Map(shuffled.map(({ candidate }) => [candidate, { turn: place(candidate), chance: random() }]))
 }

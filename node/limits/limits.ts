@@ -38,8 +38,8 @@ export interface NodeLimits {
    */
   contestedStallMs: number
   /**
-   * How long an answer may hold a slot that another caller should have, after its prompt is evaluated. Default 2 min: an answer of 1,500 tokens on a
-   * slow processor. The client continues a longer answer at another node.
+   * How long an answer may hold a slot that another caller should have, after its prompt is evaluated. Default 2 min: an
+   * answer of 1,500 tokens on a slow processor. The client continues a longer answer at another node.
    */
   contestedAnswerMs: number
   /**

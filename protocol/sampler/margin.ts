@@ -49,8 +49,8 @@ export function tokenMargin(
   let { margin, gap } = within
   const { tokens, logits } = candidates
   const next = logits[CANDIDATES]
-  // On another machine, a token can be just below the cut. If it is the one that min-p and top-p compare the others with,
-  // they then keep others.
+  // On another machine, one of these tokens can be just below the cut. Min-p and top-p depend on the highest one, so
+  // without it they keep other candidates.
   for (const falling of new Set([chosen, highest])) {
     const rank = tokens.indexOf(falling)
     const cut = next === undefined ? Infinity : logits[rank]! - next

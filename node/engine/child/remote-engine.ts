@@ -213,8 +213,8 @@ export interface GenerationControl {
 }
 
 /**
- * The reader's side of a generation that runs elsewhere and does not wait for the reader. Events wait in a queue until
- * the reader takes them, and the credit limits the length of the queue. The generation starts when the iteration
+ * The consumer's side of a generation that runs elsewhere and does not wait for the consumer. Events wait in a queue until
+ * the consumer takes them, and the credit limits the length of the queue. The generation starts when the iteration
  * starts. The iteration ends only after the slot is free.
  */
 export class PushedGeneration implements Generation {
