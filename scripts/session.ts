@@ -68,7 +68,7 @@ async function record(here: boolean): Promise<string> {
     HOME: home,
     TERM: 'xterm',
     COLUMNS: '110',
-    // npm reads the registry and its cache of the machine that records.
+    // npm uses the registry and the cache of the machine that records.
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => /^npm_config_/i.test(name)))
   }
   const sections: string[] = []

@@ -75,8 +75,9 @@ export function* rank(
   if (own !== undefined) yield weigh(own, 'local')
   let tried: Candidate | undefined
   const share = work.auditable ? probationShare : unmeasuredShare(known, unmeasuredAnswered)
-  // Only an audited node is known then, so a client can have measured honest nodes that are not. Keys are free, and an
-  // attacker with many silent ones would otherwise delay most requests until the audits are done.
+  // For an auditable request only established nodes are known, so the unproven nodes include some that have answered this
+  // client. Those come first if the request is cautious. Keys are free: an attacker with many silent ones would otherwise
+  // delay most requests until the audits are done.
   const cautious =
     work.auditable && (!tryUnproven || random() >= Math.max(LEAST_UNMEASURED_SHARE, unmeasuredAnswered ** 2))
   const chance = { all: candidates, work, cautious, now, random }

@@ -160,8 +160,8 @@ export class Selector {
   /**
    * Returns after how many milliseconds without a first token the client sends a hedge to a second node.
    *
-   * @param next returns the node that would get the hedge. Only its card says how long an unknown node needs, so the client waits
-   *   at an unknown node no longer than it would at a measured one
+   * @param next returns the node that would get the hedge. Only the card of an unknown node says how long it needs. So the client
+   *   waits for an unknown node no longer than for that other node, if it knows the other one
    */
   hedgeAfterMs(candidate: RankedCandidate, next: () => RankedCandidate | undefined): number {
     const { ttftMs } = candidate.predicted

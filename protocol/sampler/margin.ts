@@ -49,8 +49,8 @@ export function tokenMargin(
   let { margin, gap } = within
   const { tokens, logits } = candidates
   const next = logits[CANDIDATES]
-  // On another machine, a token can be just below the cut. If it is the one that min-p and top-p compare the others with,
-  // they then keep others.
+  // On another machine, a token can be just below the cut. If it is the highest one, with which min-p and top-p compare the
+  // others, these filters then keep other tokens.
   for (const falling of new Set([chosen, highest])) {
     const rank = tokens.indexOf(falling)
     const cut = next === undefined ? Infinity : logits[rank]! - next
@@ -71,7 +71,7 @@ export function tokenMargin(
   return { margin, gap }
 }
 
-/** Returns the margin and the gap if every machine has these candidates; and the chosen and the highest of them. */
+/** Returns the margin and the gap if every machine has these candidates, and the chosen and the highest candidate. */
 function marginAmong(
   candidates: TokenCandidates,
   parameters: SamplingParameters,
