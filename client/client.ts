@@ -84,8 +84,8 @@ export interface Client {
   proofs: () => Proof[]
   /**
    * Calls the listener with every step of every answer: which node is asked and why, hedges, moves, failovers, tokens, the
-   * end, and the result of an audit. The events contain no text. Returns a function that removes the listener, which must
-   * not throw.
+   * end, and the result of an audit. The events contain no text. The listener must not throw. Returns a function that removes
+   * it.
    */
   onEvent: (listener: (event: ClientEvent) => void) => () => void
   /**

@@ -12,7 +12,7 @@ export type ClientEvent = {
   at: number
 } & (AnswerEvent | AuditedEvent)
 
-/** An audit of this node's part of the answer has a result. */
+/** An audit of the part that `peer` generated has a result. */
 export interface AuditedEvent {
   type: 'audited'
   peer: string

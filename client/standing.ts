@@ -26,7 +26,7 @@ export interface PeerStanding {
   auditedTokens: number
   /** Complete answers that this client got from the node. */
   answers: number
-  /** Attempts that failed by the node's fault. */
+  /** Attempts that failed through the node's fault. */
   failures: number
   /** `answers` divided by the complete answers of all nodes with this model, 0 to 1. */
   share: number

@@ -64,9 +64,9 @@ export const PROBE_GAP_MS = 20_000
 export const MAX_DUE_PROBES = 32
 /** Timeout for finding or storing a fraud proof on the DHT, milliseconds. A walk in the DHT takes a few round trips. */
 export const PROOF_TIMEOUT_MS = 20_000
-/** Nodes whose published proof the client remembers to have looked for. If it forgets one, it looks once more. */
+/** The most nodes of which the client remembers that it looked for a proof. If it forgets one, it looks again. */
 export const MAX_REMEMBERED_LOOKUPS = 4_096
-/** The newest answers that the client tries for a proof to publish. The last one led to the ban. */
+/** The most answers, the newest first, from which the client makes a proof to publish. The newest one led to the ban. */
 export const MAX_TRIED_ANSWERS = 8
 /** The longest pause before a probe, milliseconds. With the pauses of a night, a node would remain untested for a day. */
 export const MAX_PAUSE_MS: number = 60 * 60_000

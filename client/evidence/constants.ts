@@ -39,16 +39,16 @@ export const ALTERNATIVES: readonly Alternative[] = [
 export const USUAL_NOISE = 0.066
 /**
  * The least and the most relative noise. A model that seems quieter was perhaps measured on a text that it knows well. A
- * model that seems noisier is perhaps damaged, and no audit of it is worth much.
+ * model that seems noisier is perhaps damaged, and an audit of it says little.
  */
 export const NOISE_LIMITS = [0.25, 4] as const
 /**
- * The noise that the fingerprints of a position and its window show counts this many times. The four gaps of a fingerprint
- * can agree by chance where other logits differ more.
+ * The fingerprints show a noise for each position and its window. A margin is excused up to this many times that noise,
+ * because the four gaps of a fingerprint can agree by chance where other logits differ more.
  */
 export const EXCUSE = 1.5
 /**
- * The least noise that excuses a margin, in units of `USUAL_NOISE`. Two machines can agree in most positions and differ in
+ * The least noise that excuses a margin, in units of `USUAL_NOISE`. Two machines can agree at most positions and differ at a
  * few, and the codes of fingerprints are rounded.
  */
 export const LEAST_EXCUSE = 0.25
@@ -59,9 +59,9 @@ export const LEAST_EXCUSE = 0.25
  * above `median`.
  *
  * Of all honest ways to compute in docs/audits.md, the worst had a median of 0.081, and 1 % of its windows were above 0.16.
- * These numbers allow 1.5 times as much: a median of 0.12, and 1 % above 0.21. Unusual texts have more noise than usual ones:
- * with temperatures up to 100 the worst median was 0.09. No distance is impossible, because the measurements cover only some
- * machines.
+ * These numbers allow about 1.5 times as much: a median of 0.12, and 1 % above 0.21. Unusual texts have more noise than usual
+ * ones: with temperatures up to 100 the worst median was 0.09. No distance is impossible, because the measurements cover
+ * only some machines.
  */
 export const HONEST_DISTANCE = { median: 0.12, steepness: 8, least: 1e-4 } as const
 
@@ -76,8 +76,8 @@ export const OTHER_DISTANCES: readonly { median: number; share: number }[] = [
   { median: 0.7, share: 0.2 }
 ]
 /**
- * The weight of the alternatives of distances among all alternatives. They find almost every cheat first. The others are for
- * nodes that sign true fingerprints and send wrong tokens.
+ * The weight of all alternatives of distances together. They find almost every cheat before the alternatives of margins do.
+ * Those are for nodes that sign true fingerprints and send wrong tokens.
  */
 export const DISTANCE_WEIGHT = 0.8
 /** The `steepness` of `OTHER_DISTANCES`: see `HONEST_DISTANCE`. */

@@ -17,9 +17,9 @@ export function relativeNoise(noise: number = USUAL_NOISE): number {
 }
 
 /**
- * Returns for each position how noisy it can have been, in units of `USUAL_NOISE`. The fingerprints show it: if those of the
- * node are much nearer than the noise of the model, the same arithmetic gave them, and the tokens must fit them. If they
- * are farther, they excuse no more than the noise of the model.
+ * Returns for each position the noise that excuses a margin there, in units of `USUAL_NOISE`. The distance of the fingerprints
+ * shows it. If the distance is much smaller than the noise of the model, node and auditor compute the same way, so the
+ * tokens must agree too. If the distance is larger, only the noise of the model excuses a margin.
  *
  * @param relative the noise of the model, see `relativeNoise`
  * @param windows of the same positions

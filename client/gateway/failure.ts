@@ -3,6 +3,7 @@ import { ERROR_POLICY, PotluckError } from '@potluck/protocol'
 
 import { ApiError, invalid } from './errors.ts'
 import { DEFAULT_RETRY_MS, LONGEST_RETRY_MS } from './limits.ts'
+import { sentence } from './sentence.ts'
 
 /** The error that the HTTP caller gets. The text of an unexpected error stays in the gateway's log. */
 export function toApiError(error: unknown): ApiError {
@@ -85,8 +86,4 @@ function allBusy(cause: PotluckError): ApiError {
     shouldRetry: retryAfterMs < LONGEST_RETRY_MS,
     cause
   })
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }

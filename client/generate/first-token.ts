@@ -6,18 +6,18 @@
  * - Silence. A node that sends nothing for `progressMs` has failed.
  * - A bound on the whole wait, because signs of progress cost a malicious node nothing. It is the wait that the node
  *   announced and the time for the prompt. The time for the prompt follows from its length and from the node's rate: the
- *   measured one, or the one on its card. A node that claims a low rate to be waited for is chosen after all others.
+ *   measured one, or the one on its card. A node that claims a low rate to get more time is chosen after all others.
  *
- * A busy node, or a long prompt, can be slower than its rate. So the client also waits for a node whose signs of progress
- * promise an end soon enough.
+ * A busy node, or any node with a long prompt, can be slower than its rate. So the client also waits for a node whose signs of
+ * progress show that the prompt will end soon enough.
  */
 import { PotluckError, PROGRESS_INTERVAL_MS, type NodeFrame, type PhaseTimeouts } from '@potluck/protocol'
 
 /** A node with four slots, the default, can evaluate four prompts at once, each at a quarter of its rate. */
 const PREFILL_SHARE = 4
-/** If the node's signs of progress promise the end of the prompt within this time, the client waits for it. */
+/** If the pace of the node ends the prompt within this time after the first sign of progress, the client waits for it. */
 const STEADY_MS = 10 * 60_000
-/** A prompt's last tokens take longer than its first ones, because each looks at all before it. */
+/** The last tokens of a prompt take longer than the first ones, because each token attends to all tokens before it. */
 const SLOWING = 2
 /** The most time from `accepted` to the first token. Callers give up earlier: the SDKs of OpenAI after 10 minutes. */
 const MAX_FIRST_TOKEN_MS = 30 * 60_000
@@ -80,7 +80,10 @@ export class FirstTokenWait {
     this.#until = Math.max(this.#until, evaluated === 0 ? this.#untilAfter(estimatedWaitMs) : this.#promised())
   }
 
-  /** Returns until when the node gets time for the rest of the prompt, from its pace so far. */
+  /**
+   * Returns until when the client waits for the rest of the prompt, from the node's pace so far. 0 if that takes too long, and
+   * at the first sign, which shows no pace: `restMs` is then NaN.
+   */
   #promised(): number {
     const { tokens, now } = this.#options
     const first = (this.#first ??= { at: now(), evaluated: this.#evaluated })

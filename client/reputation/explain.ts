@@ -26,7 +26,7 @@ const FAILURES: Readonly<Record<Penalty, { what: string; unit: string }>> = {
   contradicted: { what: 'refused what another node answered', unit: 'time' },
   violation: { what: 'protocol violated', unit: 'time' }
 }
-/** What a node can fail at by its own fault. */
+/** The ways in which a node fails through its own fault. */
 export const PENALTIES: readonly Penalty[] = Object.keys(FAILURES) as Penalty[]
 
 /** @param now milliseconds since the epoch */

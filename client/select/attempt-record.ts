@@ -173,8 +173,8 @@ export class AttemptRecord {
    *
    * - A node that has not accepted in time counts as failed at the second silence in a row, as after an
    *   `admission_timeout`.
-   * - A node that accepted, and whose first token is overdue, gets the small penalty `overduePenalty`: at once if it is
-   *   unknown, otherwise at the second silence in a row, because its queue can be longer than it reported.
+   * - A node that accepted, and whose first token is overdue, gets the small `overduePenalty`: at once if it is unknown,
+   *   otherwise at the second silence in a row, because its queue can be longer than it reported.
    */
   abandoned(): void {
     if (!this.#end() || this.#firstTokenAt !== undefined || this.#suspended) return

@@ -50,7 +50,10 @@ export interface Candidate {
   readonly cachedTokens: number
 }
 
-/** Whether nothing shows that the node answers: it has not answered this client a short time ago, and nobody vouches for it. */
+/**
+ * Whether nothing shows that the node answers: this client has not measured it recently, it is not established, and the user
+ * neither runs nor trusts it.
+ */
 export function isUnknown({
   measured,
   standing,

@@ -18,8 +18,8 @@ export interface Waiting {
 
 /**
  * Returns whether the first token is overdue: after the end of the reported wait, the node took `OVERDUE_FACTOR` times as
- * long as the prefill should take. A prompt in another script has several times as many tokens as the client estimates.
- * The node counts them, but at most one for each character.
+ * long as the prefill should take. A prompt in another script has several times as many tokens as the client estimates. So
+ * the node's count extends the time, but no further than for one token per character.
  */
 export function isOverdue({ candidate, estimatedTokens, promptTokens, reportedWaitMs, sinceMs }: Waiting): boolean {
   const { ttftMs, waitMs } = candidate.predicted

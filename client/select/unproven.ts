@@ -28,7 +28,7 @@ export interface ChanceContext {
  *
  * 1. A node that fails most answers comes last, like a node that other nodes accuse. A node that cuts all its answers
  *    is never audited, so its probation would never end.
- * 2. If the request is cautious, a node comes first that has answered this client, unless this client's own requests fill it.
+ * 2. If the request is cautious, the nodes that have answered this client come first, except those that its own requests fill.
  * 3. A node with a running request or a pending audit comes later, so concurrent requests go to different nodes.
  *    Otherwise one node could give many answers before the client audits the first, because an audit needs the complete
  *    answer.
@@ -77,7 +77,10 @@ export function subnetOfNode({ node: { subnet }, peer }: Pick<Candidate, 'node' 
   return subnet ?? peer
 }
 
-/** Not by the load that the node reports: its own report of the last answer often still counts that answer. */
+/**
+ * Whether this client's own requests fill the node. The load that the node reports does not show it: the report at the end of
+ * an answer often still counts that answer.
+ */
 function isFull({ inFlight, node }: Candidate): boolean {
   return inFlight >= Math.max(1, node.load.slots)
 }

@@ -1,6 +1,6 @@
 /**
  * The page that the gateway serves at `/`: a chat, the network that this client knows, and the user's own node. It uses
- * only the documented endpoints of the gateway. `npm run build` bundles it into `client/gateway/web`.
+ * only the documented endpoints of the gateway. `scripts/page.ts` bundles it into `client/gateway/web`.
  */
 import { render } from 'preact'
 

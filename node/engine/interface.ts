@@ -90,7 +90,7 @@ export type EngineEvent =
    */
   | { type: 'waiting'; waitMs: number }
   /**
-   * The engine has evaluated so many tokens of `promptTokens` and `answerTokens`, with the cached tokens. Sent before
+   * How many tokens of `promptTokens` and `answerTokens` together the engine has evaluated. Cached tokens count. Sent before
    * `prefill`, at most every `PROGRESS_INTERVAL_MS`.
    */
   | { type: 'evaluated'; tokens: number }
@@ -144,7 +144,7 @@ export interface EngineCounters {
   restarts: number
 }
 
-/** How an engine keeps its model that is in memory only while requests need it. */
+/** The state of a model that is in memory only while requests need it. */
 export interface Residence {
   /** What the loaded model takes, in bytes. */
   readonly needs: { ramBytes: number; vramBytes: number }
@@ -155,7 +155,7 @@ export interface Residence {
   waitMs: () => number
   /** Whether a request waits until this model leaves the memory. */
   isInTheWay: () => boolean
-  /** Loads the model if it is not loaded. Throws as a generation. */
+  /** Loads the model if it is not loaded. Throws the same errors as a generation. */
   load: (signal?: AbortSignal) => Promise<void>
 }
 

@@ -287,8 +287,8 @@ export const LOCAL_REQUEST_TIMEOUT_MS = 5_000
 export const MAX_AUDIT_JOB_BYTES: number = 4 * MAX_FRAME_BYTES
 
 /**
- * How often the node looks whether a condition for a pause holds. Asking for the programs and for the use of the GPU takes a
- * few ms of processor time.
+ * Time between two checks of the conditions for a pause. To list the programs and to ask for the use of the GPU takes a few ms
+ * of processor time.
  */
 export const PAUSE_CHECK_MS = 10_000
 

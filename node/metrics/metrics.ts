@@ -19,7 +19,7 @@ export interface NodeMetrics {
   streamsOpen: number
   /** Generate, embed and audit requests. */
   requestsFinished: Readonly<Partial<Record<Outcome, number>>>
-  /** Different peers whose requests the node answered completely. It stops to count at `MOST_PEERS`. */
+  /** Different peers whose requests the node answered completely. The count stops at `MOST_PEERS`. */
   peersServed: number
   /** Tokens of accepted prompts, including cached tokens. */
   promptTokens: number
@@ -51,7 +51,7 @@ export interface AnswerObserver {
 }
 
 const PREFIX = 'potluck_'
-/** Peers that are told apart, for their number only. A peer id takes about 100 bytes. */
+/** The most peer ids that are kept to count peers. Each takes about 100 bytes. */
 const MOST_PEERS = 20_000
 /**
  * Upper limits of the buckets in seconds, the same as vLLM's. The smallest fits a cached prefix on a GPU, the largest a
@@ -77,8 +77,8 @@ export class Metrics {
   readonly #decodeTokens = this.#counter('engine_decode_tokens_total', 'Answer tokens evaluated')
   readonly #restarts = this.#counter('engine_restarts_total', 'Restarts of the engine after a crash')
   readonly #firstToken = this.#histogram('time_to_first_token_seconds', FIRST_TOKEN_BUCKETS)
-  readonly #peers = new Set<string>()
   readonly #interToken = this.#histogram('inter_token_latency_seconds', INTER_TOKEN_BUCKETS)
+  readonly #peers = new Set<string>()
 
   /** @param clock milliseconds, monotonic */
   constructor(sources: MetricsSources, clock: () => number) {

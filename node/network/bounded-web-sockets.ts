@@ -3,8 +3,8 @@
  *
  * @libp2p/websockets 10.1.21 (pinned) waits for the first byte and for the end of an HTTP request without a limit, and Node
  * checks the time of a request only in a server that listens itself. So one machine could hold all file descriptors of the
- * process. A message can have 100 MiB, which ws keeps until the last byte has arrived. An invalid frame is an error event for
- * which the library has no listener, so that a few bytes of anybody ended the process.
+ * process. A message can have 100 MiB, which ws keeps until the last byte has arrived. An invalid frame causes an error event
+ * for which the library has no listener, so a few bytes from any peer ended the process.
  */
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -18,7 +18,7 @@ import { Groups } from '../dht/groups.ts'
 
 /** One message of Noise has 64 KiB. libp2p sends each in a message of its own, and others send a few in one. */
 const MAX_MESSAGE_BYTES = 1024 * 1024
-/** Sockets that wait for their HTTP request. At the limit, a socket of the subnet that has the most closes. */
+/** Sockets that wait for their HTTP request. Beyond the limit, one socket of the subnet that has the most is closed. */
 const WAITING_SOCKETS = 128
 /** From the opening of a socket to the end of its HTTP request, milliseconds. That takes a round trip. */
 const REQUEST_MS = 10_000
@@ -91,7 +91,7 @@ class WaitingSockets {
   }
 }
 
-/** The subnet. In a private network each socket is on its own, so that the oldest closes. */
+/** The subnet. In a private network each socket is a source of its own, so the oldest is closed. */
 function sourceOf({ remoteAddress = '0.0.0.0', remotePort = 0 }: Socket): string {
   return subnetOf(ipPortToMultiaddr(remoteAddress, remotePort)) ?? `${remoteAddress} ${remotePort}`
 }

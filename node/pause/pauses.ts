@@ -1,6 +1,6 @@
 /**
- * Why a node is paused: its owner said so, or a condition of its owner holds, such as hours or a running program. The node
- * takes requests again when no reason is left.
+ * Why a node is paused: its owner paused it, or a condition that the owner set holds, such as hours or a running program. The
+ * node takes requests again when no reason is left.
  */
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -48,7 +48,7 @@ export class Pauses {
     return this.#byOwner ? [OWNER, ...this.#holding] : this.#holding
   }
 
-  /** @throws Error from the disk. The node is then paused, or not paused, until it stops */
+  /** @throws Error from the disk. The change then lasts only until the node stops */
   async setByOwner(paused: boolean): Promise<void> {
     this.#byOwner = paused
     await this.#report()
@@ -56,7 +56,7 @@ export class Pauses {
     await (paused ? writeDurably(this.#file, new Uint8Array()) : rm(this.#file, { force: true }))
   }
 
-  /** Looks at the conditions. */
+  /** Evaluates the conditions, and reports a change. */
   async check(): Promise<void> {
     const holding = await Promise.all(this.#conditions.map(async ({ holds }) => await isTrue(holds)))
     this.#holding = this.#conditions.filter((_, index) => holding[index]).map(({ reason }) => reason)

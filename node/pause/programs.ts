@@ -23,7 +23,10 @@ async function runningPrograms(): Promise<string[]> {
   return stdout.split('\n').map((path) => basename(path.trim()))
 }
 
-/** The first argument is the program's path. The name in `comm` has 15 characters at most, and a process can change both. */
+/**
+ * Returns two names of each process: the program in its first argument, and its name in `comm`. Neither is enough alone: `comm`
+ * has at most 15 characters, and a process can change both.
+ */
 async function linuxPrograms(): Promise<string[]> {
   const processes = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const names = await Promise.all(
@@ -52,7 +55,7 @@ export async function othersUseGpu(own: () => readonly (number | undefined)[]): 
   return othersCompute(stdout, own())
 }
 
-/** A desktop draws with less, and a game or another model computes with more. In percent. */
+/** A desktop uses less of the GPU, and a game or another model uses more. In percent. */
 const LEAST_USE = 20
 
 /** @param pmon the output of `nvidia-smi pmon` */

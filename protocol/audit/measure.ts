@@ -24,8 +24,8 @@ export function measureAnswer(
 const MOST_TEMPERATURE = 2
 
 /**
- * As `measureAnswer`, for an audit. Lets other work of the process run again and again. At temperatures above 2, every gap
- * is infinite.
+ * As `measureAnswer`, for an audit. Lets other work of the process run after every `SLICE_TOKENS`. At temperatures above
+ * `MOST_TEMPERATURE`, every gap is infinite.
  */
 export async function measureInSlices(
   scores: readonly TokenCandidates[],

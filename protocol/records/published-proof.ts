@@ -2,8 +2,8 @@
  * Fraud proofs on the DHT. A client that banned a node publishes a short proof under the node's peer id, so that other
  * clients ban the node before they rely on it.
  *
- * The DHT believes nothing in a proof. Its storers cannot judge one, because they do not have the model. They check that the
- * accused node signed every answer, so nobody can store anything else under its key. A reader repeats the audits.
+ * The peers that store a proof cannot judge it, because they do not have the model. They check only that the accused node
+ * signed every answer, so nobody can store anything else under its key. A reader believes nothing and repeats the audits.
  */
 import type { ValidateFn } from '@libp2p/kad-dht'
 import type { PeerId } from '@libp2p/interface'

@@ -71,7 +71,7 @@ export function tokenMargin(
   return { margin, gap }
 }
 
-/** Returns the margin and the gap if every machine has these candidates; and the chosen and the highest of them. */
+/** Returns the margin and the gap if every machine has these candidates, and the chosen and the highest candidate. */
 function marginAmong(
   candidates: TokenCandidates,
   parameters: SamplingParameters,

@@ -1,13 +1,13 @@
 /**
  * Bounds what a peer costs with frames of Yamux.
  *
- * @chainsafe/libp2p-yamux 8.0.1 (pinned) handles all frames that have arrived without a pause. Frames have 12 bytes, so a peer
- * can open and reset 2,700 streams, or ask for 5,400 replies to pings, with 64 KiB. A peer that does not read the replies
- * leaves them in memory. A frame may have 4 GiB, of which the library keeps all bytes before it looks at the window, in a
- * list of pieces, which takes seconds to shorten if the peer sends each byte alone.
+ * @chainsafe/libp2p-yamux 8.0.1 (pinned) handles all frames that have arrived without a pause. A frame without data has 12
+ * bytes, so with 64 KiB a peer can open and reset 2,700 streams, or ask for 5,400 replies to pings. If the peer does not read
+ * the replies, they stay in memory. A frame may have 4 GiB, and the library keeps all its bytes before it checks the window.
+ * It keeps them in a list of pieces. If the peer sends each byte alone, it takes seconds to shorten that list.
  *
- * Here a connection handles some frames in one turn of the event loop, and some in one second. Meanwhile it reads nothing. So a
- * flood arrives slowly, and no honest peer loses its connection.
+ * Here a connection handles a limited number of frames in one turn of the event loop, and in one second. At a limit it stops
+ * reading. So a flood arrives slowly, and no honest peer loses its connection.
  */
 import type { MultiaddrConnection, Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { LRUCache } from 'lru-cache'

@@ -10,15 +10,15 @@ export interface Asked extends Partial<SamplingParameters> {
 
 const UNFILTERED = { topK: 0, topP: 1, minP: 0 } as const
 
-type Writer = (vocabulary: Vocabulary, random: () => number) => Asked
+type Writer = (model: Model, random: () => number) => Asked
 
-interface Vocabulary {
+interface Model {
   vocabularySize: number
   canChat: boolean
 }
 
-/** Biases of tokens that chance chooses. With one of 64 tokens, about one candidate of each position has a bias. */
-function biases({ vocabularySize }: Vocabulary, random: () => number, share: number, bias: () => number): Asked {
+/** Biases of a share of the tokens, at random. With a share of 1/64, about one candidate of each position has a bias. */
+function biases({ vocabularySize }: Model, random: () => number, share: number, bias: () => number): Asked {
   const tokens = Math.min(1024, Math.ceil(share * vocabularySize))
   return { logitBias: new Map(Array.from({ length: tokens }, () => [random() % vocabularySize, bias()])) }
 }
@@ -66,6 +66,6 @@ function document(chat: boolean): OutputConstraint {
 }
 
 /** Returns the parameters of the answer with this index. */
-export function adversarial(index: number, model: Vocabulary, random: () => number): Asked {
+export function adversarial(index: number, model: Model, random: () => number): Asked {
   return WRITERS[index % WRITERS.length]!(model, random)
 }

@@ -1,6 +1,6 @@
 /**
- * What the client's requests do now, for the readers of events, and the recent answers, for their receipts and checks.
- * Each caller sees only its own requests. Everything is in memory only.
+ * What happens to the client's requests now, for the readers of events, and the recent answers, for their receipts and checks.
+ * Each caller sees only its own requests. Nothing is written to disk.
  */
 import type { Answer, Client, ClientEvent, SignedAnswer } from '@potluck/client'
 import { LRUCache } from 'lru-cache'
@@ -99,10 +99,8 @@ export class Activity {
   #note(event: ClientEvent): void {
     const { answer: id, at } = event
     const known = this.#running.get(id) ?? this.#kept.get(id)
-    // The answer belongs to another user of the client, or is not kept any more.
+    // The answer is not from the gateway, or is no longer kept.
     if (known === undefined) return
-    // A caller that reads the answer as a whole starts it again after some failures.
-    if (event.type === 'failed') known.parts = []
     if (event.type === 'finished') {
       known.model = event.model
       this.#kept.set(id, known)

@@ -1,11 +1,12 @@
 /**
  * Checks a kept answer on the user's own node, position by position. The result does not change the standing of the node
- * that answered: the client chooses by chance which answers count, and this one was chosen by a person.
+ * that answered: only audits of answers that the client chose by chance count, and a person chose this one.
  */
 import { chanceOfMistake, describeViolation, judgeAnswer } from '@potluck/client'
 import type { Audit } from '@potluck/protocol'
 
 import { ApiError } from '../errors.ts'
+import { sentence } from '../sentence.ts'
 import type { RecentAnswer } from './activity.ts'
 import type { OwnNode } from './own-node.ts'
 import type { AnswerCheck, CheckedPosition } from './types.ts'
@@ -72,7 +73,7 @@ export async function checkAnswer(
 }
 
 function reasonsOf({ violations }: Audit, positions: readonly CheckedPosition[], logEvidence: number): string[] {
-  if (violations.length > 0) return violations.map((violation) => `${capital(describeViolation(violation))}.`)
+  if (violations.length > 0) return violations.map((violation) => sentence(describeViolation(violation)))
   const outside = positions.filter(({ isOutside }) => isOutside).length
   const chance = chanceOfMistake(logEvidence)
   return [
@@ -83,8 +84,4 @@ function reasonsOf({ violations }: Audit, positions: readonly CheckedPosition[],
       ? 'Nothing in this answer speaks against the node. One answer is weak evidence: the client judges a node by many.'
       : `An honest node gives such an answer with a chance of at most ${chance}.`
   ]
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -9,7 +9,7 @@ export class EventQueue {
   #overflowed = false
   #wake = Promise.withResolvers<void>()
 
-  /** If the queue is full, the events that count tokens give way first. */
+  /** If the queue is full, it drops events that count tokens first. */
   push(event: PotluckEvent): void {
     if (this.#waiting.length >= MOST_WAITING) {
       if (event.type === 'tokens') return
@@ -22,8 +22,8 @@ export class EventQueue {
   }
 
   /**
-   * Yields the events that wait, again and again. Ends when the signal fires, or when the reader was too slow: it would
-   * otherwise miss an event without a sign.
+   * Yields the events that wait, until the signal fires. Also ends if the reader was too slow, because it would otherwise miss
+   * an event and not know it.
    */
   async *batches(signal: AbortSignal): AsyncGenerator<PotluckEvent[], void, void> {
     const stop = (): void => this.#wake.resolve()

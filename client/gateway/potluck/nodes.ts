@@ -2,6 +2,7 @@
 import type { KnownNode, PeerStanding } from '@potluck/client'
 import { formatDigest } from '@potluck/protocol'
 
+import { sentence } from '../sentence.ts'
 import type { NodeEntry, NodeStanding } from './types.ts'
 
 /** @param standings of all nodes */
@@ -50,9 +51,4 @@ function stateOf({ standing, local, trusted, answers, failures, auditedTokens }:
   if (standing === 'banned' || standing === 'quarantined') return standing
   if (local || trusted) return 'trusted'
   return standing === 'probationary' && answers + failures + auditedTokens === 0 ? 'unknown' : standing
-}
-
-/** The client's reasons begin with a small letter and have no full stop. */
-function sentence(reason: string): string {
-  return `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`
 }

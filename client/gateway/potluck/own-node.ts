@@ -7,7 +7,7 @@ import type { OwnNodeView } from './types.ts'
 export interface OwnNode {
   /** Undefined: no node runs now. */
   view: (signal: AbortSignal) => Promise<OwnNodeView | undefined>
-  /** Lets the node take no new requests, or take them again. Returns the view afterwards. */
+  /** Pauses the node, which then takes no new requests, or resumes it. Returns the view afterwards. */
   setPaused: (paused: boolean, signal: AbortSignal) => Promise<OwnNodeView | undefined>
   /** @throws Error if the node cannot audit the answer now */
   audit: (job: AuditRequest, signal: AbortSignal) => Promise<Audit>

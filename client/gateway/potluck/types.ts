@@ -71,7 +71,7 @@ export interface NodeStanding {
   auditedTokens: number
   /** Complete answers that this client got. */
   answers: number
-  /** Attempts that failed by the node's fault. */
+  /** Attempts that failed through the node's fault. */
   failures: number
 }
 
@@ -84,9 +84,9 @@ export type PotluckEvent =
   /** Before the first token: the request goes to another node. `code`: the error of the first node, if it failed. */
   | (EventHead & { type: 'moved'; from: string; peer: string; code?: string })
   | (EventHead & { type: 'firstToken'; peer: string; ttftMs: number })
-  /** A node failed in the answer, and another one continues. `exact`: with the same weights, at the same token. */
+  /** A node failed after its first token, and another one continues. `exact`: with the same weights, at the same token. */
   | (EventHead & { type: 'resumed'; from: string; peer: string; code: string; exact: boolean })
-  /** Tokens since the last event of this kind. At most 4 events a second for each answer. */
+  /** Tokens since the last event of this type. At most 4 events a second for each answer. */
   | (EventHead & { type: 'tokens'; peer: string; count: number })
   /** The answer is complete. */
   | (EventHead & { type: 'finished'; peer: string; model: string; tokens: number; tokensPerSecond: number })
@@ -151,7 +151,7 @@ export interface CheckedPosition {
   token: string
   /** How far the token is from the one that the own node computes, in units of logits. Null: it is not a candidate at all. */
   margin: number | null
-  /** Machines with the same model do not differ this much. One such token can be chance, several are not. */
+  /** Machines with the same model almost never differ this much. One such token can be chance, several are not. */
   isOutside: boolean
 }
 

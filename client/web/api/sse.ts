@@ -2,14 +2,13 @@
  * Reads server-sent events from a response. The browser's own EventSource cannot send a key and cannot send a request
  * with a body.
  */
-
 import { RequestError } from './http.ts'
 
-/** What a user is told if a stream ends in the middle. */
+/** The message for the user if a stream ends in the middle. */
 export const BROKEN = 'The connection broke before the answer was complete.'
 
 /**
- * The data of each event. The gateway writes every event in one line of data.
+ * Yields the data of each event. The gateway writes the data of an event in one line.
  *
  * @throws RequestError if the connection breaks
  */
@@ -26,7 +25,7 @@ export async function* readEvents(response: Response): AsyncGenerator<string> {
       for (const line of lines) if (line.startsWith('data: ')) yield line.slice('data: '.length)
     }
   } finally {
-    // A broken stream has nothing to cancel, and says so.
+    // `cancel` rejects if the connection broke. Nothing is left to cancel then.
     await reader.cancel().catch(() => undefined)
   }
 }

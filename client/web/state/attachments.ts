@@ -2,7 +2,7 @@
 import type { Attachment } from './conversations.ts'
 
 const MAX_FILES = 8
-/** Models of long context read about this much, and the browser keeps it with the conversation. */
+/** Models with a long context can read about this much, and the browser stores it with the conversation. */
 const MAX_BYTES = 256 * 1024
 
 /** Adds these files. `refused` says why files are missing. */

@@ -1,4 +1,4 @@
-/** Sends, stops, repeats and edits. */
+/** Sends questions, stops answers, and asks again. */
 import { signal, type Signal } from '@preact/signals'
 
 import { streamChat, type ChatPart } from '../api/chat.ts'
@@ -18,7 +18,7 @@ import {
   type Conversation
 } from './conversations.ts'
 
-/** How often a running answer is drawn, in milliseconds. */
+/** Time between two drawings of a running answer, in milliseconds. */
 const DRAW_MS = 50
 /** A longer answer takes longer to draw, so it is drawn less often: one millisecond more for this many characters. */
 const DRAW_LENGTH = 50

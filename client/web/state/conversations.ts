@@ -42,7 +42,7 @@ export interface Conversation {
   changedAt: number
 }
 
-/** The oldest conversation is deleted when there would be more. A longer list is hard to overlook. */
+/** The oldest conversation is deleted when there would be more. People do not find a conversation in a longer list. */
 const MAX_CONVERSATIONS = 50
 /** Characters of all conversations together. Browsers keep about 5 million characters for one origin. */
 const MAX_STORED = 3_000_000
@@ -52,7 +52,7 @@ const PREFIX = 'potluck.conversation.'
 /** The last changed conversation first. */
 export const conversations: Signal<readonly Conversation[]> = signal([])
 export const openId: Signal<string | undefined> = signal(undefined)
-/** Says that something could not be kept. */
+/** Tells the user that a conversation could not be stored, or was deleted. */
 export const storageNote: Signal<string | undefined> = signal(undefined)
 
 export const openConversation: ReadonlySignal<Conversation | undefined> = computed(() =>
@@ -91,7 +91,7 @@ function parse(text: string | null): Conversation | undefined {
   }
 }
 
-/** An answer that ran when it was written has stopped, or goes on in another tab. */
+/** An answer that was streaming when it was stored has stopped, or continues in another tab. */
 function settled(message: Message): Message {
   return message.role === 'assistant' && message.status === 'streaming'
     ? { ...message, status: 'stopped', note: 'The page was closed, or another tab shows the rest.' }
@@ -190,7 +190,7 @@ export function contentOf(message: Message): string {
   return files.join('') + message.text
 }
 
-/** A fence that is longer than every one in the text. */
+/** Returns a code fence that is longer than each fence in the text. */
 function fence(text: string): string {
   const longest = Math.max(2, ...[...text.matchAll(/`{3,}/g)].map(([found]) => found.length))
   return '`'.repeat(longest + 1)

@@ -7,7 +7,7 @@ import { withEvent } from './lives.ts'
 import { info, isLive, lives, models, nodes, trouble } from './network.ts'
 import { forgetOwnNode, loadOwnNode } from './own-node.ts'
 
-/** Between two looks at the nodes. Their load and standing change slowly, and a look costs the gateway little. */
+/** Time between two requests for the nodes. Their load and standing change slowly, and a request costs the gateway little. */
 const LOOK_MS = 5_000
 /** The wait before the events are asked for again doubles from the first to the second of these. */
 const FIRST_RETRY_MS = 500
@@ -49,7 +49,7 @@ async function listen(): Promise<never> {
     try {
       const events = await openEvents()
       isLive.value = true
-      // Nobody repeats the events that were missed, such as the end of a request.
+      // The gateway does not repeat missed events, such as the end of a request.
       lives.value = lives.value.filter(({ isRunning }) => !isRunning)
       wait = FIRST_RETRY_MS
       for await (const event of events) {

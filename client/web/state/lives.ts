@@ -1,4 +1,4 @@
-/** What happens to each request, told by the gateway's events. */
+/** What happens to each request, from the gateway's events. */
 import type { PotluckEvent } from '../api/potluck.ts'
 
 /** A step of a request. `tokens` is not a step: it counts. */
@@ -14,7 +14,7 @@ export interface Life {
   /** Nodes that were asked and have not answered. */
   asked: readonly string[]
   tokens: number
-  /** How many tokens came with each report, the last ones. The gateway reports up to 4 times a second. */
+  /** The tokens of each of the last reports. The gateway reports up to 4 times a second. */
   pace: readonly number[]
   isRunning: boolean
 }
@@ -74,7 +74,7 @@ function advance(life: Life, event: PotluckEvent): Life {
   }
 }
 
-/** How many nodes failed so far. A request can also move to a faster node: that is no failover. */
+/** How many nodes failed so far. A move to a faster node is not a failover. */
 export function failoversOf({ steps }: Life): number {
   return steps.filter((step) => step.type === 'resumed' || (step.type === 'moved' && step.code !== undefined)).length
 }

@@ -5,7 +5,7 @@ import { RequestError } from '../api/http.ts'
 import { getOwnNode, setPaused, type OwnNodeView } from '../api/potluck.ts'
 
 export const ownNode: Signal<OwnNodeView | undefined> = signal(undefined)
-/** Why there is nothing to show. */
+/** Why the last request for the node failed. */
 export const ownNodeNote: Signal<string | undefined> = signal(undefined)
 
 export async function loadOwnNode(): Promise<void> {

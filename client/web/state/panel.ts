@@ -1,4 +1,4 @@
-/** Which part of the page is shown where it has no room for all. */
+/** Which parts of the page are shown, because a screen does not have room for all of them. */
 import { signal, type Signal } from '@preact/signals'
 
 import { openPeer } from './network.ts'

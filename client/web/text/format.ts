@@ -1,6 +1,6 @@
 /** Numbers, times and names for people. */
 
-/** The end of a peer id. Peer ids of one key type begin alike. */
+/** The end of a peer id, because all peer ids of one key type begin with the same characters. */
 export function shortPeer(peer: string): string {
   return `…${peer.slice(-6)}`
 }

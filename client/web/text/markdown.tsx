@@ -1,6 +1,6 @@
 /**
  * Markdown of an answer. The tokens of the parser become elements, so no text of a model is ever parsed as HTML: HTML in
- * an answer is shown as it is written. No address of an answer is loaded. Only a click opens a link.
+ * an answer is shown as it is written. The page loads no URL of an answer. Only a click opens a link.
  */
 import { lexer, type MarkedToken, type Token, type Tokens } from 'marked'
 import type { ComponentChildren, JSX } from 'preact'

@@ -9,7 +9,7 @@ type Position = AnswerCheck['positions'][number]
 
 /** The height of the chart in logits, if no token is farther away. Honest machines stay far below it. */
 const LEAST_SCALE = 1
-/** More tokens than this are only counted. */
+/** The page draws at most this many tokens, and counts the rest. */
 const MAX_TOKENS = 3_000
 const WIDTH = 600
 const HEIGHT = 48

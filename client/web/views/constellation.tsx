@@ -1,6 +1,6 @@
 /**
- * The nodes around this client: the farther from the middle, the longer the round trip. It shows no places. The list of
- * nodes says the same in words.
+ * The nodes around this client: the farther from the middle, the longer the round trip. It does not show where on
+ * Earth the nodes are. The list of nodes says the same in words.
  */
 import type { JSX } from 'preact'
 
@@ -98,7 +98,7 @@ function distance(ms: number): number {
   return INNER + ((OUTER - INNER) * Math.log10(Math.min(Math.max(ms, 1), 1000))) / 3
 }
 
-/** A model of 1 billion parameters has a dot of 4, one of 100 billion a dot of 8. */
+/** Returns the radius of a dot: 4 for a model of up to 1 billion parameters, 8 for one of 100 billion. */
 function dotSize(parameters: number): number {
   return 4 + 2 * Math.max(0, Math.log10(Math.max(parameters, 1) / 1e9))
 }

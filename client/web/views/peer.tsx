@@ -13,7 +13,7 @@ export function Peer({ peer }: { peer: string }): JSX.Element {
   )
 }
 
-/** Lights up while the node works for this client. */
+/** A dot that shows the standing of the node, and whether it works for this client now. */
 export function ActivityDot({ peer, standing }: { peer: string; standing: string }): JSX.Element {
   return <span class="dot" data-standing={standing} data-activity={activity.value.get(peer)} />
 }

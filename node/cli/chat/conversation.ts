@@ -18,7 +18,7 @@ export class Conversation {
   readonly #client: Pick<Client, 'chat' | 'standing'>
   #settings: Settings
   #turns: Turn[] = []
-  /** The last question, also if it was not answered. */
+  /** The last question, even if it was not answered. */
   #asked: string | undefined
 
   constructor(client: Pick<Client, 'chat' | 'standing'>, settings: Settings) {

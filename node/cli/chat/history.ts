@@ -7,7 +7,7 @@ import type { Environment } from '../settings/resolve.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import type { Settings } from '../settings/table.ts'
 
-/** As many as a shell keeps. */
+/** Twice as many as Bash keeps by default. */
 export const MOST_LINES = 1_000
 
 export function historyFile(settings: Pick<Settings, 'dataDir'>, env: Environment): string {

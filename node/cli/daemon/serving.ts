@@ -38,6 +38,7 @@ export async function startServing(context: CommandContext): Promise<Serving> {
   await checkDataDirectory(dataDirectory, interrupted)
   await checkListen(reach.listen)
   if (settings.metricsPort !== undefined) await checkPort('127.0.0.1', settings.metricsPort, '--metrics-port')
+  // Refuses wrong hours before the user waits for the models.
   pauseConditions(settings, [])
   const { engines, close } = await load(await findModels(context), context)
   try {

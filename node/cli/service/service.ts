@@ -1,4 +1,4 @@
-/** What every system does to start the node when its owner logs in. */
+/** A service of the operating system that starts the node when its owner logs in. */
 
 export interface SystemService {
   /** The file that describes the service to the system. It exists while the service is installed. */

@@ -36,7 +36,7 @@ export function windowsTask(directory: string, env: Environment): SystemService 
   }
 }
 
-/** The task runs as long as it likes, also on battery, and starts again one minute after a crash. */
+/** The task has no time limit, also runs on battery, and starts again one minute after a crash. */
 export function task(command: readonly string[], log: string, shell: string): string {
   // cmd.exe removes the outermost quotes.
   const line = `/d /s /c "${[...command.map(quoted), '>>', quoted(log), '2>&1'].join(' ')}"`

@@ -59,7 +59,7 @@ export const integer = (least: number, most: number): Kind<number> => {
 
 const UNITS: Readonly<Record<string, number>> = { kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 }
 
-/** A number of bytes, such as "12 GB". A GB is 1,000,000,000 bytes, as in the other output of the command. */
+/** A number of bytes, such as "12 GB". A GB is 1,000,000,000 bytes, as in all output of `potluck`. */
 export const size: Kind<number> = {
   placeholder: 'size',
   parse: (value) => {

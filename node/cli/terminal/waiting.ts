@@ -13,7 +13,7 @@ const TICK_MS = 1_000
 /** An answer that begins sooner needs no line. */
 const FIRST_MS = 300
 
-/** @param isShown false: nothing is printed, because nobody watches a terminal */
+/** @param isShown false: nothing is printed, because the output does not go to a terminal */
 export function createWaiting(isShown: boolean): Waiting {
   const began = performance.now()
   let text = ''

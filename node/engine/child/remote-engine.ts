@@ -91,7 +91,7 @@ export class RemoteEngine implements Engine {
     return this.#loaded.file
   }
 
-  /** What the model takes when it is loaded. Only of a reader. */
+  /** The memory that the loaded model would take. Only of a reader. */
   get fit(): Fit | undefined {
     return this.#loaded.fit
   }

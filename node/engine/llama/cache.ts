@@ -32,7 +32,7 @@ export interface CacheType {
 const BLOCK = 32
 
 /**
- * @param onGpu whether the library found a GPU. The drivers of a GPU can be there without one; then the processor computes
+ * @param onGpu whether the library found a GPU. The drivers can be installed without a GPU, and then the processor computes
  */
 export function cacheType(model: LlamaModel, onGpu: boolean): CacheType {
   const { flashAttentionSupported: flashAttention } = model

@@ -119,7 +119,7 @@ export class LlamaProcessEngine extends LlamaReader {
       const drafter = new Drafter(tokens, vocabulary, this.#costs)
       const speculation = speculates ? { draft: () => answer.draft(drafter), costs: this.#costs } : undefined
       let last = tokens.at(-1)!
-      // The logits at the next positions: of the prompt's last token, or of the last token and the draft after it.
+      // The logits at the next positions: after the prompt's last token, or after the answer's last token and each drafted one.
       let ahead = logits === undefined ? [] : [logits]
       while (answer.finished === undefined) {
         if (!credit.take()) {

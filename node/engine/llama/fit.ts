@@ -1,4 +1,4 @@
-/** Computes what a model takes in memory, before it is loaded. */
+/** Computes the memory that a model takes, before it is loaded. */
 import { GgmlType, type GgufInsights } from 'node-llama-cpp'
 import type { Fit } from '../child/messages.ts'
 import { BATCH_TOKENS } from '../constants.ts'
@@ -41,7 +41,7 @@ async function needsOf(
   })
   return {
     ramBytes: weights.cpuRam + context.cpuRam + PROCESS_BYTES,
-    // Without a layer there, the engine uses the GPU for nothing.
+    // Without a layer on the GPU, the engine does not use it.
     vramBytes: gpuLayers === 0 ? 0 : weights.gpuVram + context.gpuVram,
     gpuLayers
   }

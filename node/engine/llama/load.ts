@@ -29,7 +29,7 @@ import { PromptTokenizer } from './prompt.ts'
 import { canBeCut, conversationsFor } from './remember.ts'
 import { LlamaVocabulary } from './vocabulary.ts'
 
-/** What a process knows of its model without the weights. */
+/** The parts of a model that need no weights. */
 export interface ReadModel {
   vocabulary: LlamaVocabulary
   prompts: PromptTokenizer
@@ -201,7 +201,7 @@ async function backendOf(
     layers: model.fileInsights.totalLayers,
     vramBytes: devices.length === 0 ? 0 : (await llama.getVramState()).total
   })
-  // With a GPU, the types of the cache are other ones, even if the processor computes all layers.
+  // With a GPU, the cache is not exact, even if the processor computes all layers. So its kernels say nothing to other nodes.
   const kernels = devices.length === 0 ? ` ${kernelsOf(llama.systemInfo)}` : ''
   return {
     engine: `node-llama-cpp/${version}${kernels}`,

@@ -17,7 +17,7 @@ const BEGINNINGS = ['Once upon a time', 'The', 'In the morning, she said: "', 'H
 /** Tokens of each text: 4 windows. */
 const TOKENS = 64
 
-/** Not every model can have all: heads can be too small for Q8_0. Those of the node itself show no noise. */
+/** Not every model supports all of them: heads can be too small for Q8_0. The node's own types show no noise. */
 const OTHER_CACHES: readonly CacheType[] = [
   { keys: 'F16', values: 'F16', flashAttention: false },
   { keys: 'Q8_0', values: 'F16', flashAttention: true }

@@ -8,7 +8,7 @@ import { LoadedModels, type Memory } from '../on-demand/loaded-models.ts'
 import { startLlamaEngine, startLlamaReader, type LlamaEngineOptions } from './start.ts'
 import { freeVideoMemory } from './video-memory.ts'
 
-/** What a reader takes: measured 121 MB with crumb, of which the vocabulary is a small part. */
+/** The memory of a reader: 121 MB measured with crumb, of which the vocabulary is a small part. */
 const READER_BYTES = 150e6
 
 export interface OnDemandModelsOptions {
@@ -45,7 +45,7 @@ export async function startOnDemandModels({
   }
   const loaded = new LoadedModels({
     budget,
-    // Asking for the GPU's memory takes seconds and a process. The budget bounds it.
+    // To ask for the free memory of the GPU takes seconds and another process. So only the budget bounds it.
     free: () => ({ ramBytes: availableMemory(), vramBytes: Infinity }),
     ...(idleMs === undefined ? {} : { idleMs }),
     now: () => performance.now()
@@ -83,7 +83,7 @@ async function startOnDemand(
     )
   }
   const later: LlamaEngineOptions = { ...options, slots, remember, gpuLayers, known: reader.file }
-  // Both belong to the start of the node.
+  // Both are for the start of the node only.
   delete later.onProgress
   delete later.signal
   const start = async (): ReturnType<typeof startLlamaEngine> => await startLlamaEngine(later)

@@ -80,7 +80,7 @@ export class PromptTokenizer {
   }
 }
 
-/** Whether a model can write the text with these tokens, and continue its answer. */
+/** Whether a model can write the text with these tokens, and then continue its answer. */
 function spells(vocabulary: LlamaVocabulary, tokens: readonly number[], text: string): boolean {
   const written = Buffer.concat(tokens.map((token) => vocabulary.markOf(token)))
   return written.toString().trim() === text.trim()

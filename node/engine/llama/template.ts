@@ -121,6 +121,7 @@ const LEVELS: Readonly<Record<ReasoningEffort, 'low' | 'medium' | 'high'>> = {
   max: 'high'
 }
 
+/** The templates of Mistral's models refuse a call whose id has fewer. */
 const LEAST_ID_CHARACTERS = 9
 
 type Hide = (text: string) => string
@@ -149,8 +150,8 @@ function toTemplate(messages: readonly ChatMessage[], textArguments: boolean, hi
 }
 
 /**
- * Returns the id itself if it cannot contain a control token, because some templates look at its characters. Mistral's
- * refuse a call whose id has fewer than 9.
+ * Returns the id itself, long enough for all templates, if it cannot contain a control token. Some templates look at its
+ * characters, so a placeholder does not fit.
  */
 function hiddenId(id: string, hide: Hide): string {
   return /^[\w-]+$/.test(id) ? id.padStart(LEAST_ID_CHARACTERS, '0') : hide(id)

@@ -74,15 +74,16 @@ function callFormat(template: ChatTemplate, textArguments: boolean): ToolCallFor
   // A template can write empty reasoning before the call.
   const opening = one.slice(start.length, call.start).split(THINK.close).at(-1)!.trimStart()
   const closing = one.slice(call.end, one.length - end.length)
-  // Without a mark, the parser finds only the brace of a JSON object, and tags end where the next mark begins.
+  // Without an opening, the parser finds only calls that are a JSON object, by the brace. Without a closing, it does not find
+  // the end of tagged calls.
   if (!('name' in call.syntax) && opening === '') return undefined
   if ('beforeKey' in call.syntax && closing.trim() === '') return undefined
   const two = rendered(called(2))
   const first = two === undefined ? undefined : findCall(two, start.length)
   const second = two === undefined || first === undefined ? undefined : findCall(two, first.end)
-  // A template that refuses two calls: the model makes only one.
+  // If the template refuses two calls, the model makes only one.
   if (two === undefined || first === undefined || second === undefined) return { opening, closing, ...call.syntax }
-  // The marks of a call can contain its number.
+  // If the marks of a call contain its number, the two differ. The parser does not support such a format.
   if (JSON.stringify(second.syntax) !== JSON.stringify(call.syntax)) return undefined
   return { opening, between: two.slice(first.end, second.start), closing, ...call.syntax }
 }

@@ -31,13 +31,13 @@ export class LlamaVocabulary implements Vocabulary {
     return (this.#pieces[token] ??= this.#makePiece(token as Token))
   }
 
-  /** The bytes of a token in a template: also those of a control token, unless it ends an answer. */
+  /** Returns the bytes of a token in a template. A control token has bytes there too, unless it ends an answer. */
   markOf(token: number): Uint8Array {
     const { bytes } = this.piece(token)
     return bytes.length > 0 || this.isEnd(token) ? bytes : Buffer.from(this.#texts[token] ?? '')
   }
 
-  /** From now on, these tokens have their text in an answer, also if they are control tokens: they mark its parts. */
+  /** Makes these tokens visible in answers from now on, even control tokens, because they mark the parts of an answer. */
   show(tokens: readonly number[]): void {
     for (const token of tokens) this.#pieces[token] = pieceOf(this.markOf(token))
   }

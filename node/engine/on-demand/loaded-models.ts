@@ -1,6 +1,6 @@
 /**
- * Decides which models are in memory. A model is loaded when a request needs it. If the memory does not suffice, idle
- * models leave it first, the one that was used longest ago at first. A model with a running request never leaves.
+ * Decides which models are in memory. A model is loaded when a request needs it. If the memory does not suffice, idle models
+ * are unloaded first, the least recently used one before the others. A model with a running request is never unloaded.
  *
  * Requests are served in the order of their arrival, with one exception: requests for a loaded model overtake a request
  * that waits for another model, for a short time. Otherwise each of two alternating requests would cost a load. After
@@ -96,7 +96,7 @@ export class LoadedModels {
   }
 
   /**
-   * Loads the model if need be. The model then stays in memory at least until the caller calls the returned function.
+   * Loads the model if it is not loaded. The model then stays in memory at least until the caller calls the returned function.
    *
    * @throws PotluckError `aborted`; `engine_failed` after `close`; `busy` if other programs took the memory; the error of
    *   `load`
@@ -177,7 +177,7 @@ export class LoadedModels {
     const { idleMs } = this.#options
     if (idleMs === undefined || this.#closed) return
     entry.idle = setTimeout(() => {
-      // A switch that runs now may be about to use the model. It is idle for as long again.
+      // A load or an unload runs now, and only one can run at a time. So the model stays for another `idleMs`.
       if (this.#switching !== undefined) this.#watchIdle(entry, model)
       else if (entry.users === 0) this.#switch(async () => await this.#unload(model))
     }, idleMs)
@@ -201,7 +201,7 @@ export class LoadedModels {
     this.#advance()
   }
 
-  /** The idle models that must leave so that this model fits; undefined if it would not fit without all of them. */
+  /** The idle models that must be unloaded so that this model fits; undefined if it does not fit even without all of them. */
   #leavingFor({ needs }: Loadable): Loadable[] | undefined {
     const { budget, free } = this.#options
     const loaded = [...this.#entries].filter(([, { isLoaded }]) => isLoaded)

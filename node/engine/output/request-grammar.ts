@@ -18,7 +18,7 @@ import {
 import { bareOpening, reasoningOf, type ChatFormat, type ReasoningFormat, type ToolCallFormat } from './chat-format.ts'
 import { taggedCall } from './tagged-arguments.ts'
 
-/** The ids that Mistral's models write. The node makes its own. */
+/** The ids that Mistral's models write. The node gives callers its own ids instead. */
 const CALL_ID = compilePattern('[a-zA-Z0-9]{9}')
 
 /**

@@ -25,8 +25,8 @@ interface Prediction {
 }
 
 /**
- * Where the grammar forces a text, few tokens are allowed: the beginnings of that text. With more tokens than this, it is
- * not looked for.
+ * Where the grammar forces a text, few tokens are allowed: the beginnings of that text. If more tokens than this are allowed,
+ * the drafter does not look for a forced text.
  */
 const MOST_FORCED = 32
 
@@ -65,6 +65,7 @@ export class Drafter {
       this.#expected.push(next)
       return advance(ahead, next.token, allowed)
     }
+    // One prediction shows how good its source is, even without a draft. More are made only if a draft can pay.
     let most = 1
     while (this.#expected.length < most && add()) {
       const [first] = this.#expected
@@ -92,7 +93,7 @@ export class Drafter {
   }
 
   #predict(allowed: TokenSet | undefined): Prediction | undefined {
-    // A text that the grammar forces can be written in many tokens. Where it occurred before, the model's own choice is known.
+    // The same forced text can be split into tokens in many ways. Where it occurred before, the model's own choice is known.
     const repeated = this.#lookup!.predict(this.#expected.map(({ token }) => token))
     if (repeated !== undefined && allowed?.has(repeated) !== false) return { token: repeated, source: 'lookup' }
     const forced = allowed && this.#forced(allowed)

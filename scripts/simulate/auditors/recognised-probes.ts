@@ -1,6 +1,6 @@
 /**
- * `simulate -- probes`: how many answers malicious nodes forge if they answer honestly whatever they take for a probe. They
- * also lie in audits.
+ * `simulate -- probes`: how many answers malicious nodes forge if they answer honestly each request that they take for
+ * a probe. They also lie in audits.
  */
 import type { Figure } from '../report.ts'
 import { simulateAuditors, type Means, type RunOptions, type Tally } from './run.ts'
@@ -9,7 +9,7 @@ export interface RecognisedProbesOptions extends Omit<RunOptions, 'accuracy'> {
   seeds: number
 }
 
-/** A coin, the target for what a node sees without the texts, two better programs, and one that is always right. */
+/** Chance, the target for a classifier that does not see the texts, two better classifiers, and a perfect one. */
 const ACCURACIES: readonly number[] = [0.5, 0.55, 0.75, 0.99, 1]
 /** The usual client first: without an engine of its own, with private requests. */
 const MEANS: readonly Means[] = ['probes', 'some shareable', 'own engine']

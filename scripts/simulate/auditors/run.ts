@@ -27,7 +27,7 @@ export interface RunOptions {
   requests: number
   /**
    * How often the malicious peers are right about whether a request is a probe, 0.5 to 1: as often for probes as for other
-   * requests. Default: they do not try to tell.
+   * requests. Default: they do not try to recognise probes.
    */
   accuracy?: number
 }

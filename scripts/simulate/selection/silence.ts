@@ -6,7 +6,7 @@ import { simulateAttack, type AttackersOptions } from './attackers.ts'
 
 /** Silent keys for each honest node. */
 const KEYS = 4
-/** A later request of a client comes after these, in which it learns which nodes answer. */
+/** The first requests of a client do not count, because in them it learns which nodes answer. */
 const FIRST = 10
 
 export async function silence(options: AttackersOptions, progress: (text: string) => void): Promise<Figure[]> {

@@ -21,7 +21,7 @@ export interface Receipt {
   byAttacker: boolean
 }
 
-/** What happens to one request. The client gets each event half a round trip after it happened, except `started` and `ignored`. */
+/** What happens to one request. The client gets each event half a round trip later, except `started` and `ignored`. */
 export interface WireEvents {
   accepted: (estimatedWaitMs: number, load: Load) => void
   /** The prefill began. Called at once, only to count wasted prefills. */

@@ -54,7 +54,7 @@ export const cheats = (files: Files): Readonly<Record<string, Cheat>> => ({
   'another fine-tune': instead(files, { kind: 'noise', share: 0.05 })
 })
 
-/** The simulator does not know them: their tokens hardly differ from honest tokens. */
+/** The simulator does not have these cheats: their tokens hardly differ from honest tokens. */
 export const faintCheats = (files: Files): Readonly<Record<string, Cheat>> => ({
   '5 bits as Q8_0': instead(files, { kind: 'bits', bits: 5 }),
   'Q4_0 cache': {

@@ -88,8 +88,8 @@ function reportPeers({ report }: BenchContext, name: string, pools: ReadonlyArra
 
 /**
  * Returns the highest mean likelihood ratio of all alternatives, over tokens or windows. The likelihood ratio of a token or
- * window is its probability for a cheating node, divided by its probability for an honest node. If the mean is at most 1, the expected evidence
- * against an honest node does not grow.
+ * window is its probability for a cheating node, divided by its probability for an honest node. If the mean is at most 1,
+ * the expected evidence against an honest node does not grow.
  */
 function meanRatio(pool: readonly Audited[]): number {
   const cells = sumOf(pool)
