@@ -15,8 +15,8 @@ export type AnswerEvent =
   | { type: 'moved'; from: string; peer: string; code?: ErrorCode }
   /** `ttftMs`: from the request to the first token, with all failed attempts. */
   | { type: 'firstToken'; peer: string; ttftMs: number }
-  /** A node failed after its first token, and the client asks this node to continue. `exact`: with the same weights. */
-  | { type: 'resumed'; from: string; peer: string; code: ErrorCode; exact: boolean }
+  /** A node failed after its first token, and the client asks this node to continue. `sameWeights`: at the same token. */
+  | { type: 'resumed'; from: string; peer: string; code: ErrorCode; sameWeights: boolean }
   /** Tokens since the last event of this type. */
   | { type: 'tokens'; peer: string; count: number }
   /** `model`: the name on the node's card. */
@@ -53,7 +53,13 @@ export class AnswerProgress {
     this.#failed = undefined
     if (failed === undefined) this.#onEvent({ type: 'picked', peer, model: model.name, why: reasonOf(why) })
     else if (this.#begun) {
-      this.#onEvent({ type: 'resumed', from: failed.peer, peer, code: failed.code, exact: digest === failed.digest })
+      this.#onEvent({
+        type: 'resumed',
+        from: failed.peer,
+        peer,
+        code: failed.code,
+        sameWeights: digest === failed.digest
+      })
     } else this.#onEvent({ type: 'moved', from: failed.peer, peer, code: failed.code })
   }
 

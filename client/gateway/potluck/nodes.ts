@@ -16,7 +16,7 @@ export function nodeEntry(
     digest: formatDigest(digest),
     contextLength,
     parameters,
-    quantisation: quantization
+    quantization
   }))
   const { accelerator, device, vramBytes, ramBytes } = card.hardware
   // A node with several models has several standings. The client used the first of them most.

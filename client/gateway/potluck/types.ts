@@ -54,7 +54,7 @@ export interface NodeModel {
   contextLength: number
   /** 0: unknown. */
   parameters: number
-  quantisation: string
+  quantization: string
 }
 
 export interface NodeLoad {
@@ -84,8 +84,8 @@ export type PotluckEvent =
   /** Before the first token: the request goes to another node. `code`: the error of the first node, if it failed. */
   | (EventHead & { type: 'moved'; from: string; peer: string; code?: string })
   | (EventHead & { type: 'firstToken'; peer: string; ttftMs: number })
-  /** A node failed after its first token, and another one continues. `exact`: with the same weights, at the same token. */
-  | (EventHead & { type: 'resumed'; from: string; peer: string; code: string; exact: boolean })
+  /** A node failed after its first token, and another one continues. `sameWeights`: at the same token. */
+  | (EventHead & { type: 'resumed'; from: string; peer: string; code: string; sameWeights: boolean })
   /** Tokens since the last event of this type. At most 4 events a second for each answer. */
   | (EventHead & { type: 'tokens'; peer: string; count: number })
   /** The answer is complete. */

@@ -58,7 +58,7 @@ function sentence(step: Step): ComponentChildren {
       return (
         <>
           <Peer peer={step.from} /> failed ({words(step.code)}). <Peer peer={step.peer} /> continues
-          {step.exact ? ' at the same token' : ' with another model'}
+          {step.sameWeights ? ' at the same token' : ' with another model'}
         </>
       )
     case 'finished':

@@ -58,7 +58,7 @@ export function NodeView({ node }: { node: NodeEntry }): JSX.Element {
                   <span class="faint">
                     {' '}
                     {model.parameters > 0 && `${parameters(model.parameters)}, `}
-                    {visible(model.quantisation)}, context {count(model.contextLength)}
+                    {visible(model.quantization)}, context {count(model.contextLength)}
                   </span>
                 </dd>
               </div>

@@ -3,12 +3,10 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-import { printFile, runTool } from './run.ts'
+import { printFile, runTool, STOP_TIMEOUT_S } from './run.ts'
 import { escapeXml, type SystemService } from './service.ts'
 
 const LABEL = 'potluck.node'
-/** Seconds that launchd waits for the end of the running answers. A node drains for two minutes at most. */
-const STOP_TIMEOUT_S = 150
 
 export function launchd(): SystemService {
   const path = join(homedir(), 'Library', 'LaunchAgents', `${LABEL}.plist`)

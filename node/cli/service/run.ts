@@ -6,8 +6,10 @@ import { promisify } from 'node:util'
 import { CommandError } from '../terminal/errors.ts'
 import { printLine } from '../terminal/output.ts'
 
-/** Lines of the log to print. */
-const LOG_LINES = 100
+/** Lines of the log to print, or to print first. */
+export const LOG_LINES = 100
+/** Seconds that the system waits for the end of the running answers. A node drains for two minutes at most. */
+export const STOP_TIMEOUT_S = 150
 const run = promisify(execFile)
 
 /** @throws CommandError if the tool fails, with the last line that it printed */

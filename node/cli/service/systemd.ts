@@ -1,21 +1,16 @@
 /** A systemd user unit that runs `potluck serve`. */
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 
 import type { Environment } from '../settings/resolve.ts'
 import { CommandError } from '../terminal/errors.ts'
+import { LOG_LINES, runTool, STOP_TIMEOUT_S } from './run.ts'
 import type { SystemService } from './service.ts'
 
 const UNIT = 'potluck.service'
-/** Seconds that systemd waits for the end of the running answers. A node drains for two minutes at most. */
-const STOP_TIMEOUT_S = 150
-/** Lines of the log to print first. */
-const LOG_LINES = 100
-const run = promisify(execFile)
 
 export function systemd(env: Environment): SystemService {
   const path = join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'systemd', 'user', UNIT)
@@ -79,18 +74,11 @@ function quoted(word: string): string {
 
 /** @throws CommandError if systemd refuses */
 async function systemctl(...args: string[]): Promise<void> {
-  try {
-    await run('systemctl', ['--user', ...args])
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') throw missing('systemctl', cause)
-    const reason = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim().split('\n').at(-1) : ''
-    throw new CommandError(
-      `systemctl --user ${args.join(' ')} failed: ${reason}; run this command yourself to see more`,
-      {
-        cause
-      }
-    )
-  }
+  await runTool('systemctl', ['--user', ...args]).catch((error: CommandError) => {
+    throw error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'ENOENT'
+      ? missing('systemctl', error.cause)
+      : error
+  })
 }
 
 function missing(program: string, cause: unknown): CommandError {

@@ -9,19 +9,21 @@ import { nodeFindings } from '../doctor/node-findings.ts'
 /** @param directory the node's data directory. The node can start and stop at any time */
 export function ownNode(directory: string): OwnNode {
   return {
-    view: async (signal) => await viewOf(readStatus(directory, signal), signal),
-    setPaused: async (paused, signal) => await viewOf(setPaused(directory, paused, signal), signal),
+    view: async (signal) => await viewOf(readStatus(directory, signal)),
+    setPaused: async (paused, signal) => await viewOf(setPaused(directory, paused, signal)),
     audit: async (job, signal) => await askControlAudit(directory, job, signal),
     spell: async (digest, tokens, signal) => await askControlSpell(directory, { digest, tokens }, signal)
   }
 }
 
-async function viewOf(asked: Promise<NodeStatus>, signal: AbortSignal): Promise<OwnNodeView | undefined> {
+/** @throws the errors of the control socket, except that no node listens on it */
+async function viewOf(asked: Promise<NodeStatus>): Promise<OwnNodeView | undefined> {
   try {
     return toView(await asked)
-  } catch {
-    signal.throwIfAborted()
-    return undefined
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
+    throw error
   }
 }
 
@@ -36,7 +38,7 @@ function toView(status: NodeStatus): OwnNodeView {
       digest,
       contextLength,
       parameters,
-      quantisation: quantization,
+      quantization,
       sizeBytes
     })),
     accelerator,

@@ -43,7 +43,7 @@ export function cacheType(model: LlamaModel, onGpu: boolean): CacheType {
 }
 
 /** Whether a token's logits are the same to the bit in every batch. */
-export function isExact({ keys, values }: CacheType): boolean {
+export function isBatchInvariant({ keys, values }: CacheType): boolean {
   return keys !== values
 }
 

@@ -17,7 +17,7 @@ import type { FileIdentity, Fit, LoadOptions, LoadStage } from '../child/message
 import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, MOST_SEQUENCES, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
 import type { EngineBackend, EngineModel } from '../interface.ts'
 import { ConstraintCompiler } from '../output/compiler.ts'
-import { cacheType, isExact, type CacheType } from './cache.ts'
+import { cacheType, isBatchInvariant, type CacheType } from './cache.ts'
 import { checkComplete, ModelRefused, readHeader } from './check-file.ts'
 import { Embedder } from './embedder.ts'
 import { fit } from './fit.ts'
@@ -34,6 +34,7 @@ export interface ReadModel {
   vocabulary: LlamaVocabulary
   prompts: PromptTokenizer
   compiler: ConstraintCompiler
+  embedder: Embedder
   model: EngineModel
 }
 
@@ -46,7 +47,6 @@ export interface LoadedModel extends ReadModel {
   batching: Batching
   /** Whether answers draft tokens ahead, see `Drafter`. */
   speculates: boolean
-  embedder: Embedder
   file: FileIdentity
   backend: EngineBackend
 }
@@ -90,16 +90,14 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
       ? // If the default does not fit into memory, the node serves the model and remembers no conversations.
         await create(await fitting()).catch(() => create(0))
       : await create(options.remember)
-  const read = readModel(model, opened, options, report)
   return {
-    ...read,
+    ...readModel(model, opened, options, report),
     context,
     slots,
     remembered: context.totalSequences - slots,
     batching,
     // A draft must not change an answer: the logits must not depend on the batch, and rejected tokens must leave no trace.
-    speculates: isExact(cache) && canBeCut(model) && options.speculate,
-    embedder: embedderOf(model, read.vocabulary, threads),
+    speculates: isBatchInvariant(cache) && canBeCut(model) && options.speculate,
     file,
     backend: await backendOf(llama, model, { version, cache, devices })
   }
@@ -161,11 +159,12 @@ function readModel(
   const vocabulary = new LlamaVocabulary(model)
   const prompts = new PromptTokenizer(model, vocabulary, contextLength * vocabulary.longestPiece(), log)
   const compiler = new ConstraintCompiler(vocabulary, prompts.format)
-  const embedder = embedderOf(model, vocabulary, threads)
+  const embedder = new Embedder(model, { threads, longestPiece: vocabulary.longestPiece() })
   return {
     vocabulary,
     prompts,
     compiler,
+    embedder,
     model: {
       ...modelFacts(info),
       digest: file.digest,
@@ -183,10 +182,6 @@ function contextLengthOf(
   { contextLength = DEFAULT_CONTEXT_LENGTH }: LoadOptions
 ): number {
   return Math.min(fileInsights.trainContextSize ?? contextLength, contextLength)
-}
-
-function embedderOf(model: LlamaModel, vocabulary: LlamaVocabulary, threads: number): Embedder {
-  return new Embedder(model, { threads, longestPiece: vocabulary.longestPiece() })
 }
 
 async function backendOf(
@@ -215,7 +210,7 @@ function featuresOf({
   prompts: { canChat, format },
   compiler: { canEnforce },
   embedder
-}: Pick<ReadModel, 'prompts' | 'compiler'> & { embedder: Embedder }): Feature[] {
+}: Pick<ReadModel, 'prompts' | 'compiler' | 'embedder'>): Feature[] {
   return [
     ...(canChat ? (['chat'] as const) : []),
     'completion',

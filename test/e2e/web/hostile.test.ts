@@ -93,7 +93,7 @@ describe.skipIf(!hasBrowser)(suite('hostile answers on the page'), () => {
     const gateway = await writtenGateway()
     const name = '<img src=x onerror=alert(1)>\u202e\u001b[2J'
     const bad = node(1, { hardware: { accelerator: name, device: name, memoryBytes: 1 } })
-    gateway.nodes = [{ ...bad, models: [{ ...bad.models[0]!, name, quantisation: name }] }]
+    gateway.nodes = [{ ...bad, models: [{ ...bad.models[0]!, name, quantization: name }] }]
     const { page, faults } = await visit(browser, gateway.url)
     await page.getByRole('button', { name: /established/ }).click()
     await page.locator('.about').waitFor()

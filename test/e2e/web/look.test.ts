@@ -158,7 +158,7 @@ async function conduct(chat: Chat): Promise<void> {
       start + 1200 + index * 100
     )
   }
-  chat.event({ type: 'resumed', from: peerId(1), peer: peerId(2), code: 'stream_cut', exact: true }, start + 2460)
+  chat.event({ type: 'resumed', from: peerId(1), peer: peerId(2), code: 'stream_cut', sameWeights: true }, start + 2460)
   for (let index = 0; index < 9; index++) {
     chat.event(
       { type: 'tokens', peer: peerId(2), count: 7 + Math.round(2 * Math.cos(index)) },

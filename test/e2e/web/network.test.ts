@@ -63,7 +63,7 @@ describe.skipIf(!hasBrowser)(suite('the network on the page'), () => {
       from: peerId(1),
       peer: peerId(2),
       code: 'stream_cut',
-      exact: true,
+      sameWeights: true,
       at: at + 2000
     })
     await life.getByText('continues at the same token').waitFor()

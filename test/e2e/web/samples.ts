@@ -26,7 +26,7 @@ export function node(
   return {
     peer: peerId(number),
     isOwn: false,
-    models: [{ name: MODEL, digest: digest(1), contextLength: 8192, parameters: 8.2e9, quantisation: 'Q4_K_M' }],
+    models: [{ name: MODEL, digest: digest(1), contextLength: 8192, parameters: 8.2e9, quantization: 'Q4_K_M' }],
     hardware: { accelerator: 'cuda', device: 'NVIDIA GeForce RTX 4070', memoryBytes: 12_300_000_000 },
     load: { running: 0, queued: 0, slots: 4 },
     roundTripMs: 24,
@@ -53,14 +53,14 @@ export function network(): NodeEntry[] {
     digest: digest(2),
     contextLength: 32_768,
     parameters: 70.6e9,
-    quantisation: 'Q4_K_M'
+    quantization: 'Q4_K_M'
   }
   const small = {
     name: 'Qwen/Qwen3-0.6B:Q8_0',
     digest: digest(3),
     contextLength: 4096,
     parameters: 6e8,
-    quantisation: 'Q8_0'
+    quantization: 'Q8_0'
   }
   const metal = { accelerator: 'metal', device: 'Apple M3 Max', memoryBytes: 48_000_000_000 }
   const cpu = { accelerator: 'cpu', device: 'AMD Ryzen 7 5800X', memoryBytes: 32_000_000_000 }
@@ -133,7 +133,7 @@ export function ownNode(): OwnNodeView {
         digest: digest(1),
         contextLength: 8192,
         parameters: 8.2e9,
-        quantisation: 'Q4_K_M',
+        quantization: 'Q4_K_M',
         sizeBytes: 5_030_000_000
       }
     ],
