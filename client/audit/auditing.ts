@@ -139,13 +139,15 @@ export class Auditing {
 
   /**
    * Blames the node that sent tokens which other nodes measured as forged, and which it did not sign. This is certain only
-   * if the user's own node or auditor measured them. Otherwise the others can all lie, so it counts as a cut answer.
+   * if the user's own node or auditor measured them. Otherwise the others can all lie: it counts as a cut answer if the
+   * answer failed, and not at all if not.
    *
    * @param request asks to check these tokens
    */
-  refuted(...[{ peer, digest }, { certain, request }]: Parameters<GenerateContext['onRefuted']>): void {
+  refuted(...[{ peer, digest }, { certain, fails, request }]: Parameters<GenerateContext['onRefuted']>): void {
     void this.#ownQueue.add(async () => {
       const forged = certain || ((await this.#own.isForged(digest, request).catch(() => undefined)) ?? false)
+      if (!forged && !fails) return
       this.#context.reputation.observe(peer, digest, {
         type: 'failed',
         code: forged ? 'protocol_violation' : 'stream_cut'

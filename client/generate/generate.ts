@@ -30,12 +30,11 @@ export interface GenerateContext extends Omit<RaceContext & PoolContext, 'direct
   /** Called for every answer that a node completed, and for every part that a node signed before it failed. */
   onAnswer: (answer: CompleteAnswer) => void
   /**
-   * Called if an answer failed because other nodes measured the tokens that this node sent last, and rejected them.
-   * `request` asked to check them.
+   * Called if other nodes measured the tokens that this node sent last, and rejected them. `request` asked to check them.
    */
   onRefuted: (
     author: Pick<Candidate, 'peer' | 'digest'>,
-    refutation: Pick<Refutation, 'certain'> & { request: GenerateRequest }
+    refutation: Pick<Refutation, 'certain' | 'fails'> & { request: GenerateRequest }
   ) => void
 }
 
@@ -68,7 +67,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
       if (refutation?.measured === true && author !== undefined) {
         context.onRefuted(author, { ...refutation, request: attempt.request })
       }
-      if (refutation !== undefined) throw refuted(error)
+      if (refutation?.fails === true) throw refuted(error)
     }
     // The node did not fail, so it can continue over another connection.
     if (error.code === 'relay_limit') pool.allow(attempt.candidate.peer)

@@ -20,14 +20,19 @@ export interface Refutation {
   measured: boolean
   /** Whether the user's own node rejected the beginning. Otherwise the nodes that did can all lie. */
   certain: boolean
+  /**
+   * Whether the answer fails. Otherwise only unknown nodes rejected the beginning of an established one. The user's own
+   * auditor can then find out which of them lie.
+   */
+  fails: boolean
 }
 
 type Rejecting = Pick<Attempt, 'candidate' | 'connection' | 'accepted'>
 type Author = Pick<Candidate, 'standing' | 'trusted' | 'local'>
 
 export class Rejections {
-  /** By subnet, or by peer in a LAN, where one subnet has all peers: whether the node had measured the tokens. */
-  readonly #measured = new Map<string, boolean>()
+  /** By subnet, or by peer in a LAN, where one subnet has all peers: the rejection by a node there. */
+  readonly #bySubnet = new Map<string, { measured: boolean; counts: boolean }>()
 
   /**
    * Adds the attempt of a node that rejected the beginning. Returns the decision; undefined without one.
@@ -36,14 +41,16 @@ export class Rejections {
    */
   add({ candidate, connection, accepted }: Rejecting, author: Author | undefined): Refutation | undefined {
     const { peer, local, trusted } = candidate
-    if (author !== undefined && isEstablished(author) && !isEstablished(candidate)) return undefined
+    const counts = author === undefined || !isEstablished(author) || isEstablished(candidate)
     // A node that finds another prompt refuses the request. The tokens are measured after `accepted`.
     const measured = accepted !== undefined
-    this.#measured.set((connection && seenSubnet(connection.remoteAddr)) ?? peer, measured)
-    if (!local && !trusted && this.#measured.size < REJECTIONS) return undefined
-    return local
-      ? { measured, certain: true }
-      : { measured: [...this.#measured.values()].every(Boolean), certain: false }
+    this.#bySubnet.set((connection && seenSubnet(connection.remoteAddr)) ?? peer, { measured, counts })
+    if (local) return { measured, certain: true, fails: true }
+    const all = [...this.#bySubnet.values()]
+    const counted = all.filter((rejection) => rejection.counts)
+    const fails = trusted || counted.length >= REJECTIONS
+    if (!fails && all.length < REJECTIONS) return undefined
+    return { measured: (fails ? counted : all).every((rejection) => rejection.measured), certain: false, fails }
   }
 }
 

@@ -47,7 +47,7 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     load: () => import('./discovery.ts')
   },
   audit: {
-    args: '[SCALE] [--write-distribution]',
+    args: '[SCALE] [MODEL.gguf] [honest] [cheats] [cost] [--write-distribution]',
     help: 'tokens until a cheating node is quarantined and banned, false bans, and the cost of an audit',
     load: () => import('./audit.ts')
   },

@@ -241,7 +241,7 @@ describe('a node', () => {
     const withdrawn = event(serving, 'withdrawn')
     const again = event(serving, 'advertised')
     engine.giveUp('it crashed three times within a minute')
-    expect((await withdrawn).reason).toBe('it crashed three times within a minute')
+    expect((await withdrawn).reason).toBe('potluck/scripted:F32: it crashed three times within a minute')
     expect((await again).card.models).toEqual([])
     expect(serving.card().models).toEqual([])
     const dht = await joined(start.addresses())

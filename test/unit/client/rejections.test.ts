@@ -24,7 +24,11 @@ describe('the beginning of an answer is refuted', () => {
     const rejections = new Rejections()
     expect(rejections.add(attempt('a', '/ip4/20.1.1.1/tcp/1'), UNKNOWN)).toBeUndefined()
     expect(rejections.add(attempt('b', '/ip4/20.1.1.2/tcp/1'), UNKNOWN)).toBeUndefined()
-    expect(rejections.add(attempt('c', '/ip4/20.1.2.1/tcp/1'), UNKNOWN)).toEqual({ measured: true, certain: false })
+    expect(rejections.add(attempt('c', '/ip4/20.1.2.1/tcp/1'), UNKNOWN)).toEqual({
+      measured: true,
+      certain: false,
+      fails: true
+    })
   })
 
   test('not by two nodes that are reached by name: both names can belong to one machine', () => {
@@ -44,7 +48,11 @@ describe('the beginning of an answer is refuted', () => {
   test('without blame, if one of the two only renders the prompt differently', () => {
     const rejections = new Rejections()
     rejections.add(attempt('a', '/ip4/20.1.1.1/tcp/1', { measured: false }), UNKNOWN)
-    expect(rejections.add(attempt('b', '/ip4/20.1.2.1/tcp/1'), UNKNOWN)).toEqual({ measured: false, certain: false })
+    expect(rejections.add(attempt('b', '/ip4/20.1.2.1/tcp/1'), UNKNOWN)).toEqual({
+      measured: false,
+      certain: false,
+      fails: true
+    })
   })
 
   test('only by established nodes, if an established node sent the beginning', () => {
@@ -55,18 +63,29 @@ describe('the beginning of an answer is refuted', () => {
       return { ...rest, candidate: { ...of, standing: 'probationary' } }
     }
     expect(rejections.add(probationary('a', '/ip4/20.1.1.1/tcp/1'), author)).toBeUndefined()
-    expect(rejections.add(probationary('b', '/ip4/20.1.2.1/tcp/1'), author)).toBeUndefined()
-    expect(rejections.add(attempt('c', '/ip4/20.1.3.1/tcp/1'), author)).toBeUndefined()
-    expect(rejections.add(attempt('d', '/ip4/20.1.4.1/tcp/1'), author)).toEqual({ measured: true, certain: false })
+    // Such rejections only make the user's own auditor look.
+    const doubt = { measured: true, certain: false, fails: false }
+    expect(rejections.add(probationary('b', '/ip4/20.1.2.1/tcp/1'), author)).toEqual(doubt)
+    expect(rejections.add(attempt('c', '/ip4/20.1.3.1/tcp/1'), author)).toEqual(doubt)
+    expect(rejections.add(attempt('d', '/ip4/20.1.4.1/tcp/1'), author)).toEqual({
+      measured: true,
+      certain: false,
+      fails: true
+    })
   })
 
   test("by one node that the user trusts, and for certain by the user's own", () => {
     const at = '/ip4/127.0.0.1/tcp/1'
     expect(new Rejections().add(attempt('a', at, { trusted: true }), UNKNOWN)).toEqual({
       measured: true,
-      certain: false
+      certain: false,
+      fails: true
     })
-    expect(new Rejections().add(attempt('a', at, { local: true }), UNKNOWN)).toEqual({ measured: true, certain: true })
+    expect(new Rejections().add(attempt('a', at, { local: true }), UNKNOWN)).toEqual({
+      measured: true,
+      certain: true,
+      fails: true
+    })
   })
 })
 
