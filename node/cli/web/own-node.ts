@@ -21,8 +21,8 @@ async function viewOf(asked: Promise<NodeStatus>): Promise<OwnNodeView | undefin
   try {
     return toView(await asked)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined
+    const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined
+    if (cause?.code === 'ENOENT' || cause?.code === 'ECONNREFUSED') return undefined
     throw error
   }
 }
