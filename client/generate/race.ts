@@ -76,7 +76,9 @@ export async function* raceToFirstToken(
   const signal = AbortSignal.any([context.signal, finished.signal])
   let announced: Attempt | undefined
   let hedged = false
+  /** Out of queues. A move away from a silent node does not count: each node gets the request once. */
   let moves = 0
+  const silence = { nodes: 0, ms: 0 }
   let looked = 0
 
   const expect = (event: Promise<RaceEvent>): void => {
@@ -97,7 +99,12 @@ export async function* raceToFirstToken(
   const expectAccepted = (attempt: Attempt, withinMs: number): void =>
     expect(clock.sleep(withinMs, signal).then(() => ({ type: 'unaccepted', attempt })))
   const begin = (candidate: RankedCandidate, kind: 'answer' | 'hedge'): void => {
-    const attempt = new Attempt(candidate, answer.requestFor(candidate), { work: pool.workload, kind }, context)
+    const attempt = new Attempt(
+      candidate,
+      answer.requestFor(candidate),
+      { work: { ...pool.workload, silence: { ...silence } }, kind },
+      context
+    )
     // After each silent node, the client waits a shorter time. Otherwise a dozen of them would delay the request for
     // seconds.
     expectAccepted(attempt, slowAdmissionMs(candidate) / (1 + running.size))
@@ -109,7 +116,7 @@ export async function* raceToFirstToken(
     attempt.abandon()
   }
   const lookAround = async (attempt: Attempt): Promise<RaceEvent> => {
-    await clock.sleep(LOOK_AROUND_MS, signal)
+    await clock.sleep(LOOK_AROUND_MS / (1 + silence.nodes), signal)
     // A hedge that does not wait will probably answer soon. But two nodes can also both stay silent.
     const hopeful = [...running].some((other) => other !== attempt && !selector.waits(other.record))
     if (hopeful) return { type: 'looked', attempt, others: [] }
@@ -170,7 +177,10 @@ export async function* raceToFirstToken(
         const better = selector.better(attempt.record, next.others, pool.workload)
         if (better === undefined) expect(lookAround(attempt))
         else {
-          moves++
+          if (attempt.record.overdue) {
+            silence.nodes++
+            silence.ms += clock.now() - attempt.record.sentAt
+          } else moves++
           progress.moves(attempt.candidate, better)
           attempt.record.slow()
           abandon(attempt)

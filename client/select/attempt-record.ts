@@ -100,7 +100,13 @@ export class AttemptRecord {
     }
     const sinceMs = this.#context.now() - at
     const { candidate } = this
-    return { candidate, estimatedTokens: this.#work.promptTokens, promptTokens, reportedWaitMs, sinceMs }
+    const { promptTokens: estimatedTokens, silence = { nodes: 0, ms: 0 } } = this.#work
+    return { candidate, estimatedTokens, promptTokens, reportedWaitMs, sinceMs, silence }
+  }
+
+  /** The node has accepted, and its first token is overdue. */
+  get overdue(): boolean {
+    return this.#accepted !== undefined && isOverdue(this.waiting)
   }
 
   firstToken(): void {
@@ -181,7 +187,7 @@ export class AttemptRecord {
     const { promptTokens } = this.#work
     const waitedMs = this.#context.now() - this.sentAt
     const accepted = this.#accepted !== undefined
-    const overdue = accepted && isOverdue(this.waiting)
+    const { overdue } = this
     const unknown = isUnknown(this.candidate)
     // An unknown node can report any wait and then stay silent, so the client avoids it whatever it reported.
     const avoided = accepted && !unknown ? overdue : this.#slow

@@ -108,6 +108,14 @@ export interface Workload {
   auditable: boolean
   /** Embeddings: a node is established by checks of its vectors, not by audited tokens. Default false. */
   vectors?: boolean
+  /** The nodes that this request left because their first token was overdue, and the time there. Default: none. */
+  silence?: Silence
+}
+
+export interface Silence {
+  nodes: number
+  /** Milliseconds, of all nodes together. */
+  ms: number
 }
 
 /** An embedding or an audit: the client expects no answer tokens, and knows no node that has the prompt in its cache. */

@@ -40,9 +40,8 @@ export const MOVE_GAIN: number = 1.3
  */
 export const OVERDUE_FACTOR: number = 3
 /**
- * The most moves of one request. Each costs a round trip, and wastes the rendering of the prompt on the first node. A move
- * is also the way out of a node that accepts and then stays silent, and an attacker can run many such nodes. As many as
- * `MAX_ASKED_NODES`.
+ * The most moves of one request out of queues. Each costs a round trip, and wastes the rendering of the prompt on the first
+ * node.
  */
 export const MAX_MOVES: number = 16
 /** A waiting request asks this many other nodes for their load at once. A card is a small frame. */

@@ -1,6 +1,6 @@
 /** Whether the client moves a request to another node before the first token. Pure. */
 import { CHARACTERS_PER_TOKEN } from '../base/constants.ts'
-import { isUnknown, type RankedCandidate } from './candidate.ts'
+import { isUnknown, type RankedCandidate, type Silence } from './candidate.ts'
 import { LOOK_AROUND_MS, MOVE_GAIN, OVERDUE_FACTOR, PREFIX_GAIN } from './constants.ts'
 
 /** What the client knows of a request without a first token. */
@@ -14,19 +14,26 @@ export interface Waiting {
   reportedWaitMs: number
   /** Since `accepted`, or since the request was sent if the node has not accepted. Milliseconds. */
   sinceMs: number
+  /** Of earlier nodes. */
+  silence: Silence
 }
 
 /**
  * Returns whether the first token is overdue: after the end of the reported wait, the node took `OVERDUE_FACTOR` times as
  * long as the prefill should take. A prompt in another script has several times as many tokens as the client estimates. So
  * the node's count extends the time, but no further than for one token per character.
+ *
+ * Where one unknown node was silent, others can be. So the client waits a shorter time at each. With 20 silent keys, it would
+ * otherwise wait 20 seconds.
  */
-export function isOverdue({ candidate, estimatedTokens, promptTokens, reportedWaitMs, sinceMs }: Waiting): boolean {
+export function isOverdue(waiting: Waiting): boolean {
+  const { candidate, estimatedTokens, promptTokens, reportedWaitMs, sinceMs, silence } = waiting
   const { ttftMs, waitMs } = candidate.predicted
   const longer = Math.min(CHARACTERS_PER_TOKEN, promptTokens / Math.max(1, estimatedTokens))
   // Without the round trip, because a node could delay its card to get more time.
   const prefillMs = (ttftMs - waitMs - candidate.node.roundTripMs) * Math.max(1, longer)
-  return sinceMs >= Math.max(LOOK_AROUND_MS, reportedWaitMs + OVERDUE_FACTOR * prefillMs)
+  const leastMs = isUnknown(candidate) ? LOOK_AROUND_MS / (1 + silence.nodes) : LOOK_AROUND_MS
+  return sinceMs >= Math.max(leastMs, reportedWaitMs + OVERDUE_FACTOR * prefillMs)
 }
 
 /**
@@ -34,17 +41,17 @@ export function isOverdue({ candidate, estimatedTokens, promptTokens, reportedWa
  *
  * - before the reported wait has ended: the rest of it
  * - then, while the node probably evaluates the prompt: 0, because a move would waste that work
- * - when the first token is overdue: the time since the reported wait ended. The true wait is unknown, so the client
- *   expects to wait as long again. If the node is unknown, nothing shows that it ever answers, so any node that is not
+ * - when the first token is overdue: the time since the reported wait ended, and the time at earlier silent nodes. The true
+ *   wait is unknown, so the client expects to wait as long again. If the node is unknown, nothing shows that it ever answers, so any node that is not
  *   looks better. From one unknown node to another, such a rule would move requests without end in a busy network
  *
  * @param to the node to which the request could move
  */
 export function remainingWaitMs(waiting: Waiting, to?: RankedCandidate): number {
-  const { candidate, reportedWaitMs, sinceMs } = waiting
+  const { candidate, reportedWaitMs, sinceMs, silence } = waiting
   if (sinceMs < reportedWaitMs) return reportedWaitMs - sinceMs
   if (!isOverdue(waiting)) return 0
-  return isUnknown(candidate) && to !== undefined && !isUnknown(to) ? Infinity : sinceMs - reportedWaitMs
+  return isUnknown(candidate) && to !== undefined && !isUnknown(to) ? Infinity : sinceMs - reportedWaitMs + silence.ms
 }
 
 /**

@@ -61,6 +61,7 @@ const waiting = (changes: Partial<Waiting>): Waiting => ({
   promptTokens: 200,
   reportedWaitMs: 0,
   sinceMs: 0,
+  silence: { nodes: 0, ms: 0 },
   ...changes
 })
 const prefillMs = from.predicted.ttftMs - from.predicted.waitMs - from.node.roundTripMs
@@ -83,6 +84,17 @@ test('a request leaves an unknown node whose first token is overdue for any node
   expect(moves(from, { ...slower, why: 'cold' })).toBe(false)
   const trusted = { ...unknown, trusted: true }
   expect(moves(trusted, slower)).toBe(false)
+})
+
+test('after each silent node, a request waits a shorter time at the next unknown one, and longer times look better', () => {
+  const quick = { ...from.predicted, ttftMs: from.predicted.waitMs + from.node.roundTripMs + 10 }
+  const unknown = { ...from, standing: 'probationary' as const, measured: false, predicted: quick }
+  const silence = { nodes: 4, ms: 3_000 }
+  expect(isOverdue(waiting({ candidate: unknown, sinceMs: 200 }))).toBe(false)
+  expect(isOverdue(waiting({ candidate: unknown, sinceMs: 200, silence }))).toBe(true)
+  expect(remainingWaitMs(waiting({ candidate: unknown, sinceMs: 200, silence }))).toBe(3_200)
+  // A node that has answered before is not suspected because others are silent.
+  expect(isOverdue(waiting({ candidate: { ...unknown, measured: true }, sinceMs: 200, silence }))).toBe(false)
 })
 
 test('a cold prompt of 12,000 tokens on a node that prefills 100 tokens per second is not overdue after two minutes', () => {
