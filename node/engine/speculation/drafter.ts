@@ -58,23 +58,21 @@ export class Drafter {
     for (const token of this.#unread.splice(0)) this.#lookup.push(token)
     const ahead = grammar?.fork()
     const allowed = [ahead?.mask()]
-    this.#expected = []
-    const add = (): boolean => {
-      const next = this.#predict(allowed.at(-1))
-      if (next === undefined) return false
+    const first = this.#predict(allowed[0], [])
+    this.#expected = first === undefined ? [] : [first]
+    // What the grammar allows after a prediction takes long to compute, so not without need.
+    const pays = first !== undefined && this.#pace.choose(Array(MOST_DRAFTED).fill(first.source)) > 0
+    if (!pays) return { tokens: [], allowed }
+    const most = Math.min(MOST_DRAFTED, room)
+    while (this.#expected.length < most && advance(ahead, this.#expected.at(-1)!.token, allowed)) {
+      const next = this.#predict(allowed.at(-1), this.#expected)
+      if (next === undefined) break
       this.#expected.push(next)
-      return advance(ahead, next.token, allowed)
     }
-    // One prediction shows how good its source is, even without a draft. More are made only if a draft can pay.
-    let most = 1
-    while (this.#expected.length < most && add()) {
-      const [first] = this.#expected
-      if (this.#expected.length === 1 && this.#pace.choose(Array(MOST_DRAFTED).fill(first!.source)) > 0) {
-        most = Math.min(MOST_DRAFTED, room)
-      }
-    }
-    const length = Math.min(this.#pace.choose(this.#expected.map(({ source }) => source)), room, allowed.length - 1)
-    return { tokens: this.#expected.slice(0, length).map(({ token }) => token), allowed: allowed.slice(0, length + 1) }
+    if (allowed.length === this.#expected.length) advance(ahead, this.#expected.at(-1)!.token, allowed)
+    const possible = this.#expected.slice(0, Math.min(room, allowed.length - 1))
+    const length = this.#pace.choose(possible.map(({ source }) => source))
+    return { tokens: possible.slice(0, length).map(({ token }) => token), allowed: allowed.slice(0, length + 1) }
   }
 
   /**
@@ -92,9 +90,9 @@ export class Drafter {
     return right
   }
 
-  #predict(allowed: TokenSet | undefined): Prediction | undefined {
+  #predict(allowed: TokenSet | undefined, drafted: readonly Prediction[]): Prediction | undefined {
     // The same forced text can be split into tokens in many ways. Where it occurred before, the model's own choice is known.
-    const repeated = this.#lookup!.predict(this.#expected.map(({ token }) => token))
+    const repeated = this.#lookup!.predict(drafted.map(({ token }) => token))
     if (repeated !== undefined && allowed?.has(repeated) !== false) return { token: repeated, source: 'lookup' }
     const forced = allowed && this.#forced(allowed)
     return forced === undefined ? undefined : { token: forced, source: 'grammar' }
