@@ -73,6 +73,12 @@ export const attack: Attack = {
       worst.ratio = Math.max(worst.ratio, ratio)
       worst.failed += harm.failed
     }
+    // Both depend on what else runs on the machine, so the tests, which run the short form, do not assert them.
+    const core: Outcome = {
+      metric: 'share of a core that the victim took, %',
+      value: 100 * worst.core,
+      limit: { atMost: 60 }
+    }
     const waits: Outcome = {
       metric: 'wait of an honest request, divided by the wait without the flood',
       value: worst.ratio,
@@ -82,9 +88,8 @@ export const attack: Attack = {
       { metric: `floods of ${names.length} that reached the victim`, value: played, limit: { atLeast: names.length } },
       { metric: 'longest pause, ms of processor time', value: worst.longestMs, limit: { atMost: 50 } },
       { metric: 'memory that the victim took, MiB', value: worst.bytes / MIB, limit: { atMost: 128 } },
-      { metric: 'share of a core that the victim took, %', value: 100 * worst.core, limit: { atMost: 60 } },
       { metric: 'honest requests that failed', value: worst.failed, limit: { atMost: 0 } },
-      ...(short ? [] : [waits])
+      ...(short ? [] : [core, waits])
     ]
   }
 }
