@@ -3,9 +3,10 @@ import type { JSX } from 'preact'
 
 import type { OwnNodeView } from '../api/potluck.ts'
 import { ownNode, ownNodeNote, pause } from '../state/own-node.ts'
-import { bytes, count, duration, parameters, plural } from '../text/format.ts'
+import { bytes, count, duration, plural } from '../text/format.ts'
 import { visible } from '../text/visible.ts'
 import { Commands } from './empty.tsx'
+import { ModelFact } from './model-fact.tsx'
 import { Peer } from './peer.tsx'
 
 export function MyNode(): JSX.Element {
@@ -106,17 +107,7 @@ function Loaded({ node }: { node: OwnNodeView }): JSX.Element {
       <h2 id="loaded-heading">Loaded</h2>
       <dl class="facts">
         {models.map((model) => (
-          <div key={model.digest}>
-            <dt>Model</dt>
-            <dd>
-              {visible(model.name)}
-              <span class="faint">
-                {' '}
-                {model.parameters > 0 && `${parameters(model.parameters)}, `}
-                {bytes(model.sizeBytes)}, context {count(model.contextLength)}
-              </span>
-            </dd>
-          </div>
+          <ModelFact key={model.digest} model={model} detail={bytes(model.sizeBytes)} />
         ))}
         <div>
           <dt>Device</dt>

@@ -4,8 +4,9 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { NodeEntry } from '../api/potluck.ts'
 import { openPeer } from '../state/network.ts'
 import { CopyButton } from '../text/copy-button.tsx'
-import { bytes, count, duration, parameters, plural, rate, shortPeer } from '../text/format.ts'
+import { bytes, duration, plural, rate, shortPeer } from '../text/format.ts'
 import { visible } from '../text/visible.ts'
+import { ModelFact } from './model-fact.tsx'
 import { ActivityDot } from './peer.tsx'
 
 /** One node of the list. Open, it shows everything that this client knows about the node. */
@@ -51,17 +52,7 @@ export function NodeView({ node }: { node: NodeEntry }): JSX.Element {
           <Speeds node={node} />
           <dl class="facts">
             {models.map((model) => (
-              <div key={model.digest}>
-                <dt>Model</dt>
-                <dd>
-                  {visible(model.name)}
-                  <span class="faint">
-                    {' '}
-                    {model.parameters > 0 && `${parameters(model.parameters)}, `}
-                    {visible(model.quantization)}, context {count(model.contextLength)}
-                  </span>
-                </dd>
-              </div>
+              <ModelFact key={model.digest} model={model} detail={visible(model.quantization)} />
             ))}
             <div>
               <dt>Hardware</dt>

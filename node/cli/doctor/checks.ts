@@ -39,7 +39,7 @@ export async function* examine(context: CommandContext): AsyncGenerator<Finding>
     }
     yield await checkListenPorts(settings.listen)
   }
-  yield await checkGatewayPort(settings.host, settings.port)
+  yield await gatewayPort(settings.host, settings.port)
   yield* await checkBootstrap(settings.bootstrap)
   if (status === undefined) yield ok('node', 'no node runs with this data directory; `potluck serve` starts one')
   else yield* nodeFindings(status)
@@ -97,7 +97,7 @@ async function checkListenPorts(listen: readonly string[]): Promise<Finding> {
   }
 }
 
-async function checkGatewayPort(host: string, port: number): Promise<Finding> {
+async function gatewayPort(host: string, port: number): Promise<Finding> {
   try {
     await checkPort(host, port, '--port')
     return ok('gateway', `port ${port} of ${host} is free`)

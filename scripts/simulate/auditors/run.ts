@@ -7,7 +7,7 @@
  * - Each client sends its requests one after the other. It knows nothing about any peer at the beginning.
  */
 import { MemoryReputationStore, type Reputation } from '../../../client/reputation/index.ts'
-import { toAsk } from '../../../client/base/request.ts'
+import { ANY_ASK } from '../world/any-ask.ts'
 import { Clock } from '../clock.ts'
 import { Auditing, DIGEST } from '../policies/auditing.ts'
 import { createPolicy } from '../policies/selectors.ts'
@@ -67,8 +67,6 @@ const SHARED: Readonly<Record<Means, number>> = {
 }
 const MEAN_PAUSE_MS = 20_000
 const neverAborted = new AbortController().signal
-/** A valid request. The requests are copies with another text, because validating each of them takes too long. */
-const ANY_ASK = toAsk({ messages: [{ role: 'user', content: 'any' }], seed: 0n })
 
 export async function simulateAuditors(means: Means, seed: number, options: RunOptions): Promise<Tally> {
   const random = new Random(seed)

@@ -6,7 +6,7 @@
  *   do not share what they learn.
  * - An answer that the caller received is bad if it came from another model file than the claimed one.
  */
-import { toAsk } from '../../../client/base/request.ts'
+import { ANY_ASK } from '../world/any-ask.ts'
 import type { Reputation } from '../../../client/reputation/index.ts'
 import type { Attack } from '../attacks/attack.ts'
 import { PanelAuditing } from '../auditors/panels.ts'
@@ -31,8 +31,6 @@ export interface RunOptions {
 }
 
 const MEAN_PAUSE_MS = 20_000
-/** A valid request. The requests are copies with another text, because validating each of them takes too long. */
-const ANY_ASK = toAsk({ messages: [{ role: 'user', content: 'any' }], seed: 0n })
 const neverAborted = new AbortController().signal
 /** Number of requests in which a client first learns about the peers. The fields `late…` count its later requests. */
 const LEARNING = 50

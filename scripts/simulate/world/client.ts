@@ -5,7 +5,7 @@
 import { DEFAULT_TIMEOUTS, PotluckError, RENDERING, type AnswerRecord, type PromptInput } from '@potluck/protocol'
 import { pushable } from 'it-pushable'
 
-import { toAsk } from '../../../client/base/request.ts'
+import { ANY_ASK } from './any-ask.ts'
 import { generate, type GenerateContext } from '../../../client/generate/generate.ts'
 import type { AttemptEvent, SendRequest } from '../../../client/generate/wire.ts'
 import { repeat } from './conversations.ts'
@@ -28,11 +28,6 @@ export interface Outcome {
   /** Times that the request failed and the caller sent it again. */
   failures: number
 }
-
-/**
- * A valid request. All requests of a run are copies with another input, because validating each of them takes too long.
- */
-const ANY_ASK = toAsk({ messages: [{ role: 'user', content: 'any' }], seed: 0n })
 
 /** The caller waits this long after a failed request, if the error does not say how long to wait. */
 const RETRY_MS = 1_000
