@@ -106,7 +106,7 @@ export class EntryReport {
 function full(where: string): PotluckError {
   return new PotluckError(
     'busy',
-    `${where} closed the connection at once: it has too many connections, or is not a Potluck peer`,
+    `${where} closed the connection at once: it has too many connections, is in another pool, or is not a Potluck peer`,
     { retryAfterMs: FULL_RETRY_MS }
   )
 }
