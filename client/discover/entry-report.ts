@@ -97,7 +97,7 @@ export class EntryReport {
       ...(saved > 0 ? ['none of the saved peers answered'] : [])
     ]
     const remedy = hasBootstrap
-      ? 'check the address, or give the address of another relay or node'
+      ? 'check the address and the pool, or give the address of another relay or node'
       : 'start a node, or give the address of a relay or node in the option "bootstrap"'
     return noProviders(tried.join(', and ') || 'this libp2p node knows no peer of the network', remedy)
   }
