@@ -104,7 +104,7 @@ export interface Client {
 /** `createClient` on any platform. */
 export async function createClientOn(platform: Platform, options: ClientOptions): Promise<Client> {
   checkOptions(options, CLIENT_OPTIONS, 'createClient')
-  const { bootstrap = [], mdns = bootstrap.length === 0, scope, libp2p, signal } = options
+  const { bootstrap = [], mdns = bootstrap.length === 0, scope, swarmKey, libp2p, signal } = options
   signal?.throwIfAborted()
   const settings: ReputationSettings = options.reputation ?? {}
   const reputation = new Reputation({ ...settings, store: settings.store ?? new MemoryReputationStore() })
@@ -112,7 +112,7 @@ export async function createClientOn(platform: Platform, options: ClientOptions)
   try {
     const network =
       libp2p === undefined
-        ? await createNetwork({ bootstrap, mdns, scope, saved: book.addresses() }, platform)
+        ? await createNetwork({ bootstrap, mdns, scope, swarmKey, saved: book.addresses() }, platform)
         : borrowNetwork(libp2p, bootstrap)
     const client = newClient({ network, reputation, book }, options)
     signal?.addEventListener('abort', () => void client.stop(), { once: true })

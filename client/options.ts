@@ -15,6 +15,11 @@ export interface ClientOptions {
   mdns?: boolean
   /** `local` dials private addresses, `public` does not. Default: `public` if a bootstrap address is public. */
   scope?: Scope
+  /**
+   * The text of a swarm key file, as of IPFS. The client then joins the private network of the peers with this key, and no
+   * other peer can connect to it. Default: the public network.
+   */
+  swarmKey?: string
   /** The application's own libp2p node, which must run the network's DHT. The client does not stop it. */
   libp2p?: Libp2p
   /**
@@ -55,6 +60,7 @@ export const CLIENT_OPTIONS: OptionNames<ClientOptions> = {
   bootstrap: true,
   mdns: true,
   scope: true,
+  swarmKey: true,
   libp2p: true,
   mode: true,
   localNode: true,

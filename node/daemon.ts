@@ -99,6 +99,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     bootstrap: options.bootstrap,
     identity,
     scope,
+    swarmKey: options.swarmKey,
     agent: AGENT,
     now
   })

@@ -30,6 +30,8 @@ export interface NodeOptions {
   bootstrap?: readonly string[]
   /** `local`: loopback, a LAN or a testnet. `public`: the node neither advertises nor dials private addresses. */
   scope: Scope
+  /** The text of a swarm key file: only peers with the same key can connect. Default: the public network. */
+  swarmKey?: string
   /** Finds peers on the LAN, and lets them find this node. Default false. */
   mdns?: boolean
   /** Default `DEFAULT_NODE_LIMITS`. */

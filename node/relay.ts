@@ -31,6 +31,8 @@ export interface RelayOptions {
   bootstrap?: readonly string[]
   /** `local`: loopback, a LAN or a testnet. */
   scope: Scope
+  /** The text of a swarm key file: only peers with the same key can connect. Default: the public network. */
+  swarmKey?: string
   /** Finds peers on the LAN, and lets them find this relay. Default false. */
   mdns?: boolean
   logger: Logger
@@ -51,7 +53,7 @@ export interface Relay {
  * @throws Error in one line, if the data directory is in use or the relay cannot listen on an address
  */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const { listen, announce = [], bootstrap = [], scope, mdns = false, logger, now } = options
+  const { listen, announce = [], bootstrap = [], scope, swarmKey, mdns = false, logger, now } = options
   const lifetime = new Lifetime()
   try {
     const identity = await openIdentity({
@@ -69,6 +71,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       announce,
       bootstrap,
       scope,
+      swarmKey,
       mdns,
       ...bounds,
       agent: AGENT,

@@ -69,6 +69,13 @@ export { abortSilent } from './transport/silent-connections.ts'
 export { pinned } from './transport/pinned.ts'
 export { endingWebSockets, type EndingWebSocket } from './transport/ending-web-sockets.ts'
 export { pacedFrames } from './transport/paced-frames.ts'
+export {
+  formatSwarmKey,
+  parseSwarmKey,
+  privateNetwork,
+  SWARM_KEY_BYTES,
+  type PrivateNetwork
+} from './transport/private-network.ts'
 export { sparingWindows } from './transport/sparing-windows.ts'
 export { auditedModel } from './wire/audited-model.ts'
 export {

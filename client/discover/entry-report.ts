@@ -97,7 +97,7 @@ export class EntryReport {
       ...(saved > 0 ? ['none of the saved peers answered'] : [])
     ]
     const remedy = hasBootstrap
-      ? 'check the address, or give the address of another relay or node'
+      ? 'check the address and the pool, or give the address of another relay or node'
       : 'start a node, or give the address of a relay or node in the option "bootstrap"'
     return noProviders(tried.join(', and ') || 'this libp2p node knows no peer of the network', remedy)
   }
@@ -106,7 +106,7 @@ export class EntryReport {
 function full(where: string): PotluckError {
   return new PotluckError(
     'busy',
-    `${where} closed the connection at once: it has too many connections, or is not a Potluck peer`,
+    `${where} closed the connection at once: it has too many connections, is in another pool, or is not a Potluck peer`,
     { retryAfterMs: FULL_RETRY_MS }
   )
 }

@@ -17,6 +17,7 @@ import {
   namesOf,
   PotluckError,
   pacedFrames,
+  privateNetwork,
   sparingWindows,
   STREAM_WINDOW_BYTES,
   type Scope
@@ -34,6 +35,8 @@ export interface NetworkOptions {
   bootstrap: readonly string[]
   mdns: boolean
   scope: Scope | undefined
+  /** The text of a swarm key file. Default: the public network. */
+  swarmKey?: string | undefined
   /** Addresses of saved peers, through which the client can join too. Default: none. */
   saved?: readonly Multiaddr[]
 }
@@ -43,10 +46,11 @@ export function borrowNetwork(libp2p: Libp2p, bootstrap: readonly string[]): Net
   return new Libp2pNetwork({ libp2p, bootstrap: bootstrap.map(parseAddress), stop: async () => {} })
 }
 
-/** @throws PotluckError `invalid_request` for a malformed bootstrap address, or if neither a bootstrap address, mDNS nor a saved peer is available */
+/** @throws PotluckError `invalid_request` for a malformed bootstrap address or swarm key, or if neither a bootstrap address, mDNS nor a saved peer is available */
 export async function createNetwork(options: NetworkOptions, platform: Platform): Promise<Network> {
   const bootstrap = options.bootstrap.map(parseAddress)
-  const lanDiscovery = options.mdns ? platform.lanDiscovery : undefined
+  const pool = options.swarmKey === undefined ? undefined : privateNetwork(options.swarmKey)
+  const lanDiscovery = options.mdns ? platform.lanDiscovery?.(pool?.serviceTag) : undefined
   const { saved = [] } = options
   if (bootstrap.length === 0 && lanDiscovery === undefined && saved.length === 0) {
     throw new PotluckError('invalid_request', 'no way to find nodes: give a bootstrap address, or allow mDNS')
@@ -61,6 +65,7 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
   const libp2p = await createLibp2p({
     addresses: { listen: [] },
     transports: platform.transports(scope === 'public' ? names : undefined).map((transport) => dials.limit(transport)),
+    ...(pool === undefined ? {} : { connectionProtector: pool.protector }),
     connectionEncrypters: [noise()],
     streamMuxers: [pacedFrames(sparingWindows(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } })))],
     connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS, maxParallelDials: MAX_PARALLEL_DIALS },

@@ -17,7 +17,7 @@ export const nodePlatform: Platform = {
     return [tcp({ dialOpts }), endingWebSockets(webSockets(), openWebSocket), circuitRelayTransport()]
   },
   lookup,
-  lanDiscovery: mdns()
+  lanDiscovery: (serviceTag) => mdns(serviceTag === undefined ? {} : { serviceTag })
 }
 
 function openWebSocket(uri: string): EndingWebSocket {

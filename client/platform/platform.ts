@@ -9,6 +9,10 @@ export interface Platform {
   transports: (names: ReadonlySet<string> | undefined) => NonNullable<Libp2pOptions['transports']>
   /** Resolves a name, if the platform can. */
   lookup?: DialGate['resolve']
-  /** Finds peers on the local network, if the platform can. */
-  lanDiscovery?: NonNullable<Libp2pOptions['peerDiscovery']>[number]
+  /**
+   * Finds peers on the local network, if the platform can.
+   *
+   * @param serviceTag the service in multicast DNS; default: that of libp2p
+   */
+  lanDiscovery?: (serviceTag?: string) => NonNullable<Libp2pOptions['peerDiscovery']>[number]
 }

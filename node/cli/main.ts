@@ -4,9 +4,10 @@ import { PotluckError } from '@potluck/protocol'
 import { CommanderError } from 'commander'
 
 import { createProgram } from './program.ts'
+import { readPool, type Pool } from './settings/pool.ts'
 import type { CommandRun } from './settings/context.ts'
 import { resolveSettings } from './settings/resolve.ts'
-import type { Settings } from './settings/table.ts'
+import { SETTINGS, type CommandName, type Settings } from './settings/table.ts'
 import { EXIT_INTERRUPTED, EXIT_USAGE, reportOf } from './terminal/errors.ts'
 import { printError } from './terminal/output.ts'
 
@@ -26,10 +27,11 @@ let json = process.argv.includes('--json')
 
 async function execute(
   load: () => Promise<CommandRun>,
-  { flags, words, config }: { flags: Partial<Settings>; words: string[]; config?: string }
+  { name, flags, words, config }: { name: CommandName; flags: Partial<Settings>; words: string[]; config?: string }
 ): Promise<void> {
-  const settings = await resolveSettings({ flags, env: process.env, configFile: config })
-  json = settings.json
+  const resolved = await resolveSettings({ flags, env: process.env, configFile: config })
+  json = resolved.json
+  const { settings, pool } = await withPool(resolved, name)
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
@@ -44,6 +46,7 @@ async function execute(
       settings,
       words,
       env: process.env,
+      ...(pool === undefined ? {} : { pool }),
       interrupted: interrupted.signal,
       ...(config === undefined ? {} : { configFile: config })
     })
@@ -51,6 +54,13 @@ async function execute(
     if (!isAbort(error, interrupted.signal)) throw error
     throw new PotluckError('aborted', 'interrupted', { cause: error })
   }
+}
+
+/** Adds the addresses of the pool's members to the settings. */
+async function withPool(settings: Settings, name: CommandName): Promise<{ settings: Settings; pool?: Pool }> {
+  if (settings.pool === undefined || !SETTINGS.pool.commands.includes(name)) return { settings }
+  const pool = await readPool(settings.pool, settings, process.env)
+  return { settings: { ...settings, bootstrap: [...settings.bootstrap, ...pool.bootstrap] }, pool }
 }
 
 /** Whether the error is only a consequence of the interrupt. */

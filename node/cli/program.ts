@@ -27,7 +27,8 @@ const LOAD: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   doctor: async () => (await import('./commands/doctor.ts')).doctor,
   status: async () => (await import('./commands/status.ts')).status,
   audit: async () => (await import('./commands/audit.ts')).audit,
-  forget: async () => (await import('./commands/forget.ts')).forget
+  forget: async () => (await import('./commands/forget.ts')).forget,
+  pool: async () => (await import('./commands/pool.ts')).pool
 }
 
 interface CommandHelp {
@@ -168,6 +169,20 @@ const HELP: Readonly<Record<CommandName, CommandHelp>> = {
       'potluck forget          deletes the answers; bans and what was measured stay',
       'potluck forget --all    also deletes bans, what was measured, and the addresses of peers'
     ]
+  },
+  pool: {
+    summary: 'create a private network, invite others to it, or join one; use it with --pool NAME',
+    words: [
+      '<action...>',
+      '`create NAME` makes a key, `invite NAME` prints an invite and its QR code, `join INVITE` accepts one, `list` shows the pools of this machine'
+    ],
+    examples: [
+      'potluck pool create family',
+      'potluck serve crumb --pool family',
+      'potluck pool invite family',
+      "potluck pool join 'potluck:family?key=…&at=…'",
+      'potluck run --pool family "Hello"'
+    ]
   }
 }
 
@@ -192,7 +207,7 @@ Flags override POTLUCK_… environment variables. Variables override the config 
 export function createProgram(
   execute: (
     run: () => Promise<CommandRun>,
-    given: { flags: Partial<Settings>; words: string[]; config?: string }
+    given: { name: CommandName; flags: Partial<Settings>; words: string[]; config?: string }
   ) => Promise<void>
 ): Command {
   const program = new Command('potluck')
@@ -224,6 +239,7 @@ export function createProgram(
         const options: Record<string, unknown> = command.opts()
         const given = [...attributes].filter(([, attribute]) => command.getOptionValueSource(attribute) === 'cli')
         await execute(LOAD[name], {
+          name,
           flags: Object.fromEntries(given.map(([setting, attribute]) => [setting, options[attribute]])),
           words: command.args,
           ...(typeof options.config === 'string' ? { config: options.config } : {})

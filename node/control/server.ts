@@ -36,7 +36,13 @@ export async function startControl(dataDirectory: string, control: Control): Pro
   }
   const server = createServer((incoming, response) => {
     answer(incoming, control).then(
-      (body) => response.writeHead(200, { 'content-type': 'application/json' }).end(body),
+      (body) => {
+        // The node closes this server when it ends, so the reply must be sent before.
+        const stops = incoming.method === 'POST' && incoming.url === '/stop'
+        response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(body, stops ? control.requestStop : undefined)
+      },
       () => response.writeHead(500).end()
     )
   })
@@ -48,10 +54,9 @@ export async function startControl(dataDirectory: string, control: Control): Pro
 }
 
 async function answer(incoming: IncomingMessage, control: Control): Promise<string> {
-  const { status, setPaused, requestStop, audit, spell } = control
+  const { status, setPaused, audit, spell } = control
   const { method, url } = incoming
   if (method === 'POST' && (url === '/pause' || url === '/resume')) await setPaused(url === '/pause')
-  if (method === 'POST' && url === '/stop') requestStop()
   if (method === 'POST' && url === '/audit') return encodeAudit(await audit(decodeJob(await readText(incoming))))
   if (method === 'POST' && url === '/spell')
     return JSON.stringify(await spell(decodeSpellJob(await readText(incoming))))

@@ -26,6 +26,7 @@ import {
   mustNotDial,
   namesOf,
   pacedFrames,
+  privateNetwork,
   publicLookup,
   sparingWindows,
   STREAM_WINDOW_BYTES,
@@ -87,6 +88,8 @@ export interface HostOptions {
   /** Addresses of other peers that the owner named. */
   bootstrap?: readonly string[] | undefined
   scope: Scope
+  /** The text of a swarm key file. Default: the public network. */
+  swarmKey?: string | undefined
   mdns: boolean
   /** Connections of all peers. */
   connections: number
@@ -152,6 +155,7 @@ interface Role<S extends HostServices> {
 async function createHost<S extends HostServices>(options: HostOptions, role: Role<S>): Promise<Libp2p<S>> {
   const { identity, scope, streams } = options
   const inbound = INBOUND_CONNECTIONS[scope]
+  const pool = options.swarmKey === undefined ? undefined : privateNetwork(options.swarmKey)
   const names = namesOf(options.bootstrap ?? [])
   // libp2p passes the options on to `net.connect`, but its type lists only some of them.
   const dialOpts = (scope === 'public' ? { lookup: publicLookup(lookup, names) } : {}) as TCPSocketOptions
@@ -174,6 +178,7 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
       dials.limit(boundedWebSockets(endingWebSockets(webSockets(), openWebSocket))),
       ...role.transports
     ],
+    ...(pool === undefined ? {} : { connectionProtector: pool.protector }),
     connectionEncrypters: [noise()],
     streamMuxers: [
       pacedFrames(
@@ -202,7 +207,7 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
       maxIncomingPendingConnections: inbound.pending
     },
     connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS } },
-    peerDiscovery: options.mdns ? [mdns()] : [],
+    peerDiscovery: options.mdns ? [mdns(pool === undefined ? {} : { serviceTag: pool.serviceTag })] : [],
     services: role.services,
     start: false
   })

@@ -93,6 +93,19 @@ export function ownNode(services: Services): Handler {
   return async (context) => shown(context, await services.ownNode.view(callerSignal(context, services.stopping)))
 }
 
+/** @throws ApiError 404 without a pool */
+export function invite({ ownNode, stopping }: Services): Handler {
+  return async (context) => {
+    const found = await ownNode.invite(callerSignal(context, stopping))
+    if (found !== undefined) return context.json(found)
+    throw new ApiError('Your node is in no pool. Create one with `potluck pool create NAME`.', {
+      status: 404,
+      type: 'invalid_request_error',
+      code: 'no_pool'
+    })
+  }
+}
+
 export function setPaused(services: Services, paused: boolean): Handler {
   return async (context) => {
     const signal = callerSignal(context, services.stopping)

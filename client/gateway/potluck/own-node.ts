@@ -2,11 +2,13 @@
 import type { Audit, AuditRequest } from '@potluck/protocol'
 
 import { ApiError } from '../errors.ts'
-import type { OwnNodeView } from './types.ts'
+import type { OwnNodeView, PoolInvite } from './types.ts'
 
 export interface OwnNode {
   /** Undefined: no node runs now. */
   view: (signal: AbortSignal) => Promise<OwnNodeView | undefined>
+  /** Undefined: the node is in no pool. */
+  invite: (signal: AbortSignal) => Promise<PoolInvite | undefined>
   /** Pauses the node, which then takes no new requests, or resumes it. Returns the view afterwards. */
   setPaused: (paused: boolean, signal: AbortSignal) => Promise<OwnNodeView | undefined>
   /** @throws Error if the node cannot audit the answer now */
@@ -23,6 +25,7 @@ export interface OwnNode {
 /** For a gateway without a node. */
 export const NO_NODE: OwnNode = {
   view: async () => undefined,
+  invite: async () => undefined,
   setPaused: async () => undefined,
   audit: async () => {
     throw noNode()

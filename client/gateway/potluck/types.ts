@@ -155,9 +155,20 @@ export interface CheckedPosition {
   isOutside: boolean
 }
 
+/** `GET /potluck/v1/node/invite`: an invite to the pool of the user's own node. It contains the key of the pool. */
+export interface PoolInvite {
+  pool: string
+  /** For `potluck pool join`. */
+  invite: string
+  /** The invite as a QR code without margin: a string for each row, with `1` for dark and `0` for light. */
+  qr: string[]
+}
+
 /** `GET /potluck/v1/node`, and the reply to `POST /potluck/v1/node/pause` and `…/resume`. */
 export interface OwnNodeView {
   peer: string
+  /** The name of the node's private network. Absent: the public network. */
+  pool?: string
   /** What is loaded. */
   models: (NodeModel & { sizeBytes: number })[]
   accelerator: string

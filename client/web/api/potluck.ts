@@ -4,13 +4,14 @@ import type {
   AnswerCheck,
   NodeEntry,
   OwnNodeView,
+  PoolInvite,
   PotluckEvent,
   Info
 } from '../../gateway/potluck/types.ts'
 import { getJson, postJson, request } from './http.ts'
 import { readEvents } from './sse.ts'
 
-export type { AnswerCheck, Info, KeptAnswer, NodeEntry, OwnNodeView, PotluckEvent }
+export type { AnswerCheck, Info, KeptAnswer, NodeEntry, OwnNodeView, PoolInvite, PotluckEvent }
 
 /** A model that nodes serve now. `potluck` is null for `auto`. */
 export interface ServedModel {
@@ -42,6 +43,10 @@ export async function auditAnswer(answer: string): Promise<AnswerCheck> {
 
 export async function getOwnNode(): Promise<OwnNodeView> {
   return await getJson(`${ROOT}/node`)
+}
+
+export async function getInvite(): Promise<PoolInvite> {
+  return await getJson(`${ROOT}/node/invite`)
 }
 
 export async function setPaused(isPaused: boolean): Promise<OwnNodeView> {

@@ -8,6 +8,7 @@ import { visible } from '../text/visible.ts'
 import { Commands } from './empty.tsx'
 import { ModelFact } from './model-fact.tsx'
 import { Peer } from './peer.tsx'
+import { PoolSection } from './pool.tsx'
 
 export function MyNode(): JSX.Element {
   const node = ownNode.value
@@ -94,6 +95,7 @@ function OwnNode({ node }: { node: OwnNodeView }): JSX.Element {
           </ul>
         )}
       </section>
+      {node.pool !== undefined && <PoolSection pool={node.pool} />}
       <Reachability node={node} />
       <Limits node={node} />
     </>

@@ -10,7 +10,7 @@ import type { Settings } from '../settings/table.ts'
 /** Twice as many as Bash keeps by default. */
 export const MOST_LINES = 1_000
 
-export function historyFile(settings: Pick<Settings, 'dataDir'>, env: Environment): string {
+export function historyFile(settings: Pick<Settings, 'dataDir' | 'pool'>, env: Environment): string {
   return join(dataDirectories(settings, env).client, 'chat-history.json')
 }
 
@@ -28,7 +28,7 @@ export async function readHistory(file: string): Promise<string[]> {
 export async function saveHistory(
   file: string,
   lines: readonly string[],
-  { settings, env }: { settings: Pick<Settings, 'dataDir'>; env: Environment }
+  { settings, env }: { settings: Pick<Settings, 'dataDir' | 'pool'>; env: Environment }
 ): Promise<void> {
   await createDataFolder(dataDirectories(settings, env).client)
   await writeDurably(file, Buffer.from(JSON.stringify(lines.slice(0, MOST_LINES))))

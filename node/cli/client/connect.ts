@@ -23,7 +23,7 @@ export async function connect(
   context: CommandContext,
   { onClockSkew }: Pick<ClientOptions, 'onClockSkew'> = {}
 ): Promise<Client> {
-  const { settings, env, interrupted } = context
+  const { settings, env, interrupted, pool } = context
   const { scope, mode, trusted } = settings
   const local = await findLocalNode(settings, env, interrupted)
   // The client can join through the node on this machine, even if the LAN blocks multicast.
@@ -44,6 +44,7 @@ export async function connect(
     reputation: await openReputation(context),
     peers,
     signal: interrupted,
+    ...(pool === undefined ? {} : { swarmKey: pool.swarmKey }),
     ...(onClockSkew === undefined ? {} : { onClockSkew }),
     ...(local === undefined ? {} : { localNode: local.peerId, auditor: local.auditor }),
     ...(scope === undefined ? {} : { scope })

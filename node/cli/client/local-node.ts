@@ -16,7 +16,7 @@ export interface LocalNode {
 
 /** Returns the node that uses the same data directory, or undefined if none runs. */
 export async function findLocalNode(
-  settings: Pick<Settings, 'dataDir'>,
+  settings: Pick<Settings, 'dataDir' | 'pool'>,
   env: Environment,
   signal: AbortSignal
 ): Promise<LocalNode | undefined> {

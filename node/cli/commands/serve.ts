@@ -9,6 +9,7 @@ import { bestAddress } from '../daemon/reach.ts'
 import { startServing, stopped } from '../daemon/serving.ts'
 import { startWeb, type Web } from '../web/web.ts'
 import type { CommandContext } from '../settings/context.ts'
+import type { Settings } from '../settings/table.ts'
 import { messageOf } from '../terminal/errors.ts'
 import { labelled, printJson, printLine, printNote, printNotice } from '../terminal/output.ts'
 import { count, hardwareDetails, parameters, rate } from '../terminal/units.ts'
@@ -21,7 +22,7 @@ export async function serve(given: CommandContext): Promise<number> {
   let web: Web | undefined
   try {
     if (settings.json) printJson(readyJson(node, engines))
-    else printLine(banner(node, engines, settings.bootstrap))
+    else printLine(banner(node, engines, settings))
     for (const problem of node.problems()) printProblem(problem, settings.json)
     if (node.pauseReasons().length > 0) printPaused(node.pauseReasons(), settings.json)
     const stopListening = node.onEvent(reporter(node, settings.json))
@@ -119,8 +120,7 @@ function loadedNames(engines: readonly Engine[]): string {
   return loaded.length === 0 ? 'none' : loaded.map(({ model }) => model.name).join(', ')
 }
 
-/** @param bootstrap addresses through which the node joined. Other peers can use them too, even if it is behind NAT */
-function banner(node: PotluckNode, engines: readonly Engine[], [bootstrap]: readonly string[]): string {
+function banner(node: PotluckNode, engines: readonly Engine[], settings: Settings): string {
   const { models, hardware, slots } = node.card()
   const remembered = Math.min(...engines.map((engine) => engine.remembered))
   const addresses = node.addresses()
@@ -145,9 +145,21 @@ function banner(node: PotluckNode, engines: readonly Engine[], [bootstrap]: read
     '',
     ...rows.map((row) => `  ${row}`),
     '',
-    'Ask it from this machine or another one:',
-    `  potluck run --bootstrap ${bootstrap ?? bestAddress(addresses) ?? ''} "Hello"`,
+    ...howToAsk(addresses, settings),
     '',
     'Press Ctrl-C to finish the running answers and stop. Press it twice to stop at once.'
   ].join('\n')
+}
+
+/** @param bootstrap addresses through which the node joined. Other peers can use them too, even if the node is behind NAT */
+function howToAsk(addresses: readonly string[], { pool, bootstrap: [bootstrap] }: Settings): string[] {
+  if (pool === undefined) {
+    const address = bootstrap ?? bestAddress(addresses) ?? ''
+    return ['Ask it from this machine or another one:', `  potluck run --bootstrap ${address} "Hello"`]
+  }
+  return [
+    `Only members of the pool "${pool}" can connect. Invite others, and ask the node:`,
+    `  potluck pool invite ${pool}`,
+    `  potluck run --pool ${pool} "Hello"`
+  ]
 }

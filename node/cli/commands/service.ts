@@ -61,12 +61,13 @@ function serviceOf({ settings, env }: CommandContext): SystemService {
 /** What the service gives to `potluck serve`. It runs in another folder, and gets no environment variable of this shell. */
 async function serveArguments(
   models: readonly string[],
-  { settings: { bootstrap, dataDir }, env, configFile = env.POTLUCK_CONFIG }: CommandContext
+  { settings: { bootstrap, dataDir, pool }, env, configFile = env.POTLUCK_CONFIG }: CommandContext
 ): Promise<string[]> {
   return [
     ...(await Promise.all(models.map(absolute))),
     ...bootstrap.flatMap((address) => ['--bootstrap', address]),
     ...(dataDir === undefined ? [] : ['--data-dir', resolve(dataDir)]),
+    ...(pool === undefined ? [] : ['--pool', pool]),
     ...(configFile === undefined ? [] : ['--config', resolve(configFile)])
   ]
 }

@@ -51,8 +51,13 @@ const EXAMPLES = {
   bootstrap: '/ip4/203.0.113.7/tcp/4001/p2p/12D3KooW…'
 }
 
-/** The address that the most peers can use, in this order: public, on the LAN, through a relay, loopback. IPv4 first. */
+/** The address that the most peers can use. */
 export function bestAddress(addresses: readonly string[]): string | undefined {
+  return bestAddresses(addresses)[0]
+}
+
+/** Orders addresses by how many peers can use them: public, on the LAN, through a relay, loopback. IPv4 first. */
+export function bestAddresses(addresses: readonly string[]): string[] {
   const rank = (address: string): number => {
     if (address.includes('/p2p-circuit')) return 2
     if (!isPrivate(multiaddr(address))) return 0
@@ -61,5 +66,5 @@ export function bestAddress(addresses: readonly string[]): string | undefined {
   const preferIpv4 = (address: string): number => (address.startsWith('/ip6') ? 1 : 0)
   const preferTcp = (address: string): number => (address.includes('/ws') ? 1 : 0)
   const order = (address: string): number => rank(address) * 4 + preferIpv4(address) * 2 + preferTcp(address)
-  return addresses.toSorted((a, b) => order(a) - order(b))[0]
+  return addresses.toSorted((a, b) => order(a) - order(b))
 }

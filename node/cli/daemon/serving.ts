@@ -31,7 +31,7 @@ export interface Serving {
 
 /** @throws CommandError, or Error with a message of one line, if a model or an address cannot be used */
 export async function startServing(context: CommandContext): Promise<Serving> {
-  const { settings, env, interrupted } = context
+  const { settings, env, interrupted, pool } = context
   const dataDirectory = dataDirectories(settings, env).node
   const logger = createLogger(settings)
   const reach = reachOf(settings, settings.listen.length > 0 ? [] : await defaultListen(NODE_PORTS, logger), false)
@@ -49,6 +49,7 @@ export async function startServing(context: CommandContext): Promise<Serving> {
       dataDirectory,
       signal: interrupted,
       pauseWhile: pauseConditions(settings, engines),
+      ...(pool === undefined ? {} : { swarmKey: pool.swarmKey }),
       ...(settings.uploadLimit === undefined ? {} : { uploadBytesPerSecond: settings.uploadLimit }),
       ...(settings.metricsPort === undefined ? {} : { metricsPort: settings.metricsPort })
     })

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 
+import type { Pool } from './pool.ts'
 import type { Environment } from './resolve.ts'
 import type { Settings } from './table.ts'
 
@@ -9,6 +10,8 @@ export interface CommandContext {
   /** The arguments that are not options: a prompt, a peer id, a file. */
   words: readonly string[]
   env: Environment
+  /** The pool of `--pool`. Its addresses are already in `settings.bootstrap`. */
+  pool?: Pool
   /** The config file that the user named with `--config`. */
   configFile?: string
   /** Fires at the first Ctrl-C or SIGTERM. */

@@ -29,6 +29,7 @@ export type CommandName =
   | 'doctor'
   | 'audit'
   | 'forget'
+  | 'pool'
 
 export interface Settings {
   bootstrap: readonly string[]
@@ -39,6 +40,7 @@ export interface Settings {
   listen: readonly string[]
   announce: readonly string[]
   dataDir: string | undefined
+  pool: string | undefined
   serveModel: readonly string[]
   allModels: boolean
   memory: number | undefined
@@ -107,11 +109,9 @@ const SERVE: readonly CommandName[] = ['serve', 'gateway']
 const DAEMON: readonly CommandName[] = ['serve', 'relay']
 const EVALUATE: readonly CommandName[] = [...SERVE, 'audit']
 const MODELS: readonly CommandName[] = ['pull', 'list', 'rm']
-const ALL: readonly CommandName[] = [
-  ...DAEMON,
-  ...FIND,
+/** They look at what the node or the client on this machine keeps. */
+const OWN: readonly CommandName[] = [
   'status',
-  ...MODELS,
   'service',
   'ps',
   'stop',
@@ -122,6 +122,7 @@ const ALL: readonly CommandName[] = [
   'audit',
   'forget'
 ]
+const ALL: readonly CommandName[] = [...DAEMON, ...FIND, ...MODELS, ...OWN, 'pool']
 
 export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
   bootstrap: {
@@ -183,6 +184,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     defaultText: '$XDG_DATA_HOME/potluck, or ~/.local/share/potluck',
     doc: 'folder for keys, DHT records, downloaded models and what this machine knows about nodes',
     commands: ALL
+  },
+  pool: {
+    kind: text('name'),
+    default: undefined,
+    defaultText: 'the public network',
+    doc: 'the private network to use: only its members can connect; see `potluck pool`',
+    commands: [...DAEMON, ...FIND, ...OWN]
   },
   serveModel: {
     kind: list('model'),

@@ -1,30 +1,44 @@
 /** The user's own node as the gateway's page shows and controls it, over the control socket. */
-import type { OwnNode, OwnNodeView } from '@potluck/gateway'
+import type { OwnNode, OwnNodeView, PoolInvite } from '@potluck/gateway'
 import { freemem, totalmem } from 'node:os'
+import { encode } from 'uqr'
 
 import { askControlAudit, askControlSpell, readStatus, setPaused } from '../../control/client.ts'
 import type { NodeStatus } from '../../control/status.ts'
+import { formatInvite, type Invite } from '../settings/invite.ts'
+import { inviteOf } from '../daemon/own-invite.ts'
 import { nodeFindings } from '../doctor/node-findings.ts'
 
-/** @param directory the node's data directory. The node can start and stop at any time */
-export function ownNode(directory: string): OwnNode {
+/**
+ * @param directory the node's data directory. The node can start and stop at any time
+ * @param pool its private network
+ */
+export function ownNode(directory: string, pool?: Invite): OwnNode {
   return {
-    view: async (signal) => await viewOf(readStatus(directory, signal)),
-    setPaused: async (paused, signal) => await viewOf(setPaused(directory, paused, signal)),
+    view: async (signal) => await viewOf(readStatus(directory, signal), pool),
+    invite: async (signal) => (pool === undefined ? undefined : withQrCode(await inviteOf(pool, directory, signal))),
+    setPaused: async (paused, signal) => await viewOf(setPaused(directory, paused, signal), pool),
     audit: async (job, signal) => await askControlAudit(directory, job, signal),
     spell: async (digest, tokens, signal) => await askControlSpell(directory, { digest, tokens }, signal)
   }
 }
 
 /** @throws the errors of the control socket, except that no node listens on it */
-async function viewOf(asked: Promise<NodeStatus>): Promise<OwnNodeView | undefined> {
+async function viewOf(asked: Promise<NodeStatus>, pool: Invite | undefined): Promise<OwnNodeView | undefined> {
   try {
-    return toView(await asked)
+    return { ...toView(await asked), ...(pool === undefined ? {} : { pool: pool.name }) }
   } catch (error) {
     const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined
     if (cause?.code === 'ENOENT' || cause?.code === 'ECONNREFUSED') return undefined
     throw error
   }
+}
+
+function withQrCode(invite: Invite): PoolInvite {
+  const text = formatInvite(invite)
+  const { data } = encode(text, { border: 0 })
+  const qr = data.map((row) => row.map((isDark) => (isDark ? '1' : '0')).join(''))
+  return { pool: invite.name, invite: text, qr }
 }
 
 function toView(status: NodeStatus): OwnNodeView {

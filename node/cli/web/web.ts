@@ -22,7 +22,7 @@ export interface Web {
  * @throws CommandError, or Error with a message of one line, if the gateway cannot listen on the address
  */
 export async function startWeb(context: CommandContext): Promise<Web> {
-  const { settings, env } = context
+  const { settings, env, pool } = context
   const { host, port, apiKey, allowHost, allowOrigin, requestsPerMinute } = settings
   await checkGatewayPort(host, port)
   const logger = createLogger(settings)
@@ -34,7 +34,7 @@ export async function startWeb(context: CommandContext): Promise<Web> {
   try {
     const gateway = await startGateway({
       client,
-      ownNode: ownNode(dataDirectories(settings, env).node),
+      ownNode: ownNode(dataDirectories(settings, env).node, pool),
       host,
       port,
       keys: apiKey,

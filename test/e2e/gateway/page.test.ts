@@ -5,10 +5,11 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import type { AnswerCheck, KeptAnswer, NodeList, OwnNodeView, PotluckEvent } from '@potluck/gateway'
+import type { AnswerCheck, KeptAnswer, NodeList, OwnNodeView, PoolInvite, PotluckEvent } from '@potluck/gateway'
 import { expect, onTestFinished, test } from 'vitest'
 
 import { EVENT_READERS } from '../../../client/gateway/potluck/activity.ts'
+import { parseInvite } from '../../../node/cli/settings/invite.ts'
 import { ownNode } from '../../../node/cli/web/own-node.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import { gatedNode, node } from '../node/harness.ts'
@@ -235,6 +236,22 @@ test('another web page cannot pause the node, not even one that may send request
   expect((await get<OwnNodeView>(url, 'node')).body.isPaused).toBe(false)
   expect(await pause({ origin: url })).toBe(200)
   expect(await pause({})).toBe(200)
+})
+
+test('the invite to the pool has its key, so only the owner gets it', async () => {
+  const directory = await dataDirectory()
+  const serving = await node(scripted(), { dataDirectory: directory })
+  const pool = { name: 'family', key: new Uint8Array(32).fill(1), bootstrap: [] }
+  const { url } = await gateway([serving], { ownNode: ownNode(directory, pool) })
+  expect((await get<OwnNodeView>(url, 'node')).body.pool).toBe('family')
+  const { status, body } = await get<PoolInvite>(url, 'node/invite')
+  expect(status).toBe(200)
+  const [address = ''] = serving.addresses()
+  expect(parseInvite(body.invite)).toMatchObject({ name: 'family', bootstrap: [address] })
+  expect(body.qr).toEqual(body.qr.map(() => expect.stringMatching(new RegExp(`^[01]{${body.qr.length}}$`)) as string))
+
+  const { url: bare } = await gateway([serving], { ownNode: ownNode(directory) })
+  expect(await get(bare, 'node/invite')).toMatchObject({ status: 404, body: { error: { code: 'no_pool' } } })
 })
 
 test('without an own node, its endpoints say what to do', async () => {

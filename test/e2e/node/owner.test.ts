@@ -182,7 +182,7 @@ test("the daemon audits answers for its owner's client, even if they are not sha
   const dataDir = await directory()
   const engine = Object.assign(new ScriptedEngine(), { noise: async () => 0.05 })
   const serving = await node(engine, { dataDirectory: join(dataDir, 'node') })
-  const own = await findLocalNode({ dataDir }, {}, AbortSignal.timeout(10_000))
+  const own = await findLocalNode({ dataDir, pool: undefined }, {}, AbortSignal.timeout(10_000))
   expect(own?.peerId).toBe(serving.peerId.toString())
   expect(own?.auditor.holds(formatDigest(engine.model.digest))).toBe(true)
   expect(own?.auditor.holds('sha256:aa')).toBe(false)

@@ -12,9 +12,16 @@ import type {
   KeptAnswer,
   NodeEntry,
   OwnNodeView,
+  PoolInvite,
   PotluckEvent
 } from '../../../client/gateway/potluck/types.ts'
 import { MODEL } from './samples.ts'
+
+export const INVITE: PoolInvite = {
+  pool: 'family',
+  invite: 'potluck:family?key=h6fOO_qFMCaGyNZuE6OFVS5Mbz_tfec1tLoHN5nFJuo&at=/ip4/203.0.113.7/tcp/4001/p2p/12D3KooW',
+  qr: ['101', '010', '111']
+}
 
 /** The data of an event, without what `WrittenGateway` adds. */
 export type EventBody = PotluckEvent extends infer One
@@ -114,6 +121,7 @@ export async function writtenGateway(): Promise<WrittenGateway> {
       ? context.json({ error: { message: 'This gateway runs without a node.' } }, 404)
       : context.json(gateway.ownNode)
   )
+  app.get('/potluck/v1/node/invite', (context) => context.json(INVITE))
   app.post('/potluck/v1/node/:change', (context) => {
     if (gateway.ownNode === undefined) return notFound(context)
     gateway.ownNode = { ...gateway.ownNode, isPaused: context.req.param('change') === 'pause' }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { buildPage } from '../../../scripts/page.ts'
 import { hasBrowser, launch, suite, visit } from './browser.ts'
-import { writtenGateway, type WrittenGateway } from './gateway.ts'
+import { INVITE, writtenGateway, type WrittenGateway } from './gateway.ts'
 import { check, MODEL, network, node, ownNode, peerId, receipt } from './samples.ts'
 
 describe.skipIf(!hasBrowser)(suite('the network on the page'), () => {
@@ -139,6 +139,23 @@ describe.skipIf(!hasBrowser)(suite('the network on the page'), () => {
     await page.getByRole('button', { name: 'My node', exact: true }).click()
     await page.getByText('forward a port and give it with --announce').waitFor()
     await page.getByText('2,914,775').waitFor()
+    const show = page.getByRole('button', { name: 'Show invite' })
+    await show.click()
+    await page.getByText(`npx potluck pool join '${INVITE.invite}'`).waitFor()
+    const code = page.getByRole('img', { name: 'The invite as a QR code' })
+    // Inside a margin of four modules, as the specification of QR codes wants it.
+    expect(await code.getAttribute('viewBox')).toBe('0 0 11 11')
+    expect((await code.locator('.dark').getAttribute('d'))?.match(/M\d+ \d+/g)).toEqual([
+      'M4 4',
+      'M6 4',
+      'M5 5',
+      'M4 6',
+      'M5 6',
+      'M6 6'
+    ])
+    await page.getByRole('button', { name: 'Hide invite' }).click()
+    expect(await code.count()).toBe(0)
+
     await page.getByRole('button', { name: 'Pause' }).click()
     await page.getByRole('heading', { name: 'Paused' }).waitFor()
     expect(gateway.ownNode?.isPaused).toBe(true)

@@ -127,6 +127,7 @@ function unmeasured(...input: Parameters<typeof node>): NodeEntry {
 export function ownNode(): OwnNodeView {
   return {
     peer: peerId(8),
+    pool: 'family',
     models: [
       {
         name: MODEL,

@@ -20,7 +20,7 @@ async function parse(...args: string[]): Promise<Given> {
 }
 
 test('a command gets only the flags that the user gave', async () => {
-  expect(await parse('run', 'hello', 'you')).toEqual({ flags: {}, words: ['hello', 'you'] })
+  expect(await parse('run', 'hello', 'you')).toEqual({ name: 'run', flags: {}, words: ['hello', 'you'] })
 })
 
 test('each setting parses its flag', async () => {
