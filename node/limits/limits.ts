@@ -188,7 +188,7 @@ export const RELAY_SEARCH_PAUSE_MS: { first: number; last: number } = { first: 1
 export const INBOUND_CONNECTIONS: Record<Scope, { perHost: { capacity: number; perSecond: number }; pending: number }> =
   {
     public: { perHost: { capacity: 64, perSecond: 8 }, pending: 64 },
-    local: { perHost: { capacity: 256, perSecond: 32 }, pending: 256 }
+    local: { perHost: { capacity: 128, perSecond: 32 }, pending: 256 }
   }
 
 /**

@@ -11,7 +11,7 @@ import { startNode, startRelay } from '../../../node/index.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 
 /** The engine of a `daemon` is another process, as in `potluck serve`. */
-export type VictimKind = keyof typeof KINDS
+export type VictimKind = 'relay' | 'node' | 'daemon'
 
 export interface Usage {
   /** The longest work without a pause since the last question, milliseconds of processor time. */
@@ -25,7 +25,7 @@ export interface Usage {
 const listen = ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws']
 const logger = pino({ level: 'silent' })
 const shared = { listen, scope: 'local', logger } as const
-const KINDS = {
+const START: Readonly<Record<VictimKind, () => Promise<{ addresses: () => string[] }>>> = {
   relay: async () => await startRelay(shared),
   node: async () => await startNode({ ...shared, engine: new ScriptedEngine() }),
   daemon: async () => {
@@ -34,7 +34,7 @@ const KINDS = {
     return await startNode({ ...shared, engine: await RemoteEngine.start({ entry, load, logger }) })
   }
 }
-const victim = await KINDS[process.argv[2] as VictimKind]()
+const victim = await START[process.argv[2] as VictimKind]()
 
 let longestMs = 0
 let before = process.threadCpuUsage()

@@ -31,7 +31,7 @@ class Borrower extends ScriptedEngine {
   }
 
   override generate(job: GenerateJob, signal?: AbortSignal): Generation {
-    const generation = super.generate({ ...job, sampling: { ...job.sampling, seed: job.sampling.seed ^ 1 } }, signal)
+    const generation = super.generate({ ...job, sampling: { ...job.sampling, seed: job.sampling.seed ^ 1n } }, signal)
     const [borrow, first, isFirst] = [this.#borrow, this.#first, this.#answers++ === 0]
     return {
       grant: (tokens) => generation.grant(tokens),

@@ -37,12 +37,12 @@ export const attack: Attack = {
       honest.push(card)
       await putValues(await connect(`5.9.${index + 1}.1`), [card])
     }
-    let stored = 0
+    // Anybody can store the card of another node. These must not become the attacker's.
+    let stored = await putValues(await connect('5.66.0.254'), honest)
     for (let sent = 0; sent < CARDS; sent += CARDS_OF_PEER) {
       signal.throwIfAborted()
       const cards = await Promise.all(Array.from({ length: CARDS_OF_PEER }, async () => await storedCard(VICTIM)))
-      // Anybody can store the card of another node. These must not become the attacker's.
-      stored += await putValues(await connect(`5.66.0.${1 + sent / CARDS_OF_PEER}`), [...honest, ...cards])
+      stored += await putValues(await connect(`5.66.0.${1 + sent / CARDS_OF_PEER}`), cards)
     }
     note(`the relay took ${stored} cards`)
     const observer = await connect('5.10.0.1')

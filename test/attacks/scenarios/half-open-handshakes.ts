@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -88,16 +87,17 @@ class Attacker {
       socket.on('error', () => undefined)
       // Otherwise the end of the socket is not noticed.
       socket.resume()
-      const closed = once(socket, 'close')
+      const closed = Promise.withResolvers<void>()
+      socket.once('close', () => closed.resolve())
       const end = (): void => void socket.destroy()
       signal.addEventListener('abort', end, { once: true })
       socket.once('connect', () => {
         this.begun++
         this.open++
         socket.write(BEGINNINGS[index % BEGINNINGS.length]!)
-        void closed.then(() => this.open--)
+        socket.once('close', () => this.open--)
       })
-      await closed
+      await closed.promise
       signal.removeEventListener('abort', end)
       await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined)
     }
