@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import type { Attack, Outcome } from '../attack.ts'
 import { maliciousNode } from '../malicious-node.ts'
@@ -6,6 +8,7 @@ import { AttackedNetwork } from '../network.ts'
 const REPLY = 'Yes.'
 /** Signs that the attacker sends at most in one request. */
 const MOST_SIGNS = 100_000
+const SIGNS_OF_TURN = 100
 /** The user trusts the node, so it is soon asked first. */
 const MOST_TRIES = 20
 /** An answer of an honest node takes a few milliseconds. */
@@ -56,7 +59,11 @@ async function play(
   const attacker = await maliciousNode(network, engine, async (call) => {
     await call.accept(await engine.tokenize(call.request.input))
     // Ends when the client resets the stream.
-    while (signs < MOST_SIGNS) await call.send({ type: 'progress', ...sign(++signs) })
+    while (signs < MOST_SIGNS) {
+      await call.send({ type: 'progress', ...sign(++signs) })
+      // The attacker shares the event loop of the client.
+      if (signs % SIGNS_OF_TURN === 0) await nextTurn()
+    }
   })
   const bootstrap = [...honest.addresses().slice(0, 1), attacker.address]
   const client = await network.client({ bootstrap, trusted: [attacker.peer] })
