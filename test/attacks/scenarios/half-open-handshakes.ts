@@ -54,9 +54,9 @@ export const attack: Attack = {
     } finally {
       await attacker.stop()
     }
-    note(`the node held ${held} handshakes of the attacker, who began ${attacker.begun}`)
+    note(`the attacker had ${held} sockets open at once, and began ${attacker.begun} handshakes`)
     return [
-      { metric: 'handshakes of the attacker that the node held', value: held, limit: { atLeast: 100 } },
+      { metric: 'sockets of the attacker that were open at once', value: held, limit: { atLeast: 100 } },
       { metric: 'honest requests answered, %', value: (100 * answered) / count, limit: { atLeast: 100 } }
     ]
   }
