@@ -21,6 +21,7 @@ import {
 
 import { RateLimit } from '../admission/rate-limit.ts'
 import { Groups } from './groups.ts'
+import { handleFrom } from './request-source.ts'
 import { RATED_SOURCES, REQUEST_RATE, REQUEST_WAIT_MS, SUBNET_REQUEST_RATE, WAITING_STREAMS } from './limits.ts'
 
 /** The private part of the library that this file replaces. */
@@ -49,12 +50,15 @@ export function serveRequests(dht: KadDHT, { now }: { now: () => number }): void
   const rates = new RequestRates(now)
   rpc.onIncomingStream = async (stream, connection) => {
     const frames = new FrameStream(stream, { maxFrameBytes: MAX_KAD_REQUEST_BYTES })
+    // In a private network, all peers can share an address.
+    const source = subnetOf(connection.remoteAddr) ?? connection.remotePeer.toString()
     try {
       for (;;) {
         const request = await waiting.receive(frames, connection)
         if (request === undefined) break
         rates.take(connection)
-        const reply = await handle(connection.remotePeer, decodeKadRequest(request))
+        const message = decodeKadRequest(request)
+        const reply = await handleFrom(source, async () => await handle(connection.remotePeer, message))
         if (reply !== undefined) await frames.send(encodeKadMessage(reply), WAIT)
       }
       await frames.close()

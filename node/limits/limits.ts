@@ -180,15 +180,16 @@ export const RELAY_RESERVATIONS_WANTED = 2
 export const RELAY_SEARCH_PAUSE_MS: { first: number; last: number } = { first: 15_000, last: 10 * 60_000 }
 
 /**
- * `perSecond`: inbound connections per second from one address. All devices of a household share the address of their
- * router (32). In a testnet all peers share one address (256). `pending`: handshakes in progress, from all addresses
- * together. A handshake costs about 2 ms of processor time. libp2p's defaults of 5 and 10 refused 11 of 16 simultaneous
- * dials.
+ * `perHost`: new connections from one address, in a burst and then per second. A handshake and what follows it take 5 to 15 ms
+ * of processor time. All devices of a household share the address of their router, and the customers of some providers that of
+ * a city. In a testnet all peers share one address. `pending`: handshakes in progress, from all addresses together. libp2p's
+ * defaults of 5 per second and 10 in progress refused 11 of 16 simultaneous dials.
  */
-export const INBOUND_CONNECTIONS: Record<Scope, { perSecond: number; pending: number }> = {
-  public: { perSecond: 32, pending: 64 },
-  local: { perSecond: 256, pending: 256 }
-}
+export const INBOUND_CONNECTIONS: Record<Scope, { perHost: { capacity: number; perSecond: number }; pending: number }> =
+  {
+    public: { perHost: { capacity: 64, perSecond: 8 }, pending: 64 },
+    local: { perHost: { capacity: 128, perSecond: 32 }, pending: 256 }
+  }
 
 /**
  * The most cards of other peers that a peer stores: up to 16 KiB each, usually about 1 KiB. The DHT keeps twenty copies

@@ -2,18 +2,19 @@
  * A datastore that limits the number of entries that other peers store.
  *
  * kad-dht keeps every valid record for two days. Key pairs cost nothing, so an attacker could fill the memory or disk of
- * every node. At its limit, this datastore deletes the entry that was written least recently. The deleted entry may be
- * honest, but its owner publishes it again. A node with a full disk would fail.
+ * every node. At its limit, this datastore deletes an entry of the subnet that has the most, so that cards of nodes that do
+ * not exist displace each other, and not those of honest nodes. A node with a full disk would fail.
  */
 import { BaseDatastore } from 'datastore-core'
 import { Key, type Datastore, type KeyQuery, type Query } from 'interface-datastore'
 import type { AbortOptions } from '@libp2p/interface'
 
+import { requestSource } from '../dht/request-source.ts'
+import { FairKeys } from './fair-keys.ts'
+
 interface Bounded {
   prefix: string
-  max: number
-  /** The least recently written key first. */
-  keys: Set<string>
+  keys: FairKeys
 }
 
 export class BoundedDatastore extends BaseDatastore {
@@ -22,9 +23,9 @@ export class BoundedDatastore extends BaseDatastore {
 
   /** @param bounds the highest number of keys with each prefix */
   static async open(inner: Datastore, bounds: Readonly<Record<string, number>>): Promise<BoundedDatastore> {
-    const entries = Object.entries(bounds).map(([prefix, max]) => ({ prefix, max, keys: new Set<string>() }))
+    const entries = Object.entries(bounds).map(([prefix, max]) => ({ prefix, keys: new FairKeys(max) }))
     for (const { prefix, keys } of entries) {
-      for await (const key of inner.queryKeys({ prefix })) keys.add(key.toString())
+      for await (const key of inner.queryKeys({ prefix })) keys.write(key.toString(), '')
     }
     return new BoundedDatastore(inner, entries)
   }
@@ -39,12 +40,9 @@ export class BoundedDatastore extends BaseDatastore {
     // The value can be a part of a pool of Node: a peer of 200 bytes would keep 64 KiB in a datastore in memory.
     await this.#inner.put(key, new Uint8Array(value), options)
     const name = key.toString()
-    for (const { prefix, max, keys } of this.#bounds) {
-      if (!name.startsWith(prefix)) continue
-      keys.delete(name)
-      keys.add(name)
-      const oldest = keys.values().next()
-      if (keys.size > max && !oldest.done) await this.delete(new Key(oldest.value), options)
+    for (const { prefix, keys } of this.#bounds) {
+      const surplus = name.startsWith(prefix) ? keys.write(name, requestSource()) : undefined
+      if (surplus !== undefined) await this.delete(new Key(surplus), options)
     }
     return key
   }

@@ -4,14 +4,17 @@
  */
 import { CARD_TTL_MS, MAX_REMEMBERED_CARDS, type NewestCards } from '@potluck/protocol'
 import { Key, type Datastore } from 'interface-datastore'
-import { LRUCache } from 'lru-cache'
+
+import { requestSource } from '../dht/request-source.ts'
+import { FairKeys } from './fair-keys.ts'
 
 /** The keys in the datastore. The rest of the key is the peer id, and the value is the sequence as text. */
 export const SEQUENCES_PREFIX = '/potluck/card-sequence/'
 
 export class CardSequences implements NewestCards {
   readonly #datastore: Datastore
-  readonly #newest = new LRUCache<string, number>({ max: MAX_REMEMBERED_CARDS })
+  readonly #newest = new Map<string, number>()
+  readonly #peers = new FairKeys(MAX_REMEMBERED_CARDS)
 
   /**
    * Loads the saved sequences. Deletes those whose older cards have all expired.
@@ -23,7 +26,7 @@ export class CardSequences implements NewestCards {
     const sequences = new CardSequences(datastore)
     for await (const { key, value } of datastore.query({ prefix: SEQUENCES_PREFIX })) {
       const sequence = Number(Buffer.from(value).toString())
-      if (sequence + CARD_TTL_MS > now()) sequences.#newest.set(key.baseNamespace(), sequence)
+      if (sequence + CARD_TTL_MS > now()) sequences.#remember(key.baseNamespace(), sequence)
       else await datastore.delete(key)
     }
     return sequences
@@ -38,9 +41,15 @@ export class CardSequences implements NewestCards {
   }
 
   set(peer: string, sequence: number): void {
-    if (this.#newest.get(peer) === sequence) return
+    const isKnown = this.#newest.get(peer) === sequence
+    this.#remember(peer, sequence)
+    if (!isKnown) void this.#save(peer, sequence)
+  }
+
+  #remember(peer: string, sequence: number): void {
     this.#newest.set(peer, sequence)
-    void this.#save(peer, sequence)
+    const surplus = this.#peers.write(peer, requestSource())
+    if (surplus !== undefined) this.#newest.delete(surplus)
   }
 
   async #save(peer: string, sequence: number): Promise<void> {

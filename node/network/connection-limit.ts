@@ -21,11 +21,15 @@ import {
   subnetOf
 } from '@potluck/protocol'
 
+import { RateLimit } from '../admission/rate-limit.ts'
+
 export interface ConnectionBounds {
   /** Connections of all peers. */
   connections: number
   /** Handshakes in progress, of all peers. */
   pending: number
+  /** New connections of one host: a burst, and then a rate. */
+  perHost: { capacity: number; perSecond: number }
 }
 
 /** The share that one subnet can have: 12 connections of a node, and 256 of a relay, because a city can share a subnet. */
@@ -39,6 +43,9 @@ const RELAYED_SHARE = 1 / 2
  * of processor time, so a full subnet must not cause many of them.
  */
 const SETTLED_MS = 30_000
+
+/** Hosts whose new connections are counted, about 100 bytes each. */
+const RATED_HOSTS = 16_384
 
 /** A stream of these protocols, or one that this host opened for its own questions, shows that a connection works. */
 const WORK: ReadonlySet<string> = new Set([
@@ -54,8 +61,15 @@ const RESERVATION_TAG = 'circuit-relay-source'
 /** The group of the connections that the host opened. */
 const OUTBOUND = 'outbound'
 
-type Incoming = Pick<MultiaddrConnection, 'remoteAddr' | 'addEventListener'>
+type Incoming = Pick<MultiaddrConnection, 'remoteAddr' | 'addEventListener' | 'abort'>
 type LimitedHost = Pick<Libp2p, 'getConnections' | 'peerStore'>
+
+interface Clocks {
+  now: () => number
+  monotonic: () => number
+}
+
+const SYSTEM_CLOCKS: Clocks = { now: Date.now, monotonic: () => performance.now() }
 
 /** The most connections of one host or subnet. */
 interface Share {
@@ -65,9 +79,10 @@ interface Share {
 
 export class ConnectionLimit {
   readonly #bounds: ConnectionBounds
+  readonly #rates: RateLimit
   readonly #named: ReadonlySet<string>
   readonly #now: () => number
-  /** Connections whose handshake is in progress, with their subnet. */
+  /** Connections whose handshake is in progress, with their subnet, or in a LAN with their host. The oldest first. */
   readonly #pending = new Map<Incoming, string>()
   /** A relay compares thousands of connections with each new one. */
   readonly #groups = new WeakMap<Connection, readonly string[]>()
@@ -76,25 +91,48 @@ export class ConnectionLimit {
 
   /**
    * @param named peer ids of the peers that the owner named
-   * @param now milliseconds since the epoch
+   * @param clocks `now`: milliseconds since the epoch; `monotonic`: any origin
    */
-  constructor(bounds: ConnectionBounds, named: Iterable<string>, now: () => number = Date.now) {
+  constructor(bounds: ConnectionBounds, named: Iterable<string>, { now, monotonic }: Clocks = SYSTEM_CLOCKS) {
     this.#bounds = bounds
+    this.#rates = new RateLimit({ ...bounds.perHost, peers: RATED_HOSTS, now: monotonic })
     this.#named = new Set(named)
     this.#now = now
   }
 
   /** Whether to refuse a new inbound connection before its handshake. A LAN has no shares. */
   refuses(host: LimitedHost, incoming: Incoming): boolean {
+    if (this.#isTooFast(incoming)) return true
     const subnet = subnetOf(incoming.remoteAddr)
-    if (subnet === undefined) return false
-    const pending = [...this.#pending.values()].filter((one) => one === subnet).length
-    if (pending >= this.#bounds.pending * shareOf(subnet)) return true
-    const full = this.#fullShare(host, incoming)
-    if (full !== undefined && !full.some((connection) => this.#mayGiveWay(connection))) return true
-    this.#pending.set(incoming, subnet)
+    if (subnet !== undefined) {
+      const pending = [...this.#pending.values()].filter((one) => one === subnet).length
+      if (pending >= this.#bounds.pending * shareOf(subnet)) return true
+      const full = this.#fullShare(host, incoming)
+      if (full !== undefined && !full.some((connection) => this.#mayGiveWay(connection))) return true
+    }
+    this.#pending.set(incoming, subnet ?? networksOf(incoming.remoteAddr)?.host ?? '')
     incoming.addEventListener('close', () => this.#pending.delete(incoming), { once: true })
+    if (this.#pending.size > this.#bounds.pending) this.#endHandshake()
     return false
+  }
+
+  /** A relay limits the connections that it carries by their source, which is not known here. */
+  #isTooFast({ remoteAddr }: Incoming): boolean {
+    const networks = networksOf(remoteAddr)
+    if (networks === undefined || isRelayedSubnet(networks.subnet)) return false
+    if (this.#rates.waitMs(networks.host) > 0) return true
+    this.#rates.take(networks.host)
+    return false
+  }
+
+  /** Ends the oldest handshake of the group that has the most. An honest one is over in a few round trips. */
+  #endHandshake(): void {
+    const groups = [...Map.groupBy(this.#pending, ([, group]) => group).values()]
+    const [oldest] = groups.reduce((largest, one) => (one.length > largest.length ? one : largest), [])
+    if (oldest === undefined) return
+    const [incoming] = oldest
+    this.#pending.delete(incoming)
+    incoming.abort(new Error('too many handshakes are in progress'))
   }
 
   /** Whether to refuse it after its handshake. If it needs the room of another connection, that connection closes. */

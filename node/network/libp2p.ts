@@ -164,7 +164,7 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
     () => performance.now()
   )
   const limit = new ConnectionLimit(
-    { connections: options.connections, pending: inbound.pending },
+    { connections: options.connections, ...inbound },
     (options.bootstrap ?? []).flatMap((address) => peerIdOf(address) ?? [])
   )
   const host: Libp2p<S> = await createLibp2p<S>({
@@ -203,8 +203,10 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
     connectionManager: {
       // `ConnectionLimit` closes idle connections to stay below `connections`. libp2p would refuse the new ones instead.
       maxConnections: options.connections + inbound.pending,
-      inboundConnectionThreshold: inbound.perSecond,
-      maxIncomingPendingConnections: inbound.pending
+      // `ConnectionLimit` counts those of one host, and allows a burst.
+      inboundConnectionThreshold: inbound.perHost.capacity,
+      // `ConnectionLimit` ends the oldest handshake instead. libp2p counts that one until its error has arrived.
+      maxIncomingPendingConnections: 2 * inbound.pending
     },
     connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS } },
     peerDiscovery: options.mdns ? [mdns(pool === undefined ? {} : { serviceTag: pool.serviceTag })] : [],

@@ -28,6 +28,12 @@ const MAX_HOSTS = 4_096
  * time. So a peer can open 500 streams at once, and then 100 per second. A large lookup opens some hundred.
  */
 const COSTLY = 200
+/**
+ * A message of Noise counts as this many frames, because it takes that much time, also if no frame ends in it. So a peer can
+ * send 33,000 messages at once, and then 6,000 per second. Honest peers send a frame or more in each, and a node sends one for
+ * a token: 32 answers of 100 tokens per second are half of the rate.
+ */
+const MESSAGE = 3
 /** A turn takes about 5 ms, or as long as one frame. */
 const FRAMES_OF_TURN = 2_000
 
@@ -122,7 +128,9 @@ class PacedFrames {
   }
 
   received(bytes: Uint8Array | Iterable<Uint8Array>): void {
-    this.#bytes.append(bytes instanceof Uint8Array ? [bytes] : bytes)
+    const messages = bytes instanceof Uint8Array ? [bytes] : [...bytes]
+    this.#budget.take(MESSAGE * messages.length)
+    this.#bytes.append(messages)
     if (!this.#isResuming && (this.#isClosed || this.#waiting === undefined)) this.#handleOrAbort()
   }
 
@@ -141,12 +149,13 @@ class PacedFrames {
 
   /** @throws Error for a frame that no peer may send */
   #handle(): void {
-    const waitMs = this.#budget.waitMs()
     let work = 0
     do {
+      const waitMs = this.#isClosed ? 0 : this.#budget.waitMs()
+      if (waitMs > 0) return this.#wait(waitMs)
       for (let header = this.#next(); header !== undefined; header = this.#next()) {
         if (this.#muxer.status === 'closed') return
-        if (!this.#isClosed && (work >= FRAMES_OF_TURN || waitMs > 0)) return this.#wait(waitMs)
+        if (!this.#isClosed && work >= FRAMES_OF_TURN) return this.#wait(this.#budget.waitMs())
         this.#bytes.skip(HEADER_BYTES)
         const cost = costOf(header)
         work += cost

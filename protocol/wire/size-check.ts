@@ -6,9 +6,10 @@ import { MAX_MESSAGE_FIELDS, MAX_MESSAGE_NUMBERS } from '../constants.ts'
 /**
  * Whether a message is cheap enough to decode: at most `MAX_MESSAGE_FIELDS` fields, also in the messages within it, and
  * `MAX_MESSAGE_NUMBERS` numbers in packed lists. The check takes a small part of the time of decoding. A sender can put
- * a million empty messages into 2 MiB, and decoding them takes a second.
+ * a million empty messages into 2 MiB, and decoding them takes a second. No message has groups, an old form of fields whose
+ * end is found only by reading all of them.
  *
- * @throws Error if the bytes are not a message
+ * @throws Error if the bytes are not a message, or have a group
  */
 export function isCheapToDecode(schema: DescMessage, bytes: Uint8Array): boolean {
   const left = { fields: MAX_MESSAGE_FIELDS, numbers: MAX_MESSAGE_NUMBERS }
@@ -27,6 +28,7 @@ function countDown(schema: DescMessage, reader: BinaryReader, bytes: Uint8Array,
   while (reader.pos < end && left.fields >= 0 && left.numbers >= 0) {
     const [number, wireType] = reader.tag()
     left.fields--
+    if (wireType === WireType.StartGroup) throw new Error('a message has a group')
     if (wireType !== WireType.LengthDelimited) {
       reader.skip(wireType, number)
       continue

@@ -100,6 +100,12 @@ function repeated(field: number, content: readonly number[]): Uint8Array {
   return wrapped(Buffer.alloc(entries * entry.length, Uint8Array.from(entry)))
 }
 
+/** A frame with a group, the old form of fields that ends with a tag, full of numbers. */
+function group(): Uint8Array {
+  const fields = Buffer.alloc(MAX_FRAME_BYTES - HEADROOM_BYTES, Uint8Array.of(0x08, 0))
+  return wrapped(Buffer.concat([Uint8Array.of(0x0b), fields, Uint8Array.of(0x0c)]))
+}
+
 /** A frame with one packed list of small numbers. */
 function packed(field: number): Uint8Array {
   const length = MAX_FRAME_BYTES - HEADROOM_BYTES
@@ -169,6 +175,7 @@ export function hostileInputs(digest: Uint8Array): HostileInput[] {
     ]),
     raw('a million empty messages', GENERATE_PROTOCOL, () => repeated(3, [])),
     raw('a million empty stop sequences', GENERATE_PROTOCOL, () => repeated(7, [])),
+    raw('a group of a million fields', GENERATE_PROTOCOL, group),
     raw('two million tokens', GENERATE_PROTOCOL, () => packed(11)),
     raw('random bytes', GENERATE_PROTOCOL, () => Buffer.alloc(room, 0xff)),
     raw('texts to embed', EMBED_PROTOCOL, () =>

@@ -1,7 +1,15 @@
 /** The floods: what the attacker sends without a pause, in pieces of many messages. */
 import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
-import { anyNodeCid, CARD_PROTOCOL, encodeRequest, GENERATE_PROTOCOL, KAD_PROTOCOL } from '@potluck/protocol'
+import {
+  anyNodeCid,
+  CARD_PROTOCOL,
+  encodeRequest,
+  GENERATE_PROTOCOL,
+  KAD_PROTOCOL,
+  MAX_FRAME_BYTES
+} from '@potluck/protocol'
+import { encode } from 'uint8-varint'
 import { concat } from 'uint8arrays/concat'
 
 import { request } from '../../peers/caller-stream.ts'
@@ -102,6 +110,19 @@ export const FLOODS: Record<string, Flood> = {
     dribble: true,
     first: () => header(TYPE.data, FLAG.syn, 99_999, 262_000),
     next: () => new Uint8Array(2_000)
+  },
+  'a request in frames of one byte': {
+    victim: 'node',
+    messages: 4_000,
+    first: () => message(99_999, GENERATE_PROTOCOL, encode(MAX_FRAME_BYTES), FLAG.none),
+    next: () => many(() => data(FLAG.none, 99_999, Uint8Array.of(0)), 4_000)
+  },
+  'a request byte by byte': {
+    victim: 'node',
+    messages: 2_000,
+    dribble: true,
+    first: () => message(99_999, GENERATE_PROTOCOL, encode(MAX_FRAME_BYTES), FLAG.none),
+    next: () => many(() => data(FLAG.none, 99_999, Uint8Array.of(0)), 150)
   },
   'requests for cards': streamsOf('node', CARD_PROTOCOL, () => new Uint8Array()),
   'requests and cancels': streamsOf(

@@ -1,12 +1,11 @@
-import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-
 import type { Connection } from '@libp2p/interface'
 import { FrameStream, MAX_EMBED_REPLY_BYTES } from '@potluck/protocol'
 import { multiaddr } from '@multiformats/multiaddr'
 
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
 import type { Attack } from '../attack.ts'
 import { hostileInputs } from '../blocking/inputs.ts'
+import { Victim } from '../floods/children.ts'
 import { AttackedNetwork } from '../network.ts'
 
 const WAIT = { timeoutMs: 60_000, timeoutCode: 'token_timeout' } as const
@@ -33,11 +32,11 @@ export const attack: Attack = {
 
   async run({ note, short }) {
     await using network = new AttackedNetwork()
-    using daemon = new Daemon()
-    const { address, digest } = await daemon.started()
+    await using daemon = new Victim('daemon')
+    const [address = ''] = await daemon.ready
     let unread = 0
-    const inputs = hostileInputs(digest).filter(({ name }) => !short || SHORT.has(name))
-    await daemon.longestPauseMs()
+    const inputs = hostileInputs(new ScriptedEngine().model.digest).filter(({ name }) => !short || SHORT.has(name))
+    await daemon.ask()
     let longest = 0
     for (const { name, protocol, frame } of inputs) {
       const bytes = await frame()
@@ -47,7 +46,7 @@ export const attack: Attack = {
         const attacker = await network.peer()
         if (!(await send(await attacker.dial(multiaddr(address)), protocol, bytes))) unread++
         await attacker.stop()
-        pauses.push(await daemon.longestPauseMs())
+        pauses.push((await daemon.ask()).longestMs)
       }
       const pauseMs = Math.min(...pauses)
       note(`${pauseMs.toFixed(1).padStart(7)} ms  ${name}`)
@@ -57,32 +56,6 @@ export const attack: Attack = {
       { metric: 'inputs that the node refused unread', value: unread, limit: { atMost: 0 } },
       { metric: 'longest pause of the daemon, ms of processor time', value: longest, limit: { atMost: LIMIT_MS } }
     ]
-  }
-}
-
-/** A node in a process of its own. */
-class Daemon implements Disposable {
-  readonly #process: ChildProcess
-
-  constructor() {
-    this.#process = fork(new URL('../blocking/daemon-process.ts', import.meta.url), { serialization: 'advanced' })
-  }
-
-  async started(): Promise<{ address: string; digest: Uint8Array }> {
-    const [message] = (await once(this.#process, 'message')) as [{ address: string; digest: Uint8Array }]
-    return message
-  }
-
-  /** The longest pause since the last question. */
-  async longestPauseMs(): Promise<number> {
-    const reply = once(this.#process, 'message')
-    this.#process.send('pause')
-    const [longest] = (await reply) as [number]
-    return longest
-  }
-
-  [Symbol.dispose](): void {
-    this.#process.kill('SIGKILL')
   }
 }
 

@@ -6,14 +6,19 @@ import { expect, test } from 'vitest'
 
 import { ConnectionLimit } from '../../../node/network/connection-limit.ts'
 
-const BOUNDS = { connections: 96, pending: 64 }
+const BOUNDS = { connections: 96, pending: 64, perHost: { capacity: 250, perSecond: 8 } }
 const SETTLED_MS = 30_000
 
 class Incoming extends EventTarget {
   readonly remoteAddr
+  isAborted = false
   constructor(address: string) {
     super()
     this.remoteAddr = multiaddr(address)
+  }
+  abort(): void {
+    this.isAborted = true
+    this.dispatchEvent(new Event('close'))
   }
 }
 
@@ -40,7 +45,7 @@ function setUp({ named = [] as string[] } = {}) {
       }
     }
   } as never
-  const limit = new ConnectionLimit(BOUNDS, named, () => clock.now)
+  const limit = new ConnectionLimit(BOUNDS, named, { now: () => clock.now, monotonic: () => clock.now })
   let peers = 0
   const add = (
     address: string,
@@ -154,4 +159,29 @@ test('silent connections of one address leave handshakes for others', () => {
   waiting[0]?.dispatchEvent(new Event('close'))
   expect(limit.refuses(host, new Incoming('/ip4/8.8.8.9/tcp/5001'))).toBe(false)
   expect(limit.refuses(host, new Incoming('/ip4/8.8.8.9/tcp/5001'))).toBe(true)
+})
+
+test('beyond the limit, the oldest handshake of the address with the most ends, also in a LAN', () => {
+  const { host, limit } = setUp()
+  const honest = new Incoming('/ip4/192.168.1.7/tcp/5001')
+  const silent = Array.from({ length: 100 }, () => new Incoming('/ip4/192.168.1.66/tcp/5001'))
+  for (const one of [honest, ...silent]) expect(limit.refuses(host, one)).toBe(false)
+  expect(honest.isAborted).toBe(false)
+  expect(silent.map(({ isAborted }) => isAborted)).toEqual(silent.map((_, index) => index < 100 - 63))
+})
+
+test('a host has a rate of new connections, which others do not share', () => {
+  const { host, limit, clock } = setUp()
+  const dial = (address: string): boolean => {
+    const incoming = new Incoming(address)
+    const refused = limit.refuses(host, incoming)
+    incoming.abort()
+    return !refused
+  }
+  const accepted = Array.from({ length: 300 }, () => dial('/ip4/192.168.1.66/tcp/5001')).filter(Boolean)
+  expect(accepted).toHaveLength(250)
+  expect(dial('/ip4/192.168.1.7/tcp/5001')).toBe(true)
+  clock.now = 1_000
+  const later = Array.from({ length: 20 }, () => dial('/ip4/192.168.1.66/tcp/5001')).filter(Boolean)
+  expect(later).toHaveLength(8)
 })

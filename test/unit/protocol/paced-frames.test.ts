@@ -5,16 +5,20 @@ import { pacedFrames } from '@potluck/protocol'
 import { concat } from 'uint8arrays/concat'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
-import { FLAG, header, TYPE } from '../../attacks/floods/frames.ts'
+import { data, FLAG, header, TYPE } from '../../attacks/floods/frames.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] }))
 afterEach(() => void vi.useRealTimers())
 
 const OPENS = concat(Array.from({ length: 5_000 }, (_, index) => header(TYPE.windowUpdate, FLAG.syn, 1 + 2 * index, 0)))
 
-/** Two connections from these addresses open streams as fast as they can. Returns how many were opened in a second. */
-async function openedBy(addresses: readonly string[]): Promise<number> {
-  let opened = 0
+interface FakeMuxer {
+  maConn: { readStatus: string }
+  onData: (bytes: Uint8Array) => void
+}
+
+/** Connections from these addresses, whose muxers only count the frames. */
+function connections(addresses: readonly string[], onFrame: () => void): FakeMuxer[] {
   const layer = (): object => {
     const made = {
       readStatus: 'readable',
@@ -28,22 +32,45 @@ async function openedBy(addresses: readonly string[]): Promise<number> {
     ({
       status: 'open',
       maConn: Object.assign(layer(), { stream: Object.assign(layer(), { remoteAddr: multiaddr(address) }) }),
-      handleFrame: () => opened++,
+      handleFrame: onFrame,
       onTransportClosed: () => undefined
     }) as unknown as StreamMuxer
-  const made: StreamMuxer[] = []
-  const factory = pacedFrames(() => ({
-    protocol: '/yamux/1.0.0',
-    createStreamMuxer: () => made[made.length - 1]!
-  }))({})
-  for (const address of addresses) {
-    made.push(muxerOf(address))
-    const muxer = factory.createStreamMuxer({} as never) as unknown as { onData: (bytes: Uint8Array) => void }
-    muxer.onData(OPENS)
-  }
+  const left = addresses.map(muxerOf)
+  const factory = pacedFrames(() => ({ protocol: '/yamux/1.0.0', createStreamMuxer: () => left.shift()! }))({})
+  return addresses.map(() => factory.createStreamMuxer({} as never) as unknown as FakeMuxer)
+}
+
+/** Two connections from these addresses open streams as fast as they can. Returns how many were opened in a second. */
+async function openedBy(addresses: readonly string[]): Promise<number> {
+  let opened = 0
+  for (const muxer of connections(addresses, () => opened++)) muxer.onData(OPENS)
   await vi.advanceTimersByTimeAsync(1_000)
   return opened
 }
+
+/** Sends one message of Noise after the other while the connection is read. Returns how many. */
+async function sentIn(seconds: number, message: Uint8Array, first: Uint8Array = message): Promise<number> {
+  const [muxer] = connections(['/ip4/5.9.0.1/tcp/1'], () => undefined)
+  muxer!.onData(first)
+  let sent = 0
+  for (let ms = 0; ms < seconds * 1_000; ms++) {
+    for (; muxer!.maConn.readStatus === 'readable' && sent < 1e6; sent++) muxer!.onData(message)
+    await vi.advanceTimersByTimeAsync(1)
+  }
+  return sent
+}
+
+test('a peer sends 33,000 messages of one byte at once, and then 6,700 per second, also inside one frame', async () => {
+  const first = header(TYPE.data, FLAG.none, 1, 200_000)
+  const sent = await sentIn(2, Uint8Array.of(0), first)
+  expect(sent).toBeGreaterThan(33_000 + 2 * 6_600)
+  expect(sent).toBeLessThan(33_400 + 2 * 6_800)
+})
+
+test('a node can send 3,200 tokens per second, each in a message of its own', async () => {
+  const token = data(FLAG.none, 1, new Uint8Array(40))
+  expect(await sentIn(20, token)).toBeGreaterThan(20 * 3_200)
+})
 
 test('a connection opens 500 streams at once, and then 100 per second', async () => {
   const opened = await openedBy(['/ip4/5.9.0.1/tcp/1'])

@@ -74,6 +74,15 @@ test('a field that ends after its message is not a message', () => {
   expect(() => decodeClientFrame(Uint8Array.of(0x0a, 0x02, 0x3a, 0x05, 1, 1, 1, 1, 1))).toThrow('not a client frame')
 })
 
+test('a group is refused, because its fields are not counted', () => {
+  const [begin, end] = [Uint8Array.of(0xf3, 0x07), Uint8Array.of(0xf4, 0x07)]
+  const frame = encodeRequest(request()).bytes
+  const later = Uint8Array.of(0xf8, 0x07, 0)
+  // An unknown field of a later version is ignored.
+  expect(decodeClientFrame(Buffer.concat([frame, later])).type).toBe('request')
+  expect(() => decodeClientFrame(Buffer.concat([frame, begin, later, end]))).toThrow('not a client frame')
+})
+
 test('the size of a JSON text is measured outside its strings', () => {
   expect(measureJson('{"a": [{"b:\\"{": "}:"}], "c": {}}')).toEqual({ depth: 3, members: 3 })
   const keys = (count: number): Uint8Array => {
