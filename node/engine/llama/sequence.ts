@@ -82,7 +82,8 @@ export class ContextSequence implements Slot<ContextSequence> {
     const rest = tokens.length - common
     const missing = (KERNEL_ROWS - (rest % KERNEL_ROWS)) % KERNEL_ROWS
     const fewer = Math.max(0, common - missing)
-    if (rest > SLICE_STEP_TOKENS && reusable(fewer) === fewer) common = fewer
+    const blocksFollow = (blocks?.at(-1) ?? -1) >= common
+    if (rest > SLICE_STEP_TOKENS && !blocksFollow && reusable(fewer) === fewer) common = fewer
     this.#blocks = blocks
     await this.#sequence.adaptStateToTokens(tokens.slice(0, common) as Token[], false)
     this.#cached = this.#sequence.contextTokens
