@@ -6,22 +6,20 @@
  * The systems take turns, so that other load on the machine affects both. Each round gives the median of its requests. The figures
  * are medians over the rounds.
  */
+import { copyFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { crumb } from '../../node/models/crumb.ts'
 import { crumbVariant } from './crumb-variant.ts'
 import { startBenchEngine } from './engine.ts'
 import { endTokens, HALF_BILLION, randomModel } from './model.ts'
 import { median, type BenchContext } from './report.ts'
+import { cached } from './model-shape.ts'
 import { startAgainst } from './throughput/against.ts'
 import { startNetwork } from './throughput/network.ts'
 import { distinctPrompts, take } from './throughput/prompts.ts'
 import type { Prompt, Target } from './throughput/target.ts'
 
 const AT_ONCE = [1, 4] as const
-
-interface Model extends AsyncDisposable {
-  path: string
-}
 
 export async function run({ args, signal, report, note }: BenchContext): Promise<void> {
   const { values } = parseArgs({
@@ -37,14 +35,15 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
   const lengths = values.tokens.map(Number)
   // Twice what is needed, because the client can estimate too many tokens from the length of a text.
   const contextLength = 2 * Math.max(...lengths)
-  await using model = await modelFor(values.model, contextLength)
+  const path = await modelFor(values.model, contextLength)
+  note(`The model is ${path}. Start the other server with the same file.`)
   const threads = Number(values.threads)
   const targets: Target[] = []
-  const tokenizer = await startBenchEngine({ modelPath: model.path, contextLength, signal })
+  const tokenizer = await startBenchEngine({ modelPath: path, contextLength, signal })
   try {
     const slots = Math.max(...AT_ONCE)
-    const ends = await endTokens(model.path)
-    targets.push(await startNetwork({ path: model.path, slots, contextLength, threads }, ends, signal))
+    const ends = await endTokens(path)
+    targets.push(await startNetwork({ path, slots, contextLength, threads }, ends, signal))
     if (values.against !== undefined) targets.push(startAgainst(values.against))
     for (const length of lengths) {
       const prompts = distinctPrompts(tokenizer, length)
@@ -87,9 +86,15 @@ async function firstTokens(target: Target, prompts: readonly Prompt[], signal: A
   )
 }
 
-/** The models of the other benchmarks have contexts that are too short for long prompts. Their weights are the same. */
-async function modelFor(name: string, context: number): Promise<Model> {
-  if (name === 'crumb') return await crumbVariant({ contextLength: context })
-  const path = name === '0.5b' ? await randomModel({ ...HALF_BILLION, context }, crumb.Q8_0.path) : name
-  return { path, [Symbol.asyncDispose]: () => Promise.resolve() }
+/**
+ * Returns the path of a model file with a context that is long enough. It has the same weights as the model of the other
+ * benchmarks.
+ */
+async function modelFor(name: string, contextLength: number): Promise<string> {
+  if (name === '0.5b') return await randomModel({ ...HALF_BILLION, context: contextLength }, crumb.Q8_0.path)
+  if (name !== 'crumb') return name
+  return await cached(`crumb-${contextLength}-Q8_0.gguf`, async (path) => {
+    await using variant = await crumbVariant({ contextLength })
+    await copyFile(variant.path, path)
+  })
 }

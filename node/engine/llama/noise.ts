@@ -20,7 +20,8 @@ const TOKENS = 64
 /** Not every model supports all of them: heads can be too small for Q8_0. The node's own types show no noise. */
 const OTHER_CACHES: readonly CacheType[] = [
   { keys: 'F16', values: 'F16', flashAttention: false, schedule: 'none' },
-  { keys: 'Q8_0', values: 'F16', flashAttention: true, schedule: 'any' }
+  { keys: 'Q8_0', values: 'F16', flashAttention: true, schedule: 'any' },
+  { keys: 'BF16', values: 'F16', flashAttention: true, schedule: 'any' }
 ]
 
 /** An engine that measures. */
