@@ -8,7 +8,6 @@ import {
   MAX_CHECKED_TOKENS,
   PotluckError,
   type Backend,
-  type Card,
   type Feature,
   type GenerateRequest,
   type ModelCard,
@@ -47,8 +46,8 @@ export class ResumableAnswer implements PooledRequest {
   #tokens: number[] = []
   /** The tokens up to the last one that its node had signed when it failed. */
   #signed = 0
-  /** The cards of the nodes that sent these tokens, by peer id. */
-  readonly #authors = new Map<string, Card>()
+  /** How the nodes that sent these tokens say on their cards that they compute, by peer id. */
+  readonly #authors = new Map<string, Pick<Backend, 'accelerator' | 'engine' | 'schedule'>>()
   /** The attempt that sent the last tokens. */
   #last: Attempt | undefined
   #text = ''
@@ -116,7 +115,12 @@ export class ResumableAnswer implements PooledRequest {
     this.#tokens.push(...delta.tokens)
     this.#text += delta.text
     this.#last = attempt
-    this.#authors.set(candidate.peer, candidate.node.card)
+    const { hardware, engine } = candidate.node.card
+    this.#authors.set(candidate.peer, {
+      accelerator: hardware.accelerator,
+      engine,
+      schedule: candidate.model.schedule
+    })
     this.#content.add(delta)
     this.#answering = { digest: candidate.digest, name: candidate.model.name }
     this.model = { kind: 'digest', digest: request.modelDigest }
@@ -146,11 +150,7 @@ export class ResumableAnswer implements PooledRequest {
    */
   continuation(backend: Backend): Continuity | undefined {
     if (this.#authors.size < 2) return undefined
-    const others = [...this.#authors.values()].map(({ hardware, engine }) => ({
-      accelerator: hardware.accelerator,
-      engine
-    }))
-    return isExact(backend, others) ? 'exact' : 'same_model'
+    return isExact(backend, [...this.#authors.values()]) ? 'exact' : 'same_model'
   }
 
   /** Returns the text that the node of this attempt sent. Undefined if another node began the answer. */

@@ -12,7 +12,7 @@ import { isLoopback, isPrivate } from '@libp2p/utils'
 import type { PeerId } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 
-import type { Engine, EngineModel } from '../engine/interface.ts'
+import type { Engine } from '../engine/interface.ts'
 import type { Rates } from '../hardware/measure.ts'
 import { TOMBSTONE_TTL_MS } from '../limits/limits.ts'
 
@@ -43,7 +43,7 @@ export function buildCard(
     sequence,
     expiresAt: sequence + (draining ? TOMBSTONE_TTL_MS : CARD_TTL_MS),
     addresses: draining ? [] : selectAddresses(addresses, scope),
-    models: serving.map(({ engine, rates }) => modelCard(engine.model, rates)),
+    models: serving.map(({ engine, rates }) => modelCard(engine, rates)),
     hardware,
     slots,
     engine: backend.engine,
@@ -75,7 +75,8 @@ function familiesInTurn(addresses: readonly string[]): string[] {
   ).flat()
 }
 
-function modelCard(model: EngineModel, rates: Rates): ModelCard {
+function modelCard({ model, backend }: ServedEngine['engine'], rates: Rates): ModelCard {
   const { digest, name, architecture, parameters, quantization, contextLength, features, sizeBytes } = model
-  return { digest, name, architecture, parameters, quantization, contextLength, features, sizeBytes, ...rates }
+  const { schedule } = backend
+  return { digest, name, architecture, parameters, quantization, contextLength, features, sizeBytes, schedule, ...rates }
 }

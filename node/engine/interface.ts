@@ -47,6 +47,8 @@ export interface EngineBackend {
   /** The type of the keys in the KV cache, a slash, and the type of the values: "bf16/f16". */
   kvType: string
   flashAttention: boolean
+  /** How it divides tokens into evaluations: "any", "blocks-64" or "none", see `Schedule` in `node/engine/llama/cache.ts`. */
+  schedule: string
   /** Name of the GPU; undefined on a CPU. */
   device?: string
   /** Memory of the GPU; undefined on a CPU. */

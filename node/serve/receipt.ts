@@ -63,7 +63,7 @@ export async function issueReceipt(
   }: ReceiptFacts,
   { signer, now }: ReceiptDependencies
 ): Promise<Uint8Array> {
-  const { accelerator, engine: name, kvType, flashAttention } = engine.backend
+  const { accelerator, engine: name, kvType, flashAttention, schedule } = engine.backend
   return await signReceipt(
     {
       requestId: request.requestId,
@@ -76,7 +76,7 @@ export async function issueReceipt(
       answerTokens: answerTokens.length,
       firstPosition: request.continuation?.answerTokens.length ?? 0,
       finishReason: done.finishReason,
-      backend: { accelerator, engine: name, kvType, flashAttention },
+      backend: { accelerator, engine: name, kvType, flashAttention, schedule },
       usage: done.usage,
       timings,
       issuedAt: now(),

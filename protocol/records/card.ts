@@ -61,6 +61,8 @@ export interface ModelCard {
   prefillTokensPerSecond: number
   decodeTokensPerSecond: number
   sizeBytes: number
+  /** As in `Backend`. */
+  schedule: string
 }
 
 export interface Hardware {
@@ -219,7 +221,8 @@ function parseModel(model: ModelCardMessage): ModelCard {
     features: model.features.map((feature) => check.label('features', feature, MAX_CARD_STRING)),
     prefillTokensPerSecond: check.number('prefill_tokens_per_second', model.prefillTokensPerSecond, 0, MAX_CARD_RATE),
     decodeTokensPerSecond: check.number('decode_tokens_per_second', model.decodeTokensPerSecond, 0, MAX_CARD_RATE),
-    sizeBytes: check.integer('size_bytes', model.sizeBytes, Number.MAX_SAFE_INTEGER)
+    sizeBytes: check.integer('size_bytes', model.sizeBytes, Number.MAX_SAFE_INTEGER),
+    schedule: check.label('schedule', model.schedule, MAX_CARD_STRING)
   }
 }
 

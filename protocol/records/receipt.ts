@@ -32,6 +32,11 @@ export interface Backend {
   /** Types of the keys and of the values in the KV cache, such as "bf16/f16". */
   kvType: string
   flashAttention: boolean
+  /**
+   * How the engine divides tokens into evaluations: "any" if the logits never depend on it, "none" if they always do, or the name
+   * of the rules that make them independent, such as "blocks-64".
+   */
+  schedule: string
 }
 
 export interface Receipt {
@@ -73,24 +78,23 @@ export interface Receipt {
 
 /**
  * Whether a node with this backend gives the answer that the other nodes would have given, token by token. That needs the
- * same kernels on every node, and a cache with which the logits do not depend on the batch (`node/engine/llama/cache.ts`):
- * keys and values of different types. On a GPU, the logits always depend on the batch.
+ * same kernels and the same schedule on every node (`node/engine/llama/cache.ts`). On a GPU, the logits always depend on the
+ * batch.
  *
  * A node says itself how it computes. The audits judge what it computed.
  *
- * @param others the accelerator and the engine on the cards of the other nodes. Together with the model they determine the
- *   cache of a processor, so a card does not name it
+ * @param others how the other nodes compute, from their cards. Together with the model, these fields determine the cache of a
+ *   processor, so a card does not name it
  */
 export function isExact(
-  { accelerator, engine, kvType, flashAttention }: Backend,
-  others: readonly Pick<Backend, 'accelerator' | 'engine'>[]
+  { accelerator, engine, schedule }: Backend,
+  others: readonly Pick<Backend, 'accelerator' | 'engine' | 'schedule'>[]
 ): boolean {
-  const [keys, values] = kvType.split('/')
   return (
     accelerator === 'cpu' &&
-    flashAttention &&
-    keys !== values &&
-    others.every((other) => other.accelerator === accelerator && other.engine === engine)
+    schedule !== '' &&
+    schedule !== 'none' &&
+    others.every((other) => other.accelerator === accelerator && other.engine === engine && other.schedule === schedule)
   )
 }
 
@@ -172,11 +176,12 @@ export async function openReceipt(bytes: Uint8Array, { peerId }: { peerId: PeerI
   }
 }
 
-function parseBackend({ accelerator, engine, kvType, flashAttention }: BackendMessage): Backend {
+function parseBackend({ accelerator, engine, kvType, flashAttention, schedule }: BackendMessage): Backend {
   return {
     accelerator: check.label('accelerator', accelerator, MAX_CARD_STRING),
     engine: check.label('engine', engine, MAX_CARD_STRING),
     kvType: check.label('kv_type', kvType, MAX_CARD_STRING),
-    flashAttention
+    flashAttention,
+    schedule: check.label('schedule', schedule, MAX_CARD_STRING)
   }
 }

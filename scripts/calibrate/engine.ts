@@ -5,12 +5,11 @@ import { Credit } from '../../node/engine/answer/credit.ts'
 import { BATCH_TOKENS } from '../../node/engine/constants.ts'
 import type { EngineEvent } from '../../node/engine/index.ts'
 import { Batching } from '../../node/engine/llama/internals/batching.ts'
-import { cacheType } from '../../node/engine/llama/cache.ts'
 import { LlamaProcessEngine } from '../../node/engine/llama/engine.ts'
 import { load, type LoadedModel } from '../../node/engine/llama/load.ts'
 import { useKernels } from './kernels.ts'
 
-export type CacheFormat = 'F16' | 'Q8_0' | 'Q4_0'
+export type CacheFormat = 'F16' | 'BF16' | 'Q8_0' | 'Q4_0'
 
 /** A model file, and how the engine computes it. The defaults are the product's. */
 export interface Setup {
@@ -69,7 +68,7 @@ export class CalibrationEngine {
       { progress: () => {}, log: () => {} }
     )
     const { model } = loaded.context
-    const { keys, values, flashAttention } = cache ?? cacheType(model, loaded.backend.accelerator !== 'cpu')
+    const { keys, values, flashAttention } = cache ?? loaded.cache
     await loaded.context.dispose()
     const batching = new Batching()
     const context = await model.createContext({
@@ -83,7 +82,8 @@ export class CalibrationEngine {
       batching: batching.options
     })
     const close = async (): Promise<void> => model.llama.dispose()
-    return new CalibrationEngine(new LlamaProcessEngine({ ...loaded, context, batching }), loaded, close)
+    const blocksOf = cache === undefined ? loaded.blocksOf : undefined
+    return new CalibrationEngine(new LlamaProcessEngine({ ...loaded, context, batching, blocksOf }), loaded, close)
   }
 
   tokenize(input: PromptInput): number[] {

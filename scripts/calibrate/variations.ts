@@ -25,6 +25,8 @@ export const SLOTS = 16
 /** llama.cpp's defaults, without and with flash attention. */
 const F16 = { keys: 'F16', values: 'F16', flashAttention: false } as const
 const F16_FLASH = { ...F16, flashAttention: true } as const
+/** The product's cache with more than one thread. */
+const BF16_KEYS = { keys: 'BF16', values: 'F16', flashAttention: true } as const
 /** The product's cache on processors other than x86 (`node/engine/llama/cache.ts`). */
 const Q8_KEYS = { keys: 'Q8_0', values: 'F16', flashAttention: true } as const
 /** The cache that takes the least memory. */
@@ -32,9 +34,10 @@ const Q8_FLASH = { keys: 'Q8_0', values: 'Q8_0', flashAttention: true } as const
 
 const HONEST_VARIATIONS: Readonly<Record<string, HonestVariation>> = {
   'as shipped': { slots: SLOTS },
-  'batches of 32': { slots: 1, batchSize: 32, sameAs: 'as shipped' },
+  'BF16 keys': { slots: SLOTS, cache: BF16_KEYS },
+  'BF16 keys, batches of 32': { slots: 1, cache: BF16_KEYS, batchSize: 32, sameAs: 'BF16 keys' },
   // Very slow on a busy machine, where both threads share a core.
-  'two threads': { slots: 1, threads: 2, sameAs: 'as shipped' },
+  'two threads': { slots: 1, threads: 2, sameAs: 'BF16 keys' },
   'as shipped, not on x86': { slots: SLOTS, cache: Q8_KEYS },
   'F16 KV': { slots: SLOTS, cache: F16 },
   'F16 KV, flash attention': { slots: SLOTS, cache: F16_FLASH },

@@ -42,7 +42,7 @@ export async function maliciousNode(
     ...(listen === undefined ? {} : { addresses: { listen, announce: listen } })
   })
   // It claims to be fast, so that clients ask it early.
-  const served: ModelCard = { ...model, prefillTokensPerSecond: 9e6, decodeTokensPerSecond: 9e6 }
+  const served: ModelCard = { ...model, schedule: 'any', prefillTokensPerSecond: 9e6, decodeTokensPerSecond: 9e6 }
   await libp2p.handle(CARD_PROTOCOL, async (stream) => {
     const frames = new FrameStream(stream, { maxFrameBytes: 64 })
     const own = { addresses: libp2p.getMultiaddrs().map(String), models: [served], slots: IDLE.slots }

@@ -41,6 +41,11 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     help: 'time to the first token of a prompt of 12,000 tokens, at 100 tokens/s, or with crumb at a longer context',
     load: () => import('./long-prompt.ts')
   },
+  prompts: {
+    args: '[--model 0.5b|crumb|PATH] [--against URL] [--tokens N]... [--rounds N] [--threads N]',
+    help: 'time to the first token of prompts of 128 to 8,192 tokens, one and four at once, also of another server',
+    load: () => import('./prompts.ts')
+  },
   discovery: {
     args: '[--nodes N] [--dead N] [--kind refusing|swallowing|expired] [--storers N] | --records N',
     help: 'time from one relay address to a card, a first token and all of 20 nodes, beside dead records; cost of a lookup',

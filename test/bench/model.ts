@@ -44,9 +44,9 @@ export async function endTokens(path: string): Promise<number[]> {
  * @param tokenizer GGUF file whose tokenizer and chat template the model uses
  */
 export async function randomModel(shape: ModelShape, tokenizer: string): Promise<string> {
-  const { width, layers, vocabulary } = shape
+  const { width, layers, vocabulary, context } = shape
   const { size } = await stat(tokenizer)
-  return cached(`random-${width}x${layers}x${vocabulary}-${size}-Q4_0.gguf`, async (path) =>
+  return cached(`random-${width}x${layers}x${vocabulary}-${context}-${size}-Q4_0.gguf`, async (path) =>
     writeGguf(
       path,
       { ...describe(shape, { name: 'random weights', fileType: 2 }), ...(await tokenizerOf(tokenizer, vocabulary)) },

@@ -21,7 +21,7 @@ import { startAgainst } from './throughput/against.ts'
 import { startContract } from './throughput/contract.ts'
 import { startLibrary } from './throughput/library.ts'
 import { startNetwork } from './throughput/network.ts'
-import { distinctPrompts } from './throughput/prompts.ts'
+import { distinctPrompts, take } from './throughput/prompts.ts'
 import type { BenchModel, Prompt, Target } from './throughput/target.ts'
 
 const STREAMS = [1, 4, 8] as const
@@ -127,12 +127,6 @@ function reportRates(targets: readonly Target[], rates: Rates, { report }: Bench
 function ratio(name: string, above: readonly number[], below: readonly number[], report: BenchContext['report']): void {
   const ratios = above.map((value, round) => value / below[round]!)
   report({ case: name, metric: 'ratio', value: median(ratios), unit: '', n: ratios.length })
-}
-
-async function take(prompts: AsyncGenerator<Prompt, never, undefined>, count: number): Promise<Prompt[]> {
-  const taken: Prompt[] = []
-  while (taken.length < count) taken.push((await prompts.next()).value)
-  return taken
 }
 
 function push(rates: Rates, key: string, rate: number): void {

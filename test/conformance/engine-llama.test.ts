@@ -9,7 +9,7 @@ import { readGgufFileInfo } from 'node-llama-cpp'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { formatDigest, PotluckError, type ChatMessage } from '@potluck/protocol'
-import { CRASH_LIMIT } from '../../node/engine/constants.ts'
+import { BLOCK_TOKENS, CRASH_LIMIT } from '../../node/engine/constants.ts'
 import {
   startLlamaEngine,
   type EngineStatus,
@@ -17,6 +17,7 @@ import {
   type LlamaEngineOptions
 } from '../../node/engine/index.ts'
 import { crumb } from '../../node/models/crumb.ts'
+import { crumbVariant } from '../bench/crumb-variant.ts'
 import { collect, jobFor, type Collected } from './collect.ts'
 
 type LlamaEngine = Awaited<ReturnType<typeof startLlamaEngine>>
@@ -120,7 +121,11 @@ describe('the engine of llama.cpp', () => {
   })
 
   it('shares between callers only the beginning that the template gives to every chat', async () => {
-    const engine = await start({ slots: 1, remember: 0 })
+    // The engine reuses whole blocks, so the beginning must be longer than a block.
+    const beginning = `<|im_start|>system\n${'Be kind to the old fox. '.repeat(16)}<|im_end|>\n`
+    const turns = '{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}'
+    await using variant = await crumbVariant({ template: `${beginning}${turns}<|im_start|>assistant\n` })
+    const engine = await start({ modelPath: variant.path, slots: 1, remember: 0 })
     const cached = async (caller: string, content: string): Promise<number> => {
       const prompt = await engine.tokenize({ messages: [{ role: 'user', content }] })
       return (await collect(engine.generate(jobFor(prompt, { caller, maxTokens: 1 })))).usage!.cachedTokens
@@ -129,6 +134,7 @@ describe('the engine of llama.cpp', () => {
     const [right, wrong] = [await cached('guest', 'My number is 4821.'), await cached('other guest', 'Why?')]
     expect(right).toBe(wrong)
     expect(right).toBeGreaterThan(1)
+    expect(right % BLOCK_TOKENS).toBe(0)
   })
 
   it('gives bit-identical logits when it continues a conversation that lost its slot', async () => {

@@ -29,7 +29,7 @@ describe('an evaluation with a draft', () => {
     answer: readonly number[],
     drafts: ReadonlyMap<number, readonly number[]>
   ): Promise<PositionLogits[]> {
-    const { keys, values, flashAttention } = cacheType(model, false)
+    const { keys, values, flashAttention } = cacheType(model, { onGpu: false, threads: 1, sizeBytes: 0 })
     const batching = new Batching()
     const context = await model.createContext({
       sequences: 2,

@@ -58,12 +58,20 @@ describe('a node fails after it generated the beginning of a stop sequence', () 
 })
 
 describe('the answer says how its nodes continued it', () => {
-  const cpu = { engine: 'llama/1 avx2', kvType: 'bf16/f16', flashAttention: true }
+  const cpu = { engine: 'llama/1 avx2', kvType: 'bf16/f16', flashAttention: true, schedule: 'any' }
+  const oneThread = { ...cpu, kvType: 'f16/f16', schedule: 'blocks-64' }
 
   test.each<[string, [Partial<EngineBackend>, Partial<EngineBackend>], string]>([
     ['two processors with the same kernels', [cpu, cpu], 'exact'],
+    ['two processors with blocks', [oneThread, oneThread], 'exact'],
+    ['one thread and two threads', [oneThread, cpu], 'same_model'],
+    ['two threads and one thread', [cpu, oneThread], 'same_model'],
     ['two processors with other kernels', [cpu, { ...cpu, engine: 'llama/1 avx' }], 'same_model'],
-    ['a processor and a GPU', [cpu, { ...cpu, accelerator: 'vulkan', kvType: 'f16/f16' }], 'same_model'],
+    [
+      'a processor and a GPU',
+      [cpu, { ...cpu, accelerator: 'vulkan', kvType: 'f16/f16', schedule: 'none' }],
+      'same_model'
+    ],
     [
       'two GPUs',
       [
@@ -75,8 +83,8 @@ describe('the answer says how its nodes continued it', () => {
     [
       'a cache whose logits depend on the batch',
       [
-        { ...cpu, kvType: 'f16/f16' },
-        { ...cpu, kvType: 'f16/f16' }
+        { ...cpu, kvType: 'f16/f16', schedule: 'none' },
+        { ...cpu, kvType: 'f16/f16', schedule: 'none' }
       ],
       'same_model'
     ]

@@ -46,7 +46,7 @@ export async function signAnswer(
       answerTokens: answerTokens.length,
       firstPosition,
       finishReason: 'stop',
-      backend: { accelerator: 'cpu', engine: 'test/1', kvType: 'f16/f16', flashAttention: false },
+      backend: { accelerator: 'cpu', engine: 'test/1', kvType: 'f16/f16', flashAttention: false, schedule: 'none' },
       usage: { promptTokens: promptTokens.length, cachedTokens: 0, completionTokens: answerTokens.length },
       timings: { queueMs: 0, prefillMs: 1, decodeMs: 1 },
       issuedAt: Date.now(),

@@ -92,6 +92,7 @@ export class ScriptedEngine implements Engine {
       engine: 'scripted/1',
       kvType: 'f16/f16',
       flashAttention: false,
+      schedule: 'none',
       ...options.backend
     }
     this.#compiler = options.reply === undefined ? randomTextCompiler : replyCompiler

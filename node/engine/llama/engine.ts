@@ -11,6 +11,7 @@ import type { Credit } from '../answer/credit.ts'
 import { Deltas } from '../answer/deltas.ts'
 import type { AuditEngine } from '../audit.ts'
 import { checkTokens } from '../checks.ts'
+import { BLOCK_TOKENS } from '../constants.ts'
 import type { TokenSet } from '../grammar/token-set.ts'
 import type { EngineCounters, EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
 import { ConversationMemory, leastWorthCopying } from '../memory.ts'
@@ -47,7 +48,7 @@ export class LlamaProcessEngine extends LlamaReader {
     })
     const { slots, model } = loaded
     const least = leastWorthCopying(model.contextLength)
-    const heads = loaded.prompts.publicHeads()
+    const heads = loaded.prompts.publicHeads().map((head) => sharedBy(head, loaded.blocksOf))
     this.#slots = new SlotPool(new ConversationMemory(sequences.slice(0, slots), sequences.slice(slots), least, heads))
   }
 
@@ -101,7 +102,7 @@ export class LlamaProcessEngine extends LlamaReader {
         // even if it is in the cache. The tokens to check need the logits before each of them.
         const evaluated = answer.finished === undefined ? tokens : tokens.slice(0, -1)
         const first = job.promptTokens.length - 1 + checkFrom
-        cached = await sequence.reuse(evaluated, Math.min(reusable, first), job.caller)
+        cached = await sequence.reuse(evaluated, this.#blocksOf(job), Math.min(reusable, first), job.caller)
         const allowed = toCheck > 0 ? this.#allowedFrom(checkFrom, job) : wanted.allowed
         const all = await sequence.prefill(
           evaluated.slice(cached),
@@ -168,7 +169,7 @@ export class LlamaProcessEngine extends LlamaReader {
     const allowed = this.#allowedFrom(from, job)
     return this.#withSlot(allTokens, job.caller, async (sequence, reusable) => {
       const first = job.promptTokens.length - 1 + from
-      const cached = await sequence.reuse(allTokens, Math.min(reusable, first), job.caller)
+      const cached = await sequence.reuse(allTokens, this.#blocksOf(job), Math.min(reusable, first), job.caller)
       return sequence.prefill(
         allTokens.slice(cached),
         first - cached,
@@ -176,6 +177,10 @@ export class LlamaProcessEngine extends LlamaReader {
         signal
       )
     })
+  }
+
+  #blocksOf({ promptTokens }: Pick<GenerateJob, 'promptTokens'>): number[] | undefined {
+    return this.#loaded.blocksOf?.(promptTokens)
   }
 
   /** Returns a function that returns the allowed tokens at one position after the other, for the decoder. */
@@ -234,6 +239,14 @@ export class LlamaProcessEngine extends LlamaReader {
       }
     })
   }
+}
+
+/**
+ * Returns the tokens of a public head that one caller can reuse from another. These are whole blocks, because whether the tokens
+ * after them are in a block depends on the length of the other caller's prompt.
+ */
+function sharedBy(head: readonly number[], blocksOf: LoadedModel['blocksOf']): readonly number[] {
+  return blocksOf === undefined ? head : head.slice(0, head.length - (head.length % BLOCK_TOKENS))
 }
 
 /** Returns a function that passes on one call in `PROGRESS_INTERVAL_MS`, so that a slice costs no message. */

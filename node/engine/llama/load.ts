@@ -17,7 +17,8 @@ import type { FileIdentity, Fit, LoadOptions, LoadStage } from '../child/message
 import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, MOST_SEQUENCES, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
 import type { EngineBackend, EngineModel } from '../interface.ts'
 import { ConstraintCompiler } from '../output/compiler.ts'
-import { cacheType, isBatchInvariant, type CacheType } from './cache.ts'
+import { blocksOf } from './blocks.ts'
+import { cacheType, canBeCut, type CacheType } from './cache.ts'
 import { checkComplete, ModelRefused, readHeader } from './check-file.ts'
 import { Embedder } from './embedder.ts'
 import { fit } from './fit.ts'
@@ -26,7 +27,7 @@ import { checkVersion, UnsupportedLibrary } from './internals/pinned.ts'
 import { identifyFile, modelFacts } from './model-file.ts'
 import { kernelsOf, placementOf } from './placement.ts'
 import { PromptTokenizer } from './prompt.ts'
-import { canBeCut, conversationsFor } from './remember.ts'
+import { conversationsFor } from './remember.ts'
 import { LlamaVocabulary } from './vocabulary.ts'
 
 /** The parts of a model that need no weights. */
@@ -45,6 +46,9 @@ export interface LoadedModel extends ReadModel {
   /** The number of other sequences of the context, which remember conversations. */
   remembered: number
   batching: Batching
+  cache: CacheType
+  /** Returns the blocks of a prompt, see `blocks.ts`. Undefined: its tokens can be evaluated in any slices. */
+  blocksOf: ((prompt: readonly number[]) => number[]) | undefined
   /** Whether answers draft tokens ahead, see `Drafter`. */
   speculates: boolean
   file: FileIdentity
@@ -71,7 +75,7 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
   const contextLength = contextLengthOf(model, options)
   const batching = new Batching(report.evaluating)
   const devices = llama.gpu === false ? [] : await llama.getGpuDeviceNames()
-  const cache = cacheType(model, devices.length > 0)
+  const cache = cacheType(model, { onGpu: devices.length > 0, threads, sizeBytes: file.sizeBytes })
   const { slots } = options
   const most = canBeCut(model) ? MOST_SEQUENCES - slots : 0
   const create = async (remembered: number): Promise<LlamaContext> =>
@@ -90,14 +94,18 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
       ? // If the default does not fit into memory, the node serves the model and remembers no conversations.
         await create(await fitting()).catch(() => create(0))
       : await create(options.remember)
+  const read = readModel(model, opened, options, report)
+  const marks = { opening: read.prompts.opening, isEnd: (token: number) => read.vocabulary.isEnd(token) }
   return {
-    ...readModel(model, opened, options, report),
+    ...read,
     context,
     slots,
     remembered: context.totalSequences - slots,
     batching,
+    cache,
+    blocksOf: cache.schedule === 'blocks-64' ? (prompt) => blocksOf(prompt, marks) : undefined,
     // A draft must not change an answer: the logits must not depend on the batch, and rejected tokens must leave no trace.
-    speculates: isBatchInvariant(cache) && canBeCut(model) && options.speculate,
+    speculates: cache.schedule !== 'none' && canBeCut(model) && options.speculate,
     file,
     backend: await backendOf(llama, model, { version, cache, devices })
   }
@@ -122,7 +130,7 @@ export async function loadReader(
     file: opened.file,
     backend: await backendOf(opened.llama, model, {
       version: opened.version,
-      cache: cacheType(model, false),
+      cache: cacheType(model, { onGpu: false, threads: opened.threads, sizeBytes: opened.file.sizeBytes }),
       devices: []
     }),
     fit: await fit(model.fileInsights, { sequences: slots + remember, contextLength, vramBytes })
@@ -202,6 +210,7 @@ async function backendOf(
     engine: `node-llama-cpp/${version}${kernels}`,
     kvType: `${cache.keys}/${cache.values}`.toLowerCase(),
     flashAttention: cache.flashAttention,
+    schedule: cache.schedule,
     ...placement
   }
 }

@@ -19,8 +19,9 @@ const TOKENS = 64
 
 /** Not every model supports all of them: heads can be too small for Q8_0. The node's own types show no noise. */
 const OTHER_CACHES: readonly CacheType[] = [
-  { keys: 'F16', values: 'F16', flashAttention: false },
-  { keys: 'Q8_0', values: 'F16', flashAttention: true }
+  { keys: 'F16', values: 'F16', flashAttention: false, schedule: 'none' },
+  { keys: 'Q8_0', values: 'F16', flashAttention: true, schedule: 'any' },
+  { keys: 'BF16', values: 'F16', flashAttention: true, schedule: 'any' }
 ]
 
 /** An engine that measures. */
@@ -59,7 +60,7 @@ export async function measureNoise(
     const context = await contextWith(loaded, cache, batching).catch(() => undefined)
     if (context === undefined) continue
     try {
-      const other = engineOf({ ...loaded, context, batching, slots: 1, remembered: 0 })
+      const other = engineOf({ ...loaded, context, batching, slots: 1, remembered: 0, blocksOf: undefined })
       const theirs = await fingerprintsBy(other, texts, signal)
       const windows = theirs.flatMap((some, index) => windowsOf(distancesOf(some, reference[index]!)))
       if (windows.length > 0) noises.push(medianOf(windows.map(({ distance }) => distance)))

@@ -14,6 +14,8 @@ export class PromptTokenizer {
   readonly #template: ChatTemplate | undefined
   readonly #format: LearnedFormat | undefined
   readonly #mostBytes: number
+  /** The tokens with which the template opens an answer. Empty if it marks no answers, or the model has no template. */
+  readonly opening: readonly number[]
 
   /** @param mostBytes an input with more bytes cannot fit the context */
   constructor(model: LlamaModel, vocabulary: LlamaVocabulary, mostBytes: number, log: (text: string) => void) {
@@ -25,6 +27,7 @@ export class PromptTokenizer {
       vocabulary.show(marks(mark))
     }
     this.#mostBytes = mostBytes
+    this.opening = this.#template === undefined ? [] : marks(openingOf(this.#template))
   }
 
   /** The format of the model's answers to chats. */
@@ -78,6 +81,16 @@ export class PromptTokenizer {
     }
     return renderChat(input, this.#template, this.#format).map(valueOf)
   }
+}
+
+/** Returns the text that the template adds to a chat when it asks for an answer. */
+function openingOf(template: ChatTemplate): string {
+  const [without, asked] = [false, true].map((prompt) =>
+    (template.tryRender([{ role: 'user', content: 'a' }], { prompt }) ?? [])
+      .map((part) => ('text' in part ? part.text : ''))
+      .join('')
+  ) as [string, string]
+  return asked.startsWith(without) ? asked.slice(without.length) : ''
 }
 
 /** Whether a model can write the text with these tokens, and then continue its answer. */

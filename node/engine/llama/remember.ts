@@ -40,8 +40,3 @@ export async function conversationsFor(model: LlamaModel, context: SlotsContext,
     }
   ])
 }
-
-/** Whether a sequence can be cut to a prefix. If not, a copy of a conversation would have no use. */
-export function canBeCut({ fileInsights: { isHybrid, isRecurrent, swaSize } }: LlamaModel): boolean {
-  return !isHybrid && !isRecurrent && swaSize === undefined
-}

@@ -5,6 +5,7 @@ import type { Slot } from '../pool.ts'
 import { commonPrefix } from '../slots.ts'
 import type { Draft } from '../speculation/drafter.ts'
 import type { EvaluationCosts } from '../speculation/pace.ts'
+import { partAt, reusableTokens } from './blocks.ts'
 import type { Batching } from './internals/batching.ts'
 import { copySequence, Decoder, type LogitsWanted } from './internals/decoder.ts'
 
@@ -32,6 +33,8 @@ export class ContextSequence implements Slot<ContextSequence> {
   readonly #sequence: LlamaContextSequence
   readonly #parts: SequenceParts
   #cached: number[] = []
+  /** The blocks of the latest prompt, see `blocks.ts`. Those after the cached tokens are not evaluated. */
+  #blocks: readonly number[] | undefined
   #owner: string | undefined
   /** Made on first use, because its samplers take megabytes. A sequence that only stores a conversation needs none. */
   #lazyDecoder: Decoder | undefined
@@ -53,6 +56,7 @@ export class ContextSequence implements Slot<ContextSequence> {
   /** Copies the content of another sequence to this one. If the copy fails, this sequence is empty. */
   async copy(from: ContextSequence): Promise<void> {
     this.#cached = [...from.cached]
+    this.#blocks = from.#blocks
     this.#owner = from.owner
     if (await copySequence(this.#sequence, from.#sequence, from.cached.length)) return
     await this.#sequence.clearHistory()
@@ -63,14 +67,24 @@ export class ContextSequence implements Slot<ContextSequence> {
    * Keeps the common prefix of the cache and the tokens, at most `most` tokens, and removes the rest of the cache. The
    * sequence then belongs to the caller.
    *
+   * @param blocks of the tokens; undefined if they can be evaluated in any slices
    * @returns how many tokens remain: fewer than the common prefix if the model's memory cannot be cut there, or if the
-   *   evaluation of a few more tokens is faster
+   *   evaluation of a few more tokens is faster, or if the tokens are now in other blocks
    */
-  async reuse(tokens: readonly number[], most: number, caller: string | undefined): Promise<number> {
-    let common = Math.min(commonPrefix(this.#cached, tokens), most)
+  async reuse(
+    tokens: readonly number[],
+    blocks: readonly number[] | undefined,
+    most: number,
+    caller: string | undefined
+  ): Promise<number> {
+    const reusable = (length: number): number => reusableTokens(this.#blocks ?? [], blocks ?? [], length)
+    let common = reusable(Math.min(commonPrefix(this.#cached, tokens), most))
     const rest = tokens.length - common
     const missing = (KERNEL_ROWS - (rest % KERNEL_ROWS)) % KERNEL_ROWS
-    if (rest > SLICE_STEP_TOKENS) common = Math.max(0, common - missing)
+    const fewer = Math.max(0, common - missing)
+    const blocksFollow = (blocks?.at(-1) ?? -1) >= common
+    if (rest > SLICE_STEP_TOKENS && !blocksFollow && reusable(fewer) === fewer) common = fewer
+    this.#blocks = blocks
     await this.#sequence.adaptStateToTokens(tokens.slice(0, common) as Token[], false)
     this.#cached = this.#sequence.contextTokens
     this.#owner = caller
@@ -94,7 +108,8 @@ export class ContextSequence implements Slot<ContextSequence> {
     const logits: PositionLogits[] = []
     for (let start = 0; start < tokens.length;) {
       signal.throwIfAborted()
-      const turn = await batching.turn(this.id, tokens.length - start, start)
+      const part = partAt(this.#blocks, this.#cached.length, this.#cached.length + tokens.length - start)
+      const turn = await batching.turn(this.id, tokens.length - start, start, part)
       // The round can begin long after this sequence asked for its turn.
       signal.throwIfAborted()
       if (turn.tokens === 0) continue

@@ -224,5 +224,6 @@ const MODEL: ModelCard = {
   features: ['chat'],
   prefillTokensPerSecond: 100,
   decodeTokensPerSecond: 20,
-  sizeBytes: 1
+  sizeBytes: 1,
+  schedule: 'any'
 }

@@ -170,7 +170,13 @@ export class SimClient {
             receipt: signed,
             fingerprints: signed,
             record,
-            backend: { accelerator: 'cpu', engine: 'simulated', kvType: 'bf16/f16', flashAttention: true },
+            backend: {
+              accelerator: 'cpu',
+              engine: 'simulated',
+              kvType: 'bf16/f16',
+              flashAttention: true,
+              schedule: 'any'
+            },
             longestGapMs: (2 * decodeMs) / answerTokens
           })
           events.end()

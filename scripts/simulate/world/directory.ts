@@ -77,6 +77,7 @@ function cardOf(key: string, claims: Member['claims']): Card {
     contextLength: 131_072,
     features: ['chat', 'completion', 'score'],
     sizeBytes: 2e9,
+    schedule: 'any',
     ...claims
   }
   return {

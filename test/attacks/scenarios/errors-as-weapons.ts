@@ -82,10 +82,10 @@ export const attack: Attack = {
 }
 
 /** The attacker claims the longest context, so that its refusal as too long excludes as many nodes as possible. */
-function boastfulCard({ model: served }: ScriptedEngine): ModelCard {
+function boastfulCard({ model: served, backend: { schedule } }: ScriptedEngine): ModelCard {
   const { digest, name, architecture, parameters, quantization, features, sizeBytes } = served
-  const rates = { prefillTokensPerSecond: 1e7, decodeTokensPerSecond: 1e7 }
-  return { digest, name, architecture, parameters, quantization, features, sizeBytes, contextLength: 1e6, ...rates }
+  const claims = { contextLength: 1e6, prefillTokensPerSecond: 1e7, decodeTokensPerSecond: 1e7 }
+  return { digest, name, architecture, parameters, quantization, features, sizeBytes, schedule, ...claims }
 }
 
 /** A new client sends the requests one after the other. */

@@ -79,7 +79,7 @@ async function falseSize(clients: number): Promise<Outcome[]> {
   ]
 }
 
-function cardOf({ model: served }: ScriptedEngine, claims: Partial<ModelCard>): ModelCard {
+function cardOf({ model: served, backend: { schedule } }: ScriptedEngine, claims: Partial<ModelCard>): ModelCard {
   const { digest, name, architecture, parameters, quantization, contextLength, features, sizeBytes } = served
   const rates = { prefillTokensPerSecond: 100, decodeTokensPerSecond: 100 }
   return {
@@ -91,6 +91,7 @@ function cardOf({ model: served }: ScriptedEngine, claims: Partial<ModelCard>): 
     contextLength,
     features,
     sizeBytes,
+    schedule,
     ...rates,
     ...claims
   }

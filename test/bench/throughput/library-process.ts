@@ -1,4 +1,5 @@
 /** The process behind `library.ts`. It is killed when the IPC channel to its parent closes. */
+import { stat } from 'node:fs/promises'
 import { DEFAULT_SAMPLING } from '@potluck/protocol'
 import { getLlama, LlamaLogLevel, type EvaluationPriority, type LlamaContextSequence, type Token } from 'node-llama-cpp'
 import { BATCH_TOKENS } from '../../../node/engine/constants.ts'
@@ -22,7 +23,7 @@ async function load({ path, slots, contextLength, threads, inexact = false }: Be
     logLevel: LlamaLogLevel.error
   })
   const model = await llama.loadModel({ modelPath: path })
-  const cache = cacheType(model, llama.gpu !== false)
+  const cache = cacheType(model, { onGpu: false, threads, sizeBytes: (await stat(path)).size })
   const context = await model.createContext({
     sequences: slots,
     contextSize: contextLength,

@@ -36,7 +36,7 @@ export function done(completionTokens: number): AttemptEvent {
     receipt: empty,
     fingerprints: empty,
     record: { request: empty, promptTokens: [1, 2, 3], answerTokens: [], receipt: empty, fingerprints: empty },
-    backend: { accelerator: 'cpu', engine: 'scripted/1', kvType: 'f16/f16', flashAttention: false },
+    backend: { accelerator: 'cpu', engine: 'scripted/1', kvType: 'f16/f16', flashAttention: false, schedule: 'none' },
     longestGapMs: 0
   }
 }

@@ -35,15 +35,18 @@ describe('a round of evaluations', () => {
 
   it('is shared by all sequences that asked in the same turn of the event loop', async () => {
     const batching = new Batching()
-    const turns = await Promise.all([batching.turn(0, 1000), batching.turn(1, 1000)])
+    const turns = await Promise.all([batching.turn(0, 400), batching.turn(1, 400)])
     expect(turns.map(({ tokens }) => tokens)).toEqual([FIRST_SLICE_TOKENS / 2, FIRST_SLICE_TOKENS / 2])
   })
 
   it('gives no tokens to a prompt while a slightly later one catches up', async () => {
     const batching = new Batching()
-    const first = await batching.turn(0, 1000)
+    const first = await batching.turn(0, 400)
     expect(first.tokens).toBe(FIRST_SLICE_TOKENS)
-    const turns = await Promise.all([batching.turn(0, 984, FIRST_SLICE_TOKENS), batching.turn(1, 1000)])
+    const turns = await Promise.all([
+      batching.turn(0, 400 - FIRST_SLICE_TOKENS, FIRST_SLICE_TOKENS),
+      batching.turn(1, 400)
+    ])
     expect(turns.map(({ tokens }) => tokens)).toEqual([0, FIRST_SLICE_TOKENS])
   })
 
@@ -69,12 +72,28 @@ describe('a round of evaluations', () => {
     expect(await promise).toBe('begun')
   })
 
-  it('counts only the first report of its duration', async () => {
+  it('counts only the last report of its duration', async () => {
     const batching = new Batching()
-    const first = await batching.turn(0, 1000)
-    first.took(1)
-    first.took(1)
-    expect((await batching.turn(0, 1000)).tokens).toBe(2 * FIRST_SLICE_TOKENS)
+    const turns = await Promise.all([batching.turn(0, 400), batching.turn(1, 400)])
+    turns[0].took(100_000)
+    turns[1].took(1)
+    expect((await Promise.all([batching.turn(0, 1000), batching.turn(1, 1)]))[0].tokens).toBe(2 * FIRST_SLICE_TOKENS)
+  })
+
+  it('evaluates blocks apart from other tokens, because these would cut the blocks', async () => {
+    const batching = new Batching()
+    const blocks = { tokens: 128, step: 64 }
+    const turns = [batching.turn(0, 128, 0, blocks), batching.turn(1, 20), batching.turn(2, 1)]
+    const items = (await Promise.all(turns)).map(({ tokens }, id) => item(id, tokens))
+    const { itemPrioritizationStrategy } = batching.options
+    const order = (rest: BatchItem[]): number[] =>
+      (itemPrioritizationStrategy as Extract<typeof itemPrioritizationStrategy, CallableFunction>)({
+        items: rest,
+        size: 512
+      }).map(({ item: { evaluationPriority: id } }) => id)
+    expect(order(items)).toEqual([2])
+    expect(order(items.slice(0, 2))).toEqual([1])
+    expect(order(items.slice(0, 1))).toEqual([0])
   })
 
   it('orders the sequences by id, answers before prompts', () => {

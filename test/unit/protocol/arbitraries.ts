@@ -220,7 +220,8 @@ const model: fc.Arbitrary<ModelCard> = fc.record({
   features: fc.array(label, { maxLength: 5 }),
   prefillTokensPerSecond: finite(0, 1e6),
   decodeTokensPerSecond: finite(0, 1e6),
-  sizeBytes: fc.maxSafeNat()
+  sizeBytes: fc.maxSafeNat(),
+  schedule: label
 })
 
 const hardware: fc.Arbitrary<Hardware> = fc

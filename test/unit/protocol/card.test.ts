@@ -43,7 +43,8 @@ const plain: Card = {
       features: ['chat'],
       prefillTokensPerSecond: 1000,
       decodeTokensPerSecond: 500,
-      sizeBytes: 4_000_000
+      sizeBytes: 4_000_000,
+      schedule: 'any'
     }
   ],
   hardware: { accelerator: 'cpu', device: 'a processor', vramBytes: 0, ramBytes: 8e9, cores: 4, os: 'linux x64' },

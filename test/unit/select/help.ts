@@ -30,6 +30,7 @@ export function model(changes: Partial<ModelCard> = {}): ModelCard {
     prefillTokensPerSecond: 1000,
     decodeTokensPerSecond: 100,
     sizeBytes: 1_000_000,
+    schedule: 'any',
     ...changes
   }
 }

@@ -15,13 +15,14 @@
 import process from 'node:process'
 import type { BatchingOptions, BatchItem, PrioritizedBatchItem } from 'node-llama-cpp'
 import { COHORT_ROUNDS } from '../../constants.ts'
+import type { Part } from '../blocks.ts'
 import { SlicePace, type Demand } from './pace.ts'
 
 /** A sequence's part of a round. */
 export interface Turn {
   /** The tokens that the sequence can evaluate now, at most as many as it asked for. If 0, it must ask again. */
   tokens: number
-  /** Reports the duration of the evaluation, which adjusts the next slices. Only the first report of a round counts. */
+  /** Reports the duration of the evaluation. The last report of a round adjusts the next slices. */
   took: (elapsedMs: number) => void
   /** No other sequence has a part in this round. */
   alone: boolean
@@ -40,6 +41,10 @@ export class Batching {
   readonly #waiting = new Map<number, Waiting>()
   /** For each sequence, the cohort of its latest prompt. */
   readonly #cohorts = new Map<number, number>()
+  /** For each sequence, the round that last served it, or in which its latest prompt began. */
+  readonly #servedAt = new Map<number, number>()
+  /** The sequences that evaluate blocks in this round. */
+  #inBlocks: ReadonlySet<number> = new Set()
   /** The newest cohort. A cohort has the number of its first round. */
   #cohort = -Infinity
   #round = 0
@@ -54,7 +59,7 @@ export class Batching {
   readonly options: BatchingOptions = {
     // The sequences of a round queue their parts in microtasks after `#begin`. `nextTick` waits until all have done so.
     dispatchSchedule: (dispatch) => process.nextTick(dispatch),
-    itemPrioritizationStrategy: ({ items }) => inOrder(items)
+    itemPrioritizationStrategy: ({ items }) => inOrder(items, this.#inBlocks)
   }
 
   /**
@@ -62,13 +67,17 @@ export class Batching {
    *
    * @param left tokens to evaluate
    * @param done tokens of the same prompt that are already evaluated
+   * @param part the first of the tokens to evaluate. Default: all of them, in any slices
    */
-  async turn(id: number, left: number, done = 0): Promise<Turn> {
+  async turn(id: number, left: number, done = 0, part: Part = { tokens: left, step: 1 }): Promise<Turn> {
     this.#active.add(id)
-    if (left > 1 && done === 0) this.#cohorts.set(id, this.#joinCohort())
-    const cohort = this.#cohorts.get(id) ?? 0
+    if (left > 1 && done === 0) {
+      this.#cohorts.set(id, this.#joinCohort())
+      this.#servedAt.set(id, this.#round)
+    }
+    const [cohort, servedAt] = [this.#cohorts.get(id) ?? 0, this.#servedAt.get(id) ?? 0]
     return new Promise((go) => {
-      this.#waiting.set(id, { demand: { left, done, cohort }, go })
+      this.#waiting.set(id, { demand: { left, done, cohort, part, servedAt }, go })
       this.#check()
     })
   }
@@ -95,28 +104,33 @@ export class Batching {
   #begin(): void {
     this.#beginning = false
     this.#round++
-    const round = [...this.#waiting.values()]
+    const round = [...this.#waiting]
     this.#waiting.clear()
-    const { shares, prompts } = this.#pace.divide(round.map(({ demand }) => demand))
-    let reported = false
+    const { shares, prompts } = this.#pace.divide(round.map(([, { demand }]) => demand))
+    const served = round.filter((_, index) => shares[index]! > 0)
+    for (const [id] of served) this.#servedAt.set(id, this.#round)
+    this.#inBlocks = new Set(served.filter(([, { demand }]) => demand.part.step > 1).map(([id]) => id))
+    let unreported = served.filter(([, { demand }]) => demand.left > 1).length
     const took = (elapsedMs: number): void => {
-      if (!reported) this.#pace.observe(prompts, elapsedMs)
-      reported = true
+      if (--unreported === 0) this.#pace.observe(prompts, elapsedMs)
     }
-    for (const [index, { go }] of round.entries()) go({ tokens: shares[index]!, took, alone: round.length === 1 })
+    for (const [index, [, { go }]] of round.entries()) go({ tokens: shares[index]!, took, alone: round.length === 1 })
     setImmediate(this.#evaluating)
   }
 }
 
 /**
- * Returns the items of answers or, if there are none, the items of prompts, in the order of their sequences. The
- * library asks again later about the items that are not returned. In a batch with both kinds, llama.cpp would evaluate
- * one token of each sequence together, and then the remaining tokens of the prompts. The number of these remaining
- * tokens is usually not a multiple of the kernels' tile size, so their evaluation would take longer.
+ * Returns the items of answers or, if there are none, the items of prompts outside blocks or, if there are none, the blocks, in
+ * the order of their sequences. The library asks again later about the items that are not returned. In a batch with answers and
+ * prompts, llama.cpp would evaluate one token of each sequence together, and then the remaining tokens of the prompts. The number
+ * of these remaining tokens is usually not a multiple of the kernels' tile size, so their evaluation would take longer. Blocks
+ * would even get other logits.
  */
-function inOrder(items: readonly BatchItem[]): PrioritizedBatchItem[] {
+function inOrder(items: readonly BatchItem[], inBlocks: ReadonlySet<number>): PrioritizedBatchItem[] {
   const answers = items.filter(({ tokens }) => tokens.length === 1)
-  return (answers.length > 0 ? answers : items)
+  const outside = items.filter((item) => !inBlocks.has(sequenceOf(item)))
+  return [answers, outside, items]
+    .find((kind) => kind.length > 0)!
     .toSorted((a, b) => sequenceOf(a) - sequenceOf(b))
     .map((item) => ({ item, processAmount: item.tokens.length }))
 }
