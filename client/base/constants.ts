@@ -147,6 +147,8 @@ export const ADDRESS_DIAL_TIMEOUT_MS: number = 2_500
  * takes four round trips of TCP, Noise and Yamux, which are 400 ms across an ocean.
  */
 export const DIRECT_HEAD_START_MS: number = 500
+/** A connection with open streams is aborted if nothing answers on it for this time. libp2p's value. */
+export const CONNECTION_CHECK_TIMEOUT_MS: number = 5_000
 /** Limit for closing all connections. libp2p gives each connection 500 ms. */
 export const STOP_TIMEOUT_MS: number = 5_000
 /** Head start of the dial by IPv6 before the dial by IPv4: the "Connection Attempt Delay" of RFC 8305. */

@@ -27,6 +27,7 @@ import {
 } from '@potluck/protocol'
 
 import { GOSSIP_TIMES, RELAY_RESERVATIONS_WANTED, ENOUGH_LIVE_NODES, REJOIN_DIALS } from '../limits/limits.ts'
+import { relaysOf } from '../network/kept-connections.ts'
 import { askForCards, dialableAddresses } from './ask.ts'
 import { Candidates } from './candidates.ts'
 import { SavedPeers } from './saved-peers.ts'
@@ -263,10 +264,7 @@ export class Gossip {
   #wantsRelay(): boolean {
     const { host, wantsRelays } = this.#options
     if (!wantsRelays) return false
-    const relays = host
-      .getMultiaddrs()
-      .flatMap((address) => /\/p2p\/([^/]+)\/p2p-circuit/u.exec(address.toString())?.[1] ?? [])
-    return new Set(relays).size < RELAY_RESERVATIONS_WANTED
+    return relaysOf(host.getMultiaddrs()).size < RELAY_RESERVATIONS_WANTED
   }
 }
 

@@ -29,6 +29,9 @@ import {
   publicLookup,
   sparingWindows,
   STREAM_WINDOW_BYTES,
+  TCP_KEEP_ALIVE_MS,
+  IDLE_CONNECTION_MS,
+  watchConnections,
   type EndingWebSocket,
   type Scope
 } from '@potluck/protocol'
@@ -53,6 +56,7 @@ import { refreshSeldom } from '../dht/table-refresh.ts'
 import { boundedWebSockets } from './bounded-web-sockets.ts'
 import { ConnectionLimit } from './connection-limit.ts'
 import type { Identity } from './identity.ts'
+import { keepsConnection } from './kept-connections.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { relayFlow } from './relay-flow.ts'
 import { endReservations, refusesRelayed, refusesReservation } from './relay-shares.ts'
@@ -154,15 +158,21 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
   const inbound = INBOUND_CONNECTIONS[scope]
   const names = namesOf(options.bootstrap ?? [])
   // libp2p passes the options on to `net.connect`, but its type lists only some of them.
-  const dialOpts = (scope === 'public' ? { lookup: publicLookup(lookup, names) } : {}) as TCPSocketOptions
+  const keepAlive = { keepAliveInitialDelay: TCP_KEEP_ALIVE_MS }
+  const dialOpts = {
+    ...keepAlive,
+    ...(scope === 'public' && { lookup: publicLookup(lookup, names) })
+  } as TCPSocketOptions
   const dials = new DialBudget(
     (options.bootstrap ?? []).map((address) => multiaddr(address)),
     () => performance.now()
   )
-  const limit = new ConnectionLimit(
-    { connections: options.connections, pending: inbound.pending },
-    (options.bootstrap ?? []).flatMap((address) => peerIdOf(address) ?? [])
-  )
+  const named = new Set((options.bootstrap ?? []).flatMap((address) => peerIdOf(address) ?? []))
+  const limit = new ConnectionLimit({ connections: options.connections, pending: inbound.pending }, named)
+  const connectionWatch = watchConnections({
+    timeoutMs: PING_TIMEOUT_MS,
+    keeps: (connection) => keepsConnection(connection, { addresses: host.getMultiaddrs(), named })
+  })
   const host: Libp2p<S> = await createLibp2p<S>({
     privateKey: identity.privateKey,
     datastore: identity.datastore,
@@ -170,7 +180,14 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
     // In scope `public` the host also advertises its relayed addresses, because a firewall can block the announced one.
     addresses: { listen: role.listen, [scope === 'public' ? 'appendAnnounce' : 'announce']: [...options.announce] },
     transports: [
-      dials.limit(tcp({ dialOpts })),
+      dials.limit(
+        tcp({
+          dialOpts,
+          listenOpts: keepAlive,
+          inboundSocketInactivityTimeout: IDLE_CONNECTION_MS,
+          outboundSocketInactivityTimeout: IDLE_CONNECTION_MS
+        })
+      ),
       dials.limit(boundedWebSockets(endingWebSockets(webSockets(), openWebSocket))),
       ...role.transports
     ],
@@ -179,6 +196,7 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
       pacedFrames(
         sparingWindows(
           yamux({
+            enableKeepAlive: false,
             maxInboundStreams: streams,
             // With libp2p's default of 10, a client that starts a dozen requests at once loses its connection.
             maxEarlyStreams: streams,
@@ -201,9 +219,10 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
       inboundConnectionThreshold: inbound.perSecond,
       maxIncomingPendingConnections: inbound.pending
     },
-    connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS } },
+    // `connectionWatch` takes its place.
+    connectionMonitor: { enabled: false },
     peerDiscovery: options.mdns ? [mdns()] : [],
-    services: role.services,
+    services: { ...role.services, connectionWatch },
     start: false
   })
   host.addEventListener('connection:open', ({ detail }) => void limit.opened(host, detail))
