@@ -123,6 +123,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const gossip = await Gossip.start({
     host,
     datastore: identity.datastore,
+    role: 'node',
     wantsRelays: scope === 'public' || options.listen.includes('/p2p-circuit'),
     hasBootstrap: (options.bootstrap ?? []).length > 0 || hostOptions.mdns,
     logger,

@@ -17,7 +17,7 @@ export * from './errors.ts'
 export * from './generation.ts'
 export * from './grammar/index.ts'
 export { boundedKadDht } from './kad/bounded-dht.ts'
-export { countServers } from './kad/count-servers.ts'
+export { countServers, neighboursCid } from './kad/count-servers.ts'
 export {
   depthsToTry,
   estimateServers,
@@ -66,6 +66,7 @@ export { boundedPeerStore } from './transport/bounded-peer-store.ts'
 export { DialBudget } from './transport/dial-budget.ts'
 export * from './transport/frame-stream.ts'
 export { watchConnections } from './transport/connection-watch.ts'
+export { EAGER, eagerStreams } from './transport/eager-streams.ts'
 export { abortSilent } from './transport/silent-connections.ts'
 export { pinned } from './transport/pinned.ts'
 export { endingWebSockets, type EndingWebSocket } from './transport/ending-web-sockets.ts'

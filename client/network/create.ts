@@ -12,6 +12,7 @@ import {
   boundedNegotiation,
   boundedPeerStore,
   DialBudget,
+  eagerStreams,
   kadOptions,
   mustNotDial,
   namesOf,
@@ -69,8 +70,10 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
     transports: platform.transports(scope === 'public' ? names : undefined).map((transport) => dials.limit(transport)),
     connectionEncrypters: [noise()],
     streamMuxers: [
-      pacedFrames(
-        sparingWindows(yamux({ enableKeepAlive: false, streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))
+      eagerStreams(
+        pacedFrames(
+          sparingWindows(yamux({ enableKeepAlive: false, streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))
+        )
       )
     ],
     connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS, maxParallelDials: MAX_PARALLEL_DIALS },

@@ -26,7 +26,7 @@ import {
 } from '@potluck/protocol'
 import type { CID } from 'multiformats/cid'
 
-import { ASKED_TO_COUNT, DEPTH_STEPS, SEARCH_DEPTH_SHARE } from './limits.ts'
+import { ASKED_TO_COUNT, DEPTH_STEPS, PARALLEL_WALK_REQUESTS, SEARCH_DEPTH_SHARE } from './limits.ts'
 
 /** What the publisher needs of the node's network. */
 export interface TopicNetwork {
@@ -77,6 +77,13 @@ export type FindClosest = (
 /** Returns the shard of a topic at this depth. Counts each depth once. */
 type Count = (depth: number) => Promise<CountedShard>
 
+/** Where the search for the depth of a topic begins. */
+export interface SearchStart {
+  servers: readonly KadPeer[]
+  /** Undefined: estimated. */
+  likely: number | undefined
+}
+
 /** Where a node publishes a topic. */
 export interface Placement {
   depth: number
@@ -110,13 +117,12 @@ export class DepthFinder {
    * Walks to the shards of the topic, and chooses those in which the node publishes.
    *
    * @param known where the node published the topic before; undefined: nowhere
-   * @param servers servers to begin with
    * @throws the signal's reason
    */
   async find(
     topic: Topic,
     known: Placement | undefined,
-    servers: readonly KadPeer[],
+    { servers, likely }: SearchStart,
     signal: AbortSignal
   ): Promise<Placement> {
     const counted = new Map<number, Promise<CountedShard>>()
@@ -127,7 +133,7 @@ export class DepthFinder {
       counted.set(depth, one)
       return await one
     }
-    const first = await count(known?.depth ?? (await this.#probableDepth(topic, servers, signal)))
+    const first = await count(known?.depth ?? likely ?? (await this.#probableDepth(topic, servers, signal)))
     const isRare = first.population !== undefined && first.population <= MERGE_AT
     const search = known === undefined || (isRare && this.#network.random() < SEARCH_DEPTH_SHARE)
     const own = await settle(search ? await this.#search(topic, first, count) : first, count)
@@ -231,7 +237,14 @@ function largest(shards: readonly CountedShard[]): CountedShard | undefined {
 const walkToKey: FindClosest = async (key, start, { ask, sleep }, signal) => {
   const findNode = async (peer: KadPeer, until: AbortSignal): Promise<KadReply> =>
     await ask(peer, { request: 'find_node', key }, until)
-  const steps = walk(kadTarget(key), { start, ask: findNode, sleep, signal, wanted: RECORD_STORERS })
+  const steps = walk(kadTarget(key), {
+    start,
+    ask: findNode,
+    sleep,
+    signal,
+    wanted: RECORD_STORERS,
+    parallel: PARALLEL_WALK_REQUESTS
+  })
   for (;;) {
     const step = await steps.next()
     if (step.done === true) return step.value

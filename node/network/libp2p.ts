@@ -21,6 +21,7 @@ import {
   boundedNegotiation,
   boundedPeerStore,
   DialBudget,
+  eagerStreams,
   endingWebSockets,
   kadOptions,
   mustNotDial,
@@ -48,11 +49,12 @@ import {
   RELAYED_BYTES,
   RELAYED_DURATION_MS
 } from '../limits/limits.ts'
-import { SELF_QUERY_MS } from '../dht/limits.ts'
+import { OWN_WALK_REQUESTS, SELF_QUERY_MS, TABLE_LEVELS } from '../dht/limits.ts'
 import { useProviderStore } from '../dht/provider-handlers.ts'
 import { ProviderStore } from '../dht/provider-store.ts'
 import { serveRequests } from '../dht/serve.ts'
-import { refreshSeldom } from '../dht/table-refresh.ts'
+import { keepTableFresh } from '../dht/keep-table.ts'
+import { keepNeighbours } from '../dht/routing-table.ts'
 import { boundedWebSockets } from './bounded-web-sockets.ts'
 import { ConnectionLimit } from './connection-limit.ts'
 import type { Identity } from './identity.ts'
@@ -108,6 +110,7 @@ export async function createNodeHost(options: HostOptions): Promise<Host> {
   const reservations = options.scope === 'public' ? Array<string>(RELAY_RESERVATIONS_WANTED).fill('/p2p-circuit') : []
   const listen = [...options.listen, ...reservations]
   return await createHost(options, {
+    kind: 'node',
     listen,
     transports: [
       patientRelayTransport({
@@ -134,6 +137,7 @@ export async function createRelayHost(options: HostOptions): Promise<RelayHost> 
   })
   const relayServices = { ...services(options, { clientMode: false }), ownAddresses, relay, relayFlow }
   const host: RelayHost = await createHost<RelayServices>(options, {
+    kind: 'relay',
     listen: [...options.listen],
     transports: [],
     services: relayServices,
@@ -147,6 +151,7 @@ export async function createRelayHost(options: HostOptions): Promise<RelayHost> 
 }
 
 interface Role<S extends HostServices> {
+  kind: 'node' | 'relay'
   listen: string[]
   transports: NonNullable<Libp2pOptions['transports']>
   services: NonNullable<Libp2pOptions<S>['services']>
@@ -193,15 +198,17 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
     ],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      pacedFrames(
-        sparingWindows(
-          yamux({
-            enableKeepAlive: false,
-            maxInboundStreams: streams,
-            // With libp2p's default of 10, a client that starts a dozen requests at once loses its connection.
-            maxEarlyStreams: streams,
-            streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
-          })
+      eagerStreams(
+        pacedFrames(
+          sparingWindows(
+            yamux({
+              enableKeepAlive: false,
+              maxInboundStreams: streams,
+              // With libp2p's default of 10, a client that starts a dozen requests at once loses its connection.
+              maxEarlyStreams: streams,
+              streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
+            })
+          )
         )
       )
     ],
@@ -228,7 +235,12 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
   host.addEventListener('connection:open', ({ detail }) => void limit.opened(host, detail))
   useProviderStore(host, { store: host.services.providers, scope })
   serveRequests(host.services.dht, { now: () => performance.now() })
-  refreshSeldom(host.services.dht)
+  keepNeighbours(host.services.dht, {
+    levels: TABLE_LEVELS[role.kind],
+    isConnected: (peer) => host.getConnections(peer).length > 0,
+    now: Date.now
+  })
+  keepTableFresh(host)
   try {
     await host.start()
   } catch (cause) {
@@ -259,7 +271,8 @@ function services({ identity, scope, now = Date.now }: HostOptions, kad: { clien
     dht: boundedKadDht({
       ...kadOptions({ scope, newestCards: identity.newestCards, ...kad }),
       initialQuerySelfInterval: FIRST_SELF_QUERY_MS,
-      querySelfInterval: SELF_QUERY_MS
+      querySelfInterval: SELF_QUERY_MS,
+      alpha: OWN_WALK_REQUESTS
     }),
     providers: () => new ProviderStore({ now, random: Math.random }),
     boundedMessages,
