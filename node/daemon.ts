@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 
 import type { IdentifyResult } from '@libp2p/interface'
-import { ClockComparison, clockWarning, formatDigest, KAD_PROTOCOL } from '@potluck/protocol'
+import { ClockComparison, clockWarning, formatDigest, KAD_PROTOCOL, putValue } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
 import { AbuseLog } from './admission/abuse-log.ts'
@@ -137,6 +137,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const network = topicNetwork(host, scope, (topic) => gossip.share(topic))
   const advertiser = await Advertiser.start({
     dht: host.services.dht,
+    putAt: async (server, key, value, until) =>
+      await putValue(host, { peerId: server, addresses: [] }, { key, value, now: now() }, until),
     network,
     facts: {
       peerId: host.peerId,

@@ -39,7 +39,7 @@ export {
   type KadReply,
   type KadRequest
 } from './kad/message.ts'
-export { addProvider, askKad, type KadHost } from './kad/rpc.ts'
+export { addProvider, askKad, putValue, type KadHost } from './kad/rpc.ts'
 export { isListed, kadId, kadTarget, randomShards, shardCid, shardOf, topicText, type Topic } from './kad/topics.ts'
 export { walk, type ClosestPeer, type WalkOptions } from './kad/walk.ts'
 export * from './records/card.ts'

@@ -10,6 +10,8 @@ export const ASKED_TO_COUNT = 5
 export const RENEWALS_WITHOUT_WALK = 5
 /** A renewal that reaches a smaller share of the storers is followed by a walk at once. */
 export const RENEWED_SHARE: number = 2 / 3
+/** A card is renewed at the servers that store it. If fewer than this are left of Kademlia's 20, the node walks again. */
+export const LEAST_CARD_STORERS = 7
 /** Storers that are asked for servers that can take the place of dead ones. */
 export const ASKED_FOR_SERVERS = 2
 /** Depths that one publication can move. A network grows by less within an hour. */

@@ -10,8 +10,10 @@ import { FrameStream } from '../transport/frame-stream.ts'
 import { pinned } from '../transport/pinned.ts'
 import {
   decodeKadReply,
+  decodeKadReplyMessage,
   encodeAddProvider,
   encodeKadRequest,
+  encodePutValue,
   type KadPeer,
   type KadReply,
   type KadRequest
@@ -48,6 +50,28 @@ export async function addProvider(
 ): Promise<void> {
   await onStream(host, server, { signal }, async (frames, wait) => {
     await frames.send(encodeAddProvider(key, provider), wait)
+  })
+}
+
+/**
+ * Stores a value at one DHT server.
+ *
+ * @throws as `askKad`. `protocol_violation`: the server does not confirm
+ */
+export async function putValue(
+  host: KadHost,
+  server: KadPeer,
+  { key, value, now }: { key: Uint8Array; value: Uint8Array; now: number },
+  signal: AbortSignal
+): Promise<void> {
+  await onStream(host, server, { signal, ...EAGER }, async (frames, wait) => {
+    await frames.send(encodePutValue(key, value, now), wait)
+    const bytes = await frames.receive(wait)
+    if (bytes === undefined) throw new PotluckError('stream_cut', 'the DHT server refused the value')
+    const { type, record } = decodeKadReplyMessage(bytes)
+    if (type !== 'PUT_VALUE' || record === undefined) {
+      throw new PotluckError('protocol_violation', 'the DHT server does not confirm the value')
+    }
   })
 }
 
