@@ -27,7 +27,9 @@ async function connected(): Promise<{ connection: Connection; other: Libp2p }> {
 }
 
 const open = async (connection: Connection): Promise<FrameStream> =>
-  new FrameStream(await connection.newStream(PROTOCOL, { ...EAGER }), { maxFrameBytes: 100_000 })
+  new FrameStream(await connection.newStream(PROTOCOL, { ...EAGER, signal: AbortSignal.timeout(20_000) }), {
+    maxFrameBytes: 100_000
+  })
 
 test('a stream opens before the other side agrees, and carries frames of any size in both directions', async () => {
   const { connection, other } = await connected()
