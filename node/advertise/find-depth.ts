@@ -163,8 +163,9 @@ export class DepthFinder {
    * Looks for the depth at which others publish the topic. A node that starts when the topic is already split finds few
    * nodes at depth 0.
    *
-   * It ends with the first shard of a usual size. An attacker can fill a shard at a low depth. So a full shard only counts
-   * if no shard of a usual size is found.
+   * It ends with the first shard of a usual size, or between a full shard and a sparse one, if both are near the estimated
+   * depth. An attacker can fill a shard at a low depth. So any other full shard only counts if no shard of a usual size is
+   * found.
    */
   async #search(topic: Topic, first: CountedShard, count: Count): Promise<CountedShard> {
     const found = [first]
@@ -173,9 +174,14 @@ export class DepthFinder {
       const { population = 0 } = shard
       if (population > MERGE_AT && population < SPLIT_AT) return shard
       found.push(shard)
+      const near = found.filter((one) => Math.abs(one.depth - first.depth) <= 2)
+      const between = near.find(
+        (one) => isFull(one) && near.some((other) => isSparse(other) && other.depth === one.depth + 2)
+      )
+      if (between !== undefined) return between
     }
     const shards = found.toSorted((a, b) => b.depth - a.depth)
-    const full = shards.find(({ population = 0 }) => population >= SPLIT_AT)
+    const full = shards.find(isFull)
     // Without a full shard, the topic is rare. A node that publishes it elsewhere probably started before this node.
     const rare = shards.filter(({ population = 0 }) => population > 1)
     return full ?? largest(rare) ?? first
@@ -229,6 +235,11 @@ async function settle(first: CountedShard, count: Count): Promise<CountedShard> 
   }
   return here
 }
+
+const isFull = ({ population = 0 }: CountedShard): boolean => population >= SPLIT_AT
+
+/** False if no server replied. */
+const isSparse = ({ population = SPLIT_AT }: CountedShard): boolean => population <= MERGE_AT
 
 function largest(shards: readonly CountedShard[]): CountedShard | undefined {
   return shards.toSorted((a, b) => (b.population ?? 0) - (a.population ?? 0))[0]

@@ -1,5 +1,5 @@
 /**
- * One run: a network grows within ten minutes, changes for two hours, and is measured for 20 minutes. By then all records
+ * One run: a network grows within ten minutes, changes for three hours, and is measured for 20 minutes. By then all records
  * of the time of growth have expired.
  */
 import {
@@ -36,9 +36,9 @@ import { Caller, DIAL_BYTES, STREAM_BYTES, Transport } from './transport.ts'
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const GROWTH_MS = 10 * MINUTE_MS
-/** By then every node has published twice, so the depths have settled. */
-const COSTS_FROM_MS = 75 * MINUTE_MS
-const MEASURE_FROM_MS = 130 * MINUTE_MS
+/** By then every node has published three times, so the depths have settled after the time of growth. */
+const COSTS_FROM_MS = 120 * MINUTE_MS
+const MEASURE_FROM_MS = 190 * MINUTE_MS
 const MEASURED_MS = 20 * MINUTE_MS
 /** A tenth of the nodes. */
 const BAD_SHARE = 0.1
