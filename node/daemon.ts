@@ -5,7 +5,7 @@
 import { EventEmitter } from 'node:events'
 
 import type { IdentifyResult } from '@libp2p/interface'
-import { ClockComparison, clockWarning, formatDigest, KAD_PROTOCOL } from '@potluck/protocol'
+import { ClockComparison, clockWarning, formatDigest, KAD_PROTOCOL, putValue } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
 import { AbuseLog } from './admission/abuse-log.ts'
@@ -124,6 +124,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const gossip = await Gossip.start({
     host,
     datastore: identity.datastore,
+    role: 'node',
     wantsRelays: scope === 'public' || options.listen.includes('/p2p-circuit'),
     hasBootstrap: (options.bootstrap ?? []).length > 0 || hostOptions.mdns,
     logger,
@@ -137,6 +138,8 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const network = topicNetwork(host, scope, (topic) => gossip.share(topic))
   const advertiser = await Advertiser.start({
     dht: host.services.dht,
+    putAt: async (server, key, value, until) =>
+      await putValue(host, { peerId: server, addresses: [] }, { key, value, now: now() }, until),
     network,
     facts: {
       peerId: host.peerId,

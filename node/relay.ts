@@ -83,6 +83,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     const gossip = await Gossip.start({
       host,
       datastore,
+      role: 'relay',
       wantsRelays: false,
       hasBootstrap,
       logger,

@@ -17,7 +17,7 @@ export * from './errors.ts'
 export * from './generation.ts'
 export * from './grammar/index.ts'
 export { boundedKadDht } from './kad/bounded-dht.ts'
-export { countServers } from './kad/count-servers.ts'
+export { countServers, neighboursCid } from './kad/count-servers.ts'
 export {
   depthsToTry,
   estimateServers,
@@ -39,7 +39,7 @@ export {
   type KadReply,
   type KadRequest
 } from './kad/message.ts'
-export { addProvider, askKad, type KadHost } from './kad/rpc.ts'
+export { addProvider, askKad, putValue, type KadHost } from './kad/rpc.ts'
 export { isListed, kadId, kadTarget, randomShards, shardCid, shardOf, topicText, type Topic } from './kad/topics.ts'
 export { walk, type ClosestPeer, type WalkOptions } from './kad/walk.ts'
 export * from './records/card.ts'
@@ -65,6 +65,8 @@ export { boundedNegotiation } from './transport/bounded-negotiation.ts'
 export { boundedPeerStore } from './transport/bounded-peer-store.ts'
 export { DialBudget } from './transport/dial-budget.ts'
 export * from './transport/frame-stream.ts'
+export { watchConnections } from './transport/connection-watch.ts'
+export { EAGER, eagerStreams } from './transport/eager-streams.ts'
 export { abortSilent } from './transport/silent-connections.ts'
 export { pinned } from './transport/pinned.ts'
 export { endingWebSockets, type EndingWebSocket } from './transport/ending-web-sockets.ts'

@@ -20,6 +20,8 @@ export const PARALLEL_CARDS: number = 24
  * these at once, however many dead records the DHT has.
  */
 export const PARALLEL_PROVIDERS: number = 16
+/** The most of these that one storer names. A dishonest storer can name peers that do not exist, before others reply. */
+export const PARALLEL_PER_STORER: number = 4
 /**
  * If a peer has not sent its card after this time, it no longer counts towards `PARALLEL_CARDS`, and the lookup asks
  * the next peer too. Otherwise 24 addresses that drop every packet would block the lookup for `CARD_TIMEOUT_MS`. Five
@@ -55,8 +57,13 @@ export const MAX_SHARDS_FOR_LIST: number = 64
  * servers.
  */
 export const SEARCH_HEAD_START_MS: number = 1_000
-/** Walks of one lookup at the same time. Each has up to 10 requests in flight. */
+/** Walks of one lookup at the same time. */
 export const PARALLEL_WALKS: number = 4
+/**
+ * Requests of one walk at the same time. A dishonest server can name 20 peers that do not exist, and the walk must not wait
+ * for these before it asks the next.
+ */
+export const PARALLEL_WALK_REQUESTS: number = 20
 /** Servers with which a walk begins. Kademlia's `k`. */
 export const MAX_START_SERVERS: number = 20
 
@@ -147,6 +154,8 @@ export const ADDRESS_DIAL_TIMEOUT_MS: number = 2_500
  * takes four round trips of TCP, Noise and Yamux, which are 400 ms across an ocean.
  */
 export const DIRECT_HEAD_START_MS: number = 500
+/** A connection with open streams is aborted if nothing answers on it for this time. libp2p's value. */
+export const CONNECTION_CHECK_TIMEOUT_MS: number = 5_000
 /** Limit for closing all connections. libp2p gives each connection 500 ms. */
 export const STOP_TIMEOUT_MS: number = 5_000
 /** Head start of the dial by IPv6 before the dial by IPv4: the "Connection Attempt Delay" of RFC 8305. */

@@ -62,6 +62,8 @@ export class LookupRun {
   /** Cards of other nodes that answers carried: all, and those with the topic. */
   readonly #named = { all: 0, listed: 0 }
   #recordsTried = false
+  /** Whether a search may begin before any card shows whether the topic is popular. */
+  #speculates = false
 
   constructor(topic: Topic, context: LookupContext) {
     this.#topic = topic
@@ -96,6 +98,7 @@ export class LookupRun {
     const until = AbortSignal.any([signal, left.signal])
     if (fresh) this.#ignored = new Set(known.map(({ card }) => card.peerId.toString()))
     else this.#addKnown(known)
+    this.#speculates = this.#topic.kind !== 'nodes' && known.length === 0
     this.#addSaved()
     void this.#enter(until)
     for (const server of await network.servers().catch(() => [])) this.#searches.addServer(server)
@@ -188,10 +191,13 @@ export class LookupRun {
 
   /**
    * A search waits for the first answer. It then waits until the peers that live peers named have been asked, because
-   * these can be enough. No peer names nodes of a rare model, so its search begins with the first answer.
+   * these can be enough.
+   *
+   * No peer names nodes of a rare model. So if the client knows no node of a model, the search begins with the first
+   * connection. `#onAnswer` cancels it if the first cards show that the model is not rare.
    */
   #searchIsDue(): boolean {
-    if (this.#headStartOver) return true
+    if (this.#headStartOver || (this.#speculates && this.#named.listed === 0)) return true
     const asksNamed = this.#peers.hasNamed || this.#places.hasNamed
     return (this.#enteringEnded || this.#answered) && !asksNamed
   }
@@ -221,6 +227,7 @@ export class LookupRun {
     const named = Map.groupBy(fresh, (card) => isListed(this.#topic, card))
     this.#named.all += fresh.length
     this.#named.listed += named.get(true)?.length ?? 0
+    if (this.#named.listed > 0) this.#searches.cancelIfRare()
     this.#peers.add('named', this.#alive((named.get(true) ?? []).map(dialable)))
     this.#peers.add('reserve', (named.get(false) ?? []).map(dialable))
     if (node === undefined) return

@@ -5,7 +5,7 @@
  */
 import { sample } from '@potluck/protocol'
 
-import { MAX_TRIES_PER_PEER, MAX_WAITING } from '../base/constants.ts'
+import { MAX_TRIES_PER_PEER, MAX_WAITING, PARALLEL_PER_STORER } from '../base/constants.ts'
 import type { Dialable } from '../network/network.ts'
 
 /**
@@ -18,12 +18,20 @@ export type Group = 'known' | 'named' | 'provider' | 'reserve'
 
 export interface PeerToAsk extends Dialable {
   group: Group
+  source: Source
+}
+
+/** What named some peers: a storer, or a reply with cards. */
+interface Source {
+  waiting: Dialable[]
+  /** Peers of this source that have a place. */
+  places: number
 }
 
 /** The peers of one group. Each source has its own list, in random order. */
 class Sources {
   readonly #random: () => number
-  readonly #lists: Dialable[][] = []
+  readonly #sources: Source[] = []
   #turn = 0
 
   constructor(random: () => number) {
@@ -32,21 +40,29 @@ class Sources {
 
   add(peers: readonly Dialable[]): void {
     if (peers.length === 0) return
-    this.#lists.splice(Math.floor(this.#random() * (this.#lists.length + 1)), 0, [...peers])
+    const at = Math.floor(this.#random() * (this.#sources.length + 1))
+    this.#sources.splice(at, 0, { waiting: [...peers], places: 0 })
   }
 
   get empty(): boolean {
-    return this.#lists.length === 0
+    return this.#sources.length === 0
   }
 
-  next(): Dialable | undefined {
-    if (this.#lists.length === 0) return undefined
-    this.#turn %= this.#lists.length
-    const list = this.#lists[this.#turn]!
-    const peer = list.shift()
-    if (list.length === 0) this.#lists.splice(this.#turn, 1)
-    else this.#turn++
-    return peer
+  /** @param most peers of one source that can have a place */
+  next(most: number): { peer: Dialable; source: Source } | undefined {
+    for (let tries = this.#sources.length; tries > 0; tries--) {
+      this.#turn %= this.#sources.length
+      const source = this.#sources[this.#turn]!
+      if (source.places >= most) {
+        this.#turn++
+        continue
+      }
+      const peer = source.waiting.shift()!
+      if (source.waiting.length === 0) this.#sources.splice(this.#turn, 1)
+      else this.#turn++
+      return { peer, source }
+    }
+    return undefined
   }
 }
 
@@ -93,11 +109,15 @@ export class PeersToAsk {
     const order: Group[] = this.#afterProvider ? ['known', 'named', 'provider'] : ['known', 'provider', 'named']
     for (const group of [...order, 'reserve' as const]) {
       if ((group === 'provider' && !allowed.provider) || (group === 'reserve' && !allowed.reserve)) continue
-      for (let peer = this.#groups[group].next(); peer !== undefined; peer = this.#groups[group].next()) {
+      const most = group === 'provider' ? PARALLEL_PER_STORER : Infinity
+      for (;;) {
+        const next = this.#groups[group].next(most)
+        if (next === undefined) break
+        const { peer, source } = next
         this.#waiting--
         if (this.#answered.has(peer.peerId.toString()) || (group === 'reserve' && !this.#note(peer))) continue
         if (group === 'named' || group === 'provider') this.#afterProvider = group === 'provider'
-        return { ...peer, group }
+        return { ...peer, group, source }
       }
     }
     return undefined

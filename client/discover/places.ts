@@ -55,18 +55,20 @@ export class Places {
   }
 
   /** Takes a place for this peer. Returns a function that must be called when the peer has answered or failed. */
-  take({ group }: PeerToAsk): () => void {
+  take({ group, source }: PeerToAsk): () => void {
     const { clock, signal, onChange } = this.#context
     const provider = group === 'provider' ? 1 : 0
     this.#asked++
     this.#running++
     this.#taken++
     this.#takenByProviders += provider
+    source.places++
     let held = true
     const give = (): void => {
       if (held) {
         this.#taken--
         this.#takenByProviders -= provider
+        source.places--
       }
       held = false
       onChange()

@@ -32,7 +32,7 @@ export class Searches {
   /** Servers with which the first search can begin, and entry peers, which later ones need too. By peer id. */
   readonly #servers = new Map<string, KadPeer>()
   readonly #entered = new Map<string, KadPeer>()
-  #running = false
+  #running: { share: number; cancel: AbortController } | undefined
   #started = 0
   #replied = false
 
@@ -41,7 +41,7 @@ export class Searches {
   }
 
   get running(): boolean {
-    return this.#running
+    return this.#running !== undefined
   }
 
   /** Whether a server of the DHT replied. */
@@ -58,6 +58,14 @@ export class Searches {
   }
 
   /**
+   * Cancels a search that took the topic for rare, before it reaches the storers of depth 0. They would carry the load of
+   * all new clients of a popular model.
+   */
+  cancelIfRare(): void {
+    if (this.#running?.share === 0) this.#running.cancel.abort(new Error('the topic is not rare'))
+  }
+
+  /**
    * Starts a search if none runs and there are servers to begin with. An entry peer that no search has reached starts
    * another one: a peer that was faster may be in a part of the network that is cut off, or lie.
    *
@@ -65,12 +73,13 @@ export class Searches {
    * @param options.share the share of the nodes that have the topic, 0 to 1, as far as the lookup knows
    */
   start({ lists, share }: { lists: boolean; share: number }, signal: AbortSignal): void {
-    if (this.#running || this.#started >= MAX_SEARCHES) return
+    if (this.#running !== undefined || this.#started >= MAX_SEARCHES) return
     const { topic, topics, network, report, onEnd, ...context } = this.#context
     const servers = new Map([...(this.#replied ? [] : this.#servers), ...this.#entered])
     const start = [...servers].flatMap(([peer, server]) => (report.askedDht(peer) ? [] : [server]))
     if (start.length === 0) return
-    this.#running = true
+    const cancel = new AbortController()
+    this.#running = { share, cancel }
     this.#started++
     const search = topics.search(topic, {
       ...context,
@@ -88,11 +97,11 @@ export class Searches {
       },
       shards: lists ? MAX_SHARDS_FOR_LIST : MAX_SHARDS,
       share,
-      signal
+      signal: AbortSignal.any([signal, cancel.signal])
     })
     const ended = (replied: boolean): void => {
       this.#replied ||= replied
-      this.#running = false
+      this.#running = undefined
       onEnd()
     }
     search.then(ended, () => ended(false))

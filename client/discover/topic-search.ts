@@ -25,7 +25,7 @@ import { LRUCache } from 'lru-cache'
 import type { CID } from 'multiformats/cid'
 
 import type { Clock } from '../base/clock.ts'
-import { MAX_LOOKUPS, PARALLEL_WALKS } from '../base/constants.ts'
+import { MAX_LOOKUPS, PARALLEL_WALK_REQUESTS, PARALLEL_WALKS } from '../base/constants.ts'
 
 export interface SearchOptions {
   /** Servers of the DHT to begin with. */
@@ -128,7 +128,8 @@ export class TopicSearch {
       start,
       ask: async (server, until) => await askKad(server, key, until),
       sleep: async (ms, until) => await clock.sleep(ms, until),
-      signal
+      signal,
+      parallel: PARALLEL_WALK_REQUESTS
     })
     for (;;) {
       const step = await steps.next()

@@ -12,6 +12,7 @@ import {
   boundedNegotiation,
   boundedPeerStore,
   DialBudget,
+  eagerStreams,
   kadOptions,
   mustNotDial,
   namesOf,
@@ -20,11 +21,17 @@ import {
   privateNetwork,
   sparingWindows,
   STREAM_WINDOW_BYTES,
+  watchConnections,
   type Scope
 } from '@potluck/protocol'
 import { createLibp2p } from 'libp2p'
 
-import { ADDRESS_DIAL_TIMEOUT_MS, MAX_PARALLEL_DIALS, STOP_TIMEOUT_MS } from '../base/constants.ts'
+import {
+  ADDRESS_DIAL_TIMEOUT_MS,
+  CONNECTION_CHECK_TIMEOUT_MS,
+  MAX_PARALLEL_DIALS,
+  STOP_TIMEOUT_MS
+} from '../base/constants.ts'
 import type { Platform } from '../platform/platform.ts'
 import { endWithin } from './end-within.ts'
 import { LanPeers } from './lan-peers.ts'
@@ -67,14 +74,23 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
     transports: platform.transports(scope === 'public' ? names : undefined).map((transport) => dials.limit(transport)),
     ...(pool === undefined ? {} : { connectionProtector: pool.protector }),
     connectionEncrypters: [noise()],
-    streamMuxers: [pacedFrames(sparingWindows(yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } })))],
+    streamMuxers: [
+      eagerStreams(
+        pacedFrames(
+          sparingWindows(yamux({ enableKeepAlive: false, streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES } }))
+        )
+      )
+    ],
     connectionManager: { addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS, maxParallelDials: MAX_PARALLEL_DIALS },
     connectionGater: {
       denyDialMultiaddr: async (address) =>
         !trusted.has(address.toString()) &&
         (await mustNotDial(address, { scope, trusted: names, resolve: platform.lookup }))
     },
+    // `connectionWatch` takes its place.
+    connectionMonitor: { enabled: false },
     services: {
+      connectionWatch: watchConnections({ timeoutMs: CONNECTION_CHECK_TIMEOUT_MS }),
       identify: identify(),
       ping: ping(),
       dht: boundedKadDht({

@@ -5,7 +5,13 @@ import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { mdns } from '@libp2p/mdns'
 import { tcp, type TCPSocketOptions } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
-import { endingWebSockets, publicLookup, type EndingWebSocket } from '@potluck/protocol'
+import {
+  endingWebSockets,
+  IDLE_CONNECTION_MS,
+  publicLookup,
+  TCP_KEEP_ALIVE_MS,
+  type EndingWebSocket
+} from '@potluck/protocol'
 import { WebSocket } from 'ws'
 
 import type { Platform } from './platform.ts'
@@ -13,8 +19,12 @@ import type { Platform } from './platform.ts'
 export const nodePlatform: Platform = {
   transports: (names) => {
     // libp2p passes the options on to `net.connect`, but its type lists only some of them.
-    const dialOpts = (names === undefined ? {} : { lookup: publicLookup(lookup, names) }) as TCPSocketOptions
-    return [tcp({ dialOpts }), endingWebSockets(webSockets(), openWebSocket), circuitRelayTransport()]
+    const dialOpts = {
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+      ...(names !== undefined && { lookup: publicLookup(lookup, names) })
+    } as TCPSocketOptions
+    const transport = tcp({ dialOpts, outboundSocketInactivityTimeout: IDLE_CONNECTION_MS })
+    return [transport, endingWebSockets(webSockets(), openWebSocket), circuitRelayTransport()]
   },
   lookup,
   lanDiscovery: (serviceTag) => mdns(serviceTag === undefined ? {} : { serviceTag })

@@ -4,7 +4,7 @@
  * This file is the loop for the card. card.ts decides what to publish, and schedule.ts when. keep-topics.ts is the loop
  * for the provider records.
  */
-import { CLOCK_SKEW_MS, deadline, signCard, type Card, type KadPeer } from '@potluck/protocol'
+import { CLOCK_SKEW_MS, deadline, KAD_K, signCard, type Card, type KadPeer } from '@potluck/protocol'
 import type { PeerId, PrivateKey } from '@libp2p/interface'
 import type { Logger } from 'pino'
 
@@ -12,13 +12,15 @@ import { PUBLISH_TIMEOUT_MS, WITHDRAW_TIMEOUT_MS } from '../limits/limits.ts'
 import { buildCard, selectAddresses, type CardFacts } from './card.ts'
 import { Failures } from './failures.ts'
 import { KeepTopics } from './keep-topics.ts'
-import { belongsToCard, putCard, topicsOf, type Dht } from './publish.ts'
+import { LEAST_CARD_STORERS, MAX_GAINED_SERVERS } from './limits.ts'
+import { belongsToCard, putCard, putCardAt, topicsOf, type Dht, type PutAt } from './publish.ts'
 import type { TopicNetwork } from './find-depth.ts'
 import { TopicPublisher, type TopicResult } from './publish-topics.ts'
 import { afterAttempt, afterChange, nextPublication, startState, type Change, type PublishState } from './schedule.ts'
 
 export interface AdvertiserOptions {
   dht: Dht
+  putAt: PutAt
   network: TopicNetwork
   facts: CardFacts
   addresses: () => readonly string[]
@@ -52,6 +54,8 @@ export class Advertiser {
   #published = false
   /** The peers that stored the newest card. */
   #storers: readonly PeerId[] = []
+  /** Servers that the node met since the last publication, and that should store the card. By peer id. */
+  readonly #newStorers = new Map<string, PeerId>()
   #recordsStored = false
   #timer: NodeJS.Timeout | undefined
   #busy = false
@@ -99,7 +103,9 @@ export class Advertiser {
    */
   peerGained(server: KadPeer): void {
     this.#topics.gained(server)
-    if (belongsToCard(this.#signed.card, this.#storers, server.peerId)) this.#change('server')
+    if (!belongsToCard(this.#signed.card, this.#storers, server.peerId)) return
+    if (this.#newStorers.size < MAX_GAINED_SERVERS) this.#newStorers.set(server.peerId.toString(), server.peerId)
+    this.#change('server')
   }
 
   /** The node's addresses may differ from the card's. */
@@ -149,11 +155,11 @@ export class Advertiser {
     this.#draining = true
     await this.stop()
     await this.#sign()
-    const { dht, logger } = this.#options
+    const { logger } = this.#options
     // No peer stores a card that was never published.
     if (!this.#published) return
     try {
-      await putCard(dht, this.#signed.card, this.#signed.bytes, AbortSignal.timeout(WITHDRAW_TIMEOUT_MS))
+      await this.#store(this.#signed.card, this.#signed.bytes, AbortSignal.timeout(WITHDRAW_TIMEOUT_MS))
     } catch (error) {
       logger.debug({ err: error }, 'publishing the tombstone failed')
     }
@@ -182,7 +188,7 @@ export class Advertiser {
   }
 
   async #publish(): Promise<void> {
-    const { dht, logger, now } = this.#options
+    const { logger, now } = this.#options
     const signal = deadline(PUBLISH_TIMEOUT_MS, this.#stopped.signal)
     const before = this.#state
     // A change that happens from here on belongs to the next publication.
@@ -194,7 +200,7 @@ export class Advertiser {
       await this.#sign()
       const { card, bytes } = this.#signed
       this.#published = true
-      storers = await putCard(dht, card, bytes, signal)
+      storers = await this.#store(card, bytes, signal)
       logger.debug({ storers: storers.length, models: card.models.length }, 'published the card')
     } catch (error) {
       failure = `${failure}: ${signal.aborted ? 'the DHT did not reply in time' : oneLine(error)}`
@@ -208,6 +214,16 @@ export class Advertiser {
       if (storers.length > 0) this.#announce()
     }
     this.#schedule()
+  }
+
+  /** Stores the card where an earlier one is. Walks only if too few servers are left, because a walk opens some 30 connections. */
+  async #store(card: Card, bytes: Uint8Array, signal: AbortSignal): Promise<PeerId[]> {
+    const { dht, putAt } = this.#options
+    const known = this.#storers.filter((storer) => !this.#newStorers.has(storer.toString()))
+    const servers = [...this.#newStorers.values(), ...known].slice(0, KAD_K)
+    this.#newStorers.clear()
+    const storers = known.length < LEAST_CARD_STORERS ? [] : await putCardAt(putAt, servers, card, bytes, signal)
+    return storers.length < LEAST_CARD_STORERS ? await putCard(dht, card, bytes, signal) : storers
   }
 
   #recordsPublished({ storers, failure }: TopicResult): void {

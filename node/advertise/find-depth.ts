@@ -26,7 +26,7 @@ import {
 } from '@potluck/protocol'
 import type { CID } from 'multiformats/cid'
 
-import { ASKED_TO_COUNT, DEPTH_STEPS, SEARCH_DEPTH_SHARE } from './limits.ts'
+import { ASKED_TO_COUNT, DEPTH_STEPS, PARALLEL_WALK_REQUESTS, SEARCH_DEPTH_SHARE } from './limits.ts'
 
 /** What the publisher needs of the node's network. */
 export interface TopicNetwork {
@@ -77,6 +77,13 @@ export type FindClosest = (
 /** Returns the shard of a topic at this depth. Counts each depth once. */
 type Count = (depth: number) => Promise<CountedShard>
 
+/** Where the search for the depth of a topic begins. */
+export interface SearchStart {
+  servers: readonly KadPeer[]
+  /** Undefined: estimated. */
+  likely: number | undefined
+}
+
 /** Where a node publishes a topic. */
 export interface Placement {
   depth: number
@@ -110,13 +117,12 @@ export class DepthFinder {
    * Walks to the shards of the topic, and chooses those in which the node publishes.
    *
    * @param known where the node published the topic before; undefined: nowhere
-   * @param servers servers to begin with
    * @throws the signal's reason
    */
   async find(
     topic: Topic,
     known: Placement | undefined,
-    servers: readonly KadPeer[],
+    { servers, likely }: SearchStart,
     signal: AbortSignal
   ): Promise<Placement> {
     const counted = new Map<number, Promise<CountedShard>>()
@@ -127,7 +133,7 @@ export class DepthFinder {
       counted.set(depth, one)
       return await one
     }
-    const first = await count(known?.depth ?? (await this.#probableDepth(topic, servers, signal)))
+    const first = await count(known?.depth ?? likely ?? (await this.#probableDepth(topic, servers, signal)))
     const isRare = first.population !== undefined && first.population <= MERGE_AT
     const search = known === undefined || (isRare && this.#network.random() < SEARCH_DEPTH_SHARE)
     const own = await settle(search ? await this.#search(topic, first, count) : first, count)
@@ -157,8 +163,9 @@ export class DepthFinder {
    * Looks for the depth at which others publish the topic. A node that starts when the topic is already split finds few
    * nodes at depth 0.
    *
-   * It ends with the first shard of a usual size. An attacker can fill a shard at a low depth. So a full shard only counts
-   * if no shard of a usual size is found.
+   * It ends with the first shard of a usual size, or between a full shard and a sparse one, if both are near the estimated
+   * depth. An attacker can fill a shard at a low depth. So any other full shard only counts if no shard of a usual size is
+   * found.
    */
   async #search(topic: Topic, first: CountedShard, count: Count): Promise<CountedShard> {
     const found = [first]
@@ -167,9 +174,14 @@ export class DepthFinder {
       const { population = 0 } = shard
       if (population > MERGE_AT && population < SPLIT_AT) return shard
       found.push(shard)
+      const near = found.filter((one) => Math.abs(one.depth - first.depth) <= 2)
+      const between = near.find(
+        (one) => isFull(one) && near.some((other) => isSparse(other) && other.depth === one.depth + 2)
+      )
+      if (between !== undefined) return between
     }
     const shards = found.toSorted((a, b) => b.depth - a.depth)
-    const full = shards.find(({ population = 0 }) => population >= SPLIT_AT)
+    const full = shards.find(isFull)
     // Without a full shard, the topic is rare. A node that publishes it elsewhere probably started before this node.
     const rare = shards.filter(({ population = 0 }) => population > 1)
     return full ?? largest(rare) ?? first
@@ -224,6 +236,11 @@ async function settle(first: CountedShard, count: Count): Promise<CountedShard> 
   return here
 }
 
+const isFull = ({ population = 0 }: CountedShard): boolean => population >= SPLIT_AT
+
+/** False if no server replied. */
+const isSparse = ({ population = SPLIT_AT }: CountedShard): boolean => population <= MERGE_AT
+
 function largest(shards: readonly CountedShard[]): CountedShard | undefined {
   return shards.toSorted((a, b) => (b.population ?? 0) - (a.population ?? 0))[0]
 }
@@ -231,7 +248,14 @@ function largest(shards: readonly CountedShard[]): CountedShard | undefined {
 const walkToKey: FindClosest = async (key, start, { ask, sleep }, signal) => {
   const findNode = async (peer: KadPeer, until: AbortSignal): Promise<KadReply> =>
     await ask(peer, { request: 'find_node', key }, until)
-  const steps = walk(kadTarget(key), { start, ask: findNode, sleep, signal, wanted: RECORD_STORERS })
+  const steps = walk(kadTarget(key), {
+    start,
+    ask: findNode,
+    sleep,
+    signal,
+    wanted: RECORD_STORERS,
+    parallel: PARALLEL_WALK_REQUESTS
+  })
   for (;;) {
     const step = await steps.next()
     if (step.done === true) return step.value

@@ -3,19 +3,26 @@ import { PROVIDER_TTL_MS } from '@potluck/protocol'
 
 /** Storers that a node asks at most for the number of nodes in a shard. Up to three of them can be silent. */
 export const ASKED_TO_COUNT = 5
-/** Renewals at the remembered storers before the next walk. Newer servers can be closer to the key. */
-export const RENEWALS_WITHOUT_WALK = 3
+/**
+ * Renewals at the remembered storers before the next walk. Newer servers can be closer to the key. Renewals find most of
+ * them too, in place of dead storers.
+ */
+export const RENEWALS_WITHOUT_WALK = 5
 /** A renewal that reaches a smaller share of the storers is followed by a walk at once. */
 export const RENEWED_SHARE: number = 2 / 3
+/** A card is renewed at the servers that store it. If fewer than this are left of Kademlia's 20, the node walks again. */
+export const LEAST_CARD_STORERS = 7
 /** Storers that are asked for servers that can take the place of dead ones. */
 export const ASKED_FOR_SERVERS = 2
 /** Depths that one publication can move. A network grows by less within an hour. */
 export const DEPTH_STEPS = 4
-/** Topics published at the same time. Each walk has up to ten open requests. */
+/** Requests of a walk at the same time. Fewer take longer and ask fewer peers: nobody waits for a publication. */
+export const PARALLEL_WALK_REQUESTS = 3
+/** Topics published at the same time. */
 export const PARALLEL_TOPICS = 3
 /**
  * The share of walks for a rare topic that look for other depths again. Two parts of a network that were separate
- * find each other this way. Every fourth publication walks, and only these search.
+ * find each other this way. Every sixth publication walks, and only these search.
  */
 export const SEARCH_DEPTH_SHARE: number = 1 / 2
 

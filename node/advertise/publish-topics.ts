@@ -20,7 +20,14 @@ import type { CID } from 'multiformats/cid'
 import { xor } from 'uint8arrays/xor'
 import { xorCompare } from 'uint8arrays/xor-compare'
 
-import { DepthFinder, type FindClosest, type Placement, type Shard, type TopicNetwork } from './find-depth.ts'
+import {
+  DepthFinder,
+  type FindClosest,
+  type Placement,
+  type SearchStart,
+  type Shard,
+  type TopicNetwork
+} from './find-depth.ts'
 import { ASKED_FOR_SERVERS, PARALLEL_TOPICS, RENEWALS_WITHOUT_WALK, RENEWED_SHARE } from './limits.ts'
 
 export interface TopicResult {
@@ -60,6 +67,7 @@ export class TopicPublisher {
   /**
    * Publishes the topics, and forgets all others.
    *
+   * @param topics the name of a model follows its digest
    * @throws the signal's reason
    */
   async publish(topics: readonly Topic[], signal: AbortSignal): Promise<TopicResult> {
@@ -69,12 +77,18 @@ export class TopicPublisher {
     const servers = await this.#network.servers()
     if (servers.length === 0) return { storers: 0, failure: 'no DHT server is connected' }
     let storers = Infinity
-    // Every node publishes the topic `nodes`, so its depth bounds the search for the depths of the others.
-    const isNodes = ({ kind }: Topic): boolean => kind === 'nodes'
+    // Every node publishes the topic `nodes`, so its depth bounds the search for the depths of the others. The depth of a
+    // model's digest is probably that of its name.
     const isFirst = this.#published.size === 0
-    const ordered = isFirst ? [topics.filter(isNodes), topics.filter((topic) => !isNodes(topic))] : [topics]
+    const kinds = ['nodes', 'digest', 'name'] as const
+    const ordered = isFirst ? kinds.map((kind) => topics.filter((topic) => topic.kind === kind)) : [topics]
     for (const some of ordered.flatMap((group) => inParts(group, PARALLEL_TOPICS))) {
-      const counts = await Promise.all(some.map(async (topic) => await this.#publishOne(topic, servers, signal)))
+      const counts = await Promise.all(
+        some.map(async (topic) => {
+          const digest = topic.kind === 'name' ? topics[topics.indexOf(topic) - 1] : undefined
+          return await this.#publishOne(topic, { servers, likely: digest && this.depthOf(digest) }, signal)
+        })
+      )
       storers = Math.min(storers, ...counts)
     }
     return storers > 0 ? { storers } : { storers, failure: 'no DHT server took the provider records' }
@@ -111,14 +125,14 @@ export class TopicPublisher {
   }
 
   /** Returns how many servers took the record at the topic's depth. */
-  async #publishOne(topic: Topic, servers: readonly KadPeer[], signal: AbortSignal): Promise<number> {
+  async #publishOne(topic: Topic, start: SearchStart, signal: AbortSignal): Promise<number> {
     const known = this.#published.get(topicText(topic))
     if (known !== undefined && known.renewals < RENEWALS_WITHOUT_WALK && (await this.#renew(known, signal))) {
       known.renewals++
       return known.shards[0]!.closest.length
     }
     signal.throwIfAborted()
-    const placement = await this.#depths.find(topic, known, servers, signal)
+    const placement = await this.#depths.find(topic, known, start, signal)
     this.#published.set(topicText(topic), { ...placement, renewals: 0 })
     const storers = await Promise.all(placement.shards.map(async (shard) => await this.#store(shard, signal)))
     return storers[0]!

@@ -36,6 +36,22 @@ export async function putCard(dht: Dht, { peerId }: Card, bytes: Uint8Array, sig
   return storers
 }
 
+/** Stores a value at one server. Rejects unless the server confirms. */
+export type PutAt = (server: PeerId, key: Uint8Array, value: Uint8Array, signal: AbortSignal) => Promise<void>
+
+/** Stores the card at these servers, without a walk. Returns those that confirm. */
+export async function putCardAt(
+  putAt: PutAt,
+  servers: readonly PeerId[],
+  { peerId }: Card,
+  bytes: Uint8Array,
+  signal: AbortSignal
+): Promise<PeerId[]> {
+  const puts = servers.map(async (server) => await putAt(server, cardKey(peerId), bytes, signal))
+  const results = await Promise.allSettled(puts)
+  return servers.filter((_, index) => results[index]?.status === 'fulfilled')
+}
+
 /** Whether a server that the node just met belongs to the servers that store its card. */
 export function belongsToCard(card: Card, storers: readonly PeerId[], server: PeerId): boolean {
   const key = sha256(cardKey(card.peerId))

@@ -36,13 +36,30 @@ export const PROVIDER_LIMITS: ProviderLimits = {
 }
 
 /**
- * How often the DHT walks to every bucket of its routing table. Dead entries cost little: they are noticed when they are
- * used, and a walk does not wait for them. After two hours, two in five peers of a table are gone, and each bucket still
- * has 12 of 20.
+ * The routing table has a bucket of 20 peers for each prefix of this many bits, and below one for each further bit that a
+ * peer shares with this one. Peers that connect fill the first ones without a message. Many connect to a relay, and a new
+ * client's first request goes to a relay: with 64 prefixes its reply saves a hop.
+ */
+export const TABLE_LEVELS: { node: number; relay: number } = { node: 3, relay: 6 }
+/** kad-dht walks to its own id at the start, and not again: the longest timer of Node. */
+export const SELF_QUERY_MS: number = 2 ** 31 - 1
+/** Requests of kad-dht's own walks at the same time. Fewer ask fewer peers. */
+export const OWN_WALK_REQUESTS = 3
+/**
+ * How often a server asks for new peers for the buckets that few peers reach by themselves. In two hours, two in five peers
+ * of a table leave.
  */
 export const TABLE_REFRESH_MS: number = 2 * 60 * 60 * 1000
-/** How often the DHT looks for the servers closest to itself. New neighbours also connect by themselves. */
-export const SELF_QUERY_MS: number = 30 * 60 * 1000
+/** A peer of the routing table that showed no sign of life for this time can be gone: two in five are. */
+export const UNSEEN_MS: number = 2 * 60 * 60 * 1000
+/** The first level of these buckets. About three peers of this level connect in an hour, one at the next level. */
+export const REFRESHED_FROM_LEVEL = 4
+/** The last level. Finding a key in its bucket takes 16,000 hashes, about 10 ms. A million servers have 16 levels. */
+export const MAX_REFRESHED_LEVEL = 13
+/** Peers of a bucket that a refresh asks, one after the other, until one replies. */
+export const ASKED_PER_BUCKET = 3
+/** New peers that a refresh adds to a bucket at most. Each costs a connection. */
+export const ADDED_PER_BUCKET = 4
 
 /**
  * Streams on which this DHT server waits for a request, or for the rest of one. Each can hold 320 KiB of unread bytes: 64

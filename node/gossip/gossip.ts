@@ -1,7 +1,8 @@
 /**
  * Keeps a node or a relay connected to the network without the DHT and without relays.
  *
- * 1. Asks every connected peer that serves cards for its card, at once and then about once an hour.
+ * 1. Asks connected peers that serve cards for their cards, at once and then about once an hour, until it knows enough live
+ *    nodes. A relay asks all.
  * 2. Dials one of the nodes that others know every few seconds until it knows enough live nodes, and later every few
  *    minutes. Otherwise the nodes of the network could split into groups.
  * 3. Dials saved peers when it has no connection.
@@ -20,13 +21,19 @@ import {
   CardSet,
   ClockComparison,
   isListed,
-  MAX_CARD_OTHERS,
   subnetOf,
   type KadPeer,
   type Topic
 } from '@potluck/protocol'
 
-import { GOSSIP_TIMES, RELAY_RESERVATIONS_WANTED, ENOUGH_LIVE_NODES, REJOIN_DIALS } from '../limits/limits.ts'
+import {
+  CARDS_IN_REPLY,
+  GOSSIP_TIMES,
+  RELAY_RESERVATIONS_WANTED,
+  ENOUGH_LIVE_NODES,
+  REJOIN_DIALS
+} from '../limits/limits.ts'
+import { relaysOf } from '../network/kept-connections.ts'
 import { askForCards, dialableAddresses } from './ask.ts'
 import { Candidates } from './candidates.ts'
 import { SavedPeers } from './saved-peers.ts'
@@ -47,6 +54,8 @@ export interface GossipOptions {
   logger: Logger
   /** Milliseconds since the epoch. */
   now: () => number
+  /** A node stops asking when it knows enough live nodes. A relay asks all, because every new client asks the relay. */
+  role: 'node' | 'relay'
   /** Gets every card that comes directly from its node. */
   clocks?: ClockComparison
   /** Default: `Math.random`. */
@@ -99,7 +108,8 @@ export class Gossip {
 
   /** Signed cards of other nodes for this peer. */
   others(peer: string): Uint8Array[] {
-    return this.#cards.sample(MAX_CARD_OTHERS, { ...this.#connected(), except: peer }).map(({ bytes }) => bytes)
+    const count = CARDS_IN_REPLY[this.#options.role]
+    return this.#cards.sample(count, { ...this.#connected(), except: peer }).map(({ bytes }) => bytes)
   }
 
   /** Nodes that are probably alive. */
@@ -214,7 +224,10 @@ export class Gossip {
     const peer = peerId.toString()
     clearTimeout(this.#timers.get(peer))
     const timer = setTimeout(() => {
-      void this.#ask({ peerId, addresses: [] })
+      const { role, times } = this.#options
+      // Cards expire, so a node that knows enough soon knows too few again.
+      if (role === 'node' && this.#knowsEnough()) this.#askLater(peerId, times.retryMs)
+      else void this.#ask({ peerId, addresses: [] })
     }, delayMs)
     timer.unref()
     this.#timers.set(peer, timer)
@@ -263,10 +276,7 @@ export class Gossip {
   #wantsRelay(): boolean {
     const { host, wantsRelays } = this.#options
     if (!wantsRelays) return false
-    const relays = host
-      .getMultiaddrs()
-      .flatMap((address) => /\/p2p\/([^/]+)\/p2p-circuit/u.exec(address.toString())?.[1] ?? [])
-    return new Set(relays).size < RELAY_RESERVATIONS_WANTED
+    return relaysOf(host.getMultiaddrs()).size < RELAY_RESERVATIONS_WANTED
   }
 }
 

@@ -7,6 +7,7 @@
 import {
   CREDIT_TIMEOUT_MS,
   CREDIT_WINDOW,
+  MAX_CARD_OTHERS,
   MAX_FRAME_BYTES,
   REQUEST_READ_TIMEOUT_MS,
   type Scope
@@ -215,8 +216,13 @@ export const BOOTSTRAP_RETRY_MS: { first: number; last: number } = { first: 500,
  */
 export const ENOUGH_CONNECTIONS = 16
 
-/** A node that knows this many live nodes rarely dials another one. A client gets 8 of them in a card reply. */
+/** A node that knows this many live nodes rarely asks another one. */
 export const ENOUGH_LIVE_NODES = 24
+/**
+ * Cards of other nodes in a reply. A new client asks a relay first. A node sends fewer, because other nodes ask it every
+ * hour, and a client asks dozens.
+ */
+export const CARDS_IN_REPLY: { node: number; relay: number } = { node: 4, relay: MAX_CARD_OTHERS }
 /** Timeout of a question for a card, with the dial. */
 export const GOSSIP_TIMEOUT_MS = 5_000
 /** Saved peers that a node without connections dials at once. */
@@ -226,9 +232,10 @@ export const REJOIN_DIALS = 6
  *   bootstrap peers.
  * - `askMs`: pause between questions to peers that connected at the same time.
  * - `meetMs`: pause between dials of unknown nodes, while the node knows too few.
- * - `mixMs`: the same while it knows enough. A dial, its handshakes and the reply take about 15 KB.
+ * - `mixMs`: the same while it knows enough. A dial, its handshakes and the reply take about 12 KB.
  * - `retryMs`: pause before a connected peer is asked again, while the node knows too few.
- * - `againMs`: the same for a relay, while the node knows enough. A node is asked when it has signed its next card.
+ * - `againMs`: the same for a relay, while the node knows enough. A relay asks a node when that has signed its next card. A
+ *   node that knows enough asks nobody.
  * - `saveMs`: how often the saved peers are written.
  * - `rejoinMs`: pause between attempts without any connection. It doubles.
  */
@@ -245,7 +252,7 @@ export const GOSSIP_TIMES: {
   tickMs: 5_000,
   askMs: 200,
   meetMs: 10_000,
-  mixMs: 10 * 60_000,
+  mixMs: 20 * 60_000,
   retryMs: 10 * 60_000,
   againMs: 60 * 60_000,
   saveMs: 5 * 60_000,

@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream'
 
 import type { Listener, Transport } from '@libp2p/interface'
 import { ipPortToMultiaddr } from '@libp2p/utils'
-import { subnetOf } from '@potluck/protocol'
+import { subnetOf, TCP_KEEP_ALIVE_MS } from '@potluck/protocol'
 import type { WebSocket } from 'ws'
 
 import { Groups } from '../dht/groups.ts'
@@ -49,7 +49,10 @@ export function boundedWebSockets<C>(webSockets: (components: C) => Transport): 
       const connected = listener.onWsServerConnection.bind(listener)
       const waiting = new WaitingSockets()
       listener.wsServer.options.maxPayload = MAX_MESSAGE_BYTES
-      listener.server.on('connection', (socket) => waiting.add(socket))
+      listener.server.on('connection', (socket) => {
+        socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS)
+        waiting.add(socket)
+      })
       listener.onUpgrade = (request, socket, head) => {
         waiting.delete(socket)
         upgrade(request, socket, head)

@@ -21,6 +21,7 @@ import {
   boundedNegotiation,
   boundedPeerStore,
   DialBudget,
+  eagerStreams,
   endingWebSockets,
   kadOptions,
   mustNotDial,
@@ -30,6 +31,9 @@ import {
   publicLookup,
   sparingWindows,
   STREAM_WINDOW_BYTES,
+  TCP_KEEP_ALIVE_MS,
+  IDLE_CONNECTION_MS,
+  watchConnections,
   type EndingWebSocket,
   type Scope
 } from '@potluck/protocol'
@@ -46,14 +50,16 @@ import {
   RELAYED_BYTES,
   RELAYED_DURATION_MS
 } from '../limits/limits.ts'
-import { SELF_QUERY_MS } from '../dht/limits.ts'
+import { OWN_WALK_REQUESTS, SELF_QUERY_MS, TABLE_LEVELS } from '../dht/limits.ts'
 import { useProviderStore } from '../dht/provider-handlers.ts'
 import { ProviderStore } from '../dht/provider-store.ts'
 import { serveRequests } from '../dht/serve.ts'
-import { refreshSeldom } from '../dht/table-refresh.ts'
+import { keepTableFresh } from '../dht/keep-table.ts'
+import { keepNeighbours } from '../dht/routing-table.ts'
 import { boundedWebSockets } from './bounded-web-sockets.ts'
 import { ConnectionLimit } from './connection-limit.ts'
 import type { Identity } from './identity.ts'
+import { keepsConnection } from './kept-connections.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { relayFlow } from './relay-flow.ts'
 import { endReservations, refusesRelayed, refusesReservation } from './relay-shares.ts'
@@ -107,6 +113,7 @@ export async function createNodeHost(options: HostOptions): Promise<Host> {
   const reservations = options.scope === 'public' ? Array<string>(RELAY_RESERVATIONS_WANTED).fill('/p2p-circuit') : []
   const listen = [...options.listen, ...reservations]
   return await createHost(options, {
+    kind: 'node',
     listen,
     transports: [
       patientRelayTransport({
@@ -133,6 +140,7 @@ export async function createRelayHost(options: HostOptions): Promise<RelayHost> 
   })
   const relayServices = { ...services(options, { clientMode: false }), ownAddresses, relay, relayFlow }
   const host: RelayHost = await createHost<RelayServices>(options, {
+    kind: 'relay',
     listen: [...options.listen],
     transports: [],
     services: relayServices,
@@ -146,6 +154,7 @@ export async function createRelayHost(options: HostOptions): Promise<RelayHost> 
 }
 
 interface Role<S extends HostServices> {
+  kind: 'node' | 'relay'
   listen: string[]
   transports: NonNullable<Libp2pOptions['transports']>
   services: NonNullable<Libp2pOptions<S>['services']>
@@ -158,15 +167,28 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
   const pool = options.swarmKey === undefined ? undefined : privateNetwork(options.swarmKey)
   const names = namesOf(options.bootstrap ?? [])
   // libp2p passes the options on to `net.connect`, but its type lists only some of them.
-  const dialOpts = (scope === 'public' ? { lookup: publicLookup(lookup, names) } : {}) as TCPSocketOptions
+  const keepAlive = { keepAliveInitialDelay: TCP_KEEP_ALIVE_MS }
+  const dialOpts = {
+    ...keepAlive,
+    ...(scope === 'public' && { lookup: publicLookup(lookup, names) })
+  } as TCPSocketOptions
   const dials = new DialBudget(
     (options.bootstrap ?? []).map((address) => multiaddr(address)),
     () => performance.now()
   )
+<<<<<<< HEAD
   const limit = new ConnectionLimit(
     { connections: options.connections, ...inbound },
     (options.bootstrap ?? []).flatMap((address) => peerIdOf(address) ?? [])
   )
+=======
+  const named = new Set((options.bootstrap ?? []).flatMap((address) => peerIdOf(address) ?? []))
+  const limit = new ConnectionLimit({ connections: options.connections, pending: inbound.pending }, named)
+  const connectionWatch = watchConnections({
+    timeoutMs: PING_TIMEOUT_MS,
+    keeps: (connection) => keepsConnection(connection, { addresses: host.getMultiaddrs(), named })
+  })
+>>>>>>> scale
   const host: Libp2p<S> = await createLibp2p<S>({
     privateKey: identity.privateKey,
     datastore: identity.datastore,
@@ -174,21 +196,31 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
     // In scope `public` the host also advertises its relayed addresses, because a firewall can block the announced one.
     addresses: { listen: role.listen, [scope === 'public' ? 'appendAnnounce' : 'announce']: [...options.announce] },
     transports: [
-      dials.limit(tcp({ dialOpts })),
+      dials.limit(
+        tcp({
+          dialOpts,
+          listenOpts: keepAlive,
+          inboundSocketInactivityTimeout: IDLE_CONNECTION_MS,
+          outboundSocketInactivityTimeout: IDLE_CONNECTION_MS
+        })
+      ),
       dials.limit(boundedWebSockets(endingWebSockets(webSockets(), openWebSocket))),
       ...role.transports
     ],
     ...(pool === undefined ? {} : { connectionProtector: pool.protector }),
     connectionEncrypters: [noise()],
     streamMuxers: [
-      pacedFrames(
-        sparingWindows(
-          yamux({
-            maxInboundStreams: streams,
-            // With libp2p's default of 10, a client that starts a dozen requests at once loses its connection.
-            maxEarlyStreams: streams,
-            streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
-          })
+      eagerStreams(
+        pacedFrames(
+          sparingWindows(
+            yamux({
+              enableKeepAlive: false,
+              maxInboundStreams: streams,
+              // With libp2p's default of 10, a client that starts a dozen requests at once loses its connection.
+              maxEarlyStreams: streams,
+              streamOptions: { initialStreamWindowSize: STREAM_WINDOW_BYTES, maxStreamWindowSize: STREAM_WINDOW_BYTES }
+            })
+          )
         )
       )
     ],
@@ -208,15 +240,27 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
       // `ConnectionLimit` ends the oldest handshake instead. libp2p counts that one until its error has arrived.
       maxIncomingPendingConnections: 2 * inbound.pending
     },
+<<<<<<< HEAD
     connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS } },
     peerDiscovery: options.mdns ? [mdns(pool === undefined ? {} : { serviceTag: pool.serviceTag })] : [],
     services: role.services,
+=======
+    // `connectionWatch` takes its place.
+    connectionMonitor: { enabled: false },
+    peerDiscovery: options.mdns ? [mdns()] : [],
+    services: { ...role.services, connectionWatch },
+>>>>>>> scale
     start: false
   })
   host.addEventListener('connection:open', ({ detail }) => void limit.opened(host, detail))
   useProviderStore(host, { store: host.services.providers, scope })
   serveRequests(host.services.dht, { now: () => performance.now() })
-  refreshSeldom(host.services.dht)
+  keepNeighbours(host.services.dht, {
+    levels: TABLE_LEVELS[role.kind],
+    isConnected: (peer) => host.getConnections(peer).length > 0,
+    now: Date.now
+  })
+  keepTableFresh(host)
   try {
     await host.start()
   } catch (cause) {
@@ -247,7 +291,8 @@ function services({ identity, scope, now = Date.now }: HostOptions, kad: { clien
     dht: boundedKadDht({
       ...kadOptions({ scope, newestCards: identity.newestCards, ...kad }),
       initialQuerySelfInterval: FIRST_SELF_QUERY_MS,
-      querySelfInterval: SELF_QUERY_MS
+      querySelfInterval: SELF_QUERY_MS,
+      alpha: OWN_WALK_REQUESTS
     }),
     providers: () => new ProviderStore({ now, random: Math.random }),
     boundedMessages,

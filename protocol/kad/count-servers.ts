@@ -31,7 +31,7 @@ export async function countServers(
 }
 
 /** The key whose closest peers are the neighbours of this peer. No record is stored under it. */
-function neighboursCid(peerId: PeerId): CID {
+export function neighboursCid(peerId: PeerId): CID {
   return CID.createV1(RAW, peerId.toMultihash())
 }
 

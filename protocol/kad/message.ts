@@ -13,7 +13,7 @@ import { concat } from 'uint8arrays/concat'
 
 import { KAD_K, MAX_KAD_ADDRESS_BYTES, MAX_KAD_ADDRESSES, MAX_REQUEST_PEERS, PROVIDER_SAMPLE } from '../constants.ts'
 import { PotluckError } from '../errors.ts'
-import { KadMessageSchema, KadPeerInfoSchema } from '../messages/kad_pb.ts'
+import { KadMessageSchema, KadPeerInfoSchema, KadRecordSchema } from '../messages/kad_pb.ts'
 import { sample } from '../sample.ts'
 
 /** A peer, and where it may be reached. */
@@ -59,6 +59,12 @@ export function encodeKadRequest(request: KadRequest, key: CID): Uint8Array {
 /** A provider record of the sender. A DHT server sends no reply to it. */
 export function encodeAddProvider(key: CID, provider: KadPeer): Uint8Array {
   return encodeKadMessage({ type: 'ADD_PROVIDER', key: key.multihash.bytes, providers: [messagePeer(provider)] })
+}
+
+/** A value for one DHT server, which returns the message if it stores the value. */
+export function encodePutValue(key: Uint8Array, value: Uint8Array, now: number): Uint8Array {
+  const record = create(KadRecordSchema, { key, value, timeReceived: new Date(now).toISOString() })
+  return encodeKadMessage({ type: 'PUT_VALUE', key, record: toBinary(KadRecordSchema, record) })
 }
 
 /** @throws Error if libp2p has no message of this type */

@@ -23,12 +23,15 @@ export interface WalkOptions<Reply extends { closer: readonly KadPeer[] }> {
   signal: AbortSignal
   /** How many of the closest peers must reply. Default: `KAD_K`. */
   wanted?: number
+  /** Requests at the same time. More of them find a key earlier and ask more peers. Default: `KAD_ALPHA`. */
+  parallel?: number
 }
 
 interface Step {
   peer: KadPeer
   distance: Uint8Array
   state: 'new' | 'asked' | 'replied' | 'failed'
+  isSlow?: boolean
 }
 
 export interface ClosestPeer {
@@ -41,15 +44,16 @@ export interface ClosestPeer {
  * Walks until the closest peers (`wanted`) have replied. Returns these, nearest first. A consumer that has enough breaks
  * out of the loop, which cancels the requests.
  *
- * A peer that has not replied after `SLOW_KAD_PEER_MS` no longer counts against the `KAD_ALPHA` parallel requests, so
- * silent peers cannot hold up the walk.
+ * A peer that has not replied after `SLOW_KAD_PEER_MS` no longer counts against the parallel requests, nor among the
+ * closest peers that the walk asks. So silent peers cannot hold up the walk, even if a dishonest server names them as the
+ * closest. The walk still waits for them before it ends.
  *
  * @param target the Kademlia id of the key: the SHA-256 of its multihash
  * @throws the signal's reason
  */
 export async function* walk<Reply extends { closer: readonly KadPeer[] }>(
   target: Uint8Array,
-  { start, ask, sleep, signal, wanted = KAD_K }: WalkOptions<Reply>
+  { start, ask, sleep, signal, wanted = KAD_K, parallel = KAD_ALPHA }: WalkOptions<Reply>
 ): AsyncGenerator<{ from: KadPeer; reply: Reply }, ClosestPeer[], void> {
   const left = new AbortController()
   const running = AbortSignal.any([signal, left.signal])
@@ -80,10 +84,15 @@ export async function* walk<Reply extends { closer: readonly KadPeer[] }>(
       counted = false
       changed.resolve()
     }
-    sleep(SLOW_KAD_PEER_MS, running).then(notFast, () => undefined)
+    const onSlow = (): void => {
+      step.isSlow = true
+      notFast()
+    }
+    sleep(SLOW_KAD_PEER_MS, running).then(onSlow, () => undefined)
     ask(step.peer, running).then(
       (reply) => {
         step.state = 'replied'
+        step.isSlow = false
         add(reply.closer)
         replies.push({ from: step.peer, reply })
         notFast()
@@ -100,16 +109,15 @@ export async function* walk<Reply extends { closer: readonly KadPeer[] }>(
   try {
     for (;;) {
       signal.throwIfAborted()
-      const closest = steps.slice(0, wanted)
-      for (const step of closest) {
-        if (fast >= KAD_ALPHA || asked >= MAX_WALK_REQUESTS) break
+      for (const step of steps.filter(({ isSlow }) => isSlow !== true).slice(0, wanted)) {
+        if (fast >= parallel || asked >= MAX_WALK_REQUESTS) break
         if (step.state === 'new') request(step)
       }
       for (let next = replies.shift(); next !== undefined; next = replies.shift()) yield next
       const waits = steps.slice(0, wanted).some(({ state }) => state === 'asked')
       const canAsk = asked < MAX_WALK_REQUESTS && steps.slice(0, wanted).some(({ state }) => state === 'new')
       if (!waits && !canAsk) break
-      if (waits || fast >= KAD_ALPHA) await raceSignal(changed.promise, signal)
+      if (waits || fast >= parallel) await raceSignal(changed.promise, signal)
       changed = Promise.withResolvers()
     }
   } finally {

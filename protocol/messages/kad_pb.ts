@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file kad.proto.
  */
 export const file_kad: GenFile = /*@__PURE__*/
-  fileDesc("CglrYWQucHJvdG8iLQoLS2FkUGVlckluZm8SCgoCaWQYASABKAwSEgoKbXVsdGlhZGRycxgCIAMoDCLBAQoKS2FkTWVzc2FnZRIMCgR0eXBlGAEgASgNEhAKA2tleRgCIAEoDEgAiAEBEhMKBnJlY29yZBgDIAEoDEgBiAEBEhwKBmNsb3NlchgIIAMoCzIMLkthZFBlZXJJbmZvEh8KCXByb3ZpZGVycxgJIAMoCzIMLkthZFBlZXJJbmZvEhoKDWNsdXN0ZXJfbGV2ZWwYCiABKAVIAogBAUIGCgRfa2V5QgkKB19yZWNvcmRCEAoOX2NsdXN0ZXJfbGV2ZWxiBnByb3RvMw");
+  fileDesc("CglrYWQucHJvdG8iLQoLS2FkUGVlckluZm8SCgoCaWQYASABKAwSEgoKbXVsdGlhZGRycxgCIAMoDCI+CglLYWRSZWNvcmQSCwoDa2V5GAEgASgMEg0KBXZhbHVlGAIgASgMEhUKDXRpbWVfcmVjZWl2ZWQYBSABKAkiwQEKCkthZE1lc3NhZ2USDAoEdHlwZRgBIAEoDRIQCgNrZXkYAiABKAxIAIgBARITCgZyZWNvcmQYAyABKAxIAYgBARIcCgZjbG9zZXIYCCADKAsyDC5LYWRQZWVySW5mbxIfCglwcm92aWRlcnMYCSADKAsyDC5LYWRQZWVySW5mbxIaCg1jbHVzdGVyX2xldmVsGAogASgFSAKIAQFCBgoEX2tleUIJCgdfcmVjb3JkQhAKDl9jbHVzdGVyX2xldmVsYgZwcm90bzM");
 
 /**
  * @generated from message KadPeerInfo
@@ -35,6 +35,37 @@ export type KadPeerInfo = Message<"KadPeerInfo"> & {
  */
 export const KadPeerInfoSchema: GenMessage<KadPeerInfo> = /*@__PURE__*/
   messageDesc(file_kad, 0);
+
+/**
+ * A value of the DHT, such as a card.
+ *
+ * @generated from message KadRecord
+ */
+export type KadRecord = Message<"KadRecord"> & {
+  /**
+   * @generated from field: bytes key = 1;
+   */
+  key: Uint8Array;
+
+  /**
+   * @generated from field: bytes value = 2;
+   */
+  value: Uint8Array;
+
+  /**
+   * RFC 3339; the receiver replaces it
+   *
+   * @generated from field: string time_received = 5;
+   */
+  timeReceived: string;
+};
+
+/**
+ * Describes the message KadRecord.
+ * Use `create(KadRecordSchema)` to create a new message.
+ */
+export const KadRecordSchema: GenMessage<KadRecord> = /*@__PURE__*/
+  messageDesc(file_kad, 1);
 
 /**
  * @generated from message KadMessage
@@ -80,5 +111,5 @@ export type KadMessage = Message<"KadMessage"> & {
  * Use `create(KadMessageSchema)` to create a new message.
  */
 export const KadMessageSchema: GenMessage<KadMessage> = /*@__PURE__*/
-  messageDesc(file_kad, 1);
+  messageDesc(file_kad, 2);
 

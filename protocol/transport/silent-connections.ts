@@ -11,13 +11,19 @@ const PING_PROTOCOL = '/ipfs/ping/1.0.0'
  * Asks every connection for a stream, and aborts those on which nothing answers in time. Returns the connections that
  * work.
  */
-export async function abortSilent(connections: readonly Connection[], signal: AbortSignal): Promise<Connection[]> {
-  const checked = connections.map(async (connection) => ((await answers(connection, signal)) ? connection : undefined))
+export async function abortSilent(
+  connections: readonly Connection[],
+  signal: AbortSignal,
+  timeoutMs: number = SILENT_CONNECTION_MS
+): Promise<Connection[]> {
+  const checked = connections.map(async (connection) =>
+    (await answers(connection, signal, timeoutMs)) ? connection : undefined
+  )
   return (await Promise.all(checked)).filter((connection) => connection !== undefined)
 }
 
-async function answers(connection: Connection, signal: AbortSignal): Promise<boolean> {
-  const until = deadline(SILENT_CONNECTION_MS, signal)
+async function answers(connection: Connection, signal: AbortSignal, timeoutMs: number): Promise<boolean> {
+  const until = deadline(timeoutMs, signal)
   try {
     const stream = await connection.newStream(PING_PROTOCOL, { signal: until, runOnLimitedConnection: true })
     stream.abort(new Error('the peer has answered'))

@@ -66,6 +66,11 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     help: 'kills one of 12 nodes every 3 s and starts another: failed requests, and the time to the first token',
     load: () => import('./churn.ts')
   },
+  spread: {
+    args: '[--nodes N] [--clients N]',
+    help: 'which of 120 nodes 50 new clients know: all of them, and none more than twice its share',
+    load: () => import('./spread.ts')
+  },
   switching: {
     args: '[MINUTES]',
     help: 'one node with three models and memory for one: time to the first token after a switch, failures, crashes',

@@ -22,12 +22,13 @@ import { Directory } from '../../../client/discover/directory.ts'
 import type { KnownNode } from '../../../client/discover/known-node.ts'
 import type { Dialable, Network } from '../../../client/network/network.ts'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
+import { CARDS_IN_REPLY } from '../../../node/limits/limits.ts'
 import type { Population, SimulatedPeer } from './population.ts'
 import { Caller, ROUND_TRIP_MS, type Transport } from './transport.ts'
 
 const NEVER = new AbortController().signal
 /** A card with one model and four addresses, and its signature. */
-const CARD_BYTES = 900
+export const CARD_BYTES = 900
 /** Cards that a node or a relay has received in the last quarter of an hour: the goal of the product's gossip. */
 const CARDS_AT_NODE = 24
 const RECENT_MS = 15 * 60 * 1000
@@ -151,7 +152,8 @@ function cardReply(population: Population, to: SimulatedPeer): CardReply {
   if (to.kind === 'lying') {
     return { own: undefined, others: population.inventedPeers(MAX_CARD_OTHERS).map(bytesOf) }
   }
-  const others = receivedCards(population, to).sample(MAX_CARD_OTHERS, { isConnected: () => false })
+  const count = CARDS_IN_REPLY[to.kind === 'relay' ? 'relay' : 'node']
+  const others = receivedCards(population, to).sample(count, { isConnected: () => false })
   const load = { active: 0, queued: 0, slots: 1, estimatedWaitMs: 0 }
   return {
     own: to.kind === 'relay' ? undefined : { card: bytesOf(to), load },

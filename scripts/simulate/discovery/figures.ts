@@ -1,7 +1,7 @@
 /** `simulate -- discovery`: what discovery costs, and how fast clients find a node, in networks of several sizes. */
 import { quantile } from '../../../test/bench/report.ts'
 import type { Figure } from '../report.ts'
-import { simulateDiscovery, type LookupCase, type Measured } from './run.ts'
+import { simulateDiscovery, UPKEEP, type LookupCase, type Measured } from './run.ts'
 
 export interface DiscoveryOptions {
   sizes: readonly number[]
@@ -59,7 +59,7 @@ function figuresOf(nodes: number, runs: readonly Measured[]): Figure[] {
   figure('walk_requests', '', ({ walk }) => walk.requests)
   const total = ({ upkeep }: Measured): number => Object.values(upkeep).reduce((sum, bytes) => sum + bytes, 0) / 1e6
   figure('upkeep', 'MB/h', total, { target: { most: 1 } })
-  for (const part of ['publishing', 'answering', 'gossip', 'table refresh', 'self query'] as const) {
+  for (const part of UPKEEP) {
     figure(`upkeep: ${part}`, 'MB/h', ({ upkeep }) => upkeep[part] / 1e6)
   }
   figure('lookups of clients, at each node', 'MB/h', ({ clientBytes }) => clientBytes / 1e6)

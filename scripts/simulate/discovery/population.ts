@@ -12,6 +12,7 @@ import { KAD_K, kadId, type KadPeer, type Topic } from '@potluck/protocol'
 import * as Digest from 'multiformats/hashes/digest'
 
 import type { Clock } from '../clock.ts'
+import { TABLE_LEVELS } from '../../../node/dht/limits.ts'
 import type { Random } from '../random.ts'
 
 /**
@@ -24,8 +25,8 @@ import type { Random } from '../random.ts'
 export type Kind = 'honest' | 'silent' | 'lying' | 'relay' | 'invented'
 
 export const MEAN_LIFETIME_MS: number = 4 * 60 * 60 * 1000
-/** How long routing tables contain a dead peer: until their owner uses the entry. Some 11 % of all entries are dead. */
-const STALE_MS = 30 * 60 * 1000
+/** How long routing tables contain a dead peer. A fifth of all entries are dead. */
+const STALE_MS = 60 * 60 * 1000
 /** Bits of an id that the simulation uses: as many as a number can hold. */
 const BITS = 52
 const HALF = 2 ** 26
@@ -219,7 +220,7 @@ export class Population {
     const position = positionOf(target)
     if (asked.kind === 'lying') return this.#invented.closest(position, KAD_K, () => true)
     const shared = commonBits(asked.position, position)
-    const found = this.#bucket(asked, shared)
+    const found = this.#entries(asked, position, shared)
     for (let bits = shared + 1; found.length < KAD_K && bits < BITS; bits++) {
       const [from, to] = this.#known.withPrefix(Math.floor(asked.position / 2 ** (BITS - bits)), bits)
       if (to - from <= 1) break
@@ -227,6 +228,14 @@ export class Population {
     }
     for (let bits = shared - 1; found.length < KAD_K && bits >= 0; bits--) found.push(...this.#bucket(asked, bits))
     return nearest(found, position, KAD_K)
+  }
+
+  /** The entries of a routing table in the bucket of a key. A table has a bucket for each of its first prefixes. */
+  #entries(owner: SimulatedPeer, position: number, shared: number): SimulatedPeer[] {
+    const levels = TABLE_LEVELS[owner.kind === 'relay' ? 'relay' : 'node']
+    return shared < levels
+      ? this.#someOf(owner, Math.floor(position / 2 ** (BITS - levels)), levels)
+      : this.#bucket(owner, shared)
   }
 
   inventedPeers(count: number): SimulatedPeer[] {
@@ -250,12 +259,17 @@ export class Population {
    */
   #bucket(owner: SimulatedPeer, bits: number): SimulatedPeer[] {
     const own = Math.floor(owner.position / 2 ** (BITS - bits - 1))
-    const [from, to] = this.#known.withPrefix(own % 2 === 0 ? own + 1 : own - 1, bits + 1)
+    return this.#someOf(owner, own % 2 === 0 ? own + 1 : own - 1, bits + 1)
+  }
+
+  /** The peers with this prefix that the owner knows. */
+  #someOf(owner: SimulatedPeer, prefix: number, bits: number): SimulatedPeer[] {
+    const [from, to] = this.#known.withPrefix(prefix, bits)
     const size = to - from
     if (size <= KAD_K) return Array.from({ length: size }, (_, index) => this.#known.at(from + index))
     const chosen = new Set<SimulatedPeer>()
     for (let draw = 0; chosen.size < KAD_K; draw++) {
-      chosen.add(this.#known.at(from + Math.floor(hash(owner.index, bits, draw) * size)))
+      chosen.add(this.#known.at(from + Math.floor(hash(owner.index, prefix, draw) * size)))
     }
     return [...chosen]
   }

@@ -1,38 +1,44 @@
 /**
- * One run: a network grows within ten minutes, changes for two hours, and is measured for 20 minutes. By then all records
+ * One run: a network grows within ten minutes, changes for three hours, and is measured for 20 minutes. By then all records
  * of the time of growth have expired.
  */
 import {
+  CARD_TTL_MS,
+  cardKey,
   depthsToTry,
   KAD_K,
   kadId,
   kadTarget,
   RECORD_STORERS,
   sample,
-  MAX_CARD_OTHERS,
   shardCid,
+  TCP_KEEP_ALIVE_MS,
   walk,
   type KadPeer,
   type Topic
 } from '@potluck/protocol'
 
 import { RENEW_RECORDS_MS, RENEWALS_WITHOUT_WALK } from '../../../node/advertise/limits.ts'
-import { SELF_QUERY_MS, TABLE_REFRESH_MS } from '../../../node/dht/limits.ts'
+import { OWN_WALK_REQUESTS, TABLE_REFRESH_MS } from '../../../node/dht/limits.ts'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
+import { refreshTable } from '../../../node/dht/table-refresh.ts'
+import { CARDS_IN_REPLY, DEFAULT_NODE_LIMITS, ENOUGH_LIVE_NODES, GOSSIP_TIMES } from '../../../node/limits/limits.ts'
+import { sha256 } from '@noble/hashes/sha2.js'
+
 import { Clock } from '../clock.ts'
 import { Random } from '../random.ts'
-import { SimulatedClient, type LookupResult } from './clients.ts'
+import { CARD_BYTES, SimulatedClient, type LookupResult } from './clients.ts'
 import { MEAN_LIFETIME_MS, Population, type Kind, type Role, type SimulatedPeer } from './population.ts'
 import { newPublishing, publishQuickly, publishWithWalks, type Publishing } from './publishing.ts'
 import { Storers } from './storers.ts'
-import { Caller, Transport } from './transport.ts'
+import { Caller, DIAL_BYTES, STREAM_BYTES, Transport } from './transport.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const GROWTH_MS = 10 * MINUTE_MS
-/** By then every node has published twice, so the depths have settled. */
-const COSTS_FROM_MS = 75 * MINUTE_MS
-const MEASURE_FROM_MS = 130 * MINUTE_MS
+/** By then every node has published three times, so the depths have settled after the time of growth. */
+const COSTS_FROM_MS = 120 * MINUTE_MS
+const MEASURE_FROM_MS = 190 * MINUTE_MS
 const MEASURED_MS = 20 * MINUTE_MS
 /** A tenth of the nodes. */
 const BAD_SHARE = 0.1
@@ -49,10 +55,8 @@ const SAMPLED_STORES = 1_000
 const USUAL_NODES = 30
 /** Pause until a warm client looks again: its cards have expired then. */
 const WARM_MS = 10 * MINUTE_MS
-/** Nodes whose refresh of the routing table is simulated. */
-const REFRESHING = 8
-/** kad-dht's longest prefix of a refresh is 15 bits. */
-const MAX_REFRESHED_BUCKETS = 16
+/** Nodes whose maintenance of the routing table and of the card is simulated. */
+const MAINTAINING = 8
 
 /** The assumed load of clients: as many active clients as nodes. */
 const LOOKUPS_PER_CLIENT_HOUR = 10
@@ -71,6 +75,8 @@ export interface RunOptions {
   clients: number
 }
 
+export const UPKEEP = ['publishing', 'card', 'gossip', 'routing table', 'answering', 'idle connections'] as const
+
 export type LookupCase = 'cold auto' | 'cold popular' | 'cold rare' | 'warm auto'
 
 export interface Measured {
@@ -81,10 +87,10 @@ export interface Measured {
   relayRequestsPerSecond: number
   lookups: Record<LookupCase, LookupResult[]>
   /** Bytes for each node and hour, by purpose. */
-  upkeep: Record<'publishing' | 'answering' | 'gossip' | 'table refresh' | 'self query', number>
+  upkeep: Record<(typeof UPKEEP)[number], number>
   /** The same for the lookups of clients, at the assumed load. */
   clientBytes: number
-  /** The mean of one walk to a bucket of a routing table. */
+  /** The mean of a node's walk to its own id. */
   walk: { requests: number; bytes: number }
   /** Share of the nodes that were chosen at least once, relative to the share if clients chose uniformly. */
   chosenShare: number
@@ -124,10 +130,9 @@ export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): P
     const latest = MEASURED_MS - WARM_MS - 2 * MINUTE_MS
     clock.after(random.next() * latest, () => void runClient(transport, random.pick(relays), lookups))
   }
-  const buckets = Math.min(MAX_REFRESHED_BUCKETS, Math.round(Math.log2(nodes)) + 1)
-  const refreshes: WalkCost[] = []
-  for (let count = 0; count < REFRESHING; count++) {
-    clock.after(random.next() * (MEASURED_MS / 2), () => void refresh(transport, buckets, refreshes))
+  const maintained: Maintenance[] = []
+  for (let count = 0; count < MAINTAINING; count++) {
+    clock.after(random.next() * (MEASURED_MS / 2), () => void maintain(transport, maintained))
   }
   await clock.runUntil(MEASURE_FROM_MS + MEASURED_MS)
 
@@ -141,9 +146,11 @@ export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): P
     (clientLoad.near.get(peer) ?? 0) +
     clientLoad.onTheWay
   const published = bytesOfPublications(publishing)
-  const walkBytes = mean(refreshes.map(({ bytes }) => bytes))
-  const table = (HOUR_MS / TABLE_REFRESH_MS) * buckets * walkBytes
-  const self = (HOUR_MS / SELF_QUERY_MS) * walkBytes
+  const births = HOUR_MS / MEAN_LIFETIME_MS
+  const part = (name: Exclude<keyof Maintenance, 'requests'>): number => mean(maintained.map((one) => one[name]))
+  // kad-dht looks for its neighbours once, at the start.
+  const table = births * part('walkBytes') + (HOUR_MS / TABLE_REFRESH_MS) * part('refreshBytes')
+  const card = births * (part('walkBytes') + part('putBytes')) + (HOUR_MS / (CARD_TTL_MS / 2)) * part('putBytes')
   const clientBytes = LOOKUPS_PER_CLIENT_HOUR * mean(lookups['warm auto'].map(({ bytes }) => bytes))
   const results = [...lookups['cold auto'], ...lookups['warm auto']]
   const honest = servers.filter(({ kind }) => kind === 'honest')
@@ -161,13 +168,14 @@ export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): P
     lookups,
     upkeep: {
       publishing: published,
-      answering: published + table + self,
-      gossip: 2 * GOSSIP_PER_HOUR * GOSSIP_BYTES,
-      'table refresh': table,
-      'self query': self
+      card,
+      gossip: GOSSIP_BYTES_PER_HOUR,
+      'routing table': table,
+      answering: published + card + GOSSIP_BYTES_PER_HOUR + table,
+      'idle connections': DEFAULT_NODE_LIMITS.connections * (HOUR_MS / TCP_KEEP_ALIVE_MS) * 2 * KEEP_ALIVE_BYTES
     },
     clientBytes,
-    walk: { requests: mean(refreshes.map(({ requests }) => requests)), bytes: walkBytes },
+    walk: { requests: mean(maintained.map(({ requests }) => requests)), bytes: part('walkBytes') },
     ...spread(results, honest, random),
     depth: mean(depths),
     publishers: { publications: publishing.publications, failures: publishing.failures }
@@ -196,9 +204,17 @@ function bytesOfPublications({ costs }: Publishing): number {
 }
 
 const PEER_ID_BYTES = 38
-/** The product's gossip dials a new node every ten minutes, and asks each of some 24 connected nodes about once an hour. */
-const GOSSIP_PER_HOUR = 6 + 24
-const GOSSIP_BYTES = 15_000 / 2 + MAX_CARD_OTHERS * 900
+const PING_BYTES = 32
+const CARD_STORERS = 13
+/**
+ * The product's gossip keeps the cards of `ENOUGH_LIVE_NODES` nodes. A card that it gets expires after 90 minutes in the mean.
+ * Some questions go to a new node, the others to connected ones.
+ */
+const CARDS_PER_HOUR = ENOUGH_LIVE_NODES / 1.5
+const GOSSIP_BYTES_PER_HOUR =
+  (HOUR_MS / GOSSIP_TIMES.mixMs) * DIAL_BYTES + CARDS_PER_HOUR * (STREAM_BYTES + (1 + CARDS_IN_REPLY.node) * CARD_BYTES)
+/** A probe of TCP and its answer. */
+const KEEP_ALIVE_BYTES = 104
 
 async function runClient(transport: Transport, entry: SimulatedPeer, lookups: Measured['lookups']): Promise<void> {
   const cold = async (topic: Topic): Promise<[LookupResult, SimulatedClient]> => {
@@ -213,34 +229,68 @@ async function runClient(transport: Transport, entry: SimulatedPeer, lookups: Me
   lookups['warm auto'].push(await client.lookUp(AUTO))
 }
 
-interface WalkCost {
+/** What one node's maintenance costs. */
+interface Maintenance {
+  /** Of the walk to its own id. */
   requests: number
-  bytes: number
+  walkBytes: number
+  refreshBytes: number
+  putBytes: number
 }
 
-/**
- * Two refreshes of a routing table, with the product's walk. It sends fewer requests than kad-dht's walk, which follows up
- * to 20 paths. Only the second refresh counts, because a node that runs has open connections.
- */
-async function refresh(transport: Transport, buckets: number, costs: WalkCost[]): Promise<void> {
+/** The walk of a new node to its own id. Then a refresh of its routing table, and a card for the storers that it found. */
+async function maintain(transport: Transport, into: Maintenance[]): Promise<void> {
+  const { population } = transport
+  const node = population.random.pick(population.living().filter(({ kind }) => kind === 'honest'))
+  const caller = new Caller(node)
+  const bytes = async (work: () => Promise<unknown>): Promise<number> => {
+    const before = caller.bytes
+    await work()
+    return caller.bytes - before
+  }
+  const walkBytes = await bytes(async () => await walkTo(transport, caller, kadId(node.peerId)))
+  const requests = caller.messages
+  const refreshBytes = await bytes(async () => await refresh(transport, caller))
+  const putBytes = await bytes(async () => await putCard(transport, caller))
+  into.push({ requests, walkBytes, refreshBytes, putBytes })
+}
+
+/** The product's refresh, of a node without open connections to its table. */
+async function refresh(transport: Transport, caller: Caller): Promise<void> {
   const { population } = transport
   const { random } = population
-  const caller = new Caller(random.pick(population.living().filter(({ kind }) => kind === 'honest')))
-  const own = kadId(caller.peer!.peerId)
-  for (const counts of [false, true]) {
-    const before = { requests: caller.messages, bytes: caller.bytes }
-    for (let bits = 0; bits < buckets; bits++) {
-      const target = Uint8Array.from({ length: 32 }, () => random.integer(256))
-      for (let bit = 0; bit <= bits; bit++) {
-        const wanted = ((own[bit >> 3]! >> (7 - (bit & 7))) & 1) ^ (bit === bits ? 1 : 0)
-        const mask = 0x80 >> (bit & 7)
-        target[bit >> 3] = wanted === 1 ? target[bit >> 3]! | mask : target[bit >> 3]! & ~mask
-      }
-      await walkTo(transport, caller, target)
-    }
-    if (!counts) continue
-    const requests = (caller.messages - before.requests) / buckets
-    costs.push({ requests, bytes: (caller.bytes - before.bytes) / buckets })
+  const node = caller.peer!
+  const ping = { bytes: PING_BYTES, timeoutMs: 2_000, reply: () => ({ value: undefined, bytes: PING_BYTES }) }
+  const closest = (id: Uint8Array, count: number): KadPeer[] =>
+    population
+      .closerPeers(node, id)
+      .slice(0, count)
+      .map(({ kad }) => kad)
+  await refreshTable(
+    {
+      self: node.peerId,
+      closest,
+      // A fifth of the peers of a table are new since the last refresh.
+      has: () => random.chance(0.8),
+      unseen: () => closest(kadId(node.peerId), KAD_K / 2),
+      ask: async (peer, key, signal) =>
+        (await transport.ask(caller, peer, { request: 'find_node', key }, signal)).closer,
+      connect: async ({ peerId }, signal) => await transport.exchange(caller, population.byId(peerId), signal, ping),
+      remove: () => undefined,
+      random: random.next
+    },
+    new AbortController().signal
+  )
+}
+
+/** Renews the card: each storer returns it. A renewal finds 13 of 20 storers in the mean. A fifth of the connections are gone. */
+async function putCard(transport: Transport, caller: Caller): Promise<void> {
+  const { population } = transport
+  const storers = population.closest(sha256(cardKey(caller.peer!.peerId)), CARD_STORERS)
+  const put = { bytes: CARD_BYTES, timeoutMs: 2_000, reply: () => ({ value: undefined, bytes: CARD_BYTES }) }
+  for (const [index, storer] of storers.entries()) {
+    if (index % 5 > 0) caller.opened(storer)
+    await transport.exchange(caller, storer, new AbortController().signal, put).catch(() => undefined)
   }
 }
 
@@ -249,7 +299,8 @@ async function walkTo(transport: Transport, caller: Caller, target: Uint8Array):
   const start = population.closerPeers(caller.peer!, target).map(({ kad }) => kad)
   const ask = async (server: KadPeer, signal: AbortSignal): Promise<{ closer: KadPeer[] }> =>
     await transport.findNode(caller, server, target, signal)
-  const steps = walk(target, { start, ask, sleep: population.clock.sleep, signal: new AbortController().signal })
+  const { sleep } = population.clock
+  const steps = walk(target, { start, ask, sleep, signal: new AbortController().signal, parallel: OWN_WALK_REQUESTS })
   while ((await steps.next()).done !== true);
 }
 

@@ -58,7 +58,15 @@ async function gossiper(kind: 'node' | 'relay', datastore = new MemoryDatastore(
   const key = await generateKeyPair('Ed25519')
   const peer = await host(key)
   const card = await signed(peer, key)
-  const options = { host: peer, datastore, wantsRelays: false, hasBootstrap: false, logger: silent, now: Date.now }
+  const options = {
+    host: peer,
+    role: kind,
+    datastore,
+    wantsRelays: false,
+    hasBootstrap: false,
+    logger: silent,
+    now: Date.now
+  }
   const gossip = await Gossip.start({ ...options, times: FAST })
   onTestFinished(async () => await gossip.stop())
   const own = kind === 'node' ? { own: () => ({ card, load: LOAD }) } : {}

@@ -1,17 +1,20 @@
 /** Lookups over a network in memory, on virtual time. */
 import { shardCid, type Topic } from '@potluck/protocol'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 
 import {
   CARD_TIMEOUT_MS,
+  GATHER_MS,
   LOOKUP_REFRESH_MS,
   MAX_ASKED_FOR_LIST,
   MAX_PROVIDERS,
   PARALLEL_CARDS,
+  PARALLEL_WALK_REQUESTS,
   SLOW_CARD_MS
 } from '../../../client/base/constants.ts'
 import type { Directory } from '../../../client/discover/directory.ts'
 import type { KnownNode } from '../../../client/discover/known-node.ts'
+import { model } from '../select/help.ts'
 import { FakeNetwork, type FakePeer } from './fake-network.ts'
 
 const { signal } = new AbortController()
@@ -37,8 +40,11 @@ function idsOf(peers: readonly FakePeer[]): string[] {
   return peers.map(({ peerId }) => peerId.toString()).sort()
 }
 
-async function gather(directory: Directory, options = {}): Promise<KnownNode[]> {
-  return await directory.gather(NODES, () => true, { signal, ...options })
+async function gather(
+  directory: Directory,
+  { topic = NODES, ...options }: { topic?: Topic; whole?: boolean; fresh?: boolean } = {}
+): Promise<KnownNode[]> {
+  return await directory.gather(topic, () => true, { signal, ...options })
 }
 
 test.each(['silent', 'refusing'] as const)('4,000 dead %s records neither delay nor hide live nodes', async (kind) => {
@@ -200,4 +206,29 @@ test('a lookup that a suspension of the machine interrupted runs again', async (
     idsOf((await found).value.map(({ card }) => network.peers.find(({ peerId }) => peerId.equals(card.peerId))!))
   ).toEqual(idsOf([node!]))
   expect(held).toBe(0)
+})
+
+describe('a model of which the client knows no node', () => {
+  const MODEL: Topic = { kind: 'digest', digest: model().digest }
+
+  test('is searched as soon as a peer is connected, before the first card arrives', async () => {
+    const { network } = networkOf(11)
+    const node = network.add('node')
+    network.provide(shardCid(MODEL, ''), [node])
+    const { value, ms } = await network.run(gather(network.directory(), { topic: MODEL }))
+    expect(value.map(({ card }) => card.peerId.toString())).toEqual(idsOf([node]))
+    // The connection, the request to the DHT and the card of the node take one delay each.
+    expect(ms).toBeLessThan(4 * network.delayMs + GATHER_MS)
+  })
+
+  test('is not searched at depth 0 to the end if the first cards show that it is popular', async () => {
+    const { network, relay } = networkOf(12)
+    const live = network.many(40, 'node')
+    relay.others = live
+    for (const node of live) node.others = live
+    network.dht = [relay, ...network.many(300, 'relay')]
+    await network.run(gather(network.directory(), { topic: MODEL }))
+    // The connected peer was asked. The servers that it named were asked at the same time as its card.
+    expect(network.kadRequests).toBeLessThanOrEqual(1 + PARALLEL_WALK_REQUESTS)
+  })
 })

@@ -23,6 +23,7 @@ import { describe, expect, test, vi } from 'vitest'
 
 import { KeepTopics } from '../../../node/advertise/keep-topics.ts'
 import type { TopicNetwork } from '../../../node/advertise/find-depth.ts'
+import { RENEWALS_WITHOUT_WALK } from '../../../node/advertise/limits.ts'
 import { TopicPublisher, type TopicResult } from '../../../node/advertise/publish-topics.ts'
 import { ProviderStore } from '../../../node/dht/provider-store.ts'
 import { seeded } from '../../seeded.ts'
@@ -228,17 +229,18 @@ describe('a publisher', () => {
     expect(close).toBeLessThan(60)
   })
 
-  test('renews at the servers that have its record, without a walk, and walks every fourth time', async () => {
+  test('renews at the servers that have its record, without a walk, and walks every sixth time', async () => {
     const servers = new Servers(60)
     const publisher = new TopicPublisher(peer('self'), servers.network(peer('self')))
     await publisher.publish([NODES], never)
     const holders = servers.messages.added.toSorted()
-    for (let renewal = 1; renewal <= 8; renewal++) {
+    for (let renewal = 1; renewal <= 12; renewal++) {
       Object.assign(servers.messages, { asked: 0, walked: 0, added: [] })
       servers.clock += PROVIDER_TTL_MS / 2
       expect(await publisher.publish([NODES], never)).toEqual({ storers: RECORD_STORERS })
       expect(servers.messages.added.toSorted()).toEqual(holders)
-      if (renewal % 4 === 0) expect(servers.messages.walked).toBeGreaterThanOrEqual(RECORD_STORERS)
+      if (renewal % (RENEWALS_WITHOUT_WALK + 1) === 0)
+        expect(servers.messages.walked).toBeGreaterThanOrEqual(RECORD_STORERS)
       else expect(servers.messages).toMatchObject({ asked: 2, walked: 0 })
     }
   })
