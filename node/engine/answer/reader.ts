@@ -5,7 +5,7 @@
  */
 import type { OutputConstraint, ToolCallDelta } from '@potluck/protocol'
 import type { CallContext, ConstraintCompiler } from '../output/compiler.ts'
-import type { AnswerParser, Parts } from '../output/parser.ts'
+import type { Parser, Parts } from '../output/answer-parts.ts'
 import type { Vocabulary } from '../vocabulary.ts'
 import { AnswerText } from './text.ts'
 
@@ -18,7 +18,7 @@ export interface ReaderOptions extends CallContext {
 export class AnswerReader {
   readonly #vocabulary: Vocabulary
   readonly #text: AnswerText
-  readonly #parser: AnswerParser | undefined
+  readonly #parser: Parser | undefined
   #ended: 'stop' | 'tool_calls' | undefined
 
   constructor(

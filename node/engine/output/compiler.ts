@@ -8,6 +8,8 @@ import type { Vocabulary } from '../vocabulary.ts'
 import { reasoningOf, type ChatFormat } from './chat-format.ts'
 import { GrammarState } from './grammar-state.ts'
 import { AnswerParser } from './parser.ts'
+import type { Parser } from './answer-parts.ts'
+import { ChannelParser } from './channel-parser.ts'
 import { isTextArgument } from './tagged-arguments.ts'
 import { requestGrammar } from './request-grammar.ts'
 
@@ -46,12 +48,15 @@ export class ConstraintCompiler {
   }
 
   /** Returns the parser at the start of an answer; undefined if the whole answer is text. */
-  parser(constraint: OutputConstraint | undefined, context: CallContext): AnswerParser | undefined {
+  parser(constraint: OutputConstraint | undefined, context: CallContext): Parser | undefined {
     if (constraint === undefined) return undefined
     const { calls } = this.#format
     const reasoning = reasoningOf(this.#format, constraint)
     const tools = new Map(offeredTools(constraint).map((tool) => [tool.name, tool]))
     const offered = tools.size > 0
+    if (this.#format.channels === true && constraint.chat) {
+      return new ChannelParser({ calls: offered, callId: (index) => callId(context, index) })
+    }
     const reasons = constraint.chat && reasoning !== undefined
     if (!offered && !reasons) return undefined
     return new AnswerParser({
