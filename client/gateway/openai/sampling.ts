@@ -27,6 +27,7 @@ export interface SamplingRequest {
   logit_bias: Record<string, number> | undefined
   seed: number | undefined
   stop: string | string[] | undefined
+  include_stop_str_in_output: boolean | undefined
   n: number | undefined
   stream: boolean | undefined
   stream_options: { include_usage: boolean | undefined; continuous_usage_stats: boolean | undefined } | undefined
@@ -51,6 +52,8 @@ export const samplingFields: Fields<SamplingRequest> = {
   ),
   seed: optional(z.int()),
   stop: optional(z.union([stopText, z.array(stopText).max(MAX_STOP_SEQUENCES)])),
+  // vLLM's.
+  include_stop_str_in_output: optional(z.boolean()),
   n: optional(z.int().min(1)),
   stream: optional(z.boolean()),
   stream_options: optional(
@@ -79,7 +82,6 @@ export const REFUSED: Readonly<Record<string, RefusedField>> = {
   min_tokens: { except: [0], why: 'the sampling contract lets an answer end at any token' },
   stop_token_ids: { why: "send the texts of the tokens as 'stop'" },
   ignore_eos: { except: [false], why: "forbid the token that ends the answer with 'logit_bias'" },
-  include_stop_str_in_output: { except: [false], why: 'the nodes end the text before the stop sequence' },
   repetition_penalty: {
     except: [1],
     why: "the sampling contract has only 'presence_penalty' and 'frequency_penalty'"
@@ -113,6 +115,14 @@ export function samplingOptions(request: Omit<SamplingRequest, 'stream_options'>
     }),
     stop: typeof stop === 'string' ? [stop] : (stop ?? [])
   }
+}
+
+/**
+ * The stop sequences that the answer must include. The nodes leave them out, so the gateway reads them from the tokens, for
+ * which it needs their log-probabilities.
+ */
+export function includedStops({ stop = [], include_stop_str_in_output }: SamplingRequest): readonly string[] {
+  return include_stop_str_in_output === true ? [stop].flat() : []
 }
 
 /** Where the stream reports its usage. */

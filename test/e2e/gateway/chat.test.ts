@@ -72,6 +72,20 @@ test('the headers of a stream arrive while the request waits in the queue of the
   expect((await chunks(first)).done).toBe(true)
 })
 
+test('an answer includes the stop sequence that ended it, if the request asks for it', async () => {
+  const { url } = await gateway([await node(scripted({ reply: () => 'one, two; three' }))])
+  const body = { messages: MESSAGES, stop: [';', 'two; t'], include_stop_str_in_output: true }
+  const text = async (path: string, more: object): Promise<unknown> => await (await post(url, path, more)).json()
+  expect(await text('chat/completions', body)).toMatchObject({ choices: [{ message: { content: 'one, two;' } }] })
+  const streamed = await chunks(await post(url, 'chat/completions', { ...body, stream: true }))
+  expect(streamed.chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe('one, two;')
+  const prompt = { prompt: 'hello', max_tokens: 50, stop: 'three', include_stop_str_in_output: true }
+  expect(await text('completions', prompt)).toMatchObject({ choices: [{ text: 'one, two; three', logprobs: null }] })
+  expect(await text('completions', { ...prompt, stop: 'four' })).toMatchObject({
+    choices: [{ text: 'one, two; three' }]
+  })
+})
+
 test('several answers have different seeds, derived from the given seed', async () => {
   const { url } = await gateway([await node(new ScriptedEngine())])
   const ask = async (more: object): Promise<string[]> => {

@@ -118,7 +118,6 @@ test.each([
   [{ messages, min_tokens: 2 }, 'min_tokens', 'sampling contract'],
   [{ messages, repetition_penalty: 1.1 }, 'repetition_penalty', 'presence_penalty'],
   [{ messages, stop_token_ids: [2] }, 'stop_token_ids', "'stop'"],
-  [{ messages, include_stop_str_in_output: true }, 'include_stop_str_in_output', ''],
   [{ messages, chat_template_kwargs: { custom: 1 } }, 'chat_template_kwargs', 'only enable_thinking'],
   [{ messages, guided_json: '{' }, 'guided_json', 'not a JSON object'],
   [{ messages, guided_json: { not: {} } }, 'guided_json', "'not'"],
