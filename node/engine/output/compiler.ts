@@ -3,10 +3,11 @@ import { LRUCache } from 'lru-cache'
 import { begin, offeredTools, tokensDigest, type GrammarNode, type OutputConstraint } from '@potluck/protocol'
 import { GRAMMARS_KEPT } from '../constants.ts'
 import { Masks } from '../grammar/masks.ts'
+import { TokenSet } from '../grammar/token-set.ts'
 import { TokenTries } from '../grammar/token-tries.ts'
 import type { Vocabulary } from '../vocabulary.ts'
 import { reasoningOf, type ChatFormat } from './chat-format.ts'
-import { GrammarState } from './grammar-state.ts'
+import { GrammarState, type LeastTokens } from './grammar-state.ts'
 import { AnswerParser } from './parser.ts'
 import type { Parser } from './answer-parts.ts'
 import { ChannelParser } from './channel-parser.ts'
@@ -27,6 +28,7 @@ export class ConstraintCompiler {
   readonly #grammars = new LRUCache<string, { root: GrammarNode | undefined }>({ max: GRAMMARS_KEPT })
   readonly #tries: TokenTries
   readonly #masks: Masks
+  #every: TokenSet | undefined
 
   constructor(vocabulary: Vocabulary, format: ChatFormat) {
     this.#vocabulary = vocabulary
@@ -40,11 +42,22 @@ export class ConstraintCompiler {
     return this.#tries.spellsAnything
   }
 
-  /** Returns the grammar at the start of an answer; undefined if the constraint allows any text. */
+  /** Returns the grammar at the start of an answer; undefined if the constraint allows any text of any length. */
   grammar(constraint: OutputConstraint | undefined): GrammarState | undefined {
     if (constraint === undefined) return undefined
-    const root = this.#rootOf(constraint)
-    return root && new GrammarState(begin(root), this.#vocabulary, this.#masks)
+    const { minTokens = 0, stopTokens = [], ...form } = constraint
+    const root = this.#rootOf(form)
+    if (root === undefined && minTokens === 0) return undefined
+    const ways = root === undefined ? 'any' : begin(root)
+    const least = minTokens === 0 ? undefined : this.#leastTokens(minTokens, stopTokens)
+    return new GrammarState(ways, this.#vocabulary, this.#masks, least)
+  }
+
+  #leastTokens(count: number, stopTokens: readonly number[]): LeastTokens {
+    const { size } = this.#vocabulary
+    this.#every ??= everyToken(size)
+    const ends = [...(this.#tries.ends.few(size) ?? []), ...stopTokens]
+    return { count, ends, others: this.#every.without(ends) }
   }
 
   /** Returns the parser at the start of an answer; undefined if the whole answer is text. */
@@ -75,6 +88,12 @@ export class ConstraintCompiler {
     this.#grammars.set(key, { root })
     return root
   }
+}
+
+function everyToken(size: number): TokenSet {
+  const every = new TokenSet(size)
+  for (let token = 0; token < size; token++) every.add(token)
+  return every
 }
 
 /** Returns an id that differs in every turn of a conversation. It is not secret. */
