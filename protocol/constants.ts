@@ -140,6 +140,8 @@ export const MAX_ANSWER_TOKENS: number = 131_072
 export const MAX_STOP_SEQUENCES: number = 16
 /** Characters of a stop sequence. The node holds back up to this much text if it can be the beginning of one. */
 export const MAX_STOP_LENGTH: number = 256
+/** Token ids that end an answer. Chat templates have two or three such tokens. */
+export const MAX_STOP_TOKENS: number = 16
 /** Temperature. OpenAI allows 2; at 100, sampling is nearly uniform. */
 export const MAX_TEMPERATURE: number = 100
 /** Absolute value of a `logit_bias` entry, as in the OpenAI API, and of a penalty. (OpenAI allows 2 for penalties.) */

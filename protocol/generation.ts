@@ -109,6 +109,12 @@ export interface OutputConstraint extends Omit<ChatInput, 'messages'> {
   /** False: the answer to a raw prompt, which is only text. True: the answer can contain reasoning and tool calls. */
   chat: boolean
   responseFormat?: ResponseFormat
+  /**
+   * Tokens that end the answer are not allowed before this many tokens, unless the grammar allows no other token. Default 0.
+   */
+  minTokens?: number
+  /** Token ids that end the answer, besides those that end every answer of the model. Default: none. */
+  stopTokens?: readonly number[]
 }
 
 /** Why an answer ended. `tool_calls`: the model ended the answer after at least one complete call. */

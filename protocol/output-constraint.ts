@@ -3,12 +3,20 @@ import type { ChatInput, OutputConstraint, PromptInput, ResponseFormat, Tool } f
 /** Returns the fields of a request that constrain its answer. */
 export function outputConstraintOf({
   input,
-  responseFormat
+  responseFormat,
+  minTokens = 0,
+  stopTokens = []
 }: {
   input: PromptInput
   responseFormat?: ResponseFormat
+  minTokens?: number
+  stopTokens?: readonly number[]
 }): OutputConstraint {
-  const format = responseFormat === undefined ? {} : { responseFormat }
+  const format = {
+    ...(responseFormat === undefined ? {} : { responseFormat }),
+    ...(minTokens === 0 ? {} : { minTokens }),
+    ...(stopTokens.length === 0 ? {} : { stopTokens })
+  }
   if ('prompt' in input) return { chat: false, ...format }
   const { tools, toolChoice, parallelToolCalls, reasoningEffort } = input
   return {

@@ -61,6 +61,10 @@ export interface GenerationOptions {
   maxTokensIfRoom?: number
   /** Texts that end the answer and are not part of it. At most 16. */
   stop?: readonly string[]
+  /** The answer does not end before this many tokens, except by a text in `stop`. Default 0. */
+  minTokens?: number
+  /** Token ids that end the answer. They mean something only to one model. At most 16. */
+  stopTokens?: readonly number[]
   /**
    * Makes the text a JSON document, or a text that matches a regular expression. The node enforces the schema token by
    * token. The model does not see the schema, so ask for JSON in the messages too. `checkSchema` names the parts of a
@@ -115,6 +119,8 @@ const GENERATION_OPTIONS: OptionNames<GenerationOptions> = {
   maxTokens: true,
   maxTokensIfRoom: true,
   stop: true,
+  minTokens: true,
+  stopTokens: true,
   responseFormat: true,
   topLogprobs: true,
   shareable: true,
@@ -140,6 +146,8 @@ export interface Ask {
   /** The limit without `maxTokens`, if the context has room for it. */
   maxTokensIfRoom: number
   stop: readonly string[]
+  minTokens: number
+  stopTokens: readonly number[]
   responseFormat: ResponseFormat | undefined
   topLogprobs: number | undefined
   shareable: boolean
@@ -172,6 +180,8 @@ export function toAsk(options: ChatOptions | CompletionOptions): Ask {
     maxTokens: options.maxTokens,
     maxTokensIfRoom: options.maxTokensIfRoom ?? DEFAULT_MAX_TOKENS,
     stop: options.stop ?? [],
+    minTokens: options.minTokens ?? 0,
+    stopTokens: options.stopTokens ?? [],
     responseFormat: options.responseFormat,
     topLogprobs: options.topLogprobs,
     shareable: options.shareable ?? false,
@@ -207,6 +217,8 @@ export function toRequest(ask: Ask, model: Pick<ModelCard, 'digest' | 'contextLe
     sampling: ask.sampling,
     maxTokens: ask.maxTokens ?? defaultMaxTokens(ask, model.contextLength),
     stop: ask.stop,
+    minTokens: ask.minTokens,
+    stopTokens: ask.stopTokens,
     ...(ask.responseFormat === undefined ? {} : { responseFormat: ask.responseFormat }),
     ...(ask.topLogprobs === undefined ? {} : { topLogprobs: ask.topLogprobs }),
     credit: CREDIT_WINDOW,

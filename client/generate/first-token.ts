@@ -9,14 +9,15 @@
  *   measured one, or the one on its card. A node that claims a low rate to get more time is chosen after all others.
  *
  * A busy node, or any node with a long prompt, can be slower than its rate. So the client also waits for a node whose signs of
- * progress show that the prompt will end soon enough.
+ * progress show that the prompt will end soon enough: as soon as on a slow processor. A malicious node can write such signs too.
  */
 import { PotluckError, PROGRESS_INTERVAL_MS, type NodeFrame, type PhaseTimeouts } from '@potluck/protocol'
+import { LEAST_PREFILL_RATE } from '../select/constants.ts'
 
 /** A node with four slots, the default, can evaluate four prompts at once, each at a quarter of its rate. */
 const PREFILL_SHARE = 4
-/** If the pace of the node ends the prompt within this time after the first sign of progress, the client waits for it. */
-const STEADY_MS = 10 * 60_000
+/** The most that the client waits for a node because of its pace, after its first sign of progress. */
+const MAX_STEADY_MS = 10 * 60_000
 /** The last tokens of a prompt take longer than the first ones, because each token attends to all tokens before it. */
 const SLOWING = 2
 /** The most time from `accepted` to the first token. Callers give up earlier: the SDKs of OpenAI after 10 minutes. */
@@ -40,6 +41,8 @@ export class FirstTokenWait {
   readonly #options: FirstTokenOptions
   readonly #acceptedAt: number
   readonly #promptMs: number
+  /** If the node's pace ends the prompt within this time after the first sign of progress, the client waits for it. */
+  readonly #steadyMs: number
   #until: number
   /** The first sign that the prompt is evaluated. */
   #first: { at: number; evaluated: number } | undefined
@@ -52,6 +55,7 @@ export class FirstTokenWait {
     this.#options = options
     this.#acceptedAt = options.now()
     this.#promptMs = Math.max(timeouts.firstTokenMs, (PREFILL_SHARE * tokens * 1000) / tokensPerSecond)
+    this.#steadyMs = Math.min(MAX_STEADY_MS, (SLOWING * tokens * 1000) / LEAST_PREFILL_RATE)
     this.#until = this.#untilAfter(options.estimatedWaitMs)
   }
 
@@ -89,7 +93,7 @@ export class FirstTokenWait {
     const first = (this.#first ??= { at: now(), evaluated: this.#evaluated })
     const elapsedMs = now() - first.at
     const restMs = ((tokens - this.#evaluated) * elapsedMs) / (this.#evaluated - first.evaluated)
-    return elapsedMs + restMs <= STEADY_MS ? Math.min(now() + SLOWING * restMs, first.at + STEADY_MS) : 0
+    return elapsedMs + restMs <= this.#steadyMs ? Math.min(now() + SLOWING * restMs, first.at + this.#steadyMs) : 0
   }
 
   #untilAfter(queueMs: number): number {

@@ -176,19 +176,12 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
     (options.bootstrap ?? []).map((address) => multiaddr(address)),
     () => performance.now()
   )
-<<<<<<< HEAD
-  const limit = new ConnectionLimit(
-    { connections: options.connections, ...inbound },
-    (options.bootstrap ?? []).flatMap((address) => peerIdOf(address) ?? [])
-  )
-=======
   const named = new Set((options.bootstrap ?? []).flatMap((address) => peerIdOf(address) ?? []))
-  const limit = new ConnectionLimit({ connections: options.connections, pending: inbound.pending }, named)
+  const limit = new ConnectionLimit({ connections: options.connections, ...inbound }, named)
   const connectionWatch = watchConnections({
     timeoutMs: PING_TIMEOUT_MS,
     keeps: (connection) => keepsConnection(connection, { addresses: host.getMultiaddrs(), named })
   })
->>>>>>> scale
   const host: Libp2p<S> = await createLibp2p<S>({
     privateKey: identity.privateKey,
     datastore: identity.datastore,
@@ -240,16 +233,10 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
       // `ConnectionLimit` ends the oldest handshake instead. libp2p counts that one until its error has arrived.
       maxIncomingPendingConnections: 2 * inbound.pending
     },
-<<<<<<< HEAD
-    connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS } },
-    peerDiscovery: options.mdns ? [mdns(pool === undefined ? {} : { serviceTag: pool.serviceTag })] : [],
-    services: role.services,
-=======
     // `connectionWatch` takes its place.
     connectionMonitor: { enabled: false },
-    peerDiscovery: options.mdns ? [mdns()] : [],
+    peerDiscovery: options.mdns ? [mdns(pool === undefined ? {} : { serviceTag: pool.serviceTag })] : [],
     services: { ...role.services, connectionWatch },
->>>>>>> scale
     start: false
   })
   host.addEventListener('connection:open', ({ detail }) => void limit.opened(host, detail))

@@ -12,6 +12,7 @@ import {
   MAX_PROMPT_TOKENS,
   MAX_STOP_LENGTH,
   MAX_STOP_SEQUENCES,
+  MAX_STOP_TOKENS,
   MAX_TEMPERATURE,
   MAX_TOKEN_ID,
   MAX_TOP_LOGPROBS,
@@ -40,6 +41,10 @@ export interface GenerateRequest {
   /** Maximum number of tokens of the whole answer, including those of a continuation. */
   maxTokens: number
   stop: readonly string[]
+  /** Tokens that end the answer are not allowed before this many tokens. Default 0. */
+  minTokens?: number
+  /** Token ids that end the answer, besides those that end every answer of the model. Default: none. */
+  stopTokens?: readonly number[]
   /** Absent: any text. */
   responseFormat?: ResponseFormat
   /** Number of alternatives for each position, 0 to 20. Undefined: no log-probabilities. */
@@ -93,6 +98,8 @@ export function encodeRequest(request: GenerateRequest): { bytes: Uint8Array; di
           },
           maxTokens: request.maxTokens,
           stop: [...request.stop],
+          minTokens: request.minTokens ?? 0,
+          stopTokens: [...(request.stopTokens ?? [])],
           ...(responseFormat === undefined ? {} : { responseFormat: writeResponseFormat(responseFormat) }),
           ...(request.topLogprobs === undefined ? {} : { topLogprobs: request.topLogprobs }),
           credit: request.credit,
@@ -157,6 +164,12 @@ function parseRequest(message: RequestMessage): GenerateRequest {
     sampling,
     maxTokens: check.number('max_tokens', message.maxTokens, 1, MAX_ANSWER_TOKENS),
     stop: message.stop,
+    ...(message.minTokens === 0
+      ? {}
+      : { minTokens: check.number('min_tokens', message.minTokens, 0, message.maxTokens) }),
+    ...(message.stopTokens.length === 0
+      ? {}
+      : { stopTokens: check.tokens('stop_tokens', message.stopTokens, MAX_STOP_TOKENS, MAX_TOKEN_ID) }),
     ...(message.responseFormat === undefined
       ? {}
       : { responseFormat: parseResponseFormat(check, message.responseFormat, budget) }),

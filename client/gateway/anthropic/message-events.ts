@@ -20,7 +20,7 @@ import {
   type Message,
   type MessageFormat
 } from './message.ts'
-import { AnswerEnd } from './stop-sequence.ts'
+import { AnswerEnd } from '../answers/stop-sequence.ts'
 
 /** The block that is not complete yet. */
 type OpenBlock = { type: 'thinking' | 'text' } | { type: 'call'; index: number }

@@ -5,7 +5,7 @@ import type { FinishReason, ToolCall, Usage } from '@potluck/protocol'
 import { potluckUsage, type PotluckUsage } from '../answers/potluck.ts'
 import type { WholeAnswer } from '../answers/respond.ts'
 import type { AuditLookup } from '../audits.ts'
-import { AnswerEnd } from './stop-sequence.ts'
+import { AnswerEnd } from '../answers/stop-sequence.ts'
 
 /** The network does not sign thinking, and the gateway leaves it out of later prompts. But clients expect a signature. */
 export const SIGNATURE = 'cG90bHVjaw=='

@@ -11,7 +11,7 @@ import { wholeResponse } from '../openai/responses-answer.ts'
 import { ResponseEvents } from '../openai/responses-events.ts'
 import { newId } from '../openai/head.ts'
 import { parseResponses, responsesOptions } from '../openai/responses-request.ts'
-import { seeds, streamUsage } from '../openai/sampling.ts'
+import { includedStops, seeds, streamUsage } from '../openai/sampling.ts'
 import type { Services } from '../services.ts'
 
 export function chatCompletions(services: Services): Handler {
@@ -21,7 +21,14 @@ export function chatCompletions(services: Services): Handler {
     checkCount(count, services)
     const options = chatOptions(request)
     const id = newId('chatcmpl-')
-    const format = { id, model, created: services.now(), logprobs: request.logprobs === true, audits: services.audits }
+    const format = {
+      id,
+      model,
+      created: services.now(),
+      logprobs: request.logprobs === true,
+      stops: includedStops(request),
+      audits: services.audits
+    }
     return await respond(context, services, {
       id,
       endpoint: 'chat',
@@ -46,6 +53,7 @@ export function completions(services: Services): Handler {
       model,
       created: services.now(),
       logprobs: logprobs !== undefined,
+      stops: includedStops(request),
       echo: echo === true ? texts : [],
       copies,
       audits: services.audits

@@ -27,6 +27,9 @@ export function guardHost({ hosts, origins }: HostRules): MiddlewareHandler<Http
     if ((incoming.headersDistinct.host?.length ?? 0) > 1) {
       throw invalid(null, "The request has several headers 'Host'.", 'invalid_request')
     }
+    if (host === undefined && incoming.httpVersion !== '1.0') {
+      throw invalid(null, "The request has no header 'Host'.", 'invalid_request')
+    }
     // DNS rebinding needs a host name, so every IP address is allowed.
     // A request of HTTP/1.0 can have no host. Browsers always send one.
     const name = host === undefined ? 'localhost' : nameOf(host)

@@ -28,6 +28,8 @@ export async function startServer(app: GatewayApp, { host, port, limits }: Serve
       maxHeaderSize: headerBytes,
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
+      // Node would answer without a body. `guardHost` refuses such a request.
+      requireHostHeader: false,
       connectionsCheckingInterval: Math.min(LONGEST_CHECK_MS, headersTimeoutMs),
       highWaterMark: WRITE_BUFFER_BYTES,
       // TCP keep-alive detects callers that disappear without closing the connection.

@@ -3,6 +3,7 @@ import type { AcceptedPart, DeltaPart, FinishPart } from '@potluck/client'
 import type { FinishReason, ToolCall, ToolCallDelta } from '@potluck/protocol'
 
 import type { AnswerEvents, WholeAnswer } from '../answers/respond.ts'
+import { AnswerEnd, stopTextOf } from '../answers/stop-sequence.ts'
 import type { AuditLookup } from '../audits.ts'
 import type { ApiError } from '../errors.ts'
 import type { SseEvent } from '../http/sse.ts'
@@ -34,6 +35,8 @@ interface ChatCompletion extends Head<'chat.completion'> {
 
 export interface ChatAnswerFormat extends HeadOptions {
   logprobs: boolean
+  /** The stop sequences that the text includes, see `includedStops`. */
+  stops: readonly string[]
   audits: AuditLookup
 }
 
@@ -45,7 +48,10 @@ export function chatCompletion(answers: readonly WholeAnswer[], format: ChatAnsw
       index,
       message: {
         role: 'assistant',
-        content: answer.text === '' && answer.toolCalls.length > 0 ? null : answer.text,
+        content:
+          answer.text === '' && answer.toolCalls.length > 0
+            ? null
+            : answer.text + stopTextOf(answer.logprobs, format.stops),
         refusal: null,
         ...(answer.reasoning === '' ? {} : { reasoning_content: answer.reasoning }),
         ...(answer.toolCalls.length === 0 ? {} : { tool_calls: answer.toolCalls.map(toChatCall) })
@@ -70,6 +76,7 @@ export class ChatChunks implements AnswerEvents {
   readonly #format: ChatAnswerFormat & StreamUsage
   readonly #finished: FinishPart[] = []
   readonly #running: RunningUsage
+  readonly #ends: AnswerEnd[] = []
   #head: Head<'chat.completion.chunk'> | undefined
 
   constructor(format: ChatAnswerFormat & StreamUsage) {
@@ -85,6 +92,7 @@ export class ChatChunks implements AnswerEvents {
 
   delta(index: number, { text, reasoning = '', toolCalls = [], logprobs = [], tokens }: DeltaPart): SseEvent[] {
     this.#running.generated(index, tokens.length)
+    if (this.#format.stops.length > 0) (this.#ends[index] ??= new AnswerEnd()).add(logprobs)
     const shown = this.#format.logprobs && logprobs.length > 0 ? chatLogprobs(logprobs) : null
     if (text === '' && reasoning === '' && toolCalls.length === 0 && shown === null) return []
     const delta = {
@@ -97,7 +105,8 @@ export class ChatChunks implements AnswerEvents {
 
   finish(index: number, part: FinishPart): SseEvent[] {
     this.#finished[index] = part
-    return [this.#chunk(index, {}, null, part.finishReason)]
+    const content = this.#ends[index]?.matched(this.#format.stops)
+    return [this.#chunk(index, content === undefined ? {} : { content }, null, part.finishReason)]
   }
 
   end(): SseEvent[] {

@@ -9,6 +9,7 @@ import { messagesField, toMessages, type MessageRequest } from './messages.ts'
 import {
   checkStreamOptions,
   effortField,
+  includedStops,
   maxTokens,
   REFUSED,
   samplingFields,
@@ -120,7 +121,8 @@ export function chatOptions(request: ChatRequest): ChatOptions {
     ...defined({
       parallelToolCalls: tools.length === 0 ? undefined : request.parallel_tool_calls,
       maxTokens: request.max_completion_tokens ?? request.max_tokens,
-      topLogprobs: request.logprobs === true ? (request.top_logprobs ?? 0) : undefined,
+      topLogprobs:
+        request.logprobs === true || includedStops(request).length > 0 ? (request.top_logprobs ?? 0) : undefined,
       responseFormat: guidedFormat(request, toResponseFormat(request.response_format)),
       reasoningEffort: effortOf(request)
     })

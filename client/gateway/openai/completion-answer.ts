@@ -3,6 +3,7 @@ import type { AcceptedPart, DeltaPart, FinishPart } from '@potluck/client'
 import type { FinishReason } from '@potluck/protocol'
 
 import type { AnswerEvents, WholeAnswer } from '../answers/respond.ts'
+import { AnswerEnd, stopTextOf } from '../answers/stop-sequence.ts'
 import type { AuditLookup } from '../audits.ts'
 import type { ApiError } from '../errors.ts'
 import type { SseEvent } from '../http/sse.ts'
@@ -24,6 +25,8 @@ interface Choice {
 
 export interface CompletionAnswerFormat extends HeadOptions {
   logprobs: boolean
+  /** The stop sequences that the text includes, see `includedStops`. */
+  stops: readonly string[]
   /** The prompts to repeat before the answers, one per answer. Empty if the caller did not ask for `echo`. */
   echo: readonly string[]
   /** How many answers each prompt has. */
@@ -37,7 +40,7 @@ export function completion(answers: readonly WholeAnswer[], format: CompletionAn
     ...head('text_completion', format, modelOf(answers)),
     choices: answers.map(({ text, logprobs, finishReason }, index) => ({
       index,
-      text: (format.echo[index] ?? '') + text,
+      text: (format.echo[index] ?? '') + text + stopTextOf(logprobs, format.stops),
       logprobs: format.logprobs ? completionLogprobs(logprobs, 0) : null,
       finish_reason: finishReason
     })),
@@ -50,6 +53,7 @@ export class CompletionChunks implements AnswerEvents {
   readonly #format: CompletionAnswerFormat & StreamUsage
   readonly #finished: FinishPart[] = []
   readonly #running: RunningUsage
+  readonly #ends: AnswerEnd[] = []
   /** Length of each answer so far, in characters. */
   readonly #lengths: number[] = []
   #head: Head<'text_completion'> | undefined
@@ -68,6 +72,7 @@ export class CompletionChunks implements AnswerEvents {
 
   delta(index: number, { text, logprobs = [], tokens }: DeltaPart): SseEvent[] {
     this.#running.generated(index, tokens.length)
+    if (this.#format.stops.length > 0) (this.#ends[index] ??= new AnswerEnd()).add(logprobs)
     const offset = this.#lengths[index] ?? 0
     const shown = this.#format.logprobs && logprobs.length > 0 ? completionLogprobs(logprobs, offset) : null
     if (text === '' && shown === null) return []
@@ -77,7 +82,8 @@ export class CompletionChunks implements AnswerEvents {
 
   finish(index: number, part: FinishPart): SseEvent[] {
     this.#finished[index] = part
-    return [this.#chunk({ index, text: '', logprobs: null, finish_reason: part.finishReason })]
+    const text = this.#ends[index]?.matched(this.#format.stops) ?? ''
+    return [this.#chunk({ index, text, logprobs: null, finish_reason: part.finishReason })]
   }
 
   end(): SseEvent[] {

@@ -6,6 +6,7 @@ import { invalid } from '../errors.ts'
 import { guidedFields, guidedFormat, type GuidedRequest } from './guided.ts'
 import {
   checkStreamOptions,
+  includedStops,
   maxTokens,
   REFUSED,
   samplingFields,
@@ -77,7 +78,7 @@ export function completionOptions(request: CompletionRequest, prompt: string): C
     prompt,
     maxTokens: request.max_tokens ?? DEFAULT_MAX_TOKENS,
     ...defined({
-      topLogprobs: request.logprobs,
+      topLogprobs: request.logprobs ?? (includedStops(request).length > 0 ? 0 : undefined),
       responseFormat: guidedFormat(request, toResponseFormat(request.response_format))
     })
   }

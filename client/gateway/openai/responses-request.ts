@@ -79,6 +79,7 @@ const responsesSchema: z.ZodType<ResponsesRequest> = z.looseObject({
 
 const RESPONSES_REFUSED: Readonly<Record<string, RefusedField>> = {
   ...REFUSED,
+  include_stop_str_in_output: { except: [false], why: 'the nodes end the text before the stop sequence' },
   // A client that asks to store the response also works without: the response says that it is not stored.
   store: { except: [true, false], why: '' },
   previous_response_id: { why: 'the gateway stores nothing; send the whole conversation as input' },

@@ -6,6 +6,8 @@ import {
   MAX_LOGIT_BIAS,
   MAX_STOP_LENGTH,
   MAX_STOP_SEQUENCES,
+  MAX_STOP_TOKENS,
+  MAX_TOKEN_ID,
   type ReasoningEffort
 } from '@potluck/protocol'
 import { z } from 'zod'
@@ -27,6 +29,9 @@ export interface SamplingRequest {
   logit_bias: Record<string, number> | undefined
   seed: number | undefined
   stop: string | string[] | undefined
+  include_stop_str_in_output: boolean | undefined
+  min_tokens: number | undefined
+  stop_token_ids: number[] | undefined
   n: number | undefined
   stream: boolean | undefined
   stream_options: { include_usage: boolean | undefined; continuous_usage_stats: boolean | undefined } | undefined
@@ -51,6 +56,19 @@ export const samplingFields: Fields<SamplingRequest> = {
   ),
   seed: optional(z.int()),
   stop: optional(z.union([stopText, z.array(stopText).max(MAX_STOP_SEQUENCES)])),
+  // vLLM's.
+  include_stop_str_in_output: optional(z.boolean()),
+  min_tokens: optional(z.int().min(0).max(MAX_ANSWER_TOKENS)),
+  stop_token_ids: optional(
+    z
+      .array(
+        z
+          .int()
+          .min(0)
+          .max(MAX_TOKEN_ID - 1)
+      )
+      .max(MAX_STOP_TOKENS)
+  ),
   n: optional(z.int().min(1)),
   stream: optional(z.boolean()),
   stream_options: optional(
@@ -76,10 +94,7 @@ export const REFUSED: Readonly<Record<string, RefusedField>> = {
   service_tier: { except: ['auto', 'default'], why: 'the gateway has only one tier' },
   store: { except: [false], why: 'the gateway stores nothing' },
   // Fields of other servers, which would change the answer. Each accepts the value that changes nothing.
-  min_tokens: { except: [0], why: 'the sampling contract lets an answer end at any token' },
-  stop_token_ids: { why: "send the texts of the tokens as 'stop'" },
   ignore_eos: { except: [false], why: "forbid the token that ends the answer with 'logit_bias'" },
-  include_stop_str_in_output: { except: [false], why: 'the nodes end the text before the stop sequence' },
   repetition_penalty: {
     except: [1],
     why: "the sampling contract has only 'presence_penalty' and 'frequency_penalty'"
@@ -105,6 +120,8 @@ export function samplingOptions(request: Omit<SamplingRequest, 'stream_options'>
     topK: Math.max(0, top_k ?? 0),
     minP: min_p ?? 0,
     ...defined({
+      minTokens: request.min_tokens,
+      stopTokens: request.stop_token_ids,
       presencePenalty: presence_penalty,
       frequencyPenalty: frequency_penalty,
       logitBias:
@@ -113,6 +130,14 @@ export function samplingOptions(request: Omit<SamplingRequest, 'stream_options'>
     }),
     stop: typeof stop === 'string' ? [stop] : (stop ?? [])
   }
+}
+
+/**
+ * The stop sequences that the answer must include. The nodes leave them out, so the gateway reads them from the tokens, for
+ * which it needs their log-probabilities.
+ */
+export function includedStops({ stop = [], include_stop_str_in_output }: SamplingRequest): readonly string[] {
+  return include_stop_str_in_output === true ? [stop].flat() : []
 }
 
 /** Where the stream reports its usage. */

@@ -3,8 +3,8 @@ import { RequestError } from '../api/http.ts'
 import { openEvents, getInfo, getModels, getNodes } from '../api/potluck.ts'
 import { keepRunning } from './chat.ts'
 import { load, loadChange, recordAudit } from './conversations.ts'
-import { withEvent } from './lives.ts'
-import { info, isLive, lives, models, nodes, trouble } from './network.ts'
+import { withEvent } from './runs.ts'
+import { info, isLive, runs, models, nodes, trouble } from './network.ts'
 import { forgetOwnNode, loadOwnNode } from './own-node.ts'
 
 /** Time between two requests for the nodes. Their load and standing change slowly, and a request costs the gateway little. */
@@ -50,10 +50,10 @@ async function listen(): Promise<never> {
       const events = await openEvents()
       isLive.value = true
       // The gateway does not repeat missed events, such as the end of a request.
-      lives.value = lives.value.filter(({ isRunning }) => !isRunning)
+      runs.value = runs.value.filter(({ isRunning }) => !isRunning)
       wait = FIRST_RETRY_MS
       for await (const event of events) {
-        lives.value = withEvent(lives.value, event)
+        runs.value = withEvent(runs.value, event)
         if (event.type === 'audited') recordAudit(event.answer, event.result)
         if (event.type === 'finished' || event.type === 'failed' || event.type === 'audited') void look()
       }

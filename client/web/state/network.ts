@@ -2,13 +2,13 @@
 import { computed, signal, type ReadonlySignal, type Signal } from '@preact/signals'
 
 import type { NodeEntry, Info, ServedModel } from '../api/potluck.ts'
-import type { Life } from './lives.ts'
+import type { Run } from './runs.ts'
 
 export const info: Signal<Info | undefined> = signal(undefined)
 /** Undefined until the first reply. */
 export const nodes: Signal<readonly NodeEntry[] | undefined> = signal(undefined)
 export const models: Signal<readonly ServedModel[]> = signal([])
-export const lives: Signal<readonly Life[]> = signal([])
+export const runs: Signal<readonly Run[]> = signal([])
 /** Whether events arrive now. If not, `trouble` says why. */
 export const isLive: Signal<boolean> = signal(false)
 export const trouble: Signal<string | undefined> = signal(undefined)
@@ -18,7 +18,7 @@ export const openPeer: Signal<string | undefined> = signal(undefined)
 /** What each busy node does for this client now. */
 export const activity: ReadonlySignal<ReadonlyMap<string, 'answering' | 'asked'>> = computed(() => {
   const found = new Map<string, 'answering' | 'asked'>()
-  for (const { isRunning, peer, asked } of lives.value) {
+  for (const { isRunning, peer, asked } of runs.value) {
     if (!isRunning) continue
     for (const one of asked) if (!found.has(one)) found.set(one, 'asked')
     if (peer !== undefined) found.set(peer, 'answering')
@@ -26,6 +26,6 @@ export const activity: ReadonlySignal<ReadonlyMap<string, 'answering' | 'asked'>
   return found
 })
 
-export function lifeOf(answer: string | undefined): Life | undefined {
-  return answer === undefined ? undefined : lives.value.find((life) => life.answer === answer)
+export function runOf(answer: string | undefined): Run | undefined {
+  return answer === undefined ? undefined : runs.value.find((run) => run.answer === answer)
 }

@@ -1,21 +1,21 @@
 import type { ComponentChildren, JSX } from 'preact'
 
 import type { Answer } from '../state/conversations.ts'
-import { failoversOf, type Life } from '../state/lives.ts'
-import { isLive, lifeOf } from '../state/network.ts'
+import { failoversOf, type Run } from '../state/runs.ts'
+import { isLive, runOf } from '../state/network.ts'
 import { openReceipt } from '../state/panel.ts'
 import { plural, rate, shortPeer } from '../text/format.ts'
 
 /** Who answers and how, as it happens. It opens the receipt. */
 export function Badge({ answer }: { answer: Answer }): JSX.Element | null {
-  const life = lifeOf(answer.answer)
+  const run = runOf(answer.answer)
   const isRunning = answer.status === 'streaming'
   if (!isRunning && answer.node === undefined) return null
-  const peer = (isRunning ? life?.peer : undefined) ?? answer.node
-  const facts = isRunning ? runningFacts(peer, life) : finishedFacts(answer)
+  const peer = (isRunning ? run?.peer : undefined) ?? answer.node
+  const facts = isRunning ? runningFacts(peer, run) : finishedFacts(answer)
   const content: ComponentChildren = (
     <>
-      <span class="dot" data-activity={isRunning ? (life?.peer === undefined ? 'asked' : 'answering') : undefined} />
+      <span class="dot" data-activity={isRunning ? (run?.peer === undefined ? 'asked' : 'answering') : undefined} />
       {peer !== undefined && <code>{shortPeer(peer)}</code>}
       {facts.map((fact) => (
         <span key={fact} class="fact">
@@ -40,12 +40,12 @@ export function Badge({ answer }: { answer: Answer }): JSX.Element | null {
   )
 }
 
-function runningFacts(peer: string | undefined, life: Life | undefined): string[] {
+function runningFacts(peer: string | undefined, run: Run | undefined): string[] {
   if (peer === undefined) return ['Asking the network']
-  if (life === undefined) return [isLive.value ? 'accepted' : 'answers']
-  const failovers = failoversOf(life)
+  if (run === undefined) return [isLive.value ? 'accepted' : 'answers']
+  const failovers = failoversOf(run)
   const moved = failovers === 0 ? [] : [plural(failovers, 'failover')]
-  return life.tokens === 0 ? ['waits for the first token', ...moved] : [plural(life.tokens, 'token'), ...moved]
+  return run.tokens === 0 ? ['waits for the first token', ...moved] : [plural(run.tokens, 'token'), ...moved]
 }
 
 function finishedFacts({ report, audit }: Answer): string[] {

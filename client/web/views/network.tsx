@@ -2,16 +2,16 @@ import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 
 import type { NodeEntry } from '../api/potluck.ts'
-import { isLive, lives, nodes } from '../state/network.ts'
+import { isLive, runs, nodes } from '../state/network.ts'
 import { plural } from '../text/format.ts'
 import { Constellation } from './constellation.tsx'
-import { LifeView } from './life.tsx'
+import { RunView } from './run.tsx'
 import { NodeView } from './node-entry.tsx'
 
 /** Nodes in the list before the user asks for all. */
 const FIRST_NODES = 40
 /** Requests that are shown at once. */
-const SHOWN_LIVES = 4
+const SHOWN_RUNS = 4
 
 export function Network(): JSX.Element {
   const known = nodes.value
@@ -31,20 +31,20 @@ export function Network(): JSX.Element {
           <p class="note">The client knows no node. It searches the DHT and the local network all the time.</p>
         )}
       </section>
-      <Lives />
+      <Runs />
       {known !== undefined && known.length > 0 && <NodeList nodes={known} />}
     </>
   )
 }
 
-function Lives(): JSX.Element {
+function Runs(): JSX.Element {
   return (
-    <section aria-labelledby="lives-heading">
-      <h2 id="lives-heading">Requests</h2>
-      {lives.value.length === 0 ? (
+    <section aria-labelledby="runs-heading">
+      <h2 id="runs-heading">Requests</h2>
+      {runs.value.length === 0 ? (
         <p class="note">Ask something. Here you see which node is picked, and what happens if it fails.</p>
       ) : (
-        lives.value.slice(0, SHOWN_LIVES).map((life) => <LifeView key={life.answer} life={life} />)
+        runs.value.slice(0, SHOWN_RUNS).map((run) => <RunView key={run.answer} run={run} />)
       )}
     </section>
   )

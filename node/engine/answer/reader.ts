@@ -5,7 +5,7 @@
  */
 import type { OutputConstraint, ToolCallDelta } from '@potluck/protocol'
 import type { CallContext, ConstraintCompiler } from '../output/compiler.ts'
-import type { AnswerParser, Parts } from '../output/parser.ts'
+import type { Parser, Parts } from '../output/answer-parts.ts'
 import type { Vocabulary } from '../vocabulary.ts'
 import { AnswerText } from './text.ts'
 
@@ -18,7 +18,8 @@ export interface ReaderOptions extends CallContext {
 export class AnswerReader {
   readonly #vocabulary: Vocabulary
   readonly #text: AnswerText
-  readonly #parser: AnswerParser | undefined
+  readonly #stopTokens: ReadonlySet<number>
+  readonly #parser: Parser | undefined
   #ended: 'stop' | 'tool_calls' | undefined
 
   constructor(
@@ -27,6 +28,7 @@ export class AnswerReader {
   ) {
     this.#vocabulary = vocabulary
     this.#text = new AnswerText(stop)
+    this.#stopTokens = new Set(constraint?.stopTokens)
     this.#parser = compiler.parser(constraint, context)
   }
 
@@ -43,7 +45,7 @@ export class AnswerReader {
   push(token: number, last: boolean): Parts {
     const end = this.#vocabulary.isEnd(token)
     const text = end ? '' : this.#text.push(this.#vocabulary.piece(token))
-    const ended = end || this.#text.stopped
+    const ended = end || this.#stopTokens.has(token) || this.#text.stopped
     if (!ended && !last) return this.#parse(text)
     const parts = this.#parse(text + this.#text.finish())
     const rest = this.#parser?.finish()

@@ -21,6 +21,14 @@ export class TokenSet {
     for (let index = 0; index < this.#words.length; index++) this.#words[index]! |= other.#words[index]!
   }
 
+  /** Returns a copy without these tokens. */
+  without(tokens: readonly number[]): TokenSet {
+    const copy = new TokenSet(this.size)
+    copy.addAll(this)
+    for (const token of tokens) if (token < this.size) copy.#words[token >>> 5]! &= ~(1 << (token & 31))
+    return copy
+  }
+
   /** Returns the ids in the set, in ascending order; undefined if there are more than `most`. */
   few(most: number): number[] | undefined {
     const ids: number[] = []

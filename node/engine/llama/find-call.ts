@@ -1,5 +1,5 @@
 /** Finds a known tool call in the text that a chat template renders, and how the template writes it. */
-import type { JsonCalls, NamedCalls, TaggedCalls } from '../output/chat-format.ts'
+import type { JsonCalls, NamedCalls, OtherType, QuotedCalls, TaggedCalls } from '../output/chat-format.ts'
 
 /** The tool of the known call. */
 export const NAME = 'potluck_probe'
@@ -15,7 +15,7 @@ type Syntax<T> = Omit<T, 'opening' | 'between' | 'closing'>
 export interface FoundCall {
   start: number
   end: number
-  syntax: Syntax<JsonCalls> | Syntax<NamedCalls> | Syntax<TaggedCalls>
+  syntax: Syntax<JsonCalls> | Syntax<NamedCalls> | Syntax<TaggedCalls> | Syntax<QuotedCalls>
 }
 
 /** The id of the known call. Some templates refuse an id of fewer than 9 characters. */
@@ -30,10 +30,11 @@ const ID = /probe000\d/
  *
  * - a JSON object with the name, the arguments, and perhaps an id: `{"name": "find", "arguments": {"what": "fox"}}`
  * - the name, perhaps an id, a separator, and the arguments as a JSON object: `find<sep>{"what": "fox"}`
+ * - the name, and an object with quote marks of its own: `find{what:<q>fox<q>}`
  * - the name, and tags around each key and value: `find<key>what</key><value>fox</value>`
  */
 export function findCall(text: string, from: number): FoundCall | undefined {
-  return findJson(text, from) ?? findNamed(text, from) ?? findTagged(text, from)
+  return findJson(text, from) ?? findNamed(text, from) ?? findWithMarks(text, from)
 }
 
 function findJson(text: string, from: number): FoundCall | undefined {
@@ -59,7 +60,7 @@ function findNamed(text: string, from: number): FoundCall | undefined {
   return { start, end: found.end, syntax }
 }
 
-function findTagged(text: string, from: number): FoundCall | undefined {
+function findWithMarks(text: string, from: number): FoundCall | undefined {
   const start = text.indexOf(NAME, from)
   if (start < 0) return undefined
   /** The texts between the name, the keys and the values. */
@@ -71,14 +72,59 @@ function findTagged(text: string, from: number): FoundCall | undefined {
     gaps.push(text.slice(end, at))
     end = at + part.length
   }
-  const [first = '', afterKey = '', second = ''] = gaps
+  return findQuoted(text, start, end, gaps) ?? findTagged(text, start, end, gaps)
+}
+
+function findQuoted(text: string, start: number, end: number, gaps: readonly string[]): FoundCall | undefined {
+  const quote = gaps.at(-1)!.slice(1)
+  if (quote.trim() === '' || gaps.join(' ') !== `{ : , : , :${quote}`) return undefined
+  return text.startsWith(`${quote}}`, end) ? { start, end: end + quote.length + 1, syntax: { quote } } : undefined
+}
+
+function findTagged(text: string, start: number, end: number, gaps: readonly string[]): FoundCall | undefined {
+  const [first, afterNumberKey, second, again, third, afterKey] = gaps as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string
+  ]
   const beforeKey = commonEnd(first, second)
   const afterValue = second.slice(0, second.length - beforeKey.length)
-  const regular = gaps.slice(3).every((gap, index) => gap === (index % 2 === 0 ? afterKey : second))
-  const marks = [beforeKey, afterKey, afterValue]
-  if (!regular || marks.some((mark) => mark.trim() === '') || !text.startsWith(afterValue, end)) return undefined
+  const marks = [beforeKey, afterKey, afterNumberKey, afterValue]
+  if (again !== afterNumberKey || third !== second || marks.some((mark) => mark.trim() === '')) return undefined
+  if (!text.startsWith(afterValue, end)) return undefined
   const afterName = first.slice(0, first.length - beforeKey.length)
-  return { start, end: end + afterValue.length, syntax: { afterName, beforeKey, afterKey, afterValue } }
+  const syntax = { afterName, beforeKey, afterKey, afterValue }
+  if (afterKey === afterNumberKey) return { start, end: end + afterValue.length, syntax }
+  // `withOtherMarks` replaces the marks of the types that the known call does not have.
+  const afterOtherKey = Object.fromEntries(Object.keys(OTHER_VALUES).map((type) => [type, afterNumberKey]))
+  return {
+    start,
+    end: end + afterValue.length,
+    syntax: { ...syntax, afterOtherKey: afterOtherKey as Record<OtherType, string> }
+  }
+}
+
+/** A value of each type that is not a string. */
+export const OTHER_VALUES: Readonly<Record<OtherType, unknown>> = {
+  number: 7001,
+  boolean: true,
+  null: null,
+  array: [],
+  object: {}
+}
+
+/**
+ * Returns the mark after the key in a call whose only argument is `potluck_a`, with this value; undefined if there is none.
+ *
+ * @param json the value as the template writes it
+ */
+export function markAfterKey(text: string, from: number, json: string, afterValue: string): string | undefined {
+  const start = text.indexOf('potluck_a', text.indexOf(NAME, from)) + 'potluck_a'.length
+  const end = text.indexOf(json + afterValue, start)
+  return end < 0 ? undefined : text.slice(start, end)
 }
 
 /** Returns the JSON object that begins with this brace. */

@@ -5,6 +5,7 @@
  */
 import { Template } from '@huggingface/jinja'
 import { PotluckError, type ChatMessage, type ReasoningEffort, type Tool } from '@potluck/protocol'
+import type { InstructionPart } from '../output/generic-tools.ts'
 
 /** A part of a rendered chat. */
 export type RenderedPart =
@@ -35,12 +36,23 @@ const TODAY = '26 Jul 2024'
  */
 const PRELUDE = "{% set strftime_now = potluck_today %}{{ '' }}"
 
+/**
+ * Statements with methods of lists that the library lacks, and what replaces them. Kimi's templates keep a queue so, in a
+ * namespace.
+ */
+const QUEUES: readonly (readonly [RegExp, string])[] = [
+  [/\{%(-?)\s*set \w+ = (\w+\.\w+)\.append\(([\w.]+)\)\s*(-?)%\}/g, '{%$1 set $2 = $2 + [$3] $4%}'],
+  [/\{%(-?)\s*set (\w+) = (\w+\.\w+)\.pop\(0\)\s*(-?)%\}/g, '{%$1 set $2 = $3[0] -%}{% set $3 = $3[1:] $4%}']
+]
+
 /** Keywords of a schema whose strings are names. Templates compare them, so no placeholder may replace them. */
 const NAMES: ReadonlySet<string> = new Set(['type', 'required', '$ref'])
 
 export interface RenderOptions {
   /** Default: none. */
   tools?: readonly Tool[]
+  /** What the first message begins with, before its own text. If it is not a system message, one is added. Default: nothing. */
+  preface?: readonly InstructionPart[]
   /** Whether to end with the beginning of the assistant's turn. Default true. */
   prompt?: boolean
   /** Default: the template decides. */
@@ -57,7 +69,8 @@ export class ChatTemplate {
   /** @throws if the template cannot be parsed */
   constructor(source: string) {
     this.source = source
-    this.#template = new Template(PRELUDE + source)
+    const known = QUEUES.reduce((text, [statement, instead]) => text.replaceAll(statement, instead), source)
+    this.#template = new Template(PRELUDE + known)
   }
 
   /**
@@ -77,14 +90,15 @@ export class ChatTemplate {
   /** Renders a chat. Returns undefined if the template refuses the conversation. */
   tryRender(
     messages: readonly ChatMessage[],
-    { tools = [], prompt = true, reasoningEffort, textArguments = false }: RenderOptions
+    { tools = [], preface = [], prompt = true, reasoningEffort, textArguments = false }: RenderOptions
   ): RenderedPart[] | undefined {
     const texts: string[] = []
-    const hide = (text: string): string => placeholder(texts.push(text) - 1)
+    // An empty text remains empty, because templates ask whether there is one.
+    const hide = (text: string): string => (text === '' ? '' : placeholder(texts.push(text) - 1))
     let rendered: string
     try {
       rendered = this.#template.render({
-        messages: toTemplate(messages, textArguments, hide),
+        messages: prefaced(toTemplate(messages, textArguments, hide), preface, hide),
         ...(tools.length === 0 ? {} : { tools: tools.map((tool) => toFunction(tool, hide)) }),
         ...(reasoningEffort === undefined ? {} : switches(reasoningEffort)),
         add_generation_prompt: prompt,
@@ -121,13 +135,26 @@ const LEVELS: Readonly<Record<ReasoningEffort, 'low' | 'medium' | 'high'>> = {
   max: 'high'
 }
 
+function prefaced(messages: TemplateMessage[], preface: readonly InstructionPart[], hide: Hide): TemplateMessage[] {
+  if (preface.length === 0) return messages
+  const text = preface.map((part) => (part.type === 'template' ? part.text : hide(part.text))).join('')
+  const [first, ...rest] = messages
+  if (first?.role !== 'system') return [{ role: 'system', content: text }, ...messages]
+  return [{ ...first, content: `${text}\n\n${first.content}` }, ...rest]
+}
+
 /** The templates of Mistral's models refuse a call whose id has fewer. */
 const LEAST_ID_CHARACTERS = 9
 
 type Hide = (text: string) => string
 
+interface TemplateMessage {
+  role: string
+  content: string
+}
+
 /** Converts messages to the form that templates expect: that of the OpenAI API, but with arguments as objects. */
-function toTemplate(messages: readonly ChatMessage[], textArguments: boolean, hide: Hide): object[] {
+function toTemplate(messages: readonly ChatMessage[], textArguments: boolean, hide: Hide): TemplateMessage[] {
   const given = (text: string): unknown => {
     const value = hideWords(parsed(text), hide)
     return textArguments && typeof value !== 'string' ? JSON.stringify(value) : value

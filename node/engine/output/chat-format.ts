@@ -26,6 +26,8 @@ export interface JsonCalls extends CallMarks {
  */
 export interface NamedCalls extends CallMarks {
   beforeId?: string
+  /** Whether the id is the number of the call in the conversation. */
+  numbered?: true
   separator: string
 }
 
@@ -36,11 +38,25 @@ export interface NamedCalls extends CallMarks {
 export interface TaggedCalls extends CallMarks {
   afterName: string
   beforeKey: string
+  /** If `afterOtherKey` exists, only before a string. */
   afterKey: string
+  /** The marks before values of other types, if the marks name the type of the value. */
+  afterOtherKey?: Readonly<Record<OtherType, string>>
   afterValue: string
 }
 
-export type ToolCallFormat = JsonCalls | NamedCalls | TaggedCalls
+/** The types of JSON values that are not strings. */
+export type OtherType = 'number' | 'boolean' | 'null' | 'array' | 'object'
+
+/**
+ * Each call is the tool's name and its arguments as an object. Unlike in JSON, `quote` stands before and after a string, a
+ * string has no escapes, and a key has no quotes.
+ */
+export interface QuotedCalls extends CallMarks {
+  quote: string
+}
+
+export type ToolCallFormat = JsonCalls | NamedCalls | TaggedCalls | QuotedCalls
 
 /** The beginning of a call in a format without an `opening`. */
 export function bareOpening(format: ToolCallFormat): string {
@@ -50,8 +66,11 @@ export function bareOpening(format: ToolCallFormat): string {
 /** The texts of a format that a model must be able to write. */
 export function marksOf({ opening, between = '', closing, ...rest }: ToolCallFormat): string[] {
   const inner = 'separator' in rest ? [rest.beforeId ?? '', rest.separator] : []
-  const tags = 'beforeKey' in rest ? [rest.afterName, rest.beforeKey, rest.afterKey, rest.afterValue] : []
-  return [opening, between, closing, ...inner, ...tags]
+  const tags =
+    'beforeKey' in rest
+      ? [rest.afterName, rest.beforeKey, rest.afterKey, ...Object.values(rest.afterOtherKey ?? {}), rest.afterValue]
+      : []
+  return [opening, between, closing, ...inner, ...tags, ...('quote' in rest ? [rest.quote] : [])]
 }
 
 export interface ReasoningFormat {
@@ -63,6 +82,8 @@ export interface ReasoningFormat {
 
 export interface ChatFormat {
   calls: ToolCallFormat
+  /** True if the model writes its answers in channels, see `channels.ts`. Then `calls` and `reasoning` have no meaning. */
+  channels?: true
   /** Undefined if the model does not separate reasoning from its answer. */
   reasoning?: ReasoningFormat
   /** `begun` if the request switches the reasoning. Undefined if the template has no such switch. */

@@ -3,11 +3,14 @@ import { LRUCache } from 'lru-cache'
 import { begin, offeredTools, tokensDigest, type GrammarNode, type OutputConstraint } from '@potluck/protocol'
 import { GRAMMARS_KEPT } from '../constants.ts'
 import { Masks } from '../grammar/masks.ts'
+import { TokenSet } from '../grammar/token-set.ts'
 import { TokenTries } from '../grammar/token-tries.ts'
 import type { Vocabulary } from '../vocabulary.ts'
 import { reasoningOf, type ChatFormat } from './chat-format.ts'
-import { GrammarState } from './grammar-state.ts'
+import { GrammarState, type LeastTokens } from './grammar-state.ts'
 import { AnswerParser } from './parser.ts'
+import type { Parser } from './answer-parts.ts'
+import { ChannelParser } from './channel-parser.ts'
 import { isTextArgument } from './tagged-arguments.ts'
 import { requestGrammar } from './request-grammar.ts'
 
@@ -25,6 +28,7 @@ export class ConstraintCompiler {
   readonly #grammars = new LRUCache<string, { root: GrammarNode | undefined }>({ max: GRAMMARS_KEPT })
   readonly #tries: TokenTries
   readonly #masks: Masks
+  #every: TokenSet | undefined
 
   constructor(vocabulary: Vocabulary, format: ChatFormat) {
     this.#vocabulary = vocabulary
@@ -38,20 +42,34 @@ export class ConstraintCompiler {
     return this.#tries.spellsAnything
   }
 
-  /** Returns the grammar at the start of an answer; undefined if the constraint allows any text. */
+  /** Returns the grammar at the start of an answer; undefined if the constraint allows any text of any length. */
   grammar(constraint: OutputConstraint | undefined): GrammarState | undefined {
     if (constraint === undefined) return undefined
-    const root = this.#rootOf(constraint)
-    return root && new GrammarState(begin(root), this.#vocabulary, this.#masks)
+    const { minTokens = 0, stopTokens = [], ...form } = constraint
+    const root = this.#rootOf(form)
+    if (root === undefined && minTokens === 0) return undefined
+    const ways = root === undefined ? 'any' : begin(root)
+    const least = minTokens === 0 ? undefined : this.#leastTokens(minTokens, stopTokens)
+    return new GrammarState(ways, this.#vocabulary, this.#masks, least)
+  }
+
+  #leastTokens(count: number, stopTokens: readonly number[]): LeastTokens {
+    const { size } = this.#vocabulary
+    this.#every ??= everyToken(size)
+    const ends = [...(this.#tries.ends.few(size) ?? []), ...stopTokens]
+    return { count, ends, others: this.#every.without(ends) }
   }
 
   /** Returns the parser at the start of an answer; undefined if the whole answer is text. */
-  parser(constraint: OutputConstraint | undefined, context: CallContext): AnswerParser | undefined {
+  parser(constraint: OutputConstraint | undefined, context: CallContext): Parser | undefined {
     if (constraint === undefined) return undefined
     const { calls } = this.#format
     const reasoning = reasoningOf(this.#format, constraint)
     const tools = new Map(offeredTools(constraint).map((tool) => [tool.name, tool]))
     const offered = tools.size > 0
+    if (this.#format.channels === true && constraint.chat) {
+      return new ChannelParser({ calls: offered, callId: (index) => callId(context, index) })
+    }
     const reasons = constraint.chat && reasoning !== undefined
     if (!offered && !reasons) return undefined
     return new AnswerParser({
@@ -70,6 +88,12 @@ export class ConstraintCompiler {
     this.#grammars.set(key, { root })
     return root
   }
+}
+
+function everyToken(size: number): TokenSet {
+  const every = new TokenSet(size)
+  for (let token = 0; token < size; token++) every.add(token)
+  return every
 }
 
 /** Returns an id that differs in every turn of a conversation. It is not secret. */

@@ -2,21 +2,18 @@
  * Splits the growing text of an answer into content, reasoning and tool calls. The output depends only on the text. So
  * a node that resumes an answer gets the same state from the same text.
  */
-import type { ToolCallDelta } from '@potluck/protocol'
+import type { Parser, Parts } from './answer-parts.ts'
 import {
   bareOpening,
   type NamedCalls,
+  type QuotedCalls,
   type ReasoningFormat,
   type TaggedCalls,
   type ToolCallFormat
 } from './chat-format.ts'
-
-/** What a piece of text adds to the answer. */
-export interface Parts {
-  text: string
-  reasoning: string
-  calls: ToolCallDelta[]
-}
+import { JsonEnd } from './json-end.ts'
+import { partialLength } from './partial-length.ts'
+import { QuotedObject } from './quoted-object.ts'
 
 export interface ParserOptions {
   /** Undefined if the request offers no tools. */
@@ -37,6 +34,7 @@ export interface ParserOptions {
  * - `beforeContent`: before the content; the text so far is blank, or can become a call in a format without a marker
  * - `head`: in a call, before its arguments
  * - `key`, `text`, `json`: in the arguments of a call with tags, before a key, in a string and in another value
+ * - `quoted`: in the arguments of a call whose strings have quote marks of their own
  * - `tail`: in a call, after its arguments
  */
 type Place =
@@ -50,9 +48,10 @@ type Place =
   | 'key'
   | 'text'
   | 'json'
+  | 'quoted'
   | 'tail'
 
-export class AnswerParser {
+export class AnswerParser implements Parser {
   readonly #options: ParserOptions
   /** Matches the beginning of the first call and of a later one, up to the arguments, and captures the name. */
   readonly #heads: readonly [RegExp, RegExp] | undefined
@@ -64,6 +63,7 @@ export class AnswerParser {
   #tool = ''
   #keys = 0
   #json = new JsonEnd()
+  #quoted = new QuotedObject('')
 
   constructor(options: ParserOptions) {
     const { calls, reasoning } = options
@@ -124,6 +124,8 @@ export class AnswerParser {
         return this.#readArguments(parts)
       case 'key':
         return this.#nextKey(parts, calls as TaggedCalls)
+      case 'quoted':
+        return this.#readQuoted(parts)
       case 'text':
         return this.#readValue(parts, calls as TaggedCalls, (text) => JSON.stringify(text).slice(1, -1), '"')
       case 'json':
@@ -186,7 +188,18 @@ export class AnswerParser {
     parts.calls.push({ index, id: this.#options.callId(index), name: this.#tool, arguments: '' })
     this.#pending = this.#pending.slice(match.index + match[0].length)
     this.#json = new JsonEnd()
-    this.#place = 'beforeKey' in this.#options.calls! ? 'key' : 'arguments'
+    this.#quoted = new QuotedObject((this.#options.calls as QuotedCalls).quote)
+    const { calls } = this.#options
+    this.#place = 'beforeKey' in calls! ? 'key' : 'quote' in calls! ? 'quoted' : 'arguments'
+    return true
+  }
+
+  #readQuoted(parts: Parts): boolean {
+    const { json, length } = this.#quoted.read(this.#pending)
+    this.#addArguments(parts, json)
+    this.#pending = this.#pending.slice(length)
+    if (!this.#quoted.ended) return false
+    this.#place = 'tail'
     return true
   }
 
@@ -200,19 +213,23 @@ export class AnswerParser {
   }
 
   /** Reads the tags around a key. Anything else ends the arguments. */
-  #nextKey(parts: Parts, { beforeKey, afterKey }: TaggedCalls): boolean {
+  #nextKey(parts: Parts, { beforeKey, afterKey, afterOtherKey }: TaggedCalls): boolean {
     if (this.#pending.length < beforeKey.length && beforeKey.startsWith(this.#pending)) return false
     if (!this.#pending.startsWith(beforeKey)) {
       this.#addArguments(parts, this.#keys === 0 ? '{}' : '}')
       this.#place = 'tail'
       return true
     }
-    const end = this.#pending.indexOf(afterKey, beforeKey.length)
-    if (end < 0) return false
-    const key = this.#pending.slice(beforeKey.length, end)
-    const isText = this.#options.isText?.(this.#tool, key) ?? true
+    const found = [afterKey, ...Object.values(afterOtherKey ?? {})]
+      .map((mark) => ({ mark, at: this.#pending.indexOf(mark, beforeKey.length) }))
+      .filter(({ at }) => at >= 0)
+      .sort((one, other) => one.at - other.at)[0]
+    if (found === undefined) return false
+    const key = this.#pending.slice(beforeKey.length, found.at)
+    const isText =
+      afterOtherKey === undefined ? (this.#options.isText?.(this.#tool, key) ?? true) : found.mark === afterKey
     this.#addArguments(parts, `${this.#keys++ === 0 ? '{' : ', '}${JSON.stringify(key)}: ${isText ? '"' : ''}`)
-    this.#pending = this.#pending.slice(end + afterKey.length)
+    this.#pending = this.#pending.slice(found.at + found.mark.length)
     this.#place = isText ? 'text' : 'json'
     return true
   }
@@ -244,15 +261,20 @@ function headsOf(format: ToolCallFormat): [RegExp, RegExp] {
     const head = new RegExp(`\\{\\s*"${format.name}":\\s*"${name}",\\s*"${format.arguments}":\\s*(?=\\S)`)
     return [head, head]
   }
-  const rest =
-    'separator' in format ? namedRest(format) : format.afterName === '' ? '(?=[^\\w.-])' : exactSource(format.afterName)
+  const rest = restOf(format)
   const between = looseSource(format.between?.trim() ?? '')
   return [new RegExp(`^\\s*${name}${rest}`), new RegExp(`^\\s*${between}\\s*${name}${rest}`)]
 }
 
-function namedRest({ beforeId, separator }: NamedCalls): string {
-  const id = beforeId === undefined ? '' : `${looseSource(beforeId)}[a-zA-Z0-9]+`
-  return `${id}${looseSource(separator)}(?=\\S)`
+/** Returns the pattern of what stands between the name and the arguments. */
+function restOf(format: NamedCalls | TaggedCalls | QuotedCalls): string {
+  if ('quote' in format) return '(?=\\{)'
+  if ('separator' in format) {
+    const { beforeId, numbered, separator } = format
+    const id = beforeId === undefined ? '' : `${looseSource(beforeId)}${numbered === true ? '\\d+' : '[a-zA-Z0-9]+'}`
+    return `${id}${looseSource(separator)}(?=\\S)`
+  }
+  return format.afterName === '' ? '(?=[^\\w.-])' : exactSource(format.afterName)
 }
 
 function looseSource(text: string): string {
@@ -261,47 +283,4 @@ function looseSource(text: string): string {
 
 function exactSource(text: string): string {
   return text.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&')
-}
-
-/** Returns the length of the longest suffix of the text that is a prefix of the marker. */
-function partialLength(text: string, marker: string): number {
-  let length = Math.min(marker.length - 1, text.length)
-  while (length > 0 && !text.endsWith(marker.slice(0, length))) length--
-  return Math.max(length, 0)
-}
-
-/** Finds the end of a JSON object whose text comes in pieces. */
-class JsonEnd {
-  #depth = 0
-  #inString = false
-  #escaped = false
-  #ended = false
-
-  get ended(): boolean {
-    return this.#ended
-  }
-
-  /** Returns the length of the text that belongs to the object. */
-  scan(text: string): number {
-    for (let index = 0; index < text.length; index++) {
-      if (this.#ended) return index
-      this.#take(text[index]!)
-    }
-    return text.length
-  }
-
-  #take(character: string): void {
-    if (this.#inString) {
-      if (this.#escaped) this.#escaped = false
-      else if (character === '\\') this.#escaped = true
-      else if (character === '"') this.#inString = false
-    } else if (character === '"') {
-      this.#inString = true
-    } else if (character === '{' || character === '[') {
-      this.#depth++
-    } else if (character === '}' || character === ']') {
-      this.#depth--
-      this.#ended = this.#depth === 0
-    }
-  }
 }

@@ -16,10 +16,14 @@ import {
   type Tool
 } from '@potluck/protocol'
 import { bareOpening, reasoningOf, type ChatFormat, type ReasoningFormat, type ToolCallFormat } from './chat-format.ts'
+import { channelGrammar } from './channel-grammar.ts'
+import { quotedCall } from './quoted-arguments.ts'
 import { taggedCall } from './tagged-arguments.ts'
 
 /** The ids that Mistral's models write. The node gives callers its own ids instead. */
 const CALL_ID = compilePattern('[a-zA-Z0-9]{9}')
+/** The number of a call in its conversation. */
+const CALL_NUMBER = compilePattern('[0-9]{1,4}')
 
 /**
  * Returns the grammar; undefined for plain text. If the model reasons, the reasoning comes first. The request decides
@@ -36,9 +40,14 @@ export function requestGrammar(constraint: OutputConstraint, format: ChatFormat)
   const { toolChoice = 'auto', responseFormat } = constraint
   const tools = offeredTools(constraint)
   const document = responseFormat === undefined ? undefined : documentOf(responseFormat)
-  if (tools.length === 0) return document === undefined ? undefined : afterReasoning(document, constraint, reasoning)
-  const callable = typeof toolChoice === 'object' ? tools.filter(({ name }) => name === toolChoice.name) : tools
   const forced = toolChoice !== 'auto'
+  const callable = typeof toolChoice === 'object' ? tools.filter(({ name }) => name === toolChoice.name) : tools
+  if (format.channels === true && constraint.chat) {
+    if (tools.length === 0 && document === undefined) return undefined
+    const inChannels = callable.map((tool) => ({ name: tool.name, json: argumentsOf(tool) }))
+    return channelGrammar({ calls: inChannels, document, forced: forced && tools.length > 0 })
+  }
+  if (tools.length === 0) return document === undefined ? undefined : afterReasoning(document, constraint, reasoning)
   const several = constraint.parallelToolCalls !== false && typeof toolChoice !== 'object'
   const called = callsOf(callable, calls, several)
   if (forced) return afterReasoning(new Concatenation(loose(calls.opening), called), constraint, reasoning)
@@ -82,11 +91,12 @@ function callsOf(tools: readonly Tool[], format: ToolCallFormat, several: boolea
 
 function callOf(tool: Tool, format: ToolCallFormat): GrammarNode {
   if ('beforeKey' in format) return taggedCall(tool, format)
-  const { name, parameters, strict = false } = tool
-  const json = compileSchema(objectSchema(parameters), { lenient: !strict })
+  if ('quote' in format) return quotedCall(tool, format)
+  const { name } = tool
+  const json = argumentsOf(tool)
   if ('separator' in format) {
-    const { beforeId, separator } = format
-    const id = beforeId === undefined ? [] : [loose(beforeId), CALL_ID]
+    const { beforeId, numbered, separator } = format
+    const id = beforeId === undefined ? [] : [loose(beforeId), numbered === true ? CALL_NUMBER : CALL_ID]
     return new Concatenation(new Literal(name), ...id, loose(separator), json)
   }
   const end = new Literal('}')
@@ -103,6 +113,11 @@ function callOf(tool: Tool, format: ToolCallFormat): GrammarNode {
       ? end
       : new Alternation(end, new Concatenation(new Literal(`, "${id}": "`), CALL_ID, new Literal('"}')))
   )
+}
+
+/** The arguments of a call as a JSON object. */
+function argumentsOf({ parameters, strict = false }: Tool): GrammarNode {
+  return compileSchema(objectSchema(parameters), { lenient: !strict })
 }
 
 /** Requires an object, because a schema without `type` can allow other values. */

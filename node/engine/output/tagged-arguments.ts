@@ -14,12 +14,12 @@ import {
   type JsonSchema,
   type Tool
 } from '@potluck/protocol'
-import type { TaggedCalls } from './chat-format.ts'
+import type { OtherType, TaggedCalls } from './chat-format.ts'
 
 /** The most arguments that a tool without declared properties gets. */
 const MAX_FREE_ARGUMENTS = 32
 
-type ObjectSchema = Exclude<JsonSchema, boolean>
+export type ObjectSchema = Exclude<JsonSchema, boolean>
 
 /**
  * Returns the grammar of one call: the name and then the arguments, in the order of the schema. A tool whose schema declares
@@ -27,13 +27,17 @@ type ObjectSchema = Exclude<JsonSchema, boolean>
  */
 export function taggedCall(tool: Tool, format: TaggedCalls): GrammarNode {
   const { beforeKey, afterKey, afterValue } = format
-  const argument = (key: GrammarNode, value: GrammarNode): GrammarNode =>
-    new Concatenation(new Literal(beforeKey), key, new Literal(afterKey), value)
+  const argument = (key: GrammarNode, value: GrammarNode, mark: GrammarNode = new Literal(afterKey)): GrammarNode =>
+    new Concatenation(new Literal(beforeKey), key, mark, value)
   const text = new FreeText('until', afterValue)
   const properties = Object.entries(propertiesOf(tool))
   const root = schemaOf(tool)
   const values = properties.map(([key, property]) => {
-    const one = argument(new Literal(key), valueOf(property, root, tool, text, afterValue))
+    const one = argument(
+      new Literal(key),
+      valueOf(property, root, tool, text, afterValue),
+      markOf(property, root, format)
+    )
     return required(root).includes(key) ? one : new Alternation(one, new Concatenation())
   })
   const open = properties.length === 0 && root.additionalProperties !== false
@@ -49,6 +53,15 @@ export function taggedCall(tool: Tool, format: TaggedCalls): GrammarNode {
 export function isTextArgument(tool: Tool | undefined, key: string): boolean {
   const property = tool === undefined ? undefined : propertiesOf(tool)[key]
   return property === undefined || allowsText(property, schemaOf(tool!))
+}
+
+/** Returns the marks after a key whose value has the types of the schema. */
+function markOf(property: JsonSchema, root: ObjectSchema, { afterKey, afterOtherKey }: TaggedCalls): GrammarNode {
+  if (afterOtherKey === undefined || allowsText(property, root)) return new Literal(afterKey)
+  const { type } = resolved(property, root) as ObjectSchema
+  const types = [type].flat().map((one) => (one === 'integer' ? 'number' : one) as OtherType)
+  const marks = types.flatMap((one) => afterOtherKey[one] ?? Object.values(afterOtherKey))
+  return new Alternation(...[...new Set(marks)].map((mark) => new Literal(mark)))
 }
 
 function valueOf(
@@ -87,7 +100,7 @@ function allowsText(schema: JsonSchema, root: ObjectSchema): boolean {
 }
 
 /** Returns the definition that the schema refers to, if it does. */
-function resolved(schema: JsonSchema, root: ObjectSchema): JsonSchema {
+export function resolved(schema: JsonSchema, root: ObjectSchema): JsonSchema {
   if (typeof schema === 'boolean' || typeof schema.$ref !== 'string') return schema
   const definitions = root.$defs as Record<string, JsonSchema> | undefined
   return definitions?.[schema.$ref.replace('#/$defs/', '')] ?? schema

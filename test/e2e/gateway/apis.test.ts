@@ -1,7 +1,8 @@
 /** What the APIs have in common, tested for each with nodes that run scripted engines. */
 import { expect, test } from 'vitest'
 
-import { gatedNode, until } from '../node/harness.ts'
+import { ScriptedEngine } from '../../scripted-engine/engine.ts'
+import { gatedNode, node, until } from '../node/harness.ts'
 import { events, gateway } from './harness.ts'
 
 const MESSAGES = [{ role: 'user', content: 'hello' }]
@@ -72,4 +73,84 @@ test.each(APIS)('%s: while all nodes are busy, the error says when to retry', as
   expect(typeof error === 'string' ? error : error.message).toContain('busy')
   disconnect.abort()
   await expect(first.text()).rejects.toThrow(/abort/i)
+})
+
+const SCHEMA = { type: 'object', properties: { what: { type: 'string' } }, required: ['what'] }
+const FUNCTION = { name: 'find', description: 'Finds.', parameters: SCHEMA }
+const CALL = '<tool_call>\n{"name": "find", "arguments": {"what": "a red fox"}}\n</tool_call>'
+/** Within the arguments. */
+const CUT_AT = CALL.indexOf('red')
+interface Sent {
+  event: string | undefined
+  data: string
+}
+/** Of each API: the path, the request, what the stream says about the arguments, its last event, and its error. */
+const TOOL_APIS: readonly [string, string, object, (sent: Sent) => string | undefined, string, string][] = [
+  [
+    'chat completions',
+    '/v1/chat/completions',
+    { tools: [{ type: 'function', function: FUNCTION }] },
+    ({ data }) => /"arguments":("(?:[^"\\]|\\.)*")/.exec(data)?.[1],
+    '[DONE]',
+    'engine_failed'
+  ],
+  [
+    'responses',
+    '/v1/responses',
+    { messages: undefined, input: 'hello', tools: [{ type: 'function', ...FUNCTION }] },
+    ({ event, data }) =>
+      event === 'response.function_call_arguments.delta' ? /"delta":("(?:[^"\\]|\\.)*")/.exec(data)?.[1] : undefined,
+    'response.completed',
+    'response.failed'
+  ],
+  [
+    'messages',
+    '/v1/messages',
+    { model: 'auto', max_tokens: 200, tools: [{ name: 'find', input_schema: SCHEMA }] },
+    ({ data }) => /"partial_json":("(?:[^"\\]|\\.)*")/.exec(data)?.[1],
+    'message_stop',
+    'event: error'
+  ]
+]
+
+test.each(TOOL_APIS)('%s: a node that fails in a tool call', async (_, path, body, argumentsOf, last, error) => {
+  let cuts = 0
+  const cutting = (): ScriptedEngine =>
+    new ScriptedEngine({
+      reply: () => CALL,
+      before: ({ kind, position }) => (kind === 'token' && position === CUT_AT && cuts-- > 0 ? 'cut' : undefined)
+    })
+  const { url } = await gateway([await node(cutting()), await node(cutting())])
+  cuts = 1
+  const pieces: string[] = []
+  let text = ''
+  for await (const sent of events(await ask(url + path, { ...body, stream: true }))) {
+    const piece = argumentsOf(sent)
+    if (piece !== undefined) pieces.push(JSON.parse(piece) as string)
+    text += `${sent.event} ${sent.data}\n`
+  }
+  expect(JSON.parse(pieces.join(''))).toEqual({ what: 'a red fox' })
+  expect(text).toContain(last)
+  cuts = Infinity
+  const failed = await (await ask(url + path, { ...body, stream: true })).text()
+  expect(failed).toContain(error)
+  expect(failed).not.toContain(last)
+})
+
+test('Ollama: a node that fails in a tool call gives no half of a call', async () => {
+  let cuts = 0
+  const engine = new ScriptedEngine({
+    reply: () => CALL,
+    before: ({ kind, position }) => (kind === 'token' && position === CUT_AT && cuts-- > 0 ? 'cut' : undefined)
+  })
+  const { url } = await gateway([await node(engine)])
+  cuts = Infinity
+  const body = { model: 'auto', tools: [{ type: 'function', function: FUNCTION }] }
+  const failed = await (await ask(`${url}/api/chat`, body)).text()
+  expect(failed).toContain('"error":')
+  expect(failed).not.toMatch(/tool_calls|"done":true/)
+  cuts = 0
+  const lines = (await (await ask(`${url}/api/chat`, body)).text()).trim().split('\n')
+  expect(lines.join()).toContain('"arguments":{"what":"a red fox"}')
+  expect(JSON.parse(lines.at(-1)!)).toMatchObject({ done: true })
 })

@@ -72,6 +72,52 @@ test('the headers of a stream arrive while the request waits in the queue of the
   expect((await chunks(first)).done).toBe(true)
 })
 
+test('an answer includes the stop sequence that ended it, if the request asks for it', async () => {
+  const { url } = await gateway([await node(scripted({ reply: () => 'one, two; three' }))])
+  const body = { messages: MESSAGES, stop: [';', 'two; t'], include_stop_str_in_output: true }
+  const text = async (path: string, more: object): Promise<unknown> => await (await post(url, path, more)).json()
+  expect(await text('chat/completions', body)).toMatchObject({ choices: [{ message: { content: 'one, two;' } }] })
+  const streamed = await chunks(await post(url, 'chat/completions', { ...body, stream: true }))
+  expect(streamed.chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe('one, two;')
+  const prompt = { prompt: 'hello', max_tokens: 50, stop: 'three', include_stop_str_in_output: true }
+  expect(await text('completions', prompt)).toMatchObject({ choices: [{ text: 'one, two; three', logprobs: null }] })
+  expect(await text('completions', { ...prompt, stop: 'four' })).toMatchObject({
+    choices: [{ text: 'one, two; three' }]
+  })
+})
+
+test('token ids can end an answer, and it can have a least length; another node continues it by the same rules', async () => {
+  let cut = false
+  const engine = (): ScriptedEngine =>
+    scripted({
+      reply: () => 'abcdef',
+      before: ({ kind, position }) => {
+        if (!cut || kind !== 'token' || position !== 2) return undefined
+        cut = false
+        return 'cut'
+      }
+    })
+  const { url } = await gateway([await node(engine()), await node(engine())])
+  const answer = async (more: object): Promise<unknown> =>
+    await (await post(url, 'chat/completions', { messages: MESSAGES, seed: 1, ...more })).json()
+  const { tokens } = (await (await post(url, 'tokenize', { prompt: 'd' })).json()) as { tokens: number[] }
+  const stop_token_ids = tokens.slice(-1)
+  for (cut of [false, true]) {
+    const stopped = { choices: [{ message: { content: 'abcd' }, finish_reason: 'stop' }] }
+    expect(await answer({ stop_token_ids })).toMatchObject(stopped)
+  }
+  for (cut of [false, true]) {
+    const longer = (await answer({ stop_token_ids, min_tokens: 9, max_tokens: 9 })) as {
+      choices: [{ message: { content: string } }]
+    }
+    expect(longer).toMatchObject({ choices: [{ finish_reason: 'length' }], usage: { completion_tokens: 9 } })
+    // The fourth token would have been the one that ends the answer.
+    expect(longer.choices[0].message.content).toMatch(/^abc[^d]ef/)
+  }
+  const refused = await post(url, 'chat/completions', { messages: MESSAGES, min_tokens: 9, max_tokens: 8 })
+  expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('min_tokens')])
+})
+
 test('several answers have different seeds, derived from the given seed', async () => {
   const { url } = await gateway([await node(new ScriptedEngine())])
   const ask = async (more: object): Promise<string[]> => {

@@ -40,7 +40,7 @@ test('bodies: gzip is decompressed up to the limit, and invalid UTF-8 is refused
   expect(await send(url, latin)).toEqual([400, expect.stringContaining('UTF-8')])
 })
 
-test('requests of HTTP/1.0 need no host, and no request has two', async () => {
+test('only requests of HTTP/1.0 need no host, and no request has two', async () => {
   const { url } = await gateway([await node(new ScriptedEngine())])
   expect(await raw(url, 'GET /healthz HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /)
   const twice = await raw(
@@ -48,6 +48,8 @@ test('requests of HTTP/1.0 need no host, and no request has two', async () => {
     'GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n'
   )
   expect(twice).toMatch(/^HTTP\/1.1 400 /)
+  const none = await raw(url, 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n')
+  expect(none).toMatch(/^HTTP\/1.1 400 [^]*"code":"invalid_request"/)
 })
 
 test('a request that Node cannot parse gets an error with a body', async () => {

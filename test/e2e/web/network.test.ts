@@ -38,22 +38,22 @@ describe.skipIf(!hasBrowser)(suite('the network on the page'), () => {
     expect(faults).toEqual([])
   })
 
-  test('tells the life of a request, and lights up the node that answers', async () => {
+  test('tells what happens to a request, and lights up the node that answers', async () => {
     const { page, gateway, faults } = await open((gateway) => (gateway.nodes = network()))
     await page.getByText('live', { exact: true }).waitFor()
     const request = 'chatcmpl-of-another-program'
     const head = { request, answer: request }
     const at = Date.now()
-    const life = page.locator('.life')
+    const run = page.locator('.run')
     const lit = (peer: string): string => `.nodes > li:has-text("${peer.slice(-6)}") .dot`
 
     gateway.emit({ ...head, type: 'picked', peer: peerId(1), model: MODEL, why: 'the lowest predicted time', at })
-    await life.getByText('the lowest predicted time').waitFor()
+    await run.getByText('the lowest predicted time').waitFor()
     expect(await page.locator(lit(peerId(1))).getAttribute('data-activity')).toBe('asked')
     gateway.emit({ ...head, type: 'hedged', peer: peerId(3), at: at + 900 })
     gateway.emit({ ...head, type: 'firstToken', peer: peerId(1), ttftMs: 1120, at: at + 1120 })
     gateway.emit({ ...head, type: 'tokens', peer: peerId(1), count: 12, at: at + 1300 })
-    await life.getByText('12 tokens').waitFor()
+    await run.getByText('12 tokens').waitFor()
     expect(await page.locator(lit(peerId(1))).getAttribute('data-activity')).toBe('answering')
     expect(await page.locator('.star[data-activity="answering"]').count()).toBe(1)
 
@@ -66,7 +66,7 @@ describe.skipIf(!hasBrowser)(suite('the network on the page'), () => {
       sameWeights: true,
       at: at + 2000
     })
-    await life.getByText('continues at the same token').waitFor()
+    await run.getByText('continues at the same token').waitFor()
     expect(await page.locator(lit(peerId(1))).getAttribute('data-activity')).toBe(null)
     expect(await page.locator(lit(peerId(2))).getAttribute('data-activity')).toBe('answering')
 
@@ -79,10 +79,10 @@ describe.skipIf(!hasBrowser)(suite('the network on the page'), () => {
       tokensPerSecond: 31,
       at: at + 4000
     })
-    await life.getByText('Complete: 30 tokens, 31 tokens/s').waitFor()
+    await run.getByText('Complete: 30 tokens, 31 tokens/s').waitFor()
     expect(await page.locator('[data-activity]').count()).toBe(0)
     gateway.emit({ ...head, type: 'audited', peer: peerId(2), tokens: 30, result: 'failed', at: at + 9000 })
-    await life.getByText('Audit of 30 tokens').waitFor()
+    await run.getByText('Audit of 30 tokens').waitFor()
     expect(faults).toEqual([])
   })
 
@@ -204,6 +204,6 @@ describe.skipIf(!hasBrowser)(suite('the network on the page'), () => {
     await page.getByText('waiting for events').waitFor()
     await page.getByText('live', { exact: true }).waitFor()
     gateway.emit({ request: 'a', answer: 'a', type: 'picked', peer: peerId(1), model: MODEL, why: 'chance', at: 1 })
-    await page.locator('.life').waitFor()
+    await page.locator('.run').waitFor()
   })
 })

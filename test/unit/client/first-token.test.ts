@@ -51,6 +51,16 @@ test.each<[string, Node, number]>([
     320_000
   ],
   [
+    'a malicious node whose signs promise the end of a short prompt after 9 minutes',
+    { progress: (ms) => ({ evaluated: ms / 5_400 }) },
+    60_000
+  ],
+  [
+    'a malicious node that promises an end in time, and delays it',
+    { tokens: 5_000, tokensPerSecond: 1_000, progress: (ms) => ({ evaluated: 5_000 * (1 - 2 ** (-ms / 60_000)) }) },
+    252_000
+  ],
+  [
     'a node that keeps the request in its queue',
     { progress: () => ({ evaluated: 0, estimatedWaitMs: 5_000 }) },
     HALF_HOUR

@@ -82,6 +82,58 @@ const CHATS: Readonly<Record<string, ChatInput>> = {
 const written = (part: RenderedPart): string =>
   'text' in part ? `${part.type} ${JSON.stringify(part.text)}` : part.type
 
+const CALLS_OF_ONE_MESSAGE: ChatInput = {
+  messages: [
+    { role: 'user', content: 'Find both.' },
+    {
+      role: 'assistant',
+      content: 'I look.',
+      toolCalls: [
+        { id: 'call_1', name: 'find', arguments: '{"word":"a"}' },
+        { id: 'call_2', name: 'find', arguments: '{"word":"b"}' }
+      ]
+    },
+    { role: 'tool', content: '2', toolCallId: 'call_2' },
+    { role: 'tool', content: '1', toolCallId: 'call_1' },
+    { role: 'tool', content: 'of no call', toolCallId: 'call_3' },
+    { role: 'user', content: 'Thanks.' }
+  ],
+  tools: [FIND]
+}
+const rendered = (source: string, chat: ChatInput): string[] => {
+  const template = new ChatTemplate(source)
+  return renderChat(
+    chat,
+    template,
+    learnFormat(template, () => true)
+  ).map(written)
+}
+
+test('a template that takes one call in a message gets each call with its result', () => {
+  const source =
+    '{{ tools | tojson }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% if m.tool_calls %}{% set c = m.tool_calls[0].function %}{"name": "{{ c.name }}", "parameters": {{ c.arguments | tojson }}}{% endif %}{% endfor %}'
+  const text = rendered(source, CALLS_OF_ONE_MESSAGE)
+    .map((line) => JSON.parse(line.slice(line.indexOf(' '))) as string)
+    .join('')
+  expect(text.slice(text.indexOf('[user]'))).toBe(
+    '[user]Find both.[assistant]I look.{"name": "find", "parameters": {"word": "a"}}[tool]1' +
+      '[assistant]{"name": "find", "parameters": {"word": "b"}}[tool]2[tool]of no call[user]Thanks.'
+  )
+})
+
+test('the node describes the tools if only calls are in the template, and their words cannot be control tokens', () => {
+  const source =
+    '{% for m in messages %}[{{ m.role }}]{{ m.content }}{% for c in m.tool_calls or [] %}<|call|>{{ c.function.name }}<|sep|>{{ c.function.arguments | tojson }}<|end_call|>{% endfor %}{% endfor %}'
+  const [head, description, how, question] = rendered(source, {
+    messages: [{ role: 'user', content: 'Find it.' }],
+    tools: [FIND]
+  })
+  expect(head).toContain('[system]')
+  expect(description).toMatch(/^content .*<\|im_end\|>/)
+  expect(how).toContain("<|call|>the tool's name<|sep|>{}<|end_call|>")
+  expect(question).toContain('Find it.')
+})
+
 test('the prompts of this version of the rendering are the same as before', async () => {
   const lines: string[] = []
   for (const [name, source] of Object.entries(TEMPLATES)) {

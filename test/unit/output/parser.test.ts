@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { GENERIC_CALLS } from '../../../node/engine/output/chat-format.ts'
-import { AnswerParser, type Parts, type ParserOptions } from '../../../node/engine/output/parser.ts'
+import type { Parts } from '../../../node/engine/output/answer-parts.ts'
+import { AnswerParser, type ParserOptions } from '../../../node/engine/output/parser.ts'
 
 const THINK = { open: '<think>', close: '</think>' }
 const BOTH: Omit<ParserOptions, 'callId'> = { calls: GENERIC_CALLS, reasoning: { ...THINK, begun: false } }

@@ -68,6 +68,7 @@ describe("a template's tool-call format", () => {
     expect([native, calls.between]).toEqual([true, undefined])
     expect(learnFormat(new ChatTemplate(BARE), everything)).toEqual({
       native: true,
+      single: true,
       calls: { opening: '', closing: '', name: 'name', arguments: 'parameters' }
     })
   })

@@ -86,6 +86,8 @@ export const request: fc.Arbitrary<GenerateRequest> = fc.record(
     }),
     maxTokens: fc.integer({ min: 20, max: 100_000 }),
     stop: fc.array(fc.string({ minLength: 1, maxLength: 10 }), { maxLength: 4 }),
+    minTokens: fc.integer({ min: 1, max: 20 }),
+    stopTokens: fc.array(tokenId, { minLength: 1, maxLength: 16 }),
     responseFormat: fc.oneof(
       fc.constant({ type: 'regex' as const, pattern: '(a|é)+' }),
       fc.constant({ type: 'json_object' as const }),

@@ -140,6 +140,8 @@ describe('golden bytes', () => {
         input: { messages: [{ role: 'user', content: 'hi' }], reasoningEffort: 'none' },
         responseFormat: { type: 'regex', pattern: 'a|b' }
       }).bytes,
+    'request, with a least length and stop tokens': () =>
+      encodeRequest({ ...plain, minTokens: 4, stopTokens: [2, 3] }).bytes,
     'request, shaped': () =>
       encodeRequest({
         ...plain,
@@ -279,6 +281,8 @@ describe('an invalid request is refused, and the error names the field', () => {
     ['an empty stop sequence', { ...plain, stop: [''] }, 'stop'],
     ['a long stop sequence', { ...plain, stop: ['x'.repeat(257)] }, 'stop'],
     ['too many stop sequences', { ...plain, stop: Array.from({ length: 17 }, () => 'x') }, 'stop'],
+    ['min_tokens above max_tokens', { ...plain, minTokens: plain.maxTokens + 1 }, 'min_tokens'],
+    ['too many stop tokens', { ...plain, stopTokens: Array.from({ length: 17 }, () => 1) }, 'stop_tokens'],
     ['top_logprobs', { ...plain, topLogprobs: 21 }, 'top_logprobs'],
     ['temperature NaN', { ...plain, sampling: { ...plain.sampling, temperature: Number.NaN } }, 'temperature'],
     ['an infinite temperature', { ...plain, sampling: { ...plain.sampling, temperature: Infinity } }, 'temperature'],

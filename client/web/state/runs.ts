@@ -4,7 +4,7 @@ import type { PotluckEvent } from '../api/potluck.ts'
 /** A step of a request. `tokens` is not a step: it counts. */
 export type Step = Exclude<PotluckEvent, { type: 'tokens' }>
 
-export interface Life {
+export interface Run {
   answer: string
   startedAt: number
   model: string | undefined
@@ -20,21 +20,21 @@ export interface Life {
 }
 
 /** Requests that the page shows. */
-const MAX_LIVES = 12
+const MAX_RUNS = 12
 const MAX_STEPS = 40
 const MAX_PACE = 60
 
 /** Adds an event. The newest request is first. */
-export function withEvent(lives: readonly Life[], event: PotluckEvent): readonly Life[] {
-  const known = lives.find(({ answer }) => answer === event.answer)
+export function withEvent(runs: readonly Run[], event: PotluckEvent): readonly Run[] {
+  const known = runs.find(({ answer }) => answer === event.answer)
   // An audit can come long after the request. Nothing else is known of such a request.
-  if (known === undefined && event.type === 'audited') return lives
+  if (known === undefined && event.type === 'audited') return runs
   const next = advance(known ?? begin(event), event)
-  if (known !== undefined) return lives.map((life) => (life === known ? next : life))
-  return [next, ...lives].slice(0, MAX_LIVES)
+  if (known !== undefined) return runs.map((run) => (run === known ? next : run))
+  return [next, ...runs].slice(0, MAX_RUNS)
 }
 
-function begin({ answer, at }: PotluckEvent): Life {
+function begin({ answer, at }: PotluckEvent): Run {
   return {
     answer,
     startedAt: at,
@@ -48,19 +48,19 @@ function begin({ answer, at }: PotluckEvent): Life {
   }
 }
 
-function advance(life: Life, event: PotluckEvent): Life {
+function advance(run: Run, event: PotluckEvent): Run {
   if (event.type === 'tokens') {
-    const pace = [...life.pace, event.count].slice(-MAX_PACE)
-    return { ...life, peer: event.peer, tokens: life.tokens + event.count, pace }
+    const pace = [...run.pace, event.count].slice(-MAX_PACE)
+    return { ...run, peer: event.peer, tokens: run.tokens + event.count, pace }
   }
-  const next = { ...life, steps: [...life.steps, event].slice(-MAX_STEPS) }
+  const next = { ...run, steps: [...run.steps, event].slice(-MAX_STEPS) }
   switch (event.type) {
     case 'picked':
-      return { ...next, model: event.model, asked: [...life.asked, event.peer] }
+      return { ...next, model: event.model, asked: [...run.asked, event.peer] }
     case 'hedged':
-      return { ...next, asked: [...life.asked, event.peer] }
+      return { ...next, asked: [...run.asked, event.peer] }
     case 'moved':
-      return { ...next, asked: [...life.asked.filter((peer) => peer !== event.from), event.peer] }
+      return { ...next, asked: [...run.asked.filter((peer) => peer !== event.from), event.peer] }
     case 'firstToken':
       return { ...next, peer: event.peer, asked: [] }
     case 'resumed':
@@ -75,6 +75,6 @@ function advance(life: Life, event: PotluckEvent): Life {
 }
 
 /** How many nodes failed so far. A move to a faster node is not a failover. */
-export function failoversOf({ steps }: Life): number {
+export function failoversOf({ steps }: Run): number {
   return steps.filter((step) => step.type === 'resumed' || (step.type === 'moved' && step.code !== undefined)).length
 }

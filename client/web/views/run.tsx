@@ -1,15 +1,15 @@
 import type { ComponentChildren, JSX } from 'preact'
 
-import type { Life, Step } from '../state/lives.ts'
+import type { Run, Step } from '../state/runs.ts'
 import { duration, plural, rate } from '../text/format.ts'
 import { visible } from '../text/visible.ts'
 import { Peer } from './peer.tsx'
 
 /** A request from its first pick to its audit. */
-export function LifeView({ life }: { life: Life }): JSX.Element {
-  const { model, steps, startedAt, tokens, pace, isRunning } = life
+export function RunView({ run }: { run: Run }): JSX.Element {
+  const { model, steps, startedAt, tokens, pace, isRunning } = run
   return (
-    <article class="life" data-running={isRunning}>
+    <article class="run" data-running={isRunning}>
       <header>
         <h3>{model === undefined ? 'Request' : visible(model)}</h3>
         <span class="faint">{tokens > 0 ? plural(tokens, 'token') : isRunning ? 'no token yet' : ''}</span>
