@@ -26,6 +26,7 @@ import { keptProofs, type Proof } from './kept-proofs.ts'
 import { OwnAudits, type OwnAuditsContext } from './own-audits.ts'
 import { PanelAudits, type PanelAuditsContext } from './panel-audits.ts'
 import { Probes, type ProbesContext } from './probes.ts'
+import { ProofRenewal, type Accused } from './proof-renewal.ts'
 import { PublishedProofs, type PublishedProofsContext } from './published-proofs.ts'
 import { AuditResults, type Judged, type ResultsContext } from './results.ts'
 import { Suspects, type SuspectsContext } from './suspects.ts'
@@ -56,6 +57,7 @@ export class Auditing {
   readonly #probes: Probes
   readonly #suspects: Suspects
   readonly #published: PublishedProofs
+  readonly #renewal: ProofRenewal
   /** By peer, the answers to private requests that an audit of a shareable request must make up for. */
   readonly #owed = new Map<string, number>()
 
@@ -72,6 +74,7 @@ export class Auditing {
       onShareable: (text) => this.#probes.learn(text)
     })
     this.#published = new PublishedProofs(context, signal)
+    this.#renewal = new ProofRenewal(context, (accused) => this.#publish(accused), signal)
     this.#own = new OwnAudits(context, results, {
       // A test of another node waits for that node, so it must not hold up the audits of the user's own auditor.
       testLater: (test) => void this.#panelQueue.add(test),
@@ -121,6 +124,7 @@ export class Auditing {
     this.#lookForProof(answer)
     if (this.#ownQueue.queued + this.#panelQueue.queued >= MAX_QUEUED_AUDITS) return
     const own = this.#own.holds(digest)
+    if (own) this.#renewal.start()
     if (!own && !this.#panels.canAudit(digest, peer, ask)) return
     const owed = this.#owed.get(peer) ?? 0
     if (own || ask.shareable) {
@@ -192,8 +196,8 @@ export class Auditing {
     })
   }
 
-  /** Publishes a proof against a node that the user's own auditor has just banned. */
-  #publish({ peerId, digest }: Judged): void {
+  /** Publishes a proof against a node that the user's own auditor has banned. */
+  #publish({ peerId, digest }: Accused): void {
     const failed = (error: unknown): void => log.audit('…%s: no proof published: %s', peerId.slice(-8), error)
     void this.#ownQueue.add(async () => {
       const accusation = await this.#published.compose(peerId, digest).catch(failed)

@@ -66,6 +66,15 @@ export const MAX_DUE_PROBES = 32
 export const PROOF_TIMEOUT_MS = 20_000
 /** The most nodes of which the client remembers that it looked for a proof. If it forgets one, it looks again. */
 export const MAX_REMEMBERED_LOOKUPS = 4_096
+/**
+ * Time between two publications of a proof, milliseconds. Peers of the DHT keep a value for 48 hours, but some of them leave
+ * earlier.
+ */
+export const PROOF_RENEWAL_MS: number = 12 * 60 * 60_000
+/** The first renewal after the start. A command that ends earlier renews nothing. Milliseconds. */
+export const FIRST_RENEWAL_MS: number = 10 * 60_000
+/** The most proofs that the client keeps for renewal. To make one again, it repeats audits. */
+export const MAX_RENEWED_PROOFS = 256
 /** The most answers, the newest first, from which the client makes a proof to publish. The newest one led to the ban. */
 export const MAX_TRIED_ANSWERS = 8
 /** The longest pause before a probe, milliseconds. With the pauses of a night, a node would remain untested for a day. */

@@ -22,7 +22,7 @@ import { log } from '../base/log.ts'
 import { CERTAIN } from '../evidence/index.ts'
 import { auditCost, ownTokens, type Reputation } from '../reputation/index.ts'
 import type { Auditor } from './auditor.ts'
-import { MAX_REMEMBERED_LOOKUPS, MAX_TRIED_ANSWERS, PROOF_TIMEOUT_MS } from './constants.ts'
+import { MAX_REMEMBERED_LOOKUPS, MAX_RENEWED_PROOFS, MAX_TRIED_ANSWERS, PROOF_TIMEOUT_MS } from './constants.ts'
 import { judgeProof, ProofWeight } from './proof.ts'
 
 /** The fraud proofs that the DHT stores, one for each accused node. */
@@ -50,6 +50,8 @@ export class PublishedProofs {
   readonly #signal: AbortSignal
   /** Nodes whose proof this client has looked for. */
   readonly #lookedFor = new LRUCache<string, true>({ max: MAX_REMEMBERED_LOOKUPS })
+  /** By peer and digest. */
+  readonly #composed = new LRUCache<string, Accusation>({ max: MAX_RENEWED_PROOFS })
 
   constructor(context: PublishedProofsContext, signal: AbortSignal) {
     this.#context = context
@@ -104,13 +106,30 @@ export class PublishedProofs {
   }
 
   /**
-   * Makes a short convincing proof from the newest shareable answers of the node. Undefined if they give none.
+   * Returns a short convincing proof. The first call makes it from the newest shareable answers of the node. Undefined if they
+   * give none, or if the user's own auditor does not have the model: then the client cannot tell whether the proof convinces.
    *
    * @throws the errors of the auditor
    */
   async compose(peer: string, digest: string): Promise<Accusation | undefined> {
-    const { auditor, reputation } = this.#context
-    if (auditor?.holds(digest) !== true) return undefined
+    const key = `${digest} ${peer}`
+    if (this.#context.auditor?.holds(digest) !== true) {
+      this.#composed.delete(key)
+      return undefined
+    }
+    const accusation = this.#composed.get(key) ?? (await this.#make(peer, digest, this.#context.auditor))
+    if (accusation !== undefined) this.#composed.set(key, accusation)
+    return accusation
+  }
+
+  /** @throws the error of the DHT */
+  async publish({ peerId, bytes }: Accusation): Promise<void> {
+    await this.#context.proofs.putProof(peerId, bytes, deadline(PROOF_TIMEOUT_MS, this.#signal))
+    log.audit('…%s: published a proof', peerId.toString().slice(-8))
+  }
+
+  async #make(peer: string, digest: string, auditor: Auditor): Promise<Accusation | undefined> {
+    const { reputation } = this.#context
     const weight = new ProofWeight()
     const chosen: AnswerRecord[] = []
     for (const kept of reputation.kept(peer, digest).toReversed().slice(0, MAX_TRIED_ANSWERS)) {
@@ -127,11 +146,5 @@ export class PublishedProofs {
       }
     }
     return undefined
-  }
-
-  /** @throws the error of the DHT */
-  async publish({ peerId, bytes }: Accusation): Promise<void> {
-    await this.#context.proofs.putProof(peerId, bytes, deadline(PROOF_TIMEOUT_MS, this.#signal))
-    log.audit('…%s: published a proof', peerId.toString().slice(-8))
   }
 }

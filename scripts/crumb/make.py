@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "crumb-cache", help="folder for text and checkpoints")
     parser.add_argument("--models", type=Path, default=MODELS, help="folder for the GGUF files")
     parser.add_argument("--points", help="for experiments: other (step:factor) points of the learning rate, e.g. 0:0,60:1,400:1,600:0")
+    parser.add_argument("--shape", default="", help="for a model of another size, which Potluck does not ship: dimensions of `Shape`, e.g. layers=8,width=128")
     parser.add_argument("--tokens", type=float, default=33e6, help="size of the training text; with fewer tokens than the steps use, parts are repeated")
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the training text")
     parser.add_argument("--resume", action="store_true", help="continue from the newest checkpoint")
@@ -39,7 +40,11 @@ def main() -> None:
     unknown = set(arguments.stages) - set(STAGES)
     if unknown:
         parser.error(f"no such stage: {', '.join(sorted(unknown))}")
-    stages, cache, shape = arguments.stages or STAGES, arguments.cache, Shape()
+    dimensions = (dimension.split("=") for dimension in arguments.shape.split(",") if dimension)
+    shape = Shape(**{name: int(size) for name, size in dimensions})
+    if shape != Shape() and arguments.models == MODELS:
+        parser.error("--shape needs --models: a folder outside the repository for the GGUF files")
+    stages, cache = arguments.stages or STAGES, arguments.cache
     plan = train.Plan()
     if arguments.points:
         points = (point.split(":") for point in arguments.points.split(","))

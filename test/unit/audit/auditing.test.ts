@@ -296,6 +296,84 @@ test('shareable answers of a banned node become a proof, which can be checked fr
   expect(await checkProof(proof!.bytes, honest)).toMatchObject({ confirmed: true, answers: 2 })
 })
 
+describe('a published proof', () => {
+  /** A client that has banned the node, and a clock that a test moves. */
+  async function banning(): Promise<{
+    published: Uint8Array[]
+    pauses: number[]
+    wait: () => Promise<void>
+    forget: () => void
+  }> {
+    const honest = new ScriptedEngine()
+    const impostor = new ScriptedEngine({ reply: () => 'Something else entirely, and at some length.' })
+    const peer = await newPeer()
+    const digest = `sha256:${Buffer.from(honest.model.digest).toString('hex')}`
+    const published: Uint8Array[] = []
+    const pauses: number[] = []
+    let awake = Promise.withResolvers<void>()
+    let holds = true
+    const own = auditorOf(honest)
+    const world = new World(peer, {
+      auditor: { ...own, holds: (asked) => holds && own.holds(asked) },
+      proofs: {
+        proofRecord: async () => await Promise.reject(new Error('no proof')),
+        putProof: async (_accused, bytes) => void published.push(bytes)
+      },
+      clock: {
+        ...SYSTEM_CLOCK,
+        sleep: async (ms) => {
+          pauses.push(ms)
+          await awake.promise
+        }
+      }
+    })
+    for (const content of ['One', 'Two', 'Three']) {
+      const request = requestFor(honest, { input: { messages: [{ role: 'user', content }] } })
+      const { record, text } = await serve(honest, peer, request, { engine: impostor })
+      world.answered({
+        peerId: peer.peerId,
+        digest,
+        ask: { ...world.answer().ask, shareable: true, opening: OPENING },
+        record,
+        text
+      })
+      await world.auditing.idle()
+    }
+    expect(world.reputation.standing(peer.peerId.toString(), digest)).toBe('banned')
+    return {
+      published,
+      pauses,
+      wait: async () => {
+        const before = pauses.length
+        const { resolve } = awake
+        awake = Promise.withResolvers()
+        resolve()
+        await expect.poll(() => pauses.length).toBeGreaterThan(before)
+        await world.auditing.idle()
+      },
+      forget: () => (holds = false)
+    }
+  }
+
+  test('is published again before the DHT forgets it', async () => {
+    const { published, pauses, wait } = await banning()
+    expect(published).toHaveLength(1)
+    await wait()
+    await wait()
+    expect(published).toHaveLength(3)
+    expect(new Set(published.map((bytes) => Buffer.from(bytes).toString('hex'))).size).toBe(1)
+    // kad-dht keeps a value for 48 hours.
+    expect(Math.max(...pauses)).toBeLessThan(48 * 60 * 60_000)
+  })
+
+  test('is not published again when the own auditor no longer has the model', async () => {
+    const { published, wait, forget } = await banning()
+    forget()
+    await wait()
+    expect(published).toHaveLength(1)
+  })
+})
+
 describe('without an own engine', () => {
   const violations: AuditResult = {
     comparable: true,
