@@ -76,6 +76,11 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     help: 'one node with three models and memory for one: time to the first token after a switch, failures, crashes',
     load: () => import('./switching.ts')
   },
+  idle: {
+    args: '[MINUTES] [PEERS]',
+    help: 'memory, connections, bytes and processor time of a node that nobody asks, with 50 other nodes; Linux only',
+    load: () => import('./idle.ts')
+  },
   failover: {
     args: '[ANSWERS] [kill|stall]',
     help: 'kills or stops the answering node at a random token: changed answers, and the time until the next token',
