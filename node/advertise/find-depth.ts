@@ -144,15 +144,24 @@ export class DepthFinder {
   /**
    * Returns how many nodes a shard has, this node included. Asks two storers, and a third one if their replies would lead
    * to different depths. It uses the median, because one dishonest server must not decide the depth.
+   *
+   * @param depth the depth at which the node stays if the first storer confirms it; a dishonest one can delay a move. One
+   *   reply has up to 6 KB
    */
-  async population(cid: CID, storers: readonly ClosestPeer[], signal: AbortSignal): Promise<number | undefined> {
+  async population(
+    cid: CID,
+    storers: readonly ClosestPeer[],
+    signal: AbortSignal,
+    depth?: number
+  ): Promise<number | undefined> {
     const waiting = sample(storers, storers.length, this.#network.random).slice(0, ASKED_TO_COUNT)
     const ask = async ({ peer }: ClosestPeer): Promise<number[]> => {
       const request = { request: 'get_providers', key: cid } as const
       const reply = await this.#network.ask(peer, request, signal).catch(() => undefined)
       return reply === undefined ? [] : [reply.providers.filter(({ peerId }) => !peerId.equals(this.#self)).length + 1]
     }
-    const counts = (await Promise.all(waiting.splice(0, 2).map(ask))).flat()
+    const counts = (await Promise.all(waiting.splice(0, depth === undefined ? 2 : 1).map(ask))).flat()
+    if (depth !== undefined && counts[0] !== undefined && nextDepth(depth, counts[0]) === depth) return counts[0]
     const agree = (): boolean => counts.length >= 2 && new Set(counts.map((one) => nextDepth(1, one))).size === 1
     while (waiting.length > 0 && counts.length < 3 && !agree()) counts.push(...(await ask(waiting.shift()!)))
     signal.throwIfAborted()
