@@ -5,12 +5,12 @@
 import type { PeerId } from '@libp2p/interface'
 import {
   countServers,
+  depthForNode,
   depthsToTry,
   estimateServers,
   kadTarget,
   MERGE_AT,
   nextDepth,
-  probableDepth,
   publishedDepths,
   RECORD_STORERS,
   sample,
@@ -133,7 +133,7 @@ export class DepthFinder {
       counted.set(depth, one)
       return await one
     }
-    const first = await count(known?.depth ?? likely ?? (await this.#probableDepth(topic, servers, signal)))
+    const first = await count(known?.depth ?? likely ?? (await this.#likelyDepth(topic, servers, signal)))
     const isRare = first.population !== undefined && first.population <= MERGE_AT
     const search = known === undefined || (isRare && this.#network.random() < SEARCH_DEPTH_SHARE)
     const own = await settle(search ? await this.#search(topic, first, count) : first, count)
@@ -197,7 +197,7 @@ export class DepthFinder {
   }
 
   /** The depth at which a search begins. If all new nodes began at depth 0, its few storers would carry their load. */
-  async #probableDepth(topic: Topic, servers: readonly KadPeer[], signal: AbortSignal): Promise<number> {
+  async #likelyDepth(topic: Topic, servers: readonly KadPeer[], signal: AbortSignal): Promise<number> {
     const { ask, random, share } = this.#network
     const part = topic.kind === 'nodes' ? 1 : share(topic)
     if (part === 0) return 0
@@ -206,7 +206,7 @@ export class DepthFinder {
       async (server, key) => await ask(server, { request: 'find_node', key }, signal),
       random
     )
-    return probableDepth(part * count)
+    return depthForNode(part * count)
   }
 
   /** The most probable depth first. */
