@@ -27,7 +27,10 @@ export async function run({ report, note, signal }: BenchContext): Promise<void>
   // A new host announces its addresses a few times.
   await sleep(SETTLED_MS, undefined, { signal })
   const proxy = await Proxy.start(other.getMultiaddrs()[0]!)
-  const server: KadPeer = { peerId: other.peerId, addresses: [multiaddr(`${proxy.address}/p2p/${other.peerId}`)] }
+  const server: KadPeer = {
+    peerId: other.peerId,
+    addresses: [multiaddr(`${proxy.address}/p2p/${other.peerId.toString()}`)]
+  }
   const row = { case: 'two DHT servers', unit: 'B', n: 1 }
   try {
     const startedAt = performance.now()
