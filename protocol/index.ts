@@ -23,6 +23,7 @@ export {
   estimateServers,
   MERGE_AT,
   nextDepth,
+  depthForNode,
   probableDepth,
   publishedDepths,
   SPLIT_AT

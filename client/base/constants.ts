@@ -154,6 +154,8 @@ export const ADDRESS_DIAL_TIMEOUT_MS: number = 2_500
  * takes four round trips of TCP, Noise and Yamux, which are 400 ms across an ocean.
  */
 export const DIRECT_HEAD_START_MS: number = 500
+/** The longest timer of JavaScript, for work that must not run again. */
+export const LONGEST_TIMER_MS: number = 2 ** 31 - 1
 /** A connection with open streams is aborted if nothing answers on it for this time. libp2p's value. */
 export const CONNECTION_CHECK_TIMEOUT_MS: number = 5_000
 /** Limit for closing all connections. libp2p gives each connection 500 ms. */

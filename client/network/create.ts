@@ -29,6 +29,7 @@ import { createLibp2p } from 'libp2p'
 import {
   ADDRESS_DIAL_TIMEOUT_MS,
   CONNECTION_CHECK_TIMEOUT_MS,
+  LONGEST_TIMER_MS,
   MAX_PARALLEL_DIALS,
   STOP_TIMEOUT_MS
 } from '../base/constants.ts'
@@ -97,7 +98,9 @@ export async function createNetwork(options: NetworkOptions, platform: Platform)
         ...kadOptions({ scope, clientMode: true }),
         // Without this option the first query waits one second, and then for a walk to the client's own id. A client
         // does not need that walk, because no peer looks for a client.
-        allowQueryWithZeroPeers: true
+        allowQueryWithZeroPeers: true,
+        initialQuerySelfInterval: LONGEST_TIMER_MS,
+        querySelfInterval: LONGEST_TIMER_MS
       }),
       boundedMessages,
       boundedNegotiation,

@@ -5,12 +5,12 @@
 import type { PeerId } from '@libp2p/interface'
 import {
   countServers,
+  depthForNode,
   depthsToTry,
   estimateServers,
   kadTarget,
   MERGE_AT,
   nextDepth,
-  probableDepth,
   publishedDepths,
   RECORD_STORERS,
   sample,
@@ -133,7 +133,7 @@ export class DepthFinder {
       counted.set(depth, one)
       return await one
     }
-    const first = await count(known?.depth ?? likely ?? (await this.#probableDepth(topic, servers, signal)))
+    const first = await count(known?.depth ?? likely ?? (await this.#likelyDepth(topic, servers, signal)))
     const isRare = first.population !== undefined && first.population <= MERGE_AT
     const search = known === undefined || (isRare && this.#network.random() < SEARCH_DEPTH_SHARE)
     const own = await settle(search ? await this.#search(topic, first, count) : first, count)
@@ -144,15 +144,24 @@ export class DepthFinder {
   /**
    * Returns how many nodes a shard has, this node included. Asks two storers, and a third one if their replies would lead
    * to different depths. It uses the median, because one dishonest server must not decide the depth.
+   *
+   * @param depth the depth at which the node stays if the first storer confirms it; a dishonest one can delay a move. One
+   *   reply has up to 6 KB
    */
-  async population(cid: CID, storers: readonly ClosestPeer[], signal: AbortSignal): Promise<number | undefined> {
+  async population(
+    cid: CID,
+    storers: readonly ClosestPeer[],
+    signal: AbortSignal,
+    depth?: number
+  ): Promise<number | undefined> {
     const waiting = sample(storers, storers.length, this.#network.random).slice(0, ASKED_TO_COUNT)
     const ask = async ({ peer }: ClosestPeer): Promise<number[]> => {
       const request = { request: 'get_providers', key: cid } as const
       const reply = await this.#network.ask(peer, request, signal).catch(() => undefined)
       return reply === undefined ? [] : [reply.providers.filter(({ peerId }) => !peerId.equals(this.#self)).length + 1]
     }
-    const counts = (await Promise.all(waiting.splice(0, 2).map(ask))).flat()
+    const counts = (await Promise.all(waiting.splice(0, depth === undefined ? 2 : 1).map(ask))).flat()
+    if (depth !== undefined && counts[0] !== undefined && nextDepth(depth, counts[0]) === depth) return counts[0]
     const agree = (): boolean => counts.length >= 2 && new Set(counts.map((one) => nextDepth(1, one))).size === 1
     while (waiting.length > 0 && counts.length < 3 && !agree()) counts.push(...(await ask(waiting.shift()!)))
     signal.throwIfAborted()
@@ -188,7 +197,7 @@ export class DepthFinder {
   }
 
   /** The depth at which a search begins. If all new nodes began at depth 0, its few storers would carry their load. */
-  async #probableDepth(topic: Topic, servers: readonly KadPeer[], signal: AbortSignal): Promise<number> {
+  async #likelyDepth(topic: Topic, servers: readonly KadPeer[], signal: AbortSignal): Promise<number> {
     const { ask, random, share } = this.#network
     const part = topic.kind === 'nodes' ? 1 : share(topic)
     if (part === 0) return 0
@@ -197,7 +206,7 @@ export class DepthFinder {
       async (server, key) => await ask(server, { request: 'find_node', key }, signal),
       random
     )
-    return probableDepth(part * count)
+    return depthForNode(part * count)
   }
 
   /** The most probable depth first. */

@@ -141,7 +141,7 @@ export class TopicPublisher {
   /** Renews the records where they are. Returns false if a walk is needed: to another depth, or to other servers. */
   async #renew({ depth, shards }: PublishedTopic, signal: AbortSignal): Promise<boolean> {
     const [own] = shards
-    const population = await this.#depths.population(own!.cid, own!.closest, signal)
+    const population = await this.#depths.population(own!.cid, own!.closest, signal, depth)
     if (population === undefined || nextDepth(depth, population) !== depth) return false
     const renewed = await Promise.all(shards.map(async (shard) => await this.#renewShard(shard, signal)))
     return renewed.every(Boolean)

@@ -1,4 +1,4 @@
-/** Refreshes the routing table of `@libp2p/kad-dht` from time to time, in place of the library's own refresh. */
+/** Refreshes the routing table of `@libp2p/kad-dht` from time to time. `boundedKadDht` has ended the library's own refresh. */
 import type { Libp2p, PeerId } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { askKad, kadId, pinned, type KadPeer } from '@potluck/protocol'
@@ -17,13 +17,12 @@ type TableHost = Pick<Libp2p, 'peerId' | 'dial' | 'dialProtocol' | 'getConnectio
  * @throws Error if another version of the library is installed, whose private parts differ
  */
 export function keepTableFresh(host: TableHost): void {
-  const { routingTable, routingTableRefresh } = host.services.dht as unknown as TableOwner
-  if (typeof routingTableRefresh?.refreshTable !== 'function' || routingTable === undefined) {
+  const { routingTable } = host.services.dht as unknown as TableOwner
+  if (typeof routingTable?.closestPeers !== 'function' || typeof routingTable.remove !== 'function') {
     throw new Error(
-      'cannot replace the table refresh of @libp2p/kad-dht: its private parts differ from version 16.4.5; install that version'
+      'cannot refresh the routing table of @libp2p/kad-dht: its private parts differ from version 16.4.5; install that version'
     )
   }
-  routingTableRefresh.refreshTable = () => undefined
   const stopped = new AbortController()
   const table = tableOf(host, routingTable)
   let running: Promise<void> | undefined

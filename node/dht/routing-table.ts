@@ -49,7 +49,6 @@ export interface TableOwner {
     closestPeers: (id: Uint8Array, options: { count: number }) => PeerId[]
     remove: (peer: PeerId) => Promise<void>
   }
-  routingTableRefresh?: { refreshTable: () => void }
 }
 
 /** The contacts in the bucket of this server's own id: its neighbours. */

@@ -4,7 +4,10 @@
  * dialled. A reply with 5,000 invented peers, which a hostile server can send to every query, delayed a client by 10 s and
  * took 1 GiB.
  *
- * The library has no option for this, so this file replaces a private part of its pinned version.
+ * The library also walks to random keys every five minutes, in clients too. Nothing here does that: servers refresh their
+ * routing tables in another way (`node/dht/table-refresh.ts`), and clients need no table.
+ *
+ * The library has no option for this, so this file replaces private parts of its pinned version.
  */
 import type { Stream } from '@libp2p/interface'
 import { kadDHT, type KadDHT, type KadDHTComponents, type KadDHTInit } from '@libp2p/kad-dht'
@@ -23,16 +26,31 @@ interface KadNetwork {
   safeDispatchEvent: (type: string, event: { detail: unknown }) => boolean
 }
 
+interface KadParts {
+  network: Partial<KadNetwork>
+  routingTableRefresh: { refreshTable: () => void }
+}
+
 interface Options {
   signal?: AbortSignal
 }
 
-/** As `kadDHT`, but each reply counts for at most `KAD_K` closer peers and `PROVIDER_SAMPLE` providers. */
+/**
+ * As `kadDHT`, but each reply counts for at most `KAD_K` closer peers and `PROVIDER_SAMPLE` providers, and nothing refreshes
+ * the routing table.
+ */
 export function boundedKadDht(init: KadDHTInit): (components: KadDHTComponents) => KadDHT {
   const create = kadDHT(init)
   return (components) => {
     const dht = create(components) as KadDHT
-    boundReplies((dht as unknown as { network?: Partial<KadNetwork> }).network ?? {})
+    const { network = {}, routingTableRefresh } = dht as unknown as Partial<KadParts>
+    boundReplies(network)
+    if (typeof routingTableRefresh?.refreshTable !== 'function') {
+      throw new Error(
+        'cannot end the table refresh of @libp2p/kad-dht: its private parts differ from version 16.4.5; install that version'
+      )
+    }
+    routingTableRefresh.refreshTable = () => undefined
     return dht
   }
 }

@@ -53,6 +53,21 @@ export function estimateServers(distances: readonly Uint8Array[]): number {
 }
 
 /**
+ * The depth at which a new node probably finds a shard of a usual size. Unlike `probableDepth` it can be odd: a search that
+ * begins one level off walks two or three times more, and the node moves at its next publication.
+ */
+export function depthForNode(nodes: number): number {
+  const records = nodes * RECORDS_PER_NODE
+  if (records < 1.5 * SPLIT_AT) return 0
+  return Math.min(MAX_SHARD_DEPTH, Math.ceil(Math.log2(records / USUAL_RECORDS)))
+}
+
+/** Records outlive their nodes by an hour and a half in the mean, and a node stays for some hours. */
+const RECORDS_PER_NODE = 4 / 3
+/** A shard at `depthForNode` has half as many to this many records: neither is near a split or a merge. */
+const USUAL_RECORDS = (SPLIT_AT * 5) / 6
+
+/**
  * The depth at which a topic of this many nodes probably is. A shard of the usual size has between `SPLIT_AT / 2` and
  * `SPLIT_AT` nodes. Even, because each node publishes at an even depth.
  */

@@ -5,7 +5,7 @@ import type { CID } from 'multiformats/cid'
 import { KAD_PROTOCOL, KAD_REQUEST_TIMEOUT_MS, MAX_KAD_REPLY_BYTES } from '../constants.ts'
 import { deadline } from '../deadline.ts'
 import { PotluckError } from '../errors.ts'
-import { EAGER, type EagerOption } from '../transport/eager-streams.ts'
+import { EAGER, refusalOf, type EagerOption } from '../transport/eager-streams.ts'
 import { FrameStream } from '../transport/frame-stream.ts'
 import { pinned } from '../transport/pinned.ts'
 import {
@@ -75,6 +75,10 @@ export async function putValue(
   })
 }
 
+function unreachable(cause: unknown): PotluckError {
+  return new PotluckError('dial_failed', 'the DHT server could not be reached', { cause })
+}
+
 type Wait = Parameters<FrameStream['receive']>[0]
 
 async function onStream<T>(
@@ -88,7 +92,7 @@ async function onStream<T>(
   const stream = await host
     .dialProtocol(targets.length > 0 ? targets : peerId, KAD_PROTOCOL, { signal: until, ...eager })
     .catch((cause: unknown) => {
-      throw new PotluckError('dial_failed', 'the DHT server could not be reached', { cause })
+      throw unreachable(cause)
     })
   const frames = new FrameStream(stream, { maxFrameBytes: MAX_KAD_REPLY_BYTES })
   try {
@@ -98,6 +102,9 @@ async function onStream<T>(
     return result
   } catch (error) {
     frames.abort(new Error('the request failed'))
+    // The refusal of an eager proposal arrives after the request.
+    const refusal = refusalOf(stream)
+    if (refusal !== undefined) throw unreachable(refusal)
     throw error
   }
 }

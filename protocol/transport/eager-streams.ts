@@ -17,6 +17,14 @@ export interface EagerOption {
 
 export const EAGER: EagerOption = { eager: true }
 
+/** The refusals of streams that were reset for this reason. libp2p's events do not show the reason. */
+const REFUSALS = new WeakMap<Stream, Error>()
+
+/** Returns why the other side refused the proposal of an eager stream. Undefined: it did not. */
+export function refusalOf(stream: Stream): Error | undefined {
+  return REFUSALS.get(stream)
+}
+
 interface EagerStream extends Stream {
   onData: (bytes: Uint8Array | Uint8ArrayList) => void
 }
@@ -56,7 +64,9 @@ function propose(stream: EagerStream, protocol: string): void {
     received.append(bytes)
     const length = Math.min(received.byteLength, agreement.byteLength)
     if (!received.sublist(0, length).equals(agreement.sublist(0, length))) {
-      stream.abort(new UnsupportedProtocolError(`the peer does not know ${protocol}`))
+      const refusal = new UnsupportedProtocolError(`the peer does not know ${protocol}`)
+      REFUSALS.set(stream, refusal)
+      stream.abort(refusal)
       return
     }
     if (length < agreement.byteLength) return

@@ -61,6 +61,11 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     help: 'how far a node can steer its answers without being quarantined, in bits per token',
     load: () => import('./influence.ts')
   },
+  connection: {
+    args: '',
+    help: 'bytes of a new and of an idle connection between two DHT servers, and the time of the first request on it',
+    load: () => import('./connection.ts')
+  },
   churn: {
     args: '[MINUTES] [SECONDS]',
     help: 'kills one of 12 nodes every 3 s and starts another: failed requests, and the time to the first token',

@@ -21,6 +21,7 @@ import {
   modelCid,
   nameCid,
   openCard,
+  putValue,
   signCard,
   type Card
 } from '@potluck/protocol'
@@ -32,7 +33,7 @@ import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 
 import { startRelay, type PotluckNode, type Relay } from '../../../node/index.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'
-import { event, LOOPBACK, node, relay, silent } from './harness.ts'
+import { caller, event, LOOPBACK, node, relay, silent } from './harness.ts'
 import { testCard } from '../../peers/card.ts'
 
 /** A client of the DHT, which stores no records. */
@@ -112,6 +113,20 @@ describe('the peers of the DHT', () => {
     }
     const found = await get(reader, key)
     expect((await openCard(found ?? new Uint8Array(), { now })).sequence).toBe(now + 1)
+  })
+
+  test('store a card that its node sends to one of them only, and refuse one of another node', async () => {
+    const owner = await generateKeyPair('Ed25519')
+    const [key, other] = [owner, await generateKeyPair('Ed25519')].map((one) => cardKey(peerIdFromPrivateKey(one)))
+    const value = await signCard(card(owner), owner)
+    const [storer] = storers
+    const server = { peerId: storer!.peerId, addresses: storer!.addresses().map((address) => multiaddr(address)) }
+    const host = await caller()
+    await putValue(host, server, { key: key!, value, now: Date.now() }, signal())
+    expect(await get(reader, key!)).toEqual(value)
+    await expect(putValue(host, server, { key: other!, value, now: Date.now() }, signal())).rejects.toMatchObject({
+      code: 'stream_cut'
+    })
   })
 
   test('refuse a card that is older than theirs', async () => {

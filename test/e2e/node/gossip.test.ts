@@ -6,7 +6,14 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
-import { CARD_PROTOCOL, encodeCardReply, FrameStream, MAX_CARD_REPLY_BYTES, signCard } from '@potluck/protocol'
+import {
+  CARD_PROTOCOL,
+  encodeCardReply,
+  FrameStream,
+  MAX_CARD_OTHERS,
+  MAX_CARD_REPLY_BYTES,
+  signCard
+} from '@potluck/protocol'
 import { MemoryDatastore } from 'datastore-core'
 import { createLibp2p } from 'libp2p'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -120,7 +127,7 @@ test('replies of a hostile peer are refused or bounded', async () => {
     new Uint8Array(MAX_CARD_REPLY_BYTES + 1),
     crypto.getRandomValues(new Uint8Array(500)),
     encodeCardReply({ own: { card: invented[0]!, load: LOAD }, others: [] }),
-    encodeCardReply({ own: { card, load: LOAD }, others: Array<Uint8Array>(9).fill(card) }),
+    encodeCardReply({ own: { card, load: LOAD }, others: Array<Uint8Array>(MAX_CARD_OTHERS + 1).fill(card) }),
     encodeCardReply({ own: { card, load: LOAD }, others: [new Uint8Array(99), ...invented.slice(1)] })
   ]
   let asked = 0
