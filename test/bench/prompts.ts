@@ -39,11 +39,11 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
   note(`The model is ${path}. Start the other server with the same file.`)
   const threads = Number(values.threads)
   const targets: Target[] = []
-  const tokenizer = await startBenchEngine({ modelPath: path, contextLength, signal })
+  const tokenizer = await startBenchEngine({ modelPath: path, contextLength, remember: 0, signal })
   try {
     const slots = Math.max(...AT_ONCE)
     const ends = await endTokens(path)
-    targets.push(await startNetwork({ path, slots, contextLength, threads }, ends, signal))
+    targets.push(await startNetwork({ path, slots, contextLength, threads, remember: 0 }, ends, signal))
     if (values.against !== undefined) targets.push(startAgainst(values.against))
     for (const length of lengths) {
       const prompts = distinctPrompts(tokenizer, length)
