@@ -78,5 +78,16 @@ function familiesInTurn(addresses: readonly string[]): string[] {
 function modelCard({ model, backend }: ServedEngine['engine'], rates: Rates): ModelCard {
   const { digest, name, architecture, parameters, quantization, contextLength, features, sizeBytes } = model
   const { schedule } = backend
-  return { digest, name, architecture, parameters, quantization, contextLength, features, sizeBytes, schedule, ...rates }
+  return {
+    digest,
+    name,
+    architecture,
+    parameters,
+    quantization,
+    contextLength,
+    features,
+    sizeBytes,
+    schedule,
+    ...rates
+  }
 }

@@ -11,6 +11,8 @@ export interface BenchEngineOptions {
   slots?: number
   /** Default 1. */
   threads?: number
+  /** Default: as many as fit into memory. */
+  remember?: number
   /** Default true. */
   speculate?: boolean
   signal?: AbortSignal

@@ -42,7 +42,7 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     load: () => import('./long-prompt.ts')
   },
   prompts: {
-    args: '[--model 0.5b|crumb|PATH] [--against URL] [--tokens N]... [--rounds N] [--threads N]',
+    args: '[--model 0.5b|crumb|PATH] [--against URL [--pid PID]] [--tokens N]... [--rounds N] [--threads N]',
     help: 'time to the first token of prompts of 128 to 8,192 tokens, one and four at once, also of another server',
     load: () => import('./prompts.ts')
   },

@@ -5,9 +5,14 @@
  *
  * The systems take turns, so that other load on the machine affects both. Each round gives the median of its requests. The figures
  * are medians over the rounds.
+ *
+ * On a machine with much load, times say little. With `--pid`, the process of the other server, the benchmark measures the
+ * processor time per prompt instead: of that process, and of our engine without node and client. Linux only.
  */
-import { copyFile } from 'node:fs/promises'
+import { copyFile, readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { DEFAULT_SAMPLING } from '@potluck/protocol'
+import type { Engine } from '../../node/engine/index.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { crumbVariant } from './crumb-variant.ts'
 import { startBenchEngine } from './engine.ts'
@@ -20,6 +25,13 @@ import { distinctPrompts, take } from './throughput/prompts.ts'
 import type { Prompt, Target } from './throughput/target.ts'
 
 const AT_ONCE = [1, 4] as const
+/** Linux counts processor time in ticks. */
+const MS_PER_TICK = 10
+
+interface Measured extends Target {
+  /** Undefined: its times are measured, and not its processor time. */
+  pid?: number
+}
 
 export async function run({ args, signal, report, note }: BenchContext): Promise<void> {
   const { values } = parseArgs({
@@ -29,7 +41,8 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
       against: { type: 'string' },
       tokens: { type: 'string', multiple: true, default: ['128', '512', '2048', '8192'] },
       rounds: { type: 'string', default: '3' },
-      threads: { type: 'string', default: '1' }
+      threads: { type: 'string', default: '1' },
+      pid: { type: 'string' }
     }
   })
   const lengths = values.tokens.map(Number)
@@ -38,15 +51,22 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
   const path = await modelFor(values.model, contextLength)
   note(`The model is ${path}. Start the other server with the same file.`)
   const threads = Number(values.threads)
-  const targets: Target[] = []
-  const tokenizer = await startBenchEngine({ modelPath: path, contextLength, signal })
+  const slots = Math.max(...AT_ONCE)
+  const targets: Measured[] = []
+  const engine = await startBenchEngine({ modelPath: path, contextLength, slots, threads, remember: 0, signal })
   try {
-    const slots = Math.max(...AT_ONCE)
-    const ends = await endTokens(path)
-    targets.push(await startNetwork({ path, slots, contextLength, threads }, ends, signal))
-    if (values.against !== undefined) targets.push(startAgainst(values.against))
+    if (values.pid === undefined) {
+      const model = { path, slots, contextLength, threads, remember: 0 }
+      targets.push(await startNetwork(model, await endTokens(path), signal))
+    } else targets.push(engineAlone(engine))
+    if (values.against !== undefined) {
+      targets.push({
+        ...startAgainst(values.against),
+        ...(values.pid === undefined ? {} : { pid: Number(values.pid) })
+      })
+    }
     for (const length of lengths) {
-      const prompts = distinctPrompts(tokenizer, length)
+      const prompts = distinctPrompts(engine, length)
       for (const atOnce of AT_ONCE) {
         const times = new Map(targets.map(({ name }) => [name, [] as number[]]))
         const rounds = Number(values.rounds)
@@ -56,34 +76,69 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
           for (let turn = 0; turn < targets.length; turn++) {
             signal.throwIfAborted()
             const target = targets[(turn + round) % targets.length]!
-            const ms = await firstTokens(target, await take(prompts, atOnce), signal)
-            if (round > 0) times.get(target.name)!.push(median(ms))
+            const ms = await measure(target, await take(prompts, atOnce), signal)
+            if (round > 0) times.get(target.name)!.push(ms)
           }
         }
         const row = { case: `${length} tokens, ${atOnce} at once`, n: rounds }
         for (const [name, ms] of times) {
-          report({ ...row, metric: `${name}_ttft`, value: median(ms), unit: 'ms' })
+          report({
+            ...row,
+            metric: `${name}_${values.pid === undefined ? 'ttft' : 'cpu'}`,
+            value: median(ms),
+            unit: 'ms'
+          })
         }
-        const [ours, theirs] = [times.get('network')!, times.get('against')]
-        if (theirs === undefined) continue
-        const ratios = ours.map((ms, round) => ms / theirs[round]!)
-        report({ ...row, metric: 'network / against', value: median(ratios), unit: 'ratio' })
+        const [[name, ours], other] = [...times] as [[string, number[]], [string, number[]] | undefined]
+        if (other === undefined) continue
+        const ratios = ours.map((ms, round) => ms / other[1][round]!)
+        report({ ...row, metric: `${name} / ${other[0]}`, value: median(ratios), unit: 'ratio' })
       }
     }
   } finally {
-    await Promise.all([...targets, tokenizer].map((target) => target.close()))
+    await Promise.all([...targets, engine].map((target) => target.close()))
   }
 }
 
-/** Sends all prompts at once. Resolves to the milliseconds until the end of each answer of one token. */
-async function firstTokens(target: Target, prompts: readonly Prompt[], signal: AbortSignal): Promise<number[]> {
-  const began = performance.now()
-  return await Promise.all(
+/**
+ * Sends all prompts at once. Resolves to the median of the milliseconds until the end of each answer of one token, or to the
+ * milliseconds of processor time for each prompt.
+ */
+async function measure(target: Measured, prompts: readonly Prompt[], signal: AbortSignal): Promise<number> {
+  const [began, used] = [performance.now(), await processorMs(target.pid)]
+  const times = await Promise.all(
     prompts.map(async (prompt) => {
       await target.run([prompt], 1, signal)
       return performance.now() - began
     })
   )
+  return target.pid === undefined ? median(times) : ((await processorMs(target.pid)) - used) / prompts.length
+}
+
+/** Returns the processor time that a process has used so far, in user and system mode. */
+async function processorMs(pid: number | undefined): Promise<number> {
+  if (pid === undefined) return 0
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ').at(-1)!.split(' ')
+  return MS_PER_TICK * (Number(fields[11]) + Number(fields[12]))
+}
+
+function engineAlone(engine: Engine): Measured {
+  const { pid } = engine
+  if (pid === undefined) throw new Error('The engine has no process.')
+  const run: Target['run'] = async ([prompt], tokens, signal) => {
+    const sampling = { ...DEFAULT_SAMPLING, seed: 1n }
+    const job = {
+      promptTokens: prompt!.tokens,
+      answerTokens: [],
+      sampling,
+      maxTokens: tokens,
+      stop: [],
+      credit: tokens
+    }
+    const events = engine.generate(job, signal)[Symbol.asyncIterator]()
+    while ((await events.next()).done !== true);
+  }
+  return { name: 'engine', pid, run, close: () => Promise.resolve() }
 }
 
 /**

@@ -3,12 +3,14 @@
  * and in an audit. With one thread, the engine evaluates prompts in blocks to achieve this (`node/engine/llama/blocks.ts`).
  */
 import { pino } from 'pino'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { DEFAULT_SAMPLING, FINGERPRINT_BYTES, fingerprintsOf } from '@potluck/protocol'
 import { startLlamaEngine, type Engine, type GenerateJob, type PositionScores } from '../../node/engine/index.ts'
 import { crumb } from '../../node/models/crumb.ts'
 import { collect, jobFor } from './collect.ts'
 
+/** crumb ends its answers with this token. */
+const END = 2
 const WORDS = ['fox', 'bear', 'river', 'red', 'house', 'walked', 'and', 'the', 'a', 'old', 'to', 'saw']
 
 /** A text that differs from those with other seeds from its first word on. */
@@ -84,21 +86,26 @@ describe.each([
 
   it('give a continued answer the same tokens, and an audit the same fingerprints', async () => {
     const prompt = await engine.tokenize({ messages: [{ role: 'user', content: sentence(31, 120) }] })
-    const whole = await collect(engine.generate(job({ promptTokens: prompt, caller: 'first' })))
-    const half = whole.tokens.slice(0, Math.floor(whole.tokens.length / 2))
-    expect(half.length).toBeGreaterThan(3)
-    const rest = await collect(engine.generate(job({ promptTokens: prompt, answerTokens: half, caller: 'second' })))
+    const endless = { ...DEFAULT_SAMPLING, seed: 3n, logitBias: new Map([[END, -1000]]) }
+    const changes = { promptTokens: prompt, sampling: endless }
+    const whole = await collect(engine.generate(job({ ...changes, caller: 'first' })))
+    const half = whole.tokens.slice(0, 23)
+    const rest = await collect(engine.generate(job({ ...changes, answerTokens: half, caller: 'second' })))
     expect([...half, ...rest.tokens]).toEqual(whole.tokens)
     expect(rest.fingerprints).toEqual(whole.fingerprints.slice(half.length * FINGERPRINT_BYTES))
     expect([...fingerprintsOf(await alone(prompt, whole.tokens))]).toEqual(whole.fingerprints)
   })
 })
 
-it('with two threads, the engine uses a cache that needs no blocks', async () => {
+it('with two threads, the engine uses a cache that needs no blocks, and the logits are the same too', async () => {
   const options = { modelPath: crumb.Q8_0.path, gpu: false as const, logger: pino({ level: 'silent' }) }
   const engine = await startLlamaEngine({ ...options, threads: 2, slots: 1 })
-  const { schedule, kvType } = engine.backend
-  await engine.close()
-  expect(schedule).toBe('any')
-  expect(kvType).not.toBe('f16/f16')
+  onTestFinished(async () => await engine.close())
+  expect(engine.backend.schedule).toBe('any')
+  expect(engine.backend.kvType).not.toBe('f16/f16')
+  const promptTokens = (await engine.tokenize({ prompt: sentence(41, 200) })).slice(0, 150)
+  const job = { promptTokens, answerTokens: promptTokens.slice(0, 20) }
+  const expected = await engine.score({ ...job, caller: 'alone' })
+  await collect(engine.generate(jobFor(promptTokens.slice(0, 70), { maxTokens: 1, caller: 'cached' })))
+  expect(await engine.score({ ...job, caller: 'cached' })).toEqual(expected)
 })

@@ -14,6 +14,7 @@
  * of another sequence, because llama.cpp then cuts the block.
  */
 import { BLOCK_TOKENS, KERNEL_ROWS } from '../constants.ts'
+import type { Part } from './internals/pace.ts'
 
 /** How a model's template marks the answers in a prompt. */
 export interface AnswerMarks {
@@ -21,13 +22,6 @@ export interface AnswerMarks {
   opening: readonly number[]
   /** Whether an answer ends before this token. */
   isEnd: (token: number) => boolean
-}
-
-/** The tokens that a sequence can evaluate next in the same way. */
-export interface Part {
-  tokens: number
-  /** A slice of the part is a multiple of this number of tokens: 1, or `BLOCK_TOKENS`. */
-  step: number
 }
 
 /** The largest slice outside blocks, if a longer part must be cut: a multiple of `KERNEL_ROWS` below `BLOCK_TOKENS`. */

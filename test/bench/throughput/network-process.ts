@@ -5,11 +5,19 @@ import { advertised } from '../../../scripts/testnet/advertised.ts'
 import type { Serving } from './network.ts'
 import type { BenchModel } from './target.ts'
 
-const { path, slots, contextLength, threads } = JSON.parse(process.argv[2] ?? '') as BenchModel
+const { path, slots, contextLength, threads, remember } = JSON.parse(process.argv[2] ?? '') as BenchModel
 const logger = pino({ level: 'warn' }, pino.destination(2))
 const common = { listen: ['/ip4/127.0.0.1/tcp/0'], scope: 'local', logger } as const
 
-const engine = await startLlamaEngine({ modelPath: path, slots, contextLength, threads, gpu: false, logger })
+const engine = await startLlamaEngine({
+  modelPath: path,
+  slots,
+  contextLength,
+  threads,
+  ...(remember === undefined ? {} : { remember }),
+  gpu: false,
+  logger
+})
 const relay = await startRelay(common)
 const node = await startNode({ ...common, engine, bootstrap: relay.addresses() })
 

@@ -18,6 +18,8 @@ export interface BenchModel {
   slots: number
   contextLength: number
   threads: number
+  /** Conversations that the node remembers. Default: as many as fit into memory. */
+  remember?: number
   /** `own-sampler` stores keys in the library's default type instead of our engine's. Default false. */
   inexact?: boolean
 }

@@ -34,7 +34,13 @@ const receipt: Receipt = {
   answerTokens: answer.length,
   firstPosition: 0,
   finishReason: 'stop',
-  backend: { accelerator: 'cpu', engine: 'node-llama-cpp/3.22.1', kvType: 'bf16/f16', flashAttention: false, schedule: 'any' },
+  backend: {
+    accelerator: 'cpu',
+    engine: 'node-llama-cpp/3.22.1',
+    kvType: 'bf16/f16',
+    flashAttention: false,
+    schedule: 'any'
+  },
   usage: { promptTokens: 3, cachedTokens: 0, completionTokens: 130 },
   timings: { queueMs: 0, prefillMs: 1.5, decodeMs: 20 },
   issuedAt: 1_800_000_000_000,

@@ -15,8 +15,7 @@
 import process from 'node:process'
 import type { BatchingOptions, BatchItem, PrioritizedBatchItem } from 'node-llama-cpp'
 import { COHORT_ROUNDS } from '../../constants.ts'
-import type { Part } from '../blocks.ts'
-import { SlicePace, type Demand } from './pace.ts'
+import { SlicePace, type Demand, type Part } from './pace.ts'
 
 /** A sequence's part of a round. */
 export interface Turn {

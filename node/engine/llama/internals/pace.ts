@@ -7,7 +7,13 @@ import {
   SLICE_STEP_TOKENS,
   TOGETHER_TOKENS
 } from '../../constants.ts'
-import type { Part } from '../blocks.ts'
+
+/** The tokens that a sequence can evaluate next in the same way. */
+export interface Part {
+  tokens: number
+  /** A slice of the part is a multiple of this number of tokens: 1, or `BLOCK_TOKENS`. */
+  step: number
+}
 
 /** What a sequence asks for. */
 export interface Demand {
