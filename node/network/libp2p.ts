@@ -39,6 +39,7 @@ import {
   CONNECTIONS_PER_PEER,
   FIRST_SELF_QUERY_MS,
   INBOUND_CONNECTIONS,
+  PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
   RELAY_RESERVATIONS,
   RELAY_RESERVATIONS_WANTED,
@@ -201,7 +202,7 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
       inboundConnectionThreshold: inbound.perSecond,
       maxIncomingPendingConnections: inbound.pending
     },
-    connectionMonitor: { pingTimeout: { minTimeout: PING_TIMEOUT_MS } },
+    connectionMonitor: { pingInterval: PING_INTERVAL_MS, pingTimeout: { minTimeout: PING_TIMEOUT_MS } },
     peerDiscovery: options.mdns ? [mdns()] : [],
     services: role.services,
     start: false
