@@ -21,7 +21,7 @@ setFlagsFromString('--heap-growing-percent=20')
 
 // With its compiled code on disk, a command starts in half the time. The folder must not be one that other users can write.
 process.umask(0o077)
-module.enableCompileCache(join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'potluck'))
+module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'potluck'))
 
 // A published package has compiled files. The repository has only the TypeScript source.
 const compiled = new URL('../cli/main.js', import.meta.url)
