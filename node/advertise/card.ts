@@ -60,7 +60,7 @@ function isServed({ status }: Pick<Engine, 'status'>): boolean {
 
 /** Returns the part of the load that says which models of the card are in memory. */
 export function modelWaits(engines: readonly Pick<Engine, 'status' | 'residence'>[]): Pick<Load, 'modelWaitMs'> {
-  const modelWaitMs = engines.filter(isServed).map(({ residence }) => Math.round(residence?.waitMs() ?? 0))
+  const modelWaitMs = engines.filter(isServed).map(({ residence }) => Math.ceil(residence?.waitMs() ?? 0))
   return modelWaitMs.some((waitMs) => waitMs > 0) ? { modelWaitMs } : {}
 }
 

@@ -106,7 +106,7 @@ test('a model that is not in memory is accepted with the wait for its load, and 
   expect(text).toBe('I am one')
   expect(loads.slice(3)).toEqual(['one'])
   // The caller learns which models it would have to wait for.
-  const waits = last.type === 'done' ? last.load.modelWaitMs : undefined
+  const waits = last?.type === 'done' ? last.load.modelWaitMs : undefined
   expect(waits).toEqual([0, expect.toSatisfy((waitMs) => waitMs > 0), expect.toSatisfy((waitMs) => waitMs > 0)])
 })
 
