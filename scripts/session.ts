@@ -1,8 +1,8 @@
 /**
- * `npm run session [-- --here] [FILE]`: runs the commands of a first session on a pseudo-terminal, and writes what they
+ * `npm run session [-- --here | --clone] [FILE]`: runs the commands of a first session on a pseudo-terminal, and writes what they
  * print to docs/session.md. It packs the packages and installs them in a temporary folder first, and counts the time to the
- * first answer: from these packages, and from a clone of this repository. With `--here` it uses this checkout. It needs
- * `script` of util-linux.
+ * first answer. With `--here` it uses this checkout. With `--clone` it only counts the time from a clone of this repository to
+ * the first answer. It needs `script` of util-linux.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -66,13 +66,11 @@ class Terminal {
   }
 }
 
-/** Milliseconds to the first answer of the own node, if the session installs it. */
-interface Times {
-  packed?: number
-  clone?: number
-}
+type Source = 'packages' | 'clone' | 'here'
 
-async function record(here: boolean): Promise<{ text: string; times: Times }> {
+/** Also returns the milliseconds to the first answer of the own node. */
+async function record(source: Source): Promise<{ text: string; firstAnswerMs: number }> {
+  const here = source === 'here'
   const home = mkdtempSync(join(tmpdir(), 'potluck-session-'))
   const clone = join(home, 'clone')
   const prefix = join(home, 'npm')
@@ -103,32 +101,22 @@ async function record(here: boolean): Promise<{ text: string; times: Times }> {
   mkdirSync(join(home, '.config', 'potluck'), { recursive: true })
   writeFileSync(join(home, '.config', 'potluck', 'config.toml'), CONFIG)
   try {
-    const times: Times = {}
-    const question = 'run "What colour is the sky?"'
-    if (!here) {
-      let began = performance.now()
-      await shown(`git clone --quiet ${ROOT} ${clone}`, home)
-      await shown('npm ci', clone)
-      const cloned = open('npx potluck serve crumb', clone)
-      await cloned.shows('Press Ctrl-C')
-      await shown(`npx potluck ${question}`, clone)
-      times.clone = performance.now() - began
-      await shown('npx potluck stop', clone)
-      await cloned.end()
-      rmSync(clone, { recursive: true })
-      await pack(join(home, 'packages'))
-      began = performance.now()
-      add('Install', await shown('npm i -g ~/packages/*.tgz', home))
-      times.packed = -began
+    if (source === 'packages') await pack(join(home, 'packages'))
+    const began = performance.now()
+    if (source === 'packages') add('Install', await shown('npm i -g ~/packages/*.tgz', home))
+    if (source === 'clone') {
+      execFileSync('git', ['clone', '--quiet', ROOT, clone])
+      add('Install', await shown('npm ci', clone))
     }
-    const [cwd, command] = here ? [ROOT, 'npx potluck'] : [home, 'potluck']
+    const cwd = { packages: home, clone, here: ROOT }[source]
+    const command = source === 'packages' ? 'potluck' : 'npx potluck'
     const potluck = async (words: string): Promise<string> => await shown(`${command} ${words}`, cwd)
     const node = open(`${command} serve crumb`, cwd)
     await node.shows('Press Ctrl-C')
     const started = node.text
     add('Serve', `$ ${command} serve crumb\n${started}`)
-    add('Ask', await potluck(question))
-    if (times.packed !== undefined) times.packed += performance.now()
+    add('Ask', await potluck('run "What colour is the sky?"'))
+    const firstAnswerMs = performance.now() - began
     add('Chat', `$ ${command} chat\n${await chat(open(`${command} chat`, cwd), join(home, 'chat.md'))}`)
     add('Status', await potluck('status'))
     add('Stats', await potluck('stats --price 0.60'))
@@ -138,7 +126,7 @@ async function record(here: boolean): Promise<{ text: string; times: Times }> {
       'Stop',
       `${await potluck('stop')}\n\nThe node prints in its own terminal:\n\n${(await node.end()).slice(started.length).trim()}`
     )
-    return { text: sections.join('\n'), times }
+    return { text: sections.join('\n'), firstAnswerMs }
   } finally {
     rmSync(home, { recursive: true, force: true })
   }
@@ -165,19 +153,21 @@ async function chat(terminal: Terminal, file: string): Promise<string> {
 }
 
 const args = process.argv.slice(2)
-const here = args.includes('--here')
-const [file = join(ROOT, 'docs', 'session.md')] = args.filter((argument) => argument !== '--here')
-const { text, times } = await record(here)
-const seconds = (ms = 0): string => `${Math.round(ms / 1000)} s`
-const counted = here
-  ? 'The installation was left out (`--here`).'
-  : `\`~/packages\` has the packages as npm publishes them. From \`npm i -g\` to the first answer it took ${seconds(times.packed)}, and with \`git clone\` and \`npm ci\` ${seconds(times.clone)}, on a machine with ${availableParallelism()} processor cores, with npm's cache filled.`
+const source = args.includes('--here') ? 'here' : args.includes('--clone') ? 'clone' : 'packages'
+const [file = join(ROOT, 'docs', 'session.md')] = args.filter((argument) => !argument.startsWith('--'))
+const { text, firstAnswerMs } = await record(source)
+const counted = `${Math.round(firstAnswerMs / 1000)} s on a machine with ${availableParallelism()} processor cores, with npm's cache filled`
+const installed =
+  source === 'here'
+    ? 'The installation was left out (`--here`).'
+    : `\`~/packages\` has the packages as npm publishes them. From \`npm i -g\` to the first answer it took ${counted}.`
 const introduction = `# A first session
 
 <!-- Made by \`npm run session\`: nothing here is typed by hand. -->
 
 These commands ran on a pseudo-terminal, and this is what they printed. A config file made the node listen on this machine
-only (\`listen = ["/ip4/127.0.0.1/tcp/4001"]\` and \`mdns = false\`). \`~\` stands for a temporary folder. ${counted}
+only (\`listen = ["/ip4/127.0.0.1/tcp/4001"]\` and \`mdns = false\`). \`~\` stands for a temporary folder. ${installed}
 
 `
-writeFileSync(file, introduction + text)
+if (source === 'clone') console.log(`From git clone to the first answer: ${counted}.`)
+else writeFileSync(file, introduction + text)
