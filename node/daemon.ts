@@ -46,6 +46,7 @@ import { Pauses } from './pause/pauses.ts'
 import { Problems } from './problems.ts'
 import { auditForOwner, spellForOwner } from './serve/audit.ts'
 import { engineOf } from './serve/check.ts'
+import { modelWaits } from './advertise/card.ts'
 import { registerProtocols } from './serve/protocols.ts'
 import { RunningAnswers } from './serve/running.ts'
 import { signerOf } from './serve/signer.ts'
@@ -112,7 +113,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
   const queue = new FairQueue({ slots, capacity: slots * limits.queuedPerSlot, now: clock })
   const preparing = new FairQueue({ slots: PARALLEL_PREPARATIONS, capacity: limits.unreadStreams, now: clock })
   const admission = new AdmissionControl({ ...limits, rememberedPeers: RATE_LIMITED_PEERS, now: clock })
-  const load = (): ReturnType<PotluckNode['load']> => queue.load()
+  const load = (): ReturnType<PotluckNode['load']> => ({ ...queue.load(), ...modelWaits(engines) })
   const counters = engines.map((engine) => async () => await engine.counters())
   const metrics = new Metrics({ load, streamsOpen: () => admission.openStreams, engines: counters }, clock)
 
@@ -188,6 +189,7 @@ async function compose(options: NodeOptions, lifetime: Lifetime): Promise<Potluc
     engineOf: (digest: Uint8Array) => engineOf(engines, digest),
     admission,
     queue,
+    load,
     preparing,
     abuse: new AbuseLog(logger, clock),
     metrics,

@@ -181,4 +181,9 @@ export interface Load {
   slots: number
   /** The wait of a request that arrives now, in milliseconds. */
   estimatedWaitMs: number
+  /**
+   * The further wait until a model is in memory, in milliseconds; 0: it is in memory. One for each model of the card, in its
+   * order. Undefined: all models are in memory.
+   */
+  modelWaitMs?: number[]
 }

@@ -1,14 +1,16 @@
 /**
- * `npm run session [-- --here] [FILE]`: runs the commands of a first session on a pseudo-terminal, and writes what they
- * print to docs/session.md. It clones and installs this repository in a temporary folder first. With `--here` it uses
- * this checkout. It needs `script` of util-linux.
+ * `npm run session [-- --here | --clone] [FILE]`: runs the commands of a first session on a pseudo-terminal, and writes what they
+ * print to docs/session.md. It packs the packages and installs them in a temporary folder first, and counts the time to the
+ * first answer. With `--here` it uses this checkout. With `--clone` it only counts the time from a clone of this repository to
+ * the first answer. It needs `script` of util-linux.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { availableParallelism, homedir, tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { build, PACKAGES } from './build.ts'
 import { renderTerminal } from './session/terminal.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -64,11 +66,19 @@ class Terminal {
   }
 }
 
-async function record(here: boolean): Promise<string> {
+type Source = 'packages' | 'clone' | 'here'
+
+/** Also returns the milliseconds to the first answer of the own node. */
+async function record(source: Source): Promise<{ text: string; firstAnswerMs: number }> {
+  const here = source === 'here'
   const home = mkdtempSync(join(tmpdir(), 'potluck-session-'))
-  const clone = join(home, 'potluck')
+  const clone = join(home, 'clone')
+  const prefix = join(home, 'npm')
+  // The commands of this repository's node_modules, which npm adds to the path, must not serve the session.
+  const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.startsWith(ROOT))
   const env = {
-    PATH: process.env.PATH,
+    PATH: here ? process.env.PATH : [join(prefix, 'bin'), dirname(process.execPath), ...path].join(delimiter),
+    npm_config_prefix: prefix,
     HOME: home,
     TERM: 'xterm',
     COLUMNS: '110',
@@ -82,10 +92,7 @@ async function record(here: boolean): Promise<string> {
   const sections: string[] = []
   const add = (title: string, text: string): void => {
     console.error(`recorded: ${title}`)
-    const shown = text
-      .replaceAll(clone, '~/potluck')
-      .replaceAll(ROOT.replace(/\/$/, ''), '~/potluck')
-      .replaceAll(home, '~')
+    const shown = text.replaceAll(ROOT.replace(/\/$/, ''), '~/potluck').replaceAll(home, '~')
     sections.push(`## ${title}\n\n\`\`\`\n${shown.trimEnd()}\n\`\`\`\n`)
   }
   const open = (command: string, cwd: string): Terminal => new Terminal(command, { cwd, env })
@@ -94,18 +101,23 @@ async function record(here: boolean): Promise<string> {
   mkdirSync(join(home, '.config', 'potluck'), { recursive: true })
   writeFileSync(join(home, '.config', 'potluck', 'config.toml'), CONFIG)
   try {
-    if (!here) {
+    if (source === 'packages') await pack(join(home, 'packages'))
+    const began = performance.now()
+    if (source === 'packages') add('Install', await shown('npm i -g ~/packages/*.tgz', home))
+    if (source === 'clone') {
       execFileSync('git', ['clone', '--quiet', ROOT, clone])
       add('Install', await shown('npm ci', clone))
     }
-    const cwd = here ? ROOT : clone
-    const potluck = async (words: string): Promise<string> => await shown(`npx potluck ${words}`, cwd)
-    const node = open('npx potluck serve crumb', cwd)
+    const cwd = { packages: home, clone, here: ROOT }[source]
+    const command = source === 'packages' ? 'potluck' : 'npx potluck'
+    const potluck = async (words: string): Promise<string> => await shown(`${command} ${words}`, cwd)
+    const node = open(`${command} serve crumb`, cwd)
     await node.shows('Press Ctrl-C')
     const started = node.text
-    add('Serve', `$ npx potluck serve crumb\n${started}`)
+    add('Serve', `$ ${command} serve crumb\n${started}`)
     add('Ask', await potluck('run "What colour is the sky?"'))
-    add('Chat', `$ npx potluck chat\n${await chat(open('npx potluck chat', cwd), join(home, 'chat.md'))}`)
+    const firstAnswerMs = performance.now() - began
+    add('Chat', `$ ${command} chat\n${await chat(open(`${command} chat`, cwd), join(home, 'chat.md'))}`)
     add('Status', await potluck('status'))
     add('Stats', await potluck('stats --price 0.60'))
     add('Doctor', await potluck('doctor'))
@@ -114,10 +126,20 @@ async function record(here: boolean): Promise<string> {
       'Stop',
       `${await potluck('stop')}\n\nThe node prints in its own terminal:\n\n${(await node.end()).slice(started.length).trim()}`
     )
-    return sections.join('\n')
+    return { text: sections.join('\n'), firstAnswerMs }
   } finally {
     rmSync(home, { recursive: true, force: true })
   }
+}
+
+/** Makes the packages as npm publishes them. */
+async function pack(folder: string): Promise<void> {
+  await build()
+  mkdirSync(folder)
+  const packages = PACKAGES.map((directory) => join(ROOT, directory, 'dist'))
+  execFileSync('npm', ['pack', '--silent', '--pack-destination', folder, ...packages], {
+    stdio: ['ignore', 'ignore', 'inherit']
+  })
 }
 
 async function chat(terminal: Terminal, file: string): Promise<string> {
@@ -131,14 +153,21 @@ async function chat(terminal: Terminal, file: string): Promise<string> {
 }
 
 const args = process.argv.slice(2)
-const here = args.includes('--here')
-const [file = join(ROOT, 'docs', 'session.md')] = args.filter((argument) => argument !== '--here')
+const source = args.includes('--here') ? 'here' : args.includes('--clone') ? 'clone' : 'packages'
+const [file = join(ROOT, 'docs', 'session.md')] = args.filter((argument) => !argument.startsWith('--'))
+const { text, firstAnswerMs } = await record(source)
+const counted = `${Math.round(firstAnswerMs / 1000)} s on a machine with ${availableParallelism()} processor cores, with npm's cache filled`
+const installed =
+  source === 'here'
+    ? 'The installation was left out (`--here`).'
+    : `\`~/packages\` has the packages as npm publishes them. From \`npm i -g\` to the first answer it took ${counted}.`
 const introduction = `# A first session
 
 <!-- Made by \`npm run session\`: nothing here is typed by hand. -->
 
 These commands ran on a pseudo-terminal, and this is what they printed. A config file made the node listen on this machine
-only (\`listen = ["/ip4/127.0.0.1/tcp/4001"]\` and \`mdns = false\`). \`~\` stands for a temporary folder.${here ? ' The installation was left out (`--here`).' : ''}
+only (\`listen = ["/ip4/127.0.0.1/tcp/4001"]\` and \`mdns = false\`). \`~\` stands for a temporary folder. ${installed}
 
 `
-writeFileSync(file, introduction + (await record(here)))
+if (source === 'clone') console.log(`From git clone to the first answer: ${counted}.`)
+else writeFileSync(file, introduction + text)

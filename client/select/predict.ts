@@ -21,7 +21,8 @@ export function predictTimes(
 /**
  * Predicts the wait in the queue, as a sum of three:
  *
- * - the wait that the node reported. As the report ages, the usual wait at this node replaces it
+ * - the wait that the node reported, for a slot and for the model. As the report ages, the usual wait at this node
+ *   replaces it
  * - how much longer than reported this client usually waits there
  * - the requests that this client sent after the report
  */
@@ -33,7 +34,13 @@ function predictWaitMs(candidate: Candidate, serviceMs: number, now: number): nu
   // requests take the others without a wait. Only when all slots are taken, requests wait for one another.
   const others = Math.max(0, slots - active - queued - 1)
   const own = (Math.max(0, sentSince - others) * serviceMs) / Math.max(1, slots)
-  return fresh * estimatedWaitMs + (1 - fresh) * (speed.wait?.mean ?? 0) + (speed.hidden?.mean ?? 0) + own
+  const reported = estimatedWaitMs + modelWaitOf(candidate)
+  return fresh * reported + (1 - fresh) * (speed.wait?.mean ?? 0) + (speed.hidden?.mean ?? 0) + own
+}
+
+/** The wait until the model is in the memory of its node, as the node reported it. */
+function modelWaitOf({ node: { card, load }, model }: Candidate): number {
+  return load.modelWaitMs?.[card.models.indexOf(model)] ?? 0
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   SAMPLING_CONTRACT,
   type Card,
   type Hardware,
+  type Load,
   type ModelCard,
   type Scope
 } from '@potluck/protocol'
@@ -36,7 +37,7 @@ export function buildCard(
   { addresses, draining, sequence }: { addresses: readonly string[]; draining: boolean; sequence: number }
 ): Card {
   const { peerId, agent, served, hardware, scope } = facts
-  const serving = draining ? [] : served.filter(({ engine }) => engine.status.state !== 'failed')
+  const serving = draining ? [] : served.filter(({ engine }) => isServed(engine))
   const { slots, backend } = served[0]!.engine
   return {
     peerId,
@@ -51,6 +52,16 @@ export function buildCard(
     agent,
     draining
   }
+}
+
+function isServed({ status }: Pick<Engine, 'status'>): boolean {
+  return status.state !== 'failed'
+}
+
+/** Returns the part of the load that says which models of the card are in memory. */
+export function modelWaits(engines: readonly Pick<Engine, 'status' | 'residence'>[]): Pick<Load, 'modelWaitMs'> {
+  const modelWaitMs = engines.filter(isServed).map(({ residence }) => Math.ceil(residence?.waitMs() ?? 0))
+  return modelWaitMs.some((waitMs) => waitMs > 0) ? { modelWaitMs } : {}
 }
 
 /**

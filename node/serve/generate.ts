@@ -18,12 +18,13 @@ import {
   outputConstraintOf,
   WindowChain,
   type AnswerContent,
-  type GenerateRequest
+  type GenerateRequest,
+  type Load
 } from '@potluck/protocol'
 
 import { pipe } from 'it-pipe'
 
-import type { FairQueue, Place } from '../admission/queue.ts'
+import type { Place } from '../admission/queue.ts'
 import type { Engine } from '../engine/interface.ts'
 import type { Bandwidth } from '../limits/bandwidth.ts'
 import { SLOT_CHECK_MS, type NodeLimits } from '../limits/limits.ts'
@@ -38,7 +39,7 @@ import { SlotWatch } from './slot-watch.ts'
 export interface GenerateDependencies extends ReceiptDependencies {
   /** The engine for a model, see `engineOf`. */
   engineOf: (digest: Uint8Array) => AnsweringEngine
-  queue: Pick<FairQueue, 'load'>
+  load: () => Load
   metrics: Pick<Metrics, 'accepted' | 'observeAnswer'>
   running: Pick<RunningAnswers, 'begin'>
   servedModel: (digest: Uint8Array) => ServedModel
@@ -71,7 +72,7 @@ interface GeneratedResult extends TokenizedRequest, GeneratedAnswer {
 export function generateProtocol(
   node: GenerateDependencies
 ): ServedProtocol<ReceivedRequest, TokenizedRequest, GeneratedResult> {
-  const { engineOf, queue, metrics, servedModel } = node
+  const { engineOf, load, metrics, servedModel } = node
   return {
     id: GENERATE_PROTOCOL,
 
@@ -100,7 +101,7 @@ export function generateProtocol(
         promptTokens,
         queuePosition: place.position(),
         estimatedWaitMs: waitFor(engine, place),
-        load: queue.load(),
+        load: load(),
         rendering: RENDERING
       })
     },
@@ -115,7 +116,7 @@ export function generateProtocol(
       const timings = { queueMs: result.queueMs, prefillMs, decodeMs }
       const receipt = await issueReceipt({ ...result, timings }, node)
       const fingerprints = result.windows.rest
-      return encodeNodeFrame({ type: 'done', finishReason, usage, timings, load: queue.load(), receipt, fingerprints })
+      return encodeNodeFrame({ type: 'done', finishReason, usage, timings, load: load(), receipt, fingerprints })
     },
 
     encodeError: encodeNodeFrame

@@ -26,7 +26,8 @@ import {
   PotluckError,
   PROGRESS_INTERVAL_MS,
   type ErrorFrame,
-  type FrameStream
+  type FrameStream,
+  type Load
 } from '@potluck/protocol'
 import type { Logger } from 'pino'
 
@@ -74,6 +75,7 @@ export interface ServedStream {
 export interface ServeDependencies {
   admission: AdmissionControl
   queue: FairQueue
+  load: () => Load
   /** The turns for step 4. */
   preparing: FairQueue
   abuse: AbuseLog
@@ -198,13 +200,13 @@ async function reportError(
   peer: string,
   error: PotluckError,
   encodeError: (error: ErrorFrame) => Uint8Array,
-  { abuse, queue, logger }: ServeDependencies
+  { abuse, load, logger }: ServeDependencies
 ): Promise<void> {
   // The stream is closed if the caller cancelled the request. A caller may do this at any time, so the abuse log gets no
   // line. But `serveStream` counts the request in the metrics, and against the caller's rate limit.
   if (frames.closed.aborted) return
   if (ERROR_POLICY[error.code].strike === true) abuse.report(peer, error.code)
-  const frame = toErrorFrame(error, queue.load())
+  const frame = toErrorFrame(error, load())
   if (frame === undefined) return frames.abort(error)
   try {
     const write = { timeoutMs: SHORT_WRITE_TIMEOUT_MS, timeoutCode: 'caller_stalled' } as const

@@ -3,6 +3,7 @@ import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
 
 import {
   MAX_ANSWER_TOKENS,
+  MAX_CARD_MODELS,
   MAX_CHECKED_TOKENS,
   MAX_ERROR_DETAIL,
   MAX_LOGPROB,
@@ -268,8 +269,15 @@ export function parseFailure({ code, retryAfterMs, load, detail }: FailureMessag
   }
 }
 
-export function parseLoad({ active, queued, slots, estimatedWaitMs }: LoadMessage): Load {
-  return { active, queued, slots, estimatedWaitMs: Math.min(estimatedWaitMs, MAX_WAIT_MS) }
+export function parseLoad({ active, queued, slots, estimatedWaitMs, modelWaitMs }: LoadMessage): Load {
+  check.count('model_wait_ms', modelWaitMs, MAX_CARD_MODELS)
+  return {
+    active,
+    queued,
+    slots,
+    estimatedWaitMs: Math.min(estimatedWaitMs, MAX_WAIT_MS),
+    ...(modelWaitMs.length === 0 ? {} : { modelWaitMs: modelWaitMs.map((waitMs) => Math.min(waitMs, MAX_WAIT_MS)) })
+  }
 }
 
 export function parseFinishReason(fields: FieldCheck, reason: string): FinishReason {

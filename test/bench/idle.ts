@@ -1,12 +1,12 @@
 /**
  * `potluck serve crumb` as a user starts it, with its page, and 50 other nodes that are connected to it. Nobody asks for an
- * answer. The benchmark reports what the two processes of the node take: memory, connections, bytes and processor time.
+ * answer. The node finds the compiled code of an earlier start. The benchmark reports what the two processes of the node take: memory, connections, bytes and processor time.
  * Linux only.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -34,8 +34,8 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
   if (!(minutes > 0 && peers > 0)) throw new Error('Usage: idle [MINUTES] [PEERS]')
   const home = await mkdtemp(join(tmpdir(), 'potluck-idle-'))
   const data = join(home, 'data')
-  const serve = ['serve', 'crumb', '--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns', '--data-dir', data]
-  const node = new Running(serve, { home, env: { POTLUCK_PAGE: 'true' } })
+  const serve = ['serve', 'crumb', '--listen', '/ip4/127.0.0.1/tcp/0', '--no-mdns', '--port', '0', '--data-dir', data]
+  const node = new Running(serve, { home, env: { POTLUCK_PAGE: 'true', XDG_CACHE_HOME: join(homedir(), '.cache') } })
   const others: ChildProcess[] = []
   try {
     const [address] = (await node.line('ready')).addresses as string[]

@@ -1,6 +1,8 @@
-/** Downloads model files with the library's downloader, which uses parallel connections and resumes downloads. */
+/**
+ * Downloads model files with the library's downloader, which uses parallel connections and resumes downloads. The daemon
+ * imports this file. So it loads the library only when it needs it: its modules take 25 MB.
+ */
 import { mkdir } from 'node:fs/promises'
-import { resolveModelFile } from 'node-llama-cpp'
 import { raceSignal } from 'race-signal'
 
 export interface DownloadOptions {
@@ -18,6 +20,7 @@ export interface DownloadOptions {
  */
 export async function downloadModel(uri: string, { directory, onProgress, signal }: DownloadOptions): Promise<string> {
   await mkdir(directory, { recursive: true })
+  const { resolveModelFile } = await import('node-llama-cpp')
   const downloading = resolveModelFile(uri, {
     directory,
     cli: false,
@@ -35,6 +38,7 @@ export async function downloadModel(uri: string, { directory, onProgress, signal
  * network.
  */
 export async function findDownloaded(uri: string, directory: string): Promise<string | undefined> {
+  const { resolveModelFile } = await import('node-llama-cpp')
   try {
     return await resolveModelFile(uri, { directory, download: false, cli: false })
   } catch {

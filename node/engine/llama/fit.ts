@@ -1,7 +1,10 @@
 /** Computes the memory that a model takes, before it is loaded. */
-import { GgmlType, type GgufInsights } from 'node-llama-cpp'
-import type { Fit } from '../child/messages.ts'
-import { BATCH_TOKENS } from '../constants.ts'
+import { GgmlType, GgufInsights, type GgufFileInfo, type Llama } from 'node-llama-cpp'
+import prettyBytes from 'pretty-bytes'
+import type { Fit, LoadOptions } from '../child/messages.ts'
+import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH } from '../constants.ts'
+import { ModelRefused } from './check-file.ts'
+import { freeMemory } from './free-memory.ts'
 
 export interface FitOptions {
   /** Slots and remembered conversations. */
@@ -23,10 +26,39 @@ export async function fit(insights: GgufInsights, options: FitOptions): Promise<
   return await needsOf(insights, 0, options)
 }
 
+/**
+ * Checks that the model and its slots fit into the memory that is free now. Without this check, the system would end some
+ * process, or swap.
+ *
+ * @throws ModelRefused if they do not fit
+ */
+export async function checkFits(info: GgufFileInfo, llama: Llama, options: LoadOptions): Promise<void> {
+  const { modelPath, slots, remember = 0, gpuLayers } = options
+  const insights = await GgufInsights.from(info, llama)
+  const contextLength = contextLengthOf(insights, options)
+  const request = { sequences: slots + remember, contextLength }
+  const { ramBytes } =
+    gpuLayers === undefined
+      ? await fit(insights, { ...request, vramBytes: llama.gpu === false ? 0 : (await llama.getVramState()).free })
+      : await needsOf(insights, gpuLayers, request)
+  const free = freeMemory()
+  if (ramBytes <= free) return
+  throw new ModelRefused(
+    `Cannot load ${modelPath}: it takes ${prettyBytes(ramBytes)} of memory, and ${prettyBytes(free)} is free. Choose a smaller model, fewer --slots or a shorter --context, or end other programs.`
+  )
+}
+
+export function contextLengthOf(
+  { trainContextSize }: Pick<GgufInsights, 'trainContextSize'>,
+  { contextLength = DEFAULT_CONTEXT_LENGTH }: Pick<LoadOptions, 'contextLength'>
+): number {
+  return Math.min(trainContextSize ?? contextLength, contextLength)
+}
+
 async function needsOf(
   insights: GgufInsights,
   gpuLayers: number,
-  { sequences, contextLength }: FitOptions
+  { sequences, contextLength }: Omit<FitOptions, 'vramBytes'>
 ): Promise<Fit> {
   const weights = await insights.estimateModelResourceRequirementsV2({ gpuLayers })
   const context = await insights.estimateContextResourceRequirementsV2({

@@ -14,14 +14,14 @@ import {
 } from 'node-llama-cpp'
 import type { Feature } from '@potluck/protocol'
 import type { FileIdentity, Fit, LoadOptions, LoadStage } from '../child/messages.ts'
-import { BATCH_TOKENS, DEFAULT_CONTEXT_LENGTH, MOST_SEQUENCES, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
+import { BATCH_TOKENS, MOST_SEQUENCES, ONE_THREAD_MODEL_BYTES } from '../constants.ts'
 import type { EngineBackend, EngineModel } from '../interface.ts'
 import { ConstraintCompiler } from '../output/compiler.ts'
 import { blocksOf } from './blocks.ts'
 import { cacheType, canBeCut, type CacheType } from './cache.ts'
 import { checkComplete, ModelRefused, readHeader } from './check-file.ts'
 import { Embedder } from './embedder.ts'
-import { fit } from './fit.ts'
+import { checkFits, contextLengthOf, fit } from './fit.ts'
 import { Batching } from './internals/batching.ts'
 import { checkVersion, UnsupportedLibrary } from './internals/pinned.ts'
 import { identifyFile, modelFacts } from './model-file.ts'
@@ -68,11 +68,11 @@ export interface LoadReport {
  * @throws ModelRefused, UnsupportedLibrary
  */
 export async function load(options: LoadOptions, report: LoadReport): Promise<LoadedModel> {
-  const opened = await open(options, report)
+  const opened = await open(options, report, checkFits)
   const { llama, threads, file, version } = opened
   const { gpuLayers } = options
   const model = await loadFile(opened, options, gpuLayers === undefined ? {} : { gpuLayers }, report)
-  const contextLength = contextLengthOf(model, options)
+  const contextLength = contextLengthOf(model.fileInsights, options)
   const batching = new Batching(report.evaluating)
   const devices = llama.gpu === false ? [] : await llama.getGpuDeviceNames()
   const cache = cacheType(model, { onGpu: devices.length > 0, threads, sizeBytes: file.sizeBytes })
@@ -124,7 +124,7 @@ export async function loadReader(
   const opened = await open({ ...options, gpu: false }, report)
   const model = await loadFile(opened, options, { vocabOnly: true }, report)
   const { slots, remember = 0 } = options
-  const contextLength = contextLengthOf(model, options)
+  const contextLength = contextLengthOf(model.fileInsights, options)
   return {
     ...readModel(model, opened, options, report),
     file: opened.file,
@@ -144,8 +144,12 @@ interface OpenedFile extends StartedLlama {
   version: string
 }
 
-/** Checks the file and the library, and hashes the file. */
-async function open(options: LoadOptions, report: LoadReport): Promise<OpenedFile> {
+/**
+ * Checks the file and the library, and hashes the file.
+ *
+ * @param check a further check, before the hash, which can take minutes
+ */
+async function open(options: LoadOptions, report: LoadReport, check?: typeof checkFits): Promise<OpenedFile> {
   const { modelPath, known } = options
   const version = await getModuleVersion()
   checkVersion(version)
@@ -153,6 +157,7 @@ async function open(options: LoadOptions, report: LoadReport): Promise<OpenedFil
   const threads = options.threads ?? defaultThreads((await stat(modelPath)).size)
   const started = await startLlama(options, threads, report)
   await checkComplete(modelPath, info, started.llama)
+  await check?.(info, started.llama, options)
   const file = await identifyFile(modelPath, known, (fraction) => report.progress('hash', fraction))
   return { ...started, info, file, threads, version }
 }
@@ -163,7 +168,7 @@ function readModel(
   options: LoadOptions,
   { log }: LoadReport
 ): ReadModel {
-  const contextLength = contextLengthOf(model, options)
+  const contextLength = contextLengthOf(model.fileInsights, options)
   const vocabulary = new LlamaVocabulary(model)
   const prompts = new PromptTokenizer(model, vocabulary, contextLength * vocabulary.longestPiece(), log)
   const compiler = new ConstraintCompiler(vocabulary, prompts.format)
@@ -183,13 +188,6 @@ function readModel(
       features: featuresOf({ prompts, compiler, embedder })
     }
   }
-}
-
-function contextLengthOf(
-  { fileInsights }: LlamaModel,
-  { contextLength = DEFAULT_CONTEXT_LENGTH }: LoadOptions
-): number {
-  return Math.min(fileInsights.trainContextSize ?? contextLength, contextLength)
 }
 
 async function backendOf(

@@ -1,10 +1,10 @@
 /** Several models on one machine, each in memory only while requests need it. */
-import { availableMemory } from 'node:process'
 import { PotluckError } from '@potluck/protocol'
 import prettyBytes from 'pretty-bytes'
 import { DEFAULT_SLOTS, SHARE_FOR_MODELS } from '../constants.ts'
 import { OnDemandEngine } from '../on-demand/engine.ts'
 import { LoadedModels, type Memory } from '../on-demand/loaded-models.ts'
+import { freeMemory } from './free-memory.ts'
 import { startLlamaEngine, startLlamaReader, type LlamaEngineOptions } from './start.ts'
 import { freeVideoMemory } from './video-memory.ts'
 
@@ -40,13 +40,13 @@ export async function startOnDemandModels({
   idleMs
 }: OnDemandModelsOptions): Promise<OnDemandModels> {
   const budget = {
-    ramBytes: given.ramBytes ?? (availableMemory() - models.length * READER_BYTES) * SHARE_FOR_MODELS,
+    ramBytes: given.ramBytes ?? (freeMemory() - models.length * READER_BYTES) * SHARE_FOR_MODELS,
     vramBytes: given.vramBytes ?? (await videoMemory(models)) * SHARE_FOR_MODELS
   }
   const loaded = new LoadedModels({
     budget,
     // To ask for the free memory of the GPU takes seconds and another process. So only the budget bounds it.
-    free: () => ({ ramBytes: availableMemory(), vramBytes: Infinity }),
+    free: () => ({ ramBytes: freeMemory(), vramBytes: Infinity }),
     ...(idleMs === undefined ? {} : { idleMs }),
     now: () => performance.now()
   })

@@ -1,5 +1,4 @@
 import { fork } from 'node:child_process'
-import { getLlama } from 'node-llama-cpp'
 
 /** The runtime of a GPU takes seconds to load. A driver that hangs must not delay the start longer than this. */
 const PROBE_TIMEOUT_MS = 15_000
@@ -37,6 +36,8 @@ export async function freeVideoMemory(): Promise<number> {
 }
 
 if (import.meta.main) {
+  // The daemon imports this file too, and does not need the library.
+  const { getLlama } = await import('node-llama-cpp')
   const llama = await getLlama({ gpu: 'auto', build: 'never', skipDownload: true })
   const devices = llama.gpu === false ? [] : await llama.getGpuDeviceNames()
   const freeBytes = devices.length === 0 ? 0 : (await llama.getVramState()).free

@@ -1,5 +1,5 @@
 /** Tests what the command says about a file that is not a whole GGUF model. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -37,6 +37,23 @@ test.each([
   ]
 ])('serve says what is wrong with a file that is %s', async (_, content, says) => {
   await expectRefusal(content, says)
+})
+
+test('serve says before it hashes or loads a model that it does not fit into memory', async () => {
+  const bytes = await readFile(crumb.Q8_0.path)
+  const name = 'blk.0.ffn_up.weight'
+  // After the name come the number of dimensions (4 bytes) and the dimensions (8 bytes each).
+  bytes.writeBigUInt64LE(2n ** 32n, bytes.indexOf(name) + name.length + 4 + 8)
+  const path = join(home, 'huge.gguf')
+  await writeFile(path, bytes)
+  // The file is as long as its header says, and takes no disk.
+  await truncate(path, 2 * 2 ** 40)
+  const { code, stderr } = await potluck(['serve', '--no-mdns', '--model', path], { home })
+  expect(code).toBe(1)
+  const last = stderr.trim().split('\n').at(-1)
+  expect(last).toMatch(
+    /Cannot load .*huge\.gguf: it takes [\d.]+ TB of memory, and [\d.]+ GB is free\. Choose a smaller/
+  )
 })
 
 async function expectRefusal(content: Uint8Array, says: string): Promise<void> {

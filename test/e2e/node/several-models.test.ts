@@ -102,8 +102,12 @@ test('a model that is not in memory is accepted with the wait for its load, and 
   await ready.rest()
   const call = await Call.open(connection, request(first!))
   await call.expect('accepted')
-  expect((await call.rest()).text).toBe('I am one')
+  const { text, last } = await call.rest()
+  expect(text).toBe('I am one')
   expect(loads.slice(3)).toEqual(['one'])
+  // The caller learns which models it would have to wait for.
+  const waits = last?.type === 'done' ? last.load.modelWaitMs : undefined
+  expect(waits).toEqual([0, expect.toSatisfy((waitMs) => waitMs > 0), expect.toSatisfy((waitMs) => waitMs > 0)])
 })
 
 test('a load waits for the end of a running answer, which is not cut', async () => {

@@ -58,6 +58,11 @@ test('serve and run have different settings for --model', async () => {
   expect((await parse('run', '--model', 'a/b:Q4_0', 'x')).flags).toEqual({ model: 'a/b:Q4_0' })
 })
 
+test('the help of --seed promises the same answer only on the same kind of hardware', () => {
+  const run = createProgram(async () => {}).commands.find((command) => command.name() === 'run')
+  expect(run?.helpInformation().replaceAll(/\s+/g, ' ')).toContain('give the same answer on the same kind of hardware')
+})
+
 test('the help of each command names all its settings', () => {
   for (const command of createProgram(async () => {}).commands) {
     const help = command.helpInformation()

@@ -69,6 +69,7 @@ async function run({
   const node = {
     admission: new AdmissionControl({ ...DEFAULT_NODE_LIMITS, rememberedPeers: 10, now: clock }),
     queue,
+    load: () => queue.load(),
     preparing: new FairQueue({ slots: 1, capacity: 8, now: clock }),
     abuse: new AbuseLog(logger, clock),
     metrics: {

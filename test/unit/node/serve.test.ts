@@ -35,11 +35,13 @@ function newNode(limits: Partial<NodeLimits> = {}, slots = 1): Node {
   const now = (): number => 0
   const outcomes: Node['outcomes'] = []
   const stopping = new AbortController()
+  const queue = new FairQueue({ slots, capacity: 1, now })
   const abuse = new AbuseLog(pino({ level: 'silent' }), now)
   const report = vi.spyOn(abuse, 'report')
   return {
     admission: new AdmissionControl({ ...DEFAULT_NODE_LIMITS, ...limits, rememberedPeers: 10, now }),
-    queue: new FairQueue({ slots, capacity: 1, now }),
+    queue,
+    load: () => queue.load(),
     preparing: new FairQueue({ slots: 2, capacity: 8, now }),
     abuse,
     metrics: { finished: (outcome) => void outcomes.push(outcome) },

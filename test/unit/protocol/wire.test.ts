@@ -86,6 +86,7 @@ describe('round trips', () => {
     const own = { card: Uint8Array.of(1, 2), load: { active: 1, queued: 2, slots: 3, estimatedWaitMs: 4 } }
     for (const reply of [
       { own, others: [Uint8Array.of(3), Uint8Array.of(4)] },
+      { own: { ...own, load: { ...own.load, modelWaitMs: [0, 2_500] } }, others: [] },
       { own: undefined, others: [Uint8Array.of(5)] }
     ]) {
       expect(decodeCardReply(encodeCardReply(reply))).toEqual(reply)
@@ -191,7 +192,9 @@ describe('golden bytes', () => {
         ]
       }),
     progress: () => encodeNodeFrame({ type: 'progress', estimatedWaitMs: 250, evaluated: 300 }),
-    error: () => encodeNodeFrame({ type: 'error', code: 'busy', retryAfterMs: 500, load, detail: 'queue full' })
+    error: () => encodeNodeFrame({ type: 'error', code: 'busy', retryAfterMs: 500, load, detail: 'queue full' }),
+    'error, of a node with three models': () =>
+      encodeNodeFrame({ type: 'error', code: 'busy', load: { ...load, modelWaitMs: [0, 300, 2_500] }, detail: '' })
   }
 
   // A new field adds a line to this file. A line that changes means that old peers misread the message: it needs a new

@@ -30,3 +30,11 @@ test('the reported wait gives way to the usual wait as the report ages; a node w
   expect(waitMs({ load })).toBe(1_000)
   expect(waitMs({ load, loadAt: NOW - 10_000 })).toBe(500)
 })
+
+test('a model that the node must load first is expected later', () => {
+  const load = { active: 0, queued: 0, slots: 2, estimatedWaitMs: 0 }
+  expect(waitMs({ load: { ...load, modelWaitMs: [3_000] } })).toBe(3_000)
+  expect(waitMs({ load: { ...load, modelWaitMs: [0] } })).toBe(0)
+  // The card has changed since the report: it lists more models.
+  expect(waitMs({ load: { ...load, modelWaitMs: [] } })).toBe(0)
+})
