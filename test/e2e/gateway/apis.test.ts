@@ -117,6 +117,7 @@ test.each(TOOL_APIS)('%s: a node that fails in a tool call', async (_, path, bod
   let cuts = 0
   const cutting = (): ScriptedEngine =>
     new ScriptedEngine({
+      contextLength: 2048,
       reply: () => CALL,
       before: ({ kind, position }) => (kind === 'token' && position === CUT_AT && cuts-- > 0 ? 'cut' : undefined)
     })
@@ -140,6 +141,7 @@ test.each(TOOL_APIS)('%s: a node that fails in a tool call', async (_, path, bod
 test('Ollama: a node that fails in a tool call gives no half of a call', async () => {
   let cuts = 0
   const engine = new ScriptedEngine({
+    contextLength: 2048,
     reply: () => CALL,
     before: ({ kind, position }) => (kind === 'token' && position === CUT_AT && cuts-- > 0 ? 'cut' : undefined)
   })

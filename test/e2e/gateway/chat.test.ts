@@ -78,7 +78,7 @@ test('an answer includes the stop sequence that ended it, if the request asks fo
   const text = async (path: string, more: object): Promise<unknown> => await (await post(url, path, more)).json()
   expect(await text('chat/completions', body)).toMatchObject({ choices: [{ message: { content: 'one, two;' } }] })
   const streamed = await chunks(await post(url, 'chat/completions', { ...body, stream: true }))
-  expect(streamed.chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe('one, two;')
+  expect(streamed.chunks.map(({ choices }) => choices[0]?.delta?.content ?? '').join('')).toBe('one, two;')
   const prompt = { prompt: 'hello', max_tokens: 50, stop: 'three', include_stop_str_in_output: true }
   expect(await text('completions', prompt)).toMatchObject({ choices: [{ text: 'one, two; three', logprobs: null }] })
   expect(await text('completions', { ...prompt, stop: 'four' })).toMatchObject({

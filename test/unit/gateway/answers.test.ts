@@ -66,7 +66,7 @@ test('a chat completion separates reasoning and tool calls from the content', as
     id: 'chatcmpl-1',
     model: 'auto',
     created: 1,
-    logprobs: false,
+    logprobs: false, stops: [],
     audits
   })
   expect(answer satisfies OpenAI.ChatCompletion).toMatchObject({
@@ -94,7 +94,7 @@ test('the first chunk of a tool call has its name, and later chunks have more ar
       id: 'chatcmpl-1',
       model: 'auto',
       created: 1,
-      logprobs: false,
+      logprobs: false, stops: [],
       audits,
       usage: false,
       continuous: false

@@ -2,7 +2,7 @@
 import { PotluckError } from '@potluck/protocol'
 import { expect, test } from 'vitest'
 
-import { AnswerEnd } from '../../../client/gateway/anthropic/stop-sequence.ts'
+import { AnswerEnd } from '../../../client/gateway/answers/stop-sequence.ts'
 import { messagesOptions, parseMessages } from '../../../client/gateway/anthropic/messages-request.ts'
 import { anthropicError } from '../../../client/gateway/anthropic/errors.ts'
 import { toApiError } from '../../../client/gateway/failure.ts'

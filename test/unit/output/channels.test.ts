@@ -76,7 +76,7 @@ const CASES: Readonly<Record<string, [OutputConstraint, string, Partial<Read>]>>
   ],
   'a document': [DOCUMENT, `${THOUGHT}${FINAL}{"a": 1}`, { text: '{"a": 1}' }],
   'an answer without a header': [CHAT, 'The sky is blue.', { text: 'The sky is blue.' }],
-  'a call that is cut off': [TOOLS, CALL.slice(0, -3), { calls: [['find', '{"what": "a f']], called: false }]
+  'a call that is cut off': [TOOLS, CALL.slice(0, -3), { calls: [['find', '{"what": "a fo']], called: false }]
 }
 
 describe.each(Object.entries(CASES))('%s', (_name, [constraint, answer, expected]) => {
