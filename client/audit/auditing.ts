@@ -28,7 +28,7 @@ import { PanelAudits, type PanelAuditsContext } from './panel-audits.ts'
 import { Probes, type ProbesContext } from './probes.ts'
 import { ProofRenewal, type Accused } from './proof-renewal.ts'
 import { PublishedProofs, type PublishedProofsContext } from './published-proofs.ts'
-import { AuditResults, type Judged, type ResultsContext } from './results.ts'
+import { AuditResults, type ResultsContext } from './results.ts'
 import { Suspects, type SuspectsContext } from './suspects.ts'
 
 export interface AuditingContext

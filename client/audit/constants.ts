@@ -32,12 +32,12 @@ export const MAX_DISPUTED_SHARE = 0.01
 export const LIE_SHARE = 0.1
 export const LIE_TOKENS = 16
 /**
- * Honest auditors differ by more than this in at most 0.1 % of the windows of fingerprints, in logits: 1.5 times the largest
- * distance ever measured (docs/audits.md). With another model, most windows differ by more.
+ * Honest auditors differ by more than this in at most 0.1 % of the windows of fingerprints, in logits (docs/audits.md). With
+ * another model, most windows differ by more.
  */
-export const FINGERPRINTS_DIFFER = 0.3
+export const FINGERPRINTS_DIFFER = 0.5
 /** The same, in at most 0.01 % of the windows: an auditor whose windows are farther from the user's own engine lies. */
-export const FINGERPRINTS_LIE = 1
+export const FINGERPRINTS_LIE = 1.5
 /**
  * Two auditors differ if more than this share of the windows are too far apart, and more than one window. A long answer has
  * hundreds of windows, so a single one must decide nothing.

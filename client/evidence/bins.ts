@@ -3,7 +3,8 @@
  *
  * The cells of the tokens come first, in rows and columns. The row is the gap of the position: how far the second best
  * token is from the expected token. The column is the margin: how far the token in the answer is from the expected one, 0
- * if it is the same. See `tokenMargin` of the protocol. The cells of the windows follow, one for each bin of distances.
+ * if it is the same. See `tokenMargin` of the protocol. The cells of the windows follow, a row for each place in the answer
+ * and in it one for each bin of distances.
  */
 
 /**
@@ -16,12 +17,15 @@ export const BINS: number = EDGES.length + 1
 export const OUTCOMES: number = BINS + 1
 
 /** Upper edges of the bins of the distances of windows, in logits. One more bin holds everything above the last edge. */
-export const DISTANCE_EDGES: readonly number[] = [0.1, 0.14, 0.18, 0.22, 0.26, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8, 1, 1.5]
+export const DISTANCE_EDGES: readonly number[] = [0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.8, 1, 1.5, 2]
+export const DISTANCE_BINS: number = DISTANCE_EDGES.length + 1
+/** The first windows of the places of an answer: its first window, its second, two more, and all others. */
+export const PLACES: readonly number[] = [0, 1, 2, 4]
 
 /** The number of cells of tokens. */
 export const TOKEN_CELLS: number = BINS * OUTCOMES
 /** The number of all cells. */
-export const CELLS: number = TOKEN_CELLS + DISTANCE_EDGES.length + 1
+export const CELLS: number = TOKEN_CELLS + PLACES.length * DISTANCE_BINS
 
 /** How many tokens of an answer are in each cell, row by row, and then how many windows. */
 export type Cells = readonly number[]
@@ -32,10 +36,15 @@ function binOf(size: number): number {
   return bin === -1 ? EDGES.length : bin
 }
 
-/** Returns the index in `Cells` of a window. */
-export function windowCell(distance: number): number {
+/**
+ * Returns the index in `Cells` of a window.
+ *
+ * @param index how many windows of the answer come before it
+ */
+export function windowCell(distance: number, index: number): number {
   const bin = DISTANCE_EDGES.findIndex((edge) => distance <= edge)
-  return TOKEN_CELLS + (bin === -1 ? DISTANCE_EDGES.length : bin)
+  const place = PLACES.findLastIndex((first) => first <= index)
+  return TOKEN_CELLS + place * DISTANCE_BINS + (bin === -1 ? DISTANCE_EDGES.length : bin)
 }
 
 /** Returns the index in `Cells` of a token. */

@@ -36,7 +36,7 @@ export const ALTERNATIVES: readonly Alternative[] = [
  * `honest.ts` are for a model with this noise. For a model that the user's own auditor has measured, they are multiplied by
  * its noise, within `NOISE_LIMITS`. Audits by other nodes always use this number, because they could lie about theirs.
  */
-export const USUAL_NOISE = 0.066
+export const USUAL_NOISE = 0.097
 /**
  * The least and the most relative noise. A model that seems quieter was perhaps measured on a text that it knows well. A
  * model that seems noisier is perhaps damaged, and an audit of it says little.
@@ -44,9 +44,10 @@ export const USUAL_NOISE = 0.066
 export const NOISE_LIMITS = [0.25, 4] as const
 /**
  * The fingerprints show a noise for each position and its window. A margin is excused up to this many times that noise,
- * because the four gaps of a fingerprint can agree by chance where other logits differ more.
+ * because the four gaps of a fingerprint can agree by chance where other logits differ more. `USUAL_NOISE` is an upper quartile,
+ * so this is 1.5 times the median noise.
  */
-export const EXCUSE = 1.5
+export const EXCUSE = 2.2
 /**
  * The least noise that excuses a margin, in units of `USUAL_NOISE`. Two machines can agree at most positions and differ at a
  * few, and the codes of fingerprints are rounded.
@@ -58,28 +59,41 @@ export const LEAST_EXCUSE = 0.25
  * 1 / (1 + (x / median)^steepness) + `least` of the windows has a distance above x, in logits. So half of the windows can be
  * above `median`.
  *
- * Of all honest ways to compute in docs/audits.md, the worst had a median of 0.081, and 1 % of its windows were above 0.16.
- * These numbers allow about 1.5 times as much: a median of 0.12, and 1 % above 0.21. Unusual texts have more noise than usual
- * ones: with temperatures up to 100 the worst median was 0.09. No distance is impossible, because the measurements cover
- * only some machines.
+ * Of all honest ways to compute in docs/audits.md, the worst had a median of 0.12, and 1 % of its windows were above 0.21. These
+ * numbers allow 1.5 times as much: a median of 0.18, and 1 % above 0.35. With biases and penalties that make the model write
+ * unusual texts, 1 % were above 0.28. No distance is impossible, because the measurements cover only some machines. With the
+ * `least` here, no single window bans a node.
  */
-export const HONEST_DISTANCE = { median: 0.12, steepness: 8, least: 1e-4 } as const
+export const HONEST_DISTANCE = { median: 0.18, steepness: 7, least: 1e-4 } as const
+
+/** How the distances of a cheating node are distributed: as in `HONEST_DISTANCE`, but less steep. */
+export interface OtherDistances {
+  median: number
+  /** Share of the windows that are so far. */
+  share: number
+  /** Only this many windows at the beginning of each answer are. One of `PLACES`. Default: all. */
+  windows?: number
+  /** Of the alternative in the evidence. */
+  weight: number
+}
 
 /**
- * The distances that the test looks for. Their distribution has the same form, but is less steep. With crumb, the median
- * distance is 0.33 to 0.39 with weights of 5 bits, and 0.7 with weights of 4 bits. The `share` of the last
- * alternative is small, so that near windows do not hide a few far ones: for cheats that show only in a part of an answer.
+ * The distances that the test looks for. With crumb, the median distance is 0.55 with weights of 5 bits, and 1 with weights of
+ * 4 bits. With the small `share`, near windows do not hide a few far ones, for cheats that begin late in an answer. With half
+ * of the prompt, only the first windows are far: the later tokens hardly depend on the part that the node left out.
+ *
+ * Together they have a weight of 0.8, because they find almost every cheat before the alternatives of margins do.
  */
-export const OTHER_DISTANCES: readonly { median: number; share: number }[] = [
-  { median: 0.3, share: 0.9 },
-  { median: 0.7, share: 0.9 },
-  { median: 0.7, share: 0.2 }
+export const OTHER_DISTANCES: readonly OtherDistances[] = [
+  { median: 0.45, share: 0.9, weight: 0.25 },
+  { median: 1, share: 0.9, weight: 0.2 },
+  { median: 1, share: 0.2, weight: 0.05 },
+  { median: 0.7, share: 0.9, windows: 1, weight: 0.1 },
+  { median: 0.7, share: 0.9, windows: 2, weight: 0.1 },
+  { median: 0.7, share: 0.9, windows: 4, weight: 0.1 }
 ]
-/**
- * The weight of all alternatives of distances together. They find almost every cheat before the alternatives of margins do.
- * Those are for nodes that sign true fingerprints and send wrong tokens.
- */
-export const DISTANCE_WEIGHT = 0.8
+/** The weight of all alternatives of margins together. They are for nodes that sign true fingerprints and send wrong tokens. */
+export const MARGIN_WEIGHT = 0.2
 /** The `steepness` of `OTHER_DISTANCES`: see `HONEST_DISTANCE`. */
 export const OTHER_STEEPNESS = 4
 

@@ -45,8 +45,10 @@ export function countMeasured(
   noise?: number
 ): Counted {
   const relative = relativeNoise(noise)
-  const inLogits = windowsOf(distances)
-  const excuses = excusesOf(distances, inLogits, relative)
+  // Without a gap, the position says nothing: it has one candidate, or the temperature is high (see `measureInSlices`).
+  const counted = distances.map((distance, index) => (margins[index]!.gap === Infinity ? undefined : distance))
+  const inLogits = windowsOf(counted)
+  const excuses = excusesOf(counted, inLogits, relative)
   const windows = inLogits.map((window) => ({ ...window, distance: window.distance / relative }))
   const measured = margins.map(({ gap, margin }, index) => {
     const excuse = excuses[index] ?? relative
@@ -59,10 +61,11 @@ export function countMeasured(
     const context = contextName([...promptTokens, ...answerTokens.slice(0, first + index)])
     mismatches.push({ context, cell: cellOf(gap, margin) })
   })
-  for (const { end, distance } of windows) {
-    if (windowCell(distance) === windowCell(0)) continue
+  for (const [index, { end, distance }] of windows.entries()) {
+    const cell = windowCell(distance, index)
+    if (cell === windowCell(0, index)) continue
     const context = `w${contextName([...promptTokens, ...answerTokens.slice(0, first + end)])}`
-    mismatches.push({ context, cell: windowCell(distance) })
+    mismatches.push({ context, cell })
   }
   return { cells: cellsOf(measured, windows), mismatches }
 }
@@ -70,7 +73,7 @@ export function countMeasured(
 /** Counts how many tokens and windows are in each cell. */
 export function cellsOf(measured: readonly TokenMargin[], windows: readonly Window[] = []): Cells {
   const cells = Array.from({ length: CELLS }, () => 0)
-  for (const { distance } of windows) cells[windowCell(distance)]!++
+  for (const [index, { distance }] of windows.entries()) cells[windowCell(distance, index)]!++
   for (const { gap, margin } of measured) cells[cellOf(gap, margin)]!++
   return cells
 }

@@ -11,12 +11,12 @@
  * Each row has its own ratios, so a client gains nothing by its choice of the prompt and the seed. An attacker can search
  * for near ties, but a mismatch at a near tie weighs almost nothing.
  */
-import { BINS, CELLS, DISTANCE_EDGES, EDGES, TOKEN_CELLS } from './bins.ts'
+import { BINS, CELLS, DISTANCE_BINS, DISTANCE_EDGES, EDGES, PLACES, TOKEN_CELLS } from './bins.ts'
 import {
   ALTERNATIVES,
   BEYOND_RUNNER_UP,
-  DISTANCE_WEIGHT,
   HONEST_DISTANCE,
+  MARGIN_WEIGHT,
   OTHER_DISTANCES,
   OTHER_STEEPNESS,
   type Alternative
@@ -35,16 +35,18 @@ export const LOG_RATIOS: readonly (readonly number[])[] = [
     ...HONEST.flatMap((honest, gap) => bets(honest, gap, alternative).map(Math.log)),
     ...Array<number>(CELLS - TOKEN_CELLS).fill(0)
   ]),
-  ...OTHER_DISTANCES.map(({ median, share }) => [
-    ...Array<number>(TOKEN_CELLS).fill(0),
-    ...mixed(ratios(HONEST_BINS, distanceBins({ median, steepness: OTHER_STEEPNESS, least: 0 })), share).map(Math.log)
-  ])
+  ...OTHER_DISTANCES.map(({ median, share, windows = Infinity }) => {
+    const other = distanceBins({ median, steepness: OTHER_STEEPNESS, least: 0 })
+    const row = mixed(ratios(HONEST_BINS, other), share).map(Math.log)
+    const none = Array<number>(DISTANCE_BINS).fill(0)
+    return [...Array<number>(TOKEN_CELLS).fill(0), ...PLACES.flatMap((first) => (first < windows ? row : none))]
+  })
 ]
 
 /** The weight of each alternative. They sum to 1. */
 export const WEIGHTS: readonly number[] = [
-  ...ALTERNATIVES.map(() => (1 - DISTANCE_WEIGHT) / ALTERNATIVES.length),
-  ...OTHER_DISTANCES.map(() => DISTANCE_WEIGHT / OTHER_DISTANCES.length)
+  ...ALTERNATIVES.map(() => MARGIN_WEIGHT / ALTERNATIVES.length),
+  ...OTHER_DISTANCES.map(({ weight }) => weight)
 ]
 
 /**

@@ -203,11 +203,6 @@ export const MAX_STORED_CARDS = 4_096
  * has 256 KiB and takes 8 s at 256 kbit/s. libp2p's default of 5 s would cut answers on slow connections.
  */
 export const PING_TIMEOUT_MS = 15_000
-/**
- * How often a node pings each connected peer. A ping opens a stream, which takes 4 ms of processor time: with libp2p's default
- * of 10 s, 50 idle peers took 3.6 % of a core. A peer that vanished without a word keeps its connection for this time.
- */
-export const PING_INTERVAL_MS = 60_000
 
 /**
  * How long the node waits, after it connected to a bootstrap peer, until that peer reports its protocols. libp2p asks

@@ -3,13 +3,18 @@
  * those that the auditor computed, over windows of 16 to 31 positions, and keeps how far apart they are.
  *
  * The distance of a position is the root mean square of the differences of its four gaps, in logits. The distance of a
- * window is the median of its positions. So a few positions never ban a node, even if they differ very much. An honest
- * machine has such positions: near ties in a layer of experts, or a rare token at which the model is unstable.
+ * window is the upper quartile of its positions. So a few positions never ban a node, even if they differ very much. An
+ * honest machine has such positions: near ties in a layer of experts, or a rare token at which the model is unstable. The
+ * upper quartile is better than the median at telling cheating nodes from noise (docs/audits.md), and a node cannot hide a
+ * cheap model by computing half of the positions with the true one.
  */
 import { gapsIn, MAX_GAP } from '../sampler/fingerprint.ts'
 
-/** Fewest positions of a window. An answer is divided into as many windows of about the same size as possible. */
+/** The positions of a window. The last window of an answer also has the rest, up to 15 more. */
 export const WINDOW = 16
+
+/** The share of the positions of a window that are at most as far as the window: the upper quartile. */
+const QUARTILE = 0.75
 
 export interface Window {
   /** Its first position, and one after its last position, among the measured positions. */
@@ -38,12 +43,14 @@ export function windowsOf(distances: readonly (number | undefined)[]): Window[] 
   const positions = distances.flatMap((distance, position) => (distance === undefined ? [] : [{ position, distance }]))
   const count = Math.floor(positions.length / WINDOW)
   return Array.from({ length: count }, (_, index) => {
-    const start = Math.floor((index * positions.length) / count)
-    const inside = positions.slice(start, Math.floor(((index + 1) * positions.length) / count))
+    const inside = positions.slice(index * WINDOW, index + 1 === count ? undefined : (index + 1) * WINDOW)
     return {
       start: inside[0]!.position,
       end: inside.at(-1)!.position + 1,
-      distance: medianOf(inside.map(({ distance }) => distance))
+      distance: quantileOf(
+        inside.map(({ distance }) => distance),
+        QUARTILE
+      )
     }
   })
 }
@@ -53,7 +60,11 @@ function rootMeanSquare(gaps: readonly number[], others: readonly number[]): num
   return Math.sqrt(squares / gaps.length)
 }
 
-/** Of an even number, the smaller of the two in the middle: it favours the audited node. */
+/** Between two values, the smaller one: it favours the audited node. */
+function quantileOf(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(share * (values.length - 1))]!
+}
+
 export function medianOf(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[(values.length - 1) >> 1]!
+  return quantileOf(values, 0.5)
 }

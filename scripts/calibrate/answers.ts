@@ -20,6 +20,8 @@ export interface PoolSpec {
   sampling: 'every' | 'adversarial' | Partial<SamplingParameters>
   /** Evaluate only the second half of each prompt, up to where the answer begins. Default false. */
   halfPrompt?: boolean
+  /** Only answers to the first turn of a chat, or only those to the second turn. Default: both. */
+  turn?: 'first' | 'second'
 }
 
 /** Varies temperature, filters and penalties by index. */
@@ -37,6 +39,7 @@ export async function generatePool(
   spec: PoolSpec,
   signal: AbortSignal
 ): Promise<Generated[]> {
+  if (spec.turn === 'second' && !engine.canChat) return []
   const random = createRandom(spec.seed)
   const made: Generated[] = []
   let asked = 0
@@ -52,20 +55,21 @@ export async function generatePool(
     const evaluated = spec.halfPrompt === true ? secondHalf(promptTokens) : promptTokens
     const generated = await engine.generate(evaluated, sampling, MAX_TOKENS, signal, constraint)
     const answer = { promptTokens, ...generated, sampling, ...(constraint === undefined ? {} : { constraint }) }
+    return answer
+  }
+  const keep = (answer: Generated): void => {
     tokens += answer.answerTokens.length
     made.push(answer)
-    return answer
   }
   const converse = async (): Promise<void> => {
     while (tokens < spec.tokens) {
       const first = await ask(engine.tokenize(writePrompt(random, engine.canChat)))
+      if (spec.turn !== 'second') keep(first)
       // About half of the chats have a second turn. The engine has the first turn in its cache.
-      if (engine.canChat && asked % 2 === 0)
-        await ask([
-          ...first.promptTokens,
-          ...first.answerTokens,
-          ...engine.tokenize(writePrompt(random, engine.canChat))
-        ])
+      if (spec.turn === 'second' || (spec.turn === undefined && engine.canChat && asked % 2 === 0)) {
+        const second = engine.tokenize(writePrompt(random, engine.canChat))
+        keep(await ask([...first.promptTokens, ...first.answerTokens, ...second]))
+      }
     }
   }
   await Promise.all(Array.from({ length: engine.slots }, converse))

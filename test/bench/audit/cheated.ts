@@ -33,7 +33,7 @@ export async function cheatedPools(
   const pools = Object.entries(cheats).map(async ([name, cheat]) => {
     const answers = cheatedAnswers(cheat, { ...spec, temperatures: TEMPERATURES }, workers, name)
     const made: Generated[][] = await answers.catch(unlessImpossible)
-    if (made.length === 0) return []
+    if (made.flat().length === 0) return []
     const measured = await workers.audits({ modelPath: cheat.claimed, slots: SLOTS }, made, `audits: ${name}`)
     const noise = await noiseOf(cheat.claimed)
     return TEMPERATURES.map((temperature, index) => ({

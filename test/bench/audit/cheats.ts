@@ -14,8 +14,8 @@ export interface Cheat {
   claimed: string
   /** The file that the peer really serves. */
   served: () => Promise<string>
-  /** Whether the peer evaluates only half of each prompt. */
-  halfPrompt?: boolean
+  /** Whether the peer evaluates only half of each prompt, and in which turn of a chat. */
+  halfPrompt?: 'first' | 'second'
   /** The cache of the peer. Default: the product's. */
   cache?: Setup['cache']
   /** Whether the peer asks the true model at near ties of the cheap model. */
@@ -49,7 +49,7 @@ export const cheats = (files: Files): Readonly<Record<string, Cheat>> => ({
   'Q4_0 as Q8_0': { claimed: files.Q8_0, served: () => Promise.resolve(files.Q4_0) },
   '3 bits as Q8_0': instead(files, { kind: 'bits', bits: 3 }),
   'Q8_0 as Q4_0': { claimed: files.Q4_0, served: () => Promise.resolve(files.Q8_0) },
-  'half of the prompt': { claimed: files.Q8_0, served: () => Promise.resolve(files.Q8_0), halfPrompt: true },
+  'half of the prompt': { claimed: files.Q8_0, served: () => Promise.resolve(files.Q8_0), halfPrompt: 'first' },
   'without one of 4 layers': instead(files, { kind: 'without', layer: 2 }),
   'another fine-tune': instead(files, { kind: 'noise', share: 0.05 })
 })
@@ -57,6 +57,12 @@ export const cheats = (files: Files): Readonly<Record<string, Cheat>> => ({
 /** The simulator does not have these cheats: their tokens hardly differ from honest tokens. */
 export const faintCheats = (files: Files): Readonly<Record<string, Cheat>> => ({
   '5 bits as Q8_0': instead(files, { kind: 'bits', bits: 5 }),
+  // The second half usually has all of the user's last message, so the node leaves out the turn before it.
+  'half of the prompt, in the second turn': {
+    claimed: files.Q8_0,
+    served: () => Promise.resolve(files.Q8_0),
+    halfPrompt: 'second'
+  },
   'Q4_0 cache': {
     claimed: files.Q8_0,
     served: () => Promise.resolve(files.Q8_0),
@@ -71,13 +77,14 @@ export const faintCheats = (files: Files): Readonly<Record<string, Cheat>> => ({
 
 /** Generates answers of a peer that cheats in all of them, one pool per temperature. */
 export async function cheatedAnswers(
-  { claimed, served, halfPrompt = false, cache, verified = false }: Cheat,
+  { claimed, served, halfPrompt, cache, verified = false }: Cheat,
   spec: { tokens: number; seed: number; temperatures: readonly number[] },
   workers: WorkerPool,
   label: string
 ): Promise<Generated[][]> {
   const { tokens, seed, temperatures } = spec
-  const pools = temperatures.map((temperature) => ({ tokens, seed, sampling: { temperature }, halfPrompt }))
+  const half = halfPrompt === undefined ? {} : { halfPrompt: true, turn: halfPrompt }
+  const pools = temperatures.map((temperature) => ({ tokens, seed, sampling: { temperature }, ...half }))
   const cheap: Setup = { modelPath: await served(), slots: SLOTS, ...(cache === undefined ? {} : { cache }) }
   const answers = await workers.answers(
     verified ? { modelPath: claimed, slots: SLOTS } : cheap,

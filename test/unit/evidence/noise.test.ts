@@ -44,7 +44,7 @@ function evidenceOf({ off = 0, margin = 0, noise }: Given): number {
 
 describe('the noise of a model that the auditor measured', () => {
   test('makes the same distance weigh more if the model is quiet, and less if it is noisy', () => {
-    const [quiet, usual, noisy] = [0.5, 1, 2].map((times) => evidenceOf({ off: 0.25, noise: times * USUAL_NOISE }))
+    const [quiet, usual, noisy] = [0.5, 1, 2].map((times) => evidenceOf({ off: 0.35, noise: times * USUAL_NOISE }))
     expect(quiet).toBeGreaterThan(usual! + 3)
     expect(usual).toBeGreaterThan(noisy! + 3)
     expect(noisy).toBeLessThan(0)

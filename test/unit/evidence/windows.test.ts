@@ -1,7 +1,7 @@
 import { distancesOf, fingerprintsOf, windowsOf, type AuditResult, type Window } from '@potluck/protocol'
 import { describe, expect, test } from 'vitest'
 
-import { CELLS, TOKEN_CELLS, windowCell } from '../../../client/evidence/bins.ts'
+import { DISTANCE_BINS, DISTANCE_EDGES, PLACES, windowCell } from '../../../client/evidence/bins.ts'
 import { HONEST_DISTANCE } from '../../../client/evidence/constants.ts'
 import { withAudit } from '../../../client/evidence/count.ts'
 import { logEvidence, NO_EVIDENCE, verdict, type Evidence } from '../../../client/evidence/evidence.ts'
@@ -27,15 +27,15 @@ describe('windows', () => {
     expect(of(15)).toEqual([])
     expect(of(16)).toEqual([16])
     expect(of(31)).toEqual([31])
-    expect(of(40)).toEqual([20, 40])
+    expect(of(40)).toEqual([16, 40])
     expect(of(160)).toHaveLength(10)
   })
 
-  test('have the distance of their median position, whatever a few positions say', () => {
+  test('have the distance of their upper quartile, whatever a few positions say', () => {
     const own = fingerprints(repeated(16, 0))
-    const [near] = compared(fingerprints([...repeated(7, 50), ...repeated(9, 0.05)]), own)
+    const [near] = compared(fingerprints([...repeated(4, 50), ...repeated(12, 0.05)]), own)
     expect(near!.distance).toBeCloseTo(0.05, 1)
-    const [far] = compared(fingerprints([...repeated(7, 0), ...repeated(9, 0.8)]), own)
+    const [far] = compared(fingerprints([...repeated(11, 0), ...repeated(5, 0.8)]), own)
     expect(far!.distance).toBeCloseTo(0.8, 1)
   })
 
@@ -52,14 +52,14 @@ describe('windows', () => {
 })
 
 describe('the evidence of windows', () => {
-  const audit = (evidence: Evidence, answer: number, off: readonly number[]): Evidence => {
+  const audit = (evidence: Evidence, answer: number, off: readonly number[], gap = 50): Evidence => {
     const signed = {
       promptTokens: [answer],
       answerTokens: off.map((_, position) => position),
       fingerprints: fingerprints(off)
     }
-    // No margin says anything: every token is exact, because one candidate has all of the probability.
-    const measured: AuditResult['measured'] = off.map(() => ({ margin: 0, gap: Infinity }))
+    // No margin says anything: every token is exact, because one candidate has nearly all of the probability.
+    const measured: AuditResult['measured'] = off.map(() => ({ margin: 0, gap }))
     return withAudit(evidence, signed, { measured, fingerprints: fingerprints(repeated(off.length, 0)) })
   }
 
@@ -69,12 +69,20 @@ describe('the evidence of windows', () => {
     expect(verdict(audit(once, 1, repeated(16, 0.7)))).toBe('banned')
   })
 
-  test('bans a node of which only the first window of each answer is far', () => {
-    let evidence = NO_EVIDENCE
-    for (let answer = 0; answer < 4; answer++) {
-      evidence = audit(evidence, answer, [...repeated(16, 1.5), ...repeated(80, 0.03)])
-    }
-    expect(verdict(evidence)).toBe('banned')
+  test('bans a node after two answers of which only the first window is far, and never after one', () => {
+    const far = [...repeated(16, 3), ...repeated(160, 0.03)]
+    const once = audit(NO_EVIDENCE, 0, far)
+    expect(verdict(once)).not.toBe('banned')
+    expect(verdict(audit(once, 1, far))).toBe('banned')
+  })
+
+  test('bans a node that computes half of the positions with the true model', () => {
+    const half = Array.from({ length: 64 }, (_, position) => (position % 2 === 0 ? 0 : 1))
+    expect(verdict(audit(NO_EVIDENCE, 0, half))).toBe('banned')
+  })
+
+  test('does not count positions at which the audit measured no gap, as at temperatures above 2', () => {
+    expect(logEvidence(audit(NO_EVIDENCE, 0, repeated(96, 2), Infinity))).toBeLessThan(0.1)
   })
 
   test('never bans for single positions, however far they are', () => {
@@ -93,24 +101,30 @@ describe('the evidence of windows', () => {
 
   test('expects no gain from an honest node at the bound, nor from one that is nearer', () => {
     const { median, steepness, least } = HONEST_DISTANCE
+    const edges = [...DISTANCE_EDGES, Infinity]
     for (const scale of [1, 0.7, 0.3]) {
-      // 20,000 distances at the quantiles of the bound, and the part that the bound adds to each tail.
-      const quantiles = Array.from({ length: 20_000 }, (_, index) => (index + 0.5) / 20_000).map(
-        (chance) => scale * median * (1 / chance - 1) ** (1 / steepness)
-      )
+      /** The share of the windows above a distance. */
+      const beyond = (distance: number): number =>
+        Math.min(1, least + 1 / (1 + (distance / (scale * median)) ** steepness)) * Number(distance < Infinity)
       for (const ratios of LOG_RATIOS) {
-        const mean =
-          quantiles.reduce((sum, distance) => sum + Math.exp(ratios[windowCell(distance)]!), 0) / quantiles.length
-        expect((1 - least) * mean + least * Math.exp(ratios[CELLS - 1]!)).toBeLessThan(1.01)
+        for (const place of PLACES) {
+          const expected = edges.map((edge, bin) => {
+            const share = beyond(edges[bin - 1] ?? 0) - beyond(edge)
+            return share * Math.exp(ratios[windowCell(edge, place)]!)
+          })
+          expect(expected.reduce((sum, part) => sum + part)).toBeLessThan(1 + 1e-9)
+        }
       }
     }
   })
 
   test('grows with the distance', () => {
     for (const ratios of LOG_RATIOS) {
-      const bins = ratios.slice(TOKEN_CELLS)
-      expect(bins).toHaveLength(CELLS - TOKEN_CELLS)
-      expect(bins).toEqual(bins.toSorted((a, b) => a - b))
+      for (const place of PLACES) {
+        const bins = ratios.slice(windowCell(0, place), windowCell(Infinity, place) + 1)
+        expect(bins).toHaveLength(DISTANCE_BINS)
+        expect(bins).toEqual(bins.toSorted((a, b) => a - b))
+      }
     }
   })
 })
