@@ -19,14 +19,15 @@ export interface AnswerResult {
   metadata: AnswerMetadata
 }
 
-/** The most starts of an answer. Each failed one costs a malicious node a part of its reputation. */
+/** An answer starts at most this many times. Each failed start costs a malicious node a part of its reputation. */
 const MAX_STARTS = 3
 
 type Start = (signal: AbortSignal) => AsyncGenerator<AnswerPart, void, void>
 
 /**
- * Nothing is sent before the answer is read, so an unread answer costs nothing. If the reader pauses, the node pauses
- * too, because it sends no more tokens than the client granted. If the reader ends the loop or aborts, the node stops.
+ * An answer, which the caller reads once. Nothing is sent before that, so an unread answer costs nothing. If the reader
+ * pauses, the node pauses too, because it sends no more tokens than the client granted. If the reader ends the loop or
+ * aborts, the node stops.
  */
 export class Answer implements AsyncIterable<AnswerPart> {
   /** Names the answer in the events of the client. */

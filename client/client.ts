@@ -236,7 +236,7 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
     return await askNode(ranked(selector.candidate(node, model), workloadOf(ask)), ask, { ...context, signal })
   }
 
-  /** Returns the nodes that can score tokens, and that support what the audited request used. */
+  /** Returns the nodes that can audit (feature `score`), and that support what the audited request used. */
   function otherAuditors(digest: string, audited: string, ask: Ask): OtherAuditor[] {
     return helpers(digest, ['score', ...requiredFeatures(ask)])
       .filter(({ peer }) => peer !== audited)
@@ -258,7 +258,7 @@ function newClient({ network, reputation, book }: Parts, options: ClientOptions)
       .map((candidate) => ranked(candidate, SHORT_WORKLOAD))
   }
 
-  /** Adds predicted times to a candidate that the client did not choose by the order, for example for a probe. */
+  /** Adds predicted times to a candidate that `rank` did not choose, for example for a probe. */
   function ranked(candidate: Candidate, work: Workload): RankedCandidate {
     const [only] = selector.rank([candidate], work)
     if (only === undefined) throw new TypeError('rank must return its only candidate')

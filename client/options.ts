@@ -13,7 +13,10 @@ export interface ClientOptions {
   bootstrap?: readonly string[]
   /** Finds peers on the local network by multicast DNS. Not in a browser. Default: only without a bootstrap address. */
   mdns?: boolean
-  /** `local` dials private addresses, `public` does not. Default: `public` if a bootstrap address is public. */
+  /**
+   * `local` dials private addresses, `public` does not. Default: `public` if a bootstrap address is public or, without
+   * bootstrap addresses, the address of a saved peer.
+   */
   scope?: Scope
   /**
    * The text of a swarm key file, as of IPFS. The client then joins the private network of the peers with this key, and no

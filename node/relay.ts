@@ -15,7 +15,8 @@ import { serveCards } from './serve/card.ts'
 
 export interface RelayOptions {
   /**
-   * The directory for the identity, the DHT records and the saved peers. Default: the relay keeps them in memory, with a new identity.
+   * The directory for the identity, the DHT records and the saved peers. Default: the relay keeps them in memory, with
+   * a new identity.
    */
   dataDirectory?: string
   /** Default: the key in the data directory. */

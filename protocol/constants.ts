@@ -53,8 +53,8 @@ export const MAX_WALK_REQUESTS: number = 100
  */
 export const PROVIDER_SAMPLE: number = 64
 /**
- * Servers closest to a key that store the record. A server lives for four hours in the mean, so that two of ten are gone
- * at the next renewal. A client's walk ends with the 20 closest servers, so it meets these ten even if others joined.
+ * Servers closest to a key that store the record. A server stays for four hours on average, so two of ten are gone at
+ * the next renewal. A client's walk ends with the 20 closest servers, so it meets these ten even if others joined.
  */
 export const RECORD_STORERS: number = 10
 /** The lifetime of a provider record. Nodes publish again after half of it. */
@@ -124,7 +124,9 @@ export const MAX_MESSAGE_NUMBERS: number = 1 << 20
 
 /** Length of a request id, which is random. */
 export const REQUEST_ID_BYTES: number = 16
-/** Length of the random bytes in a request's commitment. Nobody can search 128 bits for the committed answer. */
+/**
+ * Length of the random bytes in a request's commitment. Nobody can try all 2^128 values to find the committed answer.
+ */
 export const OPENING_BYTES: number = 16
 /** Length of a SHA-256 digest. */
 export const DIGEST_BYTES: number = 32
@@ -324,7 +326,7 @@ export const DEFAULT_TIMEOUTS: PhaseTimeouts = {
  */
 export const PROGRESS_INTERVAL_MS: number = 2_000
 /**
- * From a request for a stream on a connection that already stands until the stream is open. That takes one round trip
+ * From a request for a stream on an open connection until the stream is open. That takes one round trip
  * and no work, so three round trips of the slowest link fit. No peer reports that the other end of a connection is
  * gone: after a suspension, a change of the network or a power cut, requests would wait for the whole dial timeout.
  */

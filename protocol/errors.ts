@@ -50,7 +50,7 @@ export type Penalty =
 
 export interface ErrorPolicy {
   fault: Fault
-  /** If the caller sends the same request again, now or later, the request can succeed. */
+  /** Whether the same request can succeed if the caller sends it again, now or later. */
   retryable: boolean
   /**
    * What the client does with the request.
@@ -59,7 +59,8 @@ export interface ErrorPolicy {
    * - `next_node`: it tries another node.
    * - `second_opinion`: it asks a second node, and reports the error only if that node sends it too. One node alone could
    *   otherwise fail any request.
-   * - `longer_context`: the same, but it prefers a node whose context is longer.
+   * - `longer_context`: it tries other nodes, the next one with a longer context if it can. If two nodes agree that a
+   *   context is too short, it tries only nodes with a longer one.
    * - `ask_again`: it tries the other nodes, then this one once more. The failure is temporary.
    */
   next: 'fail' | 'next_node' | 'second_opinion' | 'longer_context' | 'ask_again'

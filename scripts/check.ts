@@ -1,6 +1,7 @@
 /**
  * `npm run check [step …]`: checks types, lint (which includes the allowed directions of imports), format, dead code,
- * cycles of imports, generated code, the lock file and packaging. It prints one line for each step, and the output of a failed step.
+ * cycles of imports, generated code, the lock file and packaging. It prints one line for each step, and the output of a
+ * failed step.
  */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

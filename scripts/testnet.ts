@@ -13,7 +13,7 @@ import { HumanPromptView, JsonPromptView } from './testnet/prompt/view.ts'
 import { runPrompt } from './testnet/prompt/run.ts'
 import type { Screen } from './testnet/screen.ts'
 
-/** A search in the DHT returns at most this many providers (Kademlia's k). Each node and its engine take 300 MB. */
+/** Each node and its engine take 300 MB. */
 const MAX_NODES = 20
 const MAX_REQUESTS = 10_000
 const MAX_RUNS = 1000

@@ -59,7 +59,7 @@ export function otherAuditor(
       }
       const bytes = encodeAuditRequest(request)
       if (bytes.byteLength > MAX_FRAME_BYTES) {
-        // No node accepts a longer frame. No attempt begins, so no auditor is blamed and nothing is sent in vain.
+        // No node accepts a longer frame. No attempt begins, so no auditor is blamed, and the client sends nothing.
         const reason = `the answer and its prompt take ${bytes.byteLength} bytes, and an audit request at most ${MAX_FRAME_BYTES}`
         throw new PotluckError('unsupported', `no other node can audit this answer: ${reason}`)
       }

@@ -11,8 +11,8 @@
  * Nodes in doubt get probes too: see `suspects.ts`.
  *
  * The user's own auditor runs one audit at a time, because it takes the processor from the user. Panels run beside it and
- * beside each other, because they only wait for other nodes: one silent node must not hold up all audits. All are within the
- * audit budget of the reputation. An audit begins only after the caller has the answer.
+ * beside each other, because they only wait for other nodes: one silent node must not delay all audits. All are within
+ * the audit budget of the reputation. An audit begins only after the caller has the answer.
  */
 import { Queue } from '@libp2p/utils'
 
@@ -76,7 +76,7 @@ export class Auditing {
     this.#published = new PublishedProofs(context, signal)
     this.#renewal = new ProofRenewal(context, (accused) => this.#publish(accused), signal)
     this.#own = new OwnAudits(context, results, {
-      // A test of another node waits for that node, so it must not hold up the audits of the user's own auditor.
+      // A test of another auditor waits for its reply. The test must not delay the audits of the user's own auditor.
       testLater: (test) => void this.#panelQueue.add(test),
       signal
     })

@@ -41,7 +41,7 @@ export class PanelAudits {
   }
 
   /**
-   * Whether panels can audit whichever node answers.
+   * Whether panels can audit the answer of every node.
    *
    * @param serving the number of nodes that serve the digest
    */

@@ -1,9 +1,9 @@
 /**
  * The nodes that audit one answer for a client that cannot audit it itself. Pure.
  *
- * A malicious node would choose auditors that collude with it. So the client draws them by lot: from a secret nonce,
- * which it chose before it sent the request, and from the receipt, which the node signed without knowing the nonce.
- * Keys are free and addresses are not, so the lot first draws subnets, and then one node of each.
+ * A malicious node would choose auditors that collude with it. So a hash draws the auditors: of a secret nonce, which
+ * the client chose before it sent the request, and of the receipt, which the node signed without knowing the nonce.
+ * Keys are free and addresses are not, so the hash first draws subnets, and then one node of each.
  *
  * If an auditor is busy or gone, no other takes its place. So nobody gets on a panel by keeping other auditors busy.
  */
@@ -17,7 +17,7 @@ export interface PanelCandidate {
   peer: string
   /** Undefined: private or unknown. Such nodes are drawn as if each had its own subnet. */
   subnet: string | undefined
-  /** The client knows the node as an honest one: it is established, or the user trusts it. */
+  /** The client treats the node as honest: it is established, or the user trusts it. */
   established: boolean
 }
 

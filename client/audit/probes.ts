@@ -7,7 +7,7 @@
  *   roles of the messages. Invented texts take the place of the user's texts.
  * - It has the turns of this conversation. Each next turn follows the node's own answer.
  * - Its times are the user's. It begins after a pause that the user made between two conversations, and while no other
- *   request runs, unless the user sends several at once. It ends when the user sends a request.
+ *   request runs, unless the user sends several at the same time. It ends when the user sends a request.
  * - Its node is the node of a recent conversation. So the client waits until chance chooses a node that is due.
  *
  * If the user marked a recent conversation as shareable and the node does not know it, the probe repeats it with the user's
@@ -127,7 +127,7 @@ export class Probes {
     const target = this.#target()
     const fresh = target && this.#traffic.fresh(target.peer)
     const pattern = fresh ?? this.#pattern
-    // The next chance follows the user's next request, which also adds to the budget.
+    // The client tries again after the user's next request, which also adds to the budget.
     if (target === undefined || pattern === undefined) return
     const cost = this.#costOf(pattern, target)
     if (!reputation.takeBudget(cost)) return

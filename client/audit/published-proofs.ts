@@ -1,7 +1,7 @@
 /**
- * Fraud proofs on the DHT. The client publishes one when its own audits ban a node. Before it trusts a node, it looks for the
- * proof of another client, and repeats the audits of that proof with the user's own auditor. Both need the model, so a client
- * without an auditor does neither.
+ * Fraud proofs on the DHT. The client publishes one when its own audits ban a node. Before the client trusts a new
+ * node, it looks for a proof that another client published, and repeats the audits of that proof with the user's own
+ * auditor. Both need the model, so a client without an auditor does neither.
  *
  * A proof counts only after this check, so a malicious publisher gains nothing. It costs the client at most
  * `MAX_PUBLISHED_TOKENS` tokens of the audit budget, once for each node. The client publishes only what its own audits found,

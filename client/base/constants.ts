@@ -5,8 +5,8 @@ export const MAX_PROVIDERS: number = 40
 /** Nodes that a list of all nodes collects. A longer list helps nobody, and each node costs a dial. */
 export const MAX_LISTED: number = 1_000
 /**
- * The most peers that one lookup asks for a card, including peers that are gone: a provider record can be two hours old,
- * and an attacker can invent more. `LOOKUP_TIMEOUT_MS` bounds the time that slow peers cost.
+ * The most peers that one lookup asks for a card, including peers that are gone: a provider record can be two hours
+ * old, and an attacker can invent peers. `LOOKUP_TIMEOUT_MS` bounds the time that slow peers cost.
  */
 export const MAX_ASKED: number = 400
 /** The same for a list of all nodes. */
@@ -16,8 +16,8 @@ export const MAX_WAITING: number = 4_096
 /** Peers that one lookup asks at the same time. A home router's connection table is small, and dials cost CPU. */
 export const PARALLEL_CARDS: number = 24
 /**
- * The most of these that provider records name. The other places are for peers that a live peer named. The client asks
- * these at once, however many dead records the DHT has.
+ * The most of these places for peers that provider records name. The other places are for peers that a live peer named:
+ * these peers do not wait, however many dead records the DHT has.
  */
 export const PARALLEL_PROVIDERS: number = 16
 /** The most of these that one storer names. A dishonest storer can name peers that do not exist, before others reply. */
@@ -45,16 +45,16 @@ export const MAX_TRIES_PER_PEER: number = 3
 export const LOOKUP_TIMEOUT_MS: number = 10_000
 /** The DHT walk for one card. The client does it only if a lookup has found no node. */
 export const CARD_RECORD_TIMEOUT_MS: number = 3_000
-/** Peers for which a lookup without a node does that. */
+/** The most peers whose cards such a lookup reads from the DHT, see `CARD_RECORD_TIMEOUT_MS`. */
 export const MAX_CARD_RECORDS: number = 8
 /** Shards of a topic that a request walks. One shard names 11 to 47 nodes. */
 export const MAX_SHARDS: number = 4
 /** Shards that a list of all nodes walks: some 2,000 nodes. */
 export const MAX_SHARDS_FOR_LIST: number = 64
 /**
- * A search in the DHT waits this long while the lookup asks peers that live peers named. In a large network these are
- * enough for a request for any model or for a popular one. Otherwise every new client would walk to the same few
- * servers.
+ * A search in the DHT waits this long while the lookup asks peers that live peers named. In a large network these peers
+ * are enough for a request for any model or for a popular one. Without the wait, every new client would walk to the
+ * same few servers.
  */
 export const SEARCH_HEAD_START_MS: number = 1_000
 /** Walks of one lookup at the same time. */

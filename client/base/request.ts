@@ -76,7 +76,7 @@ export interface GenerationOptions {
   topLogprobs?: number
   /**
    * Allows the client to send this request and its answer to other nodes for an audit, and to publish them on the DHT if they
-   * prove that the node cheated. Nodes cannot see it. If you mark some of your requests, choose them by chance. Default
+   * prove that the node cheated. Nodes cannot see it. If you mark some of your requests, choose them at random. Default
    * false.
    */
   shareable?: boolean

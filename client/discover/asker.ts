@@ -1,6 +1,6 @@
 /**
- * Asks peers for their cards. All lookups share it. So no peer is asked twice at the same time, and the next lookup
- * asks a peer last that did not answer.
+ * Asks peers for their cards. All lookups share one asker. So no peer is asked twice at the same time, and the next
+ * lookup asks a peer that did not answer only after all others.
  */
 import { ClockComparison, PotluckError, type Card, type openCard } from '@potluck/protocol'
 import { LRUCache } from 'lru-cache'
@@ -165,7 +165,7 @@ export class Asker {
   }
 }
 
-/** An invalid card of another node costs its sender nothing: the sender's clock may differ. */
+/** Ignores an invalid card of another node. Its sender gets no penalty, because the sender's clock can differ. */
 function ignoreInvalid(error: unknown): undefined {
   if (!(error instanceof PotluckError)) throw error
 }

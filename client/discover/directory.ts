@@ -42,7 +42,7 @@ interface Lookup {
   peers: string[]
   /** The lookup ends when it has found this many nodes. */
   wanted: number
-  /** Set when the lookup ends. `complete`: no candidate was left. */
+  /** Set when the lookup ends. `complete`: no peer was left to ask. */
   outcome: { error?: Error | undefined; complete: boolean } | undefined
   /** Resolves at the next change of `peers` or `outcome`. */
   changed: PromiseWithResolvers<void>

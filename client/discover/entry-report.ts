@@ -38,7 +38,7 @@ export class EntryReport {
     if (this.#cards.get(peer) !== 'ok') this.#cards.set(peer, dialFailure(error))
   }
 
-  /** Whether a walk has the result of a request to this peer. */
+  /** Whether a walk has asked this peer, and the peer has replied or failed. */
   askedDht(peer: string): boolean {
     return this.#dht.has(peer)
   }

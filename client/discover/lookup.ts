@@ -2,7 +2,7 @@
  * One lookup: collects peers from all sources, asks them for their cards, and reports the nodes that answer.
  *
  * The sources run at the same time: saved peers, entry peers, the cards that answers carry, and searches in the DHT.
- * `PeersToAsk` decides whom the lookup asks next, `Places` how many at once, and `Searches` runs the searches.
+ * `PeersToAsk` decides which peer the lookup asks next, `Places` how many at once, and `Searches` runs the searches.
  */
 import { isListed, type PotluckError, type Topic } from '@potluck/protocol'
 import { raceSignal } from 'race-signal'
@@ -243,7 +243,7 @@ export class LookupRun {
     return dead.get(false) ?? []
   }
 
-  /** If no node was found: tries the addresses that the DHT has in the cards of some unreachable peers. */
+  /** If no node was found: tries the addresses on the cards that the DHT stores for some unreachable peers. */
   async #lastResort(): Promise<boolean> {
     if (this.#found.size > 0 || this.#recordsTried || !this.#searches.replied) return false
     this.#recordsTried = true
@@ -257,7 +257,7 @@ export class LookupRun {
   }
 
   #idle(): boolean {
-    // The LAN can stay silent for seconds. Saved peers may have joined the network meanwhile.
+    // The LAN can stay silent for seconds. The client may have joined through saved peers meanwhile.
     const joined = !this.#context.network.entrances.bootstrap && this.#searches.replied && this.#found.size > 0
     return this.#places.running === 0 && (this.#enteringEnded || joined) && !this.#searches.running
   }

@@ -66,8 +66,8 @@ export class Searches {
   }
 
   /**
-   * Starts a search if none runs and there are servers to begin with. An entry peer that no search has reached starts
-   * another one: a peer that was faster may be in a part of the network that is cut off, or lie.
+   * Starts a search if none runs and there are servers to begin with. If no search has asked an entry peer, it starts
+   * another search there: the peers of the earlier search can lie, or be in a part of the network that is cut off.
    *
    * @param options.lists the caller wants a list of nodes, which needs more shards
    * @param options.share the share of the nodes that have the topic, 0 to 1, as far as the lookup knows

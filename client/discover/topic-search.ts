@@ -87,7 +87,9 @@ export class TopicSearch {
     return true
   }
 
-  /** Tries these depths at once. Returns the one whose shard has the most nodes; undefined if all are empty. */
+  /**
+   * Tries these depths at the same time. Returns the one whose shard has the most nodes; undefined if all are empty.
+   */
   async #fullest(
     topic: Topic,
     depths: readonly number[],

@@ -4,7 +4,7 @@
  *
  * 1. If the user's own engine or node has the model, it decides. It may see the user's texts, so the client compares one of
  *    them too.
- * 2. Otherwise a second node, drawn by lot, computes the vector of the check text.
+ * 2. Otherwise a second node, drawn at random, computes the vector of the check text.
  * 3. If the two disagree, a third node decides. The node in the minority loses its standing for embeddings and gets the
  *    penalty of a protocol violation. Two liars can outvote an honest node, so the penalty decays, as all penalties do.
  *
@@ -73,7 +73,7 @@ export class EmbedChecks {
       return this.#note(candidate, agreed)
     }
     const votes = [{ candidate, embedded: check }]
-    // A node that stays silent must not hold up one check after the other.
+    // A node that stays silent must not delay every check.
     const free = others.filter(({ inFlight }) => inFlight === 0)
     for (const other of drawPanel(candidate, free.length < 2 ? others : free, 2, random)) {
       const [vote] = (await this.#ask(other, [check.text])) ?? []

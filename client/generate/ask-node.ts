@@ -11,7 +11,7 @@ export interface ProbeAnswer extends CompleteAnswer {
   toolCalls: readonly ToolCall[]
 }
 
-/** Returns the work of a probe. The client chooses its node by chance, so a cached prefix changes nothing. */
+/** Returns the work of a probe. It has no prefixes, because the client draws the node of a probe at random. */
 export function workloadOf(ask: Ask): Workload {
   const { maxTokens } = ask
   const promptTokens = estimatePromptTokens(ask)

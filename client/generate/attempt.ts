@@ -18,7 +18,7 @@ export interface AttemptContext {
   signal: AbortSignal
 }
 
-/** All attempts share this error, because every attempt needs it at its end. A new error each time captures a stack. */
+/** All attempts share this error, because every attempt needs it at its end, and a new error would capture a stack. */
 const CANCELLED = new PotluckError('aborted', 'the attempt was cancelled')
 
 export class Attempt {

@@ -1,5 +1,5 @@
 /**
- * Decides whether an answer can be built on the tokens of a node that left. The node that continues the answer has
+ * Decides whether an answer can continue after the tokens of a node that failed. The node that continues the answer has
  * measured these tokens and reports their margins. It can lie, so its report alone blames nobody: see `Rejections`.
  */
 import { PotluckError, tokensToCheck, type Continuation, type TokenMargin } from '@potluck/protocol'
@@ -21,7 +21,7 @@ export function checkBeginning(measured: readonly TokenMargin[], continuation: C
     throw new PotluckError('protocol_violation', 'checked has not one margin for each token to check')
   }
   if (isForged(measured)) {
-    throw new PotluckError('continuation_rejected', 'the tokens of the node that left are not from this model')
+    throw new PotluckError('continuation_rejected', 'the tokens of the node that failed are not from this model')
   }
 }
 

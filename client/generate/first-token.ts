@@ -66,8 +66,8 @@ export class FirstTokenWait {
   }
 
   /**
-   * The node shows progress. A wait in the queue that is longer than announced is not its fault: other callers can get
-   * their turn first.
+   * Takes a `progress` frame. A wait in the queue that is longer than announced is not the node's fault: other callers
+   * can get their turn first.
    *
    * @throws PotluckError `protocol_violation` if the node sends signs too often, or signs without progress
    */
@@ -85,8 +85,8 @@ export class FirstTokenWait {
   }
 
   /**
-   * Returns until when the client waits for the rest of the prompt, from the node's pace so far. 0 if that takes too long, and
-   * at the first sign, which shows no pace: `restMs` is then NaN.
+   * Returns the time until which the client waits for the rest of the prompt, from the node's pace so far. 0 if the
+   * rest takes too long. Also 0 at the first sign, which shows no pace: `restMs` is then NaN.
    */
   #promised(): number {
     const { tokens, now } = this.#options

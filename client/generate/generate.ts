@@ -117,7 +117,7 @@ export async function* generate(ask: Ask, context: GenerateContext): AsyncGenera
   }
 }
 
-/** Reports the part of an answer that a node signed before it failed. Its node is judged by it, as by a whole answer. */
+/** Reports the part of an answer that a node signed before it failed. Audits judge the node by this part too. */
 function keepSigned({ signed, candidate }: Attempt, ask: Ask, { onAnswer }: GenerateContext): void {
   if (signed === undefined) return
   const { node, digest } = candidate

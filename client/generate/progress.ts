@@ -47,7 +47,7 @@ export class AnswerProgress {
     this.#startedAt = clock.monotonic()
   }
 
-  /** An attempt begins, and no other one runs. */
+  /** Reports an attempt that begins while no other runs. */
   begins({ peer, digest, model, why }: Chosen): void {
     const failed = this.#failed
     this.#failed = undefined
@@ -63,18 +63,18 @@ export class AnswerProgress {
     } else this.#onEvent({ type: 'moved', from: failed.peer, peer, code: failed.code })
   }
 
-  /** An attempt begins beside another one. */
+  /** Reports an attempt that begins beside another one. */
   hedges({ peer }: Chosen): void {
     this.#onEvent({ type: 'hedged', peer })
   }
 
-  /** The request leaves the queue of a node. */
+  /** Reports a request that leaves the queue of a node. */
   moves(from: Chosen, to: Chosen): void {
     log.generate('move from …%s to …%s', from.peer.slice(-8), to.peer.slice(-8))
     this.#onEvent({ type: 'moved', from: from.peer, peer: to.peer })
   }
 
-  /** An attempt failed. */
+  /** Notes an attempt that failed. */
   attemptFailed({ peer, digest }: Chosen, code: ErrorCode): void {
     log.generate('…%s failed with %s', peer.slice(-8), code)
     this.#failed = { peer, digest, code }
@@ -96,7 +96,7 @@ export class AnswerProgress {
     this.#onEvent({ type: 'finished', peer, model: model.name, tokens, tokensPerSecond })
   }
 
-  /** The answer ends. Has no effect after `finished`. */
+  /** Reports an answer that failed. Has no effect after `finished`. */
   failed(code: ErrorCode | 'internal'): void {
     if (!this.#ended) this.#onEvent({ type: 'failed', code })
     this.#ended = true

@@ -76,7 +76,7 @@ export async function* raceToFirstToken(
   const signal = AbortSignal.any([context.signal, finished.signal])
   let announced: Attempt | undefined
   let hedged = false
-  /** Out of queues. A move away from a silent node does not count: each node gets the request once. */
+  /** Moves out of queues so far. A move away from a silent node does not count: each node gets the request once. */
   let moves = 0
   const silence = { nodes: 0, ms: 0 }
   let looked = 0

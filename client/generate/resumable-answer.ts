@@ -51,9 +51,9 @@ export class ResumableAnswer implements PooledRequest {
   /** The attempt that sent the last tokens. */
   #last: Attempt | undefined
   #text = ''
-  /** Of all that arrived from all nodes. */
+  /** The digest of all content that arrived, from all nodes. */
   #content = new ContentDigest()
-  /** Of all that had arrived when the last node failed. */
+  /** The digest of all content that had arrived when the last node failed. */
   #earlierContent: Uint8Array | undefined
   #promptTokens: readonly number[] = []
   /** Computed once per digest, because a conversation can be long, and every ranking needs its keys. */
@@ -139,7 +139,7 @@ export class ResumableAnswer implements PooledRequest {
     if (this.#earlierContent !== undefined && equals(earlierContent, this.#earlierContent)) return
     throw new PotluckError(
       'protocol_violation',
-      'the text of a node that left does not follow from its tokens; ask again'
+      'the text of a node that failed does not follow from its tokens; ask again'
     )
   }
 
@@ -164,8 +164,8 @@ export class ResumableAnswer implements PooledRequest {
   }
 
   /**
-   * Notes a failure. The answer goes on at another node, also after a violation: the next node checks all tokens that this
-   * one did not sign, and the last node signs what the whole answer says.
+   * Notes a failure. The answer continues at another node, also after a violation: the next node checks all tokens that
+   * the failed node did not sign, and the last node signs digests of the content of the whole answer.
    */
   failed({ code, peer = '' }: PotluckError, { signed }: Pick<Attempt, 'signed'>): void {
     this.#signed = signed?.answerTokens.length ?? this.#signed

@@ -48,7 +48,7 @@ export type AttemptEvent =
   | { type: 'connected'; connection: Connection }
   | Extract<NodeFrame, { type: 'accepted' }>
   | { type: 'delta'; delta: TokenDelta }
-  /** The node has failed. The next call throws why. `record`: the part of the answer that it has signed. */
+  /** The node has failed. The next call throws the reason. `record`: the part of the answer that the node signed. */
   | { type: 'signed'; record: AnswerRecord }
   | (Extract<NodeFrame, { type: 'done' }> & {
       /** What an audit needs: the request, the tokens and the signed receipt. */

@@ -49,7 +49,7 @@ export interface NetworkOptions {
   saved?: readonly Multiaddr[]
 }
 
-/** Uses a libp2p node of the caller, who also stops it. It must run the network's DHT. */
+/** Uses the caller's libp2p node, which must run the network's DHT. The caller stops the node. */
 export function borrowNetwork(libp2p: Libp2p, bootstrap: readonly string[]): Network {
   return new Libp2pNetwork({ libp2p, bootstrap: bootstrap.map(parseAddress), stop: async () => {} })
 }

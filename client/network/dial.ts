@@ -1,4 +1,4 @@
-/** Opens a connection to a peer: by IPv6, by IPv4 and through a relay, at once if need be. */
+/** Opens a connection to a peer: by IPv6, by IPv4 and through a relay, at the same time if one of them is late. */
 import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { pinned } from '@potluck/protocol'
@@ -9,9 +9,9 @@ import type { Dialable } from './network.ts'
 /**
  * Dials three groups of addresses: the direct ones of IPv6, the direct ones of IPv4, and the relayed ones. Each group
  * begins a moment after the one before, or as soon as that one has failed (RFC 8305). libp2p alone would dial one
- * address after the other, and wait for each that drops every packet: behind a firewall, in a broken IPv6 network, or
- * of a machine that has moved. If the relayed connection opens first, the direct dials continue, and later requests use
- * their connection.
+ * address after the other, and wait for each address that drops every packet: one behind a firewall, in a broken IPv6
+ * network, or of a machine that has moved. If the relayed connection opens first, the direct dials continue, and later
+ * requests use their connection.
  *
  * @param headStartMs milliseconds after which the relayed addresses are dialled too
  * @throws the errors of libp2p's dial, or an AggregateError of them

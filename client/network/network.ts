@@ -1,4 +1,4 @@
-/** What discovery and attempts need of the network: dials and single requests. `client/discover` decides whom to ask. */
+/** What discovery and attempts need of the network: dials and single requests. `client/discover` chooses the peers. */
 import type { Connection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { CardReply, KadPeer, KadReply } from '@potluck/protocol'
@@ -10,7 +10,7 @@ export interface Dialable {
   addresses: readonly Multiaddr[]
 }
 
-/** The result of dialling a bootstrap address, or a peer on the local network. Such a peer may be a node or not. */
+/** The result of dialling a bootstrap address, or a peer on the local network. Not every such peer is a node. */
 export type Entry = { address: string; via: 'bootstrap' | 'lan' } & ({ peerId: PeerId } | { error: unknown })
 
 export interface CardAnswer {

@@ -55,7 +55,7 @@ export class PeerBook {
     return this.#entries.size
   }
 
-  /** Where the saved peers answered. They claim their other addresses, so these decide nothing. */
+  /** The address at which each saved peer answered. Its other addresses are only claims, so they are left out. */
   addresses(): Multiaddr[] {
     return [...this.#entries.values()].flatMap(({ dialable }) => dialable.addresses.slice(0, 1))
   }
@@ -70,7 +70,7 @@ export class PeerBook {
     })
   }
 
-  /** The peer answered. */
+  /** Saves a peer that answered. */
   seen(peerId: PeerId, addresses: readonly Multiaddr[]): void {
     const peer = peerId.toString()
     const now = this.#options.now()
@@ -86,7 +86,7 @@ export class PeerBook {
     this.#write((store) => store.save({ peer, addresses: entry.addresses, seenAt: now }))
   }
 
-  /** The peer did not answer, although the client's own network works: another peer answered. */
+  /** Counts a failure of a peer that did not answer, although the client's own network works: another peer answered. */
   failed(peer: string): void {
     const entry = this.#entries.get(peer)
     if (entry !== undefined && ++entry.failures >= MAX_SAVED_FAILURES) this.#remove(peer)
@@ -125,7 +125,7 @@ export class PeerBook {
     return Math.abs(this.#options.now() - seenAt) > SAVED_PEER_MS
   }
 
-  /** Saving helps only the next start, so it must not delay this one again and again. */
+  /** Writes a change, unless a write failed a short time ago: saving must not delay this run again and again. */
   #write(change: (store: PeerStore) => void): void {
     if (Math.abs(this.#options.now() - this.#failedAt) >= STORE_RETRY_MS) {
       this.#guard(() => change(this.#options.store))
@@ -133,7 +133,7 @@ export class PeerBook {
   }
 
   #guard(use: () => void): void {
-    // A peer can answer in the moment in which the client stops.
+    // A peer can answer at the moment when the client stops.
     if (this.#closed) return
     try {
       use()

@@ -15,7 +15,7 @@ export class ReputationBackup {
   readonly #path: string
   readonly #schema: Schema
   readonly #now: () => number
-  /** Also after a failed attempt, so that a full disk is not written to again and again. */
+  /** The time of the last attempt, also of a failed one, so that a full disk is not written to again and again. */
   #renewedAt: number
 
   /** @param path the database; the backup is beside it */

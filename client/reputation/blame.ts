@@ -1,6 +1,6 @@
 /**
  * Decides which failures count when the client's own network may have caused them. A client that loses its network
- * sees every peer fail at once.
+ * sees all peers fail at the same time.
  *
  * A failure is doubtful if a lost network of the client could explain it. The client holds back doubtful failures until
  * any peer gives a sign of life, for example an `accepted`, which proves that the client's network works. Then:

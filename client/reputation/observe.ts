@@ -1,4 +1,4 @@
-/** (state, observation, now) -> state. Pure. Returns the same object if the observation changes nothing. */
+/** The effect of an observation: (state, observation, now) -> state. Pure. The same object if nothing changes. */
 import { ERROR_POLICY } from '@potluck/protocol'
 
 import { NO_AUDITS } from './auditors.ts'

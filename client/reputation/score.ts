@@ -1,4 +1,4 @@
-/** (state, parameters, now) -> score. Pure. */
+/** The score of a peer: (state, parameters, now) -> score. Pure. */
 import { accusedAt, currentFindings, type Findings } from './others.ts'
 import type { ReputationParameters } from './parameters.ts'
 import { betaMean, reliabilityBeta, type Beta } from './reliability.ts'

@@ -98,7 +98,10 @@ const LONGEST_GAPS = 3
  */
 const USUAL_GAPS = 20
 
-/** A node that sends fewer tokens per second, and is this many times slower than predicted, trickles. As nodes ask of callers. */
+/**
+ * A node that sends fewer tokens per second, and is this many times slower than predicted, trickles. Nodes require the
+ * same rate of callers.
+ */
 const LEAST_TOKENS_PER_SECOND = 1.5
 /** Ten callers at once slow a node down less than this. */
 const TRICKLE_SLOWDOWN = 10

@@ -13,7 +13,7 @@ export interface SelectorMemory {
   accepted: () => void
   firstToken: (waitedMs: number) => void
   backoff: (retryAfterMs: number | undefined) => void
-  /** The node did not answer. Returns how many attempts in a row it did not answer, with this one. */
+  /** Notes that the node did not answer. Returns how many attempts in a row it did not answer, with this one. */
   avoid: () => number
   /** The node answered the whole request. */
   served: () => void
@@ -71,14 +71,14 @@ export class AttemptRecord {
   }
 
   /**
-   * The stream is open. That took a round trip on the connection, so the client's own network works. An open connection
-   * alone does not prove it: it can be older than the loss of the network.
+   * Notes that the stream is open. That took a round trip on the connection, so the client's own network works. An open
+   * connection alone does not prove this, because it can be older than the loss of the network.
    */
   connected(): void {
     this.#context.reputation.reached()
   }
 
-  /** `accepted` or the first token is late, or the request waits in a queue. So the client asked another node. */
+  /** Notes that the client asked another node too: `accepted` or the first token is late, or the request waits. */
   slow(): void {
     this.#slow = true
   }
@@ -114,7 +114,7 @@ export class AttemptRecord {
     this.#context.memory.firstToken(this.#firstTokenAt - this.sentAt)
   }
 
-  /** A whole answer. */
+  /** Ends the record with a whole answer. */
   complete({ prefixKey, ...answer }: AnswerOutcome, load: Load | undefined): void {
     if (!this.#end()) return
     const { directory, memory } = this.#context
@@ -128,7 +128,7 @@ export class AttemptRecord {
   }
 
   /**
-   * A complete reply without tokens of an answer: embeddings, or an audit.
+   * Ends the record with a complete reply without tokens of an answer: embeddings, or an audit.
    *
    * @param tokens of all texts that the node embedded; undefined for an audit
    */
@@ -151,7 +151,7 @@ export class AttemptRecord {
     this.#observe({ type: 'served', work, times })
   }
 
-  /** The node refused or failed, or the caller aborted. `ERROR_POLICY` decides what follows. */
+  /** Ends the record: the node refused or failed, or the caller aborted. `ERROR_POLICY` decides what follows. */
   failed({ code, retryAfterMs }: Pick<PotluckError, 'code' | 'retryAfterMs'>): void {
     if (!this.#end()) return
     const { peer } = this.candidate
@@ -171,8 +171,8 @@ export class AttemptRecord {
   }
 
   /**
-   * The client cancelled the attempt and uses another node. Before the first token this reports how long the client
-   * waited. After the first token it reports nothing.
+   * Ends the record: the client cancelled the attempt and uses another node. Before the first token, reports how long
+   * the client waited. After the first token, reports nothing.
    *
    * The other node's reply shows that the client's network works. So the client can blame this node at once. Otherwise it
    * would never do so, because it never waits for the timeouts:

@@ -1,4 +1,4 @@
-/** Computes when the client asks a node again that refused or failed. Pure. */
+/** Computes when the client can again ask a node that refused or failed. Pure. */
 import { FIRST_AVOIDANCE_MS, FIRST_BACKOFF_MS, MAX_AVOIDANCE_MS, MAX_RETRY_AFTER_MS } from './constants.ts'
 
 export interface Backoff {
@@ -33,8 +33,8 @@ export interface Avoidance {
 }
 
 /**
- * Returns the state after an attempt that the node did not answer. Refusals and silence cost a node nothing or little, so
- * without this memory they would delay each request anew.
+ * Returns the state after an attempt that the node did not answer. Refusals and silence cost a node nothing or little,
+ * so without this memory such a node would delay each request again.
  */
 export function avoid(before: Avoidance | undefined, now: number): Avoidance {
   const times = (before?.times ?? 0) + 1

@@ -108,7 +108,7 @@ export interface Workload {
   auditable: boolean
   /** Embeddings: a node is established by checks of its vectors, not by audited tokens. Default false. */
   vectors?: boolean
-  /** The nodes that this request left because their first token was overdue, and the time there. Default: none. */
+  /** The nodes that this request left because their first token was overdue, and the time lost there. Default: none. */
   silence?: Silence
 }
 

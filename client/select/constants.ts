@@ -10,8 +10,8 @@ export const FAILING_RELIABILITY: number = 0.2
 /** A card that claims a lower rate of prefill speaks against its node: a slow processor prefills 40 tokens per second. */
 export const LEAST_PREFILL_RATE: number = 40
 /**
- * So many unproven nodes behind one relay have the same chance as one of an ordinary subnet. The homes behind a young
- * network's only relay share it. The same ratio as for saved peers.
+ * Up to this many unproven nodes behind one relay each have the chance of a node that is alone in its subnet, because
+ * the homes behind a young network's only relay share its subnet. The same ratio as for saved peers.
  */
 export const NODES_OF_RELAY: number = 8
 /**
@@ -44,7 +44,7 @@ export const OVERDUE_FACTOR: number = 3
  * node.
  */
 export const MAX_MOVES: number = 16
-/** A waiting request asks this many other nodes for their load at once. A card is a small frame. */
+/** A waiting request asks this many other nodes for their load at the same time. A card is a small frame. */
 export const LOOK_AROUND: number = 3
 /** The time between two such rounds. */
 export const LOOK_AROUND_MS: number = 1_000
@@ -63,11 +63,11 @@ export const HEDGE_STEP: number = 0.2
 /** First tokens that the client must have observed before it uses that quantile. */
 export const HEDGE_LEAST_SAMPLES: number = 20
 /**
- * Before that, a hedge is sent when the wait exceeds this many times the prediction, and `HEDGE_FIRST_LEAST_MS`. The
- * prediction then rests on what the cards claim, which is often wrong by a factor of two.
+ * With fewer samples, a hedge is sent when the wait exceeds this many times the prediction, and `HEDGE_FIRST_LEAST_MS`.
+ * The prediction then rests on what the cards claim, which is often wrong by a factor of two.
  */
 export const HEDGE_FIRST_FACTOR: number = 3
-/** A new client first dials the node and learns what a usual round trip is. */
+/** The least wait then, because a new client first dials the node and learns what a usual round trip is. */
 export const HEDGE_FIRST_LEAST_MS: number = 1_000
 /** Unused hedges of a new client: without any, a command that sends one request could never send a hedge. */
 export const HEDGE_FIRST_BUDGET: number = 1

@@ -19,8 +19,8 @@ import {
 } from './constants.ts'
 
 /**
- * Returns after how many milliseconds without `accepted` the client also asks another node. For an unproven node it
- * waits half as long, if it knows other nodes.
+ * Returns after how many milliseconds without `accepted` the client also asks another node. The client waits half as
+ * long for an unproven node, if it knows other nodes.
  */
 export function slowAdmissionMs({ node, why }: Pick<RankedCandidate, 'node' | 'why'>): number {
   const waitMs = SLOW_ADMISSION_MS + SLOW_ADMISSION_ROUND_TRIPS * Math.min(node.roundTripMs, MAX_ROUND_TRIP_MS)

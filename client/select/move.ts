@@ -23,8 +23,8 @@ export interface Waiting {
  * long as the prefill should take. A prompt in another script has several times as many tokens as the client estimates. So
  * the node's count extends the time, but no further than for one token per character.
  *
- * Where one unknown node was silent, others can be. So the client waits a shorter time at each. With 20 silent keys, it would
- * otherwise wait 20 seconds.
+ * If one unknown node was silent, others can be silent too. So the client waits a shorter time at each further one.
+ * With 20 silent keys, it would otherwise wait 20 seconds.
  */
 export function isOverdue(waiting: Waiting): boolean {
   const { candidate, estimatedTokens, promptTokens, reportedWaitMs, sinceMs, silence } = waiting
@@ -41,9 +41,10 @@ export function isOverdue(waiting: Waiting): boolean {
  *
  * - before the reported wait has ended: the rest of it
  * - then, while the node probably evaluates the prompt: 0, because a move would waste that work
- * - when the first token is overdue: the time since the reported wait ended, and the time at earlier silent nodes. The true
- *   wait is unknown, so the client expects to wait as long again. If the node is unknown, nothing shows that it ever answers, so any node that is not
- *   looks better. From one unknown node to another, such a rule would move requests without end in a busy network
+ * - when the first token is overdue: the time since the reported wait ended, and the time at earlier silent nodes.
+ *   The true wait is unknown, so the client expects to wait as long again.
+ * - when the first token of an unknown node is overdue, and `to` is not unknown: Infinity. Nothing shows that the
+ *   unknown node ever answers. Between two unknown nodes, this rule would move requests without end in a busy network
  *
  * @param to the node to which the request could move
  */

@@ -246,7 +246,7 @@ export class CandidatePool {
     return again.length > 0
   }
 
-  /** One node alone that calls the request invalid or too long is not believed, while others failed in another way. */
+  /** Returns whether to believe the failure. One node alone cannot show that a request is invalid or too long. */
   #isBelieved({ code }: PotluckError): boolean {
     const { next } = ERROR_POLICY[code]
     return (next !== 'second_opinion' && next !== 'longer_context') || this.#opinions.agree(code)

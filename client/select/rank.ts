@@ -6,8 +6,8 @@
  * 2. otherwise, for the first attempt of a share of the requests: one unproven node
  * 3. known peers: first the node with the conversation's prefix in its cache; then cold nodes by the predicted time of
  *    the answer, divided by a Thompson draw of the reliability; then hot nodes by requests in flight
- * 4. unproven nodes, mostly by chance (`unproven.ts`). If unknown nodes often stay silent, those that have answered this
- *    client come first
+ * 4. unproven nodes, mostly at random (`unproven.ts`). If unknown nodes often stay silent, those that have answered
+ *    this client come first
  * 5. nodes whose context is probably too short
  * 6. nodes that failed or did not answer a short time ago
  * 7. nodes in a pause, in the order in which the pauses end

@@ -80,7 +80,7 @@ export class RecentAttempts {
     }
   }
 
-  /** The client asks other nodes first for a while. Returns how many attempts in a row the node did not answer. */
+  /** Lets the client ask other nodes first for a while. Returns how many attempts in a row the node did not answer. */
   avoid(peer: string): number {
     const next = avoid(this.#avoidances.get(peer), this.#context.now())
     this.#avoidances.set(peer, next)
@@ -92,7 +92,7 @@ export class RecentAttempts {
     return prefixHolder(this.#prefixes, keys)
   }
 
-  /** Returns what a candidate on this node shows of its attempts. */
+  /** Returns what running and earlier attempts showed about this node, for its candidates. */
   of({
     peer,
     node

@@ -133,7 +133,7 @@ export class Selector {
     })
   }
 
-  /** The node refused a request as invalid or too long, and another node with the same model answered it. */
+  /** Notes that the node refused a request as invalid or too long, which another node with the same model answered. */
   contradicted({ peer, digest }: Pick<Candidate, 'peer' | 'digest'>): void {
     this.#attempts.avoid(peer)
     this.#options.reputation.observe(peer, digest, { type: 'contradicted' })

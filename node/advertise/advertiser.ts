@@ -50,7 +50,7 @@ export class Advertiser {
   #sequence: number
   #draining = false
   #paused = false
-  /** True if a peer may store a card of this node. */
+  /** True if some peer can have stored a card of this node. */
   #published = false
   /** The peers that stored the newest card. */
   #storers: readonly PeerId[] = []
@@ -98,8 +98,8 @@ export class Advertiser {
   }
 
   /**
-   * The node met a server of the DHT. The server may need the node's records, because it is new or lost its memory. All
-   * other records stay where they are.
+   * Notes that the node met a server of the DHT. The server can need the node's records, because it is new or lost its
+   * memory. All other records stay where they are.
    */
   peerGained(server: KadPeer): void {
     this.#topics.gained(server)
@@ -108,7 +108,7 @@ export class Advertiser {
     this.#change('server')
   }
 
-  /** The node's addresses may differ from the card's. */
+  /** Signs a new card if the node's addresses differ from the card's. */
   addressesChanged(): void {
     const { addresses, facts, logger } = this.#options
     const known = this.#signed.card.addresses
@@ -118,13 +118,13 @@ export class Advertiser {
     this.#change('card')
   }
 
-  /** The machine was suspended, so records may have expired. */
+  /** Publishes again after a suspension of the machine, because records may have expired. */
   resumed(): void {
     this.#topics.changed()
     this.#change('card')
   }
 
-  /** The engine does not restart any more. The advertiser withdraws the model at once, in the card and on the DHT. */
+  /** Withdraws the model at once, in the card and on the DHT, because the engine does not restart any more. */
   engineFailed(): void {
     this.#sign().then(
       () => this.#topics.changed(),
@@ -146,9 +146,9 @@ export class Advertiser {
   }
 
   /**
-   * Publishes a tombstone in place of the card, and stops renewing the provider records. Other peers keep these until
-   * they expire, so a client must check the card of a node that it finds through a record. A tombstone is a card that
-   * says that the node shuts down. This takes at most `WITHDRAW_TIMEOUT_MS`. The advertiser publishes nothing
+   * Publishes a tombstone in place of the card: a card that says that the node shuts down. Stops renewing the provider
+   * records. Other peers keep them until they expire, so a client must check the card of a node that it finds through a
+   * record. Withdrawing takes at most `WITHDRAW_TIMEOUT_MS`. The advertiser publishes nothing
    * afterwards.
    */
   async withdraw(): Promise<void> {

@@ -34,7 +34,7 @@ export class KeepTopics {
     this.#options = options
   }
 
-  /** The node met a server of the DHT. */
+  /** Notes that the node met a server of the DHT. */
   gained(server: KadPeer): void {
     const id = server.peerId.toString()
     if (this.#gained.size >= MAX_GAINED_SERVERS && !this.#gained.has(id)) return
@@ -42,7 +42,7 @@ export class KeepTopics {
     this.#wake.resolve()
   }
 
-  /** The node's topics or addresses changed. */
+  /** Notes that the node's topics or addresses changed. */
   changed(): void {
     this.#changed = true
     this.#wake.resolve()

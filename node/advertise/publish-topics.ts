@@ -1,7 +1,7 @@
 /**
  * Publishes a node's provider records: finds the shards of each topic (`find-depth.ts`), and stores the record at the
- * servers closest to their keys. A renewal sends the record to the servers
- * that have it already, because a walk opens some 30 connections.
+ * servers closest to the keys of these shards. A renewal sends the record to the servers that have it already, because
+ * a walk opens some 30 connections.
  *
  * Time, randomness and messages are parameters, so the simulator runs the same code.
  */

@@ -38,5 +38,5 @@ export function inputBytes(input: PromptInput): number {
 
 /** The error that an engine throws for an aborted signal, whatever the signal's reason is. */
 export function abortedError(): PotluckError {
-  return new PotluckError('aborted', 'the caller gave up')
+  return new PotluckError('aborted', 'the caller cancelled the request')
 }

@@ -1,6 +1,6 @@
 /** The limits of the engine, each with its reason. Times are in milliseconds. */
 
-/** Generations at once. Each has its own context in memory, so a home machine has room for a few. */
+/** Generations that run at the same time. Each has its own context in memory, so a home machine has room for a few. */
 export const DEFAULT_SLOTS = 4
 /**
  * Default context of a slot, in tokens; less if the model's own context is smaller. With this default, four slots of an

@@ -212,7 +212,10 @@ export class Gossip {
     }
   }
 
-  /** One connected peer after the other, at once. A peer that knows enough nodes already is not in a hurry. */
+  /**
+   * Returns the delay of the first question to a peer, so that this peer asks one after the other. Longer if it knows
+   * enough.
+   */
   #firstDelay(): number {
     const { now, random, times } = this.#options
     const at = now()
@@ -262,7 +265,7 @@ export class Gossip {
     }
   }
 
-  /** Until the node has signed its next card, so that a connected node's card never expires here. */
+  /** Returns the delay until the node has signed its next card, so that a connected node's card never expires here. */
   #refreshDelay(sequence: number): number {
     const { now, random, times } = this.#options
     const signedAgain = sequence + CARD_TTL_MS / 2 - now()

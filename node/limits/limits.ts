@@ -138,8 +138,8 @@ export const DELIVERY_MS = 30_000
  */
 export const MAX_BYTES_PER_TOKEN = 128
 /**
- * Prompts that the engine's process tokenises at the same time. It handles one after the other, so more would only take the
- * order of the callers' turns away. The second one waits there when the first is done.
+ * Prompts that the node hands to the engine's process at the same time. The process tokenises one after the other, so
+ * among more prompts the callers' turns would not count. With two, the next prompt is there when the first is done.
  */
 export const PARALLEL_PREPARATIONS = 2
 /** The service time that the queue assumes before the first answer. */
@@ -225,7 +225,7 @@ export const ENOUGH_LIVE_NODES = 24
 export const CARDS_IN_REPLY: { node: number; relay: number } = { node: 4, relay: MAX_CARD_OTHERS }
 /** Timeout of a question for a card, with the dial. */
 export const GOSSIP_TIMEOUT_MS = 5_000
-/** Saved peers that a node without connections dials at once. */
+/** The most saved peers that a node without connections dials at the same time. */
 export const REJOIN_DIALS = 6
 /**
  * - `tickMs`: how often a node looks whether it must do something. A node without connections waits this long for its
@@ -271,7 +271,7 @@ export const FIRST_SELF_QUERY_MS = 50
 
 /** Pause before the node publishes its card again after a failure or a change. It doubles each time, up to `last`. */
 export const PUBLISH_RETRY_MS: { first: number; last: number } = { first: 1_000, last: 10 * 60_000 }
-/** Delay from a change until the node publishes it, so that several changes at once cause one publication. */
+/** Delay from a change until the node publishes it, so that several changes in a short time cause one publication. */
 export const PUBLISH_DELAY_MS = 100
 /** Timeout for publishing the card and the provider records once. A DHT query across the world takes seconds. */
 export const PUBLISH_TIMEOUT_MS = 60_000

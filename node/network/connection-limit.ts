@@ -162,7 +162,7 @@ export class ConnectionLimit {
     }
     const sizeOf = (connection: Connection): number => sizes.get(this.#groupsOf(connection)[0] ?? '') ?? 0
     const own = sizes.get(group) ?? 0
-    // A smaller group than the new connection's keeps its connections.
+    // A group that is smaller than the group of the new connection keeps its connections.
     const candidates = open.filter((one) => sizeOf(one) > own || this.#groupsOf(one)[0] === group)
     return await this.#closeOne(
       host,

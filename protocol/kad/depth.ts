@@ -1,6 +1,6 @@
 /**
- * How deep a topic is split. Nodes and clients find the depth without coordination: a shard is split when it holds more
- * nodes than one reply can list, and merged when it holds few. Pure functions.
+ * How deep a topic is split. Nodes and clients find the depth without coordination: a shard is split when it holds
+ * nearly as many nodes as one reply can list, and merged when it holds few. Pure functions.
  */
 import { KAD_K, MAX_SHARD_DEPTH, PROVIDER_SAMPLE } from '../constants.ts'
 

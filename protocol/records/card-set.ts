@@ -85,7 +85,7 @@ export class CardSet {
     if (!entry.card.draining && !this.#entries.has(peer) && !this.#isOld(entry)) this.#put(entry)
   }
 
-  /** The node gave a sign of life: it answered, or it opened a connection. */
+  /** Notes a sign of life of the node: it answered, or it opened a connection. */
   seen(peer: string): void {
     const entry = this.#entries.get(peer)
     if (entry !== undefined) this.#put({ ...entry, seenAt: this.#options.now() })

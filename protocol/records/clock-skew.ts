@@ -2,7 +2,7 @@
  * Compares this machine's clock with the clocks of other peers.
  *
  * A card says when its node signed it. A node signs a new card at least once an hour, so a card that comes from the
- * node itself is at most one hour old. From one card follows a range for the error of this machine's clock: from the
+ * node itself is at most one hour old. One card gives a range for the error of this machine's clock: from the
  * time since the signature, minus one hour, to the time since the signature. The comparison combines the ranges of
  * several peers, and ignores the most extreme third of them, so that one wrong clock or one liar does not matter.
  *

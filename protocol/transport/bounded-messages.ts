@@ -57,8 +57,8 @@ function middleware(check: (stream: Stream) => Check): StreamMiddleware {
 }
 
 /**
- * Resets the stream when its bytes exceed the bound. A listener would not do: libp2p delivers the bytes that have already
- * arrived to the first listener, and the protocol's own listener comes later.
+ * Resets the stream when its bytes exceed the bound. A listener is not enough: libp2p delivers the bytes that have
+ * already arrived to the first listener, and the protocol's own listener comes later.
  */
 function bound(stream: Stream, check: Check): void {
   const dispatch = stream.dispatchEvent.bind(stream)

@@ -46,7 +46,7 @@ export function boundedNegotiation(components: { upgrader: unknown }): object {
 
 const MAX_NAME_BYTES = 64
 
-/** A listener would not do: libp2p keeps early streams until the muxer has its first listener, the connection. */
+/** A listener is not enough: libp2p keeps early streams until the muxer has its first listener, the connection. */
 function boundStreams(factory: StreamMuxerFactory): void {
   const create = factory.createStreamMuxer.bind(factory)
   factory.createStreamMuxer = (connection) => {

@@ -5,7 +5,7 @@
 
 /** Memory of a queue that just begins. Doubled when it is full. */
 const FIRST_BYTES = 1_024
-/** An empty queue gives more memory than this back. */
+/** An empty queue that has more memory than this frees it. */
 const KEPT_BYTES = 64 * 1024
 
 export class ByteQueue {

@@ -10,7 +10,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
  * most, and a relay has at most 2,048 connections.
  */
 export const MAX_STORED_PEERS: number = 4_096
-/** Peers without a connection that were written least recently. One of them is removed. */
+/** A full store looks at this many unconnected peers, the least recently written first, and removes one of them. */
 const COMPARED_PEERS = 16
 
 export class StoredPeers {

@@ -12,7 +12,7 @@ const PACKAGE = '@node-llama-cpp/linux-x64'
 const FOLDER = 'linux-x64'
 const CACHE = new URL('../../.cache/kernels/', import.meta.url)
 
-/** The kernels that the calibration compares with those of this machine: old, middle-aged, without vectors of 512 bits. */
+/** The kernels to compare with those of this machine: of two older generations, and without vectors of 512 bits. */
 export const OTHER_KERNELS = ['x64', 'sse42', 'haswell'] as const
 
 /**

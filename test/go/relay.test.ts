@@ -1,6 +1,6 @@
 /**
- * A Go peer as a circuit relay. It ends a relayed connection at 128 KiB or 2 minutes without a word. The client moves to
- * another connection before that, and the answer continues.
+ * A Go peer as a circuit relay. It ends a relayed connection at 128 KiB or 2 minutes without an error. The client moves
+ * to another connection before that, and the answer continues.
  */
 import { createClient } from '@potluck/client'
 import { expect, onTestFinished, test } from 'vitest'

@@ -5,8 +5,8 @@ import { blocksOf, type Block, type MessageRequest, type ResultBlock, type TextB
 
 /**
  * Thinking of earlier turns is left out, because templates leave it out too. Consecutive messages of one role become one
- * message. The instructions of the system come first. Those inside the conversation become a part of the user's message,
- * because most templates refuse a system message there.
+ * message. The system prompt comes first. A system message inside the conversation becomes a part of the user's
+ * message, because most templates refuse it there.
  */
 export function toMessages(
   system: string | readonly TextBlock[] | undefined,

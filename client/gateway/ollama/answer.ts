@@ -36,7 +36,7 @@ export interface AnswerFormat {
   audits: AuditLookup
 }
 
-/** The answer to a request without a prompt, by which Ollama's clients load a model. Nodes have their model loaded. */
+/** The answer to a request without a prompt, by which Ollama's clients load a model. No node loads a model for it. */
 export function loaded(format: AnswerFormat): object {
   return { ...line({ text: '', reasoning: '', calls: [] }, [], format), done: true, done_reason: 'load' }
 }
@@ -158,7 +158,7 @@ function lastFields(
     done: true,
     done_reason: finishReason === 'length' ? 'length' : 'stop',
     total_duration: nanoseconds(totalMs),
-    // Nodes have their model loaded. A request can wait for a slot.
+    // The time in the node's queue. A node does not report how long it loaded the model.
     load_duration: nanoseconds(timings.queueMs),
     prompt_eval_count: usage.promptTokens,
     prompt_eval_duration: nanoseconds(timings.prefillMs),

@@ -15,7 +15,7 @@ const CAPABILITIES: Partial<Record<Feature, string>> = {
   embeddings: 'embedding'
 }
 
-/** Nodes keep their model loaded while they run. */
+/** Every model counts as loaded. A node with several models loads a model when a request needs it. */
 const NEVER = '9999-12-31T23:59:59Z'
 
 interface ModelDetails {
@@ -39,7 +39,7 @@ export function tag({ id, model }: NamedModel, since: string): object {
   }
 }
 
-/** A model that nodes have loaded now. */
+/** A model that nodes serve now, in the form of a loaded model. */
 export function running({ id, model }: NamedModel): object {
   const size = model?.sizeBytes ?? 0
   return {

@@ -138,7 +138,7 @@ function NobodyFound(): JSX.Element {
             what: 'Join a network on the internet, with the address of one of its relays.',
             command: 'npx potluck gateway --bootstrap ADDRESS'
           },
-          { what: 'Find out why nobody is reachable.', command: 'npx potluck doctor' }
+          { what: 'Find out why no node is reachable.', command: 'npx potluck doctor' }
         ]}
       />
     </div>

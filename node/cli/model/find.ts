@@ -70,7 +70,7 @@ async function find(model: string, context: CommandContext): Promise<FoundModel>
 }
 
 /**
- * Returns the file of a model of the hub or of a URL, and downloads it if need be; undefined for other models.
+ * Returns the file of a model of the hub or of a URL, and downloads it if necessary; undefined for other models.
  *
  * @throws CommandError if the download fails, or the file does not have the digest of `--sha256`
  */

@@ -145,7 +145,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     kind: choice<Scope>('local', 'public'),
     default: undefined,
     defaultText:
-      'public if --bootstrap or --announce contains a public address, or if a relay without these options has a public address; otherwise local; a public IPv6 address of a relay counts only if the relay has no private IPv4 address',
+      'public if --bootstrap or --announce contains a public address, or if a relay without these options has a public address, or if a client without a bootstrap address has a saved peer with one; otherwise local; a public IPv6 address of a relay counts only if the relay has no private IPv4 address',
     doc: 'addresses to use: public uses only public addresses, for the internet; local also uses private addresses, for a LAN or a testnet',
     commands: [...DAEMON, ...FIND]
   },

@@ -26,7 +26,7 @@ export interface ProcessEvents {
   outcome: (id: number, outcome: Result | Error) => void
 }
 
-/** The reason for a refusal says what to do. */
+/** No remedy, because the reason for a refusal already says what to do. */
 const SAID = ''
 /** Most processes that end during a load end for lack of memory. */
 const TOO_LARGE =

@@ -133,7 +133,7 @@ export class OnDemandEngine implements Engine {
           running = engine.generate({ ...job, credit: job.credit + granted }, signal)
           yield* running
         } finally {
-          // The reader of the events can leave while the model loads.
+          // The consumer of the events can stop while the model loads.
           if (release !== undefined) release()
           else void loaded.then(([, unused]) => unused()).catch(() => undefined)
         }

@@ -1,6 +1,6 @@
 import type { Attack } from './attack.ts'
 
-/** How much slower than an honest node each of them really is. */
+/** How much slower than an honest node each malicious node really is. */
 const SLOWDOWN = 4
 const CLAIMED = 1e7
 

@@ -34,8 +34,8 @@ export interface RunOptions {
 
 /**
  * What the client can audit with. `probes`: no engine, and the requests are private. `some shareable`: no engine, and the
- * user marks a tenth of the requests by chance. `every answer`: no engine, but the requests are shareable, and the client
- * may spend as much as it wants on audits. So this case has the most panels.
+ * user marks a tenth of the requests at random. `every answer`: no engine, but the requests are shareable, and the
+ * client may spend as much as it wants on audits. So this case has the most panels.
  */
 export type Means = 'probes' | 'some shareable' | 'shareable' | 'every answer' | 'own engine'
 

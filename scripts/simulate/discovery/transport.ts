@@ -146,7 +146,7 @@ export class Transport {
     const known = caller.isOpen(to)
     if (!to.alive) {
       caller.closed(to)
-      // A connection to a peer that died without a word accepts data for a while.
+      // A connection to a peer that died without closing it accepts data for a while.
       await this.#wait(known || this.population.random.next() > REFUSING ? timeoutMs : ROUND_TRIP_MS, signal)
       throw new Error('the peer is dead')
     }

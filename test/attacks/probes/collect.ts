@@ -36,7 +36,7 @@ export interface Labelled extends Seen {
 }
 
 export interface CollectOptions {
-  /** The share of the conversations that the user marks as shareable, by chance. */
+  /** The share of the conversations that the user marks as shareable, at random. */
   shared: number
   /** Requests of each kind. */
   count: number

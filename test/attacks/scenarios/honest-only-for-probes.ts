@@ -17,7 +17,7 @@ const OTHER = 'A slow green snail creeps under the busy bee, and then it hides u
 
 /** Requests of the user. */
 const REQUESTS = 60
-/** The user's requests that are shareable. The user chooses them by chance. */
+/** The user's requests that are shareable. The user chooses them at random. */
 const SHARED = 0.25
 /** The smallest panel. */
 const HONEST_NODES = 3

@@ -4,7 +4,7 @@ import { accuracy, shuffle, toRow } from '../probes/classifier.ts'
 import { collect, type Labelled } from '../probes/collect.ts'
 import { conversationOf, featuresOf, gramsOf, textsOf } from '../probes/features.ts'
 
-/** The user's conversations that are shareable in the second part. The user chooses them by chance. */
+/** The user's conversations that are shareable in the second part. The user chooses them at random. */
 const SHARED = 0.25
 /** Users of a full measurement. They ask at the same time, each at nodes of their own. */
 const USERS = 6
