@@ -17,6 +17,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** The longest time of one command. An installation downloads some 500 MB. */
 const TIMEOUT_MS = 15 * 60_000
 
+const NETWORK = ['NODE_EXTRA_CA_CERTS', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']
+
 /** Both keep the session away from the network of the machine that records it. */
 const CONFIG = `listen = ["/ip4/127.0.0.1/tcp/4001"]
 mdns = false
@@ -79,6 +81,10 @@ async function record(source: Source): Promise<{ text: string; firstAnswerMs: nu
   const env = {
     PATH: here ? process.env.PATH : [join(prefix, 'bin'), dirname(process.execPath), ...path].join(delimiter),
     npm_config_prefix: prefix,
+    // How this machine reaches the registry.
+    ...Object.fromEntries(
+      NETWORK.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
+    ),
     HOME: home,
     TERM: 'xterm',
     COLUMNS: '110',
