@@ -5,7 +5,9 @@ import type { AnswerMetadata, AnswerPart } from './generate/parts.ts'
 import { addPiece } from './generate/tool-calls.ts'
 
 export interface AnswerResult {
-  /** The text that the model wrote. It is cut off if `finishReason` is `length`, also in the middle of a JSON document. */
+  /**
+   * The text that the model wrote. It is cut off if `finishReason` is `length`, also in the middle of a JSON document.
+   */
   text: string
   /** The model's reasoning before the answer. Empty if there is none. */
   reasoning: string

@@ -83,14 +83,14 @@ export interface Client {
   /** Fraud proofs for `potluck audit`, one for each node that this client banned because of shareable answers. */
   proofs: () => Proof[]
   /**
-   * Calls the listener with every step of every answer: which node is asked and why, hedges, moves, failovers, tokens, the
-   * end, and the result of an audit. The events contain no text. The listener must not throw. Returns a function that removes
-   * it.
+   * Calls the listener with every step of every answer: which node is asked and why, hedges, moves, failovers, tokens,
+   * the end, and the result of an audit. The events contain no text. The listener must not throw. Returns a function
+   * that removes it.
    */
   onEvent: (listener: (event: ClientEvent) => void) => () => void
   /**
-   * Calls the listener with every answer that a node completed, and with every part that a node signed before it failed.
-   * This is all that a later audit needs. It contains the prompt and the token ids. Otherwise like `onEvent`.
+   * Calls the listener with every answer that a node completed, and with every part that a node signed before it
+   * failed. This is all that a later audit needs. It contains the prompt and the token ids. Otherwise like `onEvent`.
    */
   onSigned: (listener: (signed: SignedAnswer) => void) => () => void
   /** Calls the listener after every audit. Returns a function that removes the listener. */

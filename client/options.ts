@@ -19,8 +19,8 @@ export interface ClientOptions {
    */
   scope?: Scope
   /**
-   * The text of a swarm key file, as of IPFS. The client then joins the private network of the peers with this key, and no
-   * other peer can connect to it. Default: the public network.
+   * The text of a swarm key file, as of IPFS. The client then joins the private network of the peers with this key, and
+   * no other peer can connect to it. Default: the public network.
    */
   swarmKey?: string
   /** The application's own libp2p node, which must run the network's DHT. The client does not stop it. */
@@ -40,18 +40,21 @@ export interface ClientOptions {
   trusted?: readonly string[]
   /** Where the client keeps what it learns about nodes. Default: in memory. */
   reputation?: ReputationSettings
-  /** Where the client keeps addresses of peers, to join the network again without a bootstrap address. Default: in memory. */
+  /**
+   * Where the client keeps addresses of peers, to join the network again without a bootstrap address. Default: in
+   * memory.
+   */
   peers?: PeerSettings
   /**
-   * Audits answers with the user's own engine or node: see `auditorOf`. Default: other nodes audit shareable answers and the
-   * answers to probes.
+   * Audits answers with the user's own engine or node: see `auditorOf`. Default: other nodes audit shareable answers
+   * and the answers to probes.
    */
   auditor?: Auditor
   /** The timeout of each phase of an attempt. Default `DEFAULT_TIMEOUTS`. */
   timeouts?: Partial<PhaseTimeouts>
   /**
-   * Called when the client finds that this machine's clock is wrong, and with undefined when it is right again. A client
-   * with a wrong clock refuses the cards of all nodes. `clockWarning` describes it in a sentence.
+   * Called when the client finds that this machine's clock is wrong, and with undefined when it is right again. A
+   * client with a wrong clock refuses the cards of all nodes. `clockWarning` describes it in a sentence.
    */
   onClockSkew?: (skew: ClockSkew | undefined) => void
   /** Stops the client. */

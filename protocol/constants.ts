@@ -41,11 +41,16 @@ export const KAD_PEER_TAG: string = 'kad-peer'
 export const KAD_K: number = 20
 /** Kademlia's `alpha`: requests of a walk at the same time. libp2p's value. */
 export const KAD_ALPHA: number = 10
-/** A peer that has not replied after this time no longer counts towards `KAD_ALPHA`. Five round trips across an ocean. */
+/**
+ * A peer that has not replied after this time no longer counts towards `KAD_ALPHA`. Five round trips across an ocean.
+ */
 export const SLOW_KAD_PEER_MS: number = 500
 /** Timeout of one request of a walk, with the dial. A dead address takes the whole timeout. */
 export const KAD_REQUEST_TIMEOUT_MS: number = 2_500
-/** Requests of one walk. An honest walk over a million peers needs about 40; an attacker can invent closer and closer peers. */
+/**
+ * Requests of one walk. An honest walk over a million peers needs about 40; an attacker can invent closer and closer
+ * peers.
+ */
 export const MAX_WALK_REQUESTS: number = 100
 /**
  * Providers in one reply of a storer, chosen at random from its records. A lookup then costs the same for any number of
@@ -70,14 +75,17 @@ export const MAX_KAD_ADDRESS_BYTES: number = 256
 export const MAX_KAD_REQUEST_BYTES: number = 20 * 1024
 /** Peers that a request to a DHT server names. An honest one names its sender at most. */
 export const MAX_REQUEST_PEERS: number = 4
-/** Size of a DHT reply. A storer of another implementation can list thousands of providers; a longer reply is refused. */
+/**
+ * Size of a DHT reply. A storer of another implementation can list thousands of providers; a longer reply is refused.
+ */
 export const MAX_KAD_REPLY_BYTES: number = 512 * 1024
 /** Levels at which a topic can be split: enough for 3 million nodes, because a shard holds about 48 nodes. */
 export const MAX_SHARD_DEPTH: number = 16
 
 /**
- * Cards of other nodes in a card reply, usually 1 KiB each. A new client sees from the cards of its first peer whether a
- * model is popular. With 16 cards it takes a model of 30 % of the nodes for a rare one in 3 of 1,000 cases, with 8 in 6 of
+ * Cards of other nodes in a card reply, usually 1 KiB each. A new client sees from the cards of its first peer whether
+ * a model is popular. With 16 cards it takes a model of 30 % of the nodes for a rare one in 3 of 1,000 cases, with 8 in
+ * 6 of
  * 100. It then loads the storers of depth 0.
  */
 export const MAX_CARD_OTHERS: number = 16
@@ -87,14 +95,14 @@ export const MAX_CARD_REPLY_BYTES: number = (1 + MAX_CARD_OTHERS) * 16 * 1024 + 
 // ---------------------------------------------------------------- frames
 
 /**
- * Largest frame that a client can send. The largest honest request for an answer continues one. It has a prompt of 256 Ki
- * tokens as text, with about 4 bytes for each token, and the token ids of the prompt and the answer. An audit of an answer
- * that is so long does not fit, because it also has the fingerprints.
+ * Largest frame that a client can send. The largest honest request for an answer continues one. It has a prompt of 256
+ * Ki tokens as text, with about 4 bytes for each token, and the token ids of the prompt and the answer. An audit of an
+ * answer that is so long does not fit, because it also has the fingerprints.
  */
 export const MAX_FRAME_BYTES: number = 2 * 1024 * 1024
 /**
- * Largest frame of an answer that a node can send. The largest honest frame is `accepted`, which has the prompt's token ids.
- * Replies with cards, embeddings and results of audits have their own limits.
+ * Largest frame of an answer that a node can send. The largest honest frame is `accepted`, which has the prompt's token
+ * ids. Replies with cards, embeddings and results of audits have their own limits.
  */
 export const MAX_NODE_FRAME_BYTES: number = 1024 * 1024
 /** Longest varint before a frame. A longer varint would announce a frame of more than 2^35 bytes. */
@@ -108,15 +116,15 @@ export const PAUSE_AT_BYTES: number = 64 * 1024
 export const STREAM_WINDOW_BYTES: number = 256 * 1024
 
 /**
- * Fields of a message and of the messages within it, where a packed list of numbers is one field. They are counted before
- * the message is decoded, because decoding takes about 0.5 us for each. The largest honest message is a request with 1,024
- * messages, 1,024 tool calls, 128 tools and 1,024 entries of `logit_bias`: 12,000 fields.
+ * Fields of a message and of the messages within it, where a packed list of numbers is one field. They are counted
+ * before the message is decoded, because decoding takes about 0.5 us for each. The largest honest message is a request
+ * with 1,024 messages, 1,024 tool calls, 128 tools and 1,024 entries of `logit_bias`: 12,000 fields.
  */
 export const MAX_MESSAGE_FIELDS: number = 32_768
 /**
- * Numbers in all packed lists of a message, in which each byte of a float can count as one. The lists with the most numbers
- * are the 262,144 prompt tokens and 131,072 answer tokens of a continuation, and the margins and gaps of an audit: 262,144
- * floats.
+ * Numbers in all packed lists of a message, in which each byte of a float can count as one. The lists with the most
+ * numbers are the 262,144 prompt tokens and 131,072 answer tokens of a continuation, and the margins and gaps of an
+ * audit: 262,144 floats.
  */
 export const MAX_MESSAGE_NUMBERS: number = 1 << 20
 
@@ -174,8 +182,8 @@ export const MAX_SCHEMA_LENGTH: number = 256 * 1024
  */
 export const MAX_SCHEMA_JSON_DEPTH: number = 256
 /**
- * Keys in a schema's text: four for each of `MAX_SCHEMA_NODES` schemas. JSON.parse takes about 1 us for each key of a large
- * object.
+ * Keys in a schema's text: four for each of `MAX_SCHEMA_NODES` schemas. JSON.parse takes about 1 us for each key of a
+ * large object.
  */
 export const MAX_SCHEMA_MEMBERS: number = 16_384
 
@@ -260,13 +268,13 @@ export const RECEIPT_WINDOW: number = 64
 /** Size of a partial receipt: about 200 bytes, and room for the fields of a later version. */
 export const MAX_PARTIAL_RECEIPT_BYTES: number = 512
 /**
- * Tokens of an earlier node that one request can let the next node measure. A node that fails leaves fewer than 64 tokens
- * that it did not sign. Two such nodes, one after the other, leave fewer than 128.
+ * Tokens of an earlier node that one request can let the next node measure. A node that fails leaves fewer than 64
+ * tokens that it did not sign. Two such nodes, one after the other, leave fewer than 128.
  */
 export const MAX_CHECKED_TOKENS: number = 2 * RECEIPT_WINDOW
 /**
- * Entries of log-probabilities in an answer record: about 400 KB, so that the record fits a frame beside its prompt. They
- * are 780 tokens with 20 alternatives each, or 8,192 tokens with one. A longer record has no log-probabilities.
+ * Entries of log-probabilities in an answer record: about 400 KB, so that the record fits a frame beside its prompt.
+ * They are 780 tokens with 20 alternatives each, or 8,192 tokens with one. A longer record has no log-probabilities.
  */
 export const MAX_RECORD_LOGPROBS: number = 16_384
 /**
@@ -277,8 +285,8 @@ export const MAX_PROOF_ANSWERS: number = 256
 /** Size of a fraud proof. Each answer takes a few KB. */
 export const MAX_PROOF_BYTES: number = 8 * 1024 * 1024
 /**
- * Size of a fraud proof on the DHT. An answer of 100 tokens to a short prompt takes 1.5 KB, and two such answers of another
- * quantisation convince.
+ * Size of a fraud proof on the DHT. An answer of 100 tokens to a short prompt takes 1.5 KB, and two such answers of
+ * another quantisation convince.
  */
 export const MAX_PUBLISHED_PROOF_BYTES: number = 8 * 1024
 /** Answers in a fraud proof on the DHT. Each costs its storers the verification of a signature. */
@@ -303,8 +311,8 @@ export interface PhaseTimeouts {
   progressMs: number
   /**
    * The least time from `accepted` to the first token that the client allows a node that shows progress, in addition to
-   * the wait that the node announced. A long prompt gets more: see `client/generate/first-token.ts`. Default 60 s: a node
-   * with a short prompt can evaluate the long prompts of others at the same time.
+   * the wait that the node announced. A long prompt gets more: see `client/generate/first-token.ts`. Default 60 s: a
+   * node with a short prompt can evaluate the long prompts of others at the same time.
    */
   firstTokenMs: number
   /** Between two tokens. Default 20 s. */
@@ -321,8 +329,8 @@ export const DEFAULT_TIMEOUTS: PhaseTimeouts = {
 }
 
 /**
- * How often a node sends `progress` before the first token. Several must fit into the client's `progressMs`, so that one
- * lost packet or a busy processor fails no request. Each takes about 60 bytes with the frames of the transport.
+ * How often a node sends `progress` before the first token. Several must fit into the client's `progressMs`, so that
+ * one lost packet or a busy processor fails no request. Each takes about 60 bytes with the frames of the transport.
  */
 export const PROGRESS_INTERVAL_MS: number = 2_000
 /**
@@ -336,13 +344,13 @@ export const CONNECTION_CHECK_MS: number = 10_000
 /** How often an idle connection is checked that the host keeps. A multiple of `CONNECTION_CHECK_MS`. */
 export const KEPT_CONNECTION_CHECK_MS: number = 60_000
 /**
- * Idle time of a TCP connection after which the system asks the other end for a sign of life, which takes 104 bytes. Home
- * routers forget idle connections after hours (RFC 5382), some after 15 minutes.
+ * Idle time of a TCP connection after which the system asks the other end for a sign of life, which takes 104 bytes.
+ * Home routers forget idle connections after hours (RFC 5382), some after 15 minutes.
  */
 export const TCP_KEEP_ALIVE_MS: number = 10 * 60 * 1000
 /**
- * A TCP connection closes after this time without a byte of libp2p. A node renews its records at the same servers within
- * an hour. An idle connection of an hour costs a sixth of a new one.
+ * A TCP connection closes after this time without a byte of libp2p. A node renews its records at the same servers
+ * within an hour. An idle connection of an hour costs a sixth of a new one.
  */
 export const IDLE_CONNECTION_MS: number = 75 * 60 * 1000
 /** The node's timeout for a request: from the opening of the stream until the whole request has arrived. */

@@ -57,8 +57,8 @@ export interface ErrorPolicy {
    *
    * - `fail`: it reports the error to its caller.
    * - `next_node`: it tries another node.
-   * - `second_opinion`: it asks a second node, and reports the error only if that node sends it too. One node alone could
-   *   otherwise fail any request.
+   * - `second_opinion`: it asks a second node, and reports the error only if that node sends it too. One node alone
+   *   could otherwise fail any request.
    * - `longer_context`: it tries other nodes, the next one with a longer context if it can. If two nodes agree that a
    *   context is too short, it tries only nodes with a longer one.
    * - `ask_again`: it tries the other nodes, then this one once more. The failure is temporary.
@@ -86,11 +86,11 @@ export interface ErrorPolicy {
 
 const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
   // Usually refusals, in place of `accepted`. A node can send some of these codes after `accepted` too: `busy` when a
-  // caller with fewer requests needs the place or the slot, `draining` when it stops, `unsupported` for a schema that takes
-  // too long to enforce. It also sends `invalid_request` for a wrong credit frame, which this client never sends.
+  // caller with fewer requests needs the place or the slot, `draining` when it stops, `unsupported` for a schema that
+  // takes too long to enforce. It also sends `invalid_request` for a wrong credit frame, which this client never sends.
   /**
-   * The queue is full, the engine restarts, other programs have the memory of the model, or another caller needs the place
-   * or the slot. `retryAfterMs` says when to try again.
+   * The queue is full, the engine restarts, other programs have the memory of the model, or another caller needs the
+   * place or the slot. `retryAfterMs` says when to try again.
    */
   busy: {
     fault: 'nobody',
@@ -176,8 +176,8 @@ const WIRE_POLICY: Readonly<Record<WireCode, ErrorPolicy>> = {
     exitCode: 1
   },
   /**
-   * For too long, the caller granted no credit or did not read the stream. The client learns of it when the caller reads
-   * again, so the answer goes on.
+   * For too long, the caller granted no credit or did not read the stream. The client learns of it when the caller
+   * reads again, so the answer goes on.
    */
   caller_stalled: { fault: 'caller', retryable: false, next: 'ask_again', strike: true, httpStatus: 408, exitCode: 1 }
 }
@@ -256,8 +256,8 @@ const CLIENT_POLICY: Readonly<Record<ClientCode, ErrorPolicy>> = {
   /** A relay's limit of data or time ended the stream, or would soon end it. */
   relay_limit: { fault: 'nobody', retryable: true, next: 'ask_again', httpStatus: 503, exitCode: 1 },
   /**
-   * After `accepted`, the node sent a code that honest nodes send only in place of it. Or it sent `caller_stalled`, although
-   * the caller did not keep it waiting.
+   * After `accepted`, the node sent a code that honest nodes send only in place of it. Or it sent `caller_stalled`,
+   * although the caller did not keep it waiting.
    */
   late_refusal: {
     fault: 'node',

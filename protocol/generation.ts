@@ -94,7 +94,9 @@ export interface ChatInput {
   toolChoice?: ToolChoice
   /** Allow several calls in one answer, if the model's template supports it. Default true. */
   parallelToolCalls?: boolean
-  /** A hint for the template. Without effect if the template has no switch for reasoning. Default: the template decides. */
+  /**
+   * A hint for the template. Without effect if the template has no switch for reasoning. Default: the template decides.
+   */
   reasoningEffort?: ReasoningEffort
 }
 
@@ -110,7 +112,8 @@ export interface OutputConstraint extends Omit<ChatInput, 'messages'> {
   chat: boolean
   responseFormat?: ResponseFormat
   /**
-   * Tokens that end the answer are not allowed before this many tokens, unless the grammar allows no other token. Default 0.
+   * Tokens that end the answer are not allowed before this many tokens, unless the grammar allows no other token.
+   * Default 0.
    */
   minTokens?: number
   /** Token ids that end the answer, besides those that end every answer of the model. Default: none. */
@@ -182,8 +185,8 @@ export interface Load {
   /** The wait of a request that arrives now, in milliseconds. */
   estimatedWaitMs: number
   /**
-   * The further wait until a model is in memory, in milliseconds; 0: it is in memory. One for each model of the card, in its
-   * order. Undefined: all models are in memory.
+   * The further wait until a model is in memory, in milliseconds; 0: it is in memory. One for each model of the card,
+   * in its order. Undefined: all models are in memory.
    */
   modelWaitMs?: number[]
 }

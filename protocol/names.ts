@@ -1,7 +1,7 @@
 /**
- * Which addresses of other peers a peer may dial. A peer can advertise a private address, a name of its own that resolves
- * to one, or the name of a machine in the receiver's LAN. In scope `public`, a dial must not reach the LAN this way, and a
- * name shows what it is only when it is resolved.
+ * Which addresses of other peers a peer may dial. A peer can advertise a private address, a name of its own that
+ * resolves to one, or the name of a machine in the receiver's LAN. In scope `public`, a dial must not reach the LAN
+ * this way, and a name shows what it is only when it is resolved.
  */
 import { isPrivate, isPrivateIp } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
@@ -23,12 +23,15 @@ interface LookupOptions {
 type OnLookup = (error: Error | null, address: string | Resolved[], family?: number) => void
 
 /**
- * The first part of an address in a network, or of one through a relay that is connected. libp2p's TCP also dials sockets
- * of the file system, such as `/unix/run/docker.sock`.
+ * The first part of an address in a network, or of one through a relay that is connected. libp2p's TCP also dials
+ * sockets of the file system, such as `/unix/run/docker.sock`.
  */
 const NETWORK = /^\/(ip4|ip6|ip6zone|dns|dns4|dns6|dnsaddr|p2p)\//
 const IPV6 = /^\/ip6\/([^/]+)/
-/** The start of an IPv6 address that contains an IPv4 address: for a NAT64 gateway (RFC 6052), or the old form `::1.2.3.4`. */
+/**
+ * The start of an IPv6 address that contains an IPv4 address: for a NAT64 gateway (RFC 6052), or the old form
+ * `::1.2.3.4`.
+ */
 const EMBEDDED = /^(64:ff9b)?::(?=[\da-f]{1,4}:[\da-f]{1,4}$|\d+\.\d+\.\d+\.\d+$)/i
 const NAME = /^\/dns[46]?\/([^/]+)\//
 const WEBSOCKET = /\/wss?(\/|$)/

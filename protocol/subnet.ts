@@ -7,9 +7,9 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { toString } from 'uint8arrays/to-string'
 
 /**
- * Multicodecs of the address families, and the bytes of an address that its owner cannot choose. Subnets: a /24 of IPv4,
- * or a /48 of IPv6, which anybody can have from a tunnel broker. Hosts: one address of IPv4, or a /56 of IPv6, which a
- * provider gives to a household.
+ * Multicodecs of the address families, and the bytes of an address that its owner cannot choose. Subnets: a /24 of
+ * IPv4, or a /48 of IPv6, which anybody can have from a tunnel broker. Hosts: one address of IPv4, or a /56 of IPv6,
+ * which a provider gives to a household.
  */
 const FAMILIES: ReadonlyMap<number, { subnet: number; host: number }> = new Map([
   [4, { subnet: 3, host: 4 }],

@@ -10,8 +10,8 @@
 /** How often the clock is read. */
 const TICK_MS = 1_000
 /**
- * A tick that is late by more than this reports a suspension. A blocked event loop or the garbage collector delays it less. A
- * clock that was set forward looks like a suspension; then connections are checked without need.
+ * A tick that is late by more than this reports a suspension. A blocked event loop or the garbage collector delays it
+ * less. A clock that was set forward looks like a suspension; then connections are checked without need.
  */
 const LEAST_SUSPENSION_MS = 4_000
 

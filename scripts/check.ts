@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { PACKAGES } from './build.ts'
+import { describeWideComments } from './check/comments.ts'
 import { describeCycles } from './check/cycles.ts'
 import { describeLockfile } from './check/lockfile.ts'
 import { configurationIsFresh } from './configuration.ts'
@@ -60,6 +61,12 @@ async function generatedIsFresh(): Promise<Outcome> {
   }
 }
 
+async function formatIsKept(): Promise<Outcome> {
+  const code = await run('oxfmt', '--check')
+  const comments = describeWideComments(ROOT)
+  return { ok: code.ok && comments.length === 0, output: [code.output, ...comments].join('\n') }
+}
+
 async function cyclesAreAbsent(): Promise<Outcome> {
   const lines = describeCycles(ROOT)
   return { ok: lines.length === 0, output: lines.join('\n') }
@@ -74,7 +81,7 @@ async function lockfileIsComplete(): Promise<Outcome> {
 const STEPS: Record<string, () => Promise<Outcome>> = {
   types: () => run('tsc', '--noEmit'),
   lint: () => run('oxlint'),
-  format: () => run('oxfmt', '--check'),
+  format: formatIsKept,
   'dead-code': () => run('knip'),
   cycles: cyclesAreAbsent,
   generated: generatedIsFresh,

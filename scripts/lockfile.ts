@@ -1,6 +1,6 @@
 /**
- * `npm run lockfile`: adds missing hashes to `package-lock.json`. npm itself does not add a hash to a package that the lock
- * file already lists. The script asks the registry for each missing hash. What the registry does not have stays in
+ * `npm run lockfile`: adds missing hashes to `package-lock.json`. npm itself does not add a hash to a package that the
+ * lock file already lists. The script asks the registry for each missing hash. What the registry does not have stays in
  * `scripts/check/unhashed.json`, and `npm run check lockfile` accepts no other package without a hash.
  */
 import { execFileSync } from 'node:child_process'

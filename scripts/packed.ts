@@ -1,8 +1,8 @@
 /**
  * Runs the packages as npm would publish them. The script copies the built packages to the places where npm installs
- * them, bundles the client for a browser, serves crumb, requests an answer through the client and through the gateway, and
- * opens the page of the gateway. Node refuses TypeScript under node_modules, so the packages cannot use the source by
- * mistake. `npm run check` runs this script.
+ * them, bundles the client for a browser, serves crumb, requests an answer through the client and through the gateway,
+ * and opens the page of the gateway. Node refuses TypeScript under node_modules, so the packages cannot use the source
+ * by mistake. `npm run check` runs this script.
  */
 import { execFileSync, spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'

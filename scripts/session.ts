@@ -1,8 +1,8 @@
 /**
- * `npm run session [-- --here | --clone] [FILE]`: runs the commands of a first session on a pseudo-terminal, and writes what they
- * print to docs/session.md. It packs the packages and installs them in a temporary folder first, and counts the time to the
- * first answer. With `--here` it uses this checkout. With `--clone` it only counts the time from a clone of this repository to
- * the first answer. It needs `script` of util-linux.
+ * `npm run session [-- --here | --clone] [FILE]`: runs the commands of a first session on a pseudo-terminal, and writes
+ * what they print to docs/session.md. It packs the packages and installs them in a temporary folder first, and counts
+ * the time to the first answer. With `--here` it uses this checkout. With `--clone` it only counts the time from a
+ * clone of this repository to the first answer. It needs `script` of util-linux.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * `npm run test:clients [name …]`: runs the tests of real clients in `test/clients`, also those that download their client.
- * A run of all tests writes the table in `docs/recipes.md`, and a run of some writes their rows.
+ * `npm run test:clients [name …]`: runs the tests of real clients in `test/clients`, also those that download their
+ * client. A run of all tests writes the table in `docs/recipes.md`, and a run of some writes their rows.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * `npm run test:go [file …]`: builds the Go peer and runs the tests in `test/go`. With `--slow`, also the test that waits
- * for a relay's default limit of two minutes.
+ * `npm run test:go [file …]`: builds the Go peer and runs the tests in `test/go`. With `--slow`, also the test that
+ * waits for a relay's default limit of two minutes.
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

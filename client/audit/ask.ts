@@ -28,8 +28,8 @@ export interface OtherAuditor extends PanelCandidate {
    * Returns the result of that node. The result fits the answer, but the node can lie: see `auditByOthers`.
    *
    * @throws PotluckError the node's refusal, the code of the phase that failed, `busy` while the node has asked for a
-   *   pause, `invalid_request` if the record does not show that the request is shareable, `unsupported` if the record is
-   *   longer than a node accepts
+   *   pause, `invalid_request` if the record does not show that the request is shareable, `unsupported` if the record
+   *   is longer than a node accepts
    */
   audit: (request: AuditRequest, signal: AbortSignal) => Promise<AuditResult>
 }

@@ -2,17 +2,18 @@
  * Decides which answers are audited, when, and by which auditors. Audits run in the background.
  *
  * 1. If the user's own engine or node has the model, it audits the answer: see `own-audits.ts`.
- * 2. Otherwise, if the user marked the request as shareable, a panel of other nodes with the model audits the answer: see
- *    `panel-audits.ts`. Its result has smaller effects.
- * 3. Otherwise, if the user marked other requests as shareable, the client audits the node's next answer to one of these
- *    instead. The node cannot tell which they are.
- * 4. Otherwise the client sends the node a probe, which other nodes may see, and a panel audits its answer: see `probes.ts`.
+ * 2. Otherwise, if the user marked the request as shareable, a panel of other nodes with the model audits the answer:
+ *    see `panel-audits.ts`. Its result has smaller effects.
+ * 3. Otherwise, if the user marked other requests as shareable, the client audits the node's next answer to one of
+ *    these instead. The node cannot tell which they are.
+ * 4. Otherwise the client sends the node a probe, which other nodes may see, and a panel audits its answer: see
+ *    `probes.ts`.
  *
  * Nodes in doubt get probes too: see `suspects.ts`.
  *
- * The user's own auditor runs one audit at a time, because it takes the processor from the user. Panels run beside it and
- * beside each other, because they only wait for other nodes: one silent node must not delay all audits. All are within
- * the audit budget of the reputation. An audit begins only after the caller has the answer.
+ * The user's own auditor runs one audit at a time, because it takes the processor from the user. Panels run beside it
+ * and beside each other, because they only wait for other nodes: one silent node must not delay all audits. All are
+ * within the audit budget of the reputation. An audit begins only after the caller has the answer.
  */
 import { Queue } from '@libp2p/utils'
 
@@ -99,9 +100,9 @@ export class Auditing {
   }
 
   /**
-   * Returns whether audits can test the nodes that serve the model: by the user's own auditor if it has the model, or by
-   * a panel if enough other nodes serve it. Whether the request is shareable does not matter: otherwise the choice of the
-   * node would show it.
+   * Returns whether audits can test the nodes that serve the model: by the user's own auditor if it has the model, or
+   * by a panel if enough other nodes serve it. Whether the request is shareable does not matter: otherwise the choice
+   * of the node would show it.
    *
    * @param serving the number of nodes that serve the digest
    */
@@ -142,9 +143,9 @@ export class Auditing {
   }
 
   /**
-   * Blames the node that sent tokens which other nodes measured as forged, and which it did not sign. This is certain only
-   * if the user's own node or auditor measured them. Otherwise the others can all lie: it counts as a cut answer if the
-   * answer failed, and not at all if not.
+   * Blames the node that sent tokens which other nodes measured as forged, and which it did not sign. This is certain
+   * only if the user's own node or auditor measured them. Otherwise the others can all lie: it counts as a cut answer
+   * if the answer failed, and not at all if not.
    *
    * @param request asks to check these tokens
    */

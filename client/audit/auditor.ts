@@ -24,7 +24,9 @@ export interface Auditor {
    * Absent: the auditor audits only what is signed.
    */
   measure?: (request: GenerateRequest, signal: AbortSignal) => Promise<readonly TokenMargin[]>
-  /** Computes vectors with a model that it holds, to check those of a node. Absent: the user's own node computes them. */
+  /**
+   * Computes vectors with a model that it holds, to check those of a node. Absent: the user's own node computes them.
+   */
   embed?: (digest: string, texts: readonly string[], signal: AbortSignal) => Promise<Embeddings>
 }
 

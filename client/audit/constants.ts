@@ -21,7 +21,9 @@ export const PANEL_COST = 4
  * both results, and so learns which nodes audit honestly. These tests take about a tenth of the budget.
  */
 export const TESTED_SHARE = 0.1
-/** The most by which the margins of two honest auditors differ, in logits: twice the largest difference ever measured. */
+/**
+ * The most by which the margins of two honest auditors differ, in logits: twice the largest difference ever measured.
+ */
 export const AUDITORS_DIFFER = 0.5
 /** Two auditors agree if their margins differ by more than `AUDITORS_DIFFER` in at most this share of the tokens. */
 export const MAX_DISPUTED_SHARE = 0.01
@@ -32,25 +34,27 @@ export const MAX_DISPUTED_SHARE = 0.01
 export const LIE_SHARE = 0.1
 export const LIE_TOKENS = 16
 /**
- * Honest auditors differ by more than this in at most 0.1 % of the windows of fingerprints, in logits (docs/audits.md). With
- * another model, most windows differ by more.
+ * Honest auditors differ by more than this in at most 0.1 % of the windows of fingerprints, in logits (docs/audits.md).
+ * With another model, most windows differ by more.
  */
 export const FINGERPRINTS_DIFFER = 0.5
 /** The same, in at most 0.01 % of the windows: an auditor whose windows are farther from the user's own engine lies. */
 export const FINGERPRINTS_LIE = 1.5
 /**
- * Two auditors differ if more than this share of the windows are too far apart, and more than one window. A long answer has
- * hundreds of windows, so a single one must decide nothing.
+ * Two auditors differ if more than this share of the windows are too far apart, and more than one window. A long answer
+ * has hundreds of windows, so a single one must decide nothing.
  */
 export const FAR_SHARE = 0.1
 /** Timeout for sending an answer to an auditor: the same as for a request. Milliseconds. */
 export const AUDIT_REQUEST_TIMEOUT_MS = 10_000
-/** Timeout for the reply: the auditor queues the job, then evaluates the prompt and the answer on a CPU. Milliseconds. */
+/**
+ * Timeout for the reply: the auditor queues the job, then evaluates the prompt and the answer on a CPU. Milliseconds.
+ */
 export const AUDIT_REPLY_TIMEOUT_MS = 60_000
 
 /**
- * Panels at the same time. One waits for a silent auditor for up to two minutes, and the others meanwhile do without it. No
- * node gets more requests of one client at once than its `streamsPerPeer`, 16.
+ * Panels at the same time. One waits for a silent auditor for up to two minutes, and the others meanwhile do without
+ * it. No node gets more requests of one client at once than its `streamsPerPeer`, 16.
  */
 export const PARALLEL_PANELS = 8
 /** The most answers that wait for an audit. The budget rarely allows more. */
@@ -67,15 +71,19 @@ export const PROOF_TIMEOUT_MS = 20_000
 /** The most nodes of which the client remembers that it looked for a proof. If it forgets one, it looks again. */
 export const MAX_REMEMBERED_LOOKUPS = 4_096
 /**
- * Time between two publications of a proof, milliseconds. Peers of the DHT keep a value for 48 hours, but some of them leave
- * earlier.
+ * Time between two publications of a proof, milliseconds. Peers of the DHT keep a value for 48 hours, but some of them
+ * leave earlier.
  */
 export const PROOF_RENEWAL_MS: number = 12 * 60 * 60_000
 /** The first renewal after the start. A command that ends earlier renews nothing. Milliseconds. */
 export const FIRST_RENEWAL_MS: number = 10 * 60_000
 /** The most proofs that the client keeps for renewal. To make one again, it repeats audits. */
 export const MAX_RENEWED_PROOFS = 256
-/** The most answers, the newest first, from which the client makes a proof to publish. The newest one led to the ban. */
+/**
+ * The most answers, the newest first, from which the client makes a proof to publish. The newest one led to the ban.
+ */
 export const MAX_TRIED_ANSWERS = 8
-/** The longest pause before a probe, milliseconds. With the pauses of a night, a node would remain untested for a day. */
+/**
+ * The longest pause before a probe, milliseconds. With the pauses of a night, a node would remain untested for a day.
+ */
 export const MAX_PAUSE_MS: number = 60 * 60_000

@@ -10,8 +10,8 @@ export interface AnswerJudgement {
 }
 
 /**
- * Returns what the audit of one answer says, without the node's other answers. A short answer says little, so a cheating
- * node can pass. The result must be comparable.
+ * Returns what the audit of one answer says, without the node's other answers. A short answer says little, so a
+ * cheating node can pass. The result must be comparable.
  */
 export function judgeAnswer(record: AnswerRecord, result: AuditResult): AnswerJudgement {
   if (result.violations.length > 0) return { failed: true, logEvidence: CERTAIN }

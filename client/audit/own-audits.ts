@@ -1,6 +1,6 @@
 /**
- * Audits by the user's own engine or node. It sees every answer, and the client believes it. So the client also compares
- * some of its results with those of other nodes, and learns which nodes audit honestly.
+ * Audits by the user's own engine or node. It sees every answer, and the client believes it. So the client also
+ * compares some of its results with those of other nodes, and learns which nodes audit honestly.
  */
 import type { AuditResult, GenerateRequest } from '@potluck/protocol'
 

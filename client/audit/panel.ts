@@ -24,7 +24,9 @@ export interface PanelCandidate {
 export interface Panel<T> {
   /** In the order in which the client asks them. */
   auditors: readonly T[]
-  /** Whether all of them are established. If not, their result has smaller effects: see `client/reputation/others.ts`. */
+  /**
+   * Whether all of them are established. If not, their result has smaller effects: see `client/reputation/others.ts`.
+   */
   established: boolean
 }
 

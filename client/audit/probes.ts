@@ -10,8 +10,8 @@
  *   request runs, unless the user sends several at the same time. It ends when the user sends a request.
  * - Its node is the node of a recent conversation. So the client waits until chance chooses a node that is due.
  *
- * If the user marked a recent conversation as shareable and the node does not know it, the probe repeats it with the user's
- * texts.
+ * If the user marked a recent conversation as shareable and the node does not know it, the probe repeats it with the
+ * user's texts.
  */
 import type { ChatMessage } from '@potluck/protocol'
 

@@ -1,6 +1,6 @@
 /**
- * Publishes the proofs of this client again before the DHT forgets them. This covers all nodes that the client's own audits
- * have banned, also those of earlier starts, as long as the user's own auditor has the model.
+ * Publishes the proofs of this client again before the DHT forgets them. This covers all nodes that the client's own
+ * audits have banned, also those of earlier starts, as long as the user's own auditor has the model.
  */
 import type { Clock } from '../base/clock.ts'
 import type { Reputation } from '../reputation/index.ts'

@@ -44,7 +44,10 @@ const REASONS = [
   'for a friend'
 ] as const
 
-/** In a pattern, each letter in braces stands for a random part: n a thing, d a verb, r a reason, p a phrase of an answer. */
+/**
+ * In a pattern, each letter in braces stands for a random part: n a thing, d a verb, r a reason, p a phrase of an
+ * answer.
+ */
 const QUESTIONS: readonly string[] = [
   'how do I {d} a {n} {r}?',
   'What is the difference between a {n} and a {n}?',

@@ -4,8 +4,8 @@
  * auditor. Both need the model, so a client without an auditor does neither.
  *
  * A proof counts only after this check, so a malicious publisher gains nothing. It costs the client at most
- * `MAX_PUBLISHED_TOKENS` tokens of the audit budget, once for each node. The client publishes only what its own audits found,
- * so a proof never leads to a second one.
+ * `MAX_PUBLISHED_TOKENS` tokens of the audit budget, once for each node. The client publishes only what its own audits
+ * found, so a proof never leads to a second one.
  */
 import type { PeerId } from '@libp2p/interface'
 import {
@@ -106,8 +106,9 @@ export class PublishedProofs {
   }
 
   /**
-   * Returns a short convincing proof. The first call makes it from the newest shareable answers of the node. Undefined if they
-   * give none, or if the user's own auditor does not have the model: then the client cannot tell whether the proof convinces.
+   * Returns a short convincing proof. The first call makes it from the newest shareable answers of the node. Undefined
+   * if they give none, or if the user's own auditor does not have the model: then the client cannot tell whether the
+   * proof convinces.
    *
    * @throws the errors of the auditor
    */

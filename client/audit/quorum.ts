@@ -22,8 +22,8 @@ export interface QuorumFinding {
  * colluding auditors could first count how many of them are on the panel, and lie only if they have the majority.
  * Stops as soon as the remaining auditors cannot change the outcome.
  *
- * @param options.busy the auditors that have not replied to another panel of this client yet, by peer id. This panel asks
- *   them last, and mostly does not need them. Otherwise every panel would wait for one auditor that stays silent
+ * @param options.busy the auditors that have not replied to another panel of this client yet, by peer id. This panel
+ *   asks them last, and mostly does not need them. Otherwise every panel would wait for one auditor that stays silent
  * @throws the reason of the signal
  */
 export async function auditByOthers(

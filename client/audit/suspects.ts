@@ -73,8 +73,9 @@ export class Suspects {
   }
 
   /**
-   * Whether more audits of the peer can change its standing: it is quarantined and the user's own auditor has the model, or
-   * other nodes have found something that one more panel could confirm. A quarantine by other nodes ends by itself.
+   * Whether more audits of the peer can change its standing: it is quarantined and the user's own auditor has the
+   * model, or other nodes have found something that one more panel could confirm. A quarantine by other nodes ends by
+   * itself.
    */
   #isDoubtful(peer: string, digest: string): boolean {
     const { reputation } = this.#context

@@ -1,7 +1,7 @@
 /**
  * The user's recent conversations without their texts, as the pattern for probes: the requests, their order, the pauses
- * between them, and the nodes that answered. Only in memory. The texts of requests that the user marked as shareable stay,
- * because other nodes may see them.
+ * between them, and the nodes that answered. Only in memory. The texts of requests that the user marked as shareable
+ * stay, because other nodes may see them.
  */
 import { LRUCache } from 'lru-cache'
 
@@ -10,7 +10,10 @@ import type { CompleteAnswer } from '../generate/generate.ts'
 import { conversationKeys } from '../select/index.ts'
 import type { Disguise } from './disguise.ts'
 
-/** Conversations that the client remembers: enough to show how this user usually asks, and few enough to follow a change. */
+/**
+ * Conversations that the client remembers: enough to show how this user usually asks, and few enough to follow a
+ * change.
+ */
 const MAX_CONVERSATIONS = 64
 
 /** One request of a conversation. */

@@ -20,7 +20,9 @@ export const PARALLEL_CARDS: number = 24
  * these peers do not wait, however many dead records the DHT has.
  */
 export const PARALLEL_PROVIDERS: number = 16
-/** The most of these that one storer names. A dishonest storer can name peers that do not exist, before others reply. */
+/**
+ * The most of these that one storer names. A dishonest storer can name peers that do not exist, before others reply.
+ */
 export const PARALLEL_PER_STORER: number = 4
 /**
  * If a peer has not sent its card after this time, it no longer counts towards `PARALLEL_CARDS`, and the lookup asks
@@ -60,8 +62,8 @@ export const SEARCH_HEAD_START_MS: number = 1_000
 /** Walks of one lookup at the same time. */
 export const PARALLEL_WALKS: number = 4
 /**
- * Requests of one walk at the same time. A dishonest server can name 20 peers that do not exist, and the walk must not wait
- * for these before it asks the next.
+ * Requests of one walk at the same time. A dishonest server can name 20 peers that do not exist, and the walk must not
+ * wait for these before it asks the next.
  */
 export const PARALLEL_WALK_REQUESTS: number = 20
 /** Servers with which a walk begins. Kademlia's `k`. */
@@ -72,7 +74,10 @@ export const MAX_START_SERVERS: number = 20
  * week in which most nodes leave.
  */
 export const MAX_SAVED_PEERS: number = 256
-/** Saved peers of one subnet. A hosting customer can run a few nodes, and an attacker must not fill the book from one /24. */
+/**
+ * Saved peers of one subnet. A hosting customer can run a few nodes, and an attacker must not fill the book from one
+ * /24.
+ */
 export const MAX_SAVED_PER_SUBNET: number = 8
 /** Saved peers behind relays of one subnet. The homes behind a young network's only relay share it. */
 export const MAX_SAVED_PER_RELAY: number = 64
@@ -122,8 +127,8 @@ export const MAX_ATTEMPTS: number = 8
  */
 export const MAX_ASKED_NODES: number = 16
 /**
- * A node can end an answer with `caller_stalled` only if its caller took at least this long in all, milliseconds. A sixth of
- * `CREDIT_TIMEOUT_MS`, because an operator can set a shorter timeout.
+ * A node can end an answer with `caller_stalled` only if its caller took at least this long in all, milliseconds. A
+ * sixth of `CREDIT_TIMEOUT_MS`, because an operator can set a shorter timeout.
  */
 export const STALLING_CALLER_MS: number = 5_000
 /**

@@ -32,8 +32,9 @@ export interface GenerationOptions {
    */
   model?: string
   /**
-   * 64 bits that fix the random choices. Two nodes on the same kind of hardware give the same answer to the same request.
-   * Another kind computes slightly different numbers, so its answer can differ after some words. Default: random.
+   * 64 bits that fix the random choices. Two nodes on the same kind of hardware give the same answer to the same
+   * request. Another kind computes slightly different numbers, so its answer can differ after some words. Default:
+   * random.
    */
   seed?: bigint
   /** 0 to 100. 0 takes the most probable token each time. Default 0.8. */
@@ -51,7 +52,8 @@ export interface GenerationOptions {
   /** Maps a token id to a number that is added to its logit, -100 to 100. */
   logitBias?: ReadonlyMap<number, number>
   /**
-   * The most tokens of the answer. Default: `maxTokensIfRoom`. A model whose context is shorter does not get the request.
+   * The most tokens of the answer. Default: `maxTokensIfRoom`. A model whose context is shorter does not get the
+   * request.
    */
   maxTokens?: number
   /**
@@ -68,16 +70,16 @@ export interface GenerationOptions {
   /**
    * Makes the text a JSON document, or a text that matches a regular expression. The node enforces the schema token by
    * token. The model does not see the schema, so ask for JSON in the messages too. `checkSchema` names the parts of a
-   * schema that are not supported. Check `finishReason` before you parse the text: with `length`, the document is cut off
-   * at `maxTokens`.
+   * schema that are not supported. Check `finishReason` before you parse the text: with `length`, the document is cut
+   * off at `maxTokens`.
    */
   responseFormat?: ResponseFormat
   /** Asks for log-probabilities, with this many alternatives per token, 0 to 20. */
   topLogprobs?: number
   /**
-   * Allows the client to send this request and its answer to other nodes for an audit, and to publish them on the DHT if they
-   * prove that the node cheated. Nodes cannot see it. If you mark some of your requests, choose them at random. Default
-   * false.
+   * Allows the client to send this request and its answer to other nodes for an audit, and to publish them on the DHT
+   * if they prove that the node cheated. Nodes cannot see it. If you mark some of your requests, choose them at random.
+   * Default false.
    */
   shareable?: boolean
   /**
@@ -97,7 +99,9 @@ export interface ChatOptions extends GenerationOptions {
   toolChoice?: ToolChoice
   /** Allows several calls in one answer. Default true. */
   parallelToolCalls?: boolean
-  /** How much the model should reason before it answers, if its template has a switch for it. Default: the template's. */
+  /**
+   * How much the model should reason before it answers, if its template has a switch for it. Default: the template's.
+   */
   reasoningEffort?: ReasoningEffort
 }
 

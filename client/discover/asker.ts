@@ -84,11 +84,11 @@ export class Asker {
   }
 
   /**
-   * Asks for the card, unless the client has a recent one. A known node is asked at the addresses of its card, so nobody
-   * can make the client forget the node by naming false addresses.
+   * Asks for the card, unless the client has a recent one. A known node is asked at the addresses of its card, so
+   * nobody can make the client forget the node by naming false addresses.
    *
-   * @throws PotluckError with the code of the phase that failed. `protocol_violation`: the peer answered with bytes that
-   *   no honest peer sends
+   * @throws PotluckError with the code of the phase that failed. `protocol_violation`: the peer answered with bytes
+   *   that no honest peer sends
    */
   async confirm(peer: Dialable): Promise<Answered> {
     const known = this.usable(peer.peerId.toString())

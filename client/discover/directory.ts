@@ -1,8 +1,8 @@
 /**
  * The nodes that the client knows: their cards, and the lookups that found them. Keeps both fresh.
  *
- * A lookup yields nodes as it finds them, so a request can use the first card. All requests for a topic share one lookup.
- * When one request has what it needs, the lookup continues for the others.
+ * A lookup yields nodes as it finds them, so a request can use the first card. All requests for a topic share one
+ * lookup. When one request has what it needs, the lookup continues for the others.
  */
 import {
   ClockComparison,
@@ -195,7 +195,9 @@ export class Directory {
     this.#book.close()
   }
 
-  /** Returns the running lookup, or the last one if it is recent. Otherwise starts one that begins with the known nodes. */
+  /**
+   * Returns the running lookup, or the last one if it is recent. Otherwise starts one that begins with the known nodes.
+   */
   #lookup(topic: Topic, { fresh, wanted }: { fresh: boolean; wanted: number }): Lookup {
     const key = topicText(topic)
     const last = this.#lookups.get(key)

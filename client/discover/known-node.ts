@@ -17,13 +17,15 @@ export interface KnownNode {
   relayed?: boolean | undefined
   /** When the node sent this card, milliseconds since the epoch. */
   seenAt: number
-  /** The subnet of the address at which the node answered this client: see `seenSubnet`. Undefined: private or unknown. */
+  /**
+   * The subnet of the address at which the node answered this client: see `seenSubnet`. Undefined: private or unknown.
+   */
   subnet?: string | undefined
 }
 
 /**
- * The subnet of an address at which a node answered. All names count as one subnet, because the owner of a domain can let
- * a thousand names point to one machine.
+ * The subnet of an address at which a node answered. All names count as one subnet, because the owner of a domain can
+ * let a thousand names point to one machine.
  */
 export function seenSubnet(address: Multiaddr): string | undefined {
   return address.toString().startsWith('/dns') ? 'names' : subnetOf(address)

@@ -1,7 +1,7 @@
 /**
  * The peers that a lookup may ask, and their order. The group of a peer says what the client knows about it. Within a
- * group, the sources take turns, and the peers of a source are in random order. So no storer and no node can place itself
- * first, and clients spread over all nodes.
+ * group, the sources take turns, and the peers of a source are in random order. So no storer and no node can place
+ * itself first, and clients spread over all nodes.
  */
 import { sample } from '@potluck/protocol'
 

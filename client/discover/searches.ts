@@ -1,6 +1,6 @@
 /**
- * The searches of one lookup in the DHT: normally one. Starts a search when peers to begin with are known and no cheaper
- * source is left to try.
+ * The searches of one lookup in the DHT: normally one. Starts a search when peers to begin with are known and no
+ * cheaper source is left to try.
  */
 import type { KadPeer, Topic } from '@potluck/protocol'
 
@@ -58,8 +58,8 @@ export class Searches {
   }
 
   /**
-   * Cancels a search that took the topic for rare, before it reaches the storers of depth 0. They would carry the load of
-   * all new clients of a popular model.
+   * Cancels a search that took the topic for rare, before it reaches the storers of depth 0. They would carry the load
+   * of all new clients of a popular model.
    */
   cancelIfRare(): void {
     if (this.#running?.share === 0) this.#running.cancel.abort(new Error('the topic is not rare'))

@@ -1,7 +1,8 @@
 /**
- * Finds the providers of a topic with walks in the DHT. A topic with more nodes is split into more shards. No peer knows
- * how many: a search begins at the depth that the last search found, and tries other depths if that depth is empty. The
- * first search estimates the depth. If all new clients began at depth 0, its few storers would carry the load of all.
+ * Finds the providers of a topic with walks in the DHT. A topic with more nodes is split into more shards. No peer
+ * knows how many: a search begins at the depth that the last search found, and tries other depths if that depth is
+ * empty. The first search estimates the depth. If all new clients began at depth 0, its few storers would carry the
+ * load of all.
  */
 import {
   countServers,

@@ -1,9 +1,9 @@
 /**
- * Cross-checks of embeddings, in the background. No node signs vectors, so the client compares the vector of a check text
- * with those of other nodes:
+ * Cross-checks of embeddings, in the background. No node signs vectors, so the client compares the vector of a check
+ * text with those of other nodes:
  *
- * 1. If the user's own engine or node has the model, it decides. It may see the user's texts, so the client compares one of
- *    them too.
+ * 1. If the user's own engine or node has the model, it decides. It may see the user's texts, so the client compares
+ *    one of them too.
  * 2. Otherwise a second node, drawn at random, computes the vector of the check text.
  * 3. If the two disagree, a third node decides. The node in the minority loses its standing for embeddings and gets the
  *    penalty of a protocol violation. Two liars can outvote an honest node, so the penalty decays, as all penalties do.

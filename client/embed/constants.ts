@@ -14,10 +14,14 @@ export const MOST_CHECK_WORDS: number = 24
 /** Vectors at most this far apart are the same but for rounding: 10 times the error of a scalar product of float32. */
 export const SAME_VECTOR_DISTANCE: number = 1e-6
 /**
- * The largest distance (1 minus the cosine) of the vectors of one text from two honest nodes. The tiny model crumb, whose
- * noise is larger than that of usual models, reached 0.030 between two ways to round the activations (200 texts, median
+ * The largest distance (1 minus the cosine) of the vectors of one text from two honest nodes. The tiny model crumb,
+ * whose noise is larger than that of usual models, reached 0.030 between two ways to round the activations (200 texts,
+ * median
  * 0.0001). Two texts are 0.95 apart in the median.
  */
 export const MOST_DISTANCE: number = 0.1
-/** The same as a share of the distance between different texts on one node, for models that give similar vectors to all texts. */
+/**
+ * The same as a share of the distance between different texts on one node, for models that give similar vectors to all
+ * texts.
+ */
 export const MOST_OF_SPREAD: number = 0.25

@@ -3,8 +3,8 @@ import { subnetOfNode, type RankedCandidate } from '../select/index.ts'
 
 /**
  * Draws up to `count` of the nodes at random. Keys are free and addresses are not, so it first draws subnets, and then
- * one node of each. The other nodes of these subnets, and those in the subnet of the checked node, come last, because they
- * can belong to the same owner. The subnet is that of the address at which the node answered. Otherwise the
+ * one node of each. The other nodes of these subnets, and those in the subnet of the checked node, come last, because
+ * they can belong to the same owner. The subnet is that of the address at which the node answered. Otherwise the
  * checked node could claim the subnets of the other nodes on its card, and so exclude them.
  *
  * @param random uniform in [0, 1)

@@ -2,9 +2,9 @@
  * Cells: what an audit keeps of an answer. It sorts each token and each window of fingerprints into a cell.
  *
  * The cells of the tokens come first, in rows and columns. The row is the gap of the position: how far the second best
- * token is from the expected token. The column is the margin: how far the token in the answer is from the expected one, 0
- * if it is the same. See `tokenMargin` of the protocol. The cells of the windows follow, a row for each place in the answer
- * and in it one for each bin of distances.
+ * token is from the expected token. The column is the margin: how far the token in the answer is from the expected one,
+ * 0 if it is the same. See `tokenMargin` of the protocol. The cells of the windows follow, a row for each place in the
+ * answer and in it one for each bin of distances.
  */
 
 /**
@@ -16,7 +16,9 @@ export const BINS: number = EDGES.length + 1
 /** An exact token, or one of the bins. */
 export const OUTCOMES: number = BINS + 1
 
-/** Upper edges of the bins of the distances of windows, in logits. One more bin holds everything above the last edge. */
+/**
+ * Upper edges of the bins of the distances of windows, in logits. One more bin holds everything above the last edge.
+ */
 export const DISTANCE_EDGES: readonly number[] = [0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.8, 1, 1.5, 2]
 export const DISTANCE_BINS: number = DISTANCE_EDGES.length + 1
 /** The first windows of the places of an answer: its first window, its second, two more, and all others. */

@@ -1,9 +1,9 @@
 /** Every number of the statistical test, with its reason. The measured honest noise is in `honest.ts`. */
 
 /**
- * Evidence at which a quarantine begins: the peer gets only probes. By Ville's inequality the probability that an honest
- * peer reaches it at any time of its lifetime is below 1/30. In practice the probability is much lower,
- * because the calibration allows honest peers more noise than was ever measured.
+ * Evidence at which a quarantine begins: the peer gets only probes. By Ville's inequality the probability that an
+ * honest peer reaches it at any time of its lifetime is below 1/30. In practice the probability is much lower, because
+ * the calibration allows honest peers more noise than was ever measured.
  */
 export const QUARANTINE = 30
 /**
@@ -33,36 +33,37 @@ export const ALTERNATIVES: readonly Alternative[] = [
 
 /**
  * The noise of crumb on x64, in logits, as `measureNoise` of the node measures it. The numbers of this file and of
- * `honest.ts` are for a model with this noise. For a model that the user's own auditor has measured, they are multiplied by
- * its noise, within `NOISE_LIMITS`. Audits by other nodes always use this number, because they could lie about theirs.
+ * `honest.ts` are for a model with this noise. For a model that the user's own auditor has measured, they are
+ * multiplied by its noise, within `NOISE_LIMITS`. Audits by other nodes always use this number, because they could lie
+ * about theirs.
  */
 export const USUAL_NOISE = 0.097
 /**
- * The least and the most relative noise. A model that seems quieter was perhaps measured on a text that it knows well. A
- * model that seems noisier is perhaps damaged, and an audit of it says little.
+ * The least and the most relative noise. A model that seems quieter was perhaps measured on a text that it knows well.
+ * A model that seems noisier is perhaps damaged, and an audit of it says little.
  */
 export const NOISE_LIMITS = [0.25, 4] as const
 /**
  * The fingerprints show a noise for each position and its window. A margin is excused up to this many times that noise,
- * because the four gaps of a fingerprint can agree by chance where other logits differ more. `USUAL_NOISE` is an upper quartile,
- * so this is 1.5 times the median noise.
+ * because the four gaps of a fingerprint can agree by chance where other logits differ more. `USUAL_NOISE` is an upper
+ * quartile, so this is 1.5 times the median noise.
  */
 export const EXCUSE = 2.2
 /**
- * The least noise that excuses a margin, in units of `USUAL_NOISE`. Two machines can agree at most positions and differ at a
- * few, and the codes of fingerprints are rounded.
+ * The least noise that excuses a margin, in units of `USUAL_NOISE`. Two machines can agree at most positions and differ
+ * at a few, and the codes of fingerprints are rounded.
  */
 export const LEAST_EXCUSE = 0.25
 
 /**
- * How far the fingerprints of honest machines can differ, for a model with `USUAL_NOISE`. At most the share
- * 1 / (1 + (x / median)^steepness) + `least` of the windows has a distance above x, in logits. So half of the windows can be
- * above `median`.
+ * How far the fingerprints of honest machines can differ, for a model with `USUAL_NOISE`. At most the share 1 / (1 + (x
+ * / median)^steepness) + `least` of the windows has a distance above x, in logits. So half of the windows can be above
+ * `median`.
  *
- * Of all honest ways to compute in docs/audits.md, the worst had a median of 0.12, and 1 % of its windows were above 0.21. These
- * numbers allow 1.5 times as much: a median of 0.18, and 1 % above 0.35. With biases and penalties that make the model write
- * unusual texts, 1 % were above 0.28. No distance is impossible, because the measurements cover only some machines. With the
- * `least` here, no single window bans a node.
+ * Of all honest ways to compute in docs/audits.md, the worst had a median of 0.12, and 1 % of its windows were above
+ * 0.21. These numbers allow 1.5 times as much: a median of 0.18, and 1 % above 0.35. With biases and penalties that
+ * make the model write unusual texts, 1 % were above 0.28. No distance is impossible, because the measurements cover
+ * only some machines. With the `least` here, no single window bans a node.
  */
 export const HONEST_DISTANCE = { median: 0.18, steepness: 7, least: 1e-4 } as const
 
@@ -78,9 +79,10 @@ export interface OtherDistances {
 }
 
 /**
- * The distances that the test looks for. With crumb, the median distance is 0.55 with weights of 5 bits, and 1 with weights of
- * 4 bits. With the small `share`, near windows do not hide a few far ones, for cheats that begin late in an answer. With half
- * of the prompt, only the first windows are far: the later tokens hardly depend on the part that the node left out.
+ * The distances that the test looks for. With crumb, the median distance is 0.55 with weights of 5 bits, and 1 with
+ * weights of 4 bits. With the small `share`, near windows do not hide a few far ones, for cheats that begin late in an
+ * answer. With half of the prompt, only the first windows are far: the later tokens hardly depend on the part that the
+ * node left out.
  *
  * Together they have a weight of 0.8, because they find almost every cheat before the alternatives of margins do.
  */
@@ -92,7 +94,10 @@ export const OTHER_DISTANCES: readonly OtherDistances[] = [
   { median: 0.7, share: 0.9, windows: 2, weight: 0.1 },
   { median: 0.7, share: 0.9, windows: 4, weight: 0.1 }
 ]
-/** The weight of all alternatives of margins together. They are for nodes that sign true fingerprints and send wrong tokens. */
+/**
+ * The weight of all alternatives of margins together. They are for nodes that sign true fingerprints and send wrong
+ * tokens.
+ */
 export const MARGIN_WEIGHT = 0.2
 /** The `steepness` of `OTHER_DISTANCES`: see `HONEST_DISTANCE`. */
 export const OTHER_STEEPNESS = 4
@@ -122,8 +127,8 @@ export const CHEATED_SHARES: ReadonlyArray<{ share: number; stake: number }> = [
 export const MOST_BY_OTHERS = 4
 
 /**
- * Evidence of other nodes at which a peer is in doubt: one panel accuses it, and the client soon asks another. Numerical
- * noise brings fewer than one honest peer in three here.
+ * Evidence of other nodes at which a peer is in doubt: one panel accuses it, and the client soon asks another.
+ * Numerical noise brings fewer than one honest peer in three here.
  */
 export const DOUBT = 3
 

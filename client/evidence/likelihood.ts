@@ -1,15 +1,15 @@
 /**
  * The weight of one token or window: for each alternative and cell, the probability of the cell under the alternative
- * divided by its probability for an honest peer. Both are probabilities within the row of the cell. The cells of windows
- * are one more row.
+ * divided by its probability for an honest peer. Both are probabilities within the row of the cell. The cells of
+ * windows are one more row.
  *
  * Within a row, the ratio never falls as the margin or the distance grows. Its expected value is 1 under the honest
- * histogram (`honest.ts`) or the honest distances (`HONEST_DISTANCE`). If those of a peer tend to be smaller, its expected
- * ratio is at most 1, whatever its earlier tokens were. Therefore the product of the ratios is an e-process: it rarely
- * grows large for an honest peer.
+ * histogram (`honest.ts`) or the honest distances (`HONEST_DISTANCE`). If those of a peer tend to be smaller, its
+ * expected ratio is at most 1, whatever its earlier tokens were. Therefore the product of the ratios is an e-process:
+ * it rarely grows large for an honest peer.
  *
- * Each row has its own ratios, so a client gains nothing by its choice of the prompt and the seed. An attacker can search
- * for near ties, but a mismatch at a near tie weighs almost nothing.
+ * Each row has its own ratios, so a client gains nothing by its choice of the prompt and the seed. An attacker can
+ * search for near ties, but a mismatch at a near tie weighs almost nothing.
  */
 import { BINS, CELLS, DISTANCE_BINS, DISTANCE_EDGES, EDGES, PLACES, TOKEN_CELLS } from './bins.ts'
 import {
@@ -27,8 +27,8 @@ const HONEST_BINS: readonly number[] = distanceBins(HONEST_DISTANCE)
 
 /**
  * Natural logarithms, by alternative and cell. The first alternatives bet on the margins of tokens, the others on the
- * distances of windows. Both depend on the same noise, so no alternative multiplies the two: the evidence is the weighted
- * mean of all alternatives, which needs no independence.
+ * distances of windows. Both depend on the same noise, so no alternative multiplies the two: the evidence is the
+ * weighted mean of all alternatives, which needs no independence.
  */
 export const LOG_RATIOS: readonly (readonly number[])[] = [
   ...ALTERNATIVES.map((alternative) => [

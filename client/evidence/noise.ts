@@ -1,6 +1,7 @@
 /**
- * The scale of the tests: how noisy the model is, and how noisy one answer was. `honest.ts` and `HONEST_DISTANCE` describe
- * a model whose noise is `USUAL_NOISE`. The margins and distances of another model are divided by its relative noise.
+ * The scale of the tests: how noisy the model is, and how noisy one answer was. `honest.ts` and `HONEST_DISTANCE`
+ * describe a model whose noise is `USUAL_NOISE`. The margins and distances of another model are divided by its relative
+ * noise.
  */
 import type { Window } from '@potluck/protocol'
 
@@ -17,9 +18,9 @@ export function relativeNoise(noise: number = USUAL_NOISE): number {
 }
 
 /**
- * Returns for each position the noise that excuses a margin there, in units of `USUAL_NOISE`. The distance of the fingerprints
- * shows it. If the distance is much smaller than the noise of the model, node and auditor compute the same way, so the
- * tokens must agree too. If the distance is larger, only the noise of the model excuses a margin.
+ * Returns for each position the noise that excuses a margin there, in units of `USUAL_NOISE`. The distance of the
+ * fingerprints shows it. If the distance is much smaller than the noise of the model, node and auditor compute the same
+ * way, so the tokens must agree too. If the distance is larger, only the noise of the model excuses a margin.
  *
  * @param relative the noise of the model, see `relativeNoise`
  * @param windows of the same positions

@@ -35,8 +35,8 @@ export interface GatewayOptions extends Partial<HostRules> {
 
 export interface Gateway {
   /**
-   * Where the gateway listens, such as `http://127.0.0.1:4003`. The base URL for OpenAI's SDKs is this URL plus `/v1`. Clients of
-   * Anthropic and Ollama use this URL. A browser gets the page there.
+   * Where the gateway listens, such as `http://127.0.0.1:4003`. The base URL for OpenAI's SDKs is this URL plus `/v1`.
+   * Clients of Anthropic and Ollama use this URL. A browser gets the page there.
    */
   url: string
   /** Cancels the running answers, sends their callers an error, and stops listening. */

@@ -32,8 +32,8 @@ export class ServedModels {
   }
 
   /**
-   * Returns the nodes that the client finds within this time. The lookup continues in the background, so the next call can
-   * return more nodes.
+   * Returns the nodes that the client finds within this time. The lookup continues in the background, so the next call
+   * can return more nodes.
    *
    * @throws PotluckError `aborted` if the signal fires
    */

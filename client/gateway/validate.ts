@@ -21,8 +21,8 @@ export function optional<T>(schema: z.ZodType<T>): z.ZodType<T | undefined> {
 }
 
 /**
- * Removes the fields whose value is null or empty, because many clients send `""`, `[]` or `{}` for a field that the user
- * did not set.
+ * Removes the fields whose value is null or empty, because many clients send `""`, `[]` or `{}` for a field that the
+ * user did not set.
  *
  * @param required the field that may be empty: the prompt
  */

@@ -1,7 +1,8 @@
 /**
  * Keeps what a node signs of its answer. In each delta that completes a window, the node must send a signature and the
- * fingerprints of the window. Only the last signature matters, because each one covers all windows before it. It matters
- * only if the node fails, because the receipt in `done` covers the whole answer. So the client verifies at most one.
+ * fingerprints of the window. Only the last signature matters, because each one covers all windows before it. It
+ * matters only if the node fails, because the receipt in `done` covers the whole answer. So the client verifies at most
+ * one.
  */
 import type { PeerId } from '@libp2p/interface'
 import {

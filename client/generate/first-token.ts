@@ -5,11 +5,13 @@
  *
  * - Silence. A node that sends nothing for `progressMs` has failed.
  * - A bound on the whole wait, because signs of progress cost a malicious node nothing. It is the wait that the node
- *   announced and the time for the prompt. The time for the prompt follows from its length and from the node's rate: the
- *   measured one, or the one on its card. A node that claims a low rate to get more time is chosen after all others.
+ *   announced and the time for the prompt. The time for the prompt follows from its length and from the node's rate:
+ *   the measured one, or the one on its card. A node that claims a low rate to get more time is chosen after all
+ *   others.
  *
- * A busy node, or any node with a long prompt, can be slower than its rate. So the client also waits for a node whose signs of
- * progress show that the prompt will end soon enough: as soon as on a slow processor. A malicious node can write such signs too.
+ * A busy node, or any node with a long prompt, can be slower than its rate. So the client also waits for a node whose
+ * signs of progress show that the prompt will end soon enough: as soon as on a slow processor. A malicious node can
+ * write such signs too.
  */
 import { PotluckError, PROGRESS_INTERVAL_MS, type NodeFrame, type PhaseTimeouts } from '@potluck/protocol'
 import { LEAST_PREFILL_RATE } from '../select/constants.ts'

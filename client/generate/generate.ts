@@ -30,7 +30,8 @@ export interface GenerateContext extends Omit<RaceContext & PoolContext, 'direct
   /** Called for every answer that a node completed, and for every part that a node signed before it failed. */
   onAnswer: (answer: CompleteAnswer) => void
   /**
-   * Called if other nodes measured the tokens that this node sent last, and rejected them. `request` asked to check them.
+   * Called if other nodes measured the tokens that this node sent last, and rejected them. `request` asked to check
+   * them.
    */
   onRefuted: (
     author: Pick<Candidate, 'peer' | 'digest'>,

@@ -32,7 +32,10 @@ export interface DeltaPart {
 /** The last part of every complete answer. */
 export interface FinishPart {
   type: 'finish'
-  /** `stop`: the model ended, or wrote a stop sequence; `tool_calls`: it ended after a call; `length`: it reached `maxTokens`. */
+  /**
+   * `stop`: the model ended, or wrote a stop sequence; `tool_calls`: it ended after a call; `length`: it reached
+   * `maxTokens`.
+   */
   finishReason: FinishReason
   usage: Usage
   metadata: AnswerMetadata
@@ -53,7 +56,10 @@ export interface AnswerMetadata {
   /** From the request to the first token, including discovery and failed attempts; milliseconds. */
   ttftMs: number
   totalMs: number
-  /** From the first token to the last: the lower rate of this client's and the node's measurements. 0 for a single token. */
+  /**
+   * From the first token to the last: the lower rate of this client's and the node's measurements. 0 for a single
+   * token.
+   */
   tokensPerSecond: number
   /** The same model file, parameters and seed give the same answer on the same kind of hardware. */
   seed: bigint
@@ -61,12 +67,14 @@ export interface AnswerMetadata {
   timings: Timings
   /** The attempts that failed before. If a failed attempt had produced tokens, the next node continued after them. */
   failures: readonly AttemptFailure[]
-  /** How nodes with the same model continued each other's answer. Absent if one node produced all tokens of this model. */
+  /**
+   * How nodes with the same model continued each other's answer. Absent if one node produced all tokens of this model.
+   */
   continuation?: Continuity
   /**
-   * The part that another model produced. Set only if the caller allowed `otherModels` and the first model was no longer
-   * available. Its tokens belong to another vocabulary, so no seed repeats the answer. Usage and receipt cover only the
-   * rest, which `model` produced.
+   * The part that another model produced. Set only if the caller allowed `otherModels` and the first model was no
+   * longer available. Its tokens belong to another vocabulary, so no seed repeats the answer. Usage and receipt cover
+   * only the rest, which `model` produced.
    */
   beginning?: Beginning
   /** The node's signed statement, for `openReceipt`. */
@@ -74,10 +82,11 @@ export interface AnswerMetadata {
 }
 
 /**
- * - `exact`: all nodes that produced tokens compute the same logits, to the bit. So this is the answer that one of them would
- *   have given alone, and its seed repeats it. This follows from what the nodes say about their hardware and their engine.
- * - `same_model`: the tokens are from the same model file, but the nodes compute slightly different logits. So the answer of
- *   one node alone can differ after some words.
+ * - `exact`: all nodes that produced tokens compute the same logits, to the bit. So this is the answer that one of them
+ *   would have given alone, and its seed repeats it. This follows from what the nodes say about their hardware and
+ *   their engine.
+ * - `same_model`: the tokens are from the same model file, but the nodes compute slightly different logits. So the
+ *   answer of one node alone can differ after some words.
  */
 export type Continuity = 'exact' | 'same_model'
 

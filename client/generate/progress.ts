@@ -15,7 +15,9 @@ export type AnswerEvent =
   | { type: 'moved'; from: string; peer: string; code?: ErrorCode }
   /** `ttftMs`: from the request to the first token, with all failed attempts. */
   | { type: 'firstToken'; peer: string; ttftMs: number }
-  /** A node failed after its first token, and the client asks this node to continue. `sameWeights`: at the same token. */
+  /**
+   * A node failed after its first token, and the client asks this node to continue. `sameWeights`: at the same token.
+   */
   | { type: 'resumed'; from: string; peer: string; code: ErrorCode; sameWeights: boolean }
   /** Tokens since the last event of this type. */
   | { type: 'tokens'; peer: string; count: number }

@@ -1,6 +1,6 @@
 /**
- * Asks nodes until one produces the first token. Before that the caller has received no token, only `accepted` parts. So
- * the client can still change to another node:
+ * Asks nodes until one produces the first token. Before that the caller has received no token, only `accepted` parts.
+ * So the client can still change to another node:
  *
  * - If a node refuses or fails, the client asks the next one.
  * - If a node does not send `accepted` for some time, the client also asks the next one. The first of them that accepts
@@ -192,8 +192,8 @@ export async function* raceToFirstToken(
         running.delete(attempt)
         return { attempt, first: next.event }
       } else {
-        // One check of `moves` per attempt is enough: `moves` increases only when the request moves from this attempt to
-        // another node, and this attempt ends then.
+        // One check of `moves` per attempt is enough: `moves` increases only when the request moves from this attempt
+        // to another node, and this attempt ends then.
         if (next.event.type === 'accepted') {
           for (const other of running) if (other.accepted === undefined) abandon(other)
           const sinceMs = clock.now() - attempt.record.sentAt

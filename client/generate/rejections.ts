@@ -1,8 +1,8 @@
 /**
  * The nodes that rejected the beginning of an answer, which another node sent: they render the prompt differently, or
- * the tokens are not from the model. One node can lie, so the answer fails only if two nodes of different subnets reject
- * it, or one that the user trusts. Against an established node, only established nodes count. Keys and a second subnet
- * cost an attacker little, but audited answers cost it work.
+ * the tokens are not from the model. One node can lie, so the answer fails only if two nodes of different subnets
+ * reject it, or one that the user trusts. Against an established node, only established nodes count. Keys and a second
+ * subnet cost an attacker little, but audited answers cost it work.
  */
 import { seenSubnet } from '../discover/known-node.ts'
 import type { Candidate } from '../select/index.ts'
@@ -14,8 +14,8 @@ const REJECTIONS = 2
 /** A decision against a beginning. */
 export interface Refutation {
   /**
-   * Whether the tokens were measured, and are not from the model. Otherwise the prompt differs, which another version of
-   * the rendering explains.
+   * Whether the tokens were measured, and are not from the model. Otherwise the prompt differs, which another version
+   * of the rendering explains.
    */
   measured: boolean
   /** Whether the user's own node rejected the beginning. Otherwise the nodes that did can all lie. */

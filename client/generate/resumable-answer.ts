@@ -23,7 +23,9 @@ import type { Attempt } from './attempt.ts'
 import type { AttemptFailure, Beginning, Continuity } from './parts.ts'
 import type { AttemptEvent } from './wire.ts'
 
-/** Whether an answer to this request can be audited. `digest`: `sha256:…`; `serving`: the number of nodes that serve it. */
+/**
+ * Whether an answer to this request can be audited. `digest`: `sha256:…`; `serving`: the number of nodes that serve it.
+ */
 export type CanAudit = (ask: Ask, digest: string, serving: number) => boolean
 
 export class ResumableAnswer implements PooledRequest {
@@ -195,8 +197,8 @@ export class ResumableAnswer implements PooledRequest {
   }
 
   /**
-   * The limit for this node. If the caller set none, the context of the first node decided it. A node with a shorter context
-   * can continue too, so that a claim of a long context excludes no other node.
+   * The limit for this node. If the caller set none, the context of the first node decided it. A node with a shorter
+   * context can continue too, so that a claim of a long context excludes no other node.
    */
   #limitFor({ contextLength }: Pick<ModelCard, 'contextLength'>): number | undefined {
     if (this.#limit === undefined || this.#ask.maxTokens !== undefined || !this.begun) return this.#limit

@@ -7,8 +7,8 @@
  * 4. first token: the node evaluates the prompt, after the wait that `accepted` reported, and sends `progress`. If it
  *    continues an answer, it first sends `checked`, from which the client decides whether the beginning can be from the
  *    model
- * 5. tokens: when the caller has taken a batch of tokens, the client grants credit for as many more. The node signs each
- *    window of 64 tokens. If the node fails, the client verifies what it has signed
+ * 5. tokens: when the caller has taken a batch of tokens, the client grants credit for as many more. The node signs
+ *    each window of 64 tokens. If the node fails, the client verifies what it has signed
  * 6. `done`: its receipt and counts must agree with what came before, or the failure is `protocol_violation`
  *
  * Each phase from 1 to 5 has its own timeout and error code. If the request ends before `done`, for any reason, the
@@ -76,7 +76,10 @@ export interface WireOptions {
   signal: AbortSignal
 }
 
-/** Sends the request to the node and yields its events in the order above. The last is `done`, or `signed` before the error. */
+/**
+ * Sends the request to the node and yields its events in the order above. The last is `done`, or `signed` before the
+ * error.
+ */
 export type SendRequest = (
   node: Dialable,
   request: GenerateRequest,
@@ -211,7 +214,10 @@ function misplaced({ type }: NodeFrame, where: string): PotluckError {
   return new PotluckError('protocol_violation', `a ${type} frame ${where}`)
 }
 
-/** Returns the error that a node sent in place of `accepted`. It can reject the beginning of an answer only if there is one. */
+/**
+ * Returns the error that a node sent in place of `accepted`. It can reject the beginning of an answer only if there is
+ * one.
+ */
 function refusalOf(frame: Extract<NodeFrame, { type: 'error' }>, { continuation }: GenerateRequest): PotluckError {
   if (frame.code !== 'continuation_rejected' || continuation !== undefined) return refusal(frame)
   return new PotluckError('protocol_violation', 'a rejected beginning in place of accepted, for a new answer')
@@ -220,8 +226,8 @@ function refusalOf(frame: Extract<NodeFrame, { type: 'error' }>, { continuation 
 /**
  * Returns the error that a node sent after `accepted`. A node that accepted the request has already checked it, so a
  * refusal now is false. It can end a long answer with `busy`, to give the slot to another caller. Before
- * `LEAST_ANSWER_MS`, `busy` counts as a cut answer: otherwise a node could cut every answer after its first tokens at no
- * cost.
+ * `LEAST_ANSWER_MS`, `busy` counts as a cut answer: otherwise a node could cut every answer after its first tokens at
+ * no cost.
  *
  * @param times.callerMs how long the caller kept the node waiting, in all
  * @param times.answerMs since `accepted`; undefined before the first token

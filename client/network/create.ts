@@ -54,7 +54,10 @@ export function borrowNetwork(libp2p: Libp2p, bootstrap: readonly string[]): Net
   return new Libp2pNetwork({ libp2p, bootstrap: bootstrap.map(parseAddress), stop: async () => {} })
 }
 
-/** @throws PotluckError `invalid_request` for a malformed bootstrap address or swarm key, or if neither a bootstrap address, mDNS nor a saved peer is available */
+/**
+ * @throws PotluckError `invalid_request` for a malformed bootstrap address or swarm key, or if neither a bootstrap
+ * address, mDNS nor a saved peer is available
+ */
 export async function createNetwork(options: NetworkOptions, platform: Platform): Promise<Network> {
   const bootstrap = options.bootstrap.map(parseAddress)
   const pool = options.swarmKey === undefined ? undefined : privateNetwork(options.swarmKey)

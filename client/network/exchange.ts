@@ -120,8 +120,8 @@ export class Exchange {
   }
 
   /**
-   * Resets the stream unless it is closed. If a relay would soon end the connection, and no other exchange uses it, ends
-   * the connection too.
+   * Resets the stream unless it is closed. If a relay would soon end the connection, and no other exchange uses it,
+   * ends the connection too.
    */
   abort(): void {
     const reason = new Error('the exchange ended early')
@@ -172,8 +172,8 @@ export async function askOnce<T>(
 }
 
 /**
- * Returns an error that a node sent in place of its first reply. `caller_stalled` is false there, because the client has
- * not kept the node waiting yet.
+ * Returns an error that a node sent in place of its first reply. `caller_stalled` is false there, because the client
+ * has not kept the node waiting yet.
  */
 export function refusal({ code, detail, retryAfterMs }: ErrorReply): PotluckError {
   if (code === 'caller_stalled') return new PotluckError('protocol_violation', 'caller_stalled in place of a reply')

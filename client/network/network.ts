@@ -50,7 +50,9 @@ export interface Network {
   askCard: (peer: Dialable, signal: AbortSignal) => Promise<CardAnswer>
   /** Returns the bytes of the peer's card on the DHT. They are not verified, and can be old. */
   cardRecord: (peerId: PeerId, signal: AbortSignal) => Promise<Uint8Array>
-  /** Returns the bytes of the fraud proof against a peer on the DHT. They are not verified. Rejects if there is none. */
+  /**
+   * Returns the bytes of the fraud proof against a peer on the DHT. They are not verified. Rejects if there is none.
+   */
   proofRecord: (accused: PeerId, signal: AbortSignal) => Promise<Uint8Array>
   /** Stores a fraud proof against a peer on the DHT. */
   putProof: (accused: PeerId, bytes: Uint8Array, signal: AbortSignal) => Promise<void>

@@ -7,8 +7,8 @@ import { checkDatabase, isDamage, moveAside } from './node-damaged-database.ts'
 /** How long the opening of a new file waits while another process creates its tables. */
 const CREATE_TIMEOUT_MS = 2_000
 /**
- * How long one write waits while another process of the same user writes. One row takes far less than a millisecond. This
- * process cannot do anything else meanwhile, so `RetryingWriter` repeats the write later.
+ * How long one write waits while another process of the same user writes. One row takes far less than a millisecond.
+ * This process cannot do anything else meanwhile, so `RetryingWriter` repeats the write later.
  */
 const WRITE_TIMEOUT_MS = 20
 

@@ -1,6 +1,6 @@
 /**
- * The backup of the reputation: what the client observed of each node, above all bans, quarantines and evidence. No other
- * peer can send this again. The backup contains no kept answers, so it contains no prompts.
+ * The backup of the reputation: what the client observed of each node, above all bans, quarantines and evidence. No
+ * other peer can send this again. The backup contains no kept answers, so it contains no prompts.
  */
 import { copyFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
@@ -49,7 +49,9 @@ export class ReputationBackup {
     renameSync(temporary, this.#file)
   }
 
-  /** Puts the backup in the place of the database. Returns a sentence about it; undefined if there is no usable backup. */
+  /**
+   * Puts the backup in the place of the database. Returns a sentence about it; undefined if there is no usable backup.
+   */
   restore(): string | undefined {
     const savedAt = this.#savedAt()
     if (savedAt === undefined || !this.#isSound()) return undefined

@@ -1,6 +1,6 @@
 /**
- * Repeats writes that another process delays. SQLite waits for a lock inside the call, so a long timeout would block this
- * process and all its connections. Instead, a write that meets a lock waits in memory, and a timer repeats it.
+ * Repeats writes that another process delays. SQLite waits for a lock inside the call, so a long timeout would block
+ * this process and all its connections. Instead, a write that meets a lock waits in memory, and a timer repeats it.
  */
 
 /** Time between two attempts. */

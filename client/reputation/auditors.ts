@@ -1,9 +1,9 @@
 /**
  * Whether the client still believes a peer as an auditor. Pure.
  *
- * The client compares each audit of the peer with the majority of the panel, or with the audit of the user's own engine. A
- * peer that loses its right to audit gets no other penalty, unless the user's own engine refuted it: a colluding majority
- * makes honest auditors dissent.
+ * The client compares each audit of the peer with the majority of the panel, or with the audit of the user's own
+ * engine. A peer that loses its right to audit gets no other penalty, unless the user's own engine refuted it: a
+ * colluding majority makes honest auditors dissent.
  */
 
 /** What became of the audits that a peer made for this client. */
@@ -20,8 +20,8 @@ export const NO_AUDITS: AuditorRecord = { agreed: 0, dissented: 0, refuted: fals
 /** Fewer dissents can be chance. */
 const LEAST_DISSENTS = 3
 /**
- * The largest share of dissents that a peer may have. If 30 % of the auditors always lie, an honest one dissents in 8 % of
- * its audits, and a liar in 65 %. An honest peer that loses the right by chance loses nothing else.
+ * The largest share of dissents that a peer may have. If 30 % of the auditors always lie, an honest one dissents in 8 %
+ * of its audits, and a liar in 65 %. An honest peer that loses the right by chance loses nothing else.
  */
 const MOST_DISSENT_SHARE = 0.25
 

@@ -10,7 +10,8 @@
  *   with three silent keys could fail every request without blame.
  * - Otherwise every failure within the window counts against its peer.
  *
- * If this machine was suspended during an attempt, its doubtful failure never counts: `select/attempt-record.ts` drops it.
+ * If this machine was suspended during an attempt, its doubtful failure never counts: `select/attempt-record.ts` drops
+ * it.
  *
  * Without a sign of life, no failure counts. Malicious peers that accept requests and then cut the answers are still
  * blamed: before the second peer can cut an answer, it sends `accepted`, so the failure of the first peer counts.

@@ -50,8 +50,8 @@ export interface Complete extends Timed {
 }
 
 /**
- * The client cancelled the attempt before the first token and used another node. This is at most a small failure, but the
- * wait counts. Otherwise a node whose attempts are always cancelled would never look slow.
+ * The client cancelled the attempt before the first token and used another node. This is at most a small failure, but
+ * the wait counts. Otherwise a node whose attempts are always cancelled would never look slow.
  */
 export interface Late extends Timed {
   type: 'late'
@@ -59,7 +59,9 @@ export interface Late extends Timed {
   cachedTokens: number
   /** From sending the request until the client cancelled it. */
   waitedMs: number
-  /** The node accepted the request and sent no token for much longer than it estimated. The client blames it for that. */
+  /**
+   * The node accepted the request and sent no token for much longer than it estimated. The client blames it for that.
+   */
   overdue: boolean
 }
 

@@ -3,9 +3,10 @@
  *
  * Any node can lie in an audit, so such audits change less than those of the user's own engine or node:
  *
- * - A peer that one panel accuses is in doubt. It comes after all other probationary peers, until another panel decides.
- * - If panels of established nodes agree, they quarantine the peer. If panels of unproven nodes agree, it only comes last
- *   and cannot become established.
+ * - A peer that one panel accuses is in doubt. It comes after all other probationary peers, until another panel
+ *   decides.
+ * - If panels of established nodes agree, they quarantine the peer. If panels of unproven nodes agree, it only comes
+ *   last and cannot become established.
  * - Each of these effects ends after `othersQuarantineMs`, and the client then knows nothing of the peer again.
  * - Each answer counts only `othersAnswerTokens` for the end of the probation, so a probation takes several panels.
  * - After a probation of audits by the user's own engine, those by other nodes change nothing.
@@ -24,7 +25,10 @@ export interface Finding {
   tokens: number
   /** When the evidence reached `DOUBT`, milliseconds since the epoch. Undefined: it is lower now. */
   doubtedAt?: number | undefined
-  /** When the evidence reached `quarantineEvidence`, milliseconds since the epoch. Undefined: it has not, or is released. */
+  /**
+   * When the evidence reached `quarantineEvidence`, milliseconds since the epoch. Undefined: it has not, or is
+   * released.
+   */
   reachedAt?: number | undefined
 }
 

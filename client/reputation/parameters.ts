@@ -1,6 +1,7 @@
 /**
- * The numbers of the reputation that an application can set, each with its meaning, unit and allowed range. `Reputation`
- * validates them when it is created, so that a typo in a configuration cannot silently disable a protection.
+ * The numbers of the reputation that an application can set, each with its meaning, unit and allowed range.
+ * `Reputation` validates them when it is created, so that a typo in a configuration cannot silently disable a
+ * protection.
  */
 import { BAN, QUARANTINE } from '../evidence/index.ts'
 
@@ -40,7 +41,9 @@ export interface ReputationParameters {
    * one only with an accomplice.
    */
   probationChecks: number
-  /** The largest share of requests for probationary peers while an established peer is available, 0 to 1. Default 0.05. */
+  /**
+   * The largest share of requests for probationary peers while an established peer is available, 0 to 1. Default 0.05.
+   */
   probationShare: number
   /**
    * The share that remains if every probationary peer so far was bad, 0 to `probationShare`. Default 0.004:
@@ -71,7 +74,9 @@ export interface ReputationParameters {
 
   // Reliability: complete and failed answers, decaying.
 
-  /** Half-lives of the three horizons, milliseconds. Each is at least as long as the next. Defaults 7 d, 24 h, 30 min. */
+  /**
+   * Half-lives of the three horizons, milliseconds. Each is at least as long as the next. Defaults 7 d, 24 h, 30 min.
+   */
   weekHalfLifeMs: number
   dayHalfLifeMs: number
   recentHalfLifeMs: number
@@ -93,9 +98,9 @@ export interface ReputationParameters {
   /** The peer could not be dialled, though others could. Default 1. */
   unreachablePenalty: number
   /**
-   * The peer accepted the request and sent nothing, until the client used another peer. Default 1: once can happen to an
-   * honest peer, for example when it reads a model from disk that it did not use for hours. After two, an unknown peer comes
-   * last.
+   * The peer accepted the request and sent nothing, until the client used another peer. Default 1: once can happen to
+   * an honest peer, for example when it reads a model from disk that it did not use for hours. After two, an unknown
+   * peer comes last.
    */
   overduePenalty: number
   /** The peer took the request and sent no reply, or no first token. Default 2. */
@@ -107,8 +112,8 @@ export interface ReputationParameters {
   /** The peer ended the stream without a terminal frame. Default 3. */
   cutPenalty: number
   /**
-   * The peer refused a request as invalid or too long, and another peer with the same model then answered it. Default 3,
-   * as much as a cut answer, and not as much as a violation: the other peer can be the one that is wrong.
+   * The peer refused a request as invalid or too long, and another peer with the same model then answered it. Default
+   * 3, as much as a cut answer, and not as much as a violation: the other peer can be the one that is wrong.
    */
   contradictedPenalty: number
   /** The peer sent something that no honest node sends. Default 6. */

@@ -86,8 +86,8 @@ export class Reputation {
       this.#forgiven.delete(peer)
     }
     if (observation.type === 'complete') {
-      // Prompt tokens add nothing to the budget, although they take some compute. So audits use less than their share of
-      // all compute, never more.
+      // Prompt tokens add nothing to the budget, although they take some compute. So audits use less than their share
+      // of all compute, never more.
       this.#budget += observation.completionTokens * this.parameters.auditBudget
     }
     this.#apply(peer, digest, observation)

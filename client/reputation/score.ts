@@ -6,9 +6,9 @@ import { ownTokens, type PeerState } from './state.ts'
 
 /**
  * `probationary`: few tokens of the peer are audited, so all such peers share a small part of the requests.
- * `established`: enough tokens are audited. `quarantined`: the audits speak against the peer, so it gets
- * only probes. A quarantine by audits of other nodes ends by itself. `banned`: audits by the user's own engine or node, or
- * a fraud proof, speak against the key. It never gets a request again.
+ * `established`: enough tokens are audited. `quarantined`: the audits speak against the peer, so it gets only probes. A
+ * quarantine by audits of other nodes ends by itself. `banned`: audits by the user's own engine or node, or a fraud
+ * proof, speak against the key. It never gets a request again.
  */
 export type Standing = 'probationary' | 'established' | 'quarantined' | 'banned'
 

@@ -1,10 +1,10 @@
 /**
  * Speed: what this client measured, compared with what the card claims.
  *
- * The averages are averages of logarithms, because ten times slower matters as much at 10 ms as at 10 s.
- * They are peak-sensitive like Finagle's PeakEwma: a worse sample has a large weight (`speedPeakGain`) and a better
- * sample a small one (`speedCalmGain`). So the client stops using a slow peer quickly, and returns to it only after several
- * good answers.
+ * The averages are averages of logarithms, because ten times slower matters as much at 10 ms as at 10 s. They are
+ * peak-sensitive like Finagle's PeakEwma: a worse sample has a large weight (`speedPeakGain`) and a better sample a
+ * small one (`speedCalmGain`). So the client stops using a slow peer quickly, and returns to it only after several good
+ * answers.
  */
 import type { Claims, Complete, Late } from './observation.ts'
 import type { ReputationParameters } from './parameters.ts'
@@ -219,8 +219,8 @@ export function stallAfterMs({ gap }: Speed, usualGapMs: number | undefined, mos
 }
 
 /**
- * Returns the silence after which the node trickles its tokens. Each gap of a node that sends a token every few seconds is a
- * usual one, so only the whole answer shows it. Nodes apply the same rule to callers that hold a slot.
+ * Returns the silence after which the node trickles its tokens. Each gap of a node that sends a token every few seconds
+ * is a usual one, so only the whole answer shows it. Nodes apply the same rule to callers that hold a slot.
  *
  * @param expectedGapMs what the client predicted between two tokens. A slow node that says so on its card may be slow
  * @param tokens of this node after the first delta. The client waited `waitedMs` for them
@@ -232,8 +232,8 @@ export function trickleAfterMs(expectedGapMs: number, tokens: number, waitedMs: 
 }
 
 /**
- * Returns the logarithm of the part of its claim that the peer keeps. A blend with the claim would let a peer that claims
- * 100 times its speed look faster than an honest one for many answers.
+ * Returns the logarithm of the part of its claim that the peer keeps. A blend with the claim would let a peer that
+ * claims 100 times its speed look faster than an honest one for many answers.
  */
 function keptOf(kept: Average | undefined, parameters: ReputationParameters, now: number): number {
   const blended = blend(kept, 0, parameters, now)

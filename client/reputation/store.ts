@@ -9,8 +9,8 @@ export interface StoredPeer {
 }
 
 /**
- * Keeps states by (peer, digest). When `save` has returned, the state must survive a kill of the process, unless another
- * process has locked the store at that moment. A row is either the old or the new state, never a mixture.
+ * Keeps states by (peer, digest). When `save` has returned, the state must survive a kill of the process, unless
+ * another process has locked the store at that moment. A row is either the old or the new state, never a mixture.
  */
 export interface ReputationStore {
   load: () => Iterable<StoredPeer>

@@ -25,8 +25,8 @@ export interface SelectorMemory {
 }
 
 /**
- * What an attempt is for. `hedge`: an answer, beside an attempt that runs already; `probe`: an answer that only audits need;
- * `audit`: the node audits an answer of another node.
+ * What an attempt is for. `hedge`: an answer, beside an attempt that runs already; `probe`: an answer that only audits
+ * need; `audit`: the node audits an answer of another node.
  */
 export type AttemptKind = 'answer' | 'hedge' | 'embeddings' | 'probe' | 'audit'
 
@@ -174,13 +174,13 @@ export class AttemptRecord {
    * Ends the record: the client cancelled the attempt and uses another node. Before the first token, reports how long
    * the client waited. After the first token, reports nothing.
    *
-   * The other node's reply shows that the client's network works. So the client can blame this node at once. Otherwise it
-   * would never do so, because it never waits for the timeouts:
+   * The other node's reply shows that the client's network works. So the client can blame this node at once. Otherwise
+   * it would never do so, because it never waits for the timeouts:
    *
    * - A node that has not accepted in time counts as failed at the second silence in a row, as after an
    *   `admission_timeout`.
-   * - A node that accepted, and whose first token is overdue, gets the small `overduePenalty`: at once if it is unknown,
-   *   otherwise at the second silence in a row, because its queue can be longer than it reported.
+   * - A node that accepted, and whose first token is overdue, gets the small `overduePenalty`: at once if it is
+   *   unknown, otherwise at the second silence in a row, because its queue can be longer than it reported.
    */
   abandoned(): void {
     if (!this.#end() || this.#firstTokenAt !== undefined || this.#suspended) return

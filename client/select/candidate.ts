@@ -44,15 +44,18 @@ export interface Candidate {
    * 0: no pause.
    */
   readonly notBefore: number
-  /** Until then the client asks other nodes first, because this one failed or did not answer. Milliseconds since the epoch. */
+  /**
+   * Until then the client asks other nodes first, because this one failed or did not answer. Milliseconds since the
+   * epoch.
+   */
   readonly avoidUntil: number
   /** Tokens of this prompt that the node probably has in its cache. */
   readonly cachedTokens: number
 }
 
 /**
- * Whether nothing shows that the node answers: this client has not measured it recently, it is not established, and the user
- * neither runs nor trusts it.
+ * Whether nothing shows that the node answers: this client has not measured it recently, it is not established, and the
+ * user neither runs nor trusts it.
  */
 export function isUnknown({
   measured,
@@ -102,8 +105,8 @@ export interface Workload {
   /** Keys of the conversation's prefixes, shortest first: see `conversationKeys`. */
   prefixKeys: readonly string[]
   /**
-   * Whether an audit of the answer, or a cross-check of the vectors, is possible. Without audits no probation would end, so
-   * the order then distinguishes measured and unmeasured peers instead.
+   * Whether an audit of the answer, or a cross-check of the vectors, is possible. Without audits no probation would
+   * end, so the order then distinguishes measured and unmeasured peers instead.
    */
   auditable: boolean
   /** Embeddings: a node is established by checks of its vectors, not by audited tokens. Default false. */
@@ -118,7 +121,9 @@ export interface Silence {
   ms: number
 }
 
-/** An embedding or an audit: the client expects no answer tokens, and knows no node that has the prompt in its cache. */
+/**
+ * An embedding or an audit: the client expects no answer tokens, and knows no node that has the prompt in its cache.
+ */
 export const SHORT_WORKLOAD: Workload = {
   promptTokens: 0,
   maxTokens: undefined,

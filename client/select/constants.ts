@@ -1,13 +1,18 @@
 /** Every number of the selection, with its reason. Times are in milliseconds. */
 
-/** A node is hot if its requests in flight per slot exceed 1 and this quantile of the candidates. 2^-0.25, as in Prequal. */
+/**
+ * A node is hot if its requests in flight per slot exceed 1 and this quantile of the candidates. 2^-0.25, as in
+ * Prequal.
+ */
 export const HOT_QUANTILE: number = 0.84
 /** Lower bound of a random draw of the reliability. The predicted time is divided by the draw. */
 export const LEAST_RELIABILITY: number = 0.02
 /** A probationary peer below this reliability is asked last: for example after two cut answers and no complete one. */
 export const FAILING_RELIABILITY: number = 0.2
 
-/** A card that claims a lower rate of prefill speaks against its node: a slow processor prefills 40 tokens per second. */
+/**
+ * A card that claims a lower rate of prefill speaks against its node: a slow processor prefills 40 tokens per second.
+ */
 export const LEAST_PREFILL_RATE: number = 40
 /**
  * Up to this many unproven nodes behind one relay each have the chance of a node that is alone in its subnet, because
@@ -15,11 +20,13 @@ export const LEAST_PREFILL_RATE: number = 40
  */
 export const NODES_OF_RELAY: number = 8
 /**
- * The least share of requests for unmeasured nodes, if no audit is possible and some nodes are measured. A node that joins a
- * large network must get requests too.
+ * The least share of requests for unmeasured nodes, if no audit is possible and some nodes are measured. A node that
+ * joins a large network must get requests too.
  */
 export const LEAST_UNMEASURED_SHARE: number = 0.01
-/** Weight of the newest request at an unmeasured node in the share of those that were answered. Some six requests count. */
+/**
+ * Weight of the newest request at an unmeasured node in the share of those that were answered. Some six requests count.
+ */
 export const UNMEASURED_GAIN: number = 0.3
 
 /** Half-life of a reported load. An answer takes seconds, and the queue changes in that time. */
@@ -40,8 +47,8 @@ export const MOVE_GAIN: number = 1.3
  */
 export const OVERDUE_FACTOR: number = 3
 /**
- * The most moves of one request out of queues. Each costs a round trip, and wastes the rendering of the prompt on the first
- * node.
+ * The most moves of one request out of queues. Each costs a round trip, and wastes the rendering of the prompt on the
+ * first node.
  */
 export const MAX_MOVES: number = 16
 /** A waiting request asks this many other nodes for their load at the same time. A card is a small frame. */
@@ -58,7 +65,9 @@ export const HEDGE_SHARE: number = 0.03
 export const HEDGE_BURST: number = 2
 /** A hedge is sent when the ratio of wait to prediction exceeds this quantile of the recent ratios. */
 export const HEDGE_QUANTILE: number = 0.95
-/** The step of that estimate, a logarithm. A ratio above the estimate raises it by 21 %, a ratio below lowers it by 1 %. */
+/**
+ * The step of that estimate, a logarithm. A ratio above the estimate raises it by 21 %, a ratio below lowers it by 1 %.
+ */
 export const HEDGE_STEP: number = 0.2
 /** First tokens that the client must have observed before it uses that quantile. */
 export const HEDGE_LEAST_SAMPLES: number = 20
@@ -75,9 +84,9 @@ export const HEDGE_FIRST_BUDGET: number = 1
 export const HEDGE_LEAST_MS: number = 300
 
 /**
- * If a node has not sent `accepted` after this time and four round trips, the client asks another node too. Rendering and
- * tokenising take some 10 ms, and a home uploads a prompt of 100 KB in 400 ms. Such a request does not count against the
- * budget of hedges, because the first node has evaluated nothing yet.
+ * If a node has not sent `accepted` after this time and four round trips, the client asks another node too. Rendering
+ * and tokenising take some 10 ms, and a home uploads a prompt of 100 KB in 400 ms. Such a request does not count
+ * against the budget of hedges, because the first node has evaluated nothing yet.
  */
 export const SLOW_ADMISSION_MS: number = 1_000
 export const SLOW_ADMISSION_ROUND_TRIPS: number = 4
@@ -85,9 +94,9 @@ export const SLOW_ADMISSION_ROUND_TRIPS: number = 4
 export const MAX_ROUND_TRIP_MS: number = 500
 
 /**
- * A node that failed, or did not answer in time, is asked after the others for this time. The time doubles with each such
- * attempt in a row, up to `MAX_AVOIDANCE_MS`. A short fault lasts seconds, and a node that never answers then costs each
- * client a handful of attempts on the first day.
+ * A node that failed, or did not answer in time, is asked after the others for this time. The time doubles with each
+ * such attempt in a row, up to `MAX_AVOIDANCE_MS`. A short fault lasts seconds, and a node that never answers then
+ * costs each client a handful of attempts on the first day.
  */
 export const FIRST_AVOIDANCE_MS: number = 30_000
 export const MAX_AVOIDANCE_MS: number = 60 * 60_000
@@ -97,7 +106,10 @@ export const MAX_RETRY_AFTER_MS: number = 60_000
 /** The pause after a refusal without a retry-after. It doubles with each refusal in a row. */
 export const FIRST_BACKOFF_MS: number = 500
 
-/** Nodes whose refusals and silence the client remembers. If it forgets one, it asks the node again, and is refused again. */
+/**
+ * Nodes whose refusals and silence the client remembers. If it forgets one, it asks the node again, and is refused
+ * again.
+ */
 export const MAX_BACKOFFS: number = 1_024
 
 /** Prefixes that the client remembers: one for each conversation of a gateway with some thousands of users. */

@@ -3,7 +3,10 @@ import type { Feature } from '@potluck/protocol'
 
 import { supports, type Candidate } from './candidate.ts'
 
-/** The nodes that the user allows. `open`: all; `trusted`: the user's own node and trusted peers; `local`: only the own one. */
+/**
+ * The nodes that the user allows. `open`: all; `trusted`: the user's own node and trusted peers; `local`: only the own
+ * one.
+ */
 export type Mode = 'open' | 'trusted' | 'local'
 
 export type GateReason =

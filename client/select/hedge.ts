@@ -51,9 +51,9 @@ export class Hedging {
   }
 
   /**
-   * Learns from a first token, by a new estimate of the quantile q = `HEDGE_QUANTILE`. A ratio above the estimate raises
-   * it by q steps, and a ratio below lowers it by 1 - q steps. At the quantile, both balance. (Stochastic approximation:
-   * Robbins and Monro, 1951.)
+   * Learns from a first token, by a new estimate of the quantile q = `HEDGE_QUANTILE`. A ratio above the estimate
+   * raises it by q steps, and a ratio below lowers it by 1 - q steps. At the quantile, both balance. (Stochastic
+   * approximation: Robbins and Monro, 1951.)
    */
   firstToken(actualMs: number, predictedMs: number): void {
     const late = Math.log(Math.max(1, actualMs) / Math.max(1, predictedMs)) > this.#logLate

@@ -19,9 +19,9 @@ export interface Waiting {
 }
 
 /**
- * Returns whether the first token is overdue: after the end of the reported wait, the node took `OVERDUE_FACTOR` times as
- * long as the prefill should take. A prompt in another script has several times as many tokens as the client estimates. So
- * the node's count extends the time, but no further than for one token per character.
+ * Returns whether the first token is overdue: after the end of the reported wait, the node took `OVERDUE_FACTOR` times
+ * as long as the prefill should take. A prompt in another script has several times as many tokens as the client
+ * estimates. So the node's count extends the time, but no further than for one token per character.
  *
  * If one unknown node was silent, others can be silent too. So the client waits a shorter time at each further one.
  * With 20 silent keys, it would otherwise wait 20 seconds.
@@ -72,8 +72,8 @@ export function shouldMove(from: RankedCandidate, waitMs: number, to: RankedCand
 /**
  * Whether a hedge or a move may go to this node. Full queues must not give probationary peers more than their share of
  * the requests. But if the request is at a probationary peer because no established peer is left, its share is
- * everything. Otherwise a client that has audited nobody yet would send no hedge. The same is true for nodes that failed a
- * short time ago.
+ * everything. Otherwise a client that has audited nobody yet would send no hedge. The same is true for nodes that
+ * failed a short time ago.
  *
  * @param from the node that has the request now
  */

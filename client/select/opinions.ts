@@ -1,6 +1,6 @@
 /**
- * The nodes that refused one request as invalid or too long. One node alone is not believed: it could fail every request, or
- * exclude all other nodes by a claim of a very long context.
+ * The nodes that refused one request as invalid or too long. One node alone is not believed: it could fail every
+ * request, or exclude all other nodes by a claim of a very long context.
  */
 import type { ErrorCode } from '@potluck/protocol'
 
@@ -34,15 +34,18 @@ export class Opinions {
     return this.#refusals.length > 0
   }
 
-  /** The longest context that enough nodes refused as too short, in tokens; 0 without them. The next node must have more. */
+  /**
+   * The longest context that enough nodes refused as too short, in tokens; 0 without them. The next node must have
+   * more.
+   */
   get tooShort(): number {
     const refused = this.#refusals.filter(({ code }) => code === 'context_length_exceeded')
     return refused.map(({ candidate }) => candidate.model.contextLength).sort((a, b) => b - a)[OPINIONS - 1] ?? 0
   }
 
   /**
-   * Returns the candidate to ask for another opinion: of another subnet, because one attacker has many keys but few subnets.
-   * After a refusal as too long, it should have a longer context.
+   * Returns the candidate to ask for another opinion: of another subnet, because one attacker has many keys but few
+   * subnets. After a refusal as too long, it should have a longer context.
    *
    * @param ranked best first
    */
@@ -58,8 +61,8 @@ export class Opinions {
    * Returns the nodes whose refusal was false, because this node with the same model and no longer context answered.
    *
    * @param flexibleTokens how much the limits of the answer can differ between nodes. If the caller set no limit,
-   *   `toRequest` chooses one for each node by its context, so contexts of different lengths compare only if they differ
-   *   by more than this
+   *   `toRequest` chooses one for each node by its context, so contexts of different lengths compare only if they
+   *   differ by more than this
    */
   contradictedBy({ digest, model }: Candidate, flexibleTokens: number): Candidate[] {
     return this.#refusals.flatMap(({ candidate, code, begun }) => {

@@ -42,7 +42,9 @@ export interface PooledRequest {
   readonly begun: boolean
   /** @param serving the number of nodes that serve the digest */
   workload: (digest: string, serving: number) => Workload
-  /** Accepts any model from now on, if the caller allows it. Returns whether the request can use more nodes than before. */
+  /**
+   * Accepts any model from now on, if the caller allows it. Returns whether the request can use more nodes than before.
+   */
   acceptAnyModel: () => boolean
 }
 
@@ -151,8 +153,8 @@ export class CandidatePool {
   }
 
   /**
-   * A node answered the whole request. So the nodes that refused it as invalid or too long were wrong, if they serve the
-   * same model with as long a context.
+   * A node answered the whole request. So the nodes that refused it as invalid or too long were wrong, if they serve
+   * the same model with as long a context.
    */
   answered(by: Candidate): void {
     const contradicted = this.#opinions.contradictedBy(by, this.#request.flexibleTokens)

@@ -56,10 +56,10 @@ export function inFlightPerSlot(candidate: Candidate, now: number): number {
 /**
  * Returns the bound above which a node is hot: it has more requests in flight per slot than most candidates
  * (`HOT_QUANTILE`). The client chooses the fastest node that is not hot. If all nodes are hot, it chooses the node with
- * the fewest requests in flight. A latency estimate lags behind a sudden load, but the number of requests in flight does
- * not. (Prequal's rule: Wydrowski, Kleinberg, Rumble, Archer, "Load is Not What You Should Balance", NSDI 2024.) The
- * bound is at least 1 per slot: a node with fewer requests than slots is not busy, because a new request gets a free
- * slot at once.
+ * the fewest requests in flight. A latency estimate lags behind a sudden load, but the number of requests in flight
+ * does not. (Prequal's rule: Wydrowski, Kleinberg, Rumble, Archer, "Load is Not What You Should Balance", NSDI 2024.)
+ * The bound is at least 1 per slot: a node with fewer requests than slots is not busy, because a new request gets a
+ * free slot at once.
  */
 export function hotBound(candidates: readonly Candidate[], now: number): number {
   const sorted = candidates.map((candidate) => inFlightPerSlot(candidate, now)).sort((a, b) => a - b)

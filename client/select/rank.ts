@@ -75,9 +75,9 @@ export function* rank(
   if (own !== undefined) yield weigh(own, 'local')
   let tried: Candidate | undefined
   const share = work.auditable ? probationShare : unmeasuredShare(known, unmeasuredAnswered)
-  // If the answer can be audited, unproven nodes include honest nodes that have answered this client but lack audits. These
-  // come before unknown nodes. Otherwise an attacker with many silent keys, which are free, would delay most requests until
-  // the audits are done.
+  // If the answer can be audited, unproven nodes include honest nodes that have answered this client but lack audits.
+  // These come before unknown nodes. Otherwise an attacker with many silent keys, which are free, would delay most
+  // requests until the audits are done.
   const cautious =
     work.auditable && (!tryUnproven || random() >= Math.max(LEAST_UNMEASURED_SHARE, unmeasuredAnswered ** 2))
   const chance = { all: candidates, work, cautious, now, random }
@@ -96,10 +96,10 @@ export function* rank(
 }
 
 /**
- * Returns the share of requests for unmeasured nodes, if no audit is possible. A new client measures half a dozen nodes in
- * its first 20 requests, and then mostly uses the best of them. The share falls with the square of the part that did not
- * answer, because keys are free: otherwise an attacker with a thousand silent keys would always delay that share of the
- * requests. (The same rule as `probationShare`.) A conversation stays where its prefix is.
+ * Returns the share of requests for unmeasured nodes, if no audit is possible. A new client measures half a dozen nodes
+ * in its first 20 requests, and then mostly uses the best of them. The share falls with the square of the part that did
+ * not answer, because keys are free: otherwise an attacker with a thousand silent keys would always delay that share of
+ * the requests. (The same rule as `probationShare`.) A conversation stays where its prefix is.
  */
 function unmeasuredShare(known: readonly Candidate[], answered: number): number {
   if (known.some(({ cachedTokens }) => cachedTokens > 0)) return 0

@@ -115,8 +115,8 @@ export class Selector {
   }
 
   /**
-   * Chooses the model of a request whose selector accepts several, and returns its candidates. Undefined: ambiguous. See
-   * `settleDigest`.
+   * Chooses the model of a request whose selector accepts several, and returns its candidates. Undefined: ambiguous.
+   * See `settleDigest`.
    */
   settle(
     candidates: readonly Candidate[],
@@ -160,8 +160,8 @@ export class Selector {
   /**
    * Returns after how many milliseconds without a first token the client sends a hedge to a second node.
    *
-   * @param next returns the node that would get the hedge. The prediction for an unknown node rests only on its card. So
-   *   the client waits for an unknown node no longer than it would for a node that it knows
+   * @param next returns the node that would get the hedge. The prediction for an unknown node rests only on its card.
+   *   So the client waits for an unknown node no longer than it would for a node that it knows
    */
   hedgeAfterMs(candidate: RankedCandidate, next: () => RankedCandidate | undefined): number {
     const { ttftMs } = candidate.predicted

@@ -1,7 +1,8 @@
 /**
- * The order of nodes that the client does not know well enough to compare them by speed: probationary ones, or unmeasured
- * ones if no audit is possible. A card can claim anything, so chance decides, and no claim brings a node forward. Keys are
- * free, so chance draws subnets first, and then nodes. A claim that speaks against the node itself is believed. Pure.
+ * The order of nodes that the client does not know well enough to compare them by speed: probationary ones, or
+ * unmeasured ones if no audit is possible. A card can claim anything, so chance decides, and no claim brings a node
+ * forward. Keys are free, so chance draws subnets first, and then nodes. A claim that speaks against the node itself is
+ * believed. Pure.
  */
 import { isRelayedSubnet } from '@potluck/protocol'
 
@@ -28,7 +29,8 @@ export interface ChanceContext {
  *
  * 1. A node that fails most answers comes last, like a node that other nodes accuse. A node that cuts all its answers
  *    is never audited, so its probation would never end.
- * 2. If the request is cautious, the nodes that have answered this client come first, except those that its own requests fill.
+ * 2. If the request is cautious, the nodes that have answered this client come first, except those that its own
+ *    requests fill.
  * 3. A node with a running request or a pending audit comes later, so concurrent requests go to different nodes.
  *    Otherwise one node could give many answers before the client audits the first, because an audit needs the complete
  *    answer.
@@ -78,8 +80,8 @@ export function subnetOfNode({ node: { subnet }, peer }: Pick<Candidate, 'node' 
 }
 
 /**
- * Whether this client's own requests fill the node. The load that the node reports does not show it: the report at the end of
- * an answer often still counts that answer.
+ * Whether this client's own requests fill the node. The load that the node reports does not show it: the report at the
+ * end of an answer often still counts that answer.
  */
 function isFull({ inFlight, node }: Candidate): boolean {
   return inFlight >= Math.max(1, node.load.slots)
@@ -117,7 +119,7 @@ function turnsOf(
   }
   for (const candidate of all) if (candidate.avoidUntil > now) place(candidate)
   const shuffled = unproven.map((candidate) => ({ candidate, chance: random() })).sort((a, b) => a.chance - b.chance)
-  // The chance within a turn is a new random number. With the first one, a subnet with many keys would nearly always come
-  // first, by the lowest of its many numbers.
+  // The chance within a turn is a new random number. With the first one, a subnet with many keys would nearly always
+  // come first, by the lowest of its many numbers.
   return new Map(shuffled.map(({ candidate }) => [candidate, { turn: place(candidate), chance: random() }]))
 }

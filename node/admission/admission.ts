@@ -62,8 +62,8 @@ export class AdmissionControl {
   /**
    * Admits a stream. A refused attempt counts against the peer's rate limit.
    *
-   * @param reset resets the stream. Admission control calls it if there are too many unread streams, and this one is the
-   *   oldest of the subnet with the most
+   * @param reset resets the stream. Admission control calls it if there are too many unread streams, and this one is
+   *   the oldest of the subnet with the most
    * @throws PotluckError `rate_limited`
    */
   admit({ peer, path: [subnet = ''] }: Caller, reset: () => void): AdmittedStream {

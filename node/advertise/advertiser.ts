@@ -216,7 +216,10 @@ export class Advertiser {
     this.#schedule()
   }
 
-  /** Stores the card where an earlier one is. Walks only if too few servers are left, because a walk opens some 30 connections. */
+  /**
+   * Stores the card where an earlier one is. Walks only if too few servers are left, because a walk opens some 30
+   * connections.
+   */
   async #store(card: Card, bytes: Uint8Array, signal: AbortSignal): Promise<PeerId[]> {
     const { dht, putAt } = this.#options
     const known = this.#storers.filter((storer) => !this.#newStorers.has(storer.toString()))

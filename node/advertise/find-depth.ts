@@ -1,6 +1,6 @@
 /**
- * Finds the depth at which a node publishes a topic: counts the nodes of shards, and moves to a shard of a usual size. See
- * `protocol/kad/depth.ts` for the rule.
+ * Finds the depth at which a node publishes a topic: counts the nodes of shards, and moves to a shard of a usual size.
+ * See `protocol/kad/depth.ts` for the rule.
  */
 import type { PeerId } from '@libp2p/interface'
 import {
@@ -142,11 +142,11 @@ export class DepthFinder {
   }
 
   /**
-   * Returns how many nodes a shard has, this node included. Asks two storers, and a third one if their replies would lead
-   * to different depths. It uses the median, because one dishonest server must not decide the depth.
+   * Returns how many nodes a shard has, this node included. Asks two storers, and a third one if their replies would
+   * lead to different depths. It uses the median, because one dishonest server must not decide the depth.
    *
-   * @param depth the depth at which the node stays if the first storer confirms it; a dishonest one can delay a move. One
-   *   reply has up to 6 KB
+   * @param depth the depth at which the node stays if the first storer confirms it; a dishonest one can delay a move.
+   *   One reply has up to 6 KB
    */
   async population(
     cid: CID,
@@ -172,9 +172,9 @@ export class DepthFinder {
    * Looks for the depth at which others publish the topic. A node that starts when the topic is already split finds few
    * nodes at depth 0.
    *
-   * It ends with the first shard of a usual size, or between a full shard and a sparse one, if both are near the estimated
-   * depth. An attacker can fill a shard at a low depth. So any other full shard only counts if no shard of a usual size is
-   * found.
+   * It ends with the first shard of a usual size, or between a full shard and a sparse one, if both are near the
+   * estimated depth. An attacker can fill a shard at a low depth. So any other full shard only counts if no shard of a
+   * usual size is found.
    */
   async #search(topic: Topic, first: CountedShard, count: Count): Promise<CountedShard> {
     const found = [first]
@@ -228,8 +228,8 @@ export class DepthFinder {
 }
 
 /**
- * Returns the shard at the depth where the node should publish. Moves only in one direction, deeper or less deep, so that
- * it ends.
+ * Returns the shard at the depth where the node should publish. Moves only in one direction, deeper or less deep, so
+ * that it ends.
  */
 async function settle(first: CountedShard, count: Count): Promise<CountedShard> {
   let here = first

@@ -4,13 +4,15 @@ import { PROVIDER_TTL_MS } from '@potluck/protocol'
 /** Storers that a node asks at most for the number of nodes in a shard. Up to three of them can be silent. */
 export const ASKED_TO_COUNT = 5
 /**
- * Renewals at the remembered storers before the next walk. Newer servers can be closer to the key. Renewals find most of
- * them too, in place of dead storers.
+ * Renewals at the remembered storers before the next walk. Newer servers can be closer to the key. Renewals find most
+ * of them too, in place of dead storers.
  */
 export const RENEWALS_WITHOUT_WALK = 5
 /** A renewal that reaches a smaller share of the storers is followed by a walk at once. */
 export const RENEWED_SHARE: number = 2 / 3
-/** A card is renewed at the servers that store it. If fewer than this are left of Kademlia's 20, the node walks again. */
+/**
+ * A card is renewed at the servers that store it. If fewer than this are left of Kademlia's 20, the node walks again.
+ */
 export const LEAST_CARD_STORERS = 7
 /** Storers that are asked for servers that can take the place of dead ones. */
 export const ASKED_FOR_SERVERS = 2
@@ -40,5 +42,7 @@ export const FIRST_SERVER_WAIT_MS = 10_000
 export const GAINED_SERVER_PAUSE_MS = 500
 /** New servers that wait for the records. More can only come at once if an attacker connects them. */
 export const MAX_GAINED_SERVERS = 64
-/** How often the node compares the time of the next publication with the clock. A suspended machine stops its timers. */
+/**
+ * How often the node compares the time of the next publication with the clock. A suspended machine stops its timers.
+ */
 export const CLOCK_CHECK_MS: number = 5 * 60 * 1000

@@ -77,8 +77,8 @@ export class TopicPublisher {
     const servers = await this.#network.servers()
     if (servers.length === 0) return { storers: 0, failure: 'no DHT server is connected' }
     let storers = Infinity
-    // Every node publishes the topic `nodes`, so its depth bounds the search for the depths of the others. The depth of a
-    // model's digest is probably that of its name.
+    // Every node publishes the topic `nodes`, so its depth bounds the search for the depths of the others. The depth of
+    // a model's digest is probably that of its name.
     const isFirst = this.#published.size === 0
     const kinds = ['nodes', 'digest', 'name'] as const
     const ordered = isFirst ? kinds.map((kind) => topics.filter((topic) => topic.kind === kind)) : [topics]
@@ -95,8 +95,8 @@ export class TopicPublisher {
   }
 
   /**
-   * Stores the records at a server that the node just met, if it belongs to the servers closest to their keys. It can be
-   * new, or it can have restarted without its records.
+   * Stores the records at a server that the node just met, if it belongs to the servers closest to their keys. It can
+   * be new, or it can have restarted without its records.
    *
    * @returns the number of records
    */
@@ -147,7 +147,9 @@ export class TopicPublisher {
     return renewed.every(Boolean)
   }
 
-  /** Stores the record at the remembered servers, and at others in place of dead ones. Returns whether enough have it. */
+  /**
+   * Stores the record at the remembered servers, and at others in place of dead ones. Returns whether enough have it.
+   */
   async #renewShard(shard: Shard, signal: AbortSignal): Promise<boolean> {
     const before = shard.closest
     const taken = await this.#storeAt(before, shard.cid, signal)

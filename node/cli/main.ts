@@ -11,8 +11,8 @@ import { SETTINGS, type CommandName, type Settings } from './settings/table.ts'
 import { EXIT_INTERRUPTED, EXIT_USAGE, reportOf } from './terminal/errors.ts'
 import { printError } from './terminal/output.ts'
 
-// Files of every kind are for their owner only: keys, prompts in kept answers and proofs, the datastore. On Windows this
-// has no effect.
+// Files of every kind are for their owner only: keys, prompts in kept answers and proofs, the datastore. On Windows
+// this has no effect.
 process.umask(0o077)
 
 /** As if SIGPIPE had ended the process, which Node ignores. */

@@ -2,8 +2,8 @@
  * The daemon's side of the control socket: HTTP on a Unix socket in the data directory, for the owner only.
  *
  * `GET /status` returns the status, `POST /pause` and `POST /resume` set whether the node takes new requests, `POST
- * /stop` ends it, `POST /audit` audits an answer, and `POST /spell` returns the texts of token ids. The socket needs no port and
- * no key, because the permissions of its file exclude other users.
+ * /stop` ends it, `POST /audit` audits an answer, and `POST /spell` returns the texts of token ids. The socket needs no
+ * port and no key, because the permissions of its file exclude other users.
  */
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'

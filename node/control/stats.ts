@@ -1,11 +1,11 @@
 /**
- * What the node gave to the network: tokens, requests and hours, today and ever. The counts are kept in a file of the data
- * directory. They contain nothing of a request.
+ * What the node gave to the network: tokens, requests and hours, today and ever. The counts are kept in a file of the
+ * data directory. They contain nothing of a request.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { moveAside, writeDurably } from '../network/data-folder.ts'
+import { moveAside, writeDurably } from '../data/data-folder.ts'
 
 export interface Totals {
   /** Requests that the node answered completely. */

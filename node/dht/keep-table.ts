@@ -1,4 +1,7 @@
-/** Refreshes the routing table of `@libp2p/kad-dht` from time to time. `boundedKadDht` has ended the library's own refresh. */
+/**
+ * Refreshes the routing table of `@libp2p/kad-dht` from time to time. `boundedKadDht` has ended the library's own
+ * refresh.
+ */
 import type { Libp2p, PeerId } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { askKad, kadId, pinned, type KadPeer } from '@potluck/protocol'

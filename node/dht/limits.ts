@@ -17,8 +17,8 @@ export interface ProviderLimits {
 export const PROVIDER_LIMITS: ProviderLimits = {
   /**
    * A node publishes about 5 records, each at 10 peers. A network of 50,000 nodes, of which 5,000 are DHT servers,
-   * needs 500 records at each server. A young network with a single relay can have 5,000 nodes. All records together take
-   * 27 MB of memory, or 70 MB if each has a key of its own.
+   * needs 500 records at each server. A young network with a single relay can have 5,000 nodes. All records together
+   * take 27 MB of memory, or 70 MB if each has a key of its own.
    */
   records: 32_768,
   /** A record with four addresses has about 300 bytes. An attacker can send records of 4 KiB. */
@@ -36,9 +36,9 @@ export const PROVIDER_LIMITS: ProviderLimits = {
 }
 
 /**
- * The routing table has a bucket of 20 peers for each prefix of this many bits, and below one for each further bit that a
- * peer shares with this one. Peers that connect fill the first ones without a message. Many connect to a relay, and a new
- * client's first request goes to a relay: with 64 prefixes its reply saves a hop.
+ * The routing table has a bucket of 20 peers for each prefix of this many bits, and below one for each further bit that
+ * a peer shares with this one. Peers that connect fill the first ones without a message. Many connect to a relay, and a
+ * new client's first request goes to a relay: with 64 prefixes its reply saves a hop.
  */
 export const TABLE_LEVELS: { node: number; relay: number } = { node: 3, relay: 6 }
 /** kad-dht walks to its own id at the start, and not again: the longest timer of Node. */
@@ -46,8 +46,8 @@ export const SELF_QUERY_MS: number = 2 ** 31 - 1
 /** Requests of kad-dht's own walks at the same time. Fewer ask fewer peers. */
 export const OWN_WALK_REQUESTS = 3
 /**
- * How often a server asks for new peers for the buckets that few peers reach by themselves. In two hours, two in five peers
- * of a table leave.
+ * How often a server asks for new peers for the buckets that few peers reach by themselves. In two hours, two in five
+ * peers of a table leave.
  */
 export const TABLE_REFRESH_MS: number = 2 * 60 * 60 * 1000
 /** A peer of the routing table that showed no sign of life for this time can be gone: two in five are. */
@@ -62,9 +62,9 @@ export const ASKED_PER_BUCKET = 3
 export const ADDED_PER_BUCKET = 4
 
 /**
- * Streams on which this DHT server waits for a request, or for the rest of one. Each can hold 320 KiB of unread bytes: 64
- * KiB, and the window. At the limit the server resets a stream of the source with the most. An honest request arrives
- * within a round trip. Some implementations leave a few streams open for the next request.
+ * Streams on which this DHT server waits for a request, or for the rest of one. Each can hold 320 KiB of unread bytes:
+ * 64 KiB, and the window. At the limit the server resets a stream of the source with the most. An honest request
+ * arrives within a round trip. Some implementations leave a few streams open for the next request.
  */
 export const WAITING_STREAMS = 256
 /** From the opening of a stream, or the last reply, until the whole next request has arrived. */

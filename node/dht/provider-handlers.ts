@@ -2,8 +2,8 @@
  * Serves ADD_PROVIDER and GET_PROVIDERS from the provider store, in place of `@libp2p/kad-dht`.
  *
  * The library's handlers have two faults, which docs/upstream/kad-dht-get-providers.md describes. One provider without
- * an entry in the peer store makes the reply for its key fail, for as long as its record exists. The reply has all records
- * of the key, in an order that an attacker can choose.
+ * an entry in the peer store makes the reply for its key fail, for as long as its record exists. The reply has all
+ * records of the key, in an order that an attacker can choose.
  *
  * The library has no option for its handlers, so this file replaces private parts of its pinned version.
  */

@@ -189,7 +189,10 @@ export class ProviderStore {
   }
 }
 
-/** Bytes of a library can be a part of a pool of Node: 8 bytes would keep 64 KiB in memory, for as long as the record exists. */
+/**
+ * Bytes of a library can be a part of a pool of Node: 8 bytes would keep 64 KiB in memory, for as long as the record
+ * exists.
+ */
 function ownCopy(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes)
 }

@@ -1,10 +1,10 @@
 /**
- * Keeps the routing table fresh with few messages, in place of `@libp2p/kad-dht`, which walks to random keys and to its own
- * id again and again. A walk asks some 40 servers, most of them over new connections.
+ * Keeps the routing table fresh with few messages, in place of `@libp2p/kad-dht`, which walks to random keys and to its
+ * own id again and again. A walk asks some 40 servers, most of them over new connections.
  *
- * Peers that connect enter the table by themselves, and they reach the buckets that stand for a large part of the network.
- * New neighbours look for their own neighbours when they start, and so connect too. For each bucket between, a server asks
- * one peer for others, and adds some of them.
+ * Peers that connect enter the table by themselves, and they reach the buckets that stand for a large part of the
+ * network. New neighbours look for their own neighbours when they start, and so connect too. For each bucket between, a
+ * server asks one peer for others, and adds some of them.
  */
 import { createHash } from 'node:crypto'
 
@@ -66,7 +66,9 @@ async function addPeersNear(
   }
 }
 
-/** Returns a random key that shares exactly this many bits with an id. Hashes some thousand times for the last buckets. */
+/**
+ * Returns a random key that shares exactly this many bits with an id. Hashes some thousand times for the last buckets.
+ */
 function keyInBucket(id: Uint8Array, level: number, random: () => number): CID {
   const bytes = Uint8Array.from({ length: 32 }, () => Math.floor(random() * 256))
   const view = new DataView(bytes.buffer)

@@ -1,4 +1,6 @@
-/** Audits an answer, from the frame of the request to the frame of the reply. All of this is too slow for the daemon. */
+/**
+ * Audits an answer, from the frame of the request to the frame of the reply. All of this is too slow for the daemon.
+ */
 import {
   auditAnswer,
   decodeAuditRequest,

@@ -68,18 +68,18 @@ export const STDERR_TAIL_BYTES = 4096
  */
 export const PREFILL_SLICE_MS = 195
 /**
- * llama.cpp's attention evaluates this many tokens together: `GGML_FA_TILE_Q`. It is also the smallest slice of a request that
- * no other request waits for: of the 0.5B model below, 8 tokens cost 47 % more per token than 64.
+ * llama.cpp's attention evaluates this many tokens together: `GGML_FA_TILE_Q`. It is also the smallest slice of a
+ * request that no other request waits for: of the 0.5B model below, 8 tokens cost 47 % more per token than 64.
  */
 export const BLOCK_TOKENS = 64
 /**
- * Larger model files are evaluated without blocks. On a slow thread, a block of a 1.5B model takes 2 s, and all answers of the
- * node pause for so long.
+ * Larger model files are evaluated without blocks. On a slow thread, a block of a 1.5B model takes 2 s, and all answers
+ * of the node pause for so long.
  */
 export const MOST_BLOCKS_MODEL_BYTES: number = 1024 * 1024 * 1024
 /**
- * If the prompts of a cohort have more tokens together, the engine evaluates them one after another, the shortest first. The last
- * answer then begins as late as if all prompts advanced together, and the others begin earlier.
+ * If the prompts of a cohort have more tokens together, the engine evaluates them one after another, the shortest
+ * first. The last answer then begins as late as if all prompts advanced together, and the others begin earlier.
  */
 export const TOGETHER_TOKENS = 1024
 /** The first slice, before any measurement. It takes 0.8 s on a machine that evaluates 20 tokens per second. */
@@ -131,13 +131,15 @@ export const MASKED_SAMPLERS = 4
 export const EMBED_CONTEXT_LENGTH = 2048
 
 /**
- * How long requests for a loaded model overtake a request that waits for another model, milliseconds. A load of a few GB
- * from the page cache takes about as long, so a node under load spends at most about half of its time with loads.
+ * How long requests for a loaded model overtake a request that waits for another model, milliseconds. A load of a few
+ * GB from the page cache takes about as long, so a node under load spends at most about half of its time with loads.
  */
 export const SHORTEST_STAY_MS = 5_000
 /** The pause that a node asks of a caller if other programs have the memory for the model. */
 export const MEMORY_RETRY_MS = 30_000
 /** The wait for a load that the node reports before the first load, milliseconds. */
 export const INITIAL_LOAD_MS = 5_000
-/** Share of the free memory at the start that the loaded models may take. The rest is for the machine's other programs. */
+/**
+ * Share of the free memory at the start that the loaded models may take. The rest is for the machine's other programs.
+ */
 export const SHARE_FOR_MODELS = 0.8

@@ -47,7 +47,10 @@ export interface EngineBackend {
   /** The type of the keys in the KV cache, a slash, and the type of the values: "bf16/f16". */
   kvType: string
   flashAttention: boolean
-  /** How it divides tokens into evaluations: "any", "blocks-64" or "none", see `Schedule` in `node/engine/llama/cache.ts`. */
+  /**
+   * How it divides tokens into evaluations: "any", "blocks-64" or "none", see `Schedule` in
+   * `node/engine/llama/cache.ts`.
+   */
   schedule: string
   /** Name of the GPU; undefined on a CPU. */
   device?: string
@@ -87,18 +90,18 @@ export interface GenerateJob {
 
 export type EngineEvent =
   /**
-   * The model is not in memory yet. Sent every `PROGRESS_INTERVAL_MS` before all other events, with the time that the load
-   * is expected to take, milliseconds.
+   * The model is not in memory yet. Sent every `PROGRESS_INTERVAL_MS` before all other events, with the time that the
+   * load is expected to take, milliseconds.
    */
   | { type: 'waiting'; waitMs: number }
   /**
-   * How many tokens of `promptTokens` and `answerTokens` together the engine has evaluated. Cached tokens count. Sent before
-   * `prefill`, at most every `PROGRESS_INTERVAL_MS`.
+   * How many tokens of `promptTokens` and `answerTokens` together the engine has evaluated. Cached tokens count. Sent
+   * before `prefill`, at most every `PROGRESS_INTERVAL_MS`.
    */
   | { type: 'evaluated'; tokens: number }
   /**
-   * The prompt is evaluated. Sent once, before the first delta. `checked`: how far the tokens from `checkFrom` on are from
-   * the tokens that the contract gives.
+   * The prompt is evaluated. Sent once, before the first delta. `checked`: how far the tokens from `checkFrom` on are
+   * from the tokens that the contract gives.
    */
   | { type: 'prefill'; cachedTokens: number; prefillMs: number; checked?: readonly TokenMargin[] }
   /** `fingerprints`: of the delta's tokens, see `fingerprintsOf`. */
@@ -123,7 +126,10 @@ export interface ScoreJob {
   normaliser?: boolean
 }
 
-/** The highest raw logits at one position, up to `AUDIT_CANDIDATES`, highest first. Of equal logits, the lower token id is first. */
+/**
+ * The highest raw logits at one position, up to `AUDIT_CANDIDATES`, highest first. Of equal logits, the lower token id
+ * is first.
+ */
 export interface PositionScores {
   tokens: Uint32Array
   logits: Float32Array

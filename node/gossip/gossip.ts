@@ -1,8 +1,8 @@
 /**
  * Keeps a node or a relay connected to the network without the DHT and without relays.
  *
- * 1. Asks connected peers that serve cards for their cards, at once and then about once an hour, until it knows enough live
- *    nodes. A relay asks all.
+ * 1. Asks connected peers that serve cards for their cards, at once and then about once an hour, until it knows enough
+ *    live nodes. A relay asks all.
  * 2. Dials one of the nodes that others know every few seconds until it knows enough live nodes, and later every few
  *    minutes. Otherwise the nodes of the network could split into groups.
  * 3. Dials saved peers when it has no connection.

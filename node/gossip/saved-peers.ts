@@ -33,7 +33,10 @@ export class SavedPeers {
     this.#logger = logger
   }
 
-  /** Reads all rows. Deletes damaged ones. Never rejects: without saved peers, the node joins through its bootstrap peers. */
+  /**
+   * Reads all rows. Deletes damaged ones. Never rejects: without saved peers, the node joins through its bootstrap
+   * peers.
+   */
   async load(cards: CardSet, candidates: Candidates): Promise<void> {
     const entries: CardSetEntry[] = []
     const relays: KnownRelay[] = []

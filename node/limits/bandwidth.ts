@@ -1,4 +1,6 @@
-/** Limits the bytes that a node sends per second: a bucket that may go below zero, so that no frame is too large for it. */
+/**
+ * Limits the bytes that a node sends per second: a bucket that may go below zero, so that no frame is too large for it.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { PotluckError } from '@potluck/protocol'

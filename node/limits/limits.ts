@@ -33,14 +33,14 @@ export interface NodeLimits {
   /** How long a caller that grants no credit, or does not read, may hold a slot. Default 30 s, as in the protocol. */
   creditTimeoutMs: number
   /**
-   * How long a caller may let its slot wait while other callers wait for one. Each token that it takes pays for a part of
-   * this time, see `LEAST_TOKENS_PER_SECOND`. Default 5 s: longer than the pauses of a slow network, and no longer than
-   * an ordinary answer.
+   * How long a caller may let its slot wait while other callers wait for one. Each token that it takes pays for a part
+   * of this time, see `LEAST_TOKENS_PER_SECOND`. Default 5 s: longer than the pauses of a slow network, and no longer
+   * than an ordinary answer.
    */
   contestedStallMs: number
   /**
-   * How long an answer may hold a slot that another caller should have, after its prompt is evaluated. Default 2 min: an
-   * answer of 1,500 tokens on a slow processor. The client continues a longer answer at another node.
+   * How long an answer may hold a slot that another caller should have, after its prompt is evaluated. Default 2 min:
+   * an answer of 1,500 tokens on a slow processor. The client continues a longer answer at another node.
    */
   contestedAnswerMs: number
   /**
@@ -56,8 +56,9 @@ export interface NodeLimits {
    */
   drainTimeoutMs: number
   /**
-   * Connections of all peers. At the limit, idle connections give way to new ones. Default 96. A DHT of thousands of peers
-   * needs about 60. With a few hundred connections, a home router behind carrier-grade NAT runs out of ports (kubo#11326).
+   * Connections of all peers. At the limit, idle connections give way to new ones. Default 96. A DHT of thousands of
+   * peers needs about 60. With a few hundred connections, a home router behind carrier-grade NAT runs out of ports
+   * (kubo#11326).
    */
   connections: number
 }
@@ -117,7 +118,8 @@ export const SHORT_WRITE_TIMEOUT_MS = 10_000
 export const ENGINE_LEAD_TOKENS: number = CREDIT_WINDOW
 
 /**
- * The slowest caller that may keep its slot while other callers wait. A person reads about 6 tokens per second and hears
+ * The slowest caller that may keep its slot while other callers wait. A person reads about 6 tokens per second and
+ * hears
  * 3. A program that waits for its person takes its tokens faster than this, and other programs take them at once.
  */
 export const LEAST_TOKENS_PER_SECOND = 1.5
@@ -181,10 +183,10 @@ export const RELAY_RESERVATIONS_WANTED = 2
 export const RELAY_SEARCH_PAUSE_MS: { first: number; last: number } = { first: 15_000, last: 10 * 60_000 }
 
 /**
- * `perHost`: new connections from one address, in a burst and then per second. A handshake and what follows it take 5 to 15 ms
- * of processor time. All devices of a household share the address of their router, and the customers of some providers that of
- * a city. In a testnet all peers share one address. `pending`: handshakes in progress, from all addresses together. libp2p's
- * defaults of 5 per second and 10 in progress refused 11 of 16 simultaneous dials.
+ * `perHost`: new connections from one address, in a burst and then per second. A handshake and what follows it take 5
+ * to 15 ms of processor time. All devices of a household share the address of their router, and the customers of some
+ * providers that of a city. In a testnet all peers share one address. `pending`: handshakes in progress, from all
+ * addresses together. libp2p's defaults of 5 per second and 10 in progress refused 11 of 16 simultaneous dials.
  */
 export const INBOUND_CONNECTIONS: Record<Scope, { perHost: { capacity: number; perSecond: number }; pending: number }> =
   {
@@ -219,8 +221,8 @@ export const ENOUGH_CONNECTIONS = 16
 /** A node that knows this many live nodes rarely asks another one. */
 export const ENOUGH_LIVE_NODES = 24
 /**
- * Cards of other nodes in a reply. A new client asks a relay first. A node sends fewer, because other nodes ask it every
- * hour, and a client asks dozens.
+ * Cards of other nodes in a reply. A new client asks a relay first. A node sends fewer, because other nodes ask it
+ * every hour, and a client asks dozens.
  */
 export const CARDS_IN_REPLY: { node: number; relay: number } = { node: 4, relay: MAX_CARD_OTHERS }
 /** Timeout of a question for a card, with the dial. */
@@ -234,8 +236,8 @@ export const REJOIN_DIALS = 6
  * - `meetMs`: pause between dials of unknown nodes, while the node knows too few.
  * - `mixMs`: the same while it knows enough. A dial, its handshakes and the reply take about 12 KB.
  * - `retryMs`: pause before a connected peer is asked again, while the node knows too few.
- * - `againMs`: the same for a relay, while the node knows enough. A relay asks a node when that has signed its next card. A
- *   node that knows enough asks nobody.
+ * - `againMs`: the same for a relay, while the node knows enough. A relay asks a node when that has signed its next
+ *   card. A node that knows enough asks nobody.
  * - `saveMs`: how often the saved peers are written.
  * - `rejoinMs`: pause between attempts without any connection. It doubles.
  */
@@ -295,8 +297,8 @@ export const LOCAL_REQUEST_TIMEOUT_MS = 5_000
 export const MAX_AUDIT_JOB_BYTES: number = 4 * MAX_FRAME_BYTES
 
 /**
- * Time between two checks of the conditions for a pause. To list the programs and to ask for the use of the GPU takes a few ms
- * of processor time.
+ * Time between two checks of the conditions for a pause. To list the programs and to ask for the use of the GPU takes a
+ * few ms of processor time.
  */
 export const PAUSE_CHECK_MS = 10_000
 

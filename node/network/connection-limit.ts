@@ -1,7 +1,7 @@
 /**
- * Limits the inbound connections of one host and of one subnet, and makes room for new connections. Otherwise 96 keys of
- * one address could hold all connections of a node for as long as they like, and 64 connections that stay silent could
- * hold all handshakes. No client could then reach the node.
+ * Limits the inbound connections of one host and of one subnet, and makes room for new connections. Otherwise 96 keys
+ * of one address could hold all connections of a node for as long as they like, and 64 connections that stay silent
+ * could hold all handshakes. No client could then reach the node.
  *
  * An idle connection carries no work. If there is no room for a new connection, the oldest idle connection gives way,
  * from the subnet with the most connections. A client opens a new connection for its next request, so it loses a round
@@ -32,15 +32,19 @@ export interface ConnectionBounds {
   perHost: { capacity: number; perSecond: number }
 }
 
-/** The share that one subnet can have: 12 connections of a node, and 256 of a relay, because a city can share a subnet. */
+/**
+ * The share that one subnet can have: 12 connections of a node, and 256 of a relay, because a city can share a subnet.
+ */
 const SUBNET_SHARE = 1 / 8
-/** The share of one host: 8 connections of a node, so that 4 are left for the neighbours. A household shares an address. */
+/**
+ * The share of one host: 8 connections of a node, so that 4 are left for the neighbours. A household shares an address.
+ */
 const HOST_SHARE = 1 / 12
 /** The share of the peers behind relays of one subnet. All peers behind NAT may use the same relay. */
 const RELAYED_SHARE = 1 / 2
 /**
- * An idle connection of this age, in milliseconds, gives way to a new one of the same full share. A handshake takes 2 ms
- * of processor time, so a full subnet must not cause many of them.
+ * An idle connection of this age, in milliseconds, gives way to a new one of the same full share. A handshake takes 2
+ * ms of processor time, so a full subnet must not cause many of them.
  */
 const SETTLED_MS = 30_000
 

@@ -58,7 +58,7 @@ import { keepTableFresh } from '../dht/keep-table.ts'
 import { keepNeighbours } from '../dht/routing-table.ts'
 import { boundedWebSockets } from './bounded-web-sockets.ts'
 import { ConnectionLimit } from './connection-limit.ts'
-import type { Identity } from './identity.ts'
+import type { Identity } from '../data/identity.ts'
 import { keepsConnection } from './kept-connections.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { relayFlow } from './relay-flow.ts'
@@ -226,7 +226,8 @@ async function createHost<S extends HostServices>(options: HostOptions, role: Ro
       denyInboundEncryptedConnection: (peer) => host.getConnections(peer).length >= CONNECTIONS_PER_PEER
     },
     connectionManager: {
-      // `ConnectionLimit` closes idle connections to stay below `connections`. libp2p would refuse the new ones instead.
+      // `ConnectionLimit` closes idle connections to stay below `connections`. libp2p would refuse the new ones
+      // instead.
       maxConnections: options.connections + inbound.pending,
       // `ConnectionLimit` counts those of one host, and allows a burst.
       inboundConnectionThreshold: inbound.perHost.capacity,

@@ -30,9 +30,9 @@ export function ownAddresses({ addressManager, transportManager, events }: Compo
 }
 
 /**
- * Whether an address in the list is public, or is a wildcard such as 0.0.0.0 on a machine with a public address. In most
- * home networks every machine has a public IPv6 address behind a firewall, and a private IPv4 address. So a public IPv6
- * address counts only if no address of IPv4 is private, except for loopback.
+ * Whether an address in the list is public, or is a wildcard such as 0.0.0.0 on a machine with a public address. In
+ * most home networks every machine has a public IPv6 address behind a firewall, and a private IPv4 address. So a public
+ * IPv6 address counts only if no address of IPv4 is private, except for loopback.
  *
  * @param expand returns the addresses of this machine for a wildcard
  */

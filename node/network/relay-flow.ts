@@ -1,16 +1,18 @@
 /**
  * Backpressure and a bandwidth share for the connections that a relay carries.
  *
- * libp2p's relay reads from each side as fast as that side sends, whatever the other side takes. If the receiver does not
- * read, one relayed connection makes the relay buffer 1 GiB. Here, the relay stops reading from a side while too many of
- * its bytes wait for the other side, or while its host has used up its share.
+ * libp2p's relay reads from each side as fast as that side sends, whatever the other side takes. If the receiver does
+ * not read, one relayed connection makes the relay buffer 1 GiB. Here, the relay stops reading from a side while too
+ * many of its bytes wait for the other side, or while its host has used up its share.
  */
 import type { Connection, Stream, StreamMessageEvent, StreamMiddleware } from '@libp2p/interface'
 import { RELAY_V2_HOP_CODEC, RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { networksOf, subnetOf } from '@potluck/protocol'
 import { LRUCache } from 'lru-cache'
 
-/** Bytes of one side that wait for the other side: as many as a window of Yamux, so that a fast pair does not notice. */
+/**
+ * Bytes of one side that wait for the other side: as many as a window of Yamux, so that a fast pair does not notice.
+ */
 const MAX_WAITING_BYTES = 256 * 1024
 /**
  * Bytes that one host sends through the relay: a burst, and then a rate per second. An answer takes a few KB/s, and a

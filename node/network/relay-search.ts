@@ -3,8 +3,8 @@
  *
  * `@libp2p/circuit-relay-v2` walks the DHT while a reservation is missing, and pauses only while it dials. In a network
  * with fewer relays than the node wants, the node soon knows all peers. Then it walks without a pause: it takes a whole
- * processor core, and sends requests as fast as it can (measured). If the DHT has no peer at the moment, the walk fails,
- * and the transport does not walk again. The search here pauses after each walk, and does not end.
+ * processor core, and sends requests as fast as it can (measured). If the DHT has no peer at the moment, the walk
+ * fails, and the transport does not walk again. The search here pauses after each walk, and does not end.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 

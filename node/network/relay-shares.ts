@@ -1,6 +1,6 @@
 /**
- * Shares of a relay. Keys are free, so 512 keys of one address could hold all reservations of a relay, for the two hours
- * that libp2p keeps a reservation after its peer has left. Nodes behind NAT could then not be reached.
+ * Shares of a relay. Keys are free, so 512 keys of one address could hold all reservations of a relay, for the two
+ * hours that libp2p keeps a reservation after its peer has left. Nodes behind NAT could then not be reached.
  */
 import type { Connection, Libp2p, PeerId } from '@libp2p/interface'
 import { RELAY_V2_HOP_CODEC, type CircuitRelayService } from '@libp2p/circuit-relay-v2'

@@ -1,11 +1,11 @@
 /**
- * Why a node is paused: its owner paused it, or a condition that the owner set holds, such as hours or a running program. The
- * node takes requests again when no reason is left.
+ * Why a node is paused: its owner paused it, or a condition that the owner set holds, such as hours or a running
+ * program. The node takes requests again when no reason is left.
  */
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { writeDurably } from '../network/data-folder.ts'
+import { writeDurably } from '../data/data-folder.ts'
 
 export interface PauseCondition {
   /** Completes the sentence "the node is paused: …". */

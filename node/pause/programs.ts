@@ -24,8 +24,8 @@ async function runningPrograms(): Promise<string[]> {
 }
 
 /**
- * Returns two names of each process: the program in its first argument, and its name in `comm`. Neither is enough alone: `comm`
- * has at most 15 characters, and a process can change both.
+ * Returns two names of each process: the program in its first argument, and its name in `comm`. Neither is enough
+ * alone: `comm` has at most 15 characters, and a process can change both.
  */
 async function linuxPrograms(): Promise<string[]> {
   const processes = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))

@@ -80,8 +80,8 @@ function notServed(): PotluckError {
 }
 
 /**
- * Checks that the prompt is not empty, and that it and the longest possible answer fit the context. So the context never
- * cuts an answer short.
+ * Checks that the prompt is not empty, and that it and the longest possible answer fit the context. So the context
+ * never cuts an answer short.
  *
  * @throws PotluckError `invalid_request`, `context_length_exceeded`
  */
@@ -94,7 +94,8 @@ export function checkContext(promptTokens: number, maxTokens: number, model: Eng
 
 /**
  * Checks that the answer so far can be an answer to this request. The node that began it, or the caller, can be
- * malicious: the caller would get an answer to another prompt, or this node would sign an answer that no node generates.
+ * malicious: the caller would get an answer to another prompt, or this node would sign an answer that no node
+ * generates.
  *
  * @param rendered the ids of the prompt, as this node renders it
  * @returns what the tokens so far say; undefined for a new answer

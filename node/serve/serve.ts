@@ -202,8 +202,8 @@ async function reportError(
   encodeError: (error: ErrorFrame) => Uint8Array,
   { abuse, load, logger }: ServeDependencies
 ): Promise<void> {
-  // The stream is closed if the caller cancelled the request. A caller may do this at any time, so the abuse log gets no
-  // line. But `serveStream` counts the request in the metrics, and against the caller's rate limit.
+  // The stream is closed if the caller cancelled the request. A caller may do this at any time, so the abuse log gets
+  // no line. But `serveStream` counts the request in the metrics, and against the caller's rate limit.
   if (frames.closed.aborted) return
   if (ERROR_POLICY[error.code].strike === true) abuse.report(peer, error.code)
   const frame = toErrorFrame(error, load())

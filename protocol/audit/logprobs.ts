@@ -69,8 +69,8 @@ export interface LogprobErrors {
 }
 
 /**
- * Compares the chosen token's value and those of the alternatives. Compares an alternative with the auditor's value of the
- * same token, and with the value of the same rank, because a node could leave out the most probable token.
+ * Compares the chosen token's value and those of the alternatives. Compares an alternative with the auditor's value of
+ * the same token, and with the value of the same rank, because a node could leave out the most probable token.
  *
  * @param scores with `logNormaliser`
  */

@@ -18,14 +18,14 @@ export function measureAnswer(
 }
 
 /**
- * At a higher temperature the tokens say nothing to an audit. Almost all 64 candidates are then equally likely, so that rare
- * tokens decide. Their logits differ most between honest machines, and can fall below all that an auditor sees.
+ * At a higher temperature the tokens say nothing to an audit. Almost all 64 candidates are then equally likely, so that
+ * rare tokens decide. Their logits differ most between honest machines, and can fall below all that an auditor sees.
  */
 const MOST_TEMPERATURE = 2
 
 /**
- * As `measureAnswer`, for an audit. Lets other work of the process run after every `SLICE_TOKENS`. At temperatures above
- * `MOST_TEMPERATURE`, every gap is infinite.
+ * As `measureAnswer`, for an audit. Lets other work of the process run after every `SLICE_TOKENS`. At temperatures
+ * above `MOST_TEMPERATURE`, every gap is infinite.
  */
 export async function measureInSlices(
   scores: readonly TokenCandidates[],

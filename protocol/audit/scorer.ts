@@ -64,8 +64,8 @@ export interface Scorer {
   /** Returns the content and the end of an answer, exactly as `generate` of an honest node makes them. */
   read: (job: ReadJob, signal?: AbortSignal) => Promise<ParsedAnswer>
   /**
-   * Measures the noise of the model: the median distance of windows between honest ways to compute it, in logits. Takes a
-   * few prefills of a fixed text. Absent: unknown.
+   * Measures the noise of the model: the median distance of windows between honest ways to compute it, in logits. Takes
+   * a few prefills of a fixed text. Absent: unknown.
    */
   noise?: (signal?: AbortSignal) => Promise<number>
   /** Returns a vector of length 1 for each text. */

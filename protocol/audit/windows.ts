@@ -4,9 +4,9 @@
  *
  * The distance of a position is the root mean square of the differences of its four gaps, in logits. The distance of a
  * window is the upper quartile of its positions. So a few positions never ban a node, even if they differ very much. An
- * honest machine has such positions: near ties in a layer of experts, or a rare token at which the model is unstable. The
- * upper quartile is better than the median at telling cheating nodes from noise (docs/audits.md), and a node cannot hide a
- * cheap model by computing half of the positions with the true one.
+ * honest machine has such positions: near ties in a layer of experts, or a rare token at which the model is unstable.
+ * The upper quartile is better than the median at telling cheating nodes from noise (docs/audits.md), and a node cannot
+ * hide a cheap model by computing half of the positions with the true one.
  */
 import { gapsIn, MAX_GAP } from '../sampler/fingerprint.ts'
 

@@ -88,7 +88,9 @@ export class JsonNumber extends Terminal {
     return { digits, fraction, least, most: negative ? -this.#least : this.#most }
   }
 
-  /** Whether a whole number is within the bounds. Most schemas allow one, and this is faster to find than other numbers. */
+  /**
+   * Whether a whole number is within the bounds. Most schemas allow one, and this is faster to find than other numbers.
+   */
   #hasWhole(): boolean {
     const unit = power(this.#decimals)
     const step = leastCommonMultiple(unit, this.#step)

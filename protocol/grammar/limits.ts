@@ -27,13 +27,13 @@ export const MAX_CHOICES = 16_384
 /** Levels of nested schemas. */
 export const MAX_SCHEMA_DEPTH = 64
 /**
- * Schemas, listed values and undeclared required keys in all tools and in the `response_format` of a request together. The
- * process that runs libp2p checks them, in about 5 us each.
+ * Schemas, listed values and undeclared required keys in all tools and in the `response_format` of a request together.
+ * The process that runs libp2p checks them, in about 5 us each.
  */
 export const MAX_SCHEMA_NODES = 4096
 /**
- * Steps to compare the alternatives of `anyOf` and `oneOf`, for the same schemas together: one for each value or type, and
- * one for each 64 characters of a schema. This many take about 10 ms. A `oneOf` of 1,000 constants, or of 1,000 objects with a
- * tag, takes 1,000 steps.
+ * Steps to compare the alternatives of `anyOf` and `oneOf`, for the same schemas together: one for each value or type,
+ * and one for each 64 characters of a schema. This many take about 10 ms. A `oneOf` of 1,000 constants, or of 1,000
+ * objects with a tag, takes 1,000 steps.
  */
 export const MAX_SCHEMA_COMPARISONS = 65_536

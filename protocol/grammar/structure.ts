@@ -171,8 +171,8 @@ export class Members extends GrammarNode {
 }
 
 /**
- * Some of the items, each at most once, in their order. Each item is a terminal or has terminals only. `at` combines the
- * index of the first item that can come next, and the number of items so far.
+ * Some of the items, each at most once, in their order. Each item is a terminal or has terminals only. `at` combines
+ * the index of the first item that can come next, and the number of items so far.
  */
 export class Subset extends GrammarNode {
   readonly #items: readonly GrammarNode[]

@@ -1,11 +1,11 @@
 /**
- * `@libp2p/kad-dht` with bounded replies. The library reads replies of up to 4 MiB, and uses every peer that a reply lists:
- * it parses all addresses, adds the peer to the peer store, tries the routing table, and checks whether the peer could be
- * dialled. A reply with 5,000 invented peers, which a hostile server can send to every query, delayed a client by 10 s and
- * took 1 GiB.
+ * `@libp2p/kad-dht` with bounded replies. The library reads replies of up to 4 MiB, and uses every peer that a reply
+ * lists: it parses all addresses, adds the peer to the peer store, tries the routing table, and checks whether the peer
+ * could be dialled. A reply with 5,000 invented peers, which a hostile server can send to every query, delayed a client
+ * by 10 s and took 1 GiB.
  *
- * The library also walks to random keys every five minutes, in clients too. Nothing here does that: servers refresh their
- * routing tables in another way (`node/dht/table-refresh.ts`), and clients need no table.
+ * The library also walks to random keys every five minutes, in clients too. Nothing here does that: servers refresh
+ * their routing tables in another way (`node/dht/table-refresh.ts`), and clients need no table.
  *
  * The library has no option for this, so this file replaces private parts of its pinned version.
  */
@@ -36,8 +36,8 @@ interface Options {
 }
 
 /**
- * As `kadDHT`, but each reply counts for at most `KAD_K` closer peers and `PROVIDER_SAMPLE` providers, and nothing refreshes
- * the routing table.
+ * As `kadDHT`, but each reply counts for at most `KAD_K` closer peers and `PROVIDER_SAMPLE` providers, and nothing
+ * refreshes the routing table.
  */
 export function boundedKadDht(init: KadDHTInit): (components: KadDHTComponents) => KadDHT {
   const create = kadDHT(init)

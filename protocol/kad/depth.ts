@@ -4,9 +4,13 @@
  */
 import { KAD_K, MAX_SHARD_DEPTH, PROVIDER_SAMPLE } from '../constants.ts'
 
-/** A shard with this many nodes is split. Below `PROVIDER_SAMPLE`, because a full reply does not show how many it omits. */
+/**
+ * A shard with this many nodes is split. Below `PROVIDER_SAMPLE`, because a full reply does not show how many it omits.
+ */
 export const SPLIT_AT: number = (PROVIDER_SAMPLE * 3) / 4
-/** A shard with this many nodes, or fewer, is merged with its sibling. Two such shards together stay below `SPLIT_AT`. */
+/**
+ * A shard with this many nodes, or fewer, is merged with its sibling. Two such shards together stay below `SPLIT_AT`.
+ */
 export const MERGE_AT: number = PROVIDER_SAMPLE / 6
 
 /** The depth at which a node publishes next, from the nodes that it found in its own shard at this depth. */
@@ -23,8 +27,8 @@ export function nextDepth(depth: number, population: number): number {
  *   these. If it tried every depth, it would walk twice as often, which costs more than the second record: a walk asks
  *   some 40 servers, and clients search more often than nodes publish.
  * - Its shard is nearly full, or less than twice as large as a shard that is merged. Then others may have counted
- *   differently and may be at the next depth already. A node of a small shard must also find the nodes of the sibling at
- *   the depth above, otherwise it would go up alone.
+ *   differently and may be at the next depth already. A node of a small shard must also find the nodes of the sibling
+ *   at the depth above, otherwise it would go up alone.
  */
 export function publishedDepths(depth: number, population: number): number[] {
   const isOdd = depth % 2 === 1
@@ -53,8 +57,8 @@ export function estimateServers(distances: readonly Uint8Array[]): number {
 }
 
 /**
- * The depth at which a new node probably finds a shard of a usual size. Unlike `probableDepth` it can be odd: a search that
- * begins one level off walks two or three times more, and the node moves at its next publication.
+ * The depth at which a new node probably finds a shard of a usual size. Unlike `probableDepth` it can be odd: a search
+ * that begins one level off walks two or three times more, and the node moves at its next publication.
  */
 export function depthForNode(nodes: number): number {
   const records = nodes * RECORDS_PER_NODE

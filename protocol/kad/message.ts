@@ -83,7 +83,8 @@ const MAX_ID_BYTES = 64
 /**
  * Reads a request. The caller limits the size of the bytes.
  *
- * @throws PotluckError `protocol_violation` if the bytes are not a request, or if it names more peers than an honest one
+ * @throws PotluckError `protocol_violation` if the bytes are not a request, or if it names more peers than an honest
+ *   one
  */
 export function decodeKadRequest(bytes: Uint8Array): KadMessage {
   return decoded('request', () => {

@@ -2,8 +2,8 @@
  * A walk to the peers of the DHT that are closest to a key (Maymounkov and Mazières, "Kademlia", 2002, section 2.3). It
  * yields what each peer replies as soon as the reply arrives.
  *
- * `@libp2p/kad-dht` has its own walk. It stops after the first 20 providers, all from one peer, and a silent peer delays
- * it. Time and messages are parameters here, so the simulator runs the same walk over 100,000 peers.
+ * `@libp2p/kad-dht` has its own walk. It stops after the first 20 providers, all from one peer, and a silent peer
+ * delays it. Time and messages are parameters here, so the simulator runs the same walk over 100,000 peers.
  */
 import { raceSignal } from 'race-signal'
 import { xor } from 'uint8arrays/xor'
@@ -41,12 +41,12 @@ export interface ClosestPeer {
 }
 
 /**
- * Walks until the closest peers (`wanted`) have replied. Returns these, nearest first. A consumer that has enough breaks
- * out of the loop, which cancels the requests.
+ * Walks until the closest peers (`wanted`) have replied. Returns these, nearest first. A consumer that has enough
+ * breaks out of the loop, which cancels the requests.
  *
  * A peer that has not replied after `SLOW_KAD_PEER_MS` no longer counts against the parallel requests, nor among the
- * closest peers that the walk asks. So silent peers cannot hold up the walk, even if a dishonest server names them as the
- * closest. The walk still waits for them before it ends.
+ * closest peers that the walk asks. So silent peers cannot hold up the walk, even if a dishonest server names them as
+ * the closest. The walk still waits for them before it ends.
  *
  * @param target the Kademlia id of the key: the SHA-256 of its multihash
  * @throws the signal's reason

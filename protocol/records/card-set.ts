@@ -13,7 +13,9 @@ import type { Card } from './card.ts'
 
 /** Cards in a set, usually 1 KiB each. A peer needs a few dozen live nodes; more would cost more to keep recent. */
 const MAX_ENTRIES = 256
-/** Entries of one subnet. A hosting customer can run a few nodes, and an attacker must not fill the set from one /24. */
+/**
+ * Entries of one subnet. A hosting customer can run a few nodes, and an attacker must not fill the set from one /24.
+ */
 const MAX_PER_SUBNET = 8
 /** Entries that were received through relays of one subnet. The homes behind a young network's only relay share it. */
 const MAX_PER_RELAY = 64
@@ -149,8 +151,8 @@ export class CardSet {
   }
 
   /**
-   * Deletes the least recently seen entry of the subnet, or of the largest subnet, if there are too many. So an attacker
-   * displaces its own entries first.
+   * Deletes the least recently seen entry of the subnet, or of the largest subnet, if there are too many. So an
+   * attacker displaces its own entries first.
    */
   #makeRoom(subnet: string | undefined): void {
     if (subnet !== undefined) {

@@ -105,7 +105,9 @@ export interface Card {
   draining: boolean
 }
 
-/** A genuine card that has expired, or that was signed in the future: the clock of its reader or of its signer is wrong. */
+/**
+ * A genuine card that has expired, or that was signed in the future: the clock of its reader or of its signer is wrong.
+ */
 export class CardTimeError extends PotluckError {
   readonly card: Card
 

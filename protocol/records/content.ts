@@ -1,10 +1,10 @@
 /**
- * Digests of what a node made from its token ids and its logits, and what the user sees: text, reasoning, tool calls and
- * log-probabilities. The node signs the digests in its receipt. The client compares them with what arrived, and an
+ * Digests of what a node made from its token ids and its logits, and what the user sees: text, reasoning, tool calls
+ * and log-probabilities. The node signs the digests in its receipt. The client compares them with what arrived, and an
  * auditor with what follows from the ids. So a node cannot send other content than it signs.
  *
- * Both classes take an answer piece by piece and keep only the last piece of its text. The digests do not depend on how the
- * node cuts the answer into pieces.
+ * Both classes take an answer piece by piece and keep only the last piece of its text. The digests do not depend on how
+ * the node cuts the answer into pieces.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concat } from 'uint8arrays/concat'
@@ -55,8 +55,8 @@ export class ContentDigest {
   /**
    * Adds a piece of the answer.
    *
-   * @throws PotluckError `protocol_violation` for a piece of an earlier call, or a second beginning of the same call. No
-   *   honest node sends that, and a caller that reads the stream could understand it in another way than the digest
+   * @throws PotluckError `protocol_violation` for a piece of an earlier call, or a second beginning of the same call.
+   *   No honest node sends that, and a caller that reads the stream could understand it in another way than the digest
    */
   add({ text, reasoning = '', toolCalls = [] }: AnswerContent): void {
     this.#text.add(text)

@@ -2,8 +2,8 @@
  * The keys of the Kademlia DHT, and the validators that its peers must run.
  *
  * Provider records name the nodes that may serve a model. They are unsigned hints, and a record can outlive its node.
- * Cards and fraud proofs are values, each in its own namespace. Every peer that stores one must validate it. Peers of other
- * DHTs do not have these validators, so Potluck's DHT has its own protocol id.
+ * Cards and fraud proofs are values, each in its own namespace. Every peer that stores one must validate it. Peers of
+ * other DHTs do not have these validators, so Potluck's DHT has its own protocol id.
  */
 import { passthroughMapper, removePrivateAddressesMapper, type KadDHTInit, type ValidateFn } from '@libp2p/kad-dht'
 import type { PeerId } from '@libp2p/interface'

@@ -25,7 +25,9 @@ export async function sealEnvelope(kind: EnvelopeKind, payload: Uint8Array, key:
   return joinEnvelope(kind, { payload, publicKey: key.publicKey, signature: await signEnvelope(kind, payload, key) })
 }
 
-/** Signs a payload and returns only the signature. A peer that knows the rest makes the envelope with `joinEnvelope`. */
+/**
+ * Signs a payload and returns only the signature. A peer that knows the rest makes the envelope with `joinEnvelope`.
+ */
 export async function signEnvelope(kind: EnvelopeKind, payload: Uint8Array, key: Signer): Promise<Uint8Array> {
   const parts = [fromString(kind.domain), kind.payloadType, payload]
   return await key.sign(concat(parts.flatMap((part) => [encodeVarint(part.byteLength), part])))

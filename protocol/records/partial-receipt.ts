@@ -1,6 +1,6 @@
 /**
- * The partial receipt: a node signs each window of 64 answer tokens as soon as it has completed the window. So the tokens
- * of a node that fails before `done` are signed too, except fewer than 64.
+ * The partial receipt: a node signs each window of 64 answer tokens as soon as it has completed the window. So the
+ * tokens of a node that fails before `done` are signed too, except fewer than 64.
  *
  * The node sends only the signature, because the client knows all that it covers.
  */

@@ -2,8 +2,9 @@
  * Fraud proofs on the DHT. A client that banned a node publishes a short proof under the node's peer id, so that other
  * clients ban the node before they rely on it.
  *
- * The peers that store a proof cannot judge it, because they do not have the model. They check only that the accused node
- * signed every answer, so nobody can store anything else under its key. A reader believes nothing and repeats the audits.
+ * The peers that store a proof cannot judge it, because they do not have the model. They check only that the accused
+ * node signed every answer, so nobody can store anything else under its key. A reader believes nothing and repeats the
+ * audits.
  */
 import type { ValidateFn } from '@libp2p/kad-dht'
 import type { PeerId } from '@libp2p/interface'
@@ -37,8 +38,8 @@ export function proofKey(peerId: PeerId): Uint8Array {
  * Verifies all of a proof except what needs the model.
  *
  * @param peerId the accused node
- * @throws PotluckError `protocol_violation` or `invalid_request` if the proof is not valid, is larger than the DHT stores, or
- *   accuses another peer
+ * @throws PotluckError `protocol_violation` or `invalid_request` if the proof is not valid, is larger than the DHT
+ *   stores, or accuses another peer
  */
 export async function openPublishedProof(bytes: Uint8Array, peerId: PeerId): Promise<PublishedProof> {
   if (bytes.byteLength > MAX_PUBLISHED_PROOF_BYTES) fail(`more than ${MAX_PUBLISHED_PROOF_BYTES} bytes`)
@@ -63,8 +64,8 @@ export const validateProof: ValidateFn = async (key, value) => {
 }
 
 /**
- * Returns the index of one of several proofs, at random. Only an audit shows which of them convince. With any other rule,
- * the accused node could write a proof against itself that convinces nobody, and that always wins.
+ * Returns the index of one of several proofs, at random. Only an audit shows which of them convince. With any other
+ * rule, the accused node could write a proof against itself that convinces nobody, and that always wins.
  */
 export async function selectProof(_key: Uint8Array, records: readonly Uint8Array[]): Promise<number> {
   return Math.floor(Math.random() * records.length)

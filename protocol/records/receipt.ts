@@ -33,8 +33,8 @@ export interface Backend {
   kvType: string
   flashAttention: boolean
   /**
-   * How the engine divides tokens into evaluations: "any" if the logits never depend on it, "none" if they always do, or the name
-   * of the rules that make them independent, such as "blocks-64".
+   * How the engine divides tokens into evaluations: "any" if the logits never depend on it, "none" if they always do,
+   * or the name of the rules that make them independent, such as "blocks-64".
    */
   schedule: string
 }
@@ -70,21 +70,21 @@ export interface Receipt {
   /** SHA-256 of the fingerprints that the node sent, from `firstPosition` on. */
   fingerprintDigest: Uint8Array
   /**
-   * `ContentDigest` of the tokens before `firstPosition`, as it follows from their ids. Set only if the node continued an
-   * answer. From this the client learns whether the nodes before sent the text of their tokens.
+   * `ContentDigest` of the tokens before `firstPosition`, as it follows from their ids. Set only if the node continued
+   * an answer. From this the client learns whether the nodes before sent the text of their tokens.
    */
   earlierContentDigest?: Uint8Array
 }
 
 /**
- * Whether a node with this backend gives the answer that the other nodes would have given, token by token. That needs the
- * same kernels and the same schedule on every node (`node/engine/llama/cache.ts`). On a GPU, the logits always depend on the
- * batch.
+ * Whether a node with this backend gives the answer that the other nodes would have given, token by token. That needs
+ * the same kernels and the same schedule on every node (`node/engine/llama/cache.ts`). On a GPU, the logits always
+ * depend on the batch.
  *
  * A node says itself how it computes. The audits judge what it computed.
  *
- * @param others how the other nodes compute, from their cards. Together with the model, these fields determine the cache of a
- *   processor, so a card does not name it
+ * @param others how the other nodes compute, from their cards. Together with the model, these fields determine the
+ *   cache of a processor, so a card does not name it
  */
 export function isExact(
   { accelerator, engine, schedule }: Backend,

@@ -1,16 +1,16 @@
 /**
- * Fingerprints: what a node says about its logits at each token of an answer, so that an audit can compare them with its
- * own. A sampled token says little: if one candidate has nearly all of the probability, another model gives the same
- * token. The logits of another model always differ.
+ * Fingerprints: what a node says about its logits at each token of an answer, so that an audit can compare them with
+ * its own. A sampled token says little: if one candidate has nearly all of the probability, another model gives the
+ * same token. The logits of another model always differ.
  *
  * The fingerprint of a position has four gaps: how far the highest logit is above the 2nd, 4th, 16th and 64th highest.
- * They come from the candidates of the sampling contract, before bias and penalties. Under a grammar, only allowed tokens
- * are candidates. If two tokens are nearly tied, honest machines can rank them differently. The gaps hardly change then,
- * because they depend on the ranks and not on the tokens.
+ * They come from the candidates of the sampling contract, before bias and penalties. Under a grammar, only allowed
+ * tokens are candidates. If two tokens are nearly tied, honest machines can rank them differently. The gaps hardly
+ * change then, because they depend on the ranks and not on the tokens.
  *
  * Each gap takes 12 bits, on a logarithmic scale: ln(1 + gap), from 0 to `MAX_GAP`. The steps are 0.001 for a gap of 0
- * and 0.012 for a gap of 10, which is less than the noise between honest machines. The four numbers together take 6 bytes,
- * little-endian, the first gap in the lowest bits.
+ * and 0.012 for a gap of 10, which is less than the noise between honest machines. The four numbers together take 6
+ * bytes, little-endian, the first gap in the lowest bits.
  */
 import { concat } from 'uint8arrays/concat'
 

@@ -5,8 +5,8 @@ import type { SamplingParameters } from '../generation.ts'
 export const CANDIDATES = 64
 
 /**
- * Number of candidates that an audit sees. A machine with other noise has other tokens at the edge of the 64 candidates:
- * noise of 0.2 moves the edge by about ten places.
+ * Number of candidates that an audit sees. A machine with other noise has other tokens at the edge of the 64
+ * candidates: noise of 0.2 moves the edge by about ten places.
  */
 export const AUDIT_CANDIDATES = 96
 
@@ -40,7 +40,8 @@ const weights = new Float64Array(CANDIDATES)
 /**
  * Applies bias, penalties and filters.
  *
- * @param candidates at least 1; only the first 64 count. There are fewer only if the vocabulary or a grammar allows fewer
+ * @param candidates at least 1; only the first 64 count. There are fewer only if the vocabulary or a grammar allows
+ *   fewer
  * @param counts how often each token occurs in the answer so far
  * @throws RangeError if there are no candidates
  */

@@ -5,9 +5,9 @@
  * 2. Bias and penalties, in float64: add `logitBias`. If the answer so far contains the token, subtract the presence
  *    penalty once, and the frequency penalty once for each occurrence. Sort the candidates again by the same rule.
  * 3. Filters: temperature 0 takes the first candidate. Otherwise compute the softmax of logit / temperature over the
- *    candidates. Then three filters apply in this order. Top-k keeps the first k candidates. Min-p keeps candidates with
- *    at least minP times the probability of the first candidate. Top-p takes candidates, the most probable first, until
- *    the sum of their probabilities is at least topP times the sum of all that min-p kept. It drops the rest.
+ *    candidates. Then three filters apply in this order. Top-k keeps the first k candidates. Min-p keeps candidates
+ *    with at least minP times the probability of the first candidate. Top-p takes candidates, the most probable first,
+ *    until the sum of their probabilities is at least topP times the sum of all that min-p kept. It drops the rest.
  * 4. Draw: the token is the argmax of logit / temperature + g over the kept candidates; of equal scores, the lower
  *    token id. g = -ln(-ln u) is Gumbel noise, and u comes from Philox4x32-10 with the seed as its key and (token,
  *    position) as its counter.

@@ -41,8 +41,8 @@ function contentOf(keywords: Keywords, bounds: ArrayBounds, context: SchemaConte
 }
 
 /**
- * The items of `prefixItems`, then any number of `items`. Without `items` nothing follows, and without `minItems` no item
- * of `prefixItems` is absent.
+ * The items of `prefixItems`, then any number of `items`. Without `items` nothing follows, and without `minItems` no
+ * item of `prefixItems` is absent.
  */
 function tupleOf(
   { items }: Keywords,

@@ -1,7 +1,7 @@
 /**
- * Bounds what a peer can send in the messages of libp2p's own protocols, and in those of cards. libp2p reads the messages of
- * identify in up to 80 KiB and those of circuit relays in up to 4 MiB, and parses all addresses in them: 20,000 addresses
- * block the process for seconds, and 128 streams that stop before the end of a message hold 512 MiB.
+ * Bounds what a peer can send in the messages of libp2p's own protocols, and in those of cards. libp2p reads the
+ * messages of identify in up to 80 KiB and those of circuit relays in up to 4 MiB, and parses all addresses in them:
+ * 20,000 addresses block the process for seconds, and 128 streams that stop before the end of a message hold 512 MiB.
  */
 import type { Stream, StreamMessageEvent, StreamMiddleware } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'

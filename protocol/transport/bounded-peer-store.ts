@@ -1,6 +1,6 @@
 /**
- * Bounds what libp2p's peer store keeps. The store has no limits. A peer can send thousands of addresses in identify, and
- * each write compares all of them with each other: 16,000 addresses block the process for seconds.
+ * Bounds what libp2p's peer store keeps. The store has no limits. A peer can send thousands of addresses in identify,
+ * and each write compares all of them with each other: 16,000 addresses block the process for seconds.
  */
 import type { PeerData, PeerId, PeerStore, Startable } from '@libp2p/interface'
 
@@ -47,7 +47,9 @@ export function boundedPeerStore(components: PeerStoreComponents, most: number =
   return { start: async () => await stored.load(), stop: () => undefined }
 }
 
-/** At its bound, the store keeps the addresses that it has: identify, which replaces them, comes from the peer itself. */
+/**
+ * At its bound, the store keeps the addresses that it has: identify, which replaces them, comes from the peer itself.
+ */
 function bounded(data: PeerData, room: number): PeerData {
   const { addresses, multiaddrs, protocols } = data
   return {

@@ -1,6 +1,6 @@
 /**
- * Bytes that arrived and are not read yet, in one piece of memory. A list of pieces would make a sender's pieces of one byte
- * expensive: removing 200,000 of them from the front of a `Uint8ArrayList` takes 2 s.
+ * Bytes that arrived and are not read yet, in one piece of memory. A list of pieces would make a sender's pieces of one
+ * byte expensive: removing 200,000 of them from the front of a `Uint8ArrayList` takes 2 s.
  */
 
 /** Memory of a queue that just begins. Doubled when it is full. */

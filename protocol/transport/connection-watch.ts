@@ -1,11 +1,11 @@
 /**
  * Notices connections whose other end is gone, in place of libp2p's connection monitor and of Yamux's keep-alive. These
- * ping every connection every 10 and 30 seconds from both ends, which takes 0.6 MB an hour for each connection, also for
- * an idle one. A server of the DHT has up to a hundred idle connections.
+ * ping every connection every 10 and 30 seconds from both ends, which takes 0.6 MB an hour for each connection, also
+ * for an idle one. A server of the DHT has up to a hundred idle connections.
  *
- * This service pings the connections that somebody waits for: those with open streams, and those that the host keeps. An
- * idle connection costs nothing here. TCP's keep-alive notices its end (`TCP_KEEP_ALIVE_MS`), and the next request on it
- * waits `SILENT_CONNECTION_MS` at most.
+ * This service pings the connections that somebody waits for: those with open streams, and those that the host keeps.
+ * An idle connection costs nothing here. TCP's keep-alive notices its end (`TCP_KEEP_ALIVE_MS`), and the next request
+ * on it waits `SILENT_CONNECTION_MS` at most.
  */
 import type { Connection, Startable } from '@libp2p/interface'
 

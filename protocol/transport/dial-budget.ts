@@ -1,6 +1,7 @@
 /**
- * Bounds the dials to one host that never answers as a peer. Anybody can publish the address of a victim under hundreds of
- * peer ids, in provider records, in cards and in replies of DHT servers: one list of all nodes dialled the victim 63 times.
+ * Bounds the dials to one host that never answers as a peer. Anybody can publish the address of a victim under hundreds
+ * of peer ids, in provider records, in cards and in replies of DHT servers: one list of all nodes dialled the victim 63
+ * times.
  */
 import type { Transport } from '@libp2p/interface'
 import { getNetConfig, isPrivate } from '@libp2p/utils'

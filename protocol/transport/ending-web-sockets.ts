@@ -3,8 +3,8 @@
  *
  * The library leaves a socket open in two cases: if the dial is aborted before the peer answers the handshake, and if a
  * connection is aborted, because it calls `close(1006)`, which throws. A peer that hangs then keeps the process alive
- * until the peer wakes up. Node's own WebSocket has no way to end an open connection to such a peer, so in Node the caller
- * gives the WebSocket of the package ws.
+ * until the peer wakes up. Node's own WebSocket has no way to end an open connection to such a peer, so in Node the
+ * caller gives the WebSocket of the package ws.
  */
 import type { Transport } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'

@@ -1,13 +1,15 @@
 /**
  * Bounds what a peer costs with frames of Yamux.
  *
- * @chainsafe/libp2p-yamux 8.0.1 (pinned) handles all frames that have arrived without a pause. A frame without data has 12
- * bytes, so with 64 KiB a peer can open and reset 2,700 streams, or ask for 5,400 replies to pings. If the peer does not read
- * the replies, they stay in memory. A frame may have 4 GiB, and the library keeps all its bytes before it checks the window.
- * It keeps them in a list of pieces. If the peer sends each byte alone, it takes seconds to shorten that list.
+ * @chainsafe/libp2p-yamux 8.0.1 (pinned) handles all frames that have arrived without a pause. A frame without data has
+ *   12
+ * bytes, so with 64 KiB a peer can open and reset 2,700 streams, or ask for 5,400 replies to pings. If the peer does
+ * not read the replies, they stay in memory. A frame may have 4 GiB, and the library keeps all its bytes before it
+ * checks the window. It keeps them in a list of pieces. If the peer sends each byte alone, it takes seconds to shorten
+ * that list.
  *
- * Here a connection handles a limited number of frames in one turn of the event loop, and in one second. At a limit it stops
- * reading. So a flood arrives slowly, and no honest peer loses its connection.
+ * Here a connection handles a limited number of frames in one turn of the event loop, and in one second. At a limit it
+ * stops reading. So a flood arrives slowly, and no honest peer loses its connection.
  */
 import type { MultiaddrConnection, Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { LRUCache } from 'lru-cache'
@@ -17,21 +19,22 @@ import { isRelayedSubnet, networksOf, subnetOf } from '../subnet.ts'
 import { ByteQueue } from './byte-queue.ts'
 
 /**
- * Frames with data: a burst, and then a rate. Many streams of a fast node take a tenth of it. The connections of one public
- * host share it, because one host can have hundreds at a relay. In a LAN and through a relay each connection has its own.
+ * Frames with data: a burst, and then a rate. Many streams of a fast node take a tenth of it. The connections of one
+ * public host share it, because one host can have hundreds at a relay. In a LAN and through a relay each connection has
+ * its own.
  */
 const FRAMES = { burst: 100_000, perSecond: 20_000 }
 /** Hosts whose frames are counted. A relay has no more connections. */
 const MAX_HOSTS = 4_096
 /**
- * A frame that opens a stream, asks for a reply or changes nothing counts as this many frames, because it takes that much
- * time. So a peer can open 500 streams at once, and then 100 per second. A large lookup opens some hundred.
+ * A frame that opens a stream, asks for a reply or changes nothing counts as this many frames, because it takes that
+ * much time. So a peer can open 500 streams at once, and then 100 per second. A large lookup opens some hundred.
  */
 const COSTLY = 200
 /**
- * A message of Noise counts as this many frames, because it takes that much time, also if no frame ends in it. So a peer can
- * send 33,000 messages at once, and then 6,000 per second. Honest peers send a frame or more in each, and a node sends one for
- * a token: 32 answers of 100 tokens per second are half of the rate.
+ * A message of Noise counts as this many frames, because it takes that much time, also if no frame ends in it. So a
+ * peer can send 33,000 messages at once, and then 6,000 per second. Honest peers send a frame or more in each, and a
+ * node sends one for a token: 32 answers of 100 tokens per second are half of the rate.
  */
 const MESSAGE = 3
 /** A turn takes about 5 ms, or as long as one frame. */
@@ -187,8 +190,8 @@ class PacedFrames {
   }
 
   /**
-   * Ends the connection if a frame is invalid. The muxer then also sends a last frame, which throws if the connection is
-   * closing. Where the library calls its muxer, nothing would catch that error, and the process would end.
+   * Ends the connection if a frame is invalid. The muxer then also sends a last frame, which throws if the connection
+   * is closing. Where the library calls its muxer, nothing would catch that error, and the process would end.
    */
   #handleOrAbort(): void {
     this.#waiting = undefined

@@ -4,7 +4,9 @@ import type { Connection } from '@libp2p/interface'
 import { SILENT_CONNECTION_MS } from '../constants.ts'
 import { deadline } from '../deadline.ts'
 
-/** Every libp2p peer can be asked for a stream of this protocol. A peer without it refuses, and that is an answer too. */
+/**
+ * Every libp2p peer can be asked for a stream of this protocol. A peer without it refuses, and that is an answer too.
+ */
 const PING_PROTOCOL = '/ipfs/ping/1.0.0'
 
 /**

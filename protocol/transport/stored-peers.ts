@@ -1,13 +1,13 @@
 /**
- * Bounds the number of peers in libp2p's peer store. Keys are free, and the store keeps every peer that connected once or
- * that a reply of the DHT named. libp2p removes an expired peer only when something asks for it.
+ * Bounds the number of peers in libp2p's peer store. Keys are free, and the store keeps every peer that connected once
+ * or that a reply of the DHT named. libp2p removes an expired peer only when something asks for it.
  */
 import type { PeerId, PeerStore } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 
 /**
- * Peers in the store, usually with less than 1 KiB each, and with 8 KiB at most. A lookup of a client asks 2,000 peers at
- * most, and a relay has at most 2,048 connections.
+ * Peers in the store, usually with less than 1 KiB each, and with 8 KiB at most. A lookup of a client asks 2,000 peers
+ * at most, and a relay has at most 2,048 connections.
  */
 export const MAX_STORED_PEERS: number = 4_096
 /** A full store looks at this many unconnected peers, the least recently written first, and removes one of them. */
@@ -17,7 +17,10 @@ export class StoredPeers {
   readonly #store: Pick<PeerStore, 'all' | 'get' | 'delete'>
   readonly #isConnected: (peer: PeerId) => boolean
   readonly #most: number
-  /** Peer ids, the least recently written first. As text, because a parsed id can keep 64 KiB of a pool of Node in memory. */
+  /**
+   * Peer ids, the least recently written first. As text, because a parsed id can keep 64 KiB of a pool of Node in
+   * memory.
+   */
   readonly #peers = new Set<string>()
 
   /** @param most peers in the store, as long as fewer are connected */

@@ -16,8 +16,8 @@ import { parseFailure, type ErrorFrame } from './node-frame.ts'
  * that has the model can verify the violation.
  *
  * - `prompt`: the prompt's token ids are not those that the model's template and tokenizer give for the request
- * - `continuation`: the prompt or the beginning of the answer does not have the ids in the request, or the first position
- *   is wrong
+ * - `continuation`: the prompt or the beginning of the answer does not have the ids in the request, or the first
+ *   position is wrong
  * - `usage`: the token counts differ from the numbers of ids
  * - `finish`: the answer continues after its end, or its finish reason is false. For example, the node cut the answer
  *   short but claims `stop`.

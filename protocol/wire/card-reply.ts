@@ -1,6 +1,6 @@
 /**
- * The message of `/potluck/card/1.0.0`: the sender's card and its current load, and cards of other nodes. With these, the
- * network stays connected when its DHT does not work.
+ * The message of `/potluck/card/1.0.0`: the sender's card and its current load, and cards of other nodes. With these,
+ * the network stays connected when its DHT does not work.
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 

@@ -62,8 +62,8 @@ export interface Continuation {
   promptTokens: readonly number[]
   answerTokens: readonly number[]
   /**
-   * The node measures the answer's tokens from this position on, and sends the result in `checked`. The client sets it to
-   * the first token that no node has signed. Absent: nothing to measure.
+   * The node measures the answer's tokens from this position on, and sends the result in `checked`. The client sets it
+   * to the first token that no node has signed. Absent: nothing to measure.
    */
   checkFrom?: number
 }
@@ -129,8 +129,8 @@ export function decodeClientFrame(bytes: Uint8Array): ClientFrame {
 }
 
 /**
- * Decodes a client's frame and returns a function that validates it. The two take about the same time, so a process that
- * serves others can do other work in between.
+ * Decodes a client's frame and returns a function that validates it. The two take about the same time, so a process
+ * that serves others can do other work in between.
  *
  * @throws as `decodeClientFrame`, and so does the returned function
  */

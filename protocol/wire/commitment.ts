@@ -1,7 +1,7 @@
 /**
- * The commitment in every request says whether other nodes may audit the answer. The answering node cannot read it, so it
- * cannot behave honestly only where an audit is possible. The client opens the commitment of a shareable request, and of
- * no other, to auditors and in fraud proofs.
+ * The commitment in every request says whether other nodes may audit the answer. The answering node cannot read it, so
+ * it cannot behave honestly only where an audit is possible. The client opens the commitment of a shareable request,
+ * and of no other, to auditors and in fraud proofs.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concat } from 'uint8arrays/concat'

@@ -6,8 +6,8 @@ import { MAX_MESSAGE_FIELDS, MAX_MESSAGE_NUMBERS } from '../constants.ts'
 /**
  * Whether a message is cheap enough to decode: at most `MAX_MESSAGE_FIELDS` fields, also in the messages within it, and
  * `MAX_MESSAGE_NUMBERS` numbers in packed lists. The check takes a small part of the time of decoding. A sender can put
- * a million empty messages into 2 MiB, and decoding them takes a second. No message has groups, an old form of fields whose
- * end is found only by reading all of them.
+ * a million empty messages into 2 MiB, and decoding them takes a second. No message has groups, an old form of fields
+ * whose end is found only by reading all of them.
  *
  * @throws Error if the bytes are not a message, or have a group
  */

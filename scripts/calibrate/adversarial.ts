@@ -1,6 +1,6 @@
 /**
- * Requests with which a caller could try to make honest machines differ. Most of them make tokens win that are near the cut
- * after the 64th candidate, or at the edge of a filter: there, little noise decides between very different tokens.
+ * Requests with which a caller could try to make honest machines differ. Most of them make tokens win that are near the
+ * cut after the 64th candidate, or at the edge of a filter: there, little noise decides between very different tokens.
  */
 import { MAX_BIAS, MAX_TEMPERATURE, type OutputConstraint, type SamplingParameters } from '@potluck/protocol'
 
@@ -17,7 +17,9 @@ interface Model {
   canChat: boolean
 }
 
-/** Biases of a share of the tokens, at random. With a share of 1/64, about one candidate of each position has a bias. */
+/**
+ * Biases of a share of the tokens, at random. With a share of 1/64, about one candidate of each position has a bias.
+ */
 function biases({ vocabularySize }: Model, random: () => number, share: number, bias: () => number): Asked {
   const tokens = Math.min(1024, Math.ceil(share * vocabularySize))
   return { logitBias: new Map(Array.from({ length: tokens }, () => [random() % vocabularySize, bias()])) }

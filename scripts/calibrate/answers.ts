@@ -14,8 +14,8 @@ export interface PoolSpec {
   tokens: number
   seed: number
   /**
-   * `every` varies the parameters from answer to answer, so that the answers use every step of the contract. `adversarial`
-   * varies those with which a caller could make honest machines differ, see `adversarial.ts`.
+   * `every` varies the parameters from answer to answer, so that the answers use every step of the contract.
+   * `adversarial` varies those with which a caller could make honest machines differ, see `adversarial.ts`.
    */
   sampling: 'every' | 'adversarial' | Partial<SamplingParameters>
   /** Evaluate only the second half of each prompt, up to where the answer begins. Default false. */

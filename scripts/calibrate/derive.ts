@@ -1,7 +1,7 @@
 /// <reference lib="esnext.float16" />
 /**
- * Derives other model files from one Q8_0 or F32 file, with the same tokenizer and template. Most derived files are models
- * that a cheating node might serve instead of the original. One of them (`f32`) has the same weights in single
+ * Derives other model files from one Q8_0 or F32 file, with the same tokenizer and template. Most derived files are
+ * models that a cheating node might serve instead of the original. One of them (`f32`) has the same weights in single
  * precision, and simulates honest nodes with other hardware.
  */
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'

@@ -1,6 +1,6 @@
 /**
- * Compares fingerprints. One engine generates answers, and computes their fingerprints as an auditor does. Then every other
- * way to compute the model does the same, honest or not. See `../calibrate.ts`.
+ * Compares fingerprints. One engine generates answers, and computes their fingerprints as an auditor does. Then every
+ * other way to compute the model does the same, honest or not. See `../calibrate.ts`.
  */
 import { getLlamaGpuTypes } from 'node-llama-cpp'
 import { distancesOf, windowsOf } from '@potluck/protocol'

@@ -15,8 +15,8 @@ const MORE_OFTEN = 2
  */
 const LEAST = 3e-5
 /**
- * Added to the count of margins over all kinds of requests: for a count of 0, the bound is then 3 / n, the "rule of three". A
- * single kind has too few tokens for it.
+ * Added to the count of margins over all kinds of requests: for a count of 0, the bound is then 3 / n, the "rule of
+ * three". A single kind has too few tokens for it.
  */
 const UNSEEN = 3
 /** The largest probability of a margin above 0: if two tokens are tied, each of them is chosen with probability 0.5. */
@@ -25,8 +25,8 @@ const MOST_TAIL = 0.5
 /**
  * Returns one row per gap, with the probabilities of its outcomes.
  *
- * @param requests for each kind of requests, the counts over all pairs of a node and an auditor with different arithmetic.
- *   The histogram is a bound for each kind
+ * @param requests for each kind of requests, the counts over all pairs of a node and an auditor with different
+ *   arithmetic. The histogram is a bound for each kind
  */
 export function honestHistogram(requests: readonly (readonly number[])[]): number[][] {
   return Array.from({ length: BINS }, (_, gap) => {
@@ -44,8 +44,8 @@ export function honestHistogram(requests: readonly (readonly number[])[]): numbe
 
 /**
  * Upper bound on the probability of a margin in this bin or a larger one. The bound takes the measured count plus two
- * standard deviations of a Poisson distribution plus `unseen`, as a share of all n tokens. `MORE_OFTEN` and `LEAST` then raise
- * the bound.
+ * standard deviations of a Poisson distribution plus `unseen`, as a share of all n tokens. `MORE_OFTEN` and `LEAST`
+ * then raise the bound.
  */
 function tailBound(row: readonly number[], bin: number, unseen: number): number {
   const seen = row.reduce((sum, count) => sum + count, 0)

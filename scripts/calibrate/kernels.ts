@@ -1,6 +1,6 @@
 /**
- * Makes this process compute as another machine does. node-llama-cpp ships llama.cpp's kernels for several generations of
- * processors, and llama.cpp loads the newest that the processor supports. Here it finds only one of them.
+ * Makes this process compute as another machine does. node-llama-cpp ships llama.cpp's kernels for several generations
+ * of processors, and llama.cpp loads the newest that the processor supports. Here it finds only one of them.
  */
 import { copyFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises'
 import { registerHooks } from 'node:module'

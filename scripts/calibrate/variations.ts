@@ -82,7 +82,9 @@ export async function honestAnswers(
   return new Map((await Promise.all(entries)).filter(([, made]) => made !== undefined))
 }
 
-/** Not every model can have every type of cache: llama.cpp packs 32 values of Q8_0 together, and a head can have fewer. */
+/**
+ * Not every model can have every type of cache: llama.cpp packs 32 values of Q8_0 together, and a head can have fewer.
+ */
 export function unlessImpossible(error: unknown): [] {
   if (error instanceof Error && error.message === 'Failed to create context') return []
   throw error

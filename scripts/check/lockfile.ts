@@ -1,7 +1,7 @@
 /**
- * Checks `package-lock.json`. npm verifies a package only if the lock file has its hash. npm installs the packages of one
- * platform only, so it does not notice that the hash of another platform's package is missing. An address in the lock file
- * would bind every installation to one registry.
+ * Checks `package-lock.json`. npm verifies a package only if the lock file has its hash. npm installs the packages of
+ * one platform only, so it does not notice that the hash of another platform's package is missing. An address in the
+ * lock file would bind every installation to one registry.
  */
 interface LockedPackage {
   version?: string

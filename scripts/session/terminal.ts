@@ -1,4 +1,7 @@
-/** What a terminal shows after a program wrote this output. Knows only what `potluck` and npm write: no scrolling regions. */
+/**
+ * What a terminal shows after a program wrote this output. Knows only what `potluck` and npm write: no scrolling
+ * regions.
+ */
 
 /** The control sequences: `ESC [`, parameters, and a letter. */
 // eslint-disable-next-line no-control-regex

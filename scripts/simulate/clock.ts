@@ -3,8 +3,8 @@ import type { Clock as ClientClock } from '../../client/base/clock.ts'
 import { raceAbort } from '../../client/base/race-abort.ts'
 
 /**
- * Immediates for one turn of the event loop. Node runs all promise callbacks between two of them. One turn for each event
- * would take eight times as long.
+ * Immediates for one turn of the event loop. Node runs all promise callbacks between two of them. One turn for each
+ * event would take eight times as long.
  */
 const BATCH = 256
 

@@ -28,8 +28,8 @@ export interface MemberUsage {
   cpuMicros: number
   rssBytes: number
   /**
-   * The most CPU time that the main thread took without serving a timer since the last message, in milliseconds: how long
-   * the event loop was blocked on a machine that does nothing else. Only a relay measures it; 0 for a node.
+   * The most CPU time that the main thread took without serving a timer since the last message, in milliseconds: how
+   * long the event loop was blocked on a machine that does nothing else. Only a relay measures it; 0 for a node.
    */
   blockedMs: number
 }

@@ -1,6 +1,7 @@
 /**
- * Plays attacks in a network namespace whose loopback device has public addresses. There, connections come from different
- * subnets, as in the internet. On plain loopback, all peers are in one private network, which has no limits by subnet.
+ * Plays attacks in a network namespace whose loopback device has public addresses. There, connections come from
+ * different subnets, as in the internet. On plain loopback, all peers are in one private network, which has no limits
+ * by subnet.
  */
 import { execFile, execFileSync, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

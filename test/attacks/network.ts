@@ -80,7 +80,9 @@ export class AttackedNetwork implements AsyncDisposable {
   }
 }
 
-/** A libp2p peer with a new key, for the attacker, who also stops it. It serves and speaks only what the attack adds. */
+/**
+ * A libp2p peer with a new key, for the attacker, who also stops it. It serves and speaks only what the attack adds.
+ */
 export async function attackingPeer(options: Libp2pOptions = {}): Promise<Libp2p> {
   return await createLibp2p({
     addresses: { listen: [LOOPBACK] },

@@ -1,7 +1,7 @@
 /**
- * A network in which nodes die all the time: every 3 s (SECONDS) the benchmark kills a random node (SIGKILL) and starts another
- * one with a new key. Clients ask for one answer after the other. Some of them live as long as the benchmark and some
- * for one answer. The nodes have scripted engines, so that starting a node costs little on a small machine.
+ * A network in which nodes die all the time: every 3 s (SECONDS) the benchmark kills a random node (SIGKILL) and starts
+ * another one with a new key. Clients ask for one answer after the other. Some of them live as long as the benchmark
+ * and some for one answer. The nodes have scripted engines, so that starting a node costs little on a small machine.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { format } from 'node:util'

@@ -1,7 +1,7 @@
 /**
  * What a connection between two servers of the DHT costs: bytes with the headers of TCP and IP, and the time of a first
- * request at a round trip of 100 ms. The simulator takes its assumptions from here. A proxy between the two counts the bytes
- * and delays them.
+ * request at a round trip of 100 ms. The simulator takes its assumptions from here. A proxy between the two counts the
+ * bytes and delays them.
  */
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { addProvider, askKad, textCid, type KadPeer } from '@potluck/protocol'
 
-import { openIdentity } from '../../node/network/identity.ts'
+import { openIdentity } from '../../node/data/identity.ts'
 import { createRelayHost, type Host } from '../../node/network/libp2p.ts'
 import type { BenchContext } from './report.ts'
 

@@ -1,6 +1,6 @@
 /**
- * crumb's weights with a longer context, for the prompts of agents, or with another chat template. Its answers are nonsense
- * then, because crumb was trained for 1,024 tokens and its own template. But requests go through a real model.
+ * crumb's weights with a longer context, for the prompts of agents, or with another chat template. Its answers are
+ * nonsense then, because crumb was trained for 1,024 tokens and its own template. But requests go through a real model.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

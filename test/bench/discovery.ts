@@ -1,7 +1,7 @@
 /**
- * Measures how long a client needs until its first token and until it knows all nodes, if it knows only the address of one
- * relay. The network has 20 nodes. Each node is a process with its own engine. A cold client is a new libp2p node, and its
- * time includes its creation. A warm client has already received an answer.
+ * Measures how long a client needs until its first token and until it knows all nodes, if it knows only the address of
+ * one relay. The network has 20 nodes. Each node is a process with its own engine. A cold client is a new libp2p node,
+ * and its time includes its creation. A warm client has already received an answer.
  *
  * `--dead N` adds N provider records of each kind of dead node. `--records` measures one request for provider records.
  */

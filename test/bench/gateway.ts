@@ -1,6 +1,6 @@
 /**
- * Measures what HTTP adds to the SDK. It runs a relay, a node with crumb, and a process with a client and a gateway. The
- * same requests go through the SDK and through the gateway in turn, so that other load on the machine affects both.
+ * Measures what HTTP adds to the SDK. It runs a relay, a node with crumb, and a process with a client and a gateway.
+ * The same requests go through the SDK and through the gateway in turn, so that other load on the machine affects both.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,7 +1,7 @@
 /**
- * `potluck serve crumb` as a user starts it, with its page, and 50 other nodes that are connected to it. Nobody asks for an
- * answer. The node finds the compiled code of an earlier start. The benchmark reports what the two processes of the node take: memory, connections, bytes and processor time.
- * Linux only.
+ * `potluck serve crumb` as a user starts it, with its page, and 50 other nodes that are connected to it. Nobody asks
+ * for an answer. The node finds the compiled code of an earlier start. The benchmark reports what the two processes of
+ * the node take: memory, connections, bytes and processor time. Linux only.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'

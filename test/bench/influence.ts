@@ -1,8 +1,9 @@
 /**
- * `npm run bench -- influence [SCALE] [MODEL.gguf]`: how far a node can steer its answers without ever being quarantined. The
- * node runs the true model and signs true fingerprints, so only the contract test can find it. It decides near ties: if the gap
- * of a position is below a limit, it chooses between the two best tokens as it likes. Each such position is worth one bit. Or
- * it names a brand more often: it adds `BRAND_BIAS` to the logit of one token. Then each token that differs is worth one bit.
+ * `npm run bench -- influence [SCALE] [MODEL.gguf]`: how far a node can steer its answers without ever being
+ * quarantined. The node runs the true model and signs true fingerprints, so only the contract test can find it. It
+ * decides near ties: if the gap of a position is below a limit, it chooses between the two best tokens as it likes.
+ * Each such position is worth one bit. Or it names a brand more often: it adds `BRAND_BIAS` to the logit of one token.
+ * Then each token that differs is worth one bit.
  *
  * The auditor computes differently than the node: with an F16 cache. SCALE multiplies the tokens of each pool.
  */
@@ -118,8 +119,8 @@ function brandsIn(answers: readonly Generated[]): number[] {
 }
 
 /**
- * At half of the near ties, the node wants another token than the contract gives, and sends the second best. The answer's other
- * tokens stay as they are, which changes little: the gaps of other answers are as large.
+ * At half of the near ties, the node wants another token than the contract gives, and sends the second best. The
+ * answer's other tokens stay as they are, which changes little: the gaps of other answers are as large.
  */
 function decideTies(measured: readonly Measurement[], limit: number): Measurement[] {
   const random = createRandom(6)

@@ -22,8 +22,8 @@ export const HALF_BILLION: ModelShape = {
 }
 
 /**
- * Resolves a benchmark's `--model`: `crumb`, `0.5b` for the random model, `wide-crumb` for crumb with the size of `0.5b`, or a
- * path.
+ * Resolves a benchmark's `--model`: `crumb`, `0.5b` for the random model, `wide-crumb` for crumb with the size of
+ * `0.5b`, or a path.
  */
 export async function resolveModel(name: string): Promise<string> {
   if (name === 'wide-crumb') return wideCrumb(HALF_BILLION)

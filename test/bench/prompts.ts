@@ -1,13 +1,13 @@
 /**
- * The time to the first token, by the length of the prompt: our client and node (`network`), and with `--against URL` any
- * OpenAI-compatible server of the same model (`throughput/against.ts` says how to build one for a fair comparison). It measures
- * answers of one token, from the request to the end of the answer.
+ * The time to the first token, by the length of the prompt: our client and node (`network`), and with `--against URL`
+ * any OpenAI-compatible server of the same model (`throughput/against.ts` says how to build one for a fair comparison).
+ * It measures answers of one token, from the request to the end of the answer.
  *
- * The systems take turns, so that other load on the machine affects both. Each round gives the median of its requests. The figures
- * are medians over the rounds.
+ * The systems take turns, so that other load on the machine affects both. Each round gives the median of its requests.
+ * The figures are medians over the rounds.
  *
- * On a machine with much load, times say little. With `--pid`, the process of the other server, the benchmark measures the
- * processor time per prompt instead: of that process, and of our engine without node and client. Linux only.
+ * On a machine with much load, times say little. With `--pid`, the process of the other server, the benchmark measures
+ * the processor time per prompt instead: of that process, and of our engine without node and client. Linux only.
  */
 import { copyFile, readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -101,8 +101,8 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
 }
 
 /**
- * Sends all prompts at once. Resolves to the median of the milliseconds until the end of each answer of one token, or to the
- * milliseconds of processor time for each prompt.
+ * Sends all prompts at once. Resolves to the median of the milliseconds until the end of each answer of one token, or
+ * to the milliseconds of processor time for each prompt.
  */
 async function measure(target: Measured, prompts: readonly Prompt[], signal: AbortSignal): Promise<number> {
   const [began, used] = [performance.now(), await processorMs(target.pid)]
@@ -142,8 +142,8 @@ function engineAlone(engine: Engine): Measured {
 }
 
 /**
- * Returns the path of a model file with a context that is long enough. It has the same weights as the model of the other
- * benchmarks.
+ * Returns the path of a model file with a context that is long enough. It has the same weights as the model of the
+ * other benchmarks.
  */
 async function modelFor(name: string, contextLength: number): Promise<string> {
   if (name === '0.5b') return await randomModel({ ...HALF_BILLION, context: contextLength }, crumb.Q8_0.path)

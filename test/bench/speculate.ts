@@ -1,9 +1,9 @@
 /**
- * Tokens per second with and without drafts (`node/engine/speculation`), for a story, a text that repeats itself, and a table in
- * JSON. Two engines take turns at each answer. The benchmark fails if their answers differ in a single token.
+ * Tokens per second with and without drafts (`node/engine/speculation`), for a story, a text that repeats itself, and a
+ * table in JSON. Two engines take turns at each answer. The benchmark fails if their answers differ in a single token.
  *
- * A model with random weights (`--model 0.5b`) repeats a prompt that repeats itself, and writes no sensible table. `wide-crumb`
- * chooses its tokens as a trained model does, but has not learnt to copy.
+ * A model with random weights (`--model 0.5b`) repeats a prompt that repeats itself, and writes no sensible table.
+ * `wide-crumb` chooses its tokens as a trained model does, but has not learnt to copy.
  */
 import { parseArgs } from 'node:util'
 import { DEFAULT_SAMPLING, type ChatInput, type OutputConstraint } from '@potluck/protocol'

@@ -1,7 +1,7 @@
 /**
- * Whom new clients know: 120 nodes of real libp2p, in this process, with scripted engines, and 50 clients, one after the
- * other. Each client knows only the address of a relay, and looks nodes up as for a request. Every node should be known to
- * some client, and no node to more than twice its share.
+ * Whom new clients know: 120 nodes of real libp2p, in this process, with scripted engines, and 50 clients, one after
+ * the other. Each client knows only the address of a relay, and looks nodes up as for a request. Every node should be
+ * known to some client, and no node to more than twice its share.
  */
 import { parseArgs } from 'node:util'
 

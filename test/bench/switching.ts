@@ -1,8 +1,8 @@
 /**
- * One node with three models and memory for one. Callers ask for a random model at random times, and end some requests at a
- * random moment. The benchmark reports the time to the first token after a switch and without one, what failed, and whether a process of
- * an engine crashed. The models are crumb in two quantisations, and a copy of crumb with another name, which is another
- * model for the network.
+ * One node with three models and memory for one. Callers ask for a random model at random times, and end some requests
+ * at a random moment. The benchmark reports the time to the first token after a switch and without one, what failed,
+ * and whether a process of an engine crashed. The models are crumb in two quantisations, and a copy of crumb with
+ * another name, which is another model for the network.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -46,7 +46,8 @@ export async function run(context: BenchContext): Promise<void> {
   const model: BenchModel = {
     path,
     slots: Math.max(...STREAMS),
-    // Twice what is needed: the client estimates the tokens of a prompt from its length, and its estimate can be too high.
+    // Twice what is needed: the client estimates the tokens of a prompt from its length, and its estimate can be too
+    // high.
     contextLength: 2 * (PROMPT_TOKENS + tokens),
     threads: Number(values.threads)
   }

@@ -1,6 +1,7 @@
 /**
- * A model that answers exactly as crumb and takes as long as a large model: crumb's weights in a larger model whose other
- * weights are zero. Benchmarks of drafts need it. A model with random weights chooses its tokens at random, so nothing predicts them.
+ * A model that answers exactly as crumb and takes as long as a large model: crumb's weights in a larger model whose
+ * other weights are zero. Benchmarks of drafts need it. A model with random weights chooses its tokens at random, so
+ * nothing predicts them.
  */
 import { readFile } from 'node:fs/promises'
 import { readGgufFileInfo } from 'node-llama-cpp'

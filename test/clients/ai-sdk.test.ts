@@ -1,6 +1,6 @@
 /**
- * Vercel's AI SDK with its provider for servers with OpenAI's API: texts, streams, tools, structured output, embeddings,
- * errors.
+ * Vercel's AI SDK with its provider for servers with OpenAI's API: texts, streams, tools, structured output,
+ * embeddings, errors.
  */
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { APICallError, embedMany, generateText, Output, streamText, tool, type ToolSet } from 'ai'

@@ -1,4 +1,6 @@
-/** Anthropic's SDK for JavaScript: messages, streams, thinking, the tool runner, stop sequences, counts, models, errors. */
+/**
+ * Anthropic's SDK for JavaScript: messages, streams, thinking, the tool runner, stop sequences, counts, models, errors.
+ */
 import Anthropic from '@anthropic-ai/sdk'
 import { expect, test } from 'vitest'
 

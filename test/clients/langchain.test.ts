@@ -1,4 +1,6 @@
-/** LangChain for JavaScript with its classes for OpenAI: chats, streams, tools, structured output, embeddings, errors. */
+/**
+ * LangChain for JavaScript with its classes for OpenAI: chats, streams, tools, structured output, embeddings, errors.
+ */
 import { tool } from '@langchain/core/tools'
 import { ChatOpenAI, OpenAIEmbeddings, type ChatOpenAIFields } from '@langchain/openai'
 import { expect, test } from 'vitest'

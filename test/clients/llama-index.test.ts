@@ -1,4 +1,7 @@
-/** LlamaIndex with its class for servers with OpenAI's API: answers, streams, chats, an agent with a tool, structured output. */
+/**
+ * LlamaIndex with its class for servers with OpenAI's API: answers, streams, chats, an agent with a tool, structured
+ * output.
+ */
 import { expect, test } from 'vitest'
 
 import { callText, clientNetwork } from './network.ts'

@@ -10,7 +10,8 @@ import type { ScriptedOptions } from '../scripted-engine/script.ts'
 export const MODEL = 'potluck/scripted:F32'
 
 /**
- * Long enough for the prompts of agents. The scripted engine has a token for each byte, and an agent sends up to 100 KB.
+ * Long enough for the prompts of agents. The scripted engine has a token for each byte, and an agent sends up to 100
+ * KB.
  */
 const CONTEXT = 200_000
 

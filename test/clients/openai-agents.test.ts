@@ -1,4 +1,6 @@
-/** OpenAI's SDK for agents, for Python: a tool and a handover, over responses and chat completions, whole and streamed. */
+/**
+ * OpenAI's SDK for agents, for Python: a tool and a handover, over responses and chat completions, whole and streamed.
+ */
 import { expect, test } from 'vitest'
 
 import { callText, clientNetwork } from './network.ts'

@@ -1,4 +1,7 @@
-/** Pydantic AI with its class for OpenAI: answers, streams, a tool in two rounds, structured output by schema and by tool. */
+/**
+ * Pydantic AI with its class for OpenAI: answers, streams, a tool in two rounds, structured output by schema and by
+ * tool.
+ */
 import { expect, test } from 'vitest'
 
 import { callText, clientNetwork } from './network.ts'

@@ -15,8 +15,8 @@ const CACHE = join(import.meta.dirname, '..', '..', 'node_modules', '.clients')
 const INSTALL_MS = 300_000
 
 /**
- * Runs the program with the package, and returns what it prints as JSON. Skips the test if the machine cannot make virtual
- * environments.
+ * Runs the program with the package, and returns what it prints as JSON. Skips the test if the machine cannot make
+ * virtual environments.
  *
  * @param spec the packages and their versions, such as `anthropic==2.12.0`, with a blank between two
  */

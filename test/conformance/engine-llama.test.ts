@@ -110,7 +110,8 @@ describe('the engine of llama.cpp', () => {
       const scores = await engine.score({ promptTokens: prompt, answerTokens: tokens })
       const different = logprobs.filter(({ top }, position) => {
         const score = scores[position]!
-        // Scores are logits that are not normalised, so only their differences can be compared. The tolerance is for rounding.
+        // Scores are logits that are not normalised, so only their differences can be compared. The tolerance is for
+        // rounding.
         return top.some(({ token, logprob }, rank) => {
           const difference = logprob - top[0]!.logprob - (score.logits[rank]! - score.logits[0]!)
           return token !== score.tokens[rank] || Math.abs(difference) > 1e-9
@@ -175,8 +176,8 @@ describe('the engine of llama.cpp', () => {
     const prompt = await engine.tokenize({ prompt: 'Once upon a time' })
     const order: string[] = []
     let late: Promise<unknown> | undefined
-    // Fills all slots, so that the engine must cut the cache of the slot that the late request gets. For this the library
-    // needs the lock that it also holds while it evaluates batches.
+    // Fills all slots, so that the engine must cut the cache of the slot that the late request gets. For this the
+    // library needs the lock that it also holds while it evaluates batches.
     for (let round = 0; round < engine.slots; round++) await collect(engine.generate(jobFor([...prompt, round + 50])))
     const answer = async (): Promise<void> => {
       const sampling = { ...jobFor(prompt).sampling, logitBias: new Map([[2, -1000]]) }

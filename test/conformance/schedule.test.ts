@@ -1,6 +1,7 @@
 /**
- * A token's logits have the same bits however the engine comes to it: alone, beside others, from cached tokens, in a continuation
- * and in an audit. With one thread, the engine evaluates prompts in blocks to achieve this (`node/engine/llama/blocks.ts`).
+ * A token's logits have the same bits however the engine comes to it: alone, beside others, from cached tokens, in a
+ * continuation and in an audit. With one thread, the engine evaluates prompts in blocks to achieve this
+ * (`node/engine/llama/blocks.ts`).
  */
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -77,7 +78,8 @@ describe.each([
     const common = next.findIndex((token, index) => token !== [...prompt, ...text.tokens][index])
     expect(common).toBeGreaterThan(prompt.length)
     const turn = await collect(engine.generate(job({ promptTokens: next, caller, maxTokens: 1 })))
-    // The last token of an answer is sampled, and not evaluated. At most 3 more are evaluated again to fill a kernel's rows.
+    // The last token of an answer is sampled, and not evaluated. At most 3 more are evaluated again to fill a kernel's
+    // rows.
     expect(turn.cachedTokens).toBeGreaterThanOrEqual(common - 4)
     const answer = next.slice(0, 20)
     const expected = await alone(next, answer)

@@ -1,10 +1,11 @@
 /**
- * Tool calls in the formats of the model families that people run. For each chat template, the node learns the format of
- * calls, and then must read back what the template itself writes: conversations with several rounds, several calls in one
- * answer, reasoning before them, and strings with the marks of other formats.
+ * Tool calls in the formats of the model families that people run. For each chat template, the node learns the format
+ * of calls, and then must read back what the template itself writes: conversations with several rounds, several calls
+ * in one answer, reasoning before them, and strings with the marks of other formats.
  *
- * The templates here are short ones of this project, which write calls as the named models do. `POTLUCK_TEMPLATES=FOLDER`
- * tests the files `*.jinja` of a folder as well, such as the templates that llama.cpp collects.
+ * The templates here are short ones of this project, which write calls as the named models do.
+ * `POTLUCK_TEMPLATES=FOLDER` tests the files `*.jinja` of a folder as well, such as the templates that llama.cpp
+ * collects.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * Go peers as servers of the DHT: go-libp2p-kad-dht with Potluck's protocol id and a validator of cards. They find, store
- * and serve the records of Potluck's nodes.
+ * Go peers as servers of the DHT: go-libp2p-kad-dht with Potluck's protocol id and a validator of cards. They find,
+ * store and serve the records of Potluck's nodes.
  */
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'

@@ -18,8 +18,8 @@ export interface PotluckUsage {
   /** How many nodes failed before this node answered. */
   failovers: number
   /**
-   * Null if one node produced all tokens. `exact`: all nodes that produced tokens compute the same logits, so one of them
-   * would have given the same answer. `same_model`: the answer of one node can differ after some words.
+   * Null if one node produced all tokens. `exact`: all nodes that produced tokens compute the same logits, so one of
+   * them would have given the same answer. `same_model`: the answer of one node can differ after some words.
    */
   continuation: Continuity | null
   /**

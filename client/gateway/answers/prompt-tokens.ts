@@ -2,8 +2,8 @@
 import type { AcceptedPart, ChatOptions, Client, CompletionOptions } from '@potluck/client'
 
 /**
- * Asks for an answer of one token, and cancels it when a node accepts it. The node reports the tokens of the prompt before
- * it generates.
+ * Asks for an answer of one token, and cancels it when a node accepts it. The node reports the tokens of the prompt
+ * before it generates.
  *
  * @throws PotluckError as an answer
  */

@@ -4,8 +4,8 @@ import type { ChatMessage, ToolCall } from '@potluck/protocol'
 import { blocksOf, type Block, type MessageRequest, type ResultBlock, type TextBlock } from './content.ts'
 
 /**
- * Thinking of earlier turns is left out, because templates leave it out too. Consecutive messages of one role become one
- * message. The system prompt comes first. A system message inside the conversation becomes a part of the user's
+ * Thinking of earlier turns is left out, because templates leave it out too. Consecutive messages of one role become
+ * one message. The system prompt comes first. A system message inside the conversation becomes a part of the user's
  * message, because most templates refuse it there.
  */
 export function toMessages(

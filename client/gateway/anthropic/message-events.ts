@@ -1,6 +1,6 @@
 /**
- * Formats an answer as the stream of Anthropic's API. The content consists of blocks: thinking, text and tool calls. Each
- * block is complete before the next one begins.
+ * Formats an answer as the stream of Anthropic's API. The content consists of blocks: thinking, text and tool calls.
+ * Each block is complete before the next one begins.
  */
 import type { AcceptedPart, DeltaPart, FinishPart } from '@potluck/client'
 import type { ToolCallDelta } from '@potluck/protocol'

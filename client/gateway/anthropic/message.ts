@@ -7,7 +7,9 @@ import type { WholeAnswer } from '../answers/respond.ts'
 import type { AuditLookup } from '../audits.ts'
 import { AnswerEnd } from '../answers/stop-sequence.ts'
 
-/** The network does not sign thinking, and the gateway leaves it out of later prompts. But clients expect a signature. */
+/**
+ * The network does not sign thinking, and the gateway leaves it out of later prompts. But clients expect a signature.
+ */
 export const SIGNATURE = 'cG90bHVjaw=='
 
 export interface MessageFormat {

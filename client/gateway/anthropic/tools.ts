@@ -43,8 +43,8 @@ export function toolOptions(
 }
 
 /**
- * The tools that the model sees: those without `defer_loading`, and those that the conversation made available. It makes
- * a tool available by a reference in the result of a search for tools, or by a block of the system.
+ * The tools that the model sees: those without `defer_loading`, and those that the conversation made available. It
+ * makes a tool available by a reference in the result of a search for tools, or by a block of the system.
  */
 function offeredTools(tools: readonly ToolRequest[], messages: readonly MessageRequest[]): ToolRequest[] {
   const known = new Map(tools.map((tool) => [tool.name, tool]))

@@ -47,7 +47,9 @@ export function wholeAnswer(answer: WholeAnswer, format: AnswerFormat): object {
   return { ...line({ text, reasoning, calls }, logprobs, format), ...lastFields(answer, format) }
 }
 
-/** The lines of a streamed answer. A call is in one line, because Ollama's clients expect its arguments as an object. */
+/**
+ * The lines of a streamed answer. A call is in one line, because Ollama's clients expect its arguments as an object.
+ */
 export class AnswerLines implements AnswerEvents {
   readonly format: StreamFormat = JSON_LINES
   readonly #options: AnswerFormat

@@ -65,8 +65,8 @@ export function chatOptions(request: ChatRequest): ChatOptions {
 }
 
 /**
- * Ollama's calls need no ids, so the gateway makes ids for those without. A result then belongs to the first open call of
- * its tool, or to the first open call if the result names no tool.
+ * Ollama's calls need no ids, so the gateway makes ids for those without. A result then belongs to the first open call
+ * of its tool, or to the first open call if the result names no tool.
  */
 function toMessages(messages: readonly MessageRequest[]): ChatMessage[] {
   let calls = 0

@@ -16,8 +16,8 @@ import { defined, optional, type Fields, type RefusedField } from '../validate.t
 const stopText = z.string().min(1).max(MAX_STOP_LENGTH)
 
 /**
- * The options that the network has. Like Ollama, the gateway ignores the others: those that load a model, and samplers that
- * the sampling contract does not have.
+ * The options that the network has. Like Ollama, the gateway ignores the others: those that load a model, and samplers
+ * that the sampling contract does not have.
  */
 interface OptionsRequest {
   seed: number | undefined

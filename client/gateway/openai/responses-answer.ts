@@ -20,8 +20,8 @@ interface ResponsesUsage {
 }
 
 /**
- * The fields that are known before the answer. Most of them repeat the request. The schema of Open Responses requires all
- * of them, also those that are always null.
+ * The fields that are known before the answer. Most of them repeat the request. The schema of Open Responses requires
+ * all of them, also those that are always null.
  */
 export function responseHead(
   request: ResponsesRequest,

@@ -14,8 +14,8 @@ import {
 import { optional } from '../validate.ts'
 
 /**
- * A tool whose input is a text. `format` can describe the text with a grammar. The gateway does not enforce this grammar:
- * it adds the grammar to the description that the model reads.
+ * A tool whose input is a text. `format` can describe the text with a grammar. The gateway does not enforce this
+ * grammar: it adds the grammar to the description that the model reads.
  */
 export interface CustomTool {
   type: 'custom'

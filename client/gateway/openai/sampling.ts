@@ -133,8 +133,8 @@ export function samplingOptions(request: Omit<SamplingRequest, 'stream_options'>
 }
 
 /**
- * The stop sequences that the answer must include. The nodes leave them out, so the gateway reads them from the tokens, for
- * which it needs their log-probabilities.
+ * The stop sequences that the answer must include. The nodes leave them out, so the gateway reads them from the tokens,
+ * for which it needs their log-probabilities.
  */
 export function includedStops({ stop = [], include_stop_str_in_output }: SamplingRequest): readonly string[] {
   return include_stop_str_in_output === true ? [stop].flat() : []

@@ -1,6 +1,6 @@
 /**
- * What happens to the client's requests now, for the readers of events, and the recent answers, for their receipts and checks.
- * Each caller sees only its own requests. Nothing is written to disk.
+ * What happens to the client's requests now, for the readers of events, and the recent answers, for their receipts and
+ * checks. Each caller sees only its own requests. Nothing is written to disk.
  */
 import type { Answer, Client, ClientEvent, SignedAnswer } from '@potluck/client'
 import { LRUCache } from 'lru-cache'

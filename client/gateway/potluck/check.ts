@@ -1,6 +1,6 @@
 /**
- * Checks a kept answer on the user's own node, position by position. The result does not change the standing of the node
- * that answered: only audits of answers that the client chose at random count, and a person chose this one.
+ * Checks a kept answer on the user's own node, position by position. The result does not change the standing of the
+ * node that answered: only audits of answers that the client chose at random count, and a person chose this one.
  */
 import { chanceOfMistake, describeViolation, judgeAnswer } from '@potluck/client'
 import type { Audit } from '@potluck/protocol'

@@ -1,4 +1,7 @@
-/** The user's own node, as far as the page shows and controls it. `potluck` implements it with the node's control socket. */
+/**
+ * The user's own node, as far as the page shows and controls it. `potluck` implements it with the node's control
+ * socket.
+ */
 import type { Audit, AuditRequest } from '@potluck/protocol'
 
 import { ApiError } from '../errors.ts'

@@ -1,6 +1,6 @@
 /**
- * What the endpoints under `/potluck/v1` send. Types only, so that a web page can import them. Times that end in `At` are
- * milliseconds since the epoch, and durations end in `Ms`. A peer is its full peer id. A digest is `sha256:…`.
+ * What the endpoints under `/potluck/v1` send. Types only, so that a web page can import them. Times that end in `At`
+ * are milliseconds since the epoch, and durations end in `Ms`. A peer is its full peer id. A digest is `sha256:…`.
  */
 
 /** `GET /potluck/v1/info` */
@@ -119,7 +119,9 @@ export interface SignedPart {
   peer: string
   /** Tokens that this node generated and signed. */
   tokens: number
-  /** Its fields by name. Bytes are in hexadecimal. A node that failed signed a shorter one, which covers whole windows. */
+  /**
+   * Its fields by name. Bytes are in hexadecimal. A node that failed signed a shorter one, which covers whole windows.
+   */
   receipt: Record<string, ReadableValue>
   /** Whether the signature is the node's, and covers the request and these tokens. */
   signatureValid: boolean
@@ -149,7 +151,10 @@ export interface CheckedPosition {
   index: number
   /** The text of the token. Part of a character if the character has several tokens. */
   token: string
-  /** How far the token is from the one that the own node computes, in units of logits. Null: it is not a candidate at all. */
+  /**
+   * How far the token is from the one that the own node computes, in units of logits. Null: it is not a candidate at
+   * all.
+   */
   margin: number | null
   /** Machines with the same model almost never differ this much. One such token can be chance, several are not. */
   isOutside: boolean

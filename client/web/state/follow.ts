@@ -7,7 +7,10 @@ import { withEvent } from './runs.ts'
 import { info, isLive, runs, models, nodes, trouble } from './network.ts'
 import { forgetOwnNode, loadOwnNode } from './own-node.ts'
 
-/** Time between two requests for the nodes. Their load and standing change slowly, and a request costs the gateway little. */
+/**
+ * Time between two requests for the nodes. Their load and standing change slowly, and a request costs the gateway
+ * little.
+ */
 const LOOK_MS = 5_000
 /** The wait before the events are asked for again doubles from the first to the second of these. */
 const FIRST_RETRY_MS = 500

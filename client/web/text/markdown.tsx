@@ -1,6 +1,6 @@
 /**
- * Markdown of an answer. The tokens of the parser become elements, so no text of a model is ever parsed as HTML: HTML in
- * an answer is shown as it is written. The page loads no URL of an answer. Only a click opens a link.
+ * Markdown of an answer. The tokens of the parser become elements, so no text of a model is ever parsed as HTML: HTML
+ * in an answer is shown as it is written. The page loads no URL of an answer. Only a click opens a link.
  */
 import { lexer, type MarkedToken, type Token, type Tokens } from 'marked'
 import type { ComponentChildren, JSX } from 'preact'
@@ -9,8 +9,8 @@ import { CodeBlock } from './code-block.tsx'
 import { visible } from './visible.ts'
 
 /**
- * Longer texts, and texts with longer lines, are shown as plain text. For the worst texts, such as 900 quotes inside each
- * other, the parser takes seconds beyond these limits.
+ * Longer texts, and texts with longer lines, are shown as plain text. For the worst texts, such as 900 quotes inside
+ * each other, the parser takes seconds beyond these limits.
  */
 const MAX_LENGTH = 50_000
 const MAX_LINE = 5_000

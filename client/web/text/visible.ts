@@ -1,6 +1,8 @@
 /** Text that a peer wrote, made safe to look at. */
 
-/** Control characters except tab and line feed. A terminal into which the user pastes the text would obey some of them. */
+/**
+ * Control characters except tab and line feed. A terminal into which the user pastes the text would obey some of them.
+ */
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/gu // oxlint-disable-line no-control-regex
 /** Characters that change the direction of the text after them, so that it reads differently than it is. */
 const DIRECTIONS = /[\u202a-\u202e\u2066-\u2069]/gu

@@ -9,7 +9,10 @@ import { visible } from '../text/visible.ts'
 /** Light modules around a QR code. Without them, a camera does not find its edge. */
 const QUIET_ZONE = 4
 
-/** The pool of the own node, and an invite to it. The page asks for the invite only when it is to be shown: it has the key. */
+/**
+ * The pool of the own node, and an invite to it. The page asks for the invite only when it is to be shown: it has the
+ * key.
+ */
 export function PoolSection({ pool }: { pool: string }): JSX.Element {
   const invite = useSignal<PoolInvite | undefined>(undefined)
   const note = useSignal<string | undefined>(undefined)

@@ -54,7 +54,8 @@ export class Conversation {
   }
 
   /**
-   * Sends the conversation with this question, or as many of its last turns as fit the model's context. Prints the answer.
+   * Sends the conversation with this question, or as many of its last turns as fit the model's context. Prints the
+   * answer.
    *
    * @throws PotluckError if the question is not answered. The conversation is then as it was before
    */
@@ -101,7 +102,9 @@ export class Conversation {
     }
   }
 
-  /** Writes the conversation to a new file, which only its owner can read: as JSON if its name ends so, or as Markdown. */
+  /**
+   * Writes the conversation to a new file, which only its owner can read: as JSON if its name ends so, or as Markdown.
+   */
   async save(file: string): Promise<void> {
     const text = file.endsWith('.json') ? JSON.stringify(this.messages, undefined, 2) : markdown(this.messages)
     try {

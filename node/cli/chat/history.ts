@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { createDataFolder, writeDurably } from '../../network/data-folder.ts'
+import { createDataFolder, writeDurably } from '../../data/data-folder.ts'
 import type { Environment } from '../settings/resolve.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import type { Settings } from '../settings/table.ts'

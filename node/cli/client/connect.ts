@@ -7,7 +7,7 @@ import {
   type ReputationSettings
 } from '@potluck/client'
 
-import { describeDisk } from '../../network/data-folder.ts'
+import { describeDisk } from '../../data/data-folder.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { usageError } from '../terminal/errors.ts'

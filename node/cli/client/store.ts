@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { SqlitePeerStore, SqliteReputationStore, type PeerStore } from '@potluck/client'
 
-import { createDataFolder } from '../../network/data-folder.ts'
+import { createDataFolder } from '../../data/data-folder.ts'
 import type { CommandContext } from '../settings/context.ts'
 import { dataDirectories } from '../settings/data-directory.ts'
 import { printNote } from '../terminal/output.ts'

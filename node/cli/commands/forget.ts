@@ -1,7 +1,7 @@
 /** `potluck forget`: deletes what this machine keeps about answers and nodes. */
 import { rm } from 'node:fs/promises'
 
-import { describeDisk } from '../../network/data-folder.ts'
+import { describeDisk } from '../../data/data-folder.ts'
 import { historyFile } from '../chat/history.ts'
 import { forgetAnswers, forgetEverything } from '../client/store.ts'
 import type { CommandContext } from '../settings/context.ts'

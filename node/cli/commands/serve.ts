@@ -151,7 +151,10 @@ function banner(node: PotluckNode, engines: readonly Engine[], settings: Setting
   ].join('\n')
 }
 
-/** @param bootstrap addresses through which the node joined. Other peers can use them too, even if the node is behind NAT */
+/**
+ * @param bootstrap addresses through which the node joined. Other peers can use them too, even if the node is behind
+ * NAT
+ */
 function howToAsk(addresses: readonly string[], { pool, bootstrap: [bootstrap] }: Settings): string[] {
   if (pool === undefined) {
     const address = bootstrap ?? bestAddress(addresses) ?? ''

@@ -58,7 +58,9 @@ function serviceOf({ settings, env }: CommandContext): SystemService {
   )
 }
 
-/** What the service gives to `potluck serve`. It runs in another folder, and gets no environment variable of this shell. */
+/**
+ * What the service gives to `potluck serve`. It runs in another folder, and gets no environment variable of this shell.
+ */
 async function serveArguments(
   models: readonly string[],
   { settings: { bootstrap, dataDir, pool }, env, configFile = env.POTLUCK_CONFIG }: CommandContext

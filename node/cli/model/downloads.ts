@@ -4,7 +4,7 @@ import { join, relative } from 'node:path'
 
 import { modelName } from '@potluck/protocol'
 
-import { writeDurably } from '../../network/data-folder.ts'
+import { writeDurably } from '../../data/data-folder.ts'
 
 export interface Download {
   /** `user/repo:QUANT`, or the URL. */

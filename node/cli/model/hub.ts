@@ -26,8 +26,8 @@ export async function statedDigest(uri: string, signal: AbortSignal): Promise<st
 }
 
 /**
- * Asks the server of a model for an answer of any kind. Without an answer, the downloader would try for minutes and print
- * nothing.
+ * Asks the server of a model for an answer of any kind. Without an answer, the downloader would try for minutes and
+ * print nothing.
  *
  * @throws Error in one line, if the server does not answer or says that it has no such file
  */

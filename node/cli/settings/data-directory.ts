@@ -1,6 +1,6 @@
 /**
- * The folders in the data directory. A node and a relay are separate peers, and each locks its own folder. Each pool has
- * folders of its own; all share the models.
+ * The folders in the data directory. A node and a relay are separate peers, and each locks its own folder. Each pool
+ * has folders of its own; all share the models.
  */
 import { join } from 'node:path'
 

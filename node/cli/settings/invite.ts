@@ -1,6 +1,6 @@
 /**
- * An invite to a pool, as one line of text: `potluck:NAME?key=KEY&at=ADDRESS&at=ADDRESS`. KEY is the swarm key in base64url.
- * Whoever holds an invite can join the pool, and can read nothing of what other members send to each other.
+ * An invite to a pool, as one line of text: `potluck:NAME?key=KEY&at=ADDRESS&at=ADDRESS`. KEY is the swarm key in
+ * base64url. Whoever holds an invite can join the pool, and can read nothing of what other members send to each other.
  */
 import { multiaddr } from '@multiformats/multiaddr'
 import { SWARM_KEY_BYTES } from '@potluck/protocol'

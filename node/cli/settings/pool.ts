@@ -1,14 +1,14 @@
 /**
  * The pools that this machine belongs to. A pool is a private network: only peers that hold its key can connect to each
- * other. Each pool has a folder with its key, the addresses of the members who sent the invite, and the data of a node, a
- * relay and a client. So a machine has another peer id in each pool, and can serve in several of them.
+ * other. Each pool has a folder with its key, the addresses of the members who sent the invite, and the data of a node,
+ * a relay and a client. So a machine has another peer id in each pool, and can serve in several of them.
  */
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { formatSwarmKey, parseSwarmKey, SWARM_KEY_BYTES } from '@potluck/protocol'
 
-import { createDataFolder, writeDurably } from '../../network/data-folder.ts'
+import { createDataFolder, writeDurably } from '../../data/data-folder.ts'
 import { poolDirectory, poolsDirectory } from './data-directory.ts'
 import type { Environment } from './resolve.ts'
 import type { Settings } from './table.ts'

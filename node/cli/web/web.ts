@@ -16,8 +16,8 @@ export interface Web {
 }
 
 /**
- * Starts a client and the gateway. The client finds the node of this machine through the data directory, so start the node
- * first.
+ * Starts a client and the gateway. The client finds the node of this machine through the data directory, so start the
+ * node first.
  *
  * @throws CommandError, or Error with a message of one line, if the gateway cannot listen on the address
  */

@@ -96,7 +96,9 @@ export class SampledAnswer {
     return this.#grammar?.mask()
   }
 
-  /** Drafts tokens after those of the answer. The last token within the limit needs no draft, because none follows it. */
+  /**
+   * Drafts tokens after those of the answer. The last token within the limit needs no draft, because none follows it.
+   */
   draft(drafter: Drafter): Draft {
     return drafter.draft(this.#grammar, this.#limit - this.#length - 1)
   }

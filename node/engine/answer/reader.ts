@@ -1,7 +1,7 @@
 /**
- * Reads the tokens of an answer: turns them into text, splits the text into content, reasoning and tool calls, and finds
- * the end. The result depends only on the tokens and the request. A generation and an audit both use this class. So if an
- * audit finds other content than the node sent, the reason is not a difference between their code.
+ * Reads the tokens of an answer: turns them into text, splits the text into content, reasoning and tool calls, and
+ * finds the end. The result depends only on the tokens and the request. A generation and an audit both use this class.
+ * So if an audit finds other content than the node sent, the reason is not a difference between their code.
  */
 import type { OutputConstraint, ToolCallDelta } from '@potluck/protocol'
 import type { CallContext, ConstraintCompiler } from '../output/compiler.ts'

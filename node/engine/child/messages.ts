@@ -31,8 +31,8 @@ export interface LoadOptions {
   /** Layers of the model on the GPU. Default: as many as fit into its free memory. */
   gpuLayers?: number
   /**
-   * Loads only the vocabulary, on the processor. Such a process tokenises prompts and reads answers. It also computes the memory
-   * that the model would take, with as many layers on the GPU as fit into `vramBytes`.
+   * Loads only the vocabulary, on the processor. Such a process tokenises prompts and reads answers. It also computes
+   * the memory that the model would take, with as many layers on the GPU as fit into `vramBytes`.
    */
   reader?: { vramBytes: number }
   /** The file of an earlier load. If the file has not changed since, its digest is not computed again. */

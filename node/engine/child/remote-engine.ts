@@ -213,9 +213,9 @@ export interface GenerationControl {
 }
 
 /**
- * The consumer's side of a generation that runs elsewhere and does not wait for the consumer. Events wait in a queue until
- * the consumer takes them, and the credit limits the length of the queue. The generation starts when the iteration
- * starts. The iteration ends only after the slot is free.
+ * The consumer's side of a generation that runs elsewhere and does not wait for the consumer. Events wait in a queue
+ * until the consumer takes them, and the credit limits the length of the queue. The generation starts when the
+ * iteration starts. The iteration ends only after the slot is free.
  */
 export class PushedGeneration implements Generation {
   readonly #job: GenerateJob

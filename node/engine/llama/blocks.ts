@@ -1,17 +1,19 @@
 /**
  * The blocks of a prompt: the tokens that llama.cpp's attention evaluates in tiles.
  *
- * With equal types of keys and values, llama.cpp evaluates 64 or more tokens of a sequence in tiles, and fewer tokens one by one
- * (`ops.cpp`: `use_tiled`). Tiles are faster, and round differently. How a token is rounded depends only on which of the two
- * ways it takes. So the same tokens must take the same way on every node, in every slice, and in every cached prefix.
+ * With equal types of keys and values, llama.cpp evaluates 64 or more tokens of a sequence in tiles, and fewer tokens
+ * one by one (`ops.cpp`: `use_tiled`). Tiles are faster, and round differently. How a token is rounded depends only on
+ * which of the two ways it takes. So the same tokens must take the same way on every node, in every slice, and in every
+ * cached prefix.
  *
- * The rule: an answer of the model is evaluated one by one, because the node that generated it could not do otherwise. So the
- * cached tokens of a conversation stay valid in its next turn. Between two answers, all tokens are in blocks of 64, except the
- * last 0 to 63 tokens. The rule looks at token ids only, so an auditor and a node that continues an answer find the same blocks.
+ * The rule: an answer of the model is evaluated one by one, because the node that generated it could not do otherwise.
+ * So the cached tokens of a conversation stay valid in its next turn. Between two answers, all tokens are in blocks of
+ * 64, except the last 0 to 63 tokens. The rule looks at token ids only, so an auditor and a node that continues an
+ * answer find the same blocks.
  *
- * Measured with crumb and a 0.5B Q4_0 model: the logits have the same bits for blocks that are evaluated alone, in slices of
- * 64 to 512 tokens, and beside blocks of other sequences. They differ if a block shares its evaluation with fewer than 64 tokens
- * of another sequence, because llama.cpp then cuts the block.
+ * Measured with crumb and a 0.5B Q4_0 model: the logits have the same bits for blocks that are evaluated alone, in
+ * slices of 64 to 512 tokens, and beside blocks of other sequences. They differ if a block shares its evaluation with
+ * fewer than 64 tokens of another sequence, because llama.cpp then cuts the block.
  */
 import { BLOCK_TOKENS, KERNEL_ROWS } from '../constants.ts'
 import type { Part } from './internals/pace.ts'

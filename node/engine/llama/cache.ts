@@ -1,23 +1,25 @@
 /**
  * The types of the KV cache, and the schedule: how the engine divides tokens into evaluations.
  *
- * On a processor, this code chooses both so that the logits of a token are always the same to the bit. It does not matter
- * whether llama.cpp evaluates the token alone, beside other sequences, or in a prompt. So another node resumes an answer
- * exactly, and an audit on the same kind of machine sees no noise. There are two exceptions: models without flash
- * attention, and heads whose size Q8_0 does not support, on processors other than x86.
+ * On a processor, this code chooses both so that the logits of a token are always the same to the bit. It does not
+ * matter whether llama.cpp evaluates the token alone, beside other sequences, or in a prompt. So another node resumes
+ * an answer exactly, and an audit on the same kind of machine sees no noise. There are two exceptions: models without
+ * flash attention, and heads whose size Q8_0 does not support, on processors other than x86.
  *
- * llama.cpp's attention has several code paths (`ops.cpp`). If keys and values have different types, it always uses the same
- * path. If both are F16, it has three:
- * - `use_tiled` for 64 tokens or more. It is the fastest. The schedule `blocks-64` uses it for the same tokens everywhere.
- * - `use_split_kv_path` for single tokens in a context of 512 or more, with two threads or more. Its logits depend on the number
- *   of threads, and differ from those of the same token beside others. So only one thread can use `blocks-64`.
+ * llama.cpp's attention has several code paths (`ops.cpp`). If keys and values have different types, it always uses the
+ * same path. If both are F16, it has three:
+ * - `use_tiled` for 64 tokens or more. It is the fastest. The schedule `blocks-64` uses it for the same tokens
+ *   everywhere.
+ * - `use_split_kv_path` for single tokens in a context of 512 or more, with two threads or more. Its logits depend on
+ *   the number of threads, and differ from those of the same token beside others. So only one thread can use
+ *   `blocks-64`.
  * - the path for all other tokens.
  * Without flash attention, llama.cpp also has separate paths for one token and for two.
  *
  * Measured on crumb (Q8_0 and Q4_0, 900 positions, slices of 1 to 300 tokens, alone and beside others):
  * - BF16/F16 and Q8_0/F16: the logits never differ.
- * - F16/F16 with flash attention: the logits differ at all positions if a slice has 64 tokens or more, but not within the rules
- *   of `blocks-64` (`blocks.ts`).
+ * - F16/F16 with flash attention: the logits differ at all positions if a slice has 64 tokens or more, but not within
+ *   the rules of `blocks-64` (`blocks.ts`).
  * - F16 or F32 without flash attention: the logits differ at 1 to 10 % of the positions, by up to 0.3.
  *
  * BF16 keys are faster than Q8_0 keys. On a 0.5B model with one thread, a single token takes 12.3 ms instead of 13.0

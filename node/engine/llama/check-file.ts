@@ -1,4 +1,6 @@
-/** Checks a model file before it is hashed and loaded, because llama.cpp's own errors do not say what is wrong with it. */
+/**
+ * Checks a model file before it is hashed and loaded, because llama.cpp's own errors do not say what is wrong with it.
+ */
 import { open, stat } from 'node:fs/promises'
 import { GgufInsights, readGgufFileInfo, type GgufFileInfo, type Llama } from 'node-llama-cpp'
 import prettyBytes from 'pretty-bytes'
@@ -61,7 +63,8 @@ export async function readHeader(path: string): Promise<GgufFileInfo> {
 export async function checkComplete(path: string, info: GgufFileInfo, llama: Llama): Promise<void> {
   const { size } = await stat(path)
   const { modelSize } = await GgufInsights.from(info, llama)
-  // The gaps between tensors are not counted, so a file that lacks only its last bytes passes, and llama.cpp refuses it.
+  // The gaps between tensors are not counted, so a file that lacks only its last bytes passes, and llama.cpp refuses
+  // it.
   const expected = (info.infoEndOffset ?? 0) + modelSize
   if (size < expected) {
     throw new ModelRefused(

@@ -1,6 +1,6 @@
 /**
- * Downloads model files with the library's downloader, which uses parallel connections and resumes downloads. The daemon
- * imports this file. So it loads the library only when it needs it: its modules take 25 MB.
+ * Downloads model files with the library's downloader, which uses parallel connections and resumes downloads. The
+ * daemon imports this file. So it loads the library only when it needs it: its modules take 25 MB.
  */
 import { mkdir } from 'node:fs/promises'
 import { raceSignal } from 'race-signal'

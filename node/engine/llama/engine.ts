@@ -98,8 +98,8 @@ export class LlamaProcessEngine extends LlamaReader {
     let logits: PositionLogits | undefined
     try {
       if (answer.finished === undefined || toCheck > 0) {
-        // The last token is evaluated only if another token follows. The first sample needs its logits, so it is evaluated
-        // even if it is in the cache. The tokens to check need the logits before each of them.
+        // The last token is evaluated only if another token follows. The first sample needs its logits, so it is
+        // evaluated even if it is in the cache. The tokens to check need the logits before each of them.
         const evaluated = answer.finished === undefined ? tokens : tokens.slice(0, -1)
         const first = job.promptTokens.length - 1 + checkFrom
         cached = await sequence.reuse(evaluated, this.#blocksOf(job), Math.min(reusable, first), job.caller)
@@ -120,7 +120,8 @@ export class LlamaProcessEngine extends LlamaReader {
       const drafter = new Drafter(tokens, vocabulary, this.#costs)
       const speculation = speculates ? { draft: () => answer.draft(drafter), costs: this.#costs } : undefined
       let last = tokens.at(-1)!
-      // The logits at the next positions: after the prompt's last token, or after the answer's last token and each drafted one.
+      // The logits at the next positions: after the prompt's last token, or after the answer's last token and each
+      // drafted one.
       let ahead = logits === undefined ? [] : [logits]
       while (answer.finished === undefined) {
         if (!credit.take()) {
@@ -242,8 +243,8 @@ export class LlamaProcessEngine extends LlamaReader {
 }
 
 /**
- * Returns the tokens of a public head that one caller can reuse from another. These are whole blocks, because whether the tokens
- * after them are in a block depends on the length of the other caller's prompt.
+ * Returns the tokens of a public head that one caller can reuse from another. These are whole blocks, because whether
+ * the tokens after them are in a block depends on the length of the other caller's prompt.
  */
 function sharedBy(head: readonly number[], blocksOf: LoadedModel['blocksOf']): readonly number[] {
   return blocksOf === undefined ? head : head.slice(0, head.length - (head.length % BLOCK_TOKENS))

@@ -117,7 +117,8 @@ export const OTHER_VALUES: Readonly<Record<OtherType, unknown>> = {
 }
 
 /**
- * Returns the mark after the key in a call whose only argument is `potluck_a`, with this value; undefined if there is none.
+ * Returns the mark after the key in a call whose only argument is `potluck_a`, with this value; undefined if there is
+ * none.
  *
  * @param json the value as the template writes it
  */

@@ -27,8 +27,8 @@ export async function fit(insights: GgufInsights, options: FitOptions): Promise<
 }
 
 /**
- * Checks that the model and its slots fit into the memory that is free now. Without this check, the system would end some
- * process, or swap.
+ * Checks that the model and its slots fit into the memory that is free now. Without this check, the system would end
+ * some process, or swap.
  *
  * @throws ModelRefused if they do not fit
  */

@@ -104,7 +104,8 @@ export async function load(options: LoadOptions, report: LoadReport): Promise<Lo
     batching,
     cache,
     blocksOf: cache.schedule === 'blocks-64' ? (prompt) => blocksOf(prompt, marks) : undefined,
-    // A draft must not change an answer: the logits must not depend on the batch, and rejected tokens must leave no trace.
+    // A draft must not change an answer: the logits must not depend on the batch, and rejected tokens must leave no
+    // trace.
     speculates: cache.schedule !== 'none' && canBeCut(model) && options.speculate,
     file,
     backend: await backendOf(llama, model, { version, cache, devices })
@@ -202,7 +203,8 @@ async function backendOf(
     layers: model.fileInsights.totalLayers,
     vramBytes: devices.length === 0 ? 0 : (await llama.getVramState()).total
   })
-  // With a GPU, the cache is not exact, even if the processor computes all layers. So its kernels say nothing to other nodes.
+  // With a GPU, the cache is not exact, even if the processor computes all layers. So its kernels say nothing to other
+  // nodes.
   const kernels = devices.length === 0 ? ` ${kernelsOf(llama.systemInfo)}` : ''
   return {
     engine: `node-llama-cpp/${version}${kernels}`,

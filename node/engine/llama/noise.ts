@@ -1,8 +1,8 @@
 /**
- * Measures the noise of the model: how far the logits of honest machines differ. It depends on the model and this machine
- * only. The engine generates a few fixed answers, evaluates them again with other types of the KV cache, and compares the
- * fingerprints. Of all honest ways to compute a model, other caches are among those that differ most. The kernels of other
- * processors differ less (docs/audits.md), and would need a second process with the model.
+ * Measures the noise of the model: how far the logits of honest machines differ. It depends on the model and this
+ * machine only. The engine generates a few fixed answers, evaluates them again with other types of the KV cache, and
+ * compares the fingerprints. Of all honest ways to compute a model, other caches are among those that differ most. The
+ * kernels of other processors differ less (docs/audits.md), and would need a second process with the model.
  */
 import { DEFAULT_SAMPLING, distancesOf, fingerprintsOf, medianOf, windowsOf } from '@potluck/protocol'
 import { Credit } from '../answer/credit.ts'

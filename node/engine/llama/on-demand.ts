@@ -14,11 +14,14 @@ const READER_BYTES = 150e6
 export interface OnDemandModelsOptions {
   models: readonly LlamaEngineOptions[]
   /**
-   * What all loaded models may take together. Default: `SHARE_FOR_MODELS` of the memory that is free now, of the machine and
-   * of the GPUs.
+   * What all loaded models may take together. Default: `SHARE_FOR_MODELS` of the memory that is free now, of the
+   * machine and of the GPUs.
    */
   budget?: Partial<Memory>
-  /** A model leaves the memory after this time without a request. Default: it stays until another model needs the memory. */
+  /**
+   * A model leaves the memory after this time without a request. Default: it stays until another model needs the
+   * memory.
+   */
   idleMs?: number
 }
 
@@ -32,7 +35,8 @@ export interface OnDemandModels {
 /**
  * Reads the vocabularies of all models and computes what the models would take. Loads none of them.
  *
- * @throws PotluckError `engine_failed` with one line for the user: about a file, or if a model does not fit into the budget
+ * @throws PotluckError `engine_failed` with one line for the user: about a file, or if a model does not fit into the
+ *   budget
  */
 export async function startOnDemandModels({
   models,

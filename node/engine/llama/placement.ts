@@ -20,8 +20,8 @@ export function placementOf({ gpu, devices, gpuLayers, layers, vramBytes }: Load
 }
 
 /**
- * Names the kernels by the instructions that they use. llama.cpp has kernels for several generations of processors, which
- * add numbers in different orders. So two processors compute the same logits only with the same kernels.
+ * Names the kernels by the instructions that they use. llama.cpp has kernels for several generations of processors,
+ * which add numbers in different orders. So two processors compute the same logits only with the same kernels.
  *
  * @param systemInfo of llama.cpp: "CPU : AVX = 1 | AVX2 = 1 | …"
  */

@@ -127,8 +127,8 @@ export class ContextSequence implements Slot<ContextSequence> {
   }
 
   /**
-   * Evaluates the answer's last token, and a draft of the tokens after it if no other sequence evaluates at the same time.
-   * Beside others, a draft would delay their tokens.
+   * Evaluates the answer's last token, and a draft of the tokens after it if no other sequence evaluates at the same
+   * time. Beside others, a draft would delay their tokens.
    *
    * @param position of the token: the number of tokens before it. Tokens of earlier drafts from there on are removed
    * @returns the logits after the token, and after each drafted token

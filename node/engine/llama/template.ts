@@ -37,8 +37,8 @@ const TODAY = '26 Jul 2024'
 const PRELUDE = "{% set strftime_now = potluck_today %}{{ '' }}"
 
 /**
- * Statements with methods of lists that the library lacks, and what replaces them. Kimi's templates keep a queue so, in a
- * namespace.
+ * Statements with methods of lists that the library lacks, and what replaces them. Kimi's templates keep a queue so, in
+ * a namespace.
  */
 const QUEUES: readonly (readonly [RegExp, string])[] = [
   [/\{%(-?)\s*set \w+ = (\w+\.\w+)\.append\(([\w.]+)\)\s*(-?)%\}/g, '{%$1 set $2 = $2 + [$3] $4%}'],
@@ -51,7 +51,10 @@ const NAMES: ReadonlySet<string> = new Set(['type', 'required', '$ref'])
 export interface RenderOptions {
   /** Default: none. */
   tools?: readonly Tool[]
-  /** What the first message begins with, before its own text. If it is not a system message, one is added. Default: nothing. */
+  /**
+   * What the first message begins with, before its own text. If it is not a system message, one is added. Default:
+   * nothing.
+   */
   preface?: readonly InstructionPart[]
   /** Whether to end with the beginning of the assistant's turn. Default true. */
   prompt?: boolean
@@ -177,8 +180,8 @@ function toTemplate(messages: readonly ChatMessage[], textArguments: boolean, hi
 }
 
 /**
- * Returns the id itself, long enough for all templates, if it cannot contain a control token. Some templates look at its
- * characters, so a placeholder does not fit.
+ * Returns the id itself, long enough for all templates, if it cannot contain a control token. Some templates look at
+ * its characters, so a placeholder does not fit.
  */
 function hiddenId(id: string, hide: Hide): string {
   return /^[\w-]+$/.test(id) ? id.padStart(LEAST_ID_CHARACTERS, '0') : hide(id)

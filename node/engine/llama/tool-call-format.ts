@@ -39,7 +39,10 @@ const TOOL: Tool = {
 }
 const QUESTION: ChatMessage = { role: 'user', content: 'probe' }
 const THINK = { open: '<think>', close: '</think>' }
-/** The marks of reasoning. A template shows only the closing one for certain, because many drop the reasoning of earlier turns. */
+/**
+ * The marks of reasoning. A template shows only the closing one for certain, because many drop the reasoning of earlier
+ * turns.
+ */
 const REASONING = [
   THINK,
   { open: '<|channel>thought\n', close: '<channel|>' },
@@ -112,8 +115,8 @@ function callFormat(template: ChatTemplate, textArguments: boolean): ToolCallFor
   // If the template refuses two calls, or leaves one out, the model makes only one.
   const between = second === undefined ? undefined : two!.slice(first!.end, second.start)
   const closing = one.endsWith(end) ? one.slice(call.end, one.length - end.length) : closingOf(between, opening)
-  // Without an opening, the parser finds only calls that are a JSON object, by the brace. Without a closing, it does not find
-  // the end of tagged calls.
+  // Without an opening, the parser finds only calls that are a JSON object, by the brace. Without a closing, it does
+  // not find the end of tagged calls.
   if (closing === undefined || (!('name' in syntax) && opening === '')) return undefined
   if ('beforeKey' in syntax && closing.trim() === '') return undefined
   if (second === undefined || between === undefined) return { opening, closing, ...syntax }

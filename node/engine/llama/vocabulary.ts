@@ -37,7 +37,9 @@ export class LlamaVocabulary implements Vocabulary {
     return bytes.length > 0 || this.isEnd(token) ? bytes : Buffer.from(this.#texts[token] ?? '')
   }
 
-  /** Makes these tokens visible in answers from now on, even control tokens, because they mark the parts of an answer. */
+  /**
+   * Makes these tokens visible in answers from now on, even control tokens, because they mark the parts of an answer.
+   */
   show(tokens: readonly number[]): void {
     for (const token of tokens) this.#pieces[token] = pieceOf(this.markOf(token))
   }

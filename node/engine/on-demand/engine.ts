@@ -1,7 +1,7 @@
 /**
- * An engine whose model is in memory only while requests need it. The model's vocabulary is always in memory: a small process,
- * the reader, tokenises prompts and reads answers. So a caller learns at once that its request is accepted, and how long it
- * will wait.
+ * An engine whose model is in memory only while requests need it. The model's vocabulary is always in memory: a small
+ * process, the reader, tokenises prompts and reads answers. So a caller learns at once that its request is accepted,
+ * and how long it will wait.
  */
 import {
   PROGRESS_INTERVAL_MS,

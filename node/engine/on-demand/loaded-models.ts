@@ -1,6 +1,7 @@
 /**
- * Decides which models are in memory. A model is loaded when a request needs it. If the memory does not suffice, idle models
- * are unloaded first, the least recently used one before the others. A model with a running request is never unloaded.
+ * Decides which models are in memory. A model is loaded when a request needs it. If the memory does not suffice, idle
+ * models are unloaded first, the least recently used one before the others. A model with a running request is never
+ * unloaded.
  *
  * Requests are served in the order of their arrival, with one exception: requests for a loaded model overtake a request
  * that waits for another model, for a short time. Otherwise each of two alternating requests would cost a load. After
@@ -30,7 +31,10 @@ export interface LoadedModelsOptions {
   budget: Memory
   /** The memory of this machine that is free now. The loaded models are not in it. */
   free: () => Memory
-  /** A model leaves the memory after this time without a request. Default: it stays until another model needs the memory. */
+  /**
+   * A model leaves the memory after this time without a request. Default: it stays until another model needs the
+   * memory.
+   */
   idleMs?: number
   /** Milliseconds, monotonic. */
   now: () => number
@@ -96,10 +100,11 @@ export class LoadedModels {
   }
 
   /**
-   * Loads the model if it is not loaded. The model then stays in memory at least until the caller calls the returned function.
+   * Loads the model if it is not loaded. The model then stays in memory at least until the caller calls the returned
+   * function.
    *
-   * @throws PotluckError `aborted`; `engine_failed` after `close`; `busy` if other programs took the memory; the error of
-   *   `load`
+   * @throws PotluckError `aborted`; `engine_failed` after `close`; `busy` if other programs took the memory; the error
+   *   of `load`
    */
   async use(model: Loadable, signal?: AbortSignal): Promise<() => void> {
     if (signal?.aborted) throw abortedError()
@@ -201,7 +206,10 @@ export class LoadedModels {
     this.#advance()
   }
 
-  /** The idle models that must be unloaded so that this model fits; undefined if it does not fit even without all of them. */
+  /**
+   * The idle models that must be unloaded so that this model fits; undefined if it does not fit even without all of
+   * them.
+   */
   #leavingFor({ needs }: Loadable): Loadable[] | undefined {
     const { budget, free } = this.#options
     const loaded = [...this.#entries].filter(([, { isLoaded }]) => isLoaded)

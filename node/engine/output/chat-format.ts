@@ -21,8 +21,8 @@ export interface JsonCalls extends CallMarks {
 }
 
 /**
- * Each call is the tool's name, perhaps `beforeId` and the call's id, then `separator`, and the arguments as a JSON object.
- * `opening` is not blank.
+ * Each call is the tool's name, perhaps `beforeId` and the call's id, then `separator`, and the arguments as a JSON
+ * object. `opening` is not blank.
  */
 export interface NamedCalls extends CallMarks {
   beforeId?: string
@@ -49,8 +49,8 @@ export interface TaggedCalls extends CallMarks {
 export type OtherType = 'number' | 'boolean' | 'null' | 'array' | 'object'
 
 /**
- * Each call is the tool's name and its arguments as an object. Unlike in JSON, `quote` stands before and after a string, a
- * string has no escapes, and a key has no quotes.
+ * Each call is the tool's name and its arguments as an object. Unlike in JSON, `quote` stands before and after a
+ * string, a string has no escapes, and a key has no quotes.
  */
 export interface QuotedCalls extends CallMarks {
   quote: string
@@ -82,7 +82,9 @@ export interface ReasoningFormat {
 
 export interface ChatFormat {
   calls: ToolCallFormat
-  /** True if the model writes its answers in channels, see `channels.ts`. Then `calls` and `reasoning` have no meaning. */
+  /**
+   * True if the model writes its answers in channels, see `channels.ts`. Then `calls` and `reasoning` have no meaning.
+   */
   channels?: true
   /** Undefined if the model does not separate reasoning from its answer. */
   reasoning?: ReasoningFormat
@@ -90,7 +92,9 @@ export interface ChatFormat {
   switched?: { on: boolean; off: boolean }
 }
 
-/** Returns how the answer to a request separates reasoning. The prompt depends on the effort that the request asks for. */
+/**
+ * Returns how the answer to a request separates reasoning. The prompt depends on the effort that the request asks for.
+ */
 export function reasoningOf(
   { reasoning, switched }: ChatFormat,
   { reasoningEffort }: Pick<OutputConstraint, 'reasoningEffort'>

@@ -1,7 +1,7 @@
 /**
- * The grammar of arguments as an object with quote marks of its own, as in `find{city:<|"|>Oslo<|"|>,days:3}`. A string has no
- * escapes, so no escape can end it early. As with arguments between tags, of a string's schema only `enum` and `const` are
- * enforced.
+ * The grammar of arguments as an object with quote marks of its own, as in `find{city:<|"|>Oslo<|"|>,days:3}`. A string
+ * has no escapes, so no escape can end it early. As with arguments between tags, of a string's schema only `enum` and
+ * `const` are enforced.
  */
 import {
   Alternation,

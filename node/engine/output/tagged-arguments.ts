@@ -1,6 +1,6 @@
 /**
- * Arguments between tags, as in `<arg_key>city</arg_key><arg_value>Oslo</arg_value>`. A value without quotes is a string
- * or JSON, and only the tool's schema says which. So the grammar and the parser read the schema the same way.
+ * Arguments between tags, as in `<arg_key>city</arg_key><arg_value>Oslo</arg_value>`. A value without quotes is a
+ * string or JSON, and only the tool's schema says which. So the grammar and the parser read the schema the same way.
  */
 import {
   Alternation,
@@ -22,8 +22,9 @@ const MAX_FREE_ARGUMENTS = 32
 export type ObjectSchema = Exclude<JsonSchema, boolean>
 
 /**
- * Returns the grammar of one call: the name and then the arguments, in the order of the schema. A tool whose schema declares
- * no properties can get any keys, with strings as values. Of a string's schema only `enum` and `const` are enforced.
+ * Returns the grammar of one call: the name and then the arguments, in the order of the schema. A tool whose schema
+ * declares no properties can get any keys, with strings as values. Of a string's schema only `enum` and `const` are
+ * enforced.
  */
 export function taggedCall(tool: Tool, format: TaggedCalls): GrammarNode {
   const { beforeKey, afterKey, afterValue } = format

@@ -1,7 +1,7 @@
 /**
- * Drafts the next tokens of an answer, so that one evaluation gives the logits at several positions. The sampler takes its
- * tokens from these logits as always, so a draft changes only the speed of an answer. If a drafted token differs from the
- * sampled one, the logits after it are dropped.
+ * Drafts the next tokens of an answer, so that one evaluation gives the logits at several positions. The sampler takes
+ * its tokens from these logits as always, so a draft changes only the speed of an answer. If a drafted token differs
+ * from the sampled one, the logits after it are dropped.
  *
  * Two sources predict tokens without a second model: text that occurs again (`PromptLookup`), and text that the grammar
  * forces, such as the keys of a JSON object.
@@ -25,8 +25,8 @@ interface Prediction {
 }
 
 /**
- * Where the grammar forces a text, few tokens are allowed: the beginnings of that text. If more tokens than this are allowed,
- * the drafter does not look for a forced text.
+ * Where the grammar forces a text, few tokens are allowed: the beginnings of that text. If more tokens than this are
+ * allowed, the drafter does not look for a forced text.
  */
 const MOST_FORCED = 32
 
@@ -91,7 +91,8 @@ export class Drafter {
   }
 
   #predict(allowed: TokenSet | undefined, drafted: readonly Prediction[]): Prediction | undefined {
-    // The same forced text can be split into tokens in many ways. Where it occurred before, the model's own choice is known.
+    // The same forced text can be split into tokens in many ways. Where it occurred before, the model's own choice is
+    // known.
     const repeated = this.#lookup!.predict(drafted.map(({ token }) => token))
     if (repeated !== undefined && allowed?.has(repeated) !== false) return { token: repeated, source: 'lookup' }
     const forced = allowed && this.#forced(allowed)
@@ -99,8 +100,8 @@ export class Drafter {
   }
 
   /**
-   * Returns the longest token of a forced text; undefined if the text is not forced. A text is forced if each allowed token
-   * begins with the returned one, or is a beginning of it.
+   * Returns the longest token of a forced text; undefined if the text is not forced. A text is forced if each allowed
+   * token begins with the returned one, or is a beginning of it.
    */
   #forced(allowed: TokenSet): number | undefined {
     const tokens = allowed.few(MOST_FORCED)

@@ -2,8 +2,9 @@
 const NGRAM = 3
 
 /**
- * Predicts the next token of an answer: the token that followed the same three tokens where they occurred last, in the prompt
- * or in the answer. Answers that copy, edit or quote their prompt are predicted well. (Prompt lookup decoding, see
+ * Predicts the next token of an answer: the token that followed the same three tokens where they occurred last, in the
+ * prompt or in the answer. Answers that copy, edit or quote their prompt are predicted well. (Prompt lookup decoding,
+ * see
  * https://github.com/apoorvumang/prompt-lookup-decoding.)
  */
 export class PromptLookup {

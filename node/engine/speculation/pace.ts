@@ -1,6 +1,6 @@
 /**
- * The sizes of an evaluation with a draft: the last token and the drafted ones. All are multiples of `KERNEL_ROWS`, because
- * llama.cpp evaluates the tokens beyond a multiple one by one.
+ * The sizes of an evaluation with a draft: the last token and the drafted ones. All are multiples of `KERNEL_ROWS`,
+ * because llama.cpp evaluates the tokens beyond a multiple one by one.
  */
 const SIZES = [4, 8, 16] as const
 
@@ -17,8 +17,9 @@ const LEAST_GAIN = 1.2
 const WEIGHT = 1 / 8
 
 /**
- * How long an evaluation of each size is expected to take before it is measured, as a multiple of the evaluation of a single
- * token. Measured on one thread: 2.9 to 3.3, 4.7 to 5.1 and 7.2 to 7.4 for 0.5B models, and 1.3, 2.1 and 3.9 for crumb.
+ * How long an evaluation of each size is expected to take before it is measured, as a multiple of the evaluation of a
+ * single token. Measured on one thread: 2.9 to 3.3, 4.7 to 5.1 and 7.2 to 7.4 for 0.5B models, and 1.3, 2.1 and 3.9 for
+ * crumb.
  */
 const EXPECTED = new Map([
   [4, 2],
@@ -35,7 +36,9 @@ export class EvaluationCosts {
     this.#ms.set(size, before === undefined ? elapsedMs : before + WEIGHT * (elapsedMs - before))
   }
 
-  /** Returns the cost of an evaluation, as a multiple of the cost of a single token. Undefined while that is unknown. */
+  /**
+   * Returns the cost of an evaluation, as a multiple of the cost of a single token. Undefined while that is unknown.
+   */
   relative(size: number): number | undefined {
     const single = this.#ms.get(1)
     if (single === undefined) return undefined
@@ -50,7 +53,9 @@ export class EvaluationCosts {
  */
 export class DraftPace {
   readonly #costs: EvaluationCosts
-  /** The share of right predictions. An answer that copies nothing must not begin with drafts, so it is low at first. */
+  /**
+   * The share of right predictions. An answer that copies nothing must not begin with drafts, so it is low at first.
+   */
   readonly #right = new Map<DraftSource, number>([
     ['lookup', 0.3],
     ['grammar', 0.7]
@@ -67,8 +72,8 @@ export class DraftPace {
   }
 
   /**
-   * Returns how many of the drafted tokens to evaluate: the number with the most expected tokens of the answer for its cost.
-   * 0 if none pays.
+   * Returns how many of the drafted tokens to evaluate: the number with the most expected tokens of the answer for its
+   * cost. 0 if none pays.
    */
   choose(sources: readonly DraftSource[]): number {
     let best = 0

@@ -1,6 +1,6 @@
 /**
- * Parses regular expressions as JSON schemas use them: the syntax of JavaScript without its features that are not regular.
- * Lookaheads are supported only at the beginning of the whole expression.
+ * Parses regular expressions as JSON schemas use them: the syntax of JavaScript without its features that are not
+ * regular. Lookaheads are supported only at the beginning of the whole expression.
  */
 import { UnsupportedPattern } from './unsupported.ts'
 import { ALPHABET, CLASSES, DOT, without, type CharacterSet } from './characters.ts'

@@ -1,8 +1,8 @@
 /**
  * One run of `simulate -- auditors`:
  *
- * - All peers claim to serve the same model. A share of them colludes. Half of these always serve another model. The other
- *   half serve the model honestly, so that clients establish them. All of them lie in every audit.
+ * - All peers claim to serve the same model. A share of them colludes. Half of these always serve another model. The
+ *   other half serve the model honestly, so that clients establish them. All of them lie in every audit.
  * - With an `accuracy`, all of them serve another model for each request that they do not take for a probe.
  * - Each client sends its requests one after the other. It knows nothing about any peer at the beginning.
  */
@@ -26,15 +26,15 @@ export interface RunOptions {
   clients: number
   requests: number
   /**
-   * How often the malicious peers are right about whether a request is a probe, 0.5 to 1: as often for probes as for other
-   * requests. Default: they do not try to recognise probes.
+   * How often the malicious peers are right about whether a request is a probe, 0.5 to 1: as often for probes as for
+   * other requests. Default: they do not try to recognise probes.
    */
   accuracy?: number
 }
 
 /**
- * What the client can audit with. `probes`: no engine, and the requests are private. `some shareable`: no engine, and the
- * user marks a tenth of the requests at random. `every answer`: no engine, but the requests are shareable, and the
+ * What the client can audit with. `probes`: no engine, and the requests are private. `some shareable`: no engine, and
+ * the user marks a tenth of the requests at random. `every answer`: no engine, but the requests are shareable, and the
  * client may spend as much as it wants on audits. So this case has the most panels.
  */
 export type Means = 'probes' | 'some shareable' | 'shareable' | 'every answer' | 'own engine'

@@ -2,8 +2,8 @@
  * The simulated peers: who is alive, and which peers each of them knows. Peers die after an exponential time, and a new
  * peer with the same role takes the place of each dead one.
  *
- * Kademlia ids are the product's, SHA-256 of the peer id. Distances use their first 52 bits, which are different for all
- * of 100,000 peers.
+ * Kademlia ids are the product's, SHA-256 of the peer id. Distances use their first 52 bits, which are different for
+ * all of 100,000 peers.
  */
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
@@ -254,8 +254,8 @@ export class Population {
   }
 
   /**
-   * One bucket of a routing table: the peers that share exactly this many bits with its owner. If there are more than 20,
-   * the owner knows 20 of them. Which ones follows from the owner's index, so that no table takes memory.
+   * One bucket of a routing table: the peers that share exactly this many bits with its owner. If there are more than
+   * 20, the owner knows 20 of them. Which ones follows from the owner's index, so that no table takes memory.
    */
   #bucket(owner: SimulatedPeer, bits: number): SimulatedPeer[] {
     const own = Math.floor(owner.position / 2 ** (BITS - bits - 1))

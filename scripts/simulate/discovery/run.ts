@@ -1,6 +1,6 @@
 /**
- * One run: a network grows within ten minutes, changes for three hours, and is measured for 20 minutes. By then all records
- * of the time of growth have expired.
+ * One run: a network grows within ten minutes, changes for three hours, and is measured for 20 minutes. By then all
+ * records of the time of growth have expired.
  */
 import {
   CARD_TTL_MS,
@@ -183,8 +183,9 @@ export async function simulateDiscovery({ nodes, seed, clients }: RunOptions): P
 }
 
 /**
- * Bytes that a node's own publications take in an hour. The mean of each kind comes from the walking publishers, and its
- * rate from the lifetimes and the schedule: the simulated time is too short for the walk that follows three renewals.
+ * Bytes that a node's own publications take in an hour. The mean of each kind comes from the walking publishers, and
+ * its rate from the lifetimes and the schedule: the simulated time is too short for the walk that follows three
+ * renewals.
  */
 function bytesOfPublications({ costs }: Publishing): number {
   const meanOf = (...kinds: string[]): number | undefined => {
@@ -207,8 +208,8 @@ const PEER_ID_BYTES = 38
 const PING_BYTES = 32
 const CARD_STORERS = 13
 /**
- * The product's gossip keeps the cards of `ENOUGH_LIVE_NODES` nodes. A card that it gets expires after 90 minutes in the mean.
- * Some questions go to a new node, the others to connected ones.
+ * The product's gossip keeps the cards of `ENOUGH_LIVE_NODES` nodes. A card that it gets expires after 90 minutes in
+ * the mean. Some questions go to a new node, the others to connected ones.
  */
 const CARDS_PER_HOUR = ENOUGH_LIVE_NODES / 1.5
 const GOSSIP_BYTES_PER_HOUR =
@@ -238,7 +239,9 @@ interface Maintenance {
   putBytes: number
 }
 
-/** The walk of a new node to its own id. Then a refresh of its routing table, and a card for the storers that it found. */
+/**
+ * The walk of a new node to its own id. Then a refresh of its routing table, and a card for the storers that it found.
+ */
 async function maintain(transport: Transport, into: Maintenance[]): Promise<void> {
   const { population } = transport
   const node = population.random.pick(population.living().filter(({ kind }) => kind === 'honest'))
@@ -283,7 +286,10 @@ async function refresh(transport: Transport, caller: Caller): Promise<void> {
   )
 }
 
-/** Renews the card: each storer returns it. A renewal finds 13 of 20 storers in the mean. A fifth of the connections are gone. */
+/**
+ * Renews the card: each storer returns it. A renewal finds 13 of 20 storers in the mean. A fifth of the connections are
+ * gone.
+ */
 async function putCard(transport: Transport, caller: Caller): Promise<void> {
   const { population } = transport
   const storers = population.closest(sha256(cardKey(caller.peer!.peerId)), CARD_STORERS)

@@ -1,7 +1,7 @@
 /**
- * The provider records at all storers. The product's `ProviderStore` takes about 1 KB for a record, and 100,000 nodes have
- * millions of them. So each record is kept once, in a list for its key, with the storers that received it. When somebody
- * asks a storer for a key, a store is filled from the records for this key, in their order and at their times.
+ * The provider records at all storers. The product's `ProviderStore` takes about 1 KB for a record, and 100,000 nodes
+ * have millions of them. So each record is kept once, in a list for its key, with the storers that received it. When
+ * somebody asks a storer for a key, a store is filled from the records for this key, in their order and at their times.
  */
 import { PROVIDER_SAMPLE, PROVIDER_TTL_MS } from '@potluck/protocol'
 

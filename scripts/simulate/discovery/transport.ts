@@ -20,7 +20,10 @@ import type { Storers, SimulatedRecord } from './storers.ts'
 /** From one peer to another. A round trip takes 100 ms. */
 const HOP_MS = 50
 export const ROUND_TRIP_MS: number = 2 * HOP_MS
-/** TCP, the proposal of Noise, and Noise with Yamux. A first request then takes 430 to 490 ms, as measured on a busy machine. */
+/**
+ * TCP, the proposal of Noise, and Noise with Yamux. A first request then takes 430 to 490 ms, as measured on a busy
+ * machine.
+ */
 const DIAL_ROUND_TRIPS = 3
 /** A node keeps half of its connections to peers that it dialled, and half to those that dialled it. */
 const OWN_CONNECTIONS = DEFAULT_NODE_LIMITS.connections / 2
@@ -28,11 +31,14 @@ const OWN_CONNECTIONS = DEFAULT_NODE_LIMITS.connections / 2
 const REFUSING = 0.5
 
 /**
- * Handshakes and identify in both directions, with the headers of TCP and IP. `bench -- connection` measures 4,650 bytes for
- * peers with one address, and a usual node has three.
+ * Handshakes and identify in both directions, with the headers of TCP and IP. `bench -- connection` measures 4,650
+ * bytes for peers with one address, and a usual node has three.
  */
 export const DIAL_BYTES = 5_000
-/** A stream: negotiation of the protocol, frames of Yamux and Noise, headers of TCP and IP, in both directions. As measured. */
+/**
+ * A stream: negotiation of the protocol, frames of Yamux and Noise, headers of TCP and IP, in both directions. As
+ * measured.
+ */
 export const STREAM_BYTES = 650
 /** A peer in a reply: a peer id of 38 bytes and three addresses of 38 bytes, with the fields' prefixes. */
 const PEER_BYTES = 90

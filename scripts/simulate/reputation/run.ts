@@ -42,7 +42,10 @@ export interface Tally {
   lateBad: number
   /** Pairs of a client and an honest peer that the client audited. */
   audited: Set<string>
-  /** The audited pairs in which the client's own evidence ever quarantined the honest peer, or any evidence does at the end. */
+  /**
+   * The audited pairs in which the client's own evidence ever quarantined the honest peer, or any evidence does at the
+   * end.
+   */
   quarantined: Set<string>
   spentAnswers: number
   spentAudits: number

@@ -1,6 +1,6 @@
 /**
- * How many requests an attacker gets by false claims or by a great many keys. All members claim to serve one model. Each
- * client begins without any knowledge, and sends its requests one after the other.
+ * How many requests an attacker gets by false claims or by a great many keys. All members claim to serve one model.
+ * Each client begins without any knowledge, and sends its requests one after the other.
  */
 import type { Attack } from '../attacks/attack.ts'
 import { falseClaims } from '../attacks/false-claims.ts'
@@ -96,8 +96,8 @@ export async function attackers(options: AttackersOptions, progress: (text: stri
 }
 
 /**
- * Who audits: `own`: the client's own engine; `pending`: other nodes, and no result arrives during the run, as for a client
- * that shares nothing and has only short answers; `none`: no audit is possible.
+ * Who audits: `own`: the client's own engine; `pending`: other nodes, and no result arrives during the run, as for a
+ * client that shares nothing and has only short answers; `none`: no audit is possible.
  */
 export type Audits = 'own' | 'pending' | 'none'
 

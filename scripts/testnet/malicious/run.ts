@@ -1,8 +1,8 @@
 /**
- * Starts honest and malicious nodes, and one new client that knows nothing about them. The client has its own engine for
- * audits: without it, it would depend on audits by other nodes, and most of these nodes lie. Shows how the client's view of
- * each node changes with every answer. At the end, the client should use only honest nodes and have proofs of the
- * fraud.
+ * Starts honest and malicious nodes, and one new client that knows nothing about them. The client has its own engine
+ * for audits: without it, it would depend on audits by other nodes, and most of these nodes lie. Shows how the client's
+ * view of each node changes with every answer. At the end, the client should use only honest nodes and have proofs of
+ * the fraud.
  */
 import { auditorOf, type Client } from '@potluck/client'
 import { deadline, PotluckError } from '@potluck/protocol'

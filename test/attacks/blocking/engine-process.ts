@@ -1,4 +1,7 @@
-/** A scripted engine in a process of its own, with a context of 2^19 tokens. It speaks to the daemon as the llama engine. */
+/**
+ * A scripted engine in a process of its own, with a context of 2^19 tokens. It speaks to the daemon as the llama
+ * engine.
+ */
 import process from 'node:process'
 import { PotluckError } from '@potluck/protocol'
 

@@ -1,4 +1,6 @@
-/** The largest inputs that a peer can send: valid ones, and invalid ones that are found to be so as late as possible. */
+/**
+ * The largest inputs that a peer can send: valid ones, and invalid ones that are found to be so as late as possible.
+ */
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import {

@@ -1,6 +1,6 @@
 /**
- * A node or a relay under attack, in a process of its own. It measures how long its event loop works without a pause, in
- * processor time, so that other programs on the machine do not count.
+ * A node or a relay under attack, in a process of its own. It measures how long its event loop works without a pause,
+ * in processor time, so that other programs on the machine do not count.
  */
 import process from 'node:process'
 

@@ -127,7 +127,10 @@ export function textsOf(input: PromptInput): string {
   return 'prompt' in input ? input.prompt : input.messages.map(({ role, content }) => `${role}: ${content}`).join('\n')
 }
 
-/** Returns the features of a text. Their sum of squares is the same for all texts, so that long ones do not decide alone. */
+/**
+ * Returns the features of a text. Their sum of squares is the same for all texts, so that long ones do not decide
+ * alone.
+ */
 export function gramsOf(text: string): Features {
   const counts = new Map<string, number>()
   for (const gram of grams(text.slice(-LONGEST_TEXT))) counts.set(gram, (counts.get(gram) ?? 0) + 1)

@@ -10,7 +10,10 @@ import { packageReadmes, readSentences } from './corpus.ts'
 /** The answers are short, because the measurement needs thousands of them. Tokens. */
 const MAX_TOKENS = 64
 
-/** Pauses in a conversation and before it, milliseconds. A person is 5,000 times as slow, and so are the answers of a node. */
+/**
+ * Pauses in a conversation and before it, milliseconds. A person is 5,000 times as slow, and so are the answers of a
+ * node.
+ */
 const THINKING_MS = { median: 4, spread: 0.6 }
 const BETWEEN_MS = { median: 40, spread: 1.3 }
 /** The lengths of messages. */

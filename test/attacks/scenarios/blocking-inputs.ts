@@ -12,7 +12,10 @@ const WAIT = { timeoutMs: 60_000, timeoutCode: 'token_timeout' } as const
 /** Half of the 100 ms after which a person notices a delay: every other answer stands still for as long. */
 const LIMIT_MS = 50
 
-/** Code that runs for the first time is slower, and a collection of garbage can fall into any round. The best round counts. */
+/**
+ * Code that runs for the first time is slower, and a collection of garbage can fall into any round. The best round
+ * counts.
+ */
 const ROUNDS = 3
 
 /** The inputs of the short form: the worst ones, with and without the defence. */

@@ -12,7 +12,9 @@ import { AttackedNetwork } from '../network.ts'
 
 const RELAY = '5.9.0.1'
 const HONEST = 8
-/** More than a DHT server stores. Each is the valid card of a node that does not exist, and names a victim's address. */
+/**
+ * More than a DHT server stores. Each is the valid card of a node that does not exist, and names a victim's address.
+ */
 const CARDS = 5_000
 /** The server refuses more in a burst of one peer. */
 const CARDS_OF_PEER = 500

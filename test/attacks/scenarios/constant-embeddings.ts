@@ -64,7 +64,8 @@ export const attack: Attack = {
     for (const [what, forge] of Object.entries(FORGERIES)) {
       const { forged, served } = await play(forge, requests)
       note(`${what}: ${forged} of ${requests} replies forged; the attacker was asked ${served} times`)
-      // An invented vector shows only when other nodes have computed the same text. That takes as long as some requests.
+      // An invented vector shows only when other nodes have computed the same text. That takes as long as some
+      // requests.
       const atMost = what === 'one constant vector' ? 0 : 3
       outcomes.push({ metric: `${what}: times that the attacker was asked`, value: served, limit: { atLeast: 1 } })
       outcomes.push({ metric: `requests of ${requests} that got ${what}`, value: forged, limit: { atMost } })

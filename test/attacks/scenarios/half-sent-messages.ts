@@ -65,7 +65,10 @@ export const attack: Attack = {
   }
 }
 
-/** Resolves when the relay holds what it takes of the message, or has reset the stream. Returns whether a stream was open. */
+/**
+ * Resolves when the relay holds what it takes of the message, or has reset the stream. Returns whether a stream was
+ * open.
+ */
 async function sendHalf(connection: Connection, protocol: string, signal: AbortSignal): Promise<boolean> {
   try {
     const stream = await connection.newStream(protocol, { signal, maxOutboundStreams: 1_000 })

@@ -179,8 +179,8 @@ async function attacked(
 }
 
 /**
- * The engine of an honest node fails in the middle, and the malicious node claims that the beginning is wrong. The client
- * trusts the first node, so that it asks this one first.
+ * The engine of an honest node fails in the middle, and the malicious node claims that the beginning is wrong. The
+ * client trusts the first node, so that it asks this one first.
  */
 async function rejectHonestBeginnings(rounds: number, note: (text: string) => void): Promise<number> {
   let failed = 0

@@ -66,7 +66,8 @@ export const attack: Attack = {
     return [
       { metric: `honest records that are left, of ${HONEST}`, value: kept, limit: { atLeast: HONEST } },
       { metric: "the attacker's records in one reply", value: listed.length - kept, limit: { atMost: 16 } },
-      // In the full form, none of the first keys of the flood may be left, so these records show that the relay took some.
+      // In the full form, none of the first keys of the flood may be left, so these records show that the relay took
+      // some.
       { metric: "control: the attacker's records in one reply", value: listed.length - kept, limit: { atLeast: 1 } },
       {
         metric: 'records of one key in the store, estimated',

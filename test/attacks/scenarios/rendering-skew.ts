@@ -62,7 +62,9 @@ export const attack: Attack = {
   }
 }
 
-/** Returns the standing of a node that answers other prompts, after audits of its answers by the client's own engine. */
+/**
+ * Returns the standing of a node that answers other prompts, after audits of its answers by the client's own engine.
+ */
 async function audited(answers: number, rendering: number): Promise<PeerStanding> {
   await using network = new AttackedNetwork()
   const engine = new ScriptedEngine()

@@ -1,7 +1,7 @@
 /**
  * All attacks at once: a relay, three nodes and two honest clients, and attackers, in a network namespace with public
- * addresses. Each of the honest peers is a process of its own, so that the memory of each can be measured. The rates of the
- * attackers are bounded, because all share the machine.
+ * addresses. Each of the honest peers is a process of its own, so that the memory of each can be measured. The rates of
+ * the attackers are bounded, because all share the machine.
  */
 import { fork } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,8 +17,8 @@ const ATTACKER = fileURLToPath(new URL('../siege/attacker.ts', import.meta.url))
 /** The short form ends when every attack was played, and each client has sent this many requests. */
 const SHORT_REQUESTS = 5
 /**
- * Honest requests that must be answered, %. In the short form, nearly all requests are those of new clients, which meet the
- * malicious nodes first.
+ * Honest requests that must be answered, %. In the short form, nearly all requests are those of new clients, which meet
+ * the malicious nodes first.
  */
 const LEAST = 99
 const LEAST_SHORT = 60
@@ -31,7 +31,10 @@ const SHORT_CLIENTS = 1
 /** Between two measurements of memory. */
 const SAMPLE_MS = 60_000
 const SHORT_SAMPLE_MS = 1_000
-/** Memory in use of one peer, MB: 70 for the code, 70 for the provider records, and the rest for connections and other tables. */
+/**
+ * Memory in use of one peer, MB: 70 for the code, 70 for the provider records, and the rest for connections and other
+ * tables.
+ */
 const MOST_MEMORY = 200
 /** By then the attackers have filled all tables of limited size. */
 const FILLED_AFTER_MINUTES = 10

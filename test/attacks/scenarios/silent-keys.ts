@@ -30,7 +30,8 @@ export const attack: Attack = {
   async run({ short, signal, note }) {
     const requests = short ? REQUESTS.short : REQUESTS.full
     const outcomes: Outcome[] = []
-    // The short form plays only the case of the review. In the other, the client waits longer, because it may be a queue.
+    // The short form plays only the case of the review. In the other, the client waits longer, because it may be a
+    // queue.
     for (const [name, { serve, longestSeconds }] of Object.entries(CASES).slice(0, short ? 1 : 2)) {
       signal.throwIfAborted()
       const { waits, met } = await play(serve, requests)

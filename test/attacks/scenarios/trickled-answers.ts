@@ -9,7 +9,9 @@ const HONEST = 'The sun is the largest body in the solar system, and it is a sta
 /** The token of the scripted engine that ends a turn. */
 const END = 257
 const HONEST_TOKEN_MS = 2
-/** The attacker's node sends a token in this time. In the short form, the client has less patience in the same ratio. */
+/**
+ * The attacker's node sends a token in this time. In the short form, the client has less patience in the same ratio.
+ */
 const PACE = { short: { tokenMs: 1_200, timeoutMs: 1_500 }, full: { tokenMs: 4_000, timeoutMs: 20_000 } }
 /** The user trusts the node, and it claims to be fast, so it is soon asked first. */
 const MOST_TRIES = 40

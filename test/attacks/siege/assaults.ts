@@ -26,7 +26,9 @@ export interface Siege {
   internet: Internet
 }
 
-/** What the attacker's process sends: first the addresses of its nodes, then the name of each assault that succeeded. */
+/**
+ * What the attacker's process sends: first the addresses of its nodes, then the name of each assault that succeeded.
+ */
 export type FromAttacker = { malicious: string[] } | { round: string }
 
 /** @param round counts from 0 */

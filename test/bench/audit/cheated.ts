@@ -1,6 +1,6 @@
 /**
- * How many audited tokens it takes to quarantine and to ban a cheating peer, if it cheats in all answers. How many audited
- * answers it takes, if the peer cheats in some of them.
+ * How many audited tokens it takes to quarantine and to ban a cheating peer, if it cheats in all answers. How many
+ * audited answers it takes, if the peer cheats in some of them.
  */
 import { createRandom } from '../../../scripts/calibrate/random.ts'
 import type { Generated } from '../../../scripts/calibrate/engine.ts'

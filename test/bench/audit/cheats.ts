@@ -1,6 +1,6 @@
 /**
- * The ways in which a peer cheats: it serves another model than it claims, keeps its cache in 4 bits, evaluates only half of
- * the prompt, or asks the true model only where the cheap one is not sure.
+ * The ways in which a peer cheats: it serves another model than it claims, keeps its cache in 4 bits, evaluates only
+ * half of the prompt, or asks the true model only where the cheap one is not sure.
  */
 import { FINGERPRINT_BYTES } from '@potluck/protocol'
 import type { Generated, Setup } from '../../../scripts/calibrate/engine.ts'
@@ -97,8 +97,8 @@ export async function cheatedAnswers(
 }
 
 /**
- * Returns the answer of a peer that asks the true model at near ties. Its tokens are all true, as if the cheap model were
- * right wherever it is sure. So only the fingerprints speak against the peer.
+ * Returns the answer of a peer that asks the true model at near ties. Its tokens are all true, as if the cheap model
+ * were right wherever it is sure. So only the fingerprints speak against the peer.
  */
 function verifiedAnswer(answer: Generated, { margins, fingerprints: cheap }: Measurement): Generated {
   const fingerprints = Uint8Array.from(answer.fingerprints, (byte, at) =>

@@ -87,9 +87,9 @@ function reportPeers({ report }: BenchContext, name: string, pools: ReadonlyArra
 }
 
 /**
- * Returns the highest mean likelihood ratio of all alternatives, over tokens or windows. The likelihood ratio of a token or
- * window is its probability for a cheating node, divided by its probability for an honest node. If the mean is at most 1,
- * the expected evidence against an honest node does not grow.
+ * Returns the highest mean likelihood ratio of all alternatives, over tokens or windows. The likelihood ratio of a
+ * token or window is its probability for a cheating node, divided by its probability for an honest node. If the mean is
+ * at most 1, the expected evidence against an honest node does not grow.
  */
 function meanRatio(pool: readonly Audited[]): number {
   const cells = sumOf(pool)
@@ -101,7 +101,10 @@ function meanRatio(pool: readonly Audited[]): number {
   return Math.max(...LOG_RATIOS.flatMap((ratios) => [mean(ratios, 0, TOKEN_CELLS), mean(ratios, TOKEN_CELLS, CELLS)]))
 }
 
-/** Upper end of the one-sided 95 % confidence interval of a probability (Clopper and Pearson, 1934). For 0 events: 3 / n. */
+/**
+ * Upper end of the one-sided 95 % confidence interval of a probability (Clopper and Pearson, 1934). For 0 events: 3 /
+ * n.
+ */
 function upperBound(events: number, n: number): number {
   if (events >= n) return 1
   let low = events / n

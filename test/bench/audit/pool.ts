@@ -54,8 +54,8 @@ export function sumOf(pool: readonly Audited[]): number[] {
 /** The result of all audits of one simulated peer. */
 export interface AuditedPeer {
   /**
-   * Audited tokens until the peer was quarantined, or banned: all tokens of the answers before the last one, and of the last
-   * one as many windows as suffice. Infinity if it was not.
+   * Audited tokens until the peer was quarantined, or banned: all tokens of the answers before the last one, and of the
+   * last one as many windows as suffice. Infinity if it was not.
    */
   quarantined: number
   banned: number

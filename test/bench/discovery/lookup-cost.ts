@@ -1,6 +1,6 @@
 /**
- * What one request for provider records costs, by the number of records that the storer has. The storer is the host of a
- * relay in this process, so the processor time is that of asker and storer together. The records are written to its
+ * What one request for provider records costs, by the number of records that the storer has. The storer is the host of
+ * a relay in this process, so the processor time is that of asker and storer together. The records are written to its
  * store directly, because 20,000 publishers would take an hour. As many as fit are under the key of the request.
  */
 import { noise } from '@chainsafe/libp2p-noise'
@@ -16,7 +16,7 @@ import { create as createMultihash } from 'multiformats/hashes/digest'
 import { PROVIDER_LIMITS } from '../../../node/dht/limits.ts'
 import { recordKey } from '../../../node/dht/provider-handlers.ts'
 import { RELAY_CONNECTIONS, RELAY_STREAMS } from '../../../node/limits/limits.ts'
-import { openIdentity } from '../../../node/network/identity.ts'
+import { openIdentity } from '../../../node/data/identity.ts'
 import { createRelayHost, type Host } from '../../../node/network/libp2p.ts'
 import { median, type BenchContext } from '../report.ts'
 

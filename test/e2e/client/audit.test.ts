@@ -29,7 +29,8 @@ async function network(honest: number): Promise<{ bootstrap: string[]; cheat: Po
 }
 
 async function connect(options: ClientOptions, serving: number): Promise<Client> {
-  // The client sends all requests to probationary peers, and all nodes are probationary. So it asks the malicious node soon.
+  // The client sends all requests to probationary peers, and all nodes are probationary. So it asks the malicious node
+  // soon.
   const parameters = { probationShare: 1, probationTokens: 150, auditAllowanceTokens: 1e6 }
   const client = await createClient({ mdns: false, reputation: { parameters }, ...options })
   onTestFinished(async () => await client.stop())

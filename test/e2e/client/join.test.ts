@@ -1,4 +1,6 @@
-/** How a client joins: through saved peers, through cards that other peers pass on, and what it reports if it cannot. */
+/**
+ * How a client joins: through saved peers, through cards that other peers pass on, and what it reports if it cannot.
+ */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
 

@@ -1,4 +1,7 @@
-/** The race to the first token: hedges, moves, and which attempts are cancelled. Uses the real selector, pool and libp2p. */
+/**
+ * The race to the first token: hedges, moves, and which attempts are cancelled. Uses the real selector, pool and
+ * libp2p.
+ */
 import type { Libp2p } from '@libp2p/interface'
 import { DEFAULT_TIMEOUTS, type PotluckError } from '@potluck/protocol'
 import { afterEach, beforeEach, expect, test } from 'vitest'

@@ -148,7 +148,8 @@ describe('no score changes after', () => {
       const probe = client.chat({ messages: MESSAGES })[Symbol.asyncIterator]()
       expect((await probe.next()).value).toMatchObject({ type: 'accepted' })
       await probe.return?.()
-      // The failed dials evicted the cards of all nodes. The answer needed only one card, so this call looks up the others.
+      // The failed dials evicted the cards of all nodes. The answer needed only one card, so this call looks up the
+      // others.
       expect((await client.models())[0]?.nodes).toBe(nodes.length)
     })
     await own.stop()

@@ -1,4 +1,7 @@
-/** Formats of answers, fields of other servers, and the endpoints that count tokens, with nodes that run scripted engines. */
+/**
+ * Formats of answers, fields of other servers, and the endpoints that count tokens, with nodes that run scripted
+ * engines.
+ */
 import { expect, test } from 'vitest'
 
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'

@@ -1,4 +1,6 @@
-/** Provider records on real DHT servers: they age, they outlive entries of the peer store, and they withstand attacks. */
+/**
+ * Provider records on real DHT servers: they age, they outlive entries of the peer store, and they withstand attacks.
+ */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { IdentifyResult, Libp2p } from '@libp2p/interface'
@@ -26,7 +28,7 @@ import type { TopicNetwork } from '../../../node/advertise/find-depth.ts'
 import { TopicPublisher } from '../../../node/advertise/publish-topics.ts'
 import { REQUEST_RATE } from '../../../node/dht/limits.ts'
 import { startRelay, type PotluckNode } from '../../../node/index.ts'
-import { openIdentity } from '../../../node/network/identity.ts'
+import { openIdentity } from '../../../node/data/identity.ts'
 import { createNodeHost, createRelayHost, type Host, type HostOptions } from '../../../node/network/libp2p.ts'
 import { KadMessageSchema } from '../../../protocol/messages/kad_pb.ts'
 import { ScriptedEngine } from '../../scripted-engine/engine.ts'

@@ -31,7 +31,10 @@ function named(name: string, options: ScriptedOptions = {}): ScriptedEngine {
   return new ScriptedEngine({ reply: () => `I am ${name}`, model: { name, digest }, ...options })
 }
 
-/** Models of which one fits into memory, and loads when `loadable` resolves. `loads` names them in the order of their loads. */
+/**
+ * Models of which one fits into memory, and loads when `loadable` resolves. `loads` names them in the order of their
+ * loads.
+ */
 function onDemand(
   names: readonly string[],
   options: (name: string) => ScriptedOptions = () => ({}),

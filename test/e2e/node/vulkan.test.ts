@@ -1,7 +1,7 @@
 /**
  * A node that computes on Vulkan beside one that computes on a processor. The device is Mesa's llvmpipe, which runs
- * llama.cpp's Vulkan kernels on the processor: `.ci/vulkan` unpacks it into `.cache/vulkan`. Without it, these tests are
- * skipped.
+ * llama.cpp's Vulkan kernels on the processor: `.ci/vulkan` unpacks it into `.cache/vulkan`. Without it, these tests
+ * are skipped.
  */
 import { globSync, existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

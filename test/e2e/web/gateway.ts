@@ -1,6 +1,6 @@
 /**
- * A gateway whose network the test writes, so that the page meets what real nodes do rarely: failovers, malicious nodes,
- * hostile answers. It serves the built page with the gateway's own code.
+ * A gateway whose network the test writes, so that the page meets what real nodes do rarely: failovers, malicious
+ * nodes, hostile answers. It serves the built page with the gateway's own code.
  */
 import { serve } from '@hono/node-server'
 import { Hono, type Context } from 'hono'

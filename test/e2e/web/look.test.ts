@@ -1,4 +1,6 @@
-/** How the page looks: accessible, light, dark and on a phone. With `POTLUCK_PICTURES=docs/images` it writes pictures. */
+/**
+ * How the page looks: accessible, light, dark and on a phone. With `POTLUCK_PICTURES=docs/images` it writes pictures.
+ */
 import { join } from 'node:path'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -1,4 +1,7 @@
-/** The page, a real gateway, and real nodes with scripted engines: what the written gateway of the other tests leaves out. */
+/**
+ * The page, a real gateway, and real nodes with scripted engines: what the written gateway of the other tests leaves
+ * out.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -149,7 +149,9 @@ function contentOf(parts: AnswerContent): ContentDigest {
   return content
 }
 
-/** Returns the record of the windows that the node had completed when it failed: the part of `served` that it signed. */
+/**
+ * Returns the record of the windows that the node had completed when it failed: the part of `served` that it signed.
+ */
 export async function partOf(
   { record }: Pick<Served, 'record'>,
   { key, peerId }: Peer,

@@ -1,6 +1,6 @@
 /**
- * A network in memory for lookups, on virtual time. Every request takes `delayMs`; a silent peer never answers. Its cards
- * are not signed: their bytes are the peer's number.
+ * A network in memory for lookups, on virtual time. Every request takes `delayMs`; a silent peer never answers. Its
+ * cards are not signed: their bytes are the peer's number.
  */
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromMultihash } from '@libp2p/peer-id'

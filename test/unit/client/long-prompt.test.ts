@@ -1,4 +1,6 @@
-/** A client and a node over a pair of streams in memory, on a clock that the test advances: prompts that take minutes. */
+/**
+ * A client and a node over a pair of streams in memory, on a clock that the test advances: prompts that take minutes.
+ */
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import type { Connection, Stream } from '@libp2p/interface'

@@ -8,7 +8,10 @@ import { PromptLookup } from '../../../node/engine/speculation/lookup.ts'
 import { DraftPace, EvaluationCosts, MOST_DRAFTED } from '../../../node/engine/speculation/pace.ts'
 import { pieceOf, type Vocabulary } from '../../../node/engine/vocabulary.ts'
 
-/** With `flat`, an evaluation of any size takes as long as one token. Otherwise it takes as long as its tokens one by one. */
+/**
+ * With `flat`, an evaluation of any size takes as long as one token. Otherwise it takes as long as its tokens one by
+ * one.
+ */
 function costs(flat: boolean): EvaluationCosts {
   const measured = new EvaluationCosts()
   for (const size of [1, 4, 8, 16]) measured.observe(size, flat ? 10 : 10 * size)

@@ -114,8 +114,8 @@ describe('evidence', () => {
   })
 
   test('equals the mean of the tests computed one by one', () => {
-    // A test is one alternative, one share of cheated answers, and the number n of the answer at which the cheating begins.
-    // Its value is a product of ratios, and its weight is 1 / (n (n + 1)).
+    // A test is one alternative, one share of cheated answers, and the number n of the answer at which the cheating
+    // begins. Its value is a product of ratios, and its weight is 1 / (n (n + 1)).
     const ratios = answers.slice(0, 6).map((cells) => answerRatios(cells).map(Math.exp))
     let mean = 0
     LOG_RATIOS.forEach((_, index) => {

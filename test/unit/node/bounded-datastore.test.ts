@@ -2,7 +2,7 @@ import { MemoryDatastore } from 'datastore-core'
 import { Key } from 'interface-datastore'
 import { expect, test } from 'vitest'
 
-import { BoundedDatastore } from '../../../node/network/bounded-datastore.ts'
+import { BoundedDatastore } from '../../../node/data/bounded-datastore.ts'
 
 const value = new Uint8Array([1])
 

@@ -3,7 +3,7 @@ import { MemoryDatastore } from 'datastore-core'
 import { expect, test } from 'vitest'
 
 import { handleFrom } from '../../../node/dht/request-source.ts'
-import { CardSequences } from '../../../node/network/card-sequences.ts'
+import { CardSequences } from '../../../node/data/card-sequences.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { FairKeys } from '../../../node/network/fair-keys.ts'
+import { FairKeys } from '../../../node/data/fair-keys.ts'
 
 function keysOf(count: number, name: string): string[] {
   return Array.from({ length: count }, (_, index) => `${name} ${index}`)

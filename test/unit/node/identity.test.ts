@@ -18,7 +18,7 @@ import { LevelDatastore } from 'datastore-level'
 import { Key } from 'interface-datastore'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 
-import { openIdentity } from '../../../node/network/identity.ts'
+import { openIdentity } from '../../../node/data/identity.ts'
 
 let dataDirectory: string
 let keyFile: string

@@ -1,4 +1,7 @@
-/** The handlers of provider records over a stub of kad-dht's private parts. test/e2e/node/providers.test.ts uses real ones. */
+/**
+ * The handlers of provider records over a stub of kad-dht's private parts. test/e2e/node/providers.test.ts uses real
+ * ones.
+ */
 import type { PeerId } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { peerIdFromMultihash } from '@libp2p/peer-id'

@@ -1,4 +1,7 @@
-/** At which depths nodes publish, and when: the product's publisher and store over servers in memory, on a virtual clock. */
+/**
+ * At which depths nodes publish, and when: the product's publisher and store over servers in memory, on a virtual
+ * clock.
+ */
 import { peerIdFromMultihash, peerIdFromString } from '@libp2p/peer-id'
 import type { PeerId } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'

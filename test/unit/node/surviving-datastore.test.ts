@@ -3,8 +3,8 @@ import { MemoryDatastore } from 'datastore-core'
 import { Key } from 'interface-datastore'
 import { expect, test } from 'vitest'
 
-import { describeDisk } from '../../../node/network/data-folder.ts'
-import { SurvivingDatastore } from '../../../node/network/surviving-datastore.ts'
+import { describeDisk } from '../../../node/data/data-folder.ts'
+import { SurvivingDatastore } from '../../../node/data/surviving-datastore.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const FULL = 'Error: IO error: /x/000003.log: No space left on device'

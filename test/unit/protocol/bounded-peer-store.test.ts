@@ -1,4 +1,7 @@
-/** What libp2p's peer store keeps: the addresses of a peer over a stub of the store, the number of peers with the real store. */
+/**
+ * What libp2p's peer store keeps: the addresses of a peer over a stub of the store, the number of peers with the real
+ * store.
+ */
 import type { PeerData, PeerId, PeerStore } from '@libp2p/interface'
 import { peerIdFromMultihash } from '@libp2p/peer-id'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'

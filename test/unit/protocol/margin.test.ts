@@ -109,7 +109,10 @@ describe('margin', () => {
 })
 
 describe('at the cut after 64 candidates', () => {
-  /** A vocabulary of 300 tokens, of which a machine sees the best. The parameters are the strangest that a request can have. */
+  /**
+   * A vocabulary of 300 tokens, of which a machine sees the best. The parameters are the strangest that a request can
+   * have.
+   */
   function adversarialPosition(random: () => number): Position & { logits: number[] } {
     const pick = <T>(values: T[]): T => values[random() % values.length]!
     const logits = Array.from({ length: 300 }, () => 10 + 3 * Math.log(uniformFrom(random)))

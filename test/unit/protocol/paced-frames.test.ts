@@ -1,4 +1,7 @@
-/** Which connections share a rate, with a muxer that only counts. `test/e2e/protocol/paced-frames.test.ts` has the real one. */
+/**
+ * Which connections share a rate, with a muxer that only counts. `test/e2e/protocol/paced-frames.test.ts` has the real
+ * one.
+ */
 import type { StreamMuxer } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { pacedFrames } from '@potluck/protocol'

@@ -22,9 +22,9 @@ export class FakeClock implements Clock {
 }
 
 /**
- * Behaves like the real directory. A lookup returns at once if a suitable node is known, except if the caller asks for the
- * whole lookup. A fresh or whole lookup also finds the nodes in `later`. Evicted nodes are found again by a fresh lookup,
- * and by a lookup that knows no node.
+ * Behaves like the real directory. A lookup returns at once if a suitable node is known, except if the caller asks for
+ * the whole lookup. A fresh or whole lookup also finds the nodes in `later`. Evicted nodes are found again by a fresh
+ * lookup, and by a lookup that knows no node.
  */
 export class FakeDirectory {
   nodes: readonly KnownNode[]

@@ -1,7 +1,7 @@
 /**
  * Decides which sequences llama.cpp evaluates together, in rounds. A round begins when every active sequence has asked
- * for its turn. A sequence asks to evaluate one token of an answer or the rest of a prompt. In one round, it can evaluate
- * only a slice of a prompt.
+ * for its turn. A sequence asks to evaluate one token of an answer or the rest of a prompt. In one round, it can
+ * evaluate only a slice of a prompt.
  *
  * Two properties of node-llama-cpp 3.22 and llama.cpp make rounds necessary:
  * - llama.cpp evaluates sequences together only if their ids are consecutive. To evaluate the tokens of seven sequences
@@ -119,11 +119,11 @@ export class Batching {
 }
 
 /**
- * Returns the items of answers or, if there are none, the items of prompts outside blocks or, if there are none, the blocks, in
- * the order of their sequences. The library asks again later about the items that are not returned. In a batch with answers and
- * prompts, llama.cpp would evaluate one token of each sequence together, and then the remaining tokens of the prompts. The number
- * of these remaining tokens is usually not a multiple of the kernels' tile size, so their evaluation would take longer. Blocks
- * would even get other logits.
+ * Returns the items of answers or, if there are none, the items of prompts outside blocks or, if there are none, the
+ * blocks, in the order of their sequences. The library asks again later about the items that are not returned. In a
+ * batch with answers and prompts, llama.cpp would evaluate one token of each sequence together, and then the remaining
+ * tokens of the prompts. The number of these remaining tokens is usually not a multiple of the kernels' tile size, so
+ * their evaluation would take longer. Blocks would even get other logits.
  */
 function inOrder(items: readonly BatchItem[], inBlocks: ReadonlySet<number>): PrioritizedBatchItem[] {
   const answers = items.filter(({ tokens }) => tokens.length === 1)

@@ -51,9 +51,9 @@ export class SlicePace {
   #tokens: number | undefined
 
   /**
-   * Gives each answer one token, and each prompt whose turn it is an equal share of a slice. If a prompt needs less than its
-   * share, the others get the rest. A prompt in blocks gets whole blocks, and at least one prompt gets one. If there are more
-   * prompts than blocks, the prompt that has waited longest is the first.
+   * Gives each answer one token, and each prompt whose turn it is an equal share of a slice. If a prompt needs less
+   * than its share, the others get the rest. A prompt in blocks gets whole blocks, and at least one prompt gets one. If
+   * there are more prompts than blocks, the prompt that has waited longest is the first.
    */
   divide(demands: readonly Demand[]): Division {
     const shares = demands.map<number>(({ left }) => (left > 1 ? 0 : 1))
@@ -112,13 +112,13 @@ export class SlicePace {
 }
 
 /**
- * Returns the prompts that can continue. A prompt never waits for a later cohort. Otherwise a busy node would serve only the
- * newest requests. Within a cohort:
+ * Returns the prompts that can continue. A prompt never waits for a later cohort. Otherwise a busy node would serve
+ * only the newest requests. Within a cohort:
  *
- * - If its prompts are short, the first prompts wait until the later prompts have the same number of evaluated tokens. So if
- *   requests arrive milliseconds apart, their answers begin in the same round. This is faster, because a round with only one
- *   answer takes almost 40 % of the time of a round with eight answers. Measured with 8 streams on a 0.5B model: 65 tokens per
- *   second if the answers begin in different rounds, 70 if they begin in the same round.
+ * - If its prompts are short, the first prompts wait until the later prompts have the same number of evaluated tokens.
+ *   So if requests arrive milliseconds apart, their answers begin in the same round. This is faster, because a round
+ *   with only one answer takes almost 40 % of the time of a round with eight answers. Measured with 8 streams on a 0.5B
+ *   model: 65 tokens per second if the answers begin in different rounds, 70 if they begin in the same round.
  * - If they are long (`TOGETHER_TOKENS`), they continue one after another, the shortest first.
  */
 function whoseTurn(demands: readonly Demand[]): Turns {

@@ -52,8 +52,8 @@ const OLD_IDENTITY = [new Key('/pkcs8/self'), new Key('/info/self')] as const
 /**
  * Opens the data directory and locks it for this process.
  *
- * @throws Error in one line, if another daemon holds the lock, the directory cannot be written, or the identity key of an
- *   earlier start is lost or damaged
+ * @throws Error in one line, if another daemon holds the lock, the directory cannot be written, or the identity key of
+ *   an earlier start is lost or damaged
  */
 export async function openIdentity({
   dataDirectory,

@@ -1,9 +1,9 @@
 /**
  * A datastore that limits the number of entries that other peers store.
  *
- * kad-dht keeps every valid record for two days. Key pairs cost nothing, so an attacker could fill the memory or disk of
- * every node. At its limit, this datastore deletes an entry of the subnet that has the most, so that cards of nodes that do
- * not exist displace each other, and not those of honest nodes. A node with a full disk would fail.
+ * kad-dht keeps every valid record for two days. Key pairs cost nothing, so an attacker could fill the memory or disk
+ * of every node. At its limit, this datastore deletes an entry of the subnet that has the most, so that cards of nodes
+ * that do not exist displace each other, and not those of honest nodes. A node with a full disk would fail.
  */
 import { BaseDatastore } from 'datastore-core'
 import { Key, type Datastore, type KeyQuery, type Query } from 'interface-datastore'

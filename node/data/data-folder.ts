@@ -2,7 +2,9 @@
 import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
-/** Damaged copies of one file or folder to keep, the newest ones. They can be large, and nobody may ever look at them. */
+/**
+ * Damaged copies of one file or folder to keep, the newest ones. They can be large, and nobody may ever look at them.
+ */
 const MAX_DAMAGED_COPIES = 3
 
 /** Its message is what `describeDisk` returns. */
@@ -11,8 +13,8 @@ class DataFolderError extends Error {
 }
 
 /**
- * Creates a folder, and the folders above it, with access for their owner only. If the folder exists, takes the access of
- * others away.
+ * Creates a folder, and the folders above it, with access for their owner only. If the folder exists, takes the access
+ * of others away.
  *
  * @throws DataFolderError in one line, with the reason and the remedy
  */

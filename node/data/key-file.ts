@@ -1,7 +1,7 @@
 /**
  * The file with the peer's identity key. It is separate from the datastore, because the key is the only data of a node
- * that no other peer can send again. Every start with a new key would cost the node its reputation. So a damaged file ends
- * the start, and never gives a new key.
+ * that no other peer can send again. Every start with a new key would cost the node its reputation. So a damaged file
+ * ends the start, and never gives a new key.
  */
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'

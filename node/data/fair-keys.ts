@@ -1,6 +1,6 @@
 /**
- * A limited number of keys, each with the source that wrote it. Beyond the limit, the source that has the most loses the key
- * that was written least recently. So an attacker with many keys in one subnet displaces its own.
+ * A limited number of keys, each with the source that wrote it. Beyond the limit, the source that has the most loses
+ * the key that was written least recently. So an attacker with many keys in one subnet displaces its own.
  */
 export class FairKeys {
   readonly #max: number
@@ -14,8 +14,8 @@ export class FairKeys {
   }
 
   /**
-   * Adds a key, or renews it. Anybody can store the signed record of somebody else, so a key that two sources write belongs to
-   * the one that has fewer. Otherwise an attacker could make honest records its own, and displace them.
+   * Adds a key, or renews it. Anybody can store the signed record of somebody else, so a key that two sources write
+   * belongs to the one that has fewer. Otherwise an attacker could make honest records its own, and displace them.
    *
    * @returns the key that must be deleted, if there are too many
    */
