@@ -66,7 +66,8 @@ test('a chat completion separates reasoning and tool calls from the content', as
     id: 'chatcmpl-1',
     model: 'auto',
     created: 1,
-    logprobs: false, stops: [],
+    logprobs: false,
+    stops: [],
     audits
   })
   expect(answer satisfies OpenAI.ChatCompletion).toMatchObject({
@@ -94,7 +95,8 @@ test('the first chunk of a tool call has its name, and later chunks have more ar
       id: 'chatcmpl-1',
       model: 'auto',
       created: 1,
-      logprobs: false, stops: [],
+      logprobs: false,
+      stops: [],
       audits,
       usage: false,
       continuous: false
