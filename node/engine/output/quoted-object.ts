@@ -33,14 +33,8 @@ export class QuotedObject {
 
   #next(text: string): { json: string; length: number } | undefined {
     if (text === '') return undefined
-    switch (this.#place) {
-      case 'key':
-        return this.#key(text)
-      case 'string':
-        return this.#string(text)
-      default:
-        return this.#value(text)
-    }
+    if (this.#place === 'key') return this.#key(text)
+    return this.#place === 'string' ? this.#string(text) : this.#value(text)
   }
 
   #key(text: string): { json: string; length: number } | undefined {
