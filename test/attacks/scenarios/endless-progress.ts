@@ -9,8 +9,8 @@ const REPLY = 'Yes.'
 /** Signs that the attacker sends at most in one request. */
 const MOST_SIGNS = 100_000
 const SIGNS_OF_TURN = 100
-/** The user trusts the node, so it is soon asked first. */
-const MOST_TRIES = 20
+/** Requests at the same time: more than the honest node has slots, so that some of them go to the attacker. */
+const REQUESTS = 12
 /** An answer of an honest node takes a few milliseconds. */
 const LONGEST_S = 5
 
@@ -32,7 +32,7 @@ export const attack: Attack = {
       note(`${kind}: ${signs} signs, ${seconds.toFixed(2)} s`)
       outcomes.push(
         { metric: `${kind}: requests that met the node`, value: Number(signs > 0), limit: { atLeast: 1 } },
-        { metric: `${kind}: time of its answer, s`, value: seconds, limit: { atMost: LONGEST_S } },
+        { metric: `${kind}: time until all answers, s`, value: seconds, limit: { atMost: LONGEST_S } },
         { metric: `${kind}: answers that failed`, value: Number(!answered), limit: { atMost: 0 } }
       )
     }
@@ -43,7 +43,7 @@ export const attack: Attack = {
 interface Played {
   /** Signs that the client's side took. */
   signs: number
-  /** Of the answer that the attacker accepted. */
+  /** Until all requests had their answers. */
   seconds: number
   answered: boolean
 }
@@ -68,12 +68,12 @@ async function play(
   const bootstrap = [...honest.addresses().slice(0, 1), attacker.address]
   const client = await network.client({ bootstrap, trusted: [attacker.peer] })
   for await (const _ of client.nodes());
-  let [seconds, answered] = [0, true]
-  for (let asked = 0; signs === 0 && asked < MOST_TRIES; asked++) {
-    const startedAt = performance.now()
-    const { text } = await client.complete({ prompt: `${asked}. Is water wet?`, maxTokens: 8, signal }).result()
-    seconds = (performance.now() - startedAt) / 1_000
-    answered &&= text === REPLY
-  }
-  return { signs, seconds, answered }
+  const startedAt = performance.now()
+  const answers = await Promise.all(
+    Array.from({ length: REQUESTS }, async (_, asked) =>
+      client.complete({ prompt: `${asked}. Is water wet?`, maxTokens: 8, signal }).text()
+    )
+  )
+  const seconds = (performance.now() - startedAt) / 1_000
+  return { signs, seconds, answered: answers.every((text) => text === REPLY) }
 }
