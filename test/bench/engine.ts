@@ -24,7 +24,7 @@ export async function startBenchEngine({
   slots = 1,
   threads = 1,
   ...options
-}: BenchEngineOptions): Promise<Engine> {
+}: BenchEngineOptions): Promise<Engine & { readonly pid: number | undefined }> {
   const logger = pino({ level: 'silent' })
   return await startLlamaEngine({ modelPath, slots, threads, ...options, gpu: false, logger })
 }

@@ -7,7 +7,7 @@ interface BenchModule {
 
 const BENCHES: Record<string, { args: string; help: string; load: () => Promise<BenchModule> }> = {
   throughput: {
-    args: '[--model crumb|0.5b|PATH] [--against URL] [--rounds N] [--threads N] [--inexact]',
+    args: '[--model crumb|0.5b|152k|PATH] [--against URL] [--rounds N] [--threads N] [--streams N]... [--engine] [--inexact]',
     help: 'tokens per second of the engine library alone, with the sampling contract, and over the network',
     load: () => import('./throughput.ts')
   },
@@ -35,6 +35,11 @@ const BENCHES: Record<string, { args: string; help: string; load: () => Promise<
     args: '[--model wide-crumb|crumb|0.5b|PATH] [--threads N] [--rounds N]',
     help: 'tokens per second with and without drafts: a story, a repetition and a table; fails if an answer differs',
     load: () => import('./speculate.ts')
+  },
+  turns: {
+    args: '[--model wide-crumb|PATH] [--against URL [--against-pid PID]] [--conversations N] [--slots N] [--at-once N] [--threads N]',
+    help: 'time to the first token of the turns 1 to 10 of 20 interleaved conversations, and the memory for them',
+    load: () => import('./turns.ts')
   },
   'long-prompt': {
     args: '[--tokens N] [--rate N] [--crumb]',

@@ -9,7 +9,7 @@
  * On a machine with much load, times say little. With `--pid`, the process of the other server, the benchmark measures
  * the processor time per prompt instead: of that process, and of our engine without node and client. Linux only.
  */
-import { copyFile, readFile } from 'node:fs/promises'
+import { copyFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { DEFAULT_SAMPLING } from '@potluck/protocol'
 import type { Engine } from '../../node/engine/index.ts'
@@ -17,6 +17,7 @@ import { crumb } from '../../node/models/crumb.ts'
 import { crumbVariant } from './crumb-variant.ts'
 import { startBenchEngine } from './engine.ts'
 import { endTokens, HALF_BILLION, randomModel } from './model.ts'
+import { processorMs } from './process-usage.ts'
 import { median, type BenchContext } from './report.ts'
 import { cached } from './model-shape.ts'
 import { startAgainst } from './throughput/against.ts'
@@ -25,13 +26,6 @@ import { distinctPrompts, take } from './throughput/prompts.ts'
 import type { Prompt, Target } from './throughput/target.ts'
 
 const AT_ONCE = [1, 4] as const
-/** Linux counts processor time in ticks. */
-const MS_PER_TICK = 10
-
-interface Measured extends Target {
-  /** Undefined: its times are measured, and not its processor time. */
-  pid?: number
-}
 
 export async function run({ args, signal, report, note }: BenchContext): Promise<void> {
   const { values } = parseArgs({
@@ -52,10 +46,11 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
   note(`The model is ${path}. Start the other server with the same file.`)
   const threads = Number(values.threads)
   const slots = Math.max(...AT_ONCE)
-  const targets: Measured[] = []
+  const byProcessor = values.pid !== undefined
+  const targets: Target[] = []
   const engine = await startBenchEngine({ modelPath: path, contextLength, slots, threads, remember: 0, signal })
   try {
-    if (values.pid === undefined) {
+    if (!byProcessor) {
       const model = { path, slots, contextLength, threads, remember: 0 }
       targets.push(await startNetwork(model, await endTokens(path), signal))
     } else targets.push(engineAlone(engine))
@@ -76,7 +71,7 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
           for (let turn = 0; turn < targets.length; turn++) {
             signal.throwIfAborted()
             const target = targets[(turn + round) % targets.length]!
-            const ms = await measure(target, await take(prompts, atOnce), signal)
+            const ms = await measure(target, await take(prompts, atOnce), byProcessor, signal)
             if (round > 0) times.get(target.name)!.push(ms)
           }
         }
@@ -84,7 +79,7 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
         for (const [name, ms] of times) {
           report({
             ...row,
-            metric: `${name}_${values.pid === undefined ? 'ttft' : 'cpu'}`,
+            metric: `${name}_${byProcessor ? 'cpu' : 'ttft'}`,
             value: median(ms),
             unit: 'ms'
           })
@@ -104,25 +99,24 @@ export async function run({ args, signal, report, note }: BenchContext): Promise
  * Sends all prompts at once. Resolves to the median of the milliseconds until the end of each answer of one token, or
  * to the milliseconds of processor time for each prompt.
  */
-async function measure(target: Measured, prompts: readonly Prompt[], signal: AbortSignal): Promise<number> {
-  const [began, used] = [performance.now(), await processorMs(target.pid)]
+async function measure(
+  { run, pid = 0 }: Target,
+  prompts: readonly Prompt[],
+  byProcessor: boolean,
+  signal: AbortSignal
+): Promise<number> {
+  const took = async (): Promise<number> => (await processorMs(pid)) ?? Number.NaN
+  const [began, tookBefore] = [performance.now(), byProcessor ? await took() : 0]
   const times = await Promise.all(
     prompts.map(async (prompt) => {
-      await target.run([prompt], 1, signal)
+      await run([prompt], 1, signal)
       return performance.now() - began
     })
   )
-  return target.pid === undefined ? median(times) : ((await processorMs(target.pid)) - used) / prompts.length
+  return byProcessor ? ((await took()) - tookBefore) / prompts.length : median(times)
 }
 
-/** Returns the processor time that a process has used so far, in user and system mode. */
-async function processorMs(pid: number | undefined): Promise<number> {
-  if (pid === undefined) return 0
-  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ').at(-1)!.split(' ')
-  return MS_PER_TICK * (Number(fields[11]) + Number(fields[12]))
-}
-
-function engineAlone(engine: Engine): Measured {
+function engineAlone(engine: Engine): Target {
   const { pid } = engine
   if (pid === undefined) throw new Error('The engine has no process.')
   const run: Target['run'] = async ([prompt], tokens, signal) => {

@@ -7,7 +7,7 @@
  * - `against`: any other server, with `--against URL`
  *
  * The targets take turns, so that other load on the machine affects all of them. The figures are medians over the
- * rounds.
+ * rounds. `--engine` leaves the network out.
  *
  * Our engine uses types of the KV cache with which a token's logits do not depend on the rest of its batch
  * (`node/engine/llama/cache.ts`). `own-sampler` uses the same types. With `--inexact` it uses the library's default,
@@ -16,6 +16,7 @@
 import { stat } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { endTokens, resolveModel } from './model.ts'
+import { processorMs } from './process-usage.ts'
 import { median, type BenchContext } from './report.ts'
 import { startAgainst } from './throughput/against.ts'
 import { startContract } from './throughput/contract.ts'
@@ -24,7 +25,6 @@ import { startNetwork } from './throughput/network.ts'
 import { distinctPrompts, take } from './throughput/prompts.ts'
 import type { BenchModel, Prompt, Target } from './throughput/target.ts'
 
-const STREAMS = [1, 4, 8] as const
 const PROMPT_TOKENS = 128
 /** A tiny model generates 64 tokens in 40 ms, which is too short to measure. */
 const ANSWER_TOKENS = { tiny: 256, other: 64 }
@@ -38,14 +38,17 @@ export async function run(context: BenchContext): Promise<void> {
       against: { type: 'string' },
       rounds: { type: 'string', default: '9' },
       threads: { type: 'string', default: '1' },
+      streams: { type: 'string', multiple: true, default: ['1', '4', '8'] },
+      engine: { type: 'boolean', default: false },
       inexact: { type: 'boolean', default: false }
     }
   })
+  const streams = values.streams.map(Number)
   const path = await resolveModel(values.model)
   const tokens = (await stat(path)).size < TINY_BYTES ? ANSWER_TOKENS.tiny : ANSWER_TOKENS.other
   const model: BenchModel = {
     path,
-    slots: Math.max(...STREAMS),
+    slots: Math.max(...streams),
     // Twice what is needed: the client estimates the tokens of a prompt from its length, and its estimate can be too
     // high.
     contextLength: 2 * (PROMPT_TOKENS + tokens),
@@ -56,60 +59,82 @@ export async function run(context: BenchContext): Promise<void> {
   const targets: Target[] = [contract]
   try {
     targets.unshift(await startLibrary({ ...model, inexact: values.inexact }))
-    targets.push(await startNetwork(model, ends, context.signal))
+    if (!values.engine) targets.push(await startNetwork(model, ends, context.signal))
     if (values.against !== undefined) targets.push(startAgainst(values.against))
     const prompts = distinctPrompts(contract.engine, PROMPT_TOKENS)
-    const rates = await measure(targets, prompts, { rounds: Number(values.rounds), tokens }, context)
-    reportRates(targets, rates, context)
+    const rates = await measure(targets, prompts, { rounds: Number(values.rounds), streams, tokens }, context)
+    reportRates(targets, streams, rates, context)
   } finally {
     await Promise.all(targets.map((target) => target.close()))
   }
 }
 
-/** Tokens per second in each round, by `name/streams`. */
-type Rates = Map<string, number[]>
+/** What each round measured, by `name/streams`. */
+interface Rates {
+  /** Tokens per second. */
+  clock: Map<string, number[]>
+  /**
+   * Tokens per second of processor time of the process that evaluates. Only on Linux, for processes of this benchmark.
+   */
+  processor: Map<string, number[]>
+}
 
 async function measure(
   targets: readonly Target[],
   prompts: AsyncGenerator<Prompt, never, undefined>,
-  { rounds, tokens }: { rounds: number; tokens: number },
+  { rounds, streams, tokens }: { rounds: number; streams: readonly number[]; tokens: number },
   { signal, note }: BenchContext
 ): Promise<Rates> {
-  const rates: Rates = new Map()
+  const rates: Rates = { clock: new Map(), processor: new Map() }
   // The first round does not count. In it, code is compiled, files are cached, and the engine finds its slice size.
   for (let round = 0; round <= rounds; round++) {
     note(round === 0 ? 'Warming up.' : `Round ${round} of ${rounds}.`)
-    for (const streams of STREAMS) {
+    for (const count of streams) {
       for (let turn = 0; turn < targets.length; turn++) {
         signal.throwIfAborted()
         const target = targets[(turn + round) % targets.length]!
-        const batch = await take(prompts, streams)
+        const batch = await take(prompts, count)
+        const tookBefore = target.pid && (await processorMs(target.pid))
         const began = performance.now()
         await target.run(batch, tokens, signal)
-        const rate = (streams * tokens * 1000) / (performance.now() - began)
-        if (round > 0) push(rates, `${target.name}/${streams}`, rate)
+        const elapsed = performance.now() - began
+        const tookAfter = target.pid && (await processorMs(target.pid))
+        if (round === 0) continue
+        const rate = (ms: number): number => (count * tokens * 1000) / ms
+        push(rates.clock, `${target.name}/${count}`, rate(elapsed))
+        if (tookBefore === undefined || tookAfter === undefined) continue
+        push(rates.processor, `${target.name}/${count}`, rate(tookAfter - tookBefore))
       }
     }
   }
   return rates
 }
 
-function reportRates(targets: readonly Target[], rates: Rates, { report }: BenchContext): void {
-  const of = (name: string, streams: number): number[] => rates.get(`${name}/${streams}`) ?? []
+function reportRates(
+  targets: readonly Target[],
+  streams: readonly number[],
+  rates: Rates,
+  { report }: BenchContext
+): void {
+  const of = (name: string, count: number): number[] => rates.clock.get(`${name}/${count}`) ?? []
   const names = targets.map(({ name }) => name)
   for (const name of names) {
-    for (const streams of STREAMS) {
-      const samples = of(name, streams)
+    for (const count of streams) {
+      const samples = of(name, count)
       report({
-        case: `${name}/${streams}`,
+        case: `${name}/${count}`,
         metric: 'tokens_per_second',
         value: median(samples),
         unit: 'tokens/s',
         n: samples.length
       })
+      const busy = rates.processor.get(`${name}/${count}`) ?? []
+      if (busy.length === 0) continue
+      const value = 1e6 / median(busy)
+      report({ case: `${name}/${count}`, metric: 'processor_us_per_token', value, unit: 'us', n: busy.length })
     }
-    const [least, most] = [of(name, STREAMS[0]), of(name, STREAMS.at(-1)!)]
-    ratio(`${name}: ${STREAMS.at(-1)!} streams / 1 stream`, most, least, report)
+    const [least, most] = [streams[0]!, streams.at(-1)!]
+    if (least < most) ratio(`${name}: ${most} / ${least} streams`, of(name, most), of(name, least), report)
   }
   for (const [above, below] of [
     ['contract', 'own-sampler'],
@@ -119,8 +144,10 @@ function reportRates(targets: readonly Target[], rates: Rates, { report }: Bench
     ['network', 'against']
   ] as const) {
     if (!names.includes(above) || !names.includes(below)) continue
-    for (const streams of STREAMS)
-      ratio(`${above} / ${below}, ${streams}`, of(above, streams), of(below, streams), report)
+    for (const count of streams) ratio(`${above} / ${below}, ${count}`, of(above, count), of(below, count), report)
+    const [over, under] = [above, below].map((name) => (count: number) => rates.processor.get(`${name}/${count}`) ?? [])
+    for (const count of streams.filter((each) => over!(each).length > 0 && under!(each).length > 0))
+      ratio(`${above} / ${below}, ${count}, processor time`, over!(count), under!(count), report)
   }
 }
 
@@ -130,7 +157,7 @@ function ratio(name: string, above: readonly number[], below: readonly number[],
   report({ case: name, metric: 'ratio', value: median(ratios), unit: '', n: ratios.length })
 }
 
-function push(rates: Rates, key: string, rate: number): void {
+function push(rates: Map<string, number[]>, key: string, rate: number): void {
   const samples = rates.get(key)
   if (samples === undefined) rates.set(key, [rate])
   else samples.push(rate)

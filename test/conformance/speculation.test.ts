@@ -7,6 +7,7 @@ import type { PositionLogits } from '../../node/engine/answer/answer.ts'
 import { startLlamaEngine, type GenerateJob } from '../../node/engine/index.ts'
 import { cacheType } from '../../node/engine/llama/cache.ts'
 import { Batching } from '../../node/engine/llama/internals/batching.ts'
+import { Samplers } from '../../node/engine/llama/internals/samplers.ts'
 import { ContextSequence } from '../../node/engine/llama/sequence.ts'
 import { EvaluationCosts } from '../../node/engine/speculation/pace.ts'
 import { crumb } from '../../node/models/crumb.ts'
@@ -42,7 +43,8 @@ describe('an evaluation with a draft', () => {
     })
     const sequence = new ContextSequence(0, context.getSequence(), {
       batching,
-      counters: { prefillTokens: 0, decodeTokens: 0 }
+      counters: { prefillTokens: 0, decodeTokens: 0 },
+      samplers: new Samplers()
     })
     const prompt = model.tokenize(TEXT)
     await sequence.prefill(prompt, prompt.length, wanted, new AbortController().signal)

@@ -19,6 +19,7 @@ import { SlotPool } from '../pool.ts'
 import { Drafter } from '../speculation/drafter.ts'
 import { EvaluationCosts } from '../speculation/pace.ts'
 import { checkShapes } from './internals/pinned.ts'
+import { samplersOf } from './internals/samplers.ts'
 import type { LoadedModel } from './load.ts'
 import { measureNoise } from './noise.ts'
 import { LlamaReader } from './reader.ts'
@@ -35,7 +36,8 @@ export class LlamaProcessEngine extends LlamaReader {
   constructor(loaded: LoadedModel) {
     super(loaded)
     this.#loaded = loaded
-    const sequences = Array.from({ length: loaded.context.totalSequences }, (_, id) => {
+    const samplers = samplersOf(loaded.context.totalSequences)
+    const sequences = samplers.map((own, id) => {
       const sequence = loaded.context.getSequence({
         contextShift: {
           strategy: () => {
@@ -44,7 +46,7 @@ export class LlamaProcessEngine extends LlamaReader {
         }
       })
       if (id === 0) checkShapes(sequence)
-      return new ContextSequence(id, sequence, { batching: loaded.batching, counters: this.#counters })
+      return new ContextSequence(id, sequence, { batching: loaded.batching, counters: this.#counters, samplers: own })
     })
     const { slots, model } = loaded
     const least = leastWorthCopying(model.contextLength)

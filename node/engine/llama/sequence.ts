@@ -8,16 +8,20 @@ import type { EvaluationCosts } from '../speculation/pace.ts'
 import { partAt, reusableTokens } from './blocks.ts'
 import type { Batching } from './internals/batching.ts'
 import { copySequence, Decoder, type LogitsWanted } from './internals/decoder.ts'
+import type { Samplers } from './internals/samplers.ts'
 
 export interface SequenceCounters {
   prefillTokens: number
   decodeTokens: number
 }
 
-/** The parts that all sequences of a context share. */
+/**
+ * What a sequence needs beside its own content. The sequences of a context share all of it, or all but the samplers.
+ */
 export interface SequenceParts {
   batching: Batching
   counters: SequenceCounters
+  samplers: Samplers
 }
 
 /** How an answer speculates. */
@@ -163,6 +167,6 @@ export class ContextSequence implements Slot<ContextSequence> {
   }
 
   get #decoder(): Decoder {
-    return (this.#lazyDecoder ??= new Decoder(this.#sequence, this.id))
+    return (this.#lazyDecoder ??= new Decoder(this.#sequence, this.id, this.#parts.samplers))
   }
 }

@@ -50,9 +50,12 @@ export function startAgainst(url: string): Target {
 
 interface Chunk {
   usage?: { completion_tokens: number }
+  /** Only of /v1/chat/completions. */
+  choices?: readonly { delta?: { content?: string | null } }[]
 }
 
-async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<Chunk> {
+/** Reads the events of an OpenAI-compatible stream. */
+export async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<Chunk> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const bytes of body) {

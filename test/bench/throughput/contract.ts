@@ -30,6 +30,7 @@ export async function startContract(model: BenchModel, endTokens: readonly numbe
   }
   return {
     name: 'contract',
+    pid: engine.pid,
     engine,
     run: async (prompts, tokens, signal) => {
       await Promise.all(prompts.map((prompt) => answer(prompt, tokens, signal)))

@@ -31,6 +31,7 @@ export async function startLibrary(model: BenchModel): Promise<Target> {
   await ask({ type: 'load', model })
   return {
     name: 'own-sampler',
+    pid: child.pid,
     run: (prompts, tokens) => ask({ type: 'run', prompts: prompts.map((prompt) => prompt.tokens), tokens }),
     close: async () => {
       child.kill('SIGKILL')

@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { createClient } from '@potluck/client'
+import { createClient, type Client } from '@potluck/client'
 import type { BenchModel, Prompt, Target } from './target.ts'
 
 const ENTRY = fileURLToPath(new URL('network-process.ts', import.meta.url))
@@ -13,11 +13,15 @@ export interface Serving {
   addresses: string[]
 }
 
-export async function startNetwork(
-  model: BenchModel,
-  endTokens: readonly number[],
-  signal: AbortSignal
-): Promise<Target> {
+/** A node in its own process, and a client in this one. */
+export interface ServedModel {
+  client: Client
+  /** The node's process, which has started the engine's. */
+  pid: number
+  close: () => Promise<void>
+}
+
+export async function serve(model: BenchModel, signal: AbortSignal): Promise<ServedModel> {
   const child = fork(ENTRY, [JSON.stringify(model)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const exited = once(child, 'exit').then(() => {
     throw new Error("The node's process ended.")
@@ -25,6 +29,23 @@ export async function startNetwork(
   exited.catch(() => undefined)
   const [{ addresses }] = (await Promise.race([once(child, 'message', { signal }), exited])) as [Serving]
   const client = await createClient({ bootstrap: addresses, scope: 'local', mdns: false, signal })
+  return {
+    client,
+    pid: child.pid!,
+    close: async () => {
+      await client.stop()
+      child.disconnect()
+      await exited.catch(() => undefined)
+    }
+  }
+}
+
+export async function startNetwork(
+  model: BenchModel,
+  endTokens: readonly number[],
+  signal: AbortSignal
+): Promise<Target> {
+  const { client, close } = await serve(model, signal)
   const logitBias = new Map(endTokens.map((token) => [token, -100]))
   const answer = async (prompt: Prompt, tokens: number): Promise<void> => {
     let count = 0
@@ -37,10 +58,6 @@ export async function startNetwork(
     run: async (prompts, tokens) => {
       await Promise.all(prompts.map((prompt) => answer(prompt, tokens)))
     },
-    close: async () => {
-      await client.stop()
-      child.disconnect()
-      await exited.catch(() => undefined)
-    }
+    close
   }
 }

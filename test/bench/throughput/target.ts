@@ -4,6 +4,8 @@ export interface Target {
   readonly name: string
   /** Answers all prompts at once, each with exactly this many tokens. Resolves when the last answer is complete. */
   run: (prompts: readonly Prompt[], tokens: number, signal: AbortSignal) => Promise<void>
+  /** The process that evaluates the model, if this benchmark started it. */
+  readonly pid?: number | undefined
   close: () => Promise<void>
 }
 

@@ -12,11 +12,7 @@ import type { PositionLogits } from '../../answer/answer.ts'
 import { MASKED_SAMPLERS } from '../../constants.ts'
 import type { TokenSet } from '../../grammar/token-set.ts'
 import { internalsOf, type NativeSample, type NativeSampler, type SequenceInternals } from './pinned.ts'
-
-/**
- * Options that do not change the logits. Without a temperature above 0, the library would ignore options like `topK`.
- */
-const EVERY_OPTION = { temperature: 1, topP: 1, minP: 0, seed: 0 }
+import { maskWith, newSampler, Samplers } from './samplers.ts'
 
 export interface LogitsWanted {
   /** Whether to compute `logNormaliser`. This is slow, because the library also sorts the vocabulary. */
@@ -30,18 +26,14 @@ export interface LogitsWanted {
 export class Decoder {
   readonly #sequence: SequenceInternals
   readonly #id: number
-  readonly #best: NativeSampler
-  readonly #all: NativeSampler
-  /** Made for the first audit. */
-  #audited: NativeSampler | undefined
+  readonly #samplers: Samplers
   readonly #masked: LRUCache<TokenSet, NativeSampler> = new LRUCache({ max: MASKED_SAMPLERS })
 
   /** @param id the id of the sequence, by which `Batching` orders the batch */
-  constructor(sequence: LlamaContextSequence, id: number) {
+  constructor(sequence: LlamaContextSequence, id: number, samplers: Samplers = new Samplers()) {
     this.#sequence = internalsOf(sequence)
     this.#id = id
-    this.#best = this.#topSampler(CANDIDATES)
-    this.#all = this.#topSampler(0)
+    this.#samplers = samplers
   }
 
   /**
@@ -75,7 +67,7 @@ export class Decoder {
   ): Promise<NativeSample> {
     const { _ctx: context } = this.#sequence.context
     const whole = normaliser
-      ? context.sampleToken(batchIndex, this.#all, false, false, [[], false, false, false, candidates], true)
+      ? context.sampleToken(batchIndex, this.#top(0), false, false, [[], false, false, false, candidates], true)
       : undefined
     if (mask !== undefined) {
       // The library samples one position after another, so no other call uses this sampler now.
@@ -88,7 +80,7 @@ export class Decoder {
       const [token, , , logits] = await whole
       return [token, undefined, undefined, logits, logNormaliser(await whole)]
     }
-    const best = candidates > CANDIDATES ? (this.#audited ??= this.#topSampler(AUDIT_CANDIDATES)) : this.#best
+    const best = this.#top(candidates > CANDIDATES ? AUDIT_CANDIDATES : CANDIDATES)
     return await context.sampleToken(batchIndex, best, false, false, true, false)
   }
 
@@ -100,23 +92,14 @@ export class Decoder {
     const known = this.#masked.get(mask)
     if (known !== undefined) return known
     const full = this.#masked.size === MASKED_SAMPLERS
-    const sampler = (full ? this.#masked.pop() : undefined) ?? this.#newSampler()
-    const tokenBiasKeys = mask.others()
-    const tokenBiasValues = new Float32Array(tokenBiasKeys.length).fill(-Infinity)
-    sampler.applyConfig({ ...EVERY_OPTION, topK: AUDIT_CANDIDATES, tokenBiasKeys, tokenBiasValues })
+    const sampler = (full ? this.#masked.pop() : undefined) ?? newSampler(this.#sequence)
+    maskWith(sampler, AUDIT_CANDIDATES, mask.others())
     this.#masked.set(mask, sampler)
     return sampler
   }
 
-  #newSampler(): NativeSampler {
-    const { _model: model, _llama: llama } = this.#sequence.model
-    return new llama._bindings.AddonSampler(model)
-  }
-
-  #topSampler(topK: number): NativeSampler {
-    const sampler = this.#newSampler()
-    sampler.applyConfig({ ...EVERY_OPTION, topK })
-    return sampler
+  #top(topK: number): NativeSampler {
+    return this.#samplers.top(topK, this.#sequence)
   }
 }
 
