@@ -37,7 +37,7 @@ export const ALTERNATIVES: readonly Alternative[] = [
  * multiplied by its noise, within `NOISE_LIMITS`. Audits by other nodes always use this number, because they could lie
  * about theirs.
  */
-export const USUAL_NOISE = 0.097
+export const USUAL_NOISE = 0.114
 /**
  * The least and the most relative noise. A model that seems quieter was perhaps measured on a text that it knows well.
  * A model that seems noisier is perhaps damaged, and an audit of it says little.
@@ -48,7 +48,7 @@ export const NOISE_LIMITS = [0.25, 4] as const
  * because the four gaps of a fingerprint can agree by chance where other logits differ more. `USUAL_NOISE` is an upper
  * quartile, so this is 1.5 times the median noise.
  */
-export const EXCUSE = 2.2
+export const EXCUSE = 2.6
 /**
  * The least noise that excuses a margin, in units of `USUAL_NOISE`. Two machines can agree at most positions and differ
  * at a few, and the codes of fingerprints are rounded.

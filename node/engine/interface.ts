@@ -199,7 +199,7 @@ export interface Engine {
   /** Audits an answer in one slot. Throws `PotluckError` as `runAudit`. */
   audit: (job: AuditJob, signal?: AbortSignal) => Promise<AuditOutcome>
   /** See `Scorer`. */
-  noise?: (signal?: AbortSignal) => Promise<number>
+  noise?: (signal?: AbortSignal) => Promise<number | undefined>
   counters: () => Promise<EngineCounters>
   close: () => Promise<void>
 }

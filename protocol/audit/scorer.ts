@@ -65,9 +65,9 @@ export interface Scorer {
   read: (job: ReadJob, signal?: AbortSignal) => Promise<ParsedAnswer>
   /**
    * Measures the noise of the model: the median distance of windows between honest ways to compute it, in logits. Takes
-   * a few prefills of a fixed text. Absent: unknown.
+   * a few prefills of a fixed text. Absent or undefined: unknown.
    */
-  noise?: (signal?: AbortSignal) => Promise<number>
+  noise?: (signal?: AbortSignal) => Promise<number | undefined>
   /** Returns a vector of length 1 for each text. */
   embed: (texts: readonly string[], signal?: AbortSignal) => Promise<Embeddings>
 }

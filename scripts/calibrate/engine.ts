@@ -119,7 +119,7 @@ export class CalibrationEngine {
   }
 
   /** See `measureNoise`. */
-  async noise(signal: AbortSignal): Promise<number> {
+  async noise(signal: AbortSignal): Promise<number | undefined> {
     return this.#engine.noise(signal)
   }
 

@@ -89,5 +89,5 @@ export type Result =
   | { type: 'reading'; reading: ParsedAnswer }
   | { type: 'embeddings'; embeddings: Embeddings }
   | { type: 'audit'; outcome: AuditOutcome }
-  | { type: 'noise'; noise: number }
+  | { type: 'noise'; noise: number | undefined }
   | { type: 'counters'; counters: Omit<EngineCounters, 'restarts'> }

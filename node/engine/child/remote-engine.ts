@@ -156,7 +156,7 @@ export class RemoteEngine implements Engine {
     return (await this.#request<'audit'>({ type: 'audit', job }, signal)).outcome
   }
 
-  async noise(signal?: AbortSignal): Promise<number> {
+  async noise(signal?: AbortSignal): Promise<number | undefined> {
     return (await this.#request<'noise'>({ type: 'noise' }, signal)).noise
   }
 

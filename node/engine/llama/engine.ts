@@ -30,7 +30,7 @@ export class LlamaProcessEngine extends LlamaReader {
   readonly #slots: SlotPool<ContextSequence>
   readonly #costs = new EvaluationCosts()
   readonly #counters = { prefillTokens: 0, decodeTokens: 0 }
-  #noise: number | undefined
+  #noise: { measured: number | undefined } | undefined
 
   /** @throws UnsupportedLibrary if this release of node-llama-cpp has other internals */
   constructor(loaded: LoadedModel) {
@@ -200,9 +200,11 @@ export class LlamaProcessEngine extends LlamaReader {
   }
 
   /** Returns the noise of the model, see `measureNoise`. Measures it once. */
-  async noise(signal: AbortSignal): Promise<number> {
-    this.#noise ??= await measureNoise(this.#loaded, this, (other) => new LlamaProcessEngine(other), signal)
-    return this.#noise
+  async noise(signal: AbortSignal): Promise<number | undefined> {
+    this.#noise ??= {
+      measured: await measureNoise(this.#loaded, this, (other) => new LlamaProcessEngine(other), signal)
+    }
+    return this.#noise.measured
   }
 
   /** The engine as an audit uses it. */

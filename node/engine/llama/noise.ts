@@ -4,7 +4,7 @@
  * compares the fingerprints. Of all honest ways to compute a model, other caches are among those that differ most. The
  * kernels of other processors differ less (docs/audits.md), and would need a second process with the model.
  */
-import { DEFAULT_SAMPLING, distancesOf, fingerprintsOf, medianOf, windowsOf } from '@potluck/protocol'
+import { DEFAULT_SAMPLING, distancesOf, fingerprintsOf, MAX_BIAS, medianOf, windowsOf } from '@potluck/protocol'
 import { Credit } from '../answer/credit.ts'
 import { BATCH_TOKENS } from '../constants.ts'
 import type { EngineEvent, GenerateJob, PositionScores, ScoreJob } from '../interface.ts'
@@ -40,6 +40,7 @@ type Text = Pick<ScoreJob, 'promptTokens' | 'answerTokens'>
 
 /**
  * Returns the median distance of the windows between this engine and the other way that differs most, in logits.
+ * Undefined if nothing could be measured, for example because no memory is left for another context.
  *
  * @param own the engine as it audits
  * @param engineOf returns an engine that computes with another context
@@ -50,11 +51,13 @@ export async function measureNoise(
   own: NoiseEngine,
   engineOf: (loaded: LoadedModel) => NoiseEngine,
   signal: AbortSignal
-): Promise<number> {
+): Promise<number | undefined> {
+  const { vocabulary } = loaded
+  const ends = Array.from({ length: vocabulary.size }, (_, token) => token).filter((token) => vocabulary.isEnd(token))
   const texts: Text[] = []
-  for (const beginning of BEGINNINGS) texts.push(await writeText(own, beginning, signal))
+  for (const beginning of BEGINNINGS) texts.push(await writeText(own, beginning, ends, signal))
   const reference = await fingerprintsBy(own, texts, signal)
-  const noises = [0]
+  const noises: number[] = []
   for (const cache of OTHER_CACHES) {
     const batching = new Batching()
     const context = await contextWith(loaded, cache, batching).catch(() => undefined)
@@ -68,16 +71,23 @@ export async function measureNoise(
       await context.dispose()
     }
   }
-  return Math.max(...noises)
+  return noises.length === 0 ? undefined : Math.max(...noises)
 }
 
-async function writeText(engine: NoiseEngine, prompt: string, signal: AbortSignal): Promise<Text> {
+/** @param ends the tokens that end an answer. Without them, the text has `TOKENS`: shorter ones have too few windows */
+async function writeText(
+  engine: NoiseEngine,
+  prompt: string,
+  ends: readonly number[],
+  signal: AbortSignal
+): Promise<Text> {
   const promptTokens = [...engine.tokenize({ prompt })]
   const answerTokens: number[] = []
   const collect = (event: EngineEvent): void => {
     if (event.type === 'delta') answerTokens.push(...event.delta.tokens)
   }
-  const sampling = { ...DEFAULT_SAMPLING, seed: 1n }
+  const logitBias = new Map(ends.map((token) => [token, -MAX_BIAS]))
+  const sampling = { ...DEFAULT_SAMPLING, seed: 1n, logitBias }
   const job = { promptTokens, answerTokens: [], sampling, maxTokens: TOKENS, stop: [], credit: TOKENS }
   await engine.generate(job, new Credit(TOKENS), collect, signal)
   return { promptTokens, answerTokens }
