@@ -45,8 +45,9 @@ export function watchConnections({
     return {
       start: () => {
         timer = setInterval(tick, CONNECTION_CHECK_MS)
-        // Browsers' timers are numbers.
-        if (typeof timer === 'object') timer.unref()
+        // The timer alone must not keep a Node process alive. A browser's timer is a number.
+        const made: unknown = timer
+        if (made instanceof Object && 'unref' in made && typeof made.unref === 'function') made.unref()
       },
       stop: () => {
         clearInterval(timer)
