@@ -6,6 +6,7 @@
  * macOS the monotonic clock stops while the machine sleeps. So `check` also notices a suspension without the timer,
  * because the wall clock has then advanced further.
  */
+import { every } from './every.ts'
 
 /** How often the clock is read. */
 const TICK_MS = 1_000
@@ -76,10 +77,5 @@ export class SuspensionWatch {
 const SYSTEM: SuspensionClock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  every: (ms, tick) => {
-    const timer: unknown = setInterval(tick, ms)
-    // A browser's timer is a number.
-    if (timer instanceof Object && 'unref' in timer && typeof timer.unref === 'function') timer.unref()
-    return () => clearInterval(timer as ReturnType<typeof setInterval>)
-  }
+  every
 }

@@ -10,6 +10,7 @@
 import type { Connection, Startable } from '@libp2p/interface'
 
 import { CONNECTION_CHECK_MS, KEPT_CONNECTION_CHECK_MS } from '../constants.ts'
+import { every } from '../every.ts'
 import { abortSilent } from './silent-connections.ts'
 
 export interface ConnectionWatchOptions {
@@ -28,7 +29,7 @@ export function watchConnections({
     const stopped = new AbortController()
     /** Connections that are being checked. */
     const checking = new Set<Connection>()
-    let timer: ReturnType<typeof setInterval> | undefined
+    let endChecks = (): void => undefined
     let ticks = 0
     const check = async (connection: Connection): Promise<void> => {
       checking.add(connection)
@@ -44,13 +45,10 @@ export function watchConnections({
     }
     return {
       start: () => {
-        timer = setInterval(tick, CONNECTION_CHECK_MS)
-        // The timer alone must not keep a Node process alive. A browser's timer is a number.
-        const made: unknown = timer
-        if (made instanceof Object && 'unref' in made && typeof made.unref === 'function') made.unref()
+        endChecks = every(CONNECTION_CHECK_MS, tick)
       },
       stop: () => {
-        clearInterval(timer)
+        endChecks()
         stopped.abort()
       }
     }
