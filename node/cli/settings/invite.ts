@@ -1,6 +1,6 @@
 /**
  * An invite to a pool, as one line of text: `potluck:NAME?key=KEY&at=ADDRESS&at=ADDRESS`. KEY is the swarm key in
- * base64url. Whoever holds an invite can join the pool, and can read nothing of what other members send to each other.
+ * base64url. Anybody with an invite can join the pool. The key does not decrypt what other members send to each other.
  */
 import { multiaddr } from '@multiformats/multiaddr'
 import { SWARM_KEY_BYTES } from '@potluck/protocol'

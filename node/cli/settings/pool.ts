@@ -29,6 +29,8 @@ type Root = Pick<Settings, 'dataDir'>
 
 /** @throws CommandError if there is such a pool already, or the name cannot be used */
 export async function createPool(name: string, settings: Root, env: Environment): Promise<Pool> {
+  // Throws for a damaged pool too: a new key in its place would lose the old one.
+  if ((await find(name, settings, env)) !== undefined) throw otherPool(name, settings, env)
   const key = crypto.getRandomValues(new Uint8Array(SWARM_KEY_BYTES))
   return await savePool({ name, key, bootstrap: [] }, settings, env)
 }
@@ -46,15 +48,14 @@ export async function savePool(pool: Invite, settings: Root, env: Environment): 
   // The invite replaces damaged files.
   const known = await find(name, settings, env).catch(() => undefined)
   if (known !== undefined && !Buffer.from(known.key).equals(key)) {
-    throw new CommandError(
-      `there is already a pool "${name}" with another key on this machine; delete ${poolDirectory(name, settings, env)} to leave it`
-    )
+    throw otherPool(name, settings, env)
   }
   const directory = poolDirectory(name, settings, env)
   await createDataFolder(directory)
   const swarmKey = formatSwarmKey(key)
-  await writeDurably(join(directory, KEY_FILE), Buffer.from(swarmKey))
   await writeDurably(join(directory, BOOTSTRAP_FILE), Buffer.from(bootstrap.map((address) => `${address}\n`).join('')))
+  // Last: without a key file there is no pool, so no crash leaves a key that a later command takes for absent.
+  await writeDurably(join(directory, KEY_FILE), Buffer.from(swarmKey))
   return { ...pool, swarmKey }
 }
 
@@ -90,4 +91,10 @@ async function find(name: string, settings: Root, env: Environment): Promise<Poo
       { cause }
     )
   }
+}
+
+function otherPool(name: string, settings: Root, env: Environment): CommandError {
+  return new CommandError(
+    `there is already a pool "${name}" with another key on this machine; delete ${poolDirectory(name, settings, env)} to leave it`
+  )
 }

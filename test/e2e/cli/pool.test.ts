@@ -78,5 +78,7 @@ test('a damaged key is an error, and an invite repairs it', async () => {
   await writeFile(join(member, 'potluck', 'pools', 'family', 'swarm.key'), 'damaged')
   const { stderr } = await potluck(['run', '--pool', 'family', 'Hello'], { home: member })
   expect(stderr).toContain('join it again with an invite of another member')
+  // A new key in its place would lose the old one.
+  expect((await potluck(['pool', 'create', 'family'], { home: member })).stderr).toContain('cannot read the pool')
   expect((await potluck(['pool', 'join', invite], { home: member })).code).toBe(0)
 })
